@@ -1,0 +1,7 @@
+//! Reads the text of a PostgreSQL dump with PostgreSQL's own parser, finds what a managed Timescale
+//! service cannot take, and rewrites what can be rewritten, each rewrite proved.
+//!
+//! No I/O, no clock, no threads, no environment: text in, report out.
+
+pub mod split;
+pub mod text;
