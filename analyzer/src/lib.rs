@@ -3,5 +3,6 @@
 //!
 //! No I/O, no clock, no threads, no environment: text in, report out.
 
+pub mod parse;
 pub mod split;
 pub mod text;

@@ -1,0 +1,131 @@
+//! The tokens of one statement with both ends: what a tree does not have.
+
+use pg_query::protobuf as pg;
+
+/// What a token is, as far as finding clauses needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// A keyword, reserved or not.
+    Keyword,
+    /// An identifier, quoted or not.
+    Identifier,
+    /// A string constant of any form.
+    String,
+    /// A comment of either form.
+    Comment,
+    /// Anything else: numbers, operators, punctuation.
+    Other,
+}
+
+/// One token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// What it is.
+    pub kind: TokenKind,
+    /// First byte in the statement.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+    /// How many parentheses and brackets are open around it (a bracket itself counts as outside).
+    pub depth: u32,
+}
+
+impl Token {
+    /// Its text.
+    #[must_use]
+    pub fn text<'a>(&self, sql: &'a str) -> &'a str {
+        sql.get(self.start..self.end).unwrap_or("")
+    }
+
+    /// True where it is this word, as a keyword or an unquoted identifier, in any case.
+    #[must_use]
+    pub fn is_word(&self, sql: &str, word: &str) -> bool {
+        matches!(self.kind, TokenKind::Keyword | TokenKind::Identifier)
+            && self.text(sql).eq_ignore_ascii_case(word)
+    }
+
+    /// The name that it stands for as an identifier: unquoted and folded as PostgreSQL folds it.
+    #[must_use]
+    pub fn identifier(&self, sql: &str) -> Option<String> {
+        if !matches!(self.kind, TokenKind::Keyword | TokenKind::Identifier) {
+            return None;
+        }
+        let text = self.text(sql);
+        Some(match text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+            Some(inner) => inner.replace("\"\"", "\""),
+            None => text.to_ascii_lowercase(),
+        })
+    }
+}
+
+/// All tokens of a statement, comments included.
+#[derive(Debug, Default)]
+pub struct Tokens(Vec<Token>);
+
+impl Tokens {
+    /// Scans a statement. Text that cannot be scanned (an open quote) has no tokens.
+    #[must_use]
+    pub fn scan(sql: &str) -> Self {
+        let Ok(result) = pg_query::scan(sql) else { return Self::default() };
+        let mut depth = 0_u32;
+        let tokens = result.tokens.iter().filter_map(|token| {
+            let start = usize::try_from(token.start).ok()?;
+            let end = usize::try_from(token.end).ok()?;
+            let text = sql.get(start..end)?;
+            if matches!(text, ")" | "]") {
+                depth = depth.saturating_sub(1);
+            }
+            let out = Token { kind: kind(token, text), start, end, depth };
+            if matches!(text, "(" | "[") {
+                depth += 1;
+            }
+            Some(out)
+        });
+        Self(tokens.collect())
+    }
+
+    /// The tokens in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Token> {
+        self.0.iter()
+    }
+
+    /// The tokens in order, as a slice.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Token] {
+        &self.0
+    }
+}
+
+fn kind(token: &pg::ScanToken, text: &str) -> TokenKind {
+    if token.token == pg::Token::SqlComment as i32 || token.token == pg::Token::CComment as i32 {
+        TokenKind::Comment
+    } else if token.token == pg::Token::Sconst as i32
+        || token.token == pg::Token::Usconst as i32
+        || text.starts_with('$') && text.ends_with('$') && text.len() > 1
+    {
+        TokenKind::String
+    } else if token.token == pg::Token::Ident as i32 || token.token == pg::Token::Uident as i32 {
+        TokenKind::Identifier
+    } else if token.keyword_kind != pg::KeywordKind::NoKeyword as i32 {
+        TokenKind::Keyword
+    } else {
+        TokenKind::Other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_know_their_ends_and_their_depth() {
+        let sql = "CREATE TABLE t (a \"I\"\"d\") /* c */ TABLESPACE ts";
+        let tokens = Tokens::scan(sql);
+        let of = |word| *tokens.iter().find(|t| t.is_word(sql, word)).unwrap();
+        assert_eq!(of("a").depth, 1);
+        assert_eq!(of("tablespace").depth, 0);
+        let quoted = tokens.iter().find(|t| t.text(sql).starts_with('"')).unwrap();
+        assert_eq!(quoted.identifier(sql).as_deref(), Some("I\"d"));
+        assert!(tokens.iter().any(|t| t.kind == TokenKind::Comment));
+    }
+}
