@@ -3,6 +3,9 @@
 //!
 //! No I/O, no clock, no threads, no environment: text in, report out.
 
+pub mod edit;
+pub mod finding;
+pub mod locate;
 pub mod parse;
 pub mod split;
 pub mod text;

@@ -183,7 +183,7 @@ mod tests {
             for n in [100, 1_000, 2_000, 3_000, 4_000, 5_000, 10_000] {
                 let result = parse(&chain(n), true);
                 assert!(n > 1_000 || result.is_ok(), "{n}");
-                assert!(n < 10_000 || matches!(result, Err(ParseError::TooDeep)));
+                assert!(n < 10_000 || matches!(result, Err(ParseError::TooDeep)), "{n}: {:?}", result.err());
             }
         });
     }

@@ -1,0 +1,136 @@
+//! A finding: one place of a dump where the target will not do what the source did.
+
+use serde::Serialize;
+
+use crate::edit::Fix;
+use crate::text::Span;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Advice.
+    Note,
+    /// It restores, but something behaves differently or is lost.
+    Warning,
+    /// The statement fails on the target.
+    Error,
+}
+
+impl Severity {
+    /// The word that reports use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// What the server answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ServerError {
+    /// The five characters of the error's class and code.
+    pub sqlstate: &'static str,
+    /// The message.
+    pub text: String,
+    /// The DETAIL line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The HINT line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl ServerError {
+    /// An answer without detail and hint.
+    pub fn new(sqlstate: &'static str, text: impl Into<String>) -> Self {
+        Self { sqlstate, text: text.into(), detail: None, hint: None }
+    }
+
+    /// With a DETAIL line.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// With a HINT line.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// A place in one of the inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Place {
+    /// Which input, from 0.
+    pub input: usize,
+    /// The statement's number in that input, from 1; 0 where it is no statement.
+    pub statement: u64,
+    /// The bytes.
+    pub span: Span,
+    /// The line of its first byte, from 1.
+    pub line: u64,
+    /// The column of its first byte, from 1, in characters.
+    pub column: u64,
+}
+
+/// Another place that belongs to a finding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Related {
+    /// Where.
+    #[serde(flatten)]
+    pub place: Place,
+    /// What is there.
+    pub message: String,
+}
+
+/// The lines of the dump that a finding points into, secrets masked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Excerpt {
+    /// The number of its first line.
+    pub line: u64,
+    /// The text, at most a few lines.
+    pub text: String,
+    /// First byte of the marked part in `text`.
+    pub start: usize,
+    /// One past the last byte of the marked part.
+    pub end: usize,
+}
+
+/// A finding.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Finding {
+    /// The rule's id, such as `TSP-03`.
+    pub rule: &'static str,
+    /// The rule's name in words, such as `default-tablespace`.
+    pub name: &'static str,
+    /// How bad it is here (a rule may be milder in some cases).
+    pub severity: Severity,
+    /// The object it is about, such as `table app.orders`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// Where it is.
+    #[serde(flatten)]
+    pub place: Place,
+    /// What will happen.
+    pub message: String,
+    /// What the server answers, where it refuses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_error: Option<ServerError>,
+    /// What to do in this case, where the rule's own advice is not the whole answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
+    /// Other places: the cause, what depends on it.
+    pub related: Vec<Related>,
+    /// The change that solves it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<Fix>,
+    /// The dump's own lines there.
+    pub excerpt: Excerpt,
+}
