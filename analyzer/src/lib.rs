@@ -4,8 +4,10 @@
 //! No I/O, no clock, no threads, no environment: text in, report out.
 
 pub mod edit;
+pub mod facts;
 pub mod finding;
 pub mod locate;
 pub mod parse;
 pub mod split;
+pub mod target;
 pub mod text;

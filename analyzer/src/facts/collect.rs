@@ -1,0 +1,315 @@
+//! Statements into facts.
+
+use super::names::{option, option_is_on, option_text, qualified, relation, role, roles, strings, text};
+use super::objects::{created, subject};
+use super::{
+    Absence, Column, Database, Declared, Extension, Facts, Header, Membership, ObjectId, Owner, Privilege,
+    Relation, Role, Scope, Setting,
+};
+use crate::finding::Place;
+use crate::locate::Statement;
+use crate::parse::{Class, NodeEnum, pg};
+
+impl Facts {
+    /// The next input begins: a new session, connected to the database of the target.
+    pub fn begin_input(&mut self, name: &str) {
+        self.headers.push(Header { input: name.to_owned(), ..Header::default() });
+        self.begin_session(None);
+    }
+
+    fn begin_session(&mut self, database: Option<Box<str>>) {
+        self.current_database = database;
+        self.search_path = vec!["public".into()];
+        self.temporary_objects = false;
+    }
+
+    /// `\connect`: another database, a new session.
+    pub fn connect(&mut self, database: &str, place: Place) {
+        if database != "-" {
+            self.database(database, place);
+            self.begin_session(Some(database.into()));
+        }
+    }
+
+    fn database(&mut self, name: &str, place: Place) {
+        self.databases.entry(name.into()).or_insert(Database { place, first_object: None });
+    }
+
+    /// What a comment of pg_dump tells.
+    pub fn comment(&mut self, text: &str) {
+        let Some(header) = self.headers.last_mut() else { return };
+        let text = text.trim_start_matches('-').trim();
+        match text {
+            "PostgreSQL database dump" => header.begun += 1,
+            "PostgreSQL database cluster dump" => {
+                header.begun += 1;
+                header.cluster = true;
+            }
+            "PostgreSQL database dump complete" | "PostgreSQL database cluster dump complete" => {
+                header.completed += 1
+            }
+            _ => {
+                if let Some(version) = text.strip_prefix("Dumped from database version ") {
+                    header.server_version.get_or_insert_with(|| version.to_owned());
+                } else if let Some(version) = text.strip_prefix("Dumped by pg_dump version ") {
+                    header.dump_version.get_or_insert_with(|| version.to_owned());
+                }
+            }
+        }
+    }
+
+    /// Takes in a statement as the target will see it. With `absence`, what it would make will not be there.
+    pub fn observe(&mut self, statement: &Statement<'_>, absence: Option<&Absence>) {
+        let node = statement.node();
+        let place = statement.place(&statement.range());
+        if let Some(object) = created(node) {
+            let id = self.resolved(&object.id);
+            if let Some(absence) = absence {
+                self.absent.entry(id.clone()).or_insert_with(|| absence.clone());
+            } else {
+                self.absent.remove(&id);
+            }
+            if is_user_object(node)
+                && let Some(name) = self.current_database.clone()
+                && let Some(database) = self.databases.get_mut(&name)
+            {
+                database.first_object.get_or_insert(place);
+            }
+            self.declare(node, id, object.word, place);
+        }
+        self.collect(node, place, absence.is_some());
+    }
+
+    fn declare(&mut self, node: &NodeEnum, id: ObjectId, word: &'static str, place: Place) {
+        match id.class {
+            Class::Relation => {
+                let relation = Relation { word, place, columns: columns(node), parents: parents(self, node) };
+                self.relations.insert(id, relation);
+            }
+            Class::Schema => {
+                self.schemas.entry(id.name).or_insert(Declared { word, place });
+            }
+            Class::Role => {
+                self.roles.entry(id.name).or_default().created.get_or_insert(place);
+            }
+            Class::Database => self.database(&id.name, place),
+            Class::Extension => {
+                let NodeEnum::CreateExtensionStmt(s) = node else { return };
+                let schema = option(&s.options, "schema").and_then(option_text).map(Into::into);
+                self.extensions.entry(id.name).or_insert(Extension { schema, place });
+            }
+            _ => {
+                self.objects.entry(id).or_insert(Declared { word, place });
+            }
+        }
+    }
+
+    fn collect(&mut self, node: &NodeEnum, place: Place, absent: bool) {
+        match node {
+            NodeEnum::CreateRoleStmt(s) => {
+                self.role_statements += 1;
+                // CREATE USER implies LOGIN.
+                let login = s.stmt_type == pg::RoleStmtType::RolestmtUser as i32;
+                let role = self.roles.entry(s.role.as_str().into()).or_default();
+                role.login |= login;
+                attributes(role, &s.options);
+            }
+            NodeEnum::AlterRoleStmt(s) => {
+                self.role_statements += 1;
+                if let Some(name) = s.role.as_ref().and_then(role) {
+                    attributes(self.roles.entry(name.into()).or_default(), &s.options);
+                }
+            }
+            NodeEnum::GrantRoleStmt(s) if s.is_grant && !absent => {
+                let admin = option(&s.opt, "admin").is_some_and(option_is_on);
+                for granted in &s.granted_roles {
+                    let Some(NodeEnum::AccessPriv(granted)) = &granted.node else { continue };
+                    for member in roles(&s.grantee_roles).filter_map(role) {
+                        let (role, member) = (granted.priv_name.as_str().into(), member.into());
+                        self.memberships.push(Membership { role, member, admin, place });
+                    }
+                }
+            }
+            NodeEnum::AlterRoleSetStmt(s) => {
+                let Some(setting) = &s.setstmt else { return };
+                let who = s.role.as_ref().and_then(role).unwrap_or("");
+                let scope = if s.database.is_empty() {
+                    Scope::Role(who.into())
+                } else {
+                    Scope::RoleInDatabase(who.into(), s.database.as_str().into())
+                };
+                self.settings.push(Setting { scope, name: setting.name.as_str().into(), place });
+            }
+            NodeEnum::AlterDatabaseSetStmt(s) => {
+                self.database(&s.dbname, place);
+                if let Some(setting) = &s.setstmt {
+                    let scope = Scope::Database(s.dbname.as_str().into());
+                    self.settings.push(Setting { scope, name: setting.name.as_str().into(), place });
+                }
+            }
+            NodeEnum::AlterOwnerStmt(s) => self.owner_of(node, s.newowner.as_ref(), place),
+            NodeEnum::AlterTableStmt(s) => {
+                for command in &s.cmds {
+                    let Some(NodeEnum::AlterTableCmd(command)) = &command.node else { continue };
+                    if command.subtype == pg::AlterTableType::AtChangeOwner as i32 {
+                        self.owner_of(node, command.newowner.as_ref(), place);
+                    }
+                    if let Some(NodeEnum::Constraint(constraint)) =
+                        command.def.as_ref().and_then(|d| d.node.as_ref())
+                        && let Some(range) = &s.relation
+                    {
+                        let (schema, table) = relation(range);
+                        let id = self.resolved(&ObjectId::attached(schema, table, &constraint.conname));
+                        self.constraints.push((id, place));
+                    }
+                }
+            }
+            NodeEnum::CreateTrigStmt(s) if &*s.trigname == "ts_insert_blocker" => {
+                // TimescaleDB up to 2.22 marks every hypertable with this trigger.
+                if let Some(range) = &s.relation {
+                    let (schema, table) = relation(range);
+                    let id = self.resolved(&ObjectId::new(Class::Relation, schema, table));
+                    self.hypertables.insert(id);
+                }
+            }
+            NodeEnum::GrantStmt(s) if !absent => self.privileges_of(s, place),
+            NodeEnum::VariableSetStmt(s) if s.name == "search_path" => {
+                self.search_path = s.args.iter().filter_map(text).map(Into::into).collect();
+            }
+            NodeEnum::SelectStmt(s) => self.set_config(s),
+            NodeEnum::CreateStmt(s) => {
+                let temporary = s.relation.as_ref().is_some_and(|r| r.relpersistence == "t");
+                self.temporary_objects |= temporary;
+                self.chunk(s);
+            }
+            _ => {}
+        }
+    }
+
+    /// `SELECT pg_catalog.set_config('search_path', …, false)`, as pg_dump writes it.
+    fn set_config(&mut self, select: &pg::SelectStmt) {
+        let Some(NodeEnum::ResTarget(target)) = select.target_list.first().and_then(|t| t.node.as_ref())
+        else {
+            return;
+        };
+        let Some(NodeEnum::FuncCall(call)) = target.val.as_ref().and_then(|v| v.node.as_ref()) else {
+            return;
+        };
+        if qualified(&call.funcname).is_some_and(|(_, name)| name == "set_config")
+            && let [name, value, ..] = call.args.as_slice()
+            && text(name) == Some("search_path")
+            && let Some(path) = text(value)
+        {
+            self.search_path = path
+                .split(',')
+                .map(|s| s.trim().trim_matches('"'))
+                .filter(|s| !s.is_empty())
+                .map(Into::into)
+                .collect();
+        }
+    }
+
+    /// A chunk gives away its hypertable: the table that it inherits from.
+    fn chunk(&mut self, s: &pg::CreateStmt) {
+        let Some(range) = &s.relation else { return };
+        let is_chunk = range.relname.starts_with("_hyper_") && range.relname.ends_with("_chunk");
+        if !is_chunk || range.schemaname != "_timescaledb_internal" {
+            return;
+        }
+        for parent in parents(self, &NodeEnum::CreateStmt(s.clone())) {
+            self.hypertables.insert(parent);
+        }
+    }
+
+    fn owner_of(&mut self, node: &NodeEnum, new_owner: Option<&pg::RoleSpec>, place: Place) {
+        if let (Some(object), Some(name)) = (subject(node), new_owner.and_then(role)) {
+            let object = self.resolved(&object.id);
+            self.owners.push(Owner { object, role: name.into(), place });
+        }
+    }
+
+    fn privileges_of(&mut self, s: &pg::GrantStmt, place: Place) {
+        let names: Vec<&str> = s
+            .privileges
+            .iter()
+            .filter_map(|p| match p.node.as_ref()? {
+                NodeEnum::AccessPriv(p) => Some(p.priv_name.as_str()),
+                _ => None,
+            })
+            .collect();
+        let privileges: Box<str> = if names.is_empty() { "ALL".into() } else { names.join(", ").into() };
+        for node in &s.objects {
+            let one = pg::GrantStmt { objects: vec![node.clone()], ..s.clone() };
+            let Some(object) = subject(&NodeEnum::GrantStmt(one)) else { continue };
+            let object = self.resolved(&object.id);
+            for grantee in roles(&s.grantees) {
+                let grantee = role(grantee).map(Into::into);
+                let privileges = privileges.clone();
+                let object = object.clone();
+                self.privileges.push(Privilege { object, grantee, privileges, granted: s.is_grant, place });
+            }
+        }
+    }
+}
+
+/// True for what a person made in a database: it is why the database has to be migrated.
+fn is_user_object(node: &NodeEnum) -> bool {
+    !matches!(
+        node,
+        NodeEnum::CreateRoleStmt(_)
+            | NodeEnum::CreatedbStmt(_)
+            | NodeEnum::CreateTableSpaceStmt(_)
+            | NodeEnum::CreateExtensionStmt(_)
+    ) && created(node).is_some()
+}
+
+fn attributes(role: &mut Role, options: &[pg::Node]) {
+    let on = |name: &str, now: bool| option(options, name).map_or(now, option_is_on);
+    role.superuser = on("superuser", role.superuser);
+    role.createrole = on("createrole", role.createrole);
+    role.createdb = on("createdb", role.createdb);
+    role.replication = on("isreplication", role.replication);
+    role.bypassrls = on("bypassrls", role.bypassrls);
+    role.login = on("canlogin", role.login);
+    role.password |= option(options, "password").is_some_and(|password| password.arg.is_some());
+}
+
+fn columns(node: &NodeEnum) -> Box<[Column]> {
+    let elements = match node {
+        NodeEnum::CreateStmt(s) => &s.table_elts,
+        NodeEnum::CreateForeignTableStmt(s) => match &s.base_stmt {
+            Some(base) => &base.table_elts,
+            None => return Box::default(),
+        },
+        _ => return Box::default(),
+    };
+    elements
+        .iter()
+        .filter_map(|element| match element.node.as_ref()? {
+            NodeEnum::ColumnDef(column) => Some(Column {
+                name: column.colname.as_str().into(),
+                data_type: strings(&column.type_name.as_ref()?.names).join(".").into(),
+            }),
+            _ => None,
+        })
+        .collect()
+}
+
+fn parents(facts: &Facts, node: &NodeEnum) -> Box<[ObjectId]> {
+    let id = |range: &pg::RangeVar| {
+        let (schema, name) = relation(range);
+        facts.resolved(&ObjectId::new(Class::Relation, schema, name))
+    };
+    match node {
+        NodeEnum::CreateStmt(s) => s
+            .inh_relations
+            .iter()
+            .filter_map(|parent| match parent.node.as_ref()? {
+                NodeEnum::RangeVar(range) => Some(id(range)),
+                _ => None,
+            })
+            .collect(),
+        NodeEnum::IndexStmt(s) => s.relation.iter().map(id).collect(),
+        _ => Box::default(),
+    }
+}

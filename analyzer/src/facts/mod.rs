@@ -1,0 +1,359 @@
+//! What a dump declares, each fact with its place: collected in one forward pass, statement by statement.
+//! At any time they tell what the target has at this point of the restore.
+
+mod collect;
+pub mod names;
+pub mod objects;
+
+pub use objects::{Object, ObjectId};
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::edit::Safety;
+use crate::finding::Place;
+use crate::parse::{Class, Reference};
+use crate::target::members;
+
+/// What a dump's own comments tell about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Header {
+    /// The input's name.
+    pub input: String,
+    /// `Dumped from database version`.
+    pub server_version: Option<String>,
+    /// `Dumped by pg_dump version`.
+    pub dump_version: Option<String>,
+    /// Written by pg_dumpall.
+    pub cluster: bool,
+    /// How many dumps began (`PostgreSQL database dump`, `… cluster dump`).
+    pub begun: u32,
+    /// How many of them ended.
+    pub completed: u32,
+}
+
+impl Header {
+    /// The major version of the server that was dumped.
+    #[must_use]
+    pub fn server_major(&self) -> Option<u32> {
+        let version = self.server_version.as_ref()?;
+        version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    }
+}
+
+/// A role.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Role {
+    /// Where it is made; `None` where the dump only speaks of it.
+    pub created: Option<Place>,
+    /// SUPERUSER.
+    pub superuser: bool,
+    /// CREATEROLE.
+    pub createrole: bool,
+    /// CREATEDB.
+    pub createdb: bool,
+    /// REPLICATION.
+    pub replication: bool,
+    /// BYPASSRLS.
+    pub bypassrls: bool,
+    /// LOGIN.
+    pub login: bool,
+    /// A password comes with it.
+    pub password: bool,
+}
+
+/// A membership: GRANT role TO member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// The role granted.
+    pub role: Box<str>,
+    /// Who becomes its member.
+    pub member: Box<str>,
+    /// WITH ADMIN.
+    pub admin: bool,
+    /// Where.
+    pub place: Place,
+}
+
+/// A database: a part of a cluster dump.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Database {
+    /// Where it is first named.
+    pub place: Place,
+    /// Its first own object, where it has one.
+    pub first_object: Option<Place>,
+}
+
+/// An extension.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extension {
+    /// The schema given for it.
+    pub schema: Option<Box<str>>,
+    /// Where.
+    pub place: Place,
+}
+
+/// A column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: Box<str>,
+    /// Its type as the dump writes it.
+    pub data_type: Box<str>,
+}
+
+/// A table, view, sequence, index or other relation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relation {
+    /// The word for it.
+    pub word: &'static str,
+    /// Where it is made.
+    pub place: Place,
+    /// Its columns, for tables.
+    pub columns: Box<[Column]>,
+    /// The table of an index; the parents of a table that inherits.
+    pub parents: Box<[ObjectId]>,
+}
+
+/// A type, domain, function, or other object with no more to know about it here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declared {
+    /// The word for it.
+    pub word: &'static str,
+    /// Where it is made (for overloaded functions, the first).
+    pub place: Place,
+}
+
+/// Who owns an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The object.
+    pub object: ObjectId,
+    /// Its owner.
+    pub role: Box<str>,
+    /// Where.
+    pub place: Place,
+}
+
+/// A privilege on an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Privilege {
+    /// The object.
+    pub object: ObjectId,
+    /// Who gets it; `None` is PUBLIC.
+    pub grantee: Option<Box<str>>,
+    /// The privileges as SQL writes them; `ALL` where the statement says so.
+    pub privileges: Box<str>,
+    /// GRANT or REVOKE.
+    pub granted: bool,
+    /// Where.
+    pub place: Place,
+}
+
+/// Where a setting is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// ALTER ROLE … SET.
+    Role(Box<str>),
+    /// ALTER DATABASE … SET.
+    Database(Box<str>),
+    /// ALTER ROLE … IN DATABASE … SET.
+    RoleInDatabase(Box<str>, Box<str>),
+}
+
+/// A parameter stored for a role or database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Where it is stored.
+    pub scope: Scope,
+    /// The parameter.
+    pub name: Box<str>,
+    /// Where.
+    pub place: Place,
+}
+
+/// Why an object will not be on the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Absence {
+    /// The rule of the finding at the root.
+    pub rule: &'static str,
+    /// The object at the root: an extension, a language.
+    pub root: String,
+    /// The statement that would have made this object.
+    pub place: Place,
+    /// Whether that statement was taken out, or stays and fails.
+    pub removed: bool,
+    /// How far taking it out can be trusted.
+    pub safety: Safety,
+}
+
+/// Everything that the dumps declare so far.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// One for each input.
+    pub headers: Vec<Header>,
+    /// Databases of cluster dumps, by name.
+    pub databases: BTreeMap<Box<str>, Database>,
+    /// The database that the input is connected to at this point.
+    pub current_database: Option<Box<str>>,
+    /// Roles, by name.
+    pub roles: BTreeMap<Box<str>, Role>,
+    /// Memberships, in order.
+    pub memberships: Vec<Membership>,
+    /// Extensions, by name.
+    pub extensions: BTreeMap<Box<str>, Extension>,
+    /// Schemas, by name.
+    pub schemas: BTreeMap<Box<str>, Declared>,
+    /// Tables and their like.
+    pub relations: BTreeMap<ObjectId, Relation>,
+    /// Types and domains, functions, operators, triggers, policies and all else that is made.
+    pub objects: BTreeMap<ObjectId, Declared>,
+    /// Constraints: table and name (none where the server chooses it).
+    pub constraints: Vec<(ObjectId, Place)>,
+    /// Owners, the last statement for an object last.
+    pub owners: Vec<Owner>,
+    /// Privileges, in order.
+    pub privileges: Vec<Privilege>,
+    /// Stored settings, in order.
+    pub settings: Vec<Setting>,
+    /// Objects that the target will not have.
+    pub absent: BTreeMap<ObjectId, Absence>,
+    /// Relations that the source's TimescaleDB keeps as hypertables.
+    pub hypertables: BTreeSet<ObjectId>,
+    /// `search_path` at this point.
+    pub search_path: Vec<Box<str>>,
+    /// True once a temporary table was made in this session.
+    pub temporary_objects: bool,
+    /// How many statements with roles were seen: 0 means that the inputs hold no roles dump.
+    pub role_statements: u64,
+}
+
+impl Facts {
+    /// True where the role exists on the target at this point, because the dump makes it.
+    #[must_use]
+    pub fn makes_role(&self, name: &str) -> bool {
+        self.roles.get(name).is_some_and(|role| role.created.is_some())
+            && !self.absent.contains_key(&ObjectId::new(Class::Role, None, name))
+    }
+
+    /// True where the dump says that this role is a superuser on the source.
+    #[must_use]
+    pub fn is_superuser(&self, name: &str) -> bool {
+        self.roles.get(name).is_some_and(|role| role.superuser)
+    }
+
+    /// True where `member` was granted `role` by the dump.
+    #[must_use]
+    pub fn is_member(&self, role: &str, member: &str) -> bool {
+        self.memberships.iter().any(|m| &*m.role == role && &*m.member == member)
+    }
+
+    /// The last owner that the dump gives an object.
+    #[must_use]
+    pub fn owner(&self, object: &ObjectId) -> Option<&str> {
+        self.owners.iter().rev().find(|owner| owner.object == *object).map(|owner| &*owner.role)
+    }
+
+    /// True where TimescaleDB is among the extensions.
+    #[must_use]
+    pub fn has_timescaledb(&self) -> bool {
+        self.extensions.contains_key("timescaledb")
+    }
+
+    /// The object's identity with the schema that an unqualified name means at this point.
+    #[must_use]
+    pub fn resolved(&self, id: &ObjectId) -> ObjectId {
+        let in_schema = !matches!(
+            id.class,
+            Class::Schema
+                | Class::Extension
+                | Class::Language
+                | Class::AccessMethod
+                | Class::Server
+                | Class::ForeignDataWrapper
+                | Class::Role
+                | Class::EventTrigger
+                | Class::Publication
+                | Class::Subscription
+                | Class::Database
+                | Class::Tablespace
+        );
+        if id.schema.is_some() || !in_schema {
+            return id.clone();
+        }
+        let schema = self.search_path.first().cloned().unwrap_or_else(|| "public".into());
+        ObjectId { schema: Some(schema), ..id.clone() }
+    }
+
+    /// True where the dump makes this object.
+    #[must_use]
+    pub fn declares(&self, id: &ObjectId) -> bool {
+        self.relations.contains_key(id)
+            || self.objects.contains_key(id)
+            || id.class == Class::Schema && self.schemas.contains_key(&id.name)
+    }
+
+    /// Why an object will not be there, where it will not.
+    #[must_use]
+    pub fn absence(&self, id: &ObjectId) -> Option<&Absence> {
+        if self.absent.is_empty() {
+            return None;
+        }
+        let id = self.resolved(id);
+        self.absent.get(&id).or_else(|| self.absent.get(&id.table()?))
+    }
+
+    /// Why what a statement refers to will not be there: the object itself is absent, or it belongs
+    /// to an extension that is.
+    #[must_use]
+    pub fn missing(&self, reference: &Reference) -> Option<&Absence> {
+        if self.absent.is_empty() || reference.schema.as_deref() == Some("pg_catalog") {
+            return None;
+        }
+        let classes: &[Class] = match reference.class {
+            // A table's name is a type too; a type's name in a regclass is a relation.
+            Class::Type => &[Class::Type, Class::Relation],
+            Class::Role => return None,
+            ref class => std::slice::from_ref(class),
+        };
+        let schemas: Vec<Option<&str>> = match &reference.schema {
+            Some(schema) => vec![Some(schema)],
+            None if self.search_path.is_empty() => vec![Some("public"), None],
+            None => self.search_path.iter().map(|s| Some(&**s)).chain([None]).collect(),
+        };
+        for class in classes {
+            for schema in &schemas {
+                let id = ObjectId::new(*class, *schema, &reference.name);
+                if let Some(absence) = self.absent.get(&id) {
+                    return Some(absence);
+                }
+                if self.declares(&id) {
+                    return None;
+                }
+            }
+        }
+        self.absent_extension_of(reference)
+    }
+
+    /// The absent extension that this name belongs to.
+    fn absent_extension_of(&self, reference: &Reference) -> Option<&Absence> {
+        let has =
+            |extension: &str| members(extension).is_some_and(|m| m.has(reference.class, &reference.name));
+        let in_schema = |extension: &str| match (&reference.schema, self.extensions.get(extension)) {
+            (Some(used), Some(Extension { schema: Some(own), .. })) => {
+                used == own || members(extension).is_some_and(|m| m.schemas.contains(&**used))
+            }
+            _ => true,
+        };
+        let absent = self
+            .absent
+            .iter()
+            .find(|(id, _)| id.class == Class::Extension && has(&id.name) && in_schema(&id.name))?;
+        // Another extension that stays may have a member of the same name.
+        let stays = self.extensions.keys().any(|name| {
+            !self.absent.contains_key(&ObjectId::new(Class::Extension, None, name))
+                && has(name)
+                && in_schema(name)
+        });
+        (!stays).then_some(absent.1)
+    }
+}

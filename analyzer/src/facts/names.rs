@@ -1,0 +1,122 @@
+//! Names out of tree nodes.
+
+use crate::parse::{NodeEnum, pg};
+
+/// The strings of a list of String nodes, in order.
+#[must_use]
+pub fn strings(nodes: &[pg::Node]) -> Vec<&str> {
+    nodes.iter().filter_map(string).collect()
+}
+
+/// The text of a String node.
+#[must_use]
+pub fn string(node: &pg::Node) -> Option<&str> {
+    match node.node.as_ref()? {
+        NodeEnum::String(string) => Some(&string.sval),
+        _ => None,
+    }
+}
+
+/// A list of String nodes as schema and name: `a.b` or `b`; of `db.a.b` the last two.
+#[must_use]
+pub fn qualified(nodes: &[pg::Node]) -> Option<(Option<&str>, &str)> {
+    let mut names = strings(nodes);
+    let name = names.pop()?;
+    Some((names.pop(), name))
+}
+
+/// The schema and name of a relation.
+#[must_use]
+pub fn relation(range: &pg::RangeVar) -> (Option<&str>, &str) {
+    ((!range.schemaname.is_empty()).then_some(range.schemaname.as_str()), &range.relname)
+}
+
+/// The name of a role; `None` for PUBLIC, CURRENT_USER and their like.
+#[must_use]
+pub fn role(spec: &pg::RoleSpec) -> Option<&str> {
+    (spec.roletype == pg::RoleSpecType::RolespecCstring as i32).then_some(spec.rolename.as_str())
+}
+
+/// The names of a list of roles.
+pub fn roles(nodes: &[pg::Node]) -> impl Iterator<Item = &pg::RoleSpec> {
+    nodes.iter().filter_map(|node| match node.node.as_ref()? {
+        NodeEnum::RoleSpec(spec) => Some(spec),
+        _ => None,
+    })
+}
+
+/// The options of a statement.
+pub fn options(nodes: &[pg::Node]) -> impl Iterator<Item = &pg::DefElem> {
+    nodes.iter().filter_map(|node| match node.node.as_ref()? {
+        NodeEnum::DefElem(option) => Some(option.as_ref()),
+        _ => None,
+    })
+}
+
+/// The option of this name.
+#[must_use]
+pub fn option<'a>(nodes: &'a [pg::Node], name: &str) -> Option<&'a pg::DefElem> {
+    options(nodes).find(|option| option.defname == name)
+}
+
+/// The value of an option or constant as a string: a String node, a string constant, a type name.
+#[must_use]
+pub fn text(node: &pg::Node) -> Option<&str> {
+    match node.node.as_ref()? {
+        NodeEnum::String(string) => Some(&string.sval),
+        NodeEnum::AConst(constant) => match constant.val.as_ref()? {
+            pg::a_const::Val::Sval(string) => Some(&string.sval),
+            _ => None,
+        },
+        NodeEnum::TypeName(name) => qualified(&name.names).map(|(_, name)| name),
+        NodeEnum::TypeCast(cast) => text(cast.arg.as_ref()?),
+        _ => None,
+    }
+}
+
+/// The value of an option as a string.
+#[must_use]
+pub fn option_text(option: &pg::DefElem) -> Option<&str> {
+    text(option.arg.as_ref()?)
+}
+
+/// True for an option that stands alone or is set to a true value.
+#[must_use]
+pub fn option_is_on(option: &pg::DefElem) -> bool {
+    match option.arg.as_ref().and_then(|arg| arg.node.as_ref()) {
+        None => true,
+        Some(NodeEnum::Boolean(boolean)) => boolean.boolval,
+        Some(NodeEnum::Integer(integer)) => integer.ival != 0,
+        Some(NodeEnum::String(string)) => matches!(string.sval.as_str(), "true" | "on" | "1"),
+        Some(_) => false,
+    }
+}
+
+/// A name as SQL writes it, quoted where PostgreSQL needs it or might come to need it.
+#[must_use]
+pub fn quoted(name: &str) -> String {
+    let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        && crate::parse::Tokens::scan(name).iter().all(|t| t.kind == crate::parse::TokenKind::Identifier);
+    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}
+
+/// A qualified name as SQL writes it.
+#[must_use]
+pub fn quoted_path(schema: Option<&str>, name: &str) -> String {
+    schema.map_or_else(|| quoted(name), |schema| format!("{}.{}", quoted(schema), quoted(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_quoted_where_sql_needs_it() {
+        assert_eq!(quoted("app_user"), "app_user");
+        assert_eq!(quoted("App Owner"), "\"App Owner\"");
+        assert_eq!(quoted("we\"ird"), "\"we\"\"ird\"");
+        assert_eq!(quoted("order"), "\"order\"");
+        assert_eq!(quoted(""), "\"\"");
+    }
+}

@@ -1,0 +1,96 @@
+//! Which objects an extension brings: a dump holds only its name, and everything that uses it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use crate::parse::Class;
+
+const MEMBERS: &str = include_str!("extension_members.json");
+
+/// The members of one extension, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Members {
+    /// Types and domains.
+    pub types: BTreeSet<String>,
+    /// Functions, procedures and aggregates.
+    pub functions: BTreeSet<String>,
+    /// Operators.
+    pub operators: BTreeSet<String>,
+    /// Operator classes and families.
+    pub operator_classes: BTreeSet<String>,
+    /// Access methods.
+    pub access_methods: BTreeSet<String>,
+    /// Procedural languages.
+    pub languages: BTreeSet<String>,
+    /// Foreign-data wrappers.
+    pub foreign_data_wrappers: BTreeSet<String>,
+    /// Schemas that it makes.
+    pub schemas: BTreeSet<String>,
+    /// Tables, views and sequences.
+    pub tables: BTreeSet<String>,
+    /// Tables whose rows a dump carries (`pg_extension_config_dump`).
+    pub config_tables: BTreeSet<String>,
+    /// Text search objects.
+    pub text_search: BTreeSet<String>,
+    /// Extensions that it needs.
+    pub requires: Vec<String>,
+    /// The one schema that it can be in.
+    pub schema: Option<String>,
+    /// True where its objects can be moved to another schema.
+    pub relocatable: bool,
+    /// True where a database owner may create it without being a superuser.
+    pub trusted: bool,
+}
+
+impl Members {
+    /// True where the extension has a member of this class and name.
+    #[must_use]
+    pub fn has(&self, class: Class, name: &str) -> bool {
+        let names = match class {
+            Class::Type => &self.types,
+            Class::Function => &self.functions,
+            Class::Operator => &self.operators,
+            Class::OperatorClass => &self.operator_classes,
+            Class::AccessMethod => &self.access_methods,
+            Class::Language => &self.languages,
+            Class::ForeignDataWrapper => &self.foreign_data_wrappers,
+            Class::Schema => &self.schemas,
+            Class::TextSearch => &self.text_search,
+            Class::Relation => return self.tables.contains(name) || self.config_tables.contains(name),
+            _ => return false,
+        };
+        names.contains(name)
+    }
+}
+
+#[derive(Deserialize)]
+struct File {
+    extensions: BTreeMap<String, Members>,
+}
+
+static ALL: LazyLock<BTreeMap<String, Members>> =
+    // A test reads the built-in file; without it no dependents would be found, and nothing else changes.
+    LazyLock::new(|| {
+        serde_json::from_str::<File>(MEMBERS).map(|file| file.extensions).unwrap_or_default()
+    });
+
+/// The members of an extension, where they are known.
+#[must_use]
+pub fn members(extension: &str) -> Option<&'static Members> {
+    ALL.get(extension)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_of_extensions_are_known() {
+        assert!(ALL.len() > 50);
+        assert!(members("hstore").unwrap().has(Class::Type, "hstore"));
+        assert!(members("postgres_fdw").unwrap().has(Class::ForeignDataWrapper, "postgres_fdw"));
+    }
+}

@@ -1,0 +1,201 @@
+//! What the destination can do, as data with its sources.
+
+mod members;
+
+pub use members::{Members, members};
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+const TIMESCALE: &str = include_str!("timescale.json");
+
+/// The oldest major version of PostgreSQL that the service offers.
+pub const OLDEST_VERSION: u32 = 15;
+/// The newest major version of PostgreSQL that the service offers.
+pub const NEWEST_VERSION: u32 = 18;
+
+/// A published list of the extensions that the service takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtensionList {
+    /// A short name to choose it by.
+    pub name: String,
+    /// The day it was last seen, as `YYYY-MM-DD`.
+    pub date: String,
+    /// Where it was published.
+    pub source: String,
+    /// SQL names of the extensions.
+    pub extensions: BTreeSet<String>,
+}
+
+/// The destination of a migration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// What to call it.
+    pub name: String,
+    /// Major version of PostgreSQL.
+    pub version: u32,
+    /// The role that restores.
+    pub admin: String,
+    /// Its only database.
+    pub database: String,
+    /// Published lists of extensions, oldest first. The last one counts.
+    pub extension_lists: Vec<ExtensionList>,
+    /// What is to know about an extension that it takes.
+    #[serde(default)]
+    pub extension_notes: BTreeMap<String, String>,
+    /// Extensions that work only where the server preloads their library.
+    #[serde(default)]
+    pub preloaded_extensions: BTreeSet<String>,
+    /// Extensions that a new database of the service has from the start, in schema public.
+    #[serde(default)]
+    pub installed_extensions: BTreeSet<String>,
+    /// Roles that exist on the target from the start, with what they are.
+    pub reserved_roles: BTreeMap<String, String>,
+    /// Roles of other providers, by provider: no application needs them on the target.
+    #[serde(default)]
+    pub provider_roles: BTreeMap<String, BTreeSet<String>>,
+    /// Roles of the target that the restoring role may grant to others.
+    #[serde(default)]
+    pub grantable_roles: BTreeSet<String>,
+    /// PostgreSQL's predefined roles with the major version that brought them (predefined-roles.sgml).
+    #[serde(default)]
+    pub predefined_roles: BTreeMap<String, u32>,
+    /// Parameters that only a superuser may set (`context = superuser` in pg_settings of 14 to 18).
+    #[serde(default)]
+    pub superuser_parameters: BTreeSet<String>,
+    /// Parameters that are gone, with the first major version that lacks them.
+    #[serde(default)]
+    pub removed_parameters: BTreeMap<String, u32>,
+    /// Roles that a live target was seen to have beyond the reserved ones.
+    #[serde(default)]
+    pub existing_roles: BTreeSet<String>,
+    /// Extensions that a live target has, with the schema they are in. Replaces
+    /// `installed_extensions` where it is given.
+    #[serde(default)]
+    pub live_extensions: Option<BTreeMap<String, String>>,
+}
+
+impl Default for Target {
+    fn default() -> Self {
+        Self::from_json(TIMESCALE).unwrap_or_else(|_| Self {
+            // Unreachable: a test reads the built-in file. An empty target would refuse everything.
+            name: String::new(),
+            version: 17,
+            admin: "tsdbadmin".into(),
+            database: "tsdb".into(),
+            extension_lists: Vec::new(),
+            extension_notes: BTreeMap::new(),
+            preloaded_extensions: BTreeSet::new(),
+            installed_extensions: BTreeSet::new(),
+            reserved_roles: BTreeMap::new(),
+            provider_roles: BTreeMap::new(),
+            grantable_roles: BTreeSet::new(),
+            predefined_roles: BTreeMap::new(),
+            superuser_parameters: BTreeSet::new(),
+            removed_parameters: BTreeMap::new(),
+            existing_roles: BTreeSet::new(),
+            live_extensions: None,
+        })
+    }
+}
+
+impl Target {
+    /// Reads a target from its JSON form (the built-in one is `analyzer/src/target/timescale.json`).
+    ///
+    /// # Errors
+    /// What is wrong with the text, and where.
+    pub fn from_json(text: &str) -> Result<Self, String> {
+        let target: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        if !(OLDEST_VERSION..=NEWEST_VERSION).contains(&target.version) {
+            return Err(format!("version is {}, not {OLDEST_VERSION} to {NEWEST_VERSION}", target.version));
+        }
+        Ok(target)
+    }
+
+    /// The same destination with another major version.
+    #[must_use]
+    pub fn with_version(mut self, version: u32) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// The list of extensions that counts.
+    #[must_use]
+    pub fn extension_list(&self) -> Option<&ExtensionList> {
+        self.extension_lists.last()
+    }
+
+    /// True where the target takes this extension.
+    #[must_use]
+    pub fn allows_extension(&self, name: &str) -> bool {
+        self.extension_list().is_some_and(|list| list.extensions.contains(name))
+    }
+
+    /// The lists that name this extension though the one that counts does not.
+    pub fn once_listed(&self, name: &str) -> impl Iterator<Item = &ExtensionList> {
+        self.extension_lists.iter().filter(move |list| list.extensions.contains(name))
+    }
+
+    /// The schema in which the target already has this extension.
+    #[must_use]
+    pub fn installed_in(&self, extension: &str) -> Option<&str> {
+        match &self.live_extensions {
+            Some(live) => live.get(extension).map(String::as_str),
+            None if extension == "plpgsql" => Some("pg_catalog"),
+            None => self.installed_extensions.contains(extension).then_some("public"),
+        }
+    }
+
+    /// The provider whose own role this is.
+    #[must_use]
+    pub fn provider_of(&self, role: &str) -> Option<&str> {
+        self.provider_roles
+            .iter()
+            .find(|(_, roles)| roles.contains(role))
+            .map(|(provider, _)| provider.as_str())
+    }
+
+    /// True where the role is there before the dump is restored.
+    #[must_use]
+    pub fn has_role(&self, role: &str) -> bool {
+        self.reserved_roles.contains_key(role)
+            || self.existing_roles.contains(role)
+            || self.predefined_roles.get(role).is_some_and(|since| *since <= self.version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_target_is_readable_and_complete() {
+        let target = Target::from_json(TIMESCALE).unwrap();
+        assert_eq!(target, Target::default());
+        assert_eq!(target.extension_lists.len(), 4);
+        assert!(target.extension_lists.windows(2).all(|w| w[0].date < w[1].date));
+    }
+
+    #[test]
+    fn the_newest_list_decides() {
+        let target = Target::default();
+        assert!(target.allows_extension("pg_buffercache"));
+        assert!(!target.allows_extension("old_snapshot"));
+        assert_eq!(target.once_listed("old_snapshot").count(), 2);
+    }
+
+    #[test]
+    fn a_predefined_role_exists_from_its_version_on() {
+        assert!(!Target::default().with_version(16).has_role("pg_maintain"));
+        assert!(Target::default().with_version(17).has_role("pg_maintain"));
+    }
+
+    #[test]
+    fn a_faulty_target_file_says_what_is_wrong() {
+        let error = Target::from_json("{\"name\": 1}").unwrap_err();
+        assert!(error.contains("line 1"), "{error}");
+    }
+}
