@@ -128,6 +128,8 @@ pub struct Finding {
     pub advice: Option<String>,
     /// Other places: the cause, what depends on it.
     pub related: Vec<Related>,
+    /// True where the rewrite solves it: its fix was applied and proved.
+    pub solved: bool,
     /// The change that solves it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<Fix>,

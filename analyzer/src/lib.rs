@@ -1,13 +1,28 @@
 //! Reads the text of a PostgreSQL dump with PostgreSQL's own parser, finds what a managed Timescale
 //! service cannot take, and rewrites what can be rewritten, each rewrite proved.
 //!
-//! No I/O, no clock, no threads, no environment: text in, report out.
+//! No I/O, no clock, no threads, no environment: text in, report out. A thread that calls it needs
+//! [`parse::STACK`] bytes of stack.
 
+pub mod analyze;
 pub mod edit;
 pub mod facts;
 pub mod finding;
+pub mod input;
 pub mod locate;
+pub mod options;
 pub mod parse;
+pub mod rewrite;
+pub mod rules;
 pub mod split;
 pub mod target;
 pub mod text;
+
+pub use analyze::{Analysis, Analyzer, Input, analyze};
+pub use edit::{Action, Edit, Fix, Safety};
+pub use facts::Facts;
+pub use finding::{Finding, Severity};
+pub use input::InputError;
+pub use options::Options;
+pub use rewrite::{Rewriter, Style};
+pub use target::Target;

@@ -275,7 +275,7 @@ impl<'s, 'b> Lexer<'s, 'b> {
                 Class::Backslash => match self.look(1)? {
                     separator @ (b';' | b':') => {
                         self.skip(2);
-                        if separator == b';' {
+                        if separator == b';' && self.state.words.at_top() {
                             self.count_copy();
                             self.state.words.next_statement();
                         }

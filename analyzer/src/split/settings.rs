@@ -63,7 +63,10 @@ pub(super) fn standard_strings(statement: &[u8]) -> Option<bool> {
     }
     let tokens = tokens(statement);
     match tokens.as_slice() {
-        [reset, all, ..] if (reset.is("reset") || reset.is("discard")) && (all.is("all") || all.is(NAME)) => {
+        [reset, all, Token::Symbol(b';')]
+            if reset.is("reset") && (all.is("all") || all.is(NAME))
+                || reset.is("discard") && all.is("all") =>
+        {
             Some(true)
         }
         [set, scope, rest @ ..] if set.is("set") && (scope.is("session") || scope.is("local")) => {
@@ -77,7 +80,9 @@ pub(super) fn standard_strings(statement: &[u8]) -> Option<bool> {
 
 fn assigned(tokens: &[Token<'_>]) -> Option<bool> {
     match tokens {
-        [name, to, value, ..] if name.is(NAME) && (to.is("to") || *to == Token::Symbol(b'=')) => {
+        [name, to, value, Token::Symbol(b';')]
+            if name.is(NAME) && (to.is("to") || *to == Token::Symbol(b'=')) =>
+        {
             boolean(*value)
         }
         _ => None,

@@ -40,14 +40,15 @@ impl Words {
 
     /// Takes the next bare word. What it does to `bodies` is psql's own heuristic, quirks included.
     pub(super) fn word(&mut self, word: &[u8]) {
-        if self.count >= 4 && !self.routine && !matches!(self.copy, Copy::Target | Copy::From) {
+        let done = self.count >= 4 && !self.routine && !matches!(self.copy, Copy::Target | Copy::From);
+        if done || self.parentheses > 0 {
             return;
         }
         let is = |keyword: &str| word.eq_ignore_ascii_case(keyword.as_bytes());
         match self.copy {
             Copy::Start => self.copy = if is("copy") { Copy::Target } else { Copy::No },
-            Copy::Target if self.parentheses == 0 && is("from") => self.copy = Copy::From,
-            Copy::Target if self.parentheses == 0 && is("to") => self.copy = Copy::No,
+            Copy::Target if is("from") => self.copy = Copy::From,
+            Copy::Target if is("to") => self.copy = Copy::No,
             // PostgreSQL's grammar takes either name for either direction.
             Copy::From => self.copy = if is("stdin") || is("stdout") { Copy::Inline } else { Copy::No },
             _ => {}
@@ -66,7 +67,7 @@ impl Words {
             self.count += 1;
             self.routine = matches!(self.initials, [b'c', b'f' | b'p', ..] | [b'c', b'o', b'r', b'f' | b'p']);
         }
-        if self.routine && self.parentheses == 0 {
+        if self.routine {
             if is("begin") || (is("case") && self.bodies > 0) {
                 self.bodies += 1;
             } else if is("end") {

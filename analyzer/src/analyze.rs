@@ -1,0 +1,748 @@
+//! The one forward pass over the inputs: pieces into facts, findings and planned changes.
+
+use std::collections::BTreeMap;
+
+use crate::edit::{Action, Edit, Fix, Safety};
+use crate::facts::{Absence, Facts, objects};
+use crate::finding::{Finding, Place, Severity};
+use crate::input::{InputError, Problem, sniff};
+use crate::locate::Statement;
+use crate::options::Options;
+use crate::parse::{NodeEnum, ParseError, Parsed, parse};
+use crate::rewrite::{self, Planned, Rewriter, Style};
+use crate::rules::{self, Context, Finish, Memory, RULES, Subject};
+use crate::split::{End, Kind, Piece, Splitter};
+use crate::target::Target;
+use crate::text::{Span, parseable};
+
+/// Rounds of edits on one statement before it is given up as unstable.
+const MAX_ROUNDS: usize = 8;
+
+/// A text with its name.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// What to call it in reports: a file's path as the person gave it.
+    pub name: &'a str,
+    /// Its bytes.
+    pub text: &'a [u8],
+}
+
+/// What is known of one input after the pass.
+#[derive(Clone, Debug, Default)]
+pub struct InputSummary {
+    /// Its name.
+    pub name: String,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// How many statements it holds.
+    pub statements: u64,
+    /// Changes, in the order of its bytes.
+    pub planned: Vec<Planned>,
+}
+
+/// The result of a pass.
+#[derive(Debug, Default)]
+pub struct Analysis {
+    /// All findings, in the order of the inputs and of their bytes.
+    pub findings: Vec<Finding>,
+    /// What the inputs declare.
+    pub facts: Facts,
+    /// The inputs.
+    pub inputs: Vec<InputSummary>,
+    /// Parts of other databases, left out: the input and the bytes.
+    skipped: Vec<(usize, Span)>,
+}
+
+impl Analysis {
+    /// Errors that the rewrite does not solve.
+    pub fn unsolved(&self) -> impl Iterator<Item = &Finding> {
+        rewrite::unsolved(&self.findings)
+    }
+
+    /// A rewriter for one input, to be fed with the same bytes again.
+    #[must_use]
+    pub fn rewriter(&self, input: usize, style: Style) -> Rewriter<'_> {
+        Rewriter::new(self.inputs.get(input).map_or(&[], |input| &input.planned), style)
+    }
+
+    /// One input's text, rewritten.
+    #[must_use]
+    pub fn rewritten(&self, input: usize, text: &[u8]) -> Vec<u8> {
+        let mut rewriter = self.rewriter(input, Style::Comment);
+        let mut out = Vec::with_capacity(text.len());
+        rewriter.feed(text, &mut out);
+        rewriter.finish(&mut out);
+        out
+    }
+}
+
+/// Analyses texts that are in memory.
+///
+/// # Errors
+/// [`InputError`] where an input is not a whole dump in text form.
+pub fn analyze(inputs: &[Input<'_>], target: &Target, options: &Options) -> Result<Analysis, InputError> {
+    let mut analyzer = Analyzer::new(target, options);
+    for input in inputs {
+        analyzer.begin(input.name);
+        analyzer.feed(input.text)?;
+        analyzer.end()?;
+    }
+    Ok(analyzer.finish())
+}
+
+/// Analyses inputs as their bytes stream by. For each: [`Analyzer::begin`], [`Analyzer::feed`],
+/// [`Analyzer::end`]; then [`Analyzer::finish`].
+#[derive(Debug)]
+pub struct Analyzer<'t> {
+    splitter: Splitter,
+    pass: Pass<'t>,
+    head: Vec<u8>,
+    sniffed: bool,
+}
+
+#[derive(Debug)]
+struct Pass<'t> {
+    target: &'t Target,
+    options: &'t Options,
+    analysis: Analysis,
+    memory: Memory,
+    /// A COPY that was taken out: its data goes with it.
+    open_removal: Option<OpenRemoval>,
+    /// The part of another database, left out.
+    skipping: Option<usize>,
+    /// The database whose objects are kept, once one was seen.
+    kept_database: Option<String>,
+    failure: Option<InputError>,
+    last: Option<(End, Place)>,
+}
+
+#[derive(Debug)]
+struct OpenRemoval {
+    finding: usize,
+}
+
+impl<'t> Analyzer<'t> {
+    /// An analyzer for this target.
+    #[must_use]
+    pub fn new(target: &'t Target, options: &'t Options) -> Self {
+        let mut facts = Facts::default();
+        facts.hypertables.extend(options.hypertables.iter().map(|(schema, name)| {
+            crate::facts::ObjectId::new(crate::parse::Class::Relation, Some(schema), name)
+        }));
+        Self {
+            splitter: Splitter::new(),
+            pass: Pass {
+                target,
+                options,
+                analysis: Analysis { facts, ..Analysis::default() },
+                memory: Memory::default(),
+                open_removal: None,
+                skipping: None,
+                kept_database: options.database.clone(),
+                failure: None,
+                last: None,
+            },
+            head: Vec::new(),
+            sniffed: false,
+        }
+    }
+
+    /// The next input begins.
+    pub fn begin(&mut self, name: &str) {
+        self.splitter = Splitter::new();
+        self.head.clear();
+        self.sniffed = false;
+        self.pass.analysis.inputs.push(InputSummary { name: name.to_owned(), ..InputSummary::default() });
+        self.pass.analysis.facts.begin_input(name);
+        self.pass.skipping = None;
+        self.pass.open_removal = None;
+        self.pass.last = None;
+    }
+
+    /// Takes the next bytes of the input.
+    ///
+    /// # Errors
+    /// [`InputError`] where the bytes are not those of a dump in text form.
+    pub fn feed(&mut self, chunk: &[u8]) -> Result<(), InputError> {
+        if self.sniffed {
+            return self.split(chunk);
+        }
+        self.head.extend_from_slice(chunk);
+        if self.head.len() >= crate::input::HEAD { self.open() } else { Ok(()) }
+    }
+
+    fn open(&mut self) -> Result<(), InputError> {
+        self.sniffed = true;
+        let head = std::mem::take(&mut self.head);
+        sniff(&head).map_err(|problem| self.pass.error(problem))?;
+        self.split(&head)
+    }
+
+    fn split(&mut self, chunk: &[u8]) -> Result<(), InputError> {
+        let pass = &mut self.pass;
+        self.splitter.feed(chunk, &mut |piece| pass.piece(&piece));
+        self.pass.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// The input has ended.
+    ///
+    /// # Errors
+    /// [`InputError`] where it is empty, cut off, or cannot be analysed safely.
+    pub fn end(&mut self) -> Result<(), InputError> {
+        if !self.sniffed {
+            self.open()?;
+        }
+        let pass = &mut self.pass;
+        self.splitter.finish(&mut |piece| pass.piece(&piece));
+        if let Some(failure) = self.pass.failure.take() {
+            return Err(failure);
+        }
+        self.pass.end_input()
+    }
+
+    /// All inputs have ended.
+    #[must_use]
+    pub fn finish(self) -> Analysis {
+        let Pass { mut analysis, memory, .. } = self.pass;
+        for rule in RULES {
+            if let Some(finish) = rule.finish {
+                finish(&mut Finish {
+                    facts: &analysis.facts,
+                    memory: &memory,
+                    findings: &mut analysis.findings,
+                });
+            }
+        }
+        analysis.plan();
+        analysis
+    }
+}
+
+impl Analysis {
+    /// Turns the solved findings into changes of the inputs.
+    fn plan(&mut self) {
+        for finding in self.findings.iter().filter(|finding| finding.solved) {
+            let Some(fix) = &finding.fix else { continue };
+            let Some(input) = self.inputs.get_mut(finding.place.input) else { continue };
+            plan_fix(&mut input.planned, finding.rule, fix);
+        }
+        for (input, span) in &self.skipped {
+            if let Some(input) = self.inputs.get_mut(*input) {
+                let rule = rules::db_02_multiple_databases::RULE.id;
+                let title = "left out: another database".to_owned();
+                input.planned.push(Planned::Remove { span: *span, rule, title });
+            }
+        }
+        for input in &mut self.inputs {
+            // Statements were planned in their order; additions before a statement stay before its edits.
+            input.planned.sort_by_key(|planned| planned.span().start);
+            input.planned.dedup();
+        }
+    }
+}
+
+fn plan_fix(planned: &mut Vec<Planned>, rule: &'static str, fix: &Fix) {
+    let lines = |statements: &[String]| statements.join("\n");
+    match &fix.action {
+        Action::Remove { span } => {
+            planned.push(Planned::Remove { span: *span, rule, title: fix.title.clone() })
+        }
+        Action::Edit { edits, .. } => planned.extend(edits.iter().cloned().map(Planned::Replace)),
+        Action::Surround { before, after, span } => {
+            if !before.is_empty() {
+                let text = format!("-- tsmigrate {rule}: {}\n{}\n", fix.title, lines(before));
+                planned.push(Planned::Replace(Edit::insert(span.start, text)));
+            }
+            if !after.is_empty() {
+                planned.push(Planned::Replace(Edit::insert(span.end, format!("\n{}", lines(after)))));
+            }
+        }
+        Action::Replace { span, with } => {
+            planned.push(Planned::Remove { span: *span, rule, title: fix.title.clone() });
+            planned.push(Planned::Replace(Edit::insert(span.end, format!("\n{}", lines(with)))));
+        }
+    }
+}
+
+impl Pass<'_> {
+    fn error(&self, problem: Problem) -> InputError {
+        let name = self.analysis.inputs.last().map_or(String::new(), |input| input.name.clone());
+        InputError { input: name, problem }
+    }
+
+    fn input(&self) -> usize {
+        self.analysis.inputs.len().saturating_sub(1)
+    }
+
+    fn place(&self, piece: &Piece<'_>, statement: u64) -> Place {
+        Place {
+            input: self.input(),
+            statement,
+            span: piece.span,
+            line: piece.at.line,
+            column: piece.at.column,
+        }
+    }
+
+    fn piece(&mut self, piece: &Piece<'_>) {
+        if self.failure.is_some() {
+            return;
+        }
+        if let Some(input) = self.analysis.inputs.last_mut() {
+            input.bytes = piece.span.end;
+        }
+        let place = self.place(piece, 0);
+        self.last = Some((piece.end, place));
+        if let End::CutOff(open) = piece.end {
+            self.failure = Some(self.error(Problem::CutOff { open, line: piece.at.line }));
+            return;
+        }
+        match piece.kind {
+            Kind::Statement => self.statement(piece),
+            Kind::CopyData | Kind::CopyEnd => {
+                self.extend_removal(piece.span.end);
+                if piece.kind == Kind::CopyEnd {
+                    self.open_removal = None;
+                }
+            }
+            Kind::Meta => self.meta(piece),
+            Kind::Comment => self.analysis.facts.comment(&parseable(piece.text)),
+            Kind::Noise => {
+                let text = parseable(piece.text);
+                let findings = self.check(Subject::Noise { text: &text, place });
+                self.settle_whole(findings);
+            }
+            Kind::Blank => {}
+        }
+        if let Some((_, span)) = self.skipping.and_then(|index| self.analysis.skipped.get_mut(index)) {
+            span.end = piece.span.end;
+        }
+    }
+
+    /// Runs all rules on one piece.
+    fn check(&mut self, subject: Subject<'_>) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for rule in RULES {
+            (rule.check)(&mut Context {
+                subject,
+                facts: &self.analysis.facts,
+                target: self.target,
+                options: self.options,
+                memory: &mut self.memory,
+                rule,
+                findings: &mut findings,
+            });
+        }
+        findings
+    }
+
+    fn statement(&mut self, piece: &Piece<'_>) {
+        let number = self.analysis.inputs.last_mut().map_or(0, |input| {
+            input.statements += 1;
+            input.statements
+        });
+        self.open_removal = None;
+        let sql = parseable(piece.text);
+        match parse(&sql, piece.standard_strings) {
+            Ok(Some(parsed)) => {
+                let statement =
+                    Statement::new(&sql, &parsed, self.input(), number, piece.span.start, piece.at);
+                if self.skip_other_database(&statement) {
+                    return;
+                }
+                self.parsed(&statement, &parsed, piece);
+            }
+            Ok(None) => {}
+            Err(ParseError::TooDeep) => {
+                self.failure = Some(self.error(Problem::TooDeep { statement: number, line: piece.at.line }));
+            }
+            Err(error) if self.skipping.is_none() => {
+                let place = self.place(piece, number);
+                let findings =
+                    self.check(Subject::Unparsed { sql: &sql, error: &error, end: piece.end, place });
+                self.settle_whole(findings);
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn parsed(&mut self, statement: &Statement<'_>, parsed: &Parsed, piece: &Piece<'_>) {
+        let findings = self.check(Subject::Statement(statement));
+        if findings.is_empty() {
+            self.analysis.facts.observe(statement, None);
+            return;
+        }
+        let settled = self.settle(statement, parsed, piece, findings);
+        let is_copy_in =
+            matches!(statement.node(), NodeEnum::CopyStmt(s) if s.is_from && s.filename.is_empty());
+        let first = self.analysis.findings.len();
+        let removal = settled.findings.iter().position(|finding| {
+            finding.solved
+                && matches!(finding.fix.as_ref().map(|fix| &fix.action), Some(Action::Remove { .. }))
+        });
+        if is_copy_in && let Some(index) = removal {
+            self.open_removal = Some(OpenRemoval { finding: first + index });
+        }
+        self.analysis.findings.extend(settled.findings);
+
+        for sql in &settled.before {
+            self.observe_added(sql, statement);
+        }
+        match &settled.new {
+            Some((text, parsed)) => {
+                let place = statement.place(&statement.range());
+                let new =
+                    Statement::new(text, parsed, place.input, place.statement, place.span.start, piece.at);
+                self.analysis.facts.observe(&new, settled.absence.as_ref());
+            }
+            None => self.analysis.facts.observe(statement, settled.absence.as_ref()),
+        }
+        for sql in &settled.after {
+            self.observe_added(sql, statement);
+        }
+    }
+
+    /// A statement that a fix adds is a fact too, at the place of the one it was added to.
+    fn observe_added(&mut self, sql: &str, near: &Statement<'_>) {
+        if let Ok(Some(parsed)) = parse(sql, true) {
+            let place = near.place(&near.range());
+            let at = crate::text::Position { line: place.line, column: place.column };
+            let added = Statement::new(sql, &parsed, place.input, place.statement, place.span.start, at);
+            self.analysis.facts.observe(&added, None);
+        }
+    }
+
+    /// Decides which fixes of a statement are applied, applies edits until nothing more is found, and
+    /// proves the result.
+    fn settle(
+        &mut self,
+        statement: &Statement<'_>,
+        parsed: &Parsed,
+        piece: &Piece<'_>,
+        mut findings: Vec<Finding>,
+    ) -> Settled {
+        let options = self.options;
+        let wanted = |finding: &Finding| rewrite::is_wanted(finding, options);
+        for finding in &mut findings {
+            accept_loss(finding, options, statement.span(&statement.range()));
+        }
+
+        // A statement that is taken out needs no other change, and no other finding matters.
+        let whole = |finding: &Finding| {
+            wanted(finding)
+                && matches!(
+                    finding.fix.as_ref().map(|fix| &fix.action),
+                    Some(Action::Remove { .. } | Action::Replace { .. })
+                )
+        };
+        if let Some(index) = findings.iter().position(whole) {
+            let mut finding = findings.swap_remove(index);
+            let with = match finding.fix.as_ref().map(|fix| &fix.action) {
+                Some(Action::Replace { with, .. }) => with.clone(),
+                _ => Vec::new(),
+            };
+            finding.solved = with.iter().all(|sql| rewrite::is_statement(sql));
+            let absence = absence_of(&finding, statement, true);
+            return Settled {
+                findings: vec![finding],
+                new: None,
+                before: with,
+                after: Vec::new(),
+                absence: Some(absence),
+            };
+        }
+
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        for finding in findings.iter_mut().filter(|finding| wanted(finding)) {
+            if let Some(Action::Surround { before: b, after: a, .. }) =
+                finding.fix.as_ref().map(|fix| &fix.action)
+            {
+                finding.solved = b.iter().chain(a).all(|sql| rewrite::is_statement(sql));
+                if finding.solved {
+                    before.extend(b.iter().cloned());
+                    after.extend(a.iter().cloned());
+                }
+            }
+        }
+        let new = self.edit(statement, parsed, piece, &mut findings);
+        let absence = findings
+            .iter()
+            .find(|finding| finding.severity == Severity::Error && !finding.solved)
+            .map(|finding| absence_of(finding, statement, false));
+        Settled { findings, new, before, after, absence }
+    }
+
+    /// Applies edit fixes round by round: see the module's head.
+    fn edit(
+        &mut self,
+        statement: &Statement<'_>,
+        parsed: &Parsed,
+        piece: &Piece<'_>,
+        findings: &mut Vec<Finding>,
+    ) -> Option<(String, Parsed)> {
+        let options = self.options;
+        let wanted = |finding: &Finding| rewrite::is_wanted(finding, options);
+        let start = piece.span.start;
+        let mut text = statement.sql().to_owned();
+        let mut current: Option<(String, Parsed)> = None;
+        let mut round = findings.clone();
+        let mut applied: Vec<Finding> = Vec::new();
+        let mut rounds = 0;
+        loop {
+            let chosen = rewrite::compatible(&round, wanted);
+            let edits: Vec<&Edit> = chosen.iter().flat_map(|&index| edits_of(&round[index])).collect();
+            let marks: Vec<Finding> = chosen.iter().map(|&index| round[index].clone()).collect();
+            if edits.is_empty() {
+                // Fixes with nothing to edit are solved by an earlier one.
+                mark_solved(findings, &marks);
+                break;
+            }
+            rounds += 1;
+            let changes: Vec<_> = marks.iter().flat_map(changes_of).cloned().collect();
+            let old = current.as_ref().map_or(parsed, |(_, parsed)| parsed);
+            let proof = rewrite::apply(&text, start, &edits)
+                .and_then(|new| Some((rewrite::proved(old, &new, piece.standard_strings, &changes)?, new)));
+            let Some((new_parsed, new_text)) = proof.filter(|_| rounds <= MAX_ROUNDS) else {
+                for finding in findings.iter_mut().filter(|f| marks.iter().any(|m| same(m, f))) {
+                    unproved(finding);
+                }
+                break;
+            };
+            applied.extend(marks.iter().cloned());
+            mark_solved(findings, &marks);
+            text.clone_from(&new_text);
+            let again = Statement::new(
+                &new_text,
+                &new_parsed,
+                self.input(),
+                statement.place(&(0..0)).statement,
+                start,
+                piece.at,
+            );
+            let fresh = self.check(Subject::Statement(&again));
+            current = Some((new_text, new_parsed));
+            // What was found in the first round and cannot be edited is known already.
+            round = fresh
+                .into_iter()
+                .filter(|f| edits_of(f).next().is_some() && !applied.iter().any(|a| same_words(a, f)))
+                .collect();
+            for finding in &round {
+                if !findings.iter().any(|known| same_words(known, finding)) {
+                    findings.push(finding.clone());
+                }
+            }
+        }
+        if rounds > 1
+            && let Some((text, _)) = &current
+        {
+            one_edit(findings, &applied, piece.span, text);
+        }
+        current
+    }
+
+    /// Meta-commands and stray lines: taken out whole or left.
+    fn settle_whole(&mut self, findings: Vec<Finding>) {
+        for mut finding in findings {
+            let span = finding.place.span;
+            accept_loss(&mut finding, self.options, span);
+            finding.solved =
+                finding.fix.as_ref().is_some_and(|fix| matches!(fix.action, Action::Remove { .. }))
+                    && rewrite::is_wanted(&finding, self.options);
+            self.analysis.findings.push(finding);
+        }
+    }
+
+    fn meta(&mut self, piece: &Piece<'_>) {
+        let text = parseable(piece.text);
+        let place = self.place(piece, 0);
+        if let Some(database) = crate::input::connect_target(&text) {
+            self.skipping = None;
+            self.analysis.facts.connect(&database, place);
+        }
+        let findings = self.check(Subject::Meta { text: &text, place });
+        self.settle_whole(findings);
+    }
+
+    /// Only one database of a cluster dump fits the target: the others' parts are left out.
+    fn skip_other_database(&mut self, statement: &Statement<'_>) -> bool {
+        if self.skipping.is_some() {
+            return true;
+        }
+        let Some(current) = self.analysis.facts.current_database.clone() else { return false };
+        let makes_object = objects::created(statement.node()).is_some_and(|_| {
+            !matches!(
+                statement.node(),
+                NodeEnum::CreateRoleStmt(_) | NodeEnum::CreatedbStmt(_) | NodeEnum::CreateTableSpaceStmt(_)
+            )
+        });
+        let kept = match self.kept_database.clone() {
+            None => {
+                if makes_object {
+                    self.kept_database = Some(current.into());
+                }
+                return false;
+            }
+            Some(kept) if *kept == *current => return false,
+            Some(_) if !makes_object && self.options.database.is_none() => return false,
+            Some(kept) => kept,
+        };
+        let mut findings = Vec::new();
+        let mut context = Context {
+            subject: Subject::Statement(statement),
+            facts: &self.analysis.facts,
+            target: self.target,
+            options: self.options,
+            memory: &mut self.memory,
+            rule: &rules::db_02_multiple_databases::RULE,
+            findings: &mut findings,
+        };
+        rules::db_02_multiple_databases::report(&mut context, &kept, &current);
+        self.analysis.findings.extend(findings);
+        self.skipping = Some(self.analysis.skipped.len());
+        self.analysis.skipped.push((self.input(), statement.span(&statement.range())));
+        true
+    }
+
+    fn extend_removal(&mut self, end: u64) {
+        if let Some(OpenRemoval { finding }) = self.open_removal {
+            self.extend_finding(finding, end);
+        }
+    }
+
+    fn extend_finding(&mut self, index: usize, end: u64) {
+        if let Some(Fix { action: Action::Remove { span }, .. }) =
+            self.analysis.findings.get_mut(index).and_then(|finding| finding.fix.as_mut())
+        {
+            span.end = span.end.max(end);
+        }
+    }
+
+    fn end_input(&mut self) -> Result<(), InputError> {
+        let statements = self.analysis.inputs.last().map_or(0, |input| input.statements);
+        let bytes = self.analysis.inputs.last().map_or(0, |input| input.bytes);
+        let (end, line) = self.last.map_or((End::Complete, 1), |(end, place)| (end, place.line));
+        if bytes == 0 {
+            return Err(self.error(Problem::Empty));
+        }
+        if statements == 0 && !self.analysis.facts.headers.last().is_some_and(|header| header.begun > 0) {
+            return Err(self.error(Problem::NoStatement));
+        }
+        let header = self.analysis.facts.headers.last().cloned().unwrap_or_default();
+        let place =
+            Place { input: self.input(), statement: 0, span: Span::new(bytes, bytes), line, column: 1 };
+        // A last statement without its semicolon is fine by itself; in a dump that lacks its end mark,
+        // and where the parser missed the rest, the file was cut off.
+        let broken = self.analysis.findings.last().is_some_and(|finding| {
+            finding.place.input == self.input()
+                && finding.place.statement == statements
+                && finding.rule == "IN-10"
+        });
+        if end == End::InputEnded && broken && header.completed < header.begun {
+            return Err(self.error(Problem::CutOff { open: crate::split::Open::Parenthesis, line }));
+        }
+        let findings = self.check(Subject::End { place });
+        self.settle_whole(findings);
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct Settled {
+    findings: Vec<Finding>,
+    new: Option<(String, Parsed)>,
+    before: Vec<String>,
+    after: Vec<String>,
+    absence: Option<Absence>,
+}
+
+/// An error without a fix, of a rule whose losses are accepted: the statement is taken out.
+fn accept_loss(finding: &mut Finding, options: &Options, whole: Span) {
+    if finding.severity == Severity::Error
+        && finding.fix.is_none()
+        && (options.accepts(finding.rule, finding.name) || rewrite::root_is_accepted(finding, options))
+    {
+        finding.fix = Some(Fix {
+            title: "left out: its loss was accepted".into(),
+            safety: Safety::Review,
+            action: Action::Remove { span: whole },
+            lost: Some(finding.object.clone().unwrap_or_else(|| "this statement".into())),
+        });
+    }
+}
+
+fn absence_of(finding: &Finding, statement: &Statement<'_>, removed: bool) -> Absence {
+    let root = finding.related.first().and_then(|related| {
+        let (id, rest) = related.message.strip_prefix('[')?.split_once(']')?;
+        Some((rules::rule(id)?.id, rest.trim().to_owned()))
+    });
+    let (rule, root) = root.unwrap_or_else(|| {
+        (finding.rule, finding.object.clone().unwrap_or_else(|| "a statement that fails".into()))
+    });
+    Absence {
+        rule,
+        root,
+        place: statement.place(&statement.range()),
+        removed,
+        safety: finding.fix.as_ref().map_or(Safety::None, |fix| fix.safety),
+    }
+}
+
+fn edits_of(finding: &Finding) -> impl Iterator<Item = &Edit> {
+    let edits = match finding.fix.as_ref().map(|fix| &fix.action) {
+        Some(Action::Edit { edits, .. }) => edits.as_slice(),
+        _ => &[],
+    };
+    edits.iter()
+}
+
+fn changes_of(finding: &Finding) -> &[crate::parse::Change] {
+    match finding.fix.as_ref().map(|fix| &fix.action) {
+        Some(Action::Edit { changes, .. }) => changes,
+        _ => &[],
+    }
+}
+
+fn same(a: &Finding, b: &Finding) -> bool {
+    a.rule == b.rule && a.place == b.place && a.message == b.message
+}
+
+/// The same finding in an earlier or later round: places move with the edits.
+fn same_words(a: &Finding, b: &Finding) -> bool {
+    a.rule == b.rule && a.message == b.message
+}
+
+fn mark_solved(findings: &mut [Finding], marks: &[Finding]) {
+    for finding in findings {
+        finding.solved |= marks.iter().any(|mark| same_words(mark, finding));
+    }
+}
+
+fn unproved(finding: &mut Finding) {
+    finding.fix = None;
+    finding.solved = false;
+    finding.advice = Some(
+        "A rewrite was tried, but its result could not be proved to differ by exactly the intended part, so it \
+         is not applied. Change the statement by hand, and please report this statement."
+            .into(),
+    );
+}
+
+/// Edits of several rounds count bytes of different texts: they become one edit of the whole statement.
+fn one_edit(findings: &mut [Finding], applied: &[Finding], span: Span, text: &str) {
+    let mut first = true;
+    for finding in findings.iter_mut().filter(|f| applied.iter().any(|a| same_words(a, f))) {
+        if let Some(Fix { action: Action::Edit { edits, .. }, .. }) = &mut finding.fix {
+            *edits = if std::mem::take(&mut first) { vec![Edit::replace(span, text)] } else { Vec::new() };
+        }
+    }
+}
+
+/// How many findings there are of each severity.
+#[must_use]
+pub fn counts(findings: &[Finding]) -> BTreeMap<Severity, usize> {
+    let mut counts = BTreeMap::new();
+    for finding in findings {
+        *counts.entry(finding.severity).or_insert(0) += 1;
+    }
+    counts
+}

@@ -1,0 +1,215 @@
+//! What an input has to be before it can be analysed, and what to do where it is not.
+
+use crate::split::Open;
+
+/// So many bytes tell what kind of file it is.
+pub const HEAD: usize = 512;
+
+/// An input that cannot be analysed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{input}: {problem}")]
+pub struct InputError {
+    /// The input's name.
+    pub input: String,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// What is wrong with an input, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// It has no bytes.
+    #[error("the file is empty. Write the dump again and look at pg_dump's own messages")]
+    Empty,
+    /// It has no statement.
+    #[error("the file holds no SQL statement. A dump in plain format is needed: pg_dump --format=plain")]
+    NoStatement,
+    /// pg_dump's custom format.
+    #[error(
+        "this is a dump in custom format, not SQL text. Turn it into text first: \
+         pg_restore --file=dump.sql THIS_FILE (with --schema-only for the schema alone)"
+    )]
+    CustomFormat,
+    /// pg_dump's tar format.
+    #[error(
+        "this is a tar archive, not SQL text. If it is pg_dump's tar format, turn it into text first: \
+         pg_restore --file=dump.sql THIS_FILE"
+    )]
+    Tar,
+    /// A compressed file.
+    #[error("this is a {0} file. Unpack it first, or pipe it in: {1} THIS_FILE | tsmigrate check -")]
+    Compressed(&'static str, &'static str),
+    /// UTF-16 or UTF-32.
+    #[error(
+        "the text is {0}, which PostgreSQL does not read (PowerShell's > writes it). Write the dump with \
+         pg_dump --file=dump.sql, or convert this file: iconv -f {0} -t UTF-8 THIS_FILE > dump.sql"
+    )]
+    Utf16(&'static str),
+    /// Bytes that no dump has.
+    #[error(
+        "this is a binary file, not a dump in plain SQL. Write one with: pg_dump --format=plain --file=dump.sql"
+    )]
+    Binary,
+    /// It ends in the middle of something.
+    #[error(
+        "the file ends inside {} that begins on line {line}: the dump is cut off. Write it again; nothing after \
+         this place can be trusted", open_words(*open)
+    )]
+    CutOff {
+        /// What is open.
+        open: Open,
+        /// The line where it begins.
+        line: u64,
+    },
+    /// A statement that cannot be read safely.
+    #[error(
+        "statement {statement} on line {line} nests its expressions too deep to be read safely (more than {} \
+         brackets). PostgreSQL refuses such a statement too (max_stack_depth): take it out of the file or write it \
+         flatter",
+        crate::parse::MAX_NESTING
+    )]
+    TooDeep {
+        /// The statement's number.
+        statement: u64,
+        /// Its line.
+        line: u64,
+    },
+}
+
+fn open_words(open: Open) -> &'static str {
+    match open {
+        Open::Quote => "a string",
+        Open::Identifier => "a quoted identifier",
+        Open::DollarQuote => "a dollar-quoted string",
+        Open::Comment => "a comment",
+        Open::Parenthesis => "a statement",
+        Open::Body => "a function body",
+        Open::CopyData => "the data of a COPY",
+    }
+}
+
+/// Looks at the first bytes of an input.
+///
+/// # Errors
+/// What kind of file it is, where it is no text.
+pub fn sniff(head: &[u8]) -> Result<(), Problem> {
+    let starts = |magic: &[u8]| head.starts_with(magic);
+    if starts(b"PGDMP") {
+        return Err(Problem::CustomFormat);
+    }
+    if head.get(257..262) == Some(b"ustar") {
+        return Err(Problem::Tar);
+    }
+    for (magic, name, tool) in [
+        (&b"\x1f\x8b"[..], "gzip", "gunzip -c"),
+        (b"\x28\xb5\x2f\xfd", "zstd", "zstd -dc"),
+        (b"\x04\x22\x4d\x18", "lz4", "lz4 -dc"),
+        (b"\xfd7zXZ", "xz", "xz -dc"),
+        (b"BZh", "bzip2", "bunzip2 -c"),
+        (b"PK\x03\x04", "zip", "unzip -p"),
+    ] {
+        if starts(magic) {
+            return Err(Problem::Compressed(name, tool));
+        }
+    }
+    if starts(b"\xff\xfe\0\0") || starts(b"\0\0\xfe\xff") {
+        return Err(Problem::Utf16("UTF-32"));
+    }
+    if starts(b"\xff\xfe") || starts(b"\xfe\xff") {
+        return Err(Problem::Utf16("UTF-16"));
+    }
+    let zeros = memchr::memchr_iter(0, head).count();
+    if zeros * 3 > head.len() && head.len() > 3 {
+        return Err(Problem::Utf16(if head[0] == 0 { "UTF-16BE" } else { "UTF-16LE" }));
+    }
+    if zeros > 0 {
+        return Err(Problem::Binary);
+    }
+    Ok(())
+}
+
+/// The database that a `\connect` names; `-` where it keeps the one it has.
+#[must_use]
+pub fn connect_target(meta: &str) -> Option<String> {
+    let rest = meta.strip_prefix("\\connect").or_else(|| meta.strip_prefix("\\c"))?;
+    if !rest.starts_with(char::is_whitespace) {
+        return None;
+    }
+    let mut words = meta_words(rest);
+    let mut first = words.next()?;
+    while first.starts_with("-reuse-previous") {
+        first = words.next()?;
+    }
+    // A connection string: dbname='we ird', with \ before quotes and backslashes.
+    if let Some(value) = first.strip_prefix("dbname=") {
+        let value = value.strip_prefix('\'').and_then(|v| v.strip_suffix('\'')).unwrap_or(value);
+        let mut name = String::new();
+        let mut chars = value.chars();
+        while let Some(c) = chars.next() {
+            name.extend(if c == '\\' { chars.next() } else { Some(c) });
+        }
+        return Some(name);
+    }
+    Some(first)
+}
+
+/// psql's words: quotes of both kinds group, a doubled quote stands for itself.
+fn meta_words(text: &str) -> impl Iterator<Item = String> {
+    let mut chars = text.chars().peekable();
+    std::iter::from_fn(move || {
+        while chars.next_if(|c| c.is_whitespace()).is_some() {}
+        chars.peek()?;
+        let mut word = String::new();
+        let mut quote = None;
+        while let Some(&c) = chars.peek() {
+            match quote {
+                None if c.is_whitespace() => break,
+                None if c == '"' => quote = Some(c),
+                Some(q) if c == q => {
+                    chars.next();
+                    if chars.peek() == Some(&q) {
+                        word.push(q);
+                    } else {
+                        quote = None;
+                        continue;
+                    }
+                }
+                _ => word.push(c),
+            }
+            chars.next();
+        }
+        Some(word)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_are_no_text_are_told_apart() {
+        assert_eq!(sniff(b"PGDMP\x01\x0e"), Err(Problem::CustomFormat));
+        assert!(matches!(sniff(b"\x1f\x8b\x08\0"), Err(Problem::Compressed("gzip", _))));
+        assert_eq!(sniff(b"\xff\xfeS\0E\0"), Err(Problem::Utf16("UTF-16")));
+        assert_eq!(sniff(b"S\0E\0L\0"), Err(Problem::Utf16("UTF-16LE")));
+        assert_eq!(sniff(b"\x7fELF\x01\0aaaaaaaaaaaaaaaa"), Err(Problem::Binary));
+        assert_eq!(sniff(b"\xef\xbb\xbf-- dump"), Ok(()));
+        assert_eq!(sniff("SELECT 'é';".as_bytes()), Ok(()));
+    }
+
+    #[test]
+    fn the_database_of_a_connect_is_read_as_psql_reads_it() {
+        for (meta, name) in [
+            ("\\connect srcdb", Some("srcdb")),
+            ("\\c srcdb", Some("srcdb")),
+            ("\\connect \"we ird\"", Some("we ird")),
+            ("\\connect -reuse-previous=on \"dbname='we ird'\"", Some("we ird")),
+            ("\\connect -reuse-previous=on \"dbname='a\\'b'\"", Some("a'b")),
+            ("\\connect - postgres", Some("-")),
+            ("\\copy t from x", None),
+            ("\\restrict abc", None),
+        ] {
+            assert_eq!(connect_target(meta).as_deref(), name, "{meta}");
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! What a rule sees, and how it says what it found.
+
+use std::ops::Range;
+
+use super::{Memory, Rule};
+use crate::edit::{Action, Edit, Fix, Safety};
+use crate::facts::{Facts, Object, ObjectId};
+use crate::finding::{Excerpt, Finding, Place, Related, ServerError, Severity};
+use crate::locate::{Statement, excerpt};
+use crate::options::Options;
+use crate::parse::{Change, NodeEnum, ParseError};
+use crate::split::End;
+use crate::target::Target;
+
+/// The piece of the dump that rules look at.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    /// A statement that the parser takes.
+    Statement(&'a Statement<'a>),
+    /// A statement that it does not take.
+    Unparsed {
+        /// Its text.
+        sql: &'a str,
+        /// Why.
+        error: &'a ParseError,
+        /// How the statement ended.
+        end: End,
+        /// Its place.
+        place: Place,
+    },
+    /// A psql meta-command.
+    Meta {
+        /// Its text, from the backslash on.
+        text: &'a str,
+        /// Its place.
+        place: Place,
+    },
+    /// A line of a tool's output.
+    Noise {
+        /// Its text.
+        text: &'a str,
+        /// Its place.
+        place: Place,
+    },
+    /// The end of an input.
+    End {
+        /// The place behind its last byte.
+        place: Place,
+    },
+}
+
+/// What a rule is given.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The piece.
+    pub subject: Subject<'a>,
+    /// What the dump declared before this piece.
+    pub facts: &'a Facts,
+    /// The destination.
+    pub target: &'a Target,
+    /// What the person asked for.
+    pub options: &'a Options,
+    /// State that outlives the piece.
+    pub memory: &'a mut Memory,
+    pub(crate) rule: &'static Rule,
+    pub(crate) findings: &'a mut Vec<Finding>,
+}
+
+impl<'a> Context<'a> {
+    /// The statement, where the piece is one.
+    #[must_use]
+    pub fn statement(&self) -> Option<&'a Statement<'a>> {
+        match self.subject {
+            Subject::Statement(statement) => Some(statement),
+            _ => None,
+        }
+    }
+
+    /// The statement with its root node.
+    #[must_use]
+    pub fn node(&self) -> Option<(&'a Statement<'a>, &'a NodeEnum)> {
+        self.statement().map(|statement| (statement, statement.node()))
+    }
+
+    /// The object's words for messages, with the schema that an unqualified name means here.
+    #[must_use]
+    pub fn describe(&self, object: &Object) -> String {
+        Object { word: object.word, id: self.facts.resolved(&object.id) }.to_string()
+    }
+
+    /// The identity of an object with the schema that an unqualified name means here.
+    #[must_use]
+    pub fn resolved(&self, id: &ObjectId) -> ObjectId {
+        self.facts.resolved(id)
+    }
+
+    /// Reports a finding.
+    pub fn report(&mut self, draft: Draft) {
+        let (place, whole, shown) = match self.subject {
+            Subject::Statement(statement) => {
+                let range = draft.range.clone().unwrap_or_else(|| statement.body());
+                (statement.place(&range), statement.span(&statement.range()), statement.excerpt(&range))
+            }
+            Subject::Unparsed { sql, place, .. } => {
+                let range = draft.range.clone().unwrap_or(0..sql.len());
+                let at = crate::text::Position { line: place.line, column: place.column };
+                let begin = crate::text::position(sql.as_bytes(), at, range.start);
+                let span =
+                    crate::text::Span::new(range.start as u64, range.end as u64).shifted(place.span.start);
+                let tokens = crate::parse::Tokens::scan(sql);
+                let masks = crate::locate::secrets(sql, tokens.as_slice());
+                let shown = excerpt(sql, at, &range, &masks);
+                (Place { span, line: begin.line, column: begin.column, ..place }, place.span, shown)
+            }
+            Subject::Meta { text, place } | Subject::Noise { text, place } => {
+                let at = crate::text::Position { line: place.line, column: place.column };
+                let masks = crate::locate::secrets(text, &[]);
+                (place, place.span, excerpt(text, at, &(0..text.len()), &masks))
+            }
+            Subject::End { place } => {
+                (place, place.span, Excerpt { line: place.line, text: String::new(), start: 0, end: 0 })
+            }
+        };
+        let fix = draft.fix.map(|fix| Fix {
+            title: fix.title,
+            safety: fix.safety,
+            lost: fix.lost,
+            action: match fix.action {
+                ActionDraft::Remove => Action::Remove { span: whole },
+                ActionDraft::Edit { edits, changes } => {
+                    let offset = whole.start;
+                    let edits = edits
+                        .into_iter()
+                        .map(|(range, text)| {
+                            let span = crate::text::Span::new(range.start as u64, range.end as u64);
+                            Edit { span: span.shifted(offset), text }
+                        })
+                        .collect();
+                    Action::Edit { edits, changes }
+                }
+                ActionDraft::Surround { before, after } => Action::Surround { before, after, span: whole },
+                ActionDraft::Replace { with } => Action::Replace { span: whole, with },
+            },
+        });
+        self.findings.push(Finding {
+            rule: self.rule.id,
+            name: self.rule.name,
+            severity: draft.severity.unwrap_or(self.rule.severity),
+            object: draft.object,
+            place,
+            message: draft.message,
+            server_error: draft.server_error,
+            advice: draft.advice,
+            related: draft.related,
+            solved: false,
+            fix,
+            excerpt: shown,
+        });
+    }
+}
+
+/// A finding in the making.
+#[derive(Debug)]
+pub struct Draft {
+    message: String,
+    severity: Option<Severity>,
+    range: Option<Range<usize>>,
+    object: Option<String>,
+    server_error: Option<ServerError>,
+    advice: Option<String>,
+    related: Vec<Related>,
+    fix: Option<FixDraft>,
+}
+
+impl Draft {
+    /// Says what will happen. Without [`Draft::at`] the place is the whole statement.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            severity: None,
+            range: None,
+            object: None,
+            server_error: None,
+            advice: None,
+            related: Vec::new(),
+            fix: None,
+        }
+    }
+
+    /// Says it in other words.
+    #[must_use]
+    pub fn message(mut self, message: impl Into<String>) -> Self {
+        self.message = message.into();
+        self
+    }
+
+    /// Milder than the rule's own severity.
+    #[must_use]
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = Some(severity);
+        self
+    }
+
+    /// The bytes in the statement that it is about.
+    #[must_use]
+    pub fn at(mut self, range: Range<usize>) -> Self {
+        self.range = Some(range);
+        self
+    }
+
+    /// The object that it is about.
+    #[must_use]
+    pub fn object(mut self, object: impl Into<String>) -> Self {
+        self.object = Some(object.into());
+        self
+    }
+
+    /// What the server answers.
+    #[must_use]
+    pub fn server(mut self, error: ServerError) -> Self {
+        self.server_error = Some(error);
+        self
+    }
+
+    /// What to do in this case.
+    #[must_use]
+    pub fn advice(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+
+    /// Another place that belongs to it.
+    #[must_use]
+    pub fn related(mut self, place: Place, message: impl Into<String>) -> Self {
+        self.related.push(Related { place, message: message.into() });
+        self
+    }
+
+    /// The fix.
+    #[must_use]
+    pub fn fix(mut self, fix: FixDraft) -> Self {
+        self.fix = Some(fix);
+        self
+    }
+}
+
+#[derive(Debug)]
+enum ActionDraft {
+    Remove,
+    Edit { edits: Vec<(Range<usize>, String)>, changes: Vec<Change> },
+    Surround { before: Vec<String>, after: Vec<String> },
+    Replace { with: Vec<String> },
+}
+
+/// A fix in the making. Safe unless [`FixDraft::review`] says otherwise.
+#[derive(Debug)]
+pub struct FixDraft {
+    title: String,
+    safety: Safety,
+    lost: Option<String>,
+    action: ActionDraft,
+}
+
+impl FixDraft {
+    fn new(title: impl Into<String>, action: ActionDraft) -> Self {
+        Self { title: title.into(), safety: Safety::Safe, lost: None, action }
+    }
+
+    /// Takes the statement out (a COPY with its data).
+    pub fn remove(title: impl Into<String>) -> Self {
+        Self::new(title, ActionDraft::Remove)
+    }
+
+    /// Changes parts of the statement: see [`FixDraft::delete`] and its like.
+    pub fn edit(title: impl Into<String>) -> Self {
+        Self::new(title, ActionDraft::Edit { edits: Vec::new(), changes: Vec::new() })
+    }
+
+    /// Runs other statements before and after it. Each ends with a semicolon.
+    pub fn surround(title: impl Into<String>, before: Vec<String>, after: Vec<String>) -> Self {
+        Self::new(title, ActionDraft::Surround { before, after })
+    }
+
+    /// Puts other statements in its place. Each ends with a semicolon.
+    pub fn replace_with(title: impl Into<String>, with: Vec<String>) -> Self {
+        Self::new(title, ActionDraft::Replace { with })
+    }
+
+    /// Needs a person's look before it is applied.
+    #[must_use]
+    pub fn review(mut self) -> Self {
+        self.safety = Safety::Review;
+        self
+    }
+
+    /// Says what the target will not have after it.
+    #[must_use]
+    pub fn lost(mut self, lost: impl Into<String>) -> Self {
+        self.lost = Some(lost.into());
+        self
+    }
+
+    /// Deletes these bytes of the statement.
+    #[must_use]
+    pub fn delete(self, range: Range<usize>) -> Self {
+        self.replace(range, "")
+    }
+
+    /// Replaces these bytes of the statement.
+    #[must_use]
+    pub fn replace(mut self, range: Range<usize>, text: impl Into<String>) -> Self {
+        if let ActionDraft::Edit { edits, .. } = &mut self.action {
+            edits.push((range, text.into()));
+        }
+        self
+    }
+
+    /// Says what the tree must lose or change by the edits: the proof.
+    #[must_use]
+    pub fn change(mut self, change: Change) -> Self {
+        if let ActionDraft::Edit { changes, .. } = &mut self.action {
+            changes.push(change);
+        }
+        self
+    }
+}

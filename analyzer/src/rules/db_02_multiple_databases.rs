@@ -1,0 +1,43 @@
+//! DB-02: a second database with objects of its own.
+
+use super::{Context, Doc, Draft, Rule, TROUBLESHOOTING};
+use crate::edit::Safety;
+use crate::finding::Severity;
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "DB-02",
+    name: "multiple-databases",
+    severity: Severity::Error,
+    fix: Safety::None,
+    doc: Doc {
+        summary: "More than one database with objects; a service has one.",
+        what: "A pg_dumpall file holds every database of the cluster, each behind a \\connect. The first one that \
+               makes an object is kept; the parts of the others are left out of the rewritten dump.",
+        why: "A service has exactly one database, tsdb. Restored into it one after the other, databases would \
+              overwrite each other's tables of the same name.",
+        server: &[],
+        help: "Move each database to a service of its own: run with --database NAME once for each. Or merge them \
+               into schemas of one database on the source first.",
+        before: "\\connect shop\nCREATE TABLE public.orders (id integer);\n\\connect blog\nCREATE TABLE public.posts (id integer);",
+        after: "",
+        sources: &["timescale/docs, migrate/troubleshooting.md, Only one database per instance"],
+        link: TROUBLESHOOTING,
+    },
+    check: |_| {},
+    finish: None,
+};
+
+/// Reports that the part of database `current`, which begins with this statement, is left out.
+pub fn report(ctx: &mut Context<'_>, kept: &str, current: &str) {
+    let draft = if ctx.options.database.is_some() {
+        Draft::new(format!("database \"{current}\" is left out, as --database {kept} asks"))
+            .severity(Severity::Note)
+    } else {
+        Draft::new(format!(
+            "database \"{current}\" has objects too, and only \"{kept}\" fits the target: its part is left out"
+        ))
+        .advice(format!("Run again with --database {current} to get it for a service of its own."))
+    };
+    ctx.report(draft.object(format!("database {current}")));
+}

@@ -1,0 +1,42 @@
+//! IN-10: a statement that PostgreSQL's parser refuses.
+
+use super::{Context, Doc, Draft, Rule, Subject};
+use crate::edit::Safety;
+use crate::finding::{ServerError, Severity};
+use crate::parse::ParseError;
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "IN-10",
+    name: "syntax-error",
+    severity: Severity::Error,
+    fix: Safety::None,
+    doc: Doc {
+        summary: "A statement that PostgreSQL's parser does not take.",
+        what: "Each statement is read with the parser of PostgreSQL 18. Text that it refuses is shown with its \
+               place; everything around it is still analysed.",
+        why: "The target has the same parser. Usual causes: a dump of a version or fork with syntax of its own, \
+              text that a tool or an editor put into the file, syntax that newer versions no longer take \
+              (postfix operators, WITH OIDS).",
+        server: &["42601 syntax error at or near \"…\""],
+        help: "Look at the place. Write the dump again with a current pg_dump, or correct the statement by hand.",
+        before: "CREATE TABEL orders (id integer);",
+        after: "",
+        sources: &["PostgreSQL src/backend/parser/gram.y"],
+        link: "https://www.postgresql.org/docs/current/errcodes-appendix.html",
+    },
+    check,
+    finish: None,
+};
+
+fn check(ctx: &mut Context<'_>) {
+    let Subject::Unparsed { error: ParseError::Syntax { message, near }, sql, .. } = ctx.subject else {
+        return;
+    };
+    let range = near.map_or(0..sql.len(), |(start, end)| start..end);
+    ctx.report(
+        Draft::new("this statement fails: the parser does not take it")
+            .at(range)
+            .server(ServerError::new("42601", message.clone())),
+    );
+}

@@ -1,0 +1,93 @@
+//! The rules: one file each, found by its id. A rule is data (id, severity, documentation) and a
+//! function that looks at one piece of a dump.
+
+mod context;
+mod memory;
+
+pub mod db_02_multiple_databases;
+pub mod dep_01_missing_dependency;
+pub mod ext_01_unsupported_extension;
+pub mod in_10_syntax_error;
+pub mod own_01_owner;
+pub mod role_04_superuser_attributes;
+pub mod tsp_03_default_tablespace;
+
+pub use context::{Context, Draft, FixDraft, Subject};
+pub use memory::Memory;
+
+use crate::edit::Safety;
+use crate::facts::Facts;
+use crate::finding::{Finding, Severity};
+
+/// What a person can read about a rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Doc {
+    /// One line: what is found.
+    pub summary: &'static str,
+    /// What it looks for, in full.
+    pub what: &'static str,
+    /// Why the target refuses it, or what is lost.
+    pub why: &'static str,
+    /// The server's words, with their SQLSTATE where it is known.
+    pub server: &'static [&'static str],
+    /// What to do.
+    pub help: &'static str,
+    /// A statement that the rule fires on.
+    pub before: &'static str,
+    /// The same after the rewrite; empty where there is none.
+    pub after: &'static str,
+    /// Where this is known from.
+    pub sources: &'static [&'static str],
+    /// A page to read on.
+    pub link: &'static str,
+}
+
+/// A rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its id, such as `TSP-03`.
+    pub id: &'static str,
+    /// Its name in words: the thing that is incompatible.
+    pub name: &'static str,
+    /// The worst severity it reports.
+    pub severity: Severity,
+    /// The best fix it offers.
+    pub fix: Safety,
+    /// Its documentation.
+    pub doc: Doc,
+    /// Looks at one piece.
+    pub check: fn(&mut Context<'_>),
+    /// Looks at everything once the last input has ended.
+    pub finish: Option<fn(&mut Finish<'_>)>,
+}
+
+/// What a rule sees at the end.
+#[derive(Debug)]
+pub struct Finish<'a> {
+    /// Everything that the dumps declare.
+    pub facts: &'a Facts,
+    /// What rules remembered on the way.
+    pub memory: &'a Memory,
+    /// All findings so far, in the order of the dump.
+    pub findings: &'a mut Vec<Finding>,
+}
+
+/// The vendor's page on what does not migrate.
+pub const TROUBLESHOOTING: &str = "https://www.tigerdata.com/docs/migrate/latest/troubleshooting";
+
+/// All rules, in the order of the catalogue.
+pub const RULES: &[&Rule] = &[
+    &in_10_syntax_error::RULE,
+    &tsp_03_default_tablespace::RULE,
+    &db_02_multiple_databases::RULE,
+    &role_04_superuser_attributes::RULE,
+    &own_01_owner::RULE,
+    &ext_01_unsupported_extension::RULE,
+    &dep_01_missing_dependency::RULE,
+];
+
+/// The rule with this id or name, in any case.
+#[must_use]
+pub fn rule(id: &str) -> Option<&'static Rule> {
+    RULES.iter().copied().find(|rule| rule.id.eq_ignore_ascii_case(id) || rule.name.eq_ignore_ascii_case(id))
+}
