@@ -182,7 +182,7 @@ impl<'a> Rewriter<'a> {
                 self.advance(&mut chunk, take);
                 if self.offset == end {
                     self.removing = None;
-                    self.needs_newline = !self.silent;
+                    self.needs_newline = !self.silent && !self.line_start;
                 }
                 continue;
             }

@@ -38,7 +38,10 @@ fn check(ctx: &mut Context<'_>) {
     if set.name != "default_tablespace" {
         return;
     }
-    let Some(name) = set.args.first().and_then(text).filter(|name| !name.is_empty()) else { return };
+    // pg_default is there on every server, and means the same as ''.
+    let Some(name) = set.args.first().and_then(text).filter(|name| !matches!(*name, "" | "pg_default")) else {
+        return;
+    };
     // The value is the last token: a name or a string.
     let body = statement.body();
     let Some(value) = statement.code().rfind(|token| token.end <= body.end) else { return };

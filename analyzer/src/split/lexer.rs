@@ -381,7 +381,6 @@ impl<'s, 'b> Lexer<'s, 'b> {
     }
 
     fn open_string(&mut self, text: Text) -> Step {
-        self.state.words.string();
         let text = match self.state.last_string {
             Some((end, before)) if self.continues_string(end) => before,
             _ => text,
@@ -515,9 +514,6 @@ impl<'s, 'b> Lexer<'s, 'b> {
             }
             _ => (Kind::Statement, Mode::Top, 0),
         };
-        if kind == Kind::Statement && class != Class::Letter {
-            self.state.words.no_word_first();
-        }
         self.state.open = Some(kind);
         self.enter(mode, length)
     }

@@ -18,10 +18,10 @@ pub(super) struct Words {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Copy {
-    /// At the first token.
+    /// Before the first word.
     #[default]
     Start,
-    /// After COPY, before FROM or TO.
+    /// After COPY.
     Target,
     /// Right after FROM.
     From,
@@ -48,7 +48,6 @@ impl Words {
         match self.copy {
             Copy::Start => self.copy = if is("copy") { Copy::Target } else { Copy::No },
             Copy::Target if is("from") => self.copy = Copy::From,
-            Copy::Target if is("to") => self.copy = Copy::No,
             // PostgreSQL's grammar takes either name for either direction.
             Copy::From => self.copy = if is("stdin") || is("stdout") { Copy::Inline } else { Copy::No },
             _ => {}
@@ -69,24 +68,10 @@ impl Words {
         }
         if self.routine {
             if is("begin") || (is("case") && self.bodies > 0) {
-                self.bodies += 1;
+                self.bodies = self.bodies.saturating_add(1);
             } else if is("end") {
                 self.bodies = self.bodies.saturating_sub(1);
             }
-        }
-    }
-
-    /// The statement begins with a token that is not a bare word.
-    pub(super) fn no_word_first(&mut self) {
-        if self.copy == Copy::Start {
-            self.copy = Copy::No;
-        }
-    }
-
-    /// A string is the next token.
-    pub(super) fn string(&mut self) {
-        if self.copy == Copy::From {
-            self.copy = Copy::No;
         }
     }
 
