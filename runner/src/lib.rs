@@ -1,1 +1,19 @@
-//! t
+//! Moves PostgreSQL and TimescaleDB databases to a managed Timescale service.
+//!
+//! In the order a migration happens: [`connect`], [`inspect`], [`plan`], then [`migrate`] with the dump's parts,
+//! [`verify`] and [`report`].
+
+pub mod analysis;
+pub mod connect;
+pub mod error;
+pub mod inspect;
+pub mod jobs;
+pub mod migrate;
+pub mod plan;
+pub mod progress;
+pub mod redact;
+pub mod report;
+pub mod script;
+pub mod stream;
+pub mod tools;
+pub mod verify;

@@ -1,0 +1,102 @@
+//! The analyzer's view of a dump, with what both servers are seen to be.
+
+use std::collections::BTreeSet;
+
+use tsmigrate_analyzer::parse::STACK;
+use tsmigrate_analyzer::{Options, Target};
+
+use crate::error::Error;
+use crate::inspect::Facts;
+use crate::report::Finding;
+
+/// One part of a dump.
+pub struct Input<'a> {
+    /// Its name: `roles`, `pre-data`, `post-data`.
+    pub part: &'static str,
+    /// Its text.
+    pub text: &'a [u8],
+}
+
+/// What came of it.
+pub struct Analysed {
+    /// Every finding.
+    pub findings: Vec<Finding>,
+    /// The parts, rewritten, in the order of the inputs.
+    pub texts: Vec<Vec<u8>>,
+}
+
+/// Analyses the parts of one dump together.
+///
+/// # Errors
+/// When a part is no whole dump.
+pub fn analyse(
+    inputs: &[Input<'_>],
+    source: &Facts,
+    target: &Facts,
+    accept: &[String],
+) -> Result<Analysed, Error> {
+    let target = seen(target);
+    let options = options(source, accept);
+    // The analyzer's own stack: a deep expression needs more than a worker has.
+    std::thread::scope(|scope| {
+        let work = || run(inputs, &target, &options);
+        std::thread::Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, work)
+            .map_err(|error| Error::File { what: "start a thread".into(), error })?
+            .join()
+            .unwrap_or_else(|_| Err(Error::Defect("the analysis ended in a panic".into())))
+    })
+}
+
+fn run(inputs: &[Input<'_>], target: &Target, options: &Options) -> Result<Analysed, Error> {
+    let texts: Vec<_> = inputs
+        .iter()
+        .map(|input| tsmigrate_analyzer::Input { name: input.part, text: input.text })
+        .collect();
+    let analysis = tsmigrate_analyzer::analyze(&texts, target, options)
+        .map_err(|error| Error::Analysis(error.to_string()))?;
+    let unsolved: Vec<*const tsmigrate_analyzer::Finding> = analysis.unsolved().map(std::ptr::from_ref).collect();
+    let findings = analysis
+        .findings
+        .iter()
+        .map(|finding| Finding {
+            rule: finding.rule.to_owned(),
+            severity: finding.severity.name(),
+            part: inputs.get(finding.place.input).map_or("", |input| input.part),
+            line: finding.place.line,
+            object: finding.object.clone(),
+            message: finding.message.clone(),
+            solved: finding.fix.is_some() && !unsolved.contains(&std::ptr::from_ref(finding)),
+            accepted: options.accepts(finding.rule, finding.name),
+        })
+        .collect();
+    let texts = inputs.iter().enumerate().map(|(number, input)| analysis.rewritten(number, input.text)).collect();
+    Ok(Analysed { findings, texts })
+}
+
+/// The service as it is described, corrected by what the server itself said.
+fn seen(facts: &Facts) -> Target {
+    let mut target = Target::default();
+    target.version = facts.major();
+    target.admin.clone_from(&facts.user);
+    target.database.clone_from(&facts.database);
+    target.existing_roles.clone_from(&facts.roles);
+    let installed = facts.extensions.iter();
+    target.live_extensions =
+        Some(installed.map(|(name, extension)| (name.clone(), extension.schema.clone())).collect());
+    if let Some(list) = target.extension_lists.last_mut() {
+        list.extensions.clone_from(&facts.creatable);
+        list.extensions.extend(facts.extensions.keys().cloned());
+    }
+    target
+}
+
+fn options(source: &Facts, accept: &[String]) -> Options {
+    let hypertables = source.timescale.iter().flat_map(|timescale| &timescale.hypertables);
+    Options {
+        accept: accept.iter().cloned().collect::<BTreeSet<_>>(),
+        database: Some(source.database.clone()),
+        hypertables: hypertables.map(|table| (table.schema.clone(), table.name.clone())).collect(),
+    }
+}

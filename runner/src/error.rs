@@ -1,0 +1,206 @@
+//! Everything that can stop a migration: what happened, where, and what to do next.
+
+use std::fmt;
+
+/// Why a migration stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A connection string cannot be read.
+    #[error("the {side}'s connection string cannot be read: {why}")]
+    Uri {
+        /// `source` or `target`.
+        side: &'static str,
+        /// What is wrong with it, without its text.
+        why: String,
+    },
+    /// TLS cannot be set up.
+    #[error("TLS to the {side} cannot be set up: {why}")]
+    Tls {
+        /// `source` or `target`.
+        side: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+    /// A server cannot be reached or refuses the login.
+    #[error("cannot connect to the {side} {endpoint}: {why}")]
+    Connect {
+        /// `source` or `target`.
+        side: &'static str,
+        /// Where it is, without the password.
+        endpoint: String,
+        /// The server's or the network's answer.
+        why: String,
+    },
+    /// A server refused a query of our own.
+    #[error("the {side} refused a query: {answer}\n  query: {sql}")]
+    Query {
+        /// `source` or `target`.
+        side: &'static str,
+        /// The query, shortened.
+        sql: String,
+        /// The server's answer.
+        answer: String,
+    },
+    /// The target refused a statement of the dump.
+    #[error("the target refused a statement\n{0}")]
+    Statement(Box<Refused>),
+    /// A client tool is missing or too old.
+    #[error("{what}\n  next: {next}")]
+    Tool {
+        /// What is missing.
+        what: String,
+        /// What to install or say.
+        next: String,
+    },
+    /// A client tool failed.
+    #[error("{tool} failed ({status}): {output}")]
+    ToolFailed {
+        /// The tool's name.
+        tool: &'static str,
+        /// Its exit status.
+        status: String,
+        /// What it wrote to its error output.
+        output: String,
+    },
+    /// One end is not in a state to migrate from or to.
+    #[error("the preflight failed:\n{}", list(.0))]
+    Preflight(Vec<Blocker>),
+    /// The analyzer could not work on a dump.
+    #[error("the dump cannot be analysed: {0}")]
+    Analysis(String),
+    /// The dump ended too early.
+    #[error("the dump from {tool} is cut off in line {line}: {what}")]
+    CutOff {
+        /// Which tool wrote it.
+        tool: &'static str,
+        /// Where.
+        line: u64,
+        /// In the middle of what.
+        what: String,
+    },
+    /// The user stopped the run.
+    #[error("stopped by {0}")]
+    Interrupted(&'static str),
+    /// A file of ours.
+    #[error("cannot {what}: {error}")]
+    File {
+        /// What was tried, with the path.
+        what: String,
+        /// The system's answer.
+        error: std::io::Error,
+    },
+    /// A defect of ours: the run stops in order instead of tearing everything down.
+    #[error("a defect in tsmigrate: {0}; please report it")]
+    Defect(String),
+}
+
+/// Something to be put right before a migration can start.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Blocker {
+    /// A short name, such as `timescaledb-version`.
+    pub check: &'static str,
+    /// What is wrong.
+    pub what: String,
+    /// What to do about it: sentences, or commands to copy.
+    pub next: Vec<String>,
+}
+
+impl fmt::Display for Blocker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "✗ {}: {}", self.check, self.what)?;
+        self.next.iter().try_for_each(|next| write!(f, "\n    {next}"))
+    }
+}
+
+fn list(blockers: &[Blocker]) -> String {
+    blockers.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// A statement that the target refused.
+#[derive(Debug)]
+pub struct Refused {
+    /// Which part of the dump: `roles`, `pre-data`, `data`, `post-data`.
+    pub part: &'static str,
+    /// Line in that part.
+    pub line: u64,
+    /// Column in that line.
+    pub column: u64,
+    /// The object it was about, as far as it is known.
+    pub object: Option<String>,
+    /// Its first lines, without secrets.
+    pub sql: String,
+    /// The server's answer.
+    pub server: Server,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "  {}", self.server)?;
+        if let Some(object) = &self.object {
+            writeln!(f, "  object: {object}")?;
+        }
+        writeln!(f, "  place: {} of the dump, line {}, column {}", self.part, self.line, self.column)?;
+        write!(f, "  statement: {}", self.sql.replace('\n', "\n    "))
+    }
+}
+
+/// A server's answer to something it refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Server {
+    /// SQLSTATE; empty where the connection failed.
+    pub code: String,
+    /// The message.
+    pub message: String,
+    /// DETAIL.
+    pub detail: Option<String>,
+    /// HINT.
+    pub hint: Option<String>,
+    /// CONTEXT: for COPY it names the line and the column.
+    pub context: Option<String>,
+}
+
+impl Server {
+    /// Takes a driver's error apart.
+    #[must_use]
+    pub fn new(error: &tokio_postgres::Error) -> Self {
+        match error.as_db_error() {
+            Some(answer) => Self {
+                code: answer.code().code().to_owned(),
+                message: answer.message().to_owned(),
+                detail: answer.detail().map(ToOwned::to_owned),
+                hint: answer.hint().map(ToOwned::to_owned),
+                context: answer.where_().map(ToOwned::to_owned),
+            },
+            None => {
+                let mut message = error.to_string();
+                let mut source = std::error::Error::source(error);
+                while let Some(cause) = source {
+                    message = format!("{message}: {cause}");
+                    source = cause.source();
+                }
+                Self { message, ..Self::default() }
+            }
+        }
+    }
+
+    /// A driver's error in one text.
+    #[must_use]
+    pub fn text(error: &tokio_postgres::Error) -> String {
+        Self::new(error).to_string()
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.code.is_empty() {
+            return f.write_str(&self.message);
+        }
+        write!(f, "ERROR {}: {}", self.code, self.message)?;
+        for (name, text) in [("DETAIL", &self.detail), ("HINT", &self.hint), ("CONTEXT", &self.context)] {
+            if let Some(text) = text {
+                write!(f, "\n  {name}: {}", crate::redact::statement(text))?;
+            }
+        }
+        Ok(())
+    }
+}

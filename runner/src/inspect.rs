@@ -1,0 +1,236 @@
+//! What the two servers are: read only, in a few questions each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::connect::{Session, Side};
+use crate::error::Error;
+
+/// An extension as a database has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Extension {
+    /// Its version.
+    pub version: String,
+    /// The schema it is in.
+    pub schema: String,
+}
+
+/// TimescaleDB as a database has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Timescale {
+    /// `extversion`.
+    pub version: String,
+    /// The schema of its functions.
+    pub schema: String,
+    /// `timescale` (the full edition) or `apache`.
+    pub license: String,
+    /// A restore is under way, or was left half done.
+    pub restoring: bool,
+    /// Its hypertables, TimescaleDB's own among them (compressed data, continuous aggregates).
+    pub hypertables: Vec<Hypertable>,
+}
+
+/// One hypertable.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Hypertable {
+    /// Schema.
+    pub schema: String,
+    /// Name.
+    pub name: String,
+}
+
+/// One server, seen through one database.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Facts {
+    /// `server_version_num`.
+    pub version_num: u32,
+    /// `server_version`.
+    pub version: String,
+    /// The database.
+    pub database: String,
+    /// The user of the session.
+    pub user: String,
+    /// The user is a superuser.
+    pub superuser: bool,
+    /// The database's encoding.
+    pub encoding: String,
+    /// The database's collation and character type.
+    pub locale: String,
+    /// The server is a standby.
+    pub in_recovery: bool,
+    /// `pg_database_size`.
+    pub size: u64,
+    /// Extensions that are installed.
+    pub extensions: BTreeMap<String, Extension>,
+    /// Extensions that the server has files of, with their default versions.
+    pub available: BTreeMap<String, String>,
+    /// Those the user may create: on the allow-list, trusted, or any for a superuser.
+    pub creatable: BTreeSet<String>,
+    /// Versions of TimescaleDB that can be created.
+    pub timescale_versions: Vec<String>,
+    /// TimescaleDB, where it is installed.
+    pub timescale: Option<Timescale>,
+    /// Role names, those of PostgreSQL itself left out.
+    pub roles: BTreeSet<String>,
+    /// Superusers among them.
+    pub superusers: BTreeSet<String>,
+    /// Objects that somebody has made in the database, some of them by name.
+    pub objects: Vec<String>,
+}
+
+impl Facts {
+    /// The major version.
+    #[must_use]
+    pub fn major(&self) -> u32 {
+        self.version_num / 10000
+    }
+}
+
+/// Objects that belong to nobody's extension and not to PostgreSQL: what a restore could collide with.
+const OBJECTS: &str = "
+SELECT 'schema ' || quote_ident(nspname) FROM pg_catalog.pg_namespace n
+ WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public')
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+                   AND d.objid = n.oid AND d.deptype = 'e')
+UNION ALL
+SELECT 'relation ' || c.oid::pg_catalog.regclass::text FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                   AND d.objid = c.oid AND d.deptype = 'e')
+UNION ALL
+SELECT 'function ' || p.oid::pg_catalog.regprocedure::text FROM pg_catalog.pg_proc p
+  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+ WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+                   AND d.objid = p.oid AND d.deptype IN ('e', 'i'))
+UNION ALL
+SELECT 'type ' || t.oid::pg_catalog.regtype::text FROM pg_catalog.pg_type t
+  JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+ WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND t.typtype IN ('d', 'e', 'r')
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass
+                   AND d.objid = t.oid AND d.deptype = 'e')
+UNION ALL
+SELECT 'large object ' || oid FROM pg_catalog.pg_largeobject_metadata
+ORDER BY 1 LIMIT 20";
+
+/// What somebody has made in the session's database, up to twenty of them.
+///
+/// # Errors
+/// When the server refuses the question.
+pub async fn objects(session: &Session) -> Result<Vec<String>, Error> {
+    Ok(session.ask(OBJECTS).await?.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+}
+
+/// Looks at the database of `session`.
+///
+/// # Errors
+/// When the server refuses a question.
+pub async fn inspect(session: &Session, side: Side) -> Result<Facts, Error> {
+    let basic = session
+        .ask(
+            "SELECT current_setting('server_version_num'), current_setting('server_version'), current_database(), \
+             current_user, r.rolsuper, pg_catalog.pg_encoding_to_char(d.encoding), d.datcollate || '/' || d.datctype, \
+             pg_catalog.pg_is_in_recovery(), pg_catalog.pg_database_size(d.oid), \
+             current_setting('extwlist.extensions', true) \
+             FROM pg_catalog.pg_database d, pg_catalog.pg_roles r \
+             WHERE d.datname = current_database() AND r.rolname = current_user",
+        )
+        .await?;
+    let row = basic.into_iter().next().unwrap_or_default();
+    let text = |column: usize| row.get(column).cloned().flatten().unwrap_or_default();
+    let mut facts = Facts {
+        version_num: text(0).parse().unwrap_or_default(),
+        version: text(1),
+        database: text(2),
+        user: text(3),
+        superuser: text(4) == "t",
+        encoding: text(5),
+        locale: text(6),
+        in_recovery: text(7) == "t",
+        size: text(8).parse().unwrap_or_default(),
+        ..Facts::default()
+    };
+    for row in session
+        .ask(
+            "SELECT extname, extversion, nspname FROM pg_catalog.pg_extension e \
+             JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace",
+        )
+        .await?
+    {
+        let [Some(name), Some(version), Some(schema)] = &row[..] else { continue };
+        facts.extensions.insert(name.clone(), Extension { version: version.clone(), schema: schema.clone() });
+    }
+    for row in
+        session.ask("SELECT rolname, rolsuper FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_'").await?
+    {
+        let [Some(name), Some(superuser)] = &row[..] else { continue };
+        if superuser == "t" {
+            facts.superusers.insert(name.clone());
+        }
+        facts.roles.insert(name.clone());
+    }
+    if side == Side::Target {
+        creatable(session, &mut facts, &text(9)).await?;
+        facts.objects = objects(session).await?;
+    }
+    if let Some(extension) = facts.extensions.get("timescaledb").cloned() {
+        facts.timescale = Some(timescale(session, extension).await?);
+    }
+    Ok(facts)
+}
+
+async fn creatable(session: &Session, facts: &mut Facts, allow_list: &str) -> Result<(), Error> {
+    let allowed: BTreeSet<_> = allow_list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    for row in session
+        .ask(
+            "SELECT e.name, e.default_version, bool_or(v.trusted) FROM pg_catalog.pg_available_extensions e \
+             JOIN pg_catalog.pg_available_extension_versions v USING (name) GROUP BY 1, 2",
+        )
+        .await?
+    {
+        let [Some(name), Some(version), trusted] = &row[..] else { continue };
+        if facts.superuser || allowed.contains(name.as_str()) || trusted.as_deref() == Some("t") {
+            facts.creatable.insert(name.clone());
+        }
+        facts.available.insert(name.clone(), version.clone());
+    }
+    facts.timescale_versions = session
+        .ask("SELECT version FROM pg_catalog.pg_available_extension_versions WHERE name = 'timescaledb'")
+        .await?
+        .into_iter()
+        .filter_map(|row| row.into_iter().next().flatten())
+        .collect();
+    Ok(())
+}
+
+async fn timescale(session: &Session, extension: Extension) -> Result<Timescale, Error> {
+    // The library is loaded, and its settings are known, once one of its functions has run.
+    let settings = session
+        .ask(
+            "SELECT current_setting('timescaledb.license', true), current_setting('timescaledb.restoring', true), \
+             (SELECT bool_or(c LIKE 'timescaledb.restoring=on%') FROM pg_catalog.pg_db_role_setting s \
+              JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase AND d.datname = current_database(), \
+              pg_catalog.unnest(s.setconfig) c)",
+        )
+        .await?;
+    let settings = settings.into_iter().next().unwrap_or_default();
+    let setting = |column: usize| settings.get(column).cloned().flatten().unwrap_or_default();
+    let hypertables = session
+        .ask("SELECT schema_name, table_name FROM _timescaledb_catalog.hypertable ORDER BY 1, 2")
+        .await?
+        .into_iter()
+        .filter_map(|row| match &row[..] {
+            [Some(schema), Some(name)] => Some(Hypertable { schema: schema.clone(), name: name.clone() }),
+            _ => None,
+        })
+        .collect();
+    Ok(Timescale {
+        version: extension.version,
+        schema: extension.schema,
+        license: setting(0),
+        restoring: setting(1) == "on" || setting(2) == "t",
+        hypertables,
+    })
+}

@@ -1,0 +1,257 @@
+//! `tsmigrate migrate`: one source, one target, one run; whatever ends it, both ends are left in order.
+
+mod copy;
+mod data;
+mod restore;
+mod steps;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use crate::connect::{Connector, Side};
+use crate::error::Error;
+use crate::jobs::{self, Job};
+use crate::progress::Progress;
+use crate::report::{self, Outcome, Report, Stage};
+
+/// Options of `tsmigrate migrate`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// The database to read: postgres://user@host:port/database
+    #[arg(long, env = "SOURCE", value_name = "URI", hide_env_values = true)]
+    pub source: String,
+
+    /// The service to write: postgres://tsdbadmin@host:port/tsdb?sslmode=require
+    #[arg(long, env = "TARGET", value_name = "URI", hide_env_values = true)]
+    pub target: String,
+
+    /// Look at both ends, print the plan, write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Go on although findings of these rules cannot be rewritten
+    #[arg(long, value_name = "RULE", num_args = 1.., value_delimiter = ',')]
+    pub accept: Vec<String>,
+
+    /// How the report is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+
+    /// Also write the report as JSON into a file
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+
+    /// Where pg_dump and pg_dumpall are
+    #[arg(long, value_name = "DIR")]
+    pub pg_bin: Option<PathBuf>,
+}
+
+/// How a report is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Runs a migration and prints its report. The result is the process's exit status:
+/// 0 done and verified (or planned), 1 blocked with nothing written, 2 failed.
+#[must_use]
+pub fn run(args: &Args) -> u8 {
+    // pg_query walks a statement's tree on the stack, and a worker's default of 2 MB is soon full.
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(64 << 20).build();
+    let report = match runtime {
+        Ok(runtime) => runtime.block_on(supervise(args)),
+        Err(error) => Report { error: Some(format!("cannot start: {error}")), ..Report::default() },
+    };
+    print(args, &report)
+}
+
+fn print(args: &Args, report: &Report) -> u8 {
+    use std::io::Write;
+
+    let json =
+        || serde_json::to_string_pretty(report).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
+    let mut code = match report.outcome {
+        Outcome::Migrated | Outcome::Planned => 0,
+        Outcome::Blocked => 1,
+        Outcome::Failed | Outcome::Differs => 2,
+    };
+    if let Some(path) = &args.report
+        && let Err(error) = std::fs::write(path, json() + "\n")
+    {
+        let _ = writeln!(anstream::stderr(), "tsmigrate: cannot write {}: {error}", path.display());
+        code = 2;
+    }
+    // Who reads the report may have gone; what was done stays done.
+    let _ = match args.format {
+        Format::Json => writeln!(std::io::stdout(), "{}", json()),
+        Format::Text => writeln!(anstream::stdout(), "{}", report.text().trim_end()),
+    };
+    code
+}
+
+/// What a run shares with whoever has to clean up after it.
+struct Context {
+    args: Args,
+    source: Connector,
+    target: Connector,
+    progress: Progress,
+    report: Mutex<Report>,
+    undo: Mutex<Undo>,
+}
+
+/// What has to be undone at the end, however it comes.
+#[derive(Default)]
+struct Undo {
+    /// Jobs of the source that are paused.
+    jobs: Vec<Job>,
+    /// The schema of the source's TimescaleDB functions.
+    jobs_schema: String,
+    /// The target is in restoring mode.
+    restoring: bool,
+    /// Something has been written to the target.
+    written: bool,
+}
+
+impl Context {
+    fn report(&self) -> MutexGuard<'_, Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn undo(&self) -> MutexGuard<'_, Undo> {
+        self.undo.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stage(&self, name: &'static str, result: String, took: Duration) {
+        self.progress.done(name, &result, took);
+        self.report().stages.push(Stage { name, result, seconds: took.as_secs_f64() });
+    }
+}
+
+async fn supervise(args: &Args) -> Report {
+    let ends = Connector::new(Side::Source, &args.source)
+        .and_then(|source| Ok((source, Connector::new(Side::Target, &args.target)?)));
+    let (source, target) = match ends {
+        Ok(ends) => ends,
+        Err(error) => {
+            return Report { version: report::VERSION, error: Some(error.to_string()), ..Report::default() };
+        }
+    };
+    let report = Report {
+        version: report::VERSION,
+        source: source.endpoint().to_string(),
+        target: target.endpoint().to_string(),
+        ..Report::default()
+    };
+    let context = Arc::new(Context {
+        args: args.clone(),
+        source,
+        target,
+        progress: Progress::default(),
+        report: Mutex::new(report),
+        undo: Mutex::default(),
+    });
+    // In a task of its own, so that even a panic comes back here as a value.
+    let mut task = tokio::spawn(steps::migrate(context.clone()));
+    let result = tokio::select! {
+        joined = &mut task => joined.unwrap_or_else(|error| Err(Error::Defect(error.to_string()))),
+        signal = stop_signal() => {
+            context.progress.warn(&format!("{signal}: stopping, both ends are being put in order"));
+            task.abort();
+            // Sessions close and pg_dump ends when the task has dropped them.
+            match task.await {
+                Ok(done @ Ok(_)) => done,
+                _ => Err(Error::Interrupted(signal)),
+            }
+        }
+    };
+    context.progress.stop();
+    if result.is_err() {
+        tokio::join!(context.source.cancel_all(), context.target.cancel_all());
+    }
+    clean_up(&context).await;
+    let mut report = context.report().clone();
+    match result {
+        Ok(outcome) => report.outcome = outcome,
+        Err(error) => {
+            report.outcome = Outcome::Failed;
+            if let Error::Preflight(blockers) = &error {
+                report.blockers.clone_from(blockers);
+            }
+            report.error = Some(match error {
+                Error::Preflight(_) => "the preflight failed".to_owned(),
+                error => error.to_string(),
+            });
+            explain(&context, &mut report);
+        }
+    }
+    report
+}
+
+fn explain(context: &Context, report: &mut Report) {
+    if !context.undo().written {
+        report.state.push("nothing was written to the target".to_owned());
+        return;
+    }
+    report.state.push("the target is half filled".to_owned());
+    report.next.push(
+        "drop what has arrived (or make a new service), remove the cause, and start again; roles that exist \
+         already are kept:"
+            .to_owned(),
+    );
+    report
+        .next
+        .push("  psql -X \"$TARGET\" -c 'DROP SCHEMA … CASCADE' for every schema that came over".to_owned());
+}
+
+/// Waits for the first signal to stop; later ones are heard and do nothing, for cleaning up is under way.
+async fn stop_signal() -> &'static str {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => "Ctrl-C",
+        _ = terminate.recv() => "SIGTERM",
+        _ = hangup.recv() => "SIGHUP",
+    }
+}
+
+/// Undoes what a run has changed for its own sake. Every part is tried, whatever becomes of the others.
+async fn clean_up(context: &Context) {
+    let (restoring, jobs, schema) = {
+        let mut undo = context.undo();
+        (std::mem::take(&mut undo.restoring), std::mem::take(&mut undo.jobs), undo.jobs_schema.clone())
+    };
+    if restoring {
+        let line = match restore::leave_restoring(&context.target).await {
+            Ok(()) => "the target has left restoring mode".to_owned(),
+            Err(error) => format!(
+                "the target IS STILL IN RESTORING MODE, hypertables read as empty there: {error}\n\
+                 run: psql -X \"$TARGET\" -c 'SELECT public.timescaledb_post_restore()'"
+            ),
+        };
+        context.progress.warn(&line);
+        context.report().state.push(line);
+    }
+    if !jobs.is_empty() {
+        let left = jobs::put_back(&context.source, &schema, &jobs).await;
+        if left.is_empty() {
+            context.progress.line(&format!("  {} jobs of the source are scheduled again", jobs.len()));
+        } else {
+            let line = format!("jobs of the source ARE STILL PAUSED; run there:\n  {}", left.join("\n  "));
+            context.progress.warn(&line);
+            context.report().state.push(line);
+        }
+    }
+}

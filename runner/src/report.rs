@@ -1,0 +1,238 @@
+//! What a migration did, in one structure for people and for programs.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use crate::error::Blocker;
+use crate::plan::Plan;
+use crate::verify::Verification;
+
+/// The version of this structure; it grows when a field changes its meaning or goes.
+pub const VERSION: u32 = 1;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Something stopped it.
+    #[default]
+    Failed,
+    /// The plan was all that was asked for.
+    Planned,
+    /// Findings stopped it before anything was written.
+    Blocked,
+    /// Everything is over, and the target equals the source.
+    Migrated,
+    /// Everything is over, and the target differs from the source.
+    Differs,
+}
+
+/// A stage that came to its end.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Stage {
+    /// Its name.
+    pub name: &'static str,
+    /// What it did.
+    pub result: String,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// A finding, as far as a migration is concerned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The rule's id.
+    pub rule: String,
+    /// `error`, `warning` or `note`.
+    pub severity: &'static str,
+    /// Which part of the dump.
+    pub part: &'static str,
+    /// Line in that part.
+    pub line: u64,
+    /// The object it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// What will happen.
+    pub message: String,
+    /// The rewrite takes care of it.
+    pub solved: bool,
+    /// `--accept` names its rule.
+    pub accepted: bool,
+}
+
+/// Something that did not arrive, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Missing {
+    /// What.
+    pub what: String,
+    /// Why.
+    pub why: String,
+}
+
+/// A job of the source on the target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MovedJob {
+    /// Its id.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// Its owner on the source.
+    pub owner: String,
+    /// Its owner on the target.
+    pub new_owner: String,
+    /// It is scheduled.
+    pub scheduled: bool,
+}
+
+/// The data that went over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Moved {
+    /// Tables and chunks with rows.
+    pub tables: u64,
+    /// Rows, as the target counted them while they came in.
+    pub rows: u64,
+    /// Bytes of COPY data.
+    pub bytes: u64,
+    /// Statements of all parts.
+    pub statements: u64,
+}
+
+/// The whole run.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Report {
+    /// [`VERSION`].
+    pub version: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The source, without its password.
+    pub source: String,
+    /// The target, without its password.
+    pub target: String,
+    /// What was planned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
+    /// What the analysis found.
+    pub findings: Vec<Finding>,
+    /// What stopped it before anything was written.
+    pub blockers: Vec<Blocker>,
+    /// Stages in their order.
+    pub stages: Vec<Stage>,
+    /// What went over.
+    pub moved: Moved,
+    /// What did not arrive.
+    pub missing: Vec<Missing>,
+    /// Roles whose passwords could not be read at the source.
+    pub passwords_to_set: Vec<String>,
+    /// Jobs.
+    pub jobs: Vec<MovedJob>,
+    /// What the target's server warned of.
+    pub warnings: Vec<String>,
+    /// The comparison.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Verification>,
+    /// What stopped it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// In which state both ends are, where it is not the usual one.
+    pub state: Vec<String>,
+    /// What is left to do.
+    pub next: Vec<String>,
+}
+
+impl Report {
+    /// The closing summary.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        let mut section = |title: &str, lines: Vec<String>| {
+            if lines.is_empty() {
+                return;
+            }
+            // Writing to a String cannot fail.
+            let _ = writeln!(out, "\n{title}");
+            for line in lines {
+                let _ = writeln!(out, "  {}", line.replace('\n', "\n  "));
+            }
+        };
+        let unsolved = |solved: bool| {
+            self.findings
+                .iter()
+                .filter(move |finding| finding.severity == "error" && finding.solved == solved)
+                .map(Finding::to_string)
+                .collect::<Vec<_>>()
+        };
+        if let (Some(plan), Outcome::Planned | Outcome::Blocked) = (&self.plan, self.outcome) {
+            section("plan", plan.lines());
+        }
+        match self.outcome {
+            Outcome::Planned | Outcome::Blocked => section("rewritten", unsolved(true)),
+            _ => section("rewritten", summary(&self.findings)),
+        }
+        section("not solved by a rewrite", unsolved(false));
+        section("warnings", by_severity(&self.findings, "warning"));
+        section("blocked by", self.blockers.iter().map(ToString::to_string).collect());
+        section("did not arrive", self.missing.iter().map(|m| format!("{}: {}", m.what, m.why)).collect());
+        section("jobs", self.jobs.iter().map(MovedJob::line).collect());
+        section("the target's server warned", self.warnings.clone());
+        if let Some(verification) = &self.verification {
+            section("verification", verification.lines());
+        }
+        section("passwords to set", self.passwords_to_set.clone());
+        section("error", self.error.iter().cloned().collect());
+        section("state", self.state.clone());
+        section("next", self.next.clone());
+        let _ = writeln!(out, "\n{}", self.closing());
+        out
+    }
+
+    fn closing(&self) -> String {
+        let moved = format!(
+            "{} rows in {} tables, {} of data, {} statements",
+            self.moved.rows,
+            self.moved.tables,
+            indicatif::HumanBytes(self.moved.bytes),
+            self.moved.statements
+        );
+        match self.outcome {
+            Outcome::Failed => "failed".to_owned(),
+            Outcome::Planned => "planned; nothing was written".to_owned(),
+            Outcome::Blocked => "blocked; nothing was written".to_owned(),
+            Outcome::Migrated => format!("migrated and verified: {moved}"),
+            Outcome::Differs => format!("migrated, but the target differs from the source: {moved}"),
+        }
+    }
+}
+
+fn by_severity(findings: &[Finding], severity: &str) -> Vec<String> {
+    findings.iter().filter(|finding| finding.severity == severity).map(ToString::to_string).collect()
+}
+
+fn summary(findings: &[Finding]) -> Vec<String> {
+    let mut rules = std::collections::BTreeMap::<&str, usize>::new();
+    for finding in findings.iter().filter(|finding| finding.solved) {
+        *rules.entry(&finding.rule).or_default() += 1;
+    }
+    rules.into_iter().map(|(rule, count)| format!("{rule:<8} {count}")).collect()
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:<8} {}:{}", self.rule, self.part, self.line)?;
+        if let Some(object) = &self.object {
+            write!(f, " {object}")?;
+        }
+        write!(f, ": {}", self.message)?;
+        if self.accepted { f.write_str(" (accepted)") } else { Ok(()) }
+    }
+}
+
+impl MovedJob {
+    fn line(&self) -> String {
+        let state = if self.scheduled { "scheduled" } else { "not scheduled" };
+        if self.owner == self.new_owner {
+            return format!("{} {}: {state}", self.id, self.name);
+        }
+        format!("{} {}: {state}, owner {} became {}", self.id, self.name, self.owner, self.new_owner)
+    }
+}

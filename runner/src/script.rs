@@ -1,0 +1,166 @@
+//! A rewritten part of a dump as the statements to run, each with what it does to the order of a migration.
+
+use tsmigrate_analyzer::parse::{self, NodeEnum, pg};
+use tsmigrate_analyzer::split::{End, Kind, Splitter};
+
+use crate::error::Error;
+
+/// What a statement is, as far as the order of a migration asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Runs where it stands.
+    Plain,
+    /// An owner or a privilege: runs when everything is loaded.
+    Access,
+    /// `CREATE ROLE name`.
+    CreateRole(String),
+    /// `CREATE EXTENSION name [SCHEMA schema]`: runs in a session of its own, before all others.
+    CreateExtension {
+        /// The extension.
+        name: String,
+        /// The schema it is to be in.
+        schema: Option<String>,
+    },
+    /// `CREATE SCHEMA name`.
+    CreateSchema(String),
+    /// A setting of the session.
+    Setting,
+}
+
+/// One statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// Its text.
+    pub sql: String,
+    /// Its line in the part.
+    pub line: u64,
+    /// Its column in that line.
+    pub column: u64,
+    /// What it is.
+    pub class: Class,
+    /// The object it is about, as far as its tree names one.
+    pub object: Option<String>,
+}
+
+/// The statements of `text`; comments and psql's own commands are left out.
+///
+/// # Errors
+/// When the text is cut off, or is not UTF-8.
+pub fn statements(part: &'static str, text: &[u8]) -> Result<Vec<Statement>, Error> {
+    let mut found = Vec::new();
+    let mut fault = None;
+    let mut sink = |piece: tsmigrate_analyzer::split::Piece<'_>| {
+        if let End::CutOff(open) = piece.end {
+            fault.get_or_insert(Error::CutOff { tool: part, line: piece.at.line, what: format!("{open:?}") });
+        }
+        if piece.kind != Kind::Statement {
+            return;
+        }
+        match std::str::from_utf8(piece.text) {
+            Ok(sql) => found.push(statement(sql, piece.at.line, piece.at.column, piece.standard_strings)),
+            Err(_) => {
+                fault.get_or_insert(Error::CutOff {
+                    tool: part,
+                    line: piece.at.line,
+                    what: "a text that is not UTF-8".into(),
+                });
+            }
+        }
+    };
+    let mut splitter = Splitter::new();
+    splitter.feed(text, &mut sink);
+    splitter.finish(&mut sink);
+    fault.map_or(Ok(found), Err)
+}
+
+/// One statement with what it is.
+#[must_use]
+pub fn statement(sql: &str, line: u64, column: u64, standard_strings: bool) -> Statement {
+    let parsed = parse::parse(sql, standard_strings).ok().flatten();
+    let (class, object) =
+        parsed.map_or((Class::Plain, None), |parsed| (class(parsed.node()), object(parsed.node())));
+    Statement { sql: sql.to_owned(), line, column, class, object }
+}
+
+fn class(node: &NodeEnum) -> Class {
+    match node {
+        NodeEnum::AlterOwnerStmt(_)
+        | NodeEnum::GrantStmt(_)
+        | NodeEnum::GrantRoleStmt(_)
+        | NodeEnum::AlterDefaultPrivilegesStmt(_) => Class::Access,
+        NodeEnum::AlterTableStmt(alter)
+            if alter.cmds.iter().any(|cmd| {
+                matches!(&cmd.node, Some(NodeEnum::AlterTableCmd(cmd)) if cmd.subtype() == pg::AlterTableType::AtChangeOwner)
+            }) =>
+        {
+            Class::Access
+        }
+        NodeEnum::CreateRoleStmt(role) => Class::CreateRole(role.role.clone()),
+        NodeEnum::CreateSchemaStmt(schema) => Class::CreateSchema(schema.schemaname.clone()),
+        NodeEnum::CreateExtensionStmt(extension) => Class::CreateExtension {
+            name: extension.extname.clone(),
+            schema: extension.options.iter().find_map(|option| match &option.node {
+                Some(NodeEnum::DefElem(option)) if option.defname == "schema" => string(option.arg.as_deref()?),
+                _ => None,
+            }),
+        },
+        NodeEnum::VariableSetStmt(_) => Class::Setting,
+        NodeEnum::SelectStmt(_) => Class::Plain,
+        _ => Class::Plain,
+    }
+}
+
+fn string(node: &pg::Node) -> Option<String> {
+    match &node.node {
+        Some(NodeEnum::String(text)) => Some(text.sval.clone()),
+        _ => None,
+    }
+}
+
+/// The relation, role, schema or other name a statement is about: for an error's text, no more.
+fn object(node: &NodeEnum) -> Option<String> {
+    let relation = |relation: &Option<pg::RangeVar>| relation.as_ref().map(relation_name);
+    match node {
+        NodeEnum::CreateStmt(create) => relation(&create.relation),
+        NodeEnum::AlterTableStmt(alter) => relation(&alter.relation),
+        NodeEnum::IndexStmt(index) => relation(&index.relation),
+        NodeEnum::ViewStmt(view) => relation(&view.view),
+        NodeEnum::CopyStmt(copy) => relation(&copy.relation),
+        NodeEnum::CreateTrigStmt(trigger) => relation(&trigger.relation),
+        NodeEnum::RuleStmt(rule) => relation(&rule.relation),
+        NodeEnum::CreatePolicyStmt(policy) => relation(&policy.table),
+        NodeEnum::CreateSeqStmt(sequence) => relation(&sequence.sequence),
+        NodeEnum::AlterSeqStmt(sequence) => relation(&sequence.sequence),
+        NodeEnum::RefreshMatViewStmt(view) => relation(&view.relation),
+        NodeEnum::CreateTableAsStmt(create) => create.into.as_ref().and_then(|into| relation(&into.rel)),
+        NodeEnum::CreateRoleStmt(role) => Some(role.role.clone()),
+        NodeEnum::AlterRoleStmt(role) => role.role.as_ref().map(|role| role.rolename.clone()),
+        NodeEnum::CreateExtensionStmt(extension) => Some(extension.extname.clone()),
+        NodeEnum::CreateSchemaStmt(schema) => Some(schema.schemaname.clone()),
+        NodeEnum::CreateFunctionStmt(function) => Some(names(&function.funcname)),
+        NodeEnum::CreateDomainStmt(domain) => Some(names(&domain.domainname)),
+        NodeEnum::CreateEnumStmt(create) => Some(names(&create.type_name)),
+        NodeEnum::DefineStmt(define) => Some(names(&define.defnames)),
+        NodeEnum::AlterOwnerStmt(alter) => alter.object.as_ref().and_then(|object| match &object.node {
+            Some(NodeEnum::List(list)) => Some(names(&list.items)),
+            Some(NodeEnum::String(name)) => Some(name.sval.clone()),
+            Some(NodeEnum::ObjectWithArgs(function)) => Some(names(&function.objname)),
+            _ => None,
+        }),
+        _ => None,
+    }
+}
+
+fn names(nodes: &[pg::Node]) -> String {
+    nodes.iter().filter_map(string).collect::<Vec<_>>().join(".")
+}
+
+/// `schema.name`.
+#[must_use]
+pub fn relation_name(relation: &pg::RangeVar) -> String {
+    if relation.schemaname.is_empty() {
+        relation.relname.clone()
+    } else {
+        format!("{}.{}", relation.schemaname, relation.relname)
+    }
+}

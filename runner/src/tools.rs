@@ -1,0 +1,186 @@
+//! PostgreSQL's client tools: finding them, and running them without a secret in their arguments.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tokio::process::{Child, Command};
+
+use crate::connect::Endpoint;
+use crate::error::Error;
+
+/// A pair of `pg_dump` and `pg_dumpall` of one version.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Tools {
+    /// The folder they are in.
+    pub directory: PathBuf,
+    /// Their major version.
+    pub major: u32,
+    /// What `pg_dump --version` says.
+    pub version: String,
+}
+
+/// Which of the pairs found to use: never older than the source, for such a `pg_dump` refuses to run; else
+/// the target's own version, for a newer one may write what the target does not know.
+#[must_use]
+pub fn choose(found: &[Tools], source: u32, target: u32) -> Option<&Tools> {
+    let usable = || found.iter().filter(|tools| tools.major >= source);
+    usable()
+        .find(|tools| tools.major == target)
+        .or_else(|| usable().filter(|tools| tools.major < target).max_by_key(|tools| tools.major))
+        .or_else(|| usable().min_by_key(|tools| tools.major))
+}
+
+/// Every pair on this machine, or the one in `directory`.
+///
+/// # Errors
+/// When `directory` is named and has no pair that runs.
+pub async fn find(directory: Option<&Path>) -> Result<Vec<Tools>, Error> {
+    if let Some(directory) = directory {
+        return match probe(directory).await {
+            Some(tools) => Ok(vec![tools]),
+            None => Err(Error::Tool {
+                what: format!("no pg_dump and pg_dumpall that run in {}", directory.display()),
+                next: "name the folder that holds both with --pg-bin".into(),
+            }),
+        };
+    }
+    let mut directories: Vec<PathBuf> =
+        std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
+    for root in ["/usr/lib/postgresql", "/usr/local/opt", "/opt/homebrew/opt"] {
+        let Ok(entries) = std::fs::read_dir(root) else { continue };
+        directories.extend(entries.flatten().map(|entry| entry.path().join("bin")));
+    }
+    directories.extend((13..=18).map(|major| PathBuf::from(format!("/usr/pgsql-{major}/bin"))));
+    let mut found = Vec::new();
+    for directory in directories.into_iter().filter(|directory| directory.join("pg_dump").exists()) {
+        found.extend(probe(&directory).await);
+    }
+    Ok(found)
+}
+
+async fn probe(directory: &Path) -> Option<Tools> {
+    let output = |tool: &str| {
+        Command::new(directory.join(tool))
+            .arg("--version")
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .output()
+    };
+    let dump = output("pg_dump").await.ok().filter(|output| output.status.success())?;
+    output("pg_dumpall").await.ok().filter(|output| output.status.success())?;
+    let version = String::from_utf8_lossy(&dump.stdout).trim().to_owned();
+    Some(Tools { directory: directory.to_owned(), major: major(&version)?, version })
+}
+
+/// The major version in `pg_dump (PostgreSQL) 17.2 (Debian 17.2-1)`.
+fn major(version: &str) -> Option<u32> {
+    let number = version.split_once("(PostgreSQL) ")?.1;
+    number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// A clear answer for the case that no pair fits.
+#[must_use]
+pub fn missing(found: &[Tools], source: u32, target: u32) -> Error {
+    let have: Vec<_> = found.iter().map(|tools| tools.version.clone()).collect();
+    Error::Tool {
+        what: format!(
+            "no pg_dump of version {source} or newer (found: {})",
+            if have.is_empty() { "none".to_owned() } else { have.join(", ") }
+        ),
+        next: format!(
+            "install the client of the target's version, `apt install postgresql-client-{}`, or name its folder \
+             with --pg-bin",
+            target.max(source)
+        ),
+    }
+}
+
+impl Tools {
+    /// A command that runs one of the tools on `endpoint`.
+    #[must_use]
+    pub fn command(&self, tool: &'static str, endpoint: &Endpoint, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.directory.join(tool));
+        command
+            .arg("--dbname")
+            .arg(endpoint.conninfo())
+            .args(["--no-password", "--quote-all-identifiers"])
+            .args(arguments)
+            .env("PGCLIENTENCODING", "UTF8")
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        // A Ctrl-C reaches the whole process group: the tool must not die of it before we have said why.
+        command.process_group(0);
+        if let Some(password) = endpoint.password() {
+            command.env("PGPASSWORD", password);
+        }
+        command
+    }
+
+    /// Runs a tool and returns all it wrote.
+    ///
+    /// # Errors
+    /// When it cannot be started or fails.
+    pub async fn output(
+        &self,
+        tool: &'static str,
+        endpoint: &Endpoint,
+        arguments: &[&str],
+    ) -> Result<Vec<u8>, Error> {
+        let output = self
+            .command(tool, endpoint, arguments)
+            .output()
+            .await
+            .map_err(|error| Error::File { what: format!("run {tool}"), error })?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        Err(failed(tool, output.status, &output.stderr))
+    }
+
+    /// Starts a tool whose output is read as it comes.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn spawn(&self, tool: &'static str, endpoint: &Endpoint, arguments: &[&str]) -> Result<Child, Error> {
+        self.command(tool, endpoint, arguments)
+            .spawn()
+            .map_err(|error| Error::File { what: format!("run {tool}"), error })
+    }
+}
+
+/// A tool's failure with the end of what it wrote.
+#[must_use]
+pub fn failed(tool: &'static str, status: std::process::ExitStatus, stderr: &[u8]) -> Error {
+    let text = String::from_utf8_lossy(stderr);
+    let lines: Vec<_> = text.lines().collect();
+    let output = lines[lines.len().saturating_sub(10)..].join("\n  ");
+    Error::ToolFailed { tool, status: status.to_string(), output: crate::redact::secrets(&output) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(major: u32) -> Tools {
+        Tools { directory: PathBuf::from("/"), major, version: format!("pg_dump (PostgreSQL) {major}.1") }
+    }
+
+    #[test]
+    fn the_version_is_read_off() {
+        assert_eq!(major("pg_dump (PostgreSQL) 17.12 (Debian 17.12-0+deb13u1)"), Some(17));
+        assert_eq!(major("pg_dump (PostgreSQL) 18beta1"), Some(18));
+    }
+
+    #[test]
+    fn a_pair_older_than_the_source_is_never_chosen() {
+        let found = [pair(15), pair(16), pair(17), pair(18)];
+        let chosen = |source, target| choose(&found, source, target).map(|tools| tools.major);
+        assert_eq!(chosen(15, 17), Some(17));
+        assert_eq!(chosen(18, 17), Some(18));
+        assert_eq!(choose(&found[..1], 17, 17), None);
+        assert_eq!(choose(&found[..2], 15, 17).map(|tools| tools.major), Some(16));
+    }
+}

@@ -1,0 +1,285 @@
+//! Two catalogs in, differences out. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::catalog::{Catalog, Object, Privilege};
+use super::{Difference, Expect, Verification};
+use crate::inspect::Facts;
+
+/// Compares everything but rows.
+pub(super) fn compare(source: &Catalog, target: &Catalog, expect: &Expect<'_>) -> Verification {
+    let mut verification = Verification::default();
+    let announced = Announced::new(expect);
+    let mut differ = |difference: Difference| match announced.reason(&difference) {
+        Some(reason) => verification.announced.push(Difference { reason: Some(reason), ..difference }),
+        None => verification.differences.push(difference),
+    };
+    let mut compared = BTreeMap::<String, usize>::new();
+    for ((kind, identity), ours) in &source.objects {
+        if !expected(kind, identity, expect) {
+            continue;
+        }
+        let identity = map_identity(kind, identity, expect);
+        *compared.entry(plural(kind)).or_default() += 1;
+        let theirs = target.objects.get(&(kind.clone(), identity.clone()));
+        let Some(theirs) = theirs else {
+            differ(difference(kind, &identity, Some(ours.value.clone()), None));
+            continue;
+        };
+        if ours.value != theirs.value && kind != "role"
+            || kind == "role" && !same_role(&ours.value, &theirs.value)
+        {
+            differ(difference(kind, &identity, Some(ours.value.clone()), Some(theirs.value.clone())));
+        }
+        let object = if kind == "column" { identity.clone() } else { format!("of {kind} {identity}") };
+        if kind != "column"
+            && let (Some(owner), Some(found)) = (&ours.owner, &theirs.owner)
+        {
+            *compared.entry("owners".into()).or_default() += 1;
+            let owner = owner_on_target(owner, kind, &identity, expect);
+            if owner != *found {
+                differ(difference("owner", &object, Some(owner), Some(found.clone())));
+            }
+        }
+        *compared.entry("privileges".into()).or_default() += 1;
+        let (wanted, found) = privileges(ours, theirs, kind, expect);
+        if wanted != found {
+            let (wanted, found) = (show(wanted.difference(&found)), show(found.difference(&wanted)));
+            differ(difference("privileges", &object, Some(wanted), Some(found)));
+        }
+    }
+    let ours: BTreeSet<_> = source
+        .objects
+        .keys()
+        .map(|(kind, identity)| (kind.clone(), map_identity(kind, identity, expect)))
+        .collect();
+    for (kind, identity) in target.objects.keys() {
+        if !ours.contains(&(kind.clone(), identity.clone())) && !may_be_more(kind, identity, expect) {
+            differ(difference(kind, identity, None, Some(String::new())));
+        }
+    }
+    for (name, value) in &source.sequences {
+        *compared.entry("sequences' values".into()).or_default() += 1;
+        let found = target.sequences.get(name);
+        if found == Some(value) {
+            continue;
+        }
+        let dumped = expect
+            .sequences
+            .get(name)
+            .map(|(value, called)| format!("{value}{}", if *called { " called" } else { "" }));
+        let mut difference = difference("sequence value", name, Some(value.clone()), found.cloned());
+        if dumped.is_some() && dumped.as_ref() == found {
+            // A sequence is not part of a snapshot: the source has gone on since the dump.
+            difference.reason = Some("the source has drawn numbers since the dump".into());
+            verification.announced.push(difference);
+        } else {
+            differ_sequence(&mut verification, &announced, difference);
+        }
+    }
+    verification.compared = compared;
+    verification
+}
+
+fn differ_sequence(verification: &mut Verification, announced: &Announced, difference: Difference) {
+    match announced.reason(&difference) {
+        Some(reason) => verification.announced.push(Difference { reason: Some(reason), ..difference }),
+        None => verification.differences.push(difference),
+    }
+}
+
+fn difference(kind: &str, object: &str, expected: Option<String>, found: Option<String>) -> Difference {
+    Difference { kind: kind.into(), object: object.into(), expected, found, reason: None }
+}
+
+fn plural(kind: &str) -> String {
+    match kind.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None if kind.ends_with('s') || kind.ends_with('x') => {
+            format!("{kind}es").replace("privilegeses", "privileges")
+        }
+        None => format!("{kind}s"),
+    }
+}
+
+fn unquote(name: &str) -> String {
+    match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
+        Some(inner) => inner.replace("\"\"", "\""),
+        None => name.to_owned(),
+    }
+}
+
+/// Roles that a service does not take over.
+fn stays_behind(role: &str, expect: &Expect<'_>) -> bool {
+    expect.source.superusers.contains(role)
+        || expect.target.superusers.contains(role)
+        || expect.target.user == role
+        || ["tsdbadmin", "tsdbowner", "tsdbexplorer", "tsdbquerier", "standby", "postgres"].contains(&role)
+        || role.starts_with("pg_")
+}
+
+fn expected(kind: &str, identity: &str, expect: &Expect<'_>) -> bool {
+    match kind {
+        "role" => !stays_behind(&unquote(identity), expect),
+        "membership" => {
+            let (member, group) = identity.split_once(" in ").unwrap_or((identity, ""));
+            let (member, group) = (unquote(member), unquote(group));
+            !stays_behind(&member, expect) && (!stays_behind(&group, expect) || group.starts_with("pg_"))
+        }
+        "role setting" | "database setting" => {
+            !identity.split_once(' ').is_some_and(|(role, _)| stays_behind(&unquote(role), expect))
+        }
+        _ => true,
+    }
+}
+
+fn may_be_more(kind: &str, identity: &str, expect: &Expect<'_>) -> bool {
+    match kind {
+        // The service's own, and those of an earlier run.
+        "role" | "extension" | "role setting" | "database setting" => true,
+        "membership" => true,
+        // Owned by the administrator now, where the owner's were empty on the source.
+        "default privileges" => identity.starts_with(&format!("for {}", expect.target.user)),
+        _ => false,
+    }
+}
+
+/// The name of an object on the target, where a role is part of it.
+fn map_identity(kind: &str, identity: &str, expect: &Expect<'_>) -> String {
+    if kind != "default privileges" {
+        return identity.to_owned();
+    }
+    let rest = identity.strip_prefix("for ").unwrap_or(identity);
+    match rest.split_once(" on ") {
+        Some((role, rest)) if stays_behind(&unquote(role), expect) => {
+            format!("for {} on {rest}", expect.target.user)
+        }
+        _ => identity.to_owned(),
+    }
+}
+
+/// Hypertables and all that TimescaleDB keeps for them stay the administrator's: OWN-01.
+fn owner_on_target(owner: &str, kind: &str, identity: &str, expect: &Expect<'_>) -> String {
+    let hypertable = expect.source.timescale.as_ref().is_some_and(|timescale| {
+        timescale.hypertables.iter().any(|hypertable| {
+            let name = format!("{}.{}", quoted(&hypertable.schema), quoted(&hypertable.name));
+            identity == name
+        })
+    });
+    if kind == "schema" && owner == "pg_database_owner" {
+        return owner.to_owned();
+    }
+    if stays_behind(owner, expect) || hypertable || identity.starts_with("_timescaledb_") {
+        return expect.target.user.clone();
+    }
+    owner.to_owned()
+}
+
+fn quoted(name: &str) -> String {
+    let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if plain { name.to_owned() } else { crate::connect::identifier(name) }
+}
+
+/// Privileges as they should be and as they are, without what an owner has by being one.
+fn privileges(
+    ours: &Object,
+    theirs: &Object,
+    kind: &str,
+    expect: &Expect<'_>,
+) -> (BTreeSet<Privilege>, BTreeSet<Privilege>) {
+    let older = expect.source.major() < 17;
+    let keep = |(role, privilege, _): &&Privilege| {
+        !stays_behind(role, expect)
+            && ours.owner.as_ref() != Some(role)
+            && theirs.owner.as_ref() != Some(role)
+            // GRANT ALL means one more from 17 on.
+            && !(older && privilege == "MAINTAIN")
+    };
+    let mut wanted: BTreeSet<_> = ours.privileges.iter().filter(keep).cloned().collect();
+    let mut found: BTreeSet<_> = theirs.privileges.iter().filter(keep).cloned().collect();
+    if kind != "column"
+        && let (Some(owner), Some(now)) = (&ours.owner, &theirs.owner)
+        && owner != now
+        && !stays_behind(owner, expect)
+    {
+        // The former owner of a hypertable keeps all privileges; whether they may be handed on is not asked.
+        let plain = |(role, privilege, _): &Privilege| (role.clone(), privilege.clone(), false);
+        let of = |object: &Object| -> BTreeSet<Privilege> {
+            let mine = object.privileges.iter().filter(|(role, ..)| role == owner);
+            mine.filter(|(_, privilege, _)| !(older && privilege == "MAINTAIN")).map(plain).collect()
+        };
+        wanted.extend(of(ours));
+        found.extend(of(theirs));
+    }
+    (wanted, found)
+}
+
+fn show<'a>(privileges: impl Iterator<Item = &'a Privilege>) -> String {
+    let list: Vec<_> = privileges
+        .map(|(role, privilege, grantable)| {
+            let role = if role.is_empty() { "PUBLIC" } else { role };
+            format!("{privilege}{} to {role}", if *grantable { " with grant option" } else { "" })
+        })
+        .collect();
+    if list.is_empty() { "nothing more".into() } else { list.join(", ") }
+}
+
+/// CREATEDB has no use on a service, and a rewrite may leave it out.
+fn same_role(ours: &str, theirs: &str) -> bool {
+    let words = |text: &str| -> BTreeSet<String> {
+        text.split(' ').filter(|word| *word != "createdb").map(str::to_owned).collect()
+    };
+    words(ours) == words(theirs)
+}
+
+/// What findings said will not be there.
+struct Announced {
+    objects: BTreeMap<String, String>,
+    source: BTreeSet<String>,
+}
+
+impl Announced {
+    fn new(expect: &Expect<'_>) -> Self {
+        let mut objects = BTreeMap::new();
+        for finding in expect.findings.iter().filter(|finding| finding.severity != "note") {
+            if let Some(object) = &finding.object {
+                objects.entry(plain(object)).or_insert_with(|| finding.rule.clone());
+            }
+        }
+        for table in expect.skipped {
+            objects.entry(plain(table)).or_insert_with(|| "its rows stayed behind".to_owned());
+        }
+        Self { objects, source: extensions_left(expect.source, expect.target) }
+    }
+
+    /// Why a difference was to be expected. Only what is missing, or less, can have been announced.
+    fn reason(&self, difference: &Difference) -> Option<String> {
+        difference.expected.as_ref()?;
+        let object = plain(&difference.object);
+        if difference.kind == "extension" && self.source.contains(&object) {
+            return Some("the service does not have it".into());
+        }
+        let words = [format!("{} {object}", difference.kind), object.clone()];
+        let table = object.split_once(" on ").map(|(_, table)| table.to_owned());
+        let without_column = object.rsplit_once('.').map(|(table, _)| table.to_owned());
+        let candidates =
+            words.into_iter().chain(table).chain(without_column.filter(|_| difference.kind == "column"));
+        candidates.into_iter().find_map(|name| {
+            let name = name.split('(').next().unwrap_or_default().trim().to_owned();
+            self.objects
+                .iter()
+                .find(|(object, _)| **object == name || object.ends_with(&format!(" {name}")))
+                .map(|(_, rule)| rule.clone())
+        })
+    }
+}
+
+fn extensions_left(source: &Facts, target: &Facts) -> BTreeSet<String> {
+    let here = |name: &&String| !target.extensions.contains_key(*name) && !target.creatable.contains(*name);
+    source.extensions.keys().filter(here).cloned().collect()
+}
+
+fn plain(name: &str) -> String {
+    name.replace('"', "").split('(').next().unwrap_or_default().trim().to_owned()
+}
