@@ -1,0 +1,1 @@
+/* Included by PostgreSQL headers; the parser writes no log. */
