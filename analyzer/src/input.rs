@@ -17,44 +17,23 @@ pub struct InputError {
 
 /// What is wrong with an input, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}. {}", self.what(), self.next("THIS_FILE"))]
 pub enum Problem {
     /// It has no bytes.
-    #[error("the file is empty. Write the dump again and look at pg_dump's own messages")]
     Empty,
     /// It has no statement.
-    #[error("the file holds no SQL statement. A dump in plain format is needed: pg_dump --format=plain")]
     NoStatement,
     /// pg_dump's custom format.
-    #[error(
-        "this is a dump in custom format, not SQL text. Turn it into text first: \
-         pg_restore --file=dump.sql THIS_FILE (with --schema-only for the schema alone)"
-    )]
     CustomFormat,
     /// pg_dump's tar format.
-    #[error(
-        "this is a tar archive, not SQL text. If it is pg_dump's tar format, turn it into text first: \
-         pg_restore --file=dump.sql THIS_FILE"
-    )]
     Tar,
-    /// A compressed file.
-    #[error("this is a {0} file. Unpack it first, or pipe it in: {1} THIS_FILE | tsmigrate check -")]
+    /// A compressed file: the format, and the command that unpacks it.
     Compressed(&'static str, &'static str),
     /// UTF-16 or UTF-32.
-    #[error(
-        "the text is {0}, which PostgreSQL does not read (PowerShell's > writes it). Write the dump with \
-         pg_dump --file=dump.sql, or convert this file: iconv -f {0} -t UTF-8 THIS_FILE > dump.sql"
-    )]
     Utf16(&'static str),
     /// Bytes that no dump has.
-    #[error(
-        "this is a binary file, not a dump in plain SQL. Write one with: pg_dump --format=plain --file=dump.sql"
-    )]
     Binary,
     /// It ends in the middle of something.
-    #[error(
-        "the file ends inside {} that begins on line {line}: the dump is cut off. Write it again; nothing after \
-         this place can be trusted", open_words(*open)
-    )]
     CutOff {
         /// What is open.
         open: Open,
@@ -62,18 +41,79 @@ pub enum Problem {
         line: u64,
     },
     /// A statement that cannot be read safely.
-    #[error(
-        "statement {statement} on line {line} nests its expressions too deep to be read safely (more than {} \
-         brackets). PostgreSQL refuses such a statement too (max_stack_depth): take it out of the file or write it \
-         flatter",
-        crate::parse::MAX_NESTING
-    )]
     TooDeep {
         /// The statement's number.
         statement: u64,
         /// Its line.
         line: u64,
     },
+}
+
+impl Problem {
+    /// What is wrong, without a full stop.
+    #[must_use]
+    pub fn what(&self) -> String {
+        match self {
+            Self::Empty => "the file is empty".into(),
+            Self::NoStatement => "the file holds no SQL statement".into(),
+            Self::CustomFormat => "this is a dump in custom format, not SQL text".into(),
+            Self::Tar => "this is a tar archive, not SQL text".into(),
+            Self::Compressed(format, _) => format!("this is a {format} file, not SQL text"),
+            Self::Utf16(encoding) => {
+                format!("the text is {encoding}, which PostgreSQL does not read (PowerShell's > writes it)")
+            }
+            Self::Binary => "this is a binary file, not a dump in plain SQL".into(),
+            Self::CutOff { open, line } => format!(
+                "the file ends inside {} that begins on line {line}: the dump is cut off",
+                open_words(*open)
+            ),
+            Self::TooDeep { statement, line } => format!(
+                "statement {statement} on line {line} nests its expressions too deep to be read safely (more than \
+                 {} brackets)",
+                crate::parse::MAX_NESTING
+            ),
+        }
+    }
+
+    /// The line that it is about, where there is one.
+    #[must_use]
+    pub const fn line(&self) -> Option<u64> {
+        match self {
+            Self::CutOff { line, .. } | Self::TooDeep { line, .. } => Some(*line),
+            _ => None,
+        }
+    }
+
+    /// What to do, in words and commands, where `file` is the input's name as a shell reads it.
+    #[must_use]
+    pub fn next(&self, file: &str) -> String {
+        match self {
+            Self::Empty => "write the dump again and look at pg_dump's own messages".into(),
+            Self::NoStatement => {
+                "write a dump in plain format: pg_dump --format=plain --file=dump.sql".into()
+            }
+            Self::CustomFormat => format!(
+                "turn it into text first: pg_restore --file=dump.sql {file} (with --schema-only for the schema alone)"
+            ),
+            Self::Tar => format!(
+                "if it is pg_dump's tar format, turn it into text first: pg_restore --file=dump.sql {file}"
+            ),
+            Self::Compressed(_, tool) => {
+                format!("unpack it first, or pipe it in: {tool} {file} | tsmigrate check -")
+            }
+            Self::Utf16(encoding) => format!(
+                "write the dump with pg_dump --file=dump.sql, or convert this file: \
+                 iconv -f {encoding} -t UTF-8 {file} > dump.sql"
+            ),
+            Self::Binary => "write a dump in plain format: pg_dump --format=plain --file=dump.sql".into(),
+            Self::CutOff { .. } => "write the dump again: nothing after this place can be trusted".into(),
+            Self::TooDeep { .. } => {
+                "take the statement out of the file or write it flatter: PostgreSQL refuses it \
+                                     too (max_stack_depth)"
+                    .into()
+            }
+        }
+    }
 }
 
 fn open_words(open: Open) -> &'static str {

@@ -1,0 +1,421 @@
+//! The one serialisable form of an analysis: for the command line, for programs and for pages.
+//!
+//! A report borrows the analysis and is written as a stream: it takes a few bytes for each finding.
+
+use std::collections::HashSet;
+
+use serde::ser::SerializeSeq;
+use serde::{Serialize, Serializer};
+
+use crate::analyze::Analysis;
+use crate::edit::Fix;
+use crate::finding::{Excerpt, Finding, Place, Related, ServerError, Severity};
+use crate::options::Options;
+use crate::rules::{self, Rule};
+use crate::target::Target;
+use crate::text::Span;
+
+/// The version of the report's form: it grows when a field goes or changes its meaning.
+pub const VERSION: u32 = 1;
+
+/// The answer to "can this be restored?".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// No statement fails.
+    Ready,
+    /// Every statement that fails is solved by the rewrite.
+    ReadyAfterRewrite,
+    /// Some statement fails that the rewrite does not solve.
+    NeedsWork,
+}
+
+/// How many findings there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Statements that fail.
+    pub error: u64,
+    /// What behaves differently or is lost.
+    pub warning: u64,
+    /// Advice.
+    pub note: u64,
+    /// Errors that the rewrite solves.
+    pub solved: u64,
+    /// Errors that it does not solve.
+    pub unsolved: u64,
+}
+
+/// What was analysed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Tool {
+    /// `tsmigrate`.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+}
+
+/// What was analysed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct TargetSummary<'a> {
+    /// The destination's name.
+    pub name: &'a str,
+    /// Its major version of PostgreSQL.
+    pub version: u32,
+    /// The list of extensions that counted.
+    pub extension_list: Option<ListSummary<'a>>,
+}
+
+/// A list of extensions, without its contents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ListSummary<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The day it was last seen.
+    pub date: &'a str,
+    /// Where it was published.
+    pub source: &'a str,
+}
+
+/// One input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct InputReport<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// How many statements it holds.
+    pub statements: u64,
+    /// The version of the server that was dumped.
+    pub server_version: Option<&'a str>,
+    /// The version of pg_dump or pg_dumpall that wrote it.
+    pub dump_version: Option<&'a str>,
+}
+
+/// Another place of a finding, such as its cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct RelatedEntry<'a> {
+    /// The input's name.
+    pub file: &'a str,
+    /// Its line, from 1.
+    pub line: u64,
+    /// Its column, from 1, in characters.
+    pub column: u64,
+    /// Its bytes.
+    pub span: Span,
+    /// The rule that found the cause there.
+    pub rule: Option<&'a str>,
+    /// What is there.
+    pub message: &'a str,
+}
+
+/// A finding with all that there is to say about it.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Entry<'a> {
+    /// The rule's id.
+    pub rule: &'static str,
+    /// The rule's name.
+    pub name: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The object that it is about.
+    pub object: Option<&'a str>,
+    /// The input's name.
+    pub file: &'a str,
+    /// The statement's number in it, from 1; 0 where it is no statement.
+    pub statement: u64,
+    /// The bytes.
+    pub span: Span,
+    /// The line of the first byte, from 1.
+    pub line: u64,
+    /// Its column, from 1, in characters.
+    pub column: u64,
+    /// What will happen.
+    pub message: &'a str,
+    /// What the server answers.
+    pub server_error: Option<&'a ServerError>,
+    /// Why the target refuses it, or what is lost.
+    pub why: &'static str,
+    /// What to do.
+    pub help: &'a str,
+    /// A page to read on.
+    pub docs: &'static str,
+    /// Other places: the cause, what depends on it.
+    #[serde(serialize_with = "related")]
+    pub related: RelatedEntries<'a>,
+    /// True where the rewrite solves it.
+    pub solved: bool,
+    /// The change that solves it.
+    pub fix: Option<&'a Fix>,
+    /// The lines of the dump, secrets masked.
+    pub excerpt: &'a Excerpt,
+}
+
+/// The other places of a finding.
+#[derive(Clone, Copy, Debug)]
+pub struct RelatedEntries<'a> {
+    analysis: &'a Analysis,
+    related: &'a [Related],
+}
+
+impl<'a> RelatedEntries<'a> {
+    /// Each place.
+    pub fn iter(self) -> impl Iterator<Item = RelatedEntry<'a>> {
+        self.related.iter().map(move |related| {
+            let (rule, message) = split_cause(&related.message);
+            let Place { input, span, line, column, .. } = related.place;
+            RelatedEntry { file: name_of(self.analysis, input), line, column, span, rule, message }
+        })
+    }
+}
+
+fn related<S: Serializer>(entries: &RelatedEntries<'_>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(entries.iter())
+}
+
+/// `[EXT-01] extension hll` names the rule that found the cause.
+fn split_cause(message: &str) -> (Option<&str>, &str) {
+    match message.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((rule, rest)) if rules::rule(rule).is_some() => (Some(rule), rest.trim_start()),
+        _ => (None, message),
+    }
+}
+
+fn name_of(analysis: &Analysis, input: usize) -> &str {
+    analysis.inputs.get(input).map_or("", |input| &input.name)
+}
+
+/// All findings in the order of the inputs and of their bytes.
+#[derive(Clone, Debug)]
+pub struct Entries<'a> {
+    analysis: &'a Analysis,
+    order: Vec<u32>,
+}
+
+impl<'a> Entries<'a> {
+    fn new(analysis: &'a Analysis) -> Self {
+        let mut order: Vec<u32> = (0..=u32::MAX).take(analysis.findings.len()).collect();
+        order.sort_by_key(|&index| {
+            analysis.findings.get(index as usize).map(|f| (f.place.input, f.place.span, f.rule, f.name))
+        });
+        Self { analysis, order }
+    }
+
+    /// Each finding, as it was found.
+    pub fn findings(&self) -> impl Iterator<Item = &'a Finding> + Clone {
+        self.order.iter().filter_map(|&index| self.analysis.findings.get(index as usize))
+    }
+
+    /// Each finding with all that there is to say about it.
+    pub fn iter(&self) -> impl Iterator<Item = Entry<'a>> {
+        self.findings().map(|finding| entry(self.analysis, finding))
+    }
+
+    /// A finding with all that there is to say about it.
+    #[must_use]
+    pub fn entry(&self, finding: &'a Finding) -> Entry<'a> {
+        entry(self.analysis, finding)
+    }
+}
+
+impl Serialize for Entries<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.order.len()))?;
+        for entry in self.iter() {
+            list.serialize_element(&entry)?;
+        }
+        list.end()
+    }
+}
+
+fn entry<'a>(analysis: &'a Analysis, finding: &'a Finding) -> Entry<'a> {
+    let rule: Option<&'static Rule> = rules::rule(finding.rule);
+    let Place { input, statement, span, line, column } = finding.place;
+    Entry {
+        rule: finding.rule,
+        name: finding.name,
+        severity: finding.severity,
+        object: finding.object.as_deref(),
+        file: name_of(analysis, input),
+        statement,
+        span,
+        line,
+        column,
+        message: &finding.message,
+        server_error: finding.server_error.as_ref(),
+        why: rule.map_or("", |rule| rule.doc.why),
+        help: finding.advice.as_deref().unwrap_or_else(|| rule.map_or("", |rule| rule.doc.help)),
+        docs: rule.map_or("", |rule| rule.doc.link),
+        related: RelatedEntries { analysis, related: &finding.related },
+        solved: finding.solved,
+        fix: finding.fix.as_ref(),
+        excerpt: &finding.excerpt,
+    }
+}
+
+/// What a person asked for, as far as it changes what is found.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct OptionsSummary<'a> {
+    /// Rules whose losses are accepted.
+    pub accept: &'a std::collections::BTreeSet<String>,
+    /// The one database to keep.
+    pub database: Option<&'a str>,
+}
+
+/// A report.
+///
+/// ```
+/// use tsmigrate_analyzer::{Input, Options, Target, analyze, report::Report};
+///
+/// let (target, options) = (Target::default(), Options::default());
+/// let dump = Input { name: "dump.sql", text: b"SET default_tablespace = ts1;" };
+/// let analysis = analyze(&[dump], &target, &options)?;
+/// let report = serde_json::to_value(Report::new(&analysis, &target, &options)).expect("plain data");
+/// assert_eq!(report["verdict"], "ready-after-rewrite");
+/// assert_eq!(report["findings"][0]["rule"], "TSP-03");
+/// # Ok::<(), tsmigrate_analyzer::InputError>(())
+/// ```
+#[derive(Clone, Debug, Serialize)]
+pub struct Report<'a> {
+    /// [`VERSION`].
+    pub version: u32,
+    /// What wrote it.
+    pub tool: Tool,
+    /// The destination.
+    pub target: TargetSummary<'a>,
+    /// What was asked for.
+    pub options: OptionsSummary<'a>,
+    /// The inputs, in their order.
+    pub inputs: Vec<InputReport<'a>>,
+    /// The answer.
+    pub verdict: Verdict,
+    /// How many findings there are.
+    pub counts: Counts,
+    /// What the target will not have after the rewrite, in words, each once.
+    pub lost: Vec<&'a str>,
+    /// Every finding.
+    pub findings: Entries<'a>,
+}
+
+impl<'a> Report<'a> {
+    /// The report of an analysis for this target and with these options.
+    #[must_use]
+    pub fn new(analysis: &'a Analysis, target: &'a Target, options: &'a Options) -> Self {
+        let findings = Entries::new(analysis);
+        let counts = count(&analysis.findings);
+        let mut seen = HashSet::new();
+        let lost = findings
+            .findings()
+            .filter(|finding| finding.solved)
+            .filter_map(|finding| finding.fix.as_ref()?.lost.as_deref())
+            .filter(|lost| seen.insert(*lost))
+            .collect();
+        Self {
+            version: VERSION,
+            tool: Tool { name: "tsmigrate", version: env!("CARGO_PKG_VERSION") },
+            target: TargetSummary {
+                name: &target.name,
+                version: target.version,
+                extension_list: target.extension_list().map(|list| ListSummary {
+                    name: &list.name,
+                    date: &list.date,
+                    source: &list.source,
+                }),
+            },
+            options: OptionsSummary { accept: &options.accept, database: options.database.as_deref() },
+            inputs: inputs(analysis),
+            verdict: match counts {
+                Counts { error: 0, .. } => Verdict::Ready,
+                Counts { unsolved: 0, .. } => Verdict::ReadyAfterRewrite,
+                _ => Verdict::NeedsWork,
+            },
+            counts,
+            lost,
+            findings,
+        }
+    }
+}
+
+fn inputs(analysis: &Analysis) -> Vec<InputReport<'_>> {
+    let headers = analysis.facts.headers.iter().map(Some).chain(std::iter::repeat(None));
+    analysis
+        .inputs
+        .iter()
+        .zip(headers)
+        .map(|(input, header)| InputReport {
+            name: &input.name,
+            bytes: input.bytes,
+            statements: input.statements,
+            server_version: header.and_then(|header| header.server_version.as_deref()),
+            dump_version: header.and_then(|header| header.dump_version.as_deref()),
+        })
+        .collect()
+}
+
+fn count(findings: &[Finding]) -> Counts {
+    let mut counts = Counts::default();
+    for finding in findings {
+        match finding.severity {
+            Severity::Note => counts.note += 1,
+            Severity::Warning => counts.warning += 1,
+            Severity::Error => {
+                counts.error += 1;
+                *(if finding.solved { &mut counts.solved } else { &mut counts.unsolved }) += 1;
+            }
+        }
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Input, analyze};
+
+    fn report(text: &str, options: &Options) -> serde_json::Value {
+        let target = Target::default();
+        let inputs = [Input { name: "dump.sql", text: text.as_bytes() }];
+        let analysis = analyze(&inputs, &target, options).unwrap();
+        serde_json::to_value(Report::new(&analysis, &target, options)).unwrap()
+    }
+
+    #[test]
+    fn the_verdict_is_the_worst_that_is_left() {
+        for (text, verdict) in [
+            ("SELECT 1;", "ready"),
+            ("SET default_tablespace = a;", "ready-after-rewrite"),
+            ("SET default_tablespace = a; CREATE EXTENSION hll; CREATE TABLE t (u hll);", "needs-work"),
+        ] {
+            assert_eq!(report(text, &Options::default())["verdict"], verdict, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_lost_is_said_once_and_only_where_it_is_lost() {
+        let text = "CREATE EXTENSION hll;\nCREATE TABLE t (u hll);\nCOPY t FROM stdin;\n\\.\n";
+        assert_eq!(report(text, &Options::default())["lost"], serde_json::json!(["extension hll"]));
+        let accepted = Options { accept: ["EXT-01".to_owned()].into(), ..Options::default() };
+        let lost = report(text, &accepted)["lost"].clone();
+        let lost: Vec<&str> = lost.as_array().unwrap().iter().filter_map(|lost| lost.as_str()).collect();
+        assert!(lost.contains(&"the rows of table public.t"), "{lost:?}");
+    }
+
+    #[test]
+    fn a_cause_is_given_by_place_and_rule() {
+        let report = report("CREATE EXTENSION hll;\nCREATE TABLE t (u hll);", &Options::default());
+        let related = &report["findings"][1]["related"][0];
+        assert_eq!(related["rule"], "EXT-01");
+        assert_eq!(related["message"], "extension hll");
+        assert_eq!(related["line"], 1);
+        assert_eq!(related["file"], "dump.sql");
+    }
+
+    #[test]
+    fn every_field_is_there_even_where_it_is_empty() {
+        let report = report("SET default_tablespace = a; SELEC 1;", &Options::default());
+        let findings = report["findings"].as_array().unwrap();
+        let fields = |finding: &serde_json::Value| finding.as_object().unwrap().keys().cloned().collect();
+        let first: Vec<String> = fields(&findings[0]);
+        assert!(findings.iter().all(|finding| fields(finding) == first));
+        assert!(findings[1]["fix"].is_null());
+    }
+}
