@@ -1,6 +1,6 @@
 //! The one forward pass over the inputs: pieces into facts, findings and planned changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::edit::{Action, Edit, Fix, Safety};
 use crate::facts::{Absence, Facts, objects};
@@ -49,8 +49,8 @@ pub struct Analysis {
     pub facts: Facts,
     /// The inputs.
     pub inputs: Vec<InputSummary>,
-    /// Parts of other databases, left out: the input and the bytes.
-    skipped: Vec<(usize, Span)>,
+    /// Parts of other databases, left out.
+    left_out: Vec<LeftOut>,
 }
 
 impl Analysis {
@@ -74,6 +74,14 @@ impl Analysis {
         rewriter.finish(&mut out);
         out
     }
+}
+
+/// The part of a database that is left out of the rewritten dump.
+#[derive(Debug)]
+struct LeftOut {
+    input: usize,
+    span: Span,
+    database: String,
 }
 
 /// Analyses texts that are in memory.
@@ -108,10 +116,12 @@ struct Pass<'t> {
     memory: Memory,
     /// A COPY that was taken out: its data goes with it.
     open_removal: Option<OpenRemoval>,
-    /// The part of another database, left out.
-    skipping: Option<usize>,
-    /// The database whose objects are kept, once one was seen.
-    kept_database: Option<String>,
+    /// Rows of the last COPY decide whether these findings stand: their places in the list.
+    waiting_for_rows: Vec<usize>,
+    /// The part of a cluster dump that the pass is in.
+    part: Part,
+    /// Databases that were said to be left out.
+    reported_databases: BTreeSet<String>,
     failure: Option<InputError>,
     last: Option<(End, Place)>,
 }
@@ -121,11 +131,39 @@ struct OpenRemoval {
     finding: usize,
 }
 
+/// A part of a cluster dump: from a `\connect` to the next one, or to the header of the next database.
+#[derive(Debug)]
+enum Part {
+    /// No part of its own, or that of the database that is kept.
+    Kept,
+    /// Only one database fits the target, and it is not known yet whether this is the one: a part
+    /// without objects is no reason to keep it. What was known before it comes back then.
+    Undecided(Box<Undecided>),
+    /// Another database: nothing of it is looked at.
+    LeftOut {
+        /// Its place among the parts that are left out.
+        index: usize,
+        /// Something was said about it.
+        reported: bool,
+    },
+}
+
+#[derive(Debug)]
+struct Undecided {
+    part: LeftOut,
+    facts: Facts,
+    memory: Memory,
+    findings: usize,
+    /// A statement of it is more than a session's setting.
+    place: Option<Place>,
+}
+
 impl<'t> Analyzer<'t> {
     /// An analyzer for this target.
     #[must_use]
     pub fn new(target: &'t Target, options: &'t Options) -> Self {
-        let mut facts = Facts::default();
+        let kept_database = options.database.as_deref().map(Into::into);
+        let mut facts = Facts { kept_database, ..Facts::default() };
         facts.hypertables.extend(options.hypertables.iter().map(|(schema, name)| {
             crate::facts::ObjectId::new(crate::parse::Class::Relation, Some(schema), name)
         }));
@@ -137,8 +175,9 @@ impl<'t> Analyzer<'t> {
                 analysis: Analysis { facts, ..Analysis::default() },
                 memory: Memory::default(),
                 open_removal: None,
-                skipping: None,
-                kept_database: options.database.clone(),
+                waiting_for_rows: Vec::new(),
+                part: Part::Kept,
+                reported_databases: BTreeSet::new(),
                 failure: None,
                 last: None,
             },
@@ -154,8 +193,8 @@ impl<'t> Analyzer<'t> {
         self.sniffed = false;
         self.pass.analysis.inputs.push(InputSummary { name: name.to_owned(), ..InputSummary::default() });
         self.pass.analysis.facts.begin_input(name);
-        self.pass.skipping = None;
         self.pass.open_removal = None;
+        self.pass.waiting_for_rows.clear();
         self.pass.last = None;
     }
 
@@ -226,10 +265,11 @@ impl Analysis {
             let Some(input) = self.inputs.get_mut(finding.place.input) else { continue };
             plan_fix(&mut input.planned, finding.rule, fix);
         }
-        for (input, span) in &self.skipped {
+        for LeftOut { input, span, database } in &self.left_out {
             if let Some(input) = self.inputs.get_mut(*input) {
                 let rule = rules::db_02_multiple_databases::RULE.id;
-                let title = "left out: another database".to_owned();
+                // The title becomes a line of a comment.
+                let title = format!("left out: database {}", database.replace(['\n', '\r'], " "));
                 input.planned.push(Planned::Remove { span: *span, rule, title });
             }
         }
@@ -299,14 +339,24 @@ impl Pass<'_> {
         }
         match piece.kind {
             Kind::Statement => self.statement(piece),
-            Kind::CopyData | Kind::CopyEnd => {
+            Kind::CopyData => {
+                self.waiting_for_rows.clear();
                 self.extend_removal(piece.span.end);
-                if piece.kind == Kind::CopyEnd {
-                    self.open_removal = None;
-                }
+            }
+            Kind::CopyEnd => {
+                self.withdraw();
+                self.extend_removal(piece.span.end);
+                self.open_removal = None;
             }
             Kind::Meta => self.meta(piece),
-            Kind::Comment => self.analysis.facts.comment(&parseable(piece.text)),
+            Kind::Comment => {
+                let text = parseable(piece.text);
+                if self.analysis.facts.ends_part(&text) {
+                    self.end_part();
+                }
+                self.analysis.facts.comment(&text);
+            }
+            Kind::Noise if self.is_left_out() => {}
             Kind::Noise => {
                 let text = parseable(piece.text);
                 let findings = self.check(Subject::Noise { text: &text, place });
@@ -314,8 +364,14 @@ impl Pass<'_> {
             }
             Kind::Blank => {}
         }
-        if let Some((_, span)) = self.skipping.and_then(|index| self.analysis.skipped.get_mut(index)) {
-            span.end = piece.span.end;
+        match &mut self.part {
+            Part::Kept => {}
+            Part::Undecided(undecided) => undecided.part.span.end = piece.span.end,
+            Part::LeftOut { index, .. } => {
+                if let Some(left_out) = self.analysis.left_out.get_mut(*index) {
+                    left_out.span.end = piece.span.end;
+                }
+            }
         }
     }
 
@@ -342,21 +398,24 @@ impl Pass<'_> {
             input.statements
         });
         self.open_removal = None;
+        self.waiting_for_rows.clear();
+        if matches!(self.part, Part::LeftOut { reported: true, .. }) {
+            return;
+        }
         let sql = parseable(piece.text);
         match parse(&sql, piece.standard_strings) {
             Ok(Some(parsed)) => {
                 let statement =
                     Statement::new(&sql, &parsed, self.input(), number, piece.span.start, piece.at);
-                if self.skip_other_database(&statement) {
-                    return;
+                if !self.other_database(&statement) {
+                    self.parsed(&statement, &parsed, piece);
                 }
-                self.parsed(&statement, &parsed, piece);
             }
             Ok(None) => {}
             Err(ParseError::TooDeep) => {
                 self.failure = Some(self.error(Problem::TooDeep { statement: number, line: piece.at.line }));
             }
-            Err(error) if self.skipping.is_none() => {
+            Err(error) if !self.is_left_out() => {
                 let place = self.place(piece, number);
                 let findings =
                     self.check(Subject::Unparsed { sql: &sql, error: &error, end: piece.end, place });
@@ -383,6 +442,9 @@ impl Pass<'_> {
         if is_copy_in && let Some(index) = removal {
             self.open_removal = Some(OpenRemoval { finding: first + index });
         }
+        self.waiting_for_rows.extend(
+            settled.findings.iter().zip(first..).filter(|(f, _)| f.needs_rows).map(|(_, index)| index),
+        );
         self.analysis.findings.extend(settled.findings);
 
         for sql in &settled.before {
@@ -556,51 +618,122 @@ impl Pass<'_> {
         let text = parseable(piece.text);
         let place = self.place(piece, 0);
         if let Some(database) = crate::input::connect_target(&text) {
-            self.skipping = None;
+            if database != "-" {
+                self.end_part();
+                self.begin_part(&database, place);
+            }
             self.analysis.facts.connect(&database, place);
+        }
+        if self.is_left_out() {
+            return;
         }
         let findings = self.check(Subject::Meta { text: &text, place });
         self.settle_whole(findings);
     }
 
-    /// Only one database of a cluster dump fits the target: the others' parts are left out.
-    fn skip_other_database(&mut self, statement: &Statement<'_>) -> bool {
-        if self.skipping.is_some() {
-            return true;
-        }
-        let Some(current) = self.analysis.facts.current_database.clone() else { return false };
-        let makes_object = objects::created(statement.node()).is_some_and(|_| {
-            !matches!(
-                statement.node(),
-                NodeEnum::CreateRoleStmt(_) | NodeEnum::CreatedbStmt(_) | NodeEnum::CreateTableSpaceStmt(_)
-            )
-        });
-        let kept = match self.kept_database.clone() {
-            None => {
-                if makes_object {
-                    self.kept_database = Some(current.into());
-                }
-                return false;
+    fn is_left_out(&self) -> bool {
+        matches!(self.part, Part::LeftOut { .. })
+    }
+
+    fn begin_part(&mut self, database: &str, place: Place) {
+        let part = LeftOut { input: place.input, span: place.span, database: database.to_owned() };
+        self.part = match &self.analysis.facts.kept_database {
+            Some(kept) if **kept == *database => Part::Kept,
+            Some(_) => {
+                let index = self.analysis.left_out.len();
+                self.analysis.left_out.push(part);
+                Part::LeftOut { index, reported: false }
             }
-            Some(kept) if *kept == *current => return false,
-            Some(_) if !makes_object && self.options.database.is_none() => return false,
-            Some(kept) => kept,
+            None => Part::Undecided(Box::new(Undecided {
+                part,
+                facts: self.analysis.facts.clone(),
+                memory: self.memory.clone(),
+                findings: self.analysis.findings.len(),
+                place: None,
+            })),
         };
-        let mut findings = Vec::new();
+    }
+
+    /// A part that ends without an object of its own is left out: forgets what it said.
+    fn end_part(&mut self) {
+        let Part::Undecided(undecided) = std::mem::replace(&mut self.part, Part::Kept) else { return };
+        let Undecided { part, facts, memory, findings, place } = *undecided;
+        let old = std::mem::replace(&mut self.analysis.facts, facts);
+        // Marks of a begin and an end count wherever they stand, and a database was named.
+        self.analysis.facts.headers = old.headers;
+        self.analysis.facts.databases = old.databases;
+        self.memory = memory;
+        self.analysis.findings.truncate(findings);
+        if let Some(place) = place {
+            let draft = rules::db_02_multiple_databases::empty(&part.database);
+            self.report_part(Subject::End { place }, draft);
+        }
+        self.analysis.left_out.push(part);
+    }
+
+    fn report_part(&mut self, subject: Subject<'_>, draft: rules::Draft) {
         let mut context = Context {
-            subject: Subject::Statement(statement),
+            subject,
             facts: &self.analysis.facts,
             target: self.target,
             options: self.options,
             memory: &mut self.memory,
             rule: &rules::db_02_multiple_databases::RULE,
-            findings: &mut findings,
+            findings: &mut self.analysis.findings,
         };
-        rules::db_02_multiple_databases::report(&mut context, &kept, &current);
-        self.analysis.findings.extend(findings);
-        self.skipping = Some(self.analysis.skipped.len());
-        self.analysis.skipped.push((self.input(), statement.span(&statement.range())));
-        true
+        context.report(draft);
+    }
+
+    /// Only one database of a cluster dump fits the target: true where the statement belongs to another.
+    fn other_database(&mut self, statement: &Statement<'_>) -> bool {
+        let facts = &self.analysis.facts;
+        let current = facts.current_database.as_deref().unwrap_or_default();
+        // The rows of an extension of such a database (cron.job) are no data of the user's.
+        let service = matches!(current, "postgres" | "template1") && !facts.extensions.is_empty();
+        let has_content = match statement.node() {
+            NodeEnum::CopyStmt(s) => s.is_from && !service,
+            NodeEnum::InsertStmt(_) => !service,
+            node => objects::is_user_object(node) || matches!(node, NodeEnum::AlterTableStmt(_)),
+        };
+        match &mut self.part {
+            Part::Kept => false,
+            Part::Undecided(_) if has_content => {
+                self.analysis.facts.kept_database = self.analysis.facts.current_database.clone();
+                self.part = Part::Kept;
+                false
+            }
+            Part::Undecided(undecided) => {
+                let node = statement.node();
+                if !matches!(node, NodeEnum::VariableSetStmt(_) | NodeEnum::SelectStmt(_)) {
+                    undecided.place.get_or_insert_with(|| statement.place(&statement.range()));
+                }
+                false
+            }
+            Part::LeftOut { reported, .. } => {
+                if has_content && !*reported {
+                    *reported = true;
+                    let current = current.to_owned();
+                    if self.reported_databases.insert(current.clone()) {
+                        let kept = self.analysis.facts.kept_database.clone().unwrap_or_default();
+                        let draft = rules::db_02_multiple_databases::draft(
+                            &kept,
+                            &current,
+                            self.options.database.is_some(),
+                        );
+                        self.report_part(Subject::Statement(statement), draft);
+                    }
+                }
+                true
+            }
+        }
+    }
+
+    /// Findings that stand only where a COPY has rows: it has none.
+    fn withdraw(&mut self) {
+        while let Some(index) = self.waiting_for_rows.pop() {
+            self.analysis.findings.remove(index);
+            self.open_removal = None;
+        }
     }
 
     fn extend_removal(&mut self, end: u64) {
@@ -618,6 +751,7 @@ impl Pass<'_> {
     }
 
     fn end_input(&mut self) -> Result<(), InputError> {
+        self.end_part();
         let statements = self.analysis.inputs.last().map_or(0, |input| input.statements);
         let bytes = self.analysis.inputs.last().map_or(0, |input| input.bytes);
         let (end, line) = self.last.map_or((End::Complete, 1), |(end, place)| (end, place.line));

@@ -133,6 +133,9 @@ pub struct Finding {
     /// The change that solves it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<Fix>,
+    /// It stands only where rows follow the COPY that it is about.
+    #[serde(skip)]
+    pub(crate) needs_rows: bool,
     /// The dump's own lines there.
     pub excerpt: Excerpt,
 }

@@ -1,7 +1,7 @@
 //! Statements into facts.
 
 use super::names::{option, option_is_on, option_text, qualified, relation, role, roles, strings, text};
-use super::objects::{created, subject};
+use super::objects::{created, is_user_object, subject};
 use super::{
     Absence, Column, Database, Declared, Extension, Facts, Header, Membership, ObjectId, Owner, Privilege,
     Relation, Role, Scope, Setting,
@@ -21,6 +21,7 @@ impl Facts {
         self.current_database = database;
         self.search_path = vec!["public".into()];
         self.temporary_objects = false;
+        self.unchecked_bodies = false;
     }
 
     /// `\connect`: another database, a new session.
@@ -35,10 +36,23 @@ impl Facts {
         self.databases.entry(name.into()).or_insert(Database { place, first_object: None });
     }
 
+    /// True for a comment with which pg_dumpall leaves the part of a database.
+    #[must_use]
+    pub fn ends_part(&self, comment: &str) -> bool {
+        let text = comment.trim_start_matches('-').trim();
+        self.headers.last().is_some_and(|header| header.cluster)
+            && (text.starts_with("Database \"") && text.ends_with("\" dump")
+                || text == "PostgreSQL database cluster dump complete")
+    }
+
     /// What a comment of pg_dump tells.
     pub fn comment(&mut self, text: &str) {
+        if self.ends_part(text) {
+            self.current_database = None;
+        }
         let Some(header) = self.headers.last_mut() else { return };
-        let text = text.trim_start_matches('-').trim();
+        // A rewrite of this tool leaves out parts as comments: their marks count.
+        let text = text.trim_start_matches(['-', ' ']).trim();
         match text {
             "PostgreSQL database dump" => header.begun += 1,
             "PostgreSQL database cluster dump" => {
@@ -176,6 +190,10 @@ impl Facts {
             NodeEnum::VariableSetStmt(s) if s.name == "search_path" => {
                 self.search_path = s.args.iter().filter_map(text).map(Into::into).collect();
             }
+            NodeEnum::VariableSetStmt(s) if s.name == "check_function_bodies" => {
+                self.unchecked_bodies =
+                    s.args.first().and_then(text).is_some_and(|value| matches!(value, "off" | "false" | "0"));
+            }
             NodeEnum::SelectStmt(s) => self.set_config(s),
             NodeEnum::CreateStmt(s) => {
                 let temporary = s.relation.as_ref().is_some_and(|r| r.relpersistence == "t");
@@ -250,17 +268,6 @@ impl Facts {
             }
         }
     }
-}
-
-/// True for what a person made in a database: it is why the database has to be migrated.
-fn is_user_object(node: &NodeEnum) -> bool {
-    !matches!(
-        node,
-        NodeEnum::CreateRoleStmt(_)
-            | NodeEnum::CreatedbStmt(_)
-            | NodeEnum::CreateTableSpaceStmt(_)
-            | NodeEnum::CreateExtensionStmt(_)
-    ) && created(node).is_some()
 }
 
 fn attributes(role: &mut Role, options: &[pg::Node]) {

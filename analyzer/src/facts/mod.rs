@@ -195,6 +195,8 @@ pub struct Facts {
     pub databases: BTreeMap<Box<str>, Database>,
     /// The database that the input is connected to at this point.
     pub current_database: Option<Box<str>>,
+    /// Of a cluster dump, the one database whose objects are kept, once it is known.
+    pub kept_database: Option<Box<str>>,
     /// Roles, by name.
     pub roles: BTreeMap<Box<str>, Role>,
     /// Memberships, in order.
@@ -221,6 +223,8 @@ pub struct Facts {
     pub hypertables: BTreeSet<ObjectId>,
     /// `search_path` at this point.
     pub search_path: Vec<Box<str>>,
+    /// `check_function_bodies` is off at this point.
+    pub unchecked_bodies: bool,
     /// True once a temporary table was made in this session.
     pub temporary_objects: bool,
     /// How many statements with roles were seen: 0 means that the inputs hold no roles dump.

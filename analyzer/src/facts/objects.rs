@@ -161,6 +161,18 @@ pub fn created(node: &NodeEnum) -> Option<Object> {
     }
 }
 
+/// True for what a person made in a database: it is why the database has to be migrated.
+#[must_use]
+pub fn is_user_object(node: &NodeEnum) -> bool {
+    !matches!(
+        node,
+        NodeEnum::CreateRoleStmt(_)
+            | NodeEnum::CreatedbStmt(_)
+            | NodeEnum::CreateTableSpaceStmt(_)
+            | NodeEnum::CreateExtensionStmt(_)
+    ) && created(node).is_some()
+}
+
 /// The object that the statement changes, fills, comments on or grants: it cannot do without it.
 #[must_use]
 pub fn subject(node: &NodeEnum) -> Option<Object> {

@@ -153,6 +153,7 @@ impl<'a> Context<'a> {
             advice: draft.advice,
             related: draft.related,
             solved: false,
+            needs_rows: draft.needs_rows,
             fix,
             excerpt: shown,
         });
@@ -169,6 +170,7 @@ pub struct Draft {
     server_error: Option<ServerError>,
     advice: Option<String>,
     related: Vec<Related>,
+    needs_rows: bool,
     fix: Option<FixDraft>,
 }
 
@@ -183,6 +185,7 @@ impl Draft {
             server_error: None,
             advice: None,
             related: Vec::new(),
+            needs_rows: false,
             fix: None,
         }
     }
@@ -233,6 +236,13 @@ impl Draft {
     #[must_use]
     pub fn related(mut self, place: Place, message: impl Into<String>) -> Self {
         self.related.push(Related { place, message: message.into() });
+        self
+    }
+
+    /// It is about the rows of this COPY: without any it is withdrawn.
+    #[must_use]
+    pub fn needs_rows(mut self) -> Self {
+        self.needs_rows = true;
         self
     }
 

@@ -1,6 +1,6 @@
 //! DB-02: a second database with objects of its own.
 
-use super::{Context, Doc, Draft, Rule, TROUBLESHOOTING};
+use super::{Doc, Draft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::finding::Severity;
 
@@ -28,9 +28,10 @@ pub const RULE: Rule = Rule {
     finish: None,
 };
 
-/// Reports that the part of database `current`, which begins with this statement, is left out.
-pub fn report(ctx: &mut Context<'_>, kept: &str, current: &str) {
-    let draft = if ctx.options.database.is_some() {
+/// The part of database `current` is left out, since `kept` has objects already or was asked for.
+#[must_use]
+pub fn draft(kept: &str, current: &str, asked: bool) -> Draft {
+    let draft = if asked {
         Draft::new(format!("database \"{current}\" is left out, as --database {kept} asks"))
             .severity(Severity::Note)
     } else {
@@ -39,5 +40,13 @@ pub fn report(ctx: &mut Context<'_>, kept: &str, current: &str) {
         ))
         .advice(format!("Run again with --database {current} to get it for a service of its own."))
     };
-    ctx.report(draft.object(format!("database {current}")));
+    draft.object(format!("database {current}"))
+}
+
+/// The part of database `current` is left out, since it has no objects.
+#[must_use]
+pub fn empty(current: &str) -> Draft {
+    Draft::new(format!("database \"{current}\" has no objects of its own: its part is left out"))
+        .severity(Severity::Note)
+        .object(format!("database {current}"))
 }
