@@ -38,12 +38,12 @@ pub(super) struct Catalog {
 /// Kinds of objects: the catalog, what of it, its owner and its privileges.
 /// `o` is the row, `{member}` is true for members of extensions.
 const KINDS: &[Kind] = &[
-    Kind { catalog: "pg_namespace", owner: "nspowner", acl: "nspacl", acl_kind: "'n'", filter: "" },
+    Kind { catalog: "pg_namespace", owner: "nspowner", acl: "nspacl", acl_kind: "'n'", table: "", filter: "" },
     Kind {
         catalog: "pg_class",
         owner: "relowner",
         acl: "relacl",
-        acl_kind: "CASE o.relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\"",
+        acl_kind: "CASE o.relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\"", table: "",
         // Index, toast table and so on follow their table; indexes come with it in another question.
         filter: "AND o.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND o.relpersistence <> 't'",
     },
@@ -51,16 +51,15 @@ const KINDS: &[Kind] = &[
         catalog: "pg_proc",
         owner: "proowner",
         acl: "proacl",
-        acl_kind: "'f'",
+        acl_kind: "'f'", table: "",
         // The constructors of a range type come and go with it, and their number has grown.
-        filter: "AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = o.tableoid AND d.objid = o.oid \
-                 AND d.deptype = 'i')",
+        filter: NOT_INTERNAL,
     },
     Kind {
         catalog: "pg_type",
         owner: "typowner",
         acl: "typacl",
-        acl_kind: "'T'",
+        acl_kind: "'T'", table: "",
         filter: "AND o.typtype IN ('b', 'd', 'e', 'r') AND NOT EXISTS \
                  (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = o.oid)",
     },
@@ -68,52 +67,58 @@ const KINDS: &[Kind] = &[
         catalog: "pg_foreign_data_wrapper",
         owner: "fdwowner",
         acl: "fdwacl",
-        acl_kind: "'F'",
+        acl_kind: "'F'", table: "",
         filter: "",
     },
-    Kind { catalog: "pg_foreign_server", owner: "srvowner", acl: "srvacl", acl_kind: "'S'", filter: "" },
-    Kind { catalog: "pg_language", owner: "lanowner", acl: "lanacl", acl_kind: "'l'", filter: "" },
+    Kind { catalog: "pg_foreign_server", owner: "srvowner", acl: "srvacl", acl_kind: "'S'", table: "", filter: "" },
+    Kind { catalog: "pg_language", owner: "lanowner", acl: "lanacl", acl_kind: "'l'", table: "", filter: "" },
     Kind {
         catalog: "pg_largeobject_metadata",
         owner: "lomowner",
         acl: "lomacl",
-        acl_kind: "'L'",
+        acl_kind: "'L'", table: "",
         filter: "",
     },
-    Kind { catalog: "pg_collation", owner: "collowner", acl: "", acl_kind: "", filter: "" },
-    Kind { catalog: "pg_conversion", owner: "conowner", acl: "", acl_kind: "", filter: "" },
-    Kind { catalog: "pg_operator", owner: "oprowner", acl: "", acl_kind: "", filter: "" },
-    Kind { catalog: "pg_opclass", owner: "opcowner", acl: "", acl_kind: "", filter: "" },
-    Kind { catalog: "pg_opfamily", owner: "opfowner", acl: "", acl_kind: "", filter: "" },
-    Kind { catalog: "pg_ts_config", owner: "cfgowner", acl: "", acl_kind: "", filter: "" },
-    Kind { catalog: "pg_ts_dict", owner: "dictowner", acl: "", acl_kind: "", filter: "" },
-    Kind { catalog: "pg_ts_parser", owner: "", acl: "", acl_kind: "", filter: "" },
-    Kind { catalog: "pg_ts_template", owner: "", acl: "", acl_kind: "", filter: "" },
-    Kind { catalog: "pg_statistic_ext", owner: "stxowner", acl: "", acl_kind: "", filter: "" },
-    Kind { catalog: "pg_event_trigger", owner: "evtowner", acl: "", acl_kind: "", filter: "" },
-    Kind { catalog: "pg_publication", owner: "pubowner", acl: "", acl_kind: "", filter: "" },
-    Kind { catalog: "pg_cast", owner: "", acl: "", acl_kind: "", filter: "" },
-    Kind { catalog: "pg_transform", owner: "", acl: "", acl_kind: "", filter: "" },
-    Kind { catalog: "pg_am", owner: "", acl: "", acl_kind: "", filter: "" },
-    Kind { catalog: "pg_policy", owner: "", acl: "", acl_kind: "", filter: "" },
-    Kind { catalog: "pg_trigger", owner: "", acl: "", acl_kind: "", filter: "AND NOT o.tgisinternal" },
-    Kind { catalog: "pg_rewrite", owner: "", acl: "", acl_kind: "", filter: "AND o.rulename <> '_RETURN'" },
-    Kind { catalog: "pg_attrdef", owner: "", acl: "", acl_kind: "", filter: "" },
+    Kind { catalog: "pg_collation", owner: "collowner", acl: "", acl_kind: "", table: "", filter: "" },
+    Kind { catalog: "pg_conversion", owner: "conowner", acl: "", acl_kind: "", table: "", filter: "" },
+    Kind { catalog: "pg_operator", owner: "oprowner", acl: "", acl_kind: "", table: "", filter: "" },
+    Kind { catalog: "pg_opclass", owner: "opcowner", acl: "", acl_kind: "", table: "", filter: "" },
+    Kind { catalog: "pg_opfamily", owner: "opfowner", acl: "", acl_kind: "", table: "", filter: "" },
+    Kind { catalog: "pg_ts_config", owner: "cfgowner", acl: "", acl_kind: "", table: "", filter: "" },
+    Kind { catalog: "pg_ts_dict", owner: "dictowner", acl: "", acl_kind: "", table: "", filter: "" },
+    Kind { catalog: "pg_ts_parser", owner: "", acl: "", acl_kind: "", table: "", filter: "" },
+    Kind { catalog: "pg_ts_template", owner: "", acl: "", acl_kind: "", table: "", filter: "" },
+    Kind { catalog: "pg_statistic_ext", owner: "stxowner", acl: "", acl_kind: "", table: "", filter: "" },
+    Kind { catalog: "pg_event_trigger", owner: "evtowner", acl: "", acl_kind: "", table: "", filter: "" },
+    Kind { catalog: "pg_publication", owner: "pubowner", acl: "", acl_kind: "", table: "", filter: "" },
+    Kind { catalog: "pg_cast", owner: "", acl: "", acl_kind: "", table: "", filter: NOT_INTERNAL },
+    Kind { catalog: "pg_transform", owner: "", acl: "", acl_kind: "", table: "", filter: "" },
+    Kind { catalog: "pg_am", owner: "", acl: "", acl_kind: "", table: "", filter: "" },
+    Kind { catalog: "pg_policy", owner: "", acl: "", acl_kind: "", table: "polrelid", filter: "" },
+    Kind { catalog: "pg_trigger", owner: "", acl: "", acl_kind: "", table: "tgrelid", filter: "AND NOT o.tgisinternal" },
+    Kind { catalog: "pg_rewrite", owner: "", acl: "", acl_kind: "", table: "ev_class", filter: "AND o.rulename <> '_RETURN'" },
+    Kind { catalog: "pg_attrdef", owner: "", acl: "", acl_kind: "", table: "adrelid", filter: "" },
     Kind {
         catalog: "pg_constraint",
         owner: "",
         acl: "",
-        acl_kind: "",
+        acl_kind: "", table: "conrelid",
         // Not-null constraints have rows from 18 on; those that a partition inherits are named by the server.
         filter: "AND o.contype <> 'n' AND o.conparentid = 0",
     },
 ];
+
+/// Leaves out what the server makes and drops together with something else.
+const NOT_INTERNAL: &str = "AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = o.tableoid \
+                            AND d.objid = o.oid AND d.deptype = 'i')";
 
 struct Kind {
     catalog: &'static str,
     owner: &'static str,
     acl: &'static str,
     acl_kind: &'static str,
+    /// The column that names the table it is a part of: an extension's table has no parts of the user's.
+    table: &'static str,
     filter: &'static str,
 }
 
@@ -122,7 +127,7 @@ const FIRST_USER_OID: u32 = 16384;
 
 impl Kind {
     fn question(&self) -> String {
-        let Self { catalog, owner, acl, acl_kind, filter } = self;
+        let Self { catalog, owner, acl, acl_kind, table, filter } = self;
         let owner_name =
             if owner.is_empty() { "NULL".into() } else { format!("pg_catalog.pg_get_userbyid(o.{owner})") };
         let privileges = if acl.is_empty() {
@@ -131,16 +136,24 @@ impl Kind {
             explode(&format!("coalesce(o.{acl}, pg_catalog.acldefault({acl_kind}, o.{owner}))"))
         };
         let public = if *catalog == "pg_namespace" { "OR o.nspname = 'public'" } else { "" };
-        let user = if *catalog == "pg_largeobject_metadata" {
-            "true".to_owned()
-        } else {
-            format!("(o.oid >= {FIRST_USER_OID} {public})")
+        let user = format!("(o.oid >= {FIRST_USER_OID} {public})");
+        // Large objects have ids of their own choice, and are known by the catalog of their contents.
+        let (user, class) = match *catalog {
+            "pg_largeobject_metadata" => ("true".to_owned(), "'pg_catalog.pg_largeobject'::pg_catalog.regclass"),
+            _ => (user, "o.tableoid"),
+        };
+        let table = match *table {
+            "" => String::new(),
+            column => format!(
+                "AND {}",
+                not_member("'pg_catalog.pg_class'::pg_catalog.regclass", &format!("o.{column}"))
+            ),
         };
         format!(
             "SELECT i.type, i.identity, {owner_name}, {privileges}, '' FROM pg_catalog.{catalog} o, \
-             LATERAL pg_catalog.pg_identify_object(o.tableoid, o.oid, 0) i WHERE {user} {filter} \
-             AND i.schema IS DISTINCT FROM 'pg_toast' AND i.identity !~ '^pg_(toast|temp)' AND {}",
-            not_member("o.tableoid", "o.oid")
+             LATERAL pg_catalog.pg_identify_object({class}, o.oid, 0) i WHERE {user} {filter} \
+             {table} AND i.schema IS DISTINCT FROM 'pg_toast' AND i.identity !~ '^pg_(toast|temp)' AND {}",
+            not_member(class, "o.oid")
         )
     }
 }
