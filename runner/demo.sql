@@ -94,6 +94,7 @@ CREATE TABLE shop.readings (
 );
 SELECT FROM public.create_hypertable('shop.readings', 'at', chunk_time_interval => interval '7 days');
 CREATE INDEX readings_by_sensor ON shop.readings (sensor, at DESC);
+ALTER TABLE shop.readings OWNER TO shop_owner;
 CREATE TABLE shop.doors (
     at timestamptz NOT NULL,
     door integer NOT NULL,
