@@ -275,7 +275,7 @@ impl Analysis {
         }
         for input in &mut self.inputs {
             // Statements were planned in their order; additions before a statement stay before its edits.
-            input.planned.sort_by_key(|planned| planned.span().start);
+            input.planned.sort_by_key(|planned| (planned.span().start, planned.span().end));
             input.planned.dedup();
         }
     }
@@ -283,14 +283,14 @@ impl Analysis {
 
 fn plan_fix(planned: &mut Vec<Planned>, rule: &'static str, fix: &Fix) {
     let lines = |statements: &[String]| statements.join("\n");
+    // It becomes a line of a comment, and names in it may hold anything.
+    let title = fix.title.replace(['\n', '\r'], " ");
     match &fix.action {
-        Action::Remove { span } => {
-            planned.push(Planned::Remove { span: *span, rule, title: fix.title.clone() })
-        }
+        Action::Remove { span } => planned.push(Planned::Remove { span: *span, rule, title }),
         Action::Edit { edits, .. } => planned.extend(edits.iter().cloned().map(Planned::Replace)),
         Action::Surround { before, after, span } => {
             if !before.is_empty() {
-                let text = format!("-- tsmigrate {rule}: {}\n{}\n", fix.title, lines(before));
+                let text = format!("-- tsmigrate {rule}: {title}\n{}\n", lines(before));
                 planned.push(Planned::Replace(Edit::insert(span.start, text)));
             }
             if !after.is_empty() {
@@ -298,7 +298,7 @@ fn plan_fix(planned: &mut Vec<Planned>, rule: &'static str, fix: &Fix) {
             }
         }
         Action::Replace { span, with } => {
-            planned.push(Planned::Remove { span: *span, rule, title: fix.title.clone() });
+            planned.push(Planned::Remove { span: *span, rule, title });
             planned.push(Planned::Replace(Edit::insert(span.end, format!("\n{}", lines(with)))));
         }
     }
@@ -624,11 +624,16 @@ impl Pass<'_> {
             }
             self.analysis.facts.connect(&database, place);
         }
+        self.open_removal = None;
         if self.is_left_out() {
             return;
         }
+        let first = self.analysis.findings.len();
         let findings = self.check(Subject::Meta { text: &text, place });
         self.settle_whole(findings);
+        // The rows of a `\copy … from stdin` go with it.
+        let removed = self.analysis.findings.get(first..).into_iter().flatten().position(|f| f.solved);
+        self.open_removal = removed.map(|index| OpenRemoval { finding: first + index });
     }
 
     fn is_left_out(&self) -> bool {

@@ -180,17 +180,41 @@ pub fn connect_target(meta: &str) -> Option<String> {
     while first.starts_with("-reuse-previous") {
         first = words.next()?;
     }
-    // A connection string: dbname='we ird', with \ before quotes and backslashes.
-    if let Some(value) = first.strip_prefix("dbname=") {
-        let value = value.strip_prefix('\'').and_then(|v| v.strip_suffix('\'')).unwrap_or(value);
-        let mut name = String::new();
-        let mut chars = value.chars();
-        while let Some(c) = chars.next() {
-            name.extend(if c == '\\' { chars.next() } else { Some(c) });
-        }
-        return Some(name);
+    if let Some((_, rest)) = first.split_once("://") {
+        // postgres://user:secret@host/name?options
+        let path = rest.split_once('/').map_or("", |(_, path)| path);
+        let name = path.split('?').next().unwrap_or_default();
+        return Some(if name.is_empty() { "-".into() } else { name.into() });
+    }
+    if first.contains('=') {
+        return Some(connection_parameter(&first, "dbname").unwrap_or_else(|| "-".into()));
     }
     Some(first)
+}
+
+/// A parameter of a connection string: `host=h dbname='we ird'`, with \ before quotes and backslashes.
+#[must_use]
+pub fn connection_parameter(string: &str, wanted: &str) -> Option<String> {
+    let mut chars = string.chars().peekable();
+    loop {
+        let mut name = String::new();
+        while let Some(c) = chars.next_if(|c| *c != '=') {
+            name.push(c);
+        }
+        chars.next()?;
+        while chars.next_if(|c| c.is_whitespace()).is_some() {}
+        let quoted = chars.next_if_eq(&'\'').is_some();
+        let mut value = String::new();
+        while let Some(c) = chars.next_if(|c| if quoted { *c != '\'' } else { !c.is_whitespace() }) {
+            value.extend(if c == '\\' { chars.next() } else { Some(c) });
+        }
+        if quoted {
+            chars.next();
+        }
+        if name.trim() == wanted {
+            return Some(value);
+        }
+    }
 }
 
 /// psql's words: quotes of both kinds group, a doubled quote stands for itself.
@@ -246,6 +270,9 @@ mod tests {
             ("\\connect -reuse-previous=on \"dbname='we ird'\"", Some("we ird")),
             ("\\connect -reuse-previous=on \"dbname='a\\'b'\"", Some("a'b")),
             ("\\connect - postgres", Some("-")),
+            ("\\connect postgres://u:secret@h:5432/shop?sslmode=require", Some("shop")),
+            ("\\c \"host=h password=secret dbname = shop\"", Some("shop")),
+            ("\\c \"host=h password=secret\"", Some("-")),
             ("\\copy t from x", None),
             ("\\restrict abc", None),
         ] {

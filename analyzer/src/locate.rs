@@ -150,6 +150,21 @@ impl<'a> Statement<'a> {
         self.end_before(clause.start)..clause.end
     }
 
+    /// An item of a list with the comma that goes with it: the one before, or for the first item the one after.
+    #[must_use]
+    pub fn list_item(&self, item: &Range<usize>) -> Range<usize> {
+        let comma = |token: &&Token| token.text(self.sql) == ",";
+        let before = self.code().rfind(|token| token.end <= item.start).filter(comma);
+        if let Some(comma) = before {
+            return self.end_before(comma.start)..item.end;
+        }
+        let mut after = self.code().skip_while(|token| token.start < item.end);
+        match after.next().filter(comma) {
+            Some(comma) => item.start..after.next().map_or(comma.end, |next| next.start),
+            None => self.with_gap(item),
+        }
+    }
+
     /// The statement without its semicolon.
     #[must_use]
     pub fn body(&self) -> Range<usize> {
@@ -286,6 +301,20 @@ mod tests {
     fn names_are_found_whole() {
         let sql = "ALTER TABLE ONLY \"A.b\" . c OWNER TO r;";
         with(sql, |s| assert_eq!(&sql[s.name_at(17).unwrap()], "\"A.b\" . c"));
+    }
+
+    #[test]
+    fn a_list_item_goes_with_its_comma() {
+        let sql = "GRANT MAINTAIN, SELECT,INSERT ON t TO r;";
+        with(sql, |s| {
+            let without = |word: &str| {
+                let item = s.list_item(&s.words(&[word]).unwrap());
+                format!("{}{}", &sql[..item.start], &sql[item.end..])
+            };
+            assert_eq!(without("MAINTAIN"), "GRANT SELECT,INSERT ON t TO r;");
+            assert_eq!(without("SELECT"), "GRANT MAINTAIN,INSERT ON t TO r;");
+            assert_eq!(without("INSERT"), "GRANT MAINTAIN, SELECT ON t TO r;");
+        });
     }
 
     #[test]

@@ -92,6 +92,18 @@ pub fn option_is_on(option: &pg::DefElem) -> bool {
     }
 }
 
+/// `SELECT set_config('name', 'value', …)`: the name and the value.
+#[must_use]
+pub fn set_config(select: &pg::SelectStmt) -> Option<(&str, &str)> {
+    let NodeEnum::ResTarget(target) = select.target_list.first()?.node.as_ref()? else { return None };
+    let NodeEnum::FuncCall(call) = target.val.as_ref()?.node.as_ref()? else { return None };
+    let (_, function) = qualified(&call.funcname)?;
+    match call.args.as_slice() {
+        [name, value, ..] if function == "set_config" => Some((text(name)?, text(value)?)),
+        _ => None,
+    }
+}
+
 /// A name as SQL writes it, quoted where PostgreSQL needs it or might come to need it.
 #[must_use]
 pub fn quoted(name: &str) -> String {

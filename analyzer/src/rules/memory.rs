@@ -12,4 +12,8 @@ pub struct Memory {
     pub borrowed_create: BTreeMap<(String, String), Place>,
     /// Roles that a fix, and not the dump, made the restoring role a member of.
     pub lent_membership: BTreeSet<String>,
+    /// Inputs whose `\restrict` was reported.
+    pub restricted_inputs: BTreeSet<usize>,
+    /// Inputs whose rows come as INSERT statements.
+    pub inserting_inputs: BTreeSet<usize>,
 }

@@ -7,7 +7,18 @@ mod memory;
 pub mod db_02_multiple_databases;
 pub mod dep_01_missing_dependency;
 pub mod ext_01_unsupported_extension;
+pub mod in_01_missing_end_mark;
+pub mod in_02_restrict_command;
+pub mod in_03_connect_command;
+pub mod in_04_rows_as_inserts;
+pub mod in_05_unknown_preamble_setting;
+pub mod in_06_newer_syntax;
+pub mod in_07_planner_statistics;
+pub mod in_08_encoding;
+pub mod in_09_session_authorization;
 pub mod in_10_syntax_error;
+pub mod in_11_unexpected_meta_command;
+pub mod in_12_tool_output;
 pub mod own_01_owner;
 pub mod role_04_superuser_attributes;
 pub mod tsp_03_default_tablespace;
@@ -77,7 +88,18 @@ pub const TROUBLESHOOTING: &str = "https://www.tigerdata.com/docs/migrate/latest
 
 /// All rules, in the order of the catalogue.
 pub const RULES: &[&Rule] = &[
+    &in_01_missing_end_mark::RULE,
+    &in_02_restrict_command::RULE,
+    &in_03_connect_command::RULE,
+    &in_04_rows_as_inserts::RULE,
+    &in_05_unknown_preamble_setting::RULE,
+    &in_06_newer_syntax::RULE,
+    &in_07_planner_statistics::RULE,
+    &in_08_encoding::RULE,
+    &in_09_session_authorization::RULE,
     &in_10_syntax_error::RULE,
+    &in_11_unexpected_meta_command::RULE,
+    &in_12_tool_output::RULE,
     &tsp_03_default_tablespace::RULE,
     &db_02_multiple_databases::RULE,
     &role_04_superuser_attributes::RULE,

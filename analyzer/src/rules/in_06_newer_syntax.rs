@@ -1,0 +1,457 @@
+//! IN-06: syntax, privileges and options that came after the target's version.
+
+use std::ops::Range;
+
+use super::{Context, Doc, Draft, FixDraft, Rule};
+use crate::edit::Safety;
+use crate::facts::names::{option, option_text, options, quoted, string};
+use crate::facts::objects::{created, subject};
+use crate::finding::{ServerError, Severity};
+use crate::locate::Statement;
+use crate::parse::{Change, Class, NodeEnum, canonical, pg};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "IN-06",
+    name: "newer-syntax",
+    severity: Severity::Error,
+    fix: Safety::Safe,
+    doc: Doc {
+        summary: "Something that PostgreSQL got after the target's version.",
+        what: "The dump comes from a newer PostgreSQL than the target: constraints NOT ENFORCED, WITHOUT OVERLAPS or NOT \
+               NULL as constraints of the table, virtual generated columns (18); the privilege MAINTAIN, the builtin \
+               collation provider, JSON_TABLE, MERGE … RETURNING (17); STORAGE of a column in CREATE TABLE, IS JSON, \
+               JSON constructors (16); options and functions of the same versions.",
+        why: "A server reads the syntax of its own version and older ones.",
+        server: &[
+            "42601 syntax error at or near \"…\"",
+            "42601 unrecognized privilege type \"maintain\" (16 and older)",
+            "42P17 unrecognized collation provider: builtin (16 and older)",
+            "22023 unrecognized parameter \"autovacuum_vacuum_max_threshold\" (17 and older)",
+            "42883 function uuidv7() does not exist (17 and older)",
+        ],
+        help: "Best: create the service with the source's major version or a newer one. MAINTAIN is taken out of lists of \
+               privileges, and a NOT NULL constraint that ALTER TABLE adds becomes SET NOT NULL. The rest has to be \
+               written in the older way by hand.",
+        before: "ALTER TABLE ONLY public.orders\n    ADD CONSTRAINT orders_day_not_null NOT NULL day;",
+        after: "ALTER TABLE ONLY public.orders\n    ALTER COLUMN day SET NOT NULL;",
+        sources: &["PostgreSQL release notes 16, 17 and 18; src/backend/parser/gram.y of 15 to 18"],
+        link: "https://www.postgresql.org/docs/release/",
+    },
+    check,
+    finish: None,
+};
+
+/// Functions of pg_catalog with the version that brought them (release notes 16 to 18).
+const FUNCTIONS: [(&str, u32); 24] = [
+    ("any_value", 16),
+    ("array_sample", 16),
+    ("array_shuffle", 16),
+    ("date_add", 16),
+    ("date_subtract", 16),
+    ("erf", 16),
+    ("erfc", 16),
+    ("pg_input_is_valid", 16),
+    ("random_normal", 16),
+    ("system_user", 16),
+    ("to_bin", 17),
+    ("to_oct", 17),
+    ("unicode_version", 17),
+    ("uuid_extract_timestamp", 17),
+    ("uuid_extract_version", 17),
+    ("xmltext", 17),
+    ("array_reverse", 18),
+    ("array_sort", 18),
+    ("casefold", 18),
+    ("crc32", 18),
+    ("crc32c", 18),
+    ("gamma", 18),
+    ("uuidv4", 18),
+    ("uuidv7", 18),
+];
+
+/// Nodes of expressions with the version that brought them and a word that the scanner sees there.
+const NODES: [(&str, u32, &str, &str); 11] = [
+    ("JsonIsPredicate", 16, "IS JSON", "JSON"),
+    ("JsonObjectConstructor", 16, "JSON_OBJECT", "JSON_OBJECT"),
+    ("JsonArrayConstructor", 16, "JSON_ARRAY", "JSON_ARRAY"),
+    ("JsonArrayQueryConstructor", 16, "JSON_ARRAY", "JSON_ARRAY"),
+    ("JsonObjectAgg", 16, "JSON_OBJECTAGG", "JSON_OBJECTAGG"),
+    ("JsonArrayAgg", 16, "JSON_ARRAYAGG", "JSON_ARRAYAGG"),
+    ("JsonTable", 17, "JSON_TABLE", "JSON_TABLE"),
+    ("JsonParseExpr", 17, "JSON()", "JSON"),
+    ("JsonScalarExpr", 17, "JSON_SCALAR", "JSON_SCALAR"),
+    ("JsonSerializeExpr", 17, "JSON_SERIALIZE", "JSON_SERIALIZE"),
+    ("JsonFuncExpr", 17, "JSON_VALUE, JSON_QUERY and JSON_EXISTS", "JSON_VALUE"),
+];
+
+/// Storage parameters that came with 18 (reloptions.c).
+const STORAGE_PARAMETERS: [&str; 2] =
+    ["autovacuum_vacuum_max_threshold", "vacuum_max_eager_freeze_failure_rate"];
+
+/// What is too new, since when, what the server says, and where it is.
+struct Hit {
+    what: String,
+    since: u32,
+    error: ServerError,
+    at: Option<Range<usize>>,
+    fix: Option<FixDraft>,
+}
+
+impl Hit {
+    fn new(what: impl Into<String>, since: u32, error: ServerError) -> Self {
+        Self { what: what.into(), since, error, at: None, fix: None }
+    }
+
+    fn syntax(what: impl Into<String>, since: u32, near: &str) -> Self {
+        Self::new(what, since, ServerError::new("42601", format!("syntax error at or near \"{near}\"")))
+    }
+
+    fn at(mut self, statement: &Statement<'_>, words: &[&str]) -> Self {
+        self.at = statement.words_where(words, |_| true);
+        self
+    }
+
+    fn fix(mut self, fix: FixDraft) -> Self {
+        self.fix = Some(fix);
+        self
+    }
+}
+
+fn check(ctx: &mut Context<'_>) {
+    if ctx.target.version >= crate::target::NEWEST_VERSION {
+        return;
+    }
+    let Some((statement, node)) = ctx.node() else { return };
+    let mut hits = Vec::new();
+    match node {
+        NodeEnum::CreateStmt(s) => table(statement, s, &mut hits),
+        NodeEnum::CreateForeignTableStmt(s) => {
+            if let Some(base) = &s.base_stmt {
+                table(statement, base, &mut hits);
+            }
+        }
+        NodeEnum::AlterTableStmt(s) => alter_table(statement, s, &mut hits),
+        NodeEnum::AlterDomainStmt(s) => {
+            if let Some(NodeEnum::Constraint(c)) = s.def.as_ref().and_then(|def| def.node.as_ref())
+                && is(c, pg::ConstrType::ConstrNotnull)
+            {
+                hits.push(Hit::syntax("a NOT NULL constraint that is added to a domain", 17, "NOT"));
+            }
+        }
+        NodeEnum::GrantStmt(s) => maintain(statement, s, "/GrantStmt", &mut hits),
+        NodeEnum::AlterDefaultPrivilegesStmt(s) => {
+            if let Some(action) = &s.action {
+                maintain(statement, action, "/AlterDefaultPrivilegesStmt/action", &mut hits);
+            }
+        }
+        NodeEnum::DefineStmt(s) if s.kind == pg::ObjectType::ObjectCollation as i32 => {
+            collation(statement, s, &mut hits);
+        }
+        NodeEnum::CreatePublicationStmt(s) => {
+            if option(&s.options, "publish_generated_columns").is_some() {
+                let error = "unrecognized publication parameter: \"publish_generated_columns\"";
+                hits.push(
+                    Hit::new("publish_generated_columns", 18, ServerError::new("42601", error))
+                        .at(statement, &["publish_generated_columns"]),
+                );
+            }
+        }
+        NodeEnum::CopyStmt(s) => {
+            for (name, since) in [("on_error", 17), ("log_verbosity", 17), ("reject_limit", 18)] {
+                if option(&s.options, name).is_some() {
+                    let error = ServerError::new("42601", format!("option \"{name}\" not recognized"));
+                    hits.push(Hit::new(name.to_uppercase(), since, error).at(statement, &[name]));
+                }
+            }
+        }
+        _ => {}
+    }
+    expressions(ctx, statement, node, &mut hits);
+    let object = created(node).or_else(|| subject(node)).map(|object| ctx.describe(&object));
+    for hit in hits.into_iter().filter(|hit| hit.since > ctx.target.version) {
+        let mut draft = Draft::new(format!(
+            "{} came with PostgreSQL {}, and the target has {}",
+            hit.what, hit.since, ctx.target.version
+        ))
+        .server(hit.error)
+        .advice(format!("Create the service with PostgreSQL {} or newer.", hit.since));
+        if let Some(object) = &object {
+            draft = draft.object(object);
+        }
+        if let Some(at) = hit.at {
+            draft = draft.at(at);
+        }
+        if let Some(fix) = hit.fix {
+            draft = draft.fix(fix);
+        }
+        ctx.report(draft);
+    }
+}
+
+fn is(constraint: &pg::Constraint, kind: pg::ConstrType) -> bool {
+    constraint.contype == kind as i32
+}
+
+fn constraints(nodes: &[pg::Node]) -> impl Iterator<Item = &pg::Constraint> {
+    nodes.iter().filter_map(|node| match node.node.as_ref()? {
+        NodeEnum::Constraint(constraint) => Some(constraint.as_ref()),
+        _ => None,
+    })
+}
+
+fn table(statement: &Statement<'_>, s: &pg::CreateStmt, hits: &mut Vec<Hit>) {
+    for element in &s.table_elts {
+        match &element.node {
+            Some(NodeEnum::ColumnDef(column)) => self::column(statement, column, hits),
+            Some(NodeEnum::Constraint(c)) => {
+                if is(c, pg::ConstrType::ConstrNotnull) {
+                    hits.push(
+                        Hit::syntax("NOT NULL as a constraint of the table", 18, "NOT").at_constraint(statement, c),
+                    );
+                }
+                constraint(statement, c, hits);
+            }
+            _ => {}
+        }
+    }
+    for option in options(&s.options).filter(|o| STORAGE_PARAMETERS.contains(&&*o.defname)) {
+        let name = &option.defname;
+        let error = ServerError::new("22023", format!("unrecognized parameter \"{name}\""));
+        hits.push(Hit::new(format!("the storage parameter {name}"), 18, error).at(statement, &[name]));
+    }
+}
+
+fn column(statement: &Statement<'_>, column: &pg::ColumnDef, hits: &mut Vec<Hit>) {
+    if !column.storage_name.is_empty() {
+        hits.push(
+            Hit::syntax("STORAGE in the definition of a column", 16, "STORAGE")
+                .at(statement, &["STORAGE", &column.storage_name]),
+        );
+    }
+    for c in constraints(&column.constraints) {
+        if is(c, pg::ConstrType::ConstrNotnull) && c.is_no_inherit {
+            hits.push(Hit::syntax("NOT NULL … NO INHERIT", 18, "NO").at(statement, &["NO", "INHERIT"]));
+        }
+        // A generated column is virtual where it does not say STORED.
+        if is(c, pg::ConstrType::ConstrGenerated) && c.generated_kind == "v" {
+            let word = statement.words_where(&["VIRTUAL"], |_| true);
+            let near = if word.is_some() { "VIRTUAL" } else { ")" };
+            hits.push(
+                Hit::syntax(format!("the virtual generated column {}", quoted(&column.colname)), 18, near)
+                    .at_constraint(statement, c),
+            );
+        }
+        constraint(statement, c, hits);
+    }
+}
+
+/// What a constraint of a table or column may say since 18.
+fn constraint(statement: &Statement<'_>, c: &pg::Constraint, hits: &mut Vec<Hit>) {
+    let enforceable = is(c, pg::ConstrType::ConstrCheck) || is(c, pg::ConstrType::ConstrForeign);
+    if enforceable && !c.is_enforced || is(c, pg::ConstrType::ConstrAttrNotEnforced) {
+        hits.push(Hit::syntax("a constraint NOT ENFORCED", 18, "ENFORCED").at(statement, &["NOT", "ENFORCED"]));
+    }
+    if c.without_overlaps {
+        hits.push(
+            Hit::syntax("WITHOUT OVERLAPS", 18, "WITHOUT").at(statement, &["WITHOUT", "OVERLAPS"]),
+        );
+    }
+    if c.fk_with_period || c.pk_with_period {
+        let near = string_after_period(statement).unwrap_or_default();
+        hits.push(Hit::syntax("PERIOD in a foreign key", 18, &near).at(statement, &["PERIOD"]));
+    }
+}
+
+/// The parser stumbles over the column's name behind PERIOD, which it takes for a column.
+fn string_after_period(statement: &Statement<'_>) -> Option<String> {
+    let period = statement.words_where(&["PERIOD"], |_| true)?;
+    let name = statement.name_at(period.end)?;
+    Some(statement.sql().get(name)?.to_owned())
+}
+
+impl Hit {
+    fn at_constraint(mut self, statement: &Statement<'_>, c: &pg::Constraint) -> Self {
+        let start = usize::try_from(c.location).ok();
+        self.at = start.and_then(|start| {
+            // Up to the comma or bracket that ends the constraint.
+            let depth = statement.token_at(start)?.depth;
+            let end = statement
+                .code()
+                .skip_while(|token| token.start < start)
+                .take_while(|token| {
+                    token.depth > depth
+                        || token.depth == depth && !matches!(token.text(statement.sql()), "," | ";")
+                })
+                .last()?
+                .end;
+            Some(start..end)
+        });
+        self
+    }
+}
+
+fn alter_table(statement: &Statement<'_>, s: &pg::AlterTableStmt, hits: &mut Vec<Hit>) {
+    use pg::AlterTableType as T;
+    for node in &s.cmds {
+        let Some(NodeEnum::AlterTableCmd(command)) = &node.node else { continue };
+        let def = command.def.as_ref().and_then(|def| def.node.as_ref());
+        match T::try_from(command.subtype) {
+            Ok(T::AtAddConstraint) => {
+                let Some(NodeEnum::Constraint(c)) = def else { continue };
+                if is(c, pg::ConstrType::ConstrNotnull) {
+                    hits.push(added_not_null(statement, s, c));
+                }
+                constraint(statement, c, hits);
+            }
+            Ok(T::AtAddColumn) => {
+                if let Some(NodeEnum::ColumnDef(column)) = def {
+                    self::column(statement, column, hits);
+                }
+            }
+            Ok(T::AtAlterConstraint) => {
+                if let Some(word) = statement.words(&["ENFORCED"]) {
+                    let mut hit = Hit::syntax("ALTER CONSTRAINT … ENFORCED", 18, "ENFORCED");
+                    hit.at = Some(word);
+                    hits.push(hit);
+                }
+            }
+            Ok(T::AtSetExpression) => hits.push(
+                Hit::syntax("SET EXPRESSION", 17, "EXPRESSION").at(statement, &["SET", "EXPRESSION"]),
+            ),
+            Ok(T::AtSetStatistics) if def.is_none() => hits.push(
+                Hit::syntax("SET STATISTICS DEFAULT", 17, "DEFAULT").at(statement, &["STATISTICS", "DEFAULT"]),
+            ),
+            Ok(T::AtSetStorage) if statement.words(&["STORAGE", "DEFAULT"]).is_some() => hits.push(
+                Hit::syntax("SET STORAGE DEFAULT", 16, "DEFAULT").at(statement, &["STORAGE", "DEFAULT"]),
+            ),
+            Ok(T::AtSetAccessMethod) if command.name.is_empty() => hits.push(
+                Hit::syntax("SET ACCESS METHOD DEFAULT", 17, "DEFAULT").at(statement, &["METHOD", "DEFAULT"]),
+            ),
+            _ => {}
+        }
+    }
+}
+
+/// `ADD CONSTRAINT n NOT NULL c` says the same as `ALTER COLUMN c SET NOT NULL`, but for the name.
+fn added_not_null(statement: &Statement<'_>, s: &pg::AlterTableStmt, c: &pg::Constraint) -> Hit {
+    let hit = Hit::syntax("NOT NULL as a constraint of the table", 18, "NOT").at_constraint(statement, c);
+    let (Some(column), [_]) = (c.keys.first().and_then(string), s.cmds.as_slice()) else { return hit };
+    let Some(add) = statement.words(&["ADD"]) else { return hit };
+    let head = statement.sql().get(..add.start).unwrap_or_default();
+    if c.skip_validation {
+        return hit.fix(
+            FixDraft::remove("only a newer server has it NOT VALID")
+                .review()
+                .lost(format!("NOT NULL of new rows' column {column}")),
+        );
+    }
+    if c.is_no_inherit {
+        return hit;
+    }
+    hit.fix(FixDraft::replace_with(
+        "the same in older words",
+        vec![format!("{head}ALTER COLUMN {} SET NOT NULL;", quoted(column))],
+    ))
+}
+
+fn maintain(statement: &Statement<'_>, s: &pg::GrantStmt, path: &str, hits: &mut Vec<Hit>) {
+    let found = s.privileges.iter().position(|privilege| match &privilege.node {
+        Some(NodeEnum::AccessPriv(privilege)) => privilege.priv_name == "maintain",
+        _ => false,
+    });
+    let Some(index) = found else { return };
+    // The privilege stands before ON.
+    let on = statement.words(&["ON"]).map_or(0, |on| on.start);
+    let word = statement.words_where(&["MAINTAIN"], |token| token.depth == 0 && (on == 0 || token.start < on));
+    let Some(word) = word else { return };
+    let verb = if s.is_grant { "MAINTAIN (VACUUM, ANALYZE, REINDEX and their like)" } else { "nothing" };
+    let fix = if s.privileges.len() == 1 {
+        FixDraft::remove("only a newer server has MAINTAIN")
+    } else {
+        FixDraft::edit("remove MAINTAIN")
+            .delete(statement.list_item(&word))
+            .change(Change::Remove(format!("{path}/privileges/{index}")))
+    };
+    let fix = if s.is_grant { fix.lost(verb) } else { fix };
+    let error = ServerError::new("42601", "unrecognized privilege type \"maintain\"");
+    let mut hit = Hit::new("the privilege MAINTAIN", 17, error).fix(fix);
+    hit.at = Some(word);
+    hits.push(hit);
+}
+
+fn collation(statement: &Statement<'_>, s: &pg::DefineStmt, hits: &mut Vec<Hit>) {
+    let builtin = option(&s.definition, "provider")
+        .and_then(option_text)
+        .is_some_and(|provider| provider.eq_ignore_ascii_case("builtin"));
+    if builtin {
+        let error = ServerError::new("42P17", "unrecognized collation provider: builtin");
+        hits.push(Hit::new("the builtin collation provider", 17, error).at(statement, &["builtin"]));
+        let locale = option(&s.definition, "locale").and_then(option_text);
+        if locale == Some("PG_UNICODE_FAST") {
+            let error =
+                ServerError::new("42809", "invalid locale name \"PG_UNICODE_FAST\" for builtin provider");
+            hits.push(Hit::new("the locale PG_UNICODE_FAST", 18, error));
+        }
+    }
+    if option(&s.definition, "rules").is_some() {
+        let error = ServerError::new("42601", "collation attribute \"rules\" not recognized");
+        hits.push(Hit::new("rules of a collation", 16, error).at(statement, &["rules"]));
+    }
+}
+
+fn expressions(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum, hits: &mut Vec<Hit>) {
+    for reference in statement.references() {
+        if reference.class != Class::Function
+            || !matches!(reference.schema.as_deref(), None | Some("pg_catalog"))
+        {
+            continue;
+        }
+        let Some((name, since)) = FUNCTIONS.iter().find(|(name, _)| *name == &*reference.name) else { continue };
+        // Without a schema it may be the dump's own, or an extension's.
+        let own = reference.schema.is_none()
+            && (!ctx.facts.search_path.is_empty()
+                || ctx.facts.objects.keys().any(|id| id.class == Class::Function && &*id.name == *name));
+        if !own {
+            let error = ServerError::new("42883", format!("function {name}(…) does not exist"));
+            let mut hit = Hit::new(format!("the function {name}"), *since, error);
+            hit.at = reference.location.and_then(|at| statement.name_at(usize::try_from(at).ok()?));
+            hits.push(hit);
+        }
+    }
+    // The tree is walked only where a word gives reason to.
+    let sql = statement.sql();
+    let worth = statement.code().any(|token| {
+        let text = token.text(sql).as_bytes();
+        text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"json")) && token.depth < u32::MAX
+            || token.is_word(sql, "MERGE")
+    });
+    if worth {
+        walk(&canonical(node), statement, hits);
+    }
+}
+
+fn walk(value: &serde_json::Value, statement: &Statement<'_>, hits: &mut Vec<Hit>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            for (name, field) in fields {
+                if let Some((_, since, what, word)) = NODES.iter().find(|(node, ..)| node == name) {
+                    // 15 knows these words as names of functions only.
+                    hits.push(Hit::syntax(*what, *since, word).at(statement, &[word]));
+                }
+                if name == "MergeStmt" && field.get("returning_list").is_some_and(has_items)
+                    || name == "MergeStmt" && field.get("returning_clause").is_some_and(|v| !v.is_null())
+                {
+                    hits.push(Hit::syntax("MERGE … RETURNING", 17, "RETURNING").at(statement, &["RETURNING"]));
+                }
+                walk(field, statement, hits);
+            }
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| walk(item, statement, hits)),
+        _ => {}
+    }
+}
+
+fn has_items(value: &serde_json::Value) -> bool {
+    value.as_array().is_some_and(|items| !items.is_empty())
+}

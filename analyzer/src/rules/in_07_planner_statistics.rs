@@ -1,0 +1,54 @@
+//! IN-07: Statistics for the planner that a target before 18 cannot take.
+
+use super::{Context, Doc, Draft, FixDraft, Rule};
+use crate::edit::Safety;
+use crate::finding::{ServerError, Severity};
+use crate::parse::{Class, NodeEnum};
+
+/// The functions, and the version that brought them (functions-admin.sgml).
+const FUNCTIONS: [&str; 4] = [
+    "pg_restore_relation_stats",
+    "pg_restore_attribute_stats",
+    "pg_clear_relation_stats",
+    "pg_clear_attribute_stats",
+];
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "IN-07",
+    name: "planner-statistics",
+    severity: Severity::Error,
+    fix: Safety::Safe,
+    doc: Doc {
+        summary: "Statistics for the planner that a target before 18 cannot take.",
+        what: "pg_dump 18 with --statistics or --statistics-only calls pg_restore_relation_stats and pg_restore_attribute_stats for every table.",
+        why: "The functions came with PostgreSQL 18. From 18 on the owner of the table may call them.",
+        server: &["42883 function pg_catalog.pg_restore_relation_stats(unknown, integer, …) does not exist (17 and older)"],
+        help: "The calls are taken out. Run ANALYZE once the rows are there: it makes the statistics anew.",
+        before: "SELECT * FROM pg_catalog.pg_restore_relation_stats(\n	'version', '180004'::integer,\n	'schemaname', 'public',\n	'relname', 'orders',\n	'relpages', '10'::integer\n);",
+        after: "",
+        sources: &["PostgreSQL 18 src/bin/pg_dump/pg_dump.c, dumpRelationStats"],
+        link: "https://www.postgresql.org/docs/18/functions-admin.html",
+    },
+    check,
+    finish: None,
+};
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((statement, NodeEnum::SelectStmt(_))) = ctx.node() else { return };
+    if ctx.target.version >= 18 {
+        return;
+    }
+    let called = statement.references().iter().find(|reference| {
+        reference.class == Class::Function
+            && matches!(reference.schema.as_deref(), None | Some("pg_catalog"))
+            && FUNCTIONS.contains(&&*reference.name)
+    });
+    let Some(function) = called.map(|reference| reference.name.to_string()) else { return };
+    ctx.report(
+        Draft::new(format!("PostgreSQL {} cannot take statistics from a dump", ctx.target.version))
+            .server(ServerError::new("42883", format!("function pg_catalog.{function}(…) does not exist")))
+            .advice("Run ANALYZE on the target once the rows are there.")
+            .fix(FixDraft::remove("ANALYZE makes the statistics anew").lost("planner statistics, until ANALYZE")),
+    );
+}

@@ -1,0 +1,78 @@
+//! IN-08: A client encoding that the target's UTF8 database cannot convert from.
+
+use super::{Context, Doc, Draft, Rule};
+use crate::edit::Safety;
+use crate::facts::names::{set_config, text};
+use crate::finding::{ServerError, Severity};
+use crate::parse::NodeEnum;
+
+/// Names of encodings that are converted to UTF8, as the server compares them (encnames.c,
+/// `pg_encname_tbl`).
+const CONVERTED: [&str; 74] = [
+    "abc", "alt", "big5", "euccn", "eucjis2004", "eucjp", "euckr", "euctw", "gb18030", "gbk", "iso88591",
+    "iso885910", "iso885913", "iso885914", "iso885915", "iso885916", "iso88592", "iso88593", "iso88594", "iso88595",
+    "iso88596", "iso88597", "iso88598", "iso88599", "johab", "koi8", "koi8r", "koi8u", "latin1", "latin10", "latin2",
+    "latin3", "latin4", "latin5", "latin6", "latin7", "latin8", "latin9", "mskanji", "shiftjis", "shiftjis2004",
+    "sjis", "tcvn", "tcvn5712", "uhc", "unicode", "utf8", "vscii", "win", "win1250", "win1251", "win1252", "win1253",
+    "win1254", "win1255", "win1256", "win1257", "win1258", "win866", "win874", "win932", "win936", "win949", "win950",
+    "windows1250", "windows1251", "windows1252", "windows1253", "windows1254", "windows1255", "windows1256",
+    "windows1257", "windows1258", "windows866",
+];
+/// The rest of them.
+const MORE: [&str; 5] = ["windows874", "windows932", "windows936", "windows949", "windows950"];
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "IN-08",
+    name: "encoding",
+    severity: Severity::Error,
+    fix: Safety::None,
+    doc: Doc {
+        summary: "A client encoding that the target's UTF8 database cannot convert from.",
+        what: "SET client_encoding of SQL_ASCII, of MULE_INTERNAL and of encodings that PostgreSQL does not know. All other encodings are converted by the server and are fine.",
+        why: "The service's database is UTF8. SQL_ASCII means that nobody knows what the bytes are: the server takes them as they are and refuses those that are no UTF8. There is no conversion between MULE_INTERNAL and UTF8.",
+        server: &["22021 invalid byte sequence for encoding \"UTF8\": 0xe9", "0A000 invalid value for parameter \"client_encoding\": \"MULE_INTERNAL\"", "22023 invalid value for parameter \"client_encoding\": \"x\""],
+        help: "Find out what the bytes really are and say so: pg_dump --encoding=LATIN1, or change the SET of the dump. Where it is mixed, clean the data on the source first (iconv -f … -t UTF-8 tells where it fails).",
+        before: "SET client_encoding = 'SQL_ASCII';",
+        after: "",
+        sources: &["PostgreSQL src/common/encnames.c; documentation, Character Set Support"],
+        link: "https://www.postgresql.org/docs/current/multibyte.html",
+    },
+    check,
+    finish: None,
+};
+
+fn check(ctx: &mut Context<'_>) {
+    let value = match ctx.node() {
+        Some((_, NodeEnum::VariableSetStmt(set))) if matches!(&*set.name, "client_encoding" | "names") => {
+            set.args.first().and_then(text)
+        }
+        Some((_, NodeEnum::SelectStmt(select))) => set_config(select)
+            .and_then(|(name, value)| name.eq_ignore_ascii_case("client_encoding").then_some(value)),
+        _ => return,
+    };
+    let Some(value) = value else { return };
+    // clean_encoding_name: letters and digits count, in any case.
+    let name: String =
+        value.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    if name == "default" || CONVERTED.contains(&&*name) || MORE.contains(&&*name) {
+        return;
+    }
+    let refused = format!("invalid value for parameter \"client_encoding\": \"{value}\"");
+    let draft = match &*name {
+        "sqlascii" => Draft::new("bytes that are no UTF8 will be refused: SQL_ASCII does not say what they are")
+            .severity(Severity::Warning)
+            .server(ServerError::new("22021", "invalid byte sequence for encoding \"UTF8\": 0x…"))
+            .advice(
+                "Where all rows are plain ASCII or UTF8 nothing happens. Else write the dump with --encoding and the \
+                 name of what the bytes really are.",
+            ),
+        "muleinternal" => Draft::new("the target cannot convert MULE_INTERNAL to UTF8").server(
+            ServerError::new("0A000", refused)
+                .detail("Conversion between MULE_INTERNAL and UTF8 is not supported."),
+        ),
+        _ => Draft::new(format!("PostgreSQL knows no encoding \"{value}\""))
+            .server(ServerError::new("22023", refused)),
+    };
+    ctx.report(draft);
+}

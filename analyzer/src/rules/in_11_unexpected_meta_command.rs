@@ -1,0 +1,107 @@
+//! IN-11: A psql command that no dump holds: \copy, \i, \!, \set and their like.
+
+use super::{Context, Doc, Draft, FixDraft, Rule, Subject};
+use crate::edit::Safety;
+use crate::finding::Severity;
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "IN-11",
+    name: "unexpected-meta-command",
+    severity: Severity::Error,
+    fix: Safety::Safe,
+    doc: Doc {
+        summary: "A psql command that no dump holds: \\copy, \\i, \\!, \\set and their like.",
+        what: "All lines that begin with a backslash, but \\connect, \\restrict, \\unrestrict and what pg_dump itself writes.",
+        why: "tsmigrate sends statements and runs no psql commands: some start programs on your machine or read and write its files. A psql that was told \\restrict refuses them too. A dump has none of them: the file was written or changed by hand.",
+        server: &["psql: error: backslash commands are restricted; only \\unrestrict is allowed"],
+        help: "Commands that only show or format something are taken out. For the others look what they do: give a file that \\i includes as an input of its own, load what \\copy reads after the migration, or accept the loss with --accept IN-11.",
+        before: "\\echo loading\nSELECT 1;",
+        after: "-- tsmigrate IN-11: it changes nothing on the server\n-- \\echo loading\nSELECT 1;",
+        sources: &["PostgreSQL src/bin/psql/command.c, exec_command; CVE-2025-8714"],
+        link: "https://www.postgresql.org/docs/current/app-psql.html",
+    },
+    check,
+    finish: None,
+};
+
+/// What becomes of a command.
+enum Kind {
+    /// It shows or formats something: nothing is lost without it.
+    Harmless,
+    /// It sends, drops or edits the statement before it, which has no end without it.
+    Statement,
+    /// It does what a person should know of: in words, and what is lost.
+    Matters(&'static str, &'static str),
+}
+
+/// The name of a meta-command: `\connect x` is `connect`.
+#[must_use]
+pub fn command(text: &str) -> &str {
+    let text = text.strip_prefix('\\').unwrap_or(text);
+    let end = text.find(|c: char| c.is_whitespace() || matches!(c, '\\' | '\'' | '"')).unwrap_or(text.len());
+    // One character that is no letter is a command of its own: \!ls.
+    let end = if text.starts_with(['!', '.', '?', ';']) { 1 } else { end };
+    text.get(..end).unwrap_or_default()
+}
+
+fn kind(name: &str, text: &str) -> Kind {
+    if text.contains('`') {
+        return Kind::Matters("runs a program on the machine of psql", "what the program does");
+    }
+    match name {
+        // `\set` of psql's own variables; AUTOCOMMIT and its like change what is committed.
+        "set" | "unset" => {
+            let variable = text.split_whitespace().nth(1).unwrap_or_default();
+            let own = variable.chars().all(|c| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit());
+            if own && !matches!(variable, "AUTOCOMMIT" | "ON_ERROR_ROLLBACK" | "SINGLELINE") {
+                Kind::Harmless
+            } else {
+                Kind::Matters("sets a variable of psql, which later statements may use", "the variable")
+            }
+        }
+        "echo" | "qecho" | "warn" | "timing" | "pset" | "t" | "a" | "x" | "f" | "H" | "html" | "C" | "T"
+        | "conninfo" | "copyright" | "errverbose" | "p" | "print" | "l" | "l+" | "list" | "list+" | "z"
+        | "h" | "help" | "?" | "sf" | "sf+" | "sv" | "sv+" | "lo_list" | "lo_list+" | "o" | "out" | "s"
+        | "." | "lo_export" => Kind::Harmless,
+        "g" | "gx" | "gset" | "gexec" | "gdesc" | "crosstabview" | "watch" | "r" | "reset" | "e" | "edit" | "ef"
+        | "ev" | "w" | "write" | "bind" | "bind_named" | "parse" | ";" => Kind::Statement,
+        "copy" => Kind::Matters(
+            "copies rows between a table and a file of psql's machine",
+            "the rows that it would have loaded",
+        ),
+        "i" | "include" | "ir" | "include_relative" => {
+            Kind::Matters("runs another file, which tsmigrate has not seen", "all that the file holds")
+        }
+        "!" => Kind::Matters("runs a program on the machine of psql", "what the program does"),
+        "if" | "elif" | "else" | "endif" => Kind::Matters(
+            "chooses statements by a condition; without it all of them run",
+            "the condition",
+        ),
+        "lo_import" | "lo_unlink" => Kind::Matters("changes large objects", "the change of a large object"),
+        "encoding" => Kind::Matters("changes the encoding of what follows", "the encoding"),
+        "q" | "quit" => Kind::Matters("ends psql: what follows would never run", "the end at this place"),
+        "setenv" | "getenv" | "cd" | "password" | "prompt" => {
+            Kind::Matters("changes psql's surroundings or asks for input", "its effect")
+        }
+        _ if name.starts_with('d') => Kind::Harmless,
+        _ => Kind::Matters("is no command that psql knows", "this line"),
+    }
+}
+
+fn check(ctx: &mut Context<'_>) {
+    let Subject::Meta { text, .. } = ctx.subject else { return };
+    let name = command(text);
+    if matches!(name, "c" | "connect" | "restrict" | "unrestrict") {
+        return;
+    }
+    let draft = match kind(name, text) {
+        Kind::Harmless => Draft::new(format!("\\{name} is a command of psql, not a statement"))
+            .fix(FixDraft::remove("it changes nothing on the server")),
+        Kind::Statement => Draft::new(format!("\\{name} is a command of psql: it ends the statement before it"))
+            .advice("Put a semicolon in its place, or take out the statement too."),
+        Kind::Matters(what, lost) => Draft::new(format!("\\{name} {what}"))
+            .fix(FixDraft::remove(format!("no \\{name}")).review().lost(lost)),
+    };
+    ctx.report(draft.object(format!("\\{name}")));
+}
