@@ -163,24 +163,22 @@ impl Server {
     /// Takes a driver's error apart.
     #[must_use]
     pub fn new(error: &tokio_postgres::Error) -> Self {
-        match error.as_db_error() {
-            Some(answer) => Self {
+        if let Some(answer) = error.as_db_error() {
+            return Self {
                 code: answer.code().code().to_owned(),
                 message: answer.message().to_owned(),
                 detail: answer.detail().map(ToOwned::to_owned),
                 hint: answer.hint().map(ToOwned::to_owned),
                 context: answer.where_().map(ToOwned::to_owned),
-            },
-            None => {
-                let mut message = error.to_string();
-                let mut source = std::error::Error::source(error);
-                while let Some(cause) = source {
-                    message = format!("{message}: {cause}");
-                    source = cause.source();
-                }
-                Self { message, ..Self::default() }
-            }
+            };
         }
+        let mut message = error.to_string();
+        let mut source = std::error::Error::source(error);
+        while let Some(cause) = source {
+            message = format!("{message}: {cause}");
+            source = cause.source();
+        }
+        Self { message, ..Self::default() }
     }
 
     /// A driver's error in one text.

@@ -63,7 +63,8 @@ pub async fn list(session: &Session) -> Result<Vec<Job>, Error> {
 }
 
 /// A `regrole` as it is printed, without its quotes.
-fn unquoted(name: &str) -> String {
+#[must_use]
+pub fn unquoted(name: &str) -> String {
     match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
         Some(inner) => inner.replace("\"\"", "\""),
         None => name.to_owned(),

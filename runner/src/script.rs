@@ -3,6 +3,7 @@
 use tsmigrate_analyzer::parse::{self, NodeEnum, pg};
 use tsmigrate_analyzer::split::{End, Kind, Splitter};
 
+use crate::connect::identifier;
 use crate::error::Error;
 
 /// What a statement is, as far as the order of a migration asks.
@@ -10,7 +11,7 @@ use crate::error::Error;
 pub enum Class {
     /// Runs where it stands.
     Plain,
-    /// An owner or a privilege: runs when everything is loaded.
+    /// An owner, a privilege or a stored setting: runs when everything is loaded.
     Access,
     /// `CREATE ROLE name`.
     CreateRole(String),
@@ -87,6 +88,9 @@ fn class(node: &NodeEnum) -> Class {
         NodeEnum::AlterOwnerStmt(_)
         | NodeEnum::GrantStmt(_)
         | NodeEnum::GrantRoleStmt(_)
+        // A setting of the database, such as default_transaction_read_only, would reach our own sessions.
+        | NodeEnum::AlterDatabaseSetStmt(_)
+        | NodeEnum::AlterRoleSetStmt(_)
         | NodeEnum::AlterDefaultPrivilegesStmt(_) => Class::Access,
         NodeEnum::AlterTableStmt(alter)
             if alter.cmds.iter().any(|cmd| {
@@ -105,9 +109,23 @@ fn class(node: &NodeEnum) -> Class {
             }),
         },
         NodeEnum::VariableSetStmt(_) => Class::Setting,
-        NodeEnum::SelectStmt(_) => Class::Plain,
         _ => Class::Plain,
     }
+}
+
+/// Of `ALTER SEQUENCE s OWNER TO r` (older dumps say TABLE): what gives `r` the same use of it without owning it.
+#[must_use]
+pub fn grant_instead_of_owner(sql: &str) -> Option<String> {
+    let parsed = parse::parse(sql, true).ok().flatten()?;
+    let NodeEnum::AlterTableStmt(alter) = parsed.node() else { return None };
+    let relation = alter.relation.as_ref()?;
+    let owner = alter.cmds.iter().find_map(|cmd| match &cmd.node {
+        Some(NodeEnum::AlterTableCmd(cmd)) => cmd.newowner.as_ref(),
+        _ => None,
+    })?;
+    let [schema, name, role] =
+        [&relation.schemaname, &relation.relname, &owner.rolename].map(|name| identifier(name));
+    Some(format!("GRANT ALL ON SEQUENCE {schema}.{name} TO {role}"))
 }
 
 fn string(node: &pg::Node) -> Option<String> {

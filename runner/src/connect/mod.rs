@@ -98,7 +98,7 @@ impl Connector {
         session
             .run(
                 "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
-                 SET client_min_messages = warning; SET search_path = ''; SET client_encoding = 'UTF8'; \
+                 SET default_transaction_read_only = off; SET client_min_messages = warning; SET search_path = ''; SET client_encoding = 'UTF8'; \
                  SET row_security = off; SET DateStyle = ISO; SET IntervalStyle = postgres; SET extra_float_digits = 3",
             )
             .await?;

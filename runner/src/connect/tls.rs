@@ -56,7 +56,7 @@ pub(super) fn connector(
             )
         }
     };
-    let verifier = Arc::new(Verifier { check, verifier, provider: provider.clone() });
+    let verifier = Arc::new(Verifier { check, roots: verifier, provider: provider.clone() });
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| fail(error.to_string()))?
@@ -95,7 +95,7 @@ fn roots(path: Option<&str>) -> Result<RootCertStore, String> {
 #[derive(Debug)]
 struct Verifier {
     check: Check,
-    verifier: Option<Arc<WebPkiServerVerifier>>,
+    roots: Option<Arc<WebPkiServerVerifier>>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -108,7 +108,7 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let Some(verifier) = &self.verifier else { return Ok(ServerCertVerified::assertion()) };
+        let Some(verifier) = &self.roots else { return Ok(ServerCertVerified::assertion()) };
         match verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
             // The chain is checked before the name, so this answer says that the chain is good.
             Err(rustls::Error::InvalidCertificate(

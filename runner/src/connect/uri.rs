@@ -83,16 +83,16 @@ impl Endpoint {
     /// A connection string for `pg_dump` without any secret: arguments are open to every user of the machine.
     #[must_use]
     pub fn conninfo(&self) -> String {
-        let mut out = String::new();
-        for (keyword, value) in &self.params {
-            if SECRET_KEYWORDS.contains(&keyword.as_str()) {
-                continue;
-            }
+        self.list(|keyword| !SECRET_KEYWORDS.contains(&keyword))
+    }
+
+    fn list(&self, wanted: impl Fn(&str) -> bool) -> String {
+        let wanted = self.params.iter().filter(|(keyword, _)| wanted(keyword));
+        let pairs = wanted.map(|(keyword, value)| {
             let value = value.replace('\\', r"\\").replace('\'', r"\'");
-            out.push_str(&format!("{keyword}='{value}' "));
-        }
-        out.truncate(out.trim_end().len());
-        out
+            format!("{keyword}='{value}'")
+        });
+        pairs.collect::<Vec<_>>().join(" ")
     }
 
     /// The same for the driver.
@@ -100,13 +100,7 @@ impl Endpoint {
     /// # Errors
     /// When the driver does not take a value, such as a port that is no number.
     pub fn driver(&self, side: &'static str) -> Result<tokio_postgres::Config, Error> {
-        let mut list = String::new();
-        for (keyword, value) in &self.params {
-            if DRIVER_KEYWORDS.contains(&keyword.as_str()) {
-                let value = value.replace('\\', r"\\").replace('\'', r"\'");
-                list.push_str(&format!("{keyword}='{value}' "));
-            }
-        }
+        let list = self.list(|keyword| DRIVER_KEYWORDS.contains(&keyword));
         // The driver's text names the keyword and never its value.
         list.parse().map_err(|error: tokio_postgres::Error| Error::Uri {
             side,

@@ -42,7 +42,7 @@ pub(super) fn jobs(columns: &[String], rows: &[u8], admin: &str) -> Option<(Vec<
             owner: fields[owner].clone(),
         });
         fields[owner] = escape(&crate::connect::identifier(admin));
-        fields[scheduled] = "f".to_owned();
+        "f".clone_into(&mut fields[scheduled]);
         out.extend_from_slice(fields.join("\t").as_bytes());
         out.push(b'\n');
     }
@@ -77,6 +77,6 @@ mod tests {
         let (out, jobs) = jobs(&columns, rows, "tsdbadmin").expect("rows that fit");
         let out = String::from_utf8(out).expect("text");
         assert_eq!(out, "1000\tRetention Policy [1000]\t\"tsdbadmin\"\tf\n1001\tx\t\"tsdbadmin\"\tf\n");
-        assert_eq!(jobs[0].owner, "\"Odd Role\"");
+        assert_eq!(jobs[0].owner, "Odd Role");
     }
 }

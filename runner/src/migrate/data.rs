@@ -175,13 +175,13 @@ async fn push(copy: &mut Current, rows: Bytes) -> Result<(), Error> {
             }
         }
         Sink::Buffer(buffer, _) => buffer.extend_from_slice(&rows),
-        Sink::Nowhere(_, lines) => *lines += memchr_lines(&rows),
+        Sink::Nowhere(_, lines) => *lines += lines_of(&rows),
     }
     Ok(())
 }
 
-fn memchr_lines(rows: &[u8]) -> u64 {
-    rows.iter().filter(|&&byte| byte == b'\n').count() as u64
+fn lines_of(rows: &[u8]) -> u64 {
+    rows.split_inclusive(|&byte| byte == b'\n').count() as u64
 }
 
 async fn finish(

@@ -18,7 +18,7 @@ use crate::progress::Progress;
 use crate::report::{self, Outcome, Report, Stage};
 
 /// Options of `tsmigrate migrate`.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct Args {
     /// The database to read: postgres://user@host:port/database
     #[arg(long, env = "SOURCE", value_name = "URI", hide_env_values = true)]
@@ -47,6 +47,16 @@ pub struct Args {
     /// Where pg_dump and pg_dumpall are
     #[arg(long, value_name = "DIR")]
     pub pg_bin: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for Args {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The URIs may hold passwords.
+        f.debug_struct("Args")
+            .field("dry_run", &self.dry_run)
+            .field("accept", &self.accept)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How a report is printed.
@@ -118,6 +128,10 @@ struct Undo {
     restoring: bool,
     /// Something has been written to the target.
     written: bool,
+    /// Who owns what was written.
+    roles: Vec<String>,
+    /// TimescaleDB's catalogs are part of it.
+    timescale: bool,
 }
 
 impl Context {
@@ -201,14 +215,19 @@ fn explain(context: &Context, report: &mut Report) {
         return;
     }
     report.state.push("the target is half filled".to_owned());
-    report.next.push(
-        "drop what has arrived (or make a new service), remove the cause, and start again; roles that exist \
-         already are kept:"
-            .to_owned(),
-    );
+    let command = |sql: &str| format!("  psql -X \"$TARGET\" -c '{sql}'");
+    let undo = context.undo();
+    let roles: Vec<_> = undo.roles.iter().map(|role| crate::connect::identifier(role)).collect();
     report
         .next
-        .push("  psql -X \"$TARGET\" -c 'DROP SCHEMA … CASCADE' for every schema that came over".to_owned());
+        .push("remove the cause, empty the target (or make a new service), and start again:".to_owned());
+    if undo.timescale {
+        report.next.push(command("DROP EXTENSION IF EXISTS timescaledb CASCADE"));
+    }
+    report.next.push(command(&format!("DROP OWNED BY {} CASCADE", roles.join(", "))));
+    if undo.timescale {
+        report.next.push(command("CREATE EXTENSION IF NOT EXISTS timescaledb"));
+    }
 }
 
 /// Waits for the first signal to stop; later ones are heard and do nothing, for cleaning up is under way.

@@ -46,3 +46,9 @@ pub(super) fn code(error: &Error) -> &str {
         _ => "",
     }
 }
+
+/// True where an owner was refused because a sequence follows its table.
+pub(super) fn linked_sequence(error: &Error) -> bool {
+    matches!(error, Error::Statement(refused) if refused.server.code == "0A000"
+        && refused.server.message.starts_with("cannot change owner of sequence"))
+}

@@ -271,7 +271,16 @@ async fn write(
     sizes: &BTreeMap<String, u64>,
 ) -> Result<Loaded, Error> {
     let mut session = context.target.open().await?;
-    context.undo().written = true;
+    {
+        let mut undo = context.undo();
+        undo.written = true;
+        undo.timescale = ends.source.timescale.is_some();
+        undo.roles = vec![ends.target.user.clone()];
+        undo.roles.extend(scripts.roles.iter().filter_map(|statement| match &statement.class {
+            Class::CreateRole(name) => Some(name.clone()),
+            _ => None,
+        }));
+    }
     roles(context, &session, &scripts.roles).await?;
     extensions(context, ends, &scripts.extensions).await?;
     let timescale = ends.source.timescale.is_some();
@@ -322,10 +331,8 @@ async fn roles(context: &Context, session: &Session, statements: &[Statement]) -
             result => result?,
         }
     }
-    let mut result = format!("{} statements", statements.len());
-    if existing > 0 {
-        result.push_str(&format!(", {existing} roles existed"));
-    }
+    let existed = if existing > 0 { format!(", {existing} roles existed") } else { String::new() };
+    let result = format!("{} statements{existed}", statements.len());
     context.report().moved.statements += statements.len() as u64;
     context.stage("roles", result, start.elapsed());
     Ok(())
@@ -411,7 +418,14 @@ async fn access(
         context.report().findings.extend(found);
     }
     for (part, statement) in &scripts.access {
-        restore::execute(session, part, statement).await?;
+        match restore::execute(session, part, statement).await {
+            // A sequence belongs to its table's owner, and a hypertable stays the administrator's.
+            Err(error) if restore::linked_sequence(&error) => {
+                let Some(sql) = script::grant_instead_of_owner(&statement.sql) else { return Err(error) };
+                restore::execute(session, part, &Statement { sql, ..statement.clone() }).await?;
+            }
+            result => result?,
+        }
     }
     context.report().moved.statements += scripts.access.len() as u64;
     context.stage(

@@ -36,87 +36,60 @@ pub(super) struct Catalog {
 }
 
 /// Kinds of objects: the catalog, what of it, its owner and its privileges.
-/// `o` is the row, `{member}` is true for members of extensions.
+/// `o` is the row.
 const KINDS: &[Kind] = &[
-    Kind { catalog: "pg_namespace", owner: "nspowner", acl: "nspacl", acl_kind: "'n'", table: "", filter: "" },
-    Kind {
-        catalog: "pg_class",
-        owner: "relowner",
-        acl: "relacl",
-        acl_kind: "CASE o.relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\"", table: "",
-        // Index, toast table and so on follow their table; indexes come with it in another question.
-        filter: "AND o.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND o.relpersistence <> 't'",
-    },
-    Kind {
-        catalog: "pg_proc",
-        owner: "proowner",
-        acl: "proacl",
-        acl_kind: "'f'", table: "",
-        // The constructors of a range type come and go with it, and their number has grown.
-        filter: NOT_INTERNAL,
-    },
-    Kind {
-        catalog: "pg_type",
-        owner: "typowner",
-        acl: "typacl",
-        acl_kind: "'T'", table: "",
-        filter: "AND o.typtype IN ('b', 'd', 'e', 'r') AND NOT EXISTS \
-                 (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = o.oid)",
-    },
-    Kind {
-        catalog: "pg_foreign_data_wrapper",
-        owner: "fdwowner",
-        acl: "fdwacl",
-        acl_kind: "'F'", table: "",
-        filter: "",
-    },
-    Kind { catalog: "pg_foreign_server", owner: "srvowner", acl: "srvacl", acl_kind: "'S'", table: "", filter: "" },
-    Kind { catalog: "pg_language", owner: "lanowner", acl: "lanacl", acl_kind: "'l'", table: "", filter: "" },
-    Kind {
-        catalog: "pg_largeobject_metadata",
-        owner: "lomowner",
-        acl: "lomacl",
-        acl_kind: "'L'", table: "",
-        filter: "",
-    },
-    Kind { catalog: "pg_collation", owner: "collowner", acl: "", acl_kind: "", table: "", filter: "" },
-    Kind { catalog: "pg_conversion", owner: "conowner", acl: "", acl_kind: "", table: "", filter: "" },
-    Kind { catalog: "pg_operator", owner: "oprowner", acl: "", acl_kind: "", table: "", filter: "" },
-    Kind { catalog: "pg_opclass", owner: "opcowner", acl: "", acl_kind: "", table: "", filter: "" },
-    Kind { catalog: "pg_opfamily", owner: "opfowner", acl: "", acl_kind: "", table: "", filter: "" },
-    Kind { catalog: "pg_ts_config", owner: "cfgowner", acl: "", acl_kind: "", table: "", filter: "" },
-    Kind { catalog: "pg_ts_dict", owner: "dictowner", acl: "", acl_kind: "", table: "", filter: "" },
-    Kind { catalog: "pg_ts_parser", owner: "", acl: "", acl_kind: "", table: "", filter: "" },
-    Kind { catalog: "pg_ts_template", owner: "", acl: "", acl_kind: "", table: "", filter: "" },
-    Kind { catalog: "pg_statistic_ext", owner: "stxowner", acl: "", acl_kind: "", table: "", filter: "" },
-    Kind { catalog: "pg_event_trigger", owner: "evtowner", acl: "", acl_kind: "", table: "", filter: "" },
-    Kind { catalog: "pg_publication", owner: "pubowner", acl: "", acl_kind: "", table: "", filter: "" },
-    Kind { catalog: "pg_cast", owner: "", acl: "", acl_kind: "", table: "", filter: NOT_INTERNAL },
-    Kind { catalog: "pg_transform", owner: "", acl: "", acl_kind: "", table: "", filter: "" },
-    Kind { catalog: "pg_am", owner: "", acl: "", acl_kind: "", table: "", filter: "" },
-    Kind { catalog: "pg_policy", owner: "", acl: "", acl_kind: "", table: "polrelid", filter: "" },
-    Kind { catalog: "pg_trigger", owner: "", acl: "", acl_kind: "", table: "tgrelid", filter: "AND NOT o.tgisinternal" },
-    Kind { catalog: "pg_rewrite", owner: "", acl: "", acl_kind: "", table: "ev_class", filter: "AND o.rulename <> '_RETURN'" },
-    Kind { catalog: "pg_attrdef", owner: "", acl: "", acl_kind: "", table: "adrelid", filter: "" },
-    Kind {
-        catalog: "pg_constraint",
-        owner: "",
-        acl: "",
-        acl_kind: "", table: "conrelid",
-        // Not-null constraints have rows from 18 on; those that a partition inherits are named by the server.
-        filter: "AND o.contype <> 'n' AND o.conparentid = 0",
-    },
+    Kind::new("pg_namespace").owner("nspowner").acl("nspacl", "'n'"),
+    Kind::new("pg_class")
+        .owner("relowner")
+        .acl("relacl", "CASE o.relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\"")
+        // Toast tables follow their table; indexes come with it in another question.
+        .only("o.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND o.relpersistence <> 't'"),
+    Kind::new("pg_proc").owner("proowner").acl("proacl", "'f'").only(NOT_INTERNAL),
+    Kind::new("pg_type").owner("typowner").acl("typacl", "'T'").only(
+        "o.typtype IN ('b', 'd', 'e', 'r') AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = o.oid)",
+    ),
+    Kind::new("pg_foreign_data_wrapper").owner("fdwowner").acl("fdwacl", "'F'"),
+    Kind::new("pg_foreign_server").owner("srvowner").acl("srvacl", "'S'"),
+    Kind::new("pg_language").owner("lanowner").acl("lanacl", "'l'"),
+    Kind::new("pg_largeobject_metadata").owner("lomowner").acl("lomacl", "'L'"),
+    Kind::new("pg_collation").owner("collowner"),
+    Kind::new("pg_conversion").owner("conowner"),
+    Kind::new("pg_operator").owner("oprowner"),
+    Kind::new("pg_opclass").owner("opcowner"),
+    Kind::new("pg_opfamily").owner("opfowner"),
+    Kind::new("pg_ts_config").owner("cfgowner"),
+    Kind::new("pg_ts_dict").owner("dictowner"),
+    Kind::new("pg_ts_parser"),
+    Kind::new("pg_ts_template"),
+    Kind::new("pg_statistic_ext").owner("stxowner"),
+    Kind::new("pg_event_trigger").owner("evtowner"),
+    Kind::new("pg_publication").owner("pubowner"),
+    Kind::new("pg_cast").only(NOT_INTERNAL),
+    Kind::new("pg_transform"),
+    Kind::new("pg_am"),
+    Kind::new("pg_policy").of("polrelid"),
+    Kind::new("pg_trigger").of("tgrelid").only("NOT o.tgisinternal"),
+    Kind::new("pg_rewrite").of("ev_class").only("o.rulename <> '_RETURN'"),
+    Kind::new("pg_attrdef").of("adrelid"),
+    // Not-null constraints have rows from 18 on; those that a partition inherits are named by the server.
+    Kind::new("pg_constraint").of("conrelid").only("o.contype <> 'n' AND o.conparentid = 0"),
 ];
 
 /// Leaves out what the server makes and drops together with something else.
-const NOT_INTERNAL: &str = "AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = o.tableoid \
+const NOT_INTERNAL: &str = "NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = o.tableoid \
                             AND d.objid = o.oid AND d.deptype = 'i')";
+
+/// The table that a sequence belongs to.
+const TABLE_OF_SEQUENCE: &str = "(SELECT format('%I.%I', n.nspname, t.relname) FROM pg_catalog.pg_depend d \
+     JOIN pg_catalog.pg_class t ON t.oid = d.refobjid JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace \
+     WHERE o.relkind = 'S' AND d.objid = o.oid AND d.classid = o.tableoid AND d.refclassid = o.tableoid \
+     AND d.deptype IN ('a', 'i') LIMIT 1)";
 
 struct Kind {
     catalog: &'static str,
     owner: &'static str,
-    acl: &'static str,
-    acl_kind: &'static str,
+    /// The column of its privileges, and the letter that `acldefault` knows it by.
+    acl: Option<(&'static str, &'static str)>,
     /// The column that names the table it is a part of: an extension's table has no parts of the user's.
     table: &'static str,
     filter: &'static str,
@@ -126,20 +99,40 @@ struct Kind {
 const FIRST_USER_OID: u32 = 16384;
 
 impl Kind {
+    const fn new(catalog: &'static str) -> Self {
+        Self { catalog, owner: "", acl: None, table: "", filter: "true" }
+    }
+
+    const fn owner(self, owner: &'static str) -> Self {
+        Self { owner, ..self }
+    }
+
+    const fn acl(self, column: &'static str, kind: &'static str) -> Self {
+        Self { acl: Some((column, kind)), ..self }
+    }
+
+    const fn of(self, table: &'static str) -> Self {
+        Self { table, ..self }
+    }
+
+    const fn only(self, filter: &'static str) -> Self {
+        Self { filter, ..self }
+    }
+
     fn question(&self) -> String {
-        let Self { catalog, owner, acl, acl_kind, table, filter } = self;
+        let Self { catalog, owner, acl, table, filter } = self;
         let owner_name =
             if owner.is_empty() { "NULL".into() } else { format!("pg_catalog.pg_get_userbyid(o.{owner})") };
-        let privileges = if acl.is_empty() {
-            "NULL".into()
-        } else {
-            explode(&format!("coalesce(o.{acl}, pg_catalog.acldefault({acl_kind}, o.{owner}))"))
-        };
+        let privileges = acl.map_or("NULL".into(), |(acl, kind)| {
+            explode(&format!("coalesce(o.{acl}, pg_catalog.acldefault({kind}, o.{owner}))"))
+        });
         let public = if *catalog == "pg_namespace" { "OR o.nspname = 'public'" } else { "" };
         let user = format!("(o.oid >= {FIRST_USER_OID} {public})");
         // Large objects have ids of their own choice, and are known by the catalog of their contents.
         let (user, class) = match *catalog {
-            "pg_largeobject_metadata" => ("true".to_owned(), "'pg_catalog.pg_largeobject'::pg_catalog.regclass"),
+            "pg_largeobject_metadata" => {
+                ("true".to_owned(), "'pg_catalog.pg_largeobject'::pg_catalog.regclass")
+            }
             _ => (user, "o.tableoid"),
         };
         let table = match *table {
@@ -149,9 +142,10 @@ impl Kind {
                 not_member("'pg_catalog.pg_class'::pg_catalog.regclass", &format!("o.{column}"))
             ),
         };
+        let value = if *catalog == "pg_class" { TABLE_OF_SEQUENCE } else { "''" };
         format!(
-            "SELECT i.type, i.identity, {owner_name}, {privileges}, '' FROM pg_catalog.{catalog} o, \
-             LATERAL pg_catalog.pg_identify_object({class}, o.oid, 0) i WHERE {user} {filter} \
+            "SELECT i.type, i.identity, {owner_name}, {privileges}, {value} FROM pg_catalog.{catalog} o, \
+             LATERAL pg_catalog.pg_identify_object({class}, o.oid, 0) i WHERE {user} AND {filter} \
              {table} AND i.schema IS DISTINCT FROM 'pg_toast' AND i.identity !~ '^pg_(toast|temp)' AND {}",
             not_member(class, "o.oid")
         )

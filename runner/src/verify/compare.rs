@@ -36,7 +36,9 @@ pub(super) fn compare(source: &Catalog, target: &Catalog, expect: &Expect<'_>) -
             && let (Some(owner), Some(found)) = (&ours.owner, &theirs.owner)
         {
             *compared.entry("owners".into()).or_default() += 1;
-            let owner = owner_on_target(owner, kind, &identity, expect);
+            // A sequence follows the table it belongs to.
+            let named = if kind == "sequence" && !ours.value.is_empty() { &ours.value } else { &identity };
+            let owner = owner_on_target(owner, kind, named, expect);
             if owner != *found {
                 differ(difference("owner", &object, Some(owner), Some(found.clone())));
             }
