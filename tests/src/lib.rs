@@ -1,1 +1,4 @@
-//! t
+//! What the black-box tests share: the lab of real servers, and asking a server about every statement of a dump.
+
+pub mod lab;
+pub mod replay;
