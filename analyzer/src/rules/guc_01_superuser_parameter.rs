@@ -1,0 +1,203 @@
+//! GUC-01: parameters that only a superuser may set, and those that are gone.
+
+use std::ops::Range;
+
+use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
+use crate::edit::Safety;
+use crate::facts::names::{options, role};
+use crate::facts::objects::{created, subject};
+use crate::finding::{ServerError, Severity};
+use crate::locate::Statement;
+use crate::parse::{Change, NodeEnum, pg};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "GUC-01",
+    name: "superuser-parameter",
+    severity: Severity::Error,
+    fix: Safety::Safe,
+    doc: Doc {
+        summary: "A parameter that only a superuser may set: log_statement, session_replication_role and others.",
+        what: "ALTER ROLE … SET and ALTER DATABASE … SET, the SET clause of a function, and SET by itself, of a \
+               parameter whose context is superuser, or that the target's version no longer has.",
+        why: "Storing a value asks for the same right as setting it.",
+        server: &[
+            "42501 permission denied to set parameter \"log_statement\"",
+            "42704 unrecognized configuration parameter \"force_parallel_mode\" (gone in 16)",
+        ],
+        help: "The setting is taken out and listed. Many of these are parameters of the service: set them for all in \
+               its console. Where SET session_replication_role was to keep triggers and foreign keys quiet while rows \
+               load, load the rows before the triggers and keys are made, as a dump of the whole database does.",
+        before: "CREATE ROLE app;\nALTER ROLE app SET log_statement TO 'all';",
+        after: "CREATE ROLE app;\n-- tsmigrate GUC-01: only a superuser may set log_statement\n-- ALTER ROLE app SET log_statement TO 'all';",
+        sources: &[
+            "PostgreSQL src/backend/utils/misc/guc.c, set_config_with_handle, validate_option_array_item",
+            "pg_settings of PostgreSQL 14 to 18, context = superuser",
+        ],
+        link: TROUBLESHOOTING,
+    },
+    check,
+    finish: None,
+};
+
+/// A parameter that a statement sets.
+#[derive(Debug)]
+pub(super) struct Setting<'a> {
+    /// The SET itself.
+    pub(super) set: &'a pg::VariableSetStmt,
+    /// What it is stored for; `None` for the session.
+    pub(super) stored: Option<String>,
+    /// A clause among others: its bytes and its place in the tree.
+    pub(super) clause: Option<(Range<usize>, String)>,
+    /// True where a value that is stored takes effect in a function's body.
+    pub(super) function: bool,
+}
+
+impl Setting<'_> {
+    /// Takes it out.
+    pub(super) fn without(&self, statement: &Statement<'_>, title: String) -> FixDraft {
+        match &self.clause {
+            Some((range, path)) => {
+                FixDraft::edit(title).delete(statement.with_gap(range)).change(Change::Remove(path.clone()))
+            }
+            None => FixDraft::remove(title),
+        }
+    }
+
+    /// What is lost with it.
+    pub(super) fn lost(&self) -> String {
+        match &self.stored {
+            Some(stored) => format!("setting {} of {stored}", self.set.name),
+            None => format!("SET {}", self.set.name),
+        }
+    }
+}
+
+/// All parameters that the statement sets.
+pub(super) fn settings<'a>(ctx: &Context<'a>) -> Vec<Setting<'a>> {
+    let Some((statement, node)) = ctx.node() else { return Vec::new() };
+    let one = |set: &'a pg::VariableSetStmt, stored: Option<String>| {
+        vec![Setting { set, stored, clause: None, function: false }]
+    };
+    match node {
+        NodeEnum::VariableSetStmt(set) => one(set, None),
+        NodeEnum::AlterRoleSetStmt(s) => {
+            let name = s.role.as_ref().map_or(Some("ALL"), role).unwrap_or("the current role");
+            s.setstmt.as_ref().map_or_else(Vec::new, |set| one(set, Some(format!("role {name}"))))
+        }
+        NodeEnum::AlterDatabaseSetStmt(s) => {
+            s.setstmt.as_ref().map_or_else(Vec::new, |set| one(set, Some(format!("database {}", s.dbname))))
+        }
+        NodeEnum::CreateFunctionStmt(s) => {
+            let stored = created(node).map(|object| ctx.describe(&object)).unwrap_or_default();
+            let path = "/CreateFunctionStmt/options";
+            clauses(statement, &s.options, path, &stored, s.sql_body.is_some())
+        }
+        NodeEnum::AlterFunctionStmt(s) => {
+            let stored = subject(node).map(|object| ctx.describe(&object)).unwrap_or_default();
+            clauses(statement, &s.actions, "/AlterFunctionStmt/actions", &stored, false)
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The SET clauses of a function.
+fn clauses<'a>(
+    statement: &Statement<'_>,
+    nodes: &'a [pg::Node],
+    path: &str,
+    stored: &str,
+    has_body: bool,
+) -> Vec<Setting<'a>> {
+    let start = |option: &pg::DefElem| usize::try_from(option.location).ok();
+    let starts: Vec<usize> = options(nodes).filter_map(start).collect();
+    options(nodes)
+        .enumerate()
+        .filter_map(|(index, option)| {
+            let Some(NodeEnum::VariableSetStmt(set)) = option.arg.as_ref()?.node.as_ref() else {
+                return None;
+            };
+            let from = start(option)?;
+            // Up to the next option, the body of standard SQL, or the end.
+            let next = starts.iter().copied().filter(|other| *other > from).min();
+            let body = has_body
+                .then(|| {
+                    let word = |word: &str| statement.words_from(from, &[word]).map(|range| range.start);
+                    [word("RETURN"), word("BEGIN")].into_iter().flatten().min()
+                })
+                .flatten();
+            let until = [next, body].into_iter().flatten().min();
+            let end = until.map_or(statement.body().end, |until| statement.end_before(until));
+            // What is alone in an ALTER FUNCTION goes with it.
+            let clause = (nodes.len() > 1).then(|| (from..end, format!("{path}/{index}")));
+            Some(Setting { set, stored: Some(stored.to_owned()), clause, function: true })
+        })
+        .collect()
+}
+
+/// What the server says to setting this parameter, whatever the value; `None` where it takes it.
+pub(super) fn refusal(ctx: &Context<'_>, set: &pg::VariableSetStmt) -> Option<ServerError> {
+    superuser_only(ctx, set).or_else(|| super::guc_02_extension_parameter::refusal(ctx, set))
+}
+
+fn superuser_only(ctx: &Context<'_>, set: &pg::VariableSetStmt) -> Option<ServerError> {
+    let name = set.name.to_ascii_lowercase();
+    let gone = ctx.target.removed_parameters.get(&name).is_some_and(|since| *since <= ctx.target.version);
+    if gone {
+        let text = format!("unrecognized configuration parameter \"{}\"", set.name);
+        Some(ServerError::new("42704", text))
+    } else if ctx.target.superuser_parameters.contains(&name) {
+        Some(ServerError::new("42501", format!("permission denied to set parameter \"{}\"", set.name)))
+    } else {
+        None
+    }
+}
+
+/// True for SET x TO v and SET x FROM CURRENT: a stored setting may always be reset.
+pub(super) fn sets(setting: &Setting<'_>) -> bool {
+    let kind = setting.set.kind;
+    kind == pg::VariableSetKind::VarSetValue as i32
+        || kind == pg::VariableSetKind::VarSetCurrent as i32
+        || setting.stored.is_none()
+            && (kind == pg::VariableSetKind::VarReset as i32
+                || kind == pg::VariableSetKind::VarSetDefault as i32)
+}
+
+fn check(ctx: &mut Context<'_>) {
+    let Some(statement) = ctx.statement() else { return };
+    for setting in settings(ctx) {
+        if !sets(&setting) {
+            continue;
+        }
+        let name = setting.set.name.as_str();
+        let Some(error) = superuser_only(ctx, setting.set) else { continue };
+        let gone = error.sqlstate == "42704";
+        let title = if gone {
+            format!("PostgreSQL {} has no {name}", ctx.target.version)
+        } else {
+            format!("only a superuser may set {name}")
+        };
+        let mut draft = Draft::new(title.clone()).object(setting.lost()).server(error);
+        if let Some((range, _)) = &setting.clause {
+            draft = draft.at(range.clone());
+        }
+        let mut fix = setting.without(statement, title).lost(setting.lost());
+        let quiet = name.eq_ignore_ascii_case("session_replication_role");
+        if quiet && (setting.stored.is_none() || setting.function) {
+            // Triggers fire that did not.
+            fix = fix.review();
+            draft = draft.advice(if setting.function {
+                "Without it triggers fire and foreign keys are checked in what the function does: see whether it \
+                 still does what it should."
+            } else {
+                "Without it triggers fire and foreign keys are checked while rows load: load the rows before they \
+                 are made."
+            });
+        } else if !gone && setting.stored.is_some() {
+            draft = draft.advice(
+                "Where the service offers it, set it for the whole service in its console (database parameters).",
+            );
+        }
+        ctx.report(draft.fix(fix));
+    }
+}

@@ -1,0 +1,111 @@
+//! GUC-02: stored settings of a library that the session has not loaded, and an application's own.
+
+use super::guc_01_superuser_parameter::{sets, settings};
+use super::{Context, Doc, Draft, FixDraft, Rule, Subject, TROUBLESHOOTING};
+use crate::edit::Safety;
+use crate::facts::names::{option, option_text};
+use crate::finding::{ServerError, Severity};
+use crate::parse::{NodeEnum, pg};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "GUC-02",
+    name: "extension-parameter",
+    severity: Severity::Error,
+    fix: Safety::Safe,
+    doc: Doc {
+        summary: "A stored setting with a prefix: pgaudit.log, myapp.tenant.",
+        what: "ALTER ROLE … SET, ALTER DATABASE … SET and the SET clause of a function, of a parameter prefix.name \
+               whose library is not loaded: an extension's, or one that an application made up.",
+        why: "A parameter that the server does not know may be stored only by a superuser: it might turn out to be \
+              one that only superusers may set. SET myapp.tenant in a session is fine.",
+        server: &["42501 permission denied to set parameter \"pgaudit.log\""],
+        help: "The setting is taken out and listed. An application's own parameters can be set when it connects \
+               (options=-c myapp.tenant=x) or by SET. Settings of TimescaleDB stay: its library is always loaded. Those \
+               of PL/pgSQL stay, too: an empty DO block loads it first.",
+        before: "CREATE ROLE app;\nALTER ROLE app SET pgaudit.log TO 'ddl';",
+        after: "CREATE ROLE app;\n-- tsmigrate GUC-02: only a superuser may store pgaudit.log\n-- ALTER ROLE app SET pgaudit.log TO 'ddl';",
+        sources: &["PostgreSQL src/backend/utils/misc/guc.c, validate_option_array_item"],
+        link: TROUBLESHOOTING,
+    },
+    check,
+    finish: None,
+};
+
+/// Parameters of PL/pgSQL that anyone may set once it is loaded (pl_handler.c).
+const PLPGSQL: [&str; 4] = ["check_asserts", "extra_errors", "extra_warnings", "print_strict_params"];
+
+/// What the server says to storing this parameter; `None` where it is none of this rule's.
+pub(super) fn refusal(ctx: &Context<'_>, set: &pg::VariableSetStmt) -> Option<ServerError> {
+    let (prefix, rest) = set.name.split_once('.')?;
+    let known = prefix.eq_ignore_ascii_case("timescaledb")
+        || is_plpgsql(prefix) && PLPGSQL.contains(&rest.to_ascii_lowercase().as_str());
+    let refused = ServerError::new("42501", format!("permission denied to set parameter \"{}\"", set.name));
+    (!known && !ctx.target.superuser_parameters.contains(&set.name.to_ascii_lowercase())).then_some(refused)
+}
+
+fn is_plpgsql(prefix: &str) -> bool {
+    prefix.eq_ignore_ascii_case("plpgsql")
+}
+
+fn check(ctx: &mut Context<'_>) {
+    if matches!(ctx.subject, Subject::End { .. } | Subject::Meta { .. }) {
+        // Another session may begin.
+        ctx.memory.plpgsql_loaded = false;
+    }
+    let Some((statement, node)) = ctx.node() else { return };
+    for setting in settings(ctx) {
+        let Some((prefix, rest)) = setting.set.name.split_once('.') else { continue };
+        if setting.stored.is_none() || !sets(&setting) {
+            continue;
+        }
+        let name = setting.set.name.as_str();
+        let error = ServerError::new("42501", format!("permission denied to set parameter \"{name}\""));
+        let mut draft = Draft::new(format!("only a superuser may store {name}")).object(setting.lost());
+        if let Some((range, _)) = &setting.clause {
+            draft = draft.at(range.clone());
+        }
+        if is_plpgsql(prefix) && PLPGSQL.contains(&rest.to_ascii_lowercase().as_str()) {
+            if !ctx.memory.plpgsql_loaded {
+                ctx.memory.plpgsql_loaded = true;
+                ctx.report(
+                    draft
+                        .message(format!("{name} can be stored only once PL/pgSQL is loaded"))
+                        .server(error)
+                        .fix(FixDraft::surround(
+                            "load PL/pgSQL",
+                            vec!["DO $$BEGIN END$$;".into()],
+                            Vec::new(),
+                        )),
+                );
+            }
+            continue;
+        }
+        let Some(error) = refusal(ctx, setting.set) else { continue };
+        let mut fix =
+            setting.without(statement, format!("only a superuser may store {name}")).lost(setting.lost());
+        if setting.function {
+            // The body may ask for the value.
+            fix = fix.review();
+        }
+        let extension = ctx.target.extension_list().is_some_and(|list| list.extensions.contains(prefix));
+        draft = draft.advice(if extension {
+            format!(
+                "{prefix} is on the service's list of extensions: ask its support, or look in its console."
+            )
+        } else if setting.function {
+            format!("Set it in the function's body: PERFORM set_config('{name}', …, true).")
+        } else {
+            format!("An application can set it when it connects: options=-c {name}=….")
+        });
+        ctx.report(draft.server(error).fix(fix));
+    }
+    // Making a PL/pgSQL function loads it (its validator runs), and so does a DO block.
+    ctx.memory.plpgsql_loaded |= match node {
+        NodeEnum::CreateFunctionStmt(s) => {
+            option(&s.options, "language").and_then(option_text).is_some_and(is_plpgsql)
+        }
+        NodeEnum::DoStmt(s) => option(&s.args, "language").and_then(option_text).is_none_or(is_plpgsql),
+        _ => false,
+    };
+}

@@ -1,0 +1,191 @@
+//! OWN-02: schemas that are made for a role, that the target has, or whose name is PostgreSQL's.
+
+use super::own_01_owner::membership;
+use super::roles::{Known, known, missing_advice, role_range};
+use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
+use crate::edit::Safety;
+use crate::facts::ObjectId;
+use crate::facts::names::{quoted, role, string};
+use crate::finding::{ServerError, Severity};
+use crate::parse::{Change, Class, NodeEnum, pg};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "OWN-02",
+    name: "schema-authorization",
+    severity: Severity::Error,
+    fix: Safety::Safe,
+    doc: Doc {
+        summary: "CREATE SCHEMA … AUTHORIZATION, or of a schema that the target has.",
+        what: "CREATE SCHEMA app AUTHORIZATION owner (old dumps, scripts), CREATE SCHEMA public and DROP SCHEMA public \
+               (dumps with --clean), and schemas whose name begins with pg_.",
+        why: "tsdbadmin must be able to act as the schema's owner. Schema public is there from the start, and \
+              TimescaleDB lives in it: dropping it would drop the extension.",
+        server: &[
+            "42501 must be able to SET ROLE \"app\" (16 and newer)",
+            "42501 must be member of role \"app\" (15 and older)",
+            "42P06 schema \"public\" already exists",
+            "2BP01 cannot drop schema public because other objects depend on it",
+            "42939 unacceptable schema name \"pg_x\"",
+        ],
+        help: "The owner is kept: tsdbadmin is made a member of it first. What a superuser owned becomes tsdbadmin's. \
+               CREATE and DROP of schema public are taken out. A schema whose name begins with pg_ has to be renamed \
+               on the source.",
+        before: "CREATE SCHEMA app AUTHORIZATION postgres;",
+        after: "CREATE SCHEMA app;",
+        sources: &["PostgreSQL src/backend/commands/schemacmds.c, CreateSchemaCommand"],
+        link: TROUBLESHOOTING,
+    },
+    check,
+    finish: None,
+};
+
+/// Schemas of a service's database from the start, beside those that begin with `_timescaledb_`.
+const SERVICE: [&str; 4] =
+    ["information_schema", "timescaledb_experimental", "timescaledb_information", "toolkit_experimental"];
+
+/// True for schemas that belong to the service or to TimescaleDB.
+pub(super) fn is_service_schema(name: &str) -> bool {
+    name.starts_with("_timescaledb_") || SERVICE.contains(&name)
+}
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((_, node)) = ctx.node() else { return };
+    match node {
+        NodeEnum::CreateSchemaStmt(s) => create(ctx, s),
+        NodeEnum::DropStmt(s) if s.remove_type == pg::ObjectType::ObjectSchema as i32 => {
+            let names: Vec<&str> = s.objects.iter().filter_map(string).collect();
+            if !names.contains(&"public") {
+                return;
+            }
+            let cascade = s.behavior == pg::DropBehavior::DropCascade as i32;
+            let mut draft = Draft::new("TimescaleDB lives in schema public: it stays")
+                .object("schema public")
+                .fix(FixDraft::remove("schema public stays"));
+            draft = if cascade {
+                draft
+                    .message("this would drop TimescaleDB, which lives in schema public")
+                    .severity(Severity::Warning)
+            } else {
+                draft.server(
+                    ServerError::new("2BP01", "cannot drop schema public because other objects depend on it")
+                        .detail("extension timescaledb depends on schema public"),
+                )
+            };
+            ctx.report(draft);
+        }
+        _ => {}
+    }
+}
+
+fn create(ctx: &mut Context<'_>, s: &pg::CreateSchemaStmt) {
+    let Some(statement) = ctx.statement() else { return };
+    let owner = s.authrole.as_ref().and_then(|spec| Some((spec, role(spec)?)));
+    let name = match owner {
+        Some((_, owner)) if s.schemaname.is_empty() => owner,
+        _ => s.schemaname.as_str(),
+    };
+    if name.starts_with("pg_") {
+        ctx.report(
+            Draft::new(format!("schema names that begin with pg_ are PostgreSQL's own: \"{name}\""))
+                .object(format!("schema {name}"))
+                .server(
+                    ServerError::new("42939", format!("unacceptable schema name \"{name}\""))
+                        .detail("The prefix \"pg_\" is reserved for system schemas."),
+                )
+                .advice("Rename the schema on the source: ALTER SCHEMA … RENAME TO …."),
+        );
+        return;
+    }
+    if (name == "public" || is_service_schema(name)) && !s.if_not_exists {
+        let mut draft = Draft::new(format!("the target has schema {name} already"))
+            .object(format!("schema {name}"))
+            .server(ServerError::new("42P06", format!("schema \"{name}\" already exists")));
+        draft = if s.schema_elts.is_empty() {
+            draft.fix(FixDraft::remove(format!("the target has schema {name}")))
+        } else {
+            draft.advice("The statement makes objects, too: write them as statements of their own.")
+        };
+        ctx.report(draft);
+        return;
+    }
+    let Some((spec, owner)) = owner else { return };
+    let admin = ctx.target.admin.as_str();
+    if owner == admin {
+        return;
+    }
+    let mut draft = Draft::new("").object(format!("schema {name}"));
+    if let Some(range) = role_range(statement, spec) {
+        draft = draft.at(range);
+    }
+    let refused = if ctx.target.version >= 16 {
+        ServerError::new("42501", format!("must be able to SET ROLE \"{owner}\""))
+    } else {
+        ServerError::new("42501", format!("must be member of role \"{owner}\""))
+    };
+    let absent = ServerError::new("42704", format!("role \"{owner}\" does not exist"));
+    let becomes = format!("schema {name} cannot belong to {owner} on the target: it becomes {admin}'s");
+    match known(ctx, owner) {
+        Known::Target
+            if ctx.target.reserved_roles.contains_key(owner)
+                || ctx.target.predefined_roles.contains_key(owner) =>
+        {
+            draft = draft.message(becomes).server(refused);
+            if let Some(fix) = without_owner(ctx, s, name) {
+                draft = draft.fix(fix);
+            }
+        }
+        Known::Provider(_) => {
+            draft = draft.message(becomes).server(absent);
+            if let Some(fix) = without_owner(ctx, s, name) {
+                draft = draft.fix(fix);
+            }
+        }
+        Known::Missing => {
+            draft = draft
+                .message(format!(
+                    "role \"{owner}\" is not made by these files: this fails unless the target has it"
+                ))
+                .server(absent)
+                .advice(missing_advice(ctx));
+            if let Some(fix) = without_owner(ctx, s, name) {
+                draft = draft.fix(fix.review().lost(format!("owner {owner} of schema {name}")));
+            }
+        }
+        Known::Made | Known::Target => {
+            let member = ctx.facts.is_member(owner, admin);
+            if member && !ctx.memory.lent_membership.contains(owner) {
+                return;
+            }
+            let mut before = Vec::new();
+            if !member {
+                before.push(membership(ctx, owner, admin));
+                ctx.memory.lent_membership.insert(owner.to_owned());
+            }
+            draft = draft
+                .message(format!("{admin} may not make schema {name} for {owner} yet"))
+                .server(refused)
+                .fix(FixDraft::surround(format!("let {admin} hand over to {owner}"), before, Vec::new()));
+        }
+    }
+    ctx.report(draft);
+}
+
+/// The schema as tsdbadmin's.
+fn without_owner(ctx: &Context<'_>, s: &pg::CreateSchemaStmt, name: &str) -> Option<FixDraft> {
+    let statement = ctx.statement()?;
+    let clause = statement.words(&["AUTHORIZATION"])?;
+    let range = clause.start..role_range(statement, s.authrole.as_ref()?)?.end;
+    let fix = FixDraft::edit(format!("schema {name} becomes {}'s", ctx.target.admin))
+        .change(Change::unset("/CreateSchemaStmt/authrole"));
+    Some(if s.schemaname.is_empty() {
+        fix.replace(range, quoted(name)).change(Change::set_str("/CreateSchemaStmt/schemaname", name))
+    } else {
+        fix.delete(statement.with_gap(&range))
+    })
+}
+
+/// The schema that an object is in, or is.
+pub(super) fn schema_of(id: &ObjectId) -> Option<&str> {
+    if id.class == Class::Schema { Some(&id.name) } else { id.schema.as_deref() }
+}

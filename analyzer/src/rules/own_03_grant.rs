@@ -1,0 +1,344 @@
+//! OWN-03: privileges on objects that are not tsdbadmin's to grant, or for roles that are not there.
+
+use super::own_02_schema::{is_service_schema, schema_of};
+use super::roles::{Trouble, granted_by, items, listed, missing_advice, presence_trouble, role_range, trim};
+use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
+use crate::edit::Safety;
+use crate::facts::names::{role, roles};
+use crate::facts::objects::subject;
+use crate::facts::{Object, ObjectId};
+use crate::finding::{ServerError, Severity};
+use crate::parse::{Change, Class, NodeEnum, pg};
+use crate::target::members;
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "OWN-03",
+    name: "grant",
+    severity: Severity::Error,
+    fix: Safety::Safe,
+    doc: Doc {
+        summary: "GRANT or REVOKE on an object of the service, for a role that is not there, or in another's name.",
+        what: "Privileges on functions and tables of pg_catalog, on languages, foreign-data wrappers, TimescaleDB's \
+               own objects and those of other extensions; privileges for roles that neither the dumps make nor the \
+               target has; GRANTED BY.",
+        why: "Only an object's owner grants privileges on it. Where tsdbadmin has some privilege itself, the server \
+              warns and does nothing; where it has none, the statement fails.",
+        server: &[
+            "42501 permission denied for function pg_ls_dir",
+            "WARNING 01007 no privileges were granted for \"plpgsql\"",
+            "WARNING 01006 no privileges could be revoked for \"pg_user\"",
+            "42704 role \"app\" does not exist",
+            "0A000 grantor must be current user",
+        ],
+        help: "Privileges on objects of the dump are kept. Those on objects of the service are taken out and listed. \
+               A role that is not there has to be made first: give the roles dump together with the others.",
+        before: "CREATE ROLE grp;\nGRANT ALL ON FUNCTION pg_catalog.pg_ls_dir(text) TO grp;",
+        after: "CREATE ROLE grp;\n-- tsmigrate OWN-03: function pg_catalog.pg_ls_dir belongs to the service\n-- GRANT ALL ON FUNCTION pg_catalog.pg_ls_dir(text) TO grp;",
+        sources: &["PostgreSQL src/backend/catalog/aclchk.c, restrict_and_check_grant"],
+        link: TROUBLESHOOTING,
+    },
+    check,
+    finish: None,
+};
+
+/// Functions of pg_catalog on which tsdbadmin has no privilege at all (asked of 15, 17 and 18).
+const CLOSED_FUNCTIONS: &[&str] = &[
+    "lo_export",
+    "lo_import",
+    "pg_backup_start",
+    "pg_backup_stop",
+    "pg_config",
+    "pg_create_restore_point",
+    "pg_hba_file_rules",
+    "pg_ident_file_mappings",
+    "pg_log_backend_memory_contexts",
+    "pg_log_standby_snapshot",
+    "pg_ls_dir",
+    "pg_promote",
+    "pg_read_binary_file",
+    "pg_read_file",
+    "pg_reload_conf",
+    "pg_replication_origin_advance",
+    "pg_replication_origin_create",
+    "pg_replication_origin_drop",
+    "pg_replication_origin_oid",
+    "pg_replication_origin_progress",
+    "pg_replication_origin_session_is_setup",
+    "pg_replication_origin_session_progress",
+    "pg_replication_origin_session_reset",
+    "pg_replication_origin_session_setup",
+    "pg_replication_origin_xact_reset",
+    "pg_replication_origin_xact_setup",
+    "pg_rotate_logfile",
+    "pg_show_all_file_settings",
+    "pg_show_replication_origin_status",
+    "pg_stat_file",
+    "pg_stat_have_stats",
+    "pg_stat_reset",
+    "pg_stat_reset_backend_stats",
+    "pg_stat_reset_replication_slot",
+    "pg_stat_reset_shared",
+    "pg_stat_reset_single_function_counters",
+    "pg_stat_reset_single_table_counters",
+    "pg_stat_reset_slru",
+    "pg_stat_reset_subscription_stats",
+    "pg_switch_wal",
+    "pg_wal_replay_pause",
+    "pg_wal_replay_resume",
+];
+
+/// Tables and views of pg_catalog on which it has none.
+const CLOSED_TABLES: &[&str] = &[
+    "pg_authid",
+    "pg_config",
+    "pg_file_settings",
+    "pg_hba_file_rules",
+    "pg_ident_file_mappings",
+    "pg_largeobject",
+    "pg_replication_origin_status",
+    "pg_shadow",
+    "pg_statistic",
+    "pg_statistic_ext_data",
+    "pg_user_mapping",
+];
+
+/// Functions that are gone since PostgreSQL 15.
+const GONE_FUNCTIONS: &[&str] = &["pg_start_backup", "pg_stop_backup"];
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((statement, NodeEnum::GrantStmt(s))) = ctx.node() else { return };
+    use pg::ObjectType as T;
+    if matches!(T::try_from(s.objtype), Ok(T::ObjectTablespace | T::ObjectParameterAcl) | Err(_)) {
+        return;
+    }
+    let objects = foreign_objects(ctx, s);
+    if !objects.is_empty() {
+        foreign(ctx, s, &objects);
+        return;
+    }
+    let absent = s.targtype == pg::GrantTargetType::AclTargetObject as i32
+        && subject(&NodeEnum::GrantStmt(s.clone())).is_some_and(|o| ctx.facts.absence(&o.id).is_some());
+    if absent {
+        return;
+    }
+    let word = statement.words(&[if s.is_grant { "TO" } else { "FROM" }]);
+    missing_grantees(ctx, s, "/GrantStmt/grantees", word.map_or(0, |word| word.end), &what(ctx, s));
+    if let Some(spec) = &s.grantor
+        && let Some(name) = role(spec).filter(|name| *name != ctx.target.admin)
+        && let Some(range) = granted_by(statement, spec)
+    {
+        let draft = Draft::new(format!("{} cannot grant in the name of {name}", ctx.target.admin))
+            .at(range.clone())
+            .object(what(ctx, s))
+            .server(ServerError::new("0A000", "grantor must be current user"))
+            .fix(
+                FixDraft::edit(format!("remove GRANTED BY {name}"))
+                    .delete(statement.with_gap(&range))
+                    .change(Change::unset("/GrantStmt/grantor")),
+            );
+        ctx.report(draft);
+    }
+}
+
+/// The objects that the statement is about, in words.
+fn what(ctx: &Context<'_>, s: &pg::GrantStmt) -> String {
+    if s.targtype == pg::GrantTargetType::AclTargetAllInSchema as i32 {
+        let schemas = s.objects.iter().filter_map(crate::facts::names::string);
+        return format!("all objects in schema {}", listed(schemas));
+    }
+    let objects = s.objects.iter().filter_map(|node| {
+        let one = pg::GrantStmt { objects: vec![node.clone()], ..s.clone() };
+        subject(&NodeEnum::GrantStmt(one)).map(|object| ctx.describe(&object))
+    });
+    objects.collect::<Vec<_>>().join(", ")
+}
+
+/// An object that is not tsdbadmin's.
+struct Foreign {
+    index: usize,
+    words: String,
+    keeper: String,
+    error: Option<ServerError>,
+}
+
+fn foreign_objects(ctx: &Context<'_>, s: &pg::GrantStmt) -> Vec<Foreign> {
+    if s.targtype != pg::GrantTargetType::AclTargetObject as i32 {
+        return Vec::new();
+    }
+    let objects = s.objects.iter().enumerate().filter_map(|(index, node)| {
+        let one = pg::GrantStmt { objects: vec![node.clone()], ..s.clone() };
+        let object = subject(&NodeEnum::GrantStmt(one))?;
+        let id = ctx.resolved(&object.id);
+        if ctx.facts.absence(&object.id).is_some() {
+            return None;
+        }
+        let (keeper, error) = keeper(ctx, &object, &id)?;
+        Some(Foreign { index, words: ctx.describe(&object), keeper, error })
+    });
+    objects.collect()
+}
+
+/// Who owns an object that the dump does not make, and what the server says where it says more than a
+/// warning.
+fn keeper(ctx: &Context<'_>, object: &Object, id: &ObjectId) -> Option<(String, Option<ServerError>)> {
+    let name = &*id.name;
+    let denied = |word: &str| ServerError::new("42501", format!("permission denied for {word} {name}"));
+    let service = || "the service".to_owned();
+    match id.class {
+        Class::Language => return Some((service(), None)),
+        Class::ForeignDataWrapper => return Some((service(), Some(denied("foreign-data wrapper")))),
+        _ => {}
+    }
+    if ctx.facts.declares(id) {
+        return None;
+    }
+    let schema = schema_of(id)?;
+    if schema == "pg_catalog" {
+        let error = match id.class {
+            Class::Function if GONE_FUNCTIONS.contains(&name) => {
+                Some(ServerError::new("42883", format!("function pg_catalog.{name}(…) does not exist")))
+            }
+            Class::Function if CLOSED_FUNCTIONS.contains(&name) => Some(denied("function")),
+            Class::Function if name == "pg_current_logfile" && ctx.target.version <= 15 => {
+                Some(denied("function"))
+            }
+            Class::Relation if CLOSED_TABLES.contains(&name) => Some(denied("table")),
+            _ => None,
+        };
+        return Some((service(), error));
+    }
+    if is_service_schema(schema) {
+        let keeper = if schema == "information_schema" { service() } else { "TimescaleDB".into() };
+        return Some((keeper, None));
+    }
+    let extension = extension_of(ctx, id)?;
+    let closed = name.starts_with("pg_stat_statements_reset") || name == "pg_stat_statements_info";
+    Some((
+        format!("extension {extension}"),
+        (closed && object.word == "function").then(|| denied("function")),
+    ))
+}
+
+/// The extension that brings this object, which the dump does not make.
+pub(super) fn extension_of<'a>(ctx: &Context<'a>, id: &ObjectId) -> Option<&'a str> {
+    if ctx.facts.declares(id) {
+        return None;
+    }
+    let schema = id.schema.as_deref();
+    let made = ctx.facts.extensions.keys().map(|name| &**name);
+    let there = ctx.target.installed_extensions.iter().map(String::as_str);
+    made.chain(there).find(|name| {
+        let Some(brought) = members(name) else { return false };
+        let given = ctx.facts.extensions.get(*name).and_then(|extension| extension.schema.as_deref());
+        let home = brought.schema.as_deref().or(given).unwrap_or("public");
+        match id.class {
+            Class::Relation => brought.relation_schemas(&id.name).any(|fixed| {
+                schema.is_some() && (fixed == schema || fixed.is_none() && schema == Some(home))
+            }),
+            Class::Schema => false,
+            class => schema == Some(home) && brought.has(class, &id.name),
+        }
+    })
+}
+
+fn foreign(ctx: &mut Context<'_>, s: &pg::GrantStmt, objects: &[Foreign]) {
+    let Some(statement) = ctx.statement() else { return };
+    let Some(first) = objects.first() else { return };
+    let words = objects.iter().map(|object| object.words.as_str()).collect::<Vec<_>>().join(", ");
+    let title = format!("{words} belongs to {}", first.keeper);
+    let fix = if objects.len() == s.objects.len() {
+        Some(FixDraft::remove(title.clone()))
+    } else {
+        // `ON TABLE a, b TO …`: the words before the first name are the kind's.
+        let drop: Vec<usize> = objects.iter().map(|object| object.index).collect();
+        statement.words(&["ON"]).and_then(|on| {
+            let from = kind_end(statement, on.end, s.objtype);
+            let items = items(statement, from, &["TO", "FROM"]);
+            trim(FixDraft::edit(title.clone()), &items, s.objects.len(), "/GrantStmt/objects", &drop)
+        })
+    };
+    let verb = if s.is_grant { "granted" } else { "revoked" };
+    let mut draft = Draft::new(format!("{title}: privileges on it cannot be {verb}")).object(words.clone());
+    draft = match objects.iter().find_map(|object| object.error.clone()) {
+        Some(error) => draft.server(error),
+        None => draft.severity(Severity::Warning),
+    };
+    if let Some(fix) = fix {
+        let who: Vec<&str> = roles(&s.grantees).map(|spec| role(spec).unwrap_or("PUBLIC")).collect();
+        let lost = if s.is_grant {
+            format!("privileges of {} on {words}", who.join(", "))
+        } else {
+            format!(
+                "that {} has no more than granted on {words}: it keeps what the target gives",
+                who.join(", ")
+            )
+        };
+        draft = draft.fix(fix.lost(lost));
+    }
+    ctx.report(draft);
+}
+
+/// The end of the words for the kind of object, behind ON.
+fn kind_end(statement: &crate::locate::Statement<'_>, from: usize, objtype: i32) -> usize {
+    let word = crate::facts::objects::word_and_class(objtype).map_or("", |(word, _)| word);
+    let words: Vec<&str> = word.split(' ').collect();
+    match statement.words_from(from, &words) {
+        Some(found) if statement.code().find(|t| t.start >= from).is_some_and(|t| t.start == found.start) => {
+            found.end
+        }
+        _ => from,
+    }
+}
+
+/// Reports grantees that are not there. `from` is the first byte of their list.
+pub(super) fn missing_grantees(
+    ctx: &mut Context<'_>,
+    s: &pg::GrantStmt,
+    path: &str,
+    from: usize,
+    what: &str,
+) {
+    let Some(statement) = ctx.statement() else { return };
+    let specs: Vec<&pg::RoleSpec> = roles(&s.grantees).collect();
+    let found: Vec<(usize, &str, Trouble<'_>)> = specs
+        .iter()
+        .enumerate()
+        .filter_map(|(index, spec)| {
+            let name = role(spec)?;
+            let trouble = presence_trouble(ctx, name)?;
+            matches!(trouble, Trouble::Missing | Trouble::NotYet(_)).then_some((index, name, trouble))
+        })
+        .collect();
+    let Some((first, name, trouble)) = found.first() else { return };
+    let names = listed(found.iter().map(|(_, name, _)| *name));
+    let title = format!("{names} is not there");
+    let mut fix = if found.len() == specs.len() {
+        Some(FixDraft::remove(title))
+    } else {
+        let drop: Vec<usize> = found.iter().map(|(index, ..)| *index).collect();
+        let items = items(statement, from, &["WITH", "GRANTED", "CASCADE", "RESTRICT"]);
+        trim(FixDraft::edit(title), &items, specs.len(), path, &drop)
+    };
+    let mut draft = match trouble {
+        Trouble::NotYet(since) => Draft::new(format!("role {name} came with PostgreSQL {since}")),
+        _ => {
+            fix = fix.map(FixDraft::review);
+            Draft::new(format!(
+                "role \"{name}\" is not made by these files: this fails unless the target has it"
+            ))
+            .advice(missing_advice(ctx))
+        }
+    };
+    draft = draft.object(what).server(ServerError::new("42704", format!("role \"{name}\" does not exist")));
+    if let Some(range) = specs.get(*first).and_then(|spec| role_range(statement, spec)) {
+        draft = draft.at(range);
+    }
+    if let Some(mut fix) = fix {
+        if s.is_grant {
+            fix = fix.lost(format!("privileges of {names} on {what}"));
+        }
+        draft = draft.fix(fix);
+    }
+    ctx.report(draft);
+}

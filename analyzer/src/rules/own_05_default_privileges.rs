@@ -1,0 +1,163 @@
+//! OWN-05: default privileges of another role.
+
+use super::own_01_owner::membership;
+use super::own_03_grant::missing_grantees;
+use super::roles::{Known, known, listed, missing_advice, role_range};
+use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
+use crate::edit::Safety;
+use crate::facts::names::{quoted, role, roles};
+use crate::finding::{ServerError, Severity};
+use crate::parse::{Change, NodeEnum, pg};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "OWN-05",
+    name: "default-privileges",
+    severity: Severity::Error,
+    fix: Safety::Safe,
+    doc: Doc {
+        summary: "ALTER DEFAULT PRIVILEGES FOR ROLE of a role that tsdbadmin is not.",
+        what: "pg_dump writes default privileges with the role whose objects they are for.",
+        why: "tsdbadmin must have the privileges of that role: from 16 on making a role gives ADMIN on it, not its \
+              privileges. The service's superuser is out of reach.",
+        server: &[
+            "42501 permission denied to change default privileges (16 and newer)",
+            "42501 must be member of role \"app\" (15 and older)",
+            "42704 role \"app\" does not exist",
+        ],
+        help: "tsdbadmin is made a member of the role first. What was for postgres is for tsdbadmin on the target: it \
+               makes the objects there that postgres made on the source.",
+        before: "CREATE ROLE app;\nALTER DEFAULT PRIVILEGES FOR ROLE postgres IN SCHEMA public GRANT SELECT ON TABLES  TO app;",
+        after: "CREATE ROLE app;\nALTER DEFAULT PRIVILEGES FOR ROLE tsdbadmin IN SCHEMA public GRANT SELECT ON TABLES  TO app;",
+        sources: &["PostgreSQL src/backend/catalog/aclchk.c, ExecAlterDefaultPrivilegesStmt"],
+        link: TROUBLESHOOTING,
+    },
+    check,
+    finish: None,
+};
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((statement, NodeEnum::AlterDefaultPrivilegesStmt(s))) = ctx.node() else { return };
+    let Some(action) = &s.action else { return };
+    if action.objtype == pg::ObjectType::ObjectLargeobject as i32 && ctx.target.version < 18 {
+        let draft = Draft::new("default privileges for large objects came with PostgreSQL 18")
+            .object("default privileges")
+            .server(ServerError::new("42601", "syntax error at or near \"LARGE\""))
+            .fix(
+                FixDraft::remove(format!("PostgreSQL {} has none for large objects", ctx.target.version))
+                    .lost("default privileges for large objects"),
+            );
+        ctx.report(draft);
+        return;
+    }
+    owners(ctx, s);
+    let verb = statement.words(&[if action.is_grant { "GRANT" } else { "REVOKE" }]);
+    let word = statement
+        .words_from(verb.map_or(0, |verb| verb.end), &[if action.is_grant { "TO" } else { "FROM" }])
+        .map_or(0, |word| word.end);
+    let path = "/AlterDefaultPrivilegesStmt/action/grantees";
+    missing_grantees(ctx, action, path, word, "objects to come");
+}
+
+fn owners(ctx: &mut Context<'_>, s: &pg::AlterDefaultPrivilegesStmt) {
+    let Some(statement) = ctx.statement() else { return };
+    let Some((option_index, list)) = s.options.iter().enumerate().find_map(|(index, node)| {
+        let NodeEnum::DefElem(element) = node.node.as_ref()? else { return None };
+        match (element.defname.as_str(), element.arg.as_ref()?.node.as_ref()?) {
+            ("roles", NodeEnum::List(list)) => Some((index, list)),
+            _ => None,
+        }
+    }) else {
+        return;
+    };
+    let admin = ctx.target.admin.as_str();
+    let new = ctx.target.version >= 16;
+    let refused = |name: &str| {
+        if new {
+            ServerError::new("42501", "permission denied to change default privileges")
+        } else {
+            ServerError::new("42501", format!("must be member of role \"{name}\""))
+        }
+    };
+    let specs: Vec<&pg::RoleSpec> = roles(&list.items).collect();
+    let names = listed(specs.iter().filter_map(|spec| role(spec)));
+    let object = format!("default privileges of {names}");
+
+    // Superusers and other roles of the service.
+    let service: Vec<(usize, &pg::RoleSpec, &str)> = specs
+        .iter()
+        .enumerate()
+        .filter_map(|(index, spec)| Some((index, *spec, role(spec)?)))
+        .filter(|(_, _, name)| *name != admin && ctx.target.reserved_roles.contains_key(*name))
+        .collect();
+    if let Some((_, spec, name)) = service.first() {
+        let mut fix = FixDraft::edit(format!("for {admin} in the place of {name}"));
+        for (index, spec, _) in &service {
+            let Some(range) = role_range(statement, spec) else { return };
+            let path = format!(
+                "/AlterDefaultPrivilegesStmt/options/{option_index}/DefElem/arg/List/items/{index}/RoleSpec/rolename"
+            );
+            fix = fix.replace(range, quoted(admin)).change(Change::set_str(path, admin));
+        }
+        let mut draft = Draft::new(format!(
+            "{admin} makes the objects on the target that {name} made: default privileges go with that"
+        ))
+        .object(object.clone())
+        .server(refused(name))
+        .fix(fix);
+        if let Some(range) = role_range(statement, spec) {
+            draft = draft.at(range);
+        }
+        ctx.report(draft);
+    }
+
+    let (mut before, mut first) = (Vec::new(), None);
+    for name in specs.iter().filter_map(|spec| role(spec)).filter(|name| *name != admin) {
+        match known(ctx, name) {
+            Known::Missing => {
+                let draft = Draft::new(format!(
+                    "role \"{name}\" is not made by these files: this fails unless the target has it"
+                ))
+                .object(object)
+                .server(ServerError::new("42704", format!("role \"{name}\" does not exist")))
+                .advice(missing_advice(ctx))
+                .fix(
+                    FixDraft::remove(format!("role {name} is not there"))
+                        .review()
+                        .lost(format!("default privileges of {name}")),
+                );
+                ctx.report(draft);
+                return;
+            }
+            Known::Made | Known::Target if !ctx.target.reserved_roles.contains_key(name) => {
+                let member = ctx.facts.is_member(name, admin);
+                if !member {
+                    if ctx.facts.reaches(admin, name) {
+                        let draft =
+                            Draft::new(format!("{name} is a member of {admin}, and cannot be served by it"))
+                                .object(object)
+                                .server(refused(name))
+                                .fix(
+                                    FixDraft::remove(format!("{name} is a member of {admin}"))
+                                        .lost(format!("default privileges of {name}")),
+                                );
+                        ctx.report(draft);
+                        return;
+                    }
+                    before.push(membership(ctx, name, admin));
+                    ctx.memory.lent_membership.insert(name.to_owned());
+                }
+                if ctx.memory.lent_membership.contains(name) {
+                    first.get_or_insert(name);
+                }
+            }
+            Known::Made | Known::Target | Known::Provider(_) => {}
+        }
+    }
+    let Some(name) = first else { return };
+    let draft = Draft::new(format!("{admin} may not change the default privileges of {name} yet"))
+        .object(object)
+        .server(refused(name))
+        .fix(FixDraft::surround(format!("let {admin} act for {name}"), before, Vec::new()));
+    ctx.report(draft);
+}

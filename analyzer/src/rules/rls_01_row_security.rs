@@ -1,0 +1,191 @@
+//! RLS-01: row-level security: roles that bypassed it, policies for roles that are not there, rows that
+//! are loaded too late.
+
+use super::roles::{Trouble, items, listed, missing_advice, presence_trouble, role_range, trim};
+use super::{Context, Doc, Draft, FixDraft, Rule, Subject, TROUBLESHOOTING};
+use crate::edit::Safety;
+use crate::facts::ObjectId;
+use crate::facts::names::{relation, role, roles, text};
+use crate::finding::{ServerError, Severity};
+use crate::parse::{Class, NodeEnum, pg};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "RLS-01",
+    name: "row-security",
+    severity: Severity::Error,
+    fix: Safety::Review,
+    doc: Doc {
+        summary: "Row-level security that works differently on the target.",
+        what: "ENABLE ROW LEVEL SECURITY where the roles dump has superusers or BYPASSRLS roles with names of their \
+               own; CREATE POLICY for a role that is not there; COPY into a table whose row security is already \
+               forced.",
+        why: "No role has SUPERUSER or BYPASSRLS on the target: such a role sees only what policies let it see. A \
+              policy needs its roles. And COPY is not possible where policies apply to tsdbadmin itself.",
+        server: &[
+            "42704 role \"app\" does not exist",
+            "0A000 COPY FROM not supported with row-level security",
+            "42501 query would be affected by row-level security policy for table \"t\" (row_security off)",
+        ],
+        help: "Give a role that has to see all rows a policy of its own: CREATE POLICY all_rows ON t TO role USING \
+               (true) WITH CHECK (true). Load rows before row security is forced, as a dump of the whole database \
+               does.",
+        before: "CREATE TABLE public.t (a integer);\nCREATE POLICY p ON public.t TO app USING (true);",
+        after: "",
+        sources: &["PostgreSQL src/backend/utils/misc/rls.c, check_enable_rls; commands/copy.c, DoCopy"],
+        link: TROUBLESHOOTING,
+    },
+    check,
+    finish: None,
+};
+
+fn check(ctx: &mut Context<'_>) {
+    if matches!(ctx.subject, Subject::End { .. } | Subject::Meta { .. }) {
+        ctx.memory.row_security_off = false;
+    }
+    let Some((_, node)) = ctx.node() else { return };
+    match node {
+        NodeEnum::VariableSetStmt(set) if set.name == "row_security" => {
+            let value = set.args.first().and_then(text).map(str::to_ascii_lowercase);
+            ctx.memory.row_security_off = matches!(value.as_deref(), Some("off" | "false" | "no" | "0"));
+        }
+        NodeEnum::AlterTableStmt(s) => switched(ctx, s),
+        NodeEnum::CreatePolicyStmt(s) => policy(ctx, s),
+        NodeEnum::CopyStmt(s) if s.is_from => copy(ctx, s),
+        _ => {}
+    }
+}
+
+fn table(ctx: &Context<'_>, range: &pg::RangeVar) -> ObjectId {
+    let (schema, name) = relation(range);
+    ctx.resolved(&ObjectId::new(Class::Relation, schema, name))
+}
+
+fn switched(ctx: &mut Context<'_>, s: &pg::AlterTableStmt) {
+    use pg::AlterTableType as A;
+    let Some(range) = &s.relation else { return };
+    let id = table(ctx, range);
+    for command in &s.cmds {
+        let Some(NodeEnum::AlterTableCmd(command)) = &command.node else { continue };
+        let Ok(what) = A::try_from(command.subtype) else { continue };
+        let on = matches!(what, A::AtEnableRowSecurity | A::AtForceRowSecurity);
+        match what {
+            A::AtEnableRowSecurity | A::AtDisableRowSecurity => {
+                ctx.memory.row_security.entry(id.clone()).or_default().0 = on;
+            }
+            A::AtForceRowSecurity | A::AtNoForceRowSecurity => {
+                ctx.memory.row_security.entry(id.clone()).or_default().1 = on;
+            }
+            _ => continue,
+        }
+        if what == A::AtEnableRowSecurity {
+            bypassed(ctx, &id);
+        }
+    }
+}
+
+/// Roles that saw all rows and no longer do.
+fn bypassed(ctx: &mut Context<'_>, id: &ObjectId) {
+    if ctx.facts.absent.contains_key(id) {
+        return;
+    }
+    let owner = ctx.facts.owner(id);
+    let sees_all = ctx.memory.source_superusers.iter().chain(&ctx.memory.source_bypass);
+    // An owner bypasses the policies of its own tables everywhere.
+    let mut names: Vec<&str> = sees_all
+        .map(String::as_str)
+        .filter(|name| ctx.facts.makes_role(name) && owner != Some(*name))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    let Some(first) = names.first() else { return };
+    let verb = if names.len() == 1 { "sees" } else { "see" };
+    let draft = Draft::new(format!(
+        "{} saw all rows of {} and {verb} only what policies allow on the target",
+        names.join(", "),
+        id.path()
+    ))
+    .severity(Severity::Warning)
+    .object(format!("table {}", id.path()))
+    .advice(format!(
+        "Where it has to see all: CREATE POLICY all_rows ON {} TO {} USING (true) WITH CHECK (true);",
+        id.path(),
+        crate::facts::names::quoted(first)
+    ));
+    ctx.report(draft);
+}
+
+fn policy(ctx: &mut Context<'_>, s: &pg::CreatePolicyStmt) {
+    let Some(statement) = ctx.statement() else { return };
+    let Some(range) = &s.table else { return };
+    let id = table(ctx, range);
+    if ctx.facts.absent.contains_key(&id) {
+        return;
+    }
+    let specs: Vec<&pg::RoleSpec> = roles(&s.roles).collect();
+    let found: Vec<(usize, &str, Trouble<'_>)> = specs
+        .iter()
+        .enumerate()
+        .filter_map(|(index, spec)| {
+            let name = role(spec)?;
+            Some((index, name, presence_trouble(ctx, name)?))
+        })
+        .collect();
+    let Some((first, name, trouble)) = found.first() else { return };
+    let names = listed(found.iter().map(|(_, name, _)| *name));
+    let words = format!("policy {} on {}", s.policy_name, id.path());
+    let unsure = found.iter().any(|(_, _, trouble)| *trouble == Trouble::Missing);
+    let fix = if found.len() == specs.len() {
+        // Without its policy the table may hide rows from others, too: permissive policies add up.
+        Some(FixDraft::remove(format!("{names} is not there")).lost(words.clone()))
+    } else {
+        let drop: Vec<usize> = found.iter().map(|(index, ..)| *index).collect();
+        statement.words(&["TO"]).and_then(|to| {
+            let items = items(statement, to.end, &["USING", "WITH"]);
+            let title = format!("{names} is not there");
+            trim(FixDraft::edit(title), &items, specs.len(), "/CreatePolicyStmt/roles", &drop)
+        })
+    };
+    let mut draft = match trouble {
+        Trouble::Provider(from) => Draft::new(format!("{name} is a role of {from}: {words} cannot name it")),
+        Trouble::NotYet(since) => Draft::new(format!("role {name} came with PostgreSQL {since}")),
+        _ => Draft::new(format!(
+            "role \"{name}\" is not made by these files: this fails unless the target has it"
+        ))
+        .advice(missing_advice(ctx)),
+    };
+    draft = draft.object(words).server(ServerError::new("42704", format!("role \"{name}\" does not exist")));
+    if let Some(range) = specs.get(*first).and_then(|spec| role_range(statement, spec)) {
+        draft = draft.at(range);
+    }
+    if let Some(fix) = fix {
+        draft = draft.fix(if unsure { fix.review() } else { fix });
+    }
+    ctx.report(draft);
+}
+
+fn copy(ctx: &mut Context<'_>, s: &pg::CopyStmt) {
+    let Some(range) = &s.relation else { return };
+    let id = table(ctx, range);
+    if ctx.memory.row_security.get(&id) != Some(&(true, true)) {
+        return;
+    }
+    let error = if ctx.memory.row_security_off {
+        ServerError::new(
+            "42501",
+            format!("query would be affected by row-level security policy for table \"{}\"", id.name),
+        )
+        .hint("To disable the policy for the table's owner, use ALTER TABLE NO FORCE ROW LEVEL SECURITY.")
+    } else {
+        ServerError::new("0A000", "COPY FROM not supported with row-level security")
+            .hint("Use INSERT statements instead.")
+    };
+    let draft = Draft::new(format!("row security of {} is forced before its rows are loaded", id.path()))
+        .object(format!("table {}", id.path()))
+        .server(error)
+        .advice(format!(
+            "Load the rows first, or run ALTER TABLE {0} NO FORCE ROW LEVEL SECURITY before and FORCE after.",
+            id.path()
+        ));
+    ctx.report(draft);
+}

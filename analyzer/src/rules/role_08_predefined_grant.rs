@@ -1,0 +1,126 @@
+//! ROLE-08: PostgreSQL's predefined roles that tsdbadmin may not grant, or that the target lacks.
+
+use super::roles::{DATABASE_OWNER, Membership, Trouble, listed};
+use super::{Context, Doc, Draft, Rule, TROUBLESHOOTING};
+use crate::edit::Safety;
+use crate::finding::{ServerError, Severity};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "ROLE-08",
+    name: "predefined-role-grant",
+    severity: Severity::Error,
+    fix: Safety::Safe,
+    doc: Doc {
+        summary: "GRANT of a predefined role such as pg_read_all_data, which tsdbadmin may not grant.",
+        what: "Memberships in PostgreSQL's own roles. tsdbadmin may grant pg_monitor, pg_read_all_stats, \
+               pg_stat_scan_tables, pg_signal_backend and pg_checkpoint, and no others.",
+        why: "From 16 on only a role with ADMIN on a predefined role may grant it; up to 15 CREATEROLE was enough. \
+              A predefined role that came with a newer version is not there at all.",
+        server: &[
+            "42501 permission denied to grant role \"pg_read_all_data\" (16 and newer)",
+            "DETAIL Only roles with the ADMIN option on role \"pg_read_all_data\" may grant this role.",
+            "42704 role \"pg_maintain\" does not exist (where the target is older)",
+            "0A000 role \"pg_database_owner\" cannot have explicit members",
+        ],
+        help: "The GRANT is taken out, and the report names what to grant instead: privileges on the schemas and \
+               tables themselves, and default privileges for tables to come.",
+        before: "CREATE ROLE app;\nGRANT pg_read_all_data TO app;",
+        after: "CREATE ROLE app;\n-- tsmigrate ROLE-08: tsdbadmin may not grant pg_read_all_data\n-- GRANT pg_read_all_data TO app;",
+        sources: &[
+            "PostgreSQL src/backend/commands/user.c, check_role_membership_authorization",
+            "timescale/docs changelog: the predefined roles that tsdbadmin may grant",
+        ],
+        link: TROUBLESHOOTING,
+    },
+    check,
+    finish: None,
+};
+
+fn check(ctx: &mut Context<'_>) {
+    let Some(m) = Membership::of(ctx) else { return };
+    let mine = |trouble: &Trouble<'_>| {
+        matches!(trouble, Trouble::NotGrantable | Trouble::NotYet(_) | Trouble::DatabaseOwner)
+    };
+    let admin = &ctx.target.admin;
+    let members = listed(m.members.iter().filter_map(|(name, _)| *name));
+    let as_granted = m.granted.iter().find(|(_, trouble)| trouble.as_ref().is_some_and(mine));
+    let as_member = m.members.iter().find(|(_, trouble)| trouble.as_ref().is_some_and(mine));
+    let (name, error, message, title) = match (as_granted, as_member) {
+        (Some((name, Some(Trouble::NotYet(since)))), _) => {
+            let words = format!("role {name} came with PostgreSQL {since}");
+            (*name, does_not_exist(name), words.clone(), words)
+        }
+        (Some((name, Some(Trouble::DatabaseOwner))), _) => (
+            *name,
+            ServerError::new(
+                if ctx.target.version >= 18 { "0A000" } else { "XX000" },
+                format!("role \"{DATABASE_OWNER}\" cannot have explicit members"),
+            ),
+            format!("{DATABASE_OWNER} has one member, the database's owner, and takes no others"),
+            format!("{DATABASE_OWNER} takes no members"),
+        ),
+        (Some((name, _)), _) => (
+            *name,
+            ServerError::new("42501", format!("permission denied to grant role \"{name}\""))
+                .detail(format!("Only roles with the ADMIN option on role \"{name}\" may grant this role.")),
+            format!("{admin} may not grant {name}"),
+            format!("{admin} may not grant {name}"),
+        ),
+        (None, Some((Some(name), Some(Trouble::NotYet(since))))) => {
+            let words = format!("role {name} came with PostgreSQL {since}");
+            (*name, does_not_exist(name), words.clone(), words)
+        }
+        (None, Some((Some(name), _))) => (
+            *name,
+            ServerError::new(
+                if ctx.target.version >= 18 { "0A000" } else { "XX000" },
+                format!("role \"{DATABASE_OWNER}\" cannot be a member of any role"),
+            ),
+            format!("{DATABASE_OWNER} can be in no other role"),
+            format!("{DATABASE_OWNER} can be in no other role"),
+        ),
+        _ => return,
+    };
+    let mut draft = Draft::new(message).object(format!("membership of {members} in {name}")).server(error);
+    if let Some(advice) = instead(name, &members) {
+        draft = draft.advice(advice);
+    }
+    if let Some(mut fix) = m.without(title, mine) {
+        if let Some(lost) = m.lost(mine) {
+            fix = fix.lost(lost);
+        }
+        draft = draft.fix(fix);
+    }
+    ctx.report(draft);
+}
+
+fn does_not_exist(name: &str) -> ServerError {
+    ServerError::new("42704", format!("role \"{name}\" does not exist"))
+}
+
+/// What gives the same, or the nearest.
+fn instead(role: &str, members: &str) -> Option<String> {
+    Some(match role {
+        "pg_read_all_data" => format!(
+            "For each schema: GRANT USAGE ON SCHEMA s TO {members}; GRANT SELECT ON ALL TABLES IN SCHEMA s TO \
+             {members}; GRANT SELECT ON ALL SEQUENCES IN SCHEMA s TO {members}; ALTER DEFAULT PRIVILEGES IN SCHEMA s \
+             GRANT SELECT ON TABLES TO {members};"
+        ),
+        "pg_write_all_data" => format!(
+            "For each schema: GRANT USAGE ON SCHEMA s TO {members}; GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN \
+             SCHEMA s TO {members}; GRANT USAGE, UPDATE ON ALL SEQUENCES IN SCHEMA s TO {members}; ALTER DEFAULT \
+             PRIVILEGES IN SCHEMA s GRANT INSERT, UPDATE, DELETE ON TABLES TO {members};"
+        ),
+        "pg_maintain" => {
+            format!("From 17 on, for each schema: GRANT MAINTAIN ON ALL TABLES IN SCHEMA s TO {members};")
+        }
+        "pg_read_all_settings" => format!("GRANT pg_monitor TO {members}; has the same and more."),
+        "pg_read_server_files" | "pg_write_server_files" | "pg_execute_server_program" => {
+            "A service gives no access to its files and programs. Use \\copy of psql, which reads and writes where \
+             the client runs."
+                .into()
+        }
+        _ => return None,
+    })
+}

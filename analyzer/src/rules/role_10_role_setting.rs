@@ -1,0 +1,93 @@
+//! ROLE-10: settings stored for roles that tsdbadmin may not change, or for all roles.
+
+use super::guc_01_superuser_parameter::refusal;
+use super::roles::{SUPERUSER, may_alter};
+use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
+use crate::edit::Safety;
+use crate::facts::names::{quoted, role};
+use crate::finding::{ServerError, Severity};
+use crate::parse::{NodeEnum, pg};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "ROLE-10",
+    name: "role-setting",
+    severity: Severity::Error,
+    fix: Safety::Safe,
+    doc: Doc {
+        summary: "ALTER ROLE … SET for a role of the service, or for ALL roles.",
+        what: "ALTER ROLE postgres SET …, which pg_dumpall writes where the source had such settings, and ALTER ROLE \
+               ALL SET …, written by hand.",
+        why: "tsdbadmin may not change the service's superuser and, from 16 on, no role on which it has no ADMIN. \
+              Settings for all roles in all databases need a superuser.",
+        server: &[
+            "42501 permission denied to alter role (16 and newer)",
+            "42501 must be superuser to alter superusers (15 and older)",
+            "42501 permission denied to alter setting (16 and newer)",
+            "42501 must be superuser to alter settings globally (15 and older)",
+        ],
+        help: "A setting for ALL becomes one for the database, which is the same on a service. A setting of a role of \
+               the service is taken out: store it for the role that the application uses now.",
+        before: "ALTER ROLE ALL SET work_mem TO '64MB';",
+        after: "-- tsmigrate ROLE-10: the same for the service's one database\n-- ALTER ROLE ALL SET work_mem TO '64MB';\nALTER DATABASE tsdb SET work_mem TO '64MB';",
+        sources: &["PostgreSQL src/backend/commands/user.c, AlterRoleSet"],
+        link: TROUBLESHOOTING,
+    },
+    check,
+    finish: None,
+};
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((statement, NodeEnum::AlterRoleSetStmt(s))) = ctx.node() else { return };
+    let Some(set) = &s.setstmt else { return };
+    let new = ctx.target.version >= 16;
+    let what = if set.name.is_empty() { "all settings".to_owned() } else { format!("setting {}", set.name) };
+    let Some(spec) = &s.role else {
+        if !s.database.is_empty() || refusal(ctx, set).is_some() {
+            return;
+        }
+        let error = if new {
+            ServerError::new("42501", "permission denied to alter setting")
+                .detail("Only roles with the SUPERUSER attribute may alter settings globally.")
+        } else {
+            ServerError::new("42501", "must be superuser to alter settings globally")
+        };
+        let mut draft = Draft::new(format!("{what} cannot be stored for all roles")).server(error);
+        // ALTER ROLE ALL: what follows is the same in ALTER DATABASE.
+        if let Some(all) = statement.words(&["ALL"])
+            && let Some(rest) = statement.sql().get(all.end..statement.body().end)
+        {
+            draft = draft.fix(FixDraft::replace_with(
+                "the same for the service's one database",
+                vec![format!("ALTER DATABASE {}{rest};", quoted(&ctx.target.database))],
+            ));
+        }
+        ctx.report(draft);
+        return;
+    };
+    let Some(name) = role(spec) else { return };
+    if !ctx.target.reserved_roles.contains_key(name) || name == ctx.target.admin || may_alter(ctx, name) {
+        return;
+    }
+    let error = match (new, name == SUPERUSER) {
+        (false, _) => ServerError::new("42501", "must be superuser to alter superusers"),
+        (true, true) => ServerError::new("42501", "permission denied to alter role")
+            .detail("Only roles with the SUPERUSER attribute may alter roles with the SUPERUSER attribute."),
+        (true, false) => ServerError::new("42501", "permission denied to alter role").detail(format!(
+            "Only roles with the CREATEROLE attribute and the ADMIN option on role \"{name}\" may alter this role."
+        )),
+    };
+    let mut fix = FixDraft::remove(format!("{name} is a role of the service"));
+    if set.kind == pg::VariableSetKind::VarSetValue as i32 {
+        fix = fix.lost(format!("{what} of role {name}"));
+    }
+    let draft = Draft::new(format!("{what} cannot be stored for {name}, a role of the service"))
+        .object(format!("role {name}"))
+        .server(error)
+        .advice(format!(
+            "Where the application logged in as {name}, store it for the role that it uses now: ALTER ROLE {} SET ….",
+            quoted(&ctx.target.admin)
+        ))
+        .fix(fix);
+    ctx.report(draft);
+}

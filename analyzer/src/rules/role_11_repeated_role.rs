@@ -1,0 +1,140 @@
+//! ROLE-11: roles that are made twice, dropped, or changed without being there.
+
+use super::roles::{Known, SUPERUSER, known, listed, missing_advice};
+use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
+use crate::edit::Safety;
+use crate::facts::names::{role, roles, string};
+use crate::finding::{ServerError, Severity};
+use crate::parse::{NodeEnum, pg};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "ROLE-11",
+    name: "repeated-or-dropped-role",
+    severity: Severity::Error,
+    fix: Safety::Safe,
+    doc: Doc {
+        summary: "A role that is made a second time, dropped, or changed without being there.",
+        what: "DROP ROLE of pg_dumpall --clean, CREATE ROLE of a role that an earlier dump made, and ALTER or COMMENT \
+               of a role that nothing makes.",
+        why: "On a fresh target there is nothing to drop, and the service's own roles must stay. A second CREATE of \
+              the same role fails.",
+        server: &[
+            "42704 role \"app\" does not exist",
+            "42710 role \"app\" already exists",
+            "42501 permission denied to drop role (16 and newer)",
+            "42501 must be superuser to drop superusers (15 and older)",
+            "55006 current user cannot be dropped",
+        ],
+        help: "DROP ROLE and the second CREATE ROLE are taken out; the ALTER ROLE that follows brings the attributes. \
+               DROP ROLE IF EXISTS of a role that is not there is harmless and stays.",
+        before: "DROP ROLE app;",
+        after: "-- tsmigrate ROLE-11: a fresh target has nothing to drop\n-- DROP ROLE app;",
+        sources: &[
+            "PostgreSQL src/bin/pg_dump/pg_dumpall.c, dropRoles",
+            "src/backend/commands/user.c, DropRole",
+        ],
+        link: TROUBLESHOOTING,
+    },
+    check,
+    finish: None,
+};
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((_, node)) = ctx.node() else { return };
+    match node {
+        NodeEnum::CreateRoleStmt(s) if ctx.facts.makes_role(&s.role) && !ctx.target.has_role(&s.role) => {
+            let name = s.role.as_str();
+            let mut fix = FixDraft::remove(format!("role {name} is made above"));
+            if !s.options.is_empty() {
+                fix = fix.review().lost(format!("attributes of role {name} in this statement"));
+            }
+            let first = ctx.facts.roles.get(name).and_then(|role| role.created);
+            let mut draft = Draft::new(format!("role \"{name}\" is made a second time"))
+                .object(format!("role {name}"))
+                .server(ServerError::new("42710", format!("role \"{name}\" already exists")))
+                .fix(fix);
+            if let Some(place) = first {
+                draft = draft.related(place, format!("role {name} is made here"));
+            }
+            ctx.report(draft);
+        }
+        NodeEnum::DropRoleStmt(s) => drop_role(ctx, s),
+        NodeEnum::AlterRoleStmt(s) => missing(ctx, s.role.as_ref().and_then(role)),
+        NodeEnum::AlterRoleSetStmt(s) => missing(ctx, s.role.as_ref().and_then(role)),
+        NodeEnum::CommentStmt(s) if s.objtype == pg::ObjectType::ObjectRole as i32 => {
+            missing(ctx, s.object.as_deref().and_then(string));
+        }
+        _ => {}
+    }
+}
+
+fn drop_role(ctx: &mut Context<'_>, s: &pg::DropRoleStmt) {
+    let names: Vec<&str> = roles(&s.roles).filter_map(role).collect();
+    let new = ctx.target.version >= 16;
+    let mut warning = None;
+    let mut error = None;
+    for name in &names {
+        if ctx.target.reserved_roles.contains_key(*name) || name.starts_with("pg_") {
+            let kept = if *name == SUPERUSER && new {
+                Some(ServerError::new("42501", "permission denied to drop role").detail(
+                    "Only roles with the SUPERUSER attribute may drop roles with the SUPERUSER attribute.",
+                ))
+            } else if *name == SUPERUSER {
+                Some(ServerError::new("42501", "must be superuser to drop superusers"))
+            } else if *name == ctx.target.admin {
+                Some(ServerError::new("55006", "current user cannot be dropped"))
+            } else if ctx.target.predefined_roles.contains_key(*name)
+                && (!new || ctx.target.grantable_roles.contains(*name))
+            {
+                Some(ServerError::new(
+                    "2BP01",
+                    format!("cannot drop role {name} because it is required by the database system"),
+                ))
+            } else if new && !ctx.target.grantable_roles.contains(*name) {
+                Some(ServerError::new("42501", "permission denied to drop role").detail(format!(
+                    "Only roles with the CREATEROLE attribute and the ADMIN option on role \"{name}\" may drop this role."
+                )))
+            } else {
+                warning.get_or_insert(*name);
+                None
+            };
+            error = error.or(kept);
+        } else if ctx.target.existing_roles.contains(*name) {
+            warning.get_or_insert(*name);
+        } else if !s.missing_ok && !ctx.facts.makes_role(name) {
+            error.get_or_insert_with(|| ServerError::new("42704", format!("role \"{name}\" does not exist")));
+        }
+    }
+    let list = listed(names.iter().copied());
+    let draft = match (error, warning) {
+        (Some(error), _) => Draft::new(format!("there is nothing to drop: {list}"))
+            .server(error)
+            .fix(FixDraft::remove("a fresh target has nothing to drop")),
+        (None, Some(name)) => Draft::new(format!("this would drop {name}, which the target has"))
+            .severity(Severity::Warning)
+            .fix(FixDraft::remove("roles of the target stay")),
+        (None, None) => return,
+    };
+    ctx.report(draft.object(format!("role {list}")));
+}
+
+/// A role that is changed or commented on, but that nothing makes.
+fn missing(ctx: &mut Context<'_>, name: Option<&str>) {
+    let Some(name) = name.filter(|name| !name.starts_with("pg_")) else { return };
+    if known(ctx, name) != Known::Missing {
+        return;
+    }
+    let draft = Draft::new(format!(
+        "role \"{name}\" is not made by these files: this fails unless the target has it"
+    ))
+    .object(format!("role {name}"))
+    .server(ServerError::new("42704", format!("role \"{name}\" does not exist")))
+    .advice(missing_advice(ctx))
+    .fix(
+        FixDraft::remove(format!("role {name} is not there"))
+            .review()
+            .lost(format!("this change of role {name}")),
+    );
+    ctx.report(draft);
+}

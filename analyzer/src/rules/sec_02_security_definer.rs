@@ -1,0 +1,102 @@
+//! SEC-02: functions that ran with a superuser's rights.
+
+use super::roles::SUPERUSER;
+use super::{Context, Doc, Draft, Finish, Rule, TROUBLESHOOTING};
+use crate::edit::Safety;
+use crate::facts::names::{option, option_is_on};
+use crate::facts::objects::created;
+use crate::finding::Severity;
+use crate::parse::{Class, NodeEnum};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "SEC-02",
+    name: "superuser-function",
+    severity: Severity::Warning,
+    fix: Safety::None,
+    doc: Doc {
+        summary: "A SECURITY DEFINER function that a superuser owns.",
+        what: "Functions and procedures with SECURITY DEFINER whose owner, by the dump's own ALTER … OWNER TO, is a \
+               superuser or another provider's administrator.",
+        why: "Such a function runs with its owner's rights. On the target the owner is tsdbadmin, or the same role \
+              without SUPERUSER: what the body does with a superuser's rights fails when it is called. The restore \
+              does not show it.",
+        server: &["42501 permission denied for … (when it is called)"],
+        help: "Read the body for what needs a superuser: files, pg_authid, other sessions, settings. What it does as \
+               an owner of tables goes on working.",
+        before: "CREATE FUNCTION public.f() RETURNS integer LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';\nALTER FUNCTION public.f() OWNER TO postgres;",
+        after: "",
+        sources: &["PostgreSQL documentation, CREATE FUNCTION, Writing SECURITY DEFINER Functions Safely"],
+        link: TROUBLESHOOTING,
+    },
+    check,
+    finish: Some(finish),
+};
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((statement, node)) = ctx.node() else { return };
+    let NodeEnum::CreateFunctionStmt(s) = node else { return };
+    if !option(&s.options, "security").is_some_and(option_is_on) {
+        return;
+    }
+    let Some(object) = created(node) else { return };
+    let sets_path = s.options.iter().any(|node| {
+        let Some(NodeEnum::DefElem(option)) = &node.node else { return false };
+        matches!(
+            option.arg.as_ref().and_then(|arg| arg.node.as_ref()),
+            Some(NodeEnum::VariableSetStmt(set)) if set.name == "search_path"
+        )
+    });
+    let mut draft = Draft::new(format!(
+        "{} runs with its owner's rights, who was a superuser and is none on the target",
+        ctx.describe(&object)
+    ))
+    .object(ctx.describe(&object));
+    if !sets_path {
+        draft = draft.advice(
+            "It sets no search_path either, so whoever calls it chooses which objects its names mean: add SET \
+             search_path.",
+        );
+    }
+    if let Some(range) = statement.words(&["SECURITY", "DEFINER"]) {
+        draft = draft.at(range);
+    }
+    ctx.report(draft);
+}
+
+/// Only now the owners are known.
+fn finish(all: &mut Finish<'_>) {
+    let Finish { facts, memory, target, findings, .. } = all;
+    let owned: Vec<(crate::finding::Place, bool)> = findings
+        .iter()
+        .filter(|finding| finding.rule == RULE.id)
+        .map(|finding| {
+            let owner = facts
+                .owners
+                .iter()
+                .rev()
+                .find(|owner| {
+                    owner.object.class == Class::Function
+                        && finding.object.as_deref() == Some(&described(owner, finding))
+                })
+                .map(|owner| &*owner.role);
+            let superuser = owner.is_some_and(|owner| {
+                owner == SUPERUSER
+                    || memory.source_superusers.contains(owner)
+                    || target.provider_of(owner).is_some()
+            });
+            (finding.place, superuser)
+        })
+        .collect();
+    findings.retain(|finding| {
+        finding.rule != RULE.id
+            || owned.iter().any(|(place, superuser)| *superuser && *place == finding.place)
+    });
+}
+
+/// The owner's object as the finding words it.
+fn described(owner: &crate::facts::Owner, finding: &crate::finding::Finding) -> String {
+    let word =
+        finding.object.as_deref().and_then(|object| object.split_once(' ')).map_or("", |(word, _)| word);
+    format!("{word} {}", owner.object.path())
+}
