@@ -1,67 +1,11 @@
 //! Every rule on real statements: what it finds, what it leaves alone, what the rewrite makes of it.
-//!
-//! A fixture is `fixtures/rules/ID/CASE.sql`. Its first lines say what to expect:
-//! `-- expect: ID ID …` (the rules of all findings, in order) or `-- expect: nothing`, and optionally
-//! `-- target: 15`, `-- accept: ID`, `-- database: NAME`, `-- hypertable: schema.table`.
-//! `-- input: NAME` begins another input. The snapshot beside it holds the findings and the rewritten text.
+//! The snapshot beside a fixture holds its findings and the rewritten text; `fixture` says how fixtures are written.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use tsmigrate_analyzer::rules::RULES;
 use tsmigrate_analyzer::{Analysis, Input, Options, Safety, Target, analyze};
-
-struct Fixture {
-    text: String,
-    expected: Vec<String>,
-    target: Target,
-    options: Options,
-    inputs: Vec<(String, String)>,
-}
-
-fn read(path: &Path) -> Fixture {
-    let text = String::from_utf8(std::fs::read(path).unwrap()).unwrap();
-    let mut fixture = Fixture {
-        text: text.clone(),
-        expected: Vec::new(),
-        target: Target::default(),
-        options: Options::default(),
-        inputs: vec![("dump.sql".into(), String::new())],
-    };
-    let mut stated = false;
-    for line in text.split_inclusive('\n') {
-        let directive =
-            |name: &str| line.strip_prefix("-- ")?.strip_prefix(name)?.strip_prefix(": ").map(str::trim_end);
-        if let Some(rules) = directive("expect") {
-            stated = true;
-            fixture.expected = rules.split_whitespace().filter(|r| *r != "nothing").map(Into::into).collect();
-        } else if let Some(version) = directive("target") {
-            fixture.target = fixture.target.with_version(version.parse().unwrap());
-        } else if let Some(rules) = directive("accept") {
-            fixture.options.accept.extend(rules.split_whitespace().map(Into::into));
-        } else if let Some(database) = directive("database") {
-            fixture.options.database = Some(database.into());
-        } else if let Some(table) = directive("hypertable") {
-            let (schema, name) = table.split_once('.').unwrap();
-            fixture.options.hypertables.insert((schema.into(), name.into()));
-        } else if let Some(name) = directive("input") {
-            if fixture.inputs.last().unwrap().1.trim().is_empty() {
-                fixture.inputs.pop();
-            }
-            fixture.inputs.push((name.into(), String::new()));
-        } else {
-            fixture.inputs.last_mut().unwrap().1.push_str(line);
-        }
-    }
-    assert!(stated, "{} states no expectation", path.display());
-    fixture
-}
-
-fn analyse(fixture: &Fixture) -> Analysis {
-    let inputs: Vec<Input<'_>> =
-        fixture.inputs.iter().map(|(name, text)| Input { name, text: text.as_bytes() }).collect();
-    analyze(&inputs, &fixture.target, &fixture.options).unwrap()
-}
+use tsmigrate_tests::fixture::Fixture;
 
 fn rendered(fixture: &Fixture, analysis: &Analysis) -> String {
     let mut out = String::new();
@@ -111,8 +55,8 @@ fn rendered(fixture: &Fixture, analysis: &Analysis) -> String {
 #[test]
 fn every_fixture_gives_its_findings_and_its_rewrite() {
     insta::glob!("../fixtures/rules", "*/*.sql", |path| {
-        let fixture = read(path);
-        let analysis = analyse(&fixture);
+        let fixture = Fixture::read(path).unwrap();
+        let analysis = fixture.analyse().unwrap();
         let found: Vec<&str> = analysis.findings.iter().map(|finding| finding.rule).collect();
         assert_eq!(found, fixture.expected, "{}\n{}", path.display(), rendered(&fixture, &analysis));
         insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true, snapshot_path => path.parent().unwrap(), snapshot_suffix => "" }, {
@@ -124,15 +68,15 @@ fn every_fixture_gives_its_findings_and_its_rewrite() {
 #[test]
 fn what_was_rewritten_has_nothing_left_to_rewrite() {
     insta::glob!("../fixtures/rules", "*/*.sql", |path| {
-        let mut fixture = read(path);
-        let analysis = analyse(&fixture);
+        let mut fixture = Fixture::read(path).unwrap();
+        let analysis = fixture.analyse().unwrap();
         for (index, (_, text)) in fixture.inputs.iter_mut().enumerate() {
             *text = String::from_utf8(analysis.rewritten(index, text.as_bytes())).unwrap();
         }
         // Additions such as GRANT … TO tsdbadmin are seen as the dump's own the second time.
         let has_statements = |text: &str| text.lines().any(|l| !l.starts_with("--") && !l.trim().is_empty());
         fixture.inputs.retain(|(_, text)| has_statements(text));
-        let again = analyse(&fixture);
+        let again = fixture.analyse().unwrap();
         let left: Vec<_> = again
             .findings
             .iter()
@@ -144,32 +88,20 @@ fn what_was_rewritten_has_nothing_left_to_rewrite() {
 
 #[test]
 fn every_rule_has_a_hit_and_a_miss_and_a_rewrite_where_it_has_a_fix() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/rules");
     let mut lacking = Vec::new();
     for rule in RULES {
-        let fixtures: Vec<Fixture> = std::fs::read_dir(root.join(rule.id))
-            .map(|entries| {
-                entries
-                    .flatten()
-                    .map(|e| e.path())
-                    .filter(|p| p.extension().is_some_and(|x| x == "sql"))
-                    .collect()
-            })
-            .unwrap_or_else(|_| Vec::new())
-            .iter()
-            .map(|path: &std::path::PathBuf| read(path))
-            .collect();
+        let fixtures = Fixture::all(Some(rule.id)).unwrap();
         let hits = fixtures.iter().filter(|f| f.expected.iter().any(|id| id == rule.id)).count();
         let misses = fixtures.iter().filter(|f| !f.expected.iter().any(|id| id == rule.id)).count();
         if hits == 0 || misses == 0 {
             lacking.push(format!("{}: {hits} hits, {misses} misses", rule.id));
         }
-        let rewritten =
-            fixtures.iter().any(|f| analyse(f).findings.iter().any(|x| x.rule == rule.id && x.solved));
+        let rewritten = fixtures
+            .iter()
+            .any(|f| f.analyse().unwrap().findings.iter().any(|x| x.rule == rule.id && x.solved));
         if rule.fix == Safety::Safe && !rewritten {
             lacking.push(format!("{}: no rewrite", rule.id));
         }
-        assert!(fixtures.iter().all(|f| !f.text.is_empty()));
     }
     assert!(lacking.is_empty(), "{lacking:#?}");
 }

@@ -1,0 +1,144 @@
+//! The server is the judge: every fixture of every rule is run on a locked-down server as tsdbadmin. What a rule calls an
+//! error the server must refuse, with the SQLSTATE it names; all else it must take; and what the rewrite makes of it
+//! must pass, but for the statements whose errors the report leaves open.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+
+use tsmigrate_analyzer::{Analysis, Severity};
+use tsmigrate_tests::fixture::Fixture;
+use tsmigrate_tests::lab::{Lab, Server, skipped};
+use tsmigrate_tests::replay::{Answer, ReplayStep, Reply, replay, steps};
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+fn server(version: u32) -> Option<Server> {
+    match version {
+        15 => Some(Server::Target15),
+        17 => Some(Server::Target17),
+        18 => Some(Server::Target18),
+        _ => None,
+    }
+}
+
+/// The inputs one after the other, each in a session of its own.
+fn run(uri: &str, texts: &[Vec<u8>]) -> Result<Vec<(Vec<ReplayStep>, Vec<Reply>)>, Box<dyn Error>> {
+    texts
+        .iter()
+        .map(|text| {
+            let steps = steps(text);
+            let replies = replay(uri, &steps)?;
+            Ok((steps, replies))
+        })
+        .collect()
+}
+
+/// The errors that a report announces for each statement of an input: their SQLSTATEs.
+fn announced(analysis: &Analysis, input: usize) -> BTreeMap<usize, BTreeSet<&'static str>> {
+    let mut announced: BTreeMap<usize, BTreeSet<&'static str>> = BTreeMap::new();
+    for finding in &analysis.findings {
+        if finding.severity == Severity::Error && finding.place.input == input && finding.place.statement > 0
+        {
+            let states = announced.entry(usize::try_from(finding.place.statement).unwrap_or(0)).or_default();
+            states.extend(finding.server_error.as_ref().map(|error| error.sqlstate));
+        }
+    }
+    announced
+}
+
+fn first_line(sql: &[u8]) -> String {
+    String::from_utf8_lossy(sql).lines().next().unwrap_or_default().chars().take(120).collect()
+}
+
+fn judge(fixture: &Fixture, lab: &Lab, at: Server) -> Result<Vec<String>, Box<dyn Error>> {
+    let uri = lab.uri(at)?;
+    let analysis = fixture.analyse()?;
+    let mut wrong = Vec::new();
+
+    lab.reset(at)?;
+    let before: Vec<Vec<u8>> = fixture.inputs.iter().map(|(_, text)| text.clone().into_bytes()).collect();
+    for (input, (steps, replies)) in run(uri, &before)?.into_iter().enumerate() {
+        let announced = announced(&analysis, input);
+        for (step, reply) in steps.iter().zip(&replies) {
+            let states = announced.get(&step.number());
+            let what = match (&reply.answer, states) {
+                (Answer::Ok, None) => continue,
+                (Answer::Refused(answer), Some(states)) if states.contains(answer.sqlstate.as_str()) => {
+                    continue;
+                }
+                (Answer::Ok, Some(_)) => "the server takes what a rule calls an error".to_owned(),
+                (Answer::Refused(answer), None) => {
+                    format!("no rule foresees {} {}", answer.sqlstate, answer.message)
+                }
+                (Answer::Refused(answer), Some(states)) => {
+                    format!("foreseen {states:?}, but the server says {} {}", answer.sqlstate, answer.message)
+                }
+                (Answer::NotSent(why), _) => format!("not sent: {why}"),
+            };
+            wrong.push(format!("{}: {what}: {}", fixture.name, first_line(step.sql())));
+        }
+    }
+
+    lab.reset(at)?;
+    let open: BTreeSet<Vec<u8>> = analysis
+        .unsolved()
+        .filter_map(|finding| {
+            let text = fixture.inputs.get(finding.place.input)?.1.as_bytes();
+            let number = usize::try_from(finding.place.statement).ok()?;
+            steps(text).into_iter().find(|step| step.number() == number).map(|step| step.sql().to_vec())
+        })
+        .collect();
+    let after: Vec<Vec<u8>> = fixture
+        .inputs
+        .iter()
+        .enumerate()
+        .map(|(i, (_, text))| analysis.rewritten(i, text.as_bytes()))
+        .collect();
+    for (steps, replies) in run(uri, &after)? {
+        for (step, reply) in steps.iter().zip(&replies) {
+            if let Answer::Refused(answer) = &reply.answer
+                && !open.contains(step.sql())
+            {
+                wrong.push(format!(
+                    "{}: after the rewrite: {} {}: {}",
+                    fixture.name,
+                    answer.sqlstate,
+                    answer.message,
+                    first_line(step.sql())
+                ));
+            }
+        }
+    }
+    Ok(wrong)
+}
+
+#[test]
+fn the_server_confirms_every_fixture_before_and_after_its_rewrite() -> Outcome {
+    const NAME: &str = "the_server_confirms_every_fixture_before_and_after_its_rewrite";
+    let servers = [Server::Target15, Server::Target17, Server::Target18];
+    let Some(lab) = Lab::start_or_skip(NAME, &servers)? else { return Ok(()) };
+    let only = std::env::var("FIXTURE").ok();
+    let (mut wrong, mut asked) = (Vec::new(), 0);
+    for fixture in Fixture::all(None)? {
+        if only.as_ref().is_some_and(|only| !fixture.name.contains(only.as_str())) {
+            continue;
+        }
+        match (server(fixture.target.version), &fixture.unasked) {
+            (_, Some(why)) => skipped(&format!("{NAME}: {}", fixture.name), why),
+            (None, None) => {
+                skipped(&format!("{NAME}: {}", fixture.name), "the lab has no server of this version")
+            }
+            (Some(server), None) => {
+                asked += 1;
+                wrong.extend(judge(&fixture, &lab, server)?);
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{asked} fixtures asked, {} contradictions:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    Ok(())
+}
