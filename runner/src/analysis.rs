@@ -50,13 +50,10 @@ pub fn analyse(
 }
 
 fn run(inputs: &[Input<'_>], target: &Target, options: &Options) -> Result<Analysed, Error> {
-    let texts: Vec<_> = inputs
-        .iter()
-        .map(|input| tsmigrate_analyzer::Input { name: input.part, text: input.text })
-        .collect();
+    let texts: Vec<_> =
+        inputs.iter().map(|input| tsmigrate_analyzer::Input { name: input.part, text: input.text }).collect();
     let analysis = tsmigrate_analyzer::analyze(&texts, target, options)
         .map_err(|error| Error::Analysis(error.to_string()))?;
-    let unsolved: Vec<*const tsmigrate_analyzer::Finding> = analysis.unsolved().map(std::ptr::from_ref).collect();
     let findings = analysis
         .findings
         .iter()
@@ -67,24 +64,28 @@ fn run(inputs: &[Input<'_>], target: &Target, options: &Options) -> Result<Analy
             line: finding.place.line,
             object: finding.object.clone(),
             message: finding.message.clone(),
-            solved: finding.fix.is_some() && !unsolved.contains(&std::ptr::from_ref(finding)),
+            solved: finding.solved,
             accepted: options.accepts(finding.rule, finding.name),
         })
         .collect();
-    let texts = inputs.iter().enumerate().map(|(number, input)| analysis.rewritten(number, input.text)).collect();
+    let texts =
+        inputs.iter().enumerate().map(|(number, input)| analysis.rewritten(number, input.text)).collect();
     Ok(Analysed { findings, texts })
 }
 
 /// The service as it is described, corrected by what the server itself said.
 fn seen(facts: &Facts) -> Target {
-    let mut target = Target::default();
-    target.version = facts.major();
-    target.admin.clone_from(&facts.user);
-    target.database.clone_from(&facts.database);
-    target.existing_roles.clone_from(&facts.roles);
     let installed = facts.extensions.iter();
-    target.live_extensions =
-        Some(installed.map(|(name, extension)| (name.clone(), extension.schema.clone())).collect());
+    let mut target = Target {
+        version: facts.major(),
+        admin: facts.user.clone(),
+        database: facts.database.clone(),
+        existing_roles: facts.roles.clone(),
+        live_extensions: Some(
+            installed.map(|(name, extension)| (name.clone(), extension.schema.clone())).collect(),
+        ),
+        ..Target::default()
+    };
     if let Some(list) = target.extension_lists.last_mut() {
         list.extensions.clone_from(&facts.creatable);
         list.extensions.extend(facts.extensions.keys().cloned());

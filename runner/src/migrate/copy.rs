@@ -39,7 +39,7 @@ pub(super) fn jobs(columns: &[String], rows: &[u8], admin: &str) -> Option<(Vec<
         found.push(JobRow {
             id: fields[id].parse().ok()?,
             name: fields[name].clone(),
-            owner: fields[owner].clone(),
+            owner: crate::jobs::unquoted(&fields[owner]),
         });
         fields[owner] = escape(&crate::connect::identifier(admin));
         "f".clone_into(&mut fields[scheduled]);

@@ -126,12 +126,26 @@ struct Undo {
     jobs_schema: String,
     /// The target is in restoring mode.
     restoring: bool,
-    /// Something has been written to the target.
-    written: bool,
-    /// Who owns what was written.
+    /// What the target may hold.
+    reached: Reached,
+    /// The user of the target, who owns what was written.
+    admin: String,
+    /// Roles that came over.
     roles: Vec<String>,
     /// TimescaleDB's catalogs are part of it.
     timescale: bool,
+}
+
+/// How far a run has come on the target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Reached {
+    /// Nothing is written.
+    #[default]
+    Nothing,
+    /// Something is, and all of it belongs to the administrator.
+    Written,
+    /// Some of it has been given to other roles.
+    Given,
 }
 
 impl Context {
@@ -210,21 +224,27 @@ async fn supervise(args: &Args) -> Report {
 }
 
 fn explain(context: &Context, report: &mut Report) {
-    if !context.undo().written {
+    if context.undo().reached == Reached::Nothing {
         report.state.push("nothing was written to the target".to_owned());
         return;
     }
     report.state.push("the target is half filled".to_owned());
     let command = |sql: &str| format!("  psql -X \"$TARGET\" -c '{sql}'");
     let undo = context.undo();
-    let roles: Vec<_> = undo.roles.iter().map(|role| crate::connect::identifier(role)).collect();
+    let roles = undo.roles.iter().map(|role| crate::connect::identifier(role)).collect::<Vec<_>>().join(", ");
+    let admin = crate::connect::identifier(&undo.admin);
     report
         .next
         .push("remove the cause, empty the target (or make a new service), and start again:".to_owned());
     if undo.timescale {
         report.next.push(command("DROP EXTENSION IF EXISTS timescaledb CASCADE"));
     }
-    report.next.push(command(&format!("DROP OWNED BY {} CASCADE", roles.join(", "))));
+    // Before its last stages nothing belongs to anybody else.
+    if undo.reached == Reached::Given && !roles.is_empty() {
+        report.next.push(command(&format!("GRANT {roles} TO {admin}")));
+        report.next.push(command(&format!("DROP OWNED BY {roles} CASCADE")));
+    }
+    report.next.push(command(&format!("DROP OWNED BY {admin} CASCADE")));
     if undo.timescale {
         report.next.push(command("CREATE EXTENSION IF NOT EXISTS timescaledb"));
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::data::{self, Loaded, Need};
-use super::{Context, restore};
+use super::{Context, Reached, restore};
 use crate::analysis::{self, Analysed, Input};
 use crate::connect::{Session, Side, identifier};
 use crate::error::Error;
@@ -273,9 +273,9 @@ async fn write(
     let mut session = context.target.open().await?;
     {
         let mut undo = context.undo();
-        undo.written = true;
+        undo.reached = Reached::Written;
         undo.timescale = ends.source.timescale.is_some();
-        undo.roles = vec![ends.target.user.clone()];
+        undo.admin.clone_from(&ends.target.user);
         undo.roles.extend(scripts.roles.iter().filter_map(|statement| match &statement.class {
             Class::CreateRole(name) => Some(name.clone()),
             _ => None,
@@ -417,6 +417,7 @@ async fn access(
         let found = analysed.findings.into_iter().filter(|finding| finding.part == "data");
         context.report().findings.extend(found);
     }
+    context.undo().reached = Reached::Given;
     for (part, statement) in &scripts.access {
         match restore::execute(session, part, statement).await {
             // A sequence belongs to its table's owner, and a hypertable stays the administrator's.

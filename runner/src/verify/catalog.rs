@@ -43,7 +43,12 @@ const KINDS: &[Kind] = &[
         .owner("relowner")
         .acl("relacl", "CASE o.relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\"")
         // Toast tables follow their table; indexes come with it in another question.
-        .only("o.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND o.relpersistence <> 't'"),
+        .only(
+            // A composite type's class is a part of the type, and it is the type that an extension has.
+            "o.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND o.relpersistence <> 't' AND NOT EXISTS \
+             (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_catalog.pg_type'::pg_catalog.regclass \
+             AND e.objid = o.reltype AND e.deptype = 'e')",
+        ),
     Kind::new("pg_proc").owner("proowner").acl("proacl", "'f'").only(NOT_INTERNAL),
     Kind::new("pg_type").owner("typowner").acl("typacl", "'T'").only(
         "o.typtype IN ('b', 'd', 'e', 'r') AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = o.oid)",
@@ -174,7 +179,7 @@ fn others() -> Vec<String> {
         "SELECT 'extension', quote_ident(extname), NULL, NULL, '' FROM pg_catalog.pg_extension WHERE extname <> 'plpgsql'"
             .into(),
         format!(
-            "SELECT 'index', format('%I.%I on %I', n.nspname, x.relname, c.relname), NULL, NULL, \
+            "SELECT 'index', format('%I.%I on %I.%I', n.nspname, x.relname, n.nspname, c.relname), NULL, NULL, \
              CASE WHEN i.indisunique THEN 'unique' ELSE '' END || CASE WHEN i.indisvalid THEN '' ELSE ' invalid' END \
              FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid \
              JOIN pg_catalog.pg_class c ON c.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -187,8 +192,9 @@ fn others() -> Vec<String> {
              FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
              WHERE a.attnum > 0 AND NOT a.attisdropped AND {user} AND n.nspname <> '_timescaledb_internal' \
-             AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND c.relpersistence <> 't' AND {member}",
-            explode("a.attacl")
+             AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND c.relpersistence <> 't' AND {member} AND {}",
+            explode("a.attacl"),
+            not_member("'pg_catalog.pg_type'::pg_catalog.regclass", "c.reltype")
         ),
         format!(
             "SELECT 'default privileges', format('for %s on %s%s', quote_ident(pg_catalog.pg_get_userbyid(d.defaclrole)), \

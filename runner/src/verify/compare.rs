@@ -128,6 +128,8 @@ fn expected(kind: &str, identity: &str, expect: &Expect<'_>) -> bool {
             let (member, group) = (unquote(member), unquote(group));
             !stays_behind(&member, expect) && (!stays_behind(&group, expect) || group.starts_with("pg_"))
         }
+        // The service grants its own.
+        "default privileges" => !identity.contains(" in _timescaledb_"),
         "role setting" | "database setting" => {
             !identity.split_once(' ').is_some_and(|(role, _)| stays_behind(&unquote(role), expect))
         }
@@ -141,8 +143,8 @@ fn may_be_more(kind: &str, identity: &str, expect: &Expect<'_>) -> bool {
         "role" | "membership" | "extension" | "role setting" | "database setting" => true,
         // Empty ones of a target that has it ready for a source without.
         "TimescaleDB catalog" => expect.source.timescale.is_none(),
-        // Owned by the administrator now, where the owner's were empty on the source.
-        "default privileges" => identity.starts_with(&format!("for {}", expect.target.user)),
+        // The service's own, such as those that come with its TimescaleDB.
+        "default privileges" => stays_behind(&role_of_default(identity).0, expect),
         _ => false,
     }
 }
@@ -152,13 +154,19 @@ fn map_identity(kind: &str, identity: &str, expect: &Expect<'_>) -> String {
     if kind != "default privileges" {
         return identity.to_owned();
     }
-    let rest = identity.strip_prefix("for ").unwrap_or(identity);
-    match rest.split_once(" on ") {
-        Some((role, rest)) if stays_behind(&unquote(role), expect) => {
-            format!("for {} on {rest}", expect.target.user)
+    match role_of_default(identity) {
+        (role, rest) if stays_behind(&role, expect) => {
+            format!("for {} on {rest}", quoted(&expect.target.user))
         }
         _ => identity.to_owned(),
     }
+}
+
+/// `for "role" on …`: the role, and the rest.
+fn role_of_default(identity: &str) -> (String, &str) {
+    let rest = identity.strip_prefix("for ").unwrap_or(identity);
+    let (role, rest) = rest.split_once(" on ").unwrap_or((rest, ""));
+    (unquote(role), rest)
 }
 
 /// Hypertables and all that TimescaleDB keeps for them stay the administrator's: OWN-01.

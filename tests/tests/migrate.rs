@@ -1,0 +1,396 @@
+//! `tsmigrate migrate` from real sources to a target that refuses what the service refuses.
+
+use std::error::Error;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::{env, fs, thread};
+
+use serde_json::Value;
+use tsmigrate_tests::lab::{Lab, Server};
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/migrate");
+
+/// A lab with a source database `shop` and an empty target.
+struct Stage {
+    lab: Lab,
+    source: String,
+    target: String,
+    admin: String,
+}
+
+impl Stage {
+    fn new(test: &str, source: Server, target: Server) -> Result<Option<Self>, Box<dyn Error>> {
+        let Some(lab) = Lab::start_or_skip(test, &[source, target])? else { return Ok(None) };
+        let stage = Self {
+            source: database(lab.uri(source)?, "shop"),
+            target: lab.uri(target)?.to_owned(),
+            admin: lab.admin_uri(target)?.to_owned(),
+            lab,
+        };
+        stage.sql(stage.lab.uri(source)?, "CREATE DATABASE shop")?;
+        Ok(Some(stage))
+    }
+
+    fn psql(&self, uri: &str, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
+        let output = Command::new(self.lab.programs()?.join("psql"))
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", uri])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+        }
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+
+    fn sql(&self, uri: &str, sql: &str) -> Result<String, Box<dyn Error>> {
+        self.psql(uri, &["-c", sql])
+    }
+
+    fn fixture(&self, name: &str) -> Outcome {
+        let text = fs::read_to_string(Path::new(FIXTURES).join(name))?;
+        self.sql_text(&text)
+    }
+
+    /// Several statements, through standard input: the client may live in a root folder of its own.
+    fn sql_text(&self, text: &str) -> Outcome {
+        use std::io::Write;
+
+        let mut child = Command::new(self.lab.programs()?.join("psql"))
+            .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", &self.source, "-f", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        child.stdin.take().ok_or("no pipe")?.write_all(text.as_bytes())?;
+        let output = child.wait_with_output()?;
+        if output.status.success() {
+            Ok(())
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned().into())
+        }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Result<Command, Box<dyn Error>> {
+        let mut command = Command::new(program()?);
+        command
+            .args(["migrate", "--format", "json", "--pg-bin"])
+            .arg(self.lab.programs()?)
+            .args(arguments)
+            .env("SOURCE", &self.source)
+            .env("TARGET", &self.target)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Ok(command)
+    }
+
+    /// Runs the program: its exit status, its report, and all it wrote.
+    fn migrate(&self, arguments: &[&str]) -> Result<(i32, Value, String), Box<dyn Error>> {
+        told(&self.command(arguments)?.output()?)
+    }
+
+    /// Relations and schemas of the target that a migration would have made.
+    fn target_objects(&self) -> Result<String, Box<dyn Error>> {
+        self.sql(
+            &self.admin,
+            "SELECT (SELECT count(*) FROM pg_class WHERE relowner <> 10) + (SELECT count(*) FROM pg_namespace \
+             WHERE nspowner <> 10 AND nspname <> 'public') || ' objects, ' || (SELECT count(*) FROM pg_roles \
+             WHERE rolname !~ '^(pg_|tsdb)' AND oid <> 10) || ' roles'",
+        )
+    }
+
+    /// Every trace of restoring mode on the target.
+    fn restoring(&self) -> Result<String, Box<dyn Error>> {
+        self.sql(
+            &self.admin,
+            "SELECT concat_ws(' ', (SELECT count(*) FROM pg_db_role_setting, unnest(setconfig) c \
+             WHERE c = 'timescaledb.restoring=on'), current_setting('timescaledb.restoring', true))",
+        )
+    }
+}
+
+fn told(output: &Output) -> Result<(i32, Value, String), Box<dyn Error>> {
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let report = serde_json::from_str(&stdout).map_err(|error| format!("{error}: {stdout}{stderr}"))?;
+    Ok((output.status.code().ok_or("killed")?, report, format!("{stdout}{stderr}")))
+}
+
+/// `uri` with another database.
+fn database(uri: &str, name: &str) -> String {
+    let (rest, query) =
+        uri.split_once('?').map_or((uri, String::new()), |(rest, query)| (rest, format!("?{query}")));
+    let server = rest.rsplit_once('/').map_or(rest, |(server, _)| server);
+    format!("{server}/{name}{query}")
+}
+
+/// The program, built once: the harness builds only what this package names.
+fn program() -> Result<PathBuf, Box<dyn Error>> {
+    static BUILT: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    let folder = env::current_exe()?.parent().and_then(Path::parent).ok_or("no folder")?.to_owned();
+    let built = BUILT.get_or_init(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--package", "tsmigrate"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+        if folder.ends_with("release") {
+            cargo.arg("--release");
+        }
+        if let Some(target) = folder.parent() {
+            cargo.arg("--target-dir").arg(target);
+        }
+        cargo.status().is_ok_and(|status| status.success())
+    });
+    if *built { Ok(folder.join("tsmigrate")) } else { Err("the program could not be built".into()) }
+}
+
+fn differences(report: &Value) -> &Value {
+    &report["verification"]["differences"]
+}
+
+#[test]
+fn a_postgresql_source_arrives_with_owners_and_grants() -> Outcome {
+    let Some(stage) =
+        Stage::new("a_postgresql_source_arrives_with_owners_and_grants", Server::Source15, Server::Target17)?
+    else {
+        return Ok(());
+    };
+    stage.fixture("plain.sql")?;
+    let (code, report, all) = stage.migrate(&[])?;
+    assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
+    assert_eq!(differences(&report), &Value::Array(Vec::new()));
+    for secret in ["app-owner-secret", "weird-secret", "SCRAM-SHA-256"] {
+        assert!(!all.contains(secret), "{secret} is in the output");
+    }
+    let ask = |sql| stage.sql(&stage.admin, sql);
+    assert_eq!(
+        ask("SELECT relowner::regrole FROM pg_class WHERE oid = 'app.customer'::regclass")?,
+        "app_owner"
+    );
+    assert_eq!(ask("SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'app'")?, "app_owner");
+    assert_eq!(ask("SELECT relowner::regrole FROM pg_class WHERE oid = 'settings'::regclass")?, "tsdbadmin");
+    assert_eq!(
+        ask("SELECT has_column_privilege('reporting', 'app.invoice', 'total', 'SELECT WITH GRANT OPTION')")?,
+        "t"
+    );
+    assert_eq!(ask("SELECT has_function_privilege('app_reader', 'app.add(int, int)', 'EXECUTE')")?, "t");
+    assert_eq!(ask("SELECT has_function_privilege('public', 'app.add(int, int)', 'EXECUTE')")?, "f");
+    assert_eq!(ask("SELECT extnamespace::regnamespace FROM pg_extension WHERE extname = 'hstore'")?, "ext");
+    assert_eq!(ask("SELECT last_value || ' ' || is_called FROM app.ticket")?, "99995 false");
+    assert_eq!(ask("SELECT encode(lo_get(4242), 'hex')")?, "00ff10");
+    assert_eq!(ask("SELECT count(*) FROM app.event WHERE what = E'line one\\nline two\\r\\\\.'")?, "1000");
+    assert_eq!(ask("SELECT count(*) FROM app.totals")?, "500");
+    // A second run would write over it.
+    let (code, report, all) = stage.migrate(&[])?;
+    assert_eq!((code, &report["blockers"][0]["check"]), (2, &"target-not-empty".into()), "{all}");
+    Ok(())
+}
+
+#[test]
+fn a_timescaledb_source_arrives_with_hypertables_and_jobs() -> Outcome {
+    let test = "a_timescaledb_source_arrives_with_hypertables_and_jobs";
+    let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
+    stage.fixture("timescale.sql")?;
+    let before =
+        stage.sql(&stage.source, "SELECT json_agg(j ORDER BY id) FROM _timescaledb_config.bgw_job j")?;
+    let (code, report, all) = stage.migrate(&["--dry-run"])?;
+    assert_eq!((code, &report["outcome"]), (0, &"planned".into()), "{all}");
+    let untouched = stage.target_objects()?;
+    let (code, report, all) = stage.migrate(&[])?;
+    assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
+    assert_eq!(differences(&report), &Value::Array(Vec::new()));
+    assert_ne!(stage.target_objects()?, untouched);
+    assert_eq!(stage.restoring()?, "0 off");
+    assert_eq!(
+        stage.sql(&stage.source, "SELECT json_agg(j ORDER BY id) FROM _timescaledb_config.bgw_job j")?,
+        before
+    );
+    let ask = |sql| stage.sql(&stage.target, sql);
+    assert_eq!(
+        ask("SELECT count(*) FROM metrics")?,
+        stage.sql(&stage.source, "SELECT count(*) FROM metrics")?
+    );
+    // A new chunk is made: no tablespace of the source is asked for.
+    ask("INSERT INTO metrics VALUES ('2030-01-01', 1, 1)")?;
+    assert_eq!(ask("SELECT has_table_privilege('ts_app', 'metrics', 'INSERT')")?, "t");
+    assert_eq!(ask("SELECT relowner::regrole FROM pg_class WHERE oid = 'metrics'::regclass")?, "tsdbadmin");
+    assert_eq!(
+        ask("SELECT relowner::regrole FROM pg_class WHERE oid = 'sensors.device'::regclass")?,
+        "ts_app"
+    );
+    assert_eq!(
+        ask("SELECT string_agg(concat_ws(' ', id, owner, scheduled), ', ' ORDER BY id) \
+             FROM _timescaledb_config.bgw_job WHERE id >= 1000")?,
+        "1000 tsdbadmin t, 1001 tsdbadmin f"
+    );
+    assert_eq!(report["jobs"][0]["owner"], "ts_app");
+    assert_eq!(report["missing"][0]["what"], "1 rows of _timescaledb_catalog.tablespace");
+    Ok(())
+}
+
+#[test]
+fn different_timescaledb_versions_block_with_the_commands_that_help() -> Outcome {
+    let test = "different_timescaledb_versions_block_with_the_commands_that_help";
+    let Some(stage) = Stage::new(test, Server::Source17, Server::Target18)? else { return Ok(()) };
+    stage.sql(&stage.source, "CREATE EXTENSION timescaledb")?;
+    let before = stage.target_objects()?;
+    let (code, report, all) = stage.migrate(&[])?;
+    assert_eq!((code, &report["outcome"]), (1, &"blocked".into()), "{all}");
+    assert_eq!(report["blockers"][0]["check"], "timescaledb-version");
+    let next = report["blockers"][0]["next"].to_string();
+    assert!(next.contains("ALTER EXTENSION timescaledb UPDATE TO"), "{next}");
+    assert_eq!(stage.target_objects()?, before);
+    Ok(())
+}
+
+#[test]
+fn a_finding_without_a_rewrite_blocks_until_it_is_accepted() -> Outcome {
+    let test = "a_finding_without_a_rewrite_blocks_until_it_is_accepted";
+    let Some(stage) = Stage::new(test, Server::Source15, Server::Target17)? else { return Ok(()) };
+    stage.sql_text(
+        "CREATE EXTENSION dblink; CREATE VIEW lost AS SELECT * FROM dblink('', 'SELECT 1') AS t(x int);
+         CREATE TABLE kept (x int); INSERT INTO kept SELECT generate_series(1, 3);",
+    )?;
+    let before = stage.target_objects()?;
+    let (code, report, all) = stage.migrate(&[])?;
+    assert_eq!((code, &report["outcome"]), (1, &"blocked".into()), "{all}");
+    assert_eq!(stage.target_objects()?, before);
+    let (code, report, all) = stage.migrate(&["--accept", "EXT-01"])?;
+    assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
+    assert_eq!(stage.sql(&stage.target, "SELECT count(*) FROM kept")?, "3");
+    assert!(report["missing"].to_string().contains("dblink"), "{}", report["missing"]);
+    Ok(())
+}
+
+/// A table of the source whose check holds there only: `condition` is evaluated on the target while rows come in.
+fn table_with_check(stage: &Stage, condition: &str, rows: u32) -> Outcome {
+    stage.sql_text(&format!(
+        "CREATE TABLE zz_late (x int); INSERT INTO zz_late SELECT generate_series(1, {rows});
+         ALTER TABLE zz_late ADD CONSTRAINT trap CHECK ({condition}) NOT VALID;
+         UPDATE pg_constraint SET convalidated = true WHERE conname = 'trap';"
+    ))
+}
+
+#[test]
+fn a_failure_in_the_middle_says_where_and_leaves_no_restoring_mode() -> Outcome {
+    let test = "a_failure_in_the_middle_says_where_and_leaves_no_restoring_mode";
+    let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
+    stage.fixture("timescale.sql")?;
+    table_with_check(&stage, "current_user = 'postgres'", 10)?;
+    let (code, report, all) = stage.migrate(&[])?;
+    assert_eq!((code, &report["outcome"]), (2, &"failed".into()), "{all}");
+    let error = report["error"].as_str().ok_or("no error")?;
+    for part in ["23514", "public.zz_late", "data of the dump, line", "COPY zz_late, line 1"] {
+        assert!(error.contains(part), "{part} is not in: {error}");
+    }
+    assert_eq!(stage.restoring()?, "0 off");
+    // The way out that the report names is one.
+    for line in report["next"].as_array().ok_or("no way out")? {
+        if let Some(sql) = line.as_str().and_then(|line| line.split('\'').nth(1)) {
+            stage.sql(&stage.target, sql)?;
+        }
+    }
+    stage.sql(&stage.source, "ALTER TABLE zz_late DROP CONSTRAINT trap")?;
+    let (code, _, all) = stage.migrate(&[])?;
+    assert_eq!(code, 0, "{all}");
+    Ok(())
+}
+
+#[test]
+fn ctrl_c_puts_both_ends_in_order() -> Outcome {
+    let Some(stage) = Stage::new("ctrl_c_puts_both_ends_in_order", Server::Source17, Server::Target17)?
+    else {
+        return Ok(());
+    };
+    stage.fixture("timescale.sql")?;
+    table_with_check(&stage, "pg_sleep(0.1) IS NOT NULL", 600)?;
+    for signal in ["-INT", "-TERM"] {
+        let mut child = stage.command(&[])?.spawn()?;
+        let stderr = BufReader::new(child.stderr.take().ok_or("no pipe")?);
+        let mut lines = stderr.lines();
+        while let Some(line) = lines.next().transpose()? {
+            if line.contains("pre-data") {
+                break;
+            }
+        }
+        let rest = thread::spawn(move || lines.map_while(Result::ok).collect::<Vec<_>>());
+        // The load has begun once the target is busy with it.
+        let busy =
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY%zz_late%' AND state = 'active'";
+        while stage.sql(&stage.admin, busy)? == "0" {
+            thread::sleep(std::time::Duration::from_millis(50));
+        }
+        assert_eq!(stage.restoring()?, "1 on");
+        let id = child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status()?.success());
+        let (code, report, all) = told(&child.wait_with_output()?)?;
+        drop(rest.join());
+        assert_eq!((code, &report["outcome"]), (2, &"failed".into()), "{all}");
+        assert_eq!(stage.restoring()?, "0 off");
+        let left = "SELECT count(*) FROM pg_stat_activity WHERE application_name IN ('tsmigrate', 'pg_dump')";
+        assert_eq!(
+            (stage.sql(&stage.admin, left)?, stage.sql(&stage.source, left)?),
+            ("0".into(), "0".into())
+        );
+        stage.lab.reset(Server::Target17)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn the_verification_sees_a_changed_row_owner_and_grant() -> Outcome {
+    let test = "the_verification_sees_a_changed_row_owner_and_grant";
+    let Some(stage) = Stage::new(test, Server::Source15, Server::Target17)? else { return Ok(()) };
+    stage.fixture("plain.sql")?;
+    let (code, _, all) = stage.migrate(&[])?;
+    assert_eq!(code, 0, "{all}");
+    stage.sql(
+        &stage.admin,
+        "DELETE FROM public.settings WHERE key = 'empty'; ALTER TABLE public.parent OWNER TO app_owner; \
+         REVOKE SELECT ON app.rich FROM app_reader; DROP INDEX app.customer_lower; \
+         SELECT setval('app.ticket', 1); ALTER TABLE public.child ADD extra int",
+    )?;
+    let found = verify(&stage)?;
+    let kinds: Vec<_> =
+        found.iter().map(|difference| (difference.kind.as_str(), difference.object.as_str())).collect();
+    assert_eq!(
+        kinds,
+        [
+            ("column", "public.child.extra"),
+            ("index", "app.customer_lower on app.customer"),
+            ("owner", "of table public.parent"),
+            ("privileges", "of view app.rich"),
+            ("rows", "public.settings"),
+            ("sequence value", "\"app\".\"ticket\""),
+        ]
+    );
+    Ok(())
+}
+
+fn verify(stage: &Stage) -> Result<Vec<tsmigrate::verify::Difference>, Box<dyn Error>> {
+    use std::collections::{BTreeMap, BTreeSet};
+    use tsmigrate::connect::{Connector, Side};
+    use tsmigrate::inspect::inspect;
+    use tsmigrate::verify::{Expect, Sessions, verify};
+
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let source = Connector::new(Side::Source, &stage.source)?;
+        let target = Connector::new(Side::Target, &stage.target)?;
+        let session = source.open().await?;
+        session.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        let snapshot = session.ask_one("SELECT pg_export_snapshot()").await?.unwrap_or_default();
+        let expect = Expect {
+            source: &inspect(&session, Side::Source).await?,
+            target: &inspect(&target.open().await?, Side::Target).await?,
+            rows: &BTreeMap::new(),
+            skipped: &BTreeSet::new(),
+            sequences: &BTreeMap::new(),
+            findings: Vec::new(),
+        };
+        let sessions = Sessions { source: &source, target: &target, snapshot: &snapshot };
+        let verification = verify(&sessions, &expect, &tsmigrate::progress::Progress::default()).await?;
+        Ok(verification.differences)
+    })
+}
