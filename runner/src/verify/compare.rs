@@ -8,6 +8,7 @@ use crate::inspect::Facts;
 
 /// Compares everything but rows.
 pub(super) fn compare(source: &Catalog, target: &Catalog, expect: &Expect<'_>) -> Verification {
+    let world = &World { expect, lost: lost_roles(source, target) };
     let mut verification = Verification::default();
     let announced = Announced::new(expect);
     let mut differ = |difference: Difference| match announced.reason(&difference) {
@@ -16,10 +17,10 @@ pub(super) fn compare(source: &Catalog, target: &Catalog, expect: &Expect<'_>) -
     };
     let mut compared = BTreeMap::<String, usize>::new();
     for ((kind, identity), ours) in &source.objects {
-        if !expected(kind, identity, expect) {
+        if !expected(kind, identity, world) {
             continue;
         }
-        let identity = map_identity(kind, identity, expect);
+        let identity = map_identity(kind, identity, world);
         *compared.entry(plural(kind)).or_default() += 1;
         let theirs = target.objects.get(&(kind.clone(), identity.clone()));
         let Some(theirs) = theirs else {
@@ -38,13 +39,13 @@ pub(super) fn compare(source: &Catalog, target: &Catalog, expect: &Expect<'_>) -
             *compared.entry("owners".into()).or_default() += 1;
             // A sequence follows the table it belongs to.
             let named = if kind == "sequence" && !ours.value.is_empty() { &ours.value } else { &identity };
-            let owner = owner_on_target(owner, kind, named, expect);
+            let owner = owner_on_target(owner, kind, named, world);
             if owner != *found {
                 differ(difference("owner", &object, Some(owner), Some(found.clone())));
             }
         }
         *compared.entry("privileges".into()).or_default() += 1;
-        let (wanted, found) = privileges(ours, theirs, kind, expect);
+        let (wanted, found) = privileges(ours, theirs, kind, world);
         if wanted != found {
             let (wanted, found) = (show(wanted.difference(&found)), show(found.difference(&wanted)));
             differ(difference("privileges", &object, Some(wanted), Some(found)));
@@ -53,10 +54,10 @@ pub(super) fn compare(source: &Catalog, target: &Catalog, expect: &Expect<'_>) -
     let ours: BTreeSet<_> = source
         .objects
         .keys()
-        .map(|(kind, identity)| (kind.clone(), map_identity(kind, identity, expect)))
+        .map(|(kind, identity)| (kind.clone(), map_identity(kind, identity, world)))
         .collect();
     for (kind, identity) in target.objects.keys() {
-        if !ours.contains(&(kind.clone(), identity.clone())) && !may_be_more(kind, identity, expect) {
+        if !ours.contains(&(kind.clone(), identity.clone())) && !may_be_more(kind, identity, world) {
             differ(difference(kind, identity, None, Some(String::new())));
         }
     }
@@ -111,52 +112,72 @@ fn unquote(name: &str) -> String {
     }
 }
 
-/// Roles that a service does not take over.
-fn stays_behind(role: &str, expect: &Expect<'_>) -> bool {
-    expect.source.superusers.contains(role)
-        || expect.target.superusers.contains(role)
-        || expect.target.user == role
-        || ["tsdbadmin", "tsdbowner", "tsdbexplorer", "tsdbquerier", "standby", "postgres"].contains(&role)
-        || role.starts_with("pg_")
+/// What is compared, and which roles did not come over.
+struct World<'a> {
+    expect: &'a Expect<'a>,
+    lost: BTreeSet<String>,
 }
 
-fn expected(kind: &str, identity: &str, expect: &Expect<'_>) -> bool {
+impl World<'_> {
+    /// Roles that a service has of its own. A superuser of the source with another name comes over as an ordinary
+    /// role.
+    fn reserved(&self, role: &str) -> bool {
+        self.expect.target.superusers.contains(role)
+            || self.expect.target.user == role
+            || ["tsdbadmin", "tsdbowner", "tsdbexplorer", "tsdbquerier", "standby", "postgres"]
+                .contains(&role)
+            || role.starts_with("pg_")
+    }
+
+    /// Roles that can neither own nor use anything on the target.
+    fn gone(&self, role: &str) -> bool {
+        self.reserved(role) || self.lost.contains(role)
+    }
+}
+
+/// Their absence is a difference of its own, unless it was announced; what they owned is the administrator's.
+fn lost_roles(source: &Catalog, target: &Catalog) -> BTreeSet<String> {
+    let roles = source.objects.keys().filter(|(kind, _)| kind == "role");
+    roles.filter(|key| !target.objects.contains_key(*key)).map(|(_, name)| unquote(name)).collect()
+}
+
+fn expected(kind: &str, identity: &str, world: &World<'_>) -> bool {
     match kind {
-        "role" => !stays_behind(&unquote(identity), expect),
+        "role" => !world.reserved(&unquote(identity)),
         "membership" => {
             let (member, group) = identity.split_once(" in ").unwrap_or((identity, ""));
             let (member, group) = (unquote(member), unquote(group));
-            !stays_behind(&member, expect) && (!stays_behind(&group, expect) || group.starts_with("pg_"))
+            !world.gone(&member) && (!world.gone(&group) || group.starts_with("pg_"))
         }
         // The service grants its own.
         "default privileges" => !identity.contains(" in _timescaledb_"),
         "role setting" | "database setting" => {
-            !identity.split_once(' ').is_some_and(|(role, _)| stays_behind(&unquote(role), expect))
+            !identity.split_once(' ').is_some_and(|(role, _)| world.gone(&unquote(role)))
         }
         _ => true,
     }
 }
 
-fn may_be_more(kind: &str, identity: &str, expect: &Expect<'_>) -> bool {
+fn may_be_more(kind: &str, identity: &str, world: &World<'_>) -> bool {
     match kind {
         // The service's own, and those of an earlier run.
         "role" | "membership" | "extension" | "role setting" | "database setting" => true,
         // Empty ones of a target that has it ready for a source without.
-        "TimescaleDB catalog" => expect.source.timescale.is_none(),
+        "TimescaleDB catalog" => world.expect.source.timescale.is_none(),
         // The service's own, such as those that come with its TimescaleDB.
-        "default privileges" => stays_behind(&role_of_default(identity).0, expect),
+        "default privileges" => world.gone(&role_of_default(identity).0),
         _ => false,
     }
 }
 
 /// The name of an object on the target, where a role is part of it.
-fn map_identity(kind: &str, identity: &str, expect: &Expect<'_>) -> String {
+fn map_identity(kind: &str, identity: &str, world: &World<'_>) -> String {
     if kind != "default privileges" {
         return identity.to_owned();
     }
     match role_of_default(identity) {
-        (role, rest) if stays_behind(&role, expect) => {
-            format!("for {} on {rest}", quoted(&expect.target.user))
+        (role, rest) if world.gone(&role) => {
+            format!("for {} on {rest}", quoted(&world.expect.target.user))
         }
         _ => identity.to_owned(),
     }
@@ -170,8 +191,8 @@ fn role_of_default(identity: &str) -> (String, &str) {
 }
 
 /// Hypertables and all that TimescaleDB keeps for them stay the administrator's: OWN-01.
-fn owner_on_target(owner: &str, kind: &str, identity: &str, expect: &Expect<'_>) -> String {
-    let hypertable = expect.source.timescale.as_ref().is_some_and(|timescale| {
+fn owner_on_target(owner: &str, kind: &str, identity: &str, world: &World<'_>) -> String {
+    let hypertable = world.expect.source.timescale.as_ref().is_some_and(|timescale| {
         timescale.hypertables.iter().any(|hypertable| {
             let name = format!("{}.{}", quoted(&hypertable.schema), quoted(&hypertable.name));
             identity == name
@@ -180,8 +201,8 @@ fn owner_on_target(owner: &str, kind: &str, identity: &str, expect: &Expect<'_>)
     if kind == "schema" && owner == "pg_database_owner" {
         return owner.to_owned();
     }
-    if stays_behind(owner, expect) || hypertable || identity.starts_with("_timescaledb_") {
-        return expect.target.user.clone();
+    if world.gone(owner) || hypertable || identity.starts_with("_timescaledb_") {
+        return world.expect.target.user.clone();
     }
     owner.to_owned()
 }
@@ -197,11 +218,11 @@ fn privileges(
     ours: &Object,
     theirs: &Object,
     kind: &str,
-    expect: &Expect<'_>,
+    world: &World<'_>,
 ) -> (BTreeSet<Privilege>, BTreeSet<Privilege>) {
-    let older = expect.source.major() < 17;
+    let older = world.expect.source.major() < 17;
     let keep = |(role, privilege, _): &&Privilege| {
-        !stays_behind(role, expect)
+        !world.gone(role)
             && ours.owner.as_ref() != Some(role)
             && theirs.owner.as_ref() != Some(role)
             // GRANT ALL means one more from 17 on.
@@ -212,7 +233,7 @@ fn privileges(
     if kind != "column"
         && let (Some(owner), Some(now)) = (&ours.owner, &theirs.owner)
         && owner != now
-        && !stays_behind(owner, expect)
+        && !world.gone(owner)
     {
         // The former owner of a hypertable keeps all privileges; whether they may be handed on is not asked.
         let plain = |(role, privilege, _): &Privilege| (role.clone(), privilege.clone(), false);
