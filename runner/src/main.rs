@@ -1,2 +1,9 @@
-//! t
-fn main() {}
+//! The command line of tsmigrate.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,0 +1,364 @@
+//! Planned changes as a unified diff, made from the changes themselves as the bytes stream by: no text
+//! is compared with another, and memory is bounded by the lines of one hunk.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+
+use tsmigrate_analyzer::Rewriter;
+use tsmigrate_analyzer::rewrite::Planned;
+
+/// Unchanged lines around a change.
+const CONTEXT: usize = 3;
+
+/// A change with more bytes than this is written as several hunks without lines around them.
+const LONGEST: usize = 4 << 20;
+
+const NO_NEWLINE: &[u8] = b"\n\\ No newline at end of file\n";
+
+/// Writes the diff of one input.
+pub(super) struct Diff<'a, W> {
+    out: W,
+    name: String,
+    planned: std::iter::Peekable<std::slice::Iter<'a, Planned>>,
+    rewriter: Rewriter<'a>,
+    longest: usize,
+    /// The part of a line that has come so far.
+    held: Vec<u8>,
+    /// Bytes of the input that came in whole lines.
+    offset: u64,
+    /// How far the changes reach that have begun.
+    changed_to: u64,
+    /// The numbers of the next line in both texts.
+    at: (u64, u64),
+    /// Unchanged lines since the last change, or as many as may come before the next one.
+    unchanged: VecDeque<Vec<u8>>,
+    hunk: Option<Hunk>,
+    begun: bool,
+    fresh: Vec<u8>,
+}
+
+struct Hunk {
+    /// Its first line in both texts.
+    start: (u64, u64),
+    /// How many lines it has of both.
+    lines: (u64, u64),
+    /// Unchanged lines before its first change.
+    lead: Vec<Vec<u8>>,
+    body: Vec<u8>,
+    /// The change that is being read: what was and what comes.
+    old: Vec<u8>,
+    new: Vec<u8>,
+}
+
+impl<'a, W: Write> Diff<'a, W> {
+    /// The diff of the input with this name.
+    pub(super) fn new(out: W, name: &str, planned: &'a [Planned], rewriter: Rewriter<'a>) -> Self {
+        Self::with_longest(out, name, planned, rewriter, LONGEST)
+    }
+
+    fn with_longest(
+        out: W,
+        name: &str,
+        planned: &'a [Planned],
+        rewriter: Rewriter<'a>,
+        longest: usize,
+    ) -> Self {
+        Self {
+            out,
+            name: name.to_owned(),
+            planned: planned.iter().peekable(),
+            rewriter,
+            longest,
+            held: Vec::new(),
+            offset: 0,
+            changed_to: 0,
+            at: (1, 1),
+            unchanged: VecDeque::new(),
+            hunk: None,
+            begun: false,
+            fresh: Vec::new(),
+        }
+    }
+
+    /// Takes the next bytes of the input.
+    pub(super) fn feed(&mut self, mut chunk: &[u8]) -> io::Result<()> {
+        while let Some(end) = memchr::memchr(b'\n', chunk) {
+            let (line, rest) = chunk.split_at(end + 1);
+            if self.held.is_empty() {
+                self.line(line, false)?;
+            } else {
+                let mut held = std::mem::take(&mut self.held);
+                held.extend_from_slice(line);
+                self.line(&held, false)?;
+                held.clear();
+                self.held = held;
+            }
+            chunk = rest;
+        }
+        self.held.extend_from_slice(chunk);
+        Ok(())
+    }
+
+    /// The input has ended.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        let held = std::mem::take(&mut self.held);
+        self.line(&held, true)?;
+        self.end_hunk()?;
+        self.out.flush()
+    }
+
+    /// One line; `last` is what stands behind the last line's end, and may be nothing.
+    fn line(&mut self, line: &[u8], last: bool) -> io::Result<()> {
+        let (start, end) = (self.offset, self.offset + line.len() as u64);
+        self.offset = end;
+        let mut changed = self.changed_to > start;
+        while let Some(next) = self.planned.next_if(|next| next.span().start < end || last) {
+            changed = true;
+            self.changed_to = self.changed_to.max(next.span().end);
+        }
+        let mut fresh = std::mem::take(&mut self.fresh);
+        fresh.clear();
+        self.rewriter.feed(line, &mut fresh);
+        if last {
+            self.rewriter.finish(&mut fresh);
+        }
+        if changed || fresh != line {
+            self.change(line, &fresh)?;
+        } else if !line.is_empty() {
+            self.keep(line)?;
+        }
+        self.fresh = fresh;
+        Ok(())
+    }
+
+    fn change(&mut self, old: &[u8], new: &[u8]) -> io::Result<()> {
+        let hunk = if let Some(mut hunk) = self.hunk.take() {
+            if !self.unchanged.is_empty() {
+                hunk.end_change(true, usize::MAX);
+                self.unchanged.drain(..).for_each(|line| hunk.context(&line));
+            }
+            self.hunk.insert(hunk)
+        } else {
+            let lead: Vec<Vec<u8>> = self.unchanged.drain(..).collect();
+            let before = lead.len() as u64;
+            self.hunk.insert(Hunk {
+                start: (self.at.0 - before, self.at.1 - before),
+                lines: (before, before),
+                lead,
+                body: Vec::new(),
+                old: Vec::new(),
+                new: Vec::new(),
+            })
+        };
+        hunk.old.extend_from_slice(old);
+        hunk.new.extend_from_slice(new);
+        self.at.0 += lines(old);
+        self.at.1 += lines(new);
+        if hunk.old.len() + hunk.new.len() + hunk.body.len() > self.longest {
+            self.break_hunk()?;
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.hunk.is_some() && self.unchanged.len() == 2 * CONTEXT {
+            self.end_hunk()?;
+        }
+        let mut kept = if self.hunk.is_none() && self.unchanged.len() == CONTEXT {
+            self.unchanged.pop_front().unwrap_or_default()
+        } else {
+            Vec::new()
+        };
+        kept.clear();
+        kept.extend_from_slice(line);
+        self.unchanged.push_back(kept);
+        self.at.0 += 1;
+        self.at.1 += 1;
+        Ok(())
+    }
+
+    /// Ends the hunk with the unchanged lines behind it. The last of those may come before the next one.
+    fn end_hunk(&mut self) -> io::Result<()> {
+        let Some(mut hunk) = self.hunk.take() else { return Ok(()) };
+        // More lines behind the change than before it would tell patch that it is at the file's start.
+        let had = hunk.end_change(true, CONTEXT);
+        let behind = self.unchanged.len().min(CONTEXT - had);
+        self.unchanged.drain(..behind).for_each(|line| hunk.context(&line));
+        while self.unchanged.len() > CONTEXT {
+            self.unchanged.pop_front();
+        }
+        self.write(&hunk)
+    }
+
+    /// Writes what there is of a change that goes on: without lines before it, as there are none behind
+    /// it, or patch would look for it at the end of the file.
+    fn break_hunk(&mut self) -> io::Result<()> {
+        let Some(mut hunk) = self.hunk.take() else { return Ok(()) };
+        hunk.end_change(false, 0);
+        let before = std::mem::take(&mut hunk.lead).len() as u64;
+        hunk.start = (hunk.start.0 + before, hunk.start.1 + before);
+        hunk.lines = (hunk.lines.0 - before, hunk.lines.1 - before);
+        self.write(&hunk)
+    }
+
+    fn write(&mut self, hunk: &Hunk) -> io::Result<()> {
+        if hunk.body.is_empty() {
+            return Ok(());
+        }
+        if !std::mem::replace(&mut self.begun, true) {
+            // A tab ends a name that has spaces in it.
+            let tab = if self.name.contains(' ') { "\t" } else { "" };
+            write!(self.out, "--- {0}{tab}\n+++ {0}{tab}\n", self.name)?;
+        }
+        let range = |start: u64, lines: u64| {
+            // An empty range is named by the line before it.
+            format!("{},{lines}", if lines == 0 { start - 1 } else { start })
+        };
+        let (old, new) = (range(hunk.start.0, hunk.lines.0), range(hunk.start.1, hunk.lines.1));
+        writeln!(self.out, "@@ -{old} +{new} @@")?;
+        for line in &hunk.lead {
+            put(&mut self.out, b' ', line)?;
+        }
+        self.out.write_all(&hunk.body)
+    }
+}
+
+impl Hunk {
+    fn context(&mut self, line: &[u8]) {
+        self.lines = (self.lines.0 + 1, self.lines.1 + 1);
+        // Writing to memory cannot fail.
+        let _ = put(&mut self.body, b' ', line);
+    }
+
+    /// Writes the change. Lines that are the same at its edges are no part of it; of those at its end, at
+    /// most so many are written. Says how many.
+    fn end_change(&mut self, trim: bool, most_behind: usize) -> usize {
+        let (old, new) = (std::mem::take(&mut self.old), std::mem::take(&mut self.new));
+        let mut old: VecDeque<&[u8]> = old.split_inclusive(|byte| *byte == b'\n').collect();
+        let mut new: VecDeque<&[u8]> = new.split_inclusive(|byte| *byte == b'\n').collect();
+        let mut behind = VecDeque::new();
+        if trim && old != new {
+            while let (Some(a), Some(b)) = (old.front(), new.front())
+                && a == b
+            {
+                self.before(a);
+                old.pop_front();
+                new.pop_front();
+            }
+            while let (Some(a), Some(b)) = (old.back(), new.back())
+                && a == b
+            {
+                behind.push_front(*a);
+                old.pop_back();
+                new.pop_back();
+            }
+        }
+        self.lines = (self.lines.0 + old.len() as u64, self.lines.1 + new.len() as u64);
+        for (sign, lines) in [(b'-', &old), (b'+', &new)] {
+            for line in lines {
+                // Writing to memory cannot fail.
+                let _ = put(&mut self.body, sign, line);
+            }
+        }
+        behind.truncate(most_behind);
+        for line in &behind {
+            self.context(line);
+        }
+        behind.len()
+    }
+
+    /// An unchanged line before a change: before the first one, no more than its share.
+    fn before(&mut self, line: &[u8]) {
+        if !self.body.is_empty() {
+            return self.context(line);
+        }
+        self.lead.push(line.to_vec());
+        if self.lead.len() > CONTEXT {
+            self.lead.remove(0);
+            self.start = (self.start.0 + 1, self.start.1 + 1);
+        } else {
+            self.lines = (self.lines.0 + 1, self.lines.1 + 1);
+        }
+    }
+}
+
+fn put(out: &mut impl Write, sign: u8, line: &[u8]) -> io::Result<()> {
+    out.write_all(&[sign])?;
+    out.write_all(line)?;
+    if line.ends_with(b"\n") { Ok(()) } else { out.write_all(NO_NEWLINE) }
+}
+
+fn lines(text: &[u8]) -> u64 {
+    text.split_inclusive(|byte| *byte == b'\n').count() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use tsmigrate_analyzer::{Input, Options, Style, Target, analyze};
+
+    use super::*;
+
+    /// What `patch` makes of a text with its diff, and what the rewriter makes of it.
+    fn patched(text: &str, longest: usize, chunk: usize) -> (String, String, String) {
+        let analysis = analyze(
+            &[Input { name: "dump.sql", text: text.as_bytes() }],
+            &Target::default(),
+            &Options::default(),
+        )
+        .expect("a dump");
+        let mut diff = Vec::new();
+        let planned = &analysis.inputs[0].planned;
+        let rewriter = analysis.rewriter(0, Style::Comment);
+        let mut writer = Diff::with_longest(&mut diff, "dump.sql", planned, rewriter, longest);
+        for chunk in text.as_bytes().chunks(chunk) {
+            writer.feed(chunk).expect("memory");
+        }
+        writer.finish().expect("memory");
+        drop(writer);
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::write(dir.path().join("dump.sql"), text).expect("written");
+        std::fs::write(dir.path().join("diff"), &diff).expect("written");
+        let result = Command::new("patch")
+            .args(["--fuzz=0", "--quiet", "dump.sql", "diff"])
+            .current_dir(dir.path())
+            .output()
+            .expect("patch");
+        assert!(result.status.success(), "{result:?}\n{}", String::from_utf8_lossy(&diff));
+        let patched = std::fs::read_to_string(dir.path().join("dump.sql")).expect("read");
+        let rewritten = String::from_utf8(analysis.rewritten(0, text.as_bytes())).expect("text");
+        (patched, rewritten, String::from_utf8(diff).expect("text"))
+    }
+
+    const DUMPS: &[&str] = &[
+        "SET default_tablespace = a;",
+        "SET default_tablespace = a;\n",
+        "SELECT 1;\nSELECT 2;\nSELECT 3;\nSELECT 4;\nSET default_tablespace = a;\nSELECT 5;\nSELECT 6;",
+        "SELECT 1;\nSET\n default_tablespace\n = a\n;\n\n\n\n\n\n\nSET default_tablespace = b; SELECT 1;\n",
+        "SET default_tablespace = a;\n\n\n\n\n\n\nSET default_tablespace = b;\n\n\n\n\n\n\n\nSET default_tablespace = c;\n",
+        "SELECT 1;\nCREATE EXTENSION hll;\nCOMMENT ON EXTENSION hll IS 'a\nb\nc\nd\ne\nf\ng\nh';\nSELECT 1;\n\n\n\nSELECT 2;\n",
+        "CREATE ROLE app;\nCREATE TABLE public.t (a integer);\nALTER TABLE public.t OWNER TO app;",
+        "CREATE ROLE app;\r\nCREATE TABLE public.t (a integer);\r\nALTER TABLE public.t OWNER TO app;\r\n",
+    ];
+
+    #[test]
+    fn patch_makes_of_a_diff_what_the_rewriter_makes_of_the_dump() {
+        for text in DUMPS {
+            for longest in [LONGEST, 40, 1] {
+                for chunk in [1, 7, 4096] {
+                    let (patched, rewritten, diff) = patched(text, longest, chunk);
+                    assert_eq!(patched, rewritten, "{longest} {chunk}\n{diff}");
+                    assert_ne!(&patched, text);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn changes_apart_are_hunks_apart() {
+        let (.., diff) = patched(DUMPS[4], LONGEST, 4096);
+        assert_eq!(diff.lines().filter(|line| line.starts_with("@@")).count(), 2, "{diff}");
+        assert!(diff.contains("-SET default_tablespace = b;\n+SET default_tablespace = '';\n"), "{diff}");
+    }
+}

@@ -1,0 +1,292 @@
+//! Files and standard input, opened with care and read once or twice.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Seek, SeekFrom, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tsmigrate_analyzer::{Analysis, Analyzer, InputError, Options, Target};
+
+use super::{Failure, shell};
+
+/// So much is read at a time.
+const CHUNK: usize = 256 << 10;
+
+/// What standard input is called.
+pub(super) const STDIN: &str = "-";
+
+/// A dump to read.
+#[derive(Debug)]
+pub(super) struct Input {
+    /// Its path as it was given, or `-`.
+    pub(super) name: String,
+    /// Its path; `None` for standard input.
+    pub(super) path: Option<PathBuf>,
+    file: File,
+    /// Where the dump begins: standard input may stand in the middle of a file.
+    start: u64,
+    /// Its length, for what can be read twice.
+    length: Option<u64>,
+    modified: Option<SystemTime>,
+    identity: (u64, u64),
+    mode: u32,
+}
+
+impl Input {
+    fn open(path: &Path) -> Result<Self, Failure> {
+        if path == Path::new(STDIN) {
+            return Self::stdin();
+        }
+        let failed = |error: &io::Error| match error.kind() {
+            io::ErrorKind::NotFound => Failure::new("there is no such file")
+                .at(path.display())
+                .next("look at the name and the directory: pwd; ls -l"),
+            _ => Failure::io("the file cannot be read", path, error),
+        };
+        let metadata = path.metadata().map_err(|error| failed(&error))?;
+        if metadata.is_dir() {
+            return Err(directory(path));
+        }
+        let file = File::open(path).map_err(|error| failed(&error))?;
+        Self::new(path.to_string_lossy().into_owned(), Some(path.to_owned()), file)
+    }
+
+    fn stdin() -> Result<Self, Failure> {
+        if io::stdin().is_terminal() {
+            return Err(Failure::new("standard input is a terminal")
+                .at(STDIN)
+                .next("pipe a dump in: pg_dump --schema-only … | tsmigrate check -"));
+        }
+        let file = io::stdin()
+            .as_fd()
+            .try_clone_to_owned()
+            .map_err(|error| Failure::io("standard input cannot be read", Path::new(STDIN), &error))?;
+        Self::new(STDIN.to_owned(), None, file.into())
+    }
+
+    fn new(name: String, path: Option<PathBuf>, mut file: File) -> Result<Self, Failure> {
+        let metadata = file
+            .metadata()
+            .map_err(|error| Failure::io("the file cannot be read", Path::new(&name), &error))?;
+        let start = if metadata.is_file() { file.stream_position().unwrap_or(0) } else { 0 };
+        Ok(Self {
+            name,
+            path,
+            file,
+            start,
+            length: metadata.is_file().then(|| metadata.len().saturating_sub(start)),
+            modified: metadata.modified().ok(),
+            identity: (metadata.dev(), metadata.ino()),
+            mode: metadata.mode() & 0o666,
+        })
+    }
+
+    /// True where this is the file with that metadata.
+    pub(super) fn is(&self, metadata: &std::fs::Metadata) -> bool {
+        metadata.is_file() && self.identity == (metadata.dev(), metadata.ino())
+    }
+
+    /// Who may read and write it.
+    pub(super) fn mode(&self) -> u32 {
+        if self.path.is_some() { self.mode } else { 0o666 }
+    }
+
+    /// Its name as a shell reads it.
+    pub(super) fn word(&self) -> String {
+        if self.path.is_some() { shell(&self.name) } else { "FILE".to_owned() }
+    }
+
+    /// Its length, where that is known.
+    pub(super) fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// Reads it from its start to its end.
+    pub(super) fn read(
+        &mut self,
+        progress: &Progress,
+        mut take: impl FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<u64, Failure> {
+        let failed =
+            |name: &str, error: &io::Error| Failure::io("the file cannot be read", Path::new(name), error);
+        if self.length.is_some() {
+            self.file.seek(SeekFrom::Start(self.start)).map_err(|error| failed(&self.name, &error))?;
+        }
+        let mut chunk = vec![0; CHUNK];
+        let mut read = 0;
+        loop {
+            match self.file.read(&mut chunk) {
+                Ok(0) => return Ok(read),
+                Ok(length) => {
+                    read += length as u64;
+                    take(chunk.get(..length).unwrap_or_default())?;
+                    progress.advance(length as u64);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(failed(&self.name, &error)),
+            }
+        }
+    }
+
+    /// Reads it again.
+    pub(super) fn read_again(
+        &mut self,
+        first: u64,
+        progress: &Progress,
+        mut take: impl FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let changed = |name: &str| {
+            Failure::new("the file was changed while it was being read")
+                .at(name)
+                .next("run the command again when nothing writes to the file any more")
+        };
+        let mut left = first;
+        let name = self.name.clone();
+        self.read(progress, |chunk| {
+            left = left.checked_sub(chunk.len() as u64).ok_or_else(|| changed(&name))?;
+            take(chunk)
+        })?;
+        let modified = self.file.metadata().and_then(|metadata| metadata.modified()).ok();
+        if left > 0 || modified != self.modified { Err(changed(&name)) } else { Ok(()) }
+    }
+}
+
+fn directory(path: &Path) -> Failure {
+    let word = shell(&path.to_string_lossy());
+    if path.join("toc.dat").exists() || path.join("toc.dat.gz").exists() {
+        Failure::new("this is a dump in directory format, not SQL text").at(path.display()).next(format!(
+            "turn it into text first: pg_restore --file=dump.sql {word} (with --schema-only for the schema alone)"
+        ))
+    } else {
+        Failure::new("this is a directory, not a dump").at(path.display()).next("name the files in it")
+    }
+}
+
+/// Opens all files, before anything is read.
+pub(super) fn open(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
+    let mut inputs: Vec<Input> = Vec::with_capacity(paths.len());
+    for path in paths {
+        let input = Input::open(path)?;
+        let same = |other: &&Input| match (&input.path, &other.path) {
+            (None, None) => true,
+            _ => input.length.is_some() && other.identity == input.identity,
+        };
+        if let Some(other) = inputs.iter().find(same) {
+            let place = if other.name == input.name {
+                input.name.clone()
+            } else {
+                format!("{} and {}", other.name, input.name)
+            };
+            return Err(Failure::new("the same file is given twice").at(place).next("name each file once"));
+        }
+        inputs.push(input);
+    }
+    Ok(inputs)
+}
+
+/// Analyses the inputs in their order. What cannot be read twice is kept where `keep` says that it
+/// will have to be.
+pub(super) fn analyse(
+    inputs: &mut [Input],
+    target: &Target,
+    options: &Options,
+    keep: bool,
+    quiet: bool,
+) -> Result<Analysis, Failure> {
+    let mut analyzer = Analyzer::new(target, options);
+    for input in inputs.iter_mut() {
+        let word = input.word();
+        let bad = |error: InputError| bad_input(&error, &word);
+        analyzer.begin(&input.name);
+        let progress = Progress::new("reading", &input.name, input.length);
+        let mut kept = match (keep, input.length) {
+            (true, None) => Some(tempfile::tempfile().map_err(|error| not_kept(&error))?),
+            _ => None,
+        };
+        if kept.is_some() && !quiet {
+            super::note(&format!(
+                "{}: cannot be read twice, so it is kept in a temporary file until the end ({})",
+                if input.path.is_none() { "standard input" } else { &input.name },
+                std::env::temp_dir().display()
+            ));
+        }
+        let read = input.read(&progress, |chunk| {
+            if let Some(kept) = &mut kept {
+                kept.write_all(chunk).map_err(|error| not_kept(&error))?;
+            }
+            analyzer.feed(chunk).map_err(bad)
+        })?;
+        analyzer.end().map_err(bad)?;
+        if let Some(kept) = kept {
+            input.modified = kept.metadata().and_then(|metadata| metadata.modified()).ok();
+            (input.file, input.start, input.length) = (kept, 0, Some(read));
+        }
+    }
+    Ok(analyzer.finish())
+}
+
+fn not_kept(error: &io::Error) -> Failure {
+    Failure::io("the input cannot be kept in a temporary file", &std::env::temp_dir(), error)
+        .next("set TMPDIR to a directory with room for the whole dump, or give the dump as a file")
+}
+
+fn bad_input(error: &InputError, word: &str) -> Failure {
+    let problem = &error.problem;
+    let name = if error.input == STDIN { "standard input" } else { &error.input };
+    let place = match problem.line() {
+        Some(line) => format!("{name}, line {line}"),
+        None => name.to_owned(),
+    };
+    Failure::new(problem.what()).at(place).next(problem.next(word))
+}
+
+/// How far the reading of a large file is: shown on a terminal, where it takes more than two seconds.
+pub(super) struct Progress {
+    bar: Option<ProgressBar>,
+    shown: std::cell::Cell<bool>,
+    started: Instant,
+}
+
+impl Progress {
+    const PATIENCE: Duration = Duration::from_secs(2);
+
+    /// Starts to measure.
+    pub(super) fn new(verb: &str, name: &str, length: Option<u64>) -> Self {
+        let bar = super::on_terminal().then(|| {
+            let template = match length {
+                Some(_) => {
+                    "  {prefix} {bar:24.cyan/dim} {bytes:>10} of {total_bytes}  {binary_bytes_per_sec:>12}  {eta} left"
+                }
+                None => "  {prefix} {spinner} {bytes:>10}  {binary_bytes_per_sec:>12}",
+            };
+            let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::hidden())
+                .with_prefix(format!("{verb} {}", super::render::clean(name)));
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style.progress_chars("━╸─"));
+            }
+            bar
+        });
+        Self { bar, shown: false.into(), started: Instant::now() }
+    }
+
+    /// So many more bytes are done.
+    pub(super) fn advance(&self, bytes: u64) {
+        let Some(bar) = &self.bar else { return };
+        bar.inc(bytes);
+        if !self.shown.get() && self.started.elapsed() > Self::PATIENCE {
+            self.shown.set(true);
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Arguments in, exit status out: 0 clean, 1 findings, 2 failed.
+
+mod check;
+mod diff;
+mod input;
+mod render;
+mod rewrite;
+mod rules;
+
+use std::fmt::{self, Write as _};
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use tsmigrate_analyzer::rules::{RULES, rule};
+use tsmigrate_analyzer::target::{NEWEST_VERSION, OLDEST_VERSION};
+use tsmigrate_analyzer::{Options, Target};
+
+use self::render::Page;
+
+/// Move PostgreSQL and TimescaleDB databases to a managed Timescale service
+#[derive(Debug, Parser)]
+#[command(name = "tsmigrate", version, max_term_width = 100, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// When to write in colour (NO_COLOR is respected)
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    color: Color,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say what in a dump the service cannot take, and why
+    Check(check::Args),
+    /// Write a dump anew, so that the service takes it
+    Rewrite(rewrite::Args),
+    /// List the rules, or explain one
+    Rules(rules::Args),
+    /// Move a database: dump, rewrite, restore, verify
+    Migrate(Box<tsmigrate::migrate::Args>),
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Color {
+    /// On a terminal
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// How a result is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+/// What an analysis is told, whatever is done with it.
+#[derive(Clone, Debug, clap::Args)]
+struct Analysed {
+    /// Accept what is lost by these rules (ids or names, comma-separated): statements that no
+    /// rewrite can save are left out
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    accept: Vec<String>,
+
+    /// Of a dump of a whole cluster, the database to keep
+    #[arg(long, value_name = "NAME")]
+    database: Option<String>,
+
+    /// PostgreSQL version of the service, 15 to 18
+    #[arg(
+        long,
+        value_name = "MAJOR",
+        value_parser = clap::value_parser!(u32).range(i64::from(OLDEST_VERSION)..=i64::from(NEWEST_VERSION))
+    )]
+    target_version: Option<u32>,
+
+    /// Another destination than the built-in one, as JSON
+    #[arg(long, value_name = "FILE")]
+    target_file: Option<PathBuf>,
+}
+
+impl Analysed {
+    fn target(&self) -> Result<Target, Failure> {
+        let target = match &self.target_file {
+            None => Target::default(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|error| Failure::io("the target file cannot be read", path, &error))?;
+                Target::from_json(&text).map_err(|error| {
+                    Failure::new(format!("the target file cannot be used: {error}"))
+                        .at(path.display())
+                        .next("its form is that of analyzer/src/target/timescale.json")
+                })?
+            }
+        };
+        Ok(match self.target_version {
+            Some(version) => target.with_version(version),
+            None => target,
+        })
+    }
+
+    fn options(&self) -> Result<Options, Failure> {
+        let mut options = Options { database: self.database.clone(), ..Options::default() };
+        for given in self.accept.iter().map(|given| given.trim()).filter(|given| !given.is_empty()) {
+            let Some(rule) = rule(given) else {
+                let next = match nearest(given) {
+                    Some(id) => format!("did you mean {id}? tsmigrate rules lists all rules"),
+                    None => "tsmigrate rules lists all rules".to_owned(),
+                };
+                return Err(Failure::new(format!("there is no rule {given}")).at("--accept").next(next));
+            };
+            options.accept.insert(rule.id.to_owned());
+        }
+        Ok(options)
+    }
+
+    /// The same options as words of a command.
+    fn words(&self, more: &[&str]) -> String {
+        let mut accept: Vec<&str> = self.accept.iter().map(String::as_str).collect();
+        accept.extend(more.iter().filter(|id| !self.accept.iter().any(|given| given == **id)));
+        let mut words = String::new();
+        if !accept.is_empty() {
+            let _ = write!(words, " --accept {}", accept.join(","));
+        }
+        if let Some(database) = &self.database {
+            let _ = write!(words, " --database {}", shell(database));
+        }
+        if let Some(version) = self.target_version {
+            let _ = write!(words, " --target-version {version}");
+        }
+        if let Some(path) = &self.target_file {
+            let _ = write!(words, " --target-file {}", shell(&path.to_string_lossy()));
+        }
+        words
+    }
+}
+
+/// The rule whose id or name is most like this word, where one is alike at all.
+fn nearest(word: &str) -> Option<&'static str> {
+    let word = word.to_ascii_lowercase();
+    RULES
+        .iter()
+        .flat_map(|rule| [(rule.id, rule.id), (rule.name, rule.id)])
+        .map(|(name, id)| (strsim::damerau_levenshtein(&word, &name.to_ascii_lowercase()), name.len(), id))
+        .filter(|(distance, length, _)| distance * 2 <= *length)
+        .min_by_key(|(distance, ..)| *distance)
+        .map(|(.., id)| id)
+}
+
+/// A word as a shell reads it.
+fn shell(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    Clean,
+    Findings,
+}
+
+/// Why a command failed: what, where, and what to do.
+#[derive(Debug)]
+struct Failure {
+    what: String,
+    place: Option<String>,
+    next: Option<String>,
+    /// Whoever read the output has gone: nobody is there to be told.
+    silent: bool,
+}
+
+impl Failure {
+    fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), place: None, next: None, silent: false }
+    }
+
+    fn at(mut self, place: impl fmt::Display) -> Self {
+        self.place = Some(place.to_string());
+        self
+    }
+
+    fn next(mut self, next: impl Into<String>) -> Self {
+        self.next = Some(next.into());
+        self
+    }
+
+    fn io(what: &str, path: &Path, error: &io::Error) -> Self {
+        let failure = Self::new(format!("{what}: {}", words(error))).at(path.display());
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                failure.next(format!("look at its permissions: ls -ld {}", shell(&path.to_string_lossy())))
+            }
+            io::ErrorKind::StorageFull => failure.next("make room there, or choose another place"),
+            _ => failure,
+        }
+    }
+
+    fn output(error: &io::Error) -> Self {
+        let silent = error.kind() == io::ErrorKind::BrokenPipe;
+        Self { silent, ..Self::new(format!("cannot write: {}", words(error))).at("standard output") }
+    }
+}
+
+/// A system's answer without its number.
+fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::output(&error.into())
+    }
+}
+
+/// Runs the command that the process was started with.
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.color {
+        Color::Auto => {}
+        Color::Always => anstream::ColorChoice::Always.write_global(),
+        Color::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    if let Command::Migrate(args) = &cli.command {
+        return ExitCode::from(tsmigrate::migrate::run(args));
+    }
+    match on_large_stack(cli) {
+        Ok(Status::Clean) => ExitCode::SUCCESS,
+        Ok(Status::Findings) => ExitCode::from(1),
+        Err(failure) => {
+            if !failure.silent {
+                say(&failure);
+            }
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The analyzer asks for more stack than a process starts with. A defect comes back as a failure.
+fn on_large_stack(cli: Cli) -> Result<Status, Failure> {
+    // What a panic says goes into the failure, not to the terminal.
+    std::panic::set_hook(Box::new(|_| ()));
+    std::thread::Builder::new()
+        .stack_size(tsmigrate_analyzer::parse::STACK)
+        .spawn(move || match &cli.command {
+            Command::Check(args) => check::run(args),
+            Command::Rewrite(args) => rewrite::run(args),
+            Command::Rules(args) => rules::run(args),
+            Command::Migrate(_) => Ok(Status::Clean),
+        })
+        .map_err(|error| Failure::new(format!("cannot start: {}", words(&error))))?
+        .join()
+        .unwrap_or_else(|panic| {
+            let text = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("unknown");
+            Err(Failure::new("a defect in tsmigrate; nothing was changed")
+                .at(text)
+                .next("please report it, with the statement that it stopped at if you can"))
+        })
+}
+
+/// Says why a command failed.
+fn say(failure: &Failure) {
+    let page = Page::stderr();
+    let mut text = format!("{}: {}\n", page.red("error"), render::clean(&failure.what));
+    if let Some(place) = &failure.place {
+        let _ = writeln!(text, "  {}", render::clean(place));
+    }
+    if let Some(next) = &failure.next {
+        let _ = writeln!(text, "  {} {}", page.bold("next:"), render::clean(next));
+    }
+    // There is nowhere else to say it.
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// A line for a person, beside the result.
+fn note(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// True where a person reads the standard error.
+fn on_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_rule_that_was_mistyped_is_suggested() {
+        assert_eq!(nearest("TSP-3"), Some("TSP-03"));
+        assert_eq!(nearest("ext01"), Some("EXT-01"));
+        assert_eq!(nearest("default-tablespaces"), Some("TSP-03"));
+        assert_eq!(nearest("completely different"), None);
+    }
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        assert_eq!(shell("dump.sql"), "dump.sql");
+        assert_eq!(shell("my dump.sql"), "'my dump.sql'");
+        assert_eq!(shell("it's"), "'it'\\''s'");
+    }
+}

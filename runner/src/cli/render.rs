@@ -1,0 +1,572 @@
+//! A report for people: findings with their lines, grouped by rule, and what to do at the end.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use anstyle::{AnsiColor, Style};
+use tsmigrate_analyzer::finding::Excerpt;
+use tsmigrate_analyzer::report::{Entry, Report, Verdict};
+use tsmigrate_analyzer::{Finding, Safety, Severity};
+
+use super::{Analysed, input, shell};
+
+/// Findings of one rule that are shown in full.
+const SHOWN: usize = 3;
+/// Places of further findings that are listed.
+const PLACES: usize = 12;
+/// Other places of one finding that are listed.
+const RELATED: usize = 5;
+/// Losses that are listed.
+const LOSSES: usize = 10;
+
+/// Where a text is shown.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Page {
+    color: bool,
+    unicode: bool,
+    /// Columns.
+    pub(super) width: usize,
+}
+
+impl Page {
+    /// The standard output.
+    pub(super) fn stdout() -> Self {
+        let color = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
+        Self::new(color, io::stdout().is_terminal())
+    }
+
+    /// The standard error.
+    pub(super) fn stderr() -> Self {
+        let color = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
+        Self::new(color, io::stderr().is_terminal())
+    }
+
+    fn new(color: bool, terminal: bool) -> Self {
+        let columns = terminal_size::terminal_size().map(|(columns, _)| usize::from(columns.0));
+        let width = columns.filter(|_| terminal).unwrap_or(100).clamp(40, 120);
+        Self { color, unicode: terminal && speaks_utf8(), width }
+    }
+
+    fn paint(self, style: Style, text: &str) -> String {
+        if self.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+
+    /// Text that stands out.
+    pub(super) fn bold(self, text: &str) -> String {
+        self.paint(Style::new().bold(), text)
+    }
+
+    /// Text that steps back.
+    pub(super) fn dim(self, text: &str) -> String {
+        self.paint(Style::new().dimmed(), text)
+    }
+
+    /// Something to type.
+    pub(super) fn command(self, text: &str) -> String {
+        self.paint(AnsiColor::Cyan.on_default(), text)
+    }
+
+    /// Something bad.
+    pub(super) fn red(self, text: &str) -> String {
+        self.paint(AnsiColor::BrightRed.on_default().bold(), text)
+    }
+
+    /// Something doubtful.
+    pub(super) fn yellow(self, text: &str) -> String {
+        self.paint(AnsiColor::Yellow.on_default().bold(), text)
+    }
+
+    /// Something good.
+    pub(super) fn green(self, text: &str) -> String {
+        self.paint(AnsiColor::BrightGreen.on_default().bold(), text)
+    }
+
+    /// A severity in its colour.
+    pub(super) fn severity(self, severity: Severity, text: &str) -> String {
+        match severity {
+            Severity::Error => self.red(text),
+            Severity::Warning => self.yellow(text),
+            Severity::Note => self.paint(AnsiColor::BrightBlue.on_default().bold(), text),
+        }
+    }
+}
+
+fn speaks_utf8() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| {
+        std::env::var(name).ok().filter(|value| !value.is_empty()).map(|value| value.to_ascii_lowercase())
+    });
+    locale.is_some_and(|locale| locale.contains("utf-8") || locale.contains("utf8"))
+}
+
+/// Text of a dump, without what would steer a terminal.
+pub(super) fn clean(text: &str) -> String {
+    annotate_snippets::normalize_untrusted_str(text)
+}
+
+/// `text` in lines of at most `width` columns; words longer than that stay whole.
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for paragraph in text.lines() {
+        let mut line = String::new();
+        let mut columns = 0;
+        for word in paragraph.split(' ').filter(|word| !word.is_empty()) {
+            let length = word.chars().count();
+            if columns > 0 && columns + 1 + length > width {
+                lines.push(std::mem::take(&mut line));
+                columns = 0;
+            }
+            if columns > 0 {
+                line.push(' ');
+                columns += 1;
+            }
+            line.push_str(word);
+            columns += length;
+        }
+        lines.push(line);
+    }
+    lines
+}
+
+/// `1 error`, `2,000 errors`.
+pub(super) fn count(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", thousands(number), if number == 1 { "" } else { "s" })
+}
+
+/// A number with its thousands apart.
+pub(super) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Rules that have to be accepted for this finding's statement to be left out: its causes, or itself.
+pub(super) fn to_accept<'a>(entry: &Entry<'a>) -> Vec<&'a str> {
+    let mut rules: Vec<&str> = entry.related.iter().filter_map(|related| related.rule).collect();
+    rules.sort_unstable();
+    rules.dedup();
+    if rules.is_empty() { vec![entry.rule] } else { rules }
+}
+
+/// Writes the report as text. `all` shows every finding in full.
+pub(super) fn write(
+    out: &mut dyn Write,
+    page: Page,
+    report: &Report<'_>,
+    analysed: &Analysed,
+    all: bool,
+) -> io::Result<()> {
+    let mut groups: BTreeMap<Rank, Vec<&Finding>> = BTreeMap::new();
+    let mut ranks: BTreeMap<(Class, &'static str), usize> = BTreeMap::new();
+    for finding in report.findings.findings() {
+        let class = Class::of(finding);
+        let next = ranks.len();
+        let first = *ranks.entry((class, finding.rule)).or_insert(next);
+        groups.entry(Rank(class, first)).or_default().push(finding);
+    }
+    for findings in groups.values() {
+        group(out, page, report, findings, all)?;
+    }
+    summary(out, page, report, analysed)
+}
+
+/// Worst first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    Unsolved,
+    Solved,
+    Warning,
+    Note,
+}
+
+impl Class {
+    fn of(finding: &Finding) -> Self {
+        match finding.severity {
+            Severity::Error if finding.solved => Self::Solved,
+            Severity::Error => Self::Unsolved,
+            Severity::Warning => Self::Warning,
+            Severity::Note => Self::Note,
+        }
+    }
+}
+
+/// Groups in the order of their class, then of their first findings.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank(Class, usize);
+
+fn group(
+    out: &mut dyn Write,
+    page: Page,
+    report: &Report<'_>,
+    findings: &[&Finding],
+    all: bool,
+) -> io::Result<()> {
+    // One more than would be left out takes no more lines than saying so.
+    let shown = if all || findings.len() <= SHOWN + 1 { findings.len() } else { SHOWN };
+    let (first, rest) = findings.split_at(shown);
+    for (index, finding) in first.iter().enumerate() {
+        let entry = report.findings.entry(finding);
+        writeln!(out, "{}\n", one(page, &entry, index == 0))?;
+    }
+    let (Some(next), false) = (rest.first(), rest.is_empty()) else { return Ok(()) };
+    let title = format!("{} more {}[{}]", thousands(rest.len() as u64), next.severity.name(), next.rule);
+    let places = places(report, rest);
+    let head = format!("… and {}: ", page.severity(next.severity, &title));
+    let mut lines = wrap(&places, page.width.saturating_sub(4)).into_iter();
+    writeln!(out, "{head}{}", next.name)?;
+    lines.try_for_each(|line| writeln!(out, "    {}", page.dim(&line)))?;
+    writeln!(out)
+}
+
+/// `lines 10, 20` of one file, or of each file.
+fn places(report: &Report<'_>, findings: &[&Finding]) -> String {
+    let several = report.inputs.len() > 1;
+    let mut out = String::new();
+    let mut file = None;
+    for finding in findings.iter().take(PLACES) {
+        let input = finding.place.input;
+        let same = file == Some(input);
+        if same {
+            out.push_str(", ");
+        } else {
+            let name = report.inputs.get(input).map_or("", |input| input.name);
+            let name = if several { format!("{} ", clean(name)) } else { String::new() };
+            let gap = if file.is_some() { "; " } else { "" };
+            let _ = write!(out, "{gap}{name}{}", if findings.len() == 1 { "line " } else { "lines " });
+        }
+        file = Some(input);
+        let _ = write!(out, "{}", finding.place.line);
+    }
+    if findings.len() > PLACES {
+        out.push_str(", … (--all shows all)");
+    }
+    out
+}
+
+/// One finding; `first` of its rule, with what is the same for all of them.
+fn one(page: Page, entry: &Entry<'_>, first: bool) -> String {
+    let renderer = if page.color { Renderer::styled() } else { Renderer::plain() };
+    let renderer = renderer.term_width(page.width).decor_style(if page.unicode {
+        DecorStyle::Unicode
+    } else {
+        DecorStyle::Ascii
+    });
+    let level = match entry.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
+    };
+    let name = format!("{}[{}] {}", entry.severity.name(), entry.rule, entry.name);
+    let line = usize::try_from(entry.line).unwrap_or(usize::MAX);
+    let column = usize::try_from(entry.column).unwrap_or(usize::MAX);
+    let title = clean(entry.message);
+    let group = level.with_name(name).primary_title(title);
+    let shown = entry.excerpt;
+    let origin = || Origin::path(entry.file).line(line).char_column(column);
+    let mut group: Group<'_> = if shown.text.is_empty() {
+        group.element(origin())
+    } else {
+        let mark = AnnotationKind::Primary.span(shown.start..shown.end.max(shown.start));
+        let snippet = Snippet::source(shown.text.as_str())
+            .line_start(usize::try_from(shown.line).unwrap_or(1))
+            .fold(false)
+            .annotation(mark);
+        // Where something was masked or cut before the place, only the finding itself knows its column.
+        if place_in(shown) == (entry.line, entry.column) {
+            group.element(snippet.path(entry.file))
+        } else {
+            group.element(origin()).element(snippet)
+        }
+    };
+    let gutter = digits(shown.line + shown.text.lines().count() as u64);
+    for (word, text) in lines(entry, first) {
+        let width = page.width.saturating_sub(gutter + word.len() + 6).max(30);
+        let text = wrap(&clean(&text), width).join("\n");
+        group = group.element(Level::NOTE.with_name(word).message(text));
+    }
+    renderer.render(&[group])
+}
+
+/// The line and column of the marked part, counted in the excerpt.
+fn place_in(excerpt: &Excerpt) -> (u64, u64) {
+    let before = excerpt.text.get(..excerpt.start).unwrap_or_default();
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    (excerpt.line + before.matches('\n').count() as u64, line.chars().count() as u64 + 1)
+}
+
+fn digits(number: u64) -> usize {
+    number.checked_ilog10().map_or(1, |log| log as usize + 1)
+}
+
+/// What stands below the lines of the dump.
+fn lines(entry: &Entry<'_>, first: bool) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    if let Some(error) = entry.server_error {
+        let mut text = format!("ERROR {}: {}", error.sqlstate, error.text);
+        for (word, more) in [("DETAIL", &error.detail), ("HINT", &error.hint)] {
+            if let Some(more) = more {
+                let _ = write!(text, "\n{word}: {more}");
+            }
+        }
+        lines.push(("server", text));
+    }
+    for related in entry.related.iter().take(RELATED) {
+        let rule = related.rule.map_or_else(String::new, |rule| format!(" ({rule})"));
+        let text =
+            format!("{}{rule} at {}:{}:{}", related.message, related.file, related.line, related.column);
+        lines.push((if related.rule.is_some() { "cause" } else { "see" }, text));
+    }
+    let more = entry.related.iter().count().saturating_sub(RELATED) as u64;
+    if more > 0 {
+        lines.push(("see", format!("{} more places (--format json lists all)", thousands(more))));
+    }
+    if first {
+        lines.push(("why", entry.why.to_owned()));
+    }
+    let own_help = tsmigrate_analyzer::rules::rule(entry.rule).is_none_or(|rule| rule.doc.help != entry.help);
+    if (first || own_help) && !entry.help.is_empty() {
+        lines.push(("help", entry.help.to_owned()));
+    }
+    let accept = || format!("--accept {}", to_accept(entry).join(","));
+    match entry.fix {
+        Some(fix) if entry.solved => lines.push(("fix", format!("{} (the rewrite does it)", fix.title))),
+        Some(fix) if fix.safety == Safety::Review => {
+            lines.push(("fix", format!("{}, where you accept that: {}", fix.title, accept())));
+        }
+        Some(fix) => lines.push(("fix", fix.title.clone())),
+        None if entry.severity == Severity::Error => {
+            lines.push(("fix", format!("none; {} leaves the statement out", accept())));
+        }
+        None => {}
+    }
+    if let Some(lost) = entry.fix.and_then(|fix| fix.lost.as_ref()) {
+        lines.push(("lost", lost.clone()));
+    }
+    if first && !entry.docs.is_empty() {
+        lines.push(("docs", entry.docs.to_owned()));
+    }
+    lines
+}
+
+fn summary(out: &mut dyn Write, page: Page, report: &Report<'_>, analysed: &Analysed) -> io::Result<()> {
+    for input in &report.inputs {
+        let mut about = vec![bytes(input.bytes), count(input.statements, "statement")];
+        about.extend(input.server_version.map(|version| format!("from PostgreSQL {}", clean(version))));
+        about.extend(input.dump_version.map(|version| format!("written by pg_dump {}", clean(version))));
+        writeln!(out, "{} {}", page.bold(&name(input.name)), page.dim(&about.join(", ")))?;
+    }
+    let list = report
+        .target
+        .extension_list
+        .map_or_else(String::new, |list| format!(", extensions as of {}", list.date));
+    let target = format!("for {}, PostgreSQL {}{list}", report.target.name, report.target.version);
+    writeln!(out, "{}\n", page.dim(&clean(&target)))?;
+
+    let counts = report.counts;
+    let (sign, sentence) = verdict(report);
+    let sign = if page.unicode { sign } else { "" };
+    let sentence = match report.verdict {
+        Verdict::Ready => page.green(&format!("{sign}{sentence}")),
+        Verdict::ReadyAfterRewrite => page.yellow(&format!("{sign}{sentence}")),
+        Verdict::NeedsWork => page.red(&format!("{sign}{sentence}")),
+    };
+    writeln!(out, "{sentence}")?;
+    let of = |severity: Severity, number: u64| {
+        let text = count(number, severity.name());
+        if number == 0 { page.dim(&text) } else { page.severity(severity, &text) }
+    };
+    let how = match counts {
+        counts if counts.error == 0 => String::new(),
+        counts => {
+            format!(
+                " ({} solved by the rewrite, {} open)",
+                thousands(counts.solved),
+                thousands(counts.unsolved)
+            )
+        }
+    };
+    writeln!(
+        out,
+        "  {}{how}, {}, {}",
+        of(Severity::Error, counts.error),
+        of(Severity::Warning, counts.warning),
+        of(Severity::Note, counts.note)
+    )?;
+
+    let open = open_rules(report);
+    if !open.is_empty() {
+        writeln!(out, "\n{}", page.bold("open"))?;
+        for (rule, (number, name)) in &open {
+            writeln!(out, "  {} {name:<28} {}", page.red(&format!("{rule:<8}")), count(*number, "error"))?;
+        }
+    }
+    lost(out, page, &report.lost)?;
+    next(out, page, report, analysed, &open)
+}
+
+/// What the target will not have.
+pub(super) fn lost(out: &mut dyn Write, page: Page, lost: &[&str]) -> io::Result<()> {
+    if lost.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{}", page.bold("the target will not have, after the rewrite"))?;
+    for loss in lost.iter().take(LOSSES) {
+        let mut mark = "- ";
+        for line in wrap(&clean(loss), page.width.saturating_sub(4)) {
+            writeln!(out, "  {mark}{line}")?;
+            mark = "  ";
+        }
+    }
+    let more = lost.len().saturating_sub(LOSSES) as u64;
+    if more > 0 {
+        writeln!(
+            out,
+            "  {}",
+            page.dim(&format!("… and {} more (--format json lists all)", thousands(more)))
+        )?;
+    }
+    Ok(())
+}
+
+/// The verdict in one sentence, with its sign.
+fn verdict(report: &Report<'_>) -> (&'static str, String) {
+    let counts = report.counts;
+    match report.verdict {
+        Verdict::Ready => ("✓ ", "Ready: no statement fails on the target.".to_owned()),
+        Verdict::ReadyAfterRewrite => {
+            let fails = if counts.error == 1 { "statement fails" } else { "statements fail" };
+            let text = format!(
+                "Ready after a rewrite: as it is, {} {fails}; the rewrite solves {}.",
+                thousands(counts.error),
+                if counts.error == 1 { "it" } else { "all of them" }
+            );
+            ("✓ ", text)
+        }
+        Verdict::NeedsWork => {
+            let remain = if counts.unsolved == 1 { "error remains" } else { "errors remain" };
+            let text = format!(
+                "Needs work: {} {remain} that the rewrite does not solve by itself.",
+                thousands(counts.unsolved)
+            );
+            ("✗ ", text)
+        }
+    }
+}
+
+/// Open errors by the rule that has to be accepted, or whose statements have to be changed.
+fn open_rules<'a>(report: &Report<'a>) -> BTreeMap<&'a str, (u64, &'static str)> {
+    let mut open = BTreeMap::new();
+    let unsolved =
+        report.findings.findings().filter(|finding| finding.severity == Severity::Error && !finding.solved);
+    for finding in unsolved {
+        for rule in to_accept(&report.findings.entry(finding)) {
+            let name = tsmigrate_analyzer::rules::rule(rule).map_or("", |rule| rule.name);
+            open.entry(rule).or_insert((0, name)).0 += 1;
+        }
+    }
+    open
+}
+
+fn next(
+    out: &mut dyn Write,
+    page: Page,
+    report: &Report<'_>,
+    analysed: &Analysed,
+    open: &BTreeMap<&str, (u64, &'static str)>,
+) -> io::Result<()> {
+    writeln!(out, "\n{}", page.bold("next"))?;
+    let mut step = |what: &str, command: &str| writeln!(out, "  {what}\n    {}", page.command(command));
+    let rules: Vec<&str> = open.keys().copied().collect();
+    match report.verdict {
+        Verdict::Ready => {}
+        Verdict::ReadyAfterRewrite => {
+            step("rewrite the dump:", &rewrite_command(report, &analysed.words(&[])))?;
+        }
+        Verdict::NeedsWork => {
+            step(
+                "read what each open rule says, and change what it names:",
+                &format!("tsmigrate rules {}", rules.first().unwrap_or(&"")),
+            )?;
+            step(
+                "or leave out what cannot be saved (it will be missing on the target):",
+                &rewrite_command(report, &analysed.words(&rules)),
+            )?;
+        }
+    }
+    let accept: Vec<String> = analysed.accept.clone();
+    let accept = if accept.is_empty() { String::new() } else { format!(" --accept {}", accept.join(",")) };
+    step(
+        if report.verdict == Verdict::Ready {
+            "move the live database in one go:"
+        } else {
+            "or move the live database in one go, rewritten on the way:"
+        },
+        &format!("tsmigrate migrate --source \"$SOURCE\" --target \"$TARGET\"{accept}"),
+    )
+}
+
+/// The command that rewrites what was checked.
+fn rewrite_command(report: &Report<'_>, words: &str) -> String {
+    let names: Vec<&str> = report.inputs.iter().map(|input| input.name).collect();
+    match names.as_slice() {
+        [input::STDIN] => format!("… | tsmigrate rewrite - -o rewritten.sql{words}"),
+        [name] => {
+            let output = match name.strip_suffix(".sql") {
+                Some(stem) => format!("{stem}.rewritten.sql"),
+                None => format!("{name}.rewritten"),
+            };
+            format!("tsmigrate rewrite {} -o {}{words}", shell(name), shell(&output))
+        }
+        names => {
+            let files: Vec<String> = names.iter().map(|name| shell(name)).collect();
+            format!(
+                "mkdir -p rewritten && tsmigrate rewrite {} --output-dir rewritten{words}",
+                files.join(" ")
+            )
+        }
+    }
+}
+
+/// An input's name for people.
+pub(super) fn name(name: &str) -> String {
+    if name == input::STDIN { "standard input".to_owned() } else { clean(name) }
+}
+
+/// `12.5 MB`.
+pub(super) fn bytes(number: u64) -> String {
+    indicatif::DecimalBytes(number).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_wrapped_at_words() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("a-very-long-word b", 5), ["a-very-long-word", "b"]);
+        assert_eq!(wrap("a\nb", 5), ["a", "b"]);
+    }
+
+    #[test]
+    fn numbers_are_readable() {
+        assert_eq!(thousands(0), "0");
+        assert_eq!(thousands(999), "999");
+        assert_eq!(thousands(1_234_567), "1,234,567");
+        assert_eq!(count(1, "error"), "1 error");
+        assert_eq!(count(0, "error"), "0 errors");
+    }
+
+    #[test]
+    fn a_dump_cannot_steer_the_terminal() {
+        assert!(!clean("a\u{1b}[31mb\u{202e}").contains(['\u{1b}', '\u{202e}']));
+    }
+}

@@ -1,0 +1,357 @@
+//! `tsmigrate rewrite`: dumps in, dumps that the target takes out.
+//!
+//! Two passes: the first analyses, the second applies what was planned. Output goes to temporary files
+//! that take their places when all of them are whole.
+
+use std::collections::BTreeMap;
+use std::fs::Permissions;
+use std::io::{self, BufWriter, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+use tsmigrate_analyzer::{Analysis, Report, Style};
+
+use super::diff::Diff;
+use super::input::{self, Input, Progress};
+use super::render::{self, Page, clean, count};
+use super::{Analysed, Failure, Status, note, shell};
+
+/// Changes of one rule that the log on the standard error shows, unless `--log stderr` asks for all.
+const LOGGED: usize = 10;
+
+/// Options of `tsmigrate rewrite`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+One FILE is written to standard output, or with -o to a file. Several are written to a directory:
+  tsmigrate rewrite schema.sql -o schema.rewritten.sql
+  tsmigrate rewrite roles.sql schema.sql --output-dir rewritten
+A file that is only to be read, so that its roles are known, is given with --with:
+  pg_dump mydb | tsmigrate rewrite --with roles.sql - -o mydb.sql
+
+An existing output is replaced when the new one is whole; where anything fails, nothing is written.
+Exit status: 0 no error remains; 1 errors remain, the output is written; 2 failed.")]
+pub(super) struct Args {
+    /// Dumps in plain SQL, in the order in which they are restored; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// Where the rewritten dump goes (default: standard output)
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["output_dir", "diff"])]
+    output: Option<PathBuf>,
+
+    /// Where several rewritten dumps go, under their own names
+    #[arg(long, value_name = "DIR", conflicts_with = "diff")]
+    output_dir: Option<PathBuf>,
+
+    /// A dump that is read before the others and not rewritten: the roles of the same server
+    #[arg(long, value_name = "FILE")]
+    with: Vec<PathBuf>,
+
+    /// Print a unified diff instead of the rewritten dump (patch applies it)
+    #[arg(long)]
+    diff: bool,
+
+    /// Delete statements that are taken out; without this they stay as comments
+    #[arg(long)]
+    delete_removed: bool,
+
+    /// Write every change with its reason to a file, or to stderr
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+
+    /// Do not say what was changed
+    #[arg(short, long)]
+    quiet: bool,
+
+    #[command(flatten)]
+    analysed: Analysed,
+}
+
+/// Where one rewritten dump goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Destination {
+    Stdout,
+    File(PathBuf),
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<Status, Failure> {
+    let target = args.analysed.target()?;
+    let options = args.analysed.options()?;
+    let paths: Vec<PathBuf> = args.with.iter().chain(&args.files).cloned().collect();
+    let mut inputs = input::open(&paths)?;
+    let destinations = destinations(args, &inputs)?;
+    let log = args.log.as_deref().filter(|log| *log != Path::new("stderr"));
+    if let Some(log) = log {
+        check_output(log, &inputs)?;
+        if destinations.iter().any(|destination| *destination == Destination::File(log.to_owned())) {
+            return Err(Failure::new("the log and the output are the same file").at(log.display()));
+        }
+    }
+
+    let analysis = input::analyse(&mut inputs, &target, &options, true, args.quiet)?;
+    let report = Report::new(&analysis, &target, &options);
+
+    let mut made = Vec::new();
+    for (index, destination) in destinations.iter().enumerate() {
+        let index = index + args.with.len();
+        let Some(input) = inputs.get_mut(index) else { continue };
+        match destination {
+            Destination::Stdout => to_stdout(args, &analysis, index, input)?,
+            Destination::File(path) => made.extend(to_file(args, &analysis, index, input, path)?),
+        }
+    }
+    let log_file = log.map(|path| write_log(path, &report)).transpose()?;
+    // Everything is whole: now, and only now, it takes its place.
+    for (file, path) in made.into_iter().chain(log_file.flatten()) {
+        file.persist(&path)
+            .map_err(|error| Failure::io("the output cannot be put in its place", &path, &error.error))?;
+    }
+
+    if !args.quiet {
+        let all = args.log.as_deref() == Some(Path::new("stderr"));
+        if log.is_none() {
+            // Who does not read the log any more does not need it.
+            let _ = changes(&mut BufWriter::new(io::stderr().lock()), &report, all);
+        }
+        let _ = say(args, &report, &destinations);
+    }
+    if report.counts.unsolved == 0 {
+        return Ok(Status::Clean);
+    }
+    let open = count(report.counts.unsolved, "error");
+    let page = Page::stderr();
+    let files: Vec<String> =
+        args.with.iter().chain(&args.files).map(|f| shell(&f.to_string_lossy())).collect();
+    note(&format!(
+        "{} {open} {} that the rewrite does not solve: this dump does not restore without an error yet\n  {} {}",
+        page.red("error:"),
+        if report.counts.unsolved == 1 { "remains" } else { "remain" },
+        page.bold("next:"),
+        page.command(&format!("tsmigrate check {}{}", files.join(" "), args.analysed.words(&[]))),
+    ));
+    Ok(Status::Findings)
+}
+
+/// Where the rewritten dumps go, one for each file: known to be possible before anything is read.
+fn destinations(args: &Args, inputs: &[Input]) -> Result<Vec<Destination>, Failure> {
+    let files = inputs.get(args.with.len()..).unwrap_or_default();
+    if let Some(dir) = &args.output_dir {
+        return into_directory(dir, files, inputs);
+    }
+    if files.len() > 1 && !args.diff {
+        let words: Vec<String> = files.iter().map(Input::word).collect();
+        return Err(Failure::new("several files cannot be written as one")
+            .at(words.join(" "))
+            .next("give --output-dir DIR; a file that is only to be read is given with --with FILE"));
+    }
+    if let Some(path) = args.output.as_deref().filter(|path| *path != Path::new(input::STDIN)) {
+        check_output(path, inputs)?;
+        return Ok(vec![Destination::File(path.to_owned())]);
+    }
+    let stdout = io::stdout().as_fd().try_clone_to_owned().map(std::fs::File::from);
+    if let Ok(metadata) = stdout.and_then(|file| file.metadata())
+        && let Some(input) = inputs.iter().find(|input| input.is(&metadata))
+    {
+        return Err(overwrites(&input.name));
+    }
+    Ok(files.iter().map(|_| Destination::Stdout).collect())
+}
+
+fn into_directory(dir: &Path, files: &[Input], inputs: &[Input]) -> Result<Vec<Destination>, Failure> {
+    if !dir.is_dir() {
+        let word = shell(&dir.to_string_lossy());
+        return Err(if dir.exists() {
+            Failure::new("the output directory is no directory").at(dir.display())
+        } else {
+            Failure::new("there is no such output directory")
+                .at(dir.display())
+                .next(format!("make it first: mkdir -p {word}"))
+        });
+    }
+    let mut destinations = Vec::new();
+    for input in files {
+        let Some(name) = input.path.as_ref().and_then(|path| path.file_name()) else {
+            return Err(Failure::new("standard input has no name to be written under")
+                .at("--output-dir")
+                .next("write it with -o FILE, or give the dump as a file"));
+        };
+        let destination = Destination::File(dir.join(name));
+        if destinations.contains(&destination) {
+            return Err(Failure::new("two of the files have the same name")
+                .at(dir.join(name).display())
+                .next("rewrite them one by one: --with names the files that are only read"));
+        }
+        check_output(&dir.join(name), inputs)?;
+        destinations.push(destination);
+    }
+    Ok(destinations)
+}
+
+fn overwrites(name: &str) -> Failure {
+    Failure::new("the output would overwrite an input")
+        .at(name)
+        .next("choose another file: a dump is never changed in its place")
+}
+
+fn check_output(path: &Path, inputs: &[Input]) -> Result<(), Failure> {
+    match path.metadata() {
+        Ok(metadata) if metadata.is_dir() => Err(Failure::new("the output is a directory")
+            .at(path.display())
+            .next(format!("name a file, or use --output-dir {}", shell(&path.to_string_lossy())))),
+        Ok(metadata) => match inputs.iter().find(|input| input.is(&metadata)) {
+            Some(input) => Err(overwrites(&input.name)),
+            None => Ok(()),
+        },
+        Err(_) => {
+            let parent = parent(path);
+            if parent.is_dir() {
+                return Ok(());
+            }
+            let word = shell(&parent.to_string_lossy());
+            Err(Failure::new("the output's directory does not exist")
+                .at(path.display())
+                .next(format!("make it first: mkdir -p {word}")))
+        }
+    }
+}
+
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Feeds the input, changed or as a diff, to `out`.
+fn transform(
+    args: &Args,
+    analysis: &Analysis,
+    index: usize,
+    input: &mut Input,
+    out: &mut dyn Write,
+    failed: &dyn Fn(&io::Error) -> Failure,
+) -> Result<(), Failure> {
+    let style = if args.delete_removed { Style::Delete } else { Style::Comment };
+    let Some(summary) = analysis.inputs.get(index) else { return Ok(()) };
+    let progress = Progress::new("writing", &input.name, input.length());
+    let mut rewriter = analysis.rewriter(index, style);
+    if args.diff {
+        let name = if input.path.is_some() { input.name.clone() } else { "stdin".to_owned() };
+        let out = BufWriter::with_capacity(1 << 16, out);
+        let mut diff = Diff::new(out, &name, &summary.planned, rewriter);
+        input
+            .read_again(summary.bytes, &progress, |chunk| diff.feed(chunk).map_err(|error| failed(&error)))?;
+        return diff.finish().map_err(|error| failed(&error));
+    }
+    let mut buffer = Vec::new();
+    input.read_again(summary.bytes, &progress, |chunk| {
+        buffer.clear();
+        rewriter.feed(chunk, &mut buffer);
+        out.write_all(&buffer).map_err(|error| failed(&error))
+    })?;
+    buffer.clear();
+    rewriter.finish(&mut buffer);
+    out.write_all(&buffer).and_then(|()| out.flush()).map_err(|error| failed(&error))
+}
+
+fn to_stdout(args: &Args, analysis: &Analysis, index: usize, input: &mut Input) -> Result<(), Failure> {
+    // Not through the line buffer of std's own handle.
+    let stdout = io::stdout().as_fd().try_clone_to_owned().map_err(|error| Failure::output(&error))?;
+    transform(args, analysis, index, input, &mut std::fs::File::from(stdout), &Failure::output)
+}
+
+/// Writes a temporary file beside the output, or straight into what is no file, such as a pipe.
+fn to_file(
+    args: &Args,
+    analysis: &Analysis,
+    index: usize,
+    input: &mut Input,
+    path: &Path,
+) -> Result<Option<(NamedTempFile, PathBuf)>, Failure> {
+    let failed = |error: &io::Error| Failure::io("the output cannot be written", path, error);
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        let mut file = std::fs::OpenOptions::new().write(true).open(path).map_err(|error| failed(&error))?;
+        transform(args, analysis, index, input, &mut file, &failed)?;
+        return Ok(None);
+    }
+    let (mut file, path) = beside(path, input.mode())?;
+    transform(args, analysis, index, input, file.as_file_mut(), &failed)?;
+    file.as_file().sync_data().map_err(|error| failed(&error))?;
+    Ok(Some((file, path)))
+}
+
+/// A temporary file beside the file that it will become. A link stays a link.
+fn beside(path: &Path, mode: u32) -> Result<(NamedTempFile, PathBuf), Failure> {
+    let failed = |error: &io::Error| Failure::io("the output cannot be written", path, error);
+    let (path, mode) = match path.canonicalize().and_then(|path| Ok((path.metadata()?, path))) {
+        Ok((metadata, existing)) => (existing, metadata.permissions().mode() & 0o777),
+        Err(_) => (path.to_owned(), mode),
+    };
+    let file = tempfile::Builder::new()
+        .prefix(".tsmigrate-")
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(parent(&path))
+        .map_err(|error| failed(&error))?;
+    Ok((file, path))
+}
+
+fn write_log(path: &Path, report: &Report<'_>) -> Result<Option<(NamedTempFile, PathBuf)>, Failure> {
+    let failed = |error: &io::Error| Failure::io("the log cannot be written", path, error);
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        let file = std::fs::OpenOptions::new().write(true).open(path).map_err(|error| failed(&error))?;
+        changes(&mut BufWriter::new(file), report, true).map_err(|error| failed(&error))?;
+        return Ok(None);
+    }
+    let (file, path) = beside(path, 0o666)?;
+    changes(&mut BufWriter::new(file.as_file()), report, true).map_err(|error| failed(&error))?;
+    Ok(Some((file, path)))
+}
+
+/// Every change with its reason: `file:line:column RULE what is done: why`.
+fn changes(out: &mut dyn Write, report: &Report<'_>, all: bool) -> io::Result<()> {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for entry in report.findings.iter() {
+        let Some(fix) = entry.fix.filter(|_| entry.solved) else { continue };
+        let number = seen.entry(entry.rule).or_default();
+        *number += 1;
+        if !all && *number > LOGGED {
+            continue;
+        }
+        writeln!(
+            out,
+            "{}:{}:{} {} {} (because {})",
+            clean(entry.file),
+            entry.line,
+            entry.column,
+            entry.rule,
+            clean(&fix.title),
+            clean(entry.message)
+        )?;
+    }
+    for (rule, number) in seen.into_iter().filter(|(_, number)| !all && *number > LOGGED) {
+        writeln!(
+            out,
+            "… and {} more {rule} (--log FILE has all)",
+            render::thousands((number - LOGGED) as u64)
+        )?;
+    }
+    out.flush()
+}
+
+/// What was done, in a few words.
+fn say(args: &Args, report: &Report<'_>, destinations: &[Destination]) -> io::Result<()> {
+    let page = Page::stderr();
+    let mut out = io::stderr().lock();
+    let solved = report.findings.findings().filter(|finding| finding.solved).count() as u64;
+    let verb = if args.diff { "planned" } else { "made" };
+    writeln!(out, "{} {verb}", page.bold(&count(solved, "change")))?;
+    for destination in destinations {
+        if let Destination::File(path) = destination {
+            writeln!(out, "  wrote {}", page.command(&clean(&path.display().to_string())))?;
+        }
+    }
+    render::lost(&mut out, page, &report.lost)
+}

@@ -1,0 +1,169 @@
+//! `tsmigrate rules`: the catalogue, and one rule in full.
+
+use std::io::{self, BufWriter, Write};
+
+use serde::Serialize;
+use tsmigrate_analyzer::rules::{RULES, Rule, rule};
+use tsmigrate_analyzer::{Safety, Severity};
+
+use super::render::{Page, wrap};
+use super::{Failure, Format, Status, nearest};
+
+/// Options of `tsmigrate rules`.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Args {
+    /// The rule to explain, by id or name
+    #[arg(value_name = "RULE")]
+    rule: Option<String>,
+
+    /// How it is written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// A rule as programs read it.
+#[derive(Serialize)]
+struct Entry {
+    id: &'static str,
+    name: &'static str,
+    severity: Severity,
+    fix: Safety,
+    summary: &'static str,
+    what: &'static str,
+    why: &'static str,
+    server: &'static [&'static str],
+    help: &'static str,
+    before: &'static str,
+    after: &'static str,
+    sources: &'static [&'static str],
+    docs: &'static str,
+}
+
+impl Entry {
+    fn new(rule: &'static Rule) -> Self {
+        let doc = &rule.doc;
+        Self {
+            id: rule.id,
+            name: rule.name,
+            severity: rule.severity,
+            fix: rule.fix,
+            summary: doc.summary,
+            what: doc.what,
+            why: doc.why,
+            server: doc.server,
+            help: doc.help,
+            before: doc.before,
+            after: doc.after,
+            sources: doc.sources,
+            docs: doc.link,
+        }
+    }
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<Status, Failure> {
+    let one = match &args.rule {
+        None => None,
+        Some(given) => Some(rule(given).ok_or_else(|| unknown(given))?),
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    let page = Page::stdout();
+    let written = match (one, args.format) {
+        (None, Format::Text) => table(&mut out, page),
+        (Some(rule), Format::Text) => explain(&mut out, page, rule),
+        (None, Format::Json) => json(&mut out, &RULES.iter().copied().map(Entry::new).collect::<Vec<_>>()),
+        (Some(rule), Format::Json) => json(&mut out, &Entry::new(rule)),
+    };
+    match written.and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::output(&error)),
+        _ => Ok(Status::Clean),
+    }
+}
+
+fn unknown(given: &str) -> Failure {
+    Failure::new(format!("there is no rule {given}")).next(match nearest(given) {
+        Some(id) => format!("did you mean {id}? tsmigrate rules lists all rules"),
+        None => "tsmigrate rules lists all rules".to_owned(),
+    })
+}
+
+fn json(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
+    writeln!(out)
+}
+
+fn fix_word(fix: Safety) -> &'static str {
+    match fix {
+        Safety::Safe => "safe",
+        Safety::Review => "review",
+        Safety::None => "-",
+    }
+}
+
+fn table(out: &mut dyn Write, page: Page) -> io::Result<()> {
+    let width = |text: fn(&Rule) -> &'static str, head: &str| {
+        RULES.iter().map(|rule| text(rule).len()).chain([head.len()]).max().unwrap_or(0)
+    };
+    let id = width(|rule| rule.id, "ID");
+    let name = width(|rule| rule.name, "NAME");
+    let left = id + name + 7 + 6 + 8;
+    let head = format!("{:<id$}  {:<name$}  {:<7}  {:<6}  SUMMARY", "ID", "NAME", "WORST", "FIX");
+    writeln!(out, "{}", page.dim(&head))?;
+    for rule in RULES {
+        let severity = page.severity(rule.severity, &format!("{:<7}", rule.severity.name()));
+        let fix = fix_word(rule.fix);
+        write!(
+            out,
+            "{}  {:<name$}  {severity}  {fix:<6}  ",
+            page.bold(&format!("{:<id$}", rule.id)),
+            rule.name
+        )?;
+        // A narrow page gets the summary on lines of its own.
+        let (indent, first) = if page.width > left + 30 { (left, true) } else { (4, false) };
+        for (index, line) in wrap(rule.doc.summary, page.width.saturating_sub(indent)).iter().enumerate() {
+            if index == 0 && first {
+                writeln!(out, "{line}")?;
+            } else {
+                if index == 0 {
+                    writeln!(out)?;
+                }
+                writeln!(out, "{:indent$}{line}", "")?;
+            }
+        }
+    }
+    let foot =
+        "tsmigrate rules ID explains a rule. FIX: safe = rewritten without asking, review = with --accept.";
+    writeln!(out, "\n{}", page.dim(foot))
+}
+
+fn explain(out: &mut dyn Write, page: Page, rule: &Rule) -> io::Result<()> {
+    let doc = &rule.doc;
+    let severity = page.severity(rule.severity, &format!("{}[{}]", rule.severity.name(), rule.id));
+    writeln!(out, "{severity} {}", page.bold(rule.name))?;
+    writeln!(out, "{}", doc.summary)?;
+    let mut section = |title: &str, lines: Vec<String>| -> io::Result<()> {
+        if lines.iter().all(String::is_empty) {
+            return Ok(());
+        }
+        writeln!(out, "\n{}", page.bold(title))?;
+        lines.iter().try_for_each(|line| writeln!(out, "{}", format!("  {line}").trim_end()))
+    };
+    let text = |text: &str| wrap(text, page.width.saturating_sub(2));
+    let code = |text: &str| text.lines().map(|line| page.command(line)).collect::<Vec<_>>();
+    section("what", text(doc.what))?;
+    section("why", text(doc.why))?;
+    section("the server says", doc.server.iter().flat_map(|line| text(line)).collect())?;
+    section("what to do", text(doc.help))?;
+    section("example", code(doc.before))?;
+    section("after tsmigrate rewrite", code(doc.after))?;
+    let fix = match rule.fix {
+        Safety::Safe => "safe: the rewrite applies it without asking".to_owned(),
+        Safety::Review => format!("review: the rewrite applies it with --accept {}", rule.id),
+        Safety::None => {
+            format!("none: change the statement by hand, or leave it out with --accept {}", rule.id)
+        }
+    };
+    section("fix", text(&fix))?;
+    section("known from", doc.sources.iter().flat_map(|line| text(line)).collect())?;
+    section("docs", vec![doc.link.to_owned()])
+}
