@@ -2,4 +2,5 @@
 
 pub mod fixture;
 pub mod lab;
+pub mod program;
 pub mod replay;

@@ -1,0 +1,64 @@
+//! The program as people run it: built once for each test run, with the profile of the tests.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+/// Where the program is.
+///
+/// # Panics
+/// Where it cannot be built: then there is nothing to test.
+#[must_use]
+#[expect(clippy::panic, reason = "it is a test's way to fail")]
+pub fn path() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| build().unwrap_or_else(|error| panic!("tsmigrate cannot be built: {error}")))
+}
+
+fn build() -> Result<PathBuf, String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--package", "tsmigrate", "--bin", "tsmigrate"]);
+    command.args(["--message-format", "json"]);
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    let output = command
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| error.to_string())?;
+    // Cargo itself says where it put the program.
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .find_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
+        .ok_or_else(|| format!("cargo ended with {}", output.status))
+}
+
+/// The program with an environment of its own: no colours, no locale, no variables of the person who tests.
+#[must_use]
+pub fn program() -> Command {
+    let mut command = Command::new(path());
+    command.env_clear().stdin(Stdio::null());
+    command
+}
+
+/// Runs a command with `input` on its standard input.
+///
+/// # Errors
+/// Where it cannot be started.
+pub fn run_with(command: &mut Command, input: &[u8]) -> std::io::Result<Output> {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let stdin = child.stdin.take();
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || {
+        // The program may end before it has read everything.
+        stdin.map(|mut stdin| stdin.write_all(&input))
+    });
+    let output = child.wait_with_output();
+    // A failed write is the program's choice, not an error of the test.
+    let _ = writer.join();
+    output
+}
