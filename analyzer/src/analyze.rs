@@ -618,7 +618,9 @@ impl Pass<'_> {
         let text = parseable(piece.text);
         let place = self.place(piece, 0);
         if let Some(database) = crate::input::connect_target(&text) {
-            if database != "-" {
+            // pg_dump connects again after it has set the properties of the database: the same part.
+            let again = matches!(&self.part, Part::Undecided(u) if u.part.database == database);
+            if database != "-" && !again {
                 self.end_part();
                 self.begin_part(&database, place);
             }

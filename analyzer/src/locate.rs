@@ -263,6 +263,9 @@ pub fn secrets(sql: &str, tokens: &[Token]) -> Vec<Range<usize>> {
         // Text that cannot be scanned: hide all that follows the word.
         let lower = sql.to_ascii_lowercase();
         found.extend(lower.find("password").map(|at| at + "password".len()..sql.len()));
+        if has_userinfo(&lower) {
+            found.extend(lower.find("://").zip(lower.find('@')).map(|(from, to)| from + 3..to));
+        }
     }
     found
 }
@@ -339,6 +342,14 @@ mod tests {
                 assert!(!shown.text.contains("abc"), "{}", shown.text);
                 assert!(shown.text.ends_with(';'));
             });
+        }
+    }
+
+    #[test]
+    fn passwords_of_meta_commands_never_reach_an_excerpt() {
+        for text in ["\\c postgres://u:abc@h/d", "\\c \"host=h password=abc\"", "\\setenv PGPASSWORD abc"] {
+            let shown = excerpt(text, START, &(0..text.len()), &secrets(text, &[]));
+            assert!(!shown.text.contains("abc"), "{}", shown.text);
         }
     }
 

@@ -44,7 +44,8 @@ fn check(ctx: &mut Context<'_>) {
     let own = made.as_ref().map(|object| ctx.resolved(&object.id));
 
     // What the statement changes or speaks of is gone: it goes with it.
-    if let Some(object) = subject(node).filter(|object| object.id.class != Class::Role)
+    if let Some(object) =
+        subject(node).filter(|object| !matches!(object.id.class, Class::Role | Class::Database))
         && let Some(absence) = ctx.facts.absence(&object.id).cloned()
     {
         let safety = if absence.removed { Safety::Safe } else { Safety::Review };

@@ -35,12 +35,12 @@ fn check(ctx: &mut Context<'_>) {
     let database = &ctx.target.database;
     let admin = &ctx.target.admin;
     let draft = match connect_target(text) {
-        Some(name) if name == "-" => {
-            Draft::new(format!("the restore connects as {admin} and as nobody else"))
-                .fix(FixDraft::remove(format!("{admin} goes on")).lost(format!(
-                    "the user of this connection: what follows becomes {admin}'s unless it is given an owner"
-                )))
-        }
+        Some(name) if name == "-" => Draft::new(format!(
+            "the restore connects as {admin} and as nobody else"
+        ))
+        .fix(FixDraft::remove(format!("{admin} goes on")).lost(format!(
+            "the user of this connection: what follows becomes {admin}'s unless it is given an owner"
+        ))),
         Some(name) => {
             let draft = if name == *database {
                 Draft::new(format!("the session is in {database} already"))

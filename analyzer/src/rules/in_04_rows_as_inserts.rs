@@ -29,7 +29,7 @@ pub const RULE: Rule = Rule {
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, NodeEnum::InsertStmt(_))) = ctx.node() else { return };
     // Only inside of a dump: lines that a tool appends to its schema file are no load.
-    if !ctx.facts.headers.last().is_some_and(|header| header.begun > header.completed) {
+    if ctx.facts.headers.last().is_none_or(|header| header.begun <= header.completed) {
         return;
     }
     if ctx.memory.inserting_inputs.insert(statement.place(&statement.range()).input) {

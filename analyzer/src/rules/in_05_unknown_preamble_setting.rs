@@ -16,11 +16,16 @@ pub const RULE: Rule = Rule {
         summary: "A setting at the head of the dump that the target's version does not know.",
         what: "pg_dump 17 and newer sets transaction_timeout whatever the version of the source. pg_dump up to 11 sets default_with_oids, and sets it to true before tables WITH OIDS.",
         why: "transaction_timeout came with 17: older servers refuse it. Tables WITH OIDS are gone since 12.",
-        server: &["42704 unrecognized configuration parameter \"transaction_timeout\" (16 and older)", "0A000 tables declared WITH OIDS are not supported"],
+        server: &[
+            "42704 unrecognized configuration parameter \"transaction_timeout\" (16 and older)",
+            "0A000 tables declared WITH OIDS are not supported",
+        ],
         help: "The statement is taken out. transaction_timeout = 0 is what a server without it does anyway. Where tables had hidden oid columns, look whether the application reads them.",
         before: "SET default_with_oids = true;",
         after: "-- tsmigrate IN-05: no server since 12 has oid columns\n-- SET default_with_oids = true;",
-        sources: &["PostgreSQL src/bin/pg_dump/pg_backup_archiver.c, _doSetFixedOutputState; utils/misc/guc_tables.c"],
+        sources: &[
+            "PostgreSQL src/bin/pg_dump/pg_backup_archiver.c, _doSetFixedOutputState; utils/misc/guc_tables.c",
+        ],
         link: "https://www.postgresql.org/docs/current/runtime-config-client.html",
     },
     check,
@@ -56,7 +61,8 @@ fn check(ctx: &mut Context<'_>) {
 }
 
 fn is_on(set: &pg::VariableSetStmt) -> bool {
-    set.args.first().and_then(text).is_some_and(|value| {
-        ["on", "true", "yes", "1"].iter().any(|word| value.eq_ignore_ascii_case(word))
-    })
+    set.args
+        .first()
+        .and_then(text)
+        .is_some_and(|value| ["on", "true", "yes", "1"].iter().any(|word| value.eq_ignore_ascii_case(word)))
 }

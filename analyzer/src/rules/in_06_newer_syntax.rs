@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{Context, Doc, Draft, FixDraft, Rule};
 use crate::edit::Safety;
-use crate::facts::names::{option, option_text, options, quoted, string};
+use crate::facts::names::{option, option_text, options, quoted, role, roles, string};
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
@@ -82,7 +82,7 @@ const NODES: [(&str, u32, &str, &str); 11] = [
     ("JsonParseExpr", 17, "JSON()", "JSON"),
     ("JsonScalarExpr", 17, "JSON_SCALAR", "JSON_SCALAR"),
     ("JsonSerializeExpr", 17, "JSON_SERIALIZE", "JSON_SERIALIZE"),
-    ("JsonFuncExpr", 17, "JSON_VALUE, JSON_QUERY and JSON_EXISTS", "JSON_VALUE"),
+    ("JsonFuncExpr", 17, "JSON_VALUE, JSON_QUERY and JSON_EXISTS", ""),
 ];
 
 /// Storage parameters that came with 18 (reloptions.c).
@@ -109,6 +109,25 @@ impl Hit {
 
     fn at(mut self, statement: &Statement<'_>, words: &[&str]) -> Self {
         self.at = statement.words_where(words, |_| true);
+        self
+    }
+
+    fn at_constraint(mut self, statement: &Statement<'_>, c: &pg::Constraint) -> Self {
+        let start = usize::try_from(c.location).ok();
+        self.at = start.and_then(|start| {
+            // Up to the comma or bracket that ends the constraint.
+            let depth = statement.token_at(start)?.depth;
+            let end = statement
+                .code()
+                .skip_while(|token| token.start < start)
+                .take_while(|token| {
+                    token.depth > depth
+                        || token.depth == depth && !matches!(token.text(statement.sql()), "," | ";")
+                })
+                .last()?
+                .end;
+            Some(start..end)
+        });
         self
     }
 
@@ -148,14 +167,12 @@ fn check(ctx: &mut Context<'_>) {
         NodeEnum::DefineStmt(s) if s.kind == pg::ObjectType::ObjectCollation as i32 => {
             collation(statement, s, &mut hits);
         }
-        NodeEnum::CreatePublicationStmt(s) => {
-            if option(&s.options, "publish_generated_columns").is_some() {
-                let error = "unrecognized publication parameter: \"publish_generated_columns\"";
-                hits.push(
-                    Hit::new("publish_generated_columns", 18, ServerError::new("42601", error))
-                        .at(statement, &["publish_generated_columns"]),
-                );
-            }
+        NodeEnum::CreatePublicationStmt(s) if option(&s.options, "publish_generated_columns").is_some() => {
+            let error = "unrecognized publication parameter: \"publish_generated_columns\"";
+            hits.push(
+                Hit::new("publish_generated_columns", 18, ServerError::new("42601", error))
+                    .at(statement, &["publish_generated_columns"]),
+            );
         }
         NodeEnum::CopyStmt(s) => {
             for (name, since) in [("on_error", 17), ("log_verbosity", 17), ("reject_limit", 18)] {
@@ -207,7 +224,8 @@ fn table(statement: &Statement<'_>, s: &pg::CreateStmt, hits: &mut Vec<Hit>) {
             Some(NodeEnum::Constraint(c)) => {
                 if is(c, pg::ConstrType::ConstrNotnull) {
                     hits.push(
-                        Hit::syntax("NOT NULL as a constraint of the table", 18, "NOT").at_constraint(statement, c),
+                        Hit::syntax("NOT NULL as a constraint of the table", 18, "NOT")
+                            .at_constraint(statement, c),
                     );
                 }
                 constraint(statement, c, hits);
@@ -235,10 +253,9 @@ fn column(statement: &Statement<'_>, column: &pg::ColumnDef, hits: &mut Vec<Hit>
         }
         // A generated column is virtual where it does not say STORED.
         if is(c, pg::ConstrType::ConstrGenerated) && c.generated_kind == "v" {
-            let word = statement.words_where(&["VIRTUAL"], |_| true);
-            let near = if word.is_some() { "VIRTUAL" } else { ")" };
+            let near = behind_expression(statement, c);
             hits.push(
-                Hit::syntax(format!("the virtual generated column {}", quoted(&column.colname)), 18, near)
+                Hit::syntax(format!("the virtual generated column {}", quoted(&column.colname)), 18, &near)
                     .at_constraint(statement, c),
             );
         }
@@ -246,16 +263,29 @@ fn column(statement: &Statement<'_>, column: &pg::ColumnDef, hits: &mut Vec<Hit>
     }
 }
 
+/// The token where an older server misses STORED: the one behind `GENERATED ALWAYS AS (…)`.
+fn behind_expression(statement: &Statement<'_>, c: &pg::Constraint) -> String {
+    let start = usize::try_from(c.location).unwrap_or_default();
+    let depth = statement.token_at(start).map_or(0, |token| token.depth);
+    let sql = statement.sql();
+    statement
+        .code()
+        .skip_while(|token| token.start < start)
+        .skip_while(|token| token.depth > depth || token.text(sql) != ")")
+        .nth(1)
+        .map_or_else(String::new, |token| token.text(sql).to_owned())
+}
+
 /// What a constraint of a table or column may say since 18.
 fn constraint(statement: &Statement<'_>, c: &pg::Constraint, hits: &mut Vec<Hit>) {
     let enforceable = is(c, pg::ConstrType::ConstrCheck) || is(c, pg::ConstrType::ConstrForeign);
     if enforceable && !c.is_enforced || is(c, pg::ConstrType::ConstrAttrNotEnforced) {
-        hits.push(Hit::syntax("a constraint NOT ENFORCED", 18, "ENFORCED").at(statement, &["NOT", "ENFORCED"]));
+        hits.push(
+            Hit::syntax("a constraint NOT ENFORCED", 18, "ENFORCED").at(statement, &["NOT", "ENFORCED"]),
+        );
     }
     if c.without_overlaps {
-        hits.push(
-            Hit::syntax("WITHOUT OVERLAPS", 18, "WITHOUT").at(statement, &["WITHOUT", "OVERLAPS"]),
-        );
+        hits.push(Hit::syntax("WITHOUT OVERLAPS", 18, "WITHOUT").at(statement, &["WITHOUT", "OVERLAPS"]));
     }
     if c.fk_with_period || c.pk_with_period {
         let near = string_after_period(statement).unwrap_or_default();
@@ -268,27 +298,6 @@ fn string_after_period(statement: &Statement<'_>) -> Option<String> {
     let period = statement.words_where(&["PERIOD"], |_| true)?;
     let name = statement.name_at(period.end)?;
     Some(statement.sql().get(name)?.to_owned())
-}
-
-impl Hit {
-    fn at_constraint(mut self, statement: &Statement<'_>, c: &pg::Constraint) -> Self {
-        let start = usize::try_from(c.location).ok();
-        self.at = start.and_then(|start| {
-            // Up to the comma or bracket that ends the constraint.
-            let depth = statement.token_at(start)?.depth;
-            let end = statement
-                .code()
-                .skip_while(|token| token.start < start)
-                .take_while(|token| {
-                    token.depth > depth
-                        || token.depth == depth && !matches!(token.text(statement.sql()), "," | ";")
-                })
-                .last()?
-                .end;
-            Some(start..end)
-        });
-        self
-    }
 }
 
 fn alter_table(statement: &Statement<'_>, s: &pg::AlterTableStmt, hits: &mut Vec<Hit>) {
@@ -316,11 +325,11 @@ fn alter_table(statement: &Statement<'_>, s: &pg::AlterTableStmt, hits: &mut Vec
                     hits.push(hit);
                 }
             }
-            Ok(T::AtSetExpression) => hits.push(
-                Hit::syntax("SET EXPRESSION", 17, "EXPRESSION").at(statement, &["SET", "EXPRESSION"]),
-            ),
+            Ok(T::AtSetExpression) => hits
+                .push(Hit::syntax("SET EXPRESSION", 17, "EXPRESSION").at(statement, &["SET", "EXPRESSION"])),
             Ok(T::AtSetStatistics) if def.is_none() => hits.push(
-                Hit::syntax("SET STATISTICS DEFAULT", 17, "DEFAULT").at(statement, &["STATISTICS", "DEFAULT"]),
+                Hit::syntax("SET STATISTICS DEFAULT", 17, "DEFAULT")
+                    .at(statement, &["STATISTICS", "DEFAULT"]),
             ),
             Ok(T::AtSetStorage) if statement.words(&["STORAGE", "DEFAULT"]).is_some() => hits.push(
                 Hit::syntax("SET STORAGE DEFAULT", 16, "DEFAULT").at(statement, &["STORAGE", "DEFAULT"]),
@@ -363,9 +372,9 @@ fn maintain(statement: &Statement<'_>, s: &pg::GrantStmt, path: &str, hits: &mut
     let Some(index) = found else { return };
     // The privilege stands before ON.
     let on = statement.words(&["ON"]).map_or(0, |on| on.start);
-    let word = statement.words_where(&["MAINTAIN"], |token| token.depth == 0 && (on == 0 || token.start < on));
+    let word =
+        statement.words_where(&["MAINTAIN"], |token| token.depth == 0 && (on == 0 || token.start < on));
     let Some(word) = word else { return };
-    let verb = if s.is_grant { "MAINTAIN (VACUUM, ANALYZE, REINDEX and their like)" } else { "nothing" };
     let fix = if s.privileges.len() == 1 {
         FixDraft::remove("only a newer server has MAINTAIN")
     } else {
@@ -373,7 +382,12 @@ fn maintain(statement: &Statement<'_>, s: &pg::GrantStmt, path: &str, hits: &mut
             .delete(statement.list_item(&word))
             .change(Change::Remove(format!("{path}/privileges/{index}")))
     };
-    let fix = if s.is_grant { fix.lost(verb) } else { fix };
+    let grantees: Vec<&str> = roles(&s.grantees).map(|spec| role(spec).unwrap_or("PUBLIC")).collect();
+    let fix = if s.is_grant {
+        fix.lost(format!("MAINTAIN (VACUUM, ANALYZE, REINDEX and their like) of {}", grantees.join(", ")))
+    } else {
+        fix
+    };
     let error = ServerError::new("42601", "unrecognized privilege type \"maintain\"");
     let mut hit = Hit::new("the privilege MAINTAIN", 17, error).fix(fix);
     hit.at = Some(word);
@@ -407,7 +421,9 @@ fn expressions(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum, hi
         {
             continue;
         }
-        let Some((name, since)) = FUNCTIONS.iter().find(|(name, _)| *name == &*reference.name) else { continue };
+        let Some((name, since)) = FUNCTIONS.iter().find(|(name, _)| *name == &*reference.name) else {
+            continue;
+        };
         // Without a schema it may be the dump's own, or an extension's.
         let own = reference.schema.is_none()
             && (!ctx.facts.search_path.is_empty()
@@ -423,8 +439,7 @@ fn expressions(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum, hi
     let sql = statement.sql();
     let worth = statement.code().any(|token| {
         let text = token.text(sql).as_bytes();
-        text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"json")) && token.depth < u32::MAX
-            || token.is_word(sql, "MERGE")
+        text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"json")) || token.is_word(sql, "MERGE")
     });
     if worth {
         walk(&canonical(node), statement, hits);
@@ -436,13 +451,26 @@ fn walk(value: &serde_json::Value, statement: &Statement<'_>, hits: &mut Vec<Hit
         serde_json::Value::Object(fields) => {
             for (name, field) in fields {
                 if let Some((_, since, what, word)) = NODES.iter().find(|(node, ..)| node == name) {
-                    // 15 knows these words as names of functions only.
-                    hits.push(Hit::syntax(*what, *since, word).at(statement, &[word]));
+                    let word = match *word {
+                        "" => ["JSON_VALUE", "JSON_QUERY", "JSON_EXISTS"]
+                            .into_iter()
+                            .find(|word| statement.words_where(&[word], |_| true).is_some())
+                            .unwrap_or_default(),
+                        word => word,
+                    };
+                    let error = json_error(statement, word);
+                    hits.push(Hit::new(*what, *since, error).at(statement, &[word]));
                 }
-                if name == "MergeStmt" && field.get("returning_list").is_some_and(has_items)
-                    || name == "MergeStmt" && field.get("returning_clause").is_some_and(|v| !v.is_null())
-                {
-                    hits.push(Hit::syntax("MERGE … RETURNING", 17, "RETURNING").at(statement, &["RETURNING"]));
+                let returns = ["returning_list", "returning_clause"].into_iter().any(|name| {
+                    field.get(name).is_some_and(|value| match value {
+                        serde_json::Value::Array(items) => !items.is_empty(),
+                        value => !value.is_null(),
+                    })
+                });
+                if name == "MergeStmt" && returns {
+                    hits.push(
+                        Hit::syntax("MERGE … RETURNING", 17, "RETURNING").at(statement, &["RETURNING"]),
+                    );
                 }
                 walk(field, statement, hits);
             }
@@ -452,6 +480,42 @@ fn walk(value: &serde_json::Value, statement: &Statement<'_>, hits: &mut Vec<Hit
     }
 }
 
-fn has_items(value: &serde_json::Value) -> bool {
-    value.as_array().is_some_and(|items| !items.is_empty())
+/// An older server knows these words as names of functions only: it stumbles over the first word that no
+/// argument of a function has, or does not find the function.
+fn json_error(statement: &Statement<'_>, word: &str) -> ServerError {
+    const CLAUSES: [&str; 14] = [
+        "COLUMNS",
+        "AS",
+        "RETURNING",
+        "VALUE",
+        ":",
+        "PASSING",
+        "WITH",
+        "WITHOUT",
+        "ABSENT",
+        "KEEP",
+        "OMIT",
+        "EMPTY",
+        "ERROR",
+        "FORMAT",
+    ];
+    let sql = statement.sql();
+    let syntax = |near: &str| ServerError::new("42601", format!("syntax error at or near \"{near}\""));
+    let mut code = statement.code().skip_while(|token| !token.is_word(sql, word));
+    let name = code.next();
+    let depth = name.map_or(0, |token| token.depth);
+    if code.next().is_none_or(|bracket| bracket.text(sql) != "(") {
+        // IS JSON.
+        return syntax(name.map_or(word, |token| token.text(sql)));
+    }
+    let stop = code
+        .take_while(|token| token.depth > depth)
+        .filter(|token| token.depth == depth + 1)
+        .find(|token| CLAUSES.iter().any(|clause| token.text(sql).eq_ignore_ascii_case(clause)));
+    match stop {
+        Some(token) => syntax(token.text(sql)),
+        None => {
+            ServerError::new("42883", format!("function {}(…) does not exist", word.to_ascii_lowercase()))
+        }
+    }
 }

@@ -5,7 +5,7 @@ use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum};
 
-/// The functions, and the version that brought them (functions-admin.sgml).
+/// New in 18 (functions-admin.sgml).
 const FUNCTIONS: [&str; 4] = [
     "pg_restore_relation_stats",
     "pg_restore_attribute_stats",
@@ -23,10 +23,12 @@ pub const RULE: Rule = Rule {
         summary: "Statistics for the planner that a target before 18 cannot take.",
         what: "pg_dump 18 with --statistics or --statistics-only calls pg_restore_relation_stats and pg_restore_attribute_stats for every table.",
         why: "The functions came with PostgreSQL 18. From 18 on the owner of the table may call them.",
-        server: &["42883 function pg_catalog.pg_restore_relation_stats(unknown, integer, …) does not exist (17 and older)"],
+        server: &[
+            "42883 function pg_catalog.pg_restore_relation_stats(unknown, integer, …) does not exist (17 and older)",
+        ],
         help: "The calls are taken out. Run ANALYZE once the rows are there: it makes the statistics anew.",
         before: "SELECT * FROM pg_catalog.pg_restore_relation_stats(\n	'version', '180004'::integer,\n	'schemaname', 'public',\n	'relname', 'orders',\n	'relpages', '10'::integer\n);",
-        after: "",
+        after: "-- tsmigrate IN-07: ANALYZE makes the statistics anew\n-- SELECT * FROM pg_catalog.pg_restore_relation_stats(\n-- 	'version', '180004'::integer,\n-- 	'schemaname', 'public',\n-- 	'relname', 'orders',\n-- 	'relpages', '10'::integer\n-- );",
         sources: &["PostgreSQL 18 src/bin/pg_dump/pg_dump.c, dumpRelationStats"],
         link: "https://www.postgresql.org/docs/18/functions-admin.html",
     },
@@ -49,6 +51,9 @@ fn check(ctx: &mut Context<'_>) {
         Draft::new(format!("PostgreSQL {} cannot take statistics from a dump", ctx.target.version))
             .server(ServerError::new("42883", format!("function pg_catalog.{function}(…) does not exist")))
             .advice("Run ANALYZE on the target once the rows are there.")
-            .fix(FixDraft::remove("ANALYZE makes the statistics anew").lost("planner statistics, until ANALYZE")),
+            .fix(
+                FixDraft::remove("ANALYZE makes the statistics anew")
+                    .lost("planner statistics, until ANALYZE"),
+            ),
     );
 }

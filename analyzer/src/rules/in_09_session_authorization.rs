@@ -16,7 +16,11 @@ pub const RULE: Rule = Rule {
         summary: "SET SESSION AUTHORIZATION or SET ROLE: another role than tsdbadmin makes the objects.",
         what: "pg_dump --use-set-session-authorization writes SET SESSION AUTHORIZATION before each object in place of ALTER … OWNER TO; pg_dump --role writes SET ROLE at its head.",
         why: "Only a superuser may become any role. SET ROLE takes membership. Whatever follows would belong to the role and need its privileges.",
-        server: &["42501 permission denied to set session authorization \"app\"", "42501 permission denied to set role \"app\"", "22023 role \"app\" does not exist"],
+        server: &[
+            "42501 permission denied to set session authorization \"app\"",
+            "42501 permission denied to set role \"app\"",
+            "22023 role \"app\" does not exist",
+        ],
         help: "The statement is taken out: what follows becomes tsdbadmin's. For superusers of the source that is all there is to do. To keep other owners, write the dump again without --use-set-session-authorization: tsmigrate then hands the objects over.",
         before: "SET SESSION AUTHORIZATION 'postgres';",
         after: "-- tsmigrate IN-09: what follows becomes tsdbadmin's\n-- SET SESSION AUTHORIZATION 'postgres';",

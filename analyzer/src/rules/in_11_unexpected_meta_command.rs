@@ -64,8 +64,8 @@ fn kind(name: &str, text: &str) -> Kind {
         | "conninfo" | "copyright" | "errverbose" | "p" | "print" | "l" | "l+" | "list" | "list+" | "z"
         | "h" | "help" | "?" | "sf" | "sf+" | "sv" | "sv+" | "lo_list" | "lo_list+" | "o" | "out" | "s"
         | "." | "lo_export" => Kind::Harmless,
-        "g" | "gx" | "gset" | "gexec" | "gdesc" | "crosstabview" | "watch" | "r" | "reset" | "e" | "edit" | "ef"
-        | "ev" | "w" | "write" | "bind" | "bind_named" | "parse" | ";" => Kind::Statement,
+        "g" | "gx" | "gset" | "gexec" | "gdesc" | "crosstabview" | "watch" | "r" | "reset" | "e" | "edit"
+        | "ef" | "ev" | "w" | "write" | "bind" | "bind_named" | "parse" | ";" => Kind::Statement,
         "copy" => Kind::Matters(
             "copies rows between a table and a file of psql's machine",
             "the rows that it would have loaded",
@@ -74,10 +74,9 @@ fn kind(name: &str, text: &str) -> Kind {
             Kind::Matters("runs another file, which tsmigrate has not seen", "all that the file holds")
         }
         "!" => Kind::Matters("runs a program on the machine of psql", "what the program does"),
-        "if" | "elif" | "else" | "endif" => Kind::Matters(
-            "chooses statements by a condition; without it all of them run",
-            "the condition",
-        ),
+        "if" | "elif" | "else" | "endif" => {
+            Kind::Matters("chooses statements by a condition; without it all of them run", "the condition")
+        }
         "lo_import" | "lo_unlink" => Kind::Matters("changes large objects", "the change of a large object"),
         "encoding" => Kind::Matters("changes the encoding of what follows", "the encoding"),
         "q" | "quit" => Kind::Matters("ends psql: what follows would never run", "the end at this place"),
@@ -98,8 +97,10 @@ fn check(ctx: &mut Context<'_>) {
     let draft = match kind(name, text) {
         Kind::Harmless => Draft::new(format!("\\{name} is a command of psql, not a statement"))
             .fix(FixDraft::remove("it changes nothing on the server")),
-        Kind::Statement => Draft::new(format!("\\{name} is a command of psql: it ends the statement before it"))
-            .advice("Put a semicolon in its place, or take out the statement too."),
+        Kind::Statement => {
+            Draft::new(format!("\\{name} is a command of psql: it ends the statement before it"))
+                .advice("Put a semicolon in its place, or take out the statement too.")
+        }
         Kind::Matters(what, lost) => Draft::new(format!("\\{name} {what}"))
             .fix(FixDraft::remove(format!("no \\{name}")).review().lost(lost)),
     };

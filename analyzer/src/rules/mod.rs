@@ -4,7 +4,13 @@
 mod context;
 mod memory;
 
+pub mod db_01_database;
 pub mod db_02_multiple_databases;
+pub mod db_03_database_owner;
+pub mod db_04_database_setting;
+pub mod db_05_database_properties;
+pub mod db_06_database_privileges;
+pub mod db_07_database_name;
 pub mod dep_01_missing_dependency;
 pub mod ext_01_unsupported_extension;
 pub mod in_01_missing_end_mark;
@@ -21,7 +27,13 @@ pub mod in_11_unexpected_meta_command;
 pub mod in_12_tool_output;
 pub mod own_01_owner;
 pub mod role_04_superuser_attributes;
+pub mod tsp_01_tablespace;
+pub mod tsp_02_tablespace_attributes;
 pub mod tsp_03_default_tablespace;
+pub mod tsp_04_tablespace_clause;
+pub mod tsp_05_database_tablespace;
+pub mod tsp_06_stored_tablespace;
+pub mod tsp_07_attached_tablespace;
 
 pub use context::{Context, Draft, FixDraft, Subject};
 pub use memory::Memory;
@@ -100,8 +112,20 @@ pub const RULES: &[&Rule] = &[
     &in_10_syntax_error::RULE,
     &in_11_unexpected_meta_command::RULE,
     &in_12_tool_output::RULE,
+    &tsp_01_tablespace::RULE,
+    &tsp_02_tablespace_attributes::RULE,
     &tsp_03_default_tablespace::RULE,
+    &tsp_04_tablespace_clause::RULE,
+    &tsp_05_database_tablespace::RULE,
+    &tsp_06_stored_tablespace::RULE,
+    &tsp_07_attached_tablespace::RULE,
+    &db_01_database::RULE,
     &db_02_multiple_databases::RULE,
+    &db_03_database_owner::RULE,
+    &db_04_database_setting::RULE,
+    &db_05_database_properties::RULE,
+    &db_06_database_privileges::RULE,
+    &db_07_database_name::RULE,
     &role_04_superuser_attributes::RULE,
     &own_01_owner::RULE,
     &ext_01_unsupported_extension::RULE,

@@ -1,0 +1,64 @@
+//! DB-03: ALTER DATABASE … OWNER TO.
+
+use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
+use crate::edit::Safety;
+use crate::facts::names::{role, string};
+use crate::finding::{ServerError, Severity};
+use crate::parse::{NodeEnum, pg};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "DB-03",
+    name: "database-owner",
+    severity: Severity::Error,
+    fix: Safety::Safe,
+    doc: Doc {
+        summary: "ALTER DATABASE … OWNER TO.",
+        what: "pg_dumpall and pg_dump --create give each database its owner.",
+        why: "The source's database is not there. The service's database has to stay tsdbadmin's: its rights hang on it.",
+        server: &[
+            "3D000 database \"shop\" does not exist",
+            "42501 must be able to SET ROLE \"app\" (16 and newer)",
+            "42501 must be member of role \"app\" (15)",
+        ],
+        help: "The statement is taken out. What the owner of a database may do, a role can be granted: CREATE, TEMPORARY and CONNECT on the database.",
+        before: "ALTER DATABASE shop OWNER TO app;",
+        after: "-- tsmigrate DB-03: the database stays tsdbadmin's\n-- ALTER DATABASE shop OWNER TO app;",
+        sources: &["PostgreSQL src/backend/commands/dbcommands.c, AlterDatabaseOwner"],
+        link: TROUBLESHOOTING,
+    },
+    check,
+    finish: None,
+};
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((_, NodeEnum::AlterOwnerStmt(s))) = ctx.node() else { return };
+    if s.object_type != pg::ObjectType::ObjectDatabase as i32 {
+        return;
+    }
+    let Some(name) = s.object.as_ref().and_then(|object| string(object)) else { return };
+    let admin = &ctx.target.admin;
+    // CURRENT_USER and its like are the administrator.
+    let owner = s.newowner.as_ref().and_then(role).unwrap_or(admin);
+    let own = name == ctx.target.database;
+    if own && owner == admin {
+        return;
+    }
+    let error = if !own {
+        ServerError::new("3D000", format!("database \"{name}\" does not exist"))
+    } else if ctx.target.version >= 16 {
+        ServerError::new("42501", format!("must be able to SET ROLE \"{owner}\""))
+    } else {
+        ServerError::new("42501", format!("must be member of role \"{owner}\""))
+    };
+    let mut fix = FixDraft::remove(format!("the database stays {admin}'s"));
+    if owner != admin && !ctx.facts.is_superuser(owner) && !ctx.target.reserved_roles.contains_key(owner) {
+        fix = fix.lost(format!("owner {owner} of database {name}"));
+    }
+    ctx.report(
+        Draft::new(format!("the target's database stays {admin}'s"))
+            .object(format!("database {name}"))
+            .server(error)
+            .fix(fix),
+    );
+}

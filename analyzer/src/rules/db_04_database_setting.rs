@@ -1,0 +1,120 @@
+//! DB-04: Settings of a database that has another name on the target.
+
+use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
+use crate::edit::Safety;
+use crate::facts::Facts;
+use crate::facts::names::quoted;
+use crate::finding::{ServerError, Severity};
+use crate::parse::{Change, NodeEnum};
+use crate::target::Target;
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "DB-04",
+    name: "database-setting",
+    severity: Severity::Error,
+    fix: Safety::Safe,
+    doc: Doc {
+        summary: "Settings of a database that has another name on the target.",
+        what: "ALTER DATABASE … SET, ALTER ROLE … IN DATABASE … SET, as pg_dumpall and pg_dump --create write them.",
+        why: "The service's database is called tsdb. A setting of another database fails.",
+        server: &["3D000 database \"shop\" does not exist"],
+        help: "The database's name is replaced by the target's: the settings are kept. Settings of databases that are left out go with them.",
+        before: "ALTER DATABASE shop SET \"TimeZone\" TO 'UTC';",
+        after: "ALTER DATABASE tsdb SET \"TimeZone\" TO 'UTC';",
+        sources: &["PostgreSQL src/backend/commands/dbcommands.c, AlterDatabaseSet"],
+        link: TROUBLESHOOTING,
+    },
+    check,
+    finish: None,
+};
+
+/// What becomes of the database that a statement names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is the target's own.
+    Own,
+    /// It is the one that is migrated: the target's takes its place.
+    Renamed,
+    /// It is left out, or one that every server has: the statement goes.
+    LeftOut,
+    /// The dump names several, and which one is kept is not known at this place.
+    Unknown,
+}
+
+/// What becomes of this database.
+#[must_use]
+pub fn fate(facts: &Facts, target: &Target, name: &str) -> Fate {
+    let kept = match (&facts.kept_database, &facts.current_database) {
+        (Some(kept), _) => Some(&**kept),
+        (None, current) => current.as_deref(),
+    };
+    match kept {
+        Some(kept) if kept == name => {}
+        // A script for the target itself, and no part of a cluster dump.
+        None if is_of_the_server(name) => return Fate::LeftOut,
+        None if facts.databases.keys().any(|other| &**other != name && !is_of_the_server(other)) => {
+            return Fate::Unknown;
+        }
+        None => {}
+        Some(_) if name == target.database && !facts.databases.contains_key(name) => return Fate::Own,
+        Some(_) => return Fate::LeftOut,
+    }
+    if name == target.database { Fate::Own } else { Fate::Renamed }
+}
+
+/// Databases that initdb makes.
+fn is_of_the_server(name: &str) -> bool {
+    matches!(name, "postgres" | "template0" | "template1")
+}
+
+/// What the server answers to a statement about a database.
+#[must_use]
+pub fn refusal(name: &str) -> ServerError {
+    if is_of_the_server(name) {
+        ServerError::new("42501", format!("must be owner of database {name}"))
+    } else {
+        ServerError::new("3D000", format!("database \"{name}\" does not exist"))
+    }
+}
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((statement, node)) = ctx.node() else { return };
+    let (name, words, path, what) = match node {
+        NodeEnum::AlterDatabaseSetStmt(s) => {
+            let what = s.setstmt.as_ref().map_or("", |set| &set.name);
+            (&s.dbname, &["DATABASE"][..], "/AlterDatabaseSetStmt/dbname", what)
+        }
+        NodeEnum::AlterRoleSetStmt(s) if !s.database.is_empty() => {
+            let what = s.setstmt.as_ref().map_or("", |set| &set.name);
+            (&s.database, &["IN", "DATABASE"][..], "/AlterRoleSetStmt/database", what)
+        }
+        _ => return,
+    };
+    let fate = fate(ctx.facts, ctx.target, name);
+    if fate == Fate::Own {
+        return;
+    }
+    let Some(range) = statement.words(words).and_then(|words| statement.name_at(words.end)) else { return };
+    let database = &ctx.target.database;
+    let draft = Draft::new("").at(range.clone()).object(format!("database {name}")).server(refusal(name));
+    let lost = format!("setting {what} of database {name}");
+    ctx.report(match fate {
+        Fate::Renamed => {
+            draft.message(format!("database \"{name}\" is called {database} on the target")).fix(
+                FixDraft::edit(format!("say {database}"))
+                    .replace(range, quoted(database))
+                    .change(Change::set_str(path, database)),
+            )
+        }
+        Fate::Unknown => draft
+            .message(format!(
+                "database \"{name}\" is one of several, and which one is kept is not known here"
+            ))
+            .advice(format!("Run again with --database {name} to keep it with its settings."))
+            .fix(FixDraft::remove("left out: another database's setting").review().lost(lost)),
+        _ => draft
+            .message(format!("database \"{name}\" is not on the target"))
+            .fix(FixDraft::remove("left out: another database's setting").lost(lost)),
+    });
+}

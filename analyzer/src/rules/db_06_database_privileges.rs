@@ -1,0 +1,176 @@
+//! DB-06: Privileges on a database, or its comment, under the source's name.
+
+use std::ops::Range;
+
+use super::db_04_database_setting::{Fate, fate, refusal};
+use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
+use crate::edit::Safety;
+use crate::facts::names::{quoted, roles, string, strings};
+use crate::finding::{ServerError, Severity};
+use crate::locate::Statement;
+use crate::parse::{Change, NodeEnum, pg};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "DB-06",
+    name: "database-privileges",
+    severity: Severity::Error,
+    fix: Safety::Safe,
+    doc: Doc {
+        summary: "Privileges on a database, or its comment, under the source's name.",
+        what: "GRANT and REVOKE ON DATABASE, COMMENT ON DATABASE, as pg_dumpall and pg_dump --create write them.",
+        why: "The service's database is called tsdb. For a comment the server only warns and goes on without it. REVOKE CONNECT … FROM PUBLIC on it could lock out roles with which the service looks after it.",
+        server: &[
+            "3D000 database \"shop\" does not exist",
+            "WARNING 3D000 database \"shop\" does not exist (COMMENT)",
+            "42501 must be owner of database postgres",
+        ],
+        help: "The database's name is replaced by the target's: privileges and comment are kept. REVOKE of CONNECT from PUBLIC is taken out: every role that may log in can connect.",
+        before: "GRANT CONNECT ON DATABASE shop TO tsdbowner;",
+        after: "GRANT CONNECT ON DATABASE tsdb TO tsdbowner;",
+        sources: &["PostgreSQL src/backend/catalog/aclchk.c; commands/comment.c, CommentObject"],
+        link: TROUBLESHOOTING,
+    },
+    check,
+    finish: None,
+};
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((statement, node)) = ctx.node() else { return };
+    let database = pg::ObjectType::ObjectDatabase as i32;
+    match node {
+        NodeEnum::CommentStmt(s) if s.objtype == database => {
+            if let Some(name) = s.object.as_ref().and_then(|object| string(object)) {
+                comment(ctx, statement, name);
+            }
+        }
+        NodeEnum::GrantStmt(s) if s.objtype == database => privileges(ctx, statement, s),
+        _ => {}
+    }
+}
+
+/// The names behind ON DATABASE.
+fn names(statement: &Statement<'_>) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut from = statement.words(&["ON", "DATABASE"]).map(|words| words.end);
+    while let Some(name) = from.and_then(|from| statement.name_at(from)) {
+        let comma = statement.code().find(|token| token.start >= name.end);
+        from = comma.filter(|comma| comma.text(statement.sql()) == ",").map(|comma| comma.end);
+        found.push(name);
+    }
+    found
+}
+
+fn comment(ctx: &mut Context<'_>, statement: &Statement<'_>, name: &str) {
+    let fate = fate(ctx.facts, ctx.target, name);
+    let Some(range) = names(statement).into_iter().next().filter(|_| fate != Fate::Own) else { return };
+    let database = &ctx.target.database;
+    let error = refusal(name);
+    let severity = if error.sqlstate == "3D000" { Severity::Warning } else { Severity::Error };
+    let draft = Draft::new(format!("database \"{name}\" is not on the target"))
+        .at(range.clone())
+        .object(format!("database {name}"))
+        .severity(severity)
+        .server(error);
+    let gone =
+        FixDraft::remove("left out: another database's comment").lost(format!("comment on database {name}"));
+    ctx.report(match fate {
+        Fate::Renamed => {
+            draft.message(format!("database \"{name}\" is called {database} on the target")).fix(
+                FixDraft::edit(format!("say {database}"))
+                    .replace(range, quoted(database))
+                    .change(Change::set_str("/CommentStmt/object/String/sval", database)),
+            )
+        }
+        Fate::Unknown => draft.fix(gone.review()),
+        _ => draft.fix(gone),
+    });
+}
+
+fn privileges(ctx: &mut Context<'_>, statement: &Statement<'_>, s: &pg::GrantStmt) {
+    let database = &ctx.target.database;
+    let all = strings(&s.objects);
+    let fates: Vec<Fate> = all.iter().map(|name| fate(ctx.facts, ctx.target, name)).collect();
+    let listed = all.join(", ");
+    let refused = all.iter().zip(&fates).find(|(_, fate)| **fate != Fate::Own).map(|(name, _)| *name);
+    let error = refused.map(|name| {
+        match refusal(name) {
+            // On the server's own databases it only warns.
+            error if error.sqlstate == "42501" => {
+                let done = if s.is_grant { "were granted" } else { "could be revoked" };
+                let state = if s.is_grant { "01007" } else { "01006" };
+                ServerError::new(state, format!("no privileges {done} for \"{name}\""))
+            }
+            error => error,
+        }
+    });
+    let severity = match &error {
+        Some(error) if error.sqlstate == "3D000" => Severity::Error,
+        _ => Severity::Warning,
+    };
+    let mut draft = Draft::new(format!("database \"{listed}\" is not on the target"))
+        .object(format!("database {listed}"))
+        .severity(severity);
+    if let Some(error) = error {
+        draft = draft.server(error);
+    }
+    let (locks_out, revoked) = connect_from_public(s);
+    if locks_out && fates.iter().any(|fate| matches!(fate, Fate::Own | Fate::Renamed)) {
+        ctx.report(
+            draft
+                .message(format!(
+                    "PUBLIC would lose {revoked}: roles of the service itself might not reach {database} any more"
+                ))
+                .fix(
+                    FixDraft::remove("PUBLIC may go on to connect")
+                        .lost(format!("REVOKE {revoked} ON DATABASE {listed} FROM PUBLIC: every role can connect")),
+                ),
+        );
+        return;
+    }
+    if fates.iter().all(|fate| *fate == Fate::Own) {
+        return;
+    }
+    let verb = if s.is_grant { "GRANT" } else { "REVOKE" };
+    let gone = FixDraft::remove("left out: another database's privileges")
+        .lost(format!("{verb} on database {listed}"));
+    if fates.contains(&Fate::Unknown) {
+        ctx.report(
+            draft.advice("Run again with --database and the name of the one to keep.").fix(gone.review()),
+        );
+        return;
+    }
+    if !fates.iter().any(|fate| matches!(fate, Fate::Own | Fate::Renamed)) {
+        ctx.report(draft.fix(gone));
+        return;
+    }
+    let ranges = names(statement);
+    let mut fix = FixDraft::edit(format!("say {database}"));
+    for (index, (fate, range)) in fates.iter().zip(ranges).enumerate() {
+        let path = format!("/GrantStmt/objects/{index}");
+        fix = match fate {
+            Fate::Own => fix,
+            Fate::Renamed => fix
+                .replace(range, quoted(database))
+                .change(Change::set_str(format!("{path}/String/sval"), database)),
+            _ => fix.delete(statement.list_item(&range)).change(Change::Remove(path)),
+        };
+    }
+    ctx.report(draft.message(format!("database \"{listed}\" is called {database} on the target")).fix(fix));
+}
+
+/// Takes CONNECT from PUBLIC; and the privileges in words.
+fn connect_from_public(s: &pg::GrantStmt) -> (bool, String) {
+    let names: Vec<String> = s
+        .privileges
+        .iter()
+        .filter_map(|privilege| match privilege.node.as_ref()? {
+            NodeEnum::AccessPriv(privilege) => Some(privilege.priv_name.to_uppercase()),
+            _ => None,
+        })
+        .collect();
+    let public = roles(&s.grantees).any(|role| role.roletype == pg::RoleSpecType::RolespecPublic as i32);
+    let connect = names.is_empty() || names.iter().any(|name| name == "CONNECT");
+    let words = if names.is_empty() { "ALL".into() } else { names.join(", ") };
+    (!s.is_grant && !s.grant_option && public && connect, words)
+}
