@@ -17,9 +17,7 @@ pub(super) enum Mode {
     Junk,
     /// `\` and more of an operator-like token at the start of psql's variables: `:name`.
     Variable,
-    Digits,
-    /// Digits after a point, or after a `$`.
-    LastDigits,
+    Digits(Digits),
     String(Text),
     Identifier,
     /// From the `$` that may begin a dollar quote.
@@ -36,6 +34,17 @@ pub(super) enum Mode {
     MetaLine,
     /// The rows of a COPY.
     Rows,
+}
+
+/// Which digits are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Digits {
+    /// Those before a point.
+    Whole,
+    Fraction,
+    Exponent,
+    /// The number of a parameter, after its `$`.
+    Parameter,
 }
 
 /// How a string is read.
@@ -180,8 +189,7 @@ impl<'s, 'b> Lexer<'s, 'b> {
             Mode::Word => self.word(),
             Mode::Junk => self.through(goes_on_in_word),
             Mode::Variable => self.through(goes_on_in_tag),
-            Mode::Digits => self.digits(),
-            Mode::LastDigits => self.last_digits(),
+            Mode::Digits(part) => self.digits(part),
             Mode::String(text) => self.string(text),
             Mode::Identifier => self.identifier(),
             Mode::Tag => self.tag(),
@@ -201,6 +209,16 @@ impl<'s, 'b> Lexer<'s, 'b> {
 
     fn rest(&self) -> &'b [u8] {
         self.data.get(self.pos..self.limit).unwrap_or_default()
+    }
+
+    /// The open piece, as far as it has been read.
+    fn open_text(&self) -> &'b [u8] {
+        self.data.get(self.start..self.pos).unwrap_or_default()
+    }
+
+    /// No part of the open piece has been given out, nor must be.
+    fn is_whole(&self) -> bool {
+        !self.state.cut && self.pos - self.start <= self.state.longest
     }
 
     /// The line or the input ends at `limit`.
@@ -251,11 +269,13 @@ impl<'s, 'b> Lexer<'s, 'b> {
                     }
                     return Some(());
                 }
-                Class::Digit => return self.enter(Mode::Digits, 1),
+                Class::Digit => return self.enter(Mode::Digits(Digits::Whole), 1),
                 Class::Quote => return self.open_string(self.plain()),
                 Class::DoubleQuote => return self.enter(Mode::Identifier, 1),
                 Class::Dollar => match self.look(1)? {
-                    digit if digit.is_ascii_digit() => return self.enter(Mode::LastDigits, 2),
+                    digit if digit.is_ascii_digit() => {
+                        return self.enter(Mode::Digits(Digits::Parameter), 2);
+                    }
                     _ => {
                         self.state.mark = self.pos - self.start;
                         return self.enter(Mode::Tag, 1);
@@ -269,22 +289,21 @@ impl<'s, 'b> Lexer<'s, 'b> {
                 },
                 Class::Point => match self.look(1)? {
                     b'.' => self.skip(2),
-                    digit if digit.is_ascii_digit() => return self.enter(Mode::LastDigits, 2),
+                    digit if digit.is_ascii_digit() => {
+                        return self.enter(Mode::Digits(Digits::Fraction), 2);
+                    }
                     _ => self.skip(1),
                 },
-                Class::Backslash => match self.look(1)? {
-                    separator @ (b';' | b':') => {
-                        self.skip(2);
-                        if separator == b';' && self.state.words.at_top() {
-                            self.count_copy();
-                            self.state.words.next_statement();
-                        }
-                    }
-                    _ => {
+                Class::Backslash => {
+                    let separator @ (b';' | b':') = self.look(1)? else {
                         self.leave_statement(End::Broken);
                         return Some(());
+                    };
+                    self.skip(2);
+                    if separator == b';' {
+                        self.state.words.join();
                     }
-                },
+                }
                 Class::Semicolon => {
                     self.skip(1);
                     if self.state.words.at_top() {
@@ -360,20 +379,37 @@ impl<'s, 'b> Lexer<'s, 'b> {
         self.leave()
     }
 
-    fn digits(&mut self) -> Step {
+    fn digits(&mut self, part: Digits) -> Step {
         self.skip_while(|byte| byte.is_ascii_digit())?;
-        if self.look(0)? == b'.' && self.look(1)? != b'.' {
-            self.skip(1);
+        let next = self.look(0)?;
+        match (part, next) {
+            (Digits::Parameter, _) => {}
+            (_, b'_') if self.look(1)?.is_ascii_digit() => return self.enter(Mode::Digits(part), 1),
+            (Digits::Whole, b'.') if self.look(1)? != b'.' => {
+                return self.enter(Mode::Digits(Digits::Fraction), 1);
+            }
+            (Digits::Whole | Digits::Fraction, b'e' | b'E') if matches!(self.look(1)?, b'+' | b'-') => {
+                let digits = self.look(2)?.is_ascii_digit();
+                let mode = if digits { Mode::Digits(Digits::Exponent) } else { Mode::Top };
+                self.enter(mode, 2)?;
+                self.end_token();
+                return Some(());
+            }
+            _ => {}
         }
-        self.enter(Mode::LastDigits, 0)
-    }
-
-    fn last_digits(&mut self) -> Step {
-        self.skip_while(|byte| byte.is_ascii_digit())?;
-        match class(self.look(0)?) {
+        let separated = part != Digits::Parameter && self.digits_are_separated();
+        match class(next) {
             Class::Letter => self.enter(Mode::Junk, 1),
+            // A name may hold a `$`, and `_1$` is one.
+            Class::Dollar if separated => self.enter(Mode::Junk, 1),
             _ => self.leave(),
         }
+    }
+
+    /// The last digits read are parted from others by a `_`.
+    fn digits_are_separated(&self) -> bool {
+        let before = self.open_text().iter().rev().find(|byte| !byte.is_ascii_digit());
+        before == Some(&b'_')
     }
 
     fn plain(&self) -> Text {
@@ -587,8 +623,7 @@ impl<'s, 'b> Lexer<'s, 'b> {
 
     fn meta_name(&mut self) -> Step {
         self.skip_while(|byte| !is_space(byte) && byte != b'\\')?;
-        let command = self.data.get(self.start..self.pos).unwrap_or_default();
-        match meta::arguments(meta::name(command)) {
+        match meta::arguments(meta::name(self.open_text())) {
             Arguments::Words => self.enter(Mode::MetaWords(0), 0),
             Arguments::Pipe => self.enter(Mode::MetaPipe, 0),
             Arguments::Line => self.enter(Mode::MetaLine, 0),
@@ -642,21 +677,20 @@ impl<'s, 'b> Lexer<'s, 'b> {
 
     /// The command ends with its line, whose ending may be CRLF.
     fn end_meta_line(&mut self) {
-        let command = self.data.get(self.start..self.pos).unwrap_or_default();
-        if command.ends_with(b"\r") && self.rest().starts_with(b"\n") {
+        if self.open_text().ends_with(b"\r") && self.rest().starts_with(b"\n") {
             self.pos -= 1;
         }
         self.end_meta();
     }
 
     fn end_meta(&mut self) {
-        let command = self.data.get(self.start..self.pos).unwrap_or_default();
+        let command = if self.is_whole() { self.open_text() } else { b"" };
         let name = meta::name(command);
         if meta::copies(command) {
             self.state.copies += 1;
         }
         if meta::sends_statement(name) {
-            self.count_copy();
+            self.state.copies += self.state.words.send();
         }
         if meta::ends_statement(name) {
             self.state.words = Words::default();
@@ -672,27 +706,20 @@ impl<'s, 'b> Lexer<'s, 'b> {
     // Statements and the rows of COPY.
 
     fn end_statement(&mut self) {
-        let statement = self.data.get(self.start..self.pos).unwrap_or_default();
-        let whole = !self.state.cut && statement.len() <= self.state.longest;
-        let setting =
-            if whole && self.state.words.setting { settings::standard_strings(statement) } else { None };
-        self.count_copy();
-        self.state.words.next_statement();
+        let setting = if self.is_whole() && self.state.words.setting {
+            settings::standard_strings(self.open_text())
+        } else {
+            None
+        };
+        self.state.copies += self.state.words.send();
         self.close(Kind::Statement, End::Complete);
         self.state.standard_strings = setting.unwrap_or(self.state.standard_strings);
         self.stop_after_line();
     }
 
-    fn count_copy(&mut self) {
-        if self.state.words.copies() {
-            self.state.copies += 1;
-        }
-    }
-
     /// Ends the open statement with its last token; what stands behind that is read again.
     fn leave_statement(&mut self, end: End) {
-        let whole = !self.state.cut && self.pos - self.start <= self.state.longest;
-        if whole && self.state.token_end > 0 {
+        if self.is_whole() && self.state.token_end > 0 {
             self.pos = self.start + self.state.token_end;
         }
         self.close(Kind::Statement, end);
@@ -716,7 +743,10 @@ impl<'s, 'b> Lexer<'s, 'b> {
                 return self.leave_statement(End::Broken);
             }
             Some(Kind::Blank) => self.close(Kind::Blank, End::Complete),
-            Some(kind) => self.give(kind, self.pos, End::Broken),
+            Some(kind) => {
+                self.give(kind, self.pos, End::Broken);
+                self.state.cut = false;
+            }
             None => {}
         }
         self.state.resume = self.state.mode;
@@ -837,11 +867,15 @@ impl<'s, 'b> Lexer<'s, 'b> {
     fn cut_overlong(&mut self) {
         while let Some(kind) = self.state.open
             && self.state.mode != Mode::Rows
-            && self.pos - self.start > self.state.longest
+            // One byte more than that: the CR of a CRLF was read, but does not belong to a command.
+            && self.pos - self.start > self.state.longest + 1
             && (!matches!(self.state.mode, Mode::Word | Mode::Tag) || self.state.mark >= self.state.longest)
         {
             self.piece(kind, self.start + self.state.longest, End::Broken);
             self.state.cut = true;
+            if self.state.mode == Mode::MetaName {
+                self.state.mode = Mode::MetaLine;
+            }
         }
     }
 }

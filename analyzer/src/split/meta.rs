@@ -117,7 +117,7 @@ pub(super) fn name(command: &[u8]) -> &[u8] {
 
 /// The command sends or drops the statement that was being read.
 pub(super) fn ends_statement(name: &[u8]) -> bool {
-    sends_statement(name) || matches!(name, b"r" | b"reset" | b"e" | b"edit" | b"ef" | b"ev")
+    sends_statement(name) || matches!(name, b"r" | b"reset")
 }
 
 /// The command sends the statement that was being read.

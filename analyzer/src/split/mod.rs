@@ -111,6 +111,7 @@ pub struct Splitter {
 
 /// What is remembered from one chunk to the next. Offsets count from the start of the open piece.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own: no two exclude each other")]
 struct State {
     /// Where the open piece begins in the input.
     offset: u64,

@@ -73,7 +73,7 @@ pub(super) fn standard_strings(statement: &[u8]) -> Option<bool> {
             assigned(rest)
         }
         [set, rest @ ..] if set.is("set") => assigned(rest),
-        [select, ..] if select.is("select") => tokens.windows(5).filter_map(configured).last(),
+        [select, ..] if select.is("select") => tokens.windows(5).rev().find_map(configured),
         _ => None,
     }
 }

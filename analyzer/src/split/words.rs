@@ -12,6 +12,8 @@ pub(super) struct Words {
     count: u8,
     routine: bool,
     copy: Copy,
+    /// How many COPYs with data in the file stand before a `\;`: psql sends what that joins at once.
+    joined: usize,
     /// The statement may change a setting.
     pub(super) setting: bool,
 }
@@ -31,8 +33,23 @@ enum Copy {
 }
 
 impl Words {
-    /// The next statement begins, with whatever psql keeps from the one before.
-    pub(super) fn next_statement(&mut self) {
+    /// A `\;` joins the next statement to this one.
+    pub(super) fn join(&mut self) {
+        if self.at_top() {
+            self.joined += usize::from(self.copy == Copy::Inline);
+            self.next();
+        }
+    }
+
+    /// The statement is sent. Says how many COPYs in it want data from the file.
+    pub(super) fn send(&mut self) -> usize {
+        let copies = self.joined + usize::from(self.copy == Copy::Inline);
+        self.joined = 0;
+        self.next();
+        copies
+    }
+
+    fn next(&mut self) {
         self.count = 0;
         self.copy = Copy::Start;
         self.setting = false;
@@ -73,11 +90,6 @@ impl Words {
                 self.bodies = self.bodies.saturating_sub(1);
             }
         }
-    }
-
-    /// The statement as read so far makes the server ask for COPY data.
-    pub(super) fn copies(&self) -> bool {
-        self.copy == Copy::Inline
     }
 
     /// A semicolon here ends the statement.
