@@ -70,6 +70,7 @@ fn run(inputs: &[Input<'_>], target: &Target, options: &Options) -> Result<Analy
             message: finding.message.clone(),
             solved: finding.solved,
             accepted: options.accepts(finding.rule, finding.name),
+            lost: finding.fix.as_ref().and_then(|fix| fix.lost.clone()),
         })
         .collect();
     let texts =

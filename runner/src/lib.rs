@@ -6,6 +6,7 @@
 pub mod analysis;
 pub mod connect;
 pub mod error;
+pub mod hazards;
 pub mod inspect;
 pub mod jobs;
 pub mod migrate;

@@ -59,6 +59,9 @@ pub struct Finding {
     pub solved: bool,
     /// `--accept` names its rule.
     pub accepted: bool,
+    /// What the target will not have by its rewrite.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<String>,
 }
 
 /// Something that did not arrive, and why.
@@ -155,22 +158,24 @@ impl Report {
                 let _ = writeln!(out, "  {}", line.replace('\n', "\n  "));
             }
         };
-        let unsolved = |solved: bool| {
+        let errors = |solved: bool| {
             self.findings
                 .iter()
                 .filter(move |finding| finding.severity == "error" && finding.solved == solved)
-                .map(Finding::to_string)
-                .collect::<Vec<_>>()
         };
         if let (Some(plan), Outcome::Planned | Outcome::Blocked) = (&self.plan, self.outcome) {
             section("plan", plan.lines());
         }
         match self.outcome {
-            Outcome::Planned | Outcome::Blocked => section("rewritten", unsolved(true)),
+            Outcome::Planned | Outcome::Blocked => section("rewritten", grouped(errors(true), SHOWN)),
             _ => section("rewritten", summary(&self.findings)),
         }
-        section("not solved by a rewrite", unsolved(false));
-        section("warnings", by_severity(&self.findings, "warning"));
+        section("the target will not have", lost(&self.findings));
+        section("not solved by a rewrite", grouped(errors(false), usize::MAX));
+        section(
+            "warnings",
+            grouped(self.findings.iter().filter(|finding| finding.severity == "warning"), SHOWN),
+        );
         section("blocked by", self.blockers.iter().map(ToString::to_string).collect());
         section("did not arrive", self.missing.iter().map(|m| format!("{}: {}", m.what, m.why)).collect());
         section("jobs", self.jobs.iter().map(MovedJob::line).collect());
@@ -204,8 +209,30 @@ impl Report {
     }
 }
 
-fn by_severity(findings: &[Finding], severity: &str) -> Vec<String> {
-    findings.iter().filter(|finding| finding.severity == severity).map(ToString::to_string).collect()
+/// So many findings of one rule are shown; the report's JSON has all.
+const SHOWN: usize = 3;
+
+/// Findings by rule, the first of each in full.
+fn grouped<'a>(findings: impl Iterator<Item = &'a Finding>, shown: usize) -> Vec<String> {
+    let mut rules = std::collections::BTreeMap::<&str, Vec<&Finding>>::new();
+    for finding in findings {
+        rules.entry(&finding.rule).or_default().push(finding);
+    }
+    let mut lines = Vec::new();
+    for (rule, findings) in rules {
+        lines.extend(findings.iter().take(shown).map(ToString::to_string));
+        if let Some(more) = findings.len().checked_sub(shown).filter(|more| *more > 0) {
+            lines.push(format!("{rule:<8} … and {more} more"));
+        }
+    }
+    lines
+}
+
+/// What the rewrite takes away, each thing once.
+fn lost(findings: &[Finding]) -> Vec<String> {
+    let mut seen = std::collections::BTreeSet::new();
+    let lost = findings.iter().filter(|finding| finding.solved).filter_map(|finding| finding.lost.as_ref());
+    lost.filter(|lost| seen.insert(lost.as_str())).cloned().collect()
 }
 
 fn summary(findings: &[Finding]) -> Vec<String> {

@@ -163,7 +163,22 @@ impl Context {
     }
 }
 
+/// The first rule to accept that does not exist.
+fn unknown_rule(args: &Args) -> Option<&String> {
+    args.accept.iter().find(|given| {
+        tsmigrate_analyzer::rules::rule(given).is_none()
+            && !crate::hazards::ACCEPTABLE.iter().any(|check| check.eq_ignore_ascii_case(given))
+    })
+}
+
 async fn supervise(args: &Args) -> Report {
+    if let Some(given) = unknown_rule(args) {
+        return Report {
+            version: report::VERSION,
+            error: Some(format!("--accept {given}: there is no such rule (tsmigrate rules lists them)")),
+            ..Report::default()
+        };
+    }
     let ends = Connector::new(Side::Source, &args.source)
         .and_then(|source| Ok((source, Connector::new(Side::Target, &args.target)?)));
     let (source, target) = match ends {

@@ -8,7 +8,8 @@ use super::data::{self, Loaded, Need};
 use super::{Context, Reached, restore};
 use crate::analysis::{self, Analysed, Input};
 use crate::connect::{Session, Side, identifier};
-use crate::error::Error;
+use crate::error::{Blocker, Error};
+use crate::hazards;
 use crate::inspect::{self, Facts};
 use crate::jobs::{self, Job};
 use crate::plan::{self, Counts};
@@ -24,6 +25,7 @@ struct Ends {
     target: Facts,
     tools: Tools,
     jobs: Vec<Job>,
+    hazards: Vec<Blocker>,
 }
 
 /// The statements of a dump, rewritten and sorted into the stages they belong to.
@@ -45,8 +47,13 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
     let ends = look(context).await?;
     let (scripts, clear) = analyse(context, &ends, None).await?;
     let version = plan::timescale_version(&ends.source, &ends.target);
-    let blocked = version.is_some() || !clear;
-    context.report().blockers.extend(version);
+    let hazards = ends.hazards.iter().filter(|hazard| {
+        !hazards::ACCEPTABLE.contains(&hazard.check)
+            || !context.args.accept.iter().any(|accepted| accepted.eq_ignore_ascii_case(hazard.check))
+    });
+    let stops: Vec<Blocker> = version.into_iter().chain(hazards.cloned()).collect();
+    let blocked = !stops.is_empty() || !clear;
+    context.report().blockers.extend(stops);
     context.report().plan =
         Some(plan::plan(&ends.source, &ends.target, &ends.tools, counts(&scripts), &ends.jobs));
     if blocked {
@@ -93,6 +100,10 @@ async fn look(context: &Context) -> Result<Ends, Error> {
     let (source_facts, target_facts) =
         tokio::try_join!(inspect::inspect(&source, Side::Source), inspect::inspect(&target, Side::Target))?;
     let jobs = if source_facts.timescale.is_some() { jobs::list(&source).await? } else { Vec::new() };
+    let hazards = match &source_facts.timescale {
+        Some(timescale) => hazards::find(&source, timescale).await?,
+        None => Vec::new(),
+    };
     let found = tools::find(context.args.pg_bin.as_deref()).await?;
     let tools = tools::choose(&found, source_facts.major(), target_facts.major())
         .cloned()
@@ -103,7 +114,7 @@ async fn look(context: &Context) -> Result<Ends, Error> {
     }
     let result = format!("PostgreSQL {} to {}", source_facts.major(), target_facts.major());
     context.stage("preflight", result, start.elapsed());
-    Ok(Ends { source: source_facts, target: target_facts, tools, jobs })
+    Ok(Ends { source: source_facts, target: target_facts, tools, jobs, hazards })
 }
 
 /// Dumps roles and schema and has them analysed; false where findings stand in the way.

@@ -1,0 +1,205 @@
+//! What a dump of some TimescaleDB versions loses, looked for on the source before anything is written.
+//!
+//! Each was seen with 2.19.3: dump and restore by a superuser, the source intact, the target not.
+
+use std::collections::BTreeSet;
+
+use crate::connect::{Session, literal};
+use crate::error::{Blocker, Error};
+use crate::inspect::Timescale;
+
+/// So many tables are asked about in one statement.
+const BATCH: usize = 100;
+
+/// A batch of compressed rows that is NULL throughout in a column is written as this, and refused at the restore
+/// (TimescaleDB issue 8893; 2.19.0 to 2.20.0).
+pub const NULL_BATCH: &str = "compressed-null-batch";
+/// A column that got its default after rows were compressed: those rows read NULL after the restore, and no count
+/// tells (TimescaleDB issue 8091).
+pub const ADDED_DEFAULT: &str = "compressed-added-default";
+/// Ranges of `enable_chunk_skipping` do not restore (TimescaleDB issue 8130; up to 2.20.2).
+pub const CHUNK_SKIPPING: &str = "chunk-skipping-ranges";
+
+/// What `--accept` takes: the others end in an error of the target, whatever one accepts.
+pub const ACCEPTABLE: [&str; 1] = [ADDED_DEFAULT];
+
+/// Looks for all of them. Reads the compressed tables' own rows, not the data in them.
+///
+/// # Errors
+/// When the server refuses a question.
+pub async fn find(session: &Session, timescale: &Timescale) -> Result<Vec<Blocker>, Error> {
+    let mut found = Vec::new();
+    let version = numbers(&timescale.version);
+    // 2.29 keeps compressed relations elsewhere (its catalog's `chunk` has no names), and 2.11 has none of this.
+    if timescale.license == "apache" || !(vec![2, 12]..vec![2, 29]).contains(&version) {
+        return Ok(found);
+    }
+    let schema = crate::connect::identifier(&timescale.schema);
+    if (vec![2, 19]..vec![2, 20, 1]).contains(&version) {
+        found.extend(null_batches(session, &schema).await?);
+    }
+    found.extend(added_defaults(session, &schema).await?);
+    if version < vec![2, 20, 3] {
+        found.extend(chunk_skipping(session, &schema).await?);
+    }
+    Ok(found)
+}
+
+/// `2.19.3` as numbers, so that versions compare.
+fn numbers(version: &str) -> Vec<u32> {
+    version.split(|c: char| !c.is_ascii_digit()).map_while(|part| part.parse().ok()).collect()
+}
+
+async fn null_batches(session: &Session, schema: &str) -> Result<Option<Blocker>, Error> {
+    let columns = session
+        .ask(
+            "SELECT pg_catalog.format('%I.%I', c.schema_name, c.table_name), pg_catalog.quote_ident(a.attname), \
+                    pg_catalog.format('%I.%I', u.schema_name, u.table_name) \
+             FROM _timescaledb_catalog.chunk c \
+             JOIN _timescaledb_catalog.chunk u ON u.compressed_chunk_id = c.id AND NOT u.dropped \
+             JOIN pg_catalog.pg_attribute a \
+               ON a.attrelid = pg_catalog.format('%I.%I', c.schema_name, c.table_name)::pg_catalog.regclass \
+             WHERE a.atttypid = '_timescaledb_internal.compressed_data'::pg_catalog.regtype \
+               AND a.attnum > 0 AND NOT a.attisdropped AND NOT c.dropped ORDER BY 3, 2",
+        )
+        .await?;
+    // The value is one byte: its size is told without reading what is stored apart.
+    let chunks = hits(session, &columns, |table, column| {
+        format!(
+            "SELECT FROM {table} WHERE pg_catalog.pg_column_size({column}) <= 8 AND {column}::text = 'Bg=='"
+        )
+    })
+    .await?;
+    Ok((!chunks.is_empty()).then(|| Blocker {
+        check: NULL_BATCH,
+        what: format!(
+            "{} compressed chunks hold rows that are NULL throughout in a column; this TimescaleDB writes them so that \
+             no restore takes the chunk: {}",
+            chunks.len(),
+            shown(&chunks)
+        ),
+        next: commands(&chunks, "update the source to TimescaleDB 2.20.1 or newer, or decompress these chunks first:", |chunk| {
+            format!("SELECT {schema}.decompress_chunk({});", literal(chunk))
+        }),
+    }))
+}
+
+async fn added_defaults(session: &Session, schema: &str) -> Result<Option<Blocker>, Error> {
+    let columns = session
+        .ask(
+            "SELECT pg_catalog.format('%I.%I', c.schema_name, c.table_name), pg_catalog.quote_ident(a.attname), \
+                    pg_catalog.format('%I.%I', u.schema_name, u.table_name) \
+             FROM _timescaledb_catalog.chunk c \
+             JOIN _timescaledb_catalog.chunk u ON u.compressed_chunk_id = c.id AND NOT u.dropped \
+             JOIN pg_catalog.pg_attribute a \
+               ON a.attrelid = pg_catalog.format('%I.%I', u.schema_name, u.table_name)::pg_catalog.regclass \
+             JOIN pg_catalog.pg_attribute k \
+               ON k.attrelid = pg_catalog.format('%I.%I', c.schema_name, c.table_name)::pg_catalog.regclass \
+              AND k.attname = a.attname AND NOT k.attisdropped \
+             WHERE a.atthasmissing AND a.attnum > 0 AND NOT a.attisdropped AND NOT c.dropped ORDER BY 3, 2",
+        )
+        .await?;
+    let chunks =
+        hits(session, &columns, |table, column| format!("SELECT FROM {table} WHERE {column} IS NULL"))
+            .await?;
+    Ok((!chunks.is_empty()).then(|| Blocker {
+        check: ADDED_DEFAULT,
+        what: format!(
+            "{} chunks were compressed before a column with a default was added; their rows show the default here, and \
+             would be NULL after any restore: {}",
+            chunks.len(),
+            shown(&chunks)
+        ),
+        next: commands(&chunks, "write the values into these chunks on the source first:", |chunk| {
+            format!("SELECT {schema}.compress_chunk({schema}.decompress_chunk({}));", literal(chunk))
+        }),
+    }))
+}
+
+async fn chunk_skipping(session: &Session, schema: &str) -> Result<Option<Blocker>, Error> {
+    if session
+        .ask_one("SELECT pg_catalog.to_regclass('_timescaledb_catalog.chunk_column_stats') IS NOT NULL")
+        .await?
+        .as_deref()
+        != Some("t")
+    {
+        return Ok(None);
+    }
+    let rows = session
+        .ask(
+            "SELECT DISTINCT pg_catalog.format('%I.%I', h.schema_name, h.table_name), s.column_name::text \
+             FROM _timescaledb_catalog.chunk_column_stats s \
+             JOIN _timescaledb_catalog.hypertable h ON h.id = s.hypertable_id ORDER BY 1, 2",
+        )
+        .await?;
+    let commands: Vec<String> = rows
+        .iter()
+        .filter_map(|row| match &row[..] {
+            [Some(table), Some(column)] => Some(format!(
+                "  SET timescaledb.enable_chunk_skipping = on; SELECT {schema}.disable_chunk_skipping({}, {});",
+                literal(table),
+                literal(column)
+            )),
+            _ => None,
+        })
+        .collect();
+    Ok((!commands.is_empty()).then(|| Blocker {
+        check: CHUNK_SKIPPING,
+        what: format!("{} columns have chunk skipping, whose ranges this TimescaleDB does not restore", commands.len()),
+        next: ["update the source to TimescaleDB 2.20.3 or newer, or turn it off there and on again on the target:".to_owned()]
+            .into_iter()
+            .chain(commands)
+            .collect(),
+    }))
+}
+
+/// The chunks (third column) for whose table and column the question has an answer.
+async fn hits(
+    session: &Session,
+    columns: &[Vec<Option<String>>],
+    question: impl Fn(&str, &str) -> String,
+) -> Result<BTreeSet<String>, Error> {
+    let mut found = BTreeSet::new();
+    for batch in columns.chunks(BATCH) {
+        let parts: Vec<String> = batch
+            .iter()
+            .filter_map(|row| match &row[..] {
+                [Some(table), Some(column), Some(chunk)] => {
+                    Some(format!("SELECT {} WHERE EXISTS ({})", literal(chunk), question(table, column)))
+                }
+                _ => None,
+            })
+            .collect();
+        let rows = session.ask(&parts.join(" UNION ALL ")).await?;
+        found.extend(rows.into_iter().flatten().flatten());
+    }
+    Ok(found)
+}
+
+fn shown(chunks: &BTreeSet<String>) -> String {
+    let mut names: Vec<&str> = chunks.iter().take(4).map(String::as_str).collect();
+    if chunks.len() > names.len() {
+        names.push("…");
+    }
+    names.join(", ")
+}
+
+fn commands(chunks: &BTreeSet<String>, first: &str, command: impl Fn(&str) -> String) -> Vec<String> {
+    std::iter::once(first.to_owned())
+        .chain(chunks.iter().map(|chunk| format!("  {}", command(chunk))))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_by_their_numbers() {
+        assert!(numbers("2.9.1") < numbers("2.19.0"));
+        assert!((vec![2, 19]..vec![2, 20, 1]).contains(&numbers("2.19.3")));
+        assert!((vec![2, 19]..vec![2, 20, 1]).contains(&numbers("2.20.0")));
+        assert!(!(vec![2, 19]..vec![2, 20, 1]).contains(&numbers("2.20.1")));
+        assert!(numbers("2.20.0-dev") < vec![2, 20, 3]);
+    }
+}
