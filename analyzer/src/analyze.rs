@@ -722,11 +722,7 @@ impl Pass<'_> {
                     let current = current.to_owned();
                     if self.reported_databases.insert(current.clone()) {
                         let kept = self.analysis.facts.kept_database.clone().unwrap_or_default();
-                        let draft = rules::db_02_multiple_databases::draft(
-                            &kept,
-                            &current,
-                            self.options.database.is_some(),
-                        );
+                        let draft = rules::db_02_multiple_databases::draft(&kept, &current, self.options);
                         self.report_part(Subject::Statement(statement), draft);
                     }
                 }

@@ -3,6 +3,7 @@
 use super::{Doc, Draft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::finding::Severity;
+use crate::options::Options;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -18,7 +19,8 @@ pub const RULE: Rule = Rule {
               overwrite each other's tables of the same name.",
         server: &[],
         help: "Move each database to a service of its own: run with --database NAME once for each. Or merge them \
-               into schemas of one database on the source first.",
+               into schemas of one database on the source first. To keep the first and leave the others behind: \
+               --accept DB-02.",
         before: "\\connect shop\nCREATE TABLE public.orders (id integer);\n\\connect blog\nCREATE TABLE public.posts (id integer);",
         after: "",
         sources: &["timescale/docs, migrate/troubleshooting.md, Only one database per instance"],
@@ -30,8 +32,8 @@ pub const RULE: Rule = Rule {
 
 /// The part of database `current` is left out, since `kept` has objects already or was asked for.
 #[must_use]
-pub fn draft(kept: &str, current: &str, asked: bool) -> Draft {
-    let draft = if asked {
+pub fn draft(kept: &str, current: &str, options: &Options) -> Draft {
+    let draft = if options.database.is_some() {
         Draft::new(format!("database \"{current}\" is left out, as --database {kept} asks"))
             .severity(Severity::Note)
     } else {
@@ -39,6 +41,12 @@ pub fn draft(kept: &str, current: &str, asked: bool) -> Draft {
             "database \"{current}\" has objects too, and only \"{kept}\" fits the target: its part is left out"
         ))
         .advice(format!("Run again with --database {current} to get it for a service of its own."))
+    };
+    // Its part is left out in any case: accepting that says that somebody knows.
+    let draft = if options.database.is_none() && options.accepts(RULE.id, RULE.name) {
+        draft.severity(Severity::Warning)
+    } else {
+        draft
     };
     draft.object(format!("database {current}"))
 }
