@@ -29,6 +29,8 @@ pub struct Timescale {
     pub restoring: bool,
     /// Its hypertables, TimescaleDB's own among them (compressed data, continuous aggregates).
     pub hypertables: Vec<Hypertable>,
+    /// The views of its continuous aggregates.
+    pub aggregates: Vec<Hypertable>,
 }
 
 /// One hypertable.
@@ -217,20 +219,25 @@ async fn timescale(session: &Session, extension: Extension) -> Result<Timescale,
         .await?;
     let settings = settings.into_iter().next().unwrap_or_default();
     let setting = |column: usize| settings.get(column).cloned().flatten().unwrap_or_default();
-    let hypertables = session
-        .ask("SELECT schema_name, table_name FROM _timescaledb_catalog.hypertable ORDER BY 1, 2")
-        .await?
-        .into_iter()
-        .filter_map(|row| match &row[..] {
+    let named = |rows: Vec<Vec<Option<String>>>| {
+        let name = |row: Vec<Option<String>>| match &row[..] {
             [Some(schema), Some(name)] => Some(Hypertable { schema: schema.clone(), name: name.clone() }),
             _ => None,
-        })
-        .collect();
+        };
+        rows.into_iter().filter_map(name).collect::<Vec<_>>()
+    };
+    let hypertables = session
+        .ask("SELECT schema_name, table_name FROM _timescaledb_catalog.hypertable ORDER BY 1, 2")
+        .await?;
+    let aggregates = session
+        .ask("SELECT user_view_schema, user_view_name FROM _timescaledb_catalog.continuous_agg ORDER BY 1, 2")
+        .await?;
     Ok(Timescale {
         version: extension.version,
         schema: extension.schema,
         license: setting(0),
         restoring: setting(1) == "on" || setting(2) == "t",
-        hypertables,
+        hypertables: named(hypertables),
+        aggregates: named(aggregates),
     })
 }

@@ -193,7 +193,7 @@ fn role_of_default(identity: &str) -> (String, &str) {
 /// Hypertables and all that TimescaleDB keeps for them stay the administrator's: OWN-01.
 fn owner_on_target(owner: &str, kind: &str, identity: &str, world: &World<'_>) -> String {
     let hypertable = world.expect.source.timescale.as_ref().is_some_and(|timescale| {
-        timescale.hypertables.iter().any(|hypertable| {
+        timescale.hypertables.iter().chain(&timescale.aggregates).any(|hypertable| {
             let name = format!("{}.{}", quoted(&hypertable.schema), quoted(&hypertable.name));
             identity == name
         })
