@@ -15,7 +15,7 @@ pub(super) enum Mode {
     Word,
     /// The rest of a token whose letters mean nothing, such as `1a$b$`.
     Junk,
-    /// `\` and more of an operator-like token at the start of psql's variables: `:name`.
+    /// The name of a psql variable, after its colon.
     Variable,
     Digits(Digits),
     String(Text),
@@ -758,7 +758,7 @@ impl<'s, 'b> Lexer<'s, 'b> {
 
     fn rows(&mut self) -> Step {
         let rest = self.data.get(self.start..).unwrap_or_default();
-        let (rows, end) = find_end(rest, self.state.mid_row, self.last);
+        let (rows, end) = find_end(rest, self.pos - self.start, self.state.mid_row, self.last);
         if let Some((length, complete)) = end {
             if rows > 0 {
                 self.give(Kind::CopyData, self.start + rows, End::Complete);
@@ -881,8 +881,8 @@ impl<'s, 'b> Lexer<'s, 'b> {
 }
 
 /// How many bytes of `data` are whole rows, and the length of the end mark behind them with whether
-/// its line is complete. `mid_row` says that `data` begins inside a row.
-fn find_end(data: &[u8], mid_row: bool, last: bool) -> (usize, Option<(usize, bool)>) {
+/// its line is complete. There is no line ending before `from`. `mid_row` says that `data` begins inside a row.
+fn find_end(data: &[u8], from: usize, mid_row: bool, last: bool) -> (usize, Option<(usize, bool)>) {
     let at = |start: usize| match data.get(start..).unwrap_or_default() {
         [b'\\', b'.', b'\n', ..] => Some((3, true)),
         [b'\\', b'.', b'\r', b'\n', ..] => Some((4, true)),
@@ -893,10 +893,12 @@ fn find_end(data: &[u8], mid_row: bool, last: bool) -> (usize, Option<(usize, bo
     if !mid_row && let Some(end) = at(0) {
         return (0, Some(end));
     }
-    for newline in memchr::memmem::find_iter(data, b"\n\\.") {
-        if let Some(end) = at(newline + 1) {
-            return (newline + 1, Some(end));
+    let new = data.get(from..).unwrap_or_default();
+    for newline in memchr::memmem::find_iter(new, b"\n\\.") {
+        let rows = from + newline + 1;
+        if let Some(end) = at(rows) {
+            return (rows, Some(end));
         }
     }
-    (memchr::memrchr(b'\n', data).map_or(0, |newline| newline + 1), None)
+    (memchr::memrchr(b'\n', new).map_or(0, |newline| from + newline + 1), None)
 }

@@ -13,98 +13,30 @@ pub(super) enum Arguments {
     Line,
 }
 
-/// Commands that psql 18 knows and that do not read the rest of their line raw.
-const COMMANDS: [&str; 80] = [
-    "?",
-    "C",
-    "H",
-    "T",
-    "a",
-    "bind",
-    "bind_named",
-    "c",
-    "cd",
-    "close_prepared",
-    "connect",
-    "conninfo",
-    "copyright",
-    "crosstabview",
-    "e",
-    "echo",
-    "edit",
-    "elif",
-    "else",
-    "encoding",
-    "endif",
-    "endpipeline",
-    "errverbose",
-    "f",
-    "flush",
-    "flushrequest",
-    "gdesc",
-    "getenv",
-    "getresults",
-    "gexec",
-    "gset",
-    "html",
-    "i",
-    "if",
-    "include",
-    "include_relative",
-    "ir",
-    "l",
-    "l+",
-    "list",
-    "list+",
-    "lo_export",
-    "lo_import",
-    "lo_list",
-    "lo_list+",
-    "lo_unlink",
-    "lx",
-    "lx+",
-    "p",
-    "parse",
-    "password",
-    "print",
-    "prompt",
-    "pset",
-    "q",
-    "qecho",
-    "quit",
-    "r",
-    "reset",
-    "restrict",
-    "s",
-    "sendpipeline",
-    "set",
-    "setenv",
-    "startpipeline",
-    "sync",
-    "syncpipeline",
-    "t",
-    "timing",
-    "unrestrict",
-    "unset",
-    "warn",
-    "watch",
-    "x",
-    "z",
-    "zS",
-    "zx",
-    "zSx",
-    "zxS",
-    "d",
-];
-
 /// How the arguments of the command called `name` end.
 pub(super) fn arguments(name: &[u8]) -> Arguments {
     match name {
         b"g" | b"gx" | b"o" | b"out" | b"w" | b"write" => Arguments::Pipe,
-        [b'd', ..] => Arguments::Words,
-        _ if COMMANDS.iter().any(|command| command.as_bytes() == name) => Arguments::Words,
+        // \d, \l and \z come with many suffixes.
+        [b'd' | b'l' | b'z', ..] => Arguments::Words,
+        _ if is_known(name) => Arguments::Words,
         _ => Arguments::Line,
     }
+}
+
+/// psql 18 knows the command and does not read the rest of its line raw.
+#[rustfmt::skip]
+fn is_known(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"?" | b"C" | b"H" | b"T" | b"a" | b"bind" | b"bind_named" | b"c" | b"cd" | b"close_prepared" | b"connect"
+            | b"conninfo" | b"copyright" | b"crosstabview" | b"e" | b"echo" | b"edit" | b"elif" | b"else" | b"encoding"
+            | b"endif" | b"endpipeline" | b"errverbose" | b"f" | b"flush" | b"flushrequest" | b"gdesc" | b"getenv"
+            | b"getresults" | b"gexec" | b"gset" | b"html" | b"i" | b"if" | b"include" | b"include_relative" | b"ir"
+            | b"p" | b"parse" | b"password" | b"print" | b"prompt" | b"pset" | b"q" | b"qecho" | b"quit" | b"r"
+            | b"reset" | b"restrict" | b"s" | b"sendpipeline" | b"set" | b"setenv" | b"startpipeline" | b"syncpipeline"
+            | b"t" | b"timing" | b"unrestrict" | b"unset" | b"warn" | b"watch" | b"x"
+    )
 }
 
 /// The command's name, without its backslash.

@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use proptest::sample::Index;
 use std::path::Path;
 
 /// Pieces as kind and text, blanks left out, joined text checked.
@@ -213,7 +214,7 @@ fn parentheses_hold_a_statement_together() {
 fn atomic_bodies_hold_a_statement_together() {
     assert_whole(&[
         "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT CASE WHEN true THEN 2 END; END;",
-        "create or replace procedure p(begin int) begin atomic; insert into t values (case 1 when 2 then 3 end); end;",
+        "create or replace procedure p(begin int) begin atomic; insert into t values (case when b then 3 end); end;",
         "CREATE FUNCTION f() RETURNS int RETURN 1;",
         "CREATE FUNCTION f() RETURNS int AS $$ BEGIN; $$ LANGUAGE plpgsql;",
         "CREATE FUNCTION f() RETURNS int AS 'BEGIN;' LANGUAGE plpgsql;",
@@ -677,7 +678,7 @@ fn dump_like() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Checks what holds for every input, in one piece and in chunks that end at `cuts`.
-fn check_any_input(text: &[u8], cuts: &[prop::sample::Index], longest: usize) -> Result<(), TestCaseError> {
+fn check_any_input(text: &[u8], cuts: &[Index], longest: usize) -> Result<(), TestCaseError> {
     assert_tiles(text, &split(text));
     let whole = in_chunks([text].into_iter(), longest);
     let mut ends: Vec<_> = cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
@@ -704,17 +705,17 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn dump_like_text_splits_the_same_in_any_chunks(text in dump_like(), cuts in any::<Vec<prop::sample::Index>>()) {
+    fn dump_like_text_splits_the_same_in_any_chunks(text in dump_like(), cuts in any::<Vec<Index>>()) {
         check_any_input(&text, &cuts, Splitter::MAX_STATEMENT)?;
     }
 
     #[test]
-    fn arbitrary_bytes_split_the_same_in_any_chunks(text: Vec<u8>, cuts in any::<Vec<prop::sample::Index>>()) {
+    fn arbitrary_bytes_split_the_same_in_any_chunks(text: Vec<u8>, cuts: Vec<Index>) {
         check_any_input(&text, &cuts, Splitter::MAX_STATEMENT)?;
     }
 
     #[test]
-    fn long_pieces_are_cut_at_the_same_places_in_any_chunks(text in dump_like(), cuts in any::<Vec<prop::sample::Index>>()) {
+    fn long_pieces_are_cut_at_the_same_places_in_any_chunks(text in dump_like(), cuts in any::<Vec<Index>>()) {
         // A cut loses sight of the string that a lone CR continues.
         let mut text = text;
         text.retain(|&byte| byte != b'\r');
