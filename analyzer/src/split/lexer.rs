@@ -141,6 +141,8 @@ pub(super) struct Lexer<'s, 'b> {
     limit: usize,
     /// `limit` is the end of such a line.
     line: bool,
+    /// The current line does not end in `data`.
+    endless: bool,
     sink: &'s mut dyn FnMut(Piece<'b>),
 }
 
@@ -155,7 +157,7 @@ impl<'s, 'b> Lexer<'s, 'b> {
         sink: &'s mut dyn FnMut(Piece<'b>),
     ) -> Self {
         let pos = state.scanned.min(data.len());
-        Self { state, data, last, start: 0, pos, limit: data.len(), line: false, sink }
+        Self { state, data, last, start: 0, pos, limit: data.len(), line: false, endless: false, sink }
     }
 
     /// Gives out every piece that is complete and says how many bytes those have.
@@ -727,12 +729,14 @@ impl<'s, 'b> Lexer<'s, 'b> {
 
     /// Where rows follow the current line, nothing behind that line may be read before them.
     fn stop_after_line(&mut self) {
-        if self.state.copies > 0
-            && !self.line
-            && let Some(newline) = memchr::memchr(b'\n', self.data.get(self.pos..).unwrap_or_default())
-        {
+        if self.state.copies == 0 || self.line || self.endless {
+            return;
+        }
+        if let Some(newline) = memchr::memchr(b'\n', self.data.get(self.pos..).unwrap_or_default()) {
             self.limit = self.pos + newline + 1;
             self.line = true;
+        } else {
+            self.endless = true;
         }
     }
 
