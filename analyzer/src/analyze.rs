@@ -242,11 +242,12 @@ impl<'t> Analyzer<'t> {
     /// All inputs have ended.
     #[must_use]
     pub fn finish(self) -> Analysis {
-        let Pass { mut analysis, memory, .. } = self.pass;
+        let Pass { mut analysis, memory, target, .. } = self.pass;
         for rule in RULES {
             if let Some(finish) = rule.finish {
                 finish(&mut Finish {
                     facts: &analysis.facts,
+                    target,
                     memory: &memory,
                     findings: &mut analysis.findings,
                 });
@@ -504,13 +505,14 @@ impl Pass<'_> {
                 _ => Vec::new(),
             };
             finding.solved = with.iter().all(|sql| rewrite::is_statement(sql));
-            let absence = absence_of(&finding, statement, true);
+            let present = finding.fix.as_ref().is_some_and(|fix| fix.present);
+            let absence = (!present).then(|| absence_of(&finding, statement, true));
             return Settled {
                 findings: vec![finding],
                 new: None,
                 before: with,
                 after: Vec::new(),
-                absence: Some(absence),
+                absence,
             };
         }
 
@@ -801,6 +803,7 @@ fn accept_loss(finding: &mut Finding, options: &Options, whole: Span) {
         finding.fix = Some(Fix {
             title: "left out: its loss was accepted".into(),
             safety: Safety::Review,
+            present: false,
             action: Action::Remove { span: whole },
             lost: Some(finding.object.clone().unwrap_or_else(|| "this statement".into())),
         });

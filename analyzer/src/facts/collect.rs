@@ -136,11 +136,15 @@ impl Facts {
             }
             NodeEnum::GrantRoleStmt(s) if s.is_grant && !absent => {
                 let admin = option(&s.opt, "admin").is_some_and(option_is_on);
+                let set = option(&s.opt, "set").is_none_or(option_is_on);
+                let inherit = option(&s.opt, "inherit").map(option_is_on);
                 for granted in &s.granted_roles {
                     let Some(NodeEnum::AccessPriv(granted)) = &granted.node else { continue };
                     for member in roles(&s.grantee_roles).filter_map(role) {
+                        let inherits = !self.roles.get(member).is_some_and(|role| role.noinherit);
+                        let inherit = inherit.unwrap_or(inherits);
                         let (role, member) = (granted.priv_name.as_str().into(), member.into());
-                        self.memberships.push(Membership { role, member, admin, place });
+                        self.memberships.push(Membership { role, member, admin, inherit, set, place });
                     }
                 }
             }
@@ -278,6 +282,7 @@ fn attributes(role: &mut Role, options: &[pg::Node]) {
     role.replication = on("isreplication", role.replication);
     role.bypassrls = on("bypassrls", role.bypassrls);
     role.login = on("canlogin", role.login);
+    role.noinherit = !on("inherit", !role.noinherit);
     role.password |= option(options, "password").is_some_and(|password| password.arg.is_some());
 }
 

@@ -57,6 +57,8 @@ pub struct Role {
     pub bypassrls: bool,
     /// LOGIN.
     pub login: bool,
+    /// NOINHERIT: members get nothing from the roles that they are in.
+    pub noinherit: bool,
     /// A password comes with it.
     pub password: bool,
 }
@@ -70,6 +72,10 @@ pub struct Membership {
     pub member: Box<str>,
     /// WITH ADMIN.
     pub admin: bool,
+    /// The member has the role's privileges (WITH INHERIT FALSE, from 16 on, denies them).
+    pub inherit: bool,
+    /// The member may become the role (WITH SET FALSE, from 16 on, denies it).
+    pub set: bool,
     /// Where.
     pub place: Place,
 }
@@ -245,10 +251,29 @@ impl Facts {
         self.roles.get(name).is_some_and(|role| role.superuser)
     }
 
-    /// True where `member` was granted `role` by the dump.
+    /// True where `member` was granted `role`, with its privileges and the right to become it.
     #[must_use]
     pub fn is_member(&self, role: &str, member: &str) -> bool {
-        self.memberships.iter().any(|m| &*m.role == role && &*m.member == member)
+        let grants = || self.memberships.iter().filter(|m| &*m.role == role && &*m.member == member);
+        grants().any(|m| m.inherit) && grants().any(|m| m.set)
+    }
+
+    /// True where `member` is in `role`, be it through other roles.
+    #[must_use]
+    pub fn reaches(&self, role: &str, member: &str) -> bool {
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
+        let mut next = vec![member];
+        while let Some(member) = next.pop() {
+            for m in self.memberships.iter().filter(|m| &*m.member == member) {
+                if &*m.role == role {
+                    return true;
+                }
+                if seen.insert(&m.role) {
+                    next.push(&m.role);
+                }
+            }
+        }
+        false
     }
 
     /// The last owner that the dump gives an object.

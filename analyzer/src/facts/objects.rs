@@ -243,6 +243,9 @@ fn named(object_type: i32, node: Option<&pg::Node>) -> Option<Object> {
 fn named_node(word: &'static str, class: Class, node: &pg::Node) -> Option<Object> {
     match node.node.as_ref()? {
         NodeEnum::String(name) => Some(object(word, class, (None, &name.sval))),
+        // Large objects have numbers.
+        NodeEnum::Integer(number) => Some(object(word, class, (None, &number.ival.to_string()))),
+        NodeEnum::Float(number) => Some(object(word, class, (None, &number.fval))),
         NodeEnum::RangeVar(range) => Some(object(word, class, relation(range))),
         NodeEnum::ObjectWithArgs(with_args) => Some(object(word, class, qualified(&with_args.objname)?)),
         NodeEnum::TypeName(name) => Some(object(word, class, qualified(&name.names)?)),

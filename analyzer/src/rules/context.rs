@@ -85,6 +85,10 @@ impl<'a> Context<'a> {
     /// The object's words for messages, with the schema that an unqualified name means here.
     #[must_use]
     pub fn describe(&self, object: &Object) -> String {
+        if object.word == "large object" {
+            // A number, in no schema.
+            return format!("{} {}", object.word, object.id.name);
+        }
         Object { word: object.word, id: self.facts.resolved(&object.id) }.to_string()
     }
 
@@ -124,6 +128,7 @@ impl<'a> Context<'a> {
         let fix = draft.fix.map(|fix| Fix {
             title: fix.title,
             safety: fix.safety,
+            present: fix.present,
             lost: fix.lost,
             action: match fix.action {
                 ActionDraft::Remove => Action::Remove { span: whole },
@@ -267,13 +272,14 @@ enum ActionDraft {
 pub struct FixDraft {
     title: String,
     safety: Safety,
+    present: bool,
     lost: Option<String>,
     action: ActionDraft,
 }
 
 impl FixDraft {
     fn new(title: impl Into<String>, action: ActionDraft) -> Self {
-        Self { title: title.into(), safety: Safety::Safe, lost: None, action }
+        Self { title: title.into(), safety: Safety::Safe, present: false, lost: None, action }
     }
 
     /// Takes the statement out (a COPY with its data).
@@ -296,10 +302,24 @@ impl FixDraft {
         Self::new(title, ActionDraft::Replace { with })
     }
 
+    /// Says in other words what it does.
+    #[must_use]
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.title = title.into();
+        self
+    }
+
     /// Needs a person's look before it is applied.
     #[must_use]
     pub fn review(mut self) -> Self {
         self.safety = Safety::Review;
+        self
+    }
+
+    /// What the statement would make is on the target without it.
+    #[must_use]
+    pub fn present(mut self) -> Self {
+        self.present = true;
         self
     }
 

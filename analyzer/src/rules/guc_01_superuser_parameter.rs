@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
+use crate::facts::Scope;
 use crate::facts::names::{options, role};
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
@@ -51,6 +52,8 @@ pub(super) struct Setting<'a> {
     pub(super) clause: Option<(Range<usize>, String)>,
     /// True where a value that is stored takes effect in a function's body.
     pub(super) function: bool,
+    /// The role or database that it is stored for.
+    pub(super) scope: Option<Scope>,
 }
 
 impl Setting<'_> {
@@ -76,17 +79,24 @@ impl Setting<'_> {
 /// All parameters that the statement sets.
 pub(super) fn settings<'a>(ctx: &Context<'a>) -> Vec<Setting<'a>> {
     let Some((statement, node)) = ctx.node() else { return Vec::new() };
-    let one = |set: &'a pg::VariableSetStmt, stored: Option<String>| {
-        vec![Setting { set, stored, clause: None, function: false }]
+    let one = |set: &'a pg::VariableSetStmt, stored: Option<String>, scope: Option<Scope>| {
+        vec![Setting { set, stored, clause: None, function: false, scope }]
     };
     match node {
-        NodeEnum::VariableSetStmt(set) => one(set, None),
+        NodeEnum::VariableSetStmt(set) => one(set, None, None),
         NodeEnum::AlterRoleSetStmt(s) => {
+            let Some(set) = &s.setstmt else { return Vec::new() };
             let name = s.role.as_ref().map_or(Some("ALL"), role).unwrap_or("the current role");
-            s.setstmt.as_ref().map_or_else(Vec::new, |set| one(set, Some(format!("role {name}"))))
+            let scope = if s.database.is_empty() {
+                Scope::Role(name.into())
+            } else {
+                Scope::RoleInDatabase(name.into(), s.database.as_str().into())
+            };
+            one(set, Some(format!("role {name}")), Some(scope))
         }
         NodeEnum::AlterDatabaseSetStmt(s) => {
-            s.setstmt.as_ref().map_or_else(Vec::new, |set| one(set, Some(format!("database {}", s.dbname))))
+            let Some(set) = &s.setstmt else { return Vec::new() };
+            one(set, Some(format!("database {}", s.dbname)), Some(Scope::Database(s.dbname.as_str().into())))
         }
         NodeEnum::CreateFunctionStmt(s) => {
             let stored = created(node).map(|object| ctx.describe(&object)).unwrap_or_default();
@@ -127,10 +137,11 @@ fn clauses<'a>(
                 })
                 .flatten();
             let until = [next, body].into_iter().flatten().min();
-            let end = until.map_or(statement.body().end, |until| statement.end_before(until));
+            let until = until.unwrap_or(statement.body().end);
+            let end = statement.code().rfind(|token| token.end <= until)?.end;
             // What is alone in an ALTER FUNCTION goes with it.
             let clause = (nodes.len() > 1).then(|| (from..end, format!("{path}/{index}")));
-            Some(Setting { set, stored: Some(stored.to_owned()), clause, function: true })
+            Some(Setting { set, stored: Some(stored.to_owned()), clause, function: true, scope: None })
         })
         .collect()
 }
@@ -153,20 +164,28 @@ fn superuser_only(ctx: &Context<'_>, set: &pg::VariableSetStmt) -> Option<Server
     }
 }
 
-/// True for SET x TO v and SET x FROM CURRENT: a stored setting may always be reset.
-pub(super) fn sets(setting: &Setting<'_>) -> bool {
-    let kind = setting.set.kind;
-    kind == pg::VariableSetKind::VarSetValue as i32
-        || kind == pg::VariableSetKind::VarSetCurrent as i32
-        || setting.stored.is_none()
-            && (kind == pg::VariableSetKind::VarReset as i32
-                || kind == pg::VariableSetKind::VarSetDefault as i32)
+/// True for SET x TO v and SET x FROM CURRENT, and for RESET x where it asks for the same right: in a
+/// session, and where other settings are stored in the same place (GUCArrayDelete looks at the name only
+/// where there is an array).
+pub(super) fn sets(ctx: &Context<'_>, setting: &Setting<'_>) -> bool {
+    use pg::VariableSetKind as K;
+    match K::try_from(setting.set.kind) {
+        Ok(K::VarSetValue | K::VarSetCurrent) => true,
+        Ok(K::VarReset | K::VarSetDefault) => {
+            setting.stored.is_none()
+                || setting.scope.as_ref().is_some_and(|scope| {
+                    let same = |name: &str| setting.set.name.eq_ignore_ascii_case(name);
+                    ctx.facts.settings.iter().any(|other| other.scope == *scope && !same(&other.name))
+                })
+        }
+        _ => false,
+    }
 }
 
 fn check(ctx: &mut Context<'_>) {
     let Some(statement) = ctx.statement() else { return };
     for setting in settings(ctx) {
-        if !sets(&setting) {
+        if !sets(ctx, &setting) {
             continue;
         }
         let name = setting.set.name.as_str();

@@ -52,11 +52,12 @@ fn check(ctx: &mut Context<'_>) {
     if matches!(ctx.subject, Subject::End { .. } | Subject::Meta { .. }) {
         // Another session may begin.
         ctx.memory.plpgsql_loaded = false;
+        ctx.memory.plpgsql_lent = false;
     }
     let Some((statement, node)) = ctx.node() else { return };
     for setting in settings(ctx) {
         let Some((prefix, rest)) = setting.set.name.split_once('.') else { continue };
-        if setting.stored.is_none() || !sets(&setting) {
+        if setting.stored.is_none() || !sets(ctx, &setting) {
             continue;
         }
         let name = setting.set.name.as_str();
@@ -67,16 +68,13 @@ fn check(ctx: &mut Context<'_>) {
         }
         if is_plpgsql(prefix) && PLPGSQL.contains(&rest.to_ascii_lowercase().as_str()) {
             if !ctx.memory.plpgsql_loaded {
-                ctx.memory.plpgsql_loaded = true;
+                let lent = std::mem::replace(&mut ctx.memory.plpgsql_lent, true);
+                let before = if lent { Vec::new() } else { vec!["DO $$BEGIN END$$;".into()] };
                 ctx.report(
                     draft
                         .message(format!("{name} can be stored only once PL/pgSQL is loaded"))
                         .server(error)
-                        .fix(FixDraft::surround(
-                            "load PL/pgSQL",
-                            vec!["DO $$BEGIN END$$;".into()],
-                            Vec::new(),
-                        )),
+                        .fix(FixDraft::surround("load PL/pgSQL", before, Vec::new())),
                 );
             }
             continue;

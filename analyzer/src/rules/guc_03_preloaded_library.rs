@@ -34,7 +34,7 @@ fn check(ctx: &mut Context<'_>) {
     for setting in settings(ctx) {
         let name = setting.set.name.as_str();
         if setting.stored.is_none()
-            || !sets(&setting)
+            || !sets(ctx, &setting)
             || setting.set.args.is_empty()
             || !name.eq_ignore_ascii_case("local_preload_libraries")
         {

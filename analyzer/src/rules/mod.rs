@@ -3,6 +3,7 @@
 
 mod context;
 mod memory;
+mod roles;
 
 pub mod db_01_database;
 pub mod db_02_multiple_databases;
@@ -13,6 +14,9 @@ pub mod db_06_database_privileges;
 pub mod db_07_database_name;
 pub mod dep_01_missing_dependency;
 pub mod ext_01_unsupported_extension;
+pub mod guc_01_superuser_parameter;
+pub mod guc_02_extension_parameter;
+pub mod guc_03_preloaded_library;
 pub mod in_01_missing_end_mark;
 pub mod in_02_restrict_command;
 pub mod in_03_connect_command;
@@ -26,7 +30,25 @@ pub mod in_10_syntax_error;
 pub mod in_11_unexpected_meta_command;
 pub mod in_12_tool_output;
 pub mod own_01_owner;
+pub mod own_02_schema;
+pub mod own_03_grant;
+pub mod own_04_public_schema;
+pub mod own_05_default_privileges;
+pub mod own_06_parameter_grant;
+pub mod rls_01_row_security;
+pub mod role_01_existing_role;
+pub mod role_02_provider_role;
+pub mod role_03_reserved_name;
 pub mod role_04_superuser_attributes;
+pub mod role_05_password;
+pub mod role_06_grant_options;
+pub mod role_07_grant_back;
+pub mod role_08_predefined_grant;
+pub mod role_09_grant_without_admin;
+pub mod role_10_role_setting;
+pub mod role_11_repeated_role;
+pub mod sec_01_security_label;
+pub mod sec_02_security_definer;
 pub mod tsp_01_tablespace;
 pub mod tsp_02_tablespace_attributes;
 pub mod tsp_03_default_tablespace;
@@ -41,6 +63,7 @@ pub use memory::Memory;
 use crate::edit::Safety;
 use crate::facts::Facts;
 use crate::finding::{Finding, Severity};
+use crate::target::Target;
 
 /// What a person can read about a rule.
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +112,8 @@ pub struct Rule {
 pub struct Finish<'a> {
     /// Everything that the dumps declare.
     pub facts: &'a Facts,
+    /// The destination.
+    pub target: &'a Target,
     /// What rules remembered on the way.
     pub memory: &'a Memory,
     /// All findings so far, in the order of the dump.
@@ -126,9 +151,30 @@ pub const RULES: &[&Rule] = &[
     &db_05_database_properties::RULE,
     &db_06_database_privileges::RULE,
     &db_07_database_name::RULE,
+    &role_01_existing_role::RULE,
+    &role_02_provider_role::RULE,
+    &role_03_reserved_name::RULE,
     &role_04_superuser_attributes::RULE,
+    &role_05_password::RULE,
+    &role_06_grant_options::RULE,
+    &role_07_grant_back::RULE,
+    &role_08_predefined_grant::RULE,
+    &role_09_grant_without_admin::RULE,
+    &role_10_role_setting::RULE,
+    &role_11_repeated_role::RULE,
     &own_01_owner::RULE,
+    &own_02_schema::RULE,
+    &own_03_grant::RULE,
+    &own_04_public_schema::RULE,
+    &own_05_default_privileges::RULE,
+    &own_06_parameter_grant::RULE,
+    &sec_01_security_label::RULE,
+    &sec_02_security_definer::RULE,
+    &rls_01_row_security::RULE,
     &ext_01_unsupported_extension::RULE,
+    &guc_01_superuser_parameter::RULE,
+    &guc_02_extension_parameter::RULE,
+    &guc_03_preloaded_library::RULE,
     &dep_01_missing_dependency::RULE,
 ];
 

@@ -1,11 +1,13 @@
 //! OWN-01: `OWNER TO` a role that tsdbadmin cannot give objects to yet, or ever.
 
+use super::memory::Loan;
+use super::roles::{DATABASE_OWNER, Known, known, missing_advice, role_range};
 use super::{Context, Doc, Draft, Finish, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::{Action, Safety};
-use crate::facts::names::{quoted, role};
-use crate::facts::objects::subject;
-use crate::facts::{Object, ObjectId};
-use crate::finding::{ServerError, Severity};
+use crate::facts::names::{options, qualified, quoted, relation, role, roles};
+use crate::facts::objects::{created, subject};
+use crate::facts::{Object, ObjectId, Privilege};
+use crate::finding::{Finding, Place, ServerError, Severity};
 use crate::parse::{Class, NodeEnum, pg};
 
 /// See the module's head.
@@ -18,7 +20,8 @@ pub const RULE: Rule = Rule {
         summary: "ALTER … OWNER TO a role that the restoring role cannot hand objects to.",
         what: "pg_dump gives every object its owner with ALTER … OWNER TO.",
         why: "tsdbadmin must be able to act as the new owner (SET ROLE; membership up to 15), and the new owner must \
-              have CREATE on the object's schema. Superusers of the source do not exist on the target.",
+              have CREATE on the object's schema (on the database, for a publication). The service's own superuser is \
+              out of reach.",
         server: &[
             "42501 must be able to SET ROLE \"app\" (16 and newer)",
             "42501 must be member of role \"app\" (15 and older)",
@@ -26,12 +29,15 @@ pub const RULE: Rule = Rule {
             "42704 role \"app\" does not exist",
         ],
         help: "Owners are kept: tsdbadmin is made a member of the owner once, and the owner gets CREATE on the schema \
-               for as long as ownership is handed over. What a superuser owned becomes tsdbadmin's. Hypertables stay \
-               tsdbadmin's, as their chunks cannot be given away; the former owner gets all privileges on them.",
+               for as long as ownership is handed over. What postgres or a provider's administrator owned becomes \
+               tsdbadmin's. A superuser of the source with another name is an ordinary role on the target, and keeps \
+               what it owned. Hypertables, with their sequences, and continuous aggregates stay tsdbadmin's, as their \
+               chunks cannot be given away; the former owner gets all privileges on them.",
         before: "CREATE ROLE app;\nCREATE TABLE public.t (a integer);\nALTER TABLE public.t OWNER TO app;",
         after: "",
         sources: &[
-            "PostgreSQL src/backend/utils/adt/acl.c, check_can_set_role; commands/tablecmds.c, ATExecChangeOwner",
+            "PostgreSQL src/backend/utils/adt/acl.c, check_can_set_role; commands/tablecmds.c, ATExecChangeOwner; \
+             commands/alter.c, AlterObjectOwner_internal; commands/publicationcmds.c, AlterPublicationOwner_internal",
         ],
         link: TROUBLESHOOTING,
     },
@@ -41,108 +47,294 @@ pub const RULE: Rule = Rule {
 
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
+    remember(ctx, node);
     let Some(spec) = new_owner(node) else { return };
     let Some(object) = subject(node) else { return };
     let Some(owner) = role(spec) else { return };
     if matches!(
         object.id.class,
-        Class::Database | Class::Tablespace | Class::EventTrigger | Class::Subscription
-    ) || object.id.class == Class::ForeignDataWrapper
-        || ctx.facts.absence(&object.id).is_some()
+        Class::Database
+            | Class::Tablespace
+            | Class::EventTrigger
+            | Class::Subscription
+            | Class::ForeignDataWrapper
+    ) || ctx.facts.absence(&object.id).is_some()
         || owner == ctx.target.admin
+        // What owns a schema, or may create in public.
+        || owner == DATABASE_OWNER
+            && (object.id.class == Class::Schema || object.id.schema.as_deref() == Some("public"))
     {
         return;
     }
     let words = ctx.describe(&object);
-    let range = usize::try_from(spec.location).ok().and_then(|at| statement.name_at(at));
+    let admin = ctx.target.admin.as_str();
+    let id = ctx.resolved(&object.id);
+    let known = known(ctx, owner);
+    // An index follows its table: to ask for another owner is a warning at most.
+    if object.word == "index" && matches!(known, Known::Made | Known::Target) {
+        return;
+    }
     let mut draft = Draft::new("").object(words.clone());
-    if let Some(range) = range {
+    if let Some(range) = role_range(statement, spec) {
         draft = draft.at(range);
     }
-    let admin = &ctx.target.admin;
     let refused = if ctx.target.version >= 16 {
         ServerError::new("42501", format!("must be able to SET ROLE \"{owner}\""))
     } else {
         ServerError::new("42501", format!("must be member of role \"{owner}\""))
     };
+    let absent = ServerError::new("42704", format!("role \"{owner}\" does not exist"));
+    let stays = FixDraft::remove(format!("{words} stays {admin}'s"));
 
-    if owner == "pg_database_owner" && object.id.class == Class::Schema {
+    let becomes = format!("{words} cannot belong to {owner} on the target: it becomes {admin}'s");
+    if ctx.target.reserved_roles.contains_key(owner) || ctx.target.predefined_roles.contains_key(owner) {
+        ctx.report(draft.message(becomes).server(refused).fix(stays));
         return;
     }
-    let is_superuser = ctx.facts.is_superuser(owner) || ctx.target.reserved_roles.contains_key(owner);
-    if is_superuser || ctx.target.provider_of(owner).is_some() {
-        draft = draft
-            .message(format!("{words} cannot belong to {owner} on the target: it becomes {admin}'s"))
-            .server(refused)
-            .fix(FixDraft::remove(format!("{words} stays {admin}'s")));
-        ctx.report(draft);
+    if let Known::Provider(_) = known {
+        ctx.report(draft.message(becomes).server(absent).fix(stays));
         return;
     }
-    if !ctx.facts.makes_role(owner) && !ctx.target.existing_roles.contains(owner) {
-        draft = draft
-            .message(format!("role \"{owner}\" is not made by these files: this fails unless the target has it"))
-            .server(ServerError::new("42704", format!("role \"{owner}\" does not exist")))
-            .advice(
-                "Give the roles dump together with this one (pg_dumpall --roles-only): tsmigrate check roles.sql \
-                 schema.sql. Owners are kept then. Or leave owners out: everything becomes tsdbadmin's.",
-            )
-            .fix(FixDraft::remove(format!("{words} stays {admin}'s")).review().lost(format!("owner {owner} of {words}")));
-        ctx.report(draft);
-        return;
-    }
-    let id = ctx.resolved(&object.id);
-    if object.id.class == Class::Relation && ctx.facts.hypertables.contains(&id) {
-        let (grant, lost) = hypertable(&object, &id, owner, admin);
+    if known == Known::Missing {
         draft = draft
             .message(format!(
-                "hypertable {} cannot be given to {owner}: its chunks are in a schema of the service",
+                "role \"{owner}\" is not made by these files: this fails unless the target has it"
+            ))
+            .server(absent)
+            .advice(format!(
+                "{} Owners are kept then. Or leave owners out (--accept OWN-01): everything becomes {admin}'s.",
+                missing_advice(ctx)
+            ))
+            .fix(stays.review().lost(format!("owner {owner} of {words}")));
+        ctx.report(draft);
+        return;
+    }
+    if let Some(keeper) = out_of_reach(ctx, &object, &id) {
+        draft = draft
+            .message(format!("{words} belongs to {keeper} on the target: its owner cannot be changed"))
+            .server(ServerError::new("42501", format!("must be owner of {} {}", object.word, id.name)))
+            .fix(
+                FixDraft::remove(format!("{words} belongs to {keeper}"))
+                    .lost(format!("owner {owner} of {words}")),
+            );
+        ctx.report(draft);
+        return;
+    }
+    if object.id.class == Class::Server {
+        draft = draft
+            .message(format!(
+                "{words} cannot be given to {owner}: only a superuser may let it use the wrapper"
+            ))
+            .server(if member_by_dump(ctx, owner) {
+                ServerError::new("42501", "permission denied for foreign-data wrapper …")
+            } else {
+                refused
+            })
+            .fix(
+                FixDraft::replace_with(
+                    format!("{owner} may use it instead"),
+                    vec![format!("GRANT USAGE ON FOREIGN SERVER {} TO {};", quoted(&id.name), quoted(owner))],
+                )
+                .lost(format!("owner {owner} of {words}: it stays {admin}'s, {owner} may use it")),
+            );
+        ctx.report(draft);
+        return;
+    }
+    let chunks = ServerError::new("42501", "permission denied for schema _timescaledb_internal");
+    let kept = match () {
+        () if object.id.class != Class::Relation => None,
+        () if ctx.facts.hypertables.contains(&id) => Some("hypertable"),
+        () if ctx.memory.continuous_aggregates.contains(&id) => Some("continuous aggregate"),
+        () => None,
+    };
+    if let Some(kind) = kept {
+        draft = draft
+            .message(format!(
+                "{kind} {} cannot be given to {owner}: its chunks are in a schema of the service",
                 id.path()
             ))
-            .server(ServerError::new("42501", "permission denied for schema _timescaledb_internal"))
+            .server(chunks)
             .fix(
-                FixDraft::replace_with(format!("{owner} gets all privileges instead"), vec![grant])
-                    .lost(lost),
+                FixDraft::replace_with(title_instead(owner), vec![grant_all("TABLE", &id, owner)])
+                    .lost(lost_owner(kind, &id, owner, admin)),
             );
         ctx.report(draft);
         return;
     }
     if id.schema.as_deref().is_some_and(|schema| schema.starts_with("_timescaledb_")) {
-        draft = draft
-            .message(format!("{words} is TimescaleDB's own: it stays {admin}'s"))
-            .server(ServerError::new("42501", "permission denied for schema _timescaledb_internal"))
-            .fix(FixDraft::remove(format!("{words} stays {admin}'s")));
-        ctx.report(draft);
+        ctx.report(
+            draft
+                .message(format!("{words} is TimescaleDB's own: it stays {admin}'s"))
+                .server(chunks)
+                .fix(stays),
+        );
         return;
     }
+    hand_over(ctx, draft, &object, owner, refused);
+}
 
-    let mut before = Vec::new();
-    if !ctx.facts.is_member(owner, admin) {
-        before.push(format!("GRANT {} TO {};", quoted(owner), quoted(admin)));
-        ctx.memory.lent_membership.insert(owner.to_owned());
+/// What the finish, and later statements, have to know of this one.
+fn remember(ctx: &mut Context<'_>, node: &NodeEnum) {
+    let table_of = |names: &[pg::Node]| {
+        let (_, table) = names.split_last()?;
+        let (schema, name) = qualified(table)?;
+        Some(ctx.resolved(&ObjectId::new(Class::Relation, schema, name)))
+    };
+    match node {
+        NodeEnum::AlterSeqStmt(s) => {
+            let owned_by = options(&s.options).find(|option| option.defname == "owned_by");
+            if let Some(NodeEnum::List(list)) = owned_by.and_then(|o| o.arg.as_ref()?.node.as_ref())
+                && let Some(table) = table_of(&list.items)
+                && let Some(object) = subject(node)
+            {
+                let sequence = ctx.resolved(&object.id);
+                ctx.memory.sequence_tables.insert(sequence, table);
+            }
+        }
+        NodeEnum::AlterTableStmt(s) => {
+            let Some(range) = &s.relation else { return };
+            let (schema, name) = relation(range);
+            let table = ctx.resolved(&ObjectId::new(Class::Relation, schema, name));
+            for sequence in s.cmds.iter().filter_map(identity_sequence) {
+                let sequence = ctx.resolved(&sequence);
+                ctx.memory.sequence_tables.insert(sequence, table.clone());
+            }
+        }
+        NodeEnum::ViewStmt(_) => {
+            let materialized = ctx.statement().is_some_and(|statement| {
+                statement.references().iter().any(|r| {
+                    r.class == Class::Relation
+                        && r.schema.as_deref() == Some("_timescaledb_internal")
+                        && r.name.starts_with("_materialized_hypertable_")
+                })
+            });
+            if let Some(object) = created(node).filter(|_| materialized) {
+                let view = ctx.resolved(&object.id);
+                ctx.memory.continuous_aggregates.insert(view);
+            }
+        }
+        NodeEnum::GrantStmt(s) if s.is_grant && s.objtype == pg::ObjectType::ObjectSchema as i32 => {
+            // CREATE that the dump itself grants is no loan any more.
+            let creates = s.privileges.is_empty()
+                || s.privileges.iter().any(|p| {
+                    matches!(&p.node, Some(NodeEnum::AccessPriv(p)) if p.priv_name.eq_ignore_ascii_case("create"))
+                });
+            for schema in s.objects.iter().filter_map(crate::facts::names::string).filter(|_| creates) {
+                for grantee in roles(&s.grantees).filter_map(role) {
+                    let key = (schema.to_owned(), grantee.to_owned());
+                    if let Some(loan) = ctx.memory.borrowed_create.get_mut(&key) {
+                        loan.kept = true;
+                    }
+                }
+            }
+        }
+        _ => {}
     }
-    let mut schema_error = None;
-    if let Some(schema) = id.schema.as_deref().filter(|_| needs_create(&object)) {
+}
+
+/// The sequence of `ADD GENERATED … AS IDENTITY (SEQUENCE NAME …)`.
+fn identity_sequence(command: &pg::Node) -> Option<ObjectId> {
+    let NodeEnum::AlterTableCmd(command) = command.node.as_ref()? else { return None };
+    if command.subtype != pg::AlterTableType::AtAddIdentity as i32 {
+        return None;
+    }
+    let NodeEnum::Constraint(constraint) = command.def.as_ref()?.node.as_ref()? else { return None };
+    let name = options(&constraint.options).find(|option| option.defname == "sequence_name")?;
+    let NodeEnum::List(list) = name.arg.as_ref()?.node.as_ref()? else { return None };
+    let (schema, name) = qualified(&list.items)?;
+    Some(ObjectId::new(Class::Relation, schema, name))
+}
+
+/// Who owns an object that is not tsdbadmin's to give.
+fn out_of_reach(ctx: &Context<'_>, object: &Object, id: &ObjectId) -> Option<String> {
+    if object.id.class == Class::Language {
+        return Some("the service".into());
+    }
+    super::own_03_grant::extension_of(ctx, id).map(|extension| format!("extension {extension}"))
+}
+
+fn hand_over(ctx: &mut Context<'_>, mut draft: Draft, object: &Object, owner: &str, refused: ServerError) {
+    let Some(statement) = ctx.statement() else { return };
+    let admin = ctx.target.admin.as_str();
+    let words = ctx.describe(object);
+    let id = ctx.resolved(&object.id);
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    // The dump lets tsdbadmin become the owner, and not act for it.
+    let mut strange = false;
+    if !ctx.facts.is_member(owner, admin) {
+        if ctx.facts.reaches(admin, owner) {
+            // Up to 15 a role may have been made a member of tsdbadmin, which then cannot be one of its.
+            draft = draft
+                .message(format!("{words} cannot belong to {owner}, who is a member of {admin}"))
+                .server(refused)
+                .fix(FixDraft::remove(format!("{words} stays {admin}'s")).lost(format!(
+                    "owner {owner} of {words}: it stays {admin}'s, and {owner} is {admin}'s member"
+                )));
+            ctx.report(draft);
+            return;
+        }
+        before.push(membership(ctx, owner, admin));
+        let mut grants = ctx.facts.memberships.iter().filter(|m| &*m.role == owner && &*m.member == admin);
+        strange = grants.any(|m| m.set);
+        if !strange {
+            ctx.memory.lent_membership.insert(owner.to_owned());
+        }
+    }
+    if object.id.class == Class::Schema {
+        ctx.memory.schema_owners.insert(id.name.to_string(), owner.to_owned());
+    }
+    let mut next_error = None;
+    if object.id.class == Class::Publication {
+        let database = ctx.target.database.as_str();
+        let creates = |p: &&Privilege| p.object.class == Class::Database;
+        if !may_create(ctx, owner, creates) {
+            before.push(format!("GRANT CREATE ON DATABASE {} TO {};", quoted(database), quoted(owner)));
+            after.push(format!("REVOKE CREATE ON DATABASE {} FROM {};", quoted(database), quoted(owner)));
+            next_error =
+                Some(ServerError::new("42501", format!("permission denied for database {database}")));
+        }
+    } else if let Some(schema) = id.schema.as_deref().filter(|_| needs_create(object)) {
         let schema_id = ObjectId::new(Class::Schema, None, schema);
-        let owns = ctx.facts.owner(&schema_id) == Some(owner);
-        let granted = may_create(ctx, &schema_id, owner);
+        let owns = ctx.memory.schema_owners.get(schema).is_some_and(|known| known == owner);
+        let granted = may_create(ctx, owner, |p| p.object == schema_id);
         let key = (schema.to_owned(), owner.to_owned());
-        if !owns && (!granted || ctx.memory.borrowed_create.contains_key(&key)) {
+        let loan = ctx.memory.borrowed_create.get(&key).copied();
+        if !owns && (!granted || loan.is_some_and(|loan| !loan.kept)) {
             if !granted {
                 before.push(format!("GRANT CREATE ON SCHEMA {} TO {};", quoted(schema), quoted(owner)));
             }
-            schema_error = Some(ServerError::new("42501", format!("permission denied for schema {schema}")));
-            ctx.memory.borrowed_create.insert(key, statement.place(&statement.range()));
+            next_error = Some(ServerError::new("42501", format!("permission denied for schema {schema}")));
+            let place = statement.place(&statement.range());
+            ctx.memory.borrowed_create.insert(key, Loan { place, kept: false });
         }
     }
-    if before.is_empty() && schema_error.is_none() && member_by_dump(ctx, owner) {
+    if before.is_empty() && next_error.is_none() && member_by_dump(ctx, owner) {
         return;
     }
-    let error = if member_by_dump(ctx, owner) { schema_error.unwrap_or(refused) } else { refused };
+    if strange && next_error.is_none() {
+        // It passes, and all that follows on the object does not: without INHERIT its owner is a stranger.
+        draft = draft
+            .message(format!("{admin} could give {words} to {owner}, but not work on it any more"))
+            .severity(Severity::Warning)
+            .fix(FixDraft::surround(format!("let {admin} act as {owner}"), before, after));
+        ctx.report(draft);
+        return;
+    }
+    let may = strange || member_by_dump(ctx, owner);
+    let error = if may { next_error.unwrap_or(refused) } else { refused };
     draft = draft
         .message(format!("{admin} may not give {words} to {owner} yet"))
         .server(error)
-        .fix(FixDraft::surround(format!("let {admin} hand over to {owner}"), before, Vec::new()));
+        .fix(FixDraft::surround(format!("let {admin} hand over to {owner}"), before, after));
     ctx.report(draft);
+}
+
+/// The GRANT that makes the restoring role a member of `owner`, with its privileges and the right to
+/// become it, whatever an earlier GRANT of the dump denied.
+pub(super) fn membership(ctx: &Context<'_>, owner: &str, admin: &str) -> String {
+    let denied = ctx.facts.memberships.iter().any(|m| &*m.role == owner && &*m.member == admin);
+    let options = if denied && ctx.target.version >= 16 { " WITH INHERIT TRUE, SET TRUE" } else { "" };
+    format!("GRANT {} TO {}{options};", quoted(owner), quoted(admin))
 }
 
 /// True where the dump itself, and not a fix, made the restoring role a member of the owner.
@@ -150,38 +342,37 @@ fn member_by_dump(ctx: &Context<'_>, owner: &str) -> bool {
     ctx.facts.is_member(owner, &ctx.target.admin) && !ctx.memory.lent_membership.contains(owner)
 }
 
-fn hypertable(object: &Object, id: &ObjectId, owner: &str, admin: &str) -> (String, String) {
-    let _ = object;
-    (
-        format!("GRANT ALL ON TABLE {} TO {};", id.path(), quoted(owner)),
-        format!(
-            "owner {owner} of hypertable {}: it stays {admin}'s, {owner} has all privileges on it",
-            id.path()
-        ),
-    )
+fn title_instead(owner: &str) -> String {
+    format!("{owner} gets all privileges instead")
+}
+
+fn grant_all(word: &str, id: &ObjectId, owner: &str) -> String {
+    format!("GRANT ALL ON {word} {} TO {};", id.path(), quoted(owner))
+}
+
+fn lost_owner(kind: &str, id: &ObjectId, owner: &str, admin: &str) -> String {
+    format!("owner {owner} of {kind} {}: it stays {admin}'s, {owner} has all privileges on it", id.path())
 }
 
 /// Kinds of objects whose new owner needs CREATE on their schema (AlterObjectOwner_internal,
 /// ATExecChangeOwner).
 fn needs_create(object: &Object) -> bool {
-    !matches!(
-        object.id.class,
-        Class::Schema | Class::Language | Class::Server | Class::Publication | Class::Attached
-    ) && object.word != "large object"
+    !matches!(object.id.class, Class::Schema | Class::Attached) && object.word != "large object"
 }
 
-fn may_create(ctx: &Context<'_>, schema: &ObjectId, owner: &str) -> bool {
-    ctx.facts
-        .privileges
-        .iter()
-        .rev()
-        .find(|p| {
-            p.object == *schema
-                && p.grantee.as_deref() == Some(owner)
-                && (&*p.privileges == "ALL"
-                    || p.privileges.split(", ").any(|word| word.eq_ignore_ascii_case("create")))
-        })
-        .is_some_and(|p| p.granted)
+/// True where the role, or PUBLIC, may create in what the condition takes.
+fn may_create(ctx: &Context<'_>, owner: &str, on: impl Fn(&&Privilege) -> bool) -> bool {
+    let creates = |p: &&Privilege| {
+        &*p.privileges == "ALL" || p.privileges.split(", ").any(|word| word.eq_ignore_ascii_case("create"))
+    };
+    [Some(owner), None].into_iter().any(|grantee| {
+        let privileges = ctx.facts.privileges.iter().rev();
+        privileges
+            .filter(|p| p.grantee.as_deref() == grantee)
+            .filter(&on)
+            .find(creates)
+            .is_some_and(|p| p.granted)
+    })
 }
 
 /// The role that the statement makes an owner.
@@ -198,19 +389,70 @@ fn new_owner(node: &NodeEnum) -> Option<&pg::RoleSpec> {
     }
 }
 
-/// Takes back what was lent, after the last statement that needed it.
+/// Keeps what turned out to belong to a hypertable, and takes back what was lent, after the last
+/// statement that needed it.
 fn finish(all: &mut Finish<'_>) {
-    for ((schema, owner), place) in &all.memory.borrowed_create {
+    for owner in &all.facts.owners {
+        let (word, kind) = if all.facts.hypertables.contains(&owner.object) {
+            ("TABLE", "hypertable")
+        } else if let Some(table) = all.memory.sequence_tables.get(&owner.object)
+            && all.facts.hypertables.contains(table)
+        {
+            ("SEQUENCE", "sequence of a hypertable")
+        } else {
+            continue;
+        };
+        let Some(finding) = handed_over(all.findings, owner.place) else { continue };
+        keep(finding, word, kind, &owner.object, &owner.role, &all.target.admin);
+        if word == "SEQUENCE" {
+            finding.message = format!(
+                "{kind} {} cannot be given to {}: it belongs with the table",
+                owner.object.path(),
+                owner.role
+            );
+            let text = format!("cannot change owner of sequence \"{}\"", owner.object.name);
+            finding.server_error = Some(ServerError::new("0A000", text));
+        }
+    }
+    for ((schema, owner), loan) in all.memory.borrowed_create.iter().filter(|(_, loan)| !loan.kept) {
+        let take_back = format!("REVOKE CREATE ON SCHEMA {} FROM {};", quoted(schema), quoted(owner));
         let last = all.findings.iter_mut().rfind(|f| {
             f.rule == RULE.id
                 && f.solved
-                && f.place.input == place.input
-                && f.place.statement == place.statement
+                && f.place.input == loan.place.input
+                && f.place.statement == loan.place.statement
         });
-        if let Some(Action::Surround { after, .. }) =
-            last.and_then(|f| f.fix.as_mut()).map(|fix| &mut fix.action)
-        {
-            after.push(format!("REVOKE CREATE ON SCHEMA {} FROM {};", quoted(schema), quoted(owner)));
+        match last.and_then(|f| f.fix.as_mut()).map(|fix| &mut fix.action) {
+            Some(Action::Surround { after, .. }) => after.push(take_back),
+            Some(Action::Replace { with, .. }) => with.push(take_back),
+            _ => {}
         }
     }
+}
+
+/// The finding of a statement that gives an object away.
+fn handed_over(findings: &mut [Finding], place: Place) -> Option<&mut Finding> {
+    findings.iter_mut().find(|f| {
+        f.rule == RULE.id
+            && f.solved
+            && f.place.input == place.input
+            && f.place.statement == place.statement
+            && matches!(f.fix.as_ref().map(|fix| &fix.action), Some(Action::Surround { .. }))
+    })
+}
+
+/// Turns a hand-over into a GRANT: what later statements need of what it lent, they still get.
+fn keep(finding: &mut Finding, word: &str, kind: &str, id: &ObjectId, owner: &str, admin: &str) {
+    let Some(fix) = &mut finding.fix else { return };
+    let Action::Surround { before, after, span } = &fix.action else { return };
+    let mut with = before.clone();
+    with.push(grant_all(word, id, owner));
+    with.extend(after.iter().cloned());
+    finding.message =
+        format!("{kind} {} cannot be given to {owner}: its chunks are in a schema of the service", id.path());
+    finding.server_error =
+        Some(ServerError::new("42501", "permission denied for schema _timescaledb_internal"));
+    fix.title = title_instead(owner);
+    fix.lost = Some(lost_owner(kind, id, owner, admin));
+    fix.action = Action::Replace { span: *span, with };
 }

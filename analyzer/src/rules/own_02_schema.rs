@@ -102,7 +102,7 @@ fn create(ctx: &mut Context<'_>, s: &pg::CreateSchemaStmt) {
             .object(format!("schema {name}"))
             .server(ServerError::new("42P06", format!("schema \"{name}\" already exists")));
         draft = if s.schema_elts.is_empty() {
-            draft.fix(FixDraft::remove(format!("the target has schema {name}")))
+            draft.fix(FixDraft::remove(format!("the target has schema {name}")).present())
         } else {
             draft.advice("The statement makes objects, too: write them as statements of their own.")
         };
@@ -153,6 +153,7 @@ fn create(ctx: &mut Context<'_>, s: &pg::CreateSchemaStmt) {
             }
         }
         Known::Made | Known::Target => {
+            ctx.memory.schema_owners.insert(name.to_owned(), owner.to_owned());
             let member = ctx.facts.is_member(owner, admin);
             if member && !ctx.memory.lent_membership.contains(owner) {
                 return;

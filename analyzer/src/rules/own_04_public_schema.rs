@@ -1,6 +1,6 @@
 //! OWN-04: who may create and use in schema public.
 
-use super::{Context, Doc, Draft, Rule, Subject, TROUBLESHOOTING};
+use super::{Context, Doc, Draft, Finish, Rule, Subject, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{quoted, roles, string};
@@ -27,8 +27,10 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    finish: Some(finish),
 };
+
+const CLOSED: &str = "roles without USAGE on schema public cannot call TimescaleDB's functions there";
 
 fn check(ctx: &mut Context<'_>) {
     match ctx.subject {
@@ -47,18 +49,27 @@ fn revoked(ctx: &mut Context<'_>, s: &pg::GrantStmt) {
     let public = s.objtype == pg::ObjectType::ObjectSchema as i32
         && s.objects.iter().filter_map(string).any(|name| name == "public");
     let everyone = roles(&s.grantees).any(|spec| spec.roletype == pg::RoleSpecType::RolespecPublic as i32);
-    // Up to 14 REVOKE ALL is how a dump begins to say what is granted.
-    let usage = s.privileges.iter().any(
-        |p| matches!(&p.node, Some(NodeEnum::AccessPriv(p)) if p.priv_name.eq_ignore_ascii_case("usage")),
-    );
+    let usage = s.privileges.is_empty()
+        || s.privileges.iter().any(
+            |p| matches!(&p.node, Some(NodeEnum::AccessPriv(p)) if p.priv_name.eq_ignore_ascii_case("usage")),
+        );
     if s.is_grant || !public || !everyone || !usage {
         return;
     }
-    let draft = Draft::new("roles without USAGE on schema public cannot call TimescaleDB's functions there")
+    let draft = Draft::new(CLOSED)
         .severity(Severity::Note)
         .object("schema public")
         .advice(format!("Grant it to those that query: GRANT USAGE ON SCHEMA public TO {};", logins(ctx)));
     ctx.report(draft);
+}
+
+/// A dump takes all away before it says what is granted: what comes last counts.
+fn finish(all: &mut Finish<'_>) {
+    let public = ObjectId::new(Class::Schema, None, "public");
+    let last = all.facts.privileges.iter().rev().find(|p| p.object == public && p.grantee.is_none());
+    if last.is_some_and(|p| p.granted) {
+        all.findings.retain(|finding| finding.rule != RULE.id || finding.message != CLOSED);
+    }
 }
 
 fn end(ctx: &mut Context<'_>) {
@@ -67,6 +78,10 @@ fn end(ctx: &mut Context<'_>) {
         return;
     }
     let public = ObjectId::new(Class::Schema, None, "public");
+    let used = ctx.facts.relations.keys().any(|id| id.schema.as_deref() == Some("public"));
+    if !used {
+        return;
+    }
     // A word of it in the dump is the whole truth about it.
     if ctx.facts.privileges.iter().any(|p| p.object == public && p.grantee.is_none()) {
         return;

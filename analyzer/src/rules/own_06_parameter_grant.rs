@@ -30,18 +30,16 @@ pub const RULE: Rule = Rule {
 
 fn check(ctx: &mut Context<'_>) {
     let Some((_, NodeEnum::GrantStmt(s))) = ctx.node() else { return };
-    if s.objtype != pg::ObjectType::ObjectParameterAcl as i32 {
+    // To take back what nobody has is no error.
+    if s.objtype != pg::ObjectType::ObjectParameterAcl as i32 || !s.is_grant {
         return;
     }
     let parameters: Vec<&str> = s.objects.iter().filter_map(string).collect();
     let Some(first) = parameters.first() else { return };
     let names = parameters.join(", ");
     let who = listed(roles(&s.grantees).map(|spec| role(spec).unwrap_or("PUBLIC")));
-    let mut fix = FixDraft::remove("parameters belong to the service");
-    // To take back what nobody has changes nothing.
-    if s.is_grant {
-        fix = fix.lost(format!("privileges of {who} on parameter {names}"));
-    }
+    let fix = FixDraft::remove("parameters belong to the service")
+        .lost(format!("privileges of {who} on parameter {names}"));
     let draft = Draft::new(format!("privileges on parameter {names} are the superuser's to give"))
         .object(format!("parameter {names}"))
         .server(ServerError::new("42501", format!("permission denied for parameter {first}")))

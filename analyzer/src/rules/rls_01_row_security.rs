@@ -136,7 +136,6 @@ fn policy(ctx: &mut Context<'_>, s: &pg::CreatePolicyStmt) {
     let words = format!("policy {} on {}", s.policy_name, id.path());
     let unsure = found.iter().any(|(_, _, trouble)| *trouble == Trouble::Missing);
     let fix = if found.len() == specs.len() {
-        // Without its policy the table may hide rows from others, too: permissive policies add up.
         Some(FixDraft::remove(format!("{names} is not there")).lost(words.clone()))
     } else {
         let drop: Vec<usize> = found.iter().map(|(index, ..)| *index).collect();

@@ -67,7 +67,7 @@ fn create(ctx: &mut Context<'_>, s: &pg::CreateRoleStmt) {
     } else {
         (format!("the target has a role {name} already"), format!("the target has {name} already"))
     };
-    let mut fix = FixDraft::remove(title);
+    let mut fix = FixDraft::remove(title).present();
     if !reserved && !s.options.is_empty() {
         fix = fix.lost(format!("attributes of role {name}: it keeps those that it has on the target"));
     }

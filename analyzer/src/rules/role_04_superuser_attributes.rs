@@ -25,7 +25,8 @@ pub const RULE: Rule = Rule {
         ],
         help: "The attributes are taken out, token by token: names, passwords and comments are never touched. A role \
                that really had one of them loses it: grant what it needs (policies for BYPASSRLS, the service's own \
-               features for REPLICATION).",
+               features for REPLICATION). A superuser of the source is an ordinary role on the target, and keeps \
+               what it owns.",
         before: "ALTER ROLE app WITH NOSUPERUSER LOGIN NOREPLICATION NOBYPASSRLS;",
         after: "ALTER ROLE app WITH LOGIN;",
         sources: &["PostgreSQL src/backend/commands/user.c, AlterRole and CreateRole"],
@@ -35,12 +36,9 @@ pub const RULE: Rule = Rule {
     finish: None,
 };
 
-/// The option's name in the tree with its words in SQL and in messages.
-const ATTRIBUTES: [(&str, &str, &str); 3] = [
-    ("superuser", "superuser", "superuser"),
-    ("isreplication", "replication", "replication"),
-    ("bypassrls", "bypassrls", "bypassrls"),
-];
+/// The option's name in the tree with its word in SQL and in messages.
+const ATTRIBUTES: [(&str, &str); 3] =
+    [("superuser", "superuser"), ("isreplication", "replication"), ("bypassrls", "bypassrls")];
 
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
@@ -55,7 +53,7 @@ fn check(ctx: &mut Context<'_>) {
     let found: Vec<_> = options(nodes)
         .enumerate()
         .filter_map(|(index, option)| {
-            let (_, word, _) = ATTRIBUTES.iter().find(|(defname, ..)| *defname == option.defname)?;
+            let (_, word) = ATTRIBUTES.iter().find(|(defname, _)| *defname == option.defname)?;
             let on = option_is_on(option);
             (alter || on).then_some((index, *word, on))
         })
@@ -72,21 +70,25 @@ fn check(ctx: &mut Context<'_>) {
     }
     let mut first = None;
     for (index, word, on) in &found {
-        // Attributes are identifiers to the scanner (gram.y, AlterOptRoleElem), quoted or not.
-        let text = written(word, *on);
-        let Some(token) = statement.code().find(|token| {
-            token.depth == 0
-                && token.identifier(statement.sql()).is_some_and(|word| word.eq_ignore_ascii_case(&text))
-        }) else {
-            return;
-        };
+        if *on {
+            ctx.memory.source_attribute(name, word);
+        }
+        let at = options(nodes).nth(*index).and_then(|option| usize::try_from(option.location).ok());
+        let Some(token) = at.and_then(|at| statement.token_at(at)) else { return };
         let range = token.start..token.end;
+        let mut gone = range.clone();
+        if found.len() == nodes.len() && first.is_none() {
+            // A WITH does not stand alone.
+            let before = statement.code().rfind(|with| with.end <= token.start);
+            if let Some(with) = before.filter(|with| with.is_word(statement.sql(), "WITH")) {
+                gone.start = with.start;
+            }
+        }
         fix =
-            fix.delete(statement.with_gap(&range)).change(Change::Remove(format!("/{kind}/options/{index}")));
+            fix.delete(statement.with_gap(&gone)).change(Change::Remove(format!("/{kind}/options/{index}")));
         first.get_or_insert(range);
     }
     let had: Vec<&str> = found.iter().filter(|(_, _, on)| *on).map(|(_, word, _)| *word).collect();
-    let (verb, object) = if alter { ("alter", "role") } else { ("create", "role") };
     let message = if had.is_empty() {
         format!("only a superuser may mention {}, even in the NO form", listed(&found))
     } else {
@@ -94,7 +96,7 @@ fn check(ctx: &mut Context<'_>) {
         fix = fix.lost(format!("{attributes} of role {name}"));
         format!("role \"{name}\" cannot have {attributes} on the target")
     };
-    let word = found[0].1;
+    let Some((_, word, _)) = found.first().copied() else { return };
     let upper = word.to_uppercase();
     let error = match (alter, ctx.target.version >= 16) {
         (true, true) => ServerError::new("42501", "permission denied to alter role")
@@ -117,8 +119,7 @@ fn check(ctx: &mut Context<'_>) {
             },
         ),
     };
-    let _ = verb;
-    let mut draft = Draft::new(message).object(format!("{object} {name}")).server(error).fix(fix);
+    let mut draft = Draft::new(message).object(format!("role {name}")).server(error).fix(fix);
     if let Some(range) = first {
         draft = draft.at(range);
     }

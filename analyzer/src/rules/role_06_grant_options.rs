@@ -41,8 +41,7 @@ fn check(ctx: &mut Context<'_>) {
     let Some(m) = Membership::of(ctx) else { return };
     let (s, node) = (m.statement, m.node);
     let old = ctx.target.version <= 15;
-    let grantor = node.grantor.as_ref().and_then(|spec| Some((spec, role(spec)?)));
-    let foreign = grantor.filter(|(_, name)| *name != ctx.target.admin);
+    let foreign = node.grantor.as_ref().and_then(|spec| Some((spec, grantor(ctx, node)?)));
     if let Some(fix) = merged(ctx, &m) {
         let mut draft = Draft::new("this membership is there already, granted by another role")
             .severity(Severity::Warning)
@@ -94,11 +93,17 @@ fn check(ctx: &mut Context<'_>) {
     ctx.report(draft);
 }
 
+/// The role in whose name it grants, where that is not the restoring role.
+pub(super) fn grantor<'a>(ctx: &Context<'_>, node: &'a pg::GrantRoleStmt) -> Option<&'a str> {
+    node.grantor.as_ref().and_then(role).filter(|name| *name != ctx.target.admin)
+}
+
 fn words(m: &Membership<'_>) -> String {
     format!("membership in {}", listed(m.granted.iter().map(|(name, _)| *name)))
 }
 
-fn refused(ctx: &Context<'_>, name: &str) -> ServerError {
+/// What the server says to a grant in the name of this role.
+pub(super) fn refused(ctx: &Context<'_>, name: &str) -> ServerError {
     if ctx.target.version >= 16 {
         ServerError::new("42501", format!("permission denied to grant privileges as role \"{name}\"")).detail(
             format!("Only roles with privileges of role \"{name}\" may grant privileges as this role."),
@@ -180,7 +185,8 @@ fn merged(ctx: &Context<'_>, m: &Membership<'_>) -> Option<FixDraft> {
     let ([(role, _)], [(Some(member), _)]) = (m.granted.as_slice(), m.members.as_slice()) else {
         return None;
     };
-    if ctx.target.version <= 15 || !m.node.is_grant {
+    // A script that grants twice means what it says last; a dump names the grantors.
+    if ctx.target.version <= 15 || !m.node.is_grant || m.node.grantor.is_none() {
         return None;
     }
     let mut earlier = ctx.facts.memberships.iter().filter(|e| &*e.role == *role && &*e.member == *member);

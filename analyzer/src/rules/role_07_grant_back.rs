@@ -1,5 +1,6 @@
 //! ROLE-07: ADMIN on a role, granted back to the role that made it.
 
+use super::role_06_grant_options::{grantor, refused};
 use super::roles::{Membership, SUPERUSER, items, listed, trim};
 use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
@@ -75,6 +76,8 @@ fn check(ctx: &mut Context<'_>) {
         draft
             .message(format!("{admin} needs no ADMIN on {granted} up to PostgreSQL 15: it has CREATEROLE"))
             .server(ServerError::new("42601", "syntax error at or near \",\""))
+    } else if let Some(name) = grantor(ctx, node) {
+        draft.server(refused(ctx, name))
     } else {
         draft.server(ServerError::new("0LP01", "ADMIN option cannot be granted back to your own grantor"))
     };

@@ -44,10 +44,12 @@ fn check(ctx: &mut Context<'_>) {
     };
     let admin = &ctx.target.admin;
     let members = listed(m.members.iter().filter_map(|(name, _)| *name));
+    let granted = listed(m.granted.iter().map(|(name, _)| *name));
     let as_granted = m.granted.iter().find(|(_, trouble)| trouble.as_ref().is_some_and(mine));
     let as_member = m.members.iter().find(|(_, trouble)| trouble.as_ref().is_some_and(mine));
     let (name, error, message, title) = match (as_granted, as_member) {
-        (Some((name, Some(Trouble::NotYet(since)))), _) => {
+        (Some((name, Some(Trouble::NotYet(since)))), _)
+        | (None, Some((Some(name), Some(Trouble::NotYet(since))))) => {
             let words = format!("role {name} came with PostgreSQL {since}");
             (*name, does_not_exist(name), words.clone(), words)
         }
@@ -67,10 +69,6 @@ fn check(ctx: &mut Context<'_>) {
             format!("{admin} may not grant {name}"),
             format!("{admin} may not grant {name}"),
         ),
-        (None, Some((Some(name), Some(Trouble::NotYet(since))))) => {
-            let words = format!("role {name} came with PostgreSQL {since}");
-            (*name, does_not_exist(name), words.clone(), words)
-        }
         (None, Some((Some(name), _))) => (
             *name,
             ServerError::new(
@@ -82,7 +80,8 @@ fn check(ctx: &mut Context<'_>) {
         ),
         _ => return,
     };
-    let mut draft = Draft::new(message).object(format!("membership of {members} in {name}")).server(error);
+    let what = if as_granted.is_some() { name } else { &granted };
+    let mut draft = Draft::new(message).object(format!("membership of {members} in {what}")).server(error);
     if let Some(advice) = instead(name, &members) {
         draft = draft.advice(advice);
     }

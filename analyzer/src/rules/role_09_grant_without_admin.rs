@@ -1,9 +1,13 @@
 //! ROLE-09: roles that tsdbadmin may not grant, and roles that are not there.
 
-use super::roles::{Membership, Trouble, listed, missing_advice};
-use super::{Context, Doc, Draft, Rule, TROUBLESHOOTING};
+use super::roles::{
+    Membership, Trouble, granted_trouble, items, listed, member_trouble, missing_advice, trim,
+};
+use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
+use crate::facts::names::{options, role, roles};
 use crate::finding::{ServerError, Severity};
+use crate::parse::{Change, NodeEnum, pg};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -36,6 +40,9 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(ctx: &mut Context<'_>) {
+    if let Some((_, NodeEnum::CreateRoleStmt(s))) = ctx.node() {
+        lists(ctx, s);
+    }
     let Some(m) = Membership::of(ctx) else { return };
     refused(ctx, &m);
     missing(ctx, &m);
@@ -97,4 +104,84 @@ fn missing(ctx: &mut Context<'_>, m: &Membership<'_>) {
         draft = draft.fix(fix.review());
     }
     ctx.report(draft);
+}
+
+/// `IN ROLE`, `ROLE` and `ADMIN` of CREATE ROLE: memberships, too.
+fn lists(ctx: &mut Context<'_>, s: &pg::CreateRoleStmt) {
+    let Some(statement) = ctx.statement() else { return };
+    let starts: Vec<usize> =
+        options(&s.options).filter_map(|option| usize::try_from(option.location).ok()).collect();
+    for (index, option) in options(&s.options).enumerate() {
+        let granted = option.defname == "addroleto";
+        if !granted && !matches!(option.defname.as_str(), "rolemembers" | "adminmembers") {
+            continue;
+        }
+        let Some(NodeEnum::List(list)) = option.arg.as_ref().and_then(|arg| arg.node.as_ref()) else {
+            continue;
+        };
+        let troubles: Vec<(usize, &str, Trouble<'_>)> = roles(&list.items)
+            .enumerate()
+            .filter_map(|(at, spec)| {
+                let name = role(spec)?;
+                let trouble = if granted { granted_trouble(ctx, name) } else { member_trouble(ctx, name) };
+                Some((at, name, trouble?))
+            })
+            .collect();
+        let Some((_, name, trouble)) = troubles.first() else { continue };
+        let names = listed(troubles.iter().map(|(_, name, _)| *name));
+        let error = match trouble {
+            Trouble::Provider(_) | Trouble::Missing | Trouble::NotYet(_) => {
+                ServerError::new("42704", format!("role \"{name}\" does not exist"))
+            }
+            _ if ctx.target.version <= 15 => {
+                ServerError::new("42501", "must be superuser to alter superusers")
+            }
+            _ => ServerError::new("42501", format!("permission denied to grant role \"{name}\"")),
+        };
+        let loses = if granted {
+            format!("membership of {} in {names}", s.role)
+        } else {
+            format!("membership of {names} in {}", s.role)
+        };
+        let unsure = troubles.iter().any(|(.., trouble)| *trouble == Trouble::Missing);
+        let title = format!("without {names}");
+        let next = usize::try_from(option.location).ok().and_then(|from| {
+            let until = starts.iter().copied().filter(|start| *start > from).min();
+            let until = until.unwrap_or(statement.body().end);
+            Some(from..statement.code().rfind(|token| token.end <= until)?.end)
+        });
+        let fix = next.and_then(|clause| {
+            let path = format!("/CreateRoleStmt/options/{index}");
+            if troubles.len() == list.items.len() {
+                let change = Change::Remove(path);
+                return Some(FixDraft::edit(title).delete(statement.with_gap(&clause)).change(change));
+            }
+            let words = statement.code().filter(|token| token.start >= clause.start);
+            let names = words.take(if granted { 2 } else { 1 }).last()?.end;
+            let items: Vec<_> = items(statement, names, &[])
+                .into_iter()
+                .filter(|item| item.start < clause.end)
+                .map(|item| item.start..item.end.min(clause.end))
+                .collect();
+            let drop: Vec<usize> = troubles.iter().map(|(at, ..)| *at).collect();
+            trim(
+                FixDraft::edit(title),
+                &items,
+                list.items.len(),
+                &format!("{path}/DefElem/arg/List/items"),
+                &drop,
+            )
+        });
+        let mut draft = Draft::new(format!("{names} cannot stand in a list of CREATE ROLE"))
+            .object(format!("role {}", s.role))
+            .server(error);
+        if unsure {
+            draft = draft.advice(missing_advice(ctx));
+        }
+        if let Some(fix) = fix {
+            let fix = fix.lost(loses);
+            draft = draft.fix(if unsure { fix.review() } else { fix });
+        }
+        ctx.report(draft);
+    }
 }

@@ -45,7 +45,7 @@ fn check(ctx: &mut Context<'_>) {
     match node {
         NodeEnum::CreateRoleStmt(s) if ctx.facts.makes_role(&s.role) && !ctx.target.has_role(&s.role) => {
             let name = s.role.as_str();
-            let mut fix = FixDraft::remove(format!("role {name} is made above"));
+            let mut fix = FixDraft::remove(format!("role {name} is made above")).present();
             if !s.options.is_empty() {
                 fix = fix.review().lost(format!("attributes of role {name} in this statement"));
             }

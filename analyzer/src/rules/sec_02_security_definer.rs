@@ -1,5 +1,7 @@
 //! SEC-02: functions that ran with a superuser's rights.
 
+use std::collections::BTreeMap;
+
 use super::roles::SUPERUSER;
 use super::{Context, Doc, Draft, Finish, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
@@ -67,36 +69,18 @@ fn check(ctx: &mut Context<'_>) {
 /// Only now the owners are known.
 fn finish(all: &mut Finish<'_>) {
     let Finish { facts, memory, target, findings, .. } = all;
-    let owned: Vec<(crate::finding::Place, bool)> = findings
-        .iter()
-        .filter(|finding| finding.rule == RULE.id)
-        .map(|finding| {
-            let owner = facts
-                .owners
-                .iter()
-                .rev()
-                .find(|owner| {
-                    owner.object.class == Class::Function
-                        && finding.object.as_deref() == Some(&described(owner, finding))
-                })
-                .map(|owner| &*owner.role);
-            let superuser = owner.is_some_and(|owner| {
-                owner == SUPERUSER
-                    || memory.source_superusers.contains(owner)
-                    || target.provider_of(owner).is_some()
-            });
-            (finding.place, superuser)
+    let of_functions = facts.owners.iter().filter(|owner| owner.object.class == Class::Function);
+    // The last one counts.
+    let owners: BTreeMap<String, &str> =
+        of_functions.map(|owner| (owner.object.path(), &*owner.role)).collect();
+    let was_superuser = |object: &str| {
+        let path = object.split_once(' ').map_or("", |(_, path)| path);
+        owners.get(path).is_some_and(|owner| {
+            *owner == SUPERUSER
+                || memory.source_superusers.contains(*owner)
+                || target.provider_of(owner).is_some()
         })
-        .collect();
-    findings.retain(|finding| {
-        finding.rule != RULE.id
-            || owned.iter().any(|(place, superuser)| *superuser && *place == finding.place)
-    });
-}
-
-/// The owner's object as the finding words it.
-fn described(owner: &crate::facts::Owner, finding: &crate::finding::Finding) -> String {
-    let word =
-        finding.object.as_deref().and_then(|object| object.split_once(' ')).map_or("", |(word, _)| word);
-    format!("{word} {}", owner.object.path())
+    };
+    findings
+        .retain(|finding| finding.rule != RULE.id || finding.object.as_deref().is_some_and(was_superuser));
 }
