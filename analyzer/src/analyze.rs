@@ -118,6 +118,8 @@ struct Pass<'t> {
     open_removal: Option<OpenRemoval>,
     /// Rows of the last COPY decide whether these findings stand: their places in the list.
     waiting_for_rows: Vec<usize>,
+    /// The findings of the last COPY, while it has shown no rows.
+    rowless: Option<usize>,
     /// The part of a cluster dump that the pass is in.
     part: Part,
     /// Databases that were said to be left out.
@@ -176,6 +178,7 @@ impl<'t> Analyzer<'t> {
                 memory: Memory::default(),
                 open_removal: None,
                 waiting_for_rows: Vec::new(),
+                rowless: None,
                 part: Part::Kept,
                 reported_databases: BTreeSet::new(),
                 failure: None,
@@ -195,6 +198,7 @@ impl<'t> Analyzer<'t> {
         self.pass.analysis.facts.begin_input(name);
         self.pass.open_removal = None;
         self.pass.waiting_for_rows.clear();
+        self.pass.rowless = None;
         self.pass.last = None;
     }
 
@@ -342,10 +346,12 @@ impl Pass<'_> {
             Kind::Statement => self.statement(piece),
             Kind::CopyData => {
                 self.waiting_for_rows.clear();
+                self.rowless = None;
                 self.extend_removal(piece.span.end);
             }
             Kind::CopyEnd => {
                 self.withdraw();
+                self.leave_out_without_rows();
                 self.extend_removal(piece.span.end);
                 self.open_removal = None;
             }
@@ -400,6 +406,7 @@ impl Pass<'_> {
         });
         self.open_removal = None;
         self.waiting_for_rows.clear();
+        self.rowless = None;
         if matches!(self.part, Part::LeftOut { reported: true, .. }) {
             return;
         }
@@ -447,6 +454,7 @@ impl Pass<'_> {
             settled.findings.iter().zip(first..).filter(|(f, _)| f.needs_rows).map(|(_, index)| index),
         );
         self.analysis.findings.extend(settled.findings);
+        self.rowless = is_copy_in.then_some(first);
 
         for sql in &settled.before {
             self.observe_added(sql, statement);
@@ -510,8 +518,9 @@ impl Pass<'_> {
             return Settled {
                 findings: vec![finding],
                 new: None,
-                before: with,
-                after: Vec::new(),
+                before: Vec::new(),
+                // What comes in its place may make the same object: it is there after all.
+                after: with,
                 absence,
             };
         }
@@ -565,6 +574,8 @@ impl Pass<'_> {
             let changes: Vec<_> = marks.iter().flat_map(changes_of).cloned().collect();
             let old = current.as_ref().map_or(parsed, |(_, parsed)| parsed);
             let proof = rewrite::apply(&text, start, &edits)
+                // The semicolon is not in the tree, and the next statement needs it.
+                .filter(|new| new.trim_end().ends_with(';') == text.trim_end().ends_with(';'))
                 .and_then(|new| Some((rewrite::proved(old, &new, piece.standard_strings, &changes)?, new)));
             let Some((new_parsed, new_text)) = proof.filter(|_| rounds <= MAX_ROUNDS) else {
                 for finding in findings.iter_mut().filter(|f| marks.iter().any(|m| same(m, f))) {
@@ -739,6 +750,29 @@ impl Pass<'_> {
             self.analysis.findings.remove(index);
             self.open_removal = None;
         }
+    }
+
+    /// A COPY without rows that fails may go without a question: nothing is lost with it.
+    fn leave_out_without_rows(&mut self) {
+        let Some(first) = self.rowless.take() else { return };
+        let removable = |finding: &Finding| {
+            !finding.solved
+                && matches!(&finding.fix, Some(Fix { safety: Safety::Review, action: Action::Remove { .. }, .. }))
+        };
+        let Some(index) = (first..self.analysis.findings.len())
+            .find(|index| self.analysis.findings.get(*index).is_some_and(removable))
+        else {
+            return;
+        };
+        let mut finding = self.analysis.findings.swap_remove(index);
+        self.analysis.findings.truncate(first);
+        finding.solved = true;
+        if let Some(fix) = &mut finding.fix {
+            fix.safety = Safety::Safe;
+            fix.lost = None;
+        }
+        self.analysis.findings.push(finding);
+        self.open_removal = Some(OpenRemoval { finding: first });
     }
 
     fn extend_removal(&mut self, end: u64) {

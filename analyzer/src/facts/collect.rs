@@ -1,10 +1,10 @@
 //! Statements into facts.
 
-use super::names::{option, option_is_on, option_text, qualified, relation, role, roles, strings, text};
-use super::objects::{created, is_user_object, subject};
+use super::names::{option, option_is_on, option_text, relation, role, roles, set_config, strings, text};
+use super::objects::{also_created, created, is_user_object, signature, subject};
 use super::{
-    Absence, Column, Database, Declared, Extension, Facts, Header, Membership, ObjectId, Owner, Privilege,
-    Relation, Role, Scope, Setting,
+    Absence, Column, Database, Declared, Extension, Facts, Header, Membership, ObjectId, Overload, Owner,
+    Privilege, Relation, Role, Scope, Setting,
 };
 use crate::finding::Place;
 use crate::locate::Statement;
@@ -78,11 +78,10 @@ impl Facts {
         let place = statement.place(&statement.range());
         if let Some(object) = created(node) {
             let id = self.resolved(&object.id);
-            if let Some(absence) = absence {
-                self.absent.entry(id.clone()).or_insert_with(|| absence.clone());
-            } else {
-                self.absent.remove(&id);
-            }
+            self.overload(node, &id, absence);
+            let all_absent =
+                self.overloads.get(&id).is_none_or(|all| all.iter().all(|one| one.absence.is_some()));
+            self.mark(id.clone(), absence.filter(|_| all_absent));
             if is_user_object(node)
                 && let Some(name) = self.current_database.clone()
                 && let Some(database) = self.databases.get_mut(&name)
@@ -91,13 +90,39 @@ impl Facts {
             }
             self.declare(node, id, object.word, place);
         }
+        // ALTER TABLE … ADD CONSTRAINT that fails leaves its table alone, but makes no index.
+        for id in also_created(node) {
+            let id = self.resolved(&id);
+            self.mark(id, absence);
+        }
         self.collect(node, place, absence.is_some());
+    }
+
+    fn mark(&mut self, id: ObjectId, absence: Option<&Absence>) {
+        match absence {
+            Some(absence) => {
+                self.absent.entry(id).or_insert_with(|| absence.clone());
+            }
+            None => {
+                self.absent.remove(&id);
+            }
+        }
+    }
+
+    fn overload(&mut self, node: &NodeEnum, id: &ObjectId, absence: Option<&Absence>) {
+        let Some(signature) = signature(node).filter(|_| id.class == Class::Function) else { return };
+        let all = self.overloads.entry(id.clone()).or_default();
+        match all.iter_mut().find(|one| one.signature.types == signature.types) {
+            Some(one) => one.absence = absence.cloned(),
+            None => all.push(Overload { signature, absence: absence.cloned() }),
+        }
     }
 
     fn declare(&mut self, node: &NodeEnum, id: ObjectId, word: &'static str, place: Place) {
         match id.class {
             Class::Relation => {
-                let relation = Relation { word, place, columns: columns(node), parents: parents(self, node) };
+                let (columns, parents) = (columns(node), parents(self, node));
+                let relation = Relation { word, place, columns, transient: is_transient(node), parents };
                 self.relations.insert(id, relation);
             }
             Class::Schema => {
@@ -109,7 +134,9 @@ impl Facts {
             Class::Database => self.database(&id.name, place),
             Class::Extension => {
                 let NodeEnum::CreateExtensionStmt(s) = node else { return };
-                let schema = option(&s.options, "schema").and_then(option_text).map(Into::into);
+                let fixed = crate::target::members(&s.extname).and_then(|known| known.schema.as_deref());
+                let schema = option(&s.options, "schema").and_then(option_text).or(fixed).map(Into::into);
+                let schema = schema.or_else(|| self.search_path.first().cloned());
                 self.extensions.entry(id.name).or_insert(Extension { schema, place });
             }
             _ => {
@@ -179,6 +206,9 @@ impl Facts {
                         let (schema, table) = relation(range);
                         let id = self.resolved(&ObjectId::attached(schema, table, &constraint.conname));
                         self.constraints.push((id, place));
+                        if !absent {
+                            self.system_triggers_of(range, constraint);
+                        }
                     }
                 }
             }
@@ -203,6 +233,21 @@ impl Facts {
                 let temporary = s.relation.as_ref().is_some_and(|r| r.relpersistence == "t");
                 self.temporary_objects |= temporary;
                 self.chunk(s);
+                if let Some(range) = s.relation.as_ref().filter(|_| !absent) {
+                    for element in &s.table_elts {
+                        match &element.node {
+                            Some(NodeEnum::Constraint(c)) => self.system_triggers_of(range, c),
+                            Some(NodeEnum::ColumnDef(column)) => {
+                                for constraint in &column.constraints {
+                                    if let Some(NodeEnum::Constraint(c)) = &constraint.node {
+                                        self.system_triggers_of(range, c);
+                                    }
+                                }
+                            }
+                            _ => {}
+                        }
+                    }
+                }
             }
             _ => {}
         }
@@ -210,24 +255,27 @@ impl Facts {
 
     /// `SELECT pg_catalog.set_config('search_path', …, false)`, as pg_dump writes it.
     fn set_config(&mut self, select: &pg::SelectStmt) {
-        let Some(NodeEnum::ResTarget(target)) = select.target_list.first().and_then(|t| t.node.as_ref())
-        else {
-            return;
-        };
-        let Some(NodeEnum::FuncCall(call)) = target.val.as_ref().and_then(|v| v.node.as_ref()) else {
-            return;
-        };
-        if qualified(&call.funcname).is_some_and(|(_, name)| name == "set_config")
-            && let [name, value, ..] = call.args.as_slice()
-            && text(name) == Some("search_path")
-            && let Some(path) = text(value)
-        {
+        if let Some(("search_path", path)) = set_config(select) {
             self.search_path = path
                 .split(',')
                 .map(|s| s.trim().trim_matches('"'))
                 .filter(|s| !s.is_empty())
                 .map(Into::into)
                 .collect();
+        }
+    }
+
+    fn system_triggers_of(&mut self, table: &pg::RangeVar, constraint: &pg::Constraint) {
+        let id = |facts: &Self, range: &pg::RangeVar| {
+            let (schema, name) = relation(range);
+            facts.resolved(&ObjectId::new(Class::Relation, schema, name))
+        };
+        let foreign = constraint.contype == pg::ConstrType::ConstrForeign as i32;
+        if foreign || constraint.deferrable {
+            self.system_triggers.insert(id(self, table));
+        }
+        if let Some(referenced) = constraint.pktable.as_ref().filter(|_| foreign) {
+            self.system_triggers.insert(id(self, referenced));
         }
     }
 
@@ -305,6 +353,15 @@ fn columns(node: &NodeEnum) -> Box<[Column]> {
             _ => None,
         })
         .collect()
+}
+
+fn is_transient(node: &NodeEnum) -> bool {
+    let range = match node {
+        NodeEnum::CreateStmt(s) => s.relation.as_ref(),
+        NodeEnum::CreateTableAsStmt(s) => s.into.as_ref().and_then(|into| into.rel.as_ref()),
+        _ => None,
+    };
+    range.is_some_and(|range| matches!(range.relpersistence.as_str(), "u" | "t"))
 }
 
 fn parents(facts: &Facts, node: &NodeEnum) -> Box<[ObjectId]> {

@@ -11,8 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::edit::Safety;
 use crate::finding::Place;
-use crate::parse::{Class, Reference};
-use crate::target::members;
+use crate::parse::{Class, NodeEnum, Reference};
+use crate::target::{is_builtin, members};
+use objects::Signature;
 
 /// What a dump's own comments tell about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -116,6 +117,8 @@ pub struct Relation {
     pub place: Place,
     /// Its columns, for tables.
     pub columns: Box<[Column]>,
+    /// UNLOGGED or TEMPORARY.
+    pub transient: bool,
     /// The table of an index; the parents of a table that inherits.
     pub parents: Box<[ObjectId]>,
 }
@@ -192,6 +195,15 @@ pub struct Absence {
     pub safety: Safety,
 }
 
+/// One of the functions that share a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overload {
+    /// Its arguments.
+    pub signature: Signature,
+    /// Why it will not be on the target, where it will not.
+    pub absence: Option<Absence>,
+}
+
 /// Everything that the dumps declare so far.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
@@ -223,8 +235,13 @@ pub struct Facts {
     pub privileges: Vec<Privilege>,
     /// Stored settings, in order.
     pub settings: Vec<Setting>,
-    /// Objects that the target will not have.
+    /// Objects that the target will not have. Of functions those whose every overload is absent.
     pub absent: BTreeMap<ObjectId, Absence>,
+    /// Functions and aggregates with all their overloads.
+    pub overloads: BTreeMap<ObjectId, Vec<Overload>>,
+    /// Tables with triggers of the server's own: those of foreign keys, on both sides, and of
+    /// deferrable keys.
+    pub system_triggers: BTreeSet<ObjectId>,
     /// Relations that the source's TimescaleDB keeps as hypertables.
     pub hypertables: BTreeSet<ObjectId>,
     /// `search_path` at this point.
@@ -291,22 +308,7 @@ impl Facts {
     /// The object's identity with the schema that an unqualified name means at this point.
     #[must_use]
     pub fn resolved(&self, id: &ObjectId) -> ObjectId {
-        let in_schema = !matches!(
-            id.class,
-            Class::Schema
-                | Class::Extension
-                | Class::Language
-                | Class::AccessMethod
-                | Class::Server
-                | Class::ForeignDataWrapper
-                | Class::Role
-                | Class::EventTrigger
-                | Class::Publication
-                | Class::Subscription
-                | Class::Database
-                | Class::Tablespace
-        );
-        if id.schema.is_some() || !in_schema {
+        if id.schema.is_some() || !in_schema(id.class) {
             return id.clone();
         }
         let schema = self.search_path.first().cloned().unwrap_or_else(|| "public".into());
@@ -331,58 +333,193 @@ impl Facts {
         self.absent.get(&id).or_else(|| self.absent.get(&id.table()?))
     }
 
+    /// Why the object that a statement changes, fills or speaks of will not be there. Tells overloaded
+    /// functions apart, and knows members of extensions.
+    #[must_use]
+    pub fn subject_absence(&self, node: &NodeEnum) -> Option<&Absence> {
+        let object = objects::subject(node)?;
+        let id = self.resolved(&object.id);
+        if id.class == Class::Function
+            && let Some(signature) = objects::signature(node)
+            && let Some(overload) = self
+                .overloads
+                .get(&id)
+                .and_then(|all| all.iter().find(|o| o.signature.types == signature.types))
+        {
+            return overload.absence.as_ref();
+        }
+        if let Some(absence) = self.absence(&id) {
+            return Some(absence);
+        }
+        let id = id.table().unwrap_or(id);
+        if matches!(id.class, Class::Nameless | Class::Role | Class::Extension | Class::Database) {
+            return None;
+        }
+        self.missing(&Reference::new(id.class, id.schema.as_deref(), &id.name))
+    }
+
     /// Why what a statement refers to will not be there: the object itself is absent, or it belongs
     /// to an extension that is.
     #[must_use]
     pub fn missing(&self, reference: &Reference) -> Option<&Absence> {
-        if self.absent.is_empty() || reference.schema.as_deref() == Some("pg_catalog") {
+        if self.absent.is_empty() && self.overloads.is_empty() || reference.class == Class::Role {
             return None;
         }
         let classes: &[Class] = match reference.class {
-            // A table's name is a type too; a type's name in a regclass is a relation.
+            // A table's name is a type too.
             Class::Type => &[Class::Type, Class::Relation],
-            Class::Role => return None,
+            // A type's name is a cast or, for ranges, a constructor.
+            Class::Function => &[Class::Function, Class::Type],
             ref class => std::slice::from_ref(class),
         };
-        let schemas: Vec<Option<&str>> = match &reference.schema {
+        let schema = reference.schema.as_deref();
+        let may_be_builtin = schema.is_none_or(|schema| schema == "pg_catalog");
+        if may_be_builtin && classes.iter().any(|class| is_builtin(*class, &reference.name)) {
+            return None;
+        }
+        let schemas: Vec<Option<&str>> = match schema {
+            _ if !in_schema(reference.class) => vec![None],
             Some(schema) => vec![Some(schema)],
-            None if self.search_path.is_empty() => vec![Some("public"), None],
-            None => self.search_path.iter().map(|s| Some(&**s)).chain([None]).collect(),
+            None => self.search_path.iter().map(|s| Some(&**s)).collect(),
         };
-        for class in classes {
-            for schema in &schemas {
-                let id = ObjectId::new(*class, *schema, &reference.name);
-                if let Some(absence) = self.absent.get(&id) {
-                    return Some(absence);
-                }
-                if self.declares(&id) {
-                    return None;
+        for schema in schemas {
+            for class in classes {
+                let id = ObjectId::new(*class, schema, &reference.name);
+                match self.known(&id, reference.arguments) {
+                    Known::Absent(absence) => return Some(absence),
+                    Known::There => return None,
+                    Known::Not => {}
                 }
             }
         }
-        self.absent_extension_of(reference)
+        if let Some(schema) = schema
+            && let Some(absence) = self.missing_schema(schema)
+        {
+            return Some(absence);
+        }
+        self.absent_extension_of(classes, reference)
+    }
+
+    /// Why a schema will not be there.
+    #[must_use]
+    pub fn missing_schema(&self, schema: &str) -> Option<&Absence> {
+        let id = ObjectId::new(Class::Schema, None, schema);
+        match self.known(&id, None) {
+            Known::Absent(absence) => Some(absence),
+            Known::There => None,
+            Known::Not => {
+                self.absent_extension_of(&[Class::Schema], &Reference::new(Class::Schema, None, schema))
+            }
+        }
+    }
+
+    fn known(&self, id: &ObjectId, arguments: Option<usize>) -> Known<'_> {
+        if let Some(overloads) = self.overloads.get(id) {
+            let mut fitting = overloads
+                .iter()
+                .filter(|o| arguments.is_none_or(|n| (o.signature.least..=o.signature.most).contains(&n)))
+                .peekable();
+            if fitting.peek().is_none() {
+                return Known::Not;
+            }
+            // Which of several is meant depends on types that only the server knows.
+            return match fitting.find_map(|o| o.absence.is_none().then_some(())) {
+                Some(()) => Known::There,
+                None => {
+                    self.absent.get(id).or_else(|| overloads.iter().find_map(|o| o.absence.as_ref())).into()
+                }
+            };
+        }
+        match self.absent.get(id) {
+            Some(absence) => Known::Absent(absence),
+            None if self.declares(id) => Known::There,
+            None => Known::Not,
+        }
+    }
+
+    /// Extensions that will not be there.
+    fn absent_extensions(&self) -> impl Iterator<Item = (&str, &Absence)> {
+        let first = ObjectId::new(Class::Extension, None, "");
+        self.absent
+            .range(first..)
+            .take_while(|(id, _)| id.class == Class::Extension)
+            .map(|(id, absence)| (&*id.name, absence))
     }
 
     /// The absent extension that this name belongs to.
-    fn absent_extension_of(&self, reference: &Reference) -> Option<&Absence> {
-        let has =
-            |extension: &str| members(extension).is_some_and(|m| m.has(reference.class, &reference.name));
-        let in_schema = |extension: &str| match (&reference.schema, self.extensions.get(extension)) {
-            (Some(used), Some(Extension { schema: Some(own), .. })) => {
-                used == own || members(extension).is_some_and(|m| m.schemas.contains(&**used))
-            }
-            _ => true,
+    fn absent_extension_of(&self, classes: &[Class], reference: &Reference) -> Option<&Absence> {
+        let schema = reference.schema.as_deref();
+        let has = |extension: &str| {
+            classes.iter().any(|class| self.is_member_of(extension, *class, schema, &reference.name))
         };
-        let absent = self
-            .absent
-            .iter()
-            .find(|(id, _)| id.class == Class::Extension && has(&id.name) && in_schema(&id.name))?;
+        let (_, absence) = self.absent_extensions().find(|(extension, _)| has(extension))?;
         // Another extension that stays may have a member of the same name.
-        let stays = self.extensions.keys().any(|name| {
-            !self.absent.contains_key(&ObjectId::new(Class::Extension, None, name))
-                && has(name)
-                && in_schema(name)
-        });
-        (!stays).then_some(absent.1)
+        let stays = self
+            .extensions
+            .keys()
+            .any(|name| !self.absent.contains_key(&ObjectId::new(Class::Extension, None, name)) && has(name));
+        (!stays).then_some(absence)
     }
+
+    /// True where the extension has a member of this class and name in this schema; without a schema,
+    /// where the search path finds it.
+    #[must_use]
+    pub fn is_member_of(&self, extension: &str, class: Class, schema: Option<&str>, name: &str) -> bool {
+        let Some(known) = members(extension) else { return false };
+        let put =
+            self.extensions.get(extension).and_then(|e| e.schema.as_deref()).or(known.schema.as_deref());
+        let seen = |own: &str| match schema {
+            Some(used) => used == own,
+            None => own == "pg_catalog" || self.search_path.iter().any(|s| &**s == own),
+        };
+        match class {
+            Class::Relation => known.relation_schemas(name).any(|own| own.or(put).is_some_and(seen)),
+            Class::Schema => {
+                known.schemas.contains(name)
+                    || known.schema.as_deref() == Some(name) && name != "pg_catalog" && name != "public"
+            }
+            class if !in_schema(class) => known.has(class, name),
+            class => {
+                known.has(class, name)
+                    && (put.is_some_and(seen)
+                        || known.schema.as_deref().is_some_and(seen)
+                        || known.schemas.iter().any(|own| seen(own)))
+            }
+        }
+    }
+}
+
+/// What is known of an object.
+enum Known<'a> {
+    /// It will not be there.
+    Absent(&'a Absence),
+    /// The dump makes it.
+    There,
+    /// The dump does not speak of it.
+    Not,
+}
+
+impl<'a> From<Option<&'a Absence>> for Known<'a> {
+    fn from(absence: Option<&'a Absence>) -> Self {
+        absence.map_or(Known::Not, Known::Absent)
+    }
+}
+
+/// True for kinds of objects that live in a schema.
+const fn in_schema(class: Class) -> bool {
+    !matches!(
+        class,
+        Class::Schema
+            | Class::Extension
+            | Class::Language
+            | Class::AccessMethod
+            | Class::Server
+            | Class::ForeignDataWrapper
+            | Class::Role
+            | Class::EventTrigger
+            | Class::Publication
+            | Class::Subscription
+            | Class::Database
+            | Class::Tablespace
+    )
 }

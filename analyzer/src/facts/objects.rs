@@ -32,13 +32,21 @@ impl ObjectId {
     /// The table that it lives in.
     #[must_use]
     pub fn table(&self) -> Option<Self> {
-        self.part.as_ref().map(|_| Self { class: Class::Relation, part: None, ..self.clone() })
+        (self.class == Class::Attached).then(|| Self { class: Class::Relation, part: None, ..self.clone() })
     }
 
     /// Its name as SQL writes it.
     #[must_use]
     pub fn path(&self) -> String {
-        let name = quoted_path(self.schema.as_deref(), &self.name);
+        let name = match self.class {
+            // A cast's types, a transform's type and language, a user mapping's role and server.
+            Class::Nameless if self.name.starts_with('(') => self.name.to_string(),
+            Class::Operator => match &self.schema {
+                Some(schema) => format!("{}.{}", quoted(schema), self.name),
+                None => self.name.to_string(),
+            },
+            _ => quoted_path(self.schema.as_deref(), &self.name),
+        };
         match &self.part {
             Some(part) => format!("{} on {name}", quoted(part)),
             None => name,
@@ -149,6 +157,16 @@ pub fn created(node: &NodeEnum) -> Option<Object> {
         NodeEnum::CreateSubscriptionStmt(s) => {
             Some(object("subscription", Class::Subscription, (None, &s.subname)))
         }
+        NodeEnum::CreateCastStmt(s) => cast(s.sourcetype.as_ref(), s.targettype.as_ref()),
+        NodeEnum::CreateTransformStmt(s) => {
+            let of = format!("(for {} language {})", type_text(s.type_name.as_ref()?), quoted(&s.lang));
+            Some(object("transform", Class::Nameless, (Some("pg_catalog"), &of)))
+        }
+        NodeEnum::CreateUserMappingStmt(s) => {
+            let role = s.user.as_ref().and_then(super::names::role).map_or_else(|| "public".into(), quoted);
+            let of = format!("(for {role} server {})", quoted(&s.servername));
+            Some(object("user mapping", Class::Nameless, (Some("pg_catalog"), &of)))
+        }
         NodeEnum::CreateTrigStmt(s) => of_part("trigger", s.relation.as_ref(), &s.trigname),
         NodeEnum::RuleStmt(s) => of_part("rule", s.relation.as_ref(), &s.rulename),
         NodeEnum::CreatePolicyStmt(s) => of_part("policy", s.table.as_ref(), &s.policy_name),
@@ -191,6 +209,14 @@ pub fn subject(node: &NodeEnum) -> Option<Object> {
             Some(range) => of_relation("table", Some(range)),
             None => named(s.object_type, s.object.as_deref()),
         },
+        NodeEnum::CommentStmt(s) if s.objtype == pg::ObjectType::ObjectCast as i32 => {
+            let Some(NodeEnum::List(list)) = &s.object.as_ref()?.node else { return None };
+            let types = |index: usize| match list.items.get(index)?.node.as_ref()? {
+                NodeEnum::TypeName(name) => Some(name),
+                _ => None,
+            };
+            cast(types(0), types(1))
+        }
         NodeEnum::CommentStmt(s) => named(s.objtype, s.object.as_deref()),
         NodeEnum::SecLabelStmt(s) => named(s.objtype, s.object.as_deref()),
         NodeEnum::AlterFunctionStmt(s) => {
@@ -210,6 +236,9 @@ pub fn subject(node: &NodeEnum) -> Option<Object> {
         NodeEnum::AlterExtensionStmt(s) => Some(object("extension", Class::Extension, (None, &s.extname))),
         NodeEnum::AlterExtensionContentsStmt(s) => {
             Some(object("extension", Class::Extension, (None, &s.extname)))
+        }
+        NodeEnum::AlterFdwStmt(s) => {
+            Some(object("foreign-data wrapper", Class::ForeignDataWrapper, (None, &s.fdwname)))
         }
         NodeEnum::AlterForeignServerStmt(s) => Some(object("server", Class::Server, (None, &s.servername))),
         NodeEnum::AlterPublicationStmt(s) => {
@@ -232,6 +261,166 @@ pub fn subject(node: &NodeEnum) -> Option<Object> {
         NodeEnum::AlterDatabaseSetStmt(s) => Some(object("database", Class::Database, (None, &s.dbname))),
         _ => None,
     }
+}
+
+/// What a statement makes beside [`created`]: indexes of constraints, sequences of identity columns,
+/// constraints, the types and families that come with others.
+#[must_use]
+pub fn also_created(node: &NodeEnum) -> Vec<ObjectId> {
+    let mut made = Vec::new();
+    match node {
+        NodeEnum::CreateStmt(s) => {
+            for element in &s.table_elts {
+                of_element(s.relation.as_ref(), element, &mut made);
+            }
+        }
+        NodeEnum::AlterTableStmt(s) => {
+            for command in &s.cmds {
+                if let Some(NodeEnum::AlterTableCmd(command)) = &command.node
+                    && let Some(element) = &command.def
+                {
+                    of_element(s.relation.as_ref(), element, &mut made);
+                }
+            }
+        }
+        // An operator class without a family makes one of its own name: the same identity here.
+        _ => {}
+    }
+    made
+}
+
+fn of_element(table: Option<&pg::RangeVar>, element: &pg::Node, made: &mut Vec<ObjectId>) {
+    use pg::ConstrType as C;
+    let Some(table) = table else { return };
+    let (schema, name) = relation(table);
+    match &element.node {
+        Some(NodeEnum::ColumnDef(column)) => {
+            for constraint in &column.constraints {
+                of_element(Some(table), constraint, made);
+            }
+        }
+        Some(NodeEnum::Constraint(constraint)) => {
+            let kind = C::try_from(constraint.contype);
+            if matches!(kind, Ok(C::ConstrIdentity)) {
+                let named = super::names::option(&constraint.options, "sequence_name");
+                if let Some(NodeEnum::List(list)) =
+                    named.and_then(|option| option.arg.as_ref()).and_then(|arg| arg.node.as_ref())
+                    && let Some((sequence_schema, sequence)) = qualified(&list.items)
+                {
+                    made.push(ObjectId::new(Class::Relation, sequence_schema.or(schema), sequence));
+                }
+                return;
+            }
+            let index = match kind {
+                Ok(C::ConstrPrimary | C::ConstrUnique | C::ConstrExclusion)
+                    if constraint.conname.is_empty() =>
+                {
+                    // ChooseIndexName, for the one name that can be told: makeObjectName(…, "pkey").
+                    matches!(kind, Ok(C::ConstrPrimary)).then(|| format!("{name}_pkey"))
+                }
+                Ok(C::ConstrPrimary | C::ConstrUnique | C::ConstrExclusion) => {
+                    Some(constraint.conname.clone())
+                }
+                _ => None,
+            };
+            if let Some(index) = index {
+                made.push(ObjectId::new(Class::Relation, schema, &index));
+            }
+            if !constraint.conname.is_empty() {
+                made.push(ObjectId::attached(schema, name, &constraint.conname));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn cast(source: Option<&pg::TypeName>, target: Option<&pg::TypeName>) -> Option<Object> {
+    let types = format!("({} AS {})", type_text(source?), type_text(target?));
+    Some(object("cast", Class::Nameless, (Some("pg_catalog"), &types)))
+}
+
+/// A type as SQL writes it, without its modifiers.
+#[must_use]
+pub fn type_text(name: &pg::TypeName) -> String {
+    let (schema, base) = qualified(&name.names).unwrap_or((None, ""));
+    let schema = schema.filter(|schema| *schema != "pg_catalog");
+    format!("{}{}", quoted_path(schema, base), "[]".repeat(name.array_bounds.len()))
+}
+
+/// The arguments of a function: what tells overloaded functions apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// The types of its input arguments, without schemas.
+    pub types: Box<str>,
+    /// How many arguments a call has at least.
+    pub least: usize,
+    /// How many it has at most.
+    pub most: usize,
+}
+
+/// The arguments of the function that the statement makes, changes or speaks of.
+#[must_use]
+pub fn signature(node: &NodeEnum) -> Option<Signature> {
+    use pg::FunctionParameterMode as M;
+    let of_parameters = |parameters: &[pg::Node]| {
+        let (mut types, mut least, mut variadic) = (Vec::new(), 0, false);
+        for parameter in parameters {
+            let Some(NodeEnum::FunctionParameter(p)) = &parameter.node else { continue };
+            let mode = M::try_from(p.mode);
+            if matches!(mode, Ok(M::FuncParamOut | M::FuncParamTable)) {
+                continue;
+            }
+            types.push(argument(p.arg_type.as_ref()));
+            variadic |= matches!(mode, Ok(M::FuncParamVariadic));
+            least += usize::from(p.defexpr.is_none() && !matches!(mode, Ok(M::FuncParamVariadic)));
+        }
+        let most = if variadic { usize::MAX } else { types.len() };
+        Signature { types: types.join(",").into(), least, most }
+    };
+    match node {
+        NodeEnum::CreateFunctionStmt(s) => Some(of_parameters(&s.parameters)),
+        NodeEnum::DefineStmt(s) if s.kind == pg::ObjectType::ObjectAggregate as i32 => {
+            match s.args.first().and_then(|args| args.node.as_ref()) {
+                Some(NodeEnum::List(list)) => Some(of_parameters(&list.items)),
+                _ => Some(of_parameters(&[])),
+            }
+        }
+        NodeEnum::AlterFunctionStmt(s) => s.func.as_ref().map(of_object),
+        NodeEnum::AlterOwnerStmt(s) => of_named(s.object.as_deref()?),
+        NodeEnum::AlterObjectSchemaStmt(s) => of_named(s.object.as_deref()?),
+        NodeEnum::CommentStmt(s) => of_named(s.object.as_deref()?),
+        NodeEnum::SecLabelStmt(s) => of_named(s.object.as_deref()?),
+        NodeEnum::GrantStmt(s) => of_named(s.objects.first()?),
+        _ => None,
+    }
+}
+
+fn of_named(node: &pg::Node) -> Option<Signature> {
+    match node.node.as_ref()? {
+        NodeEnum::ObjectWithArgs(object) if !object.args_unspecified => Some(of_object(object)),
+        _ => None,
+    }
+}
+
+fn of_object(object: &pg::ObjectWithArgs) -> Signature {
+    let types: Vec<String> = object
+        .objargs
+        .iter()
+        .map(|node| match &node.node {
+            Some(NodeEnum::TypeName(name)) => argument(Some(name)),
+            _ => String::new(),
+        })
+        .collect();
+    Signature { least: types.len(), most: types.len(), types: types.join(",").into() }
+}
+
+/// An argument's type without its schema: `integer` is `pg_catalog.int4` to the parser, `app.t` may be
+/// written without its schema.
+fn argument(name: Option<&pg::TypeName>) -> String {
+    name.map_or_else(String::new, |name| {
+        let base = qualified(&name.names).map_or("", |(_, base)| base);
+        format!("{base}{}", "[]".repeat(name.array_bounds.len()))
+    })
 }
 
 /// The object by its type number and the node that names it.

@@ -1,6 +1,7 @@
 //! One statement in, PostgreSQL 18's own parse tree and tokens out. The only module that calls the parser.
 
 mod canonical;
+mod options;
 mod tokens;
 mod walk;
 
@@ -101,7 +102,9 @@ fn check_depth(sql: &str) -> Result<(), ParseError> {
 
 fn syntax_error(sql: &str, error: &pg_query::Error) -> ParseError {
     let message = match error {
-        pg_query::Error::Parse(message) if message == "stack depth limit exceeded" => {
+        pg_query::Error::Parse(message)
+            if message == "stack depth limit exceeded" || message.starts_with("parse tree is nested too") =>
+        {
             return ParseError::TooDeep;
         }
         pg_query::Error::Parse(message) => message.clone(),

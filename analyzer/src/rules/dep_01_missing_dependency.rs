@@ -1,11 +1,13 @@
 //! DEP-01: a statement that needs what the target will not have.
 
 use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
-use crate::edit::Safety;
+use crate::edit::{Action, Safety};
+use crate::facts::names::relation;
 use crate::facts::objects::{created, subject};
-use crate::facts::{Absence, Object};
-use crate::finding::{ServerError, Severity};
-use crate::parse::{Class, NodeEnum, Reference};
+use crate::facts::{Absence, Object, ObjectId};
+use crate::finding::{Finding, ServerError, Severity};
+use crate::locate::Statement;
+use crate::parse::{Class, NodeEnum, Reference, pg};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -40,48 +42,110 @@ pub const RULE: Rule = Rule {
 
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
+    // What is dropped may be missing; what another rule takes out whole needs nothing.
+    let taken_out = |f: &Finding| {
+        f.severity == Severity::Error
+            && f.fix
+                .as_ref()
+                .is_some_and(|fix| matches!(fix.action, Action::Remove { .. } | Action::Replace { .. }))
+    };
+    if matches!(node, NodeEnum::DropStmt(_)) || ctx.findings.iter().any(taken_out) {
+        return;
+    }
     let made = created(node);
     let own = made.as_ref().map(|object| ctx.resolved(&object.id));
 
     // What the statement changes or speaks of is gone: it goes with it.
     if let Some(object) =
         subject(node).filter(|object| !matches!(object.id.class, Class::Role | Class::Database))
-        && let Some(absence) = ctx.facts.absence(&object.id).cloned()
+        && let Some(absence) = ctx.facts.subject_absence(node).cloned()
     {
         let safety = if absence.removed { Safety::Safe } else { Safety::Review };
         let name = ctx.describe(&object);
         let shown = made.as_ref().map_or_else(|| name.clone(), |made| ctx.describe(made));
         let error = not_there(&object);
-        report(ctx, &absence, format!("{name} will not be on the target"), &shown, error, None, safety, node);
+        report(
+            ctx,
+            &absence,
+            format!("{name} will not be on the target"),
+            &shown,
+            error,
+            None,
+            safety,
+            true,
+            node,
+        );
+        return;
+    }
+    if let Some((part, absence)) = part_of_table(ctx, node) {
+        let error = not_there(&part);
+        let name = ctx.describe(&part);
+        let safety = if absence.removed { Safety::Safe } else { Safety::Review };
+        report(
+            ctx,
+            &absence,
+            format!("{name} will not be on the target"),
+            &name,
+            error,
+            None,
+            safety,
+            true,
+            node,
+        );
         return;
     }
     let missing = statement.references().iter().find_map(|reference| {
         let id = crate::facts::ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name);
-        // What the statement itself makes is not missing.
-        if own.as_ref() == Some(&ctx.resolved(&id)) {
+        // What the statement itself makes is not missing. A table does without its access method (SU-06).
+        let of_table = reference.class == Class::AccessMethod
+            && matches!(
+                node,
+                NodeEnum::CreateStmt(_) | NodeEnum::CreateTableAsStmt(_) | NodeEnum::AlterTableStmt(_)
+            );
+        if of_table || own.as_ref() == Some(&ctx.resolved(&id)) {
             return None;
         }
-        Some((reference, ctx.facts.missing(reference)?.clone()))
+        Some((reference.clone(), ctx.facts.missing(reference)?.clone()))
+    });
+    let missing = missing.or_else(|| {
+        let schema = made.as_ref()?.id.schema.as_deref()?;
+        let absence = ctx.facts.missing_schema(schema)?.clone();
+        Some((Reference::new(Class::Schema, None, schema), absence))
     });
     if let Some((reference, absence)) = missing {
-        let range = reference
-            .location
-            .and_then(|at| statement.name_at(usize::try_from(at).ok()?))
-            .filter(|range| !range.is_empty());
-        let needed = words(reference);
-        let what = made.as_ref().map_or_else(|| "this statement".to_owned(), |object| ctx.describe(object));
-        let error = error_for(reference);
-        report(
-            ctx,
-            &absence,
-            format!("{what} needs {needed}, which the target will not have"),
-            &what,
-            error,
-            range,
-            Safety::Review,
-            node,
-        );
+        let range = reference.location.and_then(|at| {
+            let at = usize::try_from(at).ok()?;
+            statement.name_at(at).or_else(|| statement.token_at(at).map(Statement::token_range))
+        });
+        let needed = words(&reference);
+        let what = made
+            .or_else(|| constraint(node))
+            .or_else(|| subject(node).filter(|object| object.id.class != Class::Role))
+            .map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object));
+        let error = error_for(&reference);
+        let message = format!("{what} needs {needed}, which the target will not have");
+        let range = range.filter(|range| !range.is_empty());
+        report(ctx, &absence, message, &what, error, range, Safety::Review, false, node);
     }
+}
+
+/// The trigger, rule or constraint that ALTER TABLE names, where it will not be there.
+fn part_of_table(ctx: &Context<'_>, node: &NodeEnum) -> Option<(Object, Absence)> {
+    use pg::AlterTableType as T;
+    let NodeEnum::AlterTableStmt(s) = node else { return None };
+    let (schema, table) = relation(s.relation.as_ref()?);
+    s.cmds.iter().find_map(|command| {
+        let Some(NodeEnum::AlterTableCmd(command)) = &command.node else { return None };
+        let word = match T::try_from(command.subtype).ok()? {
+            T::AtEnableTrig | T::AtEnableAlwaysTrig | T::AtEnableReplicaTrig | T::AtDisableTrig => "trigger",
+            T::AtEnableRule | T::AtEnableAlwaysRule | T::AtEnableReplicaRule | T::AtDisableRule => "rule",
+            T::AtValidateConstraint | T::AtAlterConstraint => "constraint",
+            _ => return None,
+        };
+        let part = Object { word, id: ObjectId::attached(schema, table, &command.name) };
+        let absence = ctx.facts.absent.get(&ctx.resolved(&part.id))?.clone();
+        Some((part, absence))
+    })
 }
 
 #[allow(clippy::too_many_arguments)] // one call site each way; a struct would only rename the arguments
@@ -93,6 +157,7 @@ fn report(
     error: ServerError,
     range: Option<std::ops::Range<usize>>,
     safety: Safety,
+    subject_is_gone: bool,
     node: &NodeEnum,
 ) {
     let mut fix = FixDraft::remove(format!("goes with {}", absence.root));
@@ -100,9 +165,15 @@ fn report(
         fix = fix.review();
     }
     fix = match node {
-        NodeEnum::CopyStmt(_) => fix.lost(format!("the rows of {object}")),
+        NodeEnum::CopyStmt(_) | NodeEnum::InsertStmt(_) => fix.lost(format!("rows of {object}")),
+        // What was said of an object that is gone is gone with it.
         NodeEnum::CommentStmt(_) | NodeEnum::AlterOwnerStmt(_) | NodeEnum::GrantStmt(_) => fix,
-        _ => fix.lost(object.to_owned()),
+        _ if created(node).is_some() || constraint(node).is_some() => fix.lost(object.to_owned()),
+        _ if subject_is_gone => fix,
+        NodeEnum::DoStmt(_) | NodeEnum::CallStmt(_) | NodeEnum::SelectStmt(_) => {
+            fix.lost("what the statement does")
+        }
+        _ => fix.lost(format!("change of {object}")),
     };
     let mut draft = Draft::new(message)
         .object(object)
@@ -113,6 +184,20 @@ fn report(
         draft = draft.at(range);
     }
     ctx.report(draft);
+}
+
+/// The constraint that ALTER TABLE adds.
+fn constraint(node: &NodeEnum) -> Option<Object> {
+    let NodeEnum::AlterTableStmt(s) = node else { return None };
+    let [command] = s.cmds.as_slice() else { return None };
+    let Some(NodeEnum::AlterTableCmd(command)) = &command.node else { return None };
+    match command.def.as_ref()?.node.as_ref()? {
+        NodeEnum::Constraint(constraint) if !constraint.conname.is_empty() => {
+            let (schema, table) = relation(s.relation.as_ref()?);
+            Some(Object { word: "constraint", id: ObjectId::attached(schema, table, &constraint.conname) })
+        }
+        _ => None,
+    }
 }
 
 fn words(reference: &Reference) -> String {
@@ -127,6 +212,8 @@ fn words(reference: &Reference) -> String {
         Class::Language => "language",
         Class::Server => "server",
         Class::ForeignDataWrapper => "foreign-data wrapper",
+        Class::TextSearch => "text search object",
+        Class::Schema => "schema",
         _ => "object",
     };
     let name = reference
@@ -142,6 +229,7 @@ fn error_for(reference: &Reference) -> ServerError {
     let code = match reference.class {
         Class::Relation => "42P01",
         Class::Function | Class::Operator => "42883",
+        Class::Schema => "3F000",
         _ => "42704",
     };
     ServerError::new(

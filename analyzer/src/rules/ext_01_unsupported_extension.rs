@@ -1,8 +1,13 @@
 //! EXT-01: an extension that the target does not take.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
+
 use super::{Context, Doc, Draft, Finish, FixDraft, Rule};
 use crate::edit::Safety;
+use crate::facts::names::quoted;
 use crate::finding::{Related, ServerError, Severity};
+use crate::locate::Statement;
 use crate::parse::NodeEnum;
 
 /// See the module's head.
@@ -13,18 +18,21 @@ pub const RULE: Rule = Rule {
     fix: Safety::Safe,
     doc: Doc {
         summary: "CREATE EXTENSION of an extension that the target does not take.",
-        what: "Extensions that are not on the target's list, with everything in the dump that depends on them.",
+        what: "Extensions that are not on the target's list, with everything in the dump that depends on them. \
+               CREATE LANGUAGE of a language without a handler is CREATE EXTENSION in other words.",
         why: "The service installs extensions from a list; all others need a superuser, or are not there at all.",
         server: &[
             "42501 permission denied to create extension \"dblink\"",
-            "0A000 extension \"hll\" is not available",
+            "58P01 could not open extension control file \"…/pg_partman.control\": No such file or directory",
+            "0A000 extension \"pg_partman\" is not available",
         ],
-        help: "The statement and its comment are taken out. Everything that depends on the extension is listed with \
-               it: replace it first, or leave it out with --accept EXT-01.",
+        help: "The statement and its comment are taken out. Everything that depends on the extension is listed \
+               with it: replace it first, or leave it out with --accept EXT-01.",
         before: "CREATE EXTENSION IF NOT EXISTS dblink WITH SCHEMA public;",
         after: "-- tsmigrate EXT-01: the target does not take dblink\n-- CREATE EXTENSION IF NOT EXISTS dblink WITH SCHEMA public;",
         sources: &[
-            "tigerdata.com docs, Tiger Cloud extensions (see tsmigrate's target file for the lists and their dates)",
+            "tigerdata.com docs, Tiger Cloud extensions (the target file has the lists and their dates)",
+            "timescale/pgextwlist, pgextwlist.c",
         ],
         link: "https://www.tigerdata.com/docs/deploy/tiger-cloud/tiger-cloud-aws/tiger-cloud-extensions",
     },
@@ -35,47 +43,61 @@ pub const RULE: Rule = Rule {
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, NodeEnum::CreateExtensionStmt(s))) = ctx.node() else { return };
     let name = &s.extname;
-    if ctx.target.allows_extension(name) {
+    if ctx.target.allows_extension(name) || s.if_not_exists && ctx.target.installed_in(name).is_some() {
         return;
     }
-    let once: Vec<&str> = ctx.target.once_listed(name).map(|list| list.name.as_str()).collect();
-    let mut message = format!("the target does not take extension \"{name}\"");
-    if let Some(last) = once.last() {
-        message.push_str(&format!(" any more (it was on the list of {last})"));
+    let mut message = match ctx.target.extension_list() {
+        Some(list) => format!("extension \"{name}\" is not on the target's list of {}", list.date),
+        None => format!("the target does not take extension \"{name}\""),
+    };
+    if let Some(last) = ctx.target.once_listed(name).last() {
+        message = format!("{message} (it was on the list of {})", last.date);
     }
-    let range = statement.words(&["EXTENSION"]).and_then(|word| {
-        let exists = statement.words_from(word.end, &["IF", "NOT", "EXISTS"]);
-        statement.name_at(exists.map_or(word.end, |exists| exists.end))
-    });
+    let server = if ctx.target.packaged_extensions.contains(name) {
+        ServerError::new("42501", format!("permission denied to create extension \"{name}\""))
+            .hint("Must be superuser to create this extension.")
+    } else {
+        let file =
+            format!("could not open extension control file \"…/{name}.control\": No such file or directory");
+        ServerError::new("58P01", file)
+    };
     let mut draft = Draft::new(message)
-        .object(format!("extension {name}"))
-        .server(
-            ServerError::new("42501", format!("permission denied to create extension \"{name}\""))
-                .hint("Must be superuser to create this extension."),
-        )
+        .object(format!("extension {}", quoted(name)))
+        .server(server)
         .fix(FixDraft::remove(format!("the target does not take {name}")).lost(format!("extension {name}")));
-    if let Some(range) = range {
+    if let Some(range) = extension_name(statement) {
         draft = draft.at(range);
+    }
+    if let Some(advice) = ctx.target.extension_advice.get(name) {
+        draft = draft.advice(advice);
     }
     ctx.report(draft);
 }
 
+/// The bytes of the extension's name.
+pub(super) fn extension_name(statement: &Statement<'_>) -> Option<Range<usize>> {
+    let word = statement.words(&["EXTENSION"]).or_else(|| statement.words(&["LANGUAGE"]))?;
+    let exists = statement.words_from(word.end, &["IF", "NOT", "EXISTS"]);
+    statement.name_at(exists.map_or(word.end, |exists| exists.end))
+}
+
 /// Lists under each extension what depends on it.
 fn finish(all: &mut Finish<'_>) {
-    let mut dependents: Vec<(String, Related)> = Vec::new();
-    for finding in
-        all.findings.iter().filter(|finding| finding.rule == super::dep_01_missing_dependency::RULE.id)
-    {
+    let mut dependents: BTreeMap<String, Vec<Related>> = BTreeMap::new();
+    for finding in all.findings.iter() {
         let Some(cause) = finding.related.first().and_then(|r| r.message.strip_prefix("[EXT-01] ")) else {
             continue;
         };
         let message = finding.object.clone().unwrap_or_else(|| finding.message.clone());
-        dependents.push((cause.to_owned(), Related { place: finding.place, message }));
+        let related = dependents.entry(cause.to_owned()).or_default();
+        // A table's columns, keys and rows are one table to a reader.
+        if !related.iter().any(|known| known.message == message) {
+            related.push(Related { place: finding.place, message });
+        }
     }
     for finding in all.findings.iter_mut().filter(|finding| finding.rule == RULE.id) {
-        let Some(object) = &finding.object else { continue };
-        finding
-            .related
-            .extend(dependents.iter().filter(|(cause, _)| cause == object).map(|(_, r)| r.clone()));
+        if let Some(related) = finding.object.as_ref().and_then(|object| dependents.get(object)) {
+            finding.related.extend(related.iter().cloned());
+        }
     }
 }

@@ -34,6 +34,10 @@ pub struct Memory {
     pub plpgsql_loaded: bool,
     /// A fix has loaded it.
     pub plpgsql_lent: bool,
+    /// Extensions that the target has in another schema than the dump.
+    pub moved_extensions: Vec<Moved>,
+    /// Aggregates and operators whose argument types were changed.
+    pub retyped: BTreeSet<ObjectId>,
 }
 
 /// A privilege that is lent.
@@ -54,4 +58,15 @@ impl Memory {
             _ => false,
         };
     }
+}
+
+/// An extension in another schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// The extension.
+    pub extension: String,
+    /// The schema that the dump has it in.
+    pub from: String,
+    /// The schema that the target has it in.
+    pub to: String,
 }

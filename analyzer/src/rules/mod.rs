@@ -1,10 +1,13 @@
 //! The rules: one file each, found by its id. A rule is data (id, severity, documentation) and a
 //! function that looks at one piece of a dump.
 
+mod clauses;
 mod context;
 mod memory;
 mod roles;
 
+pub mod col_02_missing_collation;
+pub mod data_11_array_functions;
 pub mod db_01_database;
 pub mod db_02_multiple_databases;
 pub mod db_03_database_owner;
@@ -14,6 +17,16 @@ pub mod db_06_database_privileges;
 pub mod db_07_database_name;
 pub mod dep_01_missing_dependency;
 pub mod ext_01_unsupported_extension;
+pub mod ext_02_extension_comment;
+pub mod ext_03_extension_schema;
+pub mod ext_04_timescaledb_schema;
+pub mod ext_05_extension_version;
+pub mod ext_06_required_extension;
+pub mod ext_07_extension_too_late;
+pub mod ext_08_extension_rows;
+pub mod ext_09_preloaded_library;
+pub mod ext_10_language;
+pub mod fdw_01_foreign_data_wrapper;
 pub mod guc_01_superuser_parameter;
 pub mod guc_02_extension_parameter;
 pub mod guc_03_preloaded_library;
@@ -35,6 +48,9 @@ pub mod own_03_grant;
 pub mod own_04_public_schema;
 pub mod own_05_default_privileges;
 pub mod own_06_parameter_grant;
+pub mod rep_01_all_tables;
+pub mod rep_02_schema_publication;
+pub mod rep_04_subscription;
 pub mod rls_01_row_security;
 pub mod role_01_existing_role;
 pub mod role_02_provider_role;
@@ -49,6 +65,24 @@ pub mod role_10_role_setting;
 pub mod role_11_repeated_role;
 pub mod sec_01_security_label;
 pub mod sec_02_security_definer;
+pub mod su_01_c_function;
+pub mod su_02_internal_function;
+pub mod su_03_leakproof;
+pub mod su_04_support_function;
+pub mod su_06_access_method;
+pub mod su_07_operator_class;
+pub mod su_08_base_type;
+pub mod su_09_cast_without_function;
+pub mod su_10_builtin_cast;
+pub mod su_11_text_search_parser;
+pub mod su_12_dictionary_file;
+pub mod su_13_event_trigger;
+pub mod su_14_transform;
+pub mod su_16_internal_state;
+pub mod su_17_operator_estimator;
+pub mod su_18_system_trigger;
+pub mod su_19_alter_system;
+pub mod su_20_catalog_object;
 pub mod tsp_01_tablespace;
 pub mod tsp_02_tablespace_attributes;
 pub mod tsp_03_default_tablespace;
@@ -172,9 +206,42 @@ pub const RULES: &[&Rule] = &[
     &sec_02_security_definer::RULE,
     &rls_01_row_security::RULE,
     &ext_01_unsupported_extension::RULE,
+    &ext_02_extension_comment::RULE,
+    &ext_03_extension_schema::RULE,
+    &ext_04_timescaledb_schema::RULE,
+    &ext_05_extension_version::RULE,
+    &ext_06_required_extension::RULE,
+    &ext_07_extension_too_late::RULE,
+    &ext_08_extension_rows::RULE,
+    &ext_09_preloaded_library::RULE,
+    &ext_10_language::RULE,
+    &fdw_01_foreign_data_wrapper::RULE,
+    &su_01_c_function::RULE,
+    &su_02_internal_function::RULE,
+    &su_03_leakproof::RULE,
+    &su_04_support_function::RULE,
+    &su_06_access_method::RULE,
+    &su_07_operator_class::RULE,
+    &su_08_base_type::RULE,
+    &su_09_cast_without_function::RULE,
+    &su_10_builtin_cast::RULE,
+    &su_11_text_search_parser::RULE,
+    &su_12_dictionary_file::RULE,
+    &su_13_event_trigger::RULE,
+    &su_14_transform::RULE,
+    &su_16_internal_state::RULE,
+    &su_17_operator_estimator::RULE,
+    &su_18_system_trigger::RULE,
+    &su_19_alter_system::RULE,
+    &su_20_catalog_object::RULE,
     &guc_01_superuser_parameter::RULE,
     &guc_02_extension_parameter::RULE,
     &guc_03_preloaded_library::RULE,
+    &rep_01_all_tables::RULE,
+    &rep_02_schema_publication::RULE,
+    &rep_04_subscription::RULE,
+    &data_11_array_functions::RULE,
+    &col_02_missing_collation::RULE,
     &dep_01_missing_dependency::RULE,
 ];
 

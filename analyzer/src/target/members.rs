@@ -31,6 +31,8 @@ pub struct Members {
     pub schemas: BTreeSet<String>,
     /// Tables, views and sequences.
     pub tables: BTreeSet<String>,
+    /// Sequences, where they are not among the tables.
+    pub sequences: BTreeSet<String>,
     /// Tables whose rows a dump carries (`pg_extension_config_dump`).
     pub config_tables: BTreeSet<String>,
     /// Text search objects.
@@ -46,7 +48,8 @@ pub struct Members {
 }
 
 impl Members {
-    /// True where the extension has a member of this class and name.
+    /// True where the extension has a member of this class and name. For relations see
+    /// [`Members::relation_schemas`].
     #[must_use]
     pub fn has(&self, class: Class, name: &str) -> bool {
         let names = match class {
@@ -59,10 +62,27 @@ impl Members {
             Class::ForeignDataWrapper => &self.foreign_data_wrappers,
             Class::Schema => &self.schemas,
             Class::TextSearch => &self.text_search,
-            Class::Relation => return self.tables.contains(name) || self.config_tables.contains(name),
             _ => return false,
         };
         names.contains(name)
+    }
+
+    /// The schemas that are known to hold a relation of this name: `Some` where the extension fixes one,
+    /// `None` inside where it is wherever the extension was put. Empty where it has no such relation.
+    pub fn relation_schemas(&self, name: &str) -> impl Iterator<Item = Option<&str>> {
+        [&self.tables, &self.sequences, &self.config_tables].into_iter().flatten().filter_map(move |path| {
+            match path.split_once('.') {
+                Some((schema, relation)) => (relation == name).then_some(Some(schema)),
+                None => (path == name).then_some(None),
+            }
+        })
+    }
+
+    /// True where a dump carries the rows of this relation of the extension.
+    #[must_use]
+    pub fn is_config(&self, schema: Option<&str>, name: &str) -> bool {
+        let qualified = schema.map(|schema| format!("{schema}.{name}"));
+        self.config_tables.contains(name) || qualified.is_some_and(|path| self.config_tables.contains(&path))
     }
 }
 
@@ -76,6 +96,11 @@ static ALL: LazyLock<BTreeMap<String, Members>> =
     LazyLock::new(|| {
         serde_json::from_str::<File>(MEMBERS).map(|file| file.extensions).unwrap_or_default()
     });
+
+/// All extensions whose members are known.
+pub fn known() -> impl Iterator<Item = (&'static str, &'static Members)> {
+    ALL.iter().map(|(name, members)| (name.as_str(), members))
+}
 
 /// The members of an extension, where they are known.
 #[must_use]

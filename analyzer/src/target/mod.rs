@@ -1,8 +1,10 @@
 //! What the destination can do, as data with its sources.
 
+mod builtin;
 mod members;
 
-pub use members::{Members, members};
+pub use builtin::{is_builtin, is_variadic_builtin};
+pub use members::{Members, known, members};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,6 +48,16 @@ pub struct Target {
     /// What is to know about an extension that it takes.
     #[serde(default)]
     pub extension_notes: BTreeMap<String, String>,
+    /// What to use in place of an extension.
+    #[serde(default)]
+    pub extension_advice: BTreeMap<String, String>,
+    /// Extensions that the server has on disk though the list does not name them: the refusal is in other
+    /// words for those.
+    #[serde(default)]
+    pub packaged_extensions: BTreeSet<String>,
+    /// Locales of the operating system (`locale -a`).
+    #[serde(default)]
+    pub locales: BTreeSet<String>,
     /// Extensions that work only where the server preloads their library.
     #[serde(default)]
     pub preloaded_extensions: BTreeSet<String>,
@@ -88,6 +100,9 @@ impl Default for Target {
             database: "tsdb".into(),
             extension_lists: Vec::new(),
             extension_notes: BTreeMap::new(),
+            extension_advice: BTreeMap::new(),
+            packaged_extensions: BTreeSet::new(),
+            locales: BTreeSet::new(),
             preloaded_extensions: BTreeSet::new(),
             installed_extensions: BTreeSet::new(),
             reserved_roles: BTreeMap::new(),

@@ -1,0 +1,194 @@
+//! COL-02: collations of the source's operating system.
+
+use std::ops::Range;
+
+use serde_json::{Value, json};
+
+use super::clauses::{paths, value};
+use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
+use crate::edit::Safety;
+use crate::facts::ObjectId;
+use crate::facts::names::{option, option_text, options, quoted};
+use crate::facts::objects::{created, subject};
+use crate::finding::{ServerError, Severity};
+use crate::locate::Statement;
+use crate::parse::{Change, Class, NodeEnum, canonical, pg};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "COL-02",
+    name: "missing-collation",
+    severity: Severity::Error,
+    fix: Safety::Safe,
+    doc: Doc {
+        summary: "Collations of the C library that the target's operating system does not have.",
+        what: "CREATE COLLATION of provider libc with a locale such as de_DE.utf8, COLLATE \
+               pg_catalog.\"de_DE.utf8\" of a column, index or expression. What is newer than the target in \
+               collations (provider builtin, RULES) is IN-06's.",
+        why: "A libc collation needs the locale on the server's machine. The service has C, POSIX, C.UTF-8 and \
+               en_US.UTF-8 only. ICU collations of all languages are everywhere.",
+        server: &[
+            "22023 could not create locale \"de_DE.utf8\": No such file or directory",
+            "42704 collation \"pg_catalog.de_DE.utf8\" for encoding \"UTF8\" does not exist",
+        ],
+        help: "The ICU collation of the same language takes its place: it sorts by the rules of the Unicode \
+               consortium, libc by those of the C library; they agree in most of what a person would notice. Look \
+               at unique keys and range partitions on such columns.",
+        before: "CREATE COLLATION app.german (provider = libc, locale = 'de_DE.utf8');",
+        after: "CREATE COLLATION app.german (provider = icu, locale = 'de-DE');",
+        sources: &[
+            "PostgreSQL src/backend/commands/collationcmds.c, DefineCollation",
+            "PostgreSQL src/backend/utils/adt/pg_locale.c, report_newlocale_failure",
+        ],
+        link: TROUBLESHOOTING,
+    },
+    check,
+    finish: None,
+};
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((statement, node)) = ctx.node() else { return };
+    if let NodeEnum::DefineStmt(s) = node
+        && s.kind == pg::ObjectType::ObjectCollation as i32
+    {
+        definition(ctx, statement, s);
+    }
+    uses(ctx, statement, node);
+}
+
+/// The ICU locale for a locale of libc: `de_DE.utf8@euro` is `de-DE`. None for C and its like.
+fn icu(locale: &str) -> Option<String> {
+    let name = locale.split(['.', '@']).next()?;
+    let (language, region) = name.split_once('_').map_or((name, None), |(l, r)| (l, Some(r)));
+    let is_language = (2..=3).contains(&language.len()) && language.bytes().all(|b| b.is_ascii_lowercase());
+    let is_region =
+        region.is_none_or(|region| region.len() == 2 && region.bytes().all(|b| b.is_ascii_uppercase()));
+    (is_language && is_region)
+        .then(|| region.map_or(language.to_owned(), |region| format!("{language}-{region}")))
+}
+
+fn definition(ctx: &mut Context<'_>, statement: &Statement<'_>, s: &pg::DefineStmt) {
+    let Some(object) = created(statement.node()) else { return };
+    let words = ctx.describe(&object);
+    let text = |name: &str| option(&s.definition, name).and_then(option_text);
+    let provider = text("provider").map_or("libc".to_owned(), str::to_ascii_lowercase);
+    let place = |name: &str| {
+        options(&s.definition).enumerate().find(|(_, option)| option.defname.eq_ignore_ascii_case(name))
+    };
+    // A value is a string in the tree, or a name where it was written without quotes.
+    let path = |index: usize, option: &pg::DefElem| {
+        let arg = option.arg.as_ref().and_then(|arg| arg.node.as_ref());
+        let rest = match arg {
+            Some(NodeEnum::TypeName(_)) => "TypeName/names/0/String/sval",
+            _ => "String/sval",
+        };
+        format!("/DefineStmt/definition/{index}/DefElem/arg/{rest}")
+    };
+    if provider != "libc" {
+        return;
+    }
+    let (Some(collate), Some(ctype)) =
+        (text("locale").or(text("lc_collate")), text("locale").or(text("lc_ctype")))
+    else {
+        return;
+    };
+    let Some(missing) = [collate, ctype].into_iter().find(|name| !ctx.target.locales.contains(*name)) else {
+        return;
+    };
+    let server = ServerError::new(
+        "22023",
+        format!("could not create locale \"{missing}\": No such file or directory"),
+    )
+    .detail(format!(
+        "The operating system could not find any locale data for the locale name \"{missing}\"."
+    ));
+    let lost = format!("order by the C library's {collate} in {words}: ICU's takes its place");
+    let fix = icu(collate).and_then(|new| {
+        let mut fix = FixDraft::edit(format!("use ICU's {new}"));
+        match place("provider") {
+            Some((index, option)) => {
+                fix = fix
+                    .replace(value(statement, option)?, "icu")
+                    .change(Change::set_str(path(index, option), "icu"));
+            }
+            // Without one it is libc: written anew below.
+            None => return None,
+        }
+        let (index, option) = place("locale")?;
+        Some(fix.replace(value(statement, option)?, format!("'{new}'")).change(Change::Set(
+            format!("/DefineStmt/definition/{index}/DefElem/arg"),
+            json!({"String": {"sval": new}}),
+        )))
+    });
+    let fix = fix.or_else(|| {
+        // lc_collate and lc_ctype, as old dumps write it, or no provider.
+        let new = icu(collate)?;
+        let rest = options(&s.definition).all(|o| {
+            matches!(o.defname.as_str(), "locale" | "lc_collate" | "lc_ctype" | "provider" | "version")
+        });
+        rest.then(|| {
+            let name = object.id.path();
+            FixDraft::replace_with(
+                format!("use ICU's {new}"),
+                vec![format!("CREATE COLLATION {name} (provider = icu, locale = '{new}');")],
+            )
+        })
+    });
+    let fix = match fix {
+        Some(fix) => fix.lost(lost),
+        None => FixDraft::remove(format!("there is no locale {missing}")).review().lost(words.clone()),
+    };
+    let at = place("locale").or_else(|| place("lc_collate")).and_then(|(_, option)| value(statement, option));
+    let draft = Draft::new(format!("{words} needs locale {missing}, which the target does not have"))
+        .object(words)
+        .server(server)
+        .fix(fix);
+    ctx.report(match at {
+        Some(range) => draft.at(range),
+        None => draft,
+    });
+}
+
+/// Collations of pg_catalog that were made of the source's locales when its cluster was.
+fn uses(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &NodeEnum) {
+    let missing = |schema: Option<&str>, name: &str| {
+        let is_catalog = schema.is_none_or(|schema| schema == "pg_catalog");
+        let own = ctx.resolved(&ObjectId::new(Class::Collation, schema, name));
+        let is_locale = icu(name).is_some() && (name.contains('_') || name.contains('.'));
+        is_catalog && is_locale && !ctx.target.locales.contains(name) && !ctx.facts.declares(&own)
+    };
+    let found = statement
+        .references()
+        .iter()
+        .find(|r| r.class == Class::Collation && missing(r.schema.as_deref(), &r.name));
+    let Some(name) = found.map(|r| r.name.to_string()) else { return };
+    let Some(new) = icu(&name).map(|locale| format!("{locale}-x-icu")) else { return };
+    let object = created(node).or_else(|| subject(node));
+    let words = object.map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object));
+    // The name is an identifier after COLLATE (or FROM), at the end of a qualified name.
+    let sql = statement.sql();
+    let ranges: Vec<Range<usize>> = statement
+        .code()
+        .filter(|token| token.identifier(sql).as_deref() == Some(&*name))
+        .map(|token| token.start..token.end)
+        .collect();
+    let Some(first) = ranges.first().cloned() else { return };
+    let tree = canonical(node);
+    let places = paths(&tree, &|value| value.get("sval").and_then(Value::as_str) == Some(&*name));
+    let mut fix = FixDraft::edit(format!("use ICU's {new}"));
+    for range in ranges {
+        fix = fix.replace(range, quoted(&new));
+    }
+    for place in places {
+        fix = fix.change(Change::set_str(format!("{place}/sval"), &new));
+    }
+    let draft = Draft::new(format!("{words} needs collation \"{name}\", which the target does not have"))
+        .at(first)
+        .object(words.clone())
+        .server(ServerError::new(
+            "42704",
+            format!("collation \"pg_catalog.{name}\" for encoding \"UTF8\" does not exist"),
+        ))
+        .fix(fix.lost(format!("order by the C library's {name} in {words}: ICU's takes its place")));
+    ctx.report(draft);
+}

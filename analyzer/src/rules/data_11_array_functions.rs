@@ -1,0 +1,103 @@
+//! DATA-11: aggregates and operators on array functions of PostgreSQL 13 and older.
+
+use serde_json::Value;
+
+use super::clauses::paths;
+use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
+use crate::edit::Safety;
+use crate::facts::objects::{created, subject};
+use crate::finding::{ServerError, Severity};
+use crate::parse::{Change, Class, NodeEnum, canonical, pg};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "DATA-11",
+    name: "array-function-types",
+    severity: Severity::Error,
+    fix: Safety::Safe,
+    doc: Doc {
+        summary: "Aggregates and operators that name array_append and its like with anyarray and anyelement.",
+        what: "CREATE AGGREGATE … (anyelement) (SFUNC = array_append, STYPE = anyarray), and operators on \
+               array_cat, array_prepend, array_remove, array_replace, array_position, array_positions and \
+               width_bucket.",
+        why: "Since 14 these functions take anycompatible and anycompatiblearray: the old declaration no longer \
+               fits them.",
+        server: &["42883 function array_append(anyarray, anyelement) does not exist"],
+        help: "The types are changed to those that fit, here and in the statements that name the aggregate or \
+               operator.",
+        before: "CREATE AGGREGATE public.array_accum(anyelement) (\n    SFUNC = array_append,\n    STYPE = anyarray,\n    INITCOND = '{}'\n);",
+        after: "CREATE AGGREGATE public.array_accum(anycompatible) (\n    SFUNC = array_append,\n    STYPE = anycompatiblearray,\n    INITCOND = '{}'\n);",
+        sources: &["PostgreSQL release notes 14, Migration to Version 14"],
+        link: TROUBLESHOOTING,
+    },
+    check,
+    finish: None,
+};
+
+/// Functions whose arguments changed (catalog/pg_proc.dat of 14).
+const CHANGED: &[&str] = &[
+    "array_append",
+    "array_prepend",
+    "array_cat",
+    "array_position",
+    "array_positions",
+    "array_remove",
+    "array_replace",
+    "width_bucket",
+];
+
+const TYPES: [(&str, &str); 2] = [("anyelement", "anycompatible"), ("anyarray", "anycompatiblearray")];
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((statement, node)) = ctx.node() else { return };
+    let object = match node {
+        NodeEnum::DefineStmt(s)
+            if matches!(
+                pg::ObjectType::try_from(s.kind),
+                Ok(pg::ObjectType::ObjectAggregate | pg::ObjectType::ObjectOperator)
+            ) =>
+        {
+            let names_changed = statement.references().iter().any(|r| {
+                r.class == Class::Function
+                    && r.schema.as_deref().is_none_or(|schema| schema == "pg_catalog")
+                    && CHANGED.contains(&&*r.name)
+            });
+            created(node).filter(|_| names_changed)
+        }
+        NodeEnum::AlterOwnerStmt(_)
+        | NodeEnum::CommentStmt(_)
+        | NodeEnum::GrantStmt(_)
+        | NodeEnum::AlterObjectSchemaStmt(_) => {
+            subject(node).filter(|object| ctx.memory.retyped.contains(&ctx.resolved(&object.id)))
+        }
+        _ => return,
+    };
+    let Some(object) = object else { return };
+    let sql = statement.sql();
+    let new_name = |name: &str| TYPES.iter().find(|(old, _)| *old == name).map(|(_, new)| *new);
+    let tokens: Vec<_> = statement
+        .code()
+        .filter_map(|token| Some((token.start..token.end, new_name(&token.identifier(sql)?)?)))
+        .collect();
+    let tree = canonical(node);
+    let places = paths(&tree, &|value| {
+        value.get("sval").and_then(Value::as_str).is_some_and(|name| new_name(name).is_some())
+    });
+    let Some((first, _)) = tokens.first().cloned() else { return };
+    ctx.memory.retyped.insert(ctx.resolved(&object.id));
+    let words = ctx.describe(&object);
+    let mut fix = FixDraft::edit("use the types that fit since 14");
+    for (range, new) in tokens {
+        fix = fix.replace(range, new);
+    }
+    for place in places {
+        let old = tree.pointer(&format!("{place}/sval")).and_then(Value::as_str).unwrap_or("");
+        fix = fix.change(Change::set_str(format!("{place}/sval"), new_name(old).unwrap_or(old)));
+    }
+    let draft = Draft::new(format!("{words} is declared with the types of PostgreSQL 13 and older"))
+        .at(first)
+        .object(words)
+        .server(ServerError::new("42883", "function array_append(anyarray, anyelement) does not exist"))
+        .fix(fix);
+    ctx.report(draft);
+}

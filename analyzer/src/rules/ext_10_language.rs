@@ -1,0 +1,159 @@
+//! EXT-10: procedural languages that the target does not have, or not for everyone.
+
+use std::ops::Range;
+
+use super::clauses::{absence, has_extension, providers};
+use super::su_01_c_function::{language, language_range};
+use super::{Context, Doc, Draft, FixDraft, Rule};
+use crate::edit::Safety;
+use crate::facts::names::{option, option_text, quoted};
+use crate::facts::objects::{created, subject};
+use crate::finding::{ServerError, Severity};
+use crate::parse::{Class, NodeEnum};
+use crate::target::{is_builtin, members};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "EXT-10",
+    name: "language",
+    severity: Severity::Error,
+    fix: Safety::Safe,
+    doc: Doc {
+        summary: "CREATE LANGUAGE with a handler, changes of a language, and functions in languages that the \
+               target does not have.",
+        what: "CREATE LANGUAGE … HANDLER; ALTER and COMMENT ON LANGUAGE; functions, procedures and DO in \
+               plpython3u, plperlu, pltclu, plr, plv8, java and others. SQL, PL/pgSQL and (trusted) PL/Perl are \
+               fine; C and internal are SU-01 and SU-02.",
+        why: "Only a superuser may make a language, and untrusted ones may be used by superusers only. The service \
+               has plpgsql and plperl.",
+        server: &[
+            "42501 must be superuser to create custom procedural language",
+            "42501 must be owner of language plpgsql",
+            "42704 language \"plv8\" does not exist",
+            "42501 permission denied for language plpython3u",
+        ],
+        help: "Write the functions again in PL/pgSQL, SQL or PL/Perl, or move them to the application. To leave \
+               them out with all that calls them: --accept EXT-10 (or --accept EXT-01, where the dump makes the \
+               language's extension).",
+        before: "CREATE FUNCTION app.word(text) RETURNS text\n    LANGUAGE plv8\n    AS $$return $1.split(' ')[0]$$;",
+        after: "",
+        sources: &[
+            "PostgreSQL src/backend/commands/proclang.c, CreateProceduralLanguage; functioncmds.c, CreateFunction",
+            "tigerdata.com docs, Tiger Cloud extensions (the target file has the lists and their dates)",
+        ],
+        link: "https://www.tigerdata.com/docs/deploy/tiger-cloud/tiger-cloud-aws/tiger-cloud-extensions",
+    },
+    check,
+    finish: None,
+};
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((statement, node)) = ctx.node() else { return };
+    match node {
+        NodeEnum::CreatePlangStmt(s) => {
+            let words = format!("language {}", quoted(&s.plname));
+            let name = &s.plname;
+            let fix = FixDraft::remove("only a superuser may make a language");
+            let fix = match trusted(ctx, name) {
+                _ if is_there(ctx, name) => fix.present(),
+                Some(extension) => FixDraft::replace_with(
+                    format!("extension {extension} brings it"),
+                    vec![format!("CREATE EXTENSION IF NOT EXISTS {};", quoted(extension))],
+                )
+                .present(),
+                None => fix.lost(words.clone()),
+            };
+            let draft = Draft::new(format!("only a superuser may make {words}"))
+                .object(words)
+                .server(ServerError::new("42501", "must be superuser to create custom procedural language"))
+                .fix(fix);
+            ctx.report(draft);
+        }
+        NodeEnum::CommentStmt(_) | NodeEnum::AlterOwnerStmt(_) => {
+            let Some(object) = subject(node).filter(|object| object.id.class == Class::Language) else {
+                return;
+            };
+            if ctx.facts.absence(&object.id).is_some() {
+                return;
+            }
+            let fix = FixDraft::remove("the superuser owns languages");
+            let fix = match node {
+                NodeEnum::CommentStmt(_) => fix.lost(format!("comment on {object}")),
+                _ => fix,
+            };
+            let draft = Draft::new(format!("{object} belongs to the superuser"))
+                .object(object.to_string())
+                .server(ServerError::new("42501", format!("must be owner of language {}", object.id.name)))
+                .fix(fix);
+            ctx.report(draft);
+        }
+        NodeEnum::CreateFunctionStmt(s) => {
+            let Some(language) = language(&s.options).map(str::to_ascii_lowercase) else { return };
+            let Some(object) = created(node) else { return };
+            let words = ctx.describe(&object);
+            used(ctx, &language, &words, language_range(statement));
+        }
+        NodeEnum::DoStmt(s) => {
+            let Some(language) = option(&s.args, "language").and_then(option_text) else { return };
+            used(ctx, &language.to_ascii_lowercase(), "DO block", language_range(statement));
+        }
+        _ => {}
+    }
+}
+
+/// True where everyone may use the language.
+fn is_there(ctx: &Context<'_>, language: &str) -> bool {
+    is_builtin(Class::Language, language)
+        || providers(Class::Language, language).iter().any(|extension| {
+            has_extension(ctx, extension) && members(extension).is_some_and(|known| known.trusted)
+        })
+}
+
+/// The extension that brings a language that everyone may use, where the target takes it.
+fn trusted(ctx: &Context<'_>, language: &str) -> Option<&'static str> {
+    providers(Class::Language, language).into_iter().find(|extension| {
+        ctx.target.allows_extension(extension) && members(extension).is_some_and(|known| known.trusted)
+    })
+}
+
+fn used(ctx: &mut Context<'_>, language: &str, words: &str, range: Option<Range<usize>>) {
+    if is_there(ctx, language) {
+        return;
+    }
+    let root = absence(ctx, Class::Language, language).cloned();
+    let bringing = providers(Class::Language, language);
+    let allowed = trusted(ctx, language);
+    let untrusted = bringing.iter().any(|extension| has_extension(ctx, extension));
+    let server = if untrusted {
+        ServerError::new("42501", format!("permission denied for language {language}"))
+    } else {
+        ServerError::new("42704", format!("language \"{language}\" does not exist"))
+            .hint("Use CREATE EXTENSION to load the language into the database.")
+    };
+    let mut draft = Draft::new(format!("{words} needs language {language}, which the target does not have"))
+        .object(words)
+        .server(server);
+    if let Some(range) = range {
+        draft = draft.at(range);
+    }
+    if let Some(root) = &root {
+        draft = draft.related(root.place, format!("[{}] {}", root.rule, root.root));
+    }
+    draft = match allowed {
+        // The dump was cut to some schemas: pg_dump leaves extensions out then.
+        Some(extension) if root.is_none() => draft.fix(FixDraft::surround(
+            format!("make extension {extension}"),
+            vec![format!("CREATE EXTENSION IF NOT EXISTS {};", quoted(extension))],
+            Vec::new(),
+        )),
+        _ => {
+            if let Some(advice) =
+                bringing.iter().find_map(|extension| ctx.target.extension_advice.get(*extension))
+            {
+                draft = draft.advice(advice);
+            }
+            draft.fix(FixDraft::remove(format!("there is no language {language}")).review().lost(words))
+        }
+    };
+    ctx.report(draft);
+}

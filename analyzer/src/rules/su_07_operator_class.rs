@@ -1,0 +1,53 @@
+//! SU-07: operator classes and families.
+
+use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
+use crate::edit::Safety;
+use crate::facts::objects::{created, subject};
+use crate::finding::{ServerError, Severity};
+use crate::parse::NodeEnum;
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "SU-07",
+    name: "operator-class",
+    severity: Severity::Error,
+    fix: Safety::Review,
+    doc: Doc {
+        summary: "CREATE OPERATOR CLASS, CREATE OPERATOR FAMILY and ALTER OPERATOR FAMILY.",
+        what: "An operator class tells an index method how to sort or hash a type.",
+        why: "A wrong one makes the server read wrong memory: only a superuser may make or change it.",
+        server: &[
+            "42501 must be superuser to create an operator class",
+            "42501 must be superuser to create an operator family",
+            "42501 must be superuser to alter an operator family",
+        ],
+        help: "Indexes and keys that name the class need another one, or an expression index on a type that has \
+               one. To leave it out with all that depends on it: --accept SU-07.",
+        before: "CREATE OPERATOR CLASS app.even_ops FOR TYPE integer USING btree AS\n    OPERATOR 1 <(integer, integer),\n    FUNCTION 1 (integer, integer) btint4cmp(integer, integer);",
+        after: "",
+        sources: &[
+            "PostgreSQL src/backend/commands/opclasscmds.c, DefineOpClass, DefineOpFamily, AlterOpFamily",
+        ],
+        link: TROUBLESHOOTING,
+    },
+    check,
+    finish: None,
+};
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((_, node)) = ctx.node() else { return };
+    let message = match node {
+        NodeEnum::CreateOpClassStmt(_) => "must be superuser to create an operator class",
+        NodeEnum::CreateOpFamilyStmt(_) => "must be superuser to create an operator family",
+        NodeEnum::AlterOpFamilyStmt(_) => "must be superuser to alter an operator family",
+        _ => return,
+    };
+    let Some(object) = created(node).or_else(|| subject(node)) else { return };
+    let verb = if created(node).is_some() { "make" } else { "change" };
+    let words = ctx.describe(&object);
+    let draft = Draft::new(format!("only a superuser may {verb} {words}"))
+        .object(words.clone())
+        .server(ServerError::new("42501", message))
+        .fix(FixDraft::remove("the target cannot have operator classes of its own").review().lost(words));
+    ctx.report(draft);
+}

@@ -1,0 +1,73 @@
+//! SU-10: a cast between types of the server.
+
+use super::clauses::is_superusers_type;
+use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
+use crate::edit::Safety;
+use crate::facts::objects::{created, type_text};
+use crate::finding::{ServerError, Severity};
+use crate::parse::{NodeEnum, pg};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "SU-10",
+    name: "builtin-cast",
+    severity: Severity::Error,
+    fix: Safety::Review,
+    doc: Doc {
+        summary: "CREATE CAST between two types that are not yours.",
+        what: "A cast whose types both belong to PostgreSQL or to an extension, such as text AS integer, often \
+               made IMPLICIT for an application that came from another database system.",
+        why: "Who makes a cast must own one of its types. The superuser owns those.",
+        server: &["42501 must be owner of type text or type integer"],
+        help: "Write the conversion in the queries that rely on it (value::integer). To leave the cast out: \
+               --accept SU-10.",
+        before: "CREATE CAST (text AS integer) WITH INOUT AS IMPLICIT;",
+        after: "",
+        sources: &["PostgreSQL src/backend/commands/functioncmds.c, CreateCast"],
+        link: TROUBLESHOOTING,
+    },
+    check,
+    finish: None,
+};
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((_, node)) = ctx.node() else { return };
+    let NodeEnum::CreateCastStmt(s) = node else { return };
+    let (Some(source), Some(target)) = (&s.sourcetype, &s.targettype) else { return };
+    if s.func.is_none() && !s.inout || !is_superusers_type(ctx, source) || !is_superusers_type(ctx, target) {
+        return;
+    }
+    let Some(object) = created(node) else { return };
+    let words = ctx.describe(&object);
+    let (source, target) = (server_name(source), server_name(target));
+    let draft = Draft::new(format!("{words} is between types that the superuser owns"))
+        .object(words.clone())
+        .server(ServerError::new("42501", format!("must be owner of type {source} or type {target}")))
+        .advice("Queries that rely on it need an explicit conversion.")
+        .fix(FixDraft::remove("only an owner of one of the types may make it").review().lost(words));
+    ctx.report(draft);
+}
+
+/// A type as the server's messages write it (format_type).
+pub(super) fn server_name(name: &pg::TypeName) -> String {
+    let text = type_text(name);
+    let (base, brackets) =
+        text.split_once('[').map_or((&*text, String::new()), |(b, r)| (b, format!("[{r}")));
+    let base = match base {
+        "int2" => "smallint",
+        "int4" => "integer",
+        "int8" => "bigint",
+        "float4" => "real",
+        "float8" => "double precision",
+        "bool" => "boolean",
+        "varchar" => "character varying",
+        "bpchar" => "character",
+        "varbit" => "bit varying",
+        "timestamp" => "timestamp without time zone",
+        "timestamptz" => "timestamp with time zone",
+        "time" => "time without time zone",
+        "timetz" => "time with time zone",
+        other => other,
+    };
+    format!("{base}{brackets}")
+}

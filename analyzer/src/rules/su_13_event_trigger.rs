@@ -1,0 +1,44 @@
+//! SU-13: event triggers.
+
+use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
+use crate::edit::Safety;
+use crate::facts::names::quoted;
+use crate::finding::{ServerError, Severity};
+use crate::parse::NodeEnum;
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "SU-13",
+    name: "event-trigger",
+    severity: Severity::Error,
+    fix: Safety::Safe,
+    doc: Doc {
+        summary: "CREATE EVENT TRIGGER.",
+        what: "A function that runs on DDL or on login.",
+        why: "It would run in everybody's sessions, the service's own too: only a superuser may make one.",
+        server: &[
+            "42501 permission denied to create event trigger \"audit\"",
+            "HINT Must be superuser to create an event trigger.",
+        ],
+        help: "It is taken out; its function stays. What it did on DDL (checks, logging, owners) has to be done \
+               elsewhere.",
+        before: "CREATE EVENT TRIGGER audit ON ddl_command_end\n   EXECUTE FUNCTION app.audit();",
+        after: "-- tsmigrate SU-13: the target cannot have event triggers\n-- CREATE EVENT TRIGGER audit ON ddl_command_end\n--    EXECUTE FUNCTION app.audit();",
+        sources: &["PostgreSQL src/backend/commands/event_trigger.c, CreateEventTrigger"],
+        link: TROUBLESHOOTING,
+    },
+    check,
+    finish: None,
+};
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((_, node)) = ctx.node() else { return };
+    let NodeEnum::CreateEventTrigStmt(s) = node else { return };
+    let words = format!("event trigger {}", quoted(&s.trigname));
+    let error = format!("permission denied to create event trigger \"{}\"", s.trigname);
+    let draft = Draft::new(format!("only a superuser may make {words}"))
+        .object(words.clone())
+        .server(ServerError::new("42501", error).hint("Must be superuser to create an event trigger."))
+        .fix(FixDraft::remove("the target cannot have event triggers").lost(words));
+    ctx.report(draft);
+}

@@ -1,0 +1,56 @@
+//! What every PostgreSQL server has in pg_catalog, by name.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use crate::parse::Class;
+
+const BUILTIN: &str = include_str!("builtin.json");
+
+#[derive(Default, Deserialize)]
+struct File {
+    functions: BTreeSet<String>,
+    variadic_functions: BTreeSet<String>,
+    types: BTreeSet<String>,
+    relations: BTreeSet<String>,
+    operators: BTreeSet<String>,
+}
+
+// A test reads the built-in file; without it names of pg_catalog are taken for others' names.
+static ALL: LazyLock<File> = LazyLock::new(|| serde_json::from_str(BUILTIN).unwrap_or_default());
+
+/// True where pg_catalog has an object of this class and name: it comes before all others that an
+/// unqualified name could mean.
+#[must_use]
+pub fn is_builtin(class: Class, name: &str) -> bool {
+    match class {
+        Class::Function => ALL.functions.contains(name),
+        Class::Type => ALL.types.contains(name),
+        Class::Relation => ALL.relations.contains(name),
+        Class::Operator => ALL.operators.contains(name),
+        Class::AccessMethod => matches!(name, "heap" | "btree" | "hash" | "gist" | "gin" | "spgist" | "brin"),
+        Class::Language => matches!(name, "sql" | "c" | "internal" | "plpgsql"),
+        _ => false,
+    }
+}
+
+/// True where pg_catalog has a function of this name that takes any number of arguments.
+#[must_use]
+pub fn is_variadic_builtin(name: &str) -> bool {
+    ALL.variadic_functions.contains(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_pg_catalog_are_known() {
+        assert!(is_builtin(Class::Function, "lower") && is_builtin(Class::Type, "int4"));
+        assert!(is_builtin(Class::Relation, "pg_class") && is_builtin(Class::Operator, "="));
+        assert!(!is_builtin(Class::Function, "time_bucket"));
+        assert!(is_variadic_builtin("concat") && !is_variadic_builtin("lower"));
+    }
+}
