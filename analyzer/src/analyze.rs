@@ -1,10 +1,10 @@
 //! The one forward pass over the inputs: pieces into facts, findings and planned changes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::edit::{Action, Edit, Fix, Safety};
 use crate::facts::{Absence, Facts, objects};
-use crate::finding::{Finding, Place, Severity};
+use crate::finding::{Finding, Place, ServerError, Severity};
 use crate::input::{InputError, Problem, sniff};
 use crate::locate::Statement;
 use crate::options::Options;
@@ -17,6 +17,9 @@ use crate::text::{Span, parseable};
 
 /// Rounds of edits on one statement before it is given up as unstable.
 const MAX_ROUNDS: usize = 8;
+
+/// Different answers of the server that are remembered, so that findings share them.
+const MAX_ANSWERS: usize = 10_000;
 
 /// A text with its name.
 #[derive(Clone, Copy, Debug)]
@@ -125,6 +128,8 @@ struct Pass<'t> {
     /// Databases that were said to be left out.
     reported_databases: BTreeSet<String>,
     failure: Option<InputError>,
+    /// Answers of the server that findings share.
+    answers: HashSet<ServerError>,
     last: Option<(End, Place)>,
 }
 
@@ -182,6 +187,7 @@ impl<'t> Analyzer<'t> {
                 part: Part::Kept,
                 reported_databases: BTreeSet::new(),
                 failure: None,
+                answers: HashSet::new(),
                 last: None,
             },
             head: Vec::new(),
@@ -382,6 +388,19 @@ impl Pass<'_> {
         }
     }
 
+    /// Keeps a finding, in as little memory as it takes.
+    fn keep(&mut self, mut finding: Finding) {
+        finding.shrink();
+        if let Some(error) = finding.server_error.take() {
+            let known = self.answers.get(&error).cloned();
+            if known.is_none() && self.answers.len() < MAX_ANSWERS {
+                self.answers.insert(error.clone());
+            }
+            finding.server_error = Some(known.unwrap_or(error));
+        }
+        self.analysis.findings.push(finding);
+    }
+
     /// Runs all rules on one piece.
     fn check(&mut self, subject: Subject<'_>) -> Vec<Finding> {
         let mut findings = Vec::new();
@@ -453,7 +472,9 @@ impl Pass<'_> {
         self.waiting_for_rows.extend(
             settled.findings.iter().zip(first..).filter(|(f, _)| f.needs_rows).map(|(_, index)| index),
         );
-        self.analysis.findings.extend(settled.findings);
+        for finding in settled.findings {
+            self.keep(finding);
+        }
         self.rowless = is_copy_in.then_some(first);
 
         for sql in &settled.before {
@@ -623,7 +644,7 @@ impl Pass<'_> {
             finding.solved =
                 finding.fix.as_ref().is_some_and(|fix| matches!(fix.action, Action::Remove { .. }))
                     && rewrite::is_wanted(&finding, self.options);
-            self.analysis.findings.push(finding);
+            self.keep(finding);
         }
     }
 

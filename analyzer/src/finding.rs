@@ -1,8 +1,11 @@
 //! A finding: one place of a dump where the target will not do what the source did.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use serde::Serialize;
 
-use crate::edit::Fix;
+use crate::edit::{Action, Fix};
 use crate::text::Span;
 
 /// How bad it is.
@@ -29,9 +32,13 @@ impl Severity {
     }
 }
 
-/// What the server answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ServerError {
+/// What the server answers. Cheap to copy: the same answer to many statements is kept once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ServerError(Arc<Answer>);
+
+/// The words of a server's answer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct Answer {
     /// The five characters of the error's class and code.
     pub sqlstate: &'static str,
     /// The message.
@@ -44,23 +51,37 @@ pub struct ServerError {
     pub hint: Option<String>,
 }
 
+impl Deref for ServerError {
+    type Target = Answer;
+
+    fn deref(&self) -> &Answer {
+        &self.0
+    }
+}
+
+impl Serialize for ServerError {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.as_ref().serialize(serializer)
+    }
+}
+
 impl ServerError {
     /// An answer without detail and hint.
     pub fn new(sqlstate: &'static str, text: impl Into<String>) -> Self {
-        Self { sqlstate, text: text.into(), detail: None, hint: None }
+        Self(Arc::new(Answer { sqlstate, text: text.into(), detail: None, hint: None }))
     }
 
     /// With a DETAIL line.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
+        Arc::make_mut(&mut self.0).detail = Some(detail.into());
         self
     }
 
     /// With a HINT line.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        Arc::make_mut(&mut self.0).hint = Some(hint.into());
         self
     }
 }
@@ -138,4 +159,30 @@ pub struct Finding {
     pub(crate) needs_rows: bool,
     /// The dump's own lines there.
     pub excerpt: Excerpt,
+}
+
+impl Finding {
+    /// Gives back memory that was taken for growing: there may be hundreds of thousands of findings.
+    pub(crate) fn shrink(&mut self) {
+        let fix = self.fix.as_mut();
+        let (title, lost, action) = match fix {
+            Some(fix) => (Some(&mut fix.title), fix.lost.as_mut(), Some(&mut fix.action)),
+            None => (None, None, None),
+        };
+        let texts = [
+            Some(&mut self.message),
+            self.object.as_mut(),
+            self.advice.as_mut(),
+            Some(&mut self.excerpt.text),
+            title,
+            lost,
+        ];
+        texts.into_iter().flatten().for_each(String::shrink_to_fit);
+        self.related.shrink_to_fit();
+        if let Some(Action::Edit { edits, changes }) = action {
+            edits.shrink_to_fit();
+            // They were for the proof, and that is over.
+            *changes = Vec::new();
+        }
+    }
 }

@@ -1,9 +1,9 @@
 //! Statements into facts.
 
-use super::names::{option, option_is_on, option_text, relation, role, roles, set_config, strings, text};
+use super::names::{option, option_is_on, option_text, relation, role, roles, set_config, text};
 use super::objects::{also_created, created, is_user_object, signature, subject};
 use super::{
-    Absence, Column, Database, Declared, Extension, Facts, Header, Membership, ObjectId, Overload, Owner,
+    Absence, Database, Declared, Extension, Facts, Header, Membership, ObjectId, Overload, Owner,
     Privilege, Relation, Role, Scope, Setting,
 };
 use crate::finding::Place;
@@ -121,8 +121,8 @@ impl Facts {
     fn declare(&mut self, node: &NodeEnum, id: ObjectId, word: &'static str, place: Place) {
         match id.class {
             Class::Relation => {
-                let (columns, parents) = (columns(node), parents(self, node));
-                let relation = Relation { word, place, columns, transient: is_transient(node), parents };
+                let parents = parents(self, node);
+                let relation = Relation { word, place, transient: is_transient(node), parents };
                 self.relations.insert(id, relation);
             }
             Class::Schema => {
@@ -203,9 +203,6 @@ impl Facts {
                         command.def.as_ref().and_then(|d| d.node.as_ref())
                         && let Some(range) = &s.relation
                     {
-                        let (schema, table) = relation(range);
-                        let id = self.resolved(&ObjectId::attached(schema, table, &constraint.conname));
-                        self.constraints.push((id, place));
                         if !absent {
                             self.system_triggers_of(range, constraint);
                         }
@@ -294,7 +291,7 @@ impl Facts {
     fn owner_of(&mut self, node: &NodeEnum, new_owner: Option<&pg::RoleSpec>, place: Place) {
         if let (Some(object), Some(name)) = (subject(node), new_owner.and_then(role)) {
             let object = self.resolved(&object.id);
-            self.owners.push(Owner { object, role: name.into(), place });
+            self.set_owner(Owner { object, role: name.into(), place });
         }
     }
 
@@ -312,6 +309,9 @@ impl Facts {
             let one = pg::GrantStmt { objects: vec![node.clone()], ..s.clone() };
             let Some(object) = subject(&NodeEnum::GrantStmt(one)) else { continue };
             let object = self.resolved(&object.id);
+            if matches!(object.class, Class::Relation | Class::Function | Class::Type) {
+                continue;
+            }
             for grantee in roles(&s.grantees) {
                 let grantee = role(grantee).map(Into::into);
                 let privileges = privileges.clone();
@@ -332,27 +332,6 @@ fn attributes(role: &mut Role, options: &[pg::Node]) {
     role.login = on("canlogin", role.login);
     role.noinherit = !on("inherit", !role.noinherit);
     role.password |= option(options, "password").is_some_and(|password| password.arg.is_some());
-}
-
-fn columns(node: &NodeEnum) -> Box<[Column]> {
-    let elements = match node {
-        NodeEnum::CreateStmt(s) => &s.table_elts,
-        NodeEnum::CreateForeignTableStmt(s) => match &s.base_stmt {
-            Some(base) => &base.table_elts,
-            None => return Box::default(),
-        },
-        _ => return Box::default(),
-    };
-    elements
-        .iter()
-        .filter_map(|element| match element.node.as_ref()? {
-            NodeEnum::ColumnDef(column) => Some(Column {
-                name: column.colname.as_str().into(),
-                data_type: strings(&column.type_name.as_ref()?.names).join(".").into(),
-            }),
-            _ => None,
-        })
-        .collect()
 }
 
 fn is_transient(node: &NodeEnum) -> bool {

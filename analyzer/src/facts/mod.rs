@@ -7,7 +7,8 @@ pub mod objects;
 
 pub use objects::{Object, ObjectId};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::edit::Safety;
 use crate::finding::Place;
@@ -99,15 +100,6 @@ pub struct Extension {
     pub place: Place,
 }
 
-/// A column.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
-    /// Its name.
-    pub name: Box<str>,
-    /// Its type as the dump writes it.
-    pub data_type: Box<str>,
-}
-
 /// A table, view, sequence, index or other relation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relation {
@@ -115,8 +107,6 @@ pub struct Relation {
     pub word: &'static str,
     /// Where it is made.
     pub place: Place,
-    /// Its columns, for tables.
-    pub columns: Box<[Column]>,
     /// UNLOGGED or TEMPORARY.
     pub transient: bool,
     /// The table of an index; the parents of a table that inherits.
@@ -227,11 +217,11 @@ pub struct Facts {
     pub relations: BTreeMap<ObjectId, Relation>,
     /// Types and domains, functions, operators, triggers, policies and all else that is made.
     pub objects: BTreeMap<ObjectId, Declared>,
-    /// Constraints: table and name (none where the server chooses it).
-    pub constraints: Vec<(ObjectId, Place)>,
     /// Owners, the last statement for an object last.
     pub owners: Vec<Owner>,
-    /// Privileges, in order.
+    /// Where the last owner of an object stands in `owners`, by the object's hash.
+    pub(crate) last_owners: HashMap<u64, u32>,
+    /// Privileges on schemas, databases and their like, in order: tables and functions have too many.
     pub privileges: Vec<Privilege>,
     /// Stored settings, in order.
     pub settings: Vec<Setting>,
@@ -296,7 +286,18 @@ impl Facts {
     /// The last owner that the dump gives an object.
     #[must_use]
     pub fn owner(&self, object: &ObjectId) -> Option<&str> {
+        let last = self.owners.get(*self.last_owners.get(&hash(object))? as usize)?;
+        if last.object == *object {
+            return Some(&last.role);
+        }
+        // Two objects with one hash.
         self.owners.iter().rev().find(|owner| owner.object == *object).map(|owner| &*owner.role)
+    }
+
+    fn set_owner(&mut self, owner: Owner) {
+        let index = u32::try_from(self.owners.len()).unwrap_or(u32::MAX);
+        self.last_owners.insert(hash(&owner.object), index);
+        self.owners.push(owner);
     }
 
     /// True where TimescaleDB is among the extensions.
@@ -522,4 +523,11 @@ const fn in_schema(class: Class) -> bool {
             | Class::Database
             | Class::Tablespace
     )
+}
+
+/// The same in every run.
+fn hash(object: &ObjectId) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    object.hash(&mut hasher);
+    hasher.finish()
 }
