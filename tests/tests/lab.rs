@@ -1,5 +1,6 @@
 //! The lab itself: the target says no where the service does and yes where it does, and nothing stays behind.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -98,6 +99,7 @@ fn target_allows_what_the_service_allows() -> Outcome {
         // Not trusted by PostgreSQL: passes by the allow-list alone.
         "CREATE EXTENSION bloom",
         "COMMENT ON EXTENSION bloom IS 'an index'",
+        "CREATE EXTENSION pgaudit",
         "CREATE ROLE app LOGIN",
         "GRANT app TO tsdbadmin",
         "GRANT pg_monitor, pg_checkpoint TO app",
@@ -112,6 +114,28 @@ fn target_allows_what_the_service_allows() -> Outcome {
     ] {
         assert_ok(uri, sql)?;
     }
+    Ok(())
+}
+
+#[test]
+fn target_allows_no_extension_that_the_analyzer_does_not() -> Outcome {
+    let servers = [Server::Target17];
+    let Some(lab) = Lab::start_or_skip("target_allows_no_extension_that_the_analyzer_does_not", &servers)?
+    else {
+        return Ok(());
+    };
+    let known: serde_json::Value =
+        serde_json::from_str(include_str!("../../analyzer/src/target/timescale.json"))?;
+    let newest = known["extension_lists"].as_array().and_then(|lists| lists.last()).ok_or("no list")?;
+    let newest: BTreeSet<_> =
+        newest["extensions"].as_array().ok_or("no list")?.iter().filter_map(|name| name.as_str()).collect();
+    let output = Command::new(lab.programs()?.join("psql"))
+        .args(["-XAtc", "SHOW extwlist.extensions", lab.uri(Server::Target17)?])
+        .output()?;
+    let output = String::from_utf8(output.stdout)?;
+    let allowed: BTreeSet<_> = output.trim().split(',').collect();
+    assert!(allowed.contains("timescaledb"), "{output}");
+    assert!(allowed.is_subset(&newest), "{:?}", allowed.difference(&newest));
     Ok(())
 }
 
