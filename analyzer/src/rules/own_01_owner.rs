@@ -410,8 +410,6 @@ fn finish(all: &mut Finish<'_>) {
                 owner.object.path(),
                 owner.role
             );
-            let text = format!("cannot change owner of sequence \"{}\"", owner.object.name);
-            finding.server_error = Some(ServerError::new("0A000", text));
         }
     }
     for ((schema, owner), loan) in all.memory.borrowed_create.iter().filter(|(_, loan)| !loan.kept) {
@@ -450,8 +448,10 @@ fn keep(finding: &mut Finding, word: &str, kind: &str, id: &ObjectId, owner: &st
     with.extend(after.iter().cloned());
     finding.message =
         format!("{kind} {} cannot be given to {owner}: its chunks are in a schema of the service", id.path());
-    finding.server_error =
-        Some(ServerError::new("42501", "permission denied for schema _timescaledb_internal"));
+    if word == "TABLE" {
+        let text = "permission denied for schema _timescaledb_internal";
+        finding.server_error = Some(ServerError::new("42501", text));
+    }
     fix.title = title_instead(owner);
     fix.lost = Some(lost_owner(kind, id, owner, admin));
     fix.action = Action::Replace { span: *span, with };
