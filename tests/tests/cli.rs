@@ -359,7 +359,7 @@ fn an_output_keeps_who_may_read_it_and_a_link_stays_a_link() {
     folder.run(&["rewrite", "roles.sql", "-o", "link.sql", "--delete-removed"]);
     assert!(fs::symlink_metadata(folder.path("link.sql")).unwrap().is_symlink());
     // What is no file is written as it is.
-    let ran = folder.run(&["rewrite", "-q", "roles.sql", "-o", "/dev/stdout"]);
+    let ran = folder.run(&["rewrite", "-q", "roles.sql", "-o", "/dev/stdout", "--delete-removed"]);
     assert_eq!(ran.out, folder.read("out.sql"));
 }
 
