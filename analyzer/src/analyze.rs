@@ -13,7 +13,7 @@ use crate::rewrite::{self, Planned, Rewriter, Style};
 use crate::rules::{self, Context, Finish, Memory, RULES, Subject};
 use crate::split::{End, Kind, Piece, Splitter};
 use crate::target::Target;
-use crate::text::{Span, parseable};
+use crate::text::{Position, Span, parseable, position};
 
 /// Rounds of edits on one statement before it is given up as unstable.
 const MAX_ROUNDS: usize = 8;
@@ -130,7 +130,8 @@ struct Pass<'t> {
     failure: Option<InputError>,
     /// Answers of the server that findings share.
     answers: HashSet<ServerError>,
-    last: Option<(End, Place)>,
+    /// How the last piece ended, and where.
+    last: Option<(End, Position)>,
 }
 
 #[derive(Debug)]
@@ -343,9 +344,15 @@ impl Pass<'_> {
             input.bytes = piece.span.end;
         }
         let place = self.place(piece, 0);
-        self.last = Some((piece.end, place));
+        // Rows of COPY data are never an input's last piece but where it is cut off: their lines need no counting.
+        let end = if piece.kind == Kind::CopyData {
+            piece.at
+        } else {
+            position(piece.text, piece.at, piece.text.len())
+        };
+        self.last = Some((piece.end, end));
         if let End::CutOff(open) = piece.end {
-            self.failure = Some(self.error(Problem::CutOff { open, line: piece.at.line }));
+            self.cut_off(piece, open);
             return;
         }
         match piece.kind {
@@ -386,6 +393,31 @@ impl Pass<'_> {
                 }
             }
         }
+    }
+
+    /// The input ends inside something. Where what was swallowed holds the end mark of the dump, the dump is whole
+    /// and the statement is faulty: psql fails on it in the same way.
+    fn cut_off(&mut self, piece: &Piece<'_>, open: crate::split::Open) {
+        const END_MARK: &[u8] = b"\n-- PostgreSQL database dump complete";
+        let is_whole =
+            memchr::memmem::find(piece.text, END_MARK).is_some() && open != crate::split::Open::CopyData;
+        if !is_whole {
+            self.failure = Some(self.error(Problem::CutOff { open, line: piece.at.line }));
+            return;
+        }
+        let number = self.analysis.inputs.last_mut().map_or(0, |input| {
+            input.statements += 1;
+            input.statements
+        });
+        if let Some(header) = self.analysis.facts.headers.last_mut() {
+            header.completed = header.begun;
+        }
+        let message = format!("{} that begins in this statement never ends", crate::input::open_words(open));
+        let error = ParseError::Syntax { message, near: None };
+        let sql = parseable(piece.text);
+        let place = self.place(piece, number);
+        let findings = self.check(Subject::Unparsed { sql: &sql, error: &error, end: piece.end, place });
+        self.settle_whole(findings);
     }
 
     /// Keeps a finding, in as little memory as it takes.
@@ -778,7 +810,10 @@ impl Pass<'_> {
         let Some(first) = self.rowless.take() else { return };
         let removable = |finding: &Finding| {
             !finding.solved
-                && matches!(&finding.fix, Some(Fix { safety: Safety::Review, action: Action::Remove { .. }, .. }))
+                && matches!(
+                    &finding.fix,
+                    Some(Fix { safety: Safety::Review, action: Action::Remove { .. }, .. })
+                )
         };
         let Some(index) = (first..self.analysis.findings.len())
             .find(|index| self.analysis.findings.get(*index).is_some_and(removable))
@@ -814,7 +849,8 @@ impl Pass<'_> {
         self.end_part();
         let statements = self.analysis.inputs.last().map_or(0, |input| input.statements);
         let bytes = self.analysis.inputs.last().map_or(0, |input| input.bytes);
-        let (end, line) = self.last.map_or((End::Complete, 1), |(end, place)| (end, place.line));
+        let start = Position { line: 1, column: 1 };
+        let (end, Position { line, column }) = self.last.unwrap_or((End::Complete, start));
         if bytes == 0 {
             return Err(self.error(Problem::Empty));
         }
@@ -822,8 +858,7 @@ impl Pass<'_> {
             return Err(self.error(Problem::NoStatement));
         }
         let header = self.analysis.facts.headers.last().cloned().unwrap_or_default();
-        let place =
-            Place { input: self.input(), statement: 0, span: Span::new(bytes, bytes), line, column: 1 };
+        let place = Place { input: self.input(), statement: 0, span: Span::new(bytes, bytes), line, column };
         // A last statement without its semicolon is fine by itself; in a dump that lacks its end mark,
         // and where the parser missed the rest, the file was cut off.
         let broken = self.analysis.findings.last().is_some_and(|finding| {

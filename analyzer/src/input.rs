@@ -116,7 +116,8 @@ impl Problem {
     }
 }
 
-fn open_words(open: Open) -> &'static str {
+/// What is open, in words.
+pub(crate) fn open_words(open: Open) -> &'static str {
     match open {
         Open::Quote => "a string",
         Open::Identifier => "a quoted identifier",

@@ -3,8 +3,8 @@
 use super::names::{option, option_is_on, option_text, relation, role, roles, set_config, text};
 use super::objects::{also_created, created, is_user_object, signature, subject};
 use super::{
-    Absence, Database, Declared, Extension, Facts, Header, Membership, ObjectId, Overload, Owner,
-    Privilege, Relation, Role, Scope, Setting,
+    Absence, Database, Declared, Extension, Facts, Header, Membership, ObjectId, Overload, Owner, Privilege,
+    Relation, Role, Scope, Setting,
 };
 use crate::finding::Place;
 use crate::locate::Statement;
