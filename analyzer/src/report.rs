@@ -396,7 +396,7 @@ mod tests {
         let accepted = Options { accept: ["EXT-01".to_owned()].into(), ..Options::default() };
         let lost = report(text, &accepted)["lost"].clone();
         let lost: Vec<&str> = lost.as_array().unwrap().iter().filter_map(|lost| lost.as_str()).collect();
-        assert!(lost.contains(&"the rows of table public.t"), "{lost:?}");
+        assert!(lost.contains(&"rows of table public.t"), "{lost:?}");
     }
 
     #[test]
