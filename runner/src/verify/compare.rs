@@ -268,21 +268,28 @@ fn same_role(ours: &str, theirs: &str) -> bool {
 /// What findings said will not be there.
 struct Announced {
     objects: BTreeMap<String, String>,
+    /// What is lost in the rules' words: `log_statement of role app`.
+    settings: Vec<(String, String)>,
     source: BTreeSet<String>,
 }
 
 impl Announced {
     fn new(expect: &Expect<'_>) -> Self {
         let mut objects = BTreeMap::new();
-        for finding in expect.findings.iter().filter(|finding| finding.severity != "note") {
-            if let Some(object) = &finding.object {
+        // Only a rewrite that says what it takes away can explain that something is not there. OWN-01 takes an owner
+        // away, never the object.
+        let takes = |finding: &&crate::report::Finding| finding.lost.is_some() || !finding.solved;
+        let mut settings = Vec::new();
+        for finding in expect.findings.iter().filter(|finding| finding.severity != "note").filter(takes) {
+            if let Some(object) = finding.object.as_ref().filter(|_| finding.rule != "OWN-01") {
                 objects.entry(plain(object)).or_insert_with(|| finding.rule.clone());
             }
+            settings.extend(finding.lost.as_ref().map(|lost| (plain(lost), finding.rule.clone())));
         }
         for table in expect.skipped {
             objects.entry(plain(table)).or_insert_with(|| "its rows stayed behind".to_owned());
         }
-        Self { objects, source: extensions_left(expect.source, expect.target) }
+        Self { objects, settings, source: extensions_left(expect.source, expect.target) }
     }
 
     /// Why a difference was to be expected. Only what is missing, or less, can have been announced.
@@ -291,6 +298,15 @@ impl Announced {
         let object = plain(&difference.object);
         if difference.kind == "extension" && self.source.contains(&object) {
             return Some("the service does not have it".into());
+        }
+        if matches!(difference.kind.as_str(), "role setting" | "database setting")
+            && let Some((whose, setting)) = object.rsplit_once(' ')
+        {
+            let lost = format!("{setting} of role {whose}");
+            let found = self.settings.iter().find(|(text, _)| {
+                text.ends_with(&lost) || difference.kind == "database setting" && text.contains(setting)
+            });
+            return found.map(|(_, rule)| rule.clone());
         }
         let words = [format!("{} {object}", difference.kind), object.clone()];
         let table = object.split_once(" on ").map(|(_, table)| table.to_owned());
