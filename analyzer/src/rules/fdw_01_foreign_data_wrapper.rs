@@ -66,7 +66,8 @@ fn check(ctx: &mut Context<'_>) {
             let Some(object) = subject(node).filter(|o| o.id.class == Class::ForeignDataWrapper) else {
                 return;
             };
-            if ctx.facts.absence(&object.id).is_some() {
+            // ALTER asks for a superuser first, and only then whether the wrapper is there.
+            if ctx.facts.absence(&object.id).is_some() && !matches!(node, NodeEnum::AlterFdwStmt(_)) {
                 return;
             }
             let name = &object.id.name;
