@@ -470,7 +470,6 @@ impl Pass<'_> {
                     self.parsed(&statement, &parsed, piece);
                 }
             }
-            Ok(None) => {}
             Err(ParseError::TooDeep) => {
                 self.failure = Some(self.error(Problem::TooDeep { statement: number, line: piece.at.line }));
             }
@@ -480,7 +479,8 @@ impl Pass<'_> {
                     self.check(Subject::Unparsed { sql: &sql, error: &error, end: piece.end, place });
                 self.settle_whole(findings);
             }
-            Err(_) => {}
+            // Nothing to see: no statement, or one in another database's part.
+            Ok(None) | Err(_) => {}
         }
     }
 
@@ -854,7 +854,7 @@ impl Pass<'_> {
         if bytes == 0 {
             return Err(self.error(Problem::Empty));
         }
-        if statements == 0 && !self.analysis.facts.headers.last().is_some_and(|header| header.begun > 0) {
+        if statements == 0 && self.analysis.facts.headers.last().is_none_or(|header| header.begun == 0) {
             return Err(self.error(Problem::NoStatement));
         }
         let header = self.analysis.facts.headers.last().cloned().unwrap_or_default();

@@ -28,8 +28,11 @@ fn server(version: u32) -> Option<Server> {
     }
 }
 
+/// The statements of an input, and the server's answers.
+type Answered = (Vec<ReplayStep>, Vec<Reply>);
+
 /// The inputs one after the other, each in a session of its own.
-fn run(uri: &str, texts: &[Vec<u8>]) -> Result<Vec<(Vec<ReplayStep>, Vec<Reply>)>, Box<dyn Error>> {
+fn run(uri: &str, texts: &[Vec<u8>]) -> Result<Vec<Answered>, Box<dyn Error>> {
     texts
         .iter()
         .map(|text| {
@@ -198,7 +201,7 @@ fn the_server_confirms_every_fixture_before_and_after_its_rewrite() -> Outcome {
         match (server(fixture.target.version), &fixture.unasked) {
             (_, Some(why)) => skipped(&format!("{NAME}: {}", fixture.name), why),
             (None, None) => {
-                skipped(&format!("{NAME}: {}", fixture.name), "the lab has no server of this version")
+                skipped(&format!("{NAME}: {}", fixture.name), "the lab has no server of this version");
             }
             (Some(server), None) => {
                 asked += 1;

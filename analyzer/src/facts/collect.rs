@@ -1,10 +1,10 @@
 //! Statements into facts.
 
-use super::names::{option, option_is_on, option_text, relation, role, roles, set_config, text};
+use super::names::{option, option_is_on, option_text, relation, role, roles, set_config, strings, text};
 use super::objects::{also_created, created, is_user_object, signature, subject};
 use super::{
-    Absence, Database, Declared, Extension, Facts, Header, Membership, ObjectId, Overload, Owner, Privilege,
-    Relation, Role, Scope, Setting,
+    Absence, Column, Constraint, Database, Declared, Extension, Facts, Header, Membership, ObjectId,
+    Overload, Owner, Privilege, Relation, Role, Scope, Setting,
 };
 use crate::finding::Place;
 use crate::locate::Statement;
@@ -60,7 +60,7 @@ impl Facts {
                 header.cluster = true;
             }
             "PostgreSQL database dump complete" | "PostgreSQL database cluster dump complete" => {
-                header.completed += 1
+                header.completed += 1;
             }
             _ => {
                 if let Some(version) = text.strip_prefix("Dumped from database version ") {
@@ -122,7 +122,8 @@ impl Facts {
         match id.class {
             Class::Relation => {
                 let parents = parents(self, node);
-                let relation = Relation { word, place, transient: is_transient(node), parents };
+                let columns = self.columns(node);
+                let relation = Relation { word, place, columns, transient: is_transient(node), parents };
                 self.relations.insert(id, relation);
             }
             Class::Schema => {
@@ -202,10 +203,10 @@ impl Facts {
                     if let Some(NodeEnum::Constraint(constraint)) =
                         command.def.as_ref().and_then(|d| d.node.as_ref())
                         && let Some(range) = &s.relation
+                        && !absent
                     {
-                        if !absent {
-                            self.system_triggers_of(range, constraint);
-                        }
+                        self.constraint_of(range, constraint, place);
+                        self.system_triggers_of(range, constraint);
                     }
                 }
             }
@@ -233,7 +234,10 @@ impl Facts {
                 if let Some(range) = s.relation.as_ref().filter(|_| !absent) {
                     for element in &s.table_elts {
                         match &element.node {
-                            Some(NodeEnum::Constraint(c)) => self.system_triggers_of(range, c),
+                            Some(NodeEnum::Constraint(c)) => {
+                                self.constraint_of(range, c, place);
+                                self.system_triggers_of(range, c);
+                            }
                             Some(NodeEnum::ColumnDef(column)) => {
                                 for constraint in &column.constraints {
                                     if let Some(NodeEnum::Constraint(c)) = &constraint.node {
@@ -260,6 +264,38 @@ impl Facts {
                 .map(Into::into)
                 .collect();
         }
+    }
+
+    fn columns(&mut self, node: &NodeEnum) -> Box<[Column]> {
+        let elements = match node {
+            NodeEnum::CreateStmt(s) => s.table_elts.as_slice(),
+            NodeEnum::CreateForeignTableStmt(s) => {
+                s.base_stmt.as_ref().map_or(&[][..], |base| base.table_elts.as_slice())
+            }
+            _ => &[],
+        };
+        let column = |element: &pg::Node| {
+            let Some(NodeEnum::ColumnDef(column)) = &element.node else { return None };
+            let data_type = strings(&column.type_name.as_ref()?.names).join(".");
+            Some(Column {
+                name: self.names.symbol(&column.colname),
+                data_type: self.names.symbol(&data_type),
+                at: u32::try_from(column.location).unwrap_or(0),
+            })
+        };
+        elements.iter().filter_map(column).collect()
+    }
+
+    fn constraint_of(&mut self, table: &pg::RangeVar, constraint: &pg::Constraint, place: Place) {
+        let (schema, name) = relation(table);
+        let id = self.resolved(&ObjectId::new(Class::Relation, schema, name));
+        self.constraints.push(Constraint {
+            schema: self.names.symbol(id.schema.as_deref().unwrap_or("")),
+            table: self.names.symbol(&id.name),
+            name: self.names.symbol(&constraint.conname),
+            kind: constraint.contype,
+            place,
+        });
     }
 
     fn system_triggers_of(&mut self, table: &pg::RangeVar, constraint: &pg::Constraint) {

@@ -2,9 +2,11 @@
 //! At any time they tell what the target has at this point of the restore.
 
 mod collect;
+mod intern;
 pub mod names;
 pub mod objects;
 
+pub use intern::{Names, Symbol};
 pub use objects::{Object, ObjectId};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -100,6 +102,32 @@ pub struct Extension {
     pub place: Place,
 }
 
+/// A column. Its names are in [`Facts::names`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: Symbol,
+    /// Its type as the dump writes it, without modifiers.
+    pub data_type: Symbol,
+    /// Byte offset of its definition in the statement of its table.
+    pub at: u32,
+}
+
+/// A constraint of a table. Its names are in [`Facts::names`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Constraint {
+    /// The table's schema.
+    pub schema: Symbol,
+    /// The table.
+    pub table: Symbol,
+    /// Its name; empty where the server chooses it.
+    pub name: Symbol,
+    /// `ConstrType` of the parser: check, primary key, foreign key and so on.
+    pub kind: i32,
+    /// The statement.
+    pub place: Place,
+}
+
 /// A table, view, sequence, index or other relation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relation {
@@ -107,6 +135,8 @@ pub struct Relation {
     pub word: &'static str,
     /// Where it is made.
     pub place: Place,
+    /// Its columns, for tables.
+    pub columns: Box<[Column]>,
     /// UNLOGGED or TEMPORARY.
     pub transient: bool,
     /// The table of an index; the parents of a table that inherits.
@@ -217,6 +247,10 @@ pub struct Facts {
     pub relations: BTreeMap<ObjectId, Relation>,
     /// Types and domains, functions, operators, triggers, policies and all else that is made.
     pub objects: BTreeMap<ObjectId, Declared>,
+    /// Names of columns, types and constraints.
+    pub names: Names,
+    /// Constraints, in order.
+    pub constraints: Vec<Constraint>,
     /// Owners, the last statement for an object last.
     pub owners: Vec<Owner>,
     /// Where the last owner of an object stands in `owners`, by the object's hash.
@@ -530,4 +564,31 @@ fn hash(object: &ObjectId) -> u64 {
     let mut hasher = DefaultHasher::new();
     object.hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Input, Options, Target, analyze};
+
+    #[test]
+    fn columns_with_their_types_and_constraints_are_facts_with_their_places() {
+        let sql = "CREATE TABLE app.t (\n    id integer NOT NULL,\n    h public.hstore,\n    CONSTRAINT c CHECK (id > 0)\n);\n\
+                   ALTER TABLE ONLY app.t ADD CONSTRAINT t_pk PRIMARY KEY (id);\n";
+        let inputs = [Input { name: "d", text: sql.as_bytes() }];
+        let facts = analyze(&inputs, &Target::default(), &Options::default()).unwrap().facts;
+        let table = &facts.relations[&ObjectId::new(Class::Relation, Some("app"), "t")];
+        let columns: Vec<_> = table
+            .columns
+            .iter()
+            .map(|c| (facts.names.name(c.name), facts.names.name(c.data_type), &sql[c.at as usize..][..2]))
+            .collect();
+        assert_eq!(columns, [("id", "pg_catalog.int4", "id"), ("h", "public.hstore", "h ")]);
+        let constraints: Vec<_> = facts
+            .constraints
+            .iter()
+            .map(|c| (facts.names.name(c.table), facts.names.name(c.name), c.place.line))
+            .collect();
+        assert_eq!(constraints, [("t", "c", 1), ("t", "t_pk", 6)]);
+    }
 }

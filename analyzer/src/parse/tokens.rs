@@ -85,6 +85,7 @@ impl Tokens {
     }
 
     /// The tokens in order.
+    #[allow(clippy::iter_without_into_iter)] // a `for` over tokens reads better as a filter
     pub fn iter(&self) -> std::slice::Iter<'_, Token> {
         self.0.iter()
     }

@@ -1,0 +1,47 @@
+//! Names that occur again and again, kept once: a large schema has many columns and few names for them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A name in [`Names`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Symbol(u32);
+
+/// All names that were interned.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    known: HashMap<Arc<str>, Symbol>,
+    names: Vec<Arc<str>>,
+}
+
+impl Names {
+    /// The symbol of a name.
+    pub fn symbol(&mut self, name: &str) -> Symbol {
+        if let Some(symbol) = self.known.get(name) {
+            return *symbol;
+        }
+        let name: Arc<str> = name.into();
+        let symbol = Symbol(u32::try_from(self.names.len()).unwrap_or(u32::MAX));
+        self.known.insert(name.clone(), symbol);
+        self.names.push(name);
+        symbol
+    }
+
+    /// The name of a symbol.
+    #[must_use]
+    pub fn name(&self, symbol: Symbol) -> &str {
+        self.names.get(symbol.0 as usize).map_or("", |name| name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_one_symbol() {
+        let mut names = Names::default();
+        let (a, b, c) = (names.symbol("a"), names.symbol("b"), names.symbol("a"));
+        assert_eq!((a, names.name(a), names.name(b)), (c, "a", "b"));
+    }
+}
