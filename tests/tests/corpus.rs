@@ -1,5 +1,8 @@
 //! Real dumps of many versions and hands: none is refused, none crashes the analysis, every rewrite is whole.
 
+// A test that cannot go on fails: that is what its unwraps and panics are for.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::naive_bytecount, clippy::similar_names)]
+
 use std::path::PathBuf;
 
 use tsmigrate_analyzer::split::{Kind, split};
