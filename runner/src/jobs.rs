@@ -85,7 +85,7 @@ pub fn command(schema: &str, id: i64, scheduled: bool) -> String {
     format!("SELECT {}.alter_job({id}, scheduled => {scheduled})", crate::connect::identifier(schema))
 }
 
-/// Waits until none of `jobs` runs, or for [`PATIENCE`]; returns the names of those that still do.
+/// Waits until none of `jobs` runs, or for two minutes; returns the names of those that still do.
 ///
 /// # Errors
 /// When the server refuses the question.

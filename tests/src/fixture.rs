@@ -103,7 +103,7 @@ impl Fixture {
     /// Analyses it.
     ///
     /// # Errors
-    /// As [`analyze`].
+    /// As [`analyze()`].
     pub fn analyse(&self) -> Result<Analysis, InputError> {
         let inputs: Vec<Input<'_>> =
             self.inputs.iter().map(|(name, text)| Input { name, text: text.as_bytes() }).collect();
