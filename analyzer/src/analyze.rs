@@ -559,7 +559,13 @@ impl Pass<'_> {
                     Some(Action::Remove { .. } | Action::Replace { .. })
                 )
         };
-        if let Some(index) = findings.iter().position(whole) {
+        // What needs an object that will not be there goes, whatever else could be done to it.
+        let is_dependent = |finding: &Finding| finding.rule == rules::dep_01_missing_dependency::RULE.id;
+        let chosen = findings
+            .iter()
+            .position(|finding| whole(finding) && is_dependent(finding))
+            .or_else(|| findings.iter().position(whole));
+        if let Some(index) = chosen {
             let mut finding = findings.swap_remove(index);
             let with = match finding.fix.as_ref().map(|fix| &fix.action) {
                 Some(Action::Replace { with, .. }) => with.clone(),
@@ -567,9 +573,15 @@ impl Pass<'_> {
             };
             finding.solved = with.iter().all(|sql| rewrite::is_statement(sql));
             let present = finding.fix.as_ref().is_some_and(|fix| fix.present);
-            let absence = (!present).then(|| absence_of(&finding, statement, true));
+            let mut absence = (!present).then(|| absence_of(&finding, statement, true));
+            // What comes in its place needs the same objects.
+            findings.retain(|other| !with.is_empty() && is_dependent(other));
+            if let Some(other) = findings.first() {
+                absence = Some(absence_of(other, statement, false));
+            }
+            findings.insert(0, finding);
             return Settled {
-                findings: vec![finding],
+                findings,
                 new: None,
                 before: Vec::new(),
                 // What comes in its place may make the same object: it is there after all.

@@ -1,13 +1,15 @@
 //! DEP-01: a statement that needs what the target will not have.
 
+use super::su_01_c_function::language;
 use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::{Action, Safety};
-use crate::facts::names::relation;
+use crate::facts::names::{option, options, relation, string};
 use crate::facts::objects::{created, subject};
 use crate::facts::{Absence, Object, ObjectId};
 use crate::finding::{Finding, ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{Class, NodeEnum, Reference, pg};
+use crate::parse::{Class, NodeEnum, Reference, parse, pg, references};
+use crate::split::{Kind, Piece, Splitter};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -63,7 +65,13 @@ fn check(ctx: &mut Context<'_>) {
         let safety = if absence.removed { Safety::Safe } else { Safety::Review };
         let name = ctx.describe(&object);
         let shown = made.as_ref().map_or_else(|| name.clone(), |made| ctx.describe(made));
-        let error = not_there(&object);
+        // The server looks for the types of arguments before it looks for the function.
+        let argument = statement
+            .references()
+            .iter()
+            .find(|r| r.class == Class::Type && ctx.facts.missing(r).is_some())
+            .filter(|_| matches!(object.id.class, Class::Function | Class::Operator | Class::Nameless));
+        let error = argument.map_or_else(|| not_there(&object), error_for);
         report(
             ctx,
             &absence,
@@ -112,6 +120,7 @@ fn check(ctx: &mut Context<'_>) {
         let absence = ctx.facts.missing_schema(schema)?.clone();
         Some((Reference::new(Class::Schema, None, schema), absence))
     });
+    let missing = missing.or_else(|| missing_in_body(ctx, node));
     if let Some((reference, absence)) = missing {
         let range = reference.location.and_then(|at| {
             let at = usize::try_from(at).ok()?;
@@ -127,6 +136,41 @@ fn check(ctx: &mut Context<'_>) {
         let range = range.filter(|range| !range.is_empty());
         report(ctx, &absence, message, &what, error, range, Safety::Review, false, node);
     }
+}
+
+/// What the body of a function in SQL needs, where the server checks bodies (pg_dump turns that off).
+fn missing_in_body(ctx: &Context<'_>, node: &NodeEnum) -> Option<(Reference, Absence)> {
+    let NodeEnum::CreateFunctionStmt(s) = node else { return None };
+    let is_sql = language(&s.options).is_some_and(|name| name.eq_ignore_ascii_case("sql"));
+    if ctx.facts.unchecked_bodies || !is_sql || s.sql_body.is_some() {
+        return None;
+    }
+    let body = match option(&s.options, "as")?.arg.as_ref()?.node.as_ref()? {
+        NodeEnum::List(list) => string(list.items.first()?)?,
+        _ => return None,
+    };
+    // A search path of its own is not the one at this point.
+    let has_path = options(&s.options).any(|option| option.defname == "set");
+    let mut found = None;
+    let mut take = |piece: Piece<'_>| {
+        let text = String::from_utf8_lossy(piece.text);
+        if piece.kind == Kind::Statement
+            && found.is_none()
+            && let Ok(Some(parsed)) = parse(&text, piece.standard_strings)
+        {
+            found = references(parsed.node()).into_iter().find_map(|reference| {
+                if has_path && reference.schema.is_none() {
+                    return None;
+                }
+                let absence = ctx.facts.missing(&reference)?.clone();
+                Some((Reference { location: None, ..reference }, absence))
+            });
+        }
+    };
+    let mut splitter = Splitter::new();
+    splitter.feed(body.as_bytes(), &mut take);
+    splitter.finish(&mut take);
+    found
 }
 
 /// The trigger, rule or constraint that ALTER TABLE names, where it will not be there.

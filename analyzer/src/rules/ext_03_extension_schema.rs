@@ -126,7 +126,12 @@ pub(super) fn already_there(ctx: &mut Context<'_>, s: &pg::CreateExtensionStmt, 
     }
     .object(words)
     .fix(fix);
-    draft = if s.if_not_exists {
+    draft = if s.extname == TIMESCALEDB && moved.is_some() {
+        // The service prepares the extension again, in the schema that the statement gives.
+        let schema = moved.map_or("", |(_, _, schema)| schema);
+        let error = format!("function {schema}.timescaledb_pre_restore() does not exist");
+        draft.server(ServerError::new("42883", error))
+    } else if s.if_not_exists {
         draft.severity(Severity::Warning)
     } else {
         draft.server(ServerError::new("42710", format!("extension \"{name}\" already exists")))

@@ -18,10 +18,10 @@ pub const RULE: Rule = Rule {
                schema.",
         what: "TimescaleDB's functions (time_bucket, first, last, create_hypertable …) are named with their schema \
                throughout a dump.",
-        why: "The service has TimescaleDB in schema public only. CREATE EXTENSION IF NOT EXISTS says that it is \
-               there already, and everything that names the other schema fails.",
+        why: "The service has TimescaleDB in schema public only. CREATE EXTENSION prepares it again in the schema that \
+              is given, and fails; everything that names the other schema fails too.",
         server: &[
-            "3F000 schema \"ts\" does not exist",
+            "42883 function ts.timescaledb_pre_restore() does not exist",
             "42883 function ts.time_bucket(interval, timestamp with time zone) does not exist",
         ],
         help: "The schema becomes public in the statement and in every name of TimescaleDB's in views, defaults, \

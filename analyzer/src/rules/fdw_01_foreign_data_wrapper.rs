@@ -1,10 +1,11 @@
 //! FDW-01: foreign-data wrappers, servers and user mappings.
 
 use super::clauses::{absence, from_list, has_extension, providers};
+use super::roles::{Known, known};
 use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
-use crate::facts::names::{option, option_text, options, quoted};
+use crate::facts::names::{option, option_text, options, quoted, role};
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, Class, NodeEnum, Reference, pg};
@@ -66,23 +67,24 @@ fn check(ctx: &mut Context<'_>) {
             let Some(object) = subject(node).filter(|o| o.id.class == Class::ForeignDataWrapper) else {
                 return;
             };
-            // ALTER asks for a superuser first, and only then whether the wrapper is there.
-            if ctx.facts.absence(&object.id).is_some() && !matches!(node, NodeEnum::AlterFdwStmt(_)) {
+            // Whether it is there is looked at last in ALTER, first in the others.
+            if !matches!(node, NodeEnum::AlterFdwStmt(_)) && ctx.facts.absence(&object.id).is_some() {
                 return;
             }
             let name = &object.id.name;
-            let (sqlstate, error, hint) = match node {
-                NodeEnum::AlterFdwStmt(_) => (
+            let server = match node {
+                NodeEnum::AlterFdwStmt(_) => ServerError::new(
                     "42501",
                     format!("permission denied to alter foreign-data wrapper \"{name}\""),
-                    Some("Must be superuser to alter a foreign-data wrapper."),
-                ),
-                _ => ("42501", format!("must be owner of foreign-data wrapper {name}"), None),
+                )
+                .hint("Must be superuser to alter a foreign-data wrapper."),
+                NodeEnum::AlterOwnerStmt(_) => ServerError::new(
+                    "42501",
+                    format!("permission denied to change owner of foreign-data wrapper \"{name}\""),
+                )
+                .hint("Must be superuser to change owner of a foreign-data wrapper."),
+                _ => ServerError::new("42501", format!("must be owner of foreign-data wrapper {name}")),
             };
-            let mut server = ServerError::new(sqlstate, error);
-            if let Some(hint) = hint {
-                server = server.hint(hint);
-            }
             let fix = FixDraft::remove("the superuser owns wrappers");
             let fix = match node {
                 NodeEnum::AlterOwnerStmt(_) => fix,
@@ -149,6 +151,20 @@ fn mapping(ctx: &mut Context<'_>, s: &pg::CreateUserMappingStmt) {
         return;
     }
     let words = object.to_string();
+    if let Some(role) = s.user.as_ref().and_then(role)
+        && matches!(known(ctx, role), Known::Missing | Known::Provider(_))
+    {
+        let mut draft = Draft::new(format!("{words} is for a role that is not made by these files"))
+            .object(words.clone())
+            .server(ServerError::new("42704", format!("role \"{role}\" does not exist")))
+            .advice("Give the roles dump together with this one (pg_dumpall --roles-only).")
+            .fix(FixDraft::remove(format!("there is no role {role}")).review().lost(words));
+        if let Some(range) = statement.words(&["FOR"]).and_then(|word| statement.name_at(word.end)) {
+            draft = draft.at(range);
+        }
+        ctx.report(draft);
+        return;
+    }
     let refused: Vec<(usize, &pg::DefElem)> = options(&s.options)
         .enumerate()
         .filter(|(_, option)| match option.defname.as_str() {

@@ -108,18 +108,20 @@ const GONE_FUNCTIONS: &[&str] = &["pg_start_backup", "pg_stop_backup"];
 
 fn check(ctx: &mut Context<'_>) {
     use pg::ObjectType as T;
-    let Some((statement, NodeEnum::GrantStmt(s))) = ctx.node() else { return };
+    let Some((statement, node)) = ctx.node() else { return };
+    let NodeEnum::GrantStmt(s) = node else { return };
     if matches!(T::try_from(s.objtype), Ok(T::ObjectTablespace | T::ObjectParameterAcl) | Err(_)) {
+        return;
+    }
+    // What will not be there is DEP-01's.
+    let absent = s.targtype == pg::GrantTargetType::AclTargetObject as i32
+        && ctx.facts.subject_absence(node).is_some();
+    if absent {
         return;
     }
     let objects = foreign_objects(ctx, s);
     if !objects.is_empty() {
         foreign(ctx, s, &objects);
-        return;
-    }
-    let absent = s.targtype == pg::GrantTargetType::AclTargetObject as i32
-        && subject(&NodeEnum::GrantStmt(s.clone())).is_some_and(|o| ctx.facts.absence(&o.id).is_some());
-    if absent {
         return;
     }
     let word = statement.words(&[if s.is_grant { "TO" } else { "FROM" }]);

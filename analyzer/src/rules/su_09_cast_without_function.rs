@@ -4,7 +4,7 @@ use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::objects::created;
 use crate::finding::{ServerError, Severity};
-use crate::parse::NodeEnum;
+use crate::parse::{Class, NodeEnum, Reference};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -32,6 +32,11 @@ fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
     let NodeEnum::CreateCastStmt(s) = node else { return };
     if s.func.is_some() || s.inout {
+        return;
+    }
+    // A type that will not be there is what the server misses first: DEP-01.
+    let is_missing = |r: &&Reference| r.class == Class::Type && ctx.facts.missing(r).is_some();
+    if statement.references().iter().any(|r| is_missing(&r)) {
         return;
     }
     let Some(object) = created(node) else { return };

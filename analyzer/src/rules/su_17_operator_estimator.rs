@@ -3,7 +3,7 @@
 use super::clauses::{from_list, value};
 use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
-use crate::facts::names::{options, qualified};
+use crate::facts::names::{options, qualified, quoted_path};
 use crate::facts::objects::created;
 use crate::facts::{Object, ObjectId};
 use crate::finding::{ServerError, Severity};
@@ -24,6 +24,7 @@ pub const RULE: Rule = Rule {
         server: &[
             "42501 must be superuser to specify a non-built-in restriction estimator function",
             "42501 must be superuser to specify a non-built-in join estimator function",
+            "42883 function app.my_estimate(internal, oid, internal, integer) does not exist",
         ],
         help: "The clause is taken out: the operator works as before, the planner guesses. One of the built-in \
                estimators (eqsel, contsel, scalarltsel …) may fit.",
@@ -65,12 +66,27 @@ fn check(ctx: &mut Context<'_>) {
         }
         None => FixDraft::remove("nothing is left of it without the estimators"),
     };
-    let mut draft = Draft::new(format!("{words} cannot have an estimator of its own on the target"))
-        .object(words.clone())
-        .server(ServerError::new(
+    // A function with such arguments is in C or internal, so that one of the dump's own will not be there.
+    let own_function = estimator(first).filter(|(schema, name)| {
+        ctx.facts.declares(&ctx.resolved(&ObjectId::new(Class::Function, *schema, name)))
+    });
+    let error = match own_function {
+        Some((schema, name)) => {
+            let arguments = match kind {
+                "join" => "internal, oid, internal, smallint, internal",
+                _ => "internal, oid, internal, integer",
+            };
+            let path = quoted_path(schema, name);
+            ServerError::new("42883", format!("function {path}({arguments}) does not exist"))
+        }
+        None => ServerError::new(
             "42501",
             format!("must be superuser to specify a non-built-in {kind} estimator function"),
-        ))
+        ),
+    };
+    let mut draft = Draft::new(format!("{words} cannot have an estimator of its own on the target"))
+        .object(words.clone())
+        .server(error)
         .fix(fix.lost(format!("estimators of {words}: the planner guesses")));
     if let Some(range) = value(statement, first) {
         draft = draft.at(range);
@@ -78,14 +94,18 @@ fn check(ctx: &mut Context<'_>) {
     ctx.report(draft);
 }
 
+/// The function that an option names; none for NONE.
+fn estimator(option: &pg::DefElem) -> Option<(Option<&str>, &str)> {
+    match option.arg.as_ref()?.node.as_ref()? {
+        NodeEnum::TypeName(name) => qualified(&name.names),
+        NodeEnum::List(list) => qualified(&list.items),
+        _ => None,
+    }
+}
+
 /// True for NONE and for functions of pg_catalog.
 fn is_server_own(option: &pg::DefElem) -> bool {
-    let names = match option.arg.as_ref().and_then(|arg| arg.node.as_ref()) {
-        Some(NodeEnum::TypeName(name)) => &name.names,
-        Some(NodeEnum::List(list)) => &list.items,
-        _ => return true,
-    };
-    qualified(names).is_none_or(|(schema, name)| {
+    estimator(option).is_none_or(|(schema, name)| {
         schema.is_none_or(|schema| schema == "pg_catalog") && is_builtin(Class::Function, name)
     })
 }

@@ -1,0 +1,237 @@
+//! Whole dumps on the locked-down target: after the rewrite the server refuses a statement exactly where the
+//! report has an error that the rewrite does not solve, and nothing at all once every loss is accepted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use tsmigrate_analyzer::rewrite::Planned;
+use tsmigrate_analyzer::rules::RULES;
+use tsmigrate_analyzer::split::{Kind, Piece, Splitter};
+use tsmigrate_analyzer::{Analysis, Input, Options, Style, Target, analyze};
+use tsmigrate_tests::lab::{Lab, Server, skipped};
+use tsmigrate_tests::replay::{Answer, ReplayStep, Reply, replay, steps};
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+const TARGETS: [(Server, u32); 3] = [(Server::Target15, 15), (Server::Target17, 17), (Server::Target18, 18)];
+
+/// What every service has from the start and the lab has not: the wrapper that tsdbadmin may use.
+const LIKE_THE_SERVICE: &str =
+    "CREATE EXTENSION postgres_fdw; GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO tsdbadmin;";
+
+fn shared() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/dumps")
+}
+
+fn own() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/dumps")
+}
+
+/// Runs statements that have to pass.
+fn run(uri: &str, sql: &str) -> Outcome {
+    for reply in replay(uri, &steps(sql.as_bytes()))? {
+        if reply.answer != Answer::Ok {
+            return Err(format!("{reply:?}").into());
+        }
+    }
+    Ok(())
+}
+
+/// The extensions that the target has, with their schemas: asked in the only way that a replay can answer.
+fn live_extensions(uri: &str) -> Result<BTreeMap<String, String>, Box<dyn Error>> {
+    let ask = "DO $$ DECLARE r record; BEGIN FOR r IN SELECT extname, extnamespace::regnamespace AS s FROM pg_extension \
+               LOOP RAISE NOTICE '% %', r.extname, r.s; END LOOP; END $$;";
+    let replies = replay(uri, &steps(ask.as_bytes()))?;
+    let notices = replies.iter().flat_map(|reply| &reply.notices);
+    Ok(notices
+        .filter_map(|notice| notice.message.split_once(' '))
+        .map(|(name, schema)| (name.to_owned(), schema.to_owned()))
+        .collect())
+}
+
+fn texts(files: &[PathBuf]) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
+    Ok(files.iter().map(std::fs::read).collect::<Result<_, _>>()?)
+}
+
+fn analysed(texts: &[Vec<u8>], target: &Target, options: &Options) -> Result<Analysis, Box<dyn Error>> {
+    let names: Vec<String> = (0..texts.len()).map(|index| format!("dump {index}")).collect();
+    let inputs: Vec<Input<'_>> =
+        names.iter().zip(texts).map(|(name, text)| Input { name, text: text.as_slice() }).collect();
+    Ok(analyze(&inputs, target, options)?)
+}
+
+/// A rewritten input: what to send, and for each step the statement of the original that it is.
+struct Rewritten {
+    steps: Vec<ReplayStep>,
+    originals: Vec<Option<u64>>,
+}
+
+/// Where the statements of a text begin.
+fn starts(text: &[u8]) -> Vec<u64> {
+    let mut starts = Vec::new();
+    let mut take = |piece: Piece<'_>| {
+        if piece.kind == Kind::Statement {
+            starts.push(piece.span.start);
+        }
+    };
+    let mut splitter = Splitter::new();
+    splitter.feed(text, &mut take);
+    splitter.finish(&mut take);
+    starts
+}
+
+/// The byte of the original that became this byte of the rewritten text; `None` in what was added.
+fn original_byte(planned: &[Planned], byte: u64) -> Option<u64> {
+    let (mut from, mut to) = (0, 0);
+    for planned in planned {
+        let span = planned.span();
+        let kept = span.start - from;
+        if byte < to + kept {
+            break;
+        }
+        to += kept;
+        let text = match planned {
+            Planned::Replace(edit) => edit.text.len() as u64,
+            Planned::Remove { .. } => 0,
+        };
+        if byte < to + text {
+            return (!span.is_empty()).then_some(span.start);
+        }
+        to += text;
+        from = span.end;
+    }
+    Some(from + (byte - to))
+}
+
+fn rewritten(analysis: &Analysis, index: usize, text: &[u8]) -> Rewritten {
+    let mut rewriter = analysis.rewriter(index, Style::Delete);
+    let mut out = Vec::new();
+    rewriter.feed(text, &mut out);
+    rewriter.finish(&mut out);
+    let steps = steps(&out);
+    let (before, after) = (starts(text), starts(&out));
+    assert_eq!(steps.len(), after.len(), "a statement that a psql command cuts in two");
+    let planned = analysis.inputs.get(index).map_or(&[][..], |input| &input.planned);
+    let originals = after
+        .iter()
+        .map(|start| {
+            let byte = original_byte(planned, *start)?;
+            Some(before.iter().take_while(|start| **start <= byte).count() as u64)
+        })
+        .collect();
+    Rewritten { steps, originals }
+}
+
+/// What the report says of the statements that fail: by input and number.
+type Unsolved = BTreeMap<(usize, u64), Vec<String>>;
+
+fn unsolved(analysis: &Analysis) -> Unsolved {
+    let mut all = Unsolved::new();
+    for finding in analysis.unsolved() {
+        let server = finding.server_error.as_ref().map_or("?", |error| error.sqlstate);
+        let words = format!("{server} {} {}", finding.rule, finding.message);
+        all.entry((finding.place.input, finding.place.statement)).or_default().push(words);
+    }
+    all
+}
+
+/// What differs between the report and the server's answers to the rewritten statements.
+fn differences(
+    expected: &Unsolved,
+    input: usize,
+    sent: &Rewritten,
+    replies: &[Reply],
+    out: &mut Vec<String>,
+) {
+    for ((reply, step), original) in replies.iter().zip(&sent.steps).zip(&sent.originals) {
+        let said = original.and_then(|number| expected.get(&(input, number)));
+        let refused = match &reply.answer {
+            Answer::Ok => None,
+            Answer::Refused(message) => Some(format!("{} {}", message.sqlstate, message.message)),
+            Answer::NotSent(why) => Some(why.clone()),
+        };
+        let sql = String::from_utf8_lossy(step.sql());
+        let sql: String = sql.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(160).collect();
+        let difference = match (refused, said) {
+            (Some(error), None) => format!("not foreseen: {error}"),
+            (None, Some(said)) => format!("passes, but: {said:?}"),
+            (Some(error), Some(said)) if !said.iter().any(|said| said.get(..5) == error.get(..5)) => {
+                format!("fails with {error}, foreseen: {said:?}")
+            }
+            _ => continue,
+        };
+        out.push(format!("input {input} statement {original:?}: {difference}\n    {sql}"));
+    }
+}
+
+/// Restores a dump (of one or several files) and compares.
+fn compare(
+    lab: &Lab,
+    (server, version): (Server, u32),
+    name: &str,
+    files: &[PathBuf],
+    out: &mut Vec<String>,
+) -> Outcome {
+    let texts = texts(files)?;
+    let everything: BTreeSet<String> = RULES.iter().map(|rule| rule.id.to_owned()).collect();
+    for accept in [BTreeSet::new(), everything] {
+        let all_accepted = !accept.is_empty();
+        lab.reset(server)?;
+        run(lab.admin_uri(server)?, LIKE_THE_SERVICE)?;
+        let target = Target {
+            live_extensions: Some(live_extensions(lab.uri(server)?)?),
+            ..Target::default().with_version(version)
+        };
+        let options = Options { accept, ..Options::default() };
+        let analysis = analysed(&texts, &target, &options)?;
+        let expected = unsolved(&analysis);
+        let mut found = Vec::new();
+        if all_accepted && !expected.is_empty() {
+            found.push(format!("errors stay though all losses are accepted: {expected:#?}"));
+        }
+        for (input, text) in texts.iter().enumerate() {
+            let sent = rewritten(&analysis, input, text);
+            let replies = replay(lab.uri(server)?, &sent.steps)?;
+            differences(&expected, input, &sent, &replies, &mut found);
+        }
+        let how = if all_accepted { "all accepted" } else { "as it is" };
+        out.extend(found.into_iter().map(|line| format!("{name} on {version}, {how}: {line}")));
+    }
+    Ok(())
+}
+
+fn check(test: &str, dumps: &[(&str, Vec<PathBuf>)]) -> Outcome {
+    let servers = TARGETS.map(|(server, _)| server);
+    let Some(lab) = Lab::start_or_skip(test, &servers)? else { return Ok(()) };
+    let mut out = Vec::new();
+    for target in TARGETS {
+        for (name, files) in dumps {
+            compare(&lab, target, name, files, &mut out)?;
+        }
+    }
+    if out.is_empty() { Ok(()) } else { Err(format!("{} differences\n{}", out.len(), out.join("\n")).into()) }
+}
+
+#[test]
+fn dumps_of_real_servers_restore_but_for_what_the_report_says() -> Outcome {
+    let test = "dumps_of_real_servers_restore_but_for_what_the_report_says";
+    if !shared().is_dir() {
+        skipped(test, "there is no ../shared/dumps");
+        return Ok(());
+    }
+    let dumps = ["all13", "all15", "all18", "tablespaces15", "tablespaces18"]
+        .map(|name| (name, vec![shared().join(format!("{name}.sql"))]));
+    check(test, &dumps)
+}
+
+#[test]
+fn dumps_with_one_of_everything_restore_but_for_what_the_report_says() -> Outcome {
+    let file = |name: &str| own().join(name);
+    let dumps = [
+        ("cluster-15", vec![file("cluster-15.sql")]),
+        ("database-17", vec![file("roles-17.sql"), file("database-17.sql")]),
+        ("parts-18", vec![file("schema-18.sql"), file("data-18.sql")]),
+    ];
+    check("dumps_with_one_of_everything_restore_but_for_what_the_report_says", &dumps)
+}
