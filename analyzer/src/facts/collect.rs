@@ -1,7 +1,7 @@
 //! Statements into facts.
 
 use super::names::{option, option_is_on, option_text, relation, role, roles, set_config, strings, text};
-use super::objects::{also_created, created, is_user_object, signature, subject};
+use super::objects::{also_created, created, is_user_object, new_name, signature, subject};
 use super::{
     Absence, Column, Constraint, Database, Declared, Extension, Facts, Header, Membership, ObjectId,
     Overload, Owner, Privilege, Relation, Role, Scope, Setting,
@@ -91,6 +91,11 @@ impl Facts {
             self.declare(node, id, object.word, place);
         }
         // ALTER TABLE … ADD CONSTRAINT that fails leaves its table alone, but makes no index.
+        // What is absent under one name is absent under the next.
+        if let Some(id) = new_name(node).filter(|_| absence.is_some()) {
+            let id = self.resolved(&id);
+            self.mark(id, absence);
+        }
         for id in also_created(node) {
             let id = self.resolved(&id);
             self.mark(id, absence);

@@ -390,7 +390,10 @@ impl Facts {
         if matches!(id.class, Class::Nameless | Class::Role | Class::Extension | Class::Database) {
             return None;
         }
-        self.missing(&Reference::new(id.class, id.schema.as_deref(), &id.name))
+        let missing = |class: Class| self.missing(&Reference::new(class, id.schema.as_deref(), &id.name));
+        // The columns of a composite type are spoken of like those of a table.
+        let of_type = || (object.word == "table").then(|| missing(Class::Type)).flatten();
+        missing(id.class).or_else(of_type)
     }
 
     /// Why what a statement refers to will not be there: the object itself is absent, or it belongs
@@ -484,8 +487,18 @@ impl Facts {
     /// The absent extension that this name belongs to.
     fn absent_extension_of(&self, classes: &[Class], reference: &Reference) -> Option<&Absence> {
         let schema = reference.schema.as_deref();
+        // What an extension's own schema holds, and the dump does not make, is the extension's.
+        let in_own_schema = |extension: &str| {
+            schema.is_some_and(|used| {
+                !matches!(used, "public" | "pg_catalog")
+                    && members(extension).is_some_and(|known| {
+                        known.schema.as_deref() == Some(used) || known.schemas.contains(used)
+                    })
+            })
+        };
         let has = |extension: &str| {
-            classes.iter().any(|class| self.is_member_of(extension, *class, schema, &reference.name))
+            in_own_schema(extension)
+                || classes.iter().any(|class| self.is_member_of(extension, *class, schema, &reference.name))
         };
         let (_, absence) = self.absent_extensions().find(|(extension, _)| has(extension))?;
         // Another extension that stays may have a member of the same name.

@@ -205,6 +205,17 @@ pub fn subject(node: &NodeEnum) -> Option<Object> {
         NodeEnum::InsertStmt(s) => of_relation("table", s.relation.as_ref()),
         NodeEnum::RefreshMatViewStmt(s) => of_relation("materialized view", s.relation.as_ref()),
         NodeEnum::AlterOwnerStmt(s) => named(s.object_type, s.object.as_deref()),
+        NodeEnum::RenameStmt(s) => renamed(s),
+        NodeEnum::DropStmt(s) => {
+            let (word, class) = word_and_class(s.remove_type)?;
+            match s.objects.as_slice() {
+                [one] => named_node(word, class, one),
+                _ => None,
+            }
+        }
+        NodeEnum::DropSubscriptionStmt(s) => {
+            Some(object("subscription", Class::Subscription, (None, &s.subname)))
+        }
         NodeEnum::AlterObjectSchemaStmt(s) => match &s.relation {
             Some(range) => of_relation("table", Some(range)),
             None => named(s.object_type, s.object.as_deref()),
@@ -421,6 +432,38 @@ fn argument(name: Option<&pg::TypeName>) -> String {
         let base = qualified(&name.names).map_or("", |(_, base)| base);
         format!("{base}{}", "[]".repeat(name.array_bounds.len()))
     })
+}
+
+/// The object that gets another name, or whose part does.
+fn renamed(s: &pg::RenameStmt) -> Option<Object> {
+    use pg::ObjectType as T;
+    match &s.relation {
+        Some(range) => of_relation(relation_word(s.rename_type), Some(range)),
+        None => match (T::try_from(s.rename_type).ok()?, s.object.as_deref()) {
+            (_, Some(object)) => named(s.rename_type, Some(object)),
+            (T::ObjectSchema, None) => Some(object("schema", Class::Schema, (None, &s.subname))),
+            (_, None) => None,
+        },
+    }
+}
+
+/// The object under its new name, where a statement gives it one.
+#[must_use]
+pub fn new_name(node: &NodeEnum) -> Option<ObjectId> {
+    use pg::ObjectType as T;
+    let NodeEnum::RenameStmt(s) = node else { return None };
+    let is_part = matches!(
+        T::try_from(s.rename_type),
+        Ok(T::ObjectColumn
+            | T::ObjectAttribute
+            | T::ObjectTabconstraint
+            | T::ObjectDomconstraint
+            | T::ObjectTrigger
+            | T::ObjectRule
+            | T::ObjectPolicy)
+    );
+    let object = renamed(s).filter(|_| !is_part)?;
+    Some(ObjectId { name: s.newname.as_str().into(), ..object.id })
 }
 
 /// The object by its type number and the node that names it.

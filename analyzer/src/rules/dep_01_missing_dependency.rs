@@ -1,9 +1,10 @@
 //! DEP-01: a statement that needs what the target will not have.
 
+use super::roles::{Known, known};
 use super::su_01_c_function::language;
 use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::{Action, Safety};
-use crate::facts::names::{option, options, relation, string};
+use crate::facts::names::{option, options, relation, role, string};
 use crate::facts::objects::{created, subject};
 use crate::facts::{Absence, Object, ObjectId};
 use crate::finding::{Finding, ServerError, Severity};
@@ -51,7 +52,12 @@ fn check(ctx: &mut Context<'_>) {
                 .as_ref()
                 .is_some_and(|fix| matches!(fix.action, Action::Remove { .. } | Action::Replace { .. }))
     };
-    if matches!(node, NodeEnum::DropStmt(_)) || ctx.findings.iter().any(taken_out) {
+    let may_be_missing = match node {
+        NodeEnum::DropStmt(s) => s.missing_ok,
+        NodeEnum::DropSubscriptionStmt(s) => s.missing_ok,
+        _ => false,
+    };
+    if may_be_missing || ctx.findings.iter().any(taken_out) {
         return;
     }
     let made = created(node);
@@ -71,7 +77,15 @@ fn check(ctx: &mut Context<'_>) {
             .iter()
             .find(|r| r.class == Class::Type && ctx.facts.missing(r).is_some())
             .filter(|_| matches!(object.id.class, Class::Function | Class::Operator | Class::Nameless));
-        let error = argument.map_or_else(|| not_there(&object), error_for);
+        // The new owner is looked for before all else, but for ALTER TABLE and its like.
+        let owner = match node {
+            NodeEnum::AlterOwnerStmt(s) => s.newowner.as_ref().and_then(role),
+            _ => None,
+        };
+        let error = match owner.filter(|owner| known(ctx, owner) == Known::Missing) {
+            Some(owner) => ServerError::new("42704", format!("role \"{owner}\" does not exist")),
+            None => argument.map_or_else(|| not_there(&object), error_for),
+        };
         report(
             ctx,
             &absence,
@@ -102,19 +116,30 @@ fn check(ctx: &mut Context<'_>) {
         );
         return;
     }
-    let missing = statement.references().iter().find_map(|reference| {
-        let id = crate::facts::ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name);
-        // What the statement itself makes is not missing. A table does without its access method (SU-06).
-        let of_table = reference.class == Class::AccessMethod
-            && matches!(
-                node,
-                NodeEnum::CreateStmt(_) | NodeEnum::CreateTableAsStmt(_) | NodeEnum::AlterTableStmt(_)
-            );
-        if of_table || own.as_ref() == Some(&ctx.resolved(&id)) {
-            return None;
-        }
-        Some((reference.clone(), ctx.facts.missing(reference)?.clone()))
-    });
+    let all: Vec<(Reference, Absence)> = statement
+        .references()
+        .iter()
+        .filter_map(|reference| {
+            let id = ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name);
+            // What the statement itself makes is not missing. A table does without its access method (SU-06).
+            let of_table = reference.class == Class::AccessMethod
+                && matches!(
+                    node,
+                    NodeEnum::CreateStmt(_) | NodeEnum::CreateTableAsStmt(_) | NodeEnum::AlterTableStmt(_)
+                );
+            if of_table || own.as_ref() == Some(&ctx.resolved(&id)) {
+                return None;
+            }
+            Some((reference.clone(), ctx.facts.missing(reference)?.clone()))
+        })
+        .collect();
+    // The one that the server misses first: the types of a definition, the tables of a query.
+    let first = match node {
+        NodeEnum::DefineStmt(_) => Some(Class::Type),
+        NodeEnum::ViewStmt(_) | NodeEnum::CreateTableAsStmt(_) => Some(Class::Relation),
+        _ => None,
+    };
+    let missing = all.iter().find(|(r, _)| Some(r.class) == first).or_else(|| all.first()).cloned();
     let missing = missing.or_else(|| {
         let schema = made.as_ref()?.id.schema.as_deref()?;
         let absence = ctx.facts.missing_schema(schema)?.clone();

@@ -56,6 +56,10 @@ fn check(ctx: &mut Context<'_>) {
         }
         return;
     }
+    if let NodeEnum::DropStmt(s) = node {
+        dropping(ctx, s);
+        return;
+    }
     let moved: Vec<Moved> =
         ctx.memory.moved_extensions.iter().filter(|m| m.extension != TIMESCALEDB).cloned().collect();
     for moved in moved {
@@ -74,6 +78,29 @@ fn creation(ctx: &mut Context<'_>, s: &pg::CreateExtensionStmt) {
         Some(there) => already_there(ctx, s, &there),
         None => missing_schema(ctx, s),
     }
+}
+
+/// pg_dump --clean drops every extension of the source. Those of the service stay.
+fn dropping(ctx: &mut Context<'_>, s: &pg::DropStmt) {
+    let Some((_, node)) = ctx.node() else { return };
+    let Some(object) = subject(node).filter(|object| object.id.class == Class::Extension) else { return };
+    let name = object.id.name.clone();
+    if ctx.target.installed_in(&name).is_none() || s.remove_type != pg::ObjectType::ObjectExtension as i32 {
+        return;
+    }
+    let words = format!("extension {}", quoted(&name));
+    let mut draft = Draft::new(format!("{words} is the service's own: it has to stay"))
+        .object(words)
+        .fix(FixDraft::remove("the service's own extension stays"));
+    draft = if &*name == "plpgsql" {
+        draft.server(ServerError::new(
+            "2BP01",
+            "cannot drop extension plpgsql because other objects depend on it",
+        ))
+    } else {
+        draft.severity(Severity::Warning)
+    };
+    ctx.report(draft);
 }
 
 /// The schema that a CREATE EXTENSION gives, and which of its options that is.

@@ -1,10 +1,11 @@
 //! SU-07: operator classes and families.
 
+use super::clauses::absence;
 use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
-use crate::parse::NodeEnum;
+use crate::parse::{Class, NodeEnum};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -36,18 +37,24 @@ pub const RULE: Rule = Rule {
 
 fn check(ctx: &mut Context<'_>) {
     let Some((_, node)) = ctx.node() else { return };
-    let message = match node {
-        NodeEnum::CreateOpClassStmt(_) => "must be superuser to create an operator class",
-        NodeEnum::CreateOpFamilyStmt(_) => "must be superuser to create an operator family",
-        NodeEnum::AlterOpFamilyStmt(_) => "must be superuser to alter an operator family",
+    let (message, method) = match node {
+        NodeEnum::CreateOpClassStmt(s) => ("must be superuser to create an operator class", &s.amname),
+        NodeEnum::CreateOpFamilyStmt(s) => ("must be superuser to create an operator family", &s.amname),
+        NodeEnum::AlterOpFamilyStmt(s) => ("must be superuser to alter an operator family", &s.amname),
         _ => return,
+    };
+    // The server looks for the access method first.
+    let server = if absence(ctx, Class::AccessMethod, method).is_some() {
+        ServerError::new("42704", format!("access method \"{method}\" does not exist"))
+    } else {
+        ServerError::new("42501", message)
     };
     let Some(object) = created(node).or_else(|| subject(node)) else { return };
     let verb = if created(node).is_some() { "make" } else { "change" };
     let words = ctx.describe(&object);
     let draft = Draft::new(format!("only a superuser may {verb} {words}"))
         .object(words.clone())
-        .server(ServerError::new("42501", message))
+        .server(server)
         .fix(FixDraft::remove("the target cannot have operator classes of its own").review().lost(words));
     ctx.report(draft);
 }

@@ -7,7 +7,7 @@ use crate::facts::objects::{created, subject};
 use crate::facts::{Object, ObjectId};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum, pg};
-use crate::target::is_builtin;
+use crate::target::{is_builtin, is_in_information_schema};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -56,11 +56,20 @@ fn check(ctx: &mut Context<'_>) {
         }
         let schema = object.id.schema.as_deref().unwrap_or("pg_catalog");
         let words = ctx.describe(&object);
+        // Some tools dump information_schema too: the target has its own.
+        let fix = if schema == "information_schema" && is_in_information_schema(&object.id.name) {
+            FixDraft::remove(format!("the target has its own {schema}")).present()
+        } else {
+            FixDraft::remove(format!("nothing can be made in {schema}")).review().lost(words.clone())
+        };
         let draft = Draft::new(format!("{words} would be in a schema of the server"))
-            .object(words.clone())
+            .object(words)
             .server(ServerError::new("42501", format!("permission denied for schema {schema}")))
-            .fix(FixDraft::remove(format!("nothing can be made in {schema}")).review().lost(words));
+            .fix(fix);
         ctx.report(draft);
+        return;
+    }
+    if ctx.facts.subject_absence(node).is_some() {
         return;
     }
     let writes = match node {

@@ -16,6 +16,7 @@ struct File {
     types: BTreeSet<String>,
     relations: BTreeSet<String>,
     operators: BTreeSet<String>,
+    information_schema: BTreeSet<String>,
 }
 
 // A test reads the built-in file; without it names of pg_catalog are taken for others' names.
@@ -34,6 +35,12 @@ pub fn is_builtin(class: Class, name: &str) -> bool {
         Class::Language => matches!(name, "sql" | "c" | "internal" | "plpgsql"),
         _ => false,
     }
+}
+
+/// True where every server has a table, view, domain or function of this name in information_schema.
+#[must_use]
+pub fn is_in_information_schema(name: &str) -> bool {
+    ALL.information_schema.contains(name)
 }
 
 /// True where pg_catalog has a function of this name that takes any number of arguments.

@@ -3,7 +3,7 @@
 mod builtin;
 mod members;
 
-pub use builtin::{is_builtin, is_variadic_builtin};
+pub use builtin::{is_builtin, is_in_information_schema, is_variadic_builtin};
 pub use members::{Members, known, members};
 
 use std::collections::{BTreeMap, BTreeSet};
