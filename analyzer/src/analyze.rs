@@ -915,15 +915,16 @@ fn accept_loss(finding: &mut Finding, options: &Options, whole: Span) {
 fn absence_of(finding: &Finding, statement: &Statement<'_>, removed: bool) -> Absence {
     let root = finding.related.first().and_then(|related| {
         let (id, rest) = related.message.strip_prefix('[')?.split_once(']')?;
-        Some((rules::rule(id)?.id, rest.trim().to_owned()))
+        Some((rules::rule(id)?.id, rest.trim().to_owned(), related.place))
     });
-    let (rule, root) = root.unwrap_or_else(|| {
-        (finding.rule, finding.object.clone().unwrap_or_else(|| "a statement that fails".into()))
+    let (rule, root, place) = root.unwrap_or_else(|| {
+        let root = finding.object.clone().unwrap_or_else(|| "a statement that fails".into());
+        (finding.rule, root, statement.place(&statement.range()))
     });
     Absence {
         rule,
         root,
-        place: statement.place(&statement.range()),
+        place,
         removed,
         safety: finding.fix.as_ref().map_or(Safety::None, |fix| fix.safety),
     }

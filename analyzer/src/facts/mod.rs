@@ -207,7 +207,7 @@ pub struct Absence {
     pub rule: &'static str,
     /// The object at the root: an extension, a language.
     pub root: String,
-    /// The statement that would have made this object.
+    /// The statement that would have made the object at the root.
     pub place: Place,
     /// Whether that statement was taken out, or stays and fails.
     pub removed: bool,
