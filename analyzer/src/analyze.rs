@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::edit::{Action, Edit, Fix, Safety};
 use crate::facts::{Absence, Facts, objects};
-use crate::finding::{Finding, Place, ServerError, Severity};
+use crate::finding::{Finding, Place, Script, ServerError, Severity};
 use crate::input::{InputError, Problem, sniff};
 use crate::locate::Statement;
 use crate::options::Options;
@@ -52,6 +52,8 @@ pub struct Analysis {
     pub facts: Facts,
     /// The inputs.
     pub inputs: Vec<InputSummary>,
+    /// Scripts that rules wrote for a person to run.
+    pub scripts: Vec<Script>,
     /// Parts of other databases, left out.
     left_out: Vec<LeftOut>,
 }
@@ -253,14 +255,17 @@ impl<'t> Analyzer<'t> {
     /// All inputs have ended.
     #[must_use]
     pub fn finish(self) -> Analysis {
-        let Pass { mut analysis, memory, target, .. } = self.pass;
+        let Pass { mut analysis, memory, target, options, .. } = self.pass;
         for rule in RULES {
             if let Some(finish) = rule.finish {
                 finish(&mut Finish {
                     facts: &analysis.facts,
                     target,
+                    options,
                     memory: &memory,
+                    rule,
                     findings: &mut analysis.findings,
+                    scripts: &mut analysis.scripts,
                 });
             }
         }

@@ -124,6 +124,19 @@ pub struct Excerpt {
     pub end: usize,
 }
 
+/// SQL that the analysis wrote for a person to run, such as what recreates hypertables.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Script {
+    /// The rule that wrote it.
+    pub rule: &'static str,
+    /// A name for its file, such as `hypertables.sql`.
+    pub file: &'static str,
+    /// What it does and when to run it, in one line.
+    pub title: String,
+    /// Its text: statements with comments, in the order to run them in.
+    pub sql: String,
+}
+
 /// A finding.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Finding {

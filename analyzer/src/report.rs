@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 
 use crate::analyze::Analysis;
 use crate::edit::Fix;
-use crate::finding::{Excerpt, Finding, Place, Related, ServerError, Severity};
+use crate::finding::{Excerpt, Finding, Place, Related, Script, ServerError, Severity};
 use crate::options::Options;
 use crate::rules::{self, Rule};
 use crate::target::Target;
@@ -294,6 +294,8 @@ pub struct Report<'a> {
     pub lost: Vec<&'a str>,
     /// Every finding.
     pub findings: Entries<'a>,
+    /// Scripts for a person to run.
+    pub scripts: &'a [Script],
 }
 
 impl<'a> Report<'a> {
@@ -331,6 +333,7 @@ impl<'a> Report<'a> {
             counts,
             lost,
             findings,
+            scripts: &analysis.scripts,
         }
     }
 }

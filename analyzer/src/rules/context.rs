@@ -251,6 +251,25 @@ impl Draft {
         self
     }
 
+    /// The finding of a fact whose statement has gone by.
+    pub(super) fn without_statement(self, rule: &'static Rule, place: Place) -> Finding {
+        Finding {
+            rule: rule.id,
+            name: rule.name,
+            severity: self.severity.unwrap_or(rule.severity),
+            object: self.object,
+            place,
+            message: self.message,
+            server_error: self.server_error,
+            advice: self.advice,
+            related: self.related,
+            solved: false,
+            needs_rows: false,
+            fix: None,
+            excerpt: Excerpt { line: place.line, text: String::new(), start: 0, end: 0 },
+        }
+    }
+
     /// The fix.
     #[must_use]
     pub fn fix(mut self, fix: FixDraft) -> Self {

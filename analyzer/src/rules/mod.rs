@@ -96,7 +96,8 @@ pub use memory::Memory;
 
 use crate::edit::Safety;
 use crate::facts::Facts;
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Place, Script, Severity};
+use crate::options::Options;
 use crate::target::Target;
 
 /// What a person can read about a rule.
@@ -148,10 +149,27 @@ pub struct Finish<'a> {
     pub facts: &'a Facts,
     /// The destination.
     pub target: &'a Target,
+    /// What the person asked for.
+    pub options: &'a Options,
     /// What rules remembered on the way.
     pub memory: &'a Memory,
     /// All findings so far, in the order of the dump.
     pub findings: &'a mut Vec<Finding>,
+    /// Scripts for a person to run.
+    pub scripts: &'a mut Vec<Script>,
+    pub(crate) rule: &'static Rule,
+}
+
+impl Finish<'_> {
+    /// Reports a finding at the place of a fact. It has no excerpt and no fix: what it says must be enough.
+    pub fn report(&mut self, place: Place, draft: Draft) {
+        self.findings.push(draft.without_statement(self.rule, place));
+    }
+
+    /// Adds a script for a person to run.
+    pub fn script(&mut self, file: &'static str, title: impl Into<String>, sql: impl Into<String>) {
+        self.scripts.push(Script { rule: self.rule.id, file, title: title.into(), sql: sql.into() });
+    }
 }
 
 /// The vendor's page on what does not migrate.
