@@ -366,8 +366,10 @@ impl Pass<'_> {
                 self.waiting_for_rows.clear();
                 self.rowless = None;
                 self.extend_removal(piece.span.end);
+                self.analysis.facts.rows(piece.text);
             }
             Kind::CopyEnd => {
+                self.analysis.facts.end_rows();
                 self.withdraw();
                 self.leave_out_without_rows();
                 self.extend_removal(piece.span.end);
@@ -463,6 +465,7 @@ impl Pass<'_> {
         self.open_removal = None;
         self.waiting_for_rows.clear();
         self.rowless = None;
+        self.analysis.facts.end_rows();
         if matches!(self.part, Part::LeftOut { reported: true, .. }) {
             return;
         }

@@ -100,6 +100,7 @@ impl Facts {
             let id = self.resolved(&id);
             self.mark(id, absence);
         }
+        self.rows_of(node, place);
         self.collect(node, place, absence.is_some());
     }
 

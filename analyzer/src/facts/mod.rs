@@ -5,6 +5,8 @@ mod collect;
 mod intern;
 pub mod names;
 pub mod objects;
+pub mod partman;
+pub mod rows;
 
 pub use intern::{Names, Symbol};
 pub use objects::{Object, ObjectId};
@@ -268,6 +270,10 @@ pub struct Facts {
     pub system_triggers: BTreeSet<ObjectId>,
     /// Relations that the source's TimescaleDB keeps as hypertables.
     pub hypertables: BTreeSet<ObjectId>,
+    /// Tables that pg_partman partitions.
+    pub partman: Vec<partman::Partman>,
+    /// The COPY whose rows are read.
+    pub(crate) reading: Option<rows::Reading>,
     /// `search_path` at this point.
     pub search_path: Vec<Box<str>>,
     /// `check_function_bodies` is off at this point.

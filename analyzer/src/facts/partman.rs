@@ -1,0 +1,38 @@
+//! What pg_partman knows of the tables that it partitions: its rows in `part_config`.
+
+use super::Facts;
+use super::rows::Row;
+use crate::finding::Place;
+
+/// A table that pg_partman partitions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partman {
+    /// The partitioned table as pg_partman writes it: `schema.table`, without quotes.
+    pub parent: Box<str>,
+    /// The column that decides about a row's partition.
+    pub control: Box<str>,
+    /// How much one partition covers: an interval or, for integers, a number.
+    pub interval: Box<str>,
+    /// How long partitions are kept.
+    pub retention: Option<Box<str>>,
+    /// The statement with its row.
+    pub place: Place,
+}
+
+/// Takes a row of `part_config`. Its columns are named in every dump but those of `pg_dump --inserts`, and the first
+/// ones have kept their order: `parent_table`, `control`, then (version 4) `partition_type`, `partition_interval` or
+/// (version 5) `time_encoder`…: without names only the first two could be told, so such rows are passed over.
+pub(super) fn part_config(facts: &mut Facts, row: &Row<'_>, place: Place) {
+    let (Some(parent), Some(control), Some(interval)) =
+        (row.get("parent_table"), row.get("control"), row.get("partition_interval"))
+    else {
+        return;
+    };
+    facts.partman.push(Partman {
+        parent: parent.into(),
+        control: control.into(),
+        interval: interval.into(),
+        retention: row.get("retention").map(Into::into),
+        place,
+    });
+}
