@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use crate::allow::{self, Allowances};
 use crate::edit::{Action, Edit, Fix, Safety};
 use crate::facts::{Absence, Facts, objects};
 use crate::finding::{Finding, Place, Script, ServerError, Severity};
 use crate::input::{InputError, Problem, sniff};
 use crate::locate::Statement;
 use crate::options::Options;
-use crate::parse::{NodeEnum, ParseError, Parsed, parse};
+use crate::parse::{NodeEnum, ParseError, Parsed, TokenKind, Tokens, parse};
 use crate::rewrite::{self, Planned, Rewriter, Style};
 use crate::rules::{self, Context, Finish, Memory, RULES, Subject};
 use crate::split::{End, Kind, Piece, Splitter};
@@ -134,6 +135,33 @@ struct Pass<'t> {
     answers: HashSet<ServerError>,
     /// How the last piece ended, and where.
     last: Option<(End, Position)>,
+    /// What comments of the dumps allow.
+    allowances: Allowances,
+    /// A statement that waits for the end of its line, with the white space behind it: a comment may follow there.
+    held: Vec<Held>,
+}
+
+/// A piece that is kept.
+#[derive(Debug)]
+struct Held {
+    kind: Kind,
+    text: Vec<u8>,
+    span: Span,
+    at: Position,
+    end: End,
+    standard_strings: bool,
+}
+
+impl Held {
+    fn new(piece: &Piece<'_>) -> Self {
+        let Piece { kind, text, span, at, end, standard_strings } = *piece;
+        Self { kind, text: text.to_owned(), span, at, end, standard_strings }
+    }
+
+    fn piece(&self) -> Piece<'_> {
+        let Self { kind, ref text, span, at, end, standard_strings } = *self;
+        Piece { kind, text, span, at, end, standard_strings }
+    }
 }
 
 #[derive(Debug)]
@@ -164,6 +192,7 @@ struct Undecided {
     facts: Facts,
     memory: Memory,
     findings: usize,
+    allowances: usize,
     /// A statement of it is more than a session's setting.
     place: Option<Place>,
 }
@@ -192,6 +221,8 @@ impl<'t> Analyzer<'t> {
                 failure: None,
                 answers: HashSet::new(),
                 last: None,
+                allowances: Allowances::default(),
+                held: Vec::new(),
             },
             head: Vec::new(),
             sniffed: false,
@@ -209,6 +240,8 @@ impl<'t> Analyzer<'t> {
         self.pass.waiting_for_rows.clear();
         self.pass.rowless = None;
         self.pass.last = None;
+        self.pass.allowances.begin_input();
+        self.pass.held.clear();
     }
 
     /// Takes the next bytes of the input.
@@ -232,7 +265,7 @@ impl<'t> Analyzer<'t> {
 
     fn split(&mut self, chunk: &[u8]) -> Result<(), InputError> {
         let pass = &mut self.pass;
-        self.splitter.feed(chunk, &mut |piece| pass.piece(&piece));
+        self.splitter.feed(chunk, &mut |piece| pass.take(&piece));
         self.pass.failure.take().map_or(Ok(()), Err)
     }
 
@@ -245,7 +278,8 @@ impl<'t> Analyzer<'t> {
             self.open()?;
         }
         let pass = &mut self.pass;
-        self.splitter.finish(&mut |piece| pass.piece(&piece));
+        self.splitter.finish(&mut |piece| pass.take(&piece));
+        pass.release(None);
         if let Some(failure) = self.pass.failure.take() {
             return Err(failure);
         }
@@ -255,22 +289,24 @@ impl<'t> Analyzer<'t> {
     /// All inputs have ended.
     #[must_use]
     pub fn finish(self) -> Analysis {
-        let Pass { mut analysis, memory, target, options, .. } = self.pass;
+        let mut pass = self.pass;
+        let Pass { ref mut analysis, ref memory, target, options, .. } = pass;
         for rule in RULES {
             if let Some(finish) = rule.finish {
                 finish(&mut Finish {
                     facts: &analysis.facts,
                     target,
                     options,
-                    memory: &memory,
+                    memory,
                     rule,
                     findings: &mut analysis.findings,
                     scripts: &mut analysis.scripts,
                 });
             }
         }
-        analysis.plan();
-        analysis
+        pass.rate();
+        pass.analysis.plan();
+        pass.analysis
     }
 }
 
@@ -338,6 +374,84 @@ impl Pass<'_> {
             span: piece.span,
             line: piece.at.line,
             column: piece.at.column,
+        }
+    }
+
+    /// The next piece. A statement is looked at when its line has ended: what allows a finding may stand there.
+    fn take(&mut self, piece: &Piece<'_>) {
+        let ends_line = memchr::memchr(b'\n', piece.text).is_some();
+        match piece.kind {
+            Kind::Statement if piece.end == End::Complete => {
+                self.release(None);
+                self.held.push(Held::new(piece));
+            }
+            Kind::Blank if !self.held.is_empty() && !ends_line => self.held.push(Held::new(piece)),
+            Kind::Comment if !self.held.is_empty() => {
+                self.release(Some(piece));
+                self.piece(piece);
+            }
+            _ => {
+                self.release(None);
+                let comment = piece.kind == Kind::Comment && allow::is_mentioned(piece.text);
+                if comment && !self.is_left_out() {
+                    self.comment(&parseable(piece.text), self.place(piece, 0), false);
+                }
+                let statements = self.analysis.inputs.last().map_or(0, |input| input.statements);
+                match piece.kind {
+                    Kind::Statement => self.allowances.arrive(statements + 1),
+                    Kind::Meta | Kind::Noise => self.allowances.arrive(0),
+                    _ => {}
+                }
+                self.piece(piece);
+                self.allowances.leave();
+            }
+        }
+    }
+
+    /// Looks at the statement that waits. `comment` follows it on its line.
+    fn release(&mut self, comment: Option<&Piece<'_>>) {
+        for held in std::mem::take(&mut self.held) {
+            let piece = held.piece();
+            if piece.kind != Kind::Statement {
+                self.piece(&piece);
+                continue;
+            }
+            let number = self.analysis.inputs.last().map_or(0, |input| input.statements + 1);
+            self.allowances.arrive(number);
+            let comment = comment.filter(|piece| allow::is_mentioned(piece.text) && !self.is_left_out());
+            if let Some(comment) = comment {
+                self.comment(&parseable(comment.text), self.place(comment, number), true);
+            }
+            self.piece(&piece);
+            self.allowances.leave();
+        }
+    }
+
+    /// Takes what a comment allows.
+    fn comment(&mut self, text: &str, place: Place, at_hand: bool) {
+        let Some(given) = allow::read(text) else { return };
+        self.allowances.add(&given, place, text, at_hand);
+        self.context(&rules::in_13_allowance::RULE, Subject::Noise { text, place }, |context| {
+            rules::in_13_allowance::report(context, &given);
+        });
+    }
+
+    /// The comments inside of a statement.
+    fn inner_comments(&mut self, sql: &str, piece: &Piece<'_>, number: u64) {
+        if !allow::is_mentioned(piece.text) {
+            return;
+        }
+        let tokens = Tokens::scan(sql);
+        for token in tokens.iter().filter(|token| token.kind == TokenKind::Comment) {
+            let at = position(piece.text, piece.at, token.start);
+            let place = Place {
+                input: self.input(),
+                statement: number,
+                span: Span::new(token.start as u64, token.end as u64).shifted(piece.span.start),
+                line: at.line,
+                column: at.column,
+            };
+            self.comment(token.text(sql), place, true);
         }
     }
 
@@ -454,6 +568,8 @@ impl Pass<'_> {
                 findings: &mut findings,
             });
         }
+        findings.retain(|finding| !self.options.is_off(finding.rule));
+        self.allowances.mark(&mut findings);
         findings
     }
 
@@ -470,6 +586,9 @@ impl Pass<'_> {
             return;
         }
         let sql = parseable(piece.text);
+        if !self.is_left_out() {
+            self.inner_comments(&sql, piece, number);
+        }
         match parse(&sql, piece.standard_strings) {
             Ok(Some(parsed)) => {
                 let statement =
@@ -613,7 +732,7 @@ impl Pass<'_> {
         let new = self.edit(statement, parsed, piece, &mut findings);
         let absence = findings
             .iter()
-            .find(|finding| finding.severity == Severity::Error && !finding.solved)
+            .find(|finding| finding.fails() && !finding.solved)
             .map(|finding| absence_of(finding, statement, false));
         Settled { findings, new, before, after, absence }
     }
@@ -742,6 +861,7 @@ impl Pass<'_> {
                 facts: self.analysis.facts.clone(),
                 memory: self.memory.clone(),
                 findings: self.analysis.findings.len(),
+                allowances: self.allowances.count(),
                 place: None,
             })),
         };
@@ -750,13 +870,14 @@ impl Pass<'_> {
     /// A part that ends without an object of its own is left out: forgets what it said.
     fn end_part(&mut self) {
         let Part::Undecided(undecided) = std::mem::replace(&mut self.part, Part::Kept) else { return };
-        let Undecided { part, facts, memory, findings, place } = *undecided;
+        let Undecided { part, facts, memory, findings, allowances, place } = *undecided;
         let old = std::mem::replace(&mut self.analysis.facts, facts);
         // Marks of a begin and an end count wherever they stand, and a database was named.
         self.analysis.facts.headers = old.headers;
         self.analysis.facts.databases = old.databases;
         self.memory = memory;
         self.analysis.findings.truncate(findings);
+        self.allowances.forget(allowances);
         if let Some(place) = place {
             let draft = rules::db_02_multiple_databases::empty(&part.database);
             self.report_part(Subject::End { place }, draft);
@@ -765,16 +886,46 @@ impl Pass<'_> {
     }
 
     fn report_part(&mut self, subject: Subject<'_>, draft: rules::Draft) {
-        let mut context = Context {
+        self.context(&rules::db_02_multiple_databases::RULE, subject, |context| context.report(draft));
+    }
+
+    /// Has a rule say something outside of its turn.
+    fn context(
+        &mut self,
+        rule: &'static rules::Rule,
+        subject: Subject<'_>,
+        say: impl FnOnce(&mut Context<'_>),
+    ) {
+        say(&mut Context {
             subject,
             facts: &self.analysis.facts,
             target: self.target,
             options: self.options,
             memory: &mut self.memory,
-            rule: &rules::db_02_multiple_databases::RULE,
+            rule,
             findings: &mut self.analysis.findings,
-        };
-        context.report(draft);
+        });
+    }
+
+    /// Says of all findings what they count as.
+    fn rate(&mut self) {
+        self.allowances.mark_late(&mut self.analysis.findings);
+        let allowances = std::mem::take(&mut self.allowances);
+        for unused in allowances.unused() {
+            let subject = Subject::Noise { text: unused.comment, place: unused.place };
+            self.context(&rules::in_13_allowance::RULE, subject, |context| {
+                rules::in_13_allowance::report_unused(context, &unused);
+            });
+        }
+        if self.options.levels.is_empty() {
+            return;
+        }
+        self.analysis.findings.retain(|finding| !self.options.is_off(finding.rule));
+        for finding in &mut self.analysis.findings {
+            if let Some(severity) = self.options.severity(finding.rule).filter(|s| *s != finding.severity) {
+                finding.own_severity = Some(std::mem::replace(&mut finding.severity, severity));
+            }
+        }
     }
 
     /// Only one database of a cluster dump fits the target: true where the statement belongs to another.
@@ -906,7 +1057,7 @@ struct Settled {
 
 /// An error without a fix, of a rule whose losses are accepted: the statement is taken out.
 fn accept_loss(finding: &mut Finding, options: &Options, whole: Span) {
-    if finding.severity == Severity::Error
+    if finding.fails()
         && finding.fix.is_none()
         && (options.accepts(finding.rule, finding.name) || rewrite::root_is_accepted(finding, options))
     {

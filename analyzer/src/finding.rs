@@ -144,8 +144,14 @@ pub struct Finding {
     pub rule: &'static str,
     /// The rule's name in words, such as `default-tablespace`.
     pub name: &'static str,
-    /// How bad it is here (a rule may be milder in some cases).
+    /// How bad it is here (a rule may be milder in some cases), or what the options say instead.
     pub severity: Severity,
+    /// How bad the rule itself says it is, where the options say otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own_severity: Option<Severity>,
+    /// A comment in the dump allows it: the reason that it gives, which may be empty. It does not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<Box<str>>,
     /// The object it is about, such as `table app.orders`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
@@ -175,6 +181,12 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// True where the statement fails and nobody has said that this is fine: whatever it is reported as.
+    #[must_use]
+    pub fn fails(&self) -> bool {
+        self.own_severity.unwrap_or(self.severity) == Severity::Error && self.allowed.is_none()
+    }
+
     /// Gives back memory that was taken for growing: there may be hundreds of thousands of findings.
     pub(crate) fn shrink(&mut self) {
         let fix = self.fix.as_mut();

@@ -4,6 +4,7 @@
 //! No I/O, no clock, no threads, no environment: text in, report out. A thread that calls it needs
 //! [`parse::STACK`] bytes of stack.
 
+mod allow;
 pub mod analyze;
 pub mod edit;
 pub mod facts;
@@ -24,7 +25,7 @@ pub use edit::{Action, Edit, Fix, Safety};
 pub use facts::Facts;
 pub use finding::{Finding, Severity};
 pub use input::InputError;
-pub use options::Options;
+pub use options::{Level, Options};
 pub use report::Report;
 pub use rewrite::{Rewriter, Style};
 pub use target::Target;

@@ -1,6 +1,67 @@
 //! What a person asks of an analysis.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::finding::Severity;
+use crate::rules::{self, Rule};
+
+/// What the findings of a rule are to count as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Nothing: they are not reported, and nothing is changed for them.
+    Off,
+    /// Advice.
+    Note,
+    /// Something behaves differently or is lost.
+    Warning,
+    /// Something that must not be.
+    Error,
+}
+
+impl Level {
+    /// All of them with their words.
+    pub const ALL: [(&'static str, Self); 4] =
+        [("error", Self::Error), ("warning", Self::Warning), ("note", Self::Note), ("off", Self::Off)];
+
+    /// Its word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, level)| *level == self).map_or("", |(name, _)| name)
+    }
+
+    /// The level with this word.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(word, _)| *word == name).map(|(_, level)| *level)
+    }
+
+    fn severity(self) -> Option<Severity> {
+        match self {
+            Self::Off => None,
+            Self::Note => Some(Severity::Note),
+            Self::Warning => Some(Severity::Warning),
+            Self::Error => Some(Severity::Error),
+        }
+    }
+}
+
+/// Rules that cannot be off: without IN-10 a dump that is cut off would pass for a whole one, and without DB-02 a
+/// database would be left out in silence.
+pub const NEVER_OFF: [&str; 2] = ["IN-10", "DB-02"];
+
+/// Why a level cannot be set.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LevelError {
+    /// No rule has this id or name, or belongs to this family.
+    #[error("there is no rule {0}")]
+    UnknownRule(String),
+    /// One of [`NEVER_OFF`].
+    #[error("{0} cannot be off: what it finds must be known")]
+    NeverOff(&'static str),
+}
 
 /// Options of an analysis and of the rewrite that follows from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,6 +73,10 @@ pub struct Options {
     pub database: Option<String>,
     /// Tables (schema, name) that are known to be hypertables on the source.
     pub hypertables: BTreeSet<(String, String)>,
+    /// What rules count as where it is not what they say themselves: by id. See [`Options::set_level`].
+    pub levels: BTreeMap<&'static str, Level>,
+    /// Where some of this comes from, for the report: a configuration file's path.
+    pub configuration: Option<String>,
 }
 
 impl Options {
@@ -19,5 +84,114 @@ impl Options {
     #[must_use]
     pub fn accepts(&self, id: &str, name: &str) -> bool {
         self.accept.iter().any(|rule| rule.eq_ignore_ascii_case(id) || rule.eq_ignore_ascii_case(name))
+    }
+
+    /// Says what the findings of a rule (by id or name) or of a family (`HT-*`) count as.
+    ///
+    /// This changes what is reported, not what is true. A statement that fails goes on to fail as a note: its safe
+    /// fixes are applied all the same, and what needs the objects that it would have made is reported. Off is more:
+    /// the rule is taken to be wrong for this destination, and its statements are taken to work.
+    ///
+    /// # Errors
+    /// Where there is no such rule, or where it cannot be off. A family's other rules are set then.
+    pub fn set_level(&mut self, pattern: &str, level: Level) -> Result<(), LevelError> {
+        let found = rules::matching(pattern);
+        if found.is_empty() {
+            return Err(LevelError::UnknownRule(pattern.to_owned()));
+        }
+        let mut never = None;
+        for rule in found {
+            if level == Level::Off && NEVER_OFF.contains(&rule.id) {
+                never = Some(rule.id);
+            } else {
+                self.levels.insert(rule.id, level);
+            }
+        }
+        never.map_or(Ok(()), |id| Err(LevelError::NeverOff(id)))
+    }
+
+    /// True where nothing of this rule is reported.
+    #[must_use]
+    pub fn is_off(&self, rule: &str) -> bool {
+        self.levels.get(rule) == Some(&Level::Off)
+    }
+
+    /// The severity that the findings of this rule get, where the options name one.
+    #[must_use]
+    pub fn severity(&self, rule: &str) -> Option<Severity> {
+        self.levels.get(rule)?.severity()
+    }
+
+    /// The rule that this id or name means.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn accept(&mut self, given: &str) -> Result<&'static Rule, LevelError> {
+        let rule = rules::rule(given).ok_or_else(|| LevelError::UnknownRule(given.to_owned()))?;
+        self.accept.insert(rule.id.to_owned());
+        Ok(rule)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_family_sets_all_its_rules_and_a_later_id_one_of_them() {
+        let mut options = Options::default();
+        options.set_level("tsp-*", Level::Note).unwrap();
+        options.set_level("default-tablespace", Level::Off).unwrap();
+        assert!(options.is_off("TSP-03") && !options.is_off("TSP-01"));
+        assert_eq!(options.severity("TSP-01"), Some(Severity::Note));
+        assert_eq!(options.set_level("TSP-99", Level::Off), Err(LevelError::UnknownRule("TSP-99".into())));
+        assert_eq!(options.set_level("NO-*", Level::Off), Err(LevelError::UnknownRule("NO-*".into())));
+    }
+
+    /// `severity rule solved` of each finding, and the text after the rewrite.
+    fn with(level: Option<(&str, Level)>, text: &str) -> (Vec<String>, String) {
+        let mut options = Options::default();
+        if let Some((pattern, level)) = level {
+            options.set_level(pattern, level).unwrap();
+        }
+        let target = crate::Target::default();
+        let input = crate::Input { name: "dump.sql", text: text.as_bytes() };
+        let analysis = crate::analyze(&[input], &target, &options).unwrap();
+        let findings = analysis.findings.iter();
+        let findings = findings.map(|f| format!("{} {} {}", f.severity.name(), f.rule, f.solved)).collect();
+        (findings, String::from_utf8(analysis.rewritten(0, text.as_bytes())).unwrap())
+    }
+
+    const DUMP: &str = "CREATE EXTENSION hll;\nCREATE TABLE t (u hll);\n";
+
+    #[test]
+    fn what_counts_as_less_fails_all_the_same() {
+        let (errors, rewritten) = with(None, DUMP);
+        assert_eq!(errors, ["error EXT-01 true", "error DEP-01 false"]);
+        let (notes, same) = with(Some(("EXT-01", Level::Note)), DUMP);
+        assert_eq!(notes, ["note EXT-01 true", "error DEP-01 false"]);
+        assert_eq!(same, rewritten);
+    }
+
+    #[test]
+    fn what_is_off_is_taken_to_work() {
+        assert_eq!(with(Some(("EXT-*", Level::Off)), DUMP), (Vec::new(), DUMP.to_owned()));
+    }
+
+    #[test]
+    fn what_counts_as_more_is_no_failing_statement() {
+        let text = "-- PostgreSQL database dump\n\nINSERT INTO t VALUES (1);\n-- PostgreSQL database dump complete\n";
+        assert_eq!(with(None, text).0, ["note IN-04 false"]);
+        let (findings, rewritten) = with(Some(("IN-04", Level::Error)), text);
+        assert_eq!((findings, rewritten), (vec!["error IN-04 false".to_owned()], text.to_owned()));
+    }
+
+    #[test]
+    fn what_must_be_known_cannot_be_off() {
+        let mut options = Options::default();
+        assert_eq!(options.set_level("IN-10", Level::Off), Err(LevelError::NeverOff("IN-10")));
+        assert_eq!(options.set_level("DB-*", Level::Off), Err(LevelError::NeverOff("DB-02")));
+        assert!(options.is_off("DB-01") && !options.is_off("DB-02"));
+        options.set_level("IN-10", Level::Note).unwrap();
     }
 }

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use crate::analyze::Analysis;
 use crate::edit::Fix;
 use crate::finding::{Excerpt, Finding, Place, Related, Script, ServerError, Severity};
-use crate::options::Options;
+use crate::options::{Level, Options};
 use crate::rules::{self, Rule};
 use crate::target::Target;
 use crate::text::Span;
@@ -43,6 +43,10 @@ pub struct Counts {
     pub solved: u64,
     /// Errors that it does not solve.
     pub unsolved: u64,
+    /// Findings that comments in the dump allow: they are in no other number.
+    pub allowed: u64,
+    /// Statements that fail, and that the options count as less than errors.
+    pub lowered: u64,
 }
 
 /// What was analysed with.
@@ -117,6 +121,10 @@ pub struct Entry<'a> {
     pub name: &'static str,
     /// How bad it is.
     pub severity: Severity,
+    /// How bad the rule itself says it is, where the options say otherwise.
+    pub own_severity: Option<Severity>,
+    /// The reason that a comment in the dump gives for allowing it; it does not count then.
+    pub allowed: Option<&'a str>,
     /// The object that it is about.
     pub object: Option<&'a str>,
     /// The input's name.
@@ -234,6 +242,8 @@ fn entry<'a>(analysis: &'a Analysis, finding: &'a Finding) -> Entry<'a> {
         rule: finding.rule,
         name: finding.name,
         severity: finding.severity,
+        own_severity: finding.own_severity,
+        allowed: finding.allowed.as_deref(),
         object: finding.object.as_deref(),
         file: name_of(analysis, input),
         statement,
@@ -259,6 +269,10 @@ pub struct OptionsSummary<'a> {
     pub accept: &'a std::collections::BTreeSet<String>,
     /// The one database to keep.
     pub database: Option<&'a str>,
+    /// What rules count as where it is not what they say themselves.
+    pub levels: &'a std::collections::BTreeMap<&'static str, Level>,
+    /// The configuration that some of it comes from.
+    pub configuration: Option<&'a str>,
 }
 
 /// A report.
@@ -323,7 +337,12 @@ impl<'a> Report<'a> {
                     source: &list.source,
                 }),
             },
-            options: OptionsSummary { accept: &options.accept, database: options.database.as_deref() },
+            options: OptionsSummary {
+                accept: &options.accept,
+                database: options.database.as_deref(),
+                levels: &options.levels,
+                configuration: options.configuration.as_deref(),
+            },
             inputs: inputs(analysis),
             verdict: match counts {
                 Counts { error: 0, .. } => Verdict::Ready,
@@ -357,6 +376,13 @@ fn inputs(analysis: &Analysis) -> Vec<InputReport<'_>> {
 fn count(findings: &[Finding]) -> Counts {
     let mut counts = Counts::default();
     for finding in findings {
+        if finding.allowed.is_some() {
+            counts.allowed += 1;
+            continue;
+        }
+        if finding.fails() && finding.severity < Severity::Error {
+            counts.lowered += 1;
+        }
         match finding.severity {
             Severity::Note => counts.note += 1,
             Severity::Warning => counts.warning += 1,

@@ -104,5 +104,6 @@ fn options(source: &Facts, accept: &[String]) -> Options {
         accept: accept.iter().cloned().collect::<BTreeSet<_>>(),
         database: Some(source.database.clone()),
         hypertables: hypertables.map(|table| (table.schema.clone(), table.name.clone())).collect(),
+        ..Options::default()
     }
 }

@@ -13,10 +13,11 @@ use tsmigrate_tests::fixture::Fixture;
 fn rendered(fixture: &Fixture, analysis: &Analysis) -> String {
     let mut out = String::new();
     for finding in &analysis.findings {
-        let solved = match (&finding.fix, finding.solved) {
-            (_, true) => "solved",
-            (Some(_), false) => "needs review",
-            (None, false) => "no fix",
+        let solved = match (&finding.fix, finding.solved, finding.allowed.as_deref()) {
+            (_, _, Some(reason)) => format!("allowed: {reason}"),
+            (_, true, _) => "solved".into(),
+            (Some(_), false, _) => "needs review".into(),
+            (None, false, _) => "no fix".into(),
         };
         let _ = writeln!(
             out,

@@ -42,6 +42,7 @@ pub mod in_09_session_authorization;
 pub mod in_10_syntax_error;
 pub mod in_11_unexpected_meta_command;
 pub mod in_12_tool_output;
+pub mod in_13_allowance;
 pub mod own_01_owner;
 pub mod own_02_schema;
 pub mod own_03_grant;
@@ -189,6 +190,7 @@ pub const RULES: &[&Rule] = &[
     &in_10_syntax_error::RULE,
     &in_11_unexpected_meta_command::RULE,
     &in_12_tool_output::RULE,
+    &in_13_allowance::RULE,
     &tsp_01_tablespace::RULE,
     &tsp_02_tablespace_attributes::RULE,
     &tsp_03_default_tablespace::RULE,
@@ -267,4 +269,27 @@ pub const RULES: &[&Rule] = &[
 #[must_use]
 pub fn rule(id: &str) -> Option<&'static Rule> {
     RULES.iter().copied().find(|rule| rule.id.eq_ignore_ascii_case(id) || rule.name.eq_ignore_ascii_case(id))
+}
+
+/// The rules that these words mean: an id or a name, or a family such as `HT-*`; in any case.
+#[must_use]
+pub fn matching(pattern: &str) -> Vec<&'static Rule> {
+    let Some(family) = pattern.strip_suffix('*') else { return rule(pattern).into_iter().collect() };
+    let belongs =
+        |rule: &&Rule| rule.id.get(..family.len()).is_some_and(|start| start.eq_ignore_ascii_case(family));
+    // `T*` would be no family, and `*` is more than anybody means.
+    if family.ends_with('-') { RULES.iter().copied().filter(belongs).collect() } else { Vec::new() }
+}
+
+/// The id of the rule whose id or name is most like this word, where one is alike at all.
+#[must_use]
+pub fn nearest(word: &str) -> Option<&'static str> {
+    let word = word.to_ascii_lowercase();
+    RULES
+        .iter()
+        .flat_map(|rule| [(rule.id, rule.id), (rule.name, rule.id)])
+        .map(|(name, id)| (strsim::damerau_levenshtein(&word, &name.to_ascii_lowercase()), name.len(), id))
+        .filter(|(distance, length, _)| distance * 2 <= *length)
+        .min_by_key(|(distance, ..)| *distance)
+        .map(|(.., id)| id)
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use tsmigrate_analyzer::rules::{RULES, rule};
+use tsmigrate_analyzer::rules::{nearest, rule};
 use tsmigrate_analyzer::target::{NEWEST_VERSION, OLDEST_VERSION};
 use tsmigrate_analyzer::{Options, Target};
 
@@ -143,18 +143,6 @@ impl Analysed {
         }
         words
     }
-}
-
-/// The rule whose id or name is most like this word, where one is alike at all.
-fn nearest(word: &str) -> Option<&'static str> {
-    let word = word.to_ascii_lowercase();
-    RULES
-        .iter()
-        .flat_map(|rule| [(rule.id, rule.id), (rule.name, rule.id)])
-        .map(|(name, id)| (strsim::damerau_levenshtein(&word, &name.to_ascii_lowercase()), name.len(), id))
-        .filter(|(distance, length, _)| distance * 2 <= *length)
-        .min_by_key(|(distance, ..)| *distance)
-        .map(|(.., id)| id)
 }
 
 /// A word as a shell reads it.

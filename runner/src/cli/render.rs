@@ -185,11 +185,13 @@ enum Class {
     Solved,
     Warning,
     Note,
+    Allowed,
 }
 
 impl Class {
     fn of(finding: &Finding) -> Self {
         match finding.severity {
+            _ if finding.allowed.is_some() => Self::Allowed,
             Severity::Error if finding.solved => Self::Solved,
             Severity::Error => Self::Unsolved,
             Severity::Warning => Self::Warning,
@@ -260,11 +262,13 @@ fn one(page: Page, entry: &Entry<'_>, first: bool) -> String {
         DecorStyle::Ascii
     });
     let level = match entry.severity {
+        _ if entry.allowed.is_some() => Level::NOTE,
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    let name = format!("{}[{}] {}", entry.severity.name(), entry.rule, entry.name);
+    let allowed = if entry.allowed.is_some() { "allowed " } else { "" };
+    let name = format!("{allowed}{}[{}] {}", entry.severity.name(), entry.rule, entry.name);
     let line = usize::try_from(entry.line).unwrap_or(usize::MAX);
     let column = usize::try_from(entry.column).unwrap_or(usize::MAX);
     let title = clean(entry.message);
@@ -318,6 +322,11 @@ fn lines(entry: &Entry<'_>, first: bool) -> Vec<(&'static str, String)> {
         }
         lines.push(("server", text));
     }
+    if let Some(reason) = entry.allowed {
+        let reason = if reason.is_empty() { "by a comment in the dump, without a reason" } else { reason };
+        lines.push(("allowed", reason.to_owned()));
+        return lines;
+    }
     for related in entry.related.iter().take(RELATED) {
         let rule = related.rule.map_or_else(String::new, |rule| format!(" ({rule})"));
         let text =
@@ -336,13 +345,21 @@ fn lines(entry: &Entry<'_>, first: bool) -> Vec<(&'static str, String)> {
         lines.push(("help", entry.help.to_owned()));
     }
     let accept = || format!("--accept {}", to_accept(entry).join(","));
+    if let Some(own) = entry.own_severity {
+        lines.push((
+            "counted",
+            format!("as {}, by configuration; the rule says {}", entry.severity.name(), own.name()),
+        ));
+    }
+    let fails = entry.own_severity.unwrap_or(entry.severity) == Severity::Error;
     match entry.fix {
+        _ if entry.allowed.is_some() => {}
         Some(fix) if entry.solved => lines.push(("fix", format!("{} (the rewrite does it)", fix.title))),
         Some(fix) if fix.safety == Safety::Review => {
             lines.push(("fix", format!("{}, where you accept that: {}", fix.title, accept())));
         }
         Some(fix) => lines.push(("fix", fix.title.clone())),
-        None if entry.severity == Severity::Error => {
+        None if fails => {
             lines.push(("fix", format!("none; {} leaves the statement out", accept())));
         }
         None => {}
@@ -393,9 +410,13 @@ fn summary(out: &mut dyn Write, page: Page, report: &Report<'_>, analysed: &Anal
             )
         }
     };
+    let allowed = match counts.allowed {
+        0 => String::new(),
+        number => format!(", {} allowed by comments", thousands(number)),
+    };
     writeln!(
         out,
-        "  {}{how}, {}, {}",
+        "  {}{how}, {}, {}{allowed}",
         of(Severity::Error, counts.error),
         of(Severity::Warning, counts.warning),
         of(Severity::Note, counts.note)
@@ -440,7 +461,21 @@ pub(super) fn lost(out: &mut dyn Write, page: Page, lost: &[&str]) -> io::Result
 fn verdict(report: &Report<'_>) -> (&'static str, String) {
     let counts = report.counts;
     match report.verdict {
-        Verdict::Ready => ("✓ ", "Ready: no statement fails on the target.".to_owned()),
+        Verdict::Ready => {
+            let mut but = Vec::new();
+            if counts.lowered > 0 {
+                but.push(format!("{} by configuration", count(counts.lowered, "failing statement")));
+            }
+            if counts.allowed > 0 {
+                but.push(format!("{} by comments in the dump", count(counts.allowed, "finding")));
+            }
+            let text = if but.is_empty() {
+                "Ready: no statement fails on the target.".to_owned()
+            } else {
+                format!("Ready, with what was said not to count: {}.", but.join(", "))
+            };
+            ("✓ ", text)
+        }
         Verdict::ReadyAfterRewrite => {
             let fails = if counts.error == 1 { "statement fails" } else { "statements fail" };
             let text = format!(
@@ -464,8 +499,7 @@ fn verdict(report: &Report<'_>) -> (&'static str, String) {
 /// Open errors by the rule that has to be accepted, or whose statements have to be changed.
 fn open_rules<'a>(report: &Report<'a>) -> BTreeMap<&'a str, (u64, &'static str)> {
     let mut open = BTreeMap::new();
-    let unsolved =
-        report.findings.findings().filter(|finding| finding.severity == Severity::Error && !finding.solved);
+    let unsolved = report.findings.findings().filter(|finding| Class::of(finding) == Class::Unsolved);
     for finding in unsolved {
         for rule in to_accept(&report.findings.entry(finding)) {
             let name = tsmigrate_analyzer::rules::rule(rule).map_or("", |rule| rule.name);

@@ -3,11 +3,11 @@
 use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
-use tsmigrate_analyzer::rules::{RULES, Rule, rule};
+use tsmigrate_analyzer::rules::{RULES, Rule, nearest, rule};
 use tsmigrate_analyzer::{Safety, Severity};
 
 use super::render::{Page, wrap};
-use super::{Failure, Format, Status, nearest};
+use super::{Failure, Format, Status};
 
 /// Options of `tsmigrate rules`.
 #[derive(Clone, Debug, clap::Args)]
