@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::allow::{self, Allowances};
 use crate::edit::{Action, Edit, Fix, Safety};
+use crate::facts::rows::Reading;
 use crate::facts::{Absence, Facts, objects};
 use crate::finding::{Finding, Place, Script, ServerError, Severity};
 use crate::input::{InputError, Problem, sniff};
@@ -126,6 +127,8 @@ struct Pass<'t> {
     waiting_for_rows: Vec<usize>,
     /// The findings of the last COPY, while it has shown no rows.
     rowless: Option<usize>,
+    /// The COPY whose rows go by, where they are looked at.
+    reading: Option<Reading>,
     /// The part of a cluster dump that the pass is in.
     part: Part,
     /// Databases that were said to be left out.
@@ -216,6 +219,7 @@ impl<'t> Analyzer<'t> {
                 open_removal: None,
                 waiting_for_rows: Vec::new(),
                 rowless: None,
+                reading: None,
                 part: Part::Kept,
                 reported_databases: BTreeSet::new(),
                 failure: None,
@@ -239,6 +243,7 @@ impl<'t> Analyzer<'t> {
         self.pass.open_removal = None;
         self.pass.waiting_for_rows.clear();
         self.pass.rowless = None;
+        self.pass.reading = None;
         self.pass.last = None;
         self.pass.allowances.begin_input();
         self.pass.held.clear();
@@ -480,10 +485,9 @@ impl Pass<'_> {
                 self.waiting_for_rows.clear();
                 self.rowless = None;
                 self.extend_removal(piece.span.end);
-                self.analysis.facts.rows(piece.text);
+                self.copy_rows(piece);
             }
             Kind::CopyEnd => {
-                self.analysis.facts.end_rows();
                 self.withdraw();
                 self.leave_out_without_rows();
                 self.extend_removal(piece.span.end);
@@ -581,7 +585,7 @@ impl Pass<'_> {
         self.open_removal = None;
         self.waiting_for_rows.clear();
         self.rowless = None;
-        self.analysis.facts.end_rows();
+        self.reading = None;
         if matches!(self.part, Part::LeftOut { reported: true, .. }) {
             return;
         }
@@ -612,6 +616,9 @@ impl Pass<'_> {
     }
 
     fn parsed(&mut self, statement: &Statement<'_>, parsed: &Parsed, piece: &Piece<'_>) {
+        if let NodeEnum::CopyStmt(copy) = statement.node() {
+            self.reading = Reading::of(&self.analysis.facts, copy, statement.place(&statement.range()));
+        }
         let findings = self.check(Subject::Statement(statement));
         if findings.is_empty() {
             self.analysis.facts.observe(statement, None);
@@ -817,6 +824,21 @@ impl Pass<'_> {
                     && rewrite::is_wanted(&finding, self.options);
             self.keep(finding);
         }
+    }
+
+    /// Rows of an extension's own tables say what the source is, and some need a change.
+    fn copy_rows(&mut self, piece: &Piece<'_>) {
+        let Some(mut reader) = self.reading.take() else { return };
+        let removed = self.open_removal.is_some();
+        reader.feed(piece.text, piece.span.start, piece.at, &mut |row| {
+            let findings = if removed { Vec::new() } else { self.check(Subject::Row(&row)) };
+            for mut finding in findings {
+                finding.solved = rewrite::is_wanted(&finding, self.options);
+                self.keep(finding);
+            }
+            self.analysis.facts.take_row(&row);
+        });
+        self.reading = Some(reader);
     }
 
     fn meta(&mut self, piece: &Piece<'_>) {

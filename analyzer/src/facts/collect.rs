@@ -2,6 +2,7 @@
 
 use super::names::{option, option_is_on, option_text, relation, role, roles, set_config, strings, text};
 use super::objects::{also_created, created, is_user_object, new_name, signature, subject};
+use super::rows::rows_of_insert;
 use super::{
     Absence, Column, Constraint, Database, Declared, Extension, Facts, Header, Membership, ObjectId,
     Overload, Owner, Privilege, Relation, Role, Scope, Setting,
@@ -100,8 +101,11 @@ impl Facts {
             let id = self.resolved(&id);
             self.mark(id, absence);
         }
-        self.rows_of(node, place);
+        for row in rows_of_insert(self, statement) {
+            self.take_row(&row);
+        }
         self.collect(node, place, absence.is_some());
+        self.observe_timescale(statement);
     }
 
     fn mark(&mut self, id: ObjectId, absence: Option<&Absence>) {
@@ -216,14 +220,6 @@ impl Facts {
                     }
                 }
             }
-            NodeEnum::CreateTrigStmt(s) if &*s.trigname == "ts_insert_blocker" => {
-                // TimescaleDB up to 2.22 marks every hypertable with this trigger.
-                if let Some(range) = &s.relation {
-                    let (schema, table) = relation(range);
-                    let id = self.resolved(&ObjectId::new(Class::Relation, schema, table));
-                    self.hypertables.insert(id);
-                }
-            }
             NodeEnum::GrantStmt(s) if !absent => self.privileges_of(s, place),
             NodeEnum::VariableSetStmt(s) if s.name == "search_path" => {
                 self.search_path = s.args.iter().filter_map(text).map(Into::into).collect();
@@ -236,7 +232,6 @@ impl Facts {
             NodeEnum::CreateStmt(s) => {
                 let temporary = s.relation.as_ref().is_some_and(|r| r.relpersistence == "t");
                 self.temporary_objects |= temporary;
-                self.chunk(s);
                 if let Some(range) = s.relation.as_ref().filter(|_| !absent) {
                     for element in &s.table_elts {
                         match &element.node {
@@ -315,18 +310,6 @@ impl Facts {
         }
         if let Some(referenced) = constraint.pktable.as_ref().filter(|_| foreign) {
             self.system_triggers.insert(id(self, referenced));
-        }
-    }
-
-    /// A chunk gives away its hypertable: the table that it inherits from.
-    fn chunk(&mut self, s: &pg::CreateStmt) {
-        let Some(range) = &s.relation else { return };
-        let is_chunk = range.relname.starts_with("_hyper_") && range.relname.ends_with("_chunk");
-        if !is_chunk || range.schemaname != "_timescaledb_internal" {
-            return;
-        }
-        for parent in parents(self, &NodeEnum::CreateStmt(s.clone())) {
-            self.hypertables.insert(parent);
         }
     }
 

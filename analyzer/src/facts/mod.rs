@@ -7,6 +7,7 @@ pub mod names;
 pub mod objects;
 pub mod partman;
 pub mod rows;
+pub mod timescale;
 
 pub use intern::{Names, Symbol};
 pub use objects::{Object, ObjectId};
@@ -272,8 +273,8 @@ pub struct Facts {
     pub hypertables: BTreeSet<ObjectId>,
     /// Tables that pg_partman partitions.
     pub partman: Vec<partman::Partman>,
-    /// The COPY whose rows are read.
-    pub(crate) reading: Option<rows::Reading>,
+    /// What it tells of TimescaleDB on the source.
+    pub timescale: timescale::Timescale,
     /// `search_path` at this point.
     pub search_path: Vec<Box<str>>,
     /// `check_function_bodies` is off at this point.

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::{Memory, Rule};
 use crate::edit::{Action, Edit, Fix, Safety};
+use crate::facts::rows::Row;
 use crate::facts::{Facts, Object, ObjectId};
 use crate::finding::{Excerpt, Finding, Place, Related, ServerError, Severity};
 use crate::locate::{Statement, excerpt};
@@ -42,6 +43,8 @@ pub enum Subject<'a> {
         /// Its place.
         place: Place,
     },
+    /// A row of COPY data, of one of the tables whose rows are looked at.
+    Row(&'a Row),
     /// The end of an input.
     End {
         /// The place behind its last byte.
@@ -120,6 +123,19 @@ impl<'a> Context<'a> {
                 let at = crate::text::Position { line: place.line, column: place.column };
                 let masks = crate::locate::secrets(text, &[]);
                 (place, place.span, excerpt(text, at, &(0..text.len()), &masks))
+            }
+            Subject::Row(row) => {
+                let range = draft.range.clone().unwrap_or(0..row.text.len());
+                let start = crate::text::Position { line: row.place.line, column: row.place.column };
+                let begin = crate::text::position(row.text.as_bytes(), start, range.start);
+                let span = crate::text::Span::new(range.start as u64, range.end as u64);
+                let place = Place {
+                    span: span.shifted(row.place.span.start),
+                    line: begin.line,
+                    column: begin.column,
+                    ..row.place
+                };
+                (place, row.place.span, excerpt(&row.text, start, &range, &[]))
             }
             Subject::End { place } => {
                 (place, place.span, Excerpt { line: place.line, text: String::new(), start: 0, end: 0 })
