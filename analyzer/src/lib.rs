@@ -6,6 +6,7 @@
 
 mod allow;
 pub mod analyze;
+pub mod body;
 pub mod edit;
 pub mod facts;
 pub mod finding;
