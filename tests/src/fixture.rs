@@ -3,7 +3,8 @@
 //! Lines of the form `-- KEY: VALUE` are directives and no part of the dump:
 //! `expect` (the rules of all findings, in order, or `nothing`; needed), `target` (major version), `accept` (rules),
 //! `database` (of a cluster dump, the one to keep), `hypertable` (`schema.table`), `input` (another input begins, with
-//! this name), and `unasked` (why a server is not asked about this fixture).
+//! this name), `call` and `runs` (a statement to run after the dump was restored: it fails with a SQLSTATE that a
+//! finding on a body states, or it passes), and `unasked` (why a server is not asked about this fixture).
 
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,10 @@ pub struct Fixture {
     pub options: Options,
     /// Its inputs: name and text.
     pub inputs: Vec<(String, String)>,
+    /// Statements that fail after the dump was restored, with a SQLSTATE that a finding on a body states.
+    pub calls: Vec<String>,
+    /// Statements that pass after the dump was restored.
+    pub runs: Vec<String>,
     /// Why a server is not asked about it.
     pub unasked: Option<String>,
 }
@@ -45,6 +50,8 @@ impl Fixture {
             target: Target::default(),
             options: Options::default(),
             inputs: vec![("dump.sql".into(), String::new())],
+            calls: Vec::new(),
+            runs: Vec::new(),
             unasked: None,
         };
         let wrong = |what: &str| format!("{}: {what}", path.display());
@@ -68,6 +75,10 @@ impl Fixture {
                 let (schema, name) =
                     table.split_once('.').ok_or_else(|| wrong("the hypertable lacks its schema"))?;
                 fixture.options.hypertables.insert((schema.into(), name.into()));
+            } else if let Some(call) = directive("call") {
+                fixture.calls.push(call.into());
+            } else if let Some(call) = directive("runs") {
+                fixture.runs.push(call.into());
             } else if let Some(why) = directive("unasked") {
                 fixture.unasked = Some(why.into());
             } else if let Some(name) = directive("input") {

@@ -188,6 +188,68 @@ fn judge(fixture: &Fixture, lab: &Lab, at: Server) -> Result<Verdict, Box<dyn Er
     Ok(Verdict { wrong, judged, unjudged })
 }
 
+/// What fails only when it is called: the dump is restored, and each call has to fail with a SQLSTATE that a finding on
+/// a body states.
+fn judge_calls(fixture: &Fixture, lab: &Lab, at: Server, version: u32) -> Result<Verdict, Box<dyn Error>> {
+    let mut verdict = Verdict::default();
+    let uri = lab.uri(at)?;
+    let mut fixture = fixture.clone();
+    fixture.target = fixture.target.with_version(version);
+    let analysis = fixture.analyse()?;
+    let stated: BTreeSet<&str> = analysis
+        .findings
+        .iter()
+        .filter(|finding| finding.rule.starts_with("FN-"))
+        .filter_map(|finding| finding.server_error.as_ref().map(|error| error.sqlstate))
+        .collect();
+    lab.reset(at)?;
+    replay(uri, &schemas(&fixture))?;
+    let texts: Vec<Vec<u8>> = fixture.inputs.iter().map(|(_, text)| text.clone().into_bytes()).collect();
+    run(uri, &texts)?;
+    let calls =
+        fixture.calls.iter().map(|sql| (sql, true)).chain(fixture.runs.iter().map(|sql| (sql, false)));
+    for (sql, fails) in calls {
+        let steps = [ReplayStep::Statement { sql: sql.clone().into_bytes(), number: 0 }];
+        let replies = replay(uri, &steps)?;
+        verdict.judged += 1;
+        let wrong = match replies.first().map(|reply| &reply.answer) {
+            Some(Answer::Refused(answer)) if fails && stated.contains(answer.sqlstate.as_str()) => continue,
+            Some(Answer::Refused(answer)) => {
+                format!("the server says {} {}, stated are {stated:?}", answer.sqlstate, answer.message)
+            }
+            Some(Answer::Ok) if !fails => continue,
+            Some(Answer::Ok) => "it passes".to_owned(),
+            _ => "it was not sent".to_owned(),
+        };
+        verdict.wrong.push(format!("{} on {version}: call {sql}: {wrong}", fixture.name));
+    }
+    Ok(verdict)
+}
+
+#[test]
+fn what_a_body_does_fails_when_it_is_called_as_the_report_says() -> Outcome {
+    const NAME: &str = "what_a_body_does_fails_when_it_is_called_as_the_report_says";
+    let servers = [(Server::Target15, 15), (Server::Target17, 17), (Server::Target18, 18)];
+    let Some(lab) = Lab::start_or_skip(NAME, &servers.map(|(server, _)| server))? else { return Ok(()) };
+    let only = std::env::var("FIXTURE").ok();
+    let (mut wrong, mut judged) = (Vec::new(), 0);
+    for fixture in Fixture::all(None)? {
+        if only.as_ref().is_some_and(|only| !fixture.name.contains(only.as_str()))
+            || fixture.calls.is_empty() && fixture.runs.is_empty()
+        {
+            continue;
+        }
+        for (at, version) in servers {
+            let verdict = judge_calls(&fixture, &lab, at, version)?;
+            wrong.extend(verdict.wrong);
+            judged += verdict.judged;
+        }
+    }
+    eprintln!("{judged} calls judged");
+    assert!(wrong.is_empty(), "{judged} calls, {} contradictions:\n{}", wrong.len(), wrong.join("\n"));
+    Ok(())
+}
+
 #[test]
 fn the_server_confirms_every_fixture_before_and_after_its_rewrite() -> Outcome {
     const NAME: &str = "the_server_confirms_every_fixture_before_and_after_its_rewrite";

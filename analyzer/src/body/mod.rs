@@ -21,6 +21,9 @@ use source::Source;
 /// Texts in texts (EXECUTE 'DO …') are followed down to this depth.
 const MAX_DEPTH: usize = 4;
 
+/// Stands for names that are only known when a text is put together.
+pub const UNKNOWN: &str = "unknown_to_tsmigrate";
+
 /// A piece of SQL that runs when a body does.
 #[derive(Debug)]
 pub struct Part {

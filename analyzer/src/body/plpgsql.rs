@@ -111,14 +111,14 @@ impl Reader<'_> {
         if kind == Kind::Expression && tokens.len() == 1 {
             return;
         }
-        let into = (kind == Kind::Statement).then(|| self.into_clause(tokens)).flatten();
+        let into = (kind == Kind::Statement).then(|| self.variables(tokens)).flatten();
         let branch = |open: &Open| matches!(open, Open::Branch | Open::Block { handles: true, .. });
         let conditional = self.left || self.open.iter().any(branch);
         self.found.push(Fragment { range: first.start..last.end, kind, into, conditional });
     }
 
     /// `INTO [STRICT] variable, …` of a statement.
-    fn into_clause(&self, tokens: Range<usize>) -> Option<Range<usize>> {
+    fn variables(&self, tokens: Range<usize>) -> Option<Range<usize>> {
         if self.is(tokens.start, "IMPORT") {
             return None;
         }
@@ -166,7 +166,7 @@ impl Reader<'_> {
         }
         let word = self.text(at).to_ascii_uppercase();
         match word.as_str() {
-            ";" => self.at += 1,
+            ";" | "ELSE" => self.at += 1,
             "DECLARE" => self.declarations(),
             "BEGIN" => {
                 self.open.push(Open::Block { first: self.found.len(), handles: false });
@@ -207,7 +207,6 @@ impl Reader<'_> {
                 }
                 self.at += 1;
             }
-            "ELSE" => self.at += 1,
             "LOOP" => {
                 self.open.push(Open::Branch);
                 self.at += 1;

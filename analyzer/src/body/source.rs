@@ -37,8 +37,13 @@ impl Source {
     /// A range of the text as a range of the statement.
     pub(super) fn range(&self, range: &Range<usize>) -> Range<usize> {
         let start = self.origin(range.start);
-        // The end is that of the last byte: what follows may stand elsewhere.
-        let end = if range.end > range.start { self.origin(range.end - 1) + 1 } else { start };
+        if range.end <= range.start {
+            return start..start;
+        }
+        // The end is that of the last byte: what follows may stand elsewhere. Two bytes may stand for one.
+        let last = self.origin(range.end - 1);
+        let doubled = range.end < self.text.len() && self.origin(range.end) == last + 2;
+        let end = if doubled { last + 2 } else { last + 1 };
         start..end.max(start)
     }
 

@@ -68,13 +68,22 @@ pub struct Reference {
     pub location: Option<u32>,
     /// How many arguments a call has; `None` where it is no call.
     pub arguments: Option<usize>,
+    /// The parameter that a call of `set_config` names.
+    pub parameter: Option<Box<str>>,
 }
 
 impl Reference {
     /// A reference without a place.
     #[must_use]
     pub fn new(class: Class, schema: Option<&str>, name: &str) -> Self {
-        Self { class, schema: schema.map(Into::into), name: name.into(), location: None, arguments: None }
+        Self {
+            class,
+            schema: schema.map(Into::into),
+            name: name.into(),
+            location: None,
+            arguments: None,
+            parameter: None,
+        }
     }
 }
 
@@ -204,12 +213,17 @@ impl Walker {
             if let Some(reference) = self.found.get_mut(*index) {
                 reference.location = frame.location;
                 reference.arguments = (frame.node == "FuncCall").then_some(frame.arguments);
+                if frame.node == "FuncCall" && frame.name == "set_config" {
+                    reference.parameter = frame.constant.as_deref().map(Into::into);
+                }
             }
         }
         if let Some(parent) = self.frames.last_mut() {
             match (parent.node, parent.field, frame.node) {
                 ("FuncCall", "args", _) => {
-                    if parent.arguments == 0 && frame.node == "AConst" {
+                    let constant =
+                        frame.node == "AConst" || frame.node == "TypeCast" && parent.name == "set_config";
+                    if parent.arguments == 0 && constant {
                         parent.constant.clone_from(&frame.constant);
                     }
                     parent.arguments += 1;
@@ -553,6 +567,19 @@ mod tests {
     fn a_with_query_is_no_table() {
         let sql = "CREATE VIEW v AS WITH q AS (SELECT 1) SELECT * FROM q, app.q";
         assert_eq!(names(sql, Class::Relation), ["v", "app.q"]);
+    }
+
+    #[test]
+    fn a_call_of_set_config_knows_its_parameter() {
+        for sql in
+            ["SELECT set_config('a.b', 'c', true)", "SELECT pg_catalog.set_config('a.b'::text, 'c', true)"]
+        {
+            let found = references(parse(sql, true).unwrap().unwrap().node());
+            assert!(found.iter().any(|r| r.parameter.as_deref() == Some("a.b")), "{sql}");
+        }
+        let found =
+            references(parse("SELECT set_config(a, 'c', true), f('b')", true).unwrap().unwrap().node());
+        assert!(found.iter().all(|r| r.parameter.is_none()));
     }
 
     #[test]

@@ -20,7 +20,8 @@ pub const RULE: Rule = Rule {
     doc: Doc {
         summary: "A parameter that only a superuser may set: log_statement, session_replication_role and others.",
         what: "ALTER ROLE … SET and ALTER DATABASE … SET, the SET clause of a function, and SET by itself, of a \
-               parameter whose context is superuser, or that the target's version no longer has.",
+               parameter whose context is superuser, or that the target's version no longer has. set_config in a query \
+               is the same.",
         why: "Storing a value asks for the same right as setting it.",
         server: &[
             "42501 permission denied to set parameter \"log_statement\"",
@@ -148,17 +149,17 @@ fn clauses<'a>(
 
 /// What the server says to setting this parameter, whatever the value; `None` where it takes it.
 pub(super) fn refusal(ctx: &Context<'_>, set: &pg::VariableSetStmt) -> Option<ServerError> {
-    superuser_only(ctx, set).or_else(|| super::guc_02_extension_parameter::refusal(ctx, set))
+    superuser_only(ctx, &set.name).or_else(|| super::guc_02_extension_parameter::refusal(ctx, set))
 }
 
-fn superuser_only(ctx: &Context<'_>, set: &pg::VariableSetStmt) -> Option<ServerError> {
-    let name = set.name.to_ascii_lowercase();
+fn superuser_only(ctx: &Context<'_>, parameter: &str) -> Option<ServerError> {
+    let name = parameter.to_ascii_lowercase();
     let gone = ctx.target.removed_parameters.get(&name).is_some_and(|since| *since <= ctx.target.version);
     if gone {
-        let text = format!("unrecognized configuration parameter \"{}\"", set.name);
+        let text = format!("unrecognized configuration parameter \"{parameter}\"");
         Some(ServerError::new("42704", text))
     } else if ctx.target.superuser_parameters.contains(&name) {
-        Some(ServerError::new("42501", format!("permission denied to set parameter \"{}\"", set.name)))
+        Some(ServerError::new("42501", format!("permission denied to set parameter \"{parameter}\"")))
     } else {
         None
     }
@@ -184,12 +185,13 @@ pub(super) fn sets(ctx: &Context<'_>, setting: &Setting<'_>) -> bool {
 
 fn check(ctx: &mut Context<'_>) {
     let Some(statement) = ctx.statement() else { return };
+    calls(ctx, statement);
     for setting in settings(ctx) {
         if !sets(ctx, &setting) {
             continue;
         }
         let name = setting.set.name.as_str();
-        let Some(error) = superuser_only(ctx, setting.set) else { continue };
+        let Some(error) = superuser_only(ctx, name) else { continue };
         let gone = error.sqlstate == "42704";
         let title = if gone {
             format!("PostgreSQL {} has no {name}", ctx.target.version)
@@ -219,4 +221,30 @@ fn check(ctx: &mut Context<'_>) {
         }
         ctx.report(draft.fix(fix));
     }
+}
+
+/// `set_config('log_statement', …)` in a query asks for the same right as SET.
+fn calls(ctx: &mut Context<'_>, statement: &Statement<'_>) {
+    if !super::bodies::runs(statement.node()) {
+        return;
+    }
+    let found = statement.references().iter().find_map(|reference| {
+        let name = reference.parameter.as_deref()?;
+        Some((name, reference.location, superuser_only(ctx, name)?))
+    });
+    let Some((name, location, error)) = found else { return };
+    let title = if error.sqlstate == "42704" {
+        format!("PostgreSQL {} has no {name}", ctx.target.version)
+    } else {
+        format!("only a superuser may set {name}")
+    };
+    let object = format!("SET {name}");
+    let mut draft = Draft::new(title.clone())
+        .object(object.clone())
+        .server(error)
+        .fix(FixDraft::remove(title).review().lost(object));
+    if let Some(range) = location.and_then(|at| statement.name_at(usize::try_from(at).ok()?)) {
+        draft = draft.at(range);
+    }
+    ctx.report(draft);
 }

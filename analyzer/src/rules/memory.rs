@@ -1,9 +1,11 @@
 //! What rules remember from one statement to later ones, beyond the facts of the dump.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use crate::body::Part;
 use crate::facts::ObjectId;
-use crate::finding::Place;
+use crate::finding::{Place, ServerError};
 
 /// State that rules share.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +40,30 @@ pub struct Memory {
     pub moved_extensions: Vec<Moved>,
     /// Aggregates and operators whose argument types were changed.
     pub retyped: BTreeSet<ObjectId>,
+    /// The SQL in the body of the statement at hand.
+    pub body: Option<BodyAtHand>,
+    /// Functions, procedures and views that fail whenever they are used: with the server's words, and where.
+    pub failing: BTreeMap<ObjectId, Failing>,
+}
+
+/// The SQL in the body of one statement.
+#[derive(Clone, Debug)]
+pub struct BodyAtHand {
+    /// The statement's input, first byte and length.
+    pub key: (usize, u64, usize),
+    /// The pieces.
+    pub parts: Arc<Vec<Part>>,
+}
+
+/// Why a function or view fails.
+#[derive(Clone, Debug)]
+pub struct Failing {
+    /// The server's words.
+    pub error: Option<ServerError>,
+    /// What fails in it.
+    pub message: String,
+    /// Where.
+    pub place: Place,
 }
 
 /// A privilege that is lent.

@@ -1,6 +1,7 @@
 //! The rules: one file each, found by its id. A rule is data (id, severity, documentation) and a
 //! function that looks at one piece of a dump.
 
+mod bodies;
 mod clauses;
 mod context;
 mod memory;
@@ -27,6 +28,7 @@ pub mod ext_08_extension_rows;
 pub mod ext_09_preloaded_library;
 pub mod ext_10_language;
 pub mod fdw_01_foreign_data_wrapper;
+pub mod fn_01_superuser_call;
 pub mod guc_01_superuser_parameter;
 pub mod guc_02_extension_parameter;
 pub mod guc_03_preloaded_library;
@@ -84,6 +86,7 @@ pub mod su_17_operator_estimator;
 pub mod su_18_system_trigger;
 pub mod su_19_alter_system;
 pub mod su_20_catalog_object;
+pub mod su_23_server_access;
 pub mod tsp_01_tablespace;
 pub mod tsp_02_tablespace_attributes;
 pub mod tsp_03_default_tablespace;
@@ -254,6 +257,7 @@ pub const RULES: &[&Rule] = &[
     &su_18_system_trigger::RULE,
     &su_19_alter_system::RULE,
     &su_20_catalog_object::RULE,
+    &su_23_server_access::RULE,
     &guc_01_superuser_parameter::RULE,
     &guc_02_extension_parameter::RULE,
     &guc_03_preloaded_library::RULE,
@@ -263,6 +267,7 @@ pub const RULES: &[&Rule] = &[
     &data_11_array_functions::RULE,
     &col_02_missing_collation::RULE,
     &dep_01_missing_dependency::RULE,
+    &fn_01_superuser_call::RULE,
 ];
 
 /// The rule with this id or name, in any case.

@@ -78,6 +78,16 @@ pub struct Target {
     /// Parameters that only a superuser may set (`context = superuser` in pg_settings of 14 to 18).
     #[serde(default)]
     pub superuser_parameters: BTreeSet<String>,
+    /// Functions of pg_catalog that the restoring role may not execute (`has_function_privilege` on 15 to 18).
+    #[serde(default)]
+    pub closed_functions: BTreeSet<String>,
+    /// Functions of pg_catalog that ask for the REPLICATION attribute when they run.
+    #[serde(default)]
+    pub replication_functions: BTreeSet<String>,
+    /// Tables and views of pg_catalog that the restoring role may not read, with the word for each
+    /// (`has_any_column_privilege` on 15 to 18).
+    #[serde(default)]
+    pub closed_relations: BTreeMap<String, String>,
     /// Parameters that are gone, with the first major version that lacks them.
     #[serde(default)]
     pub removed_parameters: BTreeMap<String, u32>,
@@ -110,6 +120,9 @@ impl Default for Target {
             grantable_roles: BTreeSet::new(),
             predefined_roles: BTreeMap::new(),
             superuser_parameters: BTreeSet::new(),
+            closed_functions: BTreeSet::new(),
+            replication_functions: BTreeSet::new(),
+            closed_relations: BTreeMap::new(),
             removed_parameters: BTreeMap::new(),
             existing_roles: BTreeSet::new(),
             live_extensions: None,

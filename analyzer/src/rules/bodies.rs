@@ -1,0 +1,128 @@
+//! What rules on bodies share: the SQL in the body at hand, and what the other rules say of it.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::memory::BodyAtHand;
+use super::{Context, Memory, RULES, Rule, Subject};
+use crate::body::{Part, UNKNOWN, parts};
+use crate::edit::Action;
+use crate::finding::{Finding, ServerError, Severity};
+use crate::locate::Statement;
+use crate::parse::NodeEnum;
+use crate::text::Position;
+
+/// Rules whose answer is the same at whatever time a statement runs. Those on what the dump has made so far (owners,
+/// grants, roles, dependencies) would judge a call by the wrong moment. ALTER SYSTEM, CREATE TABLESPACE and their like
+/// run in no function on any server.
+const JUDGES: [&str; 36] = [
+    "TSP-02", "TSP-03", "TSP-04", "TSP-06", "DB-04", "DB-05", "ROLE-02", "ROLE-04", "ROLE-08", "ROLE-10",
+    "OWN-06", "SEC-01", "EXT-01", "EXT-09", "EXT-10", "FDW-01", "SU-01", "SU-02", "SU-03", "SU-04", "SU-06",
+    "SU-07", "SU-08", "SU-09", "SU-11", "SU-12", "SU-13", "SU-16", "SU-17", "SU-18", "SU-20", "SU-23",
+    "GUC-01", "GUC-02", "REP-01", "IN-09",
+];
+
+/// True for statements that evaluate what they hold when they run: a view's definition, a column's default and a body
+/// are only stored.
+pub(super) fn runs(node: &NodeEnum) -> bool {
+    match node {
+        NodeEnum::SelectStmt(_)
+        | NodeEnum::InsertStmt(_)
+        | NodeEnum::UpdateStmt(_)
+        | NodeEnum::DeleteStmt(_)
+        | NodeEnum::MergeStmt(_)
+        | NodeEnum::CallStmt(_)
+        | NodeEnum::DeclareCursorStmt(_)
+        | NodeEnum::ExplainStmt(_) => true,
+        NodeEnum::CopyStmt(s) => s.query.is_some(),
+        NodeEnum::CreateTableAsStmt(s) => s.into.as_ref().is_none_or(|into| !into.skip_data),
+        _ => false,
+    }
+}
+
+/// True where another rule takes the statement out, or it fails anyway: what its body does is of no interest.
+pub(super) fn fails_already(ctx: &Context<'_>) -> bool {
+    ctx.findings.iter().any(|f| {
+        f.severity == Severity::Error
+            && !matches!(
+                f.fix.as_ref().map(|fix| &fix.action),
+                Some(Action::Edit { .. } | Action::Surround { .. })
+            )
+    })
+}
+
+/// The SQL in the body of the statement at hand. Read once for all rules.
+pub(super) fn body(ctx: &mut Context<'_>) -> Arc<Vec<Part>> {
+    let Some(statement) = ctx.statement() else { return Arc::default() };
+    let place = statement.place(&(0..0));
+    let key = (place.input, place.span.start, statement.sql().len());
+    if let Some(known) = ctx.memory.body.as_ref().filter(|known| known.key == key) {
+        return Arc::clone(&known.parts);
+    }
+    let parts = Arc::new(parts(statement));
+    ctx.memory.body = Some(BodyAtHand { key, parts: Arc::clone(&parts) });
+    parts
+}
+
+/// What makes a piece of SQL fail.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    /// What the rule says, places in the piece.
+    pub(super) finding: Finding,
+    /// Its bytes in the piece.
+    pub(super) range: Range<usize>,
+}
+
+/// What the rules say of a piece of a body.
+pub(super) fn troubles(ctx: &Context<'_>, part: &Part) -> Vec<Trouble> {
+    let start = Position { line: 1, column: 1 };
+    let inner = Statement::new(part.sql(), part.parsed(), 0, 0, 0, start);
+    let mut memory = Memory::default();
+    let mut findings = Vec::new();
+    let wanted = |rule: &&&Rule| JUDGES.contains(&rule.id);
+    for rule in RULES.iter().filter(wanted) {
+        (rule.check)(&mut Context {
+            subject: Subject::Statement(&inner),
+            facts: ctx.facts,
+            target: ctx.target,
+            options: ctx.options,
+            memory: &mut memory,
+            rule,
+            findings: &mut findings,
+        });
+    }
+    findings
+        .into_iter()
+        .filter(|finding| finding.severity == Severity::Error && stands(ctx, &inner, finding))
+        .filter_map(|mut finding| {
+            let range = usize::try_from(finding.place.span.start).ok()?
+                ..usize::try_from(finding.place.span.end).ok()?;
+            finding.message = finding.message.replace(UNKNOWN, "…");
+            if let Some(error) = finding.server_error.take() {
+                let known = ServerError::new(error.sqlstate, error.text.replace(UNKNOWN, "…"));
+                finding.server_error = Some(if error.text.contains(UNKNOWN) { known } else { error });
+            }
+            Some(Trouble { finding, range })
+        })
+        .collect()
+}
+
+/// False where the answer depends on what is only known at run time.
+fn stands(ctx: &Context<'_>, inner: &Statement<'_>, finding: &Finding) -> bool {
+    // Which role, database or parameter it is decides.
+    let by_name = ["DB-", "ROLE-", "EXT-", "TSP-", "IN-", "GUC-"];
+    let unknown = finding.message.contains(UNKNOWN)
+        || finding.server_error.as_ref().is_some_and(|error| error.text.contains(UNKNOWN));
+    if unknown && by_name.iter().any(|family| finding.rule.starts_with(family)) {
+        return false;
+    }
+    match inner.node() {
+        // Who calls may be in the role. Nobody can be in those of the service, but for the ones it hands out.
+        NodeEnum::VariableSetStmt(set) if set.name == "role" => {
+            set.args.first().and_then(crate::facts::names::text).is_some_and(|role| {
+                ctx.target.reserved_roles.contains_key(role) && !ctx.target.grantable_roles.contains(role)
+            })
+        }
+        _ => true,
+    }
+}
