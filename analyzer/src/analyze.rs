@@ -11,6 +11,7 @@ use crate::input::{InputError, Problem, sniff};
 use crate::locate::Statement;
 use crate::options::Options;
 use crate::parse::{NodeEnum, ParseError, Parsed, TokenKind, Tokens, parse};
+use crate::prepare::{Executor, Inline, Outcome, Pipeline};
 use crate::rewrite::{self, Planned, Rewriter, Style};
 use crate::rules::{self, Context, Finish, Memory, RULES, Subject};
 use crate::split::{End, Kind, Piece, Splitter};
@@ -110,6 +111,7 @@ pub fn analyze(inputs: &[Input<'_>], target: &Target, options: &Options) -> Resu
 #[derive(Debug)]
 pub struct Analyzer<'t> {
     splitter: Splitter,
+    pipeline: Pipeline<'t>,
     pass: Pass<'t>,
     head: Vec<u8>,
     sniffed: bool,
@@ -153,16 +155,17 @@ struct Held {
     at: Position,
     end: End,
     standard_strings: bool,
+    outcome: Option<Outcome>,
 }
 
 impl Held {
-    fn new(piece: &Piece<'_>) -> Self {
+    fn new(piece: &Piece<'_>, outcome: Option<Outcome>) -> Self {
         let Piece { kind, text, span, at, end, standard_strings } = *piece;
-        Self { kind, text: text.to_owned(), span, at, end, standard_strings }
+        Self { kind, text: text.to_owned(), span, at, end, standard_strings, outcome }
     }
 
     fn piece(&self) -> Piece<'_> {
-        let Self { kind, ref text, span, at, end, standard_strings } = *self;
+        let Self { kind, ref text, span, at, end, standard_strings, .. } = *self;
         Piece { kind, text, span, at, end, standard_strings }
     }
 }
@@ -204,6 +207,12 @@ impl<'t> Analyzer<'t> {
     /// An analyzer for this target.
     #[must_use]
     pub fn new(target: &'t Target, options: &'t Options) -> Self {
+        Self::with_executor(target, options, &Inline)
+    }
+
+    /// An analyzer whose statements are parsed where the executor says.
+    #[must_use]
+    pub fn with_executor(target: &'t Target, options: &'t Options, executor: &'t dyn Executor) -> Self {
         let kept_database = options.database.as_deref().map(Into::into);
         let mut facts = Facts { kept_database, ..Facts::default() };
         facts.hypertables.extend(options.hypertables.iter().map(|(schema, name)| {
@@ -211,6 +220,7 @@ impl<'t> Analyzer<'t> {
         }));
         Self {
             splitter: Splitter::new(),
+            pipeline: Pipeline::new(executor),
             pass: Pass {
                 target,
                 options,
@@ -269,8 +279,9 @@ impl<'t> Analyzer<'t> {
     }
 
     fn split(&mut self, chunk: &[u8]) -> Result<(), InputError> {
-        let pass = &mut self.pass;
-        self.splitter.feed(chunk, &mut |piece| pass.take(&piece));
+        let (pass, pipeline) = (&mut self.pass, &mut self.pipeline);
+        let mut take = |piece: &Piece<'_>, outcome: Option<Outcome>| pass.take(piece, outcome);
+        self.splitter.feed(chunk, &mut |piece| pipeline.push(&piece, &mut take));
         self.pass.failure.take().map_or(Ok(()), Err)
     }
 
@@ -282,8 +293,10 @@ impl<'t> Analyzer<'t> {
         if !self.sniffed {
             self.open()?;
         }
-        let pass = &mut self.pass;
-        self.splitter.finish(&mut |piece| pass.take(&piece));
+        let (pass, pipeline) = (&mut self.pass, &mut self.pipeline);
+        let mut take = |piece: &Piece<'_>, outcome: Option<Outcome>| pass.take(piece, outcome);
+        self.splitter.finish(&mut |piece| pipeline.push(&piece, &mut take));
+        pipeline.flush(&mut take);
         pass.release(None);
         if let Some(failure) = self.pass.failure.take() {
             return Err(failure);
@@ -383,17 +396,17 @@ impl Pass<'_> {
     }
 
     /// The next piece. A statement is looked at when its line has ended: what allows a finding may stand there.
-    fn take(&mut self, piece: &Piece<'_>) {
+    fn take(&mut self, piece: &Piece<'_>, outcome: Option<Outcome>) {
         let ends_line = memchr::memchr(b'\n', piece.text).is_some();
         match piece.kind {
             Kind::Statement if piece.end == End::Complete => {
                 self.release(None);
-                self.held.push(Held::new(piece));
+                self.held.push(Held::new(piece, outcome));
             }
-            Kind::Blank if !self.held.is_empty() && !ends_line => self.held.push(Held::new(piece)),
+            Kind::Blank if !self.held.is_empty() && !ends_line => self.held.push(Held::new(piece, None)),
             Kind::Comment if !self.held.is_empty() => {
                 self.release(Some(piece));
-                self.piece(piece);
+                self.piece(piece, None);
             }
             _ => {
                 self.release(None);
@@ -407,7 +420,7 @@ impl Pass<'_> {
                     Kind::Meta | Kind::Noise => self.allowances.arrive(0),
                     _ => {}
                 }
-                self.piece(piece);
+                self.piece(piece, outcome);
                 self.allowances.leave();
             }
         }
@@ -415,10 +428,11 @@ impl Pass<'_> {
 
     /// Looks at the statement that waits. `comment` follows it on its line.
     fn release(&mut self, comment: Option<&Piece<'_>>) {
-        for held in std::mem::take(&mut self.held) {
+        for mut held in std::mem::take(&mut self.held) {
+            let outcome = held.outcome.take();
             let piece = held.piece();
             if piece.kind != Kind::Statement {
-                self.piece(&piece);
+                self.piece(&piece, None);
                 continue;
             }
             let number = self.analysis.inputs.last().map_or(0, |input| input.statements + 1);
@@ -427,7 +441,7 @@ impl Pass<'_> {
             if let Some(comment) = comment {
                 self.comment(&parseable(comment.text), self.place(comment, number), true);
             }
-            self.piece(&piece);
+            self.piece(&piece, outcome);
             self.allowances.leave();
         }
     }
@@ -460,7 +474,7 @@ impl Pass<'_> {
         }
     }
 
-    fn piece(&mut self, piece: &Piece<'_>) {
+    fn piece(&mut self, piece: &Piece<'_>, outcome: Option<Outcome>) {
         if self.failure.is_some() {
             return;
         }
@@ -480,7 +494,7 @@ impl Pass<'_> {
             return;
         }
         match piece.kind {
-            Kind::Statement => self.statement(piece),
+            Kind::Statement => self.statement(piece, outcome),
             Kind::CopyData => {
                 self.waiting_for_rows.clear();
                 self.rowless = None;
@@ -577,7 +591,7 @@ impl Pass<'_> {
         findings
     }
 
-    fn statement(&mut self, piece: &Piece<'_>) {
+    fn statement(&mut self, piece: &Piece<'_>, outcome: Option<Outcome>) {
         let number = self.analysis.inputs.last_mut().map_or(0, |input| {
             input.statements += 1;
             input.statements
@@ -593,7 +607,7 @@ impl Pass<'_> {
         if !self.is_left_out() {
             self.inner_comments(&sql, piece, number);
         }
-        match parse(&sql, piece.standard_strings) {
+        match outcome.unwrap_or_else(|| parse(&sql, piece.standard_strings)) {
             Ok(Some(parsed)) => {
                 let statement =
                     Statement::new(&sql, &parsed, self.input(), number, piece.span.start, piece.at);

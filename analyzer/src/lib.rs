@@ -14,6 +14,7 @@ pub mod input;
 pub mod locate;
 pub mod options;
 pub mod parse;
+pub mod prepare;
 pub mod report;
 pub mod rewrite;
 pub mod rules;

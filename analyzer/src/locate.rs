@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::ops::Range;
 
 use crate::finding::{Excerpt, Place};
-use crate::parse::{NodeEnum, Parsed, Reference, Token, TokenKind, Tokens, references};
+use crate::parse::{NodeEnum, Parsed, Reference, Token, TokenKind, Tokens};
 use crate::text::{Position, Span, position};
 
 /// One parsed statement and where it stands.
@@ -17,7 +17,6 @@ pub struct Statement<'a> {
     start: u64,
     at: Position,
     tokens: OnceCell<Tokens>,
-    references: OnceCell<Vec<Reference>>,
 }
 
 impl<'a> Statement<'a> {
@@ -31,7 +30,7 @@ impl<'a> Statement<'a> {
         start: u64,
         at: Position,
     ) -> Self {
-        Self { sql, parsed, input, number, start, at, tokens: OnceCell::new(), references: OnceCell::new() }
+        Self { sql, parsed, input, number, start, at, tokens: OnceCell::new() }
     }
 
     /// Its text, with stray bytes masked: see [`crate::text::parseable`].
@@ -53,7 +52,7 @@ impl<'a> Statement<'a> {
 
     /// All names that it refers to.
     pub fn references(&self) -> &[Reference] {
-        self.references.get_or_init(|| references(self.parsed.node()))
+        self.parsed.references()
     }
 
     /// The whole statement.

@@ -18,3 +18,4 @@ pub mod script;
 pub mod stream;
 pub mod tools;
 pub mod verify;
+pub mod workers;

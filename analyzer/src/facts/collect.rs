@@ -145,7 +145,7 @@ impl Facts {
             Class::Database => self.database(&id.name, place),
             Class::Extension => {
                 let NodeEnum::CreateExtensionStmt(s) = node else { return };
-                let fixed = crate::target::members(&s.extname).and_then(|known| known.schema.as_deref());
+                let fixed = crate::target::members(&s.extname).and_then(|known| known.schema);
                 let schema = option(&s.options, "schema").and_then(option_text).or(fixed).map(Into::into);
                 let schema = schema.or_else(|| self.search_path.first().cloned());
                 self.extensions.entry(id.name).or_insert(Extension { schema, place });

@@ -498,9 +498,8 @@ impl Facts {
         let in_own_schema = |extension: &str| {
             schema.is_some_and(|used| {
                 !matches!(used, "public" | "pg_catalog")
-                    && members(extension).is_some_and(|known| {
-                        known.schema.as_deref() == Some(used) || known.schemas.contains(used)
-                    })
+                    && members(extension)
+                        .is_some_and(|known| known.schema == Some(used) || known.schemas.contains(used))
             })
         };
         let has = |extension: &str| {
@@ -521,8 +520,7 @@ impl Facts {
     #[must_use]
     pub fn is_member_of(&self, extension: &str, class: Class, schema: Option<&str>, name: &str) -> bool {
         let Some(known) = members(extension) else { return false };
-        let put =
-            self.extensions.get(extension).and_then(|e| e.schema.as_deref()).or(known.schema.as_deref());
+        let put = self.extensions.get(extension).and_then(|e| e.schema.as_deref()).or(known.schema);
         let seen = |own: &str| match schema {
             Some(used) => used == own,
             None => own == "pg_catalog" || self.search_path.iter().any(|s| &**s == own),
@@ -531,14 +529,14 @@ impl Facts {
             Class::Relation => known.relation_schemas(name).any(|own| own.or(put).is_some_and(seen)),
             Class::Schema => {
                 known.schemas.contains(name)
-                    || known.schema.as_deref() == Some(name) && name != "pg_catalog" && name != "public"
+                    || known.schema == Some(name) && name != "pg_catalog" && name != "public"
             }
             class if !in_schema(class) => known.has(class, name),
             class => {
                 known.has(class, name)
                     && (put.is_some_and(seen)
-                        || known.schema.as_deref().is_some_and(seen)
-                        || known.schemas.iter().any(|own| seen(own)))
+                        || known.schema.is_some_and(seen)
+                        || known.schemas.iter().any(seen))
             }
         }
     }

@@ -109,7 +109,7 @@ pub fn set_config(select: &pg::SelectStmt) -> Option<(&str, &str)> {
 pub fn quoted(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-        && crate::parse::Tokens::scan(name).iter().all(|t| t.kind == crate::parse::TokenKind::Identifier);
+        && !crate::parse::is_keyword(name);
     if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 

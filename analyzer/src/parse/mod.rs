@@ -8,8 +8,10 @@ mod walk;
 pub use canonical::{Change, canonical, changed};
 pub use pg_query::NodeEnum;
 pub use pg_query::protobuf as pg;
-pub use tokens::{Token, TokenKind, Tokens};
+pub use tokens::{Token, TokenKind, Tokens, is_keyword};
 pub use walk::{Class, Reference, references};
+
+use std::cell::OnceCell;
 
 use pg_query::ParserOptions;
 
@@ -42,6 +44,7 @@ pub enum ParseError {
 #[derive(Debug)]
 pub struct Parsed {
     node: NodeEnum,
+    references: OnceCell<Vec<Reference>>,
 }
 
 impl Parsed {
@@ -49,6 +52,11 @@ impl Parsed {
     #[must_use]
     pub fn node(&self) -> &NodeEnum {
         &self.node
+    }
+
+    /// All names that it refers to.
+    pub fn references(&self) -> &[Reference] {
+        self.references.get_or_init(|| references(&self.node))
     }
 }
 
@@ -75,7 +83,7 @@ pub fn parse(sql: &str, standard_strings: bool) -> Result<Option<Parsed>, ParseE
             near: None,
         });
     }
-    Ok(first.map(|node| Parsed { node }))
+    Ok(first.map(|node| Parsed { node, references: OnceCell::new() }))
 }
 
 fn check_depth(sql: &str) -> Result<(), ParseError> {

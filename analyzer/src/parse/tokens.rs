@@ -1,5 +1,8 @@
 //! The tokens of one statement with both ends: what a tree does not have.
 
+use std::collections::HashSet;
+use std::sync::OnceLock;
+
 use pg_query::protobuf as pg;
 
 /// What a token is, as far as finding clauses needs it.
@@ -97,6 +100,22 @@ impl Tokens {
     }
 }
 
+/// True for PostgreSQL's keywords, reserved or not, in lower case (`src/include/parser/kwlist.h`).
+#[must_use]
+pub fn is_keyword(word: &str) -> bool {
+    static KEYWORDS: OnceLock<HashSet<String>> = OnceLock::new();
+    let keywords = KEYWORDS.get_or_init(|| {
+        // The grammar numbers its keywords in the order of the alphabet; `_P` ends those that clash with C's names.
+        let all = pg::Token::AbortP as i32..=pg::Token::Zone as i32;
+        let name = |number| {
+            let name = pg::Token::try_from(number).ok()?.as_str_name().to_ascii_lowercase();
+            Some(name.strip_suffix("_p").map(str::to_owned).unwrap_or(name))
+        };
+        all.filter_map(name).collect()
+    });
+    keywords.contains(word)
+}
+
 fn kind(token: &pg::ScanToken, text: &str) -> TokenKind {
     if token.token == pg::Token::SqlComment as i32 || token.token == pg::Token::CComment as i32 {
         TokenKind::Comment
@@ -117,6 +136,17 @@ fn kind(token: &pg::ScanToken, text: &str) -> TokenKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keywords_are_those_that_the_scanner_knows() {
+        for word in ["order", "abort", "zone", "year", "absent", "xmlserialize", "select", "nulls", "name"] {
+            assert!(is_keyword(word), "{word}");
+            assert!(Tokens::scan(word).iter().all(|token| token.kind == TokenKind::Keyword), "{word}");
+        }
+        for word in ["ident", "op", "orders", "t", "not_la", "sconst", "order_p", "abort_p"] {
+            assert!(!is_keyword(word), "{word}");
+        }
+    }
 
     #[test]
     fn tokens_know_their_ends_and_their_depth() {

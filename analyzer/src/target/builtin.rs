@@ -1,22 +1,23 @@
 //! What every PostgreSQL server has in pg_catalog, by name.
 
-use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::Names;
 use crate::parse::Class;
 
 const BUILTIN: &str = include_str!("builtin.json");
 
 #[derive(Default, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 struct File {
-    functions: BTreeSet<String>,
-    variadic_functions: BTreeSet<String>,
-    types: BTreeSet<String>,
-    relations: BTreeSet<String>,
-    operators: BTreeSet<String>,
-    information_schema: BTreeSet<String>,
+    functions: Names,
+    variadic_functions: Names,
+    types: Names,
+    relations: Names,
+    operators: Names,
+    information_schema: Names,
 }
 
 // A test reads the built-in file; without it names of pg_catalog are taken for others' names.

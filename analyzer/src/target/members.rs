@@ -1,10 +1,11 @@
 //! Which objects an extension brings: a dump holds only its name, and everything that uses it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::Names;
 use crate::parse::Class;
 
 const MEMBERS: &str = include_str!("extension_members.json");
@@ -14,33 +15,33 @@ const MEMBERS: &str = include_str!("extension_members.json");
 #[serde(default)]
 pub struct Members {
     /// Types and domains.
-    pub types: BTreeSet<String>,
+    pub types: Names,
     /// Functions, procedures and aggregates.
-    pub functions: BTreeSet<String>,
+    pub functions: Names,
     /// Operators.
-    pub operators: BTreeSet<String>,
+    pub operators: Names,
     /// Operator classes and families.
-    pub operator_classes: BTreeSet<String>,
+    pub operator_classes: Names,
     /// Access methods.
-    pub access_methods: BTreeSet<String>,
+    pub access_methods: Names,
     /// Procedural languages.
-    pub languages: BTreeSet<String>,
+    pub languages: Names,
     /// Foreign-data wrappers.
-    pub foreign_data_wrappers: BTreeSet<String>,
+    pub foreign_data_wrappers: Names,
     /// Schemas that it makes.
-    pub schemas: BTreeSet<String>,
+    pub schemas: Names,
     /// Tables, views and sequences.
-    pub tables: BTreeSet<String>,
+    pub tables: Names,
     /// Sequences, where they are not among the tables.
-    pub sequences: BTreeSet<String>,
+    pub sequences: Names,
     /// Tables whose rows a dump carries (`pg_extension_config_dump`).
-    pub config_tables: BTreeSet<String>,
+    pub config_tables: Names,
     /// Text search objects.
-    pub text_search: BTreeSet<String>,
+    pub text_search: Names,
     /// Extensions that it needs.
-    pub requires: Vec<String>,
+    pub requires: Vec<&'static str>,
     /// The one schema that it can be in.
-    pub schema: Option<String>,
+    pub schema: Option<&'static str>,
     /// True where its objects can be moved to another schema.
     pub relocatable: bool,
     /// True where a database owner may create it without being a superuser.
@@ -70,12 +71,12 @@ impl Members {
     /// The schemas that are known to hold a relation of this name: `Some` where the extension fixes one,
     /// `None` inside where it is wherever the extension was put. Empty where it has no such relation.
     pub fn relation_schemas(&self, name: &str) -> impl Iterator<Item = Option<&str>> {
-        [&self.tables, &self.sequences, &self.config_tables].into_iter().flatten().filter_map(move |path| {
-            match path.split_once('.') {
+        [&self.tables, &self.sequences, &self.config_tables].into_iter().flat_map(Names::iter).filter_map(
+            move |path| match path.split_once('.') {
                 Some((schema, relation)) => (relation == name).then_some(Some(schema)),
                 None => (path == name).then_some(None),
-            }
-        })
+            },
+        )
     }
 
     /// True where a dump carries the rows of this relation of the extension.
@@ -87,11 +88,12 @@ impl Members {
 }
 
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 struct File {
-    extensions: BTreeMap<String, Members>,
+    extensions: BTreeMap<&'static str, Members>,
 }
 
-static ALL: LazyLock<BTreeMap<String, Members>> =
+static ALL: LazyLock<BTreeMap<&'static str, Members>> =
     // A test reads the built-in file; without it no dependents would be found, and nothing else changes.
     LazyLock::new(|| {
         serde_json::from_str::<File>(MEMBERS).map(|file| file.extensions).unwrap_or_default()
@@ -99,7 +101,7 @@ static ALL: LazyLock<BTreeMap<String, Members>> =
 
 /// All extensions whose members are known.
 pub fn known() -> impl Iterator<Item = (&'static str, &'static Members)> {
-    ALL.iter().map(|(name, members)| (name.as_str(), members))
+    ALL.iter().map(|(name, members)| (*name, members))
 }
 
 /// The members of an extension, where they are known.

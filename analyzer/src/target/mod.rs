@@ -2,9 +2,11 @@
 
 mod builtin;
 mod members;
+mod names;
 
 pub use builtin::{is_builtin, is_in_information_schema, is_variadic_builtin};
 pub use members::{Members, known, members};
+pub use names::Names;
 
 use std::collections::{BTreeMap, BTreeSet};
 

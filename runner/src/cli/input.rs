@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tsmigrate::workers::Workers;
 use tsmigrate_analyzer::{Analysis, Analyzer, InputError, Options, Target};
 
 use super::{Failure, shell};
@@ -196,7 +197,8 @@ pub(super) fn analyse(
     keep: bool,
     quiet: bool,
 ) -> Result<Analysis, Failure> {
-    let mut analyzer = Analyzer::new(target, options);
+    let workers = Workers::start();
+    let mut analyzer = Analyzer::with_executor(target, options, &workers);
     for input in inputs.iter_mut() {
         let word = input.word();
         let bad = |error: InputError| bad_input(&error, &word);
