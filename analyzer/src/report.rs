@@ -67,6 +67,10 @@ pub struct TargetSummary<'a> {
     pub version: u32,
     /// The list of extensions that counted.
     pub extension_list: Option<ListSummary<'a>>,
+    /// Extensions that it takes besides.
+    pub added_extensions: &'a std::collections::BTreeSet<String>,
+    /// Extensions that it does not take whatever the list says.
+    pub refused_extensions: &'a std::collections::BTreeSet<String>,
 }
 
 /// A list of extensions, without its contents.
@@ -336,6 +340,8 @@ impl<'a> Report<'a> {
                     date: &list.date,
                     source: &list.source,
                 }),
+                added_extensions: &target.added_extensions,
+                refused_extensions: &target.refused_extensions,
             },
             options: OptionsSummary {
                 accept: &options.accept,

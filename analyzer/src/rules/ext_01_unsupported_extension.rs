@@ -46,11 +46,16 @@ fn check(ctx: &mut Context<'_>) {
     if ctx.target.allows_extension(name) || s.if_not_exists && ctx.target.installed_in(name).is_some() {
         return;
     }
+    let refused = ctx.target.refused_extensions.contains(name);
     let mut message = match ctx.target.extension_list() {
+        _ if refused => format!("the target does not take extension \"{name}\", as it is configured"),
+        Some(list) if list.name == "configured" => {
+            format!("extension \"{name}\" is not on the list that is configured for the target")
+        }
         Some(list) => format!("extension \"{name}\" is not on the target's list of {}", list.date),
         None => format!("the target does not take extension \"{name}\""),
     };
-    if let Some(last) = ctx.target.once_listed(name).last() {
+    if let Some(last) = ctx.target.once_listed(name).last().filter(|_| !refused) {
         message = format!("{message} (it was on the list of {})", last.date);
     }
     let server = if ctx.target.packaged_extensions.contains(name) {

@@ -86,7 +86,7 @@ fn check(ctx: &mut Context<'_>) {
             // The body may ask for the value.
             fix = fix.review();
         }
-        let extension = ctx.target.extension_list().is_some_and(|list| list.extensions.contains(prefix));
+        let extension = ctx.target.allows_extension(prefix);
         draft = draft.advice(if extension {
             format!(
                 "{prefix} is on the service's list of extensions: ask its support, or look in its console."

@@ -53,6 +53,12 @@ pub struct Target {
     /// What to use in place of an extension.
     #[serde(default)]
     pub extension_advice: BTreeMap<String, String>,
+    /// Extensions that this destination takes though no list names them: see [`Target::take_extension`].
+    #[serde(default)]
+    pub added_extensions: BTreeSet<String>,
+    /// Extensions that this destination does not take whatever the lists say: see [`Target::refuse_extension`].
+    #[serde(default)]
+    pub refused_extensions: BTreeSet<String>,
     /// Extensions that the server has on disk though the list does not name them: the refusal is in other
     /// words for those.
     #[serde(default)]
@@ -113,6 +119,8 @@ impl Default for Target {
             extension_lists: Vec::new(),
             extension_notes: BTreeMap::new(),
             extension_advice: BTreeMap::new(),
+            added_extensions: BTreeSet::new(),
+            refused_extensions: BTreeSet::new(),
             packaged_extensions: BTreeSet::new(),
             locales: BTreeSet::new(),
             preloaded_extensions: BTreeSet::new(),
@@ -161,7 +169,35 @@ impl Target {
     /// True where the target takes this extension.
     #[must_use]
     pub fn allows_extension(&self, name: &str) -> bool {
-        self.extension_list().is_some_and(|list| list.extensions.contains(name))
+        !self.refused_extensions.contains(name)
+            && (self.added_extensions.contains(name)
+                || self.extension_list().is_some_and(|list| list.extensions.contains(name)))
+    }
+
+    /// This destination takes the extension, whatever the lists say.
+    pub fn take_extension(&mut self, name: &str) {
+        self.refused_extensions.remove(name);
+        self.added_extensions.insert(name.to_owned());
+    }
+
+    /// This destination does not take the extension, whatever the lists say.
+    pub fn refuse_extension(&mut self, name: &str) {
+        self.added_extensions.remove(name);
+        self.refused_extensions.insert(name.to_owned());
+    }
+
+    /// Puts a list of one's own in the place of the one that counts. `source` says where it comes from.
+    pub fn replace_extensions(&mut self, names: impl IntoIterator<Item = String>, source: &str) {
+        // plpgsql is in every database, whoever writes the list.
+        let extensions = names.into_iter().chain(["plpgsql".to_owned()]).collect();
+        let date = self.extension_list().map_or_else(String::new, |list| list.date.clone());
+        self.extension_lists =
+            vec![ExtensionList { name: "configured".into(), date, source: source.to_owned(), extensions }];
+    }
+
+    /// A role that belongs to the destination: no dump makes or changes it.
+    pub fn reserve_role(&mut self, name: &str) {
+        self.reserved_roles.entry(name.to_owned()).or_insert_with(|| "a role of the service".to_owned());
     }
 
     /// The lists that name this extension though the one that counts does not.

@@ -7,7 +7,7 @@ use tsmigrate_analyzer::Report;
 use tsmigrate_analyzer::report::Verdict;
 
 use super::render::{self, Page};
-use super::{Analysed, Failure, Format, Status, input};
+use super::{Analysed, Failure, Format, Setup, Status, config, input};
 
 /// Options of `tsmigrate check`.
 #[derive(Clone, Debug, clap::Args)]
@@ -17,10 +17,15 @@ Files that belong together are given together, roles first, so that owners and g
   pg_dump --schema-only --file=schema.sql
   tsmigrate check roles.sql schema.sql
 
+What is said on every command line can be kept in tsmigrate.toml (severities of rules, what is accepted,
+extensions and roles of the target); --show-config prints what counts. A comment in a dump allows a finding:
+  -- tsmigrate: allow RULE reason        before a statement, in it, or behind it on its last line
+  -- tsmigrate: allow-file RULE reason   for the rest of the file
+
 Exit status: 0 the dump restores as it is; 1 it does not (a rewrite may solve that); 2 failed.")]
 pub(super) struct Args {
     /// Dumps in plain SQL, in the order in which they are restored; - is standard input
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "show_config", value_name = "FILE")]
     files: Vec<PathBuf>,
 
     /// How the report is written
@@ -31,14 +36,21 @@ pub(super) struct Args {
     #[arg(long)]
     all: bool,
 
+    /// Print what the analysis would be done with, as a tsmigrate.toml, and check nothing
+    #[arg(long)]
+    show_config: bool,
+
     #[command(flatten)]
     analysed: Analysed,
 }
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<Status, Failure> {
-    let target = args.analysed.target()?;
-    let options = args.analysed.options()?;
+    let setup = args.analysed.setup()?;
+    if args.show_config {
+        return config::show(&setup);
+    }
+    let Setup { target, options, .. } = setup;
     let mut inputs = input::open(&args.files)?;
     let analysis = input::analyse(&mut inputs, &target, &options, false, false)?;
     let report = Report::new(&analysis, &target, &options);

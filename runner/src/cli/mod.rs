@@ -1,6 +1,7 @@
 //! Arguments in, exit status out: 0 clean, 1 findings, 2 failed.
 
 mod check;
+mod config;
 mod diff;
 mod input;
 mod render;
@@ -17,6 +18,7 @@ use tsmigrate_analyzer::rules::{nearest, rule};
 use tsmigrate_analyzer::target::{NEWEST_VERSION, OLDEST_VERSION};
 use tsmigrate_analyzer::{Options, Target};
 
+use self::config::Config;
 use self::render::Page;
 
 /// Move PostgreSQL and TimescaleDB databases to a managed Timescale service
@@ -87,11 +89,41 @@ struct Analysed {
     /// Another destination than the built-in one, as JSON
     #[arg(long, value_name = "FILE")]
     target_file: Option<PathBuf>,
+
+    /// Read this configuration, not the tsmigrate.toml of this directory or one above it
+    #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
+    config: Option<PathBuf>,
+
+    /// Read no configuration
+    #[arg(long)]
+    no_config: bool,
+}
+
+/// What an analysis is done with: the command line's word, and what it leaves open as the configuration says.
+struct Setup {
+    target: Target,
+    options: Options,
+    /// The file that the destination is read from, where it is not the built-in one.
+    target_file: Option<PathBuf>,
+    config: Option<Config>,
 }
 
 impl Analysed {
-    fn target(&self) -> Result<Target, Failure> {
-        let target = match &self.target_file {
+    fn setup(&self) -> Result<Setup, Failure> {
+        let path = match &self.config {
+            _ if self.no_config => None,
+            Some(path) => Some(path.clone()),
+            None => Config::find(),
+        };
+        let config = path.as_deref().map(Config::read).transpose()?;
+        let of_config = config.as_ref().and_then(|config| config.target_file.as_ref());
+        let target_file = self.target_file.as_ref().or(of_config).cloned();
+        let target = self.target(target_file.as_deref(), config.as_ref())?;
+        Ok(Setup { target, options: self.options(config.as_ref())?, target_file, config })
+    }
+
+    fn target(&self, file: Option<&Path>, config: Option<&Config>) -> Result<Target, Failure> {
+        let target = match file {
             None => Target::default(),
             Some(path) => {
                 let text = std::fs::read_to_string(path)
@@ -103,14 +135,21 @@ impl Analysed {
                 })?
             }
         };
+        let target = match config {
+            Some(config) => config.correct(target),
+            None => target,
+        };
         Ok(match self.target_version {
             Some(version) => target.with_version(version),
             None => target,
         })
     }
 
-    fn options(&self) -> Result<Options, Failure> {
-        let mut options = Options { database: self.database.clone(), ..Options::default() };
+    fn options(&self, config: Option<&Config>) -> Result<Options, Failure> {
+        let mut options = config.map(Config::options).unwrap_or_default();
+        if let Some(database) = &self.database {
+            options.database = Some(database.clone());
+        }
         for given in self.accept.iter().map(|given| given.trim()).filter(|given| !given.is_empty()) {
             let Some(rule) = rule(given) else {
                 let next = match nearest(given) {
@@ -140,6 +179,12 @@ impl Analysed {
         }
         if let Some(path) = &self.target_file {
             let _ = write!(words, " --target-file {}", shell(&path.to_string_lossy()));
+        }
+        if let Some(path) = &self.config {
+            let _ = write!(words, " --config {}", shell(&path.to_string_lossy()));
+        }
+        if self.no_config {
+            words.push_str(" --no-config");
         }
         words
     }

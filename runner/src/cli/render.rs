@@ -19,6 +19,8 @@ const SHOWN: usize = 3;
 const PLACES: usize = 12;
 /// Other places of one finding that are listed.
 const RELATED: usize = 5;
+/// Levels of rules that are listed.
+const LEVELS: usize = 8;
 /// Losses that are listed.
 const LOSSES: usize = 10;
 
@@ -385,7 +387,13 @@ fn summary(out: &mut dyn Write, page: Page, report: &Report<'_>, analysed: &Anal
         .extension_list
         .map_or_else(String::new, |list| format!(", extensions as of {}", list.date));
     let target = format!("for {}, PostgreSQL {}{list}", report.target.name, report.target.version);
-    writeln!(out, "{}\n", page.dim(&clean(&target)))?;
+    writeln!(out, "{}", page.dim(&clean(&target)))?;
+    if let Some(configured) = configured(report) {
+        for line in wrap(&clean(&configured), page.width) {
+            writeln!(out, "{}", page.dim(&line))?;
+        }
+    }
+    writeln!(out)?;
 
     let counts = report.counts;
     let (sign, sentence) = verdict(report);
@@ -410,13 +418,20 @@ fn summary(out: &mut dyn Write, page: Page, report: &Report<'_>, analysed: &Anal
             )
         }
     };
-    let allowed = match counts.allowed {
-        0 => String::new(),
-        number => format!(", {} allowed by comments", thousands(number)),
-    };
+    let mut apart = String::new();
+    if counts.lowered > 0 {
+        let _ = write!(
+            apart,
+            "; {} counted as less, by configuration",
+            count(counts.lowered, "failing statement")
+        );
+    }
+    if counts.allowed > 0 {
+        let _ = write!(apart, "; {} allowed by comments", thousands(counts.allowed));
+    }
     writeln!(
         out,
-        "  {}{how}, {}, {}{allowed}",
+        "  {}{how}, {}, {}{apart}",
         of(Severity::Error, counts.error),
         of(Severity::Warning, counts.warning),
         of(Severity::Note, counts.note)
@@ -431,6 +446,37 @@ fn summary(out: &mut dyn Write, page: Page, report: &Report<'_>, analysed: &Anal
     }
     lost(out, page, &report.lost)?;
     next(out, page, report, analysed, &open)
+}
+
+/// What the configuration changes of the report.
+fn configured(report: &Report<'_>) -> Option<String> {
+    let path = report.options.configuration?;
+    let levels = report.options.levels;
+    let mut changes: Vec<String> = Vec::new();
+    for (rule, level) in levels {
+        // A family that is told one thing is shown as what was written.
+        let family = rule.split_once('-').map_or(String::new(), |(family, _)| format!("{family}-*"));
+        let members = tsmigrate_analyzer::rules::matching(&family);
+        let together = members.len() > 1 && members.iter().all(|member| levels.get(member.id) == Some(level));
+        let change = format!("{} {}", if together { &family } else { *rule }, level.name());
+        if !changes.contains(&change) {
+            changes.push(change);
+        }
+    }
+    let more = changes.len().saturating_sub(LEVELS);
+    changes.truncate(LEVELS);
+    if more > 0 {
+        changes.push(format!("{more} more rules (tsmigrate check --show-config)"));
+    }
+    for (word, names) in
+        [("with", report.target.added_extensions), ("without", report.target.refused_extensions)]
+    {
+        if !names.is_empty() {
+            changes.push(format!("{word} {}", names.iter().cloned().collect::<Vec<_>>().join(" ")));
+        }
+    }
+    let changes = if changes.is_empty() { String::new() } else { format!(": {}", changes.join(", ")) };
+    Some(format!("configured by {path}{changes}"))
 }
 
 /// What the target will not have.
@@ -535,7 +581,7 @@ fn next(
             )?;
         }
     }
-    let accept: Vec<String> = analysed.accept.clone();
+    let accept: Vec<&str> = report.options.accept.iter().map(String::as_str).collect();
     let accept = if accept.is_empty() { String::new() } else { format!(" --accept {}", accept.join(",")) };
     step(
         if report.verdict == Verdict::Ready {

@@ -16,7 +16,7 @@ use tsmigrate_analyzer::{Analysis, Report, Style};
 use super::diff::Diff;
 use super::input::{self, Input, Progress};
 use super::render::{self, Page, clean, count};
-use super::{Analysed, Failure, Status, note, shell};
+use super::{Analysed, Failure, Setup, Status, note, shell};
 
 /// Changes of one rule that the log on the standard error shows, unless `--log stderr` asks for all.
 const LOGGED: usize = 10;
@@ -78,8 +78,7 @@ enum Destination {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<Status, Failure> {
-    let target = args.analysed.target()?;
-    let options = args.analysed.options()?;
+    let Setup { target, options, .. } = args.analysed.setup()?;
     let paths: Vec<PathBuf> = args.with.iter().chain(&args.files).cloned().collect();
     let mut inputs = input::open(&paths)?;
     let destinations = destinations(args, &inputs)?;
