@@ -720,6 +720,13 @@ impl Pass<'_> {
                 _ => Vec::new(),
             };
             finding.solved = with.iter().all(|sql| rewrite::is_statement(sql));
+            // Taking it out solves the others' errors: the statement would fail all the same.
+            if let Some(worse) = findings.iter().find(|other| other.severity == Severity::Error)
+                && finding.severity < Severity::Error
+            {
+                finding.severity = Severity::Error;
+                finding.server_error.clone_from(&worse.server_error);
+            }
             let present = finding.fix.as_ref().is_some_and(|fix| fix.present);
             let mut absence = (!present).then(|| absence_of(&finding, statement, true));
             // What comes in its place needs the same objects.

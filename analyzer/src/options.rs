@@ -180,7 +180,8 @@ mod tests {
 
     #[test]
     fn what_counts_as_more_is_no_failing_statement() {
-        let text = "-- PostgreSQL database dump\n\nINSERT INTO t VALUES (1);\n-- PostgreSQL database dump complete\n";
+        let text = "-- PostgreSQL database dump\n\nCREATE TABLE t (a int);\nINSERT INTO t VALUES (1);\n\
+                    -- PostgreSQL database dump complete\n";
         assert_eq!(with(None, text).0, ["note IN-04 false"]);
         let (findings, rewritten) = with(Some(("IN-04", Level::Error)), text);
         assert_eq!((findings, rewritten), (vec!["error IN-04 false".to_owned()], text.to_owned()));

@@ -4,3 +4,6 @@ pub mod fixture;
 pub mod lab;
 pub mod program;
 pub mod replay;
+pub mod reviewed;
+pub mod score;
+pub mod sent;

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::finding::Place;
 use crate::locate::Statement;
-use crate::parse::{Class, NodeEnum, pg};
+use crate::parse::{Class, NodeEnum, Reference, pg, references};
+use crate::target::is_builtin;
 
 impl Facts {
     /// The next input begins: a new session, connected to the database of the target.
@@ -55,7 +56,10 @@ impl Facts {
         // A rewrite of this tool leaves out parts as comments: their marks count.
         let text = text.trim_start_matches(['-', ' ']).trim();
         match text {
-            "PostgreSQL database dump" => header.begun += 1,
+            "PostgreSQL database dump" => {
+                header.begun += 1;
+                self.is_dump = true;
+            }
             "PostgreSQL database cluster dump" => {
                 header.begun += 1;
                 header.cluster = true;
@@ -104,6 +108,7 @@ impl Facts {
         for row in rows_of_insert(self, statement) {
             self.take_row(&row);
         }
+        self.dynamic |= is_dynamic(node);
         self.collect(node, place, absence.is_some());
         self.observe_timescale(statement);
     }
@@ -224,9 +229,12 @@ impl Facts {
             NodeEnum::VariableSetStmt(s) if s.name == "search_path" => {
                 self.search_path = s.args.iter().filter_map(text).map(Into::into).collect();
             }
+            NodeEnum::VariableSetStmt(s) if s.name == "statement_timeout" => self.without_timeout = true,
             NodeEnum::VariableSetStmt(s) if s.name == "check_function_bodies" => {
                 self.unchecked_bodies =
                     s.args.first().and_then(text).is_some_and(|value| matches!(value, "off" | "false" | "0"));
+                // pg_dump's preamble; some tools strip its comments.
+                self.is_dump |= self.unchecked_bodies && self.without_timeout;
             }
             NodeEnum::SelectStmt(s) => self.set_config(s),
             NodeEnum::CreateStmt(s) => {
@@ -344,6 +352,28 @@ impl Facts {
                 self.privileges.push(Privilege { object, grantee, privileges, granted: s.is_grant, place });
             }
         }
+    }
+}
+
+/// True for a statement that may make objects which it does not name.
+fn is_dynamic(node: &NodeEnum) -> bool {
+    match node {
+        NodeEnum::DoStmt(_)
+        | NodeEnum::CallStmt(_)
+        | NodeEnum::RenameStmt(_)
+        | NodeEnum::AlterObjectSchemaStmt(_)
+        | NodeEnum::ImportForeignSchemaStmt(_)
+        | NodeEnum::ExecuteStmt(_) => true,
+        NodeEnum::CreateSchemaStmt(s) => !s.schema_elts.is_empty(),
+        NodeEnum::SelectStmt(s) => {
+            let is_own = |r: &Reference| {
+                r.schema.as_deref().is_none_or(|schema| schema == "pg_catalog")
+                    && is_builtin(Class::Function, &r.name)
+            };
+            s.into_clause.is_some()
+                || references(node).iter().any(|r| r.class == Class::Function && !is_own(r))
+        }
+        _ => false,
     }
 }
 

@@ -279,6 +279,14 @@ pub struct Facts {
     pub search_path: Vec<Box<str>>,
     /// `check_function_bodies` is off at this point.
     pub unchecked_bodies: bool,
+    /// The inputs are whole dumps or parts of them, not a script or some statements of one: what they need and do not
+    /// make is missing on an empty target.
+    pub is_dump: bool,
+    /// pg_dump's preamble has begun: `SET statement_timeout`.
+    pub(crate) without_timeout: bool,
+    /// A statement has run that may make objects which it does not name: DO, CALL, a call of a function that is not
+    /// PostgreSQL's own, another name for an object.
+    pub dynamic: bool,
     /// True once a temporary table was made in this session.
     pub temporary_objects: bool,
     /// How many statements with roles were seen: 0 means that the inputs hold no roles dump.

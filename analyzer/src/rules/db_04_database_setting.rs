@@ -97,7 +97,10 @@ fn check(ctx: &mut Context<'_>) {
     }
     let Some(range) = statement.words(words).and_then(|words| statement.name_at(words.end)) else { return };
     let database = &ctx.target.database;
-    let draft = Draft::new("").at(range.clone()).object(format!("database {name}")).server(refusal(name));
+    let draft = Draft::new("").at(range.clone()).object(format!("database {name}"));
+    // A database of this name is there: the setting would be that one's.
+    let draft =
+        if name == database { draft.severity(Severity::Warning) } else { draft.server(refusal(name)) };
     let lost = format!("setting {what} of database {name}");
     ctx.report(match fate {
         Fate::Renamed => {

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::{Context, Doc, Draft, Finish, FixDraft, Rule};
 use crate::edit::Safety;
-use crate::facts::names::quoted;
+use crate::facts::names::{option, quoted};
 use crate::finding::{Related, ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::NodeEnum;
@@ -61,6 +61,9 @@ fn check(ctx: &mut Context<'_>) {
     let server = if ctx.target.packaged_extensions.contains(name) {
         ServerError::new("42501", format!("permission denied to create extension \"{name}\""))
             .hint("Must be superuser to create this extension.")
+    } else if ["schema", "new_version"].iter().all(|name| option(&s.options, name).is_some()) {
+        // Nothing to look up in the control file before PostgreSQL itself opens it.
+        ServerError::new("0A000", format!("extension \"{name}\" is not available"))
     } else {
         let file =
             format!("could not open extension control file \"…/{name}.control\": No such file or directory");

@@ -92,7 +92,8 @@ fn dropping(ctx: &mut Context<'_>, s: &pg::DropStmt) {
     let mut draft = Draft::new(format!("{words} is the service's own: it has to stay"))
         .object(words)
         .fix(FixDraft::remove("the service's own extension stays"));
-    draft = if &*name == "plpgsql" {
+    // TimescaleDB's functions depend on it; without them it would go.
+    draft = if &*name == "plpgsql" && ctx.target.installed_in(TIMESCALEDB).is_some() {
         draft.server(ServerError::new(
             "2BP01",
             "cannot drop extension plpgsql because other objects depend on it",
@@ -172,7 +173,10 @@ pub(super) fn already_there(ctx: &mut Context<'_>, s: &pg::CreateExtensionStmt, 
 fn missing_schema(ctx: &mut Context<'_>, s: &pg::CreateExtensionStmt) {
     let Some((statement, _)) = ctx.node() else { return };
     let Some((_, option, schema)) = schema_option(s) else { return };
-    if ctx.facts.schemas.contains_key(schema)
+    let id = ObjectId::new(Class::Extension, None, &s.extname);
+    let made = ctx.facts.extensions.contains_key(s.extname.as_str()) && ctx.facts.absence(&id).is_none();
+    if s.if_not_exists && made
+        || ctx.facts.schemas.contains_key(schema)
         || matches!(schema, "public" | "pg_catalog" | "information_schema")
         || ctx.facts.missing_schema(schema).is_some()
     {

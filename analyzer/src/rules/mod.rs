@@ -17,6 +17,7 @@ pub mod db_05_database_properties;
 pub mod db_06_database_privileges;
 pub mod db_07_database_name;
 pub mod dep_01_missing_dependency;
+pub mod dep_02_undeclared_object;
 pub mod ext_01_unsupported_extension;
 pub mod ext_02_extension_comment;
 pub mod ext_03_extension_schema;
@@ -267,6 +268,7 @@ pub const RULES: &[&Rule] = &[
     &data_11_array_functions::RULE,
     &col_02_missing_collation::RULE,
     &dep_01_missing_dependency::RULE,
+    &dep_02_undeclared_object::RULE,
     &fn_01_superuser_call::RULE,
 ];
 

@@ -2,7 +2,7 @@
 
 use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
-use crate::facts::names::quoted;
+use crate::facts::names::{option, option_text, quoted};
 use crate::finding::{ServerError, Severity};
 use crate::parse::NodeEnum;
 
@@ -39,7 +39,10 @@ fn check(ctx: &mut Context<'_>) {
     let Some((_, node)) = ctx.node() else { return };
     let NodeEnum::CreateSubscriptionStmt(s) = node else { return };
     let words = format!("subscription {}", quoted(&s.subname));
-    let server = if ctx.target.version >= 16 {
+    let streaming = option(&s.options, "streaming").and_then(option_text);
+    let server = if ctx.target.version <= 15 && streaming == Some("parallel") {
+        ServerError::new("42601", "streaming requires a Boolean value")
+    } else if ctx.target.version >= 16 {
         ServerError::new("42501", "permission denied to create subscription").detail(
             "Only roles with privileges of the \"pg_create_subscription\" role may create subscriptions.",
         )

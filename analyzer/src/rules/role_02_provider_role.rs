@@ -71,13 +71,14 @@ fn check(ctx: &mut Context<'_>) {
                 let names = listed(roles(&list.items).filter_map(role));
                 let range = roles(&list.items).next().and_then(|spec| role_range(statement, spec));
                 let from = roles(&list.items).filter_map(role).find_map(|name| gone(ctx, name));
-                let mut draft = missing(&names, from.unwrap_or_default()).fix(
-                    FixDraft::remove(format!(
-                        "{names} is a role of {}: it will make no objects on the target",
-                        from.unwrap_or_default()
-                    ))
-                    .lost(format!("default privileges of {names}")),
-                );
+                let from = from.unwrap_or_default();
+                let names_of = || roles(&list.items).filter_map(role);
+                let name = names_of().find(|name| !is_made(ctx, name)).or_else(|| names_of().next());
+                let fix = FixDraft::remove(format!(
+                    "{names} is a role of {from}: it will make no objects on the target"
+                ))
+                .lost(format!("default privileges of {names}"));
+                let mut draft = missing(ctx, name.unwrap_or_default(), from, Some(fix));
                 if let Some(range) = range {
                     draft = draft.at(range);
                 }
@@ -97,15 +98,30 @@ fn gone<'a>(ctx: &Context<'a>, name: &str) -> Option<&'a str> {
     if ctx.facts.makes_role(name) || ctx.target.has_role(name) { None } else { provider(ctx, name) }
 }
 
-fn missing(name: &str, from: &str) -> Draft {
-    Draft::new(format!("{name} is a role of {from}: the target has none of that name"))
-        .object(format!("role {name}"))
-        .server(ServerError::new("42704", format!("role \"{name}\" does not exist")))
+/// A role that the dump does not make is missing. One that it makes would be there, but the rewrite leaves it out.
+fn missing(ctx: &Context<'_>, name: &str, from: &str, fix: Option<FixDraft>) -> Draft {
+    let draft = if fix.is_some() && is_made(ctx, name) {
+        Draft::new(format!("{name} is a role of {from}: it means nothing on the target"))
+            .severity(Severity::Warning)
+    } else {
+        Draft::new(format!("{name} is a role of {from}: the target has none of that name"))
+            .server(ServerError::new("42704", format!("role \"{name}\" does not exist")))
+    };
+    let draft = draft.object(format!("role {name}"));
+    match fix {
+        Some(fix) => draft.fix(fix),
+        None => draft,
+    }
+}
+
+/// True where the dump itself makes the role.
+fn is_made(ctx: &Context<'_>, name: &str) -> bool {
+    ctx.facts.roles.get(name).is_some_and(|role| role.created.is_some())
 }
 
 fn whole(ctx: &mut Context<'_>, name: &str, create: bool) {
     let Some(from) = gone(ctx, name) else { return };
-    let mut draft = missing(name, from).fix(FixDraft::remove(format!("{name} is a role of {from}")));
+    let mut draft = missing(ctx, name, from, Some(FixDraft::remove(format!("{name} is a role of {from}"))));
     if create {
         // The server would do it; the role would be an empty name.
         draft = Draft::new(format!("{name} is a role of {from}: it means nothing on the target"))
@@ -133,13 +149,11 @@ fn membership(ctx: &mut Context<'_>) {
         });
     let Some((name, from)) = found else { return };
     let title = format!("{name} is a role of {from}");
-    let mut draft = missing(name, from);
-    if let Some(mut fix) = m.without(title, mine) {
-        if let Some(lost) = m.lost(mine) {
-            fix = fix.lost(lost);
-        }
-        draft = draft.fix(fix);
-    }
+    let fix = m.without(title, mine).map(|fix| match m.lost(mine) {
+        Some(lost) => fix.lost(lost),
+        None => fix,
+    });
+    let draft = missing(ctx, name, from, fix);
     ctx.report(draft);
 }
 
@@ -155,7 +169,12 @@ fn grantees(ctx: &mut Context<'_>, s: &pg::GrantStmt, path: &str, from: usize) {
             Some((index, name, gone(ctx, name)?))
         })
         .collect();
-    let Some(&(first, name, from_provider)) = found.first() else { return };
+    // One that is missing altogether comes first: the server refuses that one.
+    let all = || found.iter();
+    let Some(&(first, name, from_provider)) = all().find(|f| !is_made(ctx, f.1)).or_else(|| all().next())
+    else {
+        return;
+    };
     let names = listed(found.iter().map(|(_, name, _)| *name));
     let title = format!("{names} is a role of {from_provider}");
     let fix = if found.len() == specs.len() {
@@ -167,12 +186,9 @@ fn grantees(ctx: &mut Context<'_>, s: &pg::GrantStmt, path: &str, from: usize) {
             trim(FixDraft::edit(title), &items, specs.len(), path, &drop)
         })
     };
-    let mut draft = missing(name, from_provider);
+    let mut draft = missing(ctx, name, from_provider, fix);
     if let Some(range) = specs.get(first).and_then(|spec| role_range(statement, spec)) {
         draft = draft.at(range);
-    }
-    if let Some(fix) = fix {
-        draft = draft.fix(fix);
     }
     ctx.report(draft);
 }

@@ -76,7 +76,13 @@ fn drop_role(ctx: &mut Context<'_>, s: &pg::DropRoleStmt) {
     let mut error = None;
     for name in &names {
         if ctx.target.reserved_roles.contains_key(*name) || name.starts_with("pg_") {
-            let kept = if *name == SUPERUSER && new {
+            let kept = if *name == SUPERUSER && ctx.target.installed_in("timescaledb").is_some() {
+                // TimescaleDB looks first (process_utility.c, process_drop_role).
+                Some(ServerError::new(
+                    "2BP01",
+                    format!("role \"{name}\" cannot be dropped because some objects depend on it"),
+                ))
+            } else if *name == SUPERUSER && new {
                 Some(ServerError::new("42501", "permission denied to drop role").detail(
                     "Only roles with the SUPERUSER attribute may drop roles with the SUPERUSER attribute.",
                 ))

@@ -30,19 +30,60 @@ pub const RULE: Rule = Rule {
     finish: None,
 };
 
+/// Types that no column can have (`typtype = 'p'` in pg_type of 15 to 18), of which a cast cannot be either.
+const PSEUDO_TYPES: &[&str] = &[
+    "any",
+    "anyarray",
+    "anycompatible",
+    "anycompatiblearray",
+    "anycompatiblemultirange",
+    "anycompatiblenonarray",
+    "anycompatiblerange",
+    "anyelement",
+    "anyenum",
+    "anymultirange",
+    "anynonarray",
+    "anyrange",
+    "cstring",
+    "event_trigger",
+    "fdw_handler",
+    "index_am_handler",
+    "internal",
+    "language_handler",
+    "pg_ddl_command",
+    "record",
+    "table_am_handler",
+    "trigger",
+    "tsm_handler",
+    "unknown",
+    "void",
+];
+
 fn check(ctx: &mut Context<'_>) {
     let Some((_, node)) = ctx.node() else { return };
     let NodeEnum::CreateCastStmt(s) = node else { return };
     let (Some(source), Some(target)) = (&s.sourcetype, &s.targettype) else { return };
-    if s.func.is_none() && !s.inout || !is_superusers_type(ctx, source) || !is_superusers_type(ctx, target) {
+    let pseudo = |name: &pg::TypeName| PSEUDO_TYPES.contains(&type_text(name).as_str());
+    let of_pseudo = [("source", source), ("target", target)].into_iter().find(|(_, name)| pseudo(name));
+    if s.func.is_none() && !s.inout {
+        return;
+    }
+    if of_pseudo.is_none() && !(is_superusers_type(ctx, source) && is_superusers_type(ctx, target)) {
         return;
     }
     let Some(object) = created(node) else { return };
     let words = ctx.describe(&object);
     let (source, target) = (server_name(source), server_name(target));
+    let server = match of_pseudo {
+        Some((which, name)) => {
+            let name = server_name(name);
+            ServerError::new("42809", format!("{which} data type {name} is a pseudo-type"))
+        }
+        None => ServerError::new("42501", format!("must be owner of type {source} or type {target}")),
+    };
     let draft = Draft::new(format!("{words} is between types that the superuser owns"))
         .object(words.clone())
-        .server(ServerError::new("42501", format!("must be owner of type {source} or type {target}")))
+        .server(server)
         .advice("Queries that rely on it need an explicit conversion.")
         .fix(FixDraft::remove("only an owner of one of the types may make it").review().lost(words));
     ctx.report(draft);

@@ -18,6 +18,7 @@ struct File {
     relations: Names,
     operators: Names,
     information_schema: Names,
+    operator_classes: Names,
 }
 
 // A test reads the built-in file; without it names of pg_catalog are taken for others' names.
@@ -36,6 +37,12 @@ pub fn is_builtin(class: Class, name: &str) -> bool {
         Class::Language => matches!(name, "sql" | "c" | "internal" | "plpgsql"),
         _ => false,
     }
+}
+
+/// True where pg_catalog has an operator class or family of this name, for one access method or another.
+#[must_use]
+pub fn is_builtin_operator_class(name: &str) -> bool {
+    ALL.operator_classes.contains(name)
 }
 
 /// True where every server has a table, view, domain or function of this name in information_schema.

@@ -1,0 +1,405 @@
+//! DEP-02: a dump that needs what it does not make: a part of a dump, or one without an extension.
+
+use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
+use crate::edit::{Action, Safety};
+use crate::facts::names::{quoted, quoted_path};
+use crate::facts::objects::{created, relation_word, subject};
+use crate::facts::{Facts, ObjectId};
+use crate::finding::{Finding, ServerError, Severity};
+use crate::locate::Statement;
+use crate::parse::{Class, NodeEnum, Reference, pg};
+use crate::target::{
+    Target, is_builtin, is_builtin_operator_class, is_in_information_schema, known, members,
+};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "DEP-02",
+    name: "undeclared-object",
+    severity: Severity::Error,
+    fix: Safety::Safe,
+    doc: Doc {
+        summary: "The dump needs an object that it does not make.",
+        what: "A dump of some tables or schemas only (pg_dump -t, -n, --data-only, --clean without --if-exists) refers \
+               to a schema, table, type, function or server that none of the files makes, or to a member of an \
+               extension that none of them creates. Looked for in dumps only, not in scripts, and no further than \
+               the first DO, CALL or call of a function that could have made anything.",
+        why: "A new service is empty: the server finds nothing of that name.",
+        server: &[
+            "3F000 schema \"app\" does not exist",
+            "42P01 relation \"app.orders\" does not exist",
+            "42704 type \"public.citext\" does not exist",
+            "42883 function app.stamp() does not exist",
+        ],
+        help: "Give all files of the dump together (roles, schema, data), in the order in which they are restored. \
+               Otherwise dump the missing part too, or make it on the target first. A schema that the dump puts \
+               objects into is made.",
+        before: "SET statement_timeout = 0;\nSET check_function_bodies = false;\nCREATE TABLE app.orders (id integer);",
+        after: "SET statement_timeout = 0;\nSET check_function_bodies = false;\n-- tsmigrate DEP-02: make schema app\nCREATE SCHEMA IF NOT EXISTS app;\nCREATE TABLE app.orders (id integer);",
+        sources: &[
+            "PostgreSQL doc/src/sgml/ref/pg_dump.sgml, notes at --table and --schema",
+            "PostgreSQL src/backend/catalog/namespace.c, get_namespace_oid; src/backend/parser/parse_relation.c, \
+             parserOpenTable",
+        ],
+        link: TROUBLESHOOTING,
+    },
+    check,
+    finish: None,
+};
+
+/// What a statement misses.
+struct Missing {
+    class: Class,
+    schema: Option<Box<str>>,
+    name: Box<str>,
+    /// The schema itself is missing.
+    whole_schema: bool,
+    /// The extension that has it.
+    extension: Option<&'static str>,
+    location: Option<u32>,
+}
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((statement, node)) = ctx.node() else { return };
+    let may_be_missing = match node {
+        NodeEnum::DropStmt(s) => s.missing_ok,
+        NodeEnum::AlterTableStmt(s) => s.missing_ok,
+        NodeEnum::RenameStmt(s) => s.missing_ok,
+        NodeEnum::AlterObjectSchemaStmt(s) => s.missing_ok,
+        _ => false,
+    };
+    if may_be_missing || ctx.findings.iter().any(says_it_all) {
+        return;
+    }
+    if let Some(server) = undeclared_server(ctx, node) {
+        report(ctx, statement, node, &server, false);
+        return;
+    }
+    if !ctx.facts.is_dump || ctx.facts.dynamic {
+        return;
+    }
+    let made = created(node);
+    if let Some(object) = subject(node) {
+        let id = object.id.table().unwrap_or(object.id);
+        let reference = Reference::new(id.class, id.schema.as_deref(), &id.name);
+        if let Some(missing) = missing(ctx, &reference, None) {
+            report(ctx, statement, node, &missing, true);
+            return;
+        }
+    }
+    let mut new_schema = None;
+    if let Some(object) = &made
+        && let Some(schema) = object.id.schema.as_deref()
+        && !matches!(object.id.class, Class::Nameless | Class::Attached)
+        && !has_schema(ctx, schema)
+    {
+        let missing = Missing {
+            class: Class::Schema,
+            schema: None,
+            name: schema.into(),
+            whole_schema: true,
+            extension: extension_of_schema(ctx.target, schema),
+            location: None,
+        };
+        report(ctx, statement, node, &missing, false);
+        if missing.extension.is_some() {
+            return;
+        }
+        // With the schema made, the statement may miss more.
+        new_schema = Some(missing.name);
+    }
+    let own = made.map(|object| ctx.resolved(&object.id));
+    let of_query =
+        !matches!(node, NodeEnum::CreateStmt(_) | NodeEnum::AlterTableStmt(_) | NodeEnum::IndexStmt(_));
+    // FOR UPDATE OF names an alias, and `column%TYPE` a column: neither is what it looks like in the tree.
+    let aliases = of_query && statement.words(&["FOR"]).is_some();
+    let of_columns = matches!(node, NodeEnum::CreateFunctionStmt(_)) && statement.sql().contains('%');
+    let found = statement.references().iter().find_map(|reference| {
+        let id = ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name);
+        let is_other = aliases && reference.class == Class::Relation && reference.schema.is_none()
+            || of_columns && reference.class == Class::Type
+            || own.as_ref() == Some(&ctx.resolved(&id));
+        if is_other { None } else { missing(ctx, reference, new_schema.as_deref()) }
+    });
+    if let Some(found) = found {
+        report(ctx, statement, node, &found, false);
+    }
+}
+
+/// Another rule has said that the statement goes, or that something is missing.
+fn says_it_all(finding: &Finding) -> bool {
+    finding.severity == Severity::Error
+        && (finding
+            .fix
+            .as_ref()
+            .is_some_and(|fix| matches!(fix.action, Action::Remove { .. } | Action::Replace { .. }))
+            || finding
+                .server_error
+                .as_ref()
+                .is_some_and(|error| matches!(error.sqlstate, "3F000" | "42P01" | "42704" | "42883")))
+}
+
+/// A server that a foreign table or user mapping names: scripts make it, too.
+fn undeclared_server(ctx: &Context<'_>, node: &NodeEnum) -> Option<Missing> {
+    let name = match node {
+        NodeEnum::CreateForeignTableStmt(s) => &s.servername,
+        NodeEnum::CreateUserMappingStmt(s) => &s.servername,
+        _ => return None,
+    };
+    let id = ObjectId::new(Class::Server, None, name);
+    let gone = !ctx.facts.dynamic && !ctx.facts.declares(&id) && ctx.facts.absence(&id).is_none();
+    gone.then(|| Missing {
+        class: Class::Server,
+        schema: None,
+        name: name.as_str().into(),
+        whole_schema: false,
+        extension: None,
+        location: None,
+    })
+}
+
+/// What is missing of a reference: nothing that another rule speaks of, nothing that the server may have.
+/// `new_schema` is a schema that a fix of this statement makes.
+fn missing(ctx: &Context<'_>, reference: &Reference, new_schema: Option<&str>) -> Option<Missing> {
+    let Reference { class, schema, name, location, .. } = reference;
+    let facts = ctx.facts;
+    if !matches!(
+        class,
+        Class::Relation
+            | Class::Type
+            | Class::Function
+            | Class::Operator
+            | Class::OperatorClass
+            | Class::Collation
+            | Class::TextSearch
+            | Class::Schema
+    ) || facts.missing(reference).is_some()
+    {
+        return None;
+    }
+    let found = |whole_schema: bool, extension: Option<&'static str>| {
+        let (class, schema, name) = (*class, schema.clone(), name.clone());
+        Some(Missing { class, schema, name, whole_schema, extension, location: *location })
+    };
+    if *class == Class::Schema {
+        return if has_schema(ctx, name) { None } else { found(true, extension_of_schema(ctx.target, name)) };
+    }
+    if let Some(schema) = schema.as_deref() {
+        let is_new = new_schema == Some(schema);
+        if !is_new && !has_schema(ctx, schema) {
+            return found(true, extension_of_schema(ctx.target, schema));
+        }
+        if !is_new && schema != "public" && !facts.schemas.contains_key(schema) {
+            // The server's own, or an extension's: not all that they hold is known.
+            return None;
+        }
+    }
+    if is_known(ctx, *class, schema.as_deref(), name) {
+        return None;
+    }
+    // A member of an extension that could be there, and is not.
+    let extension = known()
+        .find(|(extension, of)| ctx.target.allows_extension(extension) && has_member(of, *class, name))
+        .map(|(extension, _)| extension);
+    match class {
+        Class::Relation => found(false, extension),
+        Class::Type | Class::Function if schema.is_some() => found(false, extension),
+        // What else is not declared may be the server's own.
+        _ => extension.and_then(|extension| found(false, Some(extension))),
+    }
+}
+
+/// True where the schema is there at this point, or may be.
+fn has_schema(ctx: &Context<'_>, schema: &str) -> bool {
+    let id = ObjectId::new(Class::Schema, None, schema);
+    ctx.facts.schemas.contains_key(schema)
+        || ctx.facts.absence(&id).is_some()
+        || ctx.facts.missing_schema(schema).is_some()
+        || matches!(schema, "public" | "information_schema")
+        || schema.starts_with("pg_")
+        || schema.starts_with("_timescaledb")
+        || schema.starts_with("timescaledb_")
+        || extensions(ctx).any(|(_, of)| of.is_none_or(|of| makes_schema(of, schema)))
+}
+
+/// Extensions that are there at this point, with what is known of their members.
+fn extensions<'a>(
+    ctx: &'a Context<'_>,
+) -> impl Iterator<Item = (&'a str, Option<&'static crate::target::Members>)> {
+    let made = ctx.facts.extensions.keys().map(|name| &**name);
+    let live = ctx.target.live_extensions.iter().flatten().map(|(name, _)| name.as_str());
+    let always = ctx.target.installed_extensions.iter().map(String::as_str);
+    let all = made.chain(live).chain(always);
+    // CASCADE creates what they require.
+    let required = |name: &'a str| {
+        let requires = members(name).map_or(&[][..], |of| of.requires.as_slice());
+        std::iter::once(name).chain(requires.iter().copied())
+    };
+    all.flat_map(required).map(|name| (name, members(name)))
+}
+
+fn makes_schema(of: &crate::target::Members, schema: &str) -> bool {
+    of.schemas.contains(schema) || of.schema == Some(schema)
+}
+
+fn extension_of_schema(target: &Target, schema: &str) -> Option<&'static str> {
+    let mut all = known().filter(|(name, of)| target.allows_extension(name) && makes_schema(of, schema));
+    all.next().map(|(name, _)| name)
+}
+
+fn has_member(of: &crate::target::Members, class: Class, name: &str) -> bool {
+    match class {
+        Class::Relation => of.relation_schemas(name).next().is_some(),
+        class => of.has(class, name),
+    }
+}
+
+/// True where the object is there at this point, or may be.
+fn is_known(ctx: &Context<'_>, class: Class, schema: Option<&str>, name: &str) -> bool {
+    let facts = ctx.facts;
+    let builtin = match class {
+        Class::OperatorClass => is_builtin_operator_class(name),
+        Class::Type => is_builtin(class, name) || is_implied_type(name) || is_builtin(Class::Relation, name),
+        class => is_builtin(class, name),
+    };
+    if builtin || is_in_information_schema(name) {
+        return true;
+    }
+    let classes: &[Class] = match class {
+        Class::Type | Class::Function | Class::Relation => &[Class::Type, Class::Relation, Class::Function],
+        ref class => std::slice::from_ref(class),
+    };
+    let path: Vec<Option<&str>> = match schema {
+        Some(schema) => vec![Some(schema)],
+        None => facts.search_path.iter().map(|schema| Some(&**schema)).collect(),
+    };
+    let is_declared = path.iter().any(|schema| {
+        classes.iter().any(|class| {
+            let id = ObjectId::new(*class, *schema, name);
+            facts.declares(&id) || facts.overloads.contains_key(&id) || facts.absent.contains_key(&id)
+        }) || class == Class::Relation && is_implied(facts, *schema, name)
+    });
+    is_declared || extensions(ctx).any(|(_, of)| of.is_none_or(|of| has_member(of, class, name)))
+}
+
+/// Types that come with others: arrays, multiranges; and what CREATE TABLE takes for a type.
+fn is_implied_type(name: &str) -> bool {
+    name.starts_with('_')
+        || name.contains("multirange")
+        || matches!(name, "serial" | "bigserial" | "smallserial" | "serial2" | "serial4" | "serial8")
+}
+
+/// True for a relation that a declared table may have brought with it: indexes of its constraints, sequences of its
+/// columns. Their names begin with the table's, which is cut to fit.
+fn is_implied(facts: &Facts, schema: Option<&str>, name: &str) -> bool {
+    let of_constraint =
+        || facts.constraints.iter().any(|constraint| facts.names.name(constraint.name) == name);
+    let of_table = || {
+        name.char_indices().filter(|(_, c)| *c == '_').any(|(end, _)| {
+            name.get(..end).is_some_and(|table| {
+                facts.relations.contains_key(&ObjectId::new(Class::Relation, schema, table))
+            })
+        })
+    };
+    name.len() >= 60 || of_constraint() || of_table()
+}
+
+fn report(
+    ctx: &mut Context<'_>,
+    statement: &Statement<'_>,
+    node: &NodeEnum,
+    missing: &Missing,
+    is_subject: bool,
+) {
+    let Missing { class, schema, name, whole_schema, extension, location } = missing;
+    let schema_name = if *class == Class::Schema { Some(&**name) } else { schema.as_deref() };
+    let words = match (whole_schema, schema_name) {
+        (true, Some(schema)) => format!("schema {}", quoted(schema)),
+        _ => format!("{} {}", word(*class), quoted_path(schema.as_deref(), name)),
+    };
+    let what = created(node)
+        .or_else(|| subject(node))
+        .map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object));
+    let message = match extension {
+        Some(extension) => {
+            format!(
+                "{what} needs {words}, which belongs to extension {extension}: these files do not create it"
+            )
+        }
+        None => format!("{what} needs {words}, which these files do not make"),
+    };
+    let is_drop = match node {
+        NodeEnum::DropStmt(_) => true,
+        NodeEnum::AlterTableStmt(s) => s.cmds.iter().all(|command| {
+            use pg::AlterTableType as T;
+            matches!(&command.node, Some(NodeEnum::AlterTableCmd(command))
+                if matches!(T::try_from(command.subtype), Ok(T::AtDropConstraint | T::AtDropColumn)))
+        }),
+        _ => false,
+    };
+    let mut draft = Draft::new(message).object(what).server(error(node, missing, is_subject));
+    if is_drop && is_subject {
+        draft = draft.message(format!("there is nothing to drop: these files do not make {words} before"));
+        draft = draft.fix(FixDraft::remove("a new service has nothing to drop"));
+    } else if let (Class::Schema, false, None) = (class, is_subject, extension) {
+        draft = draft.fix(FixDraft::surround(
+            format!("make schema {name}"),
+            vec![format!("CREATE SCHEMA IF NOT EXISTS {};", quoted(name))],
+            Vec::new(),
+        ));
+    } else if let Some(extension) = extension {
+        draft = draft.advice(format!("Put CREATE EXTENSION {}; before it.", quoted(extension)));
+    }
+    let range = location.and_then(|at| statement.name_at(usize::try_from(at).ok()?));
+    if let Some(range) = range.filter(|range| !range.is_empty()) {
+        draft = draft.at(range);
+    }
+    ctx.report(draft);
+}
+
+fn word(class: Class) -> &'static str {
+    match class {
+        Class::Relation => "table",
+        Class::Type => "type",
+        Class::Function => "function",
+        Class::Operator => "operator",
+        Class::OperatorClass => "operator class",
+        Class::Collation => "collation",
+        Class::TextSearch => "text search object",
+        Class::Server => "server",
+        Class::Schema => "schema",
+        _ => "object",
+    }
+}
+
+fn error(node: &NodeEnum, missing: &Missing, is_subject: bool) -> ServerError {
+    let Missing { class, schema, name, whole_schema, .. } = missing;
+    let path = quoted_path(schema.as_deref(), name).replace('"', "");
+    // A query looks for the table, all else for the schema first.
+    let in_query = matches!(
+        node,
+        NodeEnum::ViewStmt(_)
+            | NodeEnum::CreateTableAsStmt(_)
+            | NodeEnum::SelectStmt(_)
+            | NodeEnum::InsertStmt(_)
+    );
+    let schema_first = *whole_schema && !(in_query && *class == Class::Relation);
+    if schema_first {
+        let schema = if *class == Class::Schema { name } else { schema.as_ref().unwrap_or(name) };
+        return ServerError::new("3F000", format!("schema \"{schema}\" does not exist"));
+    }
+    match class {
+        Class::Relation if is_subject && matches!(node, NodeEnum::DropStmt(_)) => {
+            let kind = match node {
+                NodeEnum::DropStmt(s) => relation_word(s.remove_type),
+                _ => "table",
+            };
+            ServerError::new("42P01", format!("{kind} \"{name}\" does not exist"))
+        }
+        Class::Relation => ServerError::new("42P01", format!("relation \"{path}\" does not exist")),
+        Class::Function => ServerError::new("42883", format!("function {path}(…) does not exist")),
+        Class::Operator => ServerError::new("42883", format!("operator does not exist: … {path} …")),
+        Class::Server => ServerError::new("42704", format!("server \"{name}\" does not exist")),
+        class => ServerError::new("42704", format!("{} \"{path}\" does not exist", word(*class))),
+    }
+}
