@@ -7,6 +7,7 @@ use crate::text::Span;
 
 /// How safe it is to apply a fix without asking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Safety {
     /// There is no fix.
@@ -19,6 +20,7 @@ pub enum Safety {
 
 /// A change of bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Edit {
     /// What is replaced. An empty range inserts.
     pub span: Span,
@@ -48,6 +50,7 @@ impl Edit {
 
 /// What a fix does.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Action {
     /// Takes the range out: it stays in the output as a comment, or is deleted where that was asked for.
@@ -84,6 +87,7 @@ pub enum Action {
 
 /// A fix for a finding.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Fix {
     /// What it does, in a few words ("remove NOSUPERUSER").
     pub title: String,

@@ -10,6 +10,7 @@ use crate::text::Span;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Advice.
@@ -38,6 +39,7 @@ pub struct ServerError(Arc<Answer>);
 
 /// The words of a server's answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Answer {
     /// The five characters of the error's class and code.
     pub sqlstate: &'static str,
@@ -113,6 +115,7 @@ pub struct Related {
 
 /// The lines of the dump that a finding points into, secrets masked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Excerpt {
     /// The number of its first line.
     pub line: u64,
@@ -126,6 +129,7 @@ pub struct Excerpt {
 
 /// SQL that the analysis wrote for a person to run, such as what recreates hypertables.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Script {
     /// The rule that wrote it.
     pub rule: &'static str,

@@ -9,6 +9,7 @@ use crate::rules::{self, Rule};
 
 /// What the findings of a rule are to count as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Nothing: they are not reported, and nothing is changed for them.

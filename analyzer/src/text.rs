@@ -4,6 +4,7 @@ use serde::Serialize;
 
 /// A half-open range of bytes, counted from the start of one input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Span {
     /// First byte.
     pub start: u64,

@@ -1,16 +1,31 @@
-//! The one serialisable form of an analysis: for the command line, for programs and for pages.
+//! The one serialisable form of an analysis, and the formats it is written in: for the command line, for programs
+//! and for pages.
 //!
 //! A report borrows the analysis and is written as a stream: it takes a few bytes for each finding.
 
-use std::collections::HashSet;
+mod diff;
+mod format;
+mod github;
+mod html;
+mod json;
+mod markdown;
+mod sarif;
+mod words;
+
+use std::collections::{BTreeMap, HashSet};
 
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
+
+pub use format::{Around, Block, Format, Section, Step};
+pub use json::SCHEMA;
+pub use words::{count, plural, thousands};
 
 use crate::analyze::Analysis;
 use crate::edit::Fix;
 use crate::finding::{Excerpt, Finding, Place, Related, Script, ServerError, Severity};
 use crate::options::{Level, Options};
+use crate::rewrite::root_is_accepted;
 use crate::rules::{self, Rule};
 use crate::target::Target;
 use crate::text::Span;
@@ -20,6 +35,7 @@ pub const VERSION: u32 = 1;
 
 /// The answer to "can this be restored?".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// No statement fails.
@@ -32,6 +48,7 @@ pub enum Verdict {
 
 /// How many findings there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Counts {
     /// Statements that fail.
     pub error: u64,
@@ -51,6 +68,7 @@ pub struct Counts {
 
 /// What was analysed with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Tool {
     /// `tsmigrate`.
     pub name: &'static str,
@@ -60,6 +78,7 @@ pub struct Tool {
 
 /// What was analysed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TargetSummary<'a> {
     /// The destination's name.
     pub name: &'a str,
@@ -75,6 +94,7 @@ pub struct TargetSummary<'a> {
 
 /// A list of extensions, without its contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ListSummary<'a> {
     /// Its name.
     pub name: &'a str,
@@ -86,6 +106,7 @@ pub struct ListSummary<'a> {
 
 /// One input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InputReport<'a> {
     /// Its name.
     pub name: &'a str,
@@ -101,6 +122,7 @@ pub struct InputReport<'a> {
 
 /// Another place of a finding, such as its cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RelatedEntry<'a> {
     /// The input's name.
     pub file: &'a str,
@@ -118,6 +140,7 @@ pub struct RelatedEntry<'a> {
 
 /// A finding with all that there is to say about it.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Entry<'a> {
     /// The rule's id.
     pub rule: &'static str,
@@ -144,6 +167,7 @@ pub struct Entry<'a> {
     /// What will happen.
     pub message: &'a str,
     /// What the server answers.
+    #[cfg_attr(test, schemars(with = "Option<crate::finding::Answer>"))]
     pub server_error: Option<&'a ServerError>,
     /// Why the target refuses it, or what is lost.
     pub why: &'static str,
@@ -153,9 +177,12 @@ pub struct Entry<'a> {
     pub docs: &'static str,
     /// Other places: the cause, what depends on it.
     #[serde(serialize_with = "related")]
+    #[cfg_attr(test, schemars(with = "Vec<RelatedEntry<'_>>"))]
     pub related: RelatedEntries<'a>,
     /// True where the rewrite solves it.
     pub solved: bool,
+    /// True where its loss was accepted: that of its rule, or of its cause.
+    pub accepted: bool,
     /// The change that solves it.
     pub fix: Option<&'a Fix>,
     /// The lines of the dump, secrets masked.
@@ -200,16 +227,17 @@ fn name_of(analysis: &Analysis, input: usize) -> &str {
 #[derive(Clone, Debug)]
 pub struct Entries<'a> {
     analysis: &'a Analysis,
+    options: &'a Options,
     order: Vec<u32>,
 }
 
 impl<'a> Entries<'a> {
-    fn new(analysis: &'a Analysis) -> Self {
+    fn new(analysis: &'a Analysis, options: &'a Options) -> Self {
         let mut order: Vec<u32> = (0..=u32::MAX).take(analysis.findings.len()).collect();
         order.sort_by_key(|&index| {
             analysis.findings.get(index as usize).map(|f| (f.place.input, f.place.span, f.rule, f.name))
         });
-        Self { analysis, order }
+        Self { analysis, options, order }
     }
 
     /// Each finding, as it was found.
@@ -219,13 +247,13 @@ impl<'a> Entries<'a> {
 
     /// Each finding with all that there is to say about it.
     pub fn iter(&self) -> impl Iterator<Item = Entry<'a>> {
-        self.findings().map(|finding| entry(self.analysis, finding))
+        self.findings().map(|finding| self.entry(finding))
     }
 
     /// A finding with all that there is to say about it.
     #[must_use]
     pub fn entry(&self, finding: &'a Finding) -> Entry<'a> {
-        entry(self.analysis, finding)
+        entry(self.analysis, self.options, finding)
     }
 }
 
@@ -239,7 +267,7 @@ impl Serialize for Entries<'_> {
     }
 }
 
-fn entry<'a>(analysis: &'a Analysis, finding: &'a Finding) -> Entry<'a> {
+fn entry<'a>(analysis: &'a Analysis, options: &Options, finding: &'a Finding) -> Entry<'a> {
     let rule: Option<&'static Rule> = rules::rule(finding.rule);
     let Place { input, statement, span, line, column } = finding.place;
     Entry {
@@ -261,6 +289,7 @@ fn entry<'a>(analysis: &'a Analysis, finding: &'a Finding) -> Entry<'a> {
         docs: rule.map_or("", |rule| rule.doc.link),
         related: RelatedEntries { analysis, related: &finding.related },
         solved: finding.solved,
+        accepted: options.accepts(finding.rule, finding.name) || root_is_accepted(finding, options),
         fix: finding.fix.as_ref(),
         excerpt: &finding.excerpt,
     }
@@ -268,6 +297,7 @@ fn entry<'a>(analysis: &'a Analysis, finding: &'a Finding) -> Entry<'a> {
 
 /// What a person asked for, as far as it changes what is found.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OptionsSummary<'a> {
     /// Rules whose losses are accepted.
     pub accept: &'a std::collections::BTreeSet<String>,
@@ -293,8 +323,10 @@ pub struct OptionsSummary<'a> {
 /// # Ok::<(), tsmigrate_analyzer::InputError>(())
 /// ```
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Report<'a> {
-    /// [`VERSION`].
+    /// The version of this form: it grows when a field goes or changes its meaning.
+    #[cfg_attr(test, schemars(extend("const" = VERSION)))]
     pub version: u32,
     /// What wrote it.
     pub tool: Tool,
@@ -311,6 +343,7 @@ pub struct Report<'a> {
     /// What the target will not have after the rewrite, in words, each once.
     pub lost: Vec<&'a str>,
     /// Every finding.
+    #[cfg_attr(test, schemars(with = "Vec<Entry<'_>>"))]
     pub findings: Entries<'a>,
     /// Scripts for a person to run.
     pub scripts: &'a [Script],
@@ -320,8 +353,8 @@ impl<'a> Report<'a> {
     /// The report of an analysis for this target and with these options.
     #[must_use]
     pub fn new(analysis: &'a Analysis, target: &'a Target, options: &'a Options) -> Self {
-        let findings = Entries::new(analysis);
-        let counts = count(&analysis.findings);
+        let findings = Entries::new(analysis, options);
+        let counts = counted(&analysis.findings);
         let mut seen = HashSet::new();
         let lost = findings
             .findings()
@@ -379,7 +412,7 @@ fn inputs(analysis: &Analysis) -> Vec<InputReport<'_>> {
         .collect()
 }
 
-fn count(findings: &[Finding]) -> Counts {
+fn counted(findings: &[Finding]) -> Counts {
     let mut counts = Counts::default();
     for finding in findings {
         if finding.allowed.is_some() {
@@ -399,6 +432,95 @@ fn count(findings: &[Finding]) -> Counts {
         }
     }
     counts
+}
+
+/// What a finding asks of the reader; the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// An error that the rewrite does not solve.
+    Open,
+    /// An error that it solves.
+    Solved,
+    /// Something behaves differently or is lost.
+    Warning,
+    /// Advice.
+    Note,
+    /// A comment in the dump allows it: it does not count.
+    Allowed,
+}
+
+impl Class {
+    /// All of them, in their order.
+    pub const ALL: [Self; 5] = [Self::Open, Self::Solved, Self::Warning, Self::Note, Self::Allowed];
+
+    /// The class of a finding.
+    #[must_use]
+    pub const fn of(finding: &Finding) -> Self {
+        match finding.severity {
+            _ if finding.allowed.is_some() => Self::Allowed,
+            Severity::Error if finding.solved => Self::Solved,
+            Severity::Error => Self::Open,
+            Severity::Warning => Self::Warning,
+            Severity::Note => Self::Note,
+        }
+    }
+}
+
+/// The findings of one rule that are of one class.
+#[derive(Clone, Debug)]
+pub struct Group<'a> {
+    /// Their class.
+    pub class: Class,
+    /// Their rule's id.
+    pub rule: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// The findings, in the order of the inputs and of their bytes.
+    pub findings: Vec<&'a Finding>,
+}
+
+/// Rules that have to be accepted for this finding's statement to be left out: its causes, or itself.
+#[must_use]
+pub fn to_accept<'a>(entry: &Entry<'a>) -> Vec<&'a str> {
+    let mut rules: Vec<&str> = entry.related.iter().filter_map(|related| related.rule).collect();
+    rules.sort_unstable();
+    rules.dedup();
+    if rules.is_empty() { vec![entry.rule] } else { rules }
+}
+
+impl<'a> Report<'a> {
+    /// The findings by class and rule: the worst first, then in the order in which rules first fired.
+    #[must_use]
+    pub fn groups(&self) -> Vec<Group<'a>> {
+        let mut ranks: BTreeMap<(Class, &'static str), usize> = BTreeMap::new();
+        let mut groups: BTreeMap<(Class, usize), Group<'a>> = BTreeMap::new();
+        for finding in self.findings.findings() {
+            let (class, rule) = (Class::of(finding), finding.rule);
+            let next = ranks.len();
+            let rank = *ranks.entry((class, rule)).or_insert(next);
+            groups
+                .entry((class, rank))
+                .or_insert_with(|| Group { class, rule, name: finding.name, findings: Vec::new() })
+                .findings
+                .push(finding);
+        }
+        groups.into_values().collect()
+    }
+
+    /// Open errors by the rule that has to be accepted, or whose statements have to be changed: its id, its name
+    /// and how many errors.
+    #[must_use]
+    pub fn open_rules(&self) -> Vec<(&'a str, &'static str, u64)> {
+        let mut open = BTreeMap::new();
+        for finding in self.findings.findings().filter(|finding| Class::of(finding) == Class::Open) {
+            for rule in to_accept(&self.findings.entry(finding)) {
+                *open.entry(rule).or_insert(0) += 1;
+            }
+        }
+        open.into_iter()
+            .map(|(id, number)| (id, rules::rule(id).map_or("", |rule| rule.name), number))
+            .collect()
+    }
 }
 
 #[cfg(test)]
