@@ -1,13 +1,14 @@
 //! `tsmigrate check`: dumps in, a report out.
 
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tsmigrate_analyzer::Report;
 use tsmigrate_analyzer::report::Verdict;
 
-use super::render::{self, Page};
-use super::{Analysed, Failure, Format, Setup, Status, config, input};
+use super::render::{self, Page, clean};
+use super::reports::{self, Files, Format, Shown};
+use super::{Analysed, Failure, Setup, Status, config, input, note, output};
 
 /// Options of `tsmigrate check`.
 #[derive(Clone, Debug, clap::Args)]
@@ -22,19 +23,38 @@ extensions and roles of the target); --show-config prints what counts. A comment
   -- tsmigrate: allow RULE reason        before a statement, in it, or behind it on its last line
   -- tsmigrate: allow-file RULE reason   for the rest of the file
 
+A page for the team, and annotations in GitHub Actions:
+  tsmigrate check schema.sql -o report.html
+  tsmigrate check schema.sql --format github --report markdown=\"$GITHUB_STEP_SUMMARY\"
+
 Exit status: 0 the dump restores as it is; 1 it does not (a rewrite may solve that); 2 failed.")]
 pub(super) struct Args {
     /// Dumps in plain SQL, in the order in which they are restored; - is standard input
     #[arg(required_unless_present = "show_config", value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// How the report is written
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    /// How the report is written (default: as the extension of --output says, or text)
+    #[arg(long, value_enum)]
+    format: Option<Format>,
 
-    /// Show every finding in full, not the first three of each rule
+    /// Where the report goes (default: standard output)
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    #[command(flatten)]
+    written: Files,
+
+    /// Show every finding in full, not the first three of each rule; for GitHub, all annotations
     #[arg(long)]
     all: bool,
+
+    /// Show at most so many findings; the counts stay whole
+    #[arg(long, value_name = "N", conflicts_with = "all")]
+    max_findings: Option<usize>,
+
+    /// Say only the verdict, and nothing where the dump restores as it is
+    #[arg(short, long, conflicts_with_all = ["all", "max_findings"])]
+    quiet: bool,
 
     /// Print what the analysis would be done with, as a tsmigrate.toml, and check nothing
     #[arg(long)]
@@ -44,26 +64,71 @@ pub(super) struct Args {
     analysed: Analysed,
 }
 
+impl Args {
+    fn format(&self) -> Result<Format, Failure> {
+        let format = self.format.or_else(|| Format::of(self.output.as_deref()?)).unwrap_or(Format::Text);
+        if self.max_findings.is_some() && !format.is_for_people() {
+            return Err(Failure::new(format!(
+                "--max-findings is for people, and {} for programs",
+                format.name()
+            ))
+            .at("--max-findings")
+            .next("leave it out: programs get every finding"));
+        }
+        if self.quiet && format != Format::Text {
+            return Err(Failure::new(format!("--quiet is for text, and the format is {}", format.name()))
+                .at("--quiet")
+                .next(format!("write the report to a file beside it: --report {}=FILE", format.name())));
+        }
+        Ok(format)
+    }
+}
+
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<Status, Failure> {
+    let format = args.format()?;
     let setup = args.analysed.setup()?;
     if args.show_config {
         return config::show(&setup);
     }
     let Setup { target, options, .. } = setup;
     let mut inputs = input::open(&args.files)?;
-    let analysis = input::analyse(&mut inputs, &target, &options, false, false)?;
+    let file = args.output.as_deref().filter(|path| *path != Path::new(input::STDIN));
+    args.written.check(&inputs)?;
+    file.map_or(Ok(()), |path| output::check(path, &inputs))?;
+    output::check_different(file.map(|path| ("the report", path)).into_iter().chain(args.written.paths()))?;
+
+    let analysis = input::analyse(&mut inputs, &target, &options, false, args.quiet)?;
     let report = Report::new(&analysis, &target, &options);
     let status = if report.verdict == Verdict::Ready { Status::Clean } else { Status::Findings };
-
-    let mut out = BufWriter::new(io::stdout().lock());
-    let written = match args.format {
-        Format::Json => serde_json::to_writer_pretty(&mut out, &report)
-            .map_err(io::Error::from)
-            .and_then(|()| writeln!(out)),
-        Format::Text => render::write(&mut out, Page::stdout(), &report, &args.analysed, args.all),
+    let next = reports::next(&report, &args.analysed);
+    let shown = Shown { all: args.all, most: args.max_findings };
+    let print = |out: &mut dyn Write, page: Page| match (args.quiet, report.verdict) {
+        (false, _) => reports::write(out, format, page, &report, &next, shown),
+        (true, Verdict::Ready) => Ok(()),
+        (true, _) => render::verdict_line(out, page, &report),
     };
-    match written.and_then(|()| out.flush()) {
+
+    let mut made = args.written.make(&report, &next, shown)?;
+    if let Some(path) = file {
+        made.push(output::make("the report", path, |out| print(out, Page::file()))?);
+    }
+    output::place(made.into_iter().flatten())?;
+    if !args.quiet {
+        let page = Page::stderr();
+        for path in args.written.written(&report).iter().map(PathBuf::as_path).chain(file) {
+            note(&format!("  wrote {}", page.command(&clean(&path.display().to_string()))));
+        }
+        if file.is_some() {
+            // Who does not read it any more does not need it.
+            let _ = render::verdict_line(&mut io::stderr().lock(), page, &report);
+        }
+    }
+    if file.is_some() {
+        return Ok(status);
+    }
+    let mut out = BufWriter::new(io::stdout().lock());
+    match print(&mut out, Page::stdout()).and_then(|()| out.flush()) {
         // Who reads no further knows enough: the status still says what was found.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(status),
         Err(error) => Err(Failure::output(&error)),

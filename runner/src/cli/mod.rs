@@ -4,7 +4,9 @@ mod check;
 mod config;
 mod diff;
 mod input;
+mod output;
 mod render;
+mod reports;
 mod rewrite;
 mod rules;
 
@@ -41,6 +43,8 @@ enum Command {
     Rewrite(rewrite::Args),
     /// List the rules, or explain one
     Rules(rules::Args),
+    /// Print the JSON Schema of the reports that check --format json writes
+    Schema,
     /// Move a database: dump, rewrite, restore, verify
     Migrate(Box<tsmigrate::migrate::Args>),
 }
@@ -286,6 +290,15 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
+/// Prints the schema of JSON reports.
+fn schema() -> Result<Status, Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(tsmigrate_analyzer::report::SCHEMA.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::output(&error)),
+        _ => Ok(Status::Clean),
+    }
+}
+
 /// The analyzer asks for more stack than a process starts with. A defect comes back as a failure.
 fn on_large_stack(cli: Cli) -> Result<Status, Failure> {
     // What a panic says goes into the failure, not to the terminal.
@@ -296,6 +309,7 @@ fn on_large_stack(cli: Cli) -> Result<Status, Failure> {
             Command::Check(args) => check::run(args),
             Command::Rewrite(args) => rewrite::run(args),
             Command::Rules(args) => rules::run(args),
+            Command::Schema => schema(),
             Command::Migrate(_) => Ok(Status::Clean),
         })
         .map_err(|error| Failure::new(format!("cannot start: {}", words(&error))))?

@@ -1,6 +1,5 @@
 //! A report for people: findings with their lines, grouped by rule, and what to do at the end.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
@@ -8,10 +7,10 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
 use tsmigrate_analyzer::finding::Excerpt;
-use tsmigrate_analyzer::report::{Entry, Report, Verdict};
+use tsmigrate_analyzer::report::{Entry, Report, Step, Verdict, count, thousands, to_accept};
 use tsmigrate_analyzer::{Finding, Safety, Severity};
 
-use super::{Analysed, input, shell};
+use super::input;
 
 /// Findings of one rule that are shown in full.
 const SHOWN: usize = 3;
@@ -19,8 +18,6 @@ const SHOWN: usize = 3;
 const PLACES: usize = 12;
 /// Other places of one finding that are listed.
 const RELATED: usize = 5;
-/// Levels of rules that are listed.
-const LEVELS: usize = 8;
 /// Losses that are listed.
 const LOSSES: usize = 10;
 
@@ -44,6 +41,11 @@ impl Page {
     pub(super) fn stderr() -> Self {
         let color = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
         Self::new(color, io::stderr().is_terminal())
+    }
+
+    /// A file.
+    pub(super) fn file() -> Self {
+        Self::new(false, false)
     }
 
     fn new(color: bool, terminal: bool) -> Self {
@@ -132,79 +134,41 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// `1 error`, `2,000 errors`.
-pub(super) fn count(number: u64, noun: &str) -> String {
-    format!("{} {noun}{}", thousands(number), if number == 1 { "" } else { "s" })
-}
-
-/// A number with its thousands apart.
-pub(super) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// Rules that have to be accepted for this finding's statement to be left out: its causes, or itself.
-pub(super) fn to_accept<'a>(entry: &Entry<'a>) -> Vec<&'a str> {
-    let mut rules: Vec<&str> = entry.related.iter().filter_map(|related| related.rule).collect();
-    rules.sort_unstable();
-    rules.dedup();
-    if rules.is_empty() { vec![entry.rule] } else { rules }
-}
-
-/// Writes the report as text. `all` shows every finding in full.
+/// Writes the report as text. `all` shows every finding in full, `most` at most so many.
 pub(super) fn write(
     out: &mut dyn Write,
     page: Page,
     report: &Report<'_>,
-    analysed: &Analysed,
+    next: &[Step],
     all: bool,
+    most: Option<usize>,
 ) -> io::Result<()> {
-    let mut groups: BTreeMap<Rank, Vec<&Finding>> = BTreeMap::new();
-    let mut ranks: BTreeMap<(Class, &'static str), usize> = BTreeMap::new();
-    for finding in report.findings.findings() {
-        let class = Class::of(finding);
-        let next = ranks.len();
-        let first = *ranks.entry((class, finding.rule)).or_insert(next);
-        groups.entry(Rank(class, first)).or_default().push(finding);
-    }
-    for findings in groups.values() {
+    let groups = report.groups();
+    let number: usize = groups.iter().map(|group| group.findings.len()).sum();
+    let mut left = most.unwrap_or(usize::MAX);
+    for findings in groups.iter().map(|group| group.findings.as_slice()) {
+        let findings = findings.get(..left.min(findings.len())).unwrap_or_default();
+        left -= findings.len();
         group(out, page, report, findings, all)?;
     }
-    summary(out, page, report, analysed)
-}
-
-/// Worst first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
-    Unsolved,
-    Solved,
-    Warning,
-    Note,
-    Allowed,
-}
-
-impl Class {
-    fn of(finding: &Finding) -> Self {
-        match finding.severity {
-            _ if finding.allowed.is_some() => Self::Allowed,
-            Severity::Error if finding.solved => Self::Solved,
-            Severity::Error => Self::Unsolved,
-            Severity::Warning => Self::Warning,
-            Severity::Note => Self::Note,
-        }
+    let more = most.map_or(0, |most| number.saturating_sub(most)) as u64;
+    if more > 0 {
+        writeln!(out, "… and {}\n", page.bold(&format!("{} more findings", thousands(more))))?;
     }
+    summary(out, page, report, next)
 }
 
-/// Groups in the order of their class, then of their first findings.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank(Class, usize);
+/// Writes the verdict in one line.
+pub(super) fn verdict_line(out: &mut dyn Write, page: Page, report: &Report<'_>) -> io::Result<()> {
+    let sign = if page.unicode { format!("{} ", report.verdict.sign()) } else { String::new() };
+    let sentence = format!("{sign}{}: {}", report.verdict.title(), report.sentence());
+    let sentence = match report.verdict {
+        Verdict::Ready => page.green(&sentence),
+        Verdict::ReadyAfterRewrite => page.yellow(&sentence),
+        Verdict::NeedsWork => page.red(&sentence),
+    };
+    writeln!(out, "{sentence}")
+}
 
 fn group(
     out: &mut dyn Write,
@@ -355,7 +319,6 @@ fn lines(entry: &Entry<'_>, first: bool) -> Vec<(&'static str, String)> {
     }
     let fails = entry.own_severity.unwrap_or(entry.severity) == Severity::Error;
     match entry.fix {
-        _ if entry.allowed.is_some() => {}
         Some(fix) if entry.solved => lines.push(("fix", format!("{} (the rewrite does it)", fix.title))),
         Some(fix) if fix.safety == Safety::Review => {
             lines.push(("fix", format!("{}, where you accept that: {}", fix.title, accept())));
@@ -375,20 +338,15 @@ fn lines(entry: &Entry<'_>, first: bool) -> Vec<(&'static str, String)> {
     lines
 }
 
-fn summary(out: &mut dyn Write, page: Page, report: &Report<'_>, analysed: &Analysed) -> io::Result<()> {
+fn summary(out: &mut dyn Write, page: Page, report: &Report<'_>, next: &[Step]) -> io::Result<()> {
     for input in &report.inputs {
         let mut about = vec![bytes(input.bytes), count(input.statements, "statement")];
         about.extend(input.server_version.map(|version| format!("from PostgreSQL {}", clean(version))));
         about.extend(input.dump_version.map(|version| format!("written by pg_dump {}", clean(version))));
         writeln!(out, "{} {}", page.bold(&name(input.name)), page.dim(&about.join(", ")))?;
     }
-    let list = report
-        .target
-        .extension_list
-        .map_or_else(String::new, |list| format!(", extensions as of {}", list.date));
-    let target = format!("for {}, PostgreSQL {}{list}", report.target.name, report.target.version);
-    writeln!(out, "{}", page.dim(&clean(&target)))?;
-    if let Some(configured) = configured(report) {
+    writeln!(out, "{}", page.dim(&clean(&format!("for {}", report.target_words()))))?;
+    if let Some(configured) = report.configured() {
         for line in wrap(&clean(&configured), page.width) {
             writeln!(out, "{}", page.dim(&line))?;
         }
@@ -396,14 +354,7 @@ fn summary(out: &mut dyn Write, page: Page, report: &Report<'_>, analysed: &Anal
     writeln!(out)?;
 
     let counts = report.counts;
-    let (sign, sentence) = verdict(report);
-    let sign = if page.unicode { sign } else { "" };
-    let sentence = match report.verdict {
-        Verdict::Ready => page.green(&format!("{sign}{sentence}")),
-        Verdict::ReadyAfterRewrite => page.yellow(&format!("{sign}{sentence}")),
-        Verdict::NeedsWork => page.red(&format!("{sign}{sentence}")),
-    };
-    writeln!(out, "{sentence}")?;
+    verdict_line(out, page, report)?;
     let of = |severity: Severity, number: u64| {
         let text = count(number, severity.name());
         if number == 0 { page.dim(&text) } else { page.severity(severity, &text) }
@@ -418,65 +369,44 @@ fn summary(out: &mut dyn Write, page: Page, report: &Report<'_>, analysed: &Anal
             )
         }
     };
-    let mut apart = String::new();
-    if counts.lowered > 0 {
-        let _ = write!(
-            apart,
-            "; {} counted as less, by configuration",
-            count(counts.lowered, "failing statement")
-        );
-    }
-    if counts.allowed > 0 {
-        let _ = write!(apart, "; {} allowed by comments", thousands(counts.allowed));
-    }
     writeln!(
         out,
-        "  {}{how}, {}, {}{apart}",
+        "  {}{how}, {}, {}{}",
         of(Severity::Error, counts.error),
         of(Severity::Warning, counts.warning),
-        of(Severity::Note, counts.note)
+        of(Severity::Note, counts.note),
+        report.apart().iter().map(|apart| format!("; {apart}")).collect::<String>()
     )?;
 
-    let open = open_rules(report);
+    let open = report.open_rules();
     if !open.is_empty() {
         writeln!(out, "\n{}", page.bold("open"))?;
-        for (rule, (number, name)) in &open {
+        for (rule, name, number) in &open {
             writeln!(out, "  {} {name:<28} {}", page.red(&format!("{rule:<8}")), count(*number, "error"))?;
         }
     }
     lost(out, page, &report.lost)?;
-    next(out, page, report, analysed, &open)
+    scripts(out, page, report)?;
+    writeln!(out, "\n{}", page.bold("next"))?;
+    next.iter().try_for_each(|step| writeln!(out, "  {}\n    {}", step.what, page.command(&step.command)))
 }
 
-/// What the configuration changes of the report.
-fn configured(report: &Report<'_>) -> Option<String> {
-    let path = report.options.configuration?;
-    let levels = report.options.levels;
-    let mut changes: Vec<String> = Vec::new();
-    for (rule, level) in levels {
-        // A family that is told one thing is shown as what was written.
-        let family = rule.split_once('-').map_or(String::new(), |(family, _)| format!("{family}-*"));
-        let members = tsmigrate_analyzer::rules::matching(&family);
-        let together = members.len() > 1 && members.iter().all(|member| levels.get(member.id) == Some(level));
-        let change = format!("{} {}", if together { &family } else { *rule }, level.name());
-        if !changes.contains(&change) {
-            changes.push(change);
+/// SQL for a person to run.
+fn scripts(out: &mut dyn Write, page: Page, report: &Report<'_>) -> io::Result<()> {
+    if report.scripts.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{}", page.bold("scripts to run (--scripts DIR writes them)"))?;
+    let width = report.scripts.iter().map(|script| script.file.len()).max().unwrap_or(0);
+    for script in report.scripts {
+        let indent = width + 4;
+        let about = format!("{} ({})", clean(&script.title), script.rule);
+        for (number, line) in wrap(&about, page.width.saturating_sub(indent)).iter().enumerate() {
+            let name = if number == 0 { script.file } else { "" };
+            writeln!(out, "  {}  {line}", page.command(&format!("{name:<width$}")))?;
         }
     }
-    let more = changes.len().saturating_sub(LEVELS);
-    changes.truncate(LEVELS);
-    if more > 0 {
-        changes.push(format!("{more} more rules (tsmigrate check --show-config)"));
-    }
-    for (word, names) in
-        [("with", report.target.added_extensions), ("without", report.target.refused_extensions)]
-    {
-        if !names.is_empty() {
-            changes.push(format!("{word} {}", names.iter().cloned().collect::<Vec<_>>().join(" ")));
-        }
-    }
-    let changes = if changes.is_empty() { String::new() } else { format!(": {}", changes.join(", ")) };
-    Some(format!("configured by {path}{changes}"))
+    Ok(())
 }
 
 /// What the target will not have.
@@ -503,118 +433,6 @@ pub(super) fn lost(out: &mut dyn Write, page: Page, lost: &[&str]) -> io::Result
     Ok(())
 }
 
-/// The verdict in one sentence, with its sign.
-fn verdict(report: &Report<'_>) -> (&'static str, String) {
-    let counts = report.counts;
-    match report.verdict {
-        Verdict::Ready => {
-            let mut but = Vec::new();
-            if counts.lowered > 0 {
-                but.push(format!("{} by configuration", count(counts.lowered, "failing statement")));
-            }
-            if counts.allowed > 0 {
-                but.push(format!("{} by comments in the dump", count(counts.allowed, "finding")));
-            }
-            let text = if but.is_empty() {
-                "Ready: no statement fails on the target.".to_owned()
-            } else {
-                format!("Ready, with what was said not to count: {}.", but.join(", "))
-            };
-            ("✓ ", text)
-        }
-        Verdict::ReadyAfterRewrite => {
-            let fails = if counts.error == 1 { "statement fails" } else { "statements fail" };
-            let text = format!(
-                "Ready after a rewrite: as it is, {} {fails}; the rewrite solves {}.",
-                thousands(counts.error),
-                if counts.error == 1 { "it" } else { "all of them" }
-            );
-            ("✓ ", text)
-        }
-        Verdict::NeedsWork => {
-            let remain = if counts.unsolved == 1 { "error remains" } else { "errors remain" };
-            let text = format!(
-                "Needs work: {} {remain} that the rewrite does not solve by itself.",
-                thousands(counts.unsolved)
-            );
-            ("✗ ", text)
-        }
-    }
-}
-
-/// Open errors by the rule that has to be accepted, or whose statements have to be changed.
-fn open_rules<'a>(report: &Report<'a>) -> BTreeMap<&'a str, (u64, &'static str)> {
-    let mut open = BTreeMap::new();
-    let unsolved = report.findings.findings().filter(|finding| Class::of(finding) == Class::Unsolved);
-    for finding in unsolved {
-        for rule in to_accept(&report.findings.entry(finding)) {
-            let name = tsmigrate_analyzer::rules::rule(rule).map_or("", |rule| rule.name);
-            open.entry(rule).or_insert((0, name)).0 += 1;
-        }
-    }
-    open
-}
-
-fn next(
-    out: &mut dyn Write,
-    page: Page,
-    report: &Report<'_>,
-    analysed: &Analysed,
-    open: &BTreeMap<&str, (u64, &'static str)>,
-) -> io::Result<()> {
-    writeln!(out, "\n{}", page.bold("next"))?;
-    let mut step = |what: &str, command: &str| writeln!(out, "  {what}\n    {}", page.command(command));
-    let rules: Vec<&str> = open.keys().copied().collect();
-    match report.verdict {
-        Verdict::Ready => {}
-        Verdict::ReadyAfterRewrite => {
-            step("rewrite the dump:", &rewrite_command(report, &analysed.words(&[])))?;
-        }
-        Verdict::NeedsWork => {
-            step(
-                "read what each open rule says, and change what it names:",
-                &format!("tsmigrate rules {}", rules.first().unwrap_or(&"")),
-            )?;
-            step(
-                "or leave out what cannot be saved (it will be missing on the target):",
-                &rewrite_command(report, &analysed.words(&rules)),
-            )?;
-        }
-    }
-    let accept: Vec<&str> = report.options.accept.iter().map(String::as_str).collect();
-    let accept = if accept.is_empty() { String::new() } else { format!(" --accept {}", accept.join(",")) };
-    step(
-        if report.verdict == Verdict::Ready {
-            "move the live database in one go:"
-        } else {
-            "or move the live database in one go, rewritten on the way:"
-        },
-        &format!("tsmigrate migrate --source \"$SOURCE\" --target \"$TARGET\"{accept}"),
-    )
-}
-
-/// The command that rewrites what was checked.
-fn rewrite_command(report: &Report<'_>, words: &str) -> String {
-    let names: Vec<&str> = report.inputs.iter().map(|input| input.name).collect();
-    match names.as_slice() {
-        [input::STDIN] => format!("… | tsmigrate rewrite - -o rewritten.sql{words}"),
-        [name] => {
-            let output = match name.strip_suffix(".sql") {
-                Some(stem) => format!("{stem}.rewritten.sql"),
-                None => format!("{name}.rewritten"),
-            };
-            format!("tsmigrate rewrite {} -o {}{words}", shell(name), shell(&output))
-        }
-        names => {
-            let files: Vec<String> = names.iter().map(|name| shell(name)).collect();
-            format!(
-                "mkdir -p rewritten && tsmigrate rewrite {} --output-dir rewritten{words}",
-                files.join(" ")
-            )
-        }
-    }
-}
-
 /// An input's name for people.
 pub(super) fn name(name: &str) -> String {
     if name == input::STDIN { "standard input".to_owned() } else { clean(name) }
@@ -634,15 +452,6 @@ mod tests {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("a-very-long-word b", 5), ["a-very-long-word", "b"]);
         assert_eq!(wrap("a\nb", 5), ["a", "b"]);
-    }
-
-    #[test]
-    fn numbers_are_readable() {
-        assert_eq!(thousands(0), "0");
-        assert_eq!(thousands(999), "999");
-        assert_eq!(thousands(1_234_567), "1,234,567");
-        assert_eq!(count(1, "error"), "1 error");
-        assert_eq!(count(0, "error"), "0 errors");
     }
 
     #[test]

@@ -4,18 +4,18 @@
 //! that take their places when all of them are whole.
 
 use std::collections::BTreeMap;
-use std::fs::Permissions;
 use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tsmigrate_analyzer::report::{count, thousands};
 use tsmigrate_analyzer::{Analysis, Report, Style};
 
 use super::diff::Diff;
 use super::input::{self, Input, Progress};
-use super::render::{self, Page, clean, count};
+use super::output::{self, Made, beside, overwrites};
+use super::render::{self, Page, clean};
+use super::reports::{self, Files, Shown};
 use super::{Analysed, Failure, Setup, Status, note, shell};
 
 /// Changes of one rule that the log on the standard error shows, unless `--log stderr` asks for all.
@@ -61,6 +61,9 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
 
+    #[command(flatten)]
+    written: Files,
+
     /// Do not say what was changed
     #[arg(short, long)]
     quiet: bool,
@@ -83,31 +86,32 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     let mut inputs = input::open(&paths)?;
     let destinations = destinations(args, &inputs)?;
     let log = args.log.as_deref().filter(|log| *log != Path::new("stderr"));
-    if let Some(log) = log {
-        check_output(log, &inputs)?;
-        if destinations.iter().any(|destination| *destination == Destination::File(log.to_owned())) {
-            return Err(Failure::new("the log and the output are the same file").at(log.display()));
-        }
-    }
+    log.map_or(Ok(()), |log| output::check(log, &inputs))?;
+    args.written.check(&inputs)?;
+    let dumps = destinations.iter().filter_map(|destination| match destination {
+        Destination::Stdout => None,
+        Destination::File(path) => Some(("the output", path.as_path())),
+    });
+    output::check_different(dumps.chain(log.map(|log| ("the log", log))).chain(args.written.paths()))?;
 
     let analysis = input::analyse(&mut inputs, &target, &options, true, args.quiet)?;
     let report = Report::new(&analysis, &target, &options);
 
-    let mut made = Vec::new();
+    // What may be refused comes before the long work.
+    let next = reports::next(&report, &args.analysed);
+    let mut made = args.written.make(&report, &next, Shown::default())?;
     for (index, destination) in destinations.iter().enumerate() {
         let index = index + args.with.len();
         let Some(input) = inputs.get_mut(index) else { continue };
         match destination {
             Destination::Stdout => to_stdout(args, &analysis, index, input)?,
-            Destination::File(path) => made.extend(to_file(args, &analysis, index, input, path)?),
+            Destination::File(path) => made.push(to_file(args, &analysis, index, input, path)?),
         }
     }
-    let log_file = log.map(|path| write_log(path, &report)).transpose()?;
-    // Everything is whole: now, and only now, it takes its place.
-    for (file, path) in made.into_iter().chain(log_file.flatten()) {
-        file.persist(&path)
-            .map_err(|error| Failure::io("the output cannot be put in its place", &path, &error.error))?;
+    if let Some(path) = log {
+        made.push(output::make("the log", path, |out| changes(out, &report, true))?);
     }
+    output::place(made.into_iter().flatten())?;
 
     if !args.quiet {
         let all = args.log.as_deref() == Some(Path::new("stderr"));
@@ -147,7 +151,13 @@ fn destinations(args: &Args, inputs: &[Input]) -> Result<Vec<Destination>, Failu
             .next("give --output-dir DIR; a file that is only to be read is given with --with FILE"));
     }
     if let Some(path) = args.output.as_deref().filter(|path| *path != Path::new(input::STDIN)) {
-        check_output(path, inputs)?;
+        if path.is_dir() {
+            let word = shell(&path.to_string_lossy());
+            return Err(Failure::new("the output is a directory")
+                .at(path.display())
+                .next(format!("name a file, or use --output-dir {word}")));
+        }
+        output::check(path, inputs)?;
         return Ok(vec![Destination::File(path.to_owned())]);
     }
     let stdout = io::stdout().as_fd().try_clone_to_owned().map(std::fs::File::from);
@@ -183,45 +193,10 @@ fn into_directory(dir: &Path, files: &[Input], inputs: &[Input]) -> Result<Vec<D
                 .at(dir.join(name).display())
                 .next("rewrite them one by one: --with names the files that are only read"));
         }
-        check_output(&dir.join(name), inputs)?;
+        output::check(&dir.join(name), inputs)?;
         destinations.push(destination);
     }
     Ok(destinations)
-}
-
-fn overwrites(name: &str) -> Failure {
-    Failure::new("the output would overwrite an input")
-        .at(name)
-        .next("choose another file: a dump is never changed in its place")
-}
-
-fn check_output(path: &Path, inputs: &[Input]) -> Result<(), Failure> {
-    match path.metadata() {
-        Ok(metadata) if metadata.is_dir() => Err(Failure::new("the output is a directory")
-            .at(path.display())
-            .next(format!("name a file, or use --output-dir {}", shell(&path.to_string_lossy())))),
-        Ok(metadata) => match inputs.iter().find(|input| input.is(&metadata)) {
-            Some(input) => Err(overwrites(&input.name)),
-            None => Ok(()),
-        },
-        Err(_) => {
-            let parent = parent(path);
-            if parent.is_dir() {
-                return Ok(());
-            }
-            let word = shell(&parent.to_string_lossy());
-            Err(Failure::new("the output's directory does not exist")
-                .at(path.display())
-                .next(format!("make it first: mkdir -p {word}")))
-        }
-    }
-}
-
-fn parent(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if parent != Path::new("") => parent.to_owned(),
-        _ => PathBuf::from("."),
-    }
 }
 
 /// Feeds the input, changed or as a diff, to `out`.
@@ -269,7 +244,7 @@ fn to_file(
     index: usize,
     input: &mut Input,
     path: &Path,
-) -> Result<Option<(NamedTempFile, PathBuf)>, Failure> {
+) -> Result<Made, Failure> {
     let failed = |error: &io::Error| Failure::io("the output cannot be written", path, error);
     if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
         let mut file = std::fs::OpenOptions::new().write(true).open(path).map_err(|error| failed(&error))?;
@@ -279,33 +254,6 @@ fn to_file(
     let (mut file, path) = beside(path, input.mode())?;
     transform(args, analysis, index, input, file.as_file_mut(), &failed)?;
     file.as_file().sync_data().map_err(|error| failed(&error))?;
-    Ok(Some((file, path)))
-}
-
-/// A temporary file beside the file that it will become. A link stays a link.
-fn beside(path: &Path, mode: u32) -> Result<(NamedTempFile, PathBuf), Failure> {
-    let failed = |error: &io::Error| Failure::io("the output cannot be written", path, error);
-    let (path, mode) = match path.canonicalize().and_then(|path| Ok((path.metadata()?, path))) {
-        Ok((metadata, existing)) => (existing, metadata.permissions().mode() & 0o777),
-        Err(_) => (path.to_owned(), mode),
-    };
-    let file = tempfile::Builder::new()
-        .prefix(".tsmigrate-")
-        .permissions(Permissions::from_mode(mode))
-        .tempfile_in(parent(&path))
-        .map_err(|error| failed(&error))?;
-    Ok((file, path))
-}
-
-fn write_log(path: &Path, report: &Report<'_>) -> Result<Option<(NamedTempFile, PathBuf)>, Failure> {
-    let failed = |error: &io::Error| Failure::io("the log cannot be written", path, error);
-    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
-        let file = std::fs::OpenOptions::new().write(true).open(path).map_err(|error| failed(&error))?;
-        changes(&mut BufWriter::new(file), report, true).map_err(|error| failed(&error))?;
-        return Ok(None);
-    }
-    let (file, path) = beside(path, 0o666)?;
-    changes(&mut BufWriter::new(file.as_file()), report, true).map_err(|error| failed(&error))?;
     Ok(Some((file, path)))
 }
 
@@ -331,11 +279,7 @@ fn changes(out: &mut dyn Write, report: &Report<'_>, all: bool) -> io::Result<()
         )?;
     }
     for (rule, number) in seen.into_iter().filter(|(_, number)| !all && *number > LOGGED) {
-        writeln!(
-            out,
-            "… and {} more {rule} (--log FILE has all)",
-            render::thousands((number - LOGGED) as u64)
-        )?;
+        writeln!(out, "… and {} more {rule} (--log FILE has all)", thousands((number - LOGGED) as u64))?;
     }
     out.flush()
 }
@@ -347,10 +291,12 @@ fn say(args: &Args, report: &Report<'_>, destinations: &[Destination]) -> io::Re
     let solved = report.findings.findings().filter(|finding| finding.solved).count() as u64;
     let verb = if args.diff { "planned" } else { "made" };
     writeln!(out, "{} {verb}", page.bold(&count(solved, "change")))?;
-    for destination in destinations {
-        if let Destination::File(path) = destination {
-            writeln!(out, "  wrote {}", page.command(&clean(&path.display().to_string())))?;
-        }
+    let dumps = destinations.iter().filter_map(|destination| match destination {
+        Destination::Stdout => None,
+        Destination::File(path) => Some(path.clone()),
+    });
+    for path in dumps.chain(args.written.written(report)) {
+        writeln!(out, "  wrote {}", page.command(&clean(&path.display().to_string())))?;
     }
     render::lost(&mut out, page, &report.lost)
 }

@@ -1,0 +1,115 @@
+//! Files that are written: whole or not at all, and never over an input.
+
+use std::fs::Permissions;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::input::Input;
+use super::{Failure, shell};
+
+/// A file that is whole and waits to take its place; nothing where it was written in its place already.
+pub(super) type Made = Option<(NamedTempFile, PathBuf)>;
+
+/// What is said where an output is an input.
+pub(super) fn overwrites(name: &str) -> Failure {
+    Failure::new("the output would overwrite an input")
+        .at(name)
+        .next("choose another file: a dump is never changed in its place")
+}
+
+/// Looks whether this file can be written, before anything is read.
+pub(super) fn check(path: &Path, inputs: &[Input]) -> Result<(), Failure> {
+    match path.metadata() {
+        Ok(metadata) if metadata.is_dir() => {
+            Err(Failure::new("the output is a directory").at(path.display()).next("name a file in it"))
+        }
+        Ok(metadata) => match inputs.iter().find(|input| input.is(&metadata)) {
+            Some(input) => Err(overwrites(&input.name)),
+            None => Ok(()),
+        },
+        Err(_) => {
+            let parent = parent(path);
+            if parent.is_dir() {
+                return Ok(());
+            }
+            let word = shell(&parent.to_string_lossy());
+            Err(Failure::new("the output's directory does not exist")
+                .at(path.display())
+                .next(format!("make it first: mkdir -p {word}")))
+        }
+    }
+}
+
+/// Looks that all of these files are different ones. Each comes with what it is: `the report`.
+pub(super) fn check_different<'a>(
+    files: impl IntoIterator<Item = (&'static str, &'a Path)>,
+) -> Result<(), Failure> {
+    let mut seen: Vec<(&'static str, PathBuf)> = Vec::new();
+    for (what, path) in files {
+        let same = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        // A pipe or a device may be written more than once.
+        if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            continue;
+        }
+        if let Some((other, _)) = seen.iter().find(|(_, known)| *known == same) {
+            return Err(Failure::new(format!("{what} and {other} are the same file")).at(path.display()));
+        }
+        seen.push((what, same));
+    }
+    Ok(())
+}
+
+/// The directory of a file.
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// A temporary file beside the file that it will become. A link stays a link.
+pub(super) fn beside(path: &Path, mode: u32) -> Result<(NamedTempFile, PathBuf), Failure> {
+    let failed = |error: &io::Error| Failure::io("the output cannot be written", path, error);
+    let (path, mode) = match path.canonicalize().and_then(|path| Ok((path.metadata()?, path))) {
+        Ok((metadata, existing)) => (existing, metadata.permissions().mode() & 0o777),
+        Err(_) => (path.to_owned(), mode),
+    };
+    let file = tempfile::Builder::new()
+        .prefix(".tsmigrate-")
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(parent(&path))
+        .map_err(|error| failed(&error))?;
+    Ok((file, path))
+}
+
+/// Writes a file, or straight into what is no file, such as a pipe. `what` names it: `the report`.
+pub(super) fn make(
+    what: &str,
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<Made, Failure> {
+    let failed = |error: &io::Error| Failure::io(&format!("{what} cannot be written"), path, error);
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        let file = std::fs::OpenOptions::new().write(true).open(path).map_err(|error| failed(&error))?;
+        let mut out = BufWriter::new(file);
+        write(&mut out).and_then(|()| out.flush()).map_err(|error| failed(&error))?;
+        return Ok(None);
+    }
+    let (file, path) = beside(path, 0o666)?;
+    let mut out = BufWriter::new(file.as_file());
+    write(&mut out).and_then(|()| out.flush()).map_err(|error| failed(&error))?;
+    drop(out);
+    Ok(Some((file, path)))
+}
+
+/// Everything is whole: now, and only now, it takes its place.
+pub(super) fn place(made: impl IntoIterator<Item = (NamedTempFile, PathBuf)>) -> Result<(), Failure> {
+    for (file, path) in made {
+        file.persist(&path)
+            .map_err(|error| Failure::io("the output cannot be put in its place", &path, &error.error))?;
+    }
+    Ok(())
+}

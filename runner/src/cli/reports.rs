@@ -1,0 +1,298 @@
+//! Reports and scripts in files, and what stands in a report beside what was found.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+use tsmigrate_analyzer::Report;
+use tsmigrate_analyzer::report::{self, Around, Step, Verdict};
+
+use super::input::{self, Input};
+use super::output::{self, Made};
+use super::render::{self, Page};
+use super::{Analysed, Failure, shell};
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// For people, on a terminal.
+    Text,
+    /// One of the analyzer's formats.
+    Other(report::Format),
+}
+
+impl ValueEnum for Format {
+    fn value_variants<'a>() -> &'a [Self] {
+        use report::Format::{Github, Html, Json, Markdown, Sarif};
+        &[
+            Self::Text,
+            Self::Other(Json),
+            Self::Other(Sarif),
+            Self::Other(Github),
+            Self::Other(Html),
+            Self::Other(Markdown),
+        ]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        use report::Format::{Github, Html, Json, Markdown, Sarif};
+        Some(match self {
+            Self::Text => PossibleValue::new("text").help("For people, on a terminal"),
+            Self::Other(Json) => {
+                PossibleValue::new("json").help("For programs (tsmigrate schema prints its JSON Schema)")
+            }
+            Self::Other(Sarif) => {
+                PossibleValue::new("sarif").help("SARIF 2.1.0, for code scanning and editors")
+            }
+            Self::Other(Github) => {
+                PossibleValue::new("github").help("Workflow commands of GitHub Actions: annotations")
+            }
+            Self::Other(Html) => PossibleValue::new("html").help("One page that works offline"),
+            Self::Other(Markdown) => PossibleValue::new("markdown")
+                .alias("md")
+                .help("For comments on pull requests and for tickets"),
+        })
+    }
+}
+
+impl Format {
+    /// The format that a file's name ends with.
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        let extension = path.extension()?.to_str()?;
+        if extension.eq_ignore_ascii_case("txt") {
+            return Some(Self::Text);
+        }
+        report::Format::of_extension(extension).map(Self::Other)
+    }
+
+    /// Its name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Other(format) => format.name(),
+        }
+    }
+
+    /// True where it may show fewer findings than there are.
+    pub(super) fn is_for_people(self) -> bool {
+        match self {
+            Self::Text => true,
+            Self::Other(format) => format.is_for_people(),
+        }
+    }
+}
+
+/// A report in a file.
+#[derive(Clone, Debug)]
+pub(super) struct ReportFile {
+    format: Format,
+    path: PathBuf,
+}
+
+/// `[FORMAT=]FILE`.
+fn report_file(given: &str) -> Result<ReportFile, String> {
+    if let Some((name, path)) = given.split_once('=')
+        && let Ok(format) = Format::from_str(name, true)
+    {
+        return Ok(ReportFile { format, path: path.into() });
+    }
+    match Format::of(Path::new(given)) {
+        Some(format) => Ok(ReportFile { format, path: given.into() }),
+        None => Err(format!(
+            "its name does not say the format: let it end with .html, .md, .sarif, .json or .txt, or say it: html={}",
+            shell(given)
+        )),
+    }
+}
+
+/// Files that are written beside the result.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Files {
+    /// Also write a report to a file, in the format of its extension (.html, .md, .sarif, .json, .txt) or of a
+    /// name before it: markdown=FILE. May be given more than once
+    #[arg(long, value_name = "[FORMAT=]FILE", value_parser = report_file)]
+    report: Vec<ReportFile>,
+
+    /// Write scripts that are to be run by hand to a directory, which is made where it is missing
+    #[arg(long, value_name = "DIR")]
+    scripts: Option<PathBuf>,
+
+    /// Overwrite scripts that are there already
+    #[arg(long, requires = "scripts")]
+    force: bool,
+}
+
+impl Files {
+    /// The reports' files.
+    pub(super) fn paths(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        self.report.iter().map(|file| ("the report", file.path.as_path()))
+    }
+
+    /// Looks whether they can be written, before anything is read.
+    pub(super) fn check(&self, inputs: &[Input]) -> Result<(), Failure> {
+        self.paths().try_for_each(|(_, path)| output::check(path, inputs))?;
+        match &self.scripts {
+            Some(dir) if dir.exists() && !dir.is_dir() => {
+                Err(Failure::new("the directory for scripts is no directory").at(dir.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes all files; they take their places with [`output::place`].
+    pub(super) fn make(
+        &self,
+        report: &Report<'_>,
+        next: &[Step],
+        shown: Shown,
+    ) -> Result<Vec<Made>, Failure> {
+        let mut made = self.make_scripts(report)?;
+        for file in &self.report {
+            made.push(output::make("the report", &file.path, |out| {
+                write(out, file.format, Page::file(), report, next, shown)
+            })?);
+        }
+        Ok(made)
+    }
+
+    fn make_scripts(&self, report: &Report<'_>) -> Result<Vec<Made>, Failure> {
+        let Some(dir) = self.scripts.as_ref().filter(|_| !report.scripts.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let mut scripts: BTreeMap<&str, String> = BTreeMap::new();
+        for script in report.scripts {
+            let text = scripts.entry(script.file).or_default();
+            text.push_str(&script.sql);
+            if !script.sql.ends_with('\n') {
+                text.push('\n');
+            }
+        }
+        for name in scripts.keys() {
+            let path = dir.join(name);
+            if path.exists() && !self.force {
+                return Err(Failure::new("the script is there already, and may have been changed")
+                    .at(path.display())
+                    .next("choose another directory, or overwrite it with --force"));
+            }
+        }
+        std::fs::create_dir_all(dir)
+            .map_err(|error| Failure::io("the directory for scripts cannot be made", dir, &error))?;
+        scripts
+            .into_iter()
+            .map(|(name, text)| {
+                output::make("the script", &dir.join(name), |out| out.write_all(text.as_bytes()))
+            })
+            .collect()
+    }
+
+    /// The files that were written, for people.
+    pub(super) fn written(&self, report: &Report<'_>) -> Vec<PathBuf> {
+        let scripts = self.scripts.iter().flat_map(|dir| report.scripts.iter().map(|s| dir.join(s.file)));
+        let mut files: Vec<PathBuf> =
+            scripts.chain(self.report.iter().map(|file| file.path.clone())).collect();
+        files.dedup();
+        files
+    }
+}
+
+/// How much a report shows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Shown {
+    /// Every finding in full.
+    pub(super) all: bool,
+    /// So many findings at most.
+    pub(super) most: Option<usize>,
+}
+
+/// Writes a report.
+pub(super) fn write(
+    mut out: &mut dyn Write,
+    format: Format,
+    page: Page,
+    report: &Report<'_>,
+    next: &[Step],
+    shown: Shown,
+) -> io::Result<()> {
+    match format {
+        Format::Text => render::write(out, page, report, next, shown.all, shown.most),
+        Format::Other(format) => {
+            let around = Around { max_findings: shown.most, all: shown.all, next, ..Around::default() };
+            report.write(format, &around, &mut out)
+        }
+    }
+}
+
+/// What to do after a check.
+pub(super) fn next(report: &Report<'_>, analysed: &Analysed) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let mut step = |what: &str, command: String| steps.push(Step { what: what.to_owned(), command });
+    let open = report.open_rules();
+    let rules: Vec<&str> = open.iter().map(|(id, ..)| *id).collect();
+    match report.verdict {
+        Verdict::Ready => {}
+        Verdict::ReadyAfterRewrite => {
+            step("rewrite the dump:", rewrite_command(report, &analysed.words(&[])));
+        }
+        Verdict::NeedsWork => {
+            step(
+                "read what each open rule says, and change what it names:",
+                format!("tsmigrate rules {}", rules.first().unwrap_or(&"")),
+            );
+            step(
+                "or leave out what cannot be saved (it will be missing on the target):",
+                rewrite_command(report, &analysed.words(&rules)),
+            );
+        }
+    }
+    let accept: Vec<&str> = report.options.accept.iter().map(String::as_str).collect();
+    let accept = if accept.is_empty() { String::new() } else { format!(" --accept {}", accept.join(",")) };
+    step(
+        if report.verdict == Verdict::Ready {
+            "move the live database in one go:"
+        } else {
+            "or move the live database in one go, rewritten on the way:"
+        },
+        format!("tsmigrate migrate --source \"$SOURCE\" --target \"$TARGET\"{accept}"),
+    );
+    steps
+}
+
+/// The command that rewrites what was checked.
+fn rewrite_command(report: &Report<'_>, words: &str) -> String {
+    let names: Vec<&str> = report.inputs.iter().map(|input| input.name).collect();
+    let scripts = if report.scripts.is_empty() { "" } else { " --scripts scripts" };
+    match names.as_slice() {
+        [input::STDIN] => format!("… | tsmigrate rewrite - -o rewritten.sql{scripts}{words}"),
+        [name] => {
+            let output = match name.strip_suffix(".sql") {
+                Some(stem) => format!("{stem}.rewritten.sql"),
+                None => format!("{name}.rewritten"),
+            };
+            format!("tsmigrate rewrite {} -o {}{scripts}{words}", shell(name), shell(&output))
+        }
+        names => {
+            let files: Vec<String> = names.iter().map(|name| shell(name)).collect();
+            format!(
+                "mkdir -p rewritten && tsmigrate rewrite {} --output-dir rewritten{scripts}{words}",
+                files.join(" ")
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_says_its_format_by_its_name() {
+        let format = |given: &str| report_file(given).map(|file| (file.format.name(), file.path));
+        assert_eq!(format("a.HTML"), Ok(("html", "a.HTML".into())));
+        assert_eq!(format("sarif=b"), Ok(("sarif", "b".into())));
+        assert_eq!(format("md=/x/y.txt"), Ok(("markdown", "/x/y.txt".into())));
+        assert_eq!(format("a=b.json"), Ok(("json", "a=b.json".into())));
+        assert!(format("a.pdf").is_err_and(|error| error.contains("html=a.pdf")));
+    }
+}
