@@ -33,6 +33,10 @@ fn check(ctx: &mut Context<'_>) {
     let Subject::Unparsed { error: ParseError::Syntax { message, near }, sql, .. } = ctx.subject else {
         return;
     };
+    // DATA-12 says why.
+    if super::data_12_postfix_operator::use_in(ctx).is_some() {
+        return;
+    }
     let range = near.map_or(0..sql.len(), |(start, end)| start..end);
     ctx.report(
         Draft::new("this statement fails: the parser does not take it")

@@ -44,6 +44,12 @@ pub struct Memory {
     pub body: Option<BodyAtHand>,
     /// Functions, procedures and views that fail whenever they are used: with the server's words, and where.
     pub failing: BTreeMap<ObjectId, Failing>,
+    /// Numbers of the large objects that are there.
+    pub large_objects: BTreeSet<u32>,
+    /// Operators that stand behind their operand, by name.
+    pub postfix_operators: BTreeSet<Box<str>>,
+    /// Inputs whose ANALYZE of everything was reported.
+    pub analyzing_inputs: BTreeSet<usize>,
 }
 
 /// The SQL in the body of one statement.

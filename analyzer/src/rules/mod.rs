@@ -8,7 +8,12 @@ mod memory;
 mod roles;
 
 pub mod col_02_missing_collation;
+pub mod col_03_locale_setting;
+pub mod data_01_unlogged;
+pub mod data_02_large_object;
 pub mod data_11_array_functions;
+pub mod data_12_postfix_operator;
+pub mod data_13_removed_type;
 pub mod db_01_database;
 pub mod db_02_multiple_databases;
 pub mod db_03_database_owner;
@@ -54,6 +59,7 @@ pub mod own_05_default_privileges;
 pub mod own_06_parameter_grant;
 pub mod rep_01_all_tables;
 pub mod rep_02_schema_publication;
+pub mod rep_03_publication;
 pub mod rep_04_subscription;
 pub mod rls_01_row_security;
 pub mod role_01_existing_role;
@@ -88,6 +94,7 @@ pub mod su_18_system_trigger;
 pub mod su_19_alter_system;
 pub mod su_20_catalog_object;
 pub mod su_23_server_access;
+pub mod su_24_analyze_all;
 pub mod tsp_01_tablespace;
 pub mod tsp_02_tablespace_attributes;
 pub mod tsp_03_default_tablespace;
@@ -259,14 +266,21 @@ pub const RULES: &[&Rule] = &[
     &su_19_alter_system::RULE,
     &su_20_catalog_object::RULE,
     &su_23_server_access::RULE,
+    &su_24_analyze_all::RULE,
     &guc_01_superuser_parameter::RULE,
     &guc_02_extension_parameter::RULE,
     &guc_03_preloaded_library::RULE,
     &rep_01_all_tables::RULE,
     &rep_02_schema_publication::RULE,
+    &rep_03_publication::RULE,
     &rep_04_subscription::RULE,
+    &data_01_unlogged::RULE,
+    &data_02_large_object::RULE,
     &data_11_array_functions::RULE,
+    &data_12_postfix_operator::RULE,
+    &data_13_removed_type::RULE,
     &col_02_missing_collation::RULE,
+    &col_03_locale_setting::RULE,
     &dep_01_missing_dependency::RULE,
     &dep_02_undeclared_object::RULE,
     &fn_01_superuser_call::RULE,

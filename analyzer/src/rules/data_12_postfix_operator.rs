@@ -1,0 +1,138 @@
+//! DATA-12: postfix operators.
+
+use super::{Context, Doc, Draft, FixDraft, Rule, Subject};
+use crate::edit::Safety;
+use crate::facts::names::{options, qualified};
+use crate::facts::objects::created;
+use crate::facts::{Object, ObjectId};
+use crate::finding::{ServerError, Severity};
+use crate::parse::{Class, NodeEnum, ParseError, Token, TokenKind, Tokens, pg};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "DATA-12",
+    name: "postfix-operator",
+    severity: Severity::Error,
+    fix: Safety::Safe,
+    doc: Doc {
+        summary: "An operator behind its operand, such as n !.",
+        what: "CREATE OPERATOR with a left argument only, and expressions that use such an operator: n ! of \
+               PostgreSQL itself, and those that the dump makes.",
+        why: "PostgreSQL 14 did away with operators that stand behind their operand, and with the factorial operators \
+              ! and !!.",
+        server: &[
+            "42P13 operator right argument type must be specified",
+            "DETAIL Postfix operators are not supported.",
+            "42601 postfix operators are not supported (COMMENT ON, ALTER and DROP OPERATOR)",
+            "42601 syntax error at or near \")\"",
+        ],
+        help: "What is said of such an operator is taken out. Write factorial(n) for n !, and call the operator's function by its name elsewhere: change the views \
+               and functions on the source, and dump again. To leave the operator out: --accept DATA-12.",
+        before: "CREATE OPERATOR app.!! (FUNCTION = app.double_factorial, LEFTARG = bigint);",
+        after: "",
+        sources: &[
+            "PostgreSQL 14 release notes, Migration to Version 14",
+            "PostgreSQL src/backend/commands/operatorcmds.c, DefineOperator",
+        ],
+        link: "https://www.postgresql.org/docs/release/14.0/",
+    },
+    check,
+    finish: None,
+};
+
+fn check(ctx: &mut Context<'_>) {
+    if let Some(near) = use_in(ctx) {
+        let Subject::Unparsed { sql, error: ParseError::Syntax { message, .. }, .. } = ctx.subject else {
+            return;
+        };
+        let operator = sql.get(near.start..near.end).unwrap_or_default().to_owned();
+        let draft = Draft::new(format!(
+            "{operator} stands behind its operand, which PostgreSQL 14 and newer do not take"
+        ))
+        .at(near.start..near.end)
+        .server(ServerError::new("42601", message.clone()));
+        return ctx.report(if operator == "!" {
+            draft.advice("Write factorial(n) for n !.")
+        } else {
+            draft.advice("Call the operator's function by its name.")
+        });
+    }
+    let Some((statement, node)) = ctx.node() else { return };
+    if let Some(named) = named_in(node) {
+        let name =
+            qualified(&named.objname).map(|(schema, name)| ObjectId::new(Class::Operator, schema, name));
+        let words = name.map_or_else(String::new, |id| ctx.describe(&Object { word: "operator", id }));
+        return ctx.report(
+            Draft::new(format!(
+                "{words} stands behind its operand, which PostgreSQL 14 and newer do not take"
+            ))
+            .object(words)
+            .server(ServerError::new("42601", "postfix operators are not supported"))
+            .fix(FixDraft::remove("there are no postfix operators any more")),
+        );
+    }
+    let NodeEnum::DefineStmt(s) = node else { return };
+    let has = |name: &str| options(&s.definition).any(|option| option.defname.eq_ignore_ascii_case(name));
+    if s.kind != pg::ObjectType::ObjectOperator as i32 || has("rightarg") || !has("leftarg") {
+        return;
+    }
+    let Some(object) = created(node) else { return };
+    let words = ctx.describe(&object);
+    if let Some((_, name)) = qualified(&s.defnames) {
+        ctx.memory.postfix_operators.insert(name.into());
+    }
+    let mut draft =
+        Draft::new(format!("{words} stands behind its operand, which PostgreSQL 14 and newer do not take"))
+            .object(words.clone())
+            .server(
+                ServerError::new("42P13", "operator right argument type must be specified")
+                    .detail("Postfix operators are not supported."),
+            )
+            .fix(FixDraft::remove("there are no postfix operators any more").review().lost(words));
+    if let Some(word) = statement.words_where(&["LEFTARG"], |_| true) {
+        draft = draft.at(word);
+    }
+    ctx.report(draft);
+}
+
+/// The operator that a statement names by its left argument only: `!! (integer, NONE)`.
+fn named_in(node: &NodeEnum) -> Option<&pg::ObjectWithArgs> {
+    let is_operator = |kind: i32| kind == pg::ObjectType::ObjectOperator as i32;
+    let object = match node {
+        NodeEnum::CommentStmt(s) if is_operator(s.objtype) => s.object.as_deref()?,
+        NodeEnum::AlterOwnerStmt(s) if is_operator(s.object_type) => s.object.as_deref()?,
+        NodeEnum::AlterObjectSchemaStmt(s) if is_operator(s.object_type) => s.object.as_deref()?,
+        NodeEnum::AlterOperatorStmt(s) => return s.opername.as_ref().filter(|named| is_postfix(named)),
+        NodeEnum::DropStmt(s) if is_operator(s.remove_type) && !s.missing_ok => s.objects.first()?,
+        _ => return None,
+    };
+    match object.node.as_ref()? {
+        NodeEnum::ObjectWithArgs(named) if is_postfix(named) => Some(named),
+        _ => None,
+    }
+}
+
+fn is_postfix(named: &pg::ObjectWithArgs) -> bool {
+    matches!(named.objargs.as_slice(), [pg::Node { node: Some(_) }, pg::Node { node: None }])
+}
+
+/// The postfix operator that the parser stumbles over, where that is why it does. The parser names the token
+/// behind it, but not its place.
+pub(super) fn use_in(ctx: &Context<'_>) -> Option<Token> {
+    let Subject::Unparsed { sql, error: ParseError::Syntax { message, .. }, .. } = ctx.subject else {
+        return None;
+    };
+    let near = message.strip_prefix("syntax error at or near \"")?.strip_suffix('"')?;
+    let tokens = Tokens::scan(sql);
+    let code: Vec<&Token> = tokens.iter().filter(|token| token.kind != TokenKind::Comment).collect();
+    let text = |index: usize| code.get(index).map_or("", |token| token.text(sql));
+    let is_known = |name: &str| name == "!" || ctx.memory.postfix_operators.contains(name);
+    (0..code.len()).filter(|at| text(*at) == near).find_map(|at| {
+        // `n !`, or `n OPERATOR(schema.!)` as pg_dump writes an operator that is not in the search path.
+        let operator = match text(at.checked_sub(1)?) {
+            ")" => at.checked_sub(2)?,
+            _ => at - 1,
+        };
+        code.get(operator).filter(|token| is_known(token.text(sql))).map(|token| **token)
+    })
+}

@@ -1,0 +1,59 @@
+//! REP-03: publications move, and their subscribers do not.
+
+use super::{Context, Doc, Draft, Finish, Rule, TROUBLESHOOTING};
+use crate::edit::Safety;
+use crate::facts::Object;
+use crate::finding::Severity;
+use crate::parse::Class;
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "REP-03",
+    name: "publication",
+    severity: Severity::Note,
+    fix: Safety::None,
+    doc: Doc {
+        summary: "Publications: they are restored, and nobody subscribes to them.",
+        what: "CREATE PUBLICATION. Reported once for a migration, at the first of them.",
+        why: "A dump holds no replication slots and nothing of the subscribers: whoever follows the source, be it a \
+              subscription or a program such as Debezium, goes on following the source. The publication itself can be \
+              made by the owner of its tables.",
+        server: &[
+            "WARNING 55000 wal_level is insufficient to publish logical changes (where the target's is)",
+        ],
+        help: "Make the subscriptions and slots anew against the target once it is in use, or leave publications out: \
+               pg_dump --no-publications. A published table cannot be made unlogged; changes of a hypertable are those \
+               of its chunks, which are not in the publication of the table.",
+        before: "CREATE TABLE public.orders (id integer PRIMARY KEY);\nCREATE PUBLICATION shop FOR TABLE public.orders;",
+        after: "",
+        sources: &[
+            "PostgreSQL documentation, Logical Replication, Restrictions",
+            "src/bin/pg_dump/pg_dump.c, dumpPublication",
+        ],
+        link: TROUBLESHOOTING,
+    },
+    check,
+    finish: Some(finish),
+};
+
+// What there is to say can only be said once all publications are known.
+fn check(_: &mut Context<'_>) {}
+
+fn finish(end: &mut Finish<'_>) {
+    let all: Vec<_> = end
+        .facts
+        .objects
+        .iter()
+        .filter(|(id, _)| id.class == Class::Publication && !end.facts.absent.contains_key(id))
+        .collect();
+    let Some((id, first)) = all.iter().min_by_key(|(_, declared)| declared.place) else { return };
+    let object = Object { word: "publication", id: (*id).clone() }.to_string();
+    let message = match all.len() {
+        1 => format!("{object} has no subscribers on the target"),
+        n => format!("{object} and {} more have no subscribers on the target", n - 1),
+    };
+    let draft = Draft::new(message)
+        .object(object)
+        .advice("Slots and subscriptions are not in a dump: make them anew against the target, or leave publications out.");
+    end.report(first.place, draft);
+}

@@ -1,0 +1,43 @@
+//! SU-24: VACUUM and ANALYZE of everything.
+
+use super::{Context, Doc, Draft, Rule};
+use crate::edit::Safety;
+use crate::finding::Severity;
+use crate::parse::NodeEnum;
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "SU-24",
+    name: "analyze-all",
+    severity: Severity::Note,
+    fix: Safety::None,
+    doc: Doc {
+        summary: "ANALYZE or VACUUM without a table: the server warns of each catalog that it skips.",
+        what: "ANALYZE; and VACUUM; of the whole database, as scripts end with. Reported once for an input.",
+        why: "tsdbadmin owns the tables that it restores and not the system's catalogs. The server goes on after each \
+              warning: the user's own tables are done.",
+        server: &[
+            "WARNING 42501 skipping \"pg_authid\" --- only superuser can analyze it (15)",
+            "WARNING 42501 permission denied to analyze \"pg_authid\", skipping it (16 and newer)",
+        ],
+        help: "Nothing has to be done. The warnings do no harm.",
+        before: "ANALYZE;",
+        after: "",
+        sources: &[
+            "PostgreSQL src/backend/commands/vacuum.c, vacuum_is_permitted_for_relation",
+            "timescale/docs, migrate/troubleshooting.md",
+        ],
+        link: "https://www.postgresql.org/docs/current/sql-analyze.html",
+    },
+    check,
+    finish: None,
+};
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((statement, NodeEnum::VacuumStmt(s))) = ctx.node() else { return };
+    if !s.rels.is_empty() || !ctx.memory.analyzing_inputs.insert(statement.place(&statement.range()).input) {
+        return;
+    }
+    let verb = if s.is_vacuumcmd { "VACUUM" } else { "ANALYZE" };
+    ctx.report(Draft::new(format!("{verb} warns of every system catalog that it skips: that does no harm")));
+}
