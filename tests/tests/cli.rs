@@ -423,6 +423,10 @@ fn rules_are_listed_and_explained() {
     insta::assert_snapshot!("rule", folder.run(&["rules", "default-tablespace"]).all());
     let json = folder.run(&["rules", "--format", "json"]).json();
     assert_eq!(json.as_array().unwrap().len(), tsmigrate_analyzer::rules::RULES.len());
+    let page = folder.run(&["rules", "--format", "markdown"]);
+    assert_eq!(page.out, tsmigrate_analyzer::rules::markdown());
+    let one = folder.run(&["rules", "TSP-03", "--format", "markdown"]);
+    assert!(one.all().contains("leave RULE out"), "{}", one.all());
     let unknown = folder.run(&["rules", "TSP-3"]);
     assert_eq!(unknown.code, 2);
     assert!(unknown.err.contains("did you mean TSP-03?"), "{}", unknown.err);

@@ -2,9 +2,11 @@
 //! function that looks at one piece of a dump.
 
 mod bodies;
+pub mod catalogue;
 mod clauses;
 mod context;
 mod memory;
+mod page;
 mod roles;
 
 pub mod col_02_missing_collation;
@@ -105,6 +107,7 @@ pub mod tsp_07_attached_tablespace;
 
 pub use context::{Context, Draft, FixDraft, Subject};
 pub use memory::Memory;
+pub use page::markdown;
 
 use crate::edit::Safety;
 use crate::facts::Facts;

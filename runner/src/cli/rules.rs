@@ -3,11 +3,23 @@
 use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
-use tsmigrate_analyzer::rules::{RULES, Rule, nearest, rule};
+use tsmigrate_analyzer::rules::{RULES, Rule, markdown, nearest, rule};
 use tsmigrate_analyzer::{Safety, Severity};
 
 use super::render::{Page, wrap};
-use super::{Failure, Format, Status};
+use super::{Failure, Status};
+
+/// How the catalogue is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+    /// The whole catalogue as a page
+    Markdown,
+}
 
 /// Options of `tsmigrate rules`.
 #[derive(Clone, Debug, clap::Args)]
@@ -71,6 +83,11 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     let written = match (one, args.format) {
         (None, Format::Text) => table(&mut out, page),
         (Some(rule), Format::Text) => explain(&mut out, page, rule),
+        (None, Format::Markdown) => write!(out, "{}", markdown()),
+        (Some(_), Format::Markdown) => {
+            return Err(Failure::new("--format markdown writes all rules, and one was named")
+                .next("leave RULE out, or take --format text or json"));
+        }
         (None, Format::Json) => json(&mut out, &RULES.iter().copied().map(Entry::new).collect::<Vec<_>>()),
         (Some(rule), Format::Json) => json(&mut out, &Entry::new(rule)),
     };
