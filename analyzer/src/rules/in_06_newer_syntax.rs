@@ -19,9 +19,14 @@ pub const RULE: Rule = Rule {
     doc: Doc {
         summary: "Something that PostgreSQL got after the target's version.",
         what: "The dump comes from a newer PostgreSQL than the target: constraints NOT ENFORCED, WITHOUT OVERLAPS or NOT \
-               NULL as constraints of the table, virtual generated columns (18); the privilege MAINTAIN, the builtin \
-               collation provider, JSON_TABLE, MERGE … RETURNING (17); STORAGE of a column in CREATE TABLE, IS JSON, \
-               JSON constructors (16); options and functions of the same versions.",
+               NULL as constraints of the table, virtual generated columns, OLD and NEW in RETURNING, foreign keys NOT \
+               VALID of partitioned tables (18); the privilege MAINTAIN, the \
+               builtin collation provider, JSON_TABLE and its like, AT LOCAL, MERGE … RETURNING and NOT MATCHED BY, \
+               infinite intervals, exclusion constraints and access methods of partitioned tables (17); STORAGE of a \
+               column in CREATE TABLE, IS JSON, JSON constructors, SYSTEM_USER, numbers such as 0xff and 1_000, queries \
+               in FROM without a name (16); options of COPY, VACUUM, EXPLAIN and ALTER OPERATOR, parameters and \
+               functions of the same versions. Bodies of functions that are strings are not read: those BEGIN ATOMIC \
+               are.",
         why: "A server reads the syntax of its own version and older ones.",
         server: &[
             "42601 syntax error at or near \"…\"",
@@ -29,9 +34,15 @@ pub const RULE: Rule = Rule {
             "42P17 unrecognized collation provider: builtin (16 and older)",
             "22023 unrecognized parameter \"autovacuum_vacuum_max_threshold\" (17 and older)",
             "42883 function uuidv7() does not exist (17 and older)",
+            "42P01 missing FROM-clause entry for table \"old\" (17 and older)",
+            "0A000 exclusion constraints are not supported on partitioned tables (16 and older)",
+            "42809 cannot add NOT VALID foreign key on partitioned table \"p\" referencing relation \"t\" (17 and older)",
+            "22007 invalid input syntax for type interval: \"infinity\" (16 and older)",
+            "42704 unrecognized configuration parameter \"vacuum_truncate\" (17 and older)",
         ],
         help: "Best: create the service with the source's major version or a newer one. MAINTAIN is taken out of lists of \
-               privileges, and a NOT NULL constraint that ALTER TABLE adds becomes SET NOT NULL. The rest has to be \
+               privileges, a NOT NULL constraint that ALTER TABLE adds becomes SET NOT NULL, and settings of newer parameters \
+               are taken out. The rest has to be \
                written in the older way by hand.",
         before: "ALTER TABLE ONLY public.orders\n    ADD CONSTRAINT orders_day_not_null NOT NULL day;",
         after: "ALTER TABLE ONLY public.orders\n    ALTER COLUMN day SET NOT NULL;",
@@ -43,7 +54,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// Functions of pg_catalog with the version that brought them (release notes 16 to 18).
-const FUNCTIONS: [(&str, u32); 24] = [
+const FUNCTIONS: [(&str, u32); 23] = [
     ("any_value", 16),
     ("array_sample", 16),
     ("array_shuffle", 16),
@@ -53,7 +64,6 @@ const FUNCTIONS: [(&str, u32); 24] = [
     ("erfc", 16),
     ("pg_input_is_valid", 16),
     ("random_normal", 16),
-    ("system_user", 16),
     ("to_bin", 17),
     ("to_oct", 17),
     ("unicode_version", 17),
@@ -90,24 +100,24 @@ const STORAGE_PARAMETERS: [&str; 2] =
     ["autovacuum_vacuum_max_threshold", "vacuum_max_eager_freeze_failure_rate"];
 
 /// What is too new, since when, what the server says, and where it is.
-struct Hit {
+pub(super) struct Hit {
     what: String,
     since: u32,
     error: ServerError,
-    at: Option<Range<usize>>,
+    pub(super) at: Option<Range<usize>>,
     fix: Option<FixDraft>,
 }
 
 impl Hit {
-    fn new(what: impl Into<String>, since: u32, error: ServerError) -> Self {
+    pub(super) fn new(what: impl Into<String>, since: u32, error: ServerError) -> Self {
         Self { what: what.into(), since, error, at: None, fix: None }
     }
 
-    fn syntax(what: impl Into<String>, since: u32, near: &str) -> Self {
+    pub(super) fn syntax(what: impl Into<String>, since: u32, near: &str) -> Self {
         Self::new(what, since, ServerError::new("42601", format!("syntax error at or near \"{near}\"")))
     }
 
-    fn at(mut self, statement: &Statement<'_>, words: &[&str]) -> Self {
+    pub(super) fn at(mut self, statement: &Statement<'_>, words: &[&str]) -> Self {
         self.at = statement.words_where(words, |_| true);
         self
     }
@@ -131,7 +141,7 @@ impl Hit {
         self
     }
 
-    fn fix(mut self, fix: FixDraft) -> Self {
+    pub(super) fn fix(mut self, fix: FixDraft) -> Self {
         self.fix = Some(fix);
         self
     }
@@ -142,6 +152,13 @@ fn check(ctx: &mut Context<'_>) {
         return;
     }
     let Some((statement, node)) = ctx.node() else { return };
+    if let NodeEnum::CreateStmt(s) = node
+        && s.partspec.is_some()
+        && let Some(object) = created(node)
+    {
+        let id = ctx.resolved(&object.id);
+        ctx.memory.partitioned_tables.insert(id);
+    }
     let mut hits = Vec::new();
     match node {
         NodeEnum::CreateStmt(s) => table(statement, s, &mut hits),
@@ -185,6 +202,7 @@ fn check(ctx: &mut Context<'_>) {
         _ => {}
     }
     expressions(ctx, statement, node, &mut hits);
+    super::newer_clauses::find(ctx, statement, node, &mut hits);
     let object = created(node).or_else(|| subject(node)).map(|object| ctx.describe(&object));
     for hit in hits.into_iter().filter(|hit| hit.since > ctx.target.version) {
         let mut draft = Draft::new(format!(
@@ -319,6 +337,17 @@ fn alter_table(statement: &Statement<'_>, s: &pg::AlterTableStmt, hits: &mut Vec
                 }
             }
             Ok(T::AtAlterConstraint) => {
+                if let Some(word) = statement.words(&["NO", "INHERIT"]) {
+                    let error =
+                        ServerError::new("0A000", "FOREIGN KEY constraints cannot be marked NO INHERIT");
+                    let mut hit = Hit::new("ALTER CONSTRAINT … NO INHERIT", 18, error);
+                    hit.at = Some(word);
+                    hits.push(hit);
+                } else if let Some(word) = statement.words(&["INHERIT"]) {
+                    let mut hit = Hit::syntax("ALTER CONSTRAINT … INHERIT", 18, "INHERIT");
+                    hit.at = Some(word);
+                    hits.push(hit);
+                }
                 if let Some(word) = statement.words(&["ENFORCED"]) {
                     let mut hit = Hit::syntax("ALTER CONSTRAINT … ENFORCED", 18, "ENFORCED");
                     hit.at = Some(word);

@@ -44,6 +44,8 @@ pub struct Memory {
     pub body: Option<BodyAtHand>,
     /// Functions, procedures and views that fail whenever they are used: with the server's words, and where.
     pub failing: BTreeMap<ObjectId, Failing>,
+    /// Tables with PARTITION BY.
+    pub partitioned_tables: BTreeSet<ObjectId>,
     /// Numbers of the large objects that are there.
     pub large_objects: BTreeSet<u32>,
     /// Operators that stand behind their operand, by name.

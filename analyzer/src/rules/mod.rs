@@ -6,6 +6,7 @@ pub mod catalogue;
 mod clauses;
 mod context;
 mod memory;
+mod newer_clauses;
 mod page;
 mod roles;
 
