@@ -500,6 +500,7 @@ impl Pass<'_> {
                 self.rowless = None;
                 self.extend_removal(piece.span.end);
                 self.copy_rows(piece);
+                self.analysis.facts.fill();
             }
             Kind::CopyEnd => {
                 self.withdraw();

@@ -7,6 +7,7 @@
 mod allow;
 pub mod analyze;
 pub mod body;
+pub mod conversion;
 pub mod edit;
 pub mod facts;
 pub mod finding;

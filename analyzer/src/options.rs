@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::conversion::Conversion;
 use crate::finding::Severity;
 use crate::rules::{self, Rule};
 
@@ -78,6 +79,8 @@ pub struct Options {
     pub levels: BTreeMap<&'static str, Level>,
     /// Where some of this comes from, for the report: a configuration file's path.
     pub configuration: Option<String>,
+    /// Tables (schema, name) that are to become hypertables while they are restored.
+    pub convert: BTreeMap<(String, String), Conversion>,
 }
 
 impl Options {

@@ -5,6 +5,8 @@
 //! `database` (of a cluster dump, the one to keep), `hypertable` (`schema.table`), `input` (another input begins, with
 //! this name), `call` and `runs` (a statement to run after the dump was restored: it fails with a SQLSTATE that a
 //! finding on a body states, or it passes), and `unasked` (why a server is not asked about this fixture).
+//! `database` (of a cluster dump, the one to keep), `hypertable` (`schema.table`), `convert` (`schema.table:column[:interval]`), `input` (another input begins, with
+//! this name), and `unasked` (why a server is not asked about this fixture).
 
 use std::path::{Path, PathBuf};
 
@@ -79,6 +81,10 @@ impl Fixture {
                 fixture.calls.push(call.into());
             } else if let Some(call) = directive("runs") {
                 fixture.runs.push(call.into());
+            } else if let Some(wish) = directive("convert") {
+                let (table, conversion) =
+                    tsmigrate_analyzer::conversion::conversion(wish).map_err(|error| wrong(&error))?;
+                fixture.options.convert.insert(table, conversion);
             } else if let Some(why) = directive("unasked") {
                 fixture.unasked = Some(why.into());
             } else if let Some(name) = directive("input") {

@@ -1,11 +1,11 @@
 //! Statements into facts.
 
-use super::names::{option, option_is_on, option_text, relation, role, roles, set_config, strings, text};
+use super::names::{option, option_is_on, option_text, relation, role, roles, set_config, text};
 use super::objects::{also_created, created, is_user_object, new_name, signature, subject};
 use super::rows::rows_of_insert;
 use super::{
-    Absence, Column, Constraint, Database, Declared, Extension, Facts, Header, Membership, ObjectId,
-    Overload, Owner, Privilege, Relation, Role, Scope, Setting,
+    Absence, Column, Database, Declared, Extension, Facts, Header, Membership, ObjectId, Overload, Owner,
+    Privilege, Relation, Role, Scope, Setting,
 };
 use crate::finding::Place;
 use crate::locate::Statement;
@@ -109,6 +109,8 @@ impl Facts {
             self.take_row(&row);
         }
         self.dynamic |= is_dynamic(node);
+        self.tables(node, place, absence);
+        self.becomes_hypertable(node, place, absence);
         self.collect(node, place, absence.is_some());
         self.observe_timescale(statement);
     }
@@ -220,7 +222,6 @@ impl Facts {
                         && let Some(range) = &s.relation
                         && !absent
                     {
-                        self.constraint_of(range, constraint, place);
                         self.system_triggers_of(range, constraint);
                     }
                 }
@@ -244,7 +245,6 @@ impl Facts {
                     for element in &s.table_elts {
                         match &element.node {
                             Some(NodeEnum::Constraint(c)) => {
-                                self.constraint_of(range, c, place);
                                 self.system_triggers_of(range, c);
                             }
                             Some(NodeEnum::ColumnDef(column)) => {
@@ -283,28 +283,11 @@ impl Facts {
             }
             _ => &[],
         };
-        let column = |element: &pg::Node| {
-            let Some(NodeEnum::ColumnDef(column)) = &element.node else { return None };
-            let data_type = strings(&column.type_name.as_ref()?.names).join(".");
-            Some(Column {
-                name: self.names.symbol(&column.colname),
-                data_type: self.names.symbol(&data_type),
-                at: u32::try_from(column.location).unwrap_or(0),
-            })
+        let column = |element: &pg::Node| match &element.node {
+            Some(NodeEnum::ColumnDef(column)) => self.column(column),
+            _ => None,
         };
         elements.iter().filter_map(column).collect()
-    }
-
-    fn constraint_of(&mut self, table: &pg::RangeVar, constraint: &pg::Constraint, place: Place) {
-        let (schema, name) = relation(table);
-        let id = self.resolved(&ObjectId::new(Class::Relation, schema, name));
-        self.constraints.push(Constraint {
-            schema: self.names.symbol(id.schema.as_deref().unwrap_or("")),
-            table: self.names.symbol(&id.name),
-            name: self.names.symbol(&constraint.conname),
-            kind: constraint.contype,
-            place,
-        });
     }
 
     fn system_triggers_of(&mut self, table: &pg::RangeVar, constraint: &pg::Constraint) {

@@ -27,6 +27,12 @@ impl Names {
         symbol
     }
 
+    /// The symbol of a name that was interned before.
+    #[must_use]
+    pub fn known(&self, name: &str) -> Option<Symbol> {
+        self.known.get(name).copied()
+    }
+
     /// The name of a symbol.
     #[must_use]
     pub fn name(&self, symbol: Symbol) -> &str {

@@ -2,11 +2,13 @@
 //! At any time they tell what the target has at this point of the restore.
 
 mod collect;
+pub mod hypertables;
 mod intern;
 pub mod names;
 pub mod objects;
 pub mod partman;
 pub mod rows;
+pub mod tables;
 pub mod timescale;
 
 pub use intern::{Names, Symbol};
@@ -114,10 +116,12 @@ pub struct Column {
     pub data_type: Symbol,
     /// Byte offset of its definition in the statement of its table.
     pub at: u32,
+    /// What else is known of it.
+    pub traits: tables::Traits,
 }
 
 /// A constraint of a table. Its names are in [`Facts::names`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Constraint {
     /// The table's schema.
     pub schema: Symbol,
@@ -127,6 +131,12 @@ pub struct Constraint {
     pub name: Symbol,
     /// `ConstrType` of the parser: check, primary key, foreign key and so on.
     pub kind: i32,
+    /// Its columns; an expression is an empty name. Empty for what it is not known of.
+    pub columns: Box<[Symbol]>,
+    /// Schema and name of the table that a foreign key refers to.
+    pub references: Option<(Symbol, Symbol)>,
+    /// NO INHERIT.
+    pub no_inherit: bool,
     /// The statement.
     pub place: Place,
 }
@@ -254,6 +264,16 @@ pub struct Facts {
     pub names: Names,
     /// Constraints, in order.
     pub constraints: Vec<Constraint>,
+    /// Indexes that CREATE INDEX makes, in order.
+    pub indexes: Vec<tables::Index>,
+    /// Tables in partitions.
+    pub partitioned: BTreeMap<ObjectId, tables::Partitioned>,
+    /// What stands on tables and matters to hypertables, in order.
+    pub attached: Vec<tables::Attached>,
+    /// Tables that rows go into.
+    pub filled: BTreeSet<ObjectId>,
+    /// The table of the COPY whose rows may follow.
+    pub(crate) filling: Option<ObjectId>,
     /// Owners, the last statement for an object last.
     pub owners: Vec<Owner>,
     /// Where the last owner of an object stands in `owners`, by the object's hash.
@@ -275,6 +295,8 @@ pub struct Facts {
     pub partman: Vec<partman::Partman>,
     /// What it tells of TimescaleDB on the source.
     pub timescale: timescale::Timescale,
+    /// Tables that statements of the dump have made hypertables on the target.
+    pub converted: BTreeMap<ObjectId, hypertables::Hypertable>,
     /// `search_path` at this point.
     pub search_path: Vec<Box<str>>,
     /// `check_function_bodies` is off at this point.

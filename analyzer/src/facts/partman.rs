@@ -15,6 +15,8 @@ pub struct Partman {
     pub interval: Box<str>,
     /// How long partitions are kept.
     pub retention: Option<Box<str>>,
+    /// They are detached then, and stay as tables.
+    pub keeps: bool,
     /// Its row.
     pub place: Place,
 }
@@ -33,6 +35,7 @@ pub(super) fn part_config(facts: &mut Facts, row: &Row) {
         control: control.into(),
         interval: interval.into(),
         retention: row.get("retention").map(Into::into),
+        keeps: row.get("retention_keep_table") != Some("f"),
         place: row.place,
     });
 }

@@ -1,0 +1,39 @@
+//! HT-03: a partitioned table that is to be a hypertable.
+
+use super::hypertables::LIMITS;
+use super::{Context, Doc, Rule};
+use crate::edit::Safety;
+use crate::finding::Severity;
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "HT-03",
+    name: "hypertable-partitioned",
+    severity: Severity::Error,
+    fix: Safety::None,
+    doc: Doc {
+        summary: "A partitioned table that is to be a hypertable.",
+        what: "create_hypertable on a table that is PARTITION BY anything, and (as a note) tables partitioned \
+               by ranges of time that could be hypertables.",
+        why: "A hypertable has chunks in the place of partitions, and makes them by itself.",
+        server: &[
+            "42809 table \"d\" is already partitioned (DETAIL: It is not possible to turn partitioned tables \
+               into hypertables.)",
+        ],
+        help: "Make a table of the same columns without PARTITION BY, make that one the hypertable, and put the \
+               rows of all partitions into it. The script convert-to-hypertables.sql does so after the restore.",
+        before: "CREATE TABLE public.d (ts timestamp with time zone NOT NULL) PARTITION BY RANGE (ts);\nSELECT \
+               create_hypertable('public.d', 'ts');",
+        after: "",
+        sources: &[
+            "TimescaleDB src/hypertable.c, ts_hypertable_create_from_info",
+            "seen on 2.19.3, 2.29.2 and 2.31.0",
+        ],
+        link: LIMITS,
+    },
+    check,
+    finish: None,
+};
+
+/// HT-00 looks for it where a table becomes a hypertable.
+fn check(_: &mut Context<'_>) {}

@@ -1,0 +1,44 @@
+//! HT-09: a table with rows that is to be a hypertable.
+
+use super::hypertables::LIMITS;
+use super::{Context, Doc, Rule};
+use crate::edit::Safety;
+use crate::finding::{ServerError, Severity};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "HT-09",
+    name: "hypertable-nonempty",
+    severity: Severity::Error,
+    fix: Safety::None,
+    doc: Doc {
+        summary: "A table with rows that is to be a hypertable.",
+        what: "create_hypertable without migrate_data => true after a COPY or INSERT into the table.",
+        why: "Rows have to move from the table into chunks, which takes a lock and time: the server wants it \
+               said.",
+        server: &[
+            "0A000 table \"c\" is not empty (HINT: You can migrate data by specifying 'migrate_data => true' \
+               when calling this function.)",
+        ],
+        help: "Call create_hypertable before the rows come, or with migrate_data => true.",
+        before: "CREATE TABLE public.c (ts timestamp with time zone NOT NULL);\nINSERT INTO public.c VALUES \
+               (now());\nSELECT create_hypertable('public.c', 'ts');",
+        after: "",
+        sources: &[
+            "TimescaleDB src/hypertable.c, ts_hypertable_create_from_info",
+            "seen on 2.19.3, 2.29.2 and 2.31.0",
+        ],
+        link: LIMITS,
+    },
+    check,
+    finish: None,
+};
+
+/// What the server answers.
+pub fn answer(table: &str) -> ServerError {
+    ServerError::new("0A000", format!("table \"{table}\" is not empty"))
+        .hint("You can migrate data by specifying 'migrate_data => true' when calling this function.")
+}
+
+/// HT-00 looks for it where a table becomes a hypertable.
+fn check(_: &mut Context<'_>) {}

@@ -1,0 +1,69 @@
+//! HT-10: a time column of a type that cannot be one.
+
+use super::hypertables::LIMITS;
+use super::{Context, Doc, Rule};
+use crate::edit::Safety;
+use crate::finding::{ServerError, Severity};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "HT-10",
+    name: "hypertable-column-type",
+    severity: Severity::Error,
+    fix: Safety::None,
+    doc: Doc {
+        summary: "A time column of a type that cannot be one.",
+        what: "create_hypertable on a column that is no timestamp, date, integer or (newer versions) uuid.",
+        why: "Chunks cover ranges of time or of integers.",
+        server: &["42809 invalid type for dimension \"ts\" (HINT: Use an integer, timestamp, or date type.)"],
+        help: "Give the column a time type, or add one that has it.",
+        before: "CREATE TABLE public.j (ts text NOT NULL);\nSELECT create_hypertable('public.j', 'ts');",
+        after: "",
+        sources: &[
+            "TimescaleDB src/dimension.c, dimension_info_validate_open",
+            "seen on 2.19.3, 2.29.2 and 2.31.0",
+        ],
+        link: LIMITS,
+    },
+    check,
+    finish: None,
+};
+
+/// What the server answers.
+pub fn answer(column: &str) -> ServerError {
+    ServerError::new("42809", format!("invalid type for dimension \"{column}\""))
+        .hint("Use an integer, timestamp, or date type.")
+}
+
+/// The parser's names of types that no version takes, with SQL's words for them.
+const REFUSED: [(&str, &str); 16] = [
+    ("text", "text"),
+    ("varchar", "character varying"),
+    ("bpchar", "character"),
+    ("bool", "boolean"),
+    ("numeric", "numeric"),
+    ("float4", "real"),
+    ("float8", "double precision"),
+    ("json", "json"),
+    ("jsonb", "jsonb"),
+    ("time", "time"),
+    ("timetz", "time with time zone"),
+    ("interval", "interval"),
+    ("inet", "inet"),
+    ("bytea", "bytea"),
+    ("tstzrange", "tstzrange"),
+    ("tsrange", "tsrange"),
+];
+
+/// True for types that are refused. Domains and types of the user's are the server's to judge.
+pub fn is_refused(data_type: &str) -> bool {
+    REFUSED.iter().any(|(name, _)| *name == data_type)
+}
+
+/// The type in SQL's words.
+pub fn words(data_type: &str) -> &str {
+    REFUSED.iter().find(|(name, _)| *name == data_type).map_or(data_type, |(_, words)| words)
+}
+
+/// HT-00 looks for it where a table becomes a hypertable.
+fn check(_: &mut Context<'_>) {}

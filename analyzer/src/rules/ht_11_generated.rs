@@ -1,0 +1,41 @@
+//! HT-11: a generated column as the time column of a hypertable.
+
+use super::hypertables::LIMITS;
+use super::{Context, Doc, Rule};
+use crate::edit::Safety;
+use crate::finding::{ServerError, Severity};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "HT-11",
+    name: "hypertable-generated-column",
+    severity: Severity::Error,
+    fix: Safety::None,
+    doc: Doc {
+        summary: "A generated column as the time column of a hypertable.",
+        what: "create_hypertable on a column that is GENERATED ALWAYS AS (…).",
+        why: "The chunk of a row is looked up before its generated columns are computed.",
+        server: &[
+            "0A000 invalid partitioning column (HINT: Generated columns cannot be used as partitioning \
+               dimensions.)",
+        ],
+        help: "Use the column that it is made from, or make it an ordinary column that a trigger or the \
+               application fills.",
+        before: "CREATE TABLE public.b (t0 timestamp, ts timestamp GENERATED ALWAYS AS ((t0 + \
+               '01:00:00'::interval)) STORED);\nSELECT create_hypertable('public.b', 'ts');",
+        after: "",
+        sources: &["TimescaleDB src/dimension.c", "seen on 2.19.3, 2.29.2 and 2.31.0"],
+        link: LIMITS,
+    },
+    check,
+    finish: None,
+};
+
+/// What the server answers.
+pub fn answer() -> ServerError {
+    ServerError::new("0A000", "invalid partitioning column")
+        .hint("Generated columns cannot be used as partitioning dimensions.")
+}
+
+/// HT-00 looks for it where a table becomes a hypertable.
+fn check(_: &mut Context<'_>) {}

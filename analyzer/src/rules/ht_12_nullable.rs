@@ -1,0 +1,44 @@
+//! HT-12: a time column that may be NULL.
+
+use super::hypertables::LIMITS;
+use super::{Context, Doc, Rule};
+use crate::edit::Safety;
+use crate::finding::{ServerError, Severity};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "HT-12",
+    name: "hypertable-nullable-column",
+    severity: Severity::Warning,
+    fix: Safety::None,
+    doc: Doc {
+        summary: "A time column that may be NULL.",
+        what: "create_hypertable on a column without NOT NULL, and (as a note) such columns of tables that \
+               could be hypertables.",
+        why: "A row without a time has no chunk. The column becomes NOT NULL, and rows without a time stop the \
+               conversion or the COPY.",
+        server: &[
+            "23502 column \"ts\" of relation \"n\" contains null values",
+            "23502 NULL value in column \"ts\" violates not-null constraint",
+        ],
+        help: "Look for such rows on the source, and give them a time or leave them out.",
+        before: "CREATE TABLE public.q (ts timestamp with time zone);\nSELECT create_hypertable('public.q', \
+               'ts');",
+        after: "",
+        sources: &[
+            "TimescaleDB src/dimension.c (NOTICE: adding not-null constraint to column)",
+            "seen on 2.19.3, 2.29.2 and 2.31.0",
+        ],
+        link: LIMITS,
+    },
+    check,
+    finish: None,
+};
+
+/// What the server answers where rows have no time.
+pub fn answer(column: &str) -> ServerError {
+    ServerError::new("23502", format!("NULL value in column \"{column}\" violates not-null constraint"))
+}
+
+/// HT-00 looks for it where a table becomes a hypertable.
+fn check(_: &mut Context<'_>) {}

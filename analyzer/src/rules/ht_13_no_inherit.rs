@@ -1,0 +1,76 @@
+//! HT-13: cHECK … NO INHERIT on a hypertable.
+
+use super::hypertables::{LIMITS, added, commands, hypertable};
+use super::{Context, Doc, Draft, FixDraft, Rule};
+use crate::edit::Safety;
+use crate::facts::names::quoted;
+use crate::finding::{ServerError, Severity};
+use crate::parse::{Change, NodeEnum, pg};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "HT-13",
+    name: "hypertable-no-inherit",
+    severity: Severity::Error,
+    fix: Safety::Safe,
+    doc: Doc {
+        summary: "CHECK … NO INHERIT on a hypertable.",
+        what: "ADD CONSTRAINT … CHECK … NO INHERIT on a hypertable, and create_hypertable on a table that has \
+               one.",
+        why: "Chunks inherit from their hypertable: a constraint that is not passed on would hold for no row.",
+        server: &["42P16 cannot have NO INHERIT constraints on hypertable \"n\""],
+        help: "The rewrite takes NO INHERIT away: the constraint says the same of a table that nothing else \
+               inherits from.",
+        before: "CREATE TABLE public.m (ts timestamp with time zone NOT NULL, id bigint NOT NULL);\nSELECT \
+               create_hypertable('public.m', 'ts');\nALTER TABLE public.m ADD CONSTRAINT c CHECK ((id > 0)) NO \
+               INHERIT;",
+        after: "CREATE TABLE public.m (ts timestamp with time zone NOT NULL, id bigint NOT NULL);\nSELECT \
+               create_hypertable('public.m', 'ts');\nALTER TABLE public.m ADD CONSTRAINT c CHECK ((id > 0));",
+        sources: &[
+            "TimescaleDB src/hypertable.c, src/process_utility.c",
+            "seen on 2.19.3, 2.29.2 and 2.31.0",
+        ],
+        link: LIMITS,
+    },
+    check,
+    finish: None,
+};
+
+/// What the server answers: to create_hypertable, or to a constraint that is added.
+pub fn answer(table: &str, at_creation: bool) -> ServerError {
+    let answer =
+        ServerError::new("42P16", format!("cannot have NO INHERIT constraints on hypertable \"{table}\""));
+    if at_creation {
+        answer.hint(format!(
+            "Remove all NO INHERIT constraints from table \"{table}\" before making it a hypertable."
+        ))
+    } else {
+        answer
+    }
+}
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((statement, NodeEnum::AlterTableStmt(s))) = ctx.node() else { return };
+    let Some((id, _)) = hypertable(ctx, s.relation.as_ref()) else { return };
+    for (index, command) in commands(s) {
+        let Some(constraint) = added(command).filter(|constraint| constraint.is_no_inherit) else { continue };
+        if constraint.contype != pg::ConstrType::ConstrCheck as i32 {
+            continue;
+        }
+        let mut draft =
+            Draft::new(format!("the hypertable {} has to pass its constraints on to chunks", id.path()))
+                .object(format!("constraint {} on {}", quoted(&constraint.conname), id.path()))
+                .server(answer(&id.name, false));
+        if s.cmds.len() == 1
+            && let Some(words) = statement.words(&["NO", "INHERIT"])
+        {
+            let path = format!("/AlterTableStmt/cmds/{index}/AlterTableCmd/def/Constraint/is_no_inherit");
+            draft = draft.at(words.clone()).fix(
+                FixDraft::edit("remove NO INHERIT")
+                    .delete(statement.with_gap(&words))
+                    .change(Change::Set(path, serde_json::Value::Bool(false))),
+            );
+        }
+        ctx.report(draft);
+    }
+}

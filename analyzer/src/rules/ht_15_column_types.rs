@@ -1,0 +1,48 @@
+//! HT-15: a time column without time zone.
+
+use super::hypertables::LIMITS;
+use super::{Context, Doc, Rule};
+use crate::edit::Safety;
+use crate::finding::{ServerError, Severity};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "HT-15",
+    name: "hypertable-timestamp",
+    severity: Severity::Note,
+    fix: Safety::None,
+    doc: Doc {
+        summary: "A time column without time zone.",
+        what: "create_hypertable on a timestamp without time zone, and such columns of tables that could be \
+               hypertables.",
+        why: "It works. But what such a value means depends on who reads it, and now(), time_bucket and \
+               policies count in the time zone of the session: TimescaleDB warns.",
+        server: &[
+            "01000 column type \"timestamp without time zone\" used for \"ts\" does not follow best practices \
+               (HINT: Use datatype TIMESTAMPTZ instead.)",
+        ],
+        help: "Change the type while the table is empty, before the restore of its rows, with the time zone \
+               that the values are meant in.",
+        before: "CREATE TABLE public.r (ts timestamp without time zone NOT NULL);\nSELECT \
+               create_hypertable('public.r', 'ts');",
+        after: "",
+        sources: &["TimescaleDB src/dimension.c, src/process_utility.c", "seen on 2.19.3, 2.29.2 and 2.31.0"],
+        link: LIMITS,
+    },
+    check,
+    finish: None,
+};
+
+/// What the server says.
+pub fn answer(column: &str) -> ServerError {
+    ServerError::new(
+        "01000",
+        format!(
+            "column type \"timestamp without time zone\" used for \"{column}\" does not follow best practices"
+        ),
+    )
+    .hint("Use datatype TIMESTAMPTZ instead.")
+}
+
+/// HT-00 looks for it where a table becomes a hypertable.
+fn check(_: &mut Context<'_>) {}

@@ -1,0 +1,67 @@
+//! HT-18: a publication of a hypertable.
+
+use super::hypertables::{LIMITS, hypertable};
+use super::{Context, Doc, Draft, Rule};
+use crate::edit::Safety;
+use crate::facts::names::quoted;
+use crate::finding::{ServerError, Severity};
+use crate::parse::NodeEnum;
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "HT-18",
+    name: "hypertable-publication",
+    severity: Severity::Error,
+    fix: Safety::None,
+    doc: Doc {
+        summary: "A publication of a hypertable.",
+        what: "create_hypertable on a table that a publication names, CREATE PUBLICATION … FOR TABLE of a \
+               hypertable, and (as a note) publications of tables that could be hypertables.",
+        why: "A table of a publication does not become a hypertable. And a publication of a hypertable sends \
+               nothing: its rows change in chunks, which the publication does not name.",
+        server: &["TS101 cannot create hypertable for table \"m\" because it is part of a publication"],
+        help: "Take the table out of the publication before: ALTER PUBLICATION p DROP TABLE t. What follows the \
+               changes of a hypertable needs the chunks in its publication, or \
+               timescaledb.enable_chunk_auto_publication where the version has it.",
+        before: "CREATE TABLE public.m (ts timestamp with time zone NOT NULL);\nCREATE PUBLICATION p FOR TABLE \
+               public.m;\nSELECT create_hypertable('public.m', 'ts');",
+        after: "",
+        sources: &["TimescaleDB src/hypertable.c; seen on 2.19.3 and 2.31.0"],
+        link: LIMITS,
+    },
+    check,
+    finish: None,
+};
+
+/// What the server answers.
+pub fn answer(table: &str) -> ServerError {
+    ServerError::new(
+        "TS101",
+        format!("cannot create hypertable for table \"{table}\" because it is part of a publication"),
+    )
+}
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((_, node)) = ctx.node() else { return };
+    if ctx.facts.converted.is_empty() {
+        return;
+    }
+    let (name, objects) = match node {
+        NodeEnum::CreatePublicationStmt(s) => (&s.pubname, &s.pubobjects),
+        NodeEnum::AlterPublicationStmt(s) => (&s.pubname, &s.pubobjects),
+        _ => return,
+    };
+    for object in objects {
+        let Some(NodeEnum::PublicationObjSpec(object)) = &object.node else { continue };
+        let table = object.pubtable.as_ref().and_then(|table| table.relation.as_ref());
+        let Some((id, _)) = hypertable(ctx, table) else { continue };
+        let draft = Draft::new(format!(
+            "the publication {} sends no changes of the hypertable {}: they are in its chunks",
+            quoted(name),
+            id.path()
+        ))
+        .severity(Severity::Warning)
+        .object(format!("publication {}", quoted(name)));
+        ctx.report(draft);
+    }
+}

@@ -1,0 +1,107 @@
+//! What rules about hypertables share: candidates and their score, what stands in the way of converting a table, and the
+//! script that converts.
+
+pub mod interval;
+pub mod obstacles;
+pub mod score;
+pub mod script;
+pub mod tables;
+
+use super::Context;
+use crate::facts::ObjectId;
+use crate::facts::hypertables::{CallKind, Hypertable, declared};
+use crate::parse::{NodeEnum, pg};
+
+/// The page on making hypertables.
+pub const PAGE: &str = "https://www.tigerdata.com/docs/use-timescale/latest/hypertables";
+
+/// The page on what hypertables cannot do.
+pub const LIMITS: &str = "https://www.tigerdata.com/docs/use-timescale/latest/limitations";
+
+/// The hypertable that a relation of the statement is by now.
+pub fn hypertable<'a>(ctx: &Context<'a>, range: Option<&pg::RangeVar>) -> Option<(ObjectId, &'a Hypertable)> {
+    ctx.facts.hypertable(range?)
+}
+
+/// The commands of an ALTER TABLE on a hypertable, with their places in the list.
+pub fn commands(s: &pg::AlterTableStmt) -> impl Iterator<Item = (usize, &pg::AlterTableCmd)> {
+    s.cmds.iter().enumerate().filter_map(|(index, command)| match &command.node {
+        Some(NodeEnum::AlterTableCmd(command)) => Some((index, &**command)),
+        _ => None,
+    })
+}
+
+/// The constraint that a command adds.
+pub fn added(command: &pg::AlterTableCmd) -> Option<&pg::Constraint> {
+    match command.def.as_ref()?.node.as_ref()? {
+        NodeEnum::Constraint(constraint) if command.subtype == pg::AlterTableType::AtAddConstraint as i32 => {
+            Some(constraint)
+        }
+        _ => None,
+    }
+}
+
+/// What a statement makes a hypertable.
+#[derive(Debug)]
+pub enum Making {
+    /// `SELECT create_hypertable(…)`: of this table, by these columns.
+    Called {
+        /// The table.
+        table: ObjectId,
+        /// Its columns.
+        columns: Vec<Box<str>>,
+        /// `migrate_data => true`.
+        migrates: bool,
+    },
+    /// `SELECT add_dimension(…)`.
+    Dimension {
+        /// The table.
+        table: ObjectId,
+        /// The new column.
+        columns: Vec<Box<str>>,
+    },
+    /// `CREATE TABLE … WITH (tsdb.hypertable)`.
+    Declared,
+    /// CREATE TABLE of a table that the person wants to have as a hypertable.
+    Chosen {
+        /// The table.
+        table: ObjectId,
+    },
+}
+
+/// What the statement makes a hypertable, if that is what it does.
+pub fn making(ctx: &Context<'_>) -> Option<Making> {
+    let (_, node) = ctx.node()?;
+    match node {
+        NodeEnum::SelectStmt(_) => {
+            let call = ctx.facts.hypertable_call(node)?;
+            let is_one = ctx.facts.converted.contains_key(&call.table);
+            match call.kind {
+                CallKind::Create if is_one => None,
+                CallKind::Create => {
+                    Some(Making::Called { table: call.table, columns: call.columns, migrates: call.migrates })
+                }
+                CallKind::AddDimension => {
+                    is_one.then_some(Making::Dimension { table: call.table, columns: call.columns })
+                }
+            }
+        }
+        NodeEnum::CreateStmt(s) => {
+            let table = ctx.facts.table_id(s.relation.as_ref()?);
+            if declared(s).is_some() {
+                return Some(Making::Declared);
+            }
+            chosen(ctx, &table).map(|_| Making::Chosen { table })
+        }
+        _ => None,
+    }
+}
+
+/// What the person wants of a table.
+pub fn chosen<'a>(ctx: &Context<'a>, table: &ObjectId) -> Option<&'a crate::conversion::Conversion> {
+    if ctx.options.convert.is_empty() {
+        return None;
+    }
+    let schema = table.schema.as_deref().unwrap_or("public");
+    ctx.options.convert.get(&(schema.to_owned(), table.name.to_string()))
+}

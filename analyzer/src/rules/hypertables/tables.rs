@@ -1,0 +1,157 @@
+//! The facts of each table together.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::facts::tables::{Attached, Attachment, Index};
+use crate::facts::{Column, Constraint, Facts, ObjectId, Relation, Symbol};
+use crate::parse::pg::ConstrType as Kind;
+
+/// What belongs to one table.
+#[derive(Debug, Default)]
+pub struct Parts<'a> {
+    /// Its constraints.
+    pub constraints: Vec<&'a Constraint>,
+    /// Its indexes.
+    pub indexes: Vec<&'a Index>,
+    /// Rules, triggers, row security, publications.
+    pub attached: Vec<&'a Attached>,
+    /// Foreign keys of other tables that refer to it.
+    pub referenced_by: Vec<&'a Constraint>,
+}
+
+/// Facts by table.
+#[derive(Debug)]
+pub struct Tables<'a> {
+    /// All facts.
+    pub facts: &'a Facts,
+    parts: HashMap<(Symbol, Symbol), Parts<'a>>,
+    parents: BTreeSet<&'a ObjectId>,
+}
+
+/// One table with all that belongs to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Table<'a> {
+    /// All facts.
+    pub facts: &'a Facts,
+    /// Which one.
+    pub id: &'a ObjectId,
+    /// Its own fact.
+    pub relation: &'a Relation,
+    parts: Option<&'a Parts<'a>>,
+}
+
+impl<'a> Tables<'a> {
+    /// One pass over the facts.
+    pub fn new(facts: &'a Facts) -> Self {
+        let mut parts: HashMap<(Symbol, Symbol), Parts<'a>> = HashMap::new();
+        for constraint in &facts.constraints {
+            let own = (constraint.schema, constraint.table);
+            parts.entry(own).or_default().constraints.push(constraint);
+            if let Some(other) = constraint.references.filter(|other| *other != own) {
+                parts.entry(other).or_default().referenced_by.push(constraint);
+            }
+        }
+        for index in &facts.indexes {
+            parts.entry((index.schema, index.table)).or_default().indexes.push(index);
+        }
+        for attached in &facts.attached {
+            parts.entry((attached.schema, attached.table)).or_default().attached.push(attached);
+        }
+        let tables = facts.relations.values().filter(|relation| relation.word == "table");
+        let parents = tables.flat_map(|relation| &relation.parents).collect();
+        Self { facts, parts, parents }
+    }
+
+    /// True where other tables inherit from it.
+    pub fn has_children(&self, id: &ObjectId) -> bool {
+        self.parents.contains(id)
+    }
+
+    /// A table that the dump makes.
+    pub fn get(&'a self, id: &'a ObjectId) -> Option<Table<'a>> {
+        let relation = self.facts.relations.get(id)?;
+        let parts = self.facts.symbols_of(id).and_then(|symbols| self.parts.get(&symbols));
+        Some(Table { facts: self.facts, id, relation, parts })
+    }
+}
+
+impl<'a> Table<'a> {
+    /// Its constraints.
+    pub fn constraints(&self) -> impl Iterator<Item = &'a Constraint> + use<'a> {
+        self.parts.into_iter().flat_map(|parts| parts.constraints.iter().copied())
+    }
+
+    /// Its indexes that CREATE INDEX makes.
+    pub fn indexes(&self) -> impl Iterator<Item = &'a Index> + use<'a> {
+        self.parts.into_iter().flat_map(|parts| parts.indexes.iter().copied())
+    }
+
+    /// What stands on it, of one kind.
+    pub fn attached(&self, what: Attachment) -> impl Iterator<Item = &'a Attached> + use<'a> {
+        self.parts
+            .into_iter()
+            .flat_map(|parts| parts.attached.iter().copied())
+            .filter(move |attached| attached.what == what)
+    }
+
+    /// Foreign keys of other tables that refer to it.
+    pub fn referenced_by(&self) -> impl Iterator<Item = &'a Constraint> + use<'a> {
+        self.parts.into_iter().flat_map(|parts| parts.referenced_by.iter().copied())
+    }
+
+    /// The name of a symbol.
+    pub fn name(&self, symbol: Symbol) -> &'a str {
+        self.facts.names.name(symbol)
+    }
+
+    /// A column by its name.
+    pub fn column(&self, name: &str) -> Option<&'a Column> {
+        let symbol = self.facts.names.known(name)?;
+        self.relation.columns.iter().find(|column| column.name == symbol)
+    }
+
+    /// The type of a column without `pg_catalog`.
+    pub fn data_type(&self, column: &Column) -> &'a str {
+        let name = self.name(column.data_type);
+        name.strip_prefix("pg_catalog.").unwrap_or(name)
+    }
+
+    /// Keys and indexes that make rows unique: the name, the columns and whether it is a constraint.
+    pub fn unique(&self) -> impl Iterator<Item = Unique<'a>> + use<'a> {
+        let constraints = self.constraints().filter_map(|constraint| {
+            let word = match Kind::try_from(constraint.kind) {
+                Ok(Kind::ConstrPrimary) => "PRIMARY KEY",
+                Ok(Kind::ConstrUnique) => "UNIQUE",
+                Ok(Kind::ConstrExclusion) => "EXCLUDE",
+                _ => return None,
+            };
+            // ADD CONSTRAINT … USING INDEX has no columns of its own: the index has.
+            (!constraint.columns.is_empty()).then_some(Unique {
+                name: constraint.name,
+                columns: &constraint.columns,
+                word,
+                place: constraint.place,
+            })
+        });
+        let indexes = self.indexes().filter(|index| index.unique).map(|index| Unique {
+            name: index.name,
+            columns: &index.columns,
+            word: "UNIQUE INDEX",
+            place: index.place,
+        });
+        constraints.chain(indexes)
+    }
+}
+
+/// A key or an index that makes rows unique.
+#[derive(Clone, Copy, Debug)]
+pub struct Unique<'a> {
+    /// Its name; empty where the server chooses it.
+    pub name: Symbol,
+    /// Its columns.
+    pub columns: &'a [Symbol],
+    /// What it is: `PRIMARY KEY`, `UNIQUE`, `EXCLUDE`, `UNIQUE INDEX`.
+    pub word: &'static str,
+    /// Where.
+    pub place: crate::finding::Place,
+}
