@@ -93,6 +93,9 @@ impl Facts {
 
     pub(super) fn becomes_hypertable(&mut self, node: &NodeEnum, place: Place, absence: Option<&Absence>) {
         if absence.is_some() {
+            if let Some(call) = self.hypertable_call(node) {
+                self.refused_hypertables.insert(call.table);
+            }
             return;
         }
         match node {

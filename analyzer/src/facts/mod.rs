@@ -297,6 +297,8 @@ pub struct Facts {
     pub timescale: timescale::Timescale,
     /// Tables that statements of the dump have made hypertables on the target.
     pub converted: BTreeMap<ObjectId, hypertables::Hypertable>,
+    /// Tables for which such a statement fails.
+    pub refused_hypertables: BTreeSet<ObjectId>,
     /// `search_path` at this point.
     pub search_path: Vec<Box<str>>,
     /// `check_function_bodies` is off at this point.

@@ -3,7 +3,7 @@
 
 use super::hypertables::interval::time_type;
 use super::hypertables::obstacles::{Obstacle, When, obstacles};
-use super::hypertables::score::{Candidate, candidates};
+use super::hypertables::score::candidates;
 use super::hypertables::script::{self, Section};
 use super::hypertables::tables::Tables;
 use super::hypertables::{Making, PAGE, chosen, interval, making};
@@ -160,16 +160,25 @@ fn finish(all: &mut Finish<'_>) {
     let mut sections = Vec::new();
     for candidate in &candidates {
         let found = obstacles(&tables, &candidate.table, &[candidate.column], When::Later(&ids));
-        suggest(all, candidate, &found);
-        for obstacle in &found {
+        let section = Section { candidate, obstacles: found };
+        suggest(all, &section);
+        // Where it was asked for, its obstacles are errors already.
+        let id = candidate.table.id;
+        let is_asked_for = facts.refused_hypertables.contains(id)
+            || all
+                .options
+                .convert
+                .contains_key(&(id.schema.as_deref().unwrap_or("").into(), id.name.to_string()));
+        for obstacle in section.obstacles.iter().filter(|_| !is_asked_for) {
             note(all, obstacle);
         }
-        sections.push(Section { candidate, obstacles: found });
+        sections.push(section);
     }
     all.script(script::FILE, script::TITLE, script::script(facts, &sections));
 }
 
-fn suggest(all: &mut Finish<'_>, candidate: &Candidate<'_>, found: &[Obstacle]) {
+fn suggest(all: &mut Finish<'_>, section: &Section<'_>) {
+    let Section { candidate, obstacles: found } = section;
     let path = candidate.table.id.path();
     let stands = if found.is_empty() {
         "Nothing stands in the way.".to_owned()
@@ -181,11 +190,7 @@ fn suggest(all: &mut Finish<'_>, candidate: &Candidate<'_>, found: &[Obstacle]) 
         "Score {}: {}. {stands} {} in {} converts it after the restore: {}",
         candidate.total(),
         candidate.spelled(),
-        if found.iter().any(|one| one.decision) {
-            "Its section, once you have decided,"
-        } else {
-            "Its section"
-        },
+        if section.is_undecided() { "Its section, once you have decided," } else { "Its section" },
         script::FILE,
         script::call(candidate),
     );

@@ -140,11 +140,13 @@ fn index(ctx: &mut Context<'_>, s: &pg::IndexStmt) {
     ctx.report(draft);
 }
 
+fn listed(columns: &[&str]) -> Vec<String> {
+    let named = |name: &&str| if name.is_empty() { "(expression)".into() } else { quoted(name) };
+    columns.iter().map(named).collect()
+}
+
 fn draft(id: &ObjectId, word: &str, columns: &[&str], missing: &str) -> Draft {
-    let list: Vec<String> = columns
-        .iter()
-        .map(|name| if name.is_empty() { "(expression)".into() } else { quoted(name) })
-        .collect();
+    let list = listed(columns);
     Draft::new(format!(
         "the {word} ({}) of the hypertable {} lacks the column {}",
         list.join(", "),
@@ -173,7 +175,7 @@ fn widened(
         return draft;
     };
     let at = statement.end_before(close.start);
-    let list: Vec<String> = columns.iter().map(|name| quoted(name)).collect();
+    let list = listed(columns);
     draft.at(open.start..close.end).fix(
         FixDraft::edit(format!("add the column {}", quoted(missing)))
             .review()

@@ -59,7 +59,7 @@ pub fn obstacles(tables: &Tables<'_>, table: &Table<'_>, columns: &[&str], when:
         found.push(Obstacle {
             rule: &rules::ht_09_nonempty::RULE,
             place: table.relation.place,
-            object: None,
+            object: Some(format!("table {}", path(table))),
             message: format!("{} has rows by now", path(table)),
             server: Some(rules::ht_09_nonempty::answer(&table.id.name)),
             advice:
@@ -83,7 +83,7 @@ fn partitions(tables: &Tables<'_>, table: &Table<'_>, found: &mut Vec<Obstacle>)
         found.push(Obstacle {
             rule,
             place: table.relation.place,
-            object: None,
+            object: Some(format!("table {}", path(table))),
             message,
             server: Some(
                 ServerError::new(state, format!("table \"{}\" is already partitioned", table.id.name))
@@ -277,12 +277,12 @@ fn no_inherit(table: &Table<'_>, found: &mut Vec<Obstacle>) {
     for check in
         table.constraints().filter(|c| c.no_inherit && Kind::try_from(c.kind) == Ok(Kind::ConstrCheck))
     {
-        let name = table.name(check.name);
+        let name = table.constraint_name(check);
         found.push(Obstacle {
             rule: &rules::ht_13_no_inherit::RULE,
             place: check.place,
-            object: Some(format!("constraint {} on {}", quoted(name), path(table))),
-            message: format!("the CHECK {} of {} is NO INHERIT", quoted(name), path(table)),
+            object: Some(format!("constraint {} on {}", quoted(&name), path(table))),
+            message: format!("the CHECK {} of {} is NO INHERIT", quoted(&name), path(table)),
             server: Some(rules::ht_13_no_inherit::answer(&table.id.name, true)),
             advice: "Without NO INHERIT it says the same of a table that nothing inherits from.".into(),
             severity: Severity::Error,
@@ -342,16 +342,16 @@ fn foreign_keys(table: &Table<'_>, when: When<'_>, found: &mut Vec<Obstacle>) {
             continue;
         };
         let other = table.facts.id_of(schema, name).path();
-        let by = table.name(key.name);
+        let by = table.constraint_name(key);
         found.push(Obstacle {
             rule: &rules::ht_07_foreign_key::RULE,
             place: key.place,
-            object: Some(format!("constraint {} on {}", quoted(by), path(table))),
+            object: Some(format!("constraint {} on {}", quoted(&by), path(table))),
             message: format!("{} refers to {other}: both would be hypertables", path(table)),
             server: Some(rules::ht_07_foreign_key::answer()),
             advice: format!(
                 "Leave the foreign key {} out, or keep one of the two an ordinary table.",
-                quoted(by)
+                quoted(&by)
             ),
             severity: Severity::Error,
             decision: true,
@@ -363,11 +363,11 @@ fn foreign_keys(table: &Table<'_>, when: When<'_>, found: &mut Vec<Obstacle>) {
     }
     for key in table.referenced_by() {
         let other = table.facts.id_of(key.schema, key.table).path();
-        let by = table.name(key.name);
+        let by = table.constraint_name(key);
         found.push(Obstacle {
             rule: &rules::ht_07_foreign_key::RULE,
             place: key.place,
-            object: Some(format!("constraint {} on {other}", quoted(by))),
+            object: Some(format!("constraint {} on {other}", quoted(&by))),
             message: format!("{other} refers to {}, whose rows cannot move into chunks meanwhile", path(table)),
             server: Some(rules::ht_07_foreign_key::moved(
                 &table.id.name,
@@ -375,7 +375,7 @@ fn foreign_keys(table: &Table<'_>, when: When<'_>, found: &mut Vec<Obstacle>) {
             )),
             advice: format!(
                 "Drop the foreign key {} before. Afterwards it can only refer to a key that holds the time column.",
-                quoted(by)
+                quoted(&by)
             ),
             severity: Severity::Error,
             decision: true,
@@ -391,7 +391,7 @@ fn row_security(table: &Table<'_>, when: When<'_>, found: &mut Vec<Obstacle>) {
         found.push(Obstacle {
             rule: &rules::ht_17_columnstore_security::RULE,
             place: security.place,
-            object: None,
+            object: Some(format!("table {}", path(table))),
             message: format!("{} has row-level security: its columnstore cannot be used", path(table)),
             server: Some(rules::ht_17_columnstore_security::answer()),
             advice: "A hypertable it can be. Whether policies or compression matter more is for you to say; views \

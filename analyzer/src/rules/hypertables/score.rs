@@ -48,6 +48,10 @@ impl Candidate<'_> {
 /// All candidates, in the order of the dump.
 pub fn candidates<'a>(tables: &'a Tables<'a>) -> Vec<Candidate<'a>> {
     let facts = tables.facts;
+    // Whoever has TimescaleDB has chosen already; and not every dump of it tells which tables are hypertables.
+    if facts.has_timescaledb() {
+        return Vec::new();
+    }
     let mut found: Vec<Candidate<'a>> = facts
         .relations
         .iter()
@@ -142,35 +146,42 @@ fn is_time(table: &Table<'_>, column: &Column, kind: TimeType, by_partitions: bo
     if column.traits.has(Traits::GENERATED) {
         return false;
     }
-    if by_partitions {
-        return true;
-    }
     let name = table.name(column.name).to_ascii_lowercase();
+    if by_partitions {
+        // Ranges of a number that is no time are no series.
+        return kind != TimeType::Integer || says_time(&name);
+    }
     // When a state ends or was last touched: such columns change, and a row would change its chunk.
     let changes = [
         "updat", "modif", "delet", "expir", "last_", "valid", "birth", "due", "until", "deadline", "schedul",
-        "next_", "end_", "ended", "finish", "complet", "cancel", "retry", "hire", "return",
+        "start", "next_", "end_", "ended", "finish", "complet", "cancel", "retry", "hire", "return",
     ];
     if changes.iter().any(|part| name.contains(part)) {
         return false;
     }
-    kind != TimeType::Integer
-        || matches!(
-            name.as_str(),
-            "ts" | "time"
-                | "timestamp"
-                | "epoch"
-                | "clock"
-                | "unixtime"
-                | "unix_time"
-                | "ts_ms"
-                | "time_ms"
-                | "timestamp_ms"
-                | "epoch_ms"
-                | "ts_ns"
-                | "time_ns"
-                | "timestamp_ns"
-        )
+    kind != TimeType::Integer || COUNTED.contains(&name.as_str())
+}
+
+/// Names of integers that count time.
+const COUNTED: [&str; 14] = [
+    "ts",
+    "time",
+    "timestamp",
+    "epoch",
+    "clock",
+    "unixtime",
+    "unix_time",
+    "ts_ms",
+    "time_ms",
+    "timestamp_ms",
+    "epoch_ms",
+    "ts_ns",
+    "time_ns",
+    "timestamp_ns",
+];
+
+fn says_time(name: &str) -> bool {
+    COUNTED.contains(&name) || ends_with_word(name, &HAPPENED) || MADE.contains(&name)
 }
 
 /// Names that say when something happened.
@@ -284,7 +295,7 @@ fn score(
     if table.indexes().any(|index| index.brin && index.columns.contains(&column.name)) {
         add(1, "a BRIN index on time");
     }
-    if ends_with_word(&lower, &HAPPENED) || MADE.contains(&lower.as_str()) {
+    if says_time(&lower) {
         add(1, "the column's name");
     }
     if says_series(&table.id.name) {
@@ -309,7 +320,8 @@ fn score(
     if table.unique().any(|unique| !unique.columns.contains(&column.name)) {
         add(-2, "a unique key without the time column (HT-02)");
     }
-    if table.relation.columns.len() <= 2 && measures(table, column).next().is_none() {
+    let whole = partitioned.is_none() && partman.is_none();
+    if whole && table.relation.columns.len() <= 2 && measures(table, column).next().is_none() {
         add(-3, "no columns but its key");
     }
     score
@@ -353,10 +365,13 @@ fn has_evidence(
     if MADE.contains(&lower.as_str()) {
         return brin || says_series(&table.id.name);
     }
+    // Measured values whose rows are told apart by their time.
+    let by_time = || table.unique().all(|unique| unique.columns.contains(&column.name));
     brin || says_series(&table.id.name)
-        || reads_by_time(table, column.name)
+        || ends_with_word(&lower, &HAPPENED)
+            && reads_by_time(table, column.name)
             && measures(table, column).next().is_some()
-            && ends_with_word(&lower, &HAPPENED)
+            && by_time()
 }
 
 /// A foreign key's column, or the one that an index or key has before the time.

@@ -34,7 +34,7 @@ pub struct Section<'a> {
 
 impl Section<'_> {
     /// True where a person has to decide first.
-    fn is_undecided(&self) -> bool {
+    pub fn is_undecided(&self) -> bool {
         self.candidate.interval.guessed || self.obstacles.iter().any(|one| one.decision)
     }
 }
@@ -201,27 +201,30 @@ fn in_place(section: &Section<'_>, out: &mut String) {
             literal(&path)
         );
     }
-    for key in table.referenced_by() {
-        let other = table.facts.id_of(key.schema, key.table).path();
-        let _ = writeln!(
-            out,
-            "ALTER TABLE {other} DROP CONSTRAINT IF EXISTS {};",
-            quoted(&name(table, key.name, key.table, &key.columns, "fkey"))
-        );
-    }
-    for key in table.constraints().filter(|key| Kind::try_from(key.kind) == Ok(Kind::ConstrForeign)) {
-        let is_refused = section.obstacles.iter().any(|one| one.rule.id == "HT-07" && one.place == key.place);
-        if is_refused {
-            let name = name(table, key.name, key.table, &key.columns, "fkey");
-            let _ = writeln!(out, "ALTER TABLE {path} DROP CONSTRAINT IF EXISTS {};", quoted(&name));
-        }
-    }
+    foreign_keys(section, out);
     keys(section, &path, out);
     let _ = writeln!(out, "{}", call(candidate));
     for publication in table.attached(Attachment::Publication) {
         let _ = writeln!(out, "ALTER PUBLICATION {} ADD TABLE {path};", quoted(table.name(publication.name)));
     }
     let _ = writeln!(out, "COMMIT;\nANALYZE {path};");
+}
+
+/// Foreign keys that no hypertable can have go.
+fn foreign_keys(section: &Section<'_>, out: &mut String) {
+    let table = &section.candidate.table;
+    for key in table.referenced_by() {
+        let other = table.facts.id_of(key.schema, key.table).path();
+        let name = table.constraint_name(key);
+        let _ = writeln!(out, "ALTER TABLE {other} DROP CONSTRAINT IF EXISTS {};", quoted(&name));
+    }
+    for key in table.constraints().filter(|key| Kind::try_from(key.kind) == Ok(Kind::ConstrForeign)) {
+        if section.obstacles.iter().any(|one| one.rule.id == "HT-07" && one.place == key.place) {
+            let name = table.constraint_name(key);
+            let _ =
+                writeln!(out, "ALTER TABLE {} DROP CONSTRAINT IF EXISTS {};", table.id.path(), quoted(&name));
+        }
+    }
 }
 
 fn no_nulls(section: &Section<'_>, path: &str, out: &mut String) {
@@ -237,39 +240,18 @@ fn no_nulls(section: &Section<'_>, path: &str, out: &mut String) {
     }
 }
 
-/// The name that the server chose for a constraint without one.
-fn name(
-    table: &super::tables::Table<'_>,
-    name: crate::facts::Symbol,
-    of: crate::facts::Symbol,
-    columns: &[crate::facts::Symbol],
-    label: &str,
-) -> String {
-    let given = table.name(name);
-    if !given.is_empty() {
-        return given.to_owned();
-    }
-    let columns: Vec<&str> = columns.iter().map(|column| table.name(*column)).collect();
-    match label {
-        "pkey" => format!("{}_pkey", table.name(of)),
-        _ => format!("{}_{}_{label}", table.name(of), columns.join("_")),
-    }
-}
-
 /// Keys without the time column are made anew with it.
 fn keys(section: &Section<'_>, path: &str, out: &mut String) {
     let candidate = section.candidate;
     let table = &candidate.table;
     let time = quoted(candidate.column);
-    let (_, own) = table.facts.symbols_of(table.id).unzip();
     for key in table.unique() {
         if key.columns.iter().any(|column| table.name(*column) == candidate.column) {
             continue;
         }
         let list: Vec<String> = key.columns.iter().map(|column| quoted(table.name(*column))).collect();
         let is_plain = key.columns.iter().all(|column| !table.name(*column).is_empty());
-        let label = if key.word == "PRIMARY KEY" { "pkey" } else { "key" };
-        let name = own.map_or_else(String::new, |own| name(table, key.name, own, key.columns, label));
+        let name = table.key_name(&key);
         if key.word == "UNIQUE INDEX" {
             let index = quoted_path(table.id.schema.as_deref(), &name);
             let _ = writeln!(out, "DROP INDEX IF EXISTS {index};");
@@ -315,6 +297,7 @@ fn copied(facts: &Facts, section: &Section<'_>, out: &mut String) {
     let numbered = table.relation.columns.iter().any(|column| column.traits.has(Traits::NUMBERED));
     out.push_str("BEGIN;\n");
     no_nulls(section, &path, out);
+    foreign_keys(section, out);
     let _ = writeln!(out, "ALTER TABLE {path} RENAME TO {};", quoted(&old));
     let _ = writeln!(
         out,
@@ -459,6 +442,9 @@ CREATE OR REPLACE FUNCTION pg_temp.carry_over(old regclass, new regclass, skippe
 DECLARE
     one record;
     users text;
+    -- As definitions write them: with their schema, whatever the search_path.
+    old_name text := (SELECT format('%s.%I', relnamespace::regnamespace, relname) FROM pg_class WHERE oid = old);
+    new_name text := (SELECT format('%s.%I', relnamespace::regnamespace, relname) FROM pg_class WHERE oid = new);
 BEGIN
     SELECT string_agg(DISTINCT r.ev_class::regclass::text, ', ') INTO users
         FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
@@ -494,7 +480,7 @@ BEGIN
     FOR one IN SELECT pg_get_triggerdef(oid) AS definition FROM pg_trigger
         WHERE tgrelid = old AND NOT tgisinternal AND tgparentid = 0 AND tgname <> ALL (skipped)
     LOOP
-        EXECUTE replace(one.definition, format(' ON %s ', old), format(' ON %s ', new));
+        EXECUTE replace(one.definition, format(' ON %s ', old_name), format(' ON %s ', new_name));
     END LOOP;
     FOR one IN SELECT p.polname, p.polpermissive, p.polroles, p.polcmd,
             pg_get_expr(p.polqual, p.polrelid) AS seen, pg_get_expr(p.polwithcheck, p.polrelid) AS written
@@ -510,6 +496,9 @@ BEGIN
     END LOOP;
     IF (SELECT relrowsecurity FROM pg_class WHERE oid = old) THEN
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', new);
+    END IF;
+    IF (SELECT relforcerowsecurity FROM pg_class WHERE oid = old) THEN
+        EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', new);
     END IF;
     FOR one IN SELECT p.pubname FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
         WHERE r.prrelid = old

@@ -104,6 +104,38 @@ impl<'a> Table<'a> {
         self.facts.names.name(symbol)
     }
 
+    /// The name of a constraint: its own, or the one that the server chooses (indexcmds.c, `ChooseIndexName`).
+    pub fn constraint_name(&self, constraint: &Constraint) -> String {
+        let label = match Kind::try_from(constraint.kind) {
+            Ok(Kind::ConstrPrimary) => "pkey",
+            Ok(Kind::ConstrForeign) => "fkey",
+            Ok(Kind::ConstrCheck) => "check",
+            Ok(Kind::ConstrExclusion) => "excl",
+            _ => "key",
+        };
+        self.chosen_name(constraint.name, constraint.table, &constraint.columns, label)
+    }
+
+    /// The name of a key: its own, or the one that the server chooses.
+    pub fn key_name(&self, key: &Unique<'_>) -> String {
+        let label = match key.word {
+            "PRIMARY KEY" => "pkey",
+            "EXCLUDE" => "excl",
+            "UNIQUE INDEX" => "idx",
+            _ => "key",
+        };
+        self.chosen_name(key.name, key.table, key.columns, label)
+    }
+
+    fn chosen_name(&self, name: Symbol, table: Symbol, columns: &[Symbol], label: &str) -> String {
+        let (own, table) = (self.name(name), self.name(table));
+        if !own.is_empty() {
+            return own.to_owned();
+        }
+        let columns: String = columns.iter().map(|column| format!("{}_", self.name(*column))).collect();
+        if label == "pkey" { format!("{table}_pkey") } else { format!("{table}_{columns}{label}") }
+    }
+
     /// A column by its name.
     pub fn column(&self, name: &str) -> Option<&'a Column> {
         let symbol = self.facts.names.known(name)?;
@@ -128,6 +160,7 @@ impl<'a> Table<'a> {
             // ADD CONSTRAINT … USING INDEX has no columns of its own: the index has.
             (!constraint.columns.is_empty()).then_some(Unique {
                 name: constraint.name,
+                table: constraint.table,
                 columns: &constraint.columns,
                 word,
                 place: constraint.place,
@@ -135,6 +168,7 @@ impl<'a> Table<'a> {
         });
         let indexes = self.indexes().filter(|index| index.unique).map(|index| Unique {
             name: index.name,
+            table: index.table,
             columns: &index.columns,
             word: "UNIQUE INDEX",
             place: index.place,
@@ -148,6 +182,8 @@ impl<'a> Table<'a> {
 pub struct Unique<'a> {
     /// Its name; empty where the server chooses it.
     pub name: Symbol,
+    /// The table.
+    pub table: Symbol,
     /// Its columns.
     pub columns: &'a [Symbol],
     /// What it is: `PRIMARY KEY`, `UNIQUE`, `EXCLUDE`, `UNIQUE INDEX`.
