@@ -242,8 +242,8 @@ pub fn regclass(text: &str) -> Option<(Option<String>, String)> {
     let tokens = Tokens::scan(text);
     let parts: Vec<_> = tokens.iter().filter_map(|token| token.identifier(text)).collect();
     match parts.as_slice() {
-        [name] => Some((None, name.to_string())),
-        [schema, name] | [_, schema, name] => Some((Some(schema.to_string()), name.to_string())),
+        [name] => Some((None, name.clone())),
+        [schema, name] | [_, schema, name] => Some((Some(schema.clone()), name.clone())),
         _ => None,
     }
 }

@@ -45,7 +45,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// What the server answers.
-pub fn answer(column: &str) -> ServerError {
+pub(super) fn answer(column: &str) -> ServerError {
     ServerError::new(
         "TS103",
         format!("cannot create a unique index without the column \"{column}\" (used in partitioning)"),

@@ -40,7 +40,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// What the server answers: to CREATE RULE, or to create_hypertable on a table with rules.
-pub fn answer(table: Option<&str>) -> ServerError {
+pub(super) fn answer(table: Option<&str>) -> ServerError {
     let answer = ServerError::new("0A000", "hypertables do not support rules");
     match table {
         Some(table) => answer

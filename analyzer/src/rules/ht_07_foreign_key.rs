@@ -43,12 +43,12 @@ pub const RULE: Rule = Rule {
 };
 
 /// What the server answers.
-pub fn answer() -> ServerError {
+pub(super) fn answer() -> ServerError {
     ServerError::new("0A000", "hypertables cannot be used as foreign key references of hypertables")
 }
 
 /// What it answers where rows have to move into chunks.
-pub fn moved(table: &str, other: &str) -> ServerError {
+pub(super) fn moved(table: &str, other: &str) -> ServerError {
     ServerError::new("0A000", "cannot truncate a table referenced in a foreign key constraint")
         .detail(format!("Table \"{other}\" references \"{table}\"."))
         .hint(format!("Truncate table \"{other}\" at the same time, or use TRUNCATE ... CASCADE."))

@@ -36,7 +36,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// What the server answers.
-pub fn answer() -> ServerError {
+pub(super) fn answer() -> ServerError {
     ServerError::new("0A000", "ROW triggers with transition tables are not supported on hypertables")
 }
 

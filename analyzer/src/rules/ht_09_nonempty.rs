@@ -35,7 +35,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// What the server answers.
-pub fn answer(table: &str) -> ServerError {
+pub(super) fn answer(table: &str) -> ServerError {
     ServerError::new("0A000", format!("table \"{table}\" is not empty"))
         .hint("You can migrate data by specifying 'migrate_data => true' when calling this function.")
 }

@@ -30,7 +30,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// What the server answers.
-pub fn answer(column: &str) -> ServerError {
+pub(super) fn answer(column: &str) -> ServerError {
     ServerError::new("42809", format!("invalid type for dimension \"{column}\""))
         .hint("Use an integer, timestamp, or date type.")
 }
@@ -56,12 +56,12 @@ const REFUSED: [(&str, &str); 16] = [
 ];
 
 /// True for types that are refused. Domains and types of the user's are the server's to judge.
-pub fn is_refused(data_type: &str) -> bool {
+pub(super) fn is_refused(data_type: &str) -> bool {
     REFUSED.iter().any(|(name, _)| *name == data_type)
 }
 
 /// The type in SQL's words.
-pub fn words(data_type: &str) -> &str {
+pub(super) fn words(data_type: &str) -> &str {
     REFUSED.iter().find(|(name, _)| *name == data_type).map_or(data_type, |(_, words)| words)
 }
 

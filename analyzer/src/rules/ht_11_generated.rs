@@ -32,7 +32,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// What the server answers.
-pub fn answer() -> ServerError {
+pub(super) fn answer() -> ServerError {
     ServerError::new("0A000", "invalid partitioning column")
         .hint("Generated columns cannot be used as partitioning dimensions.")
 }

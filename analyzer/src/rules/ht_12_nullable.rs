@@ -36,7 +36,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// What the server answers where rows have no time.
-pub fn answer(column: &str) -> ServerError {
+pub(super) fn answer(column: &str) -> ServerError {
     ServerError::new("23502", format!("NULL value in column \"{column}\" violates not-null constraint"))
 }
 

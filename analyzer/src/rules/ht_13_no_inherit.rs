@@ -37,7 +37,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// What the server answers: to create_hypertable, or to a constraint that is added.
-pub fn answer(table: &str, at_creation: bool) -> ServerError {
+pub(super) fn answer(table: &str, at_creation: bool) -> ServerError {
     let answer =
         ServerError::new("42P16", format!("cannot have NO INHERIT constraints on hypertable \"{table}\""));
     if at_creation {

@@ -34,7 +34,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// What the server says.
-pub fn answer(column: &str) -> ServerError {
+pub(super) fn answer(column: &str) -> ServerError {
     ServerError::new(
         "01000",
         format!(

@@ -41,7 +41,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// What the server answers.
-pub fn answer() -> ServerError {
+pub(super) fn answer() -> ServerError {
     ServerError::new("0A000", "columnstore cannot be used on table with row security")
 }
 

@@ -34,7 +34,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// What the server answers.
-pub fn answer(table: &str) -> ServerError {
+pub(super) fn answer(table: &str) -> ServerError {
     ServerError::new(
         "TS101",
         format!("cannot create hypertable for table \"{table}\" because it is part of a publication"),

@@ -5,7 +5,7 @@ mod bodies;
 pub mod catalogue;
 mod clauses;
 mod context;
-pub mod hypertables;
+mod hypertables;
 mod memory;
 mod newer_clauses;
 mod page;

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tsmigrate::workers::Workers;
+use tsmigrate_analyzer::facts::ObjectId;
+use tsmigrate_analyzer::facts::names::quoted;
+use tsmigrate_analyzer::parse::Class;
 use tsmigrate_analyzer::{Analysis, Analyzer, InputError, Options, Target};
 
 use super::{Failure, shell};
@@ -227,7 +230,28 @@ pub(super) fn analyse(
             (input.file, input.start, input.length) = (kept, 0, Some(read));
         }
     }
-    Ok(analyzer.finish())
+    let analysis = analyzer.finish();
+    chosen_are_there(&analysis, options)?;
+    Ok(analysis)
+}
+
+/// A table that a person wants as a hypertable has to be in the dump, with its column.
+fn chosen_are_there(analysis: &Analysis, options: &Options) -> Result<(), Failure> {
+    let facts = &analysis.facts;
+    for ((schema, name), conversion) in &options.convert {
+        let id = ObjectId::new(Class::Relation, Some(schema), name);
+        let table = facts.relations.get(&id).filter(|relation| relation.word == "table");
+        let wrong = match table {
+            None => format!("no dump makes a table {}", id.path()),
+            Some(table) if table.columns.iter().all(|c| facts.names.name(c.name) != conversion.column) => {
+                format!("{} has no column {}", id.path(), quoted(&conversion.column))
+            }
+            Some(_) => continue,
+        };
+        let next = "names are written as in SQL, with double quotes where they need them";
+        return Err(Failure::new(wrong).at("--hypertable").next(next));
+    }
+    Ok(())
 }
 
 fn not_kept(error: &io::Error) -> Failure {

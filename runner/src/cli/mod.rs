@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use tsmigrate_analyzer::conversion::conversion;
 use tsmigrate_analyzer::rules::{nearest, rule};
 use tsmigrate_analyzer::target::{NEWEST_VERSION, OLDEST_VERSION};
 use tsmigrate_analyzer::{Options, Target};
@@ -81,6 +82,10 @@ struct Analysed {
     /// Of a dump of a whole cluster, the database to keep
     #[arg(long, value_name = "NAME")]
     database: Option<String>,
+
+    /// Restore this table as a hypertable: schema.table:column or schema.table:column:interval
+    #[arg(long, value_name = "TABLE:COLUMN")]
+    hypertable: Vec<String>,
 
     /// PostgreSQL version of the service, 15 to 18
     #[arg(
@@ -164,6 +169,14 @@ impl Analysed {
             };
             options.accept.insert(rule.id.to_owned());
         }
+        for given in &self.hypertable {
+            let (table, conversion) = conversion(given).map_err(|error| {
+                Failure::new(error)
+                    .at("--hypertable")
+                    .next("write it like --hypertable public.readings:time or --hypertable 'public.readings:time:1 day'")
+            })?;
+            options.convert.insert(table, conversion);
+        }
         Ok(options)
     }
 
@@ -177,6 +190,9 @@ impl Analysed {
         }
         if let Some(database) = &self.database {
             let _ = write!(words, " --database {}", shell(database));
+        }
+        for given in &self.hypertable {
+            let _ = write!(words, " --hypertable {}", shell(given));
         }
         if let Some(version) = self.target_version {
             let _ = write!(words, " --target-version {version}");

@@ -5,7 +5,7 @@ use crate::facts::tables::{Partitioned, Strategy};
 
 /// The type of a time column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimeType {
+pub(crate) enum TimeType {
     /// timestamp with time zone.
     TimestampTz,
     /// timestamp without time zone.
@@ -17,7 +17,7 @@ pub enum TimeType {
 }
 
 /// The type that a time column may have, by its name without `pg_catalog`.
-pub fn time_type(name: &str) -> Option<TimeType> {
+pub(crate) fn time_type(name: &str) -> Option<TimeType> {
     Some(match name {
         "timestamptz" => TimeType::TimestampTz,
         "timestamp" => TimeType::Timestamp,
@@ -29,7 +29,7 @@ pub fn time_type(name: &str) -> Option<TimeType> {
 
 /// A chunk's interval and where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Interval {
+pub(crate) struct Interval {
     /// As SQL writes it: `INTERVAL '7 days'`, `1000000`.
     pub sql: String,
     /// The same in hours, for columns that hold time and where it can be told.
@@ -44,7 +44,7 @@ pub struct Interval {
 const DEFAULT_HOURS: u64 = 7 * 24;
 
 /// The interval for a table.
-pub fn interval(
+pub(crate) fn interval(
     kind: TimeType,
     column: &str,
     partitioned: Option<&Partitioned>,
@@ -71,7 +71,7 @@ fn hours(hours: u64, why: String) -> Interval {
 }
 
 /// Hours as an interval that a person reads.
-pub fn words(hours: u64) -> String {
+pub(crate) fn words(hours: u64) -> String {
     let (count, unit) = match hours {
         h if h >= 365 * 24 && (h / 24) % 365 <= (h / 24) / 365 => (h / 24 / 365, "year"),
         h if (28 * 24..=31 * 24).contains(&h) => (1, "month"),

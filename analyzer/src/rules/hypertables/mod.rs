@@ -1,11 +1,11 @@
 //! What rules about hypertables share: candidates and their score, what stands in the way of converting a table, and the
 //! script that converts.
 
-pub mod interval;
-pub mod obstacles;
-pub mod score;
-pub mod script;
-pub mod tables;
+pub(crate) mod interval;
+pub(crate) mod obstacles;
+pub(crate) mod score;
+pub(crate) mod script;
+pub(crate) mod tables;
 
 use super::Context;
 use crate::facts::ObjectId;
@@ -13,18 +13,21 @@ use crate::facts::hypertables::{CallKind, Hypertable, declared};
 use crate::parse::{NodeEnum, pg};
 
 /// The page on making hypertables.
-pub const PAGE: &str = "https://www.tigerdata.com/docs/use-timescale/latest/hypertables";
+pub(crate) const PAGE: &str = "https://www.tigerdata.com/docs/use-timescale/latest/hypertables";
 
 /// The page on what hypertables cannot do.
-pub const LIMITS: &str = "https://www.tigerdata.com/docs/use-timescale/latest/limitations";
+pub(crate) const LIMITS: &str = "https://www.tigerdata.com/docs/use-timescale/latest/limitations";
 
 /// The hypertable that a relation of the statement is by now.
-pub fn hypertable<'a>(ctx: &Context<'a>, range: Option<&pg::RangeVar>) -> Option<(ObjectId, &'a Hypertable)> {
+pub(crate) fn hypertable<'a>(
+    ctx: &Context<'a>,
+    range: Option<&pg::RangeVar>,
+) -> Option<(ObjectId, &'a Hypertable)> {
     ctx.facts.hypertable(range?)
 }
 
 /// The commands of an ALTER TABLE on a hypertable, with their places in the list.
-pub fn commands(s: &pg::AlterTableStmt) -> impl Iterator<Item = (usize, &pg::AlterTableCmd)> {
+pub(crate) fn commands(s: &pg::AlterTableStmt) -> impl Iterator<Item = (usize, &pg::AlterTableCmd)> {
     s.cmds.iter().enumerate().filter_map(|(index, command)| match &command.node {
         Some(NodeEnum::AlterTableCmd(command)) => Some((index, &**command)),
         _ => None,
@@ -32,7 +35,7 @@ pub fn commands(s: &pg::AlterTableStmt) -> impl Iterator<Item = (usize, &pg::Alt
 }
 
 /// The constraint that a command adds.
-pub fn added(command: &pg::AlterTableCmd) -> Option<&pg::Constraint> {
+pub(crate) fn added(command: &pg::AlterTableCmd) -> Option<&pg::Constraint> {
     match command.def.as_ref()?.node.as_ref()? {
         NodeEnum::Constraint(constraint) if command.subtype == pg::AlterTableType::AtAddConstraint as i32 => {
             Some(constraint)
@@ -43,7 +46,7 @@ pub fn added(command: &pg::AlterTableCmd) -> Option<&pg::Constraint> {
 
 /// What a statement makes a hypertable.
 #[derive(Debug)]
-pub enum Making {
+pub(crate) enum Making {
     /// `SELECT create_hypertable(…)`: of this table, by these columns.
     Called {
         /// The table.
@@ -70,7 +73,7 @@ pub enum Making {
 }
 
 /// What the statement makes a hypertable, if that is what it does.
-pub fn making(ctx: &Context<'_>) -> Option<Making> {
+pub(crate) fn making(ctx: &Context<'_>) -> Option<Making> {
     let (_, node) = ctx.node()?;
     match node {
         NodeEnum::SelectStmt(_) => {
@@ -98,7 +101,7 @@ pub fn making(ctx: &Context<'_>) -> Option<Making> {
 }
 
 /// What the person wants of a table.
-pub fn chosen<'a>(ctx: &Context<'a>, table: &ObjectId) -> Option<&'a crate::conversion::Conversion> {
+pub(crate) fn chosen<'a>(ctx: &Context<'a>, table: &ObjectId) -> Option<&'a crate::conversion::Conversion> {
     if ctx.options.convert.is_empty() {
         return None;
     }

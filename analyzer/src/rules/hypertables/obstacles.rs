@@ -11,7 +11,7 @@ use crate::rules::{self, Rule};
 
 /// One obstacle.
 #[derive(Debug)]
-pub struct Obstacle {
+pub(crate) struct Obstacle {
     /// Its rule.
     pub rule: &'static Rule,
     /// Where the dump makes it.
@@ -32,7 +32,7 @@ pub struct Obstacle {
 
 /// When the table becomes a hypertable.
 #[derive(Clone, Copy, Debug)]
-pub enum When<'a> {
+pub(crate) enum When<'a> {
     /// By a statement of the dump.
     Now {
         /// `migrate_data => true`.
@@ -43,7 +43,12 @@ pub enum When<'a> {
 }
 
 /// Everything that stands in the way of a hypertable with these columns, the time column first.
-pub fn obstacles(tables: &Tables<'_>, table: &Table<'_>, columns: &[&str], when: When<'_>) -> Vec<Obstacle> {
+pub(crate) fn obstacles(
+    tables: &Tables<'_>,
+    table: &Table<'_>,
+    columns: &[&str],
+    when: When<'_>,
+) -> Vec<Obstacle> {
     let mut found = Vec::new();
     let time = columns.first().copied().unwrap_or_default();
     partitions(tables, table, &mut found);
@@ -78,6 +83,8 @@ fn path(table: &Table<'_>) -> String {
     table.id.path()
 }
 
+const INHERITS: &str = "It is not possible to turn tables that use inheritance into hypertables.";
+
 fn partitions(tables: &Tables<'_>, table: &Table<'_>, found: &mut Vec<Obstacle>) {
     let mut add = |rule, message: String, detail: &str, state: &'static str, advice: String| {
         found.push(Obstacle {
@@ -94,7 +101,6 @@ fn partitions(tables: &Tables<'_>, table: &Table<'_>, found: &mut Vec<Obstacle>)
             decision: false,
         });
     };
-    const INHERITS: &str = "It is not possible to turn tables that use inheritance into hypertables.";
     let partitioned = table.facts.partitioned.get(table.id);
     if let Some(by) = partitioned.filter(|by| by.strategy != Strategy::Inheritance) {
         add(

@@ -9,11 +9,11 @@ use crate::parse::Class;
 use crate::parse::pg::ConstrType as Kind;
 
 /// From this score on a table is suggested.
-pub const THRESHOLD: i32 = 5;
+pub(crate) const THRESHOLD: i32 = 5;
 
 /// A table that could be a hypertable.
 #[derive(Debug)]
-pub struct Candidate<'a> {
+pub(crate) struct Candidate<'a> {
     /// The table.
     pub table: Table<'a>,
     /// Its time column.
@@ -34,19 +34,19 @@ pub struct Candidate<'a> {
 
 impl Candidate<'_> {
     /// The sum of the score's parts.
-    pub fn total(&self) -> i32 {
+    pub(crate) fn total(&self) -> i32 {
         self.score.iter().map(|(points, _)| points).sum()
     }
 
     /// The score as text: `+2 NOT NULL time column, -2 …`.
-    pub fn spelled(&self) -> String {
+    pub(crate) fn spelled(&self) -> String {
         let part = |(points, why): &(i32, String)| format!("{points:+} {why}");
         self.score.iter().map(part).collect::<Vec<_>>().join(", ")
     }
 }
 
 /// All candidates, in the order of the dump.
-pub fn candidates<'a>(tables: &'a Tables<'a>) -> Vec<Candidate<'a>> {
+pub(crate) fn candidates<'a>(tables: &'a Tables<'a>) -> Vec<Candidate<'a>> {
     let facts = tables.facts;
     // Whoever has TimescaleDB has chosen already; and not every dump of it tells which tables are hypertables.
     if facts.has_timescaledb() {
@@ -342,10 +342,10 @@ fn measures<'a>(table: &Table<'a>, time: &Column) -> impl Iterator<Item = &'a Co
     let (table, time) = (*table, time.name);
     table.relation.columns.iter().filter(move |column| {
         column.name != time
-            && match table.data_type(column) {
-                "float4" | "float8" | "numeric" | "real" | "double" | "decimal" => true,
-                _ => false,
-            }
+            && matches!(
+                table.data_type(column),
+                "float4" | "float8" | "numeric" | "real" | "double" | "decimal"
+            )
     })
 }
 

@@ -11,21 +11,21 @@ use crate::facts::tables::{Attachment, Strategy, Traits};
 use crate::parse::pg::ConstrType as Kind;
 
 /// The name of its file.
-pub const FILE: &str = "convert-to-hypertables.sql";
+pub(crate) const FILE: &str = "convert-to-hypertables.sql";
 
 /// What it does, in one line.
-pub const TITLE: &str =
+pub(crate) const TITLE: &str =
     "Makes hypertables of the tables that look like time series. Run it after the restore.";
 
 /// What a line begins with whose statement a person has to decide about.
 const UNDECIDED: &str = "--? ";
 
 /// The line that divides conversions from what comes on top of them.
-pub const PART_TWO: &str = "-- PART 2: columnstore and retention";
+pub(crate) const PART_TWO: &str = "-- PART 2: columnstore and retention";
 
 /// A candidate with what stands in its way.
 #[derive(Debug)]
-pub struct Section<'a> {
+pub(crate) struct Section<'a> {
     /// The table.
     pub candidate: &'a Candidate<'a>,
     /// What stands in the way.
@@ -34,13 +34,13 @@ pub struct Section<'a> {
 
 impl Section<'_> {
     /// True where a person has to decide first.
-    pub fn is_undecided(&self) -> bool {
+    pub(crate) fn is_undecided(&self) -> bool {
         self.candidate.interval.guessed || self.obstacles.iter().any(|one| one.decision)
     }
 }
 
 /// A string constant.
-pub fn literal(text: &str) -> String {
+pub(crate) fn literal(text: &str) -> String {
     let quoted = text.replace('\'', "''");
     if text.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
 }
@@ -51,7 +51,7 @@ fn line(text: &str) -> String {
 }
 
 /// The statement that makes the hypertable.
-pub fn call(candidate: &Candidate<'_>) -> String {
+pub(crate) fn call(candidate: &Candidate<'_>) -> String {
     let has_index = candidate.score.iter().any(|(_, why)| why.starts_with("an index or key"));
     format!(
         "SELECT public.create_hypertable({}, public.by_range({}, {}), create_default_indexes => {}, migrate_data => \
@@ -64,7 +64,7 @@ pub fn call(candidate: &Candidate<'_>) -> String {
 }
 
 /// The whole script.
-pub fn script(facts: &Facts, sections: &[Section<'_>]) -> String {
+pub(crate) fn script(facts: &Facts, sections: &[Section<'_>]) -> String {
     let mut out = String::new();
     let undecided = sections.iter().filter(|section| section.is_undecided()).count();
     let _ = writeln!(
@@ -436,7 +436,7 @@ fn retention(section: &Section<'_>, out: &mut String) {
 }
 
 /// A function of the session: what LIKE leaves behind. PostgreSQL keeps all of it in its catalogs, so it is read there.
-const CARRY_OVER: &str = r#"-- What CREATE TABLE … LIKE does not copy: sequences, foreign keys, triggers, policies, privileges, publications, owner.
+const CARRY_OVER: &str = r"-- What CREATE TABLE … LIKE does not copy: sequences, foreign keys, triggers, policies, privileges, publications, owner.
 CREATE OR REPLACE FUNCTION pg_temp.carry_over(old regclass, new regclass, skipped text[]) RETURNS void
     LANGUAGE plpgsql AS $function$
 DECLARE
@@ -514,4 +514,4 @@ BEGIN
     END LOOP;
     EXECUTE format('ALTER TABLE %s OWNER TO %s', new, (SELECT relowner::regrole FROM pg_class WHERE oid = old));
 END $function$;
-"#;
+";

@@ -8,7 +8,7 @@ use crate::parse::pg::ConstrType as Kind;
 
 /// What belongs to one table.
 #[derive(Debug, Default)]
-pub struct Parts<'a> {
+pub(crate) struct Parts<'a> {
     /// Its constraints.
     pub constraints: Vec<&'a Constraint>,
     /// Its indexes.
@@ -21,7 +21,7 @@ pub struct Parts<'a> {
 
 /// Facts by table.
 #[derive(Debug)]
-pub struct Tables<'a> {
+pub(crate) struct Tables<'a> {
     /// All facts.
     pub facts: &'a Facts,
     parts: HashMap<(Symbol, Symbol), Parts<'a>>,
@@ -30,7 +30,7 @@ pub struct Tables<'a> {
 
 /// One table with all that belongs to it.
 #[derive(Clone, Copy, Debug)]
-pub struct Table<'a> {
+pub(crate) struct Table<'a> {
     /// All facts.
     pub facts: &'a Facts,
     /// Which one.
@@ -42,7 +42,7 @@ pub struct Table<'a> {
 
 impl<'a> Tables<'a> {
     /// One pass over the facts.
-    pub fn new(facts: &'a Facts) -> Self {
+    pub(crate) fn new(facts: &'a Facts) -> Self {
         let mut parts: HashMap<(Symbol, Symbol), Parts<'a>> = HashMap::new();
         for constraint in &facts.constraints {
             let own = (constraint.schema, constraint.table);
@@ -63,12 +63,12 @@ impl<'a> Tables<'a> {
     }
 
     /// True where other tables inherit from it.
-    pub fn has_children(&self, id: &ObjectId) -> bool {
+    pub(crate) fn has_children(&self, id: &ObjectId) -> bool {
         self.parents.contains(id)
     }
 
     /// A table that the dump makes.
-    pub fn get(&'a self, id: &'a ObjectId) -> Option<Table<'a>> {
+    pub(crate) fn get(&'a self, id: &'a ObjectId) -> Option<Table<'a>> {
         let relation = self.facts.relations.get(id)?;
         let parts = self.facts.symbols_of(id).and_then(|symbols| self.parts.get(&symbols));
         Some(Table { facts: self.facts, id, relation, parts })
@@ -77,17 +77,17 @@ impl<'a> Tables<'a> {
 
 impl<'a> Table<'a> {
     /// Its constraints.
-    pub fn constraints(&self) -> impl Iterator<Item = &'a Constraint> + use<'a> {
+    pub(crate) fn constraints(&self) -> impl Iterator<Item = &'a Constraint> + use<'a> {
         self.parts.into_iter().flat_map(|parts| parts.constraints.iter().copied())
     }
 
     /// Its indexes that CREATE INDEX makes.
-    pub fn indexes(&self) -> impl Iterator<Item = &'a Index> + use<'a> {
+    pub(crate) fn indexes(&self) -> impl Iterator<Item = &'a Index> + use<'a> {
         self.parts.into_iter().flat_map(|parts| parts.indexes.iter().copied())
     }
 
     /// What stands on it, of one kind.
-    pub fn attached(&self, what: Attachment) -> impl Iterator<Item = &'a Attached> + use<'a> {
+    pub(crate) fn attached(&self, what: Attachment) -> impl Iterator<Item = &'a Attached> + use<'a> {
         self.parts
             .into_iter()
             .flat_map(|parts| parts.attached.iter().copied())
@@ -95,17 +95,17 @@ impl<'a> Table<'a> {
     }
 
     /// Foreign keys of other tables that refer to it.
-    pub fn referenced_by(&self) -> impl Iterator<Item = &'a Constraint> + use<'a> {
+    pub(crate) fn referenced_by(&self) -> impl Iterator<Item = &'a Constraint> + use<'a> {
         self.parts.into_iter().flat_map(|parts| parts.referenced_by.iter().copied())
     }
 
     /// The name of a symbol.
-    pub fn name(&self, symbol: Symbol) -> &'a str {
+    pub(crate) fn name(&self, symbol: Symbol) -> &'a str {
         self.facts.names.name(symbol)
     }
 
     /// The name of a constraint: its own, or the one that the server chooses (indexcmds.c, `ChooseIndexName`).
-    pub fn constraint_name(&self, constraint: &Constraint) -> String {
+    pub(crate) fn constraint_name(&self, constraint: &Constraint) -> String {
         let label = match Kind::try_from(constraint.kind) {
             Ok(Kind::ConstrPrimary) => "pkey",
             Ok(Kind::ConstrForeign) => "fkey",
@@ -117,7 +117,7 @@ impl<'a> Table<'a> {
     }
 
     /// The name of a key: its own, or the one that the server chooses.
-    pub fn key_name(&self, key: &Unique<'_>) -> String {
+    pub(crate) fn key_name(&self, key: &Unique<'_>) -> String {
         let label = match key.word {
             "PRIMARY KEY" => "pkey",
             "EXCLUDE" => "excl",
@@ -132,24 +132,25 @@ impl<'a> Table<'a> {
         if !own.is_empty() {
             return own.to_owned();
         }
-        let columns: String = columns.iter().map(|column| format!("{}_", self.name(*column))).collect();
-        if label == "pkey" { format!("{table}_pkey") } else { format!("{table}_{columns}{label}") }
+        let mut columns: Vec<&str> = columns.iter().map(|column| self.name(*column)).collect();
+        columns.push(label);
+        if label == "pkey" { format!("{table}_pkey") } else { format!("{table}_{}", columns.join("_")) }
     }
 
     /// A column by its name.
-    pub fn column(&self, name: &str) -> Option<&'a Column> {
+    pub(crate) fn column(&self, name: &str) -> Option<&'a Column> {
         let symbol = self.facts.names.known(name)?;
         self.relation.columns.iter().find(|column| column.name == symbol)
     }
 
     /// The type of a column without `pg_catalog`.
-    pub fn data_type(&self, column: &Column) -> &'a str {
+    pub(crate) fn data_type(&self, column: &Column) -> &'a str {
         let name = self.name(column.data_type);
         name.strip_prefix("pg_catalog.").unwrap_or(name)
     }
 
     /// Keys and indexes that make rows unique: the name, the columns and whether it is a constraint.
-    pub fn unique(&self) -> impl Iterator<Item = Unique<'a>> + use<'a> {
+    pub(crate) fn unique(&self) -> impl Iterator<Item = Unique<'a>> + use<'a> {
         let constraints = self.constraints().filter_map(|constraint| {
             let word = match Kind::try_from(constraint.kind) {
                 Ok(Kind::ConstrPrimary) => "PRIMARY KEY",
@@ -179,7 +180,7 @@ impl<'a> Table<'a> {
 
 /// A key or an index that makes rows unique.
 #[derive(Clone, Copy, Debug)]
-pub struct Unique<'a> {
+pub(crate) struct Unique<'a> {
     /// Its name; empty where the server chooses it.
     pub name: Symbol,
     /// The table.
