@@ -90,10 +90,13 @@ pub(crate) fn making(ctx: &Context<'_>) -> Option<Making> {
             }
         }
         NodeEnum::CreateStmt(s) => {
-            let table = ctx.facts.table_id(s.relation.as_ref()?);
             if declared(s).is_some() {
                 return Some(Making::Declared);
             }
+            if ctx.options.convert.is_empty() {
+                return None;
+            }
+            let table = ctx.facts.table_id(s.relation.as_ref()?);
             chosen(ctx, &table).map(|_| Making::Chosen { table })
         }
         _ => None,
