@@ -564,3 +564,90 @@ fn what_a_comment_allows_is_shown_and_does_not_count() {
     let ran = folder.run(&["rewrite", "allowed.sql"]);
     assert_eq!((ran.code, ran.out), (0, folder.read("allowed.sql")));
 }
+
+#[test]
+fn a_report_goes_to_files_in_the_format_of_their_names() {
+    let folder = Folder::new();
+    let ran = folder.run(&[
+        "check",
+        "roles.sql",
+        "schema.sql",
+        "-o",
+        "a.html",
+        "--report",
+        "b.sarif",
+        "--report",
+        "markdown=summary",
+        "--report",
+        "c.json",
+        "--report",
+        "d.txt",
+        "--report",
+        "github=/dev/null",
+    ]);
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{}", ran.all());
+    assert!(ran.err.contains("wrote a.html") && ran.err.contains("Needs work: "), "{}", ran.err);
+    assert!(folder.read("a.html").starts_with("<!doctype html>"));
+    assert!(folder.read("b.sarif").contains("\"version\":\"2.1.0\""));
+    assert!(folder.read("summary").starts_with("## "));
+    assert_eq!(
+        folder.read("c.json"),
+        folder.run(&["check", "--format", "json", "roles.sql", "schema.sql"]).out
+    );
+    assert_eq!(folder.read("d.txt"), folder.run(&["check", "roles.sql", "schema.sql"]).out);
+    let ran = folder.run(&["rewrite", "schema.sql", "-o", "out.sql", "-q", "--report", "of-rewrite.html"]);
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{}", ran.all());
+    assert!(folder.read("of-rewrite.html").starts_with("<!doctype html>"));
+
+    let before = folder.names();
+    let mut said = String::new();
+    for args in [
+        &["check", "schema.sql", "--format", "pdf"][..],
+        &["check", "schema.sql", "--report", "a.pdf"],
+        &["check", "schema.sql", "-o", "schema.sql"],
+        &["check", "schema.sql", "--report", "html=schema.sql"],
+        &["check", "schema.sql", "--report", "nowhere/a.html"],
+        &["check", "schema.sql", "-o", "x.html", "--report", "x.html"],
+        &["check", "schema.sql", "--format", "sarif", "--max-findings", "3"],
+        &["check", "schema.sql", "--format", "html", "--quiet"],
+        &["check", "schema.sql", "--force"],
+        &["check", "schema.sql", "--scripts", "roles.sql"],
+        &["rewrite", "schema.sql", "-o", "x.sql", "--report", "json=x.sql"],
+    ] {
+        let ran = folder.run(args);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?}\n{}", ran.all());
+        said += &format!("$ tsmigrate {}\n{}\n", args.join(" "), ran.err);
+    }
+    insta::assert_snapshot!("report_refused", said);
+    assert_eq!(folder.names(), before);
+}
+
+#[test]
+fn the_verdict_alone_is_one_line_and_nothing_where_all_is_well() {
+    let folder = Folder::new();
+    let ran = folder.run(&["check", "--quiet", "roles.sql", "schema.sql"]);
+    assert_eq!((ran.code, ran.err.as_str()), (1, ""));
+    assert_eq!(ran.out, "Needs work: 4 errors remain that the rewrite does not solve by itself.\n");
+    let ran = folder.write("a.sql", "CREATE TABLE public.a (b integer);\n").run(&["check", "-q", "a.sql"]);
+    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, "", ""));
+}
+
+#[test]
+fn fewer_findings_are_shown_and_all_are_counted() {
+    let folder = Folder::new();
+    let all = folder.run(&["check", "roles.sql", "schema.sql"]);
+    let few = folder.run(&["check", "--max-findings", "2", "roles.sql", "schema.sql"]);
+    let errors = |text: &str| text.matches("\nerror[").count() + usize::from(text.starts_with("error["));
+    assert_eq!(errors(&few.out), 2, "{}", few.out);
+    let counts =
+        |text: &str| text.lines().find(|line| line.contains(" solved by the rewrite, ")).map(str::to_owned);
+    assert!(few.out.contains(" more findings\n") && counts(&few.out).is_some());
+    assert_eq!(counts(&few.out), counts(&all.out));
+}
+
+#[test]
+fn the_schema_of_reports_is_printed() {
+    let schema = Folder::new().run(&["schema"]);
+    assert_eq!((schema.code, schema.err.as_str()), (0, ""));
+    assert_eq!(schema.json()["title"], "A report of tsmigrate");
+}

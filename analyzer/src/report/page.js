@@ -5,7 +5,8 @@
   const CLASSES = ["open", "solved", "warning", "note", "allowed"];
   const WORDS = { open: "open error", solved: "solved error", warning: "warning", note: "note", allowed: "allowed" };
   const STEP = 50;
-  const PRINTED = 1000;
+  const GROUPS = 200;
+  const AT_ONCE = 1000;
   const list = document.getElementById("groups");
   const status = document.getElementById("status");
   const search = document.getElementById("search");
@@ -33,7 +34,7 @@
     const shown = rows.filter(([, value]) => value !== null && value !== undefined && value !== "");
     return make("dl", { class: "facts" }, ...shown.flatMap(([word, value]) => [
       make("dt", {}, word),
-      make("dd", {}, value),
+      make("dd", {}, ...[value].flat()),
     ]));
   };
 
@@ -76,11 +77,11 @@
   const one = (finding, withRule) => {
     const rule = data.rules[finding.rule];
     const fix = finding.fix;
-    const how = !fix ? null
+    const accept = finding.accept ? make("code", { class: "word" }, `--accept ${finding.accept}`) : null;
+    const how = !fix ? finding.class === "open" ? ["none; ", accept, " leaves the statement out"] : null
       : finding.solved ? `${fix.title} (the rewrite does it)`
-      : fix.safety === "review" ? `${fix.title}, where you accept that: --accept ${finding.accept}`
+      : fix.safety === "review" ? [`${fix.title}, where you accept that: `, accept]
       : fix.title;
-    const none = !fix && finding.class === "open" ? `none; --accept ${finding.accept} leaves the statement out` : null;
     const related = (finding.related || []).map(([file, line, column, id, words]) =>
       make("div", {}, id ? `${words} (${id}) at ` : `${words} at `, make("code", {}, placeOf(file, line, column))));
     return make("article", { class: "finding" },
@@ -90,7 +91,7 @@
         finding.message),
       make("p", { class: "place" },
         make("code", {}, placeOf(finding.file, finding.line, finding.column)),
-        finding.object ? make("span", {}, finding.object) : null,
+        finding.object && state.by !== "object" ? make("span", {}, finding.object) : null,
         finding.accepted ? make("span", {}, "loss accepted") : null),
       finding.diff && finding.solved ? change(finding) : finding.shown ? excerpt(finding) : null,
       facts([
@@ -101,7 +102,7 @@
         [finding.cause ? "Because of" : "See", related.length ? make("div", {}, ...related) : null],
         ["Why", withRule ? rule.why : null],
         ["What to do", finding.help || (withRule ? rule.help : null)],
-        ["Fix", how || none],
+        ["Fix", how],
         ["Change", finding.diff && !finding.solved && finding.diff.some(([sign]) => sign === "+") ? change(finding) : null],
         ["Lost", fix && fix.lost ? fix.lost : null],
         ["Read more", withRule ? docs(rule.docs) : null],
@@ -146,8 +147,10 @@
     if (left > 0) {
       const more = make("button", { class: "again", type: "button" },
         `Show ${number(Math.min(left, STEP))} more of ${number(left)}`);
+      const note = make("p", { class: "printed again quiet" }, `… and ${number(left)} more`);
       more.addEventListener("click", () => {
         more.remove();
+        note.remove();
         const before = body.childElementCount;
         fill(body, findings, until, STEP);
         const next = body.children[before];
@@ -156,7 +159,7 @@
           next.focus();
         }
       });
-      body.append(more);
+      body.append(more, note);
     }
     return until - from;
   };
@@ -192,22 +195,43 @@
     return element;
   };
 
+  // Draws groups from a place on, and a button for what is left of them.
+  const drawGroups = (groups, from, open, budget) => {
+    let left = budget;
+    let index = from;
+    for (; index < groups.length && index < from + GROUPS && (left > 0 || budget === 0); index += 1) {
+      const element = group(groups[index]);
+      list.append(element);
+      if (open && left > 0) {
+        element.open = true;
+        left -= element.fill(Math.min(left, budget));
+      }
+    }
+    const rest = groups.length - index;
+    if (rest === 0) return;
+    const more = make("button", { type: "button", class: "groups" }, `Show more: ${many(rest, "group")} left`);
+    more.addEventListener("click", () => {
+      more.remove();
+      const before = list.childElementCount;
+      drawGroups(groups, index, false, 0);
+      const next = list.children[before];
+      if (next) next.querySelector("summary").focus();
+    });
+    list.append(more);
+    list.append(make("p", { class: "printed quiet" }, `… and ${many(rest, "more group")}, in the page itself.`));
+  };
+
   const draw = (openAll) => {
     const findings = data.findings.filter(isShown);
-    const groups = groupsOf(findings).map(group);
-    list.replaceChildren(...groups);
+    const groups = groupsOf(findings);
+    list.replaceChildren();
     if (!findings.length) {
       list.append(make("p", { class: "nothing quiet" },
         data.findings.length ? "No finding matches." : "Nothing was found."));
     }
     // A search that leaves little shows it at once.
     const open = openAll || (state.words.length > 0 && findings.length <= STEP) || groups.length === 1;
-    let left = PRINTED;
-    for (const element of groups) {
-      if (!open || left <= 0) break;
-      element.open = true;
-      left -= element.fill(openAll ? left : STEP);
-    }
+    drawGroups(groups, 0, open, openAll ? AT_ONCE : open ? STEP : 0);
     status.textContent = findings.length === data.findings.length
       ? `${many(findings.length, "finding")} in ${many(groups.length, "group")}`
       : `${number(findings.length)} of ${many(data.findings.length, "finding")} in ${many(groups.length, "group")}`;
@@ -263,7 +287,16 @@
   // A link to a rule opens its findings.
   const follow = () => {
     const name = decodeURIComponent(location.hash.slice(1));
-    const target = CLASSES.map((kind) => document.getElementById(`${kind}-${name}`)).find(Boolean);
+    const find = () => CLASSES.map((kind) => document.getElementById(`${kind}-${name}`)).find(Boolean);
+    if (data.rules[name] && !find()) {
+      state.classes = new Set(CLASSES);
+      state.words = [];
+      state.by = by.value = "rule";
+      search.value = "";
+      for (const chip of document.querySelectorAll(".chip")) chip.setAttribute("aria-pressed", "true");
+      draw(false);
+    }
+    const target = find();
     if (!target) return;
     target.open = true;
     target.fill(STEP);

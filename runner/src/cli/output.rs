@@ -55,7 +55,12 @@ pub(super) fn check_different<'a>(
             continue;
         }
         if let Some((other, _)) = seen.iter().find(|(_, known)| *known == same) {
-            return Err(Failure::new(format!("{what} and {other} are the same file")).at(path.display()));
+            let what = if what == *other {
+                "two of the outputs are the same file".to_owned()
+            } else {
+                format!("{what} and {other} are the same file")
+            };
+            return Err(Failure::new(what).at(path.display()));
         }
         seen.push((what, same));
     }

@@ -287,6 +287,34 @@ mod tests {
     use super::*;
 
     #[test]
+    fn scripts_are_written_and_never_over_others_unasked() -> Result<(), Box<dyn std::error::Error>> {
+        use tsmigrate_analyzer::finding::Script;
+        use tsmigrate_analyzer::{Input, Options, Target, analyze};
+
+        let (target, options) = (Target::default(), Options::default());
+        let mut analysis = analyze(&[Input { name: "a.sql", text: b"SELECT 1;" }], &target, &options)?;
+        let script = |sql: &str| Script { rule: "EXT-01", file: "a.sql", title: "a".into(), sql: sql.into() };
+        analysis.scripts = vec![script("SELECT 1;"), script("SELECT 2;\n")];
+        let report = Report::new(&analysis, &target, &options);
+        let folder = tempfile::tempdir()?;
+        let dir = folder.path().join("new/scripts");
+        let files = |force: bool| Files { report: Vec::new(), scripts: Some(dir.clone()), force };
+        let write = |force: bool| {
+            let made = files(force).make(&report, &[], Shown::default())?;
+            output::place(made.into_iter().flatten())
+        };
+        assert!(write(false).is_ok());
+        assert_eq!(std::fs::read_to_string(dir.join("a.sql"))?, "SELECT 1;\nSELECT 2;\n");
+        assert_eq!(files(false).written(&report), [dir.join("a.sql")]);
+        std::fs::write(dir.join("a.sql"), "mine")?;
+        assert!(write(false).is_err_and(|failure| failure.next.is_some_and(|next| next.contains("--force"))));
+        assert_eq!(std::fs::read_to_string(dir.join("a.sql"))?, "mine");
+        assert!(write(true).is_ok());
+        assert!(std::fs::read_to_string(dir.join("a.sql"))?.starts_with("SELECT 1"));
+        Ok(())
+    }
+
+    #[test]
     fn a_report_says_its_format_by_its_name() {
         let format = |given: &str| report_file(given).map(|file| (file.format.name(), file.path));
         assert_eq!(format("a.HTML"), Ok(("html", "a.HTML".into())));
