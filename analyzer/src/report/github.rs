@@ -48,7 +48,7 @@ pub(super) fn write(report: &Report<'_>, around: &Around<'_>, out: &mut impl Wri
         thousands(counts.unsolved),
         count(counts.warning, "warning"),
         count(counts.note, "note"),
-        report.apart().iter().map(|apart| format!("; {apart}")).collect::<String>()
+        report.apart_words()
     )
 }
 

@@ -18,7 +18,7 @@ const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 /// What a browser may run and show: the two texts above and nothing else. The digests are theirs (SHA-256).
 const STYLE_DIGEST: &str = "sha256-zwlhMddyQjNEFhvlPvPXhTXOAy367mjnU8O5NmOOf30=";
-const SCRIPT_DIGEST: &str = "sha256-FR5O/4Vv4GhN0tHyOYCoS7iinhUqBVKMVqxY1nZEuNA=";
+const SCRIPT_DIGEST: &str = "sha256-UVzY2jY1Mb/WSBij/aui6rYbYuYElR0hLADUBMOh7lU=";
 
 /// Findings that are put into one page: more make it slow to open.
 const FINDINGS: usize = 20_000;
@@ -180,8 +180,11 @@ fn extra(page: &mut String, section: &Section) {
                 }
                 *page += "</tr></thead>\n<tbody>\n";
                 for row in rows {
-                    let cells: String = row.iter().map(|cell| format!("<td>{}</td>", text(cell))).collect();
-                    let _ = writeln!(page, "<tr>{cells}</tr>");
+                    *page += "<tr>";
+                    for cell in row {
+                        let _ = write!(page, "<td>{}</td>", text(cell));
+                    }
+                    *page += "</tr>\n";
                 }
                 *page += "</tbody></table></div>\n";
             }
@@ -396,6 +399,9 @@ struct Item<'a> {
     cause: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     related: Vec<(usize, u64, u64, Option<&'a str>, &'a str)>,
+    /// Other places that are not among them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    more: Option<usize>,
     /// Rules to accept where it is open.
     #[serde(skip_serializing_if = "Option::is_none")]
     accept: Option<String>,
@@ -451,6 +457,7 @@ fn item<'a>(report: &Report<'a>, finding: &'a Finding) -> Item<'a> {
             .take(RELATED)
             .map(|related| (file(related.file), related.line, related.column, related.rule, related.message))
             .collect(),
+        more: entry.related.iter().count().checked_sub(RELATED).filter(|more| *more > 0),
         accept: (!entry.solved).then(|| to_accept(&entry).join(",")),
         fix: entry.fix.map(|fix| FixData {
             title: &fix.title,

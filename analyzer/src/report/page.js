@@ -84,6 +84,7 @@
       : fix.title;
     const related = (finding.related || []).map(([file, line, column, id, words]) =>
       make("div", {}, id ? `${words} (${id}) at ` : `${words} at `, make("code", {}, placeOf(file, line, column))));
+    if (finding.more) related.push(make("div", {}, `… and ${many(finding.more, "more place")}`));
     return make("article", { class: "finding" },
       make("h4", {},
         withRule ? make("span", { class: `badge ${finding.class}` }, `${finding.rule} ${rule.name}`) : null,

@@ -19,6 +19,9 @@ use crate::text::Span;
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
+/// Other places of one result that are listed: an extension may have as many dependents as there are tables.
+const RELATED: usize = 100;
+
 /// The directory that relative names of files start from.
 const ROOT: &str = "%SRCROOT%";
 
@@ -173,6 +176,7 @@ impl Results<'_, '_> {
         let related: Vec<Value> = entry
             .related
             .iter()
+            .take(RELATED)
             .enumerate()
             .map(|(number, related)| {
                 json!({
@@ -222,6 +226,10 @@ impl Results<'_, '_> {
             result.insert("suppressions".into(), suppressions.into());
         }
         let mut properties = Map::new();
+        let places = entry.related.iter().count();
+        if places > RELATED {
+            properties.insert("relatedPlaces".into(), places.into());
+        }
         properties.insert("solved".into(), entry.solved.into());
         if let Some(fix) = entry.fix {
             properties.insert("safety".into(), json!(fix.safety));

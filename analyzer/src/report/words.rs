@@ -152,6 +152,13 @@ impl Report<'_> {
         apart
     }
 
+    /// The same behind other numbers: `; 2 allowed by comments`, or nothing.
+    #[must_use]
+    pub fn apart_words(&self) -> String {
+        let apart = self.apart();
+        if apart.is_empty() { String::new() } else { format!("; {}", apart.join("; ")) }
+    }
+
     /// What a configuration changes of the report.
     #[must_use]
     pub fn configured(&self) -> Option<String> {

@@ -375,7 +375,7 @@ fn summary(out: &mut dyn Write, page: Page, report: &Report<'_>, next: &[Step]) 
         of(Severity::Error, counts.error),
         of(Severity::Warning, counts.warning),
         of(Severity::Note, counts.note),
-        report.apart().iter().map(|apart| format!("; {apart}")).collect::<String>()
+        report.apart_words()
     )?;
 
     let open = report.open_rules();
