@@ -46,6 +46,10 @@ pub struct Memory {
     pub failing: BTreeMap<ObjectId, Failing>,
     /// Tables with PARTITION BY.
     pub partitioned_tables: BTreeSet<ObjectId>,
+    /// Tables that are partitioned by ranges of text in the order of the database.
+    pub text_partitions: BTreeSet<ObjectId>,
+    /// Databases of the dump that sort as the C locale does.
+    pub c_databases: BTreeSet<Box<str>>,
     /// Numbers of the large objects that are there.
     pub large_objects: BTreeSet<u32>,
     /// Operators that stand behind their operand, by name.

@@ -11,6 +11,7 @@ mod newer_clauses;
 mod page;
 mod roles;
 
+pub mod col_01_text_partitions;
 pub mod col_02_missing_collation;
 pub mod col_03_locale_setting;
 pub mod data_01_unlogged;
@@ -303,6 +304,7 @@ pub const RULES: &[&Rule] = &[
     &data_11_array_functions::RULE,
     &data_12_postfix_operator::RULE,
     &data_13_removed_type::RULE,
+    &col_01_text_partitions::RULE,
     &col_02_missing_collation::RULE,
     &col_03_locale_setting::RULE,
     &ht_00_candidate::RULE,
