@@ -464,15 +464,23 @@ fn expressions(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum, hi
             hits.push(hit);
         }
     }
-    // The tree is walked only where a word gives reason to.
+    // Tokens and the tree are looked at only where a word gives reason to: jsonb is everywhere.
     let sql = statement.sql();
-    let worth = statement.code().any(|token| {
-        let text = token.text(sql).as_bytes();
-        text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"json")) || token.is_word(sql, "MERGE")
-    });
+    let worth = mentions(sql, b"json", |next| next != b'b' && next != b'B')
+        || mentions(sql, b"merge", |next| next.is_ascii_whitespace() || next == b'/');
     if worth {
         walk(&canonical(node), statement, hits);
     }
+}
+
+/// True where the text has these letters, in any case, before a byte that the condition takes.
+fn mentions(sql: &str, word: &[u8], next: impl Fn(u8) -> bool) -> bool {
+    let Some(&first) = word.first() else { return false };
+    memchr::memchr2_iter(first, first.to_ascii_uppercase(), sql.as_bytes()).any(|at| {
+        let rest = sql.as_bytes().get(at..).unwrap_or_default();
+        rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
+            && rest.get(word.len()).is_none_or(|byte| next(*byte))
+    })
 }
 
 fn walk(value: &serde_json::Value, statement: &Statement<'_>, hits: &mut Vec<Hit>) {

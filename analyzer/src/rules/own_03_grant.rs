@@ -235,13 +235,13 @@ pub(super) fn extension_of<'a>(ctx: &Context<'a>, id: &ObjectId) -> Option<&'a s
     made.chain(there).find(|name| {
         let Some(brought) = members(name) else { return false };
         let given = ctx.facts.extensions.get(*name).and_then(|extension| extension.schema.as_deref());
-        let home = brought.schema.as_deref().or(given).unwrap_or("public");
+        let home = brought.schema.or(given).unwrap_or("public");
         match id.class {
             // Named with its schema where the extension fixes one.
             Class::Relation => [&brought.tables, &brought.config_tables].into_iter().any(|names| {
                 let path = schema.map(|schema| format!("{schema}.{}", id.name));
                 path.is_some_and(|path| names.contains(&path))
-                    || schema == Some(home) && names.contains(&*id.name)
+                    || schema == Some(home) && names.contains(&id.name)
             }),
             Class::Schema => false,
             class => schema == Some(home) && brought.has(class, &id.name),
