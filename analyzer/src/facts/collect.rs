@@ -227,6 +227,12 @@ impl Facts {
                 }
             }
             NodeEnum::GrantStmt(s) if !absent => self.privileges_of(s, place),
+            NodeEnum::DropStmt(s) if s.remove_type == pg::ObjectType::ObjectExtension as i32 && !absent => {
+                self.dropped_extensions.extend(strings(&s.objects).into_iter().map(Into::into));
+            }
+            NodeEnum::CreateExtensionStmt(s) => {
+                self.dropped_extensions.remove(s.extname.as_str());
+            }
             NodeEnum::VariableSetStmt(s) if s.name == "search_path" => {
                 self.search_path = s.args.iter().filter_map(text).map(Into::into).collect();
             }

@@ -311,6 +311,8 @@ pub struct Facts {
     /// A statement has run that may make objects which it does not name: DO, CALL, a call of a function that is not
     /// PostgreSQL's own, another name for an object.
     pub dynamic: bool,
+    /// Extensions that the dump drops, and does not create again.
+    pub dropped_extensions: BTreeSet<Box<str>>,
     /// True once a temporary table was made in this session.
     pub temporary_objects: bool,
     /// How many statements with roles were seen: 0 means that the inputs hold no roles dump.

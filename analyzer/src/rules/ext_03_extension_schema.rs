@@ -60,6 +60,10 @@ fn check(ctx: &mut Context<'_>) {
         dropping(ctx, s);
         return;
     }
+    if let NodeEnum::AlterExtensionContentsStmt(_) | NodeEnum::AlterObjectSchemaStmt(_) = node {
+        changing(ctx);
+        return;
+    }
     let moved: Vec<Moved> =
         ctx.memory.moved_extensions.iter().filter(|m| m.extension != TIMESCALEDB).cloned().collect();
     for moved in moved {
@@ -101,6 +105,35 @@ fn dropping(ctx: &mut Context<'_>, s: &pg::DropStmt) {
     } else {
         draft.severity(Severity::Warning)
     };
+    ctx.report(draft);
+}
+
+/// ALTER EXTENSION … SET SCHEMA, ADD and DROP: what the allow-list creates belongs to the superuser.
+fn changing(ctx: &mut Context<'_>) {
+    let Some((_, node)) = ctx.node() else { return };
+    let Some(object) = subject(node).filter(|object| object.id.class == Class::Extension) else { return };
+    let name = &object.id.name;
+    let made = ctx.facts.extensions.contains_key(name);
+    if ctx.facts.absence(&object.id).is_some() {
+        return;
+    }
+    let words = format!("extension {}", quoted(name));
+    let there =
+        !ctx.facts.dropped_extensions.contains(name) && (made || ctx.target.installed_in(name).is_some());
+    let server = if there {
+        ServerError::new("42501", format!("must be owner of extension {name}"))
+    } else {
+        ServerError::new("42704", format!("extension \"{name}\" does not exist"))
+    };
+    let mut fix = FixDraft::remove("extensions of the service stay as they are made");
+    if matches!(node, NodeEnum::AlterObjectSchemaStmt(_)) {
+        fix = fix.review().lost(format!("the other schema of {words}"));
+    }
+    let draft = Draft::new(format!("{words} belongs to the service's superuser: it cannot be changed"))
+        .object(words)
+        .advice("Give the schema in CREATE EXTENSION … WITH SCHEMA.")
+        .server(server)
+        .fix(fix);
     ctx.report(draft);
 }
 

@@ -38,9 +38,12 @@ fn check(ctx: &mut Context<'_>) {
         return;
     }
     let range = near.map_or(0..sql.len(), |(start, end)| start..end);
-    ctx.report(
-        Draft::new("this statement fails: the parser does not take it")
-            .at(range)
-            .server(ServerError::new("42601", message.clone())),
-    );
+    let is_recheck = sql.get(range.clone()).is_some_and(|word| word.eq_ignore_ascii_case("RECHECK"));
+    // A word of operator classes that 18 no longer takes; older servers ask for a superuser first.
+    let server = if is_recheck && ctx.target.version <= 17 {
+        ServerError::new("42501", "must be superuser to create an operator class")
+    } else {
+        ServerError::new("42601", message.clone())
+    };
+    ctx.report(Draft::new("this statement fails: the parser does not take it").at(range).server(server));
 }

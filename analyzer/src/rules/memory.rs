@@ -36,6 +36,8 @@ pub struct Memory {
     pub plpgsql_loaded: bool,
     /// A fix has loaded it.
     pub plpgsql_lent: bool,
+    /// BEGIN was seen, and no COMMIT or ROLLBACK since.
+    pub in_transaction: bool,
     /// Extensions that the target has in another schema than the dump.
     pub moved_extensions: Vec<Moved>,
     /// Aggregates and operators whose argument types were changed.

@@ -75,12 +75,14 @@ pub mod in_10_syntax_error;
 pub mod in_11_unexpected_meta_command;
 pub mod in_12_tool_output;
 pub mod in_13_allowance;
+pub mod in_14_transaction;
 pub mod own_01_owner;
 pub mod own_02_schema;
 pub mod own_03_grant;
 pub mod own_04_public_schema;
 pub mod own_05_default_privileges;
 pub mod own_06_parameter_grant;
+pub mod own_07_reassigned_objects;
 pub mod rep_01_all_tables;
 pub mod rep_02_schema_publication;
 pub mod rep_03_publication;
@@ -117,6 +119,7 @@ pub mod su_17_operator_estimator;
 pub mod su_18_system_trigger;
 pub mod su_19_alter_system;
 pub mod su_20_catalog_object;
+pub mod su_21_view_rule;
 pub mod su_23_server_access;
 pub mod su_24_analyze_all;
 pub mod tsp_01_tablespace;
@@ -227,6 +230,7 @@ pub const RULES: &[&Rule] = &[
     &in_11_unexpected_meta_command::RULE,
     &in_12_tool_output::RULE,
     &in_13_allowance::RULE,
+    &in_14_transaction::RULE,
     &tsp_01_tablespace::RULE,
     &tsp_02_tablespace_attributes::RULE,
     &tsp_03_default_tablespace::RULE,
@@ -258,6 +262,7 @@ pub const RULES: &[&Rule] = &[
     &own_04_public_schema::RULE,
     &own_05_default_privileges::RULE,
     &own_06_parameter_grant::RULE,
+    &own_07_reassigned_objects::RULE,
     &sec_01_security_label::RULE,
     &sec_02_security_definer::RULE,
     &rls_01_row_security::RULE,
@@ -290,6 +295,7 @@ pub const RULES: &[&Rule] = &[
     &su_18_system_trigger::RULE,
     &su_19_alter_system::RULE,
     &su_20_catalog_object::RULE,
+    &su_21_view_rule::RULE,
     &su_23_server_access::RULE,
     &su_24_analyze_all::RULE,
     &guc_01_superuser_parameter::RULE,

@@ -1,0 +1,62 @@
+//! IN-14: what works inside of a transaction only.
+
+use super::{Context, Doc, Draft, Rule};
+use crate::edit::Safety;
+use crate::finding::{ServerError, Severity};
+use crate::parse::{NodeEnum, pg};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "IN-14",
+    name: "transaction-command",
+    severity: Severity::Error,
+    fix: Safety::None,
+    doc: Doc {
+        summary: "LOCK TABLE or SAVEPOINT outside of a transaction.",
+        what: "LOCK TABLE, SAVEPOINT, RELEASE and ROLLBACK TO where no BEGIN or START TRANSACTION stands before them.",
+        why: "psql sends each statement of a file as a transaction of its own; outside of a transaction a lock or a \
+              savepoint would be gone at once.",
+        server: &[
+            "25P01 LOCK TABLE can only be used in transaction blocks",
+            "25P01 SAVEPOINT can only be used in transaction blocks",
+        ],
+        help: "Write BEGIN; before and COMMIT; behind, or take the statement out: nobody else works in a new service.",
+        before: "LOCK TABLE public.orders;",
+        after: "",
+        sources: &["PostgreSQL src/backend/access/transam/xact.c, RequireTransactionBlock"],
+        link: "https://www.postgresql.org/docs/current/sql-lock.html",
+    },
+    check,
+    finish: None,
+};
+
+fn check(ctx: &mut Context<'_>) {
+    use pg::TransactionStmtKind as K;
+    let Some((_, node)) = ctx.node() else { return };
+
+    let words = match node {
+        NodeEnum::LockStmt(_) => "LOCK TABLE",
+        NodeEnum::TransactionStmt(s) => match K::try_from(s.kind) {
+            Ok(K::TransStmtBegin | K::TransStmtStart) => {
+                ctx.memory.in_transaction = true;
+                return;
+            }
+            Ok(K::TransStmtCommit | K::TransStmtRollback | K::TransStmtPrepare) => {
+                ctx.memory.in_transaction = false;
+                return;
+            }
+            Ok(K::TransStmtSavepoint) => "SAVEPOINT",
+            Ok(K::TransStmtRelease) => "RELEASE SAVEPOINT",
+            Ok(K::TransStmtRollbackTo) => "ROLLBACK TO SAVEPOINT",
+            _ => return,
+        },
+        _ => return,
+    };
+    if ctx.memory.in_transaction {
+        return;
+    }
+    ctx.report(
+        Draft::new(format!("{words} stands outside of a transaction"))
+            .server(ServerError::new("25P01", format!("{words} can only be used in transaction blocks"))),
+    );
+}
