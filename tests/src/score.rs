@@ -250,7 +250,12 @@ struct Unmade(HashMap<String, bool>);
 impl Unmade {
     fn add(&mut self, sent: &Sent, predicted: bool) {
         let sql = parseable(sent.step.sql());
-        let Ok(Some(parsed)) = parse(&sql, true) else { return };
+        let Ok(Some(parsed)) = parse(&sql, true) else {
+            // Its name is among its first words.
+            let first = sql.split_whitespace().take(5).map(|word| last(word.trim_end_matches(['(', ';'])));
+            self.0.extend(first.map(|word| (word, predicted)));
+            return;
+        };
         let node = parsed.node();
         let made = created(node).map(|object| object.id).into_iter().chain(also_created(node));
         for id in made {
@@ -259,10 +264,10 @@ impl Unmade {
         }
     }
 
-    /// A refusal that was predicted: the schema that it misses is known to be missing from here on. The report says so
-    /// once, where it makes the schema.
+    /// A refusal that was predicted: the schema or language that it misses is known to be missing from here on. The
+    /// report says so once, where it makes the schema or creates the language's extension.
     fn foreseen(&mut self, refusal: &ServerMessage) {
-        if refusal.sqlstate == "3F000" {
+        if refusal.sqlstate == "3F000" || refusal.message.starts_with("language ") {
             self.0.extend(names(&refusal.message).into_iter().map(|name| (name, true)));
         }
     }

@@ -7,7 +7,7 @@
 //!   something missing. A prediction with another SQLSTATE is counted apart (*otherwise*) and lowers the recall.
 //! - A refusal without a prediction is left out of recall and precision where it is only the consequence of a predicted
 //!   one: it names what an earlier statement was to make, and that statement's refusal was predicted; or it misses a
-//!   schema whose absence was predicted above. With a cause that was missed it is missed too, but only the cause is
+//!   schema or language whose absence was predicted above. With a cause that was missed it is missed too, but only the cause is
 //!   listed.
 //! - *Recall*: predicted refusals of all refusals that could be predicted. *Precision*: refused statements of all
 //!   statements with a prediction.

@@ -1,5 +1,6 @@
 //! DB-03: ALTER DATABASE … OWNER TO.
 
+use super::db_04_database_setting::refusal;
 use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::names::{role, string};
@@ -45,7 +46,7 @@ fn check(ctx: &mut Context<'_>) {
         return;
     }
     let error = if !own {
-        ServerError::new("3D000", format!("database \"{name}\" does not exist"))
+        refusal(name)
     } else if ctx.target.version >= 16 {
         ServerError::new("42501", format!("must be able to SET ROLE \"{owner}\""))
     } else {

@@ -116,9 +116,12 @@ fn check(ctx: &mut Context<'_>) {
     let of_columns = matches!(node, NodeEnum::CreateFunctionStmt(_)) && statement.sql().contains('%');
     let found = statement.references().iter().find_map(|reference| {
         let id = ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name);
+        let id = ctx.resolved(&id);
+        // A composite type is written like a table.
+        let is_own = own.as_ref().is_some_and(|own| own.name == id.name && own.schema == id.schema);
         let is_other = aliases && reference.class == Class::Relation && reference.schema.is_none()
             || of_columns && reference.class == Class::Type
-            || own.as_ref() == Some(&ctx.resolved(&id));
+            || is_own;
         if is_other { None } else { missing(ctx, reference, new_schema.as_deref()) }
     });
     if let Some(found) = found {

@@ -2,8 +2,10 @@
 
 use super::{Context, Doc, Draft, Rule, Subject};
 use crate::edit::Safety;
+use crate::facts::names::options;
 use crate::finding::{ServerError, Severity};
-use crate::parse::ParseError;
+use crate::locate::Statement;
+use crate::parse::{NodeEnum, ParseError};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -14,7 +16,8 @@ pub const RULE: Rule = Rule {
     doc: Doc {
         summary: "A statement that PostgreSQL's parser does not take.",
         what: "Each statement is read with the parser of PostgreSQL 18. Text that it refuses is shown with its \
-               place; everything around it is still analysed.",
+               place; everything around it is still analysed. So are attributes of functions in CREATE PROCEDURE, which \
+               the server refuses in a second look.",
         why: "The target has the same parser. Usual causes: a dump of a version or fork with syntax of its own, \
               text that a tool or an editor put into the file, syntax that newer versions no longer take \
               (postfix operators, WITH OIDS).",
@@ -29,7 +32,35 @@ pub const RULE: Rule = Rule {
     finish: None,
 };
 
+/// What gram.y takes in CREATE PROCEDURE and the server does not (functioncmds.c, compute_common_attribute).
+const FUNCTION_ONLY: [&str; 8] =
+    ["volatility", "strict", "leakproof", "support", "cost", "rows", "parallel", "window"];
+
 fn check(ctx: &mut Context<'_>) {
+    if let Some((statement, NodeEnum::CreateFunctionStmt(s))) = ctx.node()
+        && s.is_procedure
+        && let Some(option) = options(&s.options).find(|o| FUNCTION_ONLY.contains(&o.defname.as_str()))
+    {
+        let range = usize::try_from(option.location).ok().and_then(|at| statement.token_at(at));
+        let draft =
+            Draft::new("this statement fails: procedures do not have all attributes that functions have")
+                .server(ServerError::new("42P13", "invalid attribute in procedure definition"));
+        ctx.report(match range {
+            Some(token) => draft.at(Statement::token_range(token)),
+            None => draft,
+        });
+        return;
+    }
+    if let Some((_, NodeEnum::CreateStmt(s))) = ctx.node()
+        && ctx.target.version >= 18
+        && s.table_elts.iter().any(|element| {
+            matches!(&element.node, Some(NodeEnum::Constraint(c)) if c.without_overlaps && c.keys.len() < 2)
+        })
+    {
+        let words = "constraint using WITHOUT OVERLAPS needs at least two columns";
+        ctx.report(Draft::new(format!("this statement fails: a {words}")).server(ServerError::new("42601", words)));
+        return;
+    }
     let Subject::Unparsed { error: ParseError::Syntax { message, near }, sql, .. } = ctx.subject else {
         return;
     };
