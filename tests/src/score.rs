@@ -5,8 +5,9 @@ use std::fmt;
 use std::ops::AddAssign;
 
 use tsmigrate_analyzer::facts::objects::{also_created, created, subject};
-use tsmigrate_analyzer::parse::{NodeEnum, parse, references};
+use tsmigrate_analyzer::parse::{Class, NodeEnum, parse, references};
 use tsmigrate_analyzer::rewrite::Planned;
+use tsmigrate_analyzer::target::{Members, is_builtin, members};
 use tsmigrate_analyzer::text::parseable;
 use tsmigrate_analyzer::{Analysis, Severity};
 
@@ -109,7 +110,7 @@ pub enum Unjudged {
     /// database name`), which no other server has. Not sent.
     CreateDatabase,
     /// The server's extensions are not the service's, and that decides: for the one target the statement is predicted to
-    /// fail, for the other it is not.
+    /// fail, for the other it is not; or it uses something of an extension that only the service has.
     Extension,
     /// It names a tablespace that the recorded servers had; the service has none.
     Tablespace,
@@ -301,6 +302,22 @@ fn is_of_timescaledb(sent: &Sent) -> bool {
     subject.into_iter().chain(references).any(|schema| schema.starts_with("_timescaledb"))
 }
 
+/// True where the statement refers to a member of one of these extensions, or sets a parameter of one of them.
+fn uses_one_of(sent: &Sent, extensions: &BTreeSet<String>) -> bool {
+    let sql = parseable(sent.step.sql());
+    let Ok(Some(parsed)) = parse(&sql, true) else { return false };
+    let references = references(parsed.node());
+    extensions.iter().any(|extension| {
+        let has = |of: &Members| {
+            references.iter().any(|r| {
+                of.has(r.class, &r.name) && !is_builtin(r.class, &r.name)
+                    || r.schema.as_deref().is_some_and(|schema| of.has(Class::Schema, schema))
+            })
+        };
+        sql.contains(&format!("{extension}.")) || members(extension).is_some_and(has)
+    })
+}
+
 /// The names in a message of the server: what stands in quotes, and functions.
 fn names(message: &str) -> Vec<String> {
     let mut names: Vec<String> = message.split('"').skip(1).step_by(2).map(last).collect();
@@ -340,6 +357,7 @@ impl Judged {
         server: &Announced,
         statements: &[Sent],
         unsent: &BTreeMap<u64, Unjudged>,
+        lacking: &BTreeSet<String>,
         replies: &BTreeMap<u64, Reply>,
     ) -> Self {
         let mut judged = Self { unjudged: unsent.clone(), ..Self::default() };
@@ -378,6 +396,10 @@ impl Judged {
             };
             if refusal.is_some_and(|refusal| !foreseen(&refusal)) && is_of_timescaledb(sent) {
                 judged.unjudged(number, Unjudged::TimescaleVersion);
+                continue;
+            }
+            if refusal.is_some_and(|refusal| !foreseen(&refusal)) && uses_one_of(sent, lacking) {
+                judged.unjudged(number, Unjudged::Extension);
                 continue;
             }
             judged.statement(sent, number, refusal, server, &unmade);

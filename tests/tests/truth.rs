@@ -106,6 +106,12 @@ fn lab(test: &str) -> Result<MutexGuard<'static, Option<Lab>>, Failure> {
     Ok(lab)
 }
 
+/// The extensions that the service takes and this server does not have.
+fn lacking(service: &Target, here: &Target) -> BTreeSet<String> {
+    let all = service.extension_list().into_iter().flat_map(|list| &list.extensions);
+    all.filter(|name| !here.allows_extension(name) && here.installed_in(name).is_none()).cloned().collect()
+}
+
 /// One or several files that make one input of an analysis.
 struct Dump {
     name: String,
@@ -155,6 +161,7 @@ fn judge(lab: &Lab, at: (Server, u32), dump: &Dump) -> Result<Line, Failure> {
     let uri = lab.uri(server)?;
     let service = Target::default().with_version(version);
     let here = as_the_server(&service, uri)?;
+    let lacking = lacking(&service, &here);
     let (service, here) = (analysed(dump, &texts, &service)?, analysed(dump, &texts, &here)?);
 
     let mut judged = Vec::new();
@@ -173,7 +180,11 @@ fn judge(lab: &Lab, at: (Server, u32), dump: &Dump) -> Result<Line, Failure> {
         let (service, here) = (Announced::of(&service, input), Announced::of(&here, input));
         let lines: BTreeMap<u64, u64> =
             statements.iter().filter_map(|sent| Some((sent.statement?, sent.line))).collect();
-        judged.push((Judged::before(&service, &here, &statements, &unsent, &replies), service, lines));
+        judged.push((
+            Judged::before(&service, &here, &statements, &unsent, &lacking, &replies),
+            service,
+            lines,
+        ));
     }
 
     reset()?;
@@ -479,7 +490,8 @@ fn compare_statements(recorded: &[Recorded], setup: &Setup, lab: Option<&Lab>) -
             .collect();
         let announced = said_of(setup, text.as_bytes(), &target)?;
         let unjudged = unrecorded(&statements, &answers);
-        let judged = Judged::before(&announced, &announced, &statements, &unjudged, &answers);
+        let judged =
+            Judged::before(&announced, &announced, &statements, &unjudged, &BTreeSet::new(), &answers);
         seen.add("recorded", version, &judged.differences);
         lines.push(Line::of(format!("recorded on {version}"), &judged));
     }
@@ -499,7 +511,8 @@ fn compare_statements(recorded: &[Recorded], setup: &Setup, lab: Option<&Lab>) -
         let answers: BTreeMap<u64, Reply> =
             replies.into_iter().filter_map(|(sent, reply)| Some((sent.statement?, reply))).collect();
         let unjudged = unrecorded(&statements, &answers);
-        let judged = Judged::before(&announced, &announced, &statements, &unjudged, &answers);
+        let judged =
+            Judged::before(&announced, &announced, &statements, &unjudged, &BTreeSet::new(), &answers);
         seen.add("lab", version, &judged.differences);
         lines.push(Line::of(format!("the lab's {version}"), &judged));
         // Whether the lab is what the recording says of the service.

@@ -122,6 +122,7 @@ pub mod su_20_catalog_object;
 pub mod su_21_view_rule;
 pub mod su_23_server_access;
 pub mod su_24_analyze_all;
+pub mod su_25_operator_link;
 pub mod tsp_01_tablespace;
 pub mod tsp_02_tablespace_attributes;
 pub mod tsp_03_default_tablespace;
@@ -298,6 +299,7 @@ pub const RULES: &[&Rule] = &[
     &su_21_view_rule::RULE,
     &su_23_server_access::RULE,
     &su_24_analyze_all::RULE,
+    &su_25_operator_link::RULE,
     &guc_01_superuser_parameter::RULE,
     &guc_02_extension_parameter::RULE,
     &guc_03_preloaded_library::RULE,

@@ -19,6 +19,7 @@ struct File {
     operators: Names,
     information_schema: Names,
     operator_classes: Names,
+    operator_signatures: Names,
 }
 
 // A test reads the built-in file; without it names of pg_catalog are taken for others' names.
@@ -43,6 +44,13 @@ pub fn is_builtin(class: Class, name: &str) -> bool {
 #[must_use]
 pub fn is_builtin_operator_class(name: &str) -> bool {
     ALL.operator_classes.contains(name)
+}
+
+/// True where pg_catalog has this operator for these types, by their names in pg_type; `left` is empty for a prefix
+/// operator.
+#[must_use]
+pub fn is_builtin_operator(name: &str, left: &str, right: &str) -> bool {
+    ALL.operator_signatures.contains(format!("{name}({left},{right})").as_str())
 }
 
 /// True where every server has a table, view, domain or function of this name in information_schema.
