@@ -1,6 +1,6 @@
 //! Statements into facts.
 
-use super::names::{option, option_is_on, option_text, relation, role, roles, set_config, text};
+use super::names::{option, option_is_on, option_text, relation, role, roles, set_config, strings, text};
 use super::objects::{also_created, created, is_user_object, new_name, signature, subject};
 use super::rows::rows_of_insert;
 use super::{

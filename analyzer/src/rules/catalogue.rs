@@ -54,7 +54,6 @@ pub const OWN: &[(&str, &str)] = &[
     ("IN-12", "messages of tools among the statements"),
     ("IN-13", "comments in a dump that allow findings: whether they do what they say"),
     ("IN-14", "LOCK TABLE and SAVEPOINT need a transaction, which scripts forget"),
-    ("OWN-07", "REASSIGN OWNED and DROP OWNED of scripts ask for the privileges of every role named"),
     ("SU-25", "operators that old dumps link with PostgreSQL's own"),
     ("DEP-01", "what follows from another finding: a statement that needs what the target will not have"),
     ("DEP-02", "what a statement needs and no dump makes"),
