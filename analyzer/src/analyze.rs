@@ -14,6 +14,7 @@ use crate::parse::{NodeEnum, ParseError, Parsed, TokenKind, Tokens, parse};
 use crate::prepare::{Executor, Inline, Outcome, Pipeline};
 use crate::rewrite::{self, Planned, Rewriter, Style};
 use crate::rules::{self, Context, Finish, Memory, RULES, Subject};
+use crate::server::Server;
 use crate::split::{End, Kind, Piece, Splitter};
 use crate::target::Target;
 use crate::text::{Position, Span, parseable, position};
@@ -257,6 +258,19 @@ impl<'t> Analyzer<'t> {
         self.pass.last = None;
         self.pass.allowances.begin_input();
         self.pass.held.clear();
+    }
+
+    /// Takes a live server as an input of its own, beside the dumps of it.
+    pub fn server(&mut self, server: &Server) {
+        self.begin(&server.name);
+        let pass = &mut self.pass;
+        if let Some(header) = pass.analysis.facts.headers.last_mut() {
+            header.server_version = Some(server.version.clone());
+        }
+        let place = Place { input: pass.input(), statement: 0, span: Span::new(0, 0), line: 0, column: 0 };
+        for (rule, check) in rules::of_server() {
+            pass.context(rule, Subject::Server { server, place }, check);
+        }
     }
 
     /// Takes the next bytes of the input.

@@ -19,6 +19,7 @@ pub mod prepare;
 pub mod report;
 pub mod rewrite;
 pub mod rules;
+pub mod server;
 pub mod split;
 pub mod target;
 pub mod text;

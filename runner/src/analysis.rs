@@ -38,7 +38,7 @@ pub fn analyse(
     target: &Facts,
     accept: &[String],
 ) -> Result<Analysed, Error> {
-    let target = seen(target);
+    let target = seen(Target::default(), target);
     let options = options(source, accept);
     // The analyzer's own stack: a deep expression needs more than a worker has.
     std::thread::scope(|scope| {
@@ -79,17 +79,18 @@ fn run(inputs: &[Input<'_>], target: &Target, options: &Options) -> Result<Analy
 }
 
 /// The service as it is described, corrected by what the server itself said.
-fn seen(facts: &Facts) -> Target {
+#[must_use]
+pub fn seen(described: Target, facts: &Facts) -> Target {
     let installed = facts.extensions.iter();
     let mut target = Target {
         version: facts.major(),
         admin: facts.user.clone(),
         database: facts.database.clone(),
-        existing_roles: facts.roles.clone(),
+        existing_roles: facts.roles.union(&described.existing_roles).cloned().collect(),
         live_extensions: Some(
             installed.map(|(name, extension)| (name.clone(), extension.schema.clone())).collect(),
         ),
-        ..Target::default()
+        ..described
     };
     if let Some(list) = target.extension_lists.last_mut() {
         list.extensions.clone_from(&facts.creatable);

@@ -9,6 +9,7 @@ pub mod error;
 pub mod hazards;
 pub mod inspect;
 pub mod jobs;
+pub mod live;
 pub mod migrate;
 pub mod plan;
 pub mod progress;

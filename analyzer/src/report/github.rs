@@ -74,12 +74,14 @@ fn choose<'a>(report: &Report<'a>, severity: Severity, limit: usize) -> Vec<&'a 
 }
 
 fn annotation(out: &mut impl Write, command: &str, entry: &Entry<'_>) -> io::Result<()> {
+    let place = match entry.line {
+        // A live server is no file of the repository.
+        0 => String::new(),
+        line => format!("file={},line={line},col={},", property(entry.file), entry.column),
+    };
     write!(
         out,
-        "::{command} file={},line={},col={},title={}::{}",
-        property(entry.file),
-        entry.line,
-        entry.column,
+        "::{command} {place}title={}::{}",
         property(&format!("{} {}", entry.rule, entry.name)),
         data(entry.message)
     )?;

@@ -18,7 +18,7 @@ const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 /// What a browser may run and show: the two texts above and nothing else. The digests are theirs (SHA-256).
 const STYLE_DIGEST: &str = "sha256-zwlhMddyQjNEFhvlPvPXhTXOAy367mjnU8O5NmOOf30=";
-const SCRIPT_DIGEST: &str = "sha256-UVzY2jY1Mb/WSBij/aui6rYbYuYElR0hLADUBMOh7lU=";
+const SCRIPT_DIGEST: &str = "sha256-VufzT1ZdTGClk9fZRlKTmDKsYPY7mX5RWd/OGCwgjq4=";
 
 /// Findings that are put into one page: more make it slow to open.
 const FINDINGS: usize = 20_000;
@@ -295,14 +295,13 @@ fn noscript(page: &mut String, report: &Report<'_>) {
         };
         let _ = writeln!(
             page,
-            "<tr><td><span class=\"badge {}\">{}</span> {}</td><td>{}</td><td class=\"number\">{}</td><td><code>{}:{}</code></td></tr>",
+            "<tr><td><span class=\"badge {}\">{}</span> {}</td><td>{}</td><td class=\"number\">{}</td><td><code>{}</code></td></tr>",
             group.class.name(),
             text(group.rule),
             text(group.name),
             text(rule(group.rule).map_or("", |rule| rule.doc.summary)),
             thousands(group.findings.len() as u64),
-            text(entry.file),
-            entry.line
+            text(&entry.place())
         );
     }
     *page += "</tbody></table></div></noscript>\n";

@@ -123,7 +123,9 @@ fn table(page: &mut String, report: &Report<'_>, groups: &[Group<'_>]) {
             .take(PLACES)
             .map(|finding| {
                 let entry = report.findings.entry(finding);
-                if report.inputs.len() > 1 {
+                if entry.line == 0 {
+                    code(entry.file)
+                } else if report.inputs.len() > 1 {
                     code(&format!("{}:{}", entry.file, entry.line))
                 } else {
                     format!("line {}", entry.line)
@@ -194,7 +196,7 @@ fn details(report: &Report<'_>, group: &Group<'_>, most: usize) -> String {
 }
 
 fn one(out: &mut String, entry: &Entry<'_>) {
-    let place = format!("{}:{}:{}", entry.file, entry.line, entry.column);
+    let place = entry.place();
     let _ = writeln!(out, "**{}** {}\n", text(entry.message), code(&place));
     match diff(entry).filter(|_| entry.solved) {
         Some(lines) => {

@@ -160,7 +160,7 @@ pub struct Entry<'a> {
     pub statement: u64,
     /// The bytes.
     pub span: Span,
-    /// The line of the first byte, from 1.
+    /// The line of the first byte, from 1; 0 where the input is a live server, which has no lines.
     pub line: u64,
     /// Its column, from 1, in characters.
     pub column: u64,
@@ -187,6 +187,17 @@ pub struct Entry<'a> {
     pub fix: Option<&'a Fix>,
     /// The lines of the dump, secrets masked.
     pub excerpt: &'a Excerpt,
+}
+
+impl Entry<'_> {
+    /// Where it is: `schema.sql:12:5`, or the name alone of what has no lines, such as a live server.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self.line {
+            0 => self.file.to_owned(),
+            line => format!("{}:{line}:{}", self.file, self.column),
+        }
+    }
 }
 
 /// The other places of a finding.

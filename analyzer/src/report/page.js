@@ -26,7 +26,8 @@
     return element;
   };
 
-  const placeOf = (file, line, column) => `${data.files[file]}:${line}:${column}`;
+  const placeOf = (file, line, column) =>
+    line ? `${data.files[file]}:${line}:${column}` : data.files[file];
   const docs = (url) =>
     /^https:\/\//.test(url) ? make("a", { href: url, rel: "noopener noreferrer" }, url) : null;
 

@@ -13,7 +13,7 @@ use super::diff::place;
 use super::{Entry, Report, Verdict};
 use crate::edit::{Action, Edit, Safety};
 use crate::finding::Severity;
-use crate::rules::{RULES, Rule};
+use crate::rules::{self, Rule};
 use crate::text::Span;
 
 const SCHEMA: &str =
@@ -98,7 +98,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut impl Write) -> io::Result<()>
 fn fired(report: &Report<'_>) -> Vec<&'static Rule> {
     let fired: std::collections::HashSet<&str> =
         report.findings.findings().map(|finding| finding.rule).collect();
-    RULES.iter().copied().filter(|rule| fired.contains(rule.id)).collect()
+    rules::all().filter(|rule| fired.contains(rule.id)).collect()
 }
 
 const fn level(severity: Severity) -> &'static str {
@@ -248,6 +248,10 @@ impl Results<'_, '_> {
     }
 
     fn physical(&self, entry: &Entry<'_>) -> Value {
+        if entry.line == 0 {
+            // A live server has no lines.
+            return json!({ "artifactLocation": self.artifact(entry.file) });
+        }
         let mut region = region(entry, entry.span);
         region["startLine"] = entry.line.into();
         region["startColumn"] = entry.column.into();
@@ -370,17 +374,28 @@ fn fingerprint(entry: &Entry<'_>) -> u64 {
 
 /// A file's name as a URI: relative to where the program was started, or absolute.
 fn location(file: &str) -> Value {
-    let mut uri = String::from(if file.starts_with('/') { "file://" } else { "" });
-    let name = if file == "-" { "stdin" } else { file.strip_prefix("./").unwrap_or(file) };
+    const DATABASE: &str = "postgres://";
+    let database = file.strip_prefix(DATABASE);
+    let mut uri = String::from(match database {
+        Some(_) => DATABASE,
+        None if file.starts_with('/') => "file://",
+        None => "",
+    });
+    let name = match database {
+        Some(database) => database,
+        None if file == "-" => "stdin",
+        None => file.strip_prefix("./").unwrap_or(file),
+    };
     for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+        // A colon stands before a port, and would be taken for a scheme's in a name.
+        if database.is_some() && byte == b':' || byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
             uri.push(char::from(byte));
         } else {
             let _ = write!(uri, "%{byte:02X}");
         }
     }
     // What leads out of the base cannot be relative to it.
-    if file.starts_with('/') || name.split('/').any(|part| part == "..") {
+    if database.is_some() || file.starts_with('/') || name.split('/').any(|part| part == "..") {
         json!({ "uri": uri })
     } else {
         json!({ "uri": uri, "uriBaseId": ROOT })

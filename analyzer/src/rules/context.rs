@@ -10,6 +10,7 @@ use crate::finding::{Excerpt, Finding, Place, Related, ServerError, Severity};
 use crate::locate::{Statement, excerpt};
 use crate::options::Options;
 use crate::parse::{Change, NodeEnum, ParseError};
+use crate::server::Server;
 use crate::split::End;
 use crate::target::Target;
 
@@ -45,6 +46,13 @@ pub enum Subject<'a> {
     },
     /// A row of COPY data, of one of the tables whose rows are looked at.
     Row(&'a Row),
+    /// A live server.
+    Server {
+        /// What it was seen to be.
+        server: &'a Server,
+        /// Its place among the inputs: no line of a text.
+        place: Place,
+    },
     /// The end of an input.
     End {
         /// The place behind its last byte.
@@ -83,6 +91,15 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn node(&self) -> Option<(&'a Statement<'a>, &'a NodeEnum)> {
         self.statement().map(|statement| (statement, statement.node()))
+    }
+
+    /// The live server, where the subject is one.
+    #[must_use]
+    pub fn server(&self) -> Option<&'a Server> {
+        match self.subject {
+            Subject::Server { server, .. } => Some(server),
+            _ => None,
+        }
     }
 
     /// The object's words for messages, with the schema that an unqualified name means here.
@@ -137,7 +154,7 @@ impl<'a> Context<'a> {
                 };
                 (place, row.place.span, excerpt(&row.text, start, &range, &[]))
             }
-            Subject::End { place } => {
+            Subject::End { place } | Subject::Server { place, .. } => {
                 (place, place.span, Excerpt { line: place.line, text: String::new(), start: 0, end: 0 })
             }
         };

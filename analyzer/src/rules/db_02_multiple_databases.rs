@@ -58,3 +58,24 @@ pub fn empty(current: &str) -> Draft {
         .severity(Severity::Note)
         .object(format!("database {current}"))
 }
+
+/// Of a live server: its other databases.
+pub(crate) fn live(ctx: &mut super::Context<'_>) {
+    let Some(server) = ctx.server().filter(|server| !server.databases.is_empty()) else { return };
+    let names: Vec<String> = server
+        .databases
+        .iter()
+        .map(|(name, size)| match size {
+            Some(size) => format!("{} {}", crate::facts::names::quoted(name), crate::server::bytes(*size)),
+            None => crate::facts::names::quoted(name),
+        })
+        .collect();
+    ctx.report(
+        Draft::new(format!(
+            "the server has other databases, and a service has one: {}",
+            crate::server::list(&names)
+        ))
+        .severity(Severity::Note)
+        .advice("Each of them needs a service of its own: check and move them one by one."),
+    );
+}

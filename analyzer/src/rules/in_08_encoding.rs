@@ -149,3 +149,14 @@ fn check(ctx: &mut Context<'_>) {
     };
     ctx.report(draft);
 }
+
+/// Of a live server: its database's own encoding.
+pub(crate) fn live(ctx: &mut Context<'_>) {
+    let Some(server) = ctx.server().filter(|s| !s.encoding.is_empty() && s.encoding != "UTF8") else {
+        return;
+    };
+    ctx.report(
+        Draft::new(format!("the database's encoding is {}: its text is converted to UTF8", server.encoding))
+            .object(format!("database {}", server.database)),
+    );
+}

@@ -87,6 +87,7 @@ pub mod rep_01_all_tables;
 pub mod rep_02_schema_publication;
 pub mod rep_03_publication;
 pub mod rep_04_subscription;
+pub mod rep_06_replication_slot;
 pub mod rls_01_row_security;
 pub mod role_01_existing_role;
 pub mod role_02_provider_role;
@@ -101,6 +102,20 @@ pub mod role_10_role_setting;
 pub mod role_11_repeated_role;
 pub mod sec_01_security_label;
 pub mod sec_02_security_definer;
+pub mod srv_01_database_size;
+pub mod srv_02_unreadable_table;
+pub mod srv_03_hidden_row;
+pub mod srv_04_open_transaction;
+pub mod srv_05_server_library;
+pub mod srv_06_timescaledb_version;
+pub mod srv_07_old_continuous_aggregate;
+pub mod srv_08_background_job;
+pub mod srv_09_extension_version;
+pub mod srv_10_storage;
+pub mod srv_11_standby;
+pub mod srv_12_compressed_data;
+pub mod srv_13_unanswered;
+pub mod srv_14_database_locale;
 pub mod su_01_c_function;
 pub mod su_02_internal_function;
 pub mod su_03_leakproof;
@@ -339,10 +354,46 @@ pub const RULES: &[&Rule] = &[
     &fn_01_superuser_call::RULE,
 ];
 
+/// Rules about a live server: no dump makes them fire. See [`crate::server`].
+pub const LIVE: &[&Rule] = &[
+    &srv_14_database_locale::RULE,
+    &rep_06_replication_slot::RULE,
+    &srv_01_database_size::RULE,
+    &srv_02_unreadable_table::RULE,
+    &srv_03_hidden_row::RULE,
+    &srv_04_open_transaction::RULE,
+    &srv_05_server_library::RULE,
+    &srv_06_timescaledb_version::RULE,
+    &srv_07_old_continuous_aggregate::RULE,
+    &srv_08_background_job::RULE,
+    &srv_09_extension_version::RULE,
+    &srv_10_storage::RULE,
+    &srv_11_standby::RULE,
+    &srv_12_compressed_data::RULE,
+    &srv_13_unanswered::RULE,
+];
+
+/// How a rule looks at one piece.
+type Check = fn(&mut Context<'_>);
+
+/// What is asked about a live server, in the order of the report.
+pub(crate) fn of_server() -> impl Iterator<Item = (&'static Rule, Check)> {
+    let others: [(&'static Rule, Check); 2] = [
+        (&db_02_multiple_databases::RULE, db_02_multiple_databases::live),
+        (&in_08_encoding::RULE, in_08_encoding::live),
+    ];
+    LIVE.iter().map(|rule| (*rule, rule.check)).chain(others)
+}
+
+/// All rules, those about a live server at the end.
+pub fn all() -> impl Iterator<Item = &'static Rule> {
+    RULES.iter().chain(LIVE).copied()
+}
+
 /// The rule with this id or name, in any case.
 #[must_use]
 pub fn rule(id: &str) -> Option<&'static Rule> {
-    RULES.iter().copied().find(|rule| rule.id.eq_ignore_ascii_case(id) || rule.name.eq_ignore_ascii_case(id))
+    all().find(|rule| rule.id.eq_ignore_ascii_case(id) || rule.name.eq_ignore_ascii_case(id))
 }
 
 /// The rules that these words mean: an id or a name, or a family such as `HT-*`; in any case.
@@ -352,15 +403,14 @@ pub fn matching(pattern: &str) -> Vec<&'static Rule> {
     let belongs =
         |rule: &&Rule| rule.id.get(..family.len()).is_some_and(|start| start.eq_ignore_ascii_case(family));
     // `T*` would be no family, and `*` is more than anybody means.
-    if family.ends_with('-') { RULES.iter().copied().filter(belongs).collect() } else { Vec::new() }
+    if family.ends_with('-') { all().filter(belongs).collect() } else { Vec::new() }
 }
 
 /// The id of the rule whose id or name is most like this word, where one is alike at all.
 #[must_use]
 pub fn nearest(word: &str) -> Option<&'static str> {
     let word = word.to_ascii_lowercase();
-    RULES
-        .iter()
+    all()
         .flat_map(|rule| [(rule.id, rule.id), (rule.name, rule.id)])
         .map(|(name, id)| (strsim::damerau_levenshtein(&word, &name.to_ascii_lowercase()), name.len(), id))
         .filter(|(distance, length, _)| distance * 2 <= *length)

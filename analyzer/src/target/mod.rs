@@ -108,6 +108,12 @@ pub struct Target {
     /// `installed_extensions` where it is given.
     #[serde(default)]
     pub live_extensions: Option<BTreeMap<String, String>>,
+    /// What text sorts by in a live target's database.
+    #[serde(default)]
+    pub live_locale: Option<String>,
+    /// Versions of the extensions that a live target has or would make.
+    #[serde(default)]
+    pub live_versions: Option<BTreeMap<String, String>>,
 }
 
 impl Default for Target {
@@ -138,6 +144,8 @@ impl Default for Target {
             removed_parameters: BTreeMap::new(),
             existing_roles: BTreeSet::new(),
             live_extensions: None,
+            live_locale: None,
+            live_versions: None,
         })
     }
 }

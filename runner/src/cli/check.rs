@@ -8,10 +8,10 @@ use tsmigrate_analyzer::report::Verdict;
 
 use super::render::{self, Page, clean};
 use super::reports::{self, Files, Format, Shown};
-use super::{Analysed, Failure, Setup, Status, config, input, note, output};
+use super::{Analysed, Failure, Setup, Status, config, input, live, note, output};
 
 /// Options of `tsmigrate check`.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, clap::Args)]
 #[command(after_help = "\
 Files that belong together are given together, roles first, so that owners and grants are known:
   pg_dumpall --roles-only --file=roles.sql
@@ -27,11 +27,24 @@ A page for the team, and annotations in GitHub Actions:
   tsmigrate check schema.sql -o report.html
   tsmigrate check schema.sql --format github --report markdown=\"$GITHUB_STEP_SUMMARY\"
 
+A live database is asked for what no dump tells too: sizes, locale, slots, jobs, what cannot be read. Its roles and
+schema come from pg_dumpall and pg_dump. A password is taken from PGPASSWORD or ~/.pgpass:
+  tsmigrate check postgres://postgres@old.example/shop --target postgres://tsdbadmin@new.example/tsdb
+
 Exit status: 0 the dump restores as it is; 1 it does not (a rewrite may solve that); 2 failed.")]
 pub(super) struct Args {
-    /// Dumps in plain SQL, in the order in which they are restored; - is standard input
+    /// Dumps in plain SQL, in the order in which they are restored (- is standard input), or one live database as
+    /// postgres://user@host/database: it is only read
     #[arg(required_unless_present = "show_config", value_name = "FILE")]
     files: Vec<PathBuf>,
+
+    /// The service itself: its version, extensions, roles and locale count, not those that are known of services
+    #[arg(long, value_name = "URI", conflicts_with_all = ["target_version", "target_file"])]
+    target: Option<String>,
+
+    /// Where pg_dump and pg_dumpall are, for a database
+    #[arg(long, value_name = "DIR")]
+    pg_bin: Option<PathBuf>,
 
     /// How the report is written (default: as the extension of --output says, or text)
     #[arg(long, value_enum)]
@@ -84,6 +97,13 @@ impl Args {
     }
 }
 
+impl std::fmt::Debug for Args {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Connection strings may hold passwords.
+        f.debug_struct("Args").field("analysed", &self.analysed).finish_non_exhaustive()
+    }
+}
+
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     let format = args.format()?;
@@ -91,14 +111,24 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     if args.show_config {
         return config::show(&setup);
     }
-    let Setup { target, options, .. } = setup;
-    let mut inputs = input::open(&args.files)?;
+    let Setup { mut target, mut options, .. } = setup;
+    let uri = live::uri(&args.files)?;
+    let mut inputs = if uri.is_some() { Vec::new() } else { input::open(&args.files)? };
     let file = args.output.as_deref().filter(|path| *path != Path::new(input::STDIN));
     args.written.check(&inputs)?;
     file.map_or(Ok(()), |path| output::check(path, &inputs))?;
     output::check_different(file.map(|path| ("the report", path)).into_iter().chain(args.written.paths()))?;
 
-    let analysis = input::analyse(&mut inputs, &target, &options, false, args.quiet)?;
+    if let Some(uri) = &args.target {
+        target = live::target(target, uri)?;
+    }
+    let analysis = match uri {
+        Some(uri) => {
+            let source = live::source(uri, args.pg_bin.as_deref(), &target)?;
+            live::analyse(&source, &target, &mut options)?
+        }
+        None => input::analyse(&mut inputs, &target, &options, false, args.quiet)?,
+    };
     let report = Report::new(&analysis, &target, &options);
     let status = if report.verdict == Verdict::Ready { Status::Clean } else { Status::Findings };
     let next = reports::next(&report, &args.analysed);

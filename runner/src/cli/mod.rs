@@ -4,6 +4,7 @@ mod check;
 mod config;
 mod diff;
 mod input;
+mod live;
 mod output;
 mod render;
 mod reports;

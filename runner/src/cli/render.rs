@@ -240,7 +240,11 @@ fn one(page: Page, entry: &Entry<'_>, first: bool) -> String {
     let title = clean(entry.message);
     let group = level.with_name(name).primary_title(title);
     let shown = entry.excerpt;
-    let origin = || Origin::path(entry.file).line(line).char_column(column);
+    let origin = || match line {
+        // A live server has no lines.
+        0 => Origin::path(entry.file),
+        _ => Origin::path(entry.file).line(line).char_column(column),
+    };
     let mut group: Group<'_> = if shown.text.is_empty() {
         group.element(origin())
     } else {
@@ -324,7 +328,8 @@ fn lines(entry: &Entry<'_>, first: bool) -> Vec<(&'static str, String)> {
             lines.push(("fix", format!("{}, where you accept that: {}", fix.title, accept())));
         }
         Some(fix) => lines.push(("fix", fix.title.clone())),
-        None if fails => {
+        // What a server says of itself is no statement that could be left out.
+        None if fails && entry.line > 0 => {
             lines.push(("fix", format!("none; {} leaves the statement out", accept())));
         }
         None => {}
@@ -340,7 +345,10 @@ fn lines(entry: &Entry<'_>, first: bool) -> Vec<(&'static str, String)> {
 
 fn summary(out: &mut dyn Write, page: Page, report: &Report<'_>, next: &[Step]) -> io::Result<()> {
     for input in &report.inputs {
-        let mut about = vec![bytes(input.bytes), count(input.statements, "statement")];
+        let mut about = match (input.bytes, input.statements) {
+            (0, 0) => Vec::new(),
+            (size, statements) => vec![bytes(size), count(statements, "statement")],
+        };
         about.extend(input.server_version.map(|version| format!("from PostgreSQL {}", clean(version))));
         about.extend(input.dump_version.map(|version| format!("written by pg_dump {}", clean(version))));
         writeln!(out, "{} {}", page.bold(&name(input.name)), page.dim(&about.join(", ")))?;

@@ -230,8 +230,14 @@ pub(super) fn next(report: &Report<'_>, analysed: &Analysed) -> Vec<Step> {
     let mut step = |what: &str, command: String| steps.push(Step { what: what.to_owned(), command });
     let open = report.open_rules();
     let rules: Vec<&str> = open.iter().map(|(id, ..)| *id).collect();
+    let is_live = report.inputs.first().is_some_and(|input| input.name.starts_with("postgres://"));
     match report.verdict {
         Verdict::Ready => {}
+        Verdict::ReadyAfterRewrite if is_live => {}
+        Verdict::NeedsWork if is_live => step(
+            "read what each open rule says, and change what it names on the source:",
+            format!("tsmigrate rules {}", rules.first().unwrap_or(&"")),
+        ),
         Verdict::ReadyAfterRewrite => {
             step("rewrite the dump:", rewrite_command(report, &analysed.words(&[])));
         }
@@ -248,13 +254,16 @@ pub(super) fn next(report: &Report<'_>, analysed: &Analysed) -> Vec<Step> {
     }
     let accept: Vec<&str> = report.options.accept.iter().map(String::as_str).collect();
     let accept = if accept.is_empty() { String::new() } else { format!(" --accept {}", accept.join(",")) };
+    let dry_run = if is_live { " --dry-run" } else { "" };
     step(
-        if report.verdict == Verdict::Ready {
+        if is_live {
+            "see what a migration would do (without --dry-run, it does it):"
+        } else if report.verdict == Verdict::Ready {
             "move the live database in one go:"
         } else {
             "or move the live database in one go, rewritten on the way:"
         },
-        format!("tsmigrate migrate --source \"$SOURCE\" --target \"$TARGET\"{accept}"),
+        format!("tsmigrate migrate{dry_run} --source \"$SOURCE\" --target \"$TARGET\"{accept}"),
     );
     steps
 }

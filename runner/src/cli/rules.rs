@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
-use tsmigrate_analyzer::rules::{RULES, Rule, markdown, nearest, rule};
+use tsmigrate_analyzer::rules::{Rule, all, markdown, nearest, rule};
 use tsmigrate_analyzer::{Safety, Severity};
 
 use super::render::{Page, wrap};
@@ -88,7 +88,7 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
             return Err(Failure::new("--format markdown writes all rules, and one was named")
                 .next("leave RULE out, or take --format text or json"));
         }
-        (None, Format::Json) => json(&mut out, &RULES.iter().copied().map(Entry::new).collect::<Vec<_>>()),
+        (None, Format::Json) => json(&mut out, &all().map(Entry::new).collect::<Vec<_>>()),
         (Some(rule), Format::Json) => json(&mut out, &Entry::new(rule)),
     };
     match written.and_then(|()| out.flush()) {
@@ -119,14 +119,14 @@ fn fix_word(fix: Safety) -> &'static str {
 
 fn table(out: &mut dyn Write, page: Page) -> io::Result<()> {
     let width = |text: fn(&Rule) -> &'static str, head: &str| {
-        RULES.iter().map(|rule| text(rule).len()).chain([head.len()]).max().unwrap_or(0)
+        all().map(|rule| text(rule).len()).chain([head.len()]).max().unwrap_or(0)
     };
     let id = width(|rule| rule.id, "ID");
     let name = width(|rule| rule.name, "NAME");
     let left = id + name + 7 + 6 + 8;
     let head = format!("{:<id$}  {:<name$}  {:<7}  {:<6}  SUMMARY", "ID", "NAME", "WORST", "FIX");
     writeln!(out, "{}", page.dim(&head))?;
-    for rule in RULES {
+    for rule in all() {
         let severity = page.severity(rule.severity, &format!("{:<7}", rule.severity.name()));
         let fix = fix_word(rule.fix);
         write!(

@@ -1,0 +1,38 @@
+//! SRV-02: Tables that a live source's user may not read: no dump can be made.
+
+use super::{Context, Doc, Draft, Rule};
+use crate::edit::Safety;
+use crate::finding::{ServerError, Severity};
+use crate::server::list;
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "SRV-02",
+    name: "unreadable-table",
+    severity: Severity::Error,
+    fix: Safety::None,
+    doc: Doc {
+        summary: "Tables that the user of the source may not read.",
+        what: "Tables and sequences on which the user has no SELECT, or whose schema it may not use.",
+        why: "pg_dump locks every table that it dumps, and reads every row. It stops at the first one that it may not read.",
+        server: &["42501 permission denied for table orders"],
+        help: "Connect as the owner or as a superuser, or let this user read: GRANT pg_read_all_data TO it (PostgreSQL 14).",
+        before: "",
+        after: "",
+        sources: &["PostgreSQL src/bin/pg_dump/pg_dump.c, getTables", "has_table_privilege"],
+        link: "https://www.postgresql.org/docs/current/app-pgdump.html",
+    },
+    check,
+    finish: None,
+};
+
+fn check(ctx: &mut Context<'_>) {
+    let Some(server) = ctx.server() else { return };
+    let Some(first) = server.unreadable.first() else { return };
+    let name = first.rsplit('.').next().unwrap_or(first);
+    ctx.report(
+        Draft::new(format!("{} may not read {}: pg_dump stops there", server.user, list(&server.unreadable)))
+            .object(format!("role {}", server.user))
+            .server(ServerError::new("42501", format!("permission denied for table {name}"))),
+    );
+}

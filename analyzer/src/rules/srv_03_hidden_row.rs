@@ -1,0 +1,43 @@
+//! SRV-03: Row-level security hides rows from a live source's user.
+
+use super::{Context, Doc, Draft, Rule};
+use crate::edit::Safety;
+use crate::finding::{ServerError, Severity};
+use crate::server::list;
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "SRV-03",
+    name: "hidden-row",
+    severity: Severity::Error,
+    fix: Safety::None,
+    doc: Doc {
+        summary: "Row-level security would hide rows from the dump.",
+        what: "Tables with row-level security that holds for the user of the source.",
+        why: "pg_dump sets row_security = off, so that it fails where it would not see all rows. With --enable-row-security it would dump some of them, in silence.",
+        server: &["42501 query would be affected by row-level security policy for table \"orders\""],
+        help: "Connect as a superuser, as a role with BYPASSRLS, or as the owner where the table does not force the policies on it.",
+        before: "",
+        after: "",
+        sources: &["row_security_active", "PostgreSQL src/backend/utils/misc/rls.c"],
+        link: "https://www.postgresql.org/docs/current/ddl-rowsecurity.html",
+    },
+    check,
+    finish: None,
+};
+
+fn check(ctx: &mut Context<'_>) {
+    let Some(server) = ctx.server() else { return };
+    let Some(first) = server.hidden_rows.first() else { return };
+    let name = first.rsplit('.').next().unwrap_or(first);
+    let text = format!("query would be affected by row-level security policy for table \"{name}\"");
+    ctx.report(
+        Draft::new(format!(
+            "row-level security holds for {}: pg_dump cannot read {}",
+            server.user,
+            list(&server.hidden_rows)
+        ))
+        .object(format!("role {}", server.user))
+        .server(ServerError::new("42501", text)),
+    );
+}

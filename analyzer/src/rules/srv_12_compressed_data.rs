@@ -1,0 +1,33 @@
+//! SRV-12: Compressed chunks that a dump damages.
+
+use super::{Context, Doc, Draft, Rule};
+use crate::edit::Safety;
+use crate::finding::Severity;
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "SRV-12",
+    name: "compressed-data",
+    severity: Severity::Error,
+    fix: Safety::None,
+    doc: Doc {
+        summary: "Compressed chunks that a dump of this TimescaleDB version damages.",
+        what: "Batches that are NULL throughout in a column, defaults that were added after a compression, and ranges of chunk skipping.",
+        why: "Some versions of TimescaleDB write such rows so that a restore refuses them or reads other values.",
+        server: &[],
+        help: "Do what is named, on the source, before the dump.",
+        before: "",
+        after: "",
+        sources: &["TimescaleDB issues 8893, 8091, 8130"],
+        link: "https://www.tigerdata.com/docs/use-timescale/latest/compression",
+    },
+    check,
+    finish: None,
+};
+
+fn check(ctx: &mut Context<'_>) {
+    let Some(server) = ctx.server() else { return };
+    for hazard in &server.hazards {
+        ctx.report(Draft::new(&hazard.what).advice(hazard.next.join("\n")));
+    }
+}

@@ -1,0 +1,34 @@
+//! SRV-13: What a live server did not answer.
+
+use super::{Context, Doc, Draft, Rule};
+use crate::edit::Safety;
+use crate::finding::Severity;
+use crate::server::list;
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "SRV-13",
+    name: "unanswered",
+    severity: Severity::Note,
+    fix: Safety::None,
+    doc: Doc {
+        summary: "Questions that the server did not answer.",
+        what: "What was asked of a live source, and refused or not answered in time.",
+        why: "The report lacks what the answers would have told.",
+        server: &[],
+        help: "Ask again as a superuser, or when nothing holds the locks.",
+        before: "",
+        after: "",
+        sources: &["tsmigrate itself"],
+        link: "https://www.postgresql.org/docs/current/predefined-roles.html",
+    },
+    check,
+    finish: None,
+};
+
+fn check(ctx: &mut Context<'_>) {
+    let Some(server) = ctx.server() else { return };
+    if !server.unanswered.is_empty() {
+        ctx.report(Draft::new(format!("the server did not answer: {}", list(&server.unanswered))));
+    }
+}

@@ -1,0 +1,184 @@
+//! A live source, as far as no dump tells it. The questions are asked elsewhere; here is what the answers mean.
+
+use std::collections::BTreeMap;
+
+/// What a live server was seen to be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Server {
+    /// Where it is, without a password: `postgres://host:port/database`.
+    pub name: String,
+    /// `server_version`.
+    pub version: String,
+    /// The database.
+    pub database: String,
+    /// The user of the session.
+    pub user: String,
+    /// It is a standby.
+    pub in_recovery: bool,
+    /// The database's encoding.
+    pub encoding: String,
+    /// What text sorts by: the collation, with its provider where that is not libc.
+    pub locale: String,
+    /// The size of the database, in bytes.
+    pub size: u64,
+    /// The biggest tables with their sizes in bytes, chunks and partitions counted with their tables.
+    pub tables: Vec<(String, u64)>,
+    /// Other databases of the server with their sizes in bytes, where they may be known.
+    pub databases: Vec<(String, Option<u64>)>,
+    /// Tablespaces in use with the bytes in them.
+    pub tablespaces: Vec<(String, u64)>,
+    /// Extensions with their versions.
+    pub extensions: BTreeMap<String, String>,
+    /// TimescaleDB, where it is installed.
+    pub timescale: Option<Timescale>,
+    /// `wal_level`.
+    pub wal_level: String,
+    /// Logical replication slots of the database.
+    pub slots: Vec<String>,
+    /// Its subscriptions.
+    pub subscriptions: Vec<String>,
+    /// How many large objects it has.
+    pub large_objects: u64,
+    /// Prepared transactions.
+    pub prepared: Vec<String>,
+    /// Transactions that have been open for long, in words.
+    pub long_transactions: Vec<String>,
+    /// Tables and sequences that the user may not read.
+    pub unreadable: Vec<String>,
+    /// Tables of which row-level security shows the user only some rows.
+    pub hidden_rows: Vec<String>,
+    /// `shared_preload_libraries`.
+    pub preload_libraries: Vec<String>,
+    /// What a dump would damage.
+    pub hazards: Vec<Hazard>,
+    /// What was asked and not answered.
+    pub unanswered: Vec<String>,
+}
+
+/// TimescaleDB on a live source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Timescale {
+    /// `extversion`.
+    pub version: String,
+    /// `timescale` or `apache`.
+    pub license: String,
+    /// Restoring mode is on.
+    pub restoring: bool,
+    /// Continuous aggregates in the form before 2.7.
+    pub old_aggregates: Vec<String>,
+    /// Jobs that are scheduled.
+    pub jobs: Vec<String>,
+}
+
+/// Data that a dump damages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hazard {
+    /// What is wrong.
+    pub what: String,
+    /// What to do, in lines.
+    pub next: Vec<String>,
+}
+
+/// The first names of a list, and how many more there are.
+pub(crate) fn list(names: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// A number of bytes for people: `1.2 GB`, in powers of 1000.
+pub(crate) fn bytes(number: u64) -> String {
+    const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
+    let (mut whole, mut tenth, mut unit) = (number, 0, 0);
+    while whole >= 1000 && unit + 1 < UNITS.len() {
+        (whole, tenth, unit) = (whole / 1000, whole % 1000 / 100, unit + 1);
+    }
+    let unit = UNITS.get(unit).unwrap_or(&"B");
+    if tenth > 0 && whole < 100 { format!("{whole}.{tenth} {unit}") } else { format!("{whole} {unit}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Options, Target, analyze::Analyzer};
+
+    #[test]
+    fn sizes_and_lists_are_short() {
+        assert_eq!([bytes(999), bytes(1_234_567), bytes(412_345_678_901)], ["999 B", "1.2 MB", "412 GB"]);
+        let names: Vec<String> = (0..10).map(|n| n.to_string()).collect();
+        assert_eq!(list(&names), "0, 1, 2, 3, 4, 5, 6, 7 and 2 more");
+    }
+
+    /// `severity rule` of what is found on a server.
+    fn found(target: &Target, server: &Server) -> Vec<String> {
+        let options = Options::default();
+        let mut analyzer = Analyzer::new(target, &options);
+        analyzer.server(server);
+        let analysis = analyzer.finish();
+        analysis.findings.iter().map(|f| format!("{} {}", f.severity.name(), f.rule)).collect()
+    }
+
+    #[test]
+    fn an_empty_server_has_only_its_size() {
+        let server = Server { locale: "C.UTF-8".into(), ..Server::default() };
+        assert_eq!(found(&Target::default(), &server), ["note SRV-01"]);
+    }
+
+    #[test]
+    fn every_rule_about_a_live_server_fires() {
+        let some = || vec!["a.b".to_owned()];
+        let server = Server {
+            locale: "de_DE.UTF-8".into(),
+            encoding: "LATIN1".into(),
+            size: 500_000_000_000,
+            databases: vec![("other".into(), Some(1))],
+            tablespaces: vec![("fast".into(), 1)],
+            extensions: BTreeMap::from([("hstore".to_owned(), "1.7".to_owned())]),
+            timescale: Some(Timescale {
+                version: "2.17.2".into(),
+                license: "apache".into(),
+                restoring: true,
+                old_aggregates: some(),
+                jobs: some(),
+            }),
+            slots: some(),
+            subscriptions: some(),
+            large_objects: 1,
+            prepared: some(),
+            long_transactions: some(),
+            unreadable: some(),
+            hidden_rows: some(),
+            preload_libraries: vec!["pg_wait_sampling".into()],
+            hazards: vec![Hazard { what: "w".into(), next: Vec::new() }],
+            unanswered: some(),
+            in_recovery: true,
+            ..Server::default()
+        };
+        let versions = BTreeMap::from([
+            ("hstore".to_owned(), "1.8".to_owned()),
+            ("timescaledb".to_owned(), "2.19.3".to_owned()),
+        ]);
+        let target = Target { live_versions: Some(versions), ..Target::default() };
+        let found = found(&target, &server);
+        let missed: Vec<&str> = crate::rules::LIVE
+            .iter()
+            .map(|rule| rule.id)
+            .chain(["DB-02", "IN-08"])
+            .filter(|id| !found.iter().any(|line| line.ends_with(id)))
+            .collect();
+        assert!(missed.is_empty(), "{missed:?} of {found:?}");
+        assert!(found.contains(&"warning SRV-01".to_owned()), "{found:?}");
+        assert!(found.contains(&"error SRV-06".to_owned()), "{found:?}");
+    }
+
+    #[test]
+    fn what_the_target_is_known_to_have_is_what_counts() {
+        let server = Server { locale: "de_DE.UTF-8".into(), ..Server::default() };
+        let target = Target { live_locale: Some("de_DE.UTF-8".into()), ..Target::default() };
+        assert_eq!(found(&target, &server), ["note SRV-01"]);
+        assert_eq!(found(&Target::default(), &server), ["warning SRV-14", "note SRV-01"]);
+    }
+}

@@ -1,0 +1,172 @@
+//! Live databases for `tsmigrate check`: their roles and schema as dumps, and what only a server knows.
+
+use std::path::{Path, PathBuf};
+
+use tsmigrate::analysis::seen;
+use tsmigrate::connect::{Connector, Side};
+use tsmigrate::error::Error;
+use tsmigrate::tools::{self, Tools};
+use tsmigrate::{inspect, live};
+use tsmigrate_analyzer::server::Server;
+use tsmigrate_analyzer::{Analysis, Analyzer, Options, Target};
+
+use super::{Failure, note};
+
+/// Rules about what becomes of a file, which nobody has written here, and about passwords, which were not read.
+const OF_FILES: [&str; 4] = ["IN-02", "IN-03", "ROLE-05", "TS-04"];
+
+/// What the dumps are called.
+const ROLES: &str = "pg_dumpall --roles-only";
+const SCHEMA: &str = "pg_dump --schema-only";
+
+/// A live database, looked at.
+pub(super) struct Source {
+    server: Server,
+    roles: Vec<u8>,
+    /// `None` where the user may not dump it: a finding says why.
+    schema: Option<Vec<u8>>,
+    hypertables: Vec<(String, String)>,
+}
+
+/// The connection string among the arguments, where they are one.
+pub(super) fn uri(files: &[PathBuf]) -> Result<Option<&str>, Failure> {
+    let uris: Vec<&str> = files.iter().filter_map(|file| as_uri(file)).collect();
+    match uris.as_slice() {
+        [] => Ok(None),
+        [uri] if files.len() == 1 => Ok(Some(uri)),
+        _ => Err(Failure::new("a database is checked by itself, without files and other databases")
+            .next("run tsmigrate check once for each")),
+    }
+}
+
+fn as_uri(file: &Path) -> Option<&str> {
+    let text = file.to_str()?;
+    let is_list = || {
+        let keyword = text.split_once('=').map_or("", |(keyword, _)| keyword.trim());
+        let known = ["host", "hostaddr", "port", "dbname", "user", "service", "password", "sslmode"];
+        known.contains(&keyword) && !file.exists()
+    };
+    (text.starts_with("postgres://") || text.starts_with("postgresql://") || is_list()).then_some(text)
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Tool { what, next } => Self::new(what).next(next),
+            Error::Connect { side, endpoint, why } => {
+                Self::new(format!("cannot connect to the {side}: {why}")).at(endpoint)
+            }
+            Error::Uri { side, why } => {
+                Self::new(format!("the {side}'s connection string cannot be read: {why}"))
+                    .next("its form is postgres://user@host:port/database")
+            }
+            error => Self::new(error.to_string()),
+        }
+    }
+}
+
+fn connector(side: Side, uri: &str) -> Result<Connector, Failure> {
+    let has_password = uri.contains("password=")
+        || uri.split_once("://").is_some_and(|(_, rest)| {
+            let authority = rest.split(['/', '?']).next().unwrap_or_default();
+            authority.rsplit_once('@').is_some_and(|(login, _)| login.contains(':'))
+        });
+    if has_password {
+        note(&format!(
+            "the {}'s connection string holds a password, which others can read in the list of processes: \
+             PGPASSWORD or ~/.pgpass keep it",
+            side.name()
+        ));
+    }
+    Ok(Connector::new(side, uri)?)
+}
+
+/// Runs what needs a server's answers.
+fn wait<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("cannot start: {error}")))?;
+    Ok(runtime.block_on(work)?)
+}
+
+/// The destination as it is described, corrected by what the server itself says.
+pub(super) fn target(described: Target, uri: &str) -> Result<Target, Failure> {
+    let connector = connector(Side::Target, uri)?;
+    let (facts, locale) = wait(live::target(&connector))?;
+    let mut target = seen(described, &facts);
+    target.live_locale = Some(locale);
+    target.live_versions = Some(live::versions(&facts));
+    Ok(target)
+}
+
+/// Looks at a source. Its dumps are written by the tools that fit it and the target.
+pub(super) fn source(uri: &str, pg_bin: Option<&Path>, target: &Target) -> Result<Source, Failure> {
+    let connector = connector(Side::Source, uri)?;
+    wait(async {
+        let session = live::open(&connector).await?;
+        let facts = inspect::inspect(&session, Side::Source).await?;
+        let found = tools::find(pg_bin).await?;
+        let tools = tools::choose(&found, facts.major(), target.version)
+            .ok_or_else(|| tools::missing(&found, facts.major(), target.version))?;
+        let endpoint = connector.endpoint();
+        let host = endpoint.get("host").or_else(|| endpoint.get("hostaddr")).unwrap_or("localhost");
+        let port = endpoint.get("port").map_or_else(String::new, |port| format!(":{port}"));
+        let name = format!("postgres://{host}{port}/{}", endpoint.database());
+        let mut server = live::survey(&session, &facts, name).await;
+        // Nothing here needs a password.
+        let database = endpoint.database();
+        let roles = ["--roles-only", "--no-role-passwords", "--database", database];
+        let roles = tools.output("pg_dumpall", endpoint, &roles).await?;
+        let schema = dump(tools, &connector, &mut server).await?;
+        let hypertables = facts.timescale.iter().flat_map(|timescale| &timescale.hypertables);
+        let hypertables = hypertables.map(|table| (table.schema.clone(), table.name.clone())).collect();
+        Ok(Source { server, roles, schema, hypertables })
+    })
+}
+
+async fn dump(tools: &Tools, connector: &Connector, server: &mut Server) -> Result<Option<Vec<u8>>, Error> {
+    let arguments = ["--schema-only", "--encoding=UTF8", "--lock-wait-timeout=10s"];
+    match tools.output("pg_dump", connector.endpoint(), &arguments).await {
+        Ok(schema) => Ok(Some(schema)),
+        // A finding says so, and the rest of the report is of use all the same.
+        Err(Error::ToolFailed { output, .. })
+            if !server.unreadable.is_empty() && output.contains("permission denied") =>
+        {
+            let said = output.lines().find(|line| line.contains("permission denied")).unwrap_or_default();
+            server.unanswered.push(format!("the schema ({})", said.trim()));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Analyses a source.
+pub(super) fn analyse(source: &Source, target: &Target, options: &mut Options) -> Result<Analysis, Failure> {
+    options.hypertables.extend(source.hypertables.iter().cloned());
+    let mut analyzer = Analyzer::new(target, options);
+    analyzer.server(&source.server);
+    for (name, text) in [(ROLES, Some(&source.roles)), (SCHEMA, source.schema.as_ref())] {
+        let Some(text) = text else { continue };
+        analyzer.begin(name);
+        let read = analyzer.feed(text).and_then(|()| analyzer.end());
+        read.map_err(|error| {
+            Failure::new(format!("the dump cannot be analysed: {}", error.problem.what())).at(name)
+        })?;
+    }
+    let mut analysis = analyzer.finish();
+    analysis.findings.retain(|finding| !OF_FILES.contains(&finding.rule));
+    Ok(analysis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_string_is_told_from_a_file() {
+        let uri = |text: &str| as_uri(Path::new(text)).is_some();
+        assert!(uri("postgres://h/d") && uri("postgresql://u@h") && uri("host=h dbname='my db'"));
+        assert!(!uri("dump.sql") && !uri("a=b.sql") && !uri("-"));
+    }
+}

@@ -1,0 +1,211 @@
+//! `tsmigrate check` of live databases: what it finds on real servers, and that it changes nothing and tells no secret.
+
+use std::error::Error;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tsmigrate_tests::lab::{Lab, Server};
+use tsmigrate_tests::program::program;
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/migrate");
+
+/// A server of the lab with a database `shop`.
+struct Stage {
+    lab: Lab,
+    server: Server,
+    shop: String,
+}
+
+impl Stage {
+    fn new(test: &str, server: Server, others: &[Server]) -> Result<Option<Self>, Box<dyn Error>> {
+        let servers = [&[server], others].concat();
+        let Some(lab) = Lab::start_or_skip(test, &servers)? else { return Ok(None) };
+        let uri = lab.uri(server)?.to_owned();
+        let base = uri.split('?').next().and_then(|uri| uri.rsplit_once('/')).ok_or("no database")?.0;
+        let stage = Self { shop: format!("{base}/shop"), lab, server };
+        stage.sql(&uri, "CREATE DATABASE shop")?;
+        Ok(Some(stage))
+    }
+
+    /// Runs SQL, through standard input: the client may live in a root folder of its own.
+    fn sql(&self, uri: &str, sql: &str) -> Result<String, Box<dyn Error>> {
+        use std::io::Write;
+
+        let mut child = Command::new(self.lab.programs()?.join("psql"))
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", uri, "-f", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        child.stdin.take().ok_or("no pipe")?.write_all(sql.as_bytes())?;
+        let output = child.wait_with_output()?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+        }
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+
+    fn fixture(&self, name: &str) -> Outcome {
+        let text = std::fs::read_to_string(format!("{FIXTURES}/{name}"))?;
+        self.sql(&self.shop, &text).map(drop)
+    }
+
+    /// The database as another user.
+    fn shop_as(&self, user: &str) -> Result<String, Box<dyn Error>> {
+        let at = self.shop.find('@').ok_or("no user")?;
+        Ok(format!("postgres://{user}{}", &self.shop[at..]))
+    }
+
+    /// Its exit status, its report, and all that it wrote in both formats.
+    fn check(&self, arguments: &[&str]) -> Result<(i32, Value, String), Box<dyn Error>> {
+        let run = |format: &str| -> Result<_, Box<dyn Error>> {
+            let mut command = program();
+            command.args(["check", "--no-config", "--format", format, "--pg-bin"]);
+            Ok(command.arg(self.lab.programs()?).args(arguments).output()?)
+        };
+        let (json, text) = (run("json")?, run("text")?);
+        let all = [&json.stdout, &json.stderr, &text.stdout, &text.stderr]
+            .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+            .concat();
+        assert_eq!(json.status, text.status, "{all}");
+        let report = serde_json::from_slice(&json.stdout).map_err(|error| format!("{error}: {all}"))?;
+        Ok((json.status.code().ok_or("killed")?, report, all))
+    }
+
+    /// How many transactions have written, and every setting and job that a careless look could change.
+    fn state(&self) -> Result<String, Box<dyn Error>> {
+        self.sql(
+            self.lab.uri(self.server)?,
+            "SELECT pg_current_snapshot(), (SELECT string_agg(rolname, ',' ORDER BY 1) FROM pg_roles), \
+             (SELECT string_agg(s::text, ',' ORDER BY 1) FROM pg_db_role_setting s)",
+        )
+    }
+}
+
+/// The messages of a rule.
+fn messages(report: &Value, rule: &str) -> Vec<String> {
+    let findings = report["findings"].as_array().into_iter().flatten();
+    findings
+        .filter(|finding| finding["rule"] == rule)
+        .map(|finding| finding["message"].as_str().unwrap_or_default().to_owned())
+        .collect()
+}
+
+#[test]
+fn a_live_database_is_checked_with_what_only_its_server_knows() -> Outcome {
+    let test = "a_live_database_is_checked_with_what_only_its_server_knows";
+    let Some(stage) = Stage::new(test, Server::Source15, &[])? else { return Ok(()) };
+    stage.fixture("plain.sql")?;
+    let server = stage.lab.uri(stage.server)?.to_owned();
+    stage.sql(&server, "CREATE DATABASE \"other one\"")?;
+    stage.sql(&stage.shop, "ANALYZE")?;
+    let before = stage.state()?;
+    let (code, report, all) = stage.check(&[&stage.shop])?;
+    assert_eq!((code, &report["verdict"]), (1, &"ready-after-rewrite".into()), "{all}");
+    assert_eq!(stage.state()?, before, "something was written");
+    for secret in ["app-owner-secret", "weird-secret", "SCRAM-SHA-256"] {
+        assert!(!all.contains(secret), "{secret} is in the output");
+    }
+    let names: Vec<&str> = report["inputs"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|input| input["name"].as_str())
+        .collect();
+    let place = format!("postgres://{}", stage.shop.split('@').nth(1).ok_or("no host")?);
+    assert_eq!(names, [place.as_str(), "pg_dumpall --roles-only", "pg_dump --schema-only"]);
+    // From the dumps, and from the server.
+    assert!(!messages(&report, "OWN-01").is_empty(), "{all}");
+    assert!(messages(&report, "DB-02")[0].contains("\"other one\""), "{all}");
+    assert!(messages(&report, "SRV-01")[0].contains("app.event"), "{all}");
+    assert_eq!(messages(&report, "SRV-10"), ["large objects are moved one by one: 1"]);
+    assert_eq!(messages(&report, "SRV-13"), [""; 0]);
+    let live = report["findings"].as_array().into_iter().flatten().find(|f| f["rule"] == "SRV-01");
+    assert_eq!(live.map(|finding| (&finding["file"], &finding["line"])), Some((&place.into(), &0.into())));
+    Ok(())
+}
+
+#[test]
+fn what_stands_in_the_way_of_a_dump_is_found() -> Outcome {
+    let test = "what_stands_in_the_way_of_a_dump_is_found";
+    let Some(stage) = Stage::new(test, Server::Source15, &[])? else { return Ok(()) };
+    stage.sql(
+        &stage.shop,
+        "CREATE ROLE reader LOGIN; CREATE TABLE open (x int); CREATE TABLE closed (x int); CREATE TABLE guarded (x int);
+         GRANT SELECT ON open, guarded TO reader; ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;
+         CREATE COLLATION german (provider = icu, locale = 'de-DE');",
+    )?;
+    // The lab's servers write no logical WAL and prepare nothing.
+    let (code, report, all) = stage.check(&[&stage.shop_as("reader")?])?;
+    assert_eq!(code, 1, "{all}");
+    assert_eq!(messages(&report, "SRV-02"), ["reader may not read public.closed: pg_dump stops there"]);
+    assert_eq!(
+        messages(&report, "SRV-03"),
+        ["row-level security holds for reader: pg_dump cannot read public.guarded"]
+    );
+    assert!(messages(&report, "SRV-13")[0].contains("permission denied for table closed"), "{all}");
+    assert!(!all.contains("--accept SRV"), "{all}");
+    // The server says what the report says.
+    let dump = |table: &str| -> Result<String, Box<dyn Error>> {
+        let mut dump = Command::new(stage.lab.programs()?.join("pg_dump"));
+        let dump = dump.args(["--table", table, "--dbname", &stage.shop_as("reader")?]).output()?;
+        Ok(String::from_utf8_lossy(&dump.stderr).into_owned())
+    };
+    assert!(dump("closed")?.contains("permission denied for table closed"));
+    assert!(
+        dump("guarded")?
+            .contains("query would be affected by row-level security policy for table \"guarded\"")
+    );
+    assert_eq!(dump("open")?, "");
+    // As the owner nothing is in the way.
+    let (_, report, _) = stage.check(&[&stage.shop])?;
+    assert_eq!(messages(&report, "SRV-02").len() + messages(&report, "SRV-03").len(), 0);
+    Ok(())
+}
+
+#[test]
+fn a_live_target_says_itself_what_it_takes() -> Outcome {
+    let test = "a_live_target_says_itself_what_it_takes";
+    let Some(stage) = Stage::new(test, Server::Source17, &[Server::Target17])? else { return Ok(()) };
+    stage.fixture("timescale.sql")?;
+    let target = stage.lab.uri(Server::Target17)?.to_owned();
+    let (_, report, all) = stage.check(&[&stage.shop, "--target", &target])?;
+    // Both ends run the same version: nothing to say.
+    assert_eq!(messages(&report, "SRV-06").iter().filter(|m| m.contains("has to run")).count(), 0, "{all}");
+    assert_eq!(messages(&report, "SRV-08").len(), 1, "{all}");
+    let secret = target.split(':').nth(2).and_then(|rest| rest.split('@').next()).ok_or("no password")?;
+    assert!(!all.contains(secret), "the target's password is in the output");
+    let (_, report, all) = stage.check(&[&stage.shop])?;
+    assert_eq!(messages(&report, "SRV-06").iter().filter(|m| m.contains("has to run")).count(), 1, "{all}");
+    // A role that the target has is known of files too.
+    stage.sql(stage.lab.admin_uri(Server::Target17)?, "CREATE ROLE already_there")?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("roles.sql");
+    std::fs::write(&file, "CREATE ROLE already_there;\n")?;
+    let file = file.to_str().ok_or("an odd folder")?;
+    let (code, report, _) = stage.check(&[file, "--target", &target])?;
+    assert_eq!((code, messages(&report, "ROLE-01").len()), (1, 1));
+    assert_eq!(stage.check(&[file])?.0, 0);
+    Ok(())
+}
+
+#[test]
+fn a_database_that_cannot_be_reached_is_an_error_without_its_password() -> Outcome {
+    for arguments in [
+        &["postgres://u:hunter2@127.0.0.1:1/d"][..],
+        &["host=127.0.0.1 port=1 user=u password=hunter2 dbname=d"],
+        &["postgres://u:hunter2%zz@h/d"],
+        &["postgres://u:hunter2@h/d", "dump.sql"],
+        &["postgres://u:hunter2@h/d", "postgres://u:hunter2@h/e"],
+        &["dump.sql", "--target", "postgres://u:hunter2@127.0.0.1:1/d"],
+    ] {
+        let output = program().args(["check", "--no-config"]).args(arguments).output()?;
+        let said =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("error: ") && !said.contains("hunter2"), "{said}");
+    }
+    Ok(())
+}
