@@ -441,6 +441,12 @@ impl Facts {
     /// to an extension that is.
     #[must_use]
     pub fn missing(&self, reference: &Reference) -> Option<&Absence> {
+        self.missing_from(reference, &self.search_path)
+    }
+
+    /// The same with another `search_path`: that of a body when it runs.
+    #[must_use]
+    pub fn missing_from(&self, reference: &Reference, path: &[Box<str>]) -> Option<&Absence> {
         if self.absent.is_empty() && self.overloads.is_empty() || reference.class == Class::Role {
             return None;
         }
@@ -459,7 +465,7 @@ impl Facts {
         let schemas: Vec<Option<&str>> = match schema {
             _ if !in_schema(reference.class) => vec![None],
             Some(schema) => vec![Some(schema)],
-            None => self.search_path.iter().map(|s| Some(&**s)).collect(),
+            None => path.iter().map(|s| Some(&**s)).collect(),
         };
         for schema in schemas {
             for class in classes {
@@ -476,7 +482,7 @@ impl Facts {
         {
             return Some(absence);
         }
-        self.absent_extension_of(classes, reference)
+        self.absent_extension_of(classes, reference, path)
     }
 
     /// Why a schema will not be there.
@@ -487,7 +493,8 @@ impl Facts {
             Known::Absent(absence) => Some(absence),
             Known::There => None,
             Known::Not => {
-                self.absent_extension_of(&[Class::Schema], &Reference::new(Class::Schema, None, schema))
+                let reference = Reference::new(Class::Schema, None, schema);
+                self.absent_extension_of(&[Class::Schema], &reference, &self.search_path)
             }
         }
     }
@@ -516,6 +523,20 @@ impl Facts {
         }
     }
 
+    /// True where some schema has an object of this class and name that will be there.
+    #[must_use]
+    pub fn is_somewhere(&self, class: Class, name: &str) -> bool {
+        let stays = |id: &ObjectId| id.class == class && &*id.name == name && !self.absent.contains_key(id);
+        self.relations.keys().any(stays) || self.objects.keys().any(stays)
+    }
+
+    /// The schemas of extensions that will not be there.
+    #[must_use]
+    pub fn schemas_of_absent_extensions(&self) -> BTreeSet<Box<str>> {
+        let schema = |name: &str| self.extensions.get(name)?.schema.clone();
+        self.absent_extensions().filter_map(|(name, _)| schema(name)).collect()
+    }
+
     /// Extensions that will not be there.
     fn absent_extensions(&self) -> impl Iterator<Item = (&str, &Absence)> {
         let first = ObjectId::new(Class::Extension, None, "");
@@ -526,7 +547,12 @@ impl Facts {
     }
 
     /// The absent extension that this name belongs to.
-    fn absent_extension_of(&self, classes: &[Class], reference: &Reference) -> Option<&Absence> {
+    fn absent_extension_of(
+        &self,
+        classes: &[Class],
+        reference: &Reference,
+        path: &[Box<str>],
+    ) -> Option<&Absence> {
         let schema = reference.schema.as_deref();
         // What an extension's own schema holds, and the dump does not make, is the extension's.
         let in_own_schema = |extension: &str| {
@@ -538,7 +564,9 @@ impl Facts {
         };
         let has = |extension: &str| {
             in_own_schema(extension)
-                || classes.iter().any(|class| self.is_member_of(extension, *class, schema, &reference.name))
+                || classes
+                    .iter()
+                    .any(|class| self.is_member_on(extension, *class, schema, &reference.name, path))
         };
         let (_, absence) = self.absent_extensions().find(|(extension, _)| has(extension))?;
         // Another extension that stays may have a member of the same name.
@@ -553,11 +581,22 @@ impl Facts {
     /// where the search path finds it.
     #[must_use]
     pub fn is_member_of(&self, extension: &str, class: Class, schema: Option<&str>, name: &str) -> bool {
+        self.is_member_on(extension, class, schema, name, &self.search_path)
+    }
+
+    fn is_member_on(
+        &self,
+        extension: &str,
+        class: Class,
+        schema: Option<&str>,
+        name: &str,
+        path: &[Box<str>],
+    ) -> bool {
         let Some(known) = members(extension) else { return false };
         let put = self.extensions.get(extension).and_then(|e| e.schema.as_deref()).or(known.schema);
         let seen = |own: &str| match schema {
             Some(used) => used == own,
-            None => own == "pg_catalog" || self.search_path.iter().any(|s| &**s == own),
+            None => own == "pg_catalog" || path.iter().any(|s| &**s == own),
         };
         match class {
             Class::Relation => known.relation_schemas(name).any(|own| own.or(put).is_some_and(seen)),

@@ -22,7 +22,8 @@ pub const RULE: Rule = Rule {
         summary: "Something depends on an object that the target will not have.",
         what: "A statement refers to a type, function, operator, operator class, access method, language, server or \
                table that an earlier finding keeps from the target: through columns, defaults, checks, indexes, \
-               views, triggers, policies and other functions.",
+               views, triggers, policies and other functions. Bodies of standard SQL (BEGIN ATOMIC, RETURN) are resolved \
+               when the function is made, as views are. Bodies in strings are FN-03's.",
         why: "The server resolves such names when the statement runs, and does not find them.",
         server: &[
             "42704 type \"public.hll\" does not exist",
@@ -269,7 +270,8 @@ fn constraint(node: &NodeEnum) -> Option<Object> {
     }
 }
 
-fn words(reference: &Reference) -> String {
+/// The reference in words: `type public.hll`.
+pub(super) fn words(reference: &Reference) -> String {
     let word = match reference.class {
         Class::Relation => "relation",
         Class::Type => "type",
@@ -292,7 +294,8 @@ fn words(reference: &Reference) -> String {
     format!("{word} {name}")
 }
 
-fn error_for(reference: &Reference) -> ServerError {
+/// What the server says where the object is not there.
+pub(super) fn error_for(reference: &Reference) -> ServerError {
     let words = words(reference);
     let (word, name) = words.rsplit_once(' ').unwrap_or(("object", &words));
     let code = match reference.class {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::body::Part;
 use crate::facts::ObjectId;
 use crate::finding::{Place, ServerError};
+use crate::parse::Class;
 
 /// State that rules share.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +45,8 @@ pub struct Memory {
     pub retyped: BTreeSet<ObjectId>,
     /// The SQL in the body of the statement at hand.
     pub body: Option<BodyAtHand>,
+    /// What bodies need, to be looked at when all is known.
+    pub awaited: Awaited,
     /// Functions, procedures and views that fail whenever they are used: with the server's words, and where.
     pub failing: BTreeMap<ObjectId, Failing>,
     /// Tables with PARTITION BY.
@@ -58,6 +61,15 @@ pub struct Memory {
     pub postfix_operators: BTreeSet<Box<str>>,
     /// Inputs whose ANALYZE of everything was reported.
     pub analyzing_inputs: BTreeSet<usize>,
+}
+
+/// The names that bodies use and the dump has not made yet.
+#[derive(Clone, Debug, Default)]
+pub struct Awaited {
+    /// Functions and procedures in words, with their search path; `None` where they set none.
+    pub functions: Vec<(Box<str>, Option<Arc<[Box<str>]>>)>,
+    /// By class, schema and name: the function, the place, and whether it may not be reached.
+    pub names: BTreeMap<(Class, Option<Box<str>>, Box<str>), Vec<(usize, Place, bool)>>,
 }
 
 /// The SQL in the body of one statement.

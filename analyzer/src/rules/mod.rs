@@ -40,6 +40,7 @@ pub mod ext_09_preloaded_library;
 pub mod ext_10_language;
 pub mod fdw_01_foreign_data_wrapper;
 pub mod fn_01_superuser_call;
+pub mod fn_03_missing_in_body;
 pub mod guc_01_superuser_parameter;
 pub mod guc_02_extension_parameter;
 pub mod guc_03_preloaded_library;
@@ -352,6 +353,7 @@ pub const RULES: &[&Rule] = &[
     &dep_01_missing_dependency::RULE,
     &dep_02_undeclared_object::RULE,
     &fn_01_superuser_call::RULE,
+    &fn_03_missing_in_body::RULE,
 ];
 
 /// Rules about a live server: no dump makes them fire. See [`crate::server`].
