@@ -1,7 +1,7 @@
 //! What rules on bodies share: the SQL in the body at hand, and what the other rules say of it.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::memory::BodyAtHand;
 use super::{Context, Memory, RULES, Rule, Subject};
@@ -21,6 +21,12 @@ const JUDGES: [&str; 36] = [
     "SU-07", "SU-08", "SU-09", "SU-11", "SU-12", "SU-13", "SU-16", "SU-17", "SU-18", "SU-20", "SU-23",
     "GUC-01", "GUC-02", "REP-01", "IN-09",
 ];
+
+/// Those of them that look into queries.
+const QUERY_JUDGES: [&str; 2] = ["SU-23", "GUC-01"];
+
+static JUDGING: LazyLock<Vec<&'static Rule>> =
+    LazyLock::new(|| RULES.iter().copied().filter(|rule| JUDGES.contains(&rule.id)).collect());
 
 /// True for statements that evaluate what they hold when they run: a view's definition, a column's default and a body
 /// are only stored.
@@ -79,8 +85,8 @@ pub(super) fn troubles(ctx: &Context<'_>, part: &Part) -> Vec<Trouble> {
     let inner = Statement::new(part.sql(), part.parsed(), 0, 0, 0, start);
     let mut memory = Memory::default();
     let mut findings = Vec::new();
-    let wanted = |rule: &&&Rule| JUDGES.contains(&rule.id);
-    for rule in RULES.iter().filter(wanted) {
+    let query = matches!(inner.node(), NodeEnum::SelectStmt(_));
+    for rule in JUDGING.iter().filter(|rule| !query || QUERY_JUDGES.contains(&rule.id)) {
         (rule.check)(&mut Context {
             subject: Subject::Statement(&inner),
             facts: ctx.facts,
@@ -124,5 +130,16 @@ fn stands(ctx: &Context<'_>, inner: &Statement<'_>, finding: &Finding) -> bool {
             })
         }
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_that_judges_bodies_is_there() {
+        assert_eq!(JUDGING.len(), JUDGES.len());
+        assert!(QUERY_JUDGES.iter().all(|id| JUDGES.contains(id)));
     }
 }

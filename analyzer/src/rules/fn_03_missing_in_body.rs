@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::bodies::{body, fails_already};
 use super::dep_01_missing_dependency::{error_for, words};
+use super::memory::{AwaitingBody, Use};
 use super::su_23_server_access::place;
 use super::{Context, Doc, Draft, Finish, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
@@ -103,12 +104,16 @@ fn check(ctx: &mut Context<'_>) {
             }
             let awaited = &mut ctx.memory.awaited;
             let index = *index.get_or_insert_with(|| {
-                awaited.functions.push((function.as_str().into(), path.clone()));
-                awaited.functions.len() - 1
+                awaited.bodies.push(AwaitingBody { words: function.as_str().into(), path: path.clone() });
+                awaited.bodies.len() - 1
             });
             let place = statement.place(&range.unwrap_or_else(|| statement.body()));
             let key = (class, reference.schema.clone(), name.clone());
-            awaited.names.entry(key).or_default().push((index, place, part.conditional));
+            awaited.names.entry(key).or_default().push(Use {
+                body: index,
+                place,
+                conditional: part.conditional,
+            });
         }
     }
     for need in needs.0 {
@@ -209,8 +214,8 @@ fn finish(all: &mut Finish<'_>) {
     let mut needs: BTreeMap<usize, Needs<Place>> = BTreeMap::new();
     for ((class, schema, name), uses) in &awaited.names {
         let reference = Reference::new(*class, schema.as_deref(), name);
-        for (index, place, conditional) in uses {
-            let Some((_, path)) = awaited.functions.get(*index) else { continue };
+        for Use { body, place, conditional } in uses {
+            let Some(path) = awaited.bodies.get(*body).map(|body| &body.path) else { continue };
             let guessed = schema.is_none() && path.is_none();
             let path = path.as_deref().unwrap_or(&anywhere);
             let Some(absence) = all.facts.missing_from(&reference, path) else { continue };
@@ -218,13 +223,13 @@ fn finish(all: &mut Finish<'_>) {
             if guessed && all.facts.is_somewhere(*class, name) {
                 continue;
             }
-            needs.entry(*index).or_default().add(absence, &reference, *conditional, *place);
+            needs.entry(*body).or_default().add(absence, &reference, *conditional, *place);
         }
     }
     for (index, needs) in needs {
-        let Some((function, _)) = awaited.functions.get(index) else { continue };
+        let Some(body) = awaited.bodies.get(index) else { continue };
         for need in needs.0 {
-            let draft = draft(all.facts, function, &need, false);
+            let draft = draft(all.facts, &body.words, &need, false);
             all.report(need.place, draft);
         }
     }

@@ -66,10 +66,33 @@ pub struct Memory {
 /// The names that bodies use and the dump has not made yet.
 #[derive(Clone, Debug, Default)]
 pub struct Awaited {
-    /// Functions and procedures in words, with their search path; `None` where they set none.
-    pub functions: Vec<(Box<str>, Option<Arc<[Box<str>]>>)>,
-    /// By class, schema and name: the function, the place, and whether it may not be reached.
-    pub names: BTreeMap<(Class, Option<Box<str>>, Box<str>), Vec<(usize, Place, bool)>>,
+    /// The bodies.
+    pub bodies: Vec<AwaitingBody>,
+    /// Where each name is used.
+    pub(super) names: BTreeMap<Name, Vec<Use>>,
+}
+
+/// Class, schema and name of an object.
+pub(super) type Name = (Class, Option<Box<str>>, Box<str>);
+
+/// A function or procedure whose body needs what the dump has not made yet.
+#[derive(Clone, Debug)]
+pub struct AwaitingBody {
+    /// Its words.
+    pub words: Box<str>,
+    /// Its search path; `None` where it sets none.
+    pub path: Option<Arc<[Box<str>]>>,
+}
+
+/// Where a body uses a name.
+#[derive(Clone, Copy, Debug)]
+pub struct Use {
+    /// The body's place in the list.
+    pub body: usize,
+    /// Where.
+    pub place: Place,
+    /// It may not be reached.
+    pub conditional: bool,
 }
 
 /// The SQL in the body of one statement.
