@@ -280,6 +280,23 @@ mod tests {
     }
 
     #[test]
+    fn a_body_that_is_cut_off_or_never_ends_is_read_without_harm() {
+        let body = "DECLARE a app.t%ROWTYPE := f('é'); BEGIN FOR r IN EXECUTE format('SELECT %L, ''x''', a) USING b LOOP
+            SELECT x INTO STRICT y.z, w FROM t; RAISE 'q %', v USING HINT = h; END LOOP; EXCEPTION WHEN OTHERS THEN
+            EXECUTE 'DO ''BEGIN PERFORM g(); END'''; CASE WHEN a THEN RETURN QUERY SELECT 1; END CASE; END";
+        let read = |body: &str| calls(&format!("DO '{}'", body.replace('\'', "''")));
+        for (cut, _) in body.char_indices() {
+            read(&body[..cut]);
+            read(&body[cut..]);
+        }
+        for word in
+            ["BEGIN ", "IF (", "CASE x WHEN ", "FOR x IN a..", "a[1].", "DECLARE x ", "RAISE USING a = "]
+        {
+            read(&word.repeat(20_000));
+        }
+    }
+
+    #[test]
     fn texts_are_followed_to_a_depth_that_ends() {
         let mut sql = "SELECT f01()".to_owned();
         for _ in 0..8 {

@@ -86,7 +86,7 @@ pub struct AwaitingBody {
 
 /// Where a body uses a name.
 #[derive(Clone, Copy, Debug)]
-pub struct Use {
+pub(super) struct Use {
     /// The body's place in the list.
     pub body: usize,
     /// Where.
