@@ -44,6 +44,7 @@ pub mod fn_03_missing_in_body;
 pub mod guc_01_superuser_parameter;
 pub mod guc_02_extension_parameter;
 pub mod guc_03_preloaded_library;
+pub mod guc_04_search_path;
 pub mod ht_00_candidate;
 pub mod ht_01_only;
 pub mod ht_02_unique;
@@ -319,6 +320,7 @@ pub const RULES: &[&Rule] = &[
     &guc_01_superuser_parameter::RULE,
     &guc_02_extension_parameter::RULE,
     &guc_03_preloaded_library::RULE,
+    &guc_04_search_path::RULE,
     &rep_01_all_tables::RULE,
     &rep_02_schema_publication::RULE,
     &rep_03_publication::RULE,

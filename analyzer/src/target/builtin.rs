@@ -8,6 +8,7 @@ use super::Names;
 use crate::parse::Class;
 
 const BUILTIN: &str = include_str!("builtin.json");
+const INTERNAL: &str = include_str!("internal_functions.txt");
 
 #[derive(Default, Deserialize)]
 #[serde(bound(deserialize = "'de: 'static"))]
@@ -65,6 +66,20 @@ pub fn is_variadic_builtin(name: &str) -> bool {
     ALL.variadic_functions.contains(name)
 }
 
+/// The SQL name of the function of pg_catalog that is this function inside the server, with these types of arguments
+/// and of the result (as pg_type names them, arrays with `_`), in every version from 15 to 18.
+#[must_use]
+pub fn builtin_of_internal(inside: &str, arguments: &[String], result: &str) -> Option<&'static str> {
+    let arguments = if arguments.is_empty() { "-".to_owned() } else { arguments.join(",") };
+    INTERNAL.lines().filter(|line| !line.starts_with('#')).find_map(|line| {
+        let mut words = line.split(' ');
+        let own = words.next().filter(|own| *own == inside)?;
+        let name = words.next()?;
+        let fits = words.next() == Some(&*arguments) && words.next() == Some(result);
+        fits.then_some(if name == "=" { own } else { name })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,5 +90,18 @@ mod tests {
         assert!(is_builtin(Class::Relation, "pg_class") && is_builtin(Class::Operator, "="));
         assert!(!is_builtin(Class::Function, "time_bucket"));
         assert!(is_variadic_builtin("concat") && !is_variadic_builtin("lower"));
+    }
+
+    #[test]
+    fn functions_inside_the_server_are_known_by_their_signature() {
+        let of = |inside, arguments: &[&str], result| {
+            let arguments: Vec<String> = arguments.iter().map(|name| (*name).to_owned()).collect();
+            builtin_of_internal(inside, &arguments, result)
+        };
+        assert_eq!(of("dsin", &["float8"], "float8"), Some("sin"));
+        assert_eq!(of("textlen", &["text"], "int4"), Some("char_length"));
+        assert_eq!(of("bitcmp", &["varbit", "varbit"], "int4"), Some("varbitcmp"));
+        assert_eq!(of("dsin", &["int4"], "float8"), None);
+        assert_eq!(of("now", &[], "timestamptz"), Some("now"));
     }
 }

@@ -5,7 +5,8 @@ mod members;
 mod names;
 
 pub use builtin::{
-    is_builtin, is_builtin_operator, is_builtin_operator_class, is_in_information_schema, is_variadic_builtin,
+    builtin_of_internal, is_builtin, is_builtin_operator, is_builtin_operator_class,
+    is_in_information_schema, is_variadic_builtin,
 };
 pub use members::{Members, known, members};
 pub use names::Names;
