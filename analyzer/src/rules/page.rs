@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::catalogue::{Cover, LIMITS, OWN, exists, limits_of};
-use super::{RULES, Rule};
+use super::{Rule, all};
 use crate::edit::Safety;
 
 /// The whole page. The same text for the same rules, with a newline at its end.
@@ -11,7 +11,7 @@ use crate::edit::Safety;
 pub fn markdown() -> String {
     let mut out = String::from(HEAD);
     out.push_str("\n## Rules\n\n| id | name | worst | fix | |\n|---|---|---|---|---|\n");
-    for rule in RULES {
+    for rule in all() {
         let _ = writeln!(
             out,
             "| [{}](#{}) | {} | {} | {} | {} |",
@@ -38,7 +38,7 @@ pub fn markdown() -> String {
     for (id, what) in OWN {
         let _ = writeln!(out, "- {}: {}", link(id), text(what));
     }
-    for rule in RULES {
+    for rule in all() {
         entry(&mut out, rule);
     }
     out
@@ -93,7 +93,7 @@ fn fix(safety: Safety) -> &'static str {
 
 /// A link to a rule of this page, as GitHub makes anchors of headings.
 fn link(id: &str) -> String {
-    match RULES.iter().find(|rule| rule.id == id) {
+    match all().find(|rule| rule.id == id) {
         Some(rule) if exists(id) => format!("[{id}](#{})", anchor(rule)),
         _ => id.to_owned(),
     }
@@ -164,6 +164,6 @@ mod tests {
     #[test]
     fn no_example_ends_its_block_early() {
         let in_blocks = |text: &str| text.contains("```");
-        assert!(!RULES.iter().any(|rule| in_blocks(rule.doc.before) || in_blocks(rule.doc.after)));
+        assert!(!all().any(|rule| in_blocks(rule.doc.before) || in_blocks(rule.doc.after)));
     }
 }
