@@ -94,6 +94,8 @@ impl Drop for Workers {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
     use tsmigrate_analyzer::{Analyzer, Options, Report, Target};
 
@@ -101,8 +103,9 @@ mod tests {
     fn the_report_does_not_depend_on_the_number_of_threads() {
         let mut text = String::new();
         for n in 0..5_000 {
-            text += &format!("SET default_tablespace = ts{n};\nCREATE TABLE t{n} (a int REFERENCES t0);\n");
-            text += &format!("ALTER TABLE t{n} OWNER TO r;\n");
+            writeln!(text, "SET default_tablespace = ts{n};").unwrap();
+            writeln!(text, "CREATE TABLE t{n} (a int REFERENCES t0);").unwrap();
+            writeln!(text, "ALTER TABLE t{n} OWNER TO r;").unwrap();
         }
         let report = |threads| {
             let (target, options) = (Target::default(), Options::default());

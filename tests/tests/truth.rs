@@ -458,11 +458,11 @@ fn said_of(setup: &Setup, text: &[u8], target: &Target) -> Result<Announced, Fai
 fn reports_on_single_statements_say_what_servers_said() -> Outcome {
     let test = "reports_on_single_statements_say_what_servers_said";
     let folder = here("../../shared/truth");
-    let Ok(text) = fs::read_to_string(folder.join("statements.jsonl")) else {
+    let Ok(recording) = fs::read_to_string(folder.join("statements.jsonl")) else {
         skipped(test, "../shared/truth is not here");
         return Ok(());
     };
-    let recorded: Vec<Recorded> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let recorded: Vec<Recorded> = recording.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let setup = Setup::read(&fs::read_to_string(folder.join("setup.sql"))?)?;
     let lab = lab(test)?;
     let lab = lab.as_ref();

@@ -1,7 +1,8 @@
 //! What rules on bodies share: the SQL in the body at hand, and what the other rules say of it.
 
 use std::ops::Range;
-use std::sync::{Arc, LazyLock};
+use std::rc::Rc;
+use std::sync::LazyLock;
 
 use super::memory::BodyAtHand;
 use super::{Context, Memory, RULES, Rule, Subject};
@@ -58,15 +59,15 @@ pub(super) fn fails_already(ctx: &Context<'_>) -> bool {
 }
 
 /// The SQL in the body of the statement at hand. Read once for all rules.
-pub(super) fn body(ctx: &mut Context<'_>) -> Arc<Vec<Part>> {
-    let Some(statement) = ctx.statement() else { return Arc::default() };
+pub(super) fn body(ctx: &mut Context<'_>) -> Rc<Vec<Part>> {
+    let Some(statement) = ctx.statement() else { return Rc::default() };
     let place = statement.place(&(0..0));
     let key = (place.input, place.span.start, statement.sql().len());
     if let Some(known) = ctx.memory.body.as_ref().filter(|known| known.key == key) {
-        return Arc::clone(&known.parts);
+        return Rc::clone(&known.parts);
     }
-    let parts = Arc::new(parts(statement));
-    ctx.memory.body = Some(BodyAtHand { key, parts: Arc::clone(&parts) });
+    let parts = Rc::new(parts(statement));
+    ctx.memory.body = Some(BodyAtHand { key, parts: Rc::clone(&parts) });
     parts
 }
 

@@ -1,6 +1,7 @@
 //! What rules remember from one statement to later ones, beyond the facts of the dump.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::body::Part;
@@ -101,7 +102,7 @@ pub struct BodyAtHand {
     /// The statement's input, first byte and length.
     pub key: (usize, u64, usize),
     /// The pieces.
-    pub parts: Arc<Vec<Part>>,
+    pub parts: Rc<Vec<Part>>,
 }
 
 /// Why a function or view fails.
