@@ -337,14 +337,19 @@ impl<'t> Analyzer<'t> {
             }
         }
         pass.rate();
-        pass.analysis.plan();
+        let orphans = if rules::ts_04_schema_only::applies(&pass.analysis.facts, pass.options) {
+            pass.memory.orphans.runs.as_slice()
+        } else {
+            &[]
+        };
+        pass.analysis.plan(orphans);
         pass.analysis
     }
 }
 
 impl Analysis {
     /// Turns the solved findings into changes of the inputs.
-    fn plan(&mut self) {
+    fn plan(&mut self, orphans: &[(usize, Span)]) {
         for finding in self.findings.iter().filter(|finding| finding.solved) {
             let Some(fix) = &finding.fix else { continue };
             let Some(input) = self.inputs.get_mut(finding.place.input) else { continue };
@@ -358,7 +363,10 @@ impl Analysis {
                 input.planned.push(Planned::Remove { span: *span, rule, title });
             }
         }
-        for input in &mut self.inputs {
+        for (index, input) in self.inputs.iter_mut().enumerate() {
+            if !orphans.is_empty() {
+                rules::ts_04_schema_only::plan(orphans, index, &mut input.planned);
+            }
             // Statements were planned in their order; additions before a statement stay before its edits.
             input.planned.sort_by_key(|planned| (planned.span().start, planned.span().end));
             input.planned.dedup();
@@ -366,7 +374,7 @@ impl Analysis {
     }
 }
 
-fn plan_fix(planned: &mut Vec<Planned>, rule: &'static str, fix: &Fix) {
+pub(crate) fn plan_fix(planned: &mut Vec<Planned>, rule: &'static str, fix: &Fix) {
     let lines = |statements: &[String]| statements.join("\n");
     // It becomes a line of a comment, and names in it may hold anything.
     let title = fix.title.replace(['\n', '\r'], " ");

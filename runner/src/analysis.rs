@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use tsmigrate_analyzer::facts::timescale::Version;
 use tsmigrate_analyzer::parse::STACK;
 use tsmigrate_analyzer::{Options, Target};
 
@@ -92,6 +93,8 @@ pub fn seen(described: Target, facts: &Facts) -> Target {
         ),
         ..described
     };
+    target.timescaledb.installed =
+        facts.extensions.get("timescaledb").and_then(|extension| Version::read(&extension.version));
     if let Some(list) = target.extension_lists.last_mut() {
         list.extensions.clone_from(&facts.creatable);
         list.extensions.extend(facts.extensions.keys().cloned());
@@ -104,6 +107,7 @@ fn options(source: &Facts, accept: &[String]) -> Options {
     Options {
         accept: accept.iter().cloned().collect::<BTreeSet<_>>(),
         database: Some(source.database.clone()),
+        catalogs_follow: true,
         hypertables: hypertables.map(|table| (table.schema.clone(), table.name.clone())).collect(),
         ..Options::default()
     }

@@ -2,14 +2,15 @@
 //!
 //! Lines of the form `-- KEY: VALUE` are directives and no part of the dump:
 //! `expect` (the rules of all findings, in order, or `nothing`; needed), `target` (major version), `accept` (rules),
-//! `database` (of a cluster dump, the one to keep), `hypertable` (`schema.table`), `input` (another input begins, with
-//! this name), `call` and `runs` (a statement to run after the dump was restored: it fails with a SQLSTATE that a
-//! finding on a body states, or it passes), and `unasked` (why a server is not asked about this fixture).
-//! `database` (of a cluster dump, the one to keep), `hypertable` (`schema.table`), `convert` (`schema.table:column[:interval]`), `input` (another input begins, with
-//! this name), and `unasked` (why a server is not asked about this fixture).
+//! `database` (of a cluster dump, the one to keep), `hypertable` (`schema.table`), `convert`
+//! (`schema.table:column[:interval]`), `catalogs` (`follow`: the rows of TimescaleDB's catalogs come by another way),
+//! `timescaledb` (the target's version), `input` (another input begins, with this name), `call` and `runs` (a statement
+//! to run after the dump was restored: it fails with a SQLSTATE that a finding on a body states, or it passes), and
+//! `unasked` (why a server is not asked about this fixture).
 
 use std::path::{Path, PathBuf};
 
+use tsmigrate_analyzer::facts::timescale::Version;
 use tsmigrate_analyzer::{Analysis, Input, InputError, Options, Target, analyze};
 
 /// A fixture.
@@ -85,6 +86,12 @@ impl Fixture {
                 let (table, conversion) =
                     tsmigrate_analyzer::conversion::conversion(wish).map_err(|error| wrong(&error))?;
                 fixture.options.convert.insert(table, conversion);
+            } else if directive("catalogs") == Some("follow") {
+                fixture.options.catalogs_follow = true;
+            } else if let Some(version) = directive("timescaledb") {
+                let version =
+                    Version::read(version).ok_or_else(|| wrong("this is no version of TimescaleDB"))?;
+                fixture.target.timescaledb.installed = Some(version);
             } else if let Some(why) = directive("unasked") {
                 fixture.unasked = Some(why.into());
             } else if let Some(name) = directive("input") {

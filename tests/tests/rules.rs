@@ -53,6 +53,10 @@ fn rendered(fixture: &Fixture, analysis: &Analysis) -> String {
         let _ = writeln!(out, "---- {name}, rewritten");
         out.push_str(&String::from_utf8_lossy(&rewritten));
     }
+    // The script that converts tables has a snapshot of its own.
+    for script in analysis.scripts.iter().filter(|script| script.rule == "TS-04") {
+        let _ = write!(out, "---- {}, script of {}\n{}", script.file, script.rule, script.sql);
+    }
     out
 }
 

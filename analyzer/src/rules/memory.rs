@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::orphans::Orphans;
+use super::ts_12_internal_object::NamesChunk;
 use crate::body::Part;
 use crate::facts::ObjectId;
 use crate::finding::{Place, ServerError};
@@ -42,6 +44,10 @@ pub struct Memory {
     pub in_transaction: bool,
     /// Extensions that the target has in another schema than the dump.
     pub moved_extensions: Vec<Moved>,
+    /// What TimescaleDB's own objects leave over where the dump has no rows of its catalogs.
+    pub orphans: Orphans,
+    /// Views and functions that name a chunk.
+    pub(super) names_chunks: Vec<NamesChunk>,
     /// Aggregates and operators whose argument types were changed.
     pub retyped: BTreeSet<ObjectId>,
     /// The SQL in the body of the statement at hand.

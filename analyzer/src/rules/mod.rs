@@ -5,9 +5,11 @@ mod bodies;
 pub mod catalogue;
 mod clauses;
 mod context;
+mod hypertable_script;
 mod hypertables;
 mod memory;
 mod newer_clauses;
+mod orphans;
 mod page;
 mod roles;
 
@@ -140,6 +142,15 @@ pub mod su_21_view_rule;
 pub mod su_23_server_access;
 pub mod su_24_analyze_all;
 pub mod su_25_operator_link;
+pub mod ts_01_version_mismatch;
+pub mod ts_02_restoring_mode;
+pub mod ts_03_unqualified_restore;
+pub mod ts_04_schema_only;
+pub mod ts_06_job_owner;
+pub mod ts_08_old_aggregate;
+pub mod ts_09_removed_feature;
+pub mod ts_10_apache_edition;
+pub mod ts_12_internal_object;
 pub mod tsp_01_tablespace;
 pub mod tsp_02_tablespace_attributes;
 pub mod tsp_03_default_tablespace;
@@ -352,6 +363,15 @@ pub const RULES: &[&Rule] = &[
     &ht_16_update::RULE,
     &ht_17_columnstore_security::RULE,
     &ht_18_publication::RULE,
+    &ts_01_version_mismatch::RULE,
+    &ts_02_restoring_mode::RULE,
+    &ts_03_unqualified_restore::RULE,
+    &ts_04_schema_only::RULE,
+    &ts_06_job_owner::RULE,
+    &ts_08_old_aggregate::RULE,
+    &ts_09_removed_feature::RULE,
+    &ts_10_apache_edition::RULE,
+    &ts_12_internal_object::RULE,
     &dep_01_missing_dependency::RULE,
     &dep_02_undeclared_object::RULE,
     &fn_01_superuser_call::RULE,

@@ -3,6 +3,7 @@
 mod builtin;
 mod members;
 mod names;
+mod timescale;
 
 pub use builtin::{
     builtin_of_internal, is_builtin, is_builtin_operator, is_builtin_operator_class,
@@ -10,6 +11,7 @@ pub use builtin::{
 };
 pub use members::{Members, known, members};
 pub use names::Names;
+pub use timescale::Timescale;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -102,6 +104,9 @@ pub struct Target {
     /// Parameters that are gone, with the first major version that lacks them.
     #[serde(default)]
     pub removed_parameters: BTreeMap<String, u32>,
+    /// Its versions of TimescaleDB.
+    #[serde(default)]
+    pub timescaledb: Timescale,
     /// Roles that a live target was seen to have beyond the reserved ones.
     #[serde(default)]
     pub existing_roles: BTreeSet<String>,
@@ -143,6 +148,7 @@ impl Default for Target {
             replication_functions: BTreeSet::new(),
             closed_relations: BTreeMap::new(),
             removed_parameters: BTreeMap::new(),
+            timescaledb: Timescale::default(),
             existing_roles: BTreeSet::new(),
             live_extensions: None,
             live_locale: None,

@@ -18,6 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use tsmigrate_analyzer::conversion::conversion;
+use tsmigrate_analyzer::facts::timescale::Version;
 use tsmigrate_analyzer::rules::{nearest, rule};
 use tsmigrate_analyzer::target::{NEWEST_VERSION, OLDEST_VERSION};
 use tsmigrate_analyzer::{Options, Target};
@@ -96,6 +97,10 @@ struct Analysed {
     )]
     target_version: Option<u32>,
 
+    /// TimescaleDB version of the service, such as 2.19.3 (SELECT extversion FROM pg_extension)
+    #[arg(long, value_name = "VERSION", value_parser = timescale_version)]
+    target_timescaledb: Option<Version>,
+
     /// Another destination than the built-in one, as JSON
     #[arg(long, value_name = "FILE")]
     target_file: Option<PathBuf>,
@@ -116,6 +121,11 @@ struct Setup {
     /// The file that the destination is read from, where it is not the built-in one.
     target_file: Option<PathBuf>,
     config: Option<Config>,
+}
+
+/// A version of TimescaleDB on the command line.
+fn timescale_version(text: &str) -> Result<Version, String> {
+    Version::try_from(text.to_owned())
 }
 
 impl Analysed {
@@ -149,10 +159,12 @@ impl Analysed {
             Some(config) => config.correct(target),
             None => target,
         };
-        Ok(match self.target_version {
+        let mut target = match self.target_version {
             Some(version) => target.with_version(version),
             None => target,
-        })
+        };
+        target.timescaledb.installed = self.target_timescaledb.or(target.timescaledb.installed);
+        Ok(target)
     }
 
     fn options(&self, config: Option<&Config>) -> Result<Options, Failure> {
@@ -197,6 +209,9 @@ impl Analysed {
         }
         if let Some(version) = self.target_version {
             let _ = write!(words, " --target-version {version}");
+        }
+        if let Some(version) = self.target_timescaledb {
+            let _ = write!(words, " --target-timescaledb {version}");
         }
         if let Some(path) = &self.target_file {
             let _ = write!(words, " --target-file {}", shell(&path.to_string_lossy()));

@@ -102,7 +102,10 @@ impl Facts {
         let table = ObjectId::new(Class::Relation, Some(schema), name);
         self.timescale.ids.insert(id, table.clone());
         if is_users(&table) {
-            self.timescale.hypertable(&table, row.place).id = Some(id);
+            let known = self.timescale.hypertable(&table, row.place);
+            known.id = Some(id);
+            known.distributed = row.number("replication_factor").is_some_and(|factor| factor > 0);
+            known.adaptive = row.number("chunk_target_size").is_some_and(|size| size > 0);
         }
         self.hypertables.insert(table);
     }
@@ -118,19 +121,16 @@ impl Timescale {
             .zip(row.get("partitioning_func_schema"))
             .filter(|(_, schema)| !schema.starts_with("_timescaledb_"))
             .map(|(name, schema)| ObjectId::new(Class::Function, Some(schema), name));
-        let partitioning = match row.number("num_slices") {
-            Some(partitions) => Partitioning::Hash { partitions },
-            None => {
-                let integer = matches!(row.get("column_type"), Some("smallint" | "integer" | "bigint"))
-                    && function.is_none();
-                let unit = if integer { Unit::Integer } else { Unit::Microseconds };
-                Partitioning::Range { interval: row.number("interval_length"), unit }
-            }
-        };
+        let is_number = matches!(row.get("column_type"), Some("smallint" | "integer" | "bigint"));
+        let unit = if is_number && function.is_none() { Unit::Integer } else { Unit::Microseconds };
+        let range = Partitioning::Range { interval: row.number("interval_length"), unit };
+        let partitioning =
+            row.number("num_slices").map_or(range, |partitions| Partitioning::Hash { partitions });
         let now = row
             .get("integer_now_func")
             .map(|name| ObjectId::new(Class::Function, row.get("integer_now_func_schema"), name));
-        let dimension = Dimension { column: column.into(), function, partitioning, now, latest_chunk: 0 };
+        let dimension =
+            Dimension { column: column.into(), function, partitioning, now, latest_chunk: 0, first_slice: 0 };
         // The catalog knows better than a chunk.
         match table.dimensions.iter_mut().find(|known| *known.column == *column) {
             Some(known) => *known = dimension,
@@ -223,7 +223,7 @@ impl Timescale {
 
 /// A name as `regrole` prints it, without its quotes.
 #[must_use]
-fn unquoted(name: &str) -> String {
+pub(crate) fn unquoted(name: &str) -> String {
     match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
         Some(inner) => inner.replace("\"\"", "\""),
         None => name.to_owned(),

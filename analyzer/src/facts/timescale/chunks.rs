@@ -48,6 +48,8 @@ pub struct Dimension {
     pub now: Option<ObjectId>,
     /// The chunk that told the interval: the latest one is cut by the setting of today.
     pub(super) latest_chunk: i64,
+    /// The lowest number of a slice: those of one chunk are made in the order of the dimensions.
+    pub(super) first_slice: i64,
 }
 
 /// The columns of a compressed chunk.
@@ -65,6 +67,22 @@ pub struct Compressed {
 
 /// The largest value of TimescaleDB's hash functions.
 const MAX_HASH: i64 = 2_147_483_647;
+
+impl Dimension {
+    /// A dimension that nothing in the dump tells of.
+    #[must_use]
+    pub fn guessed(column: &str, interval: i64) -> Self {
+        let partitioning = Partitioning::Range { interval: Some(interval), unit: Unit::Microseconds };
+        Self {
+            column: column.into(),
+            function: None,
+            partitioning,
+            now: None,
+            latest_chunk: 0,
+            first_slice: 0,
+        }
+    }
+}
 
 /// What one CHECK says of one column.
 #[derive(Debug, Default)]
@@ -88,6 +106,8 @@ impl Facts {
         {
             self.timescale.evidence.new_compressed_name();
             self.timescale.compressed.entry(table).or_insert_with(|| compressed(s, Some(table)));
+        } else if let Some(id) = number_after(&range.relname, "_compressed_hypertable_") {
+            self.timescale.compressed_tables.insert(id);
         } else if let Some(id) = number_after(&range.relname, "_materialized_hypertable_") {
             self.hypertables.insert(ObjectId::new(Class::Relation, Some(INTERNAL), &range.relname));
             self.timescale.aggregates.entry(id).or_insert_with(|| Aggregate {
@@ -115,7 +135,8 @@ impl Facts {
         for element in &s.table_elts {
             let Some(NodeEnum::Constraint(constraint)) = &element.node else { continue };
             if let Some(bounds) = constraint.raw_expr.as_ref().and_then(|expr| bounds(expr)) {
-                learn(&mut table.dimensions, bounds, chunk);
+                let slice = number_after(&constraint.conname, "constraint_").unwrap_or(i64::MAX);
+                learn(&mut table.dimensions, bounds, chunk, slice);
             }
         }
     }
@@ -286,7 +307,7 @@ fn microseconds(text: &str) -> Option<i64> {
 }
 
 /// Takes what one chunk says of one dimension.
-fn learn(dimensions: &mut Vec<Dimension>, bounds: Bounds, chunk: i64) {
+fn learn(dimensions: &mut Vec<Dimension>, bounds: Bounds, chunk: i64, slice: i64) {
     let unit = bounds.lower.or(bounds.upper).map_or(Unit::Integer, |(_, unit)| unit);
     let (lower, upper) = (bounds.lower.map(|(value, _)| value), bounds.upper.map(|(value, _)| value));
     let is_hash = bounds.function.is_some() && unit == Unit::Integer;
@@ -300,18 +321,13 @@ fn learn(dimensions: &mut Vec<Dimension>, bounds: Bounds, chunk: i64) {
             Partitioning::Range { interval: None, unit }
         };
         let column = bounds.column.as_str().into();
-        let dimension = Dimension { column, function, partitioning, now: None, latest_chunk: 0 };
-        // Time first, hashes last.
-        let rank = |p: &Partitioning| match p {
-            Partitioning::Range { unit: Unit::Microseconds, .. } => 0,
-            Partitioning::Range { unit: Unit::Integer, .. } => 1,
-            Partitioning::Hash { .. } => 2,
-        };
-        let place = dimensions.iter().take_while(|d| rank(&d.partitioning) <= rank(&partitioning)).count();
-        dimensions.insert(place, dimension);
-        place
+        let dimension =
+            Dimension { column, function, partitioning, now: None, latest_chunk: 0, first_slice: slice };
+        dimensions.push(dimension);
+        dimensions.len() - 1
     });
     let Some(known) = dimensions.get_mut(at) else { return };
+    known.first_slice = known.first_slice.min(slice);
     match &mut known.partitioning {
         Partitioning::Hash { partitions } => {
             let size = match (lower, upper) {
@@ -333,6 +349,17 @@ fn learn(dimensions: &mut Vec<Dimension>, bounds: Bounds, chunk: i64) {
                 known.latest_chunk = chunk;
             }
         }
+    }
+    // The first dimension is a range, and almost always one of time.
+    let rank = |partitioning: &Partitioning| match partitioning {
+        Partitioning::Range { unit: Unit::Microseconds, .. } => 0,
+        Partitioning::Range { unit: Unit::Integer, .. } => 1,
+        Partitioning::Hash { .. } => 2,
+    };
+    dimensions.sort_by_key(|dimension| dimension.first_slice);
+    let first = (0..dimensions.len()).min_by_key(|at| dimensions.get(*at).map(|d| rank(&d.partitioning)));
+    if let Some(first) = first {
+        dimensions.get_mut(..=first).unwrap_or_default().rotate_right(1);
     }
 }
 

@@ -5,13 +5,14 @@ mod catalog;
 mod chunks;
 mod version;
 
+pub(crate) use catalog::unquoted;
 pub use catalog::{Aggregate, Compression, Job, Kind, Order};
 pub use chunks::{Dimension, Partitioning, Unit};
 pub use version::{Evidence, Version};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::names::{relation, string, text};
+use super::names::{qualified, relation, string, strings, text};
 use super::{Facts, ObjectId};
 use crate::finding::Place;
 use crate::locate::Statement;
@@ -40,6 +41,10 @@ pub struct Hypertable {
     pub chunks: u32,
     /// Its compression (columnstore), where it is on.
     pub compression: Option<Compression>,
+    /// It is distributed over nodes (up to 2.13).
+    pub distributed: bool,
+    /// The size of its chunks adapts (up to 2.27).
+    pub adaptive: bool,
     /// The first statement that tells of it.
     pub place: Option<Place>,
 }
@@ -65,6 +70,11 @@ pub struct Timescale {
     pub aggregates: BTreeMap<i64, Aggregate>,
     /// Columns of the first compressed chunk of each compressed hypertable, by that hypertable's id.
     pub compressed: BTreeMap<i64, chunks::Compressed>,
+    /// Hypertables of compressed data, by id: each is another one's.
+    pub compressed_tables: BTreeSet<i64>,
+    /// Functions of users without arguments that return an integer, with its type: one may tell the current time
+    /// of an integer column.
+    pub clocks: Vec<(ObjectId, Box<str>)>,
     /// Jobs of users: policies and user-defined actions.
     pub jobs: Vec<Job>,
     /// Tablespaces that hypertables (by id) are attached to.
@@ -121,6 +131,7 @@ impl Facts {
                 self.timescale.edition = edition.map(|edition| (edition, place())).or(self.timescale.edition);
             }
             NodeEnum::CreateStmt(s) => self.table_of_timescale(s, place()),
+            NodeEnum::CreateFunctionStmt(s) if s.parameters.is_empty() => self.clock(s),
             NodeEnum::CreateTrigStmt(s) if s.trigname.starts_with("ts_") => self.trigger(s, place()),
             NodeEnum::ViewStmt(s) => self.view_of_timescale(statement, s),
             NodeEnum::IndexStmt(s) => self.index_of_timescale(statement, s),
@@ -151,6 +162,19 @@ impl Facts {
     fn catalog_rows(&mut self, range: &pg::RangeVar, place: Place) {
         if range.schemaname == "_timescaledb_catalog" && range.relname == "hypertable" {
             self.timescale.catalogs.get_or_insert(place);
+        }
+        if range.schemaname == INTERNAL && chunk_ids(&range.relname, "_hyper_").is_some() {
+            self.timescale.chunk_rows.get_or_insert(place);
+        }
+    }
+
+    fn clock(&mut self, s: &pg::CreateFunctionStmt) {
+        let Some(returned) = s.return_type.as_ref().filter(|returned| !returned.setof) else { return };
+        let data_type = strings(&returned.names).join(".");
+        let is_integer = matches!(&*data_type, "pg_catalog.int2" | "pg_catalog.int4" | "pg_catalog.int8");
+        if let Some((schema, name)) = qualified(&s.funcname).filter(|_| is_integer) {
+            let id = self.resolved(&ObjectId::new(Class::Function, schema, name));
+            self.timescale.clocks.push((id, data_type.into()));
         }
     }
 

@@ -53,8 +53,11 @@ pub struct Evidence {
     pub signs: Vec<String>,
 }
 
+/// A release without its patch level.
+type Minor = (u32, u32);
+
 /// Catalog tables with the releases that have them (tables.sql of each release).
-const TABLES: &[(&str, Option<(u32, u32)>, Option<(u32, u32)>)] = &[
+const TABLES: &[(&str, Option<Minor>, Option<Minor>)] = &[
     ("bgw_policy_drop_chunks", Some((1, 2)), Some((2, 0))),
     ("bgw_policy_compress_chunks", Some((1, 5)), Some((2, 0))),
     ("bgw_policy_reorder", Some((1, 2)), Some((2, 0))),
