@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::ops::AddAssign;
 
-use tsmigrate_analyzer::facts::objects::{also_created, created, subject};
+use tsmigrate_analyzer::facts::objects::{also_created, created, signature, subject};
 use tsmigrate_analyzer::parse::{Class, NodeEnum, parse, references};
 use tsmigrate_analyzer::rewrite::Planned;
 use tsmigrate_analyzer::target::{Members, is_builtin, members};
@@ -244,24 +244,35 @@ pub fn agree(predicted: &str, server: &str) -> bool {
     predicted.is_empty() || predicted == server || MISSING.contains(&predicted) && MISSING.contains(&server)
 }
 
-/// What refused statements were to make: by name, whether the refusal was predicted.
+/// What refused statements were to make, by name.
 #[derive(Debug, Default)]
-struct Unmade(HashMap<String, bool>);
+struct Unmade(HashMap<String, Vec<Refused>>);
+
+/// One of the objects of a name.
+#[derive(Debug, PartialEq)]
+struct Refused {
+    /// The types of a function's arguments: another function of the same name is another object.
+    types: Option<Box<str>>,
+    /// Whether the refusal was predicted.
+    predicted: bool,
+}
 
 impl Unmade {
     fn add(&mut self, sent: &Sent, predicted: bool) {
         let sql = parseable(sent.step.sql());
         let Ok(Some(parsed)) = parse(&sql, true) else {
             // Its name is among its first words.
-            let first = sql.split_whitespace().take(5).map(|word| last(word.trim_end_matches(['(', ';'])));
-            self.0.extend(first.map(|word| (word, predicted)));
+            for word in sql.split_whitespace().take(5).map(|word| last(word.trim_end_matches(['(', ';']))) {
+                self.0.insert(word, vec![Refused { types: None, predicted }]);
+            }
             return;
         };
         let node = parsed.node();
         let made = created(node).map(|object| object.id).into_iter().chain(also_created(node));
+        let types = signature(node).map(|signature| signature.types);
         for id in made {
             let name = id.part.unwrap_or(id.name);
-            self.0.entry(name.into()).and_modify(|known| *known &= predicted).or_insert(predicted);
+            self.0.entry(name.into()).or_default().push(Refused { types: types.clone(), predicted });
         }
     }
 
@@ -269,7 +280,8 @@ impl Unmade {
     /// report says so once, where it makes the schema or creates the language's extension.
     fn foreseen(&mut self, refusal: &ServerMessage) {
         if refusal.sqlstate == "3F000" || refusal.message.starts_with("language ") {
-            self.0.extend(names(&refusal.message).into_iter().map(|name| (name, true)));
+            let missing = || vec![Refused { types: None, predicted: true }];
+            self.0.extend(names(&refusal.message).into_iter().map(|name| (name, missing())));
         }
     }
 
@@ -279,8 +291,10 @@ impl Unmade {
         }
         let sql = parseable(sent.step.sql());
         let Ok(Some(parsed)) = parse(&sql, true) else { return };
-        if let Some(object) = created(parsed.node()) {
-            self.0.remove(object.id.part.as_deref().unwrap_or(&object.id.name));
+        let Some(object) = created(parsed.node()) else { return };
+        let types = signature(parsed.node()).map(|signature| signature.types);
+        if let Some(refused) = self.0.get_mut(object.id.part.as_deref().unwrap_or(&object.id.name)) {
+            refused.retain(|refused| refused.types != types);
         }
     }
 
@@ -289,7 +303,9 @@ impl Unmade {
         if !MISSING.contains(&refusal.sqlstate.as_str()) {
             return None;
         }
-        names(&refusal.message).iter().find_map(|name| self.0.get(name).copied())
+        let known = |name: &String| self.0.get(name).filter(|refused| !refused.is_empty());
+        let refused = names(&refusal.message).iter().find_map(known)?;
+        Some(refused.iter().all(|refused| refused.predicted))
     }
 }
 
@@ -379,8 +395,9 @@ impl Judged {
                     continue;
                 }
             };
-            if refusal.is_some() {
-                unmade.add(sent, predicted.is_some());
+            if let Some(refusal) = refusal {
+                let follows = unmade.cause(refusal) == Some(true);
+                unmade.add(sent, predicted.is_some() || follows);
             } else {
                 unmade.made(sent);
             }

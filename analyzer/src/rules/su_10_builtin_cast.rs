@@ -63,7 +63,8 @@ fn check(ctx: &mut Context<'_>) {
     let Some((_, node)) = ctx.node() else { return };
     let NodeEnum::CreateCastStmt(s) = node else { return };
     let (Some(source), Some(target)) = (&s.sourcetype, &s.targettype) else { return };
-    let pseudo = |name: &pg::TypeName| PSEUDO_TYPES.contains(&type_text(name).as_str());
+    // UNKNOWN is a keyword, and comes in quotes.
+    let pseudo = |name: &pg::TypeName| PSEUDO_TYPES.contains(&type_text(name).trim_matches('"'));
     let of_pseudo = [("source", source), ("target", target)].into_iter().find(|(_, name)| pseudo(name));
     if s.func.is_none() && !s.inout {
         return;
@@ -95,6 +96,7 @@ pub(super) fn server_name(name: &pg::TypeName) -> String {
     let (base, brackets) =
         text.split_once('[').map_or((&*text, String::new()), |(b, r)| (b, format!("[{r}")));
     let base = match base {
+        "\"unknown\"" => "unknown",
         "int2" => "smallint",
         "int4" => "integer",
         "int8" => "bigint",
