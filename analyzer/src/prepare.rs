@@ -13,7 +13,7 @@ use crate::text::{Position, Span, parseable};
 pub type Outcome = Result<Option<Parsed>, ParseError>;
 
 /// A batch is given away when it holds so many bytes: trees take many times the memory of their text.
-const BATCH: usize = 32 << 10;
+const BATCH: usize = 8 << 10;
 
 /// Rows of COPY data up to this length are copied along with the statements; longer runs are looked at in place.
 const SHORT_ROWS: usize = 8 << 10;

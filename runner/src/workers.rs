@@ -8,8 +8,8 @@ use std::thread;
 use tsmigrate_analyzer::parse::STACK;
 use tsmigrate_analyzer::prepare::{Batch, Executor};
 
-/// More threads than this wait for the one that runs the rules.
-const MAX_THREADS: usize = 4;
+/// More threads than this only wait for the one that runs the rules.
+const MAX_THREADS: usize = 2;
 
 /// Batches under way for each thread: enough that none waits for the next one.
 const BATCHES: usize = 2;
@@ -25,11 +25,11 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// One thread for each core, or none where there is one core only: the thread that runs the rules parses then.
+    /// A thread for each core but the one that runs the rules, which parses by itself where there is no other.
     #[must_use]
     pub fn start() -> Self {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Self::with_threads(if cores > 1 { cores.min(MAX_THREADS) } else { 0 })
+        Self::with_threads((cores - 1).min(MAX_THREADS))
     }
 
     /// So many threads; fewer where the system gives no more.

@@ -474,7 +474,7 @@ fn expressions(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum, hi
 }
 
 /// True where the text has these letters, in any case, before a byte that the condition takes.
-fn mentions(sql: &str, word: &[u8], next: impl Fn(u8) -> bool) -> bool {
+pub(super) fn mentions(sql: &str, word: &[u8], next: impl Fn(u8) -> bool) -> bool {
     let Some(&first) = word.first() else { return false };
     memchr::memchr2_iter(first, first.to_ascii_uppercase(), sql.as_bytes()).any(|at| {
         let rest = sql.as_bytes().get(at..).unwrap_or_default();

@@ -5,12 +5,12 @@ use serde_json::Value;
 
 use super::Context;
 use super::guc_01_superuser_parameter::settings;
-use super::in_06_newer_syntax::Hit;
+use super::in_06_newer_syntax::{Hit, mentions};
 use crate::facts::ObjectId;
 use crate::facts::names::{option, option_text, options, relation};
 use crate::finding::ServerError;
 use crate::locate::Statement;
-use crate::parse::{Class, NodeEnum, TokenKind, canonical, pg};
+use crate::parse::{Class, NodeEnum, Token, TokenKind, canonical, pg};
 
 /// Options in brackets of VACUUM, ANALYZE and EXPLAIN with the version that brought them.
 const OPTIONS: [(&str, u32); 7] = [
@@ -254,29 +254,32 @@ fn parameters(ctx: &Context<'_>, statement: &Statement<'_>, hits: &mut Vec<Hit>)
 
 /// What single words and signs tell.
 fn words(statement: &Statement<'_>, hits: &mut Vec<Hit>) {
-    if statement.words_where(&["AT", "LOCAL"], |_| true).is_some() {
+    let sql = statement.sql();
+    if has(sql, "local") && statement.words_where(&["AT", "LOCAL"], |_| true).is_some() {
         hits.push(Hit::syntax("AT LOCAL", 17, "LOCAL").at(statement, &["AT", "LOCAL"]));
     }
-    if statement.words_where(&["MATCHED", "BY"], |_| true).is_some() {
+    if has(sql, "matched") && statement.words_where(&["MATCHED", "BY"], |_| true).is_some() {
         hits.push(Hit::syntax("MERGE … NOT MATCHED BY", 17, "BY").at(statement, &["MATCHED", "BY"]));
     }
-    let sql = statement.sql();
-    let user =
-        statement.code().find(|token| token.kind == TokenKind::Keyword && token.is_word(sql, "SYSTEM_USER"));
-    if let Some(token) = user {
+    let is_user = |token: &&Token| token.kind == TokenKind::Keyword && token.is_word(sql, "SYSTEM_USER");
+    if has(sql, "system_user")
+        && let Some(token) = statement.code().find(is_user)
+    {
         let error = ServerError::new("42703", "column \"system_user\" does not exist");
         let mut hit = Hit::new("SYSTEM_USER", 16, error);
         hit.at = Some(Statement::token_range(token));
         hits.push(hit);
     }
-    let number = statement.code().find(|token| {
+    let is_number = |token: &&Token| {
         let text = token.text(sql).as_bytes();
         token.kind == TokenKind::Other
             && text.first().is_some_and(u8::is_ascii_digit)
             && (text.contains(&b'_')
                 || text.get(1).is_some_and(|c| matches!(c, b'x' | b'X' | b'o' | b'O' | b'b' | b'B')))
-    });
-    if let Some(token) = number {
+    };
+    if has_letters_in_numbers(sql)
+        && let Some(token) = statement.code().find(is_number)
+    {
         let text = token.text(sql);
         let error =
             ServerError::new("42601", format!("trailing junk after numeric literal at or near \"{text}\""));
@@ -284,7 +287,28 @@ fn words(statement: &Statement<'_>, hits: &mut Vec<Hit>) {
         hit.at = Some(Statement::token_range(token));
         hits.push(hit);
     }
-    path_methods(statement, hits);
+    if has(sql, "jsonpath") {
+        path_methods(statement, hits);
+    }
+}
+
+/// True where the text holds this word in any case: tokens are read only where one is worth it.
+fn has(sql: &str, word: &str) -> bool {
+    mentions(sql, word.as_bytes(), |_| true)
+}
+
+/// True where digits that begin a word go on with `_`, `x`, `o` or `b`.
+fn has_letters_in_numbers(sql: &str) -> bool {
+    let mut in_word = false;
+    let mut in_number = false;
+    for byte in sql.bytes() {
+        if in_number && matches!(byte.to_ascii_lowercase(), b'_' | b'x' | b'o' | b'b') {
+            return true;
+        }
+        in_number = byte.is_ascii_digit() && (in_number || !in_word);
+        in_word = byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii();
+    }
+    false
 }
 
 /// `'$.a.bigint()'::jsonpath`.
@@ -334,9 +358,13 @@ fn calls(ctx: &Context<'_>, statement: &Statement<'_>, hits: &mut Vec<Hit>) {
 /// What only the tree tells. It is walked where a word gives reason to.
 fn queries(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum, hits: &mut Vec<Hit>) {
     let sql = statement.sql();
-    let has = |word: &str| statement.code().any(|token| token.is_word(sql, word));
-    let returns = ctx.target.version < 18 && has("RETURNING") && !matches!(node, NodeEnum::RuleStmt(_));
+    let is_returning = |token: &Token| token.is_word(sql, "RETURNING");
+    let returns = ctx.target.version < 18
+        && has(sql, "returning")
+        && statement.code().any(is_returning)
+        && !matches!(node, NodeEnum::RuleStmt(_));
     let infinite = ctx.target.version < 17
+        && has(sql, "inf")
         && statement
             .code()
             .any(|token| token.kind == TokenKind::String && is_infinity(token.text(sql).trim_matches('\'')));
