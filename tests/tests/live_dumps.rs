@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use tsmigrate_analyzer::rewrite::Planned;
 use tsmigrate_analyzer::rules::RULES;
-use tsmigrate_analyzer::split::{Kind, Piece, Splitter};
-use tsmigrate_analyzer::{Analysis, Input, Options, Style, Target, analyze};
+use tsmigrate_analyzer::{Analysis, Input, Options, Target, analyze};
 use tsmigrate_tests::lab::{Lab, Server, skipped};
-use tsmigrate_tests::replay::{Answer, ReplayStep, Reply, replay, steps};
+use tsmigrate_tests::replay::{Answer, Reply, replay, steps};
+use tsmigrate_tests::sent::{Sent, sent_after};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -61,68 +60,6 @@ fn analysed(texts: &[Vec<u8>], target: &Target, options: &Options) -> Result<Ana
     Ok(analyze(&inputs, target, options)?)
 }
 
-/// A rewritten input: what to send, and for each step the statement of the original that it is.
-struct Rewritten {
-    steps: Vec<ReplayStep>,
-    originals: Vec<Option<u64>>,
-}
-
-/// Where the statements of a text begin.
-fn starts(text: &[u8]) -> Vec<u64> {
-    let mut starts = Vec::new();
-    let mut take = |piece: Piece<'_>| {
-        if piece.kind == Kind::Statement {
-            starts.push(piece.span.start);
-        }
-    };
-    let mut splitter = Splitter::new();
-    splitter.feed(text, &mut take);
-    splitter.finish(&mut take);
-    starts
-}
-
-/// The byte of the original that became this byte of the rewritten text; `None` in what was added.
-fn original_byte(planned: &[Planned], byte: u64) -> Option<u64> {
-    let (mut from, mut to) = (0, 0);
-    for planned in planned {
-        let span = planned.span();
-        let kept = span.start - from;
-        if byte < to + kept {
-            break;
-        }
-        to += kept;
-        let text = match planned {
-            Planned::Replace(edit) => edit.text.len() as u64,
-            Planned::Remove { .. } => 0,
-        };
-        if byte < to + text {
-            return (!span.is_empty()).then_some(span.start);
-        }
-        to += text;
-        from = span.end;
-    }
-    Some(from + (byte - to))
-}
-
-fn rewritten(analysis: &Analysis, index: usize, text: &[u8]) -> Rewritten {
-    let mut rewriter = analysis.rewriter(index, Style::Delete);
-    let mut out = Vec::new();
-    rewriter.feed(text, &mut out);
-    rewriter.finish(&mut out);
-    let steps = steps(&out);
-    let (before, after) = (starts(text), starts(&out));
-    assert_eq!(steps.len(), after.len(), "a statement that a psql command cuts in two");
-    let planned = analysis.inputs.get(index).map_or(&[][..], |input| &input.planned);
-    let originals = after
-        .iter()
-        .map(|start| {
-            let byte = original_byte(planned, *start)?;
-            Some(before.iter().take_while(|start| **start <= byte).count() as u64)
-        })
-        .collect();
-    Rewritten { steps, originals }
-}
-
 /// What the report says of the statements that fail: by input and number.
 type Unsolved = BTreeMap<(usize, u64), Vec<String>>;
 
@@ -137,14 +74,8 @@ fn unsolved(analysis: &Analysis) -> Unsolved {
 }
 
 /// What differs between the report and the server's answers to the rewritten statements.
-fn differences(
-    expected: &Unsolved,
-    input: usize,
-    sent: &Rewritten,
-    replies: &[Reply],
-    out: &mut Vec<String>,
-) {
-    for ((reply, step), original) in replies.iter().zip(&sent.steps).zip(&sent.originals) {
+fn differences(expected: &Unsolved, input: usize, sent: &[Sent], replies: &[Reply], out: &mut Vec<String>) {
+    for (reply, Sent { step, statement: original, .. }) in replies.iter().zip(sent) {
         let said = original.and_then(|number| expected.get(&(input, number)));
         let refused = match &reply.answer {
             Answer::Ok => None,
@@ -191,8 +122,9 @@ fn compare(
             found.push(format!("errors stay though all losses are accepted: {expected:#?}"));
         }
         for (input, text) in texts.iter().enumerate() {
-            let sent = rewritten(&analysis, input, text);
-            let replies = replay(lab.uri(server)?, &sent.steps)?;
+            let sent = sent_after(&analysis, input, text);
+            let steps: Vec<_> = sent.iter().map(|sent| sent.step.clone()).collect();
+            let replies = replay(lab.uri(server)?, &steps)?;
             differences(&expected, input, &sent, &replies, &mut found);
         }
         let how = if all_accepted { "all accepted" } else { "as it is" };
