@@ -178,6 +178,20 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Rows are sent in messages of this size.
 const ROWS: usize = 64 << 10;
 
+/// Makes the lab's target like the service, which has this from the start: the wrapper that tsdbadmin may use.
+pub const LIKE_THE_SERVICE: &str =
+    "CREATE EXTENSION postgres_fdw; GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO tsdbadmin;";
+
+/// Runs statements that have to pass.
+///
+/// # Errors
+/// Where the server is not reached, and what it says to the first statement that does not pass.
+pub fn run(uri: &str, sql: &str) -> Result<(), String> {
+    let replies = replay(uri, &steps(sql.as_bytes())).map_err(|error| error.to_string())?;
+    let refused = replies.into_iter().find(|reply| reply.answer != Answer::Ok);
+    refused.map_or(Ok(()), |reply| Err(format!("{reply:?}")))
+}
+
 /// Replays the steps on the server at `uri`, and gives one reply for each, in order.
 ///
 /// # Errors

@@ -8,16 +8,12 @@ use std::path::{Path, PathBuf};
 use tsmigrate_analyzer::rules::RULES;
 use tsmigrate_analyzer::{Analysis, Input, Options, Target, analyze};
 use tsmigrate_tests::lab::{Lab, Server, skipped};
-use tsmigrate_tests::replay::{Answer, Reply, replay, steps};
+use tsmigrate_tests::replay::{Answer, LIKE_THE_SERVICE, Reply, replay, run, steps};
 use tsmigrate_tests::sent::{Sent, sent_after};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
 const TARGETS: [(Server, u32); 3] = [(Server::Target15, 15), (Server::Target17, 17), (Server::Target18, 18)];
-
-/// What every service has from the start and the lab has not: the wrapper that tsdbadmin may use.
-const LIKE_THE_SERVICE: &str =
-    "CREATE EXTENSION postgres_fdw; GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO tsdbadmin;";
 
 fn shared() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/dumps")
@@ -25,16 +21,6 @@ fn shared() -> PathBuf {
 
 fn own() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/dumps")
-}
-
-/// Runs statements that have to pass.
-fn run(uri: &str, sql: &str) -> Outcome {
-    for reply in replay(uri, &steps(sql.as_bytes()))? {
-        if reply.answer != Answer::Ok {
-            return Err(format!("{reply:?}").into());
-        }
-    }
-    Ok(())
 }
 
 /// The extensions that the target has, with their schemas: asked in the only way that a replay can answer.

@@ -36,7 +36,7 @@ use tsmigrate_analyzer::parse::STACK;
 use tsmigrate_analyzer::target::ExtensionList;
 use tsmigrate_analyzer::{Analysis, Input, Options, Target, analyze};
 use tsmigrate_tests::lab::{Lab, Server, skipped};
-use tsmigrate_tests::replay::{Answer, Reply, ServerMessage, replay, steps};
+use tsmigrate_tests::replay::{Answer, LIKE_THE_SERVICE, Reply, ServerMessage, replay, run, steps};
 use tsmigrate_tests::reviewed::Seen;
 use tsmigrate_tests::score::{Announced, Difference, Judged, Score, Unjudged};
 use tsmigrate_tests::sent::{Sent, sent, sent_after};
@@ -45,10 +45,6 @@ type Failure = Box<dyn Error + Send + Sync>;
 type Outcome = Result<(), Failure>;
 
 const TARGETS: [(Server, u32); 3] = [(Server::Target15, 15), (Server::Target17, 17), (Server::Target18, 18)];
-
-/// What every service has from the start and the lab has not: the wrapper that tsdbadmin may use.
-const LIKE_THE_SERVICE: &str =
-    "CREATE EXTENSION postgres_fdw; GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO tsdbadmin;";
 
 fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -64,14 +60,6 @@ fn told(uri: &str, query: &str) -> Result<Vec<String>, Failure> {
         return Err(format!("{query}: {message:?}").into());
     }
     Ok(replies.iter().flat_map(|reply| &reply.notices).map(|notice| notice.message.clone()).collect())
-}
-
-/// Runs statements that have to pass.
-fn run(uri: &str, sql: &str) -> Outcome {
-    match replay(uri, &steps(sql.as_bytes()))?.into_iter().find(|reply| reply.answer != Answer::Ok) {
-        Some(reply) => Err(format!("{reply:?}").into()),
-        None => Ok(()),
-    }
 }
 
 /// The service with the extensions of this server in place of its own.
@@ -155,7 +143,7 @@ fn judge(lab: &Lab, at: (Server, u32), dump: &Dump) -> Result<Line, Failure> {
     let texts: Vec<Vec<u8>> = dump.files.iter().map(fs::read).collect::<Result<_, _>>()?;
     let reset = || -> Outcome {
         lab.reset(server)?;
-        run(lab.admin_uri(server)?, LIKE_THE_SERVICE)
+        Ok(run(lab.admin_uri(server)?, LIKE_THE_SERVICE)?)
     };
     reset()?;
     let uri = lab.uri(server)?;

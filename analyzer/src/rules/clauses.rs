@@ -165,6 +165,28 @@ pub(super) fn requalified(
     Some((first, name, fix))
 }
 
+/// The call that an item of a SELECT list is.
+fn listed_call(item: &pg::Node) -> Option<&pg::FuncCall> {
+    let Some(NodeEnum::ResTarget(target)) = &item.node else { return None };
+    match target.val.as_ref()?.node.as_ref()? {
+        NodeEnum::FuncCall(call) => Some(call),
+        _ => None,
+    }
+}
+
+/// The functions that a SELECT list or a CALL calls. True where nothing else is in the statement: a call among
+/// others is for a person.
+pub(super) fn calls(node: &NodeEnum) -> Vec<(&pg::FuncCall, bool)> {
+    match node {
+        NodeEnum::SelectStmt(select) => {
+            let only = select.target_list.len() == 1 && select.from_clause.is_empty();
+            select.target_list.iter().filter_map(listed_call).map(|call| (call, only)).collect()
+        }
+        NodeEnum::CallStmt(s) => s.funccall.iter().map(|call| (&**call, true)).collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// The extensions of the dump that stay, and those that the target has from the start.
 pub(super) fn has_extension(ctx: &Context<'_>, name: &str) -> bool {
     let absent = ctx.facts.absent.contains_key(&ObjectId::new(Class::Extension, None, name));

@@ -1,5 +1,6 @@
 //! TS-09: what newer versions of TimescaleDB do not have any more.
 
+use super::clauses::calls;
 use super::{Context, Doc, Draft, FixDraft, Rule};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
@@ -139,20 +140,9 @@ fn is_gone(ctx: &Context<'_>, since: Version) -> bool {
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
     match node {
-        NodeEnum::SelectStmt(select) => {
-            let only = select.target_list.len() == 1 && select.from_clause.is_empty();
-            for target in &select.target_list {
-                if let Some(NodeEnum::ResTarget(target)) = &target.node
-                    && let Some(NodeEnum::FuncCall(call)) =
-                        target.val.as_ref().and_then(|val| val.node.as_ref())
-                {
-                    self::call(ctx, statement, call, only);
-                }
-            }
-        }
-        NodeEnum::CallStmt(s) => {
-            if let Some(call) = &s.funccall {
-                self::call(ctx, statement, call, true);
+        NodeEnum::SelectStmt(_) | NodeEnum::CallStmt(_) => {
+            for (call, only) in calls(node) {
+                self::call(ctx, statement, call, only);
             }
         }
         NodeEnum::ViewStmt(s) => options_of_view(ctx, &s.options, true),

@@ -1,5 +1,6 @@
 //! TSP-07: A hypertable is attached to a tablespace.
 
+use super::clauses::calls;
 use super::tsp_03_default_tablespace::{is_usable, no_tablespace};
 use super::{Context, Doc, Draft, FixDraft, Rule};
 use crate::edit::Safety;
@@ -37,21 +38,9 @@ fn check(ctx: &mut Context<'_>) {
     match node {
         NodeEnum::CopyStmt(s) if s.is_from && is_catalog(s.relation.as_ref()) => rows(ctx, true),
         NodeEnum::InsertStmt(s) if is_catalog(s.relation.as_ref()) => rows(ctx, false),
-        NodeEnum::SelectStmt(select) => {
-            // A call among others in one SELECT is for a person.
-            let only = select.target_list.len() == 1 && select.from_clause.is_empty();
-            for target in &select.target_list {
-                if let Some(NodeEnum::ResTarget(target)) = &target.node
-                    && let Some(NodeEnum::FuncCall(call)) =
-                        target.val.as_ref().and_then(|val| val.node.as_ref())
-                {
-                    self::call(ctx, statement, call, only);
-                }
-            }
-        }
-        NodeEnum::CallStmt(s) => {
-            if let Some(call) = &s.funccall {
-                self::call(ctx, statement, call, true);
+        NodeEnum::SelectStmt(_) | NodeEnum::CallStmt(_) => {
+            for (call, only) in calls(node) {
+                self::call(ctx, statement, call, only);
             }
         }
         NodeEnum::CreateFunctionStmt(s) => {
