@@ -16,17 +16,83 @@ pub struct Progress {
     last: Arc<Mutex<Instant>>,
 }
 
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Mode {
+    /// Bars on a terminal, a line every ten seconds elsewhere.
+    #[default]
+    Auto,
+    /// A line every ten seconds.
+    Lines,
+    /// One JSON object on each line of the standard error.
+    Json,
+    /// Nothing.
+    None,
+}
+
+/// What a worker is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TaskKind {
+    /// Rows of a table, or of a part of it.
+    Copy,
+    /// Large objects.
+    LargeObjects,
+    /// An index, or a constraint that is one.
+    Index,
+    /// A foreign key is checked.
+    ForeignKey,
+    /// A materialized view is filled.
+    Refresh,
+    /// Rows of both ends are compared.
+    Verify,
+}
+
+/// One thing that a worker is busy with, from its making to its drop.
+pub struct Task {
+    progress: Progress,
+    label: String,
+    size: u64,
+    moved: std::sync::atomic::AtomicU64,
+}
+
+impl Task {
+    /// More bytes have gone over.
+    pub fn add(&self, bytes: u64) {
+        let moved = self.moved.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed) + bytes;
+        let _ = (moved, self.size);
+        self.progress.at(moved, &self.label);
+    }
+}
+
 impl Default for Progress {
     fn default() -> Self {
+        Self::new(Mode::Auto)
+    }
+}
+
+impl Progress {
+    /// Progress in the way that is wanted.
+    #[must_use]
+    pub fn new(_mode: Mode) -> Self {
         Self {
             bar: Arc::default(),
             terminal: std::io::stderr().is_terminal(),
             last: Arc::new(Mutex::new(Instant::now())),
         }
     }
-}
 
-impl Progress {
+    /// A worker begins with something of `size` bytes (0 where bytes do not tell how far it is).
+    #[must_use]
+    pub fn task(&self, _kind: TaskKind, label: &str, size: u64) -> Task {
+        Task { progress: self.clone(), label: label.to_owned(), size, moved: 0.into() }
+    }
+
+    /// Something is tried again after `wait`.
+    pub fn retry(&self, what: &str, why: &str, wait: Duration, attempt: u32, limit: u32) {
+        self.warn(&format!("{what}: {why}; try {attempt} of {limit} in {} s", wait.as_secs()));
+    }
+
     /// A line for people, above whatever moves.
     pub fn line(&self, text: &str) {
         let show = || {

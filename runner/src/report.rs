@@ -101,6 +101,34 @@ pub struct Moved {
     pub statements: u64,
 }
 
+/// One table as it went over.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct MovedTable {
+    /// `schema.table`.
+    pub name: String,
+    /// `binary` or `text`: the format of its COPY.
+    pub format: String,
+    /// Parts that it was copied in.
+    pub parts: u64,
+    /// Rows.
+    pub rows: u64,
+    /// Bytes of COPY data.
+    pub bytes: u64,
+    /// Seconds of all its parts together.
+    pub seconds: f64,
+}
+
+/// One index, constraint, foreign key or materialized view as it was built.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Built {
+    /// `index`, `foreign-key`, `refresh`.
+    pub kind: String,
+    /// Its name, with its table's.
+    pub name: String,
+    /// How long it took.
+    pub seconds: f64,
+}
+
 /// The whole run.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
@@ -123,6 +151,10 @@ pub struct Report {
     pub stages: Vec<Stage>,
     /// What went over.
     pub moved: Moved,
+    /// Tables, in the order they were finished.
+    pub tables: Vec<MovedTable>,
+    /// What was built after the data.
+    pub built: Vec<Built>,
     /// What did not arrive.
     pub missing: Vec<Missing>,
     /// Roles whose passwords could not be read at the source.

@@ -2,72 +2,20 @@
 
 mod copy;
 mod data;
+mod options;
 mod restore;
 mod steps;
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use clap::ValueEnum;
+pub use options::{Args, Check, Format};
 
 use crate::connect::{Connector, Side};
 use crate::error::Error;
 use crate::jobs::{self, Job};
 use crate::progress::Progress;
 use crate::report::{self, Outcome, Report, Stage};
-
-/// Options of `tsmigrate migrate`.
-#[derive(Clone, clap::Args)]
-pub struct Args {
-    /// The database to read: postgres://user@host:port/database
-    #[arg(long, env = "SOURCE", value_name = "URI", hide_env_values = true)]
-    pub source: String,
-
-    /// The service to write: postgres://tsdbadmin@host:port/tsdb?sslmode=require
-    #[arg(long, env = "TARGET", value_name = "URI", hide_env_values = true)]
-    pub target: String,
-
-    /// Look at both ends, print the plan, write nothing
-    #[arg(long)]
-    pub dry_run: bool,
-
-    /// Go on although findings of these rules cannot be rewritten
-    #[arg(long, value_name = "RULE", num_args = 1.., value_delimiter = ',')]
-    pub accept: Vec<String>,
-
-    /// How the report is printed
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-
-    /// Also write the report as JSON into a file
-    #[arg(long, value_name = "FILE")]
-    pub report: Option<PathBuf>,
-
-    /// Where pg_dump and pg_dumpall are
-    #[arg(long, value_name = "DIR")]
-    pub pg_bin: Option<PathBuf>,
-}
-
-impl std::fmt::Debug for Args {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The URIs may hold passwords.
-        f.debug_struct("Args")
-            .field("dry_run", &self.dry_run)
-            .field("accept", &self.accept)
-            .finish_non_exhaustive()
-    }
-}
-
-/// How a report is printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people.
-    #[default]
-    Text,
-    /// For programs.
-    Json,
-}
 
 /// Runs a migration and prints its report. The result is the process's exit status:
 /// 0 done and verified (or planned), 1 blocked with nothing written, 2 failed.
@@ -197,7 +145,7 @@ async fn supervise(args: &Args) -> Report {
         args: args.clone(),
         source,
         target,
-        progress: Progress::default(),
+        progress: Progress::new(args.progress),
         report: Mutex::new(report),
         undo: Mutex::default(),
     });
