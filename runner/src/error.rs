@@ -29,7 +29,7 @@ pub enum Error {
         /// Where it is, without the password.
         endpoint: String,
         /// The server's or the network's answer.
-        why: String,
+        why: Server,
     },
     /// A server refused a query of our own.
     #[error("the {side} refused a query: {answer}\n  query: {sql}")]
@@ -39,7 +39,7 @@ pub enum Error {
         /// The query, shortened.
         sql: String,
         /// The server's answer.
-        answer: String,
+        answer: Server,
     },
     /// The target refused a statement of the dump.
     #[error("the target refused a statement\n{0}")]
@@ -81,6 +81,27 @@ pub enum Error {
     /// The user stopped the run.
     #[error("stopped by {0}")]
     Interrupted(&'static str),
+    /// The rows of a table did not go over.
+    #[error("{table} could not be copied: the {side} said\n  {answer}")]
+    Copy {
+        /// The table, and the part of it.
+        table: String,
+        /// `source` or `target`.
+        side: &'static str,
+        /// The server's answer.
+        answer: Server,
+    },
+    /// The session that keeps the source's snapshot has ended.
+    #[error("the snapshot of the source is gone: its session has ended")]
+    SnapshotLost,
+    /// A run cannot begin, or go on, as things are.
+    #[error("{what}{}", next.iter().map(|next| format!("\n  next: {next}")).collect::<String>())]
+    Refused {
+        /// What is in the way.
+        what: String,
+        /// What to do about it.
+        next: Vec<String>,
+    },
     /// A file of ours.
     #[error("cannot {what}: {error}")]
     File {
@@ -92,6 +113,26 @@ pub enum Error {
     /// A defect of ours: the run stops in order instead of tearing everything down.
     #[error("a defect in tsmigrate: {0}; please report it")]
     Defect(String),
+}
+
+impl Error {
+    /// What a server or the network answered, where one did.
+    #[must_use]
+    pub fn answer(&self) -> Option<&Server> {
+        match self {
+            Self::Connect { why: answer, .. } | Self::Query { answer, .. } | Self::Copy { answer, .. } => {
+                Some(answer)
+            }
+            Self::Statement(refused) => Some(&refused.server),
+            _ => None,
+        }
+    }
+
+    /// The SQLSTATE of a server's answer; empty where there is none.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        self.answer().map_or("", |answer| &answer.code)
+    }
 }
 
 /// Something to be put right before a migration can start.
@@ -179,12 +220,6 @@ impl Server {
             source = cause.source();
         }
         Self { message, ..Self::default() }
-    }
-
-    /// A driver's error in one text.
-    #[must_use]
-    pub fn text(error: &tokio_postgres::Error) -> String {
-        Self::new(error).to_string()
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::connect::{Session, Side};
 use crate::error::Error;
 
 /// An extension as a database has it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extension {
     /// Its version.
     pub version: String,
@@ -17,7 +17,7 @@ pub struct Extension {
 }
 
 /// TimescaleDB as a database has it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timescale {
     /// `extversion`.
     pub version: String,
@@ -34,7 +34,7 @@ pub struct Timescale {
 }
 
 /// One hypertable.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Hypertable {
     /// Schema.
     pub schema: String,
@@ -43,7 +43,7 @@ pub struct Hypertable {
 }
 
 /// One server, seen through one database.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     /// `server_version_num`.
     pub version_num: u32,
@@ -59,6 +59,10 @@ pub struct Facts {
     pub encoding: String,
     /// The database's collation and character type.
     pub locale: String,
+    /// What tells this server from others: `pg_control_system()`, where it may be asked.
+    pub system: String,
+    /// The database's object id.
+    pub database_oid: String,
     /// The server is a standby.
     pub in_recovery: bool,
     /// `pg_database_size`.
@@ -92,13 +96,13 @@ impl Facts {
 /// Objects that belong to nobody's extension and not to PostgreSQL: what a restore could collide with.
 const OBJECTS: &str = "
 SELECT 'schema ' || quote_ident(nspname) FROM pg_catalog.pg_namespace n
- WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public')
+ WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public', '_tsmigrate')
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
                    AND d.objid = n.oid AND d.deptype = 'e')
 UNION ALL
 SELECT 'relation ' || c.oid::pg_catalog.regclass::text FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+ WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', '_tsmigrate') AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
                    AND d.objid = c.oid AND d.deptype = 'e')
 UNION ALL
@@ -135,7 +139,9 @@ pub async fn inspect(session: &Session, side: Side) -> Result<Facts, Error> {
             "SELECT current_setting('server_version_num'), current_setting('server_version'), current_database(), \
              current_user, r.rolsuper, pg_catalog.pg_encoding_to_char(d.encoding), d.datcollate || '/' || d.datctype, \
              pg_catalog.pg_is_in_recovery(), pg_catalog.pg_database_size(d.oid), \
-             current_setting('extwlist.extensions', true) \
+             current_setting('extwlist.extensions', true), d.oid, \
+             CASE WHEN pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') \
+             THEN (SELECT system_identifier::text FROM pg_catalog.pg_control_system()) END \
              FROM pg_catalog.pg_database d, pg_catalog.pg_roles r \
              WHERE d.datname = current_database() AND r.rolname = current_user",
         )
@@ -152,6 +158,8 @@ pub async fn inspect(session: &Session, side: Side) -> Result<Facts, Error> {
         locale: text(6),
         in_recovery: text(7) == "t",
         size: text(8).parse().unwrap_or_default(),
+        database_oid: text(10),
+        system: text(11),
         ..Facts::default()
     };
     for row in session

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::connect::{Connector, Session};
 use crate::error::Error;
@@ -11,7 +11,7 @@ use crate::error::Error;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One job.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     /// Its id; TimescaleDB's own have ids below 1000.
     pub id: i64,

@@ -5,10 +5,12 @@
 
 pub mod analysis;
 pub mod connect;
+pub mod engine;
 pub mod error;
 pub mod hazards;
 pub mod inspect;
 pub mod jobs;
+pub mod journal;
 pub mod live;
 pub mod migrate;
 pub mod plan;
@@ -16,7 +18,7 @@ pub mod progress;
 pub mod redact;
 pub mod report;
 pub mod script;
-pub mod stream;
 pub mod tools;
 pub mod verify;
+pub mod workdir;
 pub mod workers;

@@ -65,7 +65,7 @@ impl Survey<'_> {
 
     fn refused(&mut self, what: &str, error: &Error) {
         let why = match error {
-            Error::Query { answer, .. } => answer.lines().next().unwrap_or_default().to_owned(),
+            Error::Query { answer, .. } => answer.to_string().lines().next().unwrap_or_default().to_owned(),
             error => error.to_string(),
         };
         self.unanswered.push(format!("{what} ({why})"));

@@ -50,6 +50,8 @@ enum Command {
     Schema,
     /// Move a database: dump, rewrite, restore, verify
     Migrate(Box<tsmigrate::migrate::Args>),
+    /// Close what a migration that was killed has left open
+    Cleanup(tsmigrate::migrate::cleanup::Args),
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -310,6 +312,9 @@ pub(crate) fn main() -> ExitCode {
     if let Command::Migrate(args) = &cli.command {
         return ExitCode::from(tsmigrate::migrate::run(args));
     }
+    if let Command::Cleanup(args) = &cli.command {
+        return ExitCode::from(tsmigrate::migrate::cleanup::run(args));
+    }
     match on_large_stack(cli) {
         Ok(Status::Clean) => ExitCode::SUCCESS,
         Ok(Status::Findings) => ExitCode::from(1),
@@ -342,7 +347,7 @@ fn on_large_stack(cli: Cli) -> Result<Status, Failure> {
             Command::Rewrite(args) => rewrite::run(args),
             Command::Rules(args) => rules::run(args),
             Command::Schema => schema(),
-            Command::Migrate(_) => Ok(Status::Clean),
+            Command::Migrate(_) | Command::Cleanup(_) => Ok(Status::Clean),
         })
         .map_err(|error| Failure::new(format!("cannot start: {}", words(&error))))?
         .join()

@@ -60,6 +60,11 @@ impl Connector {
         Ok(Self { side, endpoint, config, tls, running: Arc::default() })
     }
 
+    /// Names the sessions that are opened from now on, as `pg_stat_activity` shows them.
+    pub fn named(&mut self, name: &str) {
+        self.config.application_name(name);
+    }
+
     /// Which server this is.
     #[must_use]
     pub fn side(&self) -> Side {
@@ -80,7 +85,7 @@ impl Connector {
         let refused = |error: tokio_postgres::Error| Error::Connect {
             side: self.side.name(),
             endpoint: self.endpoint.to_string(),
-            why: Server::text(&error),
+            why: Server::new(&error),
         };
         let (client, mut connection) = self.config.connect(self.tls.clone()).await.map_err(refused)?;
         let notices: Notices = Arc::default();
@@ -94,7 +99,7 @@ impl Connector {
             }
         });
         self.running.lock().unwrap_or_else(PoisonError::into_inner).push(client.cancel_token());
-        let session = Session { side: self.side, client, notices };
+        let session = Session { side: self.side, client, notices, tls: self.tls.clone() };
         session
             .run(
                 "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
@@ -110,12 +115,13 @@ impl Connector {
         let tokens = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
         for token in tokens {
             // A session that is gone or idle has nothing to stop: the answer does not matter.
-            let _ =
-                tokio::time::timeout(std::time::Duration::from_secs(5), token.cancel_query(self.tls.clone()))
-                    .await;
+            let _ = tokio::time::timeout(CANCEL, token.cancel_query(self.tls.clone())).await;
         }
     }
 }
+
+/// How long a request to stop something may take.
+const CANCEL: std::time::Duration = std::time::Duration::from_secs(5);
 
 type Notices = Arc<Mutex<Vec<String>>>;
 
@@ -124,9 +130,23 @@ pub struct Session {
     side: Side,
     client: Client,
     notices: Notices,
+    tls: MakeRustlsConnect,
 }
 
 impl Session {
+    /// Which server it is on.
+    #[must_use]
+    pub fn side(&self) -> Side {
+        self.side
+    }
+
+    /// Asks the server to stop what this session runs. What it answers comes to the one who waits for it.
+    pub async fn cancel(&self) {
+        // A session that is gone or idle has nothing to stop.
+        let token = self.client.cancel_token();
+        let _ = tokio::time::timeout(CANCEL, token.cancel_query(self.tls.clone())).await;
+    }
+
     /// The driver's client.
     #[must_use]
     pub fn client(&self) -> &Client {
@@ -176,7 +196,7 @@ impl Session {
         Error::Query {
             side: self.side.name(),
             sql: crate::redact::statement(sql),
-            answer: Server::text(error),
+            answer: Server::new(error),
         }
     }
 }

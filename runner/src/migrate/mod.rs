@@ -1,21 +1,27 @@
 //! `tsmigrate migrate`: one source, one target, one run; whatever ends it, both ends are left in order.
 
-mod copy;
-mod data;
+pub mod cleanup;
 mod options;
-mod restore;
+mod resume;
+mod schema;
+mod snapshot;
 mod steps;
+mod write;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 pub use options::{Args, Check, Format};
 
 use crate::connect::{Connector, Side};
+use crate::engine::retry::Patience;
 use crate::error::Error;
 use crate::jobs::{self, Job};
+use crate::journal::{Event, Journal};
 use crate::progress::Progress;
 use crate::report::{self, Outcome, Report, Stage};
+use crate::workdir::WorkDir;
 
 /// Runs a migration and prints its report. The result is the process's exit status:
 /// 0 done and verified (or planned), 1 blocked with nothing written, 2 failed.
@@ -63,6 +69,12 @@ struct Context {
     progress: Progress,
     report: Mutex<Report>,
     undo: Mutex<Undo>,
+    work: WorkDir,
+    /// The run's id.
+    run: String,
+    /// When this process began.
+    begun: Instant,
+    journal: OnceLock<Journal>,
 }
 
 /// What has to be undone at the end, however it comes.
@@ -76,10 +88,6 @@ struct Undo {
     restoring: bool,
     /// What the target may hold.
     reached: Reached,
-    /// The user of the target, who owns what was written.
-    admin: String,
-    /// Roles that came over.
-    roles: Vec<String>,
     /// TimescaleDB's catalogs are part of it.
     timescale: bool,
 }
@@ -105,10 +113,68 @@ impl Context {
         self.undo.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The name of this run's sessions.
+    fn name(&self) -> String {
+        session_name(&self.run)
+    }
+
+    /// Seconds since this process began.
+    fn age(&self) -> u64 {
+        self.begun.elapsed().as_secs() + 1
+    }
+
+    fn patience(&self) -> Patience {
+        Patience { retries: self.args.retries, disk: self.args.wait_for_disk }
+    }
+
+    /// Opens the journal, and writes down with what it begins.
+    fn open_journal(&self, first: Event) -> Result<(), Error> {
+        self.work.create()?;
+        let journal = Journal::open(self.work.path())?;
+        journal.write(first)?;
+        // Opened once: there is one start in each process.
+        let _ = self.journal.set(journal);
+        Ok(())
+    }
+
+    /// Writes an event down.
+    fn journal(&self, event: Event) -> Result<(), Error> {
+        self.journal.get().map_or(Ok(()), |journal| journal.write(event))
+    }
+
+    /// Writes down that a step is done.
+    fn step(&self, step: &str, rows: u64) {
+        if let Some(Err(error)) = self.journal.get().map(|journal| journal.step(step, rows)) {
+            // The target knows by itself.
+            self.progress.warn(&error.to_string());
+        }
+    }
+
+    /// Remembers jobs that are about to be paused, here and in the journal.
+    fn pausing(&self, schema: &str, jobs: &[Job]) -> Result<(), Error> {
+        {
+            let mut undo = self.undo();
+            schema.clone_into(&mut undo.jobs_schema);
+            undo.jobs = jobs.to_vec();
+        }
+        self.journal(Event::Pausing { schema: schema.to_owned(), jobs: jobs.to_vec() })
+    }
+
     fn stage(&self, name: &'static str, result: String, took: Duration) {
         self.progress.done(name, &result, took);
         self.report().stages.push(Stage { name, result, seconds: took.as_secs_f64() });
     }
+}
+
+/// The name of a run's sessions, so that a later start finds those that were left.
+fn session_name(run: &str) -> String {
+    format!("tsmigrate {}", run.get(..8).unwrap_or(run))
+}
+
+/// A new run's id. Two runs of the same database have to differ, no more.
+fn new_id() -> String {
+    let half = || std::hash::RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", half(), half())
 }
 
 /// The first rule to accept that does not exist.
@@ -135,6 +201,12 @@ async fn supervise(args: &Args) -> Report {
             return Report { version: report::VERSION, error: Some(error.to_string()), ..Report::default() };
         }
     };
+    let (mut source, mut target) = (source, target);
+    let work = WorkDir::new(args.work_dir.as_deref(), source.endpoint().database());
+    let past = work.past().ok().flatten().filter(|past| args.resume && !past.done);
+    let run = past.map_or_else(new_id, |past| past.run);
+    source.named(&session_name(&run));
+    target.named(&session_name(&run));
     let report = Report {
         version: report::VERSION,
         source: source.endpoint().to_string(),
@@ -148,13 +220,30 @@ async fn supervise(args: &Args) -> Report {
         progress: Progress::new(args.progress),
         report: Mutex::new(report),
         undo: Mutex::default(),
+        work,
+        run,
+        begun: Instant::now(),
+        journal: OnceLock::new(),
     });
     // In a task of its own, so that even a panic comes back here as a value.
     let mut task = tokio::spawn(steps::migrate(context.clone()));
     let result = tokio::select! {
         joined = &mut task => joined.unwrap_or_else(|error| Err(Error::Defect(error.to_string()))),
         signal = stop_signal() => {
-            context.progress.warn(&format!("{signal}: stopping, both ends are being put in order"));
+            context.progress.warn(&format!(
+                "{signal}: stopping; what is under way is rolled back, both ends are put in order (once more: at once)"
+            ));
+            let work = context.work.clone();
+            tokio::spawn(async move {
+                let signal = stop_signal().await;
+                // Nothing more can be done, and nothing is lost: the journal knows what is open.
+                eprintln!(
+                    "tsmigrate: {signal} again: stopped at once. What may be open (restoring mode of the target, paused jobs of \
+                     the source) is in {}; tsmigrate cleanup closes it, --resume goes on",
+                    work.path().display()
+                );
+                std::process::exit(2);
+            });
             task.abort();
             // Sessions close and pg_dump ends when the task has dropped them.
             match task.await {
@@ -168,6 +257,14 @@ async fn supervise(args: &Args) -> Report {
         tokio::join!(context.source.cancel_all(), context.target.cancel_all());
     }
     clean_up(&context).await;
+    let last = match &result {
+        Ok(_) => Event::Done,
+        Err(_) if context.undo().reached == Reached::Nothing => Event::Done,
+        Err(error) => Event::Stopped { why: error.to_string() },
+    };
+    if let Err(error) = context.journal(last) {
+        context.progress.warn(&error.to_string());
+    }
     let mut report = context.report().clone();
     match result {
         Ok(outcome) => report.outcome = outcome,
@@ -187,30 +284,22 @@ async fn supervise(args: &Args) -> Report {
 }
 
 fn explain(context: &Context, report: &mut Report) {
-    if context.undo().reached == Reached::Nothing {
+    let undo = context.undo();
+    if undo.reached == Reached::Nothing {
         report.state.push("nothing was written to the target".to_owned());
         return;
     }
-    report.state.push("the target is half filled".to_owned());
-    let command = |sql: &str| format!("  psql -X \"$TARGET\" -c '{sql}'");
-    let undo = context.undo();
-    let roles = undo.roles.iter().map(|role| crate::connect::identifier(role)).collect::<Vec<_>>().join(", ");
-    let admin = crate::connect::identifier(&undo.admin);
+    report.state.push(format!(
+        "the target is half filled; what is done stays, and is known to it and to {}",
+        context.work.path().display()
+    ));
     report
         .next
-        .push("remove the cause, empty the target (or make a new service), and start again:".to_owned());
-    if undo.timescale {
-        report.next.push(command("DROP EXTENSION IF EXISTS timescaledb CASCADE"));
-    }
-    // Before its last stages nothing belongs to anybody else.
-    if undo.reached == Reached::Given && !roles.is_empty() {
-        report.next.push(command(&format!("GRANT {roles} TO {admin}")));
-        report.next.push(command(&format!("DROP OWNED BY {roles} CASCADE")));
-    }
-    report.next.push(command(&format!("DROP OWNED BY {admin} CASCADE")));
-    if undo.timescale {
-        report.next.push(command("CREATE EXTENSION IF NOT EXISTS timescaledb"));
-    }
+        .push("remove the cause, and go on with what is left: the same command with --resume".to_owned());
+    report.next.push(
+        "or give it up and empty the target: tsmigrate cleanup --drop-target (with the same --source, --target, --work-dir)"
+            .to_owned(),
+    );
 }
 
 /// Waits for the first signal to stop; later ones are heard and do nothing, for cleaning up is under way.
@@ -236,11 +325,14 @@ async fn clean_up(context: &Context) {
         (std::mem::take(&mut undo.restoring), std::mem::take(&mut undo.jobs), undo.jobs_schema.clone())
     };
     if restoring {
-        let line = match restore::leave_restoring(&context.target).await {
-            Ok(()) => "the target has left restoring mode".to_owned(),
+        let line = match write::end_restoring(&context.target).await {
+            Ok(()) => {
+                let _ = context.journal(Event::Restored);
+                "the target has left restoring mode".to_owned()
+            }
             Err(error) => format!(
                 "the target IS STILL IN RESTORING MODE, hypertables read as empty there: {error}\n\
-                 run: psql -X \"$TARGET\" -c 'SELECT public.timescaledb_post_restore()'"
+                 run: tsmigrate cleanup, or psql -X \"$TARGET\" -c 'SELECT public.timescaledb_post_restore()'"
             ),
         };
         context.progress.warn(&line);
@@ -249,9 +341,13 @@ async fn clean_up(context: &Context) {
     if !jobs.is_empty() {
         let left = jobs::put_back(&context.source, &schema, &jobs).await;
         if left.is_empty() {
+            let _ = context.journal(Event::JobsBack);
             context.progress.line(&format!("  {} jobs of the source are scheduled again", jobs.len()));
         } else {
-            let line = format!("jobs of the source ARE STILL PAUSED; run there:\n  {}", left.join("\n  "));
+            let line = format!(
+                "jobs of the source ARE STILL PAUSED; run tsmigrate cleanup, or there:\n  {}",
+                left.join("\n  ")
+            );
             context.progress.warn(&line);
             context.report().state.push(line);
         }

@@ -1,100 +1,106 @@
 //! The order of a migration. Each step takes what the one before it found out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::data::{self, Loaded, Need};
-use super::{Context, Reached, restore};
-use crate::analysis::{self, Analysed, Input};
-use crate::connect::{Session, Side, identifier};
+use sha2::{Digest, Sha256};
+
+use super::resume::{self, Begun};
+use super::schema::{self, Scripts};
+use super::snapshot::Snapshot;
+use super::{Check, Context, Reached, write};
+use crate::connect::{Side, identifier};
+use crate::engine::part::{self, Part};
+use crate::engine::table::{Relation, Table};
 use crate::error::{Blocker, Error};
 use crate::hazards;
 use crate::inspect::{self, Facts};
 use crate::jobs::{self, Job};
-use crate::plan::{self, Counts};
-use crate::report::{Missing, MovedJob, Outcome};
-use crate::script::{self, Class, Statement};
-use crate::stream::Stream;
+use crate::journal::{Event, Identity};
+use crate::plan;
+use crate::report::{Missing, Outcome};
 use crate::tools::{self, Tools};
 use crate::verify;
+use crate::workdir::Settled;
 
 /// Both ends, looked at.
-struct Ends {
-    source: Facts,
-    target: Facts,
-    tools: Tools,
-    jobs: Vec<Job>,
+pub(super) struct Ends {
+    pub(super) source: Facts,
+    /// As it was before anything was written.
+    pub(super) target: Facts,
+    pub(super) tools: Tools,
+    /// The source's jobs as they were before any was paused.
+    pub(super) jobs: Vec<Job>,
     hazards: Vec<Blocker>,
 }
 
-/// The statements of a dump, rewritten and sorted into the stages they belong to.
-#[derive(Default)]
-struct Scripts {
-    roles: Vec<Statement>,
-    extensions: Vec<Statement>,
-    pre_data: Vec<Statement>,
-    post_data: Vec<Statement>,
-    access: Vec<(&'static str, Statement)>,
-    /// The roles' dump as it came, for what stands in the data.
-    roles_text: Vec<u8>,
-    pre_data_text: Vec<u8>,
-}
-
-/// Runs a whole migration.
+/// Runs a whole migration, or the rest of one.
 pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
-    let context = &*context;
-    let ends = look(context).await?;
-    let (scripts, clear) = analyse(context, &ends, None).await?;
-    let version = plan::timescale_version(&ends.source, &ends.target);
-    let hazards = ends.hazards.iter().filter(|hazard| {
-        !hazards::ACCEPTABLE.contains(&hazard.check)
-            || !context.args.accept.iter().any(|accepted| accepted.eq_ignore_ascii_case(hazard.check))
-    });
-    let stops: Vec<Blocker> = version.into_iter().chain(hazards.cloned()).collect();
-    let blocked = !stops.is_empty() || !clear;
-    context.report().blockers.extend(stops);
-    context.report().plan =
-        Some(plan::plan(&ends.source, &ends.target, &ends.tools, counts(&scripts), &ends.jobs));
-    if blocked {
-        return Ok(Outcome::Blocked);
+    let past = resume::past(&context)?;
+    let mut ends = look(&context, past.is_some()).await?;
+    if let Some(past) = &past {
+        resume::same_ends(&context, past, &ends).await?;
+        // What has been paused was scheduled.
+        for (id, scheduled) in past.jobs.iter().flat_map(|(_, jobs)| jobs).map(|job| (job.id, job.scheduled))
+        {
+            ends.jobs.iter_mut().filter(|job| job.id == id).for_each(|job| job.scheduled = scheduled);
+        }
+        ends.target = context.work.settled().map_or(ends.target, |settled| settled.target);
     }
-    if context.args.dry_run {
-        return Ok(Outcome::Planned);
+    let ends = ends;
+    let pauses = pausable(&ends).next().is_some();
+    if past.is_some() {
+        context.open_journal(Event::Resume)?;
+        // Whatever ends this start too: what the one before left open is closed.
+        let mut undo = context.undo();
+        undo.reached = Reached::Written;
+        undo.restoring = past.as_ref().is_some_and(|past| past.restoring);
+        if let Some((schema, jobs)) = past.as_ref().and_then(|past| past.jobs.clone()) {
+            (undo.jobs_schema, undo.jobs) = (schema, jobs);
+        }
     }
-    pause_jobs(context, &ends).await?;
-    let reader = context.source.open().await?;
-    reader.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-    let snapshot = reader.ask_one("SELECT pg_catalog.pg_export_snapshot()").await?.unwrap_or_default();
+    // What is dumped twice is dumped so that nothing is paused for a plan that nobody can run.
+    if context.args.dry_run || pauses && past.is_none() {
+        let (scripts, clear) = schema::analyse(&context, &ends, None).await?;
+        let stopped = !may_begin(&context, &ends, &scripts, clear);
+        if stopped || context.args.dry_run {
+            return Ok(if stopped { Outcome::Blocked } else { Outcome::Planned });
+        }
+    }
+    if past.is_none() {
+        context.open_journal(Event::Start {
+            run: context.run.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            source: identity(&ends.source),
+            target: identity(&ends.target),
+            options: options(&context),
+        })?;
+    }
+    if pauses {
+        pause_jobs(&context, &ends).await?;
+    }
+    let snapshot =
+        Snapshot::take(&context.source, context.args.lock_timeout, &context.progress, |_| true).await?;
     // What was analysed may have changed since: what is run is what the snapshot shows.
-    let (mut scripts, clear) = analyse(context, &ends, Some(&snapshot)).await?;
-    if !clear {
+    let (scripts, clear) = schema::analyse(&context, &ends, Some(&snapshot.name)).await?;
+    if past.is_none() && !may_begin(&context, &ends, &scripts, clear) {
         return Ok(Outcome::Blocked);
     }
-    let sizes = sizes(&reader).await?;
-    let loaded = write(context, &ends, &mut scripts, &snapshot, &sizes).await?;
-    let sessions = verify::Sessions { source: &context.source, target: &context.target, snapshot: &snapshot };
-    let start = Instant::now();
-    let expect = verify::Expect {
-        source: &ends.source,
-        target: &ends.target,
-        rows: &loaded.rows,
-        skipped: &loaded.skipped,
-        sequences: &loaded.sequences,
-        findings: context.report().findings.clone(),
+    let begun = match &past {
+        Some(past) => resume::go_on(&context, &ends, past, &snapshot, &scripts).await?,
+        None => begin(&context, &ends, &snapshot, &scripts).await?,
     };
-    let verification = verify::verify(&sessions, &expect, &context.progress).await?;
-    let result = verification.summary();
-    let equal = verification.differences.is_empty();
-    context.report().verification = Some(verification);
-    context.stage("verify", result, start.elapsed());
-    start_jobs(context, &ends, &loaded, equal).await?;
-    drop(reader);
-    after(context, &ends, equal);
+    let loaded = write::write(&context, &ends, scripts, &snapshot, begun).await?;
+    let equal = verify(&context, &ends, &snapshot, &loaded).await?;
+    write::start_jobs(&context, &ends, equal).await?;
+    drop(snapshot);
+    write::give_back(&context).await?;
+    after(&context, &ends, equal);
     Ok(if equal { Outcome::Migrated } else { Outcome::Differs })
 }
 
-async fn look(context: &Context) -> Result<Ends, Error> {
+async fn look(context: &Context, resumed: bool) -> Result<Ends, Error> {
     let start = Instant::now();
     let (source, target) = tokio::try_join!(context.source.open(), context.target.open())?;
     let (source_facts, target_facts) =
@@ -108,7 +114,12 @@ async fn look(context: &Context) -> Result<Ends, Error> {
     let tools = tools::choose(&found, source_facts.major(), target_facts.major())
         .cloned()
         .ok_or_else(|| tools::missing(&found, source_facts.major(), target_facts.major()))?;
-    let blockers = plan::preflight(&source_facts, &target_facts);
+    let mut blockers = plan::preflight(&source_facts, &target_facts);
+    if resumed {
+        blockers.retain(|blocker| !["target-not-empty", "target-restoring"].contains(&blocker.check));
+    } else {
+        blockers.splice(0..0, resume::left_over(context, &target).await?);
+    }
     if !blockers.is_empty() {
         return Err(Error::Preflight(blockers));
     }
@@ -117,136 +128,80 @@ async fn look(context: &Context) -> Result<Ends, Error> {
     Ok(Ends { source: source_facts, target: target_facts, tools, jobs, hazards })
 }
 
-/// Dumps roles and schema and has them analysed; false where findings stand in the way.
-async fn analyse(context: &Context, ends: &Ends, snapshot: Option<&str>) -> Result<(Scripts, bool), Error> {
-    let start = Instant::now();
-    let endpoint = context.source.endpoint();
-    let (roles, passwords) = dump_roles(context, ends).await?;
-    let option = snapshot.map(|snapshot| format!("--snapshot={snapshot}"));
-    let section = |name: &'static str| {
-        let mut arguments = vec![name, "--encoding=UTF8", "--lock-wait-timeout=60s"];
-        if name == "--section=pre-data" {
-            // The database's own settings come with --create, and only with it.
-            arguments.push("--create");
-        }
-        arguments.extend(option.as_deref());
-        let tools = &ends.tools;
-        async move { tools.output("pg_dump", endpoint, &arguments).await }
+/// Writes the plan into the report; false where something stands in the way.
+fn may_begin(context: &Context, ends: &Ends, scripts: &Scripts, clear: bool) -> bool {
+    let version = plan::timescale_version(&ends.source, &ends.target);
+    let hazards = ends.hazards.iter().filter(|hazard| {
+        !hazards::ACCEPTABLE.contains(&hazard.check)
+            || !context.args.accept.iter().any(|accepted| accepted.eq_ignore_ascii_case(hazard.check))
+    });
+    let stops: Vec<Blocker> = version.into_iter().chain(hazards.cloned()).collect();
+    let free = stops.is_empty() && clear;
+    let mut report = context.report();
+    report.blockers = stops;
+    report.plan =
+        Some(plan::plan(&ends.source, &ends.target, &ends.tools, schema::counts(scripts), &ends.jobs));
+    free
+}
+
+/// Takes possession of the target.
+async fn begin(
+    context: &Context,
+    ends: &Ends,
+    snapshot: &Snapshot,
+    scripts: &Scripts,
+) -> Result<Begun, Error> {
+    let settled = Settled {
+        run: context.run.clone(),
+        target: ends.target.clone(),
+        tables: parts(context, &snapshot.listing.tables),
     };
-    let pre = section("--section=pre-data").await?;
-    let post = section("--section=post-data").await?;
-    let inputs = [
-        Input { part: "roles", text: &roles },
-        Input { part: "pre-data", text: &pre },
-        Input { part: "post-data", text: &post },
-    ];
-    let Analysed { findings, texts } =
-        analysis::analyse(&inputs, &ends.source, &ends.target, &context.args.accept)?;
-    let [roles_text, pre_text, post_text] = &texts[..] else {
-        return Err(Error::Defect("the analysis lost a part of the dump".into()));
-    };
-    let mut scripts = sort(roles_text, pre_text, post_text, &ends.target)?;
-    scripts.roles_text = roles;
-    scripts.pre_data_text = pre;
-    let open = findings.iter().filter(|finding| finding.severity == "error" && !finding.solved);
-    let clear = open.filter(|finding| !finding.accepted).count() == 0;
-    {
-        let mut report = context.report();
-        report.passwords_to_set = if passwords { Vec::new() } else { logins(&scripts.roles) };
-        report.findings = findings;
-    }
-    if snapshot.is_none() {
-        let report = context.report();
-        let errors = report.findings.iter().filter(|finding| finding.severity == "error").count();
-        let result = format!("{errors} errors, {} findings", report.findings.len());
-        drop(report);
-        context.stage("analysis", result, start.elapsed());
-    }
-    Ok((scripts, clear))
+    context.work.settle(&settled)?;
+    context.journal(Event::Snapshot { state: snapshot.state.clone(), schema: scripts.hash.clone() })?;
+    let marks = resume::take_possession(context).await?;
+    Ok(Begun { marks, tables: settled.tables })
 }
 
-/// The roles' dump, and whether it has passwords: to read those takes a superuser.
-async fn dump_roles(context: &Context, ends: &Ends) -> Result<(Vec<u8>, bool), Error> {
-    let endpoint = context.source.endpoint();
-    let database = endpoint.database();
-    let with = ["--roles-only", "--database", database];
-    match ends.tools.output("pg_dumpall", endpoint, &with).await {
-        Err(Error::ToolFailed { output, .. }) if output.contains("pg_authid") => {
-            let without = ["--roles-only", "--no-role-passwords", "--database", database];
-            Ok((ends.tools.output("pg_dumpall", endpoint, &without).await?, false))
-        }
-        result => result.map(|roles| (roles, true)),
+/// Tables with their parts.
+pub(super) fn parts(context: &Context, tables: &[Table]) -> Vec<(Table, Vec<Part>)> {
+    let size = context.args.split_larger_than.as_u64();
+    tables.iter().map(|table| (table.clone(), part::parts(table, size))).collect()
+}
+
+/// A server's database as the journal knows it.
+pub(super) fn identity(facts: &Facts) -> Identity {
+    Identity {
+        system: facts.system.clone(),
+        database: facts.database.clone(),
+        oid: facts.database_oid.clone(),
     }
 }
 
-fn logins(roles: &[Statement]) -> Vec<String> {
-    let login = |statement: &&Statement| {
-        let upper = statement.sql.to_ascii_uppercase();
-        upper.starts_with("ALTER ROLE") && upper.contains(" LOGIN")
-    };
-    roles.iter().filter(login).filter_map(|statement| statement.object.clone()).collect()
+/// A hash of the options that decide what arrives; how fast it arrives may change from start to start.
+pub(super) fn options(context: &Context) -> String {
+    let args = &context.args;
+    let mut accept = args.accept.clone();
+    accept.sort();
+    let flags = [args.no_roles, args.no_owner, args.no_privileges, args.no_comments, args.no_publications];
+    let all = (accept, &args.include, &args.exclude, &args.exclude_data, &args.hypertable, flags);
+    let text = serde_json::to_vec(&all).unwrap_or_default();
+    Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn sort(roles: &[u8], pre: &[u8], post: &[u8], target: &Facts) -> Result<Scripts, Error> {
-    let mut scripts = Scripts::default();
-    for statement in script::statements("roles", roles)? {
-        scripts.roles.push(statement);
-    }
-    let pre = script::statements("pre-data", pre)?;
-    let wanted: BTreeSet<String> = pre
-        .iter()
-        .filter_map(|statement| match &statement.class {
-            Class::CreateExtension { schema, .. } => schema.clone(),
-            _ => None,
-        })
-        .collect();
-    for statement in pre {
-        match &statement.class {
-            Class::Access => scripts.access.push(("pre-data", statement)),
-            Class::CreateExtension { name, .. } if target.extensions.contains_key(name) => {}
-            Class::CreateExtension { .. } => scripts.extensions.push(statement),
-            Class::CreateSchema(name) if wanted.contains(name) => scripts.extensions.push(statement),
-            _ => scripts.pre_data.push(statement),
-        }
-    }
-    // Schemas first, whatever the dump's order: an extension needs its schema.
-    scripts.extensions.sort_by_key(|statement| !matches!(statement.class, Class::CreateSchema(_)));
-    for statement in script::statements("post-data", post)? {
-        match statement.class {
-            Class::Access => scripts.access.push(("post-data", statement)),
-            _ => scripts.post_data.push(statement),
-        }
-    }
-    Ok(scripts)
-}
-
-fn counts(scripts: &Scripts) -> Counts {
-    let extension = |statement: &&Statement| matches!(statement.class, Class::CreateExtension { .. });
-    Counts {
-        roles: scripts.roles.len(),
-        extensions: scripts.extensions.iter().filter(extension).count(),
-        pre_data: scripts.pre_data.len(),
-        post_data: scripts.post_data.len(),
-        access: scripts.access.len(),
-    }
+/// Jobs of the source that have to be paused.
+fn pausable(ends: &Ends) -> impl Iterator<Item = &Job> {
+    let runs = ends.source.timescale.as_ref().is_some_and(|timescale| timescale.license != "apache");
+    ends.jobs.iter().filter(move |job| runs && job.scheduled)
 }
 
 async fn pause_jobs(context: &Context, ends: &Ends) -> Result<(), Error> {
     let Some(timescale) = &ends.source.timescale else { return Ok(()) };
-    let scheduled: Vec<_> = ends.jobs.iter().filter(|job| job.scheduled).cloned().collect();
-    if scheduled.is_empty() {
-        return Ok(());
-    }
-    if timescale.license == "apache" {
-        context.progress.warn("the source's Apache edition runs no jobs: nothing is paused");
-        return Ok(());
-    }
+    let scheduled: Vec<Job> = pausable(ends).cloned().collect();
     let start = Instant::now();
     let session = context.source.open().await?;
-    context.undo().jobs_schema.clone_from(&timescale.schema);
+    // Written down first: whatever happens to us, the next start knows.
+    context.pausing(&timescale.schema, &scheduled)?;
     for job in &scheduled {
-        // Remembered first: a job that was not paused is put back to where it was.
-        context.undo().jobs.push(job.clone());
         jobs::schedule(&session, &timescale.schema, job.id, false).await?;
     }
     let running = jobs::settle(&session, &scheduled).await?;
@@ -257,232 +212,33 @@ async fn pause_jobs(context: &Context, ends: &Ends) -> Result<(), Error> {
     Ok(())
 }
 
-/// Bytes of every table of the source, the scale of the progress.
-async fn sizes(reader: &Session) -> Result<BTreeMap<String, u64>, Error> {
-    let rows = reader
-        .ask(
-            "SELECT n.nspname || '.' || c.relname, pg_catalog.pg_table_size(c.oid) FROM pg_catalog.pg_class c \
-             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'",
-        )
-        .await?;
-    let size = |row: Vec<Option<String>>| {
-        let mut row = row.into_iter().flatten();
-        Some((row.next()?, row.next()?.parse().ok()?))
+async fn verify(
+    context: &Context,
+    ends: &Ends,
+    snapshot: &Snapshot,
+    loaded: &write::Loaded,
+) -> Result<bool, Error> {
+    if context.args.verify == Check::None {
+        return Ok(true);
+    }
+    let start = Instant::now();
+    let sessions =
+        verify::Sessions { source: &context.source, target: &context.target, snapshot: &snapshot.name };
+    let findings = context.report().findings.clone();
+    let expect = verify::Expect {
+        source: &ends.source,
+        target: &ends.target,
+        rows: &loaded.rows,
+        skipped: &loaded.skipped,
+        sequences: &loaded.sequences,
+        findings,
     };
-    Ok(rows.into_iter().filter_map(size).collect())
-}
-
-/// Everything that writes to the target.
-async fn write(
-    context: &Context,
-    ends: &Ends,
-    scripts: &mut Scripts,
-    snapshot: &str,
-    sizes: &BTreeMap<String, u64>,
-) -> Result<Loaded, Error> {
-    let mut session = context.target.open().await?;
-    {
-        let mut undo = context.undo();
-        undo.reached = Reached::Written;
-        undo.timescale = ends.source.timescale.is_some();
-        undo.admin.clone_from(&ends.target.user);
-        undo.roles.extend(scripts.roles.iter().filter_map(|statement| match &statement.class {
-            Class::CreateRole(name) => Some(name.clone()),
-            _ => None,
-        }));
-    }
-    roles(context, &session, &scripts.roles).await?;
-    extensions(context, ends, &scripts.extensions).await?;
-    let timescale = ends.source.timescale.is_some();
-    if timescale {
-        let start = Instant::now();
-        context.undo().restoring = true;
-        restore::enter_restoring(&context.target.open().await?).await?;
-        context.stage("restoring", "on".into(), start.elapsed());
-        // A setting of the database reaches sessions that begin after it.
-        session = context.target.open().await?;
-    }
-    session.run("SET synchronous_commit = off").await?;
-    run_all(context, &session, "pre-data", &scripts.pre_data).await?;
-    let relations = relations(&session).await?;
-    let need = Need { admin: &ends.target.user, relations: &relations, sizes };
-    let arguments = ["--section=data", "--encoding=UTF8", "--lock-wait-timeout=60s", "--snapshot", snapshot];
-    let child = ends.tools.spawn("pg_dump", context.source.endpoint(), &arguments)?;
-    let loaded = data::load(context, &mut Stream::new(child)?, &session, &need).await?;
-    run_all(context, &session, "post-data", &scripts.post_data).await?;
-    if timescale {
-        let start = Instant::now();
-        restore::leave_restoring(&context.target).await?;
-        context.undo().restoring = false;
-        context.stage("restored", "restoring mode is off".into(), start.elapsed());
-        session = context.target.open().await?;
-    }
-    access(context, ends, &session, scripts, &loaded).await?;
-    let start = Instant::now();
-    // Shared catalogs are not ours to analyse, and the server warns of each of them.
-    session.run("SET client_min_messages = error; ANALYZE; SET client_min_messages = warning").await?;
-    context.stage("analyze", "the planner's statistics".into(), start.elapsed());
-    let warnings = session.take_notices();
-    context.report().warnings.extend(warnings);
-    Ok(loaded)
-}
-
-async fn roles(context: &Context, session: &Session, statements: &[Statement]) -> Result<(), Error> {
-    let start = Instant::now();
-    let mut existing = 0;
-    for statement in statements {
-        match restore::execute(session, "roles", statement).await {
-            // A role of an earlier run, or of somebody else: its attributes follow from the statements after it.
-            Err(error)
-                if matches!(statement.class, Class::CreateRole(_)) && restore::code(&error) == "42710" =>
-            {
-                existing += 1;
-            }
-            result => result?,
-        }
-    }
-    let existed = if existing > 0 { format!(", {existing} roles existed") } else { String::new() };
-    let result = format!("{} statements{existed}", statements.len());
-    context.report().moved.statements += statements.len() as u64;
-    context.stage("roles", result, start.elapsed());
-    Ok(())
-}
-
-async fn extensions(context: &Context, ends: &Ends, statements: &[Statement]) -> Result<(), Error> {
-    let start = Instant::now();
-    let mut created = 0;
-    for statement in statements {
-        // A session of its own for each: an extension is refused where temporary objects are, and TimescaleDB
-        // where another version of it has been loaded.
-        let session = context.target.open().await?;
-        match (&statement.class, &ends.source.timescale) {
-            (Class::CreateExtension { name, .. }, Some(timescale)) if name == "timescaledb" => {
-                let version = identifier(&timescale.version);
-                let sql = format!("CREATE EXTENSION timescaledb WITH SCHEMA public VERSION {version}");
-                restore::execute(&session, "pre-data", &Statement { sql, ..statement.clone() }).await?;
-                created += 1;
-            }
-            (class, _) => {
-                restore::execute(&session, "pre-data", statement).await?;
-                created += usize::from(matches!(class, Class::CreateExtension { .. }));
-            }
-        }
-    }
-    if !statements.is_empty() {
-        context.report().moved.statements += statements.len() as u64;
-        context.stage("extensions", format!("{created} created"), start.elapsed());
-    }
-    Ok(())
-}
-
-async fn run_all(
-    context: &Context,
-    session: &Session,
-    part: &'static str,
-    statements: &[Statement],
-) -> Result<(), Error> {
-    let start = Instant::now();
-    for statement in statements {
-        restore::execute(session, part, statement).await?;
-    }
-    let warnings = session.take_notices();
-    context.report().warnings.extend(warnings);
-    context.report().moved.statements += statements.len() as u64;
-    context.stage(part, format!("{} statements", statements.len()), start.elapsed());
-    Ok(())
-}
-
-async fn relations(session: &Session) -> Result<BTreeSet<String>, Error> {
-    let rows = session
-        .ask(
-            "SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c \
-             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm')",
-        )
-        .await?;
-    Ok(rows.into_iter().flatten().flatten().collect())
-}
-
-/// Owners and privileges, once everything is there.
-async fn access(
-    context: &Context,
-    ends: &Ends,
-    session: &Session,
-    scripts: &mut Scripts,
-    loaded: &Loaded,
-) -> Result<(), Error> {
-    let start = Instant::now();
-    if !loaded.access.is_empty() {
-        let text: Vec<_> = loaded.access.iter().map(|statement| statement.sql.as_str()).collect();
-        let text = text.join("\n");
-        let inputs = [
-            Input { part: "roles", text: &scripts.roles_text },
-            Input { part: "pre-data", text: &scripts.pre_data_text },
-            Input { part: "data", text: text.as_bytes() },
-        ];
-        let mut analysed = analysis::analyse(&inputs, &ends.source, &ends.target, &context.args.accept)?;
-        let text = analysed.texts.pop().unwrap_or_default();
-        scripts
-            .access
-            .extend(script::statements("data", &text)?.into_iter().map(|statement| ("data", statement)));
-        let found = analysed.findings.into_iter().filter(|finding| finding.part == "data");
-        context.report().findings.extend(found);
-    }
-    context.undo().reached = Reached::Given;
-    for (part, statement) in &scripts.access {
-        match restore::execute(session, part, statement).await {
-            // A sequence belongs to its table's owner, and a hypertable stays the administrator's.
-            Err(error) if restore::linked_sequence(&error) => {
-                let Some(sql) = script::grant_instead_of_owner(&statement.sql) else { return Err(error) };
-                restore::execute(session, part, &Statement { sql, ..statement.clone() }).await?;
-            }
-            // Owners of large objects: what cannot be given stays the administrator's, and the verification judges it.
-            Err(error) if *part == "data" && ["42501", "42704"].contains(&restore::code(&error)) => {
-                let why = match &error {
-                    Error::Statement(refused) => refused.server.message.clone(),
-                    error => error.to_string(),
-                };
-                context.report().missing.push(Missing { what: statement.sql.clone(), why });
-            }
-            result => result?,
-        }
-    }
-    context.report().moved.statements += scripts.access.len() as u64;
-    context.stage(
-        "access",
-        format!("{} owners, privileges and settings", scripts.access.len()),
-        start.elapsed(),
-    );
-    Ok(())
-}
-
-/// Jobs come over paused, so that none of them drops a chunk that is still to be counted.
-async fn start_jobs(context: &Context, ends: &Ends, loaded: &Loaded, equal: bool) -> Result<(), Error> {
-    if loaded.jobs.is_empty() {
-        return Ok(());
-    }
-    let before: BTreeMap<i64, bool> = ends.jobs.iter().map(|job| (job.id, job.scheduled)).collect();
-    let session = context.target.open().await?;
-    let table = jobs::table(&session).await?.unwrap_or("_timescaledb_config.bgw_job");
-    for job in &loaded.jobs {
-        let wanted = job.id < 1000 || before.get(&job.id).copied().unwrap_or(true);
-        let scheduled = wanted && equal;
-        if scheduled && jobs::schedule(&session, "public", job.id, true).await.is_err() {
-            // The Apache edition has no alter_job.
-            session.run(&format!("UPDATE {table} SET scheduled = true WHERE id = {}", job.id)).await?;
-        }
-        if wanted && !scheduled {
-            context.report().next.push(format!("start the job: {};", jobs::command("public", job.id, true)));
-        }
-        context.report().jobs.push(MovedJob {
-            id: job.id,
-            name: job.name.clone(),
-            owner: job.owner.clone(),
-            new_owner: ends.target.user.clone(),
-            scheduled,
-        });
-    }
-    Ok(())
+    let verification = verify::verify(&sessions, &expect, &context.progress).await?;
+    let result = verification.summary();
+    let equal = verification.differences.is_empty();
+    context.report().verification = Some(verification);
+    context.stage("verify", result, start.elapsed());
+    Ok(equal)
 }
 
 fn after(context: &Context, ends: &Ends, equal: bool) {
@@ -503,4 +259,9 @@ fn after(context: &Context, ends: &Ends, equal: bool) {
     } else {
         "look at the differences before any application uses the target".to_owned()
     });
+}
+
+/// The relations of `tables`.
+pub(super) fn relations(tables: &[(Table, Vec<Part>)]) -> BTreeSet<Relation> {
+    tables.iter().map(|(table, _)| table.relation.clone()).collect()
 }

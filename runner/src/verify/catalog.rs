@@ -296,7 +296,11 @@ pub(super) async fn read(session: &Session) -> Result<Catalog, Error> {
             catalog.objects.insert((kind.clone(), identity.clone()), object);
         }
     }
+    // The marks of a run that is not over.
+    let ours = crate::engine::marks::SCHEMA;
+    catalog.objects.retain(|(_, identity), _| !identity.contains(ours));
     catalog.relations = relations(session).await?;
+    catalog.relations.retain(|relation| relation.schema != ours);
     catalog.sequences = sequences(session).await?;
     Ok(catalog)
 }

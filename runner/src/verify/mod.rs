@@ -130,3 +130,16 @@ async fn reader(sessions: &Sessions<'_>) -> Result<Session, Error> {
         .await?;
     Ok(session)
 }
+
+/// True where a table holds the same rows in both sessions.
+///
+/// # Errors
+/// When a server refuses the question.
+pub async fn same_rows(source: &Session, target: &Session, schema: &str, table: &str) -> Result<bool, Error> {
+    let name = format!("{}.{}", crate::connect::identifier(schema), crate::connect::identifier(table));
+    let question = format!(
+        "SELECT pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(t::text, 0)::numeric) FROM ONLY {name} t"
+    );
+    let (ours, theirs) = tokio::try_join!(source.ask(&question), target.ask(&question))?;
+    Ok(ours == theirs)
+}

@@ -1,0 +1,333 @@
+//! What post-data holds, sorted by when it can be built: indexes and constraints of a table as soon as its rows are
+//! there, foreign keys when all are, materialized views at the end, everything else in the dump's order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tsmigrate_analyzer::parse::{self, NodeEnum, pg};
+
+use super::table::Relation;
+use crate::connect::identifier;
+use crate::script::Statement;
+
+/// One thing to build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Build {
+    /// What its mark is called.
+    pub step: String,
+    /// What people call it.
+    pub name: String,
+    /// The statements: more than one where an index becomes a constraint.
+    pub sql: Vec<String>,
+    /// The statement of the dump that it comes from.
+    pub statement: Statement,
+}
+
+/// What is built on one table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OfTable {
+    /// Indexes, which can be built side by side.
+    pub indexes: Vec<Build>,
+    /// Constraints, which lock the table: one after the other, after the indexes.
+    pub constraints: Vec<Build>,
+}
+
+/// A foreign key that is added without a look at the rows first, and checked later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignKeys {
+    /// Their table.
+    pub table: Relation,
+    /// Adds each of them; short.
+    pub add: Vec<Build>,
+    /// Checks all of them; long.
+    pub check: Option<Build>,
+}
+
+/// All of post-data.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Builds {
+    /// By table.
+    pub tables: BTreeMap<Relation, OfTable>,
+    /// In the dump's order, after all indexes.
+    pub rest: Vec<Statement>,
+    /// By table, after the rest.
+    pub foreign_keys: Vec<ForeignKeys>,
+    /// Materialized views to fill, in the dump's order, which is the order of their dependencies.
+    pub refreshes: Vec<Build>,
+}
+
+/// Sorts the statements of post-data. `tables` are those whose rows are copied; `plain` says of which tables the
+/// constraints may be taken apart: not of hypertables and their chunks, where TimescaleDB has a say.
+#[must_use]
+pub fn sort(
+    statements: Vec<Statement>,
+    tables: &BTreeSet<Relation>,
+    plain: impl Fn(&Relation) -> bool,
+) -> Builds {
+    let mut builds = Builds::default();
+    let mut keys = BTreeMap::<Relation, ForeignKeys>::new();
+    for (number, statement) in statements.into_iter().enumerate() {
+        let parsed = parse::parse(&statement.sql, true).ok().flatten();
+        let node = parsed.as_ref().map(|parsed| parsed.node());
+        let step = format!("post-data/{number}");
+        match node.map(|node| what(node)) {
+            Some(What::Index(table, name)) if tables.contains(&table) => {
+                let build = Build {
+                    step,
+                    name: format!("{name} on {table}"),
+                    sql: vec![statement.sql.clone()],
+                    statement,
+                };
+                builds.tables.entry(table).or_default().indexes.push(build);
+            }
+            Some(What::Constraint(table, constraint)) if tables.contains(&table) => {
+                let index = if plain(&table) { index_first(&table, &constraint) } else { None };
+                let name = format!("{} on {table}", constraint.conname);
+                let of_table = builds.tables.entry(table).or_default();
+                match index {
+                    Some((create, add)) => {
+                        let index = Build {
+                            step: format!("{step}/index"),
+                            name: name.clone(),
+                            sql: vec![create],
+                            statement: statement.clone(),
+                        };
+                        of_table.indexes.push(index);
+                        of_table.constraints.push(Build { step, name, sql: vec![add], statement });
+                    }
+                    None => of_table.constraints.push(Build {
+                        step,
+                        name,
+                        sql: vec![statement.sql.clone()],
+                        statement,
+                    }),
+                }
+            }
+            Some(What::ForeignKey(table, constraint)) => {
+                let entry = keys.entry(table.clone()).or_insert_with(|| ForeignKeys {
+                    table: table.clone(),
+                    add: Vec::new(),
+                    check: None,
+                });
+                let name = format!("{} on {table}", constraint.conname);
+                // One that is not valid on the source stays so.
+                let apart = plain(&table)
+                    && tables.contains(&table)
+                    && constraint.initially_valid
+                    && enforced(&constraint);
+                let mut sql = statement.sql.clone();
+                if apart {
+                    let end = sql.trim_end().trim_end_matches(';').len();
+                    sql.truncate(end);
+                    sql.push_str(" NOT VALID");
+                    let validate = format!("VALIDATE CONSTRAINT {}", identifier(&constraint.conname));
+                    match &mut entry.check {
+                        Some(check) => {
+                            if let Some(all) = check.sql.first_mut() {
+                                all.push_str(", ");
+                                all.push_str(&validate);
+                            }
+                            check.name = format!("foreign keys on {table}");
+                        }
+                        None => {
+                            entry.check = Some(Build {
+                                step: format!("{step}/check"),
+                                name: name.clone(),
+                                sql: vec![format!("ALTER TABLE ONLY {} {validate}", table.sql())],
+                                statement: statement.clone(),
+                            });
+                        }
+                    }
+                }
+                entry.add.push(Build { step, name, sql: vec![sql], statement });
+            }
+            Some(What::Refresh(view)) => builds.refreshes.push(Build {
+                step,
+                name: view.to_string(),
+                sql: vec![statement.sql.clone()],
+                statement,
+            }),
+            _ => builds.rest.push(statement),
+        }
+    }
+    builds.foreign_keys = keys.into_values().collect();
+    builds
+}
+
+enum What {
+    Index(Relation, String),
+    Constraint(Relation, Box<pg::Constraint>),
+    ForeignKey(Relation, Box<pg::Constraint>),
+    Refresh(Relation),
+    Other,
+}
+
+fn what(node: &NodeEnum) -> What {
+    match node {
+        NodeEnum::IndexStmt(index) => match relation(index.relation.as_ref()) {
+            Some(table) => What::Index(table, index.idxname.clone()),
+            None => What::Other,
+        },
+        NodeEnum::RefreshMatViewStmt(refresh) => {
+            relation(refresh.relation.as_ref()).map_or(What::Other, What::Refresh)
+        }
+        NodeEnum::AlterTableStmt(alter) => {
+            let [pg::Node { node: Some(NodeEnum::AlterTableCmd(command)) }] = &alter.cmds[..] else {
+                return What::Other;
+            };
+            let constraint = command.def.as_ref().and_then(|def| def.node.as_ref());
+            let (Some(NodeEnum::Constraint(constraint)), Some(table)) =
+                (constraint, relation(alter.relation.as_ref()))
+            else {
+                return What::Other;
+            };
+            match constraint.contype() {
+                pg::ConstrType::ConstrPrimary
+                | pg::ConstrType::ConstrUnique
+                | pg::ConstrType::ConstrExclusion => What::Constraint(table, constraint.clone()),
+                pg::ConstrType::ConstrForeign => What::ForeignKey(table, constraint.clone()),
+                _ => What::Other,
+            }
+        }
+        _ => What::Other,
+    }
+}
+
+fn relation(relation: Option<&pg::RangeVar>) -> Option<Relation> {
+    relation.map(|relation| Relation::new(&relation.schemaname, &relation.relname))
+}
+
+fn enforced(constraint: &pg::Constraint) -> bool {
+    constraint.is_enforced
+}
+
+/// `CREATE UNIQUE INDEX` and `ADD CONSTRAINT … USING INDEX`, which takes its lock for a moment only. None where a
+/// constraint is more than such an index.
+fn index_first(table: &Relation, constraint: &pg::Constraint) -> Option<(String, String)> {
+    let word = match constraint.contype() {
+        pg::ConstrType::ConstrPrimary => "PRIMARY KEY",
+        pg::ConstrType::ConstrUnique => "UNIQUE",
+        _ => return None,
+    };
+    if constraint.without_overlaps || !constraint.indexspace.is_empty() || constraint.keys.is_empty() {
+        return None;
+    }
+    let names = |nodes: &[pg::Node]| -> Option<String> {
+        let names: Option<Vec<String>> = nodes
+            .iter()
+            .map(|node| match &node.node {
+                Some(NodeEnum::String(name)) => Some(identifier(&name.sval)),
+                _ => None,
+            })
+            .collect();
+        names.map(|names| names.join(", "))
+    };
+    let name = identifier(&constraint.conname);
+    let mut create = format!("CREATE UNIQUE INDEX {name} ON {} ({})", table.sql(), names(&constraint.keys)?);
+    if !constraint.including.is_empty() {
+        create.push_str(&format!(" INCLUDE ({})", names(&constraint.including)?));
+    }
+    if constraint.nulls_not_distinct {
+        create.push_str(" NULLS NOT DISTINCT");
+    }
+    if !constraint.options.is_empty() {
+        create.push_str(&format!(" WITH ({})", options(&constraint.options)?));
+    }
+    let mut add = format!("ALTER TABLE ONLY {} ADD CONSTRAINT {name} {word} USING INDEX {name}", table.sql());
+    if constraint.deferrable {
+        add.push_str(" DEFERRABLE");
+    }
+    if constraint.initdeferred {
+        add.push_str(" INITIALLY DEFERRED");
+    }
+    Some((create, add))
+}
+
+/// Storage parameters, whose values are words and numbers. None where one is anything else.
+fn options(nodes: &[pg::Node]) -> Option<String> {
+    let options: Option<Vec<String>> = nodes
+        .iter()
+        .map(|node| {
+            let Some(NodeEnum::DefElem(option)) = &node.node else { return None };
+            let value = match option.arg.as_ref()?.node.as_ref()? {
+                NodeEnum::String(value) => value.sval.clone(),
+                NodeEnum::Integer(value) => value.ival.to_string(),
+                NodeEnum::Float(value) => value.fval.clone(),
+                _ => return None,
+            };
+            Some(format!("{} = {}", option.defname, crate::connect::literal(&value)))
+        })
+        .collect();
+    options.map(|options| options.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script;
+
+    fn sorted(sql: &str) -> Builds {
+        let statements = script::statements("post-data", sql.as_bytes()).expect("statements");
+        let tables = ["a", "b", "chunk"].map(|name| Relation::new("s", name)).into();
+        sort(statements, &tables, |table| table.name != "chunk")
+    }
+
+    #[test]
+    fn a_primary_key_is_built_as_an_index_first() {
+        let builds = sorted(
+            "ALTER TABLE ONLY \"s\".\"a\" ADD CONSTRAINT \"a_pkey\" PRIMARY KEY (\"id\", \"B\") INCLUDE (\"c\") WITH (fillfactor='70') DEFERRABLE INITIALLY DEFERRED;",
+        );
+        let of = &builds.tables[&Relation::new("s", "a")];
+        assert_eq!(
+            of.indexes[0].sql,
+            [
+                "CREATE UNIQUE INDEX \"a_pkey\" ON \"s\".\"a\" (\"id\", \"B\") INCLUDE (\"c\") WITH (fillfactor = '70')"
+            ]
+        );
+        assert_eq!(
+            of.constraints[0].sql,
+            [
+                "ALTER TABLE ONLY \"s\".\"a\" ADD CONSTRAINT \"a_pkey\" PRIMARY KEY USING INDEX \"a_pkey\" DEFERRABLE INITIALLY DEFERRED"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_chunks_constraint_stays_as_timescaledb_dumps_it() {
+        let builds = sorted("ALTER TABLE ONLY s.chunk ADD CONSTRAINT u UNIQUE (id);");
+        let of = &builds.tables[&Relation::new("s", "chunk")];
+        assert!(of.indexes.is_empty());
+        assert_eq!(of.constraints[0].sql, ["ALTER TABLE ONLY s.chunk ADD CONSTRAINT u UNIQUE (id);"]);
+    }
+
+    #[test]
+    fn foreign_keys_of_a_table_are_checked_together() {
+        let builds = sorted(
+            "ALTER TABLE ONLY s.a ADD CONSTRAINT f1 FOREIGN KEY (x) REFERENCES s.b(id) ON DELETE CASCADE;
+             ALTER TABLE ONLY s.a ADD CONSTRAINT f2 FOREIGN KEY (y) REFERENCES s.b(id);
+             ALTER TABLE ONLY s.a ADD CONSTRAINT f3 FOREIGN KEY (z) REFERENCES s.b(id) NOT VALID;
+             ALTER TABLE s.parted ADD CONSTRAINT f4 FOREIGN KEY (z) REFERENCES s.b(id);",
+        );
+        let [a, parted] = &builds.foreign_keys[..] else { panic!("two tables") };
+        assert!(a.add[0].sql[0].ends_with("ON DELETE CASCADE NOT VALID"));
+        assert!(a.add[2].sql[0].ends_with("NOT VALID;"));
+        assert_eq!(
+            a.check.as_ref().expect("a check").sql,
+            ["ALTER TABLE ONLY \"s\".\"a\" VALIDATE CONSTRAINT \"f1\", VALIDATE CONSTRAINT \"f2\""]
+        );
+        assert_eq!(parted.check, None);
+    }
+
+    #[test]
+    fn what_is_neither_stays_in_its_order() {
+        let builds = sorted(
+            "CREATE INDEX i ON s.a USING btree (x);
+             CREATE INDEX j ON ONLY s.parted USING btree (x);
+             ALTER INDEX s.j ATTACH PARTITION s.i;
+             CREATE TRIGGER t AFTER INSERT ON s.a FOR EACH ROW EXECUTE FUNCTION f();
+             REFRESH MATERIALIZED VIEW s.m;",
+        );
+        assert_eq!(builds.tables[&Relation::new("s", "a")].indexes.len(), 1);
+        assert_eq!(builds.rest.len(), 3);
+        assert_eq!(builds.refreshes[0].name, "s.m");
+    }
+}

@@ -1,0 +1,231 @@
+//! Rows of extensions' configuration tables (`pg_extension.extconfig`), TimescaleDB's catalogs above all: in the order
+//! of their foreign keys, all in one transaction, before any other row.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::{Bytes, BytesMut};
+
+use super::ends::{LiveSource, LiveTarget, Source, Target};
+use super::job_rows::{self, Treatment};
+use super::table::{Relation, Shapes};
+use crate::connect::Session;
+use crate::error::Error;
+use crate::report::Missing;
+
+/// What the step's mark is called.
+pub const STEP: &str = "extensions' tables";
+
+/// A configuration table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigTable {
+    extension: String,
+    relation: Relation,
+    /// `WHERE …`, or nothing.
+    condition: String,
+    /// Column names as they are.
+    columns: Vec<String>,
+    /// Column names as SQL writes them, with commas.
+    list: String,
+}
+
+impl ConfigTable {
+    /// Its name.
+    #[must_use]
+    pub fn relation(&self) -> &Relation {
+        &self.relation
+    }
+}
+
+const TABLES: &str = "
+SELECT x.extname, n.nspname, c.relname, coalesce(x.extcondition[i], ''), c.oid,
+       (SELECT pg_catalog.json_agg(attname ORDER BY attnum) FROM pg_catalog.pg_attribute
+        WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''),
+       (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(attname), ', ' ORDER BY attnum) FROM pg_catalog.pg_attribute
+        WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '')
+FROM pg_catalog.pg_extension x CROSS JOIN LATERAL pg_catalog.generate_subscripts(x.extconfig, 1) i
+JOIN pg_catalog.pg_class c ON c.oid = x.extconfig[i] JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' ORDER BY n.nspname, c.relname";
+
+const REFERENCES: &str = "
+SELECT conrelid, confrelid FROM pg_catalog.pg_constraint WHERE contype = 'f' AND conrelid <> confrelid
+  AND conrelid IN (SELECT pg_catalog.unnest(extconfig) FROM pg_catalog.pg_extension)";
+
+/// The tables in the order they have to be filled.
+///
+/// # Errors
+/// When the source refuses a question.
+pub async fn list(session: &Session) -> Result<Vec<ConfigTable>, Error> {
+    let mut tables = Vec::new();
+    for row in session.ask(TABLES).await? {
+        let text = |column: usize| row.get(column).and_then(Option::as_deref).unwrap_or_default();
+        tables.push((
+            text(4).to_owned(),
+            ConfigTable {
+                extension: text(0).to_owned(),
+                relation: Relation::new(text(1), text(2)),
+                condition: text(3).trim().to_owned(),
+                columns: serde_json::from_str(text(5)).unwrap_or_default(),
+                list: text(6).to_owned(),
+            },
+        ));
+    }
+    let mut needs = BTreeMap::<String, BTreeSet<String>>::new();
+    for row in session.ask(REFERENCES).await? {
+        if let [Some(from), Some(to)] = &row[..] {
+            needs.entry(from.clone()).or_default().insert(to.clone());
+        }
+    }
+    Ok(in_order(tables, &needs))
+}
+
+/// Tables after those they refer to; what goes round in circles comes last, as it stands.
+fn in_order<T>(mut tables: Vec<(String, T)>, needs: &BTreeMap<String, BTreeSet<String>>) -> Vec<T> {
+    let mut ordered = Vec::new();
+    loop {
+        let waiting: BTreeSet<String> = tables.iter().map(|(id, _)| id.clone()).collect();
+        let free = |id: &String| needs.get(id).is_none_or(|needs| needs.is_disjoint(&waiting));
+        let (ready, rest): (Vec<_>, Vec<_>) = tables.into_iter().partition(|(id, _)| free(id));
+        if ready.is_empty() {
+            ordered.extend(rest.into_iter().map(|(_, table)| table));
+            return ordered;
+        }
+        ordered.extend(ready.into_iter().map(|(_, table)| table));
+        tables = rest;
+    }
+}
+
+/// What went over.
+#[derive(Debug, Default)]
+pub struct Filled {
+    /// Rows of each table.
+    pub rows: BTreeMap<Relation, u64>,
+    /// Bytes.
+    pub bytes: u64,
+    /// Tables whose rows stayed behind.
+    pub skipped: BTreeSet<Relation>,
+    /// What did not go over, and why.
+    pub missing: Vec<Missing>,
+}
+
+/// Fills all of them; none where that is done.
+///
+/// # Errors
+/// Those of both ends; then nothing of it is kept.
+pub async fn carry(
+    source: &mut LiveSource,
+    target: &mut LiveTarget,
+    tables: &[ConfigTable],
+    shapes: &Shapes,
+    admin: &str,
+) -> Result<Option<Filled>, Error> {
+    if !target.transaction(STEP).await? {
+        return Ok(None);
+    }
+    let mut filled = Filled::default();
+    let mut total = 0;
+    for table in tables {
+        let name = table.relation.sql();
+        let columns = &table.list;
+        source
+            .copy(
+                &table.relation,
+                &format!("COPY (SELECT {columns} FROM ONLY {name} {}) TO STDOUT", table.condition),
+            )
+            .await?;
+        let there = shapes.contains_key(&table.relation);
+        let skip = match job_rows::treatment(&table.relation, there) {
+            Treatment::Skip(why) => Some(why),
+            _ if !may_insert(target, &name).await? => {
+                Some(format!("the extension {} lets nobody but a superuser write them", table.extension))
+            }
+            Treatment::Keep => None,
+            Treatment::Jobs => {
+                let rows = all(source).await?;
+                filled.bytes += rows.len() as u64;
+                let rows = job_rows::jobs(&table.columns, &rows, admin).ok_or_else(|| {
+                    Error::Defect(format!("the rows of {} are not in the form that is known", table.relation))
+                })?;
+                target.copy(&table.relation, &format!("COPY {name} ({columns}) FROM STDIN")).await?;
+                target.send(rows.into()).await?;
+                let rows = target.copied().await?;
+                total += rows;
+                filled.rows.insert(table.relation.clone(), rows);
+                continue;
+            }
+        };
+        if let Some(why) = skip {
+            let rows = all(source).await?.iter().filter(|byte| **byte == b'\n').count();
+            filled.skipped.insert(table.relation.clone());
+            if rows > 0 {
+                filled.missing.push(Missing { what: format!("{rows} rows of {}", table.relation), why });
+            }
+            continue;
+        }
+        target.copy(&table.relation, &format!("COPY {name} ({columns}) FROM STDIN")).await?;
+        while let Some(row) = source.next().await? {
+            filled.bytes += row.len() as u64;
+            target.send(row).await?;
+        }
+        let rows = target.copied().await?;
+        total += rows;
+        filled.rows.insert(table.relation.clone(), rows);
+    }
+    target.end(total).await?;
+    Ok(Some(filled))
+}
+
+/// True where the target still holds the rows that the source has now. Rows that never go over as they are (jobs, whose
+/// owners change; tablespaces) are not compared.
+///
+/// # Errors
+/// When one of the servers refuses the question.
+pub async fn same(source: &Session, target: &Session, table: &ConfigTable) -> Result<bool, Error> {
+    if job_rows::treatment(&table.relation, true) != Treatment::Keep {
+        return Ok(true);
+    }
+    let name = table.relation.sql();
+    let there = format!("SELECT pg_catalog.to_regclass({}) IS NOT NULL", crate::connect::literal(&name));
+    if target.ask_one(&there).await?.as_deref() != Some("t") {
+        return Ok(true);
+    }
+    let question = format!(
+        "SELECT pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(t::text, 0)::numeric) \
+         FROM (SELECT {} FROM ONLY {name} {}) t",
+        table.list, table.condition
+    );
+    let (ours, theirs) = tokio::try_join!(source.ask(&question), target.ask(&question))?;
+    Ok(ours == theirs)
+}
+
+async fn may_insert(target: &mut LiveTarget, name: &str) -> Result<bool, Error> {
+    let question =
+        format!("SELECT pg_catalog.has_table_privilege({}, 'INSERT')", crate::connect::literal(name));
+    Ok(target.session().await?.ask_one(&question).await?.as_deref() == Some("t"))
+}
+
+async fn all(source: &mut LiveSource) -> Result<Bytes, Error> {
+    let mut all = BytesMut::new();
+    while let Some(row) = source.next().await? {
+        all.extend_from_slice(&row);
+    }
+    Ok(all.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_comes_after_those_it_refers_to() {
+        let table = |name: &str| (name.to_owned(), name.to_owned());
+        let needs = |from: &str, to: &[&str]| (from.to_owned(), to.iter().map(|&to| to.to_owned()).collect());
+        let tables = vec![table("chunk"), table("dimension"), table("hypertable"), table("loop")];
+        let needs = BTreeMap::from([
+            needs("chunk", &["hypertable"]),
+            needs("dimension", &["hypertable"]),
+            needs("loop", &["loop", "chunk"]),
+            needs("hypertable", &["elsewhere"]),
+        ]);
+        assert_eq!(in_order(tables, &needs), ["hypertable", "chunk", "dimension", "loop"]);
+    }
+}

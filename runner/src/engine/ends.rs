@@ -1,0 +1,375 @@
+//! Where rows come from and where they go. Two traits, so that the files of a dump could stand behind either; here are
+//! the servers.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{SinkExt, TryStreamExt};
+use tokio_postgres::{CopyInSink, CopyOutStream};
+
+use super::marks::{Marks, SCHEMA};
+use super::part::Part;
+use super::rate::Rate;
+use super::table::{Relation, Table};
+use crate::connect::{Connector, Session, literal};
+use crate::error::{Error, Server};
+
+/// Something that rows can be read from.
+pub trait Source: Send {
+    /// Begins to read a part, in the table's format.
+    fn begin(&mut self, table: &Table, part: &Part) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// The next bytes; none at the end.
+    fn next(&mut self) -> impl Future<Output = Result<Option<Bytes>, Error>> + Send;
+}
+
+/// Something that rows can be written to.
+pub trait Target: Send {
+    /// Begins to write a part; false where it is there already.
+    fn begin(&mut self, table: &Table, part: &Part) -> impl Future<Output = Result<bool, Error>> + Send;
+
+    /// Takes bytes.
+    fn send(&mut self, bytes: Bytes) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Keeps all of it, or nothing; returns the number of rows.
+    fn commit(&mut self) -> impl Future<Output = Result<u64, Error>> + Send;
+}
+
+/// As much goes to the target at once. Servers send a message for each row; fewer and larger ones cost the target less.
+const SEND: usize = 128 << 10;
+
+/// What has gone over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// Rows, as the target counted them.
+    pub rows: u64,
+    /// Bytes of COPY data.
+    pub bytes: u64,
+}
+
+/// Carries one part over; none where it is there already.
+///
+/// # Errors
+/// Those of both ends. Nothing of the part has been kept then.
+pub async fn carry(
+    source: &mut impl Source,
+    target: &mut impl Target,
+    table: &Table,
+    part: &Part,
+    rate: &Rate,
+    moved: impl Fn(u64) + Send + Sync,
+) -> Result<Option<Carried>, Error> {
+    if !target.begin(table, part).await? {
+        return Ok(None);
+    }
+    source.begin(table, part).await?;
+    let mut buffer = BytesMut::with_capacity(SEND);
+    let mut bytes = 0;
+    while let Some(row) = source.next().await? {
+        if buffer.len() + row.len() > SEND && !buffer.is_empty() {
+            bytes += flush(&mut buffer, target, rate, &moved).await?;
+        }
+        if row.len() >= SEND {
+            bytes += row.len() as u64;
+            moved(row.len() as u64);
+            rate.take(row.len() as u64).await;
+            target.send(row).await?;
+        } else {
+            buffer.extend_from_slice(&row);
+        }
+    }
+    bytes += flush(&mut buffer, target, rate, &moved).await?;
+    Ok(Some(Carried { rows: target.commit().await?, bytes }))
+}
+
+async fn flush(
+    buffer: &mut BytesMut,
+    target: &mut impl Target,
+    rate: &Rate,
+    moved: &impl Fn(u64),
+) -> Result<u64, Error> {
+    let bytes = buffer.len() as u64;
+    if bytes > 0 {
+        rate.take(bytes).await;
+        target.send(buffer.split().freeze()).await?;
+        buffer.reserve(SEND);
+        moved(bytes);
+    }
+    Ok(bytes)
+}
+
+fn refused(table: &Relation, side: &'static str, error: &tokio_postgres::Error) -> Error {
+    Error::Copy { table: table.to_string(), side, answer: Server::new(error) }
+}
+
+/// Opens a session that sees the source as the snapshot does.
+///
+/// # Errors
+/// [`Error::SnapshotLost`] where the session that keeps it has ended, or what the server answers.
+pub async fn reader(source: &Connector, snapshot: &str) -> Result<Session, Error> {
+    let session = source.open().await?;
+    let sql = format!(
+        "SET xmloption = content; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {}",
+        literal(snapshot)
+    );
+    match session.run(&sql).await {
+        // `invalid snapshot identifier`, and from 17 on `snapshot … does not exist`.
+        Err(error) if ["22023", "42704"].contains(&error.code()) => Err(Error::SnapshotLost),
+        result => result.map(|()| session),
+    }
+}
+
+/// The source's server.
+pub struct LiveSource {
+    connector: Connector,
+    snapshot: String,
+    session: Option<Session>,
+    rows: Option<(Relation, Pin<Box<CopyOutStream>>)>,
+}
+
+impl LiveSource {
+    /// A reader of the snapshot.
+    #[must_use]
+    pub fn new(connector: &Connector, snapshot: &str) -> Self {
+        Self { connector: connector.clone(), snapshot: snapshot.to_owned(), session: None, rows: None }
+    }
+
+    /// Ends the session: what it still sends is of no use.
+    pub async fn reset(&mut self) {
+        self.rows = None;
+        if let Some(session) = self.session.take() {
+            session.cancel().await;
+        }
+    }
+
+    /// A session in the snapshot.
+    ///
+    /// # Errors
+    /// As [`reader`].
+    pub async fn session(&mut self) -> Result<&Session, Error> {
+        let session = match self.session.take() {
+            Some(session) if !session.client().is_closed() => session,
+            _ => reader(&self.connector, &self.snapshot).await?,
+        };
+        Ok(self.session.insert(session))
+    }
+
+    /// Begins to read what `sql`, a COPY to standard output, gives.
+    ///
+    /// # Errors
+    /// What the server answers.
+    pub async fn copy(&mut self, table: &Relation, sql: &str) -> Result<(), Error> {
+        let stream = self.session().await?.client().copy_out(sql).await;
+        self.rows =
+            Some((table.clone(), Box::pin(stream.map_err(|error| refused(table, "source", &error))?)));
+        Ok(())
+    }
+}
+
+/// The COPY that reads a part.
+fn copy_out(table: &Table, part: &Part) -> String {
+    let name = table.relation.sql();
+    let format = table.format.name();
+    let columns = if table.columns.is_empty() { String::new() } else { format!(" ({})", table.columns) };
+    match part.blocks {
+        None => format!("COPY {name}{columns} TO STDOUT (FORMAT {format})"),
+        Some((from, to)) => {
+            let end = to.map(|to| format!(" AND ctid < '({to},0)'::pg_catalog.tid")).unwrap_or_default();
+            format!(
+                "COPY (SELECT {} FROM ONLY {name} WHERE ctid >= '({from},0)'::pg_catalog.tid{end}) TO STDOUT (FORMAT {format})",
+                table.columns
+            )
+        }
+    }
+}
+
+impl Source for LiveSource {
+    async fn begin(&mut self, table: &Table, part: &Part) -> Result<(), Error> {
+        self.copy(&table.relation, &copy_out(table, part)).await
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        let Some((table, rows)) = &mut self.rows else { return Ok(None) };
+        match rows.try_next().await {
+            Ok(Some(row)) => Ok(Some(row)),
+            Ok(None) => {
+                self.rows = None;
+                Ok(None)
+            }
+            Err(error) => Err(refused(table, "source", &error)),
+        }
+    }
+}
+
+/// A table smaller than this is not worth a file of its own for `FREEZE`.
+const FREEZE_FROM: u64 = 128 << 10;
+
+/// The target's server.
+pub struct LiveTarget {
+    connector: Connector,
+    setup: String,
+    session: Option<Session>,
+    sink: Option<Pin<Box<CopyInSink<Bytes>>>>,
+    table: Relation,
+    step: String,
+}
+
+impl LiveTarget {
+    /// A writer; `setup` is run in each of its sessions.
+    #[must_use]
+    pub fn new(connector: &Connector, setup: &str) -> Self {
+        Self {
+            connector: connector.clone(),
+            setup: setup.to_owned(),
+            session: None,
+            sink: None,
+            table: Relation::default(),
+            step: String::new(),
+        }
+    }
+
+    /// Ends the session, and so undoes what it has not committed.
+    pub async fn reset(&mut self) {
+        self.sink = None;
+        if let Some(session) = self.session.take() {
+            session.cancel().await;
+        }
+    }
+
+    /// A session.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn session(&mut self) -> Result<&Session, Error> {
+        let session = match self.session.take() {
+            Some(session) if !session.client().is_closed() => session,
+            _ => {
+                let session = self.connector.open().await?;
+                session.run(&self.setup).await?;
+                session
+            }
+        };
+        Ok(self.session.insert(session))
+    }
+
+    /// Begins a transaction for `step`; false where the step is done. The mark comes first: should a session of before
+    /// still be about to commit the same step, this one waits for it.
+    ///
+    /// # Errors
+    /// What the server answers.
+    pub async fn transaction(&mut self, step: &str) -> Result<bool, Error> {
+        self.step.clear();
+        self.step.push_str(step);
+        let session = self.session().await?;
+        let sql = format!(
+            "BEGIN; INSERT INTO {SCHEMA}.done VALUES ({}, 0) ON CONFLICT (step) DO NOTHING RETURNING 1",
+            literal(step)
+        );
+        if session.ask_one(&sql).await?.is_none() {
+            session.run("ROLLBACK").await?;
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// Commits what the transaction did.
+    ///
+    /// # Errors
+    /// What the server answers.
+    pub async fn end(&mut self, rows: u64) -> Result<(), Error> {
+        let sql =
+            if rows == 0 { "COMMIT".to_owned() } else { format!("{}; COMMIT", Marks::sql(&self.step, rows)) };
+        self.session().await?.run(&sql).await
+    }
+
+    /// Begins `sql`, a COPY from standard input.
+    ///
+    /// # Errors
+    /// What the server answers.
+    pub async fn copy(&mut self, table: &Relation, sql: &str) -> Result<(), Error> {
+        self.table = table.clone();
+        let sink = self.session().await?.client().copy_in(sql).await;
+        self.sink = Some(Box::pin(sink.map_err(|error| refused(table, "target", &error))?));
+        Ok(())
+    }
+
+    /// Ends the COPY; the number of rows.
+    ///
+    /// # Errors
+    /// What the server answers.
+    pub async fn copied(&mut self) -> Result<u64, Error> {
+        match self.sink.take() {
+            Some(mut sink) => {
+                sink.as_mut().finish().await.map_err(|error| refused(&self.table, "target", &error))
+            }
+            None => Ok(0),
+        }
+    }
+}
+
+impl Target for LiveTarget {
+    async fn begin(&mut self, table: &Table, part: &Part) -> Result<bool, Error> {
+        if !self.transaction(&part.step(table)).await? {
+            return Ok(false);
+        }
+        let name = table.into.sql();
+        let freeze =
+            part.of == 1 && !table.routed && table.bytes >= FREEZE_FROM && table.into == table.relation;
+        if freeze {
+            self.session().await?.run(&format!("TRUNCATE ONLY {name}")).await?;
+        }
+        let columns = if table.columns.is_empty() { String::new() } else { format!(" ({})", table.columns) };
+        let (format, freeze) = (table.format.name(), if freeze { ", FREEZE" } else { "" });
+        self.copy(&table.into, &format!("COPY {name}{columns} FROM STDIN (FORMAT {format}{freeze})")).await?;
+        Ok(true)
+    }
+
+    async fn send(&mut self, bytes: Bytes) -> Result<(), Error> {
+        let Some(sink) = &mut self.sink else { return Ok(()) };
+        if let Err(error) = sink.send(bytes).await {
+            // The sink only knows that nobody listens any more; what the server said comes with the end.
+            let answer = sink.as_mut().finish().await.err().unwrap_or(error);
+            return Err(refused(&self.table, "target", &answer));
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<u64, Error> {
+        let rows = self.copied().await?;
+        self.end(rows).await?;
+        Ok(rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::format::Format;
+
+    #[test]
+    fn a_part_is_read_by_its_blocks() {
+        let table = Table {
+            relation: Relation::new("S", "t\"t"),
+            into: Relation::new("S", "t\"t"),
+            columns: "a, \"B\"".into(),
+            blocks: 10,
+            bytes: 0,
+            rows: 0,
+            ranges: true,
+            format: Format::Binary,
+            routed: false,
+        };
+        let part = |blocks| Part { number: 0, of: 1, blocks, bytes: 0 };
+        assert_eq!(
+            copy_out(&table, &part(None)),
+            "COPY \"S\".\"t\"\"t\" (a, \"B\") TO STDOUT (FORMAT binary)"
+        );
+        assert_eq!(
+            copy_out(&table, &part(Some((5, Some(10))))),
+            "COPY (SELECT a, \"B\" FROM ONLY \"S\".\"t\"\"t\" WHERE ctid >= '(5,0)'::pg_catalog.tid \
+             AND ctid < '(10,0)'::pg_catalog.tid) TO STDOUT (FORMAT binary)"
+        );
+        assert!(copy_out(&table, &part(Some((5, None)))).contains("'(5,0)'::pg_catalog.tid) TO STDOUT"));
+    }
+}

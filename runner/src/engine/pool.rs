@@ -1,0 +1,466 @@
+//! Who does what when: readers that carry parts over, and builders that begin with a table as soon as its rows are
+//! there.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use super::builds::{Build, OfTable};
+use super::ends::{self, Carried, LiveSource, LiveTarget};
+use super::marks::Marks;
+use super::objects;
+use super::part::Part;
+use super::rate::Rate;
+use super::retry::{self, Patience};
+use super::statements::refused;
+use super::table::{Relation, Table};
+use crate::connect::Connector;
+use crate::error::{Error, Server};
+use crate::progress::{Progress, TaskKind};
+use crate::report::{Built, MovedTable};
+
+/// Everything that workers share.
+pub struct Engine {
+    /// The source.
+    pub source: Connector,
+    /// The target.
+    pub target: Connector,
+    /// The source's snapshot.
+    pub snapshot: String,
+    /// What is done.
+    pub marks: Marks,
+    /// What people see.
+    pub progress: Progress,
+    /// How long to put up with errors.
+    pub patience: Patience,
+    /// How fast it may go.
+    pub rate: Rate,
+    /// Parts that go over at once.
+    pub jobs: usize,
+    /// Builds that run at once.
+    pub builders: usize,
+    /// Settings of sessions that write rows and run statements.
+    pub setup: String,
+    /// Settings of sessions that build.
+    pub build_setup: String,
+    /// Told of every step that is done.
+    pub on_step: Box<dyn Fn(&str, u64) + Send + Sync>,
+    /// What has been done in this run.
+    pub done: Mutex<Done>,
+}
+
+/// What has been done in one run.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// Tables.
+    pub tables: BTreeMap<Relation, MovedTable>,
+    /// Builds.
+    pub built: Vec<Built>,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// What is carried over in one go.
+enum Piece {
+    Part(usize, Part),
+    Objects(objects::Batch),
+}
+
+/// What a builder does next.
+enum Job {
+    Index(usize, Build),
+    Constraints(usize),
+    Analyze(usize),
+}
+
+struct Plan {
+    tables: Vec<Table>,
+    /// Parts of each table that are still to come.
+    left: Vec<AtomicUsize>,
+    pieces: Mutex<VecDeque<Piece>>,
+    builds: Mutex<Builds>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Builds {
+    of: Vec<OfTable>,
+    /// Indexes of each table that are still to come.
+    left: Vec<usize>,
+    /// Tables whose statistics are to be made.
+    analyze: Vec<bool>,
+    ready: VecDeque<Job>,
+    /// Tables whose rows are still to come, and jobs that may make others ready.
+    open: usize,
+}
+
+/// The data stage: parts of tables, largest tables first, large objects, and what is built on each table.
+pub struct Load {
+    /// Tables with their parts.
+    pub tables: Vec<(Table, Vec<Part>)>,
+    /// Large objects.
+    pub objects: Vec<objects::Batch>,
+    /// What is built on tables.
+    pub builds: BTreeMap<Relation, OfTable>,
+    /// Tables whose statistics come with those of the whole they are part of.
+    pub analyzed_with_root: Box<dyn Fn(&Relation) -> bool + Send + Sync>,
+}
+
+impl Engine {
+    /// What has been done so far.
+    pub fn done(&self) -> MutexGuard<'_, Done> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn finished(&self, step: &str, rows: u64) {
+        self.marks.note(step, rows);
+        (self.on_step)(step, rows);
+    }
+
+    /// Runs the data stage.
+    ///
+    /// # Errors
+    /// The first that does not pass.
+    pub async fn load(self: &Arc<Self>, load: Load) -> Result<(), Error> {
+        let mut builds = Builds::default();
+        let mut pieces = VecDeque::new();
+        let (mut tables, mut left) = (Vec::new(), Vec::new());
+        let mut ready = Vec::new();
+        let mut of_tables = load.builds;
+        for (number, (table, parts)) in load.tables.into_iter().enumerate() {
+            let mut of = of_tables.remove(&table.relation).unwrap_or_default();
+            let rows = !parts.is_empty();
+            of.indexes.retain(|build| self.marks.done(&build.step).is_none());
+            of.constraints.retain(|build| self.marks.done(&build.step).is_none());
+            builds.left.push(of.indexes.len());
+            builds.analyze.push(false);
+            builds.of.push(of);
+            builds.open += 1;
+            let missing: Vec<Part> =
+                parts.into_iter().filter(|part| self.marks.done(&part.step(&table)).is_none()).collect();
+            left.push(AtomicUsize::new(missing.len()));
+            if missing.is_empty() {
+                ready.push((number, rows && !(load.analyzed_with_root)(&table.relation)));
+            }
+            pieces.extend(missing.into_iter().map(|part| Piece::Part(number, part)));
+            tables.push(table);
+        }
+        pieces.extend(
+            load.objects
+                .into_iter()
+                .filter(|batch| self.marks.done(&batch.step()).is_none())
+                .map(Piece::Objects),
+        );
+        let plan = Arc::new(Plan {
+            tables,
+            left,
+            pieces: Mutex::new(pieces),
+            builds: Mutex::new(builds),
+            changed: Notify::new(),
+        });
+        let analyze: Arc<dyn Fn(&Relation) -> bool + Send + Sync> = load.analyzed_with_root.into();
+        for (number, rows) in ready {
+            plan.rows_are_there(
+                number,
+                rows && self.marks.done(&analyze_step(&plan.tables[number])).is_none(),
+            );
+        }
+        let mut workers = JoinSet::new();
+        for _ in 0..self.jobs {
+            workers.spawn(carry_all(self.clone(), plan.clone(), analyze.clone()));
+        }
+        for _ in 0..self.builders {
+            workers.spawn(build_all(self.clone(), plan.clone()));
+        }
+        all(workers).await
+    }
+
+    /// Runs builds side by side, in no order. Those that are done are left out. `give_up` says what becomes of an
+    /// error that does not pass: it ends the stage, or is taken note of.
+    ///
+    /// # Errors
+    /// What `give_up` returns.
+    pub async fn build(
+        self: &Arc<Self>,
+        kind: TaskKind,
+        builds: Vec<Build>,
+        give_up: impl Fn(&Build, Error) -> Result<(), Error> + Send + Sync + 'static,
+    ) -> Result<(), Error> {
+        let queue: VecDeque<Build> =
+            builds.into_iter().filter(|build| self.marks.done(&build.step).is_none()).collect();
+        let queue = Arc::new(Mutex::new(queue));
+        let give_up = Arc::new(give_up);
+        let mut workers = JoinSet::new();
+        for _ in 0..self.builders {
+            let (engine, queue, give_up) = (self.clone(), queue.clone(), give_up.clone());
+            workers.spawn(async move {
+                let mut target = LiveTarget::new(&engine.target, &engine.build_setup);
+                loop {
+                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                    let Some(build) = next else { return Ok(()) };
+                    if let Err(error) = engine.one(&mut target, kind, &build).await {
+                        give_up(&build, error)?;
+                    }
+                }
+            });
+        }
+        all(workers).await
+    }
+
+    /// Runs builds one after the other.
+    ///
+    /// # Errors
+    /// The first that does not pass.
+    pub async fn build_in_order(&self, kind: TaskKind, builds: Vec<Build>) -> Result<(), Error> {
+        let mut target = LiveTarget::new(&self.target, &self.build_setup);
+        for build in builds {
+            if self.marks.done(&build.step).is_none() {
+                self.one(&mut target, kind, &build).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs one build in a transaction of its own, tried again where that may help.
+    async fn one(&self, target: &mut LiveTarget, kind: TaskKind, build: &Build) -> Result<(), Error> {
+        let start = Instant::now();
+        let task = self.progress.task(kind, &build.name, 0);
+        let target = tokio::sync::Mutex::new(target);
+        retry::retrying(self.patience, &self.progress, &build.name, || async {
+            let mut target = target.lock().await;
+            let result = build_once(&mut target, build).await;
+            if result.is_err() {
+                target.reset().await;
+            }
+            result
+        })
+        .await?;
+        drop(task);
+        self.finished(&build.step, 0);
+        let kind = match kind {
+            TaskKind::ForeignKey => "foreign-key",
+            TaskKind::Refresh => "refresh",
+            _ => "index",
+        };
+        let built = Built {
+            kind: kind.to_owned(),
+            name: build.name.clone(),
+            seconds: start.elapsed().as_secs_f64(),
+            ..Built::default()
+        };
+        self.done().built.push(built);
+        Ok(())
+    }
+}
+
+/// Waits for all; the first error ends the others.
+async fn all(mut workers: JoinSet<Result<(), Error>>) -> Result<(), Error> {
+    while let Some(ended) = workers.join_next().await {
+        ended.unwrap_or_else(|error| Err(Error::Defect(error.to_string())))?;
+    }
+    Ok(())
+}
+
+async fn build_once(target: &mut LiveTarget, build: &Build) -> Result<(), Error> {
+    if !target.transaction(&build.step).await? {
+        return Ok(());
+    }
+    let session = target.session().await?;
+    for sql in &build.sql {
+        let answer = session.client().batch_execute(sql).await;
+        answer.map_err(|error| refused("post-data", &build.statement, Server::new(&error)))?;
+    }
+    target.end(0).await
+}
+
+fn analyze_step(table: &Table) -> String {
+    format!("analyze/{}", table.relation)
+}
+
+impl Builds {
+    /// Constraints and ANALYZE would wait for the locks of indexes that are being built, and keep a builder busy.
+    fn after_indexes(&mut self, number: usize) {
+        if self.of.get(number).is_some_and(|of| !of.constraints.is_empty()) {
+            self.open += 1;
+            self.ready.push_front(Job::Constraints(number));
+        } else {
+            self.after_constraints(number);
+        }
+    }
+
+    fn after_constraints(&mut self, number: usize) {
+        if self.analyze.get(number).is_some_and(|wanted| *wanted) {
+            self.open += 1;
+            self.ready.push_back(Job::Analyze(number));
+        }
+    }
+}
+
+impl Plan {
+    fn builds(&self) -> MutexGuard<'_, Builds> {
+        self.builds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All rows of a table are there: what is built on it can begin.
+    fn rows_are_there(&self, number: usize, analyze: bool) {
+        let mut builds = self.builds();
+        if let Some(wanted) = builds.analyze.get_mut(number) {
+            *wanted = analyze;
+        }
+        let indexes = builds.of.get_mut(number).map(|of| std::mem::take(&mut of.indexes)).unwrap_or_default();
+        if indexes.is_empty() {
+            builds.after_indexes(number);
+        }
+        // The table stays open until its last job is done.
+        builds.open += indexes.len();
+        builds.open -= 1;
+        builds.ready.extend(indexes.into_iter().map(|build| Job::Index(number, build)));
+        drop(builds);
+        self.changed.notify_waiters();
+    }
+
+    fn job_is_done(&self, job: &Job) {
+        let mut builds = self.builds();
+        match *job {
+            Job::Index(number, _) => {
+                let last = builds.left.get_mut(number).is_some_and(|left| {
+                    *left -= 1;
+                    *left == 0
+                });
+                if last {
+                    builds.after_indexes(number);
+                }
+            }
+            Job::Constraints(number) => builds.after_constraints(number),
+            Job::Analyze(_) => {}
+        }
+        builds.open -= 1;
+        drop(builds);
+        self.changed.notify_waiters();
+    }
+
+    /// The next job, none when all is built.
+    async fn job(&self) -> Option<Job> {
+        loop {
+            let changed = self.changed.notified();
+            let mut changed = std::pin::pin!(changed);
+            changed.as_mut().enable();
+            {
+                let mut builds = self.builds();
+                if let Some(job) = builds.ready.pop_front() {
+                    return Some(job);
+                }
+                if builds.open == 0 {
+                    return None;
+                }
+            }
+            changed.await;
+        }
+    }
+}
+
+async fn carry_all(
+    engine: Arc<Engine>,
+    plan: Arc<Plan>,
+    analyzed_with_root: Arc<dyn Fn(&Relation) -> bool + Send + Sync>,
+) -> Result<(), Error> {
+    let ends = tokio::sync::Mutex::new((
+        LiveSource::new(&engine.source, &engine.snapshot),
+        LiveTarget::new(&engine.target, &engine.setup),
+    ));
+    loop {
+        let piece = plan.pieces.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let Some(piece) = piece else { return Ok(()) };
+        match piece {
+            Piece::Part(number, part) => {
+                let Some(table) = plan.tables.get(number) else { continue };
+                carry_part(&engine, &ends, table, &part).await?;
+                if plan.left.get(number).is_some_and(|left| left.fetch_sub(1, Ordering::AcqRel) == 1) {
+                    plan.rows_are_there(number, !analyzed_with_root(&table.relation));
+                }
+            }
+            Piece::Objects(batch) => carry_objects(&engine, &ends, &batch).await?,
+        }
+    }
+}
+
+type Ends = tokio::sync::Mutex<(LiveSource, LiveTarget)>;
+
+async fn carry_part(engine: &Engine, ends: &Ends, table: &Table, part: &Part) -> Result<(), Error> {
+    let start = Instant::now();
+    let label = part.label(table);
+    let carried = retry::retrying(engine.patience, &engine.progress, &label, || async {
+        // A new one for each try: what did not arrive did not go over.
+        let task = engine.progress.task(TaskKind::Copy, &label, part.bytes);
+        let mut ends = ends.lock().await;
+        let (source, target) = &mut *ends;
+        let carried = ends::carry(source, target, table, part, &engine.rate, |bytes| task.add(bytes)).await;
+        if carried.is_err() {
+            tokio::join!(source.reset(), target.reset());
+        }
+        carried
+    })
+    .await?;
+    // A try before may have been committed although nobody heard of it.
+    let Carried { rows, bytes } = carried.unwrap_or_default();
+    engine.finished(&part.step(table), rows);
+    let mut done = engine.done();
+    done.bytes += bytes;
+    let moved = done.tables.entry(table.relation.clone()).or_insert_with(|| MovedTable {
+        name: table.relation.to_string(),
+        format: table.format.name().to_owned(),
+        ..MovedTable::default()
+    });
+    moved.parts += 1;
+    moved.rows += rows;
+    moved.bytes += bytes;
+    moved.seconds += start.elapsed().as_secs_f64();
+    Ok(())
+}
+
+async fn carry_objects(engine: &Engine, ends: &Ends, batch: &objects::Batch) -> Result<(), Error> {
+    let label = format!("large objects {}", batch.number + 1);
+    let bytes = retry::retrying(engine.patience, &engine.progress, &label, || async {
+        let task = engine.progress.task(TaskKind::LargeObjects, &label, 0);
+        let mut ends = ends.lock().await;
+        let (source, target) = &mut *ends;
+        let carried = objects::carry(source, target, batch, &engine.rate, |bytes| task.add(bytes)).await;
+        if carried.is_err() {
+            tokio::join!(source.reset(), target.reset());
+        }
+        carried
+    })
+    .await?;
+    engine.finished(&batch.step(), batch.ids.len() as u64);
+    engine.done().bytes += bytes.unwrap_or_default();
+    Ok(())
+}
+
+async fn build_all(engine: Arc<Engine>, plan: Arc<Plan>) -> Result<(), Error> {
+    let mut target = LiveTarget::new(&engine.target, &engine.build_setup);
+    while let Some(job) = plan.job().await {
+        match &job {
+            Job::Index(_, build) => engine.one(&mut target, TaskKind::Index, build).await?,
+            Job::Constraints(number) => {
+                let of = plan.builds().of.get(*number).map(|of| of.constraints.clone()).unwrap_or_default();
+                for build in &of {
+                    engine.one(&mut target, TaskKind::Index, build).await?;
+                }
+            }
+            Job::Analyze(number) => {
+                let Some(table) = plan.tables.get(*number) else { continue };
+                let session = target.session().await?;
+                // Statistics make themselves after a while: not worth a failed run.
+                if session.run(&format!("ANALYZE {}", table.into.sql())).await.is_err() {
+                    target.reset().await;
+                }
+            }
+        }
+        plan.job_is_done(&job);
+    }
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! Errors that pass: tried again with growing pauses, announced, and not for ever.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use crate::error::Error;
+use crate::progress::Progress;
+
+/// How often, and how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Tries after the first.
+    pub retries: u32,
+    /// How long a full disk may take to grow.
+    pub disk: Duration,
+}
+
+/// The longest pause but for a full disk.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Full disk, too many connections, cancelled, shutting down, starting up, crashed, serialization, deadlock, lock
+/// (PostgreSQL's errcodes.txt).
+const TRANSIENT: [&str; 9] =
+    ["53100", "53300", "57014", "57P01", "57P02", "57P03", "40001", "40P01", "55P03"];
+
+/// True where the same step may work a little later.
+#[must_use]
+pub fn transient(error: &Error) -> bool {
+    match error.answer() {
+        // No SQLSTATE: the connection broke.
+        Some(answer) => {
+            answer.code.is_empty()
+                || TRANSIENT.contains(&answer.code.as_str())
+                || answer.code.starts_with("08")
+        }
+        None => false,
+    }
+}
+
+/// Runs `step` until it works, fails for good, or patience ends.
+///
+/// # Errors
+/// The last error.
+pub async fn retrying<T, F>(
+    patience: Patience,
+    progress: &Progress,
+    what: &str,
+    mut step: impl FnMut() -> F,
+) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    let start = Instant::now();
+    let mut attempt = 0;
+    loop {
+        let error = match step().await {
+            Err(error) if transient(&error) => error,
+            result => return result,
+        };
+        attempt += 1;
+        let full = error.code() == "53100";
+        if full && start.elapsed() > patience.disk || !full && attempt > patience.retries {
+            return Err(error);
+        }
+        let pause = Duration::from_secs(1 << attempt.min(6)) / 2;
+        let pause = if full { LONGEST.min(pause * 4) } else { LONGEST.min(pause) };
+        let why = error.answer().map(|answer| answer.to_string()).unwrap_or_default();
+        progress.retry(what, why.lines().next().unwrap_or_default(), pause, attempt, patience.retries);
+        tokio::time::sleep(pause).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Server;
+
+    fn answer(code: &str) -> Error {
+        Error::Query {
+            side: "target",
+            sql: String::new(),
+            answer: Server { code: code.into(), ..Server::default() },
+        }
+    }
+
+    #[test]
+    fn only_what_passes_is_tried_again() {
+        for code in ["", "53100", "57P01", "40P01", "08006"] {
+            assert!(transient(&answer(code)), "{code}");
+        }
+        for code in ["42501", "23505", "22P02", "53200"] {
+            assert!(!transient(&answer(code)), "{code}");
+        }
+        assert!(!transient(&Error::SnapshotLost));
+    }
+}

@@ -1,0 +1,75 @@
+//! Sequences are not part of a snapshot: they are read when all rows are over, so that none is behind them.
+
+use std::collections::BTreeMap;
+
+use super::table::Relation;
+use crate::connect::{Session, literal};
+use crate::error::Error;
+
+/// Sequences with their `last_value` and `is_called`.
+pub type Values = BTreeMap<Relation, (i64, bool)>;
+
+/// So many are asked for at once.
+const BATCH: usize = 200;
+
+/// Sequences of users, and those that extensions have dumped (`pg_extension.extconfig`).
+const SEQUENCES: &str = "
+SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND (c.oid IN (SELECT pg_catalog.unnest(extconfig) FROM pg_catalog.pg_extension)
+       OR NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                      AND d.objid = c.oid AND d.deptype = 'e'))";
+
+async fn names(session: &Session) -> Result<Vec<Relation>, Error> {
+    let rows = session.ask(SEQUENCES).await?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| match &row[..] {
+            [Some(schema), Some(name)] => Some(Relation::new(schema, name)),
+            _ => None,
+        })
+        .collect())
+}
+
+/// Reads all of them.
+///
+/// # Errors
+/// When the server refuses a question.
+pub async fn read(session: &Session) -> Result<Values, Error> {
+    let names = names(session).await?;
+    let mut values = Values::new();
+    for batch in names.chunks(BATCH) {
+        let questions: Vec<String> = batch
+            .iter()
+            .enumerate()
+            .map(|(number, name)| format!("SELECT {number}, last_value, is_called FROM {}", name.sql()))
+            .collect();
+        for row in session.ask(&questions.join(" UNION ALL ")).await? {
+            let [Some(number), Some(value), Some(called)] = &row[..] else { continue };
+            let name = number.parse::<usize>().ok().and_then(|number| batch.get(number));
+            if let (Some(name), Ok(value)) = (name, value.parse()) {
+                values.insert(name.clone(), (value, called == "t"));
+            }
+        }
+    }
+    Ok(values)
+}
+
+/// Sets those that the target has. To do so twice does no harm.
+///
+/// # Errors
+/// When the target refuses.
+pub async fn write(session: &Session, values: &Values) -> Result<usize, Error> {
+    let there: std::collections::BTreeSet<Relation> = names(session).await?.into_iter().collect();
+    let wanted: Vec<_> = values.iter().filter(|(name, _)| there.contains(*name)).collect();
+    for batch in wanted.chunks(BATCH) {
+        let calls: Vec<String> = batch
+            .iter()
+            .map(|(name, (value, called))| {
+                format!("pg_catalog.setval({}::pg_catalog.regclass, {value}, {called})", literal(&name.sql()))
+            })
+            .collect();
+        session.run(&format!("SELECT {}", calls.join(", "))).await?;
+    }
+    Ok(wanted.len())
+}

@@ -1,0 +1,154 @@
+//! The tables of the source that hold rows, as its snapshot shows them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::format::{Format, Types};
+use crate::connect::{Session, identifier};
+use crate::error::Error;
+
+/// A relation's name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Relation {
+    /// Schema.
+    pub schema: String,
+    /// Name.
+    pub name: String,
+}
+
+impl Relation {
+    /// The relation `schema.name`.
+    #[must_use]
+    pub fn new(schema: &str, name: &str) -> Self {
+        Self { schema: schema.to_owned(), name: name.to_owned() }
+    }
+
+    /// The name as SQL writes it.
+    #[must_use]
+    pub fn sql(&self) -> String {
+        format!("{}.{}", identifier(&self.schema), identifier(&self.name))
+    }
+}
+
+impl fmt::Display for Relation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.schema, self.name)
+    }
+}
+
+/// A table with rows of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    /// Its name on the source.
+    pub relation: Relation,
+    /// Where its rows go: itself, or the hypertable that a partitioned table becomes.
+    pub into: Relation,
+    /// Its columns but generated ones, quoted, with commas; none for a table without any.
+    pub columns: String,
+    /// Blocks of its main fork.
+    pub blocks: u64,
+    /// Bytes with TOAST, without indexes.
+    pub bytes: u64,
+    /// Rows as the planner guesses.
+    pub rows: u64,
+    /// Ranges of blocks can be read by themselves.
+    pub ranges: bool,
+    /// How rows go over.
+    pub format: Format,
+    /// The target's table becomes a hypertable: rows are routed, and `FREEZE` is refused.
+    pub routed: bool,
+}
+
+/// Tables of users with rows of their own: no partitioned parents, none that belong to an extension.
+const TABLES: &str = "
+SELECT c.oid, n.nspname, c.relname, pg_catalog.pg_relation_size(c.oid), pg_catalog.pg_table_size(c.oid),
+       greatest(c.reltuples, 0)::bigint, coalesce(m.amname, 'heap') = 'heap',
+       c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid), a.columns, a.types
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam,
+LATERAL (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(attname), ', ' ORDER BY attnum) AS columns,
+                pg_catalog.string_agg(DISTINCT atttypid::bigint::text, ' ') AS types
+         FROM pg_catalog.pg_attribute
+         WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '') a
+WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                  AND d.objid = c.oid AND d.deptype = 'e')
+ORDER BY 5 DESC, 2, 3";
+
+/// What a table of the target is made of, so that a binary row fits it.
+const SHAPES: &str = "
+SELECT n.nspname, c.relname, c.relkind, pg_catalog.md5(coalesce((
+  SELECT pg_catalog.string_agg(pg_catalog.format('%I %s', attname, pg_catalog.format_type(atttypid, atttypmod)), ','
+                               ORDER BY attname COLLATE \"C\")
+  FROM pg_catalog.pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''), ''))
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+
+/// What the source has.
+#[derive(Clone, Debug, Default)]
+pub struct Listing {
+    /// Tables, the largest first.
+    pub tables: Vec<Table>,
+    /// Tables that were rewritten or emptied after the snapshot was taken: it cannot see their rows.
+    pub rewritten: Vec<Relation>,
+}
+
+/// Lists the tables in the session's snapshot.
+///
+/// # Errors
+/// When the server refuses a question.
+pub async fn list(session: &Session) -> Result<Listing, Error> {
+    let types = Types::read(session).await?;
+    let block: u64 = session
+        .ask_one("SELECT pg_catalog.current_setting('block_size')")
+        .await?
+        .and_then(|size| size.parse().ok())
+        .unwrap_or(8192);
+    let mut listing = Listing::default();
+    for row in session.ask(TABLES).await? {
+        let text = |column: usize| row.get(column).and_then(Option::as_deref).unwrap_or_default();
+        let number = |column: usize| text(column).parse::<u64>().unwrap_or_default();
+        let relation = Relation::new(text(1), text(2));
+        if text(7) == "t" {
+            listing.rewritten.push(relation);
+            continue;
+        }
+        let mut oids = text(9).split(' ').filter_map(|oid| oid.parse().ok());
+        let format = if oids.all(|oid| types.binary(oid)) { Format::Binary } else { Format::Text };
+        listing.tables.push(Table {
+            into: relation.clone(),
+            relation,
+            columns: text(8).to_owned(),
+            blocks: number(3) / block,
+            bytes: number(4),
+            rows: number(5),
+            ranges: text(6) == "t",
+            format,
+            routed: false,
+        });
+    }
+    Ok(listing)
+}
+
+/// The kind of every relation of a database and a hash of its columns' names and types.
+pub type Shapes = BTreeMap<Relation, (String, String)>;
+
+/// Reads them.
+///
+/// # Errors
+/// When the server refuses the question.
+pub async fn shapes(session: &Session) -> Result<Shapes, Error> {
+    let rows = session.ask(SHAPES).await?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| match &row[..] {
+            [Some(schema), Some(name), Some(kind), Some(shape)] => {
+                Some((Relation::new(schema, name), (kind.clone(), shape.clone())))
+            }
+            _ => None,
+        })
+        .collect())
+}

@@ -1,0 +1,277 @@
+//! What a run has done for its own sake, written down before it is done: who it is, which jobs it paused, whether the
+//! target is in restoring mode, and each step. One JSON object on a line. Whether a step of the target is done is told
+//! by the target's own marks; the journal says what has to be put right where the process was killed.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::jobs::Job;
+
+/// A server's database, so that it is known again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// `pg_control_system()`; empty where it may not be asked.
+    pub system: String,
+    /// The database's name.
+    pub database: String,
+    /// The database's object id.
+    pub oid: String,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// A run begins.
+    Start {
+        /// Its id, which the target keeps too.
+        run: String,
+        /// The program's version.
+        version: String,
+        /// The source.
+        source: Identity,
+        /// The target.
+        target: Identity,
+        /// A hash of the options that decide what arrives.
+        options: String,
+    },
+    /// A run goes on.
+    Resume,
+    /// Jobs of the source are about to be paused; those named were scheduled.
+    Pausing {
+        /// The schema of TimescaleDB's functions.
+        schema: String,
+        /// The jobs.
+        jobs: Vec<Job>,
+    },
+    /// They are scheduled again.
+    JobsBack,
+    /// The source is read as it is now.
+    Snapshot {
+        /// `pg_current_snapshot()`: equal as long as nobody has written.
+        state: String,
+        /// A hash of the schema that the snapshot shows.
+        schema: String,
+    },
+    /// The target is about to enter restoring mode.
+    Restoring,
+    /// It has left it.
+    Restored,
+    /// A step of the target is done.
+    Step {
+        /// Its name.
+        step: String,
+        /// Rows, where it has any.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        rows: u64,
+    },
+    /// The run has ended before its end, in order.
+    Stopped {
+        /// Why.
+        why: String,
+    },
+    /// The run is over, and nothing is open.
+    Done,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    at: String,
+    #[serde(flatten)]
+    event: Event,
+}
+
+/// A journal that is written to.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: Mutex<File>,
+}
+
+impl Journal {
+    /// Opens the journal in `directory`, to be written by this process alone.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or another process writes it.
+    pub fn open(directory: &Path) -> Result<Self, Error> {
+        let path = path(directory);
+        let failed = |error| Error::File { what: format!("open {}", path.display()), error };
+        let file = OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => {
+                return Err(Error::Refused {
+                    what: format!("another tsmigrate is at work in {}", directory.display()),
+                    next: vec!["let it end, or stop it with Ctrl-C".into()],
+                });
+            }
+            Err(std::fs::TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        // A new file is not there after a power failure before its folder is written too.
+        if let Ok(folder) = File::open(directory) {
+            let _ = folder.sync_all();
+        }
+        Ok(Self { path, file: Mutex::new(file) })
+    }
+
+    /// Writes an event down; it stays, whatever happens next.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, event: Event) -> Result<(), Error> {
+        self.append(event, true)
+    }
+
+    /// Writes down that a step is done. It survives the process; after a failure of the machine the target's marks
+    /// tell.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn step(&self, step: &str, rows: u64) -> Result<(), Error> {
+        self.append(Event::Step { step: step.to_owned(), rows }, false)
+    }
+
+    fn append(&self, event: Event, durable: bool) -> Result<(), Error> {
+        let failed = |error| Error::File { what: format!("write {}", self.path.display()), error };
+        let line = Line { at: now(), event };
+        let mut text = serde_json::to_string(&line).map_err(|error| Error::Defect(error.to_string()))?;
+        text.push('\n');
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        if durable { file.sync_data().map_err(failed) } else { Ok(()) }
+    }
+}
+
+/// The time, for people and programs.
+#[must_use]
+pub fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+/// The journal's file.
+#[must_use]
+pub fn path(directory: &Path) -> PathBuf {
+    directory.join("journal.jsonl")
+}
+
+/// What a journal says about the last run in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// Its id.
+    pub run: String,
+    /// When it began.
+    pub started: String,
+    /// The program's version.
+    pub version: String,
+    /// The source.
+    pub source: Identity,
+    /// The target.
+    pub target: Identity,
+    /// A hash of its options.
+    pub options: String,
+    /// The source's state and the schema's hash, where the run has come so far.
+    pub snapshot: Option<(String, String)>,
+    /// Jobs of the source that may be paused, with the schema of TimescaleDB's functions.
+    pub jobs: Option<(String, Vec<Job>)>,
+    /// The target may be in restoring mode.
+    pub restoring: bool,
+    /// It has come to its end.
+    pub done: bool,
+    /// Why it ended before.
+    pub stopped: Option<String>,
+    /// Steps that were written down.
+    pub steps: usize,
+}
+
+/// Reads the journal in `directory`: the last run in it, none where there is none.
+///
+/// # Errors
+/// When it is there and cannot be read.
+pub fn read(directory: &Path) -> Result<Option<State>, Error> {
+    let path = path(directory);
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::File { what: format!("read {}", path.display()), error }),
+    };
+    let mut state = None;
+    for line in BufReader::new(file).split(b'\n') {
+        let line = line.map_err(|error| Error::File { what: format!("read {}", path.display()), error })?;
+        // The last line of a process that was killed may be cut off.
+        if let Ok(Line { at, event }) = serde_json::from_slice(&line) {
+            follow(&mut state, at, event);
+        }
+    }
+    Ok(state)
+}
+
+fn follow(state: &mut Option<State>, at: String, event: Event) {
+    if let Event::Start { run, version, source, target, options } = event {
+        *state = Some(State { run, started: at, version, source, target, options, ..State::default() });
+        return;
+    }
+    let Some(state) = state else { return };
+    match event {
+        Event::Start { .. } => {}
+        Event::Resume => state.stopped = None,
+        Event::Pausing { schema, jobs } => state.jobs = Some((schema, jobs)),
+        Event::JobsBack => state.jobs = None,
+        Event::Snapshot { state: source, schema } => state.snapshot = Some((source, schema)),
+        Event::Restoring => state.restoring = true,
+        Event::Restored => state.restoring = false,
+        Event::Step { .. } => state.steps += 1,
+        Event::Stopped { why } => state.stopped = Some(why),
+        Event::Done => state.done = true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start(run: &str) -> Event {
+        Event::Start {
+            run: run.into(),
+            version: "1".into(),
+            source: Identity::default(),
+            target: Identity::default(),
+            options: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_open_follows_from_the_last_run() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert_eq!(read(folder.path()).expect("readable"), None);
+        let job = Job { id: 1000, name: "j".into(), owner: "o".into(), scheduled: true };
+        {
+            let journal = Journal::open(folder.path()).expect("a journal");
+            for event in [
+                start("a"),
+                Event::Done,
+                start("b"),
+                Event::Pausing { schema: "public".into(), jobs: vec![job.clone()] },
+                Event::Restoring,
+            ] {
+                journal.write(event).expect("written");
+            }
+            journal.step("roles", 0).expect("written");
+            assert!(matches!(Journal::open(folder.path()), Err(Error::Refused { .. })), "one writer only");
+        }
+        let mut file = OpenOptions::new().append(true).open(path(folder.path())).expect("open");
+        file.write_all(b"{\"at\":\"2026\",\"event\":\"resto").expect("a torn line");
+        let state = read(folder.path()).expect("readable").expect("a run");
+        assert_eq!((state.run.as_str(), state.steps, state.restoring, state.done), ("b", 1, true, false));
+        assert_eq!(state.jobs, Some(("public".to_owned(), vec![job])));
+    }
+}

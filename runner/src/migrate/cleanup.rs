@@ -1,0 +1,237 @@
+//! `tsmigrate cleanup`: closes what a run that was killed has left open, and on demand gives up what it has written.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use super::{session_name, write};
+use crate::connect::{Connector, Session, Side, identifier};
+use crate::engine::marks::{Marks, Owner};
+use crate::error::Error;
+use crate::inspect;
+use crate::jobs;
+use crate::journal::{Event, Journal, State};
+use crate::workdir::WorkDir;
+
+/// Options of `tsmigrate cleanup`.
+#[derive(Clone, clap::Args)]
+pub struct Args {
+    /// The database that was read
+    #[arg(long, env = "SOURCE", value_name = "URI", hide_env_values = true)]
+    pub source: String,
+
+    /// The service that was written
+    #[arg(long, env = "TARGET", value_name = "URI", hide_env_values = true)]
+    pub target: String,
+
+    /// The work directory of the run [default: tsmigrate-DATABASE]
+    #[arg(long, value_name = "DIR")]
+    pub work_dir: Option<PathBuf>,
+
+    /// Give the run up: remove everything in the target's database that it has written
+    #[arg(long)]
+    pub drop_target: bool,
+}
+
+impl std::fmt::Debug for Args {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The URIs may hold passwords.
+        f.debug_struct("Args").field("drop_target", &self.drop_target).finish_non_exhaustive()
+    }
+}
+
+/// Closes what is open, and says so line by line. The result is the process's exit status: 0 where nothing is open any
+/// more, 2 where something still is.
+#[must_use]
+pub fn run(args: &Args) -> u8 {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(close(args)),
+        Err(error) => Err(Error::File { what: "start".into(), error }),
+    };
+    match result {
+        Ok(()) => 0,
+        Err(error) => {
+            let _ = writeln!(anstream::stderr(), "error: {error}");
+            2
+        }
+    }
+}
+
+fn say(line: &str) {
+    // Who reads it may have gone; what is closed stays closed.
+    let _ = writeln!(anstream::stdout(), "{line}");
+}
+
+async fn close(args: &Args) -> Result<(), Error> {
+    let source = Connector::new(Side::Source, &args.source)?;
+    let target = Connector::new(Side::Target, &args.target)?;
+    let work = WorkDir::new(args.work_dir.as_deref(), source.endpoint().database());
+    let past = work.past()?.filter(|past| !past.done);
+    // Nobody else may be at work in it.
+    let journal = past.as_ref().map(|_| Journal::open(work.path())).transpose()?;
+    let session = target.open().await?;
+    let owner = Marks::owner(&session).await?;
+    if let (Some(past), Some(owner)) = (&past, &owner)
+        && past.run != owner.id
+    {
+        return Err(Error::Refused {
+            what: format!(
+                "the run in {} is not the one that the target belongs to ({}, begun at {} from {})",
+                work.path().display(),
+                owner.id,
+                owner.started,
+                owner.source
+            ),
+            next: vec!["name the work directory of that run with --work-dir".into()],
+        });
+    }
+    match &past {
+        Some(past) => say(&format!(
+            "a run that began at {}, {} steps done{}",
+            past.started,
+            past.steps,
+            past.stopped.as_ref().map(|why| format!("; it stopped: {why}")).unwrap_or_default()
+        )),
+        None => say(&format!("no run that is open in {}", work.path().display())),
+    }
+    let run =
+        past.as_ref().map(|past| past.run.clone()).or_else(|| owner.as_ref().map(|owner| owner.id.clone()));
+    if let Some(run) = &run {
+        end_sessions(&source.open().await?, run).await?;
+        end_sessions(&session, run).await?;
+    }
+    put_jobs_back(&source, past.as_ref(), journal.as_ref()).await?;
+    leave_restoring(&target, &session, past.as_ref(), owner.as_ref(), journal.as_ref()).await?;
+    if args.drop_target {
+        drop_target(&target, past.as_ref(), owner.as_ref()).await?;
+        if let Some(journal) = &journal {
+            journal.write(Event::Done)?;
+        }
+    } else if owner.is_some() {
+        say(
+            "the target keeps what was written: go on with tsmigrate migrate --resume, or give it up with --drop-target",
+        );
+    } else if let Some(journal) = &journal {
+        journal.write(Event::Done)?;
+    }
+    Ok(())
+}
+
+/// Ends the sessions that the run may have left.
+async fn end_sessions(session: &Session, run: &str) -> Result<(), Error> {
+    let rows = session
+        .ask(&format!(
+            "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
+             WHERE datname = pg_catalog.current_database() AND pid <> pg_catalog.pg_backend_pid() AND application_name = {}",
+            crate::connect::literal(&session_name(run))
+        ))
+        .await?;
+    if !rows.is_empty() {
+        say(&format!("✓ {}: {} sessions that were left are ended", session.side().name(), rows.len()));
+    }
+    Ok(())
+}
+
+async fn put_jobs_back(
+    source: &Connector,
+    past: Option<&State>,
+    journal: Option<&Journal>,
+) -> Result<(), Error> {
+    let Some((schema, jobs)) = past.and_then(|past| past.jobs.as_ref()) else {
+        say("✓ source: no job is paused by us");
+        return Ok(());
+    };
+    let left = jobs::put_back(source, schema, jobs).await;
+    if left.is_empty() {
+        if let Some(journal) = journal {
+            journal.write(Event::JobsBack)?;
+        }
+        say(&format!("✓ source: {} jobs are scheduled again", jobs.len()));
+        return Ok(());
+    }
+    Err(Error::Refused {
+        what: format!("{} jobs of the source could not be scheduled again", left.len()),
+        next: left,
+    })
+}
+
+async fn leave_restoring(
+    target: &Connector,
+    session: &Session,
+    past: Option<&State>,
+    owner: Option<&Owner>,
+    journal: Option<&Journal>,
+) -> Result<(), Error> {
+    let facts = inspect::inspect(session, Side::Target).await?;
+    if !facts.timescale.is_some_and(|timescale| timescale.restoring) {
+        say("✓ target: not in restoring mode");
+        return Ok(());
+    }
+    if past.is_none_or(|past| !past.restoring) && owner.is_none() {
+        return Err(Error::Refused {
+            what: "the target is in restoring mode, and no run of ours says that it did that".into(),
+            next: vec![
+                "if no restore is under way: psql -X \"$TARGET\" -c 'SELECT public.timescaledb_post_restore()'".into(),
+            ],
+        });
+    }
+    write::end_restoring(target).await?;
+    if let Some(journal) = journal {
+        journal.write(Event::Restored)?;
+    }
+    say("✓ target: has left restoring mode");
+    Ok(())
+}
+
+/// Removes what the run has written: everything in the database that belongs to the administrator or to a role that the
+/// run made. Only a target that says of itself that it belongs to a run is emptied.
+async fn drop_target(target: &Connector, past: Option<&State>, owner: Option<&Owner>) -> Result<(), Error> {
+    let Some(owner) = owner.filter(|owner| past.is_none_or(|past| past.run == owner.id)) else {
+        return Err(Error::Refused {
+            what: "the target does not belong to an unfinished run: nothing is removed".into(),
+            next: vec!["empty it by hand, or make a new service".into()],
+        });
+    };
+    let session = target.open().await?;
+    let admin = session.ask_one("SELECT current_user::text").await?.unwrap_or_default();
+    let timescale = session
+        .ask_one("SELECT pg_catalog.quote_ident(extversion) FROM pg_catalog.pg_extension WHERE extname = 'timescaledb'")
+        .await?;
+    if timescale.is_some() {
+        session.run("DROP EXTENSION timescaledb CASCADE").await?;
+    }
+    // Roles that own something here and that we may act for: those of the run.
+    let session = target.open().await?;
+    let roles: Vec<String> = session
+        .ask(
+            "SELECT DISTINCT r.rolname FROM pg_catalog.pg_shdepend d \
+             JOIN pg_catalog.pg_roles r ON r.oid = d.refobjid AND d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass \
+             JOIN pg_catalog.pg_database b ON b.oid = d.dbid AND b.datname = pg_catalog.current_database() \
+             WHERE r.rolname <> current_user AND NOT r.rolsuper AND r.rolname !~ '^pg_' \
+             AND EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles u ON u.oid = m.member \
+                         WHERE m.roleid = r.oid AND u.rolname = current_user)",
+        )
+        .await?
+        .into_iter()
+        .flatten()
+        .flatten()
+        .collect();
+    for role in &roles {
+        let role = identifier(role);
+        session.run(&format!("GRANT {role} TO {}", identifier(&admin))).await?;
+        session.run(&format!("DROP OWNED BY {role} CASCADE")).await?;
+    }
+    session.run(&format!("DROP OWNED BY {} CASCADE", identifier(&admin))).await?;
+    Marks::drop(&session).await?;
+    if let Some(version) = timescale {
+        let session = target.open().await?;
+        session
+            .run(&format!("CREATE EXTENSION IF NOT EXISTS timescaledb WITH SCHEMA public VERSION {version}"))
+            .await?;
+    }
+    say(&format!(
+        "✓ target: what the run begun at {} had written is removed; roles stay, and do no harm to a new start",
+        owner.started
+    ));
+    Ok(())
+}

@@ -1,0 +1,281 @@
+//! A run that goes on where another one ended: what has to be the same, and what becomes of rows that have changed.
+
+use super::Context;
+use super::schema::Scripts;
+use super::snapshot::Snapshot;
+use super::steps::{self, Ends};
+use crate::connect::Session;
+use crate::engine::config;
+use crate::engine::ends::reader;
+use crate::engine::marks::{Marks, Owner};
+use crate::engine::part::Part;
+use crate::engine::table::Table;
+use crate::error::{Blocker, Error};
+use crate::journal::{Event, State};
+use crate::verify;
+
+/// A run that may write to the target.
+pub(super) struct Begun {
+    /// What is done.
+    pub(super) marks: Marks,
+    /// Tables with their parts.
+    pub(super) tables: Vec<(Table, Vec<Part>)>,
+}
+
+/// The run to go on with, where one is wanted.
+pub(super) fn past(context: &Context) -> Result<Option<State>, Error> {
+    let args = &context.args;
+    let directory = context.work.path().display();
+    let past = context.work.past()?.filter(|past| !past.done);
+    match past {
+        Some(past) if args.resume => Ok(Some(past)),
+        None if args.resume => Err(Error::Refused {
+            what: format!("there is no run to go on with in {directory}"),
+            next: vec!["name its directory with --work-dir, or start without --resume".into()],
+        }),
+        // One that ended before it had changed anything is none to speak of.
+        Some(past) if !args.dry_run && (past.snapshot.is_some() || past.jobs.is_some() || past.restoring) => {
+            Err(Error::Refused {
+                what: format!(
+                    "{directory} has a run that began at {} and has not come to its end ({} steps are done{}{})",
+                    past.started,
+                    past.steps,
+                    if past.restoring { ", the target may be in restoring mode" } else { "" },
+                    match &past.jobs {
+                        Some((_, jobs)) => format!(", {} jobs of the source may be paused", jobs.len()),
+                        None => String::new(),
+                    },
+                ),
+                next: vec![
+                    "go on with it: the same command with --resume".into(),
+                    "or close what it left open: tsmigrate cleanup".into(),
+                    "or give it up, and empty the target: tsmigrate cleanup --drop-target".into(),
+                ],
+            })
+        }
+        _ => Ok(None),
+    }
+}
+
+/// What a run before has left on the target, where this one is a new one.
+pub(super) async fn left_over(context: &Context, target: &Session) -> Result<Option<Blocker>, Error> {
+    let Some(Owner { id, started, source }) = Marks::owner(target).await? else { return Ok(None) };
+    Ok(Some(Blocker {
+        check: "target-unfinished",
+        what: format!(
+            "the target holds a part of another run ({id}, begun at {started} from {source}), which has not come to its end"
+        ),
+        next: vec![
+            format!(
+                "go on with it: --resume, with the --work-dir that it had (here: {})",
+                context.work.path().display()
+            ),
+            "or give it up, and empty the target: tsmigrate cleanup --drop-target".into(),
+        ],
+    }))
+}
+
+fn refused(what: String) -> Error {
+    Error::Refused {
+        what: format!("--resume: {what}"),
+        next: vec![
+            "go on with the ends and options of before".into(),
+            "or start anew: tsmigrate cleanup --drop-target, then the same command without --resume".into(),
+        ],
+    }
+}
+
+/// Refuses to go on with anything but what was begun.
+pub(super) async fn same_ends(context: &Context, past: &State, ends: &Ends) -> Result<(), Error> {
+    if past.version != env!("CARGO_PKG_VERSION") {
+        return Err(refused(format!(
+            "the run was begun by version {}, and this is {}",
+            past.version,
+            env!("CARGO_PKG_VERSION")
+        )));
+    }
+    for (side, before, now) in [
+        ("source", &past.source, steps::identity(&ends.source)),
+        ("target", &past.target, steps::identity(&ends.target)),
+    ] {
+        if *before != now {
+            return Err(refused(format!(
+                "the {side} is another one: it was database {} ({}) of server {}, and is {} ({}) of {}",
+                before.database, before.oid, before.system, now.database, now.oid, now.system
+            )));
+        }
+    }
+    if past.options != steps::options(context) {
+        return Err(refused(
+            "the options have changed: --accept, --include, --exclude, --exclude-data, --hypertable and --no-… have to \
+             stay as they were"
+                .into(),
+        ));
+    }
+    let target = context.target.open().await?;
+    match Marks::owner(&target).await? {
+        Some(owner) if owner.id == past.run => Ok(()),
+        Some(owner) => Err(refused(format!(
+            "the target belongs to another run ({}, begun at {} from {})",
+            owner.id, owner.started, owner.source
+        ))),
+        None if ends.target.objects.is_empty() => Ok(()),
+        None => Err(refused(
+            "the target does not know of the run any more (its schema _tsmigrate is gone), and is not empty"
+                .into(),
+        )),
+    }
+}
+
+/// Marks the target as this run's.
+pub(super) async fn take_possession(context: &Context) -> Result<Marks, Error> {
+    let session = context.target.open().await?;
+    Marks::create(&session, &context.run, &context.source.endpoint().to_string()).await
+}
+
+/// Ends what sessions of the run before may still do.
+async fn end_sessions(context: &Context, session: &Session) -> Result<(), Error> {
+    let question = format!(
+        "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE datname = pg_catalog.current_database() \
+         AND usename = current_user AND pid <> pg_catalog.pg_backend_pid() AND application_name = {}",
+        crate::connect::literal(&context.name())
+    );
+    // Ours are there too: only those that began before this process did.
+    let older =
+        format!("{question} AND backend_start < pg_catalog.now() - {} * interval '1 second'", context.age());
+    session.ask(&older).await.map(drop)
+}
+
+/// Goes on: what is done stays, where it still fits.
+pub(super) async fn go_on(
+    context: &Context,
+    ends: &Ends,
+    past: &State,
+    snapshot: &Snapshot,
+    scripts: &Scripts,
+) -> Result<Begun, Error> {
+    let target = context.target.open().await?;
+    end_sessions(context, &target).await?;
+    let seen = |state: &str| Event::Snapshot { state: state.to_owned(), schema: scripts.hash.clone() };
+    let settled = match &past.snapshot {
+        Some((_, schema)) if *schema != scripts.hash => {
+            return Err(refused(
+                "the source's schema or roles have changed since (a new chunk of a hypertable is such a change)".into(),
+            ));
+        }
+        Some(_) => context.work.settled()?,
+        // It ended before anything was settled.
+        None => {
+            let tables = steps::parts(context, &snapshot.listing.tables);
+            let settled =
+                crate::workdir::Settled { run: context.run.clone(), target: ends.target.clone(), tables };
+            context.work.settle(&settled)?;
+            settled
+        }
+    };
+    if Marks::owner(&target).await?.is_none() {
+        context.journal(seen(&snapshot.state))?;
+        return Ok(Begun { marks: take_possession(context).await?, tables: settled.tables });
+    }
+    let marks = Marks::read(&target).await?;
+    let (done, all) = progress(&marks, &settled.tables);
+    context
+        .progress
+        .line(&format!("  {} steps are done, {done} of {all} parts of tables among them", marks.count()));
+    let unchanged = past.snapshot.as_ref().is_some_and(|(state, _)| *state == snapshot.state);
+    let tables = if unchanged || done == 0 && marks.done(config::STEP).is_none() {
+        settled.tables
+    } else if done == all {
+        context.progress.warn(
+            "the source has been written to since its rows were copied; what was written later is not on the target",
+        );
+        settled.tables
+    } else if context.args.new_snapshot {
+        anew(context, snapshot, &marks, settled.tables, &target).await?
+    } else {
+        return Err(Error::Refused {
+            what: format!(
+                "the snapshot that {done} of {all} parts were read from is gone, for its session has ended, and the source has \
+                 been written to since: the rest would not fit them"
+            ),
+            next: vec![
+                "compare what is there with the source as it is now, copy anew what differs, and read the rest: \
+                 the same command with --resume --new-snapshot"
+                    .into(),
+                "or start anew: tsmigrate cleanup --drop-target, then the same command without --resume".into(),
+            ],
+        });
+    };
+    context.journal(seen(&snapshot.state))?;
+    Ok(Begun { marks, tables })
+}
+
+fn progress(marks: &Marks, tables: &[(Table, Vec<Part>)]) -> (usize, usize) {
+    let all: Vec<String> =
+        tables.iter().flat_map(|(table, parts)| parts.iter().map(|part| part.step(table))).collect();
+    (all.iter().filter(|step| marks.done(step).is_some()).count(), all.len())
+}
+
+/// Brings what is there to the new snapshot: whole tables that are the same stay, all others are emptied.
+async fn anew(
+    context: &Context,
+    snapshot: &Snapshot,
+    marks: &Marks,
+    tables: Vec<(Table, Vec<Part>)>,
+    target: &Session,
+) -> Result<Vec<(Table, Vec<Part>)>, Error> {
+    let source = reader(&context.source, &snapshot.name).await?;
+    if marks.done(config::STEP).is_some() {
+        for table in config::list(&source).await? {
+            if !config::same(&source, target, &table).await? {
+                return Err(refused(format!("the rows of {} have changed since", table.relation())));
+            }
+        }
+    }
+    let now: std::collections::BTreeMap<_, _> = steps::parts(context, &snapshot.listing.tables)
+        .into_iter()
+        .map(|(table, parts)| (table.relation.clone(), (table, parts)))
+        .collect();
+    let mut kept = 0;
+    let mut result = Vec::new();
+    for (table, parts) in tables {
+        let steps: Vec<String> = parts.iter().map(|part| part.step(&table)).collect();
+        let done = steps.iter().filter(|step| marks.done(step).is_some()).count();
+        if done == steps.len()
+            && done > 0
+            && verify::same_rows(&source, target, &table.relation.schema, &table.relation.name).await?
+        {
+            kept += 1;
+            result.push((table, parts));
+            continue;
+        }
+        if done > 0 {
+            target
+                .run(&format!(
+                    "BEGIN; TRUNCATE ONLY {}; {}; COMMIT",
+                    table.into.sql(),
+                    Marks::forget_sql(&steps)
+                ))
+                .await?;
+            marks.forget(&steps);
+        }
+        // Its parts as they are now.
+        result.extend(now.get(&table.relation).cloned());
+    }
+    let objects: Vec<String> = marks.with_prefix("large objects/");
+    if !objects.is_empty() {
+        target
+            .run(&format!(
+                "BEGIN; SELECT pg_catalog.lo_unlink(oid) FROM pg_catalog.pg_largeobject_metadata; {}; COMMIT",
+                Marks::forget_sql(&objects)
+            ))
+            .await?;
+        marks.forget(&objects);
+    }
+    context.progress.line(&format!(
+        "  {kept} tables that were copied are the same on the source now; the others are copied anew"
+    ));
+    let settled = crate::workdir::Settled { tables: result.clone(), ..context.work.settled()? };
+    context.work.settle(&settled)?;
+    Ok(result)
+}

@@ -1,0 +1,173 @@
+//! Roles and schema of the source: dumped, analysed, rewritten, and sorted into the stages they belong to.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use sha2::{Digest, Sha256};
+
+use super::Context;
+use super::steps::Ends;
+use crate::analysis::{self, Analysed, Input};
+use crate::error::Error;
+use crate::inspect::Facts;
+use crate::plan::Counts;
+use crate::script::{self, Class, Statement};
+
+/// The statements of a dump, rewritten and sorted into the stages they belong to.
+#[derive(Default)]
+pub(super) struct Scripts {
+    pub(super) roles: Vec<Statement>,
+    pub(super) extensions: Vec<Statement>,
+    pub(super) pre_data: Vec<Statement>,
+    pub(super) post_data: Vec<Statement>,
+    pub(super) access: Vec<(&'static str, Statement)>,
+    /// The roles' dump as it came, for what stands in the data.
+    pub(super) roles_text: Vec<u8>,
+    pub(super) pre_data_text: Vec<u8>,
+    /// A hash of what was dumped.
+    pub(super) hash: String,
+}
+
+/// Dumps roles and schema and has them analysed; false where findings stand in the way.
+pub(super) async fn analyse(
+    context: &Context,
+    ends: &Ends,
+    snapshot: Option<&str>,
+) -> Result<(Scripts, bool), Error> {
+    let start = Instant::now();
+    let args = &context.args;
+    let option = snapshot.map(|snapshot| format!("--snapshot={snapshot}"));
+    let section = async |name: &'static str| {
+        let mut arguments = vec![name, "--encoding=UTF8", "--lock-wait-timeout=60s"];
+        if name == "--section=pre-data" {
+            // The database's own settings come with --create, and only with it.
+            arguments.push("--create");
+        }
+        let flags = [
+            (args.no_owner, "--no-owner"),
+            (args.no_privileges, "--no-privileges"),
+            (args.no_comments, "--no-comments"),
+            (args.no_publications, "--no-publications"),
+        ];
+        arguments.extend(flags.into_iter().filter(|(wanted, _)| *wanted).map(|(_, flag)| flag));
+        arguments.extend(option.as_deref());
+        ends.tools.output("pg_dump", context.source.endpoint(), &arguments).await
+    };
+    let (roles, pre, post) = tokio::try_join!(
+        dump_roles(context, ends),
+        section("--section=pre-data"),
+        section("--section=post-data")
+    )?;
+    let (roles, passwords) = roles;
+    let hash = hash(&[&roles, &pre, &post]);
+    let inputs = [
+        Input { part: "roles", text: &roles },
+        Input { part: "pre-data", text: &pre },
+        Input { part: "post-data", text: &post },
+    ];
+    let Analysed { findings, texts } =
+        analysis::analyse(&inputs, &ends.source, &ends.target, &context.args.accept)?;
+    let [roles_text, pre_text, post_text] = &texts[..] else {
+        return Err(Error::Defect("the analysis lost a part of the dump".into()));
+    };
+    let mut scripts = sort(roles_text, pre_text, post_text, &ends.target)?;
+    scripts.roles_text = roles;
+    scripts.pre_data_text = pre;
+    scripts.hash = hash;
+    let open = findings.iter().filter(|finding| finding.severity == "error" && !finding.solved);
+    let clear = open.filter(|finding| !finding.accepted).count() == 0;
+    {
+        let mut report = context.report();
+        report.passwords_to_set = if passwords { Vec::new() } else { logins(&scripts.roles) };
+        report.findings = findings;
+    }
+    let result = {
+        let report = context.report();
+        let errors = report.findings.iter().filter(|finding| finding.severity == "error").count();
+        format!("{errors} errors, {} findings", report.findings.len())
+    };
+    context.stage("analysis", result, start.elapsed());
+    Ok((scripts, clear))
+}
+
+/// A hash of a dump, which is the same as long as the schema is. Comments name versions of tools, and `\\restrict` a
+/// random word.
+fn hash(parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    for line in parts.iter().flat_map(|part| part.split(|byte| *byte == b'\n')) {
+        if !line.starts_with(b"--") && !line.starts_with(b"\\") {
+            hash.update(line);
+            hash.update(b"\n");
+        }
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The roles' dump, and whether it has passwords: to read those takes a superuser.
+async fn dump_roles(context: &Context, ends: &Ends) -> Result<(Vec<u8>, bool), Error> {
+    if context.args.no_roles {
+        return Ok((Vec::new(), true));
+    }
+    let endpoint = context.source.endpoint();
+    let database = endpoint.database();
+    let with = ["--roles-only", "--database", database];
+    match ends.tools.output("pg_dumpall", endpoint, &with).await {
+        Err(Error::ToolFailed { output, .. }) if output.contains("pg_authid") => {
+            let without = ["--roles-only", "--no-role-passwords", "--database", database];
+            Ok((ends.tools.output("pg_dumpall", endpoint, &without).await?, false))
+        }
+        result => result.map(|roles| (roles, true)),
+    }
+}
+
+fn logins(roles: &[Statement]) -> Vec<String> {
+    let login = |statement: &&Statement| {
+        let upper = statement.sql.to_ascii_uppercase();
+        upper.starts_with("ALTER ROLE") && upper.contains(" LOGIN")
+    };
+    roles.iter().filter(login).filter_map(|statement| statement.object.clone()).collect()
+}
+
+fn sort(roles: &[u8], pre: &[u8], post: &[u8], target: &Facts) -> Result<Scripts, Error> {
+    let mut scripts = Scripts::default();
+    for statement in script::statements("roles", roles)? {
+        scripts.roles.push(statement);
+    }
+    let pre = script::statements("pre-data", pre)?;
+    let wanted: BTreeSet<String> = pre
+        .iter()
+        .filter_map(|statement| match &statement.class {
+            Class::CreateExtension { schema, .. } => schema.clone(),
+            _ => None,
+        })
+        .collect();
+    for statement in pre {
+        match &statement.class {
+            Class::Access => scripts.access.push(("pre-data", statement)),
+            Class::CreateExtension { name, .. } if target.extensions.contains_key(name) => {}
+            Class::CreateExtension { .. } => scripts.extensions.push(statement),
+            Class::CreateSchema(name) if wanted.contains(name) => scripts.extensions.push(statement),
+            _ => scripts.pre_data.push(statement),
+        }
+    }
+    // Schemas first, whatever the dump's order: an extension needs its schema.
+    scripts.extensions.sort_by_key(|statement| !matches!(statement.class, Class::CreateSchema(_)));
+    for statement in script::statements("post-data", post)? {
+        match statement.class {
+            Class::Access => scripts.access.push(("post-data", statement)),
+            _ => scripts.post_data.push(statement),
+        }
+    }
+    Ok(scripts)
+}
+
+pub(super) fn counts(scripts: &Scripts) -> Counts {
+    let extension = |statement: &&Statement| matches!(statement.class, Class::CreateExtension { .. });
+    Counts {
+        roles: scripts.roles.len(),
+        extensions: scripts.extensions.iter().filter(extension).count(),
+        pre_data: scripts.pre_data.len(),
+        post_data: scripts.post_data.len(),
+        access: scripts.access.len(),
+    }
+}

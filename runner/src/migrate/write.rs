@@ -1,0 +1,729 @@
+//! Everything that writes to the target, stage by stage.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use super::resume::Begun;
+use super::schema::Scripts;
+use super::snapshot::Snapshot;
+use super::steps::{self, Ends};
+use super::{Context, Reached};
+use crate::analysis::{self, Input};
+use crate::connect::{Connector, Session, identifier};
+use crate::engine::builds::{self, Build};
+use crate::engine::ends::{LiveSource, LiveTarget};
+use crate::engine::format::Format;
+use crate::engine::marks::Marks;
+use crate::engine::pool::{Engine, Load};
+use crate::engine::retry::{self, retrying};
+use crate::engine::statements::{self, List};
+use crate::engine::table::{self, Relation, Table};
+use crate::engine::{config, objects, sequences};
+use crate::error::Error;
+use crate::jobs;
+use crate::journal::Event;
+use crate::progress::{TaskKind, rate};
+use crate::report::{Missing, MovedJob};
+use crate::script::{self, Class, Statement};
+
+/// What the stages learnt for those after them.
+#[derive(Default)]
+pub(super) struct Loaded {
+    /// Rows that the target took, by `schema.table`.
+    pub(super) rows: BTreeMap<String, u64>,
+    /// Tables whose rows stayed behind.
+    pub(super) skipped: BTreeSet<String>,
+    /// Sequences as they were set: `last_value` and `is_called`.
+    pub(super) sequences: BTreeMap<String, (String, bool)>,
+}
+
+/// Settings of every session that writes.
+const SETUP: &str = "SET synchronous_commit = off; SET xmloption = content; SET lock_timeout = '60s'; \
+                     SET check_function_bodies = off";
+
+/// Runs all stages that write.
+pub(super) async fn write(
+    context: &Arc<Context>,
+    ends: &Ends,
+    scripts: Scripts,
+    snapshot: &Snapshot,
+    begun: Begun,
+) -> Result<Loaded, Error> {
+    {
+        let mut undo = context.undo();
+        undo.reached = Reached::Written;
+        undo.timescale = ends.source.timescale.is_some();
+    }
+    let mut loaded = Loaded::default();
+    let Begun { marks, mut tables } = begun;
+    let engine = Arc::new(engine(context, snapshot, marks).await?);
+    roles(context, &engine, &scripts.roles).await?;
+    extensions(context, &engine, ends, &scripts.extensions).await?;
+    let restored = engine.marks.done("restored").is_some();
+    let timescale = ends.source.timescale.is_some();
+    if timescale && !restored {
+        enter_restoring(context).await?;
+    }
+    run_list(context, &engine, "pre-data", &scripts.pre_data).await?;
+    let session = engine.target.open().await?;
+    let shapes = table::shapes(&session).await?;
+    fill_config(context, &engine, ends, &shapes, &mut loaded).await?;
+    fit(context, snapshot, &mut tables, &shapes, &mut loaded).await?;
+    let relations = steps::relations(&tables);
+    let hypertables: BTreeSet<Relation> = ends
+        .source
+        .timescale
+        .iter()
+        .flat_map(|timescale| &timescale.hypertables)
+        .map(|table| Relation::new(&table.schema, &table.name))
+        .collect();
+    let plain = |table: &Relation| !table.schema.starts_with("_timescaledb_") && !hypertables.contains(table);
+    let builds = builds::sort(scripts.post_data, &relations, plain);
+    data(context, &engine, snapshot, tables, builds.tables, &mut loaded).await?;
+    set_sequences(context, &engine, &mut loaded).await?;
+    run_list(context, &engine, "post-data", &builds.rest).await?;
+    foreign_keys(context, &engine, builds.foreign_keys).await?;
+    if timescale && !restored {
+        leave_restoring(context, &engine).await?;
+    }
+    let session = engine.target.open().await?;
+    session.run(SETUP).await?;
+    analyze_roots(context, &engine, &session).await?;
+    let objects = LargeObjects { roles: &scripts.roles_text, pre_data: &scripts.pre_data_text };
+    access(context, &engine, ends, &session, scripts.access, &objects, snapshot).await?;
+    refresh(context, &engine, builds.refreshes).await?;
+    let warnings = session.take_notices();
+    context.report().warnings.extend(warnings);
+    Ok(loaded)
+}
+
+async fn engine(context: &Arc<Context>, snapshot: &Snapshot, marks: Marks) -> Result<Engine, Error> {
+    let args = &context.args;
+    let session = context.target.open().await?;
+    let builders = args.builders();
+    let watcher = context.clone();
+    Ok(Engine {
+        source: context.source.clone(),
+        target: context.target.clone(),
+        snapshot: snapshot.name.clone(),
+        marks,
+        progress: context.progress.clone(),
+        patience: context.patience(),
+        rate: crate::engine::rate::Rate::new(args.max_rate.map(|rate| rate.as_u64())),
+        jobs: usize::from(args.jobs),
+        builders,
+        setup: SETUP.to_owned(),
+        build_setup: format!("{SETUP}; {}", build_settings(&session, builders).await?),
+        on_step: Box::new(move |step, rows| watcher.step(step, rows)),
+        done: std::sync::Mutex::default(),
+    })
+}
+
+/// Memory and workers for builds, from what the target's settings say of its size. `shared_buffers` is about a quarter of
+/// a service's memory; all builds together get half as much, and none less than the server gives by itself.
+async fn build_settings(session: &Session, builders: usize) -> Result<String, Error> {
+    let row = session
+        .ask(
+            "SELECT pg_catalog.pg_size_bytes(pg_catalog.current_setting('shared_buffers')) >> 20, \
+             pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem')) >> 20, \
+             pg_catalog.current_setting('max_parallel_workers'), \
+             pg_catalog.current_setting('max_parallel_maintenance_workers')",
+        )
+        .await?;
+    let numbers: Vec<u64> =
+        row.into_iter().flatten().flatten().filter_map(|value| value.parse().ok()).collect();
+    let [buffers, memory, workers, each] = numbers[..] else { return Ok(String::new()) };
+    let builders = u64::try_from(builders).unwrap_or(1).max(1);
+    let memory = (buffers / 2 / builders).clamp(64, 2048).max(memory);
+    let each = each.max(2).min(workers / builders);
+    Ok(format!("SET maintenance_work_mem = '{memory}MB'; SET max_parallel_maintenance_workers = {each}"))
+}
+
+async fn roles(context: &Context, engine: &Engine, statements: &[Statement]) -> Result<(), Error> {
+    const STEP: &str = "roles";
+    if engine.marks.done(STEP).is_some() || statements.is_empty() {
+        return Ok(());
+    }
+    let start = Instant::now();
+    let existing = retrying(engine.patience, &engine.progress, STEP, || async {
+        let session = engine.target.open().await?;
+        let mut existing = 0;
+        for statement in statements {
+            match statements::execute(&session, STEP, statement).await {
+                // A role of an earlier run, or of somebody else: its attributes follow from the statements after it.
+                Err(error) if matches!(statement.class, Class::CreateRole(_)) && error.code() == "42710" => {
+                    existing += 1;
+                }
+                result => result?,
+            }
+        }
+        engine.marks.set(&session, STEP).await.map(|()| existing)
+    })
+    .await?;
+    context.step(STEP, 0);
+    let existed = if existing > 0 { format!(", {existing} roles existed") } else { String::new() };
+    context.report().moved.statements += statements.len() as u64;
+    context.stage(STEP, format!("{} statements{existed}", statements.len()), start.elapsed());
+    Ok(())
+}
+
+async fn extensions(
+    context: &Context,
+    engine: &Engine,
+    ends: &Ends,
+    statements: &[Statement],
+) -> Result<(), Error> {
+    let start = Instant::now();
+    let mut created = 0;
+    for (number, statement) in statements.iter().enumerate() {
+        let step = format!("extensions/{number}");
+        if engine.marks.done(&step).is_some() {
+            continue;
+        }
+        let mut statement = statement.clone();
+        if let (Class::CreateExtension { name, .. }, Some(timescale)) =
+            (&statement.class, &ends.source.timescale)
+            && name == "timescaledb"
+        {
+            let version = identifier(&timescale.version);
+            statement.sql = format!("CREATE EXTENSION timescaledb WITH SCHEMA public VERSION {version}");
+        }
+        retrying(engine.patience, &engine.progress, "extensions", || async {
+            // A session of its own for each: an extension is refused where temporary objects are, and TimescaleDB
+            // where another version of it has been loaded.
+            let mut target = LiveTarget::new(&engine.target, "SET lock_timeout = '60s'");
+            if target.transaction(&step).await? {
+                statements::execute(target.session().await?, "pre-data", &statement).await?;
+                target.end(0).await?;
+            }
+            Ok(())
+        })
+        .await?;
+        engine.marks.note(&step, 0);
+        context.step(&step, 0);
+        created += usize::from(matches!(statement.class, Class::CreateExtension { .. }));
+    }
+    if created > 0 {
+        context.report().moved.statements += statements.len() as u64;
+        context.stage("extensions", format!("{created} created"), start.elapsed());
+    }
+    Ok(())
+}
+
+/// Turns restoring mode on. Always with the schema: a dump empties `search_path`. A setting of the database reaches
+/// sessions that begin after it.
+async fn enter_restoring(context: &Context) -> Result<(), Error> {
+    let start = Instant::now();
+    context.journal(Event::Restoring)?;
+    context.undo().restoring = true;
+    retrying(context.patience(), &context.progress, "restoring mode", || async {
+        context.target.open().await?.run("SELECT public.timescaledb_pre_restore()").await
+    })
+    .await?;
+    context.stage("restoring", "on".into(), start.elapsed());
+    Ok(())
+}
+
+/// Turns restoring mode off, in a session of its own: the others may be gone.
+pub(super) async fn end_restoring(target: &Connector) -> Result<(), Error> {
+    target.open().await?.run("SELECT public.timescaledb_post_restore()").await
+}
+
+async fn leave_restoring(context: &Context, engine: &Engine) -> Result<(), Error> {
+    let start = Instant::now();
+    retrying(engine.patience, &engine.progress, "restoring mode", || end_restoring(&context.target)).await?;
+    context.undo().restoring = false;
+    context.journal(Event::Restored)?;
+    let session = engine.target.open().await?;
+    engine.marks.set(&session, "restored").await?;
+    context.stage("restored", "restoring mode is off".into(), start.elapsed());
+    Ok(())
+}
+
+async fn run_list(
+    context: &Context,
+    engine: &Engine,
+    part: &'static str,
+    all: &[Statement],
+) -> Result<(), Error> {
+    let start = Instant::now();
+    let list = List { part, statements: all };
+    let target = tokio::sync::Mutex::new(LiveTarget::new(&engine.target, SETUP));
+    let mut fresh = true;
+    let mut run = 0;
+    for (step, range) in list.steps() {
+        if engine.marks.done(&step).is_some() {
+            continue;
+        }
+        run += range.len();
+        let first = AtomicBool::new(fresh);
+        retrying(engine.patience, &engine.progress, part, || async {
+            let mut target = target.lock().await;
+            let result =
+                list.run(&mut target, &step, range.clone(), first.swap(false, Ordering::Relaxed)).await;
+            if result.is_err() {
+                target.reset().await;
+                first.store(true, Ordering::Relaxed);
+            }
+            result
+        })
+        .await?;
+        fresh = first.into_inner();
+        engine.marks.note(&step, 0);
+        context.step(&step, 0);
+    }
+    let warnings = target.into_inner().session().await?.take_notices();
+    context.report().warnings.extend(warnings);
+    context.report().moved.statements += run as u64;
+    context.stage(part, format!("{run} statements"), start.elapsed());
+    Ok(())
+}
+
+async fn fill_config(
+    context: &Context,
+    engine: &Engine,
+    ends: &Ends,
+    shapes: &table::Shapes,
+    loaded: &mut Loaded,
+) -> Result<(), Error> {
+    if engine.marks.done(config::STEP).is_some() {
+        return Ok(());
+    }
+    let start = Instant::now();
+    let sides = tokio::sync::Mutex::new((
+        LiveSource::new(&engine.source, &engine.snapshot),
+        LiveTarget::new(&engine.target, SETUP),
+    ));
+    let filled = retrying(engine.patience, &engine.progress, config::STEP, || async {
+        let mut sides = sides.lock().await;
+        let (source, target) = &mut *sides;
+        let tables = config::list(source.session().await?).await?;
+        if tables.is_empty() {
+            return Ok(None);
+        }
+        let filled = config::carry(source, target, &tables, shapes, &ends.target.user).await;
+        if filled.is_err() {
+            tokio::join!(source.reset(), target.reset());
+        }
+        filled
+    })
+    .await?;
+    let Some(filled) = filled else { return Ok(()) };
+    let rows: u64 = filled.rows.values().sum();
+    engine.marks.note(config::STEP, rows);
+    context.step(config::STEP, rows);
+    engine.done().bytes += filled.bytes;
+    loaded.rows.extend(filled.rows.iter().map(|(table, rows)| (table.to_string(), *rows)));
+    loaded.skipped.extend(filled.skipped.iter().map(ToString::to_string));
+    context.report().missing.extend(filled.missing);
+    let result = format!("{rows} rows of extensions' own tables");
+    context.stage("catalogs", result, start.elapsed());
+    Ok(())
+}
+
+/// Leaves out tables that are not on the target, and takes the text format where the target's columns are others.
+async fn fit(
+    context: &Context,
+    snapshot: &Snapshot,
+    tables: &mut Vec<(Table, Vec<crate::engine::part::Part>)>,
+    shapes: &table::Shapes,
+    loaded: &mut Loaded,
+) -> Result<(), Error> {
+    let ours = table::shapes(snapshot.session()).await?;
+    let mut missing = Vec::new();
+    tables.retain(|(table, parts)| {
+        let there = shapes.contains_key(&table.into);
+        if !there {
+            loaded.skipped.insert(table.relation.to_string());
+            if !parts.is_empty() {
+                let what = format!("about {} rows of {}", table.rows, table.relation);
+                missing.push(Missing { what, why: "its table is not on the target".into() });
+            }
+        }
+        there
+    });
+    context.report().missing.extend(missing);
+    for (table, _) in tables.iter_mut() {
+        let shape = |shapes: &table::Shapes, relation| shapes.get(relation).map(|(_, shape)| shape.clone());
+        if shape(shapes, &table.into) != shape(&ours, &table.relation) {
+            table.format = Format::Text;
+        }
+    }
+    Ok(())
+}
+
+async fn data(
+    context: &Context,
+    engine: &Arc<Engine>,
+    snapshot: &Snapshot,
+    tables: Vec<(Table, Vec<crate::engine::part::Part>)>,
+    of_tables: BTreeMap<Relation, builds::OfTable>,
+    loaded: &mut Loaded,
+) -> Result<(), Error> {
+    let start = Instant::now();
+    let objects = objects::list(snapshot.session()).await?;
+    let total: u64 = tables.iter().flat_map(|(_, parts)| parts).map(|part| part.bytes).sum();
+    context.progress.start("data", total);
+    let steps: Vec<(String, Vec<String>)> = tables
+        .iter()
+        .map(|(table, parts)| {
+            (table.relation.to_string(), parts.iter().map(|part| part.step(table)).collect())
+        })
+        .collect();
+    let roots = roots(&engine.target.open().await?).await?;
+    let load = Load {
+        tables,
+        objects,
+        builds: of_tables,
+        analyzed_with_root: Box::new(move |table| {
+            roots.children.contains(table) || table.schema == "_timescaledb_internal"
+        }),
+    };
+    let result = engine.load(load).await;
+    context.progress.stop();
+    result?;
+    for (table, steps) in steps {
+        let rows = steps.iter().filter_map(|step| engine.marks.done(step)).sum();
+        loaded.rows.insert(table, rows);
+    }
+    let took = start.elapsed();
+    let (tables, rows, bytes, built) = {
+        let done = engine.done();
+        let rows: u64 = done.tables.values().map(|table| table.rows).sum();
+        (done.tables.values().cloned().collect::<Vec<_>>(), rows, done.bytes, done.built.len())
+    };
+    {
+        let mut report = context.report();
+        report.moved.rows = loaded.rows.values().sum();
+        report.moved.tables = loaded.rows.values().filter(|&&rows| rows > 0).count() as u64;
+        report.moved.bytes = bytes;
+        report.tables = tables;
+    }
+    let (human, per_second) = (indicatif::HumanBytes(bytes), indicatif::HumanBytes(rate(bytes, took)));
+    context.stage("data", format!("{rows} rows, {human}, {per_second}/s, {built} indexes"), took);
+    Ok(())
+}
+
+/// Partitions, whose statistics come with those of the table they are part of.
+struct Roots {
+    roots: Vec<Relation>,
+    children: BTreeSet<Relation>,
+}
+
+async fn roots(session: &Session) -> Result<Roots, Error> {
+    let rows = session
+        .ask(
+            "SELECT n.nspname, c.relname, c.relispartition FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.relispartition AND c.relkind = 'r' OR c.relkind = 'p' AND NOT c.relispartition",
+        )
+        .await?;
+    let mut found = Roots { roots: Vec::new(), children: BTreeSet::new() };
+    for row in rows {
+        let [Some(schema), Some(name), part] = &row[..] else { continue };
+        let relation = Relation::new(schema, name);
+        if part.as_deref() == Some("t") {
+            found.children.insert(relation);
+        } else {
+            found.roots.push(relation);
+        }
+    }
+    Ok(found)
+}
+
+async fn set_sequences(context: &Context, engine: &Engine, loaded: &mut Loaded) -> Result<(), Error> {
+    let start = Instant::now();
+    let (set, values) = retrying(engine.patience, &engine.progress, "sequences", || async {
+        let source = context.source.open().await?;
+        let values = sequences::read(&source).await?;
+        let set = sequences::write(&engine.target.open().await?, &values).await?;
+        Ok((set, values))
+    })
+    .await?;
+    loaded.sequences =
+        values.into_iter().map(|(name, (value, called))| (name.sql(), (value.to_string(), called))).collect();
+    if set > 0 {
+        context.stage("sequences", format!("{set} set"), start.elapsed());
+    }
+    Ok(())
+}
+
+async fn foreign_keys(
+    context: &Context,
+    engine: &Arc<Engine>,
+    keys: Vec<builds::ForeignKeys>,
+) -> Result<(), Error> {
+    let start = Instant::now();
+    let count: usize = keys.iter().map(|keys| keys.add.len()).sum();
+    if count == 0 {
+        return Ok(());
+    }
+    // One after the other: each takes a short lock on two tables.
+    let mut add = Vec::new();
+    let mut check = Vec::new();
+    for keys in keys {
+        add.extend(keys.add);
+        check.extend(keys.check);
+    }
+    engine.build_in_order(TaskKind::ForeignKey, add).await?;
+    engine.build(TaskKind::ForeignKey, check, |_, error| Err(error)).await?;
+    let built = engine.done().built.split_off(0);
+    context.report().built.extend(built);
+    context.stage("foreign keys", format!("{count} added and checked"), start.elapsed());
+    Ok(())
+}
+
+/// Statistics of whatever has parts, as a whole.
+async fn analyze_roots(context: &Context, engine: &Arc<Engine>, session: &Session) -> Result<(), Error> {
+    let start = Instant::now();
+    let built = engine.done().built.split_off(0);
+    context.report().built.extend(built);
+    let mut relations = roots(session).await?.roots;
+    if session
+        .ask_one("SELECT pg_catalog.to_regclass('_timescaledb_catalog.hypertable') IS NOT NULL")
+        .await?
+        .as_deref()
+        == Some("t")
+    {
+        let rows = session.ask("SELECT schema_name, table_name FROM _timescaledb_catalog.hypertable").await?;
+        relations.extend(rows.into_iter().filter_map(|row| match &row[..] {
+            [Some(schema), Some(name)] => Some(Relation::new(schema, name)),
+            _ => None,
+        }));
+    }
+    let queue = std::sync::Mutex::new(relations);
+    let worker = || async {
+        let session = engine.target.open().await?;
+        // Shared catalogs are not ours to analyse, and the server warns of each of them.
+        session.run(&format!("{SETUP}; SET client_min_messages = error")).await?;
+        loop {
+            let next = queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
+            let Some(relation) = next else { return Ok::<(), Error>(()) };
+            // Statistics make themselves after a while: not worth a failed run.
+            let _ = session.client().batch_execute(&format!("ANALYZE {}", relation.sql())).await;
+        }
+    };
+    let workers: Vec<_> = (0..engine.builders).map(|_| worker()).collect();
+    for ended in futures_util::future::join_all(workers).await {
+        // A lost connection loses statistics only.
+        drop(ended);
+    }
+    context.stage("analyze", "the planner's statistics".into(), start.elapsed());
+    Ok(())
+}
+
+/// What the statements of large objects are analysed with.
+struct LargeObjects<'a> {
+    roles: &'a [u8],
+    pre_data: &'a [u8],
+}
+
+/// Owners and privileges, once everything is there.
+async fn access(
+    context: &Context,
+    engine: &Engine,
+    ends: &Ends,
+    session: &Session,
+    mut statements: Vec<(&'static str, Statement)>,
+    objects: &LargeObjects<'_>,
+    snapshot: &Snapshot,
+) -> Result<(), Error> {
+    const STEP: &str = "access";
+    if engine.marks.done(STEP).is_some() {
+        return Ok(());
+    }
+    let start = Instant::now();
+    let args = &context.args;
+    let text = objects::access(snapshot.session()).await?;
+    let text: String = text
+        .lines()
+        .filter(|line| {
+            !(args.no_owner && line.starts_with("ALTER")
+                || args.no_privileges && line.starts_with("GRANT")
+                || args.no_comments && line.starts_with("COMMENT"))
+        })
+        .fold(String::new(), |text, line| text + line + "\n");
+    if !text.is_empty() {
+        let inputs = [
+            Input { part: "roles", text: objects.roles },
+            Input { part: "pre-data", text: objects.pre_data },
+            Input { part: "data", text: text.as_bytes() },
+        ];
+        let mut analysed = analysis::analyse(&inputs, &ends.source, &ends.target, &args.accept)?;
+        let text = analysed.texts.pop().unwrap_or_default();
+        statements
+            .extend(script::statements("data", &text)?.into_iter().map(|statement| ("data", statement)));
+        let found = analysed.findings.into_iter().filter(|finding| finding.part == "data");
+        context.report().findings.extend(found);
+    }
+    context.undo().reached = Reached::Given;
+    let missing =
+        retrying(engine.patience, &engine.progress, STEP, || give(engine, session, &statements)).await?;
+    context.report().missing.extend(missing);
+    engine.marks.note(STEP, 0);
+    context.step(STEP, 0);
+    context.report().moved.statements += statements.len() as u64;
+    context.stage("access", format!("{} owners, privileges and settings", statements.len()), start.elapsed());
+    Ok(())
+}
+
+/// Gives everything to its owners. To do so twice does no harm.
+async fn give(
+    engine: &Engine,
+    session: &Session,
+    statements: &[(&'static str, Statement)],
+) -> Result<Vec<Missing>, Error> {
+    let opened;
+    let session = if session.client().is_closed() {
+        opened = engine.target.open().await?;
+        &opened
+    } else {
+        session
+    };
+    let mut missing = Vec::new();
+    for (part, statement) in statements {
+        match statements::execute(session, part, statement).await {
+            // A sequence belongs to its table's owner, and a hypertable stays the administrator's.
+            Err(error) if linked_sequence(&error) => {
+                let Some(sql) = script::grant_instead_of_owner(&statement.sql) else { return Err(error) };
+                statements::execute(session, part, &Statement { sql, ..statement.clone() }).await?;
+            }
+            // Owners of large objects: what cannot be given stays the administrator's, and the verification judges it.
+            Err(error) if *part == "data" && ["42501", "42704"].contains(&error.code()) => {
+                let why = error.answer().map(|answer| answer.message.clone()).unwrap_or_default();
+                missing.push(Missing { what: statement.sql.clone(), why });
+            }
+            result => result?,
+        }
+    }
+    session.run(&Marks::sql("access", 0)).await?;
+    Ok(missing)
+}
+
+/// True where an owner was refused because a sequence follows its table.
+fn linked_sequence(error: &Error) -> bool {
+    error.code() == "0A000"
+        && error.answer().is_some_and(|answer| answer.message.starts_with("cannot change owner of sequence"))
+}
+
+/// Fills materialized views, as their owners: so that they hold what those may see, as on the source.
+async fn refresh(context: &Arc<Context>, engine: &Arc<Engine>, views: Vec<Build>) -> Result<(), Error> {
+    if views.is_empty() {
+        return Ok(());
+    }
+    let start = Instant::now();
+    let count = views.len();
+    let failed = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let views = views
+        .into_iter()
+        .map(|mut view| {
+            view.sql.insert(0, "SET LOCAL row_security = on".to_owned());
+            view
+        })
+        .collect();
+    for level in levels(context, views).await? {
+        let failed = failed.clone();
+        engine
+            .build(TaskKind::Refresh, level, move |view, error| {
+                // The view is there, and can be filled once what it lacks is mended.
+                if retry::transient(&error) {
+                    return Err(error);
+                }
+                let why = error.answer().map_or_else(|| error.to_string(), ToString::to_string);
+                let what = format!("rows of the materialized view {} ({})", view.name, view.statement.sql);
+                failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(Missing { what, why });
+                Ok(())
+            })
+            .await?;
+    }
+    let failed = std::mem::take(&mut *failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    let empty = if failed.is_empty() { String::new() } else { format!(", {} could not be", failed.len()) };
+    let built = engine.done().built.split_off(0);
+    {
+        let mut report = context.report();
+        report.missing.extend(failed);
+        report.built.extend(built);
+    }
+    context.stage("refresh", format!("{count} materialized views{empty}"), start.elapsed());
+    Ok(())
+}
+
+/// Materialized views by what they read: those of one level can be filled side by side.
+async fn levels(context: &Context, views: Vec<Build>) -> Result<Vec<Vec<Build>>, Error> {
+    let rows = context
+        .source
+        .open()
+        .await?
+        .ask(
+            "WITH RECURSIVE reads(view, relation) AS (\
+               SELECT r.ev_class, d.refobjid FROM pg_catalog.pg_rewrite r \
+               JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid \
+                AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> r.ev_class), \
+             all_reads(view, relation) AS (\
+               SELECT view, relation FROM reads UNION SELECT a.view, r.relation FROM all_reads a JOIN reads r ON r.view = a.relation) \
+             SELECT n.nspname || '.' || c.relname, m.nspname || '.' || b.relname FROM all_reads a \
+             JOIN pg_catalog.pg_class c ON c.oid = a.view AND c.relkind = 'm' JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             JOIN pg_catalog.pg_class b ON b.oid = a.relation AND b.relkind = 'm' JOIN pg_catalog.pg_namespace m ON m.oid = b.relnamespace",
+        )
+        .await?;
+    let mut needs = BTreeMap::<String, BTreeSet<String>>::new();
+    for row in rows {
+        if let [Some(view), Some(needed)] = &row[..] {
+            needs.entry(view.clone()).or_default().insert(needed.clone());
+        }
+    }
+    let mut levels = Vec::new();
+    let mut left = views;
+    while !left.is_empty() {
+        let names: BTreeSet<String> = left.iter().map(|view| view.name.clone()).collect();
+        let free = |view: &Build| needs.get(&view.name).is_none_or(|needs| needs.is_disjoint(&names));
+        let (ready, rest): (Vec<Build>, Vec<Build>) = left.into_iter().partition(free);
+        if ready.is_empty() {
+            levels.extend(rest.into_iter().map(|view| vec![view]));
+            break;
+        }
+        levels.push(ready);
+        left = rest;
+    }
+    Ok(levels)
+}
+
+/// Jobs come over paused, so that none of them drops a chunk that is still to be counted.
+pub(super) async fn start_jobs(context: &Context, ends: &Ends, equal: bool) -> Result<(), Error> {
+    if ends.source.timescale.is_none() {
+        return Ok(());
+    }
+    let session = context.target.open().await?;
+    let Some(table) = jobs::table(&session).await? else { return Ok(()) };
+    let there: BTreeSet<i64> = jobs::list(&session).await?.into_iter().map(|job| job.id).collect();
+    for job in ends.jobs.iter().filter(|job| there.contains(&job.id)) {
+        let scheduled = job.scheduled && equal;
+        if scheduled && jobs::schedule(&session, "public", job.id, true).await.is_err() {
+            // The Apache edition has no alter_job.
+            session.run(&format!("UPDATE {table} SET scheduled = true WHERE id = {}", job.id)).await?;
+        }
+        if job.scheduled && !scheduled {
+            context.report().next.push(format!("start the job: {};", jobs::command("public", job.id, true)));
+        }
+        context.report().jobs.push(MovedJob {
+            id: job.id,
+            name: job.name.clone(),
+            owner: job.owner.clone(),
+            new_owner: ends.target.user.clone(),
+            scheduled,
+        });
+    }
+    Ok(())
+}
+
+/// Gives the target back: nothing of ours stays there.
+pub(super) async fn give_back(context: &Context) -> Result<(), Error> {
+    retrying(context.patience(), &context.progress, "the end", || async {
+        Marks::drop(&context.target.open().await?).await
+    })
+    .await?;
+    context.undo().reached = Reached::Nothing;
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! The work directory: plan, journal and reports of a run. No data and no secret.
+
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::part::Part;
+use crate::engine::table::Table;
+use crate::error::Error;
+use crate::inspect::Facts;
+use crate::journal;
+
+/// What a run has settled, and a later start of it has to keep to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// The run.
+    pub run: String,
+    /// The target as it was before anything was written.
+    pub target: Facts,
+    /// Tables with their parts.
+    pub tables: Vec<(Table, Vec<Part>)>,
+}
+
+/// A work directory.
+#[derive(Clone, Debug)]
+pub struct WorkDir(PathBuf);
+
+impl WorkDir {
+    /// The directory that was named, or one named after the database in the current directory.
+    #[must_use]
+    pub fn new(named: Option<&Path>, database: &str) -> Self {
+        let plain = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+        Self(named.map_or_else(
+            || PathBuf::from(format!("tsmigrate-{}", database.chars().map(plain).collect::<String>())),
+            Path::to_owned,
+        ))
+    }
+
+    /// Its path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Makes it, readable for its owner only: the reports name objects and people.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn create(&self) -> Result<(), Error> {
+        use std::os::unix::fs::DirBuilderExt;
+
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.0)
+            .map_err(|error| Error::File { what: format!("make {}", self.0.display()), error })
+    }
+
+    /// The last run that its journal tells of.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn past(&self) -> Result<Option<journal::State>, Error> {
+        journal::read(&self.0)
+    }
+
+    /// Keeps what is settled.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn settle(&self, settled: &Settled) -> Result<(), Error> {
+        let path = self.0.join("plan.json");
+        let failed = |error| Error::File { what: format!("write {}", path.display()), error };
+        let text = serde_json::to_vec(settled).map_err(|error| Error::Defect(error.to_string()))?;
+        // Whole, or not at all.
+        let new = self.0.join("plan.json.new");
+        std::fs::write(&new, text).map_err(failed)?;
+        std::fs::File::open(&new).and_then(|file| file.sync_all()).map_err(failed)?;
+        std::fs::rename(&new, &path).map_err(failed)
+    }
+
+    /// What was settled.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn settled(&self) -> Result<Settled, Error> {
+        read(&self.0.join("plan.json"))
+    }
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
+    let failed = |error| Error::File { what: format!("read {}", path.display()), error };
+    let text = std::fs::read(path).map_err(failed)?;
+    serde_json::from_slice(&text).map_err(|error| Error::File {
+        what: format!("read {}", path.display()),
+        error: std::io::Error::new(std::io::ErrorKind::InvalidData, error.to_string()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_with_an_odd_name_has_a_plain_directory() {
+        assert_eq!(WorkDir::new(None, "my db/../x").path(), Path::new("tsmigrate-my_db_.._x"));
+    }
+}
