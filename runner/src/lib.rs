@@ -8,6 +8,7 @@ pub mod connect;
 pub mod engine;
 pub mod error;
 pub mod hazards;
+pub mod human;
 pub mod inspect;
 pub mod jobs;
 pub mod journal;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -20,7 +20,7 @@ use super::statements::refused;
 use super::table::{Relation, Table};
 use crate::connect::Connector;
 use crate::error::{Error, Server};
-use crate::progress::{Progress, TaskKind};
+use crate::progress::{Progress, TaskKind, seconds};
 use crate::report::{Built, MovedTable};
 
 /// Everything that workers share.
@@ -49,6 +49,8 @@ pub struct Engine {
     pub build_setup: String,
     /// Told of every step that is done.
     pub on_step: Box<dyn Fn(&str, u64) + Send + Sync>,
+    /// When the process began, from where the report tells its times.
+    pub begun: Instant,
     /// What has been done in this run.
     pub done: Mutex<Done>,
 }
@@ -114,6 +116,11 @@ impl Engine {
     /// What has been done so far.
     pub fn done(&self) -> MutexGuard<'_, Done> {
         self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Seconds from the beginning of the process to `start`.
+    fn since(&self, start: Instant) -> f64 {
+        seconds(start.saturating_duration_since(self.begun))
     }
 
     fn finished(&self, step: &str, rows: u64) {
@@ -249,8 +256,8 @@ impl Engine {
         let built = Built {
             kind: kind.to_owned(),
             name: build.name.clone(),
-            seconds: start.elapsed().as_secs_f64(),
-            ..Built::default()
+            begun: self.since(start),
+            seconds: seconds(start.elapsed()),
         };
         self.done().built.push(built);
         Ok(())
@@ -400,6 +407,7 @@ async fn carry_part(engine: &Engine, ends: &Ends, table: &Table, part: &Part) ->
         let (source, target) = &mut *ends;
         let carried = ends::carry(source, target, table, part, &engine.rate, |bytes| task.add(bytes)).await;
         if carried.is_err() {
+            task.failed();
             tokio::join!(source.reset(), target.reset());
         }
         carried
@@ -413,12 +421,13 @@ async fn carry_part(engine: &Engine, ends: &Ends, table: &Table, part: &Part) ->
     let moved = done.tables.entry(table.relation.clone()).or_insert_with(|| MovedTable {
         name: table.relation.to_string(),
         format: table.format.name().to_owned(),
+        begun: engine.since(start),
         ..MovedTable::default()
     });
     moved.parts += 1;
     moved.rows += rows;
     moved.bytes += bytes;
-    moved.seconds += start.elapsed().as_secs_f64();
+    moved.seconds = seconds(Duration::from_secs_f64(moved.seconds) + start.elapsed());
     Ok(())
 }
 
@@ -430,6 +439,7 @@ async fn carry_objects(engine: &Engine, ends: &Ends, batch: &objects::Batch) -> 
         let (source, target) = &mut *ends;
         let carried = objects::carry(source, target, batch, &engine.rate, |bytes| task.add(bytes)).await;
         if carried.is_err() {
+            task.failed();
             tokio::join!(source.reset(), target.reset());
         }
         carried

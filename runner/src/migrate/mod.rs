@@ -19,7 +19,7 @@ use crate::engine::retry::Patience;
 use crate::error::Error;
 use crate::jobs::{self, Job};
 use crate::journal::{Event, Journal};
-use crate::progress::Progress;
+use crate::progress::{self, Progress};
 use crate::report::{self, Outcome, Report, Stage};
 use crate::workdir::WorkDir;
 
@@ -72,7 +72,7 @@ struct Context {
     work: WorkDir,
     /// The run's id.
     run: String,
-    /// When this process began.
+    /// When this process began: stages and tables tell their times from here.
     begun: Instant,
     journal: OnceLock<Journal>,
 }
@@ -162,7 +162,8 @@ impl Context {
 
     fn stage(&self, name: &'static str, result: String, took: Duration) {
         self.progress.done(name, &result, took);
-        self.report().stages.push(Stage { name, result, seconds: took.as_secs_f64() });
+        let begun = progress::seconds(self.begun.elapsed().saturating_sub(took));
+        self.report().stages.push(Stage { name, result, begun, seconds: progress::seconds(took) });
     }
 }
 
@@ -211,6 +212,7 @@ async fn supervise(args: &Args) -> Report {
         version: report::VERSION,
         source: source.endpoint().to_string(),
         target: target.endpoint().to_string(),
+        started: progress::event::now(),
         ..Report::default()
     };
     let context = Arc::new(Context {
@@ -265,7 +267,9 @@ async fn supervise(args: &Args) -> Report {
     if let Err(error) = context.journal(last) {
         context.progress.warn(&error.to_string());
     }
+    context.progress.flush();
     let mut report = context.report().clone();
+    report.seconds = progress::seconds(context.begun.elapsed());
     match result {
         Ok(outcome) => report.outcome = outcome,
         Err(error) => {

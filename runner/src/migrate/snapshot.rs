@@ -143,4 +143,3 @@ async fn lock(
     }
     session.run("SET LOCAL lock_timeout = 0").await
 }
-

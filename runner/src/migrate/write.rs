@@ -117,6 +117,7 @@ async fn engine(context: &Arc<Context>, snapshot: &Snapshot, marks: Marks) -> Re
         setup: SETUP.to_owned(),
         build_setup: format!("{SETUP}; {}", build_settings(&session, builders).await?),
         on_step: Box::new(move |step, rows| watcher.step(step, rows)),
+        begun: context.begun,
         done: std::sync::Mutex::default(),
     })
 }

@@ -29,12 +29,14 @@ pub enum Outcome {
 }
 
 /// A stage that came to its end.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Stage {
     /// Its name.
     pub name: &'static str,
     /// What it did.
     pub result: String,
+    /// When it began: seconds since [`Report::started`].
+    pub begun: f64,
     /// How long it took.
     pub seconds: f64,
 }
@@ -114,6 +116,8 @@ pub struct MovedTable {
     pub rows: u64,
     /// Bytes of COPY data.
     pub bytes: u64,
+    /// When its first part began: seconds since [`Report::started`].
+    pub begun: f64,
     /// Seconds of all its parts together.
     pub seconds: f64,
 }
@@ -125,6 +129,8 @@ pub struct Built {
     pub kind: String,
     /// Its name, with its table's.
     pub name: String,
+    /// When it was begun: seconds since [`Report::started`].
+    pub begun: f64,
     /// How long it took.
     pub seconds: f64,
 }
@@ -140,6 +146,10 @@ pub struct Report {
     pub source: String,
     /// The target, without its password.
     pub target: String,
+    /// When the run started: RFC 3339, UTC.
+    pub started: String,
+    /// How long it took, in seconds.
+    pub seconds: f64,
     /// What was planned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
