@@ -79,6 +79,8 @@ impl Stage {
         command
             .args(["migrate", "--format", "json", "--pg-bin"])
             .arg(self.lab.programs()?)
+            .arg("--work-dir")
+            .arg(self.lab.folder().join("work"))
             .args(arguments)
             .env("SOURCE", &self.source)
             .env("TARGET", &self.target)
@@ -281,17 +283,18 @@ fn a_failure_in_the_middle_says_where_and_leaves_no_restoring_mode() -> Outcome 
     let (code, report, all) = stage.migrate(&[])?;
     assert_eq!((code, &report["outcome"]), (2, &"failed".into()), "{all}");
     let error = report["error"].as_str().ok_or("no error")?;
-    for part in ["23514", "public.zz_late", "data of the dump, line", "COPY zz_late, line 1"] {
+    for part in ["23514", "public.zz_late", "COPY zz_late, line 1"] {
         assert!(error.contains(part), "{part} is not in: {error}");
     }
     assert_eq!(stage.restoring()?, "0 off");
-    // The way out that the report names is one.
-    for line in report["next"].as_array().ok_or("no way out")? {
-        if let Some(sql) = line.as_str().and_then(|line| line.split('\'').nth(1)) {
-            stage.sql(&stage.target, sql)?;
-        }
-    }
     stage.sql(&stage.source, "ALTER TABLE zz_late DROP CONSTRAINT trap")?;
+    let (code, report, _) = stage.migrate(&["--resume"])?;
+    assert!(code == 2 && report["error"].to_string().contains("schema"), "{report}");
+    // The way out that the report names is one.
+    let mut cleanup = Command::new(program()?);
+    cleanup.args(["cleanup", "--drop-target", "--work-dir"]).arg(stage.lab.folder().join("work"));
+    let output = cleanup.env("SOURCE", &stage.source).env("TARGET", &stage.target).output()?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let (code, _, all) = stage.migrate(&[])?;
     assert_eq!(code, 0, "{all}");
     Ok(())
@@ -305,8 +308,8 @@ fn ctrl_c_puts_both_ends_in_order() -> Outcome {
     };
     stage.fixture("timescale.sql")?;
     table_with_check(&stage, "pg_sleep(0.1) IS NOT NULL", 600)?;
-    for signal in ["-INT", "-TERM"] {
-        let mut child = stage.command(&[])?.spawn()?;
+    for (signal, arguments) in [("-INT", &[][..]), ("-TERM", &["--resume", "--new-snapshot"])] {
+        let mut child = stage.command(arguments)?.spawn()?;
         let stderr = BufReader::new(child.stderr.take().ok_or("no pipe")?);
         let mut lines = stderr.lines();
         while let Some(line) = lines.next().transpose()? {
@@ -328,12 +331,11 @@ fn ctrl_c_puts_both_ends_in_order() -> Outcome {
         drop(rest.join());
         assert_eq!((code, &report["outcome"]), (2, &"failed".into()), "{all}");
         assert_eq!(stage.restoring()?, "0 off");
-        let left = "SELECT count(*) FROM pg_stat_activity WHERE application_name IN ('tsmigrate', 'pg_dump')";
+        let left = "SELECT count(*) FROM pg_stat_activity WHERE application_name ~ '^(tsmigrate|pg_dump)'";
         assert_eq!(
             (stage.sql(&stage.admin, left)?, stage.sql(&stage.source, left)?),
             ("0".into(), "0".into())
         );
-        stage.lab.reset(Server::Target17)?;
     }
     Ok(())
 }
