@@ -7,6 +7,7 @@ pub mod analysis;
 pub mod connect;
 pub mod engine;
 pub mod error;
+pub mod filter;
 pub mod hazards;
 pub mod human;
 pub mod inspect;

@@ -125,6 +125,16 @@ pub struct Args {
 }
 
 impl Args {
+    /// Which schemas and tables are meant.
+    #[must_use]
+    pub fn wish(&self) -> crate::filter::Wish {
+        crate::filter::Wish {
+            include: self.include.clone(),
+            exclude: self.exclude.clone(),
+            exclude_data: self.exclude_data.clone(),
+        }
+    }
+
     /// How many builds run at once.
     #[must_use]
     pub fn builders(&self) -> usize {

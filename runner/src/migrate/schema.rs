@@ -36,7 +36,8 @@ pub(super) async fn analyse(
 ) -> Result<(Scripts, bool), Error> {
     let start = Instant::now();
     let args = &context.args;
-    let option = snapshot.map(|snapshot| format!("--snapshot={snapshot}"));
+    let mut chosen = ends.filter.arguments();
+    chosen.extend(snapshot.map(|snapshot| format!("--snapshot={snapshot}")));
     let section = async |name: &'static str| {
         let mut arguments = vec![name, "--encoding=UTF8", "--lock-wait-timeout=60s"];
         if name == "--section=pre-data" {
@@ -50,7 +51,7 @@ pub(super) async fn analyse(
             (args.no_publications, "--no-publications"),
         ];
         arguments.extend(flags.into_iter().filter(|(wanted, _)| *wanted).map(|(_, flag)| flag));
-        arguments.extend(option.as_deref());
+        arguments.extend(chosen.iter().map(String::as_str));
         ends.tools.output("pg_dump", context.source.endpoint(), &arguments).await
     };
     let (roles, pre, post) = tokio::try_join!(

@@ -14,6 +14,7 @@ use crate::connect::{Side, identifier};
 use crate::engine::part::{self, Part};
 use crate::engine::table::{Relation, Table};
 use crate::error::{Blocker, Error};
+use crate::filter::Filter;
 use crate::hazards;
 use crate::inspect::{self, Facts};
 use crate::jobs::{self, Job};
@@ -33,6 +34,8 @@ pub(super) struct Ends {
     /// The source's jobs as they were before any was paused.
     pub(super) jobs: Vec<Job>,
     hazards: Vec<Blocker>,
+    /// What comes over.
+    pub(super) filter: Filter,
 }
 
 /// Runs a whole migration, or the rest of one.
@@ -81,7 +84,9 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
         pause_jobs(&context, &ends).await?;
     }
     let snapshot =
-        Snapshot::take(&context.source, context.args.lock_timeout, &context.progress, |_| true).await?;
+        Snapshot::take(&context.source, context.args.lock_timeout, &context.progress, |table| {
+            ends.filter.keeps_rows(&table.schema, &table.name)
+        }).await?;
     // What was analysed may have changed since: what is run is what the snapshot shows.
     let (scripts, clear) = schema::analyse(&context, &ends, Some(&snapshot.name)).await?;
     if past.is_none() && !may_begin(&context, &ends, &scripts, clear) {
@@ -123,9 +128,10 @@ async fn look(context: &Context, resumed: bool) -> Result<Ends, Error> {
     if !blockers.is_empty() {
         return Err(Error::Preflight(blockers));
     }
+    let filter = Filter::ask(&source, &source_facts, &context.args.wish()).await?;
     let result = format!("PostgreSQL {} to {}", source_facts.major(), target_facts.major());
     context.stage("preflight", result, start.elapsed());
-    Ok(Ends { source: source_facts, target: target_facts, tools, jobs, hazards })
+    Ok(Ends { source: source_facts, target: target_facts, tools, jobs, hazards, filter })
 }
 
 /// Writes the plan into the report; false where something stands in the way.
@@ -139,8 +145,9 @@ fn may_begin(context: &Context, ends: &Ends, scripts: &Scripts, clear: bool) -> 
     let free = stops.is_empty() && clear;
     let mut report = context.report();
     report.blockers = stops;
-    report.plan =
-        Some(plan::plan(&ends.source, &ends.target, &ends.tools, schema::counts(scripts), &ends.jobs));
+    let mut plan = plan::plan(&ends.source, &ends.target, &ends.tools, schema::counts(scripts), &ends.jobs);
+    plan.notes.extend(ends.filter.lines().iter().cloned());
+    report.plan = Some(plan);
     free
 }
 

@@ -1,0 +1,159 @@
+//! The schemas and relations of a source that a pattern can mean.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Name;
+use crate::connect::Session;
+use crate::error::Error;
+use crate::inspect::Facts;
+
+/// A table, partitioned table, view, materialized view, foreign table or sequence.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Relation {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// `pg_class.relkind`.
+    pub kind: char,
+    /// The partitioned table it is a partition of.
+    pub parent: Option<(String, String)>,
+    /// The table whose column the sequence belongs to.
+    pub owner: Option<(String, String)>,
+}
+
+impl Relation {
+    pub(super) fn key(&self) -> Name {
+        (self.schema.clone(), self.name.clone())
+    }
+
+    /// Whether there are rows to leave behind: a view has none, a foreign table's are elsewhere, and a sequence keeps
+    /// its value, for the next row may need it.
+    pub(super) fn has_rows(&self) -> bool {
+        !matches!(self.kind, 'v' | 'f' | 'S')
+    }
+}
+
+/// What patterns can mean: nothing that belongs to PostgreSQL or an extension, and no chunk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// The schemas.
+    pub schemas: BTreeSet<String>,
+    /// The relations.
+    pub relations: Vec<Relation>,
+    /// Extensions by their schema; `public` is left out, for every database has it.
+    pub extension_schemas: BTreeMap<String, Vec<String>>,
+    /// The hypertables that people made.
+    pub hypertables: BTreeSet<(String, String)>,
+    /// The continuous aggregates.
+    pub aggregates: BTreeSet<(String, String)>,
+    /// The chunks of each hypertable, with those that hold its compressed rows.
+    pub chunks: BTreeMap<(String, String), Vec<(String, String)>>,
+    /// Schemas of TimescaleDB that hold chunks and the insides of continuous aggregates.
+    pub chunk_schemas: BTreeSet<String>,
+    /// Jobs that run procedures of people's own, and the schemas of those.
+    pub jobs: Vec<(String, String)>,
+}
+
+const NOT_AN_EXTENSIONS: &str = "NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.deptype = 'e' AND e.objid = x.oid AND e.classid = ";
+
+fn schemas() -> String {
+    format!(
+        "SELECT nspname FROM pg_catalog.pg_namespace x WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' \
+         AND {NOT_AN_EXTENSIONS} 'pg_catalog.pg_namespace'::pg_catalog.regclass)"
+    )
+}
+
+fn relations() -> String {
+    format!(
+        "SELECT n.nspname, x.relname, x.relkind, pn.nspname, p.relname, tn.nspname, t.relname \
+         FROM pg_catalog.pg_class x JOIN pg_catalog.pg_namespace n ON n.oid = x.relnamespace \
+         LEFT JOIN pg_catalog.pg_inherits i ON i.inhrelid = x.oid AND x.relispartition \
+         LEFT JOIN pg_catalog.pg_class p ON p.oid = i.inhparent \
+         LEFT JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace \
+         LEFT JOIN pg_catalog.pg_depend d ON x.relkind = 'S' AND d.deptype IN ('a', 'i') AND d.objid = x.oid \
+              AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjsubid > 0 \
+              AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass \
+         LEFT JOIN pg_catalog.pg_class t ON t.oid = d.refobjid \
+         LEFT JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace \
+         WHERE x.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND x.relpersistence <> 't' AND n.nspname !~ '^pg_' \
+         AND n.nspname <> 'information_schema' \
+         AND {NOT_AN_EXTENSIONS} 'pg_catalog.pg_class'::pg_catalog.regclass) \
+         ORDER BY 1, 2"
+    )
+}
+
+const EXTENSION_SCHEMAS: &str = "SELECT n.nspname, e.extname FROM pg_catalog.pg_extension e \
+    JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace \
+    WHERE n.nspname !~ '^pg_' AND n.nspname <> 'public' ORDER BY 1, 2";
+
+/// Whether chunks are known by their oid: since TimescaleDB 2.29.
+const BY_OID: &str = "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attname = 'relid' \
+    AND attrelid = pg_catalog.to_regclass('_timescaledb_catalog.chunk'))";
+
+/// Each hypertable with its chunks, then with the relations of their compressed rows.
+const CHUNKS_BY_OID: &str = "SELECT h.schema_name, h.table_name, n.nspname, k.relname \
+    FROM _timescaledb_catalog.hypertable h JOIN _timescaledb_catalog.chunk c ON c.hypertable_id = h.id \
+    LEFT JOIN _timescaledb_catalog.compression_settings s ON s.relid = c.relid \
+    JOIN pg_catalog.pg_class k ON k.oid = c.relid OR k.oid = s.compress_relid \
+    JOIN pg_catalog.pg_namespace n ON n.oid = k.relnamespace";
+
+/// The same of older versions.
+const CHUNKS: &str = "SELECT h.schema_name, h.table_name, c.schema_name, c.table_name \
+    FROM _timescaledb_catalog.hypertable h JOIN _timescaledb_catalog.chunk c ON c.hypertable_id = h.id \
+    UNION ALL SELECT h.schema_name, h.table_name, c.schema_name, c.table_name \
+    FROM _timescaledb_catalog.hypertable h JOIN _timescaledb_catalog.chunk c ON c.hypertable_id = h.compressed_hypertable_id";
+
+/// Asks a source for its names.
+///
+/// # Errors
+/// When the server refuses a question.
+pub async fn names(session: &Session, facts: &Facts) -> Result<Names, Error> {
+    let mut names = Names::default();
+    for row in session.ask(&schemas()).await? {
+        names.schemas.extend(row.into_iter().flatten());
+    }
+    for row in session.ask(EXTENSION_SCHEMAS).await? {
+        let [Some(schema), Some(extension)] = &row[..] else { continue };
+        names.extension_schemas.entry(schema.clone()).or_default().push(extension.clone());
+    }
+    let mut chunks = BTreeSet::new();
+    if let Some(timescale) = &facts.timescale {
+        let by_oid = session.ask_one(BY_OID).await?.as_deref() == Some("t");
+        for row in session.ask(if by_oid { CHUNKS_BY_OID } else { CHUNKS }).await? {
+            let [Some(schema), Some(table), Some(chunk_schema), Some(chunk)] = &row[..] else { continue };
+            let chunk = (chunk_schema.clone(), chunk.clone());
+            chunks.insert(chunk.clone());
+            names.chunks.entry((schema.clone(), table.clone())).or_default().push(chunk);
+        }
+        let key = |table: &crate::inspect::Hypertable| (table.schema.clone(), table.name.clone());
+        let of_people = |key: &Name| names.schemas.contains(&key.0);
+        names.hypertables = timescale.hypertables.iter().map(key).filter(of_people).collect();
+        names.aggregates = timescale.aggregates.iter().map(key).filter(of_people).collect();
+        names.chunk_schemas = chunks.iter().map(|(schema, _)| schema.clone()).collect();
+        names.chunk_schemas.insert("_timescaledb_internal".to_owned());
+    }
+    if facts.timescale.is_some()
+        && let Some(table) = crate::jobs::table(session).await?
+    {
+        let question = format!("SELECT application_name, proc_schema FROM {table} ORDER BY id");
+        for row in session.ask(&question).await? {
+            let [Some(job), Some(schema)] = &row[..] else { continue };
+            if names.schemas.contains(schema) {
+                names.jobs.push((job.clone(), schema.clone()));
+            }
+        }
+    }
+    for row in session.ask(&relations()).await? {
+        let mut row = row.into_iter();
+        let mut pair = || Some((row.next()??, row.next()??));
+        let Some((schema, name)) = pair() else { continue };
+        let kind = row.next().flatten().and_then(|kind| kind.chars().next()).unwrap_or('r');
+        let mut pair = || row.next().flatten().zip(row.next().flatten());
+        let relation = Relation { schema, name, kind, parent: pair(), owner: pair() };
+        if names.schemas.contains(&relation.schema) && !chunks.contains(&relation.key()) {
+            names.relations.push(relation);
+        }
+    }
+    Ok(names)
+}
