@@ -21,7 +21,7 @@ pub const ADDED_DEFAULT: &str = "compressed-added-default";
 pub const CHUNK_SKIPPING: &str = "chunk-skipping-ranges";
 
 /// What `--accept` takes: the others end in an error of the target, whatever one accepts.
-pub const ACCEPTABLE: [&str; 1] = [ADDED_DEFAULT];
+pub const ACCEPTABLE: [&str; 2] = [ADDED_DEFAULT, crate::connect::pooler::SESSIONS];
 
 /// Looks for all of them. Reads the compressed tables' own rows, not the data in them.
 ///

@@ -113,6 +113,10 @@ impl Tools {
             .kill_on_drop(true);
         // A Ctrl-C reaches the whole process group: the tool must not die of it before we have said why.
         command.process_group(0);
+        // The connection string says it all; what the environment adds may be meant for the other server.
+        for variable in Endpoint::variables().filter(|variable| *variable != "PGCLIENTENCODING") {
+            command.env_remove(variable);
+        }
         if let Some(password) = endpoint.password() {
             command.env("PGPASSWORD", password);
         }
@@ -137,7 +141,12 @@ impl Tools {
         if output.status.success() {
             return Ok(output.stdout);
         }
-        Err(failed(tool, output.status, &output.stderr))
+        Err(match failed(tool, output.status, &output.stderr) {
+            Error::ToolFailed { tool, status, output } => {
+                Error::ToolFailed { tool, status, output: endpoint.hide(&output) }
+            }
+            error => error,
+        })
     }
 
     /// Starts a tool whose output is read as it comes.

@@ -66,19 +66,9 @@ impl From<Error> for Failure {
 }
 
 fn connector(side: Side, uri: &str) -> Result<Connector, Failure> {
-    let has_password = uri.contains("password=")
-        || uri.split_once("://").is_some_and(|(_, rest)| {
-            let authority = rest.split(['/', '?']).next().unwrap_or_default();
-            authority.rsplit_once('@').is_some_and(|(login, _)| login.contains(':'))
-        });
-    if has_password {
-        note(&format!(
-            "the {}'s connection string holds a password, which others can read in the list of processes: \
-             PGPASSWORD or ~/.pgpass keep it",
-            side.name()
-        ));
-    }
-    Ok(Connector::new(side, uri)?)
+    let connector = Connector::new(side, uri)?;
+    connector.endpoint().warnings().iter().for_each(|warning| note(warning));
+    Ok(connector)
 }
 
 /// Runs what needs a server's answers.
@@ -110,9 +100,7 @@ pub(super) fn source(uri: &str, pg_bin: Option<&Path>, target: &Target) -> Resul
         let tools = tools::choose(&found, facts.major(), target.version)
             .ok_or_else(|| tools::missing(&found, facts.major(), target.version))?;
         let endpoint = connector.endpoint();
-        let host = endpoint.get("host").or_else(|| endpoint.get("hostaddr")).unwrap_or("localhost");
-        let port = endpoint.get("port").map_or_else(String::new, |port| format!(":{port}"));
-        let name = format!("postgres://{host}{port}/{}", endpoint.database());
+        let name = format!("postgres://{}", endpoint.place());
         let mut server = live::survey(&session, &facts, name).await;
         // Nothing here needs a password.
         let database = endpoint.database();

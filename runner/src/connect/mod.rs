@@ -1,15 +1,28 @@
 //! Sessions on the two servers.
 
+mod endpoint;
+mod keywords;
+mod local;
 mod passfile;
+pub mod pooler;
+mod service;
+mod settings;
 mod tls;
-pub mod uri;
+mod uri;
+mod wanted;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use tokio_postgres::config::SslMode;
 use tokio_postgres::{AsyncMessage, CancelToken, Client};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-pub use uri::Endpoint;
+pub use endpoint::Endpoint;
+
+use endpoint::Host;
+use tls::Tls;
+use wanted::Wanted;
 
 use crate::error::{Error, Server};
 
@@ -39,9 +52,19 @@ impl Side {
 pub struct Connector {
     side: Side,
     endpoint: Endpoint,
+    name: String,
     config: tokio_postgres::Config,
-    tls: MakeRustlsConnect,
+    /// `None`: no limit.
+    timeout: Option<Duration>,
+    wanted: Wanted,
+    tls: Tls,
     running: Arc<Mutex<Vec<CancelToken>>>,
+}
+
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Connector({} {})", self.side.name(), self.endpoint)
+    }
 }
 
 impl Connector {
@@ -51,18 +74,27 @@ impl Connector {
     /// When it cannot be read, or names certificates that cannot.
     pub fn new(side: Side, uri: &str) -> Result<Self, Error> {
         let endpoint = Endpoint::parse(side.name(), uri)?;
-        let mut config = endpoint.driver(side.name())?;
-        let (mode, tls) = tls::connector(side.name(), &endpoint)?;
-        config.ssl_mode(mode).application_name("tsmigrate");
-        if endpoint.get("connect_timeout").is_none() {
-            config.connect_timeout(std::time::Duration::from_secs(30));
-        }
-        Ok(Self { side, endpoint, config, tls, running: Arc::default() })
+        let settings = settings::read(&endpoint).map_err(|why| Error::Uri { side: side.name(), why })?;
+        let tls = tls::connector(side.name(), &endpoint)?;
+        let mut connector = Self {
+            side,
+            endpoint,
+            name: String::new(),
+            config: settings.config,
+            timeout: settings.timeout,
+            wanted: settings.wanted,
+            tls,
+            running: Arc::default(),
+        };
+        connector.named("tsmigrate");
+        Ok(connector)
     }
 
-    /// Names the sessions that are opened from now on, as `pg_stat_activity` shows them.
+    /// Gives all later sessions, and those of `pg_dump`, this `application_name`.
     pub fn named(&mut self, name: &str) {
+        name.clone_into(&mut self.name);
         self.config.application_name(name);
+        self.endpoint.rename(name);
     }
 
     /// Which server this is.
@@ -79,27 +111,15 @@ impl Connector {
 
     /// Opens a session with the settings every session of ours needs.
     ///
+    /// Of several servers it is the one of the session before, else the first that answers and is what
+    /// `target_session_attrs` wants.
+    ///
     /// # Errors
-    /// When the server cannot be reached or refuses the login.
+    /// When no server can be reached or takes the login.
     pub async fn open(&self) -> Result<Session, Error> {
-        let refused = |error: tokio_postgres::Error| Error::Connect {
-            side: self.side.name(),
-            endpoint: self.endpoint.to_string(),
-            why: Server::new(&error),
-        };
-        let (client, mut connection) = self.config.connect(self.tls.clone()).await.map_err(refused)?;
-        let notices: Notices = Arc::default();
-        let sink = notices.clone();
-        tokio::spawn(async move {
-            while let Some(Ok(message)) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {
-                if let AsyncMessage::Notice(notice) = message {
-                    let text = format!("{}: {}", notice.severity(), notice.message());
-                    sink.lock().unwrap_or_else(PoisonError::into_inner).push(text);
-                }
-            }
-        });
+        let (client, notices) = self.connect().await?;
         self.running.lock().unwrap_or_else(PoisonError::into_inner).push(client.cancel_token());
-        let session = Session { side: self.side, client, notices, tls: self.tls.clone() };
+        let session = Session { side: self.side, client, notices, tls: self.tls.connect.clone() };
         session
             .run(
                 "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
@@ -110,12 +130,107 @@ impl Connector {
         Ok(session)
     }
 
+    async fn connect(&self) -> Result<(Client, Notices), Error> {
+        let mut failures: Vec<(String, Server)> = Vec::new();
+        let several = self.endpoint.hosts().len() > 1;
+        'all: for wanted in self.wanted.rounds() {
+            for number in self.order() {
+                let Some(host) = self.endpoint.hosts().get(number) else { continue };
+                let failure = match self.attempt(host).await {
+                    Ok(connected) => match wanted.refuses(&connected.0).await {
+                        Ok(None) => {
+                            self.endpoint.choose(number);
+                            return Ok(connected);
+                        }
+                        Ok(Some(why)) => Server { message: why.to_owned(), ..Server::default() },
+                        Err(error) => Server::new(&error),
+                    },
+                    Err(why) => why,
+                };
+                // libpq: a login that is refused is not tried on the next server.
+                let stop = failure.code.starts_with("28");
+                failures.push((host.to_string(), failure));
+                if stop {
+                    break 'all;
+                }
+            }
+        }
+        let mut why = failures.last().map(|(_, why)| why.clone()).unwrap_or_default();
+        if several {
+            let each = failures.iter().map(|(host, why)| format!("{host}: {}", why.message));
+            why.message = each.collect::<Vec<_>>().join("; ");
+        }
+        if why.message.contains("unsupported startup parameter") {
+            why.message.push_str(" (that is a connection pooler's answer: name the server itself)");
+        }
+        why.message = self.endpoint.hide(&why.message);
+        Err(Error::Connect { side: self.side.name(), endpoint: self.endpoint.to_string(), why })
+    }
+
+    /// The numbers of the servers, in the order to try them.
+    fn order(&self) -> Vec<usize> {
+        let count = self.endpoint.hosts().len();
+        let first = self.endpoint.chosen_number().unwrap_or_else(|| {
+            let random = self.endpoint.get("load_balance_hosts") == Some("random");
+            if random { settings::random(count) } else { 0 }
+        });
+        std::iter::once(first).chain((0..count).filter(|number| *number != first)).collect()
+    }
+
+    /// One server, with and without TLS as `sslmode` has it.
+    async fn attempt(&self, host: &Host) -> Result<(Client, Notices), Server> {
+        let mut config = self.config.clone();
+        config.host(&host.name).port(host.port).ssl_negotiation(self.tls.negotiation);
+        if let Some(address) = host.address {
+            config.hostaddr(address);
+        }
+        if let Some(password) = host.password() {
+            config.password(password);
+        }
+        let modes = if host.is_socket() { &[SslMode::Disable] } else { self.tls.modes };
+        let mut answer = Server::default();
+        for mode in modes {
+            config.ssl_mode(*mode);
+            let connecting = config.connect(self.tls.connect.clone());
+            let connected = match self.timeout {
+                Some(limit) => tokio::time::timeout(limit, connecting).await.map_err(|_| Server {
+                    message: format!("no answer within {} s (connect_timeout)", limit.as_secs()),
+                    ..Server::default()
+                })?,
+                None => connecting.await,
+            };
+            match connected {
+                Ok((client, mut connection)) => {
+                    let notices: Notices = Arc::default();
+                    let sink = notices.clone();
+                    tokio::spawn(async move {
+                        while let Some(Ok(message)) =
+                            std::future::poll_fn(|cx| connection.poll_message(cx)).await
+                        {
+                            if let AsyncMessage::Notice(notice) = message {
+                                let text = format!("{}: {}", notice.severity(), notice.message());
+                                sink.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+                            }
+                        }
+                    });
+                    return Ok((client, notices));
+                }
+                Err(error) => answer = Server::new(&error),
+            }
+            // Another mode can help where this one is refused, not where nobody listens or the password is wrong.
+            if answer.code != "28000" && !answer.message.contains("TLS") {
+                break;
+            }
+        }
+        Err(answer)
+    }
+
     /// Asks the server to stop whatever our sessions run, so that nothing goes on after we have ended.
     pub async fn cancel_all(&self) {
         let tokens = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
         for token in tokens {
             // A session that is gone or idle has nothing to stop: the answer does not matter.
-            let _ = tokio::time::timeout(CANCEL, token.cancel_query(self.tls.clone())).await;
+            let _ = tokio::time::timeout(CANCEL, token.cancel_query(self.tls.connect.clone())).await;
         }
     }
 }

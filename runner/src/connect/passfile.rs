@@ -1,49 +1,63 @@
-//! Passwords from where libpq takes them: PGPASSWORD, then the password file.
+//! Passwords from libpq's password file.
 
-use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-/// The password for a connection whose string has none.
-pub(super) fn password(params: &BTreeMap<String, String>) -> Option<String> {
-    if let Ok(password) = std::env::var("PGPASSWORD") {
-        return Some(password);
+use super::local;
+
+/// The lines of a password file, or why it is not used.
+pub(super) fn read(file: Option<&str>) -> Result<String, Option<String>> {
+    let path = file.map(PathBuf::from).or_else(|| Some(local::home()?.join(".pgpass"))).ok_or(None)?;
+    let Ok(about) = std::fs::metadata(&path) else { return Err(None) };
+    if !about.is_file() {
+        return Err(Some(format!(
+            "the password file {} is not a plain file; it is not used",
+            path.display()
+        )));
     }
-    let path = params.get("passfile").map(PathBuf::from).or_else(default_path)?;
-    let get = |keyword, default| params.get(keyword).map_or(default, String::as_str);
-    find(
-        &std::fs::read_to_string(path).ok()?,
-        [get("host", "localhost"), get("port", "5432"), get("dbname", ""), get("user", "")],
-    )
+    if about.permissions().mode() & 0o077 != 0 {
+        return Err(Some(format!(
+            "the password file {0} is open to others; it is not used (chmod 0600 {0})",
+            path.display()
+        )));
+    }
+    std::fs::read_to_string(&path)
+        .map_err(|error| Some(format!("the password file {} cannot be read: {error}", path.display())))
 }
 
-fn default_path() -> Option<PathBuf> {
-    std::env::var_os("PGPASSFILE")
-        .map(PathBuf::from)
-        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".pgpass")))
-}
-
-fn find(file: &str, wanted: [&str; 4]) -> Option<String> {
+/// The password for host, port, database and user.
+pub(super) fn find(file: &str, wanted: [&str; 4]) -> Option<String> {
     file.lines().filter(|line| !line.starts_with('#')).find_map(|line| {
-        let mut fields = split(line);
-        if fields.len() < 5 {
-            return None;
+        let mut rest = line;
+        for value in wanted {
+            let (field, after) = field(rest)?;
+            if field != "*" && unescaped(field) != value {
+                return None;
+            }
+            rest = after;
         }
-        let password = fields.split_off(4).join(":");
-        fields.iter().zip(wanted).all(|(field, value)| field == "*" || field == value).then_some(password)
+        Some(unescaped(rest)).filter(|password| !password.is_empty())
     })
 }
 
-fn split(line: &str) -> Vec<String> {
-    let mut fields = vec![String::new()];
-    let mut chars = line.chars();
+/// Text up to the next colon that is not escaped, and what comes after it.
+fn field(text: &str) -> Option<(&str, &str)> {
+    let mut escaped = false;
+    let at = text.find(|c| {
+        let found = c == ':' && !escaped;
+        escaped = c == '\\' && !escaped;
+        found
+    })?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
+fn unescaped(text: &str) -> String {
+    let mut chars = text.chars();
+    let mut out = String::new();
     while let Some(c) = chars.next() {
-        match c {
-            ':' => fields.push(String::new()),
-            '\\' => fields.last_mut().into_iter().for_each(|field| field.extend(chars.next())),
-            c => fields.last_mut().into_iter().for_each(|field| field.push(c)),
-        }
+        out.extend(if c == '\\' { chars.next() } else { Some(c) });
     }
-    fields
+    out
 }
 
 #[cfg(test)]
@@ -52,8 +66,22 @@ mod tests {
 
     #[test]
     fn the_first_line_that_fits_wins() {
-        let file = "# a comment\nother:*:*:*:no\nh:5432:d:u:a\\:b\n*:*:*:*:late\n";
-        assert_eq!(find(file, ["h", "5432", "d", "u"]).as_deref(), Some("a:b"));
+        let file = "# a comment\nother:*:*:*:no\nh:5432:d:u:a\\:b:c\\\\\n\\*:1:d:u:star\n*:*:*:*:late\n";
+        assert_eq!(find(file, ["h", "5432", "d", "u"]).as_deref(), Some("a:b:c\\"));
         assert_eq!(find(file, ["x", "1", "d", "u"]).as_deref(), Some("late"));
+        assert_eq!(find(file, ["*", "1", "d", "u"]).as_deref(), Some("star"));
+        assert_eq!(find("h:1:d\n", ["h", "1", "d", "u"]), None);
+    }
+
+    #[test]
+    fn a_file_that_others_can_read_is_not_used() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let path = file.path().to_str().expect("a plain name");
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o640)).expect("ours");
+        let why = read(Some(path)).expect_err("it is open").expect("a warning");
+        assert!(why.contains("chmod 0600"), "{why}");
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).expect("ours");
+        assert_eq!(read(Some(path)).as_deref(), Ok(""));
+        assert_eq!(read(Some("/nowhere/at/all")), Err(None));
     }
 }

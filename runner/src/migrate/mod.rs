@@ -227,6 +227,9 @@ async fn supervise(args: &Args) -> Report {
         begun: Instant::now(),
         journal: OnceLock::new(),
     });
+    for end in [&context.source, &context.target] {
+        end.endpoint().warnings().iter().for_each(|warning| context.progress.warn(warning));
+    }
     // In a task of its own, so that even a panic comes back here as a value.
     let mut task = tokio::spawn(steps::migrate(context.clone()));
     let result = tokio::select! {

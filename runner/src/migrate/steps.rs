@@ -10,7 +10,7 @@ use super::resume::{self, Begun};
 use super::schema::{self, Scripts};
 use super::snapshot::Snapshot;
 use super::{Check, Context, Reached, write};
-use crate::connect::{Side, identifier};
+use crate::connect::{Side, identifier, pooler};
 use crate::engine::part::{self, Part};
 use crate::engine::table::{Relation, Table};
 use crate::error::{Blocker, Error};
@@ -83,10 +83,10 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
     if pauses {
         pause_jobs(&context, &ends).await?;
     }
-    let snapshot =
-        Snapshot::take(&context.source, context.args.lock_timeout, &context.progress, |table| {
-            ends.filter.keeps_rows(&table.schema, &table.name)
-        }).await?;
+    let snapshot = Snapshot::take(&context.source, context.args.lock_timeout, &context.progress, |table| {
+        ends.filter.keeps_rows(&table.schema, &table.name)
+    })
+    .await?;
     // What was analysed may have changed since: what is run is what the snapshot shows.
     let (scripts, clear) = schema::analyse(&context, &ends, Some(&snapshot.name)).await?;
     if past.is_none() && !may_begin(&context, &ends, &scripts, clear) {
@@ -120,6 +120,7 @@ async fn look(context: &Context, resumed: bool) -> Result<Ends, Error> {
         .cloned()
         .ok_or_else(|| tools::missing(&found, source_facts.major(), target_facts.major()))?;
     let mut blockers = plan::preflight(&source_facts, &target_facts);
+    blockers.extend(poolers(context).await?);
     if resumed {
         blockers.retain(|blocker| !["target-not-empty", "target-restoring"].contains(&blocker.check));
     } else {
@@ -132,6 +133,15 @@ async fn look(context: &Context, resumed: bool) -> Result<Ends, Error> {
     let result = format!("PostgreSQL {} to {}", source_facts.major(), target_facts.major());
     context.stage("preflight", result, start.elapsed());
     Ok(Ends { source: source_facts, target: target_facts, tools, jobs, hazards, filter })
+}
+
+/// Connection poolers in between, but those that were accepted.
+async fn poolers(context: &Context) -> Result<Vec<Blocker>, Error> {
+    let (source, target) = tokio::try_join!(pooler::find(&context.source), pooler::find(&context.target))?;
+    let found = [(&context.source, source), (&context.target, target)].into_iter();
+    let found = found.filter_map(|(connector, pooler)| Some(pooler::blocker(connector, pooler?)));
+    let accepted = |check: &str| context.args.accept.iter().any(|given| given.eq_ignore_ascii_case(check));
+    Ok(found.filter(|found| found.check != pooler::SESSIONS || !accepted(found.check)).collect())
 }
 
 /// Writes the plan into the report; false where something stands in the way.

@@ -1,0 +1,37 @@
+//! What this machine says of the person who runs the program.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// The person's folder.
+pub(super) fn home() -> Option<PathBuf> {
+    std::env::var_os("HOME")
+        .filter(|home| !home.is_empty())
+        .map(PathBuf::from)
+        .or_else(|| passwd(5).map(PathBuf::from))
+}
+
+/// The system's name of the person: libpq's default for the user.
+pub(super) fn user() -> Option<String> {
+    passwd(0).or_else(|| std::env::var("USER").ok()).filter(|user| !user.is_empty())
+}
+
+/// The user's number.
+pub(super) fn uid() -> Option<u32> {
+    Some(std::fs::metadata("/proc/self").ok()?.uid())
+}
+
+fn passwd(field: usize) -> Option<String> {
+    let uid = uid()?.to_string();
+    let text = std::fs::read_to_string("/etc/passwd").ok()?;
+    let line = text.lines().find(|line| line.split(':').nth(2) == Some(uid.as_str()))?;
+    line.split(':').nth(field).map(str::to_owned)
+}
+
+/// Where a server of this machine listens, if one does: the packages' folder, then that of PostgreSQL's sources.
+pub(super) fn socket_folder(port: u16) -> Option<&'static str> {
+    SOCKET_FOLDERS.into_iter().find(|folder| Path::new(folder).join(format!(".s.PGSQL.{port}")).exists())
+}
+
+/// Folders that libpq takes for its own default, depending on who built it.
+pub(super) const SOCKET_FOLDERS: [&str; 3] = ["/var/run/postgresql", "/run/postgresql", "/tmp"];
