@@ -78,6 +78,11 @@ pub enum Error {
         /// In the middle of what.
         what: String,
     },
+    /// A pattern of `--include` or `--exclude` that matches nothing.
+    #[error(
+        "no table of the source matches {0}\n  next: write schema or schema.table; * stands for any text, and case counts"
+    )]
+    Pattern(String),
     /// The user stopped the run.
     #[error("stopped by {0}")]
     Interrupted(&'static str),

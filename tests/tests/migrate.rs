@@ -374,7 +374,7 @@ fn verify(stage: &Stage) -> Result<Vec<tsmigrate::verify::Difference>, Box<dyn E
     use std::collections::{BTreeMap, BTreeSet};
     use tsmigrate::connect::{Connector, Side};
     use tsmigrate::inspect::inspect;
-    use tsmigrate::verify::{Expect, Sessions, verify};
+    use tsmigrate::verify::{Check, Expect, Sessions, verify};
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -392,7 +392,8 @@ fn verify(stage: &Stage) -> Result<Vec<tsmigrate::verify::Difference>, Box<dyn E
             findings: Vec::new(),
         };
         let sessions = Sessions { source: &source, target: &target, snapshot: &snapshot };
-        let verification = verify(&sessions, &expect, &tsmigrate::progress::Progress::default()).await?;
+        let verification =
+            verify(&sessions, &expect, Check::Full, &tsmigrate::progress::Progress::default()).await?;
         Ok(verification.differences)
     })
 }

@@ -52,6 +52,8 @@ enum Command {
     Migrate(Box<tsmigrate::migrate::Args>),
     /// Close what a migration that was killed has left open
     Cleanup(tsmigrate::migrate::cleanup::Args),
+    /// Compare two databases: objects, definitions, owners, privileges and every row; nothing is written
+    Verify(Box<tsmigrate::verify::Args>),
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -315,6 +317,9 @@ pub(crate) fn main() -> ExitCode {
     if let Command::Cleanup(args) = &cli.command {
         return ExitCode::from(tsmigrate::migrate::cleanup::run(args));
     }
+    if let Command::Verify(args) = &cli.command {
+        return ExitCode::from(tsmigrate::verify::run(args));
+    }
     match on_large_stack(cli) {
         Ok(Status::Clean) => ExitCode::SUCCESS,
         Ok(Status::Findings) => ExitCode::from(1),
@@ -347,7 +352,7 @@ fn on_large_stack(cli: Cli) -> Result<Status, Failure> {
             Command::Rewrite(args) => rewrite::run(args),
             Command::Rules(args) => rules::run(args),
             Command::Schema => schema(),
-            Command::Migrate(_) | Command::Cleanup(_) => Ok(Status::Clean),
+            Command::Migrate(_) | Command::Cleanup(_) | Command::Verify(_) => Ok(Status::Clean),
         })
         .map_err(|error| Failure::new(format!("cannot start: {}", words(&error))))?
         .join()

@@ -6,6 +6,8 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::ValueEnum;
 
+pub use crate::verify::Check;
+
 /// Options of `tsmigrate migrate`.
 #[derive(Clone, clap::Args)]
 #[command(next_help_heading = "Ends")]
@@ -150,20 +152,6 @@ impl std::fmt::Debug for Args {
             .field("accept", &self.accept)
             .finish_non_exhaustive()
     }
-}
-
-/// How much is compared at the end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Check {
-    /// Objects, definitions, owners, privileges, and a checksum of every row.
-    #[default]
-    Full,
-    /// The same with a checksum of a sample of the rows.
-    Sample,
-    /// The same with the number of rows alone.
-    Counts,
-    /// Nothing.
-    None,
 }
 
 /// How a report is printed.

@@ -243,7 +243,7 @@ async fn anew(
         let done = steps.iter().filter(|step| marks.done(step).is_some()).count();
         if done == steps.len()
             && done > 0
-            && verify::same_rows(&source, target, &table.relation.schema, &table.relation.name).await?
+            && verify::rows::same(&source, target, &table.relation.schema, &table.relation.name).await?
         {
             kept += 1;
             result.push((table, parts));

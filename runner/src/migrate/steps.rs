@@ -250,7 +250,8 @@ async fn verify(
         sequences: &loaded.sequences,
         findings,
     };
-    let verification = verify::verify(&sessions, &expect, &context.progress).await?;
+    let how = verify::How { jobs: usize::from(context.args.jobs), ..context.args.verify.into() };
+    let verification = verify::verify(&sessions, &expect, how, &context.progress).await?;
     let result = verification.summary();
     let equal = verification.differences.is_empty();
     context.report().verification = Some(verification);

@@ -157,14 +157,14 @@ impl Kind {
     }
 }
 
-fn explode(acl: &str) -> String {
+pub(super) fn explode(acl: &str) -> String {
     format!(
         "(SELECT json_agg(json_build_array(CASE a.grantee WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(a.grantee) \
          END, a.privilege_type, a.is_grantable)) FROM pg_catalog.aclexplode({acl}) a)"
     )
 }
 
-fn not_member(class: &str, oid: &str) -> String {
+pub(super) fn not_member(class: &str, oid: &str) -> String {
     format!(
         "NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = {class} AND e.objid = {oid} \
          AND e.deptype = 'e')"

@@ -3,11 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::catalog::{Catalog, Object, Privilege};
+use super::select::Selection;
 use super::{Difference, Expect, Verification};
 use crate::inspect::Facts;
 
 /// Compares everything but rows.
-pub(super) fn compare(source: &Catalog, target: &Catalog, expect: &Expect<'_>) -> Verification {
+pub(super) fn compare(
+    source: &Catalog,
+    target: &Catalog,
+    expect: &Expect<'_>,
+    selection: &Selection,
+) -> Verification {
     let world = &World { expect, lost: lost_roles(source, target) };
     let mut verification = Verification::default();
     let announced = Announced::new(expect);
@@ -17,7 +23,7 @@ pub(super) fn compare(source: &Catalog, target: &Catalog, expect: &Expect<'_>) -
     };
     let mut compared = BTreeMap::<String, usize>::new();
     for ((kind, identity), ours) in &source.objects {
-        if !expected(kind, identity, world) {
+        if !expected(kind, identity, world) || !selection.has_object(kind, identity) {
             continue;
         }
         let identity = map_identity(kind, identity, world);
@@ -57,11 +63,17 @@ pub(super) fn compare(source: &Catalog, target: &Catalog, expect: &Expect<'_>) -
         .map(|(kind, identity)| (kind.clone(), map_identity(kind, identity, world)))
         .collect();
     for (kind, identity) in target.objects.keys() {
-        if !ours.contains(&(kind.clone(), identity.clone())) && !may_be_more(kind, identity, world) {
+        if !ours.contains(&(kind.clone(), identity.clone()))
+            && !may_be_more(kind, identity, world)
+            && selection.has_object(kind, identity)
+        {
             differ(difference(kind, identity, None, Some(String::new())));
         }
     }
     for (name, value) in &source.sequences {
+        if !selection.has_object("sequence", name) {
+            continue;
+        }
         *compared.entry("sequences' values".into()).or_default() += 1;
         let found = target.sequences.get(name);
         if found == Some(value) {
@@ -92,7 +104,7 @@ fn differ_sequence(verification: &mut Verification, announced: &Announced, diffe
 }
 
 fn difference(kind: &str, object: &str, expected: Option<String>, found: Option<String>) -> Difference {
-    Difference { kind: kind.into(), object: object.into(), expected, found, reason: None }
+    Difference { kind: kind.into(), object: object.into(), expected, found, ..Difference::default() }
 }
 
 fn plural(kind: &str) -> String {
@@ -207,7 +219,7 @@ fn owner_on_target(owner: &str, kind: &str, identity: &str, world: &World<'_>) -
     owner.to_owned()
 }
 
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     if plain { name.to_owned() } else { crate::connect::identifier(name) }

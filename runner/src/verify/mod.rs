@@ -1,18 +1,69 @@
 //! The proof at the end: everything that can be read off both ends is compared.
 
+mod alone;
 mod catalog;
+mod checksum;
 mod compare;
-mod rows;
+mod keys;
+mod relations;
+pub mod rows;
+mod select;
+mod text;
+mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::connect::{Connector, Session};
-use crate::error::Error;
+pub use alone::{Args, run};
+
+use self::select::Selection;
+use crate::connect::{Connector, Session, identifier, literal};
+use crate::error::{Error, Server};
 use crate::inspect::Facts;
 use crate::progress::Progress;
 use crate::report::Finding;
+
+/// How much is compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Check {
+    /// Objects, definitions, owners, privileges, and a checksum of every row.
+    #[default]
+    Full,
+    /// The same with a checksum of a sample of the rows.
+    Sample,
+    /// The same with the number of rows alone.
+    Counts,
+    /// Nothing.
+    None,
+}
+
+/// How a comparison is done.
+#[derive(Clone, Debug)]
+pub struct How {
+    /// How much is compared.
+    pub check: Check,
+    /// The part of the rows that a sample has, in percent.
+    pub percent: f64,
+    /// Tables that are read at once; each takes a session on both ends.
+    pub jobs: usize,
+    /// Only these schemas and tables.
+    pub include: Vec<String>,
+    /// Not these schemas and tables.
+    pub exclude: Vec<String>,
+    /// Whether jobs are scheduled is compared as well: not while a migration has them paused.
+    pub scheduled: bool,
+}
+
+/// The part of the rows that a sample has where nothing else is said, in percent.
+pub const PERCENT: f64 = 1.0;
+
+impl From<Check> for How {
+    fn from(check: Check) -> Self {
+        Self { check, percent: PERCENT, jobs: 4, include: Vec::new(), exclude: Vec::new(), scheduled: false }
+    }
+}
 
 /// How both ends are read: the source as it was when the data was read.
 pub struct Sessions<'a> {
@@ -41,7 +92,7 @@ pub struct Expect<'a> {
 }
 
 /// One thing that is not the same.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Difference {
     /// What was compared: `rows`, `table`, `owner`, …
     pub kind: String,
@@ -54,6 +105,22 @@ pub struct Difference {
     /// Why it was to be expected: the rule that announced it, or another reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Where exactly: the rows' keys, a definition's line.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<String>,
+}
+
+/// Rows that were read on both ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Rows {
+    /// Tables, chunks, materialized views.
+    pub tables: u64,
+    /// Their rows on the source.
+    pub counted: u64,
+    /// Rows that are part of a checksum.
+    pub summed: u64,
+    /// Bytes that the tables take on the source.
+    pub bytes: u64,
 }
 
 /// What the comparison found.
@@ -61,44 +128,14 @@ pub struct Difference {
 pub struct Verification {
     /// How many things of each kind were compared.
     pub compared: BTreeMap<String, usize>,
+    /// How many rows.
+    pub rows: Rows,
     /// What differs and was not announced: the migration failed.
     pub differences: Vec<Difference>,
     /// What differs, as announced.
     pub announced: Vec<Difference>,
     /// What could be compared in a lesser way only.
     pub notes: Vec<String>,
-}
-
-impl Verification {
-    /// In one line.
-    #[must_use]
-    pub fn summary(&self) -> String {
-        let total: usize = self.compared.values().sum();
-        format!("{total} comparisons, {} differences", self.differences.len())
-    }
-
-    /// For people.
-    #[must_use]
-    pub fn lines(&self) -> Vec<String> {
-        let compared: Vec<_> = self.compared.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-        let mut lines = vec![format!("compared: {}", compared.join(", "))];
-        lines.extend(self.differences.iter().map(|difference| format!("✗ {difference}")));
-        lines.extend(self.announced.iter().map(|difference| format!("as announced: {difference}")));
-        lines.extend(self.notes.iter().map(|note| format!("note: {note}")));
-        lines
-    }
-}
-
-impl std::fmt::Display for Difference {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}: ", self.kind, self.object)?;
-        match (&self.expected, &self.found) {
-            (Some(expected), Some(found)) => write!(f, "expected {expected}, found {found}")?,
-            (Some(_), None) => f.write_str("is not on the target")?,
-            (None, _) => f.write_str("is on the target only")?,
-        }
-        self.reason.iter().try_for_each(|reason| write!(f, " ({reason})"))
-    }
 }
 
 /// Compares both ends.
@@ -108,38 +145,84 @@ impl std::fmt::Display for Difference {
 pub async fn verify(
     sessions: &Sessions<'_>,
     expect: &Expect<'_>,
+    how: impl Into<How>,
     progress: &Progress,
 ) -> Result<Verification, Error> {
-    let (source, target) = tokio::try_join!(reader(sessions), sessions.target.open())?;
+    let how = how.into();
+    if how.check == Check::None {
+        let notes = vec!["nothing was compared, as asked for".to_owned()];
+        return Ok(Verification { notes, ..Verification::default() });
+    }
+    let target = sessions.target.open().await?;
+    target.run(&format!("{BEGIN}; {}", checksum::SETTINGS)).await?;
+    // All sessions see one state of the target as well; a standby exports none.
+    let exported = match attempt(&target, "SELECT pg_catalog.pg_export_snapshot()", None).await? {
+        Ok(rows) => rows.into_iter().flatten().flatten().next().unwrap_or_default(),
+        Err(_) => String::new(),
+    };
+    let source = reader(sessions.source, sessions.snapshot).await?;
+    let ends = Ends { source: &source, target: &target, snapshot: &exported };
+    let selection = Selection::new(&how.include, &how.exclude);
     let (ours, theirs) = tokio::try_join!(catalog::read(&source), catalog::read(&target))?;
-    let mut verification = compare::compare(&ours, &theirs, expect);
-    rows::compare(sessions, expect, &ours, &theirs, progress, &mut verification).await?;
+    selection
+        .check(ours.relations.iter().map(|relation| (relation.schema.as_str(), relation.name.as_str())))?;
+    let mut verification = compare::compare(&ours, &theirs, expect, &selection);
+    rows::compare(sessions, &ends, expect, &how, &selection, progress, &mut verification).await?;
     verification.differences.sort();
     verification.announced.sort();
+    verification.notes.sort();
     Ok(verification)
 }
 
-/// A session that sees the source as the dump saw it.
-async fn reader(sessions: &Sessions<'_>) -> Result<Session, Error> {
-    let session = sessions.source.open().await?;
-    session
-        .run(&format!(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {}",
-            crate::connect::literal(sessions.snapshot)
-        ))
-        .await?;
+/// The two sessions that everything but rows is read in.
+struct Ends<'a> {
+    source: &'a Session,
+    target: &'a Session,
+    /// The target's exported snapshot; empty where it exports none.
+    snapshot: &'a str,
+}
+
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// A session that sees a server as an exported snapshot shows it, or as it is where there is none.
+async fn reader(connector: &Connector, snapshot: &str) -> Result<Session, Error> {
+    let session = connector.open().await?;
+    let import = match snapshot {
+        "" => String::new(),
+        snapshot => format!("SET TRANSACTION SNAPSHOT {}", literal(snapshot)),
+    };
+    session.run(&format!("{BEGIN}; {import}; {}", checksum::SETTINGS)).await?;
     Ok(session)
 }
 
-/// True where a table holds the same rows in both sessions.
-///
-/// # Errors
-/// When a server refuses the question.
-pub async fn same_rows(source: &Session, target: &Session, schema: &str, table: &str) -> Result<bool, Error> {
-    let name = format!("{}.{}", crate::connect::identifier(schema), crate::connect::identifier(table));
-    let question = format!(
-        "SELECT pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(t::text, 0)::numeric) FROM ONLY {name} t"
-    );
-    let (ours, theirs) = tokio::try_join!(source.ask(&question), target.ask(&question))?;
-    Ok(ours == theirs)
+/// A session on each end.
+async fn pair(sessions: &Sessions<'_>, target: &str) -> Result<(Session, Session), Error> {
+    tokio::try_join!(reader(sessions.source, sessions.snapshot), reader(sessions.target, target))
+}
+
+/// Rows of a server's answer.
+type Answer = Vec<Vec<Option<String>>>;
+
+/// Asks within a transaction that goes on whatever the answer is. What the server refuses is an answer; a session that is
+/// lost is an error.
+async fn attempt(session: &Session, sql: &str, role: Option<&str>) -> Result<Result<Answer, Server>, Error> {
+    session.run("SAVEPOINT attempt").await?;
+    let answer = async {
+        if let Some(role) = role {
+            session.client().batch_execute(&format!("SET LOCAL ROLE {}", identifier(role))).await?;
+        }
+        session.client().simple_query(sql).await
+    };
+    let answer = answer.await;
+    session.run("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt").await?;
+    let rows = |messages: Vec<tokio_postgres::SimpleQueryMessage>| {
+        let row = |message| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => {
+                Some((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect())
+            }
+            _ => None,
+        };
+        messages.into_iter().filter_map(row).collect()
+    };
+    Ok(answer.map(rows).map_err(|error| Server::new(&error)))
 }

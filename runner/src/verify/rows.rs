@@ -1,152 +1,434 @@
-//! Rows of every table, counted on both ends at once.
+//! Rows of every table: counted and summed up on both ends at once, several tables at a time, the largest first.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use super::catalog::{Catalog, Relation};
-use super::{Difference, Expect, Sessions, Verification};
+use super::catalog::Relation;
+use super::checksum::{self, Formula};
+use super::relations::{self, Column, Held};
+use super::select::Selection;
+use super::{Check, Difference, Ends, Expect, How, Sessions, Verification, keys};
 use crate::connect::{Session, identifier};
 use crate::error::Error;
-use crate::progress::Progress;
+use crate::progress::{Progress, TaskKind};
 
-/// Sessions on each end. Counting is bound by reading; more would take the servers from their users.
-const READERS: usize = 2;
-
-/// What a count said.
+/// What was read of one relation on one end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Count {
-    Rows(u64),
+pub(super) enum Reading {
+    /// Rows, those of the sample, and the sum of their hashes.
+    Rows { count: u64, sample: u64, sum: Option<String> },
     /// A materialized view that was never filled.
     Unpopulated,
-    /// The server does not let us count.
-    Refused(String),
+    /// The server does not let us read.
+    Refused { code: String, why: String },
 }
 
-type Counts = BTreeMap<(String, String), Count>;
+/// One relation to read.
+#[derive(Clone, Debug)]
+pub(super) struct Work {
+    /// `rows`, `hypertable rows`, `chunk rows`, …
+    pub(super) kind: &'static str,
+    /// Its name for people.
+    pub(super) object: String,
+    pub(super) source: String,
+    pub(super) target: String,
+    pub(super) owner: String,
+    pub(super) size: u64,
+    pub(super) sum: bool,
+    pub(super) columns: Vec<Column>,
+    pub(super) key: Vec<Column>,
+    /// The key is one: no two rows have the same.
+    pub(super) unique: bool,
+    /// Its rows follow from others'.
+    pub(super) derived: bool,
+}
 
-/// Counts every table of both ends and adds what differs to `verification`.
+impl Work {
+    /// The question to one end.
+    fn sql(&self, from: &str, formula: Formula, how: &How) -> String {
+        let sum = |filter: &str| {
+            let row = formula.row(&self.columns);
+            format!("pg_catalog.sum({row}){filter}")
+        };
+        match how.check {
+            _ if !self.sum => format!("SELECT pg_catalog.count(*) FROM {from}"),
+            Check::Counts | Check::None => format!("SELECT pg_catalog.count(*) FROM {from}"),
+            Check::Full => {
+                format!("SELECT pg_catalog.count(*), pg_catalog.count(*), {} FROM {from}", sum(""))
+            }
+            Check::Sample => {
+                let key: Vec<_> = self.key.iter().map(|column| formula.column(column)).collect();
+                let chosen = format!(" FILTER (WHERE {})", checksum::chosen(formula, &key, how.percent));
+                format!(
+                    "SELECT pg_catalog.count(*), pg_catalog.count(*){chosen}, {} FROM {from}",
+                    sum(&chosen)
+                )
+            }
+        }
+    }
+}
+
+/// Reads one relation on one end, and says whether its values were too long to be read as they are.
+/// What the server refuses is an answer; a session that is lost is an error.
+pub(super) async fn read(
+    session: &Session,
+    sql: impl Fn(Formula) -> String,
+    formula: Formula,
+    owner: &str,
+) -> Result<(Reading, bool), Error> {
+    let mut reading = once(session, &sql(formula), None).await?;
+    let mut formula = formula;
+    // A row of several long values is more than a server can hold in one piece: their md5 is not.
+    if let Reading::Refused { code, .. } = &reading
+        && ["54000", "53200", "XX000"].contains(&code.as_str())
+        && !formula.wide
+    {
+        formula.wide = true;
+        reading = once(session, &sql(formula), None).await?;
+    }
+    // The administrator may become the owner, and an owner may read.
+    if let Reading::Refused { code, .. } = &reading
+        && code == "42501"
+        && !owner.is_empty()
+        && let allowed @ (Reading::Rows { .. } | Reading::Unpopulated) =
+            once(session, &sql(formula), Some(owner)).await?
+    {
+        reading = allowed;
+    }
+    Ok((reading, formula.wide))
+}
+
+async fn once(session: &Session, sql: &str, role: Option<&str>) -> Result<Reading, Error> {
+    let answer = super::attempt(session, sql, role).await?;
+    Ok(match answer {
+        Ok(rows) => {
+            let row = rows.into_iter().next().unwrap_or_default();
+            let value = |column: usize| row.get(column).cloned().flatten();
+            let number = |column| value(column).and_then(|text| text.parse().ok());
+            let count = number(0).unwrap_or_default();
+            Reading::Rows { count, sample: number(1).unwrap_or(count), sum: value(2) }
+        }
+        Err(server) if server.code == "55000" && server.message.contains("populated") => Reading::Unpopulated,
+        Err(server) => Reading::Refused { code: server.code, why: server.message },
+    })
+}
+
+/// Compares the rows of every relation of the source.
 pub(super) async fn compare(
     sessions: &Sessions<'_>,
+    ends: &Ends<'_>,
     expect: &Expect<'_>,
-    source: &Catalog,
-    target: &Catalog,
+    how: &How,
+    selection: &Selection,
     progress: &Progress,
     verification: &mut Verification,
 ) -> Result<(), Error> {
-    let tasks = tasks(&source.relations, expect);
-    let there = |(_, relation, _): &&Task| target.relations.contains(relation);
-    let target_tasks: Vec<_> = tasks.iter().filter(there).cloned().collect();
-    let mut readers = (Vec::new(), Vec::new());
-    for _ in 0..READERS {
-        readers.0.push(super::reader(sessions).await?);
-        readers.1.push(sessions.target.open().await?);
-    }
-    progress.line(&format!("  counting the rows of {} tables on both ends", tasks.len()));
-    let (ours, theirs) = tokio::try_join!(count(&readers.0, &tasks), count(&readers.1, &target_tasks))?;
-    for (key, wanted) in ours {
-        let (kind, object) = key.clone();
-        let Some(found) = theirs.get(&key) else {
-            // The table itself is missing, and its absence has been told.
-            continue;
-        };
-        *verification.compared.entry("tables' rows".into()).or_default() += 1;
-        let found = match (found, expect.rows.get(&object)) {
-            (Count::Refused(why), Some(rows)) => {
-                verification.notes.push(format!("{object} was counted while it was loaded: {why}"));
-                Count::Rows(*rows)
+    let (ours, theirs) =
+        tokio::try_join!(relations::read(ends.source, None), relations::read(ends.target, None))?;
+    let formula = formula(ends, expect).await?;
+    let work = list(&ours, &theirs, expect, selection);
+    let total = work.iter().map(|work| work.size).sum();
+    verification.rows.bytes = total;
+    let jobs = how.jobs.clamp(1, work.len().max(1));
+    let pairs = (0..jobs).map(|_| super::pair(sessions, ends.snapshot));
+    let pairs = futures_util::future::try_join_all(pairs).await?;
+    progress.start("verify", total);
+    let next = AtomicUsize::new(0);
+    let found = Mutex::new(Vec::new());
+    let workers = pairs.iter().map(|(source, target)| {
+        let (work, next, found) = (&work, &next, &found);
+        async move {
+            while let Some(item) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let task = progress.task(TaskKind::Verify, &item.object, item.size);
+                let outcome = one(source, target, item, formula, how, expect).await?;
+                task.add(item.size);
+                found.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
             }
-            (found, _) => found.clone(),
-        };
-        if wanted != found {
-            let reason = expect.skipped.contains(&object).then(|| "its rows stayed behind".to_owned());
-            let difference =
-                Difference { kind, object, expected: Some(show(&wanted)), found: Some(show(&found)), reason };
-            match difference.reason {
-                Some(_) => verification.announced.push(difference),
-                None => verification.differences.push(difference),
-            }
+            Ok::<(), Error>(())
         }
+    });
+    let result = futures_util::future::try_join_all(workers).await;
+    progress.stop();
+    result?;
+    for outcome in found.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        outcome.into(how, verification);
     }
     Ok(())
 }
 
-fn show(count: &Count) -> String {
-    match count {
-        Count::Rows(rows) => rows.to_string(),
-        Count::Unpopulated => "not populated".into(),
-        Count::Refused(why) => format!("no count ({why})"),
+/// What came of one relation.
+#[derive(Default)]
+struct Outcome {
+    rows: u64,
+    sample: u64,
+    summed: bool,
+    differences: Vec<Difference>,
+    announced: Vec<Difference>,
+    notes: Vec<String>,
+}
+
+impl Outcome {
+    fn into(self, how: &How, verification: &mut Verification) {
+        *verification.compared.entry("tables' rows".into()).or_default() += 1;
+        let rows = &mut verification.rows;
+        rows.tables += 1;
+        rows.counted += self.rows;
+        if self.summed {
+            rows.summed += if how.check == Check::Sample { self.sample } else { self.rows };
+        }
+        verification.differences.extend(self.differences);
+        verification.announced.extend(self.announced);
+        verification.notes.extend(self.notes);
     }
 }
 
-type Task = (&'static str, Relation, String);
+async fn one(
+    source: &Session,
+    target: &Session,
+    work: &Work,
+    formula: Formula,
+    how: &How,
+    expect: &Expect<'_>,
+) -> Result<Outcome, Error> {
+    let sql = |from: &str, formula| work.sql(from, formula, how);
+    let ((mut wanted, long), (mut found, too)) = tokio::try_join!(
+        read(source, |formula| sql(&work.source, formula), formula, &work.owner),
+        read(target, |formula| sql(&work.target, formula), formula, &work.owner),
+    )?;
+    if long != too {
+        let wide = Formula { wide: true, ..formula };
+        ((wanted, _), (found, _)) = tokio::try_join!(
+            read(source, |formula| sql(&work.source, formula), wide, &work.owner),
+            read(target, |formula| sql(&work.target, formula), wide, &work.owner),
+        )?;
+    }
+    let formula = Formula { wide: formula.wide || long || too, ..formula };
+    let mut outcome = Outcome::default();
+    if let Reading::Rows { count, sample, sum } = &wanted {
+        outcome.rows = *count;
+        outcome.sample = *sample;
+        outcome.summed = sum.is_some();
+    }
+    if let (Reading::Refused { why, .. }, Some(counted)) = (&found, expect.rows.get(&work.object)) {
+        outcome.notes.push(format!(
+            "{} was counted while it was loaded, its values were not compared: {why}",
+            work.object
+        ));
+        let sum = sums(&wanted).map(ToOwned::to_owned);
+        found = Reading::Rows { count: *counted, sample: *counted, sum };
+    }
+    if wanted == found {
+        if let Reading::Refused { why, .. } = wanted {
+            outcome.differences.push(Difference {
+                kind: work.kind.into(),
+                object: work.object.clone(),
+                expected: Some(format!("no count ({why})")),
+                found: Some(format!("no count ({why})")),
+                ..Difference::default()
+            });
+        }
+        return Ok(outcome);
+    }
+    if expect.skipped.contains(&work.object) {
+        outcome.announced.push(Difference {
+            reason: Some("its rows stayed behind".into()),
+            ..difference(work, &wanted, &found)
+        });
+        return Ok(outcome);
+    }
+    if work.derived
+        && let Some(note) = super::views::explain(source, target, work, formula, &wanted, &found).await?
+    {
+        outcome.notes.push(note);
+        return Ok(outcome);
+    }
+    let mut difference = difference(work, &wanted, &found);
+    if work.sum && matches!((&wanted, &found), (Reading::Rows { .. }, Reading::Rows { .. })) {
+        difference.details = keys::locate(source, target, work, formula, &wanted, &found).await?;
+    }
+    outcome.differences.push(difference);
+    Ok(outcome)
+}
 
-fn tasks(relations: &BTreeSet<Relation>, expect: &Expect<'_>) -> Vec<Task> {
-    let mut tasks = Vec::new();
-    for relation in relations {
-        let name = format!("{}.{}", identifier(&relation.schema), identifier(&relation.name));
-        tasks.push(("rows", relation.clone(), format!("SELECT pg_catalog.count(*) FROM ONLY {name}")));
+fn sums(reading: &Reading) -> Option<&str> {
+    match reading {
+        Reading::Rows { sum, .. } => sum.as_deref(),
+        _ => None,
+    }
+}
+
+pub(super) fn rows(reading: &Reading) -> Option<u64> {
+    match reading {
+        Reading::Rows { count, .. } => Some(*count),
+        _ => None,
+    }
+}
+
+fn difference(work: &Work, wanted: &Reading, found: &Reading) -> Difference {
+    let content = rows(wanted).is_some() && rows(wanted) == rows(found);
+    let kind = if content { work.kind.replace("rows", "content") } else { work.kind.to_owned() };
+    Difference {
+        kind,
+        object: work.object.clone(),
+        expected: Some(show(wanted, content)),
+        found: Some(show(found, content)),
+        ..Difference::default()
+    }
+}
+
+fn show(reading: &Reading, content: bool) -> String {
+    match reading {
+        Reading::Rows { count, sum, .. } if content => {
+            format!("{count} rows with checksum {}", sum.as_deref().unwrap_or("0"))
+        }
+        Reading::Rows { count, .. } => format!("{count} rows"),
+        Reading::Unpopulated => "not populated".into(),
+        Reading::Refused { why, .. } => format!("no count ({why})"),
+    }
+}
+
+/// How both ends can hash in the same way.
+async fn formula(ends: &Ends<'_>, expect: &Expect<'_>) -> Result<Formula, Error> {
+    let encoded = expect.source.encoding != expect.target.encoding;
+    let md5 =
+        expect.source.major().min(expect.target.major()) < 14 || !alike(ends.source, ends.target).await?;
+    Ok(Formula { md5, encoded, wide: false })
+}
+
+/// Both servers hash in the same way: processors of another byte order do not.
+async fn alike(source: &Session, target: &Session) -> Result<bool, Error> {
+    let probe = "SELECT pg_catalog.hashtextextended('tsmigrate', 1), \
+                 pg_catalog.hash_record_extended(ROW(1, true, DATE '2024-01-01', 'x'::name, '\\x01'::bytea, \
+                 'c0ffee00-0000-0000-0000-000000000001'::uuid, '08:00:2b:01:02:03'::macaddr), 1)";
+    let (ours, theirs) =
+        tokio::try_join!(super::attempt(source, probe, None), super::attempt(target, probe, None))?;
+    Ok(ours.is_ok() && ours == theirs)
+}
+
+fn qualified(relation: &Relation) -> String {
+    format!("{}.{}", identifier(&relation.schema), identifier(&relation.name))
+}
+
+/// What has to be read, the largest first. A table that the target does not have is told by the comparison of objects.
+fn list(
+    ours: &BTreeMap<Relation, Held>,
+    theirs: &BTreeMap<Relation, Held>,
+    expect: &Expect<'_>,
+    selection: &Selection,
+) -> Vec<Work> {
+    let mut list = Vec::new();
+    for (relation, held) in ours {
+        if !selection.has(&relation.schema, &relation.name) {
+            continue;
+        }
+        let Some(other) = theirs.get(relation) else { continue };
+        let columns = relations::common(&held.columns, &other.columns);
+        // A chunk that is compressed has its rows in another table, and shows them only when it is not asked for alone.
+        let only = if relation.schema == "_timescaledb_internal" { "" } else { "ONLY " };
+        let name = qualified(relation);
+        let key = held.chooser().into_iter().filter(|column| columns.contains(column)).cloned().collect();
+        list.push(Work {
+            kind: if held.kind == "m" { "materialized view rows" } else { "rows" },
+            object: format!("{}.{}", relation.schema, relation.name),
+            source: format!("{only}{name}"),
+            target: format!("{only}{name}"),
+            owner: other.owner.clone(),
+            size: held.size,
+            sum: true,
+            columns,
+            key,
+            unique: !held.key.is_empty(),
+            derived: held.kind == "m",
+        });
     }
     // Through the hypertable as an application asks: a target in restoring mode answers zero.
     for hypertable in expect.source.timescale.iter().flat_map(|timescale| &timescale.hypertables) {
         let relation = Relation { schema: hypertable.schema.clone(), name: hypertable.name.clone() };
-        if relation.schema == "_timescaledb_internal" {
+        if relation.schema == "_timescaledb_internal"
+            || !selection.has(&relation.schema, &relation.name)
+            || !theirs.contains_key(&relation)
+        {
             continue;
         }
-        let name = format!("{}.{}", identifier(&relation.schema), identifier(&relation.name));
-        tasks.push(("hypertable rows", relation, format!("SELECT pg_catalog.count(*) FROM {name}")));
+        list.push(Work {
+            kind: "hypertable rows",
+            object: format!("{}.{}", relation.schema, relation.name),
+            source: qualified(&relation),
+            target: qualified(&relation),
+            owner: String::new(),
+            size: 0,
+            sum: false,
+            columns: Vec::new(),
+            key: Vec::new(),
+            unique: false,
+            derived: false,
+        });
     }
-    tasks
+    list.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.object.cmp(&b.object)));
+    list
 }
 
-async fn count(readers: &[Session], tasks: &[Task]) -> Result<Counts, Error> {
-    let counts = Mutex::new(Counts::new());
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    let work = |session| {
-        let (counts, next) = (&counts, &next);
-        async move {
-            while let Some((kind, relation, sql)) =
-                tasks.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
-            {
-                let count = one(session, sql).await?;
-                let name = format!("{}.{}", relation.schema, relation.name);
-                counts
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .insert(((*kind).to_owned(), name), count);
-            }
-            Ok::<(), Error>(())
-        }
-    };
-    match readers {
-        [first, second] => drop(tokio::try_join!(work(first), work(second))?),
-        readers => {
-            for session in readers {
-                work(session).await?;
-            }
-        }
+/// The rows of this one table, and of none that inherits from it, are the same in both sessions, whatever their order.
+/// Both are read as a whole.
+///
+/// # Errors
+/// When a server does not have the table, or refuses to have it read.
+pub async fn same(source: &Session, target: &Session, schema: &str, table: &str) -> Result<bool, Error> {
+    let relation = Relation { schema: schema.to_owned(), name: table.to_owned() };
+    let (before_source, before_target) = tokio::try_join!(set(source), set(target))?;
+    let result = same_rows(source, target, &relation).await;
+    // A session that is lost or whose transaction has failed keeps the error that said so.
+    let put_back = tokio::join!(source.run(&before_source), target.run(&before_target));
+    match result {
+        Ok(same) => put_back.0.and(put_back.1).map(|()| same),
+        Err(error) => Err(error),
     }
-    Ok(counts.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
-async fn one(session: &Session, sql: &str) -> Result<Count, Error> {
-    // On the source this runs in the snapshot's transaction, which one refusal must not end.
-    let _ = session.client().batch_execute("SAVEPOINT one").await;
-    let answer = session.client().simple_query(sql).await;
-    let count = match answer {
-        Ok(messages) => {
-            let value = messages.iter().find_map(|message| match message {
-                tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok(),
-                _ => None,
-            });
-            Count::Rows(value.unwrap_or_default())
-        }
-        Err(error) => match error.as_db_error() {
-            Some(answer) if answer.code().code() == "55000" => Count::Unpopulated,
-            Some(answer) => Count::Refused(answer.message().to_owned()),
-            None => return session.run(sql).await.map(|()| Count::Rows(0)),
-        },
+/// Sets what hashing needs; gives what puts it back.
+async fn set(session: &Session) -> Result<String, Error> {
+    let names = checksum::SETTINGS.split(';').filter_map(|part| part.trim().strip_prefix("SET "));
+    let names: Vec<_> =
+        names.filter_map(|part| part.split(' ').next()).map(crate::connect::literal).collect();
+    let before = format!(
+        "SELECT pg_catalog.string_agg(pg_catalog.format('SET %I = %L', n, pg_catalog.current_setting(n)), '; ') \
+         FROM pg_catalog.unnest(ARRAY[{}]::pg_catalog.text[]) n",
+        names.join(", ")
+    );
+    let before = session.ask_one(&before).await?;
+    session.run(checksum::SETTINGS).await?;
+    Ok(before.unwrap_or_default())
+}
+
+async fn same_rows(source: &Session, target: &Session, relation: &Relation) -> Result<bool, Error> {
+    let one = Some((relation.schema.as_str(), relation.name.as_str()));
+    let (ours, theirs) = tokio::try_join!(relations::read(source, one), relations::read(target, one))?;
+    let missing = |side: &str| {
+        Error::Defect(format!("{side} has no table {}.{} to compare", relation.schema, relation.name))
     };
-    let _ = session.client().batch_execute("ROLLBACK TO SAVEPOINT one; RELEASE SAVEPOINT one").await;
-    Ok(count)
+    let ours = ours.get(relation).ok_or_else(|| missing("the source"))?;
+    let theirs = theirs.get(relation).ok_or_else(|| missing("the target"))?;
+    let columns = relations::common(&ours.columns, &theirs.columns);
+    if columns.len() != ours.columns.len() || columns.len() != theirs.columns.len() {
+        return Ok(false);
+    }
+    let encoding = "SELECT pg_catalog.current_setting('server_encoding') || ' ' || pg_catalog.current_setting('server_version_num')";
+    let (first, second) = tokio::try_join!(source.ask_one(encoding), target.ask_one(encoding))?;
+    let told = |text: Option<String>| -> (String, u32) {
+        let text = text.unwrap_or_default();
+        let (encoding, version) = text.split_once(' ').unwrap_or_default();
+        (encoding.to_owned(), version.parse().unwrap_or_default())
+    };
+    let (first, second) = (told(first), told(second));
+    let formula = Formula { md5: first.1.min(second.1) < 140_000, encoded: first.0 != second.0, wide: false };
+    let ask = async |formula: Formula| {
+        let sql = format!(
+            "SELECT pg_catalog.count(*), pg_catalog.sum({}) FROM ONLY {}",
+            formula.row(&columns),
+            qualified(relation)
+        );
+        tokio::try_join!(source.ask(&sql), target.ask(&sql)).map(|(ours, theirs)| ours == theirs)
+    };
+    ask(formula).await
 }

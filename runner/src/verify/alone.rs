@@ -1,0 +1,290 @@
+//! `tsmigrate verify`: two databases are compared, and nothing is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anstyle::{AnsiColor, Reset};
+use serde::Serialize;
+
+use super::text::{count, thousands};
+use super::{Check, Expect, How, PERCENT, Sessions, Verification};
+use crate::connect::{Connector, Side};
+use crate::error::Error;
+use crate::inspect;
+use crate::progress::Progress;
+
+/// The version of the report; it grows when a field changes its meaning or goes.
+const VERSION: u32 = 1;
+
+/// Options of `tsmigrate verify`.
+#[derive(Clone, clap::Args)]
+#[command(next_help_heading = "Ends")]
+pub struct Args {
+    /// The database that is right: postgres://user@host:port/database, or keyword=value pairs
+    #[arg(long, env = "SOURCE", value_name = "URI", hide_env_values = true)]
+    pub source: String,
+
+    /// The database that should be the same
+    #[arg(long, env = "TARGET", value_name = "URI", hide_env_values = true)]
+    pub target: String,
+
+    /// A quick look: of each table the checksum of a part of its rows, 1 percent where no other is said
+    #[arg(
+        long, value_name = "PERCENT", num_args = 0..=1, default_missing_value = "1", value_parser = percent,
+        help_heading = "How much", conflicts_with = "counts"
+    )]
+    pub sample: Option<f64>,
+
+    /// A quicker look: the number of rows, not their values
+    #[arg(long, help_heading = "How much")]
+    pub counts: bool,
+
+    /// Only these schemas (`sales`) and tables (`sales.orders`, `sales.*`); `*` stands for any text
+    #[arg(long, value_name = "PATTERN", num_args = 1.., value_delimiter = ',', help_heading = "How much")]
+    pub include: Vec<String>,
+
+    /// Not these schemas and tables
+    #[arg(long, value_name = "PATTERN", num_args = 1.., value_delimiter = ',', help_heading = "How much")]
+    pub exclude: Vec<String>,
+
+    /// Tables that are read at once; each takes a session on both ends
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Run")]
+    pub jobs: u16,
+
+    /// How progress is shown
+    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
+    pub progress: crate::progress::Mode,
+
+    /// How the report is printed
+    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
+    pub format: crate::migrate::Format,
+
+    /// Also write the report as JSON into this file
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub report: Option<PathBuf>,
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('%').parse::<f64>() {
+        Ok(percent) if percent >= 0.01 && percent <= 100.0 => Ok(percent),
+        _ => Err("a percentage from 0.01 to 100 is expected, such as --sample 5".to_owned()),
+    }
+}
+
+impl Args {
+    fn how(&self) -> How {
+        let check = match (self.sample, self.counts) {
+            (Some(_), _) => Check::Sample,
+            (_, true) => Check::Counts,
+            _ => Check::Full,
+        };
+        How {
+            check,
+            percent: self.sample.unwrap_or(PERCENT),
+            jobs: usize::from(self.jobs),
+            include: self.include.clone(),
+            exclude: self.exclude.clone(),
+            scheduled: true,
+        }
+    }
+}
+
+impl std::fmt::Debug for Args {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The URIs may hold passwords.
+        f.debug_struct("Args")
+            .field("sample", &self.sample)
+            .field("counts", &self.counts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a comparison ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Outcome {
+    #[default]
+    Failed,
+    Equal,
+    Different,
+}
+
+/// What is written at the end.
+#[derive(Clone, Debug, Default, Serialize)]
+struct Report {
+    version: u32,
+    outcome: Outcome,
+    /// Without its password.
+    source: String,
+    /// Without its password.
+    target: String,
+    seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verification: Option<Verification>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl Report {
+    /// The verdict, then its reasons.
+    fn text(&self) -> String {
+        let paint = |color: AnsiColor, text: &str| format!("{}{text}{Reset}", color.on_default().bold());
+        let mut lines = Vec::new();
+        match (&self.verification, self.outcome) {
+            (Some(found), Outcome::Equal) => {
+                lines.push(format!("{} {}", paint(AnsiColor::Green, "✓ equal:"), self.totals(found)));
+            }
+            (Some(found), _) => {
+                let differences = count(found.differences.len() as u64, "difference");
+                let verdict = paint(AnsiColor::Red, &format!("✗ {differences}:"));
+                lines.push(format!("{verdict} {}", self.totals(found)));
+            }
+            (None, _) => {
+                let error = self.error.as_deref().unwrap_or("unknown");
+                lines.push(format!("{} {error}", paint(AnsiColor::Red, "✗ failed:")));
+            }
+        }
+        lines.push(format!("  source  {}", self.source));
+        lines.push(format!("  target  {}", self.target));
+        if let Some(found) = &self.verification {
+            lines.push(String::new());
+            lines.extend(found.render());
+        }
+        lines.join("\n") + "\n"
+    }
+
+    fn totals(&self, found: &Verification) -> String {
+        let total: usize = found.compared.values().sum();
+        let rows = &found.rows;
+        let how = match (rows.summed, rows.counted) {
+            (0, _) => "counted".to_owned(),
+            (summed, counted) if summed == counted => "by checksum".to_owned(),
+            (summed, _) => format!("counted, {} of them by checksum", thousands(summed)),
+        };
+        format!(
+            "{} things compared, {} rows in {} tables {how}, in {:.1} s",
+            thousands(total as u64),
+            thousands(rows.counted),
+            thousands(rows.tables),
+            self.seconds
+        )
+    }
+}
+
+/// Compares and prints. The result is the process's exit status: 0 equal, 1 differences, 2 failed.
+#[must_use]
+pub fn run(args: &Args) -> u8 {
+    let start = Instant::now();
+    let mut report = Report { version: VERSION, ..Report::default() };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(supervise(args, &mut report)),
+        Err(error) => Err(Error::Defect(format!("cannot start: {error}"))),
+    };
+    report.seconds = Duration::as_secs_f64(&start.elapsed());
+    match result {
+        Ok(found) => {
+            report.outcome = if found.differences.is_empty() { Outcome::Equal } else { Outcome::Different };
+            report.verification = Some(found);
+        }
+        Err(error) => report.error = Some(error.to_string()),
+    }
+    print(args, &report)
+}
+
+fn print(args: &Args, report: &Report) -> u8 {
+    use std::io::Write;
+
+    let json =
+        || serde_json::to_string_pretty(report).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
+    let mut code = match report.outcome {
+        Outcome::Equal => 0,
+        Outcome::Different => 1,
+        Outcome::Failed => 2,
+    };
+    if let Some(path) = &args.report
+        && let Err(error) = std::fs::write(path, json() + "\n")
+    {
+        let _ = writeln!(anstream::stderr(), "tsmigrate: cannot write {}: {error}", path.display());
+        code = 2;
+    }
+    // Who reads the report may have gone; the exit status still tells.
+    let _ = match args.format {
+        crate::migrate::Format::Json => writeln!(std::io::stdout(), "{}", json()),
+        crate::migrate::Format::Text => write!(anstream::stdout(), "{}", report.text()),
+    };
+    code
+}
+
+async fn supervise(args: &Args, report: &mut Report) -> Result<Verification, Error> {
+    let source = Connector::new(Side::Source, &args.source)?;
+    let target = Connector::new(Side::Target, &args.target)?;
+    report.source = source.endpoint().to_string();
+    report.target = target.endpoint().to_string();
+    let result = tokio::select! {
+        result = compare(args, &source, &target) => result,
+        _ = tokio::signal::ctrl_c() => Err(Error::Interrupted("Ctrl-C")),
+    };
+    if result.is_err() {
+        // What the servers still count is of no use to anybody.
+        tokio::join!(source.cancel_all(), target.cancel_all());
+    }
+    result
+}
+
+async fn compare(args: &Args, source: &Connector, target: &Connector) -> Result<Verification, Error> {
+    let progress = Progress::new(args.progress);
+    let (reader, other) = tokio::try_join!(source.open(), target.open())?;
+    let (source_facts, target_facts) =
+        tokio::try_join!(inspect::inspect(&reader, Side::Source), inspect::inspect(&other, Side::Target))?;
+    drop(other);
+    reader.run(super::BEGIN).await?;
+    let mut notes = Vec::new();
+    let snapshot = if source_facts.in_recovery {
+        notes.push(
+            "the source is a standby, which exports no snapshot: what was written while it was read shows as a difference"
+                .to_owned(),
+        );
+        String::new()
+    } else {
+        reader.ask_one("SELECT pg_catalog.pg_export_snapshot()").await?.unwrap_or_default()
+    };
+    let sessions = Sessions { source, target, snapshot: &snapshot };
+    let expect = Expect {
+        source: &source_facts,
+        target: &target_facts,
+        rows: &BTreeMap::new(),
+        skipped: &BTreeSet::new(),
+        sequences: &BTreeMap::new(),
+        findings: Vec::new(),
+    };
+    let mut found = super::verify(&sessions, &expect, args.how(), &progress).await?;
+    found.notes.extend(notes);
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_is_a_part() {
+        assert_eq!(percent("5%"), Ok(5.0));
+        assert_eq!(percent("0.5"), Ok(0.5));
+        assert!(percent("0").is_err());
+        assert!(percent("101").is_err());
+        assert!(percent("NaN").is_err());
+    }
+
+    #[test]
+    fn the_verdict_comes_first() {
+        let report =
+            |outcome| Report { outcome, verification: Some(Verification::default()), ..Report::default() };
+        let text = |outcome| anstream::adapter::strip_str(&report(outcome).text()).to_string();
+        assert!(text(Outcome::Equal).starts_with("✓ equal:"));
+        assert!(text(Outcome::Different).starts_with("✗ no differences:"));
+        let failed = Report { error: Some("gone".into()), ..Report::default() };
+        assert!(anstream::adapter::strip_str(&failed.text()).to_string().starts_with("✗ failed: gone"));
+    }
+}

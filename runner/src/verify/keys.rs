@@ -1,0 +1,264 @@
+//! Which rows of a table differ: their keys, and the columns.
+
+use std::collections::HashMap;
+
+use futures_util::{StreamExt, pin_mut};
+
+use super::checksum::Formula;
+use super::relations::Column;
+use super::rows::{Reading, Work, rows};
+use crate::connect::{Session, identifier};
+use crate::error::{Error, Server};
+
+/// So many rows at most are looked at one by one: 16 bytes of memory each.
+const ROWS: u64 = 1_000_000;
+/// So many keys of each kind are shown.
+const SHOWN: usize = 10;
+
+/// Rows by the hash of their key.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Apart {
+    missing: Vec<i64>,
+    extra: Vec<i64>,
+    changed: Vec<i64>,
+}
+
+/// Lines that name the rows. Where a server refuses, the line says so: the difference itself is known.
+pub(super) async fn locate(
+    source: &Session,
+    target: &Session,
+    work: &Work,
+    formula: Formula,
+    wanted: &Reading,
+    found: &Reading,
+) -> Result<Vec<String>, Error> {
+    let most = rows(wanted).max(rows(found)).unwrap_or_default();
+    if most > ROWS {
+        return Ok(vec![format!(
+            "which rows is not looked for in tables of more than {ROWS} rows; in a sample of it: tsmigrate verify --include {} --sample",
+            work.object
+        )]);
+    }
+    let row = formula.row(&work.columns);
+    let key = key(work, formula);
+    let question = |from: &str| format!("SELECT {key}, {row} FROM {from}");
+    let ours = match fetch(source, &question(&work.source), &work.owner).await? {
+        Ok(ours) => ours,
+        Err(server) => return Ok(vec![format!("the source did not say which rows: {}", server.message)]),
+    };
+    let theirs = match fetch(target, &question(&work.target), &work.owner).await? {
+        Ok(theirs) => theirs,
+        Err(server) => return Ok(vec![format!("the target did not say which rows: {}", server.message)]),
+    };
+    let apart = apart(&ours, &theirs);
+    drop((ours, theirs));
+    let mut lines = Vec::new();
+    let missing = describe(source, work, &work.source, &key, &apart.missing).await?;
+    lines.extend(summary("missing on the target", apart.missing.len(), &missing));
+    let extra = describe(target, work, &work.target, &key, &apart.extra).await?;
+    lines.extend(summary("on the target only", apart.extra.len(), &extra));
+    let changed = changed(source, target, work, formula, &key, &apart.changed).await?;
+    lines.extend(summary("changed", apart.changed.len(), &changed));
+    Ok(lines)
+}
+
+/// What a row is known by: its key, or all of it.
+fn key(work: &Work, formula: Formula) -> String {
+    if work.unique {
+        let key: Vec<_> = work.key.iter().map(|column| formula.column(column)).collect();
+        formula.hash(&key)
+    } else {
+        formula.row(&work.columns)
+    }
+}
+
+fn summary(what: &str, count: usize, shown: &[String]) -> Option<String> {
+    if count == 0 {
+        return None;
+    }
+    let more = if count > shown.len() { ", …" } else { "" };
+    let rows = if count == 1 { "1 row".to_owned() } else { format!("{count} rows") };
+    Some(format!("{rows} {what}: {}{more}", shown.join(", ")))
+}
+
+/// Rows of both ends: by the hash of the key how often which row.
+type Rows = HashMap<i64, (i64, u32)>;
+
+fn apart(ours: &Rows, theirs: &Rows) -> Apart {
+    let mut apart = Apart::default();
+    for (key, (row, count)) in ours {
+        match theirs.get(key) {
+            None => apart.missing.push(*key),
+            Some((other, _)) if other != row => apart.changed.push(*key),
+            Some((_, other)) if other < count => apart.missing.push(*key),
+            Some((_, other)) if other > count => apart.extra.push(*key),
+            Some(_) => {}
+        }
+    }
+    apart.extra.extend(theirs.keys().filter(|key| !ours.contains_key(key)));
+    apart.missing.sort_unstable();
+    apart.extra.sort_unstable();
+    apart.changed.sort_unstable();
+    apart
+}
+
+async fn fetch(session: &Session, sql: &str, owner: &str) -> Result<Result<Rows, Server>, Error> {
+    let mut answer = stream(session, sql, None).await?;
+    if let Err(server) = &answer
+        && server.code == "42501"
+        && !owner.is_empty()
+    {
+        answer = stream(session, sql, Some(owner)).await?;
+    }
+    Ok(answer)
+}
+
+async fn stream(session: &Session, sql: &str, role: Option<&str>) -> Result<Result<Rows, Server>, Error> {
+    session.run("SAVEPOINT keys").await?;
+    let answer = rows_of(session, sql, role).await;
+    session.run("ROLLBACK TO SAVEPOINT keys; RELEASE SAVEPOINT keys").await?;
+    Ok(answer.map_err(|error| Server::new(&error)))
+}
+
+async fn rows_of(session: &Session, sql: &str, role: Option<&str>) -> Result<Rows, tokio_postgres::Error> {
+    if let Some(role) = role {
+        session.client().batch_execute(&format!("SET LOCAL ROLE {}", identifier(role))).await?;
+    }
+    let none: [&(dyn tokio_postgres::types::ToSql + Sync); 0] = [];
+    let stream = session.client().query_raw(sql, none).await?;
+    pin_mut!(stream);
+    let mut rows = Rows::new();
+    while let Some(row) = stream.next().await {
+        let row = row?;
+        let (key, row) = (row.try_get::<_, i64>(0)?, row.try_get::<_, i64>(1)?);
+        rows.entry(key).or_insert((row, 0)).1 += 1;
+    }
+    Ok(rows)
+}
+
+/// The first rows in words: `id = 5`, or the beginning of the row where it has no key.
+async fn describe(
+    session: &Session,
+    work: &Work,
+    from: &str,
+    key: &str,
+    keys: &[i64],
+) -> Result<Vec<String>, Error> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!("SELECT DISTINCT {} FROM {from} WHERE {key} IN ({})", words(work), first(keys));
+    let rows = answer(session, &sql, &work.owner).await?;
+    Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).map(short).collect())
+}
+
+/// Rows that both ends have with other values: the key and the columns.
+async fn changed(
+    source: &Session,
+    target: &Session,
+    work: &Work,
+    formula: Formula,
+    key: &str,
+    keys: &[i64],
+) -> Result<Vec<String>, Error> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let columns: Vec<_> = work.columns.iter().map(|column| formula.hash(&[formula.column(column)])).collect();
+    let sql = |from: &str| {
+        format!(
+            "SELECT {key}, {}, {} FROM {from} WHERE {key} IN ({}) ORDER BY 2",
+            words(work),
+            columns.join(", "),
+            first(keys)
+        )
+    };
+    let (first, second) = (sql(&work.source), sql(&work.target));
+    let (ours, theirs) =
+        tokio::try_join!(answer(source, &first, &work.owner), answer(target, &second, &work.owner))?;
+    let theirs: HashMap<_, _> =
+        theirs.into_iter().filter_map(|row| Some((row.first().cloned().flatten()?, row))).collect();
+    let mut lines = Vec::new();
+    for row in ours {
+        let Some(other) = row.first().cloned().flatten().and_then(|key| theirs.get(&key)) else { continue };
+        let words = short(row.get(1).cloned().flatten().unwrap_or_default());
+        let names = work.columns.iter().zip(row.iter().skip(2).zip(other.iter().skip(2)));
+        let names: Vec<_> = names.filter(|(_, (a, b))| a != b).map(|(column, _)| name(column)).collect();
+        lines.push(format!("{words} ({})", names.join(", ")));
+    }
+    Ok(lines)
+}
+
+async fn answer(session: &Session, sql: &str, owner: &str) -> Result<Vec<Vec<Option<String>>>, Error> {
+    let mut answer = super::attempt(session, sql, None).await?;
+    if answer.as_ref().is_err_and(|server| server.code == "42501") && !owner.is_empty() {
+        answer = super::attempt(session, sql, Some(owner)).await?;
+    }
+    Ok(answer.unwrap_or_default())
+}
+
+fn name(column: &Column) -> String {
+    crate::verify::compare::quoted(&column.name)
+}
+
+/// `id = 5` as an expression.
+fn words(work: &Work) -> String {
+    let literal = crate::connect::literal;
+    if !work.unique {
+        let columns: Vec<_> = work.columns.iter().map(|column| identifier(&column.name)).collect();
+        return format!("'row ' || pg_catalog.left((ROW({}))::pg_catalog.text, 80)", columns.join(", "));
+    }
+    let parts: Vec<_> = work
+        .key
+        .iter()
+        .map(|column| {
+            format!(
+                "{} || {}::pg_catalog.text",
+                literal(&format!("{} = ", name(column))),
+                identifier(&column.name)
+            )
+        })
+        .collect();
+    parts.join(" || ', ' || ")
+}
+
+fn first(keys: &[i64]) -> String {
+    keys.iter().take(SHOWN).map(|key| format!("'{key}'::int8")).collect::<Vec<_>>().join(", ")
+}
+
+fn short(text: String) -> String {
+    let text = text.replace('\n', "\\n");
+    match text.char_indices().nth(100) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_told_apart_by_their_keys() {
+        let ours = Rows::from([(1, (10, 1)), (2, (20, 1)), (3, (30, 1))]);
+        let theirs = Rows::from([(1, (10, 1)), (2, (21, 1)), (4, (40, 1))]);
+        let apart = apart(&ours, &theirs);
+        assert_eq!(apart, Apart { missing: vec![3], extra: vec![4], changed: vec![2] });
+    }
+
+    #[test]
+    fn a_row_that_is_there_twice_is_not_the_same_as_once() {
+        let ours = Rows::from([(1, (1, 1)), (2, (2, 1))]);
+        let theirs = Rows::from([(1, (1, 2))]);
+        let apart = apart(&ours, &theirs);
+        assert_eq!(apart, Apart { missing: vec![2], extra: vec![1], changed: vec![] });
+    }
+
+    #[test]
+    fn totals_are_told_and_the_first_keys() {
+        assert_eq!(summary("changed", 0, &[]), None);
+        assert_eq!(summary("changed", 1, &["id = 1".into()]).as_deref(), Some("1 row changed: id = 1"));
+        let two = ["id = 1".to_owned(), "id = 2".to_owned()];
+        assert_eq!(summary("changed", 7, &two).as_deref(), Some("7 rows changed: id = 1, id = 2, …"));
+    }
+}

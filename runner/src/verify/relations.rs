@@ -1,0 +1,139 @@
+//! Relations that hold rows, with what it takes to hash their rows.
+
+use std::collections::BTreeMap;
+
+use super::catalog::Relation;
+use crate::connect::{Session, literal};
+use crate::error::Error;
+
+/// A column.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Column {
+    pub(super) name: String,
+    pub(super) type_schema: String,
+    pub(super) type_name: String,
+    /// `typtype`.
+    pub(super) type_kind: String,
+    /// Its type's function for the binary format; `-` where it has none.
+    pub(super) send: String,
+    /// Of an array, range: the type of what is in it.
+    pub(super) element: String,
+    pub(super) element_schema: String,
+}
+
+/// A relation that holds rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Held {
+    /// `r`, `m`.
+    pub(super) kind: String,
+    /// `pg_table_size`.
+    pub(super) size: u64,
+    pub(super) owner: String,
+    pub(super) populated: bool,
+    /// By name.
+    pub(super) columns: Vec<Column>,
+    /// Of the primary key, else of a unique index whose columns are never null, else none.
+    pub(super) key: Vec<String>,
+}
+
+impl Held {
+    /// The columns of its key, else of a few short values, else all: what a sample is chosen by.
+    pub(super) fn chooser(&self) -> Vec<&Column> {
+        let key: Vec<_> = self.columns.iter().filter(|column| self.key.contains(&column.name)).collect();
+        if !key.is_empty() {
+            return key;
+        }
+        let short = ["int2", "int4", "int8", "date", "timestamp", "timestamptz", "uuid", "float8"];
+        let short: Vec<_> = self
+            .columns
+            .iter()
+            .filter(|column| column.type_schema == "pg_catalog" && short.contains(&column.type_name.as_str()))
+            .take(3)
+            .collect();
+        if short.is_empty() { self.columns.iter().collect() } else { short }
+    }
+}
+
+/// The columns that both have, by name: a column whose types differ is hashed as text.
+pub(super) fn common(ours: &[Column], theirs: &[Column]) -> Vec<Column> {
+    let text = |column: &Column| Column { type_kind: "?".into(), ..column.clone() };
+    ours.iter()
+        .filter_map(|column| {
+            let other = theirs.iter().find(|other| other.name == column.name)?;
+            let same = other.type_name == column.type_name && other.element == column.element;
+            Some(if same { column.clone() } else { text(column) })
+        })
+        .collect()
+}
+
+/// All of them, or one. Members of extensions are left out.
+pub(super) async fn read(
+    session: &Session,
+    one: Option<(&str, &str)>,
+) -> Result<BTreeMap<Relation, Held>, Error> {
+    let only = match one {
+        Some((schema, name)) => {
+            format!("n.nspname = {} AND c.relname = {}", literal(schema), literal(name))
+        }
+        None => format!(
+            "n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', '_tsmigrate') AND c.relpersistence <> 't' \
+             AND {}",
+            super::catalog::not_member("'pg_catalog.pg_class'::pg_catalog.regclass", "c.oid")
+        ),
+    };
+    let question = format!(
+        "SELECT n.nspname, c.relname, c.relkind, pg_catalog.pg_table_size(c.oid), \
+           pg_catalog.pg_get_userbyid(c.relowner), c.relispopulated, \
+           (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(a.attname, tn.nspname, t.typname, t.typtype, \
+              t.typsend::pg_catalog.regproc::pg_catalog.text, en.nspname, e.typname) \
+              ORDER BY a.attname::pg_catalog.text COLLATE pg_catalog.\"C\") \
+            FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+            JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace \
+            LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid \
+            LEFT JOIN pg_catalog.pg_type e ON e.oid = coalesce(r.rngsubtype, nullif(t.typelem, 0)) \
+            LEFT JOIN pg_catalog.pg_namespace en ON en.oid = e.typnamespace \
+            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), \
+           (SELECT pg_catalog.json_agg(a.attname ORDER BY k.ord) FROM (SELECT i.indkey FROM pg_catalog.pg_index i \
+              WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL \
+              AND (i.indisprimary OR NOT EXISTS (SELECT FROM pg_catalog.pg_attribute b WHERE b.attrelid = c.oid \
+                AND b.attnum = ANY (i.indkey::pg_catalog.int2[]) AND NOT b.attnotnull)) \
+              ORDER BY i.indisprimary DESC, i.indnatts, i.indexrelid LIMIT 1) x, \
+            LATERAL pg_catalog.unnest(x.indkey::pg_catalog.int2[]) WITH ORDINALITY k(num, ord) \
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.num) \
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.relkind IN ('r', 'm') AND {only}"
+    );
+    let mut found = BTreeMap::new();
+    for row in session.ask(&question).await? {
+        let [Some(schema), Some(name), Some(kind), size, owner, populated, columns, key] = &row[..] else {
+            continue;
+        };
+        let columns: Vec<Vec<Option<String>>> = parse(columns.as_deref());
+        let column = |row: Vec<Option<String>>| {
+            let mut row = row.into_iter().map(Option::unwrap_or_default);
+            Column {
+                name: row.next().unwrap_or_default(),
+                type_schema: row.next().unwrap_or_default(),
+                type_name: row.next().unwrap_or_default(),
+                type_kind: row.next().unwrap_or_default(),
+                send: row.next().unwrap_or_default(),
+                element_schema: row.next().unwrap_or_default(),
+                element: row.next().unwrap_or_default(),
+            }
+        };
+        let held = Held {
+            kind: kind.clone(),
+            size: size.as_deref().and_then(|size| size.parse().ok()).unwrap_or_default(),
+            owner: owner.clone().unwrap_or_default(),
+            populated: populated.as_deref() == Some("t"),
+            columns: columns.into_iter().map(column).collect(),
+            key: parse(key.as_deref()),
+        };
+        found.insert(Relation { schema: schema.clone(), name: name.clone() }, held);
+    }
+    Ok(found)
+}
+
+fn parse<T: serde::de::DeserializeOwned>(text: Option<&str>) -> Vec<T> {
+    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}

@@ -1,0 +1,146 @@
+//! `--include` and `--exclude`: which schemas and tables are compared.
+
+use crate::error::Error;
+
+/// What is compared.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Selection {
+    include: Vec<Pattern>,
+    exclude: Vec<Pattern>,
+}
+
+/// `schema`, or `schema.table`; `*` stands for any text.
+#[derive(Clone, Debug)]
+struct Pattern {
+    text: String,
+    schema: String,
+    table: Option<String>,
+}
+
+impl Pattern {
+    fn new(text: &str) -> Self {
+        let (schema, table) = match text.split_once('.') {
+            Some((schema, table)) => (schema, Some(table.to_owned())),
+            None => (text, None),
+        };
+        Self { text: text.to_owned(), schema: schema.to_owned(), table }
+    }
+
+    fn has(&self, schema: &str, table: &str) -> bool {
+        like(&self.schema, schema) && self.table.as_deref().is_none_or(|pattern| like(pattern, table))
+    }
+}
+
+/// `*` stands for any text, also for none.
+fn like(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((start, rest)) => text.strip_prefix(start).is_some_and(|text| {
+            let ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+            ends.filter_map(|at| text.get(at..)).any(|text| like(rest, text))
+        }),
+    }
+}
+
+impl Selection {
+    pub(super) fn new(include: &[String], exclude: &[String]) -> Self {
+        let patterns = |texts: &[String]| texts.iter().map(|text| Pattern::new(text)).collect();
+        Self { include: patterns(include), exclude: patterns(exclude) }
+    }
+
+    /// Nothing is left out.
+    pub(super) fn is_all(&self) -> bool {
+        self.include.is_empty() && self.exclude.is_empty()
+    }
+
+    pub(super) fn has(&self, schema: &str, table: &str) -> bool {
+        (self.include.is_empty() || self.include.iter().any(|pattern| pattern.has(schema, table)))
+            && !self.exclude.iter().any(|pattern| pattern.has(schema, table))
+    }
+
+    /// An object that may have a schema in its identity (`trigger t on app.x`, `app.x`); those without are compared
+    /// unless only some schemas are.
+    pub(super) fn has_object(&self, kind: &str, identity: &str) -> bool {
+        if self.is_all() {
+            return true;
+        }
+        let relation = identity.rsplit_once(" on ").map_or(identity, |(_, relation)| relation);
+        let relation = relation.strip_prefix("for ").unwrap_or(relation);
+        match names(relation.split('(').next().unwrap_or_default()) {
+            (schema, Some(name)) => self.has(&schema, &name),
+            (schema, None) if kind == "schema" => {
+                (self.include.is_empty() || self.include.iter().any(|p| like(&p.schema, &schema)))
+                    && !self.exclude.iter().any(|p| p.table.is_none() && like(&p.schema, &schema))
+            }
+            _ => self.include.is_empty(),
+        }
+    }
+
+    /// A pattern that no table and no schema of the source matches is a mistake.
+    pub(super) fn check<'a>(
+        &self,
+        relations: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    ) -> Result<(), Error> {
+        for pattern in self.include.iter().chain(&self.exclude) {
+            if !relations.clone().any(|(schema, table)| pattern.has(schema, table)) {
+                return Err(Error::Pattern(pattern.text.clone()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The first two names of `"a.b".c.d`.
+fn names(text: &str) -> (String, Option<String>) {
+    let mut names = vec![String::new()];
+    let mut quoted = false;
+    for c in text.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            '.' if !quoted => names.push(String::new()),
+            c => {
+                if let Some(name) = names.last_mut() {
+                    name.push(c);
+                }
+            }
+        }
+    }
+    let mut names = names.into_iter();
+    (names.next().unwrap_or_default(), names.next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_choose_schemas_and_tables() {
+        let selection = Selection::new(&["sales".into(), "app.*_log".into()], &["sales.tmp*".into()]);
+        assert!(selection.has("sales", "orders"));
+        assert!(!selection.has("sales", "tmp1"));
+        assert!(selection.has("app", "web_log"));
+        assert!(!selection.has("app", "users"));
+    }
+
+    #[test]
+    fn objects_follow_their_table() {
+        let selection = Selection::new(&["app.users".into()], &[]);
+        assert!(selection.has_object("trigger", "t on app.users"));
+        assert!(selection.has_object("column", "app.users.id"));
+        assert!(!selection.has_object("index", "app.i on app.orders"));
+        assert!(!selection.has_object("role", "someone"));
+        assert!(selection.has_object("schema", "app"));
+        assert!(Selection::new(&[], &["x".into()]).has_object("role", "someone"));
+    }
+
+    #[test]
+    fn quoted_names_may_hold_dots() {
+        assert_eq!(names("\"a.b\".c.d"), ("a.b".into(), Some("c".into())));
+    }
+
+    #[test]
+    fn a_pattern_that_matches_nothing_is_a_mistake() {
+        let selection = Selection::new(&["nothing".into()], &[]);
+        assert!(selection.check([("app", "users")].into_iter()).is_err());
+    }
+}

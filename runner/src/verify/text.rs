@@ -1,0 +1,221 @@
+//! A comparison for people: the verdict first, then what differs, then what was looked at.
+
+use anstyle::{AnsiColor, Reset, Style};
+
+use super::{Difference, Verification};
+
+/// Values longer than this are cut.
+const LONG: usize = 120;
+/// Columns of the list of what was compared.
+const COLUMNS: usize = 3;
+
+impl Verification {
+    /// In one line.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let total: usize = self.compared.values().sum();
+        let differences = count(self.differences.len() as u64, "difference");
+        let summed = match self.rows.summed {
+            0 => String::new(),
+            summed => format!(", {} rows by checksum", thousands(summed)),
+        };
+        format!("{} comparisons{summed}, {differences}", thousands(total as u64))
+    }
+
+    /// For people, without a colour.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        self.render().iter().map(|line| anstream::adapter::strip_str(line).to_string()).collect()
+    }
+
+    /// For people, in colour: whoever prints it takes the colours away where no terminal is.
+    pub(super) fn render(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        block(&mut lines, "differences", &paint(AnsiColor::Red, "✗"), &self.differences);
+        block(&mut lines, "as announced", &paint(AnsiColor::Yellow, "!"), &self.announced);
+        if !self.notes.is_empty() {
+            title(&mut lines, "notes");
+            lines.extend(self.notes.iter().map(|note| format!("  · {}", clean(note))));
+        }
+        if !self.compared.is_empty() {
+            title(&mut lines, "compared");
+            lines.extend(self.table());
+        }
+        lines
+    }
+
+    /// What was compared, in columns.
+    fn table(&self) -> Vec<String> {
+        let cells: Vec<_> =
+            self.compared.iter().map(|(kind, count)| (thousands(*count as u64), kind.clone())).collect();
+        let numbers = cells.iter().map(|(number, _)| number.len()).max().unwrap_or_default();
+        let names = cells.iter().map(|(_, kind)| kind.chars().count()).max().unwrap_or_default();
+        let rows = cells.len().div_ceil(COLUMNS).max(1);
+        let line = |row: usize| {
+            let cells = cells.iter().skip(row).step_by(rows);
+            let cells: Vec<_> =
+                cells.map(|(number, kind)| format!("{number:>numbers$} {kind:<names$}")).collect();
+            format!("  {}", cells.join("  ").trim_end())
+        };
+        (0..rows).map(line).collect()
+    }
+}
+
+fn paint(color: AnsiColor, text: &str) -> String {
+    format!("{}{text}{Reset}", color.on_default().bold())
+}
+
+/// A heading, after an empty line where something stands before it.
+fn title(lines: &mut Vec<String>, text: &str) {
+    if !lines.is_empty() {
+        lines.push(String::new());
+    }
+    lines.push(format!("{}{text}{Reset}", Style::new().bold()));
+}
+
+fn block(lines: &mut Vec<String>, heading: &str, mark: &str, differences: &[Difference]) {
+    if differences.is_empty() {
+        return;
+    }
+    title(lines, heading);
+    let width = |text: &str| text.chars().count();
+    let kinds = differences.iter().map(|d| width(&d.kind)).max().unwrap_or_default();
+    // One long name does not push all the others away.
+    let objects = differences.iter().map(|d| width(&clean(&d.object)).min(40)).max().unwrap_or_default();
+    for difference in differences {
+        let object = clean(&difference.object);
+        let Difference { kind, .. } = difference;
+        let (said, below) = values(difference);
+        lines.push(format!("  {mark} {kind:<kinds$}  {object:<objects$}  {said}").trim_end().to_owned());
+        let dim = Style::new().dimmed();
+        let details = below.iter().chain(&difference.details);
+        lines.extend(details.map(|line| format!("      {dim}{}{Reset}", clean(line))));
+    }
+}
+
+/// What was expected and what is there: on the same line where it is short, below it where it is not.
+fn values(difference: &Difference) -> (String, Vec<String>) {
+    let reason = difference.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    match (&difference.expected, &difference.found) {
+        (Some(expected), Some(found)) => {
+            let short = !expected.contains('\n')
+                && !found.contains('\n')
+                && expected.chars().count() + found.chars().count() <= LONG;
+            if short {
+                return (format!("{} → {}{reason}", shown(expected), shown(found)), Vec::new());
+            }
+            let (line, ours, theirs) = first_difference(expected, found);
+            let place = if line > 1 {
+                format!("differs from line {line}{reason}")
+            } else {
+                format!("differs{reason}")
+            };
+            (place, vec![format!("- {}", cut(ours)), format!("+ {}", cut(theirs))])
+        }
+        (Some(_), None) => (format!("is not on the target{reason}"), Vec::new()),
+        (None, _) => (format!("is on the target only{reason}"), Vec::new()),
+    }
+}
+
+fn shown(value: &str) -> String {
+    if value.is_empty() { "nothing".into() } else { clean(value) }
+}
+
+/// The first line that is not the same, counted from 1.
+fn first_difference<'a>(ours: &'a str, theirs: &'a str) -> (usize, &'a str, &'a str) {
+    let (mut a, mut b) = (ours.lines(), theirs.lines());
+    let mut number = 0;
+    loop {
+        number += 1;
+        match (a.next(), b.next()) {
+            (None, None) => return (1, ours, theirs),
+            (a, b) if a == b => {}
+            (a, b) => return (number, a.unwrap_or_default(), b.unwrap_or_default()),
+        }
+    }
+}
+
+fn cut(line: &str) -> String {
+    let line = line.trim();
+    match line.char_indices().nth(LONG) {
+        Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),
+        None => line.to_owned(),
+    }
+}
+
+/// A server's text without what would steer a terminal.
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// `1 difference`, `2,000 differences`.
+pub(super) fn count(number: u64, what: &str) -> String {
+    match number {
+        0 => format!("no {what}s"),
+        1 => format!("1 {what}"),
+        number => format!("{} {what}s", thousands(number)),
+    }
+}
+
+/// `1,234,567`
+pub(super) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (said, below) = values(self);
+        write!(f, "{} {}: {said}", self.kind, self.object)?;
+        below.iter().chain(&self.details).try_for_each(|line| write!(f, "; {line}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn difference(expected: Option<&str>, found: Option<&str>) -> Difference {
+        Difference {
+            kind: "rows".into(),
+            object: "app.t".into(),
+            expected: expected.map(Into::into),
+            found: found.map(Into::into),
+            ..Difference::default()
+        }
+    }
+
+    #[test]
+    fn short_values_stand_on_the_line() {
+        assert_eq!(difference(Some("5 rows"), Some("4 rows")).to_string(), "rows app.t: 5 rows → 4 rows");
+        assert_eq!(difference(Some("5"), None).to_string(), "rows app.t: is not on the target");
+        assert_eq!(difference(None, Some("")).to_string(), "rows app.t: is on the target only");
+    }
+
+    #[test]
+    fn of_long_definitions_the_first_line_that_differs_is_shown() {
+        let body = |last: &str| format!("BEGIN\n  one;\n  {last};\nEND");
+        let text = difference(Some(&body("two")), Some(&body("three"))).to_string();
+        assert_eq!(text, "rows app.t: differs from line 3; - two;; + three;");
+    }
+
+    #[test]
+    fn numbers_are_read_by_thousands() {
+        assert_eq!(thousands(0), "0");
+        assert_eq!(thousands(999), "999");
+        assert_eq!(thousands(1_234_567), "1,234,567");
+    }
+
+    #[test]
+    fn nothing_steers_the_terminal() {
+        let text = difference(Some("a\u{1b}[31m"), Some("b")).to_string();
+        assert!(!clean(&text).contains('\u{1b}'));
+    }
+}
