@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::catalog::{Catalog, Object, Privilege};
+use super::catalog::{Catalog, Object, Privilege, Says};
+use super::definition;
 use super::select::Selection;
-use super::{Difference, Expect, Verification};
+use super::{Difference, Expect, How, Verification};
 use crate::inspect::Facts;
 
 /// Compares everything but rows.
@@ -12,31 +13,32 @@ pub(super) fn compare(
     source: &Catalog,
     target: &Catalog,
     expect: &Expect<'_>,
+    how: &How,
     selection: &Selection,
 ) -> Verification {
-    let world = &World { expect, lost: lost_roles(source, target) };
+    let world =
+        &World { expect, lost: lost_roles(source, target), versions: (source, target), how, selection };
     let mut verification = Verification::default();
     let announced = Announced::new(expect);
-    let mut differ = |difference: Difference| match announced.reason(&difference) {
-        Some(reason) => verification.announced.push(Difference { reason: Some(reason), ..difference }),
-        None => verification.differences.push(difference),
-    };
+    let mut differ =
+        |difference: Difference| match difference.reason.clone().or_else(|| announced.reason(&difference)) {
+            Some(reason) => verification.announced.push(Difference { reason: Some(reason), ..difference }),
+            None => verification.differences.push(difference),
+        };
     let mut compared = BTreeMap::<String, usize>::new();
     for ((kind, identity), ours) in &source.objects {
-        if !expected(kind, identity, world) || !selection.has_object(kind, identity) {
+        if !expected(kind, identity, world) {
             continue;
         }
         let identity = map_identity(kind, identity, world);
         *compared.entry(plural(kind)).or_default() += 1;
         let theirs = target.objects.get(&(kind.clone(), identity.clone()));
         let Some(theirs) = theirs else {
-            differ(difference(kind, &identity, Some(ours.value.clone()), None));
+            differ(difference(kind, &identity, Some(ours.says.get("").cloned().unwrap_or_default()), None));
             continue;
         };
-        if ours.value != theirs.value && kind != "role"
-            || kind == "role" && !same_role(&ours.value, &theirs.value)
-        {
-            differ(difference(kind, &identity, Some(ours.value.clone()), Some(theirs.value.clone())));
+        for difference in said(kind, &identity, &ours.says, &theirs.says, world) {
+            differ(difference);
         }
         let object = if kind == "column" { identity.clone() } else { format!("of {kind} {identity}") };
         if kind != "column"
@@ -44,7 +46,7 @@ pub(super) fn compare(
         {
             *compared.entry("owners".into()).or_default() += 1;
             // A sequence follows the table it belongs to.
-            let named = if kind == "sequence" && !ours.value.is_empty() { &ours.value } else { &identity };
+            let named = ours.says.get("owned by").filter(|_| kind == "sequence").unwrap_or(&identity);
             let owner = owner_on_target(owner, kind, named, world);
             if owner != *found {
                 differ(difference("owner", &object, Some(owner), Some(found.clone())));
@@ -65,7 +67,7 @@ pub(super) fn compare(
     for (kind, identity) in target.objects.keys() {
         if !ours.contains(&(kind.clone(), identity.clone()))
             && !may_be_more(kind, identity, world)
-            && selection.has_object(kind, identity)
+            && compares(kind, identity, world)
         {
             differ(difference(kind, identity, None, Some(String::new())));
         }
@@ -128,6 +130,9 @@ fn unquote(name: &str) -> String {
 struct World<'a> {
     expect: &'a Expect<'a>,
     lost: BTreeSet<String>,
+    versions: (&'a Catalog, &'a Catalog),
+    how: &'a How,
+    selection: &'a Selection,
 }
 
 impl World<'_> {
@@ -153,7 +158,89 @@ fn lost_roles(source: &Catalog, target: &Catalog) -> BTreeSet<String> {
     roles.filter(|key| !target.objects.contains_key(*key)).map(|(_, name)| unquote(name)).collect()
 }
 
+/// What is looked at on both ends.
+fn compares(kind: &str, identity: &str, world: &World<'_>) -> bool {
+    let (source, target) = world.versions;
+    match kind {
+        // Before 18 they have no names.
+        "not-null constraint" if source.major.min(target.major) < 18 => false,
+        // The tables that chunks are have other names where the chunks have other numbers; their ranges are compared.
+        _ if renumbered(source, target) && numbered(identity) => false,
+        "TimescaleDB catalog" => world.selection.is_all(),
+        _ => world.selection.has_object(kind, identity),
+    }
+}
+
+/// The same chunks have other numbers on the target.
+fn renumbered(source: &Catalog, target: &Catalog) -> bool {
+    source.chunks.iter().any(|(chunk, table)| target.chunks.get(chunk).is_some_and(|other| other != table))
+}
+
+/// A name that TimescaleDB has made from a number.
+fn numbered(identity: &str) -> bool {
+    [
+        "_hyper_",
+        "compress_hyper_",
+        "_compressed_hypertable_",
+        "_materialized_hypertable_",
+        "_direct_view_",
+        "_partial_view_",
+    ]
+    .iter()
+    .any(|name| identity.contains(&format!("_timescaledb_internal.{name}")))
+}
+
+/// What is not the same of an object that both ends have.
+fn said(kind: &str, identity: &str, ours: &Says, theirs: &Says, world: &World<'_>) -> Vec<Difference> {
+    let (source, target) = world.versions;
+    let names: BTreeSet<_> = ours.keys().chain(theirs.keys()).collect();
+    let mut found = Vec::new();
+    for name in names {
+        let (wanted, has) = (ours.get(name), theirs.get(name));
+        let equal = match (wanted, has) {
+            (Some(wanted), Some(has)) => definition::same(wanted, has, source, target),
+            _ => wanted == has,
+        };
+        if equal || !counts(kind, name, world) {
+            continue;
+        }
+        let mut difference = difference(
+            &if name.is_empty() { kind.to_owned() } else { format!("{kind} {name}") },
+            identity,
+            Some(wanted.cloned().unwrap_or_default()),
+            Some(has.cloned().unwrap_or_default()),
+        );
+        difference.reason = reason(kind, name, identity).map(ToOwned::to_owned);
+        found.push(difference);
+    }
+    found
+}
+
+/// False where a value says nothing about the data or its use.
+fn counts(kind: &str, name: &str, world: &World<'_>) -> bool {
+    let (source, target) = world.versions;
+    match (kind, name) {
+        // A migration has them paused on both ends, and starts them at its end.
+        ("job", "scheduled") => world.how.scheduled,
+        // Grants have these options since 16.
+        ("membership", "inherit" | "set") => source.major.min(target.major) >= 16,
+        _ => true,
+    }
+}
+
+/// Why a value cannot be the same on a service, whoever has moved it there.
+fn reason(kind: &str, name: &str, identity: &str) -> Option<&'static str> {
+    match (kind, name) {
+        ("extension", "version") if identity != "timescaledb" => Some("the target has its own version of it"),
+        ("role", "bypassrls" | "replication") => Some("the service cannot give it"),
+        _ => None,
+    }
+}
+
 fn expected(kind: &str, identity: &str, world: &World<'_>) -> bool {
+    if !compares(kind, identity, world) {
+        return false;
+    }
     match kind {
         "role" => !world.reserved(&unquote(identity)),
         "membership" => {
@@ -269,17 +356,12 @@ fn show<'a>(privileges: impl Iterator<Item = &'a Privilege>) -> String {
     if list.is_empty() { "nothing more".into() } else { list.join(", ") }
 }
 
-/// CREATEDB has no use on a service, and a rewrite may leave it out.
-fn same_role(ours: &str, theirs: &str) -> bool {
-    let words = |text: &str| -> BTreeSet<String> {
-        text.split(' ').filter(|word| *word != "createdb").map(str::to_owned).collect()
-    };
-    words(ours) == words(theirs)
-}
-
-/// What findings said will not be there.
+/// What findings said will not be there, or will be different.
 struct Announced {
-    objects: BTreeMap<String, String>,
+    /// By object: the rule that takes it away.
+    gone: BTreeMap<String, String>,
+    /// By object: the rule that rewrites it.
+    changed: BTreeMap<String, String>,
     /// What is lost in the rules' words: `log_statement of role app`.
     settings: Vec<(String, String)>,
     source: BTreeSet<String>,
@@ -287,24 +369,28 @@ struct Announced {
 
 impl Announced {
     fn new(expect: &Expect<'_>) -> Self {
-        let mut objects = BTreeMap::new();
-        // Only a rewrite that says what it takes away can explain that something is not there. OWN-01 takes an owner
-        // away, never the object.
-        let takes = |finding: &&crate::report::Finding| finding.lost.is_some() || !finding.solved;
-        let mut settings = Vec::new();
-        for finding in expect.findings.iter().filter(|finding| finding.severity != "note").filter(takes) {
+        let (mut gone, mut changed, mut settings) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        for finding in expect.findings.iter().filter(|finding| finding.severity != "note") {
+            // Only a rewrite that says what it takes away, or a statement that the target refuses, can explain that
+            // something is not there. OWN-01 takes an owner away, never the object.
+            let takes = finding.lost.is_some() || finding.severity == "error" && !finding.solved;
             if let Some(object) = finding.object.as_ref().filter(|_| finding.rule != "OWN-01") {
-                objects.entry(plain(object)).or_insert_with(|| finding.rule.clone());
+                if takes {
+                    gone.entry(plain(object)).or_insert_with(|| finding.rule.clone());
+                }
+                if takes || finding.solved {
+                    changed.entry(plain(object)).or_insert_with(|| finding.rule.clone());
+                }
             }
             settings.extend(finding.lost.as_ref().map(|lost| (plain(lost), finding.rule.clone())));
         }
         for table in expect.skipped {
-            objects.entry(plain(table)).or_insert_with(|| "its rows stayed behind".to_owned());
+            changed.entry(plain(table)).or_insert_with(|| "its rows stayed behind".to_owned());
         }
-        Self { objects, settings, source: extensions_left(expect.source, expect.target) }
+        Self { gone, changed, settings, source: extensions_left(expect.source, expect.target) }
     }
 
-    /// Why a difference was to be expected. Only what is missing, or less, can have been announced.
+    /// Why a difference was to be expected. What the target has and the source does not was announced by nobody.
     fn reason(&self, difference: &Difference) -> Option<String> {
         difference.expected.as_ref()?;
         let object = plain(&difference.object);
@@ -320,14 +406,19 @@ impl Announced {
             });
             return found.map(|(_, rule)| rule.clone());
         }
+        let announced = if difference.found.is_none() { &self.gone } else { &self.changed };
         let words = [format!("{} {object}", difference.kind), object.clone()];
         let table = object.split_once(" on ").map(|(_, table)| table.to_owned());
         let without_column = object.rsplit_once('.').map(|(table, _)| table.to_owned());
-        let candidates =
-            words.into_iter().chain(table).chain(without_column.filter(|_| difference.kind == "column"));
+        // A part goes with its table; that the table is rewritten says nothing about its parts.
+        let part = |name: Option<String>| name.filter(|_| difference.found.is_none());
+        let candidates = words
+            .into_iter()
+            .chain(part(table))
+            .chain(part(without_column).filter(|_| difference.kind == "column"));
         candidates.into_iter().find_map(|name| {
             let name = name.split('(').next().unwrap_or_default().trim().to_owned();
-            self.objects
+            announced
                 .iter()
                 .find(|(object, _)| **object == name || object.ends_with(&format!(" {name}")))
                 .map(|(_, rule)| rule.clone())

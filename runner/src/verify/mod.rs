@@ -4,11 +4,14 @@ mod alone;
 mod catalog;
 mod checksum;
 mod compare;
+mod definition;
 mod keys;
+mod kinds;
 mod relations;
 pub mod rows;
 mod select;
 mod text;
+mod timescale;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -164,10 +167,15 @@ pub async fn verify(
     let ends = Ends { source: &source, target: &target, snapshot: &exported };
     let selection = Selection::new(&how.include, &how.exclude);
     let (ours, theirs) = tokio::try_join!(catalog::read(&source), catalog::read(&target))?;
-    selection
-        .check(ours.relations.iter().map(|relation| (relation.schema.as_str(), relation.name.as_str())))?;
-    let mut verification = compare::compare(&ours, &theirs, expect, &selection);
-    rows::compare(sessions, &ends, expect, &how, &selection, progress, &mut verification).await?;
+    let (our_rows, their_rows) = tokio::try_join!(
+        relations::read(&source, &ours.aggregates),
+        relations::read(&target, &theirs.aggregates)
+    )?;
+    selection.check(our_rows.keys().map(|relation| (relation.schema.as_str(), relation.name.as_str())))?;
+    let mut verification = compare::compare(&ours, &theirs, expect, &how, &selection);
+    let held = rows::Held { ours: &our_rows, theirs: &their_rows, source: &ours, target: &theirs };
+    let task = rows::Task { expect, how: &how, selection: &selection, held: &held };
+    rows::compare(sessions, &ends, &task, progress, &mut verification).await?;
     verification.differences.sort();
     verification.announced.sort();
     verification.notes.sort();

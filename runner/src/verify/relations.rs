@@ -1,6 +1,6 @@
 //! Relations that hold rows, with what it takes to hash their rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::catalog::Relation;
 use crate::connect::{Session, literal};
@@ -24,7 +24,7 @@ pub(super) struct Column {
 /// A relation that holds rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Held {
-    /// `r`, `m`.
+    /// `r`, `m`, `v` for a continuous aggregate.
     pub(super) kind: String,
     /// `pg_table_size`.
     pub(super) size: u64,
@@ -66,21 +66,36 @@ pub(super) fn common(ours: &[Column], theirs: &[Column]) -> Vec<Column> {
         .collect()
 }
 
-/// All of them, or one. Members of extensions are left out.
+/// All of them, and the views of continuous aggregates. Members of extensions are left out.
 pub(super) async fn read(
     session: &Session,
-    one: Option<(&str, &str)>,
+    aggregates: &BTreeSet<Relation>,
 ) -> Result<BTreeMap<Relation, Held>, Error> {
-    let only = match one {
-        Some((schema, name)) => {
-            format!("n.nspname = {} AND c.relname = {}", literal(schema), literal(name))
-        }
-        None => format!(
-            "n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', '_tsmigrate') AND c.relpersistence <> 't' \
-             AND {}",
-            super::catalog::not_member("'pg_catalog.pg_class'::pg_catalog.regclass", "c.oid")
-        ),
-    };
+    let only = format!(
+        "n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', '{}') AND c.relpersistence <> 't' AND {}",
+        crate::engine::marks::SCHEMA,
+        super::catalog::not_member("'pg_catalog.pg_class'::pg_catalog.regclass", "c.oid")
+    );
+    let mut found = ask(session, "'r', 'm'", &only).await?;
+    if !aggregates.is_empty() {
+        let names: Vec<_> = aggregates
+            .iter()
+            .map(|view| format!("({}, {})", literal(&view.schema), literal(&view.name)))
+            .collect();
+        found
+            .extend(ask(session, "'v'", &format!("(n.nspname, c.relname) IN ({})", names.join(", "))).await?);
+    }
+    Ok(found)
+}
+
+/// One table.
+pub(super) async fn one(session: &Session, relation: &Relation) -> Result<Option<Held>, Error> {
+    let only =
+        format!("n.nspname = {} AND c.relname = {}", literal(&relation.schema), literal(&relation.name));
+    Ok(ask(session, "'r', 'm'", &only).await?.into_values().next())
+}
+
+async fn ask(session: &Session, kinds: &str, only: &str) -> Result<BTreeMap<Relation, Held>, Error> {
     let question = format!(
         "SELECT n.nspname, c.relname, c.relkind, pg_catalog.pg_table_size(c.oid), \
            pg_catalog.pg_get_userbyid(c.relowner), c.relispopulated, \
@@ -101,7 +116,7 @@ pub(super) async fn read(
             LATERAL pg_catalog.unnest(x.indkey::pg_catalog.int2[]) WITH ORDINALITY k(num, ord) \
             JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.num) \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE c.relkind IN ('r', 'm') AND {only}"
+         WHERE c.relkind IN ({kinds}) AND {only}"
     );
     let mut found = BTreeMap::new();
     for row in session.ask(&question).await? {

@@ -4,14 +4,30 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::catalog::Relation;
+use super::catalog::{Catalog, Relation};
 use super::checksum::{self, Formula};
-use super::relations::{self, Column, Held};
+use super::relations::{self, Column};
 use super::select::Selection;
 use super::{Check, Difference, Ends, Expect, How, Sessions, Verification, keys};
 use crate::connect::{Session, identifier};
 use crate::error::Error;
 use crate::progress::{Progress, TaskKind};
+
+/// What both ends hold.
+pub(super) struct Held<'a> {
+    pub(super) ours: &'a BTreeMap<Relation, relations::Held>,
+    pub(super) theirs: &'a BTreeMap<Relation, relations::Held>,
+    pub(super) source: &'a Catalog,
+    pub(super) target: &'a Catalog,
+}
+
+/// What is to be compared, and how.
+pub(super) struct Task<'a> {
+    pub(super) expect: &'a Expect<'a>,
+    pub(super) how: &'a How,
+    pub(super) selection: &'a Selection,
+    pub(super) held: &'a Held<'a>,
+}
 
 /// What was read of one relation on one end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,16 +134,13 @@ async fn once(session: &Session, sql: &str, role: Option<&str>) -> Result<Readin
 pub(super) async fn compare(
     sessions: &Sessions<'_>,
     ends: &Ends<'_>,
-    expect: &Expect<'_>,
-    how: &How,
-    selection: &Selection,
+    task: &Task<'_>,
     progress: &Progress,
     verification: &mut Verification,
 ) -> Result<(), Error> {
-    let (ours, theirs) =
-        tokio::try_join!(relations::read(ends.source, None), relations::read(ends.target, None))?;
+    let Task { expect, how, selection, held } = *task;
     let formula = formula(ends, expect).await?;
-    let work = list(&ours, &theirs, expect, selection);
+    let work = list(held, expect, selection);
     let total = work.iter().map(|work| work.size).sum();
     verification.rows.bytes = total;
     let jobs = how.jobs.clamp(1, work.len().max(1));
@@ -311,35 +324,42 @@ fn qualified(relation: &Relation) -> String {
 }
 
 /// What has to be read, the largest first. A table that the target does not have is told by the comparison of objects.
-fn list(
-    ours: &BTreeMap<Relation, Held>,
-    theirs: &BTreeMap<Relation, Held>,
-    expect: &Expect<'_>,
-    selection: &Selection,
-) -> Vec<Work> {
+fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -> Vec<Work> {
     let mut list = Vec::new();
-    for (relation, held) in ours {
-        if !selection.has(&relation.schema, &relation.name) {
+    let theirs = all.theirs;
+    let chunks: BTreeMap<&Relation, &String> =
+        all.source.chunks.iter().map(|(chunk, table)| (table, chunk)).collect();
+    for (relation, held) in all.ours {
+        let chunk = chunks.get(relation).copied();
+        let selected = match chunk {
+            Some(chunk) => selection.has_object("chunk", chunk),
+            None => selection.has(&relation.schema, &relation.name),
+        };
+        if !selected {
             continue;
         }
-        let Some(other) = theirs.get(relation) else { continue };
+        let there = chunk.and_then(|chunk| all.target.chunks.get(chunk)).unwrap_or(relation);
+        let Some(other) = theirs.get(there) else { continue };
         let columns = relations::common(&held.columns, &other.columns);
         // A chunk that is compressed has its rows in another table, and shows them only when it is not asked for alone.
-        let only = if relation.schema == "_timescaledb_internal" { "" } else { "ONLY " };
-        let name = qualified(relation);
+        let only = if chunk.is_some() || held.kind == "v" { "" } else { "ONLY " };
         let key = held.chooser().into_iter().filter(|column| columns.contains(column)).cloned().collect();
         list.push(Work {
-            kind: if held.kind == "m" { "materialized view rows" } else { "rows" },
+            kind: match held.kind.as_str() {
+                "m" => "materialized view rows",
+                "v" => "continuous aggregate rows",
+                _ => "rows",
+            },
             object: format!("{}.{}", relation.schema, relation.name),
-            source: format!("{only}{name}"),
-            target: format!("{only}{name}"),
+            source: format!("{only}{}", qualified(relation)),
+            target: format!("{only}{}", qualified(there)),
             owner: other.owner.clone(),
             size: held.size,
             sum: true,
             columns,
             key,
             unique: !held.key.is_empty(),
-            derived: held.kind == "m",
+            derived: held.kind != "r",
         });
     }
     // Through the hypertable as an application asks: a target in restoring mode answers zero.
@@ -402,13 +422,13 @@ async fn set(session: &Session) -> Result<String, Error> {
 }
 
 async fn same_rows(source: &Session, target: &Session, relation: &Relation) -> Result<bool, Error> {
-    let one = Some((relation.schema.as_str(), relation.name.as_str()));
-    let (ours, theirs) = tokio::try_join!(relations::read(source, one), relations::read(target, one))?;
+    let (ours, theirs) =
+        tokio::try_join!(relations::one(source, relation), relations::one(target, relation))?;
     let missing = |side: &str| {
         Error::Defect(format!("{side} has no table {}.{} to compare", relation.schema, relation.name))
     };
-    let ours = ours.get(relation).ok_or_else(|| missing("the source"))?;
-    let theirs = theirs.get(relation).ok_or_else(|| missing("the target"))?;
+    let ours = ours.ok_or_else(|| missing("the source"))?;
+    let theirs = theirs.ok_or_else(|| missing("the target"))?;
     let columns = relations::common(&ours.columns, &theirs.columns);
     if columns.len() != ours.columns.len() || columns.len() != theirs.columns.len() {
         return Ok(false);

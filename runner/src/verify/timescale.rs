@@ -1,0 +1,200 @@
+//! What TimescaleDB knows, name by name: hypertables, chunks by their ranges, continuous aggregates, jobs.
+//!
+//! Its catalogs differ from version to version: columns that came later are read through `to_jsonb`, tables that moved are
+//! looked for.
+
+use std::collections::BTreeSet;
+
+use super::catalog::{Catalog, Relation};
+use crate::connect::Session;
+use crate::error::Error;
+
+/// Tables of TimescaleDB's catalogs that have to hold the same number of rows on both ends.
+const TABLES: [&str; 12] = [
+    "hypertable",
+    "dimension",
+    "dimension_slice",
+    "chunk",
+    "chunk_constraint",
+    "chunk_index",
+    "chunk_column_stats",
+    "compression_settings",
+    "compression_chunk_size",
+    "continuous_agg",
+    "continuous_aggs_bucket_function",
+    "continuous_aggs_watermark",
+];
+
+/// Hypertables by the names that people know; those that hold compressed rows are known by the chunks they belong to.
+const HYPERTABLES: &str = "ht AS (SELECT h.id, format('%I.%I', h.schema_name, h.table_name) AS relation, CASE WHEN \
+    c.mat_hypertable_id IS NULL THEN format('%I.%I', h.schema_name, h.table_name) \
+    ELSE 'materialization of ' || format('%I.%I', c.user_view_schema, c.user_view_name) END AS name, to_jsonb(h) AS j \
+    FROM _timescaledb_catalog.hypertable h \
+    LEFT JOIN _timescaledb_catalog.continuous_agg c ON c.mat_hypertable_id = h.id \
+    WHERE coalesce(to_jsonb(h) ->> 'compression_state', '0') <> '2')";
+
+/// The ends of a dimension's slice: a time where it is one.
+fn bound(column: &str) -> String {
+    format!(
+        "CASE WHEN s.{column} IN (-9223372036854775808, 9223372036854775807) THEN '∞' \
+         WHEN d.column_type IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) \
+         AND d.interval_length IS NOT NULL AND s.{column} BETWEEN -200000000000000000 AND 9000000000000000000 \
+         THEN (timestamp '1970-01-01' + s.{column} * interval '1 microsecond')::text ELSE s.{column}::text END"
+    )
+}
+
+async fn has(session: &Session, table: &str, column: &str) -> Result<bool, Error> {
+    let question = format!(
+        "SELECT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = to_regclass('_timescaledb_catalog.{table}') \
+         AND a.attname = '{column}' AND NOT a.attisdropped)"
+    );
+    Ok(session.ask_one(&question).await?.as_deref() == Some("t"))
+}
+
+/// The questions of this database; none where it has no TimescaleDB.
+pub(super) async fn questions(session: &Session) -> Result<Vec<String>, Error> {
+    let mut questions = Vec::new();
+    if !has(session, "hypertable", "id").await? {
+        return Ok(questions);
+    }
+    for table in TABLES {
+        let exists = format!("SELECT to_regclass('_timescaledb_catalog.{table}') IS NOT NULL");
+        if session.ask_one(&exists).await?.as_deref() == Some("t") {
+            questions.push(format!(
+                "SELECT 'TimescaleDB catalog', '{table}', NULL, NULL, json_build_object('rows', count(*)) \
+                 FROM _timescaledb_catalog.{table}"
+            ));
+        }
+    }
+    // Compression settings have a row for each relation since 2.14.
+    let settings = |relation: &str| {
+        format!(
+            "(SELECT (to_jsonb(s) - 'relid' - 'compress_relid')::text FROM _timescaledb_catalog.compression_settings s \
+             WHERE s.relid = {relation})"
+        )
+    };
+    let by_relation = has(session, "compression_settings", "relid").await?;
+    let of_hypertable = if by_relation {
+        settings("ht.relation::regclass")
+    } else if has(session, "hypertable_compression", "attname").await? {
+        "(SELECT jsonb_agg(to_jsonb(s) - 'hypertable_id' ORDER BY s.attname)::text \
+          FROM _timescaledb_catalog.hypertable_compression s WHERE s.hypertable_id = ht.id)"
+            .to_owned()
+    } else {
+        "NULL::text".to_owned()
+    };
+    let skipping = if has(session, "chunk_column_stats", "column_name").await? {
+        "(SELECT string_agg(DISTINCT quote_ident(s.column_name), ', ') FROM _timescaledb_catalog.chunk_column_stats s \
+          WHERE s.hypertable_id = ht.id)"
+    } else {
+        "NULL::text"
+    };
+    let dropped = if has(session, "chunk", "dropped").await? { "AND NOT c.dropped" } else { "" };
+    questions.push(format!(
+        "WITH {HYPERTABLES} SELECT 'hypertable', ht.name, NULL, NULL, json_build_object('dimensions', \
+           (SELECT string_agg(concat_ws(' ', quote_ident(d.column_name), format_type(d.column_type, NULL), \
+             'interval ' || d.interval_length, 'slices ' || d.num_slices, \
+             'by ' || format('%I.%I', d.partitioning_func_schema, d.partitioning_func), \
+             'now ' || nullif(format('%I.%I', d.integer_now_func_schema, d.integer_now_func), '.')), ', ' ORDER BY d.id) \
+            FROM _timescaledb_catalog.dimension d WHERE d.hypertable_id = ht.id), \
+           'chunks', (SELECT count(*) FROM _timescaledb_catalog.chunk c WHERE c.hypertable_id = ht.id {dropped}), \
+           'compression', {of_hypertable}, 'compression state', ht.j ->> 'compression_state', \
+           'chunk size', concat_ws(' ', ht.j ->> 'chunk_target_size', ht.j ->> 'chunk_sizing_func_name'), \
+           'chunk skipping', {skipping}) FROM ht"
+    ));
+    // From 2.29 on a chunk is known by its table's id, and its slices name it.
+    let relation = if has(session, "chunk", "schema_name").await? {
+        "format('%I.%I', c.schema_name, c.table_name)"
+    } else {
+        "c.relid::text"
+    };
+    let of_chunk =
+        if by_relation { settings(&format!("to_regclass({relation})")) } else { "NULL::text".into() };
+    questions.push(format!(
+        "WITH {HYPERTABLES} SELECT 'chunk', ht.name || ' ' || x.ranges, NULL, NULL, json_build_object( \
+           'relation', (SELECT json_build_array(n.nspname, r.relname) FROM pg_class r JOIN pg_namespace n \
+             ON n.oid = r.relnamespace WHERE r.oid = to_regclass({relation})), \
+           'state', concat_ws(' ', CASE WHEN c.status & 1 = 1 THEN 'compressed' ELSE 'not compressed' END, \
+             CASE WHEN c.status & 2 = 2 THEN 'unordered' END, CASE WHEN c.status & 4 = 4 THEN 'frozen' END, \
+             CASE WHEN c.status & 8 = 8 THEN 'partial' END, CASE WHEN c.osm_chunk THEN 'tiered' END), \
+           'compression', {of_chunk}) \
+         FROM _timescaledb_catalog.chunk c JOIN ht ON ht.id = c.hypertable_id, \
+         LATERAL (SELECT string_agg(format('[%s, %s)', {}, {}), ' ' ORDER BY d.id) AS ranges \
+           FROM _timescaledb_catalog.chunk_constraint k \
+           JOIN _timescaledb_catalog.dimension_slice s ON s.id = k.dimension_slice_id \
+           JOIN _timescaledb_catalog.dimension d ON d.id = s.dimension_id WHERE k.chunk_id = c.id) x \
+         WHERE x.ranges IS NOT NULL {dropped}",
+        bound("range_start"),
+        bound("range_end")
+    ));
+    questions.push(aggregates_question(session).await?);
+    if let Some(table) = crate::jobs::table(session).await? {
+        questions.push(format!(
+            "WITH {HYPERTABLES} SELECT 'job', concat_ws(' ', b.id, b.proc_name, 'on ' || ht.name), b.owner::text, NULL, \
+             json_build_object('procedure', format('%I.%I', b.proc_schema, b.proc_name), \
+               'schedule', concat_ws(' ', b.schedule_interval, CASE WHEN b.fixed_schedule THEN 'fixed' END, \
+                 'from ' || b.initial_start, 'in ' || b.timezone), \
+               'limits', concat_ws(' ', 'runtime ' || b.max_runtime, 'retries ' || b.max_retries, 'after ' || b.retry_period), \
+               'config', (b.config - 'hypertable_id' - 'mat_hypertable_id')::text, \
+               'check', nullif(format('%I.%I', b.check_schema, b.check_name), '.'), 'scheduled', b.scheduled) \
+             FROM {table} b LEFT JOIN ht ON ht.id = b.hypertable_id WHERE b.id >= 1000"
+        ));
+    }
+    Ok(questions)
+}
+
+async fn aggregates_question(session: &Session) -> Result<String, Error> {
+    let bucket = if has(session, "continuous_aggs_bucket_function", "mat_hypertable_id").await? {
+        "(SELECT (to_jsonb(f) - 'mat_hypertable_id')::text FROM _timescaledb_catalog.continuous_aggs_bucket_function f \
+          WHERE f.mat_hypertable_id = a.mat_hypertable_id)"
+    } else {
+        "NULL::text"
+    };
+    let watermark = if has(session, "continuous_aggs_watermark", "watermark").await? {
+        "(SELECT w.watermark FROM _timescaledb_catalog.continuous_aggs_watermark w \
+          WHERE w.mat_hypertable_id = a.mat_hypertable_id)"
+    } else {
+        "NULL::text"
+    };
+    let direct = if has(session, "continuous_agg", "direct_view_name").await? {
+        "pg_get_viewdef(to_regclass(format('%I.%I', a.direct_view_schema, a.direct_view_name)))"
+    } else {
+        "NULL::text"
+    };
+    Ok(format!(
+        "WITH {HYPERTABLES} SELECT 'continuous aggregate', format('%I.%I', a.user_view_schema, a.user_view_name), NULL, NULL, \
+         json_build_object('mode', CASE WHEN a.materialized_only THEN 'materialized only' ELSE 'real time' END, \
+           'finalized', to_jsonb(a) ->> 'finalized', 'of', ht.name, 'watermark', {watermark}, 'bucket', {bucket}, \
+           'definition', {direct}) \
+         FROM _timescaledb_catalog.continuous_agg a LEFT JOIN ht ON ht.id = a.raw_hypertable_id"
+    ))
+}
+
+/// Notes which tables the chunks are: their names may differ where the ranges are the same.
+pub(super) fn take_chunks(catalog: &mut Catalog) {
+    for ((kind, identity), object) in &mut catalog.objects {
+        if kind != "chunk" {
+            continue;
+        }
+        let relation = object.says.remove("relation");
+        let names: Option<[String; 2]> = relation.and_then(|relation| serde_json::from_str(&relation).ok());
+        if let Some([schema, name]) = names {
+            catalog.chunks.insert(identity.clone(), Relation { schema, name });
+        }
+    }
+}
+
+/// The views of continuous aggregates.
+pub(super) async fn aggregates(session: &Session) -> Result<BTreeSet<Relation>, Error> {
+    if !has(session, "continuous_agg", "user_view_name").await? {
+        return Ok(BTreeSet::new());
+    }
+    let rows = session
+        .ask("SELECT user_view_schema, user_view_name FROM _timescaledb_catalog.continuous_agg")
+        .await?;
+    let relation = |row: Vec<Option<String>>| {
+        let mut row = row.into_iter().flatten();
+        Some(Relation { schema: row.next()?, name: row.next()? })
+    };
+    Ok(rows.into_iter().filter_map(relation).collect())
+}
