@@ -7,6 +7,7 @@ mod compare;
 mod definition;
 mod keys;
 mod kinds;
+mod large;
 mod relations;
 pub mod rows;
 mod select;
@@ -176,6 +177,7 @@ pub async fn verify(
     let held = rows::Held { ours: &our_rows, theirs: &their_rows, source: &ours, target: &theirs };
     let task = rows::Task { expect, how: &how, selection: &selection, held: &held };
     rows::compare(sessions, &ends, &task, progress, &mut verification).await?;
+    large::compare(&ends, &how, progress, &mut verification).await?;
     verification.differences.sort();
     verification.announced.sort();
     verification.notes.sort();

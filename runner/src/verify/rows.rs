@@ -173,6 +173,8 @@ pub(super) async fn compare(
 /// What came of one relation.
 #[derive(Default)]
 struct Outcome {
+    /// It is a table, and no other way to the rows of tables.
+    table: bool,
     rows: u64,
     sample: u64,
     summed: bool,
@@ -185,9 +187,11 @@ impl Outcome {
     fn into(self, how: &How, verification: &mut Verification) {
         *verification.compared.entry("tables' rows".into()).or_default() += 1;
         let rows = &mut verification.rows;
-        rows.tables += 1;
-        rows.counted += self.rows;
-        if self.summed {
+        if self.table {
+            rows.tables += 1;
+            rows.counted += self.rows;
+        }
+        if self.table && self.summed {
             rows.summed += if how.check == Check::Sample { self.sample } else { self.rows };
         }
         verification.differences.extend(self.differences);
@@ -217,7 +221,7 @@ async fn one(
         )?;
     }
     let formula = Formula { wide: formula.wide || long || too, ..formula };
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome { table: work.kind == "rows", ..Outcome::default() };
     if let Reading::Rows { count, sample, sum } = &wanted {
         outcome.rows = *count;
         outcome.sample = *sample;

@@ -94,8 +94,8 @@ pub(super) async fn questions(session: &Session) -> Result<Vec<String>, Error> {
         "WITH {HYPERTABLES} SELECT 'hypertable', ht.name, NULL, NULL, json_build_object('dimensions', \
            (SELECT string_agg(concat_ws(' ', quote_ident(d.column_name), format_type(d.column_type, NULL), \
              'interval ' || d.interval_length, 'slices ' || d.num_slices, \
-             'by ' || format('%I.%I', d.partitioning_func_schema, d.partitioning_func), \
-             'now ' || nullif(format('%I.%I', d.integer_now_func_schema, d.integer_now_func), '.')), ', ' ORDER BY d.id) \
+             'by ' || quote_ident(d.partitioning_func_schema) || '.' || quote_ident(d.partitioning_func), \
+             'now ' || quote_ident(nullif(d.integer_now_func_schema, '')) || '.' || quote_ident(d.integer_now_func)), ', ' ORDER BY d.id) \
             FROM _timescaledb_catalog.dimension d WHERE d.hypertable_id = ht.id), \
            'chunks', (SELECT count(*) FROM _timescaledb_catalog.chunk c WHERE c.hypertable_id = ht.id {dropped}), \
            'compression', {of_hypertable}, 'compression state', ht.j ->> 'compression_state', \
@@ -136,7 +136,7 @@ pub(super) async fn questions(session: &Session) -> Result<Vec<String>, Error> {
                  'from ' || b.initial_start, 'in ' || b.timezone), \
                'limits', concat_ws(' ', 'runtime ' || b.max_runtime, 'retries ' || b.max_retries, 'after ' || b.retry_period), \
                'config', (b.config - 'hypertable_id' - 'mat_hypertable_id')::text, \
-               'check', nullif(format('%I.%I', b.check_schema, b.check_name), '.'), 'scheduled', b.scheduled) \
+               'check', quote_ident(nullif(b.check_schema, '')) || '.' || quote_ident(b.check_name), 'scheduled', b.scheduled) \
              FROM {table} b LEFT JOIN ht ON ht.id = b.hypertable_id WHERE b.id >= 1000"
         ));
     }

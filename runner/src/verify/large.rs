@@ -1,0 +1,148 @@
+//! Large objects: their content, in pieces that a server can hold in memory whatever their size, up to 4 TB each.
+
+use std::collections::BTreeMap;
+
+use super::{Check, Difference, Ends, How, Verification};
+use crate::connect::Session;
+use crate::error::Error;
+use crate::progress::{Progress, TaskKind};
+
+/// So many objects are asked for in one question.
+const BATCH: usize = 500;
+/// Of each object the first piece: most have no second.
+const PIECE: u64 = 256 << 10;
+/// A piece of those that go on, and how many of them are hashed in one question.
+const LONG: u64 = 8 << 20;
+const PIECES: u64 = 16;
+
+/// Length and hashes of the pieces read so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Content {
+    bytes: u64,
+    hash: String,
+}
+
+/// Compares the large objects that both ends have; that one is missing is told by the comparison of objects.
+pub(super) async fn compare(
+    ends: &Ends<'_>,
+    how: &How,
+    progress: &Progress,
+    verification: &mut Verification,
+) -> Result<(), Error> {
+    if how.check == Check::Counts || !how.include.is_empty() {
+        return Ok(());
+    }
+    let (ours, theirs) = tokio::try_join!(list(ends.source), list(ends.target))?;
+    let mut both: Vec<u32> = ours.into_iter().filter(|id| theirs.binary_search(id).is_ok()).collect();
+    if how.check == Check::Sample {
+        // Both ends have the same ids, and a sample of them is the same on both.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let each = (100.0 / how.percent).round().max(1.0) as u32;
+        both.retain(|id| id.wrapping_mul(2_654_435_761) % each == 0);
+    }
+    if both.is_empty() {
+        return Ok(());
+    }
+    let task = progress.task(TaskKind::Verify, "large objects", 0);
+    for batch in both.chunks(BATCH) {
+        let (ours, theirs) = tokio::try_join!(first(ends.source, batch), first(ends.target, batch))?;
+        for id in batch {
+            *verification.compared.entry("large objects' contents".into()).or_default() += 1;
+            let (mut wanted, mut found) = (ours.get(id).cloned(), theirs.get(id).cloned());
+            if wanted == found && wanted.as_ref().is_some_and(|content| content.bytes == PIECE) {
+                (wanted, found) = tokio::try_join!(rest(ends.source, *id), rest(ends.target, *id))?;
+            }
+            let bytes = wanted.as_ref().map_or(0, |content| content.bytes);
+            task.add(bytes);
+            match (wanted, found) {
+                (Some(wanted), Some(found)) if wanted == found => {}
+                (Some(wanted), Some(found)) => {
+                    let place = bytes.min(found.bytes).max(1);
+                    verification.differences.push(Difference {
+                        kind: "large object content".into(),
+                        object: id.to_string(),
+                        expected: Some(show(&wanted)),
+                        found: Some(show(&found)),
+                        details: vec![format!("within the first {place} bytes, or in their length")],
+                        ..Difference::default()
+                    });
+                }
+                (None, _) => verification.notes.push(format!(
+                    "large object {id}: its content cannot be read on the source, and was not compared"
+                )),
+                (_, None) => verification.notes.push(format!(
+                    "large object {id}: its content cannot be read on the target, and was not compared"
+                )),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn show(content: &Content) -> String {
+    format!("{} bytes or more with md5 {}", content.bytes, content.hash)
+}
+
+async fn list(session: &Session) -> Result<Vec<u32>, Error> {
+    let rows = session.ask("SELECT oid FROM pg_catalog.pg_largeobject_metadata").await?;
+    let mut ids: Vec<u32> = rows.into_iter().flatten().flatten().filter_map(|id| id.parse().ok()).collect();
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+/// The first piece of each; one that may not be read is not in the answer.
+async fn first(session: &Session, ids: &[u32]) -> Result<BTreeMap<u32, Content>, Error> {
+    let question = |ids: &[u32]| {
+        let ids = ids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+        format!(
+            "SELECT o.id, pg_catalog.length(x.piece), pg_catalog.md5(x.piece) \
+             FROM pg_catalog.unnest('{{{ids}}}'::oid[]) o(id), LATERAL (SELECT pg_catalog.lo_get(o.id, 0, {PIECE}) AS piece \
+             OFFSET 0) x"
+        )
+    };
+    let mut contents = BTreeMap::new();
+    let rows = match super::attempt(session, &question(ids), None).await? {
+        Ok(rows) => rows,
+        // One that may not be read takes the others with it: each by itself then.
+        Err(_) => {
+            let mut rows = Vec::new();
+            for id in ids {
+                rows.extend(super::attempt(session, &question(&[*id]), None).await?.unwrap_or_default());
+            }
+            rows
+        }
+    };
+    for row in rows {
+        if let [Some(id), Some(bytes), Some(hash)] = &row[..]
+            && let (Ok(id), Ok(bytes)) = (id.parse(), bytes.parse())
+        {
+            contents.insert(id, Content { bytes, hash: hash.clone() });
+        }
+    }
+    Ok(contents)
+}
+
+/// All of a long one: the md5 of its pieces' md5s.
+async fn rest(session: &Session, id: u32) -> Result<Option<Content>, Error> {
+    let mut all = Content::default();
+    let mut from = 0;
+    loop {
+        let sql = format!(
+            "SELECT pg_catalog.sum(pg_catalog.length(x.piece)), \
+             pg_catalog.md5('{}' || pg_catalog.string_agg(pg_catalog.md5(x.piece), '' ORDER BY n)) \
+             FROM pg_catalog.generate_series(0, {PIECES} - 1) n, \
+             LATERAL (SELECT pg_catalog.lo_get({id}, {from} + n * {LONG}::int8, {LONG}) AS piece OFFSET 0) x",
+            all.hash
+        );
+        let Ok(rows) = super::attempt(session, &sql, None).await? else { return Ok(None) };
+        let row = rows.into_iter().next().unwrap_or_default();
+        let [Some(bytes), Some(hash)] = &row[..] else { return Ok(None) };
+        let bytes: u64 = bytes.parse().unwrap_or_default();
+        all.bytes += bytes;
+        all.hash.clone_from(hash);
+        from += PIECES * LONG;
+        if bytes < PIECES * LONG {
+            return Ok(Some(all));
+        }
+    }
+}
