@@ -413,8 +413,11 @@ async fn carry_part(engine: &Engine, ends: &Ends, table: &Table, part: &Part) ->
         carried
     })
     .await?;
-    // A try before may have been committed although nobody heard of it.
-    let Carried { rows, bytes } = carried.unwrap_or_default();
+    let Carried { rows, bytes } = match carried {
+        Some(carried) => carried,
+        // A try before was committed, although nobody heard of it.
+        None => Carried { rows: marked(engine, &part.step(table)).await?, bytes: 0 },
+    };
     engine.finished(&part.step(table), rows);
     let mut done = engine.done();
     done.bytes += bytes;
@@ -429,6 +432,15 @@ async fn carry_part(engine: &Engine, ends: &Ends, table: &Table, part: &Part) ->
     moved.bytes += bytes;
     moved.seconds = seconds(Duration::from_secs_f64(moved.seconds) + start.elapsed());
     Ok(())
+}
+
+/// The rows of a step as the target's mark tells them.
+async fn marked(engine: &Engine, step: &str) -> Result<u64, Error> {
+    retry::retrying(engine.patience, &engine.progress, step, || async {
+        let marks = Marks::read(&engine.target.open().await?).await?;
+        Ok(marks.done(step).unwrap_or_default())
+    })
+    .await
 }
 
 async fn carry_objects(engine: &Engine, ends: &Ends, batch: &objects::Batch) -> Result<(), Error> {

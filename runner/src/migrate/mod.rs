@@ -261,8 +261,9 @@ async fn supervise(args: &Args) -> Report {
     if result.is_err() {
         tokio::join!(context.source.cancel_all(), context.target.cancel_all());
     }
-    clean_up(&context).await;
+    let closed = clean_up(&context).await;
     let last = match &result {
+        _ if !closed => Event::Stopped { why: "something is still open".to_owned() },
         Ok(_) => Event::Done,
         Err(_) if context.undo().reached == Reached::Nothing => Event::Done,
         Err(error) => Event::Stopped { why: error.to_string() },
@@ -325,8 +326,10 @@ async fn stop_signal() -> &'static str {
     }
 }
 
-/// Undoes what a run has changed for its own sake. Every part is tried, whatever becomes of the others.
-async fn clean_up(context: &Context) {
+/// Undoes what a run has changed for its own sake. Every part is tried, whatever becomes of the others; false where
+/// something is still open.
+async fn clean_up(context: &Context) -> bool {
+    let mut closed = true;
     let (restoring, jobs, schema) = {
         let mut undo = context.undo();
         (std::mem::take(&mut undo.restoring), std::mem::take(&mut undo.jobs), undo.jobs_schema.clone())
@@ -337,10 +340,13 @@ async fn clean_up(context: &Context) {
                 let _ = context.journal(Event::Restored);
                 "the target has left restoring mode".to_owned()
             }
-            Err(error) => format!(
-                "the target IS STILL IN RESTORING MODE, hypertables read as empty there: {error}\n\
+            Err(error) => {
+                closed = false;
+                format!(
+                    "the target IS STILL IN RESTORING MODE, hypertables read as empty there: {error}\n\
                  run: tsmigrate cleanup, or psql -X \"$TARGET\" -c 'SELECT public.timescaledb_post_restore()'"
-            ),
+                )
+            }
         };
         context.progress.warn(&line);
         context.report().state.push(line);
@@ -351,6 +357,7 @@ async fn clean_up(context: &Context) {
             let _ = context.journal(Event::JobsBack);
             context.progress.line(&format!("  {} jobs of the source are scheduled again", jobs.len()));
         } else {
+            closed = false;
             let line = format!(
                 "jobs of the source ARE STILL PAUSED; run tsmigrate cleanup, or there:\n  {}",
                 left.join("\n  ")
@@ -359,4 +366,5 @@ async fn clean_up(context: &Context) {
             context.report().state.push(line);
         }
     }
+    closed
 }

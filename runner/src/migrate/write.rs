@@ -39,6 +39,11 @@ pub(super) struct Loaded {
     pub(super) sequences: BTreeMap<String, (String, bool)>,
 }
 
+/// Opens a session, and waits for a server that has just gone away.
+async fn open(context: &Context, end: &Connector) -> Result<Session, Error> {
+    retrying(context.patience(), &context.progress, "connection", || end.open()).await
+}
+
 /// Settings of every session that writes.
 const SETUP: &str = "SET synchronous_commit = off; SET xmloption = content; SET lock_timeout = '60s'; \
                      SET check_function_bodies = off";
@@ -67,7 +72,7 @@ pub(super) async fn write(
         enter_restoring(context).await?;
     }
     run_list(context, &engine, "pre-data", &scripts.pre_data).await?;
-    let session = engine.target.open().await?;
+    let session = open(context, &engine.target).await?;
     let shapes = table::shapes(&session).await?;
     fill_config(context, &engine, ends, &shapes, &mut loaded).await?;
     fit(context, snapshot, &mut tables, &shapes, &mut loaded).await?;
@@ -88,7 +93,7 @@ pub(super) async fn write(
     if timescale && !restored {
         leave_restoring(context, &engine).await?;
     }
-    let session = engine.target.open().await?;
+    let session = open(context, &engine.target).await?;
     session.run(SETUP).await?;
     analyze_roots(context, &engine, &session).await?;
     let objects = LargeObjects { roles: &scripts.roles_text, pre_data: &scripts.pre_data_text };
@@ -149,7 +154,7 @@ async fn roles(context: &Context, engine: &Engine, statements: &[Statement]) -> 
     }
     let start = Instant::now();
     let existing = retrying(engine.patience, &engine.progress, STEP, || async {
-        let session = engine.target.open().await?;
+        let session = open(context, &engine.target).await?;
         let mut existing = 0;
         for statement in statements {
             match statements::execute(&session, STEP, statement).await {
@@ -237,7 +242,7 @@ async fn leave_restoring(context: &Context, engine: &Engine) -> Result<(), Error
     retrying(engine.patience, &engine.progress, "restoring mode", || end_restoring(&context.target)).await?;
     context.undo().restoring = false;
     context.journal(Event::Restored)?;
-    let session = engine.target.open().await?;
+    let session = open(context, &engine.target).await?;
     engine.marks.set(&session, "restored").await?;
     context.stage("restored", "restoring mode is off".into(), start.elapsed());
     Ok(())
@@ -373,7 +378,7 @@ async fn data(
             (table.relation.to_string(), parts.iter().map(|part| part.step(table)).collect())
         })
         .collect();
-    let roots = roots(&engine.target.open().await?).await?;
+    let roots = roots(&open(context, &engine.target).await?).await?;
     let load = Load {
         tables,
         objects,
@@ -496,7 +501,7 @@ async fn analyze_roots(context: &Context, engine: &Arc<Engine>, session: &Sessio
     }
     let queue = std::sync::Mutex::new(relations);
     let worker = || async {
-        let session = engine.target.open().await?;
+        let session = open(context, &engine.target).await?;
         // Shared catalogs are not ours to analyse, and the server warns of each of them.
         session.run(&format!("{SETUP}; SET client_min_messages = error")).await?;
         loop {
