@@ -194,6 +194,24 @@ impl Lab {
         script("reset", [self.folder.as_os_str(), OsStr::new(server.key())]).map(drop)
     }
 
+    /// Stops a server in this mode of `pg_ctl` (`fast`, `immediate`) and starts it again on the same port.
+    ///
+    /// # Errors
+    /// When the script fails.
+    pub fn restart(&self, server: Server, mode: &str) -> Result<(), LabError> {
+        let arguments = [self.folder.as_os_str(), OsStr::new(server.key()), OsStr::new(mode)];
+        script("restart", arguments).map(drop)
+    }
+
+    /// The folder of a server: its data, its log, its socket. It is gone with the lab.
+    ///
+    /// # Errors
+    /// When this server was not started here.
+    pub fn home(&self, server: Server) -> Result<PathBuf, LabError> {
+        let link = self.folder.join(server.flag().trim_start_matches('-'));
+        fs::read_link(link).map_err(|_| LabError::Missing(server.key().to_owned()))
+    }
+
     /// Takes the lab down now, and says whether that worked, which dropping it cannot.
     ///
     /// # Errors

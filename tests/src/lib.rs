@@ -2,6 +2,7 @@
 
 pub mod fixture;
 pub mod lab;
+pub mod migration;
 pub mod program;
 pub mod replay;
 pub mod reviewed;

@@ -2,150 +2,12 @@
 
 use std::error::Error;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::{env, fs, thread};
+use std::thread;
+use std::process::Command;
 
 use serde_json::Value;
-use tsmigrate_tests::lab::{Lab, Server};
-
-type Outcome = Result<(), Box<dyn Error>>;
-
-const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/migrate");
-
-/// A lab with a source database `shop` and an empty target.
-struct Stage {
-    lab: Lab,
-    source: String,
-    target: String,
-    admin: String,
-}
-
-impl Stage {
-    fn new(test: &str, source: Server, target: Server) -> Result<Option<Self>, Box<dyn Error>> {
-        let Some(lab) = Lab::start_or_skip(test, &[source, target])? else { return Ok(None) };
-        let stage = Self {
-            source: database(lab.uri(source)?, "shop"),
-            target: lab.uri(target)?.to_owned(),
-            admin: lab.admin_uri(target)?.to_owned(),
-            lab,
-        };
-        stage.sql(stage.lab.uri(source)?, "CREATE DATABASE shop")?;
-        Ok(Some(stage))
-    }
-
-    fn psql(&self, uri: &str, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
-        let output = Command::new(self.lab.programs()?.join("psql"))
-            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", uri])
-            .args(arguments)
-            .stdin(Stdio::null())
-            .output()?;
-        if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
-        }
-        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
-    }
-
-    fn sql(&self, uri: &str, sql: &str) -> Result<String, Box<dyn Error>> {
-        self.psql(uri, &["-c", sql])
-    }
-
-    fn fixture(&self, name: &str) -> Outcome {
-        let text = fs::read_to_string(Path::new(FIXTURES).join(name))?;
-        self.sql_text(&text)
-    }
-
-    /// Several statements, through standard input: the client may live in a root folder of its own.
-    fn sql_text(&self, text: &str) -> Outcome {
-        use std::io::Write;
-
-        let mut child = Command::new(self.lab.programs()?.join("psql"))
-            .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", &self.source, "-f", "-"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        child.stdin.take().ok_or("no pipe")?.write_all(text.as_bytes())?;
-        let output = child.wait_with_output()?;
-        if output.status.success() {
-            Ok(())
-        } else {
-            Err(String::from_utf8_lossy(&output.stderr).into_owned().into())
-        }
-    }
-
-    fn command(&self, arguments: &[&str]) -> Result<Command, Box<dyn Error>> {
-        let mut command = Command::new(program()?);
-        command
-            .args(["migrate", "--format", "json", "--pg-bin"])
-            .arg(self.lab.programs()?)
-            .arg("--work-dir")
-            .arg(self.lab.folder().join("work"))
-            .args(arguments)
-            .env("SOURCE", &self.source)
-            .env("TARGET", &self.target)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        Ok(command)
-    }
-
-    /// Runs the program: its exit status, its report, and all it wrote.
-    fn migrate(&self, arguments: &[&str]) -> Result<(i32, Value, String), Box<dyn Error>> {
-        told(&self.command(arguments)?.output()?)
-    }
-
-    /// Relations and schemas of the target that a migration would have made.
-    fn target_objects(&self) -> Result<String, Box<dyn Error>> {
-        self.sql(
-            &self.admin,
-            "SELECT (SELECT count(*) FROM pg_class WHERE relowner <> 10) + (SELECT count(*) FROM pg_namespace \
-             WHERE nspowner <> 10 AND nspname <> 'public') || ' objects, ' || (SELECT count(*) FROM pg_roles \
-             WHERE rolname !~ '^(pg_|tsdb)' AND oid <> 10) || ' roles'",
-        )
-    }
-
-    /// Every trace of restoring mode on the target.
-    fn restoring(&self) -> Result<String, Box<dyn Error>> {
-        self.sql(
-            &self.admin,
-            "SELECT concat_ws(' ', (SELECT count(*) FROM pg_db_role_setting, unnest(setconfig) c \
-             WHERE c = 'timescaledb.restoring=on'), current_setting('timescaledb.restoring', true))",
-        )
-    }
-}
-
-fn told(output: &Output) -> Result<(i32, Value, String), Box<dyn Error>> {
-    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    let report = serde_json::from_str(&stdout).map_err(|error| format!("{error}: {stdout}{stderr}"))?;
-    Ok((output.status.code().ok_or("killed")?, report, format!("{stdout}{stderr}")))
-}
-
-/// `uri` with another database.
-fn database(uri: &str, name: &str) -> String {
-    let (rest, query) =
-        uri.split_once('?').map_or((uri, String::new()), |(rest, query)| (rest, format!("?{query}")));
-    let server = rest.rsplit_once('/').map_or(rest, |(server, _)| server);
-    format!("{server}/{name}{query}")
-}
-
-/// The program, built once: the harness builds only what this package names.
-fn program() -> Result<PathBuf, Box<dyn Error>> {
-    static BUILT: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
-    let folder = env::current_exe()?.parent().and_then(Path::parent).ok_or("no folder")?.to_owned();
-    let built = BUILT.get_or_init(|| {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--package", "tsmigrate"]).current_dir(env!("CARGO_MANIFEST_DIR"));
-        if folder.ends_with("release") {
-            cargo.arg("--release");
-        }
-        if let Some(target) = folder.parent() {
-            cargo.arg("--target-dir").arg(target);
-        }
-        cargo.status().is_ok_and(|status| status.success())
-    });
-    if *built { Ok(folder.join("tsmigrate")) } else { Err("the program could not be built".into()) }
-}
+use tsmigrate_tests::lab::Server;
+use tsmigrate_tests::migration::{Outcome, Stage, told};
 
 fn differences(report: &Value) -> &Value {
     &report["verification"]["differences"]
@@ -291,10 +153,8 @@ fn a_failure_in_the_middle_says_where_and_leaves_no_restoring_mode() -> Outcome 
     let (code, report, _) = stage.migrate(&["--resume"])?;
     assert!(code == 2 && report["error"].to_string().contains("schema"), "{report}");
     // The way out that the report names is one.
-    let mut cleanup = Command::new(program()?);
-    cleanup.args(["cleanup", "--drop-target", "--work-dir"]).arg(stage.lab.folder().join("work"));
-    let output = cleanup.env("SOURCE", &stage.source).env("TARGET", &stage.target).output()?;
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (code, said) = stage.cleanup(&["--drop-target"])?;
+    assert_eq!(code, 0, "{said}");
     let (code, _, all) = stage.migrate(&[])?;
     assert_eq!(code, 0, "{all}");
     Ok(())

@@ -1,0 +1,188 @@
+//! What the tests of migrations share: a source with a database `shop`, a target, and the program between them.
+
+use std::error::Error;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::lab::{Lab, Server};
+use crate::program;
+
+/// What a test ends with.
+pub type Outcome = Result<(), Box<dyn Error>>;
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/migrate");
+
+/// A lab with a source database `shop` and an empty target.
+#[derive(Debug)]
+pub struct Stage {
+    /// The servers.
+    pub lab: Lab,
+    /// The database to read, as superuser.
+    pub source: String,
+    /// The database to write, as `tsdbadmin`.
+    pub target: String,
+    /// The same as superuser, for tests alone.
+    pub admin: String,
+    /// Which server the source is.
+    pub source_server: Server,
+    /// Which server the target is.
+    pub target_server: Server,
+}
+
+impl Stage {
+    /// Starts both servers and makes the database, or says that `test` is skipped.
+    ///
+    /// # Errors
+    /// Where the lab can run here and fails.
+    pub fn new(test: &str, source: Server, target: Server) -> Result<Option<Self>, Box<dyn Error>> {
+        let Some(lab) = Lab::start_or_skip(test, &[source, target])? else { return Ok(None) };
+        let stage = Self {
+            source: database(lab.uri(source)?, "shop"),
+            target: lab.uri(target)?.to_owned(),
+            admin: lab.admin_uri(target)?.to_owned(),
+            source_server: source,
+            target_server: target,
+            lab,
+        };
+        stage.sql(stage.lab.uri(source)?, "CREATE DATABASE shop")?;
+        Ok(Some(stage))
+    }
+
+    /// Runs psql with `arguments` and gives what it printed.
+    ///
+    /// # Errors
+    /// What psql said where it failed.
+    pub fn psql(&self, uri: &str, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
+        let output = Command::new(self.lab.programs()?.join("psql"))
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", uri])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+        }
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+
+    /// What the server answers to one statement.
+    ///
+    /// # Errors
+    /// What the server said where it refused.
+    pub fn sql(&self, uri: &str, sql: &str) -> Result<String, Box<dyn Error>> {
+        self.psql(uri, &["-c", sql])
+    }
+
+    /// Loads a file of `fixtures/migrate` into the source.
+    ///
+    /// # Errors
+    /// What the server said where it refused.
+    pub fn fixture(&self, name: &str) -> Outcome {
+        let text = fs::read_to_string(Path::new(FIXTURES).join(name))?;
+        self.sql_text(&text)
+    }
+
+    /// Several statements for the source, through standard input: the client may live in a root folder of its own.
+    ///
+    /// # Errors
+    /// What the server said where it refused.
+    pub fn sql_text(&self, text: &str) -> Outcome {
+        self.script(&self.source, text).map(drop)
+    }
+
+    /// The same for any server, and what it answered.
+    ///
+    /// # Errors
+    /// What the server said where it refused.
+    pub fn script(&self, uri: &str, text: &str) -> Result<String, Box<dyn Error>> {
+        let mut command = Command::new(self.lab.programs()?.join("psql"));
+        command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", uri, "-f", "-"]);
+        let output = program::run_with(&mut command, text.as_bytes())?;
+        if output.status.success() {
+            Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned().into())
+        }
+    }
+
+    /// The program, told to migrate, with its report as JSON.
+    ///
+    /// # Errors
+    /// Where the lab has no programs.
+    pub fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Result<Command, Box<dyn Error>> {
+        let mut command = Command::new(program::path());
+        command
+            .args(["migrate", "--format", "json", "--pg-bin"])
+            .arg(self.lab.programs()?)
+            .args(arguments)
+            .env("SOURCE", &self.source)
+            .env("TARGET", &self.target)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Ok(command)
+    }
+
+    /// Runs the program: its exit status, its report, and all it wrote.
+    ///
+    /// # Errors
+    /// Where it wrote no report.
+    pub fn migrate<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Result<(i32, Value, String), Box<dyn Error>> {
+        told(&self.command(arguments)?.output()?)
+    }
+
+    /// Relations and schemas of the target that a migration would have made.
+    ///
+    /// # Errors
+    /// Where the target does not answer.
+    pub fn target_objects(&self) -> Result<String, Box<dyn Error>> {
+        self.sql(
+            &self.admin,
+            "SELECT (SELECT count(*) FROM pg_class WHERE relowner <> 10) + (SELECT count(*) FROM pg_namespace \
+             WHERE nspowner <> 10 AND nspname <> 'public') || ' objects, ' || (SELECT count(*) FROM pg_roles \
+             WHERE rolname !~ '^(pg_|tsdb)' AND oid <> 10) || ' roles'",
+        )
+    }
+
+    /// Every trace of restoring mode on the target; `0 off` where there is none.
+    ///
+    /// # Errors
+    /// Where the target does not answer.
+    pub fn restoring(&self) -> Result<String, Box<dyn Error>> {
+        self.sql(
+            &self.admin,
+            "SELECT concat_ws(' ', (SELECT count(*) FROM pg_db_role_setting, unnest(setconfig) c \
+             WHERE c = 'timescaledb.restoring=on'), current_setting('timescaledb.restoring', true))",
+        )
+    }
+
+    /// Puts the target back to how it was at the start.
+    ///
+    /// # Errors
+    /// Where the lab cannot.
+    pub fn empty_target(&self) -> Outcome {
+        Ok(self.lab.reset(self.target_server)?)
+    }
+}
+
+/// The exit status of a program that has ended, its report, and all it wrote.
+///
+/// # Errors
+/// Where it wrote no report or was killed.
+pub fn told(output: &Output) -> Result<(i32, Value, String), Box<dyn Error>> {
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let report = serde_json::from_str(&stdout).map_err(|error| format!("{error}: {stdout}{stderr}"))?;
+    Ok((output.status.code().ok_or("killed")?, report, format!("{stdout}{stderr}")))
+}
+
+/// `uri` with another database.
+#[must_use]
+pub fn database(uri: &str, name: &str) -> String {
+    let (rest, query) =
+        uri.split_once('?').map_or((uri, String::new()), |(rest, query)| (rest, format!("?{query}")));
+    let server = rest.rsplit_once('/').map_or(rest, |(server, _)| server);
+    format!("{server}/{name}{query}")
+}
