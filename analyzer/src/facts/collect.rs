@@ -103,6 +103,9 @@ impl Facts {
         }
         for id in also_created(node) {
             let id = self.resolved(&id);
+            if id.class == Class::Type && absence.is_none() {
+                self.declare(node, id.clone(), "type", place);
+            }
             self.mark(id, absence);
         }
         for row in rows_of_insert(self, statement) {

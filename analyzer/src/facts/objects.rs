@@ -294,6 +294,16 @@ pub fn also_created(node: &NodeEnum) -> Vec<ObjectId> {
                 }
             }
         }
+        NodeEnum::CreateRangeStmt(s) => {
+            let named = super::names::option(&s.params, "multirange_type_name");
+            let name = match named.and_then(|option| option.arg.as_ref()).and_then(|arg| arg.node.as_ref()) {
+                Some(NodeEnum::TypeName(name)) => qualified(&name.names),
+                Some(NodeEnum::List(list)) => qualified(&list.items),
+                _ => None,
+            };
+            let schema = qualified(&s.type_name).and_then(|(schema, _)| schema);
+            made.extend(name.map(|(own, name)| ObjectId::new(Class::Type, own.or(schema), name)));
+        }
         // An operator class without a family makes one of its own name: the same identity here.
         _ => {}
     }
@@ -570,6 +580,16 @@ mod tests {
         let parsed = parse(sql, true).unwrap().unwrap();
         let node = parsed.node();
         (created(node).map(|o| o.to_string()), subject(node).map(|o| o.to_string()))
+    }
+
+    #[test]
+    fn a_range_type_makes_its_multirange() {
+        let of = |sql| also_created(parse(sql, true).unwrap().unwrap().node());
+        assert_eq!(
+            of("CREATE TYPE a.r AS RANGE (subtype = float8, multirange_type_name = a.many)"),
+            [ObjectId::new(Class::Type, Some("a"), "many")]
+        );
+        assert_eq!(of("CREATE TYPE a.r AS RANGE (subtype = float8)"), []);
     }
 
     #[test]
