@@ -43,7 +43,8 @@ impl fmt::Display for Relation {
 pub struct Table {
     /// Its name on the source.
     pub relation: Relation,
-    /// Where its rows go: itself, or the hypertable that a partitioned table becomes.
+    /// Where its rows go: itself, the hypertable that a partitioned table becomes, or the root of partitions whose
+    /// bounds mean something else on another server.
     pub into: Relation,
     /// Its columns but generated ones, quoted, with commas; none for a table without any.
     pub columns: String,
@@ -61,14 +62,21 @@ pub struct Table {
     pub routed: bool,
 }
 
-/// Tables of users with rows of their own: no partitioned parents, none that belong to an extension.
+/// Tables of users with rows of their own: no partitioned parents, none that belong to an extension. An enum's hash
+/// is that of its object id, so partitions by it hold other rows on another server (`pg_dump` does the same).
 const TABLES: &str = "
 SELECT c.oid, n.nspname, c.relname, pg_catalog.pg_relation_size(c.oid), pg_catalog.pg_table_size(c.oid),
        greatest(c.reltuples, 0)::bigint, coalesce(m.amname, 'heap') = 'heap',
-       c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid), a.columns, a.types
+       c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid), a.columns, a.types,
+       rn.nspname, r.relname
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam,
+LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam
+LEFT JOIN pg_catalog.pg_class r ON c.relispartition AND r.oid = pg_catalog.pg_partition_root(c.oid)
+  AND EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(c.oid) p
+              JOIN pg_catalog.pg_partitioned_table t ON t.partrelid = p.relid AND t.partstrat = 'h'
+              JOIN pg_catalog.pg_opclass o ON o.oid = ANY (t.partclass) AND o.opcname = 'enum_ops')
+LEFT JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace,
 LATERAL (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(attname), ', ' ORDER BY attnum) AS columns,
                 pg_catalog.string_agg(DISTINCT atttypid::bigint::text, ' ') AS types
          FROM pg_catalog.pg_attribute
@@ -119,7 +127,7 @@ pub async fn list(session: &Session) -> Result<Listing, Error> {
         let mut oids = text(9).split(' ').filter_map(|oid| oid.parse().ok());
         let format = if oids.all(|oid| types.binary(oid)) { Format::Binary } else { Format::Text };
         listing.tables.push(Table {
-            into: relation.clone(),
+            into: if text(11).is_empty() { relation.clone() } else { Relation::new(text(10), text(11)) },
             relation,
             columns: text(8).to_owned(),
             blocks: number(3) / block,

@@ -238,9 +238,16 @@ async fn anew(
         .collect();
     let mut kept = 0;
     let mut result = Vec::new();
+    let mut shared: std::collections::BTreeMap<String, Vec<String>> = std::collections::BTreeMap::new();
     for (table, parts) in tables {
         let steps: Vec<String> = parts.iter().map(|part| part.step(&table)).collect();
         let done = steps.iter().filter(|step| marks.done(step).is_some()).count();
+        if table.into != table.relation {
+            // Whose rows they are cannot be told any more.
+            shared.entry(table.into.sql()).or_default().extend(steps);
+            result.extend(now.get(&table.relation).cloned());
+            continue;
+        }
         if done == steps.len()
             && done > 0
             && verify::rows::same(&source, target, &table.relation.schema, &table.relation.name).await?
@@ -261,6 +268,12 @@ async fn anew(
         }
         // Its parts as they are now.
         result.extend(now.get(&table.relation).cloned());
+    }
+    for (into, steps) in
+        shared.iter().filter(|(_, steps)| steps.iter().any(|step| marks.done(step).is_some()))
+    {
+        target.run(&format!("BEGIN; TRUNCATE {into}; {}; COMMIT", Marks::forget_sql(steps))).await?;
+        marks.forget(steps);
     }
     let objects: Vec<String> = marks.with_prefix("large objects/");
     if !objects.is_empty() {
