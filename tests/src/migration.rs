@@ -1,9 +1,10 @@
 //! What the tests of migrations share: a source with a database `shop`, a target, and the program between them.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
@@ -31,6 +32,8 @@ pub struct Stage {
     pub source_server: Server,
     /// Which server the target is.
     pub target_server: Server,
+    /// The work directory that every run is told to use; it goes with the lab.
+    pub work: PathBuf,
 }
 
 impl Stage {
@@ -46,6 +49,7 @@ impl Stage {
             admin: lab.admin_uri(target)?.to_owned(),
             source_server: source,
             target_server: target,
+            work: lab.folder().join("work"),
             lab,
         };
         stage.sql(stage.lab.uri(source)?, "CREATE DATABASE shop")?;
@@ -117,6 +121,8 @@ impl Stage {
         command
             .args(["migrate", "--format", "json", "--pg-bin"])
             .arg(self.lab.programs()?)
+            .arg("--work-dir")
+            .arg(&self.work)
             .args(arguments)
             .env("SOURCE", &self.source)
             .env("TARGET", &self.target)
@@ -159,12 +165,93 @@ impl Stage {
         )
     }
 
-    /// Puts the target back to how it was at the start.
+    /// Puts the target back to how it was at the start, and forgets earlier runs.
     ///
     /// # Errors
     /// Where the lab cannot.
     pub fn empty_target(&self) -> Outcome {
-        Ok(self.lab.reset(self.target_server)?)
+        self.lab.reset(self.target_server)?;
+        if self.work.exists() {
+            fs::remove_dir_all(&self.work)?;
+        }
+        Ok(())
+    }
+
+    /// `tsmigrate cleanup`: its exit status and all it wrote.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn cleanup(&self, arguments: &[&str]) -> Result<(i32, String), Box<dyn Error>> {
+        let output = Command::new(program::path())
+            .args(["cleanup", "--work-dir"])
+            .arg(&self.work)
+            .args(arguments)
+            .env("SOURCE", &self.source)
+            .env("TARGET", &self.target)
+            .stdin(Stdio::null())
+            .output()?;
+        let said = [output.stdout, output.stderr].concat();
+        Ok((output.status.code().ok_or("killed")?, String::from_utf8_lossy(&said).into_owned()))
+    }
+
+    /// What a database holds, a line for each thing; asked of the server directly, as superuser.
+    ///
+    /// # Errors
+    /// Where the server does not answer.
+    pub fn digest(&self, uri: &str) -> Result<Vec<String>, Box<dyn Error>> {
+        let script = fs::read_to_string(Path::new(FIXTURES).join("digest.sql"))?;
+        Ok(self.script(uri, &script)?.lines().map(str::to_owned).collect())
+    }
+
+    /// Where source and target differ: `- ` what only the source has, `+ ` what only the target has. Lines that hold
+    /// one of `but` are left out.
+    ///
+    /// # Errors
+    /// Where a server does not answer.
+    pub fn differences(&self, but: &[&str]) -> Result<Vec<String>, Box<dyn Error>> {
+        let (source, target) = (self.digest(&self.source)?, self.digest(&self.admin)?);
+        if source.len() < 2 {
+            return Err("the source's digest is empty".into());
+        }
+        let only = |sign: char, these: &[String], others: &[String]| {
+            let others: BTreeSet<&String> = others.iter().collect();
+            let found = these.iter().filter(|line| !others.contains(line));
+            let found = found.filter(|line| !but.iter().any(|part| line.contains(part)));
+            found.map(|line| format!("{sign} {line}")).collect::<Vec<_>>()
+        };
+        let mut found = only('-', &source, &target);
+        found.extend(only('+', &target, &source));
+        Ok(found)
+    }
+
+    /// What runs have left behind on either end or on the disk; empty where all is in order.
+    ///
+    /// # Errors
+    /// Where a server does not answer.
+    pub fn left_behind(&self) -> Result<Vec<String>, Box<dyn Error>> {
+        let mut left = Vec::new();
+        let mut look = |uri: &str, what: &str, sql: &str| -> Outcome {
+            let found = self.sql(uri, sql)?;
+            if !found.is_empty() && found != "0" {
+                left.push(format!("{what}: {found}"));
+            }
+            Ok(())
+        };
+        for uri in [&self.source, &self.admin] {
+            look(
+                uri,
+                "sessions",
+                "SELECT string_agg(concat_ws(' ', application_name, state, query), '; ') FROM pg_stat_activity \
+                 WHERE application_name ~ '^(tsmigrate|pg_dump)'",
+            )?;
+            look(uri, "replication slots", "SELECT count(*) FROM pg_replication_slots")?;
+            look(uri, "prepared transactions", "SELECT count(*) FROM pg_prepared_xacts")?;
+        }
+        look(&self.admin, "schema", "SELECT nspname FROM pg_namespace WHERE nspname = '_tsmigrate'")?;
+        if self.restoring()? != "0 off" {
+            left.push(format!("restoring mode: {}", self.restoring()?));
+        }
+        Ok(left)
     }
 }
 
