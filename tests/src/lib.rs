@@ -4,6 +4,7 @@ pub mod fixture;
 pub mod lab;
 pub mod migration;
 pub mod program;
+pub mod proxy;
 pub mod replay;
 pub mod reviewed;
 pub mod score;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
-use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -116,7 +115,7 @@ impl Stage {
     ///
     /// # Errors
     /// Where the lab has no programs.
-    pub fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Result<Command, Box<dyn Error>> {
+    pub fn command(&self, arguments: &[&str]) -> Result<Command, Box<dyn Error>> {
         let mut command = Command::new(program::path());
         command
             .args(["migrate", "--format", "json", "--pg-bin"])
@@ -136,7 +135,7 @@ impl Stage {
     ///
     /// # Errors
     /// Where it wrote no report.
-    pub fn migrate<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Result<(i32, Value, String), Box<dyn Error>> {
+    pub fn migrate(&self, arguments: &[&str]) -> Result<(i32, Value, String), Box<dyn Error>> {
         told(&self.command(arguments)?.output()?)
     }
 

@@ -176,7 +176,7 @@ const HYPERTABLES: [&str; 3] = ["[\"index\", \"public.", "[\"relation\", \"publi
 
 /// TimescaleDB's own tables, as far as they are a matter of the data.
 fn catalogs(stage: &Stage, uri: &str) -> Result<String, Box<dyn std::error::Error>> {
-    let mut all = String::new();
+    let mut all = Vec::new();
     for table in [
         "hypertable",
         "dimension",
@@ -193,9 +193,9 @@ fn catalogs(stage: &Stage, uri: &str) -> Result<String, Box<dyn std::error::Erro
         "continuous_aggs_hypertable_invalidation_log",
     ] {
         let sql = format!("SELECT t::text FROM _timescaledb_catalog.{table} t ORDER BY 1");
-        all.push_str(&format!("{table}\n{}\n", stage.sql(uri, &sql)?));
+        all.push(format!("{table}: {}", stage.sql(uri, &sql)?));
     }
-    Ok(all)
+    Ok(all.join("\n"))
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use std::error::Error;
 use std::io::{BufRead, BufReader};
-use std::thread;
 use std::process::Command;
+use std::thread;
 
 use serde_json::Value;
 use tsmigrate_tests::lab::Server;

@@ -1,0 +1,243 @@
+//! A TCP proxy in front of a server, to take the network away: it cuts connections, now or after some bytes, lets them
+//! stall, and refuses new ones. Plain threads; all end when the [`Proxy`] is dropped.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// What no cut is planned means.
+const NEVER: i64 = i64::MAX;
+
+#[derive(Debug)]
+struct State {
+    upstream: SocketAddr,
+    /// Both ends of every connection.
+    open: Mutex<Vec<(TcpStream, TcpStream)>>,
+    refusing: AtomicBool,
+    stalled: AtomicBool,
+    over: AtomicBool,
+    /// Bytes that may still pass before everything is cut.
+    left: AtomicI64,
+    passed: AtomicU64,
+    cuts: AtomicU64,
+}
+
+/// A running proxy.
+#[derive(Debug)]
+pub struct Proxy {
+    state: Arc<State>,
+    address: SocketAddr,
+    listener: Option<JoinHandle<()>>,
+}
+
+impl Proxy {
+    /// Listens on a free port of this machine for the server of `uri`; gives the proxy and the URI that leads through
+    /// it.
+    ///
+    /// # Errors
+    /// Where the URI names no host and port, or no port is free.
+    pub fn start(uri: &str) -> io::Result<(Self, String)> {
+        let unfit = || io::Error::new(io::ErrorKind::InvalidInput, "the URI names no address and port");
+        let after = uri.rfind('@').map_or_else(|| uri.find("://").map(|at| at + 3), |at| Some(at + 1));
+        let start = after.ok_or_else(unfit)?;
+        let rest = uri.get(start..).ok_or_else(unfit)?;
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let server = rest.get(..end).ok_or_else(unfit)?;
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        let address = listener.local_addr()?;
+        let state = Arc::new(State {
+            upstream: server.parse().map_err(|_| unfit())?,
+            open: Mutex::default(),
+            refusing: AtomicBool::new(false),
+            stalled: AtomicBool::new(false),
+            over: AtomicBool::new(false),
+            left: AtomicI64::new(NEVER),
+            passed: AtomicU64::new(0),
+            cuts: AtomicU64::new(0),
+        });
+        let shared = state.clone();
+        let listener = thread::spawn(move || listen(&listener, &shared));
+        let through = format!(
+            "{}{address}{}",
+            uri.get(..start).unwrap_or_default(),
+            rest.get(end..).unwrap_or_default()
+        );
+        Ok((Self { state, address, listener: Some(listener) }, through))
+    }
+
+    /// Cuts every connection.
+    pub fn cut(&self) {
+        self.state.cut();
+    }
+
+    /// Cuts every connection as soon as so many more bytes have passed, once.
+    pub fn cut_after(&self, bytes: u64) {
+        self.state.left.store(i64::try_from(bytes).unwrap_or(NEVER), Ordering::SeqCst);
+    }
+
+    /// Lets no byte pass, and keeps the connections; or lets them pass again.
+    pub fn stall(&self, stalled: bool) {
+        self.state.stalled.store(stalled, Ordering::SeqCst);
+    }
+
+    /// Closes new connections at once; or takes them again.
+    pub fn refuse(&self, refusing: bool) {
+        self.state.refusing.store(refusing, Ordering::SeqCst);
+    }
+
+    /// Bytes that have passed, both ways.
+    #[must_use]
+    pub fn passed(&self) -> u64 {
+        self.state.passed.load(Ordering::SeqCst)
+    }
+
+    /// How often everything was cut while there was something to cut.
+    #[must_use]
+    pub fn cuts(&self) -> u64 {
+        self.state.cuts.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.state.over.store(true, Ordering::SeqCst);
+        self.state.cut();
+        // The listener wakes up and sees that it is over.
+        drop(TcpStream::connect(self.address));
+        if let Some(listener) = self.listener.take() {
+            drop(listener.join());
+        }
+    }
+}
+
+impl State {
+    fn open(&self) -> MutexGuard<'_, Vec<(TcpStream, TcpStream)>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cut(&self) {
+        self.left.store(NEVER, Ordering::SeqCst);
+        let open = std::mem::take(&mut *self.open());
+        if !open.is_empty() {
+            self.cuts.fetch_add(1, Ordering::SeqCst);
+        }
+        for (client, server) in open {
+            drop(client.shutdown(Shutdown::Both));
+            drop(server.shutdown(Shutdown::Both));
+        }
+    }
+}
+
+fn listen(listener: &TcpListener, state: &Arc<State>) {
+    for client in listener.incoming() {
+        if state.over.load(Ordering::SeqCst) {
+            return;
+        }
+        let Ok(client) = client else { continue };
+        if state.refusing.load(Ordering::SeqCst) {
+            continue;
+        }
+        // Where the server is down, the client sees a connection that closes.
+        let Ok(server) = TcpStream::connect(state.upstream) else { continue };
+        drop(forward(client, server, state));
+    }
+}
+
+fn forward(client: TcpStream, server: TcpStream, state: &Arc<State>) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
+    state.open().push((client.try_clone()?, server.try_clone()?));
+    for (from, to) in [(client.try_clone()?, server.try_clone()?), (server, client)] {
+        let state = state.clone();
+        thread::spawn(move || {
+            let (mut from, mut to) = (from, to);
+            drop(pump(&mut from, &mut to, &state));
+            drop(from.shutdown(Shutdown::Both));
+            drop(to.shutdown(Shutdown::Both));
+        });
+    }
+    Ok(())
+}
+
+fn pump(from: &mut TcpStream, to: &mut TcpStream, state: &State) -> io::Result<()> {
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let count = from.read(&mut buffer)?;
+        while state.stalled.load(Ordering::SeqCst) && !state.over.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(10));
+        }
+        if count == 0 {
+            return Ok(());
+        }
+        let size = i64::try_from(count).unwrap_or(NEVER);
+        if state.left.load(Ordering::SeqCst) != NEVER && state.left.fetch_sub(size, Ordering::SeqCst) <= size
+        {
+            state.cut();
+            return Ok(());
+        }
+        to.write_all(buffer.get(..count).unwrap_or_default())?;
+        state.passed.fetch_add(count as u64, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server that sends back what it gets.
+    fn echo() -> io::Result<SocketAddr> {
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        let address = listener.local_addr()?;
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                thread::spawn(move || {
+                    let mut from = stream.try_clone()?;
+                    let mut to = stream;
+                    io::copy(&mut from, &mut to)
+                });
+            }
+        });
+        Ok(address)
+    }
+
+    fn say(stream: &mut TcpStream, text: &[u8]) -> io::Result<Vec<u8>> {
+        stream.write_all(text)?;
+        let mut answer = vec![0; text.len()];
+        stream.read_exact(&mut answer)?;
+        Ok(answer)
+    }
+
+    #[test]
+    fn it_forwards_cuts_stalls_and_refuses() -> io::Result<()> {
+        let (proxy, uri) = Proxy::start(&format!("postgres://user:secret@{}/db?a=b", echo()?))?;
+        assert!(uri.starts_with("postgres://user:secret@127.0.0.1:") && uri.ends_with("/db?a=b"), "{uri}");
+        let mut stream = TcpStream::connect(proxy.address)?;
+        assert_eq!(say(&mut stream, b"hello")?, b"hello");
+        assert_eq!(proxy.passed(), 10);
+
+        proxy.stall(true);
+        stream.set_read_timeout(Some(Duration::from_millis(100)))?;
+        assert!(say(&mut stream, b"x").is_err());
+        proxy.stall(false);
+        stream.set_read_timeout(None)?;
+        stream.read_exact(&mut [0])?;
+
+        proxy.cut();
+        assert!(say(&mut stream, b"x").is_err());
+        let mut stream = TcpStream::connect(proxy.address)?;
+        proxy.cut_after(100);
+        assert!((0..100).any(|_| say(&mut stream, b"0123456789").is_err()));
+        assert_eq!(proxy.cuts(), 2);
+
+        proxy.refuse(true);
+        let mut stream = TcpStream::connect(proxy.address)?;
+        assert!(say(&mut stream, b"x").is_err());
+        proxy.refuse(false);
+        let mut stream = TcpStream::connect(proxy.address)?;
+        assert_eq!(say(&mut stream, b"y")?, b"y");
+        Ok(())
+    }
+}
