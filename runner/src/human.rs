@@ -131,6 +131,29 @@ pub fn fit(text: &str, columns: usize) -> String {
     text + &" ".repeat(blanks)
 }
 
+/// `head` and `text` in lines of at most `columns`, the second and later ones set in as far as `head` is wide.
+/// Words longer than a line stay whole.
+#[must_use]
+pub fn hang(head: &str, text: &str, columns: usize) -> Vec<String> {
+    let indent = width(head);
+    let mut lines = Vec::new();
+    let mut line = head.to_owned();
+    let mut empty = true;
+    for word in text.split(' ') {
+        if !empty && width(&line) + 1 + width(word) > columns {
+            lines.push(std::mem::replace(&mut line, " ".repeat(indent)));
+            empty = true;
+        }
+        if !empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        empty = false;
+    }
+    lines.push(line);
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,6 +201,13 @@ mod tests {
         assert_eq!(clip("表表表表", 5), "表表…");
         assert_eq!(fit("表", 4), "表  ");
         assert_eq!(clip("abc", 0), "");
+    }
+
+    #[test]
+    fn long_text_hangs_under_its_head() {
+        assert_eq!(hang("1. ", "data of all tables", 12), ["1. data of", "   all", "   tables"]);
+        assert_eq!(hang("", "unbreakable_word x", 5), ["unbreakable_word", "x"]);
+        assert_eq!(hang("- ", "", 5), ["- "]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod resume;
 mod schema;
 mod snapshot;
 mod steps;
+mod weigh;
 mod write;
 
 use std::hash::{BuildHasher, Hasher};

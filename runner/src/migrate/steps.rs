@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::resume::{self, Begun};
 use super::schema::{self, Scripts};
 use super::snapshot::Snapshot;
+use super::weigh::{self, Weight};
 use super::{Check, Context, Reached, write};
 use crate::connect::{Side, identifier, pooler};
 use crate::engine::part::{self, Part};
@@ -36,6 +37,7 @@ pub(super) struct Ends {
     hazards: Vec<Blocker>,
     /// What comes over.
     pub(super) filter: Filter,
+    pub(super) weight: Weight,
 }
 
 /// Runs a whole migration, or the rest of one.
@@ -130,9 +132,10 @@ async fn look(context: &Context, resumed: bool) -> Result<Ends, Error> {
         return Err(Error::Preflight(blockers));
     }
     let filter = Filter::ask(&source, &source_facts, &context.args.wish()).await?;
+    let weight = weigh::weigh(context, &source_facts, &filter, &source, &target).await?;
     let result = format!("PostgreSQL {} to {}", source_facts.major(), target_facts.major());
     context.stage("preflight", result, start.elapsed());
-    Ok(Ends { source: source_facts, target: target_facts, tools, jobs, hazards, filter })
+    Ok(Ends { source: source_facts, target: target_facts, tools, jobs, hazards, filter, weight })
 }
 
 /// Connection poolers in between, but those that were accepted.
@@ -155,7 +158,7 @@ fn may_begin(context: &Context, ends: &Ends, scripts: &Scripts, clear: bool) -> 
     let free = stops.is_empty() && clear;
     let mut report = context.report();
     report.blockers = stops;
-    let mut plan = plan::plan(&ends.source, &ends.target, &ends.tools, schema::counts(scripts), &ends.jobs);
+    let mut plan = weigh::plan(context, ends, scripts);
     plan.notes.extend(ends.filter.lines().iter().cloned());
     report.plan = Some(plan);
     free

@@ -206,7 +206,9 @@ impl Report {
                 .filter(move |finding| finding.severity == "error" && finding.solved == solved)
         };
         if let (Some(plan), Outcome::Planned | Outcome::Blocked) = (&self.plan, self.outcome) {
-            section("plan", plan.lines());
+            for (title, lines) in plan.parts() {
+                section(title, lines);
+            }
         }
         match self.outcome {
             Outcome::Planned | Outcome::Blocked => section("rewritten", grouped(errors(true), SHOWN)),

@@ -1,54 +1,7 @@
-//! What will be done: facts of both ends in, blockers and steps out. Pure.
-
-use serde::Serialize;
+//! What is wrong with the ends: nothing can be done before it is put right.
 
 use crate::error::Blocker;
-use crate::inspect::{Facts, Timescale};
-use crate::jobs::Job;
-use crate::tools::Tools;
-
-/// One step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Step {
-    /// Its name.
-    pub name: &'static str,
-    /// What it does.
-    pub what: String,
-}
-
-/// All steps in their order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Plan {
-    /// The steps.
-    pub steps: Vec<Step>,
-    /// What to know before.
-    pub notes: Vec<String>,
-}
-
-impl Plan {
-    /// The plan for people.
-    #[must_use]
-    pub fn lines(&self) -> Vec<String> {
-        let steps = self.steps.iter().enumerate();
-        let steps = steps.map(|(number, step)| format!("{:>2}. {:<12} {}", number + 1, step.name, step.what));
-        steps.chain(self.notes.iter().map(|note| format!("    note: {note}"))).collect()
-    }
-}
-
-/// Numbers of statements that a plan names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Of the roles.
-    pub roles: usize,
-    /// `CREATE EXTENSION`.
-    pub extensions: usize,
-    /// Before the data.
-    pub pre_data: usize,
-    /// After the data.
-    pub post_data: usize,
-    /// Owners and privileges.
-    pub access: usize,
-}
+use crate::inspect::Facts;
 
 /// What is wrong with one of the ends, other than TimescaleDB's version.
 #[must_use]
@@ -170,64 +123,10 @@ fn older(left: &str, right: &str) -> bool {
     numbers(left) < numbers(right)
 }
 
-/// The steps of a migration.
-#[must_use]
-pub fn plan(source: &Facts, target: &Facts, tools: &Tools, counts: Counts, jobs: &[Job]) -> Plan {
-    let mut steps = Vec::new();
-    let mut step = |name, what: String| steps.push(Step { name, what });
-    let scheduled = jobs.iter().filter(|job| job.scheduled).count();
-    if scheduled > 0 {
-        step("pause jobs", format!("{scheduled} jobs of the source, put back at the end however it ends"));
-    }
-    step("snapshot", format!("one for all reading, with {}", tools.version));
-    step("roles", format!("{} statements", counts.roles));
-    step("extensions", format!("{} of them, in a session of their own", counts.extensions));
-    if source.timescale.is_some() {
-        step("restoring", "public.timescaledb_pre_restore()".into());
-    }
-    step("pre-data", format!("{} statements", counts.pre_data));
-    step("data", format!("{} at the source", indicatif::HumanBytes(source.size)));
-    step("post-data", format!("{} statements", counts.post_data));
-    if source.timescale.is_some() {
-        step("restored", "public.timescaledb_post_restore(), whatever happens before".into());
-    }
-    step("access", format!("{} statements: owners, privileges, settings", counts.access));
-    step("analyze", "the planner's statistics".into());
-    step("verify", "rows, objects, owners and privileges, source against target".into());
-    Plan { steps, notes: notes(source, target) }
-}
-
-fn notes(source: &Facts, target: &Facts) -> Vec<String> {
-    let mut notes = vec![format!(
-        "the source's database has {}; a service grows its disk by itself, at most once in six hours",
-        indicatif::HumanBytes(source.size)
-    )];
-    if source.size > 400 << 30 {
-        notes.push("above 400 GB, ask the service's support for the room before you start".into());
-    }
-    if target.superuser {
-        notes.push("the target's user is a superuser; a service gives none".into());
-    }
-    if source.locale != target.locale {
-        notes.push(format!(
-            "the locale is {} on the source and {} on the target: text may sort differently",
-            source.locale, target.locale
-        ));
-    }
-    if source.encoding != "UTF8" {
-        notes.push(format!("the source's encoding is {}; its text is converted to UTF8", source.encoding));
-    }
-    if source.timescale.as_ref().is_some_and(|timescale: &Timescale| timescale.license == "apache") {
-        notes.push(
-            "the source runs TimescaleDB's Apache edition: no compression, no continuous aggregates".into(),
-        );
-    }
-    notes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inspect::Timescale;
 
     fn with(version: &str) -> Facts {
         Facts {

@@ -1,0 +1,280 @@
+//! What will be done: facts of both ends in, blockers and steps out. Pure.
+
+mod preflight;
+mod text;
+
+use serde::Serialize;
+use tsmigrate_analyzer::report::{count, thousands};
+
+pub use preflight::{preflight, timescale_version};
+
+use crate::connect::Side;
+use crate::estimate::Estimate;
+use crate::human;
+use crate::inspect::{Facts, Timescale};
+use crate::jobs::Job;
+use crate::volume::{Connections, Kind, Volume};
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does.
+    pub what: String,
+}
+
+/// Sessions that a run takes on one server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Sessions {
+    /// Which server.
+    pub side: Side,
+    /// At most so many at once.
+    pub needed: u64,
+    /// What the server says about its limits.
+    #[serde(flatten)]
+    pub connections: Connections,
+}
+
+/// All steps in their order, and what they take.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Plan {
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// How much there is to move.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volume: Option<Volume>,
+    /// Bytes that the target will need: about as many as the source's rows and indexes take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_bytes: Option<u64>,
+    /// Sessions on either server.
+    pub sessions: Vec<Sessions>,
+    /// How long it will take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Estimate>,
+    /// What to know before.
+    pub notes: Vec<String>,
+}
+
+/// Numbers of statements that a plan names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Of the roles.
+    pub roles: usize,
+    /// `CREATE EXTENSION`.
+    pub extensions: usize,
+    /// Before the data.
+    pub pre_data: usize,
+    /// After the data.
+    pub post_data: usize,
+    /// Owners and privileges.
+    pub access: usize,
+}
+
+/// What a plan is made from.
+#[derive(Clone, Copy)]
+pub struct Basis<'a> {
+    /// The source.
+    pub source: &'a Facts,
+    /// The target.
+    pub target: &'a Facts,
+    /// What dumps the schema: `pg_dump (PostgreSQL) 17.2`.
+    pub dumped_by: &'a str,
+    /// Statements, as the analysis left them.
+    pub counts: Counts,
+    /// Jobs of the source.
+    pub jobs: &'a [Job],
+    /// How much there is to move.
+    pub volume: Option<&'a Volume>,
+    /// Sessions that the source and the target take.
+    pub connections: Option<(Connections, Connections)>,
+    /// How long it will take, where that was measured.
+    pub estimate: Option<&'a Estimate>,
+    /// Copies at once.
+    pub copies: u64,
+    /// Builds at once.
+    pub builds: u64,
+    /// How rows are compared at the end; none where they are not.
+    pub check: Option<&'a str>,
+}
+
+/// The steps of a migration, and what they take.
+#[must_use]
+pub fn plan(basis: &Basis<'_>) -> Plan {
+    // A session of its own holds the snapshot; on the target one runs what is not parallel.
+    let sessions = basis.connections.map(|(source, target)| {
+        let needed = [basis.copies + 2, basis.copies + basis.builds + 2];
+        let of = |side, needed, connections| Sessions { side, needed, connections };
+        [of(Side::Source, needed[0], source), of(Side::Target, needed[1], target)]
+    });
+    let mut plan = Plan {
+        steps: steps(basis),
+        volume: basis.volume.cloned(),
+        target_bytes: basis.volume.map(Volume::target_bytes),
+        sessions: sessions.into_iter().flatten().collect(),
+        estimate: basis.estimate.cloned(),
+        notes: Vec::new(),
+    };
+    plan.notes = notes(basis, &plan);
+    plan
+}
+
+fn steps(basis: &Basis<'_>) -> Vec<Step> {
+    let Basis { source, counts, jobs, .. } = *basis;
+    let empty = Volume::default();
+    let volume = basis.volume.unwrap_or(&empty);
+    let timescale = source.timescale.is_some();
+    let mut steps = Vec::new();
+    let mut step = |name, what: String| steps.push(Step { name, what });
+    let number = |number: usize, noun: &str| count(number as u64, noun);
+    let scheduled = jobs.iter().filter(|job| job.scheduled).count();
+    let pauses = source.timescale.as_ref().is_some_and(|timescale| timescale.license != "apache");
+    if scheduled > 0 && pauses {
+        step(
+            "pause jobs",
+            format!("{} of the source, put back at the end however it ends", number(scheduled, "job")),
+        );
+    }
+    step("snapshot", format!("one for all reading; the schema with {}", short(basis.dumped_by)));
+    step("roles", number(counts.roles, "statement"));
+    if counts.extensions > 0 {
+        step("extensions", format!("{}, in a session of their own", number(counts.extensions, "extension")));
+    }
+    if timescale {
+        step("restoring", "public.timescaledb_pre_restore()".into());
+    }
+    step(
+        "pre-data",
+        format!("{}: tables, functions, views, as yet without indexes", number(counts.pre_data, "statement")),
+    );
+    step("data", data(basis, volume));
+    if volume.large_objects > 0 {
+        let size = human::bytes(volume.large_object_bytes);
+        step(
+            "large objects",
+            format!("{}, {size}, beside the tables", count(volume.large_objects, "object")),
+        );
+    }
+    if volume.indexes > 0 {
+        step(
+            "indexes",
+            format!(
+                "{}, {} at the source, {} at once, each as soon as its table is there",
+                index_count(volume.indexes),
+                human::bytes(volume.index_bytes),
+                basis.builds
+            ),
+        );
+    }
+    step(
+        "post-data",
+        format!("{}, indexes and constraints among them", number(counts.post_data, "statement")),
+    );
+    if volume.foreign_keys > 0 {
+        step(
+            "foreign keys",
+            format!(
+                "{}, added unchecked, then checked, {} at once",
+                count(volume.foreign_keys, "foreign key"),
+                basis.builds
+            ),
+        );
+    }
+    if timescale {
+        step("restored", "public.timescaledb_post_restore(), whatever happens before".into());
+    }
+    step("access", format!("{}: owners, privileges, settings", number(counts.access, "statement")));
+    if volume.materialized_views > 0 {
+        step(
+            "refresh",
+            format!(
+                "{}, in the order of their dependencies",
+                count(volume.materialized_views, "materialized view")
+            ),
+        );
+    }
+    step("analyze", "the planner's statistics".into());
+    if let Some(check) = basis.check {
+        step("verify", format!("objects, owners, privileges and rows ({check}), source against target"));
+    }
+    if scheduled > 0 {
+        step("jobs", format!("{} on the target, scheduled as they were", number(scheduled, "job")));
+    }
+    steps
+}
+
+/// `pg_dump (PostgreSQL) 17.2 (Debian …)` in two words.
+fn short(version: &str) -> String {
+    let number = version.split(' ').find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+    number.map_or_else(|| version.to_owned(), |number| format!("pg_dump {number}"))
+}
+
+fn index_count(number: u64) -> String {
+    let word = if number == 1 { "index" } else { "indexes" };
+    format!("{} {word}", thousands(number))
+}
+
+fn data(basis: &Basis<'_>, volume: &Volume) -> String {
+    if basis.volume.is_none() {
+        return format!("{} at the source", human::bytes(basis.source.size));
+    }
+    let mut words = vec![format!(
+        "{} in {}",
+        human::bytes(volume.table_bytes),
+        count(volume.count(Kind::Table), "table")
+    )];
+    for (kind, noun) in
+        [(Kind::Hypertable, "hypertable"), (Kind::ContinuousAggregate, "continuous aggregate")]
+    {
+        match volume.count(kind) {
+            0 => {}
+            number => words.push(count(number, noun)),
+        }
+    }
+    if let (chunks @ 1.., compressed) = volume.chunks() {
+        words.push(match compressed {
+            0 => count(chunks, "chunk"),
+            some => format!("{} ({} compressed, and so they stay)", count(chunks, "chunk"), thousands(some)),
+        });
+    }
+    let parts: u64 = volume.tables.iter().map(|table| table.parts).sum();
+    let parts = if parts > 0 { format!("{}, ", count(parts, "part")) } else { String::new() };
+    format!("{}; {parts}{} at once, the largest first", words.join(", "), basis.copies)
+}
+
+fn notes(basis: &Basis<'_>, plan: &Plan) -> Vec<String> {
+    let Basis { source, target, .. } = *basis;
+    let size = plan.target_bytes.unwrap_or(source.size);
+    let mut notes = vec![
+        "a service grows its disk by itself, at most once in six hours; a full disk is waited for".to_owned(),
+    ];
+    if size > 400_000_000_000 {
+        notes.push("above 400 GB, ask the service's support for the room before you start".into());
+    }
+    for sessions in plan.sessions.iter().filter(|sessions| sessions.needed > sessions.connections.left) {
+        notes.push(format!(
+            "the {} takes {} more sessions and up to {} are wanted: give fewer --jobs, or close others",
+            sessions.side.name(),
+            sessions.connections.left,
+            sessions.needed
+        ));
+    }
+    if target.superuser {
+        notes.push("the target's user is a superuser; a service gives none".into());
+    }
+    if source.locale != target.locale {
+        notes.push(format!(
+            "the locale is {} on the source and {} on the target: text may sort differently",
+            source.locale, target.locale
+        ));
+    }
+    if source.encoding != "UTF8" {
+        notes.push(format!("the source's encoding is {}; its text is converted to UTF8", source.encoding));
+    }
+    if source.timescale.as_ref().is_some_and(|timescale: &Timescale| timescale.license == "apache") {
+        notes.push(
+            "the source runs TimescaleDB's Apache edition: no compression, no continuous aggregates".into(),
+        );
+    }
+    notes
+}

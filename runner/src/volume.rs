@@ -1,0 +1,389 @@
+//! How much there is to move, and how many sessions both servers still take: read off the catalogs in a few questions.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::connect::Session;
+use crate::error::Error;
+
+/// What the rows of a plan's table are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A table, or a partition.
+    #[default]
+    Table,
+    /// A hypertable with its chunks.
+    Hypertable,
+    /// A continuous aggregate with its chunks.
+    ContinuousAggregate,
+}
+
+/// A table with what stands for it: a hypertable with all of its chunks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TableSize {
+    /// `schema.name`, as people know it.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Bytes with TOAST, without indexes.
+    pub bytes: u64,
+    /// Rows as the planner guesses, in compressed chunks as TimescaleDB counted them; none where nobody knows.
+    pub rows: Option<u64>,
+    /// Chunks.
+    pub chunks: u64,
+    /// Compressed ones among them.
+    pub compressed: u64,
+    /// COPY commands that it takes; 0 where that is not decided yet.
+    pub parts: u64,
+    /// Their format: `binary`, `text`, or both.
+    pub format: String,
+}
+
+/// Everything there is to move.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Volume {
+    /// Tables, the largest first.
+    pub tables: Vec<TableSize>,
+    /// Bytes of all tables.
+    pub table_bytes: u64,
+    /// Indexes, those of constraints among them.
+    pub indexes: u64,
+    /// Their bytes.
+    pub index_bytes: u64,
+    /// Foreign keys.
+    pub foreign_keys: u64,
+    /// Large objects.
+    pub large_objects: u64,
+    /// Their bytes.
+    pub large_object_bytes: u64,
+    /// Materialized views, which are filled anew.
+    pub materialized_views: u64,
+    /// Their bytes on the source.
+    pub materialized_view_bytes: u64,
+    /// Sequences.
+    pub sequences: u64,
+    #[serde(skip)]
+    pub(crate) relations: Vec<Relation>,
+}
+
+/// One relation with rows of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Relation {
+    name: String,
+    group: String,
+    kind: Kind,
+    role: Role,
+    bytes: u64,
+    index_bytes: u64,
+    indexes: u64,
+    rows: Option<u64>,
+    parts: u64,
+    format: &'static str,
+}
+
+/// What a relation is in its group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// All of it, or the root of a hypertable.
+    #[default]
+    Root,
+    Chunk,
+    Compressed,
+}
+
+const RELATIONS: &str = "
+SELECT n.nspname || '.' || c.relname, pg_catalog.pg_table_size(c.oid), pg_catalog.pg_indexes_size(c.oid),
+       CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint END,
+       (SELECT pg_catalog.count(*) FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                  AND d.objid = c.oid AND d.deptype = 'e')";
+
+/// Roots and chunks of hypertables, and whose they are: a compressed chunk belongs to the hypertable that it was made
+/// of, a materialization's to the continuous aggregate.
+const CHUNKS: &str = "
+WITH own AS (
+  SELECT h.id, coalesce(v.user_view_schema || '.' || v.user_view_name, h.schema_name || '.' || h.table_name) AS name,
+         v.mat_hypertable_id IS NOT NULL AS aggregate, h.compressed_hypertable_id
+  FROM _timescaledb_catalog.hypertable h
+  LEFT JOIN _timescaledb_catalog.continuous_agg v ON v.mat_hypertable_id = h.id
+), whose AS (
+  SELECT o.id, coalesce(p.name, o.name) AS name, coalesce(p.aggregate, o.aggregate) AS aggregate,
+         p.id IS NOT NULL AS compressed
+  FROM own o LEFT JOIN own p ON p.compressed_hypertable_id = o.id
+)
+SELECT h.schema_name || '.' || h.table_name, w.name, w.aggregate, 'root', NULL
+FROM _timescaledb_catalog.hypertable h JOIN whose w ON w.id = h.id
+UNION ALL
+SELECT c.schema_name || '.' || c.table_name, w.name, w.aggregate, CASE WHEN w.compressed THEN 'compressed' ELSE 'chunk' END,
+       s.numrows_pre_compression
+FROM _timescaledb_catalog.chunk c JOIN whose w ON w.id = c.hypertable_id
+LEFT JOIN _timescaledb_catalog.compression_chunk_size s ON s.compressed_chunk_id = c.id WHERE NOT c.dropped";
+
+const COUNTS: &str = "
+SELECT (SELECT pg_catalog.count(*) FROM pg_catalog.pg_constraint f WHERE contype = 'f' AND conparentid = 0
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_namespace t WHERE t.oid = f.connamespace AND t.nspname ~ '^_timescaledb_')),
+       (SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata),
+       pg_catalog.pg_total_relation_size('pg_catalog.pg_largeobject'::pg_catalog.regclass),
+       pg_catalog.count(*) FILTER (WHERE relkind = 'm'),
+       coalesce(pg_catalog.sum(pg_catalog.pg_table_size(c.oid)) FILTER (WHERE relkind = 'm'), 0),
+       pg_catalog.count(*) FILTER (WHERE relkind = 'S')
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE relkind IN ('m', 'S') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                  AND d.objid = c.oid AND d.deptype = 'e')";
+
+/// Reads how much there is in the session's database. `timescale` says that TimescaleDB is installed there.
+///
+/// # Errors
+/// When the server refuses a question.
+pub async fn read(session: &Session, timescale: bool) -> Result<Volume, Error> {
+    let text = |row: &[Option<String>], column: usize| row.get(column).cloned().flatten().unwrap_or_default();
+    let number = |row: &[Option<String>], column: usize| text(row, column).parse::<u64>().unwrap_or_default();
+    let mut groups = BTreeMap::new();
+    if timescale {
+        for row in session.ask(CHUNKS).await? {
+            let kind = if text(&row, 2) == "t" { Kind::ContinuousAggregate } else { Kind::Hypertable };
+            let role = match text(&row, 3).as_str() {
+                "chunk" => Role::Chunk,
+                "compressed" => Role::Compressed,
+                _ => Role::Root,
+            };
+            groups.insert(text(&row, 0), (text(&row, 1), kind, role, text(&row, 4).parse::<u64>().ok()));
+        }
+    }
+    let mut relations = Vec::new();
+    for row in session.ask(RELATIONS).await? {
+        let name = text(&row, 0);
+        let (group, kind, role, compressed) =
+            groups.remove(&name).unwrap_or_else(|| (name.clone(), Kind::Table, Role::Root, None));
+        relations.push(Relation {
+            name,
+            group,
+            kind,
+            role,
+            bytes: number(&row, 1),
+            index_bytes: number(&row, 2),
+            // A row of a compressed chunk holds up to a thousand.
+            rows: if role == Role::Compressed { compressed } else { text(&row, 3).parse().ok() },
+            indexes: number(&row, 4),
+            parts: 0,
+            format: "",
+        });
+    }
+    let counts = session.ask(COUNTS).await?.into_iter().next().unwrap_or_default();
+    let large_objects = number(&counts, 1);
+    let mut volume = Volume {
+        foreign_keys: number(&counts, 0),
+        large_objects,
+        // An empty catalog has its page of an index.
+        large_object_bytes: if large_objects == 0 { 0 } else { number(&counts, 2) },
+        materialized_views: number(&counts, 3),
+        materialized_view_bytes: number(&counts, 4),
+        sequences: number(&counts, 5),
+        relations,
+        ..Volume::default()
+    };
+    volume.group();
+    Ok(volume)
+}
+
+impl Volume {
+    /// Keeps the relations that `chosen` knows by `schema.name`, with the number of their parts and their format
+    /// (`binary` or `text`), as far as rows go; foreign keys, views and large objects stay as they are.
+    pub fn choose(&mut self, chosen: impl Fn(&str) -> Option<(u64, &'static str)>) {
+        self.relations.retain_mut(|relation| match chosen(&relation.name) {
+            Some((parts, format)) => {
+                relation.parts = parts;
+                // What takes no COPY has no format.
+                relation.format = if parts == 0 { "" } else { format };
+                true
+            }
+            None => false,
+        });
+        self.group();
+    }
+
+    /// The relation with the most bytes, `schema.name`.
+    #[must_use]
+    pub fn largest(&self) -> Option<&str> {
+        self.relations.iter().max_by_key(|relation| relation.bytes).map(|relation| relation.name.as_str())
+    }
+
+    /// Relations that rows are copied of, each by itself.
+    #[must_use]
+    pub fn relations(&self) -> u64 {
+        self.relations.len() as u64
+    }
+
+    /// Chunks, compressed ones among them, of all hypertables and continuous aggregates.
+    #[must_use]
+    pub fn chunks(&self) -> (u64, u64) {
+        let chunks = self.tables.iter().map(|table| table.chunks).sum();
+        (chunks, self.tables.iter().map(|table| table.compressed).sum())
+    }
+
+    /// How many there are of a kind.
+    #[must_use]
+    pub fn count(&self, kind: Kind) -> u64 {
+        self.tables.iter().filter(|table| table.kind == kind).count() as u64
+    }
+
+    /// Bytes that the target will hold: rows, indexes, large objects and views.
+    #[must_use]
+    pub fn target_bytes(&self) -> u64 {
+        [self.table_bytes, self.index_bytes, self.large_object_bytes, self.materialized_view_bytes]
+            .into_iter()
+            .fold(0, u64::saturating_add)
+    }
+
+    fn group(&mut self) {
+        let mut groups = BTreeMap::<&str, TableSize>::new();
+        for relation in &self.relations {
+            let table = groups.entry(&relation.group).or_insert_with(|| TableSize {
+                name: relation.group.clone(),
+                kind: relation.kind,
+                ..TableSize::default()
+            });
+            table.bytes += relation.bytes;
+            table.parts += relation.parts;
+            match relation.role {
+                Role::Root => {}
+                Role::Chunk => table.chunks += 1,
+                Role::Compressed => table.compressed += 1,
+            }
+            if let Some(rows) = relation.rows {
+                table.rows = Some(table.rows.unwrap_or_default() + rows);
+            }
+            if table.format.is_empty() {
+                relation.format.clone_into(&mut table.format);
+            } else if !relation.format.is_empty() && table.format != relation.format {
+                "both".clone_into(&mut table.format);
+            }
+        }
+        let mut tables: Vec<TableSize> = groups.into_values().collect();
+        tables.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
+        self.tables = tables;
+        self.table_bytes = self.relations.iter().map(|relation| relation.bytes).sum();
+        self.indexes = self.relations.iter().map(|relation| relation.indexes).sum();
+        self.index_bytes = self.relations.iter().map(|relation| relation.index_bytes).sum();
+    }
+}
+
+/// Sessions that a server takes, and has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Connections {
+    /// `max_connections`, those kept for superusers left out.
+    pub most: u64,
+    /// Sessions that there are, of all databases.
+    pub used: u64,
+    /// How many more our user may open in this database.
+    pub left: u64,
+}
+
+const CONNECTIONS: &str = "
+SELECT pg_catalog.current_setting('max_connections'), pg_catalog.current_setting('superuser_reserved_connections'),
+       pg_catalog.current_setting('reserved_connections', true),
+       (SELECT pg_catalog.sum(numbackends) FROM pg_catalog.pg_stat_database),
+       r.rolconnlimit, (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity WHERE usename = current_user),
+       d.datconnlimit, s.numbackends, r.rolsuper
+FROM pg_catalog.pg_roles r, pg_catalog.pg_database d
+JOIN pg_catalog.pg_stat_database s ON s.datid = d.oid
+WHERE r.rolname = current_user AND d.datname = pg_catalog.current_database()";
+
+/// Reads how many sessions the session's server still takes from its user.
+///
+/// # Errors
+/// When the server refuses the question.
+pub async fn connections(session: &Session) -> Result<Connections, Error> {
+    let row = session.ask(CONNECTIONS).await?.into_iter().next().unwrap_or_default();
+    let number = |column: usize| row.get(column)?.as_deref()?.parse::<i64>().ok();
+    Ok(free(&number))
+}
+
+fn free(number: &dyn Fn(usize) -> Option<i64>) -> Connections {
+    let at = |column| u64::try_from(number(column).unwrap_or_default()).unwrap_or_default();
+    // A limit of -1 is none.
+    let limit = |column| number(column).and_then(|limit| u64::try_from(limit).ok());
+    let most = at(0).saturating_sub(at(1)).saturating_sub(at(2));
+    let mut left = most.saturating_sub(at(3));
+    for (limit, used) in [(limit(4), at(5)), (limit(6), at(7))] {
+        left = left.min(limit.map_or(u64::MAX, |limit| limit.saturating_sub(used)));
+    }
+    Connections { most, used: at(3), left }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn relation(name: &str, group: &str, role: Role, bytes: u64, rows: Option<u64>) -> Relation {
+        let kind = if name == group { Kind::Table } else { Kind::Hypertable };
+        Relation {
+            name: name.into(),
+            group: group.into(),
+            kind,
+            role,
+            bytes,
+            rows,
+            indexes: 2,
+            index_bytes: 10,
+            ..Relation::default()
+        }
+    }
+
+    pub(crate) fn volume() -> Volume {
+        let mut volume = Volume {
+            relations: vec![
+                relation("s.small", "s.small", Role::Root, 100, None),
+                relation("i.chunk1", "s.metrics", Role::Chunk, 500, Some(5)),
+                relation("i.chunk2", "s.metrics", Role::Chunk, 0, Some(0)),
+                relation("i.compressed2", "s.metrics", Role::Compressed, 300, Some(3)),
+                relation("s.orders", "s.orders", Role::Root, 700, Some(7)),
+            ],
+            ..Volume::default()
+        };
+        volume.group();
+        volume
+    }
+
+    #[test]
+    fn chunks_stand_under_their_hypertable_and_the_largest_comes_first() {
+        let volume = volume();
+        let names: Vec<_> = volume.tables.iter().map(|table| (table.name.as_str(), table.bytes)).collect();
+        assert_eq!(names, [("s.metrics", 800), ("s.orders", 700), ("s.small", 100)]);
+        let metrics = &volume.tables[0];
+        assert_eq!((metrics.chunks, metrics.compressed, metrics.rows), (2, 1, Some(8)));
+        assert_eq!(volume.tables[2].rows, None, "it was never analysed");
+        assert_eq!((volume.table_bytes, volume.indexes, volume.index_bytes), (1600, 10, 50));
+        assert_eq!(volume.largest(), Some("s.orders"));
+        assert_eq!(volume.chunks(), (2, 1));
+    }
+
+    #[test]
+    fn what_is_not_chosen_does_not_count() {
+        let mut volume = volume();
+        volume.choose(|name| match name {
+            "s.small" => None,
+            "i.chunk2" => Some((0, "text")),
+            "i.compressed2" => Some((1, "text")),
+            _ => Some((2, "binary")),
+        });
+        assert_eq!(volume.tables.len(), 2);
+        assert_eq!((volume.tables[0].parts, volume.tables[0].format.as_str()), (3, "both"));
+        assert_eq!((volume.tables[1].parts, volume.tables[1].format.as_str()), (2, "binary"));
+        assert_eq!(volume.table_bytes, 1500);
+    }
+
+    #[test]
+    fn the_narrowest_limit_counts() {
+        let of = |row: [i64; 8]| free(&|column| row.get(column).copied());
+        assert_eq!(of([100, 3, 0, 10, -1, 2, -1, 4]), Connections { most: 97, used: 10, left: 87 });
+        assert_eq!(of([100, 3, 2, 10, 5, 2, -1, 4]).left, 3);
+        assert_eq!(of([100, 3, 0, 10, -1, 2, 5, 4]).left, 1);
+        assert_eq!(of([10, 3, 0, 9, -1, 2, -1, 4]).left, 0);
+    }
+}
