@@ -8,7 +8,7 @@ use tsmigrate_analyzer::{Options, Target};
 
 use crate::error::Error;
 use crate::inspect::Facts;
-use crate::report::Finding;
+use crate::report::{Finding, Script};
 
 /// Rules about what psql makes of a file: here no psql reads one.
 const OF_PSQL: [&str; 2] = ["IN-02", "IN-03"];
@@ -25,6 +25,8 @@ pub struct Input<'a> {
 pub struct Analysed {
     /// Every finding.
     pub findings: Vec<Finding>,
+    /// Scripts for a person to run later.
+    pub scripts: Vec<Script>,
     /// The parts, rewritten, in the order of the inputs.
     pub texts: Vec<Vec<u8>>,
 }
@@ -76,7 +78,17 @@ fn run(inputs: &[Input<'_>], target: &Target, options: &Options) -> Result<Analy
         .collect();
     let texts =
         inputs.iter().enumerate().map(|(number, input)| analysis.rewritten(number, input.text)).collect();
-    Ok(Analysed { findings, texts })
+    let scripts = analysis
+        .scripts
+        .iter()
+        .map(|script| Script {
+            file: script.file.to_owned(),
+            title: script.title.clone(),
+            rule: script.rule.to_owned(),
+            sql: script.sql.clone(),
+        })
+        .collect();
+    Ok(Analysed { findings, scripts, texts })
 }
 
 /// The service as it is described, corrected by what the server itself said.

@@ -8,16 +8,15 @@ use serde::ser::{SerializeMap, SerializeSeq};
 use serde_json::ser::Formatter;
 
 use super::diff::diff;
-use super::words::{bytes, count, plural, steers, thousands};
+use super::page::{STYLE, STYLE_DIGEST, capital, copyable, text};
+use super::words::{bytes, count, plural, thousands};
 use super::{Around, Block, Class, Entry, Report, Section, to_accept};
 use crate::edit::Safety;
 use crate::finding::Finding;
 use crate::rules::rule;
 
-const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
-/// What a browser may run and show: the two texts above and nothing else. The digests are theirs (SHA-256).
-const STYLE_DIGEST: &str = "sha256-zwlhMddyQjNEFhvlPvPXhTXOAy367mjnU8O5NmOOf30=";
+/// What a browser may run: this and nothing else. The digest is its own (SHA-256).
 const SCRIPT_DIGEST: &str = "sha256-VufzT1ZdTGClk9fZRlKTmDKsYPY7mX5RWd/OGCwgjq4=";
 
 /// Findings that are put into one page: more make it slow to open.
@@ -105,11 +104,6 @@ fn header(report: &Report<'_>) -> String {
     page
 }
 
-fn capital(sentence: &str) -> String {
-    let mut chars = sentence.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
-}
-
 /// What the rewrite does not solve, by what has to be changed or accepted.
 fn open(page: &mut String, report: &Report<'_>) {
     let open = report.open_rules();
@@ -191,10 +185,6 @@ fn extra(page: &mut String, section: &Section) {
         }
     }
     *page += "</section>\n";
-}
-
-fn copyable(page: &mut String, lines: &str) {
-    let _ = writeln!(page, "<div class=\"block copyable\"><pre tabindex=\"0\">{}</pre></div>", text(lines));
 }
 
 fn next(page: &mut String, around: &Around<'_>) {
@@ -490,24 +480,6 @@ impl Formatter for InPage {
         }
         out.write_all(rest.as_bytes())
     }
-}
-
-/// Text as HTML, also between quotation marks. What would steer the direction of text is shown as a mark.
-fn text(words: &str) -> String {
-    let mut out = String::with_capacity(words.len());
-    for c in words.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\n' | '\t' => out.push(c),
-            c if steers(c) => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

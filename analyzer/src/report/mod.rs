@@ -9,6 +9,7 @@ mod github;
 mod html;
 mod json;
 mod markdown;
+pub mod page;
 mod sarif;
 mod words;
 

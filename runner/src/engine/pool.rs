@@ -430,6 +430,7 @@ async fn carry_part(engine: &Engine, ends: &Ends, table: &Table, part: &Part) ->
     moved.parts += 1;
     moved.rows += rows;
     moved.bytes += bytes;
+    moved.ended = engine.since(Instant::now());
     moved.seconds = seconds(Duration::from_secs_f64(moved.seconds) + start.elapsed());
     Ok(())
 }

@@ -54,10 +54,15 @@ fn print(args: &Args, report: &Report) -> u8 {
         let _ = writeln!(anstream::stderr(), "tsmigrate: cannot write {}: {error}", path.display());
         code = 2;
     }
+    if let Some(folder) = &report.work_dir
+        && let Err(error) = report::write_files(report, folder.as_ref())
+    {
+        let _ = writeln!(anstream::stderr(), "tsmigrate: {error}");
+    }
     // Who reads the report may have gone; what was done stays done.
     let _ = match args.format {
         Format::Json => writeln!(std::io::stdout(), "{}", json()),
-        Format::Text => writeln!(anstream::stdout(), "{}", report.text().trim_end()),
+        Format::Text => writeln!(anstream::stdout(), "{}", report.colored().trim_end()),
     };
     code
 }
@@ -275,6 +280,8 @@ async fn supervise(args: &Args) -> Report {
     context.progress.flush();
     let mut report = context.report().clone();
     report.seconds = progress::seconds(context.begun.elapsed());
+    // A dry run keeps nothing.
+    report.work_dir = context.journal.get().map(|_| context.work.path().display().to_string());
     match result {
         Ok(outcome) => report.outcome = outcome,
         Err(error) => {

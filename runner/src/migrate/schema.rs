@@ -66,7 +66,7 @@ pub(super) async fn analyse(
         Input { part: "pre-data", text: &pre },
         Input { part: "post-data", text: &post },
     ];
-    let Analysed { findings, texts } =
+    let Analysed { findings, scripts: later, texts } =
         analysis::analyse(&inputs, &ends.source, &ends.target, &context.args.accept)?;
     let [roles_text, pre_text, post_text] = &texts[..] else {
         return Err(Error::Defect("the analysis lost a part of the dump".into()));
@@ -81,6 +81,7 @@ pub(super) async fn analyse(
         let mut report = context.report();
         report.passwords_to_set = if passwords { Vec::new() } else { logins(&scripts.roles) };
         report.findings = findings;
+        report.scripts = later;
     }
     let result = {
         let report = context.report();

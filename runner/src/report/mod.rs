@@ -1,8 +1,12 @@
 //! What a migration did, in one structure for people and for programs.
 
-use std::fmt::Write;
+mod files;
+mod html;
+mod text;
 
 use serde::Serialize;
+
+pub use files::write_files;
 
 use crate::error::Blocker;
 use crate::plan::Plan;
@@ -90,6 +94,19 @@ pub struct MovedJob {
     pub scheduled: bool,
 }
 
+/// Statements for a person to run later.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Script {
+    /// A name for its file: `hypertables.sql`.
+    pub file: String,
+    /// What it does and when to run it, in one line.
+    pub title: String,
+    /// The rule that wrote it.
+    pub rule: String,
+    /// Its text.
+    pub sql: String,
+}
+
 /// The data that went over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Moved {
@@ -118,6 +135,8 @@ pub struct MovedTable {
     pub bytes: u64,
     /// When its first part began: seconds since [`Report::started`].
     pub begun: f64,
+    /// When its last part ended.
+    pub ended: f64,
     /// Seconds of all its parts together.
     pub seconds: f64,
 }
@@ -183,108 +202,51 @@ pub struct Report {
     pub state: Vec<String>,
     /// What is left to do.
     pub next: Vec<String>,
+    /// Scripts to run later.
+    pub scripts: Vec<Script>,
+    /// Where journal, logs and reports of the run are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work_dir: Option<String>,
 }
 
 impl Report {
-    /// The closing summary.
+    /// What the target will not have, each thing once.
     #[must_use]
-    pub fn text(&self) -> String {
-        let mut out = String::new();
-        let mut section = |title: &str, lines: Vec<String>| {
-            if lines.is_empty() {
-                return;
-            }
-            // Writing to a String cannot fail.
-            let _ = writeln!(out, "\n{title}");
-            for line in lines {
-                let _ = writeln!(out, "  {}", line.replace('\n', "\n  "));
-            }
-        };
-        let errors = |solved: bool| {
-            self.findings
-                .iter()
-                .filter(move |finding| finding.severity == "error" && finding.solved == solved)
-        };
-        if let (Some(plan), Outcome::Planned | Outcome::Blocked) = (&self.plan, self.outcome) {
-            for (title, lines) in plan.parts() {
-                section(title, lines);
-            }
-        }
-        match self.outcome {
-            Outcome::Planned | Outcome::Blocked => section("rewritten", grouped(errors(true), SHOWN)),
-            _ => section("rewritten", summary(&self.findings)),
-        }
-        section("the target will not have", lost(&self.findings));
-        section("not solved by a rewrite", grouped(errors(false), usize::MAX));
-        section(
-            "warnings",
-            grouped(self.findings.iter().filter(|finding| finding.severity == "warning"), SHOWN),
-        );
-        section("blocked by", self.blockers.iter().map(ToString::to_string).collect());
-        section("did not arrive", self.missing.iter().map(|m| format!("{}: {}", m.what, m.why)).collect());
-        section("jobs", self.jobs.iter().map(MovedJob::line).collect());
-        section("the target's server warned", self.warnings.clone());
-        if let Some(verification) = &self.verification {
-            section("verification", verification.lines());
-        }
-        section("passwords to set", self.passwords_to_set.clone());
-        section("error", self.error.iter().cloned().collect());
-        section("state", self.state.clone());
-        section("next", self.next.clone());
-        let _ = writeln!(out, "\n{}", self.closing());
-        out
+    pub fn lost(&self) -> Vec<&str> {
+        let mut seen = std::collections::BTreeSet::new();
+        let solved = self.findings.iter().filter(|finding| finding.solved);
+        let lost = solved.filter_map(|finding| finding.lost.as_deref());
+        lost.filter(|lost| seen.insert(*lost)).collect()
     }
 
-    fn closing(&self) -> String {
-        let moved = format!(
-            "{} rows in {} tables, {} of data, {} statements",
-            self.moved.rows,
-            self.moved.tables,
-            indicatif::HumanBytes(self.moved.bytes),
-            self.moved.statements
-        );
-        match self.outcome {
-            Outcome::Failed => "failed".to_owned(),
-            Outcome::Planned => "planned; nothing was written".to_owned(),
-            Outcome::Blocked => "blocked; nothing was written".to_owned(),
-            Outcome::Migrated => format!("migrated and verified: {moved}"),
-            Outcome::Differs => format!("migrated, but the target differs from the source: {moved}"),
-        }
+    /// The tables that took longest, the longest first.
+    #[must_use]
+    pub fn slowest_tables(&self) -> Vec<&MovedTable> {
+        let mut tables: Vec<_> = self.tables.iter().collect();
+        tables.sort_by(|a, b| b.seconds.total_cmp(&a.seconds).then_with(|| a.name.cmp(&b.name)));
+        tables
+    }
+
+    /// The builds that took longest, the longest first.
+    #[must_use]
+    pub fn slowest_builds(&self) -> Vec<&Built> {
+        let mut built: Vec<_> = self.built.iter().collect();
+        built.sort_by(|a, b| b.seconds.total_cmp(&a.seconds).then_with(|| a.name.cmp(&b.name)));
+        built
     }
 }
 
-/// So many findings of one rule are shown; the report's JSON has all.
-const SHOWN: usize = 3;
-
-/// Findings by rule, the first of each in full.
-fn grouped<'a>(findings: impl Iterator<Item = &'a Finding>, shown: usize) -> Vec<String> {
-    let mut rules = std::collections::BTreeMap::<&str, Vec<&Finding>>::new();
-    for finding in findings {
-        rules.entry(&finding.rule).or_default().push(finding);
+impl MovedTable {
+    /// Bytes in a second, of all parts that ran at once.
+    #[must_use]
+    pub fn rate(&self) -> u64 {
+        crate::progress::rate(self.bytes, span(self.ended - self.begun))
     }
-    let mut lines = Vec::new();
-    for (rule, findings) in rules {
-        lines.extend(findings.iter().take(shown).map(ToString::to_string));
-        if let Some(more) = findings.len().checked_sub(shown).filter(|more| *more > 0) {
-            lines.push(format!("{rule:<8} … and {more} more"));
-        }
-    }
-    lines
 }
 
-/// What the rewrite takes away, each thing once.
-fn lost(findings: &[Finding]) -> Vec<String> {
-    let mut seen = std::collections::BTreeSet::new();
-    let lost = findings.iter().filter(|finding| finding.solved).filter_map(|finding| finding.lost.as_ref());
-    lost.filter(|lost| seen.insert(lost.as_str())).cloned().collect()
-}
-
-fn summary(findings: &[Finding]) -> Vec<String> {
-    let mut rules = std::collections::BTreeMap::<&str, usize>::new();
-    for finding in findings.iter().filter(|finding| finding.solved) {
-        *rules.entry(&finding.rule).or_default() += 1;
-    }
-    rules.into_iter().map(|(rule, count)| format!("{rule:<8} {count}")).collect()
+/// Seconds as a length of time; none where the number is no length.
+fn span(seconds: f64) -> std::time::Duration {
+    std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
 impl std::fmt::Display for Finding {
@@ -295,15 +257,5 @@ impl std::fmt::Display for Finding {
         }
         write!(f, ": {}", self.message)?;
         if self.accepted { f.write_str(" (accepted)") } else { Ok(()) }
-    }
-}
-
-impl MovedJob {
-    fn line(&self) -> String {
-        let state = if self.scheduled { "scheduled" } else { "not scheduled" };
-        if self.owner == self.new_owner {
-            return format!("{} {}: {state}", self.id, self.name);
-        }
-        format!("{} {}: {state}, owner {} became {}", self.id, self.name, self.owner, self.new_owner)
     }
 }

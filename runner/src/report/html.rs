@@ -1,0 +1,618 @@
+//! The report of a run as one page: it needs no other file, no network and no program, and every name in it is text.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use tsmigrate_analyzer::report::page::{self, capital, copyable, text};
+use tsmigrate_analyzer::report::{count, plural, thousands};
+use tsmigrate_analyzer::rules::rule;
+
+use super::{Outcome, Report, span};
+use crate::human;
+use crate::verify::Difference;
+
+/// What this page has beyond the common style.
+const STYLE: &str = include_str!("page.css");
+/// Its SHA-256, by which a browser knows it.
+const STYLE_DIGEST: &str = "sha256-cROkT97g8unL27bH5ajEVu7vStx1fFa8On4jLCmznpE=";
+
+/// Rows of a table that are shown at once.
+const AT_ONCE: usize = 25;
+/// Rows of a table in a page: more make it slow to open. The JSON has all.
+const ROWS: usize = 2000;
+/// Tables and builds in the timeline.
+const BARS: usize = 15;
+
+/// A cell of a table.
+enum Cell {
+    Text(String),
+    Number(String),
+    Code(String),
+}
+
+impl Report {
+    /// Writes the page.
+    ///
+    /// # Errors
+    /// What `out` answers.
+    pub fn html(&self, out: &mut dyn Write) -> io::Result<()> {
+        let title = format!("tsmigrate: {}", self.title());
+        let mut page = format!(
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
+             style-src '{}' '{STYLE_DIGEST}'; base-uri 'none'; form-action 'none'\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
+             <title>{}</title>\n<style>{}</style>\n<style>{STYLE}</style>\n</head>\n<body>\n",
+            page::STYLE_DIGEST,
+            text(&title),
+            page::STYLE
+        );
+        self.header(&mut page);
+        page += "<main class=\"wrap\">\n";
+        self.stopped(&mut page);
+        self.to_do(&mut page);
+        self.verified(&mut page);
+        self.absent(&mut page);
+        self.timeline(&mut page);
+        self.tables_and_builds(&mut page);
+        self.found(&mut page);
+        self.planned(&mut page);
+        self.others(&mut page);
+        let _ = write!(
+            page,
+            "</main>\n<footer><div class=\"wrap\">Written by tsmigrate {}. Nothing in this page is sent anywhere. \
+             report.json beside it has the same for programs.</div></footer>\n</body>\n</html>\n",
+            env!("CARGO_PKG_VERSION")
+        );
+        out.write_all(page.as_bytes())
+    }
+
+    fn header(&self, page: &mut String) {
+        let (class, sign) = match self.outcome {
+            Outcome::Migrated | Outcome::Planned => ("done", "✓"),
+            Outcome::Blocked | Outcome::Differs | Outcome::Failed => ("stopped", "✗"),
+        };
+        let _ = write!(
+            page,
+            "<header class=\"{class}\"><div class=\"wrap\">\n<p class=\"tool\">tsmigrate migrate</p>\n\
+             <h1><span class=\"sign\" aria-hidden=\"true\">{sign}</span> {}</h1>\n",
+            text(&capital(self.title()))
+        );
+        let moved = self.what_moved();
+        if !moved.is_empty() {
+            let _ = writeln!(page, "<p class=\"sentence\">{} went over.</p>", text(&moved));
+        }
+        let differences = self.verification.as_ref().map(|found| found.differences.len() as u64);
+        let missing = self.missing.len() as u64;
+        let mut boxes = vec![("note", human::duration(span(self.seconds)), "in all".to_owned())];
+        if self.moved.bytes > 0 {
+            let data = self.stages.iter().find(|stage| stage.name == "data");
+            let rate = data.map(|stage| crate::progress::rate(self.moved.bytes, span(stage.seconds)));
+            boxes.extend(rate.map(|rate| ("note", human::rate(rate), "of data".to_owned())));
+        }
+        if let Some(number) = differences {
+            let class = if number == 0 { "solved" } else { "open" };
+            boxes.push((class, thousands(number), plural(number, "difference")));
+        }
+        let class = if missing == 0 { "note none" } else { "warning" };
+        boxes.push((class, thousands(missing), "did not arrive".to_owned()));
+        *page += "<dl class=\"counts\">\n";
+        for (class, number, words) in boxes {
+            let _ = writeln!(
+                page,
+                "<div class=\"{class}\"><dt>{}</dt><dd>{}</dd></div>",
+                text(&words),
+                text(&number)
+            );
+        }
+        *page += "</dl>\n<ul class=\"about\">\n";
+        let about = [
+            ("from", self.source.as_str()),
+            ("to", self.target.as_str()),
+            ("started", self.started.as_str()),
+            ("work directory", self.work_dir.as_deref().unwrap_or_default()),
+        ];
+        for (word, value) in about.iter().filter(|(_, value)| !value.is_empty()) {
+            let _ = writeln!(page, "<li>{word} <b>{}</b></li>", text(value));
+        }
+        *page += "</ul>\n</div></header>\n";
+    }
+
+    fn stopped(&self, page: &mut String) {
+        if self.error.is_none() && self.blockers.is_empty() && self.state.is_empty() {
+            return;
+        }
+        begin(
+            page,
+            "stopped",
+            if self.error.is_some() || !self.blockers.is_empty() { "What stopped it" } else { "State" },
+        );
+        if let Some(error) = &self.error {
+            let _ = writeln!(page, "<div class=\"card\"><pre tabindex=\"0\">{}</pre></div>", text(error));
+        }
+        for blocker in &self.blockers {
+            let _ = writeln!(
+                page,
+                "<div class=\"card\"><p><b>{}</b> {}</p>",
+                text(blocker.check),
+                text(&capital(&blocker.what))
+            );
+            steps(page, &blocker.next);
+            *page += "</div>\n";
+        }
+        bullets(page, &self.state);
+        *page += "</section>\n";
+    }
+
+    fn to_do(&self, page: &mut String) {
+        if self.next.is_empty() && self.passwords_to_set.is_empty() && self.scripts.is_empty() {
+            return;
+        }
+        begin(page, "next", "What to do next");
+        if !self.next.is_empty() {
+            *page += "<div class=\"card\">\n";
+            steps(page, &self.next);
+            *page += "</div>\n";
+        }
+        if !self.passwords_to_set.is_empty() {
+            *page += "<h3>Passwords to set: the source does not let us read them</h3>\n";
+            bullets(page, &self.passwords_to_set);
+        }
+        for script in &self.scripts {
+            let _ = writeln!(
+                page,
+                "<details class=\"card long script\"><summary>{}</summary>\n<p>{} <span class=\"quiet\">({})</span></p>",
+                text(&script.file),
+                text(&script.title),
+                text(&script.rule)
+            );
+            copyable(page, script.sql.trim_end());
+            *page += "</details>\n";
+        }
+        *page += "</section>\n";
+    }
+
+    fn verified(&self, page: &mut String) {
+        let Some(found) = &self.verification else { return };
+        begin(page, "verification", "Source and target compared");
+        let compared: Vec<_> = found
+            .compared
+            .iter()
+            .map(|(kind, number)| format!("{} {kind}", thousands(*number as u64)))
+            .collect();
+        let _ =
+            writeln!(page, "<p>{}: {}.</p>", text(&capital(&found.summary())), text(&compared.join(", ")));
+        let rows = |differences: &[Difference]| {
+            let cell =
+                |value: &Option<String>| Cell::Text(value.clone().unwrap_or_else(|| "nothing".to_owned()));
+            let row = |difference: &Difference| {
+                vec![
+                    Cell::Text(difference.kind.clone()),
+                    Cell::Code(std::iter::once(&difference.object).chain(&difference.details).fold(
+                        String::new(),
+                        |all, line| {
+                            if all.is_empty() { line.clone() } else { format!("{all}\n{line}") }
+                        },
+                    )),
+                    cell(&difference.expected),
+                    cell(&difference.found),
+                    Cell::Text(difference.reason.clone().unwrap_or_default()),
+                ]
+            };
+            differences.iter().map(row).collect::<Vec<_>>()
+        };
+        let head = ["What", "Object", "Source", "Target", "Why"];
+        if !found.differences.is_empty() {
+            *page += "<h3>Differences</h3>\n";
+            table(
+                page,
+                &head[..4],
+                rows(&found.differences)
+                    .into_iter()
+                    .map(|mut row| {
+                        row.truncate(4);
+                        row
+                    })
+                    .collect(),
+            );
+        }
+        if !found.announced.is_empty() {
+            let number = count(found.announced.len() as u64, "difference");
+            let _ = writeln!(page, "<details class=\"part\"><summary>{number} as announced</summary>");
+            table(page, &head, rows(&found.announced));
+            *page += "</details>\n";
+        }
+        bullets(page, &found.notes);
+        *page += "</section>\n";
+    }
+
+    /// What is not on the target.
+    fn absent(&self, page: &mut String) {
+        let lost = self.lost();
+        if self.missing.is_empty() && lost.is_empty() {
+            return;
+        }
+        begin(page, "missing", "What the target does not have");
+        if !self.missing.is_empty() {
+            let row = |missing: &super::Missing| {
+                vec![Cell::Code(missing.what.clone()), Cell::Text(missing.why.clone())]
+            };
+            table(page, &["What", "Why"], self.missing.iter().map(row).collect());
+        }
+        if !lost.is_empty() {
+            let open = if lost.len() <= AT_ONCE { " open" } else { "" };
+            let things = count(lost.len() as u64, "thing");
+            let _ =
+                writeln!(page, "<details class=\"part\"{open}><summary>By the rewrite: {things}</summary>");
+            bullets(page, &lost);
+            *page += "</details>\n";
+        }
+        *page += "</section>\n";
+    }
+
+    /// When what was done.
+    fn timeline(&self, page: &mut String) {
+        let ends = self.stages.iter().map(|stage| stage.begun + stage.seconds);
+        let all = ends.fold(self.seconds, f64::max);
+        if self.stages.is_empty() || all <= 0.0 {
+            return;
+        }
+        begin(page, "timeline", "Timeline");
+        *page += "<dl class=\"card time\">\n";
+        for stage in &self.stages {
+            let label = format!("{}: {}", stage.name, stage.result);
+            bar(page, "", &label, stage.begun, stage.seconds, all);
+        }
+        let tables = self.slowest_tables();
+        if !tables.is_empty() {
+            let _ = writeln!(page, "<dt class=\"head\">{}</dt>", longest(tables.len(), "table"));
+        }
+        for table in tables.iter().take(BARS) {
+            bar(page, "copy", &table.name, table.begun, table.ended - table.begun, all);
+        }
+        let built = self.slowest_builds();
+        if !built.is_empty() {
+            let _ = writeln!(page, "<dt class=\"head\">{}</dt>", longest(built.len(), "build"));
+        }
+        for built in built.iter().take(BARS) {
+            bar(page, "build", &built.name, built.begun, built.seconds, all);
+        }
+        *page += "</dl>\n</section>\n";
+    }
+
+    fn tables_and_builds(&self, page: &mut String) {
+        if !self.tables.is_empty() {
+            begin(page, "tables", "Tables");
+            let row = |table: &&super::MovedTable| {
+                vec![
+                    Cell::Code(table.name.clone()),
+                    Cell::Number(thousands(table.rows)),
+                    Cell::Number(human::bytes(table.bytes)),
+                    Cell::Number(human::duration(span(table.ended - table.begun))),
+                    Cell::Number(human::rate(table.rate())),
+                    Cell::Number(thousands(table.parts)),
+                    Cell::Text(table.format.clone()),
+                ]
+            };
+            let head = ["Table", "Rows", "Bytes", "Time", "Rate", "Parts", "Format"];
+            table(page, &head, self.slowest_tables().iter().map(row).collect());
+            *page += "</section>\n";
+        }
+        if !self.built.is_empty() {
+            begin(page, "builds", "Indexes, keys and views");
+            let row = |built: &&super::Built| {
+                vec![
+                    Cell::Code(built.name.clone()),
+                    Cell::Text(built.kind.replace('-', " ")),
+                    Cell::Number(human::duration(span(built.seconds))),
+                ]
+            };
+            table(page, &["Name", "What", "Time"], self.slowest_builds().iter().map(row).collect());
+            *page += "</section>\n";
+        }
+    }
+
+    /// What the analysis found, by rule.
+    fn found(&self, page: &mut String) {
+        if self.findings.is_empty() {
+            return;
+        }
+        begin(page, "findings", "Findings");
+        let mut rules = std::collections::BTreeMap::<(u8, &str), Vec<&super::Finding>>::new();
+        for finding in &self.findings {
+            rules.entry((class(finding).0, &finding.rule)).or_default().push(finding);
+        }
+        for ((_, id), findings) in &rules {
+            let Some(first) = findings.first() else { continue };
+            let (_, class, word) = class(first);
+            let known = rule(id);
+            let _ = writeln!(
+                page,
+                "<details class=\"group\"><summary><h3>{} {}</h3><span class=\"badge {class}\">{word}</span>\
+                 <span class=\"number\">{}</span><span class=\"summary\">{}</span></summary>",
+                text(id),
+                text(known.map_or("", |rule| rule.name)),
+                count(findings.len() as u64, "finding"),
+                text(known.map_or("", |rule| rule.doc.summary))
+            );
+            if let Some(rule) = known {
+                let _ = writeln!(
+                    page,
+                    "<div class=\"rule\"><dl class=\"facts\"><dt>Why</dt><dd>{}</dd><dt>What to do</dt><dd>{}</dd></dl></div>",
+                    text(rule.doc.why),
+                    text(rule.doc.help)
+                );
+            }
+            for finding in findings.iter().take(ROWS) {
+                let object = finding.object.as_deref().unwrap_or_default();
+                let accepted = if finding.accepted { "<span>loss accepted</span>" } else { "" };
+                let _ = writeln!(
+                    page,
+                    "<article class=\"finding\"><h4>{}</h4><p class=\"place\"><code>{}:{}</code><span>{}</span>{accepted}</p></article>",
+                    text(&finding.message),
+                    text(finding.part),
+                    finding.line,
+                    text(object)
+                );
+            }
+            more(page, findings.len());
+            *page += "</details>\n";
+        }
+        *page += "</section>\n";
+    }
+
+    fn planned(&self, page: &mut String) {
+        let Some(plan) = &self.plan else { return };
+        begin(page, "plan", "The plan");
+        let step =
+            |step: &crate::plan::Step| vec![Cell::Text(step.name.to_owned()), Cell::Text(step.what.clone())];
+        let open = if self.stages.len() < plan.steps.len() / 2 { " open" } else { "" };
+        let _ = writeln!(
+            page,
+            "<details class=\"part\"{open}><summary>{}</summary>",
+            count(plan.steps.len() as u64, "step")
+        );
+        table(page, &["Step", "What it does"], plan.steps.iter().map(step).collect());
+        *page += "</details>\n";
+        for (title, lines) in plan.parts().iter().filter(|(title, _)| *title != "steps") {
+            let _ = writeln!(
+                page,
+                "<details class=\"part\"{open}><summary>{}</summary><div class=\"block\"><pre tabindex=\"0\">{}</pre></div></details>",
+                text(&capital(title)),
+                text(&lines.join("\n"))
+            );
+        }
+        *page += "</section>\n";
+    }
+
+    fn others(&self, page: &mut String) {
+        if !self.jobs.is_empty() {
+            begin(page, "jobs", "Jobs");
+            let row = |job: &super::MovedJob| {
+                vec![
+                    Cell::Number(job.id.to_string()),
+                    Cell::Text(job.name.clone()),
+                    Cell::Text(job.owner.clone()),
+                    Cell::Text(job.new_owner.clone()),
+                    Cell::Text(if job.scheduled { "scheduled" } else { "not scheduled" }.to_owned()),
+                ]
+            };
+            let head = ["Id", "Job", "Owner on the source", "Owner on the target", "State"];
+            table(page, &head, self.jobs.iter().map(row).collect());
+            *page += "</section>\n";
+        }
+        if !self.warnings.is_empty() {
+            begin(page, "warnings", "What the target's server warned of");
+            bullets(page, &self.warnings);
+            *page += "</section>\n";
+        }
+    }
+}
+
+/// The rank of a finding, the class of its badge, and a word for it.
+fn class(finding: &super::Finding) -> (u8, &'static str, &'static str) {
+    match (finding.severity, finding.solved) {
+        ("error", false) => (0, "open", "open error"),
+        ("error", true) => (1, "solved", "solved error"),
+        ("warning", _) => (2, "warning", "warning"),
+        _ => (3, "note", "note"),
+    }
+}
+
+fn longest(number: usize, noun: &str) -> String {
+    if number > BARS {
+        format!("The {BARS} longest of {}", count(number as u64, noun))
+    } else {
+        capital(&plural(2, noun))
+    }
+}
+
+fn begin(page: &mut String, id: &str, title: &str) {
+    let _ = writeln!(
+        page,
+        "<section id=\"{id}\" aria-labelledby=\"{id}-title\">\n<h2 id=\"{id}-title\">{}</h2>",
+        text(title)
+    );
+}
+
+/// Sentences, and commands to copy: those are set in, or end a sentence with a colon before them.
+fn steps(page: &mut String, lines: &[String]) {
+    for line in lines {
+        let is_command = line.starts_with("  ") || line.trim_end().ends_with(';');
+        if is_command {
+            copyable(page, line.trim());
+        } else {
+            let _ = writeln!(page, "<p>{}</p>", text(&capital(line)));
+        }
+    }
+}
+
+fn bullets(page: &mut String, lines: &[impl AsRef<str>]) {
+    if lines.is_empty() {
+        return;
+    }
+    *page += "<div class=\"card long\"><ul class=\"plain\">\n";
+    for line in lines.iter().take(ROWS) {
+        let _ = writeln!(page, "<li>{}</li>", text(line.as_ref()));
+    }
+    *page += "</ul>\n";
+    more(page, lines.len());
+    *page += "</div>\n";
+}
+
+fn more(page: &mut String, number: usize) {
+    if let Some(more) = number.checked_sub(ROWS).filter(|more| *more > 0) {
+        let _ =
+            writeln!(page, "<p class=\"quiet\">… and {} more, in report.json.</p>", thousands(more as u64));
+    }
+}
+
+fn table(page: &mut String, head: &[&str], rows: Vec<Vec<Cell>>) {
+    let number = rows.len();
+    let mut rows = rows.into_iter().take(ROWS);
+    part(page, head, rows.by_ref().take(AT_ONCE).collect());
+    let rest: Vec<_> = rows.collect();
+    if !rest.is_empty() {
+        let _ = writeln!(
+            page,
+            "<details class=\"part\"><summary>{} more</summary>",
+            thousands(rest.len() as u64)
+        );
+        part(page, head, rest);
+        *page += "</details>\n";
+    }
+    more(page, number);
+}
+
+fn part(page: &mut String, head: &[&str], rows: Vec<Vec<Cell>>) {
+    *page += "<div class=\"card table\"><table>\n<thead><tr>";
+    for (column, word) in head.iter().enumerate() {
+        let number =
+            rows.first().and_then(|row| row.get(column)).is_some_and(|cell| matches!(cell, Cell::Number(_)));
+        let class = if number { " class=\"number\"" } else { "" };
+        let _ = write!(page, "<th scope=\"col\"{class}>{}</th>", text(word));
+    }
+    *page += "</tr></thead>\n<tbody>\n";
+    for row in rows {
+        *page += "<tr>";
+        for cell in row {
+            let _ = match cell {
+                Cell::Text(words) => write!(page, "<td>{}</td>", text(&words)),
+                Cell::Number(words) => write!(page, "<td class=\"number\">{}</td>", text(&words)),
+                Cell::Code(words) => write!(page, "<td class=\"name\"><code>{}</code></td>", text(&words)),
+            };
+        }
+        *page += "</tr>\n";
+    }
+    *page += "</tbody></table></div>\n";
+}
+
+/// One line of the timeline, in thousandths of all of it.
+fn bar(page: &mut String, class: &str, label: &str, begun: f64, took: f64, all: f64) {
+    let x = (begun / all * 1000.0).clamp(0.0, 998.0);
+    // What was short is still seen.
+    let width = (took / all * 1000.0).clamp(2.0, 1000.0 - x);
+    let time = human::duration(span(took));
+    let _ = writeln!(
+        page,
+        "<dt>{}</dt><dd class=\"bar {class}\"><svg viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\
+         <rect x=\"{x:.1}\" y=\"0\" width=\"{width:.1}\" height=\"10\"/></svg></dd><dd class=\"took\">{}</dd>",
+        text(label),
+        text(&time)
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use sha2::{Digest, Sha256};
+
+    use super::super::text::tests::report;
+    use super::*;
+
+    fn page(report: &Report) -> String {
+        let mut out = Vec::new();
+        report.html(&mut out).expect("a Vec takes everything");
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn a_browser_is_told_the_digest_of_the_style() {
+        let digest = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
+        assert_eq!(
+            STYLE_DIGEST,
+            format!("sha256-{digest}"),
+            "STYLE_DIGEST in html.rs is not that of page.css any more"
+        );
+    }
+
+    #[test]
+    fn no_name_is_markup_and_nothing_runs() {
+        let page = page(&report());
+        assert!(!page.contains("<script") && !page.contains("alert(1)</"), "a name became markup");
+        assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;"));
+        assert!(!page.contains("<b>\n") && page.contains("owner &lt;b&gt;"));
+        assert!(!page.contains(['\u{1b}', '\u{202e}']));
+        for attribute in [" onerror=", " onload=", " style=", "javascript:"] {
+            assert!(!page.contains(attribute), "{attribute}");
+        }
+    }
+
+    #[test]
+    fn every_part_of_a_run_has_its_section() {
+        let page = page(&report());
+        for id in [
+            "next",
+            "verification",
+            "missing",
+            "timeline",
+            "tables",
+            "builds",
+            "findings",
+            "jobs",
+            "warnings",
+        ] {
+            assert_eq!(page.matches(&format!("<section id=\"{id}\"")).count(), 1, "{id}");
+        }
+        for (open, close) in
+            [("<section", "</section>"), ("<details", "</details>"), ("<dl", "</dl>"), ("<table", "</table>")]
+        {
+            assert_eq!(page.matches(open).count(), page.matches(close).count(), "{open}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_did_nothing_is_a_page_too() {
+        let page = page(&Report { error: Some("cannot start".into()), ..Report::default() });
+        assert!(page.contains("<h1><span class=\"sign\" aria-hidden=\"true\">✗</span> Failed</h1>"));
+        assert!(page.contains("cannot start"));
+        assert!(!page.contains("id=\"timeline\""));
+    }
+
+    #[test]
+    fn a_long_list_says_what_is_left_out() {
+        let mut long = report();
+        let missing = long.missing[0].clone();
+        long.missing = vec![missing; ROWS + 7];
+        let page = page(&long);
+        assert!(page.contains("1,975 more</summary>") && page.contains("… and 7 more, in report.json."));
+    }
+
+    #[test]
+    fn bars_stay_inside_whatever_the_times_are() {
+        for (begun, took, all) in [(0.0, 0.0, 1.0), (5.0, 100.0, 10.0), (50.0, 1.0, 10.0), (-1.0, -2.0, 1.0)]
+        {
+            let mut page = String::new();
+            bar(&mut page, "", "t", begun, took, all);
+            let number = |name: &str| -> f64 {
+                page.split(&format!(" {name}=\""))
+                    .nth(1)
+                    .and_then(|rest| rest.split('"').next()?.parse().ok())
+                    .expect(name)
+            };
+            let (x, width) = (number("x"), number("width"));
+            assert!(x >= 0.0 && width >= 2.0 && x + width <= 1000.0, "{page}");
+        }
+    }
+}

@@ -1,0 +1,437 @@
+//! The closing summary for people: the verdict first, then what was done, what is missing, and what is left to do.
+
+use std::collections::BTreeMap;
+
+use anstyle::{AnsiColor, Style};
+use tsmigrate_analyzer::report::{count, thousands};
+
+use super::{Finding, MovedJob, Outcome, Report, span};
+use crate::human;
+
+/// Columns of a line.
+const COLUMNS: usize = 100;
+/// So many findings of one rule are shown; the report's JSON has all.
+const OF_A_RULE: usize = 3;
+/// So many of the slowest are shown.
+const SLOWEST: usize = 5;
+/// So many lines of a list that can be long.
+const LINES: usize = 12;
+/// So many lines of the comparison.
+const COMPARED: usize = 120;
+/// So many things that a person has to know of.
+const DIFFERENCES: usize = 50;
+
+/// What is written, with or without colours.
+struct Page {
+    text: String,
+    color: bool,
+}
+
+impl Report {
+    /// The closing summary.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.page(false)
+    }
+
+    /// The same for a terminal that shows colours.
+    #[must_use]
+    pub fn colored(&self) -> String {
+        self.page(true)
+    }
+
+    fn page(&self, color: bool) -> String {
+        let mut page = Page { text: String::new(), color };
+        self.verdict(&mut page);
+        let planned = matches!(self.outcome, Outcome::Planned | Outcome::Blocked);
+        page.blocks(
+            "blocked by",
+            &self.blockers.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            usize::MAX,
+        );
+        page.blocks("error", self.error.as_slice(), usize::MAX);
+        page.blocks("state", &self.state, usize::MAX);
+        if let Some(plan) = self.plan.as_ref().filter(|_| planned) {
+            for (title, lines) in plan.parts() {
+                page.lines(title, &lines);
+            }
+        }
+        if !planned {
+            self.work(&mut page);
+        }
+        let errors = |solved: bool| {
+            self.findings
+                .iter()
+                .filter(move |finding| finding.severity == "error" && finding.solved == solved)
+        };
+        page.list("not solved by a rewrite", &grouped(errors(false), usize::MAX), usize::MAX);
+        if planned {
+            page.list("rewritten", &grouped(errors(true), OF_A_RULE), usize::MAX);
+        } else {
+            page.lines("rewritten", &rewritten(&self.findings));
+        }
+        page.list("the target will not have", &self.lost(), LINES);
+        let warnings = self.findings.iter().filter(|finding| finding.severity == "warning");
+        page.list("warnings", &grouped(warnings, OF_A_RULE), usize::MAX);
+        let missing: Vec<_> = self.missing.iter().map(|m| format!("{}: {}", m.what, m.why)).collect();
+        page.list("did not arrive", &missing, DIFFERENCES);
+        page.list("jobs", &jobs(&self.jobs), LINES);
+        page.list("the target's server warned", &self.warnings, LINES);
+        self.verification(&mut page);
+        page.list("passwords to set", &self.passwords_to_set, LINES);
+        let scripts: Vec<_> =
+            self.scripts.iter().map(|script| format!("{}: {}", script.file, script.title)).collect();
+        page.list("scripts for later", &scripts, LINES);
+        page.blocks("next", &self.next, DIFFERENCES);
+        if let Some(folder) = &self.work_dir {
+            page.text += &format!("\nreport: {}/report.html\n", human::line(folder));
+        }
+        page.text
+    }
+
+    /// How it ended, in a few words.
+    #[must_use]
+    pub fn title(&self) -> &'static str {
+        match self.outcome {
+            Outcome::Failed => "failed",
+            Outcome::Planned => "planned; nothing was written",
+            Outcome::Blocked => "blocked; nothing was written",
+            Outcome::Migrated if !self.is_compared() => "migrated, not verified",
+            Outcome::Migrated => "migrated and verified",
+            Outcome::Differs => "migrated, but the target differs from the source",
+        }
+    }
+
+    fn is_compared(&self) -> bool {
+        self.verification.as_ref().is_some_and(|found| !found.compared.is_empty())
+    }
+
+    /// What went over, in one line; nothing where nothing did.
+    #[must_use]
+    pub fn what_moved(&self) -> String {
+        let moved = self.moved;
+        if moved.bytes == 0 && moved.statements == 0 {
+            return String::new();
+        }
+        format!(
+            "{} in {}, {} of data, {}",
+            count(moved.rows, "row"),
+            count(moved.tables, "table"),
+            human::bytes(moved.bytes),
+            count(moved.statements, "statement")
+        )
+    }
+
+    fn verdict(&self, page: &mut Page) {
+        let (sign, color) = match self.outcome {
+            Outcome::Migrated | Outcome::Planned => ("✓", AnsiColor::Green),
+            Outcome::Blocked | Outcome::Differs | Outcome::Failed => ("✗", AnsiColor::Red),
+        };
+        let title = page.paint(color.on_default().bold(), &format!("{sign} {}", self.title()));
+        let took = if self.seconds > 0.0 {
+            format!(" in {}", human::duration(span(self.seconds)))
+        } else {
+            String::new()
+        };
+        page.text += &format!("\n{title}{took}\n");
+        let moved = self.what_moved();
+        if !moved.is_empty() {
+            page.text += &format!("  {moved}\n");
+        }
+        for (word, end) in [("from", &self.source), ("to", &self.target)] {
+            if !end.is_empty() {
+                page.text += &format!("  {word:<5}{}\n", human::line(end));
+            }
+        }
+    }
+
+    /// Stages, and the slowest of what they did.
+    fn work(&self, page: &mut Page) {
+        let stages: Vec<String> = self
+            .stages
+            .iter()
+            .map(|stage| {
+                let took = human::duration(span(stage.seconds));
+                format!("{took:>11}  {:<13} {}", stage.name, human::line(&stage.result))
+            })
+            .collect();
+        page.lines("stages", &stages);
+        let tables = self.slowest_tables();
+        let tables: Vec<String> = tables
+            .iter()
+            .take(SLOWEST)
+            .map(|table| {
+                format!(
+                    "{:>11}  {:>8} {:>10} {:>15}  {:<6} {}",
+                    human::duration(span(table.ended - table.begun)),
+                    human::bytes(table.bytes),
+                    human::rate(table.rate()),
+                    count(table.rows, "row"),
+                    table.format,
+                    human::line(&table.name)
+                )
+            })
+            .collect();
+        page.lines(if self.tables.len() > SLOWEST { "slowest tables" } else { "tables" }, &tables);
+        let built = self.slowest_builds();
+        let built: Vec<String> = built
+            .iter()
+            .take(SLOWEST)
+            .map(|built| {
+                let took = human::duration(span(built.seconds));
+                format!("{took:>11}  {:<11}  {}", built.kind.replace('-', " "), human::line(&built.name))
+            })
+            .collect();
+        page.lines(if self.built.len() > SLOWEST { "slowest builds" } else { "builds" }, &built);
+    }
+
+    fn verification(&self, page: &mut Page) {
+        let Some(verification) = &self.verification else { return };
+        let mut lines: Vec<String> = verification.lines().iter().map(|line| human::clean(line)).collect();
+        if let Some(more) = lines.len().checked_sub(COMPARED).filter(|more| *more > 0) {
+            lines.truncate(COMPARED);
+            lines.push(format!("… and {} lines more, in the report", thousands(more as u64)));
+        }
+        page.lines("verification", &lines);
+    }
+}
+
+impl Page {
+    fn paint(&self, style: Style, text: &str) -> String {
+        if self.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+
+    /// Lines in columns of their own, as they are.
+    fn lines(&mut self, title: &str, lines: &[String]) {
+        if lines.is_empty() {
+            return;
+        }
+        let title = self.paint(Style::new().bold(), title);
+        self.text += &format!("\n{title}\n");
+        for line in lines {
+            self.text += format!("  {line}").trim_end();
+            self.text.push('\n');
+        }
+    }
+
+    /// Things that take a line each, or a few where they are long; of more than `most` the last are counted only.
+    fn list(&mut self, title: &str, things: &[impl AsRef<str>], most: usize) {
+        let things: Vec<String> = things.iter().map(|thing| human::line(thing.as_ref())).collect();
+        self.blocks(title, &things, most);
+    }
+
+    /// Things of several lines: the later ones are set in already, and may be commands to copy.
+    fn blocks(&mut self, title: &str, things: &[impl AsRef<str>], most: usize) {
+        let mut lines = Vec::new();
+        for thing in things.iter().take(most) {
+            let text = human::clean(thing.as_ref());
+            let mut parts = text.lines();
+            let first = human::hang("", parts.next().unwrap_or_default(), COLUMNS - 4);
+            lines.extend(first.into_iter().enumerate().map(|(number, line)| match number {
+                0 => line,
+                _ => format!("  {line}"),
+            }));
+            lines.extend(parts.map(ToOwned::to_owned));
+        }
+        if let Some(more) = things.len().checked_sub(most).filter(|more| *more > 0) {
+            lines.push(format!("… and {} more", thousands(more as u64)));
+        }
+        self.lines(title, &lines);
+    }
+}
+
+/// Findings by rule, the first of each in full.
+fn grouped<'a>(findings: impl Iterator<Item = &'a Finding>, shown: usize) -> Vec<String> {
+    let mut rules = BTreeMap::<&str, Vec<&Finding>>::new();
+    for finding in findings {
+        rules.entry(&finding.rule).or_default().push(finding);
+    }
+    let mut lines = Vec::new();
+    for (rule, findings) in rules {
+        lines.extend(findings.iter().take(shown).map(ToString::to_string));
+        if let Some(more) = findings.len().checked_sub(shown).filter(|more| *more > 0) {
+            lines.push(format!("{rule:<8} … and {} more", thousands(more as u64)));
+        }
+    }
+    lines
+}
+
+/// How often each rule's rewrite was used, and what it is about.
+fn rewritten(findings: &[Finding]) -> Vec<String> {
+    let mut rules = BTreeMap::<&str, u64>::new();
+    for finding in findings.iter().filter(|finding| finding.solved) {
+        *rules.entry(&finding.rule).or_default() += 1;
+    }
+    let about = |id: &str| tsmigrate_analyzer::rules::rule(id).map_or("", |rule| rule.doc.summary);
+    let line = |(rule, times): (&str, u64)| {
+        human::clip(&format!("{:>7} × {rule:<8} {}", thousands(times), about(rule)), COLUMNS - 2)
+    };
+    rules.into_iter().map(line).collect()
+}
+
+/// Jobs that are not as they were one by one, the others as a number.
+fn jobs(jobs: &[MovedJob]) -> Vec<String> {
+    let (same, other): (Vec<_>, Vec<_>) =
+        jobs.iter().partition(|job| job.scheduled && job.owner == job.new_owner);
+    let mut lines = Vec::new();
+    if !same.is_empty() {
+        lines.push(format!("{} as on the source", count(same.len() as u64, "job")));
+    }
+    lines.extend(other.into_iter().map(|job| {
+        let state = if job.scheduled { "scheduled" } else { "not scheduled" };
+        let owner = if job.owner == job.new_owner {
+            String::new()
+        } else {
+            format!(", owner {} became {}", job.owner, job.new_owner)
+        };
+        format!("{} {}: {state}{owner}", job.id, job.name)
+    }));
+    lines
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::report::{Built, Missing, Moved, MovedTable, Script, Stage};
+    use crate::verify::{Difference, Verification};
+
+    /// A run with something of everything, and names that mean harm.
+    pub(in crate::report) fn report() -> Report {
+        let name = "<script>alert(1)</script>\"'&\n\u{1b}[2J\u{202e}".to_owned();
+        let table = |name: String, seconds: f64| MovedTable {
+            name,
+            format: "binary".into(),
+            parts: 3,
+            rows: 12_000_000,
+            bytes: 1_200_000_000,
+            begun: 1.0,
+            ended: 1.0 + seconds,
+            seconds: seconds * 3.0,
+        };
+        let built =
+            |kind: &str, name: String, seconds| Built { kind: kind.into(), name, begun: 20.0, seconds };
+        let finding = |rule: &str, severity, solved, lost: Option<&str>| Finding {
+            rule: rule.into(),
+            severity,
+            part: "pre-data",
+            line: 7,
+            object: Some(name.clone()),
+            message: "it cannot be made".into(),
+            solved,
+            accepted: false,
+            lost: lost.map(ToOwned::to_owned),
+        };
+        let difference = |found: Option<&str>| Difference {
+            kind: "rows".into(),
+            object: name.clone(),
+            expected: Some("7".into()),
+            found: found.map(ToOwned::to_owned),
+            reason: None,
+            details: vec![format!("id = {name}")],
+        };
+        let mut tables: Vec<_> = (0..7).map(|n| table(format!("s.t{n}"), f64::from(n))).collect();
+        tables.push(table(name.clone(), 30.0));
+        Report {
+            version: super::super::VERSION,
+            outcome: Outcome::Differs,
+            source: "postgres://postgres@db.example:5432/shop".into(),
+            target: "postgres://tsdbadmin@x.tsdb.example:5432/tsdb?sslmode=require".into(),
+            started: "2026-11-22T18:00:00.000Z".into(),
+            seconds: 95.25,
+            plan: None,
+            findings: vec![
+                finding("OWN-01", "error", true, Some("owner <b>")),
+                finding("EXT-01", "error", false, None),
+                finding("TSP-03", "warning", true, None),
+            ],
+            blockers: Vec::new(),
+            stages: vec![
+                Stage { name: "roles", result: "12 statements".into(), begun: 0.5, seconds: 0.3 },
+                Stage { name: "data", result: "61,000,000 rows, 166 MB/s".into(), begun: 1.0, seconds: 75.0 },
+            ],
+            moved: Moved { tables: 8, rows: 96_000_000, bytes: 9_600_000_000, statements: 332 },
+            tables,
+            built: vec![built("index", name.clone(), 12.0), built("foreign-key", "f on s.t1".into(), 3.0)],
+            missing: vec![Missing { what: name.clone(), why: "the service does not have it".into() }],
+            passwords_to_set: vec![name.clone()],
+            jobs: vec![MovedJob {
+                id: 1000,
+                name: name.clone(),
+                owner: "a".into(),
+                new_owner: "tsdbadmin".into(),
+                scheduled: true,
+            }],
+            warnings: vec!["WARNING: something".into()],
+            verification: Some(Verification {
+                compared: [("tables".to_owned(), 9)].into(),
+                differences: vec![difference(Some("6")), difference(None)],
+                announced: vec![difference(Some("5"))],
+                ..Verification::default()
+            }),
+            next: vec!["look at the differences before any application uses the target".into()],
+            scripts: vec![Script {
+                file: "later.sql".into(),
+                title: name.clone(),
+                rule: "EXT-01".into(),
+                sql: format!("-- {name}\nSELECT 1;"),
+            }],
+            work_dir: Some("tsmigrate-shop".into()),
+            ..Report::default()
+        }
+    }
+
+    #[test]
+    fn the_verdict_comes_first_and_every_part_is_there() {
+        let text = report().text();
+        let head: Vec<&str> = text.lines().take(5).collect();
+        assert_eq!(
+            head,
+            [
+                "",
+                "✗ migrated, but the target differs from the source in 1 min 35 s",
+                "  96,000,000 rows in 8 tables, 9.60 GB of data, 332 statements",
+                "  from postgres://postgres@db.example:5432/shop",
+                "  to   postgres://tsdbadmin@x.tsdb.example:5432/tsdb?sslmode=require",
+            ]
+        );
+        let titles: Vec<&str> = text
+            .lines()
+            .skip(5)
+            .filter(|line| !line.is_empty() && !line.starts_with(' ') && !line.starts_with("report:"))
+            .collect();
+        let expected = "stages|slowest tables|builds|not solved by a rewrite|rewritten|the target will not have|did not \
+                        arrive|jobs|the target's server warned|verification|passwords to set|scripts for \
+                        later|next";
+        assert_eq!(titles.join("|").replace("warnings|", ""), expected, "{text}");
+        assert!(text.ends_with("report: tsmigrate-shop/report.html\n"));
+    }
+
+    #[test]
+    fn the_slowest_tables_come_with_their_rates() {
+        let text = report().text();
+        assert!(text.contains("      30 s   1.20 GB  40.0 MB/s 12,000,000 rows  binary <script>"), "{text}");
+        assert!(text.contains("      6.0 s   1.20 GB   200 MB/s 12,000,000 rows  binary s.t6"), "{text}");
+        assert!(!text.contains("s.t2\n"), "only five are shown: {text}");
+    }
+
+    #[test]
+    fn no_name_steers_the_terminal() {
+        for text in [report().text(), anstream::adapter::strip_str(&report().colored()).to_string()] {
+            assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
+        }
+        assert!(report().colored().contains('\u{1b}'));
+    }
+
+    #[test]
+    fn lines_are_short_where_no_name_is_long() {
+        let mut report = report();
+        report.missing[0].why = "a reason of many words ".repeat(12);
+        assert!(report.text().lines().all(|line| human::width(line) <= COLUMNS), "{}", report.text());
+    }
+
+    #[test]
+    fn without_a_comparison_nothing_is_called_verified() {
+        let report = Report { outcome: Outcome::Migrated, ..Report::default() };
+        assert!(report.text().contains("✓ migrated, not verified"));
+    }
+}
