@@ -583,7 +583,7 @@ async fn give(
 ) -> Result<Vec<Missing>, Error> {
     let opened;
     let session = if session.client().is_closed() {
-        opened = open(context, &engine.target).await?;
+        opened = engine.target.open().await?;
         &opened
     } else {
         session
