@@ -6,6 +6,7 @@ use tsmigrate_analyzer::facts::timescale::Version;
 use tsmigrate_analyzer::parse::STACK;
 use tsmigrate_analyzer::{Options, Target};
 
+use crate::converted::Conversions;
 use crate::error::Error;
 use crate::inspect::Facts;
 use crate::report::{Finding, Script};
@@ -40,9 +41,10 @@ pub fn analyse(
     source: &Facts,
     target: &Facts,
     accept: &[String],
+    convert: &Conversions,
 ) -> Result<Analysed, Error> {
     let target = seen(Target::default(), target);
-    let options = options(source, accept);
+    let options = options(source, accept, convert);
     // The analyzer's own stack: a deep expression needs more than a worker has.
     std::thread::scope(|scope| {
         let work = || run(inputs, &target, &options);
@@ -114,12 +116,13 @@ pub fn seen(described: Target, facts: &Facts) -> Target {
     target
 }
 
-fn options(source: &Facts, accept: &[String]) -> Options {
+fn options(source: &Facts, accept: &[String], convert: &Conversions) -> Options {
     let hypertables = source.timescale.iter().flat_map(|timescale| &timescale.hypertables);
     Options {
         accept: accept.iter().cloned().collect::<BTreeSet<_>>(),
         database: Some(source.database.clone()),
         catalogs_follow: true,
+        convert: convert.wanted().clone(),
         hypertables: hypertables.map(|table| (table.schema.clone(), table.name.clone())).collect(),
         ..Options::default()
     }

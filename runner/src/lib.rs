@@ -5,6 +5,7 @@
 
 pub mod analysis;
 pub mod connect;
+pub mod converted;
 pub mod engine;
 pub mod error;
 pub mod estimate;

@@ -347,6 +347,10 @@ impl Facts {
     }
 }
 
+/// TimescaleDB's functions that make a hypertable of a table: nothing that another statement names.
+const OF_HYPERTABLES: [&str; 6] =
+    ["create_hypertable", "by_range", "by_hash", "add_dimension", "set_integer_now_func", "set_chunk_time_interval"];
+
 /// True for a statement that may make objects which it does not name.
 fn is_dynamic(node: &NodeEnum) -> bool {
     match node {
@@ -361,6 +365,7 @@ fn is_dynamic(node: &NodeEnum) -> bool {
             let is_own = |r: &Reference| {
                 r.schema.as_deref().is_none_or(|schema| schema == "pg_catalog")
                     && is_builtin(Class::Function, &r.name)
+                    || OF_HYPERTABLES.contains(&&*r.name)
             };
             s.into_clause.is_some()
                 || references(node).iter().any(|r| r.class == Class::Function && !is_own(r))

@@ -37,6 +37,7 @@ pub(super) async fn analyse(
     let start = Instant::now();
     let args = &context.args;
     let mut chosen = ends.filter.arguments();
+    chosen.extend(ends.convert.arguments());
     chosen.extend(snapshot.map(|snapshot| format!("--snapshot={snapshot}")));
     let section = async |name: &'static str| {
         let mut arguments = vec![name, "--encoding=UTF8", "--lock-wait-timeout=60s"];
@@ -61,13 +62,14 @@ pub(super) async fn analyse(
     )?;
     let (roles, passwords) = roles;
     let hash = hash(&[&roles, &pre, &post]);
+    let pre = ends.convert.flatten(pre)?;
     let inputs = [
         Input { part: "roles", text: &roles },
         Input { part: "pre-data", text: &pre },
         Input { part: "post-data", text: &post },
     ];
     let Analysed { findings, scripts: later, texts } =
-        analysis::analyse(&inputs, &ends.source, &ends.target, &context.args.accept)?;
+        analysis::analyse(&inputs, &ends.source, &ends.target, &context.args.accept, &ends.convert)?;
     let [roles_text, pre_text, post_text] = &texts[..] else {
         return Err(Error::Defect("the analysis lost a part of the dump".into()));
     };

@@ -12,6 +12,7 @@ use super::snapshot::Snapshot;
 use super::weigh::{self, Weight};
 use super::{Check, Context, Reached, write};
 use crate::connect::{Side, identifier, pooler};
+use crate::converted::Conversions;
 use crate::engine::part::{self, Part};
 use crate::engine::table::{Relation, Table};
 use crate::error::{Blocker, Error};
@@ -38,6 +39,8 @@ pub(super) struct Ends {
     /// What comes over.
     pub(super) filter: Filter,
     pub(super) weight: Weight,
+    /// Tables that become hypertables.
+    pub(super) convert: Conversions,
 }
 
 /// Runs a whole migration, or the rest of one.
@@ -85,10 +88,12 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
     if pauses {
         pause_jobs(&context, &ends).await?;
     }
-    let snapshot = Snapshot::take(&context.source, context.args.lock_timeout, &context.progress, |table| {
-        ends.filter.keeps_rows(&table.schema, &table.name)
-    })
-    .await?;
+    let mut snapshot =
+        Snapshot::take(&context.source, context.args.lock_timeout, &context.progress, |table| {
+            ends.filter.keeps_rows(&table.schema, &table.name)
+        })
+        .await?;
+    snapshot.listing.tables.iter_mut().for_each(|table| ends.convert.direct(table));
     // What was analysed may have changed since: what is run is what the snapshot shows.
     let (scripts, clear) = schema::analyse(&context, &ends, Some(&snapshot.name)).await?;
     if past.is_none() && !may_begin(&context, &ends, &scripts, clear) {
@@ -132,10 +137,11 @@ async fn look(context: &Context, resumed: bool) -> Result<Ends, Error> {
         return Err(Error::Preflight(blockers));
     }
     let filter = Filter::ask(&source, &source_facts, &context.args.wish()).await?;
+    let convert = Conversions::ask(&source, &source_facts, &target_facts, &context.args.hypertable).await?;
     let weight = weigh::weigh(context, &source_facts, &filter, &source, &target).await?;
     let result = format!("PostgreSQL {} to {}", source_facts.major(), target_facts.major());
     context.stage("preflight", result, start.elapsed());
-    Ok(Ends { source: source_facts, target: target_facts, tools, jobs, hazards, filter, weight })
+    Ok(Ends { source: source_facts, target: target_facts, tools, jobs, hazards, filter, weight, convert })
 }
 
 /// Connection poolers in between, but those that were accepted.
@@ -160,6 +166,7 @@ fn may_begin(context: &Context, ends: &Ends, scripts: &Scripts, clear: bool) -> 
     report.blockers = stops;
     let mut plan = weigh::plan(context, ends, scripts);
     plan.notes.extend(ends.filter.lines().iter().cloned());
+    plan.notes.extend(ends.convert.lines());
     report.plan = Some(plan);
     free
 }

@@ -84,7 +84,9 @@ pub(super) async fn write(
         .flat_map(|timescale| &timescale.hypertables)
         .map(|table| Relation::new(&table.schema, &table.name))
         .collect();
-    let plain = |table: &Relation| !table.schema.starts_with("_timescaledb_") && !hypertables.contains(table);
+    let plain = |table: &Relation| {
+        !table.schema.starts_with("_timescaledb_") && !hypertables.contains(table) && !ends.convert.has(table)
+    };
     let builds = builds::sort(scripts.post_data, &relations, plain);
     data(context, &engine, snapshot, tables, builds.tables, &mut loaded).await?;
     set_sequences(context, &engine, &mut loaded).await?;
@@ -557,7 +559,8 @@ async fn access(
             Input { part: "pre-data", text: objects.pre_data },
             Input { part: "data", text: text.as_bytes() },
         ];
-        let mut analysed = analysis::analyse(&inputs, &ends.source, &ends.target, &args.accept)?;
+        let mut analysed =
+            analysis::analyse(&inputs, &ends.source, &ends.target, &args.accept, &ends.convert)?;
         let text = analysed.texts.pop().unwrap_or_default();
         statements
             .extend(script::statements("data", &text)?.into_iter().map(|statement| ("data", statement)));

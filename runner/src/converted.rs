@@ -1,0 +1,351 @@
+//! `--hypertable`: tables of a plain PostgreSQL source that become hypertables on the way.
+//!
+//! The analyzer writes `create_hypertable` behind the table's CREATE TABLE and mends what hypertables refuse, or says why
+//! it cannot. Here is what takes the source to know: whether table and column are there, whether rows fit, and which
+//! partitions' rows go into the hypertable that takes a partitioned table's place.
+//!
+//! For the engine: rows of [`Conversions::target`] go by plain `COPY` into the table it names, never `ONLY` or with
+//! `FREEZE`; partitions are not made, their rows go into their root. Constraints of a hypertable cannot be added through
+//! an index that is there (HT-14), nor be validated apart.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tsmigrate_analyzer::conversion::{Conversion, conversion};
+use tsmigrate_analyzer::parse::{NodeEnum, Tokens, parse};
+use tsmigrate_analyzer::split::{Kind, Splitter};
+
+use crate::connect::{Session, identifier, literal};
+use crate::engine::table::{Relation, Table};
+use crate::error::{Blocker, Error};
+use crate::inspect::Facts;
+
+/// Tables that become hypertables.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Conversions {
+    /// By schema and name.
+    wanted: BTreeMap<(String, String), Conversion>,
+    /// Those of them that are partitioned.
+    partitioned: BTreeSet<Relation>,
+    /// Partitions of all levels, each with the table whose place the hypertable takes.
+    partitions: BTreeMap<Relation, Relation>,
+}
+
+impl Conversions {
+    /// Reads the wishes (`schema.table:column[:interval]`) and looks at their tables.
+    ///
+    /// # Errors
+    /// When the server refuses a question, or [`Error::Preflight`] with everything that stands in the way.
+    pub async fn ask(
+        session: &Session,
+        source: &Facts,
+        target: &Facts,
+        wishes: &[String],
+    ) -> Result<Self, Error> {
+        let mut found = Self::default();
+        if wishes.is_empty() {
+            return Ok(found);
+        }
+        let mut blockers: Vec<Blocker> = ends(source, target).into_iter().collect();
+        for wish in wishes {
+            match conversion(wish) {
+                Ok((table, conversion)) => {
+                    blockers.extend(found.look(session, table, conversion).await?);
+                }
+                Err(why) => blockers.push(block(
+                    format!("--hypertable {wish}: {why}"),
+                    ["write it like --hypertable public.readings:time or --hypertable 'public.readings:time:1 day'"],
+                )),
+            }
+        }
+        if blockers.is_empty() { Ok(found) } else { Err(Error::Preflight(blockers)) }
+    }
+
+    /// What the analyzer has to know.
+    #[must_use]
+    pub fn wanted(&self) -> &BTreeMap<(String, String), Conversion> {
+        &self.wanted
+    }
+
+    /// Whether the table becomes a hypertable.
+    #[must_use]
+    pub fn has(&self, table: &Relation) -> bool {
+        !self.wanted.is_empty() && self.wanted.contains_key(&(table.schema.clone(), table.name.clone()))
+    }
+
+    /// The hypertable that rows of this table of the source go into.
+    #[must_use]
+    pub fn target<'a>(&'a self, table: &'a Relation) -> Option<&'a Relation> {
+        self.partitions.get(table).or_else(|| self.has(table).then_some(table))
+    }
+
+    /// Whether the table is a partition that the target will not have.
+    #[must_use]
+    pub fn is_partition(&self, table: &Relation) -> bool {
+        self.partitions.contains_key(table)
+    }
+
+    /// Sends the rows of a table where they belong.
+    pub fn direct(&self, table: &mut Table) {
+        if let Some(target) = self.target(&table.relation) {
+            table.into = target.clone();
+            table.routed = true;
+        }
+    }
+
+    /// Arguments for a `pg_dump` of the schema: partitions stay behind.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<String> {
+        let argument = |table: &Relation| format!("--exclude-table={}", table.sql());
+        self.partitions.keys().map(argument).collect()
+    }
+
+    /// A dump without the PARTITION BY of tables that become hypertables.
+    ///
+    /// # Errors
+    /// When such a table's statement is not in the form that is known.
+    pub fn flatten(&self, dump: Vec<u8>) -> Result<Vec<u8>, Error> {
+        if self.partitioned.is_empty() {
+            return Ok(dump);
+        }
+        let mut out = Vec::with_capacity(dump.len());
+        let mut unknown = None;
+        let mut sink = |piece: tsmigrate_analyzer::split::Piece<'_>| {
+            let sql = std::str::from_utf8(piece.text).ok().filter(|_| piece.kind == Kind::Statement);
+            let table = sql.and_then(|sql| self.partitioned_by(sql, piece.standard_strings));
+            match sql.zip(table) {
+                Some((sql, table)) => match without_partitions(sql, piece.standard_strings) {
+                    Some(plain) => out.extend_from_slice(plain.as_bytes()),
+                    None => unknown = Some(table),
+                },
+                None => out.extend_from_slice(piece.text),
+            }
+        };
+        let mut splitter = Splitter::new();
+        splitter.feed(&dump, &mut sink);
+        splitter.finish(&mut sink);
+        match unknown {
+            None => Ok(out),
+            Some(table) => {
+                Err(Error::Defect(format!("PARTITION BY of {table} is not in the form that is known")))
+            }
+        }
+    }
+
+    /// The table of ours that a statement makes with PARTITION BY.
+    fn partitioned_by(&self, sql: &str, standard_strings: bool) -> Option<Relation> {
+        if !sql.starts_with("CREATE ") {
+            return None;
+        }
+        let parsed = parse(sql, standard_strings).ok().flatten()?;
+        let NodeEnum::CreateStmt(create) = parsed.node() else { return None };
+        let range = create.relation.as_ref().filter(|_| create.partspec.is_some())?;
+        Some(Relation::new(&range.schemaname, &range.relname))
+            .filter(|table| self.partitioned.contains(table))
+    }
+
+    /// What it means, for a plan.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let line = |((schema, name), conversion): (&(String, String), &Conversion)| {
+            let table = Relation::new(schema, name);
+            let count = self.partitions.values().filter(|root| **root == table).count();
+            let of = if self.partitioned.contains(&table) {
+                format!(
+                    "; it takes the rows of its {count} partitions, whose own indexes, triggers, privileges and comments stay behind"
+                )
+            } else {
+                String::new()
+            };
+            format!("{table} becomes a hypertable by {}{of}", conversion.column)
+        };
+        self.wanted.iter().map(line).collect()
+    }
+
+    async fn look(
+        &mut self,
+        session: &Session,
+        (schema, name): (String, String),
+        conversion: Conversion,
+    ) -> Result<Option<Blocker>, Error> {
+        let table = Relation::new(&schema, &name);
+        let regclass = literal(&table.sql());
+        let row = session
+            .ask(&format!(
+                "SELECT c.relkind, c.relispartition, a.attname IS NOT NULL, coalesce(a.attnotnull, false), \
+                 (SELECT pg_catalog.string_agg(attname, ', ' ORDER BY attnum) FROM pg_catalog.pg_attribute t \
+                  WHERE t.attrelid = c.oid AND attnum > 0 AND NOT attisdropped) \
+                 FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid \
+                 AND a.attname = {} AND a.attnum > 0 AND NOT a.attisdropped \
+                 WHERE c.oid = pg_catalog.to_regclass({regclass})",
+                literal(&conversion.column)
+            ))
+            .await?;
+        let row = row.into_iter().next();
+        let text = |column: usize| {
+            row.as_ref().and_then(|row| row.get(column).cloned().flatten()).unwrap_or_default()
+        };
+        let kind = text(0);
+        let option = format!("--hypertable {table}");
+        if !matches!(kind.as_str(), "r" | "p") {
+            let what = if kind.is_empty() { "the source has no such table" } else { "it is no table" };
+            let next = "names are written as in SQL, with double quotes where they need them";
+            return Ok(Some(block(format!("{option}: {what}"), [next])));
+        }
+        if text(1) == "t" {
+            return Ok(Some(block(
+                format!("{option}: it is a partition of another table"),
+                ["name the partitioned table: its hypertable takes the rows of all partitions"],
+            )));
+        }
+        if text(2) != "t" {
+            let what = format!("{option}: it has no column {}", identifier(&conversion.column));
+            return Ok(Some(block(what, [format!("its columns are {}", text(4))])));
+        }
+        if kind == "p"
+            && let Some(blocker) = self.partitions(session, &table, &regclass, &option).await?
+        {
+            return Ok(Some(blocker));
+        }
+        let column = identifier(&conversion.column);
+        if text(3) != "t" {
+            let question = format!("SELECT EXISTS (SELECT FROM {} WHERE {column} IS NULL)", table.sql());
+            if session.ask_one(&question).await?.as_deref() == Some("t") {
+                let sql = table.sql();
+                return Ok(Some(block(
+                    format!(
+                        "{option}: rows have NULL in {column}, and a hypertable has a time for every row"
+                    ),
+                    [
+                        format!("give them one, or leave them out: DELETE FROM {sql} WHERE {column} IS NULL"),
+                        format!("then: ALTER TABLE {sql} ALTER COLUMN {column} SET NOT NULL"),
+                    ],
+                )));
+            }
+        }
+        self.wanted.insert((schema, name), conversion);
+        Ok(None)
+    }
+
+    async fn partitions(
+        &mut self,
+        session: &Session,
+        table: &Relation,
+        regclass: &str,
+        option: &str,
+    ) -> Result<Option<Blocker>, Error> {
+        let rows = session
+            .ask(&format!(
+                "SELECT n.nspname, c.relname, c.relkind FROM pg_catalog.pg_partition_tree({regclass}) t \
+                 JOIN pg_catalog.pg_class c ON c.oid = t.relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                 WHERE t.level > 0"
+            ))
+            .await?;
+        for row in rows {
+            let [Some(schema), Some(name), Some(kind)] = &row[..] else { continue };
+            let partition = Relation::new(schema, name);
+            if kind == "f" {
+                return Ok(Some(block(
+                    format!(
+                        "{option}: its partition {partition} is a foreign table, whose rows are elsewhere"
+                    ),
+                    [format!(
+                        "detach it first: ALTER TABLE {} DETACH PARTITION {}",
+                        table.sql(),
+                        partition.sql()
+                    )],
+                )));
+            }
+            self.partitions.insert(partition, table.clone());
+        }
+        self.partitioned.insert(table.clone());
+        Ok(None)
+    }
+}
+
+fn block<T: Into<String>>(what: String, next: impl IntoIterator<Item = T>) -> Blocker {
+    Blocker { check: "hypertable", what, next: next.into_iter().map(Into::into).collect() }
+}
+
+/// What is wrong with the servers for any table.
+fn ends(source: &Facts, target: &Facts) -> Option<Blocker> {
+    if source.timescale.is_some() {
+        return Some(block(
+            "--hypertable is for plain PostgreSQL, and the source has TimescaleDB, whose catalogs come over as a whole"
+                .to_owned(),
+            [
+                "make the hypertable on the source: SELECT create_hypertable('…', by_range('…'), migrate_data => true)",
+                "or do so on the target after the migration",
+            ],
+        ));
+    }
+    if target.timescale.is_none() {
+        let next = if target.creatable.contains("timescaledb") {
+            "create it there: CREATE EXTENSION timescaledb"
+        } else {
+            "choose a service of the type \"time-series and analytics\""
+        };
+        return Some(block(
+            "--hypertable needs TimescaleDB, which the target does not have".to_owned(),
+            [next],
+        ));
+    }
+    None
+}
+
+/// `CREATE TABLE … (…) PARTITION BY …` without the last clause, proved by parsing it again.
+fn without_partitions(sql: &str, standard_strings: bool) -> Option<String> {
+    let tokens = Tokens::scan(sql);
+    let outer: Vec<_> = tokens.iter().filter(|token| token.depth == 0).collect();
+    let at = outer.windows(2).position(
+        |pair| matches!(pair, [one, two] if one.is_word(sql, "partition") && two.is_word(sql, "by")),
+    )?;
+    let start = outer.get(at)?.start;
+    let close = outer.get(at + 2..)?.iter().find(|token| token.text(sql) == ")")?;
+    let plain = format!("{}{}", sql.get(..start)?.trim_end(), sql.get(close.end..)?);
+    let before = parse(sql, standard_strings).ok().flatten()?;
+    let after = parse(&plain, standard_strings).ok().flatten()?;
+    let (NodeEnum::CreateStmt(before), NodeEnum::CreateStmt(after)) = (before.node(), after.node()) else {
+        return None;
+    };
+    // Locations aside, nothing but the clause may have changed; they stand before it and so are the same.
+    let mut before = before.clone();
+    before.partspec = None;
+    (before == *after).then_some(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn conversions() -> Conversions {
+        let root = Relation::new("iot", "p");
+        Conversions {
+            wanted: [(
+                ("iot".to_owned(), "p".to_owned()),
+                Conversion { column: "ts".into(), interval: None },
+            )]
+            .into(),
+            partitioned: [root.clone()].into(),
+            partitions: [(Relation::new("iot", "p_1"), root)].into(),
+        }
+    }
+
+    #[test]
+    fn a_partitioned_table_loses_its_partitions_and_nothing_else() {
+        let dump = "-- head\nCREATE TABLE \"iot\".\"p\" (\n    \"a\" text DEFAULT 'PARTITION BY x (y)',\n    \"ts\" date\n)\n\
+                    PARTITION BY RANGE (\"ts\", ((1 + (2))));\n\nCREATE TABLE \"iot\".\"q\" (\"ts\" date)\nPARTITION BY RANGE (\"ts\");\n";
+        let flat = conversions().flatten(dump.as_bytes().to_vec()).expect("it is known");
+        let flat = String::from_utf8(flat).expect("text");
+        assert_eq!(flat, dump.replace("\nPARTITION BY RANGE (\"ts\", ((1 + (2))))", ""));
+    }
+
+    #[test]
+    fn rows_of_a_partition_go_into_the_hypertable() {
+        let found = conversions();
+        let (root, partition) = (Relation::new("iot", "p"), Relation::new("iot", "p_1"));
+        assert_eq!(found.target(&partition), Some(&root));
+        assert_eq!(found.target(&root), Some(&root));
+        assert_eq!(found.target(&Relation::new("iot", "q")), None);
+        assert_eq!(found.arguments(), ["--exclude-table=\"iot\".\"p_1\""]);
+    }
+}
