@@ -75,6 +75,8 @@ pub struct Options {
     pub database: Option<String>,
     /// Tables (schema, name) that are known to be hypertables on the source.
     pub hypertables: BTreeSet<(String, String)>,
+    /// Relations (schema, name) of the source that the dump leaves out on purpose.
+    pub absent: BTreeSet<(String, String)>,
     /// Whoever restores the dump fills TimescaleDB's catalogs too: a dump without their rows is whole.
     pub catalogs_follow: bool,
     /// What rules count as where it is not what they say themselves: by id. See [`Options::set_level`].

@@ -8,6 +8,7 @@ use tsmigrate_analyzer::{Options, Target};
 
 use crate::converted::Conversions;
 use crate::error::Error;
+use crate::filter::Filter;
 use crate::inspect::Facts;
 use crate::report::{Finding, Script};
 
@@ -41,10 +42,10 @@ pub fn analyse(
     source: &Facts,
     target: &Facts,
     accept: &[String],
-    convert: &Conversions,
+    (filter, convert): (&Filter, &Conversions),
 ) -> Result<Analysed, Error> {
     let target = seen(Target::default(), target);
-    let options = options(source, accept, convert);
+    let options = options(source, accept, filter, convert);
     // The analyzer's own stack: a deep expression needs more than a worker has.
     std::thread::scope(|scope| {
         let work = || run(inputs, &target, &options);
@@ -116,13 +117,14 @@ pub fn seen(described: Target, facts: &Facts) -> Target {
     target
 }
 
-fn options(source: &Facts, accept: &[String], convert: &Conversions) -> Options {
+fn options(source: &Facts, accept: &[String], filter: &Filter, convert: &Conversions) -> Options {
     let hypertables = source.timescale.iter().flat_map(|timescale| &timescale.hypertables);
     Options {
         accept: accept.iter().cloned().collect::<BTreeSet<_>>(),
         database: Some(source.database.clone()),
         catalogs_follow: true,
         convert: convert.wanted().clone(),
+        absent: filter.left_out().iter().cloned().chain(convert.left_out()).collect(),
         hypertables: hypertables.map(|table| (table.schema.clone(), table.name.clone())).collect(),
         ..Options::default()
     }

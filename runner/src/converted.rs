@@ -11,13 +11,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tsmigrate_analyzer::conversion::{Conversion, conversion};
-use tsmigrate_analyzer::parse::{NodeEnum, Tokens, parse};
+use tsmigrate_analyzer::parse::{NodeEnum, Tokens, parse, pg};
 use tsmigrate_analyzer::split::{Kind, Splitter};
 
 use crate::connect::{Session, identifier, literal};
 use crate::engine::table::{Relation, Table};
 use crate::error::{Blocker, Error};
 use crate::inspect::Facts;
+use crate::script::{self, Statement};
 
 /// Tables that become hypertables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -90,6 +91,36 @@ impl Conversions {
             table.into = target.clone();
             table.routed = true;
         }
+    }
+
+    /// Partitions, by schema and name: the target will not have them.
+    pub fn left_out(&self) -> impl Iterator<Item = (String, String)> {
+        self.partitions.keys().map(|table| (table.schema.clone(), table.name.clone()))
+    }
+
+    /// Statements that give hypertables to their owners, taken from those that run when everything is loaded. That is too
+    /// late: a hypertable with chunks cannot be given away, and one without can, and its chunks are its owner's then. What
+    /// TimescaleDB does to chunks it does as their owner, who has to reach the schema: the second list takes that back, and
+    /// comes before the privileges of the source.
+    #[must_use]
+    pub fn owners(
+        &self,
+        access: &[(&'static str, Statement)],
+        admin: &str,
+    ) -> (Vec<Statement>, Vec<(&'static str, Statement)>) {
+        let (mut give, mut take_back) = (Vec::new(), Vec::new());
+        for (part, statement) in access.iter().filter(|_| !self.wanted.is_empty()) {
+            let Some((table, owner)) = given(&statement.sql).filter(|(table, _)| self.has(table)) else {
+                continue;
+            };
+            let (schema, role) = (identifier(&table.schema), identifier(&owner));
+            let at = |sql: &str| script::statement(sql, statement.line, statement.column, true);
+            give.push(at(&format!("GRANT {role} TO {};", identifier(admin))));
+            give.push(at(&format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {role};")));
+            give.push(statement.clone());
+            take_back.push((*part, at(&format!("REVOKE USAGE, CREATE ON SCHEMA {schema} FROM {role};"))));
+        }
+        (give, take_back)
     }
 
     /// Arguments for a `pg_dump` of the schema: partitions stay behind.
@@ -260,6 +291,23 @@ impl Conversions {
         self.partitioned.insert(table.clone());
         Ok(None)
     }
+}
+
+/// The table that a statement gives away, and to whom.
+fn given(sql: &str) -> Option<(Relation, String)> {
+    if !sql.contains("OWNER TO") {
+        return None;
+    }
+    let parsed = parse(sql, true).ok().flatten()?;
+    let NodeEnum::AlterTableStmt(alter) = parsed.node() else { return None };
+    let range = alter.relation.as_ref()?;
+    let owner = alter.cmds.iter().find_map(|command| match command.node.as_ref()? {
+        NodeEnum::AlterTableCmd(command) if command.subtype() == pg::AlterTableType::AtChangeOwner => {
+            command.newowner.as_ref()
+        }
+        _ => None,
+    })?;
+    Some((Relation::new(&range.schemaname, &range.relname), owner.rolename.clone()))
 }
 
 fn block<T: Into<String>>(what: String, next: impl IntoIterator<Item = T>) -> Blocker {

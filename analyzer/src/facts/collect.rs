@@ -348,8 +348,14 @@ impl Facts {
 }
 
 /// TimescaleDB's functions that make a hypertable of a table: nothing that another statement names.
-const OF_HYPERTABLES: [&str; 6] =
-    ["create_hypertable", "by_range", "by_hash", "add_dimension", "set_integer_now_func", "set_chunk_time_interval"];
+const OF_HYPERTABLES: [&str; 6] = [
+    "create_hypertable",
+    "by_range",
+    "by_hash",
+    "add_dimension",
+    "set_integer_now_func",
+    "set_chunk_time_interval",
+];
 
 /// True for a statement that may make objects which it does not name.
 fn is_dynamic(node: &NodeEnum) -> bool {

@@ -280,9 +280,15 @@ fn is_known(ctx: &Context<'_>, class: Class, schema: Option<&str>, name: &str) -
         classes.iter().any(|class| {
             let id = ObjectId::new(*class, *schema, name);
             facts.declares(&id) || facts.overloads.contains_key(&id) || facts.absent.contains_key(&id)
-        }) || class == Class::Relation && is_implied(facts, *schema, name)
+        }) || class == Class::Relation && !is_absent(ctx, *schema, name) && is_implied(facts, *schema, name)
     });
     is_declared || extensions(ctx).any(|(_, of)| of.is_none_or(|of| has_member(of, class, name)))
+}
+
+/// True for a relation that is known to be left out.
+fn is_absent(ctx: &Context<'_>, schema: Option<&str>, name: &str) -> bool {
+    let absent = &ctx.options.absent;
+    !absent.is_empty() && schema.is_some_and(|schema| absent.contains(&(schema.to_owned(), name.to_owned())))
 }
 
 /// Types that come with others: arrays, multiranges; and what CREATE TABLE takes for a type.

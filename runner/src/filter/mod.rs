@@ -50,6 +50,8 @@ pub struct Filter {
     empty: BTreeSet<Name>,
     /// Chunks whose rows stay behind, with those that hold the compressed rows.
     empty_chunks: BTreeSet<Name>,
+    /// Every relation that does not come over.
+    left_out: BTreeSet<Name>,
     lines: Vec<String>,
 }
 
@@ -131,6 +133,12 @@ impl Filter {
         let mut arguments = self.arguments();
         arguments.extend(named("--exclude-table-data", &self.empty_chunks));
         arguments
+    }
+
+    /// Every relation of the source that does not come over, by schema and name.
+    #[must_use]
+    pub fn left_out(&self) -> &BTreeSet<(String, String)> {
+        &self.left_out
     }
 
     /// What it means, for a plan and a report.
@@ -279,6 +287,8 @@ impl Resolver<'_> {
             }
         }
         self.schemas(&mut filter, include.is_empty(), &whole, &dropped, &come);
+        filter.left_out =
+            self.names.relations.iter().map(Relation::key).filter(|key| !come.contains(key)).collect();
         filter.without = self
             .names
             .relations

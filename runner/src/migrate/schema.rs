@@ -69,11 +69,14 @@ pub(super) async fn analyse(
         Input { part: "post-data", text: &post },
     ];
     let Analysed { findings, scripts: later, texts } =
-        analysis::analyse(&inputs, &ends.source, &ends.target, &context.args.accept, &ends.convert)?;
+        analysis::analyse(&inputs, &ends.source, &ends.target, &context.args.accept, ends.chosen())?;
     let [roles_text, pre_text, post_text] = &texts[..] else {
         return Err(Error::Defect("the analysis lost a part of the dump".into()));
     };
     let mut scripts = sort(roles_text, pre_text, post_text, &ends.target)?;
+    let (give, take_back) = ends.convert.owners(&scripts.access, &ends.target.user);
+    scripts.pre_data.extend(give);
+    scripts.access.splice(0..0, take_back);
     scripts.roles_text = roles;
     scripts.pre_data_text = pre;
     scripts.hash = hash;

@@ -43,6 +43,13 @@ pub(super) struct Ends {
     pub(super) convert: Conversions,
 }
 
+impl Ends {
+    /// What was chosen to come over, and how.
+    pub(super) fn chosen(&self) -> (&Filter, &Conversions) {
+        (&self.filter, &self.convert)
+    }
+}
+
 /// Runs a whole migration, or the rest of one.
 pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
     let past = resume::past(&context)?;

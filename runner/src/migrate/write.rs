@@ -560,7 +560,7 @@ async fn access(
             Input { part: "data", text: text.as_bytes() },
         ];
         let mut analysed =
-            analysis::analyse(&inputs, &ends.source, &ends.target, &args.accept, &ends.convert)?;
+            analysis::analyse(&inputs, &ends.source, &ends.target, &args.accept, ends.chosen())?;
         let text = analysed.texts.pop().unwrap_or_default();
         statements
             .extend(script::statements("data", &text)?.into_iter().map(|statement| ("data", statement)));
