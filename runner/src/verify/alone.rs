@@ -67,7 +67,7 @@ pub struct Args {
 
 fn percent(text: &str) -> Result<f64, String> {
     match text.trim_end_matches('%').parse::<f64>() {
-        Ok(percent) if percent >= 0.01 && percent <= 100.0 => Ok(percent),
+        Ok(percent) if (0.01..=100.0).contains(&percent) => Ok(percent),
         _ => Err("a percentage from 0.01 to 100 is expected, such as --sample 5".to_owned()),
     }
 }

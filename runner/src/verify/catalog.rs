@@ -108,22 +108,21 @@ async fn sequences(session: &Session) -> Result<BTreeMap<String, String>, Error>
             })
             .collect();
         let together = super::attempt(session, &questions.join(" UNION ALL "), None).await?;
-        let rows = match together {
-            Ok(rows) => rows,
+        let rows = if let Ok(rows) = together {
+            rows
+        } else {
             // One that may not be read takes the others with it: each by itself then.
-            Err(_) => {
-                let mut rows = Vec::new();
-                for (name, question) in names.iter().zip(&questions) {
-                    match super::attempt(session, question, None).await? {
-                        Ok(row) => rows.extend(row),
-                        Err(server) => {
-                            let refused = format!("no value ({})", server.message);
-                            rows.push(vec![Some(name.clone()), Some(refused)]);
-                        }
+            let mut rows = Vec::new();
+            for (name, question) in names.iter().zip(&questions) {
+                match super::attempt(session, question, None).await? {
+                    Ok(row) => rows.extend(row),
+                    Err(server) => {
+                        let refused = format!("no value ({})", server.message);
+                        rows.push(vec![Some(name.clone()), Some(refused)]);
                     }
                 }
-                rows
             }
+            rows
         };
         for row in rows {
             let mut row = row.into_iter().flatten();

@@ -96,6 +96,13 @@ pub(super) fn compare(
             differ_sequence(&mut verification, &announced, difference);
         }
     }
+    if let Some(count @ 1..) = compared.get("foreign tables") {
+        let have = if *count == 1 { "foreign table has its" } else { "foreign tables have their" };
+        verification.notes.push(format!("{count} {have} rows on another server: definitions were compared"));
+    }
+    if compared.contains_key("roles") {
+        verification.notes.push("passwords were not compared: only a superuser may read them".to_owned());
+    }
     verification.compared = compared;
     verification
 }

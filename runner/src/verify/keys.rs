@@ -149,7 +149,7 @@ async fn describe(
     }
     let sql = format!("SELECT DISTINCT {} FROM {from} WHERE {key} IN ({})", words(work), first(keys));
     let rows = answer(session, &sql, &work.owner).await?;
-    Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).map(short).collect())
+    Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).map(|text| short(&text)).collect())
 }
 
 /// Rows that both ends have with other values: the key and the columns.
@@ -181,7 +181,7 @@ async fn changed(
     let mut lines = Vec::new();
     for row in ours {
         let Some(other) = row.first().cloned().flatten().and_then(|key| theirs.get(&key)) else { continue };
-        let words = short(row.get(1).cloned().flatten().unwrap_or_default());
+        let words = short(&row.get(1).cloned().flatten().unwrap_or_default());
         let names = work.columns.iter().zip(row.iter().skip(2).zip(other.iter().skip(2)));
         let names: Vec<_> = names.filter(|(_, (a, b))| a != b).map(|(column, _)| name(column)).collect();
         lines.push(format!("{words} ({})", names.join(", ")));
@@ -226,7 +226,7 @@ fn first(keys: &[i64]) -> String {
     keys.iter().take(SHOWN).map(|key| format!("'{key}'::int8")).collect::<Vec<_>>().join(", ")
 }
 
-fn short(text: String) -> String {
+fn short(text: &str) -> String {
     let text = text.replace('\n', "\\n");
     match text.char_indices().nth(100) {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),

@@ -32,6 +32,8 @@ pub(super) struct Held {
     pub(super) populated: bool,
     /// By name.
     pub(super) columns: Vec<Column>,
+    /// Of an extension's configuration table: which rows are the user's, `WHERE …` or nothing.
+    pub(super) condition: Option<String>,
     /// Of the primary key, else of a unique index whose columns are never null, else none.
     pub(super) key: Vec<String>,
 }
@@ -66,7 +68,8 @@ pub(super) fn common(ours: &[Column], theirs: &[Column]) -> Vec<Column> {
         .collect()
 }
 
-/// All of them, and the views of continuous aggregates. Members of extensions are left out.
+/// All of them, the views of continuous aggregates, and the configuration tables of extensions, TimescaleDB's aside.
+/// Other members of extensions are left out.
 pub(super) async fn read(
     session: &Session,
     aggregates: &BTreeSet<Relation>,
@@ -84,6 +87,21 @@ pub(super) async fn read(
             .collect();
         found
             .extend(ask(session, "'v'", &format!("(n.nspname, c.relname) IN ({})", names.join(", "))).await?);
+    }
+    let configured = session
+        .ask(
+            "SELECT n.nspname, c.relname, coalesce(x.extcondition[i], '') FROM pg_catalog.pg_extension x \
+             CROSS JOIN LATERAL pg_catalog.generate_subscripts(x.extconfig, 1) i \
+             JOIN pg_catalog.pg_class c ON c.oid = x.extconfig[i] AND c.relkind = 'r' \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE x.extname <> 'timescaledb'",
+        )
+        .await?;
+    for row in configured {
+        let [Some(schema), Some(name), Some(condition)] = &row[..] else { continue };
+        let relation = Relation { schema: schema.clone(), name: name.clone() };
+        if let Some(held) = one(session, &relation).await? {
+            found.insert(relation, Held { condition: Some(condition.trim().to_owned()), ..held });
+        }
     }
     Ok(found)
 }
@@ -142,6 +160,7 @@ async fn ask(session: &Session, kinds: &str, only: &str) -> Result<BTreeMap<Rela
             owner: owner.clone().unwrap_or_default(),
             populated: populated.as_deref() == Some("t"),
             columns: columns.into_iter().map(column).collect(),
+            condition: None,
             key: parse(key.as_deref()),
         };
         found.insert(Relation { schema: schema.clone(), name: name.clone() }, held);

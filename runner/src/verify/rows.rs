@@ -13,6 +13,10 @@ use crate::connect::{Session, identifier};
 use crate::error::Error;
 use crate::progress::{Progress, TaskKind};
 
+/// What a server answers where a row is more than it can hold in one piece: limit exceeded, no memory, and the internal
+/// error that says `invalid memory alloc request size`.
+const TOO_LONG: [&str; 3] = ["54000", "53200", "XX000"];
+
 /// What both ends hold.
 pub(super) struct Held<'a> {
     pub(super) ours: &'a BTreeMap<Relation, relations::Held>,
@@ -97,7 +101,7 @@ pub(super) async fn read(
     let mut formula = formula;
     // A row of several long values is more than a server can hold in one piece: their md5 is not.
     if let Reading::Refused { code, .. } = &reading
-        && ["54000", "53200", "XX000"].contains(&code.as_str())
+        && TOO_LONG.contains(&code.as_str())
         && !formula.wide
     {
         formula.wide = true;
@@ -163,6 +167,13 @@ pub(super) async fn compare(
     });
     let result = futures_util::future::try_join_all(workers).await;
     progress.stop();
+    if how.check == Check::Sample {
+        verification.notes.push(format!(
+            "a sample: {} percent of each table's rows, chosen by a hash of their key or first short columns, so that it is \
+             the same on both ends; all rows were counted",
+            how.percent
+        ));
+    }
     result?;
     for outcome in found.into_inner().unwrap_or_else(PoisonError::into_inner) {
         outcome.into(how, verification);
@@ -347,6 +358,11 @@ fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -> Vec<Work>
         let columns = relations::common(&held.columns, &other.columns);
         // A chunk that is compressed has its rows in another table, and shows them only when it is not asked for alone.
         let only = if chunk.is_some() || held.kind == "v" { "" } else { "ONLY " };
+        let from = |relation: &Relation| match &held.condition {
+            // The rows that a dump carries: the others come with the extension.
+            Some(condition) => format!("(SELECT * FROM ONLY {} {condition}) configured", qualified(relation)),
+            None => format!("{only}{}", qualified(relation)),
+        };
         let key = held.chooser().into_iter().filter(|column| columns.contains(column)).cloned().collect();
         list.push(Work {
             kind: match held.kind.as_str() {
@@ -355,8 +371,8 @@ fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -> Vec<Work>
                 _ => "rows",
             },
             object: format!("{}.{}", relation.schema, relation.name),
-            source: format!("{only}{}", qualified(relation)),
-            target: format!("{only}{}", qualified(there)),
+            source: from(relation),
+            target: from(there),
             owner: other.owner.clone(),
             size: held.size,
             sum: true,
@@ -452,7 +468,22 @@ async fn same_rows(source: &Session, target: &Session, relation: &Relation) -> R
             formula.row(&columns),
             qualified(relation)
         );
-        tokio::try_join!(source.ask(&sql), target.ask(&sql)).map(|(ours, theirs)| ours == theirs)
+        // Within a transaction a refusal must not end it; outside of one there is nothing to save.
+        let one = async |session: &Session| {
+            let inside = session.client().batch_execute("SAVEPOINT same").await.is_ok();
+            let answer = session.ask(&sql).await;
+            if inside {
+                session.run("ROLLBACK TO SAVEPOINT same; RELEASE SAVEPOINT same").await?;
+            }
+            answer
+        };
+        tokio::try_join!(one(source), one(target)).map(|(ours, theirs)| ours == theirs)
     };
-    ask(formula).await
+    match ask(formula).await {
+        // A row of several long values is more than a server can hold in one piece: their md5 is not.
+        Err(Error::Query { answer, .. }) if TOO_LONG.contains(&answer.code.as_str()) => {
+            ask(Formula { wide: true, ..formula }).await
+        }
+        result => result,
+    }
 }

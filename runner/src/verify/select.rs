@@ -64,9 +64,22 @@ impl Selection {
         if self.is_all() {
             return true;
         }
+        // `on table app.x`, `app.x [2024-01-01, 2024-01-02)`, `materialization of app.x`, `trigger t on app.x`
+        let comment = identity.strip_prefix("on ").filter(|_| kind == "comment");
+        let identity = comment.unwrap_or(identity).split(" [").next().unwrap_or_default();
         let relation = identity.rsplit_once(" on ").map_or(identity, |(_, relation)| relation);
-        let relation = relation.strip_prefix("for ").unwrap_or(relation);
-        match names(relation.split('(').next().unwrap_or_default()) {
+        let relation = ["for ", "materialization of "]
+            .iter()
+            .find_map(|start| relation.strip_prefix(start))
+            .unwrap_or(relation)
+            .split('(')
+            .next()
+            .unwrap_or_default();
+        let relation = match comment {
+            Some(_) => relation.trim_end().rsplit(' ').next().unwrap_or_default(),
+            None => relation,
+        };
+        match names(relation) {
             (schema, Some(name)) => self.has(&schema, &name),
             (schema, None) if kind == "schema" => {
                 (self.include.is_empty() || self.include.iter().any(|p| like(&p.schema, &schema)))
@@ -127,6 +140,11 @@ mod tests {
         let selection = Selection::new(&["app.users".into()], &[]);
         assert!(selection.has_object("trigger", "t on app.users"));
         assert!(selection.has_object("column", "app.users.id"));
+        assert!(selection.has_object("comment", "on table app.users"));
+        assert!(selection.has_object("comment", "on table constraint c on app.users"));
+        assert!(!selection.has_object("comment", "on function app.add(integer, integer)"));
+        assert!(selection.has_object("chunk", "app.users [2024-01-01 00:00:00, 2024-01-02 00:00:00)"));
+        assert!(selection.has_object("job", "1000 policy_compression on app.users"));
         assert!(!selection.has_object("index", "app.i on app.orders"));
         assert!(!selection.has_object("role", "someone"));
         assert!(selection.has_object("schema", "app"));

@@ -55,10 +55,10 @@ pub(super) async fn explain(
     };
     let query = query.trim_end().trim_end_matches(';').to_owned();
     let lower = query.to_lowercase();
-    if let Some(word) = FLEETING.iter().find(|word| lower.contains(**word)) {
-        let word = word.trim_end_matches('(');
+    if let Some(fleeting) = FLEETING.iter().find(|fleeting| lower.contains(**fleeting)) {
+        let fleeting = fleeting.trim_end_matches('(');
         return Ok(Some(format!(
-            "{object}: its content cannot be compared, for its query depends on {word}; its definition was"
+            "{object}: its content cannot be compared, for its query depends on {fleeting}; its definition was"
         )));
     }
     let now = |formula: Formula| {
