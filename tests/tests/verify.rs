@@ -281,7 +281,7 @@ fn everything_of_15_is_the_same_on_17() -> Outcome {
     assert!(!report.to_string().contains(secret));
     // Values that an operator or a hash function finds equal are still others; rows that are there twice count twice.
     pair.differs(&[
-        ("UPDATE app.types SET n = '1.00' WHERE id = 11", "content", "app.types"),
+        ("UPDATE app.types SET n = '1.00' WHERE id = 9", "content", "app.types"),
         (
             "UPDATE \"Odd. \"\"Schema\".\"Ta\"\"ble; x\" SET \"Sel ect\" = 2, \"ä.ö\" = NULL, tag = 'TAG' \
              WHERE ctid = (SELECT min(ctid) FROM \"Odd. \"\"Schema\".\"Ta\"\"ble; x\")",
@@ -295,7 +295,7 @@ fn everything_of_15_is_the_same_on_17() -> Outcome {
             "app.customer",
         ),
         ("INSERT INTO app.nothing DEFAULT VALUES", "rows", "app.nothing"),
-        ("ALTER TABLE app.parent ALTER b SET STATISTICS 5", "column statistics target", "app.parent.b"),
+        ("ALTER TABLE ONLY app.parent ALTER b SET STATISTICS 5", "column statistics target", "app.parent.b"),
         ("ALTER TABLE app.types ALTER jb SET STORAGE EXTERNAL", "column storage", "app.types.jb"),
         (
             "ALTER PUBLICATION some_rows SET TABLE app.customer (id, name) WHERE (id > 4), app.booking",
