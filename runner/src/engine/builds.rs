@@ -36,6 +36,8 @@ pub struct OfTable {
 pub struct ForeignKeys {
     /// Their table.
     pub table: Relation,
+    /// The tables that they refer to.
+    pub references: BTreeSet<Relation>,
     /// Adds each of them; short.
     pub add: Vec<Build>,
     /// Checks all of them; long.
@@ -105,9 +107,11 @@ pub fn sort(
             Some(What::ForeignKey(table, constraint)) => {
                 let entry = keys.entry(table.clone()).or_insert_with(|| ForeignKeys {
                     table: table.clone(),
+                    references: BTreeSet::new(),
                     add: Vec::new(),
                     check: None,
                 });
+                entry.references.extend(relation(constraint.pktable.as_ref()));
                 let name = format!("{} on {table}", constraint.conname);
                 // One that is not valid on the source stays so.
                 let apart = plain(&table)

@@ -1,7 +1,7 @@
 //! Who does what when: readers that carry parts over, and builders that begin with a table as soon as its rows are
 //! there.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::builds::{Build, OfTable};
+use super::builds::{Build, ForeignKeys, OfTable};
 use super::ends::{self, Carried, LiveSource, LiveTarget};
 use super::marks::Marks;
 use super::objects;
@@ -47,6 +47,10 @@ pub struct Engine {
     pub setup: String,
     /// Settings of sessions that build.
     pub build_setup: String,
+    /// Processes that the target has the processors for.
+    pub processors: usize,
+    /// Parts and builds that are under way.
+    pub busy: AtomicUsize,
     /// Told of every step that is done.
     pub on_step: Box<dyn Fn(&str, u64) + Send + Sync>,
     /// When the process began, from where the report tells its times.
@@ -76,6 +80,7 @@ enum Piece {
 enum Job {
     Index(usize, Build),
     Constraints(usize),
+    ForeignKeys(ForeignKeys),
     Analyze(usize),
 }
 
@@ -95,6 +100,8 @@ struct Builds {
     left: Vec<usize>,
     /// Tables whose statistics are to be made.
     analyze: Vec<bool>,
+    /// Foreign keys, each with the tables that are still to come.
+    keys: Vec<(BTreeSet<usize>, ForeignKeys)>,
     ready: VecDeque<Job>,
     /// Tables whose rows are still to come, and jobs that may make others ready.
     open: usize,
@@ -108,6 +115,8 @@ pub struct Load {
     pub objects: Vec<objects::Batch>,
     /// What is built on tables.
     pub builds: BTreeMap<Relation, OfTable>,
+    /// Foreign keys between these tables.
+    pub foreign_keys: Vec<ForeignKeys>,
     /// Tables whose statistics come with those of the whole they are part of.
     pub analyzed_with_root: Box<dyn Fn(&Relation) -> bool + Send + Sync>,
 }
@@ -162,6 +171,16 @@ impl Engine {
                 .filter(|batch| self.marks.done(&batch.step()).is_none())
                 .map(Piece::Objects),
         );
+        let numbers: BTreeMap<Relation, usize> =
+            tables.iter().enumerate().map(|(number, table)| (table.relation.clone(), number)).collect();
+        builds.keys = load
+            .foreign_keys
+            .into_iter()
+            .map(|keys| {
+                let all = keys.references.iter().chain([&keys.table]);
+                (all.filter_map(|table| numbers.get(table).copied()).collect(), keys)
+            })
+            .collect();
         let plan = Arc::new(Plan {
             tables,
             left,
@@ -236,10 +255,13 @@ impl Engine {
     async fn one(&self, target: &mut LiveTarget, kind: TaskKind, build: &Build) -> Result<(), Error> {
         let start = Instant::now();
         let task = self.progress.task(kind, &build.name, 0);
+        let _busy = Busy::new(&self.busy);
         let target = tokio::sync::Mutex::new(target);
         retry::retrying(self.patience, &self.progress, &build.name, || async {
             let mut target = target.lock().await;
-            let result = build_once(&mut target, build).await;
+            // Processors that nobody uses are left for the workers of this one.
+            let idle = self.processors.saturating_sub(self.busy.load(Ordering::Relaxed)).min(MOST_WORKERS);
+            let result = build_once(&mut target, build, idle).await;
             if result.is_err() {
                 target.reset().await;
             }
@@ -272,11 +294,31 @@ async fn all(mut workers: JoinSet<Result<(), Error>>) -> Result<(), Error> {
     Ok(())
 }
 
-async fn build_once(target: &mut LiveTarget, build: &Build) -> Result<(), Error> {
+/// More workers than this gain an index nothing.
+const MOST_WORKERS: usize = 8;
+
+/// Something that keeps a processor of the target busy, until it is dropped.
+struct Busy<'a>(&'a AtomicUsize);
+
+impl<'a> Busy<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn build_once(target: &mut LiveTarget, build: &Build, workers: usize) -> Result<(), Error> {
     if !target.transaction(&build.step).await? {
         return Ok(());
     }
     let session = target.session().await?;
+    session.run(&format!("SET LOCAL max_parallel_maintenance_workers = {workers}")).await?;
     for sql in &build.sql {
         let answer = session.client().batch_execute(sql).await;
         answer.map_err(|error| refused("post-data", &build.statement, Server::new(&error)))?;
@@ -299,7 +341,19 @@ impl Builds {
         }
     }
 
+    /// What this table and others have to be ready for comes next.
     fn after_constraints(&mut self, number: usize) {
+        let mut waiting = Vec::new();
+        for (mut tables, keys) in std::mem::take(&mut self.keys) {
+            tables.remove(&number);
+            if tables.is_empty() {
+                self.open += 1;
+                self.ready.push_back(Job::ForeignKeys(keys));
+            } else {
+                waiting.push((tables, keys));
+            }
+        }
+        self.keys = waiting;
         if self.analyze.get(number).is_some_and(|wanted| *wanted) {
             self.open += 1;
             self.ready.push_back(Job::Analyze(number));
@@ -332,8 +386,8 @@ impl Plan {
 
     fn job_is_done(&self, job: &Job) {
         let mut builds = self.builds();
-        match *job {
-            Job::Index(number, _) => {
+        match job {
+            &Job::Index(number, _) => {
                 let last = builds.left.get_mut(number).is_some_and(|left| {
                     *left -= 1;
                     *left == 0
@@ -342,8 +396,8 @@ impl Plan {
                     builds.after_indexes(number);
                 }
             }
-            Job::Constraints(number) => builds.after_constraints(number),
-            Job::Analyze(_) => {}
+            &Job::Constraints(number) => builds.after_constraints(number),
+            Job::ForeignKeys(_) | Job::Analyze(_) => {}
         }
         builds.open -= 1;
         drop(builds);
@@ -399,6 +453,7 @@ type Ends = tokio::sync::Mutex<(LiveSource, LiveTarget)>;
 
 async fn carry_part(engine: &Engine, ends: &Ends, table: &Table, part: &Part) -> Result<(), Error> {
     let start = Instant::now();
+    let _busy = Busy::new(&engine.busy);
     let label = part.label(table);
     let carried = retry::retrying(engine.patience, &engine.progress, &label, || async {
         // A new one for each try: what did not arrive did not go over.
@@ -472,6 +527,13 @@ async fn build_all(engine: Arc<Engine>, plan: Arc<Plan>) -> Result<(), Error> {
                 let of = plan.builds().of.get(*number).map(|of| of.constraints.clone()).unwrap_or_default();
                 for build in &of {
                     engine.one(&mut target, TaskKind::Index, build).await?;
+                }
+            }
+            Job::ForeignKeys(keys) => {
+                for build in keys.add.iter().chain(&keys.check) {
+                    if engine.marks.done(&build.step).is_none() {
+                        engine.one(&mut target, TaskKind::ForeignKey, build).await?;
+                    }
                 }
             }
             Job::Analyze(number) => {

@@ -45,13 +45,14 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Speed")]
     pub jobs: u16,
 
-    /// Indexes and foreign keys that are built at once [default: half of --jobs]
+    /// Indexes and foreign keys that are built at once [default: as --jobs]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Speed")]
     pub index_jobs: Option<u16>,
 
-    /// Tables larger than this are copied in parts, several at once
-    #[arg(long, value_name = "SIZE", default_value = "256MiB", help_heading = "Speed")]
-    pub split_larger_than: ByteSize,
+    /// Tables larger than this are copied in parts, several at once [default: those that alone would take longer than all
+    /// others, and those above 20 GiB]
+    #[arg(long, value_name = "SIZE", help_heading = "Speed")]
+    pub split_larger_than: Option<ByteSize>,
 
     /// Read no more than this in a second, all jobs together: 20MB
     #[arg(long, value_name = "SIZE", help_heading = "Speed")]
@@ -140,7 +141,7 @@ impl Args {
     /// How many builds run at once.
     #[must_use]
     pub fn builders(&self) -> usize {
-        usize::from(self.index_jobs.unwrap_or(self.jobs.div_ceil(2)))
+        usize::from(self.index_jobs.unwrap_or(self.jobs))
     }
 }
 

@@ -13,7 +13,7 @@ use super::weigh::{self, Weight};
 use super::{Check, Context, Reached, write};
 use crate::connect::{Side, identifier, pooler};
 use crate::converted::Conversions;
-use crate::engine::part::{self, Part};
+use crate::engine::part::{self, Part, Split};
 use crate::engine::table::{Relation, Table};
 use crate::error::{Blocker, Error};
 use crate::filter::Filter;
@@ -198,8 +198,11 @@ async fn begin(
 
 /// Tables with their parts.
 pub(super) fn parts(context: &Context, tables: &[Table]) -> Vec<(Table, Vec<Part>)> {
-    let size = context.args.split_larger_than.as_u64();
-    tables.iter().map(|table| (table.clone(), part::parts(table, size))).collect()
+    let split = match context.args.split_larger_than {
+        Some(size) => Split { above: size.as_u64(), into: size.as_u64() },
+        None => Split::balanced(tables.iter().map(|table| table.bytes), u64::from(context.args.jobs)),
+    };
+    tables.iter().map(|table| (table.clone(), part::parts(table, split))).collect()
 }
 
 /// A server's database as the journal knows it.

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use super::schema::{self, Scripts};
-use super::steps::Ends;
+use super::steps::{self, Ends};
 use super::{Args, Check, Context};
 use crate::connect::Session;
-use crate::engine::{part, table};
+use crate::engine::table;
 use crate::error::Error;
 use crate::estimate::{self, Estimate, Work};
 use crate::filter::Filter;
@@ -33,16 +33,11 @@ pub(super) async fn weigh(
 ) -> Result<Weight, Error> {
     let args = &context.args;
     let mut volume = volume::read(source, facts.timescale.is_some()).await?;
-    let size = args.split_larger_than.as_u64();
-    let listing = table::list(source).await?;
-    let chosen: HashMap<String, (u64, &'static str)> = listing
-        .tables
-        .iter()
-        .filter(|table| filter.keeps_rows(&table.relation.schema, &table.relation.name))
-        .map(|table| {
-            let parts = part::parts(table, size).len() as u64;
-            (table.relation.to_string(), (parts, table.format.name()))
-        })
+    let mut tables = table::list(source).await?.tables;
+    tables.retain(|table| filter.keeps_rows(&table.relation.schema, &table.relation.name));
+    let chosen: HashMap<String, (u64, &'static str)> = steps::parts(context, &tables)
+        .into_iter()
+        .map(|(table, parts)| (table.relation.to_string(), (parts.len() as u64, table.format.name())))
         .collect();
     volume.choose(|name| chosen.get(name).copied());
     let (of_source, of_target) = tokio::try_join!(volume::connections(source), volume::connections(target))?;

@@ -88,10 +88,21 @@ pub(super) async fn write(
         !table.schema.starts_with("_timescaledb_") && !hypertables.contains(table) && !ends.convert.has(table)
     };
     let builds = builds::sort(scripts.post_data, &relations, plain);
-    data(context, &engine, snapshot, tables, builds.tables, &mut loaded).await?;
+    // Between tables that are built here a foreign key need not wait for anything else.
+    let (early, late): (Vec<_>, Vec<_>) = builds.foreign_keys.into_iter().partition(|keys| {
+        keys.check.is_some() && relations.contains(&keys.table) && keys.references.is_subset(&relations)
+    });
+    let load = Load {
+        tables,
+        objects: objects::list(snapshot.session()).await?,
+        builds: builds.tables,
+        foreign_keys: early,
+        analyzed_with_root: Box::new(|_| false),
+    };
+    data(context, &engine, load, &mut loaded).await?;
     set_sequences(context, &engine, &mut loaded).await?;
     run_list(context, &engine, "post-data", &builds.rest).await?;
-    foreign_keys(context, &engine, builds.foreign_keys).await?;
+    foreign_keys(context, &engine, late).await?;
     if timescale && !restored {
         leave_restoring(context, &engine).await?;
     }
@@ -110,6 +121,7 @@ async fn engine(context: &Arc<Context>, snapshot: &Snapshot, marks: Marks) -> Re
     let args = &context.args;
     let session = context.target.open().await?;
     let builders = args.builders();
+    let (build_setup, processors) = size_of(&session, builders).await?;
     let watcher = context.clone();
     Ok(Engine {
         source: context.source.clone(),
@@ -122,31 +134,33 @@ async fn engine(context: &Arc<Context>, snapshot: &Snapshot, marks: Marks) -> Re
         jobs: usize::from(args.jobs),
         builders,
         setup: SETUP.to_owned(),
-        build_setup: format!("{SETUP}; {}", build_settings(&session, builders).await?),
+        build_setup,
+        processors,
+        busy: std::sync::atomic::AtomicUsize::new(0),
         on_step: Box::new(move |step, rows| watcher.step(step, rows)),
         begun: context.begun,
         done: std::sync::Mutex::default(),
     })
 }
 
-/// Memory and workers for builds, from what the target's settings say of its size. `shared_buffers` is about a quarter of
-/// a service's memory; all builds together get half as much, and none less than the server gives by itself.
-async fn build_settings(session: &Session, builders: usize) -> Result<String, Error> {
+/// Memory for builds and the number of processors, from what the target's settings say of its size. `shared_buffers` is
+/// about a quarter of a service's memory; all builds together get half as much, and none less than the server gives by
+/// itself. A service's `max_parallel_workers` is the number of its processors (timescaledb-tune).
+async fn size_of(session: &Session, builders: usize) -> Result<(String, usize), Error> {
     let row = session
         .ask(
             "SELECT pg_catalog.pg_size_bytes(pg_catalog.current_setting('shared_buffers')) >> 20, \
              pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem')) >> 20, \
-             pg_catalog.current_setting('max_parallel_workers'), \
-             pg_catalog.current_setting('max_parallel_maintenance_workers')",
+             pg_catalog.current_setting('max_parallel_workers')",
         )
         .await?;
     let numbers: Vec<u64> =
         row.into_iter().flatten().flatten().filter_map(|value| value.parse().ok()).collect();
-    let [buffers, memory, workers, each] = numbers[..] else { return Ok(String::new()) };
+    let [buffers, memory, processors] = numbers[..] else { return Ok((SETUP.to_owned(), 1)) };
     let builders = u64::try_from(builders).unwrap_or(1).max(1);
     let memory = (buffers / 2 / builders).clamp(64, 2048).max(memory);
-    let each = each.max(2).min(workers / builders);
-    Ok(format!("SET maintenance_work_mem = '{memory}MB'; SET max_parallel_maintenance_workers = {each}"))
+    let setup = format!("{SETUP}; SET maintenance_work_mem = '{memory}MB'");
+    Ok((setup, usize::try_from(processors).unwrap_or(1)))
 }
 
 async fn roles(context: &Context, engine: &Engine, statements: &[Statement]) -> Result<(), Error> {
@@ -365,13 +379,11 @@ async fn fit(
 async fn data(
     context: &Context,
     engine: &Arc<Engine>,
-    snapshot: &Snapshot,
-    tables: Vec<(Table, Vec<crate::engine::part::Part>)>,
-    of_tables: BTreeMap<Relation, builds::OfTable>,
+    mut load: Load,
     loaded: &mut Loaded,
 ) -> Result<(), Error> {
     let start = Instant::now();
-    let objects = objects::list(snapshot.session()).await?;
+    let tables = &load.tables;
     let total: u64 = tables.iter().flat_map(|(_, parts)| parts).map(|part| part.bytes).sum();
     context.progress.start("data", total);
     let steps: Vec<(String, Vec<String>)> = tables
@@ -381,14 +393,8 @@ async fn data(
         })
         .collect();
     let roots = roots(&open(context, &engine.target).await?).await?;
-    let load = Load {
-        tables,
-        objects,
-        builds: of_tables,
-        analyzed_with_root: Box::new(move |table| {
-            roots.children.contains(table) || table.schema == "_timescaledb_internal"
-        }),
-    };
+    load.analyzed_with_root =
+        Box::new(move |table| roots.children.contains(table) || table.schema == "_timescaledb_internal");
     let result = engine.load(load).await;
     context.progress.stop();
     result?;
