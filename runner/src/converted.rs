@@ -73,6 +73,11 @@ impl Conversions {
         !self.wanted.is_empty() && self.wanted.contains_key(&(table.schema.clone(), table.name.clone()))
     }
 
+    /// The partitioned tables that become hypertables.
+    pub fn partitioned(&self) -> impl Iterator<Item = &Relation> {
+        self.partitioned.iter()
+    }
+
     /// The hypertable that rows of this table of the source go into.
     #[must_use]
     pub fn target<'a>(&'a self, table: &'a Relation) -> Option<&'a Relation> {

@@ -89,6 +89,12 @@ impl Filter {
         *self == Self::default()
     }
 
+    /// Whether `--include` names what comes over: what is in no schema stays behind then.
+    #[must_use]
+    pub fn names_schemas(&self) -> bool {
+        self.schemas.is_some()
+    }
+
     /// Whether objects of `schema` come over. Extensions and what is in them always do.
     #[must_use]
     pub fn has_schema(&self, schema: &str) -> bool {
@@ -133,6 +139,12 @@ impl Filter {
         let mut arguments = self.arguments();
         arguments.extend(named("--exclude-table-data", &self.empty_chunks));
         arguments
+    }
+
+    /// Tables and chunks that come over without their rows, as `schema.table`.
+    #[must_use]
+    pub fn leaves_rows(&self) -> BTreeSet<String> {
+        self.empty.iter().chain(&self.empty_chunks).map(|(schema, name)| format!("{schema}.{name}")).collect()
     }
 
     /// Every relation of the source that does not come over, by schema and name.

@@ -270,7 +270,8 @@ async fn verify(
         sequences: &loaded.sequences,
         findings,
     };
-    let how = verify::How { jobs: usize::from(context.args.jobs), ..context.args.verify.into() };
+    let chosen = verify::Chosen { filter: ends.filter.clone(), convert: ends.convert.clone() };
+    let how = verify::How { jobs: usize::from(context.args.jobs), chosen, ..context.args.verify.into() };
     let verification = verify::verify(&sessions, &expect, how, &context.progress).await?;
     let result = verification.summary();
     let equal = verification.differences.is_empty();

@@ -86,6 +86,7 @@ impl Args {
             include: self.include.clone(),
             exclude: self.exclude.clone(),
             scheduled: true,
+            chosen: super::Chosen::default(),
         }
     }
 }

@@ -173,7 +173,9 @@ fn compares(kind: &str, identity: &str, world: &World<'_>) -> bool {
         // Before 18 they have no names.
         "not-null constraint" if source.major.min(target.major) < 18 => false,
         // The tables that chunks are have other names where the chunks have other numbers; their ranges are compared.
-        _ if renumbered(source, target) && numbered(identity) => false,
+        _ if (renumbered(source, target) || world.selection.converts()) && numbered(identity) => false,
+        // The source has none of these where its tables became hypertables.
+        _ if world.selection.converts() && super::timescale::KINDS.contains(&kind) => false,
         "TimescaleDB catalog" => world.selection.is_all(),
         _ => world.selection.has_object(kind, identity),
     }
@@ -206,6 +208,12 @@ fn said(kind: &str, identity: &str, ours: &Says, theirs: &Says, world: &World<'_
     for name in names {
         let (wanted, has) = (ours.get(name), theirs.get(name));
         let equal = match (wanted, has) {
+            // An index of a partitioned table that became a hypertable.
+            (Some(wanted), Some(has))
+                if world.selection.converts() && kind == "index" && wanted.contains(" ON ONLY ") =>
+            {
+                definition::same(&wanted.replacen(" ON ONLY ", " ON ", 1), has, source, target)
+            }
             (Some(wanted), Some(has)) => definition::same(wanted, has, source, target),
             _ => wanted == has,
         };
@@ -218,7 +226,11 @@ fn said(kind: &str, identity: &str, ours: &Says, theirs: &Says, world: &World<'_
             Some(wanted.cloned().unwrap_or_default()),
             Some(has.cloned().unwrap_or_default()),
         );
-        difference.reason = reason(kind, name, identity).map(ToOwned::to_owned);
+        difference.reason = reason(kind, name, identity)
+            .or_else(|| {
+                (kind == "publication" && world.selection.leaves_out()).then_some("tables were left out")
+            })
+            .map(ToOwned::to_owned);
         found.push(difference);
     }
     found
@@ -270,6 +282,8 @@ fn may_be_more(kind: &str, identity: &str, world: &World<'_>) -> bool {
         // The service's own, and those of an earlier run.
         "role" | "membership" | "extension" | "role setting" | "database setting" => true,
         // Empty ones of a target that has it ready for a source without.
+        // The source has none of these where its tables became hypertables.
+        _ if world.selection.converts() && super::timescale::KINDS.contains(&kind) => false,
         "TimescaleDB catalog" => world.expect.source.timescale.is_none(),
         // The service's own, such as those that come with its TimescaleDB.
         "default privileges" => world.gone(&role_of_default(identity).0),

@@ -21,6 +21,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 pub use alone::{Args, run};
+pub use select::Chosen;
 
 use self::select::Selection;
 use crate::connect::{Connector, Session, identifier, literal};
@@ -56,6 +57,8 @@ pub struct How {
     pub include: Vec<String>,
     /// Not these schemas and tables.
     pub exclude: Vec<String>,
+    /// What the migration was told to leave behind or to change.
+    pub chosen: Chosen,
     /// Whether jobs are scheduled is compared as well: not while a migration has them paused.
     pub scheduled: bool,
 }
@@ -65,7 +68,15 @@ pub const PERCENT: f64 = 1.0;
 
 impl From<Check> for How {
     fn from(check: Check) -> Self {
-        Self { check, percent: PERCENT, jobs: 4, include: Vec::new(), exclude: Vec::new(), scheduled: false }
+        Self {
+            check,
+            percent: PERCENT,
+            jobs: 4,
+            include: Vec::new(),
+            exclude: Vec::new(),
+            chosen: Chosen::default(),
+            scheduled: false,
+        }
     }
 }
 
@@ -166,7 +177,7 @@ pub async fn verify(
     };
     let source = reader(sessions.source, sessions.snapshot).await?;
     let ends = Ends { source: &source, target: &target, snapshot: &exported };
-    let selection = Selection::new(&how.include, &how.exclude);
+    let selection = Selection::new(&how.include, &how.exclude, how.chosen.clone());
     let (ours, theirs) = tokio::try_join!(catalog::read(&source), catalog::read(&target))?;
     let (our_rows, their_rows) = tokio::try_join!(
         relations::read(&source, &ours.aggregates),

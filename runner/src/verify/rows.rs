@@ -258,11 +258,18 @@ async fn one(
         }
         return Ok(outcome);
     }
-    if expect.skipped.contains(&work.object) {
-        outcome.announced.push(Difference {
-            reason: Some("its rows stayed behind".into()),
-            ..difference(work, &wanted, &found)
-        });
+    let left = how.chosen.filter.leaves_rows();
+    let reason = match () {
+        () if expect.skipped.contains(&work.object) || left.contains(&work.object) => {
+            Some("its rows stayed behind")
+        }
+        () if work.derived && !left.is_empty() => Some("rows of other tables stayed behind"),
+        () => None,
+    };
+    if let Some(reason) = reason {
+        outcome
+            .announced
+            .push(Difference { reason: Some(reason.into()), ..difference(work, &wanted, &found) });
         return Ok(outcome);
     }
     if work.derived
@@ -357,7 +364,8 @@ fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -> Vec<Work>
         let Some(other) = theirs.get(there) else { continue };
         let columns = relations::common(&held.columns, &other.columns);
         // A chunk that is compressed has its rows in another table, and shows them only when it is not asked for alone.
-        let only = if chunk.is_some() || held.kind == "v" { "" } else { "ONLY " };
+        let spread = chunk.is_some() || held.kind == "v" || selection.is_converted(relation);
+        let only = if spread { "" } else { "ONLY " };
         let from = |relation: &Relation| match &held.condition {
             // The rows that a dump carries: the others come with the extension.
             Some(condition) => format!("(SELECT * FROM ONLY {} {condition}) configured", qualified(relation)),
@@ -380,6 +388,22 @@ fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -> Vec<Work>
             key,
             unique: !held.key.is_empty(),
             derived: held.kind != "r",
+        });
+    }
+    for relation in selection.partitioned() {
+        let Some(held) = theirs.get(&relation) else { continue };
+        list.push(Work {
+            kind: "rows",
+            object: format!("{}.{}", relation.schema, relation.name),
+            source: qualified(&relation),
+            target: qualified(&relation),
+            owner: held.owner.clone(),
+            size: held.size,
+            sum: true,
+            columns: held.columns.clone(),
+            key: held.chooser().into_iter().cloned().collect(),
+            unique: !held.key.is_empty(),
+            derived: false,
         });
     }
     // Through the hypertable as an application asks: a target in restoring mode answers zero.

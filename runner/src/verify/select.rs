@@ -1,12 +1,25 @@
 //! `--include` and `--exclude`: which schemas and tables are compared.
 
+use crate::converted::Conversions;
+use crate::engine::table::Relation;
 use crate::error::Error;
+use crate::filter::Filter;
+
+/// What a migration was told to leave behind or to change.
+#[derive(Clone, Debug, Default)]
+pub struct Chosen {
+    /// What came over.
+    pub filter: Filter,
+    /// Tables that became hypertables.
+    pub convert: Conversions,
+}
 
 /// What is compared.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Selection {
     include: Vec<Pattern>,
     exclude: Vec<Pattern>,
+    chosen: Chosen,
 }
 
 /// `schema`, or `schema.table`; `*` stands for any text.
@@ -43,19 +56,54 @@ fn like(pattern: &str, text: &str) -> bool {
 }
 
 impl Selection {
-    pub(super) fn new(include: &[String], exclude: &[String]) -> Self {
+    pub(super) fn new(include: &[String], exclude: &[String], chosen: Chosen) -> Self {
         let patterns = |texts: &[String]| texts.iter().map(|text| Pattern::new(text)).collect();
-        Self { include: patterns(include), exclude: patterns(exclude) }
+        Self { include: patterns(include), exclude: patterns(exclude), chosen }
     }
 
     /// Nothing is left out.
     pub(super) fn is_all(&self) -> bool {
-        self.include.is_empty() && self.exclude.is_empty()
+        self.include.is_empty()
+            && self.exclude.is_empty()
+            && self.chosen.filter.is_whole()
+            && !self.converts()
+    }
+
+    /// Some tables did not come over.
+    pub(super) fn leaves_out(&self) -> bool {
+        !self.chosen.filter.left_out().is_empty()
+    }
+
+    /// Some tables became hypertables.
+    pub(super) fn converts(&self) -> bool {
+        !self.chosen.convert.wanted().is_empty()
+    }
+
+    /// The table became a hypertable.
+    pub(super) fn is_converted(&self, table: &super::catalog::Relation) -> bool {
+        self.chosen.convert.has(&Relation::new(&table.schema, &table.name))
+    }
+
+    /// Partitioned tables that became hypertables.
+    pub(super) fn partitioned(&self) -> impl Iterator<Item = super::catalog::Relation> {
+        let tables = self.chosen.convert.partitioned();
+        tables
+            .map(|table| super::catalog::Relation { schema: table.schema.clone(), name: table.name.clone() })
+    }
+
+    /// What TimescaleDB adds to a table that became a hypertable.
+    fn added(&self, identity: &str) -> bool {
+        identity.strip_prefix("ts_insert_blocker on ").is_some_and(|table| match names(table) {
+            (schema, Some(name)) => self.chosen.convert.has(&Relation::new(&schema, &name)),
+            _ => false,
+        })
     }
 
     pub(super) fn has(&self, schema: &str, table: &str) -> bool {
         (self.include.is_empty() || self.include.iter().any(|pattern| pattern.has(schema, table)))
             && !self.exclude.iter().any(|pattern| pattern.has(schema, table))
+            && self.chosen.filter.has(schema, table)
+            && !self.chosen.convert.is_partition(&Relation::new(schema, table))
     }
 
     /// An object that may have a schema in its identity (`trigger t on app.x`, `app.x`); those without are compared
@@ -63,6 +111,9 @@ impl Selection {
     pub(super) fn has_object(&self, kind: &str, identity: &str) -> bool {
         if self.is_all() {
             return true;
+        }
+        if self.converts() && self.added(identity) {
+            return false;
         }
         // `on table app.x`, `app.x [2024-01-01, 2024-01-02)`, `materialization of app.x`, `trigger t on app.x`
         let comment = identity.strip_prefix("on ").filter(|_| kind == "comment");
@@ -84,8 +135,13 @@ impl Selection {
             (schema, None) if kind == "schema" => {
                 (self.include.is_empty() || self.include.iter().any(|p| like(&p.schema, &schema)))
                     && !self.exclude.iter().any(|p| p.table.is_none() && like(&p.schema, &schema))
+                    && self.chosen.filter.has_schema(&schema)
             }
-            _ => self.include.is_empty(),
+            // What is in no schema is left out where schemas are named, but roles and extensions.
+            _ => {
+                self.include.is_empty()
+                    && (!self.chosen.filter.names_schemas() || matches!(kind, "role" | "extension"))
+            }
         }
     }
 
@@ -128,7 +184,8 @@ mod tests {
 
     #[test]
     fn patterns_choose_schemas_and_tables() {
-        let selection = Selection::new(&["sales".into(), "app.*_log".into()], &["sales.tmp*".into()]);
+        let selection =
+            Selection::new(&["sales".into(), "app.*_log".into()], &["sales.tmp*".into()], Chosen::default());
         assert!(selection.has("sales", "orders"));
         assert!(!selection.has("sales", "tmp1"));
         assert!(selection.has("app", "web_log"));
@@ -137,7 +194,7 @@ mod tests {
 
     #[test]
     fn objects_follow_their_table() {
-        let selection = Selection::new(&["app.users".into()], &[]);
+        let selection = Selection::new(&["app.users".into()], &[], Chosen::default());
         assert!(selection.has_object("trigger", "t on app.users"));
         assert!(selection.has_object("column", "app.users.id"));
         assert!(selection.has_object("comment", "on table app.users"));
@@ -148,7 +205,7 @@ mod tests {
         assert!(!selection.has_object("index", "app.i on app.orders"));
         assert!(!selection.has_object("role", "someone"));
         assert!(selection.has_object("schema", "app"));
-        assert!(Selection::new(&[], &["x".into()]).has_object("role", "someone"));
+        assert!(Selection::new(&[], &["x".into()], Chosen::default()).has_object("role", "someone"));
     }
 
     #[test]
@@ -158,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_pattern_that_matches_nothing_is_a_mistake() {
-        let selection = Selection::new(&["nothing".into()], &[]);
+        let selection = Selection::new(&["nothing".into()], &[], Chosen::default());
         assert!(selection.check([("app", "users")].into_iter()).is_err());
     }
 }

@@ -9,6 +9,9 @@ use super::catalog::{Catalog, Relation};
 use crate::connect::Session;
 use crate::error::Error;
 
+/// What a table is once it is a hypertable.
+pub(super) const KINDS: [&str; 3] = ["hypertable", "dimension", "chunk"];
+
 /// Tables of TimescaleDB's catalogs that have to hold the same number of rows on both ends.
 const TABLES: [&str; 12] = [
     "hypertable",
