@@ -260,7 +260,9 @@ async fn compare(args: &Args, source: &Connector, target: &Connector) -> Result<
         sequences: &BTreeMap::new(),
         findings: Vec::new(),
     };
-    let mut found = super::verify(&sessions, &expect, args.how(), &progress).await?;
+    let found = super::verify(&sessions, &expect, args.how(), &progress).await;
+    progress.flush();
+    let mut found = found?;
     found.notes.extend(notes);
     Ok(found)
 }

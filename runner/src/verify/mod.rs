@@ -183,7 +183,9 @@ pub async fn verify(
         relations::read(&source, &ours.aggregates),
         relations::read(&target, &theirs.aggregates)
     )?;
-    selection.check(our_rows.keys().map(|relation| (relation.schema.as_str(), relation.name.as_str())))?;
+    let names: Vec<_> =
+        our_rows.keys().map(|relation| (relation.schema.as_str(), relation.name.as_str())).collect();
+    selection.check(&names)?;
     let mut verification = compare::compare(&ours, &theirs, expect, &how, &selection);
     let held = rows::Held { ours: &our_rows, theirs: &their_rows, source: &ours, target: &theirs };
     let task = rows::Task { expect, how: &how, selection: &selection, held: &held };

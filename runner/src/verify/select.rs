@@ -146,12 +146,9 @@ impl Selection {
     }
 
     /// A pattern that no table and no schema of the source matches is a mistake.
-    pub(super) fn check<'a>(
-        &self,
-        relations: impl Iterator<Item = (&'a str, &'a str)> + Clone,
-    ) -> Result<(), Error> {
+    pub(super) fn check(&self, relations: &[(&str, &str)]) -> Result<(), Error> {
         for pattern in self.include.iter().chain(&self.exclude) {
-            if !relations.clone().any(|(schema, table)| pattern.has(schema, table)) {
+            if !relations.iter().any(|(schema, table)| pattern.has(schema, table)) {
                 return Err(Error::Pattern(pattern.text.clone()));
             }
         }
@@ -216,6 +213,6 @@ mod tests {
     #[test]
     fn a_pattern_that_matches_nothing_is_a_mistake() {
         let selection = Selection::new(&["nothing".into()], &[], Chosen::default());
-        assert!(selection.check([("app", "users")].into_iter()).is_err());
+        assert!(selection.check(&[("app", "users")]).is_err());
     }
 }
