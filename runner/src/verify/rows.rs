@@ -78,8 +78,8 @@ impl Work {
                 format!("SELECT pg_catalog.count(*), pg_catalog.count(*), {} FROM {from}", sum(""))
             }
             Check::Sample => {
-                let key: Vec<_> = self.key.iter().map(|column| formula.column(column)).collect();
-                let chosen = format!(" FILTER (WHERE {})", checksum::chosen(formula, &key, how.percent));
+                let chosen = checksum::chosen(formula, &self.key, how.percent);
+                let chosen = format!(" FILTER (WHERE {chosen})");
                 format!(
                     "SELECT pg_catalog.count(*), pg_catalog.count(*){chosen}, {} FROM {from}",
                     sum(&chosen)
