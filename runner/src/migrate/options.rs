@@ -98,6 +98,10 @@ pub struct Args {
     #[arg(long, help_heading = "What")]
     pub no_publications: bool,
 
+    /// No statistics for the planner: autovacuum makes them later, but never those of tables with partitions
+    #[arg(long, help_heading = "Speed")]
+    pub no_analyze: bool,
+
     /// How source and target are compared at the end
     #[arg(long, value_enum, default_value_t, help_heading = "Run")]
     pub verify: Check,

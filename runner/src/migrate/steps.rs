@@ -111,7 +111,9 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
         None => begin(&context, &ends, &snapshot, &scripts).await?,
     };
     let loaded = write::write(&context, &ends, scripts, &snapshot, begun).await?;
-    let equal = verify(&context, &ends, &snapshot, &loaded).await?;
+    let analyzed = write::analyze(&context, loaded.hypertables.clone());
+    let (equal, ()) = tokio::join!(verify(&context, &ends, &snapshot, &loaded), analyzed);
+    let equal = equal?;
     write::start_jobs(&context, &ends, equal).await?;
     drop(snapshot);
     write::give_back(&context).await?;
@@ -124,28 +126,37 @@ async fn look(context: &Context, resumed: bool) -> Result<Ends, Error> {
     let (source, target) = tokio::try_join!(context.source.open(), context.target.open())?;
     let (source_facts, target_facts) =
         tokio::try_join!(inspect::inspect(&source, Side::Source), inspect::inspect(&target, Side::Target))?;
-    let jobs = if source_facts.timescale.is_some() { jobs::list(&source).await? } else { Vec::new() };
-    let hazards = match &source_facts.timescale {
-        Some(timescale) => hazards::find(&source, timescale).await?,
-        None => Vec::new(),
-    };
-    let found = tools::find(context.args.pg_bin.as_deref()).await?;
-    let tools = tools::choose(&found, source_facts.major(), target_facts.major())
-        .cloned()
-        .ok_or_else(|| tools::missing(&found, source_facts.major(), target_facts.major()))?;
     let mut blockers = plan::preflight(&source_facts, &target_facts);
-    blockers.extend(poolers(context).await?);
     if resumed {
         blockers.retain(|blocker| !["target-not-empty", "target-restoring"].contains(&blocker.check));
     } else {
         blockers.splice(0..0, resume::left_over(context, &target).await?);
     }
     if !blockers.is_empty() {
+        blockers.extend(poolers(context).await?);
         return Err(Error::Preflight(blockers));
     }
-    let filter = Filter::ask(&source, &source_facts, &context.args.wish()).await?;
-    let convert = Conversions::ask(&source, &source_facts, &target_facts, &context.args.hypertable).await?;
-    let weight = weigh::weigh(context, &source_facts, &filter, &source, &target).await?;
+    let (found, poolers, asked) =
+        tokio::try_join!(tools::find(context.args.pg_bin.as_deref()), poolers(context), async {
+            let timescale = source_facts.timescale.as_ref();
+            let jobs = if timescale.is_some() { jobs::list(&source).await? } else { Vec::new() };
+            let hazards = match timescale {
+                Some(timescale) => hazards::find(&source, timescale).await?,
+                None => Vec::new(),
+            };
+            let filter = Filter::ask(&source, &source_facts, &context.args.wish()).await?;
+            let convert =
+                Conversions::ask(&source, &source_facts, &target_facts, &context.args.hypertable).await?;
+            let weight = weigh::weigh(context, &source_facts, &filter, &source, &target).await?;
+            Ok((jobs, hazards, filter, convert, weight))
+        })?;
+    if !poolers.is_empty() {
+        return Err(Error::Preflight(poolers));
+    }
+    let (jobs, hazards, filter, convert, weight) = asked;
+    let tools = tools::choose(&found, source_facts.major(), target_facts.major())
+        .cloned()
+        .ok_or_else(|| tools::missing(&found, source_facts.major(), target_facts.major()))?;
     let result = format!("PostgreSQL {} to {}", source_facts.major(), target_facts.major());
     context.stage("preflight", result, start.elapsed());
     Ok(Ends { source: source_facts, target: target_facts, tools, jobs, hazards, filter, weight, convert })

@@ -37,6 +37,8 @@ pub(super) struct Loaded {
     pub(super) skipped: BTreeSet<String>,
     /// Sequences as they were set: `last_value` and `is_called`.
     pub(super) sequences: BTreeMap<String, (String, bool)>,
+    /// Hypertables of the target, whose statistics are still to be made.
+    pub(super) hypertables: Vec<Relation>,
 }
 
 /// Opens a session, and waits for a server that has just gone away.
@@ -108,7 +110,7 @@ pub(super) async fn write(
     }
     let session = open(context, &engine.target).await?;
     session.run(SETUP).await?;
-    analyze_roots(context, &engine, &session).await?;
+    analyze_roots(context, &engine, &session, &mut loaded).await?;
     let objects = LargeObjects { roles: &scripts.roles_text, pre_data: &scripts.pre_data_text };
     access(context, &engine, ends, &session, scripts.access, &objects, snapshot).await?;
     refresh(context, &engine, builds.refreshes).await?;
@@ -393,8 +395,10 @@ async fn data(
         })
         .collect();
     let roots = roots(&open(context, &engine.target).await?).await?;
-    load.analyzed_with_root =
-        Box::new(move |table| roots.children.contains(table) || table.schema == "_timescaledb_internal");
+    let none = context.args.no_analyze;
+    load.analyzed_with_root = Box::new(move |table| {
+        none || roots.children.contains(table) || table.schema == "_timescaledb_internal"
+    });
     let result = engine.load(load).await;
     context.progress.stop();
     result?;
@@ -489,43 +493,55 @@ async fn foreign_keys(
     Ok(())
 }
 
-/// Statistics of whatever has parts, as a whole.
-async fn analyze_roots(context: &Context, engine: &Arc<Engine>, session: &Session) -> Result<(), Error> {
-    let start = Instant::now();
+/// Statistics of whatever has parts, as a whole, while what is built is taken into the report.
+async fn analyze_roots(
+    context: &Context,
+    engine: &Engine,
+    session: &Session,
+    loaded: &mut Loaded,
+) -> Result<(), Error> {
     let built = engine.done().built.split_off(0);
     context.report().built.extend(built);
-    let mut relations = roots(session).await?.roots;
-    if session
-        .ask_one("SELECT pg_catalog.to_regclass('_timescaledb_catalog.hypertable') IS NOT NULL")
-        .await?
-        .as_deref()
-        == Some("t")
+    if context.args.no_analyze {
+        return Ok(());
+    }
+    if let Some(table) =
+        session.ask_one("SELECT pg_catalog.to_regclass('_timescaledb_catalog.hypertable')::text").await?
     {
-        let rows = session.ask("SELECT schema_name, table_name FROM _timescaledb_catalog.hypertable").await?;
-        relations.extend(rows.into_iter().filter_map(|row| match &row[..] {
+        let rows = session.ask(&format!("SELECT schema_name, table_name FROM {table}")).await?;
+        loaded.hypertables.extend(rows.into_iter().filter_map(|row| match &row[..] {
             [Some(schema), Some(name)] => Some(Relation::new(schema, name)),
             _ => None,
         }));
     }
+    // Before they are given to others; hypertables stay the administrator's, and come later.
+    analyze(context, roots(session).await?.roots).await;
+    Ok(())
+}
+
+/// Makes statistics. Those that cannot be made now make themselves after a while: not worth a failed run.
+pub(super) async fn analyze(context: &Context, relations: Vec<Relation>) {
+    if relations.is_empty() {
+        return;
+    }
+    let start = Instant::now();
+    let count = relations.len();
     let queue = std::sync::Mutex::new(relations);
     let worker = || async {
-        let session = open(context, &engine.target).await?;
+        let session = open(context, &context.target).await?;
         // Shared catalogs are not ours to analyse, and the server warns of each of them.
         session.run(&format!("{SETUP}; SET client_min_messages = error")).await?;
         loop {
             let next = queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
             let Some(relation) = next else { return Ok::<(), Error>(()) };
-            // Statistics make themselves after a while: not worth a failed run.
-            let _ = session.client().batch_execute(&format!("ANALYZE {}", relation.sql())).await;
+            session.run(&format!("ANALYZE {}", relation.sql())).await?;
         }
     };
-    let workers: Vec<_> = (0..engine.builders).map(|_| worker()).collect();
-    for ended in futures_util::future::join_all(workers).await {
-        // A lost connection loses statistics only.
-        drop(ended);
+    let workers: Vec<_> = (0..context.args.builders().min(count)).map(|_| worker()).collect();
+    for error in futures_util::future::join_all(workers).await.into_iter().filter_map(Result::err) {
+        context.progress.warn(&format!("statistics: {error}"));
     }
-    context.stage("analyze", "the planner's statistics".into(), start.elapsed());
-    Ok(())
+    context.stage("analyze", format!("statistics of {count} tables with parts"), start.elapsed());
 }
 
 /// What the statements of large objects are analysed with.
