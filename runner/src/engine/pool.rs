@@ -68,6 +68,8 @@ pub struct Done {
     pub built: Vec<Built>,
     /// Bytes.
     pub bytes: u64,
+    /// When the last rows were there.
+    pub last: Option<Instant>,
 }
 
 /// What is carried over in one go.
@@ -476,6 +478,7 @@ async fn carry_part(engine: &Engine, ends: &Ends, table: &Table, part: &Part) ->
     engine.finished(&part.step(table), rows);
     let mut done = engine.done();
     done.bytes += bytes;
+    done.last = Some(Instant::now());
     let moved = done.tables.entry(table.relation.clone()).or_insert_with(|| MovedTable {
         name: table.relation.to_string(),
         format: table.format.name().to_owned(),

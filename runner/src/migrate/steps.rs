@@ -14,6 +14,7 @@ use super::{Check, Context, Reached, write};
 use crate::connect::{Side, identifier, pooler};
 use crate::converted::Conversions;
 use crate::engine::part::{self, Part, Split};
+use crate::engine::retry::retrying;
 use crate::engine::table::{Relation, Table};
 use crate::error::{Blocker, Error};
 use crate::filter::Filter;
@@ -26,6 +27,31 @@ use crate::report::{Missing, Outcome};
 use crate::tools::{self, Tools};
 use crate::verify;
 use crate::workdir::Settled;
+
+/// Writes what is left to write, and compares; whether both ends are equal.
+async fn carry_on(
+    context: &Arc<Context>,
+    ends: &Ends,
+    scripts: Scripts,
+    snapshot: &Snapshot,
+    begun: Begun,
+) -> Result<bool, Error> {
+    let loaded = write::write(context, ends, scripts, snapshot, begun).await?;
+    let analyzed = write::analyze(context, loaded.hypertables.clone());
+    let (equal, ()) = tokio::join!(verify(context, ends, snapshot, &loaded), analyzed);
+    equal
+}
+
+/// Takes a snapshot of what is to come over.
+async fn take(context: &Context, ends: &Ends) -> Result<Snapshot, Error> {
+    let (source, args) = (&context.source, &context.args);
+    let mut snapshot = Snapshot::take(source, args.lock_timeout, &context.progress, |table| {
+        ends.filter.keeps_rows(&table.schema, &table.name)
+    })
+    .await?;
+    snapshot.listing.tables.iter_mut().for_each(|table| ends.convert.direct(table));
+    Ok(snapshot)
+}
 
 /// Both ends, looked at.
 pub(super) struct Ends {
@@ -95,25 +121,36 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
     if pauses {
         pause_jobs(&context, &ends).await?;
     }
-    let mut snapshot =
-        Snapshot::take(&context.source, context.args.lock_timeout, &context.progress, |table| {
-            ends.filter.keeps_rows(&table.schema, &table.name)
-        })
-        .await?;
-    snapshot.listing.tables.iter_mut().for_each(|table| ends.convert.direct(table));
+    let mut snapshot = take(&context, &ends).await?;
     // What was analysed may have changed since: what is run is what the snapshot shows.
-    let (scripts, clear) = schema::analyse(&context, &ends, Some(&snapshot.name)).await?;
+    let (mut scripts, clear) = schema::analyse(&context, &ends, Some(&snapshot.name)).await?;
     if past.is_none() && !may_begin(&context, &ends, &scripts, clear) {
         return Ok(Outcome::Blocked);
     }
-    let begun = match &past {
+    let mut begun = match &past {
         Some(past) => resume::go_on(&context, &ends, past, &snapshot, &scripts).await?,
         None => begin(&context, &ends, &snapshot, &scripts).await?,
     };
-    let loaded = write::write(&context, &ends, scripts, &snapshot, begun).await?;
-    let analyzed = write::analyze(&context, loaded.hypertables.clone());
-    let (equal, ()) = tokio::join!(verify(&context, &ends, &snapshot, &loaded), analyzed);
-    let equal = equal?;
+    let mut lost = 0;
+    let equal = loop {
+        let error = match carry_on(&context, &ends, scripts, &snapshot, begun).await {
+            Ok(equal) => break equal,
+            Err(error) => error,
+        };
+        let gone = matches!(error, Error::SnapshotLost) || snapshot.session().client().is_closed();
+        if !gone || lost == context.args.retries {
+            return Err(error);
+        }
+        lost += 1;
+        context.progress.warn(
+            "the source has ended the session that keeps the snapshot; if nobody has written there since, it goes on",
+        );
+        snapshot =
+            retrying(context.patience(), &context.progress, "snapshot", || take(&context, &ends)).await?;
+        (scripts, _) = schema::analyse(&context, &ends, Some(&snapshot.name)).await?;
+        let past = context.work.past()?.ok_or_else(|| Error::Defect("the journal is gone".into()))?;
+        begun = resume::go_on(&context, &ends, &past, &snapshot, &scripts).await?;
+    };
     write::start_jobs(&context, &ends, equal).await?;
     drop(snapshot);
     write::give_back(&context).await?;

@@ -407,16 +407,17 @@ async fn data(
         loaded.rows.insert(table, rows);
     }
     let took = start.elapsed();
-    let (tables, rows, bytes, built) = {
+    let (tables, rows, bytes, built, last) = {
         let done = engine.done();
         let rows: u64 = done.tables.values().map(|table| table.rows).sum();
-        (done.tables.values().cloned().collect::<Vec<_>>(), rows, done.bytes, done.built.len())
+        (done.tables.values().cloned().collect::<Vec<_>>(), rows, done.bytes, done.built.len(), done.last)
     };
     {
         let mut report = context.report();
         report.moved.rows = loaded.rows.values().sum();
         report.moved.tables = loaded.rows.values().filter(|&&rows| rows > 0).count() as u64;
         report.moved.bytes = bytes;
+        report.moved.seconds = last.map_or(0.0, |last| last.saturating_duration_since(start).as_secs_f64());
         report.tables = tables;
     }
     let (human, per_second) = (indicatif::HumanBytes(bytes), indicatif::HumanBytes(rate(bytes, took)));

@@ -108,7 +108,7 @@ pub struct Script {
 }
 
 /// The data that went over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Moved {
     /// Tables and chunks with rows.
     pub tables: u64,
@@ -116,6 +116,8 @@ pub struct Moved {
     pub rows: u64,
     /// Bytes of COPY data.
     pub bytes: u64,
+    /// Seconds until the last rows were there; what is built on them takes longer.
+    pub seconds: f64,
     /// Statements of all parts.
     pub statements: u64,
 }
