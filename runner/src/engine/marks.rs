@@ -117,6 +117,22 @@ impl Marks {
         Ok(())
     }
 
+    /// Steps that were done, and that the target does not know any more: a server that crashes forgets what it had
+    /// confirmed a moment before, for `synchronous_commit` is off. They are forgotten here too. What is there now stays.
+    ///
+    /// # Errors
+    /// When the target refuses.
+    pub async fn lost(&self, session: &Session) -> Result<Vec<String>, Error> {
+        session.run("SET synchronous_commit = on").await?;
+        // With this commit everything before it is on the disk.
+        session.run(&Self::sql("confirmed", 0)).await?;
+        let there = Self::read(session).await?;
+        let mut marks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lost: Vec<String> = marks.keys().filter(|step| there.done(step).is_none()).cloned().collect();
+        marks.retain(|step, _| !lost.contains(step));
+        Ok(lost)
+    }
+
     /// Forgets steps, in the transaction that undoes them.
     #[must_use]
     pub fn forget_sql(steps: &[String]) -> String {

@@ -110,6 +110,7 @@ struct Builds {
 }
 
 /// The data stage: parts of tables, largest tables first, large objects, and what is built on each table.
+#[derive(Clone)]
 pub struct Load {
     /// Tables with their parts.
     pub tables: Vec<(Table, Vec<Part>)>,
@@ -120,7 +121,7 @@ pub struct Load {
     /// Foreign keys between these tables.
     pub foreign_keys: Vec<ForeignKeys>,
     /// Tables whose statistics come with those of the whole they are part of.
-    pub analyzed_with_root: Box<dyn Fn(&Relation) -> bool + Send + Sync>,
+    pub analyzed_with_root: Arc<dyn Fn(&Relation) -> bool + Send + Sync>,
 }
 
 impl Engine {
@@ -190,7 +191,7 @@ impl Engine {
             builds: Mutex::new(builds),
             changed: Notify::new(),
         });
-        let analyze: Arc<dyn Fn(&Relation) -> bool + Send + Sync> = load.analyzed_with_root.into();
+        let analyze = load.analyzed_with_root;
         for (number, rows) in ready {
             plan.rows_are_there(
                 number,

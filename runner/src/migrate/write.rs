@@ -99,7 +99,7 @@ pub(super) async fn write(
         objects: objects::list(snapshot.session()).await?,
         builds: builds.tables,
         foreign_keys: early,
-        analyzed_with_root: Box::new(|_| false),
+        analyzed_with_root: Arc::new(|_| false),
     };
     data(context, &engine, load, &mut loaded).await?;
     set_sequences(context, &engine, &mut loaded).await?;
@@ -116,7 +116,13 @@ pub(super) async fn write(
     refresh(context, &engine, builds.refreshes).await?;
     let warnings = session.take_notices();
     context.report().warnings.extend(warnings);
-    Ok(loaded)
+    match lost(context, &engine).await?.len() {
+        0 => Ok(loaded),
+        number => Err(Error::Refused {
+            what: format!("the target's server has crashed and lost {number} steps that it had confirmed"),
+            next: vec!["do them again: the same command with --resume".into()],
+        }),
+    }
 }
 
 async fn engine(context: &Arc<Context>, snapshot: &Snapshot, marks: Marks) -> Result<Engine, Error> {
@@ -378,6 +384,14 @@ async fn fit(
     Ok(())
 }
 
+/// Steps that a crash of the target has taken back.
+async fn lost(context: &Context, engine: &Engine) -> Result<Vec<String>, Error> {
+    retrying(context.patience(), &context.progress, "confirmation", || async {
+        engine.marks.lost(&engine.target.open().await?).await
+    })
+    .await
+}
+
 async fn data(
     context: &Context,
     engine: &Arc<Engine>,
@@ -396,10 +410,22 @@ async fn data(
         .collect();
     let roots = roots(&open(context, &engine.target).await?).await?;
     let none = context.args.no_analyze;
-    load.analyzed_with_root = Box::new(move |table| {
+    load.analyzed_with_root = Arc::new(move |table| {
         none || roots.children.contains(table) || table.schema == "_timescaledb_internal"
     });
-    let result = engine.load(load).await;
+    let result = loop {
+        if let Err(error) = engine.load(load.clone()).await {
+            break Err(error);
+        }
+        match lost(context, engine).await {
+            Ok(lost) if lost.is_empty() => break Ok(()),
+            Ok(lost) => context.progress.warn(&format!(
+                "the target's server has crashed and lost {} steps that it had confirmed: they are done again",
+                lost.len()
+            )),
+            Err(error) => break Err(error),
+        }
+    };
     context.progress.stop();
     result?;
     for (table, steps) in steps {
