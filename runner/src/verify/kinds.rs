@@ -90,9 +90,9 @@ const KINDS: &[Kind] = &[
         .says("'handler', o.lanplcallfoid::regproc::text, 'trusted', o.lanpltrusted"),
     Kind::new("pg_largeobject_metadata").owner("lomowner").acl("lomacl", "'L'"),
     Kind::new("pg_collation").owner("collowner").says(
-        // The column's name changed in 17.
+        // The column's name changed in 17, and 16 began to shorten locales: en-u-kn-true is en-u-kn.
         "'definition', concat_ws(' ', o.collprovider, o.collisdeterministic, o.collcollate, o.collctype, \
-           coalesce(to_jsonb(o) ->> 'colllocale', to_jsonb(o) ->> 'colliculocale'), to_jsonb(o) ->> 'collicurules')",
+           replace(coalesce(to_jsonb(o) ->> 'colllocale', to_jsonb(o) ->> 'colliculocale'), '-true', ''), to_jsonb(o) ->> 'collicurules')",
     ),
     Kind::new("pg_conversion").owner("conowner").says(
         "'definition', concat_ws(' ', pg_encoding_to_char(o.conforencoding), pg_encoding_to_char(o.contoencoding), \

@@ -29,6 +29,9 @@ pub(super) struct Held {
     /// `pg_table_size`.
     pub(super) size: u64,
     pub(super) owner: String,
+    /// The root of its partitions, where which of them a row belongs to is each database's own matter: an enum's hash is
+    /// that of its object id.
+    pub(super) root: Option<Relation>,
     pub(super) populated: bool,
     /// By name.
     pub(super) columns: Vec<Column>,
@@ -118,7 +121,7 @@ async fn ask(session: &Session, kinds: &str, only: &str) -> Result<BTreeMap<Rela
         "SELECT n.nspname, c.relname, c.relkind, pg_catalog.pg_table_size(c.oid), \
            pg_catalog.pg_get_userbyid(c.relowner), c.relispopulated, \
            (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(a.attname, tn.nspname, t.typname, t.typtype, \
-              t.typsend::pg_catalog.regproc::pg_catalog.text, en.nspname, e.typname) \
+              CASE WHEN t.typname <> 'refcursor' THEN t.typsend::pg_catalog.regproc::pg_catalog.text END, en.nspname, e.typname) \
               ORDER BY a.attname::pg_catalog.text COLLATE pg_catalog.\"C\") \
             FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
             JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace \
@@ -132,13 +135,20 @@ async fn ask(session: &Session, kinds: &str, only: &str) -> Result<BTreeMap<Rela
                 AND b.attnum = ANY (i.indkey::pg_catalog.int2[]) AND NOT b.attnotnull)) \
               ORDER BY i.indisprimary DESC, i.indnatts, i.indexrelid LIMIT 1) x, \
             LATERAL pg_catalog.unnest(x.indkey::pg_catalog.int2[]) WITH ORDINALITY k(num, ord) \
-            JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.num) \
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.num), \
+           (SELECT pg_catalog.json_build_array(rn.nspname, r.relname) FROM pg_catalog.pg_class r \
+            JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace \
+            WHERE c.relispartition AND r.oid = pg_catalog.pg_partition_root(c.oid) AND EXISTS \
+              (SELECT FROM pg_catalog.pg_partition_ancestors(c.oid) p \
+               JOIN pg_catalog.pg_partitioned_table t ON t.partrelid = p.relid AND t.partstrat = 'h' \
+               JOIN pg_catalog.pg_opclass o ON o.oid = ANY (t.partclass) AND o.opcname = 'enum_ops')) \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE c.relkind IN ({kinds}) AND {only}"
     );
     let mut found = BTreeMap::new();
     for row in session.ask(&question).await? {
-        let [Some(schema), Some(name), Some(kind), size, owner, populated, columns, key] = &row[..] else {
+        let [Some(schema), Some(name), Some(kind), size, owner, populated, columns, key, root] = &row[..]
+        else {
             continue;
         };
         let columns: Vec<Vec<Option<String>>> = parse(columns.as_deref());
@@ -162,6 +172,10 @@ async fn ask(session: &Session, kinds: &str, only: &str) -> Result<BTreeMap<Rela
             columns: columns.into_iter().map(column).collect(),
             condition: None,
             key: parse(key.as_deref()),
+            root: match &parse::<String>(root.as_deref())[..] {
+                [schema, name] => Some(Relation { schema: schema.clone(), name: name.clone() }),
+                _ => None,
+            },
         };
         found.insert(Relation { schema: schema.clone(), name: name.clone() }, held);
     }

@@ -1,6 +1,6 @@
 //! Rows of every table: counted and summed up on both ends at once, several tables at a time, the largest first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -348,6 +348,7 @@ fn qualified(relation: &Relation) -> String {
 /// What has to be read, the largest first. A table that the target does not have is told by the comparison of objects.
 fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -> Vec<Work> {
     let mut list = Vec::new();
+    let mut roots = BTreeSet::new();
     let theirs = all.theirs;
     let chunks: BTreeMap<&Relation, &String> =
         all.source.chunks.iter().map(|(chunk, table)| (table, chunk)).collect();
@@ -363,6 +364,26 @@ fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -> Vec<Work>
         let there = chunk.and_then(|chunk| all.target.chunks.get(chunk)).unwrap_or(relation);
         let Some(other) = theirs.get(there) else { continue };
         let columns = relations::common(&held.columns, &other.columns);
+        if let Some(root) = &held.root {
+            // All its partitions as one.
+            if !roots.insert(root) {
+                continue;
+            }
+            list.push(Work {
+                kind: "rows",
+                object: format!("{}.{}", root.schema, root.name),
+                source: qualified(root),
+                target: qualified(root),
+                owner: other.owner.clone(),
+                size: held.size,
+                sum: true,
+                key: columns.clone(),
+                columns,
+                unique: false,
+                derived: false,
+            });
+            continue;
+        }
         // A chunk that is compressed has its rows in another table, and shows them only when it is not asked for alone.
         let spread = chunk.is_some() || held.kind == "v" || selection.is_converted(relation);
         let only = if spread { "" } else { "ONLY " };
