@@ -70,6 +70,11 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "is_zero")]
         rows: u64,
     },
+    /// Everything is over there: the target is about to forget the run.
+    Ending {
+        /// The target equals the source, as far as it was compared.
+        equal: bool,
+    },
     /// The run has ended before its end, in order.
     Stopped {
         /// Why.
@@ -185,6 +190,8 @@ pub struct State {
     pub jobs: Option<(String, Vec<Job>)>,
     /// The target may be in restoring mode.
     pub restoring: bool,
+    /// Everything is over, and the target may have forgotten the run; whether it equals the source.
+    pub ending: Option<bool>,
     /// It has come to its end.
     pub done: bool,
     /// Why it ended before.
@@ -230,6 +237,7 @@ fn follow(state: &mut Option<State>, at: String, event: Event) {
         Event::Restoring => state.restoring = true,
         Event::Restored => state.restoring = false,
         Event::Step { .. } => state.steps += 1,
+        Event::Ending { equal } => state.ending = Some(equal),
         Event::Stopped { why } => state.stopped = Some(why),
         Event::Done => state.done = true,
     }

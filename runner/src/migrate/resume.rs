@@ -75,6 +75,13 @@ pub(super) async fn left_over(context: &Context, target: &Session) -> Result<Opt
     }))
 }
 
+/// How the run had come out, where it was stopped after the target had forgotten it.
+pub(super) async fn ended(context: &Context, past: &State) -> Result<Option<bool>, Error> {
+    let Some(equal) = past.ending else { return Ok(None) };
+    let owner = Marks::owner(&context.target.open().await?).await?;
+    Ok(owner.is_none().then_some(equal))
+}
+
 fn refused(what: String) -> Error {
     Error::Refused {
         what: format!("--resume: {what}"),
@@ -119,7 +126,7 @@ pub(super) async fn same_ends(context: &Context, past: &State, ends: &Ends) -> R
             "the target belongs to another run ({}, begun at {} from {})",
             owner.id, owner.started, owner.source
         ))),
-        None if ends.target.objects.is_empty() => Ok(()),
+        None if past.ending.is_some() || ends.target.objects.is_empty() => Ok(()),
         None => Err(refused(
             "the target does not know of the run any more (its schema _tsmigrate is gone), and is not empty"
                 .into(),

@@ -101,6 +101,13 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
             (undo.jobs_schema, undo.jobs) = (schema, jobs);
         }
     }
+    if let Some(past) = &past
+        && let Some(equal) = resume::ended(&context, past).await?
+    {
+        context.undo().reached = Reached::Nothing;
+        context.progress.line("  everything had arrived; what was still open is closed");
+        return Ok(if equal { Outcome::Migrated } else { Outcome::Differs });
+    }
     // What is dumped twice is dumped so that nothing is paused for a plan that nobody can run.
     if context.args.dry_run || pauses && past.is_none() {
         let (scripts, clear) = schema::analyse(&context, &ends, None).await?;
@@ -153,7 +160,7 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
     };
     write::start_jobs(&context, &ends, equal).await?;
     drop(snapshot);
-    write::give_back(&context).await?;
+    write::give_back(&context, equal).await?;
     after(&context, &ends, equal);
     Ok(if equal { Outcome::Migrated } else { Outcome::Differs })
 }

@@ -777,7 +777,8 @@ pub(super) async fn start_jobs(context: &Context, ends: &Ends, equal: bool) -> R
 }
 
 /// Gives the target back: nothing of ours stays there.
-pub(super) async fn give_back(context: &Context) -> Result<(), Error> {
+pub(super) async fn give_back(context: &Context, equal: bool) -> Result<(), Error> {
+    context.journal(Event::Ending { equal })?;
     retrying(context.patience(), &context.progress, "the end", || async {
         Marks::drop(&context.target.open().await?).await
     })
