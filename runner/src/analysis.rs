@@ -81,7 +81,7 @@ fn run(inputs: &[Input<'_>], target: &Target, options: &Options) -> Result<Analy
         .collect();
     let texts =
         inputs.iter().enumerate().map(|(number, input)| analysis.rewritten(number, input.text)).collect();
-    let scripts = analysis
+    let mut scripts: Vec<_> = analysis
         .scripts
         .iter()
         .map(|script| Script {
@@ -91,6 +91,7 @@ fn run(inputs: &[Input<'_>], target: &Target, options: &Options) -> Result<Analy
             sql: script.sql.clone(),
         })
         .collect();
+    scripts.extend(crate::left_out::script(&analysis, inputs));
     Ok(Analysed { findings, scripts, texts })
 }
 

@@ -15,6 +15,7 @@ pub mod human;
 pub mod inspect;
 pub mod jobs;
 pub mod journal;
+pub mod left_out;
 pub mod live;
 pub mod migrate;
 pub mod plan;

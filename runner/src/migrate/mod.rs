@@ -281,6 +281,7 @@ async fn supervise(args: &Args) -> Report {
     let mut report = context.report().clone();
     report.seconds = progress::seconds(context.begun.elapsed());
     // A dry run keeps nothing.
+    crate::left_out::add(&mut report);
     report.work_dir = context.journal.get().map(|_| context.work.path().display().to_string());
     match result {
         Ok(outcome) => report.outcome = outcome,

@@ -1,0 +1,134 @@
+//! The script of what the target does not have: every statement that was taken out or lost something, with its reason,
+//! for the day when the target can take it or somebody makes up for it.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use tsmigrate_analyzer::split::{Kind, Splitter};
+use tsmigrate_analyzer::{Action, Analysis};
+
+use crate::analysis::Input;
+use crate::redact;
+use crate::report::{Missing, Report, Script};
+
+/// Its file.
+pub const FILE: &str = "left-out.sql";
+
+const TITLE: &str =
+    "What the target does not have, statement by statement with the reason. For reading, and for later.";
+
+const HEAD: &str = "-- What of the source is not on the target, or not as it was there.\n\
+    -- All of it is commented out: the target refuses it as it is. Where the reason is gone, or something else takes its\n\
+    -- place, take the comment's signs away and run it. Passwords are left out.\n";
+
+/// One statement with why it is here.
+struct Entry<'a> {
+    rule: &'a str,
+    place: String,
+    message: &'a str,
+    lost: Option<&'a str>,
+    sql: String,
+}
+
+/// The script of an analysis; none where nothing is left out.
+#[must_use]
+pub fn script(analysis: &Analysis, inputs: &[Input<'_>]) -> Option<Script> {
+    let spans: Vec<_> = inputs.iter().map(|input| statements(input.text)).collect();
+    let mut seen = BTreeSet::new();
+    let (mut lost, mut taken) = (Vec::new(), Vec::new());
+    for finding in analysis.findings.iter().filter(|finding| finding.solved) {
+        let Some(fix) = &finding.fix else { continue };
+        let removed = matches!(fix.action, Action::Remove { .. });
+        let place = finding.place;
+        if !removed && fix.lost.is_none() || !seen.insert((place.input, place.span.start, finding.rule)) {
+            continue;
+        }
+        let (Some(input), Some(spans)) = (inputs.get(place.input), spans.get(place.input)) else { continue };
+        let entry = Entry {
+            rule: finding.rule,
+            place: format!("{}, line {}", input.part, place.line),
+            message: &finding.message,
+            lost: fix.lost.as_deref(),
+            sql: statement(input.text, spans, place.span.start),
+        };
+        if fix.lost.is_some() { &mut lost } else { &mut taken }.push(entry);
+    }
+    if lost.is_empty() && taken.is_empty() {
+        return None;
+    }
+    let mut sql = HEAD.to_owned();
+    section(&mut sql, "What is lost", &lost);
+    section(&mut sql, "What was taken out because the target has it already, or has no use for it", &taken);
+    Some(Script { file: FILE.to_owned(), title: TITLE.to_owned(), rule: String::new(), sql })
+}
+
+/// Adds what only the run itself could tell.
+pub fn add(report: &mut Report) {
+    if report.missing.is_empty() {
+        return;
+    }
+    let position = report.scripts.iter().position(|script| script.file == FILE);
+    let position = position.unwrap_or_else(|| {
+        report.scripts.push(Script {
+            file: FILE.to_owned(),
+            title: TITLE.to_owned(),
+            rule: String::new(),
+            sql: HEAD.to_owned(),
+        });
+        report.scripts.len() - 1
+    });
+    let missing: Vec<Missing> = report.missing.clone();
+    let Some(script) = report.scripts.get_mut(position) else { return };
+    script.sql.push_str("\n-- What the run found out\n");
+    for Missing { what, why } in &missing {
+        let _ = write!(
+            script.sql,
+            "\n{}{}",
+            comment(&redact::secrets(what)),
+            comment(&format!("  because: {why}"))
+        );
+    }
+}
+
+fn section(sql: &mut String, title: &str, entries: &[Entry<'_>]) {
+    if entries.is_empty() {
+        return;
+    }
+    let _ = writeln!(sql, "\n-- {title}");
+    for entry in entries {
+        let _ = write!(sql, "\n{}", comment(&format!("{} ({}): {}", entry.rule, entry.place, entry.message)));
+        if let Some(lost) = entry.lost {
+            sql.push_str(&comment(&format!("  lost: {lost}")));
+        }
+        sql.push_str(&comment(&entry.sql));
+    }
+}
+
+fn comment(text: &str) -> String {
+    text.lines().fold(String::new(), |all, line| all + format!("-- {line}").trim_end() + "\n")
+}
+
+/// The bytes of each statement, in their order.
+fn statements(text: &[u8]) -> Vec<(u64, u64)> {
+    let mut found = Vec::new();
+    let mut sink = |piece: tsmigrate_analyzer::split::Piece<'_>| {
+        if matches!(piece.kind, Kind::Statement | Kind::Meta) {
+            found.push((piece.span.start, piece.span.end));
+        }
+    };
+    let mut splitter = Splitter::new();
+    splitter.feed(text, &mut sink);
+    splitter.finish(&mut sink);
+    found
+}
+
+/// The statement that a byte is in, without what is secret.
+fn statement(text: &[u8], spans: &[(u64, u64)], at: u64) -> String {
+    let number = spans.partition_point(|(start, _)| *start <= at);
+    let range = number
+        .checked_sub(1)
+        .and_then(|number| spans.get(number))
+        .and_then(|(start, end)| Some(usize::try_from(*start).ok()?..usize::try_from(*end).ok()?));
+    let bytes = range.and_then(|range| text.get(range)).unwrap_or_default();
+    redact::secrets(String::from_utf8_lossy(bytes).trim())
+}
