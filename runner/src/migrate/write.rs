@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use tsmigrate_analyzer::report::count;
+
 use super::resume::Begun;
 use super::schema::Scripts;
 use super::snapshot::Snapshot;
@@ -22,11 +24,11 @@ use crate::engine::statements::{self, List};
 use crate::engine::table::{self, Relation, Table};
 use crate::engine::{config, objects, sequences};
 use crate::error::Error;
-use crate::jobs;
 use crate::journal::Event;
 use crate::progress::{TaskKind, rate};
 use crate::report::{Missing, MovedJob};
 use crate::script::{self, Class, Statement};
+use crate::{human, jobs};
 
 /// What the stages learnt for those after them.
 #[derive(Default)]
@@ -446,8 +448,9 @@ async fn data(
         report.moved.seconds = last.map_or(0.0, |last| last.saturating_duration_since(start).as_secs_f64());
         report.tables = tables;
     }
-    let (human, per_second) = (indicatif::HumanBytes(bytes), indicatif::HumanBytes(rate(bytes, took)));
-    context.stage("data", format!("{rows} rows, {human}, {per_second}/s, {built} indexes"), took);
+    let (rows, indexes) = (count(rows, "row"), if built == 1 { "index" } else { "indexes" });
+    let (size, per_second) = (human::bytes(bytes), human::rate(rate(bytes, took)));
+    context.stage("data", format!("{rows}, {size}, {per_second}, {built} {indexes}"), took);
     Ok(())
 }
 

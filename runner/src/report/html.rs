@@ -14,7 +14,7 @@ use crate::verify::Difference;
 /// What this page has beyond the common style.
 const STYLE: &str = include_str!("page.css");
 /// Its SHA-256, by which a browser knows it.
-const STYLE_DIGEST: &str = "sha256-cROkT97g8unL27bH5ajEVu7vStx1fFa8On4jLCmznpE=";
+const STYLE_DIGEST: &str = "sha256-zIjOnjvgIUmyKAc59trlxtGIFTIiB2Ytv5xHvHrBN7I=";
 
 /// Rows of a table that are shown at once.
 const AT_ONCE: usize = 25;
@@ -81,7 +81,7 @@ impl Report {
         );
         let moved = self.what_moved();
         if !moved.is_empty() {
-            let _ = writeln!(page, "<p class=\"sentence\">{} went over.</p>", text(&moved));
+            let _ = writeln!(page, "<p class=\"sentence\">{}</p>", text(&moved));
         }
         let differences = self.verification.as_ref().map(|found| found.differences.len() as u64);
         let missing = self.missing.len() as u64;
@@ -241,7 +241,7 @@ impl Report {
             table(page, &["What", "Why"], self.missing.iter().map(row).collect());
         }
         if !lost.is_empty() {
-            let open = if lost.len() <= AT_ONCE { " open" } else { "" };
+            let open = if lost.len() <= 12 { " open" } else { "" };
             let things = count(lost.len() as u64, "thing");
             let _ =
                 writeln!(page, "<details class=\"part\"{open}><summary>By the rewrite: {things}</summary>");
@@ -259,21 +259,21 @@ impl Report {
             return;
         }
         begin(page, "timeline", "Timeline");
-        *page += "<dl class=\"card time\">\n";
+        *page += "<dl class=\"card long time\">\n";
         for stage in &self.stages {
-            let label = format!("{}: {}", stage.name, stage.result);
+            let label = format!("{}: {}", capital(stage.name), stage.result);
             bar(page, "", &label, stage.begun, stage.seconds, all);
         }
         let tables = self.slowest_tables();
         if !tables.is_empty() {
-            let _ = writeln!(page, "<dt class=\"head\">{}</dt>", longest(tables.len(), "table"));
+            let _ = writeln!(page, "<div class=\"head\"><dt>{}</dt></div>", longest(tables.len(), "table"));
         }
         for table in tables.iter().take(BARS) {
-            bar(page, "copy", &table.name, table.begun, table.ended - table.begun, all);
+            bar(page, "rows", &table.name, table.begun, table.ended - table.begun, all);
         }
         let built = self.slowest_builds();
         if !built.is_empty() {
-            let _ = writeln!(page, "<dt class=\"head\">{}</dt>", longest(built.len(), "build"));
+            let _ = writeln!(page, "<div class=\"head\"><dt>{}</dt></div>", longest(built.len(), "build"));
         }
         for built in built.iter().take(BARS) {
             bar(page, "build", &built.name, built.begun, built.seconds, all);
@@ -516,8 +516,8 @@ fn bar(page: &mut String, class: &str, label: &str, begun: f64, took: f64, all: 
     let time = human::duration(span(took));
     let _ = writeln!(
         page,
-        "<dt>{}</dt><dd class=\"bar {class}\"><svg viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\
-         <rect x=\"{x:.1}\" y=\"0\" width=\"{width:.1}\" height=\"10\"/></svg></dd><dd class=\"took\">{}</dd>",
+        "<div class=\"line\"><dt>{}</dt><dd class=\"took\">{}</dd><dd class=\"bar {class}\"><svg viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\
+         <rect x=\"{x:.1}\" y=\"0\" width=\"{width:.1}\" height=\"10\"/></svg></dd></div>",
         text(label),
         text(&time)
     );

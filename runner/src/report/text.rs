@@ -14,6 +14,8 @@ const COLUMNS: usize = 100;
 const OF_A_RULE: usize = 3;
 /// So many of the slowest are shown.
 const SLOWEST: usize = 5;
+/// What took less than this many seconds is not worth a line.
+const WORTH: f64 = 1.0;
 /// So many lines of a list that can be long.
 const LINES: usize = 12;
 /// So many lines of the comparison.
@@ -159,6 +161,7 @@ impl Report {
         let tables = self.slowest_tables();
         let tables: Vec<String> = tables
             .iter()
+            .filter(|table| table.ended - table.begun >= WORTH)
             .take(SLOWEST)
             .map(|table| {
                 format!(
@@ -172,17 +175,18 @@ impl Report {
                 )
             })
             .collect();
-        page.lines(if self.tables.len() > SLOWEST { "slowest tables" } else { "tables" }, &tables);
+        page.lines("slowest tables", &tables);
         let built = self.slowest_builds();
         let built: Vec<String> = built
             .iter()
+            .filter(|built| built.seconds >= WORTH)
             .take(SLOWEST)
             .map(|built| {
                 let took = human::duration(span(built.seconds));
                 format!("{took:>11}  {:<11}  {}", built.kind.replace('-', " "), human::line(&built.name))
             })
             .collect();
-        page.lines(if self.built.len() > SLOWEST { "slowest builds" } else { "builds" }, &built);
+        page.lines("slowest builds", &built);
     }
 
     fn verification(&self, page: &mut Page) {
@@ -269,23 +273,26 @@ fn rewritten(findings: &[Finding]) -> Vec<String> {
     rules.into_iter().map(line).collect()
 }
 
-/// Jobs that are not as they were one by one, the others as a number.
+/// Jobs by what became of them; a few of one kind by name, more as a number.
 fn jobs(jobs: &[MovedJob]) -> Vec<String> {
-    let (same, other): (Vec<_>, Vec<_>) =
-        jobs.iter().partition(|job| job.scheduled && job.owner == job.new_owner);
-    let mut lines = Vec::new();
-    if !same.is_empty() {
-        lines.push(format!("{} as on the source", count(same.len() as u64, "job")));
+    let mut kinds = BTreeMap::<(bool, &str, &str), Vec<&MovedJob>>::new();
+    for job in jobs {
+        kinds.entry((!job.scheduled, &job.owner, &job.new_owner)).or_default().push(job);
     }
-    lines.extend(other.into_iter().map(|job| {
-        let state = if job.scheduled { "scheduled" } else { "not scheduled" };
-        let owner = if job.owner == job.new_owner {
-            String::new()
+    let mut lines = Vec::new();
+    for ((paused, owner, new_owner), jobs) in kinds {
+        let state = if paused { "not scheduled" } else { "scheduled" };
+        let owner = if owner == new_owner {
+            format!("of {owner}")
         } else {
-            format!(", owner {} became {}", job.owner, job.new_owner)
+            format!("of {owner} on the source, of {new_owner} on the target")
         };
-        format!("{} {}: {state}{owner}", job.id, job.name)
-    }));
+        if jobs.len() > OF_A_RULE {
+            lines.push(format!("{} {owner}: {state}", count(jobs.len() as u64, "job")));
+        } else {
+            lines.extend(jobs.iter().map(|job| format!("{} {}, {owner}: {state}", job.id, job.name)));
+        }
+    }
     lines
 }
 
@@ -399,7 +406,7 @@ pub(super) mod tests {
             .skip(5)
             .filter(|line| !line.is_empty() && !line.starts_with(' ') && !line.starts_with("report:"))
             .collect();
-        let expected = "stages|slowest tables|builds|not solved by a rewrite|rewritten|the target will not have|did not \
+        let expected = "stages|slowest tables|slowest builds|not solved by a rewrite|rewritten|the target will not have|did not \
                         arrive|jobs|the target's server warned|verification|passwords to set|scripts for \
                         later|next";
         assert_eq!(titles.join("|").replace("warnings|", ""), expected, "{text}");
