@@ -115,7 +115,7 @@ fn busy(task: &Running, now: Instant, room: Room) -> String {
         (0, moved) => (human::bytes(moved), String::new()),
         // The table may hold more than was measured: what is over is shown as it is.
         (size, moved) if moved > size => (human::bytes(moved), "99 %".to_owned()),
-        (size, 0) if !task.kind.moves_bytes() => (human::bytes(size), String::new()),
+        (size, 0) => (human::bytes(size), String::new()),
         (size, moved) => (human::part(moved, size), format!("{} %", human::percent(moved, size))),
     };
     let kind = (task.kind.word(), Style::new().dimmed());

@@ -181,8 +181,10 @@ impl Report {
             .iter()
             .map(|(kind, number)| format!("{} {kind}", thousands(*number as u64)))
             .collect();
-        let _ =
-            writeln!(page, "<p>{}: {}.</p>", text(&capital(&found.summary())), text(&compared.join(", ")));
+        let _ = writeln!(page, "<p>{}.</p>", text(&capital(&found.summary())));
+        if !compared.is_empty() {
+            let _ = writeln!(page, "<p class=\"quiet small\">Compared: {}.</p>", text(&compared.join(", ")));
+        }
         let rows = |differences: &[Difference]| {
             let cell =
                 |value: &Option<String>| Cell::Text(value.clone().unwrap_or_else(|| "nothing".to_owned()));
@@ -264,14 +266,18 @@ impl Report {
             let label = format!("{}: {}", capital(stage.name), stage.result);
             bar(page, "", &label, stage.begun, stage.seconds, all);
         }
-        let tables = self.slowest_tables();
+        // What was shorter than a hair is no bar.
+        let seen = all / 1000.0;
+        let mut tables = self.slowest_tables();
+        tables.retain(|table| table.ended - table.begun >= seen);
         if !tables.is_empty() {
             let _ = writeln!(page, "<div class=\"head\"><dt>{}</dt></div>", longest(tables.len(), "table"));
         }
         for table in tables.iter().take(BARS) {
             bar(page, "rows", &table.name, table.begun, table.ended - table.begun, all);
         }
-        let built = self.slowest_builds();
+        let mut built = self.slowest_builds();
+        built.retain(|built| built.seconds >= seen);
         if !built.is_empty() {
             let _ = writeln!(page, "<div class=\"head\"><dt>{}</dt></div>", longest(built.len(), "build"));
         }

@@ -27,23 +27,27 @@ const DIFFERENCES: usize = 50;
 struct Page {
     text: String,
     color: bool,
+    columns: usize,
 }
 
 impl Report {
     /// The closing summary.
     #[must_use]
     pub fn text(&self) -> String {
-        self.page(false)
+        self.page(false, COLUMNS)
     }
 
-    /// The same for a terminal that shows colours.
+    /// The same for the terminal that the standard output is: in colour, and no wider than it. Whoever prints it
+    /// takes the colours away where no terminal is.
     #[must_use]
     pub fn colored(&self) -> String {
-        self.page(true)
+        let size = terminal_size::terminal_size_of(std::io::stdout());
+        let columns = size.map_or(COLUMNS, |(columns, _)| usize::from(columns.0).clamp(60, COLUMNS));
+        self.page(true, columns)
     }
 
-    fn page(&self, color: bool) -> String {
-        let mut page = Page { text: String::new(), color };
+    fn page(&self, color: bool, columns: usize) -> String {
+        let mut page = Page { text: String::new(), color, columns };
         self.verdict(&mut page);
         let planned = matches!(self.outcome, Outcome::Planned | Outcome::Blocked);
         page.blocks(
@@ -70,7 +74,7 @@ impl Report {
         if planned {
             page.list("rewritten", &grouped(errors(true), OF_A_RULE), usize::MAX);
         } else {
-            page.lines("rewritten", &rewritten(&self.findings));
+            page.lines("rewritten", &rewritten(&self.findings, columns));
         }
         page.list("the target will not have", &self.lost(), LINES);
         let warnings = self.findings.iter().filter(|finding| finding.severity == "warning");
@@ -230,7 +234,7 @@ impl Page {
         for thing in things.iter().take(most) {
             let text = human::clean(thing.as_ref());
             let mut parts = text.lines();
-            let first = human::hang("", parts.next().unwrap_or_default(), COLUMNS - 4);
+            let first = human::hang("", parts.next().unwrap_or_default(), self.columns - 4);
             lines.extend(first.into_iter().enumerate().map(|(number, line)| match number {
                 0 => line,
                 _ => format!("  {line}"),
@@ -261,14 +265,14 @@ fn grouped<'a>(findings: impl Iterator<Item = &'a Finding>, shown: usize) -> Vec
 }
 
 /// How often each rule's rewrite was used, and what it is about.
-fn rewritten(findings: &[Finding]) -> Vec<String> {
+fn rewritten(findings: &[Finding], columns: usize) -> Vec<String> {
     let mut rules = BTreeMap::<&str, u64>::new();
     for finding in findings.iter().filter(|finding| finding.solved) {
         *rules.entry(&finding.rule).or_default() += 1;
     }
     let about = |id: &str| tsmigrate_analyzer::rules::rule(id).map_or("", |rule| rule.doc.summary);
     let line = |(rule, times): (&str, u64)| {
-        human::clip(&format!("{:>7} × {rule:<8} {}", thousands(times), about(rule)), COLUMNS - 2)
+        human::clip(&format!("{:>7} × {rule:<8} {}", thousands(times), about(rule)), columns - 2)
     };
     rules.into_iter().map(line).collect()
 }
