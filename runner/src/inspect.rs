@@ -129,6 +129,33 @@ pub async fn objects(session: &Session) -> Result<Vec<String>, Error> {
     Ok(session.ask(OBJECTS).await?.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
 }
 
+/// Tables and sequences that the session's user may not read, or of whose rows a policy would hide some.
+const UNREADABLE: &str = "
+SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), c.relkind::text <> 'S' AND pg_catalog.row_security_active(c.oid)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'S') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND (c.oid IN (SELECT pg_catalog.unnest(extconfig) FROM pg_catalog.pg_extension)
+       OR NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                      AND d.objid = c.oid AND d.deptype = 'e'))
+  AND CASE c.relkind WHEN 'S' THEN NOT pg_catalog.has_sequence_privilege(c.oid, 'SELECT')
+      ELSE NOT pg_catalog.has_table_privilege(c.oid, 'SELECT') OR pg_catalog.row_security_active(c.oid) END
+ORDER BY 1";
+
+/// What cannot be read as a whole: the names, and whether a policy is the reason.
+///
+/// # Errors
+/// When the server refuses the question.
+pub async fn unreadable(session: &Session) -> Result<Vec<(String, bool)>, Error> {
+    let rows = session.ask(UNREADABLE).await?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| match &row[..] {
+            [Some(name), policy] => Some((name.clone(), policy.as_deref() == Some("t"))),
+            _ => None,
+        })
+        .collect())
+}
+
 /// Looks at the database of `session`.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ use super::schema::{self, Scripts};
 use super::snapshot::Snapshot;
 use super::weigh::{self, Weight};
 use super::{Check, Context, Reached, write};
-use crate::connect::{Side, identifier, pooler};
+use crate::connect::{Session, Side, identifier, pooler};
 use crate::converted::Conversions;
 use crate::engine::part::{self, Part, Split};
 use crate::engine::retry::retrying;
@@ -191,6 +191,9 @@ async fn look(context: &Context, resumed: bool) -> Result<Ends, Error> {
             let filter = Filter::ask(&source, &source_facts, &context.args.wish()).await?;
             let convert =
                 Conversions::ask(&source, &source_facts, &target_facts, &context.args.hypertable).await?;
+            if let Some(blocker) = unreadable(&source, &source_facts).await? {
+                return Err(Error::Preflight(vec![blocker]));
+            }
             let weight = weigh::weigh(context, &source_facts, &filter, &source, &target).await?;
             Ok((jobs, hazards, filter, convert, weight))
         })?;
@@ -204,6 +207,33 @@ async fn look(context: &Context, resumed: bool) -> Result<Ends, Error> {
     let result = format!("PostgreSQL {} to {}", source_facts.major(), target_facts.major());
     context.stage("preflight", result, start.elapsed());
     Ok(Ends { source: source_facts, target: target_facts, tools, jobs, hazards, filter, weight, convert })
+}
+
+/// Rows that the source would keep from us: none may stay behind in silence.
+async fn unreadable(source: &Session, facts: &Facts) -> Result<Option<Blocker>, Error> {
+    let found = inspect::unreadable(source).await?;
+    let Some((_, policy)) = found.first() else { return Ok(None) };
+    let names: Vec<&str> = found.iter().take(8).map(|(name, _)| name.as_str()).collect();
+    let user = identifier(&facts.user);
+    let grant = format!("GRANT pg_read_all_data TO {user}");
+    Ok(Some(Blocker {
+        check: "source-unreadable",
+        what: format!(
+            "{} tables and sequences of the source cannot be read as a whole by {}: {}{}",
+            found.len(),
+            facts.user,
+            names.join(", "),
+            if found.len() > names.len() { ", …" } else { "" }
+        ),
+        next: vec![
+            "name a user with --source that may read everything, a superuser or the owner, or there:"
+                .to_owned(),
+            format!(
+                "  {grant}{}",
+                if *policy { format!("; ALTER ROLE {user} BYPASSRLS") } else { String::new() }
+            ),
+        ],
+    }))
 }
 
 /// Connection poolers in between, but those that were accepted.

@@ -3,6 +3,9 @@
 use crate::error::Blocker;
 use crate::inspect::Facts;
 
+/// The oldest PostgreSQL that is read: multiranges, `pg_read_all_data` and reading by block ranges came with it.
+const OLDEST: u32 = 14;
+
 /// What is wrong with one of the ends, other than TimescaleDB's version.
 #[must_use]
 pub fn preflight(source: &Facts, target: &Facts) -> Vec<Blocker> {
@@ -19,6 +22,16 @@ pub fn preflight(source: &Facts, target: &Facts) -> Vec<Blocker> {
     }
     if target.in_recovery {
         block("target-standby", "the target is a standby".into(), &["name the primary with --target"]);
+    }
+    if source.major() < OLDEST {
+        block(
+            "source-version",
+            format!("the source's PostgreSQL {} is older than {OLDEST}", source.version),
+            &[
+                "upgrade it first (pg_upgrade), or move its dump by hand:",
+                "tsmigrate rewrite makes a dump of any version fit the service",
+            ],
+        );
     }
     if target.major() < source.major() {
         block(
