@@ -230,6 +230,13 @@ fn every_change_of_a_plain_database_is_found_and_named() -> Outcome {
         ),
         ("ALTER DOMAIN app.positive DROP CONSTRAINT positive_check", "domain constraint", "positive_check on app.positive"),
         ("SELECT lo_put(4242, 1, '\\x11')", "large object content", "4242"),
+        // What may not be read is never the same.
+        (
+            "CREATE ROLE stranger; ALTER TABLE public.scratch OWNER TO stranger",
+            "owner",
+            "of table public.scratch",
+        ),
+        ("SELECT 1", "rows", "public.scratch"),
         ("DROP STATISTICS app.invoice_stats", "statistics object", "app.invoice_stats"),
     ])?;
     assert_eq!(details(&report, "app.customer"), "1 row changed: id = 7 (credit)");

@@ -356,7 +356,15 @@ async fn verify(
         findings,
     };
     let chosen = verify::Chosen { filter: ends.filter.clone(), convert: ends.convert.clone() };
-    let how = verify::How { jobs: usize::from(context.args.jobs), chosen, ..context.args.verify.into() };
+    let args = &context.args;
+    let without = verify::Without {
+        roles: args.no_roles,
+        owners: args.no_owner,
+        privileges: args.no_privileges,
+        comments: args.no_comments,
+        publications: args.no_publications,
+    };
+    let how = verify::How { jobs: usize::from(args.jobs), chosen, without, ..args.verify.into() };
     let verification = verify::verify(&sessions, &expect, how, &context.progress).await?;
     let result = verification.summary();
     let equal = verification.differences.is_empty();

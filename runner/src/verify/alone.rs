@@ -87,6 +87,7 @@ impl Args {
             exclude: self.exclude.clone(),
             scheduled: true,
             chosen: super::Chosen::default(),
+            without: super::Without::default(),
         }
     }
 }

@@ -42,6 +42,7 @@ pub(super) fn compare(
         }
         let object = if kind == "column" { identity.clone() } else { format!("of {kind} {identity}") };
         if kind != "column"
+            && !how.without.has("owner")
             && let (Some(owner), Some(found)) = (&ours.owner, &theirs.owner)
         {
             *compared.entry("owners".into()).or_default() += 1;
@@ -53,6 +54,9 @@ pub(super) fn compare(
                 let owner = expected;
                 differ(difference("owner", &object, Some(owner), Some(found.clone())));
             }
+        }
+        if how.without.has("privileges") {
+            continue;
         }
         *compared.entry("privileges".into()).or_default() += 1;
         let (wanted, found) = privileges(ours, theirs, kind, world);
@@ -95,6 +99,12 @@ pub(super) fn compare(
         } else {
             differ_sequence(&mut verification, &announced, difference);
         }
+    }
+    let without = how.without.names();
+    if !without.is_empty() {
+        verification
+            .notes
+            .push(format!("{} stayed behind, as asked for, and were not compared", without.join(", ")));
     }
     if let Some(count @ 1..) = compared.get("foreign tables") {
         let have = if *count == 1 { "foreign table has its" } else { "foreign tables have their" };
@@ -170,6 +180,7 @@ fn lost_roles(source: &Catalog, target: &Catalog) -> BTreeSet<String> {
 fn compares(kind: &str, identity: &str, world: &World<'_>) -> bool {
     let (source, target) = world.versions;
     match kind {
+        _ if world.how.without.has(kind) => false,
         // Before 18 they have no names.
         "not-null constraint" if source.major.min(target.major) < 18 => false,
         // The tables that chunks are have other names where the chunks have other numbers; their ranges are compared.
@@ -460,8 +471,8 @@ fn plain(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Check;
     use super::super::catalog::Relation;
+    use super::super::{Check, Without};
     use super::*;
     use crate::report::Finding;
 
@@ -598,6 +609,26 @@ mod tests {
             found(&run(&catalog(18, &named), &catalog(18, &[]), Vec::new(), how)),
             ["not-null constraint n on app.t"]
         );
+    }
+
+    #[test]
+    fn what_stayed_behind_as_asked_for_is_not_compared() {
+        let table = |owner: &str| Object { owner: Some(owner.into()), ..Object::default() };
+        let source = catalog(
+            17,
+            &[
+                ("table", "app.t", table("app")),
+                ("role", "app", object(&[])),
+                ("comment", "on table app.t", object(&[])),
+            ],
+        );
+        let target = catalog(17, &[("table", "app.t", table("other"))]);
+        let without = Without { roles: true, comments: true, ..Without::default() };
+        let how = How { without, ..Check::Full.into() };
+        let verification = run(&source, &target, Vec::new(), &how);
+        assert!(found(&verification).is_empty());
+        assert!(verification.notes[0].starts_with("roles, owners, privileges, comments stayed behind"));
+        assert_eq!(found(&run(&source, &target, Vec::new(), &Check::Full.into())).len(), 3);
     }
 
     #[test]

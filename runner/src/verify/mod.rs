@@ -1,4 +1,12 @@
 //! The proof at the end: everything that can be read off both ends is compared.
+//!
+//! Objects come first, by kind and name (`kinds`, `timescale`): their definitions as the servers print them, owners and
+//! privileges. `compare` judges them, `definition` knows what versions of PostgreSQL print differently. Then all rows of
+//! tables, chunks, materialized views and continuous aggregates (`rows`, `checksum`, `views`), and large objects (`large`);
+//! where rows differ, `keys` finds which. Everything is read in one snapshot of each server, and nothing is written.
+//!
+//! Not compared: passwords, which only a superuser may read; options of user mappings, for they hold passwords; rows of
+//! foreign tables, which are elsewhere; what a database owner cannot change on a service, such as tablespaces.
 
 mod alone;
 mod catalog;
@@ -59,8 +67,51 @@ pub struct How {
     pub exclude: Vec<String>,
     /// What the migration was told to leave behind or to change.
     pub chosen: Chosen,
+    /// Kinds that stayed behind, as asked for.
+    pub without: Without,
     /// Whether jobs are scheduled is compared as well: not while a migration has them paused.
     pub scheduled: bool,
+}
+
+/// Kinds of objects that a migration was told to leave behind: they are not compared, and a note says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Without {
+    /// Roles, their memberships and settings: everything belongs to the target's user, and nobody else has privileges.
+    pub roles: bool,
+    /// Owners: everything belongs to the target's user.
+    pub owners: bool,
+    /// Privileges, default privileges too.
+    pub privileges: bool,
+    /// Comments.
+    pub comments: bool,
+    /// Publications.
+    pub publications: bool,
+}
+
+impl Without {
+    /// In words.
+    fn names(self) -> Vec<&'static str> {
+        let all = [
+            (self.roles, "roles"),
+            (self.owners || self.roles, "owners"),
+            (self.privileges || self.roles, "privileges"),
+            (self.comments, "comments"),
+            (self.publications, "publications"),
+        ];
+        all.into_iter().filter(|(left, _)| *left).map(|(_, name)| name).collect()
+    }
+
+    /// An object of this kind stayed behind.
+    fn has(self, kind: &str) -> bool {
+        match kind {
+            "role" | "membership" | "role setting" => self.roles,
+            "owner" => self.roles || self.owners,
+            "privileges" | "default privileges" => self.roles || self.privileges,
+            "comment" => self.comments,
+            "publication" | "publication schema" => self.publications,
+            _ => false,
+        }
+    }
 }
 
 /// The part of the rows that a sample has where nothing else is said, in percent.
@@ -75,6 +126,7 @@ impl From<Check> for How {
             include: Vec::new(),
             exclude: Vec::new(),
             chosen: Chosen::default(),
+            without: Without::default(),
             scheduled: false,
         }
     }
