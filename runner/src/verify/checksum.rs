@@ -52,9 +52,15 @@ const EXACT: [&str; 12] = [
     "bool", "int2", "int4", "date", "uuid", "bytea", "name", "oid", "macaddr", "macaddr8", "text", "varchar",
 ];
 
-/// Their values are names of objects, whose ids are others on the target.
-fn names_object(name: &str) -> bool {
-    name.trim_start_matches('_').starts_with("reg") || name.trim_start_matches('_') == "aclitem"
+/// Types that are hashed as text. The values of some are names of objects, whose ids are others on the target. In others
+/// stand floating-point numbers: processors make NaN with and without a sign, and a copy as text brings one of them only.
+fn as_text(name: &str) -> bool {
+    let element = name.trim_start_matches('_');
+    let geometric = ["point", "line", "lseg", "box", "path", "polygon", "circle"];
+    element.starts_with("reg")
+        || element == "aclitem"
+        || geometric.contains(&element)
+        || name.starts_with("_float")
 }
 
 impl Formula {
@@ -82,7 +88,7 @@ impl Formula {
         let own = column.type_schema == "pg_catalog"
             && (column.element.is_empty() || column.element_schema == "pg_catalog")
             && ["b", "r", "m"].contains(&column.type_kind.as_str())
-            && !names_object(&column.type_name);
+            && !as_text(&column.type_name);
         if self.wide && own && ["text", "varchar", "bytea"].contains(&column.type_name.as_str()) {
             let value = if column.type_name == "bytea" { name } else { format!("{name}::pg_catalog.text") };
             return format!("pg_catalog.md5({value})");
@@ -94,6 +100,10 @@ impl Formula {
                 "name" => format!("{name}::pg_catalog.text COLLATE pg_catalog.\"C\""),
                 _ => name,
             };
+        }
+        if own && ["float4", "float8"].contains(&column.type_name.as_str()) {
+            let send = format!("pg_catalog.{}send", column.type_name);
+            return format!("{send}(CASE WHEN {name} = 'NaN' THEN 'NaN' ELSE {name} END)");
         }
         let compressed =
             column.type_name == "compressed_data" && column.type_schema.starts_with("_timescaledb_");
@@ -168,6 +178,7 @@ mod tests {
             of("pg_catalog", "b", "_regrole", "array_send"),
             of("app", "d", "positive", "int4send"),
             of("app", "c", "pair", "record_send"),
+            of("pg_catalog", "b", "_float8", "array_send"),
             of("ext", "b", "hstore", "ext.hstore_send"),
         ] {
             assert_eq!(text, "\"c\"::pg_catalog.text COLLATE pg_catalog.\"C\"");

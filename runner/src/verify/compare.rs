@@ -223,9 +223,9 @@ fn said(kind: &str, identity: &str, ours: &Says, theirs: &Says, world: &World<'_
             (Some(wanted), Some(has))
                 if world.selection.converts() && kind == "index" && wanted.contains(" ON ONLY ") =>
             {
-                definition::same(&wanted.replacen(" ON ONLY ", " ON ", 1), has, source, target)
+                definition::same(kind, &wanted.replacen(" ON ONLY ", " ON ", 1), has, source, target)
             }
-            (Some(wanted), Some(has)) => definition::same(wanted, has, source, target),
+            (Some(wanted), Some(has)) => definition::same(kind, wanted, has, source, target),
             _ => wanted == has,
         };
         if equal || !counts(kind, name, world) {
