@@ -20,7 +20,7 @@
 //! | nothing: `count(*)`                                |      0.2 |      0.3 |    0.3 |
 //! | `hash_record_extended(ROW(…))`, not exact          |      2.1 |      1.6 |    2.5 |
 //! | the same with the outer hash, not exact            |      2.4 |      2.0 |    2.9 |
-//! | **as above, exact, with the outer hash**           |      3.5 |      2.6 |    4.1 |
+//! | **as above, exact, with the outer hash**           |      3.5 |      2.8 |    4.2 |
 //! | `hash_record_extended(ROW(record_send(ROW(…))))`   |      4.1 |      3.4 |    5.0 |
 //! | `hashtextextended(ROW(…)::text)`                   |      4.5 |      4.9 |    6.3 |
 //! | the same with two seeds                            |          |          |   12.0 |
