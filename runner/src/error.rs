@@ -29,7 +29,7 @@ pub enum Error {
         /// Where it is, without the password.
         endpoint: String,
         /// The server's or the network's answer.
-        why: Server,
+        why: Box<Server>,
     },
     /// A server refused a query of our own.
     #[error("the {side} refused a query: {answer}\n  query: {sql}")]
@@ -39,7 +39,7 @@ pub enum Error {
         /// The query, shortened.
         sql: String,
         /// The server's answer.
-        answer: Server,
+        answer: Box<Server>,
     },
     /// The target refused a statement of the dump.
     #[error("the target refused a statement\n{0}")]
@@ -94,7 +94,7 @@ pub enum Error {
         /// `source` or `target`.
         side: &'static str,
         /// The server's answer.
-        answer: Server,
+        answer: Box<Server>,
     },
     /// The session that keeps the source's snapshot has ended.
     #[error("the snapshot of the source is gone: its session has ended")]

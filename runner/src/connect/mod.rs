@@ -164,7 +164,11 @@ impl Connector {
             why.message.push_str(" (that is a connection pooler's answer: name the server itself)");
         }
         why.message = self.endpoint.hide(&why.message);
-        Err(Error::Connect { side: self.side.name(), endpoint: self.endpoint.to_string(), why })
+        Err(Error::Connect {
+            side: self.side.name(),
+            endpoint: self.endpoint.to_string(),
+            why: Box::new(why),
+        })
     }
 
     /// The numbers of the servers, in the order to try them.
@@ -311,7 +315,7 @@ impl Session {
         Error::Query {
             side: self.side.name(),
             sql: crate::redact::statement(sql),
-            answer: Server::new(error),
+            answer: Box::new(Server::new(error)),
         }
     }
 }

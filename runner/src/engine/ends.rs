@@ -100,7 +100,7 @@ async fn flush(
 }
 
 fn refused(table: &Relation, side: &'static str, error: &tokio_postgres::Error) -> Error {
-    Error::Copy { table: table.to_string(), side, answer: Server::new(error) }
+    Error::Copy { table: table.to_string(), side, answer: Box::new(Server::new(error)) }
 }
 
 /// Opens a session that sees the source as the snapshot does.

@@ -72,7 +72,7 @@ pub async fn carry(
         let rows = reader.client().query_raw(&read, parameters).await;
         let rows = rows.map_err(|error| refused("source", &error))?;
         // Several at once: a large object of a few bytes costs the way to the target and back.
-        let writes = rows
+        let written = rows
             .map_err(|error| refused("source", &error))
             .map_ok(|row| {
                 let create = &create;
@@ -85,8 +85,8 @@ pub async fn carry(
                 }
             })
             .try_buffered(AT_ONCE);
-        let mut writes = std::pin::pin!(writes);
-        while let Some((id, length)) = writes.try_next().await? {
+        let mut written = std::pin::pin!(written);
+        while let Some((id, length)) = written.try_next().await? {
             bytes += length as u64;
             moved(length as u64);
             if usize::try_from(CHUNK).is_ok_and(|chunk| length >= chunk) {
@@ -124,7 +124,7 @@ async fn prepare(session: &Session, sql: &str) -> Result<tokio_postgres::Stateme
 }
 
 fn refused(side: &'static str, error: &tokio_postgres::Error) -> Error {
-    Error::Copy { table: "large objects".into(), side, answer: Server::new(error) }
+    Error::Copy { table: "large objects".into(), side, answer: Box::new(Server::new(error)) }
 }
 
 /// Owners, privileges and comments.

@@ -278,13 +278,13 @@ impl Engine {
             TaskKind::Refresh => "refresh",
             _ => "index",
         };
-        let built = Built {
+        let entry = Built {
             kind: kind.to_owned(),
             name: build.name.clone(),
             begun: self.since(start),
             seconds: seconds(start.elapsed()),
         };
-        self.done().built.push(built);
+        self.done().built.push(entry);
         Ok(())
     }
 }

@@ -81,7 +81,7 @@ mod tests {
         Error::Query {
             side: "target",
             sql: String::new(),
-            answer: Server { code: code.into(), ..Server::default() },
+            answer: Box::new(Server { code: code.into(), ..Server::default() }),
         }
     }
 
