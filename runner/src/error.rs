@@ -100,7 +100,7 @@ pub enum Error {
     #[error("the snapshot of the source is gone: its session has ended")]
     SnapshotLost,
     /// A run cannot begin, or go on, as things are.
-    #[error("{what}{}", next.iter().map(|next| format!("\n  next: {next}")).collect::<String>())]
+    #[error("{what}{}", steps(next))]
     Refused {
         /// What is in the way.
         what: String,
@@ -156,6 +156,10 @@ impl fmt::Display for Blocker {
         write!(f, "✗ {}: {}", self.check, self.what)?;
         self.next.iter().try_for_each(|next| write!(f, "\n    {next}"))
     }
+}
+
+fn steps(next: &[String]) -> String {
+    next.iter().flat_map(|next| ["\n  next: ", next]).collect()
 }
 
 fn list(blockers: &[Blocker]) -> String {

@@ -2,6 +2,7 @@
 //! there, foreign keys when all are, materialized views at the end, everything else in the dump's order.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
 use tsmigrate_analyzer::parse::{self, NodeEnum, pg};
 
@@ -69,9 +70,9 @@ pub fn sort(
     let mut keys = BTreeMap::<Relation, ForeignKeys>::new();
     for (number, statement) in statements.into_iter().enumerate() {
         let parsed = parse::parse(&statement.sql, true).ok().flatten();
-        let node = parsed.as_ref().map(|parsed| parsed.node());
+        let node = parsed.as_ref().map(tsmigrate_analyzer::parse::Parsed::node);
         let step = format!("post-data/{number}");
-        match node.map(|node| what(node)) {
+        match node.map(what) {
             Some(What::Index(table, name)) if tables.contains(&table) => {
                 let build = Build {
                     step,
@@ -226,15 +227,16 @@ fn index_first(table: &Relation, constraint: &pg::Constraint) -> Option<(String,
         names.map(|names| names.join(", "))
     };
     let name = identifier(&constraint.conname);
+    // Writing to a String cannot fail.
     let mut create = format!("CREATE UNIQUE INDEX {name} ON {} ({})", table.sql(), names(&constraint.keys)?);
     if !constraint.including.is_empty() {
-        create.push_str(&format!(" INCLUDE ({})", names(&constraint.including)?));
+        let _ = write!(create, " INCLUDE ({})", names(&constraint.including)?);
     }
     if constraint.nulls_not_distinct {
         create.push_str(" NULLS NOT DISTINCT");
     }
     if !constraint.options.is_empty() {
-        create.push_str(&format!(" WITH ({})", options(&constraint.options)?));
+        let _ = write!(create, " WITH ({})", options(&constraint.options)?);
     }
     let mut add = format!("ALTER TABLE ONLY {} ADD CONSTRAINT {name} {word} USING INDEX {name}", table.sql());
     if constraint.deferrable {

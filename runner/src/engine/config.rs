@@ -154,7 +154,7 @@ pub async fn carry(
             }
         };
         if let Some(why) = skip {
-            let rows = all(source).await?.iter().filter(|byte| **byte == b'\n').count();
+            let rows = all(source).await?.split_inclusive(|byte| *byte == b'\n').count();
             filled.skipped.insert(table.relation.clone());
             if rows > 0 {
                 filled.missing.push(Missing { what: format!("{rows} rows of {}", table.relation), why });

@@ -23,6 +23,9 @@ use crate::error::{Error, Server};
 use crate::progress::{Progress, TaskKind, seconds};
 use crate::report::{Built, MovedTable};
 
+/// Told of a step that is done, with its rows.
+pub type OnStep = Box<dyn Fn(&str, u64) + Send + Sync>;
+
 /// Everything that workers share.
 pub struct Engine {
     /// The source.
@@ -52,7 +55,7 @@ pub struct Engine {
     /// Parts and builds that are under way.
     pub busy: AtomicUsize,
     /// Told of every step that is done.
-    pub on_step: Box<dyn Fn(&str, u64) + Send + Sync>,
+    pub on_step: OnStep,
     /// When the process began, from where the report tells its times.
     pub begun: Instant,
     /// What has been done in this run.

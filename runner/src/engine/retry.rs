@@ -64,7 +64,7 @@ where
         }
         let pause = Duration::from_secs(1 << attempt.min(6)) / 2;
         let pause = if full { LONGEST.min(pause * 4) } else { LONGEST.min(pause) };
-        let why = error.answer().map(|answer| answer.to_string()).unwrap_or_default();
+        let why = error.answer().map(ToString::to_string).unwrap_or_default();
         // How often a full disk is looked at does not matter, only for how long.
         let limit = if full { 0 } else { patience.retries };
         progress.retry(what, why.lines().next().unwrap_or_default(), pause, attempt, limit);

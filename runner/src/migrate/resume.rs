@@ -82,7 +82,7 @@ pub(super) async fn ended(context: &Context, past: &State) -> Result<Option<bool
     Ok(owner.is_none().then_some(equal))
 }
 
-fn refused(what: String) -> Error {
+fn refused(what: &str) -> Error {
     Error::Refused {
         what: format!("--resume: {what}"),
         next: vec![
@@ -95,7 +95,7 @@ fn refused(what: String) -> Error {
 /// Refuses to go on with anything but what was begun.
 pub(super) async fn same_ends(context: &Context, past: &State, ends: &Ends) -> Result<(), Error> {
     if past.version != env!("CARGO_PKG_VERSION") {
-        return Err(refused(format!(
+        return Err(refused(&format!(
             "the run was begun by version {}, and this is {}",
             past.version,
             env!("CARGO_PKG_VERSION")
@@ -106,7 +106,7 @@ pub(super) async fn same_ends(context: &Context, past: &State, ends: &Ends) -> R
         ("target", &past.target, steps::identity(&ends.target)),
     ] {
         if *before != now {
-            return Err(refused(format!(
+            return Err(refused(&format!(
                 "the {side} is another one: it was database {} ({}) of server {}, and is {} ({}) of {}",
                 before.database, before.oid, before.system, now.database, now.oid, now.system
             )));
@@ -115,21 +115,19 @@ pub(super) async fn same_ends(context: &Context, past: &State, ends: &Ends) -> R
     if past.options != steps::options(context) {
         return Err(refused(
             "the options have changed: --accept, --include, --exclude, --exclude-data, --hypertable and --no-… have to \
-             stay as they were"
-                .into(),
+             stay as they were",
         ));
     }
     let target = context.target.open().await?;
     match Marks::owner(&target).await? {
         Some(owner) if owner.id == past.run => Ok(()),
-        Some(owner) => Err(refused(format!(
+        Some(owner) => Err(refused(&format!(
             "the target belongs to another run ({}, begun at {} from {})",
             owner.id, owner.started, owner.source
         ))),
         None if past.ending.is_some() || ends.target.objects.is_empty() => Ok(()),
         None => Err(refused(
-            "the target does not know of the run any more (its schema _tsmigrate is gone), and is not empty"
-                .into(),
+            "the target does not know of the run any more (its schema _tsmigrate is gone), and is not empty",
         )),
     }
 }
@@ -167,7 +165,7 @@ pub(super) async fn go_on(
     let settled = match &past.snapshot {
         Some((_, schema)) if *schema != scripts.hash => {
             return Err(refused(
-                "the source's schema or roles have changed since (a new chunk of a hypertable is such a change)".into(),
+                "the source's schema or roles have changed since (a new chunk of a hypertable is such a change)",
             ));
         }
         Some(_) => context.work.settled()?,
@@ -235,7 +233,7 @@ async fn anew(
     if marks.done(config::STEP).is_some() {
         for table in config::list(&source).await? {
             if !config::same(&source, target, &table).await? {
-                return Err(refused(format!("the rows of {} have changed since", table.relation())));
+                return Err(refused(&format!("the rows of {} have changed since", table.relation())));
             }
         }
     }

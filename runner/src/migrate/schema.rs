@@ -107,7 +107,7 @@ fn hash(parts: &[&[u8]]) -> String {
             hash.update(b"\n");
         }
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::human::hex(&hash.finalize())
 }
 
 /// The roles' dump, and whether it has passwords: to read those takes a superuser.

@@ -79,7 +79,7 @@ impl Ends {
 /// Runs a whole migration, or the rest of one.
 pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
     let past = resume::past(&context)?;
-    let mut ends = look(&context, past.is_some()).await?;
+    let mut ends = Box::pin(look(&context, past.is_some())).await?;
     if let Some(past) = &past {
         resume::same_ends(&context, past, &ends).await?;
         // What has been paused was scheduled.
@@ -307,7 +307,7 @@ pub(super) fn options(context: &Context) -> String {
     let flags = [args.no_roles, args.no_owner, args.no_privileges, args.no_comments, args.no_publications];
     let all = (accept, &args.include, &args.exclude, &args.exclude_data, &args.hypertable, flags);
     let text = serde_json::to_vec(&all).unwrap_or_default();
-    Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::human::hex(&Sha256::digest(&text))
 }
 
 /// Jobs of the source that have to be paused.
