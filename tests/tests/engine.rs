@@ -129,7 +129,7 @@ fn a_selection_of_schemas_and_tables_arrives_alone() -> Outcome {
         (&["--include", "sales.order*", "hr"], "hr.people 30, sales.order_log 20, sales.orders 10"),
         (&["--exclude", "sales", "public.loose"], "Odd.one.T 1, hr.people 30"),
         (
-            &["--exclude", "hr", "Odd.one", "--exclude-data", "sales.order_log", "sales.items"],
+            &["--exclude", "hr", "\"Odd.one\"", "--exclude-data", "sales.order_log", "sales.items"],
             "public.loose 1, sales.items 0, sales.order_log 0, sales.orders 10",
         ),
         (&["--include", "sales", "--exclude", "*.*_log"], "sales.items 5, sales.orders 10"),
