@@ -88,7 +88,9 @@ impl Report {
         let mut boxes = vec![("note", human::duration(span(self.seconds)), "in all".to_owned())];
         if self.moved.bytes > 0 {
             let data = self.stages.iter().find(|stage| stage.name == "data");
-            let rate = data.map(|stage| crate::progress::rate(self.moved.bytes, span(stage.seconds)));
+            let took = Some(self.moved.seconds).filter(|seconds| *seconds > 0.0);
+            let took = took.or_else(|| data.map(|stage| stage.seconds));
+            let rate = took.map(|seconds| crate::progress::rate(self.moved.bytes, span(seconds)));
             boxes.extend(rate.map(|rate| ("note", human::rate(rate), "of data".to_owned())));
         }
         if let Some(number) = differences {
@@ -162,10 +164,9 @@ impl Report {
         for script in &self.scripts {
             let _ = writeln!(
                 page,
-                "<details class=\"card long script\"><summary>{}</summary>\n<p>{} <span class=\"quiet\">({})</span></p>",
+                "<details class=\"card long script\"><summary>{}</summary>\n<p>{}</p>",
                 text(&script.file),
-                text(&script.title),
-                text(&script.rule)
+                text(&script.title)
             );
             copyable(page, script.sql.trim_end());
             *page += "</details>\n";
