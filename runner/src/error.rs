@@ -142,6 +142,7 @@ impl Error {
 
 /// Something to be put right before a migration can start.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Blocker {
     /// A short name, such as `timescaledb-version`.
     pub check: &'static str,

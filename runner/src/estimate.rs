@@ -33,6 +33,7 @@ const BLOCK: usize = 4 << 20;
 
 /// What was measured, with one session on each side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Rates {
     /// Bytes of tables that the source delivers in a second.
     pub read: Option<u64>,
@@ -44,6 +45,7 @@ pub struct Rates {
 
 /// A time, from and to, in seconds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Span {
     /// Of what.
     pub what: &'static str,
@@ -55,6 +57,7 @@ pub struct Span {
 
 /// How long it will take.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Estimate {
     /// What was measured.
     pub rates: Rates,

@@ -9,6 +9,7 @@ use crate::error::Error;
 
 /// What the rows of a plan's table are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// A table, or a partition.
@@ -22,6 +23,7 @@ pub enum Kind {
 
 /// A table with what stands for it: a hypertable with all of its chunks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TableSize {
     /// `schema.name`, as people know it.
     pub name: String,
@@ -43,6 +45,7 @@ pub struct TableSize {
 
 /// Everything there is to move.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Volume {
     /// Tables, the largest first.
     pub tables: Vec<TableSize>,
@@ -275,6 +278,7 @@ impl Volume {
 
 /// Sessions that a server takes, and has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Connections {
     /// `max_connections`, those kept for superusers left out.
     pub most: u64,

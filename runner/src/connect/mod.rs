@@ -28,6 +28,7 @@ use crate::error::{Error, Server};
 
 /// Which of the two servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
     /// The server that is read.

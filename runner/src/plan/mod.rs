@@ -17,6 +17,7 @@ use crate::volume::{Connections, Kind, Volume};
 
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Step {
     /// Its name.
     pub name: &'static str,
@@ -26,6 +27,7 @@ pub struct Step {
 
 /// Sessions that a run takes on one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Sessions {
     /// Which server.
     pub side: Side,
@@ -38,6 +40,7 @@ pub struct Sessions {
 
 /// All steps in their order, and what they take.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Plan {
     /// The steps.
     pub steps: Vec<Step>,

@@ -72,6 +72,26 @@ mod tests {
     }
 
     #[test]
+    fn the_published_schema_is_that_of_the_types() {
+        let schema = schemars::generate::SchemaSettings::draft2020_12()
+            .for_serialize()
+            .into_generator()
+            .into_root_schema_for::<Report>();
+        let mut schema = serde_json::to_value(schema).expect("plain data");
+        schema["title"] = "A migration's report".into();
+        schema["description"] = "What tsmigrate migrate writes into report.json.".into();
+        let text = format!("{schema:#}\n");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/report.schema.json");
+        if std::env::var_os("UPDATE_SCHEMA").is_some() {
+            std::fs::write(path, &text).expect("a file");
+        }
+        assert!(
+            std::fs::read_to_string(path).is_ok_and(|old| old == text),
+            "UPDATE_SCHEMA=1 writes {path} anew"
+        );
+    }
+
+    #[test]
     fn a_folder_that_is_not_there_is_named() {
         let error = write_files(&Report::default(), Path::new("/nowhere/at/all")).expect_err("no folder");
         assert!(error.to_string().contains("/nowhere/at/all/report.json"), "{error}");

@@ -17,6 +17,7 @@ pub const VERSION: u32 = 1;
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// Something stopped it.
@@ -34,6 +35,7 @@ pub enum Outcome {
 
 /// A stage that came to its end.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Stage {
     /// Its name.
     pub name: &'static str,
@@ -47,6 +49,7 @@ pub struct Stage {
 
 /// A finding, as far as a migration is concerned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
     /// The rule's id.
     pub rule: String,
@@ -72,6 +75,7 @@ pub struct Finding {
 
 /// Something that did not arrive, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Missing {
     /// What.
     pub what: String,
@@ -81,6 +85,7 @@ pub struct Missing {
 
 /// A job of the source on the target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MovedJob {
     /// Its id.
     pub id: i64,
@@ -96,6 +101,7 @@ pub struct MovedJob {
 
 /// Statements for a person to run later.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Script {
     /// A name for its file: `hypertables.sql`.
     pub file: String,
@@ -109,6 +115,7 @@ pub struct Script {
 
 /// The data that went over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Moved {
     /// Tables and chunks with rows.
     pub tables: u64,
@@ -124,6 +131,7 @@ pub struct Moved {
 
 /// One table as it went over.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MovedTable {
     /// `schema.table`.
     pub name: String,
@@ -145,6 +153,7 @@ pub struct MovedTable {
 
 /// One index, constraint, foreign key or materialized view as it was built.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Built {
     /// `index`, `foreign-key`, `refresh`.
     pub kind: String,
@@ -158,6 +167,7 @@ pub struct Built {
 
 /// The whole run.
 #[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Report {
     /// [`VERSION`].
     pub version: u32,

@@ -160,6 +160,7 @@ pub struct Expect<'a> {
 
 /// One thing that is not the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Difference {
     /// What was compared: `rows`, `table`, `owner`, …
     pub kind: String,
@@ -179,6 +180,7 @@ pub struct Difference {
 
 /// Rows that were read on both ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Rows {
     /// Tables, chunks, materialized views.
     pub tables: u64,
@@ -192,6 +194,7 @@ pub struct Rows {
 
 /// What the comparison found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Verification {
     /// How many things of each kind were compared.
     pub compared: BTreeMap<String, usize>,
