@@ -192,8 +192,8 @@ fn a_socket_and_the_second_of_several_servers_are_reached() -> Outcome {
     let port = port(lab.uri(Server::Source17)?)?;
     let socket = lab.folder().join("source17/run");
     runtime()?.block_on(async {
-        let text = format!("host={} port={port} user=postgres dbname=postgres sslmode=require", socket.display());
-        let session = open(&text).await?;
+        let local = format!("host={} port={port} user=postgres dbname=postgres sslmode=require", socket.display());
+        let session = open(&local).await?;
         let local = "SELECT client_addr IS NULL FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()";
         assert_eq!(session.ask_one(local).await?.as_deref(), Some("t"));
         let several = format!("postgres://postgres@127.0.0.1:1,127.0.0.1:{port}/postgres?connect_timeout=5");
@@ -348,8 +348,8 @@ fn a_pooler_in_between_is_recognised() -> Outcome {
             ("session", 20, Pooler::Sessions),
         ] {
             let bouncer = bouncer(&program_of_it, server, mode, pool)?;
-            let text = format!("postgres://postgres@127.0.0.1:{}/postgres", bouncer.port);
-            let connector = Connector::new(Side::Source, &text)?;
+            let through = format!("postgres://postgres@127.0.0.1:{}/postgres", bouncer.port);
+            let connector = Connector::new(Side::Source, &through)?;
             assert_eq!(pooler::find(&connector).await?, Some(expected), "{mode} {pool}");
         }
         Ok::<_, Box<dyn Error>>(())
