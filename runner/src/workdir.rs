@@ -57,6 +57,19 @@ impl WorkDir {
             .map_err(|error| Error::File { what: format!("make {}", self.0.display()), error })
     }
 
+    /// The log, to be continued: one JSON object for each event that people see.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn log(&self) -> Result<std::fs::File, Error> {
+        let path = self.0.join("log.jsonl");
+        std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(|error| Error::File { what: format!("open {}", path.display()), error })
+    }
+
     /// The last run that its journal tells of.
     ///
     /// # Errors

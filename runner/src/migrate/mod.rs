@@ -138,6 +138,7 @@ impl Context {
         self.work.create()?;
         let journal = Journal::open(self.work.path())?;
         journal.write(first)?;
+        self.progress.log_to(self.work.log()?);
         // Opened once: there is one start in each process.
         let _ = self.journal.set(journal);
         Ok(())

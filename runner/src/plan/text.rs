@@ -128,6 +128,8 @@ fn table(table: &TableSize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use super::*;
     use crate::connect::Side;
     use crate::estimate::{Estimate, Rates, Span};
@@ -206,8 +208,10 @@ mod tests {
         });
         let mut shown = String::new();
         for (title, lines) in plan.parts() {
-            shown += &format!("{title}\n");
-            lines.iter().for_each(|line| shown += &format!("  {line}\n"));
+            let _ = writeln!(shown, "{title}");
+            for line in &lines {
+                let _ = writeln!(shown, "  {line}");
+            }
         }
         let expected = include_str!("expected.txt");
         assert_eq!(shown, expected, "{shown}");

@@ -1,6 +1,7 @@
 //! The closing summary for people: the verdict first, then what was done, what is missing, and what is left to do.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use tsmigrate_analyzer::report::{count, thousands};
@@ -90,7 +91,7 @@ impl Report {
         page.list("scripts for later", &scripts, LINES);
         page.blocks("next", &self.next, DIFFERENCES);
         if let Some(folder) = &self.work_dir {
-            page.text += &format!("\nreport: {}/report.html\n", human::line(folder));
+            let _ = writeln!(page.text, "\nreport: {}/report.html", human::line(folder));
         }
         page.text
     }
@@ -139,14 +140,14 @@ impl Report {
         } else {
             String::new()
         };
-        page.text += &format!("\n{title}{took}\n");
+        let _ = writeln!(page.text, "\n{title}{took}");
         let moved = self.what_moved();
         if !moved.is_empty() {
-            page.text += &format!("  {moved}\n");
+            let _ = writeln!(page.text, "  {moved}");
         }
         for (word, end) in [("from", &self.source), ("to", &self.target)] {
             if !end.is_empty() {
-                page.text += &format!("  {word:<5}{}\n", human::line(end));
+                let _ = writeln!(page.text, "  {word:<5}{}", human::line(end));
             }
         }
     }
@@ -215,7 +216,7 @@ impl Page {
             return;
         }
         let title = self.paint(Style::new().bold(), title);
-        self.text += &format!("\n{title}\n");
+        let _ = write!(self.text, "\n{title}\n");
         for line in lines {
             self.text += format!("  {line}").trim_end();
             self.text.push('\n');
