@@ -193,7 +193,7 @@ fn without_a_superuser_the_passwords_to_set_are_listed() -> Outcome {
     let listed: Vec<_> = report["passwords_to_set"].as_array().ok_or("no list")?.iter().collect();
     for role in ["Arr User", "arr_admin"] {
         let named = |listed: &&Value| listed.as_str().is_some_and(|text| text.contains(role));
-        assert!(listed.iter().any(|listed| named(listed)), "{role}: {listed:?}");
+        assert!(listed.iter().any(named), "{role}: {listed:?}");
     }
     assert!(all.contains("ALTER ROLE \\\"Arr User\\\" PASSWORD"), "{all}");
     let set = "SELECT count(*) FROM pg_authid WHERE rolname ~* '^arr' AND rolpassword IS NOT NULL";
@@ -227,10 +227,10 @@ fn what_cannot_arrive_is_told_and_kept_for_later() -> Outcome {
     let (report, all) = finished(&stage, &["--accept", &accepted])?;
     assert_eq!(stage.sql(&stage.target, "SELECT count(*) FROM near")?, "1");
     for file in ["left-out.sql", "report.json", "report.html"] {
-        let text = fs::read_to_string(stage.work.join(file))?;
-        assert!(!text.contains("hunter2") && !text.contains("SCRAM-SHA-256$"), "{file}: {text}");
+        let kept = fs::read_to_string(stage.work.join(file))?;
+        assert!(!kept.contains("hunter2") && !kept.contains("SCRAM-SHA-256$"), "{file}: {kept}");
         for part in ["dblink", "EXT-01"] {
-            assert!(text.contains(part), "{part} is not in {file}: {text}");
+            assert!(kept.contains(part), "{part} is not in {file}: {kept}");
         }
     }
     assert!(!all.contains("hunter2"), "{all}");
@@ -251,7 +251,7 @@ fn what_cannot_arrive_is_told_and_kept_for_later() -> Outcome {
 }
 
 /// A plain source with a table for each obstacle.
-const SERIES: &str = r#"
+const SERIES: &str = r"
 CREATE SCHEMA iot; CREATE ROLE arr_app NOLOGIN;
 CREATE TABLE iot.dev (id int PRIMARY KEY);
 CREATE TABLE iot.m (ts timestamptz NOT NULL, dev int REFERENCES iot.dev, v float8, PRIMARY KEY (dev, ts));
@@ -277,7 +277,7 @@ INSERT INTO iot.key VALUES (1, now());
 CREATE TRIGGER add BEFORE INSERT ON iot.m FOR EACH ROW EXECUTE FUNCTION iot.add();
 CREATE TRIGGER add BEFORE INSERT ON iot.p FOR EACH ROW EXECUTE FUNCTION iot.add();
 GRANT SELECT ON iot.p TO arr_app; ALTER TABLE iot.m OWNER TO arr_app;
-"#;
+";
 
 #[test]
 fn tables_become_hypertables_on_the_way() -> Outcome {

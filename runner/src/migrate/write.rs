@@ -98,7 +98,7 @@ pub(super) async fn write(
     });
     let load = Load {
         tables,
-        objects: objects::list(snapshot.session()).await?,
+        objects: if with_objects(context) { objects::list(snapshot.session()).await? } else { Vec::new() },
         builds: builds.tables,
         foreign_keys: early,
         analyzed_with_root: Arc::new(|_| false),
@@ -125,6 +125,11 @@ pub(super) async fn write(
             next: vec!["do them again: the same command with --resume".into()],
         }),
     }
+}
+
+/// Large objects are in no schema: where schemas are named, they stay behind, as with `pg_dump`.
+fn with_objects(context: &Context) -> bool {
+    context.args.include.is_empty()
 }
 
 async fn engine(context: &Arc<Context>, snapshot: &Snapshot, marks: Marks) -> Result<Engine, Error> {
@@ -596,7 +601,7 @@ async fn access(
     }
     let start = Instant::now();
     let args = &context.args;
-    let text = objects::access(snapshot.session()).await?;
+    let text = if with_objects(context) { objects::access(snapshot.session()).await? } else { String::new() };
     let text: String = text
         .lines()
         .filter(|line| {
