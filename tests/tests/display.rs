@@ -124,9 +124,9 @@ fn a_run_is_told_as_it_goes_and_its_reports_stay() -> Outcome {
     );
     for entry in fs::read_dir(&stage.work)? {
         let path = entry?.path();
-        let text = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
+        let kept = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
         for secret in ["app-owner-secret", "weird-secret", "SCRAM-SHA-256$"] {
-            assert!(!text.contains(secret), "{secret} is in {}", path.display());
+            assert!(!kept.contains(secret), "{secret} is in {}", path.display());
         }
     }
     Ok(())
