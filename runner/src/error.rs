@@ -80,7 +80,7 @@ pub enum Error {
     },
     /// A pattern of `--include` or `--exclude` that matches nothing.
     #[error(
-        "no table of the source matches {0}\n  next: write schema or schema.table; * stands for any text, and case counts"
+        "no table of the source matches {0}\n  next: write schema or schema.table as PostgreSQL writes names; * stands for any text"
     )]
     Pattern(String),
     /// The user stopped the run.

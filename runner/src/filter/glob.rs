@@ -77,14 +77,24 @@ impl Pattern {
     /// Whether it is a pattern of tables and takes this one.
     #[must_use]
     pub fn takes(&self, relation: &Relation) -> bool {
-        self.table
-            .as_ref()
-            .is_some_and(|table| matches(&self.schema, &relation.schema) && matches(table, &relation.name))
+        !self.is_schema() && self.covers(&relation.schema, &relation.name)
+    }
+
+    /// Whether it takes this table, by its name or with its schema.
+    #[must_use]
+    pub fn covers(&self, schema: &str, name: &str) -> bool {
+        self.reaches(schema) && self.table.as_ref().is_none_or(|table| matches(table, name))
+    }
+
+    /// Whether it takes this schema, or tables of it.
+    #[must_use]
+    pub fn reaches(&self, schema: &str) -> bool {
+        matches(&self.schema, schema)
     }
 }
 
 /// Patterns that a comma inside quotes has torn apart, put together again.
-pub(super) fn joined(texts: &[String]) -> Vec<String> {
+pub(crate) fn joined(texts: &[String]) -> Vec<String> {
     let mut joined: Vec<String> = Vec::new();
     let mut open = false;
     for text in texts {

@@ -14,6 +14,7 @@ mod names;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use glob::Pattern;
+pub(crate) use glob::joined;
 pub use names::{Names, Relation, names};
 
 use crate::connect::{Session, identifier};

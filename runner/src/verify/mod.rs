@@ -232,7 +232,7 @@ pub async fn verify(
     };
     let source = reader(sessions.source, sessions.snapshot).await?;
     let ends = Ends { source: &source, target: &target, snapshot: &exported };
-    let selection = Selection::new(&how.include, &how.exclude, how.chosen.clone());
+    let selection = Selection::new(&how.include, &how.exclude, how.chosen.clone())?;
     let (ours, theirs) = tokio::try_join!(catalog::read(&source), catalog::read(&target))?;
     let (our_rows, their_rows) = tokio::try_join!(
         relations::read(&source, &ours.aggregates),

@@ -3,7 +3,7 @@
 use crate::converted::Conversions;
 use crate::engine::table::Relation;
 use crate::error::Error;
-use crate::filter::Filter;
+use crate::filter::{self, Filter, Pattern};
 
 /// What a migration was told to leave behind or to change.
 #[derive(Clone, Debug, Default)]
@@ -22,43 +22,19 @@ pub(super) struct Selection {
     chosen: Chosen,
 }
 
-/// `schema`, or `schema.table`; `*` stands for any text.
-#[derive(Clone, Debug)]
-struct Pattern {
-    text: String,
-    schema: String,
-    table: Option<String>,
-}
-
-impl Pattern {
-    fn new(text: &str) -> Self {
-        let (schema, table) = match text.split_once('.') {
-            Some((schema, table)) => (schema, Some(table.to_owned())),
-            None => (text, None),
-        };
-        Self { text: text.to_owned(), schema: schema.to_owned(), table }
-    }
-
-    fn has(&self, schema: &str, table: &str) -> bool {
-        like(&self.schema, schema) && self.table.as_deref().is_none_or(|pattern| like(pattern, table))
-    }
-}
-
-/// `*` stands for any text, also for none.
-fn like(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((start, rest)) => text.strip_prefix(start).is_some_and(|text| {
-            let ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
-            ends.filter_map(|at| text.get(at..)).any(|text| like(rest, text))
-        }),
-    }
-}
-
 impl Selection {
-    pub(super) fn new(include: &[String], exclude: &[String], chosen: Chosen) -> Self {
-        let patterns = |texts: &[String]| texts.iter().map(|text| Pattern::new(text)).collect();
-        Self { include: patterns(include), exclude: patterns(exclude), chosen }
+    /// Reads the patterns, in the form that `migrate` reads them.
+    pub(super) fn new(include: &[String], exclude: &[String], chosen: Chosen) -> Result<Self, Error> {
+        let patterns = |texts: &[String]| -> Result<Vec<Pattern>, Error> {
+            let read = |text: &String| {
+                Pattern::new(text).map_err(|why| Error::Refused {
+                    what: format!("the pattern {text} cannot be read: {why}"),
+                    next: vec!["write a schema (sales) or a table (sales.orders, sales.*)".into()],
+                })
+            };
+            filter::joined(texts).iter().map(read).collect()
+        };
+        Ok(Self { include: patterns(include)?, exclude: patterns(exclude)?, chosen })
     }
 
     /// Nothing is left out.
@@ -100,8 +76,8 @@ impl Selection {
     }
 
     pub(super) fn has(&self, schema: &str, table: &str) -> bool {
-        (self.include.is_empty() || self.include.iter().any(|pattern| pattern.has(schema, table)))
-            && !self.exclude.iter().any(|pattern| pattern.has(schema, table))
+        (self.include.is_empty() || self.include.iter().any(|pattern| pattern.covers(schema, table)))
+            && !self.exclude.iter().any(|pattern| pattern.covers(schema, table))
             && self.chosen.filter.has(schema, table)
             && !self.chosen.convert.is_partition(&Relation::new(schema, table))
     }
@@ -133,8 +109,8 @@ impl Selection {
         match names(relation) {
             (schema, Some(name)) => self.has(&schema, &name),
             (schema, None) if kind == "schema" => {
-                (self.include.is_empty() || self.include.iter().any(|p| like(&p.schema, &schema)))
-                    && !self.exclude.iter().any(|p| p.table.is_none() && like(&p.schema, &schema))
+                (self.include.is_empty() || self.include.iter().any(|p| p.reaches(&schema)))
+                    && !self.exclude.iter().any(|p| p.takes_schema(&schema))
                     && self.chosen.filter.has_schema(&schema)
             }
             // What is in no schema is left out where schemas are named, but roles and extensions.
@@ -148,8 +124,8 @@ impl Selection {
     /// A pattern that no table and no schema of the source matches is a mistake.
     pub(super) fn check(&self, relations: &[(&str, &str)]) -> Result<(), Error> {
         for pattern in self.include.iter().chain(&self.exclude) {
-            if !relations.iter().any(|(schema, table)| pattern.has(schema, table)) {
-                return Err(Error::Pattern(pattern.text.clone()));
+            if !relations.iter().any(|(schema, table)| pattern.covers(schema, table)) {
+                return Err(Error::Pattern(pattern.text().to_owned()));
             }
         }
         Ok(())
@@ -182,7 +158,8 @@ mod tests {
     #[test]
     fn patterns_choose_schemas_and_tables() {
         let selection =
-            Selection::new(&["sales".into(), "app.*_log".into()], &["sales.tmp*".into()], Chosen::default());
+            Selection::new(&["sales".into(), "app.*_log".into()], &["sales.tmp*".into()], Chosen::default())
+                .expect("patterns");
         assert!(selection.has("sales", "orders"));
         assert!(!selection.has("sales", "tmp1"));
         assert!(selection.has("app", "web_log"));
@@ -190,8 +167,16 @@ mod tests {
     }
 
     #[test]
+    fn patterns_are_written_as_postgresql_writes_names() {
+        let selection =
+            Selection::new(&["Sales.\"Odd.One\"".into()], &[], Chosen::default()).expect("patterns");
+        assert!(selection.has("sales", "Odd.One") && !selection.has("sales", "odd.one"));
+        assert!(Selection::new(&["\"open".into()], &[], Chosen::default()).is_err());
+    }
+
+    #[test]
     fn objects_follow_their_table() {
-        let selection = Selection::new(&["app.users".into()], &[], Chosen::default());
+        let selection = Selection::new(&["app.users".into()], &[], Chosen::default()).expect("patterns");
         assert!(selection.has_object("trigger", "t on app.users"));
         assert!(selection.has_object("column", "app.users.id"));
         assert!(selection.has_object("comment", "on table app.users"));
@@ -202,7 +187,11 @@ mod tests {
         assert!(!selection.has_object("index", "app.i on app.orders"));
         assert!(!selection.has_object("role", "someone"));
         assert!(selection.has_object("schema", "app"));
-        assert!(Selection::new(&[], &["x".into()], Chosen::default()).has_object("role", "someone"));
+        assert!(
+            Selection::new(&[], &["x".into()], Chosen::default())
+                .expect("patterns")
+                .has_object("role", "someone")
+        );
     }
 
     #[test]
@@ -212,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_pattern_that_matches_nothing_is_a_mistake() {
-        let selection = Selection::new(&["nothing".into()], &[], Chosen::default());
+        let selection = Selection::new(&["nothing".into()], &[], Chosen::default()).expect("patterns");
         assert!(selection.check(&[("app", "users")]).is_err());
     }
 }
