@@ -13,7 +13,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-pub use options::{Args, Check, Format};
+pub use options::{Args, Check};
 
 use crate::connect::{Connector, Side};
 use crate::engine::retry::Patience;
@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::jobs::{self, Job};
 use crate::journal::{Event, Journal};
 use crate::progress::{self, Progress};
-use crate::report::{self, Outcome, Report, Stage};
+use crate::report::{self, Format, Outcome, Report, Stage};
 use crate::workdir::WorkDir;
 
 /// Runs a migration and prints its report. The result is the process's exit status:

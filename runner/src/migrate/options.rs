@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use clap::ValueEnum;
 
 pub use crate::verify::Check;
 
@@ -124,7 +123,7 @@ pub struct Args {
 
     /// How the report is printed
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
-    pub format: Format,
+    pub format: crate::report::Format,
 
     /// Also write the report as JSON into this file
     #[arg(long, value_name = "FILE", help_heading = "Output")]
@@ -157,14 +156,4 @@ impl std::fmt::Debug for Args {
             .field("accept", &self.accept)
             .finish_non_exhaustive()
     }
-}
-
-/// How a report is printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people.
-    #[default]
-    Text,
-    /// For programs.
-    Json,
 }

@@ -58,7 +58,7 @@ pub struct Args {
 
     /// How the report is printed
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
-    pub format: crate::migrate::Format,
+    pub format: crate::report::Format,
 
     /// Also write the report as JSON into this file
     #[arg(long, value_name = "FILE", help_heading = "Output")]
@@ -213,8 +213,8 @@ fn print(args: &Args, report: &Report) -> u8 {
     }
     // Who reads the report may have gone; the exit status still tells.
     let _ = match args.format {
-        crate::migrate::Format::Json => writeln!(std::io::stdout(), "{}", json()),
-        crate::migrate::Format::Text => write!(anstream::stdout(), "{}", report.text()),
+        crate::report::Format::Json => writeln!(std::io::stdout(), "{}", json()),
+        crate::report::Format::Text => write!(anstream::stdout(), "{}", report.text()),
     };
     code
 }
