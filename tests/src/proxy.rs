@@ -178,8 +178,9 @@ fn pump(from: &mut TcpStream, to: &mut TcpStream, state: &State) -> io::Result<(
             state.cut();
             return Ok(());
         }
-        to.write_all(buffer.get(..count).unwrap_or_default())?;
+        // Before they can be seen at the other side.
         state.passed.fetch_add(count as u64, Ordering::SeqCst);
+        to.write_all(buffer.get(..count).unwrap_or_default())?;
     }
 }
 

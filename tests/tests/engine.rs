@@ -139,13 +139,14 @@ fn a_selection_of_schemas_and_tables_arrives_alone() -> Outcome {
         assert_eq!(stage.left_behind()?, nothing());
         stage.empty_target()?;
     }
+    let untouched = stage.target_objects()?;
     for option in ["--include", "--exclude", "--exclude-data"] {
         let (code, report, all) = stage.migrate(&[option, "sales.nothing_like_this"])?;
         assert_ne!(code, 0, "{all}");
         let said = format!("{}{}", report["error"], report["blockers"]);
         assert!(said.contains("sales.nothing_like_this"), "{all}");
     }
-    assert_eq!(stage.target_objects()?.split(',').next(), Some("1 objects"));
+    assert_eq!(stage.target_objects()?, untouched);
     Ok(())
 }
 
