@@ -54,6 +54,9 @@ pub struct Builds {
     pub rest: Vec<Statement>,
     /// By table, after the rest.
     pub foreign_keys: Vec<ForeignKeys>,
+    /// Row security, once foreign keys are checked: where it is forced, a check by the owner would see too few rows
+    /// and is refused (42501). `pg_dump` writes it in this order too.
+    pub row_security: Vec<Statement>,
     /// Materialized views to fill, in the dump's order, which is the order of their dependencies.
     pub refreshes: Vec<Build>,
 }
@@ -151,6 +154,7 @@ pub fn sort(
                 sql: vec![statement.sql.clone()],
                 statement,
             }),
+            Some(What::RowSecurity) => builds.row_security.push(statement),
             _ => builds.rest.push(statement),
         }
     }
@@ -163,6 +167,7 @@ enum What {
     Constraint(Relation, Box<pg::Constraint>),
     ForeignKey(Relation, Box<pg::Constraint>),
     Refresh(Relation),
+    RowSecurity,
     Other,
 }
 
@@ -179,6 +184,12 @@ fn what(node: &NodeEnum) -> What {
             let [pg::Node { node: Some(NodeEnum::AlterTableCmd(command)) }] = &alter.cmds[..] else {
                 return What::Other;
             };
+            if matches!(
+                command.subtype(),
+                pg::AlterTableType::AtEnableRowSecurity | pg::AlterTableType::AtForceRowSecurity
+            ) {
+                return What::RowSecurity;
+            }
             let constraint = command.def.as_ref().and_then(|def| def.node.as_ref());
             let (Some(NodeEnum::Constraint(constraint)), Some(table)) =
                 (constraint, relation(alter.relation.as_ref()))
@@ -321,6 +332,18 @@ mod tests {
             ["ALTER TABLE ONLY \"s\".\"a\" VALIDATE CONSTRAINT \"f1\", VALIDATE CONSTRAINT \"f2\""]
         );
         assert_eq!(parted.check, None);
+    }
+
+    #[test]
+    fn row_security_waits_for_the_foreign_keys() {
+        let builds = sorted(
+            "ALTER TABLE s.b ENABLE ROW LEVEL SECURITY;
+             CREATE POLICY p ON s.b USING (true);
+             ALTER TABLE s.parted ADD CONSTRAINT f FOREIGN KEY (z) REFERENCES s.b(id);",
+        );
+        let sql: Vec<&str> = builds.row_security.iter().map(|statement| statement.sql.as_str()).collect();
+        assert_eq!(sql, ["ALTER TABLE s.b ENABLE ROW LEVEL SECURITY;"]);
+        assert!(matches!(&builds.rest[..], [policy] if policy.sql.starts_with("CREATE POLICY")));
     }
 
     #[test]

@@ -13,6 +13,8 @@ const BATCH: usize = 200;
 
 /// A list of statements.
 pub struct List<'a> {
+    /// What its steps are called.
+    pub name: &'static str,
     /// The part of the dump: `pre-data`, `post-data`.
     pub part: &'static str,
     /// The statements.
@@ -27,7 +29,7 @@ impl List<'_> {
             .step_by(BATCH)
             .map(|from| {
                 let to = (from + BATCH).min(self.statements.len());
-                (format!("{}/{from}-{to}", self.part), from..to)
+                (format!("{}/{from}-{to}", self.name), from..to)
             })
             .collect()
     }

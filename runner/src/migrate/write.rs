@@ -75,7 +75,7 @@ pub(super) async fn write(
     if timescale && !restored {
         enter_restoring(context).await?;
     }
-    run_list(context, &engine, "pre-data", &scripts.pre_data).await?;
+    run_list(context, &engine, "pre-data", "pre-data", &scripts.pre_data).await?;
     let session = open(context, &engine.target).await?;
     let shapes = table::shapes(&session).await?;
     fill_config(context, &engine, ends, &shapes, &mut loaded).await?;
@@ -105,8 +105,9 @@ pub(super) async fn write(
     };
     data(context, &engine, load, &mut loaded).await?;
     set_sequences(context, &engine, &mut loaded).await?;
-    run_list(context, &engine, "post-data", &builds.rest).await?;
+    run_list(context, &engine, "post-data", "post-data", &builds.rest).await?;
     foreign_keys(context, &engine, late).await?;
+    run_list(context, &engine, "row-security", "post-data", &builds.row_security).await?;
     if timescale && !restored {
         leave_restoring(context, &engine).await?;
     }
@@ -282,11 +283,15 @@ async fn leave_restoring(context: &Context, engine: &Engine) -> Result<(), Error
 async fn run_list(
     context: &Context,
     engine: &Engine,
+    name: &'static str,
     part: &'static str,
     all: &[Statement],
 ) -> Result<(), Error> {
+    if all.is_empty() {
+        return Ok(());
+    }
     let start = Instant::now();
-    let list = List { part, statements: all };
+    let list = List { name, part, statements: all };
     let target = tokio::sync::Mutex::new(LiveTarget::new(&engine.target, SETUP));
     let mut fresh = true;
     let mut run = 0;
@@ -296,7 +301,7 @@ async fn run_list(
         }
         run += range.len();
         let first = AtomicBool::new(fresh);
-        retrying(engine.patience, &engine.progress, part, || async {
+        retrying(engine.patience, &engine.progress, name, || async {
             let mut target = target.lock().await;
             let result =
                 list.run(&mut target, &step, range.clone(), first.swap(false, Ordering::Relaxed)).await;
@@ -314,7 +319,7 @@ async fn run_list(
     let warnings = target.into_inner().session().await?.take_notices();
     context.report().warnings.extend(warnings);
     context.report().moved.statements += run as u64;
-    context.stage(part, format!("{run} statements"), start.elapsed());
+    context.stage(name, format!("{run} statements"), start.elapsed());
     Ok(())
 }
 
