@@ -407,6 +407,14 @@ impl Pass<'_> {
         self.analysis.inputs.len().saturating_sub(1)
     }
 
+    /// The input's name, where it decides anything.
+    fn file(&self) -> String {
+        match self.analysis.inputs.last() {
+            Some(input) if !self.options.leave.is_empty() => input.name.clone(),
+            _ => String::new(),
+        }
+    }
+
     fn place(&self, piece: &Piece<'_>, statement: u64) -> Place {
         Place {
             input: self.input(),
@@ -717,7 +725,8 @@ impl Pass<'_> {
         mut findings: Vec<Finding>,
     ) -> Settled {
         let options = self.options;
-        let wanted = |finding: &Finding| rewrite::is_wanted(finding, options);
+        let file = self.file();
+        let wanted = |finding: &Finding| rewrite::is_wanted(finding, options, &file);
         for finding in &mut findings {
             accept_loss(finding, options, statement.span(&statement.range()));
         }
@@ -797,7 +806,8 @@ impl Pass<'_> {
         findings: &mut Vec<Finding>,
     ) -> Option<(String, Parsed)> {
         let options = self.options;
-        let wanted = |finding: &Finding| rewrite::is_wanted(finding, options);
+        let file = self.file();
+        let wanted = |finding: &Finding| rewrite::is_wanted(finding, options, &file);
         let start = piece.span.start;
         let mut text = statement.sql().to_owned();
         let mut current: Option<(String, Parsed)> = None;
@@ -865,7 +875,7 @@ impl Pass<'_> {
             accept_loss(&mut finding, self.options, span);
             finding.solved =
                 finding.fix.as_ref().is_some_and(|fix| matches!(fix.action, Action::Remove { .. }))
-                    && rewrite::is_wanted(&finding, self.options);
+                    && rewrite::is_wanted(&finding, self.options, &self.file());
             self.keep(finding);
         }
     }
@@ -877,7 +887,7 @@ impl Pass<'_> {
         reader.feed(piece.text, piece.span.start, piece.at, &mut |row| {
             let findings = if removed { Vec::new() } else { self.check(Subject::Row(&row)) };
             for mut finding in findings {
-                finding.solved = rewrite::is_wanted(&finding, self.options);
+                finding.solved = rewrite::is_wanted(&finding, self.options, &self.file());
                 self.keep(finding);
             }
             self.analysis.facts.take_row(&row);

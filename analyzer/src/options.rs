@@ -54,6 +54,28 @@ impl Level {
 /// database would be left out in silence.
 pub const NEVER_OFF: [&str; 2] = ["IN-10", "DB-02"];
 
+/// A fix that is not applied: of a rule, or of one place where it fires.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Leave {
+    /// The rule's id.
+    rule: &'static str,
+    /// The input's name, where only one input is meant.
+    file: Option<String>,
+    /// The line of the finding, where only one is meant.
+    line: Option<u64>,
+}
+
+impl std::fmt::Display for Leave {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.rule)?;
+        match (&self.file, self.line) {
+            (Some(file), Some(line)) => write!(f, "@{file}:{line}"),
+            (None, Some(line)) => write!(f, "@{line}"),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Why a level cannot be set.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LevelError {
@@ -63,6 +85,9 @@ pub enum LevelError {
     /// One of [`NEVER_OFF`].
     #[error("{0} cannot be off: what it finds must be known")]
     NeverOff(&'static str),
+    /// Not of the form that [`Options::leave`] reads.
+    #[error("{0} is not of the form RULE, RULE@LINE or RULE@FILE:LINE")]
+    NoPlace(String),
 }
 
 /// Options of an analysis and of the rewrite that follows from it.
@@ -83,6 +108,8 @@ pub struct Options {
     pub levels: BTreeMap<&'static str, Level>,
     /// Where some of this comes from, for the report: a configuration file's path.
     pub configuration: Option<String>,
+    /// Fixes that are not applied: see [`Options::leave`].
+    pub leave: BTreeSet<Leave>,
     /// Tables (schema, name) that are to become hypertables while they are restored.
     pub convert: BTreeMap<(String, String), Conversion>,
 }
@@ -128,6 +155,35 @@ impl Options {
     #[must_use]
     pub fn severity(&self, rule: &str) -> Option<Severity> {
         self.levels.get(rule)?.severity()
+    }
+
+    /// Leaves what fixes would change as it is: `RULE` (an id or a name) for all of a rule's, `RULE@LINE` for that at a
+    /// line, `RULE@FILE:LINE` where several inputs have that line. The statements go on to fail.
+    ///
+    /// # Errors
+    /// Where there is no such rule, or the rest is no place.
+    pub fn leave(&mut self, given: &str) -> Result<(), LevelError> {
+        let (rule, place) = given.split_once('@').map_or((given, None), |(rule, place)| (rule, Some(place)));
+        let rule = rules::rule(rule).ok_or_else(|| LevelError::UnknownRule(rule.to_owned()))?.id;
+        let (file, line) = match place.map(|place| place.rsplit_once(':').unwrap_or(("", place))) {
+            None => (None, None),
+            Some((file, line)) => {
+                let line = line.parse().map_err(|_| LevelError::NoPlace(given.to_owned()))?;
+                (Some(file.to_owned()).filter(|file| !file.is_empty()), Some(line))
+            }
+        };
+        self.leave.insert(Leave { rule, file, line });
+        Ok(())
+    }
+
+    /// True where the fix of a finding of this rule is not applied.
+    #[must_use]
+    pub fn leaves(&self, rule: &str, file: &str, line: u64) -> bool {
+        self.leave.iter().any(|leave| {
+            leave.rule == rule
+                && leave.line.is_none_or(|of| of == line)
+                && leave.file.as_ref().is_none_or(|of| of == file)
+        })
     }
 
     /// The rule that this id or name means.
@@ -193,6 +249,30 @@ mod tests {
         assert_eq!(with(None, text).0, ["note IN-04 false"]);
         let (findings, rewritten) = with(Some(("IN-04", Level::Error)), text);
         assert_eq!((findings, rewritten), (vec!["error IN-04 false".to_owned()], text.to_owned()));
+    }
+
+    #[test]
+    fn a_fix_that_is_left_changes_nothing_there_and_the_statement_fails() {
+        let text = "SET default_tablespace = a;\nSET default_tablespace = b;\nCREATE EXTENSION hll;\n";
+        let target = crate::Target::default();
+        for (leave, solved, rest) in [
+            ("TSP-03@2", [true, false, true], "\nSET default_tablespace = b;\n"),
+            ("default-tablespace@dump.sql:2", [true, false, true], "\nSET default_tablespace = b;\n"),
+            ("TSP-03@other.sql:2", [true, true, true], ""),
+            ("EXT-01", [true, true, false], "\nCREATE EXTENSION hll;\n"),
+        ] {
+            let mut options = Options::default();
+            options.leave(leave).unwrap();
+            let input = crate::Input { name: "dump.sql", text: text.as_bytes() };
+            let analysis = crate::analyze(&[input], &target, &options).unwrap();
+            let found: Vec<bool> = analysis.findings.iter().map(|finding| finding.solved).collect();
+            assert_eq!(found, solved, "{leave}");
+            let rewritten = String::from_utf8(analysis.rewritten(0, text.as_bytes())).unwrap();
+            assert!(rewritten.contains(rest), "{leave}: {rewritten}");
+        }
+        let mut options = Options::default();
+        assert_eq!(options.leave("TSP-99"), Err(LevelError::UnknownRule("TSP-99".into())));
+        assert_eq!(options.leave("TSP-03@x"), Err(LevelError::NoPlace("TSP-03@x".into())));
     }
 
     #[test]

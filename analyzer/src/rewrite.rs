@@ -37,10 +37,12 @@ impl Planned {
     }
 }
 
-/// True where the fix of a finding is to be applied; `None` in the second place of an accepted loss
-/// without a fix of its own: the statement is taken out.
+/// True where the fix of a finding is to be applied. `file` is the name of its input.
 #[must_use]
-pub fn is_wanted(finding: &Finding, options: &Options) -> bool {
+pub fn is_wanted(finding: &Finding, options: &Options, file: &str) -> bool {
+    if options.leaves(finding.rule, file, finding.place.line) {
+        return false;
+    }
     match finding.fix.as_ref().map_or(Safety::None, |fix| fix.safety) {
         Safety::Safe => true,
         Safety::Review => options.accepts(finding.rule, finding.name) || root_is_accepted(finding, options),

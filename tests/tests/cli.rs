@@ -651,3 +651,20 @@ fn the_schema_of_reports_is_printed() {
     assert_eq!((schema.code, schema.err.as_str()), (0, ""));
     assert_eq!(schema.json()["title"], "A report of tsmigrate");
 }
+
+#[test]
+fn a_fix_that_is_left_is_not_applied_and_its_statement_stays_an_error() {
+    let folder = Folder::new();
+    folder.write("small.sql", "SET default_tablespace = fast;\nSET default_tablespace = slow;\n");
+    let all = folder.run(&["rewrite", "small.sql", "--quiet"]);
+    assert_eq!(all.code, 0, "{}", all.err);
+    let left = folder.run(&["rewrite", "small.sql", "--quiet", "--leave", "TSP-03@small.sql:2"]);
+    assert_eq!(left.code, 1, "{}", left.err);
+    assert!(left.out.contains("\nSET default_tablespace = slow;"), "{}", left.out);
+    assert!(!left.out.contains("\nSET default_tablespace = fast;"), "{}", left.out);
+    let said = folder.run(&["check", "small.sql", "--leave", "default-tablespace@2"]);
+    assert!(said.out.contains("(left, as --leave says)"), "{}", said.out);
+    let wrong = folder.run(&["check", "small.sql", "--leave", "TSP-03@here"]);
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.err.contains("RULE@FILE:LINE"), "{}", wrong.err);
+}

@@ -17,7 +17,7 @@ use crate::rules::rule;
 
 const SCRIPT: &str = include_str!("page.js");
 /// What a browser may run: this and nothing else. The digest is its own (SHA-256).
-const SCRIPT_DIGEST: &str = "sha256-VufzT1ZdTGClk9fZRlKTmDKsYPY7mX5RWd/OGCwgjq4=";
+const SCRIPT_DIGEST: &str = "sha256-s01GvQ42LMSjA3ohovcTO613Gef+LgS88wrTeooGQ1I=";
 
 /// Findings that are put into one page: more make it slow to open.
 const FINDINGS: usize = 20_000;
@@ -383,6 +383,8 @@ struct Item<'a> {
     solved: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     accepted: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    left: bool,
     /// One of the other places is the cause.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     cause: bool,
@@ -439,6 +441,7 @@ fn item<'a>(report: &Report<'a>, finding: &'a Finding) -> Item<'a> {
         help: Some(entry.help).filter(|help| own_help && !help.is_empty()),
         solved: entry.solved,
         accepted: entry.accepted,
+        left: entry.left,
         cause: entry.related.iter().any(|related| related.rule.is_some()),
         related: entry
             .related

@@ -224,6 +224,7 @@ fn one(out: &mut String, entry: &Entry<'_>) {
     if let Some(fix) = entry.fix {
         let how = match fix.safety {
             _ if entry.solved => "the rewrite does it".to_owned(),
+            _ if entry.left => format!("left, as {} says", code("--leave")),
             Safety::Review => format!(
                 "where you accept that: {}",
                 code(&format!("--accept {}", super::to_accept(entry).join(",")))

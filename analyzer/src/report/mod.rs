@@ -184,6 +184,8 @@ pub struct Entry<'a> {
     pub solved: bool,
     /// True where its loss was accepted: that of its rule, or of its cause.
     pub accepted: bool,
+    /// True where it was asked to leave it as it is.
+    pub left: bool,
     /// The change that solves it.
     pub fix: Option<&'a Fix>,
     /// The lines of the dump, secrets masked.
@@ -302,17 +304,20 @@ fn entry<'a>(analysis: &'a Analysis, options: &Options, finding: &'a Finding) ->
         related: RelatedEntries { analysis, related: &finding.related },
         solved: finding.solved,
         accepted: options.accepts(finding.rule, finding.name) || root_is_accepted(finding, options),
+        left: options.leaves(finding.rule, name_of(analysis, input), line),
         fix: finding.fix.as_ref(),
         excerpt: &finding.excerpt,
     }
 }
 
 /// What a person asked for, as far as it changes what is found.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OptionsSummary<'a> {
     /// Rules whose losses are accepted.
     pub accept: &'a std::collections::BTreeSet<String>,
+    /// Fixes that are not applied: `RULE`, `RULE@LINE` or `RULE@FILE:LINE`.
+    pub leave: Vec<String>,
     /// The one database to keep.
     pub database: Option<&'a str>,
     /// What rules count as where it is not what they say themselves.
@@ -390,6 +395,7 @@ impl<'a> Report<'a> {
             },
             options: OptionsSummary {
                 accept: &options.accept,
+                leave: options.leave.iter().map(ToString::to_string).collect(),
                 database: options.database.as_deref(),
                 levels: &options.levels,
                 configuration: options.configuration.as_deref(),

@@ -81,6 +81,7 @@
     const accept = finding.accept ? make("code", { class: "word" }, `--accept ${finding.accept}`) : null;
     const how = !fix ? finding.class === "open" ? ["none; ", accept, " leaves the statement out"] : null
       : finding.solved ? `${fix.title} (the rewrite does it)`
+      : finding.left ? [`${fix.title} (left, as `, make("code", { class: "word" }, "--leave"), " says)"]
       : fix.safety === "review" ? [`${fix.title}, where you accept that: `, accept]
       : fix.title;
     const related = (finding.related || []).map(([file, line, column, id, words]) =>

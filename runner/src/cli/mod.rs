@@ -85,6 +85,10 @@ struct Analysed {
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     accept: Vec<String>,
 
+    /// Leave what fixes would change as it is: RULE, RULE@LINE or RULE@FILE:LINE, comma-separated
+    #[arg(long, value_name = "FIX", value_delimiter = ',')]
+    leave: Vec<String>,
+
     /// Of a dump of a whole cluster, the database to keep
     #[arg(long, value_name = "NAME")]
     database: Option<String>,
@@ -186,6 +190,13 @@ impl Analysed {
             };
             options.accept.insert(rule.id.to_owned());
         }
+        for given in self.leave.iter().map(|given| given.trim()).filter(|given| !given.is_empty()) {
+            options.leave(given).map_err(|error| {
+                Failure::new(error.to_string())
+                    .at("--leave")
+                    .next("write it like --leave TSP-03 or --leave TSP-03@schema.sql:120")
+            })?;
+        }
         for given in &self.hypertable {
             let (table, conversion) = conversion(given).map_err(|error| {
                 Failure::new(error)
@@ -204,6 +215,9 @@ impl Analysed {
         let mut words = String::new();
         if !accept.is_empty() {
             let _ = write!(words, " --accept {}", accept.join(","));
+        }
+        if !self.leave.is_empty() {
+            let _ = write!(words, " --leave {}", shell(&self.leave.join(",")));
         }
         if let Some(database) = &self.database {
             let _ = write!(words, " --database {}", shell(database));

@@ -324,6 +324,7 @@ fn lines(entry: &Entry<'_>, first: bool) -> Vec<(&'static str, String)> {
     let fails = entry.own_severity.unwrap_or(entry.severity) == Severity::Error;
     match entry.fix {
         Some(fix) if entry.solved => lines.push(("fix", format!("{} (the rewrite does it)", fix.title))),
+        Some(fix) if entry.left => lines.push(("fix", format!("{} (left, as --leave says)", fix.title))),
         Some(fix) if fix.safety == Safety::Review => {
             lines.push(("fix", format!("{}, where you accept that: {}", fix.title, accept())));
         }
