@@ -1,3 +1,36 @@
-//! The place of the browser checker: a wasm-bindgen wrapper around `tsmigrate_analyzer`, and the page. Not written yet.
-//! What is here already is `sysroot`, the C headers that PostgreSQL's parser lacks on wasm32-unknown-unknown, and
-//! `cargo-wasm`, which runs cargo with them.
+//! The analyzer as a WebAssembly module. It knows no page: bytes and settings in, reports and rewritten bytes out.
+//!
+//! [`Checker`] takes inputs as their bytes arrive, [`Checked`] is the result, [`Rewriting`] gives the rewritten bytes.
+//! Everything structured crosses the border as JSON text. A trap (out of memory, a stack that is too deep) leaves an
+//! instance in an unknown state: whoever calls it drops the instance and makes another.
+
+mod catalogue;
+mod checked;
+mod checker;
+#[cfg(target_arch = "wasm32")]
+mod memory;
+mod positions;
+mod settings;
+
+use wasm_bindgen::prelude::wasm_bindgen;
+
+pub use catalogue::catalogue;
+pub use checked::{Checked, Rewriting};
+pub use checker::Checker;
+pub use positions::{decode, positions};
+
+/// Runs once, when the module is made.
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen(start)]
+pub fn start() {
+    memory::start();
+    // A panic ends in a trap that says nothing: its words go to whoever called.
+    std::panic::set_hook(Box::new(|panic| wasm_bindgen::throw_str(&panic.to_string())));
+}
+
+/// The module's version.
+#[wasm_bindgen]
+#[must_use]
+pub fn version() -> String {
+    env!("CARGO_PKG_VERSION").to_owned()
+}
