@@ -1,8 +1,14 @@
 //! What arrives: everything that a source can hold, whatever way it is copied, compared by an independent digest.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::Value;
+use tsmigrate::connect::{Connector, Side};
+use tsmigrate::engine::ends::{LiveTarget, Target};
+use tsmigrate::engine::marks::Marks;
+use tsmigrate::engine::retry::transient;
+use tsmigrate::engine::table::Relation;
 use tsmigrate_tests::lab::{Server, skipped};
 use tsmigrate_tests::migration::{Outcome, Stage};
 
@@ -291,4 +297,51 @@ fn collect(folder: &Path, all: &mut String) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// A connection that ends between the rows and their commit must take the step's mark with it.
+#[test]
+fn a_step_whose_connection_ends_before_its_commit_has_not_happened() -> Outcome {
+    let test = "a_step_whose_connection_ends_before_its_commit_has_not_happened";
+    let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
+    stage.sql(&stage.target, "CREATE TABLE public.t (n integer)")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let connector = Connector::new(Side::Target, &stage.target)?;
+        let session = connector.open().await?;
+        Marks::create(&session, "run", "source").await?;
+        let mut target = LiveTarget::new(&connector, "SET lock_timeout = '10s'");
+        for attempt in 0..2 {
+            assert!(target.transaction("data/t").await?);
+            target.copy(&Relation::new("public", "t"), "COPY public.t FROM STDIN").await?;
+            target.send("1\n2\n".into()).await?;
+            let rows = target.copied().await?;
+            assert_eq!(rows, 2);
+            if attempt == 0 {
+                stage.sql(
+                    &stage.admin,
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction' AND usename = 'tsdbadmin'",
+                )?;
+                // The driver hears of it a moment later.
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                let Err(error) = target.end(rows).await else { return Err("it was committed".into()) };
+                assert!(transient(&error), "{error}");
+                let there = "SELECT (SELECT count(*) FROM public.t), (SELECT count(*) FROM _tsmigrate.done)";
+                assert_eq!(stage.sql(&stage.admin, there)?, "0|0");
+                target.reset().await;
+            } else {
+                target.end(rows).await?;
+            }
+        }
+        assert_eq!(stage.sql(&stage.admin, "SELECT count(*) FROM public.t")?, "2");
+        assert_eq!(stage.sql(&stage.admin, "SELECT step, rows FROM _tsmigrate.done")?, "data/t|2");
+
+        // In a transaction that has failed COMMIT alone would answer that all is well.
+        assert!(target.transaction("data/u").await?);
+        assert!(target.session().await?.run("SELECT 1/0").await.is_err());
+        let Err(error) = target.end(0).await else { return Err("it was committed".into()) };
+        assert_eq!(error.code(), "25P02");
+        assert_eq!(stage.sql(&stage.admin, "SELECT count(*) FROM _tsmigrate.done")?, "1");
+        Ok(())
+    })
 }

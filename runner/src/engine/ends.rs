@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, TryStreamExt};
-use tokio_postgres::{CopyInSink, CopyOutStream};
+use tokio_postgres::{CopyInSink, CopyOutStream, SimpleQueryMessage};
 
 use super::marks::{Marks, SCHEMA};
 use super::part::Part;
@@ -101,6 +101,16 @@ async fn flush(
 
 fn refused(table: &Relation, side: &'static str, error: &tokio_postgres::Error) -> Error {
     Error::Copy { table: table.to_string(), side, answer: Box::new(Server::new(error)) }
+}
+
+fn query(sql: &str, answer: Server) -> Error {
+    Error::Query { side: "target", sql: sql.to_owned(), answer: Box::new(answer) }
+}
+
+/// The connection that a step's transaction was in is closed: the step has not happened.
+fn gone(step: &str) -> Error {
+    let message = "the connection closed before the step was committed".to_owned();
+    query(step, Server { message, ..Server::default() })
 }
 
 /// Opens a session that sees the source as the snapshot does.
@@ -213,6 +223,8 @@ pub struct LiveTarget {
     sink: Option<Pin<Box<CopyInSink<Bytes>>>>,
     table: Relation,
     step: String,
+    /// A transaction has begun in the session, and has not ended.
+    in_transaction: bool,
 }
 
 impl LiveTarget {
@@ -226,24 +238,28 @@ impl LiveTarget {
             sink: None,
             table: Relation::default(),
             step: String::new(),
+            in_transaction: false,
         }
     }
 
     /// Ends the session, and so undoes what it has not committed.
     pub async fn reset(&mut self) {
         self.sink = None;
+        self.in_transaction = false;
         if let Some(session) = self.session.take() {
             session.cancel().await;
         }
     }
 
-    /// A session.
+    /// A session: within a transaction always the one that it began in. Another one would commit the mark of a step
+    /// without its rows.
     ///
     /// # Errors
-    /// When the server cannot be reached.
+    /// When the server cannot be reached, or a transaction has gone with its connection.
     pub async fn session(&mut self) -> Result<&Session, Error> {
         let session = match self.session.take() {
             Some(session) if !session.client().is_closed() => session,
+            _ if self.in_transaction => return Err(gone(&self.step)),
             _ => {
                 let session = self.connector.open().await?;
                 session.run(&self.setup).await?;
@@ -259,6 +275,9 @@ impl LiveTarget {
     /// # Errors
     /// What the server answers.
     pub async fn transaction(&mut self, step: &str) -> Result<bool, Error> {
+        if self.in_transaction {
+            self.reset().await;
+        }
         self.step.clear();
         self.step.push_str(step);
         let session = self.session().await?;
@@ -270,17 +289,24 @@ impl LiveTarget {
             session.run("ROLLBACK").await?;
             return Ok(false);
         }
+        self.in_transaction = true;
         Ok(true)
     }
 
-    /// Commits what the transaction did.
+    /// Commits what the transaction did. The mark is written once more, whatever `rows` says: in a transaction that has
+    /// failed COMMIT alone would roll back without an error.
     ///
     /// # Errors
-    /// What the server answers.
+    /// What the server answers. The step counts as not done then.
     pub async fn end(&mut self, rows: u64) -> Result<(), Error> {
-        let sql =
-            if rows == 0 { "COMMIT".to_owned() } else { format!("{}; COMMIT", Marks::sql(&self.step, rows)) };
-        self.session().await?.run(&sql).await
+        let sql = format!("{}; COMMIT", Marks::update_sql(&self.step, rows));
+        let session = self.session().await?;
+        let answers = session.client().simple_query(&sql).await;
+        let answers = answers.map_err(|error| query(&sql, Server::new(&error)))?;
+        let marked = answers.iter().any(|answer| matches!(answer, SimpleQueryMessage::CommandComplete(1)));
+        self.in_transaction = false;
+        // Only the transaction that began the step sees its mark.
+        if marked { Ok(()) } else { Err(gone(&self.step)) }
     }
 
     /// Begins `sql`, a COPY from standard input.

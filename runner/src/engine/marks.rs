@@ -102,6 +102,12 @@ impl Marks {
         )
     }
 
+    /// The same for a mark that the transaction has written already: it finds no row elsewhere.
+    #[must_use]
+    pub fn update_sql(step: &str, rows: u64) -> String {
+        format!("UPDATE {SCHEMA}.done SET rows = {rows} WHERE step = {}", literal(step))
+    }
+
     /// Takes the mark of a committed step down here too.
     pub fn note(&self, step: &str, rows: u64) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(step.to_owned(), rows);
