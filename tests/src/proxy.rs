@@ -1,6 +1,7 @@
 //! A TCP proxy in front of a server, to take the network away: it cuts connections, now or after some bytes, lets them
 //! stall, and refuses new ones. Plain threads; all end when the [`Proxy`] is dropped.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -14,8 +15,8 @@ const NEVER: i64 = i64::MAX;
 #[derive(Debug)]
 struct State {
     upstream: SocketAddr,
-    /// Both ends of every connection.
-    open: Mutex<Vec<(TcpStream, TcpStream)>>,
+    /// Both ends of every connection, by its number.
+    open: Mutex<BTreeMap<u64, (TcpStream, TcpStream)>>,
     refusing: AtomicBool,
     stalled: AtomicBool,
     over: AtomicBool,
@@ -114,7 +115,7 @@ impl Drop for Proxy {
 }
 
 impl State {
-    fn open(&self) -> MutexGuard<'_, Vec<(TcpStream, TcpStream)>> {
+    fn open(&self) -> MutexGuard<'_, BTreeMap<u64, (TcpStream, TcpStream)>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -124,7 +125,7 @@ impl State {
         if !open.is_empty() {
             self.cuts.fetch_add(1, Ordering::SeqCst);
         }
-        for (client, server) in open {
+        for (client, server) in open.into_values() {
             drop(client.shutdown(Shutdown::Both));
             drop(server.shutdown(Shutdown::Both));
         }
@@ -132,7 +133,7 @@ impl State {
 }
 
 fn listen(listener: &TcpListener, state: &Arc<State>) {
-    for client in listener.incoming() {
+    for (number, client) in (0..).zip(listener.incoming()) {
         if state.over.load(Ordering::SeqCst) {
             return;
         }
@@ -142,14 +143,14 @@ fn listen(listener: &TcpListener, state: &Arc<State>) {
         }
         // Where the server is down, the client sees a connection that closes.
         let Ok(server) = TcpStream::connect(state.upstream) else { continue };
-        drop(forward(client, server, state));
+        drop(forward(number, client, server, state));
     }
 }
 
-fn forward(client: TcpStream, server: TcpStream, state: &Arc<State>) -> io::Result<()> {
+fn forward(number: u64, client: TcpStream, server: TcpStream, state: &Arc<State>) -> io::Result<()> {
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
-    state.open().push((client.try_clone()?, server.try_clone()?));
+    state.open().insert(number, (client.try_clone()?, server.try_clone()?));
     for (from, to) in [(client.try_clone()?, server.try_clone()?), (server, client)] {
         let state = state.clone();
         thread::spawn(move || {
@@ -157,6 +158,7 @@ fn forward(client: TcpStream, server: TcpStream, state: &Arc<State>) -> io::Resu
             drop(pump(&mut from, &mut to, &state));
             drop(from.shutdown(Shutdown::Both));
             drop(to.shutdown(Shutdown::Both));
+            state.open().remove(&number);
         });
     }
     Ok(())
