@@ -1,0 +1,143 @@
+// The page's side of the worker: starts it, asks it, and replaces it when it was cancelled or has failed.
+
+import type { Answers, Asked, Catalogue, Format, Request, Result, Settings, Source, Told } from "./protocol";
+import type { Refusal } from "./report";
+
+/** An input that cannot be checked, with what to do. */
+export class InputRefused extends Error {
+  constructor(readonly refusal: Refusal) {
+    super(refusal.what);
+  }
+}
+
+/** The check was cancelled, or another took its place. */
+export class Cancelled extends Error {}
+
+/** The module stopped: a defect, memory that ran out, a stack that was too deep. A fresh one is there already. */
+export class Crashed extends Error {}
+
+interface Waiting {
+  resolve: (value: Answers[keyof Answers]) => void;
+  reject: (error: Error) => void;
+  progress: ((done: number, total: number) => void) | undefined;
+}
+
+/** The worker's script and the compiled module. */
+interface Parts {
+  script: string;
+  module: WebAssembly.Module;
+}
+
+/** Reads the parts: from the page itself where it is a single file, else from a script beside it. */
+async function parts(): Promise<Parts> {
+  const block = (id: string): string | null => document.getElementById(id)?.textContent ?? null;
+  const script = block("engine-worker");
+  const packed = block("engine-module");
+  const engine = script !== null && packed !== null ? { worker: script, module: packed } : await import("virtual:engine");
+  const bytes = Uint8Array.from(atob(engine.module), (char) => char.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const module = await WebAssembly.compile(await new Response(stream).arrayBuffer());
+  return { script: engine.worker.replaceAll("<\\/script", "</script"), module };
+}
+
+export class Engine {
+  #parts: Promise<Parts> | null = null;
+  #worker: Worker | null = null;
+  #started: Promise<Catalogue> | null = null;
+  #next = 1;
+  #waiting = new Map<number, Waiting>();
+
+  /** The catalogue, once the module is ready. */
+  start(): Promise<Catalogue> {
+    this.#started ??= this.#start();
+    return this.#started;
+  }
+
+  async check(inputs: Source[], settings: Settings, progress?: (done: number, total: number) => void): Promise<Result> {
+    return this.#ask({ op: "check", inputs, settings }, progress);
+  }
+
+  /** The rewritten bytes of an input of the last check. */
+  async rewrite(input: number, remove = false): Promise<Blob> {
+    return this.#ask({ op: "rewrite", input, remove });
+  }
+
+  /** The last check's report. */
+  async write(format: Format): Promise<Blob> {
+    return this.#ask({ op: "write", format });
+  }
+
+  /** A file's text, where it is small enough to be edited. */
+  async read(file: File, limit: number): Promise<Answers["read"]> {
+    return this.#ask({ op: "read", file, limit });
+  }
+
+  /** Stops whatever is under way. The next question starts a fresh worker: a few milliseconds. */
+  cancel(): void {
+    if (this.#waiting.size > 0) this.#end(new Cancelled("cancelled"));
+  }
+
+  async #start(): Promise<Catalogue> {
+    try {
+      this.#parts ??= parts();
+      const { script, module } = await this.#parts;
+      const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
+      const worker = new Worker(url);
+      URL.revokeObjectURL(url);
+      worker.onmessage = ({ data }: MessageEvent<Told>) => this.#hear(data);
+      worker.onerror = (event) => {
+        event.preventDefault();
+        this.#end(new Crashed(event.message || "the worker stopped"));
+      };
+      this.#worker = worker;
+      return await this.#post({ op: "start", module });
+    } catch (error) {
+      this.#started = null;
+      throw error;
+    }
+  }
+
+  async #ask<R extends Request>(request: R, progress?: Waiting["progress"]): Promise<Answers[R["op"]]> {
+    await this.start();
+    return this.#post(request, progress);
+  }
+
+  #post<R extends Request>(request: R, progress?: Waiting["progress"]): Promise<Answers[R["op"]]> {
+    return new Promise((resolve, reject) => {
+      const id = this.#next++;
+      this.#waiting.set(id, { resolve: resolve as Waiting["resolve"], reject, progress });
+      const asked: Asked = { ...request, id };
+      this.#worker?.postMessage(asked);
+    });
+  }
+
+  #hear(told: Told): void {
+    const waiting = this.#waiting.get(told.id);
+    if (!waiting) return;
+    switch (told.kind) {
+      case "progress":
+        waiting.progress?.(told.done, told.total);
+        return;
+      case "answer":
+        this.#waiting.delete(told.id);
+        waiting.resolve(told.value);
+        return;
+      case "refused":
+        this.#waiting.delete(told.id);
+        waiting.reject(new InputRefused(told.refusal));
+        return;
+      case "failed":
+        this.#end(new Crashed(told.message));
+    }
+  }
+
+  /** Ends the worker; what waits for it hears why. */
+  #end(why: Error): void {
+    this.#worker?.terminate();
+    this.#worker = null;
+    this.#started = null;
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { reject } of waiting) reject(why);
+  }
+}

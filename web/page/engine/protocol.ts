@@ -1,0 +1,67 @@
+// What the page and the worker say to each other.
+
+import type { Catalogue, Change, Refusal, Report, Settings } from "./report";
+
+/** Where the bytes of an input come from. */
+export type Source = { name: string; text: string } | { name: string; file: File };
+
+/** A place in an editor's text, in UTF-16 code units. */
+export interface Range {
+  from: number;
+  to: number;
+}
+
+/** A change of an editor's text. */
+export interface TextChange extends Range {
+  text: string | null;
+  rule: string | null;
+}
+
+/** The outcome of a check. */
+export interface Result {
+  report: Report;
+  /** The place of each finding in the text of its input; null where the input is a file that no editor holds. */
+  places: (Range | null)[];
+  /** The changes of each input that an editor holds. */
+  changes: (TextChange[] | null)[];
+  /** Milliseconds that the check took. */
+  took: number;
+}
+
+export type Format = "json" | "sarif" | "html" | "markdown";
+
+export type Request =
+  | { op: "start"; module: WebAssembly.Module }
+  | { op: "check"; inputs: Source[]; settings: Settings }
+  /** The rewritten text of an input of the last check. */
+  | { op: "rewrite"; input: number; remove: boolean }
+  /** The last check's report. */
+  | { op: "write"; format: Format }
+  /** The text of a file, unpacked where it is compressed; refused above the limit. */
+  | { op: "read"; file: File; limit: number };
+
+export interface Answers {
+  start: Catalogue;
+  check: Result;
+  rewrite: Blob;
+  write: Blob;
+  read: FileText;
+}
+
+/** A file as an editor would hold it. */
+export interface FileText {
+  /** Null where it is larger than the limit. */
+  text: string | null;
+  /** Its bytes are not all UTF-8: an edited text would not be the same bytes. */
+  exact: boolean;
+}
+
+export type Asked = Request & { id: number };
+
+export type Told =
+  | { id: number; kind: "answer"; value: Answers[keyof Answers] }
+  | { id: number; kind: "progress"; done: number; total: number }
+  | { id: number; kind: "refused"; refusal: Refusal }
+  | { id: number; kind: "failed"; message: string };
+
+export type { Catalogue, Change, Refusal, Report, Settings };

@@ -1,0 +1,155 @@
+// The worker: the module, and what the page asks of it. It ends with the page's patience: a check is cancelled by ending
+// the worker and starting another.
+
+import { initSync, Checker, catalogue, decode, positions, type Checked } from "../../module/tsmigrate_web.js";
+import { eachPiece } from "./bytes";
+import type { Answers, Asked, Format, Range, Request, Result, Settings, Source, TextChange, Told } from "./protocol";
+import type { Catalogue, Change, Refusal, Report } from "./report";
+
+const scope = self as unknown as DedicatedWorkerGlobalScope;
+
+/** The last check: what reports and rewrites are made from. */
+let last: { checked: Checked; inputs: Source[] } | null = null;
+
+const tell = (told: Told): void => scope.postMessage(told);
+
+/** The module refuses an input with JSON. */
+class Refused extends Error {
+  constructor(readonly refusal: Refusal) {
+    super(refusal.what);
+  }
+}
+
+function refusing<T>(act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith("{")) throw new Refused(JSON.parse(error.message) as Refusal);
+    throw error;
+  }
+}
+
+const sizeOf = (source: Source): number => ("text" in source ? source.text.length : source.file.size);
+
+async function check(id: number, inputs: Source[], settings: Settings): Promise<Result> {
+  const began = performance.now();
+  last?.checked.free();
+  last = null;
+  const checker = new Checker(JSON.stringify(settings));
+  const total = inputs.reduce((sum, source) => sum + sizeOf(source), 0);
+  let before = 0;
+  let told = began;
+  for (const source of inputs) {
+    checker.begin(source.name);
+    await eachPiece(
+      source,
+      (bytes) => refusing(() => checker.feed(bytes)),
+      (done) => {
+        if (performance.now() - told > 100) {
+          told = performance.now();
+          tell({ id, kind: "progress", done: before + done, total });
+        }
+      },
+    );
+    before += sizeOf(source);
+    refusing(() => checker.end());
+  }
+  const checked = checker.finish();
+  last = { checked, inputs };
+  const report = JSON.parse(checked.view()) as Report;
+  return { report, ...placed(checked, report, inputs), took: performance.now() - began };
+}
+
+/** The places of findings and changes in the texts of editors. */
+function placed(checked: Checked, report: Report, inputs: Source[]): Pick<Result, "places" | "changes"> {
+  const places: (Range | null)[] = report.findings.map(() => null);
+  const changes: (TextChange[] | null)[] = inputs.map(() => null);
+  inputs.forEach((source, input) => {
+    if (!("text" in source)) return;
+    const bytes = new TextEncoder().encode(source.text);
+    const planned = JSON.parse(checked.changes(input)) as Change[];
+    // Findings name their input: where two have one name, the page gives them others.
+    const own = report.findings.flatMap((finding, at) => (finding.file === source.name ? [at] : []));
+    const offsets = new Set<number>();
+    for (const { start, end } of planned) offsets.add(start).add(end);
+    for (const at of own) {
+      const span = report.findings[at]?.span;
+      if (span) offsets.add(span.start).add(span.end);
+    }
+    const sorted = Uint32Array.from(offsets).sort();
+    // An ASCII text has its places already.
+    const units = bytes.length === source.text.length ? sorted : positions(bytes, sorted);
+    const unit = new Map<number, number>();
+    sorted.forEach((offset, at) => unit.set(offset, units[at] ?? 0));
+    const range = (start: number, end: number): Range => ({ from: unit.get(start) ?? 0, to: unit.get(end) ?? 0 });
+    for (const at of own) {
+      const span = report.findings[at]?.span;
+      if (span) places[at] = range(span.start, span.end);
+    }
+    changes[input] = planned.map(({ start, end, text, rule }) => ({ ...range(start, end), text, rule }));
+  });
+  return { places, changes };
+}
+
+async function rewrite(input: number, remove: boolean): Promise<Blob> {
+  const source = last?.inputs[input];
+  if (!last || !source) throw new Error("nothing has been checked");
+  const rewriting = last.checked.rewriting(input, remove);
+  const parts: BlobPart[] = [];
+  await eachPiece(source, (bytes) => parts.push(rewriting.feed(bytes) as BlobPart));
+  parts.push(rewriting.finish() as BlobPart);
+  return new Blob(parts, { type: "application/sql" });
+}
+
+const TYPES: Record<Format, string> = {
+  json: "application/json",
+  sarif: "application/sarif+json",
+  html: "text/html",
+  markdown: "text/markdown",
+};
+
+function write(format: Format): Blob {
+  if (!last) throw new Error("nothing has been checked");
+  return new Blob([last.checked.write(format) as BlobPart], { type: TYPES[format] });
+}
+
+async function read(file: File, limit: number): Promise<Answers["read"]> {
+  if (file.size > limit) return { text: null, exact: true };
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  await eachPiece({ file }, (bytes) => {
+    size += bytes.length;
+    if (size <= limit) pieces.push(bytes.slice());
+  });
+  if (size > limit) return { text: null, exact: true };
+  const bytes = new Uint8Array(await new Blob(pieces as BlobPart[]).arrayBuffer());
+  const text = decode(bytes);
+  return { text, exact: !text.includes("\ufffd") };
+}
+
+async function answer(request: Request, id: number): Promise<Answers[keyof Answers]> {
+  switch (request.op) {
+    case "start":
+      initSync({ module: request.module });
+      return JSON.parse(catalogue()) as Catalogue;
+    case "check":
+      return check(id, request.inputs, request.settings);
+    case "rewrite":
+      return rewrite(request.input, request.remove);
+    case "write":
+      return write(request.format);
+    case "read":
+      return read(request.file, request.limit);
+  }
+}
+
+scope.onmessage = async ({ data }: MessageEvent<Asked>): Promise<void> => {
+  const { id } = data;
+  try {
+    tell({ id, kind: "answer", value: await answer(data, id) });
+  } catch (error) {
+    if (error instanceof Refused) tell({ id, kind: "refused", refusal: error.refusal });
+    // A trap, a stack that is too deep, memory that has run out: this instance is of no use any more.
+    else tell({ id, kind: "failed", message: error instanceof Error ? error.message : String(error) });
+  }
+};

@@ -1,0 +1,12 @@
+import { render } from "preact";
+import { start } from "./state";
+import { App } from "./ui/app";
+import "./page.css";
+
+const root = document.getElementById("app");
+if (root) {
+  root.replaceChildren();
+  render(<App />, root);
+  // The first paint comes before the module.
+  requestAnimationFrame(() => setTimeout(start));
+}
