@@ -280,6 +280,8 @@ impl LiveTarget {
         }
         self.step.clear();
         self.step.push_str(step);
+        self.session().await?;
+        self.in_transaction = true;
         let session = self.session().await?;
         let sql = format!(
             "BEGIN; INSERT INTO {SCHEMA}.done VALUES ({}, 0) ON CONFLICT (step) DO NOTHING RETURNING 1",
@@ -287,9 +289,9 @@ impl LiveTarget {
         );
         if session.ask_one(&sql).await?.is_none() {
             session.run("ROLLBACK").await?;
+            self.in_transaction = false;
             return Ok(false);
         }
-        self.in_transaction = true;
         Ok(true)
     }
 
@@ -307,6 +309,21 @@ impl LiveTarget {
         self.in_transaction = false;
         // Only the transaction that began the step sees its mark.
         if marked { Ok(()) } else { Err(gone(&self.step)) }
+    }
+
+    /// Runs `sql` and commits, in one message: the way there and back counts where steps are small and many.
+    ///
+    /// # Errors
+    /// What the server answers, as the driver gives it; a transaction that has gone with its connection.
+    pub async fn end_with(
+        &mut self,
+        sql: &str,
+        refused: impl FnOnce(&tokio_postgres::Error) -> Error,
+    ) -> Result<(), Error> {
+        let session = self.session().await?;
+        let answer = session.client().batch_execute(&format!("{sql};\nCOMMIT")).await;
+        self.in_transaction = answer.is_err();
+        answer.map_err(|error| refused(&error))
     }
 
     /// Begins `sql`, a COPY from standard input.

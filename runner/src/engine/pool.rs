@@ -323,12 +323,9 @@ async fn build_once(target: &mut LiveTarget, build: &Build, workers: usize) -> R
     if !target.transaction(&build.step).await? {
         return Ok(());
     }
-    let session = target.session().await?;
-    // With its commit, in one message: the way there and back counts where tables are small and many.
     let sql = build.sql.join(";\n");
-    let sql = format!("SET LOCAL max_parallel_maintenance_workers = {workers};\n{sql};\nCOMMIT");
-    let answer = session.client().batch_execute(&sql).await;
-    answer.map_err(|error| refused("post-data", &build.statement, Server::new(&error)))
+    let sql = format!("SET LOCAL max_parallel_maintenance_workers = {workers};\n{sql}");
+    target.end_with(&sql, |error| refused("post-data", &build.statement, Server::new(error))).await
 }
 
 fn analyze_step(table: &Table) -> String {
@@ -544,9 +541,12 @@ async fn build_all(engine: Arc<Engine>, plan: Arc<Plan>) -> Result<(), Error> {
             }
             Job::Analyze(number) => {
                 let Some(table) = plan.tables.get(*number) else { continue };
-                let session = target.session().await?;
                 // Statistics make themselves after a while: not worth a failed run.
-                if session.run(&format!("ANALYZE {}", table.into.sql())).await.is_err() {
+                let analyzed = match target.session().await {
+                    Ok(session) => session.run(&format!("ANALYZE {}", table.into.sql())).await,
+                    Err(error) => Err(error),
+                };
+                if analyzed.is_err() {
                     target.reset().await;
                 }
             }
