@@ -111,6 +111,17 @@ export function remove(id: number): void {
   });
 }
 
+/** The number of the selected finding in another result. */
+function sameFinding({ report }: Result): number | null {
+  const old = selected.value === null ? undefined : findings.value[selected.value];
+  if (!old) return null;
+  const isSame = (one: Finding): boolean => one.rule === old.rule && one.file === old.file && one.message === old.message;
+  const at = report.findings.findIndex((one) => isSame(one) && one.span.start === old.span.start);
+  // What was typed before it has moved it.
+  const found = at >= 0 ? at : report.findings.findIndex((one) => isSame(one) && one.object === old.object);
+  return found >= 0 ? found : null;
+}
+
 let latest = 0;
 
 /** Checks what is there now; an older check that is still under way is dropped. */
@@ -135,9 +146,9 @@ export async function check(): Promise<void> {
       mine(() => (phase.value = { kind: "checking", done, total })),
     );
     mine(() => {
+      selected.value = sameFinding(result);
       outcome.value = { result, inputs: checked };
       phase.value = { kind: "checked" };
-      if (selected.value !== null && selected.value >= result.report.findings.length) selected.value = null;
     });
   } catch (error) {
     mine(() => {
@@ -174,7 +185,7 @@ export function start(): void {
     const now = inputs.value;
     void settings.value;
     clearTimeout(timer);
-    const typed = before !== null && before.length === now.length && before.every((input, at) => input.id === now[at]?.id);
+    const typed = before !== null && before !== now && before.length === now.length && before.every((input, at) => input.id === now[at]?.id);
     before = now;
     timer = setTimeout(() => void check(), typed ? PAUSE : 0);
   });

@@ -1,0 +1,135 @@
+import { useState } from "preact/hooks";
+import { findings } from "../state";
+import type { Report } from "../engine/types";
+import { type Class, toAccept, classOf } from "../result/classes";
+import { by, folds, hidden, allClasses, search, tab, words } from "../result/view";
+import { aboutInput, aboutTarget, apart, capital, count, plural, seen, sentence, thousands, VERDICTS } from "../result/words";
+
+/** Losses that are shown at once. */
+const LOSSES = 5;
+
+/** The answer, in numbers and words; what it costs; what was looked at. */
+export function Verdict({ report }: { report: Report }) {
+  const { sign, title } = VERDICTS[report.verdict];
+  const said = `${title}: ${sentence(report)}`;
+  return (
+    <div class={`verdict ${report.verdict}`} data-verdict={report.verdict}>
+      <p class="visually-hidden" role="status">
+        {said}
+      </p>
+      <h2>
+        <span class="sign" aria-hidden="true">
+          {sign}
+        </span>{" "}
+        {title}
+      </h2>
+      <p class="sentence">{capital(sentence(report))}</p>
+      <Counts report={report} />
+      <Open />
+      <Lost lost={report.lost} />
+      <Checked report={report} />
+    </div>
+  );
+}
+
+/** Shows the findings of one class alone. */
+function only(name: Class): void {
+  tab.value = "findings";
+  hidden.value = new Set(allClasses.filter((other) => other !== name));
+  words.value = [];
+  search.value = "";
+}
+
+function Counts({ report: { counts } }: { report: Report }) {
+  const rows: [Class, number, string][] = [
+    ["open", counts.unsolved, `${plural(counts.unsolved, "error")} open`],
+    ["solved", counts.solved, `${plural(counts.solved, "error")} solved by the rewrite`],
+    ["warning", counts.warning, plural(counts.warning, "warning")],
+    ["note", counts.note, plural(counts.note, "note")],
+  ];
+  return (
+    <ul class="counts" aria-label="Findings">
+      {rows.map(([name, number, words]) => (
+        <li key={name} class={`${name} ${number === 0 ? "none" : ""}`}>
+          <button type="button" disabled={number === 0} onClick={() => only(name)} title={number === 0 ? undefined : "Show only these"}>
+            <b>{thousands(number)}</b> {words}
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** What needs a decision: the rules that open errors come from. */
+function Open() {
+  const open = new Map<string, number>();
+  for (const finding of findings.value) {
+    if (classOf(finding) === "open") for (const rule of toAccept(finding)) open.set(rule, (open.get(rule) ?? 0) + 1);
+  }
+  if (open.size === 0) return null;
+  return (
+    <p class="decide">
+      Needs a decision:{" "}
+      {[...open].sort(([a], [b]) => a.localeCompare(b)).map(([rule, number], at) => (
+        <>
+          {at > 0 && ", "}
+          <button
+            type="button"
+            class="link"
+            onClick={() => {
+              tab.value = "findings";
+              hidden.value = new Set();
+              by.value = "rule";
+              words.value = [rule.toLowerCase()];
+              search.value = rule;
+              folds.value = new Map();
+            }}
+          >
+            {rule}
+          </button>{" "}
+          ({count(number, "error")})
+        </>
+      ))}
+    </p>
+  );
+}
+
+/** What the target will not have: never hidden, folded where it is long. */
+function Lost({ lost }: { lost: readonly string[] }) {
+  const [all, setAll] = useState(false);
+  if (lost.length === 0) return null;
+  // One more than would be left out takes no more room than saying so.
+  const shown = all || lost.length <= LOSSES + 1 ? lost : lost.slice(0, LOSSES);
+  return (
+    <div class="lost">
+      <h3>The target will not have, after the rewrite</h3>
+      <ul>
+        {shown.map((loss) => (
+          <li key={loss}>{seen(loss)}</li>
+        ))}
+      </ul>
+      {lost.length > LOSSES + 1 && (
+        <button type="button" class="link" aria-expanded={all} onClick={() => setAll(!all)}>
+          {all ? "Show fewer" : `Show all ${thousands(lost.length)}`}
+        </button>
+      )}
+    </div>
+  );
+}
+
+function Checked({ report }: { report: Report }) {
+  return (
+    <ul class="checked" aria-label="What was checked">
+      {report.inputs.map((input) => (
+        <li key={input.name}>
+          <b>{seen(input.name)}</b> {aboutInput(input)}
+        </li>
+      ))}
+      <li>for {aboutTarget(report)}</li>
+      {report.options.accept.length > 0 && <li>losses accepted: {report.options.accept.join(", ")}</li>}
+      {apart(report).map((words) => (
+        <li key={words}>{words}</li>
+      ))}
+    </ul>
+  );
+}
