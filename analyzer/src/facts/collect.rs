@@ -1,7 +1,7 @@
 //! Statements into facts.
 
 use super::names::{option, option_is_on, option_text, relation, role, roles, set_config, strings, text};
-use super::objects::{also_created, created, is_user_object, new_name, signature, subject};
+use super::objects::{also_created, created, granted, is_user_object, new_name, signature, subject};
 use super::rows::rows_of_insert;
 use super::{
     Absence, Column, Database, Declared, Extension, Facts, Header, Membership, ObjectId, Overload, Owner,
@@ -331,8 +331,7 @@ impl Facts {
             .collect();
         let privileges: Box<str> = if names.is_empty() { "ALL".into() } else { names.join(", ").into() };
         for node in &s.objects {
-            let one = pg::GrantStmt { objects: vec![node.clone()], ..s.clone() };
-            let Some(object) = subject(&NodeEnum::GrantStmt(one)) else { continue };
+            let Some(object) = granted(s, node) else { continue };
             let object = self.resolved(&object.id);
             if matches!(object.class, Class::Relation | Class::Function | Class::Type) {
                 continue;

@@ -264,14 +264,18 @@ pub fn subject(node: &NodeEnum) -> Option<Object> {
         NodeEnum::AlterRoleSetStmt(s) => {
             Some(object("role", Class::Role, (None, super::names::role(s.role.as_ref()?)?)))
         }
-        NodeEnum::GrantStmt(s) => {
-            let (word, class) = word_and_class(s.objtype)?;
-            named_node(word, class, s.objects.first()?)
-        }
+        NodeEnum::GrantStmt(s) => granted(s, s.objects.first()?),
         NodeEnum::AlterDatabaseStmt(s) => Some(object("database", Class::Database, (None, &s.dbname))),
         NodeEnum::AlterDatabaseSetStmt(s) => Some(object("database", Class::Database, (None, &s.dbname))),
         _ => None,
     }
+}
+
+/// An object of those that the statement grants rights on.
+#[must_use]
+pub fn granted(s: &pg::GrantStmt, object: &pg::Node) -> Option<Object> {
+    let (word, class) = word_and_class(s.objtype)?;
+    named_node(word, class, object)
 }
 
 /// What a statement makes beside [`created`]: indexes of constraints, sequences of identity columns,

@@ -1,7 +1,9 @@
 //! A parse tree without its places, and the changes that a rewrite intends: what a proof compares.
 
 use pg_query::NodeEnum;
-use serde_json::Value;
+use serde_json::{Map, Number, Value};
+
+use super::tree::{Visitor, visit};
 
 /// One intended change to a tree. Paths are JSON pointers into [`canonical`]'s form, such as
 /// `/AlterRoleStmt/options/2`.
@@ -30,9 +32,95 @@ impl Change {
 /// wrappers and byte positions are left out.
 #[must_use]
 pub fn canonical(node: &NodeEnum) -> Value {
-    let mut value = serde_json::to_value(node).unwrap_or(Value::Null);
-    strip(&mut value);
-    value
+    let mut builder = Builder::default();
+    visit(node, &mut builder);
+    builder.value
+}
+
+/// A part of the tree that is not complete.
+enum Open {
+    /// A node, with the name of the field that is being filled.
+    Fields(Map<String, Value>, &'static str),
+    List(Vec<Value>),
+    /// A kind of node and the node.
+    Kind(&'static str, Value),
+}
+
+/// Builds the value of a tree.
+#[derive(Default)]
+struct Builder {
+    open: Vec<Open>,
+    value: Value,
+}
+
+impl Builder {
+    fn put(&mut self, value: Value) {
+        match self.open.last_mut() {
+            Some(Open::Fields(_, field)) if is_position(field) => {}
+            Some(Open::Fields(fields, field)) => drop(fields.insert((*field).to_owned(), value)),
+            Some(Open::List(items)) => items.push(value),
+            Some(Open::Kind(_, node)) => *node = value,
+            None => self.value = value,
+        }
+    }
+
+    fn end(&mut self) {
+        let value = match self.open.pop() {
+            Some(Open::Fields(fields, _)) => Value::Object(fields),
+            Some(Open::List(items)) => Value::Array(items),
+            Some(Open::Kind(name, node)) => Value::Object(Map::from_iter([(name.to_owned(), node)])),
+            None => return,
+        };
+        self.put(value);
+    }
+}
+
+impl Visitor for Builder {
+    fn open(&mut self, _: &'static str) {
+        self.open.push(Open::Fields(Map::new(), ""));
+    }
+
+    fn field(&mut self, name: &'static str) {
+        if let Some(Open::Fields(_, field)) = self.open.last_mut() {
+            *field = name;
+        }
+    }
+
+    fn close(&mut self) {
+        self.end();
+    }
+
+    fn kind(&mut self, name: &'static str) {
+        self.open.push(Open::Kind(name, Value::Null));
+    }
+
+    fn kind_ends(&mut self) {
+        self.end();
+    }
+
+    fn list(&mut self) {
+        self.open.push(Open::List(Vec::new()));
+    }
+
+    fn list_ends(&mut self) {
+        self.end();
+    }
+
+    fn text(&mut self, value: &str) {
+        self.put(Value::String(value.to_owned()));
+    }
+
+    fn number(&mut self, value: Number) {
+        self.put(Value::Number(value));
+    }
+
+    fn truth(&mut self, value: bool) {
+        self.put(Value::Bool(value));
+    }
+
+    fn nothing(&mut self) {
+        self.put(Value::Null);
+    }
 }
 
 /// The tree with the changes applied; `None` where one names a place that the tree lacks.
@@ -61,26 +149,6 @@ fn prune(value: &mut Value) {
             items.iter_mut().for_each(prune);
         }
         Value::Object(fields) => fields.values_mut().for_each(prune),
-        _ => {}
-    }
-}
-
-fn strip(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            // A list element or field is a `Node` message whose only field is the real node.
-            if fields.len() == 1
-                && let Some(inner) = fields.get_mut("node")
-            {
-                let mut inner = inner.take();
-                strip(&mut inner);
-                *value = inner;
-                return;
-            }
-            fields.retain(|name, _| !is_position(name));
-            fields.values_mut().for_each(strip);
-        }
-        Value::Array(items) => items.iter_mut().for_each(strip),
         _ => {}
     }
 }

@@ -3,6 +3,7 @@
 mod canonical;
 mod options;
 mod tokens;
+mod tree;
 mod walk;
 
 pub use canonical::{Change, canonical, changed};

@@ -1,11 +1,13 @@
 //! Every name that a statement refers to, wherever in its tree: columns, defaults, checks, policies,
-//! trigger conditions and all else. pg_query's own lists skip many of these, so this walks the whole
-//! tree through its `Serialize` implementation, with no list of node kinds to keep complete.
+//! trigger conditions and all else. pg_query's own lists skip many of these, so this reads the whole
+//! tree, with no list of node kinds to keep complete.
 
 use std::collections::BTreeSet;
 
 use pg_query::NodeEnum;
-use serde::ser::{self, Serialize};
+use serde_json::Number;
+
+use super::tree::{Visitor, visit, visit_list};
 
 /// What kind of object a reference names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -91,13 +93,13 @@ impl Reference {
 #[must_use]
 pub fn references(node: &NodeEnum) -> Vec<Reference> {
     let mut walker = Walker::default();
-    // The walker's serializer never fails: its error type has no way to be made. The definitions of
-    // CREATE AGGREGATE and its like write every value as a type's name: options knows what each means.
-    let _ = match node {
-        NodeEnum::DefineStmt(s) => s.args.serialize(&mut walker),
-        NodeEnum::CreateRangeStmt(_) => Ok(()),
-        _ => node.serialize(&mut walker),
-    };
+    // The definitions of CREATE AGGREGATE and its like write every value as a type's name: options knows what each
+    // means.
+    match node {
+        NodeEnum::DefineStmt(s) => visit_list(&s.args, &mut walker),
+        NodeEnum::CreateRangeStmt(_) => {}
+        _ => visit(node, &mut walker),
+    }
     let Walker { mut found, ctes, .. } = walker;
     found.retain(|r| r.class != Class::Relation || r.schema.is_some() || !ctes.contains(&*r.name));
     super::options::references(node, &mut found);
@@ -144,45 +146,14 @@ struct Walker {
     ctes: BTreeSet<String>,
 }
 
-impl Walker {
-    fn text(&mut self, value: &str) {
-        let Some(frame) = self.frames.last_mut() else { return };
-        match (frame.node, frame.field) {
-            ("RangeVar", "schemaname") => value.clone_into(&mut frame.schema),
-            ("RangeVar", "relname")
-            | ("IndexStmt" | "Constraint" | "IntoClause" | "CreateStmt", "access_method")
-            | ("CreateForeignTableStmt" | "CreateUserMappingStmt", "servername")
-            | ("CreateForeignServerStmt", "fdwname")
-            | ("RoleSpec", "rolename") => {
-                value.clone_into(&mut frame.name);
-            }
-            ("CommonTableExpr", "ctename") => {
-                self.ctes.insert(value.to_owned());
-            }
-            // A String node is written through to the node that holds the list of names.
-            ("String", "sval") => self.string(value),
-            _ => {}
-        }
+impl Visitor for Walker {
+    fn open(&mut self, node: &'static str) {
+        self.frames.push(Frame::new(node));
     }
 
-    fn string(&mut self, value: &str) {
-        let is_operator_list = match self.frames.as_slice() {
-            [.., constraint, _, _, _] => constraint.node == "Constraint" && constraint.field == "exclusions",
-            _ => false,
-        };
-        let Some(holder) = self.frames.iter_mut().rev().nth(1) else { return };
-        if class_of_names(holder.node, holder.field).is_some() || is_operator_list && holder.node == "List" {
-            holder.names.push(value.to_owned());
-        } else if holder.node == "AConst" {
-            holder.constant = Some(value.to_owned());
-        }
-    }
-
-    fn number(&mut self, value: i64) {
-        if let Some(frame) = self.frames.last_mut()
-            && frame.field == "location"
-        {
-            frame.location = u32::try_from(value).ok();
+    fn field(&mut self, name: &'static str) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.field = name;
         }
     }
 
@@ -249,6 +220,49 @@ impl Walker {
         }
     }
 
+    fn text(&mut self, value: &str) {
+        let Some(frame) = self.frames.last_mut() else { return };
+        match (frame.node, frame.field) {
+            ("RangeVar", "schemaname") => value.clone_into(&mut frame.schema),
+            ("RangeVar", "relname")
+            | ("IndexStmt" | "Constraint" | "IntoClause" | "CreateStmt", "access_method")
+            | ("CreateForeignTableStmt" | "CreateUserMappingStmt", "servername")
+            | ("CreateForeignServerStmt", "fdwname")
+            | ("RoleSpec", "rolename") => {
+                value.clone_into(&mut frame.name);
+            }
+            ("CommonTableExpr", "ctename") => {
+                self.ctes.insert(value.to_owned());
+            }
+            // A String node is written through to the node that holds the list of names.
+            ("String", "sval") => self.string(value),
+            _ => {}
+        }
+    }
+
+    fn number(&mut self, value: Number) {
+        if let Some(frame) = self.frames.last_mut()
+            && frame.field == "location"
+        {
+            frame.location = value.as_u64().and_then(|at| u32::try_from(at).ok());
+        }
+    }
+}
+
+impl Walker {
+    fn string(&mut self, value: &str) {
+        let is_operator_list = match self.frames.as_slice() {
+            [.., constraint, _, _, _] => constraint.node == "Constraint" && constraint.field == "exclusions",
+            _ => false,
+        };
+        let Some(holder) = self.frames.iter_mut().rev().nth(1) else { return };
+        if class_of_names(holder.node, holder.field).is_some() || is_operator_list && holder.node == "List" {
+            holder.names.push(value.to_owned());
+        } else if holder.node == "AConst" {
+            holder.constant = Some(value.to_owned());
+        }
+    }
+
     /// `'app.s'::regclass` and `setval('app.s', 1)`: the name is in a string.
     fn named_by_string(&mut self, frame: &Frame) {
         let Some(text) = &frame.constant else { return };
@@ -304,206 +318,6 @@ fn class_of_names(node: &str, field: &str) -> Option<Class> {
         ("IndexElem" | "PartitionElem", "opclass") => Class::OperatorClass,
         _ => return None,
     })
-}
-
-/// The error of a serializer that cannot fail.
-#[derive(Debug)]
-struct Never;
-
-impl std::fmt::Display for Never {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("never")
-    }
-}
-
-impl std::error::Error for Never {}
-
-impl ser::Error for Never {
-    fn custom<T: std::fmt::Display>(_: T) -> Self {
-        Self
-    }
-}
-
-macro_rules! numbers {
-    ($($method:ident: $type:ty),*) => {
-        $(fn $method(self, value: $type) -> Result<(), Never> {
-            self.number(i64::from(value));
-            Ok(())
-        })*
-    };
-}
-
-impl<'a> ser::Serializer for &'a mut Walker {
-    type Ok = ();
-    type Error = Never;
-    type SerializeSeq = Self;
-    type SerializeTuple = Self;
-    type SerializeTupleStruct = Self;
-    type SerializeTupleVariant = Self;
-    type SerializeMap = Self;
-    type SerializeStruct = Fields<'a>;
-    type SerializeStructVariant = ser::Impossible<(), Never>;
-
-    numbers!(serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
-             serialize_u8: u8, serialize_u16: u16, serialize_u32: u32);
-
-    fn serialize_u64(self, _: u64) -> Result<(), Never> {
-        Ok(())
-    }
-    fn serialize_bool(self, _: bool) -> Result<(), Never> {
-        Ok(())
-    }
-    fn serialize_f32(self, _: f32) -> Result<(), Never> {
-        Ok(())
-    }
-    fn serialize_f64(self, _: f64) -> Result<(), Never> {
-        Ok(())
-    }
-    fn serialize_char(self, _: char) -> Result<(), Never> {
-        Ok(())
-    }
-    fn serialize_str(self, value: &str) -> Result<(), Never> {
-        self.text(value);
-        Ok(())
-    }
-    fn serialize_bytes(self, _: &[u8]) -> Result<(), Never> {
-        Ok(())
-    }
-    fn serialize_none(self) -> Result<(), Never> {
-        Ok(())
-    }
-    fn serialize_some<T: ?Sized + Serialize>(self, value: &T) -> Result<(), Never> {
-        value.serialize(self)
-    }
-    fn serialize_unit(self) -> Result<(), Never> {
-        Ok(())
-    }
-    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Never> {
-        Ok(())
-    }
-    fn serialize_unit_variant(self, _: &'static str, _: u32, _: &'static str) -> Result<(), Never> {
-        Ok(())
-    }
-    fn serialize_newtype_struct<T: ?Sized + Serialize>(
-        self,
-        _: &'static str,
-        value: &T,
-    ) -> Result<(), Never> {
-        value.serialize(self)
-    }
-    fn serialize_newtype_variant<T: ?Sized + Serialize>(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        value: &T,
-    ) -> Result<(), Never> {
-        value.serialize(self)
-    }
-    fn serialize_seq(self, _: Option<usize>) -> Result<Self, Never> {
-        Ok(self)
-    }
-    fn serialize_tuple(self, _: usize) -> Result<Self, Never> {
-        Ok(self)
-    }
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self, Never> {
-        Ok(self)
-    }
-    fn serialize_tuple_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self, Never> {
-        Ok(self)
-    }
-    fn serialize_map(self, _: Option<usize>) -> Result<Self, Never> {
-        Ok(self)
-    }
-    fn serialize_struct(self, node: &'static str, _: usize) -> Result<Fields<'a>, Never> {
-        let wrapper = node == "Node";
-        if !wrapper {
-            self.frames.push(Frame::new(node));
-        }
-        Ok(Fields { walker: self, wrapper })
-    }
-    fn serialize_struct_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeStructVariant, Never> {
-        Err(Never)
-    }
-}
-
-/// The struct being walked; the wrapper between a list and its real nodes has no frame of its own.
-struct Fields<'a> {
-    walker: &'a mut Walker,
-    wrapper: bool,
-}
-
-impl ser::SerializeStruct for Fields<'_> {
-    type Ok = ();
-    type Error = Never;
-
-    fn serialize_field<T: ?Sized + Serialize>(
-        &mut self,
-        field: &'static str,
-        value: &T,
-    ) -> Result<(), Never> {
-        if !self.wrapper
-            && let Some(frame) = self.walker.frames.last_mut()
-        {
-            frame.field = field;
-        }
-        value.serialize(&mut *self.walker)?;
-        if !self.wrapper {
-            self.walker.field_ends();
-        }
-        Ok(())
-    }
-
-    fn end(self) -> Result<(), Never> {
-        if !self.wrapper {
-            self.walker.close();
-        }
-        Ok(())
-    }
-}
-
-macro_rules! sequences {
-    ($($trait:ident: $method:ident),*) => {
-        $(impl ser::$trait for &mut Walker {
-            type Ok = ();
-            type Error = Never;
-            fn $method<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), Never> {
-                value.serialize(&mut **self)
-            }
-            fn end(self) -> Result<(), Never> {
-                Ok(())
-            }
-        })*
-    };
-}
-
-sequences!(SerializeSeq: serialize_element, SerializeTuple: serialize_element,
-           SerializeTupleStruct: serialize_field, SerializeTupleVariant: serialize_field);
-
-impl ser::SerializeMap for &mut Walker {
-    type Ok = ();
-    type Error = Never;
-    fn serialize_key<T: ?Sized + Serialize>(&mut self, _: &T) -> Result<(), Never> {
-        Ok(())
-    }
-    fn serialize_value<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), Never> {
-        value.serialize(&mut **self)
-    }
-    fn end(self) -> Result<(), Never> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(ctx: &mut Context<'_>) {
-    let Some((statement, NodeEnum::CreateExtensionStmt(s))) = ctx.node() else { return };
+    let Some((statement, node @ NodeEnum::CreateExtensionStmt(s))) = ctx.node() else { return };
     let name = &s.extname;
     if !ctx.target.allows_extension(name)
         || ctx.target.installed_in(name).is_some()
@@ -50,7 +50,7 @@ fn check(ctx: &mut Context<'_>) {
     }
     let Some(known) = members(name) else { return };
     let Some(required) = known.requires.iter().find(|required| !has_extension(ctx, required)) else { return };
-    let tree = canonical(&NodeEnum::CreateExtensionStmt(s.clone()));
+    let tree = canonical(node);
     let Some(mut options) = tree.pointer("/CreateExtensionStmt/options").and_then(|v| v.as_array()).cloned()
     else {
         return;

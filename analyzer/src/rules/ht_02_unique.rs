@@ -63,7 +63,7 @@ fn check(ctx: &mut Context<'_>) {
     }
     match node {
         NodeEnum::AlterTableStmt(s) => altered(ctx, s),
-        NodeEnum::IndexStmt(s) if s.unique => index(ctx, s),
+        NodeEnum::IndexStmt(s) if s.unique => index(ctx, node, s),
         _ => {}
     }
 }
@@ -116,7 +116,7 @@ fn altered(ctx: &mut Context<'_>, s: &pg::AlterTableStmt) {
     }
 }
 
-fn index(ctx: &mut Context<'_>, s: &pg::IndexStmt) {
+fn index(ctx: &mut Context<'_>, node: &NodeEnum, s: &pg::IndexStmt) {
     let Some((id, hypertable)) = hypertable(ctx, s.relation.as_ref()) else { return };
     let columns: Vec<&str> = s
         .index_params
@@ -129,8 +129,7 @@ fn index(ctx: &mut Context<'_>, s: &pg::IndexStmt) {
     let Some(missing) = missing(hypertable, &columns) else { return };
     let mut draft = draft(&id, "UNIQUE INDEX", &columns, missing);
     if let Some(more) = element(missing)
-        && let Some(Value::Array(mut elements)) =
-            canonical(&NodeEnum::IndexStmt(Box::new(s.clone()))).pointer("/IndexStmt/index_params").cloned()
+        && let Some(Value::Array(mut elements)) = canonical(node).pointer("/IndexStmt/index_params").cloned()
     {
         elements.push(more);
         let change = Change::Set("/IndexStmt/index_params".into(), Value::Array(elements));

@@ -5,7 +5,7 @@ use super::roles::{Trouble, granted_by, items, listed, missing_advice, presence_
 use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::names::{role, roles};
-use crate::facts::objects::subject;
+use crate::facts::objects::granted;
 use crate::facts::{Object, ObjectId};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, Class, NodeEnum, pg};
@@ -149,10 +149,7 @@ fn what(ctx: &Context<'_>, s: &pg::GrantStmt) -> String {
         let schemas = s.objects.iter().filter_map(crate::facts::names::string);
         return format!("all objects in schema {}", listed(schemas));
     }
-    let objects = s.objects.iter().filter_map(|node| {
-        let one = pg::GrantStmt { objects: vec![node.clone()], ..s.clone() };
-        subject(&NodeEnum::GrantStmt(one)).map(|object| ctx.describe(&object))
-    });
+    let objects = s.objects.iter().filter_map(|node| granted(s, node).map(|object| ctx.describe(&object)));
     objects.collect::<Vec<_>>().join(", ")
 }
 
@@ -169,8 +166,7 @@ fn foreign_objects(ctx: &Context<'_>, s: &pg::GrantStmt) -> Vec<Foreign> {
         return Vec::new();
     }
     let objects = s.objects.iter().enumerate().filter_map(|(index, node)| {
-        let one = pg::GrantStmt { objects: vec![node.clone()], ..s.clone() };
-        let object = subject(&NodeEnum::GrantStmt(one))?;
+        let object = granted(s, node)?;
         let id = ctx.resolved(&object.id);
         if ctx.facts.absence(&object.id).is_some() {
             return None;
