@@ -2,30 +2,9 @@
 
 import { batch, computed, effect, signal } from "@preact/signals";
 import { Cancelled, Engine, InputRefused } from "./engine/engine";
+import { Content } from "./editor/content";
+import { EDITABLE, fileInput, isBlank, isRoles, TextInput, textInput, unique, type Input } from "./input";
 import type { Catalogue, Finding, Refusal, Result, Settings, Source } from "./engine/types";
-
-/** A text above this many bytes stays a file: it is checked as a stream, and no editor holds it. */
-export const EDITABLE = 16 << 20;
-
-/** A dump that is being edited. */
-export interface TextInput {
-  id: number;
-  kind: "text";
-  name: string;
-  text: string;
-  /** The file that it was read from, where its bytes are not all UTF-8: it is checked and rewritten as it is. */
-  bytes: File | null;
-}
-
-/** A dump too large for an editor. */
-export interface FileInput {
-  id: number;
-  kind: "file";
-  name: string;
-  file: File;
-}
-
-export type Input = TextInput | FileInput;
 
 /** Where the page is. */
 export type Phase =
@@ -41,11 +20,14 @@ export type Phase =
   | { kind: "crashed"; message: string }
   | { kind: "cancelled" };
 
-let nextId = 1;
-const emptyInput = (): TextInput => ({ id: nextId++, kind: "text", name: "dump.sql", text: "", bytes: null });
+export type { FileInput, Input, TextInput } from "./input";
+
+const emptyInput = (): TextInput => textInput("dump.sql", "");
 
 export const engine = new Engine();
 export const inputs = signal<Input[]>([emptyInput()]);
+/** A file that is being read. */
+export const reading = signal<string | null>(null);
 /** Which input is shown. */
 export const shown = signal(0);
 export const settings = signal<Settings>({});
@@ -55,71 +37,153 @@ export const phase = signal<Phase>({ kind: "loading" });
 export const outcome = signal<{ result: Result; inputs: Input[] } | null>(null);
 /** The selected finding: its number in the report. */
 export const selected = signal<number | null>(null);
+/** Counts the times that somebody asked to see the selected finding's place. */
+export const revealed = signal(0);
 
 export const findings = computed<Finding[]>(() => outcome.value?.result.report.findings ?? []);
-export const isEmpty = computed(() => inputs.value.every((input) => input.kind === "text" && input.text.trim() === ""));
-
-/** Names that differ, for reports name an input by its name alone. */
-function unique(name: string, taken: readonly Input[]): string {
-  let free = name;
-  for (let number = 2; taken.some((input) => input.name === free); number++) free = `${number}-${name}`;
-  return free;
-}
+export const isEmpty = computed(() => inputs.value.every(isBlank));
 
 const sourceOf = (input: Input): Source => {
   if (input.kind === "file") return { name: input.name, file: input.file };
-  return input.bytes ? { name: input.name, file: input.bytes } : { name: input.name, text: input.text };
+  return input.bytes
+    ? { name: input.name, file: input.bytes, shown: true }
+    : { name: input.name, text: input.text };
 };
 
-/** Adds files, in the order in which they are restored: roles first. */
+/** Selects a finding and shows its place. */
+export function select(finding: number | null): void {
+  batch(() => {
+    selected.value = finding;
+    revealed.value++;
+  });
+}
+
+/** Puts inputs behind those that are there, in the order in which dumps are restored: roles first. */
+function add(added: readonly Input[]): void {
+  const first = added[0];
+  if (!first) return;
+  const kept = inputs.value.filter((input) => !isBlank(input));
+  const all = [...kept, ...added];
+  const sorted = added.some(isRoles) ? [...all.filter(isRoles), ...all.filter((input) => !isRoles(input))] : all;
+  // Of a pair, the schema is what people want to see.
+  const seen = added.find((input) => !isRoles(input)) ?? first;
+  batch(() => {
+    inputs.value = sorted;
+    shown.value = sorted.indexOf(seen);
+  });
+}
+
+let reader: Engine | null = null;
+
+/** Adds files. A worker of its own reads them: a check that is under way goes on. */
 export async function addFiles(files: readonly File[]): Promise<void> {
   const added: Input[] = [];
-  for (const file of files) {
-    const name = unique(file.name, [...inputs.value, ...added]);
-    const { text, exact } = await engine.read(file, EDITABLE);
-    if (text === null) added.push({ id: nextId++, kind: "file", name, file });
-    else added.push({ id: nextId++, kind: "text", name, text, bytes: exact ? null : file });
+  reader?.cancel();
+  const own = (reader = new Engine());
+  try {
+    for (const file of files) {
+      reading.value = file.name;
+      const name = unique(file.name, [...inputs.value.filter((input) => !isBlank(input)), ...added]);
+      const text = await own.read(file, EDITABLE).catch((error: unknown) => {
+        if (error instanceof Cancelled) throw error;
+        // What is wrong with it is what its check will say.
+        return { text: null, exact: true };
+      });
+      // An empty file is checked as a file: the check says so.
+      if (text.text === null || !/\S/.test(text.text)) added.push(fileInput(name, file));
+      else added.push(textInput(name, text.text, text.exact ? null : file));
+    }
+    if (own === reader) add(added);
+  } catch (error) {
+    if (!(error instanceof Cancelled)) throw error;
+  } finally {
+    own.stop();
+    if (own === reader) {
+      reader = null;
+      reading.value = null;
+    }
   }
-  added.sort((a, b) => Number(!/role|global/i.test(a.name)) - Number(!/role|global/i.test(b.name)));
+}
+
+/** Adds a text as an input of its own. */
+export function addText(name: string, text: string): void {
+  const taken = inputs.value.filter((input) => !isBlank(input));
+  add([textInput(unique(name, taken), text)]);
+}
+
+/** Adds an empty text to type or paste into. */
+export function addEmpty(): void {
   batch(() => {
-    inputs.value = isEmpty.value ? added : [...inputs.value, ...added];
-    shown.value = Math.max(0, inputs.value.length - added.length);
+    inputs.value = [...inputs.value, textInput(unique("dump.sql", inputs.value), "")];
+    shown.value = inputs.value.length - 1;
+  });
+}
+
+/** Puts texts in the place of everything. */
+export function openTexts(texts: readonly { name: string; text: string }[]): void {
+  batch(() => {
+    inputs.value = texts.map(({ name, text }) => textInput(name, text));
+    shown.value = texts.length - 1;
   });
 }
 
 /** Puts one text in the place of everything. */
-export function openText(name: string, text: string): void {
-  batch(() => {
-    inputs.value = [{ id: nextId++, kind: "text", name, text, bytes: null }];
-    shown.value = 0;
-  });
-}
+export const openText = (name: string, text: string): void => openTexts([{ name, text }]);
 
 /** Takes what was typed into an input. */
-export function edit(id: number, text: string): void {
+export function edit(id: number, text: string | Content): void {
+  const content = typeof text === "string" ? Content.of(text) : text;
   inputs.value = inputs.value.map((input) =>
-    input.id === id && input.kind === "text" ? { ...input, text, bytes: null } : input,
+    input.id === id && input.kind === "text" ? new TextInput(id, input.name, content) : input,
   );
+}
+
+/** Takes the text of an input whose bytes are not UTF-8 for what it is to be. */
+export function editAsText(id: number): void {
+  const input = inputs.value.find((one) => one.id === id);
+  if (input?.kind === "text") edit(id, input.content);
 }
 
 /** Takes an input away. */
 export function remove(id: number): void {
+  const at = inputs.value.findIndex((input) => input.id === id);
   const rest = inputs.value.filter((input) => input.id !== id);
   batch(() => {
     inputs.value = rest.length > 0 ? rest : [emptyInput()];
-    shown.value = Math.min(shown.value, inputs.value.length - 1);
+    const before = at < shown.value ? shown.value - 1 : shown.value;
+    shown.value = Math.min(Math.max(before, 0), inputs.value.length - 1);
   });
 }
 
-/** The number of the selected finding in another result. */
-function sameFinding({ report }: Result): number | null {
-  const old = selected.value === null ? undefined : findings.value[selected.value];
-  if (!old) return null;
-  const isSame = (one: Finding): boolean => one.rule === old.rule && one.file === old.file && one.message === old.message;
-  const at = report.findings.findIndex((one) => isSame(one) && one.span.start === old.span.start);
-  // What was typed before it has moved it.
-  const found = at >= 0 ? at : report.findings.findIndex((one) => isSame(one) && one.object === old.object);
-  return found >= 0 ? found : null;
+/** Moves an input: dumps are restored in this order. */
+export function move(id: number, by: -1 | 1): void {
+  const at = inputs.value.findIndex((input) => input.id === id);
+  const moved = inputs.value[at];
+  const other = inputs.value[at + by];
+  if (!moved || !other) return;
+  const next = [...inputs.value];
+  next[at] = other;
+  next[at + by] = moved;
+  batch(() => {
+    if (shown.value === at) shown.value = at + by;
+    else if (shown.value === at + by) shown.value = at;
+    inputs.value = next;
+  });
+}
+
+/** The same finding in a newer report: numbers change with every key. */
+function sameFinding(before: Finding | undefined, now: readonly Finding[]): number | null {
+  if (!before) return null;
+  const alike = (one: Finding): boolean =>
+    one.rule === before.rule && one.file === before.file && one.object === before.object && one.message === before.message;
+  let best: number | null = null;
+  now.forEach((one, at) => {
+    if (!alike(one)) return;
+    const far = (other: Finding): number => Math.abs(other.line - before.line);
+    const held = best === null ? undefined : now[best];
+    if (!held || far(one) < far(held)) best = at;
+  });
+  return best;
 }
 
 let latest = 0;
@@ -146,13 +210,15 @@ export async function check(): Promise<void> {
       mine(() => (phase.value = { kind: "checking", done, total })),
     );
     mine(() => {
-      selected.value = sameFinding(result);
+      const before = selected.value === null ? undefined : findings.value[selected.value];
       outcome.value = { result, inputs: checked };
       phase.value = { kind: "checked" };
+      selected.value = sameFinding(before, result.report.findings);
     });
   } catch (error) {
     mine(() => {
       outcome.value = null;
+      selected.value = null;
       if (error instanceof InputRefused) phase.value = { kind: "refused", refusal: error.refusal };
       else if (error instanceof Cancelled) phase.value = { kind: "cancelled" };
       else phase.value = { kind: "crashed", message: error instanceof Error ? error.message : String(error) };
@@ -164,6 +230,10 @@ export async function check(): Promise<void> {
 export function cancel(): void {
   latest++;
   engine.cancel();
+  if (reading.value !== null) {
+    reader?.cancel();
+    return;
+  }
   phase.value = { kind: "cancelled" };
 }
 

@@ -40,8 +40,10 @@ async function parts(): Promise<Parts> {
   return { script: engine.worker.replaceAll("<\\/script", "</script"), module };
 }
 
+/** All engines have the same. */
+let shared: Promise<Parts> | null = null;
+
 export class Engine {
-  #parts: Promise<Parts> | null = null;
   #worker: Worker | null = null;
   #started: Promise<Catalogue> | null = null;
   #next = 1;
@@ -77,10 +79,15 @@ export class Engine {
     if (this.#waiting.size > 0) this.#end(new Cancelled("cancelled"));
   }
 
+  /** Ends the worker; nothing waits for it any more. */
+  stop(): void {
+    this.#end(new Cancelled("stopped"));
+  }
+
   async #start(): Promise<Catalogue> {
     try {
-      this.#parts ??= parts();
-      const { script, module } = await this.#parts;
+      shared ??= parts();
+      const { script, module } = await shared;
       const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
       const worker = new Worker(url);
       URL.revokeObjectURL(url);

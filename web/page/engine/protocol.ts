@@ -3,7 +3,10 @@
 import type { Catalogue, Change, Refusal, Report, Settings } from "./report";
 
 /** Where the bytes of an input come from. */
-export type Source = { name: string; text: string } | { name: string; file: File };
+export type Source =
+  | { name: string; text: string }
+  /** `shown`: an editor shows the decoded text, so that places in it are wanted. */
+  | { name: string; file: File; shown?: boolean };
 
 /** A place in an editor's text, in UTF-16 code units. */
 export interface Range {

@@ -2,7 +2,7 @@
 // the worker and starting another.
 
 import { initSync, Checker, catalogue, decode, positions, type Checked } from "../../module/tsmigrate_web.js";
-import { eachPiece } from "./bytes";
+import { BadArchive, eachPiece } from "./bytes";
 import type { Answers, Asked, Format, Range, Request, Result, Settings, Source, TextChange, Told } from "./protocol";
 import type { Catalogue, Change, Refusal, Report } from "./report";
 
@@ -39,34 +39,59 @@ async function check(id: number, inputs: Source[], settings: Settings): Promise<
   const total = inputs.reduce((sum, source) => sum + sizeOf(source), 0);
   let before = 0;
   let told = began;
+  const held: (Uint8Array | null)[] = [];
   for (const source of inputs) {
     checker.begin(source.name);
+    const pieces: Uint8Array[] | null = "text" in source || source.shown ? [] : null;
     await eachPiece(
       source,
-      (bytes) => refusing(() => checker.feed(bytes)),
+      (bytes) => {
+        pieces?.push(bytes.slice());
+        refusing(() => checker.feed(bytes));
+      },
       (done) => {
         if (performance.now() - told > 100) {
           told = performance.now();
           tell({ id, kind: "progress", done: before + done, total });
         }
       },
-    );
+    ).catch((error: unknown) => {
+      throw error instanceof BadArchive ? new Refused({ input: source.name, ...error.words(source.name), line: null }) : error;
+    });
+    held.push(pieces && joined(pieces));
     before += sizeOf(source);
     refusing(() => checker.end());
   }
   const checked = checker.finish();
   last = { checked, inputs };
   const report = JSON.parse(checked.view()) as Report;
-  return { report, ...placed(checked, report, inputs), took: performance.now() - began };
+  return { report, ...placed(checked, report, inputs, held), took: performance.now() - began };
 }
 
-/** The places of findings and changes in the texts of editors. */
-function placed(checked: Checked, report: Report, inputs: Source[]): Pick<Result, "places" | "changes"> {
+function joined(pieces: Uint8Array[]): Uint8Array {
+  const [first] = pieces;
+  if (first && pieces.length === 1) return first;
+  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}
+
+/** The places of findings and changes in the texts of editors, whose bytes are `held`. */
+function placed(
+  checked: Checked,
+  report: Report,
+  inputs: Source[],
+  held: (Uint8Array | null)[],
+): Pick<Result, "places" | "changes"> {
   const places: (Range | null)[] = report.findings.map(() => null);
   const changes: (TextChange[] | null)[] = inputs.map(() => null);
   inputs.forEach((source, input) => {
-    if (!("text" in source)) return;
-    const bytes = new TextEncoder().encode(source.text);
+    const bytes = held[input];
+    if (!bytes) return;
     const planned = JSON.parse(checked.changes(input)) as Change[];
     // Findings name their input: where two have one name, the page gives them others.
     const own = report.findings.flatMap((finding, at) => (finding.file === source.name ? [at] : []));
@@ -78,7 +103,7 @@ function placed(checked: Checked, report: Report, inputs: Source[]): Pick<Result
     }
     const sorted = Uint32Array.from(offsets).sort();
     // An ASCII text has its places already.
-    const units = bytes.length === source.text.length ? sorted : positions(bytes, sorted);
+    const units = "text" in source && bytes.length === source.text.length ? sorted : positions(bytes, sorted);
     const unit = new Map<number, number>();
     sorted.forEach((offset, at) => unit.set(offset, units[at] ?? 0));
     const range = (start: number, end: number): Range => ({ from: unit.get(start) ?? 0, to: unit.get(end) ?? 0 });
@@ -113,18 +138,37 @@ function write(format: Format): Blob {
   return new Blob([last.checked.write(format) as BlobPart], { type: TYPES[format] });
 }
 
+/** A file is larger than an editor takes. */
+class TooLarge extends Error {}
+
+/** So many bytes tell whether a file is text. */
+const HEAD = 4096;
+
 async function read(file: File, limit: number): Promise<Answers["read"]> {
-  if (file.size > limit) return { text: null, exact: true };
+  const none = { text: null, exact: true };
+  if (file.size > limit) return none;
   const pieces: Uint8Array[] = [];
   let size = 0;
-  await eachPiece({ file }, (bytes) => {
-    size += bytes.length;
-    if (size <= limit) pieces.push(bytes.slice());
-  });
-  if (size > limit) return { text: null, exact: true };
-  const bytes = new Uint8Array(await new Blob(pieces as BlobPart[]).arrayBuffer());
+  const sniffer = new Checker("{}");
+  sniffer.begin(file.name);
+  try {
+    await eachPiece({ file }, (bytes) => {
+      if (size < HEAD) refusing(() => sniffer.feed(bytes.subarray(0, HEAD)));
+      size += bytes.length;
+      if (size > limit) throw new TooLarge();
+      pieces.push(bytes.slice());
+    });
+  } catch (error) {
+    // Its check says what is wrong with it.
+    if (error instanceof TooLarge || error instanceof Refused || error instanceof BadArchive) return none;
+    throw error;
+  } finally {
+    sniffer.free();
+  }
+  const bytes = joined(pieces);
   const text = decode(bytes);
-  return { text, exact: !text.includes("\ufffd") };
+  const exact = !text.includes("\ufffd") || new TextEncoder().encode(text).length === bytes.length;
+  return { text, exact };
 }
 
 async function answer(request: Request, id: number): Promise<Answers[keyof Answers]> {
