@@ -27,7 +27,7 @@ export function InputTabs() {
 
   return (
     <div class="input-bar">
-      <div class="tabs" role="tablist" aria-label="Dumps, in the order in which they are restored" ref={tabs} onKeyDown={keys}>
+      <div class="dump-tabs" role="tablist" aria-label="Dumps, in the order in which they are restored" ref={tabs} onKeyDown={keys}>
         {all.map((input, at) => (
           <button
             type="button"
