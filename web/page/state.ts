@@ -35,6 +35,8 @@ export const catalogue = signal<Catalogue | null>(null);
 export const phase = signal<Phase>({ kind: "loading" });
 /** The last outcome, with the inputs that it is about. */
 export const outcome = signal<{ result: Result; inputs: Input[] } | null>(null);
+/** Why settings were refused; those before them count again. */
+export const settingsRefused = signal<string | null>(null);
 /** The selected finding: its number in the report. */
 export const selected = signal<number | null>(null);
 /** Counts the times that somebody asked to see the selected finding's place. */
@@ -68,6 +70,7 @@ function add(added: readonly Input[]): void {
   // Of a pair, the schema is what people want to see.
   const seen = added.find((input) => !isRoles(input)) ?? first;
   batch(() => {
+    if (kept.length === 0) forgetChoices();
     inputs.value = sorted;
     shown.value = sorted.indexOf(seen);
   });
@@ -122,6 +125,7 @@ export function addEmpty(): void {
 /** Puts texts in the place of everything. */
 export function openTexts(texts: readonly { name: string; text: string }[]): void {
   batch(() => {
+    forgetChoices();
     inputs.value = texts.map(({ name, text }) => textInput(name, text));
     shown.value = texts.length - 1;
   });
@@ -186,6 +190,15 @@ function sameFinding(before: Finding | undefined, now: readonly Finding[]): numb
   return best;
 }
 
+/** The settings that the module took last. */
+let taken: Settings = {};
+
+/** Takes back what was chosen for findings: another dump has others. The target stays. */
+function forgetChoices(): void {
+  const { accept, leave, database, hypertables, ...target } = settings.value;
+  if ([accept, leave, hypertables].some((list) => (list?.length ?? 0) > 0) || database) settings.value = target;
+}
+
 let latest = 0;
 
 /** Checks what is there now; an older check that is still under way is dropped. */
@@ -201,15 +214,17 @@ export async function check(): Promise<void> {
     return;
   }
   const checked = inputs.value;
+  const asked = settings.value;
   const mine = (act: () => void): void => {
     if (own === latest) batch(act);
   };
   mine(() => (phase.value = { kind: "checking", done: 0, total: 0 }));
   try {
-    const result = await engine.check(checked.map(sourceOf), settings.value, (done, total) =>
+    const result = await engine.check(checked.map(sourceOf), asked, (done, total) =>
       mine(() => (phase.value = { kind: "checking", done, total })),
     );
     mine(() => {
+      taken = asked;
       const before = selected.value === null ? undefined : findings.value[selected.value];
       outcome.value = { result, inputs: checked };
       phase.value = { kind: "checked" };
@@ -217,6 +232,11 @@ export async function check(): Promise<void> {
     });
   } catch (error) {
     mine(() => {
+      if (error instanceof InputRefused && error.refusal.input === "") {
+        settingsRefused.value = error.refusal.what;
+        settings.value = taken;
+        return;
+      }
       outcome.value = null;
       selected.value = null;
       if (error instanceof InputRefused) phase.value = { kind: "refused", refusal: error.refusal };

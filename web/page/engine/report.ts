@@ -141,6 +141,7 @@ export interface Settings {
 
 /** Why an input cannot be checked. */
 export interface Refusal {
+  /** Its name; empty where the settings are refused. */
   input: string;
   what: string;
   next: string;

@@ -31,11 +31,21 @@ function refusing<T>(act: () => T): T {
 
 const sizeOf = (source: Source): number => ("text" in source ? source.text.length : source.file.size);
 
+/** Settings that cannot be are refused in words; nothing has been read by then. */
+function checkerFor(settings: Settings): Checker {
+  try {
+    return new Checker(JSON.stringify(settings));
+  } catch (error) {
+    if (error instanceof WebAssembly.RuntimeError || !(error instanceof Error)) throw error;
+    throw new Refused({ input: "", what: error.message, next: "correct the settings", line: null });
+  }
+}
+
 async function check(id: number, inputs: Source[], settings: Settings): Promise<Result> {
   const began = performance.now();
   last?.checked.free();
   last = null;
-  const checker = new Checker(JSON.stringify(settings));
+  const checker = checkerFor(settings);
   const total = inputs.reduce((sum, source) => sum + sizeOf(source), 0);
   let before = 0;
   let told = began;

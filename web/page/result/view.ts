@@ -3,11 +3,30 @@
 import { computed, signal } from "@preact/signals";
 import { findings, outcome, selected, settings } from "../state";
 import { CLASSES, type By, type Class, classOf, groupsOf, matches } from "./classes";
+import { candidates } from "./hypertables";
 import { Chosen } from "./choices";
 
 export type Tab = "findings" | "rewrite" | "hypertables" | "take";
 
-export const tab = signal<Tab>("findings");
+/** Tables that could be hypertables, or that were asked to be. */
+export const hypertableNumber = computed(
+  () =>
+    new Set([
+      ...candidates(findings.value).map(({ table }) => table),
+      ...(settings.value.hypertables ?? []).map((word) => word.slice(0, word.lastIndexOf(":"))),
+    ]).size,
+);
+
+const wanted = signal<Tab>("findings");
+/** The part of the result that is shown: a part that has nothing to show any more gives way to the findings. */
+export const tab = {
+  get value(): Tab {
+    return wanted.value === "hypertables" && hypertableNumber.value === 0 ? "findings" : wanted.value;
+  },
+  set value(name: Tab) {
+    wanted.value = name;
+  },
+};
 export const by = signal<By>("rule");
 export const hidden = signal<ReadonlySet<Class>>(new Set());
 export const words = signal<readonly string[]>([]);

@@ -1,15 +1,14 @@
+import { outcome } from "../state";
+import { tab } from "../result/view";
+import { Header } from "./header";
 import { InputPane } from "./input-pane";
 import { ResultPane } from "./result-pane";
 
 export function App() {
   return (
     <>
-      <header class="top">
-        <h1>
-          tsmigrate <span>dump checker</span>
-        </h1>
-      </header>
-      <main class="panes">
+      <Header />
+      <main class="panes" data-wide={outcome.value !== null && tab.value === "rewrite"}>
         <InputPane />
         <ResultPane />
       </main>

@@ -1,6 +1,9 @@
 import { outcome, phase } from "../state";
 import { report, tab, type Tab } from "../result/view";
 import { Findings } from "./findings";
+import { Hypertables } from "./hypertables";
+import { Rewrite } from "./rewrite";
+import { Take } from "./take";
 import { Tabs } from "./tabs";
 import { Verdict } from "./verdict";
 import "./result.css";
@@ -28,8 +31,14 @@ export function ResultPane() {
 
 function Panel({ name }: { name: Tab }) {
   switch (name) {
-    default:
+    case "findings":
       return <Findings />;
+    case "rewrite":
+      return <Rewrite />;
+    case "hypertables":
+      return <Hypertables />;
+    case "take":
+      return <Take />;
   }
 }
 

@@ -1,10 +1,16 @@
-import { numbers, tab, type Tab } from "../result/view";
+import { hypertableNumber, numbers, tab, type Tab } from "../result/view";
 import { thousands } from "../result/words";
 
 /** The parts of the result. */
 export function Tabs() {
   const total = Object.values(numbers.value).reduce((sum, number) => sum + number, 0);
-  const tabs: { name: Tab; title: string; number?: number }[] = [{ name: "findings", title: "Findings", number: total }];
+  const tables = hypertableNumber.value;
+  const tabs: { name: Tab; title: string; number?: number }[] = [
+    { name: "findings", title: "Findings", number: total },
+    { name: "rewrite", title: "Rewrite" },
+    ...(tables > 0 ? [{ name: "hypertables" as const, title: "Hypertables", number: tables }] : []),
+    { name: "take", title: "Download" },
+  ];
   const move = (event: KeyboardEvent): void => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (step === undefined) return;

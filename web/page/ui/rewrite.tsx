@@ -1,0 +1,149 @@
+import { useEffect, useRef } from "preact/hooks";
+import { useSignal } from "@preact/signals";
+import { engine, findings, outcome, phase } from "../state";
+import type { Input } from "../state";
+import { show, type Marked } from "../diff/merge";
+import { chosen, report, select, tab } from "../result/view";
+import { bytes, count, seen } from "../result/words";
+import { remove } from "./take";
+import { changeOf } from "../diff/lines";
+
+/** A larger text is not shown as a whole: a browser would be busy for long. */
+const LARGEST = 4 << 20;
+/** Changes of a large input that are shown one by one. */
+const ONE_BY_ONE = 200;
+
+/** The dump and its rewrite. */
+export function Rewrite() {
+  const at = useSignal(0);
+  const all = outcome.value?.inputs ?? [];
+  const index = Math.min(at.value, all.length - 1);
+  const input = all[index];
+  if (!input || !report.value) return null;
+  const changes = outcome.value?.result.changes[index];
+  return (
+    <div class="rewrite">
+      <div class="tools">
+        {all.length > 1 && (
+          <label>
+            Input{" "}
+            <select value={String(index)} onChange={(event) => (at.value = Number(event.currentTarget.value))}>
+              {all.map(({ id, name }, number) => (
+                <option key={id} value={String(number)}>
+                  {seen(name)}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
+        <span class="quiet">
+          {changes ? `${count(changes.length, "change")}. ` : ""}
+          {report.value.counts.unsolved > 0 && `${count(report.value.counts.unsolved, "error")} will remain. `}
+        </span>
+        <label class="check">
+          <input type="checkbox" checked={remove.value} onChange={(event) => (remove.value = event.currentTarget.checked)} /> Delete what
+          is taken out
+        </label>
+        <button type="button" onClick={() => (tab.value = "take")}>
+          Download …
+        </button>
+      </div>
+      {input.kind === "text" && !input.bytes && input.text.length <= LARGEST ? (
+        <Diff input={input} index={index} />
+      ) : (
+        <OneByOne input={input} />
+      )}
+    </div>
+  );
+}
+
+function Diff({ input, index }: { input: Extract<Input, { kind: "text" }>; index: number }) {
+  const place = useRef<HTMLDivElement>(null);
+  const failed = useSignal<string | null>(null);
+  const same = useSignal(false);
+  const result = outcome.value?.result;
+  const isReady = phase.value.kind === "checked";
+  useEffect(() => {
+    if (!isReady || !result) return;
+    let end: (() => void) | null = null;
+    let isOver = false;
+    const isDeleted = remove.value;
+    const planned = result.changes[index] ?? [];
+    void engine.rewrite(index, isDeleted).then(
+      async (blob) => {
+        const after = await blob.text();
+        if (isOver || !place.current) return;
+        same.value = after === input.text;
+        place.current.replaceChildren();
+        if (same.value) return;
+        const marks: Marked[] = findings.value.flatMap((finding, number) => {
+          const range = finding.file === result.report.inputs[index]?.name ? result.places[number] : null;
+          return range && finding.fix && chosen.value.isOn(finding) ? [{ from: range.from, rule: finding.rule, finding: number }] : [];
+        });
+        const narrow = matchMedia("(max-width: 860px)").matches;
+        end = show(place.current, { before: input.text, after, planned, isDeleted, marks, select, narrow });
+      },
+      (error: unknown) => {
+        if (!isOver) failed.value = error instanceof Error ? error.message : String(error);
+      },
+    );
+    return () => {
+      isOver = true;
+      end?.();
+    };
+  }, [result, index, remove.value, isReady]);
+  return (
+    <>
+      {failed.value && (
+        <p role="alert" class="refused">
+          The rewrite could not be made: {failed.value}
+        </p>
+      )}
+      {same.value && <p class="nothing quiet">Nothing changes in this input.</p>}
+      <div class="heads" hidden={same.value} aria-hidden="true">
+        <span>as it is</span>
+        <span>rewritten</span>
+      </div>
+      <div class="merge" ref={place} />
+    </>
+  );
+}
+
+/** The changes of an input that is too large to be shown as a whole. */
+function OneByOne({ input }: { input: Input }) {
+  const size = input.kind === "file" ? input.file.size : input.text.length;
+  const changed = findings.value.flatMap((finding, at) => {
+    if (finding.file !== input.name || !chosen.value.isOn(finding)) return [];
+    const lines = changeOf(finding);
+    return lines ? [{ at, finding, lines }] : [];
+  });
+  return (
+    <>
+      <p class="quiet">
+        {size > LARGEST
+          ? `${seen(input.name)} has ${bytes(size)}: too much to be shown as a whole. `
+          : `${seen(input.name)} is not all UTF-8: it is rewritten byte by byte, and not shown as a whole. `}
+        The changes one by one:
+      </p>
+      <ul class="changes">
+        {changed.slice(0, ONE_BY_ONE).map(({ at, finding, lines }) => (
+          <li key={at}>
+            <button type="button" class="link" onClick={() => select(at)}>
+              {finding.rule} line {finding.line}
+            </button>
+            <pre class="excerpt" tabIndex={0} aria-label={`Change of line ${finding.line}`}>
+              {lines.map(({ sign, text }, number) => (
+                <span key={number} class={`row-of ${sign === "-" ? "old" : sign === "+" ? "new" : ""}`}>
+                  <span class="at">{sign}</span>
+                  {seen(text)}
+                  {"\n"}
+                </span>
+              ))}
+            </pre>
+          </li>
+        ))}
+      </ul>
+      {changed.length > ONE_BY_ONE && <p class="quiet">… and {count(changed.length - ONE_BY_ONE, "more change")}: download the dump to see them all.</p>}
+    </>
+  );
+}

@@ -1,0 +1,179 @@
+import { signal } from "@preact/signals";
+import { catalogue, engine, outcome, phase, settings } from "../state";
+import type { Format } from "../engine/types";
+import type { Report, Script } from "../engine/report";
+import { report, tab } from "../result/view";
+import { checkCommand, command, configuration, needsFile, rewrittenName } from "../result/command";
+import { bytes, count, seen } from "../result/words";
+import { Copyable } from "./copyable";
+import { save } from "./save";
+
+/** Statements that are taken out are deleted; they stay as comments otherwise. */
+export const remove = signal(false);
+
+/** Why the last file could not be made. */
+const failure = signal<string | null>(null);
+const busy = signal<string | null>(null);
+
+/** Makes a file and saves it; says so where that fails. */
+async function make(what: string, name: string, blob: () => Promise<Blob> | Blob): Promise<void> {
+  busy.value = what;
+  failure.value = null;
+  try {
+    save(name, await blob());
+  } catch (error) {
+    failure.value = `${name} could not be made (${error instanceof Error ? error.message : String(error)}): check the dump again`;
+  } finally {
+    busy.value = null;
+  }
+}
+
+const REPORTS: [Format, string, string][] = [
+  ["html", "HTML", "one page, for people"],
+  ["json", "JSON", "for programs"],
+  ["sarif", "SARIF", "for code hosts and editors"],
+  ["markdown", "Markdown", "for tickets"],
+];
+
+const EXTENSIONS: Record<Format, string> = { html: "html", json: "json", sarif: "sarif", markdown: "md" };
+
+/** The name of a report: that of the dump, where there is one. */
+function reportName(report: Report, format: Format): string {
+  const [one] = report.inputs;
+  const stem = report.inputs.length === 1 && one ? one.name.replace(/(\.sql)?(\.gz|\.zst)?$/i, "") : "tsmigrate";
+  return `${stem}.report.${EXTENSIONS[format]}`;
+}
+
+/** What can be taken away: dumps, reports, scripts, and the command that makes them. */
+export function Take() {
+  const shown = report.value;
+  if (!shown) return null;
+  const idle = phase.value.kind === "checked" && busy.value === null;
+  const inputs = shown.inputs.map(({ name }) => name);
+  const asked = { names: inputs, settings: settings.value, remove: remove.value, scripts: shown.scripts.length > 0 };
+  const all = async (): Promise<void> => {
+    for (const [at, name] of inputs.entries()) await make(name, rewrittenName(name), () => engine.rewrite(at, remove.value));
+  };
+  return (
+    <div class="take">
+      <section aria-labelledby="take-dumps">
+        <h3 id="take-dumps">Rewritten dump</h3>
+        <p class="quiet">
+          {shown.verdict === "needs-work"
+            ? `${count(shown.counts.unsolved, "error")} will remain in it: it does not restore without an error yet.`
+            : shown.counts.error === 0
+              ? "No statement fails: what is changed makes notes and warnings go away."
+              : "It restores without an error."}{" "}
+          <button type="button" class="link" onClick={() => (tab.value = "rewrite")}>
+            See what changes
+          </button>
+        </p>
+        <div class="buttons">
+          {inputs.map((name, at) => (
+            <button
+              key={name}
+              type="button"
+              class={at === 0 ? "main" : ""}
+              disabled={!idle}
+              data-download={name}
+              onClick={() => void make(name, rewrittenName(name), () => engine.rewrite(at, remove.value))}
+            >
+              Download {seen(rewrittenName(name))}
+            </button>
+          ))}
+          {inputs.length > 1 && (
+            <button type="button" disabled={!idle} onClick={() => void all()}>
+              Download all
+            </button>
+          )}
+        </div>
+        <label class="check">
+          <input type="checkbox" checked={remove.value} onChange={(event) => (remove.value = event.currentTarget.checked)} /> Delete
+          statements that are taken out; without this they stay as comments
+        </label>
+        {failure.value && (
+          <p role="alert" class="refused">
+            {failure.value}
+          </p>
+        )}
+      </section>
+
+      <section aria-labelledby="take-command">
+        <h3 id="take-command">The same on the command line</h3>
+        <Copyable label="The command that does the same" text={command(asked)} />
+        {settings.value.leave?.some((place) => place.includes(",")) && (
+          <p class="refused">The name of an input has a comma, which separates places on the command line: rename the file first.</p>
+        )}
+        {needsFile(settings.value) && catalogue.value && <Toml text={configuration(settings.value, catalogue.value)} />}
+        <p class="quiet">The report alone:</p>
+        <Copyable label="The command that prints the report" text={checkCommand(asked)} />
+      </section>
+
+      <section aria-labelledby="take-report">
+        <h3 id="take-report">Report</h3>
+        <div class="buttons">
+          {REPORTS.map(([format, title, words]) => (
+            <button
+              key={format}
+              type="button"
+              disabled={!idle}
+              title={words}
+              onClick={() => void make(format, reportName(shown, format), () => engine.write(format))}
+            >
+              {title}
+            </button>
+          ))}
+        </div>
+      </section>
+
+      {shown.scripts.length > 0 && (
+        <section aria-labelledby="take-scripts">
+          <h3 id="take-scripts">Scripts to run</h3>
+          {shown.scripts.map((script) => (
+            <ScriptView key={script.file + script.rule} script={script} />
+          ))}
+        </section>
+      )}
+    </div>
+  );
+}
+
+function Toml({ text }: { text: string }) {
+  return (
+    <>
+      <p>
+        What you changed of the extensions is said in a file, <code>tsmigrate.toml</code>, beside the dump:
+      </p>
+      <Copyable label="tsmigrate.toml" text={text} />
+      <div class="buttons">
+        <button type="button" onClick={() => save("tsmigrate.toml", new Blob([text], { type: "application/toml" }))}>
+          Download tsmigrate.toml
+        </button>
+      </div>
+    </>
+  );
+}
+
+/** SQL for a person to run, with what it does and when. */
+export function ScriptView({ script }: { script: Script }) {
+  const { file, title, sql, rule } = script;
+  return (
+    <details class="script">
+      <summary>
+        <code>{file}</code> <span class="quiet">{bytes(new Blob([sql]).size)}</span>
+      </summary>
+      <p>
+        {seen(title)} <span class="quiet">({rule})</span>
+      </p>
+      <div class="buttons">
+        <button type="button" onClick={() => save(file, new Blob([sql], { type: "application/sql" }))}>
+          Download {file}
+        </button>
+      </div>
+      <Copyable label={file} text={sql.trimEnd()} />
+    </details>
+  );
+}
+
+/** True while what is on the screen is not the last word: a rewrite would be of something else. */
+export const isStale = (): boolean => outcome.value === null || phase.value.kind !== "checked";
