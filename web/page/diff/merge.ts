@@ -1,11 +1,9 @@
 // The dump and its rewrite beside each other, or one below the other where there is no room.
 
 import { Change, MergeView, unifiedMergeView } from "@codemirror/merge";
-import { PostgreSQL, sql } from "@codemirror/lang-sql";
-import { HighlightStyle, syntaxHighlighting } from "@codemirror/language";
-import { EditorState, RangeSet, RangeSetBuilder, type Extension } from "@codemirror/state";
+import { EditorState, RangeSet, RangeSetBuilder, Text, type Extension } from "@codemirror/state";
 import { drawSelection, EditorView, GutterMarker, gutter, highlightSpecialChars, lineNumbers } from "@codemirror/view";
-import { tags } from "@lezer/highlight";
+import { dumpLanguage } from "../editor/language";
 
 import { exact, inEditor } from "./exact";
 import type { TextChange } from "../engine/types";
@@ -19,12 +17,6 @@ export interface Marked {
   finding: number;
 }
 
-const colours = HighlightStyle.define([
-  { tag: tags.keyword, color: "var(--note)" },
-  { tag: [tags.string, tags.special(tags.string)], color: "var(--good)" },
-  { tag: tags.comment, color: "var(--quiet)", fontStyle: "italic" },
-]);
-
 const theme = EditorView.theme({
   "&": { backgroundColor: "var(--card)", color: "var(--text)", fontSize: "13px" },
   ".cm-content, .cm-gutters": { fontFamily: "var(--mono)" },
@@ -37,8 +29,7 @@ const shared = (): Extension[] => [
   drawSelection(),
   EditorState.readOnly.of(true),
   EditorView.lineWrapping,
-  syntaxHighlighting(colours),
-  sql({ dialect: PostgreSQL }),
+  dumpLanguage,
   theme,
 ];
 
@@ -70,7 +61,7 @@ class Rule extends GutterMarker {
 }
 
 /** A gutter that says which rule changes a line. */
-function rules(doc: EditorState["doc"], marks: readonly Marked[], select: (finding: number) => void): Extension {
+function rules(doc: Text, marks: readonly Marked[], select: (finding: number) => void): Extension {
   const builder = new RangeSetBuilder<GutterMarker>();
   let line = -1;
   let own: Marked[] = [];
@@ -120,6 +111,9 @@ interface Shown extends Texts {
   narrow: boolean;
 }
 
+/** A text as an editor holds it: a line end is one character. */
+const docOf = (text: string): Text => Text.of(text.replaceAll("\r\n", "\n").split("\n"));
+
 /** A view of both texts in `parent`; call what comes back to take it away. */
 export function show(parent: HTMLElement, shown: Shown): () => void {
   const { before, after, marks, select, narrow } = shown;
@@ -128,22 +122,22 @@ export function show(parent: HTMLElement, shown: Shown): () => void {
   if (narrow) {
     const view = new EditorView({
       parent,
-      doc: after,
+      doc: docOf(after),
       extensions: [
         label("The rewritten dump, with what it was"),
         shared(),
-        unifiedMergeView({ original: before, mergeControls: false, collapseUnchanged, diffConfig, gutter: true }),
+        unifiedMergeView({ original: docOf(before), mergeControls: false, collapseUnchanged, diffConfig, gutter: true }),
       ],
     });
     return () => view.destroy();
   }
   const place = inEditor(before);
   const placed = marks.map((mark) => ({ ...mark, from: place(mark.from) }));
-  const { doc } = EditorState.create({ doc: before });
+  const doc = docOf(before);
   const view = new MergeView({
     parent,
     a: { doc, extensions: [label("The dump as it is"), rules(doc, placed, select), shared()] },
-    b: { doc: after, extensions: [label("The rewritten dump"), shared()] },
+    b: { doc: docOf(after), extensions: [label("The rewritten dump"), shared()] },
     collapseUnchanged,
     diffConfig,
     gutter: true,

@@ -1,7 +1,7 @@
 // What of the result is shown: filters, groups, what is folded. It outlives a check.
 
 import { computed, signal } from "@preact/signals";
-import { findings, outcome, selected, settings } from "../state";
+import { findings, outcome, select as selectFinding, settings } from "../state";
 import { CLASSES, type By, type Class, classOf, groupsOf, matches } from "./classes";
 import { candidates } from "./hypertables";
 import { Chosen } from "./choices";
@@ -96,7 +96,7 @@ export const dependents = computed(() => {
   return found;
 });
 
-/** Shows a finding in the list, whatever filters and folds say. */
+/** Shows a finding in the list, whatever filters and folds say, and its place. */
 export function select(at: number): void {
   const finding = findings.value[at];
   if (!finding) return;
@@ -106,7 +106,7 @@ export function select(at: number): void {
     search.value = "";
     hidden.value = new Set([...hidden.value].filter((name) => name !== classOf(finding)));
   }
-  selected.value = at;
+  selectFinding(at);
 }
 
 /** What stands in the search field. */

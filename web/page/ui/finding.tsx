@@ -20,7 +20,7 @@ export function FindingRow({ at, inRule, byObject }: { at: number; inRule: boole
     <li class={`finding ${open ? "open" : ""}`} id={`finding-${at}`}>
       <div class="line">
         <Switch finding={finding} />
-        <button type="button" class="row" aria-expanded={open} onClick={() => (selected.value = open ? null : at)}>
+        <button type="button" class="row" aria-expanded={open} onClick={() => (open ? (selected.value = null) : select(at))}>
           {!inRule && <span class={`badge ${classOf(finding)}`}>{finding.rule}</span>}
           <span class="message">{seen(finding.message)}</span>
           <span class="place">
