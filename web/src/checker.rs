@@ -1,6 +1,7 @@
 //! An analysis whose inputs arrive in pieces.
 
 use serde_json::json;
+use tsmigrate_analyzer::input::shell;
 use tsmigrate_analyzer::{Analyzer, InputError, Options, Target};
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 
@@ -91,7 +92,7 @@ fn refusal(error: &InputError) -> JsError {
     let words = json!({
         "input": input,
         "what": problem.what(),
-        "next": problem.next(input),
+        "next": problem.next(&shell(input)),
         "line": problem.line(),
     });
     JsError::new(&words.to_string())
