@@ -11,8 +11,12 @@ fn main() {
     if env::var("CARGO_CFG_TARGET_ARCH").as_deref() != Ok("wasm32") {
         return;
     }
-    let sources = ["sysroot/src/host.c", "sysroot/src/longjmp.c"];
-    cc::Build::new().files(sources).flag("-mexception-handling").compile("tsmigrate_sysroot");
+    let sources = ["sysroot/src/host.c", "sysroot/src/longjmp.c", "sysroot/src/memcmp.c"];
+    cc::Build::new()
+        .files(sources)
+        .flag("-mexception-handling")
+        .flag("-fno-builtin")
+        .compile("tsmigrate_sysroot");
     for source in sources {
         println!("cargo:rerun-if-changed={source}");
     }

@@ -67,6 +67,9 @@ impl Problem {
                 "the file ends inside {} that begins on line {line}: the dump is cut off",
                 open_words(*open)
             ),
+            Self::TooDeep { statement, line } if cfg!(target_arch = "wasm32") => format!(
+                "statement {statement} on line {line} nests its expressions too deep for the stack of a browser"
+            ),
             Self::TooDeep { statement, line } => format!(
                 "statement {statement} on line {line} nests its expressions too deep to be read safely (more than \
                  {} brackets)",
@@ -107,6 +110,11 @@ impl Problem {
             ),
             Self::Binary => "write a dump in plain format: pg_dump --format=plain --file=dump.sql".into(),
             Self::CutOff { .. } => "write the dump again: nothing after this place can be trusted".into(),
+            Self::TooDeep { .. } if cfg!(target_arch = "wasm32") => {
+                format!(
+                    "take the statement out of the file, or check it with the program: tsmigrate check {file}"
+                )
+            }
             Self::TooDeep { .. } => {
                 "take the statement out of the file or write it flatter: PostgreSQL refuses it \
                                      too (max_stack_depth)"
