@@ -1,5 +1,6 @@
 import { render } from "preact";
-import { start } from "./state";
+import { startRemembering } from "./remember";
+import { readText, start } from "./state";
 import { App } from "./ui/app";
 import "./page.css";
 
@@ -8,5 +9,10 @@ if (root) {
   root.replaceChildren();
   render(<App />, root);
   // The first paint comes before the module.
-  requestAnimationFrame(() => setTimeout(start));
+  requestAnimationFrame(() =>
+    setTimeout(() => {
+      start();
+      void startRemembering(readText);
+    }),
+  );
 }

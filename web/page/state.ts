@@ -108,6 +108,16 @@ export async function addFiles(files: readonly File[]): Promise<void> {
   }
 }
 
+/** A file's text as an editor shows it, whatever its bytes are. */
+export async function readText(file: File): Promise<string> {
+  const own = new Engine();
+  try {
+    return (await own.read(file, EDITABLE)).text ?? "";
+  } finally {
+    own.stop();
+  }
+}
+
 /** Adds a text as an input of its own. */
 export function addText(name: string, text: string): void {
   const taken = inputs.value.filter((input) => !isBlank(input));

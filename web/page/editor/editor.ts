@@ -41,7 +41,8 @@ interface Session {
   log: { from: Text; changes: ChangeDesc }[];
   /** The report that its marks are of. */
   marked: Result | null;
-  top: number;
+  /** Where it was scrolled to. */
+  scroll: StateEffect<unknown> | null;
 }
 
 /** So many changes are remembered while no report comes. */
@@ -86,8 +87,9 @@ export class DumpEditor {
     this.#shown = session;
     this.view.setState(session.state);
     this.#follow(input);
-    this.view.scrollDOM.scrollTop = session.top;
-    this.view.dispatch({ effects: setSelected.of(this.#selected), annotations: byPage.of(true) });
+    const effects: StateEffect<unknown>[] = [setSelected.of(this.#selected)];
+    if (session.scroll) effects.push(session.scroll);
+    this.view.dispatch({ effects, annotations: byPage.of(true) });
   }
 
   /** Shows the findings of a report in the dump that is shown. */
@@ -165,13 +167,13 @@ export class DumpEditor {
   #leave(): void {
     if (!this.#shown) return;
     this.#shown.state = this.view.state;
-    this.#shown.top = this.view.scrollDOM.scrollTop;
+    this.#shown.scroll = this.view.scrollSnapshot();
   }
 
   #open(input: TextInput): Session {
     const { lineBreak, doc } = input.content;
     const state = EditorState.create({ doc, extensions: this.#extensions(input, lineBreak) });
-    const session: Session = { id: input.id, state, lineBreak, log: [], marked: null, top: 0 };
+    const session: Session = { id: input.id, state, lineBreak, log: [], marked: null, scroll: null };
     this.#sessions.set(input.id, session);
     return session;
   }

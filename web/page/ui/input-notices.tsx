@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { check, editAsText, inputs, outcome, phase, shown } from "../state";
 import type { Refusal } from "../engine/types";
-import { CopyButton } from "./copy";
+import { Command } from "./copy";
 
 /** What stands in the way of a check, and what to do about it. */
 export function InputNotices({ goToLine }: { goToLine: (line: number) => void }) {
@@ -30,28 +30,35 @@ export function InputNotices({ goToLine }: { goToLine: (line: number) => void })
   );
 }
 
-/** The command in what a refusal says to do. */
-const commandIn = (next: string): string | null =>
-  /\b((?:pg_restore|pg_dump|gunzip|gzip|zstd|lz4|xz|bunzip2|unzip|iconv) (?:(?! \(with| \|).)*)/.exec(next)?.[1] ?? null;
+const COMMAND = /\b(?:pg_restore|pg_dump|gunzip|gzip|zstd|lz4|xz|bunzip2|unzip|iconv) -(?:(?! \(with)[^|])*(?<! )/;
+
+/** What to do, in words before and after a command; pipes into the command line program are of no use here. */
+function parts(next: string): { before: string; command: string | null; after: string } {
+  const found = COMMAND.exec(next);
+  if (!found) return { before: `${next}.`, command: null, after: "" };
+  const unpacks = next.slice(found.index + found[0].length).startsWith(" | ");
+  const command = unpacks ? `${found[0]} > dump.sql` : found[0];
+  const after = unpacks ? "" : next.slice(found.index + found[0].length).replace(/^ \((.*)\)$/, "$1");
+  const before = next.slice(0, found.index).replace(", or pipe it in", "");
+  return { before, command, after: after === "" ? "" : `${upper(after)}.` };
+}
+
+const upper = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 function Refused({ refusal, goToLine }: { refusal: Refusal; goToLine: (line: number) => void }) {
   const { input, what, next, line } = refusal;
   const at = inputs.value.findIndex((one) => one.name === input);
-  const command = commandIn(next);
-  const plain = command?.replace(/ \| tsmigrate check -$/, "");
+  const { before, command, after } = parts(next);
   return (
     <div class="notice notice-error" role="alert" data-refused>
       <p>
         <strong>{input} cannot be checked:</strong> {what}.
       </p>
-      <p>
-        {next.charAt(0).toUpperCase()}
-        {next.slice(1)}.
-      </p>
-      <p class="notice-tools">
-        {plain && <CopyButton text={plain} of="the command" />}
-        {plain && <code>{plain}</code>}
-        {line !== null && inputs.value[at]?.kind === "text" && (
+      <p>{upper(before)}</p>
+      {command !== null && <Command text={command} of="the command" />}
+      {after && <p>{after}</p>}
+      {line !== null && inputs.value[at]?.kind === "text" && (
+        <p class="notice-tools">
           <button
             type="button"
             onClick={() => {
@@ -61,8 +68,8 @@ function Refused({ refusal, goToLine }: { refusal: Refusal; goToLine: (line: num
           >
             Go to line {line}
           </button>
-        )}
-      </p>
+        </p>
+      )}
     </div>
   );
 }

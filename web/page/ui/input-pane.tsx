@@ -7,6 +7,7 @@ import { HowTo } from "./how-to";
 import { InputNotices } from "./input-notices";
 import { InputStatus } from "./input-status";
 import { InputTabs } from "./input-tabs";
+import { Remember } from "./remember";
 
 /** F8 goes through the findings from anywhere; the editor goes on from its cursor. */
 function stepKeys(): () => void {
@@ -44,6 +45,7 @@ export function InputPane() {
         {input?.kind === "file" && <FileView input={input} key={input.id} />}
       </div>
       <InputStatus />
+      <Remember />
       {isEmpty.value && <HowTo />}
       <Said />
       <DropZone />
