@@ -25,8 +25,8 @@ import { findingMarks, makeMarks, markAt, marksOf, placeOf, setMarks, setSelecte
 /** What the editor tells. */
 export interface Heard {
   edited: (id: number, content: Content) => void;
-  /** The cursor went into a finding's place, or its mark was clicked. */
-  chosen: (finding: number) => void;
+  /** Its mark was clicked, a step led to it, or just the cursor went into its place. */
+  chosen: (finding: number, how: "mark" | "step" | "cursor") => void;
   /** A step to the next or the previous finding leaves this text. */
   beyond: (by: -1 | 1) => void;
   /** A text was pasted that is too large for an editor. */
@@ -151,7 +151,7 @@ export class DumpEditor {
       this.heard.beyond(by);
       return;
     }
-    this.heard.chosen(found.number);
+    this.heard.chosen(found.number, "step");
     this.#goTo(found.from);
   }
 
@@ -237,7 +237,7 @@ export class DumpEditor {
     if (update.docChanged) this.heard.edited(session.id, Content.edited(update.state.doc, session.lineBreak));
     else if (update.selectionSet) {
       const mark = markAt(update.state, update.state.selection.main.head);
-      if (mark && mark.number !== this.#selected) this.heard.chosen(mark.number);
+      if (mark && mark.number !== this.#selected) this.heard.chosen(mark.number, "cursor");
     }
   }
 
@@ -264,7 +264,7 @@ export class DumpEditor {
       }),
       lineNumbers(),
       findingMarks((number) => {
-        this.heard.chosen(number);
+        this.heard.chosen(number, "mark");
         const place = placeOf(this.view.state, number);
         if (place) this.view.dispatch({ selection: EditorSelection.cursor(place.from), annotations: byPage.of(true) });
         this.view.focus();

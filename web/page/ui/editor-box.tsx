@@ -2,7 +2,7 @@ import { effect, untracked } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { DumpEditor } from "../editor/editor";
 import "../editor/editor.css";
-import { addFiles, edit, findings, inputs, outcome, revealed, selected, select, shown } from "../state";
+import { addFiles, edit, findings, inputs, outcome, revealed, select, selected, shown } from "../state";
 
 /** The editor that is there; there is one page and one editor. */
 let current: DumpEditor | null = null;
@@ -77,7 +77,9 @@ export function EditorBox({ hidden }: { hidden: boolean }) {
     if (!box.current) return;
     const made = new DumpEditor(box.current, {
       edited: edit,
-      chosen: (finding) => {
+      chosen: (finding, how) => {
+        // With the panes below each other, the list would scroll the text away from who puts the cursor there.
+        if (how === "cursor" && matchMedia("(max-width: 860px)").matches) return;
         chosenHere = finding;
         selected.value = finding;
         chosenHere = null;

@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { findings, selected, type FileInput } from "../state";
+import { findings, phase, selected, type FileInput } from "../state";
 import type { Finding } from "../engine/types";
 import { size } from "./size";
 
@@ -69,7 +69,9 @@ export function FileView({ input }: { input: FileInput }) {
       <p>
         <strong>{input.name}</strong> · {size(input.file.size)}
       </p>
-      <p class="quiet">It stays a file: it is read in pieces, checked and rewritten as it is, and no editor holds it.</p>
+      {phase.value.kind !== "refused" && (
+        <p class="quiet">It stays a file: it is read in pieces, checked and rewritten as it is, and no editor holds it.</p>
+      )}
       {own && excerpt.value ? (
         <Lines excerpt={excerpt.value} finding={own} />
       ) : (
