@@ -2,9 +2,10 @@
 // the worker and starting another.
 
 import { initSync, Checker, catalogue, decode, positions, type Checked } from "../../module/tsmigrate_web.js";
-import { BadArchive, eachPiece } from "./bytes";
+import { eachPiece } from "./bytes";
 import type { Answers, Asked, Format, Range, Request, Result, Settings, Source, TextChange, Told } from "./protocol";
 import type { Catalogue, Change, Refusal, Report } from "./report";
+import { BadArchive } from "./unpack";
 
 const scope = self as unknown as DedicatedWorkerGlobalScope;
 
@@ -168,6 +169,8 @@ async function read(file: File, limit: number): Promise<Answers["read"]> {
       if (size > limit) throw new TooLarge();
       pieces.push(bytes.slice());
     });
+    // The kind of a file is told by so many bytes.
+    if (size < HEAD) refusing(() => sniffer.feed(new Uint8Array(HEAD).fill(0x20)));
   } catch (error) {
     // Its check says what is wrong with it.
     if (error instanceof TooLarge || error instanceof Refused || error instanceof BadArchive) return none;

@@ -30,11 +30,12 @@ export function InputNotices({ goToLine }: { goToLine: (line: number) => void })
   );
 }
 
-const COMMAND = /\b(?:pg_restore|pg_dump|gunzip|gzip|zstd|lz4|xz|bunzip2|unzip|iconv) -(?:(?! \(with)[^|])*(?<! )/;
+const COMMAND = /\b(?:pg_restore|pg_dump|gunzip|gzip|zstd|lz4|xz|bunzip2|unzip|iconv) -(?:(?! \(with |, or )[^|])*(?<! )/g;
 
 /** What to do, in words before and after a command; pipes into the command line program are of no use here. */
 function parts(next: string): { before: string; command: string | null; after: string } {
-  const found = COMMAND.exec(next);
+  // The last one turns this file into what can be read.
+  const found = [...next.matchAll(COMMAND)].at(-1);
   if (!found) return { before: `${next}.`, command: null, after: "" };
   const unpacks = next.slice(found.index + found[0].length).startsWith(" | ");
   const command = unpacks ? `${found[0]} > dump.sql` : found[0];

@@ -1,0 +1,178 @@
+// Every way in which a dump comes into the page, and what is said where one cannot be read.
+import { gzipSync } from "node:zlib";
+import { expect, test, type Checker } from "../support/checker";
+
+const FAST = "SET default_tablespace = fast;\n";
+/** FAST as zstd writes it: Node packs none. */
+const ZSTD = Buffer.from("KLUv/QRY+QAAU0VUIGRlZmF1bHRfdGFibGVzcGFjZSA9IGZhc3Q7CnOiWAs=", "base64");
+
+const tabs = (checker: Checker) => checker.input.getByRole("tab");
+const refused = (checker: Checker) => checker.input.locator("[data-refused]");
+
+test("roles and schema that are dropped together are restored roles first @both", async ({ checker }) => {
+  await checker.open();
+  await checker.drop(
+    { name: "schema.sql", bytes: "CREATE TABLE public.t (a int);\nALTER TABLE public.t OWNER TO app;\n" },
+    { name: "roles.sql", bytes: "CREATE ROLE app;\n" },
+  );
+  await checker.phase("checked");
+  await expect(tabs(checker)).toHaveText(["1roles.sql", "2schema.sql"]);
+  await expect(tabs(checker).nth(1)).toHaveAttribute("aria-selected", "true");
+  await expect(checker.result).not.toContainText("is not made by these files");
+});
+
+test("files over the page are awaited with a sign", async ({ checker }) => {
+  await checker.open();
+  const move = (type: string): Promise<void> =>
+    checker.page.evaluate((type) => {
+      const data = new DataTransfer();
+      data.items.add(new File(["x"], "x.sql"));
+      document.body.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
+    }, type);
+  await move("dragenter");
+  await expect(checker.page.getByText("Drop dumps here")).toBeVisible();
+  await move("dragleave");
+  await expect(checker.page.getByText("Drop dumps here")).toBeHidden();
+});
+
+for (const [what, name, bytes] of [
+  ["gzip", "dump.sql.gz", gzipSync(FAST)],
+  ["several gzip members", "dump.sql.gz", Buffer.concat([gzipSync("SELECT 1;\n"), gzipSync(FAST)])],
+  ["zstd", "dump.sql.zst", ZSTD],
+] as const) {
+  test(`a dump in ${what} is unpacked @both`, async ({ checker }) => {
+    await checker.open();
+    await checker.openFiles({ name, bytes });
+    await checker.verdict("ready-after-rewrite");
+    await expect(checker.editor).toContainText("default_tablespace");
+    await expect(checker.input.locator(".cm-place")).toHaveText(["fast"]);
+  });
+}
+
+const big = gzipSync(FAST.repeat(100) + Array.from({ length: 2000 }, (_, at) => `-- ${Math.sin(at)}`).join("\n"));
+const damaged = Buffer.from(big);
+damaged.fill(0x55, 1000, 1200);
+
+const tar = Buffer.alloc(1024);
+tar.write("toc.dat");
+tar.write("ustar", 257);
+
+for (const [what, file, words, command] of [
+  ["an archive that is cut off", { name: "dump.sql.gz", bytes: big.subarray(0, 5000) }, "ends too early", "gzip -t dump.sql.gz"],
+  ["a zstd file that is cut off", { name: "dump.zst", bytes: ZSTD.subarray(0, 20) }, "ends too early", "zstd -t dump.zst"],
+  ["a damaged archive", { name: "dump.sql.gz", bytes: damaged }, "damaged", "gzip -t dump.sql.gz"],
+  ["custom format", { name: "shop.dump", bytes: "PGDMP\x01\x0f\x00\x04\x08" }, "custom format", "pg_restore --file=dump.sql shop.dump"],
+  [
+    "custom format under a name that a shell would split",
+    { name: "my shop.dump", bytes: "PGDMP\x01\x0f\x00\x04\x08" },
+    "custom format",
+    "pg_restore --file=dump.sql 'my shop.dump'",
+  ],
+  ["a tar archive", { name: "shop.tar", bytes: tar }, "tar archive", "pg_restore --file=dump.sql shop.tar"],
+  ["UTF-16", { name: "shop.sql", bytes: Buffer.from("\ufeffSELECT 1;", "utf16le") }, "UTF-16", "iconv -f UTF-16 -t UTF-8 shop.sql > dump.sql"],
+] as const) {
+  test(`${what} gets the command that helps @both`, async ({ checker }) => {
+    await checker.open();
+    await checker.openFiles(file);
+    await checker.phase("refused");
+    await expect(refused(checker)).toContainText(file.name);
+    await expect(refused(checker)).toContainText(words);
+    await expect(refused(checker).locator("pre")).toHaveText(command);
+    // Its bytes are no text for an editor.
+    await expect(checker.input.locator(".editor-box")).toBeHidden();
+  });
+}
+
+test("a command is copied", async ({ checker, context, form }) => {
+  test.skip(form === "file", "a page from a disk has no clipboard to read");
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await checker.open();
+  await checker.openFiles({ name: "shop.dump", bytes: "PGDMP\x01\x0f\x00\x04\x08" });
+  await checker.phase("refused");
+  await refused(checker).getByRole("button", { name: "Copy the command" }).click();
+  await expect(refused(checker).getByText("Copied")).toBeVisible();
+  expect(await checker.page.evaluate(() => navigator.clipboard.readText())).toBe("pg_restore --file=dump.sql shop.dump");
+});
+
+test("an empty file is said to be empty", async ({ checker }) => {
+  await checker.open();
+  await checker.openFiles({ name: "empty.sql", bytes: "" });
+  await checker.phase("refused");
+  await expect(refused(checker)).toContainText("the file is empty");
+});
+
+test("a dump that is cut off leads to the line where it stops making sense", async ({ checker }) => {
+  await checker.open();
+  await checker.paste("SELECT 1;\n".repeat(300) + "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT 1");
+  await checker.phase("refused");
+  await expect(refused(checker)).toContainText("cut off");
+  await refused(checker).getByRole("button", { name: "Go to line 301" }).click();
+  await expect(checker.editor.getByText("CREATE FUNCTION")).toBeInViewport();
+});
+
+test("a page of an error is no dump, and that is said", async ({ checker }) => {
+  await checker.open();
+  await checker.paste("<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head></html>\n");
+  await checker.phase("checked");
+  await expect(checker.input.locator("[data-no-dump]")).toContainText("does not look like a dump");
+  await expect(checker.input.locator("[data-no-dump]")).toContainText("<!DOCTYPE html>");
+});
+
+test("dumps are put in order and closed with the keyboard", async ({ checker }) => {
+  await checker.open();
+  await checker.drop({ name: "a.sql", bytes: "SELECT 1;\n" }, { name: "b.sql", bytes: "SELECT 2;\n" }, { name: "c.sql", bytes: "SELECT 3;\n" });
+  await checker.phase("checked");
+  await tabs(checker).first().click();
+  await checker.page.keyboard.press("Alt+ArrowRight");
+  await expect(tabs(checker)).toHaveText(["1b.sql", "2a.sql", "3c.sql"]);
+  await expect(tabs(checker).nth(1)).toBeFocused();
+  await checker.page.keyboard.press("End");
+  await expect(checker.editor).toContainText("SELECT 3");
+  await checker.page.keyboard.press("Delete");
+  await expect(tabs(checker)).toHaveText(["1b.sql", "2a.sql"]);
+  await expect(tabs(checker).nth(1)).toBeFocused();
+  await checker.input.getByRole("button", { name: "Restore a.sql earlier" }).click();
+  await expect(tabs(checker)).toHaveText(["1a.sql", "2b.sql"]);
+});
+
+test("two files of one name are told apart", async ({ checker }) => {
+  await checker.open();
+  await checker.drop({ name: "a.sql", bytes: FAST });
+  await checker.phase("checked");
+  await checker.drop({ name: "a.sql", bytes: "SELECT 2;\n" });
+  await checker.phase("checked");
+  await expect(tabs(checker)).toHaveText(["1a.sql", "22-a.sql"]);
+  await checker.input.getByRole("tab", { name: /1a/ }).click();
+  await expect(checker.input.locator(".cm-place")).toHaveText(["fast"]);
+});
+
+test("the page says how to make a dump, and the sample is one @both", async ({ checker }) => {
+  await checker.open();
+  await expect(checker.input).toContainText("pg_dumpall -d \"$SOURCE\" --roles-only --no-role-passwords > roles.sql");
+  await expect(checker.input).toContainText("pg_dump -d \"$SOURCE\" --schema-only > schema.sql");
+  await checker.openSample();
+  await checker.verdict("needs-work");
+  await expect(tabs(checker)).toHaveText(["1roles.sql", "2schema.sql"]);
+});
+
+test("bytes that are not UTF-8 stay as they are until somebody wants UTF-8", async ({ checker }) => {
+  await checker.open();
+  await checker.openFiles({ name: "latin1.sql", bytes: Buffer.from("CREATE TABLE caf\xe9 (a int) TABLESPACE fast;\n", "latin1") });
+  await checker.phase("checked");
+  await expect(checker.input).toContainText("bytes that are not UTF-8");
+  await expect(checker.input.locator(".cm-place")).toHaveText(["TABLESPACE fast"]);
+  await checker.type("x");
+  await expect(checker.editor).not.toContainText("x (a");
+  await expect(checker.editor).not.toContainText(";x");
+  await checker.input.getByRole("button", { name: "Edit it as UTF-8" }).click();
+  await checker.type("-- typed");
+  await expect(checker.editor).toContainText("-- typed");
+  await expect(checker.input).not.toContainText("bytes that are not UTF-8");
+});
+
+test("axe finds nothing where a dump is refused", async ({ checker }) => {
+  await checker.open();
+  await checker.drop({ name: "a.sql", bytes: "SELECT 1;\n" }, { name: "shop.dump", bytes: "PGDMP\x01\x0f\x00\x04\x08" });
+  await checker.phase("refused");
+  expect(await checker.axe()).toEqual([]);
+});
