@@ -32,23 +32,20 @@ function beyond(by: -1 | 1): void {
   }
 }
 
+/** Shows the dump that is to be seen, with its findings. */
+function showCurrent(editor: DumpEditor): void {
+  const input = inputs.value[shown.value];
+  if (input?.kind !== "text") return;
+  editor.show(input, inputs.value);
+  const last = outcome.value;
+  editor.mark(last?.result ?? null, last?.inputs ?? []);
+}
+
 /** Ties an editor to the page's state. */
 function tie(editor: DumpEditor): () => void {
   const ties = [
-    effect(() => {
-      const input = inputs.value[shown.value];
-      if (input?.kind !== "text") return;
-      editor.show(input, inputs.value);
-      const last = untracked(() => outcome.value);
-      editor.mark(last?.result ?? null, last?.inputs ?? []);
-    }),
-    effect(() => {
-      const last = outcome.value;
-      editor.mark(last?.result ?? null, last?.inputs ?? []);
-    }),
-    effect(() => {
-      editor.select(selected.value);
-    }),
+    effect(() => showCurrent(editor)),
+    effect(() => editor.select(selected.value)),
     // A finding that was chosen elsewhere is shown, in whatever input it is.
     effect(() => {
       const number = selected.value;
@@ -58,6 +55,8 @@ function tie(editor: DumpEditor): () => void {
         const finding = findings.value[number];
         const at = inputs.value.findIndex((input) => input.name === finding?.file);
         if (at >= 0) shown.value = at;
+        // The effect that shows it runs after this one.
+        showCurrent(editor);
         editor.reveal(number);
       });
     }),
