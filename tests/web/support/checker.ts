@@ -1,0 +1,167 @@
+// The page in a test: `import { expect, test } from "../support/checker"`, and a `checker` to act on.
+//
+// Every test fails where a request left the page, where the page wrote an error to the console, or where a script threw.
+import { readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { AxeBuilder } from "@axe-core/playwright";
+import { test as base, expect, type Download, type Locator, type Page } from "@playwright/test";
+import { DIST, SINGLE_FILE } from "./paths";
+import { host, type Host } from "./server";
+
+export { expect };
+
+/** A file for the page. */
+export interface Dropped {
+  name: string;
+  bytes: string | Uint8Array;
+}
+
+const bufferOf = (bytes: string | Uint8Array): Buffer => (typeof bytes === "string" ? Buffer.from(bytes) : Buffer.from(bytes));
+
+/** The page and what a person does there. */
+export class Checker {
+  /** Requests that left the page: nothing may be here. */
+  readonly left: string[] = [];
+  /** Those of them that somebody answered. */
+  readonly answered: string[] = [];
+  /** What the page wrote to the console as an error, and what it threw. */
+  readonly errors: string[] = [];
+
+  constructor(
+    readonly page: Page,
+    readonly address: string,
+  ) {
+    const own = new URL(".", address).href;
+    const isForeign = (url: string): boolean => !url.startsWith(own) && !/^(blob|data):/.test(url);
+    page.context().on("request", (request) => {
+      if (isForeign(request.url())) this.left.push(`${request.method()} ${request.url()}`);
+    });
+    page.context().on("response", (response) => {
+      if (isForeign(response.url())) this.answered.push(response.url());
+    });
+    page.on("console", (message) => {
+      if (message.type() === "error") this.errors.push(message.text());
+    });
+    page.on("pageerror", (error) => this.errors.push(String(error)));
+  }
+
+  /** Opens the page; it has painted, and the module may be under way still. */
+  async open(): Promise<void> {
+    await this.page.goto(this.address);
+    await expect(this.result).toBeVisible();
+  }
+
+  /** The dumps. */
+  get input(): Locator {
+    return this.page.locator("section.input");
+  }
+
+  /** The verdict, the findings, the rewrite, what to take along. */
+  get result(): Locator {
+    return this.page.locator("section.result");
+  }
+
+  /** Finding rows of groups that are open. */
+  get findings(): Locator {
+    return this.result.locator("li.finding");
+  }
+
+  /** Waits until the page is in a phase: empty, checked, refused, cancelled, crashed. */
+  async phase(phase: string, timeout?: number): Promise<void> {
+    await expect(this.result).toHaveAttribute("data-phase", phase, { timeout });
+  }
+
+  /** Waits for a verdict: ready, ready-after-rewrite, needs-work. */
+  async verdict(verdict: string, timeout?: number): Promise<void> {
+    await expect(this.result.locator("[data-verdict]")).toHaveAttribute("data-verdict", verdict, { timeout });
+    await this.phase("checked", timeout);
+  }
+
+  /** Pastes text as with Ctrl+V outside of any field. */
+  async paste(text: string): Promise<void> {
+    await this.page.evaluate((text) => {
+      const data = new DataTransfer();
+      data.setData("text/plain", text);
+      document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+    }, text);
+  }
+
+  /** Types into the editor, at the end. */
+  async type(text: string): Promise<void> {
+    await this.editor.click();
+    await this.page.keyboard.press("Control+End");
+    await this.page.keyboard.type(text);
+  }
+
+  /** The editor's text. */
+  get editor(): Locator {
+    return this.input.locator(".cm-content");
+  }
+
+  /** Drops files onto the page. */
+  async drop(...files: Dropped[]): Promise<void> {
+    const packed = files.map(({ name, bytes }) => ({ name, base64: bufferOf(bytes).toString("base64") }));
+    await this.page.evaluate((packed) => {
+      const data = new DataTransfer();
+      for (const { name, base64 } of packed) {
+        data.items.add(new File([Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))], name));
+      }
+      for (const type of ["dragenter", "dragover", "drop"]) {
+        document.body.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
+      }
+    }, packed);
+  }
+
+  /** Opens files as with the page's button: paths, or names with bytes. */
+  async openFiles(...files: (string | Dropped)[]): Promise<void> {
+    const picker = this.page.locator('input[type="file"]').first();
+    if (files.every((file) => typeof file === "string")) return picker.setInputFiles(files);
+    await picker.setInputFiles(
+      files.map((file) => {
+        if (typeof file === "string") throw new Error("paths and bytes cannot be mixed");
+        return { name: file.name, mimeType: "application/sql", buffer: bufferOf(file.bytes) };
+      }),
+    );
+  }
+
+  /** Opens the first sample. */
+  async openSample(): Promise<void> {
+    await this.page.getByRole("button", { name: /sample/i }).first().click();
+  }
+
+  /** Does what starts a download, and gives its name and bytes. */
+  async download(act: () => Promise<void>): Promise<{ name: string; bytes: Buffer }> {
+    const [download] = await Promise.all([this.page.waitForEvent("download") as Promise<Download>, act()]);
+    return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) };
+  }
+
+  /** What axe holds against the page: WCAG 2.2 A and AA. */
+  async axe(): Promise<string[]> {
+    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+    const { violations } = await new AxeBuilder({ page: this.page }).withTags(tags).analyze();
+    return violations.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes.map((node) => `${node.target.join(" ")} (${node.any[0]?.message ?? ""})`).join("; ")}`);
+  }
+}
+
+export interface Options {
+  /** The page as a folder on a web server, or as one file from a disk. */
+  form: "folder" | "file";
+}
+
+export const test = base.extend<Options & { checker: Checker }, { site: Host }>({
+  form: ["folder", { option: true }],
+  site: [
+    async ({}, use) => {
+      const site = await host(DIST);
+      await use(site);
+      await site.close();
+    },
+    { scope: "worker" },
+  ],
+  checker: async ({ page, form, site }, use) => {
+    const checker = new Checker(page, form === "file" ? pathToFileURL(SINGLE_FILE).href : site.url);
+    await use(checker);
+    expect(checker.left, "requests that left the page").toEqual([]);
+    expect(checker.errors, "errors in the console").toEqual([]);
+  },
+});
