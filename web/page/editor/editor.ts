@@ -249,7 +249,13 @@ export class DumpEditor {
     return [
       EditorState.lineSeparator.of(lineBreak),
       readOnly.of(locked(input)),
-      EditorView.contentAttributes.of({ "aria-label": `Text of ${input.name}`, spellcheck: "false", autocapitalize: "off", autocorrect: "off" }),
+      EditorView.contentAttributes.of({
+        "aria-label": `Text of ${input.name}`,
+        tabindex: "0",
+        spellcheck: "false",
+        autocapitalize: "off",
+        autocorrect: "off",
+      }),
       EditorView.updateListener.of((update) => this.#updated(update)),
       // What is pasted has the line breaks of the text that it comes into.
       EditorView.clipboardInputFilter.of((text) => text.replace(/\r\n?|\n/g, lineBreak)),
