@@ -24,7 +24,8 @@ pub use positions::{decode, positions};
 #[wasm_bindgen(start)]
 pub fn start() {
     memory::start();
-    // A panic ends in a trap that says nothing: its words go to whoever called.
+    // A panic ends in a trap that says nothing: its words go to whoever called, as an `Error`. The instance is as unknown
+    // after it as after a trap.
     std::panic::set_hook(Box::new(|panic| wasm_bindgen::throw_str(&panic.to_string())));
 }
 

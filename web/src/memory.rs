@@ -51,6 +51,15 @@ struct C {
 // SAFETY: the module has one thread.
 unsafe impl Sync for C {}
 
+/// The block, if there is one. Otherwise Rust would end in a trap without words; this leaves the module as a trap does,
+/// with words. It allocates nothing.
+fn sure(block: *mut u8) -> *mut u8 {
+    if block.is_null() {
+        wasm_bindgen::throw_str("out of memory");
+    }
+    block
+}
+
 /// Which list of small blocks a block belongs to: none where it is large, empty, or aligned to more than the lists are.
 fn list(size: usize, align: usize) -> Option<usize> {
     (size > 0 && size <= SMALL && align <= ALIGNED).then(|| (size - 1) / ALIGNED)
@@ -100,18 +109,18 @@ impl C {
     }
 }
 
-// SAFETY: memory of at least that size and alignment that nobody else uses, or null.
+// SAFETY: memory of at least that size and alignment that nobody else uses.
 unsafe impl GlobalAlloc for C {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: any size and any power of two may be asked for; the size of an aligned block is a multiple of it.
         unsafe {
-            if let Some(list) = list(layout.size(), layout.align()) {
+            sure(if let Some(list) = list(layout.size(), layout.align()) {
                 self.take(list)
             } else if layout.align() <= ALIGNED {
                 malloc(layout.size()).cast()
             } else {
                 aligned_alloc(layout.align(), layout.size().next_multiple_of(layout.align())).cast()
-            }
+            })
         }
     }
 
@@ -119,12 +128,10 @@ unsafe impl GlobalAlloc for C {
         // SAFETY: as above.
         unsafe {
             if layout.size() > SMALL && layout.align() <= ALIGNED {
-                return calloc(1, layout.size()).cast();
+                return sure(calloc(1, layout.size()).cast());
             }
             let block = self.alloc(layout);
-            if !block.is_null() {
-                block.write_bytes(0, layout.size());
-            }
+            block.write_bytes(0, layout.size());
             block
         }
     }
@@ -138,13 +145,11 @@ unsafe impl GlobalAlloc for C {
                 return old;
             }
             if from.is_none() && to.is_none() && layout.align() <= ALIGNED {
-                return realloc(old.cast(), size).cast();
+                return sure(realloc(old.cast(), size).cast());
             }
             let new = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
-            if !new.is_null() {
-                new.copy_from_nonoverlapping(old, layout.size().min(size));
-                self.dealloc(old, layout);
-            }
+            new.copy_from_nonoverlapping(old, layout.size().min(size));
+            self.dealloc(old, layout);
             new
         }
     }
