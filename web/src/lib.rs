@@ -1,6 +1,8 @@
 //! The analyzer as a WebAssembly module. It knows no page: bytes and settings in, reports and rewritten bytes out.
 //!
 //! [`Checker`] takes inputs as their bytes arrive, [`Checked`] is the result, [`Rewriting`] gives the rewritten bytes.
+//! A statement whose tree would end a browser's stack is refused, which the program still reads: more than some 230
+//! operators, joins or calls in one another, 110 CASE or 65 subselects.
 //! Everything structured crosses the border as JSON text. A trap (out of memory, a stack that is too deep) leaves an
 //! instance in an unknown state: whoever calls it drops the instance and makes another.
 
