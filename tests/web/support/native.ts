@@ -1,6 +1,6 @@
 // The native program, asked the same as the module.
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Input, Settings } from "./module";
@@ -68,7 +68,9 @@ export async function nativeCheck(folder: string, inputs: Input[], settings: Set
 export async function nativeRewrite(folder: string, inputs: Input[], settings: Settings, remove: boolean): Promise<Buffer[]> {
   const removing = remove ? ["--delete-removed"] : [];
   const names = inputs.map(({ name }) => name);
-  const { code, said } = await run(folder, ["rewrite", "--no-config", "--quiet", "--output-dir=out", ...removing, ...words(settings), ...names]);
+  const out = join(folder, remove ? ".deleted" : ".rewritten");
+  mkdirSync(out);
+  const { code, said } = await run(folder, ["rewrite", "--no-config", "--quiet", `--output-dir=${out}`, ...removing, ...words(settings), ...names]);
   if (code === 2) throw new Error(said);
-  return names.map((name) => readFileSync(join(folder, "out", name)));
+  return names.map((name) => readFileSync(join(out, name)));
 }
