@@ -1,5 +1,6 @@
 // Dumps to try the page with: what pg_dumpall and pg_dump write.
 
+import sensorsSchema from "./sensors-schema.sql?raw";
 import shopRoles from "./shop-roles.sql?raw";
 import shopSchema from "./shop-schema.sql?raw";
 
@@ -10,10 +11,11 @@ export interface Sample {
 
 export const samples: readonly Sample[] = [
   {
-    title: "A shop",
+    title: "a shop, roles and schema",
     texts: [
       { name: "roles.sql", text: shopRoles },
       { name: "schema.sql", text: shopSchema },
     ],
   },
+  { title: "sensors that could be hypertables", texts: [{ name: "sensors.sql", text: sensorsSchema }] },
 ];

@@ -20,7 +20,8 @@ export function HowTo() {
       </p>
       <h3>With TimescaleDB of your own</h3>
       <p>
-        Hypertables are rows in TimescaleDB's catalogs: <code>--schema-only</code> loses them. This leaves out the rows of the chunks alone.
+        Hypertables are rows in TimescaleDB’s catalogs: <code>--schema-only</code> loses them. For the check, the rows of the chunks can stay
+        out.
       </p>
       <Command
         of="the command that dumps a TimescaleDB database"
