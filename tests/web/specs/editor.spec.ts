@@ -136,3 +136,28 @@ test("Tab leaves the editor, and Ctrl+F searches in it", async ({ checker }) => 
   await expect(checker.editor).not.toBeFocused();
   expect(await checker.editor.textContent()).not.toContain("\t");
 });
+
+test("the data of a COPY folds away, and unfolds for a finding behind it", async ({ checker }) => {
+  await checker.open();
+  const rows = Array.from({ length: 50 }, (_, at) => `${at}\tit's a row\n`).join("");
+  await checker.paste(`CREATE TABLE public.t (a int, b text);\nCOPY public.t (a, b) FROM stdin;\n${rows}\\.\n\nSET default_tablespace = fast;\n`);
+  await checker.phase("checked");
+  await checker.input.locator(".cm-foldGutter [title='Fold line']").first().click();
+  await expect(checker.editor).not.toContainText("it's a row");
+  await expect(checker.input.locator(".cm-place")).toHaveText(["fast"]);
+});
+
+test("on a phone the text stands above the findings, and the cursor leaves it in view", async ({ checker }) => {
+  await checker.page.setViewportSize({ width: 390, height: 844 });
+  await checker.open();
+  await checker.paste(TABLES.repeat(30));
+  await checker.phase("checked");
+  const [input, result] = [await checker.input.boundingBox(), await checker.result.boundingBox()];
+  expect(input && result && input.y + input.height <= result.y).toBe(true);
+  expect(await checker.page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+  await checker.editor.locator(".cm-line").nth(1).click();
+  await checker.page.keyboard.press("End");
+  await checker.page.keyboard.press("ArrowLeft");
+  await checker.page.waitForTimeout(300);
+  await expect(checker.editor.locator(".cm-line").nth(1)).toBeInViewport();
+});

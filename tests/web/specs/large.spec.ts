@@ -83,3 +83,18 @@ test("a dump of 15 MB is edited without lag", async ({ checker }) => {
   await expect(checker.editor).toContainText("CREATE TABLE public.last");
   await expect(checker.input.locator(".cm-place")).toHaveText(["TABLESPACE fast"]);
 });
+
+test("tens of thousands of findings do not freeze the page", async ({ checker }) => {
+  await checker.open();
+  const table = (at: number): string => `CREATE TABLE public.t${at} (a int) TABLESPACE fast;\n`;
+  await checker.openFiles({ name: "many.sql", bytes: Array.from({ length: 20_000 }, (_, at) => table(at)).join("") });
+  await checker.verdict("ready-after-rewrite", 40_000);
+  const began = Date.now();
+  await checker.editor.click();
+  await checker.page.keyboard.press("Control+End");
+  await checker.page.keyboard.press("Shift+F8");
+  await expect(checker.input.locator("[data-said]")).toContainText("line 20000");
+  await checker.page.keyboard.type("-- typed");
+  await expect(checker.editor).toContainText("-- typed");
+  expect(Date.now() - began).toBeLessThan(5000);
+});
