@@ -59,3 +59,15 @@ test("memory that runs out ends in a message, the text stays, and the page goes 
   await checker.page.keyboard.type("SELECT 1;");
   await checker.verdict("ready");
 });
+
+test("a browser that cannot run the module is told so", async ({ checker }) => {
+  await checker.page.addInitScript(() => {
+    WebAssembly.compile = () => Promise.reject(new WebAssembly.CompileError("no exceptions here"));
+  });
+  await checker.open();
+  await checker.phase("crashed");
+  await expect(checker.input.locator("[data-crashed]")).toContainText("does not start in this browser");
+  await checker.paste("SELECT 1;\n");
+  await checker.phase("crashed");
+  await expect(checker.editor).toContainText("SELECT 1");
+});

@@ -98,3 +98,15 @@ test("tens of thousands of findings do not freeze the page", async ({ checker })
   await expect(checker.editor).toContainText("-- typed");
   expect(Date.now() - began).toBeLessThan(5000);
 });
+
+test("a file that has changed since it was opened is to be opened again", async ({ checker }, info) => {
+  const path = info.outputPath("large.sql");
+  writeFileSync(path, LARGE);
+  await checker.open();
+  await checker.openFiles(path);
+  await checker.verdict("ready-after-rewrite", 30_000);
+  writeFileSync(path, "SELECT 1;\n");
+  await checker.paste("SELECT 2;\n");
+  await checker.phase("refused");
+  await expect(checker.input.locator("[data-refused]")).toContainText("large.sql cannot be checked: the file cannot be read");
+});

@@ -6,6 +6,20 @@ import { unpacking } from "./unpack";
 /** So many bytes are read from a file at once. */
 const PIECE = 4 << 20;
 
+/** A file that the browser does not give any more. */
+export class Unreadable extends Error {
+  readonly what = "the file cannot be read: it was changed, moved or deleted since it was opened, or it is a folder";
+  readonly next = "open it again";
+}
+
+async function bytesOf(file: File, from: number, to: number): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await file.slice(from, to).arrayBuffer());
+  } catch (error) {
+    throw new Unreadable(String(error));
+  }
+}
+
 /** Calls `take` with the bytes of a source; `read` hears how many of its own bytes were read. */
 export async function eachPiece(
   source: Source | { file: File },
@@ -19,10 +33,10 @@ export async function eachPiece(
     return;
   }
   const { file } = source;
-  const head = new Uint8Array(await file.slice(0, 4).arrayBuffer());
+  const head = await bytesOf(file, 0, 4);
   const feed = unpacking(head, take);
   for (let at = 0; at < file.size || at === 0; at += PIECE) {
-    const piece = new Uint8Array(await file.slice(at, at + PIECE).arrayBuffer());
+    const piece = await bytesOf(file, at, at + PIECE);
     feed(piece, at + PIECE >= file.size);
     read(Math.min(at + PIECE, file.size));
   }

@@ -87,7 +87,10 @@ export class Engine {
   async #start(): Promise<Catalogue> {
     try {
       shared ??= parts();
-      const { script, module } = await shared;
+      const { script, module } = await shared.catch((error: unknown) => {
+        shared = null;
+        throw error;
+      });
       const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
       const worker = new Worker(url);
       URL.revokeObjectURL(url);

@@ -2,7 +2,7 @@
 // the worker and starting another.
 
 import { initSync, Checker, catalogue, decode, positions, type Checked } from "../../module/tsmigrate_web.js";
-import { eachPiece } from "./bytes";
+import { eachPiece, Unreadable } from "./bytes";
 import type { Answers, Asked, Format, Range, Request, Result, Settings, Source, TextChange, Told } from "./protocol";
 import type { Catalogue, Change, Refusal, Report } from "./report";
 import { BadArchive } from "./unpack";
@@ -19,6 +19,13 @@ class Refused extends Error {
   constructor(readonly refusal: Refusal) {
     super(refusal.what);
   }
+}
+
+/** Why a file's bytes do not come, as a refusal; anything else as it is. */
+function refused(input: string, error: unknown): unknown {
+  if (error instanceof BadArchive) return new Refused({ input, ...error.words(input), line: null });
+  if (error instanceof Unreadable) return new Refused({ input, what: error.what, next: error.next, line: null });
+  return error;
 }
 
 function refusing<T>(act: () => T): T {
@@ -67,7 +74,7 @@ async function check(id: number, inputs: Source[], settings: Settings): Promise<
         }
       },
     ).catch((error: unknown) => {
-      throw error instanceof BadArchive ? new Refused({ input: source.name, ...error.words(source.name), line: null }) : error;
+      throw refused(source.name, error);
     });
     held.push(pieces && joined(pieces));
     before += sizeOf(source);
@@ -132,7 +139,9 @@ async function rewrite(input: number, remove: boolean): Promise<Blob> {
   if (!last || !source) throw new Error("nothing has been checked");
   const rewriting = last.checked.rewriting(input, remove);
   const parts: BlobPart[] = [];
-  await eachPiece(source, (bytes) => parts.push(rewriting.feed(bytes) as BlobPart));
+  await eachPiece(source, (bytes) => parts.push(rewriting.feed(bytes) as BlobPart)).catch((error: unknown) => {
+    throw refused(source.name, error);
+  });
   parts.push(rewriting.finish() as BlobPart);
   return new Blob(parts, { type: "application/sql" });
 }
@@ -173,7 +182,7 @@ async function read(file: File, limit: number): Promise<Answers["read"]> {
     if (size < HEAD) refusing(() => sniffer.feed(new Uint8Array(HEAD).fill(0x20)));
   } catch (error) {
     // Its check says what is wrong with it.
-    if (error instanceof TooLarge || error instanceof Refused || error instanceof BadArchive) return none;
+    if (error instanceof TooLarge || error instanceof Refused || error instanceof BadArchive || error instanceof Unreadable) return none;
     throw error;
   } finally {
     sniffer.free();

@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { check, editAsText, inputs, outcome, phase, shown } from "../state";
+import { catalogue, check, editAsText, inputs, outcome, phase, shown } from "../state";
 import type { Refusal } from "../engine/types";
 import { Command } from "./copy";
 
@@ -79,10 +79,16 @@ function Stopped({ message }: { message: string }) {
   const open = useSignal(false);
   return (
     <div class="notice notice-error" role="alert" data-crashed>
-      <p>
-        <strong>The checker stopped on this text.</strong> That is a defect of the checker, or the text is too much for it. Your text is still
-        here, and a fresh checker is ready.
-      </p>
+      {catalogue.value === null ? (
+        <p>
+          <strong>The checker does not start in this browser.</strong> It needs WebAssembly, and a browser that is not older than two years.
+        </p>
+      ) : (
+        <p>
+          <strong>The checker stopped on this text.</strong> That is a defect of the checker, or the text is too much for it. Your text is still
+          here, and a fresh checker is ready.
+        </p>
+      )}
       <p class="notice-tools">
         <button type="button" class="primary" onClick={() => void check()}>
           Check again
