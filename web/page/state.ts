@@ -267,8 +267,11 @@ export function cancel(): void {
   phase.value = { kind: "cancelled" };
 }
 
-/** Milliseconds without a key before an edited text is checked. */
+/** Milliseconds without a key before an edited text is checked: more where a check takes long. */
 const PAUSE = 250;
+const LONGEST_PAUSE = 1500;
+
+const pause = (): number => Math.min(Math.max(PAUSE, (outcome.peek()?.result.took ?? 0) / 2), LONGEST_PAUSE);
 
 /** Starts the module, and checks whatever changes from then on. */
 export function start(): void {
@@ -287,6 +290,6 @@ export function start(): void {
     clearTimeout(timer);
     const typed = before !== null && before !== now && before.length === now.length && before.every((input, at) => input.id === now[at]?.id);
     before = now;
-    timer = setTimeout(() => void check(), typed ? PAUSE : 0);
+    timer = setTimeout(() => void check(), typed ? pause() : 0);
   });
 }
