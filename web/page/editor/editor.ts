@@ -56,7 +56,7 @@ const readOnly = new Compartment();
 const locked = (input: TextInput) => [EditorState.readOnly.of(input.bytes !== null)];
 
 /** The words of a dump that is still to come. */
-const EMPTY = "Paste a dump here, or drop files anywhere on this page.";
+const EMPTY = "Paste a dump, or drop files anywhere";
 
 export class DumpEditor {
   readonly view: EditorView;
