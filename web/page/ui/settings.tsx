@@ -24,9 +24,10 @@ export function SettingsView() {
       <p>
         The target is a <b>{known.target}</b>. What the command line knows of it is known here too.
       </p>
-      <label class="field">
-        <span>PostgreSQL</span>
+      <div class="field">
+        <label for="target-version">PostgreSQL</label>
         <select
+          id="target-version"
           value={String(targetVersion ?? known.targetVersion)}
           onChange={(event) => {
             const version = Number(event.currentTarget.value);
@@ -40,10 +41,11 @@ export function SettingsView() {
             </option>
           ))}
         </select>
-      </label>
-      <label class="field">
-        <span>TimescaleDB</span>
+      </div>
+      <div class="field">
+        <label for="target-timescaledb">TimescaleDB</label>
         <input
+          id="target-timescaledb"
           type="text"
           value={timescaledb ?? ""}
           placeholder="not said; such as 2.19.3"
@@ -51,7 +53,7 @@ export function SettingsView() {
           aria-invalid={settingsRefused.value !== null}
           onChange={(event) => change({ timescaledb: event.currentTarget.value.trim() })}
         />
-      </label>
+      </div>
       <p class="quiet" id="timescaledb-words">
         SELECT extversion FROM pg_extension on the service says it. A dump of another version does not restore.
       </p>
@@ -62,9 +64,10 @@ export function SettingsView() {
       )}
       <fieldset>
         <legend>Extensions</legend>
-        <label class="field">
-          <span>List</span>
+        <div class="field">
+          <label for="target-list">List</label>
           <select
+            id="target-list"
             value={list?.name ?? ""}
             onChange={(event) => change({ extensionList: event.currentTarget.value === newest?.name ? undefined : event.currentTarget.value })}
           >
@@ -74,7 +77,7 @@ export function SettingsView() {
               </option>
             ))}
           </select>
-        </label>
+        </div>
         {list && (
           <details>
             <summary>
@@ -117,9 +120,10 @@ function Names({ title, name, other }: { title: string; name: "take" | "refuse";
   };
   return (
     <div class="names-field">
-      <label class="field">
-        <span>{title}</span>
+      <div class="field">
+        <label for={`target-${name}`}>{title}</label>
         <input
+          id={`target-${name}`}
           type="text"
           value={typed.value}
           placeholder="names of extensions"
@@ -134,7 +138,7 @@ function Names({ title, name, other }: { title: string; name: "take" | "refuse";
             }
           }}
         />
-      </label>
+      </div>
       {names.length > 0 && (
         <ul class="chips">
           {names.map((one) => (
@@ -165,9 +169,9 @@ function Databases() {
   });
   if (names.value.length === 0) return null;
   return (
-    <label class="field">
-      <span>Database to keep</span>
-      <select value={settings.value.database ?? ""} onChange={(event) => change({ database: event.currentTarget.value })}>
+    <div class="field">
+      <label for="target-database">Database to keep</label>
+      <select id="target-database" value={settings.value.database ?? ""} onChange={(event) => change({ database: event.currentTarget.value })}>
         <option value="">the first with objects</option>
         {names.value.map((name) => (
           <option key={name} value={name}>
@@ -175,6 +179,6 @@ function Databases() {
           </option>
         ))}
       </select>
-    </label>
+    </div>
   );
 }
