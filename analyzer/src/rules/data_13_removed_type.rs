@@ -70,12 +70,14 @@ fn check(ctx: &mut Context<'_>) {
         return;
     }
     let is_gone = |reference: &Reference, name: &str| {
+        if reference.class != Class::Type
+            || &*reference.name != name
+            || reference.schema.as_deref().is_some_and(|schema| schema != "pg_catalog")
+        {
+            return false;
+        }
         let own = ctx.resolved(&ObjectId::new(Class::Type, reference.schema.as_deref(), name));
-        reference.class == Class::Type
-            && &*reference.name == name
-            && reference.schema.as_deref().is_none_or(|schema| schema == "pg_catalog")
-            && !ctx.facts.declares(&own)
-            && !ctx.facts.declares(&ObjectId { class: Class::Relation, ..own })
+        !ctx.facts.declares(&own) && !ctx.facts.declares(&ObjectId { class: Class::Relation, ..own })
     };
     let found = GONE.iter().filter(|gone| statement.references().iter().any(|r| is_gone(r, gone.name)));
     let mut uses: Vec<Use> = found.filter_map(|gone| use_of(gone, statement, node)).collect();
