@@ -37,7 +37,7 @@ test("the verdict has the command line's words and numbers", async ({ checker },
   await expect(checker.result.locator(".checked")).toContainText("for Timescale service, PostgreSQL 17");
 });
 
-test("each verdict is said in words, with a sign", async ({ checker }) => {
+test("each verdict is said in words, with a sign @both", async ({ checker }) => {
   for (const [sql, verdict, words, sign] of [
     ["CREATE TABLE public.t (a integer);", "ready", "No statement fails on the target.", "✓"],
     ["SET default_tablespace = fast;", "ready-after-rewrite", "As it is, 1 statement fails; the rewrite solves it.", "✓"],

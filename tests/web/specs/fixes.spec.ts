@@ -52,7 +52,7 @@ async function open(checker: Checker, folder: string, files: Record<string, stri
   await checker.phase("checked");
 }
 
-test("safe fixes are on and those that lose something off; one of a rule's can be off alone", async ({ checker }, info) => {
+test("safe fixes are on and those that lose something off; one of a rule's can be off alone @both", async ({ checker }, info) => {
   const folder = info.outputPath();
   await open(checker, folder, { "my dump.sql": DUMP });
   const safe = group(checker, "TSP-04");
@@ -197,7 +197,7 @@ test("the report is downloaded in each form, as the command line writes it", asy
   }
 });
 
-test("the rewrite is shown beside the dump, and a change names its rule", async ({ checker }) => {
+test("the rewrite is shown beside the dump, and a change names its rule @both", async ({ checker }) => {
   await checker.open();
   await checker.paste(DUMP.replaceAll("\n", "\r\n"));
   await checker.verdict("needs-work");

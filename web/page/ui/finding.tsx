@@ -110,10 +110,10 @@ function Detail({ at, finding, withRule }: { at: number; finding: Finding; withR
             ),
           ],
           [finding.related.some(({ rule }) => rule) ? "Because of" : "See", finding.related.length > 0 && <Places finding={finding} />],
-          ["Dependents", <Dependents at={at} />],
+          ["Dependents", dependents.value.has(at) && <Dependents at={at} />],
           ["Why", withRule && finding.why],
           ["What to do", seen(finding.help)],
-          ["Fix", <How finding={finding} />],
+          ["Fix", (fix !== null || choiceOf(finding) !== "none") && <How finding={finding} />],
           ["Lost", fix?.lost && <strong>{seen(fix.lost)}</strong>],
           ["Read more", withRule && <Docs url={finding.docs} />],
         ]}

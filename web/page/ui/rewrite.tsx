@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
-import { engine, findings, outcome, phase } from "../state";
+import { engine, findings, outcome, phase, shown } from "../state";
 import type { Input } from "../state";
 import { show, type Marked } from "../diff/merge";
 import { chosen, report, select, tab } from "../result/view";
@@ -15,7 +15,8 @@ const ONE_BY_ONE = 200;
 
 /** The dump and its rewrite. */
 export function Rewrite() {
-  const at = useSignal(0);
+  // The input that was looked at last.
+  const at = useSignal(shown.peek());
   const all = outcome.value?.inputs ?? [];
   const index = Math.min(at.value, all.length - 1);
   const input = all[index];
