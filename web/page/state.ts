@@ -4,7 +4,7 @@ import { batch, computed, effect, signal } from "@preact/signals";
 import { Cancelled, Engine, InputRefused } from "./engine/engine";
 import { Content } from "./editor/content";
 import { EDITABLE, fileInput, isBlank, isRoles, TextInput, textInput, unique, type Input } from "./input";
-import type { Catalogue, Finding, Refusal, Result, Settings, Source } from "./engine/types";
+import type { Catalogue, Finding, Format, Refusal, Result, Settings, Source } from "./engine/types";
 
 /** Where the page is. */
 export type Phase =
@@ -255,6 +255,23 @@ export async function check(): Promise<void> {
     });
   }
 }
+
+/** Asks for something of the last check, and checks again where the worker is a fresh one. */
+async function ofCheck<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof InputRefused)) throw error;
+    await check();
+    return ask();
+  }
+}
+
+/** The rewritten bytes of an input. */
+export const rewritten = (input: number, isDeleted: boolean): Promise<Blob> => ofCheck(() => engine.rewrite(input, isDeleted));
+
+/** The report in a form. */
+export const written = (format: Format): Promise<Blob> => ofCheck(() => engine.write(format));
 
 /** Stops the check that is under way. */
 export function cancel(): void {

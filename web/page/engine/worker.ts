@@ -134,9 +134,12 @@ function placed(
   return { places, changes };
 }
 
+/** A fresh worker knows no check: the page checks again, and asks again. */
+const unchecked = (): Refused => new Refused({ input: "", what: "nothing has been checked", next: "check again", line: null });
+
 async function rewrite(input: number, remove: boolean): Promise<Blob> {
   const source = last?.inputs[input];
-  if (!last || !source) throw new Error("nothing has been checked");
+  if (!last || !source) throw unchecked();
   const rewriting = last.checked.rewriting(input, remove);
   const parts: BlobPart[] = [];
   await eachPiece(source, (bytes) => parts.push(rewriting.feed(bytes) as BlobPart)).catch((error: unknown) => {
@@ -154,7 +157,7 @@ const TYPES: Record<Format, string> = {
 };
 
 function write(format: Format): Blob {
-  if (!last) throw new Error("nothing has been checked");
+  if (!last) throw unchecked();
   return new Blob([last.checked.write(format) as BlobPart], { type: TYPES[format] });
 }
 
@@ -209,7 +212,14 @@ async function answer(request: Request, id: number): Promise<Answers[keyof Answe
   }
 }
 
-scope.onmessage = async ({ data }: MessageEvent<Asked>): Promise<void> => {
+/** One after the other: a rewrite that is asked for during a check is of that check. */
+let before: Promise<void> = Promise.resolve();
+
+scope.onmessage = ({ data }: MessageEvent<Asked>): void => {
+  before = before.then(() => respond(data));
+};
+
+async function respond(data: Asked): Promise<void> {
   const { id } = data;
   try {
     tell({ id, kind: "answer", value: await answer(data, id) });
@@ -218,4 +228,4 @@ scope.onmessage = async ({ data }: MessageEvent<Asked>): Promise<void> => {
     // A trap, a stack that is too deep, memory that has run out: this instance is of no use any more.
     else tell({ id, kind: "failed", message: error instanceof Error ? error.message : String(error) });
   }
-};
+}

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
-import { engine, findings, outcome, phase, shown } from "../state";
+import { Cancelled } from "../engine/engine";
+import { findings, outcome, phase, rewritten, shown } from "../state";
 import type { Input } from "../state";
 import { show, type Marked } from "../diff/merge";
 import { chosen, report, select, tab } from "../result/view";
@@ -68,9 +69,10 @@ function Diff({ input, index }: { input: Extract<Input, { kind: "text" }>; index
     if (!isReady || !result) return;
     let end: (() => void) | null = null;
     let isOver = false;
+    failed.value = null;
     const isDeleted = remove.value;
     const planned = result.changes[index] ?? [];
-    void engine.rewrite(index, isDeleted).then(
+    void rewritten(index, isDeleted).then(
       async (blob) => {
         const after = await blob.text();
         if (isOver || !place.current) return;
@@ -85,7 +87,8 @@ function Diff({ input, index }: { input: Extract<Input, { kind: "text" }>; index
         end = show(place.current, { before: input.text, after, planned, isDeleted, marks, select, narrow });
       },
       (error: unknown) => {
-        if (!isOver) failed.value = error instanceof Error ? error.message : String(error);
+        // Another check took its place: what it finds is shown then.
+        if (!isOver && !(error instanceof Cancelled)) failed.value = error instanceof Error ? error.message : String(error);
       },
     );
     return () => {

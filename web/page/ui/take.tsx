@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import { catalogue, engine, outcome, phase, settings } from "../state";
+import { catalogue, phase, rewritten, settings, written } from "../state";
 import type { Format } from "../engine/types";
 import type { Report, Script } from "../engine/report";
 import { report, tab } from "../result/view";
@@ -52,7 +52,7 @@ export function Take() {
   const inputs = shown.inputs.map(({ name }) => name);
   const asked = { names: inputs, settings: settings.value, remove: remove.value, scripts: shown.scripts.length > 0 };
   const all = async (): Promise<void> => {
-    for (const [at, name] of inputs.entries()) await make(name, rewrittenName(name), () => engine.rewrite(at, remove.value));
+    for (const [at, name] of inputs.entries()) await make(name, rewrittenName(name), () => rewritten(at, remove.value));
   };
   return (
     <div class="take">
@@ -76,7 +76,7 @@ export function Take() {
               class={at === 0 ? "main" : ""}
               disabled={!idle}
               data-download={name}
-              onClick={() => void make(name, rewrittenName(name), () => engine.rewrite(at, remove.value))}
+              onClick={() => void make(name, rewrittenName(name), () => rewritten(at, remove.value))}
             >
               Download {seen(rewrittenName(name))}
             </button>
@@ -118,7 +118,7 @@ export function Take() {
               type="button"
               disabled={!idle}
               title={words}
-              onClick={() => void make(format, reportName(shown, format), () => engine.write(format))}
+              onClick={() => void make(format, reportName(shown, format), () => written(format))}
             >
               {title}
             </button>
@@ -174,6 +174,3 @@ export function ScriptView({ script }: { script: Script }) {
     </details>
   );
 }
-
-/** True while what is on the screen is not the last word: a rewrite would be of something else. */
-export const isStale = (): boolean => outcome.value === null || phase.value.kind !== "checked";
