@@ -268,7 +268,7 @@ fn killed_at_random_moments() -> Outcome {
     let mut random = Random(seed);
     let begun = Instant::now();
     theatre.survives("undisturbed", theatre.spawn(&["--verify", "none"])?)?;
-    let whole = u64::try_from(begun.elapsed().as_millis())?;
+    let mut whole = u64::try_from(begun.elapsed().as_millis())?;
     let (mut kills, mut late) = (0, 0);
     for round in 0..if long() { 100 } else { 2 } {
         let mut moments = Vec::new();
@@ -282,6 +282,8 @@ fn killed_at_random_moments() -> Outcome {
             child.kill()?;
             if theatre.wait(child)?.code.is_some() {
                 late += 1;
+                // A machine that was busy at first is faster now.
+                whole = moment.max(1);
             } else {
                 kills += 1;
             }
