@@ -33,6 +33,8 @@ export const shown = signal(0);
 export const settings = signal<Settings>({});
 export const catalogue = signal<Catalogue | null>(null);
 export const phase = signal<Phase>({ kind: "loading" });
+/** Something has changed since the last check began: another is about to begin. */
+export const due = signal(false);
 /** The last outcome, with the inputs that it is about. */
 export const outcome = signal<{ result: Result; inputs: Input[] } | null>(null);
 /** Why settings were refused; those before them count again. */
@@ -44,6 +46,10 @@ export const revealed = signal(0);
 
 export const findings = computed<Finding[]>(() => outcome.value?.result.report.findings ?? []);
 export const isEmpty = computed(() => inputs.value.every(isBlank));
+/** The phase, or what comes before a check: the outcome is that of the present inputs and settings in `checked` alone. */
+export const stage = computed<Phase["kind"] | "reading" | "due">(() =>
+  reading.value !== null ? "reading" : due.value ? "due" : phase.value.kind,
+);
 
 const sourceOf = (input: Input): Source => {
   if (input.kind === "file") return { name: input.name, file: input.file };
@@ -215,6 +221,7 @@ let latest = 0;
 export async function check(): Promise<void> {
   const own = ++latest;
   engine.cancel();
+  due.value = false;
   if (isEmpty.value) {
     batch(() => {
       phase.value = catalogue.value ? { kind: "empty" } : { kind: "loading" };
@@ -233,8 +240,10 @@ export async function check(): Promise<void> {
     const result = await engine.check(checked.map(sourceOf), asked, (done, total) =>
       mine(() => (phase.value = { kind: "checking", done, total })),
     );
+    const known = catalogue.value ?? (await engine.start());
     mine(() => {
       taken = asked;
+      catalogue.value = known;
       const before = selected.value === null ? undefined : findings.value[selected.value];
       outcome.value = { result, inputs: checked };
       phase.value = { kind: "checked" };
@@ -307,6 +316,7 @@ export function start(): void {
     clearTimeout(timer);
     const typed = before !== null && before !== now && before.length === now.length && before.every((input, at) => input.id === now[at]?.id);
     before = now;
+    due.value = true;
     timer = setTimeout(() => void check(), typed ? pause() : 0);
   });
 }

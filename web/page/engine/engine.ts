@@ -20,6 +20,7 @@ interface Waiting {
   resolve: (value: Answers[keyof Answers]) => void;
   reject: (error: Error) => void;
   progress: ((done: number, total: number) => void) | undefined;
+  isStart: boolean;
 }
 
 /** The worker's script and the compiled module. */
@@ -48,6 +49,8 @@ export class Engine {
   #started: Promise<Catalogue> | null = null;
   #next = 1;
   #waiting = new Map<number, Waiting>();
+  /** Counts how often everything was cancelled: a question from before that is not asked any more. */
+  #cancelled = 0;
 
   /** The catalogue, once the module is ready. */
   start(): Promise<Catalogue> {
@@ -76,11 +79,14 @@ export class Engine {
 
   /** Stops whatever is under way. The next question starts a fresh worker: a few milliseconds. */
   cancel(): void {
-    if (this.#waiting.size > 0) this.#end(new Cancelled("cancelled"));
+    this.#cancelled++;
+    // A worker that is just starting has nothing to stop.
+    if ([...this.#waiting.values()].some(({ isStart }) => !isStart)) this.#end(new Cancelled("cancelled"));
   }
 
   /** Ends the worker; nothing waits for it any more. */
   stop(): void {
+    this.#cancelled++;
     this.#end(new Cancelled("stopped"));
   }
 
@@ -108,14 +114,16 @@ export class Engine {
   }
 
   async #ask<R extends Request>(request: R, progress?: Waiting["progress"]): Promise<Answers[R["op"]]> {
+    const before = this.#cancelled;
     await this.start();
+    if (before !== this.#cancelled) throw new Cancelled("cancelled");
     return this.#post(request, progress);
   }
 
   #post<R extends Request>(request: R, progress?: Waiting["progress"]): Promise<Answers[R["op"]]> {
     return new Promise((resolve, reject) => {
       const id = this.#next++;
-      this.#waiting.set(id, { resolve: resolve as Waiting["resolve"], reject, progress });
+      this.#waiting.set(id, { resolve: resolve as Waiting["resolve"], reject, progress, isStart: request.op === "start" });
       const asked: Asked = { ...request, id };
       this.#worker?.postMessage(asked);
     });

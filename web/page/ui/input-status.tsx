@@ -1,4 +1,4 @@
-import { useEffect } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import { cancel, check, inputs, isEmpty, phase, reading, shown } from "../state";
 import { size } from "./size";
@@ -19,7 +19,7 @@ export function InputStatus() {
   }, [busy]);
 
   return (
-    <div class="input-status">
+    <div class="input-status" tabIndex={-1}>
       {busy && slow.value ? <Progress /> : now.kind === "cancelled" && !isEmpty.value ? <Stopped /> : <About />}
     </div>
   );
@@ -34,24 +34,33 @@ function Progress() {
       : known
         ? `Checking: ${size(now.done)} of ${size(now.total)}`
         : "Checking";
+  const cancelling = useRef<HTMLButtonElement>(null);
+  useLayoutEffect(() => {
+    const button = cancelling.current;
+    return () => {
+      // The button goes with the check: who stands on it stays in the same row.
+      if (button && button === document.activeElement) button.closest<HTMLElement>(".input-status")?.focus();
+    };
+  }, []);
   return (
     <>
       <span>{words}</span>
       {known ? <progress aria-label="Checking" value={now.done} max={now.total} /> : <progress aria-label={words} />}
-      <button type="button" onClick={cancel}>
+      <button type="button" class="cancel" ref={cancelling} onClick={cancel}>
         Cancel
       </button>
     </>
   );
 }
 
+/** Its button is at the row's start: Cancel was at the end, and may be pressed twice. */
 function Stopped() {
   return (
     <>
-      <span>The check was cancelled.</span>
       <button type="button" onClick={() => void check()}>
         Check again
       </button>
+      <span>The check was cancelled.</span>
     </>
   );
 }

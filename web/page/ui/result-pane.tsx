@@ -1,4 +1,4 @@
-import { outcome, phase } from "../state";
+import { outcome, phase, stage } from "../state";
 import { report, tab, type Tab } from "../result/view";
 import { Findings } from "./findings";
 import { Hypertables } from "./hypertables";
@@ -12,8 +12,9 @@ import "./result.css";
 export function ResultPane() {
   const shown = report.value;
   const kind = phase.value.kind;
+  const now = stage.value;
   return (
-    <section class="result" aria-label="Result" data-phase={kind} aria-busy={kind === "checking"}>
+    <section class="result" aria-label="Result" data-phase={now} aria-busy={now === "checking" || now === "reading" || now === "due"}>
       {shown && outcome.value ? (
         <div class={kind === "checking" ? "stale" : undefined}>
           <Verdict report={shown} />

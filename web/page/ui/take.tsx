@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import { catalogue, phase, rewritten, settings, written } from "../state";
+import { catalogue, rewritten, settings, stage, written } from "../state";
 import type { Format } from "../engine/types";
 import type { Report, Script } from "../engine/report";
 import { report, tab } from "../result/view";
@@ -48,7 +48,7 @@ function reportName(report: Report, format: Format): string {
 export function Take() {
   const shown = report.value;
   if (!shown) return null;
-  const idle = phase.value.kind === "checked" && busy.value === null;
+  const idle = stage.value === "checked" && busy.value === null;
   const inputs = shown.inputs.map(({ name }) => name);
   const asked = { names: inputs, settings: settings.value, remove: remove.value, scripts: shown.scripts.length > 0 };
   const all = async (): Promise<void> => {
