@@ -146,6 +146,19 @@ test("two files of one name are told apart", async ({ checker }) => {
   await expect(checker.input.locator(".cm-place")).toHaveText(["fast"]);
 });
 
+test("what is pasted and typed while the module starts is checked as soon as it is there @both", async ({ checker }) => {
+  await checker.hold("start");
+  await checker.open();
+  await checker.paste("CREATE TABLE public.t (a int);\n");
+  await checker.phase("checking");
+  await checker.paste(FAST);
+  await expect(tabs(checker)).toHaveCount(2);
+  await checker.release();
+  await checker.verdict("ready-after-rewrite");
+  await expect(checker.page.getByRole("button", { name: /^Target: PostgreSQL \d/ })).toBeEnabled();
+  expect(await checker.phases()).not.toContain("crashed");
+});
+
 test("the page says how to make a dump, and the sample is one @both", async ({ checker }) => {
   await checker.open();
   await expect(checker.input).toContainText("pg_dumpall -d \"$SOURCE\" --roles-only --no-role-passwords > roles.sql");

@@ -18,6 +18,45 @@ export interface Dropped {
 
 const bufferOf = (bytes: string | Uint8Array): Buffer => (typeof bytes === "string" ? Buffer.from(bytes) : Buffer.from(bytes));
 
+/** What was seen for a moment only: see `record`. */
+interface Recorded {
+  phases: string[];
+  said: Set<string>;
+}
+
+/** Keeps what the page shows for a moment: a test that looks later knows of it all the same. */
+function record(): void {
+  if ("recorded" in window) return;
+  const recorded: Recorded = { phases: [], said: new Set() };
+  Object.assign(window, { recorded });
+  const look = (): void => {
+    const phase = document.querySelector("section.result")?.getAttribute("data-phase");
+    if (phase && phase !== recorded.phases.at(-1)) recorded.phases.push(phase);
+    for (const { textContent } of document.querySelectorAll("[aria-live], [role=status], [role=alert]")) {
+      if (textContent) recorded.said.add(textContent);
+    }
+  };
+  const attributeFilter = ["data-phase"];
+  new MutationObserver(look).observe(document, { subtree: true, childList: true, characterData: true, attributes: true, attributeFilter });
+}
+
+/** Keeps what workers are asked from them, from the first question of a kind on, until `window.release()`. */
+function holding(kind: string): void {
+  let isHeld = true;
+  const kept: (() => void)[] = [];
+  const release = (): void => {
+    isHeld = false;
+    for (const post of kept.splice(0)) post();
+  };
+  Object.assign(window, { release });
+  window.Worker = class extends Worker {
+    override postMessage(message: { op: string }): void {
+      if (isHeld && (message.op === kind || kept.length > 0)) kept.push(() => super.postMessage(message));
+      else super.postMessage(message);
+    }
+  };
+}
+
 /** The page and what a person does there. */
 export class Checker {
   /** Requests that left the page: nothing may be here. */
@@ -47,8 +86,19 @@ export class Checker {
 
   /** Opens the page; it has painted, and the module may be under way still. */
   async open(): Promise<void> {
+    await this.page.addInitScript(record);
     await this.page.goto(this.address);
     await expect(this.result).toBeVisible();
+  }
+
+  /** Holds what a worker is asked, from the first question of a kind on: start, check, read. Before the page is opened. */
+  async hold(kind: string): Promise<void> {
+    await this.page.addInitScript(holding, kind);
+  }
+
+  /** Lets workers hear what was held. */
+  async release(): Promise<void> {
+    await this.page.evaluate(() => (window as unknown as { release: () => void }).release());
   }
 
   /** The dumps. */
@@ -66,7 +116,18 @@ export class Checker {
     return this.result.locator("li.finding");
   }
 
-  /** Waits until the page is in a phase: empty, checked, refused, cancelled, crashed. */
+  /** Every phase since the page was opened. */
+  phases(): Promise<string[]> {
+    return this.page.evaluate(() => (window as unknown as { recorded: Recorded }).recorded.phases);
+  }
+
+  /** Waits until the page has said something to those who do not see it, be it for a moment. */
+  async said(words: string | RegExp): Promise<void> {
+    const said = (): Promise<string[]> => this.page.evaluate(() => [...(window as unknown as { recorded: Recorded }).recorded.said]);
+    await expect.poll(said).toContainEqual(expect.stringMatching(words));
+  }
+
+  /** Waits until the page is in a phase that stays: empty, checked, refused, cancelled, crashed. */
   async phase(phase: string, timeout?: number): Promise<void> {
     await expect(this.result).toHaveAttribute("data-phase", phase, { timeout });
   }
