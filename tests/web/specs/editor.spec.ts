@@ -158,6 +158,7 @@ test("on a phone the text stands above the findings, and the cursor leaves it in
   await checker.editor.locator(".cm-line").nth(1).click();
   await checker.page.keyboard.press("End");
   await checker.page.keyboard.press("ArrowLeft");
-  await checker.page.waitForTimeout(300);
+  // What scrolls does so in the next frames.
+  await checker.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
   await expect(checker.editor.locator(".cm-line").nth(1)).toBeInViewport();
 });

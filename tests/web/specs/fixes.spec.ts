@@ -228,7 +228,7 @@ test("the command is copied", async ({ checker }) => {
   await checker.verdict("needs-work");
   const line = await command(checker);
   await checker.result.getByRole("button", { name: "Copy: The command that does the same" }).click();
-  await expect(checker.result.getByText("Copied").first()).toBeVisible();
-  expect(await checker.page.evaluate(() => navigator.clipboard.readText())).toBe(line);
+  await checker.said("Copied");
+  await expect.poll(() => checker.page.evaluate(() => navigator.clipboard.readText())).toBe(line);
 });
 

@@ -31,7 +31,7 @@ for (const scheme of ["light", "dark"] as const) {
       expect(await checker.axe()).toEqual([]);
     }
     await page.getByLabel("Colours").selectOption(scheme === "light" ? "dark" : "light");
-    expect(await background()).not.toBe(before);
+    await expect.poll(background).not.toBe(before);
   });
 }
 

@@ -65,6 +65,8 @@ export class Checker {
   readonly answered: string[] = [];
   /** What the page wrote to the console as an error, and what it threw. */
   readonly errors: string[] = [];
+  /** The test itself tries to send something, and the page's policy refuses it. */
+  isTried = false;
 
   constructor(
     readonly page: Page,
@@ -198,6 +200,8 @@ export class Checker {
 
   /** What axe holds against the page: WCAG 2.2 A and AA. */
   async axe(): Promise<string[]> {
+    // Colours on their way to others are nobody's.
+    await this.page.evaluate(() => Promise.allSettled(document.getAnimations().map((animation) => animation.finished)));
     const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
     const { violations } = await new AxeBuilder({ page: this.page }).withTags(tags).analyze();
     return violations.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes.map((node) => `${node.target.join(" ")} (${node.any[0]?.message ?? ""})`).join("; ")}`);
@@ -222,7 +226,8 @@ export const test = base.extend<Options & { checker: Checker }, { site: Host }>(
   checker: async ({ page, form, site }, use) => {
     const checker = new Checker(page, form === "file" ? pathToFileURL(SINGLE_FILE).href : site.url);
     await use(checker);
-    expect(checker.left, "requests that left the page").toEqual([]);
-    expect(checker.errors, "errors in the console").toEqual([]);
+    const own = checker.errors.filter((error) => !checker.isTried || !/Content Security Policy|Fetch API cannot load/.test(error));
+    expect(checker.isTried ? checker.answered : checker.left, "requests that left the page").toEqual([]);
+    expect(own, "errors in the console").toEqual([]);
   },
 });
