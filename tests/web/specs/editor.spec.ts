@@ -28,6 +28,25 @@ test("open findings and solved ones have signs of different shapes", async ({ ch
   expect(await open.innerHTML()).not.toBe(await solved.innerHTML());
 });
 
+test("a finding's hint says what becomes of it, in words, sign and colour", async ({ checker }) => {
+  await checker.open();
+  await checker.paste(`CREATE TABLE public.one (a int) TABLESPACE fast;
+CREATE OPERATOR FAMILY public.f USING btree;
+CREATE TABLE public.gone (a nothing.like_this);
+`);
+  await checker.phase("checked");
+  const hint = (words: string) => checker.input.locator(".cm-hint").filter({ hasText: words });
+  const colour = (words: string): Promise<string> => hint(words).evaluate((element) => getComputedStyle(element).color);
+  await expect(hint("fixed: ")).toHaveClass(/hint-solved/);
+  await expect(hint("public.f")).toHaveText(/^(by hand|fix is off, for it loses something): /);
+  expect(await colour("fixed: ")).not.toBe(await colour("public.f"));
+  await checker.result.locator("section.group").filter({ hasText: "SU-07" }).locator(".switch").first().click();
+  await expect(hint("public.f")).toHaveClass(/hint-lost/);
+  await expect(hint("public.f")).toHaveText(/^(left out|fixed, with a loss): /);
+  const signs = await marks(checker).evaluateAll((all) => all.map((one) => one.innerHTML));
+  expect(new Set(signs).size).toBe(signs.length);
+});
+
 test("marks go along with what is typed before them", async ({ checker }) => {
   await checker.open();
   await checker.paste(TABLES);
@@ -120,7 +139,7 @@ test("details are shown on hover", async ({ checker }) => {
   await checker.paste(TABLES);
   await checker.phase("checked");
   await places(checker).first().hover();
-  await expect(checker.page.locator(".cm-details")).toContainText("fixed by the rewrite");
+  await expect(checker.page.locator(".cm-details")).toContainText("TSP-04 · fixed");
 });
 
 test("Tab leaves the editor, and Ctrl+F searches in it", async ({ checker }) => {

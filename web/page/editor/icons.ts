@@ -1,6 +1,8 @@
-// A sign for each severity that differs in shape, not in colour alone. What the rewrite solves has a hollow sign with a tick.
+// A sign for each severity that differs in shape, not in colour alone. What the rewrite solves has a hollow sign with a
+// tick, and a dash where something is lost with it.
 
 import type { Severity } from "../engine/types";
+import type { Fate } from "./fate";
 
 const SHAPES: Record<Severity, string> = {
   error: '<path d="M5 1h6l4 4v6l-4 4H5l-4-4V5z"/>',
@@ -16,8 +18,10 @@ const SIGNS: Record<Severity, string> = {
 
 const TICK = '<path class="sign" d="M4.8 8.6l2.3 2.3 4.2-4.8"/>';
 
+const DASH = '<path class="sign" d="M4.8 8h6.4"/>';
+
 /** The sign as SVG. */
-export const severityIcon = (severity: Severity, fate: "open" | "solved" | "allowed"): string =>
+export const severityIcon = (severity: Severity, fate: Fate): string =>
   `<svg class="sign-${fate}" viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">${SHAPES[severity]}${
-    fate === "open" ? SIGNS[severity] : TICK
+    fate === "open" ? SIGNS[severity] : fate === "lost" ? DASH : TICK
   }</svg>`;

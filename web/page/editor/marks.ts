@@ -14,13 +14,8 @@ import {
   type ViewUpdate,
 } from "@codemirror/view";
 import type { Finding } from "../engine/types";
+import { fateOf, fateWords } from "./fate";
 import { severityIcon } from "./icons";
-
-/** What becomes of a finding. */
-export type Fate = "open" | "solved" | "allowed";
-
-export const fateOf = (finding: Finding): Fate =>
-  finding.allowed !== null ? "allowed" : finding.solved ? "solved" : "open";
 
 /** A finding at its place. */
 export class Mark extends RangeValue {
@@ -92,7 +87,7 @@ export function placeOf(state: EditorState, number: number): { from: number; to:
 }
 
 const RANK = { error: 0, warning: 1, note: 2 };
-const FATES = { open: 0, solved: 1, allowed: 2 };
+const FATES = { open: 0, lost: 1, solved: 2, allowed: 3 };
 
 /** What counts most comes first: open before solved, errors before notes. */
 const byWeight = (a: Mark, b: Mark): number =>
@@ -171,7 +166,9 @@ class Hint extends WidgetType {
     const dom = document.createElement("span");
     const fate = fateOf(this.finding);
     dom.className = `cm-hint hint-${this.finding.severity} hint-${fate}`;
-    dom.textContent = `${this.finding.message}${this.more > 0 ? ` (+${this.more})` : ""}`;
+    const words = fateWords(this.finding);
+    const more = this.more > 0 ? ` (+${this.more})` : "";
+    dom.textContent = `${words === "" ? this.finding.severity : words}: ${this.finding.message}${more}`;
     // What it says is in the list of findings; a reader of the text should hear the text.
     dom.setAttribute("aria-hidden", "true");
     return dom;
@@ -243,8 +240,8 @@ function details(finding: Finding): HTMLElement {
     element.textContent = text;
     dom.append(element);
   };
-  const words = { open: "", solved: " · fixed by the rewrite", allowed: " · allowed" }[fate];
-  part("details-head", `${finding.severity} ${finding.rule}${words}`);
+  const words = fateWords(finding);
+  part("details-head", `${finding.severity} ${finding.rule}${words && ` · ${words}`}`);
   part("details-message", finding.message);
   if (finding.server_error) part("details-server", `ERROR: ${finding.server_error.text}`);
   part("details-help", finding.help);
