@@ -160,6 +160,42 @@ test("the target is chosen: version, extensions, TimescaleDB", async ({ checker 
   expect(line).toContain("--target-version 16 --target-timescaledb 2.19.3 --config tsmigrate.toml");
 });
 
+test("what a rule counts as is chosen, said, and taken back", async ({ checker }, info) => {
+  const folder = info.outputPath();
+  await open(checker, folder, { "dump.sql": "CREATE TABLE public.t (a integer) TABLESPACE fast;\nCREATE UNLOGGED TABLE public.w (c integer);\n" });
+  const { result } = checker;
+  const changed = result.getByRole("group", { name: "Severities changed" });
+  await expect(changed).toHaveCount(0);
+  await result.getByLabel("TSP-04 counts as").selectOption("note");
+  await checker.verdict("ready");
+  await expect(result.locator("h3.part.solved")).toHaveCount(0);
+  await expect(changed).toHaveText("TSP-04: note ×");
+  expect(await checker.axe()).toEqual([]);
+  expect(await same(checker, folder, ["dump.sql"])).toContain("--config tsmigrate.toml");
+  expect(readFileSync(join(folder, "tsmigrate.toml"), "utf8")).toBe('[severity]\n"TSP-04" = "note"\n');
+  await result.getByRole("tab", { name: "Findings" }).click();
+  // What is off is seen nowhere but here.
+  await result.getByLabel("TSP-04 counts as").selectOption("off");
+  await checker.phase("checked");
+  await expect(group(checker, "TSP-04")).toHaveCount(0);
+  await result.getByLabel("Group by").selectOption("severity");
+  await checker.findings.first().locator("button.row").click();
+  await expect(result.locator(".detail").getByLabel(/ counts as$/)).toBeVisible();
+  await changed.getByRole("button", { name: "Let TSP-04 count as it says itself" }).click();
+  await checker.verdict("ready-after-rewrite");
+  await expect(changed).toHaveCount(0);
+});
+
+test("what cannot be off is said to stay", async ({ checker }) => {
+  await checker.open();
+  await checker.paste("CREATE TABL public.t (a integer);\n");
+  await checker.phase("checked");
+  await checker.result.getByLabel("IN-10 counts as").selectOption("off");
+  await expect(checker.result.getByRole("alert")).toContainText("IN-10");
+  await checker.verdict("needs-work");
+  await expect(checker.result.getByLabel("IN-10 counts as")).toHaveValue("");
+});
+
 test("of a dump of several databases, one is chosen", async ({ checker }, info) => {
   const folder = info.outputPath();
   const part = (name: string): string => `CREATE DATABASE ${name};\n\\connect ${name}\nCREATE TABLE public.${name}_t (a integer);\n`;

@@ -25,7 +25,9 @@ function words(settings: Settings): string {
 }
 
 /** True where a configuration file has to say a part of it. */
-export const needsFile = ({ extensionList, take = [], refuse = [] }: Settings): boolean =>
+export const needsFile = (settings: Settings): boolean => changesExtensions(settings) || (settings.levels ?? []).length > 0;
+
+const changesExtensions = ({ extensionList, take = [], refuse = [] }: Settings): boolean =>
   extensionList !== undefined || take.length > 0 || refuse.length > 0;
 
 /** What the command line is made of. */
@@ -59,9 +61,11 @@ const list = (names: readonly string[]): string => `[${names.map(quoted).join(",
 
 /** What stands in `tsmigrate.toml`, where options cannot say it. */
 export function configuration(settings: Settings, catalogue: Catalogue): string {
-  const { extensionList, take = [], refuse = [] } = settings;
+  const { extensionList, take = [], refuse = [], levels = [] } = settings;
   const chosen = catalogue.extensionLists.find(({ name }) => name === extensionList);
-  const lines = ["[target.extensions]"];
+  const lines: string[] = [];
+  if (levels.length > 0) lines.push("[severity]", ...levels.map(([rule, level]) => `${quoted(rule)} = ${quoted(level)}`));
+  if (changesExtensions(settings)) lines.push(...(lines.length > 0 ? [""] : []), "[target.extensions]");
   if (chosen) lines.push(`# ${chosen.source}, as of ${chosen.date}`, `replace = ${list(chosen.extensions)}`);
   if (take.length > 0) lines.push(`add = ${list(take)}`);
   if (refuse.length > 0) lines.push(`remove = ${list(refuse)}`);

@@ -6,6 +6,7 @@ import { choiceOf, choose } from "../result/choices";
 import { causeAt, chosen, dependents, select } from "../result/view";
 import { count, seen, thousands } from "../result/words";
 import { changeOf } from "../diff/lines";
+import { LevelOf } from "./levels";
 import { Tri } from "./tri";
 
 /** Other places of one finding that are listed at once. */
@@ -84,6 +85,7 @@ export function RuleWords({ finding }: { finding: Finding }) {
         rows={[
           ["Why", finding.why],
           ["Read more", <Docs url={finding.docs} />],
+          ["Counts as", <LevelOf rule={finding.rule} />],
         ]}
       />
     </div>
@@ -116,6 +118,7 @@ function Detail({ at, finding, withRule }: { at: number; finding: Finding; withR
           ["Fix", (fix !== null || choiceOf(finding) !== "none") && <How finding={finding} />],
           ["Lost", fix?.lost && <strong>{seen(fix.lost)}</strong>],
           ["Read more", withRule && <Docs url={finding.docs} />],
+          ["Counts as", withRule && <LevelOf rule={finding.rule} />],
         ]}
       />
     </div>

@@ -6,6 +6,7 @@ import { choose, choiceOf, isChosen, onlySafe } from "../result/choices";
 import { by, chosen, fold, folds, groups, hidden, isOpen, numbers, search, shownFindings, words } from "../result/view";
 import { count, seen, thousands } from "../result/words";
 import { FindingRow, RuleWords } from "./finding";
+import { Levels } from "./levels";
 import { Tri } from "./tri";
 
 /** Groups that are drawn at once, and findings of one group. */
@@ -32,11 +33,19 @@ export function Findings() {
     requestAnimationFrame(() => document.getElementById(`finding-${at}`)?.scrollIntoView({ block: "nearest" }));
   });
   const total = findings.value.length;
-  if (total === 0) return <p class="nothing quiet">Nothing was found.</p>;
+  if (total === 0) {
+    return (
+      <>
+        <Levels />
+        <p class="nothing quiet">Nothing was found.</p>
+      </>
+    );
+  }
   const left = all.length - most.value;
   return (
     <>
       <Tools />
+      <Levels />
       <p class="status quiet" role="status">
         {shownFindings.value.length === total
           ? `${count(total, "finding")} in ${count(all.length, "group")}`
@@ -138,7 +147,7 @@ function Tools() {
         <div class="chips" role="group" aria-label="Shown">
           {present.map((name) => (
             <button key={name} type="button" class={`chip ${name}`} aria-pressed={!hidden.value.has(name)} onClick={() => toggle(name)}>
-              {thousands(numbers.value[name])} {name === "allowed" ? name : name === "open" || name === "solved" ? `${name}` : `${name}s`}
+              {name === "warning" || name === "note" ? count(numbers.value[name], name) : `${thousands(numbers.value[name])} ${name}`}
             </button>
           ))}
         </div>

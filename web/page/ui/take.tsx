@@ -142,7 +142,8 @@ function Toml({ text }: { text: string }) {
   return (
     <>
       <p>
-        What you changed of the extensions is said in a file, <code>tsmigrate.toml</code>, beside the dump:
+        What no option says (severities of rules, extensions of the target) is said in a file, <code>tsmigrate.toml</code>, beside the
+        dump:
       </p>
       <Copyable label="tsmigrate.toml" text={text} />
       <div class="buttons">
