@@ -3,24 +3,27 @@
 mod endpoint;
 mod keywords;
 mod local;
+mod merged;
 mod passfile;
 pub mod pooler;
 mod service;
 mod settings;
+mod stream;
 mod tls;
 mod uri;
 mod wanted;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{AsyncMessage, CancelToken, Client};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 pub use endpoint::Endpoint;
 
 use endpoint::Host;
+use stream::Streams;
 use tls::Tls;
 use wanted::Wanted;
 
@@ -59,7 +62,9 @@ pub struct Connector {
     timeout: Option<Duration>,
     wanted: Wanted,
     tls: Tls,
-    running: Arc<Mutex<Vec<CancelToken>>>,
+    /// The server was asked for TLS and has none.
+    no_tls: Arc<AtomicBool>,
+    running: Arc<Mutex<Vec<(CancelToken, Streams)>>>,
 }
 
 impl std::fmt::Debug for Connector {
@@ -85,6 +90,7 @@ impl Connector {
             timeout: settings.timeout,
             wanted: settings.wanted,
             tls,
+            no_tls: Arc::default(),
             running: Arc::default(),
         };
         connector.named("tsmigrate");
@@ -118,9 +124,10 @@ impl Connector {
     /// # Errors
     /// When no server can be reached or takes the login.
     pub async fn open(&self) -> Result<Session, Error> {
-        let (client, notices) = self.connect().await?;
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).push(client.cancel_token());
-        let session = Session { side: self.side, client, notices, tls: self.tls.connect.clone() };
+        let Opened { client, notices, streams } = self.connect().await?;
+        let running = (client.cancel_token(), streams.clone());
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).push(running);
+        let session = Session { side: self.side, client, notices, streams };
         session
             .run(
                 "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
@@ -131,14 +138,14 @@ impl Connector {
         Ok(session)
     }
 
-    async fn connect(&self) -> Result<(Client, Notices), Error> {
+    async fn connect(&self) -> Result<Opened, Error> {
         let mut failures: Vec<(String, Server)> = Vec::new();
         let several = self.endpoint.hosts().len() > 1;
         'all: for wanted in self.wanted.rounds() {
             for number in self.order() {
                 let Some(host) = self.endpoint.hosts().get(number) else { continue };
                 let failure = match self.attempt(host).await {
-                    Ok(connected) => match wanted.refuses(&connected.0).await {
+                    Ok(connected) => match wanted.refuses(&connected.client).await {
                         Ok(None) => {
                             self.endpoint.choose(number);
                             return Ok(connected);
@@ -183,20 +190,33 @@ impl Connector {
     }
 
     /// One server, with and without TLS as `sslmode` has it.
-    async fn attempt(&self, host: &Host) -> Result<(Client, Notices), Server> {
+    async fn attempt(&self, host: &Host) -> Result<Opened, Server> {
         let mut config = self.config.clone();
-        config.host(&host.name).port(host.port).ssl_negotiation(self.tls.negotiation);
+        config.host(&host.name).port(host.port);
         if let Some(address) = host.address {
             config.hostaddr(address);
         }
         if let Some(password) = host.password() {
             config.password(password);
         }
-        let modes = if host.is_socket() { &[SslMode::Disable] } else { self.tls.modes };
+        let modes: &[SslMode] = match self.tls.modes {
+            _ if host.is_socket() => &[SslMode::Disable],
+            [SslMode::Prefer, SslMode::Disable] if self.no_tls.load(Ordering::Relaxed) => {
+                &[SslMode::Disable, SslMode::Prefer]
+            }
+            modes => modes,
+        };
         let mut answer = Server::default();
         for mode in modes {
-            config.ssl_mode(*mode);
-            let connecting = config.connect(self.tls.connect.clone());
+            config.ssl_mode(*mode).ssl_negotiation(self.tls.negotiation);
+            let tls = self.tls.connect.clone();
+            // The driver has no TLS on a socket, and so no place for a stream of ours.
+            let streams = if *mode == SslMode::Disable && !host.is_socket() {
+                Streams::bare(tls, &mut config)
+            } else {
+                Streams::secure(tls)
+            };
+            let connecting = config.connect(streams.clone());
             let connected = match self.timeout {
                 Some(limit) => tokio::time::timeout(limit, connecting).await.map_err(|_| Server {
                     message: format!("no answer within {} s (connect_timeout)", limit.as_secs()),
@@ -218,7 +238,10 @@ impl Connector {
                             }
                         }
                     });
-                    return Ok((client, notices));
+                    if *mode == SslMode::Prefer && !streams.used() {
+                        self.no_tls.store(true, Ordering::Relaxed);
+                    }
+                    return Ok(Opened { client, notices, streams });
                 }
                 Err(error) => answer = Server::new(&error),
             }
@@ -233,9 +256,9 @@ impl Connector {
     /// Asks the server to stop whatever our sessions run, so that nothing goes on after we have ended.
     pub async fn cancel_all(&self) {
         let tokens = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
-        for token in tokens {
+        for (token, streams) in tokens {
             // A session that is gone or idle has nothing to stop: the answer does not matter.
-            let _ = tokio::time::timeout(CANCEL, token.cancel_query(self.tls.connect.clone())).await;
+            let _ = tokio::time::timeout(CANCEL, token.cancel_query(streams)).await;
         }
     }
 }
@@ -245,12 +268,20 @@ const CANCEL: std::time::Duration = std::time::Duration::from_secs(5);
 
 type Notices = Arc<Mutex<Vec<String>>>;
 
+/// A connection that was made.
+struct Opened {
+    client: Client,
+    notices: Notices,
+    /// What requests to stop it go through: as it does.
+    streams: Streams,
+}
+
 /// One session.
 pub struct Session {
     side: Side,
     client: Client,
     notices: Notices,
-    tls: MakeRustlsConnect,
+    streams: Streams,
 }
 
 impl Session {
@@ -264,7 +295,7 @@ impl Session {
     pub async fn cancel(&self) {
         // A session that is gone or idle has nothing to stop.
         let token = self.client.cancel_token();
-        let _ = tokio::time::timeout(CANCEL, token.cancel_query(self.tls.clone())).await;
+        let _ = tokio::time::timeout(CANCEL, token.cancel_query(self.streams.clone())).await;
     }
 
     /// The driver's client.
