@@ -22,6 +22,8 @@ pub enum Pooler {
 
 /// Pools give away what was given back last, or first, or anything: so often is asked.
 const ROUNDS: usize = 3;
+/// So often where each time takes a while; two sessions are asked then.
+const SLOW_ROUNDS: usize = 2;
 /// Another session may have all backends of a small pool.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A pooler needs a moment to take a backend back.
@@ -73,28 +75,38 @@ async fn transactions(connector: &Connector) -> Result<Option<Pooler>, Error> {
 }
 
 async fn two(connector: &Connector) -> Result<(Session, Session), Error> {
-    Ok((connector.open().await?, connector.open().await?))
+    tokio::try_join!(connector.open(), connector.open())
+}
+
+/// Two sessions, or one where a pool has no more.
+async fn up_to_two(connector: &Connector) -> Result<Vec<Session>, Error> {
+    match tokio::time::timeout(PATIENCE, two(connector)).await {
+        Ok(two) => two.map(|(one, other)| vec![one, other]),
+        Err(_) => Ok(vec![connector.open().await?]),
+    }
 }
 
 async fn pid(session: &Session) -> Result<Option<String>, Error> {
     session.ask_one("SELECT pg_catalog.pg_backend_pid()").await
 }
 
-/// One session after another: is the second's backend older than the end of the first?
+/// Sessions after others: is a later one's backend older than the end of those before?
 async fn sessions(connector: &Connector) -> Result<Option<Pooler>, Error> {
-    for _ in 0..ROUNDS {
-        let before = connector.open().await?;
-        let now = before.ask_one("SELECT pg_catalog.clock_timestamp()").await?.unwrap_or_default();
+    for _ in 0..SLOW_ROUNDS {
+        let before = up_to_two(connector).await?;
+        let Some(first) = before.first() else { return Ok(None) };
+        let now = first.ask_one("SELECT pg_catalog.clock_timestamp()").await?.unwrap_or_default();
         drop(before);
         tokio::time::sleep(GIVE_BACK).await;
-        let after = connector.open().await?;
         let question = format!(
             "SELECT backend_start < {}::timestamptz FROM pg_catalog.pg_stat_activity \
              WHERE pid = pg_catalog.pg_backend_pid()",
             super::literal(&now)
         );
-        if after.ask_one(&question).await?.as_deref() == Some("t") {
-            return Ok(Some(Pooler::Sessions));
+        for after in up_to_two(connector).await? {
+            if after.ask_one(&question).await?.as_deref() == Some("t") {
+                return Ok(Some(Pooler::Sessions));
+            }
         }
     }
     Ok(None)
