@@ -9,8 +9,10 @@
 )]
 
 use std::alloc::{GlobalAlloc, Layout};
+use std::arch::wasm32::memory_size;
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
+use std::hint::black_box;
 use std::ptr::null_mut;
 
 unsafe extern "C" {
@@ -29,6 +31,13 @@ const ALIGNED: usize = 16;
 const SMALL: usize = 512;
 /// Small blocks are cut from pieces of this size, which are kept for good.
 const PIECE: usize = 64 << 10;
+/// The module's memory is a whole number of these.
+const PAGE: usize = 64 << 10;
+/// wasi-libc asks for a page whenever it has none left, and to make the memory larger takes a browser most of a
+/// millisecond, however little it is. So that it is not asked all the time, this share of the memory comes in advance.
+const AHEAD: usize = 16;
+/// More does not come in advance.
+const MOST_AHEAD: usize = 4 << 20;
 
 /// A free block: it holds the address of the next one of its size.
 struct Free {
@@ -41,6 +50,8 @@ struct Blocks {
     /// What is left of the newest piece.
     rest: *mut u8,
     left: usize,
+    /// The memory's pages when it was last seen to have grown.
+    pages: usize,
 }
 
 /// wasi-libc's allocator with lists of small blocks before it.
@@ -65,7 +76,29 @@ fn list(size: usize, align: usize) -> Option<usize> {
     (size > 0 && size <= SMALL && align <= ALIGNED).then(|| (size - 1) / ALIGNED)
 }
 
+impl Blocks {
+    /// Where wasi-libc has just made the memory larger, makes it larger still.
+    fn grow(&mut self) {
+        let pages = memory_size::<0>();
+        if pages == self.pages {
+            return;
+        }
+        // What is freed at the end of its memory stays there for the next blocks. Nothing is lost where there is none. The
+        // compiler would leave out a block that nobody looks at.
+        // SAFETY: the block is freed as it came.
+        unsafe { free(black_box(malloc((pages * PAGE / AHEAD).min(MOST_AHEAD)))) };
+        self.pages = memory_size::<0>();
+    }
+}
+
 impl C {
+    /// A large block has come from C.
+    fn came(&self, block: *mut c_void) -> *mut u8 {
+        // SAFETY: nothing else has a reference: one thread, and nothing in here allocates through Rust.
+        unsafe { (*self.blocks.get()).grow() };
+        sure(block.cast())
+    }
+
     /// A block of the list, or null where memory is used up.
     unsafe fn take(&self, list: usize) -> *mut u8 {
         // SAFETY: nothing else has a reference: one thread, and nothing in here allocates through Rust. A list holds
@@ -82,6 +115,7 @@ impl C {
             if blocks.left < size {
                 // What is left of the old piece stays unused: less than one block in a hundred.
                 blocks.rest = malloc(PIECE).cast();
+                blocks.grow();
                 blocks.left = if blocks.rest.is_null() { 0 } else { PIECE };
                 if blocks.left == 0 {
                     return null_mut();
@@ -114,13 +148,13 @@ unsafe impl GlobalAlloc for C {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: any size and any power of two may be asked for; the size of an aligned block is a multiple of it.
         unsafe {
-            sure(if let Some(list) = list(layout.size(), layout.align()) {
-                self.take(list)
+            if let Some(list) = list(layout.size(), layout.align()) {
+                sure(self.take(list))
             } else if layout.align() <= ALIGNED {
-                malloc(layout.size()).cast()
+                self.came(malloc(layout.size()))
             } else {
-                aligned_alloc(layout.align(), layout.size().next_multiple_of(layout.align())).cast()
-            })
+                self.came(aligned_alloc(layout.align(), layout.size().next_multiple_of(layout.align())))
+            }
         }
     }
 
@@ -128,7 +162,7 @@ unsafe impl GlobalAlloc for C {
         // SAFETY: as above.
         unsafe {
             if layout.size() > SMALL && layout.align() <= ALIGNED {
-                return sure(calloc(1, layout.size()).cast());
+                return self.came(calloc(1, layout.size()));
             }
             let block = self.alloc(layout);
             block.write_bytes(0, layout.size());
@@ -145,7 +179,7 @@ unsafe impl GlobalAlloc for C {
                 return old;
             }
             if from.is_none() && to.is_none() && layout.align() <= ALIGNED {
-                return sure(realloc(old.cast(), size).cast());
+                return self.came(realloc(old.cast(), size));
             }
             let new = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
             new.copy_from_nonoverlapping(old, layout.size().min(size));
@@ -166,8 +200,14 @@ unsafe impl GlobalAlloc for C {
 }
 
 #[global_allocator]
-static ALLOCATOR: C =
-    C { blocks: UnsafeCell::new(Blocks { free: [null_mut(); SMALL / ALIGNED], rest: null_mut(), left: 0 }) };
+static ALLOCATOR: C = C {
+    blocks: UnsafeCell::new(Blocks {
+        free: [null_mut(); SMALL / ALIGNED],
+        rest: null_mut(),
+        left: 0,
+        pages: 0,
+    }),
+};
 
 /// The parser's limit on its own stack in KB (max_stack_depth). A browser's stack is about 1 MB and cannot be asked for,
 /// and each level of a tree takes far more of it than of the parser's: trees of 31 to 38 KB use it up in Node 20, of 68
