@@ -10,7 +10,7 @@ use tsmigrate_analyzer::locate::Statement;
 use tsmigrate_analyzer::parse::{Parsed, STACK, parse};
 use tsmigrate_analyzer::split::{Kind, Piece, Splitter, split};
 use tsmigrate_analyzer::text::parseable;
-use tsmigrate_analyzer::{Input, Options, Report, Target, analyze};
+use tsmigrate_analyzer::{Analyzer, Input, Options, Recall, Report, Target, analyze};
 
 fn main() {
     // The analyzer's own stack: see STACK.
@@ -117,6 +117,25 @@ fn g_report_as_json(bencher: Bencher<'_, '_>, name: &str) {
     bencher
         .counter(BytesCount::of_slice(&text))
         .bench_local(|| serde_json::to_vec(&Report::new(&analysis, &target, &options)));
+}
+
+/// The whole check of a text that was checked just before: what an editor's next check takes at least.
+#[divan::bench(args = names())]
+fn i_checked_again(bencher: Bencher<'_, '_>, name: &str) {
+    let text = text(name);
+    let (target, options) = (Target::default(), Options::default());
+    let recall = Recall::new(usize::MAX);
+    let check = || {
+        let mut analyzer = Analyzer::with_executor(&target, &options, &recall);
+        analyzer.begin(name);
+        analyzer.feed(black_box(&text))?;
+        analyzer.end()?;
+        let analysis = analyzer.finish();
+        recall.end_check();
+        Ok::<_, tsmigrate_analyzer::InputError>(analysis)
+    };
+    check().expect("a whole dump");
+    bencher.counter(BytesCount::of_slice(&text)).bench_local(check);
 }
 
 /// Rows of COPY data, which nothing looks into.

@@ -11,7 +11,7 @@ use crate::input::{InputError, Problem, sniff};
 use crate::locate::Statement;
 use crate::options::Options;
 use crate::parse::{NodeEnum, ParseError, Parsed, TokenKind, Tokens, parse};
-use crate::prepare::{Executor, Inline, Outcome, Pipeline};
+use crate::prepare::{Executor, Inline, Outcome, Pipeline, Tree, read};
 use crate::rewrite::{self, Planned, Rewriter, Style};
 use crate::rules::{self, Context, Finish, Memory, RULES, Subject};
 use crate::server::Server;
@@ -638,12 +638,12 @@ impl Pass<'_> {
         if !self.is_left_out() {
             self.inner_comments(&sql, piece, number);
         }
-        match outcome.unwrap_or_else(|| parse(&sql, piece.standard_strings)) {
-            Ok(Some(parsed)) => {
+        match outcome.unwrap_or_else(|| read(&sql, piece.standard_strings)) {
+            Ok(Some(tree)) => {
                 let statement =
-                    Statement::new(&sql, &parsed, self.input(), number, piece.span.start, piece.at);
+                    Statement::new(&sql, &tree.parsed, self.input(), number, piece.span.start, piece.at);
                 if !self.other_database(&statement) {
-                    self.parsed(&statement, &parsed, piece);
+                    self.parsed(&statement, &tree, piece);
                 }
             }
             Err(ParseError::TooDeep) => {
@@ -660,16 +660,18 @@ impl Pass<'_> {
         }
     }
 
-    fn parsed(&mut self, statement: &Statement<'_>, parsed: &Parsed, piece: &Piece<'_>) {
+    fn parsed(&mut self, statement: &Statement<'_>, tree: &Tree, piece: &Piece<'_>) {
         if let NodeEnum::CopyStmt(copy) = statement.node() {
             self.reading = Reading::of(&self.analysis.facts, copy, statement.place(&statement.range()));
         }
+        rules::know_body(&mut self.memory, statement, &tree.parts);
         let findings = self.check(Subject::Statement(statement));
+        rules::keep_body(&self.memory, statement, &tree.parts);
         if findings.is_empty() {
             self.analysis.facts.observe(statement, None);
             return;
         }
-        let settled = self.settle(statement, parsed, piece, findings);
+        let settled = self.settle(statement, &tree.parsed, piece, findings);
         let is_copy_in =
             matches!(statement.node(), NodeEnum::CopyStmt(s) if s.is_from && s.filename.is_empty());
         let first = self.analysis.findings.len();

@@ -1,10 +1,9 @@
 //! Tree and tokens together: the exact bytes of a clause, an option, a list item or a name.
 
-use std::cell::OnceCell;
 use std::ops::Range;
 
 use crate::finding::{Excerpt, Place};
-use crate::parse::{NodeEnum, Parsed, Reference, Token, TokenKind, Tokens};
+use crate::parse::{NodeEnum, Parsed, Reference, Token, TokenKind};
 use crate::text::{Position, Span, position};
 
 /// One parsed statement and where it stands.
@@ -16,11 +15,11 @@ pub struct Statement<'a> {
     number: u64,
     start: u64,
     at: Position,
-    tokens: OnceCell<Tokens>,
 }
 
 impl<'a> Statement<'a> {
-    /// A statement whose first byte is byte `start` of its input, at line and column `at`.
+    /// A statement whose first byte is byte `start` of its input, at line and column `at`. `parsed` is what was made of
+    /// `sql`.
     #[must_use]
     pub fn new(
         sql: &'a str,
@@ -30,7 +29,7 @@ impl<'a> Statement<'a> {
         start: u64,
         at: Position,
     ) -> Self {
-        Self { sql, parsed, input, number, start, at, tokens: OnceCell::new() }
+        Self { sql, parsed, input, number, start, at }
     }
 
     /// Its text, with stray bytes masked: see [`crate::text::parseable`].
@@ -46,11 +45,13 @@ impl<'a> Statement<'a> {
     }
 
     /// All its tokens, comments included.
+    #[must_use]
     pub fn tokens(&self) -> &[Token] {
-        self.tokens.get_or_init(|| Tokens::scan(self.sql)).as_slice()
+        self.parsed.tokens(self.sql)
     }
 
     /// All names that it refers to.
+    #[must_use]
     pub fn references(&self) -> &[Reference] {
         self.parsed.references()
     }
@@ -87,6 +88,7 @@ impl<'a> Statement<'a> {
     }
 
     /// Tokens without comments.
+    #[must_use]
     pub fn code(&self) -> impl DoubleEndedIterator<Item = &Token> + Clone {
         self.tokens().iter().filter(|token| token.kind != TokenKind::Comment)
     }

@@ -4,13 +4,36 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
+use crate::body::Part;
 use crate::parse::{ParseError, Parsed, parse};
 use crate::split::{End, Kind, Piece};
 use crate::text::{Position, Span, parseable};
 
+/// What is made of a statement's text alone. Places in it count from the statement's first byte, so that it holds
+/// wherever the statement stands, and in the next check of the same text.
+#[derive(Debug)]
+pub struct Tree {
+    /// The parse tree.
+    pub parsed: Parsed,
+    /// The SQL in its body, once a rule has asked for it.
+    pub(crate) parts: OnceLock<Arc<Vec<Part>>>,
+}
+
 /// A statement's tree, or why it has none.
-pub type Outcome = Result<Option<Parsed>, ParseError>;
+pub type Outcome = Result<Option<Arc<Tree>>, ParseError>;
+
+/// Reads one statement: see [`parse`].
+///
+/// # Errors
+/// Where it has no tree.
+pub fn read(sql: &str, standard_strings: bool) -> Outcome {
+    let Some(parsed) = parse(sql, standard_strings)? else { return Ok(None) };
+    // Rules ask for them with every statement.
+    parsed.references();
+    Ok(Some(Arc::new(Tree { parsed, parts: OnceLock::new() })))
+}
 
 /// A batch is given away when it holds so many bytes: trees take many times the memory of their text.
 const BATCH: usize = 8 << 10;
@@ -47,15 +70,15 @@ impl Batch {
 
     /// Parses every statement of it. The thread needs [`crate::parse::STACK`] bytes of stack.
     pub fn parse(&mut self) {
+        self.parse_by(read);
+    }
+
+    /// Has every statement of it read.
+    pub(crate) fn parse_by(&mut self, mut read: impl FnMut(&str, bool) -> Outcome) {
         for piece in &mut self.pieces {
             if piece.kind == Kind::Statement && !matches!(piece.end, End::CutOff(_)) {
                 let sql = parseable(self.text.get(piece.text.clone()).unwrap_or_default());
-                let outcome = parse(&sql, piece.standard_strings);
-                if let Ok(Some(parsed)) = &outcome {
-                    // Rules ask for them with every statement.
-                    parsed.references();
-                }
-                piece.outcome = Some(outcome);
+                piece.outcome = Some(read(&sql, piece.standard_strings));
             }
         }
     }

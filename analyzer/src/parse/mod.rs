@@ -12,7 +12,7 @@ pub use pg_query::protobuf as pg;
 pub use tokens::{Token, TokenKind, Tokens, is_keyword};
 pub use walk::{Class, Reference, references};
 
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 use pg_query::ParserOptions;
 
@@ -41,11 +41,12 @@ pub enum ParseError {
     TooDeep,
 }
 
-/// The parse tree of one statement.
+/// The parse tree of one statement, and what is read out of it and its text when somebody asks.
 #[derive(Debug)]
 pub struct Parsed {
     node: NodeEnum,
-    references: OnceCell<Vec<Reference>>,
+    references: OnceLock<Vec<Reference>>,
+    tokens: OnceLock<Tokens>,
 }
 
 impl Parsed {
@@ -58,6 +59,11 @@ impl Parsed {
     /// All names that it refers to.
     pub fn references(&self) -> &[Reference] {
         self.references.get_or_init(|| references(&self.node))
+    }
+
+    /// All tokens of its text, which is `sql`.
+    pub fn tokens(&self, sql: &str) -> &[Token] {
+        self.tokens.get_or_init(|| Tokens::scan(sql)).as_slice()
     }
 }
 
@@ -84,7 +90,7 @@ pub fn parse(sql: &str, standard_strings: bool) -> Result<Option<Parsed>, ParseE
             near: None,
         });
     }
-    Ok(first.map(|node| Parsed { node, references: OnceCell::new() }))
+    Ok(first.map(|node| Parsed { node, references: OnceLock::new(), tokens: OnceLock::new() }))
 }
 
 fn check_depth(sql: &str) -> Result<(), ParseError> {

@@ -1,8 +1,7 @@
 //! What rules on bodies share: the SQL in the body at hand, and what the other rules say of it.
 
 use std::ops::Range;
-use std::rc::Rc;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use super::memory::BodyAtHand;
 use super::{Context, Memory, RULES, Rule, Subject};
@@ -59,16 +58,35 @@ pub(super) fn fails_already(ctx: &Context<'_>) -> bool {
 }
 
 /// The SQL in the body of the statement at hand. Read once for all rules.
-pub(super) fn body(ctx: &mut Context<'_>) -> Rc<Vec<Part>> {
-    let Some(statement) = ctx.statement() else { return Rc::default() };
-    let place = statement.place(&(0..0));
-    let key = (place.input, place.span.start, statement.sql().len());
+pub(super) fn body(ctx: &mut Context<'_>) -> Arc<Vec<Part>> {
+    let Some(statement) = ctx.statement() else { return Arc::default() };
+    let key = key(statement);
     if let Some(known) = ctx.memory.body.as_ref().filter(|known| known.key == key) {
-        return Rc::clone(&known.parts);
+        return Arc::clone(&known.parts);
     }
-    let parts = Rc::new(parts(statement));
-    ctx.memory.body = Some(BodyAtHand { key, parts: Rc::clone(&parts) });
+    let parts = Arc::new(parts(statement));
+    ctx.memory.body = Some(BodyAtHand { key, parts: Arc::clone(&parts) });
     parts
+}
+
+/// What tells the body at hand from others.
+fn key(statement: &Statement<'_>) -> (usize, u64, usize) {
+    let place = statement.place(&(0..0));
+    (place.input, place.span.start, statement.sql().len())
+}
+
+/// The body of the statement to come is known, where an earlier check has read it.
+pub(crate) fn know_body(memory: &mut Memory, statement: &Statement<'_>, known: &OnceLock<Arc<Vec<Part>>>) {
+    if let Some(parts) = known.get() {
+        memory.body = Some(BodyAtHand { key: key(statement), parts: Arc::clone(parts) });
+    }
+}
+
+/// Keeps the body of the statement that rules have looked at, where they have read it.
+pub(crate) fn keep_body(memory: &Memory, statement: &Statement<'_>, known: &OnceLock<Arc<Vec<Part>>>) {
+    if let Some(body) = memory.body.as_ref().filter(|body| body.key == key(statement)) {
+        known.get_or_init(|| Arc::clone(&body.parts));
+    }
 }
 
 /// What makes a piece of SQL fail.

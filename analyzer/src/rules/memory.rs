@@ -1,7 +1,6 @@
 //! What rules remember from one statement to later ones, beyond the facts of the dump.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 use std::sync::Arc;
 
 use super::orphans::Orphans;
@@ -108,7 +107,7 @@ pub struct BodyAtHand {
     /// The statement's input, first byte and length.
     pub key: (usize, u64, usize),
     /// The pieces.
-    pub parts: Rc<Vec<Part>>,
+    pub parts: Arc<Vec<Part>>,
 }
 
 /// Why a function or view fails.

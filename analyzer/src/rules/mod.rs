@@ -159,6 +159,7 @@ pub mod tsp_05_database_tablespace;
 pub mod tsp_06_stored_tablespace;
 pub mod tsp_07_attached_tablespace;
 
+pub(crate) use bodies::{keep_body, know_body};
 pub use context::{Context, Draft, FixDraft, Subject};
 pub use memory::Memory;
 pub use page::markdown;
