@@ -217,12 +217,21 @@ function forgetChoices(): void {
 
 let latest = 0;
 
+/** A check that takes less is waited for when another has to follow: in milliseconds. */
+const SOON = 500;
+
+/** How long a check that is under way is waited for. One that takes longer is stopped, and nothing is known to the next one. */
+function patience(): number {
+  const took = outcome.peek()?.result.took ?? SOON;
+  return took < SOON ? 2 * took + 50 : 0;
+}
+
 /** Checks what is there now; an older check that is still under way is dropped. */
 export async function check(): Promise<void> {
   const own = ++latest;
-  engine.cancel();
   due.value = false;
   if (isEmpty.value) {
+    engine.cancel();
     batch(() => {
       phase.value = catalogue.value ? { kind: "empty" } : { kind: "loading" };
       outcome.value = null;
@@ -236,6 +245,8 @@ export async function check(): Promise<void> {
     if (own === latest) batch(act);
   };
   mine(() => (phase.value = { kind: "checking", done: 0, total: 0 }));
+  await engine.free(patience());
+  if (own !== latest) return;
   try {
     const result = await engine.check(checked.map(sourceOf), asked, (done, total) =>
       mine(() => (phase.value = { kind: "checking", done, total })),
@@ -294,7 +305,7 @@ export function cancel(): void {
 }
 
 /** Milliseconds without a key before an edited text is checked: more where a check takes long. */
-const PAUSE = 250;
+const PAUSE = 150;
 const LONGEST_PAUSE = 1500;
 
 const pause = (): number => Math.min(Math.max(PAUSE, (outcome.peek()?.result.took ?? 0) / 2), LONGEST_PAUSE);

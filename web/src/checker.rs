@@ -1,8 +1,10 @@
 //! An analysis whose inputs arrive in pieces.
 
+use std::rc::Rc;
+
 use serde_json::json;
 use tsmigrate_analyzer::input::shell;
-use tsmigrate_analyzer::{Analyzer, InputError, Options, Target};
+use tsmigrate_analyzer::{Analyzer, InputError, Options, Recall, Target};
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 
 use crate::checked::Checked;
@@ -13,6 +15,8 @@ use crate::settings::Settings;
 pub(crate) struct Setup {
     pub(crate) target: Target,
     pub(crate) options: Options,
+    /// What earlier checks have left, while the analysis runs.
+    recall: Option<Rc<Recall>>,
 }
 
 /// The analyzer while it runs; `None` once it has finished.
@@ -41,14 +45,12 @@ impl Checker {
     /// What of the settings cannot be, in words.
     #[wasm_bindgen(constructor)]
     pub fn new(settings: &str) -> Result<Self, JsError> {
-        let (target, options) = Settings::read(settings).map_err(|error| JsError::new(&error))?;
-        let setup = Setup { target, options };
-        Ok(Self { running: Running::new(setup, |setup| Some(Analyzer::new(&setup.target, &setup.options))) })
+        Self::with(settings, None)
     }
 
     /// The next input begins.
     pub fn begin(&mut self, name: &str) {
-        self.with(|analyzer| analyzer.begin(name));
+        self.act(|analyzer| analyzer.begin(name));
     }
 
     /// Takes the next bytes of the input.
@@ -56,7 +58,7 @@ impl Checker {
     /// # Errors
     /// Where they are not those of a dump in text form: JSON with `input`, `what`, `next` and `line`.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), JsError> {
-        self.with(|analyzer| analyzer.feed(bytes))
+        self.act(|analyzer| analyzer.feed(bytes))
             .map_or(Ok(()), |result| result.map_err(|error| refusal(&error)))
     }
 
@@ -69,7 +71,7 @@ impl Checker {
         reason = "the method's path has one lifetime, not any"
     )]
     pub fn end(&mut self) -> Result<(), JsError> {
-        self.with(|analyzer| analyzer.end()).map_or(Ok(()), |result| result.map_err(|error| refusal(&error)))
+        self.act(|analyzer| analyzer.end()).map_or(Ok(()), |result| result.map_err(|error| refusal(&error)))
     }
 
     /// All inputs have ended.
@@ -78,10 +80,30 @@ impl Checker {
         let analyzer = self.running.with_dependent_mut(|_, slot| slot.take());
         // `finish` takes the checker: the slot is full.
         let analysis = analyzer.map(Analyzer::finish).unwrap_or_default();
-        Checked::new(self.running.into_owner(), analysis)
+        let mut setup = self.running.into_owner();
+        if let Some(recall) = setup.recall.take() {
+            recall.end_check();
+        }
+        Checked::new(setup, analysis)
+    }
+}
+
+impl Checker {
+    /// A checker that may remember.
+    pub(crate) fn with(settings: &str, recall: Option<Rc<Recall>>) -> Result<Self, JsError> {
+        let (target, options) = Settings::read(settings).map_err(|error| JsError::new(&error))?;
+        let setup = Setup { target, options, recall };
+        let running = Running::new(setup, |setup| {
+            let Setup { target, options, recall } = setup;
+            Some(match recall {
+                Some(recall) => Analyzer::with_executor(target, options, &**recall),
+                None => Analyzer::new(target, options),
+            })
+        });
+        Ok(Self { running })
     }
 
-    fn with<T>(&mut self, act: impl FnOnce(&mut Analyzer<'_>) -> T) -> Option<T> {
+    fn act<T>(&mut self, act: impl FnOnce(&mut Analyzer<'_>) -> T) -> Option<T> {
         self.running.with_dependent_mut(|_, slot| slot.as_mut().map(act))
     }
 }

@@ -63,7 +63,15 @@ export async function instance(): Promise<Module> {
 
 /** Checks inputs, fed in pieces of so many bytes. */
 export function check(module: Module, inputs: Input[], settings: Settings = {}, piece = Infinity): Bindings.Checked {
-  const checker = new module.Checker(JSON.stringify(settings));
+  return finished(new module.Checker(JSON.stringify(settings)), inputs, piece);
+}
+
+/** Checks inputs with what the last check of nearly the same texts has left. */
+export function checkAgain(recall: Bindings.Recall, inputs: Input[], settings: Settings = {}, piece = Infinity): Bindings.Checked {
+  return finished(recall.checker(JSON.stringify(settings)), inputs, piece);
+}
+
+function finished(checker: Bindings.Checker, inputs: Input[], piece: number): Bindings.Checked {
   for (const { name, bytes } of inputs) {
     checker.begin(name);
     for (let at = 0; at < bytes.length; at += piece) checker.feed(bytes.subarray(at, at + piece));

@@ -16,6 +16,8 @@ export class Cancelled extends Error {}
 /** The module stopped: a defect, memory that ran out, a stack that was too deep. A fresh one is there already. */
 export class Crashed extends Error {}
 
+const later = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
 interface Waiting {
   resolve: (value: Answers[keyof Answers]) => void;
   reject: (error: Error) => void;
@@ -51,6 +53,8 @@ export class Engine {
   #waiting = new Map<number, Waiting>();
   /** Counts how often everything was cancelled: a question from before that is not asked any more. */
   #cancelled = 0;
+  /** Fulfilled when the newest question has its answer: the worker answers one after the other. */
+  #last: Promise<void> = Promise.resolve();
 
   /** The catalogue, once the module is ready. */
   start(): Promise<Catalogue> {
@@ -81,7 +85,18 @@ export class Engine {
   cancel(): void {
     this.#cancelled++;
     // A worker that is just starting has nothing to stop.
-    if ([...this.#waiting.values()].some(({ isStart }) => !isStart)) this.#end(new Cancelled("cancelled"));
+    if (this.#isAsked()) this.#end(new Cancelled("cancelled"));
+  }
+
+  #isAsked(): boolean {
+    return [...this.#waiting.values()].some(({ isStart }) => !isStart);
+  }
+
+  /** Waits so many milliseconds for what is under way, and stops it then: a fresh worker knows nothing of the last check. */
+  async free(patience: number): Promise<void> {
+    const isWorth = patience > 0 && this.#isAsked();
+    const isOver = isWorth && (await Promise.race([this.#last.then(() => true), later(patience).then(() => false)]));
+    if (!isOver) this.cancel();
   }
 
   /** Ends the worker; nothing waits for it any more. */
@@ -121,12 +136,15 @@ export class Engine {
   }
 
   #post<R extends Request>(request: R, progress?: Waiting["progress"]): Promise<Answers[R["op"]]> {
-    return new Promise((resolve, reject) => {
+    const answer = new Promise<Answers[R["op"]]>((resolve, reject) => {
       const id = this.#next++;
       this.#waiting.set(id, { resolve: resolve as Waiting["resolve"], reject, progress, isStart: request.op === "start" });
       const asked: Asked = { ...request, id };
       this.#worker?.postMessage(asked);
     });
+    // Whoever asked hears of a failure.
+    this.#last = answer.then(() => {}, () => {});
+    return answer;
   }
 
   #hear(told: Told): void {

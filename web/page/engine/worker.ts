@@ -1,7 +1,7 @@
 // The worker: the module, and what the page asks of it. It ends with the page's patience: a check is cancelled by ending
 // the worker and starting another.
 
-import { initSync, Checker, catalogue, decode, positions, type Checked } from "../../module/tsmigrate_web.js";
+import { initSync, Checker, Recall, catalogue, decode, positions, type Checked } from "../../module/tsmigrate_web.js";
 import { eachPiece, Unreadable } from "./bytes";
 import type { Answers, Asked, Format, Range, Request, Result, Settings, Source, TextChange, Told } from "./protocol";
 import type { Catalogue, Change, Refusal, Report } from "./report";
@@ -11,6 +11,9 @@ const scope = self as unknown as DedicatedWorkerGlobalScope;
 
 /** The last check: what reports and rewrites are made from. */
 let last: { checked: Checked; inputs: Source[] } | null = null;
+
+/** What a check of edited texts leaves for the next one. */
+let recall: Recall | null = null;
 
 const tell = (told: Told): void => scope.postMessage(told);
 
@@ -39,10 +42,18 @@ function refusing<T>(act: () => T): T {
 
 const sizeOf = (source: Source): number => ("text" in source ? source.text.length : source.file.size);
 
+/** Texts of editors are checked again and again, and little of them changes. A file on the disk stays as it is. */
+function recallOf(inputs: Source[]): Recall | null {
+  if (inputs.every((source) => "text" in source || source.shown)) return (recall ??= new Recall());
+  recall?.free();
+  return (recall = null);
+}
+
 /** Settings that cannot be are refused in words; nothing has been read by then. */
-function checkerFor(settings: Settings): Checker {
+function checkerFor(inputs: Source[], settings: Settings): Checker {
+  const json = JSON.stringify(settings);
   try {
-    return new Checker(JSON.stringify(settings));
+    return recallOf(inputs)?.checker(json) ?? new Checker(json);
   } catch (error) {
     if (error instanceof WebAssembly.RuntimeError || !(error instanceof Error)) throw error;
     throw new Refused({ input: "", what: error.message, next: "correct the settings", line: null });
@@ -53,7 +64,7 @@ async function check(id: number, inputs: Source[], settings: Settings): Promise<
   const began = performance.now();
   last?.checked.free();
   last = null;
-  const checker = checkerFor(settings);
+  const checker = checkerFor(inputs, settings);
   const total = inputs.reduce((sum, source) => sum + sizeOf(source), 0);
   let before = 0;
   let told = began;
