@@ -3,23 +3,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type * as Bindings from "../../../web/module/tsmigrate_web.js";
+import type { Settings } from "../../../web/page/engine/report";
 import { ROOT } from "./paths";
 
 export type Module = typeof Bindings & { memory: WebAssembly.Memory };
 
-/** What the person chose: see web/src/settings.rs. */
-export interface Settings {
-  targetVersion?: number;
-  timescaledb?: string;
-  extensionList?: string;
-  take?: string[];
-  refuse?: string[];
-  accept?: string[];
-  leave?: string[];
-  levels?: [string, string][];
-  database?: string;
-  hypertables?: string[];
-}
+export type { Settings };
 
 export interface Input {
   name: string;
