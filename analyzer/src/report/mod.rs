@@ -254,6 +254,33 @@ impl<'a> Entries<'a> {
         Self { analysis, options, order }
     }
 
+    /// Keeps so many findings at most: of each rule the first ones, and then the worst.
+    fn keep(&mut self, most: usize) {
+        if self.order.len() <= most {
+            return;
+        }
+        let mut rules: BTreeMap<(u8, &str), usize> = BTreeMap::new();
+        let ranked: Vec<(u8, usize)> = self
+            .findings()
+            .map(|finding| {
+                let class = class(finding);
+                let number = rules.entry((class, finding.rule)).or_default();
+                *number += 1;
+                (class, *number)
+            })
+            .collect();
+        let share = most / 2 / rules.len().max(1);
+        let mut kept: Vec<(u8, usize)> = ranked
+            .iter()
+            .enumerate()
+            .map(|(at, &(class, number))| (if number <= share { 0 } else { 1 + class }, at))
+            .collect();
+        kept.sort_unstable();
+        kept.truncate(most);
+        kept.sort_unstable_by_key(|&(_, at)| at);
+        self.order = kept.iter().filter_map(|&(_, at)| self.order.get(at).copied()).collect();
+    }
+
     /// Each finding, as it was found.
     pub fn findings(&self) -> impl Iterator<Item = &'a Finding> + Clone {
         self.order.iter().filter_map(|&index| self.analysis.findings.get(index as usize))
@@ -268,6 +295,17 @@ impl<'a> Entries<'a> {
     #[must_use]
     pub fn entry(&self, finding: &'a Finding) -> Entry<'a> {
         entry(self.analysis, self.options, finding)
+    }
+}
+
+/// What a finding asks of the reader, the worst first: open, solved, a warning, a note, allowed.
+const fn class(finding: &Finding) -> u8 {
+    match finding {
+        Finding { allowed: Some(_), .. } => 4,
+        Finding { severity: Severity::Note, .. } => 3,
+        Finding { severity: Severity::Warning, .. } => 2,
+        Finding { solved: true, .. } => 1,
+        Finding { .. } => 0,
     }
 }
 
@@ -411,6 +449,14 @@ impl<'a> Report<'a> {
             findings,
             scripts: &analysis.scripts,
         }
+    }
+}
+
+impl Report<'_> {
+    /// Keeps so many findings at most, for who cannot hold all of them: of each rule the first ones, and then the worst.
+    /// The counts and the losses stay whole.
+    pub fn keep_findings(&mut self, most: usize) {
+        self.findings.keep(most);
     }
 }
 
@@ -562,6 +608,32 @@ mod tests {
         ] {
             assert_eq!(report(text, &Options::default())["verdict"], verdict, "{text}");
         }
+    }
+
+    #[test]
+    fn of_too_many_findings_each_rule_keeps_some_and_the_worst_are_kept_first() {
+        let solved = "SET default_tablespace = a;\n".repeat(30);
+        let text =
+            format!("{solved}{}CREATE UNLOGGED TABLE u (a int);\n", "CREATE LANGUAGE plperlu;\n".repeat(10));
+        let (target, options) = (Target::default(), Options::default());
+        let analysis =
+            analyze(&[Input { name: "dump.sql", text: text.as_bytes() }], &target, &options).unwrap();
+        let all = Report::new(&analysis, &target, &options);
+        let mut few = all.clone();
+        few.keep_findings(18);
+        let kept: Vec<&Finding> = few.findings.findings().collect();
+        assert_eq!(kept.len(), 18);
+        assert_eq!(few.counts, all.counts);
+        let rules = |report: &Report<'_>| {
+            report.findings.findings().map(|finding| finding.rule).collect::<HashSet<_>>()
+        };
+        assert_eq!(rules(&few), rules(&all));
+        let open =
+            |report: &Report<'_>| report.findings.findings().filter(|finding| class(finding) == 0).count();
+        assert_eq!(open(&few), open(&all));
+        assert!(kept.windows(2).all(|pair| pair[0].place.span.start <= pair[1].place.span.start));
+        few.keep_findings(0);
+        assert_eq!(few.findings.findings().count(), 0);
     }
 
     #[test]
