@@ -61,12 +61,17 @@ impl Checked {
         Ok(out)
     }
 
-    /// The report as JSON without spaces, for the page: the same fields.
+    /// The report as JSON without spaces, for the page: the same fields. With `most`, it has so many findings at most: of
+    /// each rule the first ones, and then the worst. The counts are those of all.
     ///
     /// # Errors
     /// None: writing to memory does not fail.
-    pub fn view(&self) -> Result<String, JsError> {
-        Ok(serde_json::to_string(&self.report())?)
+    pub fn view(&self, most: Option<usize>) -> Result<String, JsError> {
+        let mut report = self.report();
+        if let Some(most) = most {
+            report.keep_findings(most);
+        }
+        Ok(serde_json::to_string(&report)?)
     }
 
     /// The changes of an input in the order of its bytes, as JSON: `start`, `end`, `text` (null where a statement

@@ -38,7 +38,7 @@ CREATE TABLE public.gone (a nothing.like_this);
   const hint = (words: string) => checker.input.locator(".cm-hint").filter({ hasText: words });
   const colour = (words: string): Promise<string> => hint(words).evaluate((element) => getComputedStyle(element).color);
   await expect(hint("fixed: ")).toHaveClass(/hint-solved/);
-  await expect(hint("public.f")).toHaveText(/^(by hand|fix is off, for it loses something): /);
+  await expect(hint("public.f")).toHaveText(/^(by hand|fix off, with a loss): /);
   expect(await colour("fixed: ")).not.toBe(await colour("public.f"));
   await checker.result.locator("section.group").filter({ hasText: "SU-07" }).locator(".switch").first().click();
   await expect(hint("public.f")).toHaveClass(/hint-lost/);

@@ -149,3 +149,27 @@ test("of fifty thousand findings, few are drawn at once", async ({ checker }) =>
   await expect(result.locator("p.status")).toHaveText("2 of 50,000 findings in 1 group");
   expect(await page.locator("*").count()).toBeLessThan(4000);
 });
+
+test("of more findings than a page can hold, the worst are shown, and that is said", async ({ checker }) => {
+  const tables = 26_000;
+  let sql = "";
+  for (let at = 0; at < tables; at++) {
+    sql += `CREATE TABLE public.t${at} (a integer) TABLESPACE fast;\nALTER TABLE public.t${at} OWNER TO nobody;\n`;
+  }
+  await checker.open();
+  await checker.openFiles({ name: "many.sql", bytes: `${sql}CREATE UNLOGGED TABLE public.last (c integer);\n` });
+  await checker.verdict("needs-work");
+  const { result, page } = checker;
+  await expect(result.locator(".capped")).toContainText("The dump has 52,001 findings: more than a page can hold.");
+  await expect(result.locator(".capped")).toContainText("50,000");
+  await expect(result.locator(".counts b")).toHaveText(["26,000", "26,000", "1", "0"]);
+  await expect(result.locator(".chip.solved")).toHaveText("26,000 solved");
+  // No rule is left out, and no open error.
+  await expect(result.locator("h3.part")).toHaveText(["Open errors", "Errors that the rewrite solves", "Warnings"]);
+  await expect(result.locator("section.group .head .number").first()).toHaveText("26,000");
+  expect(await page.locator("*").count()).toBeLessThan(4000);
+  expect(await checker.axe()).toEqual([]);
+  await result.locator(".capped").getByRole("button", { name: "Download" }).click();
+  const file = await checker.download(() => result.getByRole("button", { name: "JSON", exact: true }).click());
+  expect((JSON.parse(file.bytes.toString()) as { findings: unknown[] }).findings).toHaveLength(2 * tables + 1);
+});

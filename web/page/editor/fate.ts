@@ -23,8 +23,8 @@ export function fateWords(finding: Finding): string {
     case "lost":
       return finding.fix === null ? "left out" : "fixed, with a loss";
     case "open":
-      if (choiceOf(finding) === "safe") return "fix is off";
-      if (finding.fix !== null && choiceOf(finding) === "review") return "fix is off, for it loses something";
+      if (choiceOf(finding) === "safe") return "fix off";
+      if (finding.fix !== null && choiceOf(finding) === "review") return "fix off, with a loss";
       return finding.severity === "error" ? "by hand" : "";
   }
 }

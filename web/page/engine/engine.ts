@@ -1,6 +1,6 @@
 // The page's side of the worker: starts it, asks it, and replaces it when it was cancelled or has failed.
 
-import type { Answers, Asked, Catalogue, Format, Request, Result, Settings, Source, Told } from "./protocol";
+import type { Answers, Asked, Catalogue, Format, Part, Request, Result, Settings, Source, Told } from "./protocol";
 import type { Refusal } from "./report";
 
 /** An input that cannot be checked, with what to do. */
@@ -23,6 +23,21 @@ interface Waiting {
   reject: (error: Error) => void;
   progress: ((done: number, total: number) => void) | undefined;
   isStart: boolean;
+  /** What came before the answer. */
+  parts: Part[];
+}
+
+/** An answer with what came before it. */
+function whole(value: Answers[keyof Answers], parts: readonly Part[]): Answers[keyof Answers] {
+  if (!("report" in value)) return value;
+  for (const part of parts) {
+    if ("changes" in part) value.changes[part.input]?.push(...part.changes);
+    else {
+      value.report.findings.push(...part.findings);
+      value.places.push(...part.places);
+    }
+  }
+  return value;
 }
 
 /** The worker's script and the compiled module. */
@@ -138,7 +153,7 @@ export class Engine {
   #post<R extends Request>(request: R, progress?: Waiting["progress"]): Promise<Answers[R["op"]]> {
     const answer = new Promise<Answers[R["op"]]>((resolve, reject) => {
       const id = this.#next++;
-      this.#waiting.set(id, { resolve: resolve as Waiting["resolve"], reject, progress, isStart: request.op === "start" });
+      this.#waiting.set(id, { resolve: resolve as Waiting["resolve"], reject, progress, isStart: request.op === "start", parts: [] });
       const asked: Asked = { ...request, id };
       this.#worker?.postMessage(asked);
     });
@@ -154,9 +169,12 @@ export class Engine {
       case "progress":
         waiting.progress?.(told.done, told.total);
         return;
+      case "part":
+        waiting.parts.push(told.part);
+        return;
       case "answer":
         this.#waiting.delete(told.id);
-        waiting.resolve(told.value);
+        waiting.resolve(whole(told.value, waiting.parts));
         return;
       case "refused":
         this.#waiting.delete(told.id);

@@ -1,6 +1,6 @@
 // What the page and the worker say to each other.
 
-import type { Catalogue, Change, Refusal, Report, Settings } from "./report";
+import type { Catalogue, Change, Finding, Refusal, Report, Settings } from "./report";
 
 /** Where the bytes of an input come from. */
 export type Source =
@@ -22,6 +22,7 @@ export interface TextChange extends Range {
 
 /** The outcome of a check. */
 export interface Result {
+  /** It has so many findings at most as a page can hold; its counts are those of all. */
   report: Report;
   /** The place of each finding in the text of its input; null where the input is a file that no editor holds. */
   places: (Range | null)[];
@@ -30,6 +31,9 @@ export interface Result {
   /** Milliseconds that the check took. */
   took: number;
 }
+
+/** Some findings of a check with their places, or some changes: all at once would keep a page busy for long. */
+export type Part = { findings: Finding[]; places: Result["places"] } | { input: number; changes: TextChange[] };
 
 export type Format = "json" | "sarif" | "html" | "markdown";
 
@@ -64,6 +68,8 @@ export type Asked = Request & { id: number };
 export type Told =
   | { id: number; kind: "answer"; value: Answers[keyof Answers] }
   | { id: number; kind: "progress"; done: number; total: number }
+  /** Findings and changes come before the answer to a check, which has none. */
+  | { id: number; kind: "part"; part: Part }
   | { id: number; kind: "refused"; refusal: Refusal }
   | { id: number; kind: "failed"; message: string };
 

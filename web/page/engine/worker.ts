@@ -60,6 +60,11 @@ function checkerFor(inputs: Source[], settings: Settings): Checker {
   }
 }
 
+/** So many findings are shown in a page; reports and rewrites are made of all. */
+const MOST = 50_000;
+/** So many go to the page at once. */
+const PART = 1000;
+
 async function check(id: number, inputs: Source[], settings: Settings): Promise<Result> {
   const began = performance.now();
   last?.checked.free();
@@ -93,8 +98,19 @@ async function check(id: number, inputs: Source[], settings: Settings): Promise<
   }
   const checked = checker.finish();
   last = { checked, inputs };
-  const report = JSON.parse(checked.view()) as Report;
-  return { report, ...placed(checked, report, inputs, held), took: performance.now() - began };
+  const report = JSON.parse(checked.view(MOST)) as Report;
+  const { places, changes } = placed(checked, report, inputs, held);
+  for (let at = 0; at < report.findings.length; at += PART) {
+    const part = { findings: report.findings.slice(at, at + PART), places: places.slice(at, at + PART) };
+    tell({ id, kind: "part", part });
+  }
+  changes.forEach((all, input) => {
+    for (let at = 0; all && at < all.length; at += PART) {
+      tell({ id, kind: "part", part: { input, changes: all.slice(at, at + PART) } });
+    }
+  });
+  const none = changes.map((all) => all && []);
+  return { report: { ...report, findings: [] }, places: [], changes: none, took: performance.now() - began };
 }
 
 function joined(pieces: Uint8Array[]): Uint8Array {

@@ -34,12 +34,14 @@ export const words = signal<readonly string[]>([]);
 export const report = computed(() => outcome.value?.result.report ?? null);
 export const chosen = computed(() => new Chosen(settings.value));
 
-/** How many findings there are of each class. */
-export const numbers = computed(() => {
-  const numbers: Record<Class, number> = { open: 0, solved: 0, warning: 0, note: 0, allowed: 0 };
-  for (const finding of findings.value) numbers[classOf(finding)] += 1;
-  return numbers;
+/** How many findings there are of each class: more than a page holds, perhaps. */
+export const numbers = computed<Record<Class, number>>(() => {
+  const { unsolved = 0, solved = 0, warning = 0, note = 0, allowed = 0 } = report.value?.counts ?? {};
+  return { open: unsolved, solved, warning, note, allowed };
 });
+
+/** How many there are in all. */
+export const total = computed(() => Object.values(numbers.value).reduce((sum, number) => sum + number, 0));
 
 /** The numbers of the findings that filters let through. */
 export const shownFindings = computed(() => {

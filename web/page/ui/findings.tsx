@@ -3,7 +3,7 @@ import { useSignal, useSignalEffect } from "@preact/signals";
 import { catalogue, findings, selected, settings } from "../state";
 import { CLASSES, TITLES, ONE, type By, type Class, type Group, classOf } from "../result/classes";
 import { choose, choiceOf, isChosen, onlySafe } from "../result/choices";
-import { by, chosen, fold, folds, groups, hidden, isOpen, numbers, search, shownFindings, words } from "../result/view";
+import { by, chosen, fold, folds, groups, hidden, isOpen, numbers, search, shownFindings, tab, total as inAll, words } from "../result/view";
 import { count, seen, thousands } from "../result/words";
 import { FindingRow, RuleWords } from "./finding";
 import { Levels } from "./levels";
@@ -48,9 +48,19 @@ export function Findings() {
       <Levels />
       <p class="status quiet" role="status">
         {shownFindings.value.length === total
-          ? `${count(total, "finding")} in ${count(all.length, "group")}`
+          ? `${count(total, "finding")}${inAll.value > total ? " shown" : ""} in ${count(all.length, "group")}`
           : `${thousands(shownFindings.value.length)} of ${count(total, "finding")} in ${count(all.length, "group")}`}
       </p>
+      {inAll.value > total && (
+        <p class="capped">
+          The dump has {count(inAll.value, "finding")}: more than a page can hold. Shown, searched and marked in the text are {thousands(total)}, the
+          first of each rule and then the worst. The verdict, the numbers above, switches of whole rules and all that is downloaded are of all. Every one is in
+          the reports:{" "}
+          <button type="button" class="link" onClick={() => (tab.value = "take")}>
+            Download
+          </button>
+        </p>
+      )}
       <div class="findings" ref={list} onKeyDown={(event) => move(event, list.current)}>
         {all.slice(0, most.value).map((group, at) => (
           <>

@@ -4,7 +4,7 @@ import { Cancelled } from "../engine/engine";
 import { findings, outcome, phase, rewritten, shown } from "../state";
 import type { Input } from "../state";
 import { show, type Marked } from "../diff/merge";
-import { chosen, report, select, tab } from "../result/view";
+import { chosen, report, select, tab, total as inAll } from "../result/view";
 import { bytes, count, seen } from "../result/words";
 import { remove } from "./take";
 import { changeOf } from "../diff/lines";
@@ -116,8 +116,8 @@ function Diff({ input, index }: { input: Extract<Input, { kind: "text" }>; index
 /** The changes of an input that is too large to be shown as a whole. */
 function OneByOne({ input }: { input: Input }) {
   const size = input.kind === "file" ? input.file.size : input.text.length;
-  const changed = findings.value.flatMap((finding, at) => {
-    if (finding.file !== input.name || !chosen.value.isOn(finding)) return [];
+  const on = findings.value.flatMap((finding, at) => (finding.file === input.name && chosen.value.isOn(finding) ? [{ at, finding }] : []));
+  const changed = on.slice(0, ONE_BY_ONE).flatMap(({ at, finding }) => {
     const lines = changeOf(finding);
     return lines ? [{ at, finding, lines }] : [];
   });
@@ -130,7 +130,7 @@ function OneByOne({ input }: { input: Input }) {
         The changes one by one:
       </p>
       <ul class="changes">
-        {changed.slice(0, ONE_BY_ONE).map(({ at, finding, lines }) => (
+        {changed.map(({ at, finding, lines }) => (
           <li key={at}>
             <button type="button" class="link" onClick={() => select(at)}>
               {finding.rule} line {finding.line}
@@ -147,7 +147,12 @@ function OneByOne({ input }: { input: Input }) {
           </li>
         ))}
       </ul>
-      {changed.length > ONE_BY_ONE && <p class="quiet">… and {count(changed.length - ONE_BY_ONE, "more change")}: download the dump to see them all.</p>}
+      {on.length > ONE_BY_ONE && (
+        <p class="quiet">
+          These are the first {ONE_BY_ONE} of {inAll.value > findings.value.length ? "more" : count(on.length, "change")}: download the dump to see them
+          all.
+        </p>
+      )}
     </>
   );
 }

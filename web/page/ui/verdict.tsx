@@ -7,6 +7,8 @@ import { aboutInput, aboutTarget, apart, capital, count, plural, seen, sentence,
 
 /** Losses that are shown at once. */
 const LOSSES = 5;
+/** Losses that are shown at all: the reports have every one. */
+const MOST_LOSSES = 1000;
 
 /** The answer, in numbers and words; what it costs; what was looked at. */
 export function Verdict({ report }: { report: Report }) {
@@ -99,7 +101,7 @@ function Lost({ lost }: { lost: readonly string[] }) {
   const [all, setAll] = useState(false);
   if (lost.length === 0) return null;
   // One more than would be left out takes no more room than saying so.
-  const shown = all || lost.length <= LOSSES + 1 ? lost : lost.slice(0, LOSSES);
+  const shown = all || lost.length <= LOSSES + 1 ? lost.slice(0, MOST_LOSSES) : lost.slice(0, LOSSES);
   return (
     <div class="lost">
       <h3>The target will not have, after the rewrite</h3>
@@ -110,9 +112,10 @@ function Lost({ lost }: { lost: readonly string[] }) {
       </ul>
       {lost.length > LOSSES + 1 && (
         <button type="button" class="link" aria-expanded={all} onClick={() => setAll(!all)}>
-          {all ? "Show fewer" : `Show all ${thousands(lost.length)}`}
+          {all ? "Show fewer" : lost.length > MOST_LOSSES ? `Show ${thousands(MOST_LOSSES)} of ${thousands(lost.length)}` : `Show all ${thousands(lost.length)}`}
         </button>
       )}
+      {all && lost.length > MOST_LOSSES && <p class="quiet">… and {thousands(lost.length - MOST_LOSSES)} more: the downloaded reports have them all.</p>}
     </div>
   );
 }
