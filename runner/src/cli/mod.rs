@@ -87,7 +87,7 @@ struct Analysed {
     accept: Vec<String>,
 
     /// Leave what fixes would change as it is: RULE, RULE@LINE or RULE@FILE:LINE, comma-separated
-    #[arg(long, value_name = "FIX", value_delimiter = ',')]
+    #[arg(long, value_name = "FIX")]
     leave: Vec<String>,
 
     /// Of a dump of a whole cluster, the database to keep
@@ -130,6 +130,26 @@ struct Setup {
     /// The file that the destination is read from, where it is not the built-in one.
     target_file: Option<PathBuf>,
     config: Option<Config>,
+}
+
+/// The fixes that a `--leave` names. Commas separate them, but for those in the name of a file, which a line has to follow.
+fn fixes(given: &str) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    let is_open = |fix: &str| {
+        let line = fix.split_once('@').and_then(|(_, place)| place.rsplit(':').next());
+        line.is_some_and(|line| line.is_empty() || !line.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    for part in given.split(',') {
+        match all.last_mut().filter(|last| is_open(last)) {
+            Some(last) => {
+                last.push(',');
+                last.push_str(part);
+            }
+            None => all.push(part.trim().to_owned()),
+        }
+    }
+    all.retain(|fix| !fix.is_empty());
+    all
 }
 
 /// A version of TimescaleDB on the command line.
@@ -191,8 +211,8 @@ impl Analysed {
             };
             options.accept.insert(rule.id.to_owned());
         }
-        for given in self.leave.iter().map(|given| given.trim()).filter(|given| !given.is_empty()) {
-            options.leave(given).map_err(|error| {
+        for given in self.leave.iter().flat_map(|given| fixes(given)) {
+            options.leave(&given).map_err(|error| {
                 Failure::new(error.to_string())
                     .at("--leave")
                     .next("write it like --leave TSP-03 or --leave TSP-03@schema.sql:120")
@@ -413,6 +433,16 @@ mod tests {
         assert_eq!(nearest("ext01"), Some("EXT-01"));
         assert_eq!(nearest("default-tablespaces"), Some("TSP-03"));
         assert_eq!(nearest("completely different"), None);
+    }
+
+    #[test]
+    fn commas_separate_fixes_and_may_be_in_names_of_files() {
+        assert_eq!(fixes("TSP-03, TSP-04@2,"), ["TSP-03", "TSP-04@2"]);
+        assert_eq!(fixes("TSP-03@a.sql:1,TSP-04@b.sql:2"), ["TSP-03@a.sql:1", "TSP-04@b.sql:2"]);
+        assert_eq!(fixes("TSP-03@a, b,c.sql:1,TSP-04"), ["TSP-03@a, b,c.sql:1", "TSP-04"]);
+        // What is wrong is said of what was given.
+        assert_eq!(fixes("TSP-03@here"), ["TSP-03@here"]);
+        assert_eq!(fixes(""), Vec::<String>::new());
     }
 
     #[test]

@@ -70,6 +70,14 @@ test("safe fixes are on and those that lose something off; one of a rule's can b
   expect(await same(checker, folder, ["my dump.sql"])).not.toContain("--leave");
 });
 
+test("a name with commas is no hindrance on the command line", async ({ checker }, info) => {
+  const folder = info.outputPath();
+  await open(checker, folder, { "a, b,c.sql": "SET default_tablespace = one;\nSET default_tablespace = two;\n" });
+  await checker.findings.first().locator(".switch").click();
+  await checker.verdict("needs-work");
+  expect(await same(checker, folder, ["a, b,c.sql"])).toContain("--leave 'TSP-03@a, b,c.sql:1' --no-config");
+});
+
 test("one fix of many that lose something is taken alone, and said to lose it", async ({ checker }, info) => {
   const folder = info.outputPath();
   await open(checker, folder, { "dump.sql": `CREATE TABLE public.t (a integer);\nCREATE OPERATOR FAMILY public.f USING btree;\nCREATE OPERATOR FAMILY public.g USING btree;\n` });

@@ -101,9 +101,6 @@ export function Take() {
       <section aria-labelledby="take-command">
         <h3 id="take-command">The same on the command line</h3>
         <Copyable label="The command that does the same" text={command(asked)} />
-        {settings.value.leave?.some((place) => place.includes(",")) && (
-          <p class="refused">The name of an input has a comma, which separates places on the command line: rename the file first.</p>
-        )}
         {needsFile(settings.value) && catalogue.value && <Toml text={configuration(settings.value, catalogue.value)} />}
         <p class="quiet">The report alone:</p>
         <Copyable label="The command that prints the report" text={checkCommand(asked)} />
