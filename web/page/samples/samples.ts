@@ -1,5 +1,6 @@
 // Dumps to try the page with: what pg_dumpall and pg_dump write.
 
+import plant from "./plant.sql?raw";
 import sensorsSchema from "./sensors-schema.sql?raw";
 import shopRoles from "./shop-roles.sql?raw";
 import shopSchema from "./shop-schema.sql?raw";
@@ -17,5 +18,6 @@ export const samples: readonly Sample[] = [
       { name: "schema.sql", text: shopSchema },
     ],
   },
+  { title: "TimescaleDB with a hypertable", texts: [{ name: "plant.sql", text: plant }] },
   { title: "sensors that could be hypertables", texts: [{ name: "sensors.sql", text: sensorsSchema }] },
 ];
