@@ -34,7 +34,7 @@ export async function eachPiece(
   }
   const { file } = source;
   const head = await bytesOf(file, 0, 4);
-  const feed = unpacking(head, take);
+  const feed = await unpacking(head, take);
   for (let at = 0; at < file.size || at === 0; at += PIECE) {
     const piece = await bytesOf(file, at, at + PIECE);
     feed(piece, at + PIECE >= file.size);
