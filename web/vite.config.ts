@@ -1,7 +1,6 @@
 // The page in two forms: a folder for any static host, and one file that works without any.
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { gzipSync } from "node:zlib";
 import { defineConfig, type Plugin } from "vite";
 
 /** The single file's name. */
@@ -28,7 +27,7 @@ const withPolicy = (html: string, script: string): string =>
 /** The worker's script and the module, gzipped and in base64: a page without connect sources cannot fetch a file. */
 const engine = (): { worker: string; module: string } => ({
   worker: readFileSync("page/.built/worker.js", "utf8"),
-  module: gzipSync(readFileSync("module/tsmigrate_web.wasm"), { level: 9 }).toString("base64"),
+  module: readFileSync("module/tsmigrate_web.wasm.gz", "base64"),
 });
 
 /** `virtual:engine` is what the page loads after its first paint. */
