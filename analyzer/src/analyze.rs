@@ -10,6 +10,7 @@ use crate::finding::{Finding, Place, Script, ServerError, Severity};
 use crate::input::{InputError, Problem, sniff};
 use crate::locate::Statement;
 use crate::options::Options;
+use crate::order;
 use crate::parse::{NodeEnum, ParseError, Parsed, TokenKind, Tokens, parse};
 use crate::prepare::{Executor, Inline, Outcome, Pipeline, Tree, read};
 use crate::rewrite::{self, Planned, Rewriter, Style};
@@ -368,7 +369,7 @@ impl Analysis {
                 rules::ts_04_schema_only::plan(orphans, index, &mut input.planned);
             }
             // Statements were planned in their order; additions before a statement stay before its edits.
-            input.planned.sort_by_key(|planned| (planned.span().start, planned.span().end));
+            order::sort_by_key(&mut input.planned, |planned| (planned.span().start, planned.span().end));
             input.planned.dedup();
         }
     }

@@ -14,6 +14,7 @@ pub mod finding;
 pub mod input;
 pub mod locate;
 pub mod options;
+mod order;
 pub mod parse;
 pub mod prepare;
 pub mod recall;

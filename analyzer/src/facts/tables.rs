@@ -1,8 +1,6 @@
 //! What tables are made of: traits of columns, constraints with their columns, indexes, partitions, rules, triggers and
 //! publications. A few bytes each: a large schema has tens of thousands of them.
 
-use std::collections::BTreeMap;
-
 use super::names::{qualified, relation, string, strings};
 use super::{Absence, Constraint, Facts, ObjectId, Symbol};
 use crate::finding::Place;
@@ -542,8 +540,10 @@ fn checked_range(expression: &pg::Node) -> Option<(String, Box<str>, Box<str>)> 
     if both.boolop != pg::BoolExprType::AndExpr as i32 {
         return None;
     }
-    let ends: BTreeMap<&str, (String, String)> = both.args.iter().filter_map(comparison).collect();
-    let (from, to) = (ends.get(">=").or_else(|| ends.get(">"))?, ends.get("<").or_else(|| ends.get("<="))?);
+    let ends: Vec<(&str, (String, String))> = both.args.iter().filter_map(comparison).collect();
+    // The last one counts.
+    let end = |of: &str| ends.iter().rev().find(|(operator, _)| *operator == of).map(|(_, end)| end);
+    let (from, to) = (end(">=").or_else(|| end(">"))?, end("<").or_else(|| end("<="))?);
     (from.0 == to.0).then(|| (from.0.clone(), from.1.as_str().into(), to.1.as_str().into()))
 }
 

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use super::words::{count, steers, thousands};
 use super::{Around, Class, Entry, Report};
 use crate::finding::{Finding, Severity};
+use crate::order;
 
 /// Annotations of one kind that GitHub shows for one step.
 const SHOWN: usize = 10;
@@ -68,7 +69,7 @@ fn choose<'a>(report: &Report<'a>, severity: Severity, limit: usize) -> Vec<&'a 
             chosen.push((class, repeated, finding));
         }
     }
-    chosen.sort_by_key(|(class, repeated, _)| (*class, *repeated));
+    order::sort_by_key(&mut chosen, |(class, repeated, _)| (*class, *repeated));
     chosen.truncate(limit);
     chosen.into_iter().map(|(.., finding)| finding).collect()
 }

@@ -1,5 +1,6 @@
 //! The report as one page: it needs no other file and no network, and every text of a dump in it is text.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -306,7 +307,7 @@ struct Data<'r, 'a> {
 impl Serialize for Data<'_, '_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let groups = self.report.groups();
-        let mut rules: std::collections::BTreeMap<&str, RuleData> = std::collections::BTreeMap::new();
+        let mut rules: BTreeMap<&str, RuleData> = BTreeMap::new();
         for group in &groups {
             if let Some(rule) = rule(group.rule) {
                 let doc = &rule.doc;
@@ -320,8 +321,8 @@ impl Serialize for Data<'_, '_> {
                 rules.insert(rule.id, data);
             }
         }
-        let titles: std::collections::BTreeMap<&str, &str> =
-            Class::ALL.iter().map(|class| (class.name(), class.title())).collect();
+        let mut titles: BTreeMap<String, String> = BTreeMap::new();
+        titles.extend(Class::ALL.iter().map(|class| (class.name().to_owned(), class.title().to_owned())));
         let files: Vec<&str> = self.report.inputs.iter().map(|input| input.name).collect();
         let chosen: Vec<&Finding> =
             groups.iter().flat_map(|group| group.findings.iter().copied()).take(self.most).collect();

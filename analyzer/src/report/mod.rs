@@ -26,6 +26,7 @@ use crate::analyze::Analysis;
 use crate::edit::Fix;
 use crate::finding::{Excerpt, Finding, Place, Related, Script, ServerError, Severity};
 use crate::options::{Level, Options};
+use crate::order;
 use crate::rewrite::root_is_accepted;
 use crate::rules::{self, Rule};
 use crate::target::Target;
@@ -248,7 +249,7 @@ pub struct Entries<'a> {
 impl<'a> Entries<'a> {
     fn new(analysis: &'a Analysis, options: &'a Options) -> Self {
         let mut order: Vec<u32> = (0..=u32::MAX).take(analysis.findings.len()).collect();
-        order.sort_by_key(|&index| {
+        order::sort_by_key(&mut order, |&index| {
             analysis.findings.get(index as usize).map(|f| (f.place.input, f.place.span, f.rule, f.name))
         });
         Self { analysis, options, order }

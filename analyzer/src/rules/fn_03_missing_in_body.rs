@@ -62,8 +62,8 @@ fn check(ctx: &mut Context<'_>) {
     let parts = body(ctx);
     let function = created(node).map_or_else(|| "the DO block".to_owned(), |object| ctx.describe(&object));
     // What the body makes itself (a temporary table) is there.
-    let own: BTreeSet<Box<str>> =
-        parts.iter().filter_map(|part| created(part.parsed().node())).map(|object| object.id.name).collect();
+    let mut own: BTreeSet<Box<str>> = BTreeSet::new();
+    own.extend(parts.iter().filter_map(|part| created(part.parsed().node())).map(|object| object.id.name));
     let path = match node {
         NodeEnum::DoStmt(_) => Some(ctx.facts.search_path.clone().into()),
         _ => own_path(node),

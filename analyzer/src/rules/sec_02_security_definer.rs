@@ -71,13 +71,13 @@ fn finish(all: &mut Finish<'_>) {
     let Finish { facts, memory, target, findings, .. } = all;
     let of_functions = facts.owners.iter().filter(|owner| owner.object.class == Class::Function);
     // The last one counts.
-    let owners: BTreeMap<String, &str> =
-        of_functions.map(|owner| (owner.object.path(), &*owner.role)).collect();
+    let mut owners: BTreeMap<String, String> = BTreeMap::new();
+    owners.extend(of_functions.map(|owner| (owner.object.path(), owner.role.as_ref().to_owned())));
     let was_superuser = |object: &str| {
         let path = object.split_once(' ').map_or("", |(_, path)| path);
         owners.get(path).is_some_and(|owner| {
-            *owner == SUPERUSER
-                || memory.source_superusers.contains(*owner)
+            owner == SUPERUSER
+                || memory.source_superusers.contains(owner)
                 || target.provider_of(owner).is_some()
         })
     };

@@ -10,6 +10,7 @@ use crate::facts::timescale::INTERNAL;
 use crate::facts::{Facts, ObjectId};
 use crate::finding::{Finding, ServerError, Severity};
 use crate::options::Options;
+use crate::order;
 use crate::parse::Class;
 use crate::rewrite::{Planned, Rewriter, Style};
 use crate::text::Span;
@@ -236,7 +237,7 @@ fn rewritten<'f>(sql: &str, start: u64, findings: impl Iterator<Item = &'f Findi
             Planned::Remove { span, .. } => *span = back(*span),
         }
     }
-    planned.sort_by_key(|planned| (planned.span().start, planned.span().end));
+    order::sort_by_key(&mut planned, |planned| (planned.span().start, planned.span().end));
     planned.dedup();
     let mut rewriter = Rewriter::new(&planned, Style::Delete);
     let mut out = Vec::new();

@@ -7,6 +7,7 @@ use crate::facts::names::{qualified, relation, strings, text};
 use crate::facts::{Facts, ObjectId};
 use crate::finding::Place;
 use crate::locate::Statement;
+use crate::order;
 use crate::parse::{Class, NodeEnum, pg};
 
 /// What an interval counts.
@@ -356,7 +357,7 @@ fn learn(dimensions: &mut Vec<Dimension>, bounds: Bounds, chunk: i64, slice: i64
         Partitioning::Range { unit: Unit::Integer, .. } => 1,
         Partitioning::Hash { .. } => 2,
     };
-    dimensions.sort_by_key(|dimension| dimension.first_slice);
+    order::sort_by_key(dimensions, |dimension| dimension.first_slice);
     let first = (0..dimensions.len()).min_by_key(|at| dimensions.get(*at).map(|d| rank(&d.partitioning)));
     if let Some(first) = first {
         dimensions.get_mut(..=first).unwrap_or_default().rotate_right(1);

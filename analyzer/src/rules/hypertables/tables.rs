@@ -58,7 +58,8 @@ impl<'a> Tables<'a> {
             parts.entry((attached.schema, attached.table)).or_default().attached.push(attached);
         }
         let tables = facts.relations.values().filter(|relation| relation.word == "table");
-        let parents = tables.flat_map(|relation| &relation.parents).collect();
+        let mut parents = BTreeSet::new();
+        parents.extend(tables.flat_map(|relation| &relation.parents));
         Self { facts, parts, parents }
     }
 
