@@ -1,8 +1,8 @@
 // How long the page takes: `npm run bench` in tests/web, after web/build. Nothing here fails by a number.
-import { closeSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { check, instance, rewritten } from "../support/module";
+import { check, checkAgain, instance, rewritten } from "../support/module";
 import { test } from "../support/checker";
 import { ROOT, SINGLE_FILE } from "../support/paths";
 import { data, schema } from "./schema";
@@ -33,6 +33,49 @@ test("the module in Node", async () => {
       checked.free();
     }
     print("module's memory", `${module.memory.buffer.byteLength >> 20} MiB`);
+  }
+});
+
+/** The text with another name for a table in its middle: one statement is edited. */
+function edited(text: string, number: number): Buffer {
+  const at = text.indexOf("CREATE TABLE public.", text.length / 2) + "CREATE TABLE public.".length;
+  return Buffer.from(`${text.slice(0, at)}edited_${number}_${text.slice(at)}`);
+}
+
+/** TSMIGRATE_BENCH_DUMP=FILE measures another schema, too. */
+const own = process.env["TSMIGRATE_BENCH_DUMP"];
+
+test("an edited text in Node", async () => {
+  const module = await instance();
+  const texts: [string, string][] = [500_000, 4_000_000, 8_000_000].map((size) => [`${size / 1e6} MB`, schema(size)]);
+  if (own) texts.push([own.split("/").pop() ?? own, readFileSync(own, "utf8")]);
+  const middle = (times: number[]): number => times.sort((a, b) => a - b)[times.length >> 1] ?? NaN;
+  for (const [what, text] of texts) {
+    const took = (act: () => ReturnType<typeof check>): number => {
+      const from = performance.now();
+      const checked = act();
+      JSON.parse(checked.view());
+      checked.free();
+      return performance.now() - from;
+    };
+    const rounds = text.length > 2_000_000 ? 5 : 15;
+    const inputs = (number: number) => [{ name: "schema.sql", bytes: edited(text, number) }];
+    for (let round = 0; round < 3; round++) took(() => check(module, inputs(0)));
+    const before = module.memory.buffer.byteLength;
+    const recall = new module.Recall();
+    const first = took(() => checkAgain(recall, inputs(0)));
+    const [fresh, again]: [number[], number[]] = [[], []];
+    for (let round = 1; round <= rounds; round++) {
+      fresh.push(took(() => check(module, inputs(round))));
+      again.push(took(() => checkAgain(recall, inputs(round))));
+    }
+    const [one, other] = [middle(fresh), middle(again)];
+    print(`edited text of ${what}, check that remembers nothing`, ms(0, one));
+    print(`edited text of ${what}, first check that remembers`, ms(0, first));
+    print(`edited text of ${what}, checked again`, ms(0, other));
+    print(`edited text of ${what}, checked again, share`, `${Math.round((100 * other) / one)} %`);
+    print(`edited text of ${what}, memory of what is remembered`, `${(module.memory.buffer.byteLength - before) >> 20} MiB`);
+    recall.free();
   }
 });
 
@@ -81,6 +124,19 @@ test("the page", async ({ checker }) => {
         print(`page, ${what}, ${round} time, opened to shown`, ms(then));
         const longest = await checker.page.evaluate(() => (window as unknown as { longest: { ms: number } }).longest.ms);
         print(`page, ${what}, longest time without a frame`, `${Math.round(longest)} ms`);
+      }
+    }
+    for (const [what, text] of [["500 KB", schema(500_000)], ["4 MB", schema(4_000_000)]] as const) {
+      await checker.page.reload();
+      await checker.phase("empty");
+      await checker.openFiles(file("edited.sql", [text]));
+      await checker.phase("checked", 60_000);
+      for (const round of ["first", "second", "third"]) {
+        // What an edit waits for: the pause after a key, the check, the page.
+        const from = performance.now();
+        await checker.type(" ");
+        await checker.phase("checked", 60_000);
+        print(`page, ${what} of schema, ${round} edit, typed to shown`, ms(from));
       }
     }
   } finally {
