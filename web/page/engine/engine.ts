@@ -68,6 +68,8 @@ export class Engine {
   #waiting = new Map<number, Waiting>();
   /** Counts how often everything was cancelled: a question from before that is not asked any more. */
   #cancelled = 0;
+  /** What checks remember takes memory, and that may have been what was missing: nothing is remembered any more. */
+  #crashed = false;
   /** Fulfilled when the newest question has its answer: the worker answers one after the other. */
   #last: Promise<void> = Promise.resolve();
 
@@ -78,7 +80,7 @@ export class Engine {
   }
 
   async check(inputs: Source[], settings: Settings, progress?: (done: number, total: number) => void): Promise<Result> {
-    return this.#ask({ op: "check", inputs, settings }, progress);
+    return this.#ask({ op: "check", inputs, settings, remember: !this.#crashed }, progress);
   }
 
   /** The rewritten bytes of an input of the last check. */
@@ -187,6 +189,7 @@ export class Engine {
 
   /** Ends the worker; what waits for it hears why. */
   #end(why: Error): void {
+    this.#crashed ||= why instanceof Crashed;
     this.#worker?.terminate();
     this.#worker = null;
     this.#started = null;

@@ -39,7 +39,8 @@ export type Format = "json" | "sarif" | "html" | "markdown";
 
 export type Request =
   | { op: "start"; module: WebAssembly.Module }
-  | { op: "check"; inputs: Source[]; settings: Settings }
+  /** `remember`: what the next check of nearly the same texts needs. */
+  | { op: "check"; inputs: Source[]; settings: Settings; remember: boolean }
   /** The rewritten text of an input of the last check. */
   | { op: "rewrite"; input: number; remove: boolean }
   /** The last check's report. */

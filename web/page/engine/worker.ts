@@ -43,17 +43,17 @@ function refusing<T>(act: () => T): T {
 const sizeOf = (source: Source): number => ("text" in source ? source.text.length : source.file.size);
 
 /** Texts of editors are checked again and again, and little of them changes. A file on the disk stays as it is. */
-function recallOf(inputs: Source[]): Recall | null {
-  if (inputs.every((source) => "text" in source || source.shown)) return (recall ??= new Recall());
+function recallOf(inputs: Source[], remember: boolean): Recall | null {
+  if (remember && inputs.every((source) => "text" in source || source.shown)) return (recall ??= new Recall());
   recall?.free();
   return (recall = null);
 }
 
 /** Settings that cannot be are refused in words; nothing has been read by then. */
-function checkerFor(inputs: Source[], settings: Settings): Checker {
+function checkerFor(inputs: Source[], settings: Settings, remember: boolean): Checker {
   const json = JSON.stringify(settings);
   try {
-    return recallOf(inputs)?.checker(json) ?? new Checker(json);
+    return recallOf(inputs, remember)?.checker(json) ?? new Checker(json);
   } catch (error) {
     if (error instanceof WebAssembly.RuntimeError || !(error instanceof Error)) throw error;
     throw new Refused({ input: "", what: error.message, next: "correct the settings", line: null });
@@ -65,11 +65,11 @@ const MOST = 50_000;
 /** So many go to the page at once. */
 const PART = 1000;
 
-async function check(id: number, inputs: Source[], settings: Settings): Promise<Result> {
+async function check(id: number, inputs: Source[], settings: Settings, remember: boolean): Promise<Result> {
   const began = performance.now();
   last?.checked.free();
   last = null;
-  const checker = checkerFor(inputs, settings);
+  const checker = checkerFor(inputs, settings, remember);
   const total = inputs.reduce((sum, source) => sum + sizeOf(source), 0);
   let before = 0;
   let told = began;
@@ -229,7 +229,7 @@ async function answer(request: Request, id: number): Promise<Answers[keyof Answe
       initSync({ module: request.module });
       return JSON.parse(catalogue()) as Catalogue;
     case "check":
-      return check(id, request.inputs, request.settings);
+      return check(id, request.inputs, request.settings, request.remember);
     case "rewrite":
       return rewrite(request.input, request.remove);
     case "write":
