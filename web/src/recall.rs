@@ -6,9 +6,9 @@ use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 
 use crate::checker::Checker;
 
-/// So many bytes of statements are remembered with their trees: some 60 bytes for each of them, 190 MB in all. The
+/// So many bytes of statements are remembered with their trees: some 60 to 80 bytes for each of them, 320 MB in all. The
 /// statements of a schema are half of its text, comments and white space the rest.
-const HELD: usize = 3 << 20;
+const HELD: usize = 4 << 20;
 
 /// What a check leaves for the next one: the trees of its statements.
 #[wasm_bindgen]

@@ -27,8 +27,6 @@ struct Trees {
     limit: usize,
     /// Counts the checks that have ended.
     check: u64,
-    /// All of it was needed by the check under way.
-    needed: bool,
 }
 
 #[derive(Debug)]
@@ -39,7 +37,8 @@ struct Kept {
 }
 
 impl Recall {
-    /// Holds trees of statements with at most so many bytes of text: a tree takes some fifty times that.
+    /// Holds trees of statements with at most so many bytes of text: a tree takes some seventy times that. Of a longer
+    /// text it holds the first ones; what another text has left makes room at the end of that one's check.
     #[must_use]
     pub fn new(limit: usize) -> Self {
         Self { trees: RefCell::new(Trees { limit, ..Trees::default() }) }
@@ -51,7 +50,6 @@ impl Recall {
         let mut trees = self.trees.borrow_mut();
         trees.forget();
         trees.check += 1;
-        trees.needed = false;
     }
 
     /// How many bytes the texts have whose trees it holds.
@@ -69,16 +67,12 @@ impl Trees {
             return Ok(Some(Arc::clone(&kept.tree)));
         }
         let outcome = read(sql, standard_strings);
-        if let Ok(Some(tree)) = &outcome {
-            if self.held + sql.len() > self.limit && !self.needed {
-                // It may be full of what another dump has left.
-                self.forget();
-            }
-            if self.held + sql.len() <= self.limit {
-                self.held += sql.len();
-                let kept = Kept { tree: Arc::clone(tree), used };
-                self.known(standard_strings).insert(sql.into(), kept);
-            }
+        if let Ok(Some(tree)) = &outcome
+            && self.held + sql.len() <= self.limit
+        {
+            self.held += sql.len();
+            let kept = Kept { tree: Arc::clone(tree), used };
+            self.known(standard_strings).insert(sql.into(), kept);
         }
         outcome
     }
@@ -89,7 +83,7 @@ impl Trees {
 
     /// Forgets what the check under way has not needed.
     fn forget(&mut self) {
-        let Self { standard, escaping, held, check, needed, .. } = self;
+        let Self { standard, escaping, held, check, .. } = self;
         for known in [standard, escaping] {
             known.retain(|sql, kept| {
                 let stays = kept.used == *check;
@@ -99,7 +93,6 @@ impl Trees {
                 stays
             });
         }
-        *needed = true;
     }
 }
 
