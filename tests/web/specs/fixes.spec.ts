@@ -265,6 +265,25 @@ test("the rewrite is shown beside the dump, and a change names its rule @both", 
   await expect(result.locator(".cm-deletedChunk").first()).toContainText("CREATE EXTENSION dblink");
 });
 
+test("a text that is too large for a diff, or not UTF-8, says why, and shows its changes one by one", async ({ checker }) => {
+  const { result } = checker;
+  const table = (at: number): string => `CREATE TABLE public.t${at} (a integer) TABLESPACE fast;\n`;
+  const many = Array.from({ length: 300 }, (_, at) => table(at)).join("");
+  await checker.open();
+  await checker.openFiles({ name: "large.sql", bytes: `${many}-- ${"x".repeat(5 << 20)}\n` });
+  await checker.verdict("ready-after-rewrite");
+  await result.getByRole("tab", { name: "Rewrite" }).click();
+  await expect(result).toContainText("large.sql has 5.2 MB: too much to be shown as a whole. The changes one by one:");
+  await expect(result.locator(".changes li")).toHaveCount(200);
+  await expect(result).toContainText("These are the first 200 of 300 changes: download the dump to see them all.");
+  await checker.open();
+  await checker.openFiles({ name: "latin1.sql", bytes: Buffer.from(`-- caf\xe9\n${table(1)}`, "latin1") });
+  await checker.verdict("ready-after-rewrite");
+  await result.getByRole("tab", { name: "Rewrite" }).click();
+  await expect(result).toContainText("latin1.sql is not all UTF-8: it is rewritten byte by byte, and not shown as a whole. The changes one by one:");
+  await expect(result.locator(".changes li")).toHaveCount(1);
+});
+
 test("the command is copied", async ({ checker }) => {
   await checker.page.context().grantPermissions(["clipboard-read", "clipboard-write"]).catch(() => undefined);
   await checker.open();

@@ -49,13 +49,16 @@ function recallOf(inputs: Source[], remember: boolean): Recall | null {
   return (recall = null);
 }
 
+/** What the module says where it stops (web/src/lib.rs, web/src/memory.rs): the settings are not to blame. */
+const STOPPED = /^(panicked at |out of memory)/;
+
 /** Settings that cannot be are refused in words; nothing has been read by then. */
 function checkerFor(inputs: Source[], settings: Settings, remember: boolean): Checker {
   const json = JSON.stringify(settings);
   try {
     return recallOf(inputs, remember)?.checker(json) ?? new Checker(json);
   } catch (error) {
-    if (error instanceof WebAssembly.RuntimeError || !(error instanceof Error)) throw error;
+    if (error instanceof WebAssembly.RuntimeError || !(error instanceof Error) || STOPPED.test(error.message)) throw error;
     throw new Refused({ input: "", what: error.message, next: "correct the settings", line: null });
   }
 }
