@@ -10,7 +10,8 @@ export function fateOf(finding: Finding): Fate {
   if (finding.allowed !== null) return "allowed";
   if (!finding.solved) return "open";
   // A safe fix loses nothing that the target could have. Without a fix of its own, a statement is left out.
-  return finding.fix?.safety === "safe" ? "solved" : "lost";
+  const { fix } = finding;
+  return fix === null || (fix.safety === "review" && fix.lost) ? "lost" : "solved";
 }
 
 /** What has become of it, or what is to be done; empty where there is nothing to do. */
@@ -24,7 +25,7 @@ export function fateWords(finding: Finding): string {
       return finding.fix === null ? "left out" : "fixed, with a loss";
     case "open":
       if (choiceOf(finding) === "safe") return "fix off";
-      if (finding.fix !== null && choiceOf(finding) === "review") return "fix off, with a loss";
+      if (finding.fix !== null && choiceOf(finding) === "review") return finding.fix.lost ? "fix off, with a loss" : "fix off";
       return finding.severity === "error" ? "by hand" : "";
   }
 }
