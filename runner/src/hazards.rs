@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use crate::connect::{Session, literal};
 use crate::error::{Blocker, Error};
 use crate::inspect::Timescale;
+use crate::timescale::Catalogs;
 
 /// So many tables are asked about in one statement.
 const BATCH: usize = 100;
@@ -30,17 +31,18 @@ pub const ACCEPTABLE: [&str; 2] = [ADDED_DEFAULT, crate::connect::pooler::SESSIO
 pub async fn find(session: &Session, timescale: &Timescale) -> Result<Vec<Blocker>, Error> {
     let mut found = Vec::new();
     let version = numbers(&timescale.version);
-    // 2.29 keeps compressed relations elsewhere (its catalog's `chunk` has no names), and 2.11 has none of this.
-    if timescale.license == "apache" || !(vec![2, 12]..vec![2, 29]).contains(&version) {
+    // 2.11 has none of this.
+    if timescale.license == "apache" || version < vec![2, 12] {
         return Ok(found);
     }
+    let catalogs = Catalogs::read(session).await?;
     let schema = crate::connect::identifier(&timescale.schema);
     if (vec![2, 19]..vec![2, 20, 1]).contains(&version) {
-        found.extend(null_batches(session, &schema).await?);
+        found.extend(null_batches(session, &catalogs, &schema).await?);
     }
-    found.extend(added_defaults(session, &schema).await?);
+    found.extend(added_defaults(session, &catalogs, &schema).await?);
     if version < vec![2, 20, 3] {
-        found.extend(chunk_skipping(session, &schema).await?);
+        found.extend(chunk_skipping(session, &catalogs, &schema).await?);
     }
     Ok(found)
 }
@@ -50,18 +52,17 @@ fn numbers(version: &str) -> Vec<u32> {
     version.split(|c: char| !c.is_ascii_digit()).map_while(|part| part.parse().ok()).collect()
 }
 
-async fn null_batches(session: &Session, schema: &str) -> Result<Option<Blocker>, Error> {
+async fn null_batches(
+    session: &Session,
+    catalogs: &Catalogs,
+    schema: &str,
+) -> Result<Option<Blocker>, Error> {
     let columns = session
-        .ask(
-            "SELECT pg_catalog.format('%I.%I', c.schema_name, c.table_name), pg_catalog.quote_ident(a.attname), \
-                    pg_catalog.format('%I.%I', u.schema_name, u.table_name) \
-             FROM _timescaledb_catalog.chunk c \
-             JOIN _timescaledb_catalog.chunk u ON u.compressed_chunk_id = c.id AND NOT u.dropped \
-             JOIN pg_catalog.pg_attribute a \
-               ON a.attrelid = pg_catalog.format('%I.%I', c.schema_name, c.table_name)::pg_catalog.regclass \
-             WHERE a.atttypid = '_timescaledb_internal.compressed_data'::pg_catalog.regtype \
-               AND a.attnum > 0 AND NOT a.attisdropped AND NOT c.dropped ORDER BY 3, 2",
-        )
+        .ask(&format!(
+            "{} WHERE a.attrelid = c.compressed AND a.attnum > 0 AND NOT a.attisdropped \
+               AND a.atttypid = '_timescaledb_internal.compressed_data'::pg_catalog.regtype ORDER BY 3, 2",
+            compressed(catalogs)?
+        ))
         .await?;
     // The value is one byte: its size is told without reading what is stored apart.
     let chunks = hits(session, &columns, |table, column| {
@@ -84,20 +85,18 @@ async fn null_batches(session: &Session, schema: &str) -> Result<Option<Blocker>
     }))
 }
 
-async fn added_defaults(session: &Session, schema: &str) -> Result<Option<Blocker>, Error> {
+async fn added_defaults(
+    session: &Session,
+    catalogs: &Catalogs,
+    schema: &str,
+) -> Result<Option<Blocker>, Error> {
     let columns = session
-        .ask(
-            "SELECT pg_catalog.format('%I.%I', c.schema_name, c.table_name), pg_catalog.quote_ident(a.attname), \
-                    pg_catalog.format('%I.%I', u.schema_name, u.table_name) \
-             FROM _timescaledb_catalog.chunk c \
-             JOIN _timescaledb_catalog.chunk u ON u.compressed_chunk_id = c.id AND NOT u.dropped \
-             JOIN pg_catalog.pg_attribute a \
-               ON a.attrelid = pg_catalog.format('%I.%I', u.schema_name, u.table_name)::pg_catalog.regclass \
-             JOIN pg_catalog.pg_attribute k \
-               ON k.attrelid = pg_catalog.format('%I.%I', c.schema_name, c.table_name)::pg_catalog.regclass \
-              AND k.attname = a.attname AND NOT k.attisdropped \
-             WHERE a.atthasmissing AND a.attnum > 0 AND NOT a.attisdropped AND NOT c.dropped ORDER BY 3, 2",
-        )
+        .ask(&format!(
+            "{} JOIN pg_catalog.pg_attribute k \
+                 ON k.attrelid = c.compressed AND k.attname = a.attname AND NOT k.attisdropped \
+             WHERE a.attrelid = c.relid AND a.atthasmissing AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 3, 2",
+            compressed(catalogs)?
+        ))
         .await?;
     let chunks =
         hits(session, &columns, |table, column| format!("SELECT FROM {table} WHERE {column} IS NULL"))
@@ -116,21 +115,18 @@ async fn added_defaults(session: &Session, schema: &str) -> Result<Option<Blocke
     }))
 }
 
-async fn chunk_skipping(session: &Session, schema: &str) -> Result<Option<Blocker>, Error> {
-    if session
-        .ask_one("SELECT pg_catalog.to_regclass('_timescaledb_catalog.chunk_column_stats') IS NOT NULL")
-        .await?
-        .as_deref()
-        != Some("t")
-    {
-        return Ok(None);
-    }
+async fn chunk_skipping(
+    session: &Session,
+    catalogs: &Catalogs,
+    schema: &str,
+) -> Result<Option<Blocker>, Error> {
+    let Some(ranges) = catalogs.table("chunk_column_stats") else { return Ok(None) };
     let rows = session
-        .ask(
+        .ask(&format!(
             "SELECT DISTINCT pg_catalog.format('%I.%I', h.schema_name, h.table_name), s.column_name::text \
-             FROM _timescaledb_catalog.chunk_column_stats s \
-             JOIN _timescaledb_catalog.hypertable h ON h.id = s.hypertable_id ORDER BY 1, 2",
-        )
+             FROM {ranges} s JOIN ({}) h ON h.id = s.hypertable_id ORDER BY 1, 2",
+            catalogs.hypertables()?
+        ))
         .await?;
     let commands: Vec<String> = rows
         .iter()
@@ -151,6 +147,19 @@ async fn chunk_skipping(session: &Session, schema: &str) -> Result<Option<Blocke
             .chain(commands)
             .collect(),
     }))
+}
+
+/// A query of the compressed chunks, to be restricted to columns `a` of either table: the table of the compressed rows, the
+/// column, the chunk.
+fn compressed(catalogs: &Catalogs) -> Result<String, Error> {
+    Ok(format!(
+        "SELECT pg_catalog.format('%I.%I', zn.nspname, z.relname), pg_catalog.quote_ident(a.attname), \
+                pg_catalog.format('%I.%I', un.nspname, u.relname) \
+         FROM ({}) c JOIN pg_catalog.pg_class u ON u.oid = c.relid JOIN pg_catalog.pg_namespace un ON un.oid = u.relnamespace \
+         JOIN pg_catalog.pg_class z ON z.oid = c.compressed JOIN pg_catalog.pg_namespace zn ON zn.oid = z.relnamespace \
+         CROSS JOIN pg_catalog.pg_attribute a",
+        catalogs.chunks()?
+    ))
 }
 
 /// The chunks (third column) for whose table and column the question has an answer.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::connect::{Session, Side};
 use crate::error::Error;
+use crate::timescale::Catalogs;
 
 /// An extension as a database has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -261,11 +262,15 @@ async fn timescale(session: &Session, extension: Extension) -> Result<Timescale,
         };
         rows.into_iter().filter_map(name).collect::<Vec<_>>()
     };
+    let catalogs = Catalogs::read(session).await?;
     let hypertables = session
-        .ask("SELECT schema_name, table_name FROM _timescaledb_catalog.hypertable ORDER BY 1, 2")
+        .ask(&format!("SELECT schema_name, table_name FROM ({}) t ORDER BY 1, 2", catalogs.hypertables()?))
         .await?;
     let aggregates = session
-        .ask("SELECT user_view_schema, user_view_name FROM _timescaledb_catalog.continuous_agg ORDER BY 1, 2")
+        .ask(&format!(
+            "SELECT user_view_schema, user_view_name FROM ({}) v ORDER BY 1, 2",
+            catalogs.aggregates()?
+        ))
         .await?;
     Ok(Timescale {
         version: extension.version,

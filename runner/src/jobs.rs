@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::connect::{Connector, Session};
 use crate::error::Error;
+use crate::timescale::Catalogs;
 
 /// How long a job that runs may take to come to its end.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -23,18 +24,13 @@ pub struct Job {
     pub scheduled: bool,
 }
 
-/// The table that jobs are in: it moved in TimescaleDB 2.25.
+/// The table that jobs are in; none where there is no TimescaleDB.
 ///
 /// # Errors
-/// When the server refuses the question.
-pub async fn table(session: &Session) -> Result<Option<&'static str>, Error> {
-    for table in ["_timescaledb_config.bgw_job", "_timescaledb_catalog.bgw_job"] {
-        let question = format!("SELECT pg_catalog.to_regclass('{table}') IS NOT NULL");
-        if session.ask_one(&question).await?.as_deref() == Some("t") {
-            return Ok(Some(table));
-        }
-    }
-    Ok(None)
+/// When the server refuses the question, or its TimescaleDB is not known.
+pub async fn table(session: &Session) -> Result<Option<String>, Error> {
+    let catalogs = Catalogs::read(session).await?;
+    if catalogs.is_empty() { Ok(None) } else { catalogs.jobs().map(Some) }
 }
 
 /// The jobs that users or policies have made.

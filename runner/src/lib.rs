@@ -23,6 +23,7 @@ pub mod progress;
 pub mod redact;
 pub mod report;
 pub mod script;
+pub mod timescale;
 pub mod tools;
 pub mod verify;
 pub mod volume;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::connect::Session;
 use crate::error::Error;
+use crate::timescale::Catalogs;
 
 /// What the rows of a plan's table are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -99,32 +100,30 @@ pub(crate) enum Role {
 const RELATIONS: &str = "
 SELECT n.nspname || '.' || c.relname, pg_catalog.pg_table_size(c.oid), pg_catalog.pg_indexes_size(c.oid),
        CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint END,
-       (SELECT pg_catalog.count(*) FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid)
+       (SELECT pg_catalog.count(*) FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid), c.oid
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
                   AND d.objid = c.oid AND d.deptype = 'e')";
 
-/// Roots and chunks of hypertables, and whose they are: a compressed chunk belongs to the hypertable that it was made
-/// of, a materialization's to the continuous aggregate.
-const CHUNKS: &str = "
-WITH own AS (
-  SELECT h.id, coalesce(v.user_view_schema || '.' || v.user_view_name, h.schema_name || '.' || h.table_name) AS name,
-         v.mat_hypertable_id IS NOT NULL AS aggregate, h.compressed_hypertable_id
-  FROM _timescaledb_catalog.hypertable h
-  LEFT JOIN _timescaledb_catalog.continuous_agg v ON v.mat_hypertable_id = h.id
-), whose AS (
-  SELECT o.id, coalesce(p.name, o.name) AS name, coalesce(p.aggregate, o.aggregate) AS aggregate,
-         p.id IS NOT NULL AS compressed
-  FROM own o LEFT JOIN own p ON p.compressed_hypertable_id = o.id
-)
-SELECT h.schema_name || '.' || h.table_name, w.name, w.aggregate, 'root', NULL
-FROM _timescaledb_catalog.hypertable h JOIN whose w ON w.id = h.id
-UNION ALL
-SELECT c.schema_name || '.' || c.table_name, w.name, w.aggregate, CASE WHEN w.compressed THEN 'compressed' ELSE 'chunk' END,
-       s.numrows_pre_compression
-FROM _timescaledb_catalog.chunk c JOIN whose w ON w.id = c.hypertable_id
-LEFT JOIN _timescaledb_catalog.compression_chunk_size s ON s.compressed_chunk_id = c.id WHERE NOT c.dropped";
+/// Tables of hypertables and their chunks by oid, and whose they are: a compressed chunk belongs to the hypertable that
+/// it was made of, a materialization's to the continuous aggregate.
+fn chunks(catalogs: &Catalogs) -> Result<String, Error> {
+    Ok(format!(
+        "WITH tables AS ({}), chunks AS ({}), views AS ({}), whose AS ( \
+           SELECT t.id, t.relid, t.compresses, coalesce(v.user_view_schema || '.' || v.user_view_name, \
+                  t.schema_name || '.' || t.table_name) AS name, v.mat_hypertable_id IS NOT NULL AS aggregate \
+           FROM tables t LEFT JOIN views v ON v.mat_hypertable_id = t.id) \
+         SELECT w.relid, coalesce(p.name, w.name), coalesce(p.aggregate, w.aggregate), 'root', NULL::pg_catalog.int8 \
+         FROM whose w LEFT JOIN whose p ON p.id = w.compresses \
+         UNION ALL SELECT c.relid, w.name, w.aggregate, 'chunk', NULL::pg_catalog.int8 FROM chunks c JOIN whose w ON w.id = c.hypertable_id \
+         UNION ALL SELECT c.compressed, w.name, w.aggregate, 'compressed', c.compressed_rows \
+         FROM chunks c JOIN whose w ON w.id = c.hypertable_id WHERE c.compressed IS NOT NULL",
+        catalogs.hypertables()?,
+        catalogs.chunks()?,
+        catalogs.aggregates()?
+    ))
+}
 
 const COUNTS: &str = "
 SELECT (SELECT pg_catalog.count(*) FROM pg_catalog.pg_constraint f WHERE contype = 'f' AND conparentid = 0
@@ -139,16 +138,17 @@ WHERE relkind IN ('m', 'S') AND n.nspname !~ '^pg_' AND n.nspname <> 'informatio
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
                   AND d.objid = c.oid AND d.deptype = 'e')";
 
-/// Reads how much there is in the session's database. `timescale` says that TimescaleDB is installed there.
+/// Reads how much there is in the session's database.
 ///
 /// # Errors
-/// When the server refuses a question.
-pub async fn read(session: &Session, timescale: bool) -> Result<Volume, Error> {
+/// When the server refuses a question, or its TimescaleDB is not known.
+pub async fn read(session: &Session) -> Result<Volume, Error> {
     let text = |row: &[Option<String>], column: usize| row.get(column).cloned().flatten().unwrap_or_default();
     let number = |row: &[Option<String>], column: usize| text(row, column).parse::<u64>().unwrap_or_default();
     let mut groups = BTreeMap::new();
-    if timescale {
-        for row in session.ask(CHUNKS).await? {
+    let catalogs = Catalogs::read(session).await?;
+    if !catalogs.is_empty() {
+        for row in session.ask(&chunks(&catalogs)?).await? {
             let kind = if text(&row, 2) == "t" { Kind::ContinuousAggregate } else { Kind::Hypertable };
             let role = match text(&row, 3).as_str() {
                 "chunk" => Role::Chunk,
@@ -162,7 +162,7 @@ pub async fn read(session: &Session, timescale: bool) -> Result<Volume, Error> {
     for row in session.ask(RELATIONS).await? {
         let name = text(&row, 0);
         let (group, kind, role, compressed) =
-            groups.remove(&name).unwrap_or_else(|| (name.clone(), Kind::Table, Role::Root, None));
+            groups.remove(&text(&row, 5)).unwrap_or_else(|| (name.clone(), Kind::Table, Role::Root, None));
         relations.push(Relation {
             name,
             group,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::table::Relation;
+use crate::timescale;
 
 /// What becomes of the rows of one COPY.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,14 +43,16 @@ fn escape(text: &str) -> String {
 
 /// What to do with the rows of `table`.
 pub(super) fn treatment(table: &Relation, exists: bool) -> Treatment {
-    match (table.schema.as_str(), table.name.as_str()) {
-        ("_timescaledb_catalog" | "_timescaledb_config", "bgw_job") => Treatment::Jobs,
+    let is = |catalog| timescale::is_catalog(&table.schema, &table.name, catalog);
+    if is("bgw_job") {
+        Treatment::Jobs
+    } else if is("tablespace") {
         // The restore would succeed, and the first INSERT that needs a new chunk would fail.
-        ("_timescaledb_catalog", "tablespace") => Treatment::Skip(
-            "a service has no tablespaces of its own; new chunks go to the default one".into(),
-        ),
-        _ if !exists => Treatment::Skip("its table is not on the target".into()),
-        _ => Treatment::Keep,
+        Treatment::Skip("a service has no tablespaces of its own; new chunks go to the default one".into())
+    } else if exists {
+        Treatment::Keep
+    } else {
+        Treatment::Skip("its table is not on the target".into())
     }
 }
 

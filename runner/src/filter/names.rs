@@ -6,6 +6,7 @@ use super::Name;
 use crate::connect::Session;
 use crate::error::Error;
 use crate::inspect::Facts;
+use crate::timescale::{self, Catalogs};
 
 /// A table, partitioned table, view, materialized view, foreign table or sequence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -87,22 +88,18 @@ const EXTENSION_SCHEMAS: &str = "SELECT n.nspname, e.extname FROM pg_catalog.pg_
     JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace \
     WHERE n.nspname !~ '^pg_' AND n.nspname <> 'public' ORDER BY 1, 2";
 
-/// Whether chunks are known by their oid: since TimescaleDB 2.29.
-const BY_OID: &str = "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attname = 'relid' \
-    AND attrelid = pg_catalog.to_regclass('_timescaledb_catalog.chunk'))";
-
-/// Each hypertable with its chunks, then with the relations of their compressed rows.
-const CHUNKS_BY_OID: &str = "SELECT h.schema_name, h.table_name, n.nspname, k.relname \
-    FROM _timescaledb_catalog.hypertable h JOIN _timescaledb_catalog.chunk c ON c.hypertable_id = h.id \
-    LEFT JOIN _timescaledb_catalog.compression_settings s ON s.relid = c.relid \
-    JOIN pg_catalog.pg_class k ON k.oid = c.relid OR k.oid = s.compress_relid \
-    JOIN pg_catalog.pg_namespace n ON n.oid = k.relnamespace";
-
-/// The same of older versions.
-const CHUNKS: &str = "SELECT h.schema_name, h.table_name, c.schema_name, c.table_name \
-    FROM _timescaledb_catalog.hypertable h JOIN _timescaledb_catalog.chunk c ON c.hypertable_id = h.id \
-    UNION ALL SELECT h.schema_name, h.table_name, c.schema_name, c.table_name \
-    FROM _timescaledb_catalog.hypertable h JOIN _timescaledb_catalog.chunk c ON c.hypertable_id = h.compressed_hypertable_id";
+/// Each hypertable with its chunks, then with the tables of their compressed rows.
+fn chunks(catalogs: &Catalogs) -> Result<String, Error> {
+    Ok(format!(
+        "WITH tables AS ({}), chunks AS ({}), parts AS ( \
+           SELECT hypertable_id, relid FROM chunks UNION ALL SELECT hypertable_id, compressed FROM chunks) \
+         SELECT t.schema_name, t.table_name, n.nspname, k.relname \
+         FROM tables t JOIN parts p ON p.hypertable_id = t.id JOIN pg_catalog.pg_class k ON k.oid = p.relid \
+         JOIN pg_catalog.pg_namespace n ON n.oid = k.relnamespace",
+        catalogs.hypertables()?,
+        catalogs.chunks()?
+    ))
+}
 
 /// Asks a source for its names.
 ///
@@ -117,26 +114,24 @@ pub async fn names(session: &Session, facts: &Facts) -> Result<Names, Error> {
         let [Some(schema), Some(extension)] = &row[..] else { continue };
         names.extension_schemas.entry(schema.clone()).or_default().push(extension.clone());
     }
-    let mut chunks = BTreeSet::new();
-    if let Some(timescale) = &facts.timescale {
-        let by_oid = session.ask_one(BY_OID).await?.as_deref() == Some("t");
-        for row in session.ask(if by_oid { CHUNKS_BY_OID } else { CHUNKS }).await? {
+    let catalogs = Catalogs::read(session).await?;
+    let mut of_chunks = BTreeSet::new();
+    if let Some(found) = &facts.timescale {
+        for row in session.ask(&chunks(&catalogs)?).await? {
             let [Some(schema), Some(table), Some(chunk_schema), Some(chunk)] = &row[..] else { continue };
             let chunk = (chunk_schema.clone(), chunk.clone());
-            chunks.insert(chunk.clone());
+            of_chunks.insert(chunk.clone());
             names.chunks.entry((schema.clone(), table.clone())).or_default().push(chunk);
         }
         let key = |table: &crate::inspect::Hypertable| (table.schema.clone(), table.name.clone());
         let of_people = |key: &Name| names.schemas.contains(&key.0);
-        names.hypertables = timescale.hypertables.iter().map(key).filter(of_people).collect();
-        names.aggregates = timescale.aggregates.iter().map(key).filter(of_people).collect();
-        names.chunk_schemas = chunks.iter().map(|(schema, _)| schema.clone()).collect();
-        names.chunk_schemas.insert("_timescaledb_internal".to_owned());
+        names.hypertables = found.hypertables.iter().map(key).filter(of_people).collect();
+        names.aggregates = found.aggregates.iter().map(key).filter(of_people).collect();
+        names.chunk_schemas = of_chunks.iter().map(|(schema, _)| schema.clone()).collect();
+        names.chunk_schemas.insert(timescale::INTERNAL.to_owned());
     }
-    if facts.timescale.is_some()
-        && let Some(table) = crate::jobs::table(session).await?
-    {
-        let question = format!("SELECT application_name, proc_schema FROM {table} ORDER BY id");
+    if facts.timescale.is_some() {
+        let question = format!("SELECT application_name, proc_schema FROM {} ORDER BY id", catalogs.jobs()?);
         for row in session.ask(&question).await? {
             let [Some(job), Some(schema)] = &row[..] else { continue };
             if names.schemas.contains(schema) {
@@ -151,7 +146,7 @@ pub async fn names(session: &Session, facts: &Facts) -> Result<Names, Error> {
         let kind = row.next().flatten().and_then(|kind| kind.chars().next()).unwrap_or('r');
         let mut pair = || row.next().flatten().zip(row.next().flatten());
         let relation = Relation { schema, name, kind, parent: pair(), owner: pair() };
-        if names.schemas.contains(&relation.schema) && !chunks.contains(&relation.key()) {
+        if names.schemas.contains(&relation.schema) && !of_chunks.contains(&relation.key()) {
             names.relations.push(relation);
         }
     }

@@ -194,7 +194,7 @@ async fn look(context: &Context, resumed: bool) -> Result<Ends, Error> {
             if let Some(blocker) = unreadable(&source, &source_facts).await? {
                 return Err(Error::Preflight(vec![blocker]));
             }
-            let weight = weigh::weigh(context, &source_facts, &filter, &source, &target).await?;
+            let weight = weigh::weigh(context, &filter, &source, &target).await?;
             Ok((jobs, hazards, filter, convert, weight))
         })?;
     if !poolers.is_empty() {

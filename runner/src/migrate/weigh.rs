@@ -10,7 +10,6 @@ use crate::engine::table;
 use crate::error::Error;
 use crate::estimate::{self, Estimate, Work};
 use crate::filter::Filter;
-use crate::inspect::Facts;
 use crate::plan::{self, Basis, Plan};
 use crate::volume::{self, Connections, Volume};
 
@@ -26,13 +25,12 @@ pub(super) struct Weight {
 /// Weighs what the source holds.
 pub(super) async fn weigh(
     context: &Context,
-    facts: &Facts,
     filter: &Filter,
     source: &Session,
     target: &Session,
 ) -> Result<Weight, Error> {
     let args = &context.args;
-    let mut volume = volume::read(source, facts.timescale.is_some()).await?;
+    let mut volume = volume::read(source).await?;
     let mut tables = table::list(source).await?.tables;
     tables.retain(|table| filter.keeps_rows(&table.relation.schema, &table.relation.name));
     let chosen: HashMap<String, (u64, &'static str)> = steps::parts(context, &tables)

@@ -28,6 +28,7 @@ use crate::journal::Event;
 use crate::progress::{TaskKind, rate};
 use crate::report::{Missing, MovedJob};
 use crate::script::{self, Class, Statement};
+use crate::timescale::{self, Catalogs};
 use crate::{human, jobs};
 
 /// What the stages learnt for those after them.
@@ -71,8 +72,8 @@ pub(super) async fn write(
     roles(context, &engine, &scripts.roles).await?;
     extensions(context, &engine, ends, &scripts.extensions).await?;
     let restored = engine.marks.done("restored").is_some();
-    let timescale = ends.source.timescale.is_some();
-    if timescale && !restored {
+    let has_timescale = ends.source.timescale.is_some();
+    if has_timescale && !restored {
         enter_restoring(context).await?;
     }
     run_list(context, &engine, "pre-data", "pre-data", &scripts.pre_data).await?;
@@ -89,7 +90,7 @@ pub(super) async fn write(
         .map(|table| Relation::new(&table.schema, &table.name))
         .collect();
     let plain = |table: &Relation| {
-        !table.schema.starts_with("_timescaledb_") && !hypertables.contains(table) && !ends.convert.has(table)
+        !timescale::is_own(&table.schema) && !hypertables.contains(table) && !ends.convert.has(table)
     };
     let builds = builds::sort(scripts.post_data, &relations, plain);
     // Between tables that are built here a foreign key need not wait for anything else.
@@ -108,7 +109,7 @@ pub(super) async fn write(
     run_list(context, &engine, "post-data", "post-data", &builds.rest).await?;
     foreign_keys(context, &engine, late).await?;
     run_list(context, &engine, "row-security", "post-data", &builds.row_security).await?;
-    if timescale && !restored {
+    if has_timescale && !restored {
         leave_restoring(context, &engine).await?;
     }
     let session = open(context, &engine.target).await?;
@@ -424,9 +425,8 @@ async fn data(
         .collect();
     let roots = roots(&open(context, &engine.target).await?).await?;
     let none = context.args.no_analyze;
-    load.analyzed_with_root = Arc::new(move |table| {
-        none || roots.children.contains(table) || table.schema == "_timescaledb_internal"
-    });
+    load.analyzed_with_root =
+        Arc::new(move |table| none || roots.children.contains(table) || table.schema == timescale::INTERNAL);
     let result = loop {
         if let Err(error) = engine.load(load.clone()).await {
             break Err(error);
@@ -547,10 +547,11 @@ async fn analyze_roots(
     if context.args.no_analyze {
         return Ok(());
     }
-    if let Some(table) =
-        session.ask_one("SELECT pg_catalog.to_regclass('_timescaledb_catalog.hypertable')::text").await?
-    {
-        let rows = session.ask(&format!("SELECT schema_name, table_name FROM {table}")).await?;
+    let catalogs = Catalogs::read(session).await?;
+    if !catalogs.is_empty() {
+        let rows = session
+            .ask(&format!("SELECT schema_name, table_name FROM ({}) t", catalogs.hypertables()?))
+            .await?;
         loaded.hypertables.extend(rows.into_iter().filter_map(|row| match &row[..] {
             [Some(schema), Some(name)] => Some(Relation::new(schema, name)),
             _ => None,

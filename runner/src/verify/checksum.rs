@@ -106,7 +106,7 @@ impl Formula {
             return format!("{send}(CASE WHEN {name} = 'NaN' THEN 'NaN' ELSE {name} END)");
         }
         let compressed =
-            column.type_name == "compressed_data" && column.type_schema.starts_with("_timescaledb_");
+            column.type_name == "compressed_data" && crate::timescale::is_own(&column.type_schema);
         if (own || compressed) && column.send != "-" && !column.send.is_empty() {
             let send = if column.send.contains('.') {
                 column.send.clone()

@@ -430,7 +430,7 @@ fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -> Vec<Work>
     // Through the hypertable as an application asks: a target in restoring mode answers zero.
     for hypertable in expect.source.timescale.iter().flat_map(|timescale| &timescale.hypertables) {
         let relation = Relation { schema: hypertable.schema.clone(), name: hypertable.name.clone() };
-        if relation.schema == "_timescaledb_internal"
+        if relation.schema == crate::timescale::INTERNAL
             || !selection.has(&relation.schema, &relation.name)
             || !theirs.contains_key(&relation)
         {

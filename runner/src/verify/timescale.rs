@@ -1,13 +1,13 @@
 //! What TimescaleDB knows, name by name: hypertables, chunks by their ranges, continuous aggregates, jobs.
 //!
-//! Its catalogs differ from version to version: columns that came later are read through `to_jsonb`, tables that moved are
-//! looked for.
+//! Its catalogs differ from version to version ([`Catalogs`]); columns that only tell are read through `to_jsonb`.
 
 use std::collections::BTreeSet;
 
 use super::catalog::{Catalog, Relation};
 use crate::connect::Session;
 use crate::error::Error;
+use crate::timescale::Catalogs;
 
 /// What a table is once it is a hypertable.
 pub(super) const KINDS: [&str; 3] = ["hypertable", "dimension", "chunk"];
@@ -29,12 +29,16 @@ const TABLES: [&str; 12] = [
 ];
 
 /// Hypertables by the names that people know; those that hold compressed rows are known by the chunks they belong to.
-const HYPERTABLES: &str = "ht AS (SELECT h.id, format('%I.%I', h.schema_name, h.table_name) AS relation, CASE WHEN \
-    c.mat_hypertable_id IS NULL THEN format('%I.%I', h.schema_name, h.table_name) \
-    ELSE 'materialization of ' || format('%I.%I', c.user_view_schema, c.user_view_name) END AS name, to_jsonb(h) AS j \
-    FROM _timescaledb_catalog.hypertable h \
-    LEFT JOIN _timescaledb_catalog.continuous_agg c ON c.mat_hypertable_id = h.id \
-    WHERE coalesce(to_jsonb(h) ->> 'compression_state', '0') <> '2')";
+fn hypertables(catalogs: &Catalogs) -> Result<String, Error> {
+    Ok(format!(
+        "ht AS (SELECT t.id, t.relid, CASE WHEN v.mat_hypertable_id IS NULL THEN format('%I.%I', t.schema_name, t.table_name) \
+         ELSE 'materialization of ' || format('%I.%I', v.user_view_schema, v.user_view_name) END AS name, to_jsonb(h) AS j \
+         FROM ({}) t JOIN _timescaledb_catalog.hypertable h ON h.id = t.id \
+         LEFT JOIN ({}) v ON v.mat_hypertable_id = t.id WHERE t.compresses IS NULL)",
+        catalogs.hypertables()?,
+        catalogs.aggregates()?
+    ))
+}
 
 /// The ends of a dimension's slice: a time where it is one.
 fn bound(column: &str) -> String {
@@ -46,126 +50,110 @@ fn bound(column: &str) -> String {
     )
 }
 
-async fn has(session: &Session, table: &str, column: &str) -> Result<bool, Error> {
-    let question = format!(
-        "SELECT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = to_regclass('_timescaledb_catalog.{table}') \
-         AND a.attname = '{column}' AND NOT a.attisdropped)"
-    );
-    Ok(session.ask_one(&question).await?.as_deref() == Some("t"))
-}
-
 /// The questions of this database; none where it has no TimescaleDB.
 pub(super) async fn questions(session: &Session) -> Result<Vec<String>, Error> {
     let mut questions = Vec::new();
-    if !has(session, "hypertable", "id").await? {
+    let catalogs = &Catalogs::read(session).await?;
+    if catalogs.is_empty() {
         return Ok(questions);
     }
-    for table in TABLES {
-        let exists = format!("SELECT to_regclass('_timescaledb_catalog.{table}') IS NOT NULL");
-        if session.ask_one(&exists).await?.as_deref() == Some("t") {
+    for name in TABLES {
+        if let Some(table) = catalogs.table(name) {
             questions.push(format!(
-                "SELECT 'TimescaleDB catalog', '{table}', NULL, NULL, json_build_object('rows', count(*)) \
-                 FROM _timescaledb_catalog.{table}"
+                "SELECT 'TimescaleDB catalog', '{name}', NULL, NULL, json_build_object('rows', count(*)) FROM {table}"
             ));
         }
     }
-    // Compression settings have a row for each relation since 2.14.
+    let hypertables = hypertables(catalogs)?;
+    // Compression settings have a row for each relation since 2.14. That it is on is a bit of `status` since 2.29.
     let settings = |relation: &str| {
         format!(
             "(SELECT (to_jsonb(s) - 'relid' - 'compress_relid')::text FROM _timescaledb_catalog.compression_settings s \
              WHERE s.relid = {relation})"
         )
     };
-    let by_relation = has(session, "compression_settings", "relid").await?;
+    let by_relation = catalogs.has("compression_settings", "relid");
     let of_hypertable = if by_relation {
-        settings("ht.relation::regclass")
-    } else if has(session, "hypertable_compression", "attname").await? {
+        settings("ht.relid")
+    } else if catalogs.has("hypertable_compression", "attname") {
         "(SELECT jsonb_agg(to_jsonb(s) - 'hypertable_id' ORDER BY s.attname)::text \
           FROM _timescaledb_catalog.hypertable_compression s WHERE s.hypertable_id = ht.id)"
             .to_owned()
     } else {
         "NULL::text".to_owned()
     };
-    let skipping = if has(session, "chunk_column_stats", "column_name").await? {
+    let skipping = if catalogs.has("chunk_column_stats", "column_name") {
         "(SELECT string_agg(DISTINCT quote_ident(s.column_name), ', ') FROM _timescaledb_catalog.chunk_column_stats s \
           WHERE s.hypertable_id = ht.id)"
     } else {
         "NULL::text"
     };
-    let dropped = if has(session, "chunk", "dropped").await? { "AND NOT c.dropped" } else { "" };
+    let chunks = catalogs.chunks()?;
     questions.push(format!(
-        "WITH {HYPERTABLES} SELECT 'hypertable', ht.name, NULL, NULL, json_build_object('dimensions', \
+        "WITH {hypertables}, chunks AS ({chunks}) SELECT 'hypertable', ht.name, NULL, NULL, json_build_object('dimensions', \
            (SELECT string_agg(concat_ws(' ', quote_ident(d.column_name), format_type(d.column_type, NULL), \
              'interval ' || d.interval_length, 'slices ' || d.num_slices, \
              'by ' || quote_ident(d.partitioning_func_schema) || '.' || quote_ident(d.partitioning_func), \
              'now ' || quote_ident(nullif(d.integer_now_func_schema, '')) || '.' || quote_ident(d.integer_now_func)), ', ' ORDER BY d.id) \
             FROM _timescaledb_catalog.dimension d WHERE d.hypertable_id = ht.id), \
-           'chunks', (SELECT count(*) FROM _timescaledb_catalog.chunk c WHERE c.hypertable_id = ht.id {dropped}), \
-           'compression', {of_hypertable}, 'compression state', ht.j ->> 'compression_state', \
+           'chunks', (SELECT count(*) FROM chunks c WHERE c.hypertable_id = ht.id), \
+           'compression', {of_hypertable}, 'compression state', concat_ws(' ', ht.j ->> 'compression_state', \
+             CASE WHEN (ht.j ->> 'status')::int & 4 = 4 THEN 'on' END), \
            'chunk size', concat_ws(' ', ht.j ->> 'chunk_target_size', ht.j ->> 'chunk_sizing_func_name'), \
            'chunk skipping', {skipping}) FROM ht"
     ));
-    // From 2.29 on a chunk is known by its table's id, and its slices name it.
-    let relation = if has(session, "chunk", "schema_name").await? {
-        "format('%I.%I', c.schema_name, c.table_name)"
-    } else {
-        "c.relid::text"
-    };
-    let of_chunk =
-        if by_relation { settings(&format!("to_regclass({relation})")) } else { "NULL::text".into() };
+    let of_chunk = if by_relation { settings("c.relid") } else { "NULL::text".into() };
     questions.push(format!(
-        "WITH {HYPERTABLES} SELECT 'chunk', ht.name || ' ' || x.ranges, NULL, NULL, json_build_object( \
+        "WITH {hypertables}, slices AS ({}) SELECT 'chunk', ht.name || ' ' || x.ranges, NULL, NULL, json_build_object( \
            'relation', (SELECT json_build_array(n.nspname, r.relname) FROM pg_class r JOIN pg_namespace n \
-             ON n.oid = r.relnamespace WHERE r.oid = to_regclass({relation})), \
+             ON n.oid = r.relnamespace WHERE r.oid = c.relid), \
            'state', concat_ws(' ', CASE WHEN c.status & 1 = 1 THEN 'compressed' ELSE 'not compressed' END, \
              CASE WHEN c.status & 2 = 2 THEN 'unordered' END, CASE WHEN c.status & 4 = 4 THEN 'frozen' END, \
-             CASE WHEN c.status & 8 = 8 THEN 'partial' END, CASE WHEN c.osm_chunk THEN 'tiered' END), \
+             CASE WHEN c.status & 8 = 8 THEN 'partial' END, CASE WHEN c.tiered THEN 'tiered' END), \
            'compression', {of_chunk}) \
-         FROM _timescaledb_catalog.chunk c JOIN ht ON ht.id = c.hypertable_id, \
+         FROM ({chunks}) c JOIN ht ON ht.id = c.hypertable_id, \
          LATERAL (SELECT string_agg(format('[%s, %s)', {}, {}), ' ' ORDER BY d.id) AS ranges \
-           FROM _timescaledb_catalog.chunk_constraint k \
-           JOIN _timescaledb_catalog.dimension_slice s ON s.id = k.dimension_slice_id \
-           JOIN _timescaledb_catalog.dimension d ON d.id = s.dimension_id WHERE k.chunk_id = c.id) x \
-         WHERE x.ranges IS NOT NULL {dropped}",
+           FROM slices s JOIN _timescaledb_catalog.dimension d ON d.id = s.dimension_id WHERE s.chunk_id = c.id) x \
+         WHERE x.ranges IS NOT NULL",
+        catalogs.slices()?,
         bound("range_start"),
         bound("range_end")
     ));
-    questions.push(aggregates_question(session).await?);
-    if let Some(table) = crate::jobs::table(session).await? {
-        questions.push(format!(
-            "WITH {HYPERTABLES} SELECT 'job', concat_ws(' ', b.id, b.proc_name, 'on ' || ht.name), b.owner::text, NULL, \
+    questions.push(aggregates_question(catalogs, &hypertables)?);
+    let jobs = catalogs.jobs()?;
+    questions.push(format!(
+            "WITH {hypertables} SELECT 'job', concat_ws(' ', b.id, b.proc_name, 'on ' || ht.name), b.owner::text, NULL, \
              json_build_object('procedure', format('%I.%I', b.proc_schema, b.proc_name), \
                'schedule', concat_ws(' ', b.schedule_interval, CASE WHEN b.fixed_schedule THEN 'fixed' END, \
                  'from ' || b.initial_start, 'in ' || b.timezone), \
                'limits', concat_ws(' ', 'runtime ' || b.max_runtime, 'retries ' || b.max_retries, 'after ' || b.retry_period), \
                'config', (b.config - 'hypertable_id' - 'mat_hypertable_id')::text, \
                'check', quote_ident(nullif(b.check_schema, '')) || '.' || quote_ident(b.check_name), 'scheduled', b.scheduled) \
-             FROM {table} b LEFT JOIN ht ON ht.id = b.hypertable_id WHERE b.id >= 1000"
-        ));
-    }
+             FROM {jobs} b LEFT JOIN ht ON ht.id = b.hypertable_id WHERE b.id >= 1000"
+    ));
     Ok(questions)
 }
 
-async fn aggregates_question(session: &Session) -> Result<String, Error> {
-    let bucket = if has(session, "continuous_aggs_bucket_function", "mat_hypertable_id").await? {
+fn aggregates_question(catalogs: &Catalogs, hypertables: &str) -> Result<String, Error> {
+    let bucket = if catalogs.has("continuous_aggs_bucket_function", "mat_hypertable_id") {
         "(SELECT (to_jsonb(f) - 'mat_hypertable_id')::text FROM _timescaledb_catalog.continuous_aggs_bucket_function f \
           WHERE f.mat_hypertable_id = a.mat_hypertable_id)"
     } else {
         "NULL::text"
     };
-    let watermark = if has(session, "continuous_aggs_watermark", "watermark").await? {
+    let watermark = if catalogs.has("continuous_aggs_watermark", "watermark") {
         "(SELECT w.watermark FROM _timescaledb_catalog.continuous_aggs_watermark w \
           WHERE w.mat_hypertable_id = a.mat_hypertable_id)"
     } else {
         "NULL::text"
     };
-    let direct = if has(session, "continuous_agg", "direct_view_name").await? {
+    let direct = if catalogs.has("continuous_agg", "direct_view_name") {
         "pg_get_viewdef(to_regclass(format('%I.%I', a.direct_view_schema, a.direct_view_name)))"
     } else {
         "NULL::text"
     };
     Ok(format!(
-        "WITH {HYPERTABLES} SELECT 'continuous aggregate', format('%I.%I', a.user_view_schema, a.user_view_name), NULL, NULL, \
+        "WITH {hypertables} SELECT 'continuous aggregate', format('%I.%I', a.user_view_schema, a.user_view_name), NULL, NULL, \
          json_build_object('mode', CASE WHEN a.materialized_only THEN 'materialized only' ELSE 'real time' END, \
            'finalized', to_jsonb(a) ->> 'finalized', 'of', ht.name, 'watermark', {watermark}, 'bucket', {bucket}, \
            'definition', {direct}) \
@@ -189,12 +177,11 @@ pub(super) fn take_chunks(catalog: &mut Catalog) {
 
 /// The views of continuous aggregates.
 pub(super) async fn aggregates(session: &Session) -> Result<BTreeSet<Relation>, Error> {
-    if !has(session, "continuous_agg", "user_view_name").await? {
+    let catalogs = Catalogs::read(session).await?;
+    if catalogs.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let rows = session
-        .ask("SELECT user_view_schema, user_view_name FROM _timescaledb_catalog.continuous_agg")
-        .await?;
+    let rows = session.ask(catalogs.aggregates()?).await?;
     let relation = |row: Vec<Option<String>>| {
         let mut row = row.into_iter().flatten();
         Some(Relation { schema: row.next()?, name: row.next()? })
