@@ -1,5 +1,7 @@
 //! PostgreSQL's client tools: finding them, and running them without a secret in their arguments.
 
+mod places;
+
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -7,6 +9,7 @@ use tokio::process::{Child, Command};
 
 use crate::connect::Endpoint;
 use crate::error::Error;
+use crate::inspect::Facts;
 
 /// A pair of `pg_dump` and `pg_dumpall` of one version.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -35,27 +38,22 @@ pub fn choose(found: &[Tools], source: u32, target: u32) -> Option<&Tools> {
 /// # Errors
 /// When `directory` is named and has no pair that runs.
 pub async fn find(directory: Option<&Path>) -> Result<Vec<Tools>, Error> {
-    if let Some(directory) = directory {
-        return match probe(directory).await {
-            Some(tools) => Ok(vec![tools]),
-            None => Err(Error::Tool {
-                what: format!("no pg_dump and pg_dumpall that run in {}", directory.display()),
-                next: "name the folder that holds both with --pg-bin".into(),
-            }),
-        };
+    let Some(directory) = directory else { return Ok(everywhere().await) };
+    match probe(directory).await {
+        Some(tools) => Ok(vec![tools]),
+        None => Err(Error::Tool {
+            what: format!("no pg_dump and pg_dumpall that run in {}", directory.display()),
+            next: "name the folder that holds both with --pg-bin".into(),
+        }),
     }
-    let mut directories: Vec<PathBuf> =
-        std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
-    for root in ["/usr/lib/postgresql", "/usr/local/opt", "/opt/homebrew/opt"] {
-        let Ok(entries) = std::fs::read_dir(root) else { continue };
-        directories.extend(entries.flatten().map(|entry| entry.path().join("bin")));
-    }
-    directories.extend((13..=18).map(|major| PathBuf::from(format!("/usr/pgsql-{major}/bin"))));
+}
+
+async fn everywhere() -> Vec<Tools> {
     let mut found = Vec::new();
-    for directory in directories.into_iter().filter(|directory| directory.join("pg_dump").exists()) {
+    for directory in places::folders() {
         found.extend(probe(&directory).await);
     }
-    Ok(found)
+    found
 }
 
 async fn probe(directory: &Path) -> Option<Tools> {
@@ -78,24 +76,37 @@ fn major(version: &str) -> Option<u32> {
     number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// A clear answer for the case that no pair fits.
-#[must_use]
-pub fn missing(found: &[Tools], source: u32, target: u32) -> Error {
-    let have: Vec<_> = found.iter().map(|tools| tools.version.clone()).collect();
-    Error::Tool {
-        what: format!(
-            "no pg_dump of version {source} or newer (found: {})",
-            if have.is_empty() { "none".to_owned() } else { have.join(", ") }
-        ),
-        next: format!(
-            "install the client of the target's version, `apt install postgresql-client-{}`, or name its folder \
-             with --pg-bin",
-            target.max(source)
-        ),
-    }
+/// What to do where none of `found` fits a source of this version (`17.12 (Debian …)`) and a target of this major version.
+pub async fn missing(found: &[Tools], source: &Facts, target: u32) -> Error {
+    // With --pg-bin only that folder was looked at.
+    let others = everywhere().await;
+    refusal(found, &source.version, source.major(), target, choose(&others, source.major(), target))
+}
+
+fn refusal(found: &[Tools], source: &str, major: u32, target: u32, other: Option<&Tools>) -> Error {
+    let source = source.split_whitespace().next().unwrap_or_default();
+    let newest = found.iter().max_by_key(|tools| tools.major);
+    let what = match newest {
+        Some(tools) => format!("pg_dump {} is older than the source ({source})", tools.number()),
+        None => format!("no pg_dump is installed here; the source has PostgreSQL {source}"),
+    };
+    let next = match other {
+        Some(other) => {
+            format!("name the folder of pg_dump {}: --pg-bin {}", other.number(), other.directory.display())
+        }
+        None => format!("{}, or name its folder with --pg-bin", places::install(major.max(target))),
+    };
+    Error::Tool { what, next }
 }
 
 impl Tools {
+    /// The version's number: `17.12`.
+    fn number(&self) -> &str {
+        let number =
+            self.version.split_once("(PostgreSQL) ").map_or(self.version.as_str(), |(_, number)| number);
+        number.split_whitespace().next().unwrap_or_default()
+    }
+
     /// A command that runs one of the tools on `endpoint`.
     #[must_use]
     pub fn command(&self, tool: &'static str, endpoint: &Endpoint, arguments: &[&str]) -> Command {
@@ -191,5 +202,29 @@ mod tests {
         assert_eq!(chosen(18, 17), Some(18));
         assert_eq!(choose(&found[..1], 17, 17), None);
         assert_eq!(choose(&found[..2], 15, 17).map(|tools| tools.major), Some(16));
+    }
+
+    #[test]
+    fn an_older_pg_dump_is_named_with_what_helps() {
+        let source = "17.12 (Debian 17.12-0+deb13u1)";
+        let mut newer = pair(17);
+        newer.directory = PathBuf::from("/usr/lib/postgresql/17/bin");
+        let error = refusal(&[pair(15)], source, 17, 17, Some(&newer)).to_string();
+        assert_eq!(
+            error,
+            "pg_dump 15.1 is older than the source (17.12)\n  next: name the folder of pg_dump 17.1: \
+             --pg-bin /usr/lib/postgresql/17/bin"
+        );
+        let error = refusal(&[pair(15), pair(16)], source, 17, 18, None).to_string();
+        assert!(
+            error.starts_with("pg_dump 16.1 is older than the source (17.12)\n  next: install "),
+            "{error}"
+        );
+        assert!(error.contains("18") && error.ends_with("or name its folder with --pg-bin"), "{error}");
+        let error = refusal(&[], source, 17, 17, None).to_string();
+        assert!(
+            error.starts_with("no pg_dump is installed here; the source has PostgreSQL 17.12"),
+            "{error}"
+        );
     }
 }

@@ -97,8 +97,9 @@ pub(super) fn source(uri: &str, pg_bin: Option<&Path>, target: &Target) -> Resul
         let session = live::open(&connector).await?;
         let facts = inspect::inspect(&session, Side::Source).await?;
         let found = tools::find(pg_bin).await?;
-        let tools = tools::choose(&found, facts.major(), target.version)
-            .ok_or_else(|| tools::missing(&found, facts.major(), target.version))?;
+        let Some(tools) = tools::choose(&found, facts.major(), target.version) else {
+            return Err(tools::missing(&found, &facts, target.version).await);
+        };
         let endpoint = connector.endpoint();
         let name = format!("postgres://{}", endpoint.place());
         let mut server = live::survey(&session, &facts, name).await;

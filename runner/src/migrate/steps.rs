@@ -201,9 +201,9 @@ async fn look(context: &Context, resumed: bool) -> Result<Ends, Error> {
         return Err(Error::Preflight(poolers));
     }
     let (jobs, hazards, filter, convert, weight) = asked;
-    let tools = tools::choose(&found, source_facts.major(), target_facts.major())
-        .cloned()
-        .ok_or_else(|| tools::missing(&found, source_facts.major(), target_facts.major()))?;
+    let Some(tools) = tools::choose(&found, source_facts.major(), target_facts.major()).cloned() else {
+        return Err(tools::missing(&found, &source_facts, target_facts.major()).await);
+    };
     let result = format!("PostgreSQL {} to {}", source_facts.major(), target_facts.major());
     context.stage("preflight", result, start.elapsed());
     Ok(Ends { source: source_facts, target: target_facts, tools, jobs, hazards, filter, weight, convert })
