@@ -54,6 +54,7 @@ pub const OWN: &[(&str, &str)] = &[
     ("IN-12", "messages of tools among the statements"),
     ("IN-13", "comments in a dump that allow findings: whether they do what they say"),
     ("IN-14", "LOCK TABLE and SAVEPOINT need a transaction, which scripts forget"),
+    ("IN-15", "options of columns that no other server takes, such as PostgreSQL 17.12's own"),
     ("SU-25", "operators that old dumps link with PostgreSQL's own"),
     ("DEP-01", "what follows from another finding: a statement that needs what the target will not have"),
     ("DEP-02", "what a statement needs and no dump makes"),

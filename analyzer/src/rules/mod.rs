@@ -80,6 +80,7 @@ pub mod in_11_unexpected_meta_command;
 pub mod in_12_tool_output;
 pub mod in_13_allowance;
 pub mod in_14_transaction;
+pub mod in_15_column_option;
 pub mod own_01_owner;
 pub mod own_02_schema;
 pub mod own_03_grant;
@@ -261,6 +262,7 @@ pub const RULES: &[&Rule] = &[
     &in_12_tool_output::RULE,
     &in_13_allowance::RULE,
     &in_14_transaction::RULE,
+    &in_15_column_option::RULE,
     &tsp_01_tablespace::RULE,
     &tsp_02_tablespace_attributes::RULE,
     &tsp_03_default_tablespace::RULE,
