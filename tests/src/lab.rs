@@ -174,6 +174,19 @@ impl Lab {
         self.value("PG_BIN").map(Path::new)
     }
 
+    /// The same of this server's version.
+    ///
+    /// # Errors
+    /// When no server of that version was started.
+    pub fn programs_of(&self, server: Server) -> Result<&Path, LabError> {
+        let key = match server {
+            Server::Source15 | Server::Target15 => "PG15_BIN",
+            Server::Source17 | Server::Target17 => "PG_BIN",
+            Server::Source18 | Server::Target18 => "PG18_BIN",
+        };
+        self.value(key).map(Path::new)
+    }
+
     /// The lab's folder.
     #[must_use]
     pub fn folder(&self) -> &Path {

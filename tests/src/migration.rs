@@ -33,6 +33,8 @@ pub struct Stage {
     pub target_server: Server,
     /// The work directory that every run is told to use; it goes with the lab.
     pub work: PathBuf,
+    /// The folder with the `pg_dump` that the program is told to use: 17's, or that of a newer source.
+    pub programs: PathBuf,
 }
 
 impl Stage {
@@ -49,6 +51,11 @@ impl Stage {
             source_server: source,
             target_server: target,
             work: lab.folder().join("work"),
+            programs: match source {
+                Server::Source18 => lab.programs_of(source)?,
+                _ => lab.programs()?,
+            }
+            .to_owned(),
             lab,
         };
         stage.sql(stage.lab.uri(source)?, "CREATE DATABASE shop")?;
@@ -119,7 +126,7 @@ impl Stage {
         let mut command = Command::new(program::path());
         command
             .args(["migrate", "--format", "json", "--pg-bin"])
-            .arg(self.lab.programs()?)
+            .arg(&self.programs)
             .arg("--work-dir")
             .arg(&self.work)
             .args(arguments)

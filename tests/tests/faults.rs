@@ -59,7 +59,11 @@ impl Ended {
 
 impl Theatre {
     fn open(test: &str) -> Result<Option<Self>, Box<dyn Error>> {
-        let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(None) };
+        Self::between(test, Server::Source17, Server::Target17)
+    }
+
+    fn between(test: &str, source: Server, target: Server) -> Result<Option<Self>, Box<dyn Error>> {
+        let Some(stage) = Stage::new(test, source, target)? else { return Ok(None) };
         stage.fixture("faults.sql")?;
         // What autovacuum writes would be a change of the source.
         stage.sql(&stage.source, "ALTER SYSTEM SET autovacuum = off")?;
@@ -255,6 +259,16 @@ fn killed_at_every_step_of_its_journal() -> Outcome {
         whole.as_secs_f64()
     ));
     Ok(())
+}
+
+#[test]
+fn killed_in_the_rows_on_18() -> Outcome {
+    let test = "killed_in_the_rows_on_18";
+    let Some(theatre) = Theatre::between(test, Server::Source18, Server::Target18)? else { return Ok(()) };
+    let mut child = theatre.in_the_rows(&["--verify", "none"])?;
+    child.kill()?;
+    theatre.wait(child)?;
+    theatre.recover("killed in the rows")
 }
 
 #[test]

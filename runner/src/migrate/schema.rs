@@ -40,7 +40,9 @@ pub(super) async fn analyse(
     chosen.extend(ends.convert.arguments());
     chosen.extend(snapshot.map(|snapshot| format!("--snapshot={snapshot}")));
     let section = async |name: &'static str| {
-        let mut arguments = vec![name, "--encoding=UTF8", "--lock-wait-timeout=60s"];
+        // -B: large objects go over by themselves, and up to 16 pg_dump creates them before all data. The long form of the
+        // option changed its name in 17.
+        let mut arguments = vec![name, "--encoding=UTF8", "--lock-wait-timeout=60s", "-B"];
         if name == "--section=pre-data" {
             // The database's own settings come with --create, and only with it.
             arguments.push("--create");

@@ -7,6 +7,7 @@ use super::definition;
 use super::select::Selection;
 use super::{Difference, Expect, How, Verification};
 use crate::inspect::Facts;
+use crate::timescale::INTERNAL;
 
 /// Compares everything but rows.
 pub(super) fn compare(
@@ -208,7 +209,7 @@ fn numbered(identity: &str) -> bool {
         "_partial_view_",
     ]
     .iter()
-    .any(|name| identity.contains(&format!("_timescaledb_internal.{name}")))
+    .any(|name| identity.contains(&format!("{INTERNAL}.{name}")))
 }
 
 /// What is not the same of an object that both ends have.
@@ -223,9 +224,9 @@ fn said(kind: &str, identity: &str, ours: &Says, theirs: &Says, world: &World<'_
             (Some(wanted), Some(has))
                 if world.selection.converts() && kind == "index" && wanted.contains(" ON ONLY ") =>
             {
-                definition::same(kind, &wanted.replacen(" ON ONLY ", " ON ", 1), has, source, target)
+                definition::same(kind, name, &wanted.replacen(" ON ONLY ", " ON ", 1), has, source, target)
             }
-            (Some(wanted), Some(has)) => definition::same(kind, wanted, has, source, target),
+            (Some(wanted), Some(has)) => definition::same(kind, name, wanted, has, source, target),
             _ => wanted == has,
         };
         if equal || !counts(kind, name, world) {
@@ -238,6 +239,7 @@ fn said(kind: &str, identity: &str, ours: &Says, theirs: &Says, world: &World<'_
             Some(has.cloned().unwrap_or_default()),
         );
         difference.reason = reason(kind, name, identity)
+            .or_else(|| definition::icu_locale(kind, wanted?, has?, source, target))
             .or_else(|| {
                 (kind == "publication" && world.selection.leaves_out()).then_some("tables were left out")
             })

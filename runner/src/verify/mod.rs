@@ -16,6 +16,7 @@ mod definition;
 mod keys;
 mod kinds;
 mod large;
+mod printed;
 mod relations;
 pub mod rows;
 mod select;
