@@ -9,7 +9,7 @@ mod walk;
 pub use canonical::{Change, canonical, changed};
 pub use pg_query::NodeEnum;
 pub use pg_query::protobuf as pg;
-pub use tokens::{Token, TokenKind, Tokens, is_keyword};
+pub use tokens::{Token, TokenKind, Tokens, is_keyword, is_quoted_keyword};
 pub use walk::{Class, Reference, references};
 
 use std::sync::OnceLock;

@@ -1,6 +1,6 @@
 //! The tokens of one statement with both ends: what a tree does not have.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use pg_query::protobuf as pg;
@@ -103,17 +103,31 @@ impl Tokens {
 /// True for PostgreSQL's keywords, reserved or not, in lower case (`src/include/parser/kwlist.h`).
 #[must_use]
 pub fn is_keyword(word: &str) -> bool {
-    static KEYWORDS: OnceLock<HashSet<String>> = OnceLock::new();
-    let keywords = KEYWORDS.get_or_init(|| {
+    keywords().contains_key(word)
+}
+
+/// True for keywords that PostgreSQL's `quote_ident` puts into quotes: all but the unreserved ones.
+#[must_use]
+pub fn is_quoted_keyword(word: &str) -> bool {
+    keywords().get(word).is_some_and(|unreserved| !unreserved)
+}
+
+/// All keywords, and whether each is unreserved.
+fn keywords() -> &'static HashMap<String, bool> {
+    static KEYWORDS: OnceLock<HashMap<String, bool>> = OnceLock::new();
+    KEYWORDS.get_or_init(|| {
         // The grammar numbers its keywords in the order of the alphabet; `_P` ends those that clash with C's names.
         let all = pg::Token::AbortP as i32..=pg::Token::Zone as i32;
         let name = |number| {
             let name = pg::Token::try_from(number).ok()?.as_str_name().to_ascii_lowercase();
             Some(name.strip_suffix("_p").map(str::to_owned).unwrap_or(name))
         };
-        all.filter_map(name).collect()
-    });
-    keywords.contains(word)
+        let names: Vec<String> = all.filter_map(name).collect();
+        let kinds = pg_query::scan(&names.join(" ")).map(|scanned| scanned.tokens).unwrap_or_default();
+        let unreserved = pg::KeywordKind::UnreservedKeyword as i32;
+        let kinds = kinds.into_iter().map(|token| token.keyword_kind == unreserved);
+        names.into_iter().zip(kinds).collect()
+    })
 }
 
 fn kind(token: &pg::ScanToken, text: &str) -> TokenKind {
@@ -145,6 +159,16 @@ mod tests {
         }
         for word in ["ident", "op", "orders", "t", "not_la", "sconst", "order_p", "abort_p"] {
             assert!(!is_keyword(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn keywords_in_quotes_are_those_of_quote_ident() {
+        for word in ["order", "select", "user", "left", "json", "between", "xmlserialize", "absent_"] {
+            assert_eq!(is_quoted_keyword(word), word != "absent_", "{word}");
+        }
+        for word in ["abort", "zone", "name", "data", "value", "year", "absent"] {
+            assert!(!is_quoted_keyword(word), "{word}");
         }
     }
 

@@ -4,7 +4,7 @@ use super::roles::{Known, known};
 use super::su_01_c_function::language;
 use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::{Action, Safety};
-use crate::facts::names::{option, options, relation, role, string};
+use crate::facts::names::{option, options, quoted_path, relation, role, string};
 use crate::facts::objects::{created, subject};
 use crate::facts::{Absence, Object, ObjectId};
 use crate::finding::{Finding, ServerError, Severity};
@@ -270,8 +270,8 @@ fn constraint(node: &NodeEnum) -> Option<Object> {
     }
 }
 
-/// The reference in words: `type public.hll`.
-pub(super) fn words(reference: &Reference) -> String {
+/// The word for what is referred to, and its name as the server prints it in errors: without quotes.
+fn word_and_name(reference: &Reference) -> (&'static str, String) {
     let word = match reference.class {
         Class::Relation => "relation",
         Class::Type => "type",
@@ -291,13 +291,21 @@ pub(super) fn words(reference: &Reference) -> String {
         .schema
         .as_ref()
         .map_or_else(|| reference.name.to_string(), |s| format!("{s}.{}", reference.name));
-    format!("{word} {name}")
+    (word, name)
+}
+
+/// The reference in words: `type public.hll`.
+pub(super) fn words(reference: &Reference) -> String {
+    let (word, name) = word_and_name(reference);
+    match reference.class {
+        Class::Operator => format!("{word} {name}"),
+        _ => format!("{word} {}", quoted_path(reference.schema.as_deref(), &reference.name)),
+    }
 }
 
 /// What the server says where the object is not there.
 pub(super) fn error_for(reference: &Reference) -> ServerError {
-    let words = words(reference);
-    let (word, name) = words.rsplit_once(' ').unwrap_or(("object", &words));
+    let (word, name) = word_and_name(reference);
     let code = match reference.class {
         Class::Relation => "42P01",
         Class::Function | Class::Operator => "42883",

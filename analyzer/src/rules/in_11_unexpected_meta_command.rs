@@ -25,6 +25,10 @@ pub const RULE: Rule = Rule {
     finish: None,
 };
 
+/// What `pg_dump` writes before `\connect` where a database's name has characters other than letters, digits, `_` and `.`
+/// (`appendPsqlMetaConnect` in `src/fe_utils/string_utils.c`); a SET of the client's encoding follows.
+const BEFORE_CONNECT: &str = r"\encoding SQL_ASCII";
+
 /// What becomes of a command.
 enum Kind {
     /// It shows or formats something: nothing is lost without it.
@@ -78,6 +82,7 @@ fn kind(name: &str, text: &str) -> Kind {
             Kind::Matters("chooses statements by a condition; without it all of them run", "the condition")
         }
         "lo_import" | "lo_unlink" => Kind::Matters("changes large objects", "the change of a large object"),
+        "encoding" if text.trim_end() == BEFORE_CONNECT => Kind::Harmless,
         "encoding" => Kind::Matters("changes the encoding of what follows", "the encoding"),
         "q" | "quit" => Kind::Matters("ends psql: what follows would never run", "the end at this place"),
         "setenv" | "getenv" | "cd" | "password" | "prompt" => {

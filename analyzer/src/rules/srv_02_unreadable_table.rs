@@ -2,6 +2,7 @@
 
 use super::{Context, Doc, Draft, Rule};
 use crate::edit::Safety;
+use crate::facts::hypertables::regclass;
 use crate::finding::{ServerError, Severity};
 use crate::server::list;
 
@@ -29,7 +30,8 @@ pub const RULE: Rule = Rule {
 fn check(ctx: &mut Context<'_>) {
     let Some(server) = ctx.server() else { return };
     let Some(first) = server.unreadable.first() else { return };
-    let name = first.rsplit('.').next().unwrap_or(first);
+    // The server's message has the name alone, without quotes.
+    let name = regclass(first).map_or_else(|| first.clone(), |(_, name)| name);
     ctx.report(
         Draft::new(format!("{} may not read {}: pg_dump stops there", server.user, list(&server.unreadable)))
             .object(format!("role {}", server.user))

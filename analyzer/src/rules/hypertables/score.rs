@@ -92,8 +92,9 @@ fn is_own(facts: &Facts, id: &ObjectId) -> bool {
 
 fn candidate<'a>(table: &Table<'a>) -> Option<Candidate<'a>> {
     let facts = table.facts;
-    let path = format!("{}.{}", table.id.schema.as_deref().unwrap_or(""), table.id.name);
-    let partman = facts.partman.iter().find(|one| *one.parent == *path);
+    // pg_partman writes names without quotes, and takes them apart at the first dot itself.
+    let name = (table.id.schema.as_deref().unwrap_or(""), &*table.id.name);
+    let partman = facts.partman.iter().find(|one| one.parent.split_once('.') == Some(name));
     let partitioned = facts.partitioned.get(table.id);
     // A table that is partitioned by something else than time keeps its partitions.
     if partitioned.is_some_and(|one| matches!(one.strategy, Strategy::List | Strategy::Hash)) {
