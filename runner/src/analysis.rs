@@ -10,6 +10,7 @@ use crate::converted::Conversions;
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::inspect::Facts;
+use crate::names::Relation;
 use crate::report::{Finding, Script};
 
 /// Rules about what psql makes of a file: here no psql reads one.
@@ -118,6 +119,12 @@ pub fn seen(described: Target, facts: &Facts) -> Target {
     target
 }
 
+/// A relation as the analyzer's options name it.
+#[must_use]
+pub fn pair(relation: &Relation) -> (String, String) {
+    (relation.schema.clone(), relation.name.clone())
+}
+
 fn options(source: &Facts, accept: &[String], filter: &Filter, convert: &Conversions) -> Options {
     let hypertables = source.timescale.iter().flat_map(|timescale| &timescale.hypertables);
     Options {
@@ -125,8 +132,8 @@ fn options(source: &Facts, accept: &[String], filter: &Filter, convert: &Convers
         database: Some(source.database.clone()),
         catalogs_follow: true,
         convert: convert.wanted().clone(),
-        absent: filter.left_out().iter().cloned().chain(convert.left_out()).collect(),
-        hypertables: hypertables.map(|table| (table.schema.clone(), table.name.clone())).collect(),
+        absent: filter.left_out().iter().chain(convert.left_out()).map(pair).collect(),
+        hypertables: hypertables.map(pair).collect(),
         ..Options::default()
     }
 }

@@ -18,6 +18,7 @@ use crate::connect::{Session, identifier, literal};
 use crate::engine::table::{Relation, Table};
 use crate::error::{Blocker, Error};
 use crate::inspect::Facts;
+use crate::names::quoted;
 use crate::script::{self, Statement};
 
 /// Tables that become hypertables.
@@ -98,9 +99,9 @@ impl Conversions {
         }
     }
 
-    /// Partitions, by schema and name: the target will not have them.
-    pub fn left_out(&self) -> impl Iterator<Item = (String, String)> {
-        self.partitions.keys().map(|table| (table.schema.clone(), table.name.clone()))
+    /// Partitions: the target will not have them.
+    pub fn left_out(&self) -> impl Iterator<Item = &Relation> {
+        self.partitions.keys()
     }
 
     /// Statements that give hypertables to their owners, taken from those that run when everything is loaded. That is too
@@ -192,7 +193,7 @@ impl Conversions {
             } else {
                 String::new()
             };
-            format!("{table} becomes a hypertable by {}{of}", conversion.column)
+            format!("{table} becomes a hypertable by {}{of}", quoted(&conversion.column))
         };
         self.wanted.iter().map(line).collect()
     }

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use futures_util::TryStreamExt;
 use serde::Serialize;
 
-use crate::connect::{Session, identifier};
+use crate::connect::Session;
 use crate::error::Error;
+use crate::names::Relation;
 use crate::progress::rate;
 use crate::volume::Volume;
 
@@ -87,16 +88,16 @@ pub struct Work {
 /// # Errors
 /// When a session is lost.
 pub async fn measure(source: &Session, target: &Session, volume: &Volume) -> Result<Rates, Error> {
-    let (read, density) = match volume.largest().and_then(|name| name.split_once('.')) {
-        Some((schema, name)) => read(source, schema, name).await?,
+    let (read, density) = match volume.largest() {
+        Some(table) => read(source, table).await?,
         None => (None, None),
     };
     Ok(Rates { read, density, send: send(target).await? })
 }
 
 /// Reads a table until the server stops it, and throws the rows away.
-async fn read(source: &Session, schema: &str, name: &str) -> Result<(Option<u64>, Option<u64>), Error> {
-    let table = format!("{}.{}", identifier(schema), identifier(name));
+async fn read(source: &Session, table: &Relation) -> Result<(Option<u64>, Option<u64>), Error> {
+    let table = table.sql();
     let about = source
         .ask(&format!(
             "SELECT pg_catalog.pg_table_size(c.oid), c.reltuples::bigint FROM pg_catalog.pg_class c \

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::connect::{Session, Side};
 use crate::error::Error;
+use crate::names::Relation;
 use crate::timescale::Catalogs;
 
 /// An extension as a database has it.
@@ -29,18 +30,9 @@ pub struct Timescale {
     /// A restore is under way, or was left half done.
     pub restoring: bool,
     /// Its hypertables, TimescaleDB's own among them (compressed data, continuous aggregates).
-    pub hypertables: Vec<Hypertable>,
+    pub hypertables: Vec<Relation>,
     /// The views of its continuous aggregates.
-    pub aggregates: Vec<Hypertable>,
-}
-
-/// One hypertable.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Hypertable {
-    /// Schema.
-    pub schema: String,
-    /// Name.
-    pub name: String,
+    pub aggregates: Vec<Relation>,
 }
 
 /// One server, seen through one database.
@@ -257,7 +249,7 @@ async fn timescale(session: &Session, extension: Extension) -> Result<Timescale,
     let setting = |column: usize| settings.get(column).cloned().flatten().unwrap_or_default();
     let named = |rows: Vec<Vec<Option<String>>>| {
         let name = |row: Vec<Option<String>>| match &row[..] {
-            [Some(schema), Some(name)] => Some(Hypertable { schema: schema.clone(), name: name.clone() }),
+            [Some(schema), Some(name)] => Some(Relation::new(schema, name)),
             _ => None,
         };
         rows.into_iter().filter_map(name).collect::<Vec<_>>()

@@ -9,8 +9,10 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::step::Step;
 use crate::error::Error;
 use crate::jobs::Job;
+use crate::record;
 
 /// A server's database, so that it is known again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +31,9 @@ pub struct Identity {
 pub enum Event {
     /// A run begins.
     Start {
+        /// The form of the journal: [`record::FORMAT`].
+        #[serde(default = "record::first")]
+        format: u32,
         /// Its id, which the target keeps too.
         run: String,
         /// The program's version.
@@ -122,6 +127,7 @@ impl Journal {
             }
             Err(std::fs::TryLockError::Error(error)) => return Err(failed(error)),
         }
+        finish_line(&path).map_err(failed)?;
         // A new file is not there after a power failure before its folder is written too.
         if let Ok(folder) = File::open(directory) {
             let _ = folder.sync_all();
@@ -142,8 +148,8 @@ impl Journal {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn step(&self, step: &str, rows: u64) -> Result<(), Error> {
-        self.append(Event::Step { step: step.to_owned(), rows }, false)
+    pub fn step(&self, step: &Step, rows: u64) -> Result<(), Error> {
+        self.append(Event::Step { step: step.to_string(), rows }, false)
     }
 
     fn append(&self, event: Event, durable: bool) -> Result<(), Error> {
@@ -155,6 +161,20 @@ impl Journal {
         file.write_all(text.as_bytes()).map_err(failed)?;
         if durable { file.sync_data().map_err(failed) } else { Ok(()) }
     }
+}
+
+/// Ends the last line of a process that was killed while it wrote: the next event stands on a line of its own.
+fn finish_line(path: &Path) -> std::io::Result<()> {
+    use std::io::{Read, Seek, SeekFrom};
+
+    let mut file = OpenOptions::new().read(true).append(true).open(path)?;
+    if file.metadata()?.len() == 0 {
+        return Ok(());
+    }
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    if last == *b"\n" { Ok(()) } else { file.write_all(b"\n") }
 }
 
 /// The time, for people and programs.
@@ -172,6 +192,10 @@ pub fn path(directory: &Path) -> PathBuf {
 /// What a journal says about the last run in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
+    /// The form that it is recorded in. Of another one than [`record::FORMAT`] all that is understood is here.
+    pub format: u32,
+    /// Lines that are not understood.
+    pub unknown: usize,
     /// Its id.
     pub run: String,
     /// When it began.
@@ -211,20 +235,47 @@ pub fn read(directory: &Path) -> Result<Option<State>, Error> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::File { what: format!("read {}", path.display()), error }),
     };
-    let mut state = None;
+    let mut state: Option<State> = None;
     for line in BufReader::new(file).split(b'\n') {
         let line = line.map_err(|error| Error::File { what: format!("read {}", path.display()), error })?;
-        // The last line of a process that was killed may be cut off.
         if let Ok(Line { at, event }) = serde_json::from_slice(&line) {
             follow(&mut state, at, event);
+        } else if let Ok(Start { at, format, run, version, .. }) = serde_json::from_slice(&line) {
+            // Another version's, whose other fields are others.
+            state = Some(State { format, run, started: at, version, ..State::default() });
+        } else if let Some(state) = state.as_mut().filter(|_| !line.is_empty()) {
+            // The last line of a process that was killed may be cut off.
+            state.unknown += 1;
         }
     }
     Ok(state)
 }
 
+/// What a run of any version begins with, as far as it has to be known.
+#[derive(Deserialize)]
+struct Start {
+    #[serde(default)]
+    at: String,
+    #[serde(default = "record::first")]
+    format: u32,
+    #[serde(default)]
+    run: String,
+    #[serde(default)]
+    version: String,
+    #[expect(dead_code, reason = "nothing else is a start")]
+    event: Begin,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Begin {
+    Start,
+}
+
 fn follow(state: &mut Option<State>, at: String, event: Event) {
-    if let Event::Start { run, version, source, target, options } = event {
-        *state = Some(State { run, started: at, version, source, target, options, ..State::default() });
+    if let Event::Start { format, run, version, source, target, options } = event {
+        let begun = State { format, run, started: at, version, source, target, options, ..State::default() };
+        *state = Some(begun);
         return;
     }
     let Some(state) = state else { return };
@@ -249,6 +300,7 @@ mod tests {
 
     fn start(run: &str) -> Event {
         Event::Start {
+            format: record::FORMAT,
             run: run.into(),
             version: "1".into(),
             source: Identity::default(),
@@ -273,7 +325,7 @@ mod tests {
             ] {
                 journal.write(event).expect("written");
             }
-            journal.step("roles", 0).expect("written");
+            journal.step(&Step::Roles, 0).expect("written");
             assert!(matches!(Journal::open(folder.path()), Err(Error::Refused { .. })), "one writer only");
         }
         let mut file = OpenOptions::new().append(true).open(path(folder.path())).expect("open");
@@ -281,5 +333,30 @@ mod tests {
         let state = read(folder.path()).expect("readable").expect("a run");
         assert_eq!((state.run.as_str(), state.steps, state.restoring, state.done), ("b", 1, true, false));
         assert_eq!(state.jobs, Some(("public".to_owned(), vec![job])));
+        // What is written next is not lost in the torn line.
+        let journal = Journal::open(folder.path()).expect("a journal");
+        journal.write(Event::Restored).expect("written");
+        let state = read(folder.path()).expect("readable").expect("a run");
+        assert_eq!((state.restoring, state.unknown), (false, 1));
+    }
+
+    #[test]
+    fn of_other_formats_everything_that_is_understood_is_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let read = |text: &str| {
+            std::fs::write(path(folder.path()), text).expect("written");
+            read(folder.path()).expect("readable").expect("a run")
+        };
+        let first = read(
+            "{\"at\":\"a\",\"event\":\"start\",\"run\":\"r\",\"version\":\"0.1.0\",\"source\":{\"system\":\"\",\"database\":\"\",\"oid\":\"\"},\
+             \"target\":{\"system\":\"\",\"database\":\"\",\"oid\":\"\"},\"options\":\"\"}\n{\"at\":\"b\",\"event\":\"restoring\"}\n",
+        );
+        assert_eq!((first.format, first.run.as_str(), first.restoring, first.unknown), (1, "r", true, 0));
+        let newer = read(
+            "{\"at\":\"a\",\"event\":\"start\",\"format\":9,\"run\":\"s\",\"version\":\"9.0.0\",\"ends\":[]}\n\
+             {\"at\":\"b\",\"event\":\"restoring\"}\n{\"at\":\"c\",\"event\":\"parked\",\"what\":[1]}\n",
+        );
+        assert_eq!((newer.format, newer.run.as_str(), newer.restoring, newer.unknown), (9, "s", true, 1));
+        assert_eq!((newer.version.as_str(), newer.done), ("9.0.0", false));
     }
 }

@@ -5,6 +5,7 @@ use tsmigrate_analyzer::split::{End, Kind, Splitter};
 
 use crate::connect::identifier;
 use crate::error::Error;
+use crate::names::{Relation, quoted};
 
 /// What a statement is, as far as the order of a migration asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,15 +171,18 @@ fn object(node: &NodeEnum) -> Option<String> {
 }
 
 fn names(nodes: &[pg::Node]) -> String {
-    nodes.iter().filter_map(string).collect::<Vec<_>>().join(".")
+    // An operator's name is no identifier.
+    let operator = |name: &str| name.chars().all(|c| "+-*/<>=~!@#%^&|`?".contains(c));
+    let name = |name: String| if operator(&name) { name } else { quoted(&name) };
+    nodes.iter().filter_map(string).map(name).collect::<Vec<_>>().join(".")
 }
 
-/// `schema.name`.
+/// `schema.name`, with quotes where SQL needs them.
 #[must_use]
 pub fn relation_name(relation: &pg::RangeVar) -> String {
     if relation.schemaname.is_empty() {
-        relation.relname.clone()
+        quoted(&relation.relname)
     } else {
-        format!("{}.{}", relation.schemaname, relation.relname)
+        Relation::new(&relation.schemaname, &relation.relname).to_string()
     }
 }

@@ -171,6 +171,12 @@ impl Tools {
     }
 }
 
+/// The database's name for `pg_dumpall --database`, which takes a name with `=` in it for a connection string: so it gets one.
+#[must_use]
+pub fn database(name: &str) -> String {
+    format!("dbname='{}'", name.replace('\\', r"\\").replace('\'', r"\'"))
+}
+
 /// A tool's failure with the end of what it wrote.
 #[must_use]
 pub fn failed(tool: &'static str, status: std::process::ExitStatus, stderr: &[u8]) -> Error {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::connect::Session;
 use crate::error::Error;
+use crate::names::Relation;
 use crate::timescale::Catalogs;
 
 /// What the rows of a plan's table are.
@@ -26,7 +27,7 @@ pub enum Kind {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TableSize {
-    /// `schema.name`, as people know it.
+    /// `schema.name`, as people know it, with quotes where SQL needs them.
     pub name: String,
     /// What it is.
     pub kind: Kind,
@@ -69,14 +70,15 @@ pub struct Volume {
     /// Sequences.
     pub sequences: u64,
     #[serde(skip)]
-    pub(crate) relations: Vec<Relation>,
+    pub(crate) relations: Vec<Size>,
 }
 
-/// One relation with rows of its own.
+/// The size of one relation with rows of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Relation {
-    name: String,
-    group: String,
+pub(crate) struct Size {
+    name: Relation,
+    /// What it is a part of for people: itself, or the hypertable of a chunk.
+    group: Relation,
     kind: Kind,
     role: Role,
     bytes: u64,
@@ -98,7 +100,7 @@ pub(crate) enum Role {
 }
 
 const RELATIONS: &str = "
-SELECT n.nspname || '.' || c.relname, pg_catalog.pg_table_size(c.oid), pg_catalog.pg_indexes_size(c.oid),
+SELECT n.nspname, c.relname, pg_catalog.pg_table_size(c.oid), pg_catalog.pg_indexes_size(c.oid),
        CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint END,
        (SELECT pg_catalog.count(*) FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid), c.oid
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -111,13 +113,15 @@ WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.
 fn chunks(catalogs: &Catalogs) -> Result<String, Error> {
     Ok(format!(
         "WITH tables AS ({}), chunks AS ({}), views AS ({}), whose AS ( \
-           SELECT t.id, t.relid, t.compresses, coalesce(v.user_view_schema || '.' || v.user_view_name, \
-                  t.schema_name || '.' || t.table_name) AS name, v.mat_hypertable_id IS NOT NULL AS aggregate \
+           SELECT t.id, t.relid, t.compresses, coalesce(v.user_view_schema, t.schema_name) AS schema, \
+                  coalesce(v.user_view_name, t.table_name) AS name, v.mat_hypertable_id IS NOT NULL AS aggregate \
            FROM tables t LEFT JOIN views v ON v.mat_hypertable_id = t.id) \
-         SELECT w.relid, coalesce(p.name, w.name), coalesce(p.aggregate, w.aggregate), 'root', NULL::pg_catalog.int8 \
+         SELECT w.relid, coalesce(p.schema, w.schema), coalesce(p.name, w.name), coalesce(p.aggregate, w.aggregate), \
+                'root', NULL::pg_catalog.int8 \
          FROM whose w LEFT JOIN whose p ON p.id = w.compresses \
-         UNION ALL SELECT c.relid, w.name, w.aggregate, 'chunk', NULL::pg_catalog.int8 FROM chunks c JOIN whose w ON w.id = c.hypertable_id \
-         UNION ALL SELECT c.compressed, w.name, w.aggregate, 'compressed', c.compressed_rows \
+         UNION ALL SELECT c.relid, w.schema, w.name, w.aggregate, 'chunk', NULL::pg_catalog.int8 \
+         FROM chunks c JOIN whose w ON w.id = c.hypertable_id \
+         UNION ALL SELECT c.compressed, w.schema, w.name, w.aggregate, 'compressed', c.compressed_rows \
          FROM chunks c JOIN whose w ON w.id = c.hypertable_id WHERE c.compressed IS NOT NULL",
         catalogs.hypertables()?,
         catalogs.chunks()?,
@@ -145,34 +149,37 @@ WHERE relkind IN ('m', 'S') AND n.nspname !~ '^pg_' AND n.nspname <> 'informatio
 pub async fn read(session: &Session) -> Result<Volume, Error> {
     let text = |row: &[Option<String>], column: usize| row.get(column).cloned().flatten().unwrap_or_default();
     let number = |row: &[Option<String>], column: usize| text(row, column).parse::<u64>().unwrap_or_default();
+    let relation =
+        |row: &[Option<String>], column: usize| Relation::new(&text(row, column), &text(row, column + 1));
     let mut groups = BTreeMap::new();
     let catalogs = Catalogs::read(session).await?;
     if !catalogs.is_empty() {
         for row in session.ask(&chunks(&catalogs)?).await? {
-            let kind = if text(&row, 2) == "t" { Kind::ContinuousAggregate } else { Kind::Hypertable };
-            let role = match text(&row, 3).as_str() {
+            let kind = if text(&row, 3) == "t" { Kind::ContinuousAggregate } else { Kind::Hypertable };
+            let role = match text(&row, 4).as_str() {
                 "chunk" => Role::Chunk,
                 "compressed" => Role::Compressed,
                 _ => Role::Root,
             };
-            groups.insert(text(&row, 0), (text(&row, 1), kind, role, text(&row, 4).parse::<u64>().ok()));
+            let rows = text(&row, 5).parse::<u64>().ok();
+            groups.insert(text(&row, 0), (relation(&row, 1), kind, role, rows));
         }
     }
     let mut relations = Vec::new();
     for row in session.ask(RELATIONS).await? {
-        let name = text(&row, 0);
+        let name = relation(&row, 0);
         let (group, kind, role, compressed) =
-            groups.remove(&text(&row, 5)).unwrap_or_else(|| (name.clone(), Kind::Table, Role::Root, None));
-        relations.push(Relation {
+            groups.remove(&text(&row, 6)).unwrap_or_else(|| (name.clone(), Kind::Table, Role::Root, None));
+        relations.push(Size {
             name,
             group,
             kind,
             role,
-            bytes: number(&row, 1),
-            index_bytes: number(&row, 2),
+            bytes: number(&row, 2),
+            index_bytes: number(&row, 3),
             // A row of a compressed chunk holds up to a thousand.
-            rows: if role == Role::Compressed { compressed } else { text(&row, 3).parse().ok() },
-            indexes: number(&row, 4),
+            rows: if role == Role::Compressed { compressed } else { text(&row, 4).parse().ok() },
+            indexes: number(&row, 5),
             parts: 0,
             format: "",
         });
@@ -195,9 +202,9 @@ pub async fn read(session: &Session) -> Result<Volume, Error> {
 }
 
 impl Volume {
-    /// Keeps the relations that `chosen` knows by `schema.name`, with the number of their parts and their format
-    /// (`binary` or `text`), as far as rows go; foreign keys, views and large objects stay as they are.
-    pub fn choose(&mut self, chosen: impl Fn(&str) -> Option<(u64, &'static str)>) {
+    /// Keeps the relations that `chosen` knows, with the number of their parts and their format (`binary` or `text`), as
+    /// far as rows go; foreign keys, views and large objects stay as they are.
+    pub fn choose(&mut self, chosen: impl Fn(&Relation) -> Option<(u64, &'static str)>) {
         self.relations.retain_mut(|relation| match chosen(&relation.name) {
             Some((parts, format)) => {
                 relation.parts = parts;
@@ -210,10 +217,10 @@ impl Volume {
         self.group();
     }
 
-    /// The relation with the most bytes, `schema.name`.
+    /// The relation with the most bytes.
     #[must_use]
-    pub fn largest(&self) -> Option<&str> {
-        self.relations.iter().max_by_key(|relation| relation.bytes).map(|relation| relation.name.as_str())
+    pub fn largest(&self) -> Option<&Relation> {
+        self.relations.iter().max_by_key(|relation| relation.bytes).map(|relation| &relation.name)
     }
 
     /// Relations that rows are copied of, each by itself.
@@ -244,10 +251,10 @@ impl Volume {
     }
 
     fn group(&mut self) {
-        let mut groups = BTreeMap::<&str, TableSize>::new();
+        let mut groups = BTreeMap::<&Relation, TableSize>::new();
         for relation in &self.relations {
             let table = groups.entry(&relation.group).or_insert_with(|| TableSize {
-                name: relation.group.clone(),
+                name: relation.group.to_string(),
                 kind: relation.kind,
                 ..TableSize::default()
             });
@@ -324,18 +331,18 @@ fn free(number: &dyn Fn(usize) -> Option<i64>) -> Connections {
 mod tests {
     use super::*;
 
-    fn relation(name: &str, group: &str, role: Role, bytes: u64, rows: Option<u64>) -> Relation {
+    fn relation(name: &str, group: &str, role: Role, bytes: u64, rows: Option<u64>) -> Size {
         let kind = if name == group { Kind::Table } else { Kind::Hypertable };
-        Relation {
-            name: name.into(),
-            group: group.into(),
+        Size {
+            name: name.parse().expect("a name"),
+            group: group.parse().expect("a name"),
             kind,
             role,
             bytes,
             rows,
             indexes: 2,
             index_bytes: 10,
-            ..Relation::default()
+            ..Size::default()
         }
     }
 
@@ -363,14 +370,14 @@ mod tests {
         assert_eq!((metrics.chunks, metrics.compressed, metrics.rows), (2, 1, Some(8)));
         assert_eq!(volume.tables[2].rows, None, "it was never analysed");
         assert_eq!((volume.table_bytes, volume.indexes, volume.index_bytes), (1600, 10, 50));
-        assert_eq!(volume.largest(), Some("s.orders"));
+        assert_eq!(volume.largest(), Some(&Relation::new("s", "orders")));
         assert_eq!(volume.chunks(), (2, 1));
     }
 
     #[test]
     fn what_is_not_chosen_does_not_count() {
         let mut volume = volume();
-        volume.choose(|name| match name {
+        volume.choose(|name| match name.to_string().as_str() {
             "s.small" => None,
             "i.chunk2" => Some((0, "text")),
             "i.compressed2" => Some((1, "text")),

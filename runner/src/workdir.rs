@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::part::Part;
@@ -10,10 +9,13 @@ use crate::engine::table::Table;
 use crate::error::Error;
 use crate::inspect::Facts;
 use crate::journal;
+use crate::record;
 
 /// What a run has settled, and a later start of it has to keep to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settled {
+    /// The form of the file: [`record::FORMAT`].
+    pub format: u32,
     /// The run.
     pub run: String,
     /// The target as it was before anything was written.
@@ -96,19 +98,34 @@ impl WorkDir {
     /// What was settled.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When it cannot be read, or has another form than this version's.
     pub fn settled(&self) -> Result<Settled, Error> {
-        read(&self.0.join("plan.json"))
+        let path = self.0.join("plan.json");
+        let failed = |error| Error::File { what: format!("read {}", path.display()), error };
+        let text = std::fs::read(&path).map_err(failed)?;
+        let wrong = |error: serde_json::Error| {
+            failed(std::io::Error::new(std::io::ErrorKind::InvalidData, error.to_string()))
+        };
+        let Head { format } = serde_json::from_slice(&text).map_err(wrong)?;
+        record::check(&format!("the plan {}", path.display()), format, &self.0, "")?;
+        serde_json::from_slice(&text).map_err(wrong)
+    }
+
+    /// Refuses to go on with a run that another version has recorded in another form.
+    ///
+    /// # Errors
+    /// Where it is of another form.
+    pub fn check(&self, past: &journal::State) -> Result<(), Error> {
+        let place = format!("the journal {}", journal::path(&self.0).display());
+        record::check(&place, past.format, &self.0, &past.version)
     }
 }
 
-fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
-    let failed = |error| Error::File { what: format!("read {}", path.display()), error };
-    let text = std::fs::read(path).map_err(failed)?;
-    serde_json::from_slice(&text).map_err(|error| Error::File {
-        what: format!("read {}", path.display()),
-        error: std::io::Error::new(std::io::ErrorKind::InvalidData, error.to_string()),
-    })
+/// What a plan of any version says first.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default = "record::first")]
+    format: u32,
 }
 
 #[cfg(test)]

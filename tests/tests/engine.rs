@@ -8,6 +8,7 @@ use tsmigrate::connect::{Connector, Side};
 use tsmigrate::engine::ends::{LiveTarget, Target};
 use tsmigrate::engine::marks::Marks;
 use tsmigrate::engine::retry::transient;
+use tsmigrate::engine::step::Step;
 use tsmigrate::engine::table::Relation;
 use tsmigrate_tests::lab::{Server, skipped};
 use tsmigrate_tests::migration::{Outcome, Stage};
@@ -299,6 +300,10 @@ fn collect(folder: &Path, all: &mut String) -> Outcome {
     Ok(())
 }
 
+fn step(table: &str) -> Step {
+    Step::Table(Relation::new("public", table))
+}
+
 /// A connection that ends between the rows and their commit must take the step's mark with it.
 #[test]
 fn a_step_whose_connection_ends_before_its_commit_has_not_happened() -> Outcome {
@@ -312,7 +317,7 @@ fn a_step_whose_connection_ends_before_its_commit_has_not_happened() -> Outcome 
         Marks::create(&session, "run", "source").await?;
         let mut target = LiveTarget::new(&connector, "SET lock_timeout = '10s'");
         for attempt in 0..2 {
-            assert!(target.transaction("data/t").await?);
+            assert!(target.transaction(&step("t")).await?);
             target.copy(&Relation::new("public", "t"), "COPY public.t FROM STDIN").await?;
             target.send("1\n2\n".into()).await?;
             let rows = target.copied().await?;
@@ -334,10 +339,10 @@ fn a_step_whose_connection_ends_before_its_commit_has_not_happened() -> Outcome 
             }
         }
         assert_eq!(stage.sql(&stage.admin, "SELECT count(*) FROM public.t")?, "2");
-        assert_eq!(stage.sql(&stage.admin, "SELECT step, rows FROM _tsmigrate.done")?, "data/t|2");
+        assert_eq!(stage.sql(&stage.admin, "SELECT step, rows FROM _tsmigrate.done")?, "data/public.t|2");
 
         // In a transaction that has failed COMMIT alone would answer that all is well.
-        assert!(target.transaction("data/u").await?);
+        assert!(target.transaction(&step("u")).await?);
         assert!(target.session().await?.run("SELECT 1/0").await.is_err());
         let Err(error) = target.end(0).await else { return Err("it was committed".into()) };
         assert_eq!(error.code(), "25P02");

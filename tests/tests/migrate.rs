@@ -224,7 +224,7 @@ fn the_verification_sees_a_changed_row_owner_and_grant() -> Outcome {
             ("owner", "of table public.parent"),
             ("privileges", "of view app.rich"),
             ("rows", "public.settings"),
-            ("sequence value", "\"app\".\"ticket\""),
+            ("sequence value", "app.ticket"),
         ]
     );
     Ok(())

@@ -7,6 +7,7 @@ use std::{env, fs};
 
 use serde_json::Value;
 use tsmigrate::connect::{Connector, Side};
+use tsmigrate::names::Relation;
 use tsmigrate::verify::rows::same;
 use tsmigrate_tests::lab::{Lab, Server, skipped};
 
@@ -206,7 +207,7 @@ fn every_change_of_a_plain_database_is_found_and_named() -> Outcome {
         ("DROP INDEX app.invoice_customer", "index", "app.invoice_customer on app.invoice"),
         ("ALTER TABLE public.parent OWNER TO app_owner", "owner", "of table public.parent"),
         ("REVOKE SELECT ON app.rich FROM app_reader", "privileges", "of view app.rich"),
-        ("SELECT setval('app.ticket', 1)", "sequence value", "\"app\".\"ticket\""),
+        ("SELECT setval('app.ticket', 1)", "sequence value", "app.ticket"),
         ("ALTER SEQUENCE app.ticket INCREMENT 6", "sequence parameters", "app.ticket"),
         ("ALTER TYPE app.mood ADD VALUE 'odd'", "type labels", "app.mood"),
         (
@@ -293,7 +294,7 @@ fn everything_of_15_is_the_same_on_17() -> Outcome {
             "UPDATE \"Odd. \"\"Schema\".\"Ta\"\"ble; x\" SET \"Sel ect\" = 2, \"ä.ö\" = NULL, tag = 'TAG' \
              WHERE ctid = (SELECT min(ctid) FROM \"Odd. \"\"Schema\".\"Ta\"\"ble; x\")",
             "content",
-            "Odd. \"Schema.Ta\"ble; x",
+            "\"Odd. \"\"Schema\".\"Ta\"\"ble; x\"",
         ),
         // Two rows swap a value: a sum of what is linear in the columns would not see it.
         (
@@ -385,13 +386,13 @@ fn the_rows_of_one_table_are_compared_for_a_run_that_goes_on() -> Outcome {
         target.run(&rows.replace("1, 50) i", "1, 50) i ORDER BY i DESC")).await?;
         source.run("CREATE TABLE public.heir () INHERITS (public.t); INSERT INTO public.heir VALUES (99, 'x')").await?;
         let zone = source.ask_one("SHOW TimeZone").await?;
-        assert!(same(&source, &target, "public", "t").await?);
+        assert!(same(&source, &target, &Relation::new("public", "t")).await?);
         assert_eq!(source.ask_one("SHOW TimeZone").await?, zone);
         target.run("UPDATE public.t SET v = 'w' WHERE id = 1").await?;
-        assert!(!same(&source, &target, "public", "t").await?);
+        assert!(!same(&source, &target, &Relation::new("public", "t")).await?);
         target.run("UPDATE public.t SET v = 'v1' WHERE id = 1; DELETE FROM public.t WHERE id = 2").await?;
-        assert!(!same(&source, &target, "public", "t").await?);
-        assert!(same(&source, &target, "public", "gone").await.is_err());
+        assert!(!same(&source, &target, &Relation::new("public", "t")).await?);
+        assert!(same(&source, &target, &Relation::new("public", "gone")).await.is_err());
         Ok(())
     })
 }

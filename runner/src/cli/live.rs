@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tsmigrate::analysis::seen;
+use tsmigrate::analysis::{pair, seen};
 use tsmigrate::connect::{Connector, Side};
 use tsmigrate::error::Error;
 use tsmigrate::tools::{self, Tools};
@@ -104,12 +104,12 @@ pub(super) fn source(uri: &str, pg_bin: Option<&Path>, target: &Target) -> Resul
         let name = format!("postgres://{}", endpoint.place());
         let mut server = live::survey(&session, &facts, name).await;
         // Nothing here needs a password.
-        let database = endpoint.database();
+        let database = &tools::database(endpoint.database());
         let roles = ["--roles-only", "--no-role-passwords", "--database", database];
         let roles = tools.output("pg_dumpall", endpoint, &roles).await?;
         let schema = dump(tools, &connector, &mut server).await?;
         let hypertables = facts.timescale.iter().flat_map(|timescale| &timescale.hypertables);
-        let hypertables = hypertables.map(|table| (table.schema.clone(), table.name.clone())).collect();
+        let hypertables = hypertables.map(pair).collect();
         Ok(Source { server, roles, schema, hypertables })
     })
 }

@@ -6,17 +6,21 @@ use std::fmt::Write;
 
 use tsmigrate_analyzer::parse::{self, NodeEnum, pg};
 
+use super::step::Step;
 use super::table::Relation;
 use crate::connect::identifier;
+use crate::names::quoted;
 use crate::script::Statement;
 
 /// One thing to build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Build {
-    /// What its mark is called.
-    pub step: String,
+    /// Which step it is.
+    pub step: Step,
     /// What people call it.
     pub name: String,
+    /// The table that it is built on, or the materialized view.
+    pub relation: Relation,
     /// The statements: more than one where an index becomes a constraint.
     pub sql: Vec<String>,
     /// The statement of the dump that it comes from.
@@ -74,12 +78,13 @@ pub fn sort(
     for (number, statement) in statements.into_iter().enumerate() {
         let parsed = parse::parse(&statement.sql, true).ok().flatten();
         let node = parsed.as_ref().map(tsmigrate_analyzer::parse::Parsed::node);
-        let step = format!("post-data/{number}");
+        let step = Step::Build(number);
         match node.map(what) {
             Some(What::Index(table, name)) if tables.contains(&table) => {
                 let build = Build {
                     step,
-                    name: format!("{name} on {table}"),
+                    name: format!("{} on {table}", quoted(&name)),
+                    relation: table.clone(),
                     sql: vec![statement.sql.clone()],
                     statement,
                 };
@@ -87,22 +92,25 @@ pub fn sort(
             }
             Some(What::Constraint(table, constraint)) if tables.contains(&table) => {
                 let index = if plain(&table) { index_first(&table, &constraint) } else { None };
-                let name = format!("{} on {table}", constraint.conname);
+                let name = format!("{} on {table}", quoted(&constraint.conname));
+                let relation = table.clone();
                 let of_table = builds.tables.entry(table).or_default();
                 match index {
                     Some((create, add)) => {
                         let index = Build {
-                            step: format!("{step}/index"),
+                            step: Step::Index(number),
                             name: name.clone(),
+                            relation: relation.clone(),
                             sql: vec![create],
                             statement: statement.clone(),
                         };
                         of_table.indexes.push(index);
-                        of_table.constraints.push(Build { step, name, sql: vec![add], statement });
+                        of_table.constraints.push(Build { step, name, relation, sql: vec![add], statement });
                     }
                     None => of_table.constraints.push(Build {
                         step,
                         name,
+                        relation,
                         sql: vec![statement.sql.clone()],
                         statement,
                     }),
@@ -116,7 +124,7 @@ pub fn sort(
                     check: None,
                 });
                 entry.references.extend(relation(constraint.pktable.as_ref()));
-                let name = format!("{} on {table}", constraint.conname);
+                let name = format!("{} on {table}", quoted(&constraint.conname));
                 // One that is not valid on the source stays so.
                 let apart = plain(&table)
                     && tables.contains(&table)
@@ -138,19 +146,21 @@ pub fn sort(
                         }
                         None => {
                             entry.check = Some(Build {
-                                step: format!("{step}/check"),
+                                step: Step::Check(number),
                                 name: name.clone(),
+                                relation: table.clone(),
                                 sql: vec![format!("ALTER TABLE ONLY {} {validate}", table.sql())],
                                 statement: statement.clone(),
                             });
                         }
                     }
                 }
-                entry.add.push(Build { step, name, sql: vec![sql], statement });
+                entry.add.push(Build { step, name, relation: table, sql: vec![sql], statement });
             }
             Some(What::Refresh(view)) => builds.refreshes.push(Build {
                 step,
                 name: view.to_string(),
+                relation: view,
                 sql: vec![statement.sql.clone()],
                 statement,
             }),

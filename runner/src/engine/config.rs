@@ -7,13 +7,11 @@ use bytes::{Bytes, BytesMut};
 
 use super::ends::{LiveSource, LiveTarget, Source, Target};
 use super::job_rows::{self, Treatment};
+use super::step::Step;
 use super::table::{Relation, Shapes};
 use crate::connect::Session;
 use crate::error::Error;
 use crate::report::Missing;
-
-/// What the step's mark is called.
-pub const STEP: &str = "extensions' tables";
 
 /// A configuration table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +38,7 @@ const TABLES: &str = "
 SELECT x.extname, n.nspname, c.relname, coalesce(x.extcondition[i], ''), c.oid,
        (SELECT pg_catalog.json_agg(attname ORDER BY attnum) FROM pg_catalog.pg_attribute
         WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''),
-       (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(attname), ', ' ORDER BY attnum) FROM pg_catalog.pg_attribute
+       (SELECT pg_catalog.string_agg('\"' || pg_catalog.replace(attname, '\"', '\"\"') || '\"', ', ' ORDER BY attnum) FROM pg_catalog.pg_attribute
         WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '')
 FROM pg_catalog.pg_extension x CROSS JOIN LATERAL pg_catalog.generate_subscripts(x.extconfig, 1) i
 JOIN pg_catalog.pg_class c ON c.oid = x.extconfig[i] JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -118,7 +116,7 @@ pub async fn carry(
     shapes: &Shapes,
     admin: &str,
 ) -> Result<Option<Filled>, Error> {
-    if !target.transaction(STEP).await? {
+    if !target.transaction(&Step::Catalogs).await? {
         return Ok(None);
     }
     let mut filled = Filled::default();

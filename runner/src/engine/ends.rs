@@ -11,6 +11,7 @@ use tokio_postgres::{CopyInSink, CopyOutStream, SimpleQueryMessage};
 use super::marks::{Marks, SCHEMA};
 use super::part::Part;
 use super::rate::Rate;
+use super::step::Step;
 use super::table::{Relation, Table};
 use crate::connect::{Connector, Session, literal};
 use crate::error::{Error, Server};
@@ -108,9 +109,10 @@ fn query(sql: &str, answer: Server) -> Error {
 }
 
 /// The connection that a step's transaction was in is closed: the step has not happened.
-fn gone(step: &str) -> Error {
+fn gone(step: Option<&Step>) -> Error {
     let message = "the connection closed before the step was committed".to_owned();
-    query(step, Server { message, ..Server::default() })
+    let step = step.map(ToString::to_string).unwrap_or_default();
+    query(&step, Server { message, ..Server::default() })
 }
 
 /// Opens a session that sees the source as the snapshot does.
@@ -222,7 +224,7 @@ pub struct LiveTarget {
     session: Option<Session>,
     sink: Option<Pin<Box<CopyInSink<Bytes>>>>,
     table: Relation,
-    step: String,
+    step: Option<Step>,
     /// A transaction has begun in the session, and has not ended.
     in_transaction: bool,
 }
@@ -237,7 +239,7 @@ impl LiveTarget {
             session: None,
             sink: None,
             table: Relation::default(),
-            step: String::new(),
+            step: None,
             in_transaction: false,
         }
     }
@@ -259,7 +261,7 @@ impl LiveTarget {
     pub async fn session(&mut self) -> Result<&Session, Error> {
         let session = match self.session.take() {
             Some(session) if !session.client().is_closed() => session,
-            _ if self.in_transaction => return Err(gone(&self.step)),
+            _ if self.in_transaction => return Err(gone(self.step.as_ref())),
             _ => {
                 let session = self.connector.open().await?;
                 session.run(&self.setup).await?;
@@ -274,18 +276,17 @@ impl LiveTarget {
     ///
     /// # Errors
     /// What the server answers.
-    pub async fn transaction(&mut self, step: &str) -> Result<bool, Error> {
+    pub async fn transaction(&mut self, step: &Step) -> Result<bool, Error> {
         if self.in_transaction {
             self.reset().await;
         }
-        self.step.clear();
-        self.step.push_str(step);
+        self.step = Some(step.clone());
         self.session().await?;
         self.in_transaction = true;
         let session = self.session().await?;
         let sql = format!(
             "BEGIN; INSERT INTO {SCHEMA}.done VALUES ({}, 0) ON CONFLICT (step) DO NOTHING RETURNING 1",
-            literal(step)
+            literal(&step.to_string())
         );
         if session.ask_one(&sql).await?.is_none() {
             session.run("ROLLBACK").await?;
@@ -301,14 +302,15 @@ impl LiveTarget {
     /// # Errors
     /// What the server answers. The step counts as not done then.
     pub async fn end(&mut self, rows: u64) -> Result<(), Error> {
-        let sql = format!("{}; COMMIT", Marks::update_sql(&self.step, rows));
+        let Some(step) = self.step.clone() else { return Err(gone(None)) };
+        let sql = format!("{}; COMMIT", Marks::update_sql(&step, rows));
         let session = self.session().await?;
         let answers = session.client().simple_query(&sql).await;
         let answers = answers.map_err(|error| query(&sql, Server::new(&error)))?;
         let marked = answers.iter().any(|answer| matches!(answer, SimpleQueryMessage::CommandComplete(1)));
         self.in_transaction = false;
         // Only the transaction that began the step sees its mark.
-        if marked { Ok(()) } else { Err(gone(&self.step)) }
+        if marked { Ok(()) } else { Err(gone(self.step.as_ref())) }
     }
 
     /// Runs `sql` and commits, in one message: the way there and back counts where steps are small and many.

@@ -5,8 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use super::step::{NoStep, Step};
 use crate::connect::{Session, literal};
 use crate::error::Error;
+use crate::record;
 
 /// The schema of the marks. It is gone at the end of a run.
 pub const SCHEMA: &str = "_tsmigrate";
@@ -14,6 +16,8 @@ pub const SCHEMA: &str = "_tsmigrate";
 /// The run that a target belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
+    /// The form of its marks: [`record::FORMAT`].
+    pub format: u32,
     /// Its id.
     pub id: String,
     /// When it began, in the server's words.
@@ -24,7 +28,7 @@ pub struct Owner {
 
 /// Steps that are done, with their rows.
 #[derive(Debug, Default)]
-pub struct Marks(Mutex<BTreeMap<String, u64>>);
+pub struct Marks(Mutex<BTreeMap<Step, u64>>);
 
 impl Marks {
     /// Takes possession of the target for the run `id`.
@@ -35,9 +39,10 @@ impl Marks {
         session
             .run(&format!(
                 "BEGIN; CREATE SCHEMA {SCHEMA}; \
-                 CREATE TABLE {SCHEMA}.run (id text NOT NULL, started timestamptz NOT NULL DEFAULT pg_catalog.now(), source text); \
+                 CREATE TABLE {SCHEMA}.run (format integer NOT NULL, id text NOT NULL, started timestamptz NOT NULL DEFAULT pg_catalog.now(), source text); \
                  CREATE TABLE {SCHEMA}.done (step text PRIMARY KEY, rows bigint NOT NULL); \
-                 INSERT INTO {SCHEMA}.run (id, source) VALUES ({}, {}); COMMIT",
+                 INSERT INTO {SCHEMA}.run (format, id, source) VALUES ({}, {}, {}); COMMIT",
+                record::FORMAT,
                 literal(id),
                 literal(source)
             ))
@@ -45,7 +50,7 @@ impl Marks {
         Ok(Self::default())
     }
 
-    /// Whose target it is, where a run is under way or was left.
+    /// Whose target it is, where a run of any version is under way or was left.
     ///
     /// # Errors
     /// When the target refuses the question.
@@ -54,37 +59,55 @@ impl Marks {
         if session.ask_one(&there).await?.as_deref() != Some("t") {
             return Ok(None);
         }
-        let rows = session.ask(&format!("SELECT id, started::text, source FROM {SCHEMA}.run")).await?;
+        // Other versions may have other columns.
+        let rows = session
+            .ask(&format!(
+                "SELECT j ->> 'id', j ->> 'started', j ->> 'source', j ->> 'format' \
+                 FROM (SELECT pg_catalog.to_jsonb(r) AS j FROM {SCHEMA}.run r) r"
+            ))
+            .await?;
         Ok(rows.into_iter().next().map(|row| {
             let text = |column: usize| row.get(column).cloned().flatten().unwrap_or_default();
-            Owner { id: text(0), started: text(1), source: text(2) }
+            let format = text(3).parse().unwrap_or(record::first());
+            Owner { format, id: text(0), started: text(1), source: text(2) }
         }))
+    }
+
+    /// Whether the target has a schema of this name at all.
+    ///
+    /// # Errors
+    /// When the target refuses the question.
+    pub async fn has_schema(session: &Session) -> Result<bool, Error> {
+        let there = format!("SELECT pg_catalog.to_regnamespace('{SCHEMA}') IS NOT NULL");
+        Ok(session.ask_one(&there).await?.as_deref() == Some("t"))
     }
 
     /// Reads the marks of a run that goes on.
     ///
     /// # Errors
-    /// When the target refuses the question.
+    /// When the target refuses the question, or has a mark that is none of ours.
     pub async fn read(session: &Session) -> Result<Self, Error> {
-        let rows = session.ask(&format!("SELECT step, rows FROM {SCHEMA}.done")).await?;
-        let marks = rows.into_iter().filter_map(|row| match &row[..] {
-            [Some(step), Some(rows)] => Some((step.clone(), rows.parse().ok()?)),
-            _ => None,
-        });
-        Ok(Self(Mutex::new(marks.collect())))
+        let mut marks = BTreeMap::new();
+        for row in session.ask(&format!("SELECT step, rows FROM {SCHEMA}.done")).await? {
+            let [Some(step), Some(rows)] = &row[..] else { continue };
+            let unknown = |why: String| Error::Defect(format!("the mark {step} in {SCHEMA}.done: {why}"));
+            let rows = rows.parse().map_err(|_| unknown(format!("{rows} is no number of rows")))?;
+            marks.insert(step.parse().map_err(|error: NoStep| unknown(error.to_string()))?, rows);
+        }
+        Ok(Self(Mutex::new(marks)))
     }
 
     /// The rows of a step that is done.
     #[must_use]
-    pub fn done(&self, step: &str) -> Option<u64> {
+    pub fn done(&self, step: &Step) -> Option<u64> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(step).copied()
     }
 
-    /// Steps that are done and begin with `prefix`.
+    /// Batches of large objects that are done.
     #[must_use]
-    pub fn with_prefix(&self, prefix: &str) -> Vec<String> {
+    pub fn large_objects(&self) -> Vec<Step> {
         let marks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        marks.keys().filter(|step| step.starts_with(prefix)).cloned().collect()
+        marks.keys().filter(|step| matches!(step, Step::LargeObjects(_))).cloned().collect()
     }
 
     /// How many steps are done.
@@ -95,29 +118,29 @@ impl Marks {
 
     /// The statement that marks a step, to stand in the transaction of its effect.
     #[must_use]
-    pub fn sql(step: &str, rows: u64) -> String {
+    pub fn sql(step: &Step, rows: u64) -> String {
         format!(
             "INSERT INTO {SCHEMA}.done VALUES ({}, {rows}) ON CONFLICT (step) DO UPDATE SET rows = excluded.rows",
-            literal(step)
+            literal(&step.to_string())
         )
     }
 
     /// The same for a mark that the transaction has written already: it finds no row elsewhere.
     #[must_use]
-    pub fn update_sql(step: &str, rows: u64) -> String {
-        format!("UPDATE {SCHEMA}.done SET rows = {rows} WHERE step = {}", literal(step))
+    pub fn update_sql(step: &Step, rows: u64) -> String {
+        format!("UPDATE {SCHEMA}.done SET rows = {rows} WHERE step = {}", literal(&step.to_string()))
     }
 
     /// Takes the mark of a committed step down here too.
-    pub fn note(&self, step: &str, rows: u64) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(step.to_owned(), rows);
+    pub fn note(&self, step: &Step, rows: u64) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(step.clone(), rows);
     }
 
     /// Marks a step whose effect was not ours to put into a transaction, or may be had twice.
     ///
     /// # Errors
     /// When the target refuses.
-    pub async fn set(&self, session: &Session, step: &str) -> Result<(), Error> {
+    pub async fn set(&self, session: &Session, step: &Step) -> Result<(), Error> {
         session.run(&Self::sql(step, 0)).await?;
         self.note(step, 0);
         Ok(())
@@ -128,26 +151,26 @@ impl Marks {
     ///
     /// # Errors
     /// When the target refuses.
-    pub async fn lost(&self, session: &Session) -> Result<Vec<String>, Error> {
+    pub async fn lost(&self, session: &Session) -> Result<Vec<Step>, Error> {
         session.run("SET synchronous_commit = on").await?;
         // With this commit everything before it is on the disk.
-        session.run(&Self::sql("confirmed", 0)).await?;
+        session.run(&Self::sql(&Step::Confirmed, 0)).await?;
         let there = Self::read(session).await?;
         let mut marks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let lost: Vec<String> = marks.keys().filter(|step| there.done(step).is_none()).cloned().collect();
+        let lost: Vec<Step> = marks.keys().filter(|step| there.done(step).is_none()).cloned().collect();
         marks.retain(|step, _| !lost.contains(step));
         Ok(lost)
     }
 
     /// Forgets steps, in the transaction that undoes them.
     #[must_use]
-    pub fn forget_sql(steps: &[String]) -> String {
-        let steps: Vec<String> = steps.iter().map(|step| literal(step)).collect();
+    pub fn forget_sql(steps: &[Step]) -> String {
+        let steps: Vec<String> = steps.iter().map(|step| literal(&step.to_string())).collect();
         format!("DELETE FROM {SCHEMA}.done WHERE step IN ({})", steps.join(", "))
     }
 
     /// Forgets them here too.
-    pub fn forget(&self, steps: &[String]) {
+    pub fn forget(&self, steps: &[Step]) {
         let mut marks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for step in steps {
             marks.remove(step);

@@ -2,7 +2,7 @@
 //! go on from there.
 //!
 //! In the order data flows: [`table`] (what there is), [`format`](mod@format) and [`part`] (how it goes over), [`ends`]
-//! (reading and writing), [`marks`] (what is done), [`config`] (extensions' own rows), [`objects`] (large objects),
+//! (reading and writing), [`step`] and [`marks`] (what is done), [`config`] (extensions' own rows), [`objects`] (large objects),
 //! [`sequences`], [`builds`] (what post-data holds), [`pool`] (who does what when).
 
 pub mod builds;
@@ -18,4 +18,5 @@ pub mod rate;
 pub mod retry;
 pub mod sequences;
 pub mod statements;
+pub mod step;
 pub mod table;

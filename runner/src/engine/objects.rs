@@ -7,6 +7,7 @@ use futures_util::TryStreamExt;
 
 use super::ends::{LiveSource, LiveTarget};
 use super::rate::Rate;
+use super::step::Step;
 use crate::connect::{Session, identifier, literal};
 use crate::error::{Error, Server};
 
@@ -29,10 +30,10 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// What its mark is called.
+    /// The step that copies it.
     #[must_use]
-    pub fn step(&self) -> String {
-        format!("large objects/{}", self.number)
+    pub fn step(&self) -> Step {
+        Step::LargeObjects(self.number)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::step::Step;
 use super::table::Table;
 
 /// One piece.
@@ -18,20 +19,18 @@ pub struct Part {
 }
 
 impl Part {
-    /// What its mark is called.
+    /// The step that copies it.
     #[must_use]
-    pub fn step(&self, table: &Table) -> String {
-        format!("data/{}{}", table.relation, self.suffix())
+    pub fn step(&self, table: &Table) -> Step {
+        let relation = table.relation.clone();
+        if self.of == 1 { Step::Table(relation) } else { Step::Part(relation, self.number + 1, self.of) }
     }
 
-    /// What people call it.
+    /// What people call it: the table, and which part of it.
     #[must_use]
     pub fn label(&self, table: &Table) -> String {
-        format!("{}{}", table.relation, self.suffix())
-    }
-
-    fn suffix(&self) -> String {
-        if self.of == 1 { String::new() } else { format!(" {}/{}", self.number + 1, self.of) }
+        let part = if self.of == 1 { String::new() } else { format!(" {}/{}", self.number + 1, self.of) };
+        format!("{}{part}", table.relation)
     }
 }
 

@@ -17,6 +17,7 @@ use super::part::Part;
 use super::rate::Rate;
 use super::retry::{self, Patience};
 use super::statements::refused;
+use super::step::Step;
 use super::table::{Relation, Table};
 use crate::connect::Connector;
 use crate::error::{Error, Server};
@@ -24,7 +25,7 @@ use crate::progress::{Progress, TaskKind, seconds};
 use crate::report::{Built, MovedTable};
 
 /// Told of a step that is done, with its rows.
-pub type OnStep = Box<dyn Fn(&str, u64) + Send + Sync>;
+pub type OnStep = Box<dyn Fn(&Step, u64) + Send + Sync>;
 
 /// Everything that workers share.
 pub struct Engine {
@@ -138,7 +139,7 @@ impl Engine {
         seconds(start.saturating_duration_since(self.begun))
     }
 
-    fn finished(&self, step: &str, rows: u64) {
+    fn finished(&self, step: &Step, rows: u64) {
         self.marks.note(step, rows);
         (self.on_step)(step, rows);
     }
@@ -196,10 +197,7 @@ impl Engine {
         });
         let analyze = load.analyzed_with_root;
         for (number, rows) in ready {
-            plan.rows_are_there(
-                number,
-                rows && self.marks.done(&analyze_step(&plan.tables[number])).is_none(),
-            );
+            plan.rows_are_there(number, rows);
         }
         let mut workers = JoinSet::new();
         for _ in 0..self.jobs {
@@ -326,10 +324,6 @@ async fn build_once(target: &mut LiveTarget, build: &Build, workers: usize) -> R
     let sql = build.sql.join(";\n");
     let sql = format!("SET LOCAL max_parallel_maintenance_workers = {workers};\n{sql}");
     target.end_with(&sql, |error| refused("post-data", &build.statement, Server::new(error))).await
-}
-
-fn analyze_step(table: &Table) -> String {
-    format!("analyze/{}", table.relation)
 }
 
 impl Builds {
@@ -494,8 +488,8 @@ async fn carry_part(engine: &Engine, ends: &Ends, table: &Table, part: &Part) ->
 }
 
 /// The rows of a step as the target's mark tells them.
-async fn marked(engine: &Engine, step: &str) -> Result<u64, Error> {
-    retry::retrying(engine.patience, &engine.progress, step, || async {
+async fn marked(engine: &Engine, step: &Step) -> Result<u64, Error> {
+    retry::retrying(engine.patience, &engine.progress, &step.to_string(), || async {
         let marks = Marks::read(&engine.target.open().await?).await?;
         Ok(marks.done(step).unwrap_or_default())
     })

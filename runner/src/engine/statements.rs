@@ -4,6 +4,7 @@
 use futures_util::future::join_all;
 
 use super::ends::LiveTarget;
+use super::step::{self, Step};
 use crate::connect::Session;
 use crate::error::{Error, Refused, Server};
 use crate::script::{Class, Statement};
@@ -13,10 +14,8 @@ const BATCH: usize = 200;
 
 /// A list of statements.
 pub struct List<'a> {
-    /// What its steps are called.
-    pub name: &'static str,
-    /// The part of the dump: `pre-data`, `post-data`.
-    pub part: &'static str,
+    /// Which one.
+    pub list: step::List,
     /// The statements.
     pub statements: &'a [Statement],
 }
@@ -24,12 +23,12 @@ pub struct List<'a> {
 impl List<'_> {
     /// The steps, each with the statements it runs.
     #[must_use]
-    pub fn steps(&self) -> Vec<(String, std::ops::Range<usize>)> {
+    pub fn steps(&self) -> Vec<(Step, std::ops::Range<usize>)> {
         (0..self.statements.len())
             .step_by(BATCH)
             .map(|from| {
                 let to = (from + BATCH).min(self.statements.len());
-                (format!("{}/{from}-{to}", self.name), from..to)
+                (Step::Statements(self.list, from, to), from..to)
             })
             .collect()
     }
@@ -41,14 +40,15 @@ impl List<'_> {
     pub async fn run(
         &self,
         target: &mut LiveTarget,
-        step: &str,
+        step: &Step,
         range: std::ops::Range<usize>,
         fresh: bool,
     ) -> Result<(), Error> {
+        let part = self.list.part();
         let before = self.statements.get(..range.start).unwrap_or_default();
         if fresh {
             for setting in before.iter().filter(|statement| statement.class == Class::Setting) {
-                set(target.session().await?, self.part, setting).await?;
+                set(target.session().await?, part, setting).await?;
             }
         }
         if !target.transaction(step).await? {
@@ -60,7 +60,7 @@ impl List<'_> {
             if group.first().is_some_and(|first| first.class == Class::Setting) {
                 for setting in group {
                     session.run("SAVEPOINT setting").await?;
-                    set(session, self.part, setting).await?;
+                    set(session, part, setting).await?;
                 }
                 continue;
             }
@@ -68,7 +68,7 @@ impl List<'_> {
             // the first answer is the one that counts.
             let sends = group.iter().map(|statement| session.client().batch_execute(&statement.sql));
             for (statement, answer) in group.iter().zip(join_all(sends).await) {
-                answer.map_err(|error| refused(self.part, statement, Server::new(&error)))?;
+                answer.map_err(|error| refused(part, statement, Server::new(&error)))?;
             }
         }
         target.end(0).await

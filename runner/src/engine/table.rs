@@ -1,42 +1,13 @@
 //! The tables of the source that hold rows, as its snapshot shows them.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::format::{Format, Types};
-use crate::connect::{Session, identifier};
+use crate::connect::Session;
 use crate::error::Error;
-
-/// A relation's name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Relation {
-    /// Schema.
-    pub schema: String,
-    /// Name.
-    pub name: String,
-}
-
-impl Relation {
-    /// The relation `schema.name`.
-    #[must_use]
-    pub fn new(schema: &str, name: &str) -> Self {
-        Self { schema: schema.to_owned(), name: name.to_owned() }
-    }
-
-    /// The name as SQL writes it.
-    #[must_use]
-    pub fn sql(&self) -> String {
-        format!("{}.{}", identifier(&self.schema), identifier(&self.name))
-    }
-}
-
-impl fmt::Display for Relation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.schema, self.name)
-    }
-}
+pub use crate::names::Relation;
 
 /// A table with rows of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +33,7 @@ pub struct Table {
     pub routed: bool,
 }
 
+/// Columns go into statements for the target, whose keywords are others: all of them in quotes.
 /// Tables of users with rows of their own: no partitioned parents, none that belong to an extension. An enum's hash
 /// is that of its object id, so partitions by it hold other rows on another server (`pg_dump` does the same).
 const TABLES: &str = "
@@ -77,7 +49,7 @@ LEFT JOIN pg_catalog.pg_class r ON c.relispartition AND r.oid = pg_catalog.pg_pa
               JOIN pg_catalog.pg_partitioned_table t ON t.partrelid = p.relid AND t.partstrat = 'h'
               JOIN pg_catalog.pg_opclass o ON o.oid = ANY (t.partclass) AND o.opcname = 'enum_ops')
 LEFT JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace,
-LATERAL (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(attname), ', ' ORDER BY attnum) AS columns,
+LATERAL (SELECT pg_catalog.string_agg('\"' || pg_catalog.replace(attname, '\"', '\"\"') || '\"', ', ' ORDER BY attnum) AS columns,
                 pg_catalog.string_agg(DISTINCT atttypid::bigint::text, ' ') AS types
          FROM pg_catalog.pg_attribute
          WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '') a

@@ -1,6 +1,6 @@
 //! Patterns of names, written as PostgreSQL writes names.
 
-use super::Relation;
+use crate::names::Relation;
 
 /// One piece of a name's pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,13 +77,14 @@ impl Pattern {
     /// Whether it is a pattern of tables and takes this one.
     #[must_use]
     pub fn takes(&self, relation: &Relation) -> bool {
-        !self.is_schema() && self.covers(&relation.schema, &relation.name)
+        !self.is_schema() && self.covers(relation)
     }
 
     /// Whether it takes this table, by its name or with its schema.
     #[must_use]
-    pub fn covers(&self, schema: &str, name: &str) -> bool {
-        self.reaches(schema) && self.table.as_ref().is_none_or(|table| matches(table, name))
+    pub fn covers(&self, relation: &Relation) -> bool {
+        self.reaches(&relation.schema)
+            && self.table.as_ref().is_none_or(|table| matches(table, &relation.name))
     }
 
     /// Whether it takes this schema, or tables of it.

@@ -15,11 +15,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use glob::Pattern;
 pub(crate) use glob::joined;
-pub use names::{Names, Relation, names};
+pub use names::{Listed, Names, names};
 
 use crate::connect::{Session, identifier};
 use crate::error::{Blocker, Error};
 use crate::inspect::Facts;
+use crate::names::{Relation, quoted};
 
 /// How many names one argument of `pg_dump` holds: one query of its own each would take long for thousands.
 const NAMES_IN_ARGUMENT: usize = 50;
@@ -35,9 +36,6 @@ pub struct Wish {
     pub exclude_data: Vec<String>,
 }
 
-/// Schema and name of a relation.
-type Name = (String, String);
-
 /// The names that come over, and those that come without rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -46,13 +44,13 @@ pub struct Filter {
     /// Schemas that stay behind with all that is in them.
     without_schemas: BTreeSet<String>,
     /// Relations that stay behind although something of their schema comes.
-    without: BTreeSet<Name>,
+    without: BTreeSet<Relation>,
     /// Relations whose rows stay behind.
-    empty: BTreeSet<Name>,
+    empty: BTreeSet<Relation>,
     /// Chunks whose rows stay behind, with those that hold the compressed rows.
-    empty_chunks: BTreeSet<Name>,
+    empty_chunks: BTreeSet<Relation>,
     /// Every relation that does not come over.
-    left_out: BTreeSet<Name>,
+    left_out: BTreeSet<Relation>,
     lines: Vec<String>,
 }
 
@@ -105,17 +103,15 @@ impl Filter {
 
     /// Whether the relation comes over. Extensions' own tables always do: ask for others only.
     #[must_use]
-    pub fn has(&self, schema: &str, name: &str) -> bool {
-        self.has_schema(schema) && !member(&self.without, schema, name)
+    pub fn has(&self, relation: &Relation) -> bool {
+        self.has_schema(&relation.schema) && !self.without.contains(relation)
     }
 
     /// Whether the relation's rows come over; for a materialized view, whether it is to be refreshed. Sequences keep
     /// their values. Extensions' own tables always keep their rows: ask for others only.
     #[must_use]
-    pub fn keeps_rows(&self, schema: &str, name: &str) -> bool {
-        self.has(schema, name)
-            && !member(&self.empty, schema, name)
-            && !member(&self.empty_chunks, schema, name)
+    pub fn keeps_rows(&self, relation: &Relation) -> bool {
+        self.has(relation) && !self.leaves_rows(relation)
     }
 
     /// Arguments for a `pg_dump` of the schema. All names are exact.
@@ -142,15 +138,21 @@ impl Filter {
         arguments
     }
 
-    /// Tables and chunks that come over without their rows, as `schema.table`.
+    /// Whether the relation comes over without its rows.
     #[must_use]
-    pub fn leaves_rows(&self) -> BTreeSet<String> {
-        self.empty.iter().chain(&self.empty_chunks).map(|(schema, name)| format!("{schema}.{name}")).collect()
+    pub fn leaves_rows(&self, relation: &Relation) -> bool {
+        self.empty.contains(relation) || self.empty_chunks.contains(relation)
     }
 
-    /// Every relation of the source that does not come over, by schema and name.
+    /// Whether the rows of any table stay behind.
     #[must_use]
-    pub fn left_out(&self) -> &BTreeSet<(String, String)> {
+    pub fn leaves_any_rows(&self) -> bool {
+        !self.empty.is_empty() || !self.empty_chunks.is_empty()
+    }
+
+    /// Every relation of the source that does not come over.
+    #[must_use]
+    pub fn left_out(&self) -> &BTreeSet<Relation> {
         &self.left_out
     }
 
@@ -161,15 +163,10 @@ impl Filter {
     }
 }
 
-fn member(set: &BTreeSet<Name>, schema: &str, name: &str) -> bool {
-    // A set of owned pairs cannot be asked with borrowed ones; most sets are empty.
-    !set.is_empty() && set.contains(&(schema.to_owned(), name.to_owned()))
-}
-
 /// `--option="schema"."a"|"b"|…`: `pg_dump` reads names as regular expressions, where a bar stands for `or`.
-fn named(option: &str, relations: &BTreeSet<Name>) -> Vec<String> {
+fn named(option: &str, relations: &BTreeSet<Relation>) -> Vec<String> {
     let mut schemas: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (schema, name) in relations {
+    for Relation { schema, name } in relations {
         schemas.entry(schema).or_default().push(identifier(name));
     }
     let argument = |(schema, names): (&str, Vec<String>)| {
@@ -177,17 +174,6 @@ fn named(option: &str, relations: &BTreeSet<Name>) -> Vec<String> {
         chunks.map(|chunk| format!("{option}={}.{}", identifier(schema), chunk.join("|"))).collect::<Vec<_>>()
     };
     schemas.into_iter().flat_map(argument).collect()
-}
-
-/// A schema or a table as a person reads it.
-fn shown((schema, name): &Name) -> String {
-    let plain = |text: &str| {
-        let mut bytes = text.bytes();
-        bytes.next().is_some_and(|byte| byte.is_ascii_lowercase() || byte == b'_')
-            && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
-    };
-    let part = |text: &str| if plain(text) { text.to_owned() } else { identifier(text) };
-    format!("{}.{}", part(schema), part(name))
 }
 
 struct Resolver<'a> {
@@ -221,11 +207,11 @@ impl Resolver<'_> {
     }
 
     fn check(&mut self, option: &'static str, pattern: &Pattern) {
-        let mut relations = self.names.relations.iter().filter(|relation| pattern.takes(relation));
+        let mut relations = self.names.relations.iter().filter(|listed| pattern.takes(&listed.name));
         let found = if pattern.is_schema() {
             self.names.schemas.iter().any(|schema| pattern.takes_schema(schema))
         } else if option == "--exclude-data" {
-            relations.any(Relation::has_rows)
+            relations.any(Listed::has_rows)
         } else {
             relations.next().is_some()
         };
@@ -255,16 +241,15 @@ impl Resolver<'_> {
     /// Up to three names that look most like a pattern.
     fn nearest(&self, pattern: &Pattern) -> Vec<String> {
         let wanted = pattern.text().replace('"', "");
-        let relation =
-            |relation: &Relation| (format!("{}.{}", relation.schema, relation.name), shown(&relation.key()));
-        let schema = |schema: &String| {
-            let shown = shown(&(schema.clone(), String::new()));
-            (schema.clone(), shown.trim_end_matches(".\"\"").to_owned())
+        let relation = |listed: &Listed| {
+            let Relation { schema, name } = &listed.name;
+            (format!("{schema}.{name}"), listed.name.to_string())
         };
+        let schema = |schema: &String| (schema.clone(), quoted(schema));
         let names: Vec<_> = if pattern.is_schema() {
             // Who writes a table's name without its schema is told where the table is.
-            let same = self.names.relations.iter().filter(|relation| relation.name == wanted);
-            let tables = same.map(|table| (table.name.clone(), shown(&table.key())));
+            let same = self.names.relations.iter().filter(|listed| listed.name.name == wanted);
+            let tables = same.map(|listed| (listed.name.name.clone(), listed.name.to_string()));
             self.names.schemas.iter().map(schema).chain(tables).collect()
         } else {
             self.names.relations.iter().map(relation).collect()
@@ -288,27 +273,23 @@ impl Resolver<'_> {
         let excluded = self.taken(exclude);
         let whole = |schema: &str| include.is_empty() || include.iter().any(|p| p.takes_schema(schema));
         let dropped = |schema: &str| exclude.iter().any(|pattern| pattern.takes_schema(schema));
-        let comes = |key: &Name| {
-            (whole(&key.0) || included.contains(key)) && !dropped(&key.0) && !excluded.contains(key)
+        let comes = |table: &Relation| {
+            (whole(&table.schema) || included.contains(table))
+                && !dropped(&table.schema)
+                && !excluded.contains(table)
         };
         let mut come = BTreeSet::new();
-        for relation in &self.names.relations {
-            let key = relation.key();
+        for listed in &self.names.relations {
             // A column's sequence is part of its table.
-            if comes(relation.owner.as_ref().unwrap_or(&key)) {
-                come.insert(key);
+            if comes(listed.owner.as_ref().unwrap_or(&listed.name)) {
+                come.insert(listed.name.clone());
             }
         }
         self.schemas(&mut filter, include.is_empty(), &whole, &dropped, &come);
-        filter.left_out =
-            self.names.relations.iter().map(Relation::key).filter(|key| !come.contains(key)).collect();
-        filter.without = self
-            .names
-            .relations
-            .iter()
-            .map(Relation::key)
-            .filter(|key| !come.contains(key) && filter.has_schema(&key.0))
-            .collect();
+        let names = self.names.relations.iter().map(|listed| &listed.name);
+        filter.left_out = names.filter(|name| !come.contains(*name)).cloned().collect();
+        let without = filter.left_out.iter().filter(|name| filter.has_schema(&name.schema));
+        filter.without = without.cloned().collect();
         self.rows(&mut filter, empty, &come);
         self.judge(include, &come);
         self.jobs(&filter);
@@ -322,13 +303,14 @@ impl Resolver<'_> {
         everything: bool,
         whole: &dyn Fn(&str) -> bool,
         dropped: &dyn Fn(&str) -> bool,
-        come: &BTreeSet<Name>,
+        come: &BTreeSet<Relation>,
     ) {
         for (schema, extensions) in &self.names.extension_schemas {
             if dropped(schema) {
                 self.block(
                     format!(
-                        "the schema {schema} cannot be left out: the extension {} is in it",
+                        "the schema {} cannot be left out: the extension {} is in it",
+                        quoted(schema),
                         extensions.join(", ")
                     ),
                     [format!("leave its tables out with --exclude '{}.*'", identifier(schema))],
@@ -337,7 +319,7 @@ impl Resolver<'_> {
         }
         for schema in self.names.chunk_schemas.iter().filter(|schema| dropped(schema)) {
             self.block(
-                format!("the schema {schema} cannot be left out: it holds chunks of hypertables"),
+                format!("the schema {} cannot be left out: it holds chunks of hypertables", quoted(schema)),
                 [format!("leave its other tables out with --exclude '{}.*'", identifier(schema))],
             );
         }
@@ -349,7 +331,7 @@ impl Resolver<'_> {
         let schemas = self.names.schemas.iter().filter(|schema| {
             !dropped(schema)
                 && (whole(schema)
-                    || come.iter().any(|(of, _)| of == *schema)
+                    || come.iter().any(|table| table.schema == **schema)
                     || self.names.extension_schemas.contains_key(*schema))
         });
         let schemas: BTreeSet<_> = schemas.chain(&self.names.chunk_schemas).cloned().collect();
@@ -364,20 +346,20 @@ impl Resolver<'_> {
         filter.schemas = Some(schemas);
     }
 
-    fn rows(&mut self, filter: &mut Filter, empty: &[Pattern], come: &BTreeSet<Name>) {
+    fn rows(&mut self, filter: &mut Filter, empty: &[Pattern], come: &BTreeSet<Relation>) {
         let mut aggregates = Vec::new();
         for key in self.taken(empty) {
             if !come.contains(&key) {
                 continue;
             }
             if self.names.aggregates.contains(&key) {
-                aggregates.push(shown(&key));
+                aggregates.push(key.to_string());
             }
             if let Some(chunks) = self.names.chunks.get(&key) {
                 filter.empty_chunks.extend(chunks.iter().cloned());
             }
-            let relation = self.names.relations.iter().find(|relation| relation.key() == key);
-            if relation.is_some_and(Relation::has_rows) {
+            let listed = self.names.relations.iter().find(|listed| listed.name == key);
+            if listed.is_some_and(Listed::has_rows) {
                 filter.empty.insert(key);
             }
         }
@@ -394,11 +376,11 @@ impl Resolver<'_> {
     }
 
     /// What cannot be left out.
-    fn judge(&mut self, include: &[Pattern], come: &BTreeSet<Name>) {
+    fn judge(&mut self, include: &[Pattern], come: &BTreeSet<Relation>) {
         let names = self.names;
         let tables: Vec<_> = names.hypertables.iter().filter(|key| !come.contains(*key)).collect();
         let aggregates: Vec<_> = names.aggregates.iter().filter(|key| !come.contains(*key)).collect();
-        let left: Vec<_> = tables.iter().chain(&aggregates).map(|key| shown(key)).collect();
+        let left: Vec<_> = tables.iter().chain(&aggregates).map(ToString::to_string).collect();
         if !left.is_empty() {
             let mut next = vec!["TimescaleDB's catalogs come over as a whole, and they name them".to_owned()];
             if include.is_empty() {
@@ -407,7 +389,7 @@ impl Resolver<'_> {
                 next.push(format!("name them as well: --include {}", argument(&left)));
             }
             if !tables.is_empty() {
-                let tables: Vec<_> = tables.into_iter().map(shown).collect();
+                let tables: Vec<_> = tables.into_iter().map(ToString::to_string).collect();
                 next.push(format!(
                     "the rows of hypertables can stay behind: --exclude-data {}",
                     argument(&tables)
@@ -418,16 +400,12 @@ impl Resolver<'_> {
                 next,
             );
         }
-        for relation in &names.relations {
-            let Some(parent) = &relation.parent else { continue };
-            if come.contains(&relation.key()) && !come.contains(parent) {
+        for Listed { name, parent, .. } in &names.relations {
+            let Some(parent) = parent else { continue };
+            if come.contains(name) && !come.contains(parent) {
                 self.block(
-                    format!(
-                        "{} is a partition of {}, which is left out",
-                        shown(&relation.key()),
-                        shown(parent)
-                    ),
-                    [format!("include {} and leave out the partitions that are not wanted", shown(parent))],
+                    format!("{name} is a partition of {parent}, which is left out"),
+                    [format!("include {parent} and leave out the partitions that are not wanted")],
                 );
             }
         }
@@ -435,6 +413,7 @@ impl Resolver<'_> {
 
     fn jobs(&mut self, filter: &Filter) {
         for (job, schema) in self.names.jobs.iter().filter(|(_, schema)| !filter.has_schema(schema)) {
+            let schema = quoted(schema);
             self.block(
                 format!("the job {job} runs a procedure of the schema {schema}, which is left out"),
                 [format!("take {schema} in, or remove the job from the source with delete_job()")],
@@ -443,20 +422,20 @@ impl Resolver<'_> {
     }
 
     /// The relations that patterns take, with the partitions of those that are partitioned.
-    fn taken(&self, patterns: &[Pattern]) -> BTreeSet<Name> {
-        let named = |relation: &&Relation| {
-            patterns.iter().any(|p| p.takes(relation) || p.takes_schema(&relation.schema))
-        };
-        let mut taken: BTreeSet<_> = self.names.relations.iter().filter(named).map(Relation::key).collect();
-        let mut children: BTreeMap<&Name, Vec<Name>> = BTreeMap::new();
-        for relation in &self.names.relations {
-            if let Some(parent) = &relation.parent {
-                children.entry(parent).or_default().push(relation.key());
+    fn taken(&self, patterns: &[Pattern]) -> BTreeSet<Relation> {
+        let names = self.names.relations.iter().map(|listed| &listed.name);
+        let named =
+            names.filter(|name| patterns.iter().any(|p| p.takes(name) || p.takes_schema(&name.schema)));
+        let mut taken: BTreeSet<_> = named.cloned().collect();
+        let mut children: BTreeMap<&Relation, Vec<&Relation>> = BTreeMap::new();
+        for Listed { name, parent, .. } in &self.names.relations {
+            if let Some(parent) = parent {
+                children.entry(parent).or_default().push(name);
             }
         }
         let mut open: Vec<_> = taken.iter().cloned().collect();
-        while let Some(key) = open.pop() {
-            for child in children.get(&key).into_iter().flatten() {
+        while let Some(table) = open.pop() {
+            for &child in children.get(&table).into_iter().flatten() {
                 if taken.insert(child.clone()) {
                     open.push(child.clone());
                 }
@@ -465,20 +444,21 @@ impl Resolver<'_> {
         taken
     }
 
-    fn describe(&self, filter: &Filter, come: &BTreeSet<Name>) -> Vec<String> {
+    fn describe(&self, filter: &Filter, come: &BTreeSet<Relation>) -> Vec<String> {
         let mut lines = Vec::new();
         let list = |names: Vec<String>| {
             let more = names.len().saturating_sub(8);
             let shown = names.into_iter().take(8).collect::<Vec<_>>().join(", ");
             if more > 0 { format!("{shown} and {more} more") } else { shown }
         };
-        let tables = self.names.relations.iter().filter(|relation| !matches!(relation.kind, 'S' | 'v'));
-        let (with, without): (Vec<_>, Vec<_>) = tables.map(Relation::key).partition(|key| come.contains(key));
+        let tables = self.names.relations.iter().filter(|listed| !matches!(listed.kind, 'S' | 'v'));
+        let (with, without): (Vec<_>, Vec<_>) =
+            tables.map(|listed| &listed.name).partition(|name| come.contains(*name));
         if filter.schemas.is_some() || !without.is_empty() {
             lines.push(format!("{} of {} tables come over", with.len(), with.len() + without.len()));
         }
         if !without.is_empty() {
-            lines.push(format!("left out: {}", list(without.iter().map(shown).collect())));
+            lines.push(format!("left out: {}", list(without.iter().map(ToString::to_string).collect())));
         }
         if filter.schemas.is_some() {
             lines.push(
@@ -488,7 +468,10 @@ impl Resolver<'_> {
             );
         }
         if !filter.empty.is_empty() {
-            lines.push(format!("without rows: {}", list(filter.empty.iter().map(shown).collect())));
+            lines.push(format!(
+                "without rows: {}",
+                list(filter.empty.iter().map(ToString::to_string).collect())
+            ));
         }
         if !filter.empty_chunks.is_empty() {
             lines.push(format!(

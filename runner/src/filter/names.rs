@@ -2,32 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Name;
 use crate::connect::Session;
 use crate::error::Error;
 use crate::inspect::Facts;
+use crate::names::Relation;
 use crate::timescale::{self, Catalogs};
 
 /// A table, partitioned table, view, materialized view, foreign table or sequence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Relation {
-    /// Its schema.
-    pub schema: String,
+pub struct Listed {
     /// Its name.
-    pub name: String,
+    pub name: Relation,
     /// `pg_class.relkind`.
     pub kind: char,
     /// The partitioned table it is a partition of.
-    pub parent: Option<(String, String)>,
+    pub parent: Option<Relation>,
     /// The table whose column the sequence belongs to.
-    pub owner: Option<(String, String)>,
+    pub owner: Option<Relation>,
 }
 
-impl Relation {
-    pub(super) fn key(&self) -> Name {
-        (self.schema.clone(), self.name.clone())
-    }
-
+impl Listed {
     /// Whether there are rows to leave behind: a view has none, a foreign table's are elsewhere, and a sequence keeps
     /// its value, for the next row may need it.
     pub(super) fn has_rows(&self) -> bool {
@@ -41,15 +35,15 @@ pub struct Names {
     /// The schemas.
     pub schemas: BTreeSet<String>,
     /// The relations.
-    pub relations: Vec<Relation>,
+    pub relations: Vec<Listed>,
     /// Extensions by their schema; `public` is left out, for every database has it.
     pub extension_schemas: BTreeMap<String, Vec<String>>,
     /// The hypertables that people made.
-    pub hypertables: BTreeSet<(String, String)>,
+    pub hypertables: BTreeSet<Relation>,
     /// The continuous aggregates.
-    pub aggregates: BTreeSet<(String, String)>,
+    pub aggregates: BTreeSet<Relation>,
     /// The chunks of each hypertable, with those that hold its compressed rows.
-    pub chunks: BTreeMap<(String, String), Vec<(String, String)>>,
+    pub chunks: BTreeMap<Relation, Vec<Relation>>,
     /// Schemas of TimescaleDB that hold chunks and the insides of continuous aggregates.
     pub chunk_schemas: BTreeSet<String>,
     /// Jobs that run procedures of people's own, and the schemas of those.
@@ -119,15 +113,14 @@ pub async fn names(session: &Session, facts: &Facts) -> Result<Names, Error> {
     if let Some(found) = &facts.timescale {
         for row in session.ask(&chunks(&catalogs)?).await? {
             let [Some(schema), Some(table), Some(chunk_schema), Some(chunk)] = &row[..] else { continue };
-            let chunk = (chunk_schema.clone(), chunk.clone());
+            let chunk = Relation::new(chunk_schema, chunk);
             of_chunks.insert(chunk.clone());
-            names.chunks.entry((schema.clone(), table.clone())).or_default().push(chunk);
+            names.chunks.entry(Relation::new(schema, table)).or_default().push(chunk);
         }
-        let key = |table: &crate::inspect::Hypertable| (table.schema.clone(), table.name.clone());
-        let of_people = |key: &Name| names.schemas.contains(&key.0);
-        names.hypertables = found.hypertables.iter().map(key).filter(of_people).collect();
-        names.aggregates = found.aggregates.iter().map(key).filter(of_people).collect();
-        names.chunk_schemas = of_chunks.iter().map(|(schema, _)| schema.clone()).collect();
+        let of_people = |table: &&Relation| names.schemas.contains(&table.schema);
+        names.hypertables = found.hypertables.iter().filter(of_people).cloned().collect();
+        names.aggregates = found.aggregates.iter().filter(of_people).cloned().collect();
+        names.chunk_schemas = of_chunks.iter().map(|chunk| chunk.schema.clone()).collect();
         names.chunk_schemas.insert(timescale::INTERNAL.to_owned());
     }
     if facts.timescale.is_some() {
@@ -141,13 +134,16 @@ pub async fn names(session: &Session, facts: &Facts) -> Result<Names, Error> {
     }
     for row in session.ask(&relations()).await? {
         let mut row = row.into_iter();
-        let mut pair = || Some((row.next()??, row.next()??));
-        let Some((schema, name)) = pair() else { continue };
+        let mut pair = || Some(Relation { schema: row.next()??, name: row.next()?? });
+        let Some(name) = pair() else { continue };
         let kind = row.next().flatten().and_then(|kind| kind.chars().next()).unwrap_or('r');
-        let mut pair = || row.next().flatten().zip(row.next().flatten());
-        let relation = Relation { schema, name, kind, parent: pair(), owner: pair() };
-        if names.schemas.contains(&relation.schema) && !of_chunks.contains(&relation.key()) {
-            names.relations.push(relation);
+        let mut pair = || {
+            let (schema, name) = row.next().flatten().zip(row.next().flatten())?;
+            Some(Relation { schema, name })
+        };
+        let listed = Listed { name, kind, parent: pair(), owner: pair() };
+        if names.schemas.contains(&listed.name.schema) && !of_chunks.contains(&listed.name) {
+            names.relations.push(listed);
         }
     }
     Ok(names)

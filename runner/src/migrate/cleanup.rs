@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use tsmigrate_analyzer::report::count;
+
 use super::{session_name, write};
 use crate::connect::{Connector, Session, Side, identifier};
 use crate::engine::marks::{Marks, Owner};
@@ -10,6 +12,7 @@ use crate::error::Error;
 use crate::inspect;
 use crate::jobs;
 use crate::journal::{Event, Journal, State};
+use crate::record;
 use crate::workdir::WorkDir;
 
 /// Options of `tsmigrate cleanup`.
@@ -94,9 +97,14 @@ async fn close(args: &Args) -> Result<(), Error> {
         )),
         None => say(&format!("no run that is open in {}", work.path().display())),
     }
+    let format = past.as_ref().map(|past| past.format).or_else(|| owner.as_ref().map(|owner| owner.format));
+    let other = format.is_some_and(|format| format != record::FORMAT);
+    if other {
+        foreign(past.as_ref(), owner.as_ref());
+    }
     let run =
         past.as_ref().map(|past| past.run.clone()).or_else(|| owner.as_ref().map(|owner| owner.id.clone()));
-    if let Some(run) = &run {
+    if let Some(run) = run.as_ref().filter(|run| !run.is_empty()) {
         end_sessions(&source.open().await?, run).await?;
         end_sessions(&session, run).await?;
     }
@@ -107,6 +115,11 @@ async fn close(args: &Args) -> Result<(), Error> {
         if let Some(journal) = &journal {
             journal.write(Event::Done)?;
         }
+    } else if owner.is_some() && other {
+        say(&format!(
+            "the target keeps what was written: go on with the version of tsmigrate that began the run, or give it up: {}",
+            record::cleanup(work.path(), true)
+        ));
     } else if owner.is_some() {
         say(
             "the target keeps what was written: go on with tsmigrate migrate --resume, or give it up with --drop-target",
@@ -115,6 +128,24 @@ async fn close(args: &Args) -> Result<(), Error> {
         journal.write(Event::Done)?;
     }
     Ok(())
+}
+
+/// Says what cannot be known of a run of another version.
+fn foreign(past: Option<&State>, owner: Option<&Owner>) {
+    let places = [
+        past.map(|past| ("the journal", past.format)),
+        owner.map(|owner| ("the schema _tsmigrate of the target", owner.format)),
+    ];
+    for (place, format) in places.into_iter().flatten().filter(|(_, format)| *format != record::FORMAT) {
+        say(&format!("! {}; what is understood is closed", record::problem(place, format)));
+    }
+    if let Some(past) = past.filter(|past| past.unknown > 0) {
+        say(&format!(
+            "! the journal has {} that this version does not understand: look for paused jobs on the source \
+             (SELECT job_id, proc_name FROM timescaledb_information.jobs WHERE NOT scheduled)",
+            count(past.unknown as u64, "line")
+        ));
+    }
 }
 
 /// Ends the sessions that the run may have left.

@@ -150,7 +150,7 @@ impl Context {
     }
 
     /// Writes down that a step is done.
-    fn step(&self, step: &str, rows: u64) {
+    fn step(&self, step: &crate::engine::step::Step, rows: u64) {
         if let Some(Err(error)) = self.journal.get().map(|journal| journal.step(step, rows)) {
             // The target knows by itself.
             self.progress.warn(&error.to_string());
@@ -304,7 +304,9 @@ async fn supervise(args: &Args) -> Report {
 fn explain(context: &Context, report: &mut Report) {
     let undo = context.undo();
     if undo.reached == Reached::Nothing {
-        report.state.push("nothing was written to the target".to_owned());
+        // Of a run that goes on the target holds what was written before.
+        let by = if context.args.resume { "by this start" } else { "to the target" };
+        report.state.push(format!("nothing was written {by}"));
         return;
     }
     report.state.push(format!(

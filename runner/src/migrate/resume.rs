@@ -9,10 +9,13 @@ use crate::engine::config;
 use crate::engine::ends::reader;
 use crate::engine::marks::{Marks, Owner};
 use crate::engine::part::Part;
-use crate::engine::table::Table;
+use crate::engine::step::Step;
+use crate::engine::table::{Relation, Table};
 use crate::error::{Blocker, Error};
 use crate::journal::{Event, State};
+use crate::record;
 use crate::verify;
+use crate::workdir::Settled;
 
 /// A run that may write to the target.
 pub(super) struct Begun {
@@ -25,14 +28,19 @@ pub(super) struct Begun {
 /// The run to go on with, where one is wanted.
 pub(super) fn past(context: &Context) -> Result<Option<State>, Error> {
     let args = &context.args;
-    let directory = context.work.path().display();
+    let work = context.work.path();
+    let directory = work.display();
     let past = context.work.past()?.filter(|past| !past.done);
     match past {
-        Some(past) if args.resume => Ok(Some(past)),
+        Some(past) if args.resume => context.work.check(&past).map(|()| Some(past)),
         None if args.resume => Err(Error::Refused {
             what: format!("there is no run to go on with in {directory}"),
             next: vec!["name its directory with --work-dir, or start without --resume".into()],
         }),
+        // Whether it has changed anything its own version knows.
+        Some(past) if !args.dry_run && past.format != record::FORMAT => {
+            context.work.check(&past).map(|()| None)
+        }
         // One that ended before it had changed anything is none to speak of.
         Some(past) if !args.dry_run && (past.snapshot.is_some() || past.jobs.is_some() || past.restoring) => {
             Err(Error::Refused {
@@ -48,8 +56,8 @@ pub(super) fn past(context: &Context) -> Result<Option<State>, Error> {
                 ),
                 next: vec![
                     "go on with it: the same command with --resume".into(),
-                    "or close what it left open: tsmigrate cleanup".into(),
-                    "or give it up, and empty the target: tsmigrate cleanup --drop-target".into(),
+                    format!("or close what it left open: {}", record::cleanup(work, false)),
+                    format!("or give it up, and empty the target: {}", record::cleanup(work, true)),
                 ],
             })
         }
@@ -59,18 +67,35 @@ pub(super) fn past(context: &Context) -> Result<Option<State>, Error> {
 
 /// What a run before has left on the target, where this one is a new one.
 pub(super) async fn left_over(context: &Context, target: &Session) -> Result<Option<Blocker>, Error> {
-    let Some(Owner { id, started, source }) = Marks::owner(target).await? else { return Ok(None) };
+    let Some(Owner { format, id, started, source }) = Marks::owner(target).await? else {
+        return Ok(Marks::has_schema(target).await?.then(|| Blocker {
+            check: "target-unfinished",
+            what: format!("{MARKS} holds no run that this version of tsmigrate knows"),
+            next: vec![
+                "go on with the version that made it, or have that one clean up".into(),
+                "or remove it, where nobody needs it: psql -X \"$TARGET\" -c 'DROP SCHEMA _tsmigrate CASCADE'".into(),
+            ],
+        }));
+    };
+    let work = context.work.path();
+    if format != record::FORMAT {
+        return Ok(Some(Blocker {
+            check: "target-unfinished",
+            what: format!(
+                "the target holds a part of another run ({id}, begun at {started} from {source}): {}",
+                record::problem(MARKS, format)
+            ),
+            next: record::next(work, ""),
+        }));
+    }
     Ok(Some(Blocker {
         check: "target-unfinished",
         what: format!(
             "the target holds a part of another run ({id}, begun at {started} from {source}), which has not come to its end"
         ),
         next: vec![
-            format!(
-                "go on with it: --resume, with the --work-dir that it had (here: {})",
-                context.work.path().display()
-            ),
-            "or give it up, and empty the target: tsmigrate cleanup --drop-target".into(),
+            format!("go on with it: --resume, with the --work-dir that it had (here: {})", work.display()),
+            format!("or give it up, and empty the target: {}", record::cleanup(work, true)),
         ],
     }))
 }
@@ -82,51 +107,71 @@ pub(super) async fn ended(context: &Context, past: &State) -> Result<Option<bool
     Ok(owner.is_none().then_some(equal))
 }
 
-fn refused(what: &str) -> Error {
+/// Where marks are, in words.
+const MARKS: &str = "the schema _tsmigrate of the target";
+
+fn refused(context: &Context, what: &str) -> Error {
     Error::Refused {
         what: format!("--resume: {what}"),
-        next: vec![
-            "go on with the ends and options of before".into(),
-            "or start anew: tsmigrate cleanup --drop-target, then the same command without --resume".into(),
-        ],
+        next: vec!["go on with the ends and options of before".into(), anew_from_start(context)],
     }
+}
+
+/// What starts from the beginning, as a next step.
+fn anew_from_start(context: &Context) -> String {
+    let cleanup = record::cleanup(context.work.path(), true);
+    format!("or start anew: {cleanup}, then the same command without --resume")
 }
 
 /// Refuses to go on with anything but what was begun.
 pub(super) async fn same_ends(context: &Context, past: &State, ends: &Ends) -> Result<(), Error> {
     if past.version != env!("CARGO_PKG_VERSION") {
-        return Err(refused(&format!(
-            "the run was begun by version {}, and this is {}",
-            past.version,
-            env!("CARGO_PKG_VERSION")
-        )));
+        return Err(refused(
+            context,
+            &format!(
+                "the run was begun by version {}, and this is {}",
+                past.version,
+                env!("CARGO_PKG_VERSION")
+            ),
+        ));
     }
     for (side, before, now) in [
         ("source", &past.source, steps::identity(&ends.source)),
         ("target", &past.target, steps::identity(&ends.target)),
     ] {
         if *before != now {
-            return Err(refused(&format!(
-                "the {side} is another one: it was database {} ({}) of server {}, and is {} ({}) of {}",
-                before.database, before.oid, before.system, now.database, now.oid, now.system
-            )));
+            return Err(refused(
+                context,
+                &format!(
+                    "the {side} is another one: it was database {} ({}) of server {}, and is {} ({}) of {}",
+                    before.database, before.oid, before.system, now.database, now.oid, now.system
+                ),
+            ));
         }
     }
     if past.options != steps::options(context) {
         return Err(refused(
+            context,
             "the options have changed: --accept, --include, --exclude, --exclude-data, --hypertable and --no-… have to \
              stay as they were",
         ));
     }
     let target = context.target.open().await?;
     match Marks::owner(&target).await? {
+        Some(owner) if owner.format != record::FORMAT => {
+            record::check(MARKS, owner.format, context.work.path(), &past.version)
+        }
         Some(owner) if owner.id == past.run => Ok(()),
-        Some(owner) => Err(refused(&format!(
-            "the target belongs to another run ({}, begun at {} from {})",
-            owner.id, owner.started, owner.source
-        ))),
+        Some(owner) => Err(refused(
+            context,
+            &format!(
+                "the target belongs to another run ({}, begun at {} from {})",
+                owner.id, owner.started, owner.source
+            ),
+        )),
         None if past.ending.is_some() || ends.target.objects.is_empty() => Ok(()),
         None => Err(refused(
+            context,
             "the target does not know of the run any more (its schema _tsmigrate is gone), and is not empty",
         )),
     }
@@ -165,6 +210,7 @@ pub(super) async fn go_on(
     let settled = match &past.snapshot {
         Some((_, schema)) if *schema != scripts.hash => {
             return Err(refused(
+                context,
                 "the source's schema or roles have changed since (a new chunk of a hypertable is such a change)",
             ));
         }
@@ -172,8 +218,12 @@ pub(super) async fn go_on(
         // It ended before anything was settled.
         None => {
             let tables = steps::parts(context, &snapshot.listing.tables);
-            let settled =
-                crate::workdir::Settled { run: context.run.clone(), target: ends.target.clone(), tables };
+            let settled = Settled {
+                format: record::FORMAT,
+                run: context.run.clone(),
+                target: ends.target.clone(),
+                tables,
+            };
             context.work.settle(&settled)?;
             settled
         }
@@ -188,7 +238,7 @@ pub(super) async fn go_on(
         .progress
         .line(&format!("  {} steps are done, {done} of {all} parts of tables among them", marks.count()));
     let unchanged = past.snapshot.as_ref().is_some_and(|(state, _)| *state == snapshot.state);
-    let tables = if unchanged || done == 0 && marks.done(config::STEP).is_none() {
+    let tables = if unchanged || done == 0 && marks.done(&Step::Catalogs).is_none() {
         settled.tables
     } else if done == all {
         context.progress.warn(
@@ -207,7 +257,7 @@ pub(super) async fn go_on(
                 "compare what is there with the source as it is now, copy anew what differs, and read the rest: \
                  the same command with --resume --new-snapshot"
                     .into(),
-                "or start anew: tsmigrate cleanup --drop-target, then the same command without --resume".into(),
+                anew_from_start(context),
             ],
         });
     };
@@ -216,7 +266,7 @@ pub(super) async fn go_on(
 }
 
 fn progress(marks: &Marks, tables: &[(Table, Vec<Part>)]) -> (usize, usize) {
-    let all: Vec<String> =
+    let all: Vec<Step> =
         tables.iter().flat_map(|(table, parts)| parts.iter().map(|part| part.step(table))).collect();
     (all.iter().filter(|step| marks.done(step).is_some()).count(), all.len())
 }
@@ -230,10 +280,13 @@ async fn anew(
     target: &Session,
 ) -> Result<Vec<(Table, Vec<Part>)>, Error> {
     let source = reader(&context.source, &snapshot.name).await?;
-    if marks.done(config::STEP).is_some() {
+    if marks.done(&Step::Catalogs).is_some() {
         for table in config::list(&source).await? {
             if !config::same(&source, target, &table).await? {
-                return Err(refused(&format!("the rows of {} have changed since", table.relation())));
+                return Err(refused(
+                    context,
+                    &format!("the rows of {} have changed since", table.relation()),
+                ));
             }
         }
     }
@@ -243,20 +296,17 @@ async fn anew(
         .collect();
     let mut kept = 0;
     let mut result = Vec::new();
-    let mut shared: std::collections::BTreeMap<String, Vec<String>> = std::collections::BTreeMap::new();
+    let mut shared: std::collections::BTreeMap<Relation, Vec<Step>> = std::collections::BTreeMap::new();
     for (table, parts) in tables {
-        let steps: Vec<String> = parts.iter().map(|part| part.step(&table)).collect();
+        let steps: Vec<Step> = parts.iter().map(|part| part.step(&table)).collect();
         let done = steps.iter().filter(|step| marks.done(step).is_some()).count();
         if table.into != table.relation {
             // Whose rows they are cannot be told any more.
-            shared.entry(table.into.sql()).or_default().extend(steps);
+            shared.entry(table.into.clone()).or_default().extend(steps);
             result.extend(now.get(&table.relation).cloned());
             continue;
         }
-        if done == steps.len()
-            && done > 0
-            && verify::rows::same(&source, target, &table.relation.schema, &table.relation.name).await?
-        {
+        if done == steps.len() && done > 0 && verify::rows::same(&source, target, &table.relation).await? {
             kept += 1;
             result.push((table, parts));
             continue;
@@ -277,10 +327,11 @@ async fn anew(
     for (into, steps) in
         shared.iter().filter(|(_, steps)| steps.iter().any(|step| marks.done(step).is_some()))
     {
+        let into = into.sql();
         target.run(&format!("BEGIN; TRUNCATE {into}; {}; COMMIT", Marks::forget_sql(steps))).await?;
         marks.forget(steps);
     }
-    let objects: Vec<String> = marks.with_prefix("large objects/");
+    let objects = marks.large_objects();
     if !objects.is_empty() {
         target
             .run(&format!(
@@ -293,7 +344,7 @@ async fn anew(
     context.progress.line(&format!(
         "  {kept} tables that were copied are the same on the source now; the others are copied anew"
     ));
-    let settled = crate::workdir::Settled { tables: result.clone(), ..context.work.settled()? };
+    let settled = Settled { tables: result.clone(), ..context.work.settled()? };
     context.work.settle(&settled)?;
     Ok(result)
 }

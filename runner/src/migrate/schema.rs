@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use sha2::{Digest, Sha256};
+use tsmigrate_analyzer::facts::names::{option, option_is_on};
+use tsmigrate_analyzer::parse::{self, NodeEnum};
 
 use super::Context;
 use super::steps::Ends;
@@ -12,6 +14,7 @@ use crate::error::Error;
 use crate::inspect::Facts;
 use crate::plan::Counts;
 use crate::script::{self, Class, Statement};
+use crate::tools;
 
 /// The statements of a dump, rewritten and sorted into the stages they belong to.
 #[derive(Default)]
@@ -118,7 +121,7 @@ async fn dump_roles(context: &Context, ends: &Ends) -> Result<(Vec<u8>, bool), E
         return Ok((Vec::new(), true));
     }
     let endpoint = context.source.endpoint();
-    let database = endpoint.database();
+    let database = &tools::database(endpoint.database());
     let with = ["--roles-only", "--database", database];
     match ends.tools.output("pg_dumpall", endpoint, &with).await {
         Err(Error::ToolFailed { output, .. }) if output.contains("pg_authid") => {
@@ -129,12 +132,15 @@ async fn dump_roles(context: &Context, ends: &Ends) -> Result<(Vec<u8>, bool), E
     }
 }
 
+/// Roles that can log in.
 fn logins(roles: &[Statement]) -> Vec<String> {
-    let login = |statement: &&Statement| {
-        let upper = statement.sql.to_ascii_uppercase();
-        upper.starts_with("ALTER ROLE") && upper.contains(" LOGIN")
+    let login = |statement: &Statement| {
+        let parsed = parse::parse(&statement.sql, true).ok().flatten()?;
+        let NodeEnum::AlterRoleStmt(alter) = parsed.node() else { return None };
+        let login = option(&alter.options, "canlogin").is_some_and(option_is_on);
+        alter.role.as_ref().filter(|_| login).map(|role| role.rolename.clone())
     };
-    roles.iter().filter(login).filter_map(|statement| statement.object.clone()).collect()
+    roles.iter().filter_map(login).collect()
 }
 
 fn sort(roles: &[u8], pre: &[u8], post: &[u8], target: &Facts) -> Result<Scripts, Error> {

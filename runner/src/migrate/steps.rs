@@ -45,10 +45,9 @@ async fn carry_on(
 /// Takes a snapshot of what is to come over.
 async fn take(context: &Context, ends: &Ends) -> Result<Snapshot, Error> {
     let (source, args) = (&context.source, &context.args);
-    let mut snapshot = Snapshot::take(source, args.lock_timeout, &context.progress, |table| {
-        ends.filter.keeps_rows(&table.schema, &table.name)
-    })
-    .await?;
+    let mut snapshot =
+        Snapshot::take(source, args.lock_timeout, &context.progress, |table| ends.filter.keeps_rows(table))
+            .await?;
     snapshot.listing.tables.iter_mut().for_each(|table| ends.convert.direct(table));
     Ok(snapshot)
 }
@@ -87,7 +86,9 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
         {
             ends.jobs.iter_mut().filter(|job| job.id == id).for_each(|job| job.scheduled = scheduled);
         }
-        ends.target = context.work.settled().map_or(ends.target, |settled| settled.target);
+        if past.snapshot.is_some() {
+            ends.target = context.work.settled()?.target;
+        }
     }
     let ends = ends;
     let pauses = pausable(&ends).next().is_some();
@@ -118,6 +119,7 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
     }
     if past.is_none() {
         context.open_journal(Event::Start {
+            format: crate::record::FORMAT,
             run: context.run.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             source: identity(&ends.source),
@@ -271,6 +273,7 @@ async fn begin(
     scripts: &Scripts,
 ) -> Result<Begun, Error> {
     let settled = Settled {
+        format: crate::record::FORMAT,
         run: context.run.clone(),
         target: ends.target.clone(),
         tables: parts(context, &snapshot.listing.tables),

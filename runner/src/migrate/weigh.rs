@@ -10,6 +10,7 @@ use crate::engine::table;
 use crate::error::Error;
 use crate::estimate::{self, Estimate, Work};
 use crate::filter::Filter;
+use crate::names::Relation;
 use crate::plan::{self, Basis, Plan};
 use crate::volume::{self, Connections, Volume};
 
@@ -32,12 +33,12 @@ pub(super) async fn weigh(
     let args = &context.args;
     let mut volume = volume::read(source).await?;
     let mut tables = table::list(source).await?.tables;
-    tables.retain(|table| filter.keeps_rows(&table.relation.schema, &table.relation.name));
-    let chosen: HashMap<String, (u64, &'static str)> = steps::parts(context, &tables)
+    tables.retain(|table| filter.keeps_rows(&table.relation));
+    let chosen: HashMap<Relation, (u64, &'static str)> = steps::parts(context, &tables)
         .into_iter()
-        .map(|(table, parts)| (table.relation.to_string(), (parts.len() as u64, table.format.name())))
+        .map(|(table, parts)| (table.relation.clone(), (parts.len() as u64, table.format.name())))
         .collect();
-    volume.choose(|name| chosen.get(name).copied());
+    volume.choose(|table| chosen.get(table).copied());
     let (of_source, of_target) = tokio::try_join!(volume::connections(source), volume::connections(target))?;
     let estimate = if args.dry_run {
         let rates = estimate::measure(source, target, &volume).await?;

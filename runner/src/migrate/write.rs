@@ -21,6 +21,7 @@ use crate::engine::marks::Marks;
 use crate::engine::pool::{Engine, Load};
 use crate::engine::retry::{self, retrying};
 use crate::engine::statements::{self, List};
+use crate::engine::step::{self, Step};
 use crate::engine::table::{self, Relation, Table};
 use crate::engine::{config, objects, sequences};
 use crate::error::Error;
@@ -34,12 +35,12 @@ use crate::{human, jobs};
 /// What the stages learnt for those after them.
 #[derive(Default)]
 pub(super) struct Loaded {
-    /// Rows that the target took, by `schema.table`.
-    pub(super) rows: BTreeMap<String, u64>,
+    /// Rows that the target took.
+    pub(super) rows: BTreeMap<Relation, u64>,
     /// Tables whose rows stayed behind.
-    pub(super) skipped: BTreeSet<String>,
+    pub(super) skipped: BTreeSet<Relation>,
     /// Sequences as they were set: `last_value` and `is_called`.
-    pub(super) sequences: BTreeMap<String, (String, bool)>,
+    pub(super) sequences: sequences::Values,
     /// Hypertables of the target, whose statistics are still to be made.
     pub(super) hypertables: Vec<Relation>,
 }
@@ -71,24 +72,19 @@ pub(super) async fn write(
     let engine = Arc::new(engine(context, snapshot, marks).await?);
     roles(context, &engine, &scripts.roles).await?;
     extensions(context, &engine, ends, &scripts.extensions).await?;
-    let restored = engine.marks.done("restored").is_some();
+    let restored = engine.marks.done(&Step::Restored).is_some();
     let has_timescale = ends.source.timescale.is_some();
     if has_timescale && !restored {
         enter_restoring(context).await?;
     }
-    run_list(context, &engine, "pre-data", "pre-data", &scripts.pre_data).await?;
+    run_list(context, &engine, step::List::PreData, &scripts.pre_data).await?;
     let session = open(context, &engine.target).await?;
     let shapes = table::shapes(&session).await?;
     fill_config(context, &engine, ends, &shapes, &mut loaded).await?;
     fit(context, snapshot, &mut tables, &shapes, &mut loaded).await?;
     let relations = steps::relations(&tables);
-    let hypertables: BTreeSet<Relation> = ends
-        .source
-        .timescale
-        .iter()
-        .flat_map(|timescale| &timescale.hypertables)
-        .map(|table| Relation::new(&table.schema, &table.name))
-        .collect();
+    let hypertables: BTreeSet<Relation> =
+        ends.source.timescale.iter().flat_map(|timescale| &timescale.hypertables).cloned().collect();
     let plain = |table: &Relation| {
         !timescale::is_own(&table.schema) && !hypertables.contains(table) && !ends.convert.has(table)
     };
@@ -106,9 +102,9 @@ pub(super) async fn write(
     };
     data(context, &engine, load, &mut loaded).await?;
     set_sequences(context, &engine, &mut loaded).await?;
-    run_list(context, &engine, "post-data", "post-data", &builds.rest).await?;
+    run_list(context, &engine, step::List::PostData, &builds.rest).await?;
     foreign_keys(context, &engine, late).await?;
-    run_list(context, &engine, "row-security", "post-data", &builds.row_security).await?;
+    run_list(context, &engine, step::List::RowSecurity, &builds.row_security).await?;
     if has_timescale && !restored {
         leave_restoring(context, &engine).await?;
     }
@@ -182,7 +178,7 @@ async fn size_of(session: &Session, builders: usize) -> Result<(String, usize), 
 
 async fn roles(context: &Context, engine: &Engine, statements: &[Statement]) -> Result<(), Error> {
     const STEP: &str = "roles";
-    if engine.marks.done(STEP).is_some() || statements.is_empty() {
+    if engine.marks.done(&Step::Roles).is_some() || statements.is_empty() {
         return Ok(());
     }
     let start = Instant::now();
@@ -198,10 +194,10 @@ async fn roles(context: &Context, engine: &Engine, statements: &[Statement]) -> 
                 result => result?,
             }
         }
-        engine.marks.set(&session, STEP).await.map(|()| existing)
+        engine.marks.set(&session, &Step::Roles).await.map(|()| existing)
     })
     .await?;
-    context.step(STEP, 0);
+    context.step(&Step::Roles, 0);
     let existed = if existing > 0 { format!(", {existing} roles existed") } else { String::new() };
     context.report().moved.statements += statements.len() as u64;
     context.stage(STEP, format!("{} statements{existed}", statements.len()), start.elapsed());
@@ -217,7 +213,7 @@ async fn extensions(
     let start = Instant::now();
     let mut created = 0;
     for (number, statement) in statements.iter().enumerate() {
-        let step = format!("extensions/{number}");
+        let step = Step::Extension(number);
         if engine.marks.done(&step).is_some() {
             continue;
         }
@@ -276,7 +272,7 @@ async fn leave_restoring(context: &Context, engine: &Engine) -> Result<(), Error
     context.undo().restoring = false;
     context.journal(Event::Restored)?;
     let session = open(context, &engine.target).await?;
-    engine.marks.set(&session, "restored").await?;
+    engine.marks.set(&session, &Step::Restored).await?;
     context.stage("restored", "restoring mode is off".into(), start.elapsed());
     Ok(())
 }
@@ -284,15 +280,15 @@ async fn leave_restoring(context: &Context, engine: &Engine) -> Result<(), Error
 async fn run_list(
     context: &Context,
     engine: &Engine,
-    name: &'static str,
-    part: &'static str,
+    list: step::List,
     all: &[Statement],
 ) -> Result<(), Error> {
     if all.is_empty() {
         return Ok(());
     }
     let start = Instant::now();
-    let list = List { name, part, statements: all };
+    let name = list.name();
+    let list = List { list, statements: all };
     let target = tokio::sync::Mutex::new(LiveTarget::new(&engine.target, SETUP));
     let mut fresh = true;
     let mut run = 0;
@@ -333,7 +329,7 @@ async fn fill_config(
     shapes: &table::Shapes,
     loaded: &mut Loaded,
 ) -> Result<(), Error> {
-    if engine.marks.done(config::STEP).is_some() {
+    if engine.marks.done(&Step::Catalogs).is_some() {
         return Ok(());
     }
     let start = Instant::now();
@@ -341,7 +337,7 @@ async fn fill_config(
         LiveSource::new(&engine.source, &engine.snapshot),
         LiveTarget::new(&engine.target, SETUP),
     ));
-    let filled = retrying(engine.patience, &engine.progress, config::STEP, || async {
+    let filled = retrying(engine.patience, &engine.progress, "extensions' tables", || async {
         let mut sides = sides.lock().await;
         let (source, target) = &mut *sides;
         let tables = config::list(source.session().await?).await?;
@@ -357,11 +353,11 @@ async fn fill_config(
     .await?;
     let Some(filled) = filled else { return Ok(()) };
     let rows: u64 = filled.rows.values().sum();
-    engine.marks.note(config::STEP, rows);
-    context.step(config::STEP, rows);
+    engine.marks.note(&Step::Catalogs, rows);
+    context.step(&Step::Catalogs, rows);
     engine.done().bytes += filled.bytes;
-    loaded.rows.extend(filled.rows.iter().map(|(table, rows)| (table.to_string(), *rows)));
-    loaded.skipped.extend(filled.skipped.iter().map(ToString::to_string));
+    loaded.rows.extend(filled.rows);
+    loaded.skipped.extend(filled.skipped);
     context.report().missing.extend(filled.missing);
     let result = format!("{rows} rows of extensions' own tables");
     context.stage("catalogs", result, start.elapsed());
@@ -381,7 +377,7 @@ async fn fit(
     tables.retain(|(table, parts)| {
         let there = shapes.contains_key(&table.into);
         if !there {
-            loaded.skipped.insert(table.relation.to_string());
+            loaded.skipped.insert(table.relation.clone());
             if !parts.is_empty() {
                 let what = format!("about {} rows of {}", table.rows, table.relation);
                 missing.push(Missing { what, why: "its table is not on the target".into() });
@@ -400,7 +396,7 @@ async fn fit(
 }
 
 /// Steps that a crash of the target has taken back.
-async fn lost(context: &Context, engine: &Engine) -> Result<Vec<String>, Error> {
+async fn lost(context: &Context, engine: &Engine) -> Result<Vec<Step>, Error> {
     retrying(context.patience(), &context.progress, "confirmation", || async {
         engine.marks.lost(&engine.target.open().await?).await
     })
@@ -417,11 +413,9 @@ async fn data(
     let tables = &load.tables;
     let total: u64 = tables.iter().flat_map(|(_, parts)| parts).map(|part| part.bytes).sum();
     context.progress.start("data", total);
-    let steps: Vec<(String, Vec<String>)> = tables
+    let steps: Vec<(Relation, Vec<Step>)> = tables
         .iter()
-        .map(|(table, parts)| {
-            (table.relation.to_string(), parts.iter().map(|part| part.step(table)).collect())
-        })
+        .map(|(table, parts)| (table.relation.clone(), parts.iter().map(|part| part.step(table)).collect()))
         .collect();
     let roots = roots(&open(context, &engine.target).await?).await?;
     let none = context.args.no_analyze;
@@ -502,8 +496,7 @@ async fn set_sequences(context: &Context, engine: &Engine, loaded: &mut Loaded) 
         Ok((set, values))
     })
     .await?;
-    loaded.sequences =
-        values.into_iter().map(|(name, (value, called))| (name.sql(), (value.to_string(), called))).collect();
+    loaded.sequences = values;
     if set > 0 {
         context.stage("sequences", format!("{set} set"), start.elapsed());
     }
@@ -604,7 +597,7 @@ async fn access(
     snapshot: &Snapshot,
 ) -> Result<(), Error> {
     const STEP: &str = "access";
-    if engine.marks.done(STEP).is_some() {
+    if engine.marks.done(&Step::Access).is_some() {
         return Ok(());
     }
     let start = Instant::now();
@@ -636,8 +629,8 @@ async fn access(
     let missing =
         retrying(engine.patience, &engine.progress, STEP, || give(engine, session, &statements)).await?;
     context.report().missing.extend(missing);
-    engine.marks.note(STEP, 0);
-    context.step(STEP, 0);
+    engine.marks.note(&Step::Access, 0);
+    context.step(&Step::Access, 0);
     context.report().moved.statements += statements.len() as u64;
     context.stage("access", format!("{} owners, privileges and settings", statements.len()), start.elapsed());
     Ok(())
@@ -672,7 +665,7 @@ async fn give(
             result => result?,
         }
     }
-    session.run(&Marks::sql("access", 0)).await?;
+    session.run(&Marks::sql(&Step::Access, 0)).await?;
     Ok(missing)
 }
 
@@ -737,22 +730,23 @@ async fn levels(context: &Context, views: Vec<Build>) -> Result<Vec<Vec<Build>>,
                 AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> r.ev_class), \
              all_reads(view, relation) AS (\
                SELECT view, relation FROM reads UNION SELECT a.view, r.relation FROM all_reads a JOIN reads r ON r.view = a.relation) \
-             SELECT n.nspname || '.' || c.relname, m.nspname || '.' || b.relname FROM all_reads a \
+             SELECT n.nspname, c.relname, m.nspname, b.relname FROM all_reads a \
              JOIN pg_catalog.pg_class c ON c.oid = a.view AND c.relkind = 'm' JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
              JOIN pg_catalog.pg_class b ON b.oid = a.relation AND b.relkind = 'm' JOIN pg_catalog.pg_namespace m ON m.oid = b.relnamespace",
         )
         .await?;
-    let mut needs = BTreeMap::<String, BTreeSet<String>>::new();
+    let mut needs = BTreeMap::<Relation, BTreeSet<Relation>>::new();
     for row in rows {
-        if let [Some(view), Some(needed)] = &row[..] {
-            needs.entry(view.clone()).or_default().insert(needed.clone());
+        if let [Some(schema), Some(view), Some(of), Some(needed)] = &row[..] {
+            let view = Relation::new(schema, view);
+            needs.entry(view).or_default().insert(Relation::new(of, needed));
         }
     }
     let mut levels = Vec::new();
     let mut left = views;
     while !left.is_empty() {
-        let names: BTreeSet<String> = left.iter().map(|view| view.name.clone()).collect();
-        let free = |view: &Build| needs.get(&view.name).is_none_or(|needs| needs.is_disjoint(&names));
+        let names: BTreeSet<Relation> = left.iter().map(|view| view.relation.clone()).collect();
+        let free = |view: &Build| needs.get(&view.relation).is_none_or(|needs| needs.is_disjoint(&names));
         let (ready, rest): (Vec<Build>, Vec<Build>) = left.into_iter().partition(free);
         if ready.is_empty() {
             levels.extend(rest.into_iter().map(|view| vec![view]));

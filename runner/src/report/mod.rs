@@ -143,7 +143,7 @@ pub struct Moved {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MovedTable {
-    /// `schema.table`.
+    /// `schema.table`, with quotes where SQL needs them: `"a.b".c`.
     pub name: String,
     /// `binary` or `text`: the format of its COPY.
     pub format: String,
@@ -167,7 +167,7 @@ pub struct MovedTable {
 pub struct Built {
     /// `index`, `foreign-key`, `refresh`.
     pub kind: String,
-    /// Its name, with its table's.
+    /// Its name and its table's, with quotes where SQL needs them: `"i v" on app.t`.
     pub name: String,
     /// When it was begun: seconds since [`Report::started`].
     pub begun: f64,

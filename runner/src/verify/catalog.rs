@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::identity::{self, Place};
 use super::{kinds, timescale};
 use crate::connect::Session;
 use crate::error::Error;
+use crate::names::Relation;
 
 /// One privilege: who, what, and whether it may be handed on.
 pub(super) type Privilege = (String, String, bool);
@@ -20,13 +22,6 @@ pub(super) struct Object {
     pub(super) says: Says,
 }
 
-/// A relation that holds rows.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Relation {
-    pub(super) schema: String,
-    pub(super) name: String,
-}
-
 /// A database.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Catalog {
@@ -35,7 +30,7 @@ pub(super) struct Catalog {
     /// By kind and identity.
     pub(super) objects: BTreeMap<(String, String), Object>,
     /// Sequences: `last_value` and `is_called`.
-    pub(super) sequences: BTreeMap<String, String>,
+    pub(super) sequences: BTreeMap<Relation, String>,
     /// Chunks by hypertable and ranges: the tables that they are.
     pub(super) chunks: BTreeMap<String, Relation>,
     /// The views of continuous aggregates.
@@ -56,22 +51,33 @@ pub(super) async fn read(session: &Session) -> Result<Catalog, Error> {
     let mut catalog = Catalog { major, ..Catalog::default() };
     let mut questions = kinds::questions(major);
     questions.extend(timescale::questions(session).await?);
+    // Which words need quotes depends on a server's version: `json` does from 17 on.
+    session.run("SET LOCAL quote_all_identifiers = on").await?;
     for question in questions {
         for row in session.ask(&question).await? {
             let [Some(kind), Some(identity), owner, privileges, says] = &row[..] else { continue };
             let privileges =
                 privileges.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
             let object = Object { owner: owner.clone(), privileges, says: said(says.as_deref()) };
-            catalog.objects.insert((kind.clone(), identity.clone()), object);
+            catalog.objects.insert((kind.clone(), identity::plain(identity)), object);
         }
     }
     // The marks of a run that is not over.
-    let ours = crate::engine::marks::SCHEMA;
-    catalog.objects.retain(|(_, identity), _| !identity.contains(ours));
+    catalog.objects.retain(|(kind, identity), _| !of_marks(kind, identity));
+    session.run("SET LOCAL quote_all_identifiers = off").await?;
     timescale::take_chunks(&mut catalog);
     catalog.aggregates = timescale::aggregates(session).await?;
     catalog.sequences = sequences(session).await?;
     Ok(catalog)
+}
+
+/// The schema of a run's marks, or what is in it.
+fn of_marks(kind: &str, identity: &str) -> bool {
+    let ours = crate::engine::marks::SCHEMA;
+    match identity::place(kind, identity) {
+        Place::Schema(relation) => relation.schema == ours,
+        Place::Database(name) => kind == "schema" && name == ours,
+    }
 }
 
 /// A JSON object as texts; what is null is not there.
@@ -89,22 +95,26 @@ fn said(text: Option<&str>) -> Says {
         .collect()
 }
 
-async fn sequences(session: &Session) -> Result<BTreeMap<String, String>, Error> {
+async fn sequences(session: &Session) -> Result<BTreeMap<Relation, String>, Error> {
     let question = format!(
-        "SELECT format('\"%s\".\"%s\"', replace(n.nspname, '\"', '\"\"'), replace(c.relname, '\"', '\"\"')) \
-         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+        "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname <> '{}' AND {}",
         crate::engine::marks::SCHEMA,
         not_member("'pg_catalog.pg_class'::pg_catalog.regclass", "c.oid")
     );
-    let names: Vec<String> = session.ask(&question).await?.into_iter().flatten().flatten().collect();
+    let relation = |row: Vec<Option<String>>| {
+        let mut row = row.into_iter().flatten();
+        Some(Relation { schema: row.next()?, name: row.next()? })
+    };
+    let names: Vec<Relation> = session.ask(&question).await?.into_iter().filter_map(relation).collect();
     let mut found = BTreeMap::new();
     for names in names.chunks(100) {
         let questions: Vec<_> = names
             .iter()
-            .map(|name| {
-                let literal = crate::connect::literal(name);
-                format!("SELECT {literal}, last_value || CASE WHEN is_called THEN ' called' ELSE '' END FROM {name}")
+            .enumerate()
+            .map(|(number, name)| {
+                let name = name.sql();
+                format!("SELECT {number}, last_value || CASE WHEN is_called THEN ' called' ELSE '' END FROM {name}")
             })
             .collect();
         let together = super::attempt(session, &questions.join(" UNION ALL "), None).await?;
@@ -113,12 +123,12 @@ async fn sequences(session: &Session) -> Result<BTreeMap<String, String>, Error>
         } else {
             // One that may not be read takes the others with it: each by itself then.
             let mut rows = Vec::new();
-            for (name, question) in names.iter().zip(&questions) {
+            for (number, question) in questions.iter().enumerate() {
                 match super::attempt(session, question, None).await? {
                     Ok(row) => rows.extend(row),
                     Err(server) => {
                         let refused = format!("no value ({})", server.message);
-                        rows.push(vec![Some(name.clone()), Some(refused)]);
+                        rows.push(vec![Some(number.to_string()), Some(refused)]);
                     }
                 }
             }
@@ -126,8 +136,9 @@ async fn sequences(session: &Session) -> Result<BTreeMap<String, String>, Error>
         };
         for row in rows {
             let mut row = row.into_iter().flatten();
-            if let (Some(name), Some(value)) = (row.next(), row.next()) {
-                found.insert(name, value);
+            let name = row.next().and_then(|number| names.get(number.parse::<usize>().ok()?));
+            if let (Some(name), Some(value)) = (name, row.next()) {
+                found.insert(name.clone(), value);
             }
         }
     }
@@ -137,6 +148,17 @@ async fn sequences(session: &Session) -> Result<BTreeMap<String, String>, Error>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_schema_of_the_marks_is_ours() {
+        assert!(of_marks("schema", "_tsmigrate") && of_marks("table", "_tsmigrate.done"));
+        assert!(of_marks("table constraint", "done_pkey on _tsmigrate.done"));
+        for identity in
+            ["app._tsmigrate", "app.\"_tsmigrate.done\"", "\"_tsmigrate.x\".t", "app.my_tsmigrate_log"]
+        {
+            assert!(!of_marks("table", identity), "{identity}");
+        }
+    }
 
     #[test]
     fn what_is_null_is_not_said() {

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::catalog::{Catalog, Object, Privilege, Says};
 use super::definition;
+use super::identity::{self, Place};
 use super::select::Selection;
 use super::{Difference, Expect, How, Verification};
 use crate::inspect::Facts;
+use crate::names::quoted;
 use crate::timescale::INTERNAL;
 
 /// Compares everything but rows.
@@ -31,6 +33,11 @@ pub(super) fn compare(
         if !expected(kind, identity, world) {
             continue;
         }
+        // Statistics have a name of their own, and go with their table.
+        let table = ours.says.get("table").filter(|_| kind == "statistics object");
+        if table.is_some_and(|table| !selection.has_object(kind, &identity::plain(table))) {
+            continue;
+        }
         let identity = map_identity(kind, identity, world);
         *compared.entry(plural(kind)).or_default() += 1;
         let theirs = target.objects.get(&(kind.clone(), identity.clone()));
@@ -48,8 +55,9 @@ pub(super) fn compare(
         {
             *compared.entry("owners".into()).or_default() += 1;
             // A sequence follows the table it belongs to.
-            let named = ours.says.get("owned by").filter(|_| kind == "sequence").unwrap_or(&identity);
-            let expected = owner_on_target(owner, kind, named, world);
+            let table = ours.says.get("owned by").filter(|_| kind == "sequence");
+            let named = table.map_or_else(|| identity.clone(), |table| identity::plain(table));
+            let expected = owner_on_target(owner, kind, &named, world);
             // Where two ordinary servers are compared, nothing has to have another owner.
             if expected != *found && owner != found {
                 let owner = expected;
@@ -80,7 +88,7 @@ pub(super) fn compare(
         }
     }
     for (name, value) in &source.sequences {
-        if !selection.has_object("sequence", name) {
+        if !selection.has(name) {
             continue;
         }
         *compared.entry("sequences' values".into()).or_default() += 1;
@@ -92,7 +100,8 @@ pub(super) fn compare(
             .sequences
             .get(name)
             .map(|(value, called)| format!("{value}{}", if *called { " called" } else { "" }));
-        let mut difference = difference("sequence value", name, Some(value.clone()), found.cloned());
+        let mut difference =
+            difference("sequence value", &name.to_string(), Some(value.clone()), found.cloned());
         if dumped.is_some() && dumped.as_ref() == found {
             // A sequence is not part of a snapshot: the source has gone on since the dump.
             difference.reason = Some("the source has drawn numbers since the dump".into());
@@ -138,13 +147,6 @@ fn plural(kind: &str) -> String {
     }
 }
 
-fn unquote(name: &str) -> String {
-    match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
-        Some(inner) => inner.replace("\"\"", "\""),
-        None => name.to_owned(),
-    }
-}
-
 /// What is compared, and which roles did not come over.
 struct World<'a> {
     expect: &'a Expect<'a>,
@@ -174,7 +176,7 @@ impl World<'_> {
 /// Their absence is a difference of its own, unless it was announced; what they owned is the administrator's.
 fn lost_roles(source: &Catalog, target: &Catalog) -> BTreeSet<String> {
     let roles = source.objects.keys().filter(|(kind, _)| kind == "role");
-    roles.filter(|key| !target.objects.contains_key(*key)).map(|(_, name)| unquote(name)).collect()
+    roles.filter(|key| !target.objects.contains_key(*key)).map(|(_, name)| identity::name(name)).collect()
 }
 
 /// What is looked at on both ends.
@@ -185,7 +187,7 @@ fn compares(kind: &str, identity: &str, world: &World<'_>) -> bool {
         // Before 18 they have no names.
         "not-null constraint" if source.major.min(target.major) < 18 => false,
         // The tables that chunks are have other names where the chunks have other numbers; their ranges are compared.
-        _ if (renumbered(source, target) || world.selection.converts()) && numbered(identity) => false,
+        _ if (renumbered(source, target) || world.selection.converts()) && numbered(kind, identity) => false,
         // The source has none of these where its tables became hypertables.
         _ if world.selection.converts() && super::timescale::KINDS.contains(&kind) => false,
         "TimescaleDB catalog" => world.selection.is_all(),
@@ -199,17 +201,17 @@ fn renumbered(source: &Catalog, target: &Catalog) -> bool {
 }
 
 /// A name that TimescaleDB has made from a number.
-fn numbered(identity: &str) -> bool {
-    [
+fn numbered(kind: &str, identity: &str) -> bool {
+    let Place::Schema(relation) = identity::place(kind, identity) else { return false };
+    let names = [
         "_hyper_",
         "compress_hyper_",
         "_compressed_hypertable_",
         "_materialized_hypertable_",
         "_direct_view_",
         "_partial_view_",
-    ]
-    .iter()
-    .any(|name| identity.contains(&format!("{INTERNAL}.{name}")))
+    ];
+    relation.schema == INTERNAL && names.iter().any(|name| relation.name.starts_with(name))
 }
 
 /// What is not the same of an object that both ends have.
@@ -221,22 +223,23 @@ fn said(kind: &str, identity: &str, ours: &Says, theirs: &Says, world: &World<'_
         let (wanted, has) = (ours.get(name), theirs.get(name));
         let equal = match (wanted, has) {
             // An index of a partitioned table that became a hypertable.
-            (Some(wanted), Some(has))
-                if world.selection.converts() && kind == "index" && wanted.contains(" ON ONLY ") =>
-            {
-                definition::same(kind, name, &wanted.replacen(" ON ONLY ", " ON ", 1), has, source, target)
+            (Some(wanted), Some(has)) if world.selection.converts() && kind == "index" => {
+                let whole = identity::split_once(wanted, " ON ONLY ");
+                let wanted =
+                    whole.map_or_else(|| wanted.clone(), |(index, table)| format!("{index} ON {table}"));
+                definition::same(kind, name, &wanted, has, source, target)
             }
             (Some(wanted), Some(has)) => definition::same(kind, name, wanted, has, source, target),
             _ => wanted == has,
         };
-        if equal || !counts(kind, name, world) {
+        if equal || !counts(kind, name, world) || world.selection.reshapes(kind, name, identity) {
             continue;
         }
         let mut difference = difference(
             &if name.is_empty() { kind.to_owned() } else { format!("{kind} {name}") },
             identity,
-            Some(wanted.cloned().unwrap_or_default()),
-            Some(has.cloned().unwrap_or_default()),
+            Some(shown(kind, wanted)),
+            Some(shown(kind, has)),
         );
         difference.reason = reason(kind, name, identity)
             .or_else(|| definition::icu_locale(kind, wanted?, has?, source, target))
@@ -247,6 +250,14 @@ fn said(kind: &str, identity: &str, ours: &Says, theirs: &Says, world: &World<'_
         found.push(difference);
     }
     found
+}
+
+/// A value for people: the servers quote every name, and people only some.
+fn shown(kind: &str, value: Option<&String>) -> String {
+    let value = value.map(String::as_str).unwrap_or_default();
+    // Words of the user's own.
+    let own = matches!(kind, "comment" | "security label" | "role setting" | "database setting");
+    if own { value.to_owned() } else { identity::plain(value) }
 }
 
 /// False where a value says nothing about the data or its use.
@@ -275,16 +286,16 @@ fn expected(kind: &str, identity: &str, world: &World<'_>) -> bool {
         return false;
     }
     match kind {
-        "role" => !world.reserved(&unquote(identity)),
+        "role" => !world.reserved(&identity::name(identity)),
         "membership" => {
-            let (member, group) = identity.split_once(" in ").unwrap_or((identity, ""));
-            let (member, group) = (unquote(member), unquote(group));
+            let (member, group) = identity::split_once(identity, " in ").unwrap_or((identity, ""));
+            let (member, group) = (identity::name(member), identity::name(group));
             !world.gone(&member) && (!world.gone(&group) || group.starts_with("pg_"))
         }
         // The service grants its own.
-        "default privileges" => !identity.contains(" in _timescaledb_"),
+        "default privileges" => identity::split_once(identity, " in _timescaledb_").is_none(),
         "role setting" | "database setting" => {
-            !identity.split_once(' ').is_some_and(|(role, _)| world.gone(&unquote(role)))
+            !identity::split_once(identity, " ").is_some_and(|(role, _)| world.gone(&identity::name(role)))
         }
         _ => true,
     }
@@ -320,17 +331,15 @@ fn map_identity(kind: &str, identity: &str, world: &World<'_>) -> String {
 /// `for "role" on …`: the role, and the rest.
 fn role_of_default(identity: &str) -> (String, &str) {
     let rest = identity.strip_prefix("for ").unwrap_or(identity);
-    let (role, rest) = rest.split_once(" on ").unwrap_or((rest, ""));
-    (unquote(role), rest)
+    let (role, rest) = identity::split_once(rest, " on ").unwrap_or((rest, ""));
+    (identity::name(role), rest)
 }
 
 /// Hypertables and all that TimescaleDB keeps for them stay the administrator's: OWN-01.
 fn owner_on_target(owner: &str, kind: &str, identity: &str, world: &World<'_>) -> String {
     let hypertable = world.expect.source.timescale.as_ref().is_some_and(|timescale| {
-        timescale.hypertables.iter().chain(&timescale.aggregates).any(|hypertable| {
-            let name = format!("{}.{}", quoted(&hypertable.schema), quoted(&hypertable.name));
-            identity == name
-        })
+        let mut all = timescale.hypertables.iter().chain(&timescale.aggregates);
+        all.any(|hypertable| hypertable.to_string() == identity)
     });
     if kind == "schema" && owner == "pg_database_owner" {
         return owner.to_owned();
@@ -340,12 +349,6 @@ fn owner_on_target(owner: &str, kind: &str, identity: &str, world: &World<'_>) -
         return world.expect.target.user.clone();
     }
     owner.to_owned()
-}
-
-pub(super) fn quoted(name: &str) -> String {
-    let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if plain { name.to_owned() } else { crate::connect::identifier(name) }
 }
 
 /// Privileges as they should be and as they are, without what an owner has by being one.
@@ -412,16 +415,16 @@ impl Announced {
             let takes = finding.lost.is_some() || finding.severity == "error" && !finding.solved;
             if let Some(object) = finding.object.as_ref().filter(|_| finding.rule != "OWN-01") {
                 if takes {
-                    gone.entry(plain(object)).or_insert_with(|| finding.rule.clone());
+                    gone.entry(announced(object)).or_insert_with(|| finding.rule.clone());
                 }
                 if takes || finding.solved {
-                    changed.entry(plain(object)).or_insert_with(|| finding.rule.clone());
+                    changed.entry(announced(object)).or_insert_with(|| finding.rule.clone());
                 }
             }
-            settings.extend(finding.lost.as_ref().map(|lost| (plain(lost), finding.rule.clone())));
+            settings.extend(finding.lost.as_ref().map(|lost| (announced(lost), finding.rule.clone())));
         }
         for table in expect.skipped {
-            changed.entry(plain(table)).or_insert_with(|| "its rows stayed behind".to_owned());
+            changed.entry(plain(&table.to_string())).or_insert_with(|| "its rows stayed behind".to_owned());
         }
         Self { gone, changed, settings, source: extensions_left(expect.source, expect.target) }
     }
@@ -434,7 +437,7 @@ impl Announced {
             return Some("the service does not have it".into());
         }
         if matches!(difference.kind.as_str(), "role setting" | "database setting")
-            && let Some((whose, setting)) = object.rsplit_once(' ')
+            && let Some((whose, setting)) = identity::rsplit_once(&object, " ")
         {
             let lost = format!("{setting} of role {whose}");
             let found = self.settings.iter().find(|(text, _)| {
@@ -444,8 +447,8 @@ impl Announced {
         }
         let announced = if difference.found.is_none() { &self.gone } else { &self.changed };
         let words = [format!("{} {object}", difference.kind), object.clone()];
-        let table = object.split_once(" on ").map(|(_, table)| table.to_owned());
-        let without_column = object.rsplit_once('.').map(|(table, _)| table.to_owned());
+        let table = identity::split_once(&object, " on ").map(|(_, table)| table.to_owned());
+        let without_column = identity::rsplit_once(&object, ".").map(|(table, _)| table.to_owned());
         // A part goes with its table; that the table is rewritten says nothing about its parts.
         let part = |name: Option<String>| name.filter(|_| difference.found.is_none());
         let candidates = words
@@ -453,7 +456,7 @@ impl Announced {
             .chain(part(table))
             .chain(part(without_column).filter(|_| difference.kind == "column"));
         candidates.into_iter().find_map(|name| {
-            let name = name.split('(').next().unwrap_or_default().trim().to_owned();
+            let name = identity::before(&name, "(").trim().to_owned();
             announced
                 .iter()
                 .find(|(object, _)| **object == name || object.ends_with(&format!(" {name}")))
@@ -467,15 +470,26 @@ fn extensions_left(source: &Facts, target: &Facts) -> BTreeSet<String> {
     source.extensions.keys().filter(here).cloned().collect()
 }
 
-fn plain(name: &str) -> String {
-    name.replace('"', "").split('(').next().unwrap_or_default().trim().to_owned()
+/// An object in the words of a rule, which write roles without quotes: `setting work_mem of role a b`.
+fn announced(object: &str) -> String {
+    match object.rsplit_once("role ").filter(|(_, name)| !name.starts_with('"')) {
+        Some((words, name)) if words.is_empty() || words.ends_with(' ') => {
+            format!("{} role {}", plain(words), quoted(name)).trim_start().to_owned()
+        }
+        _ => plain(object),
+    }
+}
+
+/// An object in the words of a rule or a server, without its arguments, and with quotes where names need them.
+fn plain(object: &str) -> String {
+    identity::plain(identity::before(object, "(").trim())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::catalog::Relation;
     use super::super::{Check, Without};
     use super::*;
+    use crate::names::Relation;
     use crate::report::Finding;
 
     fn object(says: &[(&str, &str)]) -> Object {
@@ -546,6 +560,23 @@ mod tests {
         assert_eq!(run(&other, finding("error", "table app.t", true)), 0);
         assert_eq!(run(&other, finding("warning", "table app.t", false)), 1);
         assert_eq!(run(&other, finding("error", "table app.other", true)), 1);
+    }
+
+    #[test]
+    fn an_announcement_is_about_one_name() {
+        let lost = |object: &str| finding("error", object, false);
+        let of = |kind: &str, name: &str, finding| {
+            let source = catalog(17, &[(kind, name, object(&[]))]);
+            run(&source, &catalog(17, &[]), vec![finding], &Check::Full.into()).differences.len()
+        };
+        assert_eq!(of("table", "\"a.b\".c", lost("table \"a.b\".c")), 0);
+        assert_eq!(of("table", "a.\"b.c\"", lost("table \"a.b\".c")), 1);
+        // The analyzer quotes every keyword, a server only those that are reserved.
+        assert_eq!(of("table", "app.name", lost("table app.\"name\"")), 0);
+        assert_eq!(of("trigger", "\"t on x\" on app.t", lost("table app.t")), 0);
+        assert_eq!(of("trigger", "\"t on app.x\" on app.y", lost("table app.x")), 1);
+        assert_eq!(of("column", "app.\"t.u\".c", lost("table app.t")), 1);
+        assert_eq!(of("role", "\"a in b\"", lost("role a in b")), 0);
     }
 
     #[test]

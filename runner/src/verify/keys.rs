@@ -234,7 +234,7 @@ async fn answer(session: &Session, sql: &str, owner: &str) -> Result<Vec<Vec<Opt
 }
 
 fn name(column: &Column) -> String {
-    crate::verify::compare::quoted(&column.name)
+    crate::names::quoted(&column.name)
 }
 
 /// `id = 5` as an expression.

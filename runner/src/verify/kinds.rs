@@ -133,7 +133,8 @@ const KINDS: &[Kind] = &[
     Kind::new("pg_ts_template").says("'functions', concat_ws(' ', o.tmplinit, o.tmpllexize)"),
     Kind::new("pg_statistic_ext").owner("stxowner").says(
         // No target of its own is -1 up to 16 and NULL since.
-        "'definition', pg_get_statisticsobjdef(o.oid), 'target', nullif(o.stxstattarget, -1)",
+        "'definition', pg_get_statisticsobjdef(o.oid), 'table', o.stxrelid::regclass::text, \
+         'target', nullif(o.stxstattarget, -1)",
     ),
     Kind::new("pg_event_trigger").owner("evtowner").says(
         "'definition', concat_ws(' ', o.evtevent, o.evtfoid::regprocedure, (SELECT string_agg(t, ', ' ORDER BY t) \
@@ -255,7 +256,7 @@ impl Kind {
         format!(
             "SELECT i.type, i.identity, {owner_name}, {privileges}, json_build_object({says}) \
              FROM pg_catalog.{catalog} o, LATERAL pg_identify_object({class}, o.oid, 0) i WHERE {user} AND {filter} \
-             {table} AND i.schema IS DISTINCT FROM 'pg_toast' AND i.identity !~ '^pg_(toast|temp)' AND {}",
+             {table} AND i.schema IS DISTINCT FROM 'pg_toast' AND i.identity !~ '^\"?pg_(toast|temp)' AND {}",
             not_member(class, "o.oid")
         )
     }

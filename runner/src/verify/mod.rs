@@ -13,6 +13,7 @@ mod catalog;
 mod checksum;
 mod compare;
 mod definition;
+mod identity;
 mod keys;
 mod kinds;
 mod large;
@@ -36,6 +37,7 @@ use self::select::Selection;
 use crate::connect::{Connector, Session, identifier, literal};
 use crate::error::{Error, Server};
 use crate::inspect::Facts;
+use crate::names::Relation;
 use crate::progress::Progress;
 use crate::report::Finding;
 
@@ -149,12 +151,12 @@ pub struct Expect<'a> {
     pub source: &'a Facts,
     /// The target as it was before.
     pub target: &'a Facts,
-    /// Rows that the target counted as they came in, by `schema.table`.
-    pub rows: &'a BTreeMap<String, u64>,
+    /// Rows that the target counted as they came in.
+    pub rows: &'a BTreeMap<Relation, u64>,
     /// Tables whose rows stayed behind, which the report says.
-    pub skipped: &'a BTreeSet<String>,
+    pub skipped: &'a BTreeSet<Relation>,
     /// Sequences as the dump set them.
-    pub sequences: &'a BTreeMap<String, (String, bool)>,
+    pub sequences: &'a BTreeMap<Relation, (i64, bool)>,
     /// What was announced.
     pub findings: Vec<Finding>,
 }
@@ -165,7 +167,7 @@ pub struct Expect<'a> {
 pub struct Difference {
     /// What was compared: `rows`, `table`, `owner`, …
     pub kind: String,
-    /// Of which object.
+    /// Of which object, with quotes where SQL needs them: `app.t`, `"t r" on "a.b".c`.
     pub object: String,
     /// What was expected; none where nothing was.
     pub expected: Option<String>,
@@ -239,9 +241,7 @@ pub async fn verify(
         relations::read(&source, &ours.aggregates),
         relations::read(&target, &theirs.aggregates)
     )?;
-    let names: Vec<_> =
-        our_rows.keys().map(|relation| (relation.schema.as_str(), relation.name.as_str())).collect();
-    selection.check(&names)?;
+    selection.check(our_rows.keys())?;
     let mut verification = compare::compare(&ours, &theirs, expect, &how, &selection);
     let held = rows::Held { ours: &our_rows, theirs: &their_rows, source: &ours, target: &theirs };
     let task = rows::Task { expect, how: &how, selection: &selection, held: &held };

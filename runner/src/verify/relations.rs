@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::catalog::Relation;
 use crate::connect::{Session, literal};
 use crate::error::Error;
+use crate::names::Relation;
 
 /// A column.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

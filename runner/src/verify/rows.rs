@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::catalog::{Catalog, Relation};
+use super::catalog::Catalog;
 use super::checksum::{self, Formula};
 use super::relations::{self, Column};
 use super::select::Selection;
 use super::{Check, Difference, Ends, Expect, How, Sessions, Verification, keys};
-use crate::connect::{Session, identifier};
+use crate::connect::Session;
 use crate::error::Error;
+use crate::names::Relation;
 use crate::progress::{Progress, TaskKind};
 
 /// What a server answers where a row is more than it can hold in one piece: limit exceeded, no memory, and the internal
@@ -49,8 +50,9 @@ pub(super) enum Reading {
 pub(super) struct Work {
     /// `rows`, `hypertable rows`, `chunk rows`, …
     pub(super) kind: &'static str,
-    /// Its name for people.
-    pub(super) object: String,
+    /// Which one: its name on the source.
+    pub(super) relation: Relation,
+    /// What is read of it on the source, and on the target.
     pub(super) source: String,
     pub(super) target: String,
     pub(super) owner: String,
@@ -157,7 +159,7 @@ pub(super) async fn compare(
         let (work, next, found) = (&work, &next, &found);
         async move {
             while let Some(item) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let task = progress.task(TaskKind::Verify, &item.object, item.size);
+                let task = progress.task(TaskKind::Verify, &item.relation.to_string(), item.size);
                 let outcome = one(source, target, item, formula, how, expect).await?;
                 task.add(item.size);
                 found.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
@@ -238,10 +240,10 @@ async fn one(
         outcome.sample = *sample;
         outcome.summed = sum.is_some();
     }
-    if let (Reading::Refused { why, .. }, Some(counted)) = (&found, expect.rows.get(&work.object)) {
+    if let (Reading::Refused { why, .. }, Some(counted)) = (&found, expect.rows.get(&work.relation)) {
         outcome.notes.push(format!(
             "{} was counted while it was loaded, its values were not compared: {why}",
-            work.object
+            work.relation
         ));
         let sum = sums(&wanted).map(ToOwned::to_owned);
         found = Reading::Rows { count: *counted, sample: *counted, sum };
@@ -250,7 +252,7 @@ async fn one(
         if let Reading::Refused { why, .. } = wanted {
             outcome.differences.push(Difference {
                 kind: work.kind.into(),
-                object: work.object.clone(),
+                object: work.relation.to_string(),
                 expected: Some(format!("no count ({why})")),
                 found: Some(format!("no count ({why})")),
                 ..Difference::default()
@@ -258,12 +260,12 @@ async fn one(
         }
         return Ok(outcome);
     }
-    let left = how.chosen.filter.leaves_rows();
+    let left = &how.chosen.filter;
     let reason = match () {
-        () if expect.skipped.contains(&work.object) || left.contains(&work.object) => {
+        () if expect.skipped.contains(&work.relation) || left.leaves_rows(&work.relation) => {
             Some("its rows stayed behind")
         }
-        () if work.derived && !left.is_empty() => Some("rows of other tables stayed behind"),
+        () if work.derived && left.leaves_any_rows() => Some("rows of other tables stayed behind"),
         () => None,
     };
     if let Some(reason) = reason {
@@ -305,7 +307,7 @@ fn difference(work: &Work, wanted: &Reading, found: &Reading) -> Difference {
     let kind = if content { work.kind.replace("rows", "content") } else { work.kind.to_owned() };
     Difference {
         kind,
-        object: work.object.clone(),
+        object: work.relation.to_string(),
         expected: Some(show(wanted, content)),
         found: Some(show(found, content)),
         ..Difference::default()
@@ -341,10 +343,6 @@ async fn alike(source: &Session, target: &Session) -> Result<bool, Error> {
     Ok(ours.is_ok() && ours == theirs)
 }
 
-fn qualified(relation: &Relation) -> String {
-    format!("{}.{}", identifier(&relation.schema), identifier(&relation.name))
-}
-
 /// What has to be read, the largest first. A table that the target does not have is told by the comparison of objects.
 fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -> Vec<Work> {
     let mut list = Vec::new();
@@ -356,7 +354,7 @@ fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -> Vec<Work>
         let chunk = chunks.get(relation).copied();
         let selected = match chunk {
             Some(chunk) => selection.has_object("chunk", chunk),
-            None => selection.has(&relation.schema, &relation.name),
+            None => selection.has(relation),
         };
         if !selected {
             continue;
@@ -371,9 +369,9 @@ fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -> Vec<Work>
             }
             list.push(Work {
                 kind: "rows",
-                object: format!("{}.{}", root.schema, root.name),
-                source: qualified(root),
-                target: qualified(root),
+                relation: root.clone(),
+                source: root.sql(),
+                target: root.sql(),
                 owner: other.owner.clone(),
                 size: held.size,
                 sum: true,
@@ -389,8 +387,8 @@ fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -> Vec<Work>
         let only = if spread { "" } else { "ONLY " };
         let from = |relation: &Relation| match &held.condition {
             // The rows that a dump carries: the others come with the extension.
-            Some(condition) => format!("(SELECT * FROM ONLY {} {condition}) configured", qualified(relation)),
-            None => format!("{only}{}", qualified(relation)),
+            Some(condition) => format!("(SELECT * FROM ONLY {} {condition}) configured", relation.sql()),
+            None => format!("{only}{}", relation.sql()),
         };
         let key = held.chooser().into_iter().filter(|column| columns.contains(column)).cloned().collect();
         list.push(Work {
@@ -399,7 +397,7 @@ fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -> Vec<Work>
                 "v" => "continuous aggregate rows",
                 _ => "rows",
             },
-            object: format!("{}.{}", relation.schema, relation.name),
+            relation: relation.clone(),
             source: from(relation),
             target: from(there),
             owner: other.owner.clone(),
@@ -412,12 +410,12 @@ fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -> Vec<Work>
         });
     }
     for relation in selection.partitioned() {
-        let Some(held) = theirs.get(&relation) else { continue };
+        let Some(held) = theirs.get(relation) else { continue };
         list.push(Work {
             kind: "rows",
-            object: format!("{}.{}", relation.schema, relation.name),
-            source: qualified(&relation),
-            target: qualified(&relation),
+            relation: relation.clone(),
+            source: relation.sql(),
+            target: relation.sql(),
             owner: held.owner.clone(),
             size: held.size,
             sum: true,
@@ -428,19 +426,18 @@ fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -> Vec<Work>
         });
     }
     // Through the hypertable as an application asks: a target in restoring mode answers zero.
-    for hypertable in expect.source.timescale.iter().flat_map(|timescale| &timescale.hypertables) {
-        let relation = Relation { schema: hypertable.schema.clone(), name: hypertable.name.clone() };
+    for relation in expect.source.timescale.iter().flat_map(|timescale| &timescale.hypertables) {
         if relation.schema == crate::timescale::INTERNAL
-            || !selection.has(&relation.schema, &relation.name)
-            || !theirs.contains_key(&relation)
+            || !selection.has(relation)
+            || !theirs.contains_key(relation)
         {
             continue;
         }
         list.push(Work {
             kind: "hypertable rows",
-            object: format!("{}.{}", relation.schema, relation.name),
-            source: qualified(&relation),
-            target: qualified(&relation),
+            relation: relation.clone(),
+            source: relation.sql(),
+            target: relation.sql(),
             owner: String::new(),
             size: 0,
             sum: false,
@@ -450,7 +447,7 @@ fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -> Vec<Work>
             derived: false,
         });
     }
-    list.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.object.cmp(&b.object)));
+    list.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.relation.cmp(&b.relation)));
     list
 }
 
@@ -459,10 +456,9 @@ fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -> Vec<Work>
 ///
 /// # Errors
 /// When a server does not have the table, or refuses to have it read.
-pub async fn same(source: &Session, target: &Session, schema: &str, table: &str) -> Result<bool, Error> {
-    let relation = Relation { schema: schema.to_owned(), name: table.to_owned() };
+pub async fn same(source: &Session, target: &Session, relation: &Relation) -> Result<bool, Error> {
     let (before_source, before_target) = tokio::try_join!(set(source), set(target))?;
-    let result = same_rows(source, target, &relation).await;
+    let result = same_rows(source, target, relation).await;
     // A session that is lost or whose transaction has failed keeps the error that said so.
     let put_back = tokio::join!(source.run(&before_source), target.run(&before_target));
     match result {
@@ -489,9 +485,7 @@ async fn set(session: &Session) -> Result<String, Error> {
 async fn same_rows(source: &Session, target: &Session, relation: &Relation) -> Result<bool, Error> {
     let (ours, theirs) =
         tokio::try_join!(relations::one(source, relation), relations::one(target, relation))?;
-    let missing = |side: &str| {
-        Error::Defect(format!("{side} has no table {}.{} to compare", relation.schema, relation.name))
-    };
+    let missing = |side: &str| Error::Defect(format!("{side} has no table {relation} to compare"));
     let ours = ours.ok_or_else(|| missing("the source"))?;
     let theirs = theirs.ok_or_else(|| missing("the target"))?;
     let columns = relations::common(&ours.columns, &theirs.columns);
@@ -511,7 +505,7 @@ async fn same_rows(source: &Session, target: &Session, relation: &Relation) -> R
         let sql = format!(
             "SELECT pg_catalog.count(*), pg_catalog.sum({}) FROM ONLY {}",
             formula.row(&columns),
-            qualified(relation)
+            relation.sql()
         );
         // Within a transaction a refusal must not end it; outside of one there is nothing to save.
         let one = async |session: &Session| {

@@ -1,9 +1,10 @@
 //! `--include` and `--exclude`: which schemas and tables are compared.
 
+use super::identity::{self, Place};
 use crate::converted::Conversions;
-use crate::engine::table::Relation;
 use crate::error::Error;
 use crate::filter::{self, Filter, Pattern};
+use crate::names::Relation;
 
 /// What a migration was told to leave behind or to change.
 #[derive(Clone, Debug, Default)]
@@ -56,30 +57,33 @@ impl Selection {
     }
 
     /// The table became a hypertable.
-    pub(super) fn is_converted(&self, table: &super::catalog::Relation) -> bool {
-        self.chosen.convert.has(&Relation::new(&table.schema, &table.name))
+    pub(super) fn is_converted(&self, table: &Relation) -> bool {
+        self.chosen.convert.has(table)
     }
 
     /// Partitioned tables that became hypertables.
-    pub(super) fn partitioned(&self) -> impl Iterator<Item = super::catalog::Relation> {
-        let tables = self.chosen.convert.partitioned();
-        tables
-            .map(|table| super::catalog::Relation { schema: table.schema.clone(), name: table.name.clone() })
+    pub(super) fn partitioned(&self) -> impl Iterator<Item = &Relation> {
+        self.chosen.convert.partitioned()
+    }
+
+    /// What a partitioned table loses or gains where it becomes a hypertable.
+    pub(super) fn reshapes(&self, kind: &str, what: &str, identity: &str) -> bool {
+        kind == "table"
+            && ["access method", "partition key", "persistence"].contains(&what)
+            && self.partitioned().any(|table| table.to_string() == identity)
     }
 
     /// What TimescaleDB adds to a table that became a hypertable.
     fn added(&self, identity: &str) -> bool {
-        identity.strip_prefix("ts_insert_blocker on ").is_some_and(|table| match names(table) {
-            (schema, Some(name)) => self.chosen.convert.has(&Relation::new(&schema, &name)),
-            _ => false,
-        })
+        let table = identity.strip_prefix("ts_insert_blocker on ").and_then(|table| table.parse().ok());
+        table.is_some_and(|table: Relation| self.chosen.convert.has(&table))
     }
 
-    pub(super) fn has(&self, schema: &str, table: &str) -> bool {
-        (self.include.is_empty() || self.include.iter().any(|pattern| pattern.covers(schema, table)))
-            && !self.exclude.iter().any(|pattern| pattern.covers(schema, table))
-            && self.chosen.filter.has(schema, table)
-            && !self.chosen.convert.is_partition(&Relation::new(schema, table))
+    pub(super) fn has(&self, relation: &Relation) -> bool {
+        (self.include.is_empty() || self.include.iter().any(|pattern| pattern.covers(relation)))
+            && !self.exclude.iter().any(|pattern| pattern.covers(relation))
+            && self.chosen.filter.has(relation)
+            && !self.chosen.convert.is_partition(relation)
     }
 
     /// An object that may have a schema in its identity (`trigger t on app.x`, `app.x`); those without are compared
@@ -91,30 +95,15 @@ impl Selection {
         if self.converts() && self.added(identity) {
             return false;
         }
-        // `on table app.x`, `app.x [2024-01-01, 2024-01-02)`, `materialization of app.x`, `trigger t on app.x`
-        let comment = identity.strip_prefix("on ").filter(|_| kind == "comment");
-        let identity = comment.unwrap_or(identity).split(" [").next().unwrap_or_default();
-        let relation = identity.rsplit_once(" on ").map_or(identity, |(_, relation)| relation);
-        let relation = ["for ", "materialization of "]
-            .iter()
-            .find_map(|start| relation.strip_prefix(start))
-            .unwrap_or(relation)
-            .split('(')
-            .next()
-            .unwrap_or_default();
-        let relation = match comment {
-            Some(_) => relation.trim_end().rsplit(' ').next().unwrap_or_default(),
-            None => relation,
-        };
-        match names(relation) {
-            (schema, Some(name)) => self.has(&schema, &name),
-            (schema, None) if kind == "schema" => {
+        match identity::place(kind, identity) {
+            Place::Schema(relation) => self.has(&relation),
+            Place::Database(schema) if kind == "schema" => {
                 (self.include.is_empty() || self.include.iter().any(|p| p.reaches(&schema)))
                     && !self.exclude.iter().any(|p| p.takes_schema(&schema))
                     && self.chosen.filter.has_schema(&schema)
             }
             // What is in no schema is left out where schemas are named, but roles and extensions.
-            _ => {
+            Place::Database(_) => {
                 self.include.is_empty()
                     && (!self.chosen.filter.names_schemas() || matches!(kind, "role" | "extension"))
             }
@@ -122,9 +111,12 @@ impl Selection {
     }
 
     /// A pattern that no table and no schema of the source matches is a mistake.
-    pub(super) fn check(&self, relations: &[(&str, &str)]) -> Result<(), Error> {
+    pub(super) fn check<'a>(
+        &self,
+        relations: impl Iterator<Item = &'a Relation> + Clone,
+    ) -> Result<(), Error> {
         for pattern in self.include.iter().chain(&self.exclude) {
-            if !relations.iter().any(|(schema, table)| pattern.covers(schema, table)) {
+            if !relations.clone().any(|relation| pattern.covers(relation)) {
                 return Err(Error::Pattern(pattern.text().to_owned()));
             }
         }
@@ -132,45 +124,30 @@ impl Selection {
     }
 }
 
-/// The first two names of `"a.b".c.d`.
-fn names(text: &str) -> (String, Option<String>) {
-    let mut names = vec![String::new()];
-    let mut quoted = false;
-    for c in text.chars() {
-        match c {
-            '"' => quoted = !quoted,
-            '.' if !quoted => names.push(String::new()),
-            c => {
-                if let Some(name) = names.last_mut() {
-                    name.push(c);
-                }
-            }
-        }
-    }
-    let mut names = names.into_iter();
-    (names.next().unwrap_or_default(), names.next())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn table(schema: &str, name: &str) -> Relation {
+        Relation::new(schema, name)
+    }
 
     #[test]
     fn patterns_choose_schemas_and_tables() {
         let selection =
             Selection::new(&["sales".into(), "app.*_log".into()], &["sales.tmp*".into()], Chosen::default())
                 .expect("patterns");
-        assert!(selection.has("sales", "orders"));
-        assert!(!selection.has("sales", "tmp1"));
-        assert!(selection.has("app", "web_log"));
-        assert!(!selection.has("app", "users"));
+        assert!(selection.has(&table("sales", "orders")));
+        assert!(!selection.has(&table("sales", "tmp1")));
+        assert!(selection.has(&table("app", "web_log")));
+        assert!(!selection.has(&table("app", "users")));
     }
 
     #[test]
     fn patterns_are_written_as_postgresql_writes_names() {
         let selection =
             Selection::new(&["Sales.\"Odd.One\"".into()], &[], Chosen::default()).expect("patterns");
-        assert!(selection.has("sales", "Odd.One") && !selection.has("sales", "odd.one"));
+        assert!(selection.has(&table("sales", "Odd.One")) && !selection.has(&table("sales", "odd.one")));
         assert!(Selection::new(&["\"open".into()], &[], Chosen::default()).is_err());
     }
 
@@ -195,13 +172,8 @@ mod tests {
     }
 
     #[test]
-    fn quoted_names_may_hold_dots() {
-        assert_eq!(names("\"a.b\".c.d"), ("a.b".into(), Some("c".into())));
-    }
-
-    #[test]
     fn a_pattern_that_matches_nothing_is_a_mistake() {
         let selection = Selection::new(&["nothing".into()], &[], Chosen::default()).expect("patterns");
-        assert!(selection.check(&[("app", "users")]).is_err());
+        assert!(selection.check([table("app", "users")].iter()).is_err());
     }
 }

@@ -38,7 +38,7 @@ pub(super) async fn explain(
     found: &Reading,
 ) -> Result<Option<String>, Error> {
     let (Reading::Rows { .. }, Reading::Rows { sum, .. }) = (wanted, found) else { return Ok(None) };
-    let object = &work.object;
+    let object = &work.relation;
     if close(source, target, work, formula).await? {
         return Ok(Some(format!(
             "{object}: the same but for the last digits of sums of floating-point numbers"
@@ -47,7 +47,7 @@ pub(super) async fn explain(
     if work.kind != "materialized view rows" {
         return Ok(None);
     }
-    let name = literal(work.source.trim_start_matches("ONLY "));
+    let name = literal(&work.relation.sql());
     let sql = format!("SELECT pg_catalog.pg_get_viewdef({name}::pg_catalog.regclass)");
     let query = match super::attempt(source, &sql, None).await? {
         Ok(rows) => rows.into_iter().flatten().flatten().next().unwrap_or_default(),
