@@ -250,7 +250,6 @@ fn input_that_is_no_whole_dump_is_refused_and_nothing_is_written() {
         &["schema.sql", "-o", "nowhere/out.sql"],
         &["schema.sql", "--log", "roles.sql", "--with", "roles.sql"],
         &["schema.sql", "-o", "x.sql", "--log", "x.sql"],
-        &["schema.sql", "--output-dir", "nowhere"],
         &["schema.sql", "--output-dir", "roles.sql"],
         &["schema.sql", "--output-dir", "."],
         &["schema.sql", "same/schema.sql", "--output-dir", "folder"],
@@ -318,12 +317,42 @@ fn rewrite_says_what_it_changed_and_what_is_left() {
 #[test]
 fn rewritten_files_pass_the_check() {
     let folder = Folder::new();
-    fs::create_dir(folder.path("new")).unwrap();
     let files = ["roles.sql", "schema.sql"];
     let ran = folder.run(&[&["rewrite", "--accept", "EXT-01", "--output-dir", "new"][..], &files].concat());
     assert_eq!(ran.code, 0, "{}", ran.all());
     let again = folder.run(&["check", "--format", "json", "new/roles.sql", "new/schema.sql"]);
     assert_eq!(again.json()["counts"]["unsolved"], 0, "{}", again.out);
+}
+
+#[test]
+fn the_output_directory_is_created_and_goes_again_where_nothing_is_written() {
+    let folder = Folder::new();
+    folder.write("half.sql", folder.read("schema.sql").split("2024-05-02").next().unwrap());
+    let before = folder.names();
+    let refused: &[&[&str]] = &[
+        // Found before anything is read, and after.
+        &["schema.sql", "./schema.sql", "--output-dir", "new/deep"],
+        &["half.sql", "--output-dir", "new/deep"],
+    ];
+    for args in refused {
+        let ran = folder.run(&[&["rewrite"], *args].concat());
+        assert_eq!(ran.code, 2, "{args:?}: {}", ran.all());
+        assert_eq!(folder.names(), before, "{args:?}");
+    }
+    let args = [
+        "rewrite",
+        "roles.sql",
+        "schema.sql",
+        "--output-dir",
+        "new/deep",
+        "--report",
+        "new/deep/report.html",
+    ];
+    let ran = folder.run(&args);
+    assert_eq!(ran.code, 1, "{}", ran.all());
+    for name in ["roles.sql", "schema.sql", "report.html"] {
+        assert!(folder.path("new/deep").join(name).is_file(), "{name}: {}", ran.all());
+    }
 }
 
 #[test]
@@ -344,12 +373,15 @@ fn patch_makes_the_rewritten_dump_of_the_diff() {
     let folder = Folder::new();
     let diff = folder.run(&["rewrite", "--quiet", "--diff", "roles.sql", "schema.sql"]);
     insta::assert_snapshot!("diff", diff.out);
-    fs::create_dir(folder.path("new")).unwrap();
     folder.run(&["rewrite", "roles.sql", "schema.sql", "--output-dir", "new"]);
     folder.write("diff", &diff.out);
     let mut patch = Command::new("patch");
     patch.args(["-p0", "--fuzz=0", "--quiet", "-i", "diff"]).current_dir(folder.0.path());
-    assert!(patch.status().unwrap().success());
+    let Ok(status) = patch.status() else {
+        tsmigrate_tests::lab::skipped("patch_makes_the_rewritten_dump_of_the_diff", "patch is missing");
+        return;
+    };
+    assert!(status.success());
     for name in ["roles.sql", "schema.sql"] {
         assert_eq!(folder.read(name), folder.read(&format!("new/{name}")));
     }

@@ -43,6 +43,31 @@ pub(super) fn check(path: &Path, inputs: &[Input]) -> Result<(), Failure> {
     }
 }
 
+/// Directories that were created for outputs. Those that are still empty when this is dropped are removed again.
+#[derive(Debug)]
+pub(super) struct Created(Vec<PathBuf>);
+
+/// Creates a directory, and those above it, where they are missing.
+pub(super) fn create_directory(dir: &Path) -> Result<Created, Failure> {
+    if dir.exists() && !dir.is_dir() {
+        return Err(Failure::new("the output directory is no directory").at(dir.display()));
+    }
+    let missing = dir.ancestors().take_while(|dir| *dir != Path::new("") && !dir.exists());
+    let created = Created(missing.map(Path::to_owned).collect());
+    std::fs::create_dir_all(dir)
+        .map_err(|error| Failure::io("the output directory cannot be created", dir, &error))?;
+    Ok(created)
+}
+
+impl Drop for Created {
+    fn drop(&mut self) {
+        for dir in &self.0 {
+            // It fails where something was written.
+            drop(std::fs::remove_dir(dir));
+        }
+    }
+}
+
 /// Looks that all of these files are different ones. Each comes with what it is: `the report`.
 pub(super) fn check_different<'a>(
     files: impl IntoIterator<Item = (&'static str, &'a Path)>,

@@ -283,10 +283,7 @@ fn rewrite_command(report: &Report<'_>, words: &str) -> String {
         }
         names => {
             let files: Vec<String> = names.iter().map(|name| shell(name)).collect();
-            format!(
-                "mkdir -p rewritten && tsmigrate rewrite {} --output-dir rewritten{scripts}{words}",
-                files.join(" ")
-            )
+            format!("tsmigrate rewrite {} --output-dir rewritten{scripts}{words}", files.join(" "))
         }
     }
 }

@@ -41,7 +41,7 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["output_dir", "diff"])]
     output: Option<PathBuf>,
 
-    /// Where several rewritten dumps go, under their own names
+    /// Where several rewritten dumps go, under their own names; created where it is missing
     #[arg(long, value_name = "DIR", conflicts_with = "diff")]
     output_dir: Option<PathBuf>,
 
@@ -84,6 +84,8 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     let Setup { target, options, .. } = args.analysed.setup()?;
     let paths: Vec<PathBuf> = args.with.iter().chain(&args.files).cloned().collect();
     let mut inputs = input::open(&paths)?;
+    // Removed again where anything fails before the outputs are placed.
+    let _created = args.output_dir.as_deref().map(output::create_directory).transpose()?;
     let destinations = destinations(args, &inputs)?;
     let log = args.log.as_deref().filter(|log| *log != Path::new("stderr"));
     log.map_or(Ok(()), |log| output::check(log, &inputs))?;
@@ -170,16 +172,6 @@ fn destinations(args: &Args, inputs: &[Input]) -> Result<Vec<Destination>, Failu
 }
 
 fn into_directory(dir: &Path, files: &[Input], inputs: &[Input]) -> Result<Vec<Destination>, Failure> {
-    if !dir.is_dir() {
-        let word = shell(&dir.to_string_lossy());
-        return Err(if dir.exists() {
-            Failure::new("the output directory is no directory").at(dir.display())
-        } else {
-            Failure::new("there is no such output directory")
-                .at(dir.display())
-                .next(format!("make it first: mkdir -p {word}"))
-        });
-    }
     let mut destinations = Vec::new();
     for input in files {
         let Some(name) = input.path.as_ref().and_then(|path| path.file_name()) else {

@@ -47,7 +47,7 @@ export function command({ names, settings, remove, scripts }: Asked): string {
   if (names.length === 1 && name !== undefined) {
     return `tsmigrate rewrite ${shell(name)} -o ${shell(rewrittenName(name))}${more}`;
   }
-  return `mkdir -p rewritten && tsmigrate rewrite ${names.map(shell).join(" ")} --output-dir rewritten${more}`;
+  return `tsmigrate rewrite ${names.map(shell).join(" ")} --output-dir rewritten${more}`;
 }
 
 /** The command that prints the same report. */
