@@ -50,7 +50,8 @@ fn commands(section: &str) -> Result<String, Box<dyn std::error::Error>> {
     let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md"))?;
     let (_, after) = text.split_once(&format!("\n### {section}\n")).ok_or("README has no such section")?;
     let section = after.split("\n#").next().unwrap_or_default();
-    Ok(section.lines().filter_map(|line| line.strip_prefix("    ")).map(|line| format!("{line}\n")).collect())
+    let commands: Vec<_> = section.lines().filter_map(|line| line.strip_prefix("    ")).collect();
+    Ok(commands.join("\n"))
 }
 
 #[test]
