@@ -74,7 +74,7 @@ fn settle(nodes: Vec<Node<'_>>) -> Vec<Node<'_>> {
             Token(token) => settled.push(Token(token)),
         }
     }
-    arrays(flat(settled))
+    arrays(&flat(settled))
 }
 
 fn ends(nodes: &[Node<'_>], words: &[&str]) -> bool {
@@ -118,9 +118,9 @@ fn chain<'a>(nodes: &[Node<'a>]) -> Option<&'a str> {
 }
 
 /// `(ARRAY['a'::varchar])::text[]` is `ARRAY[('a'::varchar)::text]`.
-fn arrays(nodes: Vec<Node<'_>>) -> Vec<Node<'_>> {
+fn arrays<'a>(nodes: &[Node<'a>]) -> Vec<Node<'a>> {
     let mut out = Vec::with_capacity(nodes.len());
-    let mut rest = &nodes[..];
+    let mut rest = nodes;
     while let Some((first, after)) = rest.split_first() {
         let array = match first {
             Token("ARRAY") => match after {

@@ -120,7 +120,7 @@ pub(super) async fn questions(session: &Session) -> Result<Vec<String>, Error> {
         bound("range_start"),
         bound("range_end")
     ));
-    questions.push(aggregates_question(catalogs, &hypertables)?);
+    questions.push(aggregates_question(catalogs, &hypertables));
     let jobs = catalogs.jobs()?;
     questions.push(format!(
             "WITH {hypertables} SELECT 'job', concat_ws(' ', b.id, quote_ident(b.proc_name), 'on ' || ht.name), b.owner::text, NULL, \
@@ -135,7 +135,7 @@ pub(super) async fn questions(session: &Session) -> Result<Vec<String>, Error> {
     Ok(questions)
 }
 
-fn aggregates_question(catalogs: &Catalogs, hypertables: &str) -> Result<String, Error> {
+fn aggregates_question(catalogs: &Catalogs, hypertables: &str) -> String {
     let bucket = if catalogs.has("continuous_aggs_bucket_function", "mat_hypertable_id") {
         "(SELECT (to_jsonb(f) - 'mat_hypertable_id')::text FROM _timescaledb_catalog.continuous_aggs_bucket_function f \
           WHERE f.mat_hypertable_id = a.mat_hypertable_id)"
@@ -153,13 +153,13 @@ fn aggregates_question(catalogs: &Catalogs, hypertables: &str) -> Result<String,
     } else {
         "NULL::text"
     };
-    Ok(format!(
+    format!(
         "WITH {hypertables} SELECT 'continuous aggregate', format('%I.%I', a.user_view_schema, a.user_view_name), NULL, NULL, \
          json_build_object('mode', CASE WHEN a.materialized_only THEN 'materialized only' ELSE 'real time' END, \
            'finalized', to_jsonb(a) ->> 'finalized', 'of', ht.name, 'watermark', {watermark}, 'bucket', {bucket}, \
            'definition', {direct}) \
          FROM _timescaledb_catalog.continuous_agg a LEFT JOIN ht ON ht.id = a.raw_hypertable_id"
-    ))
+    )
 }
 
 /// Notes which tables the chunks are: their names may differ where the ranges are the same.
