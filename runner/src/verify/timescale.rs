@@ -123,7 +123,7 @@ pub(super) async fn questions(session: &Session) -> Result<Vec<String>, Error> {
     questions.push(aggregates_question(catalogs, &hypertables));
     let jobs = catalogs.jobs()?;
     questions.push(format!(
-            "WITH {hypertables} SELECT 'job', concat_ws(' ', b.id, quote_ident(b.proc_name), 'on ' || ht.name), b.owner::text, NULL, \
+            "WITH {hypertables} SELECT 'job', concat_ws(' ', b.id, quote_ident(b.proc_name), 'on ' || ht.name), pg_get_userbyid(b.owner), NULL, \
              json_build_object('procedure', format('%I.%I', b.proc_schema, b.proc_name), \
                'schedule', concat_ws(' ', b.schedule_interval, CASE WHEN b.fixed_schedule THEN 'fixed' END, \
                  'from ' || b.initial_start, 'in ' || b.timezone), \
