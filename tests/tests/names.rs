@@ -63,8 +63,11 @@ fn refused(stage: &Stage, arguments: &[&str], parts: &[&str]) -> Outcome {
     Ok(())
 }
 
-/// Runs `tsmigrate verify`: its exit status, and kind and object of each difference with its details.
-fn verify(stage: &Stage, arguments: &[&str]) -> Result<(i32, Vec<[String; 3]>), Box<dyn Error>> {
+/// Kind and object of a difference, with its first detail.
+type Found = [String; 3];
+
+/// Runs `tsmigrate verify`: its exit status, and what differs.
+fn verify(stage: &Stage, arguments: &[&str]) -> Result<(i32, Vec<Found>), Box<dyn Error>> {
     let output = Command::new(program::path())
         .args(["verify", "--format", "json", "--progress", "none"])
         .args(arguments)

@@ -423,10 +423,10 @@ impl Resolver<'_> {
 
     /// The relations that patterns take, with the partitions of those that are partitioned.
     fn taken(&self, patterns: &[Pattern]) -> BTreeSet<Relation> {
-        let names = self.names.relations.iter().map(|listed| &listed.name);
-        let named =
-            names.filter(|name| patterns.iter().any(|p| p.takes(name) || p.takes_schema(&name.schema)));
-        let mut taken: BTreeSet<_> = named.cloned().collect();
+        let all = self.names.relations.iter().map(|listed| &listed.name);
+        let chosen =
+            all.filter(|name| patterns.iter().any(|p| p.takes(name) || p.takes_schema(&name.schema)));
+        let mut taken: BTreeSet<_> = chosen.cloned().collect();
         let mut children: BTreeMap<&Relation, Vec<&Relation>> = BTreeMap::new();
         for Listed { name, parent, .. } in &self.names.relations {
             if let Some(parent) = parent {

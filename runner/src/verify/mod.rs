@@ -241,7 +241,7 @@ pub async fn verify(
         relations::read(&source, &ours.aggregates),
         relations::read(&target, &theirs.aggregates)
     )?;
-    selection.check(our_rows.keys())?;
+    selection.check(&our_rows.keys().collect::<Vec<_>>())?;
     let mut verification = compare::compare(&ours, &theirs, expect, &how, &selection);
     let held = rows::Held { ours: &our_rows, theirs: &their_rows, source: &ours, target: &theirs };
     let task = rows::Task { expect, how: &how, selection: &selection, held: &held };
