@@ -24,7 +24,8 @@ pub enum Safety {
 pub struct Edit {
     /// What is replaced. An empty range inserts.
     pub span: Span,
-    /// The text put there.
+    /// The text put there. Reports show it with secrets masked.
+    #[serde(serialize_with = "crate::secrets::shown")]
     pub text: String,
 }
 
@@ -70,8 +71,10 @@ pub enum Action {
     /// Leaves the statement alone and runs others before and after it.
     Surround {
         /// Statements before, each with its semicolon.
+        #[serde(serialize_with = "crate::secrets::all_shown")]
         before: Vec<String>,
         /// Statements after.
+        #[serde(serialize_with = "crate::secrets::all_shown")]
         after: Vec<String>,
         /// The statement that they stand around.
         span: Span,
@@ -81,6 +84,7 @@ pub enum Action {
         /// The statement that goes.
         span: Span,
         /// The statements that come, each with its semicolon.
+        #[serde(serialize_with = "crate::secrets::all_shown")]
         with: Vec<String>,
     },
 }

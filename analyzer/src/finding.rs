@@ -80,6 +80,17 @@ impl ServerError {
         self
     }
 
+    /// Changes each of its texts, where one changes.
+    pub(crate) fn each_text(&mut self, change: impl Fn(&mut String)) {
+        let mut new = (*self.0).clone();
+        change(&mut new.text);
+        new.detail.iter_mut().chain(&mut new.hint).for_each(&change);
+        // Else the same answer stays kept once.
+        if new != *self.0 {
+            self.0 = Arc::new(new);
+        }
+    }
+
     /// With a HINT line.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -137,7 +148,8 @@ pub struct Script {
     pub file: &'static str,
     /// What it does and when to run it, in one line.
     pub title: String,
-    /// Its text: statements with comments, in the order to run them in.
+    /// Its text: statements with comments, in the order to run them in. Reports show it with secrets masked.
+    #[serde(serialize_with = "crate::secrets::shown")]
     pub sql: String,
 }
 

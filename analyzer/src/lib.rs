@@ -7,6 +7,7 @@
 mod allow;
 pub mod analyze;
 pub mod body;
+pub mod clean;
 pub mod conversion;
 pub mod edit;
 pub mod facts;
@@ -21,6 +22,7 @@ pub mod recall;
 pub mod report;
 pub mod rewrite;
 pub mod rules;
+pub mod secrets;
 pub mod server;
 pub mod split;
 pub mod target;

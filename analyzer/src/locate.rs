@@ -32,6 +32,12 @@ impl<'a> Statement<'a> {
         Self { sql, parsed, input, number, start, at }
     }
 
+    /// Where it begins.
+    #[must_use]
+    pub fn at(&self) -> Position {
+        self.at
+    }
+
     /// Its text, with stray bytes masked: see [`crate::text::parseable`].
     #[must_use]
     pub fn sql(&self) -> &'a str {
@@ -176,7 +182,13 @@ impl<'a> Statement<'a> {
     /// The dump's lines around a range, at most four, secrets masked.
     #[must_use]
     pub fn excerpt(&self, range: &Range<usize>) -> Excerpt {
-        excerpt(self.sql, self.at, range, &secrets(self.sql, self.tokens()))
+        excerpt(self.sql, self.at, range, &self.secrets())
+    }
+
+    /// The places of its secrets.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<Range<usize>> {
+        crate::secrets::masks(self.sql, self.tokens())
     }
 }
 
@@ -222,7 +234,7 @@ pub fn excerpt(text: &str, at: Position, range: &Range<usize>, masks: &[Range<us
             break;
         }
         if let Some(mask) = masks.iter().find(|mask| mask.start <= byte && byte < mask.end) {
-            shown.push_str("'…'");
+            shown.push_str(crate::secrets::MASK);
             let next = floor(mask.end).min(to);
             if start > byte && start < next {
                 marked_start = shown.len();
@@ -238,44 +250,6 @@ pub fn excerpt(text: &str, at: Position, range: &Range<usize>, masks: &[Range<us
         byte += c.len_utf8();
     }
     Excerpt { line, text: shown, start: marked_start, end: marked_end.max(marked_start) }
-}
-
-/// String constants that hold a secret: a password, its hash, a connection string with one.
-#[must_use]
-pub fn secrets(sql: &str, tokens: &[Token]) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let mut after_password = false;
-    for token in tokens.iter().filter(|token| token.kind != TokenKind::Comment) {
-        if token.kind == TokenKind::String {
-            let text = token.text(sql);
-            let lower = text.to_ascii_lowercase();
-            if after_password
-                || lower.contains("password")
-                || lower.contains("scram-sha-256$")
-                || has_userinfo(&lower)
-            {
-                found.push(token.start..token.end);
-            }
-        }
-        after_password = token.identifier(sql).is_some_and(|word| word.contains("password"))
-            || after_password && matches!(token.text(sql), "=" | "TO" | "to");
-    }
-    if tokens.is_empty() && !sql.is_empty() {
-        // Text that cannot be scanned: hide all that follows the word.
-        let lower = sql.to_ascii_lowercase();
-        found.extend(lower.find("password").map(|at| at + "password".len()..sql.len()));
-        if has_userinfo(&lower) {
-            found.extend(lower.find("://").zip(lower.find('@')).map(|(from, to)| from + 3..to));
-        }
-    }
-    found
-}
-
-/// `scheme://user:secret@host`.
-fn has_userinfo(text: &str) -> bool {
-    text.split_once("://")
-        .and_then(|(_, rest)| rest.split_once('@'))
-        .is_some_and(|(user, _)| user.contains(':'))
 }
 
 #[cfg(test)]
@@ -349,7 +323,7 @@ mod tests {
     #[test]
     fn passwords_of_meta_commands_never_reach_an_excerpt() {
         for text in ["\\c postgres://u:abc@h/d", "\\c \"host=h password=abc\"", "\\setenv PGPASSWORD abc"] {
-            let shown = excerpt(text, START, &(0..text.len()), &secrets(text, &[]));
+            let shown = excerpt(text, START, &(0..text.len()), &crate::secrets::masks(text, &[]));
             assert!(!shown.text.contains("abc"), "{}", shown.text);
         }
     }

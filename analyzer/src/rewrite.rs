@@ -245,6 +245,8 @@ impl<'a> Rewriter<'a> {
             Planned::Remove { span, rule, title } => {
                 if self.style == Style::Comment {
                     self.close_comment(None, out);
+                    // A name in it may have lines of its own, and what stands on them would run.
+                    let title = title.replace(['\n', '\r'], " ");
                     out.extend_from_slice(format!("-- tsmigrate {rule}: {title}\n").as_bytes());
                 }
                 self.line_start = true;

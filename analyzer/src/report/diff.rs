@@ -4,9 +4,7 @@
 use super::Entry;
 use crate::edit::{Action, Edit};
 use crate::order;
-
-/// How secrets are shown in an excerpt.
-const MASK: &str = "'…'";
+use crate::secrets::{MASK, in_sql};
 
 /// A line of a diff.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,13 +38,13 @@ pub(super) fn diff(entry: &Entry<'_>) -> Option<Vec<(Mark, String)>> {
     match &entry.fix?.action {
         Action::Remove { .. } => push(&mut lines, Mark::Old, &shown.text),
         Action::Surround { before, after, .. } => {
-            push(&mut lines, Mark::New, &before.join("\n"));
+            push(&mut lines, Mark::New, &in_sql(&before.join("\n")));
             push(&mut lines, Mark::Same, &shown.text);
-            push(&mut lines, Mark::New, &after.join("\n"));
+            push(&mut lines, Mark::New, &in_sql(&after.join("\n")));
         }
         Action::Replace { with, .. } => {
             push(&mut lines, Mark::Old, &shown.text);
-            push(&mut lines, Mark::New, &with.join("\n"));
+            push(&mut lines, Mark::New, &in_sql(&with.join("\n")));
         }
         Action::Edit { edits, .. } => {
             let new = edited(entry, edits)?;
@@ -85,7 +83,7 @@ fn edited(entry: &Entry<'_>, edits: &[Edit]) -> Option<String> {
     let mut done = 0;
     for edit in &order {
         out.push_str(text.get(done..place(entry, edit.span.start)?)?);
-        out.push_str(&edit.text);
+        out.push_str(&in_sql(&edit.text));
         done = place(entry, edit.span.end)?;
     }
     out.push_str(text.get(done..)?);

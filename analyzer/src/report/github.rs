@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 
-use super::words::{count, steers, thousands};
+use super::words::{count, thousands};
 use super::{Around, Class, Entry, Report};
+use crate::clean;
 use crate::finding::{Finding, Severity};
 use crate::order;
 
@@ -99,8 +100,7 @@ fn annotation(out: &mut impl Write, command: &str, entry: &Entry<'_>) -> io::Res
 
 /// A command's text: its end is the line's end.
 fn data(text: &str) -> String {
-    let text = text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
-    text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
+    clean::text(&text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A"))
 }
 
 /// A command's property: its end is a comma or two colons.
@@ -110,7 +110,7 @@ fn property(text: &str) -> String {
 
 /// Text of a dump on a line of its own, so that it cannot be a command.
 fn line(text: &str) -> String {
-    text.chars().map(|c| if steers(c) { ' ' } else { c }).collect()
+    clean::line(text)
 }
 
 #[cfg(test)]

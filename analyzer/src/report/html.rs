@@ -6,12 +6,13 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq};
-use serde_json::ser::Formatter;
+use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
 
 use super::diff::diff;
 use super::page::{STYLE, STYLE_DIGEST, capital, copyable, text};
 use super::words::{bytes, count, plural, thousands};
 use super::{Around, Block, Class, Entry, Report, Section, to_accept};
+use crate::clean;
 use crate::edit::Safety;
 use crate::finding::Finding;
 use crate::rules::rule;
@@ -215,7 +216,7 @@ fn scripts(page: &mut String, report: &Report<'_>) {
             text(&script.title),
             text(script.rule)
         );
-        copyable(page, script.sql.trim_end());
+        copyable(page, crate::secrets::in_sql(&script.sql).trim_end());
         *page += "</details>\n";
     }
     *page += "</section>\n";
@@ -473,17 +474,37 @@ struct InPage;
 impl Formatter for InPage {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
         let mut rest = fragment;
-        while let Some(at) = rest.find(['<', '>', '&', '\u{2028}', '\u{2029}']) {
+        let is_special = |c: char| matches!(c, '<' | '>' | '&') || clean::steers(c);
+        while let Some(at) = rest.find(is_special) {
             let (before, from) = rest.split_at(at);
             let mut chars = from.chars();
             out.write_all(before.as_bytes())?;
-            if let Some(c) = chars.next() {
-                write!(out, "\\u{:04x}", u32::from(c))?;
+            match chars.next() {
+                Some(c) if clean::steers(c) => shown(out, c)?,
+                Some(c) => write!(out, "\\u{:04x}", u32::from(c))?,
+                None => {}
             }
             rest = chars.as_str();
         }
         out.write_all(rest.as_bytes())
     }
+
+    fn write_char_escape<W: ?Sized + Write>(&mut self, out: &mut W, escape: CharEscape) -> io::Result<()> {
+        match escape {
+            CharEscape::Backspace => shown(out, '\u{8}'),
+            CharEscape::FormFeed => shown(out, '\u{c}'),
+            CharEscape::CarriageReturn => shown(out, '\r'),
+            CharEscape::AsciiControl(byte) => shown(out, char::from(byte)),
+            escape => CompactFormatter.write_char_escape(out, escape),
+        }
+    }
+}
+
+/// A character that steers, as the page shows it; what is copied from there may be pasted into a terminal.
+fn shown<W: ?Sized + Write>(out: &mut W, c: char) -> io::Result<()> {
+    let mut text = String::new();
+    clean::push(&mut text, c);
+    out.write_all(text.replace('\\', "\\\\").as_bytes())
 }
 
 #[cfg(test)]

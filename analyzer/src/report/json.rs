@@ -3,12 +3,13 @@
 use std::io::{self, Write};
 
 use super::Report;
+use crate::clean;
 
 /// The JSON Schema of the report.
 pub const SCHEMA: &str = include_str!("../../report.schema.json");
 
 pub(super) fn write(report: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, report)?;
+    clean::pretty_json(report, out)?;
     writeln!(out)
 }
 

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::diff::diff;
-use super::words::{bytes, count, steers, thousands};
+use super::words::{bytes, count, thousands};
 use super::{Around, Block, Entry, Group, Report, Section};
+use crate::clean;
 use crate::edit::Safety;
 use crate::rules::rule;
 
@@ -261,14 +262,15 @@ fn text(words: &str) -> String {
             // A mention of a person or of a ticket begins with one of these.
             '@' => out.push_str("&#64;"),
             '#' => out.push_str("&#35;"),
+            // What begins so is a link without a scheme.
+            '.' if out.to_ascii_lowercase().ends_with("www") => out.push_str("&#46;"),
             // The scheme of a link, and a picture's name, go on behind it.
             ':' if chars.peek().is_some_and(|next| !next.is_whitespace()) => out.push_str("&#58;"),
             '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '!' | '$' | '{' | '}' => {
                 out.push('\\');
                 out.push(c);
             }
-            c if steers(c) => out.push('\u{fffd}'),
-            c => out.push(c),
+            c => clean::push(&mut out, c),
         }
     }
     out
@@ -288,8 +290,7 @@ fn code(words: &str) -> String {
             {
                 let _ = write!(out, "&#{};", u32::from(c));
             }
-            c if steers(c) => out.push('\u{fffd}'),
-            c => out.push(c),
+            c => clean::push(&mut out, c),
         }
     }
     out += "</code>";
@@ -302,9 +303,7 @@ fn fenced(language: &str, lines: &str) -> String {
     while lines.contains(&mark) {
         mark.push('`');
     }
-    let lines: String =
-        lines.chars().map(|c| if steers(c) && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect();
-    format!("{mark}{language}\n{lines}\n{mark}\n")
+    format!("{mark}{language}\n{}\n{mark}\n", clean::text(lines))
 }
 
 #[cfg(test)]
@@ -314,6 +313,7 @@ mod tests {
     #[test]
     fn names_are_no_markup() {
         assert_eq!(text("a|b *c* <img> @me #1\nd"), "a\\|b \\*c\\* &lt;img&gt; &#64;me &#35;1 d");
+        assert_eq!(text("www.evil.example"), "www&#46;evil.example");
         assert_eq!(code("a|`b`</code>"), "<code>a&#124;&#96;b&#96;&lt;/code&gt;</code>");
         assert_eq!(fenced("sql", "```\nx"), "````sql\n```\nx\n````\n");
     }

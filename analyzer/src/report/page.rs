@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::words::steers;
+use crate::clean;
 
 /// The style of a page: light, dark, printed, narrow.
 pub const STYLE: &str = include_str!("page.css");
@@ -22,7 +22,7 @@ pub fn capital(sentence: &str) -> String {
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
-/// Text as HTML, also between quotation marks. What would steer the direction of text is shown as a mark.
+/// Text as HTML, also between quotation marks. What would steer how text is shown is shown itself.
 #[must_use]
 pub fn text(words: &str) -> String {
     let mut out = String::with_capacity(words.len());
@@ -34,8 +34,7 @@ pub fn text(words: &str) -> String {
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
             '\n' | '\t' => out.push(c),
-            c if steers(c) => out.push('\u{fffd}'),
-            c => out.push(c),
+            c => clean::push(&mut out, c),
         }
     }
     out

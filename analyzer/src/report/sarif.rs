@@ -11,9 +11,12 @@ use serde_json::{Map, Value, json};
 
 use super::diff::place;
 use super::{Entry, Report, Verdict};
+use crate::clean;
 use crate::edit::{Action, Edit, Safety};
 use crate::finding::Severity;
+use crate::parse::Tokens;
 use crate::rules::{self, Rule};
+use crate::secrets;
 use crate::text::Span;
 
 const SCHEMA: &str =
@@ -91,7 +94,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut impl Write) -> io::Result<()>
             }),
         }],
     };
-    serde_json::to_writer(&mut *out, &log)?;
+    clean::json(&log, out)?;
     writeln!(out)
 }
 
@@ -293,8 +296,13 @@ impl Results<'_, '_> {
                 .collect(),
             Action::Replace { span, with } => vec![replacement(&Edit::replace(*span, with.join("\n")))],
         };
+        // One that would put a secret into the report is left to the rewrite: masked, it would break the dump.
+        let tells = |replacement: &Value| {
+            let text = replacement["insertedContent"]["text"].as_str().unwrap_or_default();
+            !secrets::masks(text, Tokens::scan(text).as_slice()).is_empty()
+        };
         // A fix without a change is the work of another finding's fix.
-        (!replacements.is_empty()).then(|| {
+        (!replacements.is_empty() && !replacements.iter().any(tells)).then(|| {
             json!({
                 "description": { "text": plain(&fix.title) },
                 "artifactChanges": [{

@@ -48,11 +48,6 @@ pub(super) fn bytes(number: u64) -> String {
     String::new()
 }
 
-/// True where a character steers how text is shown, or is not seen at all.
-pub(super) fn steers(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 impl Class {
     /// What stands above findings of this class.
     #[must_use]

@@ -10,6 +10,7 @@ use crate::finding::{Excerpt, Finding, Place, Related, ServerError, Severity};
 use crate::locate::{Statement, excerpt};
 use crate::options::Options;
 use crate::parse::{Change, NodeEnum, ParseError};
+use crate::secrets;
 use crate::server::Server;
 use crate::split::End;
 use crate::target::Target;
@@ -120,10 +121,14 @@ impl<'a> Context<'a> {
 
     /// Reports a finding.
     pub fn report(&mut self, draft: Draft) {
+        let mut draft = draft;
         let (place, whole, shown) = match self.subject {
             Subject::Statement(statement) => {
                 let range = draft.range.clone().unwrap_or_else(|| statement.body());
-                (statement.place(&range), statement.span(&statement.range()), statement.excerpt(&range))
+                let masks = draft.hide(statement.sql(), statement.secrets());
+                let place = statement.place(&range);
+                let shown = excerpt(statement.sql(), statement.at(), &range, &masks);
+                (place, statement.span(&statement.range()), shown)
             }
             Subject::Unparsed { sql, place, .. } => {
                 let range = draft.range.clone().unwrap_or(0..sql.len());
@@ -132,13 +137,13 @@ impl<'a> Context<'a> {
                 let span =
                     crate::text::Span::new(range.start as u64, range.end as u64).shifted(place.span.start);
                 let tokens = crate::parse::Tokens::scan(sql);
-                let masks = crate::locate::secrets(sql, tokens.as_slice());
+                let masks = draft.hide(sql, secrets::masks(sql, tokens.as_slice()));
                 let shown = excerpt(sql, at, &range, &masks);
                 (Place { span, line: begin.line, column: begin.column, ..place }, place.span, shown)
             }
             Subject::Meta { text, place } | Subject::Noise { text, place } => {
                 let at = crate::text::Position { line: place.line, column: place.column };
-                let masks = crate::locate::secrets(text, &[]);
+                let masks = draft.hide(text, secrets::masks(text, &[]));
                 (place, place.span, excerpt(text, at, &(0..text.len()), &masks))
             }
             Subject::Row(row) => {
@@ -152,7 +157,8 @@ impl<'a> Context<'a> {
                     column: begin.column,
                     ..row.place
                 };
-                (place, row.place.span, excerpt(&row.text, start, &range, &[]))
+                let masks = draft.hide(&row.text, secrets::masks_in_text(&row.text));
+                (place, row.place.span, excerpt(&row.text, start, &range, &masks))
             }
             Subject::End { place } | Subject::Server { place, .. } => {
                 (place, place.span, Excerpt { line: place.line, text: String::new(), start: 0, end: 0 })
@@ -228,6 +234,26 @@ impl Draft {
             needs_rows: false,
             fix: None,
         }
+    }
+
+    /// Takes what is secret in `text` out of all that is said about it. The change itself keeps it: it goes into the dump.
+    fn hide(&mut self, text: &str, masks: Vec<Range<usize>>) -> Vec<Range<usize>> {
+        if masks.is_empty() {
+            return masks;
+        }
+        let values = secrets::of_masks(text, &masks);
+        let hide = |said: &mut String| *said = secrets::without_values(said, &values);
+        hide(&mut self.message);
+        self.object.iter_mut().chain(&mut self.advice).for_each(hide);
+        self.related.iter_mut().for_each(|related| hide(&mut related.message));
+        if let Some(fix) = &mut self.fix {
+            hide(&mut fix.title);
+            fix.lost.iter_mut().for_each(hide);
+        }
+        if let Some(error) = &mut self.server_error {
+            error.each_text(hide);
+        }
+        masks
     }
 
     /// Says it in other words.

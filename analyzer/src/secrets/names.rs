@@ -1,0 +1,189 @@
+//! Names that say that their value is a secret.
+
+/// Parts of names that say so wherever they stand.
+const PARTS: [&str; 22] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "passwort",
+    "secret",
+    "token",
+    "credential",
+    "apikey",
+    "api_key",
+    "jwt",
+    "private_key",
+    "privatekey",
+    "access_key",
+    "accesskey",
+    "conninfo",
+    "connection_string",
+    "connstr",
+    "webhook",
+    "bearer",
+    "encryption_key",
+    "license_key",
+];
+
+/// Words that say so where they are a whole word of the name.
+const WORDS: [&str; 14] = [
+    "key", "keys", "pass", "pwd", "pw", "psw", "auth", "pin", "otp", "totp", "dsn", "salt", "pepper",
+    "command",
+];
+
+/// Settings of PostgreSQL and its extensions, and options of roles, whose names sound so and whose values are none.
+const PLAIN: [&str; 14] = [
+    "password_encryption",
+    "password_required",
+    "md5_password_warnings",
+    "ssl_key_file",
+    "ssl_passphrase_command_supports_reload",
+    "krb_server_keyfile",
+    "encrypted_password",
+    "passwordcheck",
+    "max_tokens",
+    "tokens",
+    "primary_key",
+    "foreign_key",
+    "partition_key",
+    "token_type",
+];
+
+/// Functions that are given a key or a password.
+const TAKERS: [&str; 20] = [
+    "pgp_sym_encrypt",
+    "pgp_sym_encrypt_bytea",
+    "pgp_sym_decrypt",
+    "pgp_sym_decrypt_bytea",
+    "pgp_pub_decrypt",
+    "pgp_pub_decrypt_bytea",
+    "hmac",
+    "crypt",
+    "encrypt",
+    "encrypt_iv",
+    "decrypt",
+    "decrypt_iv",
+    "sign",
+    "verify",
+    "set_secret",
+    "create_secret",
+    "dblink_connect",
+    "dblink_connect_u",
+    "aws_s3_credentials",
+    "http_header",
+];
+
+/// Options of foreign servers, user mappings and foreign tables whose values are none.
+const PLAIN_OPTIONS: [&str; 46] = [
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "database",
+    "user",
+    "username",
+    "schema",
+    "schema_name",
+    "table",
+    "table_name",
+    "column_name",
+    "column",
+    "fetch_size",
+    "use_remote_estimate",
+    "fdw_startup_cost",
+    "fdw_tuple_cost",
+    "extensions",
+    "updatable",
+    "truncatable",
+    "async_capable",
+    "batch_size",
+    "analyze_sampling",
+    "parallel_commit",
+    "parallel_abort",
+    "keep_connections",
+    "import_default",
+    "import_collate",
+    "import_generated",
+    "import_not_null",
+    "sslmode",
+    "connect_timeout",
+    "application_name",
+    "client_encoding",
+    "options",
+    "filename",
+    "format",
+    "header",
+    "delimiter",
+    "quote",
+    "escape",
+    "null",
+    "encoding",
+    "force_not_null",
+    "force_null",
+    "password_required",
+];
+
+/// True where a setting, an option, a column or a variable of this name holds a secret: `app.api_token`, `my.password`.
+#[must_use]
+pub fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let last = name.rsplit('.').next().unwrap_or_default();
+    if PLAIN.contains(&last) {
+        return false;
+    }
+    PARTS.iter().any(|part| name.contains(part))
+        || name
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .any(|word| WORDS.contains(&word) || word.len() > 3 && word.ends_with("key") && word != "monkey")
+}
+
+/// True for functions whose arguments hold one.
+pub(super) fn takes_secret(name: &str) -> bool {
+    TAKERS.contains(&name)
+}
+
+/// True for options of foreign data whose value can be shown.
+pub(super) fn is_plain_option(name: &str) -> bool {
+    PLAIN_OPTIONS.contains(&name.to_ascii_lowercase().as_str())
+}
+
+/// True for values that are no secret, whatever they are the value of.
+pub(super) fn is_plain_value(value: &str) -> bool {
+    let value = value.to_ascii_lowercase();
+    ["on", "off", "true", "false", "yes", "no", "null", "none", "default", "current"]
+        .contains(&value.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_apart() {
+        for name in [
+            "app.api_token",
+            "my.password",
+            "X.SecretSauce",
+            "jwt",
+            "aws.access_key_id",
+            "app.key",
+            "signingkey",
+            "a.pwd",
+        ] {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in [
+            "search_path",
+            "password_encryption",
+            "work_mem",
+            "timescaledb.license",
+            "keepalives",
+            "keyword",
+            "id",
+            "author",
+        ] {
+            assert!(!is_secret(name), "{name}");
+        }
+    }
+}
