@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use tsmigrate_analyzer::secrets;
+
 /// Why a migration stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -211,16 +213,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// Takes a driver's error apart.
+    /// Takes a driver's error apart. What the server repeats of secrets and rows is left out.
     #[must_use]
     pub fn new(error: &tokio_postgres::Error) -> Self {
         if let Some(answer) = error.as_db_error() {
             return Self {
                 code: answer.code().code().to_owned(),
-                message: answer.message().to_owned(),
-                detail: answer.detail().map(ToOwned::to_owned),
-                hint: answer.hint().map(ToOwned::to_owned),
-                context: answer.where_().map(ToOwned::to_owned),
+                message: secrets::in_text(answer.message()),
+                detail: answer.detail().map(secrets::in_text),
+                hint: answer.hint().map(secrets::in_text),
+                context: answer.where_().map(secrets::in_text),
             };
         }
         let mut message = error.to_string();
@@ -229,7 +231,20 @@ impl Server {
             message = format!("{message}: {cause}");
             source = cause.source();
         }
-        Self { message, ..Self::default() }
+        Self { message: secrets::in_text(&message), ..Self::default() }
+    }
+
+    /// The answer to this statement, without the statement's own secrets.
+    #[must_use]
+    pub fn to(mut self, sql: &str) -> Self {
+        let values = secrets::values(sql);
+        if !values.is_empty() {
+            let texts = [self.detail.as_mut(), self.hint.as_mut(), self.context.as_mut()];
+            for text in std::iter::once(&mut self.message).chain(texts.into_iter().flatten()) {
+                *text = secrets::without_values(text, &values);
+            }
+        }
+        self
     }
 }
 
@@ -241,9 +256,26 @@ impl fmt::Display for Server {
         write!(f, "ERROR {}: {}", self.code, self.message)?;
         for (name, text) in [("DETAIL", &self.detail), ("HINT", &self.hint), ("CONTEXT", &self.context)] {
             if let Some(text) = text {
-                write!(f, "\n  {name}: {}", crate::redact::statement(text))?;
+                write!(f, "\n  {name}: {}", crate::redact::message(text))?;
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_repeats_no_secret_of_its_statement() {
+        let answer = Server {
+            code: "22023".into(),
+            message: "invalid value: \"hunter2\"".into(),
+            detail: Some("hunter2 is too short".into()),
+            ..Server::default()
+        };
+        let shown = answer.to("ALTER ROLE r SET app.token = 'hunter2'").to_string();
+        assert_eq!(shown, "ERROR 22023: invalid value: \"…\"\n  DETAIL: … is too short");
     }
 }

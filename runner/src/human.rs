@@ -84,17 +84,7 @@ pub fn passing(took: Duration) -> String {
     if seconds < 10 { format!("{seconds} s") } else { duration(took) }
 }
 
-/// Text of a server or a dump in lines of its own, without what would steer a terminal.
-#[must_use]
-pub fn clean(text: &str) -> String {
-    annotate_snippets::normalize_untrusted_str(text)
-}
-
-/// The same in one line.
-#[must_use]
-pub fn line(text: &str) -> String {
-    clean(&text.replace(['\n', '\r'], "\u{240a}"))
-}
+pub use tsmigrate_analyzer::clean::{line, text as clean};
 
 /// Columns of a terminal that `text` takes.
 #[must_use]

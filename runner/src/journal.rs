@@ -2,17 +2,19 @@
 //! target is in restoring mode, and each step. One JSON object on a line. Whether a step of the target is done is told
 //! by the target's own marks; the journal says what has to be put right where the process was killed.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use tsmigrate_analyzer::clean;
 
 use crate::engine::step::Step;
 use crate::error::Error;
 use crate::jobs::Job;
 use crate::record;
+use crate::workdir::ours;
 
 /// A server's database, so that it is known again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,7 +118,7 @@ impl Journal {
     pub fn open(directory: &Path) -> Result<Self, Error> {
         let path = path(directory);
         let failed = |error| Error::File { what: format!("open {}", path.display()), error };
-        let file = OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
+        let file = ours::append(&path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {
@@ -155,10 +157,11 @@ impl Journal {
     fn append(&self, event: Event, durable: bool) -> Result<(), Error> {
         let failed = |error| Error::File { what: format!("write {}", self.path.display()), error };
         let line = Line { at: now(), event };
-        let mut text = serde_json::to_string(&line).map_err(|error| Error::Defect(error.to_string()))?;
-        text.push('\n');
+        let mut text = Vec::new();
+        clean::json(&line, &mut text).map_err(|error| Error::Defect(error.to_string()))?;
+        text.push(b'\n');
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(text.as_bytes()).map_err(failed)?;
+        file.write_all(&text).map_err(failed)?;
         if durable { file.sync_data().map_err(failed) } else { Ok(()) }
     }
 }
@@ -230,10 +233,10 @@ pub struct State {
 /// When it is there and cannot be read.
 pub fn read(directory: &Path) -> Result<Option<State>, Error> {
     let path = path(directory);
-    let file = match File::open(&path) {
+    let file = match ours::read(&path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::File { what: format!("read {}", path.display()), error }),
+        Err(Error::File { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
     };
     let mut state: Option<State> = None;
     for line in BufReader::new(file).split(b'\n') {
@@ -328,7 +331,7 @@ mod tests {
             journal.step(&Step::Roles, 0).expect("written");
             assert!(matches!(Journal::open(folder.path()), Err(Error::Refused { .. })), "one writer only");
         }
-        let mut file = OpenOptions::new().append(true).open(path(folder.path())).expect("open");
+        let mut file = std::fs::OpenOptions::new().append(true).open(path(folder.path())).expect("open");
         file.write_all(b"{\"at\":\"2026\",\"event\":\"resto").expect("a torn line");
         let state = read(folder.path()).expect("readable").expect("a run");
         assert_eq!((state.run.as_str(), state.steps, state.restoring, state.done), ("b", 1, true, false));

@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use tsmigrate_analyzer::secrets;
 use tsmigrate_analyzer::split::{Kind, Splitter};
 use tsmigrate_analyzer::{Action, Analysis};
 
 use crate::analysis::Input;
-use crate::redact;
 use crate::report::{Missing, Report, Script};
 
 /// Its file.
@@ -19,7 +19,7 @@ const TITLE: &str =
 
 const HEAD: &str = "-- What of the source is not on the target, or not as it was there.\n\
     -- All of it is commented out: the target refuses it as it is. Where the reason is gone, or something else takes its\n\
-    -- place, take the comment's signs away and run it. Passwords are left out.\n";
+    -- place, take the comment's signs away and run it. Secrets are masked ('…'): put them in again by hand.\n";
 
 /// One statement with why it is here.
 struct Entry<'a> {
@@ -84,8 +84,8 @@ pub fn add(report: &mut Report) {
         let _ = write!(
             script.sql,
             "\n{}{}",
-            comment(&redact::secrets(what)),
-            comment(&format!("  because: {why}"))
+            comment(&secrets::in_text(what)),
+            comment(&format!("  because: {}", secrets::in_text(why)))
         );
     }
 }
@@ -104,8 +104,10 @@ fn section(sql: &mut String, title: &str, entries: &[Entry<'_>]) {
     }
 }
 
+/// Lines of a comment. For psql and the server a lone carriage return ends a line too, and what stands behind it would run.
 fn comment(text: &str) -> String {
-    text.lines().fold(String::new(), |all, line| all + format!("-- {line}").trim_end() + "\n")
+    let text = text.replace("\r\n", "\n");
+    text.split(['\n', '\r']).fold(String::new(), |all, line| all + format!("-- {line}").trim_end() + "\n")
 }
 
 /// The bytes of each statement, in their order.
@@ -130,5 +132,15 @@ fn statement(text: &[u8], spans: &[(u64, u64)], at: u64) -> String {
         .and_then(|number| spans.get(number))
         .and_then(|(start, end)| Some(usize::try_from(*start).ok()?..usize::try_from(*end).ok()?));
     let bytes = range.and_then(|range| text.get(range)).unwrap_or_default();
-    redact::secrets(String::from_utf8_lossy(bytes).trim())
+    secrets::in_sql(String::from_utf8_lossy(bytes).trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_ends_a_comment() {
+        assert_eq!(comment("a\rDROP TABLE b;\r\nc\n"), "-- a\n-- DROP TABLE b;\n-- c\n--\n");
+    }
 }

@@ -4,6 +4,8 @@
 //! [`verify`] and [`report`].
 
 pub mod analysis;
+pub mod capacity;
+mod child;
 pub mod connect;
 pub mod converted;
 pub mod engine;

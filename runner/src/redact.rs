@@ -1,15 +1,26 @@
-//! Statements as people may see them: short, and without what is secret.
+//! Statements and answers as people may see them: short, and without what is secret. What is secret the analyzer knows.
+
+use tsmigrate_analyzer::secrets;
 
 /// How much of a statement an error shows.
 const LINES: usize = 6;
 const COLUMNS: usize = 160;
 
-/// The first lines of `sql`, with what may be a password left out.
+/// The first lines of a statement.
 #[must_use]
 pub fn statement(sql: &str) -> String {
-    let sql = secrets(sql.trim());
+    first_lines(&secrets::in_sql(sql.trim()))
+}
+
+/// The first lines of a message.
+#[must_use]
+pub fn message(text: &str) -> String {
+    first_lines(&secrets::in_text(text.trim()))
+}
+
+fn first_lines(text: &str) -> String {
     let mut out = String::new();
-    for (number, line) in sql.lines().enumerate() {
+    for (number, line) in text.lines().enumerate() {
         if number == LINES {
             out.push_str("\n…");
             break;
@@ -25,21 +36,6 @@ pub fn statement(sql: &str) -> String {
     out
 }
 
-/// `sql` without passwords and their hashes. It leaves out too much rather than too little: a statement that
-/// speaks of a password ends at its first quote, for where a string ends depends on the server's settings.
-#[must_use]
-pub fn secrets(sql: &str) -> String {
-    let upper = sql.to_ascii_uppercase();
-    if !["PASSWORD", "SCRAM-SHA-256$", "USER MAPPING", "CONNECTION "].iter().any(|word| upper.contains(word))
-    {
-        return sql.to_owned();
-    }
-    match sql.split_once('\'') {
-        Some((before, _)) => format!("{before}'***' …"),
-        None => sql.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,7 +43,11 @@ mod tests {
     #[test]
     fn a_password_is_not_shown() {
         let sql = "ALTER ROLE \"x\" WITH LOGIN PASSWORD 'SCRAM-SHA-256$4096:it''s\\'secret' VALID UNTIL 'tomorrow';";
-        assert_eq!(statement(sql), "ALTER ROLE \"x\" WITH LOGIN PASSWORD '***' …");
+        let shown = statement(sql);
+        assert!(
+            shown.starts_with("ALTER ROLE \"x\" WITH LOGIN PASSWORD '…'") && !shown.contains("secret"),
+            "{shown}"
+        );
     }
 
     #[test]

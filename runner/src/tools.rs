@@ -5,9 +5,10 @@ mod places;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
-use crate::connect::Endpoint;
+use crate::child::{self, PasswordFile};
+use crate::connect::{self, Endpoint};
 use crate::error::Error;
 use crate::inspect::Facts;
 
@@ -57,13 +58,8 @@ async fn everywhere() -> Vec<Tools> {
 }
 
 async fn probe(directory: &Path) -> Option<Tools> {
-    let output = |tool: &str| {
-        Command::new(directory.join(tool))
-            .arg("--version")
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .output()
-    };
+    let output =
+        |tool: &str| child::command(directory.join(tool)).arg("--version").stderr(Stdio::null()).output();
     let dump = output("pg_dump").await.ok().filter(|output| output.status.success())?;
     output("pg_dumpall").await.ok().filter(|output| output.status.success())?;
     let version = String::from_utf8_lossy(&dump.stdout).trim().to_owned();
@@ -107,31 +103,38 @@ impl Tools {
         number.split_whitespace().next().unwrap_or_default()
     }
 
-    /// A command that runs one of the tools on `endpoint`.
-    #[must_use]
-    pub fn command(&self, tool: &'static str, endpoint: &Endpoint, arguments: &[&str]) -> Command {
-        let mut command = Command::new(self.directory.join(tool));
+    /// A command that runs one of the tools on `endpoint`. The password file has to live as long as the process.
+    ///
+    /// # Errors
+    /// When the password cannot be told.
+    fn command(
+        &self,
+        tool: &'static str,
+        endpoint: &Endpoint,
+        arguments: &[&str],
+    ) -> Result<(Command, PasswordFile), Error> {
+        let passwords = endpoint.password_file().map_err(|why| Error::Tool {
+            what: format!("{tool} cannot be told the password of {endpoint}: {why}"),
+            next: "give the role another password, or log in with a certificate (sslcert, sslkey)".into(),
+        })?;
+        let passwords = PasswordFile::write(&passwords)
+            .map_err(|error| Error::File { what: format!("write the password file for {tool}"), error })?;
+        let mut command = child::command(self.directory.join(tool));
         command
             .arg("--dbname")
-            .arg(endpoint.conninfo())
+            .arg(endpoint.conninfo(Some(passwords.path())))
             .args(["--no-password", "--quote-all-identifiers"])
             .args(arguments)
-            .env("PGCLIENTENCODING", "UTF8")
-            .env("LC_ALL", "C")
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         // A Ctrl-C reaches the whole process group: the tool must not die of it before we have said why.
         command.process_group(0);
-        // The connection string says it all; what the environment adds may be meant for the other server.
-        for variable in Endpoint::variables().filter(|variable| *variable != "PGCLIENTENCODING") {
-            command.env_remove(variable);
+        // Arguments are open to every user of the machine, and a setting may be a secret.
+        if let Some(options) = endpoint.get("options") {
+            command.env("PGOPTIONS", options);
         }
-        if let Some(password) = endpoint.password() {
-            command.env("PGPASSWORD", password);
-        }
-        command
+        Ok((command, passwords))
     }
 
     /// Runs a tool and returns all it wrote.
@@ -144,30 +147,25 @@ impl Tools {
         endpoint: &Endpoint,
         arguments: &[&str],
     ) -> Result<Vec<u8>, Error> {
-        let output = self
-            .command(tool, endpoint, arguments)
-            .output()
-            .await
-            .map_err(|error| Error::File { what: format!("run {tool}"), error })?;
-        if output.status.success() {
-            return Ok(output.stdout);
-        }
-        Err(match failed(tool, output.status, &output.stderr) {
-            Error::ToolFailed { tool, status, output } => {
-                Error::ToolFailed { tool, status, output: endpoint.hide(&output) }
+        let mut tries = 0;
+        loop {
+            let (mut command, passwords) = self.command(tool, endpoint, arguments)?;
+            let output =
+                command.output().await.map_err(|error| Error::File { what: format!("run {tool}"), error })?;
+            drop(passwords);
+            if output.status.success() {
+                return Ok(output.stdout);
             }
-            error => error,
-        })
-    }
-
-    /// Starts a tool whose output is read as it comes.
-    ///
-    /// # Errors
-    /// When it cannot be started.
-    pub fn spawn(&self, tool: &'static str, endpoint: &Endpoint, arguments: &[&str]) -> Result<Child, Error> {
-        self.command(tool, endpoint, arguments)
-            .spawn()
-            .map_err(|error| Error::File { what: format!("run {tool}"), error })
+            let said = endpoint.hide(&String::from_utf8_lossy(&output.stderr));
+            // A session that was closed a moment ago may still count.
+            let full = ["too many connections", "too many clients", "connection slots are reserved"];
+            if tries < connect::FULL.0 && full.iter().any(|words| said.contains(words)) {
+                tries += 1;
+                tokio::time::sleep(connect::FULL.1).await;
+                continue;
+            }
+            return Err(failed(tool, output.status, &said));
+        }
     }
 }
 
@@ -178,12 +176,14 @@ pub fn database(name: &str) -> String {
 }
 
 /// A tool's failure with the end of what it wrote.
-#[must_use]
-pub fn failed(tool: &'static str, status: std::process::ExitStatus, stderr: &[u8]) -> Error {
-    let text = String::from_utf8_lossy(stderr);
-    let lines: Vec<_> = text.lines().collect();
+fn failed(tool: &'static str, status: std::process::ExitStatus, stderr: &str) -> Error {
+    let lines: Vec<_> = stderr.lines().collect();
     let output = lines[lines.len().saturating_sub(10)..].join("\n  ");
-    Error::ToolFailed { tool, status: status.to_string(), output: crate::redact::secrets(&output) }
+    Error::ToolFailed {
+        tool,
+        status: status.to_string(),
+        output: tsmigrate_analyzer::secrets::in_text(&output),
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! How much there is to move, and how many sessions both servers still take: read off the catalogs in a few questions.
+//! How much there is to move: read off the catalogs in a few questions.
 
 use std::collections::BTreeMap;
 
@@ -283,50 +283,6 @@ impl Volume {
     }
 }
 
-/// Sessions that a server takes, and has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Connections {
-    /// `max_connections`, those kept for superusers left out.
-    pub most: u64,
-    /// Sessions that there are, of all databases.
-    pub used: u64,
-    /// How many more our user may open in this database.
-    pub left: u64,
-}
-
-const CONNECTIONS: &str = "
-SELECT pg_catalog.current_setting('max_connections'), pg_catalog.current_setting('superuser_reserved_connections'),
-       pg_catalog.current_setting('reserved_connections', true),
-       (SELECT pg_catalog.sum(numbackends) FROM pg_catalog.pg_stat_database),
-       r.rolconnlimit, (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity WHERE usename = current_user),
-       d.datconnlimit, s.numbackends, r.rolsuper
-FROM pg_catalog.pg_roles r, pg_catalog.pg_database d
-JOIN pg_catalog.pg_stat_database s ON s.datid = d.oid
-WHERE r.rolname = current_user AND d.datname = pg_catalog.current_database()";
-
-/// Reads how many sessions the session's server still takes from its user.
-///
-/// # Errors
-/// When the server refuses the question.
-pub async fn connections(session: &Session) -> Result<Connections, Error> {
-    let row = session.ask(CONNECTIONS).await?.into_iter().next().unwrap_or_default();
-    let number = |column: usize| row.get(column)?.as_deref()?.parse::<i64>().ok();
-    Ok(free(&number))
-}
-
-fn free(number: &dyn Fn(usize) -> Option<i64>) -> Connections {
-    let at = |column| u64::try_from(number(column).unwrap_or_default()).unwrap_or_default();
-    // A limit of -1 is none.
-    let limit = |column| number(column).and_then(|limit| u64::try_from(limit).ok());
-    let most = at(0).saturating_sub(at(1)).saturating_sub(at(2));
-    let mut left = most.saturating_sub(at(3));
-    for (limit, used) in [(limit(4), at(5)), (limit(6), at(7))] {
-        left = left.min(limit.map_or(u64::MAX, |limit| limit.saturating_sub(used)));
-    }
-    Connections { most, used: at(3), left }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -387,14 +343,5 @@ mod tests {
         assert_eq!((volume.tables[0].parts, volume.tables[0].format.as_str()), (3, "both"));
         assert_eq!((volume.tables[1].parts, volume.tables[1].format.as_str()), (2, "binary"));
         assert_eq!(volume.table_bytes, 1500);
-    }
-
-    #[test]
-    fn the_narrowest_limit_counts() {
-        let of = |row: [i64; 8]| free(&|column| row.get(column).copied());
-        assert_eq!(of([100, 3, 0, 10, -1, 2, -1, 4]), Connections { most: 97, used: 10, left: 87 });
-        assert_eq!(of([100, 3, 2, 10, 5, 2, -1, 4]).left, 3);
-        assert_eq!(of([100, 3, 0, 10, -1, 2, 5, 4]).left, 1);
-        assert_eq!(of([10, 3, 0, 9, -1, 2, -1, 4]).left, 0);
     }
 }

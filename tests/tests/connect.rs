@@ -201,7 +201,7 @@ fn a_socket_and_the_second_of_several_servers_are_reached() -> Outcome {
             let connector =
                 Connector::new(Side::Source, &format!("{several}&target_session_attrs={attributes}"))?;
             connector.open().await?;
-            let conninfo = connector.endpoint().conninfo();
+            let conninfo = connector.endpoint().conninfo(None);
             assert!(conninfo.contains(&format!("host='127.0.0.1' port='{port}'")), "{conninfo}");
         }
         for attributes in ["standby", "read-only"] {

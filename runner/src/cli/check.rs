@@ -4,9 +4,10 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use tsmigrate_analyzer::Report;
+use tsmigrate_analyzer::clean;
 use tsmigrate_analyzer::report::Verdict;
 
-use super::render::{self, Page, clean};
+use super::render::{self, Page};
 use super::reports::{self, Files, Format, Shown};
 use super::{Analysed, Failure, Setup, Status, config, input, live, note, output};
 
@@ -147,7 +148,7 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     if !args.quiet {
         let page = Page::stderr();
         for path in args.written.written(&report).iter().map(PathBuf::as_path).chain(file) {
-            note(&format!("  wrote {}", page.command(&clean(&path.display().to_string()))));
+            note(&format!("  wrote {}", page.command(&clean::text(&path.display().to_string()))));
         }
         if file.is_some() {
             // Who does not read it any more does not need it.

@@ -1,11 +1,15 @@
 //! Planned changes as a unified diff, made from the changes themselves as the bytes stream by: no text
-//! is compared with another, and memory is bounded by the lines of one hunk.
+//! is compared with another, and memory is bounded by the lines of one hunk. Secrets are masked: a diff is for reading.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{self, Write};
 
 use tsmigrate_analyzer::Rewriter;
+use tsmigrate_analyzer::parse::Tokens;
 use tsmigrate_analyzer::rewrite::Planned;
+use tsmigrate_analyzer::secrets::{self, MASK};
+use tsmigrate_analyzer::split::{Kind, Piece, Splitter};
 
 /// Unchanged lines around a change.
 const CONTEXT: usize = 3;
@@ -35,6 +39,7 @@ pub(super) struct Diff<'a, W> {
     hunk: Option<Hunk>,
     begun: bool,
     fresh: Vec<u8>,
+    secrets: Secrets<'a>,
 }
 
 struct Hunk {
@@ -52,8 +57,14 @@ struct Hunk {
 
 impl<'a, W: Write> Diff<'a, W> {
     /// The diff of the input with this name.
-    pub(super) fn new(out: W, name: &str, planned: &'a [Planned], rewriter: Rewriter<'a>) -> Self {
-        Self::with_longest(out, name, planned, rewriter, LONGEST)
+    pub(super) fn new(
+        out: W,
+        name: &str,
+        planned: &'a [Planned],
+        rewriter: Rewriter<'a>,
+        secrets: Secrets<'a>,
+    ) -> Self {
+        Self::with_longest(out, name, planned, rewriter, secrets, LONGEST)
     }
 
     fn with_longest(
@@ -61,6 +72,7 @@ impl<'a, W: Write> Diff<'a, W> {
         name: &str,
         planned: &'a [Planned],
         rewriter: Rewriter<'a>,
+        secrets: Secrets<'a>,
         longest: usize,
     ) -> Self {
         Self {
@@ -77,6 +89,7 @@ impl<'a, W: Write> Diff<'a, W> {
             hunk: None,
             begun: false,
             fresh: Vec::new(),
+            secrets,
         }
     }
 
@@ -99,12 +112,13 @@ impl<'a, W: Write> Diff<'a, W> {
         Ok(())
     }
 
-    /// The input has ended.
-    pub(super) fn finish(&mut self) -> io::Result<()> {
+    /// The input has ended. True where something was masked that the diff shows.
+    pub(super) fn finish(&mut self) -> io::Result<bool> {
         let held = std::mem::take(&mut self.held);
         self.line(&held, true)?;
         self.end_hunk()?;
-        self.out.flush()
+        self.out.flush()?;
+        Ok(self.secrets.shown)
     }
 
     /// One line; `last` is what stands behind the last line's end, and may be nothing.
@@ -122,10 +136,12 @@ impl<'a, W: Write> Diff<'a, W> {
         if last {
             self.rewriter.finish(&mut fresh);
         }
+        let old = self.secrets.hide(start, line);
         if changed || fresh != line {
-            self.change(line, &fresh)?;
+            let new = if fresh == line { old.clone() } else { self.secrets.hide_new(&fresh) };
+            self.change(&old, &new)?;
         } else if !line.is_empty() {
-            self.keep(line)?;
+            self.keep(&old)?;
         }
         self.fresh = fresh;
         Ok(())
@@ -219,8 +235,138 @@ impl<'a, W: Write> Diff<'a, W> {
         for line in &hunk.lead {
             put(&mut self.out, b' ', line)?;
         }
+        self.secrets.shown |= hunk.lead.iter().any(|line| is_masked(line)) || is_masked(&hunk.body);
         self.out.write_all(&hunk.body)
     }
+}
+
+/// The secrets of an input, by their bytes.
+pub(super) struct Secrets<'a> {
+    /// In their order; the first ones have gone by.
+    places: &'a [(u64, u64)],
+    /// Those that came last, to be found again in what is new.
+    values: VecDeque<Vec<u8>>,
+    /// One of them would stand in the diff.
+    shown: bool,
+}
+
+/// So many secrets are looked for in a new line: a statement that changes has fewer.
+const REMEMBERED: usize = 64;
+
+/// A masked line of the input is told from one that the input itself has so.
+fn is_masked(lines: &[u8]) -> bool {
+    memchr::memmem::find(lines, MASK.as_bytes()).is_some()
+}
+
+/// The secrets in a comment of a line, which is a part of no statement.
+fn comment(line: &[u8]) -> Vec<(usize, usize)> {
+    let Some(start) = memchr::memmem::find(line, b"--") else { return Vec::new() };
+    let text = tsmigrate_analyzer::text::parseable(line.get(start..).unwrap_or_default());
+    secrets::masks_in_text(&text).into_iter().map(|mask| (start + mask.start, start + mask.end)).collect()
+}
+
+impl<'a> Secrets<'a> {
+    /// The places of all secrets, in order.
+    pub(super) fn new(places: &'a [(u64, u64)]) -> Self {
+        Self { places, values: VecDeque::new(), shown: false }
+    }
+
+    /// A line of the input that begins at this byte.
+    fn hide<'l>(&mut self, start: u64, line: &'l [u8]) -> Cow<'l, [u8]> {
+        let gone = self.places.partition_point(|(_, end)| *end <= start);
+        self.places = self.places.get(gone..).unwrap_or_default();
+        let text = line.strip_suffix(b"\n").unwrap_or(line);
+        let at =
+            |byte: u64| usize::try_from(byte.saturating_sub(start)).unwrap_or(usize::MAX).min(text.len());
+        let mut out = Vec::new();
+        let mut done = 0;
+        let places = self.places.iter().map(|&(from, to)| (at(from), at(to)));
+        let mut masks: Vec<_> = places.take_while(|(from, _)| *from < text.len()).collect();
+        masks.extend(comment(text));
+        masks.sort_unstable();
+        for (from, to) in masks {
+            if from.max(done) >= to {
+                continue;
+            }
+            let from = from.max(done);
+            out.extend_from_slice(&text[done..from]);
+            out.extend_from_slice(MASK.as_bytes());
+            let value = text[from..to].trim_ascii();
+            let value = value.strip_prefix(b"'").and_then(|value| value.strip_suffix(b"'")).unwrap_or(value);
+            if value.len() > 2 {
+                self.values.push_back(value.to_vec());
+                if self.values.len() > REMEMBERED {
+                    self.values.pop_front();
+                }
+            }
+            done = to;
+        }
+        if out.is_empty() {
+            return Cow::Borrowed(line);
+        }
+        out.extend_from_slice(&line[done..]);
+        Cow::Owned(out)
+    }
+
+    /// Lines that the rewrite puts in the place of others.
+    fn hide_new<'l>(&self, lines: &'l [u8]) -> Cow<'l, [u8]> {
+        if self.places.is_empty() && self.values.is_empty() {
+            return Cow::Borrowed(lines);
+        }
+        let mut out = Vec::with_capacity(lines.len());
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            let text = line.strip_suffix(b"\n").unwrap_or(line);
+            let mut text = match std::str::from_utf8(text) {
+                Ok(text) => secrets::in_sql(text).into_bytes(),
+                Err(_) => text.to_vec(),
+            };
+            for value in &self.values {
+                let mut from = 0;
+                while let Some(at) = memchr::memmem::find(text.get(from..).unwrap_or_default(), value) {
+                    text.splice(from + at..from + at + value.len(), MASK.bytes());
+                    from += at + MASK.len();
+                }
+            }
+            out.extend_from_slice(&text);
+            if line.ends_with(b"\n") {
+                out.push(b'\n');
+            }
+        }
+        Cow::Owned(out)
+    }
+}
+
+/// Finds the secrets of an input as its bytes come by.
+#[derive(Default)]
+pub(super) struct Search {
+    splitter: Splitter,
+    found: Vec<(u64, u64)>,
+}
+
+impl Search {
+    /// Takes the next bytes of the input.
+    pub(super) fn feed(&mut self, chunk: &[u8]) {
+        let Self { splitter, found } = self;
+        splitter.feed(chunk, &mut |piece| look(&piece, found));
+    }
+
+    /// The places of all secrets, in order.
+    pub(super) fn finish(mut self) -> Vec<(u64, u64)> {
+        let Self { splitter, found } = &mut self;
+        splitter.finish(&mut |piece| look(&piece, found));
+        self.found
+    }
+}
+
+fn look(piece: &Piece<'_>, found: &mut Vec<(u64, u64)>) {
+    let text = tsmigrate_analyzer::text::parseable(piece.text);
+    let masks = match piece.kind {
+        Kind::Statement => secrets::masks(&text, Tokens::scan(&text).as_slice()),
+        Kind::Meta => secrets::masks(&text, &[]),
+        _ => return,
+    };
+    let at = piece.span.start;
+    found.extend(masks.into_iter().map(|mask| (at + mask.start as u64, at + mask.end as u64)));
 }
 
 impl Hunk {
@@ -311,7 +457,8 @@ mod tests {
         let mut diff = Vec::new();
         let planned = &analysis.inputs[0].planned;
         let rewriter = analysis.rewriter(0, Style::Comment);
-        let mut writer = Diff::with_longest(&mut diff, "dump.sql", planned, rewriter, longest);
+        let mut writer =
+            Diff::with_longest(&mut diff, "dump.sql", planned, rewriter, Secrets::new(&[]), longest);
         for chunk in text.as_bytes().chunks(chunk) {
             writer.feed(chunk).expect("memory");
         }

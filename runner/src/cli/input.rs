@@ -289,7 +289,7 @@ impl Progress {
                 None => "  {prefix} {spinner} {bytes:>10}  {binary_bytes_per_sec:>12}",
             };
             let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::hidden())
-                .with_prefix(format!("{verb} {}", super::render::clean(name)));
+                .with_prefix(format!("{verb} {}", super::clean::text(name)));
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style.progress_chars("━╸─"));
             }

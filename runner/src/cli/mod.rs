@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use tsmigrate_analyzer::clean;
 use tsmigrate_analyzer::conversion::conversion;
 use tsmigrate_analyzer::facts::timescale::Version;
 use tsmigrate_analyzer::input::shell;
@@ -396,12 +397,12 @@ fn on_large_stack(cli: Cli) -> Result<Status, Failure> {
 /// Says why a command failed.
 fn say(failure: &Failure) {
     let page = Page::stderr();
-    let mut text = format!("{}: {}\n", page.red("error"), render::clean(&failure.what));
+    let mut text = format!("{}: {}\n", page.red("error"), clean::text(&failure.what));
     if let Some(place) = &failure.place {
-        let _ = writeln!(text, "  {}", render::clean(place));
+        let _ = writeln!(text, "  {}", clean::text(place));
     }
     if let Some(next) = &failure.next {
-        let _ = writeln!(text, "  {} {}", page.bold("next:"), render::clean(next));
+        let _ = writeln!(text, "  {} {}", page.bold("next:"), clean::text(next));
     }
     // There is nowhere else to say it.
     let _ = io::stderr().write_all(text.as_bytes());

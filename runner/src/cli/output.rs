@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
+use tsmigrate_analyzer::clean::Cleaner;
 
 use super::input::Input;
 use super::{Failure, shell};
@@ -65,6 +66,16 @@ impl Drop for Created {
             // It fails where something was written.
             drop(std::fs::remove_dir(dir));
         }
+    }
+}
+
+/// Refuses a link in a directory that was named: its name was not, and nobody knows where it leads.
+pub(super) fn check_no_link(path: &Path) -> Result<(), Failure> {
+    match std::fs::read_link(path) {
+        Ok(to) => Err(Failure::new(format!("the output is a symbolic link (to {})", to.display()))
+            .at(path.display())
+            .next("remove the link, or name the file itself")),
+        Err(_) => Ok(()),
     }
 }
 
@@ -142,4 +153,40 @@ pub(super) fn place(made: impl IntoIterator<Item = (NamedTempFile, PathBuf)>) ->
             .map_err(|error| Failure::io("the output cannot be put in its place", &path, &error.error))?;
     }
     Ok(())
+}
+
+/// Where a dump is written: to a terminal as it may show it, everywhere else byte for byte.
+pub(super) enum Out<W> {
+    /// A file or a pipe.
+    Bytes(W),
+    /// A terminal.
+    Shown(W, Cleaner),
+}
+
+impl<W: Write> Out<W> {
+    /// Writes the rest.
+    pub(super) fn end(&mut self) -> io::Result<()> {
+        if let Self::Shown(out, cleaner) = self {
+            out.write_all(cleaner.finish().as_bytes())?;
+        }
+        self.flush()
+    }
+}
+
+impl<W: Write> Write for Out<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Bytes(out) => out.write(bytes),
+            Self::Shown(out, cleaner) => {
+                out.write_all(cleaner.feed(bytes).as_bytes())?;
+                Ok(bytes.len())
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Bytes(out) | Self::Shown(out, _) => out.flush(),
+        }
+    }
 }

@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
+use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
+use tsmigrate_analyzer::clean;
 use tsmigrate_analyzer::finding::Excerpt;
 use tsmigrate_analyzer::report::{Entry, Report, Step, Verdict, count, thousands, to_accept};
 use tsmigrate_analyzer::{Finding, Safety, Severity};
@@ -105,11 +107,6 @@ fn speaks_utf8() -> bool {
     locale.is_some_and(|locale| locale.contains("utf-8") || locale.contains("utf8"))
 }
 
-/// Text of a dump, without what would steer a terminal.
-pub(super) fn clean(text: &str) -> String {
-    annotate_snippets::normalize_untrusted_str(text)
-}
-
 /// `text` in lines of at most `width` columns; words longer than that stay whole.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
@@ -206,7 +203,7 @@ fn places(report: &Report<'_>, findings: &[&Finding]) -> String {
             out.push_str(", ");
         } else {
             let name = report.inputs.get(input).map_or("", |input| input.name);
-            let name = if several { format!("{} ", clean(name)) } else { String::new() };
+            let name = if several { format!("{} ", clean::text(name)) } else { String::new() };
             let gap = if file.is_some() { "; " } else { "" };
             let _ = write!(out, "{gap}{name}{}", if findings.len() == 1 { "line " } else { "lines " });
         }
@@ -237,25 +234,27 @@ fn one(page: Page, entry: &Entry<'_>, first: bool) -> String {
     let name = format!("{allowed}{}[{}] {}", entry.severity.name(), entry.rule, entry.name);
     let line = usize::try_from(entry.line).unwrap_or(usize::MAX);
     let column = usize::try_from(entry.column).unwrap_or(usize::MAX);
-    let title = clean(entry.message);
+    let title = clean::text(entry.message);
     let group = level.with_name(name).primary_title(title);
     let shown = entry.excerpt;
+    let file = clean::line(entry.file);
     let origin = || match line {
         // A live server has no lines.
-        0 => Origin::path(entry.file),
-        _ => Origin::path(entry.file).line(line).char_column(column),
+        0 => Origin::path(file.as_str()),
+        _ => Origin::path(file.as_str()).line(line).char_column(column),
     };
+    let (source, mark) = cleaned(shown);
     let mut group: Group<'_> = if shown.text.is_empty() {
         group.element(origin())
     } else {
-        let mark = AnnotationKind::Primary.span(shown.start..shown.end.max(shown.start));
-        let snippet = Snippet::source(shown.text.as_str())
+        let mark = AnnotationKind::Primary.span(mark);
+        let snippet = Snippet::source(source.as_str())
             .line_start(usize::try_from(shown.line).unwrap_or(1))
             .fold(false)
             .annotation(mark);
         // Where something was masked or cut before the place, only the finding itself knows its column.
         if place_in(shown) == (entry.line, entry.column) {
-            group.element(snippet.path(entry.file))
+            group.element(snippet.path(file.as_str()))
         } else {
             group.element(origin()).element(snippet)
         }
@@ -263,10 +262,19 @@ fn one(page: Page, entry: &Entry<'_>, first: bool) -> String {
     let gutter = digits(shown.line + shown.text.lines().count() as u64);
     for (word, text) in lines(entry, first) {
         let width = page.width.saturating_sub(gutter + word.len() + 6).max(30);
-        let text = wrap(&clean(&text), width).join("\n");
+        let text = wrap(&clean::text(&text), width).join("\n");
         group = group.element(Level::NOTE.with_name(word).message(text));
     }
     renderer.render(&[group])
+}
+
+/// The excerpt as a terminal may show it, and the marked part of that.
+fn cleaned(excerpt: &Excerpt) -> (String, Range<usize>) {
+    let part = |range: Range<usize>| clean::text(excerpt.text.get(range).unwrap_or_default());
+    let end = excerpt.end.max(excerpt.start);
+    let (before, marked) = (part(0..excerpt.start), part(excerpt.start..end));
+    let mark = before.len()..before.len() + marked.len();
+    (before + &marked + &part(end..excerpt.text.len()), mark)
 }
 
 /// The line and column of the marked part, counted in the excerpt.
@@ -350,13 +358,14 @@ fn summary(out: &mut dyn Write, page: Page, report: &Report<'_>, next: &[Step]) 
             (0, 0) => Vec::new(),
             (size, statements) => vec![bytes(size), count(statements, "statement")],
         };
-        about.extend(input.server_version.map(|version| format!("from PostgreSQL {}", clean(version))));
-        about.extend(input.dump_version.map(|version| format!("written by pg_dump {}", clean(version))));
+        about.extend(input.server_version.map(|version| format!("from PostgreSQL {}", clean::text(version))));
+        about
+            .extend(input.dump_version.map(|version| format!("written by pg_dump {}", clean::text(version))));
         writeln!(out, "{} {}", page.bold(&name(input.name)), page.dim(&about.join(", ")))?;
     }
-    writeln!(out, "{}", page.dim(&clean(&format!("for {}", report.target_words()))))?;
+    writeln!(out, "{}", page.dim(&clean::text(&format!("for {}", report.target_words()))))?;
     if let Some(configured) = report.configured() {
-        for line in wrap(&clean(&configured), page.width) {
+        for line in wrap(&clean::text(&configured), page.width) {
             writeln!(out, "{}", page.dim(&line))?;
         }
     }
@@ -397,7 +406,9 @@ fn summary(out: &mut dyn Write, page: Page, report: &Report<'_>, next: &[Step]) 
     lost(out, page, &report.lost)?;
     scripts(out, page, report)?;
     writeln!(out, "\n{}", page.bold("next"))?;
-    next.iter().try_for_each(|step| writeln!(out, "  {}\n    {}", step.what, page.command(&step.command)))
+    next.iter().try_for_each(|step| {
+        writeln!(out, "  {}\n    {}", step.what, page.command(&clean::text(&step.command)))
+    })
 }
 
 /// SQL for a person to run.
@@ -409,7 +420,7 @@ fn scripts(out: &mut dyn Write, page: Page, report: &Report<'_>) -> io::Result<(
     let width = report.scripts.iter().map(|script| script.file.len()).max().unwrap_or(0);
     for script in report.scripts {
         let indent = width + 4;
-        let about = format!("{} ({})", clean(&script.title), script.rule);
+        let about = format!("{} ({})", clean::text(&script.title), script.rule);
         for (number, line) in wrap(&about, page.width.saturating_sub(indent)).iter().enumerate() {
             let name = if number == 0 { script.file } else { "" };
             writeln!(out, "  {}  {line}", page.command(&format!("{name:<width$}")))?;
@@ -426,7 +437,7 @@ pub(super) fn lost(out: &mut dyn Write, page: Page, lost: &[&str]) -> io::Result
     writeln!(out, "\n{}", page.bold("the target will not have, after the rewrite"))?;
     for loss in lost.iter().take(LOSSES) {
         let mut mark = "- ";
-        for line in wrap(&clean(loss), page.width.saturating_sub(4)) {
+        for line in wrap(&clean::text(loss), page.width.saturating_sub(4)) {
             writeln!(out, "  {mark}{line}")?;
             mark = "  ";
         }
@@ -444,7 +455,7 @@ pub(super) fn lost(out: &mut dyn Write, page: Page, lost: &[&str]) -> io::Result
 
 /// An input's name for people.
 pub(super) fn name(name: &str) -> String {
-    if name == input::STDIN { "standard input".to_owned() } else { clean(name) }
+    if name == input::STDIN { "standard input".to_owned() } else { clean::text(name) }
 }
 
 /// `12.5 MB`.
@@ -465,6 +476,6 @@ mod tests {
 
     #[test]
     fn a_dump_cannot_steer_the_terminal() {
-        assert!(!clean("a\u{1b}[31mb\u{202e}").contains(['\u{1b}', '\u{202e}']));
+        assert!(!clean::text("a\u{1b}[31mb\u{202e}").contains(['\u{1b}', '\u{202e}']));
     }
 }

@@ -171,6 +171,7 @@ impl Files {
         }
         for name in scripts.keys() {
             let path = dir.join(name);
+            output::check_no_link(&path)?;
             if path.exists() && !self.force {
                 return Err(Failure::new("the script is there already, and may have been changed")
                     .at(path.display())

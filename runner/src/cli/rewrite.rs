@@ -4,17 +4,18 @@
 //! that take their places when all of them are whole.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
+use tsmigrate_analyzer::clean::{self, Cleaner};
 use tsmigrate_analyzer::report::{count, thousands};
 use tsmigrate_analyzer::{Analysis, Report, Style};
 
-use super::diff::Diff;
+use super::diff::{Diff, Search, Secrets};
 use super::input::{self, Input, Progress};
-use super::output::{self, Made, beside, overwrites};
-use super::render::{self, Page, clean};
+use super::output::{self, Made, Out, beside, overwrites};
+use super::render::{self, Page};
 use super::reports::{self, Files, Shown};
 use super::{Analysed, Failure, Setup, Status, note, shell};
 
@@ -49,7 +50,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     with: Vec<PathBuf>,
 
-    /// Print a unified diff instead of the rewritten dump (patch applies it)
+    /// Print a unified diff instead of the rewritten dump; patch applies it, but for lines whose secrets are masked
     #[arg(long)]
     diff: bool,
 
@@ -185,6 +186,7 @@ fn into_directory(dir: &Path, files: &[Input], inputs: &[Input]) -> Result<Vec<D
                 .at(dir.join(name).display())
                 .next("rewrite them one by one: --with names the files that are only read"));
         }
+        output::check_no_link(&dir.join(name))?;
         output::check(&dir.join(name), inputs)?;
         destinations.push(destination);
     }
@@ -206,11 +208,22 @@ fn transform(
     let mut rewriter = analysis.rewriter(index, style);
     if args.diff {
         let name = if input.path.is_some() { input.name.clone() } else { "stdin".to_owned() };
+        let mut search = Search::default();
+        input.read_again(summary.bytes, &progress, |chunk| {
+            search.feed(chunk);
+            Ok(())
+        })?;
+        let secrets = search.finish();
         let out = BufWriter::with_capacity(1 << 16, out);
-        let mut diff = Diff::new(out, &name, &summary.planned, rewriter);
+        let mut diff = Diff::new(out, &name, &summary.planned, rewriter, Secrets::new(&secrets));
         input
             .read_again(summary.bytes, &progress, |chunk| diff.feed(chunk).map_err(|error| failed(&error)))?;
-        return diff.finish().map_err(|error| failed(&error));
+        if diff.finish().map_err(|error| failed(&error))? && !args.quiet {
+            note(
+                "secrets are masked in the diff: patch does not apply changes beside them; -o FILE writes the whole dump",
+            );
+        }
+        return Ok(());
     }
     let mut buffer = Vec::new();
     input.read_again(summary.bytes, &progress, |chunk| {
@@ -226,7 +239,11 @@ fn transform(
 fn to_stdout(args: &Args, analysis: &Analysis, index: usize, input: &mut Input) -> Result<(), Failure> {
     // Not through the line buffer of std's own handle.
     let stdout = io::stdout().as_fd().try_clone_to_owned().map_err(|error| Failure::output(&error))?;
-    transform(args, analysis, index, input, &mut std::fs::File::from(stdout), &Failure::output)
+    let is_terminal = stdout.is_terminal();
+    let stdout = std::fs::File::from(stdout);
+    let mut out = if is_terminal { Out::Shown(stdout, Cleaner::default()) } else { Out::Bytes(stdout) };
+    transform(args, analysis, index, input, &mut out, &Failure::output)?;
+    out.end().map_err(|error| Failure::output(&error))
 }
 
 /// Writes a temporary file beside the output, or straight into what is no file, such as a pipe.
@@ -239,8 +256,11 @@ fn to_file(
 ) -> Result<Made, Failure> {
     let failed = |error: &io::Error| Failure::io("the output cannot be written", path, error);
     if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
-        let mut file = std::fs::OpenOptions::new().write(true).open(path).map_err(|error| failed(&error))?;
-        transform(args, analysis, index, input, &mut file, &failed)?;
+        let file = std::fs::OpenOptions::new().write(true).open(path).map_err(|error| failed(&error))?;
+        let is_terminal = file.is_terminal();
+        let mut out = if is_terminal { Out::Shown(file, Cleaner::default()) } else { Out::Bytes(file) };
+        transform(args, analysis, index, input, &mut out, &failed)?;
+        out.end().map_err(|error| failed(&error))?;
         return Ok(None);
     }
     let (mut file, path) = beside(path, input.mode())?;
@@ -262,12 +282,12 @@ fn changes(out: &mut dyn Write, report: &Report<'_>, all: bool) -> io::Result<()
         writeln!(
             out,
             "{}:{}:{} {} {} (because {})",
-            clean(entry.file),
+            clean::text(entry.file),
             entry.line,
             entry.column,
             entry.rule,
-            clean(&fix.title),
-            clean(entry.message)
+            clean::text(&fix.title),
+            clean::text(entry.message)
         )?;
     }
     for (rule, number) in seen.into_iter().filter(|(_, number)| !all && *number > LOGGED) {
@@ -288,7 +308,7 @@ fn say(args: &Args, report: &Report<'_>, destinations: &[Destination]) -> io::Re
         Destination::File(path) => Some(path.clone()),
     });
     for path in dumps.chain(args.written.written(report)) {
-        writeln!(out, "  wrote {}", page.command(&clean(&path.display().to_string())))?;
+        writeln!(out, "  wrote {}", page.command(&clean::text(&path.display().to_string())))?;
     }
     render::lost(&mut out, page, &report.lost)
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -158,10 +159,31 @@ impl Endpoint {
         &self.warnings
     }
 
-    /// The password, for the environment of a child process and nothing else.
-    #[must_use]
-    pub fn password(&self) -> Option<&str> {
-        self.main().password()
+    /// The password for the server that our sessions are on.
+    #[cfg(test)]
+    fn password(&self) -> Option<&str> {
+        self.chosen().or(self.hosts.first())?.password()
+    }
+
+    /// The lines of a password file for a child process: the password of the server that it goes to, and no other.
+    ///
+    /// # Errors
+    /// Why such a file cannot hold the password.
+    pub fn password_file(&self) -> Result<String, &'static str> {
+        let hosts = self.hosts_of_child();
+        let mut lines = String::new();
+        for host in &hosts {
+            let Some(password) = host.password() else { continue };
+            if !passfile::can_hold(password) {
+                return Err("it has a line break, and a password file has one password on a line");
+            }
+            let place = match hosts.as_slice() {
+                [_] => "*:*".to_owned(),
+                _ => format!("{}:{}", passfile::escaped(local::name_in_passfile(&host.name)), host.port),
+            };
+            lines.push_str(&format!("{place}:*:*:{}\n", passfile::escaped(password)));
+        }
+        Ok(lines)
     }
 
     /// `text` with every password of ours left out.
@@ -175,16 +197,18 @@ impl Endpoint {
     }
 
     /// A connection string for `pg_dump` without any secret: arguments are open to every user of the machine. It leads to
-    /// the server that our sessions are on.
+    /// the server that our sessions are on; its password is in `passwords`. Left out are the `options`, which may set
+    /// anything: they go through the environment.
     #[must_use]
-    pub fn conninfo(&self) -> String {
+    pub fn conninfo(&self, passwords: Option<&Path>) -> String {
         let mut pairs: Vec<(&str, String)> = Vec::new();
-        for keyword in KEYWORDS.iter().filter(|keyword| keyword.then == Use::Both) {
+        let both = KEYWORDS.iter().filter(|keyword| keyword.then == Use::Both && keyword.name != "options");
+        for keyword in both {
             pairs.extend(self.params.get(keyword.name).map(|value| (keyword.name, value.clone())));
         }
         pairs.extend(self.params.get("application_name").map(|name| ("application_name", name.clone())));
-        let chosen = self.chosen();
-        let hosts: Vec<&Host> = chosen.map_or_else(|| self.hosts.iter().collect(), |host| vec![host]);
+        pairs.extend(passwords.map(|path| ("passfile", path.to_string_lossy().into_owned())));
+        let hosts = self.hosts_of_child();
         let join =
             |of: &dyn Fn(&Host) -> String| hosts.iter().map(|host| of(host)).collect::<Vec<_>>().join(",");
         pairs.push(("host", join(&|host| host.name.clone())));
@@ -195,7 +219,7 @@ impl Endpoint {
             ));
         }
         pairs.push(("port", join(&|host| host.port.to_string())));
-        if chosen.is_none() {
+        if self.chosen().is_none() {
             let several = ["target_session_attrs", "load_balance_hosts"].into_iter();
             pairs.extend(several.filter_map(|name| Some((name, self.params.get(name)?.clone()))));
         }
@@ -205,9 +229,9 @@ impl Endpoint {
         pairs.into_iter().map(pair).collect::<Vec<_>>().join(" ")
     }
 
-    /// Environment variables that a child process must not see, for [`Endpoint::conninfo`] says it all.
-    pub fn variables() -> impl Iterator<Item = &'static str> {
-        KEYWORDS.iter().filter_map(|keyword| keyword.variable).chain(["PGREQUIRESSL"])
+    /// The server that our sessions are on; all of them where none has answered yet.
+    fn hosts_of_child(&self) -> Vec<&Host> {
+        self.chosen().map_or_else(|| self.hosts.iter().collect(), |host| vec![host])
     }
 
     /// Sets what sessions call themselves.
@@ -231,11 +255,6 @@ impl Endpoint {
 
     fn chosen(&self) -> Option<&Host> {
         self.hosts.get(self.chosen_number()?)
-    }
-
-    fn main(&self) -> &Host {
-        const NOWHERE: &Host = &Host { name: String::new(), address: None, port: 0, password: None };
-        self.chosen().or(self.hosts.first()).unwrap_or(NOWHERE)
     }
 }
 
@@ -304,8 +323,7 @@ fn passwords(params: &BTreeMap<&'static str, String>, hosts: &mut [Host]) -> Opt
     let get = |keyword| params.get(keyword).map(String::as_str).unwrap_or_default();
     for host in hosts {
         let port = host.port.to_string();
-        // libpq calls a socket in its usual folder by this name.
-        let name = if local::SOCKET_FOLDERS.contains(&host.name.as_str()) { "localhost" } else { &host.name };
+        let name = local::name_in_passfile(&host.name);
         host.password = passfile::find(&file, [name, &port, get("dbname"), get("user")]);
     }
     None

@@ -17,7 +17,7 @@ pub(super) fn user() -> Option<String> {
 }
 
 /// The user's number.
-pub(super) fn uid() -> Option<u32> {
+pub(crate) fn uid() -> Option<u32> {
     Some(std::fs::metadata("/proc/self").ok()?.uid())
 }
 
@@ -35,3 +35,8 @@ pub(super) fn socket_folder(port: u16) -> Option<&'static str> {
 
 /// Folders that libpq takes for its own default, depending on who built it.
 pub(super) const SOCKET_FOLDERS: [&str; 3] = ["/var/run/postgresql", "/run/postgresql", "/tmp"];
+
+/// What a password file calls this server: libpq names a socket in its usual folder `localhost` there.
+pub(super) fn name_in_passfile(host: &str) -> &str {
+    if SOCKET_FOLDERS.contains(&host) { "localhost" } else { host }
+}

@@ -21,6 +21,7 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::{AsyncMessage, CancelToken, Client};
 
 pub use endpoint::Endpoint;
+pub(crate) use local::uid as own_uid;
 
 use endpoint::Host;
 use stream::Streams;
@@ -138,7 +139,21 @@ impl Connector {
         Ok(session)
     }
 
+    /// A server that takes no more sessions is asked again: ours that were closed a moment ago may still count.
     async fn connect(&self) -> Result<Opened, Error> {
+        let mut tries = 0;
+        loop {
+            match self.connect_once().await {
+                Err(error) if error.code() == "53300" && tries < FULL.0 => {
+                    tries += 1;
+                    tokio::time::sleep(FULL.1).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn connect_once(&self) -> Result<Opened, Error> {
         let mut failures: Vec<(String, Server)> = Vec::new();
         let several = self.endpoint.hosts().len() > 1;
         'all: for wanted in self.wanted.rounds() {
@@ -233,7 +248,8 @@ impl Connector {
                             std::future::poll_fn(|cx| connection.poll_message(cx)).await
                         {
                             if let AsyncMessage::Notice(notice) = message {
-                                let text = format!("{}: {}", notice.severity(), notice.message());
+                                let message = tsmigrate_analyzer::secrets::in_text(notice.message());
+                                let text = format!("{}: {message}", notice.severity());
                                 sink.lock().unwrap_or_else(PoisonError::into_inner).push(text);
                             }
                         }
@@ -262,6 +278,9 @@ impl Connector {
         }
     }
 }
+
+/// How often, and after which pause, a server that is full is asked once more.
+pub(crate) const FULL: (u32, Duration) = (10, Duration::from_millis(200));
 
 /// How long a request to stop something may take.
 const CANCEL: std::time::Duration = std::time::Duration::from_secs(5);
@@ -347,7 +366,7 @@ impl Session {
         Error::Query {
             side: self.side.name(),
             sql: crate::redact::statement(sql),
-            answer: Box::new(Server::new(error)),
+            answer: Box::new(Server::new(error).to(sql)),
         }
     }
 }

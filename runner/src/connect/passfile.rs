@@ -36,7 +36,9 @@ pub(super) fn find(file: &str, wanted: [&str; 4]) -> Option<String> {
             }
             rest = after;
         }
-        Some(unescaped(rest)).filter(|password| !password.is_empty())
+        // What stands behind another colon is none of it, as in libpq.
+        let password = field_or_rest(rest);
+        Some(unescaped(password)).filter(|password| !password.is_empty())
     })
 }
 
@@ -49,6 +51,20 @@ fn field(text: &str) -> Option<(&str, &str)> {
         found
     })?;
     Some((&text[..at], &text[at + 1..]))
+}
+
+fn field_or_rest(text: &str) -> &str {
+    field(text).map_or(text, |(field, _)| field)
+}
+
+/// `text` as a field: colons and backslashes stand for themselves.
+pub(super) fn escaped(text: &str) -> String {
+    text.replace('\\', r"\\").replace(':', r"\:")
+}
+
+/// A line holds one password: libpq takes every end of a line off it.
+pub(super) fn can_hold(password: &str) -> bool {
+    !password.contains(['\n', '\0']) && !password.ends_with('\r')
 }
 
 fn unescaped(text: &str) -> String {
@@ -71,6 +87,21 @@ mod tests {
         assert_eq!(find(file, ["x", "1", "d", "u"]).as_deref(), Some("late"));
         assert_eq!(find(file, ["*", "1", "d", "u"]).as_deref(), Some("star"));
         assert_eq!(find("h:1:d\n", ["h", "1", "d", "u"]), None);
+        assert_eq!(find("h:1:d:u:one:two", ["h", "1", "d", "u"]).as_deref(), Some("one"));
+    }
+
+    #[test]
+    fn a_password_is_written_so_that_it_is_read_again() {
+        for password in
+            ["plain", "a:b", r"back\slash\", r"\:", "#hash", " spaces ", "größe 表", "tab\tand\rmiddle", "*"]
+        {
+            let line = format!("*:*:*:*:{}\n", escaped(password));
+            assert!(can_hold(password));
+            assert_eq!(find(&line, ["h", "1", "d", "u"]).as_deref(), Some(password));
+        }
+        for password in ["two\nlines", "end\r", "nul\0"] {
+            assert!(!can_hold(password), "{password:?}");
+        }
     }
 
     #[test]

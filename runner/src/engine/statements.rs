@@ -105,6 +105,6 @@ pub fn refused(part: &'static str, statement: &Statement, server: Server) -> Err
         column: statement.column,
         object: statement.object.clone(),
         sql: crate::redact::statement(&statement.sql),
-        server,
+        server: server.to(&statement.sql),
     }))
 }

@@ -9,6 +9,7 @@ use super::{session_name, write};
 use crate::connect::{Connector, Session, Side, identifier};
 use crate::engine::marks::{Marks, Owner};
 use crate::error::Error;
+use crate::human;
 use crate::inspect;
 use crate::jobs;
 use crate::journal::{Event, Journal, State};
@@ -54,7 +55,7 @@ pub fn run(args: &Args) -> u8 {
     match result {
         Ok(()) => 0,
         Err(error) => {
-            let _ = writeln!(anstream::stderr(), "error: {error}");
+            let _ = writeln!(anstream::stderr(), "error: {}", human::clean(&error.to_string()));
             2
         }
     }
@@ -62,13 +63,14 @@ pub fn run(args: &Args) -> u8 {
 
 fn say(line: &str) {
     // Who reads it may have gone; what is closed stays closed.
-    let _ = writeln!(anstream::stdout(), "{line}");
+    let _ = writeln!(anstream::stdout(), "{}", human::clean(line));
 }
 
 async fn close(args: &Args) -> Result<(), Error> {
     let source = Connector::new(Side::Source, &args.source)?;
     let target = Connector::new(Side::Target, &args.target)?;
     let work = WorkDir::new(args.work_dir.as_deref(), source.endpoint().database());
+    work.check_ours()?;
     let past = work.past()?.filter(|past| !past.done);
     // Nobody else may be at work in it.
     let journal = past.as_ref().map(|_| Journal::open(work.path())).transpose()?;

@@ -1,6 +1,7 @@
 //! `tsmigrate migrate`: one source, one target, one run; whatever ends it, both ends are left in order.
 
 pub mod cleanup;
+mod limits;
 mod options;
 mod resume;
 mod schema;
@@ -10,14 +11,17 @@ mod weigh;
 mod write;
 
 use std::hash::{BuildHasher, Hasher};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use options::{Args, Check};
 
+use crate::capacity::Workers;
 use crate::connect::{Connector, Side};
 use crate::engine::retry::Patience;
 use crate::error::Error;
+use crate::human;
 use crate::jobs::{self, Job};
 use crate::journal::{Event, Journal};
 use crate::progress::{self, Progress};
@@ -41,8 +45,7 @@ pub fn run(args: &Args) -> u8 {
 fn print(args: &Args, report: &Report) -> u8 {
     use std::io::Write;
 
-    let json =
-        || serde_json::to_string_pretty(report).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
+    let json = || report::json(report);
     let mut code = match report.outcome {
         Outcome::Migrated | Outcome::Planned => 0,
         Outcome::Blocked => 1,
@@ -51,13 +54,14 @@ fn print(args: &Args, report: &Report) -> u8 {
     if let Some(path) = &args.report
         && let Err(error) = std::fs::write(path, json() + "\n")
     {
-        let _ = writeln!(anstream::stderr(), "tsmigrate: cannot write {}: {error}", path.display());
+        let path = human::line(&path.display().to_string());
+        let _ = writeln!(anstream::stderr(), "tsmigrate: cannot write {path}: {error}");
         code = 2;
     }
     if let Some(folder) = &report.work_dir
         && let Err(error) = report::write_files(report, folder.as_ref())
     {
-        let _ = writeln!(anstream::stderr(), "tsmigrate: {error}");
+        let _ = writeln!(anstream::stderr(), "tsmigrate: {}", human::clean(&error.to_string()));
     }
     // Who reads the report may have gone; what was done stays done.
     let _ = match args.format {
@@ -81,6 +85,10 @@ struct Context {
     /// When this process began: stages and tables tell their times from here.
     begun: Instant,
     journal: OnceLock<Journal>,
+    /// Fewer copies and builds than were asked for, and why.
+    workers: OnceLock<(Workers, String)>,
+    /// It was said that steps cannot be written down.
+    deaf: AtomicBool,
 }
 
 /// What has to be undone at the end, however it comes.
@@ -119,6 +127,21 @@ impl Context {
         self.undo.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Copies and builds at once: as many as were asked for, or as the servers take.
+    fn workers(&self) -> Workers {
+        self.workers.get().map_or_else(|| self.args.workers(), |(fitted, _)| *fitted)
+    }
+
+    /// Copies at once.
+    fn jobs(&self) -> u64 {
+        self.workers().jobs
+    }
+
+    /// Builds at once.
+    fn builders(&self) -> u64 {
+        self.workers().builders
+    }
+
     /// The name of this run's sessions.
     fn name(&self) -> String {
         session_name(&self.run)
@@ -151,8 +174,10 @@ impl Context {
 
     /// Writes down that a step is done.
     fn step(&self, step: &crate::engine::step::Step, rows: u64) {
-        if let Some(Err(error)) = self.journal.get().map(|journal| journal.step(step, rows)) {
-            // The target knows by itself.
+        if let Some(Err(error)) = self.journal.get().map(|journal| journal.step(step, rows))
+            && !self.deaf.swap(true, Ordering::Relaxed)
+        {
+            // The target knows by itself; what else the journal is needed for says so when it comes to that.
             self.progress.warn(&error.to_string());
         }
     }
@@ -211,6 +236,9 @@ async fn supervise(args: &Args) -> Report {
     };
     let (mut source, mut target) = (source, target);
     let work = WorkDir::new(args.work_dir.as_deref(), source.endpoint().database());
+    if let Err(error) = work.check_ours() {
+        return Report { version: report::VERSION, error: Some(error.to_string()), ..Report::default() };
+    }
     let past = work.past().ok().flatten().filter(|past| args.resume && !past.done);
     let run = past.map_or_else(new_id, |past| past.run);
     source.named(&session_name(&run));
@@ -233,6 +261,8 @@ async fn supervise(args: &Args) -> Report {
         run,
         begun: Instant::now(),
         journal: OnceLock::new(),
+        workers: OnceLock::new(),
+        deaf: AtomicBool::new(false),
     });
     for end in [&context.source, &context.target] {
         end.endpoint().warnings().iter().for_each(|warning| context.progress.warn(warning));
@@ -252,7 +282,7 @@ async fn supervise(args: &Args) -> Report {
                 eprintln!(
                     "tsmigrate: {signal} again: stopped at once. What may be open (restoring mode of the target, paused jobs of \
                      the source) is in {}; tsmigrate cleanup closes it, --resume goes on",
-                    work.path().display()
+                    human::line(&work.path().display().to_string())
                 );
                 std::process::exit(2);
             });

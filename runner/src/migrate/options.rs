@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
+use crate::capacity::Workers;
 pub use crate::verify::Check;
 
 /// Options of `tsmigrate migrate`.
@@ -40,7 +41,7 @@ pub struct Args {
     #[arg(long, requires = "resume", help_heading = "Run")]
     pub new_snapshot: bool,
 
-    /// Parts of tables that are copied at once
+    /// Parts of tables that are copied at once; fewer where a server takes fewer sessions
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Speed")]
     pub jobs: u16,
 
@@ -141,10 +142,10 @@ impl Args {
         }
     }
 
-    /// How many builds run at once.
+    /// How many copies and how many builds are to run at once.
     #[must_use]
-    pub fn builders(&self) -> usize {
-        usize::from(self.index_jobs.unwrap_or(self.jobs))
+    pub fn workers(&self) -> Workers {
+        Workers { jobs: self.jobs.into(), builders: self.index_jobs.unwrap_or(self.jobs).into() }
     }
 }
 

@@ -10,7 +10,7 @@ use super::resume::{self, Begun};
 use super::schema::{self, Scripts};
 use super::snapshot::Snapshot;
 use super::weigh::{self, Weight};
-use super::{Check, Context, Reached, write};
+use super::{Check, Context, Reached, limits, write};
 use crate::connect::{Session, Side, identifier, pooler};
 use crate::converted::Conversions;
 use crate::engine::part::{self, Part, Split};
@@ -169,7 +169,7 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
 
 async fn look(context: &Context, resumed: bool) -> Result<Ends, Error> {
     let start = Instant::now();
-    let (source, target) = tokio::try_join!(context.source.open(), context.target.open())?;
+    let (source, target) = limits::open(context).await?;
     let (source_facts, target_facts) =
         tokio::try_join!(inspect::inspect(&source, Side::Source), inspect::inspect(&target, Side::Target))?;
     let mut blockers = plan::preflight(&source_facts, &target_facts);
@@ -182,6 +182,7 @@ async fn look(context: &Context, resumed: bool) -> Result<Ends, Error> {
         blockers.extend(poolers(context).await?);
         return Err(Error::Preflight(blockers));
     }
+    let connections = limits::sessions(context, &source, &target).await?;
     let (found, poolers, asked) =
         tokio::try_join!(tools::find(context.args.pg_bin.as_deref()), poolers(context), async {
             let timescale = source_facts.timescale.as_ref();
@@ -196,7 +197,8 @@ async fn look(context: &Context, resumed: bool) -> Result<Ends, Error> {
             if let Some(blocker) = unreadable(&source, &source_facts).await? {
                 return Err(Error::Preflight(vec![blocker]));
             }
-            let weight = weigh::weigh(context, &filter, &source, &target).await?;
+            let weight = weigh::weigh(context, &filter, &source, &target, connections).await?;
+            limits::room(context, &weight, &filter, &source, &target).await?;
             Ok((jobs, hazards, filter, convert, weight))
         })?;
     if !poolers.is_empty() {
@@ -259,6 +261,7 @@ fn may_begin(context: &Context, ends: &Ends, scripts: &Scripts, clear: bool) -> 
     let mut report = context.report();
     report.blockers = stops;
     let mut plan = weigh::plan(context, ends, scripts);
+    plan.notes.extend(context.workers.get().map(|(_, why)| why.clone()));
     plan.notes.extend(ends.filter.lines().iter().cloned());
     plan.notes.extend(ends.convert.lines());
     report.plan = Some(plan);
@@ -288,7 +291,7 @@ async fn begin(
 pub(super) fn parts(context: &Context, tables: &[Table]) -> Vec<(Table, Vec<Part>)> {
     let split = match context.args.split_larger_than {
         Some(size) => Split { above: size.as_u64(), into: size.as_u64() },
-        None => Split::balanced(tables.iter().map(|table| table.bytes), u64::from(context.args.jobs)),
+        None => Split::balanced(tables.iter().map(|table| table.bytes), context.jobs()),
     };
     tables.iter().map(|table| (table.clone(), part::parts(table, split))).collect()
 }
@@ -367,7 +370,12 @@ async fn verify(
         comments: args.no_comments,
         publications: args.no_publications,
     };
-    let how = verify::How { jobs: usize::from(args.jobs), chosen, without, ..args.verify.into() };
+    let how = verify::How {
+        jobs: usize::try_from(context.jobs()).unwrap_or(1),
+        chosen,
+        without,
+        ..args.verify.into()
+    };
     let verification = verify::verify(&sessions, &expect, how, &context.progress).await?;
     let result = verification.summary();
     let equal = verification.differences.is_empty();

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use super::schema::{self, Scripts};
 use super::steps::{self, Ends};
-use super::{Args, Check, Context};
+use super::{Check, Context};
+use crate::capacity::Connections;
 use crate::connect::Session;
 use crate::engine::table;
 use crate::error::Error;
@@ -12,7 +13,7 @@ use crate::estimate::{self, Estimate, Work};
 use crate::filter::Filter;
 use crate::names::Relation;
 use crate::plan::{self, Basis, Plan};
-use crate::volume::{self, Connections, Volume};
+use crate::volume::{self, Volume};
 
 /// What was weighed.
 pub(super) struct Weight {
@@ -29,6 +30,7 @@ pub(super) async fn weigh(
     filter: &Filter,
     source: &Session,
     target: &Session,
+    (of_source, of_target): (Connections, Connections),
 ) -> Result<Weight, Error> {
     let args = &context.args;
     let mut volume = volume::read(source).await?;
@@ -39,22 +41,35 @@ pub(super) async fn weigh(
         .map(|(table, parts)| (table.relation.clone(), (parts.len() as u64, table.format.name())))
         .collect();
     volume.choose(|table| chosen.get(table).copied());
-    let (of_source, of_target) = tokio::try_join!(volume::connections(source), volume::connections(target))?;
     let estimate = if args.dry_run {
         let rates = estimate::measure(source, target, &volume).await?;
-        Some(estimate::estimate(&volume, rates, work(args)))
+        Some(estimate::estimate(&volume, rates, work(context)))
     } else {
         None
     };
     Ok(Weight { volume, source: of_source, target: of_target, estimate })
 }
 
-fn work(args: &Args) -> Work {
+fn work(context: &Context) -> Work {
+    let args = &context.args;
     Work {
-        jobs: args.jobs.into(),
-        builders: args.builders() as u64,
+        jobs: context.jobs(),
+        builders: context.builders(),
         max_rate: args.max_rate.map(|rate| rate.as_u64()),
         verify: matches!(args.verify, Check::Full),
+    }
+}
+
+impl Weight {
+    /// Tables, and tables with their indexes.
+    pub(super) fn lockable(&self) -> (u64, u64) {
+        let tables = self.volume.relations.len() as u64;
+        (tables, tables + self.volume.indexes)
+    }
+
+    /// Things that files of the run speak of: tables, their parts, indexes.
+    pub(super) fn things(&self) -> u64 {
+        self.lockable().1 + self.volume.tables.iter().map(|table| table.parts).sum::<u64>()
     }
 }
 
@@ -70,8 +85,8 @@ pub(super) fn plan(context: &Context, ends: &Ends, scripts: &Scripts) -> Plan {
         volume: Some(&weight.volume),
         connections: Some((weight.source, weight.target)),
         estimate: weight.estimate.as_ref(),
-        copies: args.jobs.into(),
-        builds: args.builders() as u64,
+        copies: context.jobs(),
+        builds: context.builders(),
         check: match args.verify {
             Check::Full => Some("checksums"),
             Check::Sample => Some("checksums of a sample"),

@@ -133,7 +133,7 @@ fn with_objects(context: &Context) -> bool {
 async fn engine(context: &Arc<Context>, snapshot: &Snapshot, marks: Marks) -> Result<Engine, Error> {
     let args = &context.args;
     let session = context.target.open().await?;
-    let builders = args.builders();
+    let builders = usize::try_from(context.builders()).unwrap_or(1);
     let (build_setup, processors) = size_of(&session, builders).await?;
     let watcher = context.clone();
     Ok(Engine {
@@ -144,7 +144,7 @@ async fn engine(context: &Arc<Context>, snapshot: &Snapshot, marks: Marks) -> Re
         progress: context.progress.clone(),
         patience: context.patience(),
         rate: crate::engine::rate::Rate::new(args.max_rate.map(|rate| rate.as_u64())),
-        jobs: usize::from(args.jobs),
+        jobs: usize::try_from(context.jobs()).unwrap_or(1),
         builders,
         setup: SETUP.to_owned(),
         build_setup,
@@ -573,7 +573,8 @@ pub(super) async fn analyze(context: &Context, relations: Vec<Relation>) {
             session.run(&format!("ANALYZE {}", relation.sql())).await?;
         }
     };
-    let workers: Vec<_> = (0..context.args.builders().min(count)).map(|_| worker()).collect();
+    let workers: Vec<_> =
+        (0..usize::try_from(context.builders()).unwrap_or(1).min(count)).map(|_| worker()).collect();
     for error in futures_util::future::join_all(workers).await.into_iter().filter_map(Result::err) {
         context.progress.warn(&format!("statistics: {error}"));
     }

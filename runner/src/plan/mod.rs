@@ -8,12 +8,13 @@ use tsmigrate_analyzer::report::{count, thousands};
 
 pub use preflight::{preflight, timescale_version};
 
+use crate::capacity::Connections;
 use crate::connect::Side;
 use crate::estimate::Estimate;
 use crate::human;
 use crate::inspect::{Facts, Timescale};
 use crate::jobs::Job;
-use crate::volume::{Connections, Kind, Volume};
+use crate::volume::{Kind, Volume};
 
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -253,14 +254,6 @@ fn notes(basis: &Basis<'_>, plan: &Plan) -> Vec<String> {
     ];
     if size > 400_000_000_000 {
         notes.push("above 400 GB, ask the service's support for the room before you start".into());
-    }
-    for sessions in plan.sessions.iter().filter(|sessions| sessions.needed > sessions.connections.left) {
-        notes.push(format!(
-            "the {} takes {} more sessions and up to {} are wanted: give fewer --jobs, or close others",
-            sessions.side.name(),
-            sessions.connections.left,
-            sessions.needed
-        ));
     }
     if target.superuser {
         notes.push("the target's user is a superuser; a service gives none".into());

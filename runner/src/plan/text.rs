@@ -70,9 +70,8 @@ impl Plan {
 
 fn sessions(sessions: &super::Sessions) -> String {
     let (needed, connections) = (sessions.needed, sessions.connections);
-    let sign = if needed > connections.left { "!" } else { " " };
     format!(
-        "{sign} {:<7} up to {needed}; {} of {} are open, {} more can be",
+        "{:<7} up to {needed}; {} of {} are open, {} more can be",
         sessions.side.name(),
         connections.used,
         connections.most,
@@ -131,12 +130,12 @@ mod tests {
     use std::fmt::Write;
 
     use super::*;
+    use crate::capacity::Connections;
     use crate::connect::Side;
     use crate::estimate::{Estimate, Rates, Span};
     use crate::inspect::{Facts, Timescale};
     use crate::jobs::Job;
     use crate::plan::{Basis, Counts, plan};
-    use crate::volume::Connections;
 
     fn sized(name: &str, kind: Kind, bytes: u64, rows: Option<u64>, chunks: u64) -> TableSize {
         let format = "binary".to_owned();
@@ -184,7 +183,7 @@ mod tests {
         };
         let target = Facts { locale: "en_US".into(), ..facts.clone() };
         let jobs = [Job { id: 1000, name: "j".into(), owner: "o".into(), scheduled: true }];
-        let connections = Connections { most: 97, used: 90, left: 7 };
+        let connections = Connections { most: 97, used: 10, left: 87, ..Connections::default() };
         let span = |what, low, high| Span { what, low, high };
         let estimate = Estimate {
             rates: Rates { read: Some(310_000_000), density: Some(90), send: Some(45_000_000) },

@@ -175,7 +175,11 @@ impl Event<'_> {
     #[must_use]
     pub fn json(self) -> String {
         let line = Line { version: VERSION, at: now(), event: self };
+        let mut out = Vec::new();
         // Plain data with text keys: it cannot fail, and if it did, a line must still be an object.
-        serde_json::to_string(&line).unwrap_or_else(|_| "{}".to_owned())
+        match tsmigrate_analyzer::clean::json(&line, &mut out) {
+            Ok(()) => String::from_utf8_lossy(&out).into_owned(),
+            Err(_) => "{}".to_owned(),
+        }
     }
 }

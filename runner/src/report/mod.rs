@@ -266,6 +266,16 @@ impl MovedTable {
     }
 }
 
+/// A report for programs, also where a person looks at it: no name in it steers a terminal.
+#[must_use]
+pub fn json(report: &impl Serialize) -> String {
+    let mut out = Vec::new();
+    match tsmigrate_analyzer::clean::pretty_json(report, &mut out) {
+        Ok(()) => String::from_utf8_lossy(&out).into_owned(),
+        Err(error) => serde_json::json!({ "error": error.to_string() }).to_string(),
+    }
+}
+
 /// Seconds as a length of time; none where the number is no length.
 fn span(seconds: f64) -> std::time::Duration {
     std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default()

@@ -11,6 +11,7 @@ use super::text::{count, thousands};
 use super::{Check, Expect, How, PERCENT, Sessions, Verification};
 use crate::connect::{Connector, Side};
 use crate::error::Error;
+use crate::human;
 use crate::inspect;
 use crate::progress::Progress;
 
@@ -144,11 +145,11 @@ impl Report {
             }
             (None, _) => {
                 let error = self.error.as_deref().unwrap_or("unknown");
-                lines.push(format!("{} {error}", paint(AnsiColor::Red, "✗ failed:")));
+                lines.push(format!("{} {}", paint(AnsiColor::Red, "✗ failed:"), human::clean(error)));
             }
         }
-        lines.push(format!("  source  {}", self.source));
-        lines.push(format!("  target  {}", self.target));
+        lines.push(format!("  source  {}", human::line(&self.source)));
+        lines.push(format!("  target  {}", human::line(&self.target)));
         if let Some(found) = &self.verification {
             lines.push(String::new());
             lines.extend(found.render());
@@ -198,8 +199,7 @@ pub fn run(args: &Args) -> u8 {
 fn print(args: &Args, report: &Report) -> u8 {
     use std::io::Write;
 
-    let json =
-        || serde_json::to_string_pretty(report).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
+    let json = || crate::report::json(report);
     let mut code = match report.outcome {
         Outcome::Equal => 0,
         Outcome::Different => 1,
@@ -208,7 +208,8 @@ fn print(args: &Args, report: &Report) -> u8 {
     if let Some(path) = &args.report
         && let Err(error) = std::fs::write(path, json() + "\n")
     {
-        let _ = writeln!(anstream::stderr(), "tsmigrate: cannot write {}: {error}", path.display());
+        let path = human::line(&path.display().to_string());
+        let _ = writeln!(anstream::stderr(), "tsmigrate: cannot write {path}: {error}");
         code = 2;
     }
     // Who reads the report may have gone; the exit status still tells.

@@ -29,6 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::ValueEnum;
 use serde::Serialize;
+use tsmigrate_analyzer::secrets;
 
 pub use alone::{Args, run};
 pub use select::Chosen;
@@ -181,6 +182,27 @@ pub struct Difference {
     pub details: Vec<String>,
 }
 
+impl Difference {
+    /// Takes secrets out of what both ends have: settings, options and definitions may hold them.
+    fn hide_secrets(&mut self) {
+        let is_setting = self.kind.ends_with("setting");
+        // `default value definition` of `for public.t.api_key`.
+        let is_named = self.kind.starts_with("default value")
+            && self.object.rsplit('.').next().is_some_and(secrets::is_secret);
+        let hide = |text: &mut String| {
+            *text = match text.split_once('=') {
+                // All that stands behind the sign is the value, blanks too.
+                Some((name, _)) if is_setting && secrets::is_secret(name) => {
+                    format!("{name}={}", secrets::MASK)
+                }
+                _ if is_named => secrets::MASK.to_owned(),
+                _ => secrets::in_text(&secrets::in_sql(text)),
+            }
+        };
+        self.expected.iter_mut().chain(&mut self.found).chain(&mut self.details).for_each(hide);
+    }
+}
+
 /// Rows that were read on both ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -247,6 +269,8 @@ pub async fn verify(
     let task = rows::Task { expect, how: &how, selection: &selection, held: &held };
     rows::compare(sessions, &ends, &task, progress, &mut verification).await?;
     large::compare(&ends, &how, progress, &mut verification).await?;
+    let differences = verification.differences.iter_mut().chain(&mut verification.announced);
+    differences.for_each(Difference::hide_secrets);
     verification.differences.sort();
     verification.announced.sort();
     verification.notes.sort();

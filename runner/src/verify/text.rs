@@ -3,6 +3,7 @@
 use anstyle::{AnsiColor, Reset, Style};
 
 use super::{Difference, Verification};
+use crate::human;
 
 /// Values longer than this are cut.
 const LONG: usize = 120;
@@ -35,7 +36,7 @@ impl Verification {
         block(&mut lines, "as announced", &paint(AnsiColor::Yellow, "!"), &self.announced);
         if !self.notes.is_empty() {
             title(&mut lines, "notes");
-            lines.extend(self.notes.iter().map(|note| format!("  · {}", clean(note))));
+            lines.extend(self.notes.iter().map(|note| format!("  · {}", human::line(note))));
         }
         if !self.compared.is_empty() {
             title(&mut lines, "compared");
@@ -81,15 +82,16 @@ fn block(lines: &mut Vec<String>, heading: &str, mark: &str, differences: &[Diff
     let width = |text: &str| text.chars().count();
     let kinds = differences.iter().map(|d| width(&d.kind)).max().unwrap_or_default();
     // One long name does not push all the others away.
-    let objects = differences.iter().map(|d| width(&clean(&d.object)).min(40)).max().unwrap_or_default();
+    let objects =
+        differences.iter().map(|d| width(&human::line(&d.object)).min(40)).max().unwrap_or_default();
     for difference in differences {
-        let object = clean(&difference.object);
+        let object = human::line(&difference.object);
         let Difference { kind, .. } = difference;
         let (said, below) = values(difference);
         lines.push(format!("  {mark} {kind:<kinds$}  {object:<objects$}  {said}").trim_end().to_owned());
         let dim = Style::new().dimmed();
         let details = below.iter().chain(&difference.details);
-        lines.extend(details.map(|line| format!("      {dim}{}{Reset}", clean(line))));
+        lines.extend(details.map(|line| format!("      {dim}{}{Reset}", human::line(line))));
     }
 }
 
@@ -124,7 +126,7 @@ fn values(difference: &Difference) -> (String, Vec<String>) {
 }
 
 fn shown(value: &str) -> String {
-    if value.is_empty() { "nothing".into() } else { clean(value) }
+    if value.is_empty() { "nothing".into() } else { human::line(value) }
 }
 
 /// The first line that is not the same, counted from 1.
@@ -147,11 +149,6 @@ fn cut(line: &str) -> String {
         Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),
         None => line.to_owned(),
     }
-}
-
-/// A server's text without what would steer a terminal.
-fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// `1 difference`, `2,000 differences`.
@@ -222,6 +219,6 @@ mod tests {
     #[test]
     fn nothing_steers_the_terminal() {
         let text = difference(Some("a\u{1b}[31m"), Some("b")).to_string();
-        assert!(!clean(&text).contains('\u{1b}'));
+        assert!(!human::line(&text).contains('\u{1b}'));
     }
 }

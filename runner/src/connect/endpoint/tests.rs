@@ -31,7 +31,7 @@ fn a_uri_is_read_as_libpq_reads_it() {
 fn a_list_is_read_with_its_quotes() {
     let endpoint = parsed(r"host=h user = u password='it\'s a \\' dbname=d");
     assert_eq!(endpoint.password(), Some(r"it's a \"));
-    assert_eq!(endpoint.conninfo(), "user='u' dbname='d' host='h' port='5432'");
+    assert_eq!(endpoint.conninfo(None), "user='u' dbname='d' host='h' port='5432'");
 }
 
 #[test]
@@ -50,6 +50,10 @@ fn the_environment_says_what_the_text_does_not() {
     assert_eq!(endpoint.to_string(), "u@h:8/other");
     assert_eq!(endpoint.password(), Some("pw"));
     assert_eq!((endpoint.get("sslmode"), endpoint.get("options")), (Some("require"), Some("-c geqo=off")));
+    assert!(
+        !endpoint.conninfo(None).contains("geqo"),
+        "others read arguments, and any setting may be a secret"
+    );
     // An empty password in the text is one: the environment's is not taken in its place.
     assert_eq!(with("password=''", &environment).expect("valid").password(), None);
 }
@@ -63,7 +67,7 @@ fn a_service_comes_before_the_environment() {
         [("PGSERVICEFILE", path), ("PGHOST", "h"), ("PGDATABASE", "d"), ("PGPASSFILE", "/nowhere")];
     let endpoint = with("service=night user=u", &environment).expect("valid");
     assert_eq!(endpoint.to_string(), "u@service.example:9/d");
-    assert!(!endpoint.conninfo().contains("service="), "{}", endpoint.conninfo());
+    assert!(!endpoint.conninfo(None).contains("service="), "{}", endpoint.conninfo(None));
     let error = with("service=day", &environment).expect_err("no such service");
     assert!(error.contains("no service day"), "{error}");
 }
@@ -93,7 +97,7 @@ fn the_password_is_shown_nowhere() {
     let endpoint = parsed("postgres://u:hunter2@h:1/d");
     let said = endpoint.hide("FATAL: hunter2 is wrong");
     assert_eq!(said, "FATAL: *** is wrong");
-    for text in [format!("{endpoint}"), format!("{endpoint:?}"), endpoint.conninfo()] {
+    for text in [format!("{endpoint}"), format!("{endpoint:?}"), endpoint.conninfo(None)] {
         assert!(!text.contains("hunter2"), "{text}");
     }
 }
@@ -106,8 +110,21 @@ fn each_server_has_its_own_password_and_the_one_that_answered_is_told_on() {
     let text = "host=a,b port=5432,6 user=u dbname=d target_session_attrs=primary";
     let endpoint = with(text, &[("PGPASSFILE", path)]).expect("valid");
     assert_eq!(endpoint.password(), Some("one"));
-    assert!(endpoint.conninfo().contains("host='a,b' port='5432,6' target_session_attrs='primary'"));
+    assert!(endpoint.conninfo(None).contains("host='a,b' port='5432,6' target_session_attrs='primary'"));
     endpoint.choose(1);
     assert_eq!(endpoint.password(), Some("two"));
-    assert_eq!(endpoint.conninfo(), "user='u' dbname='d' host='b' port='6'");
+    assert_eq!(endpoint.conninfo(None), "user='u' dbname='d' host='b' port='6'");
+    assert_eq!(endpoint.password_file().as_deref(), Ok("*:*:*:*:two\n"));
+}
+
+#[test]
+fn a_child_gets_the_passwords_of_the_servers_that_it_may_go_to() {
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    writeln!(file, "a:5432:*:u:one\nlocalhost:6:*:u:t\\:wo\nother:*:*:*:no").expect("written");
+    let path = file.path().to_str().expect("a plain name");
+    let endpoint = with("host=a,/tmp port=5432,6 user=u dbname=d", &[("PGPASSFILE", path)]).expect("valid");
+    assert_eq!(endpoint.password_file().as_deref(), Ok("a:5432:*:*:one\nlocalhost:6:*:*:t\\:wo\n"));
+    let endpoint = parsed("postgres://u:two%0Alines@h/d");
+    assert!(endpoint.password_file().is_err_and(|why| why.contains("line break")));
+    assert_eq!(parsed("postgres://u@h/d").password_file().as_deref(), Ok(""));
 }

@@ -1,0 +1,210 @@
+//! What a server still takes: sessions and locks; and how much of that a run needs.
+
+use serde::Serialize;
+
+use crate::connect::Session;
+use crate::error::Error;
+
+/// Copies and builds at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Workers {
+    /// Copies.
+    pub jobs: u64,
+    /// Builds of indexes and keys.
+    pub builders: u64,
+}
+
+/// Sessions on the source at the least: that of the snapshot, and three dumps of roles and schema at once.
+pub const LEAST_SOURCE: u64 = 4;
+/// Sessions on the target at the least: a copy, a build, one for what is not parallel, one that looks after them.
+pub const LEAST_TARGET: u64 = 4;
+
+impl Workers {
+    /// Sessions on the source: one for each copy, that of the snapshot, and one that asks.
+    #[must_use]
+    pub fn on_source(self) -> u64 {
+        (self.jobs + 2).max(LEAST_SOURCE)
+    }
+
+    /// Sessions on the target: one for each copy and each build, one for what is not parallel, and one that asks.
+    #[must_use]
+    pub fn on_target(self) -> u64 {
+        (self.jobs + self.builders + 2).max(LEAST_TARGET)
+    }
+
+    /// As many of these as fit into so many sessions on the source and on the target; none where not even one of each
+    /// does.
+    #[must_use]
+    pub fn fitted(mut self, source: u64, target: u64) -> Option<Self> {
+        while self.on_source() > source || self.on_target() > target {
+            let of_source = self.on_source() > source;
+            if self.builders > 1 && !of_source && self.builders >= self.jobs {
+                self.builders -= 1;
+            } else if self.jobs > 1 {
+                self.jobs -= 1;
+            } else if self.builders > 1 && !of_source {
+                self.builders -= 1;
+            } else {
+                return None;
+            }
+        }
+        Some(self)
+    }
+}
+
+/// What allows no more sessions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Narrowest {
+    /// `max_connections`.
+    #[default]
+    Server,
+    /// The role's `CONNECTION LIMIT`.
+    Role,
+    /// The database's.
+    Database,
+}
+
+/// Sessions that a server takes, and has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Connections {
+    /// `max_connections`, those kept for superusers left out.
+    pub most: u64,
+    /// Sessions that there are, of all databases; ours left out.
+    pub used: u64,
+    /// How many our user may open in this database.
+    pub left: u64,
+    /// What allows no more.
+    #[serde(skip)]
+    pub narrowest: Narrowest,
+}
+
+/// Limits of roles and databases do not count for superusers (postinit.c, miscinit.c).
+const CONNECTIONS: &str = "
+WITH others AS (
+  SELECT a.usename, a.datname FROM pg_catalog.pg_stat_activity a
+  WHERE a.usename IS NOT NULL AND coalesce(a.backend_type, 'client backend') = 'client backend'
+    AND NOT (a.usename = current_user AND coalesce(a.application_name = current_setting('application_name'), false))
+)
+SELECT current_setting('max_connections'), current_setting('superuser_reserved_connections'),
+       coalesce(current_setting('reserved_connections', true), '0'),
+       (SELECT pg_catalog.count(*) FROM others),
+       CASE WHEN r.rolsuper THEN -1 ELSE r.rolconnlimit END,
+       (SELECT pg_catalog.count(*) FROM others WHERE usename = current_user),
+       CASE WHEN r.rolsuper THEN -1 ELSE d.datconnlimit END,
+       (SELECT pg_catalog.count(*) FROM others WHERE datname = current_database())
+FROM pg_catalog.pg_roles r, pg_catalog.pg_database d
+WHERE r.rolname = current_user AND d.datname = current_database()";
+
+/// Reads how many sessions the session's server takes from its user.
+///
+/// # Errors
+/// When the server refuses the question.
+pub async fn connections(session: &Session) -> Result<Connections, Error> {
+    let row = session.ask(CONNECTIONS).await?.into_iter().next().unwrap_or_default();
+    let number = |column: usize| row.get(column)?.as_deref()?.parse::<i64>().ok();
+    Ok(free(&number))
+}
+
+fn free(number: &dyn Fn(usize) -> Option<i64>) -> Connections {
+    let at = |column| u64::try_from(number(column).unwrap_or_default()).unwrap_or_default();
+    // A limit of -1 is none.
+    let limit = |column| number(column).and_then(|limit| u64::try_from(limit).ok());
+    let most = at(0).saturating_sub(at(1)).saturating_sub(at(2));
+    let mut free =
+        Connections { most, used: at(3), left: most.saturating_sub(at(3)), narrowest: Narrowest::Server };
+    let limits = [(limit(4), at(5), Narrowest::Role), (limit(6), at(7), Narrowest::Database)];
+    for (limit, used, whose) in limits {
+        let left = limit.map_or(u64::MAX, |limit| limit.saturating_sub(used));
+        if left < free.left {
+            (free.left, free.narrowest) = (left, whose);
+        }
+    }
+    free
+}
+
+/// The table of locks that all sessions of a server share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Locks {
+    /// `max_locks_per_transaction`.
+    pub per_transaction: u64,
+    /// What it is multiplied with.
+    pub transactions: u64,
+    /// Objects that are locked now.
+    pub used: u64,
+}
+
+/// The table's size is `max_locks_per_transaction` for each backend that there can be and for each prepared transaction
+/// (lock.c, `NLOCKENTS`). Locks on the fast path are not in it.
+const LOCKS: &str = "
+SELECT current_setting('max_locks_per_transaction'),
+       (SELECT pg_catalog.sum(setting::bigint) FROM pg_catalog.pg_settings
+        WHERE name IN ('max_connections', 'max_prepared_transactions', 'max_worker_processes', 'max_wal_senders',
+                       'autovacuum_worker_slots')
+           OR name = 'autovacuum_max_workers' AND current_setting('autovacuum_worker_slots', true) IS NULL),
+       (SELECT pg_catalog.count(*) FROM (SELECT DISTINCT locktype, database, relation, page, tuple, virtualxid,
+          transactionid::text, classid, objid, objsubid FROM pg_catalog.pg_locks WHERE NOT fastpath) l)";
+
+/// Reads how many locks the session's server takes.
+///
+/// # Errors
+/// When the server refuses the question.
+pub async fn locks(session: &Session) -> Result<Locks, Error> {
+    let row = session.ask(LOCKS).await?.into_iter().next().unwrap_or_default();
+    let at = |column: usize| row.get(column)?.as_deref()?.parse::<u64>().ok();
+    let at = |column| at(column).unwrap_or_default();
+    Ok(Locks { per_transaction: at(0), transactions: at(1), used: at(2) })
+}
+
+impl Locks {
+    /// How many more objects can be locked.
+    #[must_use]
+    pub fn left(self) -> u64 {
+        (self.per_transaction * self.transactions).saturating_sub(self.used)
+    }
+
+    /// The least `max_locks_per_transaction`, in steps of 64, with which so many more objects can be locked.
+    #[must_use]
+    pub fn wanted(self, objects: u64) -> u64 {
+        (objects + self.used).div_ceil(self.transactions.max(1)).max(1).next_multiple_of(64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_narrowest_limit_counts() {
+        let of = |row: [i64; 8]| free(&|column| row.get(column).copied());
+        let whole = of([100, 3, 0, 10, -1, 2, -1, 4]);
+        assert_eq!((whole.most, whole.used, whole.left, whole.narrowest), (97, 10, 87, Narrowest::Server));
+        let role = of([100, 3, 2, 10, 5, 2, -1, 4]);
+        assert_eq!((role.left, role.narrowest), (3, Narrowest::Role));
+        let database = of([100, 3, 0, 10, -1, 2, 5, 4]);
+        assert_eq!((database.left, database.narrowest), (1, Narrowest::Database));
+        assert_eq!(of([10, 3, 0, 9, -1, 2, -1, 4]).left, 0);
+    }
+
+    #[test]
+    fn fewer_workers_fit_into_fewer_sessions() {
+        let fitted = |jobs, builders, source, target| {
+            Workers { jobs, builders }.fitted(source, target).map(|fitted| (fitted.jobs, fitted.builders))
+        };
+        assert_eq!(fitted(4, 4, 100, 100), Some((4, 4)));
+        assert_eq!(fitted(4, 4, 100, 7), Some((3, 2)));
+        assert_eq!(fitted(4, 4, 5, 100), Some((3, 4)));
+        assert_eq!(fitted(1, 8, 4, 5), Some((1, 2)));
+        assert_eq!(fitted(64, 64, 4, 4), Some((1, 1)));
+        assert_eq!(fitted(1, 1, 3, 100), None);
+        assert_eq!(fitted(4, 4, 100, 3), None);
+    }
+
+    #[test]
+    fn locks_are_counted_for_the_whole_server() {
+        let locks = Locks { per_transaction: 64, transactions: 100, used: 400 };
+        assert_eq!(locks.left(), 6000);
+        assert_eq!(locks.wanted(6000), 64);
+        assert_eq!(locks.wanted(6001), 128);
+    }
+}

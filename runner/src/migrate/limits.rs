@@ -1,0 +1,243 @@
+//! What both servers and this machine have room for: found out before anything is written.
+
+use tsmigrate_analyzer::report::count;
+
+use super::weigh::Weight;
+use super::{Check, Context};
+use crate::capacity::{self, Connections, LEAST_SOURCE, LEAST_TARGET, Narrowest, Workers};
+use crate::connect::{Session, Side, identifier};
+use crate::engine::marks;
+use crate::error::{Blocker, Error};
+use crate::filter::Filter;
+
+/// Relations that the statements of one step create or change at once, each with its TOAST table and that one's index.
+const OF_A_STEP: u64 = 600;
+
+/// A session on either server.
+pub(super) async fn open(context: &Context) -> Result<(Session, Session), Error> {
+    let (source, target) = tokio::join!(context.source.open(), context.target.open());
+    let mut blockers = Vec::new();
+    for (side, result) in [(Side::Source, &source), (Side::Target, &target)] {
+        // too_many_connections: the server's, the role's or the database's limit.
+        if let Err(error) = result
+            && error.code() == "53300"
+            && let Some(answer) = error.answer()
+        {
+            blockers.push(Blocker {
+                check: check(side),
+                what: format!("the {} takes no session at all: {}", side.name(), answer.message),
+                next: vec!["close other sessions there, or raise the limit that it names".into()],
+            });
+        }
+    }
+    if blockers.is_empty() { Ok((source?, target?)) } else { Err(Error::Preflight(blockers)) }
+}
+
+const fn check(side: Side) -> &'static str {
+    match side {
+        Side::Source => "source-sessions",
+        Side::Target => "target-sessions",
+    }
+}
+
+/// Asks how many sessions both servers take, and makes do with fewer copies and builds at once where they are not enough.
+pub(super) async fn sessions(
+    context: &Context,
+    source: &Session,
+    target: &Session,
+) -> Result<(Connections, Connections), Error> {
+    let (of_source, of_target) =
+        tokio::try_join!(capacity::connections(source), capacity::connections(target))?;
+    let wanted = context.args.workers();
+    let ends = [
+        (context.source.endpoint(), Side::Source, of_source, wanted.on_source(), LEAST_SOURCE),
+        (context.target.endpoint(), Side::Target, of_target, wanted.on_target(), LEAST_TARGET),
+    ];
+    let reason = |connections: Connections, user: &str, database: &str| match connections.narrowest {
+        Narrowest::Server => "max_connections".to_owned(),
+        Narrowest::Role => format!("CONNECTION LIMIT of role {user}"),
+        Narrowest::Database => format!("CONNECTION LIMIT of database {database}"),
+    };
+    let mut blockers = Vec::new();
+    let mut few = Vec::new();
+    for (endpoint, side, connections, wanted, least) in ends {
+        let (user, database) = (identifier(endpoint.user()), identifier(endpoint.database()));
+        let why = reason(connections, &user, &database);
+        if connections.left < wanted {
+            few.push(format!("the {} takes {} sessions ({why})", side.name(), connections.left));
+        }
+        if connections.left >= least {
+            continue;
+        }
+        blockers.push(Blocker {
+            check: check(side),
+            what: format!(
+                "the {} takes {} sessions of {}, and a migration needs {least} at the least ({why})",
+                side.name(),
+                connections.left,
+                endpoint.user()
+            ),
+            next: vec![match connections.narrowest {
+                Narrowest::Server => {
+                    format!("close others ({} are open), or raise max_connections", connections.used)
+                }
+                Narrowest::Role => {
+                    format!("raise it there, such as: ALTER ROLE {user} CONNECTION LIMIT {}", wanted + 2)
+                }
+                Narrowest::Database => {
+                    format!(
+                        "raise it there, such as: ALTER DATABASE {database} CONNECTION LIMIT {}",
+                        wanted + 2
+                    )
+                }
+            }],
+        });
+    }
+    if !blockers.is_empty() {
+        return Err(Error::Preflight(blockers));
+    }
+    if let Some(fitted) = wanted.fitted(of_source.left, of_target.left)
+        && fitted != wanted
+    {
+        let line = fewer(wanted, fitted, &few.join(", "));
+        context.progress.warn(&line);
+        let _ = context.workers.set((fitted, line));
+    }
+    Ok((of_source, of_target))
+}
+
+fn fewer(wanted: Workers, fitted: Workers, why: &str) -> String {
+    let mut words = Vec::new();
+    if fitted.jobs < wanted.jobs {
+        words.push(format!("{} at once, not {}", count(fitted.jobs, "table"), wanted.jobs));
+    }
+    if fitted.builders < wanted.builders {
+        let indexes = if fitted.builders == 1 { "index" } else { "indexes" };
+        words.push(format!("{} {indexes} at once, not {}", fitted.builders, wanted.builders));
+    }
+    format!("{}: {why}", words.join(", "))
+}
+
+/// Asks what else has to have room: locks, marks, the work directory.
+pub(super) async fn room(
+    context: &Context,
+    weight: &Weight,
+    filter: &Filter,
+    source: &Session,
+    target: &Session,
+) -> Result<(), Error> {
+    let mut blockers = Vec::new();
+    blockers.extend(context.work.full(weight.things()));
+    blockers.extend(schema_of_marks(source, filter).await?);
+    blockers.extend(schema_of_others(target).await?);
+    blockers.extend(locks(context, weight, source, Side::Source).await?);
+    blockers.extend(locks(context, weight, target, Side::Target).await?);
+    if blockers.is_empty() { Ok(()) } else { Err(Error::Preflight(blockers)) }
+}
+
+/// Whether a server has room for the locks of everything: those of the snapshot and of `pg_dump`, and of the
+/// transactions that compare, which have each table and all of its indexes locked at their end.
+async fn locks(
+    context: &Context,
+    weight: &Weight,
+    session: &Session,
+    side: Side,
+) -> Result<Option<Blocker>, Error> {
+    let (tables, all) = weight.lockable();
+    let compared = if context.args.verify == Check::None { tables } else { all };
+    let needed = match side {
+        Side::Source => compared,
+        Side::Target => compared.max(OF_A_STEP.min(3 * tables)),
+    };
+    let locks = capacity::locks(session).await?;
+    if needed <= locks.left() {
+        return Ok(None);
+    }
+    let name = side.name();
+    let mut next = vec![format!(
+        "raise max_locks_per_transaction of the {name} to {} (it is {}), and restart it{}",
+        locks.wanted(needed),
+        locks.per_transaction,
+        if side == Side::Source {
+            format!(
+                ": psql -X \"$SOURCE\" -c 'ALTER SYSTEM SET max_locks_per_transaction = {}'",
+                locks.wanted(needed)
+            )
+        } else {
+            ": in the service's settings".to_owned()
+        }
+    )];
+    if needed == compared && tables <= locks.left() && compared > tables {
+        next.push("or compare nothing at the end, which locks indexes too: --verify none".into());
+    }
+    Ok(Some(Blocker {
+        check: match side {
+            Side::Source => "source-locks",
+            Side::Target => "target-locks",
+        },
+        what: format!(
+            "the {name} has room for {} more locks, and {needed} are needed for {tables} tables and their indexes",
+            locks.left()
+        ),
+        next,
+    }))
+}
+
+/// A schema of the source that has the name of the one in which the target keeps our marks.
+async fn schema_of_marks(source: &Session, filter: &Filter) -> Result<Option<Blocker>, Error> {
+    let schema = marks::SCHEMA;
+    if !filter.has_schema(schema) {
+        return Ok(None);
+    }
+    let ours = source
+        .ask_one(&format!(
+            "SELECT (SELECT pg_catalog.count(*) FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid \
+             AND c.relkind = 'r' AND c.relname IN ('run', 'done')) = 2 \
+             FROM pg_catalog.pg_namespace n WHERE n.nspname = '{schema}'"
+        ))
+        .await?;
+    let leave_out = format!("or leave it out: --exclude {schema}");
+    Ok(match ours.as_deref() {
+        None => None,
+        Some("t") => Some(Blocker {
+            check: "source-marks",
+            what: format!(
+                "the source has the schema {schema}: it was the target of a migration that did not come to its end"
+            ),
+            next: vec![
+                "if nobody will go on with that migration, drop its marks there:".into(),
+                format!("  psql -X \"$SOURCE\" -c 'DROP SCHEMA {schema} CASCADE'"),
+                leave_out,
+            ],
+        }),
+        Some(_) => Some(Blocker {
+            check: "source-marks",
+            what: format!(
+                "the source has a schema {schema} of its own, and tsmigrate keeps its marks on the target under that name"
+            ),
+            next: vec![
+                "give it another name there:".into(),
+                format!("  psql -X \"$SOURCE\" -c 'ALTER SCHEMA {schema} RENAME TO tsmigrate_old'"),
+                leave_out,
+            ],
+        }),
+    })
+}
+
+/// A schema of the target that has the name of the one for our marks, and no marks.
+async fn schema_of_others(target: &Session) -> Result<Option<Blocker>, Error> {
+    let schema = marks::SCHEMA;
+    let question = format!(
+        "SELECT pg_catalog.to_regclass('{schema}.run') IS NULL FROM pg_catalog.pg_namespace WHERE nspname = '{schema}'"
+    );
+    Ok((target.ask_one(&question).await?.as_deref() == Some("t")).then(|| Blocker {
+        check: "target-marks",
+        what: format!(
+            "the target has a schema {schema} that is not tsmigrate's, which keeps its marks under that name"
+        ),
+        next: vec![
+            "give it another name, or drop it:".into(),
+            format!("  psql -X \"$TARGET\" -c 'ALTER SCHEMA {schema} RENAME TO tsmigrate_old'"),
+        ],
+    }))
+}

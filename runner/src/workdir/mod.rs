@@ -1,0 +1,282 @@
+//! The work directory: plan, journal and reports of a run. No data and no secret, and all of it for its owner alone.
+
+pub(crate) mod ours;
+
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::part::Part;
+use crate::engine::table::Table;
+use crate::error::{Blocker, Error};
+use crate::human;
+use crate::inspect::Facts;
+use crate::journal;
+use crate::record;
+
+/// The files of a run; a directory is one of ours where it has the first.
+const FILES: [&str; 6] =
+    ["journal.jsonl", "plan.json", "plan.json.new", "log.jsonl", "report.json", "report.html"];
+
+/// Bytes that every run may write, and those for each table, part and index: a step in the journal, two events in the
+/// log, a place in the plan and in two reports.
+const ROOM: (u64, u64) = (4_000_000, 4_000);
+
+/// What a run has settled, and a later start of it has to keep to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// The form of the file: [`record::FORMAT`].
+    pub format: u32,
+    /// The run.
+    pub run: String,
+    /// The target as it was before anything was written.
+    pub target: Facts,
+    /// Tables with their parts.
+    pub tables: Vec<(Table, Vec<Part>)>,
+}
+
+/// A work directory.
+#[derive(Clone, Debug)]
+pub struct WorkDir(PathBuf);
+
+impl WorkDir {
+    /// The directory that was named, or one named after the database in the current directory.
+    #[must_use]
+    pub fn new(named: Option<&Path>, database: &str) -> Self {
+        let plain = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+        Self(named.map_or_else(
+            || PathBuf::from(format!("tsmigrate-{}", database.chars().map(plain).collect::<String>())),
+            Path::to_owned,
+        ))
+    }
+
+    /// Its path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Looks whether it is ours, or would be once created: no link, nobody else's, nothing else in it.
+    ///
+    /// # Errors
+    /// When it is not, or somebody else could change it.
+    pub fn check_ours(&self) -> Result<(), Error> {
+        ours::directory(&self.0).map(drop)
+    }
+
+    /// Creates it where it does not exist. It is readable for its owner only: the reports name objects and people.
+    ///
+    /// # Errors
+    /// When it cannot be created, or is not ours.
+    pub fn create(&self) -> Result<(), Error> {
+        use std::os::unix::fs::DirBuilderExt;
+
+        let failed = |error| Error::File { what: format!("create {}", self.0.display()), error };
+        if !ours::directory(&self.0)? {
+            if let Some(parent) = self.0.parent() {
+                std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(failed)?;
+            }
+            match std::fs::DirBuilder::new().mode(0o700).create(&self.0) {
+                // Somebody else was faster: then it is theirs or ours, and that is looked at.
+                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(failed(error)),
+                _ => {}
+            }
+            ours::directory(&self.0)?;
+        }
+        std::fs::set_permissions(&self.0, std::fs::Permissions::from_mode(0o700)).map_err(failed)
+    }
+
+    /// What stands in the way where its disk has no room for a run with so many tables, parts and indexes.
+    #[must_use]
+    pub fn full(&self, things: u64) -> Option<Blocker> {
+        let there = self.0.ancestors().find_map(|path| {
+            let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+            Some((path, rustix::fs::statvfs(path).ok()?))
+        });
+        let (place, about) = there?;
+        let free = about.f_bavail.saturating_mul(about.f_frsize);
+        let needed = ROOM.0 + ROOM.1 * things;
+        let has_files = about.f_files == 0 || about.f_favail > 8;
+        if free >= needed && has_files {
+            return None;
+        }
+        let room = if has_files { human::bytes(free) } else { "no free inode".to_owned() };
+        Some(Blocker {
+            check: "work-dir-full",
+            what: format!(
+                "the disk of the work directory {} is full: {room} left, and plan, journal and reports take up to {}",
+                self.0.display(),
+                human::bytes(needed)
+            ),
+            next: vec![format!(
+                "make room there (df -h {}), or name another directory with --work-dir",
+                ours::word(place)
+            )],
+        })
+    }
+
+    /// The log, to be continued: one JSON object for each event that people see.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn log(&self) -> Result<std::fs::File, Error> {
+        ours::append(&self.0.join("log.jsonl"))
+    }
+
+    /// The last run that its journal tells of.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn past(&self) -> Result<Option<journal::State>, Error> {
+        journal::read(&self.0)
+    }
+
+    /// Keeps what is settled.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn settle(&self, settled: &Settled) -> Result<(), Error> {
+        let path = self.0.join("plan.json");
+        let failed = |error| Error::File { what: format!("write {}", path.display()), error };
+        let text = serde_json::to_vec(settled).map_err(|error| Error::Defect(error.to_string()))?;
+        // Whole, or not at all.
+        let new = self.0.join("plan.json.new");
+        let mut file = ours::create(&new)?;
+        file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed)?;
+        std::fs::rename(&new, &path).map_err(failed)
+    }
+
+    /// What was settled.
+    ///
+    /// # Errors
+    /// When it cannot be read, or has another form than this version's.
+    pub fn settled(&self) -> Result<Settled, Error> {
+        let path = self.0.join("plan.json");
+        let failed = |error| Error::File { what: format!("read {}", path.display()), error };
+        let mut text = Vec::new();
+        ours::read(&path)?.read_to_end(&mut text).map_err(failed)?;
+        let wrong = |error: serde_json::Error| {
+            failed(std::io::Error::new(std::io::ErrorKind::InvalidData, error.to_string()))
+        };
+        let Head { format } = serde_json::from_slice(&text).map_err(wrong)?;
+        record::check(&format!("the plan {}", path.display()), format, &self.0, "")?;
+        serde_json::from_slice(&text).map_err(wrong)
+    }
+
+    /// Refuses to go on with a run that another version has recorded in another form.
+    ///
+    /// # Errors
+    /// Where it is of another form.
+    pub fn check(&self, past: &journal::State) -> Result<(), Error> {
+        let place = format!("the journal {}", journal::path(&self.0).display());
+        record::check(&place, past.format, &self.0, &past.version)
+    }
+}
+
+/// What a plan of any version says first.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default = "record::first")]
+    format: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_with_an_odd_name_has_a_plain_directory() {
+        assert_eq!(WorkDir::new(None, "my db/../x").path(), Path::new("tsmigrate-my_db_.._x"));
+    }
+
+    fn refused(work: &WorkDir) -> String {
+        let error = work.check_ours().expect_err("it is not ours");
+        let Error::Refused { what, next } = error else { return error.to_string() };
+        assert!(!next.is_empty(), "{what}");
+        what
+    }
+
+    #[test]
+    fn a_directory_that_is_not_ours_is_refused() {
+        use std::os::unix::fs::symlink;
+
+        let mode = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("ours");
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        let work = |name: &str| WorkDir::new(Some(&at(name)), "");
+        let new = work("new/deep");
+        new.check_ours().expect("it can be created");
+        new.create().expect("created");
+        for path in [at("new"), at("new/deep")] {
+            assert_eq!(path.metadata().expect("there").permissions().mode() & 0o777, 0o700);
+        }
+        symlink(at("new/deep"), at("link")).expect("a link");
+        assert!(refused(&work("link")).contains("is a symbolic link"));
+        assert!(refused(&work("link/")).contains("is a symbolic link"));
+        std::fs::write(at("file"), "").expect("a file");
+        assert!(refused(&work("file")).contains("is no directory"));
+        std::fs::create_dir(at("open")).expect("a folder");
+        mode(&at("open"), 0o777);
+        assert!(refused(&work("open")).contains("others can write into the work directory"));
+        assert!(refused(&work("open/below")).contains("others can write into"));
+        mode(&at("open"), 0o1777);
+        work("open/below").check_ours().expect("the sticky bit keeps it");
+        std::fs::create_dir(at("theirs")).expect("a folder");
+        std::fs::write(at("theirs/thesis.txt"), "").expect("a file");
+        assert!(refused(&work("theirs")).contains("thesis.txt"));
+        // An empty one that others can only read becomes private.
+        std::fs::create_dir(at("empty")).expect("a folder");
+        mode(&at("empty"), 0o755);
+        work("empty").create().expect("ours");
+        assert_eq!(at("empty").metadata().expect("there").permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn files_of_a_run_are_no_links_and_private() {
+        use std::os::unix::fs::symlink;
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let victim = folder.path().join("victim");
+        std::fs::write(&victim, "theirs").expect("a file");
+        let work = WorkDir::new(Some(&folder.path().join("work")), "");
+        work.create().expect("created");
+        drop(crate::journal::Journal::open(work.path()).expect("a journal"));
+        let mode = |name: &str| {
+            work.path().join(name).symlink_metadata().expect("there").permissions().mode() & 0o777
+        };
+        drop(work.log().expect("a log"));
+        assert_eq!((mode("journal.jsonl"), mode("log.jsonl")), (0o600, 0o600));
+        for name in ["journal.jsonl", "log.jsonl", "plan.json", "plan.json.new"] {
+            let path = work.path().join(name);
+            let _ = std::fs::remove_file(&path);
+            symlink(&victim, &path).expect("a link");
+            assert!(refused(&work).contains("is a symbolic link"), "{name}");
+            match name {
+                "journal.jsonl" => assert!(crate::journal::Journal::open(work.path()).is_err()),
+                "log.jsonl" => assert!(work.log().is_err()),
+                "plan.json" => assert!(work.settled().is_err()),
+                _ => {}
+            }
+            std::fs::remove_file(&path).expect("the link goes");
+            drop(crate::journal::Journal::open(work.path()).expect("a journal"));
+        }
+        symlink(&victim, work.path().join("plan.json.new")).expect("a link");
+        symlink(&victim, work.path().join("plan.json")).expect("a link");
+        let settled = Settled { format: record::FORMAT, run: "r".into(), target: Facts::default(), tables: Vec::new() };
+        work.settle(&settled).expect("links are replaced");
+        assert_eq!(std::fs::read_to_string(&victim).expect("a file"), "theirs");
+        assert_eq!((mode("plan.json"), work.settled().expect("a plan")), (0o600, settled));
+    }
+
+    #[test]
+    fn a_disk_without_room_is_told_of() {
+        let work = WorkDir::new(Some(Path::new("/tmp/no such folder")), "");
+        assert_eq!(work.full(10), None);
+        let blocker = work.full(u64::MAX / 10_000).expect("no disk is so large");
+        assert!(blocker.what.contains("is full") && blocker.next[0].contains("--work-dir"), "{blocker}");
+    }
+}

@@ -1,0 +1,314 @@
+//! What the preflight finds before anything is written: sessions, locks, names and room that a run needs.
+
+use std::error::Error;
+use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use serde_json::Value;
+use tsmigrate_tests::lab::{Server, skipped};
+use tsmigrate_tests::migration::{Outcome, Stage, told};
+
+/// The blocker of this check, in one line.
+fn blocker(report: &Value, check: &str) -> Result<String, Box<dyn Error>> {
+    let found = report["blockers"].as_array().into_iter().flatten().find(|blocker| blocker["check"] == check);
+    Ok(found.ok_or_else(|| format!("no {check}: {report:#}"))?.to_string())
+}
+
+#[test]
+fn sessions_that_are_not_there_are_found_or_done_without() -> Outcome {
+    let test = "sessions_that_are_not_there_are_found_or_done_without";
+    let Some(stage) = Stage::new(test, Server::Source15, Server::Target17)? else { return Ok(()) };
+    let server = stage.lab.uri(Server::Source15)?;
+    stage.script(
+        &stage.source,
+        "CREATE TABLE a AS SELECT n FROM generate_series(1, 1000) n; CREATE INDEX ON a (n); ALTER TABLE a ADD PRIMARY KEY (n);
+         CREATE TABLE b (n int PRIMARY KEY REFERENCES a); INSERT INTO b SELECT n FROM a;
+         CREATE MATERIALIZED VIEW m AS SELECT count(*) FROM a; SELECT lo_create(7);
+         CREATE ROLE reader LOGIN PASSWORD 'reader'; GRANT pg_read_all_data TO reader; ALTER ROLE reader BYPASSRLS;
+         ALTER LARGE OBJECT 7 OWNER TO reader;",
+    )?;
+    let untouched = stage.target_objects()?;
+    for (sql, undo, needle) in [
+        (
+            "ALTER ROLE tsdbadmin CONNECTION LIMIT 2",
+            "ALTER ROLE tsdbadmin CONNECTION LIMIT -1",
+            "CONNECTION LIMIT of role",
+        ),
+        (
+            "ALTER DATABASE tsdb CONNECTION LIMIT 3",
+            "ALTER DATABASE tsdb CONNECTION LIMIT -1",
+            "CONNECTION LIMIT of database",
+        ),
+        (
+            "ALTER ROLE tsdbadmin CONNECTION LIMIT 0",
+            "ALTER ROLE tsdbadmin CONNECTION LIMIT -1",
+            "too many connections for role",
+        ),
+    ] {
+        stage.sql(&stage.admin, sql)?;
+        for arguments in [&["--dry-run"][..], &[]] {
+            let (code, report, all) = stage.migrate(arguments)?;
+            assert_eq!(code, 2, "{all}");
+            let found = blocker(&report, "target-sessions")?;
+            assert!(found.contains(needle), "{found}");
+        }
+        stage.sql(&stage.admin, undo)?;
+    }
+    assert_eq!(stage.target_objects()?, untouched);
+    // A superuser's sessions are not counted; another user's are.
+    let reader = stage.source.replace("postgres://postgres", "postgres://reader:reader");
+    stage.sql(server, "ALTER ROLE reader CONNECTION LIMIT 3")?;
+    let mut command = stage.command(&["--dry-run"])?;
+    let (code, report, all) = told(&command.env("SOURCE", &reader).output()?)?;
+    assert_eq!(code, 2, "{all}");
+    let found = blocker(&report, "source-sessions")?;
+    assert!(found.contains("CONNECTION LIMIT of role") && found.contains("4 at the least"), "{found}");
+    // With fewer than were asked for it does with fewer, and says so; with the least it still arrives.
+    stage.sql(&stage.admin, "ALTER ROLE tsdbadmin CONNECTION LIMIT 6")?;
+    let (code, report, all) = stage.migrate(&["--dry-run", "--jobs", "8"])?;
+    assert_eq!(code, 0, "{all}");
+    let notes = report["plan"]["notes"].to_string();
+    assert!(
+        notes.contains("2 tables at once, not 8, 2 indexes at once, not 8: the target takes 6 sessions"),
+        "{notes}"
+    );
+    assert!(all.contains("2 tables at once, not 8"), "{all}");
+    stage.sql(&stage.admin, "ALTER ROLE tsdbadmin CONNECTION LIMIT 4")?;
+    stage.sql(server, "ALTER ROLE reader CONNECTION LIMIT 4")?;
+    let mut command = stage.command(&["--jobs", "8"])?;
+    let (code, report, all) = told(&command.env("SOURCE", &reader).output()?)?;
+    assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
+    assert_eq!(stage.sql(&stage.admin, "SELECT count(*) FROM b")?, "1000");
+    Ok(())
+}
+
+#[test]
+fn locks_that_are_not_there_are_found() -> Outcome {
+    let test = "locks_that_are_not_there_are_found";
+    let Some(stage) = Stage::new(test, Server::Source15, Server::Target17)? else { return Ok(()) };
+    stage.sql_text(
+        "SELECT format('CREATE TABLE t%s (a int PRIMARY KEY, b int UNIQUE)', n) FROM generate_series(1, 700) n \\gexec\n",
+    )?;
+    let (code, report, all) = stage.migrate(&["--dry-run"])?;
+    assert_eq!((code, &report["outcome"]), (0, &"planned".into()), "{all}");
+    let few = |uri: &str, server: Server, locks: u64| -> Outcome {
+        for (name, value) in [
+            ("max_locks_per_transaction", locks),
+            ("max_connections", 20),
+            ("max_worker_processes", 4),
+            ("max_wal_senders", 0),
+            ("autovacuum_max_workers", 1),
+        ] {
+            stage.sql(uri, &format!("ALTER SYSTEM SET {name} = {value}"))?;
+        }
+        stage.sql(uri, "ALTER SYSTEM SET wal_level = minimal")?;
+        Ok(stage.lab.restart(server, "fast")?)
+    };
+    // Each table has two indexes: 2,100 locks, where 26 times so many are possible.
+    few(&stage.admin, Server::Target17, 64)?;
+    let (code, report, all) = stage.migrate(&["--dry-run"])?;
+    assert_eq!(code, 2, "{all}");
+    let found = blocker(&report, "target-locks")?;
+    assert!(
+        found.contains("2100 are needed for 700 tables and their indexes") && found.contains("to 128"),
+        "{found}"
+    );
+    assert!(found.contains("--verify none"), "{found}");
+    few(&stage.admin, Server::Target17, 128)?;
+    few(stage.lab.uri(Server::Source15)?, Server::Source15, 20)?;
+    let (code, report, all) = stage.migrate(&[])?;
+    assert_eq!(code, 2, "{all}");
+    let found = blocker(&report, "source-locks")?;
+    assert!(found.contains("ALTER SYSTEM SET max_locks_per_transaction = 128"), "{found}");
+    assert!(!found.contains("--verify none"), "the tables alone are too many: {found}");
+    // With what it asks for, it runs.
+    few(stage.lab.uri(Server::Source15)?, Server::Source15, 128)?;
+    let (code, report, all) = stage.migrate(&[])?;
+    assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
+    Ok(())
+}
+
+#[test]
+fn a_schema_with_the_name_of_our_marks_is_found() -> Outcome {
+    let test = "a_schema_with_the_name_of_our_marks_is_found";
+    let Some(stage) = Stage::new(test, Server::Source15, Server::Target17)? else { return Ok(()) };
+    stage.sql_text(
+        "CREATE TABLE t AS SELECT 1 AS a; CREATE SCHEMA _tsmigrate; CREATE TABLE _tsmigrate.theirs (a int);",
+    )?;
+    for arguments in [&["--dry-run"][..], &[]] {
+        let (code, report, all) = stage.migrate(arguments)?;
+        assert_eq!(code, 2, "{all}");
+        let found = blocker(&report, "source-marks")?;
+        assert!(found.contains("a schema _tsmigrate of its own") && found.contains("RENAME TO"), "{found}");
+    }
+    // What an earlier migration into this database has left.
+    stage.sql_text(
+        "DROP SCHEMA _tsmigrate CASCADE; CREATE SCHEMA _tsmigrate; CREATE TABLE _tsmigrate.run (id text, started timestamptz, \
+         source text); CREATE TABLE _tsmigrate.done (step text PRIMARY KEY, rows bigint);",
+    )?;
+    let (code, report, all) = stage.migrate(&["--dry-run"])?;
+    assert_eq!(code, 2, "{all}");
+    let found = blocker(&report, "source-marks")?;
+    assert!(
+        found.contains("was the target of a migration") && found.contains("DROP SCHEMA _tsmigrate CASCADE"),
+        "{found}"
+    );
+    // On the target: a schema that is not ours is theirs.
+    stage.sql(&stage.target, "CREATE SCHEMA _tsmigrate")?;
+    let (code, report, all) = stage.migrate(&["--dry-run", "--exclude", "_tsmigrate"])?;
+    assert_eq!(code, 2, "{all}");
+    blocker(&report, "target-marks")?;
+    stage.sql(&stage.target, "DROP SCHEMA _tsmigrate")?;
+    // Left out, it is in nobody's way.
+    let (code, report, all) = stage.migrate(&["--exclude", "_tsmigrate"])?;
+    assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
+    assert_eq!(
+        stage.sql(&stage.admin, "SELECT count(*) FROM pg_namespace WHERE nspname = '_tsmigrate'")?,
+        "0"
+    );
+    Ok(())
+}
+
+#[test]
+fn the_work_directory_is_ours_or_refused() -> Outcome {
+    let test = "the_work_directory_is_ours_or_refused";
+    let Some(mut stage) = Stage::new(test, Server::Source15, Server::Target17)? else { return Ok(()) };
+    stage.sql_text("CREATE TABLE t AS SELECT 1 AS a;")?;
+    let untouched = stage.target_objects()?;
+    let folder = tempfile::tempdir()?;
+    let path = |name: &str| folder.path().join(name);
+    let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode));
+    fs::write(path("victim"), "theirs")?;
+    fs::create_dir(path("real"))?;
+    symlink(path("real"), path("link"))?;
+    fs::create_dir(path("open"))?;
+    mode(&path("open"), 0o777)?;
+    fs::create_dir(path("full"))?;
+    fs::write(path("full/thesis"), "")?;
+    for name in ["journal.jsonl", "plan.json", "log.jsonl", "report.json", "report.html"] {
+        fs::create_dir(path(name))?;
+        if name != "journal.jsonl" {
+            fs::write(path(name).join("journal.jsonl"), "")?;
+        }
+        symlink(path("victim"), path(name).join(name))?;
+    }
+    for name in [
+        "link",
+        "open",
+        "open/new",
+        "full",
+        "victim",
+        "journal.jsonl",
+        "plan.json",
+        "log.jsonl",
+        "report.json",
+        "report.html",
+    ] {
+        stage.work = path(name);
+        for arguments in [&["--dry-run"][..], &[], &["--resume"]] {
+            let (code, report, all) = stage.migrate(arguments)?;
+            let error = report["error"].as_str().unwrap_or_default();
+            assert_eq!(code, 2, "{name}: {all}");
+            assert!(error.contains(name) && error.contains("next: "), "{name}: {all}");
+        }
+        let (code, said) = stage.cleanup(&[])?;
+        assert!(code == 2 && said.contains("next: "), "{name}: {said}");
+    }
+    assert_eq!(fs::read_to_string(path("victim"))?, "theirs");
+    assert_eq!(fs::read_dir(path("real"))?.count(), 0);
+    assert_eq!(stage.target_objects()?, untouched);
+    // One that is ours is used, and all in it is for its owner alone, whatever the umask is.
+    stage.work = path("fresh");
+    let command = stage.command(&[])?;
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "umask 0; exec \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        shell.env(name, value.unwrap_or_default());
+    }
+    let (code, _, all) = told(&shell.output()?)?;
+    assert_eq!(code, 0, "{all}");
+    assert_eq!(path("fresh").metadata()?.permissions().mode() & 0o777, 0o700);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path("fresh"))? {
+        let entry = entry?;
+        assert_eq!(entry.metadata()?.permissions().mode() & 0o777, 0o600, "{entry:?}");
+        names.push(entry.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    assert_eq!(names, ["journal.jsonl", "log.jsonl", "plan.json", "report.html", "report.json"]);
+    Ok(())
+}
+
+/// A small disk of its own; gone with the value.
+struct Disk(tempfile::TempDir);
+
+impl Disk {
+    /// None where this machine lets nobody mount one.
+    fn mount(size: &str) -> Result<Option<Self>, Box<dyn Error>> {
+        let folder = tempfile::tempdir()?;
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size},mode=0700"), "tmpfs"]).arg(folder.path());
+        let mounted = mount.stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+        Ok(mounted.then_some(Self(folder)))
+    }
+
+    /// Leaves no byte free.
+    fn fill(&self) -> Outcome {
+        let mut file = fs::File::create(self.0.path().join("filler"))?;
+        while file.write_all(&[0; 4096]).is_ok() {}
+        Ok(())
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_full_work_directory_is_found_and_one_that_fills_up_ends_the_run_in_order() -> Outcome {
+    let test = "a_full_work_directory_is_found_and_one_that_fills_up_ends_the_run_in_order";
+    let Some(disk) = Disk::mount("8m")? else {
+        skipped(test, "no disk can be mounted here");
+        return Ok(());
+    };
+    let Some(mut stage) = Stage::new(test, Server::Source15, Server::Target17)? else { return Ok(()) };
+    stage.sql_text(
+        "CREATE TABLE big AS SELECT n, repeat('x', 400) AS t FROM generate_series(1, 5000) n;
+         SELECT format('CREATE TABLE small_%s AS SELECT 1 AS a', n) FROM generate_series(1, 90) n \\gexec\n",
+    )?;
+    stage.work = disk.0.path().join("work");
+    disk.fill()?;
+    for arguments in [&["--dry-run"][..], &[]] {
+        let (code, report, all) = stage.migrate(arguments)?;
+        assert_eq!(code, 2, "{all}");
+        let found = blocker(&report, "work-dir-full")?;
+        assert!(found.contains("is full") && found.contains("--work-dir"), "{found}");
+    }
+    fs::remove_file(disk.0.path().join("filler"))?;
+    // The largest table comes first, and takes some seconds: then the disk is full.
+    let child = stage.command(&["--jobs", "1", "--max-rate", "400kB"])?.spawn()?;
+    let journal = stage.work.join("journal.jsonl");
+    let limit = Instant::now() + Duration::from_secs(120);
+    while !fs::read_to_string(&journal).is_ok_and(|text| text.contains("\"snapshot\"")) {
+        assert!(Instant::now() < limit, "no journal");
+        thread::sleep(Duration::from_millis(20));
+    }
+    disk.fill()?;
+    let (code, report, all) = told(&child.wait_with_output()?)?;
+    assert_eq!(code, 2, "{all}");
+    let error = report["error"].as_str().unwrap_or_default();
+    assert!(error.contains("journal.jsonl") && error.contains("No space left"), "{all}");
+    let left = stage.left_behind()?;
+    assert!(left.iter().all(|left| left.starts_with("schema")), "{left:?}");
+    fs::remove_file(disk.0.path().join("filler"))?;
+    let (code, report, all) = stage.migrate(&["--resume"])?;
+    assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
+    assert_eq!(stage.left_behind()?, Vec::<String>::new());
+    Ok(())
+}
