@@ -170,7 +170,7 @@ impl Journal {
 fn finish_line(path: &Path) -> std::io::Result<()> {
     use std::io::{Read, Seek, SeekFrom};
 
-    let mut file = OpenOptions::new().read(true).append(true).open(path)?;
+    let mut file = std::fs::OpenOptions::new().read(true).append(true).open(path)?;
     if file.metadata()?.len() == 0 {
         return Ok(());
     }

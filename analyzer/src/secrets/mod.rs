@@ -62,8 +62,10 @@ pub fn of_masks(sql: &str, masks: &[Range<usize>]) -> Vec<String> {
         values.push(bare.to_owned());
         values.push(bare.replace("''", "'"));
     }
-    // One or two characters are part of many words, and hiding those would tell them.
-    values.retain(|value| value.chars().count() > 2);
+    // One or two characters are part of many words, and hiding those would tell them; what the statement says in another
+    // place too is no secret.
+    let shown = without(sql, masks);
+    values.retain(|value| value.chars().count() > 2 && !shown.contains(value.as_str()));
     values.sort_by_key(|value| std::cmp::Reverse(value.len()));
     values.dedup();
     values
@@ -104,8 +106,11 @@ pub fn masks(sql: &str, tokens: &[Token]) -> Vec<Range<usize>> {
     // The scanner takes a backslash for an operator: psql's own commands are no SQL.
     if tokens.is_empty() || sql.trim_start().starts_with('\\') {
         found.extend(text::find(sql));
-        found.extend(text::first_word(sql).map(|end| end..sql.len()));
-        found.extend(text::program(sql).map(|start| start..sql.len()));
+        let behind = |end: usize| sql.len() - sql.get(end..).unwrap_or_default().trim_start().len();
+        let word = text::first_word(sql)
+            .filter(|end| !found.iter().any(|mask| mask.start < *end && *end <= mask.end));
+        found.extend(word.map(|end| behind(end)..sql.len()));
+        found.extend(text::program(sql).map(|start| behind(start)..sql.len()));
     } else {
         look(sql, tokens, 0, 0, &mut found);
     }
@@ -118,7 +123,7 @@ fn merged(mut found: Vec<Range<usize>>, length: usize) -> Vec<Range<usize>> {
     found.sort_by_key(|range| range.start);
     let mut out: Vec<Range<usize>> = Vec::new();
     for range in found {
-        match out.last_mut().filter(|last| range.start < last.end) {
+        match out.last_mut().filter(|last| range.start <= last.end) {
             Some(last) => last.end = last.end.max(range.end),
             None => out.push(range),
         }
@@ -202,7 +207,8 @@ fn statement(sql: &str, code: &[&Token], offset: usize, level: usize, found: &mu
                 && token.depth > 0
                 && previous.is_some_and(|name| {
                     name.identifier(sql).is_some_and(|name| !names::is_plain_option(&name))
-                });
+                })
+                && !names::is_plain_value(text.trim_matches('\''));
             let after = |word: &str| previous.is_some_and(|previous| previous.is_word(sql, word));
             let secret = wait != Wait::No
                 && !matches!(wait, Wait::Named { .. } if !named_before(sql, code, number))

@@ -132,10 +132,16 @@ pub fn is_secret(name: &str) -> bool {
     if PLAIN.contains(&last) {
         return false;
     }
-    PARTS.iter().any(|part| name.contains(part))
+    speaks(&name)
         || name
             .split(|c: char| !c.is_ascii_alphanumeric())
             .any(|word| WORDS.contains(&word) || word.len() > 3 && word.ends_with("key") && word != "monkey")
+}
+
+/// True where a word says so in any text: a key or a pin may be many things there.
+pub(super) fn speaks(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    PARTS.iter().any(|part| word.contains(part))
 }
 
 /// True for functions whose arguments hold one.

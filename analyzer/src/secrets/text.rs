@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::names::{is_plain_value, is_secret};
+use super::names::{self, is_plain_value, is_secret};
 
 /// Beginnings of tokens and hashes that are known by their looks, with the least number of characters behind them.
 const KNOWN: [(&str, usize); 16] = [
@@ -36,7 +36,7 @@ pub(super) fn find(text: &str) -> Vec<Range<usize>> {
 
 /// Where the first word ends that names a secret.
 pub(super) fn first_word(text: &str) -> Option<usize> {
-    words(text).find(|word| is_spoken(&text[word.clone()])).map(|word| word.end)
+    words(text).find(|word| names::speaks(&text[word.clone()])).map(|word| word.end)
 }
 
 /// Where the program begins that a command of psql starts: `\! …`, `\o | …`, `\copy … program …`.
@@ -60,13 +60,7 @@ pub(super) fn speaks(text: &str) -> bool {
 /// True where a text ends with the name of a secret, and its value comes next: `password=`.
 pub(super) fn ends_with_name(text: &str) -> bool {
     let head = text.trim_end_matches(|c: char| c.is_whitespace() || "=:'\"".contains(c));
-    words(head).last().is_some_and(|word| word.end == head.len() && is_spoken(&head[word]))
-}
-
-/// In prose `key` is no secret, and an address of the service that checks one is none either.
-fn is_spoken(word: &str) -> bool {
-    is_secret(word)
-        && !["key", "keys", "command", "auth", "pass"].contains(&word.to_ascii_lowercase().as_str())
+    words(head).last().is_some_and(|word| word.end == head.len() && names::speaks(&head[word]))
 }
 
 /// Runs of characters that names are made of.
@@ -181,8 +175,7 @@ fn known(text: &str, found: &mut Vec<Range<usize>>) {
 /// Rows and keys that a server quotes: whole rows never, keys where a column's name says so.
 fn rows(text: &str, found: &mut Vec<Range<usize>>) {
     for (at, begin) in text.match_indices("Failing row contains (") {
-        let line = text[at..].len() - 0;
-        let end = text[at..].find('\n').unwrap_or(line);
+        let end = text[at..].find('\n').unwrap_or(text.len() - at);
         found.push(at + begin.len() - 1..at + end);
     }
     for (at, begin) in text.match_indices("Key (") {

@@ -129,7 +129,6 @@ pub(super) async fn room(
     let mut blockers = Vec::new();
     blockers.extend(context.work.full(weight.things()));
     blockers.extend(schema_of_marks(source, filter).await?);
-    blockers.extend(schema_of_others(target).await?);
     blockers.extend(locks(context, weight, source, Side::Source).await?);
     blockers.extend(locks(context, weight, target, Side::Target).await?);
     if blockers.is_empty() { Ok(()) } else { Err(Error::Preflight(blockers)) }
@@ -222,22 +221,4 @@ async fn schema_of_marks(source: &Session, filter: &Filter) -> Result<Option<Blo
             ],
         }),
     })
-}
-
-/// A schema of the target that has the name of the one for our marks, and no marks.
-async fn schema_of_others(target: &Session) -> Result<Option<Blocker>, Error> {
-    let schema = marks::SCHEMA;
-    let question = format!(
-        "SELECT pg_catalog.to_regclass('{schema}.run') IS NULL FROM pg_catalog.pg_namespace WHERE nspname = '{schema}'"
-    );
-    Ok((target.ask_one(&question).await?.as_deref() == Some("t")).then(|| Blocker {
-        check: "target-marks",
-        what: format!(
-            "the target has a schema {schema} that is not tsmigrate's, which keeps its marks under that name"
-        ),
-        next: vec![
-            "give it another name, or drop it:".into(),
-            format!("  psql -X \"$TARGET\" -c 'ALTER SCHEMA {schema} RENAME TO tsmigrate_old'"),
-        ],
-    }))
 }

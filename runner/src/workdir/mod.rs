@@ -266,7 +266,8 @@ mod tests {
         }
         symlink(&victim, work.path().join("plan.json.new")).expect("a link");
         symlink(&victim, work.path().join("plan.json")).expect("a link");
-        let settled = Settled { format: record::FORMAT, run: "r".into(), target: Facts::default(), tables: Vec::new() };
+        let settled =
+            Settled { format: record::FORMAT, run: "r".into(), target: Facts::default(), tables: Vec::new() };
         work.settle(&settled).expect("links are replaced");
         assert_eq!(std::fs::read_to_string(&victim).expect("a file"), "theirs");
         assert_eq!((mode("plan.json"), work.settled().expect("a plan")), (0o600, settled));
