@@ -59,10 +59,40 @@ pub struct Builds {
     /// By table, after the rest.
     pub foreign_keys: Vec<ForeignKeys>,
     /// Row security, once foreign keys are checked: where it is forced, a check by the owner would see too few rows
-    /// and is refused (42501). `pg_dump` writes it in this order too.
-    pub row_security: Vec<Statement>,
+    /// and is refused (42501). `pg_dump` writes it in this order too. Each with its table.
+    pub row_security: Vec<(Relation, Statement)>,
     /// Materialized views to fill, in the dump's order, which is the order of their dependencies.
     pub refreshes: Vec<Build>,
+}
+
+/// What waits until TimescaleDB's restoring mode has ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AfterRestoring {
+    /// Those that refer to a hypertable.
+    pub foreign_keys: Vec<ForeignKeys>,
+    /// Of the tables at both ends of these keys.
+    pub row_security: Vec<Statement>,
+}
+
+impl Builds {
+    /// Takes out what cannot be done in restoring mode, where a hypertable looks empty: foreign keys that refer to one
+    /// would be refused (23503), and TimescaleDB would not guard the referenced rows in its chunks.
+    pub fn take_after_restoring(&mut self, hypertables: &BTreeSet<Relation>) -> AfterRestoring {
+        let (foreign_keys, now): (Vec<_>, _) = std::mem::take(&mut self.foreign_keys)
+            .into_iter()
+            .partition(|keys| !keys.references.is_disjoint(hypertables));
+        self.foreign_keys = now;
+        let checked = |table: &Relation| {
+            foreign_keys.iter().any(|keys| keys.table == *table || keys.references.contains(table))
+        };
+        let (late, now): (Vec<_>, _) =
+            std::mem::take(&mut self.row_security).into_iter().partition(|(table, _)| checked(table));
+        self.row_security = now;
+        AfterRestoring {
+            foreign_keys,
+            row_security: late.into_iter().map(|(_, statement)| statement).collect(),
+        }
+    }
 }
 
 /// Sorts the statements of post-data. `tables` are those whose rows are copied; `plain` says of which tables the
@@ -164,7 +194,7 @@ pub fn sort(
                 sql: vec![statement.sql.clone()],
                 statement,
             }),
-            Some(What::RowSecurity) => builds.row_security.push(statement),
+            Some(What::RowSecurity(table)) => builds.row_security.push((table, statement)),
             _ => builds.rest.push(statement),
         }
     }
@@ -177,7 +207,7 @@ enum What {
     Constraint(Relation, Box<pg::Constraint>),
     ForeignKey(Relation, Box<pg::Constraint>),
     Refresh(Relation),
-    RowSecurity,
+    RowSecurity(Relation),
     Other,
 }
 
@@ -198,7 +228,7 @@ fn what(node: &NodeEnum) -> What {
                 command.subtype(),
                 pg::AlterTableType::AtEnableRowSecurity | pg::AlterTableType::AtForceRowSecurity
             ) {
-                return What::RowSecurity;
+                return relation(alter.relation.as_ref()).map_or(What::Other, What::RowSecurity);
             }
             let constraint = command.def.as_ref().and_then(|def| def.node.as_ref());
             let (Some(NodeEnum::Constraint(constraint)), Some(table)) =
@@ -345,13 +375,33 @@ mod tests {
     }
 
     #[test]
+    fn foreign_keys_to_hypertables_wait_until_restoring_mode_has_ended() {
+        let mut builds = sorted(
+            "ALTER TABLE ONLY s.a ADD CONSTRAINT f FOREIGN KEY (x) REFERENCES s.hyper(id);
+             ALTER TABLE ONLY s.b ADD CONSTRAINT f FOREIGN KEY (x) REFERENCES s.other(id);
+             ALTER TABLE s.a ENABLE ROW LEVEL SECURITY;
+             ALTER TABLE ONLY s.hyper FORCE ROW LEVEL SECURITY;
+             ALTER TABLE s.b ENABLE ROW LEVEL SECURITY;",
+        );
+        let late = builds.take_after_restoring(&[Relation::new("s", "hyper")].into());
+        let tables =
+            |keys: &[ForeignKeys]| keys.iter().map(|keys| keys.table.name.clone()).collect::<Vec<_>>();
+        assert_eq!(
+            (tables(&late.foreign_keys), tables(&builds.foreign_keys)),
+            (vec!["a".into()], vec!["b".into()])
+        );
+        assert_eq!((late.row_security.len(), builds.row_security.len()), (2, 1));
+    }
+
+    #[test]
     fn row_security_waits_for_the_foreign_keys() {
         let builds = sorted(
             "ALTER TABLE s.b ENABLE ROW LEVEL SECURITY;
              CREATE POLICY p ON s.b USING (true);
              ALTER TABLE s.parted ADD CONSTRAINT f FOREIGN KEY (z) REFERENCES s.b(id);",
         );
-        let sql: Vec<&str> = builds.row_security.iter().map(|statement| statement.sql.as_str()).collect();
+        let sql: Vec<&str> =
+            builds.row_security.iter().map(|(_, statement)| statement.sql.as_str()).collect();
         assert_eq!(sql, ["ALTER TABLE s.b ENABLE ROW LEVEL SECURITY;"]);
         assert!(matches!(&builds.rest[..], [policy] if policy.sql.starts_with("CREATE POLICY")));
     }

@@ -45,10 +45,12 @@ pub enum List {
     PostData,
     /// Row security, when foreign keys are checked.
     RowSecurity,
+    /// That of tables with foreign keys to hypertables, which are checked later.
+    LateRowSecurity,
 }
 
 impl List {
-    const ALL: [Self; 3] = [Self::PreData, Self::PostData, Self::RowSecurity];
+    const ALL: [Self; 4] = [Self::PreData, Self::PostData, Self::RowSecurity, Self::LateRowSecurity];
 
     /// Its name for people, and in steps.
     #[must_use]
@@ -57,6 +59,7 @@ impl List {
             Self::PreData => "pre-data",
             Self::PostData => "post-data",
             Self::RowSecurity => "row-security",
+            Self::LateRowSecurity => "row-sec-late",
         }
     }
 
@@ -65,7 +68,7 @@ impl List {
     pub fn part(self) -> &'static str {
         match self {
             Self::PreData => "pre-data",
-            Self::PostData | Self::RowSecurity => "post-data",
+            Self::PostData | Self::RowSecurity | Self::LateRowSecurity => "post-data",
         }
     }
 }

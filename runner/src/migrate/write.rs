@@ -88,7 +88,8 @@ pub(super) async fn write(
     let plain = |table: &Relation| {
         !timescale::is_own(&table.schema) && !hypertables.contains(table) && !ends.convert.has(table)
     };
-    let builds = builds::sort(scripts.post_data, &relations, plain);
+    let mut builds = builds::sort(scripts.post_data, &relations, plain);
+    let after_restoring = builds.take_after_restoring(&hypertables);
     // Between tables that are built here a foreign key need not wait for anything else.
     let (early, late): (Vec<_>, Vec<_>) = builds.foreign_keys.into_iter().partition(|keys| {
         keys.check.is_some() && relations.contains(&keys.table) && keys.references.is_subset(&relations)
@@ -104,10 +105,13 @@ pub(super) async fn write(
     set_sequences(context, &engine, &mut loaded).await?;
     run_list(context, &engine, step::List::PostData, &builds.rest).await?;
     foreign_keys(context, &engine, late).await?;
-    run_list(context, &engine, step::List::RowSecurity, &builds.row_security).await?;
+    let row_security: Vec<_> = builds.row_security.into_iter().map(|(_, statement)| statement).collect();
+    run_list(context, &engine, step::List::RowSecurity, &row_security).await?;
     if has_timescale && !restored {
         leave_restoring(context, &engine).await?;
     }
+    foreign_keys(context, &engine, after_restoring.foreign_keys).await?;
+    run_list(context, &engine, step::List::LateRowSecurity, &after_restoring.row_security).await?;
     let session = open(context, &engine.target).await?;
     session.run(SETUP).await?;
     analyze_roots(context, &engine, &session, &mut loaded).await?;

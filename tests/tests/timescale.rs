@@ -1,0 +1,60 @@
+//! What TimescaleDB's restoring mode hides from a restore, and chunks that do not lie where most do.
+
+use serde_json::Value;
+use tsmigrate_tests::lab::Server;
+use tsmigrate_tests::migration::{Outcome, Stage};
+
+/// Migrates without a difference.
+fn migrate(stage: &Stage, arguments: &[&str]) -> Outcome {
+    let (code, report, all) = stage.migrate(arguments)?;
+    assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
+    assert_eq!(report["verification"]["differences"], Value::Array(Vec::new()), "{all}");
+    assert_eq!(stage.left_behind()?, Vec::<String>::new());
+    Ok(())
+}
+
+/// What the target says to a statement that it has to refuse.
+fn refusal(stage: &Stage, sql: &str) -> String {
+    stage.sql(&stage.target, sql).map_or_else(|error| error.to_string(), |_| format!("not refused: {sql}"))
+}
+
+/// Restoring mode hides the rows of hypertables, so that a foreign key to one can only be checked after it.
+#[test]
+fn foreign_keys_to_hypertables_arrive_and_guard_rows() -> Outcome {
+    let test = "foreign_keys_to_hypertables_arrive_and_guard_rows";
+    let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
+    stage.sql_text(
+        "CREATE EXTENSION timescaledb;
+         CREATE ROLE fk_app; CREATE SCHEMA fk AUTHORIZATION fk_app;
+         SET SESSION AUTHORIZATION fk_app;
+         CREATE TABLE fk.site (id integer PRIMARY KEY);
+         INSERT INTO fk.site SELECT generate_series(1, 5);
+         CREATE TABLE fk.\"Read.ings\" (ts timestamptz NOT NULL, site integer NOT NULL REFERENCES fk.site, PRIMARY KEY (ts, site));
+         SELECT create_hypertable('fk.\"Read.ings\"', 'ts');
+         INSERT INTO fk.\"Read.ings\" VALUES ('2024-01-01 00:00+00', 1), ('2024-02-01 00:00+00', 2), ('2024-03-01 00:00+00', 3);
+         CREATE TABLE fk.remark (n integer PRIMARY KEY, ts timestamptz, site integer REFERENCES fk.site);
+         INSERT INTO fk.remark VALUES (1, '2024-01-01 00:00+00', 1), (2, NULL, NULL);
+         ALTER TABLE fk.remark ADD CONSTRAINT valid FOREIGN KEY (ts, site) REFERENCES fk.\"Read.ings\";
+         CREATE TABLE fk.mark (ts timestamptz, site integer);
+         INSERT INTO fk.mark VALUES ('2024-02-01 00:00+00', 2);
+         ALTER TABLE fk.mark ADD CONSTRAINT cascades FOREIGN KEY (ts, site) REFERENCES fk.\"Read.ings\" ON DELETE CASCADE;
+         CREATE TABLE fk.doubt (ts timestamptz, site integer);
+         INSERT INTO fk.doubt VALUES ('1999-01-01 00:00+00', 9);
+         ALTER TABLE fk.doubt ADD CONSTRAINT unchecked FOREIGN KEY (ts, site) REFERENCES fk.\"Read.ings\" NOT VALID;
+         ALTER TABLE fk.mark ENABLE ROW LEVEL SECURITY; ALTER TABLE fk.mark FORCE ROW LEVEL SECURITY;
+         ALTER TABLE fk.\"Read.ings\" ENABLE ROW LEVEL SECURITY; ALTER TABLE fk.\"Read.ings\" FORCE ROW LEVEL SECURITY;
+         CREATE POLICY all_rows ON fk.\"Read.ings\" USING (true); CREATE POLICY all_rows ON fk.mark USING (true);
+         CREATE POLICY for_app ON fk.remark TO fk_app USING (true);",
+    )?;
+    migrate(&stage, &[])?;
+    let keys = "SELECT string_agg(format('%s %s %s %s', conname, convalidated, confdeltype, pg_get_constraintdef(oid)), E'\\n' \
+                ORDER BY conname) FROM pg_constraint WHERE contype = 'f' AND connamespace = 'fk'::regnamespace AND conparentid = 0";
+    assert_eq!(stage.sql(&stage.source, keys)?, stage.sql(&stage.admin, keys)?);
+    assert!(refusal(&stage, "INSERT INTO fk.remark VALUES (3, '2020-01-01', 1)").contains("\"valid\""));
+    let delete = "DELETE FROM fk.\"Read.ings\" WHERE site = 1";
+    assert!(refusal(&stage, delete).contains("remark"), "{}", refusal(&stage, delete));
+    assert!(refusal(&stage, "INSERT INTO fk.doubt VALUES ('2020-01-01', 1)").contains("unchecked"));
+    stage.sql(&stage.admin, "DELETE FROM fk.\"Read.ings\" WHERE site = 2")?;
+    assert_eq!(stage.sql(&stage.admin, "SELECT count(*) FROM fk.mark")?, "0");
+    Ok(())
+}
