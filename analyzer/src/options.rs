@@ -100,6 +100,8 @@ pub struct Options {
     pub database: Option<String>,
     /// Tables (schema, name) that are known to be hypertables on the source.
     pub hypertables: BTreeSet<(String, String)>,
+    /// Tables (schema, name) that are known to be chunks on the source, and lie in a schema of the user's own.
+    pub chunks: BTreeSet<(String, String)>,
     /// Relations (schema, name) of the source that the dump leaves out on purpose.
     pub absent: BTreeSet<(String, String)>,
     /// Whoever restores the dump fills TimescaleDB's catalogs too: a dump without their rows is whole.

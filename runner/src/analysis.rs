@@ -126,14 +126,15 @@ pub fn pair(relation: &Relation) -> (String, String) {
 }
 
 fn options(source: &Facts, accept: &[String], filter: &Filter, convert: &Conversions) -> Options {
-    let hypertables = source.timescale.iter().flat_map(|timescale| &timescale.hypertables);
+    let timescale = source.timescale.iter();
     Options {
         accept: accept.iter().cloned().collect::<BTreeSet<_>>(),
         database: Some(source.database.clone()),
         catalogs_follow: true,
         convert: convert.wanted().clone(),
         absent: filter.left_out().iter().chain(convert.left_out()).map(pair).collect(),
-        hypertables: hypertables.map(pair).collect(),
+        hypertables: timescale.clone().flat_map(|timescale| &timescale.hypertables).map(pair).collect(),
+        chunks: timescale.flat_map(|timescale| &timescale.chunks).map(pair).collect(),
         ..Options::default()
     }
 }

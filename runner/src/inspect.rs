@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::connect::{Session, Side};
 use crate::error::Error;
 use crate::names::Relation;
-use crate::timescale::Catalogs;
+use crate::timescale::{Catalogs, INTERNAL};
 
 /// An extension as a database has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,16 @@ pub struct Timescale {
     pub hypertables: Vec<Relation>,
     /// The views of its continuous aggregates.
     pub aggregates: Vec<Relation>,
+    /// Chunks, and the tables of their compressed rows, in schemas of the user's own (`associated_schema_name`).
+    #[serde(default)]
+    pub chunks: Vec<Relation>,
+}
+
+impl Timescale {
+    /// Tables that TimescaleDB keeps, in whatever schema: hypertables and chunks.
+    pub fn tables(&self) -> impl Iterator<Item = &Relation> {
+        self.hypertables.iter().chain(&self.chunks)
+    }
 }
 
 /// One server, seen through one database.
@@ -264,6 +274,14 @@ async fn timescale(session: &Session, extension: Extension) -> Result<Timescale,
             catalogs.aggregates()?
         ))
         .await?;
+    let chunks = session
+        .ask(&format!(
+            "WITH chunks AS ({}) SELECT n.nspname, r.relname FROM chunks c JOIN pg_catalog.pg_class r \
+             ON r.oid IN (c.relid, c.compressed) JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace \
+             WHERE n.nspname <> '{INTERNAL}' ORDER BY 1, 2",
+            catalogs.chunks()?
+        ))
+        .await?;
     Ok(Timescale {
         version: extension.version,
         schema: extension.schema,
@@ -271,5 +289,6 @@ async fn timescale(session: &Session, extension: Extension) -> Result<Timescale,
         restoring: setting(1) == "on" || setting(2) == "t",
         hypertables: named(hypertables),
         aggregates: named(aggregates),
+        chunks: named(chunks),
     })
 }

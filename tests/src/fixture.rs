@@ -2,7 +2,7 @@
 //!
 //! Lines of the form `-- KEY: VALUE` are directives and no part of the dump:
 //! `expect` (the rules of all findings, in order, or `nothing`; needed), `target` (major version), `accept` (rules),
-//! `database` (of a cluster dump, the one to keep), `hypertable` (`schema.table`), `convert`
+//! `database` (of a cluster dump, the one to keep), `hypertable` and `chunk` (`schema.table`), `convert`
 //! (`schema.table:column[:interval]`), `catalogs` (`follow`: the rows of TimescaleDB's catalogs come by another way),
 //! `timescaledb` (the target's version), `input` (another input begins, with this name), `call` and `runs` (a statement
 //! to run after the dump was restored: it fails with a SQLSTATE that a finding on a body states, or it passes), and
@@ -78,6 +78,10 @@ impl Fixture {
                 let (schema, name) =
                     table.split_once('.').ok_or_else(|| wrong("the hypertable lacks its schema"))?;
                 fixture.options.hypertables.insert((schema.into(), name.into()));
+            } else if let Some(table) = directive("chunk") {
+                let (schema, name) =
+                    table.split_once('.').ok_or_else(|| wrong("the chunk lacks its schema"))?;
+                fixture.options.chunks.insert((schema.into(), name.into()));
             } else if let Some(call) = directive("call") {
                 fixture.calls.push(call.into());
             } else if let Some(call) = directive("runs") {

@@ -58,3 +58,33 @@ fn foreign_keys_to_hypertables_arrive_and_guard_rows() -> Outcome {
     assert_eq!(stage.sql(&stage.admin, "SELECT count(*) FROM fk.mark")?, "0");
     Ok(())
 }
+
+/// A hypertable may keep its chunks in a schema of the user's own; they are chunks all the same. Sequences of identity
+/// columns stay with a hypertable, and its former owner keeps their use.
+#[test]
+fn chunks_in_a_schema_of_the_users_own_arrive() -> Outcome {
+    let test = "chunks_in_a_schema_of_the_users_own_arrive";
+    let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
+    stage.sql_text(
+        "CREATE EXTENSION timescaledb;
+         CREATE ROLE own_app LOGIN; CREATE ROLE own_reader; CREATE SCHEMA own; CREATE SCHEMA \"Ch.unks\";
+         GRANT USAGE, CREATE ON SCHEMA own, \"Ch.unks\" TO own_app;
+         SET SESSION AUTHORIZATION own_app;
+         CREATE TABLE own.beside (id bigint GENERATED ALWAYS AS IDENTITY, ts timestamptz NOT NULL, v integer, PRIMARY KEY (ts, id));
+         SELECT create_hypertable('own.beside', 'ts', associated_schema_name => 'own', associated_table_prefix => 'chk');
+         CREATE TABLE own.apart (ts timestamptz NOT NULL, v integer, UNIQUE (ts));
+         SELECT create_hypertable('own.apart', 'ts', associated_schema_name => 'Ch.unks', associated_table_prefix => 'a.b \"c');
+         INSERT INTO own.beside (ts, v) VALUES ('2024-01-01', 1), ('2024-02-01', 2);
+         INSERT INTO own.apart VALUES ('2024-01-01', 1), ('2024-02-01', 2);
+         GRANT SELECT ON own.beside TO own_reader;",
+    )?;
+    migrate(&stage, &[])?;
+    stage.sql(&stage.admin, "INSERT INTO own.beside (ts, v) VALUES ('2024-01-02', 3), ('2030-01-01', 4)")?;
+    let chunks = "SELECT count(*), sum(v), bool_and(tableoid::regclass::text ~ '^own.chk_') FROM own.beside";
+    assert_eq!(stage.sql(&stage.admin, chunks)?, "4|10|t");
+    let may = "SELECT has_table_privilege('own_app', 'own.beside', 'DELETE'), \
+               has_sequence_privilege('own_app', 'own.beside_id_seq', 'UPDATE'), \
+               has_table_privilege('own_reader', 'own.beside', 'SELECT')";
+    assert_eq!(stage.sql(&stage.admin, may)?, "t|t|t");
+    Ok(())
+}

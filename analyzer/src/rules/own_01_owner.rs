@@ -48,6 +48,7 @@ pub const RULE: Rule = Rule {
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
     remember(ctx, node);
+    identity_of_hypertable(ctx, node);
     let Some(spec) = new_owner(node) else { return };
     let Some(object) = subject(node) else { return };
     let Some(owner) = role(spec) else { return };
@@ -165,6 +166,15 @@ fn check(ctx: &mut Context<'_>) {
         ctx.report(draft);
         return;
     }
+    if is_chunk(ctx, &id) {
+        ctx.report(
+            draft
+                .message(format!("chunk {} cannot be given to {owner}: TimescaleDB refuses it", id.path()))
+                .server(ServerError::new("0A000", "operation not supported on chunk tables"))
+                .fix(stays),
+        );
+        return;
+    }
     if id.schema.as_deref().is_some_and(|schema| schema.starts_with("_timescaledb_")) {
         ctx.report(
             draft
@@ -175,6 +185,43 @@ fn check(ctx: &mut Context<'_>) {
         return;
     }
     hand_over(ctx, draft, &object, owner, refused);
+}
+
+/// True for a chunk in a schema of the user's own.
+fn is_chunk(ctx: &Context<'_>, id: &ObjectId) -> bool {
+    let key = |schema: &str| (schema.to_owned(), id.name.to_string());
+    id.class == Class::Relation && id.schema.as_deref().is_some_and(|s| ctx.options.chunks.contains(&key(s)))
+}
+
+/// The sequence of an identity column follows its table, and no statement of a dump names its owner: where the table is a
+/// hypertable, which stays tsdbadmin's, the former owner would have lost the sequence without a word.
+fn identity_of_hypertable(ctx: &mut Context<'_>, node: &NodeEnum) {
+    let NodeEnum::AlterTableStmt(s) = node else { return };
+    let Some(range) = &s.relation else { return };
+    let (schema, name) = relation(range);
+    let table = ctx.resolved(&ObjectId::new(Class::Relation, schema, name));
+    if !ctx.facts.hypertables.contains(&table) {
+        return;
+    }
+    let Some(owner) = ctx.facts.owner(&table).map(str::to_owned) else { return };
+    let admin = ctx.target.admin.as_str();
+    if owner == admin
+        || ctx.target.reserved_roles.contains_key(&owner)
+        || ctx.target.predefined_roles.contains_key(&owner)
+        || !matches!(known(ctx, &owner), Known::Made | Known::Target)
+    {
+        return;
+    }
+    for sequence in s.cmds.iter().filter_map(identity_sequence) {
+        let id = ctx.resolved(&sequence);
+        let words = format!("sequence {}", id.path());
+        let grant = vec![grant_all("SEQUENCE", &id, &owner)];
+        let draft = Draft::new(format!("{words} stays {admin}'s, as its hypertable {} does", table.path()))
+            .object(words)
+            .severity(Severity::Warning)
+            .fix(FixDraft::surround(format!("{owner} gets all privileges on it"), Vec::new(), grant));
+        ctx.report(draft);
+    }
 }
 
 /// What the finish, and later statements, have to know of this one.

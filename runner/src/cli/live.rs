@@ -26,6 +26,7 @@ pub(super) struct Source {
     /// `None` where the user may not dump it: a finding says why.
     schema: Option<Vec<u8>>,
     hypertables: Vec<(String, String)>,
+    chunks: Vec<(String, String)>,
 }
 
 /// The connection string among the arguments, where they are one.
@@ -108,9 +109,10 @@ pub(super) fn source(uri: &str, pg_bin: Option<&Path>, target: &Target) -> Resul
         let roles = ["--roles-only", "--no-role-passwords", "--database", database];
         let roles = tools.output("pg_dumpall", endpoint, &roles).await?;
         let schema = dump(tools, &connector, &mut server).await?;
-        let hypertables = facts.timescale.iter().flat_map(|timescale| &timescale.hypertables);
-        let hypertables = hypertables.map(pair).collect();
-        Ok(Source { server, roles, schema, hypertables })
+        let timescale = facts.timescale.unwrap_or_default();
+        let hypertables = timescale.hypertables.iter().map(pair).collect();
+        let chunks = timescale.chunks.iter().map(pair).collect();
+        Ok(Source { server, roles, schema, hypertables, chunks })
     })
 }
 
@@ -133,6 +135,7 @@ async fn dump(tools: &Tools, connector: &Connector, server: &mut Server) -> Resu
 /// Analyses a source.
 pub(super) fn analyse(source: &Source, target: &Target, options: &mut Options) -> Result<Analysis, Failure> {
     options.hypertables.extend(source.hypertables.iter().cloned());
+    options.chunks.extend(source.chunks.iter().cloned());
     let mut analyzer = Analyzer::new(target, options);
     analyzer.server(&source.server);
     for (name, text) in [(ROLES, Some(&source.roles)), (SCHEMA, source.schema.as_ref())] {

@@ -30,7 +30,7 @@ use crate::progress::{TaskKind, rate};
 use crate::report::{Missing, MovedJob};
 use crate::script::{self, Class, Statement};
 use crate::timescale::{self, Catalogs};
-use crate::{human, jobs};
+use crate::{human, inspect, jobs};
 
 /// What the stages learnt for those after them.
 #[derive(Default)]
@@ -84,7 +84,7 @@ pub(super) async fn write(
     fit(context, snapshot, &mut tables, &shapes, &mut loaded).await?;
     let relations = steps::relations(&tables);
     let hypertables: BTreeSet<Relation> =
-        ends.source.timescale.iter().flat_map(|timescale| &timescale.hypertables).cloned().collect();
+        ends.source.timescale.iter().flat_map(inspect::Timescale::tables).cloned().collect();
     let plain = |table: &Relation| {
         !timescale::is_own(&table.schema) && !hypertables.contains(table) && !ends.convert.has(table)
     };

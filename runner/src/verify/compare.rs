@@ -9,7 +9,7 @@ use super::select::Selection;
 use super::{Difference, Expect, How, Verification};
 use crate::inspect::Facts;
 use crate::names::quoted;
-use crate::timescale::INTERNAL;
+use crate::timescale::{INTERNAL, is_own};
 
 /// Compares everything but rows.
 pub(super) fn compare(
@@ -68,7 +68,7 @@ pub(super) fn compare(
             continue;
         }
         *compared.entry("privileges".into()).or_default() += 1;
-        let (wanted, found) = privileges(ours, theirs, kind, world);
+        let (wanted, found) = privileges(ours, theirs, (kind, &identity), world);
         if wanted != found {
             let (wanted, found) = (show(wanted.difference(&found)), show(found.difference(&wanted)));
             differ(difference("privileges", &object, Some(wanted), Some(found)));
@@ -335,10 +335,10 @@ fn role_of_default(identity: &str) -> (String, &str) {
     (identity::name(role), rest)
 }
 
-/// Hypertables and all that TimescaleDB keeps for them stay the administrator's: OWN-01.
+/// Hypertables, their chunks and all that TimescaleDB keeps for them stay the administrator's: OWN-01.
 fn owner_on_target(owner: &str, kind: &str, identity: &str, world: &World<'_>) -> String {
     let hypertable = world.expect.source.timescale.as_ref().is_some_and(|timescale| {
-        let mut all = timescale.hypertables.iter().chain(&timescale.aggregates);
+        let mut all = timescale.tables().chain(&timescale.aggregates);
         all.any(|hypertable| hypertable.to_string() == identity)
     });
     if kind == "schema" && owner == "pg_database_owner" {
@@ -355,7 +355,7 @@ fn owner_on_target(owner: &str, kind: &str, identity: &str, world: &World<'_>) -
 fn privileges(
     ours: &Object,
     theirs: &Object,
-    kind: &str,
+    (kind, identity): (&str, &str),
     world: &World<'_>,
 ) -> (BTreeSet<Privilege>, BTreeSet<Privilege>) {
     let older = world.expect.source.major() < 17;
@@ -368,7 +368,12 @@ fn privileges(
     };
     let mut wanted: BTreeSet<_> = ours.privileges.iter().filter(keep).cloned().collect();
     let mut found: BTreeSet<_> = theirs.privileges.iter().filter(keep).cloned().collect();
+    let timescale = world.expect.source.timescale.iter();
+    // What TimescaleDB keeps for a hypertable is reached through the hypertable.
+    let mut chunks = timescale.flat_map(|timescale| &timescale.chunks);
+    let inside = is_own(identity) || chunks.any(|chunk| chunk.to_string() == identity);
     if kind != "column"
+        && !inside
         && let (Some(owner), Some(now)) = (&ours.owner, &theirs.owner)
         && owner != now
         && !world.gone(owner)

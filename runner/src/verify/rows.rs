@@ -244,7 +244,8 @@ async fn one(
         (&wanted, &found, work.kind)
         && code == "42501"
     {
-        let note = format!("{} was compared chunk by chunk, not through the hypertable: {why}", work.relation);
+        let note =
+            format!("{} was compared chunk by chunk, not through the hypertable: {why}", work.relation);
         outcome.notes.push(note);
         return Ok(outcome);
     }
