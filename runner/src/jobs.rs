@@ -1,5 +1,6 @@
 //! Background jobs of a TimescaleDB source: paused while it is read, and always put back.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -81,6 +82,37 @@ pub fn command(schema: &str, id: i64, scheduled: bool) -> String {
     format!("SELECT {}.alter_job({id}, scheduled => {scheduled})", crate::connect::identifier(schema))
 }
 
+/// When jobs are due next, by their ids, in UTC. A job that is not among them is due at once.
+///
+/// # Errors
+/// When the server refuses the question.
+pub async fn due(session: &Session) -> Result<BTreeMap<i64, String>, Error> {
+    let exists = "SELECT pg_catalog.to_regclass('_timescaledb_internal.bgw_job_stat') IS NOT NULL";
+    if session.ask_one(exists).await?.as_deref() != Some("t") {
+        return Ok(BTreeMap::new());
+    }
+    let rows = session
+        .ask(
+            "SELECT job_id, pg_catalog.to_char(next_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00' \
+             FROM _timescaledb_internal.bgw_job_stat \
+             WHERE pg_catalog.isfinite(next_start) AND next_start > pg_catalog.now()",
+        )
+        .await?;
+    let job = |row: Vec<Option<String>>| match &row[..] {
+        [Some(id), Some(at)] => Some((id.parse().ok()?, at.clone())),
+        _ => None,
+    };
+    Ok(rows.into_iter().filter_map(job).collect())
+}
+
+/// The command that lets a job start again, at the time it is due; at once where none is named.
+#[must_use]
+pub fn start_command(schema: &str, id: i64, due: Option<&str>) -> String {
+    let schema = crate::connect::identifier(schema);
+    let at = due.map(|due| format!(", next_start => {}", crate::connect::literal(due))).unwrap_or_default();
+    format!("SELECT {schema}.alter_job({id}, scheduled => true{at})")
+}
+
 /// Waits until none of `jobs` runs, or for two minutes; returns the names of those that still do.
 ///
 /// # Errors
@@ -117,4 +149,21 @@ pub async fn put_back(source: &Connector, schema: &str, jobs: &[Job]) -> Vec<Str
         }
     }
     left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_starts_when_it_is_due() {
+        assert_eq!(
+            start_command("public", 1000, None),
+            "SELECT \"public\".alter_job(1000, scheduled => true)"
+        );
+        assert_eq!(
+            start_command("public", 1000, Some("2099-01-01 00:00:00.000000+00")),
+            "SELECT \"public\".alter_job(1000, scheduled => true, next_start => '2099-01-01 00:00:00.000000+00')"
+        );
+    }
 }

@@ -1,7 +1,7 @@
 //! What TimescaleDB's restoring mode hides from a restore, and chunks that do not lie where most do.
 
 use serde_json::Value;
-use tsmigrate_tests::lab::Server;
+use tsmigrate_tests::lab::{Server, skipped};
 use tsmigrate_tests::migration::{Outcome, Stage};
 
 /// Migrates without a difference.
@@ -86,5 +86,32 @@ fn chunks_in_a_schema_of_the_users_own_arrive() -> Outcome {
                has_sequence_privilege('own_app', 'own.beside_id_seq', 'UPDATE'), \
                has_table_privilege('own_reader', 'own.beside', 'SELECT')";
     assert_eq!(stage.sql(&stage.admin, may)?, "t|t|t");
+    Ok(())
+}
+
+/// What makes a policy run is not in a dump: without a time of its own every job would run as soon as it may.
+#[test]
+fn jobs_start_when_they_are_due() -> Outcome {
+    let test = "jobs_start_when_they_are_due";
+    let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
+    let license = "SELECT setting FROM pg_settings WHERE name = 'timescaledb.license'";
+    if stage.sql(&stage.target, license)? != "timescale" {
+        skipped(test, "this TimescaleDB is the Apache edition, without jobs");
+        return Ok(());
+    }
+    stage.sql_text(
+        "CREATE EXTENSION timescaledb;
+         CREATE TABLE metrics (ts timestamptz NOT NULL, v integer);
+         SELECT create_hypertable('metrics', 'ts');
+         INSERT INTO metrics VALUES ('2024-01-01', 1);
+         SELECT add_retention_policy('metrics', interval '1 day', initial_start => '2099-01-01 00:00+00');
+         CREATE PROCEDURE own_job(job_id integer, config jsonb) LANGUAGE sql AS 'SELECT 1';
+         SELECT add_job('own_job', interval '1 day', initial_start => '2098-01-01 00:00+00');",
+    )?;
+    migrate(&stage, &[])?;
+    let due = "SELECT string_agg(concat_ws(' ', job_id, next_start AT TIME ZONE 'UTC'), ', ' ORDER BY job_id) \
+               FROM _timescaledb_internal.bgw_job_stat WHERE job_id >= 1000";
+    assert_eq!(stage.sql(&stage.source, due)?, stage.sql(&stage.admin, due)?);
+    assert_eq!(stage.sql(&stage.admin, "SELECT count(*) FROM metrics")?, "1", "the policy has run");
     Ok(())
 }

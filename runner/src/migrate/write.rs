@@ -763,7 +763,8 @@ async fn levels(context: &Context, views: Vec<Build>) -> Result<Vec<Vec<Build>>,
     Ok(levels)
 }
 
-/// Jobs come over paused, so that none of them drops a chunk that is still to be counted.
+/// Jobs come over paused, so that none of them drops a chunk that is still to be counted. They start when they are due on
+/// the source: what a dump does not carry would let them all run at once.
 pub(super) async fn start_jobs(context: &Context, ends: &Ends, equal: bool) -> Result<(), Error> {
     if ends.source.timescale.is_none() {
         return Ok(());
@@ -771,14 +772,19 @@ pub(super) async fn start_jobs(context: &Context, ends: &Ends, equal: bool) -> R
     let session = context.target.open().await?;
     let Some(table) = jobs::table(&session).await? else { return Ok(()) };
     let there: BTreeSet<i64> = jobs::list(&session).await?.into_iter().map(|job| job.id).collect();
+    let due = retrying(context.patience(), &context.progress, "jobs", || async {
+        jobs::due(&context.source.open().await?).await
+    })
+    .await?;
     for job in ends.jobs.iter().filter(|job| there.contains(&job.id)) {
         let scheduled = job.scheduled && equal;
-        if scheduled && jobs::schedule(&session, "public", job.id, true).await.is_err() {
+        let start = jobs::start_command("public", job.id, due.get(&job.id).map(String::as_str));
+        if scheduled && session.run(&start).await.is_err() {
             // The Apache edition has no alter_job.
             session.run(&format!("UPDATE {table} SET scheduled = true WHERE id = {}", job.id)).await?;
         }
         if job.scheduled && !scheduled {
-            context.report().next.push(format!("start the job: {};", jobs::command("public", job.id, true)));
+            context.report().next.push(format!("start the job: {start};"));
         }
         context.report().jobs.push(MovedJob {
             id: job.id,
