@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::connect::{Session, literal};
 use crate::error::{Blocker, Error};
+use crate::guard;
 use crate::inspect::Timescale;
 use crate::timescale::Catalogs;
 
@@ -67,7 +68,7 @@ async fn null_batches(
     // The value is one byte: its size is told without reading what is stored apart.
     let chunks = hits(session, &columns, |table, column| {
         format!(
-            "SELECT FROM {table} WHERE pg_catalog.pg_column_size({column}) <= 8 AND {column}::text = 'Bg=='"
+            "SELECT FROM ONLY {table} WHERE pg_catalog.pg_column_size({column}) <= 8 AND {column}::text = 'Bg=='"
         )
     })
     .await?;
@@ -99,7 +100,7 @@ async fn added_defaults(
         ))
         .await?;
     let chunks =
-        hits(session, &columns, |table, column| format!("SELECT FROM {table} WHERE {column} IS NULL"))
+        hits(session, &columns, |table, column| format!("SELECT FROM ONLY {table} WHERE {column} IS NULL"))
             .await?;
     Ok((!chunks.is_empty()).then(|| Blocker {
         check: ADDED_DEFAULT,
@@ -170,15 +171,32 @@ async fn hits(
 ) -> Result<BTreeSet<String>, Error> {
     let mut found = BTreeSet::new();
     for batch in columns.chunks(BATCH) {
+        let tables: Vec<_> = batch
+            .iter()
+            .filter_map(|row| row.first()?.as_deref())
+            .map(|table| format!("({})", literal(table)))
+            .collect();
+        // Planning a question about a table may call functions of its indexes, which are users'.
+        let safe = session
+            .ask(&format!(
+                "SELECT v.name FROM (VALUES {}) v(name) WHERE NOT {}",
+                tables.join(", "),
+                guard::folded("pg_catalog.to_regclass(v.name)")
+            ))
+            .await?;
+        let safe: BTreeSet<String> = safe.into_iter().flatten().flatten().collect();
         let parts: Vec<String> = batch
             .iter()
             .filter_map(|row| match &row[..] {
-                [Some(table), Some(column), Some(chunk)] => {
+                [Some(table), Some(column), Some(chunk)] if safe.contains(table) => {
                     Some(format!("SELECT {} WHERE EXISTS ({})", literal(chunk), question(table, column)))
                 }
                 _ => None,
             })
             .collect();
+        if parts.is_empty() {
+            continue;
+        }
         let rows = session.ask(&parts.join(" UNION ALL ")).await?;
         found.extend(rows.into_iter().flatten().flatten());
     }

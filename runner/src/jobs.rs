@@ -68,13 +68,71 @@ pub fn unquoted(name: &str) -> String {
     }
 }
 
-/// Stops one job from being started, or lets it start again.
-///
-/// # Errors
-/// When the server refuses; the Apache edition knows the call and does not have it.
-pub async fn schedule(session: &Session, schema: &str, id: i64, scheduled: bool) -> Result<(), Error> {
-    session.run(&command(schema, id, scheduled)).await
+/// TimescaleDB's own `alter_job`. A short call of it may be a user's function of that name, which fits better; a call with
+/// all arguments in their types can only be this one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Alter {
+    name: String,
+    /// Names and types of its arguments.
+    arguments: Vec<(String, String)>,
 }
+
+impl Alter {
+    /// Finds it.
+    ///
+    /// # Errors
+    /// When the server refuses the question, or TimescaleDB has no such function.
+    pub async fn find(session: &Session) -> Result<Self, Error> {
+        let rows = session.ask(ALTER_JOB).await?;
+        let row = rows.into_iter().next().unwrap_or_default();
+        let [Some(name), Some(arguments)] = &row[..] else {
+            return Err(Error::Defect("this TimescaleDB has no alter_job".into()));
+        };
+        let arguments = serde_json::from_str(arguments).unwrap_or_default();
+        Ok(Self { name: name.clone(), arguments })
+    }
+
+    fn sql(&self, id: i64, scheduled: bool, due: Option<&str>) -> String {
+        let arguments: Vec<String> = self
+            .arguments
+            .iter()
+            .map(|(name, of_type)| {
+                let value = match name.as_str() {
+                    "job_id" => id.to_string(),
+                    "scheduled" => scheduled.to_string(),
+                    "if_exists" => "false".to_owned(),
+                    "next_start" => due.map_or_else(|| "NULL".to_owned(), crate::connect::literal),
+                    _ => "NULL".to_owned(),
+                };
+                format!("{value}::{of_type}")
+            })
+            .collect();
+        format!("SELECT {}({})", self.name, arguments.join(", "))
+    }
+
+    /// Stops one job from being started, or lets it start again, at the time it is due where one is named.
+    ///
+    /// # Errors
+    /// When the server refuses; the Apache edition knows the call and does not have it.
+    pub async fn schedule(
+        &self,
+        session: &Session,
+        id: i64,
+        scheduled: bool,
+        due: Option<&str>,
+    ) -> Result<(), Error> {
+        session.run(&self.sql(id, scheduled, due)).await
+    }
+}
+
+const ALTER_JOB: &str = "
+SELECT pg_catalog.format('%I.%I', n.nspname, p.proname),
+       (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(coalesce(p.proargnames[i], ''),
+          pg_catalog.format_type(p.proargtypes[i - 1], NULL)) ORDER BY i) FROM pg_catalog.generate_series(1, p.pronargs) i)
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e'
+JOIN pg_catalog.pg_extension x ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND x.oid = d.refobjid
+WHERE p.proname = 'alter_job' AND x.extname = 'timescaledb'";
 
 /// The command that does it, for people to copy.
 #[must_use]
@@ -142,9 +200,10 @@ pub async fn settle(session: &Session, jobs: &[Job]) -> Result<Vec<String>, Erro
 pub async fn put_back(source: &Connector, schema: &str, jobs: &[Job]) -> Vec<String> {
     let all = || jobs.iter().map(|job| format!("{};", command(schema, job.id, true))).collect();
     let Ok(session) = source.open().await else { return all() };
+    let Ok(alter) = Alter::find(&session).await else { return all() };
     let mut left = Vec::new();
     for job in jobs {
-        if schedule(&session, schema, job.id, true).await.is_err() {
+        if alter.schedule(&session, job.id, true, None).await.is_err() {
             left.push(format!("{};", command(schema, job.id, true)));
         }
     }
@@ -164,6 +223,24 @@ mod tests {
         assert_eq!(
             start_command("public", 1000, Some("2099-01-01 00:00:00.000000+00")),
             "SELECT \"public\".alter_job(1000, scheduled => true, next_start => '2099-01-01 00:00:00.000000+00')"
+        );
+    }
+
+    #[test]
+    fn a_call_names_every_argument_with_its_type() {
+        let argument = |name: &str, of_type: &str| (name.to_owned(), of_type.to_owned());
+        let alter = Alter {
+            name: "public.alter_job".into(),
+            arguments: vec![
+                argument("job_id", "integer"),
+                argument("scheduled", "boolean"),
+                argument("config", "jsonb"),
+                argument("next_start", "timestamp with time zone"),
+            ],
+        };
+        assert_eq!(
+            alter.sql(1000, true, Some("2099-01-01 00:00:00+00")),
+            "SELECT public.alter_job(1000::integer, true::boolean, NULL::jsonb, '2099-01-01 00:00:00+00'::timestamp with time zone)"
         );
     }
 }

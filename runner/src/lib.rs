@@ -12,6 +12,7 @@ pub mod engine;
 pub mod error;
 pub mod estimate;
 pub mod filter;
+pub mod guard;
 pub mod hazards;
 pub mod human;
 pub mod inspect;

@@ -11,6 +11,7 @@ use super::step::Step;
 use super::table::{Relation, Shapes};
 use crate::connect::Session;
 use crate::error::Error;
+use crate::guard;
 use crate::report::Missing;
 
 /// A configuration table.
@@ -24,6 +25,8 @@ pub struct ConfigTable {
     columns: Vec<String>,
     /// Column names as SQL writes them, with commas.
     list: String,
+    /// To ask for its rows by the condition may call functions of users: they own the table, or types of its columns.
+    strange: bool,
 }
 
 impl ConfigTable {
@@ -39,7 +42,10 @@ SELECT x.extname, n.nspname, c.relname, coalesce(x.extcondition[i], ''), c.oid,
        (SELECT pg_catalog.json_agg(attname ORDER BY attnum) FROM pg_catalog.pg_attribute
         WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''),
        (SELECT pg_catalog.string_agg('\"' || pg_catalog.replace(attname, '\"', '\"\"') || '\"', ', ' ORDER BY attnum) FROM pg_catalog.pg_attribute
-        WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '')
+        WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''),
+       {folded} OR EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+         JOIN pg_catalog.pg_roles r ON r.oid = t.typowner AND NOT r.rolsuper AND r.rolname <> current_user
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
 FROM pg_catalog.pg_extension x CROSS JOIN LATERAL pg_catalog.generate_subscripts(x.extconfig, 1) i
 JOIN pg_catalog.pg_class c ON c.oid = x.extconfig[i] JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' ORDER BY n.nspname, c.relname";
@@ -54,7 +60,7 @@ SELECT conrelid, confrelid FROM pg_catalog.pg_constraint WHERE contype = 'f' AND
 /// When the source refuses a question.
 pub async fn list(session: &Session) -> Result<Vec<ConfigTable>, Error> {
     let mut tables = Vec::new();
-    for row in session.ask(TABLES).await? {
+    for row in session.ask(&TABLES.replace("{folded}", &guard::folded("c.oid"))).await? {
         let text = |column: usize| row.get(column).and_then(Option::as_deref).unwrap_or_default();
         tables.push((
             text(4).to_owned(),
@@ -64,6 +70,7 @@ pub async fn list(session: &Session) -> Result<Vec<ConfigTable>, Error> {
                 condition: text(3).trim().to_owned(),
                 columns: serde_json::from_str(text(5)).unwrap_or_default(),
                 list: text(6).to_owned(),
+                strange: text(7) == "t",
             },
         ));
     }
@@ -124,12 +131,23 @@ pub async fn carry(
     for table in tables {
         let name = table.relation.sql();
         let columns = &table.list;
-        source
-            .copy(
-                &table.relation,
-                &format!("COPY (SELECT {columns} FROM ONLY {name} {}) TO STDOUT", table.condition),
-            )
-            .await?;
+        if table.strange && !table.condition.is_empty() {
+            filled.skipped.insert(table.relation.clone());
+            filled.missing.push(Missing {
+                what: format!("rows of {}", table.relation),
+                why: format!(
+                    "which of them are not the extension's is asked with a condition of {}, which could call functions of the \
+                     table's owner as us",
+                    table.extension
+                ),
+            });
+            continue;
+        }
+        let sql = match table.condition.as_str() {
+            "" => format!("COPY {name} ({columns}) TO STDOUT"),
+            condition => format!("COPY (SELECT {columns} FROM ONLY {name} {condition}) TO STDOUT"),
+        };
+        source.copy(&table.relation, &sql).await?;
         let there = shapes.contains_key(&table.relation);
         let skip = match job_rows::treatment(&table.relation, there) {
             Treatment::Skip(why) => Some(why),
@@ -178,7 +196,7 @@ pub async fn carry(
 /// # Errors
 /// When one of the servers refuses the question.
 pub async fn same(source: &Session, target: &Session, table: &ConfigTable) -> Result<bool, Error> {
-    if job_rows::treatment(&table.relation, true) != Treatment::Keep {
+    if job_rows::treatment(&table.relation, true) != Treatment::Keep || table.strange {
         return Ok(true);
     }
     let name = table.relation.sql();

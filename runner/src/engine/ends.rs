@@ -15,6 +15,7 @@ use super::step::Step;
 use super::table::{Relation, Table};
 use crate::connect::{Connector, Session, literal};
 use crate::error::{Error, Server};
+use crate::guard;
 
 /// Something that rows can be read from.
 pub trait Source: Send {
@@ -179,6 +180,26 @@ impl LiveSource {
     }
 }
 
+/// Refuses to read a part of a table where planning that would call functions of users as us: an index or statistics that
+/// came since the tables were listed. Asked in a session that sees the server as it is now.
+async fn plannable(source: &Connector, table: &Relation) -> Result<(), Error> {
+    let session = source.open().await?;
+    let oid = format!("pg_catalog.to_regclass({})", literal(&table.sql()));
+    let folded = session.ask_one(&format!("SELECT {}", guard::folded(&oid))).await?;
+    if folded.as_deref() == Some("f") {
+        return Ok(());
+    }
+    Err(Error::Refused {
+        what: format!(
+            "parts of {table} cannot be read: its indexes or statistics call a user's function by now"
+        ),
+        next: vec![
+            "drop what was created there since the run began, then the same command with --resume".into(),
+            "or start anew: such a table is read as a whole then".into(),
+        ],
+    })
+}
+
 /// The COPY that reads a part.
 fn copy_out(table: &Table, part: &Part) -> String {
     let name = table.relation.sql();
@@ -198,6 +219,9 @@ fn copy_out(table: &Table, part: &Part) -> String {
 
 impl Source for LiveSource {
     async fn begin(&mut self, table: &Table, part: &Part) -> Result<(), Error> {
+        if part.blocks.is_some() {
+            plannable(&self.connector, &table.relation).await?;
+        }
         self.copy(&table.relation, &copy_out(table, part)).await
     }
 

@@ -13,6 +13,13 @@ use crate::record;
 /// The schema of the marks. It is gone at the end of a run.
 pub const SCHEMA: &str = "_tsmigrate";
 
+/// Everybody but their owner who has a privilege on the marks, as SQL names them.
+const OTHERS: &str = "
+SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END
+FROM pg_catalog.pg_namespace n LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relkind = 'r',
+LATERAL (SELECT (pg_catalog.aclexplode(n.nspacl)).grantee UNION SELECT (pg_catalog.aclexplode(c.relacl)).grantee) a
+WHERE n.nspname = '_tsmigrate' AND a.grantee <> n.nspowner";
+
 /// The run that a target belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
@@ -41,12 +48,23 @@ impl Marks {
                 "BEGIN; CREATE SCHEMA {SCHEMA}; \
                  CREATE TABLE {SCHEMA}.run (format integer NOT NULL, id text NOT NULL, started timestamptz NOT NULL DEFAULT pg_catalog.now(), source text); \
                  CREATE TABLE {SCHEMA}.done (step text PRIMARY KEY, rows bigint NOT NULL); \
-                 INSERT INTO {SCHEMA}.run (format, id, source) VALUES ({}, {}, {}); COMMIT",
+                 INSERT INTO {SCHEMA}.run (format, id, source) VALUES ({}, {}, {})",
                 record::FORMAT,
                 literal(id),
                 literal(source)
             ))
             .await?;
+        // Whoever may write the marks, or give them a trigger, runs as us: default privileges may say so.
+        let others = session.ask(OTHERS).await?;
+        for role in others.into_iter().flatten().flatten() {
+            session
+                .run(&format!(
+                    "REVOKE ALL ON SCHEMA {SCHEMA} FROM {role} CASCADE; \
+                     REVOKE ALL ON ALL TABLES IN SCHEMA {SCHEMA} FROM {role} CASCADE"
+                ))
+                .await?;
+        }
+        session.run("COMMIT").await?;
         Ok(Self::default())
     }
 
@@ -55,7 +73,11 @@ impl Marks {
     /// # Errors
     /// When the target refuses the question.
     pub async fn owner(session: &Session) -> Result<Option<Owner>, Error> {
-        let there = format!("SELECT pg_catalog.to_regclass('{SCHEMA}.run') IS NOT NULL");
+        // A relation of that name that is somebody else's is none of ours, and a view would run as us.
+        let there = format!(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass('{SCHEMA}.run') \
+             AND c.relkind = 'r' AND pg_catalog.pg_get_userbyid(c.relowner) = current_user)"
+        );
         if session.ask_one(&there).await?.as_deref() != Some("t") {
             return Ok(None);
         }

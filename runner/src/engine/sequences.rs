@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::table::Relation;
 use crate::connect::{Session, literal};
 use crate::error::Error;
+use crate::guard::Guard;
 
 /// Sequences with their `last_value` and `is_called`.
 pub type Values = BTreeMap<Relation, (i64, bool)>;
@@ -14,18 +15,18 @@ const BATCH: usize = 200;
 
 /// Sequences of users, and those that extensions have dumped (`pg_extension.extconfig`).
 const SEQUENCES: &str = "
-SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+SELECT n.nspname, c.relname, c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
   AND (c.oid IN (SELECT pg_catalog.unnest(extconfig) FROM pg_catalog.pg_extension)
        OR NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
                       AND d.objid = c.oid AND d.deptype = 'e'))";
 
-async fn names(session: &Session) -> Result<Vec<Relation>, Error> {
+async fn names(session: &Session) -> Result<Vec<(Relation, u32)>, Error> {
     let rows = session.ask(SEQUENCES).await?;
     Ok(rows
         .into_iter()
         .filter_map(|row| match &row[..] {
-            [Some(schema), Some(name)] => Some(Relation::new(schema, name)),
+            [Some(schema), Some(name), Some(oid)] => Some((Relation::new(schema, name), oid.parse().ok()?)),
             _ => None,
         })
         .collect())
@@ -34,20 +35,28 @@ async fn names(session: &Session) -> Result<Vec<Relation>, Error> {
 /// Reads all of them.
 ///
 /// # Errors
-/// When the server refuses a question.
+/// When the server refuses a question, or a name stands for something else than the sequence that was listed.
 pub async fn read(session: &Session) -> Result<Values, Error> {
     let names = names(session).await?;
     let mut values = Values::new();
     for batch in names.chunks(BATCH) {
+        let guards: Vec<_> = batch.iter().map(|(name, oid)| Guard::of_sequence(&name.sql(), *oid)).collect();
+        if let Err(answer) = Guard::hold_all(&guards, session, "BEGIN READ ONLY").await {
+            session.run("ROLLBACK").await?;
+            let (side, sql) = (session.side().name(), "reading sequences".to_owned());
+            return Err(Error::Query { side, sql, answer: Box::new(answer) });
+        }
         let questions: Vec<String> = batch
             .iter()
             .enumerate()
-            .map(|(number, name)| format!("SELECT {number}, last_value, is_called FROM {}", name.sql()))
+            .map(|(number, (name, _))| format!("SELECT {number}, last_value, is_called FROM {}", name.sql()))
             .collect();
-        for row in session.ask(&questions.join(" UNION ALL ")).await? {
+        let rows = session.ask(&questions.join(" UNION ALL ")).await;
+        session.run("ROLLBACK").await?;
+        for row in rows? {
             let [Some(number), Some(value), Some(called)] = &row[..] else { continue };
             let name = number.parse::<usize>().ok().and_then(|number| batch.get(number));
-            if let (Some(name), Ok(value)) = (name, value.parse()) {
+            if let (Some((name, _)), Ok(value)) = (name, value.parse()) {
                 values.insert(name.clone(), (value, called == "t"));
             }
         }
@@ -60,7 +69,8 @@ pub async fn read(session: &Session) -> Result<Values, Error> {
 /// # Errors
 /// When the target refuses.
 pub async fn write(session: &Session, values: &Values) -> Result<usize, Error> {
-    let there: std::collections::BTreeSet<Relation> = names(session).await?.into_iter().collect();
+    let there: std::collections::BTreeSet<Relation> =
+        names(session).await?.into_iter().map(|(name, _)| name).collect();
     let wanted: Vec<_> = values.iter().filter(|(name, _)| there.contains(*name)).collect();
     for batch in wanted.chunks(BATCH) {
         let calls: Vec<String> = batch

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::format::{Format, Types};
 use crate::connect::Session;
 use crate::error::Error;
+use crate::guard;
 pub use crate::names::Relation;
 
 /// A table with rows of its own.
@@ -25,7 +26,7 @@ pub struct Table {
     pub bytes: u64,
     /// Rows as the planner guesses.
     pub rows: u64,
-    /// Ranges of blocks can be read by themselves.
+    /// Ranges of blocks can be read by themselves, and planning such a query calls no function of a user's.
     pub ranges: bool,
     /// How rows go over.
     pub format: Format,
@@ -38,7 +39,7 @@ pub struct Table {
 /// is that of its object id, so partitions by it hold other rows on another server (`pg_dump` does the same).
 const TABLES: &str = "
 SELECT c.oid, n.nspname, c.relname, pg_catalog.pg_relation_size(c.oid), pg_catalog.pg_table_size(c.oid),
-       greatest(c.reltuples, 0)::bigint, coalesce(m.amname, 'heap') = 'heap',
+       greatest(c.reltuples, 0)::bigint, coalesce(m.amname, 'heap') = 'heap' AND NOT {folded},
        c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid), a.columns, a.types,
        rn.nspname, r.relname
 FROM pg_catalog.pg_class c
@@ -88,7 +89,7 @@ pub async fn list(session: &Session) -> Result<Listing, Error> {
         .and_then(|size| size.parse().ok())
         .unwrap_or(8192);
     let mut listing = Listing::default();
-    for row in session.ask(TABLES).await? {
+    for row in session.ask(&TABLES.replace("{folded}", &guard::folded("c.oid"))).await? {
         let text = |column: usize| row.get(column).and_then(Option::as_deref).unwrap_or_default();
         let number = |column: usize| text(column).parse::<u64>().unwrap_or_default();
         let relation = Relation::new(text(1), text(2));

@@ -329,8 +329,11 @@ async fn pause_jobs(context: &Context, ends: &Ends) -> Result<(), Error> {
     let session = context.source.open().await?;
     // Written down first: whatever happens to us, the next start knows.
     context.pausing(&timescale.schema, &scheduled)?;
-    for job in &scheduled {
-        jobs::schedule(&session, &timescale.schema, job.id, false).await?;
+    if !scheduled.is_empty() {
+        let alter = jobs::Alter::find(&session).await?;
+        for job in &scheduled {
+            alter.schedule(&session, job.id, false, None).await?;
+        }
     }
     let running = jobs::settle(&session, &scheduled).await?;
     for name in &running {

@@ -771,6 +771,7 @@ pub(super) async fn start_jobs(context: &Context, ends: &Ends, equal: bool) -> R
     }
     let session = context.target.open().await?;
     let Some(table) = jobs::table(&session).await? else { return Ok(()) };
+    let alter = jobs::Alter::find(&session).await?;
     let there: BTreeSet<i64> = jobs::list(&session).await?.into_iter().map(|job| job.id).collect();
     let due = retrying(context.patience(), &context.progress, "jobs", || async {
         jobs::due(&context.source.open().await?).await
@@ -778,12 +779,13 @@ pub(super) async fn start_jobs(context: &Context, ends: &Ends, equal: bool) -> R
     .await?;
     for job in ends.jobs.iter().filter(|job| there.contains(&job.id)) {
         let scheduled = job.scheduled && equal;
-        let start = jobs::start_command("public", job.id, due.get(&job.id).map(String::as_str));
-        if scheduled && session.run(&start).await.is_err() {
+        let due = due.get(&job.id).map(String::as_str);
+        if scheduled && alter.schedule(&session, job.id, true, due).await.is_err() {
             // The Apache edition has no alter_job.
             session.run(&format!("UPDATE {table} SET scheduled = true WHERE id = {}", job.id)).await?;
         }
         if job.scheduled && !scheduled {
+            let start = jobs::start_command("public", job.id, due);
             context.report().next.push(format!("start the job: {start};"));
         }
         context.report().jobs.push(MovedJob {

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::identity::{self, Place};
-use super::{kinds, timescale};
+use super::{Answer, kinds, timescale};
 use crate::connect::Session;
-use crate::error::Error;
+use crate::error::{Error, Server};
+use crate::guard::Guard;
 use crate::names::Relation;
 
 /// One privilege: who, what, and whether it may be handed on.
@@ -35,6 +36,16 @@ pub(super) struct Catalog {
     pub(super) chunks: BTreeMap<String, Relation>,
     /// The views of continuous aggregates.
     pub(super) aggregates: BTreeSet<Relation>,
+}
+
+impl Catalog {
+    /// The chunk has its rows in its own table: it is not compressed.
+    pub(super) fn is_plain_chunk(&self, identity: &str) -> bool {
+        let chunk = self.objects.get(&("chunk".to_owned(), identity.to_owned()));
+        chunk
+            .and_then(|chunk| chunk.says.get("state"))
+            .is_some_and(|state| state.starts_with("not compressed"))
+    }
 }
 
 pub(super) fn not_member(class: &str, oid: &str) -> String {
@@ -97,34 +108,36 @@ fn said(text: Option<&str>) -> Says {
 
 async fn sequences(session: &Session) -> Result<BTreeMap<Relation, String>, Error> {
     let question = format!(
-        "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+        "SELECT n.nspname, c.relname, c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname <> '{}' AND {}",
         crate::engine::marks::SCHEMA,
         not_member("'pg_catalog.pg_class'::pg_catalog.regclass", "c.oid")
     );
-    let relation = |row: Vec<Option<String>>| {
-        let mut row = row.into_iter().flatten();
-        Some(Relation { schema: row.next()?, name: row.next()? })
-    };
-    let names: Vec<Relation> = session.ask(&question).await?.into_iter().filter_map(relation).collect();
+    let mut all = Vec::new();
+    for row in session.ask(&question).await? {
+        let [Some(schema), Some(name), Some(oid)] = &row[..] else { continue };
+        let name = Relation::new(schema, name);
+        all.push((Guard::of_sequence(&name.sql(), oid.parse().unwrap_or_default()), name));
+    }
     let mut found = BTreeMap::new();
-    for names in names.chunks(100) {
-        let questions: Vec<_> = names
+    for batch in all.chunks(100) {
+        let guards: Vec<_> = batch.iter().map(|(guard, _)| guard.clone()).collect();
+        let questions: Vec<_> = guards
             .iter()
             .enumerate()
-            .map(|(number, name)| {
-                let name = name.sql();
+            .map(|(number, guard)| {
+                let name = &guard.from;
                 format!("SELECT {number}, last_value || CASE WHEN is_called THEN ' called' ELSE '' END FROM {name}")
             })
             .collect();
-        let together = super::attempt(session, &questions.join(" UNION ALL "), None).await?;
+        let together = attempt(session, &guards, &questions.join(" UNION ALL ")).await?;
         let rows = if let Ok(rows) = together {
             rows
         } else {
             // One that may not be read takes the others with it: each by itself then.
             let mut rows = Vec::new();
-            for (number, question) in questions.iter().enumerate() {
-                match super::attempt(session, question, None).await? {
+            for (number, (guard, question)) in guards.iter().zip(&questions).enumerate() {
+                match attempt(session, std::slice::from_ref(guard), question).await? {
                     Ok(row) => rows.extend(row),
                     Err(server) => {
                         let refused = format!("no value ({})", server.message);
@@ -136,13 +149,24 @@ async fn sequences(session: &Session) -> Result<BTreeMap<Relation, String>, Erro
         };
         for row in rows {
             let mut row = row.into_iter().flatten();
-            let name = row.next().and_then(|number| names.get(number.parse::<usize>().ok()?));
-            if let (Some(name), Some(value)) = (name, row.next()) {
+            let name = row.next().and_then(|number| batch.get(number.parse::<usize>().ok()?));
+            if let (Some((_, name)), Some(value)) = (name, row.next()) {
                 found.insert(name.clone(), value);
             }
         }
     }
     Ok(found)
+}
+
+/// Asks about sequences, which are locked and looked at before.
+async fn attempt(session: &Session, guards: &[Guard], sql: &str) -> Result<Result<Answer, Server>, Error> {
+    let answer = async {
+        Guard::hold_all(guards, session, "SAVEPOINT sequences").await?;
+        session.client().simple_query(sql).await.map_err(|error| Server::new(&error))
+    };
+    let answer = answer.await;
+    session.run("ROLLBACK TO SAVEPOINT sequences; RELEASE SAVEPOINT sequences").await?;
+    Ok(answer.map(super::rows_of))
 }
 
 #[cfg(test)]

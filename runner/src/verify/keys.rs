@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use futures_util::{StreamExt, pin_mut};
 
-use super::checksum::Formula;
+use super::checksum::{self, Formula};
+use super::reading::{self, Place, Reader};
 use super::relations::Column;
 use super::rows::{Reading, Work, rows};
 use crate::connect::{Session, identifier};
@@ -28,8 +29,8 @@ struct Apart {
 
 /// Lines that name the rows. Where a server refuses, the line says so: the difference itself is known.
 pub(super) async fn locate(
-    source: &Session,
-    target: &Session,
+    source: &Reader,
+    target: &Reader,
     work: &Work,
     formula: Formula,
     wanted: &Reading,
@@ -44,14 +45,16 @@ pub(super) async fn locate(
         // Parts by the hash of the key, alike on both ends: only those that differ are looked at.
         let mask = (most / PART).next_power_of_two() - 1;
         let part = format!("{key} & {mask}");
-        let question = |from: &str| {
+        let question = |place: &Place| {
             format!(
-                "SELECT {part}, pg_catalog.count(*) || ' ' || pg_catalog.sum({row}) FROM {from} GROUP BY 1"
+                "SELECT {part}, pg_catalog.count(*) || ' ' || pg_catalog.sum({row}) FROM {} GROUP BY 1",
+                place.from
             )
         };
-        let (first, second) = (question(&work.source), question(&work.target));
-        let (ours, theirs) =
-            tokio::try_join!(answer(source, &first, &work.owner), answer(target, &second, &work.owner))?;
+        let (ours, theirs) = tokio::try_join!(
+            answer(source, &work.source, question, &work.owner),
+            answer(target, &work.target, question, &work.owner)
+        )?;
         let ours: BTreeMap<_, _> = ours.into_iter().filter_map(pair).collect();
         let theirs: BTreeMap<_, _> = theirs.into_iter().filter_map(pair).collect();
         let mut parts: Vec<_> = ours.keys().chain(theirs.keys()).collect();
@@ -72,12 +75,12 @@ pub(super) async fn locate(
         }
         only = format!(" WHERE {part} IN ({})", shown.join(", "));
     }
-    let question = |from: &str| format!("SELECT {key}, {row} FROM {from}{only}");
-    let ours = match fetch(source, &question(&work.source), &work.owner).await? {
+    let question = |place: &Place| format!("SELECT {key}, {row} FROM {}{only}", place.from);
+    let ours = match fetch(source, &work.source, question, &work.owner).await? {
         Ok(ours) => ours,
         Err(server) => return Ok(vec![format!("the source did not say which rows: {}", server.message)]),
     };
-    let theirs = match fetch(target, &question(&work.target), &work.owner).await? {
+    let theirs = match fetch(target, &work.target, question, &work.owner).await? {
         Ok(theirs) => theirs,
         Err(server) => return Ok(vec![format!("the target did not say which rows: {}", server.message)]),
     };
@@ -138,28 +141,40 @@ fn apart(ours: &Rows, theirs: &Rows) -> Apart {
     apart
 }
 
-async fn fetch(session: &Session, sql: &str, owner: &str) -> Result<Result<Rows, Server>, Error> {
-    let mut answer = stream(session, sql, None).await?;
+async fn fetch(
+    reader: &Reader,
+    place: &Place,
+    question: impl Fn(&Place) -> String,
+    owner: &str,
+) -> Result<Result<Rows, Server>, Error> {
+    let sql = question(place);
+    let mut answer = stream(reader, place, &sql, None).await?;
     if let Err(server) = &answer
         && server.code == "42501"
         && !owner.is_empty()
     {
-        answer = stream(session, sql, Some(owner)).await?;
+        answer = stream(reader, place, &sql, Some(owner)).await?;
     }
     Ok(answer)
 }
 
-async fn stream(session: &Session, sql: &str, role: Option<&str>) -> Result<Result<Rows, Server>, Error> {
-    session.run("SAVEPOINT keys").await?;
-    let answer = rows_of(session, sql, role).await;
-    session.run("ROLLBACK TO SAVEPOINT keys; RELEASE SAVEPOINT keys").await?;
-    Ok(answer.map_err(|error| Server::new(&error)))
+async fn stream(
+    reader: &Reader,
+    place: &Place,
+    sql: &str,
+    role: Option<&str>,
+) -> Result<Result<Rows, Server>, Error> {
+    let answer = async {
+        reading::hold(reader, std::slice::from_ref(&place.guard), "SAVEPOINT attempt").await?;
+        reading::become_role(&reader.session, role).await?;
+        rows_of(&reader.session, sql).await.map_err(|error| Server::new(&error))
+    };
+    let answer = answer.await;
+    reader.session.run("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt").await?;
+    Ok(answer)
 }
 
-async fn rows_of(session: &Session, sql: &str, role: Option<&str>) -> Result<Rows, tokio_postgres::Error> {
-    if let Some(role) = role {
-        session.client().batch_execute(&format!("SET LOCAL ROLE {}", identifier(role))).await?;
-    }
+async fn rows_of(session: &Session, sql: &str) -> Result<Rows, tokio_postgres::Error> {
     let none: [&(dyn tokio_postgres::types::ToSql + Sync); 0] = [];
     let stream = session.client().query_raw(sql, none).await?;
     pin_mut!(stream);
@@ -174,24 +189,26 @@ async fn rows_of(session: &Session, sql: &str, role: Option<&str>) -> Result<Row
 
 /// The first rows in words: `id = 5`, or the beginning of the row where it has no key.
 async fn describe(
-    session: &Session,
+    reader: &Reader,
     work: &Work,
-    from: &str,
+    place: &Place,
     key: &str,
     keys: &[i64],
 ) -> Result<Vec<String>, Error> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = format!("SELECT DISTINCT {} FROM {from} WHERE {key} IN ({})", words(work), first(keys));
-    let rows = answer(session, &sql, &work.owner).await?;
+    let sql = |place: &Place| {
+        format!("SELECT DISTINCT {} FROM {} WHERE {key} IN ({})", words(work), place.from, first(keys))
+    };
+    let rows = answer(reader, place, sql, &work.owner).await?;
     Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).map(|text| short(&text)).collect())
 }
 
 /// Rows that both ends have with other values: the key and the columns.
 async fn changed(
-    source: &Session,
-    target: &Session,
+    source: &Reader,
+    target: &Reader,
     work: &Work,
     formula: Formula,
     key: &str,
@@ -201,17 +218,19 @@ async fn changed(
         return Ok(Vec::new());
     }
     let columns: Vec<_> = work.columns.iter().map(|column| formula.hash(&[formula.column(column)])).collect();
-    let sql = |from: &str| {
+    let sql = |place: &Place| {
         format!(
-            "SELECT {key}, {}, {} FROM {from} WHERE {key} IN ({}) ORDER BY 2",
+            "SELECT {key}, {}, {} FROM {} WHERE {key} IN ({}) ORDER BY 2",
             words(work),
             columns.join(", "),
+            place.from,
             first(keys)
         )
     };
-    let (first, second) = (sql(&work.source), sql(&work.target));
-    let (ours, theirs) =
-        tokio::try_join!(answer(source, &first, &work.owner), answer(target, &second, &work.owner))?;
+    let (ours, theirs) = tokio::try_join!(
+        answer(source, &work.source, sql, &work.owner),
+        answer(target, &work.target, sql, &work.owner)
+    )?;
     let theirs: HashMap<_, _> =
         theirs.into_iter().filter_map(|row| Some((row.first().cloned().flatten()?, row))).collect();
     let mut lines = Vec::new();
@@ -225,10 +244,16 @@ async fn changed(
     Ok(lines)
 }
 
-async fn answer(session: &Session, sql: &str, owner: &str) -> Result<Vec<Vec<Option<String>>>, Error> {
-    let mut answer = super::attempt(session, sql, None).await?;
+async fn answer(
+    reader: &Reader,
+    place: &Place,
+    question: impl Fn(&Place) -> String,
+    owner: &str,
+) -> Result<Vec<Vec<Option<String>>>, Error> {
+    let (sql, guards) = (question(place), std::slice::from_ref(&place.guard));
+    let mut answer = reading::attempt(reader, guards, &sql, None).await?;
     if answer.as_ref().is_err_and(|server| server.code == "42501") && !owner.is_empty() {
-        answer = super::attempt(session, sql, Some(owner)).await?;
+        answer = reading::attempt(reader, guards, &sql, Some(owner)).await?;
     }
     Ok(answer.unwrap_or_default())
 }
@@ -247,13 +272,7 @@ fn words(work: &Work) -> String {
     let parts: Vec<_> = work
         .key
         .iter()
-        .map(|column| {
-            format!(
-                "{} || {}::pg_catalog.text",
-                literal(&format!("{} = ", name(column))),
-                identifier(&column.name)
-            )
-        })
+        .map(|column| format!("{} || {}", literal(&format!("{} = ", name(column))), checksum::shown(column)))
         .collect();
     parts.join(" || ', ' || ")
 }

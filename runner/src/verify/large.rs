@@ -100,13 +100,13 @@ async fn first(session: &Session, ids: &[u32]) -> Result<BTreeMap<u32, Content>,
         )
     };
     let mut contents = BTreeMap::new();
-    let rows = if let Ok(rows) = super::attempt(session, &question(ids), None).await? {
+    let rows = if let Ok(rows) = super::attempt(session, &question(ids)).await? {
         rows
     } else {
         // One that may not be read takes the others with it: each by itself then.
         let mut rows = Vec::new();
         for id in ids {
-            rows.extend(super::attempt(session, &question(&[*id]), None).await?.unwrap_or_default());
+            rows.extend(super::attempt(session, &question(&[*id])).await?.unwrap_or_default());
         }
         rows
     };
@@ -132,7 +132,7 @@ async fn rest(session: &Session, id: u32) -> Result<Option<Content>, Error> {
              LATERAL (SELECT pg_catalog.lo_get({id}, {from} + n * {LONG}::int8, {LONG}) AS piece OFFSET 0) x",
             all.hash
         );
-        let Ok(rows) = super::attempt(session, &sql, None).await? else { return Ok(None) };
+        let Ok(rows) = super::attempt(session, &sql).await? else { return Ok(None) };
         let row = rows.into_iter().next().unwrap_or_default();
         let [Some(bytes), Some(hash)] = &row[..] else { return Ok(None) };
         let bytes: u64 = bytes.parse().unwrap_or_default();

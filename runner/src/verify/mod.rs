@@ -2,8 +2,9 @@
 //!
 //! Objects come first, by kind and name (`kinds`, `timescale`): their definitions as the servers print them, owners and
 //! privileges. `compare` judges them, `definition` knows what versions of PostgreSQL print differently. Then all rows of
-//! tables, chunks, materialized views and continuous aggregates (`rows`, `checksum`, `views`), and large objects (`large`);
-//! where rows differ, `keys` finds which. Everything is read in one snapshot of each server, and nothing is written.
+//! tables, chunks and materialized views (`rows`, `reading`, `checksum`, `views`), and large objects (`large`); where rows
+//! differ, `keys` finds which. No view is read, for its query would run as us: a continuous aggregate is compared as its
+//! materialized rows and its definition. Everything is read in one snapshot of each server, and nothing is written.
 //!
 //! Not compared: passwords, which only a superuser may read; options of user mappings, for they hold passwords; rows of
 //! foreign tables, which are elsewhere; what a database owner cannot change on a service, such as tablespaces.
@@ -18,6 +19,7 @@ mod keys;
 mod kinds;
 mod large;
 mod printed;
+mod reading;
 mod relations;
 pub mod rows;
 mod select;
@@ -35,7 +37,7 @@ pub use alone::{Args, run};
 pub use select::Chosen;
 
 use self::select::Selection;
-use crate::connect::{Connector, Session, identifier, literal};
+use crate::connect::{Connector, Session, literal};
 use crate::error::{Error, Server};
 use crate::inspect::Facts;
 use crate::names::Relation;
@@ -251,7 +253,7 @@ pub async fn verify(
     let target = sessions.target.open().await?;
     target.run(&format!("{BEGIN}; {}", checksum::SETTINGS)).await?;
     // All sessions see one state of the target as well; a standby exports none.
-    let exported = match attempt(&target, "SELECT pg_catalog.pg_export_snapshot()", None).await? {
+    let exported = match attempt(&target, "SELECT pg_catalog.pg_export_snapshot()").await? {
         Ok(rows) => rows.into_iter().flatten().flatten().next().unwrap_or_default(),
         Err(_) => String::new(),
     };
@@ -259,11 +261,8 @@ pub async fn verify(
     let ends = Ends { source: &source, target: &target, snapshot: &exported };
     let selection = Selection::new(&how.include, &how.exclude, how.chosen.clone())?;
     let (ours, theirs) = tokio::try_join!(catalog::read(&source), catalog::read(&target))?;
-    let (our_rows, their_rows) = tokio::try_join!(
-        relations::read(&source, &ours.aggregates),
-        relations::read(&target, &theirs.aggregates)
-    )?;
-    selection.check(&our_rows.keys().collect::<Vec<_>>())?;
+    let (our_rows, their_rows) = tokio::try_join!(relations::read(&source), relations::read(&target))?;
+    selection.check(&our_rows.tables.keys().chain(&ours.aggregates).collect::<Vec<_>>())?;
     let mut verification = compare::compare(&ours, &theirs, expect, &how, &selection);
     let held = rows::Held { ours: &our_rows, theirs: &their_rows, source: &ours, target: &theirs };
     let task = rows::Task { expect, how: &how, selection: &selection, held: &held };
@@ -298,34 +297,25 @@ async fn reader(connector: &Connector, snapshot: &str) -> Result<Session, Error>
     Ok(session)
 }
 
-/// A session on each end.
-async fn pair(sessions: &Sessions<'_>, target: &str) -> Result<(Session, Session), Error> {
-    tokio::try_join!(reader(sessions.source, sessions.snapshot), reader(sessions.target, target))
-}
-
 /// Rows of a server's answer.
 type Answer = Vec<Vec<Option<String>>>;
 
-/// Asks within a transaction that goes on whatever the answer is. What the server refuses is an answer; a session that is
-/// lost is an error.
-async fn attempt(session: &Session, sql: &str, role: Option<&str>) -> Result<Result<Answer, Server>, Error> {
+/// Asks the server's own catalogs within a transaction that goes on whatever the answer is. What the server refuses is an
+/// answer; a session that is lost is an error.
+async fn attempt(session: &Session, sql: &str) -> Result<Result<Answer, Server>, Error> {
     session.run("SAVEPOINT attempt").await?;
-    let answer = async {
-        if let Some(role) = role {
-            session.client().batch_execute(&format!("SET LOCAL ROLE {}", identifier(role))).await?;
-        }
-        session.client().simple_query(sql).await
-    };
-    let answer = answer.await;
+    let answer = session.client().simple_query(sql).await;
     session.run("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt").await?;
-    let rows = |messages: Vec<tokio_postgres::SimpleQueryMessage>| {
-        let row = |message| match message {
-            tokio_postgres::SimpleQueryMessage::Row(row) => {
-                Some((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect())
-            }
-            _ => None,
-        };
-        messages.into_iter().filter_map(row).collect()
+    Ok(answer.map(rows_of).map_err(|error| Server::new(&error)))
+}
+
+/// The rows among a server's messages.
+fn rows_of(messages: Vec<tokio_postgres::SimpleQueryMessage>) -> Answer {
+    let row = |message| match message {
+        tokio_postgres::SimpleQueryMessage::Row(row) => {
+            Some((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect())
+        }
+        _ => None,
     };
-    Ok(answer.map(rows).map_err(|error| Server::new(&error)))
+    messages.into_iter().filter_map(row).collect()
 }

@@ -1,6 +1,6 @@
 //! Relations that hold rows, with what it takes to hash their rows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::connect::{Session, literal};
 use crate::error::Error;
@@ -19,13 +19,19 @@ pub(super) struct Column {
     /// Of an array, range: the type of what is in it.
     pub(super) element: String,
     pub(super) element_schema: String,
+    /// Its type's object id on this server; 0 of a domain.
+    pub(super) type_id: u32,
+    /// Its value follows from other columns'.
+    pub(super) generated: bool,
 }
 
 /// A relation that holds rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Held {
-    /// `r`, `m`, `v` for a continuous aggregate.
+    /// `r`, `m`, `p` for the root of partitions.
     pub(super) kind: String,
+    /// Its object id.
+    pub(super) oid: u32,
     /// `pg_table_size`.
     pub(super) size: u64,
     pub(super) owner: String,
@@ -59,6 +65,15 @@ impl Held {
     }
 }
 
+/// The relations of one database.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Relations {
+    /// Those with rows of their own.
+    pub(super) tables: BTreeMap<Relation, Held>,
+    /// Roots of partitions.
+    pub(super) roots: BTreeMap<Relation, Held>,
+}
+
 /// The columns that both have, by name: a column whose types differ is hashed as text.
 pub(super) fn common(ours: &[Column], theirs: &[Column]) -> Vec<Column> {
     let text = |column: &Column| Column { type_kind: "?".into(), ..column.clone() };
@@ -71,32 +86,25 @@ pub(super) fn common(ours: &[Column], theirs: &[Column]) -> Vec<Column> {
         .collect()
 }
 
-/// All of them, the views of continuous aggregates, and the configuration tables of extensions, TimescaleDB's aside.
-/// Other members of extensions are left out.
-pub(super) async fn read(
-    session: &Session,
-    aggregates: &BTreeSet<Relation>,
-) -> Result<BTreeMap<Relation, Held>, Error> {
+/// All of them, and the configuration tables of extensions, TimescaleDB's aside. Other members of extensions are left out.
+pub(super) async fn read(session: &Session) -> Result<Relations, Error> {
     let only = format!(
         "n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', '{}') AND c.relpersistence <> 't' AND {}",
         crate::engine::marks::SCHEMA,
         super::catalog::not_member("'pg_catalog.pg_class'::pg_catalog.regclass", "c.oid")
     );
-    let mut found = ask(session, "'r', 'm'", &only).await?;
-    if !aggregates.is_empty() {
-        let names: Vec<_> = aggregates
-            .iter()
-            .map(|view| format!("({}, {})", literal(&view.schema), literal(&view.name)))
-            .collect();
-        found
-            .extend(ask(session, "'v'", &format!("(n.nspname, c.relname) IN ({})", names.join(", "))).await?);
-    }
+    let all = ask(session, "'r', 'm', 'p'", &only).await?;
+    let (roots, mut found): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        all.into_iter().partition(|(_, held)| held.kind == "p");
     let configured = session
         .ask(
             "SELECT n.nspname, c.relname, coalesce(x.extcondition[i], '') FROM pg_catalog.pg_extension x \
              CROSS JOIN LATERAL pg_catalog.generate_subscripts(x.extconfig, 1) i \
              JOIN pg_catalog.pg_class c ON c.oid = x.extconfig[i] AND c.relkind = 'r' \
-             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE x.extname <> 'timescaledb'",
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE x.extname <> 'timescaledb' \
+             AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+               JOIN pg_catalog.pg_roles r ON r.oid = t.typowner AND NOT r.rolsuper AND r.rolname <> current_user \
+               WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND x.extcondition[i] <> '')",
         )
         .await?;
     for row in configured {
@@ -106,7 +114,7 @@ pub(super) async fn read(
             found.insert(relation, Held { condition: Some(condition.trim().to_owned()), ..held });
         }
     }
-    Ok(found)
+    Ok(Relations { tables: found, roots })
 }
 
 /// One table.
@@ -121,7 +129,8 @@ async fn ask(session: &Session, kinds: &str, only: &str) -> Result<BTreeMap<Rela
         "SELECT n.nspname, c.relname, c.relkind, pg_catalog.pg_table_size(c.oid), \
            pg_catalog.pg_get_userbyid(c.relowner), c.relispopulated, \
            (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(a.attname, tn.nspname, t.typname, t.typtype, \
-              CASE WHEN t.typname <> 'refcursor' THEN t.typsend::pg_catalog.regproc::pg_catalog.text END, en.nspname, e.typname) \
+              CASE WHEN t.typname <> 'refcursor' THEN t.typsend::pg_catalog.regproc::pg_catalog.text END, en.nspname, e.typname, \
+              CASE t.typtype WHEN 'd' THEN '0' ELSE t.oid::bigint::pg_catalog.text END, a.attgenerated) \
               ORDER BY a.attname::pg_catalog.text COLLATE pg_catalog.\"C\") \
             FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
             JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace \
@@ -141,13 +150,14 @@ async fn ask(session: &Session, kinds: &str, only: &str) -> Result<BTreeMap<Rela
             WHERE c.relispartition AND r.oid = pg_catalog.pg_partition_root(c.oid) AND EXISTS \
               (SELECT FROM pg_catalog.pg_partition_ancestors(c.oid) p \
                JOIN pg_catalog.pg_partitioned_table t ON t.partrelid = p.relid AND t.partstrat = 'h' \
-               JOIN pg_catalog.pg_opclass o ON o.oid = ANY (t.partclass) AND o.opcname = 'enum_ops')) \
+               JOIN pg_catalog.pg_opclass o ON o.oid = ANY (t.partclass) AND o.opcname = 'enum_ops')), c.oid \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE c.relkind IN ({kinds}) AND {only}"
     );
     let mut found = BTreeMap::new();
     for row in session.ask(&question).await? {
-        let [Some(schema), Some(name), Some(kind), size, owner, populated, columns, key, root] = &row[..]
+        let [Some(schema), Some(name), Some(kind), size, owner, populated, columns, key, root, oid] =
+            &row[..]
         else {
             continue;
         };
@@ -162,10 +172,13 @@ async fn ask(session: &Session, kinds: &str, only: &str) -> Result<BTreeMap<Rela
                 send: row.next().unwrap_or_default(),
                 element_schema: row.next().unwrap_or_default(),
                 element: row.next().unwrap_or_default(),
+                type_id: row.next().and_then(|id| id.parse().ok()).unwrap_or_default(),
+                generated: row.next().is_some_and(|generated| !generated.is_empty()),
             }
         };
         let held = Held {
             kind: kind.clone(),
+            oid: oid.as_deref().and_then(|oid| oid.parse().ok()).unwrap_or_default(),
             size: size.as_deref().and_then(|size| size.parse().ok()).unwrap_or_default(),
             owner: owner.clone().unwrap_or_default(),
             populated: populated.as_deref() == Some("t"),

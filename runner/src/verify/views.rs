@@ -1,16 +1,21 @@
-//! Content that follows from other rows: materialized views and continuous aggregates.
+//! Content that follows from other rows: materialized views.
 //!
-//! A materialized view comes over as its query, which the target runs anew. Where the source's content is older than its
-//! tables, the target's is right and the source's is stale: a note, if the source's own query says now what the target has.
-//! Sums of floating-point numbers depend on the order of the rows, which no restore keeps: a note, if everything else is
-//! the same and the sums of such columns agree but for their last digits. A query that asks for the time or for chance
-//! gives something else each time: a note as well, for nobody can say more. Everything else is a difference.
+//! A materialized view comes over as its query, which the target runs anew, as the view's owner. Where the source's content
+//! is older than its tables, the target's is right and the source's is stale: a note, if the source's query says now what
+//! the target has. We run that query only where nothing but the server's own functions and types and rows of tables is in
+//! it: anything of a user's would run as us. Of other queries the target's content has to be right where all rows and all
+//! definitions are the same: a note then, and else a difference. Sums of floating-point numbers depend on the order of the
+//! rows, which no restore keeps: a note, if everything else is the same and the sums of such columns agree but for their
+//! last digits. A query that asks for the time or for chance gives something else each time: a note as well, for nobody
+//! can say more. Everything else is a difference.
 
 use super::checksum::Formula;
+use super::reading::{self, Reader};
 use super::relations::Column;
-use super::rows::{Reading, Work, read};
-use crate::connect::{Session, literal};
+use super::rows::{Reading, Work};
 use crate::error::Error;
+use crate::guard::Guard;
+use crate::names::Relation;
 
 /// Words of queries whose result is another one each time.
 const FLEETING: [&str; 12] = [
@@ -28,51 +33,106 @@ const FLEETING: [&str; 12] = [
     "tablesample",
 ];
 
+/// Why contents differ.
+pub(super) enum Explained {
+    /// Not by what is known: a difference.
+    Not,
+    /// No fault.
+    Note(String),
+    /// No fault, if all rows of tables and all definitions are the same.
+    IfAllElseIsEqual(String),
+}
+
 /// Why the contents differ, where that is no fault.
 pub(super) async fn explain(
-    source: &Session,
-    target: &Session,
+    source: &Reader,
+    target: &Reader,
     work: &Work,
     formula: Formula,
     wanted: &Reading,
     found: &Reading,
-) -> Result<Option<String>, Error> {
-    let (Reading::Rows { .. }, Reading::Rows { sum, .. }) = (wanted, found) else { return Ok(None) };
+) -> Result<Explained, Error> {
+    let (Reading::Rows { .. }, Reading::Rows { sum, .. }) = (wanted, found) else {
+        return Ok(Explained::Not);
+    };
     let object = &work.relation;
     if close(source, target, work, formula).await? {
-        return Ok(Some(format!(
+        return Ok(Explained::Note(format!(
             "{object}: the same but for the last digits of sums of floating-point numbers"
         )));
     }
-    if work.kind != "materialized view rows" {
-        return Ok(None);
-    }
-    let name = literal(&work.relation.sql());
-    let sql = format!("SELECT pg_catalog.pg_get_viewdef({name}::pg_catalog.regclass)");
-    let query = match super::attempt(source, &sql, None).await? {
-        Ok(rows) => rows.into_iter().flatten().flatten().next().unwrap_or_default(),
-        Err(_) => return Ok(None),
-    };
-    let query = query.trim_end().trim_end_matches(';').to_owned();
-    let lower = query.to_lowercase();
+    let Some(query) = query(source, work.source.guard.oid).await? else { return Ok(Explained::Not) };
+    let lower = query.sql.to_lowercase();
     if let Some(fleeting) = FLEETING.iter().find(|fleeting| lower.contains(**fleeting)) {
         let fleeting = fleeting.trim_end_matches('(');
-        return Ok(Some(format!(
+        return Ok(Explained::Note(format!(
             "{object}: its content cannot be compared, for its query depends on {fleeting}; its definition was"
         )));
     }
-    let now = |formula: Formula| {
-        let row = formula.row(&work.columns);
-        let sum = if sum.is_some() { format!("pg_catalog.sum({row})") } else { "NULL".to_owned() };
-        format!("SELECT pg_catalog.count(*), pg_catalog.count(*), {sum} FROM ({query}) q")
+    let older = "the source's content is older than its tables";
+    let Some(reads) = query.reads else {
+        return Ok(Explained::IfAllElseIsEqual(format!(
+            "{object}: its content differs, while all rows and definitions are the same: {older}. Its query was not run: it \
+             uses more than PostgreSQL's own functions and types on plain tables"
+        )));
     };
-    let (fresh, _) = read(source, now, formula, &work.owner).await?;
+    let row = formula.row(&work.columns);
+    let sum_now = if sum.is_some() { format!("pg_catalog.sum({row})") } else { "NULL".to_owned() };
+    let now = format!("SELECT pg_catalog.count(*), pg_catalog.count(*), {sum_now} FROM ({}) q", query.sql);
+    let fresh = Reading::of(reading::attempt(source, &reads, &now, None).await?);
     let same = match (&fresh, found) {
         (Reading::Rows { count, sum, .. }, Reading::Rows { count: c, sum: s, .. }) => count == c && sum == s,
         _ => false,
     };
-    Ok(same.then(|| {
-        format!("{object}: the source's content is older than its tables; the target has what a refresh of the source would give")
+    Ok(if same {
+        Explained::Note(format!("{object}: {older}; the target has what a refresh of the source would give"))
+    } else {
+        Explained::Not
+    })
+}
+
+/// A materialized view's query.
+struct Query {
+    sql: String,
+    /// The tables that it reads; none where it has anything of a user's but rows of them.
+    reads: Option<Vec<Guard>>,
+}
+
+/// A table that a query reads: schema, name, object id, and its columns with the ids of their types.
+type Read = (String, String, u32, Option<Vec<(String, u32)>>);
+
+/// Asks for the query of the materialized view `oid`. What has an id from 16384 on is no part of PostgreSQL itself; the
+/// columns of its tables count too, for a cast of theirs is looked up anew when the query is read.
+async fn query(reader: &Reader, oid: u32) -> Result<Option<Query>, Error> {
+    let sql = format!(
+        "WITH uses AS (SELECT d.refclassid, d.refobjid, d.refobjsubid FROM pg_catalog.pg_rewrite r \
+           JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid \
+           WHERE r.ev_class = {oid} AND d.refobjid <> {oid} AND d.refobjid >= 16384), \
+         reads AS (SELECT c.oid, c.relkind, n.nspname, c.relname FROM pg_catalog.pg_class c \
+           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid IN (SELECT u.refobjid FROM uses u)), \
+         columns AS (SELECT a.attrelid, a.attname, a.atttypid, a.attnum FROM pg_catalog.pg_attribute a \
+           JOIN reads ON reads.oid = a.attrelid WHERE a.attnum > 0 AND NOT a.attisdropped) \
+         SELECT pg_catalog.pg_get_viewdef({oid}::pg_catalog.oid), \
+           NOT EXISTS (SELECT FROM uses WHERE refclassid <> 'pg_catalog.pg_class'::pg_catalog.regclass) \
+           AND NOT EXISTS (SELECT FROM reads WHERE relkind NOT IN ('r', 'p', 'm')) \
+           AND NOT EXISTS (SELECT FROM columns WHERE atttypid >= 16384), \
+           (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(r.nspname, r.relname, r.oid::bigint, \
+              (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.attname, c.atttypid::bigint)) FROM columns c \
+               WHERE c.attrelid = r.oid))) FROM reads r)"
+    );
+    let Ok(rows) = super::attempt(&reader.session, &sql).await? else { return Ok(None) };
+    let Some(row) = rows.into_iter().next() else { return Ok(None) };
+    let [Some(sql), own, reads] = &row[..] else { return Ok(None) };
+    let reads: Vec<Read> =
+        reads.as_deref().and_then(|reads| serde_json::from_str(reads).ok()).unwrap_or_default();
+    let guard = |(schema, name, oid, columns): Read| Guard {
+        from: Relation::new(&schema, &name).sql(),
+        oid,
+        columns: columns.unwrap_or_default(),
+    };
+    Ok(Some(Query {
+        sql: sql.trim_end().trim_end_matches(';').to_owned(),
+        reads: (own.as_deref() == Some("t")).then(|| reads.into_iter().map(guard).collect()),
     }))
 }
 
@@ -81,7 +141,7 @@ fn float(column: &Column) -> bool {
 }
 
 /// All but floating-point columns is the same, and the sums of those are nearly.
-async fn close(source: &Session, target: &Session, work: &Work, formula: Formula) -> Result<bool, Error> {
+async fn close(source: &Reader, target: &Reader, work: &Work, formula: Formula) -> Result<bool, Error> {
     let (floats, rest): (Vec<_>, Vec<_>) = work.columns.iter().cloned().partition(float);
     if floats.is_empty() {
         return Ok(false);
@@ -97,9 +157,10 @@ async fn close(source: &Session, target: &Session, work: &Work, formula: Formula
             sums.clone().collect::<Vec<_>>().join(", ")
         )
     };
-    let (first, second) = (sql(&work.source), sql(&work.target));
-    let (ours, theirs) =
-        tokio::try_join!(super::attempt(source, &first, None), super::attempt(target, &second, None))?;
+    let ask = async |reader, place: &reading::Place| {
+        reading::attempt(reader, std::slice::from_ref(&place.guard), &sql(&place.from), None).await
+    };
+    let (ours, theirs) = tokio::try_join!(ask(source, &work.source), ask(target, &work.target))?;
     let (Ok(ours), Ok(theirs)) = (ours, theirs) else { return Ok(false) };
     let (ours, theirs) = (ours.into_iter().flatten(), theirs.into_iter().flatten());
     Ok(ours.zip(theirs).enumerate().all(|(column, (a, b))| match (column, a, b) {

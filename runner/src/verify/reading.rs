@@ -1,0 +1,171 @@
+//! How rows are read: no object of a database's users runs as us, whatever happens to the relation meanwhile.
+
+use std::sync::Arc;
+
+use futures_util::{TryStreamExt, future};
+use sha2::{Digest, Sha256};
+
+use super::relations::{Column, Held};
+use super::rows::Reading;
+use super::{Answer, Sessions, reader};
+use crate::connect::{Connector, Session, identifier};
+use crate::error::{Error, Server};
+use crate::guard::{self, Guard};
+use crate::names::Relation;
+
+/// The code of our own refusal to plan a query: see [`crate::guard`].
+pub(super) const FOLDED: &str = "folded";
+
+/// A session that reads rows in a snapshot, and one beside it that sees the server as it is now.
+pub(super) struct Reader {
+    pub(super) session: Session,
+    watch: Arc<Session>,
+}
+
+/// Opens `count` readers on each server.
+pub(super) async fn readers(
+    sessions: &Sessions<'_>,
+    target: &str,
+    count: usize,
+) -> Result<Vec<(Reader, Reader)>, Error> {
+    let watch = async |connector: &Connector| connector.open().await.map(Arc::new);
+    let (of_source, of_target) = tokio::try_join!(watch(sessions.source), watch(sessions.target))?;
+    let pairs = (0..count).map(async |_| {
+        let (source, target) =
+            tokio::try_join!(reader(sessions.source, sessions.snapshot), reader(sessions.target, target))?;
+        Ok((
+            Reader { session: source, watch: of_source.clone() },
+            Reader { session: target, watch: of_target.clone() },
+        ))
+    });
+    future::try_join_all(pairs).await
+}
+
+/// What is read on one server.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Place {
+    /// What stands behind FROM.
+    pub(super) from: String,
+    /// The relation.
+    pub(super) guard: Guard,
+    /// COPY can read all of it: a plain table, as a whole.
+    pub(super) copies: bool,
+}
+
+impl Place {
+    /// The relation with these of its columns; `only` leaves out what inherits from it.
+    pub(super) fn new(relation: &Relation, held: &Held, columns: &[Column], only: bool) -> Self {
+        let from = format!("{}{}", if only { "ONLY " } else { "" }, relation.sql());
+        let types = held.columns.iter().filter(|own| columns.iter().any(|column| column.name == own.name));
+        let columns = types.map(|column| (column.name.clone(), column.type_id)).collect();
+        let guard = Guard { from: from.clone(), oid: held.oid, columns };
+        Self { from, guard, copies: only && held.kind == "r" }
+    }
+}
+
+/// Asks about relations of users, which are locked and looked at before, within a transaction that goes on whatever the
+/// answer is.
+pub(super) async fn attempt(
+    reader: &Reader,
+    guards: &[Guard],
+    sql: &str,
+    role: Option<&str>,
+) -> Result<Result<Answer, Server>, Error> {
+    let session = &reader.session;
+    let answer = async {
+        hold(reader, guards, "SAVEPOINT attempt").await?;
+        become_role(session, role).await?;
+        session.client().simple_query(sql).await.map_err(|error| Server::new(&error))
+    };
+    let answer = answer.await;
+    session.run("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt").await?;
+    Ok(answer.map(super::rows_of))
+}
+
+/// Locks relations, looks whether they are what was listed, and whether planning calls functions of users: at once.
+pub(super) async fn hold(reader: &Reader, guards: &[Guard], first: &str) -> Result<(), Server> {
+    let ids: Vec<_> = guards.iter().map(|guard| format!("({}::pg_catalog.oid)", guard.oid)).collect();
+    let question = format!(
+        "SELECT pg_catalog.bool_or({}) FROM (VALUES {}) g(oid)",
+        guard::folded("g.oid"),
+        if ids.is_empty() { "(0::pg_catalog.oid)".to_owned() } else { ids.join(", ") }
+    );
+    let held = Guard::hold_all(guards, &reader.session, first);
+    let folded = reader.watch.client().simple_query(&question);
+    let (held, folded) = future::join(held, folded).await;
+    held?;
+    let folded = super::rows_of(folded.map_err(|error| Server::new(&error))?);
+    match folded.into_iter().flatten().flatten().next().as_deref() {
+        Some("f") => Ok(()),
+        _ => Err(Server {
+            code: FOLDED.into(),
+            message: "planning a query would call functions of its indexes, statistics or partition key, \
+                      which belong to users, as us"
+                .into(),
+            ..Server::default()
+        }),
+    }
+}
+
+pub(super) async fn become_role(session: &Session, role: Option<&str>) -> Result<(), Server> {
+    let Some(role) = role else { return Ok(()) };
+    let sql = format!("SET LOCAL ROLE {}", identifier(role));
+    session.client().batch_execute(&sql).await.map_err(|error| Server::new(&error))
+}
+
+/// Reads a plain table by COPY, which plans nothing, and hashes its rows here. `sum` says whether values count.
+pub(super) async fn copied(
+    reader: &Reader,
+    place: &Place,
+    columns: &[Column],
+    sum: bool,
+    owner: &str,
+) -> Result<Reading, Error> {
+    let names: Vec<_> =
+        columns.iter().filter(|column| !column.generated).map(|column| identifier(&column.name)).collect();
+    let list = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
+    let sql = format!("COPY {}{list} TO STDOUT", place.from.trim_start_matches("ONLY "));
+    let mut answer = copy(reader, place, &sql, None).await?;
+    // The administrator may become the owner, and an owner may read.
+    if answer.as_ref().is_err_and(|server| server.code == "42501") && !owner.is_empty() {
+        answer = copy(reader, place, &sql, Some(owner)).await?;
+    }
+    Ok(match answer {
+        Ok((count, hash)) => Reading::Rows { count, sample: count, sum: sum.then(|| hash.to_string()) },
+        Err(server) => Reading::Refused { code: server.code, why: server.message },
+    })
+}
+
+/// The number of rows, and the sum of their hashes.
+async fn copy(
+    reader: &Reader,
+    place: &Place,
+    sql: &str,
+    role: Option<&str>,
+) -> Result<Result<(u64, u128), Server>, Error> {
+    let session = &reader.session;
+    let answer = async {
+        place.guard.hold(session, "SAVEPOINT attempt").await?;
+        become_role(session, role).await?;
+        let rows = session.client().copy_out(sql).await.map_err(|error| Server::new(&error))?;
+        let mut rows = std::pin::pin!(rows);
+        let (mut count, mut sum) = (0_u64, 0_u128);
+        // A row is a line, whatever comes in one piece.
+        let mut line = Sha256::new();
+        while let Some(piece) = rows.try_next().await.map_err(|error| Server::new(&error))? {
+            for part in piece.split_inclusive(|byte| *byte == b'\n') {
+                line.update(part);
+                if part.ends_with(b"\n") {
+                    let hash = line.finalize_reset();
+                    let half = hash.iter().take(16).fold(0_u128, |half, byte| half << 8 | u128::from(*byte));
+                    count += 1;
+                    sum = sum.wrapping_add(half);
+                }
+            }
+        }
+        Ok((count, sum))
+    };
+    let answer = answer.await;
+    session.run("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt").await?;
+    Ok(answer)
+}
