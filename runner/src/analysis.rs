@@ -110,6 +110,8 @@ pub fn seen(described: Target, facts: &Facts) -> Target {
         ),
         ..described
     };
+    // Whatever it is called: no dump makes or changes the role that we connect as.
+    target.reserve_role(&facts.user);
     target.timescaledb.installed =
         facts.extensions.get("timescaledb").and_then(|extension| Version::read(&extension.version));
     if let Some(list) = target.extension_lists.last_mut() {

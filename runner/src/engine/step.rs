@@ -28,6 +28,8 @@ pub enum Step {
     Index(usize),
     /// The check of foreign keys that were added without one.
     Check(usize),
+    /// Owners and grants, before any row.
+    Owners,
     /// The target has left restoring mode.
     Restored,
     /// Owners, privileges and settings.
@@ -86,6 +88,7 @@ impl fmt::Display for Step {
             Self::Build(number) => write!(f, "build/{number}"),
             Self::Index(number) => write!(f, "index/{number}"),
             Self::Check(number) => write!(f, "check/{number}"),
+            Self::Owners => f.write_str("owners"),
             Self::Restored => f.write_str("restored"),
             Self::Access => f.write_str("access"),
             Self::Confirmed => f.write_str("confirmed"),
@@ -111,6 +114,7 @@ fn read(text: &str) -> Option<Step> {
         return match text {
             "roles" => Some(Step::Roles),
             "catalogs" => Some(Step::Catalogs),
+            "owners" => Some(Step::Owners),
             "restored" => Some(Step::Restored),
             "access" => Some(Step::Access),
             "confirmed" => Some(Step::Confirmed),
@@ -145,7 +149,8 @@ mod tests {
 
     #[test]
     fn no_two_steps_have_one_text_and_every_text_is_read_back() {
-        let mut steps = vec![Step::Roles, Step::Catalogs, Step::Restored, Step::Access, Step::Confirmed];
+        let mut steps =
+            vec![Step::Roles, Step::Catalogs, Step::Owners, Step::Restored, Step::Access, Step::Confirmed];
         for number in [0, 7, 200] {
             steps.extend([
                 Step::Extension(number),

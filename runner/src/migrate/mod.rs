@@ -1,8 +1,10 @@
 //! `tsmigrate migrate`: one source, one target, one run; whatever ends it, both ends are left in order.
 
+mod administrator;
 pub mod cleanup;
 mod limits;
 mod options;
+mod owners;
 mod resume;
 mod schema;
 mod snapshot;

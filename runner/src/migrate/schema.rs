@@ -7,12 +7,13 @@ use sha2::{Digest, Sha256};
 use tsmigrate_analyzer::facts::names::{option, option_is_on};
 use tsmigrate_analyzer::parse::{self, NodeEnum};
 
-use super::Context;
 use super::steps::Ends;
+use super::{Context, administrator, owners};
 use crate::analysis::{self, Analysed, Input};
 use crate::error::Error;
 use crate::inspect::Facts;
 use crate::plan::Counts;
+use crate::report::Missing;
 use crate::script::{self, Class, Statement};
 use crate::tools;
 
@@ -67,6 +68,8 @@ pub(super) async fn analyse(
     )?;
     let (roles, passwords) = roles;
     let hash = hash(&[&roles, &pre, &post]);
+    let reserved = administrator::reserved(&ends.target);
+    let (roles, memberships) = administrator::without_memberships(&roles, &reserved);
     let pre = ends.convert.flatten(pre)?;
     let inputs = [
         Input { part: "roles", text: &roles },
@@ -85,12 +88,18 @@ pub(super) async fn analyse(
     scripts.roles_text = roles;
     scripts.pre_data_text = pre;
     scripts.hash = hash;
+    let log_in = if passwords { Vec::new() } else { logins(&scripts.roles) };
+    owners::logins_at_the_end(&mut scripts, &ends.target);
     let open = findings.iter().filter(|finding| finding.severity == "error" && !finding.solved);
     let clear = open.filter(|finding| !finding.accepted).count() == 0;
     {
         let mut report = context.report();
-        report.passwords_to_set = if passwords { Vec::new() } else { logins(&scripts.roles) };
+        report.passwords_to_set = log_in;
         report.findings = findings;
+        let left = memberships.iter().map(|left| Missing { what: left.name(), why: left.why(&reserved) });
+        // The source is analysed twice where its jobs are paused.
+        report.missing.retain(|missing| !memberships.iter().any(|left| left.name() == missing.what));
+        report.missing.extend(left);
         report.scripts = later;
     }
     let result = {

@@ -11,7 +11,7 @@ use super::resume::Begun;
 use super::schema::Scripts;
 use super::snapshot::Snapshot;
 use super::steps::{self, Ends};
-use super::{Context, Reached};
+use super::{Context, Reached, owners};
 use crate::analysis::{self, Input};
 use crate::connect::{Connector, Session, identifier};
 use crate::engine::builds::{self, Build};
@@ -78,6 +78,7 @@ pub(super) async fn write(
         enter_restoring(context).await?;
     }
     run_list(context, &engine, step::List::PreData, &scripts.pre_data).await?;
+    hand_over(context, &engine, &scripts.access).await?;
     let session = open(context, &engine.target).await?;
     let shapes = table::shapes(&session).await?;
     fill_config(context, &engine, ends, &shapes, &mut loaded).await?;
@@ -323,6 +324,29 @@ async fn run_list(
     }
     context.report().moved.statements += run as u64;
     context.stage(name, format!("{run} statements"), start.elapsed());
+    Ok(())
+}
+
+/// Gives owners and grants before anything is loaded.
+async fn hand_over(
+    context: &Context,
+    engine: &Engine,
+    access: &[(&'static str, Statement)],
+) -> Result<(), Error> {
+    if engine.marks.done(&Step::Owners).is_some() {
+        return Ok(());
+    }
+    let start = Instant::now();
+    context.undo().reached = Reached::Given;
+    let count = retrying(engine.patience, &engine.progress, "owners", || async {
+        let session = open(context, &engine.target).await?;
+        session.run(SETUP).await?;
+        let count = owners::hand_over(&session, access).await?;
+        engine.marks.set(&session, &Step::Owners).await.map(|()| count)
+    })
+    .await?;
+    context.step(&Step::Owners, 0);
+    context.stage("owners", format!("{count} owners and grants"), start.elapsed());
     Ok(())
 }
 
@@ -591,7 +615,7 @@ struct LargeObjects<'a> {
     pre_data: &'a [u8],
 }
 
-/// Owners and privileges, once everything is there.
+/// Owners and privileges in the dump's order, once everything is there.
 async fn access(
     context: &Context,
     engine: &Engine,
@@ -675,7 +699,7 @@ async fn give(
 }
 
 /// True where an owner was refused because a sequence follows its table.
-fn linked_sequence(error: &Error) -> bool {
+pub(super) fn linked_sequence(error: &Error) -> bool {
     error.code() == "0A000"
         && error.answer().is_some_and(|answer| answer.message.starts_with("cannot change owner of sequence"))
 }
