@@ -1,4 +1,4 @@
-//! ROLE-10: settings stored for roles that tsdbadmin may not change, or for all roles.
+//! ROLE-10: settings stored for roles of the service, or for all roles.
 
 use super::guc_01_superuser_parameter::refusal;
 use super::roles::{SUPERUSER, may_alter};
@@ -16,10 +16,12 @@ pub const RULE: Rule = Rule {
     fix: Safety::Safe,
     doc: Doc {
         summary: "ALTER ROLE … SET for a role of the service, or for ALL roles.",
-        what: "ALTER ROLE postgres SET …, which pg_dumpall writes where the source had such settings, and ALTER ROLE \
-               ALL SET …, written by hand.",
+        what: "ALTER ROLE postgres SET … or ALTER ROLE tsdbadmin SET …, which pg_dumpall and pg_dump --create write where \
+               the source had such settings, and ALTER ROLE ALL SET …, written by hand.",
         why: "tsdbadmin may not change the service's superuser and, from 16 on, no role on which it has no ADMIN. \
-              Settings for all roles in all databases need a superuser.",
+              Settings for all roles in all databases need a superuser. Its own settings tsdbadmin may change, and must \
+              not: a role or a search_path that the source has stored for a role of that name would be in force for \
+              everything that the administrator does on the target.",
         server: &[
             "42501 permission denied to alter role (16 and newer)",
             "42501 must be superuser to alter superusers (15 and older)",
@@ -66,7 +68,21 @@ fn check(ctx: &mut Context<'_>) {
         return;
     };
     let Some(name) = role(spec) else { return };
-    if !ctx.target.reserved_roles.contains_key(name) || name == ctx.target.admin || may_alter(ctx, name) {
+    let own = name == ctx.target.admin;
+    if !own && !ctx.target.reserved_roles.contains_key(name) {
+        return;
+    }
+    let mut fix = FixDraft::remove(format!("{name} is a role of the service"));
+    if set.kind == pg::VariableSetKind::VarSetValue as i32 {
+        fix = fix.lost(format!("{what} of role {name}"));
+    }
+    if own || may_alter(ctx, name) {
+        let of = if own { "the role that you connect as" } else { "a role of the service" };
+        let draft = Draft::new(format!("{what} would change {name}, {of}"))
+            .object(format!("role {name}"))
+            .severity(Severity::Warning)
+            .fix(fix);
+        ctx.report(draft);
         return;
     }
     let error = match (new, name == SUPERUSER) {
@@ -77,10 +93,6 @@ fn check(ctx: &mut Context<'_>) {
             "Only roles with the CREATEROLE attribute and the ADMIN option on role \"{name}\" may alter this role."
         )),
     };
-    let mut fix = FixDraft::remove(format!("{name} is a role of the service"));
-    if set.kind == pg::VariableSetKind::VarSetValue as i32 {
-        fix = fix.lost(format!("{what} of role {name}"));
-    }
     let draft = Draft::new(format!("{what} cannot be stored for {name}, a role of the service"))
         .object(format!("role {name}"))
         .server(error)

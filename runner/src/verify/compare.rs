@@ -292,6 +292,7 @@ fn expected(kind: &str, identity: &str, world: &World<'_>) -> bool {
             let (member, group) = (identity::name(member), identity::name(group));
             !world.gone(&member) && (!world.gone(&group) || group.starts_with("pg_"))
         }
+        "comment" => !identity.strip_prefix("on role ").is_some_and(|role| world.gone(&identity::name(role))),
         // The service grants its own.
         "default privileges" => identity::split_once(identity, " in _timescaledb_").is_none(),
         "role setting" | "database setting" => {
