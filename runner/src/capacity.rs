@@ -14,22 +14,25 @@ pub struct Workers {
     pub builders: u64,
 }
 
-/// Sessions on the source at the least: that of the snapshot, and three dumps of roles and schema at once.
-pub const LEAST_SOURCE: u64 = 4;
-/// Sessions on the target at the least: a copy, a build, one for what is not parallel, one that looks after them.
-pub const LEAST_TARGET: u64 = 4;
+/// Sessions on the source at the least: that of the snapshot, three dumps of roles and schema at once, and one that
+/// looks who waits for whom.
+pub const LEAST_SOURCE: u64 = 5;
+/// Sessions on the target at the least: a copy, a build, one for what is not parallel, one that looks after them,
+/// and one that looks who waits for whom.
+pub const LEAST_TARGET: u64 = 5;
 
 impl Workers {
-    /// Sessions on the source: one for each copy, that of the snapshot, and one that asks.
+    /// Sessions on the source: one for each copy, that of the snapshot, one that asks, and one that looks who waits for whom.
     #[must_use]
     pub fn on_source(self) -> u64 {
-        (self.jobs + 2).max(LEAST_SOURCE)
+        (self.jobs + 3).max(LEAST_SOURCE)
     }
 
-    /// Sessions on the target: one for each copy and each build, one for what is not parallel, and one that asks.
+    /// Sessions on the target: one for each copy and each build, one for what is not parallel, one that asks, and one that
+    /// looks who waits for whom.
     #[must_use]
     pub fn on_target(self) -> u64 {
-        (self.jobs + self.builders + 2).max(LEAST_TARGET)
+        (self.jobs + self.builders + 3).max(LEAST_TARGET)
     }
 
     /// As many of these as fit into so many sessions on the source and on the target; none where not even one of each
@@ -192,12 +195,12 @@ mod tests {
             Workers { jobs, builders }.fitted(source, target).map(|fitted| (fitted.jobs, fitted.builders))
         };
         assert_eq!(fitted(4, 4, 100, 100), Some((4, 4)));
-        assert_eq!(fitted(4, 4, 100, 7), Some((3, 2)));
-        assert_eq!(fitted(4, 4, 5, 100), Some((3, 4)));
-        assert_eq!(fitted(1, 8, 4, 5), Some((1, 2)));
-        assert_eq!(fitted(64, 64, 4, 4), Some((1, 1)));
-        assert_eq!(fitted(1, 1, 3, 100), None);
-        assert_eq!(fitted(4, 4, 100, 3), None);
+        assert_eq!(fitted(4, 4, 100, 8), Some((3, 2)));
+        assert_eq!(fitted(4, 4, 6, 100), Some((3, 4)));
+        assert_eq!(fitted(1, 8, 5, 6), Some((1, 2)));
+        assert_eq!(fitted(64, 64, 5, 5), Some((1, 1)));
+        assert_eq!(fitted(1, 1, 4, 100), None);
+        assert_eq!(fitted(4, 4, 100, 4), None);
     }
 
     #[test]

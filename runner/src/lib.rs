@@ -32,5 +32,6 @@ pub mod timescale;
 pub mod tools;
 pub mod verify;
 pub mod volume;
+pub mod watch;
 pub mod workdir;
 pub mod workers;

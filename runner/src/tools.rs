@@ -131,7 +131,7 @@ impl Tools {
         // A Ctrl-C reaches the whole process group: the tool must not die of it before we have said why.
         command.process_group(0);
         // Arguments are open to every user of the machine, and a setting may be a secret.
-        if let Some(options) = endpoint.get("options") {
+        if let Some(options) = endpoint.options_of_child() {
             command.env("PGOPTIONS", options);
         }
         Ok((command, passwords))
@@ -173,6 +173,12 @@ impl Tools {
 #[must_use]
 pub fn database(name: &str) -> String {
     format!("dbname='{}'", name.replace('\\', r"\\").replace('\'', r"\'"))
+}
+
+/// `pg_dump` did not get a lock within its `--lock-wait-timeout`.
+#[must_use]
+pub fn stopped_by_a_lock(error: &Error) -> bool {
+    matches!(error, Error::ToolFailed { output, .. } if output.contains("LOCK TABLE"))
 }
 
 /// A tool's failure with the end of what it wrote.

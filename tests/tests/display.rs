@@ -72,7 +72,7 @@ fn a_dry_run_tells_sizes_times_and_limits_and_writes_nothing() -> Outcome {
         "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int \
          - current_setting('reserved_connections')::int",
     )?;
-    for (side, needed) in [(0, 5), (1, 7)] {
+    for (side, needed) in [(0, 6), (1, 8)] {
         let sessions = &plan["sessions"][side];
         assert_eq!((sessions["needed"].as_u64(), sessions["most"].to_string()), (Some(needed), most.clone()));
         assert!(sessions["left"].as_u64() >= Some(needed), "{sessions}");

@@ -251,7 +251,7 @@ fn verify(stage: &Stage) -> Result<Vec<tsmigrate::verify::Difference>, Box<dyn E
             sequences: &BTreeMap::new(),
             findings: Vec::new(),
         };
-        let sessions = Sessions { source: &source, target: &target, snapshot: &snapshot };
+        let sessions = Sessions { source: &source, target: &target, snapshot: &snapshot, holder: None };
         let verification =
             verify(&sessions, &expect, Check::Full, &tsmigrate::progress::Progress::default()).await?;
         Ok(verification.differences)

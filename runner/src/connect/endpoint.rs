@@ -6,10 +6,10 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::keywords::{KEYWORDS, Use};
-use super::{local, passfile, service, uri};
+use super::{local, passfile, pinned, service, uri};
 use crate::error::Error;
 
 /// No server has answered yet.
@@ -57,6 +57,8 @@ pub struct Endpoint {
     hosts: Vec<Host>,
     /// The one that was connected to: all sessions and `pg_dump` go to the same server.
     chosen: Arc<AtomicUsize>,
+    /// Settings of `pg_dump`'s sessions are pinned.
+    pinned: Arc<AtomicBool>,
     warnings: Vec<String>,
 }
 
@@ -122,7 +124,7 @@ impl Endpoint {
         }
         let mut hosts = hosts(&params)?;
         warnings.extend(passwords(&params, &mut hosts));
-        Ok(Self { params, hosts, chosen: Arc::new(AtomicUsize::new(NONE)), warnings })
+        Ok(Self { params, hosts, chosen: Arc::new(AtomicUsize::new(NONE)), pinned: Arc::default(), warnings })
     }
 
     /// One parameter by its libpq name.
@@ -232,6 +234,20 @@ impl Endpoint {
     /// The server that our sessions are on; all of them where none has answered yet.
     fn hosts_of_child(&self) -> Vec<&Host> {
         self.chosen().map_or_else(|| self.hosts.iter().collect(), |host| vec![host])
+    }
+
+    /// Pins the settings of `pg_dump`'s sessions too: [`pinned::OPTIONS`]. Poolers refuse them.
+    pub fn pin(&self) {
+        self.pinned.store(true, Ordering::Relaxed);
+    }
+
+    /// The `options` of `pg_dump`'s sessions, for its environment.
+    #[must_use]
+    pub fn options_of_child(&self) -> Option<String> {
+        let given = self.params.get("options").map(String::as_str);
+        let pinned = self.pinned.load(Ordering::Relaxed).then_some(pinned::OPTIONS);
+        let all: Vec<_> = given.into_iter().chain(pinned).collect();
+        (!all.is_empty()).then(|| all.join(" "))
     }
 
     /// Sets what sessions call themselves.

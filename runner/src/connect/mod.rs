@@ -5,6 +5,7 @@ mod keywords;
 mod local;
 mod merged;
 mod passfile;
+pub mod pinned;
 pub mod pooler;
 mod service;
 mod settings;
@@ -105,6 +106,12 @@ impl Connector {
         self.endpoint.rename(name);
     }
 
+    /// What its sessions call themselves.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Which server this is.
     #[must_use]
     pub fn side(&self) -> Side {
@@ -117,7 +124,7 @@ impl Connector {
         &self.endpoint
     }
 
-    /// Opens a session with the settings every session of ours needs.
+    /// Opens a session with the settings that every session of ours has ([`pinned`]).
     ///
     /// Of several servers it is the one of the session before, else the first that answers and is what
     /// `target_session_attrs` wants.
@@ -129,13 +136,7 @@ impl Connector {
         let running = (client.cancel_token(), streams.clone());
         self.running.lock().unwrap_or_else(PoisonError::into_inner).push(running);
         let session = Session { side: self.side, client, notices, streams };
-        session
-            .run(
-                "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
-                 SET default_transaction_read_only = off; SET client_min_messages = warning; SET search_path = ''; SET client_encoding = 'UTF8'; \
-                 SET row_security = off; SET DateStyle = ISO; SET IntervalStyle = postgres; SET extra_float_digits = 3",
-            )
-            .await?;
+        session.run(&pinned::sql(self.side)).await?;
         Ok(session)
     }
 

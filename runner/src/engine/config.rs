@@ -19,6 +19,7 @@ use crate::report::Missing;
 pub struct ConfigTable {
     extension: String,
     relation: Relation,
+    oid: u32,
     /// `WHERE …`, or nothing.
     condition: String,
     /// Column names as they are.
@@ -67,6 +68,7 @@ pub async fn list(session: &Session) -> Result<Vec<ConfigTable>, Error> {
             ConfigTable {
                 extension: text(0).to_owned(),
                 relation: Relation::new(text(1), text(2)),
+                oid: text(4).parse().unwrap_or_default(),
                 condition: text(3).trim().to_owned(),
                 columns: serde_json::from_str(text(5)).unwrap_or_default(),
                 list: text(6).to_owned(),
@@ -147,7 +149,7 @@ pub async fn carry(
             "" => format!("COPY {name} ({columns}) TO STDOUT"),
             condition => format!("COPY (SELECT {columns} FROM ONLY {name} {condition}) TO STDOUT"),
         };
-        source.copy(&table.relation, &sql).await?;
+        source.copy(&table.relation, Some(table.oid), &sql).await?;
         let there = shapes.contains_key(&table.relation);
         let skip = match job_rows::treatment(&table.relation, there) {
             Treatment::Skip(why) => Some(why),

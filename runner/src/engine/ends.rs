@@ -3,11 +3,13 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, TryStreamExt};
 use tokio_postgres::{CopyInSink, CopyOutStream, SimpleQueryMessage};
 
+use super::holder::{Holder, SAVEPOINT, Turn, lock_sql, reader, replaced};
 use super::marks::{Marks, SCHEMA};
 use super::part::Part;
 use super::rate::Rate;
@@ -116,66 +118,71 @@ fn gone(step: Option<&Step>) -> Error {
     query(&step, Server { message, ..Server::default() })
 }
 
-/// Opens a session that sees the source as the snapshot does.
-///
-/// # Errors
-/// [`Error::SnapshotLost`] where the session that keeps it has ended, or what the server answers.
-pub async fn reader(source: &Connector, snapshot: &str) -> Result<Session, Error> {
-    let session = source.open().await?;
-    let sql = format!(
-        "SET xmloption = content; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {}",
-        literal(snapshot)
-    );
-    match session.run(&sql).await {
-        // `invalid snapshot identifier`, and from 17 on `snapshot … does not exist`.
-        Err(error) if ["22023", "42704"].contains(&error.code()) => Err(Error::SnapshotLost),
-        result => result.map(|()| session),
-    }
-}
-
 /// The source's server.
 pub struct LiveSource {
     connector: Connector,
-    snapshot: String,
+    holder: Arc<Holder>,
     session: Option<Session>,
+    /// Where rows come through the holder.
+    turn: Option<Turn>,
     rows: Option<(Relation, Pin<Box<CopyOutStream>>)>,
 }
 
 impl LiveSource {
     /// A reader of the snapshot.
     #[must_use]
-    pub fn new(connector: &Connector, snapshot: &str) -> Self {
-        Self { connector: connector.clone(), snapshot: snapshot.to_owned(), session: None, rows: None }
+    pub fn new(connector: &Connector, holder: &Arc<Holder>) -> Self {
+        Self { connector: connector.clone(), holder: holder.clone(), session: None, turn: None, rows: None }
     }
 
-    /// Ends the session: what it still sends is of no use.
+    /// Ends what is under way: what the session still sends is of no use.
     pub async fn reset(&mut self) {
-        self.rows = None;
+        let reading = self.rows.take().is_some();
         if let Some(session) = self.session.take() {
             session.cancel().await;
+        }
+        // The holder goes on: only its COPY is stopped.
+        if let Some(turn) = self.turn.take().filter(|_| reading) {
+            turn.cancel().await;
         }
     }
 
     /// A session in the snapshot.
     ///
     /// # Errors
-    /// As [`reader`].
+    /// As [`reader`](super::holder::reader).
     pub async fn session(&mut self) -> Result<&Session, Error> {
         let session = match self.session.take() {
             Some(session) if !session.client().is_closed() => session,
-            _ => reader(&self.connector, &self.snapshot).await?,
+            _ => reader(&self.connector, self.holder.snapshot()).await?,
         };
         Ok(self.session.insert(session))
     }
 
-    /// Begins to read what `sql`, a COPY to standard output, gives.
+    /// Begins to read what `sql`, a COPY to standard output, gives of a table, under the table's lock. A table that the
+    /// holder has locked is never waited for; any other one, `oid`, as long as `lock_timeout` says.
     ///
     /// # Errors
-    /// What the server answers.
-    pub async fn copy(&mut self, table: &Relation, sql: &str) -> Result<(), Error> {
-        let stream = self.session().await?.client().copy_out(sql).await;
-        self.rows =
-            Some((table.clone(), Box::pin(stream.map_err(|error| refused(table, "source", &error))?)));
+    /// What the server answers; [`Error::Refused`] where the name means another table than was listed.
+    pub async fn copy(&mut self, table: &Relation, oid: Option<u32>, sql: &str) -> Result<(), Error> {
+        (self.rows, self.turn) = (None, None);
+        let held = self.holder.oid(table);
+        let Some(oid) = held.or(oid) else {
+            return Err(Error::Defect(format!("nobody knows the object id of {table}")));
+        };
+        let lock = lock_sql(table, oid, held.is_none());
+        self.session().await?;
+        let Some(session) = &self.session else { return Err(Error::SnapshotLost) };
+        let stream = match copy(session, table, &lock, sql).await {
+            // Somebody waits to change it. The session forgets the error with its savepoint.
+            Err(error) if error.code() == "55P03" && held.is_some() => {
+                session.run(&format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}")).await?;
+                let turn = self.turn.insert(self.holder.turn().await?);
+                copy(turn, table, &lock, sql).await?
+            }
+            result => result?,
+        };
+        self.rows = Some((table.clone(), Box::pin(stream)));
         Ok(())
     }
 }
@@ -200,6 +207,20 @@ async fn plannable(source: &Connector, table: &Relation) -> Result<(), Error> {
     })
 }
 
+/// Locks, checks and begins to read, in one way there and back.
+async fn copy(session: &Session, table: &Relation, lock: &str, sql: &str) -> Result<CopyOutStream, Error> {
+    // Sent in this order, before either is answered.
+    let (same, stream) =
+        futures_util::future::join(session.ask_one(lock), session.client().copy_out(sql)).await;
+    match same {
+        Ok(same) if same.as_deref() == Some("t") => {}
+        // No such schema, no such table, a column or a sequence of that name.
+        Err(error) if !["3F000", "42P01", "42809"].contains(&error.code()) => return Err(error),
+        _ => return Err(replaced(table)),
+    }
+    stream.map_err(|error| refused(table, "source", &error))
+}
+
 /// The COPY that reads a part.
 fn copy_out(table: &Table, part: &Part) -> String {
     let name = table.relation.sql();
@@ -222,7 +243,7 @@ impl Source for LiveSource {
         if part.blocks.is_some() {
             plannable(&self.connector, &table.relation).await?;
         }
-        self.copy(&table.relation, &copy_out(table, part)).await
+        self.copy(&table.relation, None, &copy_out(table, part)).await
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Error> {
@@ -230,7 +251,7 @@ impl Source for LiveSource {
         match rows.try_next().await {
             Ok(Some(row)) => Ok(Some(row)),
             Ok(None) => {
-                self.rows = None;
+                (self.rows, self.turn) = (None, None);
                 Ok(None)
             }
             Err(error) => Err(refused(table, "source", &error)),
@@ -288,7 +309,9 @@ impl LiveTarget {
             _ if self.in_transaction => return Err(gone(self.step.as_ref())),
             _ => {
                 let session = self.connector.open().await?;
-                session.run(&self.setup).await?;
+                if !self.setup.is_empty() {
+                    session.run(&self.setup).await?;
+                }
                 session
             }
         };

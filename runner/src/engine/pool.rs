@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use super::builds::{Build, ForeignKeys, OfTable};
 use super::ends::{self, Carried, LiveSource, LiveTarget};
+use super::holder::Holder;
 use super::marks::Marks;
 use super::objects;
 use super::part::Part;
@@ -33,8 +34,8 @@ pub struct Engine {
     pub source: Connector,
     /// The target.
     pub target: Connector,
-    /// The source's snapshot.
-    pub snapshot: String,
+    /// Who keeps the source's snapshot.
+    pub holder: Arc<Holder>,
     /// What is done.
     pub marks: Marks,
     /// What people see.
@@ -426,7 +427,7 @@ async fn carry_all(
     analyzed_with_root: Arc<dyn Fn(&Relation) -> bool + Send + Sync>,
 ) -> Result<(), Error> {
     let ends = tokio::sync::Mutex::new((
-        LiveSource::new(&engine.source, &engine.snapshot),
+        LiveSource::new(&engine.source, &engine.holder),
         LiveTarget::new(&engine.target, &engine.setup),
     ));
     loop {

@@ -40,7 +40,7 @@ pub struct Table {
 const TABLES: &str = "
 SELECT c.oid, n.nspname, c.relname, pg_catalog.pg_relation_size(c.oid), pg_catalog.pg_table_size(c.oid),
        greatest(c.reltuples, 0)::bigint, coalesce(m.amname, 'heap') = 'heap' AND NOT {folded},
-       c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid), a.columns, a.types,
+       c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid){moved}, a.columns, a.types,
        rn.nspname, r.relname
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -54,10 +54,34 @@ LATERAL (SELECT pg_catalog.string_agg('\"' || pg_catalog.replace(attname, '\"', 
                 pg_catalog.string_agg(DISTINCT atttypid::bigint::text, ' ') AS types
          FROM pg_catalog.pg_attribute
          WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '') a
-WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+WHERE c.relkind = 'r' AND {only} ORDER BY 5 DESC, 2, 3";
+
+/// What is a user's own.
+const OF_USERS: &str = "c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-                  AND d.objid = c.oid AND d.deptype = 'e')
-ORDER BY 5 DESC, 2, 3";
+                  AND d.objid = c.oid AND d.deptype = 'e')";
+
+/// The name as it is now, which no snapshot shows, is another table's.
+const MOVED: &str = "
+       OR pg_catalog.to_regclass(pg_catalog.format('%I.%I', n.nspname, c.relname)) IS DISTINCT FROM c.oid::pg_catalog.regclass";
+
+/// Object ids and names of tables, partitioned ones too: to ask for more than that takes locks.
+///
+/// # Errors
+/// When the server refuses the question.
+pub async fn names(session: &Session) -> Result<Vec<(u32, Relation)>, Error> {
+    let question = format!(
+        "SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_class c \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') AND {OF_USERS} ORDER BY 1"
+    );
+    let rows = session.ask(&question).await?.into_iter();
+    Ok(rows
+        .filter_map(|row| match &row[..] {
+            [Some(oid), Some(schema), Some(name)] => Some((oid.parse().ok()?, Relation::new(schema, name))),
+            _ => None,
+        })
+        .collect())
+}
 
 /// What a table of the target is made of, so that a binary row fits it.
 const SHAPES: &str = "
@@ -73,15 +97,16 @@ WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND n.nspname !~ '^pg_' AND n.nspna
 pub struct Listing {
     /// Tables, the largest first.
     pub tables: Vec<Table>,
-    /// Tables that were rewritten or emptied after the snapshot was taken: it cannot see their rows.
+    /// Tables that were rewritten, emptied or replaced after the snapshot was taken: it cannot see their rows.
     pub rewritten: Vec<Relation>,
 }
 
-/// Lists the tables in the session's snapshot.
+/// Lists the tables in the session's snapshot. Those of `locked` alone, where they are locked: then a table that has
+/// another name now, or whose name is another's, counts as rewritten.
 ///
 /// # Errors
 /// When the server refuses a question.
-pub async fn list(session: &Session) -> Result<Listing, Error> {
+pub async fn list(session: &Session, locked: Option<&[u32]>) -> Result<Listing, Error> {
     let types = Types::read(session).await?;
     let block: u64 = session
         .ask_one("SELECT pg_catalog.current_setting('block_size')")
@@ -89,7 +114,15 @@ pub async fn list(session: &Session) -> Result<Listing, Error> {
         .and_then(|size| size.parse().ok())
         .unwrap_or(8192);
     let mut listing = Listing::default();
-    for row in session.ask(&TABLES.replace("{folded}", &guard::folded("c.oid"))).await? {
+    let (only, moved) = match locked {
+        None => (OF_USERS.to_owned(), ""),
+        Some(oids) => {
+            let oids: Vec<String> = oids.iter().map(ToString::to_string).collect();
+            (format!("c.oid = ANY ('{{{}}}'::pg_catalog.oid[])", oids.join(",")), MOVED)
+        }
+    };
+    let tables = TABLES.replace("{only}", &only).replace("{moved}", moved);
+    for row in session.ask(&tables.replace("{folded}", &guard::folded("c.oid"))).await? {
         let text = |column: usize| row.get(column).and_then(Option::as_deref).unwrap_or_default();
         let number = |column: usize| text(column).parse::<u64>().unwrap_or_default();
         let relation = Relation::new(text(1), text(2));

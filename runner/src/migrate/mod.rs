@@ -2,6 +2,7 @@
 
 mod administrator;
 pub mod cleanup;
+mod evaluation;
 mod limits;
 mod options;
 mod owners;

@@ -6,7 +6,6 @@ use super::snapshot::Snapshot;
 use super::steps::{self, Ends};
 use crate::connect::Session;
 use crate::engine::config;
-use crate::engine::ends::reader;
 use crate::engine::marks::{Marks, Owner};
 use crate::engine::part::Part;
 use crate::engine::step::Step;
@@ -238,8 +237,13 @@ pub(super) async fn go_on(
         .progress
         .line(&format!("  {} steps are done, {done} of {all} parts of tables among them", marks.count()));
     let unchanged = past.snapshot.as_ref().is_some_and(|(state, _)| *state == snapshot.state);
-    let tables = if unchanged || done == 0 && marks.done(&Step::Catalogs).is_none() {
+    let tables = if unchanged {
         settled.tables
+    } else if done == 0 && marks.done(&Step::Catalogs).is_none() {
+        // Nothing is read yet: tables as they are now, for those that were empty may have rows.
+        let tables = steps::parts(context, &snapshot.listing.tables);
+        context.work.settle(&crate::workdir::Settled { tables: tables.clone(), ..settled })?;
+        tables
     } else if done == all {
         context.progress.warn(
             "the source has been written to since its rows were copied; what was written later is not on the target",
@@ -279,7 +283,8 @@ async fn anew(
     tables: Vec<(Table, Vec<Part>)>,
     target: &Session,
 ) -> Result<Vec<(Table, Vec<Part>)>, Error> {
-    let source = reader(&context.source, &snapshot.name).await?;
+    // The session that has every lock: nobody who waits for one stops it.
+    let source = snapshot.holder.turn().await?;
     if marks.done(&Step::Catalogs).is_some() {
         for table in config::list(&source).await? {
             if !config::same(&source, target, &table).await? {

@@ -43,10 +43,11 @@ pub(super) async fn analyse(
     let mut chosen = ends.filter.arguments();
     chosen.extend(ends.convert.arguments());
     chosen.extend(snapshot.map(|snapshot| format!("--snapshot={snapshot}")));
+    let wait = format!("--lock-wait-timeout={}", args.lock_timeout.as_millis());
     let section = async |name: &'static str| {
         // -B: large objects go over by themselves, and up to 16 pg_dump creates them before all data. The long form of the
         // option changed its name in 17.
-        let mut arguments = vec![name, "--encoding=UTF8", "--lock-wait-timeout=60s", "-B"];
+        let mut arguments = vec![name, "--encoding=UTF8", &wait, "-B"];
         if name == "--section=pre-data" {
             // The database's own settings come with --create, and only with it.
             arguments.push("--create");

@@ -1,15 +1,18 @@
-//! The session that keeps the source as it was: its snapshot is what all others read, and its locks keep every table
-//! from being emptied or rewritten, which a snapshot does not see.
+//! The source as it was: its snapshot is what all sessions read, and its locks keep every table from being emptied or
+//! rewritten, which a snapshot does not see.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
+use crate::connect::pinned::LOCK_TIMEOUT;
 use crate::connect::{Connector, Session};
+use crate::engine::holder::Holder;
 use crate::engine::table::{self, Listing, Relation};
 use crate::error::Error;
 use crate::progress::Progress;
+use crate::watch;
 
 /// So many tables are locked in one statement.
 const BATCH: usize = 500;
@@ -17,18 +20,20 @@ const BATCH: usize = 500;
 /// How often a table that was rewritten in between makes us begin anew.
 const TRIES: usize = 5;
 
+/// How often a table that another session holds is asked for.
+const LOCK_TRIES: u32 = 20;
+
 /// Often enough that no firewall forgets the connection.
 const PING: Duration = Duration::from_secs(30);
 
 /// An exported snapshot.
 pub(super) struct Snapshot {
-    /// The name that other sessions take it by.
-    pub(super) name: String,
+    /// Its name, and the session that keeps it.
+    pub(super) holder: Arc<Holder>,
     /// `pg_current_snapshot()`: which transactions it sees.
     pub(super) state: String,
     /// The tables it shows.
     pub(super) listing: Listing,
-    session: Arc<Session>,
     ping: AbortHandle,
 }
 
@@ -44,44 +49,49 @@ impl Snapshot {
         let mut last = Vec::new();
         for _ in 0..TRIES {
             let session = source.open().await?;
-            session.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+            session
+                .run(&format!(
+                    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = {}",
+                    lock_timeout.as_millis()
+                ))
+                .await?;
             let row = session
                 .ask("SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_current_snapshot()::text")
                 .await?;
             let mut row = row.into_iter().flatten().flatten();
             let (name, state) = (row.next().unwrap_or_default(), row.next().unwrap_or_default());
-            let mut listing = table::list(&session).await?;
-            listing.tables.retain(|table| wanted(&table.relation));
-            match lock(&session, &listing, lock_timeout, progress).await {
+            // Catalogs that were read stay locked like tables: not for as long as the snapshot lives.
+            session.run("SAVEPOINT names").await?;
+            let mut tables = table::names(&session).await?;
+            session.run("ROLLBACK TO SAVEPOINT names").await?;
+            tables.retain(|(_, table)| wanted(table));
+            match lock(&session, &tables, progress).await {
                 // A table went away after the snapshot was taken.
                 Err(error) if error.code() == "42P01" => continue,
                 result => result?,
             }
-            // Now nobody can; before, somebody might have.
-            listing = table::list(&session).await?;
-            listing.tables.retain(|table| wanted(&table.relation));
-            listing.rewritten.retain(|table| wanted(table));
+            session.run(&format!("SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")).await?;
+            let oids: Vec<u32> = tables.iter().map(|(oid, _)| *oid).collect();
+            let tables = tables.into_iter().map(|(oid, table)| (table, oid)).collect();
+            let holder = Arc::new(Holder::new(session, name, tables).await?);
+            // Now nobody can change them; before, somebody might have.
+            let listing = table::list(&*holder.turn().await?, Some(&oids)).await?;
+            holder.ping().await?;
             if listing.rewritten.is_empty() {
-                let session = Arc::new(session);
-                let ping = tokio::spawn(ping(session.clone())).abort_handle();
-                return Ok(Self { name, state, listing, session, ping });
+                let ping = tokio::spawn(ping(holder.clone())).abort_handle();
+                return Ok(Self { holder, state, listing, ping });
             }
             last = listing.rewritten;
         }
         let tables: Vec<String> = last.iter().take(5).map(ToString::to_string).collect();
         Err(Error::Refused {
             what: format!(
-                "tables of the source are being rewritten or emptied again and again (VACUUM FULL, CLUSTER, TRUNCATE, \
-                 ALTER TABLE): {}",
+                "tables of the source are being rewritten, emptied or replaced again and again (VACUUM FULL, CLUSTER, \
+                 TRUNCATE, ALTER TABLE): {}",
                 tables.join(", ")
             ),
             next: vec!["wait for that to end, then start again".into()],
         })
-    }
-
-    /// The session: in the snapshot's transaction.
-    pub(super) fn session(&self) -> &Session {
-        &self.session
     }
 }
 
@@ -91,35 +101,29 @@ impl Drop for Snapshot {
     }
 }
 
-async fn ping(session: Arc<Session>) {
+async fn ping(holder: Arc<Holder>) {
     loop {
         tokio::time::sleep(PING).await;
-        if session.run("SELECT 1").await.is_err() {
+        if holder.ping().await.is_err() {
             return;
         }
     }
 }
 
-async fn lock(
-    session: &Session,
-    listing: &Listing,
-    lock_timeout: Duration,
-    progress: &Progress,
-) -> Result<(), Error> {
-    let names: Vec<String> = listing.tables.iter().map(|table| table.relation.sql()).collect();
-    session.run(&format!("SET LOCAL lock_timeout = {}", lock_timeout.as_millis())).await?;
-    for batch in names.chunks(BATCH) {
-        let sql = format!("LOCK TABLE ONLY {} IN ACCESS SHARE MODE", batch.join(", ONLY "));
+async fn lock(session: &Session, tables: &[(u32, Relation)], progress: &Progress) -> Result<(), Error> {
+    for batch in tables.chunks(BATCH) {
+        let names: Vec<String> = batch.iter().map(|(_, table)| table.sql()).collect();
+        let sql = format!("LOCK TABLE ONLY {} IN ACCESS SHARE MODE", names.join(", ONLY "));
         let mut attempt = 0;
         loop {
             session.run("SAVEPOINT locks").await?;
             match session.run(&sql).await {
-                Ok(()) => break,
+                Ok(()) => break session.run("RELEASE SAVEPOINT locks").await?,
                 Err(error) if error.code() == "53200" => {
                     return Err(Error::Refused {
                         what: format!(
                             "the source has no room for the locks of {} tables: {}",
-                            names.len(),
+                            tables.len(),
                             error.answer().map(ToString::to_string).unwrap_or_default()
                         ),
                         next: vec![
@@ -129,17 +133,37 @@ async fn lock(
                         ],
                     });
                 }
-                Err(error) if error.code() == "55P03" && attempt < 20 => {
-                    session.run("ROLLBACK TO SAVEPOINT locks").await?;
+                Err(error) if error.code() == "55P03" => {
+                    session.run("ROLLBACK TO SAVEPOINT locks; RELEASE SAVEPOINT locks").await?;
+                    let holders = watch::holders(session, batch.iter().map(|(oid, _)| *oid)).await?;
                     attempt += 1;
-                    let pause = Duration::from_secs(attempt.min(10));
-                    let why = "another session holds a table of the source for itself alone";
-                    progress.retry("lock", why, pause, u32::try_from(attempt).unwrap_or(u32::MAX), 20);
+                    if attempt > LOCK_TRIES {
+                        return Err(held(&holders));
+                    }
+                    let pause = Duration::from_secs(u64::from(attempt.min(10)));
+                    let who =
+                        if holders.is_empty() { "another session".to_owned() } else { holders.join("; ") };
+                    let why = format!("a table of the source is held by {who}");
+                    progress.retry("lock", &why, pause, attempt, LOCK_TRIES);
                     tokio::time::sleep(pause).await;
                 }
                 Err(error) => return Err(error),
             }
         }
     }
-    session.run("SET LOCAL lock_timeout = 0").await
+    Ok(())
+}
+
+/// Nobody lets us read.
+fn held(holders: &[String]) -> Error {
+    Error::Refused {
+        what: format!(
+            "tables of the source cannot be locked for reading: another session holds them{}{}",
+            if holders.is_empty() { "" } else { ": " },
+            holders.join("; ")
+        ),
+        next: vec![
+            "wait for it, or end it (SELECT pg_terminate_backend(…) on the source), then start again".into(),
+        ],
+    }
 }

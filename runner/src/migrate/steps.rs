@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
@@ -26,6 +26,7 @@ use crate::plan;
 use crate::report::{Missing, Outcome};
 use crate::tools::{self, Tools};
 use crate::verify;
+use crate::watch;
 use crate::workdir::Settled;
 
 /// Writes what is left to write, and compares; whether both ends are equal.
@@ -50,6 +51,32 @@ async fn take(context: &Context, ends: &Ends) -> Result<Snapshot, Error> {
             .await?;
     snapshot.listing.tables.iter_mut().for_each(|table| ends.convert.direct(table));
     Ok(snapshot)
+}
+
+/// So often a session that waits for our locks is let through before anything is read.
+const LET_THROUGH: u32 = 5;
+
+/// Takes a snapshot, and the schema as it shows it. `pg_dump` asks for locks that our own session holds: an ALTER TABLE
+/// that came in between waits for the one and stops the other. Nothing is read yet, so all is given back, and it goes first.
+async fn read_schema(context: &Context, ends: &Ends) -> Result<(Snapshot, Scripts, bool), Error> {
+    let mut attempt = 0;
+    loop {
+        let snapshot = take(context, ends).await?;
+        let error = match schema::analyse(context, ends, Some(snapshot.holder.snapshot())).await {
+            Ok((scripts, clear)) => return Ok((snapshot, scripts, clear)),
+            Err(error) if tools::stopped_by_a_lock(&error) => error,
+            Err(error) => return Err(error),
+        };
+        drop(snapshot);
+        attempt += 1;
+        if attempt > LET_THROUGH {
+            return Err(error);
+        }
+        let pause = Duration::from_secs(u64::from(attempt));
+        let why = "another session changes tables of the source, and goes first";
+        context.progress.retry("pg_dump", why, pause, attempt, LET_THROUGH);
+        tokio::time::sleep(pause).await;
+    }
 }
 
 /// Both ends, looked at.
@@ -78,7 +105,8 @@ impl Ends {
 /// Runs a whole migration, or the rest of one.
 pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
     let past = resume::past(&context)?;
-    let mut ends = Box::pin(look(&context, past.is_some())).await?;
+    let _watch = [&context.source, &context.target].map(|end| watch::start(end, &context.progress));
+    let mut ends = look_patiently(&context, past.is_some()).await?;
     if let Some(past) = &past {
         resume::same_ends(&context, past, &ends).await?;
         // What has been paused was scheduled.
@@ -130,9 +158,8 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
     if pauses {
         pause_jobs(&context, &ends).await?;
     }
-    let mut snapshot = take(&context, &ends).await?;
     // What was analysed may have changed since: what is run is what the snapshot shows.
-    let (mut scripts, clear) = schema::analyse(&context, &ends, Some(&snapshot.name)).await?;
+    let (mut snapshot, mut scripts, clear) = read_schema(&context, &ends).await?;
     if past.is_none() && !may_begin(&context, &ends, &scripts, clear) {
         return Ok(Outcome::Blocked);
     }
@@ -146,7 +173,7 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
             Ok(equal) => break equal,
             Err(error) => error,
         };
-        let gone = matches!(error, Error::SnapshotLost) || snapshot.session().client().is_closed();
+        let gone = matches!(error, Error::SnapshotLost) || snapshot.holder.lost();
         if !gone || lost == context.args.retries {
             return Err(error);
         }
@@ -154,22 +181,50 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
         context.progress.warn(
             "the source has ended the session that keeps the snapshot; if nobody has written there since, it goes on",
         );
-        snapshot =
-            retrying(context.patience(), &context.progress, "snapshot", || take(&context, &ends)).await?;
-        (scripts, _) = schema::analyse(&context, &ends, Some(&snapshot.name)).await?;
+        (snapshot, scripts, _) =
+            retrying(context.patience(), &context.progress, "snapshot", || read_schema(&context, &ends))
+                .await?;
         let past = context.work.past()?.ok_or_else(|| Error::Defect("the journal is gone".into()))?;
         begun = resume::go_on(&context, &ends, &past, &snapshot, &scripts).await?;
     };
-    write::start_jobs(&context, &ends, equal).await?;
+    // Who waits for its locks goes on.
     drop(snapshot);
+    write::start_jobs(&context, &ends, equal).await?;
     write::give_back(&context, equal).await?;
     after(&context, &ends, equal);
     Ok(if equal { Outcome::Migrated } else { Outcome::Differs })
 }
 
+/// So often a table that another session holds is asked for.
+const LOCK_TRIES: u32 = 20;
+
+/// Looks at both ends, and waits for whoever has a table of the source for itself: its size cannot be told before.
+async fn look_patiently(context: &Context, resumed: bool) -> Result<Ends, Error> {
+    let mut attempt = 0;
+    loop {
+        let error = match Box::pin(look(context, resumed)).await {
+            Err(error) if error.code() == "55P03" && attempt < LOCK_TRIES => error,
+            result => return result,
+        };
+        attempt += 1;
+        let holders = match &error {
+            Error::Query { side: "source", .. } => {
+                watch::holders(&context.source.open().await?, std::iter::empty()).await?
+            }
+            _ => Vec::new(),
+        };
+        let who = if holders.is_empty() { "another session".to_owned() } else { holders.join("; ") };
+        let why = format!("a table is held by {who}");
+        let pause = Duration::from_secs(u64::from(attempt.min(10)));
+        context.progress.retry("lock", &why, pause, attempt, LOCK_TRIES);
+        tokio::time::sleep(pause).await;
+    }
+}
+
 async fn look(context: &Context, resumed: bool) -> Result<Ends, Error> {
     let start = Instant::now();
     let (source, target) = limits::open(context).await?;
+    source.run(&format!("SET lock_timeout = {}", context.args.lock_timeout.as_millis())).await?;
     let (source_facts, target_facts) =
         tokio::try_join!(inspect::inspect(&source, Side::Source), inspect::inspect(&target, Side::Target))?;
     let mut blockers = plan::preflight(&source_facts, &target_facts);
@@ -205,6 +260,10 @@ async fn look(context: &Context, resumed: bool) -> Result<Ends, Error> {
         return Err(Error::Preflight(poolers));
     }
     let (jobs, hazards, filter, convert, weight) = asked;
+    // A pooler that was accepted refuses what it does not know.
+    if !context.args.accept.iter().any(|given| given.eq_ignore_ascii_case(pooler::SESSIONS)) {
+        context.source.endpoint().pin();
+    }
     let Some(tools) = tools::choose(&found, source_facts.major(), target_facts.major()).cloned() else {
         return Err(tools::missing(&found, &source_facts, target_facts.major()).await);
     };
@@ -353,8 +412,12 @@ async fn verify(
         return Ok(true);
     }
     let start = Instant::now();
-    let sessions =
-        verify::Sessions { source: &context.source, target: &context.target, snapshot: &snapshot.name };
+    let sessions = verify::Sessions {
+        source: &context.source,
+        target: &context.target,
+        snapshot: snapshot.holder.snapshot(),
+        holder: Some(&snapshot.holder),
+    };
     let findings = context.report().findings.clone();
     let expect = verify::Expect {
         source: &ends.source,

@@ -34,7 +34,7 @@ pub(super) async fn weigh(
 ) -> Result<Weight, Error> {
     let args = &context.args;
     let mut volume = volume::read(source).await?;
-    let mut tables = table::list(source).await?.tables;
+    let mut tables = table::list(source, None).await?.tables;
     tables.retain(|table| filter.keeps_rows(&table.relation));
     let chosen: HashMap<Relation, (u64, &'static str)> = steps::parts(context, &tables)
         .into_iter()

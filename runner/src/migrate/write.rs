@@ -11,7 +11,7 @@ use super::resume::Begun;
 use super::schema::Scripts;
 use super::snapshot::Snapshot;
 use super::steps::{self, Ends};
-use super::{Context, Reached, owners};
+use super::{Context, Reached, evaluation, owners};
 use crate::analysis::{self, Input};
 use crate::connect::{Connector, Session, identifier};
 use crate::engine::builds::{self, Build};
@@ -51,8 +51,7 @@ async fn open(context: &Context, end: &Connector) -> Result<Session, Error> {
 }
 
 /// Settings of every session that writes.
-const SETUP: &str = "SET synchronous_commit = off; SET xmloption = content; SET lock_timeout = '60s'; \
-                     SET check_function_bodies = off";
+const SETUP: &str = "SET synchronous_commit = off; SET check_function_bodies = off";
 
 /// Runs all stages that write.
 pub(super) async fn write(
@@ -97,7 +96,11 @@ pub(super) async fn write(
     });
     let load = Load {
         tables,
-        objects: if with_objects(context) { objects::list(snapshot.session()).await? } else { Vec::new() },
+        objects: if with_objects(context) {
+            objects::list(&*snapshot.holder.turn().await?).await?
+        } else {
+            Vec::new()
+        },
         builds: builds.tables,
         foreign_keys: early,
         analyzed_with_root: Arc::new(|_| false),
@@ -139,19 +142,20 @@ async fn engine(context: &Arc<Context>, snapshot: &Snapshot, marks: Marks) -> Re
     let args = &context.args;
     let session = context.target.open().await?;
     let builders = usize::try_from(context.builders()).unwrap_or(1);
-    let (build_setup, processors) = size_of(&session, builders).await?;
+    let setup = format!("{SETUP}{}", evaluation::settings(context, &session).await?);
+    let (build_setup, processors) = size_of(&session, builders, &setup).await?;
     let watcher = context.clone();
     Ok(Engine {
         source: context.source.clone(),
         target: context.target.clone(),
-        snapshot: snapshot.name.clone(),
+        holder: snapshot.holder.clone(),
         marks,
         progress: context.progress.clone(),
         patience: context.patience(),
         rate: crate::engine::rate::Rate::new(args.max_rate.map(|rate| rate.as_u64())),
         jobs: usize::try_from(context.jobs()).unwrap_or(1),
         builders,
-        setup: SETUP.to_owned(),
+        setup,
         build_setup,
         processors,
         busy: std::sync::atomic::AtomicUsize::new(0),
@@ -164,7 +168,7 @@ async fn engine(context: &Arc<Context>, snapshot: &Snapshot, marks: Marks) -> Re
 /// Memory for builds and the number of processors, from what the target's settings say of its size. `shared_buffers` is
 /// about a quarter of a service's memory; all builds together get half as much, and none less than the server gives by
 /// itself. A service's `max_parallel_workers` is the number of its processors (timescaledb-tune).
-async fn size_of(session: &Session, builders: usize) -> Result<(String, usize), Error> {
+async fn size_of(session: &Session, builders: usize, setup: &str) -> Result<(String, usize), Error> {
     let row = session
         .ask(
             "SELECT pg_catalog.pg_size_bytes(pg_catalog.current_setting('shared_buffers')) >> 20, \
@@ -174,10 +178,10 @@ async fn size_of(session: &Session, builders: usize) -> Result<(String, usize), 
         .await?;
     let numbers: Vec<u64> =
         row.into_iter().flatten().flatten().filter_map(|value| value.parse().ok()).collect();
-    let [buffers, memory, processors] = numbers[..] else { return Ok((SETUP.to_owned(), 1)) };
+    let [buffers, memory, processors] = numbers[..] else { return Ok((setup.to_owned(), 1)) };
     let builders = u64::try_from(builders).unwrap_or(1).max(1);
     let memory = (buffers / 2 / builders).clamp(64, 2048).max(memory);
-    let setup = format!("{SETUP}; SET maintenance_work_mem = '{memory}MB'");
+    let setup = format!("{setup}; SET maintenance_work_mem = '{memory}MB'");
     Ok((setup, usize::try_from(processors).unwrap_or(1)))
 }
 
@@ -233,7 +237,7 @@ async fn extensions(
         retrying(engine.patience, &engine.progress, "extensions", || async {
             // A session of its own for each: an extension is refused where temporary objects are, and TimescaleDB
             // where another version of it has been loaded.
-            let mut target = LiveTarget::new(&engine.target, "SET lock_timeout = '60s'");
+            let mut target = LiveTarget::new(&engine.target, "");
             if target.transaction(&step).await? {
                 statements::execute(target.session().await?, "pre-data", &statement).await?;
                 target.end(0).await?;
@@ -294,7 +298,7 @@ async fn run_list(
     let start = Instant::now();
     let name = list.name();
     let list = List { list, statements: all };
-    let target = tokio::sync::Mutex::new(LiveTarget::new(&engine.target, SETUP));
+    let target = tokio::sync::Mutex::new(LiveTarget::new(&engine.target, &engine.setup));
     let mut fresh = true;
     let mut run = 0;
     for (step, range) in list.steps() {
@@ -362,7 +366,7 @@ async fn fill_config(
     }
     let start = Instant::now();
     let sides = tokio::sync::Mutex::new((
-        LiveSource::new(&engine.source, &engine.snapshot),
+        LiveSource::new(&engine.source, &engine.holder),
         LiveTarget::new(&engine.target, SETUP),
     ));
     let filled = retrying(engine.patience, &engine.progress, "extensions' tables", || async {
@@ -400,7 +404,7 @@ async fn fit(
     shapes: &table::Shapes,
     loaded: &mut Loaded,
 ) -> Result<(), Error> {
-    let ours = table::shapes(snapshot.session()).await?;
+    let ours = table::shapes(&*snapshot.holder.turn().await?).await?;
     let mut missing = Vec::new();
     tables.retain(|(table, parts)| {
         let there = shapes.contains_key(&table.into);
@@ -631,7 +635,11 @@ async fn access(
     }
     let start = Instant::now();
     let args = &context.args;
-    let text = if with_objects(context) { objects::access(snapshot.session()).await? } else { String::new() };
+    let text = if with_objects(context) {
+        objects::access(&*snapshot.holder.turn().await?).await?
+    } else {
+        String::new()
+    };
     let text: String = text
         .lines()
         .filter(|line| {

@@ -105,9 +105,10 @@ pub struct Basis<'a> {
 /// The steps of a migration, and what they take.
 #[must_use]
 pub fn plan(basis: &Basis<'_>) -> Plan {
-    // A session of its own holds the snapshot; on the target one runs what is not parallel.
+    // A session of its own holds the snapshot; on the target one runs what is not parallel. One on each side watches who
+    // waits for whom.
     let sessions = basis.connections.map(|(source, target)| {
-        let needed = [basis.copies + 2, basis.copies + basis.builds + 2];
+        let needed = [basis.copies + 3, basis.copies + basis.builds + 3];
         let of = |side, needed, connections| Sessions { side, needed, connections };
         [of(Side::Source, needed[0], source), of(Side::Target, needed[1], target)]
     });

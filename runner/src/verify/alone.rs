@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::human;
 use crate::inspect;
 use crate::progress::Progress;
+use crate::watch;
 
 /// The version of the report; it grows when a field changes its meaning or goes.
 const VERSION: u32 = 1;
@@ -238,6 +239,7 @@ async fn supervise(args: &Args, report: &mut Report) -> Result<Verification, Err
 
 async fn compare(args: &Args, source: &Connector, target: &Connector) -> Result<Verification, Error> {
     let progress = Progress::new(args.progress);
+    let _watch = [source, target].map(|end| watch::start(end, &progress));
     let (reader, other) = tokio::try_join!(source.open(), target.open())?;
     let (source_facts, target_facts) =
         tokio::try_join!(inspect::inspect(&reader, Side::Source), inspect::inspect(&other, Side::Target))?;
@@ -253,7 +255,7 @@ async fn compare(args: &Args, source: &Connector, target: &Connector) -> Result<
     } else {
         reader.ask_one("SELECT pg_catalog.pg_export_snapshot()").await?.unwrap_or_default()
     };
-    let sessions = Sessions { source, target, snapshot: &snapshot };
+    let sessions = Sessions { source, target, snapshot: &snapshot, holder: None };
     let expect = Expect {
         source: &source_facts,
         target: &target_facts,

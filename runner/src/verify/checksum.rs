@@ -43,13 +43,6 @@ pub(super) struct Formula {
     pub(super) wide: bool,
 }
 
-/// What every session that hashes has set, beside what all sessions have: types without a binary form are hashed as text,
-/// and planning simplifies no CHECK, whose functions are users'.
-pub(super) const SETTINGS: &str = "SET TimeZone = 'UTC'; SET bytea_output = 'hex'; SET xmloption = 'content'; \
-                                   SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; \
-                                   SET extra_float_digits = 3; SET jit = off; \
-                                   SET constraint_exclusion = off";
-
 /// Types whose hash functions look at all of a value, and at nothing else.
 const EXACT: [&str; 12] = [
     "bool", "int2", "int4", "date", "uuid", "bytea", "name", "oid", "macaddr", "macaddr8", "text", "varchar",

@@ -29,8 +29,8 @@ struct Apart {
 
 /// Lines that name the rows. Where a server refuses, the line says so: the difference itself is known.
 pub(super) async fn locate(
-    source: &Reader,
-    target: &Reader,
+    source: &Reader<'_>,
+    target: &Reader<'_>,
     work: &Work,
     formula: Formula,
     wanted: &Reading,
@@ -142,7 +142,7 @@ fn apart(ours: &Rows, theirs: &Rows) -> Apart {
 }
 
 async fn fetch(
-    reader: &Reader,
+    reader: &Reader<'_>,
     place: &Place,
     question: impl Fn(&Place) -> String,
     owner: &str,
@@ -159,7 +159,7 @@ async fn fetch(
 }
 
 async fn stream(
-    reader: &Reader,
+    reader: &Reader<'_>,
     place: &Place,
     sql: &str,
     role: Option<&str>,
@@ -189,7 +189,7 @@ async fn rows_of(session: &Session, sql: &str) -> Result<Rows, tokio_postgres::E
 
 /// The first rows in words: `id = 5`, or the beginning of the row where it has no key.
 async fn describe(
-    reader: &Reader,
+    reader: &Reader<'_>,
     work: &Work,
     place: &Place,
     key: &str,
@@ -207,8 +207,8 @@ async fn describe(
 
 /// Rows that both ends have with other values: the key and the columns.
 async fn changed(
-    source: &Reader,
-    target: &Reader,
+    source: &Reader<'_>,
+    target: &Reader<'_>,
     work: &Work,
     formula: Formula,
     key: &str,
@@ -245,7 +245,7 @@ async fn changed(
 }
 
 async fn answer(
-    reader: &Reader,
+    reader: &Reader<'_>,
     place: &Place,
     question: impl Fn(&Place) -> String,
     owner: &str,

@@ -18,6 +18,7 @@ mod identity;
 mod keys;
 mod kinds;
 mod large;
+mod locked;
 mod printed;
 mod reading;
 mod relations;
@@ -28,6 +29,7 @@ mod timescale;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -36,8 +38,10 @@ use tsmigrate_analyzer::secrets;
 pub use alone::{Args, run};
 pub use select::Chosen;
 
+use self::catalog::Catalog;
 use self::select::Selection;
-use crate::connect::{Connector, Session, literal};
+use crate::connect::{Connector, Session, literal, pinned};
+use crate::engine::holder::Holder;
 use crate::error::{Error, Server};
 use crate::inspect::Facts;
 use crate::names::Relation;
@@ -146,6 +150,8 @@ pub struct Sessions<'a> {
     pub target: &'a Connector,
     /// The exported snapshot; its transaction is still open.
     pub snapshot: &'a str,
+    /// The session that holds the locks of the source's tables, where one does.
+    pub holder: Option<&'a Arc<Holder>>,
 }
 
 /// What may differ, and how.
@@ -251,17 +257,22 @@ pub async fn verify(
         return Ok(Verification { notes, ..Verification::default() });
     }
     let target = sessions.target.open().await?;
-    target.run(&format!("{BEGIN}; {}", checksum::SETTINGS)).await?;
+    target.run(&format!("{BEGIN}; {}", pinned::views(false, false))).await?;
     // All sessions see one state of the target as well; a standby exports none.
     let exported = match attempt(&target, "SELECT pg_catalog.pg_export_snapshot()").await? {
         Ok(rows) => rows.into_iter().flatten().flatten().next().unwrap_or_default(),
         Err(_) => String::new(),
     };
-    let source = reader(sessions.source, sessions.snapshot).await?;
+    let source = reader(sessions.source, sessions.snapshot, sessions.holder.is_some()).await?;
     let ends = Ends { source: &source, target: &target, snapshot: &exported };
     let selection = Selection::new(&how.include, &how.exclude, how.chosen.clone())?;
-    let (ours, theirs) = tokio::try_join!(catalog::read(&source), catalog::read(&target))?;
-    let (our_rows, their_rows) = tokio::try_join!(relations::read(&source), relations::read(&target))?;
+    let of_source = async {
+        match sessions.holder {
+            Some(holder) => objects(&*holder.turn().await?).await,
+            None => objects(&source).await,
+        }
+    };
+    let ((ours, our_rows), (theirs, their_rows)) = tokio::try_join!(of_source, objects(&target))?;
     selection.check(&our_rows.tables.keys().chain(&ours.aggregates).collect::<Vec<_>>())?;
     let mut verification = compare::compare(&ours, &theirs, expect, &how, &selection);
     let held = rows::Held { ours: &our_rows, theirs: &their_rows, source: &ours, target: &theirs };
@@ -276,6 +287,28 @@ pub async fn verify(
     Ok(verification)
 }
 
+/// Everything but rows. Definitions are printed under locks of the tables they speak of: those are given back, or whoever
+/// waits for them would stop what is read later.
+async fn objects(session: &Session) -> Result<(Catalog, relations::Relations), Error> {
+    let mut tries = 0;
+    loop {
+        session.run("SAVEPOINT objects").await?;
+        let result = async {
+            let catalog = catalog::read(session).await?;
+            let rows = relations::read(session).await?;
+            Ok((catalog, rows))
+        };
+        let result = result.await;
+        let back = session.run("ROLLBACK TO SAVEPOINT objects; RELEASE SAVEPOINT objects").await;
+        match result {
+            Err(error) if locked::locked(Error::code(&error)) && tries < locked::TRIES => tries += 1,
+            Err(error) => return Err(error),
+            Ok(found) => return back.map(|()| found),
+        }
+        back?;
+    }
+}
+
 /// The two sessions that everything but rows is read in.
 struct Ends<'a> {
     source: &'a Session,
@@ -286,14 +319,16 @@ struct Ends<'a> {
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-/// A session that sees a server as an exported snapshot shows it, or as it is where there is none.
-async fn reader(connector: &Connector, snapshot: &str) -> Result<Session, Error> {
+/// A session that sees a server as an exported snapshot shows it, or as it is where there is none. Where another session
+/// holds the locks (`held`), nothing is waited for long: what is locked is read there.
+async fn reader(connector: &Connector, snapshot: &str, held: bool) -> Result<Session, Error> {
     let session = connector.open().await?;
     let import = match snapshot {
         "" => String::new(),
         snapshot => format!("SET TRANSACTION SNAPSHOT {}", literal(snapshot)),
     };
-    session.run(&format!("{BEGIN}; {import}; {}", checksum::SETTINGS)).await?;
+    let lock = if held { "SET LOCAL lock_timeout = '2s'" } else { "" };
+    session.run(&format!("{BEGIN}; {import}; {lock}; {}", pinned::views(false, false))).await?;
     Ok(session)
 }
 

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::relations::{Column, Held};
 use super::rows::Reading;
-use super::{Answer, Sessions, reader};
+use super::{Answer, Sessions, locked, reader};
 use crate::connect::{Connector, Session, identifier};
 use crate::error::{Error, Server};
 use crate::guard::{self, Guard};
@@ -17,25 +17,42 @@ use crate::names::Relation;
 pub(super) const FOLDED: &str = "folded";
 
 /// A session that reads rows in a snapshot, and one beside it that sees the server as it is now.
-pub(super) struct Reader {
-    pub(super) session: Session,
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a> {
+    pub(super) session: &'a Session,
+    pub(super) watch: &'a Session,
+}
+
+/// The two sessions of a reader.
+pub(super) struct Opened {
+    session: Session,
     watch: Arc<Session>,
 }
 
-/// Opens `count` readers on each server.
+impl Opened {
+    /// The reader.
+    pub(super) fn reader(&self) -> Reader<'_> {
+        Reader { session: &self.session, watch: &self.watch }
+    }
+}
+
+/// Opens the sessions of `count` readers on each server.
 pub(super) async fn readers(
     sessions: &Sessions<'_>,
     target: &str,
     count: usize,
-) -> Result<Vec<(Reader, Reader)>, Error> {
+) -> Result<Vec<(Opened, Opened)>, Error> {
     let watch = async |connector: &Connector| connector.open().await.map(Arc::new);
     let (of_source, of_target) = tokio::try_join!(watch(sessions.source), watch(sessions.target))?;
     let pairs = (0..count).map(async |_| {
-        let (source, target) =
-            tokio::try_join!(reader(sessions.source, sessions.snapshot), reader(sessions.target, target))?;
+        let held = sessions.holder.is_some();
+        let (source, target) = tokio::try_join!(
+            reader(sessions.source, sessions.snapshot, held),
+            reader(sessions.target, target, false)
+        )?;
         Ok((
-            Reader { session: source, watch: of_source.clone() },
-            Reader { session: target, watch: of_target.clone() },
+            Opened { session: source, watch: of_source.clone() },
+            Opened { session: target, watch: of_target.clone() },
         ))
     });
     future::try_join_all(pairs).await
@@ -66,7 +83,7 @@ impl Place {
 /// Asks about relations of users, which are locked and looked at before, within a transaction that goes on whatever the
 /// answer is.
 pub(super) async fn attempt(
-    reader: &Reader,
+    reader: &Reader<'_>,
     guards: &[Guard],
     sql: &str,
     role: Option<&str>,
@@ -79,11 +96,22 @@ pub(super) async fn attempt(
     };
     let answer = answer.await;
     session.run("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt").await?;
-    Ok(answer.map(super::rows_of))
+    Ok(unlocked(session, sql, answer)?.map(super::rows_of))
+}
+
+/// A lock that another session keeps is no answer: it is asked for again (see [`locked`]).
+fn unlocked<T>(session: &Session, sql: &str, answer: Result<T, Server>) -> Result<Result<T, Server>, Error> {
+    match answer {
+        Err(server) if locked::locked(&server.code) => {
+            let (side, sql) = (session.side().name(), crate::redact::statement(sql));
+            Err(Error::Query { side, sql, answer: Box::new(server) })
+        }
+        answer => Ok(answer),
+    }
 }
 
 /// Locks relations, looks whether they are what was listed, and whether planning calls functions of users: at once.
-pub(super) async fn hold(reader: &Reader, guards: &[Guard], first: &str) -> Result<(), Server> {
+pub(super) async fn hold(reader: &Reader<'_>, guards: &[Guard], first: &str) -> Result<(), Server> {
     let ids: Vec<_> = guards.iter().map(|guard| format!("({}::pg_catalog.oid)", guard.oid)).collect();
     let question = format!(
         "SELECT pg_catalog.bool_or({}) FROM (VALUES {}) g(oid)",
@@ -115,7 +143,7 @@ pub(super) async fn become_role(session: &Session, role: Option<&str>) -> Result
 
 /// Reads a plain table by COPY, which plans nothing, and hashes its rows here. `sum` says whether values count.
 pub(super) async fn copied(
-    reader: &Reader,
+    reader: &Reader<'_>,
     place: &Place,
     columns: &[Column],
     sum: bool,
@@ -138,7 +166,7 @@ pub(super) async fn copied(
 
 /// The number of rows, and the sum of their hashes.
 async fn copy(
-    reader: &Reader,
+    reader: &Reader<'_>,
     place: &Place,
     sql: &str,
     role: Option<&str>,
@@ -167,5 +195,5 @@ async fn copy(
     };
     let answer = answer.await;
     session.run("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt").await?;
-    Ok(answer)
+    unlocked(session, sql, answer)
 }

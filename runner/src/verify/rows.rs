@@ -10,7 +10,7 @@ use super::reading::{self, FOLDED, Place, Reader};
 use super::relations::{self, Column, Relations};
 use super::select::Selection;
 use super::views::Explained;
-use super::{Check, Difference, Ends, Expect, How, Sessions, Verification, keys};
+use super::{Check, Difference, Ends, Expect, How, Sessions, Verification, keys, locked};
 use crate::connect::Session;
 use crate::error::Error;
 use crate::guard;
@@ -97,7 +97,7 @@ impl Work {
 /// Reads one relation on one end, and says whether its values were too long to be read as they are.
 /// What the server refuses is an answer; a session that is lost is an error.
 pub(super) async fn read(
-    reader: &Reader,
+    reader: &Reader<'_>,
     place: &Place,
     sql: impl Fn(Formula) -> String,
     formula: Formula,
@@ -172,11 +172,12 @@ pub(super) async fn compare(
     let next = AtomicUsize::new(0);
     let found = Mutex::new(Vec::new());
     let workers = pairs.iter().map(|(source, target)| {
+        let (source, target) = (source.reader(), target.reader());
         let (work, next, found) = (&work, &next, &found);
         async move {
             while let Some(item) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let task = progress.task(TaskKind::Verify, &item.relation.to_string(), item.size);
-                let outcome = one(source, target, item, formula, how, expect).await?;
+                let outcome = locked::compare(sessions, (source, target), item, formula, how, expect).await?;
                 task.add(item.size);
                 found.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
             }
@@ -212,17 +213,17 @@ pub(super) async fn compare(
 
 /// What came of one relation.
 #[derive(Default)]
-struct Outcome {
+pub(super) struct Outcome {
     /// It is a table, and no other way to the rows of tables.
-    table: bool,
-    rows: u64,
-    sample: u64,
-    summed: bool,
-    differences: Vec<Difference>,
-    announced: Vec<Difference>,
-    notes: Vec<String>,
+    pub(super) table: bool,
+    pub(super) rows: u64,
+    pub(super) sample: u64,
+    pub(super) summed: bool,
+    pub(super) differences: Vec<Difference>,
+    pub(super) announced: Vec<Difference>,
+    pub(super) notes: Vec<String>,
     /// A difference, which is a note where nothing else differs.
-    uncertain: Option<(Difference, String)>,
+    pub(super) uncertain: Option<(Difference, String)>,
 }
 
 impl Outcome {
@@ -244,8 +245,8 @@ impl Outcome {
 
 /// Reads one relation on both ends in the same way; the formula that was used.
 async fn both(
-    source: &Reader,
-    target: &Reader,
+    source: &Reader<'_>,
+    target: &Reader<'_>,
     work: &Work,
     formula: Formula,
     how: &How,
@@ -274,9 +275,10 @@ async fn both(
     Ok((wanted, found, Formula { wide: formula.wide || long || too, ..formula }))
 }
 
-async fn one(
-    source: &Reader,
-    target: &Reader,
+/// Compares one relation.
+pub(super) async fn one(
+    source: &Reader<'_>,
+    target: &Reader<'_>,
     work: &Work,
     formula: Formula,
     how: &How,
@@ -376,7 +378,7 @@ pub(super) fn rows(reading: &Reading) -> Option<u64> {
     }
 }
 
-fn difference(work: &Work, wanted: &Reading, found: &Reading) -> Difference {
+pub(super) fn difference(work: &Work, wanted: &Reading, found: &Reading) -> Difference {
     let content = rows(wanted).is_some() && rows(wanted) == rows(found);
     let kind = if content { work.kind.replace("rows", "content") } else { work.kind.to_owned() };
     Difference {
@@ -545,29 +547,7 @@ fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -> Vec<Work>
 /// # Errors
 /// When a server does not have the table, or refuses to have it read.
 pub async fn same(source: &Session, target: &Session, relation: &Relation) -> Result<bool, Error> {
-    let (before_source, before_target) = tokio::try_join!(set(source), set(target))?;
-    let result = same_rows(source, target, relation).await;
-    // A session that is lost or whose transaction has failed keeps the error that said so.
-    let put_back = tokio::join!(source.run(&before_source), target.run(&before_target));
-    match result {
-        Ok(same) => put_back.0.and(put_back.1).map(|()| same),
-        Err(error) => Err(error),
-    }
-}
-
-/// Sets what hashing needs; gives what puts it back.
-async fn set(session: &Session) -> Result<String, Error> {
-    let names = checksum::SETTINGS.split(';').filter_map(|part| part.trim().strip_prefix("SET "));
-    let names: Vec<_> =
-        names.filter_map(|part| part.split(' ').next()).map(crate::connect::literal).collect();
-    let before = format!(
-        "SELECT pg_catalog.string_agg(pg_catalog.format('SET %I = %L', n, pg_catalog.current_setting(n)), '; ') \
-         FROM pg_catalog.unnest(ARRAY[{}]::pg_catalog.text[]) n",
-        names.join(", ")
-    );
-    let before = session.ask_one(&before).await?;
-    session.run(checksum::SETTINGS).await?;
-    Ok(before.unwrap_or_default())
+    same_rows(source, target, relation).await
 }
 
 async fn same_rows(source: &Session, target: &Session, relation: &Relation) -> Result<bool, Error> {

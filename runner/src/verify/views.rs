@@ -45,8 +45,8 @@ pub(super) enum Explained {
 
 /// Why the contents differ, where that is no fault.
 pub(super) async fn explain(
-    source: &Reader,
-    target: &Reader,
+    source: &Reader<'_>,
+    target: &Reader<'_>,
     work: &Work,
     formula: Formula,
     wanted: &Reading,
@@ -103,7 +103,7 @@ type Read = (String, String, u32, Option<Vec<(String, u32)>>);
 
 /// Asks for the query of the materialized view `oid`. What has an id from 16384 on is no part of PostgreSQL itself; the
 /// columns of its tables count too, for a cast of theirs is looked up anew when the query is read.
-async fn query(reader: &Reader, oid: u32) -> Result<Option<Query>, Error> {
+async fn query(reader: &Reader<'_>, oid: u32) -> Result<Option<Query>, Error> {
     let sql = format!(
         "WITH uses AS (SELECT d.refclassid, d.refobjid, d.refobjsubid FROM pg_catalog.pg_rewrite r \
            JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid \
@@ -141,7 +141,12 @@ fn float(column: &Column) -> bool {
 }
 
 /// All but floating-point columns is the same, and the sums of those are nearly.
-async fn close(source: &Reader, target: &Reader, work: &Work, formula: Formula) -> Result<bool, Error> {
+async fn close(
+    source: &Reader<'_>,
+    target: &Reader<'_>,
+    work: &Work,
+    formula: Formula,
+) -> Result<bool, Error> {
     let (floats, rest): (Vec<_>, Vec<_>) = work.columns.iter().cloned().partition(float);
     if floats.is_empty() {
         return Ok(false);
