@@ -99,7 +99,7 @@ fn base() -> PathBuf {
     let ours = |path: &PathBuf| {
         let about = std::fs::symlink_metadata(path).ok();
         about.is_some_and(|about| {
-            about.is_dir() && Some(about.uid()) == own_uid() && about.permissions().mode() & 0o077 == 0
+            about.is_dir() && Some(about.uid()) == own_uid() && about.permissions().mode() & 0o777 == 0o700
         })
     };
     let session = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());

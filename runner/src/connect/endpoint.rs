@@ -183,7 +183,7 @@ impl Endpoint {
                 [_] => "*:*".to_owned(),
                 _ => format!("{}:{}", passfile::escaped(local::name_in_passfile(&host.name)), host.port),
             };
-            lines.push_str(&format!("{place}:*:*:{}\n", passfile::escaped(password)));
+            lines += &[&place, ":*:*:", &passfile::escaped(password), "\n"].concat();
         }
         Ok(lines)
     }

@@ -35,7 +35,7 @@ pub(crate) fn create(path: &Path) -> Result<File, Error> {
     // A link itself goes, not what it leads to.
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(Error::File { what: format!("replace {}", path.display()), error });
+            Err(Error::File { what: format!("replace {}", path.display()), error })
         }
         _ => open(path, OpenOptions::new().create_new(true).write(true)),
     }
