@@ -4,7 +4,7 @@
 //! a relation of the same name in place of the one that was listed, a column of another type with a cast of the user's,
 //! a view's query, and functions that the planner calls. A [`Guard`] rules out the first three: it names the relation by
 //! its object id and its columns by their types, and [`Guard::hold`] locks it and looks again, without planning anything.
-//! `tableoid` tells tables from views, which have no such column. [`FOLDED`] knows the last: PostgreSQL simplifies the
+//! `tableoid` tells tables from views, which have no such column. `FOLDED` knows the last: PostgreSQL simplifies the
 //! expressions of a table's indexes, statistics and partition key whenever a query on the table is planned, and so calls
 //! their immutable functions as whoever asks (`RelationGetIndexExpressions`, `get_relation_statistics`,
 //! `RelationBuildPartitionKey`). COPY of a table plans nothing.

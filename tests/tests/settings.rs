@@ -110,7 +110,8 @@ fn rows(stage: &Stage, uri: &str) -> Result<String, Box<dyn Error>> {
         [("as_text", "id"), ("as_binary", "id"), ("days", "id"), ("per_month", "month"), ("never", "id")]
     {
         let copy = format!("COPY (SELECT * FROM public.{table} ORDER BY {order}) TO STDOUT");
-        all += &format!("{table}\n{}\n", stage.script(uri, &format!("{STEADY}{copy};"))?);
+        let rows = stage.script(uri, &format!("{STEADY}{copy};"))?;
+        all.extend([table, "\n", &rows, "\n"]);
     }
     Ok(all)
 }

@@ -150,7 +150,7 @@ impl LiveSource {
     /// A session in the snapshot.
     ///
     /// # Errors
-    /// As [`reader`](super::holder::reader).
+    /// As [`reader`].
     pub async fn session(&mut self) -> Result<&Session, Error> {
         let session = match self.session.take() {
             Some(session) if !session.client().is_closed() => session,

@@ -31,5 +31,5 @@ pub(super) async fn settings(context: &Context, target: &Session) -> Result<Stri
             }
         }
     }
-    Ok(known.iter().map(|set| format!("; {set}")).collect())
+    Ok(known.iter().fold(String::new(), |all, set| all + "; " + set))
 }

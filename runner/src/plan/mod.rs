@@ -152,6 +152,7 @@ fn steps(basis: &Basis<'_>) -> Vec<Step> {
         "pre-data",
         format!("{}: tables, functions, views, as yet without indexes", number(counts.pre_data, "statement")),
     );
+    step("owners", "owners and grants, so that whatever is built runs as its owner".into());
     step("data", data(basis, volume));
     if volume.large_objects > 0 {
         let size = human::bytes(volume.large_object_bytes);

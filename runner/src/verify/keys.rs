@@ -166,8 +166,8 @@ async fn stream(
 ) -> Result<Result<Rows, Server>, Error> {
     let answer = async {
         reading::hold(reader, std::slice::from_ref(&place.guard), "SAVEPOINT attempt").await?;
-        reading::become_role(&reader.session, role).await?;
-        rows_of(&reader.session, sql).await.map_err(|error| Server::new(&error))
+        reading::become_role(reader.session, role).await?;
+        rows_of(reader.session, sql).await.map_err(|error| Server::new(&error))
     };
     let answer = answer.await;
     reader.session.run("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt").await?;

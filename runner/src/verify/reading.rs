@@ -88,7 +88,7 @@ pub(super) async fn attempt(
     sql: &str,
     role: Option<&str>,
 ) -> Result<Result<Answer, Server>, Error> {
-    let session = &reader.session;
+    let session = reader.session;
     let answer = async {
         hold(reader, guards, "SAVEPOINT attempt").await?;
         become_role(session, role).await?;
@@ -118,7 +118,7 @@ pub(super) async fn hold(reader: &Reader<'_>, guards: &[Guard], first: &str) -> 
         guard::folded("g.oid"),
         if ids.is_empty() { "(0::pg_catalog.oid)".to_owned() } else { ids.join(", ") }
     );
-    let held = Guard::hold_all(guards, &reader.session, first);
+    let held = Guard::hold_all(guards, reader.session, first);
     let folded = reader.watch.client().simple_query(&question);
     let (held, folded) = future::join(held, folded).await;
     held?;
@@ -171,7 +171,7 @@ async fn copy(
     sql: &str,
     role: Option<&str>,
 ) -> Result<Result<(u64, u128), Server>, Error> {
-    let session = &reader.session;
+    let session = reader.session;
     let answer = async {
         place.guard.hold(session, "SAVEPOINT attempt").await?;
         become_role(session, role).await?;

@@ -120,7 +120,7 @@ async fn query(reader: &Reader<'_>, oid: u32) -> Result<Option<Query>, Error> {
               (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.attname, c.atttypid::bigint)) FROM columns c \
                WHERE c.attrelid = r.oid))) FROM reads r)"
     );
-    let Ok(rows) = super::attempt(&reader.session, &sql).await? else { return Ok(None) };
+    let Ok(rows) = super::attempt(reader.session, &sql).await? else { return Ok(None) };
     let Some(row) = rows.into_iter().next() else { return Ok(None) };
     let [Some(sql), own, reads] = &row[..] else { return Ok(None) };
     let reads: Vec<Read> =
