@@ -104,6 +104,13 @@ pub fn seen(described: Target, facts: &Facts) -> Target {
         version: facts.major(),
         admin: facts.user.clone(),
         database: facts.database.clone(),
+        // A service of another kind, or of another day, has others.
+        reserved_roles: described
+            .reserved_roles
+            .iter()
+            .filter(|(name, _)| facts.roles.contains(*name))
+            .map(|(name, why)| (name.clone(), why.clone()))
+            .collect(),
         existing_roles: facts.roles.union(&described.existing_roles).cloned().collect(),
         live_extensions: Some(
             installed.map(|(name, extension)| (name.clone(), extension.schema.clone())).collect(),

@@ -29,6 +29,9 @@ pub struct Timescale {
     pub license: String,
     /// A restore is under way, or was left half done.
     pub restoring: bool,
+    /// The commands that take `timescaledb.restoring` back where a role has it: `timescaledb_post_restore` does not.
+    #[serde(default)]
+    pub restoring_of_role: Vec<String>,
     /// Its hypertables, TimescaleDB's own among them (compressed data, continuous aggregates).
     pub hypertables: Vec<Relation>,
     /// The views of its continuous aggregates.
@@ -287,6 +290,11 @@ async fn timescale(session: &Session, extension: Extension) -> Result<Timescale,
         schema: extension.schema,
         license: setting(0),
         restoring: setting(1) == "on" || setting(2) == "t",
+        restoring_of_role: crate::clashes::reset(session, "timescaledb.restoring")
+            .await?
+            .into_iter()
+            .filter(|sql| sql.starts_with("ALTER ROLE"))
+            .collect(),
         hypertables: named(hypertables),
         aggregates: named(aggregates),
         chunks: named(chunks),

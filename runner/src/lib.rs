@@ -6,6 +6,7 @@
 pub mod analysis;
 pub mod capacity;
 mod child;
+pub mod clashes;
 pub mod connect;
 pub mod converted;
 pub mod engine;

@@ -117,7 +117,8 @@ fn a_run_is_told_as_it_goes_and_its_reports_stay() -> Outcome {
     assert_eq!(kept, report, "the file says what was printed");
     let page = fs::read_to_string(stage.work.join("report.html"))?;
     assert!(
-        !page.contains("<script") && page.contains("&lt;script&gt;alert(1)&lt;/script&gt; &#39;&quot;&amp;")
+        !page.contains("<script")
+            && page.contains("&lt;script&gt;alert(1)&lt;/script&gt; &#39;&quot;&quot;&amp;")
     );
     assert!(
         page.contains("<h1><span class=\"sign\" aria-hidden=\"true\">✓</span> Migrated and verified</h1>")

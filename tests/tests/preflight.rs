@@ -316,3 +316,44 @@ fn a_full_work_directory_is_found_and_one_that_fills_up_ends_the_run_in_order() 
     assert_eq!(stage.left_behind()?, Vec::<String>::new());
     Ok(())
 }
+
+#[test]
+fn names_and_settings_in_the_way_are_found_before_anything_is_written() -> Outcome {
+    let test = "names_and_settings_in_the_way_are_found_before_anything_is_written";
+    let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
+    let untouched = stage.target_objects()?;
+    stage.sql_text(
+        "CREATE EXTENSION timescaledb;
+         CREATE FUNCTION public.timescaledb_post_restore(x int DEFAULT 1) RETURNS int LANGUAGE sql AS 'SELECT 1';
+         CREATE SCHEMA _timescaledb_mine; CREATE TABLE _timescaledb_mine.t (a int);",
+    )?;
+    stage.sql(&stage.admin, "ALTER ROLE tsdbadmin SET session_replication_role = replica")?;
+    let (code, report, all) = stage.migrate(&[])?;
+    assert_eq!(code, 2, "{all}");
+    let function = blocker(&report, "function-of-extension")?;
+    let schema = blocker(&report, "schema-of-extension")?;
+    let setting = blocker(&report, "setting-of-superuser")?;
+    assert!(setting.contains("ALTER ROLE tsdbadmin RESET session_replication_role"), "{setting}");
+    assert_eq!(stage.target_objects()?, untouched);
+    assert_eq!(stage.restoring()?, "0 off");
+    // What is advised helps.
+    for found in [&function, &schema] {
+        let command = found.split("-c '").nth(1).and_then(|rest| rest.split('\'').next());
+        stage.sql(&stage.source, &command.ok_or("no command")?.replace("\\\"", "\""))?;
+    }
+    stage.sql(&stage.admin, "ALTER ROLE tsdbadmin RESET session_replication_role")?;
+    // A role that services have, and this one has not.
+    stage.sql_text("CREATE ROLE tsdbexplorer; GRANT SELECT ON own__timescaledb_mine.t TO tsdbexplorer;")?;
+    let (code, report, all) = stage.migrate(&[])?;
+    assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
+    let granted = "SELECT has_table_privilege('tsdbexplorer', 'own__timescaledb_mine.t', 'SELECT')";
+    assert_eq!(stage.sql(&stage.admin, granted)?, "t");
+    // Restoring mode that a role's setting says is taken back there.
+    stage.empty_target()?;
+    stage.sql(&stage.admin, "ALTER ROLE tsdbadmin SET timescaledb.restoring = 'on'")?;
+    let (_, report, _) = stage.migrate(&["--dry-run"])?;
+    let restoring = blocker(&report, "target-restoring")?;
+    stage.sql(&stage.admin, "ALTER ROLE tsdbadmin RESET timescaledb.restoring")?;
+    assert!(restoring.contains("ALTER ROLE tsdbadmin RESET timescaledb.restoring"), "{restoring}");
+    Ok(())
+}

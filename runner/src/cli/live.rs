@@ -47,7 +47,10 @@ fn as_uri(file: &Path) -> Option<&str> {
         let known = ["host", "hostaddr", "port", "dbname", "user", "service", "password", "sslmode"];
         known.contains(&keyword) && !file.exists()
     };
-    (text.starts_with("postgres://") || text.starts_with("postgresql://") || is_list()).then_some(text)
+    // A scheme with a slip of the pen may hold a password: as a file's name it would be shown.
+    let is_slip = || (text.contains("://") || text.contains('@') && text.contains(':')) && !file.exists();
+    let is_uri = text.starts_with("postgres://") || text.starts_with("postgresql://");
+    (is_uri || is_list() || is_slip()).then_some(text)
 }
 
 impl From<Error> for Failure {
@@ -159,6 +162,7 @@ mod tests {
     fn a_connection_string_is_told_from_a_file() {
         let uri = |text: &str| as_uri(Path::new(text)).is_some();
         assert!(uri("postgres://h/d") && uri("postgresql://u@h") && uri("host=h dbname='my db'"));
+        assert!(uri("postgre://u:secret@h/d") && uri("u:secret@h/d"));
         assert!(!uri("dump.sql") && !uri("a=b.sql") && !uri("-"));
     }
 }

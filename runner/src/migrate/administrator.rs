@@ -34,7 +34,8 @@ impl Membership {
 
 /// The roles that belong to the target, its administrator among them.
 pub(super) fn reserved(target: &Facts) -> BTreeSet<String> {
-    let mut roles: BTreeSet<String> = Target::default().reserved_roles.into_keys().collect();
+    let described = Target::default().reserved_roles.into_keys();
+    let mut roles: BTreeSet<String> = described.filter(|role| target.roles.contains(role)).collect();
     roles.insert(target.user.clone());
     roles
 }

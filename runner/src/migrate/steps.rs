@@ -11,6 +11,7 @@ use super::schema::{self, Scripts};
 use super::snapshot::Snapshot;
 use super::weigh::{self, Weight};
 use super::{Check, Context, Reached, limits, write};
+use crate::clashes;
 use crate::connect::{Session, Side, identifier, pooler};
 use crate::converted::Conversions;
 use crate::engine::part::{self, Part, Split};
@@ -232,6 +233,7 @@ async fn look(context: &Context, resumed: bool) -> Result<Ends, Error> {
         blockers.retain(|blocker| !["target-not-empty", "target-restoring"].contains(&blocker.check));
     } else {
         blockers.splice(0..0, resume::left_over(context, &target).await?);
+        blockers.extend(clashes::find(&source, &target, &source_facts, &target_facts).await?);
     }
     if !blockers.is_empty() {
         blockers.extend(poolers(context).await?);

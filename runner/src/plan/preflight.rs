@@ -56,6 +56,18 @@ pub fn preflight(source: &Facts, target: &Facts) -> Vec<Blocker> {
         if let Some(timescale) = facts.timescale.as_ref().filter(|timescale| timescale.restoring) {
             let command =
                 format!("psql -X \"${side}\" -c 'SELECT {}.timescaledb_post_restore()'", timescale.schema);
+            if !timescale.restoring_of_role.is_empty() {
+                let mut next = vec![
+                    "a role's setting says so, which timescaledb_post_restore() leaves alone:".to_owned(),
+                ];
+                next.extend(
+                    timescale.restoring_of_role.iter().map(|sql| format!("  psql -X \"${side}\" -c '{sql}'")),
+                );
+                let next: Vec<&str> = next.iter().map(String::as_str).collect();
+                let what = "sessions there have timescaledb.restoring = on: hypertables read as empty";
+                block(check, format!("{what} (the {})", side.to_lowercase()), &next);
+                continue;
+            }
             block(
                 check,
                 format!("the {} is in restoring mode: hypertables read as empty there", side.to_lowercase()),

@@ -442,12 +442,13 @@ impl Announced {
         if difference.kind == "extension" && self.source.contains(&object) {
             return Some("the service does not have it".into());
         }
-        if matches!(difference.kind.as_str(), "role setting" | "database setting")
-            && let Some((whose, setting)) = identity::rsplit_once(&object, " ")
-        {
+        if matches!(difference.kind.as_str(), "role setting" | "database setting") {
+            // What a database says to everybody has no role.
+            let (whose, setting) = identity::rsplit_once(&object, " ").unwrap_or(("", &object));
             let lost = format!("{setting} of role {whose}");
             let found = self.settings.iter().find(|(text, _)| {
-                text.ends_with(&lost) || difference.kind == "database setting" && text.contains(setting)
+                text.ends_with(&lost)
+                    || difference.kind == "database setting" && text.split(' ').any(|word| word == setting)
             });
             return found.map(|(_, rule)| rule.clone());
         }
@@ -527,6 +528,20 @@ mod tests {
 
     fn found(verification: &Verification) -> Vec<String> {
         verification.differences.iter().map(|one| format!("{} {}", one.kind, one.object)).collect()
+    }
+
+    #[test]
+    fn a_setting_of_the_database_that_was_announced_is_no_difference() {
+        let says = [("", "session_replication_role=replica")];
+        let source = catalog(17, &[("database setting", "session_replication_role", object(&says))]);
+        let lost = Some("setting session_replication_role of database g".to_owned());
+        let told = Finding { lost, ..finding("error", "database g", true) };
+        let how = How::from(Check::Full);
+        assert!(found(&run(&source, &catalog(17, &[]), vec![told], &how)).is_empty());
+        assert_eq!(
+            found(&run(&source, &catalog(17, &[]), Vec::new(), &how)),
+            ["database setting session_replication_role"]
+        );
     }
 
     fn finding(severity: &'static str, object: &str, solved: bool) -> Finding {

@@ -1,0 +1,191 @@
+//! Names and settings that stand in a migration's way on the two servers: found before anything is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::connect::Session;
+use crate::error::{Blocker, Error};
+use crate::inspect::Facts;
+
+/// Functions that belong to no extension: schema, name, types of arguments, and all of it as SQL writes it.
+const FUNCTIONS: &str = "
+SELECT n.nspname, p.proname, pg_catalog.oidvectortypes(p.proargtypes), p.oid::pg_catalog.regprocedure::text
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+                  AND d.objid = p.oid AND d.deptype IN ('e', 'i'))";
+
+/// Functions of extensions: schema, name, types of arguments, extension.
+const MEMBERS: &str = "
+SELECT n.nspname, p.proname, pg_catalog.oidvectortypes(p.proargtypes), x.extname
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e'
+JOIN pg_catalog.pg_extension x ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND x.oid = d.refobjid
+WHERE n.nspname !~ '^pg_'";
+
+/// Schemas that belong to no extension.
+const SCHEMAS: &str = "
+SELECT n.nspname, pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_namespace n
+WHERE n.nspname !~ '^pg_' AND NOT EXISTS (
+  SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+  AND d.objid = n.oid AND d.deptype = 'e')";
+
+/// Schemas of extensions.
+const MEMBER_SCHEMAS: &str = "
+SELECT n.nspname, x.extname FROM pg_catalog.pg_namespace n
+JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.objid = n.oid
+  AND d.deptype = 'e'
+JOIN pg_catalog.pg_extension x ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND x.oid = d.refobjid";
+
+/// What turns restoring mode on and off, called without arguments: another function of that name makes the call ambiguous.
+const RESTORING: [&str; 2] = ["timescaledb_pre_restore", "timescaledb_post_restore"];
+
+/// Settings that only a superuser may change, and that nothing of ours can work with.
+const STEADY: [(&str, &str); 3] = [
+    ("session_replication_role", "origin"),
+    ("zero_damaged_pages", "off"),
+    ("ignore_checksum_failure", "off"),
+];
+
+/// Looks at both servers.
+///
+/// # Errors
+/// When one of them refuses a question.
+pub async fn find(
+    source: &Session,
+    target: &Session,
+    of_source: &Facts,
+    of_target: &Facts,
+) -> Result<Vec<Blocker>, Error> {
+    let ((functions, schemas), (members, member_schemas)) =
+        tokio::try_join!(async { tokio::try_join!(source.ask(FUNCTIONS), source.ask(SCHEMAS)) }, async {
+            tokio::try_join!(target.ask(MEMBERS), target.ask(MEMBER_SCHEMAS))
+        },)?;
+    let mut blockers = Vec::new();
+    blockers.extend(functions_of_extensions(&functions, &members, of_source));
+    blockers.extend(schemas_of_extensions(&schemas, &member_schemas));
+    for session in [source, target] {
+        let facts = if session.side() == source.side() { of_source } else { of_target };
+        blockers.extend(settings(session, facts).await?);
+    }
+    Ok(blockers)
+}
+
+type Rows = [Vec<Option<String>>];
+
+fn functions_of_extensions(functions: &Rows, members: &Rows, source: &Facts) -> Option<Blocker> {
+    let theirs: BTreeMap<[&str; 3], &str> = members
+        .iter()
+        .filter_map(|row| match &row[..] {
+            [Some(schema), Some(name), Some(types), Some(extension)] => {
+                Some(([schema.as_str(), name, types], extension.as_str()))
+            }
+            _ => None,
+        })
+        .collect();
+    let mut found = Vec::new();
+    for row in functions {
+        let [Some(schema), Some(name), Some(types), Some(sql)] = &row[..] else { continue };
+        let ambiguous =
+            source.timescale.is_some() && schema == "public" && RESTORING.contains(&name.as_str());
+        if let Some(extension) = theirs.get(&[schema.as_str(), name, types]) {
+            found.push((sql, *extension));
+        } else if ambiguous {
+            found.push((sql, "timescaledb"));
+        }
+    }
+    let (first, extension) = *found.first()?;
+    let more = if found.len() > 1 { format!(" (and {} more)", found.len() - 1) } else { String::new() };
+    let mut next = vec!["rename it on the source, or move it to another schema, for example:".to_owned()];
+    next.extend(found.iter().take(8).map(|(sql, _)| {
+        let name = sql.split_once('(').map_or(sql.as_str(), |(name, _)| name);
+        let name = name.rsplit('.').next().unwrap_or(name).trim_matches('"');
+        let new = crate::names::quoted(&format!("{name}_own"));
+        format!("  psql -X \"$SOURCE\" -c 'ALTER ROUTINE {sql} RENAME TO {new}'")
+    }));
+    Some(Blocker {
+        check: "function-of-extension",
+        what: format!(
+            "the function {first} has a name that belongs to the extension {extension} on the target{more}"
+        ),
+        next,
+    })
+}
+
+fn schemas_of_extensions(schemas: &Rows, members: &Rows) -> Option<Blocker> {
+    let theirs: BTreeSet<&str> =
+        members.iter().filter_map(|row| row.first().and_then(Option::as_deref)).collect();
+    let found: Vec<&String> = schemas
+        .iter()
+        .filter_map(|row| match &row[..] {
+            // TimescaleDB's own, whichever version adds them.
+            [Some(name), Some(sql)]
+                if name.starts_with("_timescaledb_") || theirs.contains(name.as_str()) =>
+            {
+                Some(sql)
+            }
+            _ => None,
+        })
+        .collect();
+    let first = found.first()?;
+    let more = if found.len() > 1 { format!(" (and {} more)", found.len() - 1) } else { String::new() };
+    let command = |sql: &&&String| {
+        let new = crate::names::quoted(&format!("own_{}", sql.trim_matches('"')));
+        format!("  psql -X \"$SOURCE\" -c 'ALTER SCHEMA {sql} RENAME TO {new}'")
+    };
+    let next = std::iter::once("rename it on the source, for example:".to_owned())
+        .chain(found.iter().take(8).map(|sql| command(&sql)))
+        .collect();
+    Some(Blocker {
+        check: "schema-of-extension",
+        what: format!("the schema {first} has a name that belongs to an extension of the target{more}"),
+        next,
+    })
+}
+
+/// Settings that were given to the user or to the database, and that our sessions cannot put right themselves.
+async fn settings(session: &Session, facts: &Facts) -> Result<Vec<Blocker>, Error> {
+    let names: Vec<_> = STEADY.iter().map(|(name, _)| format!("'{name}'")).collect();
+    let question =
+        format!("SELECT name, setting FROM pg_catalog.pg_settings WHERE name IN ({})", names.join(", "));
+    let mut blockers = Vec::new();
+    for row in session.ask(&question).await? {
+        let [Some(name), Some(value)] = &row[..] else { continue };
+        let Some((_, steady)) = STEADY.iter().find(|(known, _)| known == name) else { continue };
+        if value == steady {
+            continue;
+        }
+        let (side, server) = (session.side().name(), session.side().name().to_uppercase());
+        let mut next = vec!["a superuser has to take it back; where it may have been set:".to_owned()];
+        next.extend(
+            reset(session, name).await?.into_iter().map(|sql| format!("  psql -X \"${server}\" -c '{sql}'")),
+        );
+        blockers.push(Blocker {
+            check: "setting-of-superuser",
+            what: format!(
+                "sessions of {} on the {side} have {name} = {value}, which only a superuser can change: \
+                 triggers, keys and copies would not do what they are meant to",
+                facts.user
+            ),
+            next,
+        });
+    }
+    Ok(blockers)
+}
+
+/// The commands that take back what roles and the database say of a setting, for the session's user.
+///
+/// # Errors
+/// When the server refuses the question.
+pub async fn reset(session: &Session, name: &str) -> Result<Vec<String>, Error> {
+    let question = format!(
+        "SELECT CASE WHEN s.setrole = 0 AND s.setdatabase <> 0 THEN pg_catalog.format('ALTER DATABASE %I', d.datname) \
+                ELSE 'ALTER ROLE ' || CASE s.setrole WHEN 0 THEN 'ALL' ELSE pg_catalog.quote_ident(r.rolname) END || \
+                  coalesce(' IN DATABASE ' || pg_catalog.quote_ident(d.datname), '') END || ' RESET ' || {name} \
+         FROM pg_catalog.pg_db_role_setting s LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole \
+         LEFT JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase \
+         WHERE (s.setrole = 0 OR r.rolname = session_user) AND (s.setdatabase = 0 OR d.datname = current_database()) \
+           AND EXISTS (SELECT FROM pg_catalog.unnest(s.setconfig) c WHERE pg_catalog.split_part(c, '=', 1) = {name})",
+        name = crate::connect::literal(name)
+    );
+    Ok(session.ask(&question).await?.into_iter().flatten().flatten().collect())
+}
