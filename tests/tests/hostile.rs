@@ -121,6 +121,30 @@ fn nothing_of_a_hostile_source_runs_as_us(test: &str, source: Server, target: Se
 }
 
 #[test]
+fn privileges_that_may_be_passed_on_arrive_whoever_was_created_first() -> Outcome {
+    let test = "privileges_that_may_be_passed_on_arrive_whoever_was_created_first";
+    let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
+    stage.sql_text(
+        "CREATE ROLE first; CREATE ROLE second; CREATE TABLE own (i int); ALTER TABLE own OWNER TO first;
+         CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION f() OWNER TO second;
+         GRANT EXECUTE ON FUNCTION f() TO first WITH GRANT OPTION; REVOKE ALL ON FUNCTION f() FROM PUBLIC;
+         CREATE ROLE tsdbadmin; CREATE FUNCTION as_owner() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';
+         ALTER FUNCTION as_owner() OWNER TO tsdbadmin;",
+    )?;
+    let (code, report, all) = stage.migrate(&[])?;
+    assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
+    // What an ordinary role of the administrator's name would do as the administrator is named.
+    let named = report["findings"].as_array().into_iter().flatten().any(|finding| {
+        finding["rule"] == "SEC-02" && finding["message"].to_string().contains("acts as tsdbadmin")
+    });
+    assert!(named, "{:#}", report["findings"]);
+    let granted =
+        "SELECT proacl::text FROM pg_proc WHERE proname = 'f' AND pronamespace = 'public'::regnamespace";
+    assert_eq!(stage.sql(&stage.admin, granted)?, "{second=X/second,first=X*/second}");
+    Ok(())
+}
+
+#[test]
 fn nothing_of_a_hostile_source_runs_as_us_15() -> Outcome {
     let test = "nothing_of_a_hostile_source_runs_as_us_15";
     nothing_of_a_hostile_source_runs_as_us(test, Server::Source15, Server::Target17)

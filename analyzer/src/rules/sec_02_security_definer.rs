@@ -19,10 +19,11 @@ pub const RULE: Rule = Rule {
     doc: Doc {
         summary: "A SECURITY DEFINER function that a superuser owns.",
         what: "Functions and procedures with SECURITY DEFINER whose owner, by the dump's own ALTER … OWNER TO, is a \
-               superuser or another provider's administrator.",
+               superuser, another provider's administrator, or a role that has the name of one of the service's own.",
         why: "Such a function runs with its owner's rights. On the target the owner is tsdbadmin, or the same role \
               without SUPERUSER: what the body does with a superuser's rights fails when it is called. The restore \
-              does not show it.",
+              does not show it. Where an ordinary role has the name of the service's administrator, whoever may call \
+              its function acts as the administrator.",
         server: &["42501 permission denied for … (when it is called)"],
         help: "Read the body for what needs a superuser: files, pg_authid, other sessions, settings. What it does as \
                an owner of tables goes on working.",
@@ -73,14 +74,27 @@ fn finish(all: &mut Finish<'_>) {
     // The last one counts.
     let mut owners: BTreeMap<String, String> = BTreeMap::new();
     owners.extend(of_functions.map(|owner| (owner.object.path(), owner.role.as_ref().to_owned())));
-    let was_superuser = |object: &str| {
-        let path = object.split_once(' ').map_or("", |(_, path)| path);
-        owners.get(path).is_some_and(|owner| {
-            owner == SUPERUSER
-                || memory.source_superusers.contains(owner)
-                || target.provider_of(owner).is_some()
-        })
+    let owner_of = |object: &str| owners.get(object.split_once(' ').map_or("", |(_, path)| path));
+    let was_superuser = |owner: &String| {
+        owner == SUPERUSER || memory.source_superusers.contains(owner) || target.provider_of(owner).is_some()
     };
-    findings
-        .retain(|finding| finding.rule != RULE.id || finding.object.as_deref().is_some_and(was_superuser));
+    findings.retain_mut(|finding| {
+        if finding.rule != RULE.id {
+            return true;
+        }
+        let Some(object) = finding.object.clone() else { return false };
+        let Some(owner) = owner_of(&object) else { return false };
+        if was_superuser(owner) {
+            return true;
+        }
+        let is_of_service = target.reserved_roles.contains_key(owner);
+        if is_of_service {
+            finding.message = format!(
+                "{object} runs with the rights of its owner {owner}, which is a role of the service there: whoever may \
+                 call it acts as {}",
+                target.admin
+            );
+        }
+        is_of_service
+    });
 }

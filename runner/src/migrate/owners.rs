@@ -39,7 +39,8 @@ fn early(sql: &str) -> Early {
         }
         Some(NodeEnum::AlterOwnerStmt(_) | NodeEnum::AlterTableStmt(_)) => Early::Owner,
         Some(NodeEnum::GrantRoleStmt(grant)) if grant.is_grant => Early::Owner,
-        Some(NodeEnum::GrantStmt(grant)) if grant.is_grant => Early::Grant,
+        // Who may pass a privilege on is taken for the one who grants and revokes it from then on.
+        Some(NodeEnum::GrantStmt(grant)) if grant.is_grant && !grant.grant_option => Early::Grant,
         _ => Early::No,
     }
 }
@@ -117,6 +118,7 @@ mod tests {
             ("GRANT app TO tsdbadmin;", Early::Owner),
             ("GRANT CREATE ON SCHEMA s TO app;", Early::Grant),
             ("GRANT SELECT ON TABLE s.t TO app;", Early::Grant),
+            ("GRANT SELECT ON TABLE s.t TO app WITH GRANT OPTION;", Early::No),
             ("REVOKE ALL ON TABLE s.t FROM app;", Early::No),
             ("REVOKE app FROM tsdbadmin;", Early::No),
             ("ALTER DATABASE tsdb OWNER TO app;", Early::No),

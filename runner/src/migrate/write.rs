@@ -694,6 +694,8 @@ async fn give(
                 let Some(sql) = script::grant_instead_of_owner(&statement.sql) else { return Err(error) };
                 statements::execute(session, part, &Statement { sql, ..statement.clone() }).await?;
             }
+            // Of an earlier try: the grantee can pass the privilege on already, and is taken for the grantor.
+            Err(error) if error.code() == "0LP01" => {}
             // Owners of large objects: what cannot be given stays the administrator's, and the verification judges it.
             Err(error) if *part == "data" && ["42501", "42704"].contains(&error.code()) => {
                 let why = error.answer().map(|answer| answer.message.clone()).unwrap_or_default();
