@@ -197,7 +197,15 @@ impl Difference {
         // `default value definition` of `for public.t.api_key`.
         let is_named = self.kind.starts_with("default value")
             && self.object.rsplit('.').next().is_some_and(secrets::is_secret);
+        // Keys of rows are what a person looks for, unless their column is named like a secret; `key` alone is none.
+        let is_rows = self.kind.ends_with("rows");
+        let is_secret_column = |text: &str| {
+            text.split([' ', ',', '(', ')']).any(|word| word != "key" && secrets::is_secret(word))
+        };
         let hide = |text: &mut String| {
+            if is_rows && !is_secret_column(text) {
+                return;
+            }
             *text = match text.split_once('=') {
                 // All that stands behind the sign is the value, blanks too.
                 Some((name, _)) if is_setting && secrets::is_secret(name) => {
