@@ -5,7 +5,7 @@
 //! [`parse::STACK`] bytes of stack.
 
 mod allow;
-pub mod analyze;
+pub mod analysis;
 pub mod body;
 pub mod clean;
 pub mod conversion;
@@ -28,7 +28,7 @@ pub mod split;
 pub mod target;
 pub mod text;
 
-pub use analyze::{Analysis, Analyzer, Input, analyze};
+pub use analysis::{Analysis, Analyzer, Input, analyze};
 pub use edit::{Action, Edit, Fix, Safety};
 pub use facts::Facts;
 pub use finding::{Finding, Severity};

@@ -103,7 +103,7 @@ pub(crate) fn bytes(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Options, Target, analyze::Analyzer};
+    use crate::{Options, Target, analysis::Analyzer};
 
     #[test]
     fn sizes_and_lists_are_short() {

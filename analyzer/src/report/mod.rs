@@ -22,7 +22,7 @@ pub use format::{Around, Block, Format, Section, Step};
 pub use json::SCHEMA;
 pub use words::{count, plural, thousands};
 
-use crate::analyze::Analysis;
+use crate::analysis::Analysis;
 use crate::edit::Fix;
 use crate::finding::{Excerpt, Finding, Place, Related, Script, ServerError, Severity};
 use crate::options::{Level, Options};

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::orphans::{aggregate_of, look, materialization};
 use super::{Context, Doc, Draft, Finish, Rule, Subject, hypertable_script};
-use crate::analyze::plan_fix;
+use crate::analysis::plan_fix;
 use crate::edit::{Action, Fix, Safety};
 use crate::facts::timescale::INTERNAL;
 use crate::facts::{Facts, ObjectId};
