@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::edit::{Action, Edit, Safety};
+use crate::edit::{Action, Edit, Fix, Safety};
 use crate::finding::{Finding, Severity};
 use crate::options::Options;
 use crate::order;
@@ -34,6 +34,30 @@ impl Planned {
         match self {
             Self::Replace(edit) => edit.span,
             Self::Remove { span, .. } => *span,
+        }
+    }
+}
+
+/// The changes that a fix of this rule makes.
+pub(crate) fn plan_fix(planned: &mut Vec<Planned>, rule: &'static str, fix: &Fix) {
+    let lines = |statements: &[String]| statements.join("\n");
+    // It becomes a line of a comment, and names in it may hold anything.
+    let title = fix.title.replace(['\n', '\r'], " ");
+    match &fix.action {
+        Action::Remove { span } => planned.push(Planned::Remove { span: *span, rule, title }),
+        Action::Edit { edits, .. } => planned.extend(edits.iter().cloned().map(Planned::Replace)),
+        Action::Surround { before, after, span } => {
+            if !before.is_empty() {
+                let text = format!("-- tsmigrate {rule}: {title}\n{}\n", lines(before));
+                planned.push(Planned::Replace(Edit::insert(span.start, text)));
+            }
+            if !after.is_empty() {
+                planned.push(Planned::Replace(Edit::insert(span.end, format!("\n{}", lines(after)))));
+            }
+        }
+        Action::Replace { span, with } => {
+            planned.push(Planned::Remove { span: *span, rule, title });
+            planned.push(Planned::Replace(Edit::insert(span.end, format!("\n{}", lines(with)))));
         }
     }
 }

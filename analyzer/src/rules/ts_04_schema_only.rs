@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use super::orphans::{aggregate_of, look, materialization};
 use super::{Context, Doc, Draft, Finish, Rule, Subject, hypertable_script};
-use crate::analysis::plan_fix;
 use crate::edit::{Action, Fix, Safety};
 use crate::facts::timescale::INTERNAL;
 use crate::facts::{Facts, ObjectId};
@@ -12,7 +11,7 @@ use crate::finding::{Finding, ServerError, Severity};
 use crate::options::Options;
 use crate::order;
 use crate::parse::Class;
-use crate::rewrite::{Planned, Rewriter, Style};
+use crate::rewrite::{Planned, Rewriter, Style, plan_fix};
 use crate::text::Span;
 
 /// The file of the script.

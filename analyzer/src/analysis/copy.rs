@@ -1,0 +1,98 @@
+//! The rows of a COPY: whether there are any decides some findings, and they go together with their COPY.
+
+use super::pass::Pass;
+use crate::edit::{Action, Fix, Safety};
+use crate::facts::rows::Reading;
+use crate::finding::Finding;
+use crate::rewrite;
+use crate::rules::Subject;
+use crate::split::Piece;
+
+/// What is known of the last COPY. All numbers are places in the list of findings.
+#[derive(Debug, Default)]
+pub(super) struct CopyState {
+    /// It was removed, for this finding: its rows go with it.
+    pub(super) removal: Option<usize>,
+    /// Findings that stand only if rows follow.
+    pub(super) needs_rows: Vec<usize>,
+    /// The first of its findings, until a row comes.
+    pub(super) without_rows: Option<usize>,
+    /// Reads its rows, where a rule or the facts want them.
+    pub(super) reader: Option<Reading>,
+}
+
+impl Pass<'_> {
+    /// Takes some rows of the COPY.
+    pub(super) fn copy_rows(&mut self, piece: &Piece<'_>) {
+        self.copy.needs_rows.clear();
+        self.copy.without_rows = None;
+        self.extend_removal(piece.span.end);
+        self.read_rows(piece);
+        self.analysis.facts.fill();
+    }
+
+    /// Takes the line that ends the rows.
+    pub(super) fn copy_end(&mut self, piece: &Piece<'_>) {
+        self.withdraw();
+        self.leave_out_without_rows();
+        self.extend_removal(piece.span.end);
+        self.copy.removal = None;
+    }
+
+    /// Rows of an extension's own tables say what the source is, and some need a change.
+    fn read_rows(&mut self, piece: &Piece<'_>) {
+        let Some(mut reader) = self.copy.reader.take() else { return };
+        let removed = self.copy.removal.is_some();
+        reader.feed(piece.text, piece.span.start, piece.at, &mut |row| {
+            let findings = if removed { Vec::new() } else { self.check(Subject::Row(&row)) };
+            for mut finding in findings {
+                finding.solved = rewrite::is_wanted(&finding, self.options, &self.file());
+                self.keep(finding);
+            }
+            self.analysis.facts.take_row(&row);
+        });
+        self.copy.reader = Some(reader);
+    }
+
+    /// Withdraws the findings that need rows: the COPY has none.
+    fn withdraw(&mut self) {
+        while let Some(index) = self.copy.needs_rows.pop() {
+            self.analysis.findings.remove(index);
+            self.copy.removal = None;
+        }
+    }
+
+    /// A COPY without rows that fails may go without a question: nothing is lost with it.
+    fn leave_out_without_rows(&mut self) {
+        let Some(first) = self.copy.without_rows.take() else { return };
+        let removable = |finding: &Finding| {
+            !finding.solved
+                && matches!(
+                    &finding.fix,
+                    Some(Fix { safety: Safety::Review, action: Action::Remove { .. }, .. })
+                )
+        };
+        let Some(index) = (first..self.analysis.findings.len())
+            .find(|index| self.analysis.findings.get(*index).is_some_and(removable))
+        else {
+            return;
+        };
+        let mut finding = self.analysis.findings.swap_remove(index);
+        self.analysis.findings.truncate(first);
+        finding.solved = true;
+        if let Some(fix) = &mut finding.fix {
+            fix.safety = Safety::Safe;
+            fix.lost = None;
+        }
+        self.analysis.findings.push(finding);
+        self.copy.removal = Some(first);
+    }
+
+    /// The rows go together with a COPY that was removed.
+    fn extend_removal(&mut self, end: u64) {
+        let finding = self.copy.removal.and_then(|index| self.analysis.findings.get_mut(index));
+        if let Some(Fix { action: Action::Remove { span }, .. }) = finding.and_then(|f| f.fix.as_mut()) {
+            span.end = span.end.max(end);
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Levels: what a rule's findings count as, where options or comments of the dumps say so.
+
+use super::pass::Pass;
+use crate::rules::{self, Subject};
+
+impl Pass<'_> {
+    /// Applies the allowances and levels to all findings.
+    pub(super) fn apply_levels(&mut self) {
+        self.allowances.mark_late(&mut self.analysis.findings);
+        let allowances = std::mem::take(&mut self.allowances);
+        for unused in allowances.unused() {
+            let subject = Subject::Noise { text: unused.comment, place: unused.place };
+            self.context(&rules::in_13_allowance::RULE, subject, |context| {
+                rules::in_13_allowance::report_unused(context, &unused);
+            });
+        }
+        if self.options.levels.is_empty() {
+            return;
+        }
+        self.analysis.findings.retain(|finding| !self.options.is_off(finding.rule));
+        for finding in &mut self.analysis.findings {
+            if let Some(severity) = self.options.severity(finding.rule).filter(|s| *s != finding.severity) {
+                finding.own_severity = Some(std::mem::replace(&mut finding.severity, severity));
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Database sections of a cluster dump: one database fits the target, and the sections of others are left out.
+
+use super::pass::Pass;
+use crate::facts::{Facts, objects};
+use crate::finding::Place;
+use crate::locate::Statement;
+use crate::parse::NodeEnum;
+use crate::rules::{self, Memory, Subject};
+use crate::text::Span;
+
+/// The section of a database that is left out of the rewritten dump.
+#[derive(Debug)]
+pub(super) struct LeftOutSection {
+    /// Its input, from 0.
+    pub(super) input: usize,
+    /// Its bytes.
+    pub(super) span: Span,
+    /// The database's name.
+    pub(super) database: String,
+}
+
+/// A section of a cluster dump: from a `\connect` to the next one, or to the header of the next database.
+#[derive(Debug, Default)]
+pub(super) enum DatabaseSection {
+    /// No section of its own, or that of the database that is kept.
+    #[default]
+    Kept,
+    /// It is not known yet whether this is the database to keep: a section without objects is no reason to keep it.
+    Undecided(Box<UndecidedSection>),
+    /// Another database: nothing of it is looked at.
+    LeftOut {
+        /// Its place among the sections that are left out.
+        index: usize,
+        /// A finding about it was reported.
+        reported: bool,
+    },
+}
+
+/// A section that may turn out to be left out, with all that was known before it, which is restored then.
+#[derive(Debug)]
+pub(super) struct UndecidedSection {
+    section: LeftOutSection,
+    facts: Facts,
+    memory: Memory,
+    /// How many findings there were.
+    findings: usize,
+    /// How many allowances there were.
+    allowances: usize,
+    /// The first statement that is more than a session's setting.
+    place: Option<Place>,
+}
+
+impl Pass<'_> {
+    /// True inside the section of a database that is left out.
+    pub(super) fn is_left_out(&self) -> bool {
+        matches!(self.section, DatabaseSection::LeftOut { .. })
+    }
+
+    /// A `\connect` to a database begins its section.
+    pub(super) fn begin_section(&mut self, database: &str, place: Place) {
+        let section = LeftOutSection { input: place.input, span: place.span, database: database.to_owned() };
+        self.section = match &self.analysis.facts.kept_database {
+            Some(kept) if **kept == *database => DatabaseSection::Kept,
+            Some(_) => {
+                let index = self.analysis.left_out.len();
+                self.analysis.left_out.push(section);
+                DatabaseSection::LeftOut { index, reported: false }
+            }
+            None => DatabaseSection::Undecided(Box::new(UndecidedSection {
+                section,
+                facts: self.analysis.facts.clone(),
+                memory: self.memory.clone(),
+                findings: self.analysis.findings.len(),
+                allowances: self.allowances.count(),
+                place: None,
+            })),
+        };
+    }
+
+    /// A section that ends without an object of its own is left out: what it changed is undone.
+    pub(super) fn end_section(&mut self) {
+        let DatabaseSection::Undecided(undecided) =
+            std::mem::replace(&mut self.section, DatabaseSection::Kept)
+        else {
+            return;
+        };
+        let UndecidedSection { section, facts, memory, findings, allowances, place } = *undecided;
+        let old = std::mem::replace(&mut self.analysis.facts, facts);
+        // Marks of a begin and an end count wherever they stand, and a database was named.
+        self.analysis.facts.headers = old.headers;
+        self.analysis.facts.databases = old.databases;
+        self.memory = memory;
+        self.analysis.findings.truncate(findings);
+        self.allowances.forget(allowances);
+        if let Some(place) = place {
+            let draft = rules::db_02_multiple_databases::empty(&section.database);
+            self.report_section(Subject::End { place }, draft);
+        }
+        self.analysis.left_out.push(section);
+    }
+
+    /// A `\connect` at this place: true where it begins a section. pg_dump connects again after it has set the
+    /// properties of the database, and that is the same section.
+    pub(super) fn begins_section(&self, database: &str) -> bool {
+        database != "-"
+            && !matches!(&self.section, DatabaseSection::Undecided(u) if u.section.database == database)
+    }
+
+    /// A piece of the section has gone by.
+    pub(super) fn extend_section(&mut self, end: u64) {
+        match &mut self.section {
+            DatabaseSection::Kept => {}
+            DatabaseSection::Undecided(undecided) => undecided.section.span.end = end,
+            DatabaseSection::LeftOut { index, .. } => {
+                if let Some(left_out) = self.analysis.left_out.get_mut(*index) {
+                    left_out.span.end = end;
+                }
+            }
+        }
+    }
+
+    fn report_section(&mut self, subject: Subject<'_>, draft: rules::Draft) {
+        self.context(&rules::db_02_multiple_databases::RULE, subject, |context| context.report(draft));
+    }
+
+    /// True where the statement belongs to a database that is left out.
+    pub(super) fn other_database(&mut self, statement: &Statement<'_>) -> bool {
+        let facts = &self.analysis.facts;
+        let current = facts.current_database.as_deref().unwrap_or_default();
+        // The rows of an extension of such a database (cron.job) are no data of the user's.
+        let service = matches!(current, "postgres" | "template1") && !facts.extensions.is_empty();
+        let has_content = match statement.node() {
+            NodeEnum::CopyStmt(s) => s.is_from && !service,
+            NodeEnum::InsertStmt(_) => !service,
+            node => objects::is_user_object(node) || matches!(node, NodeEnum::AlterTableStmt(_)),
+        };
+        match &mut self.section {
+            DatabaseSection::Kept => false,
+            DatabaseSection::Undecided(_) if has_content => {
+                self.analysis.facts.kept_database = self.analysis.facts.current_database.clone();
+                self.section = DatabaseSection::Kept;
+                false
+            }
+            DatabaseSection::Undecided(undecided) => {
+                let node = statement.node();
+                if !matches!(node, NodeEnum::VariableSetStmt(_) | NodeEnum::SelectStmt(_)) {
+                    undecided.place.get_or_insert_with(|| statement.place(&statement.range()));
+                }
+                false
+            }
+            DatabaseSection::LeftOut { reported, .. } => {
+                if has_content && !*reported {
+                    *reported = true;
+                    let current = current.to_owned();
+                    if self.left_out_databases.insert(current.clone()) {
+                        let kept = self.analysis.facts.kept_database.clone().unwrap_or_default();
+                        let draft = rules::db_02_multiple_databases::draft(&kept, &current, self.options);
+                        self.report_section(Subject::Statement(statement), draft);
+                    }
+                }
+                true
+            }
+        }
+    }
+}

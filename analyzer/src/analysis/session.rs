@@ -1,0 +1,149 @@
+//! The session: inputs begin, stream by in chunks, and end; then the rules finish.
+
+use super::Analysis;
+use super::pass::Pass;
+use crate::facts::{Facts, ObjectId};
+use crate::finding::Place;
+use crate::input::{InputError, sniff};
+use crate::options::Options;
+use crate::parse::Class;
+use crate::prepare::{Executor, Inline, Outcome, Pipeline};
+use crate::rules::{self, Finish, RULES, Subject};
+use crate::server::Server;
+use crate::split::{Piece, Splitter};
+use crate::target::Target;
+use crate::text::Span;
+
+/// Analyses inputs as their bytes stream by. For each: [`Analyzer::begin`], [`Analyzer::feed`],
+/// [`Analyzer::end`]; then [`Analyzer::finish`].
+#[derive(Debug)]
+pub struct Analyzer<'t> {
+    splitter: Splitter,
+    pipeline: Pipeline<'t>,
+    pass: Pass<'t>,
+    /// The first bytes, until there are enough to tell what kind of file it is.
+    head: Vec<u8>,
+    /// The first bytes were those of a text.
+    sniffed: bool,
+}
+
+impl<'t> Analyzer<'t> {
+    /// An analyzer for this target.
+    #[must_use]
+    pub fn new(target: &'t Target, options: &'t Options) -> Self {
+        Self::with_executor(target, options, &Inline)
+    }
+
+    /// An analyzer whose statements are parsed where the executor says.
+    #[must_use]
+    pub fn with_executor(target: &'t Target, options: &'t Options, executor: &'t dyn Executor) -> Self {
+        let kept_database = options.database.as_deref().map(Into::into);
+        let mut facts = Facts { kept_database, ..Facts::default() };
+        let hypertables = options.hypertables.iter();
+        facts
+            .hypertables
+            .extend(hypertables.map(|(schema, name)| ObjectId::new(Class::Relation, Some(schema), name)));
+        Self {
+            splitter: Splitter::new(),
+            pipeline: Pipeline::new(executor),
+            pass: Pass::new(target, options, facts),
+            head: Vec::new(),
+            sniffed: false,
+        }
+    }
+
+    /// The next input begins.
+    pub fn begin(&mut self, name: &str) {
+        self.splitter = Splitter::new();
+        self.head.clear();
+        self.sniffed = false;
+        self.pass.begin_input(name);
+    }
+
+    /// Takes a live server as an input of its own, beside the dumps of it.
+    pub fn server(&mut self, server: &Server) {
+        self.begin(&server.name);
+        let pass = &mut self.pass;
+        if let Some(header) = pass.analysis.facts.headers.last_mut() {
+            header.server_version = Some(server.version.clone());
+        }
+        let place = Place { input: pass.input(), statement: 0, span: Span::new(0, 0), line: 0, column: 0 };
+        for (rule, check) in rules::of_server() {
+            pass.context(rule, Subject::Server { server, place }, check);
+        }
+    }
+
+    /// Takes the next bytes of the input.
+    ///
+    /// # Errors
+    /// [`InputError`] where the bytes are not those of a dump in text form.
+    pub fn feed(&mut self, chunk: &[u8]) -> Result<(), InputError> {
+        if self.sniffed {
+            return self.split(chunk);
+        }
+        self.head.extend_from_slice(chunk);
+        if self.head.len() >= crate::input::HEAD { self.open() } else { Ok(()) }
+    }
+
+    /// The first bytes have come: they tell whether this is text.
+    fn open(&mut self) -> Result<(), InputError> {
+        self.sniffed = true;
+        let head = std::mem::take(&mut self.head);
+        sniff(&head).map_err(|problem| self.pass.error(problem))?;
+        self.split(&head)
+    }
+
+    fn split(&mut self, chunk: &[u8]) -> Result<(), InputError> {
+        let (pass, pipeline) = (&mut self.pass, &mut self.pipeline);
+        let mut take = |piece: &Piece<'_>, outcome: Option<Outcome>| pass.take(piece, outcome);
+        self.splitter.feed(chunk, &mut |piece| pipeline.push(&piece, &mut take));
+        self.pass.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// The input has ended.
+    ///
+    /// # Errors
+    /// [`InputError`] where it is empty, cut off, or cannot be analysed safely.
+    pub fn end(&mut self) -> Result<(), InputError> {
+        if !self.sniffed {
+            self.open()?;
+        }
+        let (pass, pipeline) = (&mut self.pass, &mut self.pipeline);
+        let mut take = |piece: &Piece<'_>, outcome: Option<Outcome>| pass.take(piece, outcome);
+        self.splitter.finish(&mut |piece| pipeline.push(&piece, &mut take));
+        pipeline.flush(&mut take);
+        pass.release(None);
+        if let Some(failure) = self.pass.failure.take() {
+            return Err(failure);
+        }
+        self.pass.end_input()
+    }
+
+    /// All inputs have ended.
+    #[must_use]
+    pub fn finish(self) -> Analysis {
+        let mut pass = self.pass;
+        let Pass { ref mut analysis, ref memory, target, options, .. } = pass;
+        for rule in RULES {
+            if let Some(finish) = rule.finish {
+                finish(&mut Finish {
+                    facts: &analysis.facts,
+                    target,
+                    options,
+                    memory,
+                    rule,
+                    findings: &mut analysis.findings,
+                    scripts: &mut analysis.scripts,
+                });
+            }
+        }
+        pass.apply_levels();
+        let orphans = if rules::ts_04_schema_only::applies(&pass.analysis.facts, pass.options) {
+            pass.memory.orphans.runs.as_slice()
+        } else {
+            &[]
+        };
+        pass.analysis.plan(orphans);
+        pass.analysis
+    }
+}
