@@ -1,4 +1,4 @@
-//! README's way from a dump to a restored database, run as it stands there.
+//! The way from a dump to a restored database that REWRITE.md shows, run as it stands there.
 
 use std::env;
 use std::fs;
@@ -45,18 +45,18 @@ SELECT last_value FROM shop.customers_id_seq;
 SHOW timescaledb.restoring;
 ";
 
-/// The commands of a section of README: its indented lines.
+/// The commands of a section of REWRITE.md: its indented lines.
 fn commands(section: &str) -> Result<String, Box<dyn std::error::Error>> {
-    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md"))?;
-    let (_, after) = text.split_once(&format!("\n### {section}\n")).ok_or("README has no such section")?;
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../analyzer/REWRITE.md"))?;
+    let (_, after) = text.split_once(&format!("\n## {section}\n")).ok_or("REWRITE.md has no such section")?;
     let section = after.split("\n#").next().unwrap_or_default();
     let commands: Vec<_> = section.lines().filter_map(|line| line.strip_prefix("    ")).collect();
     Ok(commands.join("\n"))
 }
 
 #[test]
-fn readmes_restore_of_a_rewritten_dump_arrives() -> Outcome {
-    let test = "readmes_restore_of_a_rewritten_dump_arrives";
+fn the_restore_of_a_rewritten_dump_arrives() -> Outcome {
+    let test = "the_restore_of_a_rewritten_dump_arrives";
     let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
     stage.sql_text(SHOP)?;
     let commands = commands("Restore what was rewritten")?;
