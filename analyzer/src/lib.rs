@@ -21,6 +21,7 @@ pub mod prepare;
 pub mod recall;
 pub mod report;
 pub mod rewrite;
+pub mod rule;
 pub mod rules;
 pub mod secrets;
 pub mod server;

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::conversion::Conversion;
 use crate::finding::Severity;
-use crate::rules::{self, Rule};
+use crate::rule::Rule;
+use crate::rules;
 
 /// What the findings of a rule are to count as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

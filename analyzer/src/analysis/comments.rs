@@ -6,7 +6,8 @@ use crate::allow;
 use crate::finding::Place;
 use crate::parse::{TokenKind, Tokens};
 use crate::prepare::Outcome;
-use crate::rules::{self, Subject};
+use crate::rule::Subject;
+use crate::rules;
 use crate::split::{End, Kind, Piece};
 use crate::text::{Position, Span, parseable, position};
 
@@ -90,8 +91,8 @@ impl Pass<'_> {
     fn comment(&mut self, text: &str, place: Place, at_hand: bool) {
         let Some(given) = allow::read(text) else { return };
         self.allowances.add(&given, place, text, at_hand);
-        self.context(&rules::in_13_allowance::RULE, Subject::Noise { text, place }, |context| {
-            rules::in_13_allowance::report(context, &given);
+        self.context(&rules::input::in_13_allowance::RULE, Subject::Noise { text, place }, |context| {
+            rules::input::in_13_allowance::report(context, &given);
         });
     }
 

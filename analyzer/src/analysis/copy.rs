@@ -5,7 +5,7 @@ use crate::edit::{Action, Fix, Safety};
 use crate::facts::rows::Reading;
 use crate::finding::Finding;
 use crate::rewrite;
-use crate::rules::Subject;
+use crate::rule::Subject;
 use crate::split::Piece;
 
 /// What is known of the last COPY. All numbers are places in the list of findings.

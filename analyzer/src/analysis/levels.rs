@@ -1,7 +1,8 @@
 //! Levels: what a rule's findings count as, where options or comments of the dumps say so.
 
 use super::pass::Pass;
-use crate::rules::{self, Subject};
+use crate::rule::Subject;
+use crate::rules;
 
 impl Pass<'_> {
     /// Applies the allowances and levels to all findings.
@@ -10,8 +11,8 @@ impl Pass<'_> {
         let allowances = std::mem::take(&mut self.allowances);
         for unused in allowances.unused() {
             let subject = Subject::Noise { text: unused.comment, place: unused.place };
-            self.context(&rules::in_13_allowance::RULE, subject, |context| {
-                rules::in_13_allowance::report_unused(context, &unused);
+            self.context(&rules::input::in_13_allowance::RULE, subject, |context| {
+                rules::input::in_13_allowance::report_unused(context, &unused);
             });
         }
         if self.options.levels.is_empty() {

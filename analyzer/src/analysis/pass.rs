@@ -18,7 +18,8 @@ use crate::options::Options;
 use crate::parse::{NodeEnum, ParseError, parse};
 use crate::prepare::{Outcome, Tree, read};
 use crate::rewrite;
-use crate::rules::{self, Context, Memory, RULES, Subject};
+use crate::rule::{Context, Rule, Subject};
+use crate::rules::{self, Memory, RULES};
 use crate::split::{End, Kind, Open, Piece};
 use crate::target::Target;
 use crate::text::{Position, Span, parseable, position};
@@ -340,7 +341,7 @@ impl Pass<'_> {
     /// Has a rule say something outside of its turn.
     pub(super) fn context(
         &mut self,
-        rule: &'static rules::Rule,
+        rule: &'static Rule,
         subject: Subject<'_>,
         say: impl FnOnce(&mut Context<'_>),
     ) {

@@ -17,7 +17,7 @@ impl Analysis {
         }
         for LeftOutSection { input, span, database } in &self.left_out {
             if let Some(input) = self.inputs.get_mut(*input) {
-                let rule = rules::db_02_multiple_databases::RULE.id;
+                let rule = rules::database::db_02_multiple_databases::RULE.id;
                 // The title becomes a line of a comment.
                 let title = format!("left out: database {}", database.replace(['\n', '\r'], " "));
                 input.planned.push(Planned::Remove { span: *span, rule, title });
@@ -25,7 +25,7 @@ impl Analysis {
         }
         for (index, input) in self.inputs.iter_mut().enumerate() {
             if !orphans.is_empty() {
-                rules::ts_04_schema_only::plan(orphans, index, &mut input.planned);
+                rules::timescaledb::ts_04_schema_only::plan(orphans, index, &mut input.planned);
             }
             // Statements were planned in their order; additions before a statement stay before its edits.
             order::sort_by_key(&mut input.planned, |planned| (planned.span().start, planned.span().end));

@@ -5,7 +5,8 @@ use crate::facts::{Facts, objects};
 use crate::finding::Place;
 use crate::locate::Statement;
 use crate::parse::NodeEnum;
-use crate::rules::{self, Memory, Subject};
+use crate::rule::{Draft, Subject};
+use crate::rules::{self, Memory};
 use crate::text::Span;
 
 /// The section of a database that is left out of the rewritten dump.
@@ -93,7 +94,7 @@ impl Pass<'_> {
         self.analysis.findings.truncate(findings);
         self.allowances.forget(allowances);
         if let Some(place) = place {
-            let draft = rules::db_02_multiple_databases::empty(&section.database);
+            let draft = rules::database::db_02_multiple_databases::empty(&section.database);
             self.report_section(Subject::End { place }, draft);
         }
         self.analysis.left_out.push(section);
@@ -119,8 +120,10 @@ impl Pass<'_> {
         }
     }
 
-    fn report_section(&mut self, subject: Subject<'_>, draft: rules::Draft) {
-        self.context(&rules::db_02_multiple_databases::RULE, subject, |context| context.report(draft));
+    fn report_section(&mut self, subject: Subject<'_>, draft: Draft) {
+        self.context(&rules::database::db_02_multiple_databases::RULE, subject, |context| {
+            context.report(draft)
+        });
     }
 
     /// True where the statement belongs to a database that is left out.
@@ -154,7 +157,8 @@ impl Pass<'_> {
                     let current = current.to_owned();
                     if self.left_out_databases.insert(current.clone()) {
                         let kept = self.analysis.facts.kept_database.clone().unwrap_or_default();
-                        let draft = rules::db_02_multiple_databases::draft(&kept, &current, self.options);
+                        let draft =
+                            rules::database::db_02_multiple_databases::draft(&kept, &current, self.options);
                         self.report_section(Subject::Statement(statement), draft);
                     }
                 }

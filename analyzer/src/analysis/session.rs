@@ -8,7 +8,8 @@ use crate::input::{InputError, sniff};
 use crate::options::Options;
 use crate::parse::Class;
 use crate::prepare::{Executor, Inline, Outcome, Pipeline};
-use crate::rules::{self, Finish, RULES, Subject};
+use crate::rule::{Finish, Subject};
+use crate::rules::{self, RULES};
 use crate::server::Server;
 use crate::split::{Piece, Splitter};
 use crate::target::Target;
@@ -138,7 +139,7 @@ impl<'t> Analyzer<'t> {
             }
         }
         pass.apply_levels();
-        let orphans = if rules::ts_04_schema_only::applies(&pass.analysis.facts, pass.options) {
+        let orphans = if rules::timescaledb::ts_04_schema_only::applies(&pass.analysis.facts, pass.options) {
             pass.memory.orphans.runs.as_slice()
         } else {
             &[]

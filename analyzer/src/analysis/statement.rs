@@ -8,7 +8,8 @@ use crate::locate::Statement;
 use crate::options::Options;
 use crate::parse::{Change, Parsed};
 use crate::rewrite;
-use crate::rules::{self, Subject};
+use crate::rule::Subject;
+use crate::rules;
 use crate::split::Piece;
 use crate::text::Span;
 
@@ -55,7 +56,8 @@ impl Pass<'_> {
                 )
         };
         // What needs an object that will not be there goes, whatever else could be done to it.
-        let is_dependent = |finding: &Finding| finding.rule == rules::dep_01_missing_dependency::RULE.id;
+        let is_dependent =
+            |finding: &Finding| finding.rule == rules::dependency::dep_01_missing_dependency::RULE.id;
         let chosen = findings
             .iter()
             .position(|finding| whole(finding) && is_dependent(finding))

@@ -28,7 +28,8 @@ use crate::finding::{Excerpt, Finding, Place, Related, Script, ServerError, Seve
 use crate::options::{Level, Options};
 use crate::order;
 use crate::rewrite::root_is_accepted;
-use crate::rules::{self, Rule};
+use crate::rule::Rule;
+use crate::rules;
 use crate::target::Target;
 use crate::text::Span;
 

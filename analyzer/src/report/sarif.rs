@@ -15,7 +15,8 @@ use crate::clean;
 use crate::edit::{Action, Edit, Safety};
 use crate::finding::Severity;
 use crate::parse::Tokens;
-use crate::rules::{self, Rule};
+use crate::rule::Rule;
+use crate::rules;
 use crate::secrets;
 use crate::text::Span;
 

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use super::{Memory, Rule};
 use crate::edit::{Action, Edit, Fix, Safety};
 use crate::facts::rows::Row;
 use crate::facts::{Facts, Object, ObjectId};
@@ -10,6 +9,8 @@ use crate::finding::{Excerpt, Finding, Place, Related, ServerError, Severity};
 use crate::locate::{Statement, excerpt};
 use crate::options::Options;
 use crate::parse::{Change, NodeEnum, ParseError};
+use crate::rule::Rule;
+use crate::rules::Memory;
 use crate::secrets;
 use crate::server::Server;
 use crate::split::End;
@@ -313,7 +314,7 @@ impl Draft {
     }
 
     /// The finding of a fact whose statement has gone by.
-    pub(super) fn without_statement(self, rule: &'static Rule, place: Place) -> Finding {
+    pub(crate) fn without_statement(self, rule: &'static Rule, place: Place) -> Finding {
         Finding {
             rule: rule.id,
             name: rule.name,

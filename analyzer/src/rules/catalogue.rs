@@ -1,7 +1,7 @@
 //! Every known limit of the service, and what answers for it: a rule, a check against the live servers, or a reason
 //! why a dump does not show it.
 
-use super::all;
+use crate::rules::all;
 
 /// What answers for a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,19 +5,19 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::{Context, FixDraft};
 use crate::facts::{Absence, ObjectId};
 use crate::locate::Statement;
 use crate::parse::{Change, Class, NodeEnum, Reference, canonical, pg};
+use crate::rule::{Context, FixDraft};
 use crate::target::known;
 
 /// The first byte of an option.
-pub(super) fn start(option: &pg::DefElem) -> Option<usize> {
+pub(crate) fn start(option: &pg::DefElem) -> Option<usize> {
     usize::try_from(option.location).ok()
 }
 
 /// The bytes of an option that is one word, or a word and a name after it.
-pub(super) fn word_and_name(
+pub(crate) fn word_and_name(
     statement: &Statement<'_>,
     option: &pg::DefElem,
     named: bool,
@@ -29,7 +29,7 @@ pub(super) fn word_and_name(
 }
 
 /// What to delete so that these options go from a list in brackets, commas included. `None` where all go.
-pub(super) fn from_list(
+pub(crate) fn from_list(
     statement: &Statement<'_>,
     nodes: &[pg::Node],
     gone: &[usize],
@@ -69,7 +69,7 @@ pub(super) fn from_list(
 }
 
 /// The bytes of an option's value: what stands after its word (and a `=`), up to the comma or bracket.
-pub(super) fn value(statement: &Statement<'_>, option: &pg::DefElem) -> Option<Range<usize>> {
+pub(crate) fn value(statement: &Statement<'_>, option: &pg::DefElem) -> Option<Range<usize>> {
     let from = start(option)?;
     let depth = statement.token_at(from)?.depth;
     let mut code = statement.code().skip_while(|t| t.start <= from).peekable();
@@ -86,7 +86,7 @@ pub(super) fn value(statement: &Statement<'_>, option: &pg::DefElem) -> Option<R
 }
 
 /// The places in a tree that the test takes, as JSON pointers.
-pub(super) fn paths(tree: &Value, test: &dyn Fn(&Value) -> bool) -> Vec<String> {
+pub(crate) fn paths(tree: &Value, test: &dyn Fn(&Value) -> bool) -> Vec<String> {
     fn walk(value: &Value, path: &str, test: &dyn Fn(&Value) -> bool, found: &mut Vec<String>) {
         if test(value) {
             found.push(path.to_owned());
@@ -113,7 +113,7 @@ pub(super) fn paths(tree: &Value, test: &dyn Fn(&Value) -> bool) -> Vec<String> 
 /// Replaces a schema by another wherever it qualifies a name that the test takes. `None` where no such
 /// name is there, or where tree and tokens do not agree on their number. Else the first such schema's
 /// bytes, the whole name there, and the fix.
-pub(super) fn requalified(
+pub(crate) fn requalified(
     statement: &Statement<'_>,
     (from, to): (&str, &str),
     title: String,
@@ -176,7 +176,7 @@ fn listed_call(item: &pg::Node) -> Option<&pg::FuncCall> {
 
 /// The functions that a SELECT list or a CALL calls. True where nothing else is in the statement: a call among
 /// others is for a person.
-pub(super) fn calls(node: &NodeEnum) -> Vec<(&pg::FuncCall, bool)> {
+pub(crate) fn calls(node: &NodeEnum) -> Vec<(&pg::FuncCall, bool)> {
     match node {
         NodeEnum::SelectStmt(select) => {
             let only = select.target_list.len() == 1 && select.from_clause.is_empty();
@@ -188,24 +188,24 @@ pub(super) fn calls(node: &NodeEnum) -> Vec<(&pg::FuncCall, bool)> {
 }
 
 /// The extensions of the dump that stay, and those that the target has from the start.
-pub(super) fn has_extension(ctx: &Context<'_>, name: &str) -> bool {
+pub(crate) fn has_extension(ctx: &Context<'_>, name: &str) -> bool {
     let absent = ctx.facts.absent.contains_key(&ObjectId::new(Class::Extension, None, name));
     ctx.facts.extensions.contains_key(name) && !absent || ctx.target.installed_in(name).is_some()
 }
 
 /// The extensions that bring a language, a foreign-data wrapper or an access method of this name.
-pub(super) fn providers(class: Class, name: &str) -> Vec<&'static str> {
+pub(crate) fn providers(class: Class, name: &str) -> Vec<&'static str> {
     known().filter(|(_, members)| members.has(class, name)).map(|(extension, _)| extension).collect()
 }
 
 /// Why a language, foreign-data wrapper or access method will not be there: an earlier finding's object.
-pub(super) fn absence<'a>(ctx: &Context<'a>, class: Class, name: &str) -> Option<&'a Absence> {
+pub(crate) fn absence<'a>(ctx: &Context<'a>, class: Class, name: &str) -> Option<&'a Absence> {
     ctx.facts.missing(&Reference::new(class, None, name))
 }
 
 /// True where the dump itself makes this type (or the table whose rows it is): its owner may do with it
 /// what a superuser may with all.
-pub(super) fn is_own_type(ctx: &Context<'_>, name: &pg::TypeName) -> bool {
+pub(crate) fn is_own_type(ctx: &Context<'_>, name: &pg::TypeName) -> bool {
     let Some((schema, base)) = crate::facts::names::qualified(&name.names) else { return false };
     [Class::Type, Class::Relation]
         .iter()
@@ -213,7 +213,7 @@ pub(super) fn is_own_type(ctx: &Context<'_>, name: &pg::TypeName) -> bool {
 }
 
 /// True where this type is pg_catalog's or belongs to an extension: the superuser owns it.
-pub(super) fn is_superusers_type(ctx: &Context<'_>, name: &pg::TypeName) -> bool {
+pub(crate) fn is_superusers_type(ctx: &Context<'_>, name: &pg::TypeName) -> bool {
     let Some((schema, base)) = crate::facts::names::qualified(&name.names) else { return false };
     if is_own_type(ctx, name) {
         return false;

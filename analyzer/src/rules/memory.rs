@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::orphans::Orphans;
-use super::ts_12_internal_object::NamesChunk;
 use crate::body::Part;
 use crate::facts::ObjectId;
 use crate::finding::{Place, ServerError};
 use crate::parse::Class;
+use crate::rules::timescaledb::orphans::Orphans;
+use crate::rules::timescaledb::ts_12_internal_object::NamesChunk;
 
 /// State that rules share.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +46,7 @@ pub struct Memory {
     /// What TimescaleDB's own objects leave over where the dump has no rows of its catalogs.
     pub orphans: Orphans,
     /// Views and functions that name a chunk.
-    pub(super) names_chunks: Vec<NamesChunk>,
+    pub(crate) names_chunks: Vec<NamesChunk>,
     /// Aggregates and operators whose argument types were changed.
     pub retyped: BTreeSet<ObjectId>,
     /// The SQL in the body of the statement at hand.
@@ -75,11 +75,11 @@ pub struct Awaited {
     /// The bodies.
     pub bodies: Vec<AwaitingBody>,
     /// Where each name is used.
-    pub(super) names: BTreeMap<Name, Vec<Use>>,
+    pub(crate) names: BTreeMap<Name, Vec<Use>>,
 }
 
 /// Class, schema and name of an object.
-pub(super) type Name = (Class, Option<Box<str>>, Box<str>);
+pub(crate) type Name = (Class, Option<Box<str>>, Box<str>);
 
 /// A function or procedure whose body needs what the dump has not made yet.
 #[derive(Clone, Debug)]
@@ -92,7 +92,7 @@ pub struct AwaitingBody {
 
 /// Where a body uses a name.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Use {
+pub(crate) struct Use {
     /// The body's place in the list.
     pub body: usize,
     /// Where.

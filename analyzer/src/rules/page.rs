@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::catalogue::{Cover, LIMITS, OWN, exists, limits_of};
-use super::{Rule, all};
 use crate::edit::Safety;
+use crate::rule::Rule;
+use crate::rules::all;
+use crate::rules::catalogue::{Cover, LIMITS, OWN, exists, limits_of};
 
 /// The whole page. The same text for the same rules, with a newline at its end.
 #[must_use]

@@ -3,7 +3,8 @@
 use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
-use tsmigrate_analyzer::rules::{Rule, all, markdown, nearest, rule};
+use tsmigrate_analyzer::rule::Rule;
+use tsmigrate_analyzer::rules::{all, markdown, nearest, rule};
 use tsmigrate_analyzer::{Safety, Severity};
 
 use super::render::{Page, wrap};

@@ -1,12 +1,12 @@
 //! COL-01: partitions that divide text by the database's collation.
 
-use super::{Context, Doc, Draft, Rule};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{option_text, options, qualified, quoted, relation, text};
 use crate::facts::objects::created;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -4,8 +4,6 @@ use std::ops::Range;
 
 use serde_json::{Value, json};
 
-use super::clauses::{paths, value};
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{option, option_text, options, quoted};
@@ -13,6 +11,9 @@ use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{Change, Class, NodeEnum, canonical, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
+use crate::rules::clauses::{paths, value};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,11 +1,11 @@
 //! COL-03: locales for dates, numbers and money that the target does not have.
 
-use super::guc_01_superuser_parameter::settings;
-use super::{Context, Doc, Draft, Rule};
 use crate::edit::Safety;
 use crate::facts::names::text;
 use crate::finding::{ServerError, Severity};
 use crate::parse::pg::VariableSetKind;
+use crate::rule::{Context, Doc, Draft, Rule};
+use crate::rules::setting::guc_01_superuser_parameter::settings;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

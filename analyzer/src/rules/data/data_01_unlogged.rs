@@ -1,10 +1,10 @@
 //! DATA-01: unlogged tables and sequences, which a failover empties.
 
-use super::{Context, Doc, Draft, FixDraft, Rule};
 use crate::edit::Safety;
 use crate::facts::objects::{created, subject};
 use crate::finding::Severity;
 use crate::parse::{Change, NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,10 +1,10 @@
 //! DATA-02: a large object's number that is taken already.
 
-use super::{Context, Doc, Draft, Rule};
 use crate::edit::Safety;
 use crate::facts::names::{qualified, text};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -2,12 +2,13 @@
 
 use serde_json::Value;
 
-use super::clauses::paths;
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, Class, NodeEnum, canonical, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
+use crate::rules::clauses::paths;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,12 +1,12 @@
 //! DATA-12: postfix operators.
 
-use super::{Context, Doc, Draft, FixDraft, Rule, Subject};
 use crate::edit::Safety;
 use crate::facts::names::{options, qualified};
 use crate::facts::objects::created;
 use crate::facts::{Object, ObjectId};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum, ParseError, Token, TokenKind, Tokens, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule, Subject};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -118,7 +118,7 @@ fn is_postfix(named: &pg::ObjectWithArgs) -> bool {
 
 /// The postfix operator that the parser stumbles over, where that is why it does. The parser names the token
 /// behind it, but not its place.
-pub(super) fn use_in(ctx: &Context<'_>) -> Option<Token> {
+pub(crate) fn use_in(ctx: &Context<'_>) -> Option<Token> {
     let Subject::Unparsed { sql, error: ParseError::Syntax { message, .. }, .. } = ctx.subject else {
         return None;
     };

@@ -4,9 +4,6 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::clauses::paths;
-use super::su_01_c_function::language;
-use super::{Context, Doc, Draft, FixDraft, Rule};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::objects::{created, subject};
@@ -14,6 +11,9 @@ use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
 use crate::order;
 use crate::parse::{Change, Class, NodeEnum, Reference, canonical, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::clauses::paths;
+use crate::rules::superuser::su_01_c_function::language;
 
 /// A type that is gone.
 struct Gone {

@@ -1,9 +1,10 @@
 //! DB-02: a second database with objects of its own.
 
-use super::{Doc, Draft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::finding::Severity;
 use crate::options::Options;
+use crate::rule::{Doc, Draft, Rule};
+use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -60,7 +61,7 @@ pub fn empty(current: &str) -> Draft {
 }
 
 /// Of a live server: its other databases.
-pub(crate) fn live(ctx: &mut super::Context<'_>) {
+pub(crate) fn live(ctx: &mut crate::rule::Context<'_>) {
     let Some(server) = ctx.server().filter(|server| !server.databases.is_empty()) else { return };
     let names: Vec<String> = server
         .databases

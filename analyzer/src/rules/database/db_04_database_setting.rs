@@ -1,11 +1,12 @@
 //! DB-04: Settings of a database that has another name on the target.
 
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::Facts;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, NodeEnum};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
 use crate::target::Target;
 
 /// See the module's head.

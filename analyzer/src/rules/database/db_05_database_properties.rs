@@ -1,11 +1,12 @@
 //! DB-05: Properties of a database: connection limit, template, name, existence.
 
 use super::db_04_database_setting::refusal;
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::names::{option, options};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

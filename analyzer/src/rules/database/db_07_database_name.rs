@@ -1,12 +1,13 @@
 //! DB-07: The old database's name in a string.
 
-use super::{Context, Doc, Draft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::names::{option, option_text, qualified, quoted_path, string};
 use crate::facts::objects::created;
 use crate::finding::Severity;
 use crate::input::connection_parameter;
 use crate::parse::{NodeEnum, Token, TokenKind, Tokens, pg};
+use crate::rule::{Context, Doc, Draft, Rule};
+use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,8 +1,5 @@
 //! DEP-01: a statement that needs what the target will not have.
 
-use super::roles::{Known, known};
-use super::su_01_c_function::language;
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::{Action, Safety};
 use crate::facts::names::{option, options, quoted_path, relation, role, string};
 use crate::facts::objects::{created, subject};
@@ -10,6 +7,10 @@ use crate::facts::{Absence, Object, ObjectId};
 use crate::finding::{Finding, ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Reference, parse, pg, references};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
+use crate::rules::role::{Known, known};
+use crate::rules::superuser::su_01_c_function::language;
 use crate::split::{Kind, Piece, Splitter};
 
 /// See the module's head.
@@ -295,7 +296,7 @@ fn word_and_name(reference: &Reference) -> (&'static str, String) {
 }
 
 /// The reference in words: `type public.hll`.
-pub(super) fn words(reference: &Reference) -> String {
+pub(crate) fn words(reference: &Reference) -> String {
     let (word, name) = word_and_name(reference);
     match reference.class {
         Class::Operator => format!("{word} {name}"),
@@ -304,7 +305,7 @@ pub(super) fn words(reference: &Reference) -> String {
 }
 
 /// What the server says where the object is not there.
-pub(super) fn error_for(reference: &Reference) -> ServerError {
+pub(crate) fn error_for(reference: &Reference) -> ServerError {
     let (word, name) = word_and_name(reference);
     let code = match reference.class {
         Class::Relation => "42P01",

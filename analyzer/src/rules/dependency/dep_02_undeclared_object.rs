@@ -1,6 +1,5 @@
 //! DEP-02: a dump that needs what it does not make: a part of a dump, or one without an extension.
 
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::{Action, Safety};
 use crate::facts::names::{quoted, quoted_path};
 use crate::facts::objects::{created, relation_word, subject};
@@ -8,6 +7,8 @@ use crate::facts::{Facts, ObjectId};
 use crate::finding::{Finding, ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Reference, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
 use crate::target::{
     Target, is_builtin, is_builtin_operator_class, is_in_information_schema, known, members,
 };

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::{Context, Doc, Draft, Finish, FixDraft, Rule};
 use crate::edit::Safety;
 use crate::facts::names::{option, quoted};
 use crate::finding::{Related, ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::NodeEnum;
+use crate::rule::{Context, Doc, Draft, Finish, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -83,7 +83,7 @@ fn check(ctx: &mut Context<'_>) {
 }
 
 /// The bytes of the extension's name.
-pub(super) fn extension_name(statement: &Statement<'_>) -> Option<Range<usize>> {
+pub(crate) fn extension_name(statement: &Statement<'_>) -> Option<Range<usize>> {
     let word = statement.words(&["EXTENSION"]).or_else(|| statement.words(&["LANGUAGE"]))?;
     let exists = statement.words_from(word.end, &["IF", "NOT", "EXISTS"]);
     statement.name_at(exists.map_or(word.end, |exists| exists.end))

@@ -1,10 +1,10 @@
 //! EXT-02: a comment on an extension that the target does not take.
 
-use super::{Context, Doc, Draft, FixDraft, Rule};
 use crate::edit::Safety;
 use crate::facts::objects::subject;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,9 +1,6 @@
 //! EXT-03: an extension's schema that is missing, or another than the target's.
 
-use super::clauses::{requalified, value};
 use super::ext_01_unsupported_extension::extension_name;
-use super::memory::Moved;
-use super::{Context, Doc, Draft, FixDraft, Rule};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{option, option_text, options, quoted, string};
@@ -11,6 +8,9 @@ use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{Change, Class, NodeEnum, Tokens, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::clauses::{requalified, value};
+use crate::rules::memory::Moved;
 use crate::target::members;
 
 /// See the module's head.
@@ -71,7 +71,7 @@ fn check(ctx: &mut Context<'_>) {
     }
 }
 
-pub(super) const TIMESCALEDB: &str = "timescaledb";
+pub(crate) const TIMESCALEDB: &str = "timescaledb";
 
 fn creation(ctx: &mut Context<'_>, s: &pg::CreateExtensionStmt) {
     let name = &s.extname;
@@ -145,7 +145,7 @@ fn schema_option(s: &pg::CreateExtensionStmt) -> Option<(usize, &pg::DefElem, &s
 
 /// The target has the extension from the start: the statement has to say IF NOT EXISTS, and names are
 /// qualified with the schema that it is in there.
-pub(super) fn already_there(ctx: &mut Context<'_>, s: &pg::CreateExtensionStmt, there: &str) {
+pub(crate) fn already_there(ctx: &mut Context<'_>, s: &pg::CreateExtensionStmt, there: &str) {
     let Some((statement, _)) = ctx.node() else { return };
     let name = &s.extname;
     let words = format!("extension {}", quoted(name));
@@ -231,7 +231,7 @@ fn missing_schema(ctx: &mut Context<'_>, s: &pg::CreateExtensionStmt) {
 }
 
 /// Remembers where an extension was and is.
-pub(super) fn remember(ctx: &mut Context<'_>, extension: &str, from: &str, to: &str) {
+pub(crate) fn remember(ctx: &mut Context<'_>, extension: &str, from: &str, to: &str) {
     let moved = Moved { extension: extension.to_owned(), from: from.to_owned(), to: to.to_owned() };
     if !ctx.memory.moved_extensions.contains(&moved) {
         ctx.memory.moved_extensions.push(moved);
@@ -239,7 +239,7 @@ pub(super) fn remember(ctx: &mut Context<'_>, extension: &str, from: &str, to: &
 }
 
 /// Names of a moved extension that are qualified with its old schema.
-pub(super) fn uses(ctx: &mut Context<'_>, statement: &Statement<'_>, moved: &Moved) {
+pub(crate) fn uses(ctx: &mut Context<'_>, statement: &Statement<'_>, moved: &Moved) {
     let Moved { extension, from, to } = moved;
     let Some(known) = members(extension) else { return };
     let classes = [

@@ -1,11 +1,11 @@
 //! EXT-04: TimescaleDB in a schema other than public.
 
 use super::ext_03_extension_schema::{TIMESCALEDB, already_there, uses};
-use super::memory::Moved;
-use super::{Context, Doc, Rule};
 use crate::edit::Safety;
 use crate::finding::Severity;
 use crate::parse::NodeEnum;
+use crate::rule::{Context, Doc, Rule};
+use crate::rules::memory::Moved;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use super::clauses::has_extension;
 use super::ext_01_unsupported_extension::extension_name;
-use super::{Context, Doc, Draft, FixDraft, Rule};
 use crate::edit::Safety;
 use crate::facts::names::{option, option_is_on, quoted};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, NodeEnum, canonical, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::clauses::has_extension;
 use crate::target::members;
 
 /// See the module's head.

@@ -1,12 +1,12 @@
 //! EXT-07: CREATE EXTENSION after objects that the service's allow-list does not suffer.
 
 use super::ext_01_unsupported_extension::extension_name;
-use super::{Context, Doc, Draft, Rule};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{option, option_text, quoted};
 use crate::finding::{Place, ServerError, Severity};
 use crate::parse::{Class, NodeEnum};
+use crate::rule::{Context, Doc, Draft, Rule};
 use crate::target::{is_builtin, is_variadic_builtin};
 
 /// See the module's head.

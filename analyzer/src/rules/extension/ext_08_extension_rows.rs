@@ -1,11 +1,11 @@
 //! EXT-08: rows of an extension's own tables.
 
-use super::{Context, Doc, Draft, FixDraft, Rule};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{quoted_path, relation};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
 use crate::target::members;
 
 /// See the module's head.

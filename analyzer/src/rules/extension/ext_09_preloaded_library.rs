@@ -1,11 +1,11 @@
 //! EXT-09: extensions and libraries that the server has to load at its start.
 
 use super::ext_01_unsupported_extension::extension_name;
-use super::{Context, Doc, Draft, FixDraft, Rule};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
 use crate::parse::NodeEnum;
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use super::clauses::{absence, has_extension, providers};
-use super::su_01_c_function::{language, language_range};
-use super::{Context, Doc, Draft, FixDraft, Rule};
 use crate::edit::Safety;
 use crate::facts::names::{option, option_text, quoted, role};
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::clauses::{absence, has_extension, providers};
+use crate::rules::superuser::su_01_c_function::{language, language_range};
 use crate::target::{is_builtin, members};
 
 /// See the module's head.

@@ -1,14 +1,15 @@
 //! FDW-01: foreign-data wrappers, servers and user mappings.
 
-use super::clauses::{absence, from_list, has_extension, providers};
-use super::roles::{Known, known};
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{option, option_text, options, quoted, role};
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, Class, NodeEnum, Reference, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
+use crate::rules::clauses::{absence, from_list, has_extension, providers};
+use crate::rules::role::{Known, known};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -3,13 +3,14 @@
 use std::ops::Range;
 use std::sync::{Arc, LazyLock, OnceLock};
 
-use super::memory::BodyAtHand;
-use super::{Context, Memory, RULES, Rule, Subject};
 use crate::body::{Part, UNKNOWN, parts};
 use crate::edit::Action;
 use crate::finding::{Finding, ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::NodeEnum;
+use crate::rule::{Context, Rule, Subject};
+use crate::rules::memory::BodyAtHand;
+use crate::rules::{Memory, RULES};
 use crate::text::Position;
 
 /// Rules whose answer is the same at whatever time a statement runs. Those on what the dump has made so far (owners,
@@ -30,7 +31,7 @@ static JUDGING: LazyLock<Vec<&'static Rule>> =
 
 /// True for statements that evaluate what they hold when they run: a view's definition, a column's default and a body
 /// are only stored.
-pub(super) fn runs(node: &NodeEnum) -> bool {
+pub(crate) fn runs(node: &NodeEnum) -> bool {
     match node {
         NodeEnum::SelectStmt(_)
         | NodeEnum::InsertStmt(_)
@@ -47,7 +48,7 @@ pub(super) fn runs(node: &NodeEnum) -> bool {
 }
 
 /// True where another rule takes the statement out, or it fails anyway: what its body does is of no interest.
-pub(super) fn fails_already(ctx: &Context<'_>) -> bool {
+pub(crate) fn fails_already(ctx: &Context<'_>) -> bool {
     ctx.findings.iter().any(|f| {
         f.severity == Severity::Error
             && !matches!(
@@ -58,7 +59,7 @@ pub(super) fn fails_already(ctx: &Context<'_>) -> bool {
 }
 
 /// The SQL in the body of the statement at hand. Read once for all rules.
-pub(super) fn body(ctx: &mut Context<'_>) -> Arc<Vec<Part>> {
+pub(crate) fn body(ctx: &mut Context<'_>) -> Arc<Vec<Part>> {
     let Some(statement) = ctx.statement() else { return Arc::default() };
     let key = key(statement);
     if let Some(known) = ctx.memory.body.as_ref().filter(|known| known.key == key) {
@@ -91,15 +92,15 @@ pub(crate) fn keep_body(memory: &Memory, statement: &Statement<'_>, known: &Once
 
 /// What makes a piece of SQL fail.
 #[derive(Debug)]
-pub(super) struct Trouble {
+pub(crate) struct Trouble {
     /// What the rule says, places in the piece.
-    pub(super) finding: Finding,
+    pub(crate) finding: Finding,
     /// Its bytes in the piece.
-    pub(super) range: Range<usize>,
+    pub(crate) range: Range<usize>,
 }
 
 /// What the rules say of a piece of a body.
-pub(super) fn troubles(ctx: &Context<'_>, part: &Part) -> Vec<Trouble> {
+pub(crate) fn troubles(ctx: &Context<'_>, part: &Part) -> Vec<Trouble> {
     let start = Position { line: 1, column: 1 };
     let inner = Statement::new(part.sql(), part.parsed(), 0, 0, 0, start);
     let mut memory = Memory::default();

@@ -4,9 +4,6 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::bodies::{body, fails_already, runs, troubles};
-use super::memory::Failing;
-use super::su_23_server_access::{place, refusal};
-use super::{Context, Doc, Draft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::relation;
@@ -14,6 +11,10 @@ use crate::facts::objects::created;
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum};
+use crate::rule::{Context, Doc, Draft, Rule};
+use crate::rules::TROUBLESHOOTING;
+use crate::rules::memory::Failing;
+use crate::rules::superuser::su_23_server_access::{place, refusal};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

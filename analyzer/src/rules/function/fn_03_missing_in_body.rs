@@ -4,10 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::bodies::{body, fails_already};
-use super::dep_01_missing_dependency::{error_for, words};
-use super::memory::{AwaitingBody, Use};
-use super::su_23_server_access::place;
-use super::{Context, Doc, Draft, Finish, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::names::{options, text};
 use crate::facts::objects::created;
@@ -15,6 +11,11 @@ use crate::facts::{Absence, Facts, ObjectId};
 use crate::finding::{Place, ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Reference};
+use crate::rule::{Context, Doc, Draft, Finish, Rule};
+use crate::rules::TROUBLESHOOTING;
+use crate::rules::dependency::dep_01_missing_dependency::{error_for, words};
+use crate::rules::memory::{AwaitingBody, Use};
+use crate::rules::superuser::su_23_server_access::place;
 use crate::target::is_builtin;
 use crate::text::Position;
 

@@ -1,18 +1,18 @@
 //! HT-00: tables that could be hypertables, and the script that converts them; tables that become hypertables while they
 //! are restored.
 
-use super::hypertables::interval::time_type;
-use super::hypertables::obstacles::{Obstacle, When, obstacles};
-use super::hypertables::score::candidates;
-use super::hypertables::script::{self, Section};
-use super::hypertables::tables::Tables;
-use super::hypertables::{Making, PAGE, chosen, interval, making};
-use super::{Context, Doc, Draft, Finish, FixDraft, Rule};
+use super::interval::time_type;
+use super::obstacles::{Obstacle, When, obstacles};
+use super::score::candidates;
+use super::script::{self, Section};
+use super::tables::Tables;
+use super::{Making, PAGE, chosen, interval, making};
 use crate::conversion::Conversion;
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::facts::{Facts, ObjectId};
 use crate::finding::Severity;
+use crate::rule::{Context, Doc, Draft, Finish, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,10 +1,10 @@
 //! HT-01: aLTER TABLE ONLY on a hypertable.
 
-use super::hypertables::{LIMITS, commands, hypertable};
-use super::{Context, Doc, Draft, FixDraft, Rule};
+use super::{LIMITS, commands, hypertable};
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use super::hypertables::{LIMITS, added, commands, hypertable};
-use super::{Context, Doc, Draft, FixDraft, Rule};
+use super::{LIMITS, added, commands, hypertable};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::hypertables::Hypertable;
 use crate::facts::names::{quoted, strings};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, NodeEnum, canonical, parse, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -45,7 +45,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// What the server answers.
-pub(super) fn answer(column: &str) -> ServerError {
+pub(crate) fn answer(column: &str) -> ServerError {
     ServerError::new(
         "TS103",
         format!("cannot create a unique index without the column \"{column}\" (used in partitioning)"),

@@ -1,9 +1,9 @@
 //! HT-03: a partitioned table that is to be a hypertable.
 
-use super::hypertables::LIMITS;
-use super::{Context, Doc, Rule};
+use super::LIMITS;
 use crate::edit::Safety;
 use crate::finding::Severity;
+use crate::rule::{Context, Doc, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,10 +1,10 @@
 //! HT-04: a partition that is to be a hypertable, or a hypertable that is to be a partition.
 
-use super::hypertables::{LIMITS, commands, hypertable};
-use super::{Context, Doc, Draft, Rule};
+use super::{LIMITS, commands, hypertable};
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
 use crate::parse::NodeEnum;
+use crate::rule::{Context, Doc, Draft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

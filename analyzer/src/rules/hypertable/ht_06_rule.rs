@@ -1,11 +1,11 @@
 //! HT-06: a rule on a hypertable.
 
-use super::hypertables::{LIMITS, hypertable};
-use super::{Context, Doc, Draft, FixDraft, Rule};
+use super::{LIMITS, hypertable};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
 use crate::parse::NodeEnum;
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -40,7 +40,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// What the server answers: to CREATE RULE, or to create_hypertable on a table with rules.
-pub(super) fn answer(table: Option<&str>) -> ServerError {
+pub(crate) fn answer(table: Option<&str>) -> ServerError {
     let answer = ServerError::new("0A000", "hypertables do not support rules");
     match table {
         Some(table) => answer

@@ -1,11 +1,11 @@
 //! HT-07: a foreign key from one hypertable to another.
 
-use super::hypertables::{LIMITS, added, commands, hypertable};
-use super::{Context, Doc, Draft, FixDraft, Rule};
+use super::{LIMITS, added, commands, hypertable};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
 use crate::parse::NodeEnum;
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -43,12 +43,12 @@ pub const RULE: Rule = Rule {
 };
 
 /// What the server answers.
-pub(super) fn answer() -> ServerError {
+pub(crate) fn answer() -> ServerError {
     ServerError::new("0A000", "hypertables cannot be used as foreign key references of hypertables")
 }
 
 /// What it answers where rows have to move into chunks.
-pub(super) fn moved(table: &str, other: &str) -> ServerError {
+pub(crate) fn moved(table: &str, other: &str) -> ServerError {
     ServerError::new("0A000", "cannot truncate a table referenced in a foreign key constraint")
         .detail(format!("Table \"{other}\" references \"{table}\"."))
         .hint(format!("Truncate table \"{other}\" at the same time, or use TRUNCATE ... CASCADE."))

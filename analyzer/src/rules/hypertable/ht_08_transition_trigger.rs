@@ -1,11 +1,11 @@
 //! HT-08: a row trigger with a transition table on a hypertable.
 
-use super::hypertables::{LIMITS, hypertable};
-use super::{Context, Doc, Draft, Rule};
+use super::{LIMITS, hypertable};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
 use crate::parse::NodeEnum;
+use crate::rule::{Context, Doc, Draft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -36,7 +36,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// What the server answers.
-pub(super) fn answer() -> ServerError {
+pub(crate) fn answer() -> ServerError {
     ServerError::new("0A000", "ROW triggers with transition tables are not supported on hypertables")
 }
 

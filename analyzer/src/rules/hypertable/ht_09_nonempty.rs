@@ -1,9 +1,9 @@
 //! HT-09: a table with rows that is to be a hypertable.
 
-use super::hypertables::LIMITS;
-use super::{Context, Doc, Rule};
+use super::LIMITS;
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
+use crate::rule::{Context, Doc, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -35,7 +35,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// What the server answers.
-pub(super) fn answer(table: &str) -> ServerError {
+pub(crate) fn answer(table: &str) -> ServerError {
     ServerError::new("0A000", format!("table \"{table}\" is not empty"))
         .hint("You can migrate data by specifying 'migrate_data => true' when calling this function.")
 }

@@ -1,9 +1,9 @@
 //! HT-10: a time column of a type that cannot be one.
 
-use super::hypertables::LIMITS;
-use super::{Context, Doc, Rule};
+use super::LIMITS;
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
+use crate::rule::{Context, Doc, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -30,7 +30,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// What the server answers.
-pub(super) fn answer(column: &str) -> ServerError {
+pub(crate) fn answer(column: &str) -> ServerError {
     ServerError::new("42809", format!("invalid type for dimension \"{column}\""))
         .hint("Use an integer, timestamp, or date type.")
 }
@@ -56,12 +56,12 @@ const REFUSED: [(&str, &str); 16] = [
 ];
 
 /// True for types that are refused. Domains and types of the user's are the server's to judge.
-pub(super) fn is_refused(data_type: &str) -> bool {
+pub(crate) fn is_refused(data_type: &str) -> bool {
     REFUSED.iter().any(|(name, _)| *name == data_type)
 }
 
 /// The type in SQL's words.
-pub(super) fn words(data_type: &str) -> &str {
+pub(crate) fn words(data_type: &str) -> &str {
     REFUSED.iter().find(|(name, _)| *name == data_type).map_or(data_type, |(_, words)| words)
 }
 

@@ -1,9 +1,9 @@
 //! HT-11: a generated column as the time column of a hypertable.
 
-use super::hypertables::LIMITS;
-use super::{Context, Doc, Rule};
+use super::LIMITS;
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
+use crate::rule::{Context, Doc, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -32,7 +32,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// What the server answers.
-pub(super) fn answer() -> ServerError {
+pub(crate) fn answer() -> ServerError {
     ServerError::new("0A000", "invalid partitioning column")
         .hint("Generated columns cannot be used as partitioning dimensions.")
 }

@@ -1,9 +1,9 @@
 //! HT-12: a time column that may be NULL.
 
-use super::hypertables::LIMITS;
-use super::{Context, Doc, Rule};
+use super::LIMITS;
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
+use crate::rule::{Context, Doc, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -36,7 +36,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// What the server answers where rows have no time.
-pub(super) fn answer(column: &str) -> ServerError {
+pub(crate) fn answer(column: &str) -> ServerError {
     ServerError::new("23502", format!("NULL value in column \"{column}\" violates not-null constraint"))
 }
 

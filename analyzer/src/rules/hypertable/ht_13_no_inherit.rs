@@ -1,11 +1,11 @@
 //! HT-13: cHECK … NO INHERIT on a hypertable.
 
-use super::hypertables::{LIMITS, added, commands, hypertable};
-use super::{Context, Doc, Draft, FixDraft, Rule};
+use super::{LIMITS, added, commands, hypertable};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -37,7 +37,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// What the server answers: to create_hypertable, or to a constraint that is added.
-pub(super) fn answer(table: &str, at_creation: bool) -> ServerError {
+pub(crate) fn answer(table: &str, at_creation: bool) -> ServerError {
     let answer =
         ServerError::new("42P16", format!("cannot have NO INHERIT constraints on hypertable \"{table}\""));
     if at_creation {

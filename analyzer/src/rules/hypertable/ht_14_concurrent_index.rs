@@ -1,11 +1,11 @@
 //! HT-14: cREATE INDEX CONCURRENTLY and ADD CONSTRAINT … USING INDEX on a hypertable.
 
-use super::hypertables::{LIMITS, added, commands, hypertable};
-use super::{Context, Doc, Draft, FixDraft, Rule};
+use super::{LIMITS, added, commands, hypertable};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, NodeEnum};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

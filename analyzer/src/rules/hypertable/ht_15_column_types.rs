@@ -1,9 +1,9 @@
 //! HT-15: a time column without time zone.
 
-use super::hypertables::LIMITS;
-use super::{Context, Doc, Rule};
+use super::LIMITS;
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
+use crate::rule::{Context, Doc, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -34,7 +34,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// What the server says.
-pub(super) fn answer(column: &str) -> ServerError {
+pub(crate) fn answer(column: &str) -> ServerError {
     ServerError::new(
         "01000",
         format!(

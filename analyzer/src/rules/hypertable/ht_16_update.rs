@@ -1,11 +1,11 @@
 //! HT-16: statements on rows of a hypertable that it does not take as a table does.
 
-use super::hypertables::{LIMITS, hypertable};
-use super::{Context, Doc, Draft, Rule};
+use super::{LIMITS, hypertable};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
 use crate::parse::NodeEnum;
+use crate::rule::{Context, Doc, Draft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

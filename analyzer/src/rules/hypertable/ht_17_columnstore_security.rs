@@ -1,12 +1,12 @@
 //! HT-17: row-level security and the columnstore of a hypertable.
 
-use super::hypertables::{LIMITS, commands, hypertable};
-use super::{Context, Doc, Draft, Rule};
+use super::{LIMITS, commands, hypertable};
 use crate::edit::Safety;
 use crate::facts::hypertables::sets_columnstore;
 use crate::facts::tables::Attachment;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -41,7 +41,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// What the server answers.
-pub(super) fn answer() -> ServerError {
+pub(crate) fn answer() -> ServerError {
     ServerError::new("0A000", "columnstore cannot be used on table with row security")
 }
 

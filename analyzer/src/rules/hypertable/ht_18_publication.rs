@@ -1,11 +1,11 @@
 //! HT-18: a publication of a hypertable.
 
-use super::hypertables::{LIMITS, hypertable};
-use super::{Context, Doc, Draft, Rule};
+use super::{LIMITS, hypertable};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
 use crate::parse::NodeEnum;
+use crate::rule::{Context, Doc, Draft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -34,7 +34,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// What the server answers.
-pub(super) fn answer(table: &str) -> ServerError {
+pub(crate) fn answer(table: &str) -> ServerError {
     ServerError::new(
         "TS101",
         format!("cannot create hypertable for table \"{table}\" because it is part of a publication"),

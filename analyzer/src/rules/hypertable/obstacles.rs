@@ -7,7 +7,7 @@ use crate::facts::names::quoted;
 use crate::facts::tables::{Attachment, Strategy, Traits};
 use crate::finding::{Place, ServerError, Severity};
 use crate::parse::pg::ConstrType as Kind;
-use crate::rules::{self, Rule};
+use crate::rule::Rule;
 
 /// One obstacle.
 #[derive(Debug)]
@@ -62,11 +62,11 @@ pub(crate) fn obstacles(
         && table.facts.filled.contains(table.id)
     {
         found.push(Obstacle {
-            rule: &rules::ht_09_nonempty::RULE,
+            rule: &super::ht_09_nonempty::RULE,
             place: table.relation.place,
             object: Some(format!("table {}", path(table))),
             message: format!("{} has rows by now", path(table)),
-            server: Some(rules::ht_09_nonempty::answer(&table.id.name)),
+            server: Some(super::ht_09_nonempty::answer(&table.id.name)),
             advice:
                 "Make the table a hypertable before its rows come, or say migrate_data => true: the rows are \
                      moved into chunks then, and the table is locked while they are."
@@ -104,7 +104,7 @@ fn partitions(tables: &Tables<'_>, table: &Table<'_>, found: &mut Vec<Obstacle>)
     let partitioned = table.facts.partitioned.get(table.id);
     if let Some(by) = partitioned.filter(|by| by.strategy != Strategy::Inheritance) {
         add(
-            &rules::ht_03_partitioned::RULE,
+            &super::ht_03_partitioned::RULE,
             format!(
                 "{} is partitioned by PostgreSQL ({} partitions in the dump)",
                 path(table),
@@ -123,7 +123,7 @@ fn partitions(tables: &Tables<'_>, table: &Table<'_>, found: &mut Vec<Obstacle>)
     let parent = table.relation.parents.first();
     if let Some(parent) = parent.filter(|parent| table.facts.partitioned.contains_key(*parent)) {
         add(
-            &rules::ht_04_partition::RULE,
+            &super::ht_04_partition::RULE,
             format!("{} is a partition of {}", path(table), parent.path()),
             INHERITS,
             "0A000",
@@ -131,7 +131,7 @@ fn partitions(tables: &Tables<'_>, table: &Table<'_>, found: &mut Vec<Obstacle>)
         );
     } else if let Some(parent) = parent {
         add(
-            &rules::ht_05_inheritance::RULE,
+            &super::ht_05_inheritance::RULE,
             format!("{} inherits from {}", path(table), parent.path()),
             INHERITS,
             "0A000",
@@ -143,7 +143,7 @@ fn partitions(tables: &Tables<'_>, table: &Table<'_>, found: &mut Vec<Obstacle>)
         );
     } else if tables.has_children(table.id) {
         add(
-            &rules::ht_05_inheritance::RULE,
+            &super::ht_05_inheritance::RULE,
             format!("other tables inherit from {}", path(table)),
             INHERITS,
             "0A000",
@@ -162,11 +162,11 @@ fn rules_and_triggers(table: &Table<'_>, found: &mut Vec<Obstacle>) {
     for rule in table.attached(Attachment::Rule) {
         let name = table.name(rule.name);
         found.push(Obstacle {
-            rule: &rules::ht_06_rule::RULE,
+            rule: &super::ht_06_rule::RULE,
             place: rule.place,
             object: Some(format!("rule {} on {}", quoted(name), path(table))),
             message: format!("{} has the rule {}", path(table), quoted(name)),
-            server: Some(rules::ht_06_rule::answer(Some(&table.id.name))),
+            server: Some(super::ht_06_rule::answer(Some(&table.id.name))),
             advice: format!(
                 "DROP RULE {} ON {}; what it does belongs into a trigger, or into chunks where it sends rows to \
                  partitions.",
@@ -180,11 +180,11 @@ fn rules_and_triggers(table: &Table<'_>, found: &mut Vec<Obstacle>) {
     for trigger in table.attached(Attachment::TransitionTrigger) {
         let name = table.name(trigger.name);
         found.push(Obstacle {
-            rule: &rules::ht_08_transition_trigger::RULE,
+            rule: &super::ht_08_transition_trigger::RULE,
             place: trigger.place,
             object: Some(format!("trigger {} on {}", quoted(name), path(table))),
             message: format!("{} has the row trigger {} with a transition table", path(table), quoted(name)),
-            server: Some(rules::ht_08_transition_trigger::answer()),
+            server: Some(super::ht_08_transition_trigger::answer()),
             advice: "Make it FOR EACH STATEMENT, where its function does not need single rows, or leave the \
                      transition table out."
                 .into(),
@@ -198,11 +198,11 @@ fn published(table: &Table<'_>, when: When<'_>, found: &mut Vec<Obstacle>) {
     for publication in table.attached(Attachment::Publication) {
         let name = table.name(publication.name);
         found.push(Obstacle {
-            rule: &rules::ht_18_publication::RULE,
+            rule: &super::ht_18_publication::RULE,
             place: publication.place,
             object: Some(format!("publication {}", quoted(name))),
             message: format!("{} belongs to the publication {}", path(table), quoted(name)),
-            server: Some(rules::ht_18_publication::answer(&table.id.name)),
+            server: Some(super::ht_18_publication::answer(&table.id.name)),
             advice: format!(
                 "ALTER PUBLICATION {} DROP TABLE {}; before, and ADD TABLE after. Rows of a hypertable lie in chunks, \
                  and a publication of the hypertable does not send their changes.",
@@ -225,9 +225,9 @@ fn time_column(table: &Table<'_>, time: &str, found: &mut Vec<Obstacle>) {
     };
     if column.traits.has(Traits::GENERATED) {
         add(
-            &rules::ht_11_generated::RULE,
+            &super::ht_11_generated::RULE,
             format!("{} of {} is a generated column", quoted(time), path(table)),
-            Some(rules::ht_11_generated::answer()),
+            Some(super::ht_11_generated::answer()),
             "Use the column that it is made from, or make it an ordinary column that a trigger or the application \
              fills."
                 .into(),
@@ -235,11 +235,11 @@ fn time_column(table: &Table<'_>, time: &str, found: &mut Vec<Obstacle>) {
         );
         return;
     }
-    if rules::ht_10_column_type::is_refused(data_type) {
+    if super::ht_10_column_type::is_refused(data_type) {
         add(
-            &rules::ht_10_column_type::RULE,
-            format!("{} of {} is {}", quoted(time), path(table), rules::ht_10_column_type::words(data_type)),
-            Some(rules::ht_10_column_type::answer(time)),
+            &super::ht_10_column_type::RULE,
+            format!("{} of {} is {}", quoted(time), path(table), super::ht_10_column_type::words(data_type)),
+            Some(super::ht_10_column_type::answer(time)),
             format!(
                 "Give the column a time type: ALTER TABLE {} ALTER COLUMN {} TYPE timestamptz USING {}::timestamptz;",
                 path(table),
@@ -252,9 +252,9 @@ fn time_column(table: &Table<'_>, time: &str, found: &mut Vec<Obstacle>) {
     }
     if !column.traits.has(Traits::NOT_NULL) {
         add(
-            &rules::ht_12_nullable::RULE,
+            &super::ht_12_nullable::RULE,
             format!("{} of {} may be NULL: a hypertable makes it NOT NULL", quoted(time), path(table)),
-            Some(rules::ht_12_nullable::answer(time)),
+            Some(super::ht_12_nullable::answer(time)),
             format!(
                 "Look for such rows on the source: SELECT count(*) FROM {} WHERE {} IS NULL;",
                 path(table),
@@ -265,9 +265,9 @@ fn time_column(table: &Table<'_>, time: &str, found: &mut Vec<Obstacle>) {
     }
     if time_type(data_type) == Some(super::interval::TimeType::Timestamp) {
         add(
-            &rules::ht_15_column_types::RULE,
+            &super::ht_15_column_types::RULE,
             format!("{} of {} is timestamp without time zone", quoted(time), path(table)),
-            Some(rules::ht_15_column_types::answer(time)),
+            Some(super::ht_15_column_types::answer(time)),
             format!(
                 "It works, with a warning. ALTER TABLE {} ALTER COLUMN {} TYPE timestamptz; while the table is \
                  empty, under the time zone that its values are meant in.",
@@ -285,11 +285,11 @@ fn no_inherit(table: &Table<'_>, found: &mut Vec<Obstacle>) {
     {
         let name = table.constraint_name(check);
         found.push(Obstacle {
-            rule: &rules::ht_13_no_inherit::RULE,
+            rule: &super::ht_13_no_inherit::RULE,
             place: check.place,
             object: Some(format!("constraint {} on {}", quoted(&name), path(table))),
             message: format!("the CHECK {} of {} is NO INHERIT", quoted(&name), path(table)),
-            server: Some(rules::ht_13_no_inherit::answer(&table.id.name, true)),
+            server: Some(super::ht_13_no_inherit::answer(&table.id.name, true)),
             advice: "Without NO INHERIT it says the same of a table that nothing inherits from.".into(),
             severity: Severity::Error,
             decision: false,
@@ -312,7 +312,7 @@ fn unique(table: &Table<'_>, columns: &[&str], found: &mut Vec<Obstacle>) {
         let named = if name.is_empty() { String::new() } else { format!(" {}", quoted(name)) };
         let word = if key.word == "UNIQUE INDEX" { "index" } else { "constraint" };
         found.push(Obstacle {
-            rule: &rules::ht_02_unique::RULE,
+            rule: &super::ht_02_unique::RULE,
             place: key.place,
             object: (!name.is_empty()).then(|| format!("{word} {} on {}", quoted(name), path(table))),
             message: format!(
@@ -322,7 +322,7 @@ fn unique(table: &Table<'_>, columns: &[&str], found: &mut Vec<Obstacle>) {
                 path(table),
                 quoted(missing)
             ),
-            server: Some(rules::ht_02_unique::answer(missing)),
+            server: Some(super::ht_02_unique::answer(missing)),
             advice: format!(
                 "With the time column in it, ({}, {}), it no longer keeps two rows of the same {} apart at different \
                  times. Decide whether the application needs more.",
@@ -350,11 +350,11 @@ fn foreign_keys(table: &Table<'_>, when: When<'_>, found: &mut Vec<Obstacle>) {
         let other = table.facts.id_of(schema, name).path();
         let by = table.constraint_name(key);
         found.push(Obstacle {
-            rule: &rules::ht_07_foreign_key::RULE,
+            rule: &super::ht_07_foreign_key::RULE,
             place: key.place,
             object: Some(format!("constraint {} on {}", quoted(&by), path(table))),
             message: format!("{} refers to {other}: both would be hypertables", path(table)),
-            server: Some(rules::ht_07_foreign_key::answer()),
+            server: Some(super::ht_07_foreign_key::answer()),
             advice: format!(
                 "Leave the foreign key {} out, or keep one of the two an ordinary table.",
                 quoted(&by)
@@ -371,11 +371,11 @@ fn foreign_keys(table: &Table<'_>, when: When<'_>, found: &mut Vec<Obstacle>) {
         let other = table.facts.id_of(key.schema, key.table).path();
         let by = table.constraint_name(key);
         found.push(Obstacle {
-            rule: &rules::ht_07_foreign_key::RULE,
+            rule: &super::ht_07_foreign_key::RULE,
             place: key.place,
             object: Some(format!("constraint {} on {other}", quoted(&by))),
             message: format!("{other} refers to {}, whose rows cannot move into chunks meanwhile", path(table)),
-            server: Some(rules::ht_07_foreign_key::moved(
+            server: Some(super::ht_07_foreign_key::moved(
                 &table.id.name,
                 &table.facts.id_of(key.schema, key.table).name,
             )),
@@ -395,11 +395,11 @@ fn row_security(table: &Table<'_>, when: When<'_>, found: &mut Vec<Obstacle>) {
     }
     if let Some(security) = table.attached(Attachment::RowSecurity).next() {
         found.push(Obstacle {
-            rule: &rules::ht_17_columnstore_security::RULE,
+            rule: &super::ht_17_columnstore_security::RULE,
             place: security.place,
             object: Some(format!("table {}", path(table))),
             message: format!("{} has row-level security: its columnstore cannot be used", path(table)),
-            server: Some(rules::ht_17_columnstore_security::answer()),
+            server: Some(super::ht_17_columnstore_security::answer()),
             advice: "A hypertable it can be. Whether policies or compression matter more is for you to say; views \
                      with privileges may do what the policies do."
                 .into(),

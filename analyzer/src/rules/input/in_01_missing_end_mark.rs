@@ -1,8 +1,8 @@
 //! IN-01: The dump has a beginning but no end mark.
 
-use super::{Context, Doc, Draft, Rule, Subject};
 use crate::edit::Safety;
 use crate::finding::Severity;
+use crate::rule::{Context, Doc, Draft, Rule, Subject};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,9 +1,9 @@
 //! IN-02: \restrict and \unrestrict, which an older psql does not know.
 
 use super::in_11_unexpected_meta_command::command;
-use super::{Context, Doc, Draft, FixDraft, Rule, Subject};
 use crate::edit::Safety;
 use crate::finding::Severity;
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule, Subject};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,10 +1,11 @@
 //! IN-03: \connect to a database that the target does not have.
 
 use super::in_11_unexpected_meta_command::command;
-use super::{Context, Doc, Draft, FixDraft, Rule, Subject, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
 use crate::input::connect_target;
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule, Subject};
+use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

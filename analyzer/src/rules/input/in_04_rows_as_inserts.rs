@@ -1,9 +1,9 @@
 //! IN-04: The rows come as INSERT statements.
 
-use super::{Context, Doc, Draft, Rule};
 use crate::edit::Safety;
 use crate::finding::Severity;
 use crate::parse::NodeEnum;
+use crate::rule::{Context, Doc, Draft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

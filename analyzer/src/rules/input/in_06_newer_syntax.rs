@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use super::{Context, Doc, Draft, FixDraft, Rule};
 use crate::edit::Safety;
 use crate::facts::names::{option, option_text, options, quoted, role, roles, string};
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{Change, Class, NodeEnum, canonical, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -100,24 +100,24 @@ const STORAGE_PARAMETERS: [&str; 2] =
     ["autovacuum_vacuum_max_threshold", "vacuum_max_eager_freeze_failure_rate"];
 
 /// What is too new, since when, what the server says, and where it is.
-pub(super) struct Hit {
+pub(crate) struct Hit {
     what: String,
     since: u32,
     error: ServerError,
-    pub(super) at: Option<Range<usize>>,
+    pub(crate) at: Option<Range<usize>>,
     fix: Option<FixDraft>,
 }
 
 impl Hit {
-    pub(super) fn new(what: impl Into<String>, since: u32, error: ServerError) -> Self {
+    pub(crate) fn new(what: impl Into<String>, since: u32, error: ServerError) -> Self {
         Self { what: what.into(), since, error, at: None, fix: None }
     }
 
-    pub(super) fn syntax(what: impl Into<String>, since: u32, near: &str) -> Self {
+    pub(crate) fn syntax(what: impl Into<String>, since: u32, near: &str) -> Self {
         Self::new(what, since, ServerError::new("42601", format!("syntax error at or near \"{near}\"")))
     }
 
-    pub(super) fn at(mut self, statement: &Statement<'_>, words: &[&str]) -> Self {
+    pub(crate) fn at(mut self, statement: &Statement<'_>, words: &[&str]) -> Self {
         self.at = statement.words_where(words, |_| true);
         self
     }
@@ -141,7 +141,7 @@ impl Hit {
         self
     }
 
-    pub(super) fn fix(mut self, fix: FixDraft) -> Self {
+    pub(crate) fn fix(mut self, fix: FixDraft) -> Self {
         self.fix = Some(fix);
         self
     }
@@ -478,7 +478,7 @@ fn expressions(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum, hi
 }
 
 /// True where the text has these letters, in any case, before a byte that the condition takes.
-pub(super) fn mentions(sql: &str, word: &[u8], next: impl Fn(u8) -> bool) -> bool {
+pub(crate) fn mentions(sql: &str, word: &[u8], next: impl Fn(u8) -> bool) -> bool {
     // Letters from those that dumps have least of: the fewer places to look at, the better.
     const RARE: &[u8] = b"jzqxkwvyhgfbpumdclsronaite";
     let rarity = |letter: &u8| RARE.iter().position(|rare| rare == letter).unwrap_or(RARE.len());

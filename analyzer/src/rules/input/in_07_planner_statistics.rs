@@ -1,9 +1,9 @@
 //! IN-07: Statistics for the planner that a target before 18 cannot take.
 
-use super::{Context, Doc, Draft, FixDraft, Rule};
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
 
 /// New in 18 (functions-admin.sgml).
 const FUNCTIONS: [&str; 4] = [

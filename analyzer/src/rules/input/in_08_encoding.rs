@@ -1,10 +1,10 @@
 //! IN-08: A client encoding that the target's UTF8 database cannot convert from.
 
-use super::{Context, Doc, Draft, Rule};
 use crate::edit::Safety;
 use crate::facts::names::{set_config, text};
 use crate::finding::{ServerError, Severity};
 use crate::parse::NodeEnum;
+use crate::rule::{Context, Doc, Draft, Rule};
 
 /// Names of encodings that are converted to UTF8, as the server compares them (encnames.c,
 /// `pg_encname_tbl`).

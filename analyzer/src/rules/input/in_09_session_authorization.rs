@@ -1,10 +1,10 @@
 //! IN-09: SET SESSION AUTHORIZATION or SET ROLE: another role than tsdbadmin makes the objects.
 
-use super::{Context, Doc, Draft, FixDraft, Rule};
 use crate::edit::Safety;
 use crate::facts::names::text;
 use crate::finding::{ServerError, Severity};
 use crate::parse::NodeEnum;
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

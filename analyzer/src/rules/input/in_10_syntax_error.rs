@@ -1,11 +1,11 @@
 //! IN-10: a statement that PostgreSQL's parser refuses.
 
-use super::{Context, Doc, Draft, Rule, Subject};
 use crate::edit::Safety;
 use crate::facts::names::options;
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{NodeEnum, ParseError};
+use crate::rule::{Context, Doc, Draft, Rule, Subject};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -65,7 +65,7 @@ fn check(ctx: &mut Context<'_>) {
         return;
     };
     // DATA-12 says why.
-    if super::data_12_postfix_operator::use_in(ctx).is_some() {
+    if crate::rules::data::data_12_postfix_operator::use_in(ctx).is_some() {
         return;
     }
     let range = near.map_or(0..sql.len(), |(start, end)| start..end);

@@ -1,8 +1,8 @@
 //! IN-11: A psql command that no dump holds: \copy, \i, \!, \set and their like.
 
-use super::{Context, Doc, Draft, FixDraft, Rule, Subject};
 use crate::edit::Safety;
 use crate::finding::Severity;
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule, Subject};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

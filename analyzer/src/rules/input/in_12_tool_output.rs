@@ -1,8 +1,8 @@
 //! IN-12: A message of pg_dump or psql among the statements.
 
-use super::{Context, Doc, Draft, FixDraft, Rule, Subject};
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule, Subject};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,9 +1,9 @@
 //! IN-13: A comment that allows a finding, and does not do it, or does not say why.
 
-use super::{Context, Doc, Draft, Rule};
 use crate::allow::{Comment, Reach, Unused};
 use crate::edit::Safety;
 use crate::finding::Severity;
+use crate::rule::{Context, Doc, Draft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -35,10 +35,10 @@ pub(crate) fn report(ctx: &mut Context<'_>, comment: &Comment<'_>) {
         );
         return;
     };
-    let unknown: Vec<&&str> = rules.iter().filter(|rule| super::matching(rule).is_empty()).collect();
+    let unknown: Vec<&&str> = rules.iter().filter(|rule| crate::rules::matching(rule).is_empty()).collect();
     for rule in &unknown {
         let message = format!("this allows nothing: there is no rule {rule}");
-        ctx.report(match super::nearest(rule) {
+        ctx.report(match crate::rules::nearest(rule) {
             Some(id) => Draft::new(message).advice(format!("Did you mean {id}?")),
             None => Draft::new(message),
         });

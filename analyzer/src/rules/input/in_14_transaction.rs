@@ -1,9 +1,9 @@
 //! IN-14: what works inside of a transaction only.
 
-use super::{Context, Doc, Draft, Rule};
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -3,14 +3,14 @@
 
 use serde_json::Value;
 
-use super::Context;
-use super::guc_01_superuser_parameter::settings;
 use super::in_06_newer_syntax::{Hit, mentions};
 use crate::facts::ObjectId;
 use crate::facts::names::{option, option_text, options, relation};
 use crate::finding::ServerError;
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Token, TokenKind, canonical, pg};
+use crate::rule::Context;
+use crate::rules::setting::guc_01_superuser_parameter::settings;
 
 /// Options in brackets of VACUUM, ANALYZE and EXPLAIN with the version that brought them.
 const OPTIONS: [(&str, u32); 7] = [
@@ -67,7 +67,7 @@ const METHODS: [&str; 11] = [
     "timestamp_tz",
 ];
 
-pub(super) fn find(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum, hits: &mut Vec<Hit>) {
+pub(crate) fn find(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum, hits: &mut Vec<Hit>) {
     of_statement(ctx, statement, node, hits);
     partitioned(ctx, statement, node, hits);
     parameters(ctx, statement, hits);
@@ -237,7 +237,7 @@ fn parameters(ctx: &Context<'_>, statement: &Statement<'_>, hits: &mut Vec<Hit>)
         let name = setting.set.name.to_ascii_lowercase();
         let Some((_, since)) = PARAMETERS.iter().find(|(known, _)| *known == name) else { continue };
         let is_preamble = setting.stored.is_none() && name == "transaction_timeout";
-        if is_preamble || !super::guc_01_superuser_parameter::sets(ctx, &setting) {
+        if is_preamble || !crate::rules::setting::guc_01_superuser_parameter::sets(ctx, &setting) {
             continue;
         }
         let error = ServerError::new(

@@ -1,14 +1,15 @@
 //! OWN-01: `OWNER TO` a role that tsdbadmin cannot give objects to yet, or ever.
 
-use super::memory::Loan;
-use super::roles::{DATABASE_OWNER, Known, known, missing_advice, role_range};
-use super::{Context, Doc, Draft, Finish, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::{Action, Safety};
 use crate::facts::names::{options, qualified, quoted, relation, role, roles};
 use crate::facts::objects::{created, subject};
 use crate::facts::{Object, ObjectId, Privilege};
 use crate::finding::{Finding, Place, ServerError, Severity};
 use crate::parse::{Class, NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, Finish, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
+use crate::rules::memory::Loan;
+use crate::rules::role::{DATABASE_OWNER, Known, known, missing_advice, role_range};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -382,7 +383,7 @@ fn hand_over(ctx: &mut Context<'_>, mut draft: Draft, object: &Object, owner: &s
 
 /// The GRANT that makes the restoring role a member of `owner`, with its privileges and the right to
 /// become it, whatever an earlier GRANT of the dump denied.
-pub(super) fn membership(ctx: &Context<'_>, owner: &str, admin: &str) -> String {
+pub(crate) fn membership(ctx: &Context<'_>, owner: &str, admin: &str) -> String {
     let denied = ctx.facts.memberships.iter().any(|m| &*m.role == owner && &*m.member == admin);
     let options = if denied && ctx.target.version >= 16 { " WITH INHERIT TRUE, SET TRUE" } else { "" };
     format!("GRANT {} TO {}{options};", quoted(owner), quoted(admin))

@@ -1,13 +1,14 @@
 //! OWN-02: schemas that are made for a role, that the target has, or whose name is PostgreSQL's.
 
 use super::own_01_owner::membership;
-use super::roles::{Known, known, missing_advice, role_range};
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{quoted, role, string};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, Class, NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
+use crate::rules::role::{Known, known, missing_advice, role_range};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -45,7 +46,7 @@ const SERVICE: [&str; 4] =
     ["information_schema", "timescaledb_experimental", "timescaledb_information", "toolkit_experimental"];
 
 /// True for schemas that belong to the service or to TimescaleDB.
-pub(super) fn is_service_schema(name: &str) -> bool {
+pub(crate) fn is_service_schema(name: &str) -> bool {
     name.starts_with("_timescaledb_") || SERVICE.contains(&name)
 }
 
@@ -187,6 +188,6 @@ fn without_owner(ctx: &Context<'_>, s: &pg::CreateSchemaStmt, name: &str) -> Opt
 }
 
 /// The schema that an object is in, or is.
-pub(super) fn schema_of(id: &ObjectId) -> Option<&str> {
+pub(crate) fn schema_of(id: &ObjectId) -> Option<&str> {
     if id.class == Class::Schema { Some(&id.name) } else { id.schema.as_deref() }
 }

@@ -1,14 +1,17 @@
 //! OWN-03: privileges on objects that are not tsdbadmin's to grant, or for roles that are not there.
 
 use super::own_02_schema::{is_service_schema, schema_of};
-use super::roles::{Trouble, granted_by, items, listed, missing_advice, presence_trouble, role_range, trim};
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::names::{role, roles};
 use crate::facts::objects::granted;
 use crate::facts::{Object, ObjectId};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, Class, NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
+use crate::rules::role::{
+    Trouble, granted_by, items, listed, missing_advice, presence_trouble, role_range, trim,
+};
 use crate::target::members;
 
 /// See the module's head.
@@ -221,7 +224,7 @@ fn keeper(ctx: &Context<'_>, object: &Object, id: &ObjectId) -> Option<(String, 
 }
 
 /// The extension that brings this object, which the dump does not make.
-pub(super) fn extension_of<'a>(ctx: &Context<'a>, id: &ObjectId) -> Option<&'a str> {
+pub(crate) fn extension_of<'a>(ctx: &Context<'a>, id: &ObjectId) -> Option<&'a str> {
     if ctx.facts.declares(id) {
         return None;
     }
@@ -292,7 +295,7 @@ fn kind_end(statement: &crate::locate::Statement<'_>, from: usize, objtype: i32)
 }
 
 /// Reports grantees that are not there. `from` is the first byte of their list.
-pub(super) fn missing_grantees(
+pub(crate) fn missing_grantees(
     ctx: &mut Context<'_>,
     s: &pg::GrantStmt,
     path: &str,

@@ -1,11 +1,12 @@
 //! OWN-04: who may create and use in schema public.
 
-use super::{Context, Doc, Draft, Finish, Rule, Subject, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{quoted, roles, string};
 use crate::finding::Severity;
 use crate::parse::{Class, NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, Finish, Rule, Subject};
+use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -2,12 +2,13 @@
 
 use super::own_01_owner::membership;
 use super::own_03_grant::missing_grantees;
-use super::roles::{Known, known, listed, missing_advice, role_range};
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::names::{quoted, role, roles};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
+use crate::rules::role::{Known, known, listed, missing_advice, role_range};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

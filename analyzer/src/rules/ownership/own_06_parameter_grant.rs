@@ -1,11 +1,12 @@
 //! OWN-06: privileges on configuration parameters.
 
-use super::roles::listed;
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::names::{role, roles, string};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
+use crate::rules::role::listed;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,11 +1,12 @@
 //! OWN-07: REASSIGN OWNED and DROP OWNED of roles that the restoring role is not in.
 
-use super::roles::SUPERUSER;
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::names::{role, roles};
 use crate::finding::{ServerError, Severity};
 use crate::parse::NodeEnum;
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
+use crate::rules::role::SUPERUSER;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::NodeEnum;
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -64,7 +65,7 @@ fn check(ctx: &mut Context<'_>) {
 }
 
 /// The statement without these bytes, with its semicolon.
-pub(super) fn cut(statement: &Statement<'_>, range: &Range<usize>) -> Option<String> {
+pub(crate) fn cut(statement: &Statement<'_>, range: &Range<usize>) -> Option<String> {
     let gap = statement.with_gap(range);
     let (before, after) =
         (statement.sql().get(..gap.start)?, statement.sql().get(gap.end..statement.body().end)?);
@@ -72,7 +73,7 @@ pub(super) fn cut(statement: &Statement<'_>, range: &Range<usize>) -> Option<Str
 }
 
 /// The tables that the dump has made so far, those of one schema or all, as a publication names them.
-pub(super) fn published(ctx: &Context<'_>, schemas: Option<&[&str]>) -> Vec<String> {
+pub(crate) fn published(ctx: &Context<'_>, schemas: Option<&[&str]>) -> Vec<String> {
     ctx.facts
         .relations
         .iter()

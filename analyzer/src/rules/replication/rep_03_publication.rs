@@ -1,10 +1,11 @@
 //! REP-03: publications move, and their subscribers do not.
 
-use super::{Context, Doc, Draft, Finish, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::Object;
 use crate::finding::Severity;
 use crate::parse::Class;
+use crate::rule::{Context, Doc, Draft, Finish, Rule};
+use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

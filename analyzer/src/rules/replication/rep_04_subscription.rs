@@ -1,10 +1,11 @@
 //! REP-04: subscriptions.
 
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::names::{option, option_text, quoted};
 use crate::finding::{ServerError, Severity};
 use crate::parse::NodeEnum;
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

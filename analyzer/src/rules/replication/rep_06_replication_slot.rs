@@ -1,8 +1,8 @@
 //! REP-06: Replication slots and subscriptions of a live server: no dump has them.
 
-use super::{Context, Doc, Draft, Rule};
 use crate::edit::Safety;
 use crate::finding::Severity;
+use crate::rule::{Context, Doc, Draft, Rule};
 use crate::server::list;
 
 /// See the module's head.

@@ -1,25 +1,52 @@
 //! What the rules about roles and privileges share: which roles are there, what stands in the way of a
 //! GRANT of roles, and lists of names of which some go.
 
+pub mod role_01_existing_role;
+pub mod role_02_provider_role;
+pub mod role_03_reserved_name;
+pub mod role_04_superuser_attributes;
+pub mod role_05_password;
+pub mod role_06_grant_options;
+pub mod role_07_grant_back;
+pub mod role_08_predefined_grant;
+pub mod role_09_grant_without_admin;
+pub mod role_10_role_setting;
+pub mod role_11_repeated_role;
+
 use std::ops::Range;
 
-use super::{Context, FixDraft};
 use crate::facts::names::{role, roles};
 use crate::locate::Statement;
 use crate::parse::{Change, NodeEnum, pg};
+use crate::rule::{Context, FixDraft, Rule};
+
+/// The rules of this family, in the order of the catalogue.
+pub const RULES: &[&Rule] = &[
+    &role_01_existing_role::RULE,
+    &role_02_provider_role::RULE,
+    &role_03_reserved_name::RULE,
+    &role_04_superuser_attributes::RULE,
+    &role_05_password::RULE,
+    &role_06_grant_options::RULE,
+    &role_07_grant_back::RULE,
+    &role_08_predefined_grant::RULE,
+    &role_09_grant_without_admin::RULE,
+    &role_10_role_setting::RULE,
+    &role_11_repeated_role::RULE,
+];
 
 /// The service's superuser.
-pub(super) const SUPERUSER: &str = "postgres";
+pub(crate) const SUPERUSER: &str = "postgres";
 
 /// A role whose explicit members no server takes.
-pub(super) const DATABASE_OWNER: &str = "pg_database_owner";
+pub(crate) const DATABASE_OWNER: &str = "pg_database_owner";
 
 /// Names that a provider uses and that others give to roles of their own, too.
 const AMBIGUOUS: &[&str] = &["pgbouncer"];
 
 /// Where a role comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Known<'a> {
+pub(crate) enum Known<'a> {
     /// The dump makes it.
     Made,
     /// The target has it.
@@ -31,7 +58,7 @@ pub(super) enum Known<'a> {
 }
 
 /// Where this role comes from.
-pub(super) fn known<'a>(ctx: &Context<'a>, name: &str) -> Known<'a> {
+pub(crate) fn known<'a>(ctx: &Context<'a>, name: &str) -> Known<'a> {
     if ctx.target.has_role(name) {
         Known::Target
     } else if ctx.facts.makes_role(name) {
@@ -42,7 +69,7 @@ pub(super) fn known<'a>(ctx: &Context<'a>, name: &str) -> Known<'a> {
 }
 
 /// The provider whose own role this is.
-pub(super) fn provider<'a>(ctx: &Context<'a>, name: &str) -> Option<&'a str> {
+pub(crate) fn provider<'a>(ctx: &Context<'a>, name: &str) -> Option<&'a str> {
     let provider = ctx.target.provider_of(name)?;
     let others = || ctx.facts.roles.keys().chain(ctx.facts.owners.iter().map(|owner| &owner.role));
     let sure = !AMBIGUOUS.contains(&name)
@@ -52,7 +79,7 @@ pub(super) fn provider<'a>(ctx: &Context<'a>, name: &str) -> Option<&'a str> {
 
 /// True where the restoring role may change this role: always up to 15 (CREATEROLE), with ADMIN from 16
 /// on. Superusers are out of reach.
-pub(super) fn may_alter(ctx: &Context<'_>, name: &str) -> bool {
+pub(crate) fn may_alter(ctx: &Context<'_>, name: &str) -> bool {
     name != SUPERUSER
         && (ctx.target.version <= 15
             || ctx.target.grantable_roles.contains(name)
@@ -61,7 +88,7 @@ pub(super) fn may_alter(ctx: &Context<'_>, name: &str) -> bool {
 
 /// Why a role cannot stand in a GRANT of roles.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Trouble<'a> {
+pub(crate) enum Trouble<'a> {
     /// It is a provider's own.
     Provider(&'a str),
     /// It is not there, as far as one can see.
@@ -79,7 +106,7 @@ pub(super) enum Trouble<'a> {
 }
 
 /// What stands in the way of granting this role.
-pub(super) fn granted_trouble<'a>(ctx: &Context<'a>, name: &str) -> Option<Trouble<'a>> {
+pub(crate) fn granted_trouble<'a>(ctx: &Context<'a>, name: &str) -> Option<Trouble<'a>> {
     if name == DATABASE_OWNER {
         return Some(Trouble::DatabaseOwner);
     }
@@ -101,7 +128,7 @@ pub(super) fn granted_trouble<'a>(ctx: &Context<'a>, name: &str) -> Option<Troub
 }
 
 /// What stands in the way of making this role a member.
-pub(super) fn member_trouble<'a>(ctx: &Context<'a>, name: &str) -> Option<Trouble<'a>> {
+pub(crate) fn member_trouble<'a>(ctx: &Context<'a>, name: &str) -> Option<Trouble<'a>> {
     if name == DATABASE_OWNER {
         return Some(Trouble::DatabaseOwner);
     }
@@ -109,7 +136,7 @@ pub(super) fn member_trouble<'a>(ctx: &Context<'a>, name: &str) -> Option<Troubl
 }
 
 /// What stands in the way of naming this role at all.
-pub(super) fn presence_trouble<'a>(ctx: &Context<'a>, name: &str) -> Option<Trouble<'a>> {
+pub(crate) fn presence_trouble<'a>(ctx: &Context<'a>, name: &str) -> Option<Trouble<'a>> {
     if let Some(since) = ctx.target.predefined_roles.get(name)
         && *since > ctx.target.version
     {
@@ -124,20 +151,20 @@ pub(super) fn presence_trouble<'a>(ctx: &Context<'a>, name: &str) -> Option<Trou
 
 /// A GRANT or REVOKE of roles, taken apart.
 #[derive(Debug)]
-pub(super) struct Membership<'a> {
+pub(crate) struct Membership<'a> {
     /// The statement.
-    pub(super) statement: &'a Statement<'a>,
+    pub(crate) statement: &'a Statement<'a>,
     /// Its node.
-    pub(super) node: &'a pg::GrantRoleStmt,
+    pub(crate) node: &'a pg::GrantRoleStmt,
     /// The roles granted, with what stands in the way.
-    pub(super) granted: Vec<(&'a str, Option<Trouble<'a>>)>,
+    pub(crate) granted: Vec<(&'a str, Option<Trouble<'a>>)>,
     /// The members; no name for CURRENT_USER and its like.
-    pub(super) members: Vec<(Option<&'a str>, Option<Trouble<'a>>)>,
+    pub(crate) members: Vec<(Option<&'a str>, Option<Trouble<'a>>)>,
 }
 
 impl<'a> Membership<'a> {
     /// The statement, where it is one.
-    pub(super) fn of(ctx: &Context<'a>) -> Option<Self> {
+    pub(crate) fn of(ctx: &Context<'a>) -> Option<Self> {
         let (statement, NodeEnum::GrantRoleStmt(node)) = ctx.node()? else { return None };
         let granted = node
             .granted_roles
@@ -166,7 +193,7 @@ impl<'a> Membership<'a> {
     }
 
     /// A fix that takes the rule's own troubles out: items of the lists, or the whole statement.
-    pub(super) fn without(&self, title: String, mine: impl Fn(&Trouble<'_>) -> bool) -> Option<FixDraft> {
+    pub(crate) fn without(&self, title: String, mine: impl Fn(&Trouble<'_>) -> bool) -> Option<FixDraft> {
         if self.nothing_left(&mine) {
             return Some(FixDraft::remove(title));
         }
@@ -199,7 +226,7 @@ impl<'a> Membership<'a> {
     }
 
     /// What is lost with the rule's own troubles.
-    pub(super) fn lost(&self, mine: impl Fn(&Trouble<'_>) -> bool) -> Option<String> {
+    pub(crate) fn lost(&self, mine: impl Fn(&Trouble<'_>) -> bool) -> Option<String> {
         if !self.node.is_grant {
             return None;
         }
@@ -229,13 +256,13 @@ impl<'a> Membership<'a> {
 }
 
 /// Names in a sentence.
-pub(super) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
 /// The items of a list that begins with the first token at byte `from`, up to one of these words (where
 /// an item was read already: `granted` is a fine name for a role) or the end.
-pub(super) fn items(statement: &Statement<'_>, from: usize, stops: &[&str]) -> Vec<Range<usize>> {
+pub(crate) fn items(statement: &Statement<'_>, from: usize, stops: &[&str]) -> Vec<Range<usize>> {
     let sql = statement.sql();
     let mut items: Vec<Range<usize>> = Vec::new();
     let mut open: Option<Range<usize>> = None;
@@ -260,7 +287,7 @@ pub(super) fn items(statement: &Statement<'_>, from: usize, stops: &[&str]) -> V
 
 /// Adds to a fix: the items with these numbers leave the list at `path`. `None` where the tokens do not
 /// give as many items as the tree has, or where nothing would be left.
-pub(super) fn trim(
+pub(crate) fn trim(
     mut fix: FixDraft,
     items: &[Range<usize>],
     expected: usize,
@@ -283,18 +310,18 @@ pub(super) fn trim(
 }
 
 /// The bytes of a role's name that the tree has a place for.
-pub(super) fn role_range(statement: &Statement<'_>, spec: &pg::RoleSpec) -> Option<Range<usize>> {
+pub(crate) fn role_range(statement: &Statement<'_>, spec: &pg::RoleSpec) -> Option<Range<usize>> {
     usize::try_from(spec.location).ok().and_then(|at| statement.name_at(at))
 }
 
 /// The bytes of `GRANTED BY role`.
-pub(super) fn granted_by(statement: &Statement<'_>, grantor: &pg::RoleSpec) -> Option<Range<usize>> {
+pub(crate) fn granted_by(statement: &Statement<'_>, grantor: &pg::RoleSpec) -> Option<Range<usize>> {
     let words = statement.words(&["GRANTED", "BY"])?;
     Some(words.start..role_range(statement, grantor)?.end)
 }
 
 /// What to do about a role that no one makes.
-pub(super) fn missing_advice(ctx: &Context<'_>) -> String {
+pub(crate) fn missing_advice(ctx: &Context<'_>) -> String {
     if ctx.facts.role_statements == 0 {
         "Give the roles dump together with this one (pg_dumpall --roles-only): tsmigrate check roles.sql \
          schema.sql. Or create the role on the target first."

@@ -1,11 +1,12 @@
 //! ROLE-01: a role that the target has already, or that belongs to the service.
 
-use super::roles::{SUPERUSER, may_alter};
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
+use super::{SUPERUSER, may_alter};
 use crate::edit::Safety;
 use crate::facts::names::{option, options, role, string};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

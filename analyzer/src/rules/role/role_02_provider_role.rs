@@ -1,11 +1,12 @@
 //! ROLE-02: roles that belong to another provider, not to an application.
 
-use super::roles::{Membership, Trouble, items, listed, provider, role_range, trim};
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
+use super::{Membership, Trouble, items, listed, provider, role_range, trim};
 use crate::edit::Safety;
 use crate::facts::names::{option, role, roles, string};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,10 +1,11 @@
 //! ROLE-05: passwords that will not work for long, or that do not come along.
 
-use super::{Context, Doc, Draft, Finish, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::names::{option, option_is_on, option_text, role};
 use crate::finding::Severity;
 use crate::parse::{NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, Finish, Rule};
+use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,11 +1,12 @@
 //! ROLE-06: who granted a role, and how a membership works, where the target takes neither.
 
-use super::roles::{Membership, granted_by, items, listed};
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
+use super::{Membership, granted_by, items, listed};
 use crate::edit::Safety;
 use crate::facts::names::{option, option_is_on, options, quoted, role};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -94,7 +95,7 @@ fn check(ctx: &mut Context<'_>) {
 }
 
 /// The role in whose name it grants, where that is not the restoring role.
-pub(super) fn grantor<'a>(ctx: &Context<'_>, node: &'a pg::GrantRoleStmt) -> Option<&'a str> {
+pub(crate) fn grantor<'a>(ctx: &Context<'_>, node: &'a pg::GrantRoleStmt) -> Option<&'a str> {
     node.grantor.as_ref().and_then(role).filter(|name| *name != ctx.target.admin)
 }
 
@@ -103,7 +104,7 @@ fn words(m: &Membership<'_>) -> String {
 }
 
 /// What the server says to a grant in the name of this role.
-pub(super) fn refused(ctx: &Context<'_>, name: &str) -> ServerError {
+pub(crate) fn refused(ctx: &Context<'_>, name: &str) -> ServerError {
     if ctx.target.version >= 16 {
         ServerError::new("42501", format!("permission denied to grant privileges as role \"{name}\"")).detail(
             format!("Only roles with privileges of role \"{name}\" may grant privileges as this role."),

@@ -1,12 +1,13 @@
 //! ROLE-07: ADMIN on a role, granted back to the role that made it.
 
 use super::role_06_grant_options::{grantor, refused};
-use super::roles::{Membership, SUPERUSER, items, listed, trim};
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
+use super::{Membership, SUPERUSER, items, listed, trim};
 use crate::edit::Safety;
 use crate::facts::names::{option, option_is_on};
 use crate::finding::{ServerError, Severity};
 use crate::parse::Change;
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

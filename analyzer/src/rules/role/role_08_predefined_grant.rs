@@ -1,9 +1,10 @@
 //! ROLE-08: PostgreSQL's predefined roles that tsdbadmin may not grant, or that the target lacks.
 
-use super::roles::{DATABASE_OWNER, Membership, Trouble, listed};
-use super::{Context, Doc, Draft, Rule, TROUBLESHOOTING};
+use super::{DATABASE_OWNER, Membership, Trouble, listed};
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
+use crate::rule::{Context, Doc, Draft, Rule};
+use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,13 +1,12 @@
 //! ROLE-09: roles that tsdbadmin may not grant, and roles that are not there.
 
-use super::roles::{
-    Membership, Trouble, granted_trouble, items, listed, member_trouble, missing_advice, trim,
-};
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
+use super::{Membership, Trouble, granted_trouble, items, listed, member_trouble, missing_advice, trim};
 use crate::edit::Safety;
 use crate::facts::names::{options, role, roles};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,12 +1,13 @@
 //! ROLE-10: settings stored for roles of the service, or for all roles.
 
-use super::guc_01_superuser_parameter::refusal;
-use super::roles::{SUPERUSER, may_alter};
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
+use super::{SUPERUSER, may_alter};
 use crate::edit::Safety;
 use crate::facts::names::{quoted, role};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
+use crate::rules::setting::guc_01_superuser_parameter::refusal;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

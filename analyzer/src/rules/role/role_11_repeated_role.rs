@@ -1,11 +1,12 @@
 //! ROLE-11: roles that are made twice, dropped, or changed without being there.
 
-use super::roles::{Known, SUPERUSER, known, listed, missing_advice};
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
+use super::{Known, SUPERUSER, known, listed, missing_advice};
 use crate::edit::Safety;
 use crate::facts::names::{role, roles, string};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,13 +1,14 @@
 //! RLS-01: row-level security: roles that bypassed it, policies for roles that are not there, rows that
 //! are loaded too late.
 
-use super::roles::{Trouble, items, listed, missing_advice, presence_trouble, role_range, trim};
-use super::{Context, Doc, Draft, FixDraft, Rule, Subject, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{relation, role, roles, text};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule, Subject};
+use crate::rules::TROUBLESHOOTING;
+use crate::rules::role::{Trouble, items, listed, missing_advice, presence_trouble, role_range, trim};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,10 +1,11 @@
 //! SEC-01: security labels.
 
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::objects::subject;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

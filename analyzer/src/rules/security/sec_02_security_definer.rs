@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::roles::SUPERUSER;
-use super::{Context, Doc, Draft, Finish, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::names::{option, option_is_on};
 use crate::facts::objects::created;
 use crate::finding::Severity;
 use crate::parse::{Class, NodeEnum};
+use crate::rule::{Context, Doc, Draft, Finish, Rule};
+use crate::rules::TROUBLESHOOTING;
+use crate::rules::role::SUPERUSER;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,8 +1,8 @@
 //! SRV-01: How much there is to move.
 
-use super::{Context, Doc, Draft, Rule};
 use crate::edit::Safety;
 use crate::finding::Severity;
+use crate::rule::{Context, Doc, Draft, Rule};
 use crate::server::{bytes, list};
 
 /// See the module's head.

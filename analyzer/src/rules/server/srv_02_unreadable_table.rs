@@ -1,9 +1,9 @@
 //! SRV-02: Tables that a live source's user may not read: no dump can be made.
 
-use super::{Context, Doc, Draft, Rule};
 use crate::edit::Safety;
 use crate::facts::hypertables::regclass;
 use crate::finding::{ServerError, Severity};
+use crate::rule::{Context, Doc, Draft, Rule};
 use crate::server::list;
 
 /// See the module's head.

@@ -1,9 +1,9 @@
 //! SRV-03: Row-level security hides rows from a live source's user.
 
-use super::{Context, Doc, Draft, Rule};
 use crate::edit::Safety;
 use crate::facts::hypertables::regclass;
 use crate::finding::{ServerError, Severity};
+use crate::rule::{Context, Doc, Draft, Rule};
 use crate::server::list;
 
 /// See the module's head.

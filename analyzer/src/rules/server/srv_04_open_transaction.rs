@@ -1,8 +1,8 @@
 //! SRV-04: Transactions that are open while a database is looked at: what they write may stay behind.
 
-use super::{Context, Doc, Draft, Rule};
 use crate::edit::Safety;
 use crate::finding::Severity;
+use crate::rule::{Context, Doc, Draft, Rule};
 use crate::server::list;
 
 /// See the module's head.

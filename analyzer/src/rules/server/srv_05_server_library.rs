@@ -1,8 +1,8 @@
 //! SRV-05: Libraries that a live server preloads, and the service does not.
 
-use super::{Context, Doc, Draft, Rule};
 use crate::edit::Safety;
 use crate::finding::Severity;
+use crate::rule::{Context, Doc, Draft, Rule};
 use crate::server::list;
 
 /// See the module's head.

@@ -1,8 +1,8 @@
 //! SRV-06: The version of TimescaleDB on a live source.
 
-use super::{Context, Doc, Draft, Rule};
 use crate::edit::Safety;
 use crate::finding::Severity;
+use crate::rule::{Context, Doc, Draft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

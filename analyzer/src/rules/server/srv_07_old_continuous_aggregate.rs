@@ -1,8 +1,8 @@
 //! SRV-07: Continuous aggregates in the form before TimescaleDB 2.7.
 
-use super::{Context, Doc, Draft, Rule};
 use crate::edit::Safety;
 use crate::finding::Severity;
+use crate::rule::{Context, Doc, Draft, Rule};
 use crate::server::list;
 
 /// See the module's head.

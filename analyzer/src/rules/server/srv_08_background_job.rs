@@ -1,8 +1,8 @@
 //! SRV-08: Background jobs of a live TimescaleDB source.
 
-use super::{Context, Doc, Draft, Rule};
 use crate::edit::Safety;
 use crate::finding::Severity;
+use crate::rule::{Context, Doc, Draft, Rule};
 use crate::server::list;
 
 /// See the module's head.

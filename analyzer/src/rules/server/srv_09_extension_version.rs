@@ -1,8 +1,8 @@
 //! SRV-09: Extensions in other versions on the two ends.
 
-use super::{Context, Doc, Draft, Rule};
 use crate::edit::Safety;
 use crate::finding::Severity;
+use crate::rule::{Context, Doc, Draft, Rule};
 use crate::server::list;
 
 /// See the module's head.

@@ -1,8 +1,8 @@
 //! SRV-13: What a live server did not answer.
 
-use super::{Context, Doc, Draft, Rule};
 use crate::edit::Safety;
 use crate::finding::Severity;
+use crate::rule::{Context, Doc, Draft, Rule};
 use crate::server::list;
 
 /// See the module's head.

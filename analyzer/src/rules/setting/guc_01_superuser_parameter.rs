@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::Scope;
 use crate::facts::names::{options, role};
@@ -10,6 +9,8 @@ use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{Change, NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -44,22 +45,22 @@ pub const RULE: Rule = Rule {
 
 /// A parameter that a statement sets.
 #[derive(Debug)]
-pub(super) struct Setting<'a> {
+pub(crate) struct Setting<'a> {
     /// The SET itself.
-    pub(super) set: &'a pg::VariableSetStmt,
+    pub(crate) set: &'a pg::VariableSetStmt,
     /// What it is stored for; `None` for the session.
-    pub(super) stored: Option<String>,
+    pub(crate) stored: Option<String>,
     /// A clause among others: its bytes and its place in the tree.
-    pub(super) clause: Option<(Range<usize>, String)>,
+    pub(crate) clause: Option<(Range<usize>, String)>,
     /// True where a value that is stored takes effect in a function's body.
-    pub(super) function: bool,
+    pub(crate) function: bool,
     /// The role or database that it is stored for.
-    pub(super) scope: Option<Scope>,
+    pub(crate) scope: Option<Scope>,
 }
 
 impl Setting<'_> {
     /// Takes it out.
-    pub(super) fn without(&self, statement: &Statement<'_>, title: String) -> FixDraft {
+    pub(crate) fn without(&self, statement: &Statement<'_>, title: String) -> FixDraft {
         match &self.clause {
             Some((range, path)) => {
                 FixDraft::edit(title).delete(statement.with_gap(range)).change(Change::Remove(path.clone()))
@@ -69,7 +70,7 @@ impl Setting<'_> {
     }
 
     /// What is lost with it.
-    pub(super) fn lost(&self) -> String {
+    pub(crate) fn lost(&self) -> String {
         match &self.stored {
             Some(stored) => format!("setting {} of {stored}", self.set.name),
             None => format!("SET {}", self.set.name),
@@ -78,7 +79,7 @@ impl Setting<'_> {
 }
 
 /// All parameters that the statement sets.
-pub(super) fn settings<'a>(ctx: &Context<'a>) -> Vec<Setting<'a>> {
+pub(crate) fn settings<'a>(ctx: &Context<'a>) -> Vec<Setting<'a>> {
     let Some((statement, node)) = ctx.node() else { return Vec::new() };
     let one = |set: &'a pg::VariableSetStmt, stored: Option<String>, scope: Option<Scope>| {
         vec![Setting { set, stored, clause: None, function: false, scope }]
@@ -148,7 +149,7 @@ fn clauses<'a>(
 }
 
 /// What the server says to setting this parameter, whatever the value; `None` where it takes it.
-pub(super) fn refusal(ctx: &Context<'_>, set: &pg::VariableSetStmt) -> Option<ServerError> {
+pub(crate) fn refusal(ctx: &Context<'_>, set: &pg::VariableSetStmt) -> Option<ServerError> {
     superuser_only(ctx, &set.name).or_else(|| super::guc_02_extension_parameter::refusal(ctx, set))
 }
 
@@ -168,7 +169,7 @@ fn superuser_only(ctx: &Context<'_>, parameter: &str) -> Option<ServerError> {
 /// True for SET x TO v and SET x FROM CURRENT, and for RESET x where it asks for the same right: in a
 /// session, and where other settings are stored in the same place (GUCArrayDelete looks at the name only
 /// where there is an array).
-pub(super) fn sets(ctx: &Context<'_>, setting: &Setting<'_>) -> bool {
+pub(crate) fn sets(ctx: &Context<'_>, setting: &Setting<'_>) -> bool {
     use pg::VariableSetKind as K;
     match K::try_from(setting.set.kind) {
         Ok(K::VarSetValue | K::VarSetCurrent) => true,
@@ -225,7 +226,7 @@ fn check(ctx: &mut Context<'_>) {
 
 /// `set_config('log_statement', …)` in a query asks for the same right as SET.
 fn calls(ctx: &mut Context<'_>, statement: &Statement<'_>) {
-    if !super::bodies::runs(statement.node()) {
+    if !crate::rules::function::bodies::runs(statement.node()) {
         return;
     }
     let found = statement.references().iter().find_map(|reference| {

@@ -1,11 +1,12 @@
 //! GUC-02: stored settings of a library that the session has not loaded, and an application's own.
 
 use super::guc_01_superuser_parameter::{sets, settings};
-use super::{Context, Doc, Draft, FixDraft, Rule, Subject, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::names::{option, option_text};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule, Subject};
+use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -36,7 +37,7 @@ pub const RULE: Rule = Rule {
 const PLPGSQL: [&str; 4] = ["check_asserts", "extra_errors", "extra_warnings", "print_strict_params"];
 
 /// What the server says to storing this parameter; `None` where it is none of this rule's.
-pub(super) fn refusal(ctx: &Context<'_>, set: &pg::VariableSetStmt) -> Option<ServerError> {
+pub(crate) fn refusal(ctx: &Context<'_>, set: &pg::VariableSetStmt) -> Option<ServerError> {
     let (prefix, rest) = set.name.split_once('.')?;
     let known = prefix.eq_ignore_ascii_case("timescaledb")
         || is_plpgsql(prefix) && PLPGSQL.contains(&rest.to_ascii_lowercase().as_str());

@@ -1,9 +1,10 @@
 //! GUC-03: a stored `local_preload_libraries`, which logins may fail over.
 
 use super::guc_01_superuser_parameter::{sets, settings};
-use super::{Context, Doc, Draft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::finding::Severity;
+use crate::rule::{Context, Doc, Draft, Rule};
+use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

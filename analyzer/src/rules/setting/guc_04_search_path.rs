@@ -1,11 +1,11 @@
 //! GUC-04: a stored `search_path` that hides TimescaleDB's functions.
 
 use super::guc_01_superuser_parameter::settings;
-use super::{Context, Doc, Draft, Finish, Rule};
 use crate::edit::Safety;
 use crate::facts::names::text;
 use crate::finding::Severity;
 use crate::parse::pg;
+use crate::rule::{Context, Doc, Draft, Finish, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

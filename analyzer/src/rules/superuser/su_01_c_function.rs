@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::names::{option, option_text, string};
 use crate::facts::objects::created;
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
 use crate::target::members;
 
 /// See the module's head.
@@ -67,12 +68,12 @@ fn check(ctx: &mut Context<'_>) {
 }
 
 /// The language of a function.
-pub(super) fn language(options: &[pg::Node]) -> Option<&str> {
+pub(crate) fn language(options: &[pg::Node]) -> Option<&str> {
     option(options, "language").and_then(option_text)
 }
 
 /// The bytes of the language's name.
-pub(super) fn language_range(statement: &Statement<'_>) -> Option<Range<usize>> {
+pub(crate) fn language_range(statement: &Statement<'_>) -> Option<Range<usize>> {
     let word = statement.words(&["LANGUAGE"])?;
     statement.code().find(|token| token.start >= word.end).map(|token| token.start..token.end)
 }

@@ -1,13 +1,14 @@
 //! SU-02: a function that is one of the server's own under another name.
 
 use super::su_01_c_function::{language, language_range};
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::names::{option, options, qualified, quoted, string};
 use crate::facts::objects::created;
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{Change, Class, NodeEnum, TokenKind, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
 use crate::target::{builtin_of_internal, is_builtin};
 
 /// See the module's head.

@@ -1,12 +1,13 @@
 //! SU-04: SUPPORT.
 
-use super::clauses::word_and_name;
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::names::options;
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
+use crate::rules::clauses::word_and_name;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

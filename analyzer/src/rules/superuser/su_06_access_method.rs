@@ -1,12 +1,13 @@
 //! SU-06: access methods that only a superuser can bring.
 
-use super::clauses::{absence, has_extension, providers};
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::names::text;
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, Class, NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
+use crate::rules::clauses::{absence, has_extension, providers};
 use crate::target::is_builtin;
 
 /// See the module's head.

@@ -1,11 +1,12 @@
 //! SU-07: operator classes and families.
 
-use super::clauses::absence;
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
+use crate::rules::clauses::absence;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,10 +1,11 @@
 //! SU-09: CREATE CAST … WITHOUT FUNCTION.
 
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::objects::created;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum, Reference};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

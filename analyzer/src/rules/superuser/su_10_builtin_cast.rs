@@ -1,11 +1,12 @@
 //! SU-10: a cast between types of the server.
 
-use super::clauses::is_superusers_type;
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::objects::{created, type_text};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
+use crate::rules::clauses::is_superusers_type;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -91,7 +92,7 @@ fn check(ctx: &mut Context<'_>) {
 }
 
 /// A type as the server's messages write it (format_type).
-pub(super) fn server_name(name: &pg::TypeName) -> String {
+pub(crate) fn server_name(name: &pg::TypeName) -> String {
     let text = type_text(name);
     let (base, brackets) =
         text.split_once('[').map_or((&*text, String::new()), |(b, r)| (b, format!("[{r}")));

@@ -1,12 +1,13 @@
 //! SU-14: transforms.
 
-use super::clauses::is_superusers_type;
 use super::su_10_builtin_cast::server_name;
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::objects::created;
 use crate::finding::{ServerError, Severity};
 use crate::parse::NodeEnum;
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
+use crate::rules::clauses::is_superusers_type;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,12 +1,13 @@
 //! SU-16: an aggregate whose state is internal.
 
-use super::clauses::value;
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::names::{option_text, options};
 use crate::facts::objects::created;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
+use crate::rules::clauses::value;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,13 +1,14 @@
 //! SU-17: an operator with estimators of its own.
 
-use super::clauses::{from_list, value};
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::names::{options, qualified, quoted_path};
 use crate::facts::objects::created;
 use crate::facts::{Object, ObjectId};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, Class, NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
+use crate::rules::clauses::{from_list, value};
 use crate::target::is_builtin;
 
 /// See the module's head.

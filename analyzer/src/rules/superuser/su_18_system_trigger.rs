@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::objects::subject;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

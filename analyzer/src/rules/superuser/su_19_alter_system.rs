@@ -1,9 +1,10 @@
 //! SU-19: ALTER SYSTEM.
 
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
 use crate::parse::NodeEnum;
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

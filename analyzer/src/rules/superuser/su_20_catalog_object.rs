@@ -1,12 +1,13 @@
 //! SU-20: objects and rows of the server's own schemas.
 
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::names::relation;
 use crate::facts::objects::{created, subject};
 use crate::facts::{Object, ObjectId};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
 use crate::target::{is_builtin, is_in_information_schema};
 
 /// See the module's head.

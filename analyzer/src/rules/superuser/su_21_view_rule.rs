@@ -1,11 +1,11 @@
 //! SU-21: an ON SELECT rule that makes a view of a table, as pg_dump up to 9.6 wrote views that depend on each other.
 
-use super::{Context, Doc, Draft, Rule};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{quoted_path, relation};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

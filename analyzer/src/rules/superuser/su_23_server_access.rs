@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use super::bodies::runs;
-use super::{Context, Doc, Draft, FixDraft, Rule};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Reference, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::function::bodies::runs;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -80,7 +80,7 @@ fn check(ctx: &mut Context<'_>) {
 }
 
 /// The bytes of a reference.
-pub(super) fn place(statement: &Statement<'_>, reference: &Reference) -> Option<Range<usize>> {
+pub(crate) fn place(statement: &Statement<'_>, reference: &Reference) -> Option<Range<usize>> {
     let at = usize::try_from(reference.location?).ok()?;
     statement
         .name_at(at)
@@ -89,19 +89,19 @@ pub(super) fn place(statement: &Statement<'_>, reference: &Reference) -> Option<
 }
 
 /// What the server says when a name is used.
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     /// `function`, `table` or `view`.
     word: &'static str,
     /// What is wrong with it.
-    pub(super) message: String,
+    pub(crate) message: String,
     /// The server's words.
-    pub(super) error: ServerError,
+    pub(crate) error: ServerError,
     /// What to do.
-    pub(super) advice: Option<&'static str>,
+    pub(crate) advice: Option<&'static str>,
 }
 
 /// Why the restoring role cannot use this function or table of the server.
-pub(super) fn refusal(ctx: &Context<'_>, reference: &Reference) -> Option<Refusal> {
+pub(crate) fn refusal(ctx: &Context<'_>, reference: &Reference) -> Option<Refusal> {
     let name = &*reference.name;
     if reference.schema.as_deref().is_some_and(|schema| schema != "pg_catalog") {
         return None;

@@ -1,13 +1,14 @@
 //! SU-25: an operator whose commutator or negator is PostgreSQL's own.
 
-use super::clauses::{from_list, value};
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{option, options, qualified};
 use crate::facts::objects::created;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, Class, NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
+use crate::rules::clauses::{from_list, value};
 use crate::target::{is_builtin, is_builtin_operator};
 
 /// See the module's head.

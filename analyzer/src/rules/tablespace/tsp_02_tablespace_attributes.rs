@@ -1,11 +1,12 @@
 //! TSP-02: Options, owner, comment or privileges of a tablespace.
 
 use super::tsp_03_default_tablespace::{is_usable, no_tablespace};
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::names::{string, strings};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -3,13 +3,14 @@
 use std::ops::Range;
 
 use super::tsp_03_default_tablespace::{is_usable, no_tablespace};
-use super::{Context, Doc, Draft, FixDraft, Rule, TROUBLESHOOTING};
 use crate::edit::Safety;
 use crate::facts::names::{option, option_text};
 use crate::facts::objects::{created, subject};
 use crate::finding::Severity;
 use crate::locate::Statement;
 use crate::parse::{Change, NodeEnum, Token, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,13 +1,13 @@
 //! TSP-07: A hypertable is attached to a tablespace.
 
-use super::clauses::calls;
 use super::tsp_03_default_tablespace::{is_usable, no_tablespace};
-use super::{Context, Doc, Draft, FixDraft, Rule};
 use crate::edit::Safety;
 use crate::facts::names::{options, qualified, quoted_path, string, text};
 use crate::finding::Severity;
 use crate::locate::Statement;
 use crate::parse::{NodeEnum, TokenKind, Tokens, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::clauses::calls;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -19,7 +19,7 @@ const DAY: i64 = 86_400 * SECOND;
 
 /// A script in the making.
 #[derive(Debug, Default)]
-pub(super) struct Written {
+pub(crate) struct Written {
     /// Its text.
     pub sql: String,
     /// What a person has to look at, each in a sentence without its full stop.
@@ -65,7 +65,7 @@ fn columns<'a>(facts: &'a Facts, table: &ObjectId) -> Vec<(&'a str, &'a str)> {
 }
 
 /// Hypertables, compression and continuous aggregates, in the order that they need.
-pub(super) fn write(facts: &Facts) -> Written {
+pub(crate) fn write(facts: &Facts) -> Written {
     let mut out = Written::default();
     let timescale = &facts.timescale;
     let settings = compressions(facts);

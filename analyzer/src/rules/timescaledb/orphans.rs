@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use super::Context;
 use crate::facts::names::{quoted_path, string};
 use crate::facts::objects::{created, subject};
 use crate::facts::timescale::{INTERNAL, number_after};
 use crate::facts::{Facts, ObjectId};
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum};
+use crate::rule::Context;
 use crate::text::Span;
 
 /// Statements of a dump that its rewrite leaves out if the dump has no rows of TimescaleDB's catalogs.
@@ -18,7 +18,7 @@ pub struct Orphans {
     /// Runs of such statements with the comments between them: input and bytes, in order.
     pub(crate) runs: Vec<(usize, Span)>,
     /// Statements that a script runs once the continuous aggregates are there.
-    pub(super) later: Vec<Later>,
+    pub(crate) later: Vec<Later>,
     /// Continuous aggregates, and what needs them.
     moved: BTreeSet<ObjectId>,
     /// The last statement that was looked at: input and number.
@@ -29,7 +29,7 @@ pub struct Orphans {
 
 /// A statement that moves to the script.
 #[derive(Clone, Debug)]
-pub(super) struct Later {
+pub(crate) struct Later {
     pub input: usize,
     pub statement: u64,
     pub span: Span,
@@ -60,7 +60,7 @@ const OWN: &[&str] = &[
 
 impl Orphans {
     /// True where these bytes lie in a run.
-    pub(super) fn covers(&self, input: usize, at: u64) -> bool {
+    pub(crate) fn covers(&self, input: usize, at: u64) -> bool {
         let behind = self.runs.partition_point(|(i, span)| (*i, span.start) <= (input, at));
         behind
             .checked_sub(1)
@@ -69,18 +69,18 @@ impl Orphans {
     }
 
     /// The statement that moves to the script, where this one does.
-    pub(super) fn moves(&self, input: usize, statement: u64) -> bool {
+    pub(crate) fn moves(&self, input: usize, statement: u64) -> bool {
         self.later.binary_search_by_key(&(input, statement), |later| (later.input, later.statement)).is_ok()
     }
 
     /// Something else comes: a run ends here.
-    pub(super) fn interrupt(&mut self) {
+    pub(crate) fn interrupt(&mut self) {
         self.open = false;
     }
 }
 
 /// Looks at a statement of the dump, each only once: later rounds see it changed.
-pub(super) fn look(ctx: &mut Context<'_>, statement: &Statement<'_>) {
+pub(crate) fn look(ctx: &mut Context<'_>, statement: &Statement<'_>) {
     let place = statement.place(&statement.range());
     let now = (place.input, place.statement);
     if ctx.memory.orphans.seen == now {
@@ -160,12 +160,12 @@ fn fate(ctx: &mut Context<'_>, statement: &Statement<'_>) -> Fate {
 }
 
 /// The name of a materialization hypertable.
-pub(super) fn materialization(id: i64) -> String {
+pub(crate) fn materialization(id: i64) -> String {
     format!("_materialized_hypertable_{id}")
 }
 
 /// The continuous aggregate whose view a statement makes: the id of its materialization.
-pub(super) fn aggregate_of(statement: &Statement<'_>) -> Option<i64> {
+pub(crate) fn aggregate_of(statement: &Statement<'_>) -> Option<i64> {
     let NodeEnum::ViewStmt(view) = statement.node() else { return None };
     if view.view.as_ref().is_none_or(|range| range.schemaname.starts_with("_timescaledb_")) {
         return None;
@@ -178,7 +178,7 @@ pub(super) fn aggregate_of(statement: &Statement<'_>) -> Option<i64> {
 }
 
 /// True for the names of TimescaleDB's own tables and views in its internal schema.
-pub(super) fn has_own_name(name: &str) -> bool {
+pub(crate) fn has_own_name(name: &str) -> bool {
     OWN.iter().any(|prefix| name.starts_with(prefix))
 }
 

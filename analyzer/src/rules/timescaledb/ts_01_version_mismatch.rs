@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{Context, Doc, Draft, Finish, Rule};
 use crate::edit::Safety;
 use crate::facts::timescale::Version;
 use crate::finding::Severity;
+use crate::rule::{Context, Doc, Draft, Finish, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,8 +1,8 @@
 //! TS-02: a full dump of a TimescaleDB source needs restoring mode.
 
-use super::{Context, Doc, Draft, Finish, Rule};
 use crate::edit::Safety;
 use crate::finding::Severity;
+use crate::rule::{Context, Doc, Draft, Finish, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

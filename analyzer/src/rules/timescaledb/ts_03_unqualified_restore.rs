@@ -1,10 +1,10 @@
 //! TS-03: timescaledb_post_restore() by its bare name, after a dump has emptied `search_path`.
 
-use super::{Context, Doc, Draft, FixDraft, Rule};
 use crate::edit::Safety;
 use crate::facts::names::{qualified, strings};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, NodeEnum};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::hypertable_script;
 use super::orphans::{aggregate_of, look, materialization};
-use super::{Context, Doc, Draft, Finish, Rule, Subject, hypertable_script};
 use crate::edit::{Action, Fix, Safety};
 use crate::facts::timescale::INTERNAL;
 use crate::facts::{Facts, ObjectId};
@@ -12,6 +12,7 @@ use crate::options::Options;
 use crate::order;
 use crate::parse::Class;
 use crate::rewrite::{Planned, Rewriter, Style, plan_fix};
+use crate::rule::{Context, Doc, Draft, Finish, Rule, Subject};
 use crate::text::Span;
 
 /// The file of the script.

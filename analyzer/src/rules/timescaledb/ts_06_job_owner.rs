@@ -1,12 +1,12 @@
 //! TS-06: background jobs of another role.
 
-use super::{Context, Doc, Draft, FixDraft, Rule, Subject};
 use crate::edit::Safety;
 use crate::facts::names::{quoted, quoted_path};
 use crate::facts::rows::{Row, Table, rows_of_insert};
 use crate::facts::timescale::unquoted;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, NodeEnum};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule, Subject};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -35,7 +35,7 @@ pub const RULE: Rule = Rule {
             "timescale/docs, migrate/troubleshooting.md, Ownership of background jobs",
             "TimescaleDB tsl/src/bgw_policy/job_api.c; src/bgw/job.c, ts_bgw_job_validate_job_owner",
         ],
-        link: super::TROUBLESHOOTING,
+        link: crate::rules::TROUBLESHOOTING,
     },
     check,
     finish: None,

@@ -1,10 +1,10 @@
 //! TS-08: continuous aggregates of the old format, and time_bucket_ng.
 
-use super::{Context, Doc, Draft, Finish, Rule};
 use crate::edit::Safety;
 use crate::facts::timescale::Version;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum};
+use crate::rule::{Context, Doc, Draft, Finish, Rule};
 
 /// The first version without either.
 const GONE: Version = Version(2, 25, 0);

@@ -1,7 +1,5 @@
 //! TS-09: what newer versions of TimescaleDB do not have any more.
 
-use super::clauses::calls;
-use super::{Context, Doc, Draft, FixDraft, Rule};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{options, qualified};
@@ -10,6 +8,8 @@ use crate::facts::timescale::{INTERNAL, Version};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, pg};
+use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::clauses::calls;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

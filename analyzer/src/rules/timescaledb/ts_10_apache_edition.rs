@@ -1,9 +1,9 @@
 //! TS-10: the source runs TimescaleDB's Apache edition.
 
-use super::{Context, Doc, Draft, Finish, Rule};
 use crate::edit::Safety;
 use crate::facts::timescale::Edition;
 use crate::finding::Severity;
+use crate::rule::{Context, Doc, Draft, Finish, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

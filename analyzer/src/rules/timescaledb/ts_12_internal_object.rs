@@ -1,6 +1,6 @@
 //! TS-12: objects of users in TimescaleDB's schemas, names of chunks in views and functions, data of the toolkit.
 
-use super::{Context, Doc, Draft, Finish, Rule, ts_04_schema_only};
+use super::ts_04_schema_only;
 use crate::edit::Safety;
 use crate::facts::names::options;
 use crate::facts::objects::created;
@@ -8,6 +8,7 @@ use crate::facts::timescale::{INTERNAL, chunk_ids};
 use crate::finding::{Place, ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum};
+use crate::rule::{Context, Doc, Draft, Finish, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -44,7 +45,7 @@ pub const RULE: Rule = Rule {
 
 /// A statement that names a chunk.
 #[derive(Clone, Debug)]
-pub(super) struct NamesChunk {
+pub(crate) struct NamesChunk {
     place: Place,
     object: String,
     chunk: String,

@@ -1,0 +1,18 @@
+//! Rules about stored data and their types.
+
+pub mod data_01_unlogged;
+pub mod data_02_large_object;
+pub mod data_11_array_functions;
+pub mod data_12_postfix_operator;
+pub mod data_13_removed_type;
+
+use crate::rule::Rule;
+
+/// The rules of this family, in the order of the catalogue.
+pub const RULES: &[&Rule] = &[
+    &data_01_unlogged::RULE,
+    &data_02_large_object::RULE,
+    &data_11_array_functions::RULE,
+    &data_12_postfix_operator::RULE,
+    &data_13_removed_type::RULE,
+];

@@ -1,0 +1,9 @@
+//! Rules about objects that a statement needs.
+
+pub mod dep_01_missing_dependency;
+pub mod dep_02_undeclared_object;
+
+use crate::rule::Rule;
+
+/// The rules of this family, in the order of the catalogue.
+pub const RULES: &[&Rule] = &[&dep_01_missing_dependency::RULE, &dep_02_undeclared_object::RULE];

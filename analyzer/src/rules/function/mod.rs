@@ -1,0 +1,11 @@
+//! Rules about what bodies of functions do when they run.
+
+pub(crate) mod bodies;
+
+pub mod fn_01_superuser_call;
+pub mod fn_03_missing_in_body;
+
+use crate::rule::Rule;
+
+/// The rules of this family, in the order of the catalogue.
+pub const RULES: &[&Rule] = &[&fn_01_superuser_call::RULE, &fn_03_missing_in_body::RULE];
