@@ -1,7 +1,7 @@
 //! Comments of a dump that allow findings. One may follow a statement on its line, so a statement is held until its line
 //! has ended.
 
-use super::pass::Pass;
+use super::state::{HeldPiece, Pass};
 use crate::allow;
 use crate::finding::Place;
 use crate::parse::{TokenKind, Tokens};
@@ -9,31 +9,7 @@ use crate::prepare::Outcome;
 use crate::rule::Subject;
 use crate::rules;
 use crate::split::{End, Kind, Piece};
-use crate::text::{Position, Span, parseable, position};
-
-/// A copy of a piece, held until the end of its line.
-#[derive(Debug)]
-pub(super) struct HeldPiece {
-    kind: Kind,
-    text: Vec<u8>,
-    span: Span,
-    at: Position,
-    end: End,
-    standard_strings: bool,
-    outcome: Option<Outcome>,
-}
-
-impl HeldPiece {
-    fn new(piece: &Piece<'_>, outcome: Option<Outcome>) -> Self {
-        let Piece { kind, text, span, at, end, standard_strings } = *piece;
-        Self { kind, text: text.to_owned(), span, at, end, standard_strings, outcome }
-    }
-
-    fn piece(&self) -> Piece<'_> {
-        let Self { kind, ref text, span, at, end, standard_strings, .. } = *self;
-        Piece { kind, text, span, at, end, standard_strings }
-    }
-}
+use crate::text::{Span, parseable, position};
 
 impl Pass<'_> {
     /// Takes the next piece.

@@ -1,25 +1,11 @@
 //! The rows of a COPY: whether there are any decides some findings, and they go together with their COPY.
 
-use super::pass::Pass;
+use super::state::Pass;
 use crate::edit::{Action, Fix, Safety};
-use crate::facts::rows::Reading;
 use crate::finding::Finding;
 use crate::rewrite;
 use crate::rule::Subject;
 use crate::split::Piece;
-
-/// What is known of the last COPY. All numbers are places in the list of findings.
-#[derive(Debug, Default)]
-pub(super) struct CopyState {
-    /// It was removed, for this finding: its rows go with it.
-    pub(super) removal: Option<usize>,
-    /// Findings that stand only if rows follow.
-    pub(super) needs_rows: Vec<usize>,
-    /// The first of its findings, until a row comes.
-    pub(super) without_rows: Option<usize>,
-    /// Reads its rows, where a rule or the facts want them.
-    pub(super) reader: Option<Reading>,
-}
 
 impl Pass<'_> {
     /// Takes some rows of the COPY.

@@ -1,6 +1,6 @@
 //! Levels: what a rule's findings count as, where options or comments of the dumps say so.
 
-use super::pass::Pass;
+use super::state::Pass;
 use crate::rule::Subject;
 use crate::rules;
 

@@ -1,7 +1,6 @@
 //! From solved findings to the changes of each input.
 
-use super::Analysis;
-use super::sections::LeftOutSection;
+use super::result::{Analysis, LeftOutSection};
 use crate::order;
 use crate::rewrite::{Planned, plan_fix};
 use crate::rules;

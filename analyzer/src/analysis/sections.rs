@@ -1,55 +1,13 @@
 //! Database sections of a cluster dump: one database fits the target, and the sections of others are left out.
 
-use super::pass::Pass;
-use crate::facts::{Facts, objects};
+use super::result::LeftOutSection;
+use super::state::{DatabaseSection, Pass, UndecidedSection};
+use crate::facts::objects;
 use crate::finding::Place;
 use crate::locate::Statement;
 use crate::parse::NodeEnum;
 use crate::rule::{Draft, Subject};
-use crate::rules::{self, Memory};
-use crate::text::Span;
-
-/// The section of a database that is left out of the rewritten dump.
-#[derive(Debug)]
-pub(super) struct LeftOutSection {
-    /// Its input, from 0.
-    pub(super) input: usize,
-    /// Its bytes.
-    pub(super) span: Span,
-    /// The database's name.
-    pub(super) database: String,
-}
-
-/// A section of a cluster dump: from a `\connect` to the next one, or to the header of the next database.
-#[derive(Debug, Default)]
-pub(super) enum DatabaseSection {
-    /// No section of its own, or that of the database that is kept.
-    #[default]
-    Kept,
-    /// It is not known yet whether this is the database to keep: a section without objects is no reason to keep it.
-    Undecided(Box<UndecidedSection>),
-    /// Another database: nothing of it is looked at.
-    LeftOut {
-        /// Its place among the sections that are left out.
-        index: usize,
-        /// A finding about it was reported.
-        reported: bool,
-    },
-}
-
-/// A section that may turn out to be left out, with all that was known before it, which is restored then.
-#[derive(Debug)]
-pub(super) struct UndecidedSection {
-    section: LeftOutSection,
-    facts: Facts,
-    memory: Memory,
-    /// How many findings there were.
-    findings: usize,
-    /// How many allowances there were.
-    allowances: usize,
-    /// The first statement that is more than a session's setting.
-    place: Option<Place>,
-}
+use crate::rules;
 
 impl Pass<'_> {
     /// True inside the section of a database that is left out.

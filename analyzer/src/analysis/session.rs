@@ -1,7 +1,7 @@
 //! The session: inputs begin, stream by in chunks, and end; then the rules finish.
 
-use super::Analysis;
-use super::pass::Pass;
+use super::result::{Analysis, Input};
+use super::state::Pass;
 use crate::facts::{Facts, ObjectId};
 use crate::finding::Place;
 use crate::input::{InputError, sniff};
@@ -14,6 +14,20 @@ use crate::server::Server;
 use crate::split::{Piece, Splitter};
 use crate::target::Target;
 use crate::text::Span;
+
+/// Analyses texts that are in memory.
+///
+/// # Errors
+/// [`InputError`] where an input is not a whole dump in text form.
+pub fn analyze(inputs: &[Input<'_>], target: &Target, options: &Options) -> Result<Analysis, InputError> {
+    let mut analyzer = Analyzer::new(target, options);
+    for input in inputs {
+        analyzer.begin(input.name);
+        analyzer.feed(input.text)?;
+        analyzer.end()?;
+    }
+    Ok(analyzer.finish())
+}
 
 /// Analyses inputs as their bytes stream by. For each: [`Analyzer::begin`], [`Analyzer::feed`],
 /// [`Analyzer::end`]; then [`Analyzer::finish`].

@@ -1,6 +1,6 @@
 //! One statement: its fixes are chosen and applied, and the result is proved.
 
-use super::pass::Pass;
+use super::state::Pass;
 use crate::edit::{Action, Edit, Fix, Safety};
 use crate::facts::Absence;
 use crate::finding::{Finding, Severity};

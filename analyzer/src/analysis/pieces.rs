@@ -1,116 +1,22 @@
-//! The forward pass: each piece of an input in its order, looked at by the rules and kept as facts.
+//! The pieces of an input in their order: each is checked by the rules, and a statement is kept as facts.
 
-use std::collections::{BTreeSet, HashSet};
-
-use super::allowances::Allowances;
-use super::comments::HeldPiece;
-use super::copy::CopyState;
-use super::sections::DatabaseSection;
+use super::state::{CopyState, DatabaseSection, Pass};
 use super::statement::accept_loss;
-use super::{Analysis, InputSummary};
+
 use crate::edit::Action;
-use crate::facts::Facts;
 use crate::facts::rows::Reading;
-use crate::finding::{Finding, Place, ServerError};
+use crate::finding::{Finding, Place};
 use crate::input::{InputError, Problem};
 use crate::locate::Statement;
-use crate::options::Options;
 use crate::parse::{NodeEnum, ParseError, parse};
 use crate::prepare::{Outcome, Tree, read};
 use crate::rewrite;
-use crate::rule::{Context, Rule, Subject};
-use crate::rules::{self, Memory, RULES};
+use crate::rule::Subject;
+use crate::rules;
 use crate::split::{End, Kind, Open, Piece};
-use crate::target::Target;
 use crate::text::{Position, Span, parseable, position};
 
-/// Different answers of the server that are remembered, so that findings share them.
-const MAX_ANSWERS: usize = 10_000;
-
-/// What the pass knows between two pieces.
-#[derive(Debug)]
-pub(super) struct Pass<'t> {
-    pub(super) target: &'t Target,
-    pub(super) options: &'t Options,
-    pub(super) analysis: Analysis,
-    pub(super) memory: Memory,
-    /// What is known of the last COPY.
-    pub(super) copy: CopyState,
-    /// The section of a cluster dump that the pass is in.
-    pub(super) section: DatabaseSection,
-    /// Databases that were reported to be left out.
-    pub(super) left_out_databases: BTreeSet<String>,
-    /// Why the input cannot be analysed.
-    pub(super) failure: Option<InputError>,
-    /// Answers of the server that findings share.
-    answers: HashSet<ServerError>,
-    /// How the last piece ended, and where.
-    last: Option<(End, Position)>,
-    /// What comments of the dumps allow.
-    pub(super) allowances: Allowances,
-    /// A statement, and the white space behind it, until the end of its line.
-    pub(super) held: Vec<HeldPiece>,
-}
-
-impl<'t> Pass<'t> {
-    /// A pass before its first input.
-    pub(super) fn new(target: &'t Target, options: &'t Options, facts: Facts) -> Self {
-        Self {
-            target,
-            options,
-            analysis: Analysis { facts, ..Analysis::default() },
-            memory: Memory::default(),
-            copy: CopyState::default(),
-            section: DatabaseSection::default(),
-            left_out_databases: BTreeSet::new(),
-            failure: None,
-            answers: HashSet::new(),
-            last: None,
-            allowances: Allowances::default(),
-            held: Vec::new(),
-        }
-    }
-
-    /// The next input begins.
-    pub(super) fn begin_input(&mut self, name: &str) {
-        self.analysis.inputs.push(InputSummary { name: name.to_owned(), ..InputSummary::default() });
-        self.analysis.facts.begin_input(name);
-        self.copy = CopyState::default();
-        self.last = None;
-        self.allowances.begin_input();
-        self.held.clear();
-    }
-}
-
 impl Pass<'_> {
-    pub(super) fn error(&self, problem: Problem) -> InputError {
-        let name = self.analysis.inputs.last().map_or(String::new(), |input| input.name.clone());
-        InputError { input: name, problem }
-    }
-
-    /// The number of the input, from 0.
-    pub(super) fn input(&self) -> usize {
-        self.analysis.inputs.len().saturating_sub(1)
-    }
-
-    /// The input's name, where it decides anything.
-    pub(super) fn file(&self) -> String {
-        match self.analysis.inputs.last() {
-            Some(input) if !self.options.leave.is_empty() => input.name.clone(),
-            _ => String::new(),
-        }
-    }
-
-    pub(super) fn place(&self, piece: &Piece<'_>, statement: u64) -> Place {
-        Place {
-            input: self.input(),
-            statement,
-            span: piece.span,
-            line: piece.at.line,
-            column: piece.at.column,
-        }
-    }
-
     /// Takes a piece whose comments have been read.
     pub(super) fn piece(&mut self, piece: &Piece<'_>, outcome: Option<Outcome>) {
         if self.failure.is_some() {
@@ -154,14 +60,6 @@ impl Pass<'_> {
         self.extend_section(piece.span.end);
     }
 
-    /// Counts a statement: its number, from 1.
-    fn next_statement(&mut self) -> u64 {
-        self.analysis.inputs.last_mut().map_or(0, |input| {
-            input.statements += 1;
-            input.statements
-        })
-    }
-
     /// The input ends inside something. Where what was swallowed holds the end mark of the dump, the dump is whole
     /// and the statement is faulty: psql fails on it in the same way.
     fn cut_off(&mut self, piece: &Piece<'_>, open: Open) {
@@ -181,38 +79,6 @@ impl Pass<'_> {
         let place = self.place(piece, number);
         let findings = self.check(Subject::Unparsed { sql: &sql, error: &error, end: piece.end, place });
         self.keep_whole(findings);
-    }
-
-    /// Keeps a finding, in as little memory as it takes.
-    pub(super) fn keep(&mut self, mut finding: Finding) {
-        finding.shrink();
-        if let Some(error) = finding.server_error.take() {
-            let known = self.answers.get(&error).cloned();
-            if known.is_none() && self.answers.len() < MAX_ANSWERS {
-                self.answers.insert(error.clone());
-            }
-            finding.server_error = Some(known.unwrap_or(error));
-        }
-        self.analysis.findings.push(finding);
-    }
-
-    /// Runs all rules on one piece.
-    pub(super) fn check(&mut self, subject: Subject<'_>) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        for rule in RULES {
-            (rule.check)(&mut Context {
-                subject,
-                facts: &self.analysis.facts,
-                target: self.target,
-                options: self.options,
-                memory: &mut self.memory,
-                rule,
-                findings: &mut findings,
-            });
-        }
-        findings.retain(|finding| !self.options.is_off(finding.rule));
-        self.allowances.mark(&mut findings);
-        findings
     }
 
     fn statement(&mut self, piece: &Piece<'_>, outcome: Option<Outcome>) {
@@ -336,24 +202,6 @@ impl Pass<'_> {
         // The rows of a `\copy … from stdin` go with it.
         let removed = self.analysis.findings.get(first..).into_iter().flatten().position(|f| f.solved);
         self.copy.removal = removed.map(|index| first + index);
-    }
-
-    /// Has a rule say something outside of its turn.
-    pub(super) fn context(
-        &mut self,
-        rule: &'static Rule,
-        subject: Subject<'_>,
-        say: impl FnOnce(&mut Context<'_>),
-    ) {
-        say(&mut Context {
-            subject,
-            facts: &self.analysis.facts,
-            target: self.target,
-            options: self.options,
-            memory: &mut self.memory,
-            rule,
-            findings: &mut self.analysis.findings,
-        });
     }
 
     pub(super) fn end_input(&mut self) -> Result<(), InputError> {

@@ -1,0 +1,77 @@
+//! What goes into an analysis and what comes out of it.
+
+use crate::facts::Facts;
+use crate::finding::{Finding, Script};
+use crate::rewrite::{self, Planned, Rewriter, Style};
+use crate::text::Span;
+
+/// A text with its name.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// What to call it in reports: a file's path as the person gave it.
+    pub name: &'a str,
+    /// Its bytes.
+    pub text: &'a [u8],
+}
+
+/// What is known of one input after the pass.
+#[derive(Clone, Debug, Default)]
+pub struct InputSummary {
+    /// Its name.
+    pub name: String,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// How many statements it holds.
+    pub statements: u64,
+    /// Changes, in the order of its bytes.
+    pub planned: Vec<Planned>,
+}
+
+/// The result of a pass.
+#[derive(Debug, Default)]
+pub struct Analysis {
+    /// All findings, in the order of the inputs and of their bytes.
+    pub findings: Vec<Finding>,
+    /// What the inputs declare.
+    pub facts: Facts,
+    /// The inputs.
+    pub inputs: Vec<InputSummary>,
+    /// Scripts that rules wrote for a person to run.
+    pub scripts: Vec<Script>,
+    /// Sections of other databases, left out.
+    pub(super) left_out: Vec<LeftOutSection>,
+}
+
+impl Analysis {
+    /// Errors that the rewrite does not solve.
+    pub fn unsolved(&self) -> impl Iterator<Item = &Finding> {
+        rewrite::unsolved(&self.findings)
+    }
+
+    /// A rewriter for one input, to be fed with the same bytes again.
+    #[must_use]
+    pub fn rewriter(&self, input: usize, style: Style) -> Rewriter<'_> {
+        Rewriter::new(self.inputs.get(input).map_or(&[], |input| &input.planned), style)
+    }
+
+    /// One input's text, rewritten.
+    #[must_use]
+    pub fn rewritten(&self, input: usize, text: &[u8]) -> Vec<u8> {
+        let mut rewriter = self.rewriter(input, Style::Comment);
+        let mut out = Vec::with_capacity(text.len());
+        rewriter.feed(text, &mut out);
+        rewriter.finish(&mut out);
+        out
+    }
+}
+
+/// The section of a database that is left out of the rewritten dump.
+#[derive(Debug)]
+pub(super) struct LeftOutSection {
+    /// Its input, from 0.
+    pub(super) input: usize,
+    /// Its bytes.
+    pub(super) span: Span,
+    /// The database's name.
+    pub(super) database: String,
+}
