@@ -80,7 +80,7 @@ impl Pass<'_> {
 
     fn report_section(&mut self, subject: Subject<'_>, draft: Draft) {
         self.context(&rules::database::db_02_multiple_databases::RULE, subject, |context| {
-            context.report(draft)
+            context.report(draft);
         });
     }
 
