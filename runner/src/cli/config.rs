@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-use tsmigrate_analyzer::options::LevelError;
+use tsmigrate_analyzer::analysis::LevelError;
 use tsmigrate_analyzer::rules::{matching, nearest, rule};
 use tsmigrate_analyzer::target::{NEWEST_VERSION, OLDEST_VERSION};
 use tsmigrate_analyzer::{Level, Options, Target};
