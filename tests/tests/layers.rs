@@ -69,7 +69,6 @@ const LONG: &[&str] = &[
     "analyzer/src/split/tests.rs",
     "runner/src/cli/diff.rs",
     "runner/src/engine/pool.rs",
-    "runner/src/migrate/write.rs",
     "runner/src/report/html.rs",
     "runner/src/verify/compare.rs",
     "runner/src/verify/rows.rs",

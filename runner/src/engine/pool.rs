@@ -135,12 +135,18 @@ impl Engine {
         self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What has been built since the last call.
+    pub fn take_built(&self) -> Vec<Built> {
+        std::mem::take(&mut self.done().built)
+    }
+
     /// Seconds from the beginning of the process to `start`.
     fn since(&self, start: Instant) -> f64 {
         seconds(start.saturating_duration_since(self.begun))
     }
 
-    fn finished(&self, step: &Step, rows: u64) {
+    /// Takes note of a step that the target has committed.
+    pub fn finished(&self, step: &Step, rows: u64) {
         self.marks.note(step, rows);
         (self.on_step)(step, rows);
     }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use tsmigrate_analyzer::report::count;
 
-use super::{session_name, write};
+use super::session_name;
+use super::stages::restoring;
 use crate::connect::{Connector, Session, Side, identifier};
 use crate::engine::marks::{Marks, Owner};
 use crate::error::Error;
@@ -208,7 +209,7 @@ async fn leave_restoring(
             ],
         });
     }
-    write::end_restoring(target).await?;
+    restoring::end(target).await?;
     if let Some(journal) = journal {
         journal.write(Event::Restored)?;
     }

@@ -2,16 +2,21 @@
 
 mod administrator;
 pub mod cleanup;
+mod copy_plan;
+mod driver;
+mod engine_setup;
 mod evaluation;
+mod fingerprint;
 mod limits;
 mod options;
-mod owners;
+mod ownership;
+mod pipeline;
 mod resume;
 mod schema;
+mod servers;
 mod snapshot;
-mod steps;
+mod stages;
 mod weigh;
-mod write;
 
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -271,7 +276,7 @@ async fn supervise(args: &Args) -> Report {
         end.endpoint().warnings().iter().for_each(|warning| context.progress.warn(warning));
     }
     // In a task of its own, so that even a panic comes back here as a value.
-    let mut task = tokio::spawn(steps::migrate(context.clone()));
+    let mut task = tokio::spawn(pipeline::migrate(context.clone()));
     let result = tokio::select! {
         joined = &mut task => joined.unwrap_or_else(|error| Err(Error::Defect(error.to_string()))),
         signal = stop_signal() => {
@@ -380,7 +385,7 @@ async fn clean_up(context: &Context) -> bool {
         (std::mem::take(&mut undo.restoring), std::mem::take(&mut undo.jobs), undo.jobs_schema.clone())
     };
     if restoring {
-        let line = match write::end_restoring(&context.target).await {
+        let line = match stages::restoring::end(&context.target).await {
             Ok(()) => {
                 let _ = context.journal(Event::Restored);
                 "the target has left restoring mode".to_owned()

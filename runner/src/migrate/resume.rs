@@ -1,28 +1,20 @@
-//! A run that goes on where another one ended: what has to be the same, and what becomes of rows that have changed.
+//! Resumed runs: what has to be the same as before, and what is copied anew where rows have changed.
 
-use super::Context;
+use super::copy_plan::{self, CopyPlan, TableRanges};
 use super::schema::Scripts;
+use super::servers::Servers;
 use super::snapshot::Snapshot;
-use super::steps::{self, Ends};
+use super::{Context, fingerprint};
 use crate::connect::Session;
 use crate::engine::config;
 use crate::engine::marks::{Marks, Owner};
-use crate::engine::part::Part;
 use crate::engine::step::Step;
-use crate::engine::table::{Relation, Table};
+use crate::engine::table::Relation;
 use crate::error::{Blocker, Error};
 use crate::journal::{Event, State};
 use crate::record;
 use crate::verify;
 use crate::workdir::Settled;
-
-/// A run that may write to the target.
-pub(super) struct Begun {
-    /// What is done.
-    pub(super) marks: Marks,
-    /// Tables with their parts.
-    pub(super) tables: Vec<(Table, Vec<Part>)>,
-}
 
 /// The run to go on with, where one is wanted.
 pub(super) fn past(context: &Context) -> Result<Option<State>, Error> {
@@ -123,7 +115,7 @@ fn anew_from_start(context: &Context) -> String {
 }
 
 /// Refuses to go on with anything but what was begun.
-pub(super) async fn same_ends(context: &Context, past: &State, ends: &Ends) -> Result<(), Error> {
+pub(super) async fn check_same_run(context: &Context, past: &State, servers: &Servers) -> Result<(), Error> {
     if past.version != env!("CARGO_PKG_VERSION") {
         return Err(refused(
             context,
@@ -135,8 +127,8 @@ pub(super) async fn same_ends(context: &Context, past: &State, ends: &Ends) -> R
         ));
     }
     for (side, before, now) in [
-        ("source", &past.source, steps::identity(&ends.source)),
-        ("target", &past.target, steps::identity(&ends.target)),
+        ("source", &past.source, fingerprint::identity(&servers.source)),
+        ("target", &past.target, fingerprint::identity(&servers.target)),
     ] {
         if *before != now {
             return Err(refused(
@@ -148,7 +140,7 @@ pub(super) async fn same_ends(context: &Context, past: &State, ends: &Ends) -> R
             ));
         }
     }
-    if past.options != steps::options(context) {
+    if past.options != fingerprint::options_fingerprint(context) {
         return Err(refused(
             context,
             "the options have changed: --accept, --include, --exclude, --exclude-data, --hypertable and --no-… have to \
@@ -168,7 +160,7 @@ pub(super) async fn same_ends(context: &Context, past: &State, ends: &Ends) -> R
                 owner.id, owner.started, owner.source
             ),
         )),
-        None if past.ending.is_some() || ends.target.objects.is_empty() => Ok(()),
+        None if past.ending.is_some() || servers.target.objects.is_empty() => Ok(()),
         None => Err(refused(
             context,
             "the target does not know of the run any more (its schema _tsmigrate is gone), and is not empty",
@@ -196,13 +188,13 @@ async fn end_sessions(context: &Context, session: &Session) -> Result<(), Error>
 }
 
 /// Goes on: what is done stays, where it still fits.
-pub(super) async fn go_on(
+pub(super) async fn continue_run(
     context: &Context,
-    ends: &Ends,
+    servers: &Servers,
     past: &State,
     snapshot: &Snapshot,
     scripts: &Scripts,
-) -> Result<Begun, Error> {
+) -> Result<CopyPlan, Error> {
     let target = context.target.open().await?;
     end_sessions(context, &target).await?;
     let seen = |state: &str| Event::Snapshot { state: state.to_owned(), schema: scripts.hash.clone() };
@@ -216,11 +208,11 @@ pub(super) async fn go_on(
         Some(_) => context.work.settled()?,
         // It ended before anything was settled.
         None => {
-            let tables = steps::parts(context, &snapshot.listing.tables);
+            let tables = copy_plan::ranges(context, &snapshot.listing.tables);
             let settled = Settled {
                 format: record::FORMAT,
                 run: context.run.clone(),
-                target: ends.target.clone(),
+                target: servers.target.clone(),
                 tables,
             };
             context.work.settle(&settled)?;
@@ -229,7 +221,7 @@ pub(super) async fn go_on(
     };
     if Marks::owner(&target).await?.is_none() {
         context.journal(seen(&snapshot.state))?;
-        return Ok(Begun { marks: take_possession(context).await?, tables: settled.tables });
+        return Ok(CopyPlan { marks: take_possession(context).await?, tables: settled.tables });
     }
     let marks = Marks::read(&target).await?;
     let (done, all) = progress(&marks, &settled.tables);
@@ -241,7 +233,7 @@ pub(super) async fn go_on(
         settled.tables
     } else if done == 0 && marks.done(&Step::Catalogs).is_none() {
         // Nothing is read yet: tables as they are now, for those that were empty may have rows.
-        let tables = steps::parts(context, &snapshot.listing.tables);
+        let tables = copy_plan::ranges(context, &snapshot.listing.tables);
         context.work.settle(&crate::workdir::Settled { tables: tables.clone(), ..settled })?;
         tables
     } else if done == all {
@@ -266,10 +258,10 @@ pub(super) async fn go_on(
         });
     };
     context.journal(seen(&snapshot.state))?;
-    Ok(Begun { marks, tables })
+    Ok(CopyPlan { marks, tables })
 }
 
-fn progress(marks: &Marks, tables: &[(Table, Vec<Part>)]) -> (usize, usize) {
+fn progress(marks: &Marks, tables: &[TableRanges]) -> (usize, usize) {
     let all: Vec<Step> =
         tables.iter().flat_map(|(table, parts)| parts.iter().map(|part| part.step(table))).collect();
     (all.iter().filter(|step| marks.done(step).is_some()).count(), all.len())
@@ -280,9 +272,9 @@ async fn anew(
     context: &Context,
     snapshot: &Snapshot,
     marks: &Marks,
-    tables: Vec<(Table, Vec<Part>)>,
+    tables: Vec<TableRanges>,
     target: &Session,
-) -> Result<Vec<(Table, Vec<Part>)>, Error> {
+) -> Result<Vec<TableRanges>, Error> {
     // The session that has every lock: nobody who waits for one stops it.
     let source = snapshot.holder.turn().await?;
     if marks.done(&Step::Catalogs).is_some() {
@@ -295,7 +287,7 @@ async fn anew(
             }
         }
     }
-    let now: std::collections::BTreeMap<_, _> = steps::parts(context, &snapshot.listing.tables)
+    let now: std::collections::BTreeMap<_, _> = copy_plan::ranges(context, &snapshot.listing.tables)
         .into_iter()
         .map(|(table, parts)| (table.relation.clone(), (table, parts)))
         .collect();

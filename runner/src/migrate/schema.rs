@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 use tsmigrate_analyzer::facts::names::{option, option_is_on};
 use tsmigrate_analyzer::parse::{self, NodeEnum};
 
-use super::steps::Ends;
-use super::{Context, administrator, owners};
+use super::servers::Servers;
+use super::{Context, administrator, ownership};
 use crate::analysis::{self, Analysed, Input};
 use crate::error::Error;
 use crate::inspect::Facts;
@@ -17,6 +17,9 @@ use crate::report::Missing;
 use crate::script::{self, Class, Statement};
 use crate::tools;
 
+/// A statement about ownership, privileges or settings, with the part of the dump it comes from.
+pub(super) type AccessStatement = (&'static str, Statement);
+
 /// The statements of a dump, rewritten and sorted into the stages they belong to.
 #[derive(Default)]
 pub(super) struct Scripts {
@@ -24,7 +27,7 @@ pub(super) struct Scripts {
     pub(super) extensions: Vec<Statement>,
     pub(super) pre_data: Vec<Statement>,
     pub(super) post_data: Vec<Statement>,
-    pub(super) access: Vec<(&'static str, Statement)>,
+    pub(super) access: Vec<AccessStatement>,
     /// The roles' dump as it came, for what stands in the data.
     pub(super) roles_text: Vec<u8>,
     pub(super) pre_data_text: Vec<u8>,
@@ -35,13 +38,13 @@ pub(super) struct Scripts {
 /// Dumps roles and schema and has them analysed; false where findings stand in the way.
 pub(super) async fn analyse(
     context: &Context,
-    ends: &Ends,
+    servers: &Servers,
     snapshot: Option<&str>,
 ) -> Result<(Scripts, bool), Error> {
     let start = Instant::now();
     let args = &context.args;
-    let mut chosen = ends.filter.arguments();
-    chosen.extend(ends.convert.arguments());
+    let mut chosen = servers.filter.arguments();
+    chosen.extend(servers.convert.arguments());
     chosen.extend(snapshot.map(|snapshot| format!("--snapshot={snapshot}")));
     let wait = format!("--lock-wait-timeout={}", args.lock_timeout.as_millis());
     let section = async |name: &'static str| {
@@ -60,37 +63,37 @@ pub(super) async fn analyse(
         ];
         arguments.extend(flags.into_iter().filter(|(wanted, _)| *wanted).map(|(_, flag)| flag));
         arguments.extend(chosen.iter().map(String::as_str));
-        ends.tools.output("pg_dump", context.source.endpoint(), &arguments).await
+        servers.tools.output("pg_dump", context.source.endpoint(), &arguments).await
     };
     let (roles, pre, post) = tokio::try_join!(
-        dump_roles(context, ends),
+        dump_roles(context, servers),
         section("--section=pre-data"),
         section("--section=post-data")
     )?;
     let (roles, passwords) = roles;
     let hash = hash(&[&roles, &pre, &post]);
-    let reserved = administrator::reserved(&ends.target);
+    let reserved = administrator::reserved(&servers.target);
     let (roles, memberships) = administrator::without_memberships(&roles, &reserved);
-    let pre = ends.convert.flatten(pre)?;
+    let pre = servers.convert.flatten(pre)?;
     let inputs = [
         Input { part: "roles", text: &roles },
         Input { part: "pre-data", text: &pre },
         Input { part: "post-data", text: &post },
     ];
     let Analysed { findings, scripts: later, texts } =
-        analysis::analyse(&inputs, &ends.source, &ends.target, &context.args.accept, ends.chosen())?;
+        analysis::analyse(&inputs, &servers.source, &servers.target, &context.args.accept, servers.chosen())?;
     let [roles_text, pre_text, post_text] = &texts[..] else {
         return Err(Error::Defect("the analysis lost a part of the dump".into()));
     };
-    let mut scripts = sort(roles_text, pre_text, post_text, &ends.target)?;
-    let (give, take_back) = ends.convert.owners(&scripts.access, &ends.target.user);
+    let mut scripts = sort(roles_text, pre_text, post_text, &servers.target)?;
+    let (give, take_back) = servers.convert.owners(&scripts.access, &servers.target.user);
     scripts.pre_data.extend(give);
     scripts.access.splice(0..0, take_back);
     scripts.roles_text = roles;
     scripts.pre_data_text = pre;
     scripts.hash = hash;
     let log_in = if passwords { Vec::new() } else { logins(&scripts.roles) };
-    owners::logins_at_the_end(&mut scripts, &ends.target);
+    ownership::logins_at_the_end(&mut scripts, &servers.target);
     let open = findings.iter().filter(|finding| finding.severity == "error" && !finding.solved);
     let clear = open.filter(|finding| !finding.accepted).count() == 0;
     {
@@ -126,17 +129,17 @@ fn hash(parts: &[&[u8]]) -> String {
 }
 
 /// The roles' dump, and whether it has passwords: to read those takes a superuser.
-async fn dump_roles(context: &Context, ends: &Ends) -> Result<(Vec<u8>, bool), Error> {
+async fn dump_roles(context: &Context, servers: &Servers) -> Result<(Vec<u8>, bool), Error> {
     if context.args.no_roles {
         return Ok((Vec::new(), true));
     }
     let endpoint = context.source.endpoint();
     let database = &tools::database(endpoint.database());
     let with = ["--roles-only", "--database", database];
-    match ends.tools.output("pg_dumpall", endpoint, &with).await {
+    match servers.tools.output("pg_dumpall", endpoint, &with).await {
         Err(Error::ToolFailed { output, .. }) if output.contains("pg_authid") => {
             let without = ["--roles-only", "--no-role-passwords", "--database", database];
-            Ok((ends.tools.output("pg_dumpall", endpoint, &without).await?, false))
+            Ok((servers.tools.output("pg_dumpall", endpoint, &without).await?, false))
         }
         result => result.map(|roles| (roles, true)),
     }

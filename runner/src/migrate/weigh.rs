@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::schema::{self, Scripts};
-use super::steps::{self, Ends};
-use super::{Check, Context};
+use super::servers::Servers;
+use super::{Check, Context, copy_plan};
 use crate::capacity::Connections;
 use crate::connect::Session;
 use crate::engine::table;
@@ -36,7 +36,7 @@ pub(super) async fn weigh(
     let mut volume = volume::read(source).await?;
     let mut tables = table::list(source, None).await?.tables;
     tables.retain(|table| filter.keeps_rows(&table.relation));
-    let chosen: HashMap<Relation, (u64, &'static str)> = steps::parts(context, &tables)
+    let chosen: HashMap<Relation, (u64, &'static str)> = copy_plan::ranges(context, &tables)
         .into_iter()
         .map(|(table, parts)| (table.relation.clone(), (parts.len() as u64, table.format.name())))
         .collect();
@@ -74,14 +74,14 @@ impl Weight {
 }
 
 /// The plan of what was weighed and analysed.
-pub(super) fn plan(context: &Context, ends: &Ends, scripts: &Scripts) -> Plan {
-    let (args, weight) = (&context.args, &ends.weight);
+pub(super) fn plan(context: &Context, servers: &Servers, scripts: &Scripts) -> Plan {
+    let (args, weight) = (&context.args, &servers.weight);
     plan::plan(&Basis {
-        source: &ends.source,
-        target: &ends.target,
-        dumped_by: &ends.tools.version,
+        source: &servers.source,
+        target: &servers.target,
+        dumped_by: &servers.tools.version,
         counts: schema::counts(scripts),
-        jobs: &ends.jobs,
+        jobs: &servers.jobs,
         volume: Some(&weight.volume),
         connections: Some((weight.source, weight.target)),
         estimate: weight.estimate.as_ref(),

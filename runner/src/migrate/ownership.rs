@@ -10,7 +10,7 @@
 use futures_util::future;
 use tsmigrate_analyzer::parse::{self, NodeEnum, pg};
 
-use super::schema::Scripts;
+use super::schema::{AccessStatement, Scripts};
 use crate::connect::{Session, identifier};
 use crate::engine::statements::refused;
 use crate::error::{Error, Server};
@@ -49,10 +49,7 @@ fn early(sql: &str) -> Early {
 ///
 /// # Errors
 /// The first owner that the target refuses.
-pub(super) async fn hand_over(
-    session: &Session,
-    access: &[(&'static str, Statement)],
-) -> Result<usize, Error> {
+pub(super) async fn apply_early(session: &Session, access: &[AccessStatement]) -> Result<usize, Error> {
     let statements: Vec<(Early, &Statement)> = access
         .iter()
         .filter(|(part, _)| *part == "pre-data")
@@ -66,14 +63,18 @@ pub(super) async fn hand_over(
             let Err(error) = answer else { continue };
             let error = refused("pre-data", statement, Server::new(&error));
             // A grant that fails here is judged at the end, as is a sequence that follows its table.
-            if session.client().is_closed()
-                || *early == Early::Owner && !super::write::linked_sequence(&error)
-            {
+            if session.client().is_closed() || *early == Early::Owner && !is_linked_sequence(&error) {
                 return Err(error);
             }
         }
     }
     Ok(statements.len())
+}
+
+/// True where an owner was refused because a sequence follows its table.
+pub(super) fn is_linked_sequence(error: &Error) -> bool {
+    error.code() == "0A000"
+        && error.answer().is_some_and(|answer| answer.message.starts_with("cannot change owner of sequence"))
 }
 
 /// Lets no role log in that the run creates, until everything is handed over.

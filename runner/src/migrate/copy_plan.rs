@@ -1,0 +1,58 @@
+//! What is copied: tables with their ranges, settled when a run begins, and what of it is done.
+
+use std::collections::BTreeSet;
+
+use super::Context;
+use super::resume;
+use super::schema::Scripts;
+use super::servers::Servers;
+use super::snapshot::Snapshot;
+use crate::engine::marks::Marks;
+use crate::engine::part::{self, Part, Split};
+use crate::engine::table::{Relation, Table};
+use crate::error::Error;
+use crate::journal::Event;
+use crate::workdir::Settled;
+
+/// A table with the ranges that it is copied in.
+pub(super) type TableRanges = (Table, Vec<Part>);
+
+/// What is to be copied by a run that may write to the target.
+pub(super) struct CopyPlan {
+    /// What is done.
+    pub(super) marks: Marks,
+    pub(super) tables: Vec<TableRanges>,
+}
+
+/// Settles what is copied, and takes possession of the target.
+pub(super) async fn begin(
+    context: &Context,
+    servers: &Servers,
+    snapshot: &Snapshot,
+    scripts: &Scripts,
+) -> Result<CopyPlan, Error> {
+    let settled = Settled {
+        format: crate::record::FORMAT,
+        run: context.run.clone(),
+        target: servers.target.clone(),
+        tables: ranges(context, &snapshot.listing.tables),
+    };
+    context.work.settle(&settled)?;
+    context.journal(Event::Snapshot { state: snapshot.state.clone(), schema: scripts.hash.clone() })?;
+    let marks = resume::take_possession(context).await?;
+    Ok(CopyPlan { marks, tables: settled.tables })
+}
+
+/// Divides tables into ranges.
+pub(super) fn ranges(context: &Context, tables: &[Table]) -> Vec<TableRanges> {
+    let split = match context.args.split_larger_than {
+        Some(size) => Split { above: size.as_u64(), into: size.as_u64() },
+        None => Split::balanced(tables.iter().map(|table| table.bytes), context.jobs()),
+    };
+    tables.iter().map(|table| (table.clone(), part::parts(table, split))).collect()
+}
+
+/// The relations of `tables`.
+pub(super) fn relations(tables: &[TableRanges]) -> BTreeSet<Relation> {
+    tables.iter().map(|(table, _)| table.relation.clone()).collect()
+}

@@ -1,0 +1,111 @@
+//! The driver of all stages that write: it skips what is done, journals, times and reports.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Context;
+use super::servers::Servers;
+use super::snapshot::Snapshot;
+use crate::connect::Session;
+use crate::engine::pool::Engine;
+use crate::engine::retry::retrying;
+use crate::engine::step::Step;
+use crate::error::Error;
+use crate::report::{Built, Finding, Missing};
+
+/// What every stage works with.
+pub(super) struct Run<'a> {
+    pub(super) context: &'a Arc<Context>,
+    pub(super) servers: &'a Servers,
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) engine: Arc<Engine>,
+}
+
+/// What a stage did.
+#[derive(Debug, Default)]
+pub(super) struct StageResult {
+    /// In words; none where there was nothing to do.
+    pub(super) summary: Option<String>,
+    /// Rows that the target took, for the journal.
+    pub(super) rows: u64,
+    /// Statements that were run.
+    pub(super) statements: u64,
+    /// What did not arrive.
+    pub(super) missing: Vec<Missing>,
+    /// What the analysis found in text that came up only now.
+    pub(super) findings: Vec<Finding>,
+    /// What the target's server warned of.
+    pub(super) warnings: Vec<String>,
+    /// What was built.
+    pub(super) built: Vec<Built>,
+}
+
+impl StageResult {
+    /// A stage that did something.
+    pub(super) fn done(summary: impl Into<String>) -> Self {
+        Self { summary: Some(summary.into()), ..Self::default() }
+    }
+}
+
+impl Run<'_> {
+    /// Runs a stage of any number of steps, which looks itself at what is done.
+    pub(super) async fn stage(
+        &self,
+        name: &'static str,
+        stage: impl Future<Output = Result<StageResult, Error>>,
+    ) -> Result<(), Error> {
+        let start = Instant::now();
+        let result = stage.await?;
+        self.report(name, result, start.elapsed());
+        Ok(())
+    }
+
+    /// Runs a stage that is one step, unless the target says that it is done. The stage marks it on the target, in the
+    /// transaction of its effect where it has one.
+    pub(super) async fn step(
+        &self,
+        name: &'static str,
+        step: Step,
+        stage: impl Future<Output = Result<StageResult, Error>>,
+    ) -> Result<(), Error> {
+        if self.is_done(&step) {
+            return Ok(());
+        }
+        let start = Instant::now();
+        let result = stage.await?;
+        if result.summary.is_some() {
+            self.engine.finished(&step, result.rows);
+        }
+        self.report(name, result, start.elapsed());
+        Ok(())
+    }
+
+    /// The target says that a step is done.
+    pub(super) fn is_done(&self, step: &Step) -> bool {
+        self.engine.marks.done(step).is_some()
+    }
+
+    /// A session on the target; a server that has just gone away is waited for.
+    pub(super) async fn target(&self) -> Result<Session, Error> {
+        open_target(self.context).await
+    }
+
+    fn report(&self, name: &'static str, result: StageResult, took: Duration) {
+        {
+            let mut report = self.context.report();
+            report.moved.statements += result.statements;
+            report.missing.extend(result.missing);
+            report.findings.extend(result.findings);
+            report.warnings.extend(result.warnings);
+            report.built.extend(result.built);
+        }
+        if let Some(summary) = result.summary {
+            self.context.stage(name, summary, took);
+        }
+    }
+}
+
+/// Opens a session on the target; a server that has just gone away is waited for.
+pub(super) async fn open_target(context: &Context) -> Result<Session, Error> {
+    retrying(context.patience(), &context.progress, "connection", || context.target.open()).await
+}

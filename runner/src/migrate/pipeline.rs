@@ -1,0 +1,334 @@
+//! The order of a migration, from the inspection of both servers to the end. Each step takes what the one before it found
+//! out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::copy_plan::{self, CopyPlan, TableRanges};
+use super::driver::Run;
+use super::schema::{self, Scripts};
+use super::servers::{Servers, inspect_servers};
+use super::snapshot::Snapshot;
+use super::stages::{
+    access, analyze, catalogs, data, extensions, foreign_keys, jobs, ownership, refresh, restoring, roles,
+    sequences, statements, tables, verify,
+};
+use super::{Context, Reached, engine_setup, fingerprint, resume, weigh};
+use crate::connect::identifier;
+use crate::engine::builds::{self, AfterRestoring, Builds, ForeignKeys};
+use crate::engine::marks::Marks;
+use crate::engine::objects;
+use crate::engine::pool::Load;
+use crate::engine::retry::retrying;
+use crate::engine::step::{List, Step};
+use crate::engine::table::{self, Relation};
+use crate::error::{Blocker, Error};
+use crate::journal::Event;
+use crate::report::{Missing, Outcome};
+use crate::script::Statement;
+use crate::{hazards, inspect, plan, timescale, tools, watch};
+
+/// What the stages found out for those after them.
+#[derive(Default)]
+pub(super) struct Loaded {
+    /// Rows that the target took.
+    pub(super) rows: BTreeMap<Relation, u64>,
+    /// Tables whose rows stayed behind.
+    pub(super) skipped: BTreeSet<Relation>,
+    /// Sequences as they were set: `last_value` and `is_called`.
+    pub(super) sequences: crate::engine::sequences::Values,
+    /// Hypertables of the target, whose statistics are still to be made.
+    pub(super) hypertables: Vec<Relation>,
+}
+
+/// Runs a whole migration, or the rest of one.
+pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
+    let past = resume::past(&context)?;
+    let _watch = [&context.source, &context.target].map(|server| watch::start(server, &context.progress));
+    let mut servers = inspect_servers(&context, past.is_some()).await?;
+    if let Some(past) = &past {
+        resume::check_same_run(&context, past, &servers).await?;
+        // What has been paused was scheduled.
+        for (id, scheduled) in past.jobs.iter().flat_map(|(_, jobs)| jobs).map(|job| (job.id, job.scheduled))
+        {
+            servers.jobs.iter_mut().filter(|job| job.id == id).for_each(|job| job.scheduled = scheduled);
+        }
+        if past.snapshot.is_some() {
+            servers.target = context.work.settled()?.target;
+        }
+    }
+    let servers = servers;
+    let pauses = jobs::pausable(&servers).next().is_some();
+    if past.is_some() {
+        context.open_journal(Event::Resume)?;
+        // Whatever servers this start too: what the one before left open is closed.
+        let mut undo = context.undo();
+        undo.reached = Reached::Written;
+        undo.restoring = past.as_ref().is_some_and(|past| past.restoring);
+        if let Some((schema, jobs)) = past.as_ref().and_then(|past| past.jobs.clone()) {
+            (undo.jobs_schema, undo.jobs) = (schema, jobs);
+        }
+    }
+    if let Some(past) = &past
+        && let Some(equal) = resume::ended(&context, past).await?
+    {
+        context.undo().reached = Reached::Nothing;
+        context.progress.line("  everything had arrived; what was still open is closed");
+        return Ok(if equal { Outcome::Migrated } else { Outcome::Differs });
+    }
+    // What is dumped twice is dumped so that nothing is paused for a plan that nobody can run.
+    if context.args.dry_run || pauses && past.is_none() {
+        let (scripts, clear) = schema::analyse(&context, &servers, None).await?;
+        let stopped = !may_begin(&context, &servers, &scripts, clear);
+        if stopped || context.args.dry_run {
+            return Ok(if stopped { Outcome::Blocked } else { Outcome::Planned });
+        }
+    }
+    if past.is_none() {
+        context.open_journal(Event::Start {
+            format: crate::record::FORMAT,
+            run: context.run.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            source: fingerprint::identity(&servers.source),
+            target: fingerprint::identity(&servers.target),
+            options: fingerprint::options_fingerprint(&context),
+        })?;
+    }
+    if pauses {
+        let start = Instant::now();
+        let result = jobs::pause(&context, &servers).await?;
+        context.stage("pause jobs", result.summary.unwrap_or_default(), start.elapsed());
+    }
+    // What was analysed may have changed since: what is run is what the snapshot shows.
+    let (mut snapshot, mut scripts, clear) = read_schema(&context, &servers).await?;
+    if past.is_none() && !may_begin(&context, &servers, &scripts, clear) {
+        return Ok(Outcome::Blocked);
+    }
+    let mut begun = match &past {
+        Some(past) => resume::continue_run(&context, &servers, past, &snapshot, &scripts).await?,
+        None => copy_plan::begin(&context, &servers, &snapshot, &scripts).await?,
+    };
+    let mut lost = 0;
+    let equal = loop {
+        let error = match write_and_compare(&context, &servers, scripts, &snapshot, begun).await {
+            Ok(equal) => break equal,
+            Err(error) => error,
+        };
+        let gone = matches!(error, Error::SnapshotLost) || snapshot.holder.lost();
+        if !gone || lost == context.args.retries {
+            return Err(error);
+        }
+        lost += 1;
+        context.progress.warn(
+            "the source has ended the session that keeps the snapshot; if nobody has written there since, it goes on",
+        );
+        (snapshot, scripts, _) =
+            retrying(context.patience(), &context.progress, "snapshot", || read_schema(&context, &servers))
+                .await?;
+        let past = context.work.past()?.ok_or_else(|| Error::Defect("the journal is gone".into()))?;
+        begun = resume::continue_run(&context, &servers, &past, &snapshot, &scripts).await?;
+    };
+    // Who waits for its locks goes on.
+    drop(snapshot);
+    jobs::start(&context, &servers, equal).await?;
+    release_target(&context, equal).await?;
+    after(&context, &servers, equal);
+    Ok(if equal { Outcome::Migrated } else { Outcome::Differs })
+}
+
+/// Takes a snapshot of what is to come over.
+async fn take(context: &Context, servers: &Servers) -> Result<Snapshot, Error> {
+    let (source, args) = (&context.source, &context.args);
+    let mut snapshot = Snapshot::take(source, args.lock_timeout, &context.progress, |table| {
+        servers.filter.keeps_rows(table)
+    })
+    .await?;
+    snapshot.listing.tables.iter_mut().for_each(|table| servers.convert.direct(table));
+    Ok(snapshot)
+}
+
+/// So often a session that waits for our locks is let through before anything is read.
+const LET_THROUGH: u32 = 5;
+
+/// Takes a snapshot, and the schema as it shows it. `pg_dump` asks for locks that our own session holds: an ALTER TABLE
+/// that came in between waits for the one and stops the other. Nothing is read yet, so all is given back, and it goes first.
+async fn read_schema(context: &Context, servers: &Servers) -> Result<(Snapshot, Scripts, bool), Error> {
+    let mut attempt = 0;
+    loop {
+        let snapshot = take(context, servers).await?;
+        let error = match schema::analyse(context, servers, Some(snapshot.holder.snapshot())).await {
+            Ok((scripts, clear)) => return Ok((snapshot, scripts, clear)),
+            Err(error) if tools::stopped_by_a_lock(&error) => error,
+            Err(error) => return Err(error),
+        };
+        drop(snapshot);
+        attempt += 1;
+        if attempt > LET_THROUGH {
+            return Err(error);
+        }
+        let pause = Duration::from_secs(u64::from(attempt));
+        let why = "another session changes tables of the source, and goes first";
+        context.progress.retry("pg_dump", why, pause, attempt, LET_THROUGH);
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Writes the plan into the report; false where something stands in the way.
+fn may_begin(context: &Context, servers: &Servers, scripts: &Scripts, clear: bool) -> bool {
+    let version = plan::timescale_version(&servers.source, &servers.target);
+    let hazards = servers.hazards.iter().filter(|hazard| {
+        !hazards::ACCEPTABLE.contains(&hazard.check)
+            || !context.args.accept.iter().any(|accepted| accepted.eq_ignore_ascii_case(hazard.check))
+    });
+    let stops: Vec<Blocker> = version.into_iter().chain(hazards.cloned()).collect();
+    let free = stops.is_empty() && clear;
+    let mut report = context.report();
+    report.blockers = stops;
+    let mut plan = weigh::plan(context, servers, scripts);
+    plan.notes.extend(context.workers.get().map(|(_, why)| why.clone()));
+    plan.notes.extend(servers.filter.lines().iter().cloned());
+    plan.notes.extend(servers.convert.lines());
+    report.plan = Some(plan);
+    free
+}
+
+/// Writes what is left to write, and compares; true where both servers are equal.
+async fn write_and_compare(
+    context: &Arc<Context>,
+    servers: &Servers,
+    scripts: Scripts,
+    snapshot: &Snapshot,
+    plan: CopyPlan,
+) -> Result<bool, Error> {
+    {
+        let mut undo = context.undo();
+        undo.reached = Reached::Written;
+        undo.timescale = servers.source.timescale.is_some();
+    }
+    let CopyPlan { marks, tables } = plan;
+    let engine = Arc::new(engine_setup::engine(context, snapshot, marks).await?);
+    let run = Run { context, servers, snapshot, engine };
+    let loaded = write(&run, scripts, tables).await?;
+    let analyzed = analyze::hypertables(context, loaded.hypertables.clone());
+    let (equal, ()) = tokio::join!(verify::run(&run, &loaded), analyzed);
+    equal
+}
+
+/// Runs all stages that write.
+async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Result<Loaded, Error> {
+    let (context, servers) = (run.context, run.servers);
+    let mut loaded = Loaded::default();
+    run.step("roles", Step::Roles, roles::run(run, &scripts.roles)).await?;
+    run.stage("extensions", extensions::run(run, &scripts.extensions)).await?;
+    let restoring = servers.source.timescale.is_some() && !run.is_done(&Step::Restored);
+    if restoring {
+        run.stage("restoring", restoring::enter(run)).await?;
+    }
+    run_list(run, List::PreData, &scripts.pre_data).await?;
+    run.step("owners", Step::Owners, ownership::run(run, &scripts.access)).await?;
+    let shapes = table::shapes(&run.target().await?).await?;
+    run.step("catalogs", Step::Catalogs, catalogs::run(run, &shapes, &mut loaded)).await?;
+    let mut tables = tables;
+    run.stage("tables", tables::run(run, &mut tables, &shapes, &mut loaded)).await?;
+    let relations = copy_plan::relations(&tables);
+    let sorted = sort_builds(servers, scripts.post_data, &relations);
+    let load = Load {
+        tables,
+        objects: if access::with_large_objects(context) {
+            objects::list(&*run.snapshot.holder.turn().await?).await?
+        } else {
+            Vec::new()
+        },
+        builds: sorted.builds.tables,
+        foreign_keys: sorted.while_copying,
+        analyzed_with_root: Arc::new(|_| false),
+    };
+    run.stage("data", data::run(run, load, &mut loaded)).await?;
+    run.stage("sequences", sequences::run(run, &mut loaded)).await?;
+    run_list(run, List::PostData, &sorted.builds.rest).await?;
+    run.stage("foreign keys", foreign_keys::run(run, sorted.after_rows)).await?;
+    let row_security: Vec<_> =
+        sorted.builds.row_security.into_iter().map(|(_, statement)| statement).collect();
+    run_list(run, List::RowSecurity, &row_security).await?;
+    if restoring {
+        run.stage("restored", restoring::leave(run)).await?;
+    }
+    run.stage("foreign keys", foreign_keys::run(run, sorted.after_restoring.foreign_keys)).await?;
+    run_list(run, List::LateRowSecurity, &sorted.after_restoring.row_security).await?;
+    let session = run.target().await?;
+    session.run(engine_setup::SETUP).await?;
+    // Before tables are given to their owners, who alone may analyze them.
+    run.stage("analyze", analyze::run(run, &session, &mut loaded)).await?;
+    let dumped = access::Dumped { roles: &scripts.roles_text, pre_data: &scripts.pre_data_text };
+    run.step("access", Step::Access, access::run(run, &session, scripts.access, &dumped)).await?;
+    run.stage("refresh", refresh::run(run, sorted.builds.refreshes)).await?;
+    context.report().warnings.extend(session.take_notices());
+    match data::lost(run).await?.len() {
+        0 => Ok(loaded),
+        number => Err(Error::Refused {
+            what: format!("the target's server has crashed and lost {number} steps that it had confirmed"),
+            next: vec!["do them again: the same command with --resume".into()],
+        }),
+    }
+}
+
+async fn run_list(run: &Run<'_>, list: List, all: &[Statement]) -> Result<(), Error> {
+    run.stage(list.name(), statements::run(run, list, all)).await
+}
+
+/// Post-data by the time when each part of it can be built.
+struct SortedBuilds {
+    builds: Builds,
+    /// Foreign keys between tables that are copied: they wait for nothing else.
+    while_copying: Vec<ForeignKeys>,
+    /// The other ones.
+    after_rows: Vec<ForeignKeys>,
+    after_restoring: AfterRestoring,
+}
+
+fn sort_builds(servers: &Servers, post_data: Vec<Statement>, relations: &BTreeSet<Relation>) -> SortedBuilds {
+    let hypertables: BTreeSet<Relation> =
+        servers.source.timescale.iter().flat_map(inspect::Timescale::tables).cloned().collect();
+    let plain = |table: &Relation| {
+        !timescale::is_own(&table.schema) && !hypertables.contains(table) && !servers.convert.has(table)
+    };
+    let mut builds = builds::sort(post_data, relations, plain);
+    let after_restoring = builds.take_after_restoring(&hypertables);
+    let (while_copying, after_rows) =
+        std::mem::take(&mut builds.foreign_keys).into_iter().partition(|keys: &ForeignKeys| {
+            keys.check.is_some() && relations.contains(&keys.table) && keys.references.is_subset(relations)
+        });
+    SortedBuilds { builds, while_copying, after_rows, after_restoring }
+}
+
+/// Drops the marks: nothing of ours stays on the target.
+async fn release_target(context: &Context, equal: bool) -> Result<(), Error> {
+    context.journal(Event::Ending { equal })?;
+    retrying(context.patience(), &context.progress, "the end", || async {
+        Marks::drop(&context.target.open().await?).await
+    })
+    .await?;
+    context.undo().reached = Reached::Nothing;
+    Ok(())
+}
+
+fn after(context: &Context, servers: &Servers, equal: bool) {
+    let mut report = context.report();
+    for role in report.passwords_to_set.clone() {
+        report.next.push(format!("ALTER ROLE {} PASSWORD '…';", identifier(&role)));
+    }
+    for name in servers.source.extensions.keys() {
+        if !servers.target.extensions.contains_key(name) && !servers.target.creatable.contains(name) {
+            report.missing.push(Missing {
+                what: format!("extension {name}"),
+                why: "the service does not have it".into(),
+            });
+        }
+    }
+    report.next.push(if equal {
+        "point the applications at the target".to_owned()
+    } else {
+        "look at the differences before any application uses the target".to_owned()
+    });
+}

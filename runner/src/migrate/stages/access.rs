@@ -1,0 +1,118 @@
+//! Owners, privileges and settings in the dump's order, once everything has been created.
+
+use crate::analysis::{self, Input};
+use crate::connect::Session;
+use crate::engine::marks::Marks;
+use crate::engine::retry::retrying;
+use crate::engine::step::Step;
+use crate::engine::{objects, statements};
+use crate::error::Error;
+use crate::migrate::driver::{Run, StageResult};
+use crate::migrate::ownership::is_linked_sequence;
+use crate::migrate::schema::AccessStatement;
+use crate::migrate::{Context, Reached};
+use crate::report::{Finding, Missing};
+use crate::script::{self, Statement};
+
+/// The dumps that statements about large objects are analysed with.
+pub(in crate::migrate) struct Dumped<'a> {
+    pub(in crate::migrate) roles: &'a [u8],
+    pub(in crate::migrate) pre_data: &'a [u8],
+}
+
+/// Large objects are in no schema: where schemas are named, they stay behind, as with `pg_dump`.
+pub(in crate::migrate) fn with_large_objects(context: &Context) -> bool {
+    context.args.include.is_empty()
+}
+
+/// Gives everything to its owners and grants what others had.
+pub(in crate::migrate) async fn run(
+    run: &Run<'_>,
+    session: &Session,
+    mut statements: Vec<AccessStatement>,
+    dumped: &Dumped<'_>,
+) -> Result<StageResult, Error> {
+    let engine = &run.engine;
+    let mut findings = Vec::new();
+    if with_large_objects(run.context) {
+        let (of_large_objects, found) = of_large_objects(run, dumped).await?;
+        statements.extend(of_large_objects);
+        findings = found;
+    }
+    run.context.undo().reached = Reached::Given;
+    let missing =
+        retrying(engine.patience, &engine.progress, "access", || apply(run, session, &statements)).await?;
+    Ok(StageResult {
+        statements: statements.len() as u64,
+        missing,
+        findings,
+        ..StageResult::done(format!("{} owners, privileges and settings", statements.len()))
+    })
+}
+
+/// Owners, privileges and comments of large objects, analysed and rewritten; `pg_dump -B` leaves them out.
+async fn of_large_objects(
+    run: &Run<'_>,
+    dumped: &Dumped<'_>,
+) -> Result<(Vec<AccessStatement>, Vec<Finding>), Error> {
+    let args = &run.context.args;
+    let text = objects::access(&*run.snapshot.holder.turn().await?).await?;
+    let text: String = text
+        .lines()
+        .filter(|line| {
+            !(args.no_owner && line.starts_with("ALTER")
+                || args.no_privileges && line.starts_with("GRANT")
+                || args.no_comments && line.starts_with("COMMENT"))
+        })
+        .fold(String::new(), |text, line| text + line + "\n");
+    if text.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let inputs = [
+        Input { part: "roles", text: dumped.roles },
+        Input { part: "pre-data", text: dumped.pre_data },
+        Input { part: "data", text: text.as_bytes() },
+    ];
+    let servers = run.servers;
+    let mut analysed =
+        analysis::analyse(&inputs, &servers.source, &servers.target, &args.accept, servers.chosen())?;
+    let text = analysed.texts.pop().unwrap_or_default();
+    let statements = script::statements("data", &text)?;
+    analysed.findings.retain(|finding| finding.part == "data");
+    Ok((statements.into_iter().map(|statement| ("data", statement)).collect(), analysed.findings))
+}
+
+/// Runs the statements. To run them twice does no harm.
+async fn apply(
+    run: &Run<'_>,
+    session: &Session,
+    statements: &[AccessStatement],
+) -> Result<Vec<Missing>, Error> {
+    let opened;
+    let session = if session.client().is_closed() {
+        opened = run.engine.target.open().await?;
+        &opened
+    } else {
+        session
+    };
+    let mut missing = Vec::new();
+    for (part, statement) in statements {
+        match statements::execute(session, part, statement).await {
+            // A sequence has its table's owner, and a hypertable stays the administrator's.
+            Err(error) if is_linked_sequence(&error) => {
+                let Some(sql) = script::grant_instead_of_owner(&statement.sql) else { return Err(error) };
+                statements::execute(session, part, &Statement { sql, ..statement.clone() }).await?;
+            }
+            // Of an earlier try: the grantee can pass the privilege on already, and is taken for the grantor.
+            Err(error) if error.code() == "0LP01" => {}
+            // Large objects whose ownership cannot be handed over stay the administrator's, and the verification judges it.
+            Err(error) if *part == "data" && ["42501", "42704"].contains(&error.code()) => {
+                let why = error.answer().map(|answer| answer.message.clone()).unwrap_or_default();
+                missing.push(Missing { what: statement.sql.clone(), why });
+            }
+            result => result?,
+        }
+    }
+    session.run(&Marks::sql(&Step::Access, 0)).await?;
+    Ok(missing)
+}

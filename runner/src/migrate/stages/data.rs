@@ -1,0 +1,85 @@
+//! Rows of tables and large objects, and what is built on each table as soon as its rows are complete.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tsmigrate_analyzer::report::count;
+
+use super::analyze;
+use crate::engine::pool::Load;
+use crate::engine::retry::retrying;
+use crate::engine::step::Step;
+use crate::engine::table::Relation;
+use crate::error::Error;
+use crate::human;
+use crate::migrate::driver::{Run, StageResult};
+use crate::migrate::pipeline::Loaded;
+use crate::progress::rate;
+use crate::timescale;
+
+/// Copies everything, again where a crash of the target has taken it back.
+pub(in crate::migrate) async fn run(
+    run: &Run<'_>,
+    mut load: Load,
+    loaded: &mut Loaded,
+) -> Result<StageResult, Error> {
+    let start = Instant::now();
+    let (context, engine) = (run.context, &run.engine);
+    let total: u64 = load.tables.iter().flat_map(|(_, parts)| parts).map(|part| part.bytes).sum();
+    let steps: Vec<(Relation, Vec<Step>)> = load
+        .tables
+        .iter()
+        .map(|(table, parts)| (table.relation.clone(), parts.iter().map(|part| part.step(table)).collect()))
+        .collect();
+    context.progress.start("data", total);
+    let partitions = analyze::partitioned(&run.target().await?).await?.partitions;
+    let none = context.args.no_analyze;
+    load.analyzed_with_root =
+        Arc::new(move |table| none || partitions.contains(table) || table.schema == timescale::INTERNAL);
+    let result = loop {
+        if let Err(error) = engine.load(load.clone()).await {
+            break Err(error);
+        }
+        match lost(run).await {
+            Ok(lost) if lost.is_empty() => break Ok(()),
+            Ok(lost) => context.progress.warn(&format!(
+                "the target's server has crashed and lost {} steps that it had confirmed: they are done again",
+                lost.len()
+            )),
+            Err(error) => break Err(error),
+        }
+    };
+    context.progress.stop();
+    result?;
+    for (table, steps) in steps {
+        let rows = steps.iter().filter_map(|step| engine.marks.done(step)).sum();
+        loaded.rows.insert(table, rows);
+    }
+    Ok(StageResult::done(report(run, loaded, start)))
+}
+
+/// Steps that a crash of the target has taken back.
+pub(in crate::migrate) async fn lost(run: &Run<'_>) -> Result<Vec<Step>, Error> {
+    let engine = &run.engine;
+    retrying(engine.patience, &engine.progress, "confirmation", || async {
+        engine.marks.lost(&engine.target.open().await?).await
+    })
+    .await
+}
+
+/// Writes what was copied into the report; in words.
+fn report(run: &Run<'_>, loaded: &Loaded, start: Instant) -> String {
+    let took = start.elapsed();
+    let done = run.engine.done();
+    let rows: u64 = done.tables.values().map(|table| table.rows).sum();
+    let (bytes, built) = (done.bytes, done.built.len());
+    let mut report = run.context.report();
+    report.moved.rows = loaded.rows.values().sum();
+    report.moved.tables = loaded.rows.values().filter(|&&rows| rows > 0).count() as u64;
+    report.moved.bytes = bytes;
+    report.moved.seconds = done.last.map_or(0.0, |last| last.saturating_duration_since(start).as_secs_f64());
+    report.tables = done.tables.values().cloned().collect();
+    let (rows, indexes) = (count(rows, "row"), if built == 1 { "index" } else { "indexes" });
+    let (size, per_second) = (human::bytes(bytes), human::rate(rate(bytes, took)));
+    format!("{rows}, {size}, {per_second}, {built} {indexes}")
+}

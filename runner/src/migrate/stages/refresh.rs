@@ -1,0 +1,95 @@
+//! Materialized views: filled as their owners, so that they hold what those may see, as on the source.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::connect::Session;
+use crate::engine::builds::Build;
+use crate::engine::retry;
+use crate::error::Error;
+use crate::migrate::driver::{Run, StageResult};
+use crate::names::Relation;
+use crate::progress::TaskKind;
+use crate::report::Missing;
+
+/// Which materialized view reads which, through any number of others.
+const READS: &str = "
+WITH RECURSIVE reads(view, relation) AS (
+  SELECT r.ev_class, d.refobjid FROM pg_catalog.pg_rewrite r
+  JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
+   AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> r.ev_class),
+all_reads(view, relation) AS (
+  SELECT view, relation FROM reads UNION SELECT a.view, r.relation FROM all_reads a JOIN reads r ON r.view = a.relation)
+SELECT n.nspname, c.relname, m.nspname, b.relname FROM all_reads a
+JOIN pg_catalog.pg_class c ON c.oid = a.view AND c.relkind = 'm' JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_class b ON b.oid = a.relation AND b.relkind = 'm' JOIN pg_catalog.pg_namespace m ON m.oid = b.relnamespace";
+
+/// Fills them, level by level. One that cannot be filled exists, and can be filled once what it lacks is put right.
+pub(in crate::migrate) async fn run(run: &Run<'_>, views: Vec<Build>) -> Result<StageResult, Error> {
+    if views.is_empty() {
+        return Ok(StageResult::default());
+    }
+    let engine = &run.engine;
+    let count = views.len();
+    let failed = Arc::new(Mutex::new(Vec::new()));
+    let views = views
+        .into_iter()
+        .map(|mut view| {
+            view.sql.insert(0, "SET LOCAL row_security = on".to_owned());
+            view
+        })
+        .collect();
+    let reads = reads(&run.context.source.open().await?).await?;
+    for level in levels(views, &reads) {
+        let failed = failed.clone();
+        engine
+            .build(TaskKind::Refresh, level, move |view, error| {
+                if retry::transient(&error) {
+                    return Err(error);
+                }
+                let why = error.answer().map_or_else(|| error.to_string(), ToString::to_string);
+                let what = format!("rows of the materialized view {} ({})", view.name, view.statement.sql);
+                failed.lock().unwrap_or_else(PoisonError::into_inner).push(Missing { what, why });
+                Ok(())
+            })
+            .await?;
+    }
+    let missing = std::mem::take(&mut *failed.lock().unwrap_or_else(PoisonError::into_inner));
+    let empty = if missing.is_empty() { String::new() } else { format!(", {} could not be", missing.len()) };
+    Ok(StageResult {
+        missing,
+        built: engine.take_built(),
+        ..StageResult::done(format!("{count} materialized views{empty}"))
+    })
+}
+
+type Reads = BTreeMap<Relation, BTreeSet<Relation>>;
+
+async fn reads(source: &Session) -> Result<Reads, Error> {
+    let mut reads = Reads::new();
+    for row in source.ask(READS).await? {
+        if let [Some(schema), Some(view), Some(of), Some(needed)] = &row[..] {
+            let view = Relation::new(schema, view);
+            reads.entry(view).or_default().insert(Relation::new(of, needed));
+        }
+    }
+    Ok(reads)
+}
+
+/// Materialized views by what they read: those of one level can be filled side by side.
+fn levels(views: Vec<Build>, reads: &Reads) -> Vec<Vec<Build>> {
+    let mut levels = Vec::new();
+    let mut left = views;
+    while !left.is_empty() {
+        let names: BTreeSet<Relation> = left.iter().map(|view| view.relation.clone()).collect();
+        let free = |view: &Build| reads.get(&view.relation).is_none_or(|reads| reads.is_disjoint(&names));
+        let (next, rest): (Vec<Build>, Vec<Build>) = left.into_iter().partition(free);
+        if next.is_empty() {
+            levels.extend(rest.into_iter().map(|view| vec![view]));
+            break;
+        }
+        levels.push(next);
+        left = rest;
+    }
+    levels
+}

@@ -1,0 +1,38 @@
+//! TimescaleDB's restoring mode: on before its tables are created, off when they and their rows exist.
+//!
+//! A dump empties `search_path`, so its functions are named with their schema. A setting of the database reaches sessions
+//! that begin after it.
+
+use crate::connect::Connector;
+use crate::engine::retry::retrying;
+use crate::engine::step::Step;
+use crate::error::Error;
+use crate::journal::Event;
+use crate::migrate::driver::{Run, StageResult};
+
+/// Turns restoring mode on. The journal knows before: whatever ends this process, the next start turns it off.
+pub(in crate::migrate) async fn enter(run: &Run<'_>) -> Result<StageResult, Error> {
+    let context = run.context;
+    context.journal(Event::Restoring)?;
+    context.undo().restoring = true;
+    retrying(context.patience(), &context.progress, "restoring mode", || async {
+        context.target.open().await?.run("SELECT public.timescaledb_pre_restore()").await
+    })
+    .await?;
+    Ok(StageResult::done("on"))
+}
+
+/// Turns restoring mode off, in a session of its own: the others may have ended.
+pub(in crate::migrate) async fn end(target: &Connector) -> Result<(), Error> {
+    target.open().await?.run("SELECT public.timescaledb_post_restore()").await
+}
+
+/// Turns restoring mode off where the run turned it on.
+pub(in crate::migrate) async fn leave(run: &Run<'_>) -> Result<StageResult, Error> {
+    let (context, engine) = (run.context, &run.engine);
+    retrying(engine.patience, &engine.progress, "restoring mode", || end(&context.target)).await?;
+    context.undo().restoring = false;
+    context.journal(Event::Restored)?;
+    engine.marks.set(&run.target().await?, &Step::Restored).await?;
+    Ok(StageResult::done("restoring mode is off"))
+}

@@ -1,0 +1,38 @@
+//! Roles: created, with their attributes and memberships.
+
+use crate::engine::retry::retrying;
+use crate::engine::statements;
+use crate::engine::step::Step;
+use crate::error::Error;
+use crate::migrate::driver::{Run, StageResult};
+use crate::script::{Class, Statement};
+
+const NAME: &str = "roles";
+
+/// Runs the statements of the roles' dump. A role of an earlier run, or of somebody else, stays: its attributes follow
+/// from the statements after it.
+pub(in crate::migrate) async fn run(run: &Run<'_>, roles: &[Statement]) -> Result<StageResult, Error> {
+    if roles.is_empty() {
+        return Ok(StageResult::default());
+    }
+    let engine = &run.engine;
+    let existing = retrying(engine.patience, &engine.progress, NAME, || async {
+        let session = run.target().await?;
+        let mut existing = 0;
+        for statement in roles {
+            match statements::execute(&session, NAME, statement).await {
+                Err(error) if matches!(statement.class, Class::CreateRole(_)) && error.code() == "42710" => {
+                    existing += 1;
+                }
+                result => result?,
+            }
+        }
+        engine.marks.set(&session, &Step::Roles).await.map(|()| existing)
+    })
+    .await?;
+    let existed = if existing > 0 { format!(", {existing} roles existed") } else { String::new() };
+    Ok(StageResult {
+        statements: roles.len() as u64,
+        ..StageResult::done(format!("{} statements{existed}", roles.len()))
+    })
+}

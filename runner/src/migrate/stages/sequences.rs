@@ -1,0 +1,21 @@
+//! Values of sequences, as the source has them when its rows are copied.
+
+use crate::engine::retry::retrying;
+use crate::engine::sequences;
+use crate::error::Error;
+use crate::migrate::driver::{Run, StageResult};
+use crate::migrate::pipeline::Loaded;
+
+/// Sets them.
+pub(in crate::migrate) async fn run(run: &Run<'_>, loaded: &mut Loaded) -> Result<StageResult, Error> {
+    let engine = &run.engine;
+    let (set, values) = retrying(engine.patience, &engine.progress, "sequences", || async {
+        let source = run.context.source.open().await?;
+        let values = sequences::read(&source).await?;
+        let set = sequences::write(&engine.target.open().await?, &values).await?;
+        Ok((set, values))
+    })
+    .await?;
+    loaded.sequences = values;
+    Ok(if set > 0 { StageResult::done(format!("{set} set")) } else { StageResult::default() })
+}

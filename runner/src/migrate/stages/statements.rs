@@ -1,0 +1,55 @@
+//! Statements that run in the dump's order: tables, functions and types before the rows; what is not built by itself, and
+//! row security, after them.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::engine::ends::LiveTarget;
+use crate::engine::retry::retrying;
+use crate::engine::statements::List;
+use crate::engine::step;
+use crate::error::Error;
+use crate::migrate::driver::{Run, StageResult};
+use crate::script::Statement;
+
+/// Runs a list in steps of some hundred statements, each step in a transaction.
+pub(in crate::migrate) async fn run(
+    run: &Run<'_>,
+    list: step::List,
+    statements: &[Statement],
+) -> Result<StageResult, Error> {
+    if statements.is_empty() {
+        return Ok(StageResult::default());
+    }
+    let engine = &run.engine;
+    let name = list.name();
+    let list = List { list, statements };
+    let target = tokio::sync::Mutex::new(LiveTarget::new(&engine.target, &engine.setup));
+    let mut fresh = true;
+    let mut done = 0;
+    for (step, range) in list.steps() {
+        if run.is_done(&step) {
+            continue;
+        }
+        done += range.len();
+        let first = AtomicBool::new(fresh);
+        retrying(engine.patience, &engine.progress, name, || async {
+            let mut target = target.lock().await;
+            let result =
+                list.run(&mut target, &step, range.clone(), first.swap(false, Ordering::Relaxed)).await;
+            if result.is_err() {
+                target.reset().await;
+                first.store(true, Ordering::Relaxed);
+            }
+            result
+        })
+        .await?;
+        fresh = first.into_inner();
+        engine.finished(&step, 0);
+    }
+    // What the server said goes with its connection.
+    let warnings = match target.into_inner().session().await {
+        Ok(session) => session.take_notices(),
+        Err(_) => Vec::new(),
+    };
+    Ok(StageResult { statements: done as u64, warnings, ..StageResult::done(format!("{done} statements")) })
+}
