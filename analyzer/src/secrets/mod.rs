@@ -46,6 +46,38 @@ pub fn in_text(text: &str) -> String {
     without(text, &text::find(text))
 }
 
+/// A setting as servers list it, without its value where its name speaks of a secret: all that stands behind the sign is
+/// the value, blanks too.
+///
+/// ```
+/// use tsmigrate_analyzer::secrets;
+///
+/// assert_eq!(secrets::in_setting("app.api_token=a b"), "app.api_token='…'");
+/// assert_eq!(secrets::in_setting("work_mem=4MB"), "work_mem=4MB");
+/// ```
+#[must_use]
+pub fn in_setting(setting: &str) -> String {
+    match setting.split_once('=') {
+        Some((name, _)) if is_secret(name) => format!("{name}={MASK}"),
+        _ => in_text(&in_sql(setting)),
+    }
+}
+
+/// Options of foreign data as SQL writes them, without the values of those that are not known to be plain.
+///
+/// ```
+/// use tsmigrate_analyzer::secrets;
+///
+/// assert_eq!(secrets::in_options("host 'h', wallet 'abc'"), "host 'h', wallet '…'");
+/// ```
+#[must_use]
+pub fn in_options(options: &str) -> String {
+    const BEGIN: &str = "CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (";
+    let hidden = in_sql(&format!("{BEGIN}{options})"));
+    let inner = hidden.strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(')'));
+    inner.unwrap_or(MASK).to_owned()
+}
+
 /// The secrets of a statement themselves, to be found again in what a server says about it.
 #[must_use]
 pub fn values(sql: &str) -> Vec<String> {
@@ -89,7 +121,10 @@ pub fn masks_in_text(text: &str) -> Vec<Range<usize>> {
 }
 
 /// SQL as reports for programs have it.
-pub(crate) fn shown<S: Serializer>(sql: &str, serializer: S) -> Result<S::Ok, S::Error> {
+///
+/// # Errors
+/// What the serializer answers.
+pub fn shown<S: Serializer>(sql: &str, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&in_sql(sql))
 }
 
@@ -167,6 +202,15 @@ enum Wait {
     Call { depth: u32 },
 }
 
+/// What a statement's form says about the values in it.
+#[derive(Clone, Copy)]
+struct Form {
+    /// It sets a parameter, to words or a list of them.
+    sets: bool,
+    /// TO may stand before a value.
+    to: bool,
+}
+
 /// Adds the secrets of a list of tokens; `offset` is where `sql` stands in the whole.
 fn look(sql: &str, tokens: &[Token], offset: usize, level: usize, found: &mut Vec<Range<usize>>) {
     let code: Vec<&Token> = tokens.iter().filter(|token| token.kind != TokenKind::Comment).collect();
@@ -191,7 +235,7 @@ fn look(sql: &str, tokens: &[Token], offset: usize, level: usize, found: &mut Ve
 fn statement(sql: &str, code: &[&Token], offset: usize, level: usize, found: &mut Vec<Range<usize>>) {
     let word = |number: usize, word: &str| code.get(number).is_some_and(|token| token.is_word(sql, word));
     let has = |wanted: &str| code.iter().any(|token| token.is_word(sql, wanted));
-    let sets = word(0, "set") || word(0, "alter") && has("set");
+    let form = Form { sets: word(0, "set") || word(0, "alter") && has("set"), to: has("set") };
     let foreign = has("options") && ["server", "mapping", "foreign", "wrapper"].iter().any(|word| has(word));
     let rows = word(0, "insert") && {
         let columns = code.iter().take_while(|token| !token.is_word(sql, "values"));
@@ -201,7 +245,7 @@ fn statement(sql: &str, code: &[&Token], offset: usize, level: usize, found: &mu
     for (number, token) in code.iter().enumerate() {
         let previous = number.checked_sub(1).and_then(|number| code.get(number));
         let text = token.text(sql);
-        wait = ended(wait, token, text, sets);
+        wait = ended(wait, token, text, form.sets);
         if token.kind == TokenKind::String {
             let option = foreign
                 && token.depth > 0
@@ -214,6 +258,7 @@ fn statement(sql: &str, code: &[&Token], offset: usize, level: usize, found: &mu
                 && !matches!(wait, Wait::Named { .. } if !named_before(sql, code, number))
                 || rows
                 || option
+                || is_called_so(sql, code, number)
                 || after("connection")
                 || after("program");
             if secret {
@@ -223,13 +268,13 @@ fn statement(sql: &str, code: &[&Token], offset: usize, level: usize, found: &mu
             }
             let goes_on = matches!(wait, Wait::Call { .. })
                 || matches!(wait, Wait::Value { .. })
-                    && (sets || code.get(number + 1).is_some_and(|next| next.text(sql) == "||"));
+                    && (form.sets || code.get(number + 1).is_some_and(|next| next.text(sql) == "||"));
             if secret && !goes_on {
                 wait = Wait::No;
             }
             continue;
         }
-        wait = next(sql, token, text, wait, sets, offset, found);
+        wait = next(sql, token, text, wait, form, offset, found);
         if let Some(name) = token.identifier(sql)
             && !matches!(wait, Wait::Value { .. } | Wait::Call { .. })
         {
@@ -243,6 +288,20 @@ fn statement(sql: &str, code: &[&Token], offset: usize, level: usize, found: &mu
             }
         }
     }
+}
+
+/// True for a constant that gets a secret's name as a column: `'x'::text AS api_token`.
+fn is_called_so(sql: &str, code: &[&Token], number: usize) -> bool {
+    /// Tokens of the longest type: `::character varying(40)[]`.
+    const TYPE: usize = 12;
+    let behind = code.get(number + 1..).unwrap_or_default();
+    let end = behind.iter().take(TYPE).position(|token| token.is_word(sql, "as"));
+    let Some((cast, name)) = end.and_then(|end| Some((behind.get(..end)?, behind.get(end + 1)?))) else {
+        return false;
+    };
+    let is_cast = cast.first().is_none_or(|token| token.text(sql) == "::")
+        && cast.iter().all(|token| !matches!(token.text(sql), "," | "||" | "AND" | "OR"));
+    is_cast && name.identifier(sql).is_some_and(|name| is_secret(&name))
 }
 
 /// True where the name that ends with this token is a relation's: what stands in brackets behind it are columns.
@@ -277,14 +336,17 @@ fn next(
     token: &Token,
     text: &str,
     wait: Wait,
-    sets: bool,
+    form: Form,
     offset: usize,
     found: &mut Vec<Range<usize>>,
 ) -> Wait {
     match wait {
         Wait::Named { depth } => match text {
             "=" | ":=" | "=>" | "==" => Wait::Value { depth },
-            _ if token.is_word(sql, "to") || token.is_word(sql, "default") => Wait::Value { depth },
+            // Without SET it is an owner, a grantee or a new name that follows.
+            _ if form.to && token.is_word(sql, "to") || token.is_word(sql, "default") => {
+                Wait::Value { depth }
+            }
             "." | "(" | ")" | "[" | "]" | "::" => wait,
             _ if token.kind == TokenKind::Other && !text.starts_with(|c: char| c.is_ascii_digit()) => {
                 Wait::No
@@ -295,7 +357,7 @@ fn next(
             let number = token.kind == TokenKind::Other && text.starts_with(|c: char| c.is_ascii_digit());
             let word = token.identifier(sql).is_some_and(|word| {
                 // In the bodies of other languages these are strings.
-                text.starts_with('"') || sets && token.depth == 0 && !names::is_plain_value(&word)
+                text.starts_with('"') || form.sets && token.depth == 0 && !names::is_plain_value(&word)
             });
             if number || word {
                 found.push(offset + token.start..offset + token.end);

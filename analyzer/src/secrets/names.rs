@@ -27,10 +27,20 @@ const PARTS: [&str; 22] = [
 ];
 
 /// Words that say so where they are a whole word of the name.
-const WORDS: [&str; 14] = [
+const WORDS: [&str; 18] = [
     "key", "keys", "pass", "pwd", "pw", "psw", "auth", "pin", "otp", "totp", "dsn", "salt", "pepper",
-    "command",
+    "command", "cred", "creds", "psk", "hmac",
 ];
+
+/// Ends of such words: `signingkey`, `dbpass`, `bindpw`.
+const ENDS: [&str; 4] = ["key", "pass", "pwd", "pw"];
+
+/// Words that end so and say nothing.
+const HARMLESS: [&str; 4] = ["monkey", "turkey", "bypass", "compass"];
+
+/// Names that say so where they are the whole name, or its last part: `aws.access`. Beside other words they are something
+/// else: `access_method`, `cookie_count`.
+const WHOLE: [&str; 6] = ["access", "cookie", "cookies", "pat", "sas", "signature"];
 
 /// Settings of PostgreSQL and its extensions, and options of roles, whose names sound so and whose values are none.
 const PLAIN: [&str; 14] = [
@@ -133,9 +143,11 @@ pub fn is_secret(name: &str) -> bool {
         return false;
     }
     speaks(&name)
-        || name
-            .split(|c: char| !c.is_ascii_alphanumeric())
-            .any(|word| WORDS.contains(&word) || word.len() > 3 && word.ends_with("key") && word != "monkey")
+        || WHOLE.contains(&last)
+        || name.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
+            WORDS.contains(&word)
+                || ENDS.iter().any(|end| word.len() > 3 && word.ends_with(end)) && !HARMLESS.contains(&word)
+        })
 }
 
 /// True where a word says so in any text: a key or a pin may be many things there.
@@ -176,6 +188,11 @@ mod tests {
             "app.key",
             "signingkey",
             "a.pwd",
+            "aws.access",
+            "app.dbpass",
+            "ldap.bindpw",
+            "azure.sas",
+            "x.creds",
         ] {
             assert!(is_secret(name), "{name}");
         }
@@ -188,6 +205,9 @@ mod tests {
             "keyword",
             "id",
             "author",
+            "default_table_access_method",
+            "app.access_log",
+            "bypass",
         ] {
             assert!(!is_secret(name), "{name}");
         }

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use tsmigrate_analyzer::report::page::{self, capital, copyable, text};
 use tsmigrate_analyzer::report::{count, plural, thousands};
 use tsmigrate_analyzer::rules::rule;
+use tsmigrate_analyzer::secrets;
 
 use super::{Outcome, Report, span};
 use crate::human;
@@ -168,7 +169,7 @@ impl Report {
                 text(&script.file),
                 text(&script.title)
             );
-            copyable(page, script.sql.trim_end());
+            copyable(page, secrets::in_sql(&script.sql).trim_end());
             *page += "</details>\n";
         }
         *page += "</section>\n";

@@ -119,7 +119,8 @@ pub struct Script {
     pub title: String,
     /// The rule that wrote it.
     pub rule: String,
-    /// Its text.
+    /// Its text; secrets are masked here, and not in its file.
+    #[serde(serialize_with = "tsmigrate_analyzer::secrets::shown")]
     pub sql: String,
 }
 

@@ -25,6 +25,18 @@ struct Kind {
 /// server may keep others there for itself, as 17.12 does with `pg_attver`; no dump has them, and they are no difference.
 const SETTABLE_OPTIONS: &str = "'n_distinct', 'n_distinct_inherited'";
 
+/// The options of foreign data in this column, as SQL writes them. What of them is secret is masked where they are shown.
+macro_rules! options {
+    ($column:literal) => {
+        concat!(
+            "(SELECT string_agg(format('%I %L', split_part(x, '=', 1), substr(x, strpos(x, '=') + 1)), ', ' \
+             ORDER BY x COLLATE \"C\") FROM unnest(",
+            $column,
+            ") x)"
+        )
+    };
+}
+
 /// Leaves out what the server makes and drops together with something else.
 const NOT_INTERNAL: &str = "NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.tableoid \
                             AND d.objid = o.oid AND d.deptype = 'i')";
@@ -77,17 +89,15 @@ const KINDS: &[Kind] = &[
              'functions', CASE WHEN o.typtype = 'b' THEN concat_ws(', ', o.typinput, o.typoutput, o.typreceive, o.typsend, \
                o.typmodin, o.typmodout, o.typlen, o.typbyval, o.typalign, o.typstorage, o.typcategory, o.typdelim) END",
         ),
-    Kind::new("pg_foreign_data_wrapper").owner("fdwowner").acl("fdwacl", "'F'").says(
-        "'definition', concat_ws(' ', 'handler', o.fdwhandler::regproc, 'validator', o.fdwvalidator::regproc), \
-         'options', (SELECT string_agg(x, ', ' ORDER BY x) FROM unnest(o.fdwoptions) x)",
-    ),
-    Kind::new("pg_foreign_server").owner("srvowner").acl("srvacl", "'S'").says(
-        // Passwords have no place there, and are not shown where they are.
+    Kind::new("pg_foreign_data_wrapper").owner("fdwowner").acl("fdwacl", "'F'").says(concat!(
+        "'definition', concat_ws(' ', 'handler', o.fdwhandler::regproc, 'validator', o.fdwvalidator::regproc), 'options', ",
+        options!("o.fdwoptions")
+    )),
+    Kind::new("pg_foreign_server").owner("srvowner").acl("srvacl", "'S'").says(concat!(
         "'definition', concat_ws(' ', 'type ' || o.srvtype, 'version ' || o.srvversion, \
-           (SELECT quote_ident(w.fdwname) FROM pg_foreign_data_wrapper w WHERE w.oid = o.srvfdw)), \
-         'options', (SELECT string_agg(CASE WHEN x ~* '^[^=]*(pass|secret|token|key)' THEN split_part(x, '=', 1) ELSE x END, \
-           ', ' ORDER BY x) FROM unnest(o.srvoptions) x)",
-    ),
+           (SELECT quote_ident(w.fdwname) FROM pg_foreign_data_wrapper w WHERE w.oid = o.srvfdw)), 'options', ",
+        options!("o.srvoptions")
+    )),
     Kind::new("pg_language")
         .owner("lanowner")
         .acl("lanacl", "'l'")
@@ -179,12 +189,15 @@ const KINDS: &[Kind] = &[
 
 /// Of relations. No option that a user may set begins with `pg_`, as 17.12's own of columns does: should a server keep one of
 /// its own here, it is no difference.
-const CLASS: &str = "\
+const CLASS: &str = concat!(
+    "\
     'persistence', CASE WHEN o.relkind = 'r' THEN CASE o.relpersistence WHEN 'u' THEN 'unlogged' ELSE 'logged' END END, \
     'options', CASE WHEN o.relkind <> 'f' THEN (SELECT string_agg(x, ', ' ORDER BY x) FROM (SELECT unnest(o.reloptions) \
       UNION ALL SELECT 'toast.' || unnest(t.reloptions) FROM pg_class t WHERE t.oid = o.reltoastrelid) y(x) \
       WHERE x !~ '^(toast\\.)?pg_') \
-      ELSE (SELECT string_agg(x, ', ' ORDER BY x) FROM pg_foreign_table f, unnest(f.ftoptions) x WHERE f.ftrelid = o.oid) END, \
+      ELSE (SELECT ",
+    options!("f.ftoptions"),
+    " FROM pg_foreign_table f WHERE f.ftrelid = o.oid) END, \
     'server', (SELECT quote_ident(s.srvname) FROM pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver \
       WHERE f.ftrelid = o.oid), \
     'access method', (SELECT m.amname FROM pg_am m WHERE m.oid = o.relam AND o.relkind IN ('r', 'm')), \
@@ -208,7 +221,8 @@ const CLASS: &str = "\
     'owned by', (SELECT format('%I.%I', n.nspname, t.relname) FROM pg_depend d \
       JOIN pg_class t ON t.oid = d.refobjid JOIN pg_namespace n ON n.oid = t.relnamespace \
       WHERE o.relkind = 'S' AND d.objid = o.oid AND d.classid = o.tableoid AND d.refclassid = o.tableoid \
-      AND d.deptype IN ('a', 'i') LIMIT 1)";
+      AND d.deptype IN ('a', 'i') LIMIT 1)"
+);
 
 impl Kind {
     const fn new(catalog: &'static str) -> Self {
@@ -322,8 +336,8 @@ fn others() -> Vec<String> {
                  AND t.typcollation <> a.attcollation), \
                'storage', CASE WHEN c.relkind IN ('r', 'p', 'm') THEN a.attstorage END, \
                'compression', nullif(a.attcompression, ''), 'statistics target', nullif(a.attstattarget, -1), \
-               'options', (SELECT string_agg(x, ', ' ORDER BY x) FROM (SELECT x FROM unnest(a.attoptions) x \
-                 WHERE split_part(x, '=', 1) IN ({SETTABLE_OPTIONS}) UNION ALL SELECT unnest(a.attfdwoptions)) y(x)), \
+               'options', (SELECT string_agg(x, ', ' ORDER BY x) FROM unnest(a.attoptions) x \
+                 WHERE split_part(x, '=', 1) IN ({SETTABLE_OPTIONS})), 'foreign options', {}, \
                'position', CASE WHEN NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid) THEN \
                  (SELECT count(*) FROM pg_attribute b WHERE b.attrelid = c.oid AND b.attnum > 0 AND b.attnum <= a.attnum \
                  AND NOT b.attisdropped) END) \
@@ -332,6 +346,7 @@ fn others() -> Vec<String> {
              WHERE a.attnum > 0 AND NOT a.attisdropped AND {user} AND n.nspname <> '_timescaledb_internal' \
              AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND c.relpersistence <> 't' AND {member} AND {}",
             explode("a.attacl"),
+            options!("a.attfdwoptions"),
             not_member("'pg_type'::regclass", "c.reltype")
         ),
         // Named since 18; the comparison leaves them out where one server has none. Those that come from a parent follow

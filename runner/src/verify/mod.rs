@@ -193,31 +193,34 @@ pub struct Difference {
 impl Difference {
     /// Takes secrets out of what both ends have: settings, options and definitions may hold them.
     fn hide_secrets(&mut self) {
-        let is_setting = self.kind.ends_with("setting");
-        // `default value definition` of `for public.t.api_key`.
-        let is_named = self.kind.starts_with("default value")
-            && self.object.rsplit('.').next().is_some_and(secrets::is_secret);
+        // `default value definition` of `for public.t.api_key`, `type default` of a domain.
+        let is_default = self.kind.starts_with("default value") || self.kind.ends_with(" default");
+        let is_named = is_default && self.object.rsplit('.').next().is_some_and(secrets::is_secret);
+        let is_options = OPTIONS.contains(&self.kind.as_str());
         // Keys of rows are what a person looks for, unless their column is named like a secret; `key` alone is none.
         let is_rows = self.kind.ends_with("rows");
         let is_secret_column = |text: &str| {
             text.split([' ', ',', '(', ')']).any(|word| word != "key" && secrets::is_secret(word))
         };
+        let kind = &self.kind;
         let hide = |text: &mut String| {
             if is_rows && !is_secret_column(text) {
                 return;
             }
-            *text = match text.split_once('=') {
-                // All that stands behind the sign is the value, blanks too.
-                Some((name, _)) if is_setting && secrets::is_secret(name) => {
-                    format!("{name}={}", secrets::MASK)
-                }
-                _ if is_named => secrets::MASK.to_owned(),
+            *text = match kind.as_str() {
+                kind if kind.ends_with("setting") => secrets::in_setting(text),
+                _ if is_options => secrets::in_options(text),
+                _ if is_named && !text.is_empty() => secrets::MASK.to_owned(),
                 _ => secrets::in_text(&secrets::in_sql(text)),
             }
         };
         self.expected.iter_mut().chain(&mut self.found).chain(&mut self.details).for_each(hide);
     }
 }
+
+/// Kinds of options that are written as SQL writes those of foreign data.
+const OPTIONS: [&str; 4] =
+    ["foreign-data wrapper options", "server options", "foreign table options", "column foreign options"];
 
 /// Rows that were read on both ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
