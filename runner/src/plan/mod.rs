@@ -8,7 +8,7 @@ use tsmigrate_analyzer::report::{count, thousands};
 
 pub use preflight::{preflight, timescale_version};
 
-use crate::capacity::Connections;
+use crate::capacity::{Connections, Workers};
 use crate::connect::Side;
 use crate::estimate::Estimate;
 use crate::human;
@@ -105,12 +105,10 @@ pub struct Basis<'a> {
 /// The steps of a migration, and what they take.
 #[must_use]
 pub fn plan(basis: &Basis<'_>) -> Plan {
-    // A session of its own holds the snapshot; on the target one runs what is not parallel. One on each side watches who
-    // waits for whom.
+    let workers = Workers { jobs: basis.copies, builders: basis.builds };
     let sessions = basis.connections.map(|(source, target)| {
-        let needed = [basis.copies + 3, basis.copies + basis.builds + 3];
         let of = |side, needed, connections| Sessions { side, needed, connections };
-        [of(Side::Source, needed[0], source), of(Side::Target, needed[1], target)]
+        [of(Side::Source, workers.on_source(), source), of(Side::Target, workers.on_target(), target)]
     });
     let mut plan = Plan {
         steps: steps(basis),
