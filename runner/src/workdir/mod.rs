@@ -225,6 +225,33 @@ mod tests {
         assert!(refused(&work("open/below")).contains("others can write into"));
         mode(&at("open"), 0o1777);
         work("open/below").check_ours().expect("the sticky bit keeps it");
+        // A link of ours that leads through a folder in which others may put another in its place.
+        std::fs::create_dir(at("hall")).expect("a folder");
+        symlink(at("new"), at("hall/second")).expect("a link");
+        symlink("hall/second", at("first")).expect("a link");
+        work("first/deep").check_ours().expect("links of ours");
+        mode(&at("hall"), 0o777);
+        assert!(refused(&work("first/deep")).contains("others can write into"));
+        mode(&at("hall"), 0o755);
+        symlink("circle", at("circle")).expect("a link");
+        assert!(refused(&work("circle/below")).contains("is a symbolic link"));
+        work("new/deep/../other").check_ours().expect("a way back");
+        if ours::uid() == 0 {
+            use std::os::unix::fs::{chown, lchown};
+
+            // Who owns a folder can rename what is in it, whatever its mode is.
+            chown(at("hall"), Some(12345), None).expect("root may");
+            for path in ["hall/work", "first/deep", "hall/second/deep"] {
+                assert!(refused(&work(path)).contains("belongs to user 12345"), "{path}");
+            }
+            mode(&at("hall"), 0o1777);
+            assert!(
+                refused(&work("hall/work")).contains("belongs to user 12345"),
+                "the sticky bit is no help"
+            );
+            lchown(at("first"), Some(12345), None).expect("root may");
+            assert!(refused(&work("first/deep")).contains("is a symbolic link of user 12345"));
+        }
         std::fs::create_dir(at("theirs")).expect("a folder");
         std::fs::write(at("theirs/thesis.txt"), "").expect("a file");
         assert!(refused(&work("theirs")).contains("thesis.txt"));

@@ -1,6 +1,7 @@
 //! Whether a folder and the files in it are ours: nobody else can put something in their place, read them, or have us
 //! write through them to somewhere else.
 
+use std::ffi::OsString;
 use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -184,53 +185,96 @@ fn contents(path: &Path) -> Result<(), Error> {
     ))
 }
 
-/// The folders above: who can write into one of them can put another folder in the place of ours. Where only the owner
-/// of an entry may rename it (the sticky bit, as in /tmp), others cannot.
+/// The folders on the way, links in it followed one by one: who can write into one of them, or owns it, can put another
+/// folder in the place of ours. Where only the owner of an entry may rename it (the sticky bit, as in /tmp), others cannot.
 fn above(path: &Path) -> Result<(), Error> {
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let Some(parent) = whole.parent() else { return Ok(()) };
-    let mut at = PathBuf::new();
-    let mut folders = Vec::new();
-    for component in parent.components() {
-        at.push(component);
-        if component == Component::ParentDir {
+    let mut at = PathBuf::from("/");
+    folder(&at, path)?;
+    let mut steps: Vec<OsString> = names(parent);
+    let mut links = 0;
+    while let Some(step) = steps.pop() {
+        if step == ".." {
+            at.pop();
             continue;
         }
-        let Ok(about) = std::fs::symlink_metadata(&at) else { break };
-        if about.file_type().is_symlink() && ![0, uid()].contains(&about.uid()) {
+        let next = at.join(step);
+        // What is missing will be ours.
+        let Ok(about) = std::fs::symlink_metadata(&next) else { break };
+        if !about.file_type().is_symlink() {
+            at = next;
+            folder(&at, path)?;
+            continue;
+        }
+        links += 1;
+        let to = std::fs::read_link(&next).unwrap_or_default();
+        if !trusted(about.uid()) || links > LINKS {
             return Err(refused(
                 format!(
-                    "{} on the way to the work directory is a symbolic link of user {}",
-                    at.display(),
-                    about.uid()
+                    "{} on the way to the work directory is a symbolic link of user {} (to {})",
+                    next.display(),
+                    about.uid(),
+                    to.display()
                 ),
                 ["name a directory with --work-dir that no link of others leads to".to_owned()],
             ));
         }
-    }
-    let mut real = at.canonicalize().ok();
-    while real.is_none() && at.pop() {
-        real = at.canonicalize().ok();
-    }
-    folders.extend(real.iter().flat_map(|real| real.ancestors()).map(Path::to_owned));
-    for folder in folders {
-        let Ok(about) = std::fs::metadata(&folder) else { continue };
-        let mode = about.permissions().mode();
-        let open = mode & 0o002 != 0 || mode & 0o020 != 0 && !is_private_group(about.gid());
-        if open && mode & 0o1000 == 0 {
-            return Err(refused(
-                format!(
-                    "others can write into {} (its mode is {:04o}), and so put another directory in the place of {}",
-                    folder.display(),
-                    mode & 0o7777,
-                    path.display()
-                ),
-                [
-                    format!("chmod go-w {}", word(&folder)),
-                    "or name a directory with --work-dir that only you can reach".to_owned(),
-                ],
-            ));
+        if to.is_absolute() {
+            at = PathBuf::from("/");
         }
+        steps.extend(names(&to));
+    }
+    Ok(())
+}
+
+/// So many links are followed, as Linux does.
+const LINKS: u32 = 40;
+
+/// The names of a path, the last first.
+fn names(path: &Path) -> Vec<OsString> {
+    let name = |component: Component<'_>| match component {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some(OsString::from("..")),
+        _ => None,
+    };
+    path.components().rev().filter_map(name).collect()
+}
+
+/// Us, root, and who owns the root folder, which is another number where root has none (in a container without it).
+fn trusted(owner: u32) -> bool {
+    [0, uid()].contains(&owner) || std::fs::metadata("/").is_ok_and(|root| root.uid() == owner)
+}
+
+/// Refuses a folder on the way to `path` that somebody else can change.
+fn folder(folder: &Path, path: &Path) -> Result<(), Error> {
+    let Ok(about) = std::fs::symlink_metadata(folder) else { return Ok(()) };
+    if !trusted(about.uid()) {
+        return Err(refused(
+            format!(
+                "{} belongs to user {}, who can put another directory in the place of {}",
+                folder.display(),
+                about.uid(),
+                path.display()
+            ),
+            ["name a directory with --work-dir that lies in folders of yours or of root's".to_owned()],
+        ));
+    }
+    let mode = about.permissions().mode();
+    let open = mode & 0o002 != 0 || mode & 0o020 != 0 && !is_private_group(about.gid());
+    if open && mode & 0o1000 == 0 {
+        return Err(refused(
+            format!(
+                "others can write into {} (its mode is {:04o}), and so put another directory in the place of {}",
+                folder.display(),
+                mode & 0o7777,
+                path.display()
+            ),
+            [
+                format!("chmod go-w {}", word(folder)),
+                "or name a directory with --work-dir that only you can reach".to_owned(),
+            ],
+        ));
     }
     Ok(())
 }
