@@ -239,19 +239,26 @@ pub fn read(directory: &Path) -> Result<Option<State>, Error> {
         Err(error) => return Err(error),
     };
     let mut state: Option<State> = None;
-    for line in BufReader::new(file).split(b'\n') {
-        let line = line.map_err(|error| Error::File { what: format!("read {}", path.display()), error })?;
-        if let Ok(Line { at, event }) = serde_json::from_slice(&line) {
+    let mut lines = BufReader::new(file);
+    loop {
+        let mut line = Vec::new();
+        let failed = |error| Error::File { what: format!("read {}", path.display()), error };
+        if lines.read_until(b'\n', &mut line).map_err(failed)? == 0 {
+            return Ok(state);
+        }
+        let is_whole = line.last() == Some(&b'\n');
+        let line = line.trim_ascii();
+        if let Ok(Line { at, event }) = serde_json::from_slice(line) {
             follow(&mut state, at, event);
-        } else if let Ok(Start { at, format, run, version, .. }) = serde_json::from_slice(&line) {
+        } else if let Ok(Start { at, format, run, version, .. }) = serde_json::from_slice(line) {
             // Another version's, whose other fields are others.
             state = Some(State { format, run, started: at, version, ..State::default() });
-        } else if let Some(state) = state.as_mut().filter(|_| !line.is_empty()) {
-            // The last line of a process that was killed may be cut off.
-            state.unknown += 1;
+        } else if !line.is_empty() && (is_whole || state.is_some()) {
+            // Something begins here of which nothing is known. The last line of a process that was killed may be cut off.
+            let nothing = || State { format: record::UNREADABLE, ..State::default() };
+            state.get_or_insert_with(nothing).unknown += 1;
         }
     }
-    Ok(state)
 }
 
 /// What a run of any version begins with, as far as it has to be known.
@@ -259,7 +266,7 @@ pub fn read(directory: &Path) -> Result<Option<State>, Error> {
 struct Start {
     #[serde(default)]
     at: String,
-    #[serde(default = "record::first")]
+    #[serde(default = "record::first", deserialize_with = "record::any")]
     format: u32,
     #[serde(default)]
     run: String,
@@ -361,5 +368,17 @@ mod tests {
         );
         assert_eq!((newer.format, newer.run.as_str(), newer.restoring, newer.unknown), (9, "s", true, 1));
         assert_eq!((newer.version.as_str(), newer.done), ("9.0.0", false));
+        for format in ["\"two\"", "null", "-1", "2.5", "99999999999999999999", "[2]", "{}"] {
+            let odd = read(&format!(
+                "{{\"at\":\"a\",\"event\":\"start\",\"format\":{format},\"run\":\"t\",\"version\":\"1\"}}\n{{\"at\":\"b\",\"event\":\"restoring\"}}\n"
+            ));
+            assert_eq!(
+                (odd.format, odd.run.as_str(), odd.restoring),
+                (record::UNREADABLE, "t", true),
+                "{format}"
+            );
+        }
+        let garbage = read("what is this?\n{\"at\":\"b\",\"event\":\"restoring\"}\n");
+        assert_eq!((garbage.format, garbage.unknown, garbage.restoring), (record::UNREADABLE, 1, true));
     }
 }

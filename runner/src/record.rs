@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Deserializer};
+
 use crate::error::Error;
 
 /// The number of this version's form. It grows when a step, an event or a field changes its name or meaning.
@@ -12,6 +14,18 @@ pub const FORMAT: u32 = 2;
 #[must_use]
 pub const fn first() -> u32 {
     1
+}
+
+/// What stands for a number that cannot be read: none has it.
+pub const UNREADABLE: u32 = 0;
+
+/// The number in a record of any version: what is no such number is [`UNREADABLE`].
+///
+/// # Errors
+/// Where there is no value at all.
+pub fn any<'de, D: Deserializer<'de>>(value: D) -> Result<u32, D::Error> {
+    let value = serde_json::Value::deserialize(value)?;
+    Ok(value.as_u64().and_then(|number| u32::try_from(number).ok()).unwrap_or(UNREADABLE))
 }
 
 /// The command that gives a run up, or closes what it left open; it takes source and target from the environment.
@@ -34,6 +48,11 @@ fn shell(text: &str) -> String {
 /// What is wrong with a record of another form. `place` is the file or the schema, with its word.
 #[must_use]
 pub fn problem(place: &str, format: u32) -> String {
+    if format == UNREADABLE {
+        return format!(
+            "{place} does not say which format it has, and this version of tsmigrate reads and writes format {FORMAT}"
+        );
+    }
     format!("{place} has format {format}, and this version of tsmigrate reads and writes format {FORMAT}")
 }
 

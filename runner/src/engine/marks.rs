@@ -90,7 +90,10 @@ impl Marks {
             .await?;
         Ok(rows.into_iter().next().map(|row| {
             let text = |column: usize| row.get(column).cloned().flatten().unwrap_or_default();
-            let format = text(3).parse().unwrap_or(record::first());
+            // The first version had no such column.
+            let format = row.get(3).and_then(Option::as_ref);
+            let format =
+                format.map_or(record::first(), |number| number.parse().unwrap_or(record::UNREADABLE));
             Owner { format, id: text(0), started: text(1), source: text(2) }
         }))
     }

@@ -178,7 +178,7 @@ impl WorkDir {
 /// What a plan of any version says first.
 #[derive(Deserialize)]
 struct Head {
-    #[serde(default = "record::first")]
+    #[serde(default = "record::first", deserialize_with = "record::any")]
     format: u32,
 }
 
