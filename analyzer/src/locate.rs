@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::finding::{Excerpt, Place};
-use crate::parse::{NodeEnum, Parsed, Reference, Token, TokenKind};
+use crate::parse::{NodeEnum, Parsed, Reference, StatementKind, Token, TokenKind};
 use crate::text::{Position, Span, position};
 
 /// One parsed statement and where it stands.
@@ -48,6 +48,12 @@ impl<'a> Statement<'a> {
     #[must_use]
     pub fn node(&self) -> &'a NodeEnum {
         self.parsed.node()
+    }
+
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> StatementKind {
+        StatementKind::of(self.node())
     }
 
     /// All its tokens, comments included.

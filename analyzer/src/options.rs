@@ -98,12 +98,6 @@ pub struct Options {
 }
 
 impl Options {
-    /// True where the losses of this rule are accepted.
-    #[must_use]
-    pub fn accepts(&self, id: &str, name: &str) -> bool {
-        self.accept.iter().any(|rule| rule.eq_ignore_ascii_case(id) || rule.eq_ignore_ascii_case(name))
-    }
-
     /// True where nothing of this rule is reported.
     #[must_use]
     pub fn is_off(&self, rule: &str) -> bool {

@@ -4,10 +4,11 @@
 use std::ops::Range;
 
 use crate::edit::{Action, Edit, Fix, Safety};
-use crate::finding::{Finding, Severity};
+use crate::finding::Severity;
 use crate::options::Options;
 use crate::order;
 use crate::parse::{Change, Parsed, canonical, changed, parse};
+use crate::rule::Finding;
 use crate::rules::rule;
 use crate::text::Span;
 
@@ -65,12 +66,12 @@ pub(crate) fn plan_fix(planned: &mut Vec<Planned>, rule: &'static str, fix: &Fix
 /// True where the fix of a finding is to be applied. `file` is the name of its input.
 #[must_use]
 pub fn is_wanted(finding: &Finding, options: &Options, file: &str) -> bool {
-    if options.leaves(finding.rule, file, finding.place.line) {
+    if options.leaves(finding.rule.id, file, finding.place.line) {
         return false;
     }
     match finding.fix.as_ref().map_or(Safety::None, |fix| fix.safety) {
         Safety::Safe => true,
-        Safety::Review => options.accepts(finding.rule, finding.name) || root_is_accepted(finding, options),
+        Safety::Review => finding.rule.is_accepted(options) || root_is_accepted(finding, options),
         Safety::None => false,
     }
 }
@@ -82,7 +83,7 @@ pub fn root_is_accepted(finding: &Finding, options: &Options) -> bool {
         .related
         .iter()
         .filter_map(|related| related.message.strip_prefix('[')?.split_once(']').map(|(id, _)| id))
-        .any(|id| options.accepts(id, rule(id).map_or(id, |rule| rule.name)))
+        .any(|id| rule(id).is_some_and(|rule| rule.is_accepted(options)))
 }
 
 /// A statement after its edits.

@@ -118,7 +118,7 @@ mod tests {
         let mut analyzer = Analyzer::new(target, &options);
         analyzer.server(server);
         let analysis = analyzer.finish();
-        analysis.findings.iter().map(|f| format!("{} {}", f.severity.name(), f.rule)).collect()
+        analysis.findings.iter().map(|f| format!("{} {}", f.severity.name(), f.rule.id)).collect()
     }
 
     #[test]
@@ -163,10 +163,9 @@ mod tests {
         ]);
         let target = Target { live_versions: Some(versions), ..Target::default() };
         let found = found(&target, &server);
-        let missed: Vec<&str> = crate::rules::LIVE
-            .iter()
+        let missed: Vec<&str> = crate::rules::all()
+            .filter(|rule| rule.pieces.contains(&crate::rule::Piece::Server))
             .map(|rule| rule.id)
-            .chain(["DB-02", "IN-08"])
             .filter(|id| !found.iter().any(|line| line.ends_with(id)))
             .collect();
         assert!(missed.is_empty(), "{missed:?} of {found:?}");
@@ -179,6 +178,6 @@ mod tests {
         let server = Server { locale: "de_DE.UTF-8".into(), ..Server::default() };
         let target = Target { live_locale: Some("de_DE.UTF-8".into()), ..Target::default() };
         assert_eq!(found(&target, &server), ["note SRV-01"]);
-        assert_eq!(found(&Target::default(), &server), ["warning SRV-14", "note SRV-01"]);
+        assert_eq!(found(&Target::default(), &server), ["note SRV-01", "warning SRV-14"]);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use tsmigrate_analyzer::facts::timescale::Version;
 use tsmigrate_analyzer::parse::STACK;
+use tsmigrate_analyzer::rule::About;
 use tsmigrate_analyzer::{Options, Target};
 
 use crate::converted::Conversions;
@@ -12,9 +13,6 @@ use crate::filter::Filter;
 use crate::inspect::Facts;
 use crate::names::Relation;
 use crate::report::{Finding, Script};
-
-/// Rules about what psql makes of a file: here no psql reads one.
-const OF_PSQL: [&str; 2] = ["IN-02", "IN-03"];
 
 /// One part of a dump.
 pub struct Input<'a> {
@@ -67,16 +65,17 @@ fn run(inputs: &[Input<'_>], target: &Target, options: &Options) -> Result<Analy
     let findings = analysis
         .findings
         .iter()
-        .filter(|finding| !OF_PSQL.contains(&finding.rule))
+        // No psql reads what is restored here.
+        .filter(|finding| finding.rule.about != About::Psql)
         .map(|finding| Finding {
-            rule: finding.rule.to_owned(),
+            rule: finding.rule.id.to_owned(),
             severity: finding.severity.name(),
             part: inputs.get(finding.place.input).map_or("", |input| input.part),
             line: finding.place.line,
             object: finding.object.clone(),
             message: finding.message.clone(),
             solved: finding.solved,
-            accepted: options.accepts(finding.rule, finding.name),
+            accepted: finding.rule.is_accepted(options),
             lost: finding.fix.as_ref().and_then(|fix| fix.lost.clone()),
         })
         .collect();

@@ -40,12 +40,12 @@ pub fn script(analysis: &Analysis, inputs: &[Input<'_>]) -> Option<Script> {
         let Some(fix) = &finding.fix else { continue };
         let removed = matches!(fix.action, Action::Remove { .. });
         let place = finding.place;
-        if !removed && fix.lost.is_none() || !seen.insert((place.input, place.span.start, finding.rule)) {
+        if !removed && fix.lost.is_none() || !seen.insert((place.input, place.span.start, finding.rule.id)) {
             continue;
         }
         let (Some(input), Some(spans)) = (inputs.get(place.input), spans.get(place.input)) else { continue };
         let entry = Entry {
-            rule: finding.rule,
+            rule: finding.rule.id,
             place: format!("{}, line {}", input.part, place.line),
             message: &finding.message,
             lost: fix.lost.as_deref(),

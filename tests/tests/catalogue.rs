@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use tsmigrate_analyzer::rules::catalogue::LIMITS;
+use tsmigrate_analyzer::rules::catalogue::limits;
 use tsmigrate_analyzer::rules::markdown;
 use tsmigrate_tests::lab::skipped;
 
@@ -30,16 +30,12 @@ fn the_committed_catalogue_is_what_the_rules_say() {
     );
 }
 
-/// The ids that a text defines or speaks of: a family's letters, a dash, two digits.
-fn ids(text: &str) -> BTreeSet<String> {
-    const FAMILIES: [&str; 17] = [
-        "IN", "TSP", "DB", "ROLE", "OWN", "SEC", "RLS", "EXT", "FDW", "SU", "FN", "GUC", "REP", "DATA",
-        "COL", "TS", "HT",
-    ];
+/// The ids that a text defines or speaks of: the letters of one of these families, a dash, two digits.
+fn ids(text: &str, families: &BTreeSet<&str>) -> BTreeSet<String> {
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
         .filter(|word| {
             word.split_once('-').is_some_and(|(family, number)| {
-                FAMILIES.contains(&family) && number.len() == 2 && number.bytes().all(|b| b.is_ascii_digit())
+                families.contains(family) && number.len() == 2 && number.bytes().all(|b| b.is_ascii_digit())
             })
         })
         .map(Into::into)
@@ -53,7 +49,10 @@ fn every_known_limit_is_in_the_catalogue() {
         skipped("every_known_limit_is_in_the_catalogue", "there is no ../shared/limits.md");
         return;
     };
-    let wanted = ids(&text);
+    let limits = limits();
+    // Versions and open questions have numbers of another form: see below.
+    let families = limits.iter().filter_map(|limit| limit.id.split('-').next());
+    let wanted = ids(&text, &families.filter(|family| !matches!(*family, "PG" | "NS")).collect());
     assert!(wanted.len() > 130, "only {} ids were found: the file is written in another way", wanted.len());
     // Of the matrix of versions each line begins with its version.
     let matrix = text.split("## 14.").nth(1).and_then(|rest| rest.split("## 15.").next()).unwrap();
@@ -66,8 +65,11 @@ fn every_known_limit_is_in_the_catalogue() {
     let open = text.split("## 16.").nth(1).unwrap().lines();
     let open =
         open.filter_map(|line| line.split_once(". ")?.0.parse::<u32>().ok()).map(|n| format!("NS-{n}"));
-    let known: BTreeSet<&str> = LIMITS.iter().map(|limit| limit.id).collect();
+    let known: BTreeSet<&str> = limits.iter().map(|limit| limit.id).collect();
     let missing: Vec<String> =
         wanted.into_iter().chain(versions).chain(open).filter(|id| !known.contains(id.as_str())).collect();
-    assert!(missing.is_empty(), "in no row of analyzer/src/rules/catalogue.rs: {missing:?}");
+    assert!(
+        missing.is_empty(),
+        "neither a rule answers for them nor analyzer/src/rules/catalogue.rs names them: {missing:?}"
+    );
 }

@@ -108,7 +108,7 @@ fn series_are_suggested_and_the_tables_of_a_business_are_not() {
     let suggested: Vec<&str> = analysis
         .findings
         .iter()
-        .filter(|finding| finding.rule == "HT-00")
+        .filter(|finding| finding.rule.id == "HT-00")
         .filter_map(|finding| finding.object.as_deref())
         .collect();
     assert_eq!(

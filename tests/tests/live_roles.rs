@@ -187,7 +187,7 @@ fn owners_and_privileges_of_the_source_survive() -> Outcome {
         for (target, version) in TARGETS {
             let inputs = [("roles.sql".to_owned(), roles.clone()), ("shop.sql".to_owned(), objects.clone())];
             let (analysis, texts) = rewritten(&inputs, version)?;
-            let left: Vec<_> = analysis.unsolved().map(|f| (f.rule, &f.message)).collect();
+            let left: Vec<_> = analysis.unsolved().map(|f| (f.rule.id, &f.message)).collect();
             assert!(left.is_empty(), "{source:?} to {version}: {left:?}");
             for text in &texts {
                 assert_eq!(refused(lab.uri(target)?, text)?, Vec::<String>::new(), "{source:?} to {version}");

@@ -201,7 +201,7 @@ fn judge_calls(fixture: &Fixture, lab: &Lab, at: Server, version: u32) -> Result
     let stated: BTreeSet<&str> = analysis
         .findings
         .iter()
-        .filter(|finding| finding.rule.starts_with("FN-"))
+        .filter(|finding| finding.rule.id.starts_with("FN-"))
         .filter_map(|finding| finding.server_error.as_ref().map(|error| error.sqlstate))
         .collect();
     lab.reset(at)?;

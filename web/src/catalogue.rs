@@ -42,7 +42,7 @@ struct List {
 #[must_use]
 pub fn catalogue() -> String {
     let target = Target::default();
-    let entries = rules::RULES.iter().map(|rule| Entry {
+    let entries = rules::of_dumps().map(|rule| Entry {
         id: rule.id,
         name: rule.name,
         severity: rule.severity,

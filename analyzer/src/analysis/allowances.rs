@@ -1,7 +1,8 @@
 //! Allowances: which finding each of them covers.
 
 use crate::allow::{Comment, Reach, Unused};
-use crate::finding::{Finding, Place};
+use crate::finding::Place;
+use crate::rule::Finding;
 use crate::rules;
 
 /// An allowance of one rule or family.
@@ -21,7 +22,7 @@ struct Given {
 
 impl Given {
     fn covers(&self, finding: &Finding) -> bool {
-        self.rules.contains(&finding.rule)
+        self.rules.contains(&finding.rule.id)
     }
 }
 

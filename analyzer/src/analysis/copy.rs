@@ -2,9 +2,8 @@
 
 use super::state::Pass;
 use crate::edit::{Action, Fix, Safety};
-use crate::finding::Finding;
 use crate::rewrite;
-use crate::rule::Subject;
+use crate::rule::{Finding, Subject};
 use crate::split::Piece;
 
 impl Pass<'_> {

@@ -18,9 +18,10 @@ impl Pass<'_> {
         if self.options.levels.is_empty() {
             return;
         }
-        self.analysis.findings.retain(|finding| !self.options.is_off(finding.rule));
+        self.analysis.findings.retain(|finding| !self.options.is_off(finding.rule.id));
         for finding in &mut self.analysis.findings {
-            if let Some(severity) = self.options.severity(finding.rule).filter(|s| *s != finding.severity) {
+            if let Some(severity) = self.options.severity(finding.rule.id).filter(|s| *s != finding.severity)
+            {
                 finding.own_severity = Some(std::mem::replace(&mut finding.severity, severity));
             }
         }

@@ -27,6 +27,6 @@ mod session;
 mod state;
 mod statement;
 
-pub use options::{LevelError, NEVER_OFF};
+pub use options::LevelError;
 pub use result::{Analysis, Input, InputSummary};
 pub use session::{Analyzer, analyze};

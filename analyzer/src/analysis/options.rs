@@ -4,17 +4,13 @@ use crate::options::{Leave, Level, Options};
 use crate::rule::Rule;
 use crate::rules;
 
-/// Rules that cannot be off: without IN-10 a dump that is cut off would pass for a whole one, and without DB-02 a
-/// database would be left out in silence.
-pub const NEVER_OFF: [&str; 2] = ["IN-10", "DB-02"];
-
 /// Why a level cannot be set.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LevelError {
     /// No rule has this id or name, or belongs to this family.
     #[error("there is no rule {0}")]
     UnknownRule(String),
-    /// One of [`NEVER_OFF`].
+    /// A rule that says so itself: [`Rule::may_be_off`].
     #[error("{0} cannot be off: what it finds must be known")]
     NeverOff(&'static str),
     /// Not of the form that [`Options::leave`] reads.
@@ -38,7 +34,7 @@ impl Options {
         }
         let mut never = None;
         for rule in found {
-            if level == Level::Off && NEVER_OFF.contains(&rule.id) {
+            if level == Level::Off && !rule.may_be_off {
                 never = Some(rule.id);
             } else {
                 self.levels.insert(rule.id, level);
@@ -103,7 +99,8 @@ mod tests {
         let input = crate::Input { name: "dump.sql", text: text.as_bytes() };
         let analysis = crate::analyze(&[input], &target, &options).unwrap();
         let findings = analysis.findings.iter();
-        let findings = findings.map(|f| format!("{} {} {}", f.severity.name(), f.rule, f.solved)).collect();
+        let findings =
+            findings.map(|f| format!("{} {} {}", f.severity.name(), f.rule.id, f.solved)).collect();
         (findings, String::from_utf8(analysis.rewritten(0, text.as_bytes())).unwrap())
     }
 

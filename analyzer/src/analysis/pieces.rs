@@ -5,13 +5,13 @@ use super::statement::accept_loss;
 
 use crate::edit::Action;
 use crate::facts::rows::Reading;
-use crate::finding::{Finding, Place};
+use crate::finding::Place;
 use crate::input::{InputError, Problem};
 use crate::locate::Statement;
 use crate::parse::{NodeEnum, ParseError, parse};
 use crate::prepare::{Outcome, Tree, read};
 use crate::rewrite;
-use crate::rule::Subject;
+use crate::rule::{Finding, Subject};
 use crate::rules;
 use crate::split::{End, Kind, Open, Piece};
 use crate::text::{Position, Span, parseable, position};
@@ -223,7 +223,7 @@ impl Pass<'_> {
         let broken = self.analysis.findings.last().is_some_and(|finding| {
             finding.place.input == self.input()
                 && finding.place.statement == statements
-                && finding.rule == "IN-10"
+                && finding.rule.id == "IN-10"
         });
         if end == End::InputEnded && broken && header.completed < header.begun {
             return Err(self.error(Problem::CutOff { open: Open::Parenthesis, line }));

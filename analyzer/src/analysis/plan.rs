@@ -12,7 +12,7 @@ impl Analysis {
         for finding in self.findings.iter().filter(|finding| finding.solved) {
             let Some(fix) = &finding.fix else { continue };
             let Some(input) = self.inputs.get_mut(finding.place.input) else { continue };
-            plan_fix(&mut input.planned, finding.rule, fix);
+            plan_fix(&mut input.planned, finding.rule.id, fix);
         }
         for LeftOutSection { input, span, database } in &self.left_out {
             if let Some(input) = self.inputs.get_mut(*input) {

@@ -1,8 +1,9 @@
 //! What goes into an analysis and what comes out of it.
 
 use crate::facts::Facts;
-use crate::finding::{Finding, Script};
+use crate::finding::Script;
 use crate::rewrite::{self, Planned, Rewriter, Style};
+use crate::rule::Finding;
 use crate::text::Span;
 
 /// A text with its name.

@@ -9,7 +9,7 @@ use crate::options::Options;
 use crate::parse::Class;
 use crate::prepare::{Executor, Inline, Outcome, Pipeline};
 use crate::rule::{Finish, Subject};
-use crate::rules::{self, RULES};
+use crate::rules;
 use crate::server::Server;
 use crate::split::{Piece, Splitter};
 use crate::target::Target;
@@ -83,8 +83,9 @@ impl<'t> Analyzer<'t> {
             header.server_version = Some(server.version.clone());
         }
         let place = Place { input: pass.input(), statement: 0, span: Span::new(0, 0), line: 0, column: 0 };
-        for (rule, check) in rules::of_server() {
-            pass.context(rule, Subject::Server { server, place }, check);
+        let subject = Subject::Server { server, place };
+        for rule in rules::registry().looking_at(&subject) {
+            pass.context(rule, subject, rule.check);
         }
     }
 
@@ -139,7 +140,7 @@ impl<'t> Analyzer<'t> {
     pub fn finish(self) -> Analysis {
         let mut pass = self.pass;
         let Pass { ref mut analysis, ref memory, target, options, .. } = pass;
-        for rule in RULES {
+        for rule in rules::all() {
             if let Some(finish) = rule.finish {
                 finish(&mut Finish {
                     facts: &analysis.facts,

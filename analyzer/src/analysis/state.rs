@@ -6,12 +6,12 @@ use super::allowances::Allowances;
 use super::result::{Analysis, InputSummary, LeftOutSection};
 use crate::facts::Facts;
 use crate::facts::rows::Reading;
-use crate::finding::{Finding, Place, ServerError};
+use crate::finding::{Place, ServerError};
 use crate::input::{InputError, Problem};
 use crate::options::Options;
 use crate::prepare::Outcome;
-use crate::rule::{Context, Rule, Subject};
-use crate::rules::{Memory, RULES};
+use crate::rule::{Context, Finding, Rule, Subject};
+use crate::rules::{self, Memory};
 use crate::split::{End, Kind, Piece};
 use crate::target::Target;
 use crate::text::{Position, Span};
@@ -195,7 +195,7 @@ impl Pass<'_> {
     /// Runs all rules on one piece.
     pub(super) fn check(&mut self, subject: Subject<'_>) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for rule in RULES {
+        for rule in rules::registry().looking_at(&subject) {
             (rule.check)(&mut Context {
                 subject,
                 facts: &self.analysis.facts,
@@ -206,9 +206,30 @@ impl Pass<'_> {
                 findings: &mut findings,
             });
         }
-        findings.retain(|finding| !self.options.is_off(finding.rule));
+        #[cfg(test)]
+        self.others_find_nothing(subject, &findings);
+        findings.retain(|finding| !self.options.is_off(finding.rule.id));
         self.allowances.mark(&mut findings);
         findings
+    }
+
+    /// A rule that does not say that it looks at a piece finds nothing in it: what it says is true.
+    #[cfg(test)]
+    fn others_find_nothing(&self, subject: Subject<'_>, found: &[Finding]) {
+        let looking = rules::registry().looking_at(&subject);
+        for rule in rules::all().filter(|rule| !looking.contains(rule)) {
+            let (mut memory, mut findings) = (self.memory.clone(), found.to_vec());
+            (rule.check)(&mut Context {
+                subject,
+                facts: &self.analysis.facts,
+                target: self.target,
+                options: self.options,
+                memory: &mut memory,
+                rule,
+                findings: &mut findings,
+            });
+            assert_eq!(findings.len(), found.len(), "{} finds something in {subject:?}", rule.id);
+        }
     }
 
     /// Has a rule say something outside of its turn.

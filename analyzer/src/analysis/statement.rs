@@ -3,12 +3,12 @@
 use super::state::Pass;
 use crate::edit::{Action, Edit, Fix, Safety};
 use crate::facts::Absence;
-use crate::finding::{Finding, Severity};
+use crate::finding::Severity;
 use crate::locate::Statement;
 use crate::options::Options;
 use crate::parse::{Change, Parsed};
 use crate::rewrite;
-use crate::rule::Subject;
+use crate::rule::{Finding, Subject};
 use crate::rules;
 use crate::split::Piece;
 use crate::text::Span;
@@ -57,7 +57,7 @@ impl Pass<'_> {
         };
         // What needs an object that will not be there goes, whatever else could be done to it.
         let is_dependent =
-            |finding: &Finding| finding.rule == rules::dependency::dep_01_missing_dependency::RULE.id;
+            |finding: &Finding| finding.rule.id == rules::dependency::dep_01_missing_dependency::RULE.id;
         let chosen = findings
             .iter()
             .position(|finding| whole(finding) && is_dependent(finding))
@@ -190,7 +190,7 @@ impl Pass<'_> {
 pub(super) fn accept_loss(finding: &mut Finding, options: &Options, whole: Span) {
     if finding.fails()
         && finding.fix.is_none()
-        && (options.accepts(finding.rule, finding.name) || rewrite::root_is_accepted(finding, options))
+        && (finding.rule.is_accepted(options) || rewrite::root_is_accepted(finding, options))
     {
         finding.fix = Some(Fix {
             title: "left out: its loss was accepted".into(),
@@ -209,7 +209,7 @@ fn absence_of(finding: &Finding, statement: &Statement<'_>, removed: bool) -> Ab
     });
     let (rule, root, place) = root.unwrap_or_else(|| {
         let root = finding.object.clone().unwrap_or_else(|| "a statement that fails".into());
-        (finding.rule, root, statement.place(&statement.range()))
+        (finding.rule.id, root, statement.place(&statement.range()))
     });
     Absence {
         rule,

@@ -1,12 +1,14 @@
 //! One statement in, PostgreSQL 18's own parse tree and tokens out. The only module that calls the parser.
 
 mod canonical;
+mod kind;
 mod options;
 mod tokens;
 mod tree;
 mod walk;
 
 pub use canonical::{Change, canonical, changed};
+pub use kind::StatementKind;
 pub use pg_query::NodeEnum;
 pub use pg_query::protobuf as pg;
 pub use tokens::{Token, TokenKind, Tokens, is_keyword, is_quoted_keyword};

@@ -6,8 +6,9 @@ use std::io::{self, Write};
 use super::words::{count, thousands};
 use super::{Around, Class, Entry, Report};
 use crate::clean;
-use crate::finding::{Finding, Severity};
+use crate::finding::Severity;
 use crate::order;
+use crate::rule::Finding;
 
 /// Annotations of one kind that GitHub shows for one step.
 const SHOWN: usize = 10;
@@ -66,7 +67,7 @@ fn choose<'a>(report: &Report<'a>, severity: Severity, limit: usize) -> Vec<&'a 
     let mut seen = HashSet::new();
     for class in Class::ALL {
         for finding in findings().filter(|finding| Class::of(finding) == class) {
-            let repeated = !seen.insert(finding.rule);
+            let repeated = !seen.insert(finding.rule.id);
             chosen.push((class, repeated, finding));
         }
     }

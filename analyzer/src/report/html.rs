@@ -14,7 +14,7 @@ use super::words::{bytes, count, plural, thousands};
 use super::{Around, Block, Class, Entry, Report, Section, to_accept};
 use crate::clean;
 use crate::edit::Safety;
-use crate::finding::Finding;
+use crate::rule::Finding;
 use crate::rules::rule;
 
 const SCRIPT: &str = include_str!("page.js");

@@ -24,11 +24,11 @@ pub use words::{count, plural, thousands};
 
 use crate::analysis::Analysis;
 use crate::edit::Fix;
-use crate::finding::{Excerpt, Finding, Place, Related, Script, ServerError, Severity};
+use crate::finding::{Excerpt, Place, Related, Script, ServerError, Severity};
 use crate::options::{Level, Options};
 use crate::order;
 use crate::rewrite::root_is_accepted;
-use crate::rule::Rule;
+use crate::rule::Finding;
 use crate::rules;
 use crate::target::Target;
 use crate::text::Span;
@@ -251,7 +251,7 @@ impl<'a> Entries<'a> {
     fn new(analysis: &'a Analysis, options: &'a Options) -> Self {
         let mut order: Vec<u32> = (0..=u32::MAX).take(analysis.findings.len()).collect();
         order::sort_by_key(&mut order, |&index| {
-            analysis.findings.get(index as usize).map(|f| (f.place.input, f.place.span, f.rule, f.name))
+            analysis.findings.get(index as usize).map(|f| (f.place.input, f.place.span, f.rule))
         });
         Self { analysis, options, order }
     }
@@ -266,7 +266,7 @@ impl<'a> Entries<'a> {
             .findings()
             .map(|finding| {
                 let class = class(finding);
-                let number = rules.entry((class, finding.rule)).or_default();
+                let number = rules.entry((class, finding.rule.id)).or_default();
                 *number += 1;
                 (class, *number)
             })
@@ -322,11 +322,11 @@ impl Serialize for Entries<'_> {
 }
 
 fn entry<'a>(analysis: &'a Analysis, options: &Options, finding: &'a Finding) -> Entry<'a> {
-    let rule: Option<&'static Rule> = rules::rule(finding.rule);
+    let rule = finding.rule;
     let Place { input, statement, span, line, column } = finding.place;
     Entry {
-        rule: finding.rule,
-        name: finding.name,
+        rule: finding.rule.id,
+        name: finding.rule.name,
         severity: finding.severity,
         own_severity: finding.own_severity,
         allowed: finding.allowed.as_deref(),
@@ -338,13 +338,13 @@ fn entry<'a>(analysis: &'a Analysis, options: &Options, finding: &'a Finding) ->
         column,
         message: &finding.message,
         server_error: finding.server_error.as_ref(),
-        why: rule.map_or("", |rule| rule.doc.why),
-        help: finding.advice.as_deref().unwrap_or_else(|| rule.map_or("", |rule| rule.doc.help)),
-        docs: rule.map_or("", |rule| rule.doc.link),
+        why: rule.doc.why,
+        help: finding.advice.as_deref().unwrap_or(rule.doc.help),
+        docs: rule.doc.link,
         related: RelatedEntries { analysis, related: &finding.related },
         solved: finding.solved,
-        accepted: options.accepts(finding.rule, finding.name) || root_is_accepted(finding, options),
-        left: options.leaves(finding.rule, name_of(analysis, input), line),
+        accepted: finding.rule.is_accepted(options) || root_is_accepted(finding, options),
+        left: options.leaves(finding.rule.id, name_of(analysis, input), line),
         fix: finding.fix.as_ref(),
         excerpt: &finding.excerpt,
     }
@@ -561,12 +561,12 @@ impl<'a> Report<'a> {
         let mut ranks: BTreeMap<(Class, &'static str), usize> = BTreeMap::new();
         let mut groups: BTreeMap<(Class, usize), Group<'a>> = BTreeMap::new();
         for finding in self.findings.findings() {
-            let (class, rule) = (Class::of(finding), finding.rule);
+            let (class, rule) = (Class::of(finding), finding.rule.id);
             let next = ranks.len();
             let rank = *ranks.entry((class, rule)).or_insert(next);
             groups
                 .entry((class, rank))
-                .or_insert_with(|| Group { class, rule, name: finding.name, findings: Vec::new() })
+                .or_insert_with(|| Group { class, rule, name: finding.rule.name, findings: Vec::new() })
                 .findings
                 .push(finding);
         }
@@ -627,7 +627,7 @@ mod tests {
         assert_eq!(kept.len(), 18);
         assert_eq!(few.counts, all.counts);
         let rules = |report: &Report<'_>| {
-            report.findings.findings().map(|finding| finding.rule).collect::<HashSet<_>>()
+            report.findings.findings().map(|finding| finding.rule.id).collect::<HashSet<_>>()
         };
         assert_eq!(rules(&few), rules(&all));
         let open =

@@ -101,7 +101,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut impl Write) -> io::Result<()>
 
 fn fired(report: &Report<'_>) -> Vec<&'static Rule> {
     let fired: std::collections::HashSet<&str> =
-        report.findings.findings().map(|finding| finding.rule).collect();
+        report.findings.findings().map(|finding| finding.rule.id).collect();
     rules::all().filter(|rule| fired.contains(rule.id)).collect()
 }
 

@@ -5,11 +5,11 @@ use std::ops::Range;
 use crate::edit::{Action, Edit, Fix, Safety};
 use crate::facts::rows::Row;
 use crate::facts::{Facts, Object, ObjectId};
-use crate::finding::{Excerpt, Finding, Place, Related, ServerError, Severity};
+use crate::finding::{Excerpt, Place, Related, ServerError, Severity};
 use crate::locate::{Statement, excerpt};
 use crate::options::Options;
 use crate::parse::{Change, NodeEnum, ParseError};
-use crate::rule::Rule;
+use crate::rule::{Finding, Rule};
 use crate::rules::Memory;
 use crate::secrets;
 use crate::server::Server;
@@ -188,8 +188,7 @@ impl<'a> Context<'a> {
             },
         });
         self.findings.push(Finding {
-            rule: self.rule.id,
-            name: self.rule.name,
+            rule: self.rule,
             severity: draft.severity.unwrap_or(self.rule.severity),
             own_severity: None,
             allowed: None,
@@ -316,8 +315,7 @@ impl Draft {
     /// The finding of a fact whose statement has gone by.
     pub(crate) fn without_statement(self, rule: &'static Rule, place: Place) -> Finding {
         Finding {
-            rule: rule.id,
-            name: rule.name,
+            rule,
             severity: self.severity.unwrap_or(rule.severity),
             own_severity: None,
             allowed: None,

@@ -1,13 +1,20 @@
 //! The engine of the rules: what a rule is, what it sees and how it says what it found. It knows no rule.
 
 mod context;
+mod finding;
+mod registry;
 
 pub use context::{Context, Draft, FixDraft, Subject};
+pub use finding::Finding;
+pub use registry::Registry;
+
+use std::cmp::Ordering;
 
 use crate::edit::Safety;
 use crate::facts::Facts;
-use crate::finding::{Finding, Place, Script, Severity};
+use crate::finding::{Place, Script, Severity};
 use crate::options::Options;
+use crate::parse::StatementKind;
 use crate::rules::Memory;
 use crate::target::Target;
 
@@ -34,23 +41,175 @@ pub struct Doc {
     pub link: &'static str,
 }
 
-/// A rule.
+/// What a rule answers for in the catalogue of the service's limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answers {
+    /// The limit of the rule's own id.
+    Limit {
+        /// Its name in short.
+        slug: &'static str,
+        /// How it is answered, in a sentence.
+        how: &'static str,
+    },
+    /// Limits of other ids: see [`Rule::also_answers`].
+    Others,
+    /// No limit of the service: what it is for.
+    Purpose(&'static str),
+}
+
+/// A piece of an input other than a statement that the parser takes: see [`Subject`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// A statement that the parser does not take.
+    Unparsed,
+    /// A psql meta-command.
+    Meta,
+    /// A line of a tool's output.
+    Noise,
+    /// A row of COPY data.
+    Row,
+    /// A live server.
+    Server,
+    /// The end of an input.
+    End,
+}
+
+/// Whether a rule's answer about a statement holds in the body of a function too: it must be the same at whatever time
+/// the statement runs. Rules about what the dump has created so far (owners, grants, roles, dependencies) would judge a
+/// call by the wrong moment; ALTER SYSTEM, CREATE TABLESPACE and their like run in no function on any server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InBodies {
+    /// It does not.
+    No,
+    /// It does.
+    Yes {
+        /// For queries as well; else they hold nothing that the rule looks for.
+        queries: bool,
+        /// The answer depends on the name of a role, database, extension or parameter: where the body puts it together
+        /// at run time there is none.
+        by_name: bool,
+    },
+}
+
+/// What a rule's findings are about, which decides where they are reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// What a dump holds: reported wherever it comes from.
+    Dump,
+    /// What psql does with a file: not reported where no psql reads it.
+    Psql,
+    /// What a dump lacks as a file: not reported where the live source is at hand.
+    File,
+    /// What a live server has: no dump makes the rule fire. See [`crate::server`].
+    Server,
+}
+
+/// A rule. Its defaults are those of [`Rule::DEFAULT`].
 #[derive(Debug)]
 pub struct Rule {
-    /// Its id, such as `TSP-03`.
+    /// Its id, such as `TSP-03`. It never changes.
     pub id: &'static str,
     /// Its name in words: the thing that is incompatible.
     pub name: &'static str,
+    /// Names that it had before: configurations, comments and options may still use them.
+    pub aliases: &'static [&'static str],
     /// The worst severity it reports.
     pub severity: Severity,
     /// The best fix it offers.
     pub fix: Safety,
+    /// What it answers for in the catalogue.
+    pub answers: Answers,
+    /// The ids of other limits of the catalogue that it answers for.
+    pub also_answers: &'static [&'static str],
+    /// The kinds of statements that it looks at.
+    pub statements: &'static [StatementKind],
+    /// The other pieces that it looks at.
+    pub pieces: &'static [Piece],
+    /// Whether it judges the SQL in bodies of functions.
+    pub in_bodies: InBodies,
+    /// What its findings are about.
+    pub about: About,
+    /// False where what it finds must be known: nobody can switch it off.
+    pub may_be_off: bool,
+    /// Rules (by id) that look at a piece before it does, because it reads what they found or kept. `*` is every rule
+    /// that does not say `*` itself.
+    pub after: &'static [&'static str],
     /// Its documentation.
     pub doc: Doc,
     /// Looks at one piece.
     pub check: fn(&mut Context<'_>),
     /// Looks at everything once the last input has ended.
     pub finish: Option<fn(&mut Finish<'_>)>,
+}
+
+/// The same id is the same rule.
+impl PartialEq for Rule {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Rule {}
+
+impl PartialOrd for Rule {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Rule {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.id.cmp(other.id)
+    }
+}
+
+impl Rule {
+    /// What a rule is where it does not say otherwise: one that looks at nothing.
+    pub const DEFAULT: Self = Self {
+        id: "",
+        name: "",
+        aliases: &[],
+        severity: Severity::Note,
+        fix: Safety::None,
+        answers: Answers::Others,
+        also_answers: &[],
+        statements: &[],
+        pieces: &[],
+        in_bodies: InBodies::No,
+        about: About::Dump,
+        may_be_off: true,
+        after: &[],
+        doc: Doc {
+            summary: "",
+            what: "",
+            why: "",
+            server: &[],
+            help: "",
+            before: "",
+            after: "",
+            sources: &[],
+            link: "",
+        },
+        check: |_| {},
+        finish: None,
+    };
+
+    /// True where these words are its id, its name or a name that it had before, in any case.
+    #[must_use]
+    pub fn is_called(&self, word: &str) -> bool {
+        self.names().any(|name| name.eq_ignore_ascii_case(word))
+    }
+
+    /// True where the losses of this rule are accepted.
+    #[must_use]
+    pub fn is_accepted(&self, options: &Options) -> bool {
+        options.accept.iter().any(|word| self.is_called(word))
+    }
+
+    /// Its id, its name, and the names that it had before.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        [self.id, self.name].into_iter().chain(self.aliases.iter().copied())
+    }
 }
 
 /// What a rule sees at the end.

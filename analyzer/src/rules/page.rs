@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use crate::edit::Safety;
-use crate::rule::Rule;
+use crate::rule::{Answers, Rule};
 use crate::rules::all;
-use crate::rules::catalogue::{Cover, LIMITS, OWN, exists, limits_of};
+use crate::rules::catalogue::{Cover, limits};
 
 /// The whole page. The same text for the same rules, with a newline at its end.
 #[must_use]
@@ -27,17 +27,19 @@ pub fn markdown() -> String {
     out.push_str("\n## Limits\n\n");
     out.push_str(LIMITS_HEAD);
     out.push_str("\n| limit | | answered by | how |\n|---|---|---|---|\n");
-    for limit in LIMITS {
+    for limit in limits() {
         let by = match limit.cover {
-            Cover::Rules(ids) => ids.iter().map(|id| link(id)).collect::<Vec<_>>().join(", "),
+            Cover::Rules => limit.rules().map(link).collect::<Vec<_>>().join(", "),
             Cover::Live => "migration".to_owned(),
             Cover::Nothing => "–".to_owned(),
         };
         let _ = writeln!(out, "| {} | `{}` | {by} | {} |", limit.id, limit.slug, cell(limit.how));
     }
     out.push_str("\nRules that answer for no limit of the service:\n\n");
-    for (id, what) in OWN {
-        let _ = writeln!(out, "- {}: {}", link(id), text(what));
+    for rule in all() {
+        if let Answers::Purpose(what) = rule.answers {
+            let _ = writeln!(out, "- {}: {}", link(rule), text(what));
+        }
     }
     for rule in all() {
         entry(&mut out, rule);
@@ -62,10 +64,9 @@ here, NS-1 to NS-6 what is not settled in public.
 fn entry(out: &mut String, rule: &Rule) {
     let doc = &rule.doc;
     let _ = writeln!(out, "\n## {} {}\n\n{}\n", rule.id, rule.name, text(doc.summary));
-    let limits: Vec<&str> = limits_of(rule.id).map(|limit| limit.id).filter(|id| *id != rule.id).collect();
     let _ = write!(out, "Worst: {}. Fix: {}.", rule.severity.name(), fix(rule.fix));
-    if !limits.is_empty() {
-        let _ = write!(out, " Also answers for {}.", limits.join(", "));
+    if !rule.also_answers.is_empty() {
+        let _ = write!(out, " Also answers for {}.", rule.also_answers.join(", "));
     }
     let _ = writeln!(out, "\n\n{}\n\n{}", text(doc.what), text(doc.why));
     if !doc.server.is_empty() {
@@ -93,11 +94,8 @@ fn fix(safety: Safety) -> &'static str {
 }
 
 /// A link to a rule of this page, as GitHub makes anchors of headings.
-fn link(id: &str) -> String {
-    match all().find(|rule| rule.id == id) {
-        Some(rule) if exists(id) => format!("[{id}](#{})", anchor(rule)),
-        _ => id.to_owned(),
-    }
+fn link(rule: &Rule) -> String {
+    format!("[{}](#{})", rule.id, anchor(rule))
 }
 
 fn anchor(rule: &Rule) -> String {

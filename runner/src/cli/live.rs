@@ -7,13 +7,11 @@ use tsmigrate::connect::{Connector, Side};
 use tsmigrate::error::Error;
 use tsmigrate::tools::{self, Tools};
 use tsmigrate::{inspect, live};
+use tsmigrate_analyzer::rule::About;
 use tsmigrate_analyzer::server::Server;
 use tsmigrate_analyzer::{Analysis, Analyzer, Options, Target};
 
 use super::{Failure, note};
-
-/// Rules about what becomes of a file, which nobody has written here, and about passwords, which were not read.
-const OF_FILES: [&str; 4] = ["IN-02", "IN-03", "ROLE-05", "TS-04"];
 
 /// What the dumps are called.
 const ROLES: &str = "pg_dumpall --roles-only";
@@ -150,7 +148,8 @@ pub(super) fn analyse(source: &Source, target: &Target, options: &mut Options) -
         })?;
     }
     let mut analysis = analyzer.finish();
-    analysis.findings.retain(|finding| !OF_FILES.contains(&finding.rule));
+    // Nobody has written a file here, and passwords were not read.
+    analysis.findings.retain(|finding| !matches!(finding.rule.about, About::Psql | About::File));
     Ok(analysis)
 }
 

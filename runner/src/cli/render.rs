@@ -182,11 +182,11 @@ fn group(
         writeln!(out, "{}\n", one(page, &entry, index == 0))?;
     }
     let (Some(next), false) = (rest.first(), rest.is_empty()) else { return Ok(()) };
-    let title = format!("{} more {}[{}]", thousands(rest.len() as u64), next.severity.name(), next.rule);
+    let title = format!("{} more {}[{}]", thousands(rest.len() as u64), next.severity.name(), next.rule.id);
     let places = places(report, rest);
     let head = format!("… and {}: ", page.severity(next.severity, &title));
     let mut lines = wrap(&places, page.width.saturating_sub(4)).into_iter();
-    writeln!(out, "{head}{}", next.name)?;
+    writeln!(out, "{head}{}", next.rule.name)?;
     lines.try_for_each(|line| writeln!(out, "    {}", page.dim(&line)))?;
     writeln!(out)
 }

@@ -5,8 +5,8 @@ use crate::facts::ObjectId;
 use crate::facts::names::{option_text, options, qualified, quoted, relation, text};
 use crate::facts::objects::created;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Class, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::parse::{Class, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -14,6 +14,11 @@ pub const RULE: Rule = Rule {
     name: "text-partitions",
     severity: Severity::Error,
     fix: Safety::None,
+    answers: Answers::Limit {
+        slug: "database.locale",
+        how: "Partitions that divide text by the database's order. DB-01 names the locale that the database was made with; the migration compares both servers' locales.",
+    },
+    statements: &[StatementKind::AlterTableStmt, StatementKind::CreateStmt, StatementKind::CreatedbStmt],
     doc: Doc {
         summary: "A table partitioned by ranges of text: which rows a partition takes depends on the database's locale.",
         what: "PARTITION BY RANGE of a text column without a collation of its own, from a database whose locale is not C. \
@@ -39,7 +44,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/ddl-partitioning.html",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -10,8 +10,8 @@ use crate::facts::names::{option, option_text, options, quoted};
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{Change, Class, NodeEnum, canonical, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, Class, NodeEnum, StatementKind, canonical, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::{paths, value};
 
@@ -21,6 +21,12 @@ pub const RULE: Rule = Rule {
     name: "missing-collation",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "create-collation",
+        how: "Collations of missing locales become ICU's; what is newer than the target is IN-06's.",
+    },
+    also_answers: &["SU-22"],
+    statements: StatementKind::ALL,
     doc: Doc {
         summary: "Collations of the C library that the target's operating system does not have.",
         what: "CREATE COLLATION of provider libc with a locale such as de_DE.utf8, COLLATE \
@@ -44,7 +50,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

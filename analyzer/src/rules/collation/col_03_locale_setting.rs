@@ -3,8 +3,9 @@
 use crate::edit::Safety;
 use crate::facts::names::text;
 use crate::finding::{ServerError, Severity};
+use crate::parse::StatementKind;
 use crate::parse::pg::VariableSetKind;
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 use crate::rules::setting::guc_01_superuser_parameter::settings;
 
 /// See the module's head.
@@ -13,6 +14,17 @@ pub const RULE: Rule = Rule {
     name: "locale-setting",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "locale-settings",
+        how: "lc_time, lc_numeric and lc_monetary of missing locales; lc_messages is GUC-01's.",
+    },
+    statements: &[
+        StatementKind::VariableSetStmt,
+        StatementKind::AlterRoleSetStmt,
+        StatementKind::AlterDatabaseSetStmt,
+        StatementKind::CreateFunctionStmt,
+        StatementKind::AlterFunctionStmt,
+    ],
     doc: Doc {
         summary: "lc_time, lc_numeric or lc_monetary with a locale that the target does not have.",
         what: "ALTER ROLE … SET and ALTER DATABASE … SET, the SET clause of a function, and SET by itself. lc_messages \
@@ -28,7 +40,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/runtime-config-client.html#RUNTIME-CONFIG-CLIENT-FORMAT",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -3,8 +3,8 @@
 use crate::edit::Safety;
 use crate::facts::objects::{created, subject};
 use crate::finding::Severity;
-use crate::parse::{Change, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -12,6 +12,13 @@ pub const RULE: Rule = Rule {
     name: "unlogged",
     severity: Severity::Warning,
     fix: Safety::Review,
+    answers: Answers::Limit { slug: "unlogged", how: "Unlogged tables and sequences." },
+    statements: &[
+        StatementKind::AlterTableStmt,
+        StatementKind::CreateSeqStmt,
+        StatementKind::CreateStmt,
+        StatementKind::CreateTableAsStmt,
+    ],
     doc: Doc {
         summary: "An unlogged table or sequence: a crash or a failover of the service empties it.",
         what: "CREATE UNLOGGED TABLE, CREATE UNLOGGED SEQUENCE, CREATE UNLOGGED TABLE … AS and ALTER TABLE … SET \
@@ -29,7 +36,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/sql-createtable.html#SQL-CREATETABLE-UNLOGGED",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -3,8 +3,8 @@
 use crate::edit::Safety;
 use crate::facts::names::{qualified, text};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -12,6 +12,11 @@ pub const RULE: Rule = Rule {
     name: "large-object-number",
     severity: Severity::Error,
     fix: Safety::None,
+    answers: Answers::Limit {
+        slug: "large-objects",
+        how: "Numbers that two dumps both bring. All else of large objects is taken; their owners are OWN-01's.",
+    },
+    statements: &[StatementKind::SelectStmt],
     doc: Doc {
         summary: "Two dumps bring a large object of the same number.",
         what: "lo_create of a number that an earlier input has made. A large object has no name but its number, and \
@@ -33,7 +38,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/largeobjects.html",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

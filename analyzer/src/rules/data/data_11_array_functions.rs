@@ -5,8 +5,8 @@ use serde_json::Value;
 use crate::edit::Safety;
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, Class, NodeEnum, canonical, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, Class, NodeEnum, StatementKind, canonical, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::paths;
 
@@ -16,6 +16,18 @@ pub const RULE: Rule = Rule {
     name: "array-function-types",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "array-agg polymorphism",
+        how: "Functions on arrays whose argument types changed with 14.",
+    },
+    also_answers: &["PG-14"],
+    statements: &[
+        StatementKind::AlterObjectSchemaStmt,
+        StatementKind::AlterOwnerStmt,
+        StatementKind::CommentStmt,
+        StatementKind::DefineStmt,
+        StatementKind::GrantStmt,
+    ],
     doc: Doc {
         summary: "Aggregates and operators that name array_append and its like with anyarray and anyelement.",
         what: "CREATE AGGREGATE … (anyelement) (SFUNC = array_append, STYPE = anyarray), and operators on \
@@ -32,7 +44,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// Functions whose arguments changed (catalog/pg_proc.dat of 14).

@@ -5,8 +5,8 @@ use crate::facts::names::{options, qualified};
 use crate::facts::objects::created;
 use crate::facts::{Object, ObjectId};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Class, NodeEnum, ParseError, Token, TokenKind, Tokens, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule, Subject};
+use crate::parse::{Class, NodeEnum, ParseError, StatementKind, Token, TokenKind, Tokens, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Piece, Rule, Subject};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -14,6 +14,20 @@ pub const RULE: Rule = Rule {
     name: "postfix-operator",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "postfix-operators",
+        how: "Operators behind their operand, in definitions and in use.",
+    },
+    also_answers: &["PG-14"],
+    statements: &[
+        StatementKind::AlterObjectSchemaStmt,
+        StatementKind::AlterOperatorStmt,
+        StatementKind::AlterOwnerStmt,
+        StatementKind::CommentStmt,
+        StatementKind::DefineStmt,
+        StatementKind::DropStmt,
+    ],
+    pieces: &[Piece::Unparsed],
     doc: Doc {
         summary: "An operator behind its operand, such as n !.",
         what: "CREATE OPERATOR with a left argument only, and expressions that use such an operator: n ! of \
@@ -37,7 +51,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/release/14.0/",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -10,8 +10,8 @@ use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
 use crate::order;
-use crate::parse::{Change, Class, NodeEnum, Reference, canonical, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, Class, NodeEnum, Reference, StatementKind, canonical, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::clauses::paths;
 use crate::rules::superuser::su_01_c_function::language;
 
@@ -43,6 +43,11 @@ pub const RULE: Rule = Rule {
     name: "removed-type",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "removed-types",
+        how: "abstime and its like, from dumps of servers before 12.",
+    },
+    statements: StatementKind::ALL,
     doc: Doc {
         summary: "A type that PostgreSQL no longer has: abstime, reltime, tinterval, opaque, smgr, or a column of type unknown.",
         what: "Columns, arguments, results and casts of these types in a dump of a server up to 13, which the dump \
@@ -59,7 +64,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/release/12.0/",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -3,8 +3,8 @@
 use crate::edit::Safety;
 use crate::facts::names::{option_text, options};
 use crate::finding::{ServerError, Severity};
-use crate::parse::NodeEnum;
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -13,6 +13,9 @@ pub const RULE: Rule = Rule {
     name: "database",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "database.create", how: "CREATE DATABASE." },
+    also_answers: &["TSP-05", "COL-01", "NS-2"],
+    statements: &[StatementKind::CreatedbStmt],
     doc: Doc {
         summary: "CREATE DATABASE.",
         what: "pg_dumpall and pg_dump --create make the database before they fill it.",
@@ -29,7 +32,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -3,7 +3,7 @@
 use crate::edit::Safety;
 use crate::finding::Severity;
 use crate::options::Options;
-use crate::rule::{Doc, Draft, Rule};
+use crate::rule::{Answers, Context, Doc, Draft, Piece, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -12,6 +12,14 @@ pub const RULE: Rule = Rule {
     name: "multiple-databases",
     severity: Severity::Error,
     fix: Safety::None,
+    answers: Answers::Limit {
+        slug: "database.multiple",
+        how: "Several databases in one dump. Which one is kept is a person's choice (--database): merging them into schemas changes names that applications use, and stays a person's work.",
+    },
+    also_answers: &["IN-03"],
+    pieces: &[Piece::Server],
+    // Without it a database would be left out in silence.
+    may_be_off: false,
     doc: Doc {
         summary: "More than one database with objects; a service has one.",
         what: "A pg_dumpall file holds every database of the cluster, each behind a \\connect. The first one that \
@@ -27,8 +35,8 @@ pub const RULE: Rule = Rule {
         sources: &["timescale/docs, migrate/troubleshooting.md, Only one database per instance"],
         link: TROUBLESHOOTING,
     },
-    check: |_| {},
-    finish: None,
+    check,
+    ..Rule::DEFAULT
 };
 
 /// The part of database `current` is left out, since `kept` has objects already or was asked for.
@@ -44,7 +52,7 @@ pub fn draft(kept: &str, current: &str, options: &Options) -> Draft {
         .advice(format!("Run again with --database {current} to get it for a service of its own."))
     };
     // Its part is left out in any case: accepting that says that somebody knows.
-    let draft = if options.database.is_none() && options.accepts(RULE.id, RULE.name) {
+    let draft = if options.database.is_none() && RULE.is_accepted(options) {
         draft.severity(Severity::Warning)
     } else {
         draft
@@ -60,8 +68,8 @@ pub fn empty(current: &str) -> Draft {
         .object(format!("database {current}"))
 }
 
-/// Of a live server: its other databases.
-pub(crate) fn live(ctx: &mut crate::rule::Context<'_>) {
+/// Of a live server: its other databases. Of a dump: see [`draft`].
+fn check(ctx: &mut Context<'_>) {
     let Some(server) = ctx.server().filter(|server| !server.databases.is_empty()) else { return };
     let names: Vec<String> = server
         .databases

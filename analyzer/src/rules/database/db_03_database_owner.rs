@@ -4,8 +4,8 @@ use super::db_04_database_setting::refusal;
 use crate::edit::Safety;
 use crate::facts::names::{role, string};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -14,6 +14,8 @@ pub const RULE: Rule = Rule {
     name: "database-owner",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "database.owner", how: "ALTER DATABASE … OWNER TO." },
+    statements: &[StatementKind::AlterOwnerStmt],
     doc: Doc {
         summary: "ALTER DATABASE … OWNER TO.",
         what: "pg_dumpall and pg_dump --create give each database its owner.",
@@ -30,7 +32,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -4,8 +4,8 @@ use crate::edit::Safety;
 use crate::facts::Facts;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, NodeEnum};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::target::Target;
 
@@ -15,6 +15,12 @@ pub const RULE: Rule = Rule {
     name: "database-setting",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "database.set",
+        how: "ALTER DATABASE … SET is renamed to the service's database.",
+    },
+    statements: &[StatementKind::AlterDatabaseSetStmt, StatementKind::AlterRoleSetStmt],
+    in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {
         summary: "Settings of a database that has another name on the target.",
         what: "ALTER DATABASE … SET, ALTER ROLE … IN DATABASE … SET, as pg_dumpall and pg_dump --create write them.",
@@ -27,7 +33,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// What becomes of the database that a statement names.

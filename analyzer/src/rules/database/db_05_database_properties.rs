@@ -4,8 +4,8 @@ use super::db_04_database_setting::refusal;
 use crate::edit::Safety;
 use crate::facts::names::{option, options};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -14,6 +14,16 @@ pub const RULE: Rule = Rule {
     name: "database-properties",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "database.props", how: "Connection limit, template, DROP DATABASE." },
+    also_answers: &["PG-15"],
+    statements: &[
+        StatementKind::AlterDatabaseRefreshCollStmt,
+        StatementKind::AlterDatabaseStmt,
+        StatementKind::DropdbStmt,
+        StatementKind::RenameStmt,
+        StatementKind::UpdateStmt,
+    ],
+    in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {
         summary: "Properties of a database: connection limit, template, name, existence.",
         what: "ALTER DATABASE … CONNECTION LIMIT, IS_TEMPLATE, ALLOW_CONNECTIONS, RENAME TO, REFRESH COLLATION VERSION; DROP DATABASE; UPDATE pg_database, as pg_dumpall --clean writes it.",
@@ -33,7 +43,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

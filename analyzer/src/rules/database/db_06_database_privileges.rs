@@ -7,8 +7,8 @@ use crate::edit::Safety;
 use crate::facts::names::{quoted, roles, string, strings};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{Change, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -17,6 +17,8 @@ pub const RULE: Rule = Rule {
     name: "database-privileges",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "database.acl-comment", how: "Privileges and comments of databases." },
+    statements: &[StatementKind::CommentStmt, StatementKind::GrantStmt],
     doc: Doc {
         summary: "Privileges on a database, or its comment, under the source's name.",
         what: "GRANT and REVOKE ON DATABASE, COMMENT ON DATABASE, as pg_dumpall and pg_dump --create write them.",
@@ -33,7 +35,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -5,8 +5,8 @@ use crate::facts::names::{option, option_text, qualified, quoted_path, string};
 use crate::facts::objects::created;
 use crate::finding::Severity;
 use crate::input::connection_parameter;
-use crate::parse::{NodeEnum, Token, TokenKind, Tokens, pg};
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::parse::{NodeEnum, StatementKind, Token, TokenKind, Tokens, pg};
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -15,6 +15,11 @@ pub const RULE: Rule = Rule {
     name: "database-name",
     severity: Severity::Warning,
     fix: Safety::None,
+    answers: Answers::Limit {
+        slug: "database.name-literals",
+        how: "The old name in functions and foreign servers. An application's own settings are not in a dump.",
+    },
+    statements: StatementKind::ALL,
     doc: Doc {
         summary: "The old database's name in a string.",
         what: "current_database() compared with a name, a connection string with dbname= the source's own database in the body of a function, and a foreign server with that dbname. Names of databases are known from \\connect and CREATE DATABASE.",
@@ -27,7 +32,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -4,10 +4,10 @@ use crate::edit::{Action, Safety};
 use crate::facts::names::{option, options, quoted_path, relation, role, string};
 use crate::facts::objects::{created, subject};
 use crate::facts::{Absence, Object, ObjectId};
-use crate::finding::{Finding, ServerError, Severity};
+use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{Class, NodeEnum, Reference, parse, pg, references};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Class, NodeEnum, Reference, StatementKind, parse, pg, references};
+use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::role::{Known, known};
 use crate::rules::superuser::su_01_c_function::language;
@@ -19,6 +19,12 @@ pub const RULE: Rule = Rule {
     name: "missing-dependency",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Purpose(
+        "what follows from another finding: a statement that needs what the target will not have",
+    ),
+    also_answers: &["EXT-01", "SU-15", "FN-02"],
+    statements: StatementKind::ALL,
+    after: &["*"],
     doc: Doc {
         summary: "Something depends on an object that the target will not have.",
         what: "A statement refers to a type, function, operator, operator class, access method, language, server or \
@@ -42,7 +48,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -4,10 +4,10 @@ use crate::edit::{Action, Safety};
 use crate::facts::names::{quoted, quoted_path};
 use crate::facts::objects::{created, relation_word, subject};
 use crate::facts::{Facts, ObjectId};
-use crate::finding::{Finding, ServerError, Severity};
+use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{Class, NodeEnum, Reference, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Class, NodeEnum, Reference, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::target::{
     Target, is_builtin, is_builtin_operator_class, is_in_information_schema, known, members,
@@ -19,6 +19,9 @@ pub const RULE: Rule = Rule {
     name: "undeclared-object",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Purpose("what a statement needs and no dump makes"),
+    statements: StatementKind::ALL,
+    after: &["*", "DEP-01"],
     doc: Doc {
         summary: "The dump needs an object that it does not make.",
         what: "A dump of some tables or schemas only (pg_dump -t, -n, --data-only, --clean without --if-exists) refers \
@@ -45,7 +48,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// What a statement misses.

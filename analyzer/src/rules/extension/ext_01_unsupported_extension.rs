@@ -7,8 +7,8 @@ use crate::edit::Safety;
 use crate::facts::names::{option, quoted};
 use crate::finding::{Related, ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::NodeEnum;
-use crate::rule::{Context, Doc, Draft, Finish, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, Finish, FixDraft, InBodies, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -16,6 +16,13 @@ pub const RULE: Rule = Rule {
     name: "unsupported-extension",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "extension.unsupported",
+        how: "Extensions that the service does not offer, with what to use in their place; what depends on them is DEP-01's.",
+    },
+    also_answers: &["PG-13", "PG-17", "NS-3"],
+    statements: &[StatementKind::CreateExtensionStmt],
+    in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {
         summary: "CREATE EXTENSION of an extension that the target does not take.",
         what: "Extensions that are not on the target's list, with everything in the dump that depends on them. \
@@ -38,6 +45,7 @@ pub const RULE: Rule = Rule {
     },
     check,
     finish: Some(finish),
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {
@@ -103,7 +111,7 @@ fn finish(all: &mut Finish<'_>) {
             related.push(Related { place: finding.place, message });
         }
     }
-    for finding in all.findings.iter_mut().filter(|finding| finding.rule == RULE.id) {
+    for finding in all.findings.iter_mut().filter(|finding| *finding.rule == RULE) {
         if let Some(related) = finding.object.as_ref().and_then(|object| dependents.get(object)) {
             finding.related.extend(related.iter().cloned());
         }

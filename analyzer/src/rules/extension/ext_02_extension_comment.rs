@@ -3,8 +3,8 @@
 use crate::edit::Safety;
 use crate::facts::objects::subject;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -12,6 +12,8 @@ pub const RULE: Rule = Rule {
     name: "extension-comment",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "extension.comment", how: "COMMENT ON EXTENSION." },
+    statements: &[StatementKind::CommentStmt],
     doc: Doc {
         summary: "COMMENT ON EXTENSION of an extension that is not on the target's list.",
         what: "pg_dump writes the comment after every CREATE EXTENSION. Where the dump makes the extension, EXT-01 \
@@ -32,7 +34,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.tigerdata.com/docs/deploy/tiger-cloud/tiger-cloud-aws/tiger-cloud-extensions",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -7,8 +7,8 @@ use crate::facts::names::{option, option_text, options, quoted, string};
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{Change, Class, NodeEnum, Tokens, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, Class, NodeEnum, StatementKind, Tokens, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::clauses::{requalified, value};
 use crate::rules::memory::Moved;
 use crate::target::members;
@@ -19,6 +19,11 @@ pub const RULE: Rule = Rule {
     name: "extension-schema",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "extension.schema",
+        how: "An extension that the service has in another schema.",
+    },
+    statements: StatementKind::ALL,
     doc: Doc {
         summary: "CREATE EXTENSION in a schema that is not there, or of an extension that the target already has \
                in another schema.",
@@ -45,7 +50,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.tigerdata.com/docs/deploy/tiger-cloud/tiger-cloud-aws/tiger-cloud-extensions",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

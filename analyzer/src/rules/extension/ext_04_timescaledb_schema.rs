@@ -3,8 +3,8 @@
 use super::ext_03_extension_schema::{TIMESCALEDB, already_there, uses};
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::parse::NodeEnum;
-use crate::rule::{Context, Doc, Rule};
+use crate::parse::{NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Rule};
 use crate::rules::memory::Moved;
 
 /// See the module's head.
@@ -13,6 +13,11 @@ pub const RULE: Rule = Rule {
     name: "timescaledb-schema",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "extension.timescaledb-schema",
+        how: "TimescaleDB outside of schema public.",
+    },
+    statements: StatementKind::ALL,
     doc: Doc {
         summary: "CREATE EXTENSION timescaledb WITH SCHEMA other than public, and all names qualified with that \
                schema.",
@@ -32,7 +37,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.tigerdata.com/docs/deploy/tiger-cloud/tiger-cloud-aws/tiger-cloud-extensions",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

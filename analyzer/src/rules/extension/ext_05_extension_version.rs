@@ -3,8 +3,8 @@
 use crate::edit::Safety;
 use crate::facts::names::{option_text, options, quoted};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -12,6 +12,11 @@ pub const RULE: Rule = Rule {
     name: "extension-version",
     severity: Severity::Warning,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "extension.version",
+        how: "VERSION of an extension; versions of live servers.",
+    },
+    statements: &[StatementKind::AlterExtensionStmt, StatementKind::CreateExtensionStmt],
     doc: Doc {
         summary: "CREATE EXTENSION … VERSION x, and ALTER EXTENSION … UPDATE TO x.",
         what: "pg_dump never writes a version; scripts do.",
@@ -27,7 +32,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.tigerdata.com/docs/deploy/tiger-cloud/tiger-cloud-aws/tiger-cloud-extensions",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

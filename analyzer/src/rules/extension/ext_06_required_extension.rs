@@ -6,8 +6,8 @@ use super::ext_01_unsupported_extension::extension_name;
 use crate::edit::Safety;
 use crate::facts::names::{option, option_is_on, quoted};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, NodeEnum, canonical, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, NodeEnum, StatementKind, canonical, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::clauses::has_extension;
 use crate::target::members;
 
@@ -17,6 +17,8 @@ pub const RULE: Rule = Rule {
     name: "required-extension",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "extension.cascade/order", how: "Extensions that need others first." },
+    statements: &[StatementKind::CreateExtensionStmt],
     doc: Doc {
         summary: "CREATE EXTENSION before an extension that it needs.",
         what: "earthdistance needs cube, postgis_topology needs postgis, vectorscale needs vector, ai needs vector \
@@ -36,7 +38,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.tigerdata.com/docs/deploy/tiger-cloud/tiger-cloud-aws/tiger-cloud-extensions",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

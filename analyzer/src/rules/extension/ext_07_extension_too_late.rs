@@ -5,8 +5,8 @@ use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{option, option_text, quoted};
 use crate::finding::{Place, ServerError, Severity};
-use crate::parse::{Class, NodeEnum};
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::parse::{Class, NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 use crate::target::{is_builtin, is_variadic_builtin};
 
 /// See the module's head.
@@ -15,6 +15,11 @@ pub const RULE: Rule = Rule {
     name: "extension-too-late",
     severity: Severity::Error,
     fix: Safety::None,
+    answers: Answers::Limit {
+        slug: "extension.shadow-and-temp",
+        how: "CREATE EXTENSION after temporary tables or after functions that shadow PostgreSQL's.",
+    },
+    statements: &[StatementKind::CreateExtensionStmt],
     doc: Doc {
         summary: "CREATE EXTENSION after temporary objects, or beside objects named like the server's own.",
         what: "A CREATE EXTENSION (even one that says IF NOT EXISTS, of an extension that is there) after CREATE \
@@ -37,7 +42,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.tigerdata.com/docs/deploy/tiger-cloud/tiger-cloud-aws/tiger-cloud-extensions",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -4,8 +4,8 @@ use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{quoted_path, relation};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Class, NodeEnum};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Class, NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::target::members;
 
 /// See the module's head.
@@ -14,6 +14,11 @@ pub const RULE: Rule = Rule {
     name: "extension-rows",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "extension.members",
+        how: "Rows and changes of an extension's own tables.",
+    },
+    statements: &[StatementKind::CopyStmt, StatementKind::InsertStmt, StatementKind::SelectStmt],
     doc: Doc {
         summary: "Rows (and sequence values) of a table that belongs to an extension.",
         what: "A dump never holds an extension's objects, but it holds the rows of its configuration tables: \
@@ -37,7 +42,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.tigerdata.com/docs/deploy/tiger-cloud/tiger-cloud-aws/tiger-cloud-extensions",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -4,8 +4,8 @@ use super::ext_01_unsupported_extension::extension_name;
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
-use crate::parse::NodeEnum;
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -13,6 +13,12 @@ pub const RULE: Rule = Rule {
     name: "preloaded-library",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "extension.preload",
+        how: "Extensions and parameters of libraries that the server must preload.",
+    },
+    statements: &[StatementKind::CreateExtensionStmt, StatementKind::LoadStmt],
+    in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {
         summary: "LOAD of a library, and extensions that the service has to enable.",
         what: "LOAD 'auto_explain' and its like; CREATE EXTENSION of an extension of which the service's list says \
@@ -34,7 +40,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.tigerdata.com/docs/deploy/tiger-cloud/tiger-cloud-aws/tiger-cloud-extensions",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

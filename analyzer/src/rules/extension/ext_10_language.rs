@@ -6,8 +6,8 @@ use crate::edit::Safety;
 use crate::facts::names::{option, option_text, quoted, role};
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Class, NodeEnum};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Class, NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::clauses::{absence, has_extension, providers};
 use crate::rules::superuser::su_01_c_function::{language, language_range};
 use crate::target::{is_builtin, members};
@@ -18,6 +18,15 @@ pub const RULE: Rule = Rule {
     name: "language",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "language", how: "Languages that the service does not have." },
+    statements: &[
+        StatementKind::AlterOwnerStmt,
+        StatementKind::CommentStmt,
+        StatementKind::CreateFunctionStmt,
+        StatementKind::CreatePlangStmt,
+        StatementKind::DoStmt,
+    ],
+    in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {
         summary: "CREATE LANGUAGE with a handler, changes of a language, and functions in languages that the \
                target does not have.",
@@ -44,7 +53,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.tigerdata.com/docs/deploy/tiger-cloud/tiger-cloud-aws/tiger-cloud-extensions",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -5,8 +5,8 @@ use crate::facts::ObjectId;
 use crate::facts::names::{option, option_text, options, quoted, role};
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, Class, NodeEnum, Reference, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, Class, NodeEnum, Reference, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::{absence, from_list, has_extension, providers};
 use crate::rules::role::{Known, known};
@@ -17,6 +17,17 @@ pub const RULE: Rule = Rule {
     name: "foreign-data-wrapper",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "fdw", how: "Foreign-data wrappers, servers and user mappings." },
+    statements: &[
+        StatementKind::AlterFdwStmt,
+        StatementKind::AlterOwnerStmt,
+        StatementKind::CommentStmt,
+        StatementKind::CreateFdwStmt,
+        StatementKind::CreateForeignServerStmt,
+        StatementKind::CreateUserMappingStmt,
+    ],
+    in_bodies: InBodies::Yes { queries: false, by_name: false },
+    after: &["DB-07"],
     doc: Doc {
         summary: "Foreign-data wrappers made by hand, servers on wrappers that are missing, user mappings that \
                only a superuser may make.",
@@ -46,7 +57,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {
@@ -129,7 +140,7 @@ fn server(ctx: &mut Context<'_>, s: &pg::CreateForeignServerStmt) {
         return;
     }
     // A server that leads back to its own database is DB-07's.
-    if ctx.findings.iter().any(|finding| finding.rule == "DB-07") {
+    if ctx.findings.iter().any(|finding| finding.rule.id == "DB-07") {
         return;
     }
     let host = option(&s.options, "host").or_else(|| option(&s.options, "hostaddr")).and_then(option_text);

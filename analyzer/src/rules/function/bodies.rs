@@ -1,33 +1,17 @@
 //! What rules on bodies share: the SQL in the body at hand, and what the other rules say of it.
 
 use std::ops::Range;
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use crate::body::{Part, UNKNOWN, parts};
 use crate::edit::Action;
-use crate::finding::{Finding, ServerError, Severity};
+use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::NodeEnum;
-use crate::rule::{Context, Rule, Subject};
+use crate::rule::{Context, Finding, InBodies, Subject};
 use crate::rules::memory::BodyAtHand;
-use crate::rules::{Memory, RULES};
+use crate::rules::{Memory, registry};
 use crate::text::Position;
-
-/// Rules whose answer is the same at whatever time a statement runs. Those on what the dump has made so far (owners,
-/// grants, roles, dependencies) would judge a call by the wrong moment. ALTER SYSTEM, CREATE TABLESPACE and their like
-/// run in no function on any server.
-const JUDGES: [&str; 36] = [
-    "TSP-02", "TSP-03", "TSP-04", "TSP-06", "DB-04", "DB-05", "ROLE-02", "ROLE-04", "ROLE-08", "ROLE-10",
-    "OWN-06", "SEC-01", "EXT-01", "EXT-09", "EXT-10", "FDW-01", "SU-01", "SU-02", "SU-03", "SU-04", "SU-06",
-    "SU-07", "SU-08", "SU-09", "SU-11", "SU-12", "SU-13", "SU-16", "SU-17", "SU-18", "SU-20", "SU-23",
-    "GUC-01", "GUC-02", "REP-01", "IN-09",
-];
-
-/// Those of them that look into queries.
-const QUERY_JUDGES: [&str; 2] = ["SU-23", "GUC-01"];
-
-static JUDGING: LazyLock<Vec<&'static Rule>> =
-    LazyLock::new(|| RULES.iter().copied().filter(|rule| JUDGES.contains(&rule.id)).collect());
 
 /// True for statements that evaluate what they hold when they run: a view's definition, a column's default and a body
 /// are only stored.
@@ -105,8 +89,7 @@ pub(crate) fn troubles(ctx: &Context<'_>, part: &Part) -> Vec<Trouble> {
     let inner = Statement::new(part.sql(), part.parsed(), 0, 0, 0, start);
     let mut memory = Memory::default();
     let mut findings = Vec::new();
-    let query = matches!(inner.node(), NodeEnum::SelectStmt(_));
-    for rule in JUDGING.iter().filter(|rule| !query || QUERY_JUDGES.contains(&rule.id)) {
+    for rule in registry().in_bodies(inner.kind()) {
         (rule.check)(&mut Context {
             subject: Subject::Statement(&inner),
             facts: ctx.facts,
@@ -135,11 +118,9 @@ pub(crate) fn troubles(ctx: &Context<'_>, part: &Part) -> Vec<Trouble> {
 
 /// False where the answer depends on what is only known at run time.
 fn stands(ctx: &Context<'_>, inner: &Statement<'_>, finding: &Finding) -> bool {
-    // Which role, database or parameter it is decides.
-    let by_name = ["DB-", "ROLE-", "EXT-", "TSP-", "IN-", "GUC-"];
     let unknown = finding.message.contains(UNKNOWN)
         || finding.server_error.as_ref().is_some_and(|error| error.text.contains(UNKNOWN));
-    if unknown && by_name.iter().any(|family| finding.rule.starts_with(family)) {
+    if unknown && matches!(finding.rule.in_bodies, InBodies::Yes { by_name: true, .. }) {
         return false;
     }
     match inner.node() {
@@ -150,16 +131,5 @@ fn stands(ctx: &Context<'_>, inner: &Statement<'_>, finding: &Finding) -> bool {
             })
         }
         _ => true,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_rule_that_judges_bodies_is_there() {
-        assert_eq!(JUDGING.len(), JUDGES.len());
-        assert!(QUERY_JUDGES.iter().all(|id| JUDGES.contains(id)));
     }
 }

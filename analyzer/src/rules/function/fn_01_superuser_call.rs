@@ -10,8 +10,8 @@ use crate::facts::names::relation;
 use crate::facts::objects::created;
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{Class, NodeEnum};
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::parse::{Class, NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::memory::Failing;
 use crate::rules::superuser::su_23_server_access::{place, refusal};
@@ -22,6 +22,13 @@ pub const RULE: Rule = Rule {
     name: "superuser-call",
     severity: Severity::Error,
     fix: Safety::None,
+    answers: Answers::Limit {
+        slug: "body.superuser-call",
+        how: "Bodies of functions and DO blocks that do what only a superuser may.",
+    },
+    also_answers: &["SU-23"],
+    statements: StatementKind::ALL,
+    after: &["*", "DEP-01", "DEP-02"],
     doc: Doc {
         summary: "A function, procedure, DO block or view does what the target refuses.",
         what: "Each statement and expression in a body in SQL or PL/pgSQL, and each text that it gives to EXECUTE as far as \
@@ -43,7 +50,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// Something in the statement that fails when it runs.
@@ -72,7 +79,7 @@ fn check(ctx: &mut Context<'_>) {
         for trouble in troubles(ctx, part) {
             let finding = trouble.finding;
             faults.push(Fault {
-                rule: finding.rule,
+                rule: finding.rule.id,
                 message: finding.message,
                 error: finding.server_error,
                 advice: finding.advice,

@@ -10,7 +10,7 @@ use crate::facts::objects::created;
 use crate::facts::{Absence, Facts, ObjectId};
 use crate::finding::{Place, ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{Class, NodeEnum, Reference};
+use crate::parse::{Class, NodeEnum, Reference, StatementKind};
 use crate::rule::{Context, Doc, Draft, Finish, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::dependency::dep_01_missing_dependency::{error_for, words};
@@ -25,6 +25,9 @@ pub const RULE: Rule = Rule {
     name: "missing-in-body",
     severity: Severity::Error,
     fix: Safety::None,
+    also_answers: &["FN-01", "FN-02"],
+    statements: &[StatementKind::CreateFunctionStmt, StatementKind::DoStmt],
+    after: &["*", "DEP-01", "DEP-02", "FN-01"],
     doc: Doc {
         summary: "The body of a function, procedure or DO block needs what the target will not have.",
         what: "A body in SQL or PL/pgSQL refers to a function, type, operator, table or schema that another finding keeps \
@@ -48,6 +51,7 @@ pub const RULE: Rule = Rule {
     },
     check,
     finish: Some(finish),
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

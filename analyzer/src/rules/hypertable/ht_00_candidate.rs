@@ -12,7 +12,8 @@ use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::facts::{Facts, ObjectId};
 use crate::finding::Severity;
-use crate::rule::{Context, Doc, Draft, Finish, FixDraft, Rule};
+use crate::parse::StatementKind;
+use crate::rule::{Answers, Context, Doc, Draft, Finish, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -20,6 +21,8 @@ pub const RULE: Rule = Rule {
     name: "hypertable-candidate",
     severity: Severity::Note,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "ht.candidates", how: "Tables that may become hypertables." },
+    statements: &[StatementKind::CreateStmt, StatementKind::SelectStmt],
     doc: Doc {
         summary: "A table that could be a hypertable.",
         what: "Tables whose rows are points in time: partitioned by ranges of time (by PostgreSQL, by inheritance, by \
@@ -46,6 +49,7 @@ pub const RULE: Rule = Rule {
     },
     check,
     finish: Some(finish),
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

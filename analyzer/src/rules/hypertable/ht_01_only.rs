@@ -3,8 +3,8 @@
 use super::{LIMITS, commands, hypertable};
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -12,6 +12,9 @@ pub const RULE: Rule = Rule {
     name: "hypertable-only",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "ht.only", how: "ONLY on a table that becomes a hypertable." },
+    also_answers: &["REP-05", "TS-05"],
+    statements: &[StatementKind::AlterTableStmt, StatementKind::TruncateStmt],
     doc: Doc {
         summary: "ALTER TABLE ONLY on a hypertable.",
         what: "ALTER TABLE ONLY and TRUNCATE ONLY of a table that a statement before has made a hypertable. \
@@ -37,7 +40,7 @@ pub const RULE: Rule = Rule {
         link: LIMITS,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -8,8 +8,8 @@ use crate::facts::ObjectId;
 use crate::facts::hypertables::Hypertable;
 use crate::facts::names::{quoted, strings};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, NodeEnum, canonical, parse, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, NodeEnum, StatementKind, canonical, parse, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -17,6 +17,8 @@ pub const RULE: Rule = Rule {
     name: "hypertable-unique",
     severity: Severity::Error,
     fix: Safety::Review,
+    answers: Answers::Limit { slug: "ht.unique", how: "Unique keys without the time column." },
+    statements: &[StatementKind::AlterTableStmt, StatementKind::IndexStmt],
     doc: Doc {
         summary: "A unique key or index of a hypertable that lacks its time column.",
         what: "PRIMARY KEY, UNIQUE, EXCLUDE and unique indexes without every column that decides about a row's \
@@ -41,7 +43,7 @@ pub const RULE: Rule = Rule {
         link: LIMITS,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// What the server answers.

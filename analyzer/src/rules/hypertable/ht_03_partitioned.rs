@@ -3,7 +3,7 @@
 use super::LIMITS;
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{Context, Doc, Rule};
+use crate::rule::{Answers, Doc, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     name: "hypertable-partitioned",
     severity: Severity::Error,
     fix: Safety::None,
+    answers: Answers::Limit { slug: "ht.partitioned", how: "Partitioned tables." },
     doc: Doc {
         summary: "A partitioned table that is to be a hypertable.",
         what: "create_hypertable on a table that is PARTITION BY anything, and (as a note) tables partitioned \
@@ -31,9 +32,5 @@ pub const RULE: Rule = Rule {
         ],
         link: LIMITS,
     },
-    check,
-    finish: None,
+    ..Rule::DEFAULT
 };
-
-/// HT-00 looks for it where a table becomes a hypertable.
-fn check(_: &mut Context<'_>) {}

@@ -3,8 +3,8 @@
 use super::{LIMITS, commands, hypertable};
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
-use crate::parse::NodeEnum;
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::parse::{NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -12,6 +12,8 @@ pub const RULE: Rule = Rule {
     name: "hypertable-partition",
     severity: Severity::Error,
     fix: Safety::None,
+    answers: Answers::Limit { slug: "ht.partition", how: "Partitions." },
+    statements: &[StatementKind::AlterTableStmt, StatementKind::CreateStmt],
     doc: Doc {
         summary: "A partition that is to be a hypertable, or a hypertable that is to be a partition.",
         what: "create_hypertable on a partition, ATTACH PARTITION of a hypertable, CREATE TABLE … PARTITION OF \
@@ -37,7 +39,7 @@ pub const RULE: Rule = Rule {
         link: LIMITS,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -3,8 +3,8 @@
 use super::{LIMITS, commands, hypertable};
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -12,6 +12,9 @@ pub const RULE: Rule = Rule {
     name: "hypertable-inheritance",
     severity: Severity::Error,
     fix: Safety::None,
+    answers: Answers::Limit { slug: "ht.inheritance", how: "Inheritance." },
+    also_answers: &["DATA-06"],
+    statements: &[StatementKind::AlterTableStmt, StatementKind::CreateStmt],
     doc: Doc {
         summary: "Inheritance and hypertables.",
         what: "create_hypertable on a table that inherits or that others inherit from; INHERITS of and INHERIT \
@@ -36,7 +39,7 @@ pub const RULE: Rule = Rule {
         link: LIMITS,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

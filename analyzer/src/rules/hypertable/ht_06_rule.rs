@@ -4,8 +4,8 @@ use super::{LIMITS, hypertable};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
-use crate::parse::NodeEnum;
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -13,6 +13,9 @@ pub const RULE: Rule = Rule {
     name: "hypertable-rule",
     severity: Severity::Error,
     fix: Safety::Review,
+    answers: Answers::Limit { slug: "ht.rules", how: "Rules." },
+    also_answers: &["SU-21"],
+    statements: &[StatementKind::RuleStmt],
     doc: Doc {
         summary: "A rule on a hypertable.",
         what: "CREATE RULE on a hypertable, and create_hypertable on a table with rules.",
@@ -36,7 +39,7 @@ pub const RULE: Rule = Rule {
         link: LIMITS,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// What the server answers: to CREATE RULE, or to create_hypertable on a table with rules.

@@ -4,8 +4,8 @@ use super::{LIMITS, added, commands, hypertable};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
-use crate::parse::NodeEnum;
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -13,6 +13,8 @@ pub const RULE: Rule = Rule {
     name: "hypertable-foreign-key",
     severity: Severity::Error,
     fix: Safety::Review,
+    answers: Answers::Limit { slug: "ht.fk", how: "Foreign keys between hypertables." },
+    statements: &[StatementKind::AlterTableStmt],
     doc: Doc {
         summary: "A foreign key from one hypertable to another.",
         what: "ADD FOREIGN KEY of a hypertable that refers to a hypertable, create_hypertable on such a table, \
@@ -39,7 +41,7 @@ pub const RULE: Rule = Rule {
         link: LIMITS,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// What the server answers.

@@ -4,8 +4,8 @@ use super::{LIMITS, hypertable};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
-use crate::parse::NodeEnum;
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::parse::{NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -13,6 +13,8 @@ pub const RULE: Rule = Rule {
     name: "hypertable-transition-trigger",
     severity: Severity::Error,
     fix: Safety::None,
+    answers: Answers::Limit { slug: "ht.trigger-transition", how: "Triggers with transition tables." },
+    statements: &[StatementKind::CreateTrigStmt],
     doc: Doc {
         summary: "A row trigger with a transition table on a hypertable.",
         what: "CREATE TRIGGER … REFERENCING … FOR EACH ROW on a hypertable, and create_hypertable on a table \
@@ -32,7 +34,7 @@ pub const RULE: Rule = Rule {
         link: LIMITS,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// What the server answers.

@@ -3,7 +3,7 @@
 use super::LIMITS;
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
-use crate::rule::{Context, Doc, Rule};
+use crate::rule::{Answers, Doc, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     name: "hypertable-nonempty",
     severity: Severity::Error,
     fix: Safety::None,
+    answers: Answers::Limit { slug: "ht.nonempty", how: "Tables that have rows already." },
     doc: Doc {
         summary: "A table with rows that is to be a hypertable.",
         what: "create_hypertable without migrate_data => true after a COPY or INSERT into the table.",
@@ -30,8 +31,7 @@ pub const RULE: Rule = Rule {
         ],
         link: LIMITS,
     },
-    check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// What the server answers.
@@ -39,6 +39,3 @@ pub(crate) fn answer(table: &str) -> ServerError {
     ServerError::new("0A000", format!("table \"{table}\" is not empty"))
         .hint("You can migrate data by specifying 'migrate_data => true' when calling this function.")
 }
-
-/// HT-00 looks for it where a table becomes a hypertable.
-fn check(_: &mut Context<'_>) {}

@@ -3,7 +3,7 @@
 use super::LIMITS;
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
-use crate::rule::{Context, Doc, Rule};
+use crate::rule::{Answers, Doc, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     name: "hypertable-column-type",
     severity: Severity::Error,
     fix: Safety::None,
+    answers: Answers::Limit { slug: "ht.type", how: "Columns that cannot be a time dimension." },
     doc: Doc {
         summary: "A time column of a type that cannot be one.",
         what: "create_hypertable on a column that is no timestamp, date, integer or (newer versions) uuid.",
@@ -25,8 +26,7 @@ pub const RULE: Rule = Rule {
         ],
         link: LIMITS,
     },
-    check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// What the server answers.
@@ -64,6 +64,3 @@ pub(crate) fn is_refused(data_type: &str) -> bool {
 pub(crate) fn words(data_type: &str) -> &str {
     REFUSED.iter().find(|(name, _)| *name == data_type).map_or(data_type, |(_, words)| words)
 }
-
-/// HT-00 looks for it where a table becomes a hypertable.
-fn check(_: &mut Context<'_>) {}

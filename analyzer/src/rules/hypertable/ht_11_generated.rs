@@ -3,7 +3,7 @@
 use super::LIMITS;
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
-use crate::rule::{Context, Doc, Rule};
+use crate::rule::{Answers, Doc, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     name: "hypertable-generated-column",
     severity: Severity::Error,
     fix: Safety::None,
+    answers: Answers::Limit { slug: "ht.generated", how: "Generated time columns." },
     doc: Doc {
         summary: "A generated column as the time column of a hypertable.",
         what: "create_hypertable on a column that is GENERATED ALWAYS AS (…).",
@@ -27,8 +28,7 @@ pub const RULE: Rule = Rule {
         sources: &["TimescaleDB src/dimension.c", "seen on 2.19.3, 2.29.2 and 2.31.0"],
         link: LIMITS,
     },
-    check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// What the server answers.
@@ -36,6 +36,3 @@ pub(crate) fn answer() -> ServerError {
     ServerError::new("0A000", "invalid partitioning column")
         .hint("Generated columns cannot be used as partitioning dimensions.")
 }
-
-/// HT-00 looks for it where a table becomes a hypertable.
-fn check(_: &mut Context<'_>) {}

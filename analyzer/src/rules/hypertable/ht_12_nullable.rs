@@ -3,7 +3,7 @@
 use super::LIMITS;
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
-use crate::rule::{Context, Doc, Rule};
+use crate::rule::{Answers, Doc, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     name: "hypertable-nullable-column",
     severity: Severity::Warning,
     fix: Safety::None,
+    answers: Answers::Limit { slug: "ht.null", how: "Time columns that may be NULL." },
     doc: Doc {
         summary: "A time column that may be NULL.",
         what: "create_hypertable on a column without NOT NULL, and (as a note) such columns of tables that \
@@ -31,14 +32,10 @@ pub const RULE: Rule = Rule {
         ],
         link: LIMITS,
     },
-    check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// What the server answers where rows have no time.
 pub(crate) fn answer(column: &str) -> ServerError {
     ServerError::new("23502", format!("NULL value in column \"{column}\" violates not-null constraint"))
 }
-
-/// HT-00 looks for it where a table becomes a hypertable.
-fn check(_: &mut Context<'_>) {}

@@ -4,8 +4,8 @@ use super::{LIMITS, added, commands, hypertable};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -13,6 +13,8 @@ pub const RULE: Rule = Rule {
     name: "hypertable-no-inherit",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "ht.noinherit-check", how: "CHECK … NO INHERIT." },
+    statements: &[StatementKind::AlterTableStmt],
     doc: Doc {
         summary: "CHECK … NO INHERIT on a hypertable.",
         what: "ADD CONSTRAINT … CHECK … NO INHERIT on a hypertable, and create_hypertable on a table that has \
@@ -33,7 +35,7 @@ pub const RULE: Rule = Rule {
         link: LIMITS,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// What the server answers: to create_hypertable, or to a constraint that is added.

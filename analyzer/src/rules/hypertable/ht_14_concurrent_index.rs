@@ -4,8 +4,8 @@ use super::{LIMITS, added, commands, hypertable};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, NodeEnum};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -13,6 +13,11 @@ pub const RULE: Rule = Rule {
     name: "hypertable-index",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "ht.index-concurrently/using-index",
+        how: "CREATE INDEX CONCURRENTLY and USING INDEX.",
+    },
+    statements: &[StatementKind::AlterTableStmt, StatementKind::IndexStmt],
     doc: Doc {
         summary: "CREATE INDEX CONCURRENTLY and ADD CONSTRAINT … USING INDEX on a hypertable.",
         what: "Both, on a table that a statement before has made a hypertable.",
@@ -36,7 +41,7 @@ pub const RULE: Rule = Rule {
         link: LIMITS,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

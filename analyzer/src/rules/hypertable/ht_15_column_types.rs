@@ -3,7 +3,7 @@
 use super::LIMITS;
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
-use crate::rule::{Context, Doc, Rule};
+use crate::rule::{Answers, Doc, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     name: "hypertable-timestamp",
     severity: Severity::Note,
     fix: Safety::None,
+    answers: Answers::Limit { slug: "ht.types-warning", how: "timestamp without time zone, varchar(n)." },
     doc: Doc {
         summary: "A time column without time zone.",
         what: "create_hypertable on a timestamp without time zone, and such columns of tables that could be \
@@ -29,8 +30,7 @@ pub const RULE: Rule = Rule {
         sources: &["TimescaleDB src/dimension.c, src/process_utility.c", "seen on 2.19.3, 2.29.2 and 2.31.0"],
         link: LIMITS,
     },
-    check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// What the server says.
@@ -43,6 +43,3 @@ pub(crate) fn answer(column: &str) -> ServerError {
     )
     .hint("Use datatype TIMESTAMPTZ instead.")
 }
-
-/// HT-00 looks for it where a table becomes a hypertable.
-fn check(_: &mut Context<'_>) {}

@@ -4,8 +4,8 @@ use super::{LIMITS, hypertable};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
-use crate::parse::NodeEnum;
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::parse::{NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -13,6 +13,8 @@ pub const RULE: Rule = Rule {
     name: "hypertable-update",
     severity: Severity::Error,
     fix: Safety::None,
+    answers: Answers::Limit { slug: "ht.update-partition", how: "Updates that move a row to another chunk." },
+    statements: &[StatementKind::InsertStmt, StatementKind::UpdateStmt],
     doc: Doc {
         summary: "Statements on rows of a hypertable that it does not take as a table does.",
         what: "UPDATE that sets the time column of a hypertable, and INSERT … ON CONFLICT (columns) without it.",
@@ -36,7 +38,7 @@ pub const RULE: Rule = Rule {
         link: LIMITS,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

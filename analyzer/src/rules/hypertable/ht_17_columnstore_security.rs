@@ -5,8 +5,8 @@ use crate::edit::Safety;
 use crate::facts::hypertables::sets_columnstore;
 use crate::facts::tables::Attachment;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -14,6 +14,8 @@ pub const RULE: Rule = Rule {
     name: "columnstore-row-security",
     severity: Severity::Error,
     fix: Safety::None,
+    answers: Answers::Limit { slug: "ht.columnstore-rls", how: "Row security and the columnstore." },
+    statements: &[StatementKind::AlterTableStmt],
     doc: Doc {
         summary: "Row-level security and the columnstore of a hypertable.",
         what: "ALTER TABLE … SET (timescaledb.enable_columnstore) on a hypertable with row-level security, \
@@ -37,7 +39,7 @@ pub const RULE: Rule = Rule {
         link: LIMITS,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// What the server answers.

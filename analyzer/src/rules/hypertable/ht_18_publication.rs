@@ -4,8 +4,8 @@ use super::{LIMITS, hypertable};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
-use crate::parse::NodeEnum;
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::parse::{NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -13,6 +13,8 @@ pub const RULE: Rule = Rule {
     name: "hypertable-publication",
     severity: Severity::Error,
     fix: Safety::None,
+    answers: Answers::Limit { slug: "ht.publication", how: "Publications of hypertables." },
+    statements: &[StatementKind::AlterPublicationStmt, StatementKind::CreatePublicationStmt],
     doc: Doc {
         summary: "A publication of a hypertable.",
         what: "create_hypertable on a table that a publication names, CREATE PUBLICATION … FOR TABLE of a \
@@ -30,7 +32,7 @@ pub const RULE: Rule = Rule {
         link: LIMITS,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// What the server answers.

@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{Context, Doc, Draft, Rule, Subject};
+use crate::rule::{Answers, Context, Doc, Draft, Piece, Rule, Subject};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -10,6 +10,11 @@ pub const RULE: Rule = Rule {
     name: "missing-end-mark",
     severity: Severity::Warning,
     fix: Safety::None,
+    answers: Answers::Limit {
+        slug: "dump.header",
+        how: "The comments of pg_dump give the versions; a dump without its end mark is incomplete.",
+    },
+    pieces: &[Piece::End],
     doc: Doc {
         summary: "The dump has a beginning but no end mark.",
         what: "pg_dump and pg_dumpall write a comment where a dump begins and another where it is complete. The file has fewer of the second.",
@@ -22,7 +27,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/app-pgdump.html",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -3,7 +3,7 @@
 use super::in_11_unexpected_meta_command::command;
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule, Subject};
+use crate::rule::{About, Answers, Context, Doc, Draft, FixDraft, Piece, Rule, Subject};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -11,6 +11,12 @@ pub const RULE: Rule = Rule {
     name: "restrict-command",
     severity: Severity::Warning,
     fix: Safety::Review,
+    answers: Answers::Limit {
+        slug: "psql.restrict",
+        how: "\\restrict and \\unrestrict stop a psql that does not know them.",
+    },
+    pieces: &[Piece::Meta],
+    about: About::Psql,
     doc: Doc {
         summary: "\\restrict and \\unrestrict, which an older psql does not know.",
         what: "pg_dump of 13.22, 14.19, 15.14, 16.10, 17.6, 18.0 and newer puts \\restrict KEY before the statements and \\unrestrict KEY behind them. The first of them in a file is reported.",
@@ -23,7 +29,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/support/security/CVE-2025-8714/",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {
@@ -34,7 +40,7 @@ fn check(ctx: &mut Context<'_>) {
     }
     // One line speaks for all of them, unless all are to be taken out.
     let first = ctx.memory.restricted_inputs.insert(place.input);
-    if !first && !ctx.options.accepts(RULE.id, RULE.name) {
+    if !first && !RULE.is_accepted(ctx.options) {
         return;
     }
     ctx.report(

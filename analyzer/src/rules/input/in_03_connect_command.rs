@@ -4,7 +4,7 @@ use super::in_11_unexpected_meta_command::command;
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
 use crate::input::connect_target;
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule, Subject};
+use crate::rule::{About, Answers, Context, Doc, Draft, FixDraft, Piece, Rule, Subject};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -13,6 +13,12 @@ pub const RULE: Rule = Rule {
     name: "connect-command",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "psql.connect",
+        how: "\\connect leads to a database that the service does not have.",
+    },
+    pieces: &[Piece::Meta],
+    about: About::Psql,
     doc: Doc {
         summary: "\\connect to a database that the target does not have.",
         what: "pg_dumpall and pg_dump --create change to each database with \\connect before they fill it.",
@@ -25,7 +31,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

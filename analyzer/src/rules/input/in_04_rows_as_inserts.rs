@@ -2,8 +2,8 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::parse::NodeEnum;
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::parse::{NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -11,6 +11,11 @@ pub const RULE: Rule = Rule {
     name: "rows-as-inserts",
     severity: Severity::Note,
     fix: Safety::None,
+    answers: Answers::Limit {
+        slug: "copy.stdin",
+        how: "COPY is read and streamed as it is; rows as INSERT statements are noted.",
+    },
+    statements: &[StatementKind::InsertStmt],
     doc: Doc {
         summary: "The rows come as INSERT statements.",
         what: "A dump written with --inserts, --column-inserts or --rows-per-insert. Reported once for a file.",
@@ -23,7 +28,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/app-pgdump.html",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

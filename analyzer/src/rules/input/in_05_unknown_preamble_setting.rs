@@ -3,8 +3,8 @@
 use crate::edit::Safety;
 use crate::facts::names::{set_config, text};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -12,6 +12,12 @@ pub const RULE: Rule = Rule {
     name: "unknown-preamble-setting",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "preamble.guc",
+        how: "transaction_timeout for targets up to 16, default_with_oids for all.",
+    },
+    also_answers: &["PG-17"],
+    statements: &[StatementKind::SelectStmt, StatementKind::VariableSetStmt],
     doc: Doc {
         summary: "A setting at the head of the dump that the target's version does not know.",
         what: "pg_dump 17 and newer sets transaction_timeout whatever the version of the source. pg_dump up to 11 sets default_with_oids, and sets it to true before tables WITH OIDS.",
@@ -29,7 +35,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/runtime-config-client.html",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -7,8 +7,8 @@ use crate::facts::names::{option, option_text, options, quoted, role, roles, str
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{Change, Class, NodeEnum, canonical, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, Class, NodeEnum, StatementKind, canonical, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -16,6 +16,12 @@ pub const RULE: Rule = Rule {
     name: "newer-syntax",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "dump.newer-than-target",
+        how: "Syntax, privileges, options and functions newer than the target; options of memberships are ROLE-06's.",
+    },
+    also_answers: &["DATA-08", "COL-02", "PG-17", "PG-18"],
+    statements: StatementKind::ALL,
     doc: Doc {
         summary: "Something that PostgreSQL got after the target's version.",
         what: "The dump comes from a newer PostgreSQL than the target: constraints NOT ENFORCED, WITHOUT OVERLAPS or NOT \
@@ -50,7 +56,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/release/",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// Functions of pg_catalog with the version that brought them (release notes 16 to 18).

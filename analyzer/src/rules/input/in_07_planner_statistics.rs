@@ -2,8 +2,8 @@
 
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Class, NodeEnum};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Class, NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 
 /// New in 18 (functions-admin.sgml).
 const FUNCTIONS: [&str; 4] = [
@@ -19,6 +19,12 @@ pub const RULE: Rule = Rule {
     name: "planner-statistics",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "dump.statistics",
+        how: "Calls that load planner statistics, for targets up to 17.",
+    },
+    also_answers: &["PG-18"],
+    statements: &[StatementKind::SelectStmt],
     doc: Doc {
         summary: "Statistics for the planner that a target before 18 cannot take.",
         what: "pg_dump 18 with --statistics or --statistics-only calls pg_restore_relation_stats and pg_restore_attribute_stats for every table.",
@@ -33,7 +39,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/18/functions-admin.html",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

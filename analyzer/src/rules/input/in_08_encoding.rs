@@ -3,8 +3,8 @@
 use crate::edit::Safety;
 use crate::facts::names::{set_config, text};
 use crate::finding::{ServerError, Severity};
-use crate::parse::NodeEnum;
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::parse::{NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, Piece, Rule};
 
 /// Names of encodings that are converted to UTF8, as the server compares them (encnames.c,
 /// `pg_encname_tbl`).
@@ -96,6 +96,12 @@ pub const RULE: Rule = Rule {
     name: "encoding",
     severity: Severity::Error,
     fix: Safety::None,
+    answers: Answers::Limit {
+        slug: "encoding",
+        how: "SQL_ASCII and encodings that cannot be converted to UTF8.",
+    },
+    statements: &[StatementKind::SelectStmt, StatementKind::VariableSetStmt],
+    pieces: &[Piece::Server],
     doc: Doc {
         summary: "A client encoding that the target's UTF8 database cannot convert from.",
         what: "SET client_encoding of SQL_ASCII, of MULE_INTERNAL and of encodings that PostgreSQL does not know. All other encodings are converted by the server and are fine.",
@@ -112,10 +118,11 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/multibyte.html",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {
+    live(ctx);
     let value = match ctx.node() {
         Some((_, NodeEnum::VariableSetStmt(set))) if matches!(&*set.name, "client_encoding" | "names") => {
             set.args.first().and_then(text)
@@ -151,7 +158,7 @@ fn check(ctx: &mut Context<'_>) {
 }
 
 /// Of a live server: its database's own encoding.
-pub(crate) fn live(ctx: &mut Context<'_>) {
+fn live(ctx: &mut Context<'_>) {
     let Some(server) = ctx.server().filter(|s| !s.encoding.is_empty() && s.encoding != "UTF8") else {
         return;
     };

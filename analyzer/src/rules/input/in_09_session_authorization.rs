@@ -3,8 +3,8 @@
 use crate::edit::Safety;
 use crate::facts::names::text;
 use crate::finding::{ServerError, Severity};
-use crate::parse::NodeEnum;
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -12,6 +12,9 @@ pub const RULE: Rule = Rule {
     name: "session-authorization",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "dump.owner-switch", how: "SET SESSION AUTHORIZATION and SET ROLE." },
+    statements: &[StatementKind::VariableSetStmt],
+    in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {
         summary: "SET SESSION AUTHORIZATION or SET ROLE: another role than tsdbadmin makes the objects.",
         what: "pg_dump --use-set-session-authorization writes SET SESSION AUTHORIZATION before each object in place of ALTER … OWNER TO; pg_dump --role writes SET ROLE at its head.",
@@ -28,7 +31,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/sql-set-session-authorization.html",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -4,8 +4,8 @@ use crate::edit::Safety;
 use crate::facts::names::options;
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{NodeEnum, ParseError};
-use crate::rule::{Context, Doc, Draft, Rule, Subject};
+use crate::parse::{NodeEnum, ParseError, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, Piece, Rule, Subject};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -13,6 +13,11 @@ pub const RULE: Rule = Rule {
     name: "syntax-error",
     severity: Severity::Error,
     fix: Safety::None,
+    answers: Answers::Purpose("what the parser refuses must not go by in silence"),
+    statements: &[StatementKind::CreateFunctionStmt, StatementKind::CreateStmt],
+    pieces: &[Piece::Unparsed],
+    // Without it a dump that is cut off would pass for a whole one.
+    may_be_off: false,
     doc: Doc {
         summary: "A statement that PostgreSQL's parser does not take.",
         what: "Each statement is read with the parser of PostgreSQL 18. Text that it refuses is shown with its \
@@ -29,7 +34,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/errcodes-appendix.html",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// What gram.y takes in CREATE PROCEDURE and the server does not (functioncmds.c, compute_common_attribute).

@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule, Subject};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Piece, Rule, Subject};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -10,6 +10,10 @@ pub const RULE: Rule = Rule {
     name: "unexpected-meta-command",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Purpose(
+        "meta-commands that pg_dump never writes run programs or read files of the machine that restores",
+    ),
+    pieces: &[Piece::Meta],
     doc: Doc {
         summary: "A psql command that no dump holds: \\copy, \\i, \\!, \\set and their like.",
         what: "All lines that begin with a backslash, but \\connect, \\restrict, \\unrestrict and what pg_dump itself writes.",
@@ -22,7 +26,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/app-psql.html",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// What `pg_dump` writes before `\connect` where a database's name has characters other than letters, digits, `_` and `.`

@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule, Subject};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Piece, Rule, Subject};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -10,6 +10,9 @@ pub const RULE: Rule = Rule {
     name: "tool-output",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Purpose("messages of tools among the statements"),
+    also_answers: &["DATA-03"],
+    pieces: &[Piece::Noise],
     doc: Doc {
         summary: "A message of pg_dump or psql among the statements.",
         what: "Lines such as pg_dump: warning: … that were written into the file, by redirecting both streams (pg_dump … > dump.sql 2>&1) or by a terminal.",
@@ -22,7 +25,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/app-pgdump.html",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -3,7 +3,7 @@
 use crate::allow::{Comment, Reach, Unused};
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     name: "allowance",
     severity: Severity::Note,
     fix: Safety::None,
+    answers: Answers::Purpose("comments in a dump that allow findings: whether they do what they say"),
     doc: Doc {
         summary: "A comment that allows a finding, and allows nothing, or does not say why.",
         what: "Comments of the form -- tsmigrate: allow RULE reason, before a statement, in it or behind it on its last line, and -- tsmigrate: allow-file RULE reason, for the rest of the file. RULE is an id, a name or a family such as HT-*. What is allowed stays in the report and does not count; its statement is left as it is.",
@@ -22,8 +23,7 @@ pub const RULE: Rule = Rule {
         sources: &["tsmigrate itself"],
         link: "https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-COMMENTS",
     },
-    check: |_| (),
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// What there is to say about a comment where it stands.

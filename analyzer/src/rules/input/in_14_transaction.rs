@@ -2,8 +2,8 @@
 
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -11,6 +11,8 @@ pub const RULE: Rule = Rule {
     name: "transaction-command",
     severity: Severity::Error,
     fix: Safety::None,
+    answers: Answers::Purpose("LOCK TABLE and SAVEPOINT need a transaction, which scripts forget"),
+    statements: &[StatementKind::LockStmt, StatementKind::TransactionStmt],
     doc: Doc {
         summary: "LOCK TABLE or SAVEPOINT outside of a transaction.",
         what: "LOCK TABLE, SAVEPOINT, RELEASE and ROLLBACK TO where no BEGIN or START TRANSACTION stands before them.",
@@ -27,7 +29,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/sql-lock.html",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

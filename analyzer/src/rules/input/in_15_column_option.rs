@@ -5,8 +5,8 @@ use crate::facts::names::{options, quoted};
 use crate::facts::objects::subject;
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{Change, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -14,6 +14,10 @@ pub const RULE: Rule = Rule {
     name: "column-option",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Purpose(
+        "options of columns that no other server takes, such as PostgreSQL 17.12's own",
+    ),
+    statements: &[StatementKind::AlterTableStmt],
     doc: Doc {
         summary: "An option of a column that the target does not know, such as PostgreSQL 17.12's own pg_attver.",
         what: "ALTER TABLE … ALTER COLUMN … SET (…) with anything but n_distinct and n_distinct_inherited. PostgreSQL \
@@ -33,7 +37,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/sql-altertable.html",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// What every version has (`reloptions.c` of 13 to 18).

@@ -4,9 +4,9 @@ use crate::edit::{Action, Safety};
 use crate::facts::names::{options, qualified, quoted, relation, role, roles};
 use crate::facts::objects::{created, subject};
 use crate::facts::{Object, ObjectId, Privilege};
-use crate::finding::{Finding, Place, ServerError, Severity};
-use crate::parse::{Class, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, Finish, FixDraft, Rule};
+use crate::finding::{Place, ServerError, Severity};
+use crate::parse::{Class, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, Finding, Finish, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::memory::Loan;
 use crate::rules::role::{DATABASE_OWNER, Known, known, missing_advice, role_range};
@@ -17,6 +17,18 @@ pub const RULE: Rule = Rule {
     name: "owner",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "owner.to",
+        how: "Owners are kept by lending memberships; those of superusers and of hypertables become tsdbadmin's. REASSIGN OWNED is OWN-07's.",
+    },
+    also_answers: &["DATA-02", "PG-16"],
+    statements: &[
+        StatementKind::AlterOwnerStmt,
+        StatementKind::AlterSeqStmt,
+        StatementKind::AlterTableStmt,
+        StatementKind::GrantStmt,
+        StatementKind::ViewStmt,
+    ],
     doc: Doc {
         summary: "ALTER … OWNER TO a role that the restoring role cannot hand objects to.",
         what: "pg_dump gives every object its owner with ALTER … OWNER TO.",
@@ -44,6 +56,7 @@ pub const RULE: Rule = Rule {
     },
     check,
     finish: Some(finish),
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {
@@ -467,7 +480,7 @@ fn finish(all: &mut Finish<'_>) {
     for ((schema, owner), loan) in all.memory.borrowed_create.iter().filter(|(_, loan)| !loan.kept) {
         let take_back = format!("REVOKE CREATE ON SCHEMA {} FROM {};", quoted(schema), quoted(owner));
         let last = all.findings.iter_mut().rfind(|f| {
-            f.rule == RULE.id
+            *f.rule == RULE
                 && f.solved
                 && f.place.input == loan.place.input
                 && f.place.statement == loan.place.statement
@@ -483,7 +496,7 @@ fn finish(all: &mut Finish<'_>) {
 /// The finding of a statement that gives an object away.
 fn handed_over(findings: &mut [Finding], place: Place) -> Option<&mut Finding> {
     findings.iter_mut().find(|f| {
-        f.rule == RULE.id
+        *f.rule == RULE
             && f.solved
             && f.place.input == place.input
             && f.place.statement == place.statement

@@ -5,8 +5,8 @@ use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{quoted, role, string};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, Class, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, Class, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::role::{Known, known, missing_advice, role_range};
 
@@ -16,6 +16,11 @@ pub const RULE: Rule = Rule {
     name: "schema-authorization",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "schema.authorization",
+        how: "CREATE SCHEMA … AUTHORIZATION, and schemas that are there.",
+    },
+    statements: &[StatementKind::CreateSchemaStmt, StatementKind::DropStmt],
     doc: Doc {
         summary: "CREATE SCHEMA … AUTHORIZATION, or of a schema that the target has.",
         what: "CREATE SCHEMA app AUTHORIZATION owner (old dumps, scripts), CREATE SCHEMA public and DROP SCHEMA public \
@@ -38,7 +43,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// Schemas of a service's database from the start, beside those that begin with `_timescaledb_`.

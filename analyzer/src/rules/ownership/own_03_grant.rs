@@ -6,8 +6,8 @@ use crate::facts::names::{role, roles};
 use crate::facts::objects::granted;
 use crate::facts::{Object, ObjectId};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, Class, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, Class, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::role::{
     Trouble, granted_by, items, listed, missing_advice, presence_trouble, role_range, trim,
@@ -20,6 +20,11 @@ pub const RULE: Rule = Rule {
     name: "grant",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "acl.grant",
+        how: "Privileges on what tsdbadmin does not own, to roles that are not there, in another's name.",
+    },
+    statements: &[StatementKind::GrantStmt],
     doc: Doc {
         summary: "GRANT or REVOKE on an object of the service, for a role that is not there, or in another's name.",
         what: "Privileges on functions and tables of pg_catalog, on languages, foreign-data wrappers, TimescaleDB's \
@@ -42,7 +47,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// Functions of pg_catalog on which tsdbadmin has no privilege at all (asked of 15, 17 and 18).

@@ -4,8 +4,8 @@ use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{quoted, roles, string};
 use crate::finding::Severity;
-use crate::parse::{Class, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, Finish, Rule, Subject};
+use crate::parse::{Class, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, Finish, Piece, Rule, Subject};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -14,6 +14,13 @@ pub const RULE: Rule = Rule {
     name: "public-schema",
     severity: Severity::Warning,
     fix: Safety::None,
+    answers: Answers::Limit {
+        slug: "acl.public-schema",
+        how: "CREATE on schema public from sources up to 14; USAGE that is taken from everyone.",
+    },
+    also_answers: &["PG-15"],
+    statements: &[StatementKind::GrantStmt],
+    pieces: &[Piece::End],
     doc: Doc {
         summary: "Schema public is open to all on the source, and not on the target; or closed to all.",
         what: "A dump of a server up to 14, where every role may create in schema public and the dump has no word of \
@@ -29,6 +36,7 @@ pub const RULE: Rule = Rule {
     },
     check,
     finish: Some(finish),
+    ..Rule::DEFAULT
 };
 
 const CLOSED: &str = "roles without USAGE on schema public cannot call TimescaleDB's functions there";
@@ -69,7 +77,7 @@ fn finish(all: &mut Finish<'_>) {
     let public = ObjectId::new(Class::Schema, None, "public");
     let last = all.facts.privileges.iter().rev().find(|p| p.object == public && p.grantee.is_none());
     if last.is_some_and(|p| p.granted) {
-        all.findings.retain(|finding| finding.rule != RULE.id || finding.message != CLOSED);
+        all.findings.retain(|finding| *finding.rule != RULE || finding.message != CLOSED);
     }
 }
 

@@ -5,8 +5,8 @@ use super::own_03_grant::missing_grantees;
 use crate::edit::Safety;
 use crate::facts::names::{quoted, role, roles};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::role::{Known, known, listed, missing_advice, role_range};
 
@@ -16,6 +16,8 @@ pub const RULE: Rule = Rule {
     name: "default-privileges",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "acl.default-privileges", how: "ALTER DEFAULT PRIVILEGES FOR ROLE." },
+    statements: &[StatementKind::AlterDefaultPrivilegesStmt],
     doc: Doc {
         summary: "ALTER DEFAULT PRIVILEGES FOR ROLE of a role that tsdbadmin is not.",
         what: "pg_dump writes default privileges with the role whose objects they are for.",
@@ -34,7 +36,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

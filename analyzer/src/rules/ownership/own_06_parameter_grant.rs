@@ -3,8 +3,8 @@
 use crate::edit::Safety;
 use crate::facts::names::{role, roles, string};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::role::listed;
 
@@ -14,6 +14,10 @@ pub const RULE: Rule = Rule {
     name: "parameter-grant",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "acl.parameter", how: "GRANT … ON PARAMETER." },
+    also_answers: &["PG-15"],
+    statements: &[StatementKind::GrantStmt],
+    in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {
         summary: "GRANT SET or ALTER SYSTEM ON PARAMETER.",
         what: "pg_dumpall writes privileges on parameters from 15 on.",
@@ -26,7 +30,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

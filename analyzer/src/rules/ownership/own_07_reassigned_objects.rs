@@ -3,7 +3,7 @@
 use crate::edit::Safety;
 use crate::facts::names::{role, roles};
 use crate::finding::{ServerError, Severity};
-use crate::parse::NodeEnum;
+use crate::parse::{NodeEnum, StatementKind};
 use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::role::SUPERUSER;
@@ -14,6 +14,8 @@ pub const RULE: Rule = Rule {
     name: "reassigned-objects",
     severity: Severity::Error,
     fix: Safety::Review,
+    also_answers: &["OWN-01"],
+    statements: &[StatementKind::DropOwnedStmt, StatementKind::ReassignOwnedStmt],
     doc: Doc {
         summary: "REASSIGN OWNED or DROP OWNED of another role's objects.",
         what: "Scripts that clean up roles. tsdbadmin may do this for itself and for roles that it is a member of, with \
@@ -28,7 +30,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

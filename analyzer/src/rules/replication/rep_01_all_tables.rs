@@ -6,8 +6,8 @@ use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::NodeEnum;
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -16,6 +16,12 @@ pub const RULE: Rule = Rule {
     name: "publication-of-all-tables",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "publication.all-tables",
+        how: "FOR ALL TABLES becomes a list of tables.",
+    },
+    statements: &[StatementKind::CreatePublicationStmt],
+    in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {
         summary: "CREATE PUBLICATION … FOR ALL TABLES.",
         what: "A publication that includes every table, those to come too.",
@@ -30,7 +36,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -4,8 +4,8 @@ use super::rep_01_all_tables::{cut, published};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -14,6 +14,9 @@ pub const RULE: Rule = Rule {
     name: "publication-of-schema",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "publication.schema", how: "TABLES IN SCHEMA becomes a list of tables." },
+    also_answers: &["PG-15"],
+    statements: &[StatementKind::AlterPublicationStmt, StatementKind::CreatePublicationStmt],
     doc: Doc {
         summary: "ALTER PUBLICATION … ADD TABLES IN SCHEMA, and CREATE PUBLICATION … FOR TABLES IN SCHEMA.",
         what: "A publication that includes every table of a schema, those to come too.",
@@ -32,7 +35,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

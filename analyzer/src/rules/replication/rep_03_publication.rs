@@ -4,7 +4,7 @@ use crate::edit::Safety;
 use crate::facts::Object;
 use crate::finding::Severity;
 use crate::parse::Class;
-use crate::rule::{Context, Doc, Draft, Finish, Rule};
+use crate::rule::{Answers, Doc, Draft, Finish, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -13,6 +13,11 @@ pub const RULE: Rule = Rule {
     name: "publication",
     severity: Severity::Note,
     fix: Safety::None,
+    answers: Answers::Limit {
+        slug: "publication.table",
+        how: "Publications of tables are taken: one note for all of them.",
+    },
+    also_answers: &["REP-06"],
     doc: Doc {
         summary: "Publications: they are restored, and nobody subscribes to them.",
         what: "CREATE PUBLICATION. Reported once for a migration, at the first of them.",
@@ -33,12 +38,11 @@ pub const RULE: Rule = Rule {
         ],
         link: TROUBLESHOOTING,
     },
-    check,
     finish: Some(finish),
+    ..Rule::DEFAULT
 };
 
 // What there is to say can only be said once all publications are known.
-fn check(_: &mut Context<'_>) {}
 
 fn finish(end: &mut Finish<'_>) {
     let all: Vec<_> = end

@@ -3,8 +3,8 @@
 use crate::edit::Safety;
 use crate::facts::names::{option, option_text, quoted};
 use crate::finding::{ServerError, Severity};
-use crate::parse::NodeEnum;
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -13,6 +13,9 @@ pub const RULE: Rule = Rule {
     name: "subscription",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "subscription", how: "Subscriptions." },
+    also_answers: &["PG-16"],
+    statements: &[StatementKind::CreateSubscriptionStmt],
     doc: Doc {
         summary: "CREATE SUBSCRIPTION.",
         what: "A subscription fetches changes from another server; its connection string, often with a password, \
@@ -33,7 +36,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

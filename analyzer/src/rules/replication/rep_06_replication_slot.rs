@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::rule::{About, Answers, Context, Doc, Draft, Piece, Rule};
 use crate::server::list;
 
 /// See the module's head.
@@ -11,6 +11,12 @@ pub const RULE: Rule = Rule {
     name: "replication-slot",
     severity: Severity::Warning,
     fix: Safety::None,
+    answers: Answers::Limit {
+        slug: "slots",
+        how: "Slots are in no dump: the note on publications says so, and a live source is asked for them.",
+    },
+    pieces: &[Piece::Server],
+    about: About::Server,
     doc: Doc {
         summary: "Logical replication slots and subscriptions stay behind.",
         what: "Logical slots of the database, and its subscriptions.",
@@ -23,7 +29,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/logicaldecoding-explanation.html",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -4,8 +4,8 @@ use super::{SUPERUSER, may_alter};
 use crate::edit::Safety;
 use crate::facts::names::{option, options, role, string};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -14,6 +14,9 @@ pub const RULE: Rule = Rule {
     name: "existing-role",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "role.exists", how: "Roles that the service has from the start." },
+    also_answers: &["ROLE-11"],
+    statements: &[StatementKind::AlterRoleStmt, StatementKind::CommentStmt, StatementKind::CreateRoleStmt],
     doc: Doc {
         summary: "CREATE, ALTER or COMMENT of a role that the target has already.",
         what: "pg_dumpall writes every role of the cluster, the first superuser too: CREATE ROLE postgres, ALTER \
@@ -40,7 +43,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -4,8 +4,8 @@ use super::{Membership, Trouble, items, listed, provider, role_range, trim};
 use crate::edit::Safety;
 use crate::facts::names::{option, role, roles, string};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -14,6 +14,17 @@ pub const RULE: Rule = Rule {
     name: "provider-role",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "role.provider-roles", how: "Roles of other providers." },
+    statements: &[
+        StatementKind::AlterDefaultPrivilegesStmt,
+        StatementKind::AlterRoleSetStmt,
+        StatementKind::AlterRoleStmt,
+        StatementKind::CommentStmt,
+        StatementKind::CreateRoleStmt,
+        StatementKind::GrantRoleStmt,
+        StatementKind::GrantStmt,
+    ],
+    in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {
         summary: "A role of another provider: rds_superuser, cloudsqlsuperuser, azure_pg_admin and their like.",
         what: "Managed services have roles of their own, which their dumps create, alter, grant and grant \
@@ -33,7 +44,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -3,8 +3,8 @@
 use crate::edit::Safety;
 use crate::facts::names::role;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -13,6 +13,13 @@ pub const RULE: Rule = Rule {
     name: "reserved-role-name",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "role.reserved-name", how: "Names that PostgreSQL keeps for itself." },
+    statements: &[
+        StatementKind::AlterRoleSetStmt,
+        StatementKind::AlterRoleStmt,
+        StatementKind::CreateRoleStmt,
+        StatementKind::RenameStmt,
+    ],
     doc: Doc {
         summary: "A role whose name begins with pg_.",
         what: "CREATE ROLE pg_x, ALTER ROLE … RENAME TO pg_x, and ALTER ROLE pg_monitor. pg_dumpall writes none of \
@@ -31,7 +38,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -3,8 +3,8 @@
 use crate::edit::Safety;
 use crate::facts::names::{option_is_on, options, role};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -13,6 +13,13 @@ pub const RULE: Rule = Rule {
     name: "superuser-attribute",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "role.superuser-attrs",
+        how: "SUPERUSER, REPLICATION and BYPASSRLS, with NO and without.",
+    },
+    also_answers: &["PG-16"],
+    statements: &[StatementKind::AlterRoleStmt, StatementKind::CreateRoleStmt],
+    in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {
         summary: "A role's SUPERUSER, REPLICATION or BYPASSRLS, with or without NO.",
         what: "pg_dumpall writes every attribute of every role: ALTER ROLE app WITH NOSUPERUSER … NOREPLICATION \
@@ -34,7 +41,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// The option's name in the tree with its word in SQL and in messages.

@@ -3,8 +3,8 @@
 use crate::edit::Safety;
 use crate::facts::names::{option, option_is_on, option_text, role};
 use crate::finding::Severity;
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, Finish, Rule};
+use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::rule::{About, Answers, Context, Doc, Draft, Finish, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -13,6 +13,10 @@ pub const RULE: Rule = Rule {
     name: "role-password",
     severity: Severity::Warning,
     fix: Safety::None,
+    answers: Answers::Limit { slug: "role.password", how: "Missing and MD5 passwords." },
+    also_answers: &["PG-18", "NS-5"],
+    statements: &[StatementKind::AlterRoleStmt, StatementKind::CreateRoleStmt],
+    about: About::File,
     doc: Doc {
         summary: "A password kept as MD5, or a role that logs in and comes without a password.",
         what: "Roles with PASSWORD 'md5…', and roles with LOGIN for which the dump has no password at all: that is \
@@ -35,6 +39,7 @@ pub const RULE: Rule = Rule {
     },
     check,
     finish: Some(finish),
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {
@@ -90,6 +95,6 @@ fn finish(all: &mut Finish<'_>) {
     all.findings.retain(|finding| {
         let name = finding.object.as_deref().and_then(|object| object.strip_prefix("role "));
         let later = name.and_then(|name| facts.roles.get(name)).is_some_and(|role| role.password);
-        finding.rule != RULE.id || finding.severity != Severity::Note || !later
+        *finding.rule != RULE || finding.severity != Severity::Note || !later
     });
 }

@@ -4,8 +4,8 @@ use super::{Membership, granted_by, items, listed};
 use crate::edit::Safety;
 use crate::facts::names::{option, option_is_on, options, quoted, role};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -14,6 +14,12 @@ pub const RULE: Rule = Rule {
     name: "grant-options",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "role.grant-options",
+        how: "GRANTED BY, and options of memberships that came with 16.",
+    },
+    also_answers: &["IN-06", "PG-16"],
+    statements: &[StatementKind::GrantRoleStmt],
     doc: Doc {
         summary: "GRANT of a role with GRANTED BY another role, or with INHERIT and SET before 16.",
         what: "pg_dumpall writes of every membership who granted it, and from 16 on also WITH INHERIT TRUE or FALSE \
@@ -35,7 +41,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -5,8 +5,8 @@ use super::{Membership, SUPERUSER, items, listed, trim};
 use crate::edit::Safety;
 use crate::facts::names::{option, option_is_on};
 use crate::finding::{ServerError, Severity};
-use crate::parse::Change;
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -15,6 +15,12 @@ pub const RULE: Rule = Rule {
     name: "grant-back-to-grantor",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "role.grant-back-to-grantor",
+        how: "Memberships of tsdbadmin in roles that it makes.",
+    },
+    also_answers: &["PG-16"],
+    statements: &[StatementKind::GrantRoleStmt],
     doc: Doc {
         summary: "GRANT of a role WITH ADMIN OPTION to tsdbadmin, who has that from making the role.",
         what: "From 16 on the maker of a role has ADMIN on it, and pg_dumpall writes that: GRANT app TO tsdbadmin \
@@ -30,7 +36,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -3,7 +3,8 @@
 use super::{DATABASE_OWNER, Membership, Trouble, listed};
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::parse::StatementKind;
+use crate::rule::{Answers, Context, Doc, Draft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -12,6 +13,10 @@ pub const RULE: Rule = Rule {
     name: "predefined-role-grant",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "role.predefined-grants", how: "PostgreSQL's predefined roles." },
+    also_answers: &["PG-14", "PG-16", "PG-17", "PG-18"],
+    statements: &[StatementKind::GrantRoleStmt],
+    in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {
         summary: "GRANT of a predefined role such as pg_read_all_data, which tsdbadmin may not grant.",
         what: "Memberships in PostgreSQL's own roles. tsdbadmin may grant pg_monitor, pg_read_all_stats, \
@@ -35,7 +40,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -4,8 +4,8 @@ use super::{Membership, Trouble, granted_trouble, items, listed, member_trouble,
 use crate::edit::Safety;
 use crate::facts::names::{options, role, roles};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -14,6 +14,12 @@ pub const RULE: Rule = Rule {
     name: "grant-without-admin",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "role.grant-not-admin",
+        how: "Memberships in superusers and in roles of the service.",
+    },
+    also_answers: &["PG-16"],
+    statements: &[StatementKind::CreateRoleStmt, StatementKind::GrantRoleStmt],
     doc: Doc {
         summary: "GRANT of a role that tsdbadmin may not grant, or of one that is not there.",
         what: "Memberships in the service's own roles: postgres, tsdbadmin and others. And memberships with a role \
@@ -35,7 +41,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

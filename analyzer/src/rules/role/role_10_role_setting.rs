@@ -4,8 +4,8 @@ use super::{SUPERUSER, may_alter};
 use crate::edit::Safety;
 use crate::facts::names::{quoted, role};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::setting::guc_01_superuser_parameter::refusal;
 
@@ -15,6 +15,12 @@ pub const RULE: Rule = Rule {
     name: "role-setting",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "role.set-guc",
+        how: "ALTER ROLE … SET of the service's roles and of all roles; which parameters is GUC-01's.",
+    },
+    statements: &[StatementKind::AlterRoleSetStmt],
+    in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {
         summary: "ALTER ROLE … SET for a role of the service, or for ALL roles.",
         what: "ALTER ROLE postgres SET … or ALTER ROLE tsdbadmin SET …, which pg_dumpall and pg_dump --create write where \
@@ -37,7 +43,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

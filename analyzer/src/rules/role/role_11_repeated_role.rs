@@ -4,8 +4,8 @@ use super::{Known, SUPERUSER, known, listed, missing_advice};
 use crate::edit::Safety;
 use crate::facts::names::{role, roles, string};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -14,6 +14,17 @@ pub const RULE: Rule = Rule {
     name: "repeated-or-dropped-role",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "role.misc",
+        how: "Roles made twice, comments, labels, DROP ROLE. Whether a VALID UNTIL has expired is not told: the analysis has no clock.",
+    },
+    statements: &[
+        StatementKind::AlterRoleSetStmt,
+        StatementKind::AlterRoleStmt,
+        StatementKind::CommentStmt,
+        StatementKind::CreateRoleStmt,
+        StatementKind::DropRoleStmt,
+    ],
     doc: Doc {
         summary: "A role that is made a second time, dropped, or changed without being there.",
         what: "DROP ROLE of pg_dumpall --clean, CREATE ROLE of a role that an earlier dump made, and ALTER or COMMENT \
@@ -38,7 +49,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -5,8 +5,8 @@ use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{relation, role, roles, text};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Class, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule, Subject};
+use crate::parse::{Class, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Piece, Rule, Subject};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::role::{Trouble, items, listed, missing_advice, presence_trouble, role_range, trim};
 
@@ -16,6 +16,18 @@ pub const RULE: Rule = Rule {
     name: "row-security",
     severity: Severity::Error,
     fix: Safety::Review,
+    answers: Answers::Limit {
+        slug: "rls.owner-bypass",
+        how: "Roles that bypassed policies, policies of missing roles, rows that are loaded too late; rows that policies hide from the dump.",
+    },
+    also_answers: &["DATA-09"],
+    statements: &[
+        StatementKind::AlterTableStmt,
+        StatementKind::CopyStmt,
+        StatementKind::CreatePolicyStmt,
+        StatementKind::VariableSetStmt,
+    ],
+    pieces: &[Piece::Meta, Piece::End],
     doc: Doc {
         summary: "Row-level security that works differently on the target.",
         what: "ENABLE ROW LEVEL SECURITY where the roles dump has superusers or BYPASSRLS roles with names of their \
@@ -37,7 +49,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

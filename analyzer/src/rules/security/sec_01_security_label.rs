@@ -3,8 +3,8 @@
 use crate::edit::Safety;
 use crate::facts::objects::subject;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -13,6 +13,10 @@ pub const RULE: Rule = Rule {
     name: "security-label",
     severity: Severity::Error,
     fix: Safety::Review,
+    answers: Answers::Limit { slug: "security.label", how: "SECURITY LABEL." },
+    also_answers: &["ROLE-11"],
+    statements: &[StatementKind::SecLabelStmt],
+    in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {
         summary: "SECURITY LABEL: masking rules of anon, SELinux labels.",
         what: "SECURITY LABEL FOR provider ON …, as anon uses for masking rules and sepgsql for SELinux.",
@@ -30,7 +34,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -6,8 +6,8 @@ use crate::edit::Safety;
 use crate::facts::names::{option, option_is_on};
 use crate::facts::objects::created;
 use crate::finding::Severity;
-use crate::parse::{Class, NodeEnum};
-use crate::rule::{Context, Doc, Draft, Finish, Rule};
+use crate::parse::{Class, NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, Finish, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::role::SUPERUSER;
 
@@ -17,6 +17,8 @@ pub const RULE: Rule = Rule {
     name: "superuser-function",
     severity: Severity::Warning,
     fix: Safety::None,
+    answers: Answers::Limit { slug: "security.definer", how: "SECURITY DEFINER functions of superusers." },
+    statements: &[StatementKind::CreateFunctionStmt],
     doc: Doc {
         summary: "A SECURITY DEFINER function that a superuser owns.",
         what: "Functions and procedures with SECURITY DEFINER whose owner, by the dump's own ALTER … OWNER TO, is a \
@@ -35,6 +37,7 @@ pub const RULE: Rule = Rule {
     },
     check,
     finish: Some(finish),
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {
@@ -80,7 +83,7 @@ fn finish(all: &mut Finish<'_>) {
         owner == SUPERUSER || memory.source_superusers.contains(owner) || target.provider_of(owner).is_some()
     };
     findings.retain_mut(|finding| {
-        if finding.rule != RULE.id {
+        if *finding.rule != RULE {
             return true;
         }
         let Some(object) = finding.object.clone() else { return false };

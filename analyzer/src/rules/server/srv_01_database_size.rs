@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::rule::{About, Answers, Context, Doc, Draft, Piece, Rule};
 use crate::server::{bytes, list};
 
 /// See the module's head.
@@ -11,6 +11,9 @@ pub const RULE: Rule = Rule {
     name: "database-size",
     severity: Severity::Warning,
     fix: Safety::None,
+    answers: Answers::Purpose("of a live source: how much there is to move"),
+    pieces: &[Piece::Server],
+    about: About::Server,
     doc: Doc {
         summary: "How much there is to move, and the biggest tables.",
         what: "The size of a live database, and its biggest tables with their chunks or partitions, as the planner's statistics know them.",
@@ -23,7 +26,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.tigerdata.com/docs/migrate/latest/pg-dump-and-restore",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// What a service is given room for only on request, in bytes.

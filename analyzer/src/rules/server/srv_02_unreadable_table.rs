@@ -3,7 +3,7 @@
 use crate::edit::Safety;
 use crate::facts::hypertables::regclass;
 use crate::finding::{ServerError, Severity};
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::rule::{About, Answers, Context, Doc, Draft, Piece, Rule};
 use crate::server::list;
 
 /// See the module's head.
@@ -12,6 +12,9 @@ pub const RULE: Rule = Rule {
     name: "unreadable-table",
     severity: Severity::Error,
     fix: Safety::None,
+    answers: Answers::Purpose("of a live source: tables that cannot be read"),
+    pieces: &[Piece::Server],
+    about: About::Server,
     doc: Doc {
         summary: "Tables that the user of the source may not read.",
         what: "Tables and sequences on which the user has no SELECT, or whose schema it may not use.",
@@ -24,7 +27,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/app-pgdump.html",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -3,7 +3,7 @@
 use crate::edit::Safety;
 use crate::facts::hypertables::regclass;
 use crate::finding::{ServerError, Severity};
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::rule::{About, Context, Doc, Draft, Piece, Rule};
 use crate::server::list;
 
 /// See the module's head.
@@ -12,6 +12,9 @@ pub const RULE: Rule = Rule {
     name: "hidden-row",
     severity: Severity::Error,
     fix: Safety::None,
+    also_answers: &["RLS-01"],
+    pieces: &[Piece::Server],
+    about: About::Server,
     doc: Doc {
         summary: "Row-level security would hide rows from the dump.",
         what: "Tables with row-level security that holds for the user of the source.",
@@ -24,7 +27,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/ddl-rowsecurity.html",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

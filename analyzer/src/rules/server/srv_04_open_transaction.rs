@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::rule::{About, Answers, Context, Doc, Draft, Piece, Rule};
 use crate::server::list;
 
 /// See the module's head.
@@ -11,6 +11,9 @@ pub const RULE: Rule = Rule {
     name: "open-transaction",
     severity: Severity::Warning,
     fix: Safety::None,
+    answers: Answers::Purpose("of a live source: transactions that stand in the way"),
+    pieces: &[Piece::Server],
+    about: About::Server,
     doc: Doc {
         summary: "Prepared and long-running transactions.",
         what: "Prepared transactions of the database, and transactions that have been open for more than five minutes.",
@@ -23,7 +26,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/view-pg-prepared-xacts.html",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::rule::{About, Context, Doc, Draft, Piece, Rule};
 use crate::server::list;
 
 /// See the module's head.
@@ -11,6 +11,9 @@ pub const RULE: Rule = Rule {
     name: "server-library",
     severity: Severity::Note,
     fix: Safety::None,
+    also_answers: &["EXT-09"],
+    pieces: &[Piece::Server],
+    about: About::Server,
     doc: Doc {
         summary: "Libraries that the server preloads and a service does not.",
         what: "Names in shared_preload_libraries that belong to no extension the service takes.",
@@ -23,7 +26,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/runtime-config-client.html",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -2,14 +2,17 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::rule::{About, Context, Doc, Draft, Piece, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
     id: "SRV-06",
-    name: "timescaledb-version",
+    name: "source-timescaledb-version",
     severity: Severity::Error,
     fix: Safety::None,
+    also_answers: &["TS-01"],
+    pieces: &[Piece::Server],
+    about: About::Server,
     doc: Doc {
         summary: "TimescaleDB's version and edition on the source.",
         what: "The version of the extension on the source and, where it is known, on the target; its edition; restoring mode.",
@@ -22,7 +25,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.tigerdata.com/docs/self-hosted/latest/upgrades",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

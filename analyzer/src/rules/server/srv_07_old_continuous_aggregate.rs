@@ -2,15 +2,18 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::rule::{About, Context, Doc, Draft, Piece, Rule};
 use crate::server::list;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
     id: "SRV-07",
-    name: "old-continuous-aggregate",
+    name: "source-old-continuous-aggregate",
     severity: Severity::Warning,
     fix: Safety::None,
+    also_answers: &["TS-08"],
+    pieces: &[Piece::Server],
+    about: About::Server,
     doc: Doc {
         summary: "Continuous aggregates in the old (partial) form.",
         what: "Continuous aggregates whose materialized rows are partial states: finalized is false in TimescaleDB's catalog.",
@@ -26,7 +29,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.tigerdata.com/docs/use-timescale/latest/continuous-aggregates/migrate",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::rule::{About, Context, Doc, Draft, Piece, Rule};
 use crate::server::list;
 
 /// See the module's head.
@@ -11,6 +11,9 @@ pub const RULE: Rule = Rule {
     name: "background-job",
     severity: Severity::Note,
     fix: Safety::None,
+    also_answers: &["TS-06"],
+    pieces: &[Piece::Server],
+    about: About::Server,
     doc: Doc {
         summary: "TimescaleDB's background jobs run while the database is read.",
         what: "Jobs of policies and users that are scheduled on the source.",
@@ -23,7 +26,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.tigerdata.com/docs/api/latest/jobs-automation",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

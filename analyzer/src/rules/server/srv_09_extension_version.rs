@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::rule::{About, Context, Doc, Draft, Piece, Rule};
 use crate::server::list;
 
 /// See the module's head.
@@ -11,6 +11,9 @@ pub const RULE: Rule = Rule {
     name: "extension-update",
     severity: Severity::Note,
     fix: Safety::None,
+    also_answers: &["EXT-05"],
+    pieces: &[Piece::Server],
+    about: About::Server,
     doc: Doc {
         summary: "Extensions that both ends have in different versions.",
         what: "Versions of extensions on a live source and a live target.",
@@ -23,7 +26,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/sql-alterextension.html",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::rule::{About, Context, Doc, Draft, Piece, Rule};
 use crate::server::{bytes, list};
 
 /// See the module's head.
@@ -11,6 +11,9 @@ pub const RULE: Rule = Rule {
     name: "storage",
     severity: Severity::Note,
     fix: Safety::None,
+    also_answers: &["TSP-01"],
+    pieces: &[Piece::Server],
+    about: About::Server,
     doc: Doc {
         summary: "Tablespaces in use, and large objects.",
         what: "How much of a live database is in tablespaces of its own, and how many large objects it has.",
@@ -23,7 +26,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/manage-ag-tablespaces.html",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

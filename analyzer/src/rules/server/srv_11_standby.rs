@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::rule::{About, Answers, Context, Doc, Draft, Piece, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -10,6 +10,9 @@ pub const RULE: Rule = Rule {
     name: "standby",
     severity: Severity::Warning,
     fix: Safety::None,
+    answers: Answers::Purpose("of a live source: a standby gives no snapshot"),
+    pieces: &[Piece::Server],
+    about: About::Server,
     doc: Doc {
         summary: "The source is a standby.",
         what: "A server in recovery.",
@@ -22,7 +25,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/functions-admin.html",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::rule::{About, Answers, Context, Doc, Draft, Piece, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -10,6 +10,9 @@ pub const RULE: Rule = Rule {
     name: "compressed-data",
     severity: Severity::Error,
     fix: Safety::None,
+    answers: Answers::Purpose("of a live source: chunks that a dump damages"),
+    pieces: &[Piece::Server],
+    about: About::Server,
     doc: Doc {
         summary: "Compressed chunks that a dump of this TimescaleDB version damages.",
         what: "Batches that are NULL throughout in a column, defaults that were added after a compression, and ranges of chunk skipping.",
@@ -22,7 +25,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.tigerdata.com/docs/use-timescale/latest/compression",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::rule::{About, Answers, Context, Doc, Draft, Piece, Rule};
 use crate::server::list;
 
 /// See the module's head.
@@ -11,6 +11,9 @@ pub const RULE: Rule = Rule {
     name: "unanswered",
     severity: Severity::Note,
     fix: Safety::None,
+    answers: Answers::Purpose("of a live source: what it did not answer"),
+    pieces: &[Piece::Server],
+    about: About::Server,
     doc: Doc {
         summary: "Questions that the server did not answer.",
         what: "What was asked of a live source, and refused or not answered in time.",
@@ -23,7 +26,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/predefined-roles.html",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::rule::{About, Context, Doc, Draft, Piece, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -10,6 +10,9 @@ pub const RULE: Rule = Rule {
     name: "database-locale",
     severity: Severity::Warning,
     fix: Safety::None,
+    also_answers: &["COL-01"],
+    pieces: &[Piece::Server],
+    about: About::Server,
     doc: Doc {
         summary: "The database sorts text by another locale than the target.",
         what: "The locale of a live source's database: its provider, its collation and its character type.",
@@ -22,7 +25,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/collation.html",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// What a service's database has, unless its own server says otherwise.

@@ -8,8 +8,8 @@ use crate::facts::names::{options, role};
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{Change, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -18,6 +18,29 @@ pub const RULE: Rule = Rule {
     name: "superuser-parameter",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "guc.superuser",
+        how: "Parameters of superusers, and those that are gone.",
+    },
+    also_answers: &["ROLE-10", "SU-05", "DATA-07", "COL-03", "PG-17"],
+    statements: &[
+        StatementKind::VariableSetStmt,
+        StatementKind::AlterRoleSetStmt,
+        StatementKind::AlterDatabaseSetStmt,
+        StatementKind::CreateFunctionStmt,
+        StatementKind::AlterFunctionStmt,
+        StatementKind::SelectStmt,
+        StatementKind::InsertStmt,
+        StatementKind::UpdateStmt,
+        StatementKind::DeleteStmt,
+        StatementKind::MergeStmt,
+        StatementKind::CallStmt,
+        StatementKind::DeclareCursorStmt,
+        StatementKind::ExplainStmt,
+        StatementKind::CopyStmt,
+        StatementKind::CreateTableAsStmt,
+    ],
+    in_bodies: InBodies::Yes { queries: true, by_name: true },
     doc: Doc {
         summary: "A parameter that only a superuser may set: log_statement, session_replication_role and others.",
         what: "ALTER ROLE … SET and ALTER DATABASE … SET, the SET clause of a function, and SET by itself, of a \
@@ -40,7 +63,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// A parameter that a statement sets.

@@ -4,8 +4,8 @@ use super::guc_01_superuser_parameter::{sets, settings};
 use crate::edit::Safety;
 use crate::facts::names::{option, option_text};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule, Subject};
+use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Piece, Rule, Subject};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -14,6 +14,21 @@ pub const RULE: Rule = Rule {
     name: "extension-parameter",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "guc.extension-class",
+        how: "Parameters with a dot whose library is not loaded.",
+    },
+    also_answers: &["EXT-09"],
+    statements: &[
+        StatementKind::VariableSetStmt,
+        StatementKind::AlterRoleSetStmt,
+        StatementKind::AlterDatabaseSetStmt,
+        StatementKind::CreateFunctionStmt,
+        StatementKind::AlterFunctionStmt,
+        StatementKind::DoStmt,
+    ],
+    pieces: &[Piece::Meta, Piece::End],
+    in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {
         summary: "A stored setting with a prefix: pgaudit.log, myapp.tenant.",
         what: "ALTER ROLE … SET, ALTER DATABASE … SET and the SET clause of a function, of a parameter prefix.name \
@@ -30,7 +45,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// Parameters of PL/pgSQL that anyone may set once it is loaded (pl_handler.c).

@@ -4,8 +4,8 @@ use super::guc_01_superuser_parameter::settings;
 use crate::edit::Safety;
 use crate::facts::names::text;
 use crate::finding::Severity;
-use crate::parse::pg;
-use crate::rule::{Context, Doc, Draft, Finish, Rule};
+use crate::parse::{StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, Finish, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -13,6 +13,14 @@ pub const RULE: Rule = Rule {
     name: "search-path",
     severity: Severity::Note,
     fix: Safety::None,
+    answers: Answers::Limit { slug: "guc.search_path", how: "Stored search paths without schema public." },
+    statements: &[
+        StatementKind::VariableSetStmt,
+        StatementKind::AlterRoleSetStmt,
+        StatementKind::AlterDatabaseSetStmt,
+        StatementKind::CreateFunctionStmt,
+        StatementKind::AlterFunctionStmt,
+    ],
     doc: Doc {
         summary: "A search_path stored for a role or the database, without public.",
         what: "ALTER ROLE … SET and ALTER DATABASE … SET of search_path to schemas that public is not among, in a dump \
@@ -32,6 +40,7 @@ pub const RULE: Rule = Rule {
     },
     check,
     finish: Some(finish),
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {
@@ -58,6 +67,6 @@ fn check(ctx: &mut Context<'_>) {
 /// Only now it is known whether TimescaleDB is used.
 fn finish(all: &mut Finish<'_>) {
     if !all.facts.has_timescaledb() && all.options.hypertables.is_empty() {
-        all.findings.retain(|finding| finding.rule != RULE.id);
+        all.findings.retain(|finding| *finding.rule != RULE);
     }
 }

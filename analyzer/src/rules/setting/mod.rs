@@ -2,7 +2,7 @@
 
 pub mod guc_01_superuser_parameter;
 pub mod guc_02_extension_parameter;
-pub mod guc_03_preloaded_library;
+pub mod guc_03_stored_preloaded_library;
 pub mod guc_04_search_path;
 
 use crate::rule::Rule;
@@ -11,6 +11,6 @@ use crate::rule::Rule;
 pub const RULES: &[&Rule] = &[
     &guc_01_superuser_parameter::RULE,
     &guc_02_extension_parameter::RULE,
-    &guc_03_preloaded_library::RULE,
+    &guc_03_stored_preloaded_library::RULE,
     &guc_04_search_path::RULE,
 ];

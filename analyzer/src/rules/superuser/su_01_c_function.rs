@@ -7,8 +7,8 @@ use crate::facts::names::{option, option_text, string};
 use crate::facts::objects::created;
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::target::members;
 
@@ -18,6 +18,10 @@ pub const RULE: Rule = Rule {
     name: "c-function",
     severity: Severity::Error,
     fix: Safety::Review,
+    answers: Answers::Limit { slug: "func.c", how: "Functions in C." },
+    also_answers: &["SU-15"],
+    statements: &[StatementKind::CreateFunctionStmt],
+    in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {
         summary: "A function in C.",
         what: "CREATE FUNCTION … LANGUAGE c: a function in a library on the server's disk. What an extension \
@@ -35,7 +39,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

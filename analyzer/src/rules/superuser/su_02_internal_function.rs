@@ -6,8 +6,8 @@ use crate::facts::names::{option, options, qualified, quoted, string};
 use crate::facts::objects::created;
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{Change, Class, NodeEnum, TokenKind, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, Class, NodeEnum, StatementKind, TokenKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::target::{builtin_of_internal, is_builtin};
 
@@ -17,6 +17,9 @@ pub const RULE: Rule = Rule {
     name: "internal-function",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "func.internal", how: "Functions in language internal." },
+    statements: &[StatementKind::CreateFunctionStmt],
+    in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {
         summary: "A function in LANGUAGE internal.",
         what: "CREATE FUNCTION … LANGUAGE internal gives a name to a C function inside the server.",
@@ -32,7 +35,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -4,8 +4,8 @@ use crate::edit::Safety;
 use crate::facts::names::{option_is_on, options};
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::word_and_name;
 
@@ -15,6 +15,9 @@ pub const RULE: Rule = Rule {
     name: "leakproof",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "func.leakproof", how: "LEAKPROOF." },
+    statements: &[StatementKind::AlterFunctionStmt, StatementKind::CreateFunctionStmt],
+    in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {
         summary: "A function marked LEAKPROOF.",
         what: "CREATE FUNCTION or ALTER FUNCTION … LEAKPROOF: the promise that a function tells nothing about its \
@@ -30,7 +33,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

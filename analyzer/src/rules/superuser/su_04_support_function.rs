@@ -4,8 +4,8 @@ use crate::edit::Safety;
 use crate::facts::names::options;
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::word_and_name;
 
@@ -15,6 +15,9 @@ pub const RULE: Rule = Rule {
     name: "support-function",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "func.support", how: "SUPPORT." },
+    statements: &[StatementKind::AlterFunctionStmt, StatementKind::CreateFunctionStmt],
+    in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {
         summary: "A function with a planner support function.",
         what: "CREATE FUNCTION or ALTER FUNCTION … SUPPORT f.",
@@ -28,7 +31,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -4,8 +4,8 @@ use crate::edit::Safety;
 use crate::facts::names::text;
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, Class, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, Class, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::{absence, has_extension, providers};
 use crate::target::is_builtin;
@@ -16,6 +16,19 @@ pub const RULE: Rule = Rule {
     name: "access-method",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "am",
+        how: "Access methods and tables that use them: the tables become heap.",
+    },
+    statements: &[
+        StatementKind::AlterTableStmt,
+        StatementKind::CreateAmStmt,
+        StatementKind::CreateStmt,
+        StatementKind::CreateTableAsStmt,
+        StatementKind::IndexStmt,
+        StatementKind::VariableSetStmt,
+    ],
+    in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {
         summary: "CREATE ACCESS METHOD, and tables and indexes that use one the target does not have.",
         what: "CREATE ACCESS METHOD; SET default_table_access_method = x, as pg_dump writes it before a table; \
@@ -41,7 +54,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

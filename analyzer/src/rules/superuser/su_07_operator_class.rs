@@ -3,8 +3,8 @@
 use crate::edit::Safety;
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Class, NodeEnum};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Class, NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::absence;
 
@@ -14,6 +14,13 @@ pub const RULE: Rule = Rule {
     name: "operator-class",
     severity: Severity::Error,
     fix: Safety::Review,
+    answers: Answers::Limit { slug: "opclass", how: "Operator classes and families." },
+    statements: &[
+        StatementKind::AlterOpFamilyStmt,
+        StatementKind::CreateOpClassStmt,
+        StatementKind::CreateOpFamilyStmt,
+    ],
+    in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {
         summary: "CREATE OPERATOR CLASS, CREATE OPERATOR FAMILY and ALTER OPERATOR FAMILY.",
         what: "An operator class tells an index method how to sort or hash a type.",
@@ -33,7 +40,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

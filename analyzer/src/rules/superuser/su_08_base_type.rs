@@ -3,8 +3,8 @@
 use crate::edit::Safety;
 use crate::facts::objects::created;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -13,6 +13,9 @@ pub const RULE: Rule = Rule {
     name: "base-type",
     severity: Severity::Error,
     fix: Safety::Review,
+    answers: Answers::Limit { slug: "type.base", how: "Base types and shell types." },
+    statements: &[StatementKind::DefineStmt],
+    in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {
         summary: "CREATE TYPE of a base type, and its shell before it.",
         what: "A base type has input and output functions in C or internal. pg_dump writes it in three parts: \
@@ -28,7 +31,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

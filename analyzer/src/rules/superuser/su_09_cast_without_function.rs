@@ -3,8 +3,8 @@
 use crate::edit::Safety;
 use crate::facts::objects::created;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Class, NodeEnum, Reference};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Class, NodeEnum, Reference, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -13,6 +13,9 @@ pub const RULE: Rule = Rule {
     name: "cast-without-function",
     severity: Severity::Error,
     fix: Safety::Review,
+    answers: Answers::Limit { slug: "cast.nofunc", how: "Casts WITHOUT FUNCTION." },
+    statements: &[StatementKind::CreateCastStmt],
+    in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {
         summary: "CREATE CAST … WITHOUT FUNCTION.",
         what: "A cast that takes the bytes of one type for those of another.",
@@ -26,7 +29,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -3,8 +3,8 @@
 use crate::edit::Safety;
 use crate::facts::objects::{created, type_text};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::is_superusers_type;
 
@@ -14,6 +14,8 @@ pub const RULE: Rule = Rule {
     name: "builtin-cast",
     severity: Severity::Error,
     fix: Safety::Review,
+    answers: Answers::Limit { slug: "cast.builtin", how: "Casts between types of the superuser." },
+    statements: &[StatementKind::CreateCastStmt],
     doc: Doc {
         summary: "CREATE CAST between two types that are not yours.",
         what: "A cast whose types both belong to PostgreSQL or to an extension, such as text AS integer, often \
@@ -28,7 +30,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// Types that no column can have (`typtype = 'p'` in pg_type of 15 to 18), of which a cast cannot be either.

@@ -3,8 +3,8 @@
 use crate::edit::Safety;
 use crate::facts::objects::created;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -13,6 +13,9 @@ pub const RULE: Rule = Rule {
     name: "text-search-parser",
     severity: Severity::Error,
     fix: Safety::Review,
+    answers: Answers::Limit { slug: "ts.parser / ts.template", how: "Text search parsers and templates." },
+    statements: &[StatementKind::DefineStmt],
+    in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {
         summary: "CREATE TEXT SEARCH PARSER and CREATE TEXT SEARCH TEMPLATE.",
         what: "Parsers and templates are C functions of the server or of an extension. Dictionaries and \
@@ -30,7 +33,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

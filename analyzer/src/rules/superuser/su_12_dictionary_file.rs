@@ -4,8 +4,8 @@ use crate::edit::Safety;
 use crate::facts::names::{option, option_text, options};
 use crate::facts::objects::created;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::value;
 
@@ -15,6 +15,9 @@ pub const RULE: Rule = Rule {
     name: "dictionary-file",
     severity: Severity::Error,
     fix: Safety::Review,
+    answers: Answers::Limit { slug: "ts.dict-file", how: "Dictionaries that read files of the server." },
+    statements: &[StatementKind::DefineStmt],
+    in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {
         summary: "CREATE TEXT SEARCH DICTIONARY that reads a file of the source's server.",
         what: "Dictionaries of the templates ispell, thesaurus, synonym, and others with stop words, read files \
@@ -40,7 +43,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// Stop words that PostgreSQL installs, without their ending.

@@ -3,8 +3,8 @@
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
-use crate::parse::NodeEnum;
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -13,6 +13,9 @@ pub const RULE: Rule = Rule {
     name: "event-trigger",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "event-trigger", how: "Event triggers." },
+    statements: &[StatementKind::CreateEventTrigStmt],
+    in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {
         summary: "CREATE EVENT TRIGGER.",
         what: "A function that runs on DDL or on login.",
@@ -29,7 +32,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -4,8 +4,8 @@ use super::su_10_builtin_cast::server_name;
 use crate::edit::Safety;
 use crate::facts::objects::created;
 use crate::finding::{ServerError, Severity};
-use crate::parse::NodeEnum;
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::is_superusers_type;
 
@@ -15,6 +15,8 @@ pub const RULE: Rule = Rule {
     name: "transform",
     severity: Severity::Error,
     fix: Safety::Review,
+    answers: Answers::Limit { slug: "transform", how: "Transforms." },
+    statements: &[StatementKind::CreateTransformStmt],
     doc: Doc {
         summary: "CREATE TRANSFORM.",
         what: "Functions that convert values of a type between SQL and a procedural language. What an extension \
@@ -28,7 +30,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

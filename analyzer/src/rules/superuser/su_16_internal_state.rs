@@ -4,8 +4,8 @@ use crate::edit::Safety;
 use crate::facts::names::{option_text, options};
 use crate::facts::objects::created;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::value;
 
@@ -15,6 +15,9 @@ pub const RULE: Rule = Rule {
     name: "internal-state",
     severity: Severity::Error,
     fix: Safety::Review,
+    answers: Answers::Limit { slug: "aggregate.internal", how: "Aggregates with internal state." },
+    statements: &[StatementKind::DefineStmt],
+    in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {
         summary: "CREATE AGGREGATE with STYPE = internal.",
         what: "An aggregate that keeps its state in the server's own memory, through functions of the server or in \
@@ -29,7 +32,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

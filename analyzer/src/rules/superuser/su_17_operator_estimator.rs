@@ -5,8 +5,8 @@ use crate::facts::names::{options, qualified, quoted_path};
 use crate::facts::objects::created;
 use crate::facts::{Object, ObjectId};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, Class, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, Class, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::{from_list, value};
 use crate::target::is_builtin;
@@ -17,6 +17,9 @@ pub const RULE: Rule = Rule {
     name: "operator-estimator",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "operator.estimator", how: "Operators with estimators of their own." },
+    statements: &[StatementKind::AlterOperatorStmt, StatementKind::DefineStmt],
+    in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {
         summary: "CREATE OPERATOR or ALTER OPERATOR with a RESTRICT or JOIN function that is not PostgreSQL's own.",
         what: "Estimators tell the planner how many rows an operator will find.",
@@ -37,7 +40,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

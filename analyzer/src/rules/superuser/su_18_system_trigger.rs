@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::edit::Safety;
 use crate::facts::objects::subject;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -17,6 +17,13 @@ pub const RULE: Rule = Rule {
     name: "system-trigger",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "system-trigger",
+        how: "DISABLE TRIGGER ALL becomes DISABLE TRIGGER USER.",
+    },
+    also_answers: &["DATA-03", "DATA-07"],
+    statements: &[StatementKind::AlterTableStmt],
+    in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {
         summary: "ALTER TABLE … DISABLE TRIGGER ALL or ENABLE TRIGGER ALL.",
         what: "pg_dump --data-only --disable-triggers writes it around the rows of every table.",
@@ -33,7 +40,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

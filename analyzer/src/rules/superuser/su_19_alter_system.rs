@@ -2,8 +2,8 @@
 
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
-use crate::parse::NodeEnum;
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -12,6 +12,8 @@ pub const RULE: Rule = Rule {
     name: "alter-system",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "alter-system", how: "ALTER SYSTEM." },
+    statements: &[StatementKind::AlterSystemStmt],
     doc: Doc {
         summary: "ALTER SYSTEM.",
         what: "Settings of the whole server. pg_dump does not write them; scripts do.",
@@ -28,7 +30,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

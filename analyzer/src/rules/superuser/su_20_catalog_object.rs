@@ -5,8 +5,8 @@ use crate::facts::names::relation;
 use crate::facts::objects::{created, subject};
 use crate::facts::{Object, ObjectId};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Class, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Class, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::target::{is_builtin, is_in_information_schema};
 
@@ -16,6 +16,9 @@ pub const RULE: Rule = Rule {
     name: "catalog-object",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit { slug: "pg_catalog-object", how: "Objects and rows of pg_catalog." },
+    statements: StatementKind::ALL,
+    in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {
         summary: "Changes in pg_catalog and information_schema.",
         what: "CREATE of an object in pg_catalog, ALTER and COMMENT on one of the server's objects, INSERT, \
@@ -34,7 +37,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -4,8 +4,8 @@ use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{quoted_path, relation};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Class, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::parse::{Class, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -13,6 +13,11 @@ pub const RULE: Rule = Rule {
     name: "view-rule",
     severity: Severity::Error,
     fix: Safety::None,
+    answers: Answers::Limit {
+        slug: "rule",
+        how: "Rules are taken on plain tables, but for the one that makes a view of a table. On a hypertable they are HT-06's.",
+    },
+    statements: &[StatementKind::RuleStmt],
     doc: Doc {
         summary: "A rule \"_RETURN\" that makes a view of a table.",
         what: "pg_dump up to 9.6 wrote a view that is part of a circle (a function returns its rows, and it calls the \
@@ -30,7 +35,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/release/16.0/",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -6,8 +6,8 @@ use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{Class, NodeEnum, Reference, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Class, NodeEnum, Reference, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::function::bodies::runs;
 
 /// See the module's head.
@@ -16,6 +16,24 @@ pub const RULE: Rule = Rule {
     name: "server-access",
     severity: Severity::Error,
     fix: Safety::Review,
+    answers: Answers::Limit {
+        slug: "checkpoint etc.",
+        how: "Statements and functions of the server's administration; in bodies they are FN-01's.",
+    },
+    statements: &[
+        StatementKind::SelectStmt,
+        StatementKind::InsertStmt,
+        StatementKind::UpdateStmt,
+        StatementKind::DeleteStmt,
+        StatementKind::MergeStmt,
+        StatementKind::CallStmt,
+        StatementKind::DeclareCursorStmt,
+        StatementKind::ExplainStmt,
+        StatementKind::CopyStmt,
+        StatementKind::CreateTableAsStmt,
+    ],
+    in_bodies: InBodies::Yes { queries: true, by_name: false },
+    after: &["SU-20"],
     doc: Doc {
         summary: "Files and programs of the server, WAL, replication slots, passwords.",
         what: "COPY from or to a file or program of the server, a query that calls a function which only a superuser may \
@@ -46,7 +64,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/functions-admin.html",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// Functions of pg_catalog that are gone, with the version that first lacks them (release notes).
@@ -61,7 +79,7 @@ fn check(ctx: &mut Context<'_>) {
         return copy(ctx, statement, s);
     }
     // What writes a table of the server is SU-20's.
-    if !runs(node) || ctx.findings.iter().any(|finding| finding.rule == "SU-20") {
+    if !runs(node) || ctx.findings.iter().any(|finding| finding.rule.id == "SU-20") {
         return;
     }
     let found = statement.references().iter().find_map(|r| Some((r, refusal(ctx, r)?)));

@@ -2,8 +2,8 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::parse::NodeEnum;
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::parse::{NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -11,6 +11,8 @@ pub const RULE: Rule = Rule {
     name: "analyze-all",
     severity: Severity::Note,
     fix: Safety::None,
+    answers: Answers::Limit { slug: "analyze", how: "ANALYZE and VACUUM of everything warn and go on." },
+    statements: &[StatementKind::VacuumStmt],
     doc: Doc {
         summary: "ANALYZE or VACUUM without a table: the server warns of each catalog that it skips.",
         what: "ANALYZE; and VACUUM; of the whole database, as scripts end with. Reported once for an input.",
@@ -30,7 +32,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/sql-analyze.html",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -5,8 +5,8 @@ use crate::facts::ObjectId;
 use crate::facts::names::{option, options, qualified};
 use crate::facts::objects::created;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, Class, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, Class, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::{from_list, value};
 use crate::target::{is_builtin, is_builtin_operator};
@@ -17,6 +17,8 @@ pub const RULE: Rule = Rule {
     name: "operator-link",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Purpose("operators that old dumps link with PostgreSQL's own"),
+    statements: &[StatementKind::DefineStmt],
     doc: Doc {
         summary: "An operator whose COMMUTATOR or NEGATOR is PostgreSQL's own.",
         what: "CREATE OPERATOR on types of PostgreSQL with a commutator or negator that PostgreSQL has for the same \
@@ -34,7 +36,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -3,8 +3,8 @@
 use super::tsp_03_default_tablespace::{is_usable, no_tablespace};
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
-use crate::parse::NodeEnum;
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -13,6 +13,11 @@ pub const RULE: Rule = Rule {
     name: "tablespace",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "tablespace.create",
+        how: "CREATE and DROP TABLESPACE; tablespaces in use on a live source.",
+    },
+    statements: &[StatementKind::CreateTableSpaceStmt, StatementKind::DropTableSpaceStmt],
     doc: Doc {
         summary: "A tablespace is made or dropped.",
         what: "CREATE TABLESPACE, as pg_dumpall writes it, and DROP TABLESPACE without IF EXISTS, as pg_dumpall --clean writes it.",
@@ -32,7 +37,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -4,8 +4,8 @@ use super::tsp_03_default_tablespace::{is_usable, no_tablespace};
 use crate::edit::Safety;
 use crate::facts::names::{string, strings};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -14,6 +14,18 @@ pub const RULE: Rule = Rule {
     name: "tablespace-attributes",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "tablespace.attrs",
+        how: "Settings, owners, privileges, comments and labels of tablespaces.",
+    },
+    statements: &[
+        StatementKind::AlterOwnerStmt,
+        StatementKind::AlterTableSpaceOptionsStmt,
+        StatementKind::CommentStmt,
+        StatementKind::GrantStmt,
+        StatementKind::RenameStmt,
+    ],
+    in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {
         summary: "Options, owner, comment or privileges of a tablespace.",
         what: "ALTER TABLESPACE, COMMENT ON TABLESPACE, GRANT and REVOKE ON TABLESPACE.",
@@ -30,7 +42,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

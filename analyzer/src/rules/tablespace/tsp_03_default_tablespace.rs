@@ -4,8 +4,8 @@ use crate::edit::Safety;
 use crate::facts::names::{set_config, text};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{Change, NodeEnum, TokenKind};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, NodeEnum, StatementKind, TokenKind};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -14,6 +14,12 @@ pub const RULE: Rule = Rule {
     name: "default-tablespace",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "tablespace.default-guc",
+        how: "SET default_tablespace, as pg_dump writes it before an object.",
+    },
+    statements: &[StatementKind::SelectStmt, StatementKind::VariableSetStmt],
+    in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {
         summary: "SET default_tablespace names a tablespace that the target does not have.",
         what: "pg_dump writes no TABLESPACE clauses: before a table, index, materialized view or constraint that lives in a tablespace it writes SET default_tablespace = name. The same as SELECT set_config('default_tablespace', …).",
@@ -30,7 +36,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -8,8 +8,8 @@ use crate::facts::names::{option, option_text};
 use crate::facts::objects::{created, subject};
 use crate::finding::Severity;
 use crate::locate::Statement;
-use crate::parse::{Change, NodeEnum, Token, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, NodeEnum, StatementKind, Token, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -18,6 +18,21 @@ pub const RULE: Rule = Rule {
     name: "tablespace-clause",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "tablespace.clause",
+        how: "TABLESPACE clauses, SET TABLESPACE, ALL IN TABLESPACE, REINDEX (TABLESPACE).",
+    },
+    statements: &[
+        StatementKind::AlterTableMoveAllStmt,
+        StatementKind::AlterTableStmt,
+        StatementKind::CreateSchemaStmt,
+        StatementKind::CreateStmt,
+        StatementKind::CreateTableAsStmt,
+        StatementKind::IndexStmt,
+        StatementKind::ReindexStmt,
+        StatementKind::SelectStmt,
+    ],
+    in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {
         summary: "TABLESPACE in the definition of a table, index, materialized view or constraint.",
         what: "CREATE TABLE … TABLESPACE, CREATE INDEX … TABLESPACE, CREATE MATERIALIZED VIEW … TABLESPACE, USING INDEX TABLESPACE of a constraint, ALTER … SET TABLESPACE, ALTER TABLE ALL IN TABLESPACE, REINDEX (TABLESPACE …). pg_dump does not write them; schemas written by hand or by other tools have them. TABLESPACE pg_default is fine.",
@@ -33,7 +48,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// A clause in the order of the text.

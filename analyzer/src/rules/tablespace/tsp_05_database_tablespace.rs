@@ -3,8 +3,8 @@
 use crate::edit::Safety;
 use crate::facts::names::option;
 use crate::finding::{ServerError, Severity};
-use crate::parse::NodeEnum;
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -13,6 +13,11 @@ pub const RULE: Rule = Rule {
     name: "database-tablespace",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "tablespace.database",
+        how: "The tablespace of a database goes with CREATE DATABASE.",
+    },
+    statements: &[StatementKind::AlterDatabaseStmt],
     doc: Doc {
         summary: "ALTER DATABASE … SET TABLESPACE.",
         what: "A database is moved to another tablespace. (CREATE DATABASE … TABLESPACE goes with its statement: see DB-01.)",
@@ -28,7 +33,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -7,8 +7,8 @@ use crate::edit::Safety;
 use crate::facts::names::{options, qualified, quoted_path, role, set_config, text};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{Change, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
@@ -17,6 +17,19 @@ pub const RULE: Rule = Rule {
     name: "stored-tablespace",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "tablespace.role-db-guc",
+        how: "default_tablespace and temp_tablespaces stored for roles, databases and functions.",
+    },
+    statements: &[
+        StatementKind::AlterDatabaseSetStmt,
+        StatementKind::AlterFunctionStmt,
+        StatementKind::AlterRoleSetStmt,
+        StatementKind::CreateFunctionStmt,
+        StatementKind::SelectStmt,
+        StatementKind::VariableSetStmt,
+    ],
+    in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {
         summary: "A tablespace in a setting that is stored with a role, database or function, or in temp_tablespaces.",
         what: "ALTER ROLE or ALTER DATABASE … SET default_tablespace or temp_tablespaces, the same in the definition of a function, and SET temp_tablespaces.",
@@ -36,7 +49,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

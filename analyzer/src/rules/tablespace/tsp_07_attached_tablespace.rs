@@ -5,8 +5,8 @@ use crate::edit::Safety;
 use crate::facts::names::{options, qualified, quoted_path, string, text};
 use crate::finding::Severity;
 use crate::locate::Statement;
-use crate::parse::{NodeEnum, TokenKind, Tokens, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{NodeEnum, StatementKind, TokenKind, Tokens, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::clauses::calls;
 
 /// See the module's head.
@@ -15,6 +15,18 @@ pub const RULE: Rule = Rule {
     name: "attached-tablespace",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "tablespace.ts-catalog",
+        how: "Rows of TimescaleDB's own table of tablespaces, and calls that attach one.",
+    },
+    also_answers: &["TS-07"],
+    statements: &[
+        StatementKind::CallStmt,
+        StatementKind::CopyStmt,
+        StatementKind::CreateFunctionStmt,
+        StatementKind::InsertStmt,
+        StatementKind::SelectStmt,
+    ],
     doc: Doc {
         summary: "A hypertable is attached to a tablespace.",
         what: "Rows of TimescaleDB's catalog table _timescaledb_catalog.tablespace, which a full dump carries with --no-tablespaces too, and calls of attach_tablespace, detach_tablespace and move_chunk that name a tablespace, in statements and in the bodies of functions.",
@@ -30,7 +42,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.tigerdata.com/docs/use-timescale/latest/data-tiering",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

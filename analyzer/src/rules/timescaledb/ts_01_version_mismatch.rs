@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::edit::Safety;
 use crate::facts::timescale::Version;
 use crate::finding::Severity;
-use crate::rule::{Context, Doc, Draft, Finish, Rule};
+use crate::rule::{Answers, Doc, Draft, Finish, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -13,6 +13,10 @@ pub const RULE: Rule = Rule {
     name: "timescaledb-version",
     severity: Severity::Error,
     fix: Safety::None,
+    answers: Answers::Limit {
+        slug: "ts.version-mismatch",
+        how: "Versions of a full dump and of a live source; the migration compares both servers and says how to make them equal.",
+    },
     doc: Doc {
         summary: "A full dump of a TimescaleDB source, and a target with another version of TimescaleDB.",
         what: "The version in _timescaledb_catalog.metadata (2.13 and newer), or what the layout of the catalogs tells \
@@ -39,11 +43,9 @@ pub const RULE: Rule = Rule {
         ],
         link: "https://www.tigerdata.com/docs/self-hosted/latest/upgrades",
     },
-    check,
     finish: Some(finish),
+    ..Rule::DEFAULT
 };
-
-fn check(_: &mut Context<'_>) {}
 
 fn finish(all: &mut Finish<'_>) {
     let timescale = &all.facts.timescale;

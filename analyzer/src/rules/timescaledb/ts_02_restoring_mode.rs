@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{Context, Doc, Draft, Finish, Rule};
+use crate::rule::{Answers, Doc, Draft, Finish, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -10,6 +10,10 @@ pub const RULE: Rule = Rule {
     name: "restoring-mode",
     severity: Severity::Warning,
     fix: Safety::None,
+    answers: Answers::Limit {
+        slug: "ts.pre-restore",
+        how: "A full dump needs restoring mode. The migration turns it on before and off after, however it ends.",
+    },
     doc: Doc {
         summary: "A full dump of a TimescaleDB source is restored between timescaledb_pre_restore() and timescaledb_post_restore().",
         what: "Dumps with rows of TimescaleDB's catalogs, and scripts that call timescaledb_pre_restore() and never \
@@ -33,11 +37,9 @@ pub const RULE: Rule = Rule {
         sources: &["TimescaleDB sql/restoring.sql", "timescaledb-backup, ts-restore"],
         link: "https://www.tigerdata.com/docs/migrate/latest/pg-dump-and-restore",
     },
-    check,
     finish: Some(finish),
+    ..Rule::DEFAULT
 };
-
-fn check(_: &mut Context<'_>) {}
 
 fn finish(all: &mut Finish<'_>) {
     if all.options.catalogs_follow {

@@ -3,8 +3,8 @@
 use crate::edit::Safety;
 use crate::facts::names::{qualified, strings};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, NodeEnum};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Change, NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -12,6 +12,11 @@ pub const RULE: Rule = Rule {
     name: "unqualified-restore-call",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "ts.post-restore-unqualified",
+        how: "The calls without their schema, where search_path is empty.",
+    },
+    statements: &[StatementKind::SelectStmt],
     doc: Doc {
         summary: "timescaledb_pre_restore() or timescaledb_post_restore() without its schema, where search_path is empty.",
         what: "Calls of the two functions by their bare names in the session of a dump: every dump empties search_path at \
@@ -26,7 +31,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.tigerdata.com/docs/migrate/latest/pg-dump-and-restore",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -7,12 +7,12 @@ use super::orphans::{aggregate_of, look, materialization};
 use crate::edit::{Action, Fix, Safety};
 use crate::facts::timescale::INTERNAL;
 use crate::facts::{Facts, ObjectId};
-use crate::finding::{Finding, ServerError, Severity};
+use crate::finding::{ServerError, Severity};
 use crate::options::Options;
 use crate::order;
-use crate::parse::Class;
+use crate::parse::{Class, StatementKind};
 use crate::rewrite::{Planned, Rewriter, Style, plan_fix};
-use crate::rule::{Context, Doc, Draft, Finish, Rule, Subject};
+use crate::rule::{About, Answers, Context, Doc, Draft, Finding, Finish, Piece, Rule, Subject};
 use crate::text::Span;
 
 /// The file of the script.
@@ -26,6 +26,13 @@ pub const RULE: Rule = Rule {
     name: "schema-only-hypertables",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "ts.schema-only",
+        how: "Hypertables of a schema-only dump come back as plain tables.",
+    },
+    statements: StatementKind::ALL,
+    pieces: &[Piece::Unparsed, Piece::Meta],
+    about: About::File,
     doc: Doc {
         summary: "A dump of the schema alone loses every hypertable and continuous aggregate, without an error.",
         what: "Chunks, triggers and views of TimescaleDB in a dump that has no rows of TimescaleDB's catalogs: one that \
@@ -52,6 +59,7 @@ pub const RULE: Rule = Rule {
     },
     check,
     finish: Some(finish),
+    ..Rule::DEFAULT
 };
 
 /// True where the hypertables of the dumps have to be made again.
@@ -125,7 +133,7 @@ fn finish(all: &mut Finish<'_>) {
     all.findings.retain(|finding| {
         let place = finding.place;
         place.statement == 0
-            || finding.rule == RULE.id
+            || *finding.rule == RULE
             || !orphans.covers(place.input, place.span.start)
             || orphans.moves(place.input, place.statement)
     });
@@ -227,7 +235,7 @@ fn rewritten<'f>(sql: &str, start: u64, findings: impl Iterator<Item = &'f Findi
     let mut planned = Vec::new();
     for finding in findings {
         if let Some(fix) = &finding.fix {
-            plan_fix(&mut planned, finding.rule, fix);
+            plan_fix(&mut planned, finding.rule.id, fix);
         }
     }
     let back = |span: Span| Span::new(span.start.saturating_sub(start), span.end.saturating_sub(start));

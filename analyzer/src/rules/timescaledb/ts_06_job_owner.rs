@@ -5,8 +5,8 @@ use crate::facts::names::{quoted, quoted_path};
 use crate::facts::rows::{Row, Table, rows_of_insert};
 use crate::facts::timescale::unquoted;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, NodeEnum};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule, Subject};
+use crate::parse::{Change, NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Piece, Rule, Subject};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -14,6 +14,12 @@ pub const RULE: Rule = Rule {
     name: "job-owner",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "ts.jobs",
+        how: "Rows of jobs with owners that the target does not have; jobs that run on a live source.",
+    },
+    statements: &[StatementKind::InsertStmt],
+    pieces: &[Piece::Row],
     doc: Doc {
         summary: "Rows of TimescaleDB's jobs whose owner is not the restoring role.",
         what: "Rows of bgw_job (in _timescaledb_config, from 2.25 on in _timescaledb_catalog) with ids from 1000 on: \
@@ -38,7 +44,7 @@ pub const RULE: Rule = Rule {
         link: crate::rules::TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

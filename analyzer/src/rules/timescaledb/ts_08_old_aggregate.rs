@@ -3,8 +3,8 @@
 use crate::edit::Safety;
 use crate::facts::timescale::Version;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Class, NodeEnum};
-use crate::rule::{Context, Doc, Draft, Finish, Rule};
+use crate::parse::{Class, NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, Finish, Rule};
 
 /// The first version without either.
 const GONE: Version = Version(2, 25, 0);
@@ -15,6 +15,11 @@ pub const RULE: Rule = Rule {
     name: "old-continuous-aggregate",
     severity: Severity::Error,
     fix: Safety::None,
+    answers: Answers::Limit {
+        slug: "ts.partial-cagg",
+        how: "Continuous aggregates of the old form, in a dump and on a live source.",
+    },
+    statements: &[StatementKind::ViewStmt],
     doc: Doc {
         summary: "A continuous aggregate in the format of before TimescaleDB 2.7, or one with time_bucket_ng.",
         what: "Rows of continuous_agg with finalized = f, views that call finalize_agg, and views that call \
@@ -38,6 +43,7 @@ pub const RULE: Rule = Rule {
     },
     check,
     finish: Some(finish),
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -7,8 +7,8 @@ use crate::facts::objects::{created, subject};
 use crate::facts::timescale::{INTERNAL, Version};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{Class, NodeEnum, pg};
-use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
+use crate::parse::{Class, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::clauses::calls;
 
 /// See the module's head.
@@ -17,6 +17,11 @@ pub const RULE: Rule = Rule {
     name: "removed-timescaledb-feature",
     severity: Severity::Error,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "ts.removed-features",
+        how: "Functions and options that newer TimescaleDB does not have.",
+    },
+    statements: StatementKind::ALL,
     doc: Doc {
         summary: "A feature or function of TimescaleDB that the target's version does not have.",
         what: "Calls of multi-node functions (until 2.13), of set_adaptive_chunking and its arguments of \
@@ -45,7 +50,7 @@ pub const RULE: Rule = Rule {
         link: "https://www.tigerdata.com/docs/self-hosted/latest/upgrades",
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 /// What was removed, and with which version.

@@ -3,7 +3,7 @@
 use crate::edit::Safety;
 use crate::facts::timescale::Edition;
 use crate::finding::Severity;
-use crate::rule::{Context, Doc, Draft, Finish, Rule};
+use crate::rule::{Answers, Doc, Draft, Finish, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -11,6 +11,7 @@ pub const RULE: Rule = Rule {
     name: "apache-edition",
     severity: Severity::Note,
     fix: Safety::None,
+    answers: Answers::Limit { slug: "ts.apache-edition", how: "Sources of the Apache edition." },
     doc: Doc {
         summary: "The source runs TimescaleDB's Apache edition, the service the Community edition.",
         what: "The comment on the extension ends in (Apache 2 Edition).",
@@ -24,11 +25,9 @@ pub const RULE: Rule = Rule {
         sources: &["timescale/docs, about/timescaledb-editions.md"],
         link: "https://www.tigerdata.com/docs/about/latest/timescaledb-editions",
     },
-    check,
     finish: Some(finish),
+    ..Rule::DEFAULT
 };
-
-fn check(_: &mut Context<'_>) {}
 
 fn finish(all: &mut Finish<'_>) {
     if let Some((Edition::Apache, place)) = all.facts.timescale.edition {

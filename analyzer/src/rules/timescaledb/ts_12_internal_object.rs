@@ -7,8 +7,8 @@ use crate::facts::objects::created;
 use crate::facts::timescale::{INTERNAL, chunk_ids};
 use crate::finding::{Place, ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{Class, NodeEnum};
-use crate::rule::{Context, Doc, Draft, Finish, Rule};
+use crate::parse::{Class, NodeEnum, StatementKind};
+use crate::rule::{Answers, Context, Doc, Draft, Finish, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -16,6 +16,11 @@ pub const RULE: Rule = Rule {
     name: "timescaledb-internals",
     severity: Severity::Error,
     fix: Safety::None,
+    answers: Answers::Limit {
+        slug: "ts.notes",
+        how: "Privileges on TimescaleDB's own objects, references to chunks, objects in its schemas.",
+    },
+    statements: StatementKind::ALL,
     doc: Doc {
         summary: "Objects of users among TimescaleDB's own, and columns that depend on the toolkit's version.",
         what: "Tables, views and functions of users in schemas of TimescaleDB; in a dump of the schema alone, views and \
@@ -41,6 +46,7 @@ pub const RULE: Rule = Rule {
     },
     check,
     finish: Some(finish),
+    ..Rule::DEFAULT
 };
 
 /// A statement that names a chunk.

@@ -3,15 +3,28 @@
 use super::guc_01_superuser_parameter::{sets, settings};
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{Context, Doc, Draft, Rule};
+use crate::parse::StatementKind;
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
     id: "GUC-03",
-    name: "preloaded-library",
+    name: "stored-preloaded-library",
     severity: Severity::Warning,
     fix: Safety::Safe,
+    answers: Answers::Limit {
+        slug: "guc.local_preload_libraries",
+        how: "Stored libraries that logins fail over.",
+    },
+    also_answers: &["EXT-09"],
+    statements: &[
+        StatementKind::VariableSetStmt,
+        StatementKind::AlterRoleSetStmt,
+        StatementKind::AlterDatabaseSetStmt,
+        StatementKind::CreateFunctionStmt,
+        StatementKind::AlterFunctionStmt,
+    ],
     doc: Doc {
         summary: "local_preload_libraries, stored for a role or the database.",
         what: "ALTER ROLE … SET and ALTER DATABASE … SET of local_preload_libraries.",
@@ -27,7 +40,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
-    finish: None,
+    ..Rule::DEFAULT
 };
 
 fn check(ctx: &mut Context<'_>) {

@@ -1,0 +1,70 @@
+//! A finding: one place of a dump where the target will not do what the source did.
+
+use super::Rule;
+use crate::edit::{Action, Fix};
+use crate::finding::{Excerpt, Place, Related, ServerError, Severity};
+
+/// A finding.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// The rule that found it.
+    pub rule: &'static Rule,
+    /// How bad it is here (a rule may be milder in some cases), or what the options say instead.
+    pub severity: Severity,
+    /// How bad the rule itself says it is, where the options say otherwise.
+    pub own_severity: Option<Severity>,
+    /// A comment in the dump allows it: the reason that it gives, which may be empty. It does not count.
+    pub allowed: Option<Box<str>>,
+    /// The object it is about, such as `table app.orders`.
+    pub object: Option<String>,
+    /// Where it is.
+    pub place: Place,
+    /// What will happen.
+    pub message: String,
+    /// What the server answers, where it refuses.
+    pub server_error: Option<ServerError>,
+    /// What to do in this case, where the rule's own advice is not the whole answer.
+    pub advice: Option<String>,
+    /// Other places: the cause, what depends on it.
+    pub related: Vec<Related>,
+    /// True where the rewrite solves it: its fix was applied and proved.
+    pub solved: bool,
+    /// The change that solves it.
+    pub fix: Option<Fix>,
+    /// It stands only where rows follow the COPY that it is about.
+    pub(crate) needs_rows: bool,
+    /// The dump's own lines there.
+    pub excerpt: Excerpt,
+}
+
+impl Finding {
+    /// True where the statement fails and nobody has said that this is fine: whatever it is reported as.
+    #[must_use]
+    pub fn fails(&self) -> bool {
+        self.own_severity.unwrap_or(self.severity) == Severity::Error && self.allowed.is_none()
+    }
+
+    /// Gives back memory that was taken for growing: there may be hundreds of thousands of findings.
+    pub(crate) fn shrink(&mut self) {
+        let fix = self.fix.as_mut();
+        let (title, lost, action) = match fix {
+            Some(fix) => (Some(&mut fix.title), fix.lost.as_mut(), Some(&mut fix.action)),
+            None => (None, None, None),
+        };
+        let texts = [
+            Some(&mut self.message),
+            self.object.as_mut(),
+            self.advice.as_mut(),
+            Some(&mut self.excerpt.text),
+            title,
+            lost,
+        ];
+        texts.into_iter().flatten().for_each(String::shrink_to_fit);
+        self.related.shrink_to_fit();
+        if let Some(Action::Edit { edits, changes }) = action {
+            edits.shrink_to_fit();
+            // They were for the proof, and that is over.
+            *changes = Vec::new();
+        }
+    }
+}
