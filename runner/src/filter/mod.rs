@@ -311,7 +311,7 @@ impl Resolver<'_> {
                     format!(
                         "the schema {} cannot be left out: the extension {} is in it",
                         quoted(schema),
-                        extensions.join(", ")
+                        extensions.iter().map(|extension| quoted(extension)).collect::<Vec<_>>().join(", ")
                     ),
                     [format!("leave its tables out with --exclude '{}.*'", identifier(schema))],
                 );

@@ -11,6 +11,7 @@ use tsmigrate_analyzer::parse::{NodeEnum, parse, pg};
 use tsmigrate_analyzer::split::{Kind, Splitter};
 
 use crate::inspect::Facts;
+use crate::names::quoted;
 
 /// A membership that stays behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,13 +23,13 @@ pub(super) struct Membership {
 impl Membership {
     /// In words.
     pub(super) fn name(&self) -> String {
-        format!("membership of {} in {}", self.member, self.role)
+        format!("membership of {} in {}", quoted(&self.member), quoted(&self.role))
     }
 
     /// Why it stays behind.
     pub(super) fn why(&self, reserved: &BTreeSet<String>) -> String {
         let own = if reserved.contains(&self.role) { &self.role } else { &self.member };
-        format!("{own} is a role of the service, and not the source's role of that name")
+        format!("{} is a role of the service, and not the source's role of that name", quoted(own))
     }
 }
 

@@ -5,10 +5,11 @@ use tsmigrate_analyzer::report::count;
 use super::weigh::Weight;
 use super::{Check, Context};
 use crate::capacity::{self, Connections, LEAST_SOURCE, LEAST_TARGET, Narrowest, Workers};
-use crate::connect::{Session, Side, identifier};
+use crate::connect::{Session, Side};
 use crate::engine::marks;
 use crate::error::{Blocker, Error};
 use crate::filter::Filter;
+use crate::names::quoted;
 
 /// Relations that the statements of one step create or change at once, each with its TOAST table and that one's index.
 const OF_A_STEP: u64 = 600;
@@ -61,7 +62,7 @@ pub(super) async fn sessions(
     let mut blockers = Vec::new();
     let mut few = Vec::new();
     for (endpoint, side, connections, wanted, least) in ends {
-        let (user, database) = (identifier(endpoint.user()), identifier(endpoint.database()));
+        let (user, database) = (quoted(endpoint.user()), quoted(endpoint.database()));
         let why = reason(connections, &user, &database);
         if connections.left < wanted {
             few.push(format!("the {} takes {} sessions ({why})", side.name(), connections.left));
@@ -75,7 +76,7 @@ pub(super) async fn sessions(
                 "the {} takes {} sessions of {}, and a migration needs {least} at the least ({why})",
                 side.name(),
                 connections.left,
-                endpoint.user()
+                user
             ),
             next: vec![match connections.narrowest {
                 Narrowest::Server => {

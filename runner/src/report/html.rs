@@ -10,6 +10,7 @@ use tsmigrate_analyzer::secrets;
 
 use super::{Outcome, Report, span};
 use crate::human;
+use crate::names::quoted;
 use crate::verify::Difference;
 
 /// What this page has beyond the common style.
@@ -160,7 +161,7 @@ impl Report {
         }
         if !self.passwords_to_set.is_empty() {
             *page += "<h3>Passwords to set: the source does not let us read them</h3>\n";
-            bullets(page, &self.passwords_to_set);
+            bullets(page, &super::text::quoted_all(&self.passwords_to_set));
         }
         for script in &self.scripts {
             let _ = writeln!(
@@ -401,8 +402,8 @@ impl Report {
                 vec![
                     Cell::Number(job.id.to_string()),
                     Cell::Text(job.name.clone()),
-                    Cell::Text(job.owner.clone()),
-                    Cell::Text(job.new_owner.clone()),
+                    Cell::Text(quoted(&job.owner)),
+                    Cell::Text(quoted(&job.new_owner)),
                     Cell::Text(if job.scheduled { "scheduled" } else { "not scheduled" }.to_owned()),
                 ]
             };

@@ -8,6 +8,7 @@ use tsmigrate_analyzer::report::{count, thousands};
 
 use super::{Finding, MovedJob, Outcome, Report, span};
 use crate::human;
+use crate::names::quoted;
 
 /// Columns of a line.
 const COLUMNS: usize = 100;
@@ -85,7 +86,7 @@ impl Report {
         page.list("jobs", &jobs(&self.jobs), LINES);
         page.list("the target's server warned", &self.warnings, LINES);
         self.verification(&mut page);
-        page.list("passwords to set", &self.passwords_to_set, LINES);
+        page.list("passwords to set", &quoted_all(&self.passwords_to_set), LINES);
         let scripts: Vec<_> =
             self.scripts.iter().map(|script| format!("{}: {}", script.file, script.title)).collect();
         page.list("scripts for later", &scripts, LINES);
@@ -278,6 +279,11 @@ fn rewritten(findings: &[Finding], columns: usize) -> Vec<String> {
     rules.into_iter().map(line).collect()
 }
 
+/// Names of roles as SQL writes them.
+pub(super) fn quoted_all(names: &[String]) -> Vec<String> {
+    names.iter().map(|name| quoted(name)).collect()
+}
+
 /// Jobs by what became of them; a few of one kind by name, more as a number.
 fn jobs(jobs: &[MovedJob]) -> Vec<String> {
     let mut kinds = BTreeMap::<(bool, &str, &str), Vec<&MovedJob>>::new();
@@ -287,6 +293,7 @@ fn jobs(jobs: &[MovedJob]) -> Vec<String> {
     let mut lines = Vec::new();
     for ((paused, owner, new_owner), jobs) in kinds {
         let state = if paused { "not scheduled" } else { "scheduled" };
+        let (owner, new_owner) = (quoted(owner), quoted(new_owner));
         let owner = if owner == new_owner {
             format!("of {owner}")
         } else {

@@ -60,8 +60,7 @@ pub(super) fn compare(
             let expected = owner_on_target(owner, kind, &named, world);
             // Where two ordinary servers are compared, nothing has to have another owner.
             if expected != *found && owner != found {
-                let owner = expected;
-                differ(difference("owner", &object, Some(owner), Some(found.clone())));
+                differ(difference("owner", &object, Some(quoted(&expected)), Some(quoted(found))));
             }
         }
         if how.without.has("privileges") {
@@ -394,7 +393,7 @@ fn privileges(
 fn show<'a>(privileges: impl Iterator<Item = &'a Privilege>) -> String {
     let list: Vec<_> = privileges
         .map(|(role, privilege, grantable)| {
-            let role = if role.is_empty() { "PUBLIC" } else { role };
+            let role = if role.is_empty() { "PUBLIC".to_owned() } else { quoted(role) };
             format!("{privilege}{} to {role}", if *grantable { " with grant option" } else { "" })
         })
         .collect();
