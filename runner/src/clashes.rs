@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::connect::Session;
 use crate::error::{Blocker, Error};
+use crate::filter::Filter;
 use crate::inspect::Facts;
+use crate::names::quoted;
 
 /// Functions that belong to no extension: schema, name, types of arguments, and all of it as SQL writes it.
 const FUNCTIONS: &str = "
@@ -46,7 +48,7 @@ const STEADY: [(&str, &str); 3] = [
     ("ignore_checksum_failure", "off"),
 ];
 
-/// Looks at both servers.
+/// Looks at both servers, and at what of the source comes over.
 ///
 /// # Errors
 /// When one of them refuses a question.
@@ -55,11 +57,17 @@ pub async fn find(
     target: &Session,
     of_source: &Facts,
     of_target: &Facts,
+    filter: &Filter,
 ) -> Result<Vec<Blocker>, Error> {
-    let ((functions, schemas), (members, member_schemas)) =
+    let ((mut functions, mut schemas), (members, member_schemas)) =
         tokio::try_join!(async { tokio::try_join!(source.ask(FUNCTIONS), source.ask(SCHEMAS)) }, async {
             tokio::try_join!(target.ask(MEMBERS), target.ask(MEMBER_SCHEMAS))
         },)?;
+    for rows in [&mut functions, &mut schemas] {
+        rows.retain(|row| {
+            row.first().and_then(Option::as_deref).is_none_or(|schema| filter.has_schema(schema))
+        });
+    }
     let mut blockers = Vec::new();
     blockers.extend(functions_of_extensions(&functions, &members, of_source));
     blockers.extend(schemas_of_extensions(&schemas, &member_schemas));
@@ -88,24 +96,22 @@ fn functions_of_extensions(functions: &Rows, members: &Rows, source: &Facts) -> 
         let ambiguous =
             source.timescale.is_some() && schema == "public" && RESTORING.contains(&name.as_str());
         if let Some(extension) = theirs.get(&[schema.as_str(), name, types]) {
-            found.push((sql, *extension));
+            found.push((sql, name, *extension));
         } else if ambiguous {
-            found.push((sql, "timescaledb"));
+            found.push((sql, name, "timescaledb"));
         }
     }
-    let (first, extension) = *found.first()?;
+    let (first, _, extension) = *found.first()?;
     let more = if found.len() > 1 { format!(" (and {} more)", found.len() - 1) } else { String::new() };
     let mut next = vec!["rename it on the source, or move it to another schema, for example:".to_owned()];
-    next.extend(found.iter().take(8).map(|(sql, _)| {
-        let name = sql.split_once('(').map_or(sql.as_str(), |(name, _)| name);
-        let name = name.rsplit('.').next().unwrap_or(name).trim_matches('"');
-        let new = crate::names::quoted(&format!("{name}_own"));
-        format!("  psql -X \"$SOURCE\" -c 'ALTER ROUTINE {sql} RENAME TO {new}'")
+    next.extend(found.iter().take(8).map(|(sql, name, _)| {
+        on_source(&format!("ALTER ROUTINE {sql} RENAME TO {}", quoted(&format!("{name}_own"))))
     }));
     Some(Blocker {
         check: "function-of-extension",
         what: format!(
-            "the function {first} has a name that belongs to the extension {extension} on the target{more}"
+            "the function {first} has a name that belongs to the extension {} on the target{more}",
+            quoted(extension)
         ),
         next,
     })
@@ -114,32 +120,37 @@ fn functions_of_extensions(functions: &Rows, members: &Rows, source: &Facts) -> 
 fn schemas_of_extensions(schemas: &Rows, members: &Rows) -> Option<Blocker> {
     let theirs: BTreeSet<&str> =
         members.iter().filter_map(|row| row.first().and_then(Option::as_deref)).collect();
-    let found: Vec<&String> = schemas
+    let found: Vec<(&String, &String)> = schemas
         .iter()
         .filter_map(|row| match &row[..] {
             // TimescaleDB's own, whichever version adds them.
             [Some(name), Some(sql)]
                 if name.starts_with("_timescaledb_") || theirs.contains(name.as_str()) =>
             {
-                Some(sql)
+                Some((name, sql))
             }
             _ => None,
         })
         .collect();
-    let first = found.first()?;
+    let (_, first) = found.first()?;
     let more = if found.len() > 1 { format!(" (and {} more)", found.len() - 1) } else { String::new() };
-    let command = |sql: &&&String| {
-        let new = crate::names::quoted(&format!("own_{}", sql.trim_matches('"')));
-        format!("  psql -X \"$SOURCE\" -c 'ALTER SCHEMA {sql} RENAME TO {new}'")
+    let command = |(name, sql): &(&String, &String)| {
+        on_source(&format!("ALTER SCHEMA {sql} RENAME TO {}", quoted(&format!("own_{name}"))))
     };
-    let next = std::iter::once("rename it on the source, for example:".to_owned())
-        .chain(found.iter().take(8).map(|sql| command(&sql)))
-        .collect();
+    let next =
+        std::iter::once("rename it on the source, or leave it out with --exclude, for example:".to_owned())
+            .chain(found.iter().take(8).map(command))
+            .collect();
     Some(Blocker {
         check: "schema-of-extension",
         what: format!("the schema {first} has a name that belongs to an extension of the target{more}"),
         next,
     })
+}
+
+/// A statement for the source as a command that can be pasted.
+fn on_source(sql: &str) -> String {
+    format!("  psql -X \"$SOURCE\" -c {}", tsmigrate_analyzer::input::shell(sql))
 }
 
 /// Settings that were given to the user or to the database, and that our sessions cannot put right themselves.
@@ -157,14 +168,17 @@ async fn settings(session: &Session, facts: &Facts) -> Result<Vec<Blocker>, Erro
         let (side, server) = (session.side().name(), session.side().name().to_uppercase());
         let mut next = vec!["a superuser has to take it back; where it may have been set:".to_owned()];
         next.extend(
-            reset(session, name).await?.into_iter().map(|sql| format!("  psql -X \"${server}\" -c '{sql}'")),
+            reset(session, name)
+                .await?
+                .into_iter()
+                .map(|sql| format!("  psql -X \"${server}\" -c {}", tsmigrate_analyzer::input::shell(&sql))),
         );
         blockers.push(Blocker {
             check: "setting-of-superuser",
             what: format!(
                 "sessions of {} on the {side} have {name} = {value}, which only a superuser can change: \
                  triggers, keys and copies would not do what they are meant to",
-                facts.user
+                quoted(&facts.user)
             ),
             next,
         });
@@ -188,4 +202,31 @@ pub async fn reset(session: &Session, name: &str) -> Result<Vec<String>, Error> 
         name = crate::connect::literal(name)
     );
     Ok(session.ask(&question).await?.into_iter().flatten().flatten().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row<const N: usize>(columns: [&str; N]) -> Vec<Option<String>> {
+        columns.map(|text| Some(text.to_owned())).to_vec()
+    }
+
+    #[test]
+    fn commands_rename_names_with_dots_and_quotes() {
+        let functions = [row(["a.b", "It's \"x\".y(", "integer", "\"a.b\".\"It's \"\"x\"\".y(\"(integer)"])];
+        let members = [row(["a.b", "It's \"x\".y(", "integer", "ext"])];
+        let blocker = functions_of_extensions(&functions, &members, &Facts::default()).expect("a clash");
+        assert_eq!(
+            blocker.next[1],
+            "  psql -X \"$SOURCE\" -c 'ALTER ROUTINE \"a.b\".\"It'\\''s \"\"x\"\".y(\"(integer) RENAME TO \
+             \"It'\\''s \"\"x\"\".y(_own\"'"
+        );
+        let schemas = [row(["My.\"S\"", "\"My.\"\"S\"\"\""])];
+        let blocker = schemas_of_extensions(&schemas, &[row(["My.\"S\"", "ext"])]).expect("a clash");
+        assert_eq!(
+            blocker.next[1],
+            "  psql -X \"$SOURCE\" -c 'ALTER SCHEMA \"My.\"\"S\"\"\" RENAME TO \"own_My.\"\"S\"\"\"'"
+        );
+    }
 }

@@ -121,12 +121,7 @@ impl Journal {
         let file = ours::append(&path)?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => {
-                return Err(Error::Refused {
-                    what: format!("another tsmigrate is at work in {}", directory.display()),
-                    next: vec!["let it end, or stop it with Ctrl-C".into()],
-                });
-            }
+            Err(std::fs::TryLockError::WouldBlock) => return Err(taken(directory, holder(&path))),
             Err(std::fs::TryLockError::Error(error)) => return Err(failed(error)),
         }
         finish_line(&path).map_err(failed)?;
@@ -164,6 +159,51 @@ impl Journal {
         file.write_all(&text).map_err(failed)?;
         if durable { file.sync_data().map_err(failed) } else { Ok(()) }
     }
+}
+
+/// Refuses a directory in which another process is seen at work. Where the system does not tell who has a file,
+/// [`Journal::open`] finds out later.
+///
+/// # Errors
+/// When another process has the journal.
+pub fn free(directory: &Path) -> Result<(), Error> {
+    match holder(&path(directory)) {
+        Some(process) => Err(taken(directory, Some(process))),
+        None => Ok(()),
+    }
+}
+
+fn taken(directory: &Path, process: Option<u32>) -> Error {
+    let (who, stop) = process.map_or((String::new(), String::new()), |process| {
+        (format!(" (process {process})"), format!(", or from elsewhere: kill -INT {process}"))
+    });
+    Error::Refused {
+        what: format!("another tsmigrate{who} is at work in {}", directory.display()),
+        next: vec![
+            format!("let it end, or stop it with Ctrl-C{stop}"),
+            "or name another directory with --work-dir".into(),
+        ],
+    }
+}
+
+/// The process that has a file locked, as Linux tells it.
+fn holder(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+
+    let inode = path.metadata().ok()?.ino();
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    locked_by(&locks, inode)
+}
+
+/// From lines such as `3: FLOCK  ADVISORY  WRITE 4242 fe:00:1234 0 EOF`.
+fn locked_by(locks: &str, inode: u64) -> Option<u32> {
+    let of_line = |line: &str| {
+        let mut words = line.split_whitespace().skip(1);
+        let (kind, process) = (words.next()?, words.nth(2)?);
+        let file = words.next()?.rsplit(':').next()?.parse::<u64>().ok()?;
+        (kind == "FLOCK" && file == inode).then(|| process.parse().ok())?
+    };
+    locks.lines().find_map(of_line)
 }
 
 /// Ends the last line of a process that was killed while it wrote: the next event stands on a line of its own.
@@ -348,6 +388,24 @@ mod tests {
         journal.write(Event::Restored).expect("written");
         let state = read(folder.path()).expect("readable").expect("a run");
         assert_eq!((state.restoring, state.unknown), (false, 1));
+    }
+
+    #[test]
+    fn who_writes_a_journal_is_told() {
+        let locks = "1: POSIX  ADVISORY  WRITE 7 fe:00:42 0 EOF\n2: FLOCK  ADVISORY  WRITE 99 fe:00:41 0 EOF\n\
+                     2: -> FLOCK  ADVISORY  WRITE 5 fe:00:42 0 EOF\n3: FLOCK  ADVISORY  WRITE 4242 fe:00:42 0 EOF\n";
+        assert_eq!((locked_by(locks, 42), locked_by(locks, 43)), (Some(4242), None));
+        let folder = tempfile::tempdir().expect("a folder");
+        free(folder.path()).expect("nobody");
+        let journal = Journal::open(folder.path()).expect("a journal");
+        let error = Journal::open(folder.path()).expect_err("one writer only").to_string();
+        assert!(error.contains("at work in") && error.contains("--work-dir"), "{error}");
+        if Path::new("/proc/locks").exists() {
+            assert!(error.contains(&format!("(process {})", std::process::id())), "{error}");
+            assert!(free(folder.path()).is_err());
+        }
+        drop(journal);
+        free(folder.path()).expect("nobody any more");
     }
 
     #[test]

@@ -34,18 +34,19 @@ pub fn choose(found: &[Tools], source: u32, target: u32) -> Option<&Tools> {
         .or_else(|| usable().min_by_key(|tools| tools.major))
 }
 
-/// Every pair on this machine, or the one in `directory`.
+/// Every pair on this machine, or the one in `directory`. `source` and `target` are their major versions.
 ///
 /// # Errors
 /// When `directory` is named and has no pair that runs.
-pub async fn find(directory: Option<&Path>) -> Result<Vec<Tools>, Error> {
+pub async fn find(directory: Option<&Path>, source: u32, target: u32) -> Result<Vec<Tools>, Error> {
     let Some(directory) = directory else { return Ok(everywhere().await) };
     match probe(directory).await {
-        Some(tools) => Ok(vec![tools]),
-        None => Err(Error::Tool {
-            what: format!("no pg_dump and pg_dumpall that run in {}", directory.display()),
-            next: "name the folder that holds both with --pg-bin".into(),
-        }),
+        Ok(tools) => Ok(vec![tools]),
+        Err(why) => {
+            let others = everywhere().await;
+            let other = choose(&others, source, target);
+            Err(Error::Tool { what: format!("--pg-bin: {why}"), next: instead(other, source.max(target)) })
+        }
     }
 }
 
@@ -57,13 +58,38 @@ async fn everywhere() -> Vec<Tools> {
     found
 }
 
-async fn probe(directory: &Path) -> Option<Tools> {
-    let output =
-        |tool: &str| child::command(directory.join(tool)).arg("--version").stderr(Stdio::null()).output();
-    let dump = output("pg_dump").await.ok().filter(|output| output.status.success())?;
-    output("pg_dumpall").await.ok().filter(|output| output.status.success())?;
-    let version = String::from_utf8_lossy(&dump.stdout).trim().to_owned();
-    Some(Tools { directory: directory.to_owned(), major: major(&version)?, version })
+/// The pair in a folder, or what is wrong with it.
+async fn probe(directory: &Path) -> Result<Tools, String> {
+    if !directory.is_dir() {
+        let is = if directory.exists() { "is no folder" } else { "does not exist" };
+        return Err(format!("{} {is}", directory.display()));
+    }
+    let dump = version(&directory.join("pg_dump")).await?;
+    version(&directory.join("pg_dumpall")).await?;
+    let Some(major) = major(&dump) else {
+        return Err(format!(
+            "{} is no pg_dump of PostgreSQL: its version is {dump:?}",
+            directory.join("pg_dump").display()
+        ));
+    };
+    Ok(Tools { directory: directory.to_owned(), major, version: dump })
+}
+
+/// What a tool says its version is, or why it does not.
+async fn version(tool: &Path) -> Result<String, String> {
+    let shown = tool.display();
+    match child::command(tool).arg("--version").output().await {
+        Ok(output) if output.status.success() => {
+            Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        }
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let said = said.lines().next().map_or_else(|| output.status.to_string(), str::to_owned);
+            Err(format!("{shown} does not run: {said}"))
+        }
+        Err(_) if !tool.exists() => Err(format!("{shown} does not exist")),
+        Err(error) => Err(format!("{shown} cannot be run: {error}")),
+    }
 }
 
 /// The major version in `pg_dump (PostgreSQL) 17.2 (Debian 17.2-1)`.
@@ -86,13 +112,19 @@ fn refusal(found: &[Tools], source: &str, major: u32, target: u32, other: Option
         Some(tools) => format!("pg_dump {} is older than the source ({source})", tools.number()),
         None => format!("no pg_dump is installed here; the source has PostgreSQL {source}"),
     };
-    let next = match other {
-        Some(other) => {
-            format!("name the folder of pg_dump {}: --pg-bin {}", other.number(), other.directory.display())
-        }
-        None => format!("{}, or name its folder with --pg-bin", places::install(major.max(target))),
-    };
+    let next = instead(other, major.max(target));
     Error::Tool { what, next }
+}
+
+/// What to name or to install: a pair that is on this machine, else one of this major version.
+fn instead(other: Option<&Tools>, major: u32) -> String {
+    match other {
+        Some(other) => {
+            let folder = tsmigrate_analyzer::input::shell(&other.directory.to_string_lossy());
+            format!("name the folder of pg_dump {}: --pg-bin {folder}", other.number())
+        }
+        None => format!("{}, or name its folder with --pg-bin", places::install(major)),
+    }
 }
 
 impl Tools {
@@ -178,7 +210,8 @@ pub fn database(name: &str) -> String {
 /// `pg_dump` did not get a lock within its `--lock-wait-timeout`.
 #[must_use]
 pub fn stopped_by_a_lock(error: &Error) -> bool {
-    matches!(error, Error::ToolFailed { output, .. } if output.contains("LOCK TABLE"))
+    let words = ["LOCK TABLE", "canceling statement due to lock timeout"];
+    matches!(error, Error::ToolFailed { output, .. } if words.iter().any(|words| output.contains(words)))
 }
 
 /// A tool's failure with the end of what it wrote.
@@ -214,6 +247,39 @@ mod tests {
         assert_eq!(chosen(18, 17), Some(18));
         assert_eq!(choose(&found[..1], 17, 17), None);
         assert_eq!(choose(&found[..2], 15, 17).map(|tools| tools.major), Some(16));
+    }
+
+    #[test]
+    fn a_folder_without_the_tools_is_refused_with_the_file_that_is_missing() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let folder = tempfile::tempdir().expect("a folder");
+        let find =
+            |path: &Path| runtime.block_on(find(Some(path), 17, 17)).map_err(|error| error.to_string());
+        let refused = |path: &Path| find(path).expect_err("no pair");
+        let at = |name: &str| folder.path().join(name);
+        let put = |name: &str, text: &str| {
+            std::fs::write(at(name), text).expect("a file");
+            std::fs::set_permissions(at(name), std::fs::Permissions::from_mode(0o700)).expect("ours");
+        };
+        assert!(refused(&at("none")).contains("none does not exist\n"));
+        let text = refused(folder.path());
+        assert!(
+            text.starts_with(&format!("--pg-bin: {} does not exist\n", at("pg_dump").display())),
+            "{text}"
+        );
+        // What helps is on this machine, or is to be installed.
+        assert!(text.contains("--pg-bin /") || text.contains("next: install "), "{text}");
+        put("pg_dump", "#!/bin/sh\necho pg_dump '(PostgreSQL) 17.4'\n");
+        assert!(refused(folder.path()).contains("/pg_dumpall does not exist\n"));
+        put("pg_dumpall", "#!/bin/sh\necho no library >&2; exit 127\n");
+        assert!(refused(folder.path()).contains("/pg_dumpall does not run: no library\n"));
+        assert!(refused(&at("pg_dump")).contains("/pg_dump is no folder\n"));
+        put("pg_dumpall", "#!/bin/sh\necho pg_dumpall '(PostgreSQL) 17.4'\n");
+        assert_eq!(find(folder.path()).map(|found| found[0].major), Ok(17));
+        put("pg_dump", "#!/bin/sh\necho hello\n");
+        assert!(refused(folder.path()).contains("/pg_dump is no pg_dump of PostgreSQL"));
     }
 
     #[test]

@@ -8,7 +8,9 @@ use tokio::task::AbortHandle;
 
 use crate::connect::{Connector, Session, literal};
 use crate::error::Error;
+use crate::names::{Relation, quoted};
 use crate::progress::{Progress, Wait};
+use crate::tools;
 
 /// Seen twice in a row, a wait is told: none shorter than this is, and none that lasts twice as long is not.
 const EVERY: Duration = Duration::from_millis(1500);
@@ -49,11 +51,18 @@ pub fn start(connector: &Connector, progress: &Progress) -> Watch {
             };
             let Ok(open) = asked else { continue };
             let Ok(found) = waits(&open, connector.name()).await else { continue };
+            // A statement that is sent again after its time is up has not gone on.
+            let Ok(held) = held(&open, &found, &shown).await else { continue };
             session = Some(open);
-            shown.retain(|key, _| found.contains_key(key));
+            let ended: Vec<Key> = shown
+                .keys()
+                .filter(|key| !found.contains_key(key) && !held.contains(&key.2))
+                .cloned()
+                .collect();
+            ended.iter().filter_map(|key| shown.remove(key)).for_each(Wait::over);
             for (key, found) in &found {
                 if seen.contains(key) && !shown.contains_key(key) {
-                    shown.insert(*key, found.show(connector.side().name(), &progress));
+                    shown.insert(key.clone(), found.show(connector.side().name(), &progress));
                 }
             }
             seen = found.into_keys().collect();
@@ -62,8 +71,28 @@ pub fn start(connector: &Connector, progress: &Progress) -> Watch {
     Watch(task.abort_handle())
 }
 
-/// Who waits, and for whom; `true` where one of ours waits.
-type Key = (bool, i32, i32);
+/// Who waits, and for whom. Ours that wait for one lock are one: the relation, and 0 for whichever of them it is.
+type Key = (String, i32, i32);
+
+/// Those of the processes that ours no longer wait for, which still have a lock that nobody else may have.
+async fn held(
+    session: &Session,
+    found: &BTreeMap<Key, Found>,
+    shown: &BTreeMap<Key, Wait>,
+) -> Result<BTreeSet<i32>, Error> {
+    let gone = shown.keys().filter(|key| key.1 == 0 && !found.contains_key(key));
+    let gone: Vec<String> = gone.map(|key| key.2.to_string()).collect();
+    if gone.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let question = format!(
+        "SELECT DISTINCT coalesce(pid, 0) FROM pg_catalog.pg_locks WHERE locktype = 'relation' AND granted \
+         AND mode = 'AccessExclusiveLock' AND coalesce(pid, 0) IN ({})",
+        gone.join(", ")
+    );
+    let rows = session.ask(&question).await?;
+    Ok(rows.into_iter().flatten().flatten().filter_map(|pid| pid.parse().ok()).collect())
+}
 
 struct Found {
     ours: bool,
@@ -97,7 +126,7 @@ impl Process {
         if !text(4).is_empty() {
             known.push(format!("since {} UTC", text(4)));
         }
-        let user = if text(1).is_empty() { String::new() } else { format!(" of {}", text(1)) };
+        let user = if text(1).is_empty() { String::new() } else { format!(" of {}", quoted(text(1))) };
         let known = if known.is_empty() { String::new() } else { format!(" ({})", known.join(", ")) };
         Self { pid, name: format!("process {pid}{user}{known}"), query: short(text(5)) }
     }
@@ -160,7 +189,8 @@ async fn waits(session: &Session, name: &str) -> Result<BTreeMap<Key, Found>, Er
         let relation = row.get(1).cloned().flatten().unwrap_or_default();
         let (waits, holds) = row.get(2..).unwrap_or_default().split_at_checked(7).unwrap_or_default();
         let (waits, holds) = (Process::new(waits), Process::new(holds));
-        found.insert((ours, waits.pid, holds.pid), Found { ours, relation, waits, holds });
+        let who = if ours { (relation.clone(), 0) } else { (String::new(), waits.pid) };
+        found.insert((who.0, who.1, holds.pid), Found { ours, relation, waits, holds });
     }
     Ok(found)
 }
@@ -185,6 +215,71 @@ pub async fn holders(session: &Session, oids: impl Iterator<Item = u32>) -> Resu
         ))
         .await?;
     Ok(rows.iter().map(|row| Process::new(row).all()).collect())
+}
+
+/// The sessions of this name in the database, in words.
+///
+/// # Errors
+/// When the server refuses the question.
+pub async fn named(session: &Session, name: &str) -> Result<Vec<String>, Error> {
+    let rows = session
+        .ask(&format!(
+            "SELECT {} FROM pg_catalog.pg_stat_activity a WHERE a.datname = pg_catalog.current_database() \
+             AND a.pid <> pg_catalog.pg_backend_pid() AND a.application_name = {} ORDER BY a.backend_start",
+            process("a"),
+            literal(name)
+        ))
+        .await?;
+    Ok(rows.iter().map(|row| Process::new(row).name).collect())
+}
+
+/// Tables that somebody has for himself alone, or waits to have before us: the table, who it is, and the process's number.
+const LOCKED: &str = "FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation \
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+    WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid() \
+    AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()) \
+    AND n.nspname !~ '^pg_(toast|temp)' ORDER BY l.granted DESC, c.relkind <> 'r', c.oid LIMIT 1";
+
+/// The words for an error that means no more than that a lock was not to be had in time: which table it is, who has it,
+/// and what to do. Every other error stays as it is.
+pub async fn explain(error: Error, connector: &Connector) -> Error {
+    if error.code() != "55P03" && !tools::stopped_by_a_lock(&error) {
+        return error;
+    }
+    let locked = async {
+        let question = format!("SELECT n.nspname, c.relname, {} {LOCKED}", process("a"));
+        connector.open().await?.ask(&question).await
+    };
+    let Ok(rows) = locked.await else { return error };
+    let side = connector.side().name();
+    let again = "then run the same command again".to_owned();
+    let Some((Some(schema), Some(name), columns)) = rows.first().and_then(|row| match &row[..] {
+        [schema, name, columns @ ..] => Some((schema.as_ref(), name.as_ref(), columns)),
+        _ => None,
+    }) else {
+        return Error::Refused {
+            what: format!("a table of the {side} was locked by another session, which has ended since"),
+            next: vec!["run the same command again".to_owned()],
+        };
+    };
+    let holder = Process::new(columns);
+    let end = match holder.pid {
+        0 => "end it there: COMMIT PREPARED or ROLLBACK PREPARED (SELECT gid FROM pg_prepared_xacts)"
+            .to_owned(),
+        pid => {
+            format!(
+                "wait until its transaction ends, or end it there: SELECT pg_catalog.pg_terminate_backend({pid})"
+            )
+        }
+    };
+    Error::Refused {
+        what: format!(
+            "table {} of the {side} is locked, and cannot be read: {}",
+            Relation::new(schema, name),
+            holder.all()
+        ),
+        next: vec![end, again],
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use tsmigrate::analysis::{pair, seen};
 use tsmigrate::connect::{Connector, Side};
 use tsmigrate::error::Error;
 use tsmigrate::tools::{self, Tools};
-use tsmigrate::{inspect, live};
+use tsmigrate::{inspect, live, watch};
 use tsmigrate_analyzer::rule::About;
 use tsmigrate_analyzer::server::Server;
 use tsmigrate_analyzer::{Analysis, Analyzer, Options, Target};
@@ -62,6 +62,7 @@ impl From<Error> for Failure {
                 Self::new(format!("the {side}'s connection string cannot be read: {why}"))
                     .next("its form is postgres://user@host:port/database")
             }
+            Error::Refused { what, next } => Self::new(what).next(next.join("; ")),
             error => Self::new(error.to_string()),
         }
     }
@@ -96,25 +97,32 @@ pub(super) fn target(described: Target, uri: &str) -> Result<Target, Failure> {
 pub(super) fn source(uri: &str, pg_bin: Option<&Path>, target: &Target) -> Result<Source, Failure> {
     let connector = connector(Side::Source, uri)?;
     wait(async {
-        let session = live::open(&connector).await?;
-        let facts = inspect::inspect(&session, Side::Source).await?;
-        let found = tools::find(pg_bin).await?;
-        let Some(tools) = tools::choose(&found, facts.major(), target.version) else {
-            return Err(tools::missing(&found, &facts, target.version).await);
-        };
-        let endpoint = connector.endpoint();
-        let name = format!("postgres://{}", endpoint.place());
-        let mut server = live::survey(&session, &facts, name).await;
-        // Nothing here needs a password.
-        let database = &tools::database(endpoint.database());
-        let roles = ["--roles-only", "--no-role-passwords", "--database", database];
-        let roles = tools.output("pg_dumpall", endpoint, &roles).await?;
-        let schema = dump(tools, &connector, &mut server).await?;
-        let timescale = facts.timescale.unwrap_or_default();
-        let hypertables = timescale.hypertables.iter().map(pair).collect();
-        let chunks = timescale.chunks.iter().map(pair).collect();
-        Ok(Source { server, roles, schema, hypertables, chunks })
+        match look(&connector, pg_bin, target).await {
+            Err(error) => Err(watch::explain(error, &connector).await),
+            found => found,
+        }
     })
+}
+
+async fn look(connector: &Connector, pg_bin: Option<&Path>, target: &Target) -> Result<Source, Error> {
+    let session = live::open(connector).await?;
+    let facts = inspect::inspect(&session, Side::Source).await?;
+    let found = tools::find(pg_bin, facts.major(), target.version).await?;
+    let Some(tools) = tools::choose(&found, facts.major(), target.version) else {
+        return Err(tools::missing(&found, &facts, target.version).await);
+    };
+    let endpoint = connector.endpoint();
+    let name = format!("postgres://{}", endpoint.place());
+    let mut server = live::survey(&session, &facts, name).await;
+    // Nothing here needs a password.
+    let database = &tools::database(endpoint.database());
+    let roles = ["--roles-only", "--no-role-passwords", "--database", database];
+    let roles = tools.output("pg_dumpall", endpoint, &roles).await?;
+    let schema = dump(tools, connector, &mut server).await?;
+    let timescale = facts.timescale.unwrap_or_default();
+    let hypertables = timescale.hypertables.iter().map(pair).collect();
+    let chunks = timescale.chunks.iter().map(pair).collect();
+    Ok(Source { server, roles, schema, hypertables, chunks })
 }
 
 async fn dump(tools: &Tools, connector: &Connector, server: &mut Server) -> Result<Option<Vec<u8>>, Error> {

@@ -15,6 +15,7 @@ use crate::inspect;
 use crate::jobs;
 use crate::journal::{Event, Journal, State};
 use crate::record;
+use crate::watch;
 use crate::workdir::WorkDir;
 
 /// Options of `tsmigrate cleanup`.
@@ -91,6 +92,10 @@ async fn close(args: &Args) -> Result<(), Error> {
             next: vec!["name the work directory of that run with --work-dir".into()],
         });
     }
+    // Of a run whose journal we hold, nobody is left; of another one only the servers know.
+    if let (None, Some(owner)) = (&past, &owner) {
+        check_over(&source.open().await?, &session, owner).await?;
+    }
     match &past {
         Some(past) => say(&format!(
             "a run that began at {}, {} steps done{}",
@@ -131,6 +136,42 @@ async fn close(args: &Args) -> Result<(), Error> {
         journal.write(Event::Done)?;
     }
     Ok(())
+}
+
+/// Refuses to touch a run that has sessions: it may be at work, with a work directory that we do not know.
+async fn check_over(source: &Session, target: &Session, owner: &Owner) -> Result<(), Error> {
+    let name = crate::connect::literal(&session_name(&owner.id));
+    let mut alive = Vec::new();
+    let mut commands = Vec::new();
+    for session in [source, target] {
+        let sessions = watch::named(session, &session_name(&owner.id)).await?;
+        let Some(first) = sessions.first() else { continue };
+        let side = session.side().name();
+        alive.push(format!("{} on the {side}, such as {first}", count(sessions.len() as u64, "session")));
+        commands.push(format!(
+            "  psql -X \"${}\" -c \"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = {name}\"",
+            side.to_uppercase()
+        ));
+    }
+    if alive.is_empty() {
+        return Ok(());
+    }
+    let mut next = vec![
+        "let it end, or stop it with Ctrl-C where it runs".to_owned(),
+        "if it was killed, name its work directory: tsmigrate cleanup --work-dir DIR".to_owned(),
+        "or, where that is lost, end its sessions, and start this again:".to_owned(),
+    ];
+    next.extend(commands);
+    Err(Error::Refused {
+        what: format!(
+            "the run that the target belongs to ({}, begun at {} from {}) is alive: it has {}",
+            owner.id,
+            owner.started,
+            owner.source,
+            alive.join(", and ")
+        ),
+        next,
+    })
 }
 
 /// Says what cannot be known of a run of another version.

@@ -31,7 +31,7 @@ use crate::engine::retry::Patience;
 use crate::error::Error;
 use crate::human;
 use crate::jobs::{self, Job};
-use crate::journal::{Event, Journal};
+use crate::journal::{self, Event, Journal};
 use crate::progress::{self, Progress};
 use crate::report::{self, Format, Outcome, Report, Stage};
 use crate::workdir::WorkDir;
@@ -164,10 +164,20 @@ impl Context {
         Patience { retries: self.args.retries, disk: self.args.wait_for_disk }
     }
 
-    /// Opens the journal, and writes down with what it begins.
-    fn open_journal(&self, first: Event) -> Result<(), Error> {
+    /// Opens the journal, and writes down with what it begins. `before` is the run that it had told of.
+    fn open_journal(&self, before: Option<&str>, first: Event) -> Result<(), Error> {
         self.work.create()?;
         let journal = Journal::open(self.work.path())?;
+        // Now nobody else writes it; since it was read, somebody may have.
+        if self.work.past()?.map(|past| past.run).as_deref() != before {
+            return Err(Error::Refused {
+                what: format!(
+                    "another run has begun in {} since this one was started",
+                    self.work.path().display()
+                ),
+                next: vec!["look at its report, or name another directory with --work-dir".into()],
+            });
+        }
         journal.write(first)?;
         self.progress.log_to(self.work.log()?);
         // Opened once: there is one start in each process.
@@ -244,7 +254,10 @@ async fn supervise(args: &Args) -> Report {
     };
     let (mut source, mut target) = (source, target);
     let work = WorkDir::new(args.work_dir.as_deref(), source.endpoint().database());
-    if let Err(error) = work.check_ours() {
+    // A dry run writes nothing there.
+    let free =
+        work.check_ours().and_then(|()| if args.dry_run { Ok(()) } else { journal::free(work.path()) });
+    if let Err(error) = free {
         return Report { version: report::VERSION, error: Some(error.to_string()), ..Report::default() };
     }
     let past = work.past().ok().flatten().filter(|past| args.resume && !past.done);

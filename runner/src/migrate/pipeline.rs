@@ -25,6 +25,7 @@ use crate::engine::step::{List, Step};
 use crate::engine::table::{self, Relation};
 use crate::error::{Blocker, Error};
 use crate::journal::Event;
+use crate::names::quoted;
 use crate::report::{Missing, Outcome};
 use crate::script::Statement;
 use crate::{hazards, inspect, plan, timescale, tools, watch};
@@ -45,6 +46,7 @@ pub(super) struct Loaded {
 /// Runs a whole migration, or the rest of one.
 pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
     let past = resume::past(&context)?;
+    let before = context.work.past()?.map(|past| past.run);
     let _watch = [&context.source, &context.target].map(|server| watch::start(server, &context.progress));
     let mut servers = inspect_servers(&context, past.is_some()).await?;
     if let Some(past) = &past {
@@ -61,7 +63,7 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
     let servers = servers;
     let pauses = jobs::pausable(&servers).next().is_some();
     if past.is_some() {
-        context.open_journal(Event::Resume)?;
+        context.open_journal(before.as_deref(), Event::Resume)?;
         // Whatever servers this start too: what the one before left open is closed.
         let mut undo = context.undo();
         undo.reached = Reached::Written;
@@ -79,21 +81,25 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
     }
     // What is dumped twice is dumped so that nothing is paused for a plan that nobody can run.
     if context.args.dry_run || pauses && past.is_none() {
-        let (scripts, clear) = schema::analyse(&context, &servers, None).await?;
+        let (scripts, clear) = match schema::analyse(&context, &servers, None).await {
+            Ok(analysed) => analysed,
+            Err(error) => return Err(watch::explain(error, &context.source).await),
+        };
         let stopped = !may_begin(&context, &servers, &scripts, clear);
         if stopped || context.args.dry_run {
             return Ok(if stopped { Outcome::Blocked } else { Outcome::Planned });
         }
     }
     if past.is_none() {
-        context.open_journal(Event::Start {
+        let start = Event::Start {
             format: crate::record::FORMAT,
             run: context.run.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             source: fingerprint::identity(&servers.source),
             target: fingerprint::identity(&servers.target),
             options: fingerprint::options_fingerprint(&context),
-        })?;
+        };
+        context.open_journal(before.as_deref(), start)?;
     }
     if pauses {
         let start = Instant::now();
@@ -165,7 +171,7 @@ async fn read_schema(context: &Context, servers: &Servers) -> Result<(Snapshot, 
         drop(snapshot);
         attempt += 1;
         if attempt > LET_THROUGH {
-            return Err(error);
+            return Err(watch::explain(error, &context.source).await);
         }
         let pause = Duration::from_secs(u64::from(attempt));
         let why = "another session changes tables of the source, and goes first";
@@ -321,7 +327,7 @@ fn after(context: &Context, servers: &Servers, equal: bool) {
     for name in servers.source.extensions.keys() {
         if !servers.target.extensions.contains_key(name) && !servers.target.creatable.contains(name) {
             report.missing.push(Missing {
-                what: format!("extension {name}"),
+                what: format!("extension {}", quoted(name)),
                 why: "the service does not have it".into(),
             });
         }

@@ -12,6 +12,7 @@ use crate::engine::step::Step;
 use crate::engine::table::Relation;
 use crate::error::{Blocker, Error};
 use crate::journal::{Event, State};
+use crate::names::quoted;
 use crate::record;
 use crate::verify;
 use crate::workdir::Settled;
@@ -135,7 +136,12 @@ pub(super) async fn check_same_run(context: &Context, past: &State, servers: &Se
                 context,
                 &format!(
                     "the {side} is another one: it was database {} ({}) of server {}, and is {} ({}) of {}",
-                    before.database, before.oid, before.system, now.database, now.oid, now.system
+                    quoted(&before.database),
+                    before.oid,
+                    before.system,
+                    quoted(&now.database),
+                    now.oid,
+                    now.system
                 ),
             ));
         }
@@ -171,7 +177,15 @@ pub(super) async fn check_same_run(context: &Context, past: &State, servers: &Se
 /// Marks the target as this run's.
 pub(super) async fn take_possession(context: &Context) -> Result<Marks, Error> {
     let session = context.target.open().await?;
-    Marks::create(&session, &context.run, &context.source.endpoint().to_string()).await
+    match Marks::create(&session, &context.run, &context.source.endpoint().to_string()).await {
+        // Another run with another work directory was faster.
+        Err(error) if ["42P06", "42P07", "23505"].contains(&error.code()) => {
+            let target = context.target.open().await?;
+            let left = left_over(context, &target).await?;
+            Err(left.map_or(error, |blocker| Error::Refused { what: blocker.what, next: blocker.next }))
+        }
+        result => result,
+    }
 }
 
 /// Ends what sessions of the run before may still do.

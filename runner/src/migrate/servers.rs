@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 use super::weigh::{self, Weight};
 use super::{Context, limits, resume};
 use crate::clashes;
-use crate::connect::{Session, Side, identifier, pooler};
+use crate::connect::{Session, Side, pooler};
 use crate::converted::Conversions;
 use crate::error::{Blocker, Error};
 use crate::filter::Filter;
 use crate::hazards;
 use crate::inspect::{self, Facts};
 use crate::jobs::{self, Job};
+use crate::names::quoted;
 use crate::plan;
 use crate::tools::{self, Tools};
 use crate::watch;
@@ -48,6 +49,9 @@ pub(super) async fn inspect_servers(context: &Context, resumed: bool) -> Result<
     loop {
         let error = match Box::pin(inspect_once(context, resumed)).await {
             Err(error) if error.code() == "55P03" && attempt < LOCK_TRIES => error,
+            Err(error @ Error::Query { side: "source", .. }) => {
+                return Err(watch::explain(error, &context.source).await);
+            }
             result => return result,
         };
         attempt += 1;
@@ -71,40 +75,44 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
     source.run(&format!("SET lock_timeout = {}", context.args.lock_timeout.as_millis())).await?;
     let (source_facts, target_facts) =
         tokio::try_join!(inspect::inspect(&source, Side::Source), inspect::inspect(&target, Side::Target))?;
+    let filter = Filter::ask(&source, &source_facts, &context.args.wish()).await?;
     let mut blockers = plan::preflight(&source_facts, &target_facts);
     if resumed {
         blockers.retain(|blocker| !["target-not-empty", "target-restoring"].contains(&blocker.check));
     } else {
-        blockers.splice(0..0, resume::left_over(context, &target).await?);
-        blockers.extend(clashes::find(&source, &target, &source_facts, &target_facts).await?);
+        let (left, clashes) = tokio::try_join!(
+            resume::left_over(context, &target),
+            clashes::find(&source, &target, &source_facts, &target_facts, &filter)
+        )?;
+        blockers.splice(0..0, left);
+        blockers.extend(clashes);
     }
     if !blockers.is_empty() {
         blockers.extend(poolers(context).await?);
         return Err(Error::Preflight(blockers));
     }
     let connections = limits::sessions(context, &source, &target).await?;
-    let (found, poolers, asked) =
-        tokio::try_join!(tools::find(context.args.pg_bin.as_deref()), poolers(context), async {
-            let timescale = source_facts.timescale.as_ref();
-            let jobs = if timescale.is_some() { jobs::list(&source).await? } else { Vec::new() };
-            let hazards = match timescale {
-                Some(timescale) => hazards::find(&source, timescale).await?,
-                None => Vec::new(),
-            };
-            let filter = Filter::ask(&source, &source_facts, &context.args.wish()).await?;
-            let convert =
-                Conversions::ask(&source, &source_facts, &target_facts, &context.args.hypertable).await?;
-            if let Some(blocker) = unreadable(&source, &source_facts).await? {
-                return Err(Error::Preflight(vec![blocker]));
-            }
-            let weight = weigh::weigh(context, &filter, &source, &target, connections).await?;
-            limits::room(context, &weight, &filter, &source, &target).await?;
-            Ok((jobs, hazards, filter, convert, weight))
-        })?;
+    let tools = tools::find(context.args.pg_bin.as_deref(), source_facts.major(), target_facts.major());
+    let (found, poolers, asked) = tokio::try_join!(tools, poolers(context), async {
+        let timescale = source_facts.timescale.as_ref();
+        let jobs = if timescale.is_some() { jobs::list(&source).await? } else { Vec::new() };
+        let hazards = match timescale {
+            Some(timescale) => hazards::find(&source, timescale).await?,
+            None => Vec::new(),
+        };
+        let convert =
+            Conversions::ask(&source, &source_facts, &target_facts, &context.args.hypertable).await?;
+        if let Some(blocker) = unreadable(&source, &source_facts).await? {
+            return Err(Error::Preflight(vec![blocker]));
+        }
+        let weight = weigh::weigh(context, &filter, &source, &target, connections).await?;
+        limits::room(context, &weight, &filter, &source, &target).await?;
+        Ok((jobs, hazards, convert, weight))
+    })?;
     if !poolers.is_empty() {
         return Err(Error::Preflight(poolers));
     }
-    let (jobs, hazards, filter, convert, weight) = asked;
+    let (jobs, hazards, convert, weight) = asked;
     // A pooler that was accepted refuses what it does not know.
     if !context.args.accept.iter().any(|given| given.eq_ignore_ascii_case(pooler::SESSIONS)) {
         context.source.endpoint().pin();
@@ -122,14 +130,14 @@ async fn unreadable(source: &Session, facts: &Facts) -> Result<Option<Blocker>, 
     let found = inspect::unreadable(source).await?;
     let Some((_, policy)) = found.first() else { return Ok(None) };
     let names: Vec<&str> = found.iter().take(8).map(|(name, _)| name.as_str()).collect();
-    let user = identifier(&facts.user);
+    let user = quoted(&facts.user);
     let grant = format!("GRANT pg_read_all_data TO {user}");
     Ok(Some(Blocker {
         check: "source-unreadable",
         what: format!(
             "{} tables and sequences of the source cannot be read as a whole by {}: {}{}",
             found.len(),
-            facts.user,
+            user,
             names.join(", "),
             if found.len() > names.len() { ", …" } else { "" }
         ),

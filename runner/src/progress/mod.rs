@@ -150,12 +150,19 @@ impl Drop for Task {
     }
 }
 
+impl Wait {
+    /// What it waited for has come: people read that it goes on.
+    pub fn over(self) {
+        let took = self.since.elapsed();
+        self.progress
+            .text(|| format!("  {} goes on after {}", human::line(&self.what), human::duration(took)));
+    }
+}
+
 impl Drop for Wait {
     fn drop(&mut self) {
         lock(&self.progress.shared.state).waiting.retain(|waiting| waiting.id != self.id);
         let took = self.since.elapsed();
-        self.progress
-            .text(|| format!("  {} goes on after {}", human::line(&self.what), human::duration(took)));
         self.progress.event(|| Event::WaitEnd { what: &self.what, seconds: seconds(took) });
     }
 }
@@ -265,7 +272,8 @@ impl Progress {
         self.event(|| Event::Retry { what, why, wait: seconds(wait), attempt, limit });
     }
 
-    /// Something cannot go on before a server lets it: `why` says what for. It waits until the result is dropped.
+    /// Something cannot go on before a server lets it: `why` says what for. It waits until the result is dropped, which
+    /// says nothing of how it ended; [`Wait::over`] does.
     pub fn wait(&self, what: &str, why: &str) -> Wait {
         let id = self.shared.ids.fetch_add(1, Ordering::Relaxed);
         let since = Instant::now();

@@ -41,7 +41,7 @@ fn play(progress: &Progress) {
     drop(task);
     progress.task(TaskKind::Index, "i", 0).failed();
     progress.retry("copy of t", "08006: connection lost", Duration::from_secs(2), 1, 10);
-    drop(progress.wait("copy of t", "the target's disk is full"));
+    progress.wait("copy of t", "the target's disk is full").over();
     progress.warn("a job still runs");
     progress.stop();
     progress.flush();
@@ -191,4 +191,17 @@ fn writer(form: Form, state: &Arc<Mutex<State>>, kept: &Kept) -> Writer {
         screen: Screen::default(),
         last: None,
     }
+}
+
+#[test]
+fn only_what_has_waited_to_the_end_goes_on() {
+    let kept = Kept::default();
+    let progress = Progress::with(Some(Form::Lines), false, Box::new(kept.clone()));
+    progress.wait("copy of t", "a lock").over();
+    drop(progress.wait("copy of u", "a lock"));
+    progress.stop();
+    progress.flush();
+    let text = kept.text();
+    assert!(text.contains("copy of t goes on after") && text.contains("copy of u waits"), "{text}");
+    assert!(!text.contains("copy of u goes on"), "{text}");
 }
