@@ -2,10 +2,12 @@
 
 use super::names::{option, option_is_on, option_text, relation, role, roles, set_config, strings, text};
 use super::objects::{also_created, created, granted, is_user_object, new_name, signature, subject};
-use super::rows::rows_of_insert;
+use super::partman::part_config;
+use super::rows::{Row, Table, rows_of_insert};
+use super::state::Facts;
 use super::{
-    Absence, Column, Database, Declared, Extension, Facts, Header, Membership, ObjectId, Overload, Owner,
-    Privilege, Relation, Role, Scope, Setting,
+    Absence, Column, Database, Declared, Extension, Header, Membership, ObjectId, Overload, Owner, Privilege,
+    Relation, Role, Scope, Setting,
 };
 use crate::finding::Place;
 use crate::locate::Statement;
@@ -13,6 +15,22 @@ use crate::parse::{Class, NodeEnum, Reference, pg, references};
 use crate::target::is_builtin;
 
 impl Facts {
+    /// Takes what a row says.
+    pub(crate) fn take_row(&mut self, row: &Row) {
+        match row.table {
+            Table::Hypertable => self.hypertable_row(row),
+            Table::Dimension => self.timescale.dimension_row(row),
+            Table::CompressionSettings | Table::HypertableCompression => {
+                self.timescale.compression_row(row);
+            }
+            Table::ContinuousAgg => self.timescale.aggregate_row(row),
+            Table::Metadata => self.metadata_row(row),
+            Table::Tablespace => self.tablespace_row(row),
+            Table::Job => self.timescale.job_row(row),
+            Table::Partman => part_config(self, row),
+        }
+    }
+
     /// The next input begins: a new session, connected to the database of the target.
     pub fn begin_input(&mut self, name: &str) {
         self.headers.push(Header { input: name.to_owned(), ..Header::default() });

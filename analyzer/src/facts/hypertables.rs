@@ -1,20 +1,11 @@
 //! Statements that make a hypertable on the target, and what is one by now.
 
 use super::names::{option, option_text, options, qualified, text};
-use super::{Absence, Facts, ObjectId};
+use super::state::Facts;
+pub use super::table_types::Hypertable;
+use super::{Absence, ObjectId};
 use crate::finding::Place;
 use crate::parse::{Class, NodeEnum, Tokens, pg};
-
-/// A table that is a hypertable at this point of the restore.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hypertable {
-    /// The columns that decide about a row's chunk, the time column first.
-    pub columns: Vec<Box<str>>,
-    /// The statement that made it one.
-    pub place: Place,
-    /// Its columnstore is on.
-    pub columnstore: bool,
-}
 
 /// What a call does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,25 +1,8 @@
 //! What pg_partman knows of the tables that it partitions: its rows in `part_config`.
 
-use super::Facts;
+pub use super::declared::Partman;
 use super::rows::Row;
-use crate::finding::Place;
-
-/// A table that pg_partman partitions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Partman {
-    /// The partitioned table as pg_partman writes it: `schema.table`, without quotes.
-    pub parent: Box<str>,
-    /// The column that decides about a row's partition.
-    pub control: Box<str>,
-    /// How much one partition covers: an interval or, for integers, a number.
-    pub interval: Box<str>,
-    /// How long partitions are kept.
-    pub retention: Option<Box<str>>,
-    /// They are detached then, and stay as tables.
-    pub keeps: bool,
-    /// Its row.
-    pub place: Place,
-}
+use super::state::Facts;
 
 /// Takes a row of `part_config`. Its columns are named in every dump but those of `pg_dump --inserts`, and the first
 /// ones have kept their order: `parent_table`, `control`, then (version 4) `partition_type`, `partition_interval` or

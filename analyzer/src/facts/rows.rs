@@ -1,14 +1,13 @@
 //! Rows of a few chosen tables, from COPY data and from INSERT statements: what an extension keeps in its own tables
 //! tells about the user's. All other data passes unread.
 
-use std::ops::Range;
-
-use super::Facts;
 use super::names::{option, option_text, relation, string};
+use super::state::Facts;
 use crate::finding::Place;
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, pg};
 use crate::text::{Position, Span, parseable};
+use std::ops::Range;
 
 /// A row longer than this is none of those that are looked at.
 const LONGEST: usize = 1 << 20;
@@ -247,24 +246,6 @@ fn columns_of<'a>(
     let id = facts.resolved(&super::ObjectId::new(Class::Relation, schema, name));
     let declared = facts.relations.get(&id).map_or(&[][..], |table| &table.columns);
     declared.iter().map(|column| facts.names.name(column.name).into()).collect()
-}
-
-impl Facts {
-    /// Takes what a row says.
-    pub(crate) fn take_row(&mut self, row: &Row) {
-        match row.table {
-            Table::Hypertable => self.hypertable_row(row),
-            Table::Dimension => self.timescale.dimension_row(row),
-            Table::CompressionSettings | Table::HypertableCompression => {
-                self.timescale.compression_row(row);
-            }
-            Table::ContinuousAgg => self.timescale.aggregate_row(row),
-            Table::Metadata => self.metadata_row(row),
-            Table::Tablespace => self.tablespace_row(row),
-            Table::Job => self.timescale.job_row(row),
-            Table::Partman => super::partman::part_config(self, row),
-        }
-    }
 }
 
 /// A field of COPY's text format; `None` is NULL.

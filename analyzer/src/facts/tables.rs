@@ -1,117 +1,17 @@
 //! What tables are made of: traits of columns, constraints with their columns, indexes, partitions, rules, triggers and
 //! publications. A few bytes each: a large schema has tens of thousands of them.
 
-use super::names::{qualified, relation, string, strings};
-use super::{Absence, Constraint, Facts, ObjectId, Symbol};
+use super::column_traits::{column_traits, default_traits, excluded};
+use super::names::{relation, strings};
+use super::partition_bounds::{bounds, checked_range};
+use super::state::Facts;
+pub use super::table_types::{Attached, Attachment, Index, Partitioned, Strategy, Traits};
+use super::{Absence, Column, Constraint, ObjectId, Symbol};
 use crate::finding::Place;
 use crate::parse::{Class, NodeEnum, pg};
 
-/// What is known of a column beside its name and type.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Traits(u8);
-
-impl Traits {
-    /// NOT NULL.
-    pub const NOT_NULL: Self = Self(1);
-    /// Its default is the time of the statement or transaction.
-    pub const NOW: Self = Self(2);
-    /// Its default is a sequence's next value: serial, identity.
-    pub const NUMBERED: Self = Self(4);
-    /// GENERATED ALWAYS AS (expression).
-    pub const GENERATED: Self = Self(8);
-
-    /// True where all of these are known of the column.
-    #[must_use]
-    pub const fn has(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// These too.
-    #[must_use]
-    pub const fn with(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-}
-
-/// An index that CREATE INDEX makes. Its place is that of its relation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Index {
-    /// The schema of the table and the index.
-    pub schema: Symbol,
-    /// The table.
-    pub table: Symbol,
-    /// Its name; empty where the server chooses it.
-    pub name: Symbol,
-    /// Its columns; an expression is an empty name.
-    pub columns: Box<[Symbol]>,
-    /// UNIQUE.
-    pub unique: bool,
-    /// USING brin.
-    pub brin: bool,
-    /// Where.
-    pub place: Place,
-}
-
-/// How a table is partitioned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Strategy {
-    /// PARTITION BY RANGE.
-    Range,
-    /// PARTITION BY LIST.
-    List,
-    /// PARTITION BY HASH.
-    Hash,
-    /// Child tables that inherit, each with a CHECK on a range.
-    Inheritance,
-}
-
-/// A table whose rows lie in partitions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Partitioned {
-    /// How.
-    pub strategy: Strategy,
-    /// The columns that decide; an expression is an empty name.
-    pub columns: Vec<Symbol>,
-    /// Where the table is made.
-    pub place: Place,
-    /// How many partitions were seen.
-    pub partitions: u32,
-    /// The ranges of the first ones, as the dump writes their ends. A range over a list or an expression is not here.
-    pub bounds: Vec<(Box<str>, Box<str>)>,
-}
-
 /// So many ranges tell the interval.
 const BOUNDS: usize = 24;
-
-/// What stands on a table and matters where it is to become a hypertable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attachment {
-    /// A rule.
-    Rule,
-    /// A row trigger with transition tables.
-    TransitionTrigger,
-    /// A BEFORE INSERT row trigger: such triggers route rows to child tables.
-    InsertTrigger,
-    /// Row-level security is on.
-    RowSecurity,
-    /// A publication names the table.
-    Publication,
-}
-
-/// One such thing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Attached {
-    /// The table's schema.
-    pub schema: Symbol,
-    /// The table.
-    pub table: Symbol,
-    /// What it is.
-    pub what: Attachment,
-    /// Its name.
-    pub name: Symbol,
-    /// Where.
-    pub place: Place,
-}
 
 impl Facts {
     /// The identity of a relation in a statement.
@@ -295,7 +195,7 @@ impl Facts {
                     {
                         let mut columns = std::mem::take(&mut relation.columns).into_vec();
                         // Offsets count in the statement of the table: a column of another statement has none.
-                        columns.push(super::Column { at: 0, ..new });
+                        columns.push(Column { at: 0, ..new });
                         relation.columns = columns.into();
                     }
                     self.column_constraints(range, column, place);
@@ -414,9 +314,9 @@ impl Facts {
     }
 
     /// A column's definition as a fact.
-    pub(super) fn column(&mut self, column: &pg::ColumnDef) -> Option<super::Column> {
+    pub(super) fn column(&mut self, column: &pg::ColumnDef) -> Option<Column> {
         let data_type = strings(&column.type_name.as_ref()?.names).join(".");
-        Some(super::Column {
+        Some(Column {
             name: self.names.symbol(&column.colname),
             data_type: self.names.symbol(&data_type),
             at: u32::try_from(column.location).unwrap_or(0),
@@ -430,127 +330,4 @@ fn is_before_insert(s: &pg::CreateTrigStmt) -> bool {
     const BEFORE: i32 = 1 << 1;
     const INSERT: i32 = 1 << 2;
     s.timing & BEFORE != 0 && s.events & INSERT != 0
-}
-
-fn excluded(node: &pg::Node) -> &str {
-    // An element and its operator.
-    let element = match &node.node {
-        Some(NodeEnum::List(list)) => list.items.first(),
-        _ => None,
-    };
-    match element.and_then(|element| element.node.as_ref()) {
-        Some(NodeEnum::IndexElem(element)) => &element.name,
-        _ => "",
-    }
-}
-
-fn column_traits(column: &pg::ColumnDef, data_type: &str) -> Traits {
-    use pg::ConstrType as C;
-    let mut traits = Traits::default();
-    if data_type.ends_with("serial") || data_type.ends_with("serial4") || data_type.ends_with("serial8") {
-        traits = traits.with(Traits::NUMBERED).with(Traits::NOT_NULL);
-    }
-    for constraint in &column.constraints {
-        let Some(NodeEnum::Constraint(constraint)) = &constraint.node else { continue };
-        traits = match C::try_from(constraint.contype) {
-            Ok(C::ConstrNotnull | C::ConstrPrimary) => traits.with(Traits::NOT_NULL),
-            Ok(C::ConstrIdentity) => traits.with(Traits::NUMBERED).with(Traits::NOT_NULL),
-            Ok(C::ConstrGenerated) => traits.with(Traits::GENERATED),
-            Ok(C::ConstrDefault) => {
-                let default = constraint.raw_expr.as_ref().and_then(|expression| expression.node.as_ref());
-                default.map_or(traits, |default| traits.with(default_traits(default)))
-            }
-            _ => traits,
-        };
-    }
-    traits
-}
-
-fn default_traits(default: &NodeEnum) -> Traits {
-    match default {
-        NodeEnum::FuncCall(call) => match qualified(&call.funcname) {
-            Some((
-                None | Some("pg_catalog"),
-                "now" | "clock_timestamp" | "statement_timestamp" | "transaction_timestamp",
-            )) => Traits::NOW,
-            Some((None | Some("pg_catalog"), "nextval")) => Traits::NUMBERED,
-            // timezone('utc', now()) is what AT TIME ZONE becomes.
-            Some((_, "timezone" | "date_trunc")) => call
-                .args
-                .last()
-                .and_then(|arg| arg.node.as_ref())
-                .map_or_else(Traits::default, default_traits),
-            _ => Traits::default(),
-        },
-        NodeEnum::SqlvalueFunction(_) => {
-            use pg::SqlValueFunctionOp as O;
-            let NodeEnum::SqlvalueFunction(function) = default else { return Traits::default() };
-            match O::try_from(function.op) {
-                Ok(
-                    O::SvfopCurrentDate
-                    | O::SvfopCurrentTimestamp
-                    | O::SvfopCurrentTimestampN
-                    | O::SvfopLocaltimestamp
-                    | O::SvfopLocaltimestampN,
-                ) => Traits::NOW,
-                _ => Traits::default(),
-            }
-        }
-        NodeEnum::TypeCast(cast) => {
-            let inner = cast.arg.as_ref().and_then(|arg| arg.node.as_ref());
-            match inner {
-                // 'now'::text::timestamp is how older servers keep now().
-                Some(NodeEnum::AConst(_)) => {
-                    let is_now = cast.arg.as_ref().and_then(|arg| super::names::text(arg)) == Some("now");
-                    if is_now { Traits::NOW } else { Traits::default() }
-                }
-                Some(inner) => default_traits(inner),
-                None => Traits::default(),
-            }
-        }
-        _ => Traits::default(),
-    }
-}
-
-/// FROM (a) TO (b) of one column.
-fn bounds(bound: &pg::PartitionBoundSpec) -> Option<(Box<str>, Box<str>)> {
-    match (bound.lowerdatums.as_slice(), bound.upperdatums.as_slice()) {
-        ([from], [to]) => Some((constant(from)?.into(), constant(to)?.into())),
-        _ => None,
-    }
-}
-
-fn constant(node: &pg::Node) -> Option<String> {
-    use pg::a_const::Val;
-    match node.node.as_ref()? {
-        NodeEnum::AConst(constant) => match constant.val.as_ref()? {
-            Val::Sval(text) => Some(text.sval.clone()),
-            Val::Ival(number) => Some(number.ival.to_string()),
-            Val::Fval(number) => Some(number.fval.clone()),
-            _ => None,
-        },
-        NodeEnum::TypeCast(cast) => constant(cast.arg.as_ref()?),
-        _ => None,
-    }
-}
-
-/// `column >= 'a' AND column < 'b'`: the column and both ends.
-fn checked_range(expression: &pg::Node) -> Option<(String, Box<str>, Box<str>)> {
-    let NodeEnum::BoolExpr(both) = expression.node.as_ref()? else { return None };
-    if both.boolop != pg::BoolExprType::AndExpr as i32 {
-        return None;
-    }
-    let ends: Vec<(&str, (String, String))> = both.args.iter().filter_map(comparison).collect();
-    // The last one counts.
-    let end = |of: &str| ends.iter().rev().find(|(operator, _)| *operator == of).map(|(_, end)| end);
-    let (from, to) = (end(">=").or_else(|| end(">"))?, end("<").or_else(|| end("<="))?);
-    (from.0 == to.0).then(|| (from.0.clone(), from.1.as_str().into(), to.1.as_str().into()))
-}
-
-fn comparison(node: &pg::Node) -> Option<(&str, (String, String))> {
-    let NodeEnum::AExpr(expression) = node.node.as_ref()? else { return None };
-    let operator = expression.name.first().and_then(string)?;
-    let NodeEnum::ColumnRef(column) = expression.lexpr.as_ref()?.node.as_ref()? else { return None };
-    let column = column.fields.last().and_then(string)?;
-    Some((operator, (column.to_owned(), constant(expression.rexpr.as_ref()?)?)))
 }

@@ -1,82 +1,11 @@
 //! What the rows of TimescaleDB's catalogs say.
 
-use super::chunks::{Dimension, Partitioning, Unit};
-use super::{Timescale, Version, is_users};
+use super::known::{Compression, Dimension, Job, Kind, Order, Partitioning, Timescale, Unit, is_users};
+use super::version::Version;
+use crate::facts::ObjectId;
 use crate::facts::rows::{Row, Table};
-use crate::facts::{Facts, ObjectId};
-use crate::finding::Place;
+use crate::facts::state::Facts;
 use crate::parse::Class;
-
-/// How rows are ordered in compressed batches.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
-    /// The column.
-    pub column: String,
-    /// DESC.
-    pub descending: bool,
-    /// NULLS FIRST.
-    pub nulls_first: bool,
-}
-
-/// Settings of compression (the columnstore).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Compression {
-    /// Columns that each batch has one value of.
-    pub segment_by: Vec<String>,
-    /// The order in a batch.
-    pub order_by: Vec<Order>,
-    /// The dump does not tell all of it.
-    pub uncertain: bool,
-}
-
-/// A continuous aggregate.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Aggregate {
-    /// The view that users read.
-    pub view: Option<ObjectId>,
-    /// Its query: the text of the direct view.
-    pub definition: Option<Box<str>>,
-    /// It shows rows that are not materialized yet, too.
-    pub real_time: bool,
-    /// In the format of 2.7 and newer.
-    pub finalized: bool,
-    /// Its materialization has an index for each group.
-    pub group_indexes: bool,
-    /// The first statement that tells of it.
-    pub place: Option<Place>,
-}
-
-/// What a job does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A policy of TimescaleDB's own, by the name of its procedure.
-    Policy,
-    /// A procedure or function of the user's.
-    Action,
-}
-
-/// A job.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Job {
-    /// Its id: 1000 and higher.
-    pub id: i64,
-    /// What it is.
-    pub kind: Kind,
-    /// Its procedure.
-    pub procedure: ObjectId,
-    /// The role it runs as.
-    pub owner: Box<str>,
-    /// How often it runs, as an interval.
-    pub schedule: Box<str>,
-    /// It runs at all.
-    pub scheduled: bool,
-    /// The hypertable or materialization hypertable that it is for.
-    pub hypertable: Option<i64>,
-    /// Its configuration, as JSON.
-    pub config: Option<Box<str>>,
-    /// Its row.
-    pub place: Place,
-}
 
 impl Facts {
     pub(in crate::facts) fn metadata_row(&mut self, row: &Row) {

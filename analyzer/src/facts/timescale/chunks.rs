@@ -1,89 +1,20 @@
 //! What chunks tell of their hypertables: the CHECK constraints hold the column, the kind and the size of
 //! every dimension; the columns of compressed chunks hold the compression settings.
 
-use super::catalog::{Aggregate, Compression, Order};
-use super::{INTERNAL, chunk_ids, is_users, number_after};
+use super::known::{
+    Aggregate, Compressed, Compression, Dimension, INTERNAL, Order, Partitioning, Unit, chunk_ids, is_users,
+    number_after,
+};
+use crate::facts::ObjectId;
 use crate::facts::names::{qualified, relation, strings, text};
-use crate::facts::{Facts, ObjectId};
+use crate::facts::state::Facts;
 use crate::finding::Place;
 use crate::locate::Statement;
 use crate::order;
 use crate::parse::{Class, NodeEnum, pg};
 
-/// What an interval counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// Microseconds: columns of a time type.
-    Microseconds,
-    /// The column's own numbers.
-    Integer,
-}
-
-/// How a dimension cuts its column's values into chunks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Partitioning {
-    /// By ranges of one size, where it is known.
-    Range {
-        /// The size.
-        interval: Option<i64>,
-        /// What it counts.
-        unit: Unit,
-    },
-    /// By a hash.
-    Hash {
-        /// How many partitions.
-        partitions: i64,
-    },
-}
-
-/// A dimension of a hypertable.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dimension {
-    /// The column.
-    pub column: Box<str>,
-    /// A partitioning function of the user's.
-    pub function: Option<ObjectId>,
-    /// How it is cut.
-    pub partitioning: Partitioning,
-    /// The function that tells the current time of an integer column.
-    pub now: Option<ObjectId>,
-    /// The chunk that told the interval: the latest one is cut by the setting of today.
-    pub(super) latest_chunk: i64,
-    /// The lowest number of a slice: those of one chunk are made in the order of the dimensions.
-    pub(super) first_slice: i64,
-}
-
-/// The columns of a compressed chunk.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Compressed {
-    /// The hypertable's id, where the chunk's name tells it (2.29).
-    pub hypertable: Option<i64>,
-    /// Columns with their types, without TimescaleDB's own.
-    columns: Vec<(Box<str>, Box<str>)>,
-    /// Types of the columns that batches are ordered by.
-    order_types: Vec<Box<str>>,
-    /// The order as the index on the segment columns and the bounds shows it.
-    descending: Vec<bool>,
-}
-
 /// The largest value of TimescaleDB's hash functions.
 const MAX_HASH: i64 = 2_147_483_647;
-
-impl Dimension {
-    /// A dimension that nothing in the dump tells of.
-    #[must_use]
-    pub fn guessed(column: &str, interval: i64) -> Self {
-        let partitioning = Partitioning::Range { interval: Some(interval), unit: Unit::Microseconds };
-        Self {
-            column: column.into(),
-            function: None,
-            partitioning,
-            now: None,
-            latest_chunk: 0,
-            first_slice: 0,
-        }
-    }
-}
 
 /// What one CHECK says of one column.
 #[derive(Debug, Default)]

@@ -1,0 +1,9 @@
+//! Objects: their identity, and what a statement does with them.
+
+mod created;
+mod named;
+mod signature;
+
+pub use created::{also_created, created, is_user_object, new_name};
+pub use named::{Object, ObjectId, granted, relation_word, subject, type_text, word_and_class};
+pub use signature::{Signature, signature};

@@ -1,0 +1,291 @@
+//! The identity of an object, and the object that a statement speaks of.
+
+use crate::facts::names::{qualified, quoted, quoted_path, relation, string, strings};
+use crate::parse::{Class, NodeEnum, pg};
+
+/// The identity of an object within a dump. Overloaded functions share one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId {
+    /// Its kind.
+    pub class: Class,
+    /// Its schema, where it has one.
+    pub schema: Option<Box<str>>,
+    /// Its name; for objects that live in a table, the table's.
+    pub name: Box<str>,
+    /// The name of a trigger, policy, rule or constraint in its table.
+    pub part: Option<Box<str>>,
+}
+
+impl ObjectId {
+    /// An object in a schema (or in none).
+    #[must_use]
+    pub fn new(class: Class, schema: Option<&str>, name: &str) -> Self {
+        Self { class, schema: schema.map(Into::into), name: name.into(), part: None }
+    }
+
+    /// An object that lives in a table.
+    #[must_use]
+    pub fn attached(schema: Option<&str>, table: &str, part: &str) -> Self {
+        Self { part: Some(part.into()), ..Self::new(Class::Attached, schema, table) }
+    }
+
+    /// The table that it lives in.
+    #[must_use]
+    pub fn table(&self) -> Option<Self> {
+        (self.class == Class::Attached).then(|| Self { class: Class::Relation, part: None, ..self.clone() })
+    }
+
+    /// Its name as SQL writes it.
+    #[must_use]
+    pub fn path(&self) -> String {
+        let name = match self.class {
+            // A cast's types, a transform's type and language, a user mapping's role and server.
+            Class::Nameless if self.name.starts_with('(') => self.name.to_string(),
+            Class::Operator => match &self.schema {
+                Some(schema) => format!("{}.{}", quoted(schema), self.name),
+                None => self.name.to_string(),
+            },
+            _ => quoted_path(self.schema.as_deref(), &self.name),
+        };
+        match &self.part {
+            Some(part) => format!("{} on {name}", quoted(part)),
+            None => name,
+        }
+    }
+}
+
+/// An object with the word for it: `table app.orders`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// The word.
+    pub word: &'static str,
+    /// Which one.
+    pub id: ObjectId,
+}
+
+impl std::fmt::Display for Object {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.word, self.id.path())
+    }
+}
+
+pub(super) fn object(word: &'static str, class: Class, name: (Option<&str>, &str)) -> Object {
+    Object { word, id: ObjectId::new(class, name.0, name.1) }
+}
+
+pub(super) fn of_relation(word: &'static str, range: Option<&pg::RangeVar>) -> Option<Object> {
+    Some(object(word, Class::Relation, relation(range?)))
+}
+
+pub(super) fn of_part(word: &'static str, range: Option<&pg::RangeVar>, part: &str) -> Option<Object> {
+    let (schema, table) = relation(range?);
+    Some(Object { word, id: ObjectId::attached(schema, table, part) })
+}
+
+/// The object that the statement changes, fills, comments on or grants: it cannot do without it.
+#[must_use]
+pub fn subject(node: &NodeEnum) -> Option<Object> {
+    match node {
+        NodeEnum::AlterTableStmt(s) => of_relation(relation_word(s.objtype), s.relation.as_ref()),
+        NodeEnum::AlterSeqStmt(s) => of_relation("sequence", s.sequence.as_ref()),
+        NodeEnum::IndexStmt(s) => of_relation("table", s.relation.as_ref()),
+        NodeEnum::CreateTrigStmt(s) => of_relation("table", s.relation.as_ref()),
+        NodeEnum::RuleStmt(s) => of_relation("table", s.relation.as_ref()),
+        NodeEnum::CreatePolicyStmt(s) => of_relation("table", s.table.as_ref()),
+        NodeEnum::CopyStmt(s) => of_relation("table", s.relation.as_ref()),
+        NodeEnum::InsertStmt(s) => of_relation("table", s.relation.as_ref()),
+        NodeEnum::RefreshMatViewStmt(s) => of_relation("materialized view", s.relation.as_ref()),
+        NodeEnum::AlterOwnerStmt(s) => named(s.object_type, s.object.as_deref()),
+        NodeEnum::RenameStmt(s) => renamed(s),
+        NodeEnum::DropStmt(s) => {
+            let (word, class) = word_and_class(s.remove_type)?;
+            match s.objects.as_slice() {
+                [one] => named_node(word, class, one),
+                _ => None,
+            }
+        }
+        NodeEnum::DropSubscriptionStmt(s) => {
+            Some(object("subscription", Class::Subscription, (None, &s.subname)))
+        }
+        NodeEnum::AlterObjectSchemaStmt(s) => match &s.relation {
+            Some(range) => of_relation("table", Some(range)),
+            None => named(s.object_type, s.object.as_deref()),
+        },
+        NodeEnum::CommentStmt(s) if s.objtype == pg::ObjectType::ObjectCast as i32 => {
+            let Some(NodeEnum::List(list)) = &s.object.as_ref()?.node else { return None };
+            let types = |index: usize| match list.items.get(index)?.node.as_ref()? {
+                NodeEnum::TypeName(name) => Some(name),
+                _ => None,
+            };
+            cast(types(0), types(1))
+        }
+        NodeEnum::CommentStmt(s) => named(s.objtype, s.object.as_deref()),
+        NodeEnum::SecLabelStmt(s) => named(s.objtype, s.object.as_deref()),
+        NodeEnum::AlterFunctionStmt(s) => {
+            Some(object("function", Class::Function, qualified(&s.func.as_ref()?.objname)?))
+        }
+        NodeEnum::AlterEnumStmt(s) => Some(object("type", Class::Type, qualified(&s.type_name)?)),
+        NodeEnum::AlterDomainStmt(s) => Some(object("domain", Class::Type, qualified(&s.type_name)?)),
+        NodeEnum::AlterOpFamilyStmt(s) => {
+            Some(object("operator family", Class::OperatorClass, qualified(&s.opfamilyname)?))
+        }
+        NodeEnum::AlterTsconfigurationStmt(s) => {
+            Some(object("text search configuration", Class::TextSearch, qualified(&s.cfgname)?))
+        }
+        NodeEnum::AlterEventTrigStmt(s) => {
+            Some(object("event trigger", Class::EventTrigger, (None, &s.trigname)))
+        }
+        NodeEnum::AlterExtensionStmt(s) => Some(object("extension", Class::Extension, (None, &s.extname))),
+        NodeEnum::AlterExtensionContentsStmt(s) => {
+            Some(object("extension", Class::Extension, (None, &s.extname)))
+        }
+        NodeEnum::AlterFdwStmt(s) => {
+            Some(object("foreign-data wrapper", Class::ForeignDataWrapper, (None, &s.fdwname)))
+        }
+        NodeEnum::AlterForeignServerStmt(s) => Some(object("server", Class::Server, (None, &s.servername))),
+        NodeEnum::AlterPublicationStmt(s) => {
+            Some(object("publication", Class::Publication, (None, &s.pubname)))
+        }
+        NodeEnum::AlterSubscriptionStmt(s) => {
+            Some(object("subscription", Class::Subscription, (None, &s.subname)))
+        }
+        NodeEnum::AlterRoleStmt(s) => {
+            Some(object("role", Class::Role, (None, crate::facts::names::role(s.role.as_ref()?)?)))
+        }
+        NodeEnum::AlterRoleSetStmt(s) => {
+            Some(object("role", Class::Role, (None, crate::facts::names::role(s.role.as_ref()?)?)))
+        }
+        NodeEnum::GrantStmt(s) => granted(s, s.objects.first()?),
+        NodeEnum::AlterDatabaseStmt(s) => Some(object("database", Class::Database, (None, &s.dbname))),
+        NodeEnum::AlterDatabaseSetStmt(s) => Some(object("database", Class::Database, (None, &s.dbname))),
+        _ => None,
+    }
+}
+
+/// An object of those that the statement grants rights on.
+#[must_use]
+pub fn granted(s: &pg::GrantStmt, object: &pg::Node) -> Option<Object> {
+    let (word, class) = word_and_class(s.objtype)?;
+    named_node(word, class, object)
+}
+
+pub(super) fn cast(source: Option<&pg::TypeName>, target: Option<&pg::TypeName>) -> Option<Object> {
+    let types = format!("({} AS {})", type_text(source?), type_text(target?));
+    Some(object("cast", Class::Nameless, (Some("pg_catalog"), &types)))
+}
+
+/// A type as SQL writes it, without its modifiers.
+#[must_use]
+pub fn type_text(name: &pg::TypeName) -> String {
+    let (schema, base) = qualified(&name.names).unwrap_or((None, ""));
+    let schema = schema.filter(|schema| *schema != "pg_catalog");
+    format!("{}{}", quoted_path(schema, base), "[]".repeat(name.array_bounds.len()))
+}
+
+/// The object that gets another name, or whose part does.
+pub(super) fn renamed(s: &pg::RenameStmt) -> Option<Object> {
+    use pg::ObjectType as T;
+    match &s.relation {
+        Some(range) => of_relation(relation_word(s.rename_type), Some(range)),
+        None => match (T::try_from(s.rename_type).ok()?, s.object.as_deref()) {
+            (_, Some(object)) => named(s.rename_type, Some(object)),
+            (T::ObjectSchema, None) => Some(object("schema", Class::Schema, (None, &s.subname))),
+            (_, None) => None,
+        },
+    }
+}
+
+/// The object by its type number and the node that names it.
+pub(super) fn named(object_type: i32, node: Option<&pg::Node>) -> Option<Object> {
+    let (word, class) = word_and_class(object_type)?;
+    named_node(word, class, node?)
+}
+
+pub(super) fn named_node(word: &'static str, class: Class, node: &pg::Node) -> Option<Object> {
+    match node.node.as_ref()? {
+        NodeEnum::String(name) => Some(object(word, class, (None, &name.sval))),
+        // Large objects have numbers.
+        NodeEnum::Integer(number) => Some(object(word, class, (None, &number.ival.to_string()))),
+        NodeEnum::Float(number) => Some(object(word, class, (None, &number.fval))),
+        NodeEnum::RangeVar(range) => Some(object(word, class, relation(range))),
+        NodeEnum::ObjectWithArgs(with_args) => Some(object(word, class, qualified(&with_args.objname)?)),
+        NodeEnum::TypeName(name) => Some(object(word, class, qualified(&name.names)?)),
+        NodeEnum::List(list) if class == Class::Attached => {
+            // The table's name with the part's after it; a domain constraint has a type first.
+            let (part, table) = list.items.split_last()?;
+            let (schema, table) = match table.first()?.node.as_ref()? {
+                NodeEnum::TypeName(name) => qualified(&name.names)?,
+                _ => qualified(table)?,
+            };
+            Some(Object { word, id: ObjectId::attached(schema, table, string(part)?) })
+        }
+        NodeEnum::List(list) if matches!(word, "column") => {
+            let (_, table) = list.items.split_last()?;
+            Some(object("table", Class::Relation, qualified(table)?))
+        }
+        NodeEnum::List(list) if matches!(word, "operator class" | "operator family") => {
+            // The access method comes first.
+            Some(object(word, class, qualified(list.items.get(1..)?)?))
+        }
+        NodeEnum::List(list) if !strings(&list.items).is_empty() => {
+            Some(object(word, class, qualified(&list.items)?))
+        }
+        _ => None,
+    }
+}
+
+/// The word for a relation in ALTER TABLE and its like.
+#[must_use]
+pub fn relation_word(object_type: i32) -> &'static str {
+    word_and_class(object_type).map_or("table", |(word, _)| word)
+}
+
+/// The word and the class of a parser's object type.
+#[must_use]
+pub fn word_and_class(object_type: i32) -> Option<(&'static str, Class)> {
+    use pg::ObjectType as T;
+    Some(match T::try_from(object_type).ok()? {
+        T::ObjectTable => ("table", Class::Relation),
+        T::ObjectView => ("view", Class::Relation),
+        T::ObjectMatview => ("materialized view", Class::Relation),
+        T::ObjectSequence => ("sequence", Class::Relation),
+        T::ObjectIndex => ("index", Class::Relation),
+        T::ObjectForeignTable => ("foreign table", Class::Relation),
+        T::ObjectColumn => ("column", Class::Relation),
+        T::ObjectType => ("type", Class::Type),
+        T::ObjectDomain => ("domain", Class::Type),
+        T::ObjectFunction | T::ObjectRoutine => ("function", Class::Function),
+        T::ObjectProcedure => ("procedure", Class::Function),
+        T::ObjectAggregate => ("aggregate", Class::Function),
+        T::ObjectOperator => ("operator", Class::Operator),
+        T::ObjectOpclass => ("operator class", Class::OperatorClass),
+        T::ObjectOpfamily => ("operator family", Class::OperatorClass),
+        T::ObjectCollation => ("collation", Class::Collation),
+        T::ObjectAccessMethod => ("access method", Class::AccessMethod),
+        T::ObjectLanguage => ("language", Class::Language),
+        T::ObjectForeignServer => ("server", Class::Server),
+        T::ObjectFdw => ("foreign-data wrapper", Class::ForeignDataWrapper),
+        T::ObjectSchema => ("schema", Class::Schema),
+        T::ObjectExtension => ("extension", Class::Extension),
+        T::ObjectTsparser => ("text search parser", Class::TextSearch),
+        T::ObjectTsdictionary => ("text search dictionary", Class::TextSearch),
+        T::ObjectTstemplate => ("text search template", Class::TextSearch),
+        T::ObjectTsconfiguration => ("text search configuration", Class::TextSearch),
+        T::ObjectRole => ("role", Class::Role),
+        T::ObjectTrigger => ("trigger", Class::Attached),
+        T::ObjectPolicy => ("policy", Class::Attached),
+        T::ObjectRule => ("rule", Class::Attached),
+        T::ObjectTabconstraint => ("constraint", Class::Attached),
+        T::ObjectDomconstraint => ("domain constraint", Class::Attached),
+        T::ObjectEventTrigger => ("event trigger", Class::EventTrigger),
+        T::ObjectPublication => ("publication", Class::Publication),
+        T::ObjectSubscription => ("subscription", Class::Subscription),
+        T::ObjectDatabase => ("database", Class::Database),
+        T::ObjectTablespace => ("tablespace", Class::Tablespace),
+        T::ObjectConversion => ("conversion", Class::Nameless),
+        T::ObjectStatisticExt => ("statistics", Class::Nameless),
+        T::ObjectLargeobject => ("large object", Class::Nameless),
+        T::ObjectParameterAcl => ("parameter", Class::Nameless),
+        _ => return None,
+    })
+}
