@@ -47,7 +47,7 @@ const CRATES: &[Crate] = &[Crate {
         "report",
     ],
     upwards: &[("rewrite", "rules"), ("rule", "rules"), ("rule::context", "rules")],
-    circles: &["body", "body::dynamic", "facts*", "parse*", "report*", "rule*", "secrets*"],
+    circles: &["rule*"],
 }];
 
 /// Longest source file, in lines.
@@ -55,17 +55,10 @@ const MOST_LINES: usize = 500;
 
 /// Files that are still longer. The list may only shrink.
 const LONG: &[&str] = &[
-    "analyzer/src/body/plpgsql.rs",
-    "analyzer/src/facts/mod.rs",
-    "analyzer/src/facts/objects.rs",
-    "analyzer/src/facts/tables.rs",
-    "analyzer/src/report/html.rs",
     "analyzer/src/report/mod.rs",
     "analyzer/src/rules/hypertable/script.rs",
     "analyzer/src/rules/input/in_06_newer_syntax.rs",
     "analyzer/src/rules/ownership/own_01_owner.rs",
-    "analyzer/src/split/lexer.rs",
-    "analyzer/src/split/tests.rs",
     "runner/src/cli/diff.rs",
     "runner/src/engine/pool.rs",
     "runner/src/report/html.rs",
@@ -181,7 +174,7 @@ fn use_tree(tokens: &[String], mut i: usize, prefix: &[String], public: bool, us
 
 fn source(text: &str) -> Source {
     // A module of tests may look at everything.
-    let text = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let tokens = tokens(text);
     let mut source = Source::default();
     let mut i = 0;

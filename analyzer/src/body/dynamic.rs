@@ -3,11 +3,11 @@
 
 use std::ops::Range;
 
-use super::source::Source;
+use super::source::{Source, UNKNOWN};
 use crate::parse::{Token, TokenKind, Tokens};
 
 /// An unknown name or number.
-const NAME: &str = super::UNKNOWN;
+const NAME: &str = UNKNOWN;
 /// An unknown string.
 const STRING: &str = "'unknown_to_tsmigrate'";
 

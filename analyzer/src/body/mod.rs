@@ -15,14 +15,13 @@ use crate::facts::names::{option, option_text, string};
 use crate::locate::Statement;
 use crate::parse::{NodeEnum, Parsed, TokenKind, parse, pg};
 use crate::split::{Kind as PieceKind, Piece, Splitter};
+pub use source::UNKNOWN;
+
 use plpgsql::Kind;
 use source::Source;
 
 /// Texts in texts (EXECUTE 'DO …') are followed down to this depth.
 const MAX_DEPTH: usize = 4;
-
-/// Stands for names that are only known when a text is put together.
-pub const UNKNOWN: &str = "unknown_to_tsmigrate";
 
 /// A piece of SQL that runs when a body does.
 #[derive(Debug)]

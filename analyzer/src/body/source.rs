@@ -3,6 +3,9 @@
 
 use std::ops::Range;
 
+/// Stands for names that are only known when a text is put together.
+pub const UNKNOWN: &str = "unknown_to_tsmigrate";
+
 /// A text and where its bytes come from.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Source {

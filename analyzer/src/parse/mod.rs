@@ -3,6 +3,7 @@
 mod canonical;
 mod kind;
 mod options;
+mod reference;
 mod tokens;
 mod tree;
 mod walk;
@@ -11,8 +12,9 @@ pub use canonical::{Change, canonical, changed};
 pub use kind::StatementKind;
 pub use pg_query::NodeEnum;
 pub use pg_query::protobuf as pg;
+pub use reference::{Class, Reference};
 pub use tokens::{Token, TokenKind, Tokens, is_keyword, is_quoted_keyword};
-pub use walk::{Class, Reference, references};
+pub use walk::references;
 
 use std::sync::OnceLock;
 

@@ -4,7 +4,7 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf as pg;
 
-use super::walk::{Class, Reference};
+use super::reference::{Class, Reference};
 
 /// Adds the references of one statement.
 pub(super) fn references(node: &NodeEnum, found: &mut Vec<Reference>) {

@@ -1,8 +1,7 @@
-//! The formats of a report, and what stands in it beside what was found.
+//! The formats of a report.
 
+use super::{Around, Report, github, html, json, markdown, sarif};
 use std::io;
-
-use super::{Report, github, html, json, markdown, sarif};
 
 /// A format that a report is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,55 +69,6 @@ impl Format {
     pub const fn is_for_people(self) -> bool {
         matches!(self, Self::Github | Self::Html | Self::Markdown)
     }
-}
-
-/// Something to do next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// What it does.
-    pub what: String,
-    /// The command that does it.
-    pub command: String,
-}
-
-/// A part of a page that comes from elsewhere, such as what a migration did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Section {
-    /// Its name in links: ASCII letters, digits and `-`.
-    pub id: String,
-    /// Its heading.
-    pub title: String,
-    /// What stands in it.
-    pub blocks: Vec<Block>,
-}
-
-/// A block of a section. All of it is text: nothing in it is markup.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Block {
-    /// A paragraph.
-    Text(String),
-    /// Lines to copy.
-    Code(String),
-    /// A table.
-    Table {
-        /// Headings of its columns.
-        head: Vec<String>,
-        /// Its rows, each with as many cells.
-        rows: Vec<Vec<String>>,
-    },
-}
-
-/// What is written around the findings.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Around<'a> {
-    /// So many findings are shown at most, where people read it; the counts stay whole.
-    pub max_findings: Option<usize>,
-    /// Annotations for GitHub beyond those that it shows.
-    pub all: bool,
-    /// What to do next.
-    pub next: &'a [Step],
-    /// More parts of the page.
-    pub sections: &'a [Section],
 }
 
 impl Report<'_> {

@@ -3,6 +3,7 @@
 //!
 //! A report borrows the analysis and is written as a stream: it takes a few bytes for each finding.
 
+mod around;
 mod diff;
 mod format;
 mod github;
@@ -18,7 +19,8 @@ use std::collections::{BTreeMap, HashSet};
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 
-pub use format::{Around, Block, Format, Section, Step};
+pub use around::{Around, Block, Section, Step};
+pub use format::Format;
 pub use json::SCHEMA;
 pub use words::{count, plural, thousands};
 

@@ -6,13 +6,10 @@
 mod names;
 mod text;
 
-use std::ops::Range;
-
-use serde::Serializer;
-
 use crate::parse::{Token, TokenKind, Tokens};
-
 pub use names::is_secret;
+use serde::Serializer;
+use std::ops::Range;
 
 /// What is shown in the place of a secret.
 pub const MASK: &str = "'…'";
@@ -149,21 +146,7 @@ pub fn masks(sql: &str, tokens: &[Token]) -> Vec<Range<usize>> {
     } else {
         look(sql, tokens, 0, 0, &mut found);
     }
-    merged(found, sql.len())
-}
-
-/// Ranges in order, those that touch each other as one.
-fn merged(mut found: Vec<Range<usize>>, length: usize) -> Vec<Range<usize>> {
-    found.retain(|range| range.start < range.end && range.start < length);
-    found.sort_by_key(|range| range.start);
-    let mut out: Vec<Range<usize>> = Vec::new();
-    for range in found {
-        match out.last_mut().filter(|last| range.start <= last.end) {
-            Some(last) => last.end = last.end.max(range.end),
-            None => out.push(range),
-        }
-    }
-    out
+    text::merged(found, sql.len())
 }
 
 fn without(text: &str, masks: &[Range<usize>]) -> String {

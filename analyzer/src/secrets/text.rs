@@ -31,7 +31,7 @@ pub(super) fn find(text: &str) -> Vec<Range<usize>> {
     named(text, &mut found);
     known(text, &mut found);
     rows(text, &mut found);
-    super::merged(found, text.len())
+    merged(found, text.len())
 }
 
 /// Where the first word ends that names a secret.
@@ -197,4 +197,18 @@ fn rows(text: &str, found: &mut Vec<Range<usize>>) {
             found.push(start..start + 1 + rest.len());
         }
     }
+}
+
+/// Ranges in order, those that touch each other as one.
+pub(super) fn merged(mut found: Vec<Range<usize>>, length: usize) -> Vec<Range<usize>> {
+    found.retain(|range| range.start < range.end && range.start < length);
+    found.sort_by_key(|range| range.start);
+    let mut out: Vec<Range<usize>> = Vec::new();
+    for range in found {
+        match out.last_mut().filter(|last| range.start <= last.end) {
+            Some(last) => last.end = last.end.max(range.end),
+            None => out.push(range),
+        }
+    }
+    out
 }

@@ -5,86 +5,17 @@
 mod lexer;
 mod meta;
 mod noise;
+mod piece;
 mod settings;
-mod words;
-
 #[cfg(test)]
 mod tests;
+mod words;
 
-use self::lexer::{Lexer, Mode};
+pub use self::piece::{End, Kind, Open, Piece};
+
+use self::lexer::{Lexer, Mode, State};
 use self::words::Words;
-use crate::text::{Position, Span};
-
-/// What a piece of a dump is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// An SQL statement from its first token to its semicolon, both included (psql sends this).
-    Statement,
-    /// Rows of the COPY before it, whole lines as far as the input was at hand.
-    CopyData,
-    /// The line `\.` that ends COPY data, with its line ending.
-    CopyEnd,
-    /// A psql meta-command from its backslash to the end of its line (line ending excluded), or to
-    /// the `\\` (included) or the next command's backslash (excluded) that ends it earlier.
-    Meta,
-    /// One `--` comment (line ending excluded) or one `/* */` comment between statements.
-    Comment,
-    /// White space between pieces; a byte order mark at the start of the input.
-    Blank,
-    /// A line of a tool's output that was written into the file, such as `pg_dump: warning: …`.
-    Noise,
-}
-
-/// How a piece came to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// As it should.
-    Complete,
-    /// The input ended first, with nothing open: psql would still send such a statement.
-    InputEnded,
-    /// The input ended inside the thing named: the file is cut off. For COPY data without an end
-    /// the last [`Kind::CopyData`] piece says so; it may be empty.
-    CutOff(Open),
-    /// A meta-command in the middle of the line took over, or the piece grew over [`Splitter::MAX_STATEMENT`],
-    /// or the data of a COPY that stands earlier on the same line begins. What follows continues the piece.
-    Broken,
-}
-
-/// What was open when the input ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Open {
-    /// A `'…'` string.
-    Quote,
-    /// A `"…"` identifier.
-    Identifier,
-    /// A `$tag$…$tag$` string.
-    DollarQuote,
-    /// A `/* … */` comment.
-    Comment,
-    /// A parenthesis.
-    Parenthesis,
-    /// A `BEGIN ATOMIC` body.
-    Body,
-    /// The data of a `COPY … FROM stdin`.
-    CopyData,
-}
-
-/// One piece of the input. All pieces in order, joined, are the input.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece<'a> {
-    /// What it is.
-    pub kind: Kind,
-    /// Its bytes as they stand in the input.
-    pub text: &'a [u8],
-    /// Where it stands in the input.
-    pub span: Span,
-    /// Line and column of its first byte.
-    pub at: Position,
-    /// How it ended.
-    pub end: End,
-    /// `standard_conforming_strings` where the piece begins.
-    pub standard_strings: bool,
-}
+use crate::text::Position;
 
 /// Cuts a dump into pieces.
 ///
@@ -107,42 +38,6 @@ pub struct Splitter {
     /// The bytes of the open piece, carried from one chunk to the next.
     held: Vec<u8>,
     state: State,
-}
-
-/// What is remembered from one chunk to the next. Offsets count from the start of the open piece.
-#[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own: no two exclude each other")]
-struct State {
-    /// Where the open piece begins in the input.
-    offset: u64,
-    at: Position,
-    /// The open piece begins a line.
-    line_start: bool,
-    /// The line before was [`Kind::Noise`].
-    after_noise: bool,
-    open: Option<Kind>,
-    mode: Mode,
-    /// How far the open piece has been read.
-    scanned: usize,
-    /// Where the word or the dollar tag being read begins.
-    mark: usize,
-    /// Where the last token of the open statement ends.
-    token_end: usize,
-    /// The last string of the open statement: where it ended and how it was read.
-    last_string: Option<(usize, lexer::Text)>,
-    /// The open piece was cut because it grew too long.
-    cut: bool,
-    words: Words,
-    /// The delimiter of the open dollar quote, both `$` included.
-    tag: Vec<u8>,
-    standard_strings: bool,
-    /// COPY statements on the current line whose data are still to come.
-    copies: usize,
-    /// What goes on after the COPY data.
-    resume: Mode,
-    /// Part of the current row has been given out.
-    mid_row: bool,
-    longest: usize,
 }
 
 impl Default for Splitter {

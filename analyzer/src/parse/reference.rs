@@ -1,0 +1,81 @@
+//! A name that a statement refers to.
+
+/// What kind of object a reference names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// A table, view, materialized view, sequence, index, foreign table or composite type's relation.
+    Relation,
+    /// A data type or domain.
+    Type,
+    /// A function, procedure or aggregate.
+    Function,
+    /// An operator.
+    Operator,
+    /// A collation.
+    Collation,
+    /// An operator class (of an index column).
+    OperatorClass,
+    /// An index or table access method.
+    AccessMethod,
+    /// A procedural language.
+    Language,
+    /// A foreign server.
+    Server,
+    /// A foreign-data wrapper.
+    ForeignDataWrapper,
+    /// A schema.
+    Schema,
+    /// An extension.
+    Extension,
+    /// A text search object of any kind.
+    TextSearch,
+    /// A role.
+    Role,
+    /// A trigger, policy, rule or constraint: an object that lives in a relation.
+    Attached,
+    /// An event trigger.
+    EventTrigger,
+    /// A publication.
+    Publication,
+    /// A subscription.
+    Subscription,
+    /// A database.
+    Database,
+    /// A tablespace.
+    Tablespace,
+    /// A cast, transform or other object without a name of its own.
+    Nameless,
+}
+
+/// A name that a statement refers to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reference {
+    /// What it names.
+    pub class: Class,
+    /// The schema, where the statement writes one.
+    pub schema: Option<Box<str>>,
+    /// The name.
+    pub name: Box<str>,
+    /// Byte offset in the statement, where the tree knows it.
+    pub location: Option<u32>,
+    /// How many arguments a call has; `None` where it is no call.
+    pub arguments: Option<usize>,
+    /// The parameter that a call of `set_config` names.
+    pub parameter: Option<Box<str>>,
+}
+
+impl Reference {
+    /// A reference without a place.
+    #[must_use]
+    pub fn new(class: Class, schema: Option<&str>, name: &str) -> Self {
+        Self {
+            class,
+            schema: schema.map(Into::into),
+            name: name.into(),
+            location: None,
+            arguments: None,
+            parameter: None,
+        }
+    }
+}
