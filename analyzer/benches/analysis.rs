@@ -10,7 +10,7 @@ use tsmigrate_analyzer::locate::Statement;
 use tsmigrate_analyzer::parse::{Parsed, STACK, parse};
 use tsmigrate_analyzer::split::{Kind, Piece, Splitter, split};
 use tsmigrate_analyzer::text::parseable;
-use tsmigrate_analyzer::{Analyzer, Input, Options, Recall, Report, Target, analyze};
+use tsmigrate_analyzer::{Analyzer, Input, Options, ParseCache, Report, Target, analyze};
 
 fn main() {
     // The analyzer's own stack: see STACK.
@@ -124,14 +124,14 @@ fn g_report_as_json(bencher: Bencher<'_, '_>, name: &str) {
 fn i_checked_again(bencher: Bencher<'_, '_>, name: &str) {
     let text = text(name);
     let (target, options) = (Target::default(), Options::default());
-    let recall = Recall::new(usize::MAX);
+    let cache = ParseCache::new(usize::MAX);
     let check = || {
-        let mut analyzer = Analyzer::with_executor(&target, &options, &recall);
+        let mut analyzer = Analyzer::with_executor(&target, &options, &cache);
         analyzer.begin(name);
         analyzer.feed(black_box(&text))?;
         analyzer.end()?;
         let analysis = analyzer.finish();
-        recall.end_check();
+        cache.end_check();
         Ok::<_, tsmigrate_analyzer::InputError>(analysis)
     };
     check().expect("a whole dump");

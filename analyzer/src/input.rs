@@ -124,17 +124,6 @@ impl Problem {
     }
 }
 
-/// A word as a shell reads it.
-#[must_use]
-pub fn shell(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
-}
-
 /// What is open, in words.
 pub(crate) fn open_words(open: Open) -> &'static str {
     match open {

@@ -6,7 +6,6 @@ use std::ops::Range;
 use crate::edit::{Action, Edit, Fix, Safety};
 use crate::finding::Severity;
 use crate::options::Options;
-use crate::order;
 use crate::parse::{Change, Parsed, canonical, changed, parse};
 use crate::rule::Finding;
 use crate::rules::rule;
@@ -100,7 +99,7 @@ pub struct Rewritten {
 #[must_use]
 pub fn apply(text: &str, start: u64, edits: &[&Edit]) -> Option<String> {
     let mut order: Vec<&Edit> = edits.to_vec();
-    order::sort_by_key(&mut order, |edit| (edit.span.start, edit.span.end));
+    order.sort_by_key(|edit| (edit.span.start, edit.span.end));
     let mut out = String::with_capacity(text.len());
     let mut done = 0;
     for edit in order {

@@ -1,5 +1,7 @@
 //! A live source, as far as no dump tells it. The questions are asked elsewhere; here is what the answers mean.
 
+pub(crate) use crate::human::{bytes, list};
+
 use std::collections::BTreeMap;
 
 /// What a live server was seen to be.
@@ -79,38 +81,10 @@ pub struct Hazard {
     pub next: Vec<String>,
 }
 
-/// The first names of a list, and how many more there are.
-pub(crate) fn list(names: &[String]) -> String {
-    const SHOWN: usize = 8;
-    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
-}
-
-/// A number of bytes for people: `1.2 GB`, in powers of 1000.
-pub(crate) fn bytes(number: u64) -> String {
-    const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
-    let (mut whole, mut tenth, mut unit) = (number, 0, 0);
-    while whole >= 1000 && unit + 1 < UNITS.len() {
-        (whole, tenth, unit) = (whole / 1000, whole % 1000 / 100, unit + 1);
-    }
-    let unit = UNITS.get(unit).unwrap_or(&"B");
-    if tenth > 0 && whole < 100 { format!("{whole}.{tenth} {unit}") } else { format!("{whole} {unit}") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{Options, Target, analysis::Analyzer};
-
-    #[test]
-    fn sizes_and_lists_are_short() {
-        assert_eq!([bytes(999), bytes(1_234_567), bytes(412_345_678_901)], ["999 B", "1.2 MB", "412 GB"]);
-        let names: Vec<String> = (0..10).map(|n| n.to_string()).collect();
-        assert_eq!(list(&names), "0, 1, 2, 3, 4, 5, 6, 7 and 2 more");
-    }
 
     /// `severity rule` of what is found on a server.
     fn found(target: &Target, server: &Server) -> Vec<String> {

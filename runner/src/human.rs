@@ -4,23 +4,6 @@ use std::time::Duration;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// The units of bytes, each a thousand times the one before it.
-const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
-
-/// A number of bytes in three digits: `999 B`, `1.25 kB`, `12.5 MB`, `125 GB`.
-#[must_use]
-pub fn bytes(number: u64) -> String {
-    let (scale, unit) = unit(number);
-    format!("{} {unit}", scaled(number, scale))
-}
-
-/// A part of a whole, both in the unit of the whole: `1.25 of 4.00 GB`.
-#[must_use]
-pub fn part(moved: u64, whole: u64) -> String {
-    let (scale, unit) = unit(whole);
-    format!("{} of {} {unit}", scaled(moved, scale), scaled(whole, scale))
-}
-
 /// Bytes in a second: `85.0 MB/s`.
 #[must_use]
 pub fn rate(number: u64) -> String {
@@ -34,29 +17,6 @@ pub fn percent(moved: u64, whole: u64) -> u64 {
         100
     } else {
         u64::try_from(u128::from(moved) * 100 / u128::from(whole)).unwrap_or(100).min(100)
-    }
-}
-
-/// The largest unit of which there is at least one.
-fn unit(number: u64) -> (u64, &'static str) {
-    let mut scale = 1_u64;
-    for unit in UNITS {
-        if number < scale.saturating_mul(1000) {
-            return (scale, unit);
-        }
-        scale = scale.saturating_mul(1000);
-    }
-    (scale / 1000, "PB")
-}
-
-/// Three digits, cut and not rounded: what is nearly whole is not shown as whole.
-fn scaled(number: u64, scale: u64) -> String {
-    let hundredths = u128::from(number) * 100 / u128::from(scale.max(1));
-    let (whole, rest) = (hundredths / 100, hundredths % 100);
-    match (scale, whole) {
-        (1, _) | (_, 100..) => whole.to_string(),
-        (_, 10..) => format!("{whole}.{}", rest / 10),
-        _ => format!("{whole}.{rest:02}"),
     }
 }
 
@@ -85,6 +45,7 @@ pub fn passing(took: Duration) -> String {
 }
 
 pub use tsmigrate_analyzer::clean::{line, text as clean};
+pub use tsmigrate_analyzer::human::{bytes, part};
 
 /// Columns of a terminal that `text` takes.
 #[must_use]

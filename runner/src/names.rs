@@ -8,7 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use tsmigrate_analyzer::parse::is_quoted_keyword;
+pub use tsmigrate_analyzer::quote::{is_plain, quote_ident as quoted};
 
 use crate::connect::identifier;
 
@@ -91,18 +91,6 @@ pub fn part(text: &str) -> Option<(String, &str)> {
 
 fn plain_byte(c: char) -> bool {
     c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'
-}
-
-/// Whether SQL reads the name as it is, unless it is a keyword.
-#[must_use]
-pub fn is_plain(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_') && name.chars().all(plain_byte)
-}
-
-/// A name as `quote_ident` writes it: in quotes only where SQL needs them.
-#[must_use]
-pub fn quoted(name: &str) -> String {
-    if is_plain(name) && !is_quoted_keyword(name) { name.to_owned() } else { identifier(name) }
 }
 
 #[cfg(test)]

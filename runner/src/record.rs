@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Deserializer};
+use tsmigrate_analyzer::quote::shell;
 
 use crate::error::Error;
 
@@ -33,16 +34,6 @@ pub fn any<'de, D: Deserializer<'de>>(value: D) -> Result<u32, D::Error> {
 pub fn cleanup(work: &Path, give_up: bool) -> String {
     let give_up = if give_up { " --drop-target" } else { "" };
     format!("tsmigrate cleanup{give_up} --work-dir {}", shell(&work.display().to_string()))
-}
-
-/// An argument for a shell.
-fn shell(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
 }
 
 /// What is wrong with a record of another form. `place` is the file or the schema, with its word.

@@ -5,8 +5,8 @@ use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use tsmigrate_analyzer::batches::{Batch, Executor};
 use tsmigrate_analyzer::parse::STACK;
-use tsmigrate_analyzer::prepare::{Batch, Executor};
 
 /// More threads than this only wait for the one that runs the rules.
 const MAX_THREADS: usize = 2;

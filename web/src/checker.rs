@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use serde_json::json;
-use tsmigrate_analyzer::input::shell;
-use tsmigrate_analyzer::{Analyzer, InputError, Options, Recall, Target};
+use tsmigrate_analyzer::quote::shell;
+use tsmigrate_analyzer::{Analyzer, InputError, Options, ParseCache, Target};
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 
 use crate::checked::Checked;
@@ -16,7 +16,7 @@ pub(crate) struct Setup {
     pub(crate) target: Target,
     pub(crate) options: Options,
     /// What earlier checks have left, while the analysis runs.
-    recall: Option<Rc<Recall>>,
+    cache: Option<Rc<ParseCache>>,
 }
 
 /// The analyzer while it runs; `None` once it has finished.
@@ -81,8 +81,8 @@ impl Checker {
         // `finish` takes the checker: the slot is full.
         let analysis = analyzer.map(Analyzer::finish).unwrap_or_default();
         let mut setup = self.running.into_owner();
-        if let Some(recall) = setup.recall.take() {
-            recall.end_check();
+        if let Some(cache) = setup.cache.take() {
+            cache.end_check();
         }
         Checked::new(setup, analysis)
     }
@@ -90,13 +90,13 @@ impl Checker {
 
 impl Checker {
     /// A checker that may remember.
-    pub(crate) fn with(settings: &str, recall: Option<Rc<Recall>>) -> Result<Self, JsError> {
+    pub(crate) fn with(settings: &str, cache: Option<Rc<ParseCache>>) -> Result<Self, JsError> {
         let (target, options) = Settings::read(settings).map_err(|error| JsError::new(&error))?;
-        let setup = Setup { target, options, recall };
+        let setup = Setup { target, options, cache };
         let running = Running::new(setup, |setup| {
-            let Setup { target, options, recall } = setup;
-            Some(match recall {
-                Some(recall) => Analyzer::with_executor(target, options, &**recall),
+            let Setup { target, options, cache } = setup;
+            Some(match cache {
+                Some(cache) => Analyzer::with_executor(target, options, &**cache),
                 None => Analyzer::new(target, options),
             })
         });

@@ -1,7 +1,7 @@
 //! The analyzer as a WebAssembly module. It knows no page: bytes and settings in, reports and rewritten bytes out.
 //!
 //! [`Checker`] takes inputs as their bytes arrive, [`Checked`] is the result, [`Rewriting`] gives the rewritten bytes, and
-//! [`Recall`] is for texts that are checked again and again.
+//! [`ParseCache`] is for texts that are checked again and again.
 //! A statement whose tree would end a browser's stack is refused, which the program still reads: more than some 230
 //! operators, joins or calls in one another, 110 CASE or 65 subselects.
 //! Everything structured crosses the border as JSON text. A trap (out of memory, a stack that is too deep) leaves an
@@ -12,8 +12,8 @@ mod checked;
 mod checker;
 #[cfg(target_arch = "wasm32")]
 mod memory;
+mod parse_cache;
 mod positions;
-mod recall;
 mod settings;
 
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -21,8 +21,8 @@ use wasm_bindgen::prelude::wasm_bindgen;
 pub use catalogue::catalogue;
 pub use checked::{Checked, Rewriting};
 pub use checker::Checker;
+pub use parse_cache::ParseCache;
 pub use positions::{decode, positions};
-pub use recall::Recall;
 
 /// Runs once, when the module is made.
 #[cfg(target_arch = "wasm32")]

@@ -3,9 +3,9 @@
 
 use super::state::{HeldPiece, Pass};
 use crate::allow;
+use crate::batches::Outcome;
 use crate::finding::Place;
 use crate::parse::{TokenKind, Tokens};
-use crate::prepare::Outcome;
 use crate::rule::Subject;
 use crate::rules;
 use crate::split::{End, Kind, Piece};

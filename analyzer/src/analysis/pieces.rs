@@ -3,13 +3,13 @@
 use super::state::{CopyState, DatabaseSection, Pass};
 use super::statement::accept_loss;
 
+use crate::batches::{Outcome, Tree, read};
 use crate::edit::Action;
 use crate::facts::rows::Reading;
 use crate::finding::Place;
 use crate::input::{InputError, Problem};
 use crate::locate::Statement;
 use crate::parse::{NodeEnum, ParseError, parse};
-use crate::prepare::{Outcome, Tree, read};
 use crate::rewrite;
 use crate::rule::{Finding, Subject};
 use crate::rules;

@@ -1,7 +1,6 @@
 //! From solved findings to the changes of each input.
 
 use super::result::{Analysis, LeftOutSection};
-use crate::order;
 use crate::rewrite::{Planned, plan_fix};
 use crate::rules;
 use crate::text::Span;
@@ -27,7 +26,7 @@ impl Analysis {
                 rules::timescaledb::ts_04_schema_only::plan(orphans, index, &mut input.planned);
             }
             // Statements were planned in their order; additions before a statement stay before its edits.
-            order::sort_by_key(&mut input.planned, |planned| (planned.span().start, planned.span().end));
+            input.planned.sort_by_key(|planned| (planned.span().start, planned.span().end));
             input.planned.dedup();
         }
     }

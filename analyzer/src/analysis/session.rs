@@ -2,12 +2,12 @@
 
 use super::result::{Analysis, Input};
 use super::state::Pass;
+use crate::batches::{Executor, Inline, Outcome, Pipeline};
 use crate::facts::{Facts, ObjectId};
 use crate::finding::Place;
 use crate::input::{InputError, sniff};
 use crate::options::Options;
 use crate::parse::Class;
-use crate::prepare::{Executor, Inline, Outcome, Pipeline};
 use crate::rule::{Finish, Subject};
 use crate::rules;
 use crate::server::Server;

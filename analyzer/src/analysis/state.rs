@@ -4,12 +4,12 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::allowances::Allowances;
 use super::result::{Analysis, InputSummary, LeftOutSection};
+use crate::batches::Outcome;
 use crate::facts::Facts;
 use crate::facts::rows::Reading;
 use crate::finding::{Place, ServerError};
 use crate::input::{InputError, Problem};
 use crate::options::Options;
-use crate::prepare::Outcome;
 use crate::rule::{Context, Finding, Rule, Subject};
 use crate::rules::{self, Memory};
 use crate::split::{End, Kind, Piece};

@@ -3,6 +3,7 @@
 //! src/pl/plpgsql/src/pl_gram.y, `read_sql_construct`). No recursion, and one look at each token.
 
 use crate::parse::{Token, TokenKind, Tokens};
+
 use std::ops::Range;
 
 /// What a piece of SQL in a body is.

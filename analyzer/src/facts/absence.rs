@@ -144,9 +144,7 @@ impl Facts {
     #[must_use]
     pub fn schemas_of_absent_extensions(&self) -> BTreeSet<Box<str>> {
         let schema = |name: &str| self.extensions.get(name)?.schema.clone();
-        let mut schemas = BTreeSet::new();
-        schemas.extend(self.absent_extensions().filter_map(|(name, _)| schema(name)));
-        schemas
+        self.absent_extensions().filter_map(|(name, _)| schema(name)).collect()
     }
 
     /// Extensions that will not be there.

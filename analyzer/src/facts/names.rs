@@ -1,5 +1,7 @@
 //! Names out of tree nodes.
 
+pub use crate::quote::{quoted, quoted_path};
+
 use crate::parse::{NodeEnum, pg};
 
 /// The strings of a list of String nodes, in order.
@@ -101,34 +103,5 @@ pub fn set_config(select: &pg::SelectStmt) -> Option<(&str, &str)> {
     match call.args.as_slice() {
         [name, value, ..] if function == "set_config" => Some((text(name)?, text(value)?)),
         _ => None,
-    }
-}
-
-/// A name as SQL writes it, quoted where PostgreSQL needs it or might come to need it.
-#[must_use]
-pub fn quoted(name: &str) -> String {
-    let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-        && !crate::parse::is_keyword(name);
-    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
-}
-
-/// A qualified name as SQL writes it.
-#[must_use]
-pub fn quoted_path(schema: Option<&str>, name: &str) -> String {
-    schema.map_or_else(|| quoted(name), |schema| format!("{}.{}", quoted(schema), quoted(name)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_quoted_where_sql_needs_it() {
-        assert_eq!(quoted("app_user"), "app_user");
-        assert_eq!(quoted("App Owner"), "\"App Owner\"");
-        assert_eq!(quoted("we\"ird"), "\"we\"\"ird\"");
-        assert_eq!(quoted("order"), "\"order\"");
-        assert_eq!(quoted(""), "\"\"");
     }
 }

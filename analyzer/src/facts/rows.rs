@@ -7,6 +7,7 @@ use crate::finding::Place;
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, pg};
 use crate::text::{Position, Span, parseable};
+
 use std::ops::Range;
 
 /// A row longer than this is none of those that are looked at.

@@ -6,6 +6,7 @@ use super::reference::{Class, Reference};
 use super::tree::{Visitor, visit, visit_list};
 use pg_query::NodeEnum;
 use serde_json::Number;
+
 use std::collections::BTreeSet;
 
 /// All references of a statement, in the order of its tree.

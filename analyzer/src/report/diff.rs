@@ -3,7 +3,6 @@
 
 use super::Entry;
 use crate::edit::{Action, Edit};
-use crate::order;
 use crate::secrets::{MASK, in_sql};
 
 /// A line of a diff.
@@ -78,7 +77,7 @@ pub(super) fn place(entry: &Entry<'_>, byte: u64) -> Option<usize> {
 fn edited(entry: &Entry<'_>, edits: &[Edit]) -> Option<String> {
     let text = &entry.excerpt.text;
     let mut order: Vec<&Edit> = edits.iter().collect();
-    order::sort_by_key(&mut order, |edit| edit.span);
+    order.sort_by_key(|edit| edit.span);
     let mut out = String::new();
     let mut done = 0;
     for edit in &order {

@@ -1,6 +1,7 @@
 //! The formats of a report.
 
 use super::{Around, Report, github, html, json, markdown, sarif};
+
 use std::io;
 
 /// A format that a report is written in.

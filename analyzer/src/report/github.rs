@@ -3,11 +3,10 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 
-use super::words::{count, thousands};
 use super::{Around, Class, Entry, Report};
 use crate::clean;
 use crate::finding::Severity;
-use crate::order;
+use crate::human::{count, thousands};
 use crate::rule::Finding;
 
 /// Annotations of one kind that GitHub shows for one step.
@@ -71,7 +70,7 @@ fn choose<'a>(report: &Report<'a>, severity: Severity, limit: usize) -> Vec<&'a 
             chosen.push((class, repeated, finding));
         }
     }
-    order::sort_by_key(&mut chosen, |(class, repeated, _)| (*class, *repeated));
+    chosen.sort_by_key(|(class, repeated, _)| (*class, *repeated));
     chosen.truncate(limit);
     chosen.into_iter().map(|(.., finding)| finding).collect()
 }

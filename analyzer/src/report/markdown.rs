@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::diff::diff;
-use super::words::{bytes, count, thousands};
 use super::{Around, Block, Entry, Group, Report, Section};
 use crate::clean;
 use crate::edit::Safety;
+use crate::human::{bytes, count, thousands};
 use crate::rules::rule;
 
 /// A comment on GitHub has 65,536 characters at most.

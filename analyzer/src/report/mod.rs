@@ -22,13 +22,13 @@ use serde::{Serialize, Serializer};
 pub use around::{Around, Block, Section, Step};
 pub use format::Format;
 pub use json::SCHEMA;
-pub use words::{count, plural, thousands};
+
+pub use crate::human::{count, plural, thousands};
 
 use crate::analysis::Analysis;
 use crate::edit::Fix;
 use crate::finding::{Excerpt, Place, Related, Script, ServerError, Severity};
 use crate::options::{Level, Options};
-use crate::order;
 use crate::rewrite::root_is_accepted;
 use crate::rule::Finding;
 use crate::rules;
@@ -252,7 +252,7 @@ pub struct Entries<'a> {
 impl<'a> Entries<'a> {
     fn new(analysis: &'a Analysis, options: &'a Options) -> Self {
         let mut order: Vec<u32> = (0..=u32::MAX).take(analysis.findings.len()).collect();
-        order::sort_by_key(&mut order, |&index| {
+        order.sort_by_key(|&index| {
             analysis.findings.get(index as usize).map(|f| (f.place.input, f.place.span, f.rule))
         });
         Self { analysis, options, order }

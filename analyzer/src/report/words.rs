@@ -1,52 +1,11 @@
 //! Words that every format for people uses.
 
 use super::{Class, Report, Verdict};
+use crate::human::{count, thousands};
 use crate::rules;
 
 /// Levels of rules that are listed.
 const LEVELS: usize = 8;
-
-/// A number with its thousands apart.
-#[must_use]
-pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// `1 error`, `2,000 errors`.
-#[must_use]
-pub fn count(number: u64, noun: &str) -> String {
-    format!("{} {}", thousands(number), plural(number, noun))
-}
-
-/// `error` or `errors`.
-#[must_use]
-pub fn plural(number: u64, noun: &str) -> String {
-    if number == 1 { noun.to_owned() } else { format!("{noun}s") }
-}
-
-/// A number of bytes: `12.5 MB`.
-pub(super) fn bytes(number: u64) -> String {
-    let mut unit = 1_u64;
-    for name in ["B", "kB", "MB", "GB", "TB"] {
-        if number < unit.saturating_mul(1000) || name == "TB" {
-            if unit == 1 {
-                return format!("{number} {name}");
-            }
-            let tenths = u128::from(number) * 10 / u128::from(unit);
-            return format!("{}.{} {name}", tenths / 10, tenths % 10);
-        }
-        unit = unit.saturating_mul(1000);
-    }
-    String::new()
-}
 
 impl Class {
     /// What stands above findings of this class.
@@ -195,22 +154,5 @@ impl Report<'_> {
             .extension_list
             .map_or_else(String::new, |list| format!(", extensions as of {}", list.date));
         format!("{}, PostgreSQL {}{list}", self.target.name, self.target.version)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_readable() {
-        assert_eq!(thousands(0), "0");
-        assert_eq!(thousands(999), "999");
-        assert_eq!(thousands(1_234_567), "1,234,567");
-        assert_eq!(count(1, "error"), "1 error");
-        assert_eq!(count(0, "error"), "0 errors");
-        assert_eq!(bytes(999), "999 B");
-        assert_eq!(bytes(12_560), "12.5 kB");
-        assert_eq!(bytes(94_000_000), "94.0 MB");
     }
 }

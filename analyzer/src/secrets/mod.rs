@@ -9,6 +9,7 @@ mod text;
 use crate::parse::{Token, TokenKind, Tokens};
 pub use names::is_secret;
 use serde::Serializer;
+
 use std::ops::Range;
 
 /// What is shown in the place of a secret.

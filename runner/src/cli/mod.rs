@@ -20,7 +20,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use tsmigrate_analyzer::clean;
 use tsmigrate_analyzer::conversion::conversion;
 use tsmigrate_analyzer::facts::timescale::Version;
-use tsmigrate_analyzer::input::shell;
+use tsmigrate_analyzer::quote::shell;
 use tsmigrate_analyzer::rules::{nearest, rule};
 use tsmigrate_analyzer::target::{NEWEST_VERSION, OLDEST_VERSION};
 use tsmigrate_analyzer::{Options, Target};

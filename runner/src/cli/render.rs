@@ -9,6 +9,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 use anstyle::{AnsiColor, Style};
 use tsmigrate_analyzer::clean;
 use tsmigrate_analyzer::finding::Excerpt;
+use tsmigrate_analyzer::human::bytes;
 use tsmigrate_analyzer::report::{Entry, Report, Step, Verdict, count, thousands, to_accept};
 use tsmigrate_analyzer::{Finding, Safety, Severity};
 
@@ -456,11 +457,6 @@ pub(super) fn lost(out: &mut dyn Write, page: Page, lost: &[&str]) -> io::Result
 /// An input's name for people.
 pub(super) fn name(name: &str) -> String {
     if name == input::STDIN { "standard input".to_owned() } else { clean::text(name) }
-}
-
-/// `12.5 MB`.
-pub(super) fn bytes(number: u64) -> String {
-    indicatif::DecimalBytes(number).to_string()
 }
 
 #[cfg(test)]

@@ -18,15 +18,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio_postgres::config::SslMode;
-use tokio_postgres::{AsyncMessage, CancelToken, Client};
-
 pub use endpoint::Endpoint;
-pub(crate) use local::uid as own_uid;
-
 use endpoint::Host;
+pub(crate) use local::uid as own_uid;
 use stream::Streams;
 use tls::Tls;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{AsyncMessage, CancelToken, Client};
+pub use tsmigrate_analyzer::quote::{identifier, literal};
 use wanted::Wanted;
 
 use crate::error::{Error, Server};
@@ -370,17 +369,4 @@ impl Session {
             answer: Box::new(Server::new(error).to(sql)),
         }
     }
-}
-
-/// `text` as an SQL string literal.
-#[must_use]
-pub fn literal(text: &str) -> String {
-    let quoted = text.replace('\'', "''");
-    if text.contains('\\') { format!(" E'{}'", quoted.replace('\\', r"\\")) } else { format!("'{quoted}'") }
-}
-
-/// `name` as an SQL identifier.
-#[must_use]
-pub fn identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

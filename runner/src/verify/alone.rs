@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use anstyle::{AnsiColor, Reset};
 use serde::Serialize;
 
-use super::text::{count, thousands};
+use tsmigrate_analyzer::human::thousands;
+
+use super::text::count;
 use super::{Check, Expect, How, PERCENT, Sessions, Verification};
 use crate::connect::{Connector, Side};
 use crate::error::Error;

@@ -4,9 +4,11 @@ use anstyle::{AnsiColor, Reset, Style};
 
 use super::{Difference, Verification};
 use crate::human;
+use tsmigrate_analyzer::human::thousands;
 
 /// Values longer than this are cut.
 const LONG: usize = 120;
+
 /// Columns of the list of what was compared.
 const COLUMNS: usize = 3;
 
@@ -151,34 +153,17 @@ fn cut(line: &str) -> String {
     }
 }
 
-/// `1 difference`, `2,000 differences`.
-pub(super) fn count(number: u64, what: &str) -> String {
-    match number {
-        0 => format!("no {what}s"),
-        1 => format!("1 {what}"),
-        number => format!("{} {what}s", thousands(number)),
-    }
-}
-
-/// `1,234,567`
-pub(super) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 impl std::fmt::Display for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (said, below) = values(self);
         write!(f, "{} {}: {said}", self.kind, self.object)?;
         below.iter().chain(&self.details).try_for_each(|line| write!(f, "; {line}"))
     }
+}
+
+/// `no differences`, `1 difference`, `2,000 differences`.
+pub(super) fn count(number: u64, what: &str) -> String {
+    if number == 0 { format!("no {what}s") } else { tsmigrate_analyzer::human::count(number, what) }
 }
 
 #[cfg(test)]

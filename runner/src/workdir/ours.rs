@@ -105,7 +105,7 @@ pub(super) fn uid() -> u32 {
 
 /// A path as a word of a command.
 pub(super) fn word(path: &Path) -> String {
-    tsmigrate_analyzer::input::shell(&path.to_string_lossy())
+    tsmigrate_analyzer::quote::shell(&path.to_string_lossy())
 }
 
 /// Looks at the folder, what is in it, and those above it. True where it exists.

@@ -62,12 +62,12 @@ test("an edited text in Node", async () => {
     const inputs = (number: number) => [{ name: "schema.sql", bytes: edited(text, number) }];
     for (let round = 0; round < 3; round++) took(() => check(module, inputs(0)));
     const before = module.memory.buffer.byteLength;
-    const recall = new module.Recall();
-    const first = took(() => checkAgain(recall, inputs(0)));
+    const cache = new module.ParseCache();
+    const first = took(() => checkAgain(cache, inputs(0)));
     const [fresh, again]: [number[], number[]] = [[], []];
     for (let round = 1; round <= rounds; round++) {
       fresh.push(took(() => check(module, inputs(round))));
-      again.push(took(() => checkAgain(recall, inputs(round))));
+      again.push(took(() => checkAgain(cache, inputs(round))));
     }
     const [one, other] = [middle(fresh), middle(again)];
     print(`edited text of ${what}, check that remembers nothing`, ms(0, one));
@@ -75,7 +75,7 @@ test("an edited text in Node", async () => {
     print(`edited text of ${what}, checked again`, ms(0, other));
     print(`edited text of ${what}, checked again, share`, `${Math.round((100 * other) / one)} %`);
     print(`edited text of ${what}, memory of what is remembered`, `${(module.memory.buffer.byteLength - before) >> 20} MiB`);
-    recall.free();
+    cache.free();
   }
 });
 

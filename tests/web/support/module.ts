@@ -56,8 +56,8 @@ export function check(module: Module, inputs: Input[], settings: Settings = {}, 
 }
 
 /** Checks inputs with what the last check of nearly the same texts has left. */
-export function checkAgain(recall: Bindings.Recall, inputs: Input[], settings: Settings = {}, piece = Infinity): Bindings.Checked {
-  return finished(recall.checker(JSON.stringify(settings)), inputs, piece);
+export function checkAgain(cache: Bindings.ParseCache, inputs: Input[], settings: Settings = {}, piece = Infinity): Bindings.Checked {
+  return finished(cache.checker(JSON.stringify(settings)), inputs, piece);
 }
 
 function finished(checker: Bindings.Checker, inputs: Input[], piece: number): Bindings.Checked {

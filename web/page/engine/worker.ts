@@ -1,7 +1,7 @@
 // The worker: the module, and what the page asks of it. It ends with the page's patience: a check is cancelled by ending
 // the worker and starting another.
 
-import { initSync, Checker, Recall, catalogue, decode, positions, type Checked } from "../../module/tsmigrate_web.js";
+import { initSync, Checker, ParseCache, catalogue, decode, positions, type Checked } from "../../module/tsmigrate_web.js";
 import { eachPiece, Unreadable } from "./bytes";
 import type { Answers, Asked, Format, Range, Request, Result, Settings, Source, TextChange, Told } from "./protocol";
 import type { Catalogue, Change, Refusal, Report } from "./report";
@@ -13,7 +13,7 @@ const scope = self as unknown as DedicatedWorkerGlobalScope;
 let last: { checked: Checked; inputs: Source[] } | null = null;
 
 /** What a check of edited texts leaves for the next one. */
-let recall: Recall | null = null;
+let cache: ParseCache | null = null;
 
 const tell = (told: Told): void => scope.postMessage(told);
 
@@ -43,10 +43,10 @@ function refusing<T>(act: () => T): T {
 const sizeOf = (source: Source): number => ("text" in source ? source.text.length : source.file.size);
 
 /** Texts of editors are checked again and again, and little of them changes. A file on the disk stays as it is. */
-function recallOf(inputs: Source[], remember: boolean): Recall | null {
-  if (remember && inputs.every((source) => "text" in source || source.shown)) return (recall ??= new Recall());
-  recall?.free();
-  return (recall = null);
+function cacheOf(inputs: Source[], remember: boolean): ParseCache | null {
+  if (remember && inputs.every((source) => "text" in source || source.shown)) return (cache ??= new ParseCache());
+  cache?.free();
+  return (cache = null);
 }
 
 /** What the module says where it stops (web/src/lib.rs, web/src/memory.rs): the settings are not to blame. */
@@ -56,7 +56,7 @@ const STOPPED = /^(panicked at |out of memory)/;
 function checkerFor(inputs: Source[], settings: Settings, remember: boolean): Checker {
   const json = JSON.stringify(settings);
   try {
-    return recallOf(inputs, remember)?.checker(json) ?? new Checker(json);
+    return cacheOf(inputs, remember)?.checker(json) ?? new Checker(json);
   } catch (error) {
     if (error instanceof WebAssembly.RuntimeError || !(error instanceof Error) || STOPPED.test(error.message)) throw error;
     throw new Refused({ input: "", what: error.message, next: "correct the settings", line: null });

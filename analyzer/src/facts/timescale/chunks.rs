@@ -10,7 +10,6 @@ use crate::facts::names::{qualified, relation, strings, text};
 use crate::facts::state::Facts;
 use crate::finding::Place;
 use crate::locate::Statement;
-use crate::order;
 use crate::parse::{Class, NodeEnum, pg};
 
 /// The largest value of TimescaleDB's hash functions.
@@ -288,7 +287,7 @@ fn learn(dimensions: &mut Vec<Dimension>, bounds: Bounds, chunk: i64, slice: i64
         Partitioning::Range { unit: Unit::Integer, .. } => 1,
         Partitioning::Hash { .. } => 2,
     };
-    order::sort_by_key(dimensions, |dimension| dimension.first_slice);
+    dimensions.sort_by_key(|dimension| dimension.first_slice);
     let first = (0..dimensions.len()).min_by_key(|at| dimensions.get(*at).map(|d| rank(&d.partitioning)));
     if let Some(first) = first {
         dimensions.get_mut(..=first).unwrap_or_default().rotate_right(1);

@@ -10,9 +10,9 @@ use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
 
 use crate::clean;
 use crate::edit::Safety;
-use crate::rule::Finding;
 use crate::report::diff::diff;
 use crate::report::{Class, Entry, Report, to_accept};
+use crate::rule::Finding;
 use crate::rules::rule;
 
 /// Other places of one finding that are listed.

@@ -7,8 +7,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::human::{bytes, count, plural, thousands};
 use crate::report::page::{STYLE, STYLE_DIGEST, capital, copyable, text};
-use crate::report::words::{bytes, count, plural, thousands};
 use crate::report::{Around, Block, Class, Report, Section};
 use crate::rules::rule;
 use data::{Data, InPage};

@@ -9,7 +9,6 @@ use crate::facts::ObjectId;
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::order;
 use crate::parse::{Change, Class, NodeEnum, Reference, StatementKind, canonical, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::clauses::paths;
@@ -87,7 +86,7 @@ fn check(ctx: &mut Context<'_>) {
     };
     let found = GONE.iter().filter(|gone| statement.references().iter().any(|r| is_gone(r, gone.name)));
     let mut uses: Vec<Use> = found.filter_map(|gone| use_of(gone, statement, node)).collect();
-    order::sort_by_key(&mut uses, |one| one.ranges.first().map_or(0, |range| range.start));
+    uses.sort_by_key(|one| one.ranges.first().map_or(0, |range| range.start));
     let Some(first) = uses.first() else { return };
     let object = created(node).or_else(|| subject(node));
     let words = object.map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object));

@@ -13,6 +13,7 @@ use crate::facts::names::quoted;
 use crate::facts::{Facts, ObjectId};
 use crate::finding::Severity;
 use crate::parse::StatementKind;
+use crate::quote::literal;
 use crate::rule::{Answers, Context, Doc, Draft, Finish, FixDraft, Rule};
 
 /// See the module's head.
@@ -143,13 +144,13 @@ fn make_chosen(ctx: &mut Context<'_>, table: &ObjectId) {
 fn call(table: &ObjectId, conversion: &Conversion, kind: interval::TimeType) -> String {
     let interval = match &conversion.interval {
         Some(given) if given.parse::<i64>().is_ok() => given.trim().to_owned(),
-        Some(given) => format!("INTERVAL {}", script::literal(given)),
+        Some(given) => format!("INTERVAL {}", literal(given)),
         None => interval::interval(kind, &conversion.column, None, None).sql,
     };
     format!(
         "SELECT public.create_hypertable({}, public.by_range({}, {interval}), create_default_indexes => false);",
-        script::literal(&table.path()),
-        script::literal(&conversion.column)
+        literal(&table.path()),
+        literal(&conversion.column)
     )
 }
 

@@ -5,7 +5,6 @@ use super::tables::{Table, Tables};
 use crate::facts::partman::Partman;
 use crate::facts::tables::{Attachment, Partitioned, Strategy, Traits};
 use crate::facts::{Column, Facts, ObjectId, Symbol};
-use crate::order;
 use crate::parse::Class;
 use crate::parse::pg::ConstrType as Kind;
 
@@ -65,7 +64,7 @@ pub(crate) fn candidates<'a>(tables: &'a Tables<'a>) -> Vec<Candidate<'a>> {
         .filter_map(|(id, _)| tables.get(id))
         .filter_map(|table| candidate(&table))
         .collect();
-    order::sort_by_key(&mut found, |candidate| candidate.table.relation.place);
+    found.sort_by_key(|candidate| candidate.table.relation.place);
     found
 }
 

@@ -8,7 +8,9 @@ use super::score::Candidate;
 use crate::facts::Facts;
 use crate::facts::names::{quoted, quoted_path};
 use crate::facts::tables::{Attachment, Strategy, Traits};
+use crate::human::count;
 use crate::parse::pg::ConstrType as Kind;
+use crate::quote::literal;
 
 /// The name of its file.
 pub(crate) const FILE: &str = "convert-to-hypertables.sql";
@@ -39,12 +41,6 @@ impl Section<'_> {
     }
 }
 
-/// A string constant.
-pub(crate) fn literal(text: &str) -> String {
-    let quoted = text.replace('\'', "''");
-    if text.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
-}
-
 /// A text as the rest of a line of a comment.
 fn line(text: &str) -> String {
     text.replace(['\n', '\r'], " ")
@@ -73,7 +69,7 @@ pub(crate) fn script(facts: &Facts, sections: &[Section<'_>]) -> String {
          --   psql -X -v ON_ERROR_STOP=1 -f {FILE} \"$TARGET\"\n\
          -- Each table is one transaction: it is converted whole or left as it was. Rows move into chunks under a\n\
          -- lock, and need their disk space twice meanwhile. It can be run again: what is a hypertable is left alone.",
-        count(sections.len(), "table")
+        count(sections.len() as u64, "table")
     );
     if undecided > 0 {
         let _ = writeln!(
@@ -114,10 +110,6 @@ pub(crate) fn script(facts: &Facts, sections: &[Section<'_>]) -> String {
         push(&mut out, &body, section.is_undecided());
     }
     out
-}
-
-fn count(count: usize, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 /// What is a hypertable already is left alone: psql passes over the section.
@@ -514,4 +506,5 @@ BEGIN
     END LOOP;
     EXECUTE format('ALTER TABLE %s OWNER TO %s', new, (SELECT relowner::regrole FROM pg_class WHERE oid = old));
 END $function$;
+
 ";

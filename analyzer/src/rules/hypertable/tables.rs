@@ -58,8 +58,7 @@ impl<'a> Tables<'a> {
             parts.entry((attached.schema, attached.table)).or_default().attached.push(attached);
         }
         let tables = facts.relations.values().filter(|relation| relation.word == "table");
-        let mut parents = BTreeSet::new();
-        parents.extend(tables.flat_map(|relation| &relation.parents));
+        let parents = tables.flat_map(|relation| &relation.parents).collect();
         Self { facts, parts, parents }
     }
 

@@ -5,9 +5,12 @@ use std::fmt::Write as _;
 
 use super::orphans::materialization;
 use crate::facts::names::{quoted, quoted_path};
+use crate::quote::literal;
+
 use crate::facts::timescale::{
     Aggregate, Compression, Dimension, Hypertable, INTERNAL, Partitioning, Timescale, Unit,
 };
+
 use crate::facts::{Facts, ObjectId};
 use crate::parse::Class;
 
@@ -15,6 +18,7 @@ use crate::parse::Class;
 const DEFAULT_INTERVAL: i64 = 7 * DAY;
 
 const SECOND: i64 = 1_000_000;
+
 const DAY: i64 = 86_400 * SECOND;
 
 /// A script in the making.
@@ -38,11 +42,6 @@ impl Written {
         self.line(&format!("-- CHECK: {line}."));
         self.doubts.push(doubt);
     }
-}
-
-/// A string constant.
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 fn path(id: &ObjectId) -> String {

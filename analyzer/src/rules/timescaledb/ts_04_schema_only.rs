@@ -9,7 +9,6 @@ use crate::facts::timescale::INTERNAL;
 use crate::facts::{Facts, ObjectId};
 use crate::finding::{ServerError, Severity};
 use crate::options::Options;
-use crate::order;
 use crate::parse::{Class, StatementKind};
 use crate::rewrite::{Planned, Rewriter, Style, plan_fix};
 use crate::rule::{About, Answers, Context, Doc, Draft, Finding, Finish, Piece, Rule, Subject};
@@ -245,7 +244,7 @@ fn rewritten<'f>(sql: &str, start: u64, findings: impl Iterator<Item = &'f Findi
             Planned::Remove { span, .. } => *span = back(*span),
         }
     }
-    order::sort_by_key(&mut planned, |planned| (planned.span().start, planned.span().end));
+    planned.sort_by_key(|planned| (planned.span().start, planned.span().end));
     planned.dedup();
     let mut rewriter = Rewriter::new(&planned, Style::Delete);
     let mut out = Vec::new();

@@ -5,6 +5,7 @@ use super::*;
 use crate::text::Span;
 use proptest::prelude::*;
 use proptest::sample::Index;
+
 use std::path::Path;
 
 /// Pieces as kind and text, blanks left out, joined text checked.

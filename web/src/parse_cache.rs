@@ -13,18 +13,18 @@ const HELD: usize = 4 << 20;
 /// What a check leaves for the next one: the trees of its statements.
 #[wasm_bindgen]
 #[derive(Debug)]
-pub struct Recall {
-    trees: Rc<tsmigrate_analyzer::Recall>,
+pub struct ParseCache {
+    trees: Rc<tsmigrate_analyzer::ParseCache>,
 }
 
 #[wasm_bindgen]
-impl Recall {
+impl ParseCache {
     /// Remembers nothing yet.
     #[wasm_bindgen(constructor)]
     #[must_use]
     #[allow(clippy::new_without_default, reason = "a script makes it")]
     pub fn new() -> Self {
-        Self { trees: Rc::new(tsmigrate_analyzer::Recall::new(HELD)) }
+        Self { trees: Rc::new(tsmigrate_analyzer::ParseCache::new(HELD)) }
     }
 
     /// A checker that knows what the last check has left, and leaves what the next one may need. What it says is what any

@@ -7,12 +7,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::prepare::{Batch, Executor, Outcome, Tree, read};
+use crate::batches::{Batch, Executor, Outcome, Tree, read};
 
 /// Trees of earlier checks, found by the texts of their statements. It parses batches for [`crate::Analyzer`] where they
 /// are asked for.
 #[derive(Debug)]
-pub struct Recall {
+pub struct ParseCache {
     trees: RefCell<Trees>,
 }
 
@@ -36,7 +36,7 @@ struct Kept {
     used: u64,
 }
 
-impl Recall {
+impl ParseCache {
     /// Holds trees of statements with at most so many bytes of text: a tree takes some seventy times that. Of a longer
     /// text it holds the first ones; what another text has left makes room at the end of that one's check.
     #[must_use]
@@ -96,7 +96,7 @@ impl Trees {
     }
 }
 
-impl Executor for Recall {
+impl Executor for ParseCache {
     fn submit(&self, mut batch: Batch) -> Box<dyn FnOnce() -> Batch> {
         batch.parse_by(|sql, standard_strings| self.trees.borrow_mut().read(sql, standard_strings));
         Box::new(move || batch)

@@ -51,12 +51,12 @@ for (const name of dumps) {
     const below = (limit: number): number => Math.floor(random.next().value * limit);
     const one = <T>(all: readonly T[]): T => all[below(all.length)] as T;
     const first = fixture(`dumps/${name}`).toString("latin1");
-    const recall = new module.Recall();
+    const cache = new module.ParseCache();
     let text = first;
     for (let step = 0; step < 60; step++) {
       const settings = one(SETTINGS);
       const inputs = [{ name, bytes: Buffer.from(text, "latin1") }];
-      expect(words(() => checkAgain(recall, inputs, settings), inputs) === words(() => check(module, inputs, settings), inputs)).toBe(true);
+      expect(words(() => checkAgain(cache, inputs, settings), inputs) === words(() => check(module, inputs, settings), inputs)).toBe(true);
       const mark = text.indexOf(one(MARKS), below(text.length));
       const at = below(2) && mark >= 0 ? mark + 2 : below(text.length);
       const end = at + one([0, 0, 1, 40]);
@@ -74,7 +74,7 @@ for (const name of dumps) {
           text = text.slice(0, at) + one(SNIPPETS) + text.slice(end);
       }
     }
-    recall.free();
+    cache.free();
   });
 }
 
@@ -87,28 +87,28 @@ test("an edited text takes less time than a new one, and its trees do not pile u
     act().free();
     return performance.now() - from;
   };
-  const recall = new module.Recall();
+  const cache = new module.ParseCache();
   const [fresh, again]: number[][] = [[], []];
   let held = 0;
   let memory = 0;
   for (let round = 0; round < 14; round++) {
     fresh?.push(took(() => check(module, edited(round))));
-    again?.push(took(() => checkAgain(recall, edited(round))));
-    held ||= recall.held();
+    again?.push(took(() => checkAgain(cache, edited(round))));
+    held ||= cache.held();
     if (round === 2) memory = module.memory.buffer.byteLength;
   }
-  expect(Math.abs(recall.held() - held)).toBeLessThan(10);
+  expect(Math.abs(cache.held() - held)).toBeLessThan(10);
   expect(module.memory.buffer.byteLength).toBe(memory);
   // It takes about half: the best of many says so on a busy machine, too.
   expect(Math.min(...(again ?? []))).toBeLessThan(0.8 * Math.min(...(fresh ?? [])));
-  recall.free();
+  cache.free();
 });
 
 test("what is remembered has a limit, and a larger text is checked all the same", () => {
-  const recall = new module.Recall();
+  const cache = new module.ParseCache();
   const inputs = [{ name: "schema.sql", bytes: Buffer.from(schema(5_000_000)) }];
   const wanted = words(() => check(module, inputs), inputs);
-  for (let round = 0; round < 2; round++) expect(words(() => checkAgain(recall, inputs), inputs) === wanted).toBe(true);
-  expect(recall.held()).toBeLessThanOrEqual(4 << 20);
-  recall.free();
+  for (let round = 0; round < 2; round++) expect(words(() => checkAgain(cache, inputs), inputs) === wanted).toBe(true);
+  expect(cache.held()).toBeLessThanOrEqual(4 << 20);
+  cache.free();
 });

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::{Recall, Trees};
-use crate::prepare::Tree;
+use super::{ParseCache, Trees};
+use crate::batches::Tree;
 use crate::split::{Kind, split};
 use crate::{Analyzer, Input, InputError, Options, Report, Target, analyze};
 
@@ -208,7 +208,7 @@ impl Edited {
         self.words(analysis)
     }
 
-    fn again(&self, recall: &Recall) -> String {
+    fn again(&self, recall: &ParseCache) -> String {
         let mut analyzer = Analyzer::with_executor(&self.target, &self.options, recall);
         analyzer.begin(self.name);
         // In pieces, as the page gives them.
@@ -245,7 +245,7 @@ proptest! {
         dump in 0..DUMPS.len(),
         changes in proptest::collection::vec(change(), 1..12),
     ) {
-        let recall = Recall::new(ENOUGH);
+        let recall = ParseCache::new(ENOUGH);
         let mut edited = Edited::new(DUMPS[dump]);
         prop_assert_eq!(edited.fresh(), edited.again(&recall));
         for change in &changes {
@@ -261,7 +261,7 @@ proptest! {
         changes in proptest::collection::vec(change(), 1..4),
         limit in 0..40_000_usize,
     ) {
-        let recall = Recall::new(limit);
+        let recall = ParseCache::new(limit);
         let mut edited = Edited::new(DUMPS[dump]);
         for change in &changes {
             edited.edit(change);
@@ -291,10 +291,10 @@ fn a_text_is_read_once_for_each_way_of_reading_strings() {
 
 #[test]
 fn one_edited_statement_is_all_that_is_read_anew() {
-    let recall = Recall::new(ENOUGH);
+    let recall = ParseCache::new(ENOUGH);
     let mut edited = Edited::new(DUMPS[1]);
     edited.again(&recall);
-    let trees = |recall: &Recall| -> Vec<(String, Arc<Tree>)> {
+    let trees = |recall: &ParseCache| -> Vec<(String, Arc<Tree>)> {
         let trees = recall.trees.borrow();
         trees.standard.iter().map(|(sql, kept)| (sql.to_string(), Arc::clone(&kept.tree))).collect()
     };
@@ -317,7 +317,7 @@ fn one_edited_statement_is_all_that_is_read_anew() {
 
 #[test]
 fn what_a_check_did_not_need_is_forgotten_at_its_end() {
-    let recall = Recall::new(ENOUGH);
+    let recall = ParseCache::new(ENOUGH);
     let of = |text: &'static str| Edited::new(("x.sql", text.as_bytes()));
     of("SELECT 1;\nSELECT 22;\n").again(&recall);
     assert_eq!(recall.held(), "SELECT 1;SELECT 22;".len());
@@ -330,7 +330,7 @@ fn what_a_check_did_not_need_is_forgotten_at_its_end() {
 
 #[test]
 fn another_dump_takes_the_place_of_the_last_one() {
-    let recall = Recall::new(20);
+    let recall = ParseCache::new(20);
     let of = |text: &'static str| Edited::new(("x.sql", text.as_bytes()));
     of("SELECT 11;\nSELECT 1;\n").again(&recall);
     assert_eq!(recall.held(), 19);
