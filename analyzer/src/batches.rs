@@ -6,7 +6,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use crate::body::Part;
+use crate::body::BodyPart;
 use crate::parse::{ParseError, Parsed, parse};
 use crate::split::{End, Kind, Piece};
 use crate::text::{Position, Span, parseable};
@@ -18,17 +18,17 @@ pub struct Tree {
     /// The parse tree.
     pub parsed: Parsed,
     /// The SQL in its body, once a rule has asked for it.
-    pub(crate) parts: OnceLock<Arc<Vec<Part>>>,
+    pub(crate) parts: OnceLock<Arc<Vec<BodyPart>>>,
 }
 
 /// A statement's tree, or why it has none.
-pub type Outcome = Result<Option<Arc<Tree>>, ParseError>;
+pub type ParseOutcome = Result<Option<Arc<Tree>>, ParseError>;
 
 /// Reads one statement: see [`parse`].
 ///
 /// # Errors
 /// Where it has no tree.
-pub fn read(sql: &str, standard_strings: bool) -> Outcome {
+pub fn read(sql: &str, standard_strings: bool) -> ParseOutcome {
     let Some(parsed) = parse(sql, standard_strings)? else { return Ok(None) };
     // Rules ask for them with every statement.
     parsed.references();
@@ -45,18 +45,18 @@ const SHORT_ROWS: usize = 8 << 10;
 #[derive(Debug, Default)]
 pub struct Batch {
     text: Vec<u8>,
-    pieces: Vec<Kept>,
+    pieces: Vec<BatchedPiece>,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct BatchedPiece {
     kind: Kind,
     text: Range<usize>,
     span: Span,
     at: Position,
     end: End,
     standard_strings: bool,
-    outcome: Option<Outcome>,
+    outcome: Option<ParseOutcome>,
 }
 
 impl Batch {
@@ -65,7 +65,7 @@ impl Batch {
         self.text.extend_from_slice(piece.text);
         let Piece { kind, span, at, end, standard_strings, .. } = *piece;
         let text = start..self.text.len();
-        self.pieces.push(Kept { kind, text, span, at, end, standard_strings, outcome: None });
+        self.pieces.push(BatchedPiece { kind, text, span, at, end, standard_strings, outcome: None });
     }
 
     /// Parses every statement of it. The thread needs [`crate::parse::STACK`] bytes of stack.
@@ -74,7 +74,7 @@ impl Batch {
     }
 
     /// Has every statement of it read.
-    pub(crate) fn parse_by(&mut self, mut read: impl FnMut(&str, bool) -> Outcome) {
+    pub(crate) fn parse_by(&mut self, mut read: impl FnMut(&str, bool) -> ParseOutcome) {
         for piece in &mut self.pieces {
             if piece.kind == Kind::Statement && !matches!(piece.end, End::CutOff(_)) {
                 let sql = parseable(self.text.get(piece.text.clone()).unwrap_or_default());
@@ -84,9 +84,9 @@ impl Batch {
     }
 
     /// Gives out the pieces with what was parsed of them.
-    pub(crate) fn each(self, mut take: impl FnMut(&Piece<'_>, Option<Outcome>)) {
-        for kept in self.pieces {
-            let Kept { kind, text, span, at, end, standard_strings, outcome } = kept;
+    pub(crate) fn each(self, mut take: impl FnMut(&Piece<'_>, Option<ParseOutcome>)) {
+        for batched in self.pieces {
+            let BatchedPiece { kind, text, span, at, end, standard_strings, outcome } = batched;
             let text = self.text.get(text).unwrap_or_default();
             take(&Piece { kind, text, span, at, end, standard_strings }, outcome);
         }
@@ -138,7 +138,7 @@ impl<'t> Pipeline<'t> {
     }
 
     /// Takes the next piece, and gives out pieces, this one or earlier ones, in their order.
-    pub(crate) fn push(&mut self, piece: &Piece<'_>, take: &mut dyn FnMut(&Piece<'_>, Option<Outcome>)) {
+    pub(crate) fn push(&mut self, piece: &Piece<'_>, take: &mut dyn FnMut(&Piece<'_>, Option<ParseOutcome>)) {
         if piece.kind == Kind::CopyData && piece.text.len() > SHORT_ROWS {
             self.flush(take);
             take(piece, None);
@@ -154,7 +154,7 @@ impl<'t> Pipeline<'t> {
     }
 
     /// Gives out all that is held.
-    pub(crate) fn flush(&mut self, take: &mut dyn FnMut(&Piece<'_>, Option<Outcome>)) {
+    pub(crate) fn flush(&mut self, take: &mut dyn FnMut(&Piece<'_>, Option<ParseOutcome>)) {
         if !self.open.pieces.is_empty() {
             self.submit();
         }
@@ -168,7 +168,7 @@ impl<'t> Pipeline<'t> {
         self.under_way.push_back(self.executor.submit(batch));
     }
 
-    fn next(&mut self, take: &mut dyn FnMut(&Piece<'_>, Option<Outcome>)) {
+    fn next(&mut self, take: &mut dyn FnMut(&Piece<'_>, Option<ParseOutcome>)) {
         if let Some(wait) = self.under_way.pop_front() {
             wait().each(take);
         }
@@ -196,7 +196,7 @@ mod tests {
 
     fn through(executor: &dyn Executor, text: &[u8]) -> Vec<(Kind, Vec<u8>, bool)> {
         let mut out = Vec::new();
-        let mut take = |piece: &Piece<'_>, outcome: Option<Outcome>| {
+        let mut take = |piece: &Piece<'_>, outcome: Option<ParseOutcome>| {
             out.push((piece.kind, piece.text.to_vec(), outcome.is_some()));
         };
         let mut pipeline = Pipeline::new(executor);

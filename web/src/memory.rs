@@ -27,7 +27,7 @@ struct C;
 
 /// The block, if there is one. Otherwise Rust would end in a trap without words; this leaves the module as a trap does,
 /// with words. It allocates nothing.
-fn sure(block: *mut c_void) -> *mut u8 {
+fn or_throw(block: *mut c_void) -> *mut u8 {
     if block.is_null() {
         wasm_bindgen::throw_str("out of memory");
     }
@@ -38,7 +38,7 @@ fn sure(block: *mut c_void) -> *mut u8 {
 unsafe impl GlobalAlloc for C {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: any size and any power of two may be asked for; the size of an aligned block is a multiple of it.
-        sure(unsafe {
+        or_throw(unsafe {
             if layout.align() <= ALIGNED {
                 malloc(layout.size())
             } else {
@@ -51,7 +51,7 @@ unsafe impl GlobalAlloc for C {
         // SAFETY: as above; a block that `alloc` gives has that size.
         unsafe {
             if layout.align() <= ALIGNED {
-                return sure(calloc(1, layout.size()));
+                return or_throw(calloc(1, layout.size()));
             }
             let block = self.alloc(layout);
             block.write_bytes(0, layout.size());
@@ -63,7 +63,7 @@ unsafe impl GlobalAlloc for C {
         // SAFETY: `old` came from one of the functions above, with this layout.
         unsafe {
             if layout.align() <= ALIGNED {
-                return sure(realloc(old.cast(), size));
+                return or_throw(realloc(old.cast(), size));
             }
             let new = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
             new.copy_from_nonoverlapping(old, layout.size().min(size));

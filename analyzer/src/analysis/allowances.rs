@@ -7,7 +7,7 @@ use crate::rules;
 
 /// An allowance of one rule or family.
 #[derive(Clone, Debug)]
-struct Given {
+struct Allowance {
     reach: Reach,
     rules: Vec<&'static str>,
     pattern: Box<str>,
@@ -20,7 +20,7 @@ struct Given {
     used: bool,
 }
 
-impl Given {
+impl Allowance {
     fn covers(&self, finding: &Finding) -> bool {
         self.rules.contains(&finding.rule.id)
     }
@@ -29,7 +29,7 @@ impl Given {
 /// The allowances of all inputs.
 #[derive(Debug, Default)]
 pub(super) struct Allowances {
-    given: Vec<Given>,
+    given: Vec<Allowance>,
     /// Those that wait for the next statement.
     waiting: Vec<usize>,
     /// Those for the piece that rules look at.
@@ -55,7 +55,7 @@ impl Allowances {
                 continue;
             }
             let index = self.given.len();
-            self.given.push(Given {
+            self.given.push(Allowance {
                 reach: *reach,
                 rules: found.iter().map(|rule| rule.id).collect(),
                 pattern: (*pattern).into(),
@@ -149,7 +149,7 @@ impl Allowances {
     }
 }
 
-fn allow(finding: &mut Finding, given: &Given) {
+fn allow(finding: &mut Finding, given: &Allowance) {
     finding.allowed = Some(given.reason.clone());
     finding.fix = None;
 }

@@ -3,7 +3,7 @@
 
 use super::state::{HeldPiece, Pass};
 use crate::allow;
-use crate::batches::Outcome;
+use crate::batches::ParseOutcome;
 use crate::finding::Place;
 use crate::parse::{TokenKind, Tokens};
 use crate::rule::Subject;
@@ -13,7 +13,7 @@ use crate::text::{Span, parseable, position};
 
 impl Pass<'_> {
     /// Takes the next piece.
-    pub(super) fn take(&mut self, piece: &Piece<'_>, outcome: Option<Outcome>) {
+    pub(super) fn take(&mut self, piece: &Piece<'_>, outcome: Option<ParseOutcome>) {
         let ends_line = memchr::memchr(b'\n', piece.text).is_some();
         match piece.kind {
             Kind::Statement if piece.end == End::Complete => {

@@ -3,9 +3,9 @@
 use super::state::{CopyState, DatabaseSection, Pass};
 use super::statement::accept_loss;
 
-use crate::batches::{Outcome, Tree, read};
+use crate::batches::{ParseOutcome, Tree, read};
 use crate::edit::Action;
-use crate::facts::rows::Reading;
+use crate::facts::rows::RowReader;
 use crate::finding::Place;
 use crate::input::{InputError, Problem};
 use crate::locate::Statement;
@@ -18,7 +18,7 @@ use crate::text::{Position, Span, parseable, position};
 
 impl Pass<'_> {
     /// Takes a piece whose comments have been read.
-    pub(super) fn piece(&mut self, piece: &Piece<'_>, outcome: Option<Outcome>) {
+    pub(super) fn piece(&mut self, piece: &Piece<'_>, outcome: Option<ParseOutcome>) {
         if self.failure.is_some() {
             return;
         }
@@ -81,7 +81,7 @@ impl Pass<'_> {
         self.keep_whole(findings);
     }
 
-    fn statement(&mut self, piece: &Piece<'_>, outcome: Option<Outcome>) {
+    fn statement(&mut self, piece: &Piece<'_>, outcome: Option<ParseOutcome>) {
         let number = self.next_statement();
         self.copy = CopyState::default();
         if matches!(self.section, DatabaseSection::LeftOut { reported: true, .. }) {
@@ -115,7 +115,7 @@ impl Pass<'_> {
 
     fn parsed(&mut self, statement: &Statement<'_>, tree: &Tree, piece: &Piece<'_>) {
         if let NodeEnum::CopyStmt(copy) = statement.node() {
-            self.copy.reader = Reading::of(&self.analysis.facts, copy, statement.place(&statement.range()));
+            self.copy.reader = RowReader::of(&self.analysis.facts, copy, statement.place(&statement.range()));
         }
         rules::know_body(&mut self.memory, statement, &tree.parts);
         let findings = self.check(Subject::Statement(statement));

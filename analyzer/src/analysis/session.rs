@@ -2,7 +2,7 @@
 
 use super::result::{Analysis, Input};
 use super::state::Pass;
-use crate::batches::{Executor, Inline, Outcome, Pipeline};
+use crate::batches::{Executor, Inline, ParseOutcome, Pipeline};
 use crate::facts::{Facts, ObjectId};
 use crate::finding::Place;
 use crate::input::{InputError, sniff};
@@ -111,7 +111,7 @@ impl<'t> Analyzer<'t> {
 
     fn split(&mut self, chunk: &[u8]) -> Result<(), InputError> {
         let (pass, pipeline) = (&mut self.pass, &mut self.pipeline);
-        let mut take = |piece: &Piece<'_>, outcome: Option<Outcome>| pass.take(piece, outcome);
+        let mut take = |piece: &Piece<'_>, outcome: Option<ParseOutcome>| pass.take(piece, outcome);
         self.splitter.feed(chunk, &mut |piece| pipeline.push(&piece, &mut take));
         self.pass.failure.take().map_or(Ok(()), Err)
     }
@@ -125,7 +125,7 @@ impl<'t> Analyzer<'t> {
             self.open()?;
         }
         let (pass, pipeline) = (&mut self.pass, &mut self.pipeline);
-        let mut take = |piece: &Piece<'_>, outcome: Option<Outcome>| pass.take(piece, outcome);
+        let mut take = |piece: &Piece<'_>, outcome: Option<ParseOutcome>| pass.take(piece, outcome);
         self.splitter.finish(&mut |piece| pipeline.push(&piece, &mut take));
         pipeline.flush(&mut take);
         pass.release(None);

@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::allowances::Allowances;
 use super::result::{Analysis, InputSummary, LeftOutSection};
-use crate::batches::Outcome;
+use crate::batches::ParseOutcome;
 use crate::facts::Facts;
-use crate::facts::rows::Reading;
+use crate::facts::rows::RowReader;
 use crate::finding::{Place, ServerError};
 use crate::input::{InputError, Problem};
 use crate::options::Options;
@@ -54,7 +54,7 @@ pub(super) struct CopyState {
     /// The first of its findings, until a row comes.
     pub(super) without_rows: Option<usize>,
     /// Reads its rows, where a rule or the facts want them.
-    pub(super) reader: Option<Reading>,
+    pub(super) reader: Option<RowReader>,
 }
 
 /// A section of a cluster dump: from a `\connect` to the next one, or to the header of the next database.
@@ -97,11 +97,11 @@ pub(super) struct HeldPiece {
     at: Position,
     end: End,
     standard_strings: bool,
-    pub(super) outcome: Option<Outcome>,
+    pub(super) outcome: Option<ParseOutcome>,
 }
 
 impl HeldPiece {
-    pub(super) fn new(piece: &Piece<'_>, outcome: Option<Outcome>) -> Self {
+    pub(super) fn new(piece: &Piece<'_>, outcome: Option<ParseOutcome>) -> Self {
         let Piece { kind, text, span, at, end, standard_strings } = *piece;
         Self { kind, text: text.to_owned(), span, at, end, standard_strings, outcome }
     }

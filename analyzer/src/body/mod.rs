@@ -25,7 +25,7 @@ const MAX_DEPTH: usize = 4;
 
 /// A piece of SQL that runs when a body does.
 #[derive(Debug)]
-pub struct Part {
+pub struct BodyPart {
     source: Source,
     parsed: Parsed,
     /// It may not be reached: it stands in a branch or loop, behind a RETURN, or where exceptions are handled.
@@ -36,7 +36,7 @@ pub struct Part {
     pub dynamic: bool,
 }
 
-impl Part {
+impl BodyPart {
     /// Its text, as the parser took it.
     #[must_use]
     pub fn sql(&self) -> &str {
@@ -68,7 +68,7 @@ fn language_and_options(node: &NodeEnum) -> Option<(&str, &[pg::Node])> {
 
 /// The SQL in the body of a function, procedure or DO block, in order.
 #[must_use]
-pub fn parts(statement: &Statement<'_>) -> Vec<Part> {
+pub fn parts(statement: &Statement<'_>) -> Vec<BodyPart> {
     let mut found = Vec::new();
     let Some((language, body)) = body(statement.sql(), statement.node(), statement) else { return found };
     let mut bodies = vec![Body { language, source: body, depth: 0, conditional: false, dynamic: false }];
@@ -143,7 +143,7 @@ fn take(
     source: Source,
     conditional: bool,
     statement: bool,
-    out: &mut Vec<Part>,
+    out: &mut Vec<BodyPart>,
     inner: &mut Vec<Body>,
 ) {
     let Ok(Some(parsed)) = parse(source.text(), true) else { return };
@@ -156,7 +156,7 @@ fn take(
             inner.extend(body.inner(language, mapped, conditional));
         }
     }
-    out.push(Part {
+    out.push(BodyPart {
         source,
         parsed,
         conditional: body.conditional || conditional,
@@ -165,7 +165,7 @@ fn take(
     });
 }
 
-fn sql_parts(body: &Body, out: &mut Vec<Part>, inner: &mut Vec<Body>) {
+fn sql_parts(body: &Body, out: &mut Vec<BodyPart>, inner: &mut Vec<Body>) {
     let mut take_piece = |piece: Piece<'_>| {
         if piece.kind != PieceKind::Statement {
             return;
@@ -183,7 +183,7 @@ fn sql_parts(body: &Body, out: &mut Vec<Part>, inner: &mut Vec<Body>) {
     splitter.finish(&mut take_piece);
 }
 
-fn plpgsql_parts(body: &Body, out: &mut Vec<Part>, inner: &mut Vec<Body>) {
+fn plpgsql_parts(body: &Body, out: &mut Vec<BodyPart>, inner: &mut Vec<Body>) {
     for fragment in plpgsql::fragments(body.source.text()) {
         let range = &fragment.range;
         let mut source = Source::default();

@@ -3,7 +3,7 @@
 use super::names::{option, option_is_on, option_text, relation, role, roles, set_config, strings, text};
 use super::objects::{also_created, created, granted, is_user_object, new_name, signature, subject};
 use super::partman::part_config;
-use super::rows::{Row, Table, rows_of_insert};
+use super::rows::{CatalogTable, Row, rows_of_insert};
 use super::state::Facts;
 use super::{
     Absence, Column, Database, Declared, Extension, Header, Membership, ObjectId, Overload, Owner, Privilege,
@@ -18,16 +18,16 @@ impl Facts {
     /// Takes what a row says.
     pub(crate) fn take_row(&mut self, row: &Row) {
         match row.table {
-            Table::Hypertable => self.hypertable_row(row),
-            Table::Dimension => self.timescale.dimension_row(row),
-            Table::CompressionSettings | Table::HypertableCompression => {
+            CatalogTable::Hypertable => self.hypertable_row(row),
+            CatalogTable::Dimension => self.timescale.dimension_row(row),
+            CatalogTable::CompressionSettings | CatalogTable::HypertableCompression => {
                 self.timescale.compression_row(row);
             }
-            Table::ContinuousAgg => self.timescale.aggregate_row(row),
-            Table::Metadata => self.metadata_row(row),
-            Table::Tablespace => self.tablespace_row(row),
-            Table::Job => self.timescale.job_row(row),
-            Table::Partman => part_config(self, row),
+            CatalogTable::ContinuousAgg => self.timescale.aggregate_row(row),
+            CatalogTable::Metadata => self.metadata_row(row),
+            CatalogTable::Tablespace => self.tablespace_row(row),
+            CatalogTable::Job => self.timescale.job_row(row),
+            CatalogTable::Partman => part_config(self, row),
         }
     }
 

@@ -15,7 +15,7 @@ const LONGEST: usize = 1 << 20;
 
 /// The tables whose rows are looked at: TimescaleDB's catalogs and pg_partman's configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Table {
+pub enum CatalogTable {
     /// `hypertable`.
     Hypertable,
     /// `dimension`.
@@ -36,7 +36,7 @@ pub enum Table {
     Partman,
 }
 
-impl Table {
+impl CatalogTable {
     /// The table of this name.
     #[must_use]
     pub fn named(schema: &str, name: &str) -> Option<Self> {
@@ -103,7 +103,7 @@ struct Value {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The table.
-    pub table: Table,
+    pub table: CatalogTable,
     /// The row's line in COPY data, the statement of an INSERT.
     pub text: String,
     /// Where that is.
@@ -149,8 +149,8 @@ impl Row {
 
 /// Reads the rows of one COPY as their bytes stream by.
 #[derive(Clone, Debug)]
-pub(crate) struct Reading {
-    table: Table,
+pub(crate) struct RowReader {
+    table: CatalogTable,
     columns: Vec<Box<str>>,
     /// The statement.
     place: Place,
@@ -161,13 +161,13 @@ pub(crate) struct Reading {
     skipping: bool,
 }
 
-impl Reading {
+impl RowReader {
     /// A reader for the rows of this COPY, where they are looked at.
     #[must_use]
     pub(crate) fn of(facts: &Facts, copy: &pg::CopyStmt, place: Place) -> Option<Self> {
         let is_inline = copy.is_from && copy.filename.is_empty() && !copy.is_program;
         let range = copy.relation.as_ref().filter(|_| is_inline)?;
-        let table = Table::named(&range.schemaname, &range.relname)?;
+        let table = CatalogTable::named(&range.schemaname, &range.relname)?;
         let usual = |name: &str, value: &str| {
             option(&copy.options, name).is_none_or(|option| option_text(option) == Some(value))
         };
@@ -298,7 +298,7 @@ fn unescaped(field: &str) -> Option<String> {
 pub(crate) fn rows_of_insert(facts: &Facts, statement: &Statement<'_>) -> Vec<Row> {
     let NodeEnum::InsertStmt(insert) = statement.node() else { return Vec::new() };
     let Some(range) = &insert.relation else { return Vec::new() };
-    let Some(table) = Table::named(&range.schemaname, &range.relname) else { return Vec::new() };
+    let Some(table) = CatalogTable::named(&range.schemaname, &range.relname) else { return Vec::new() };
     let Some(NodeEnum::SelectStmt(select)) = insert.select_stmt.as_ref().and_then(|s| s.node.as_ref()) else {
         return Vec::new();
     };
@@ -367,7 +367,7 @@ mod tests {
         let parsed = parse(copy, true).unwrap().unwrap();
         let NodeEnum::CopyStmt(copy) = parsed.node() else { panic!() };
         let place = Place { input: 0, statement: 1, span: Span::new(0, 9), line: 1, column: 1 };
-        let mut reader = Reading::of(&Facts::default(), copy, place).unwrap();
+        let mut reader = RowReader::of(&Facts::default(), copy, place).unwrap();
         let (mut out, mut offset) = (Vec::new(), 100);
         let mut at = Position { line: 2, column: 1 };
         for chunk in chunks {

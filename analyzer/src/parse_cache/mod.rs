@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::batches::{Batch, Executor, Outcome, Tree, read};
+use crate::batches::{Batch, Executor, ParseOutcome, Tree, read};
 
 /// Trees of earlier checks, found by the texts of their statements. It parses batches for [`crate::Analyzer`] where they
 /// are asked for.
@@ -19,9 +19,9 @@ pub struct ParseCache {
 #[derive(Debug, Default)]
 struct Trees {
     /// With `standard_conforming_strings` on.
-    standard: HashMap<Box<str>, Kept>,
+    standard: HashMap<Box<str>, CachedTree>,
     /// With it off.
-    escaping: HashMap<Box<str>, Kept>,
+    escaping: HashMap<Box<str>, CachedTree>,
     /// Bytes of the texts in there.
     held: usize,
     limit: usize,
@@ -30,7 +30,7 @@ struct Trees {
 }
 
 #[derive(Debug)]
-struct Kept {
+struct CachedTree {
     tree: Arc<Tree>,
     /// The last check that needed it.
     used: u64,
@@ -60,24 +60,24 @@ impl ParseCache {
 }
 
 impl Trees {
-    fn read(&mut self, sql: &str, standard_strings: bool) -> Outcome {
+    fn read(&mut self, sql: &str, standard_strings: bool) -> ParseOutcome {
         let used = self.check;
-        if let Some(kept) = self.known(standard_strings).get_mut(sql) {
-            kept.used = used;
-            return Ok(Some(Arc::clone(&kept.tree)));
+        if let Some(cached) = self.known(standard_strings).get_mut(sql) {
+            cached.used = used;
+            return Ok(Some(Arc::clone(&cached.tree)));
         }
         let outcome = read(sql, standard_strings);
         if let Ok(Some(tree)) = &outcome
             && self.held + sql.len() <= self.limit
         {
             self.held += sql.len();
-            let kept = Kept { tree: Arc::clone(tree), used };
-            self.known(standard_strings).insert(sql.into(), kept);
+            let cached = CachedTree { tree: Arc::clone(tree), used };
+            self.known(standard_strings).insert(sql.into(), cached);
         }
         outcome
     }
 
-    fn known(&mut self, standard_strings: bool) -> &mut HashMap<Box<str>, Kept> {
+    fn known(&mut self, standard_strings: bool) -> &mut HashMap<Box<str>, CachedTree> {
         if standard_strings { &mut self.standard } else { &mut self.escaping }
     }
 
@@ -85,8 +85,8 @@ impl Trees {
     fn forget(&mut self) {
         let Self { standard, escaping, held, check, .. } = self;
         for known in [standard, escaping] {
-            known.retain(|sql, kept| {
-                let stays = kept.used == *check;
+            known.retain(|sql, cached| {
+                let stays = cached.used == *check;
                 if !stays {
                     *held -= sql.len();
                 }

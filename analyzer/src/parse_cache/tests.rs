@@ -296,7 +296,7 @@ fn one_edited_statement_is_all_that_is_read_anew() {
     edited.again(&recall);
     let trees = |recall: &ParseCache| -> Vec<(String, Arc<Tree>)> {
         let trees = recall.trees.borrow();
-        trees.standard.iter().map(|(sql, kept)| (sql.to_string(), Arc::clone(&kept.tree))).collect()
+        trees.standard.iter().map(|(sql, cached)| (sql.to_string(), Arc::clone(&cached.tree))).collect()
     };
     let before = trees(&recall);
     let mark = b"CREATE TABLE \"app\".\"";

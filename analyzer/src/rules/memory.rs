@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::body::Part;
+use crate::body::BodyPart;
 use crate::facts::ObjectId;
 use crate::finding::{Place, ServerError};
 use crate::parse::Class;
@@ -107,7 +107,7 @@ pub struct BodyAtHand {
     /// The statement's input, first byte and length.
     pub key: (usize, u64, usize),
     /// The pieces.
-    pub parts: Arc<Vec<Part>>,
+    pub parts: Arc<Vec<BodyPart>>,
 }
 
 /// Why a function or view fails.

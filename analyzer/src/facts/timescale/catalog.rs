@@ -3,7 +3,7 @@
 use super::known::{Compression, Dimension, Job, Kind, Order, Partitioning, Timescale, Unit, is_users};
 use super::version::Version;
 use crate::facts::ObjectId;
-use crate::facts::rows::{Row, Table};
+use crate::facts::rows::{CatalogTable, Row};
 use crate::facts::state::Facts;
 use crate::parse::Class;
 
@@ -68,7 +68,7 @@ impl Timescale {
     }
 
     pub(in crate::facts) fn compression_row(&mut self, row: &Row) {
-        if row.table == Table::HypertableCompression {
+        if row.table == CatalogTable::HypertableCompression {
             self.old_compression_row(row);
             return;
         }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use crate::body::{Part, UNKNOWN, parts};
+use crate::body::{BodyPart, UNKNOWN, parts};
 use crate::edit::Action;
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
@@ -43,7 +43,7 @@ pub(crate) fn fails_already(ctx: &Context<'_>) -> bool {
 }
 
 /// The SQL in the body of the statement at hand. Read once for all rules.
-pub(crate) fn body(ctx: &mut Context<'_>) -> Arc<Vec<Part>> {
+pub(crate) fn body(ctx: &mut Context<'_>) -> Arc<Vec<BodyPart>> {
     let Some(statement) = ctx.statement() else { return Arc::default() };
     let key = key(statement);
     if let Some(known) = ctx.memory.body.as_ref().filter(|known| known.key == key) {
@@ -61,14 +61,18 @@ fn key(statement: &Statement<'_>) -> (usize, u64, usize) {
 }
 
 /// The body of the statement to come is known, where an earlier check has read it.
-pub(crate) fn know_body(memory: &mut Memory, statement: &Statement<'_>, known: &OnceLock<Arc<Vec<Part>>>) {
+pub(crate) fn know_body(
+    memory: &mut Memory,
+    statement: &Statement<'_>,
+    known: &OnceLock<Arc<Vec<BodyPart>>>,
+) {
     if let Some(parts) = known.get() {
         memory.body = Some(BodyAtHand { key: key(statement), parts: Arc::clone(parts) });
     }
 }
 
 /// Keeps the body of the statement that rules have looked at, where they have read it.
-pub(crate) fn keep_body(memory: &Memory, statement: &Statement<'_>, known: &OnceLock<Arc<Vec<Part>>>) {
+pub(crate) fn keep_body(memory: &Memory, statement: &Statement<'_>, known: &OnceLock<Arc<Vec<BodyPart>>>) {
     if let Some(body) = memory.body.as_ref().filter(|body| body.key == key(statement)) {
         known.get_or_init(|| Arc::clone(&body.parts));
     }
@@ -84,7 +88,7 @@ pub(crate) struct Trouble {
 }
 
 /// What the rules say of a piece of a body.
-pub(crate) fn troubles(ctx: &Context<'_>, part: &Part) -> Vec<Trouble> {
+pub(crate) fn troubles(ctx: &Context<'_>, part: &BodyPart) -> Vec<Trouble> {
     let start = Position { line: 1, column: 1 };
     let inner = Statement::new(part.sql(), part.parsed(), 0, 0, 0, start);
     let mut memory = Memory::default();

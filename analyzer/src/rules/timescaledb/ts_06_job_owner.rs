@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::facts::names::{quoted, quoted_path};
-use crate::facts::rows::{Row, Table, rows_of_insert};
+use crate::facts::rows::{CatalogTable, Row, rows_of_insert};
 use crate::facts::timescale::unquoted;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, NodeEnum, StatementKind};
@@ -76,7 +76,7 @@ fn escaped(text: &str) -> String {
 }
 
 fn look(ctx: &mut Context<'_>, row: &Row, edit: impl FnOnce(FixDraft, std::ops::Range<usize>) -> FixDraft) {
-    if row.table != Table::Job || row.number("id").is_none_or(|id| id < 1000) {
+    if row.table != CatalogTable::Job || row.number("id").is_none_or(|id| id < 1000) {
         return;
     }
     let (Some(id), Some(owner), Some(range)) = (row.number("id"), row.get("owner"), row.range("owner"))

@@ -34,7 +34,7 @@ impl<'b> Lexer<'_, 'b> {
                 return None;
             };
             self.pos += found;
-            match (self.look(0)?, self.look(1)?) {
+            match (self.peek(0)?, self.peek(1)?) {
                 (b'/', b'*') => {
                     depth = depth.saturating_add(1);
                     self.skip(2);
@@ -82,7 +82,7 @@ impl<'b> Lexer<'_, 'b> {
 
     pub(super) fn meta_pipe(&mut self) -> Step {
         self.skip_while(|byte| is_space(byte) && byte != b'\n')?;
-        let mode = if self.look(0)? == b'|' { Mode::MetaLine } else { Mode::MetaWords(0) };
+        let mode = if self.peek(0)? == b'|' { Mode::MetaLine } else { Mode::MetaWords(0) };
         self.enter(mode, 0)
     }
 
@@ -90,20 +90,20 @@ impl<'b> Lexer<'_, 'b> {
         let mut quote = quote;
         loop {
             self.skip_while(|byte| !matches!(byte, b'\n' | b'\\' | b'\'' | b'"' | b'`'))?;
-            match self.look(0)? {
+            match self.peek(0)? {
                 b'\n' => {
                     self.end_meta_line();
                     return Some(());
                 }
                 b'\\' if quote == 0 => {
-                    if self.look(1)? == b'\\' {
+                    if self.peek(1)? == b'\\' {
                         self.skip(2);
                     }
                     self.end_meta();
                     return Some(());
                 }
                 b'\\' => {
-                    let escapes = quote == b'\'' && self.look(1)? != b'\n';
+                    let escapes = quote == b'\'' && self.peek(1)? != b'\n';
                     self.skip(if escapes { 2 } else { 1 });
                 }
                 mark => {

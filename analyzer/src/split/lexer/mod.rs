@@ -62,7 +62,7 @@ pub(super) enum Text {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
+enum ByteClass {
     Space,
     /// What an identifier begins with.
     Letter,
@@ -81,26 +81,26 @@ enum Class {
     Other,
 }
 
-const CLASSES: [Class; 256] = {
-    let mut classes = [Class::Other; 256];
+const CLASSES: [ByteClass; 256] = {
+    let mut classes = [ByteClass::Other; 256];
     let mut byte = 0_u8;
     loop {
         classes[byte as usize] = match byte {
-            b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => Class::Space,
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80..=0xff => Class::Letter,
-            b'0'..=b'9' => Class::Digit,
-            b'\'' => Class::Quote,
-            b'"' => Class::DoubleQuote,
-            b'$' => Class::Dollar,
-            b'-' => Class::Minus,
-            b'/' => Class::Slash,
-            b'\\' => Class::Backslash,
-            b':' => Class::Colon,
-            b'.' => Class::Point,
-            b';' => Class::Semicolon,
-            b'(' => Class::Opening,
-            b')' => Class::Closing,
-            _ => Class::Other,
+            b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => ByteClass::Space,
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80..=0xff => ByteClass::Letter,
+            b'0'..=b'9' => ByteClass::Digit,
+            b'\'' => ByteClass::Quote,
+            b'"' => ByteClass::DoubleQuote,
+            b'$' => ByteClass::Dollar,
+            b'-' => ByteClass::Minus,
+            b'/' => ByteClass::Slash,
+            b'\\' => ByteClass::Backslash,
+            b':' => ByteClass::Colon,
+            b'.' => ByteClass::Point,
+            b';' => ByteClass::Semicolon,
+            b'(' => ByteClass::Opening,
+            b')' => ByteClass::Closing,
+            _ => ByteClass::Other,
         };
         if byte == u8::MAX {
             break classes;
@@ -109,20 +109,20 @@ const CLASSES: [Class; 256] = {
     }
 };
 
-fn class(byte: u8) -> Class {
+fn class(byte: u8) -> ByteClass {
     CLASSES[usize::from(byte)]
 }
 
 fn is_space(byte: u8) -> bool {
-    class(byte) == Class::Space
+    class(byte) == ByteClass::Space
 }
 
 fn goes_on_in_word(byte: u8) -> bool {
-    matches!(class(byte), Class::Letter | Class::Digit | Class::Dollar)
+    matches!(class(byte), ByteClass::Letter | ByteClass::Digit | ByteClass::Dollar)
 }
 
 fn goes_on_in_tag(byte: u8) -> bool {
-    matches!(class(byte), Class::Letter | Class::Digit)
+    matches!(class(byte), ByteClass::Letter | ByteClass::Digit)
 }
 
 /// A byte order mark at the start of the input.
@@ -268,7 +268,7 @@ impl<'s, 'b> Lexer<'s, 'b> {
     }
 
     /// The byte `ahead` of the current one. The end of the input looks like the end of a line.
-    fn look(&self, ahead: usize) -> Option<u8> {
+    fn peek(&self, ahead: usize) -> Option<u8> {
         self.rest().get(ahead).copied().or(if self.closed() { Some(b'\n') } else { None })
     }
 
@@ -297,11 +297,11 @@ impl<'s, 'b> Lexer<'s, 'b> {
                 }
             }
             match class {
-                Class::Space => {
+                ByteClass::Space => {
                     self.skip(1);
                     continue;
                 }
-                Class::Letter => {
+                ByteClass::Letter => {
                     self.state.mark = self.pos - self.start;
                     self.state.mode = Mode::Word;
                     self.word()?;
@@ -310,10 +310,10 @@ impl<'s, 'b> Lexer<'s, 'b> {
                     }
                     return Some(());
                 }
-                Class::Digit => return self.enter(Mode::Digits(Digits::Whole), 1),
-                Class::Quote => return self.open_string(self.plain()),
-                Class::DoubleQuote => return self.enter(Mode::Identifier, 1),
-                Class::Dollar => match self.look(1)? {
+                ByteClass::Digit => return self.enter(Mode::Digits(Digits::Whole), 1),
+                ByteClass::Quote => return self.open_string(self.plain()),
+                ByteClass::DoubleQuote => return self.enter(Mode::Identifier, 1),
+                ByteClass::Dollar => match self.peek(1)? {
                     digit if digit.is_ascii_digit() => {
                         return self.enter(Mode::Digits(Digits::Parameter), 2);
                     }
@@ -322,21 +322,21 @@ impl<'s, 'b> Lexer<'s, 'b> {
                         return self.enter(Mode::Tag, 1);
                     }
                 },
-                Class::Minus if self.look(1)? == b'-' => return self.enter(Mode::LineComment, 2),
-                Class::Slash if self.look(1)? == b'*' => return self.enter(Mode::BlockComment(1), 2),
-                Class::Colon => match self.look(1)? {
+                ByteClass::Minus if self.peek(1)? == b'-' => return self.enter(Mode::LineComment, 2),
+                ByteClass::Slash if self.peek(1)? == b'*' => return self.enter(Mode::BlockComment(1), 2),
+                ByteClass::Colon => match self.peek(1)? {
                     b':' | b'=' => self.skip(2),
                     _ => return self.enter(Mode::Variable, 1),
                 },
-                Class::Point => match self.look(1)? {
+                ByteClass::Point => match self.peek(1)? {
                     b'.' => self.skip(2),
                     digit if digit.is_ascii_digit() => {
                         return self.enter(Mode::Digits(Digits::Fraction), 2);
                     }
                     _ => self.skip(1),
                 },
-                Class::Backslash => {
-                    let separator @ (b';' | b':') = self.look(1)? else {
+                ByteClass::Backslash => {
+                    let separator @ (b';' | b':') = self.peek(1)? else {
                         self.leave_statement(End::Broken);
                         return Some(());
                     };
@@ -345,22 +345,22 @@ impl<'s, 'b> Lexer<'s, 'b> {
                         self.state.words.join();
                     }
                 }
-                Class::Semicolon => {
+                ByteClass::Semicolon => {
                     self.skip(1);
                     if self.state.words.at_top() {
                         self.end_statement();
                         return Some(());
                     }
                 }
-                Class::Opening => {
+                ByteClass::Opening => {
                     self.skip(1);
                     self.state.words.parentheses = self.state.words.parentheses.saturating_add(1);
                 }
-                Class::Closing => {
+                ByteClass::Closing => {
                     self.skip(1);
                     self.state.words.parentheses = self.state.words.parentheses.saturating_sub(1);
                 }
-                Class::Minus | Class::Slash | Class::Other => self.skip(1),
+                ByteClass::Minus | ByteClass::Slash | ByteClass::Other => self.skip(1),
             }
             self.end_token();
         }

@@ -1,7 +1,7 @@
 //! Tokens inside of a statement: words, numbers, strings, quotes.
 
 use super::{
-    Class, Digits, LONGEST_WORD, Lexer, MARK, Mode, Step, Text, class, goes_on_in_tag, goes_on_in_word,
+    ByteClass, Digits, LONGEST_WORD, Lexer, MARK, Mode, Step, Text, class, goes_on_in_tag, goes_on_in_word,
     is_space,
 };
 use crate::split::{Kind, noise};
@@ -18,11 +18,11 @@ impl<'b> Lexer<'_, 'b> {
         }
         let word = self.data.get(begin..self.pos).unwrap_or_default();
         if let [letter] = word {
-            match (letter.to_ascii_lowercase(), self.look(0)?) {
+            match (letter.to_ascii_lowercase(), self.peek(0)?) {
                 (b'e', b'\'') => return self.open_string(Text::Escapes),
                 (b'b' | b'x', b'\'') => return self.open_string(Text::Bits),
                 (b'n', b'\'') => return self.open_string(self.plain()),
-                (b'u', b'&') => match self.look(1)? {
+                (b'u', b'&') => match self.peek(1)? {
                     b'\'' => {
                         self.skip(1);
                         return self.open_string(Text::Plain);
@@ -39,15 +39,15 @@ impl<'b> Lexer<'_, 'b> {
 
     pub(super) fn digits(&mut self, part: Digits) -> Step {
         self.skip_while(|byte| byte.is_ascii_digit())?;
-        let next = self.look(0)?;
+        let next = self.peek(0)?;
         match (part, next) {
             (Digits::Parameter, _) => {}
-            (_, b'_') if self.look(1)?.is_ascii_digit() => return self.enter(Mode::Digits(part), 1),
-            (Digits::Whole, b'.') if self.look(1)? != b'.' => {
+            (_, b'_') if self.peek(1)?.is_ascii_digit() => return self.enter(Mode::Digits(part), 1),
+            (Digits::Whole, b'.') if self.peek(1)? != b'.' => {
                 return self.enter(Mode::Digits(Digits::Fraction), 1);
             }
-            (Digits::Whole | Digits::Fraction, b'e' | b'E') if matches!(self.look(1)?, b'+' | b'-') => {
-                let digits = self.look(2)?.is_ascii_digit();
+            (Digits::Whole | Digits::Fraction, b'e' | b'E') if matches!(self.peek(1)?, b'+' | b'-') => {
+                let digits = self.peek(2)?.is_ascii_digit();
                 let mode = if digits { Mode::Digits(Digits::Exponent) } else { Mode::Top };
                 self.enter(mode, 2)?;
                 self.end_token();
@@ -57,9 +57,9 @@ impl<'b> Lexer<'_, 'b> {
         }
         let separated = part != Digits::Parameter && self.digits_are_separated();
         match class(next) {
-            Class::Letter => self.enter(Mode::Junk, 1),
+            ByteClass::Letter => self.enter(Mode::Junk, 1),
             // A name may hold a `$`, and `_1$` is one.
-            Class::Dollar if separated => self.enter(Mode::Junk, 1),
+            ByteClass::Dollar if separated => self.enter(Mode::Junk, 1),
             _ => self.leave(),
         }
     }
@@ -118,8 +118,8 @@ impl<'b> Lexer<'_, 'b> {
             };
             self.pos += found;
             let escape = rest.get(found) == Some(&b'\\');
-            if escape || text != Text::Bits && self.look(1)? == b'\'' {
-                self.look(1)?;
+            if escape || text != Text::Bits && self.peek(1)? == b'\'' {
+                self.peek(1)?;
                 self.skip(2);
                 continue;
             }
@@ -136,7 +136,7 @@ impl<'b> Lexer<'_, 'b> {
                 return None;
             };
             self.pos += found;
-            if self.look(1)? != b'"' {
+            if self.peek(1)? != b'"' {
                 self.skip(1);
                 return self.leave();
             }
@@ -151,7 +151,7 @@ impl<'b> Lexer<'_, 'b> {
         if !overlong {
             found?;
         }
-        if !overlong && self.look(0)? == b'$' {
+        if !overlong && self.peek(0)? == b'$' {
             self.skip(1);
             self.state.tag.clear();
             self.state.tag.extend_from_slice(self.data.get(begin..self.pos).unwrap_or_default());
@@ -181,7 +181,7 @@ impl<'b> Lexer<'_, 'b> {
     }
 
     /// Begins the piece at the current byte. Leaves the mode at [`Mode::Top`] only for a statement.
-    pub(super) fn open(&mut self, byte: u8, class: Class) -> Step {
+    pub(super) fn open(&mut self, byte: u8, class: ByteClass) -> Step {
         let state = &mut *self.state;
         let rest = self.data.get(self.pos..self.limit).unwrap_or_default();
         let whole = self.last || self.line;
@@ -195,11 +195,11 @@ impl<'b> Lexer<'_, 'b> {
             }
         }
         let (kind, mode, length) = match class {
-            Class::Space => (Kind::Blank, Mode::Space, 1),
-            Class::Minus if self.look(1)? == b'-' => (Kind::Comment, Mode::LineComment, 2),
-            Class::Slash if self.look(1)? == b'*' => (Kind::Comment, Mode::BlockComment(1), 2),
-            Class::Backslash if !matches!(self.look(1)?, b';' | b':') => (Kind::Meta, Mode::MetaName, 1),
-            Class::Letter
+            ByteClass::Space => (Kind::Blank, Mode::Space, 1),
+            ByteClass::Minus if self.peek(1)? == b'-' => (Kind::Comment, Mode::LineComment, 2),
+            ByteClass::Slash if self.peek(1)? == b'*' => (Kind::Comment, Mode::BlockComment(1), 2),
+            ByteClass::Backslash if !matches!(self.peek(1)?, b';' | b':') => (Kind::Meta, Mode::MetaName, 1),
+            ByteClass::Letter
                 if self.state.line_start && noise::is_noise(rest, whole, self.state.after_noise)? =>
             {
                 (Kind::Noise, Mode::Noise, 1)

@@ -1,0 +1,232 @@
+//! The report as a whole.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+
+use super::entries::Entries;
+use super::shape::{Counts, InputReport, ListSummary, OptionsSummary, TargetSummary, Tool, Verdict};
+use crate::analysis::Analysis;
+use crate::finding::{Script, Severity};
+use crate::options::Options;
+use crate::rule::Finding;
+use crate::target::Target;
+
+/// The version of the report's form: it grows when a field goes or changes its meaning.
+pub const VERSION: u32 = 1;
+
+/// A report.
+///
+/// ```
+/// use tsmigrate_analyzer::{Input, Options, Target, analyze, report::Report};
+///
+/// let (target, options) = (Target::default(), Options::default());
+/// let dump = Input { name: "dump.sql", text: b"SET default_tablespace = ts1;" };
+/// let analysis = analyze(&[dump], &target, &options)?;
+/// let report = serde_json::to_value(Report::new(&analysis, &target, &options)).expect("plain data");
+/// assert_eq!(report["verdict"], "ready-after-rewrite");
+/// assert_eq!(report["findings"][0]["rule"], "TSP-03");
+/// # Ok::<(), tsmigrate_analyzer::InputError>(())
+/// ```
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Report<'a> {
+    /// The version of this form: it grows when a field goes or changes its meaning.
+    #[cfg_attr(test, schemars(extend("const" = VERSION)))]
+    pub version: u32,
+    /// What wrote it.
+    pub tool: Tool,
+    /// The destination.
+    pub target: TargetSummary<'a>,
+    /// What was asked for.
+    pub options: OptionsSummary<'a>,
+    /// The inputs, in their order.
+    pub inputs: Vec<InputReport<'a>>,
+    /// The answer.
+    pub verdict: Verdict,
+    /// How many findings there are.
+    pub counts: Counts,
+    /// What the target will not have after the rewrite, in words, each once.
+    pub lost: Vec<&'a str>,
+    /// Every finding.
+    #[cfg_attr(test, schemars(with = "Vec<super::entries::Entry<'_>>"))]
+    pub findings: Entries<'a>,
+    /// Scripts for a person to run.
+    pub scripts: &'a [Script],
+}
+
+impl<'a> Report<'a> {
+    /// The report of an analysis for this target and with these options.
+    #[must_use]
+    pub fn new(analysis: &'a Analysis, target: &'a Target, options: &'a Options) -> Self {
+        let findings = Entries::new(analysis, options);
+        let counts = counted(&analysis.findings);
+        let mut seen = HashSet::new();
+        let lost = findings
+            .findings()
+            .filter(|finding| finding.solved)
+            .filter_map(|finding| finding.fix.as_ref()?.lost.as_deref())
+            .filter(|lost| seen.insert(*lost))
+            .collect();
+        Self {
+            version: VERSION,
+            tool: Tool { name: "tsmigrate", version: env!("CARGO_PKG_VERSION") },
+            target: TargetSummary {
+                name: &target.name,
+                version: target.version,
+                extension_list: target.extension_list().map(|list| ListSummary {
+                    name: &list.name,
+                    date: &list.date,
+                    source: &list.source,
+                }),
+                added_extensions: &target.added_extensions,
+                refused_extensions: &target.refused_extensions,
+            },
+            options: OptionsSummary {
+                accept: &options.accept,
+                leave: options.leave.iter().map(ToString::to_string).collect(),
+                database: options.database.as_deref(),
+                levels: &options.levels,
+                configuration: options.configuration.as_deref(),
+            },
+            inputs: inputs(analysis),
+            verdict: match counts {
+                Counts { error: 0, .. } => Verdict::Ready,
+                Counts { unsolved: 0, .. } => Verdict::ReadyAfterRewrite,
+                _ => Verdict::NeedsWork,
+            },
+            counts,
+            lost,
+            findings,
+            scripts: &analysis.scripts,
+        }
+    }
+}
+
+impl Report<'_> {
+    /// Keeps so many findings at most, for who cannot hold all of them: of each rule the first ones, and then the worst.
+    /// The counts and the losses stay whole.
+    pub fn keep_findings(&mut self, most: usize) {
+        self.findings.keep(most);
+    }
+}
+
+fn inputs(analysis: &Analysis) -> Vec<InputReport<'_>> {
+    let headers = analysis.facts.headers.iter().map(Some).chain(std::iter::repeat(None));
+    analysis
+        .inputs
+        .iter()
+        .zip(headers)
+        .map(|(input, header)| InputReport {
+            name: &input.name,
+            bytes: input.bytes,
+            statements: input.statements,
+            server_version: header.and_then(|header| header.server_version.as_deref()),
+            dump_version: header.and_then(|header| header.dump_version.as_deref()),
+        })
+        .collect()
+}
+
+fn counted(findings: &[Finding]) -> Counts {
+    let mut counts = Counts::default();
+    for finding in findings {
+        if finding.allowed.is_some() {
+            counts.allowed += 1;
+            continue;
+        }
+        if finding.fails() && finding.severity < Severity::Error {
+            counts.lowered += 1;
+        }
+        match finding.severity {
+            Severity::Note => counts.note += 1,
+            Severity::Warning => counts.warning += 1,
+            Severity::Error => {
+                counts.error += 1;
+                *(if finding.solved { &mut counts.solved } else { &mut counts.unsolved }) += 1;
+            }
+        }
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::class::Class;
+    use crate::{Input, analyze};
+
+    fn report(text: &str, options: &Options) -> serde_json::Value {
+        let target = Target::default();
+        let inputs = [Input { name: "dump.sql", text: text.as_bytes() }];
+        let analysis = analyze(&inputs, &target, options).unwrap();
+        serde_json::to_value(Report::new(&analysis, &target, options)).unwrap()
+    }
+
+    #[test]
+    fn the_verdict_is_the_worst_that_is_left() {
+        for (text, verdict) in [
+            ("SELECT 1;", "ready"),
+            ("SET default_tablespace = a;", "ready-after-rewrite"),
+            ("SET default_tablespace = a; CREATE EXTENSION hll; CREATE TABLE t (u hll);", "needs-work"),
+        ] {
+            assert_eq!(report(text, &Options::default())["verdict"], verdict, "{text}");
+        }
+    }
+
+    #[test]
+    fn of_too_many_findings_each_rule_keeps_some_and_the_worst_are_kept_first() {
+        let solved = "SET default_tablespace = a;\n".repeat(30);
+        let text =
+            format!("{solved}{}CREATE UNLOGGED TABLE u (a int);\n", "CREATE LANGUAGE plperlu;\n".repeat(10));
+        let (target, options) = (Target::default(), Options::default());
+        let analysis =
+            analyze(&[Input { name: "dump.sql", text: text.as_bytes() }], &target, &options).unwrap();
+        let all = Report::new(&analysis, &target, &options);
+        let mut few = all.clone();
+        few.keep_findings(18);
+        let kept: Vec<&Finding> = few.findings.findings().collect();
+        assert_eq!(kept.len(), 18);
+        assert_eq!(few.counts, all.counts);
+        let rules = |report: &Report<'_>| {
+            report.findings.findings().map(|finding| finding.rule.id).collect::<HashSet<_>>()
+        };
+        assert_eq!(rules(&few), rules(&all));
+        let open = |report: &Report<'_>| {
+            report.findings.findings().filter(|finding| Class::of(finding) == Class::Open).count()
+        };
+        assert_eq!(open(&few), open(&all));
+        assert!(kept.windows(2).all(|pair| pair[0].place.span.start <= pair[1].place.span.start));
+        few.keep_findings(0);
+        assert_eq!(few.findings.findings().count(), 0);
+    }
+
+    #[test]
+    fn what_is_lost_is_said_once_and_only_where_it_is_lost() {
+        let text = "CREATE EXTENSION hll;\nCREATE TABLE t (u hll);\nCOPY t FROM stdin;\n\\.\n";
+        assert_eq!(report(text, &Options::default())["lost"], serde_json::json!(["extension hll"]));
+        let accepted = Options { accept: ["EXT-01".to_owned()].into(), ..Options::default() };
+        let lost = report(text, &accepted)["lost"].clone();
+        let lost: Vec<&str> = lost.as_array().unwrap().iter().filter_map(|lost| lost.as_str()).collect();
+        assert!(lost.contains(&"rows of table public.t"), "{lost:?}");
+    }
+
+    #[test]
+    fn a_cause_is_given_by_place_and_rule() {
+        let report = report("CREATE EXTENSION hll;\nCREATE TABLE t (u hll);", &Options::default());
+        let related = &report["findings"][1]["related"][0];
+        assert_eq!(related["rule"], "EXT-01");
+        assert_eq!(related["message"], "extension hll");
+        assert_eq!(related["line"], 1);
+        assert_eq!(related["file"], "dump.sql");
+    }
+
+    #[test]
+    fn every_field_is_there_even_where_it_is_empty() {
+        let report = report("SET default_tablespace = a; SELEC 1;", &Options::default());
+        let findings = report["findings"].as_array().unwrap();
+        let fields = |finding: &serde_json::Value| finding.as_object().unwrap().keys().cloned().collect();
+        let first: Vec<String> = fields(&findings[0]);
+        assert!(findings.iter().all(|finding| fields(finding) == first));
+        assert!(findings[1]["fix"].is_null());
+    }
+}
