@@ -5,7 +5,7 @@
 //! family (`HT-*`); several are separated by commas. A text in quotes, such as a function's body, is no comment.
 //!
 //! What is allowed stays in the report and does not count. Its statement is left as it is and is taken to work: what
-//! it makes is there for whatever needs it. To take a statement out, a loss is accepted: see [`crate::Options`].
+//! it makes is there for whatever needs it. To remove a statement, a loss is accepted: see [`crate::Options`].
 
 use crate::finding::Place;
 

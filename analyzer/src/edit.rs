@@ -100,7 +100,7 @@ pub struct Fix {
     /// The change itself.
     #[serde(flatten)]
     pub action: Action,
-    /// What the statement would make is on the target without it: nothing that needs it is in trouble.
+    /// What the statement would create is on the target without it: nothing that needs it is in trouble.
     #[serde(skip)]
     pub present: bool,
     /// What the target will not have after it, in words for a person.

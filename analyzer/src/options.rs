@@ -75,7 +75,7 @@ impl std::fmt::Display for Leave {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// Rules (by id or name) whose losses are accepted: their fixes that need review are applied, and
-    /// statements that no fix can save are taken out.
+    /// statements that no fix can save are removed.
     pub accept: BTreeSet<String>,
     /// Of a cluster dump, the one database to keep.
     pub database: Option<String>,

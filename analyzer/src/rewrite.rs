@@ -157,7 +157,7 @@ pub fn unsolved(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
         .filter(|finding| finding.severity == Severity::Error && !finding.solved && finding.allowed.is_none())
 }
 
-/// What happens to statements that are taken out.
+/// What happens to statements that are removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Style {
     /// They stay as comments that carry the rule's id.
@@ -202,7 +202,7 @@ impl<'a> Rewriter<'a> {
         }
     }
 
-    /// Takes the next bytes of the input and appends what becomes of them to `out`.
+    /// Takes the next bytes of the input and appends what they become to `out`.
     pub fn feed(&mut self, mut chunk: &[u8], out: &mut Vec<u8>) {
         while !chunk.is_empty() {
             if let Some(end) = self.removing {

@@ -90,6 +90,7 @@ impl Survey<'_> {
 }
 
 /// Looks at the source of `session`, whose facts are known. `name` is what to call it.
+#[allow(clippy::too_many_lines, reason = "a list: one question after another")]
 pub async fn survey(session: &Session, facts: &Facts, name: String) -> Server {
     let mut ask = Survey { session, unanswered: Vec::new() };
     let known = |sizes: Vec<(String, Option<u64>)>| {

@@ -95,7 +95,7 @@ impl Checked {
         Ok(serde_json::to_string(&changes)?)
     }
 
-    /// What rewrites an input: to be fed with the same bytes again. `delete` deletes statements that are taken out,
+    /// What rewrites an input: to be fed with the same bytes again. `delete` deletes statements that are removed,
     /// which stay as comments otherwise.
     #[must_use]
     pub fn rewriting(&self, input: usize, delete: bool) -> Rewriting {
@@ -122,7 +122,7 @@ pub struct Rewriting {
 
 #[wasm_bindgen]
 impl Rewriting {
-    /// Takes the next bytes of the input and gives what becomes of them.
+    /// Takes the next bytes of the input and returns what they become.
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(bytes.len());
         self.under_way.with_dependent_mut(|_, rewriter| rewriter.feed(bytes, &mut out));

@@ -22,7 +22,7 @@ impl Options {
     /// Says what the findings of a rule (by id or name) or of a family (`HT-*`) count as.
     ///
     /// This changes what is reported, not what is true. A statement that fails goes on to fail as a note: its safe
-    /// fixes are applied all the same, and what needs the objects that it would have made is reported. Off is more:
+    /// fixes are applied all the same, and what needs the objects that it would have created is reported. Off is more:
     /// the rule is taken to be wrong for this destination, and its statements are taken to work.
     ///
     /// # Errors

@@ -47,7 +47,7 @@ impl Pass<'_> {
             accept_loss(finding, options, statement.span(&statement.range()));
         }
 
-        // A statement that is taken out needs no other change, and no other finding matters.
+        // A statement that is removed needs no other change, and no other finding matters.
         let whole = |finding: &Finding| {
             wanted(finding)
                 && matches!(
@@ -55,7 +55,7 @@ impl Pass<'_> {
                     Some(Action::Remove { .. } | Action::Replace { .. })
                 )
         };
-        // What needs an object that will not be there goes, whatever else could be done to it.
+        // What needs an object that will be missing goes, whatever else could be done to it.
         let is_dependent =
             |finding: &Finding| finding.rule.id == rules::dependency::dep_01_missing_dependency::RULE.id;
         let chosen = findings
@@ -88,7 +88,7 @@ impl Pass<'_> {
                 findings,
                 new: None,
                 before: Vec::new(),
-                // What comes in its place may make the same object: it is there after all.
+                // What comes in its place may create the same object: it is there after all.
                 after: with,
                 absence,
             };
@@ -186,7 +186,7 @@ impl Pass<'_> {
     }
 }
 
-/// An error without a fix, of a rule whose losses are accepted: the statement is taken out.
+/// An error without a fix, of a rule whose losses are accepted: the statement is removed.
 pub(super) fn accept_loss(finding: &mut Finding, options: &Options, whole: Span) {
     if finding.fails()
         && finding.fix.is_none()

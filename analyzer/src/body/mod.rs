@@ -9,14 +9,14 @@ mod dynamic;
 mod plpgsql;
 mod source;
 
+pub use source::UNKNOWN;
+
 use std::ops::Range;
 
 use crate::facts::names::{option, option_text, string};
 use crate::locate::Statement;
 use crate::parse::{NodeEnum, Parsed, TokenKind, parse, pg};
 use crate::split::{Kind as PieceKind, Piece, Splitter};
-pub use source::UNKNOWN;
-
 use plpgsql::Kind;
 use source::Source;
 

@@ -9,7 +9,7 @@ use crate::parse::{Class, NodeEnum, Reference};
 use crate::target::{is_builtin, members};
 
 impl Facts {
-    /// Why an object will not be there, where it will not.
+    /// Why an object will be missing, if it will.
     #[must_use]
     pub fn absence(&self, id: &ObjectId) -> Option<&Absence> {
         if self.absent.is_empty() {
@@ -19,7 +19,7 @@ impl Facts {
         self.absent.get(&id).or_else(|| self.absent.get(&id.table()?))
     }
 
-    /// Why the object that a statement changes, fills or speaks of will not be there. Tells overloaded
+    /// Why the object that a statement changes, fills or mentions will be missing. Tells overloaded
     /// functions apart, and knows members of extensions.
     #[must_use]
     pub fn subject_absence(&self, node: &NodeEnum) -> Option<&Absence> {
@@ -47,7 +47,7 @@ impl Facts {
         missing(id.class).or_else(of_type)
     }
 
-    /// Why what a statement refers to will not be there: the object itself is absent, or it belongs
+    /// Why what a statement refers to will be missing: the object itself is absent, or it belongs
     /// to an extension that is.
     #[must_use]
     pub fn missing(&self, reference: &Reference) -> Option<&Absence> {
@@ -95,7 +95,7 @@ impl Facts {
         self.absent_extension_of(classes, reference, path)
     }
 
-    /// Why a schema will not be there.
+    /// Why a schema will be missing.
     #[must_use]
     pub fn missing_schema(&self, schema: &str) -> Option<&Absence> {
         let id = ObjectId::new(Class::Schema, None, schema);
@@ -140,14 +140,14 @@ impl Facts {
         self.relations.keys().any(stays) || self.objects.keys().any(stays)
     }
 
-    /// The schemas of extensions that will not be there.
+    /// The schemas of extensions that will be missing.
     #[must_use]
     pub fn schemas_of_absent_extensions(&self) -> BTreeSet<Box<str>> {
         let schema = |name: &str| self.extensions.get(name)?.schema.clone();
         self.absent_extensions().filter_map(|(name, _)| schema(name)).collect()
     }
 
-    /// Extensions that will not be there.
+    /// Extensions that will be missing.
     fn absent_extensions(&self) -> impl Iterator<Item = (&str, &Absence)> {
         let first = ObjectId::new(Class::Extension, None, "");
         self.absent
@@ -164,7 +164,7 @@ impl Facts {
         path: &[Box<str>],
     ) -> Option<&Absence> {
         let schema = reference.schema.as_deref();
-        // What an extension's own schema holds, and the dump does not make, is the extension's.
+        // What an extension's own schema holds, and the dump does not create, is the extension's.
         let in_own_schema = |extension: &str| {
             schema.is_some_and(|used| {
                 !matches!(used, "public" | "pg_catalog")
@@ -227,7 +227,7 @@ impl Facts {
 
 /// What is known of an object.
 enum Known<'a> {
-    /// It will not be there.
+    /// It will be missing.
     Absent(&'a Absence),
     /// The dump makes it.
     There,

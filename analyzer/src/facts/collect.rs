@@ -95,7 +95,7 @@ impl Facts {
         }
     }
 
-    /// Takes in a statement as the target will see it. With `absence`, what it would make will not be there.
+    /// Takes in a statement as the target will see it. With `absence`, what it would create will be missing.
     pub fn observe(&mut self, statement: &Statement<'_>, absence: Option<&Absence>) {
         let node = statement.node();
         let place = statement.place(&statement.range());
@@ -113,7 +113,7 @@ impl Facts {
             }
             self.declare(node, id, object.word, place);
         }
-        // ALTER TABLE … ADD CONSTRAINT that fails leaves its table alone, but makes no index.
+        // ALTER TABLE … ADD CONSTRAINT that fails leaves its table alone, but creates no index.
         // What is absent under one name is absent under the next.
         if let Some(id) = new_name(node).filter(|_| absence.is_some()) {
             let id = self.resolved(&id);
@@ -184,6 +184,7 @@ impl Facts {
         }
     }
 
+    #[allow(clippy::too_many_lines, reason = "a list: one arm for each kind of statement")]
     fn collect(&mut self, node: &NodeEnum, place: Place, absent: bool) {
         match node {
             NodeEnum::CreateRoleStmt(s) => {
@@ -364,7 +365,7 @@ impl Facts {
     }
 }
 
-/// TimescaleDB's functions that make a hypertable of a table: nothing that another statement names.
+/// TimescaleDB's functions that create a hypertable of a table: nothing that another statement names.
 const OF_HYPERTABLES: [&str; 6] = [
     "create_hypertable",
     "by_range",
@@ -374,7 +375,7 @@ const OF_HYPERTABLES: [&str; 6] = [
     "set_chunk_time_interval",
 ];
 
-/// True for a statement that may make objects which it does not name.
+/// True for a statement that may create objects which it does not name.
 fn is_dynamic(node: &NodeEnum) -> bool {
     match node {
         NodeEnum::DoStmt(_)

@@ -35,7 +35,7 @@ impl Header {
 /// A role.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Role {
-    /// Where it is made; `None` where the dump only speaks of it.
+    /// Where it is created; `None` where the dump only mentions it.
     pub created: Option<Place>,
     /// SUPERUSER.
     pub superuser: bool,
@@ -129,7 +129,7 @@ pub struct Constraint {
 pub struct Relation {
     /// The word for it.
     pub word: &'static str,
-    /// Where it is made.
+    /// Where it is created.
     pub place: Place,
     /// Its columns, for tables.
     pub columns: Box<[Column]>,
@@ -144,7 +144,7 @@ pub struct Relation {
 pub struct Declared {
     /// The word for it.
     pub word: &'static str,
-    /// Where it is made (for overloaded functions, the first).
+    /// Where it is created (for overloaded functions, the first).
     pub place: Place,
 }
 
@@ -203,9 +203,9 @@ pub struct Absence {
     pub rule: &'static str,
     /// The object at the root: an extension, a language.
     pub root: String,
-    /// The statement that would have made the object at the root.
+    /// The statement that would have created the object at the root.
     pub place: Place,
-    /// Whether that statement was taken out, or stays and fails.
+    /// Whether that statement was removed, or stays and fails.
     pub removed: bool,
     /// How far taking it out can be trusted.
     pub safety: Safety,

@@ -1,4 +1,4 @@
-//! Statements that make a hypertable on the target, and what is one by now.
+//! Statements that create a hypertable on the target, and what is one by now.
 
 use super::names::{option, option_text, options, qualified, text};
 use super::state::Facts;
@@ -147,7 +147,7 @@ impl Facts {
     }
 }
 
-/// The options of CREATE TABLE that make a hypertable.
+/// The options of CREATE TABLE that create a hypertable.
 #[must_use]
 pub fn declared(s: &pg::CreateStmt) -> Option<Declaration> {
     let own: Vec<&pg::DefElem> = options(&s.options).filter(|option| is_own(option)).collect();

@@ -34,13 +34,13 @@ pub struct Facts {
     pub schemas: BTreeMap<Box<str>, Declared>,
     /// Tables and their like.
     pub relations: BTreeMap<ObjectId, Relation>,
-    /// Types and domains, functions, operators, triggers, policies and all else that is made.
+    /// Types and domains, functions, operators, triggers, policies and all else that is created.
     pub objects: BTreeMap<ObjectId, Declared>,
     /// Names of columns, types and constraints.
     pub names: Names,
     /// Constraints, in order.
     pub constraints: Vec<Constraint>,
-    /// Indexes that CREATE INDEX makes, in order.
+    /// Indexes that CREATE INDEX creates, in order.
     pub indexes: Vec<Index>,
     /// Tables in partitions.
     pub partitioned: BTreeMap<ObjectId, Partitioned>,
@@ -84,19 +84,19 @@ pub struct Facts {
     pub is_dump: bool,
     /// pg_dump's preamble has begun: `SET statement_timeout`.
     pub(crate) without_timeout: bool,
-    /// A statement has run that may make objects which it does not name: DO, CALL, a call of a function that is not
+    /// A statement has run that may create objects which it does not name: DO, CALL, a call of a function that is not
     /// PostgreSQL's own, another name for an object.
     pub dynamic: bool,
     /// Extensions that the dump drops, and does not create again.
     pub dropped_extensions: BTreeSet<Box<str>>,
-    /// True once a temporary table was made in this session.
+    /// True once a temporary table was created in this session.
     pub temporary_objects: bool,
     /// How many statements with roles were seen: 0 means that the inputs hold no roles dump.
     pub role_statements: u64,
 }
 
 impl Facts {
-    /// True where the role exists on the target at this point, because the dump makes it.
+    /// True where the role exists on the target at this point, because the dump creates it.
     #[must_use]
     pub fn makes_role(&self, name: &str) -> bool {
         self.roles.get(name).is_some_and(|role| role.created.is_some())
@@ -168,7 +168,7 @@ impl Facts {
         ObjectId { schema: Some(schema), ..id.clone() }
     }
 
-    /// True where the dump makes this object.
+    /// True where the dump creates this object.
     #[must_use]
     pub fn declares(&self, id: &ObjectId) -> bool {
         self.relations.contains_key(id)

@@ -31,7 +31,7 @@ impl Traits {
     }
 }
 
-/// An index that CREATE INDEX makes. Its place is that of its relation.
+/// An index that CREATE INDEX creates. Its place is that of its relation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Index {
     /// The schema of the table and the index.
@@ -70,7 +70,7 @@ pub struct Partitioned {
     pub strategy: Strategy,
     /// The columns that decide; an expression is an empty name.
     pub columns: Vec<Symbol>,
-    /// Where the table is made.
+    /// Where the table is created.
     pub place: Place,
     /// How many partitions were seen.
     pub partitions: u32,

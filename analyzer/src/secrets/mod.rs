@@ -6,11 +6,13 @@
 mod names;
 mod text;
 
-use crate::parse::{Token, TokenKind, Tokens};
 pub use names::is_secret;
-use serde::Serializer;
 
 use std::ops::Range;
+
+use serde::Serializer;
+
+use crate::parse::{Token, TokenKind, Tokens};
 
 /// What is shown in the place of a secret.
 pub const MASK: &str = "'…'";

@@ -28,7 +28,7 @@ pub struct Members {
     pub languages: Names,
     /// Foreign-data wrappers.
     pub foreign_data_wrappers: Names,
-    /// Schemas that it makes.
+    /// Schemas that it creates.
     pub schemas: Names,
     /// Tables, views and sequences.
     pub tables: Names,

@@ -117,7 +117,7 @@ pub struct Target {
     /// What text sorts by in a live target's database.
     #[serde(default)]
     pub live_locale: Option<String>,
-    /// Versions of the extensions that a live target has or would make.
+    /// Versions of the extensions that a live target has or would create.
     #[serde(default)]
     pub live_versions: Option<BTreeMap<String, String>>,
 }
@@ -212,7 +212,7 @@ impl Target {
             vec![ExtensionList { name: "configured".into(), date, source: source.to_owned(), extensions }];
     }
 
-    /// A role that belongs to the destination: no dump makes or changes it.
+    /// A role that belongs to the destination: no dump creates or changes it.
     pub fn reserve_role(&mut self, name: &str) {
         self.reserved_roles.entry(name.to_owned()).or_insert_with(|| "a role of the service".to_owned());
     }

@@ -236,6 +236,7 @@ fn unknown_rule(args: &Args) -> Option<&String> {
     })
 }
 
+#[allow(clippy::too_many_lines, reason = "to be cut up with the stages")]
 async fn supervise(args: &Args) -> Report {
     if let Some(given) = unknown_rule(args) {
         return Report {

@@ -12,6 +12,7 @@ use crate::names::quoted;
 use crate::timescale::{INTERNAL, is_own};
 
 /// Compares everything but rows.
+#[allow(clippy::too_many_lines, reason = "a list: one kind of object after another")]
 pub(super) fn compare(
     source: &Catalog,
     target: &Catalog,

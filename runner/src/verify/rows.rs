@@ -425,6 +425,7 @@ fn heads_compressed(relation: &Relation) -> bool {
 }
 
 /// What has to be read, the largest first. A table that the target does not have is told by the comparison of objects.
+#[allow(clippy::too_many_lines, reason = "to be cut up")]
 fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -> Vec<Work> {
     let mut list = Vec::new();
     let mut roots = BTreeSet::new();

@@ -4,7 +4,7 @@ use super::named::{Object, ObjectId, cast, object, of_part, of_relation, renamed
 use crate::facts::names::{qualified, quoted, relation};
 use crate::parse::{Class, NodeEnum, pg};
 
-/// The object that the statement makes.
+/// The object that the statement creates.
 #[must_use]
 pub fn created(node: &NodeEnum) -> Option<Object> {
     use pg::ObjectType as T;
@@ -102,7 +102,7 @@ pub fn created(node: &NodeEnum) -> Option<Object> {
     }
 }
 
-/// True for what a person made in a database: it is why the database has to be migrated.
+/// True for what a person created in a database: it is why the database has to be migrated.
 #[must_use]
 pub fn is_user_object(node: &NodeEnum) -> bool {
     !matches!(
@@ -114,7 +114,7 @@ pub fn is_user_object(node: &NodeEnum) -> bool {
     ) && created(node).is_some()
 }
 
-/// What a statement makes beside [`created`]: indexes of constraints, sequences of identity columns,
+/// What a statement creates beside [`created`]: indexes of constraints, sequences of identity columns,
 /// constraints, the types and families that come with others.
 #[must_use]
 pub fn also_created(node: &NodeEnum) -> Vec<ObjectId> {

@@ -14,7 +14,7 @@ pub struct Signature {
     pub most: usize,
 }
 
-/// The arguments of the function that the statement makes, changes or speaks of.
+/// The arguments of the function that the statement creates, changes or mentions.
 #[must_use]
 pub fn signature(node: &NodeEnum) -> Option<Signature> {
     use pg::FunctionParameterMode as M;

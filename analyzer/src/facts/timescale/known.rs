@@ -25,7 +25,7 @@ pub struct Hypertable {
     pub id: Option<i64>,
     /// Its dimensions, the first one first where the catalog tells their order.
     pub dimensions: Vec<Dimension>,
-    /// How many chunks the dump makes.
+    /// How many chunks the dump creates.
     pub chunks: u32,
     /// Its compression (columnstore), where it is on.
     pub compression: Option<Compression>,
@@ -50,7 +50,7 @@ pub struct Timescale {
     pub catalogs: Option<Place>,
     /// Rows of chunks are in the dump.
     pub chunk_rows: Option<Place>,
-    /// The hypertables that users made, by name.
+    /// The hypertables that users created, by name.
     pub hypertables: BTreeMap<ObjectId, Hypertable>,
     /// Names of all hypertables with a known id, those of materializations and compressed data too.
     pub ids: BTreeMap<i64, ObjectId>,

@@ -51,6 +51,7 @@ pub const RULE: Rule = Rule {
     ..Rule::DEFAULT
 };
 
+#[allow(clippy::too_many_lines, reason = "to be cut up with the causes")]
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
     // What is dropped may be missing; what another rule takes out whole needs nothing.

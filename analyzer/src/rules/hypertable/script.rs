@@ -506,5 +506,4 @@ BEGIN
     END LOOP;
     EXECUTE format('ALTER TABLE %s OWNER TO %s', new, (SELECT relowner::regrole FROM pg_class WHERE oid = old));
 END $function$;
-
 ";

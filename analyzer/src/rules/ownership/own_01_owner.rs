@@ -59,6 +59,7 @@ pub const RULE: Rule = Rule {
     ..Rule::DEFAULT
 };
 
+#[allow(clippy::too_many_lines, reason = "to be cut up with the causes")]
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
     remember(ctx, node);

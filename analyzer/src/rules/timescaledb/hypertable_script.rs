@@ -5,20 +5,17 @@ use std::fmt::Write as _;
 
 use super::orphans::materialization;
 use crate::facts::names::{quoted, quoted_path};
-use crate::quote::literal;
-
 use crate::facts::timescale::{
     Aggregate, Compression, Dimension, Hypertable, INTERNAL, Partitioning, Timescale, Unit,
 };
-
 use crate::facts::{Facts, ObjectId};
 use crate::parse::Class;
+use crate::quote::literal;
 
 /// TimescaleDB's own default, in microseconds: seven days.
 const DEFAULT_INTERVAL: i64 = 7 * DAY;
 
 const SECOND: i64 = 1_000_000;
-
 const DAY: i64 = 86_400 * SECOND;
 
 /// A script in the making.

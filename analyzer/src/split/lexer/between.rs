@@ -5,7 +5,7 @@ use crate::split::meta::{self, Arguments};
 use crate::split::words::Words;
 use crate::split::{End, Kind};
 
-impl<'b> Lexer<'_, 'b> {
+impl Lexer<'_, '_> {
     pub(super) fn space(&mut self) -> Step {
         self.skip_while(is_space)?;
         // At the end of the input the run may still be all there is: `end_input` gives it out.

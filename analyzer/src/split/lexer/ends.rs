@@ -4,7 +4,7 @@ use super::{Lexer, MARK, Mode, Step};
 use crate::split::{End, Kind, Open, Piece, settings};
 use crate::text::{Span, position};
 
-impl<'b> Lexer<'_, 'b> {
+impl Lexer<'_, '_> {
     pub(super) fn end_statement(&mut self) {
         let setting = if self.is_whole() && self.state.words.setting {
             settings::standard_strings(self.open_text())

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::split::{Kind, noise};
 
-impl<'b> Lexer<'_, 'b> {
+impl Lexer<'_, '_> {
     pub(super) fn word(&mut self) -> Step {
         let begin = self.start + self.state.mark;
         if self.skip_while(goes_on_in_word).is_none() {
