@@ -150,7 +150,7 @@ fn schemas_of_extensions(schemas: &Rows, members: &Rows) -> Option<Blocker> {
 
 /// A statement for the source as a command that can be pasted.
 fn on_source(sql: &str) -> String {
-    format!("  psql -X \"$SOURCE\" -c {}", tsmigrate_analyzer::input::shell(sql))
+    format!("  psql -X \"$SOURCE\" -c {}", tsmigrate_analyzer::quote::shell(sql))
 }
 
 /// Settings that were given to the user or to the database, and that our sessions cannot put right themselves.
@@ -171,7 +171,7 @@ async fn settings(session: &Session, facts: &Facts) -> Result<Vec<Blocker>, Erro
             reset(session, name)
                 .await?
                 .into_iter()
-                .map(|sql| format!("  psql -X \"${server}\" -c {}", tsmigrate_analyzer::input::shell(&sql))),
+                .map(|sql| format!("  psql -X \"${server}\" -c {}", tsmigrate_analyzer::quote::shell(&sql))),
         );
         blockers.push(Blocker {
             check: "setting-of-superuser",

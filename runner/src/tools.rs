@@ -120,7 +120,7 @@ fn refusal(found: &[Tools], source: &str, major: u32, target: u32, other: Option
 fn instead(other: Option<&Tools>, major: u32) -> String {
     match other {
         Some(other) => {
-            let folder = tsmigrate_analyzer::input::shell(&other.directory.to_string_lossy());
+            let folder = tsmigrate_analyzer::quote::shell(&other.directory.to_string_lossy());
             format!("name the folder of pg_dump {}: --pg-bin {folder}", other.number())
         }
         None => format!("{}, or name its folder with --pg-bin", places::install(major)),
