@@ -9,3 +9,4 @@ pub mod replay;
 pub mod reviewed;
 pub mod score;
 pub mod sent;
+mod unmade;
