@@ -8,7 +8,6 @@ use crate::finding::Severity;
 use crate::options::Options;
 use crate::parse::{Change, Parsed, canonical, changed, parse};
 use crate::rule::Finding;
-use crate::rules::rule;
 use crate::text::Span;
 
 /// A change to an input, in the order of its bytes.
@@ -78,11 +77,7 @@ pub fn is_wanted(finding: &Finding, options: &Options, file: &str) -> bool {
 /// True where the loss is a consequence of one that was accepted.
 #[must_use]
 pub fn root_is_accepted(finding: &Finding, options: &Options) -> bool {
-    finding
-        .related
-        .iter()
-        .filter_map(|related| related.message.strip_prefix('[')?.split_once(']').map(|(id, _)| id))
-        .any(|id| rule(id).is_some_and(|rule| rule.is_accepted(options)))
+    finding.cause.as_ref().is_some_and(|cause| cause.rule.is_accepted(options))
 }
 
 /// A statement after its edits.

@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 
+use tsmigrate_analyzer::finding::Place;
 use tsmigrate_analyzer::rules::of_dumps;
 use tsmigrate_analyzer::{Analysis, Input, Options, Safety, Target, analyze};
 use tsmigrate_tests::fixture::Fixture;
@@ -42,6 +43,10 @@ fn rendered(fixture: &Fixture, analysis: &Analysis) -> String {
             if let Some(lost) = &fix.lost {
                 let _ = writeln!(out, "    lost: {lost}");
             }
+        }
+        if let Some(cause) = &finding.cause {
+            let Place { line, column, .. } = cause.place;
+            let _ = writeln!(out, "    see {line}:{column} [{}] {}", cause.rule.id, cause.object);
         }
         for related in &finding.related {
             let _ =

@@ -117,9 +117,9 @@ impl Pass<'_> {
         if let NodeEnum::CopyStmt(copy) = statement.node() {
             self.copy.reader = RowReader::of(&self.analysis.facts, copy, statement.place(&statement.range()));
         }
-        rules::know_body(&mut self.memory, statement, &tree.parts);
+        rules::know_body(&mut self.states, statement, &tree.parts);
         let findings = self.check(Subject::Statement(statement));
-        rules::keep_body(&self.memory, statement, &tree.parts);
+        rules::keep_body(&self.states, statement, &tree.parts);
         if findings.is_empty() {
             self.analysis.facts.observe(statement, None);
             return;

@@ -28,7 +28,7 @@ impl Pass<'_> {
             None => DatabaseSection::Undecided(Box::new(UndecidedSection {
                 section,
                 facts: self.analysis.facts.clone(),
-                memory: self.memory.clone(),
+                states: self.states.clone(),
                 findings: self.analysis.findings.len(),
                 allowances: self.allowances.count(),
                 place: None,
@@ -43,12 +43,12 @@ impl Pass<'_> {
         else {
             return;
         };
-        let UndecidedSection { section, facts, memory, findings, allowances, place } = *undecided;
+        let UndecidedSection { section, facts, states, findings, allowances, place } = *undecided;
         let old = std::mem::replace(&mut self.analysis.facts, facts);
         // Marks of a begin and an end count wherever they stand, and a database was named.
         self.analysis.facts.headers = old.headers;
         self.analysis.facts.databases = old.databases;
-        self.memory = memory;
+        self.states = states;
         self.analysis.findings.truncate(findings);
         self.allowances.forget(allowances);
         if let Some(place) = place {

@@ -10,6 +10,7 @@ use crate::options::Options;
 use crate::parse::Class;
 use crate::rule::{Finish, Subject};
 use crate::rules;
+use crate::rules::timescaledb::orphans::Orphans;
 use crate::server::Server;
 use crate::split::{Piece, Splitter};
 use crate::target::Target;
@@ -139,14 +140,14 @@ impl<'t> Analyzer<'t> {
     #[must_use]
     pub fn finish(self) -> Analysis {
         let mut pass = self.pass;
-        let Pass { ref mut analysis, ref memory, target, options, .. } = pass;
+        let Pass { ref mut analysis, ref states, target, options, .. } = pass;
         for rule in rules::all() {
             if let Some(finish) = rule.finish {
                 finish(&mut Finish {
                     facts: &analysis.facts,
                     target,
                     options,
-                    memory,
+                    states,
                     rule,
                     findings: &mut analysis.findings,
                     scripts: &mut analysis.scripts,
@@ -155,7 +156,7 @@ impl<'t> Analyzer<'t> {
         }
         pass.apply_levels();
         let orphans = if rules::timescaledb::ts_04_schema_only::applies(&pass.analysis.facts, pass.options) {
-            pass.memory.orphans.runs.as_slice()
+            pass.states.get::<Orphans>().map_or(&[][..], |orphans| &orphans.runs)
         } else {
             &[]
         };

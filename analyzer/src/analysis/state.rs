@@ -10,8 +10,8 @@ use crate::facts::rows::RowReader;
 use crate::finding::{Place, ServerError};
 use crate::input::{InputError, Problem};
 use crate::options::Options;
-use crate::rule::{Context, Finding, Rule, Subject};
-use crate::rules::{self, Memory};
+use crate::rule::{Context, Finding, Rule, States, Subject};
+use crate::rules;
 use crate::split::{End, Kind, Piece};
 use crate::target::Target;
 use crate::text::{Position, Span};
@@ -25,7 +25,7 @@ pub(super) struct Pass<'t> {
     pub(super) target: &'t Target,
     pub(super) options: &'t Options,
     pub(super) analysis: Analysis,
-    pub(super) memory: Memory,
+    pub(super) states: States,
     /// What is known of the last COPY.
     pub(super) copy: CopyState,
     /// The section of a cluster dump that the pass is in.
@@ -79,7 +79,7 @@ pub(super) enum DatabaseSection {
 pub(super) struct UndecidedSection {
     pub(super) section: LeftOutSection,
     pub(super) facts: Facts,
-    pub(super) memory: Memory,
+    pub(super) states: States,
     /// How many findings there were.
     pub(super) findings: usize,
     /// How many allowances there were.
@@ -119,7 +119,7 @@ impl<'t> Pass<'t> {
             target,
             options,
             analysis: Analysis { facts, ..Analysis::default() },
-            memory: Memory::default(),
+            states: States::default(),
             copy: CopyState::default(),
             section: DatabaseSection::default(),
             left_out_databases: BTreeSet::new(),
@@ -201,7 +201,7 @@ impl Pass<'_> {
                 facts: &self.analysis.facts,
                 target: self.target,
                 options: self.options,
-                memory: &mut self.memory,
+                states: &mut self.states,
                 rule,
                 findings: &mut findings,
             });
@@ -218,13 +218,13 @@ impl Pass<'_> {
     fn others_find_nothing(&self, subject: Subject<'_>, found: &[Finding]) {
         let looking = rules::registry().looking_at(&subject);
         for rule in rules::all().filter(|rule| !looking.contains(rule)) {
-            let (mut memory, mut findings) = (self.memory.clone(), found.to_vec());
+            let (mut states, mut findings) = (self.states.clone(), found.to_vec());
             (rule.check)(&mut Context {
                 subject,
                 facts: &self.analysis.facts,
                 target: self.target,
                 options: self.options,
-                memory: &mut memory,
+                states: &mut states,
                 rule,
                 findings: &mut findings,
             });
@@ -244,7 +244,7 @@ impl Pass<'_> {
             facts: &self.analysis.facts,
             target: self.target,
             options: self.options,
-            memory: &mut self.memory,
+            states: &mut self.states,
             rule,
             findings: &mut self.analysis.findings,
         });

@@ -203,14 +203,13 @@ pub(super) fn accept_loss(finding: &mut Finding, options: &Options, whole: Span)
 }
 
 fn absence_of(finding: &Finding, statement: &Statement<'_>, removed: bool) -> Absence {
-    let root = finding.related.first().and_then(|related| {
-        let (id, rest) = related.message.strip_prefix('[')?.split_once(']')?;
-        Some((rules::rule(id)?.id, rest.trim().to_owned(), related.place))
-    });
-    let (rule, root, place) = root.unwrap_or_else(|| {
-        let root = finding.object.clone().unwrap_or_else(|| "a statement that fails".into());
-        (finding.rule.id, root, statement.place(&statement.range()))
-    });
+    let (rule, root, place) = match &finding.cause {
+        Some(cause) => (cause.rule.id, cause.object.clone(), cause.place),
+        None => {
+            let root = finding.object.clone().unwrap_or_else(|| "a statement that fails".into());
+            (finding.rule.id, root, statement.place(&statement.range()))
+        }
+    };
     Absence {
         rule,
         root,

@@ -11,8 +11,7 @@ use crate::edit::Fix;
 use crate::finding::{Excerpt, Place, Related, ServerError, Severity};
 use crate::options::Options;
 use crate::rewrite::root_is_accepted;
-use crate::rule::Finding;
-use crate::rules;
+use crate::rule::{Cause, Finding};
 use crate::text::Span;
 
 /// Another place of a finding, such as its cause.
@@ -101,15 +100,17 @@ impl Entry<'_> {
 #[derive(Clone, Copy, Debug)]
 pub struct RelatedEntries<'a> {
     analysis: &'a Analysis,
+    cause: Option<&'a Cause>,
     related: &'a [Related],
 }
 
 impl<'a> RelatedEntries<'a> {
     /// Each place.
     pub fn iter(self) -> impl Iterator<Item = RelatedEntry<'a>> {
-        self.related.iter().map(move |related| {
-            let (rule, message) = split_cause(&related.message);
-            let Place { input, span, line, column, .. } = related.place;
+        let cause = self.cause.map(|cause| (Some(cause.rule.id), cause.object.as_str(), cause.place));
+        let others = self.related.iter().map(|related| (None, related.message.as_str(), related.place));
+        cause.into_iter().chain(others).map(move |(rule, message, place)| {
+            let Place { input, span, line, column, .. } = place;
             RelatedEntry { file: name_of(self.analysis, input), line, column, span, rule, message }
         })
     }
@@ -117,14 +118,6 @@ impl<'a> RelatedEntries<'a> {
 
 fn related<S: Serializer>(entries: &RelatedEntries<'_>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(entries.iter())
-}
-
-/// `[EXT-01] extension hll` names the rule that found the cause.
-fn split_cause(message: &str) -> (Option<&str>, &str) {
-    match message.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((rule, rest)) if rules::rule(rule).is_some() => (Some(rule), rest.trim_start()),
-        _ => (None, message),
-    }
 }
 
 fn name_of(analysis: &Analysis, input: usize) -> &str {
@@ -223,7 +216,7 @@ fn entry<'a>(analysis: &'a Analysis, options: &Options, finding: &'a Finding) ->
         why: rule.doc.why,
         help: finding.advice.as_deref().unwrap_or(rule.doc.help),
         docs: rule.doc.link,
-        related: RelatedEntries { analysis, related: &finding.related },
+        related: RelatedEntries { analysis, cause: finding.cause.as_deref(), related: &finding.related },
         solved: finding.solved,
         accepted: finding.rule.is_accepted(options) || root_is_accepted(finding, options),
         left: options.leaves(finding.rule.id, name_of(analysis, input), line),

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::finding::{Cause, Finding};
+use super::{Rule, States};
 use crate::edit::{Action, Edit, Fix, Safety};
 use crate::facts::rows::Row;
 use crate::facts::{Facts, Object, ObjectId};
@@ -9,8 +11,6 @@ use crate::finding::{Excerpt, Place, Related, ServerError, Severity};
 use crate::locate::{Statement, excerpt};
 use crate::options::Options;
 use crate::parse::{Change, NodeEnum, ParseError};
-use crate::rule::{Finding, Rule};
-use crate::rules::Memory;
 use crate::secrets;
 use crate::server::Server;
 use crate::split::End;
@@ -73,8 +73,8 @@ pub struct Context<'a> {
     pub target: &'a Target,
     /// What the person asked for.
     pub options: &'a Options,
-    /// State that outlives the piece.
-    pub memory: &'a mut Memory,
+    /// What rules keep beyond the piece.
+    pub states: &'a mut States,
     pub(crate) rule: &'static Rule,
     pub(crate) findings: &'a mut Vec<Finding>,
 }
@@ -197,6 +197,7 @@ impl<'a> Context<'a> {
             message: draft.message,
             server_error: draft.server_error,
             advice: draft.advice,
+            cause: draft.cause,
             related: draft.related,
             solved: false,
             needs_rows: draft.needs_rows,
@@ -215,6 +216,7 @@ pub struct Draft {
     object: Option<String>,
     server_error: Option<ServerError>,
     advice: Option<String>,
+    cause: Option<Box<Cause>>,
     related: Vec<Related>,
     needs_rows: bool,
     fix: Option<FixDraft>,
@@ -230,6 +232,7 @@ impl Draft {
             object: None,
             server_error: None,
             advice: None,
+            cause: None,
             related: Vec::new(),
             needs_rows: false,
             fix: None,
@@ -246,6 +249,7 @@ impl Draft {
         hide(&mut self.message);
         self.object.iter_mut().chain(&mut self.advice).for_each(hide);
         self.related.iter_mut().for_each(|related| hide(&mut related.message));
+        self.cause.iter_mut().for_each(|cause| hide(&mut cause.object));
         if let Some(fix) = &mut self.fix {
             hide(&mut fix.title);
             fix.lost.iter_mut().for_each(hide);
@@ -298,6 +302,13 @@ impl Draft {
         self
     }
 
+    /// It follows from another finding.
+    #[must_use]
+    pub fn cause(mut self, cause: Option<Cause>) -> Self {
+        self.cause = cause.map(Box::new);
+        self
+    }
+
     /// Another place that belongs to it.
     #[must_use]
     pub fn related(mut self, place: Place, message: impl Into<String>) -> Self {
@@ -324,6 +335,7 @@ impl Draft {
             message: self.message,
             server_error: self.server_error,
             advice: self.advice,
+            cause: self.cause,
             related: self.related,
             solved: false,
             needs_rows: false,

@@ -4,6 +4,17 @@ use super::Rule;
 use crate::edit::{Action, Fix};
 use crate::finding::{Excerpt, Place, Related, ServerError, Severity};
 
+/// The cause of a finding: another finding, whose statement leaves an object missing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cause {
+    /// The rule that found it.
+    pub rule: &'static Rule,
+    /// The object that is missing, such as `extension hll`.
+    pub object: String,
+    /// The statement that would have created it.
+    pub place: Place,
+}
+
 /// A finding.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
@@ -25,7 +36,9 @@ pub struct Finding {
     pub server_error: Option<ServerError>,
     /// What to do in this case, where the rule's own advice is not the whole answer.
     pub advice: Option<String>,
-    /// Other places: the cause, what depends on it.
+    /// The finding that it follows from.
+    pub cause: Option<Box<Cause>>,
+    /// Other places, such as what depends on it.
     pub related: Vec<Related>,
     /// True where the rewrite solves it: its fix was applied and proved.
     pub solved: bool,

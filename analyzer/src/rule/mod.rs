@@ -3,10 +3,12 @@
 mod context;
 mod finding;
 mod registry;
+mod states;
 
 pub use context::{Context, Draft, FixDraft, Subject};
-pub use finding::Finding;
+pub use finding::{Cause, Finding};
 pub use registry::Registry;
+pub use states::States;
 
 use std::cmp::Ordering;
 
@@ -15,7 +17,6 @@ use crate::facts::Facts;
 use crate::finding::{Place, Script, Severity};
 use crate::options::Options;
 use crate::parse::StatementKind;
-use crate::rules::Memory;
 use crate::target::Target;
 
 /// What a person can read about a rule.
@@ -221,8 +222,8 @@ pub struct Finish<'a> {
     pub target: &'a Target,
     /// What the person asked for.
     pub options: &'a Options,
-    /// What rules remembered on the way.
-    pub memory: &'a Memory,
+    /// What rules kept on the way.
+    pub states: &'a States,
     /// All findings so far, in the order of the dump.
     pub findings: &'a mut Vec<Finding>,
     /// Scripts for a person to run.

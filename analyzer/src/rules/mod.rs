@@ -3,7 +3,6 @@
 
 pub mod catalogue;
 mod clauses;
-mod memory;
 mod page;
 #[cfg(test)]
 mod tests;
@@ -28,12 +27,12 @@ pub mod tablespace;
 pub mod timescaledb;
 
 pub(crate) use function::bodies::{keep_body, know_body};
-pub use memory::Memory;
 pub use page::markdown;
 
 use std::sync::LazyLock;
 
-use crate::rule::{About, Registry, Rule};
+use crate::facts::Absence;
+use crate::rule::{About, Cause, Registry, Rule};
 
 /// The vendor's page on what does not migrate.
 pub const TROUBLESHOOTING: &str = "https://www.tigerdata.com/docs/migrate/latest/troubleshooting";
@@ -82,6 +81,11 @@ pub fn of_dumps() -> impl Iterator<Item = &'static Rule> {
 #[must_use]
 pub fn rule(word: &str) -> Option<&'static Rule> {
     registry().rule(word)
+}
+
+/// Why the object of an absence is missing, for the findings that follow from it.
+pub(crate) fn cause(absence: &Absence) -> Option<Cause> {
+    Some(Cause { rule: rule(absence.rule)?, object: absence.root.clone(), place: absence.place })
 }
 
 /// See [`Registry::matching`].

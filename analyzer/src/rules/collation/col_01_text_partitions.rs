@@ -1,5 +1,7 @@
 //! COL-01: partitions that divide text by the database's collation.
 
+use std::collections::BTreeSet;
+
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{option_text, options, qualified, quoted, relation, text};
@@ -47,6 +49,15 @@ pub const RULE: Rule = Rule {
     ..Rule::DEFAULT
 };
 
+/// What sorts text, and how.
+#[derive(Clone, Debug, Default)]
+struct TextOrder {
+    /// Databases of the dump that sort as the C locale does.
+    c_databases: BTreeSet<Box<str>>,
+    /// Tables that are partitioned by ranges of text in the order of the database.
+    partitioned: BTreeSet<ObjectId>,
+}
+
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
     match node {
@@ -56,7 +67,7 @@ fn check(ctx: &mut Context<'_>) {
                     && option_text(option).is_some_and(is_c)
             });
             if is_c {
-                ctx.memory.c_databases.insert(s.dbname.as_str().into());
+                ctx.states.of::<TextOrder>().c_databases.insert(s.dbname.as_str().into());
             }
         }
         NodeEnum::CreateStmt(s) => {
@@ -68,7 +79,7 @@ fn check(ctx: &mut Context<'_>) {
             let Some(column) = text_key(s).filter(|_| !is_from_c(ctx)) else { return };
             let Some(object) = created(node) else { return };
             let id = ctx.resolved(&object.id);
-            ctx.memory.text_partitions.insert(id);
+            ctx.states.of::<TextOrder>().partitioned.insert(id);
             let words = ctx.describe(&object);
             let mut draft = Draft::new(format!(
                 "{words} divides its rows by the order of {}, which the locale of the target's database decides",
@@ -104,7 +115,8 @@ fn is_c(locale: &str) -> bool {
 
 /// The database that is being read is known to sort as C does.
 fn is_from_c(ctx: &Context<'_>) -> bool {
-    ctx.facts.current_database.as_ref().is_some_and(|name| ctx.memory.c_databases.contains(name))
+    let known = ctx.states.get::<TextOrder>().map(|order| &order.c_databases);
+    known.zip(ctx.facts.current_database.as_ref()).is_some_and(|(known, name)| known.contains(name))
 }
 
 /// The only column of a range partitioned table's key, where it is text that sorts as the database does.
@@ -139,7 +151,8 @@ fn partition(
         let (schema, name) = relation(range);
         ctx.resolved(&ObjectId::new(Class::Relation, schema, name))
     };
-    if !ctx.memory.text_partitions.contains(&id(parent)) {
+    let parent = id(parent);
+    if !ctx.states.get::<TextOrder>().is_some_and(|order| order.partitioned.contains(&parent)) {
         return;
     }
     let ([lower], [upper]) = (bound.lowerdatums.as_slice(), bound.upperdatums.as_slice()) else { return };

@@ -1,5 +1,7 @@
 //! DATA-02: a large object's number that is taken already.
 
+use std::collections::BTreeSet;
+
 use crate::edit::Safety;
 use crate::facts::names::{qualified, text};
 use crate::finding::{ServerError, Severity};
@@ -41,16 +43,20 @@ pub const RULE: Rule = Rule {
     ..Rule::DEFAULT
 };
 
+/// Numbers of the large objects that exist.
+#[derive(Clone, Debug, Default)]
+struct LargeObjects(BTreeSet<u32>);
+
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, NodeEnum::SelectStmt(s))) = ctx.node() else { return };
     let Some((function, number)) = call(s) else { return };
     let place = statement.place(&statement.range());
     if function == "lo_unlink" {
-        ctx.memory.large_objects.remove(&number);
+        ctx.states.of::<LargeObjects>().0.remove(&number);
         return;
     }
     // 0 asks for a number that is free.
-    if number == 0 || ctx.memory.large_objects.insert(number) {
+    if number == 0 || ctx.states.of::<LargeObjects>().0.insert(number) {
         return;
     }
     let mut draft = Draft::new(format!("large object {number} is there already"))

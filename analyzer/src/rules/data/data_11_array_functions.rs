@@ -1,8 +1,11 @@
 //! DATA-11: aggregates and operators on array functions of PostgreSQL 13 and older.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::edit::Safety;
+use crate::facts::ObjectId;
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, Class, NodeEnum, StatementKind, canonical, pg};
@@ -47,6 +50,10 @@ pub const RULE: Rule = Rule {
     ..Rule::DEFAULT
 };
 
+/// Aggregates and operators whose argument types were changed.
+#[derive(Clone, Debug, Default)]
+struct Retyped(BTreeSet<ObjectId>);
+
 /// Functions whose arguments changed (catalog/pg_proc.dat of 14).
 const CHANGED: &[&str] = &[
     "array_append",
@@ -80,9 +87,10 @@ fn check(ctx: &mut Context<'_>) {
         NodeEnum::AlterOwnerStmt(_)
         | NodeEnum::CommentStmt(_)
         | NodeEnum::GrantStmt(_)
-        | NodeEnum::AlterObjectSchemaStmt(_) => {
-            subject(node).filter(|object| ctx.memory.retyped.contains(&ctx.resolved(&object.id)))
-        }
+        | NodeEnum::AlterObjectSchemaStmt(_) => subject(node).filter(|object| {
+            let id = ctx.resolved(&object.id);
+            ctx.states.get::<Retyped>().is_some_and(|retyped| retyped.0.contains(&id))
+        }),
         _ => return,
     };
     let Some(object) = object else { return };
@@ -97,7 +105,8 @@ fn check(ctx: &mut Context<'_>) {
         value.get("sval").and_then(Value::as_str).is_some_and(|name| new_name(name).is_some())
     });
     let Some((first, _)) = tokens.first().cloned() else { return };
-    ctx.memory.retyped.insert(ctx.resolved(&object.id));
+    let id = ctx.resolved(&object.id);
+    ctx.states.of::<Retyped>().0.insert(id);
     let words = ctx.describe(&object);
     let mut fix = FixDraft::edit("use the types that fit since 14");
     for (range, new) in tokens {

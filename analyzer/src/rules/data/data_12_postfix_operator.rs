@@ -1,5 +1,7 @@
 //! DATA-12: postfix operators.
 
+use std::collections::BTreeSet;
+
 use crate::edit::Safety;
 use crate::facts::names::{options, qualified};
 use crate::facts::objects::created;
@@ -54,6 +56,10 @@ pub const RULE: Rule = Rule {
     ..Rule::DEFAULT
 };
 
+/// Operators that stand behind their operand, by name.
+#[derive(Clone, Debug, Default)]
+struct PostfixOperators(BTreeSet<Box<str>>);
+
 fn check(ctx: &mut Context<'_>) {
     if let Some(near) = use_in(ctx) {
         let Subject::Unparsed { sql, error: ParseError::Syntax { message, .. }, .. } = ctx.subject else {
@@ -93,7 +99,7 @@ fn check(ctx: &mut Context<'_>) {
     let Some(object) = created(node) else { return };
     let words = ctx.describe(&object);
     if let Some((_, name)) = qualified(&s.defnames) {
-        ctx.memory.postfix_operators.insert(name.into());
+        ctx.states.of::<PostfixOperators>().0.insert(name.into());
     }
     let mut draft =
         Draft::new(format!("{words} stands behind its operand, which PostgreSQL 14 and newer do not take"))
@@ -140,7 +146,8 @@ pub(crate) fn use_in(ctx: &Context<'_>) -> Option<Token> {
     let tokens = Tokens::scan(sql);
     let code: Vec<&Token> = tokens.iter().filter(|token| token.kind != TokenKind::Comment).collect();
     let text = |index: usize| code.get(index).map_or("", |token| token.text(sql));
-    let is_known = |name: &str| name == "!" || ctx.memory.postfix_operators.contains(name);
+    let known = ctx.states.get::<PostfixOperators>();
+    let is_known = |name: &str| name == "!" || known.is_some_and(|known| known.0.contains(name));
     (0..code.len()).filter(|at| text(*at) == near).find_map(|at| {
         // `n !`, or `n OPERATOR(schema.!)` as pg_dump writes an operator that is not in the search path.
         let operator = match text(at.checked_sub(1)?) {

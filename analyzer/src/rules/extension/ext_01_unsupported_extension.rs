@@ -101,11 +101,9 @@ pub(crate) fn extension_name(statement: &Statement<'_>) -> Option<Range<usize>> 
 fn finish(all: &mut Finish<'_>) {
     let mut dependents: BTreeMap<String, Vec<Related>> = BTreeMap::new();
     for finding in all.findings.iter() {
-        let Some(cause) = finding.related.first().and_then(|r| r.message.strip_prefix("[EXT-01] ")) else {
-            continue;
-        };
+        let Some(cause) = finding.cause.as_ref().filter(|cause| *cause.rule == RULE) else { continue };
         let message = finding.object.clone().unwrap_or_else(|| finding.message.clone());
-        let related = dependents.entry(cause.to_owned()).or_default();
+        let related = dependents.entry(cause.object.clone()).or_default();
         // A table's columns, keys and rows are one table to a reader.
         if !related.iter().any(|known| known.message == message) {
             related.push(Related { place: finding.place, message });

@@ -1,6 +1,7 @@
 //! EXT-03: an extension's schema that is missing, or another than the target's.
 
 use super::ext_01_unsupported_extension::extension_name;
+use super::{Moved, MovedExtensions};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{option, option_text, options, quoted, string};
@@ -10,7 +11,6 @@ use crate::locate::Statement;
 use crate::parse::{Change, Class, NodeEnum, StatementKind, Tokens, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::clauses::{requalified, value};
-use crate::rules::memory::Moved;
 use crate::target::members;
 
 /// See the module's head.
@@ -69,8 +69,8 @@ fn check(ctx: &mut Context<'_>) {
         changing(ctx);
         return;
     }
-    let moved: Vec<Moved> =
-        ctx.memory.moved_extensions.iter().filter(|m| m.extension != TIMESCALEDB).cloned().collect();
+    let Some(moved) = ctx.states.get::<MovedExtensions>() else { return };
+    let moved: Vec<Moved> = moved.0.iter().filter(|m| m.extension != TIMESCALEDB).cloned().collect();
     for moved in moved {
         uses(ctx, statement, &moved);
     }
@@ -238,8 +238,9 @@ fn missing_schema(ctx: &mut Context<'_>, s: &pg::CreateExtensionStmt) {
 /// Remembers where an extension was and is.
 pub(crate) fn remember(ctx: &mut Context<'_>, extension: &str, from: &str, to: &str) {
     let moved = Moved { extension: extension.to_owned(), from: from.to_owned(), to: to.to_owned() };
-    if !ctx.memory.moved_extensions.contains(&moved) {
-        ctx.memory.moved_extensions.push(moved);
+    let known = &mut ctx.states.of::<MovedExtensions>().0;
+    if !known.contains(&moved) {
+        known.push(moved);
     }
 }
 

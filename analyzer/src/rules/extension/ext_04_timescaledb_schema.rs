@@ -1,11 +1,11 @@
 //! EXT-04: TimescaleDB in a schema other than public.
 
 use super::ext_03_extension_schema::{TIMESCALEDB, already_there, uses};
+use super::{Moved, MovedExtensions};
 use crate::edit::Safety;
 use crate::finding::Severity;
 use crate::parse::{NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Rule};
-use crate::rules::memory::Moved;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -48,8 +48,8 @@ fn check(ctx: &mut Context<'_>) {
         }
         return;
     }
-    let moved: Vec<Moved> =
-        ctx.memory.moved_extensions.iter().filter(|m| m.extension == TIMESCALEDB).cloned().collect();
+    let Some(moved) = ctx.states.get::<MovedExtensions>() else { return };
+    let moved: Vec<Moved> = moved.0.iter().filter(|m| m.extension == TIMESCALEDB).cloned().collect();
     for moved in moved {
         uses(ctx, statement, &moved);
     }

@@ -8,10 +8,18 @@ use crate::edit::Action;
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::NodeEnum;
-use crate::rule::{Context, Finding, InBodies, Subject};
-use crate::rules::memory::BodyAtHand;
-use crate::rules::{Memory, registry};
+use crate::rule::{Context, Finding, InBodies, States, Subject};
+use crate::rules::registry;
 use crate::text::Position;
+
+/// The SQL in the body of the statement at hand.
+#[derive(Clone, Debug, Default)]
+struct BodyAtHand {
+    /// The statement's input, first byte and length.
+    key: (usize, u64, usize),
+    /// The pieces.
+    parts: Arc<Vec<BodyPart>>,
+}
 
 /// True for statements that evaluate what they hold when they run: a view's definition, a column's default and a body
 /// are only stored.
@@ -46,11 +54,11 @@ pub(crate) fn fails_already(ctx: &Context<'_>) -> bool {
 pub(crate) fn body(ctx: &mut Context<'_>) -> Arc<Vec<BodyPart>> {
     let Some(statement) = ctx.statement() else { return Arc::default() };
     let key = key(statement);
-    if let Some(known) = ctx.memory.body.as_ref().filter(|known| known.key == key) {
+    if let Some(known) = ctx.states.get::<BodyAtHand>().filter(|known| known.key == key) {
         return Arc::clone(&known.parts);
     }
     let parts = Arc::new(parts(statement));
-    ctx.memory.body = Some(BodyAtHand { key, parts: Arc::clone(&parts) });
+    *ctx.states.of() = BodyAtHand { key, parts: Arc::clone(&parts) };
     parts
 }
 
@@ -61,19 +69,15 @@ fn key(statement: &Statement<'_>) -> (usize, u64, usize) {
 }
 
 /// The body of the statement to come is known, where an earlier check has read it.
-pub(crate) fn know_body(
-    memory: &mut Memory,
-    statement: &Statement<'_>,
-    known: &OnceLock<Arc<Vec<BodyPart>>>,
-) {
+pub(crate) fn know_body(states: &mut States, statement: &Statement<'_>, known: &OnceLock<Arc<Vec<BodyPart>>>) {
     if let Some(parts) = known.get() {
-        memory.body = Some(BodyAtHand { key: key(statement), parts: Arc::clone(parts) });
+        *states.of() = BodyAtHand { key: key(statement), parts: Arc::clone(parts) };
     }
 }
 
 /// Keeps the body of the statement that rules have looked at, where they have read it.
-pub(crate) fn keep_body(memory: &Memory, statement: &Statement<'_>, known: &OnceLock<Arc<Vec<BodyPart>>>) {
-    if let Some(body) = memory.body.as_ref().filter(|body| body.key == key(statement)) {
+pub(crate) fn keep_body(states: &States, statement: &Statement<'_>, known: &OnceLock<Arc<Vec<BodyPart>>>) {
+    if let Some(body) = states.get::<BodyAtHand>().filter(|body| body.key == key(statement)) {
         known.get_or_init(|| Arc::clone(&body.parts));
     }
 }
@@ -91,7 +95,7 @@ pub(crate) struct Trouble {
 pub(crate) fn troubles(ctx: &Context<'_>, part: &BodyPart) -> Vec<Trouble> {
     let start = Position { line: 1, column: 1 };
     let inner = Statement::new(part.sql(), part.parsed(), 0, 0, 0, start);
-    let mut memory = Memory::default();
+    let mut states = States::default();
     let mut findings = Vec::new();
     for rule in registry().in_bodies(inner.kind()) {
         (rule.check)(&mut Context {
@@ -99,7 +103,7 @@ pub(crate) fn troubles(ctx: &Context<'_>, part: &BodyPart) -> Vec<Trouble> {
             facts: ctx.facts,
             target: ctx.target,
             options: ctx.options,
-            memory: &mut memory,
+            states: &mut states,
             rule,
             findings: &mut findings,
         });

@@ -1,6 +1,6 @@
 //! FN-01: a body that does what the target refuses. It restores, and fails when it is called.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::bodies::{body, fails_already, runs, troubles};
@@ -8,12 +8,11 @@ use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::relation;
 use crate::facts::objects::created;
-use crate::finding::{ServerError, Severity};
+use crate::finding::{Place, ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Rule};
 use crate::rules::TROUBLESHOOTING;
-use crate::rules::memory::Failing;
 use crate::rules::superuser::su_23_server_access::{place, refusal};
 
 /// See the module's head.
@@ -52,6 +51,21 @@ pub const RULE: Rule = Rule {
     check,
     ..Rule::DEFAULT
 };
+
+/// Functions, procedures and views that fail whenever they are used.
+#[derive(Clone, Debug, Default)]
+struct FailingObjects(BTreeMap<ObjectId, Failing>);
+
+/// Why a function or view fails.
+#[derive(Clone, Debug)]
+struct Failing {
+    /// The server's words.
+    error: Option<ServerError>,
+    /// What fails in it.
+    message: String,
+    /// Where.
+    place: Place,
+}
 
 /// Something in the statement that fails when it runs.
 struct Fault {
@@ -112,7 +126,7 @@ fn check(ctx: &mut Context<'_>) {
                 place: statement.place(&at),
             };
             let id = ctx.resolved(&object.id);
-            ctx.memory.failing.entry(id).or_insert(failing);
+            ctx.states.of::<FailingObjects>().0.entry(id).or_insert(failing);
         }
         let mut draft = Draft::new(message).object(words.clone());
         if !at_once || fault.conditional {
@@ -155,7 +169,7 @@ fn stored(ctx: &Context<'_>, statement: &Statement<'_>) -> Vec<Fault> {
 /// A statement that uses a function or view which always fails.
 fn uses(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
-    if ctx.memory.failing.is_empty() || fails_already(ctx) {
+    if ctx.states.get::<FailingObjects>().is_none() || fails_already(ctx) {
         return;
     }
     let refreshed = match node {
@@ -165,8 +179,8 @@ fn uses(ctx: &mut Context<'_>) {
     };
     let mut used =
         statement.references().iter().filter(|r| matches!(r.class, Class::Relation | Class::Function));
-    let known =
-        |id: ObjectId| ctx.memory.failing.get(&ctx.resolved(&id)).map(|failing| (id, failing.clone()));
+    let failing = ctx.states.get::<FailingObjects>();
+    let known = |id: ObjectId| failing?.0.get(&ctx.resolved(&id)).map(|failing| (id, failing.clone()));
     let found = match refreshed {
         Some((schema, name)) => {
             known(ObjectId::new(Class::Relation, schema, name)).map(|found| (found, None))

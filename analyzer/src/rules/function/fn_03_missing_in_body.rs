@@ -13,8 +13,8 @@ use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Reference, StatementKind};
 use crate::rule::{Context, Doc, Draft, Finish, Rule};
 use crate::rules::TROUBLESHOOTING;
+use crate::rules::cause;
 use crate::rules::dependency::dep_01_missing_dependency::{error_for, words};
-use crate::rules::memory::{AwaitingBody, Use};
 use crate::rules::superuser::su_23_server_access::place;
 use crate::target::is_builtin;
 use crate::text::Position;
@@ -53,6 +53,38 @@ pub const RULE: Rule = Rule {
     finish: Some(finish),
     ..Rule::DEFAULT
 };
+
+/// The names that bodies use and the dump has not created yet.
+#[derive(Clone, Debug, Default)]
+struct Awaited {
+    /// The bodies.
+    bodies: Vec<AwaitingBody>,
+    /// Where each name is used.
+    names: BTreeMap<Name, Vec<Use>>,
+}
+
+/// Class, schema and name of an object.
+type Name = (Class, Option<Box<str>>, Box<str>);
+
+/// A function or procedure whose body needs what the dump has not created yet.
+#[derive(Clone, Debug)]
+struct AwaitingBody {
+    /// Its words.
+    words: Box<str>,
+    /// Its search path; `None` where it sets none.
+    path: Option<Arc<[Box<str>]>>,
+}
+
+/// Where a body uses a name.
+#[derive(Clone, Copy, Debug)]
+struct Use {
+    /// The body's place in the list.
+    body: usize,
+    /// Where.
+    place: Place,
+    /// It may not be reached.
+    conditional: bool,
+}
 
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
@@ -107,7 +139,7 @@ fn check(ctx: &mut Context<'_>) {
             if at_once || reference.schema.is_some() && ctx.facts.declares(&id) {
                 continue;
             }
-            let awaited = &mut ctx.memory.awaited;
+            let awaited = ctx.states.of::<Awaited>();
             let index = *index.get_or_insert_with(|| {
                 awaited.bodies.push(AwaitingBody { words: function.as_str().into(), path: path.clone() });
                 awaited.bodies.len() - 1
@@ -204,16 +236,13 @@ fn draft<P>(facts: &Facts, function: &str, need: &Need<P>, at_once: bool) -> Dra
         }
         _ => error_for(reference),
     };
-    let draft = Draft::new(message)
-        .object(function)
-        .server(error)
-        .related(absence.place, format!("[{}] {}", absence.rule, absence.root));
+    let draft = Draft::new(message).object(function).server(error).cause(cause(absence));
     if at_once && !*conditional { draft } else { draft.severity(Severity::Warning) }
 }
 
 /// What was made, or left out, behind the body that needs it, and what a name without a schema means.
 fn finish(all: &mut Finish<'_>) {
-    let awaited = &all.memory.awaited;
+    let Some(awaited) = all.states.get::<Awaited>() else { return };
     let mut anywhere: Vec<Box<str>> = vec!["public".into()];
     anywhere.extend(all.facts.schemas_of_absent_extensions());
     let mut needs: BTreeMap<usize, Needs<Place>> = BTreeMap::new();

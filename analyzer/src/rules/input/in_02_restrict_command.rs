@@ -1,5 +1,7 @@
 //! IN-02: \restrict and \unrestrict, which an older psql does not know.
 
+use std::collections::BTreeSet;
+
 use super::in_11_unexpected_meta_command::command;
 use crate::edit::Safety;
 use crate::finding::Severity;
@@ -32,6 +34,10 @@ pub const RULE: Rule = Rule {
     ..Rule::DEFAULT
 };
 
+/// Inputs whose `\restrict` was reported.
+#[derive(Clone, Debug, Default)]
+struct RestrictedInputs(BTreeSet<usize>);
+
 fn check(ctx: &mut Context<'_>) {
     let Subject::Meta { text, place } = ctx.subject else { return };
     let name = command(text);
@@ -39,7 +45,7 @@ fn check(ctx: &mut Context<'_>) {
         return;
     }
     // One line speaks for all of them, unless all are to be taken out.
-    let first = ctx.memory.restricted_inputs.insert(place.input);
+    let first = ctx.states.of::<RestrictedInputs>().0.insert(place.input);
     if !first && !RULE.is_accepted(ctx.options) {
         return;
     }

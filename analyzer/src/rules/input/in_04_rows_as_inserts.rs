@@ -1,5 +1,7 @@
 //! IN-04: The rows come as INSERT statements.
 
+use std::collections::BTreeSet;
+
 use crate::edit::Safety;
 use crate::finding::Severity;
 use crate::parse::{NodeEnum, StatementKind};
@@ -31,13 +33,17 @@ pub const RULE: Rule = Rule {
     ..Rule::DEFAULT
 };
 
+/// Inputs whose rows come as INSERT statements.
+#[derive(Clone, Debug, Default)]
+struct InsertingInputs(BTreeSet<usize>);
+
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, NodeEnum::InsertStmt(_))) = ctx.node() else { return };
     // Only inside of a dump: lines that a tool appends to its schema file are no load.
     if ctx.facts.headers.last().is_none_or(|header| header.begun <= header.completed) {
         return;
     }
-    if ctx.memory.inserting_inputs.insert(statement.place(&statement.range()).input) {
+    if ctx.states.of::<InsertingInputs>().0.insert(statement.place(&statement.range()).input) {
         ctx.report(Draft::new("the rows come as INSERT statements, which load much slower than COPY"));
     }
 }

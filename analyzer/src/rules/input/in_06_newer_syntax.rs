@@ -1,8 +1,10 @@
 //! IN-06: syntax, privileges and options that came after the target's version.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::edit::Safety;
+use crate::facts::ObjectId;
 use crate::facts::names::{option, option_text, options, quoted, role, roles, string};
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
@@ -58,6 +60,10 @@ pub const RULE: Rule = Rule {
     check,
     ..Rule::DEFAULT
 };
+
+/// Tables with PARTITION BY.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PartitionedTables(pub(crate) BTreeSet<ObjectId>);
 
 /// Functions of pg_catalog with the version that brought them (release notes 16 to 18).
 const FUNCTIONS: [(&str, u32); 23] = [
@@ -163,7 +169,7 @@ fn check(ctx: &mut Context<'_>) {
         && let Some(object) = created(node)
     {
         let id = ctx.resolved(&object.id);
-        ctx.memory.partitioned_tables.insert(id);
+        ctx.states.of::<PartitionedTables>().0.insert(id);
     }
     let mut hits = Vec::new();
     match node {

@@ -32,6 +32,12 @@ pub const RULE: Rule = Rule {
     ..Rule::DEFAULT
 };
 
+/// Whether BEGIN was seen, and no COMMIT or ROLLBACK since.
+#[derive(Clone, Debug, Default)]
+struct Transaction {
+    open: bool,
+}
+
 fn check(ctx: &mut Context<'_>) {
     use pg::TransactionStmtKind as K;
     let Some((_, node)) = ctx.node() else { return };
@@ -40,11 +46,11 @@ fn check(ctx: &mut Context<'_>) {
         NodeEnum::LockStmt(_) => "LOCK TABLE",
         NodeEnum::TransactionStmt(s) => match K::try_from(s.kind) {
             Ok(K::TransStmtBegin | K::TransStmtStart) => {
-                ctx.memory.in_transaction = true;
+                ctx.states.of::<Transaction>().open = true;
                 return;
             }
             Ok(K::TransStmtCommit | K::TransStmtRollback | K::TransStmtPrepare) => {
-                ctx.memory.in_transaction = false;
+                ctx.states.of::<Transaction>().open = false;
                 return;
             }
             Ok(K::TransStmtSavepoint) => "SAVEPOINT",
@@ -54,7 +60,7 @@ fn check(ctx: &mut Context<'_>) {
         },
         _ => return,
     };
-    if ctx.memory.in_transaction {
+    if ctx.states.of::<Transaction>().open {
         return;
     }
     ctx.report(

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::in_06_newer_syntax::{Hit, mentions};
+use super::in_06_newer_syntax::{Hit, PartitionedTables, mentions};
 use crate::facts::ObjectId;
 use crate::facts::names::{option, option_text, options, relation};
 use crate::finding::ServerError;
@@ -187,7 +187,7 @@ fn partitioned(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum, hi
             let Some(range) = &s.relation else { return };
             let (schema, name) = relation(range);
             let id = ctx.resolved(&ObjectId::new(Class::Relation, schema, name));
-            if !ctx.memory.partitioned_tables.contains(&id) {
+            if !ctx.states.get::<PartitionedTables>().is_some_and(|tables| tables.0.contains(&id)) {
                 return;
             }
             for command in &s.cmds {

@@ -1,5 +1,6 @@
 //! OWN-01: `OWNER TO` a role that tsdbadmin cannot give objects to yet, or ever.
 
+use super::{Handover, Loan};
 use crate::edit::{Action, Safety};
 use crate::facts::names::{options, qualified, quoted, relation, role, roles};
 use crate::facts::objects::{created, subject};
@@ -8,7 +9,6 @@ use crate::finding::{Place, ServerError, Severity};
 use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, Finding, Finish, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
-use crate::rules::memory::Loan;
 use crate::rules::role::{DATABASE_OWNER, Known, known, missing_advice, role_range};
 
 /// See the module's head.
@@ -164,7 +164,9 @@ fn check(ctx: &mut Context<'_>) {
     let kept = match () {
         () if object.id.class != Class::Relation => None,
         () if ctx.facts.hypertables.contains(&id) => Some("hypertable"),
-        () if ctx.memory.continuous_aggregates.contains(&id) => Some("continuous aggregate"),
+        () if ctx.states.get::<Handover>().is_some_and(|known| known.continuous_aggregates.contains(&id)) => {
+            Some("continuous aggregate")
+        }
         () => None,
     };
     if let Some(kind) = kept {
@@ -254,7 +256,7 @@ fn remember(ctx: &mut Context<'_>, node: &NodeEnum) {
                 && let Some(object) = subject(node)
             {
                 let sequence = ctx.resolved(&object.id);
-                ctx.memory.sequence_tables.insert(sequence, table);
+                ctx.states.of::<Handover>().sequence_tables.insert(sequence, table);
             }
         }
         NodeEnum::AlterTableStmt(s) => {
@@ -263,7 +265,7 @@ fn remember(ctx: &mut Context<'_>, node: &NodeEnum) {
             let table = ctx.resolved(&ObjectId::new(Class::Relation, schema, name));
             for sequence in s.cmds.iter().filter_map(identity_sequence) {
                 let sequence = ctx.resolved(&sequence);
-                ctx.memory.sequence_tables.insert(sequence, table.clone());
+                ctx.states.of::<Handover>().sequence_tables.insert(sequence, table.clone());
             }
         }
         NodeEnum::ViewStmt(_) => {
@@ -276,7 +278,7 @@ fn remember(ctx: &mut Context<'_>, node: &NodeEnum) {
             });
             if let Some(object) = created(node).filter(|_| materialized) {
                 let view = ctx.resolved(&object.id);
-                ctx.memory.continuous_aggregates.insert(view);
+                ctx.states.of::<Handover>().continuous_aggregates.insert(view);
             }
         }
         NodeEnum::GrantStmt(s) if s.is_grant && s.objtype == pg::ObjectType::ObjectSchema as i32 => {
@@ -288,7 +290,7 @@ fn remember(ctx: &mut Context<'_>, node: &NodeEnum) {
             for schema in s.objects.iter().filter_map(crate::facts::names::string).filter(|_| creates) {
                 for grantee in roles(&s.grantees).filter_map(role) {
                     let key = (schema.to_owned(), grantee.to_owned());
-                    if let Some(loan) = ctx.memory.borrowed_create.get_mut(&key) {
+                    if let Some(loan) = ctx.states.of::<Handover>().borrowed_create.get_mut(&key) {
                         loan.kept = true;
                     }
                 }
@@ -343,11 +345,11 @@ fn hand_over(ctx: &mut Context<'_>, mut draft: Draft, object: &Object, owner: &s
         let mut grants = ctx.facts.memberships.iter().filter(|m| &*m.role == owner && &*m.member == admin);
         strange = grants.any(|m| m.set);
         if !strange {
-            ctx.memory.lent_membership.insert(owner.to_owned());
+            ctx.states.of::<Handover>().lent_membership.insert(owner.to_owned());
         }
     }
     if object.id.class == Class::Schema {
-        ctx.memory.schema_owners.insert(id.name.to_string(), owner.to_owned());
+        ctx.states.of::<Handover>().schema_owners.insert(id.name.to_string(), owner.to_owned());
     }
     let mut next_error = None;
     if object.id.class == Class::Publication {
@@ -361,17 +363,19 @@ fn hand_over(ctx: &mut Context<'_>, mut draft: Draft, object: &Object, owner: &s
         }
     } else if let Some(schema) = id.schema.as_deref().filter(|_| needs_create(object)) {
         let schema_id = ObjectId::new(Class::Schema, None, schema);
-        let owns = ctx.memory.schema_owners.get(schema).is_some_and(|known| known == owner);
+        let known = ctx.states.get::<Handover>();
+        let owns =
+            known.and_then(|known| known.schema_owners.get(schema)).is_some_and(|known| known == owner);
         let granted = may_create(ctx, owner, |p| p.object == schema_id);
         let key = (schema.to_owned(), owner.to_owned());
-        let loan = ctx.memory.borrowed_create.get(&key).copied();
+        let loan = known.and_then(|known| known.borrowed_create.get(&key)).copied();
         if !owns && (!granted || loan.is_some_and(|loan| !loan.kept)) {
             if !granted {
                 before.push(format!("GRANT CREATE ON SCHEMA {} TO {};", quoted(schema), quoted(owner)));
             }
             next_error = Some(ServerError::new("42501", format!("permission denied for schema {schema}")));
             let place = statement.place(&statement.range());
-            ctx.memory.borrowed_create.insert(key, Loan { place, kept: false });
+            ctx.states.of::<Handover>().borrowed_create.insert(key, Loan { place, kept: false });
         }
     }
     if before.is_empty() && next_error.is_none() && member_by_dump(ctx, owner) {
@@ -405,7 +409,8 @@ pub(crate) fn membership(ctx: &Context<'_>, owner: &str, admin: &str) -> String 
 
 /// True where the dump itself, and not a fix, made the restoring role a member of the owner.
 fn member_by_dump(ctx: &Context<'_>, owner: &str) -> bool {
-    ctx.facts.is_member(owner, &ctx.target.admin) && !ctx.memory.lent_membership.contains(owner)
+    ctx.facts.is_member(owner, &ctx.target.admin)
+        && !ctx.states.get::<Handover>().is_some_and(|known| known.lent_membership.contains(owner))
 }
 
 fn title_instead(owner: &str) -> String {
@@ -458,10 +463,11 @@ fn new_owner(node: &NodeEnum) -> Option<&pg::RoleSpec> {
 /// Keeps what turned out to belong to a hypertable, and takes back what was lent, after the last
 /// statement that needed it.
 fn finish(all: &mut Finish<'_>) {
+    let known = all.states.get::<Handover>();
     for owner in &all.facts.owners {
         let (word, kind) = if all.facts.hypertables.contains(&owner.object) {
             ("TABLE", "hypertable")
-        } else if let Some(table) = all.memory.sequence_tables.get(&owner.object)
+        } else if let Some(table) = known.and_then(|known| known.sequence_tables.get(&owner.object))
             && all.facts.hypertables.contains(table)
         {
             ("SEQUENCE", "sequence of a hypertable")
@@ -478,7 +484,8 @@ fn finish(all: &mut Finish<'_>) {
             );
         }
     }
-    for ((schema, owner), loan) in all.memory.borrowed_create.iter().filter(|(_, loan)| !loan.kept) {
+    let loans = known.into_iter().flat_map(|known| &known.borrowed_create);
+    for ((schema, owner), loan) in loans.filter(|(_, loan)| !loan.kept) {
         let take_back = format!("REVOKE CREATE ON SCHEMA {} FROM {};", quoted(schema), quoted(owner));
         let last = all.findings.iter_mut().rfind(|f| {
             *f.rule == RULE

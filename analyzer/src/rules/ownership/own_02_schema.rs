@@ -1,5 +1,6 @@
 //! OWN-02: schemas that are made for a role, that the target has, or whose name is PostgreSQL's.
 
+use super::Handover;
 use super::own_01_owner::membership;
 use crate::edit::Safety;
 use crate::facts::ObjectId;
@@ -159,15 +160,17 @@ fn create(ctx: &mut Context<'_>, s: &pg::CreateSchemaStmt) {
             }
         }
         Known::Made | Known::Target => {
-            ctx.memory.schema_owners.insert(name.to_owned(), owner.to_owned());
+            ctx.states.of::<Handover>().schema_owners.insert(name.to_owned(), owner.to_owned());
             let member = ctx.facts.is_member(owner, admin);
-            if member && !ctx.memory.lent_membership.contains(owner) {
+            if member
+                && !ctx.states.get::<Handover>().is_some_and(|known| known.lent_membership.contains(owner))
+            {
                 return;
             }
             let mut before = Vec::new();
             if !member {
                 before.push(membership(ctx, owner, admin));
-                ctx.memory.lent_membership.insert(owner.to_owned());
+                ctx.states.of::<Handover>().lent_membership.insert(owner.to_owned());
             }
             draft = draft
                 .message(format!("{admin} may not make schema {name} for {owner} yet"))

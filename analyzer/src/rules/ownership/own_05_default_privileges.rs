@@ -1,5 +1,6 @@
 //! OWN-05: default privileges of another role.
 
+use super::Handover;
 use super::own_01_owner::membership;
 use super::own_03_grant::missing_grantees;
 use crate::edit::Safety;
@@ -148,9 +149,9 @@ fn owners(ctx: &mut Context<'_>, s: &pg::AlterDefaultPrivilegesStmt) {
                         return;
                     }
                     before.push(membership(ctx, name, admin));
-                    ctx.memory.lent_membership.insert(name.to_owned());
+                    ctx.states.of::<Handover>().lent_membership.insert(name.to_owned());
                 }
-                if ctx.memory.lent_membership.contains(name) {
+                if ctx.states.get::<Handover>().is_some_and(|known| known.lent_membership.contains(name)) {
                     first.get_or_insert(name);
                 }
             }

@@ -13,6 +13,7 @@ pub mod role_09_grant_without_admin;
 pub mod role_10_role_setting;
 pub mod role_11_repeated_role;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::facts::names::{role, roles};
@@ -34,6 +35,26 @@ pub const RULES: &[&Rule] = &[
     &role_10_role_setting::RULE,
     &role_11_repeated_role::RULE,
 ];
+
+/// Roles that could do on the source what none can do on the target.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SourceAttributes {
+    /// Superusers, whatever becomes of them.
+    pub(crate) superusers: BTreeSet<String>,
+    /// Roles that bypass row-level security.
+    pub(crate) bypass: BTreeSet<String>,
+}
+
+impl SourceAttributes {
+    /// A role has this attribute on the source.
+    pub(crate) fn add(&mut self, role: &str, attribute: &str) {
+        match attribute {
+            "superuser" => self.superusers.insert(role.to_owned()),
+            "bypassrls" => self.bypass.insert(role.to_owned()),
+            _ => false,
+        };
+    }
+}
 
 /// The service's superuser.
 pub(crate) const SUPERUSER: &str = "postgres";

@@ -1,5 +1,6 @@
 //! ROLE-04: SUPERUSER, REPLICATION and BYPASSRLS of a role, in their NO forms too.
 
+use super::SourceAttributes;
 use crate::edit::Safety;
 use crate::facts::names::{option_is_on, options, role};
 use crate::finding::{ServerError, Severity};
@@ -79,7 +80,7 @@ fn check(ctx: &mut Context<'_>) {
     let mut first = None;
     for (index, word, on) in &found {
         if *on {
-            ctx.memory.source_attribute(name, word);
+            ctx.states.of::<SourceAttributes>().add(name, word);
         }
         let at = options(nodes).nth(*index).and_then(|option| usize::try_from(option.location).ok());
         let Some(token) = at.and_then(|at| statement.token_at(at)) else { return };

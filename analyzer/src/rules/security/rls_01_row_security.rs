@@ -1,6 +1,8 @@
 //! RLS-01: row-level security: roles that bypassed it, policies for roles that are not there, rows that
 //! are loaded too late.
 
+use std::collections::BTreeMap;
+
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{relation, role, roles, text};
@@ -8,7 +10,9 @@ use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Piece, Rule, Subject};
 use crate::rules::TROUBLESHOOTING;
-use crate::rules::role::{Trouble, items, listed, missing_advice, presence_trouble, role_range, trim};
+use crate::rules::role::{
+    SourceAttributes, Trouble, items, listed, missing_advice, presence_trouble, role_range, trim,
+};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -52,15 +56,25 @@ pub const RULE: Rule = Rule {
     ..Rule::DEFAULT
 };
 
+/// Row-level security as the dump has set it.
+#[derive(Clone, Debug, Default)]
+struct RowSecurity {
+    /// Of tables: enabled, forced.
+    tables: BTreeMap<ObjectId, (bool, bool)>,
+    /// `SET row_security = off` is in force.
+    off: bool,
+}
+
 fn check(ctx: &mut Context<'_>) {
     if matches!(ctx.subject, Subject::End { .. } | Subject::Meta { .. }) {
-        ctx.memory.row_security_off = false;
+        ctx.states.of::<RowSecurity>().off = false;
     }
     let Some((_, node)) = ctx.node() else { return };
     match node {
         NodeEnum::VariableSetStmt(set) if set.name == "row_security" => {
             let value = set.args.first().and_then(text).map(str::to_ascii_lowercase);
-            ctx.memory.row_security_off = matches!(value.as_deref(), Some("off" | "false" | "no" | "0"));
+            ctx.states.of::<RowSecurity>().off =
+                matches!(value.as_deref(), Some("off" | "false" | "no" | "0"));
         }
         NodeEnum::AlterTableStmt(s) => switched(ctx, s),
         NodeEnum::CreatePolicyStmt(s) => policy(ctx, s),
@@ -84,10 +98,10 @@ fn switched(ctx: &mut Context<'_>, s: &pg::AlterTableStmt) {
         let on = matches!(what, A::AtEnableRowSecurity | A::AtForceRowSecurity);
         match what {
             A::AtEnableRowSecurity | A::AtDisableRowSecurity => {
-                ctx.memory.row_security.entry(id.clone()).or_default().0 = on;
+                ctx.states.of::<RowSecurity>().tables.entry(id.clone()).or_default().0 = on;
             }
             A::AtForceRowSecurity | A::AtNoForceRowSecurity => {
-                ctx.memory.row_security.entry(id.clone()).or_default().1 = on;
+                ctx.states.of::<RowSecurity>().tables.entry(id.clone()).or_default().1 = on;
             }
             _ => continue,
         }
@@ -103,7 +117,8 @@ fn bypassed(ctx: &mut Context<'_>, id: &ObjectId) {
         return;
     }
     let owner = ctx.facts.owner(id);
-    let sees_all = ctx.memory.source_superusers.iter().chain(&ctx.memory.source_bypass);
+    let Some(source) = ctx.states.get::<SourceAttributes>() else { return };
+    let sees_all = source.superusers.iter().chain(&source.bypass);
     // An owner bypasses the policies of its own tables everywhere.
     let mut names: Vec<&str> = sees_all
         .map(String::as_str)
@@ -179,10 +194,10 @@ fn policy(ctx: &mut Context<'_>, s: &pg::CreatePolicyStmt) {
 fn copy(ctx: &mut Context<'_>, s: &pg::CopyStmt) {
     let Some(range) = &s.relation else { return };
     let id = table(ctx, range);
-    if ctx.memory.row_security.get(&id) != Some(&(true, true)) {
+    if ctx.states.of::<RowSecurity>().tables.get(&id) != Some(&(true, true)) {
         return;
     }
-    let error = if ctx.memory.row_security_off {
+    let error = if ctx.states.of::<RowSecurity>().off {
         ServerError::new(
             "42501",
             format!("query would be affected by row-level security policy for table \"{}\"", id.name),

@@ -9,7 +9,7 @@ use crate::finding::Severity;
 use crate::parse::{Class, NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Finish, Rule};
 use crate::rules::TROUBLESHOOTING;
-use crate::rules::role::SUPERUSER;
+use crate::rules::role::{SUPERUSER, SourceAttributes};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -73,14 +73,17 @@ fn check(ctx: &mut Context<'_>) {
 
 /// Only now the owners are known.
 fn finish(all: &mut Finish<'_>) {
-    let Finish { facts, memory, target, findings, .. } = all;
+    let Finish { facts, states, target, findings, .. } = all;
+    let source = states.get::<SourceAttributes>();
     let of_functions = facts.owners.iter().filter(|owner| owner.object.class == Class::Function);
     // The last one counts.
     let mut owners: BTreeMap<String, String> = BTreeMap::new();
     owners.extend(of_functions.map(|owner| (owner.object.path(), owner.role.as_ref().to_owned())));
     let owner_of = |object: &str| owners.get(object.split_once(' ').map_or("", |(_, path)| path));
     let was_superuser = |owner: &String| {
-        owner == SUPERUSER || memory.source_superusers.contains(owner) || target.provider_of(owner).is_some()
+        owner == SUPERUSER
+            || source.is_some_and(|source| source.superusers.contains(owner))
+            || target.provider_of(owner).is_some()
     };
     findings.retain_mut(|finding| {
         if *finding.rule != RULE {

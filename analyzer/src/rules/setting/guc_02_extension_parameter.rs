@@ -48,6 +48,15 @@ pub const RULE: Rule = Rule {
     ..Rule::DEFAULT
 };
 
+/// Whether PL/pgSQL is loaded in the session, with its parameters.
+#[derive(Clone, Debug, Default)]
+struct Plpgsql {
+    /// A statement of the dump has loaded it.
+    loaded: bool,
+    /// A fix has loaded it.
+    lent: bool,
+}
+
 /// Parameters of PL/pgSQL that anyone may set once it is loaded (pl_handler.c).
 const PLPGSQL: [&str; 4] = ["check_asserts", "extra_errors", "extra_warnings", "print_strict_params"];
 
@@ -67,8 +76,8 @@ fn is_plpgsql(prefix: &str) -> bool {
 fn check(ctx: &mut Context<'_>) {
     if matches!(ctx.subject, Subject::End { .. } | Subject::Meta { .. }) {
         // Another session may begin.
-        ctx.memory.plpgsql_loaded = false;
-        ctx.memory.plpgsql_lent = false;
+        ctx.states.of::<Plpgsql>().loaded = false;
+        ctx.states.of::<Plpgsql>().lent = false;
     }
     let Some((statement, node)) = ctx.node() else { return };
     for setting in settings(ctx) {
@@ -83,8 +92,8 @@ fn check(ctx: &mut Context<'_>) {
             draft = draft.at(range.clone());
         }
         if is_plpgsql(prefix) && PLPGSQL.contains(&rest.to_ascii_lowercase().as_str()) {
-            if !ctx.memory.plpgsql_loaded {
-                let lent = std::mem::replace(&mut ctx.memory.plpgsql_lent, true);
+            if !ctx.states.of::<Plpgsql>().loaded {
+                let lent = std::mem::replace(&mut ctx.states.of::<Plpgsql>().lent, true);
                 let before = if lent { Vec::new() } else { vec!["DO $$BEGIN END$$;".into()] };
                 ctx.report(
                     draft
@@ -115,7 +124,7 @@ fn check(ctx: &mut Context<'_>) {
         ctx.report(draft.server(error).fix(fix));
     }
     // Making a PL/pgSQL function loads it (its validator runs), and so does a DO block.
-    ctx.memory.plpgsql_loaded |= match node {
+    ctx.states.of::<Plpgsql>().loaded |= match node {
         NodeEnum::CreateFunctionStmt(s) => {
             option(&s.options, "language").and_then(option_text).is_some_and(is_plpgsql)
         }

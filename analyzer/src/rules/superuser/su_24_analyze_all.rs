@@ -1,5 +1,7 @@
 //! SU-24: VACUUM and ANALYZE of everything.
 
+use std::collections::BTreeSet;
+
 use crate::edit::Safety;
 use crate::finding::Severity;
 use crate::parse::{NodeEnum, StatementKind};
@@ -35,9 +37,15 @@ pub const RULE: Rule = Rule {
     ..Rule::DEFAULT
 };
 
+/// Inputs whose ANALYZE of everything was reported.
+#[derive(Clone, Debug, Default)]
+struct AnalyzingInputs(BTreeSet<usize>);
+
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, NodeEnum::VacuumStmt(s))) = ctx.node() else { return };
-    if !s.rels.is_empty() || !ctx.memory.analyzing_inputs.insert(statement.place(&statement.range()).input) {
+    if !s.rels.is_empty()
+        || !ctx.states.of::<AnalyzingInputs>().0.insert(statement.place(&statement.range()).input)
+    {
         return;
     }
     let verb = if s.is_vacuumcmd { "VACUUM" } else { "ANALYZE" };

@@ -14,7 +14,7 @@ use crate::text::Span;
 
 /// Statements of a dump that its rewrite leaves out if the dump has no rows of TimescaleDB's catalogs.
 #[derive(Clone, Debug, Default)]
-pub struct Orphans {
+pub(crate) struct Orphans {
     /// Runs of such statements with the comments between them: input and bytes, in order.
     pub(crate) runs: Vec<(usize, Span)>,
     /// Statements that a script runs once the continuous aggregates are there.
@@ -83,12 +83,13 @@ impl Orphans {
 pub(crate) fn look(ctx: &mut Context<'_>, statement: &Statement<'_>) {
     let place = statement.place(&statement.range());
     let now = (place.input, place.statement);
-    if ctx.memory.orphans.seen == now {
+    let orphans = ctx.states.of::<Orphans>();
+    if orphans.seen == now {
         return;
     }
-    let follows = ctx.memory.orphans.open && ctx.memory.orphans.seen == (now.0, now.1.saturating_sub(1));
+    let follows = orphans.open && orphans.seen == (now.0, now.1.saturating_sub(1));
     let fate = fate(ctx, statement);
-    let orphans = &mut ctx.memory.orphans;
+    let orphans = ctx.states.of::<Orphans>();
     orphans.seen = now;
     orphans.open = !matches!(fate, Fate::Stays);
     if !orphans.open {
@@ -135,15 +136,15 @@ fn fate(ctx: &mut Context<'_>, statement: &Statement<'_>) -> Fate {
         let table = ObjectId::new(Class::Relation, Some(INTERNAL), &materialization(id));
         let known = ctx.facts.timescale.aggregates.get(&id).is_some_and(|one| one.definition.is_some());
         if let Some(view) = made.filter(|_| known && ctx.facts.relations.contains_key(&table)) {
-            ctx.memory.orphans.moved.insert(view);
+            ctx.states.of::<Orphans>().moved.insert(view);
             return Fate::Goes;
         }
         return Fate::Stays;
     }
-    let moved = &ctx.memory.orphans.moved;
-    if moved.is_empty() {
+    let Some(moved) = ctx.states.get::<Orphans>().map(|orphans| &orphans.moved).filter(|m| !m.is_empty())
+    else {
         return Fate::Stays;
-    }
+    };
     let needs = about.is_some_and(|id| moved.contains(&id))
         || statement.references().iter().any(|reference| {
             let names = |class| {
@@ -155,7 +156,7 @@ fn fate(ctx: &mut Context<'_>, statement: &Statement<'_>) -> Fate {
     if !needs {
         return Fate::Stays;
     }
-    ctx.memory.orphans.moved.extend(made);
+    ctx.states.of::<Orphans>().moved.extend(made);
     Fate::Later(None)
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::hypertable_script;
-use super::orphans::{aggregate_of, look, materialization};
+use super::orphans::{Orphans, aggregate_of, look, materialization};
 use crate::edit::{Action, Fix, Safety};
 use crate::facts::timescale::INTERNAL;
 use crate::facts::{Facts, ObjectId};
@@ -92,7 +92,7 @@ fn check(ctx: &mut Context<'_>) {
                 }
             }
         }
-        Subject::Meta { .. } | Subject::Unparsed { .. } => ctx.memory.orphans.interrupt(),
+        Subject::Meta { .. } | Subject::Unparsed { .. } => ctx.states.of::<Orphans>().interrupt(),
         _ => {}
     }
 }
@@ -125,10 +125,9 @@ fn finish(all: &mut Finish<'_>) {
         );
         return;
     }
-    let orphans = &all.memory.orphans;
-    if orphans.runs.is_empty() {
+    let Some(orphans) = all.states.get::<Orphans>().filter(|orphans| !orphans.runs.is_empty()) else {
         return;
-    }
+    };
     all.findings.retain(|finding| {
         let place = finding.place;
         place.statement == 0
@@ -138,7 +137,7 @@ fn finish(all: &mut Finish<'_>) {
     });
     let written = hypertable_script::write(all.facts);
     let doubts = written.doubts.len();
-    let script = script(all, &what, &written.sql);
+    let script = script(all, orphans, &what, &written.sql);
     all.script(
         FILE,
         "Makes the hypertables again: run it after the rewritten schema, before the rows",
@@ -152,7 +151,7 @@ fn finish(all: &mut Finish<'_>) {
     }
     advice
         .push_str(" Or use tsmigrate migrate, which moves hypertables as they are, with policies and jobs.");
-    let span = all.memory.orphans.runs.iter().find(|(input, _)| *input == place.input);
+    let span = orphans.runs.iter().find(|(input, _)| *input == place.input);
     let span = span.map_or(Span::new(place.span.start, place.span.start), |(_, span)| *span);
     all.report(
         place,
@@ -189,7 +188,7 @@ pub(crate) fn plan(runs: &[(usize, Span)], input: usize, planned: &mut Vec<Plann
     }));
 }
 
-fn script(all: &Finish<'_>, what: &str, body: &str) -> String {
+fn script(all: &Finish<'_>, orphans: &Orphans, what: &str, body: &str) -> String {
     let mut sql = format!(
         "-- Makes {what} again that a dump of the schema does not hold.\n\
          -- Run it as {} in the service's database, after the rewritten schema and before the rows:\n\
@@ -197,9 +196,7 @@ fn script(all: &Finish<'_>, what: &str, body: &str) -> String {
          SET search_path = public, pg_catalog;\n\n{body}",
         all.target.admin
     );
-    let later: Vec<String> = all
-        .memory
-        .orphans
+    let later: Vec<String> = orphans
         .later
         .iter()
         .map(|later| {

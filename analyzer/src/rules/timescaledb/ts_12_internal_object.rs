@@ -49,6 +49,10 @@ pub const RULE: Rule = Rule {
     ..Rule::DEFAULT
 };
 
+/// Views and functions that name a chunk.
+#[derive(Clone, Debug, Default)]
+struct NamedChunks(Vec<NamesChunk>);
+
 /// A statement that names a chunk.
 #[derive(Clone, Debug)]
 pub(crate) struct NamesChunk {
@@ -147,7 +151,7 @@ fn names_chunk(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &NodeEnum
     let Some((chunk, in_body)) = referenced.or_else(in_body) else { return };
     let place = statement.place(&statement.range());
     let object = ctx.describe(&object);
-    ctx.memory.names_chunks.push(NamesChunk { place, object, chunk, in_body });
+    ctx.states.of::<NamedChunks>().0.push(NamesChunk { place, object, chunk, in_body });
 }
 
 /// The first name of a chunk in a text.
@@ -161,7 +165,7 @@ fn chunk_in(text: &str) -> Option<&str> {
 
 fn finish(all: &mut Finish<'_>) {
     if ts_04_schema_only::applies(all.facts, all.options) {
-        let found = all.memory.names_chunks.clone();
+        let found = all.states.get::<NamedChunks>().cloned().unwrap_or_default().0;
         for NamesChunk { place, object, chunk, in_body } in found {
             let chunk = format!("{INTERNAL}.{chunk}");
             let draft =
