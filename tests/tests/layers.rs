@@ -47,7 +47,7 @@ const CRATES: &[Crate] = &[Crate {
         "analysis",
         "report",
     ],
-    upwards: &[("rewrite", "rules"), ("rule", "rules"), ("rule::context", "rules")],
+    upwards: &[],
     circles: &["rewrite", "rule*"],
 }];
 
