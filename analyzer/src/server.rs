@@ -152,6 +152,6 @@ mod tests {
         let server = Server { locale: "de_DE.UTF-8".into(), ..Server::default() };
         let target = Target { live_locale: Some("de_DE.UTF-8".into()), ..Target::default() };
         assert_eq!(found(&target, &server), ["note SRV-01"]);
-        assert_eq!(found(&Target::default(), &server), ["note SRV-01", "warning SRV-14"]);
+        assert_eq!(found(&Target::default(), &server), ["warning SRV-14", "note SRV-01"]);
     }
 }

@@ -30,3 +30,5 @@ mod statement;
 pub use options::LevelError;
 pub use result::{Analysis, Input, InputSummary};
 pub use session::{Analyzer, analyze};
+#[cfg(test)]
+pub(crate) use state::ASK_ALL_RULES;
