@@ -73,3 +73,91 @@ fn every_known_limit_is_in_the_catalogue() {
         "neither a rule answers for them nor analyzer/src/rules/catalogue.rs names them: {missing:?}"
     );
 }
+
+/// Files that are about no single rule and name some all the same: what these do outside of their turn. The list may only
+/// shrink.
+const NAMED: &[(&str, &[&str])] = &[
+    ("analyzer/src/analysis/comments.rs", &["IN-13"]),
+    ("analyzer/src/analysis/levels.rs", &["IN-13"]),
+    ("analyzer/src/analysis/pieces.rs", &["IN-10"]),
+    ("analyzer/src/analysis/plan.rs", &["DB-02", "TS-04"]),
+    ("analyzer/src/analysis/sections.rs", &["DB-02"]),
+    ("analyzer/src/analysis/session.rs", &["TS-04"]),
+    ("analyzer/src/analysis/statement.rs", &["DEP-01"]),
+    // The order in which the server looks for what is in the way of a hypertable, and what the script does about it.
+    (
+        "analyzer/src/rules/hypertable/obstacles.rs",
+        &[
+            "HT-02", "HT-03", "HT-04", "HT-05", "HT-06", "HT-07", "HT-08", "HT-09", "HT-10", "HT-11",
+            "HT-12", "HT-13", "HT-15", "HT-17", "HT-18",
+        ],
+    ),
+    // It uses what GUC-01 knows of settings.
+    ("analyzer/src/rules/input/newer_clauses.rs", &["GUC-01"]),
+    ("analyzer/src/rules/hypertable/script.rs", &["HT-02", "HT-07", "HT-12", "HT-13", "HT-17"]),
+    ("runner/src/verify/compare.rs", &["OWN-01"]),
+    ("tests/src/score.rs", &["DB-02"]),
+];
+
+fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust_files(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// What a new rule touches: its file, its family (its `mod` and its line of the list), its fixtures, and what is written
+/// from them (snapshots, CATALOGUE.md). To add one to a scratch copy would compile the analyzer and its tests again to find
+/// a place where rules are named one by one; reading finds each such place by the rules that are there already. Files of
+/// other rules may name a rule: that is their own matter.
+#[test]
+fn a_rule_is_named_by_its_file_its_family_and_its_fixtures() {
+    let top = here("..").canonicalize().unwrap();
+    let mut files = Vec::new();
+    for part in ["analyzer/src", "runner/src", "web/src", "tests/src"] {
+        rust_files(&top.join(part), &mut files);
+    }
+    let module = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    let prefix = |id: &str| format!("{}_", id.to_ascii_lowercase().replace('-', "_"));
+    let ids: Vec<&str> = tsmigrate_analyzer::rules::all().map(|rule| rule.id).collect();
+    let is_of = |path: &Path, id: &str| {
+        module(path).starts_with(&prefix(id)) && path.to_str().unwrap().contains("/rules/")
+    };
+    let mut wrong = Vec::new();
+    for id in &ids {
+        let own: Vec<&PathBuf> = files.iter().filter(|path| is_of(path, id)).collect();
+        let [own] = own.as_slice() else {
+            wrong.push(format!("{id} has {} files", own.len()));
+            continue;
+        };
+        let family = std::fs::read_to_string(own.with_file_name("mod.rs")).unwrap();
+        let listed = [format!("pub mod {};", module(own)), format!("&{}::RULE", module(own))];
+        if family.matches(&module(own)).count() != 2 || !listed.iter().all(|line| family.contains(line)) {
+            wrong.push(format!("{id} is not listed in its family once: {listed:?}"));
+        }
+    }
+    for path in &files {
+        let is_family = module(path) == "mod" && path.to_str().unwrap().contains("/rules/");
+        if is_family || path.ends_with("tests.rs") || ids.iter().any(|id| is_of(path, id)) {
+            continue;
+        }
+        let text = std::fs::read_to_string(path).unwrap();
+        let text = text.split("mod tests {").next().unwrap();
+        let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        let names = |id: &&&str| {
+            let (literal, module) = (format!("\"{id}\""), prefix(id));
+            code.iter().any(|line| line.contains(&literal) || line.contains(&format!("{module}")))
+        };
+        let name = path.strip_prefix(&top).unwrap().to_str().unwrap();
+        let named: Vec<&str> = ids.iter().filter(names).copied().collect();
+        let known = NAMED.iter().find(|(file, _)| *file == name).map_or(&[][..], |(_, ids)| ids);
+        if named != known {
+            wrong.push(format!("{name} names {named:?}, and {known:?} is what it may"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -48,7 +48,7 @@ const CRATES: &[Crate] = &[Crate {
         "report",
     ],
     upwards: &[],
-    circles: &["rewrite", "rule*"],
+    circles: &["rule*"],
 }];
 
 /// Longest source file, in lines.
@@ -56,9 +56,6 @@ const MOST_LINES: usize = 500;
 
 /// Files that are still longer. The list may only shrink.
 const LONG: &[&str] = &[
-    "analyzer/src/rules/hypertable/script.rs",
-    "analyzer/src/rules/input/in_06_newer_syntax.rs",
-    "analyzer/src/rules/ownership/own_01_owner.rs",
     "runner/src/cli/diff.rs",
     "runner/src/engine/pool.rs",
     "runner/src/report/html.rs",

@@ -69,7 +69,11 @@ fn key(statement: &Statement<'_>) -> (usize, u64, usize) {
 }
 
 /// The body of the statement to come is known, where an earlier check has read it.
-pub(crate) fn know_body(states: &mut States, statement: &Statement<'_>, known: &OnceLock<Arc<Vec<BodyPart>>>) {
+pub(crate) fn know_body(
+    states: &mut States,
+    statement: &Statement<'_>,
+    known: &OnceLock<Arc<Vec<BodyPart>>>,
+) {
     if let Some(parts) = known.get() {
         *states.of() = BodyAtHand { key: key(statement), parts: Arc::clone(parts) };
     }

@@ -1,5 +1,6 @@
 //! HT-02: a unique key or index of a hypertable that lacks its time column.
 
+use super::obstacles::{NewHypertable, Obstacle};
 use serde_json::Value;
 
 use super::{LIMITS, added, commands, hypertable};
@@ -208,4 +209,45 @@ fn excluded(constraint: &pg::Constraint) -> Vec<&str> {
             _ => "",
         })
         .collect()
+}
+
+/// What stands in the way of a hypertable.
+pub(crate) fn obstacle(new: &NewHypertable<'_>, found: &mut Vec<Obstacle>) {
+    let (table, columns) = (&new.table, new.columns);
+    for key in table.unique() {
+        let has = |column: &&&str| !key.columns.iter().any(|symbol| table.name(*symbol) == **column);
+        let Some(missing) = columns.iter().find(has) else { continue };
+        let list: Vec<String> = key
+            .columns
+            .iter()
+            .map(|column| {
+                Some(table.name(*column)).filter(|n| !n.is_empty()).map_or("(expression)".into(), quoted)
+            })
+            .collect();
+        let name = table.name(key.name);
+        let named = if name.is_empty() { String::new() } else { format!(" {}", quoted(name)) };
+        let word = if key.word == "UNIQUE INDEX" { "index" } else { "constraint" };
+        found.push(Obstacle {
+            rule: &RULE,
+            place: key.place,
+            object: (!name.is_empty()).then(|| format!("{word} {} on {}", quoted(name), table.id.path())),
+            message: format!(
+                "the {}{named} ({}) of {} lacks the column {}",
+                key.word,
+                list.join(", "),
+                table.id.path(),
+                quoted(missing)
+            ),
+            server: Some(answer(missing)),
+            advice: format!(
+                "With the time column in it, ({}, {}), it no longer keeps two rows of the same {} apart at different \
+                 times. Decide whether the application needs more.",
+                list.join(", "),
+                quoted(missing),
+                list.join(", ")
+            ),
+            severity: Severity::Error,
+            decision: true,
+        });
+    }
 }

@@ -1,7 +1,9 @@
 //! HT-03: a partitioned table that is to be a hypertable.
 
 use super::LIMITS;
+use super::obstacles::{NewHypertable, Obstacle};
 use crate::edit::Safety;
+use crate::facts::tables::Strategy;
 use crate::finding::Severity;
 use crate::rule::{Answers, Doc, Rule};
 
@@ -34,3 +36,24 @@ pub const RULE: Rule = Rule {
     },
     ..Rule::DEFAULT
 };
+
+/// The partitions of the table, where PostgreSQL divides it.
+pub(crate) fn partitions(new: &NewHypertable<'_>) -> Option<u32> {
+    let by = new.table.facts.partitioned.get(new.table.id)?;
+    (by.strategy != Strategy::Inheritance).then_some(by.partitions)
+}
+
+/// What stands in the way of a hypertable.
+pub(crate) fn obstacle(new: &NewHypertable<'_>, found: &mut Vec<Obstacle>) {
+    let Some(partitions) = partitions(new) else { return };
+    found.push(new.already_partitioned(
+        &RULE,
+        format!("{} is partitioned by PostgreSQL ({partitions} partitions in the dump)", new.path()),
+        ("42809", "It is not possible to turn partitioned tables into hypertables."),
+        format!(
+            "A hypertable with the same columns takes the rows of all partitions; chunks take the partitions' \
+             place. The script convert-to-hypertables.sql does so for {} after the restore.",
+            new.path()
+        ),
+    ));
+}

@@ -1,7 +1,11 @@
 //! HT-04: a partition that is to be a hypertable, or a hypertable that is to be a partition.
 
+use super::ht_03_partitioned::partitions;
+use super::obstacles::INHERITS;
+use super::obstacles::{NewHypertable, Obstacle};
 use super::{LIMITS, commands, hypertable};
 use crate::edit::Safety;
+use crate::facts::ObjectId;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Rule};
@@ -83,4 +87,21 @@ fn check(ctx: &mut Context<'_>) {
         }
         _ => {}
     }
+}
+
+/// The table that the new hypertable is a partition of.
+pub(crate) fn partition_of<'a>(new: &NewHypertable<'a>) -> Option<&'a ObjectId> {
+    let parent = new.table.relation.parents.first()?;
+    (partitions(new).is_none() && new.table.facts.partitioned.contains_key(parent)).then_some(parent)
+}
+
+/// What stands in the way of a hypertable.
+pub(crate) fn obstacle(new: &NewHypertable<'_>, found: &mut Vec<Obstacle>) {
+    let Some(parent) = partition_of(new) else { return };
+    found.push(new.already_partitioned(
+        &RULE,
+        format!("{} is a partition of {}", new.path(), parent.path()),
+        ("0A000", INHERITS),
+        format!("Make {} a hypertable, not its partition.", parent.path()),
+    ));
 }

@@ -1,5 +1,9 @@
 //! HT-05: inheritance and hypertables.
 
+use super::ht_03_partitioned::partitions;
+use super::ht_04_partition::partition_of;
+use super::obstacles::INHERITS;
+use super::obstacles::{NewHypertable, Obstacle};
 use super::{LIMITS, commands, hypertable};
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
@@ -86,4 +90,37 @@ fn altered(ctx: &mut Context<'_>, s: &pg::AlterTableStmt) {
         };
         ctx.report(draft);
     }
+}
+
+/// What stands in the way of a hypertable.
+pub(crate) fn obstacle(new: &NewHypertable<'_>, found: &mut Vec<Obstacle>) {
+    if partitions(new).is_some() || partition_of(new).is_some() {
+        return;
+    }
+    let (message, advice) = if let Some(parent) = new.table.relation.parents.first() {
+        (
+            format!("{} inherits from {}", new.path(), parent.path()),
+            format!(
+                "Take the inheritance away first: ALTER TABLE {} NO INHERIT {};",
+                new.path(),
+                parent.path()
+            ),
+        )
+    } else if new.tables.has_children(new.table.id) {
+        let script = if new.table.facts.partitioned.contains_key(new.table.id) {
+            " The script convert-to-hypertables.sql does so after the restore."
+        } else {
+            ""
+        };
+        (
+            format!("other tables inherit from {}", new.path()),
+            format!(
+                "Put the rows of the child tables into one table that nothing inherits from: that one becomes a \
+                 hypertable.{script}"
+            ),
+        )
+    } else {
+        return;
+    };
+    found.push(new.already_partitioned(&RULE, message, ("0A000", INHERITS), advice));
 }

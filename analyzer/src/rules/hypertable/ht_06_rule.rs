@@ -1,8 +1,10 @@
 //! HT-06: a rule on a hypertable.
 
+use super::obstacles::{NewHypertable, Obstacle};
 use super::{LIMITS, hypertable};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
+use crate::facts::tables::Attachment;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
@@ -62,4 +64,27 @@ fn check(ctx: &mut Context<'_>) {
         .server(answer(None))
         .fix(FixDraft::remove("leave the rule out").review().lost(rule));
     ctx.report(draft);
+}
+
+/// What stands in the way of a hypertable.
+pub(crate) fn obstacle(new: &NewHypertable<'_>, found: &mut Vec<Obstacle>) {
+    let table = &new.table;
+    for rule in table.attached(Attachment::Rule) {
+        let name = table.name(rule.name);
+        found.push(Obstacle {
+            rule: &RULE,
+            place: rule.place,
+            object: Some(format!("rule {} on {}", quoted(name), table.id.path())),
+            message: format!("{} has the rule {}", table.id.path(), quoted(name)),
+            server: Some(answer(Some(&table.id.name))),
+            advice: format!(
+                "DROP RULE {} ON {}; what it does belongs into a trigger, or into chunks where it sends rows to \
+                 partitions.",
+                quoted(name),
+                table.id.path()
+            ),
+            severity: Severity::Error,
+            decision: true,
+        });
+    }
 }

@@ -1,5 +1,7 @@
 //! HT-07: a foreign key from one hypertable to another.
 
+use super::obstacles::When;
+use super::obstacles::{NewHypertable, Obstacle};
 use super::{LIMITS, added, commands, hypertable};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
@@ -70,5 +72,60 @@ fn check(ctx: &mut Context<'_>) {
             draft = draft.fix(FixDraft::remove("leave the foreign key out").review().lost(name));
         }
         ctx.report(draft);
+    }
+}
+
+/// What stands in the way of a hypertable.
+pub(crate) fn obstacle(new: &NewHypertable<'_>, found: &mut Vec<Obstacle>) {
+    let (table, when) = (&new.table, new.when);
+    let is_hypertable = |schema, name| {
+        let id = table.facts.id_of(schema, name);
+        let later = matches!(when, When::Later(others) if others.contains(&&id));
+        (later || table.facts.converted.contains_key(&id)) && id != *table.id
+    };
+    for key in table.constraints() {
+        let Some((schema, name)) = key.references.filter(|(schema, name)| is_hypertable(*schema, *name))
+        else {
+            continue;
+        };
+        let other = table.facts.id_of(schema, name).path();
+        let by = table.constraint_name(key);
+        found.push(Obstacle {
+            rule: &RULE,
+            place: key.place,
+            object: Some(format!("constraint {} on {}", quoted(&by), table.id.path())),
+            message: format!("{} refers to {other}: both would be hypertables", table.id.path()),
+            server: Some(answer()),
+            advice: format!(
+                "Leave the foreign key {} out, or keep one of the two an ordinary table.",
+                quoted(&by)
+            ),
+            severity: Severity::Error,
+            decision: true,
+        });
+    }
+    // Rows that move into chunks leave the table empty for a moment.
+    if matches!(when, When::Now { migrates: false }) {
+        return;
+    }
+    for key in table.referenced_by() {
+        let other = table.facts.id_of(key.schema, key.table).path();
+        let by = table.constraint_name(key);
+        found.push(Obstacle {
+            rule: &RULE,
+            place: key.place,
+            object: Some(format!("constraint {} on {other}", quoted(&by))),
+            message: format!("{other} refers to {}, whose rows cannot move into chunks meanwhile", table.id.path()),
+            server: Some(moved(
+                &table.id.name,
+                &table.facts.id_of(key.schema, key.table).name,
+            )),
+            advice: format!(
+                "Drop the foreign key {} before. Afterwards it can only refer to a key that holds the time column.",
+                quoted(&by)
+            ),
+            severity: Severity::Error,
+            decision: true,
+        });
     }
 }

@@ -1,8 +1,10 @@
 //! HT-08: a row trigger with a transition table on a hypertable.
 
+use super::obstacles::{NewHypertable, Obstacle};
 use super::{LIMITS, hypertable};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
+use crate::facts::tables::Attachment;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Rule};
@@ -53,4 +55,28 @@ fn check(ctx: &mut Context<'_>) {
             .object(format!("trigger {} on {}", quoted(&s.trigname), id.path()))
             .server(answer());
     ctx.report(draft);
+}
+
+/// What stands in the way of a hypertable.
+pub(crate) fn obstacle(new: &NewHypertable<'_>, found: &mut Vec<Obstacle>) {
+    let table = &new.table;
+    for trigger in table.attached(Attachment::TransitionTrigger) {
+        let name = table.name(trigger.name);
+        found.push(Obstacle {
+            rule: &RULE,
+            place: trigger.place,
+            object: Some(format!("trigger {} on {}", quoted(name), table.id.path())),
+            message: format!(
+                "{} has the row trigger {} with a transition table",
+                table.id.path(),
+                quoted(name)
+            ),
+            server: Some(answer()),
+            advice: "Make it FOR EACH STATEMENT, where its function does not need single rows, or leave the \
+                     transition table out."
+                .into(),
+            severity: Severity::Error,
+            decision: true,
+        });
+    }
 }

@@ -1,6 +1,8 @@
 //! HT-09: a table with rows that is to be a hypertable.
 
 use super::LIMITS;
+use super::obstacles::When;
+use super::obstacles::{NewHypertable, Obstacle};
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
 use crate::rule::{Answers, Doc, Rule};
@@ -38,4 +40,24 @@ pub const RULE: Rule = Rule {
 pub(crate) fn answer(table: &str) -> ServerError {
     ServerError::new("0A000", format!("table \"{table}\" is not empty"))
         .hint("You can migrate data by specifying 'migrate_data => true' when calling this function.")
+}
+
+/// What stands in the way of a hypertable.
+pub(crate) fn obstacle(new: &NewHypertable<'_>, found: &mut Vec<Obstacle>) {
+    let table = &new.table;
+    if matches!(new.when, When::Now { migrates: false }) && table.facts.filled.contains(table.id) {
+        found.push(Obstacle {
+            rule: &RULE,
+            place: table.relation.place,
+            object: Some(format!("table {}", table.id.path())),
+            message: format!("{} has rows by now", table.id.path()),
+            server: Some(answer(&table.id.name)),
+            advice:
+                "Make the table a hypertable before its rows come, or say migrate_data => true: the rows are \
+                     moved into chunks then, and the table is locked while they are."
+                    .into(),
+            severity: Severity::Error,
+            decision: false,
+        });
+    }
 }

@@ -1,7 +1,11 @@
 //! HT-10: a time column of a type that cannot be one.
 
 use super::LIMITS;
+use super::ht_11_generated::is_generated;
+use super::obstacles::{NewHypertable, Obstacle};
 use crate::edit::Safety;
+use crate::facts::Column;
+use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
 use crate::rule::{Answers, Doc, Rule};
 
@@ -63,4 +67,31 @@ pub(crate) fn is_refused(data_type: &str) -> bool {
 /// The type in SQL's words.
 pub(crate) fn words(data_type: &str) -> &str {
     REFUSED.iter().find(|(name, _)| *name == data_type).map_or(data_type, |(_, words)| words)
+}
+
+/// The time column and its type, where the column can be a time dimension.
+pub(crate) fn usable<'a>(new: &NewHypertable<'a>) -> Option<(&'a Column, &'a str)> {
+    let column = new.time_column().filter(|_| !is_generated(new))?;
+    let data_type = new.table.data_type(column);
+    (!is_refused(data_type)).then_some((column, data_type))
+}
+
+/// What stands in the way of a hypertable.
+pub(crate) fn obstacle(new: &NewHypertable<'_>, found: &mut Vec<Obstacle>) {
+    let Some(column) = new.time_column().filter(|_| !is_generated(new)) else { return };
+    let (time, data_type) = (new.time(), new.table.data_type(column));
+    if is_refused(data_type) {
+        found.push(new.of_time_column(
+            &RULE,
+            format!("{} of {} is {}", quoted(time), new.path(), words(data_type)),
+            answer(time),
+            format!(
+                "Give the column a time type: ALTER TABLE {} ALTER COLUMN {} TYPE timestamptz USING {}::timestamptz;",
+                new.path(),
+                quoted(time),
+                quoted(time)
+            ),
+            Severity::Error,
+        ));
+    }
 }

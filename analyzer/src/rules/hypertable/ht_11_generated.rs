@@ -1,7 +1,10 @@
 //! HT-11: a generated column as the time column of a hypertable.
 
 use super::LIMITS;
+use super::obstacles::{NewHypertable, Obstacle};
 use crate::edit::Safety;
+use crate::facts::names::quoted;
+use crate::facts::tables::Traits;
 use crate::finding::{ServerError, Severity};
 use crate::rule::{Answers, Doc, Rule};
 
@@ -35,4 +38,24 @@ pub const RULE: Rule = Rule {
 pub(crate) fn answer() -> ServerError {
     ServerError::new("0A000", "invalid partitioning column")
         .hint("Generated columns cannot be used as partitioning dimensions.")
+}
+
+/// True where the time column is generated.
+pub(crate) fn is_generated(new: &NewHypertable<'_>) -> bool {
+    new.time_column().is_some_and(|column| column.traits.has(Traits::GENERATED))
+}
+
+/// What stands in the way of a hypertable.
+pub(crate) fn obstacle(new: &NewHypertable<'_>, found: &mut Vec<Obstacle>) {
+    if is_generated(new) {
+        found.push(new.of_time_column(
+            &RULE,
+            format!("{} of {} is a generated column", quoted(new.time()), new.path()),
+            answer(),
+            "Use the column that it is made from, or make it an ordinary column that a trigger or the application \
+             fills."
+                .into(),
+            Severity::Error,
+        ));
+    }
 }

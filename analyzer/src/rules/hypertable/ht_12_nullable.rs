@@ -1,7 +1,11 @@
 //! HT-12: a time column that may be NULL.
 
 use super::LIMITS;
+use super::ht_10_column_type::usable;
+use super::obstacles::{NewHypertable, Obstacle};
 use crate::edit::Safety;
+use crate::facts::names::quoted;
+use crate::facts::tables::Traits;
 use crate::finding::{ServerError, Severity};
 use crate::rule::{Answers, Doc, Rule};
 
@@ -38,4 +42,23 @@ pub const RULE: Rule = Rule {
 /// What the server answers where rows have no time.
 pub(crate) fn answer(column: &str) -> ServerError {
     ServerError::new("23502", format!("NULL value in column \"{column}\" violates not-null constraint"))
+}
+
+/// What stands in the way of a hypertable.
+pub(crate) fn obstacle(new: &NewHypertable<'_>, found: &mut Vec<Obstacle>) {
+    let Some((column, _)) = usable(new) else { return };
+    let time = new.time();
+    if !column.traits.has(Traits::NOT_NULL) {
+        found.push(new.of_time_column(
+            &RULE,
+            format!("{} of {} may be NULL: a hypertable makes it NOT NULL", quoted(time), new.path()),
+            answer(time),
+            format!(
+                "Look for such rows on the source: SELECT count(*) FROM {} WHERE {} IS NULL;",
+                new.path(),
+                quoted(time)
+            ),
+            Severity::Warning,
+        ));
+    }
 }

@@ -1,5 +1,6 @@
 //! HT-13: cHECK … NO INHERIT on a hypertable.
 
+use super::obstacles::{NewHypertable, Obstacle};
 use super::{LIMITS, added, commands, hypertable};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
@@ -74,5 +75,26 @@ fn check(ctx: &mut Context<'_>) {
             );
         }
         ctx.report(draft);
+    }
+}
+
+/// What stands in the way of a hypertable.
+pub(crate) fn obstacle(new: &NewHypertable<'_>, found: &mut Vec<Obstacle>) {
+    let table = &new.table;
+    for check in table
+        .constraints()
+        .filter(|c| c.no_inherit && pg::ConstrType::try_from(c.kind) == Ok(pg::ConstrType::ConstrCheck))
+    {
+        let name = table.constraint_name(check);
+        found.push(Obstacle {
+            rule: &RULE,
+            place: check.place,
+            object: Some(format!("constraint {} on {}", quoted(&name), table.id.path())),
+            message: format!("the CHECK {} of {} is NO INHERIT", quoted(&name), table.id.path()),
+            server: Some(answer(&table.id.name, true)),
+            advice: "Without NO INHERIT it says the same of a table that nothing inherits from.".into(),
+            severity: Severity::Error,
+            decision: false,
+        });
     }
 }

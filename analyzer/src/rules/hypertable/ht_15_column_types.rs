@@ -1,7 +1,11 @@
 //! HT-15: a time column without time zone.
 
 use super::LIMITS;
+use super::ht_10_column_type::usable;
+use super::interval::{TimeType, time_type};
+use super::obstacles::{NewHypertable, Obstacle};
 use crate::edit::Safety;
+use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
 use crate::rule::{Answers, Doc, Rule};
 
@@ -42,4 +46,24 @@ pub(crate) fn answer(column: &str) -> ServerError {
         ),
     )
     .hint("Use datatype TIMESTAMPTZ instead.")
+}
+
+/// What stands in the way of a hypertable.
+pub(crate) fn obstacle(new: &NewHypertable<'_>, found: &mut Vec<Obstacle>) {
+    let Some((_, data_type)) = usable(new) else { return };
+    let time = new.time();
+    if time_type(data_type) == Some(TimeType::Timestamp) {
+        found.push(new.of_time_column(
+            &RULE,
+            format!("{} of {} is timestamp without time zone", quoted(time), new.path()),
+            answer(time),
+            format!(
+                "It works, with a warning. ALTER TABLE {} ALTER COLUMN {} TYPE timestamptz; while the table is \
+                 empty, under the time zone that its values are meant in.",
+                new.path(),
+                quoted(time)
+            ),
+            Severity::Note,
+        ));
+    }
 }

@@ -1,5 +1,7 @@
 //! HT-17: row-level security and the columnstore of a hypertable.
 
+use super::obstacles::When;
+use super::obstacles::{NewHypertable, Obstacle};
 use super::{LIMITS, commands, hypertable};
 use crate::edit::Safety;
 use crate::facts::hypertables::sets_columnstore;
@@ -67,5 +69,27 @@ fn check(ctx: &mut Context<'_>) {
             .object(format!("table {}", id.path()))
             .server(server);
         ctx.report(draft);
+    }
+}
+
+/// What stands in the way of a hypertable.
+pub(crate) fn obstacle(new: &NewHypertable<'_>, found: &mut Vec<Obstacle>) {
+    let (table, when) = (&new.table, new.when);
+    if matches!(when, When::Now { .. }) {
+        return;
+    }
+    if let Some(security) = table.attached(Attachment::RowSecurity).next() {
+        found.push(Obstacle {
+            rule: &RULE,
+            place: security.place,
+            object: Some(format!("table {}", table.id.path())),
+            message: format!("{} has row-level security: its columnstore cannot be used", table.id.path()),
+            server: Some(answer()),
+            advice: "A hypertable it can be. Whether policies or compression matter more is for you to say; views \
+                     with privileges may do what the policies do."
+                .into(),
+            severity: Severity::Note,
+            decision: false,
+        });
     }
 }

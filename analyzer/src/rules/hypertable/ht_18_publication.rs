@@ -1,8 +1,11 @@
 //! HT-18: a publication of a hypertable.
 
+use super::obstacles::When;
+use super::obstacles::{NewHypertable, Obstacle};
 use super::{LIMITS, hypertable};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
+use crate::facts::tables::Attachment;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Rule};
@@ -65,5 +68,28 @@ fn check(ctx: &mut Context<'_>) {
         .severity(Severity::Warning)
         .object(format!("publication {}", quoted(name)));
         ctx.report(draft);
+    }
+}
+
+/// What stands in the way of a hypertable.
+pub(crate) fn obstacle(new: &NewHypertable<'_>, found: &mut Vec<Obstacle>) {
+    let (table, when) = (&new.table, new.when);
+    for publication in table.attached(Attachment::Publication) {
+        let name = table.name(publication.name);
+        found.push(Obstacle {
+            rule: &RULE,
+            place: publication.place,
+            object: Some(format!("publication {}", quoted(name))),
+            message: format!("{} belongs to the publication {}", table.id.path(), quoted(name)),
+            server: Some(answer(&table.id.name)),
+            advice: format!(
+                "ALTER PUBLICATION {} DROP TABLE {}; before, and ADD TABLE after. Rows of a hypertable lie in chunks, \
+                 and a publication of the hypertable does not send their changes.",
+                quoted(name),
+                table.id.path()
+            ),
+            severity: Severity::Error,
+            decision: matches!(when, When::Later(_)),
+        });
     }
 }

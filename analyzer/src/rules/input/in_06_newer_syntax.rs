@@ -1,11 +1,10 @@
 //! IN-06: syntax, privileges and options that came after the target's version.
 
-use std::collections::BTreeSet;
-use std::ops::Range;
-
+use super::newer::{Hit, PartitionedTables, mentions};
+use super::newer_clauses;
+use super::newer_tables::{alter_table, is, table};
 use crate::edit::Safety;
-use crate::facts::ObjectId;
-use crate::facts::names::{option, option_text, options, quoted, role, roles, string};
+use crate::facts::names::{option, option_text, role, roles};
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
@@ -61,10 +60,6 @@ pub const RULE: Rule = Rule {
     ..Rule::DEFAULT
 };
 
-/// Tables with PARTITION BY.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct PartitionedTables(pub(crate) BTreeSet<ObjectId>);
-
 /// Functions of pg_catalog with the version that brought them (release notes 16 to 18).
 const FUNCTIONS: [(&str, u32); 23] = [
     ("any_value", 16),
@@ -106,58 +101,6 @@ const NODES: [(&str, u32, &str, &str); 11] = [
     ("JsonSerializeExpr", 17, "JSON_SERIALIZE", "JSON_SERIALIZE"),
     ("JsonFuncExpr", 17, "JSON_VALUE, JSON_QUERY and JSON_EXISTS", ""),
 ];
-
-/// Storage parameters that came with 18 (reloptions.c).
-const STORAGE_PARAMETERS: [&str; 2] =
-    ["autovacuum_vacuum_max_threshold", "vacuum_max_eager_freeze_failure_rate"];
-
-/// What is too new, since when, what the server says, and where it is.
-pub(crate) struct Hit {
-    what: String,
-    since: u32,
-    error: ServerError,
-    pub(crate) at: Option<Range<usize>>,
-    fix: Option<FixDraft>,
-}
-
-impl Hit {
-    pub(crate) fn new(what: impl Into<String>, since: u32, error: ServerError) -> Self {
-        Self { what: what.into(), since, error, at: None, fix: None }
-    }
-
-    pub(crate) fn syntax(what: impl Into<String>, since: u32, near: &str) -> Self {
-        Self::new(what, since, ServerError::new("42601", format!("syntax error at or near \"{near}\"")))
-    }
-
-    pub(crate) fn at(mut self, statement: &Statement<'_>, words: &[&str]) -> Self {
-        self.at = statement.words_where(words, |_| true);
-        self
-    }
-
-    fn at_constraint(mut self, statement: &Statement<'_>, c: &pg::Constraint) -> Self {
-        let start = usize::try_from(c.location).ok();
-        self.at = start.and_then(|start| {
-            // Up to the comma or bracket that ends the constraint.
-            let depth = statement.token_at(start)?.depth;
-            let end = statement
-                .code()
-                .skip_while(|token| token.start < start)
-                .take_while(|token| {
-                    token.depth > depth
-                        || token.depth == depth && !matches!(token.text(statement.sql()), "," | ";")
-                })
-                .last()?
-                .end;
-            Some(start..end)
-        });
-        self
-    }
-
-    pub(crate) fn fix(mut self, fix: FixDraft) -> Self {
-        self.fix = Some(fix);
-        self
-    }
-}
 
 fn check(ctx: &mut Context<'_>) {
     if ctx.target.version >= crate::target::NEWEST_VERSION {
@@ -214,7 +157,7 @@ fn check(ctx: &mut Context<'_>) {
         _ => {}
     }
     expressions(ctx, statement, node, &mut hits);
-    super::newer_clauses::find(ctx, statement, node, &mut hits);
+    newer_clauses::find(ctx, statement, node, &mut hits);
     hits.retain(|hit| hit.since > ctx.target.version);
     if hits.is_empty() {
         return;
@@ -238,175 +181,6 @@ fn check(ctx: &mut Context<'_>) {
         }
         ctx.report(draft);
     }
-}
-
-fn is(constraint: &pg::Constraint, kind: pg::ConstrType) -> bool {
-    constraint.contype == kind as i32
-}
-
-fn constraints(nodes: &[pg::Node]) -> impl Iterator<Item = &pg::Constraint> {
-    nodes.iter().filter_map(|node| match node.node.as_ref()? {
-        NodeEnum::Constraint(constraint) => Some(constraint.as_ref()),
-        _ => None,
-    })
-}
-
-fn table(statement: &Statement<'_>, s: &pg::CreateStmt, hits: &mut Vec<Hit>) {
-    for element in &s.table_elts {
-        match &element.node {
-            Some(NodeEnum::ColumnDef(column)) => self::column(statement, column, hits),
-            Some(NodeEnum::Constraint(c)) => {
-                if is(c, pg::ConstrType::ConstrNotnull) {
-                    hits.push(
-                        Hit::syntax("NOT NULL as a constraint of the table", 18, "NOT")
-                            .at_constraint(statement, c),
-                    );
-                }
-                constraint(statement, c, hits);
-            }
-            _ => {}
-        }
-    }
-    for option in options(&s.options).filter(|o| STORAGE_PARAMETERS.contains(&&*o.defname)) {
-        let name = &option.defname;
-        let error = ServerError::new("22023", format!("unrecognized parameter \"{name}\""));
-        hits.push(Hit::new(format!("the storage parameter {name}"), 18, error).at(statement, &[name]));
-    }
-}
-
-fn column(statement: &Statement<'_>, column: &pg::ColumnDef, hits: &mut Vec<Hit>) {
-    if !column.storage_name.is_empty() {
-        hits.push(
-            Hit::syntax("STORAGE in the definition of a column", 16, "STORAGE")
-                .at(statement, &["STORAGE", &column.storage_name]),
-        );
-    }
-    for c in constraints(&column.constraints) {
-        if is(c, pg::ConstrType::ConstrNotnull) && c.is_no_inherit {
-            hits.push(Hit::syntax("NOT NULL … NO INHERIT", 18, "NO").at(statement, &["NO", "INHERIT"]));
-        }
-        // A generated column is virtual where it does not say STORED.
-        if is(c, pg::ConstrType::ConstrGenerated) && c.generated_kind == "v" {
-            let near = behind_expression(statement, c);
-            hits.push(
-                Hit::syntax(format!("the virtual generated column {}", quoted(&column.colname)), 18, &near)
-                    .at_constraint(statement, c),
-            );
-        }
-        constraint(statement, c, hits);
-    }
-}
-
-/// The token where an older server misses STORED: the one behind `GENERATED ALWAYS AS (…)`.
-fn behind_expression(statement: &Statement<'_>, c: &pg::Constraint) -> String {
-    let start = usize::try_from(c.location).unwrap_or_default();
-    let depth = statement.token_at(start).map_or(0, |token| token.depth);
-    let sql = statement.sql();
-    statement
-        .code()
-        .skip_while(|token| token.start < start)
-        .skip_while(|token| token.depth > depth || token.text(sql) != ")")
-        .nth(1)
-        .map_or_else(String::new, |token| token.text(sql).to_owned())
-}
-
-/// What a constraint of a table or column may say since 18.
-fn constraint(statement: &Statement<'_>, c: &pg::Constraint, hits: &mut Vec<Hit>) {
-    let enforceable = is(c, pg::ConstrType::ConstrCheck) || is(c, pg::ConstrType::ConstrForeign);
-    if enforceable && !c.is_enforced || is(c, pg::ConstrType::ConstrAttrNotEnforced) {
-        hits.push(
-            Hit::syntax("a constraint NOT ENFORCED", 18, "ENFORCED").at(statement, &["NOT", "ENFORCED"]),
-        );
-    }
-    if c.without_overlaps {
-        hits.push(Hit::syntax("WITHOUT OVERLAPS", 18, "WITHOUT").at(statement, &["WITHOUT", "OVERLAPS"]));
-    }
-    if c.fk_with_period || c.pk_with_period {
-        let near = string_after_period(statement).unwrap_or_default();
-        hits.push(Hit::syntax("PERIOD in a foreign key", 18, &near).at(statement, &["PERIOD"]));
-    }
-}
-
-/// The parser stumbles over the column's name behind PERIOD, which it takes for a column.
-fn string_after_period(statement: &Statement<'_>) -> Option<String> {
-    let period = statement.words_where(&["PERIOD"], |_| true)?;
-    let name = statement.name_at(period.end)?;
-    Some(statement.sql().get(name)?.to_owned())
-}
-
-fn alter_table(statement: &Statement<'_>, s: &pg::AlterTableStmt, hits: &mut Vec<Hit>) {
-    use pg::AlterTableType as T;
-    for node in &s.cmds {
-        let Some(NodeEnum::AlterTableCmd(command)) = &node.node else { continue };
-        let def = command.def.as_ref().and_then(|def| def.node.as_ref());
-        match T::try_from(command.subtype) {
-            Ok(T::AtAddConstraint) => {
-                let Some(NodeEnum::Constraint(c)) = def else { continue };
-                if is(c, pg::ConstrType::ConstrNotnull) {
-                    hits.push(added_not_null(statement, s, c));
-                }
-                constraint(statement, c, hits);
-            }
-            Ok(T::AtAddColumn) => {
-                if let Some(NodeEnum::ColumnDef(column)) = def {
-                    self::column(statement, column, hits);
-                }
-            }
-            Ok(T::AtAlterConstraint) => {
-                if let Some(word) = statement.words(&["NO", "INHERIT"]) {
-                    let error =
-                        ServerError::new("0A000", "FOREIGN KEY constraints cannot be marked NO INHERIT");
-                    let mut hit = Hit::new("ALTER CONSTRAINT … NO INHERIT", 18, error);
-                    hit.at = Some(word);
-                    hits.push(hit);
-                } else if let Some(word) = statement.words(&["INHERIT"]) {
-                    let mut hit = Hit::syntax("ALTER CONSTRAINT … INHERIT", 18, "INHERIT");
-                    hit.at = Some(word);
-                    hits.push(hit);
-                }
-                if let Some(word) = statement.words(&["ENFORCED"]) {
-                    let mut hit = Hit::syntax("ALTER CONSTRAINT … ENFORCED", 18, "ENFORCED");
-                    hit.at = Some(word);
-                    hits.push(hit);
-                }
-            }
-            Ok(T::AtSetExpression) => hits
-                .push(Hit::syntax("SET EXPRESSION", 17, "EXPRESSION").at(statement, &["SET", "EXPRESSION"])),
-            Ok(T::AtSetStatistics) if def.is_none() => hits.push(
-                Hit::syntax("SET STATISTICS DEFAULT", 17, "DEFAULT")
-                    .at(statement, &["STATISTICS", "DEFAULT"]),
-            ),
-            Ok(T::AtSetStorage) if statement.words(&["STORAGE", "DEFAULT"]).is_some() => hits.push(
-                Hit::syntax("SET STORAGE DEFAULT", 16, "DEFAULT").at(statement, &["STORAGE", "DEFAULT"]),
-            ),
-            Ok(T::AtSetAccessMethod) if command.name.is_empty() => hits.push(
-                Hit::syntax("SET ACCESS METHOD DEFAULT", 17, "DEFAULT").at(statement, &["METHOD", "DEFAULT"]),
-            ),
-            _ => {}
-        }
-    }
-}
-
-/// `ADD CONSTRAINT n NOT NULL c` says the same as `ALTER COLUMN c SET NOT NULL`, but for the name.
-fn added_not_null(statement: &Statement<'_>, s: &pg::AlterTableStmt, c: &pg::Constraint) -> Hit {
-    let hit = Hit::syntax("NOT NULL as a constraint of the table", 18, "NOT").at_constraint(statement, c);
-    let (Some(column), [_]) = (c.keys.first().and_then(string), s.cmds.as_slice()) else { return hit };
-    let Some(add) = statement.words(&["ADD"]) else { return hit };
-    let head = statement.sql().get(..add.start).unwrap_or_default();
-    if c.skip_validation {
-        return hit.fix(
-            FixDraft::remove("only a newer server has it NOT VALID")
-                .review()
-                .lost(format!("NOT NULL of new rows' column {column}")),
-        );
-    }
-    if c.is_no_inherit {
-        return hit;
-    }
-    hit.fix(FixDraft::replace_with(
-        "the same in older words",
-        vec![format!("{head}ALTER COLUMN {} SET NOT NULL;", quoted(column))],
-    ))
 }
 
 fn maintain(statement: &Statement<'_>, s: &pg::GrantStmt, path: &str, hits: &mut Vec<Hit>) {
@@ -487,21 +261,6 @@ fn expressions(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum, hi
     if worth {
         walk(&canonical(node), statement, hits);
     }
-}
-
-/// True where the text has these letters, in any case, before a byte that the condition takes.
-pub(crate) fn mentions(sql: &str, word: &[u8], next: impl Fn(u8) -> bool) -> bool {
-    // Letters from those that dumps have least of: the fewer places to look at, the better.
-    const RARE: &[u8] = b"jzqxkwvyhgfbpumdclsronaite";
-    let rarity = |letter: &u8| RARE.iter().position(|rare| rare == letter).unwrap_or(RARE.len());
-    let Some((nth, letter)) = word.iter().enumerate().min_by_key(|(_, letter)| rarity(letter)) else {
-        return false;
-    };
-    memchr::memchr2_iter(*letter, letter.to_ascii_uppercase(), sql.as_bytes()).any(|at| {
-        let rest = at.checked_sub(nth).and_then(|start| sql.as_bytes().get(start..)).unwrap_or_default();
-        rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
-            && rest.get(word.len()).is_none_or(|byte| next(*byte))
-    })
 }
 
 fn walk(value: &serde_json::Value, statement: &Statement<'_>, hits: &mut Vec<Hit>) {

@@ -1,6 +1,8 @@
 //! Rules about dumps as files: their marks, commands and syntax.
 
+pub(crate) mod newer;
 pub(crate) mod newer_clauses;
+pub(crate) mod newer_tables;
 
 pub mod in_01_missing_end_mark;
 pub mod in_02_restrict_command;

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::in_06_newer_syntax::{Hit, PartitionedTables, mentions};
+use super::newer::{Hit, PartitionedTables, mentions};
 use crate::facts::ObjectId;
 use crate::facts::names::{option, option_text, options, relation};
 use crate::finding::ServerError;

@@ -1,10 +1,10 @@
 //! OWN-01: `OWNER TO` a role that tsdbadmin cannot give objects to yet, or ever.
 
-use super::{Handover, Loan};
+use super::handover::{Handover, hand_over, member_by_dump};
 use crate::edit::{Action, Safety};
 use crate::facts::names::{options, qualified, quoted, relation, role, roles};
 use crate::facts::objects::{created, subject};
-use crate::facts::{Object, ObjectId, Privilege};
+use crate::facts::{Object, ObjectId};
 use crate::finding::{Place, ServerError, Severity};
 use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, Finding, Finish, FixDraft, Rule};
@@ -321,98 +321,6 @@ fn out_of_reach(ctx: &Context<'_>, object: &Object, id: &ObjectId) -> Option<Str
     super::own_03_grant::extension_of(ctx, id).map(|extension| format!("extension {extension}"))
 }
 
-fn hand_over(ctx: &mut Context<'_>, mut draft: Draft, object: &Object, owner: &str, refused: ServerError) {
-    let Some(statement) = ctx.statement() else { return };
-    let admin = ctx.target.admin.as_str();
-    let words = ctx.describe(object);
-    let id = ctx.resolved(&object.id);
-    let (mut before, mut after) = (Vec::new(), Vec::new());
-    // The dump lets tsdbadmin become the owner, and not act for it.
-    let mut strange = false;
-    if !ctx.facts.is_member(owner, admin) {
-        if ctx.facts.reaches(admin, owner) {
-            // Up to 15 a role may have been made a member of tsdbadmin, which then cannot be one of its.
-            draft = draft
-                .message(format!("{words} cannot belong to {owner}, who is a member of {admin}"))
-                .server(refused)
-                .fix(FixDraft::remove(format!("{words} stays {admin}'s")).lost(format!(
-                    "owner {owner} of {words}: it stays {admin}'s, and {owner} is {admin}'s member"
-                )));
-            ctx.report(draft);
-            return;
-        }
-        before.push(membership(ctx, owner, admin));
-        let mut grants = ctx.facts.memberships.iter().filter(|m| &*m.role == owner && &*m.member == admin);
-        strange = grants.any(|m| m.set);
-        if !strange {
-            ctx.states.of::<Handover>().lent_membership.insert(owner.to_owned());
-        }
-    }
-    if object.id.class == Class::Schema {
-        ctx.states.of::<Handover>().schema_owners.insert(id.name.to_string(), owner.to_owned());
-    }
-    let mut next_error = None;
-    if object.id.class == Class::Publication {
-        let database = ctx.target.database.as_str();
-        let creates = |p: &&Privilege| p.object.class == Class::Database;
-        if !may_create(ctx, owner, creates) {
-            before.push(format!("GRANT CREATE ON DATABASE {} TO {};", quoted(database), quoted(owner)));
-            after.push(format!("REVOKE CREATE ON DATABASE {} FROM {};", quoted(database), quoted(owner)));
-            next_error =
-                Some(ServerError::new("42501", format!("permission denied for database {database}")));
-        }
-    } else if let Some(schema) = id.schema.as_deref().filter(|_| needs_create(object)) {
-        let schema_id = ObjectId::new(Class::Schema, None, schema);
-        let known = ctx.states.get::<Handover>();
-        let owns =
-            known.and_then(|known| known.schema_owners.get(schema)).is_some_and(|known| known == owner);
-        let granted = may_create(ctx, owner, |p| p.object == schema_id);
-        let key = (schema.to_owned(), owner.to_owned());
-        let loan = known.and_then(|known| known.borrowed_create.get(&key)).copied();
-        if !owns && (!granted || loan.is_some_and(|loan| !loan.kept)) {
-            if !granted {
-                before.push(format!("GRANT CREATE ON SCHEMA {} TO {};", quoted(schema), quoted(owner)));
-            }
-            next_error = Some(ServerError::new("42501", format!("permission denied for schema {schema}")));
-            let place = statement.place(&statement.range());
-            ctx.states.of::<Handover>().borrowed_create.insert(key, Loan { place, kept: false });
-        }
-    }
-    if before.is_empty() && next_error.is_none() && member_by_dump(ctx, owner) {
-        return;
-    }
-    if strange && next_error.is_none() {
-        // It passes, and all that follows on the object does not: without INHERIT its owner is a stranger.
-        draft = draft
-            .message(format!("{admin} could give {words} to {owner}, but not work on it any more"))
-            .severity(Severity::Warning)
-            .fix(FixDraft::surround(format!("let {admin} act as {owner}"), before, after));
-        ctx.report(draft);
-        return;
-    }
-    let may = strange || member_by_dump(ctx, owner);
-    let error = if may { next_error.unwrap_or(refused) } else { refused };
-    draft = draft
-        .message(format!("{admin} may not give {words} to {owner} yet"))
-        .server(error)
-        .fix(FixDraft::surround(format!("let {admin} hand over to {owner}"), before, after));
-    ctx.report(draft);
-}
-
-/// The GRANT that makes the restoring role a member of `owner`, with its privileges and the right to
-/// become it, whatever an earlier GRANT of the dump denied.
-pub(crate) fn membership(ctx: &Context<'_>, owner: &str, admin: &str) -> String {
-    let denied = ctx.facts.memberships.iter().any(|m| &*m.role == owner && &*m.member == admin);
-    let options = if denied && ctx.target.version >= 16 { " WITH INHERIT TRUE, SET TRUE" } else { "" };
-    format!("GRANT {} TO {}{options};", quoted(owner), quoted(admin))
-}
-
-/// True where the dump itself, and not a fix, made the restoring role a member of the owner.
-fn member_by_dump(ctx: &Context<'_>, owner: &str) -> bool {
-    ctx.facts.is_member(owner, &ctx.target.admin)
-        && !ctx.states.get::<Handover>().is_some_and(|known| known.lent_membership.contains(owner))
-}
-
 fn title_instead(owner: &str) -> String {
     format!("{owner} gets all privileges instead")
 }
@@ -423,27 +331,6 @@ fn grant_all(word: &str, id: &ObjectId, owner: &str) -> String {
 
 fn lost_owner(kind: &str, id: &ObjectId, owner: &str, admin: &str) -> String {
     format!("owner {owner} of {kind} {}: it stays {admin}'s, {owner} has all privileges on it", id.path())
-}
-
-/// Kinds of objects whose new owner needs CREATE on their schema (AlterObjectOwner_internal,
-/// ATExecChangeOwner).
-fn needs_create(object: &Object) -> bool {
-    !matches!(object.id.class, Class::Schema | Class::Attached) && object.word != "large object"
-}
-
-/// True where the role, or PUBLIC, may create in what the condition takes.
-fn may_create(ctx: &Context<'_>, owner: &str, on: impl Fn(&&Privilege) -> bool) -> bool {
-    let creates = |p: &&Privilege| {
-        &*p.privileges == "ALL" || p.privileges.split(", ").any(|word| word.eq_ignore_ascii_case("create"))
-    };
-    [Some(owner), None].into_iter().any(|grantee| {
-        let privileges = ctx.facts.privileges.iter().rev();
-        privileges
-            .filter(|p| p.grantee.as_deref() == grantee)
-            .filter(&on)
-            .find(creates)
-            .is_some_and(|p| p.granted)
-    })
 }
 
 /// The role that the statement makes an owner.

@@ -1,7 +1,6 @@
 //! OWN-02: schemas that are made for a role, that the target has, or whose name is PostgreSQL's.
 
-use super::Handover;
-use super::own_01_owner::membership;
+use super::handover::{Handover, membership};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{quoted, role, string};

@@ -1,7 +1,6 @@
 //! OWN-05: default privileges of another role.
 
-use super::Handover;
-use super::own_01_owner::membership;
+use super::handover::{Handover, membership};
 use super::own_03_grant::missing_grantees;
 use crate::edit::Safety;
 use crate::facts::names::{quoted, role, roles};
