@@ -90,7 +90,7 @@ pub struct Extension {
     pub place: Place,
 }
 
-/// A column. Its names are in [`Facts::names`].
+/// A column. Its names are in [`Facts::names`](crate::Facts::names).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Column {
     /// Its name.
@@ -103,7 +103,7 @@ pub struct Column {
     pub traits: Traits,
 }
 
-/// A constraint of a table. Its names are in [`Facts::names`].
+/// A constraint of a table. Its names are in [`Facts::names`](crate::Facts::names).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Constraint {
     /// The table's schema.

@@ -32,8 +32,9 @@ pub enum End {
     /// The input ended inside the thing named: the file is cut off. For COPY data without an end
     /// the last [`Kind::CopyData`] piece says so; it may be empty.
     CutOff(Open),
-    /// A meta-command in the middle of the line took over, or the piece grew over [`Splitter::MAX_STATEMENT`],
-    /// or the data of a COPY that stands earlier on the same line begins. What follows continues the piece.
+    /// A meta-command in the middle of the line took over, or the piece grew over
+    /// [`MAX_STATEMENT`](crate::split::Splitter::MAX_STATEMENT), or the data of a COPY that stands earlier on the same line
+    /// begins. What follows continues the piece.
     Broken,
 }
 
