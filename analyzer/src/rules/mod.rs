@@ -16,6 +16,7 @@ pub mod foreign_data;
 pub mod function;
 pub mod hypertable;
 pub mod input;
+mod links;
 pub mod ownership;
 pub mod replication;
 pub mod role;
@@ -27,15 +28,13 @@ pub mod tablespace;
 pub mod timescaledb;
 
 pub(crate) use function::bodies::{keep_body, know_body};
+pub use links::TROUBLESHOOTING;
 pub use page::markdown;
 
 use std::sync::LazyLock;
 
 use crate::facts::Absence;
 use crate::rule::{About, Cause, Registry, Rule};
-
-/// The vendor's page on what does not migrate.
-pub const TROUBLESHOOTING: &str = "https://www.tigerdata.com/docs/migrate/latest/troubleshooting";
 
 /// The rules of each family, in the order in which they run.
 const FAMILIES: &[&[&Rule]] = &[
