@@ -104,19 +104,32 @@ WHERE r.rolname = current_user AND d.datname = current_database()";
 /// # Errors
 /// When the server refuses the question.
 pub async fn connections(session: &Session) -> Result<Connections, Error> {
-    let row = session.ask(CONNECTIONS).await?.into_iter().next().unwrap_or_default();
-    let number = |column: usize| row.get(column)?.as_deref()?.parse::<i64>().ok();
-    Ok(free(&number))
+    let row = session.ask_row(CONNECTIONS).await?;
+    let mut numbers = [0; 8];
+    for (column, number) in numbers.iter_mut().enumerate() {
+        *number = row.number(column)?;
+    }
+    Ok(free(numbers))
 }
 
-fn free(number: &dyn Fn(usize) -> Option<i64>) -> Connections {
-    let at = |column| u64::try_from(number(column).unwrap_or_default()).unwrap_or_default();
+/// From the columns of [`CONNECTIONS`].
+fn free(
+    [most, of_superusers, reserved, used, role, of_role, database, of_database]: [i64; 8],
+) -> Connections {
+    let count = |number: i64| u64::try_from(number).unwrap_or_default();
     // A limit of -1 is none.
-    let limit = |column| number(column).and_then(|limit| u64::try_from(limit).ok());
-    let most = at(0).saturating_sub(at(1)).saturating_sub(at(2));
-    let mut free =
-        Connections { most, used: at(3), left: most.saturating_sub(at(3)), narrowest: Narrowest::Server };
-    let limits = [(limit(4), at(5), Narrowest::Role), (limit(6), at(7), Narrowest::Database)];
+    let limit = |number: i64| u64::try_from(number).ok();
+    let most = count(most).saturating_sub(count(of_superusers)).saturating_sub(count(reserved));
+    let mut free = Connections {
+        most,
+        used: count(used),
+        left: most.saturating_sub(count(used)),
+        narrowest: Narrowest::Server,
+    };
+    let limits = [
+        (limit(role), count(of_role), Narrowest::Role),
+        (limit(database), count(of_database), Narrowest::Database),
+    ];
     for (limit, used, whose) in limits {
         let left = limit.map_or(u64::MAX, |limit| limit.saturating_sub(used));
         if left < free.left {
@@ -153,10 +166,8 @@ SELECT current_setting('max_locks_per_transaction'),
 /// # Errors
 /// When the server refuses the question.
 pub async fn locks(session: &Session) -> Result<Locks, Error> {
-    let row = session.ask(LOCKS).await?.into_iter().next().unwrap_or_default();
-    let at = |column: usize| row.get(column)?.as_deref()?.parse::<u64>().ok();
-    let at = |column| at(column).unwrap_or_default();
-    Ok(Locks { per_transaction: at(0), transactions: at(1), used: at(2) })
+    let row = session.ask_row(LOCKS).await?;
+    Ok(Locks { per_transaction: row.number(0)?, transactions: row.number(1)?, used: row.number(2)? })
 }
 
 impl Locks {
@@ -179,7 +190,7 @@ mod tests {
 
     #[test]
     fn the_narrowest_limit_counts() {
-        let of = |row: [i64; 8]| free(&|column| row.get(column).copied());
+        let of = free;
         let whole = of([100, 3, 0, 10, -1, 2, -1, 4]);
         assert_eq!((whole.most, whole.used, whole.left, whole.narrowest), (97, 10, 87, Narrowest::Server));
         let role = of([100, 3, 2, 10, 5, 2, -1, 4]);

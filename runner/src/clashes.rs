@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::connect::Session;
+use crate::connect::{Row, Session};
 use crate::error::{Blocker, Error};
 use crate::filter::Filter;
 use crate::inspect::Facts;
@@ -64,13 +64,11 @@ pub async fn find(
             tokio::try_join!(target.ask(MEMBERS), target.ask(MEMBER_SCHEMAS))
         },)?;
     for rows in [&mut functions, &mut schemas] {
-        rows.retain(|row| {
-            row.first().and_then(Option::as_deref).is_none_or(|schema| filter.has_schema(schema))
-        });
+        rows.retain(|row| row.text(0).is_ok_and(|schema| filter.has_schema(schema)));
     }
     let mut blockers = Vec::new();
-    blockers.extend(functions_of_extensions(&functions, &members, of_source));
-    blockers.extend(schemas_of_extensions(&schemas, &member_schemas));
+    blockers.extend(functions_of_extensions(&functions, &members, of_source)?);
+    blockers.extend(schemas_of_extensions(&schemas, &member_schemas)?);
     for session in [source, target] {
         let facts = if session.side() == source.side() { of_source } else { of_target };
         blockers.extend(settings(session, facts).await?);
@@ -78,74 +76,65 @@ pub async fn find(
     Ok(blockers)
 }
 
-type Rows = [Vec<Option<String>>];
-
-fn functions_of_extensions(functions: &Rows, members: &Rows, source: &Facts) -> Option<Blocker> {
+fn functions_of_extensions(
+    functions: &[Row],
+    members: &[Row],
+    source: &Facts,
+) -> Result<Option<Blocker>, Error> {
     let theirs: BTreeMap<[&str; 3], &str> = members
         .iter()
-        .filter_map(|row| match &row[..] {
-            [Some(schema), Some(name), Some(types), Some(extension)] => {
-                Some(([schema.as_str(), name, types], extension.as_str()))
-            }
-            _ => None,
-        })
-        .collect();
+        .map(|row| Ok(([row.text(0)?, row.text(1)?, row.text(2)?], row.text(3)?)))
+        .collect::<Result<_, Error>>()?;
     let mut found = Vec::new();
     for row in functions {
-        let [Some(schema), Some(name), Some(types), Some(sql)] = &row[..] else { continue };
-        let ambiguous =
-            source.timescale.is_some() && schema == "public" && RESTORING.contains(&name.as_str());
-        if let Some(extension) = theirs.get(&[schema.as_str(), name, types]) {
+        let (schema, name, types, sql) = (row.text(0)?, row.text(1)?, row.text(2)?, row.text(3)?);
+        let ambiguous = source.timescale.is_some() && schema == "public" && RESTORING.contains(&name);
+        if let Some(extension) = theirs.get(&[schema, name, types]) {
             found.push((sql, name, *extension));
         } else if ambiguous {
             found.push((sql, name, "timescaledb"));
         }
     }
-    let (first, _, extension) = *found.first()?;
+    let Some(&(first, _, extension)) = found.first() else { return Ok(None) };
     let more = if found.len() > 1 { format!(" (and {} more)", found.len() - 1) } else { String::new() };
     let mut next = vec!["rename it on the source, or move it to another schema, for example:".to_owned()];
     next.extend(found.iter().take(8).map(|(sql, name, _)| {
         on_source(&format!("ALTER ROUTINE {sql} RENAME TO {}", quoted(&format!("{name}_own"))))
     }));
-    Some(Blocker {
+    Ok(Some(Blocker {
         check: "function-of-extension",
         what: format!(
             "the function {first} has a name that belongs to the extension {} on the target{more}",
             quoted(extension)
         ),
         next,
-    })
+    }))
 }
 
-fn schemas_of_extensions(schemas: &Rows, members: &Rows) -> Option<Blocker> {
-    let theirs: BTreeSet<&str> =
-        members.iter().filter_map(|row| row.first().and_then(Option::as_deref)).collect();
-    let found: Vec<(&String, &String)> = schemas
-        .iter()
-        .filter_map(|row| match &row[..] {
-            // TimescaleDB's own, whichever version adds them.
-            [Some(name), Some(sql)]
-                if name.starts_with("_timescaledb_") || theirs.contains(name.as_str()) =>
-            {
-                Some((name, sql))
-            }
-            _ => None,
-        })
-        .collect();
-    let (_, first) = found.first()?;
+fn schemas_of_extensions(schemas: &[Row], members: &[Row]) -> Result<Option<Blocker>, Error> {
+    let theirs: BTreeSet<&str> = members.iter().map(|row| row.text(0)).collect::<Result<_, _>>()?;
+    let mut found = Vec::new();
+    for row in schemas {
+        let (name, sql) = (row.text(0)?, row.text(1)?);
+        // TimescaleDB's own, whichever version adds them.
+        if name.starts_with("_timescaledb_") || theirs.contains(name) {
+            found.push((name, sql));
+        }
+    }
+    let Some((_, first)) = found.first() else { return Ok(None) };
     let more = if found.len() > 1 { format!(" (and {} more)", found.len() - 1) } else { String::new() };
-    let command = |(name, sql): &(&String, &String)| {
+    let command = |(name, sql): &(&str, &str)| {
         on_source(&format!("ALTER SCHEMA {sql} RENAME TO {}", quoted(&format!("own_{name}"))))
     };
     let next =
         std::iter::once("rename it on the source, or leave it out with --exclude, for example:".to_owned())
             .chain(found.iter().take(8).map(command))
             .collect();
-    Some(Blocker {
+    Ok(Some(Blocker {
         check: "schema-of-extension",
         what: format!("the schema {first} has a name that belongs to an extension of the target{more}"),
         next,
-    })
+    }))
 }
 
 /// A statement for the source as a command that can be pasted.
@@ -160,9 +149,9 @@ async fn settings(session: &Session, facts: &Facts) -> Result<Vec<Blocker>, Erro
         format!("SELECT name, setting FROM pg_catalog.pg_settings WHERE name IN ({})", names.join(", "));
     let mut blockers = Vec::new();
     for row in session.ask(&question).await? {
-        let [Some(name), Some(value)] = &row[..] else { continue };
-        let Some((_, steady)) = STEADY.iter().find(|(known, _)| known == name) else { continue };
-        if value == steady {
+        let (name, value) = (row.text(0)?, row.text(1)?);
+        let Some((_, steady)) = STEADY.iter().find(|(known, _)| *known == name) else { continue };
+        if value == *steady {
             continue;
         }
         let (side, server) = (session.side().name(), session.side().name().to_uppercase());
@@ -201,29 +190,29 @@ pub async fn reset(session: &Session, name: &str) -> Result<Vec<String>, Error> 
            AND EXISTS (SELECT FROM pg_catalog.unnest(s.setconfig) c WHERE pg_catalog.split_part(c, '=', 1) = {name})",
         name = crate::connect::literal(name)
     );
-    Ok(session.ask(&question).await?.into_iter().flatten().flatten().collect())
+    session.ask_list(&question).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn row<const N: usize>(columns: [&str; N]) -> Vec<Option<String>> {
-        columns.map(|text| Some(text.to_owned())).to_vec()
+    fn row<const N: usize>(columns: [&str; N]) -> Row {
+        Row::of(&columns.map(Some))
     }
 
     #[test]
     fn commands_rename_names_with_dots_and_quotes() {
         let functions = [row(["a.b", "It's \"x\".y(", "integer", "\"a.b\".\"It's \"\"x\"\".y(\"(integer)"])];
         let members = [row(["a.b", "It's \"x\".y(", "integer", "ext"])];
-        let blocker = functions_of_extensions(&functions, &members, &Facts::default()).expect("a clash");
+        let blocker = functions_of_extensions(&functions, &members, &Facts::default()).expect("readable").expect("a clash");
         assert_eq!(
             blocker.next[1],
             "  psql -X \"$SOURCE\" -c 'ALTER ROUTINE \"a.b\".\"It'\\''s \"\"x\"\".y(\"(integer) RENAME TO \
              \"It'\\''s \"\"x\"\".y(_own\"'"
         );
         let schemas = [row(["My.\"S\"", "\"My.\"\"S\"\"\""])];
-        let blocker = schemas_of_extensions(&schemas, &[row(["My.\"S\"", "ext"])]).expect("a clash");
+        let blocker = schemas_of_extensions(&schemas, &[row(["My.\"S\"", "ext"])]).expect("readable").expect("a clash");
         assert_eq!(
             blocker.next[1],
             "  psql -X \"$SOURCE\" -c 'ALTER SCHEMA \"My.\"\"S\"\"\" RENAME TO \"own_My.\"\"S\"\"\"'"

@@ -218,26 +218,27 @@ impl Conversions {
                 literal(&conversion.column)
             ))
             .await?;
-        let row = row.into_iter().next();
-        let text = |column: usize| {
-            row.as_ref().and_then(|row| row.get(column).cloned().flatten()).unwrap_or_default()
-        };
-        let kind = text(0);
         let option = format!("--hypertable {table}");
-        if !matches!(kind.as_str(), "r" | "p") {
-            let what = if kind.is_empty() { "the source has no such table" } else { "it is no table" };
-            let next = "names are written as in SQL, with double quotes where they need them";
-            return Ok(Some(block(format!("{option}: {what}"), [next])));
+        let names = "names are written as in SQL, with double quotes where they need them";
+        let Some(row) = row.first() else {
+            return Ok(Some(block(format!("{option}: the source has no such table"), [names])));
+        };
+        let kind = row.text(0)?;
+        if !matches!(kind, "r" | "p") {
+            return Ok(Some(block(format!("{option}: it is no table"), [names])));
         }
-        if text(1) == "t" {
+        if row.flag(1)? {
             return Ok(Some(block(
                 format!("{option}: it is a partition of another table"),
                 ["name the partitioned table: its hypertable takes the rows of all partitions"],
             )));
         }
-        if text(2) != "t" {
+        if !row.flag(2)? {
             let what = format!("{option}: it has no column {}", identifier(&conversion.column));
-            return Ok(Some(block(what, [format!("its columns are {}", text(4))])));
+            return Ok(Some(block(
+                what,
+                [format!("its columns are {}", row.optional(4)?.unwrap_or_default())],
+            )));
         }
         if kind == "p"
             && let Some(blocker) = self.partitions(session, &table, &regclass, &option).await?
@@ -245,10 +246,10 @@ impl Conversions {
             return Ok(Some(blocker));
         }
         let column = identifier(&conversion.column);
-        if text(3) != "t" {
+        if !row.flag(3)? {
             let guard = Guard {
                 from: table.sql(),
-                oid: text(5).parse().unwrap_or_default(),
+                oid: row.number(5)?,
                 columns: vec![(conversion.column.clone(), 0)],
             };
             if has_null(session, &guard, &column).await? {
@@ -283,9 +284,8 @@ impl Conversions {
             ))
             .await?;
         for row in rows {
-            let [Some(schema), Some(name), Some(kind)] = &row[..] else { continue };
-            let partition = Relation::new(schema, name);
-            if kind == "f" {
+            let partition = row.relation(0)?;
+            if row.text(2)? == "f" {
                 return Ok(Some(block(
                     format!(
                         "{option}: its partition {partition} is a foreign table, whose rows are elsewhere"
@@ -308,13 +308,13 @@ impl Conversions {
 /// target refuses such a row.
 async fn has_null(session: &Session, guard: &Guard, column: &str) -> Result<bool, Error> {
     let folds = format!("SELECT {}", guard::folded(&guard.oid.to_string()));
-    if session.ask_one(&folds).await?.as_deref() != Some("f") {
+    if session.ask_flag(&folds).await? {
         return Ok(false);
     }
     let found = match guard.hold(session, "BEGIN READ ONLY").await {
         Ok(()) => {
             let question = format!("SELECT EXISTS (SELECT FROM {} WHERE {column} IS NULL)", guard.from);
-            session.ask_one(&question).await.map(|found| found.as_deref() == Some("t"))
+            session.ask_flag(&question).await
         }
         Err(answer) => {
             let (side, sql) = (session.side().name(), guard.from.clone());

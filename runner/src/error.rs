@@ -43,6 +43,16 @@ pub enum Error {
         /// The server's answer.
         answer: Box<Server>,
     },
+    /// A server's answer to a query of our own is not what it must be.
+    #[error("the {side}'s answer cannot be read: {why}\n  query: {sql}")]
+    Answer {
+        /// `source` or `target`.
+        side: &'static str,
+        /// Which column, and what is wrong with it.
+        why: String,
+        /// The query, shortened.
+        sql: String,
+    },
     /// The target refused a statement of the dump.
     #[error("the target refused a statement\n{0}")]
     Statement(Box<Refused>),

@@ -105,8 +105,11 @@ async fn read(source: &Session, table: &Relation) -> Result<(Option<u64>, Option
             crate::connect::literal(&table)
         ))
         .await?;
-    let number = |column: usize| about.first()?.get(column)?.as_deref()?.parse::<u64>().ok();
-    let (Some(size), Some(rows)) = (number(0), number(1)) else { return Ok((None, None)) };
+    // A table that was dropped in the meantime has no row here, or no size.
+    let Some(about) = about.first() else { return Ok((None, None)) };
+    let Some(size) = about.optional_number(0)? else { return Ok((None, None)) };
+    // One that was never analyzed has -1 rows.
+    let Ok(rows) = u64::try_from(about.number::<i64>(1)?) else { return Ok((None, None)) };
     // The server itself ends it: nothing runs on when we have seen enough.
     source.run(&format!("SET statement_timeout = {}", LONG.as_millis())).await?;
     let start = Instant::now();

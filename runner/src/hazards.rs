@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::connect::{Session, literal};
+use crate::connect::{Row, Session, literal};
 use crate::error::{Blocker, Error};
 use crate::guard;
 use crate::inspect::Timescale;
@@ -131,15 +131,14 @@ async fn chunk_skipping(
         .await?;
     let commands: Vec<String> = rows
         .iter()
-        .filter_map(|row| match &row[..] {
-            [Some(table), Some(column)] => Some(format!(
+        .map(|row| {
+            Ok(format!(
                 "  SET timescaledb.enable_chunk_skipping = on; SELECT {schema}.disable_chunk_skipping({}, {});",
-                literal(table),
-                literal(column)
-            )),
-            _ => None,
+                literal(row.text(0)?),
+                literal(row.text(1)?)
+            ))
         })
-        .collect();
+        .collect::<Result<_, Error>>()?;
     Ok((!commands.is_empty()).then(|| Blocker {
         check: CHUNK_SKIPPING,
         what: format!("{} columns have chunk skipping, whose ranges this TimescaleDB does not restore", commands.len()),
@@ -166,39 +165,34 @@ fn compressed(catalogs: &Catalogs) -> Result<String, Error> {
 /// The chunks (third column) for whose table and column the question has an answer.
 async fn hits(
     session: &Session,
-    columns: &[Vec<Option<String>>],
+    columns: &[Row],
     question: impl Fn(&str, &str) -> String,
 ) -> Result<BTreeSet<String>, Error> {
     let mut found = BTreeSet::new();
     for batch in columns.chunks(BATCH) {
         let tables: Vec<_> = batch
             .iter()
-            .filter_map(|row| row.first()?.as_deref())
-            .map(|table| format!("({})", literal(table)))
-            .collect();
+            .map(|row| row.text(0).map(|table| format!("({})", literal(table))))
+            .collect::<Result<_, _>>()?;
         // Planning a question about a table may call functions of its indexes, which are users'.
-        let safe = session
-            .ask(&format!(
+        let safe: BTreeSet<String> = session
+            .ask_list(&format!(
                 "SELECT v.name FROM (VALUES {}) v(name) WHERE NOT {}",
                 tables.join(", "),
                 guard::folded("pg_catalog.to_regclass(v.name)")
             ))
             .await?;
-        let safe: BTreeSet<String> = safe.into_iter().flatten().flatten().collect();
-        let parts: Vec<String> = batch
-            .iter()
-            .filter_map(|row| match &row[..] {
-                [Some(table), Some(column), Some(chunk)] if safe.contains(table) => {
-                    Some(format!("SELECT {} WHERE EXISTS ({})", literal(chunk), question(table, column)))
-                }
-                _ => None,
-            })
-            .collect();
+        let mut parts = Vec::new();
+        for row in batch {
+            let (table, column, chunk) = (row.text(0)?, row.text(1)?, row.text(2)?);
+            if safe.contains(table) {
+                parts.push(format!("SELECT {} WHERE EXISTS ({})", literal(chunk), question(table, column)));
+            }
+        }
         if parts.is_empty() {
             continue;
         }
-        let rows = session.ask(&parts.join(" UNION ALL ")).await?;
-        found.extend(rows.into_iter().flatten().flatten());
+        found.extend(session.ask_list::<Vec<_>>(&parts.join(" UNION ALL ")).await?);
     }
     Ok(found)
 }

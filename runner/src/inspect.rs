@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::connect::{Session, Side};
+use crate::connect::{Row, Session, Side};
 use crate::error::Error;
 use crate::names::Relation;
 use crate::timescale::{Catalogs, INTERNAL};
@@ -132,7 +132,7 @@ ORDER BY 1 LIMIT 20";
 /// # Errors
 /// When the server refuses the question.
 pub async fn objects(session: &Session) -> Result<Vec<String>, Error> {
-    Ok(session.ask(OBJECTS).await?.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+    session.ask_list(OBJECTS).await
 }
 
 /// Tables and sequences that the session's user may not read, or of whose rows a policy would hide some.
@@ -153,13 +153,7 @@ ORDER BY 1";
 /// When the server refuses the question.
 pub async fn unreadable(session: &Session) -> Result<Vec<(String, bool)>, Error> {
     let rows = session.ask(UNREADABLE).await?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|row| match &row[..] {
-            [Some(name), policy] => Some((name.clone(), policy.as_deref() == Some("t"))),
-            _ => None,
-        })
-        .collect())
+    rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.flag(1)?))).collect()
 }
 
 /// Looks at the database of `session`.
@@ -167,8 +161,8 @@ pub async fn unreadable(session: &Session) -> Result<Vec<(String, bool)>, Error>
 /// # Errors
 /// When the server refuses a question.
 pub async fn inspect(session: &Session, side: Side) -> Result<Facts, Error> {
-    let basic = session
-        .ask(
+    let row = session
+        .ask_row(
             "SELECT current_setting('server_version_num'), current_setting('server_version'), current_database(), \
              current_user, r.rolsuper, pg_catalog.pg_encoding_to_char(d.encoding), d.datcollate || '/' || d.datctype, \
              pg_catalog.pg_is_in_recovery(), pg_catalog.pg_database_size(d.oid), \
@@ -179,22 +173,22 @@ pub async fn inspect(session: &Session, side: Side) -> Result<Facts, Error> {
              WHERE d.datname = current_database() AND r.rolname = current_user",
         )
         .await?;
-    let row = basic.into_iter().next().unwrap_or_default();
-    let text = |column: usize| row.get(column).cloned().flatten().unwrap_or_default();
+    let text = |column| row.text(column).map(str::to_owned);
     let mut facts = Facts {
-        version_num: text(0).parse().unwrap_or_default(),
-        version: text(1),
-        database: text(2),
-        user: text(3),
-        superuser: text(4) == "t",
-        encoding: text(5),
-        locale: text(6),
-        in_recovery: text(7) == "t",
-        size: text(8).parse().unwrap_or_default(),
-        database_oid: text(10),
-        system: text(11),
+        version_num: row.number(0)?,
+        version: text(1)?,
+        database: text(2)?,
+        user: text(3)?,
+        superuser: row.flag(4)?,
+        encoding: text(5)?,
+        locale: text(6)?,
+        in_recovery: row.flag(7)?,
+        size: row.number(8)?,
+        database_oid: text(10)?,
+        system: row.optional(11)?.unwrap_or_default().to_owned(),
         ..Facts::default()
     };
+    let allow_list = row.optional(9)?.unwrap_or_default();
     for row in session
         .ask(
             "SELECT extname, extversion, nspname FROM pg_catalog.pg_extension e \
@@ -202,20 +196,20 @@ pub async fn inspect(session: &Session, side: Side) -> Result<Facts, Error> {
         )
         .await?
     {
-        let [Some(name), Some(version), Some(schema)] = &row[..] else { continue };
-        facts.extensions.insert(name.clone(), Extension { version: version.clone(), schema: schema.clone() });
+        let extension = Extension { version: row.text(1)?.to_owned(), schema: row.text(2)?.to_owned() };
+        facts.extensions.insert(row.text(0)?.to_owned(), extension);
     }
     for row in
         session.ask("SELECT rolname, rolsuper FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_'").await?
     {
-        let [Some(name), Some(superuser)] = &row[..] else { continue };
-        if superuser == "t" {
-            facts.superusers.insert(name.clone());
+        let name = row.text(0)?;
+        if row.flag(1)? {
+            facts.superusers.insert(name.to_owned());
         }
-        facts.roles.insert(name.clone());
+        facts.roles.insert(name.to_owned());
     }
     if side == Side::Target {
-        creatable(session, &mut facts, &text(9)).await?;
+        creatable(session, &mut facts, allow_list).await?;
         facts.objects = objects(session).await?;
     }
     if let Some(extension) = facts.extensions.get("timescaledb").cloned() {
@@ -233,40 +227,31 @@ async fn creatable(session: &Session, facts: &mut Facts, allow_list: &str) -> Re
         )
         .await?
     {
-        let [Some(name), Some(version), trusted] = &row[..] else { continue };
-        if facts.superuser || allowed.contains(name.as_str()) || trusted.as_deref() == Some("t") {
-            facts.creatable.insert(name.clone());
+        let name = row.text(0)?;
+        if facts.superuser || allowed.contains(name) || row.flag(2)? {
+            facts.creatable.insert(name.to_owned());
         }
-        facts.available.insert(name.clone(), version.clone());
+        // An extension's control file need not name a default version.
+        facts.available.extend(row.optional(1)?.map(|version| (name.to_owned(), version.to_owned())));
     }
     facts.timescale_versions = session
-        .ask("SELECT version FROM pg_catalog.pg_available_extension_versions WHERE name = 'timescaledb'")
-        .await?
-        .into_iter()
-        .filter_map(|row| row.into_iter().next().flatten())
-        .collect();
+        .ask_list("SELECT version FROM pg_catalog.pg_available_extension_versions WHERE name = 'timescaledb'")
+        .await?;
     Ok(())
 }
 
 async fn timescale(session: &Session, extension: Extension) -> Result<Timescale, Error> {
     // The library is loaded, and its settings are known, once one of its functions has run.
     let settings = session
-        .ask(
+        .ask_row(
             "SELECT current_setting('timescaledb.license', true), current_setting('timescaledb.restoring', true), \
              (SELECT bool_or(c LIKE 'timescaledb.restoring=on%') FROM pg_catalog.pg_db_role_setting s \
               JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase AND d.datname = current_database(), \
               pg_catalog.unnest(s.setconfig) c)",
         )
         .await?;
-    let settings = settings.into_iter().next().unwrap_or_default();
-    let setting = |column: usize| settings.get(column).cloned().flatten().unwrap_or_default();
-    let named = |rows: Vec<Vec<Option<String>>>| {
-        let name = |row: Vec<Option<String>>| match &row[..] {
-            [Some(schema), Some(name)] => Some(Relation::new(schema, name)),
-            _ => None,
-        };
-        rows.into_iter().filter_map(name).collect::<Vec<_>>()
-    };
+    let named =
+        |rows: Vec<Row>| rows.iter().map(|row| row.relation(0)).collect::<Result<Vec<Relation>, Error>>();
     let catalogs = Catalogs::read(session).await?;
     let hypertables = session
         .ask(&format!("SELECT schema_name, table_name FROM ({}) t ORDER BY 1, 2", catalogs.hypertables()?))
@@ -288,15 +273,15 @@ async fn timescale(session: &Session, extension: Extension) -> Result<Timescale,
     Ok(Timescale {
         version: extension.version,
         schema: extension.schema,
-        license: setting(0),
-        restoring: setting(1) == "on" || setting(2) == "t",
+        license: settings.optional(0)?.unwrap_or_default().to_owned(),
+        restoring: settings.optional(1)? == Some("on") || settings.optional(2)? == Some("t"),
         restoring_of_role: crate::clashes::reset(session, "timescaledb.restoring")
             .await?
             .into_iter()
             .filter(|sql| sql.starts_with("ALTER ROLE"))
             .collect(),
-        hypertables: named(hypertables),
-        aggregates: named(aggregates),
-        chunks: named(chunks),
+        hypertables: named(hypertables)?,
+        aggregates: named(aggregates)?,
+        chunks: named(chunks)?,
     })
 }

@@ -45,18 +45,16 @@ pub async fn list(session: &Session) -> Result<Vec<Job>, Error> {
             "SELECT id, application_name, owner::text, scheduled FROM {table} WHERE id >= 1000 ORDER BY id"
         ))
         .await?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|row| match &row[..] {
-            [Some(id), Some(name), Some(owner), scheduled] => Some(Job {
-                id: id.parse().ok()?,
-                name: name.clone(),
-                owner: unquoted(owner),
-                scheduled: scheduled.as_deref() == Some("t"),
-            }),
-            _ => None,
+    rows.iter()
+        .map(|row| {
+            Ok(Job {
+                id: row.number(0)?,
+                name: row.text(1)?.to_owned(),
+                owner: unquoted(row.text(2)?),
+                scheduled: row.flag(3)?,
+            })
         })
-        .collect())
+        .collect()
 }
 
 /// A `regrole` as it is printed, without its quotes.
@@ -84,12 +82,10 @@ impl Alter {
     /// When the server refuses the question, or TimescaleDB has no such function.
     pub async fn find(session: &Session) -> Result<Self, Error> {
         let rows = session.ask(ALTER_JOB).await?;
-        let row = rows.into_iter().next().unwrap_or_default();
-        let [Some(name), Some(arguments)] = &row[..] else {
+        let Some(row) = rows.first() else {
             return Err(Error::Defect("this TimescaleDB has no alter_job".into()));
         };
-        let arguments = serde_json::from_str(arguments).unwrap_or_default();
-        Ok(Self { name: name.clone(), arguments })
+        Ok(Self { name: row.text(0)?.to_owned(), arguments: row.json(1)? })
     }
 
     fn sql(&self, id: i64, scheduled: bool, due: Option<&str>) -> String {
@@ -146,7 +142,7 @@ pub fn command(schema: &str, id: i64, scheduled: bool) -> String {
 /// When the server refuses the question.
 pub async fn due(session: &Session) -> Result<BTreeMap<i64, String>, Error> {
     let exists = "SELECT pg_catalog.to_regclass('_timescaledb_internal.bgw_job_stat') IS NOT NULL";
-    if session.ask_one(exists).await?.as_deref() != Some("t") {
+    if !session.ask_flag(exists).await? {
         return Ok(BTreeMap::new());
     }
     let rows = session
@@ -156,11 +152,7 @@ pub async fn due(session: &Session) -> Result<BTreeMap<i64, String>, Error> {
              WHERE pg_catalog.isfinite(next_start) AND next_start > pg_catalog.now()",
         )
         .await?;
-    let job = |row: Vec<Option<String>>| match &row[..] {
-        [Some(id), Some(at)] => Some((id.parse().ok()?, at.clone())),
-        _ => None,
-    };
-    Ok(rows.into_iter().filter_map(job).collect())
+    rows.iter().map(|row| Ok((row.number(0)?, row.text(1)?.to_owned()))).collect()
 }
 
 /// The command that lets a job start again, at the time it is due; at once where none is named.
@@ -187,7 +179,7 @@ pub async fn settle(session: &Session, jobs: &[Job]) -> Result<Vec<String>, Erro
     );
     let start = Instant::now();
     loop {
-        let running: Vec<_> = session.ask(&question).await?.into_iter().flatten().flatten().collect();
+        let running: Vec<_> = session.ask_list(&question).await?;
         if running.is_empty() || start.elapsed() > PATIENCE {
             return Ok(running);
         }

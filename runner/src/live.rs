@@ -43,7 +43,7 @@ pub async fn open(connector: &Connector) -> Result<Session, Error> {
 /// # Errors
 /// When the server refuses the question.
 pub async fn locale(session: &Session) -> Result<String, Error> {
-    Ok(session.ask_one(LOCALE).await?.unwrap_or_default())
+    session.ask_text(LOCALE).await
 }
 
 /// Asks, and remembers what was not answered.
@@ -53,14 +53,11 @@ struct Survey<'a> {
 }
 
 impl Survey<'_> {
-    async fn rows(&mut self, what: &str, sql: &str) -> Vec<Vec<Option<String>>> {
-        match self.session.ask(sql).await {
-            Ok(rows) => rows,
-            Err(error) => {
-                self.refused(what, &error);
-                Vec::new()
-            }
-        }
+    fn answer<T: Default>(&mut self, what: &str, answer: Result<T, Error>) -> T {
+        answer.unwrap_or_else(|error| {
+            self.refused(what, &error);
+            T::default()
+        })
     }
 
     fn refused(&mut self, what: &str, error: &Error) {
@@ -72,7 +69,8 @@ impl Survey<'_> {
     }
 
     async fn names(&mut self, what: &str, sql: &str) -> Vec<String> {
-        self.rows(what, sql).await.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect()
+        let answer = self.session.ask_list(sql).await;
+        self.answer(what, answer)
     }
 
     async fn one(&mut self, what: &str, sql: &str) -> String {
@@ -80,12 +78,10 @@ impl Survey<'_> {
     }
 
     async fn sizes(&mut self, what: &str, sql: &str) -> Vec<(String, Option<u64>)> {
-        let rows = self.rows(what, sql).await.into_iter();
-        rows.filter_map(|row| {
-            let mut row = row.into_iter();
-            Some((row.next()??, row.next().flatten().and_then(|size| size.parse().ok())))
-        })
-        .collect()
+        let answer = self.session.ask(sql).await.and_then(|rows| {
+            rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.optional_number(1)?))).collect()
+        });
+        self.answer(what, answer)
     }
 }
 

@@ -58,12 +58,11 @@ impl Catalogs {
                  WHERE x.extname = 'timescaledb' AND n.nspname IN ('{catalog}', '{config}')"
             ))
             .await?;
-        Ok(Self::new(rows.iter().filter_map(|row| match &row[..] {
-            [Some(schema), Some(table), Some(column)] => {
-                Some((schema.as_str(), table.as_str(), column.as_str()))
-            }
-            _ => None,
-        })))
+        let columns: Vec<_> = rows
+            .iter()
+            .map(|row| Ok((row.text(0)?, row.text(1)?, row.text(2)?)))
+            .collect::<Result<_, Error>>()?;
+        Ok(Self::new(columns))
     }
 
     /// Catalogs of these columns: schema, table, column.

@@ -147,53 +147,55 @@ WHERE relkind IN ('m', 'S') AND n.nspname !~ '^pg_' AND n.nspname <> 'informatio
 /// # Errors
 /// When the server refuses a question, or its TimescaleDB is not known.
 pub async fn read(session: &Session) -> Result<Volume, Error> {
-    let text = |row: &[Option<String>], column: usize| row.get(column).cloned().flatten().unwrap_or_default();
-    let number = |row: &[Option<String>], column: usize| text(row, column).parse::<u64>().unwrap_or_default();
-    let relation =
-        |row: &[Option<String>], column: usize| Relation::new(&text(row, column), &text(row, column + 1));
     let mut groups = BTreeMap::new();
     let catalogs = Catalogs::read(session).await?;
     if !catalogs.is_empty() {
         for row in session.ask(&chunks(&catalogs)?).await? {
-            let kind = if text(&row, 3) == "t" { Kind::ContinuousAggregate } else { Kind::Hypertable };
-            let role = match text(&row, 4).as_str() {
+            let kind = if row.flag(3)? { Kind::ContinuousAggregate } else { Kind::Hypertable };
+            let role = match row.text(4)? {
                 "chunk" => Role::Chunk,
                 "compressed" => Role::Compressed,
                 _ => Role::Root,
             };
-            let rows = text(&row, 5).parse::<u64>().ok();
-            groups.insert(text(&row, 0), (relation(&row, 1), kind, role, rows));
+            // A catalog may name a chunk whose table is gone.
+            let Some(oid) = row.optional_number::<u32>(0)? else { continue };
+            groups.insert(oid, (row.relation(1)?, kind, role, row.optional_number::<u64>(5)?));
         }
     }
     let mut relations = Vec::new();
     for row in session.ask(RELATIONS).await? {
-        let name = relation(&row, 0);
-        let (group, kind, role, compressed) =
-            groups.remove(&text(&row, 6)).unwrap_or_else(|| (name.clone(), Kind::Table, Role::Root, None));
+        let name = row.relation(0)?;
+        // A table that was dropped in the meantime has no size.
+        let (Some(bytes), Some(index_bytes)) = (row.optional_number(2)?, row.optional_number(3)?) else {
+            continue;
+        };
+        let (group, kind, role, compressed) = groups
+            .remove(&row.number::<u32>(6)?)
+            .unwrap_or_else(|| (name.clone(), Kind::Table, Role::Root, None));
         relations.push(Size {
             name,
             group,
             kind,
             role,
-            bytes: number(&row, 2),
-            index_bytes: number(&row, 3),
+            bytes,
+            index_bytes,
             // A row of a compressed chunk holds up to a thousand.
-            rows: if role == Role::Compressed { compressed } else { text(&row, 4).parse().ok() },
-            indexes: number(&row, 5),
+            rows: if role == Role::Compressed { compressed } else { row.optional_number(4)? },
+            indexes: row.number(5)?,
             parts: 0,
             format: "",
         });
     }
-    let counts = session.ask(COUNTS).await?.into_iter().next().unwrap_or_default();
-    let large_objects = number(&counts, 1);
+    let counts = session.ask_row(COUNTS).await?;
+    let large_objects = counts.number(1)?;
     let mut volume = Volume {
-        foreign_keys: number(&counts, 0),
+        foreign_keys: counts.number(0)?,
         large_objects,
         // An empty catalog has its page of an index.
-        large_object_bytes: if large_objects == 0 { 0 } else { number(&counts, 2) },
-        materialized_views: number(&counts, 3),
-        materialized_view_bytes: number(&counts, 4),
-        sequences: number(&counts, 5),
+        large_object_bytes: if large_objects == 0 { 0 } else { counts.number(2)? },
+        materialized_views: counts.number(3)?,
+        materialized_view_bytes: counts.number(4)?,
+        sequences: counts.number(5)?,
         relations,
         ..Volume::default()
     };

@@ -185,9 +185,9 @@ async fn waits(session: &Session, name: &str) -> Result<BTreeMap<Key, Found>, Er
     );
     let mut found = BTreeMap::new();
     for row in session.ask(&question).await? {
-        let ours = row.first().and_then(Option::as_deref) == Some("t");
-        let relation = row.get(1).cloned().flatten().unwrap_or_default();
-        let (waits, holds) = row.get(2..).unwrap_or_default().split_at_checked(7).unwrap_or_default();
+        let (ours, relation) = (row.flag(0)?, row.optional(1)?.unwrap_or_default().to_owned());
+        let columns = row.values().get(2..).unwrap_or_default();
+        let (waits, holds) = columns.split_at_checked(7).unwrap_or_default();
         let (waits, holds) = (Process::new(waits), Process::new(holds));
         let who = if ours { (relation.clone(), 0) } else { (String::new(), waits.pid) };
         found.insert((who.0, who.1, holds.pid), Found { ours, relation, waits, holds });
@@ -214,7 +214,7 @@ pub async fn holders(session: &Session, oids: impl Iterator<Item = u32>) -> Resu
             process("a")
         ))
         .await?;
-    Ok(rows.iter().map(|row| Process::new(row).all()).collect())
+    Ok(rows.iter().map(|row| Process::new(row.values()).all()).collect())
 }
 
 /// The sessions of this name in the database, in words.

@@ -25,7 +25,7 @@ async fn told(session: &Session) -> Result<String, Box<dyn Error>> {
         )
         .await?;
     let columns: Vec<Vec<String>> =
-        columns.into_iter().map(|row| row.into_iter().flatten().collect()).collect();
+        columns.into_iter().map(|row| row.values().iter().flatten().cloned().collect()).collect();
     let catalogs =
         Catalogs::new(columns.iter().map(|row| (row[0].as_str(), row[1].as_str(), row[2].as_str())));
     let questions = [
@@ -47,7 +47,8 @@ async fn told(session: &Session) -> Result<String, Box<dyn Error>> {
     let mut all = String::new();
     for question in questions {
         for row in session.ask(&format!("{question} ORDER BY 1")).await? {
-            let row: Vec<String> = row.into_iter().map(|value| value.unwrap_or_else(|| "-".into())).collect();
+            let row: Vec<String> =
+                row.values().iter().map(|value| value.clone().unwrap_or_else(|| "-".into())).collect();
             all.push_str(&row.join(" "));
             all.push('\n');
         }

@@ -7,6 +7,7 @@ mod merged;
 mod passfile;
 pub mod pinned;
 pub mod pooler;
+mod row;
 mod service;
 mod settings;
 mod stream;
@@ -21,6 +22,8 @@ use std::time::Duration;
 pub use endpoint::Endpoint;
 use endpoint::Host;
 pub(crate) use local::uid as own_uid;
+pub use row::Row;
+use row::Question;
 use stream::Streams;
 use tls::Tls;
 use tokio_postgres::config::SslMode;
@@ -331,29 +334,66 @@ impl Session {
         self.client.batch_execute(sql).await.map_err(|error| self.failed(sql, &error))
     }
 
-    /// Asks a question; every value comes as the server's text, NULL as `None`.
+    /// Asks a question.
     ///
     /// # Errors
     /// When the server refuses it.
-    pub async fn ask(&self, sql: &str) -> Result<Vec<Vec<Option<String>>>, Error> {
-        let messages = self.client.simple_query(sql).await.map_err(|error| self.failed(sql, &error))?;
-        Ok(messages
-            .into_iter()
-            .filter_map(|message| match message {
-                tokio_postgres::SimpleQueryMessage::Row(row) => {
-                    Some((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect())
-                }
-                _ => None,
-            })
-            .collect())
+    pub async fn ask(&self, sql: &str) -> Result<Vec<Row>, Error> {
+        self.try_ask(sql).await.map_err(|error| self.failed(sql, &error))
     }
 
-    /// Asks for one value.
+    /// Asks a question whose refusal is an answer too.
+    pub(crate) async fn try_ask(&self, sql: &str) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let messages = self.client.simple_query(sql).await?;
+        let question = Question { side: self.side, sql: crate::redact::statement(sql) };
+        Ok(Row::all(question, &messages))
+    }
+
+    /// Asks a question that has exactly one row for an answer.
+    ///
+    /// # Errors
+    /// When the server refuses it, or answers without a row.
+    pub async fn ask_row(&self, sql: &str) -> Result<Row, Error> {
+        self.ask(sql).await?.into_iter().next().ok_or_else(|| Error::Answer {
+            side: self.side.name(),
+            why: "it has no row".to_owned(),
+            sql: crate::redact::statement(sql),
+        })
+    }
+
+    /// Asks for a text.
+    ///
+    /// # Errors
+    /// When the server refuses the question, or answers nothing or NULL.
+    pub async fn ask_text(&self, sql: &str) -> Result<String, Error> {
+        self.ask_row(sql).await?.text(0).map(str::to_owned)
+    }
+
+    /// Asks for a boolean.
+    ///
+    /// # Errors
+    /// When the server refuses the question, or answers nothing, NULL or something else.
+    pub async fn ask_flag(&self, sql: &str) -> Result<bool, Error> {
+        self.ask_row(sql).await?.flag(0)
+    }
+
+    /// Asks for a list of texts.
+    ///
+    /// # Errors
+    /// When the server refuses the question, or one of them is NULL.
+    pub async fn ask_list<T: FromIterator<String>>(&self, sql: &str) -> Result<T, Error> {
+        self.ask(sql).await?.iter().map(|row| row.text(0).map(str::to_owned)).collect()
+    }
+
+    /// Asks for one value; none where there is no row, or it is NULL.
     ///
     /// # Errors
     /// When the server refuses the question.
     pub async fn ask_one(&self, sql: &str) -> Result<Option<String>, Error> {
-        Ok(self.ask(sql).await?.into_iter().next().and_then(|row| row.into_iter().next()).flatten())
+        match self.ask(sql).await?.first() {
+            Some(row) => Ok(row.optional(0)?.map(str::to_owned)),
+            None => Ok(None),
+        }
     }
 
     /// What the server has said (warnings) since the last call.

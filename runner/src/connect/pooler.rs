@@ -101,7 +101,7 @@ async fn sessions(connector: &Connector) -> Result<Option<Pooler>, Error> {
     for _ in 0..SLOW_ROUNDS {
         let before = up_to_two(connector).await?;
         let Some(first) = before.first() else { return Ok(None) };
-        let now = first.ask_one("SELECT pg_catalog.clock_timestamp()").await?.unwrap_or_default();
+        let now = first.ask_text("SELECT pg_catalog.clock_timestamp()").await?;
         drop(before);
         tokio::time::sleep(GIVE_BACK).await;
         let question = format!(

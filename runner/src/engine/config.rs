@@ -62,25 +62,22 @@ SELECT conrelid, confrelid FROM pg_catalog.pg_constraint WHERE contype = 'f' AND
 pub async fn list(session: &Session) -> Result<Vec<ConfigTable>, Error> {
     let mut tables = Vec::new();
     for row in session.ask(&TABLES.replace("{folded}", &guard::folded("c.oid"))).await? {
-        let text = |column: usize| row.get(column).and_then(Option::as_deref).unwrap_or_default();
         tables.push((
-            text(4).to_owned(),
+            row.text(4)?.to_owned(),
             ConfigTable {
-                extension: text(0).to_owned(),
-                relation: Relation::new(text(1), text(2)),
-                oid: text(4).parse().unwrap_or_default(),
-                condition: text(3).trim().to_owned(),
-                columns: serde_json::from_str(text(5)).unwrap_or_default(),
-                list: text(6).to_owned(),
-                strange: text(7) == "t",
+                extension: row.text(0)?.to_owned(),
+                relation: row.relation(1)?,
+                oid: row.number(4)?,
+                condition: row.optional(3)?.unwrap_or_default().trim().to_owned(),
+                columns: row.json(5)?,
+                list: row.optional(6)?.unwrap_or_default().to_owned(),
+                strange: row.flag(7)?,
             },
         ));
     }
     let mut needs = BTreeMap::<String, BTreeSet<String>>::new();
     for row in session.ask(REFERENCES).await? {
-        if let [Some(from), Some(to)] = &row[..] {
-            needs.entry(from.clone()).or_default().insert(to.clone());
-        }
+        needs.entry(row.text(0)?.to_owned()).or_default().insert(row.text(1)?.to_owned());
     }
     Ok(in_order(tables, &needs))
 }
@@ -203,7 +200,7 @@ pub async fn same(source: &Session, target: &Session, table: &ConfigTable) -> Re
     }
     let name = table.relation.sql();
     let there = format!("SELECT pg_catalog.to_regclass({}) IS NOT NULL", crate::connect::literal(&name));
-    if target.ask_one(&there).await?.as_deref() != Some("t") {
+    if !target.ask_flag(&there).await? {
         return Ok(true);
     }
     let question = format!(
@@ -211,14 +208,14 @@ pub async fn same(source: &Session, target: &Session, table: &ConfigTable) -> Re
          FROM (SELECT {} FROM ONLY {name} {}) t",
         table.list, table.condition
     );
-    let (ours, theirs) = tokio::try_join!(source.ask(&question), target.ask(&question))?;
+    let (ours, theirs) = tokio::try_join!(source.ask_row(&question), target.ask_row(&question))?;
     Ok(ours == theirs)
 }
 
 async fn may_insert(target: &mut LiveTarget, name: &str) -> Result<bool, Error> {
     let question =
         format!("SELECT pg_catalog.has_table_privilege({}, 'INSERT')", crate::connect::literal(name));
-    Ok(target.session().await?.ask_one(&question).await?.as_deref() == Some("t"))
+    target.session().await?.ask_flag(&question).await
 }
 
 async fn all(source: &mut LiveSource) -> Result<Bytes, Error> {

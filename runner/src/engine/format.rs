@@ -85,12 +85,13 @@ impl Types {
             .await?;
         let mut types = BTreeMap::new();
         for row in rows {
-            let text = |column: usize| row.get(column).and_then(Option::as_deref).unwrap_or_default();
-            let Ok(oid) = text(0).parse() else { continue };
-            let extension =
-                row.get(4).and_then(Option::as_deref).map(|name| (name.to_owned(), text(5).to_owned()));
-            let (of, array) = (text(2).parse().unwrap_or_default(), text(3) == "t");
-            types.insert(oid, Type { kind: text(1).to_owned(), of, array, extension });
+            let extension = match row.optional(4)? {
+                Some(name) => Some((name.to_owned(), row.text(5)?.to_owned())),
+                None => None,
+            };
+            // A range type of which the catalog knows no subtype has none that is binary.
+            let (of, array) = (row.optional_number(2)?.unwrap_or_default(), row.flag(3)?);
+            types.insert(row.number(0)?, Type { kind: row.text(1)?.to_owned(), of, array, extension });
         }
         Ok(Self(types))
     }

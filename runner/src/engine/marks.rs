@@ -55,8 +55,8 @@ impl Marks {
             ))
             .await?;
         // Whoever may write the marks, or give them a trigger, runs as us: default privileges may say so.
-        let others = session.ask(OTHERS).await?;
-        for role in others.into_iter().flatten().flatten() {
+        let others: Vec<String> = session.ask_list(OTHERS).await?;
+        for role in others {
             session
                 .run(&format!(
                     "REVOKE ALL ON SCHEMA {SCHEMA} FROM {role} CASCADE; \
@@ -78,7 +78,7 @@ impl Marks {
             "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass('{SCHEMA}.run') \
              AND c.relkind = 'r' AND pg_catalog.pg_get_userbyid(c.relowner) = current_user)"
         );
-        if session.ask_one(&there).await?.as_deref() != Some("t") {
+        if !session.ask_flag(&there).await? {
             return Ok(None);
         }
         // Other versions may have other columns.
@@ -88,14 +88,12 @@ impl Marks {
                  FROM (SELECT pg_catalog.to_jsonb(r) AS j FROM {SCHEMA}.run r) r"
             ))
             .await?;
-        Ok(rows.into_iter().next().map(|row| {
-            let text = |column: usize| row.get(column).cloned().flatten().unwrap_or_default();
-            // The first version had no such column.
-            let format = row.get(3).and_then(Option::as_ref);
-            let format =
-                format.map_or(record::first(), |number| number.parse().unwrap_or(record::UNREADABLE));
-            Owner { format, id: text(0), started: text(1), source: text(2) }
-        }))
+        let Some(row) = rows.first() else { return Ok(None) };
+        let text = |column| Ok::<_, Error>(row.optional(column)?.unwrap_or_default().to_owned());
+        // The first version had no such column.
+        let format = row.optional(3)?;
+        let format = format.map_or(record::first(), |number| number.parse().unwrap_or(record::UNREADABLE));
+        Ok(Some(Owner { format, id: text(0)?, started: text(1)?, source: text(2)? }))
     }
 
     /// Whether the target has a schema of this name at all.
@@ -104,7 +102,7 @@ impl Marks {
     /// When the target refuses the question.
     pub async fn has_schema(session: &Session) -> Result<bool, Error> {
         let there = format!("SELECT pg_catalog.to_regnamespace('{SCHEMA}') IS NOT NULL");
-        Ok(session.ask_one(&there).await?.as_deref() == Some("t"))
+        session.ask_flag(&there).await
     }
 
     /// Reads the marks of a run that goes on.
@@ -114,10 +112,9 @@ impl Marks {
     pub async fn read(session: &Session) -> Result<Self, Error> {
         let mut marks = BTreeMap::new();
         for row in session.ask(&format!("SELECT step, rows FROM {SCHEMA}.done")).await? {
-            let [Some(step), Some(rows)] = &row[..] else { continue };
-            let unknown = |why: String| Error::Defect(format!("the mark {step} in {SCHEMA}.done: {why}"));
-            let rows = rows.parse().map_err(|_| unknown(format!("{rows} is no number of rows")))?;
-            marks.insert(step.parse().map_err(|error: NoStep| unknown(error.to_string()))?, rows);
+            let step = row.text(0)?;
+            let unknown = |error: NoStep| Error::Defect(format!("the mark {step} in {SCHEMA}.done: {error}"));
+            marks.insert(step.parse().map_err(unknown)?, row.number(1)?);
         }
         Ok(Self(Mutex::new(marks)))
     }

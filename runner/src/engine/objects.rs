@@ -43,7 +43,7 @@ impl Batch {
 /// When the source refuses the question.
 pub async fn list(session: &Session) -> Result<Vec<Batch>, Error> {
     let rows = session.ask("SELECT oid FROM pg_catalog.pg_largeobject_metadata ORDER BY oid").await?;
-    let ids: Vec<u32> = rows.into_iter().flatten().flatten().filter_map(|id| id.parse().ok()).collect();
+    let ids: Vec<u32> = rows.iter().map(|row| row.number(0)).collect::<Result<_, _>>()?;
     let batches = ids.chunks(BATCH).enumerate();
     Ok(batches.map(|(number, ids)| Batch { number, ids: ids.to_vec() }).collect())
 }
@@ -143,7 +143,8 @@ FROM pg_catalog.pg_largeobject_metadata m ORDER BY m.oid";
 pub async fn access(session: &Session) -> Result<String, Error> {
     let mut text = String::new();
     for row in session.ask(ACCESS).await? {
-        let [Some(id), Some(owner), comment, privileges] = &row[..] else { continue };
+        let (id, owner) = (row.text(0)?, row.text(1)?);
+        let (comment, privileges) = (row.optional(2)?, row.optional(3)?);
         // Writing to a String cannot fail.
         let _ = writeln!(text, "ALTER LARGE OBJECT {id} OWNER TO {};", identifier(owner));
         if let Some(comment) = comment {

@@ -23,13 +23,7 @@ WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.
 
 async fn names(session: &Session) -> Result<Vec<(Relation, u32)>, Error> {
     let rows = session.ask(SEQUENCES).await?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|row| match &row[..] {
-            [Some(schema), Some(name), Some(oid)] => Some((Relation::new(schema, name), oid.parse().ok()?)),
-            _ => None,
-        })
-        .collect())
+    rows.iter().map(|row| Ok((row.relation(0)?, row.number(2)?))).collect()
 }
 
 /// Reads all of them.
@@ -54,10 +48,8 @@ pub async fn read(session: &Session) -> Result<Values, Error> {
         let rows = session.ask(&questions.join(" UNION ALL ")).await;
         session.run("ROLLBACK").await?;
         for row in rows? {
-            let [Some(number), Some(value), Some(called)] = &row[..] else { continue };
-            let name = number.parse::<usize>().ok().and_then(|number| batch.get(number));
-            if let (Some((name, _)), Ok(value)) = (name, value.parse()) {
-                values.insert(name.clone(), (value, called == "t"));
+            if let Some((name, _)) = batch.get(row.number::<usize>(0)?) {
+                values.insert(name.clone(), (row.number(1)?, row.flag(2)?));
             }
         }
     }

@@ -74,13 +74,8 @@ pub async fn names(session: &Session) -> Result<Vec<(u32, Relation)>, Error> {
         "SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_class c \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') AND {OF_USERS} ORDER BY 1"
     );
-    let rows = session.ask(&question).await?.into_iter();
-    Ok(rows
-        .filter_map(|row| match &row[..] {
-            [Some(oid), Some(schema), Some(name)] => Some((oid.parse().ok()?, Relation::new(schema, name))),
-            _ => None,
-        })
-        .collect())
+    let rows = session.ask(&question).await?;
+    rows.iter().map(|row| Ok((row.number(0)?, row.relation(1)?))).collect()
 }
 
 /// What a table of the target is made of, so that a binary row fits it.
@@ -108,11 +103,7 @@ pub struct Listing {
 /// When the server refuses a question.
 pub async fn list(session: &Session, locked: Option<&[u32]>) -> Result<Listing, Error> {
     let types = Types::read(session).await?;
-    let block: u64 = session
-        .ask_one("SELECT pg_catalog.current_setting('block_size')")
-        .await?
-        .and_then(|size| size.parse().ok())
-        .unwrap_or(8192);
+    let block: u64 = session.ask_row("SELECT pg_catalog.current_setting('block_size')").await?.number(0)?;
     let mut listing = Listing::default();
     let (only, moved) = match locked {
         None => (OF_USERS.to_owned(), ""),
@@ -123,23 +114,23 @@ pub async fn list(session: &Session, locked: Option<&[u32]>) -> Result<Listing, 
     };
     let tables = TABLES.replace("{only}", &only).replace("{moved}", moved);
     for row in session.ask(&tables.replace("{folded}", &guard::folded("c.oid"))).await? {
-        let text = |column: usize| row.get(column).and_then(Option::as_deref).unwrap_or_default();
-        let number = |column: usize| text(column).parse::<u64>().unwrap_or_default();
-        let relation = Relation::new(text(1), text(2));
-        if text(7) == "t" {
+        let relation = row.relation(1)?;
+        // A table that was dropped after the snapshot was taken has no size any more.
+        if row.flag(7)? {
             listing.rewritten.push(relation);
             continue;
         }
-        let mut oids = text(9).split(' ').filter_map(|oid| oid.parse().ok());
+        let oids = row.optional(9)?.unwrap_or_default();
+        let mut oids = oids.split(' ').filter_map(|oid| oid.parse().ok());
         let format = if oids.all(|oid| types.binary(oid)) { Format::Binary } else { Format::Text };
         listing.tables.push(Table {
-            into: if text(11).is_empty() { relation.clone() } else { Relation::new(text(10), text(11)) },
+            into: row.optional_relation(10)?.unwrap_or_else(|| relation.clone()),
             relation,
-            columns: text(8).to_owned(),
-            blocks: number(3) / block,
-            bytes: number(4),
-            rows: number(5),
-            ranges: text(6) == "t",
+            columns: row.optional(8)?.unwrap_or_default().to_owned(),
+            blocks: row.number::<u64>(3)? / block,
+            bytes: row.number(4)?,
+            rows: row.number(5)?,
+            ranges: row.flag(6)?,
             format,
             routed: false,
         });
@@ -156,13 +147,7 @@ pub type Shapes = BTreeMap<Relation, (String, String)>;
 /// When the server refuses the question.
 pub async fn shapes(session: &Session) -> Result<Shapes, Error> {
     let rows = session.ask(SHAPES).await?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|row| match &row[..] {
-            [Some(schema), Some(name), Some(kind), Some(shape)] => {
-                Some((Relation::new(schema, name), (kind.clone(), shape.clone())))
-            }
-            _ => None,
-        })
-        .collect())
+    rows.iter()
+        .map(|row| Ok((row.relation(0)?, (row.text(2)?.to_owned(), row.text(3)?.to_owned()))))
+        .collect()
 }

@@ -100,22 +100,18 @@ fn chunks(catalogs: &Catalogs) -> Result<String, Error> {
 /// # Errors
 /// When the server refuses a question.
 pub async fn names(session: &Session, facts: &Facts) -> Result<Names, Error> {
-    let mut names = Names::default();
-    for row in session.ask(&schemas()).await? {
-        names.schemas.extend(row.into_iter().flatten());
-    }
+    let mut names = Names { schemas: session.ask_list(&schemas()).await?, ..Names::default() };
     for row in session.ask(EXTENSION_SCHEMAS).await? {
-        let [Some(schema), Some(extension)] = &row[..] else { continue };
-        names.extension_schemas.entry(schema.clone()).or_default().push(extension.clone());
+        let (schema, extension) = (row.text(0)?.to_owned(), row.text(1)?.to_owned());
+        names.extension_schemas.entry(schema).or_default().push(extension);
     }
     let catalogs = Catalogs::read(session).await?;
     let mut of_chunks = BTreeSet::new();
     if let Some(found) = &facts.timescale {
         for row in session.ask(&chunks(&catalogs)?).await? {
-            let [Some(schema), Some(table), Some(chunk_schema), Some(chunk)] = &row[..] else { continue };
-            let chunk = Relation::new(chunk_schema, chunk);
+            let chunk = row.relation(2)?;
             of_chunks.insert(chunk.clone());
-            names.chunks.entry(Relation::new(schema, table)).or_default().push(chunk);
+            names.chunks.entry(row.relation(0)?).or_default().push(chunk);
         }
         let of_people = |table: &&Relation| names.schemas.contains(&table.schema);
         names.hypertables = found.hypertables.iter().filter(of_people).cloned().collect();
@@ -126,22 +122,20 @@ pub async fn names(session: &Session, facts: &Facts) -> Result<Names, Error> {
     if facts.timescale.is_some() {
         let question = format!("SELECT application_name, proc_schema FROM {} ORDER BY id", catalogs.jobs()?);
         for row in session.ask(&question).await? {
-            let [Some(job), Some(schema)] = &row[..] else { continue };
+            // TimescaleDB's own jobs may have no schema.
+            let Some(schema) = row.optional(1)? else { continue };
             if names.schemas.contains(schema) {
-                names.jobs.push((job.clone(), schema.clone()));
+                names.jobs.push((row.text(0)?.to_owned(), schema.to_owned()));
             }
         }
     }
     for row in session.ask(&relations()).await? {
-        let mut row = row.into_iter();
-        let mut pair = || Some(Relation { schema: row.next()??, name: row.next()?? });
-        let Some(name) = pair() else { continue };
-        let kind = row.next().flatten().and_then(|kind| kind.chars().next()).unwrap_or('r');
-        let mut pair = || {
-            let (schema, name) = row.next().flatten().zip(row.next().flatten())?;
-            Some(Relation { schema, name })
+        let listed = Listed {
+            name: row.relation(0)?,
+            kind: row.text(2)?.chars().next().unwrap_or('r'),
+            parent: row.optional_relation(3)?,
+            owner: row.optional_relation(5)?,
         };
-        let listed = Listed { name, kind, parent: pair(), owner: pair() };
         if names.schemas.contains(&listed.name.schema) && !of_chunks.contains(&listed.name) {
             names.relations.push(listed);
         }

@@ -268,7 +268,7 @@ async fn drop_target(target: &Connector, past: Option<&State>, owner: Option<&Ow
         });
     };
     let session = target.open().await?;
-    let admin = session.ask_one("SELECT current_user::text").await?.unwrap_or_default();
+    let admin = session.ask_text("SELECT current_user::text").await?;
     let timescale = session
         .ask_one("SELECT pg_catalog.quote_ident(extversion) FROM pg_catalog.pg_extension WHERE extname = 'timescaledb'")
         .await?;
@@ -278,7 +278,7 @@ async fn drop_target(target: &Connector, past: Option<&State>, owner: Option<&Ow
     // Roles that own something here and that we may act for: those of the run.
     let session = target.open().await?;
     let roles: Vec<String> = session
-        .ask(
+        .ask_list(
             "SELECT DISTINCT r.rolname FROM pg_catalog.pg_shdepend d \
              JOIN pg_catalog.pg_roles r ON r.oid = d.refobjid AND d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass \
              JOIN pg_catalog.pg_database b ON b.oid = d.dbid AND b.datname = pg_catalog.current_database() \
@@ -286,11 +286,7 @@ async fn drop_target(target: &Connector, past: Option<&State>, owner: Option<&Ow
              AND EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles u ON u.oid = m.member \
                          WHERE m.roleid = r.oid AND u.rolname = current_user)",
         )
-        .await?
-        .into_iter()
-        .flatten()
-        .flatten()
-        .collect();
+        .await?;
     for role in &roles {
         let role = identifier(role);
         session.run(&format!("GRANT {role} TO {}", identifier(&admin))).await?;

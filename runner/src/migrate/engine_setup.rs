@@ -49,17 +49,15 @@ pub(super) async fn engine(
 /// itself. A service's `max_parallel_workers` is the number of its processors (timescaledb-tune).
 async fn size_of(session: &Session, builders: usize, setup: &str) -> Result<(String, usize), Error> {
     let row = session
-        .ask(
+        .ask_row(
             "SELECT pg_catalog.pg_size_bytes(pg_catalog.current_setting('shared_buffers')) >> 20, \
              pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem')) >> 20, \
              pg_catalog.current_setting('max_parallel_workers')",
         )
         .await?;
-    let numbers: Vec<u64> =
-        row.into_iter().flatten().flatten().filter_map(|value| value.parse().ok()).collect();
-    let [buffers, memory, processors] = numbers[..] else { return Ok((setup.to_owned(), 1)) };
+    let (buffers, memory): (u64, u64) = (row.number(0)?, row.number(1)?);
     let builders = u64::try_from(builders).unwrap_or(1).max(1);
     let memory = (buffers / 2 / builders).clamp(64, 2048).max(memory);
     let setup = format!("{setup}; SET maintenance_work_mem = '{memory}MB'");
-    Ok((setup, usize::try_from(processors).unwrap_or(1)))
+    Ok((setup, row.number(2)?))
 }

@@ -18,7 +18,7 @@ pub(super) async fn settings(context: &Context, target: &Session) -> Result<Stri
     );
     let mut known = Vec::new();
     for row in context.source.open().await?.ask(&question).await? {
-        let [Some(name), Some(value)] = &row[..] else { continue };
+        let (name, value) = (row.text(0)?, row.text(1)?);
         let set = format!("SELECT pg_catalog.set_config({}, {}, false)", literal(name), literal(value));
         match target.run(&set).await {
             Ok(()) => known.push(set),

@@ -56,10 +56,9 @@ impl Snapshot {
                 ))
                 .await?;
             let row = session
-                .ask("SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_current_snapshot()::text")
+                .ask_row("SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_current_snapshot()::text")
                 .await?;
-            let mut row = row.into_iter().flatten().flatten();
-            let (name, state) = (row.next().unwrap_or_default(), row.next().unwrap_or_default());
+            let (name, state) = (row.text(0)?.to_owned(), row.text(1)?.to_owned());
             // Catalogs that were read stay locked like tables: not for as long as the snapshot lives.
             session.run("SAVEPOINT names").await?;
             let mut tables = table::names(&session).await?;

@@ -255,7 +255,7 @@ async fn compare(args: &Args, source: &Connector, target: &Connector) -> Result<
         );
         String::new()
     } else {
-        reader.ask_one("SELECT pg_catalog.pg_export_snapshot()").await?.unwrap_or_default()
+        reader.ask_text("SELECT pg_catalog.pg_export_snapshot()").await?
     };
     let sessions = Sessions { source, target, snapshot: &snapshot, holder: None };
     let expect = Expect {

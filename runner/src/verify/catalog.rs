@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::identity::{self, Place};
-use super::{Answer, kinds, timescale};
-use crate::connect::Session;
+use super::{kinds, timescale};
+use crate::connect::{Row, Session};
 use crate::error::{Error, Server};
 use crate::guard::Guard;
 use crate::names::Relation;
@@ -57,8 +57,8 @@ pub(super) fn not_member(class: &str, oid: &str) -> String {
 
 /// Reads all of it in the session's snapshot.
 pub(super) async fn read(session: &Session) -> Result<Catalog, Error> {
-    let version = session.ask_one("SELECT pg_catalog.current_setting('server_version_num')").await?;
-    let major = version.and_then(|text| text.parse::<u32>().ok()).unwrap_or_default() / 10000;
+    let version = session.ask_row("SELECT pg_catalog.current_setting('server_version_num')").await?;
+    let major = version.number::<u32>(0)? / 10000;
     let mut catalog = Catalog { major, ..Catalog::default() };
     let mut questions = kinds::questions(major);
     questions.extend(timescale::questions(session).await?);
@@ -66,11 +66,14 @@ pub(super) async fn read(session: &Session) -> Result<Catalog, Error> {
     session.run("SET LOCAL quote_all_identifiers = on").await?;
     for question in questions {
         for row in session.ask(&question).await? {
-            let [Some(kind), Some(identity), owner, privileges, says] = &row[..] else { continue };
-            let privileges =
-                privileges.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-            let object = Object { owner: owner.clone(), privileges, says: said(says.as_deref()) };
-            catalog.objects.insert((kind.clone(), identity::plain(identity)), object);
+            let object = Object {
+                owner: row.optional(2)?.map(str::to_owned),
+                privileges: row.json(3)?,
+                says: said(row.json(4)?),
+            };
+            // What has no name, such as a part of an object that was dropped in the meantime, is no object.
+            let Some(identity) = row.optional(1)? else { continue };
+            catalog.objects.insert((row.text(0)?.to_owned(), identity::plain(identity)), object);
         }
     }
     // The marks of a run that is not over.
@@ -91,10 +94,8 @@ fn of_marks(kind: &str, identity: &str) -> bool {
     }
 }
 
-/// A JSON object as texts; what is null is not there.
-fn said(text: Option<&str>) -> Says {
-    let object: serde_json::Map<String, serde_json::Value> =
-        text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+/// A JSON object as texts, without what is null.
+fn said(object: serde_json::Map<String, serde_json::Value>) -> Says {
     object
         .into_iter()
         .filter_map(|(name, value)| match value {
@@ -115,9 +116,8 @@ async fn sequences(session: &Session) -> Result<BTreeMap<Relation, String>, Erro
     );
     let mut all = Vec::new();
     for row in session.ask(&question).await? {
-        let [Some(schema), Some(name), Some(oid)] = &row[..] else { continue };
-        let name = Relation::new(schema, name);
-        all.push((Guard::of_sequence(&name.sql(), oid.parse().unwrap_or_default()), name));
+        let name = row.relation(0)?;
+        all.push((Guard::of_sequence(&name.sql(), row.number(2)?), name));
     }
     let mut found = BTreeMap::new();
     for batch in all.chunks(100) {
@@ -136,22 +136,19 @@ async fn sequences(session: &Session) -> Result<BTreeMap<Relation, String>, Erro
         } else {
             // One that may not be read takes the others with it: each by itself then.
             let mut rows = Vec::new();
-            for (number, (guard, question)) in guards.iter().zip(&questions).enumerate() {
+            for ((guard, name), question) in batch.iter().zip(&questions) {
                 match attempt(session, std::slice::from_ref(guard), question).await? {
                     Ok(row) => rows.extend(row),
                     Err(server) => {
-                        let refused = format!("no value ({})", server.message);
-                        rows.push(vec![Some(number.to_string()), Some(refused)]);
+                        found.insert(name.clone(), format!("no value ({})", server.message));
                     }
                 }
             }
             rows
         };
         for row in rows {
-            let mut row = row.into_iter().flatten();
-            let name = row.next().and_then(|number| batch.get(number.parse::<usize>().ok()?));
-            if let (Some((_, name)), Some(value)) = (name, row.next()) {
-                found.insert(name.clone(), value);
+            if let Some((_, name)) = batch.get(row.number::<usize>(0)?) {
+                found.insert(name.clone(), row.text(1)?.to_owned());
             }
         }
     }
@@ -159,14 +156,14 @@ async fn sequences(session: &Session) -> Result<BTreeMap<Relation, String>, Erro
 }
 
 /// Asks about sequences, which are locked and looked at before.
-async fn attempt(session: &Session, guards: &[Guard], sql: &str) -> Result<Result<Answer, Server>, Error> {
+async fn attempt(session: &Session, guards: &[Guard], sql: &str) -> Result<Result<Vec<Row>, Server>, Error> {
     let answer = async {
         Guard::hold_all(guards, session, "SAVEPOINT sequences").await?;
-        session.client().simple_query(sql).await.map_err(|error| Server::new(&error))
+        session.try_ask(sql).await.map_err(|error| Server::new(&error))
     };
     let answer = answer.await;
     session.run("ROLLBACK TO SAVEPOINT sequences; RELEASE SAVEPOINT sequences").await?;
-    Ok(answer.map(super::rows_of))
+    Ok(answer)
 }
 
 #[cfg(test)]
@@ -186,7 +183,7 @@ mod tests {
 
     #[test]
     fn what_is_null_is_not_said() {
-        let says = said(Some(r#"{"a": "x", "b": null, "c": 5, "d": true}"#));
+        let says = said(serde_json::from_str(r#"{"a": "x", "b": null, "c": 5, "d": true}"#).expect("JSON"));
         let expected = [("a", "x"), ("c", "5"), ("d", "yes")];
         assert_eq!(says, expected.map(|(a, b)| (a.to_owned(), b.to_owned())).into());
     }

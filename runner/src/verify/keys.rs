@@ -8,7 +8,7 @@ use super::checksum::{self, Formula};
 use super::reading::{self, Place, Reader};
 use super::relations::Column;
 use super::rows::{Reading, Work, rows};
-use crate::connect::{Session, identifier};
+use crate::connect::{Row, Session, identifier};
 use crate::error::{Error, Server};
 
 /// So many rows at most are looked at one by one: 16 bytes of memory each.
@@ -55,8 +55,7 @@ pub(super) async fn locate(
             answer(source, &work.source, question, &work.owner),
             answer(target, &work.target, question, &work.owner)
         )?;
-        let ours: BTreeMap<_, _> = ours.into_iter().filter_map(pair).collect();
-        let theirs: BTreeMap<_, _> = theirs.into_iter().filter_map(pair).collect();
+        let (ours, theirs) = (parts(&ours)?, parts(&theirs)?);
         let mut parts: Vec<_> = ours.keys().chain(theirs.keys()).collect();
         parts.sort_unstable();
         parts.dedup();
@@ -95,10 +94,9 @@ pub(super) async fn locate(
     Ok(lines)
 }
 
-/// A part and what is in it.
-fn pair(row: Vec<Option<String>>) -> Option<(String, String)> {
-    let mut row = row.into_iter();
-    Some((row.next()??, row.next()??))
+/// Parts, each with what is in it.
+fn parts(rows: &[Row]) -> Result<BTreeMap<&str, &str>, Error> {
+    rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?))).collect()
 }
 
 /// What a row is known by: its key, or all of it.
@@ -202,7 +200,7 @@ async fn describe(
         format!("SELECT DISTINCT {} FROM {} WHERE {key} IN ({})", words(work), place.from, first(keys))
     };
     let rows = answer(reader, place, sql, &work.owner).await?;
-    Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).map(|text| short(&text)).collect())
+    rows.iter().map(|row| row.text(0).map(short)).collect()
 }
 
 /// Rows that both ends have with other values: the key and the columns.
@@ -232,12 +230,13 @@ async fn changed(
         answer(target, &work.target, sql, &work.owner)
     )?;
     let theirs: HashMap<_, _> =
-        theirs.into_iter().filter_map(|row| Some((row.first().cloned().flatten()?, row))).collect();
+        theirs.iter().map(|row| Ok((row.text(0)?, row))).collect::<Result<_, Error>>()?;
     let mut lines = Vec::new();
-    for row in ours {
-        let Some(other) = row.first().cloned().flatten().and_then(|key| theirs.get(&key)) else { continue };
-        let words = short(&row.get(1).cloned().flatten().unwrap_or_default());
-        let names = work.columns.iter().zip(row.iter().skip(2).zip(other.iter().skip(2)));
+    for row in &ours {
+        let Some(other) = theirs.get(row.text(0)?) else { continue };
+        let words = short(row.text(1)?);
+        let pairs = row.values().iter().skip(2).zip(other.values().iter().skip(2));
+        let names = work.columns.iter().zip(pairs);
         let names: Vec<_> = names.filter(|(_, (a, b))| a != b).map(|(column, _)| name(column)).collect();
         lines.push(format!("{words} ({})", names.join(", ")));
     }
@@ -249,7 +248,7 @@ async fn answer(
     place: &Place,
     question: impl Fn(&Place) -> String,
     owner: &str,
-) -> Result<Vec<Vec<Option<String>>>, Error> {
+) -> Result<Vec<Row>, Error> {
     let (sql, guards) = (question(place), std::slice::from_ref(&place.guard));
     let mut answer = reading::attempt(reader, guards, &sql, None).await?;
     if answer.as_ref().is_err_and(|server| server.code == "42501") && !owner.is_empty() {

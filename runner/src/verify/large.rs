@@ -84,7 +84,7 @@ fn show(content: &Content) -> String {
 
 async fn list(session: &Session) -> Result<Vec<u32>, Error> {
     let rows = session.ask("SELECT oid FROM pg_catalog.pg_largeobject_metadata").await?;
-    let mut ids: Vec<u32> = rows.into_iter().flatten().flatten().filter_map(|id| id.parse().ok()).collect();
+    let mut ids: Vec<u32> = rows.iter().map(|row| row.number(0)).collect::<Result<_, _>>()?;
     ids.sort_unstable();
     Ok(ids)
 }
@@ -111,11 +111,7 @@ async fn first(session: &Session, ids: &[u32]) -> Result<BTreeMap<u32, Content>,
         rows
     };
     for row in rows {
-        if let [Some(id), Some(bytes), Some(hash)] = &row[..]
-            && let (Ok(id), Ok(bytes)) = (id.parse(), bytes.parse())
-        {
-            contents.insert(id, Content { bytes, hash: hash.clone() });
-        }
+        contents.insert(row.number(0)?, Content { bytes: row.number(1)?, hash: row.text(2)?.to_owned() });
     }
     Ok(contents)
 }
@@ -133,11 +129,10 @@ async fn rest(session: &Session, id: u32) -> Result<Option<Content>, Error> {
             all.hash
         );
         let Ok(rows) = super::attempt(session, &sql).await? else { return Ok(None) };
-        let row = rows.into_iter().next().unwrap_or_default();
-        let [Some(bytes), Some(hash)] = &row[..] else { return Ok(None) };
-        let bytes: u64 = bytes.parse().unwrap_or_default();
+        let Some(row) = rows.first() else { return Ok(None) };
+        let bytes: u64 = row.number(0)?;
         all.bytes += bytes;
-        all.hash.clone_from(hash);
+        row.text(1)?.clone_into(&mut all.hash);
         from += PIECES * LONG;
         if bytes < PIECES * LONG {
             return Ok(Some(all));

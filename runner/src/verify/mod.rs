@@ -40,7 +40,7 @@ pub use select::Chosen;
 
 use self::catalog::Catalog;
 use self::select::Selection;
-use crate::connect::{Connector, Session, literal, pinned};
+use crate::connect::{Connector, Row, Session, literal, pinned};
 use crate::engine::holder::Holder;
 use crate::error::{Error, Server};
 use crate::inspect::Facts;
@@ -271,7 +271,10 @@ pub async fn verify(
     target.run(&format!("{BEGIN}; {}", pinned::views(false, false))).await?;
     // All sessions see one state of the target as well; a standby exports none.
     let exported = match attempt(&target, "SELECT pg_catalog.pg_export_snapshot()").await? {
-        Ok(rows) => rows.into_iter().flatten().flatten().next().unwrap_or_default(),
+        Ok(rows) => match rows.first() {
+            Some(row) => row.text(0)?.to_owned(),
+            None => String::new(),
+        },
         Err(_) => String::new(),
     };
     let source = reader(sessions.source, sessions.snapshot, sessions.holder.is_some()).await?;
@@ -343,25 +346,11 @@ async fn reader(connector: &Connector, snapshot: &str, held: bool) -> Result<Ses
     Ok(session)
 }
 
-/// Rows of a server's answer.
-type Answer = Vec<Vec<Option<String>>>;
-
 /// Asks the server's own catalogs within a transaction that goes on whatever the answer is. What the server refuses is an
 /// answer; a session that is lost is an error.
-async fn attempt(session: &Session, sql: &str) -> Result<Result<Answer, Server>, Error> {
+async fn attempt(session: &Session, sql: &str) -> Result<Result<Vec<Row>, Server>, Error> {
     session.run("SAVEPOINT attempt").await?;
-    let answer = session.client().simple_query(sql).await;
+    let answer = session.try_ask(sql).await;
     session.run("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt").await?;
-    Ok(answer.map(rows_of).map_err(|error| Server::new(&error)))
-}
-
-/// The rows among a server's messages.
-fn rows_of(messages: Vec<tokio_postgres::SimpleQueryMessage>) -> Answer {
-    let row = |message| match message {
-        tokio_postgres::SimpleQueryMessage::Row(row) => {
-            Some((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect())
-        }
-        _ => None,
-    };
-    messages.into_iter().filter_map(row).collect()
+    Ok(answer.map_err(|error| Server::new(&error)))
 }

@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::relations::{Column, Held};
 use super::rows::Reading;
-use super::{Answer, Sessions, locked, reader};
-use crate::connect::{Connector, Session, identifier};
+use super::{Sessions, locked, reader};
+use crate::connect::{Connector, Row, Session, identifier};
 use crate::error::{Error, Server};
 use crate::guard::{self, Guard};
 use crate::names::Relation;
@@ -87,16 +87,16 @@ pub(super) async fn attempt(
     guards: &[Guard],
     sql: &str,
     role: Option<&str>,
-) -> Result<Result<Answer, Server>, Error> {
+) -> Result<Result<Vec<Row>, Server>, Error> {
     let session = reader.session;
     let answer = async {
         hold(reader, guards, "SAVEPOINT attempt").await?;
         become_role(session, role).await?;
-        session.client().simple_query(sql).await.map_err(|error| Server::new(&error))
+        session.try_ask(sql).await.map_err(|error| Server::new(&error))
     };
     let answer = answer.await;
     session.run("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt").await?;
-    Ok(unlocked(session, sql, answer)?.map(super::rows_of))
+    unlocked(session, sql, answer)
 }
 
 /// A lock that another session keeps is no answer: it is asked for again (see [`locked`]).
@@ -119,12 +119,12 @@ pub(super) async fn hold(reader: &Reader<'_>, guards: &[Guard], first: &str) -> 
         if ids.is_empty() { "(0::pg_catalog.oid)".to_owned() } else { ids.join(", ") }
     );
     let held = Guard::hold_all(guards, reader.session, first);
-    let folded = reader.watch.client().simple_query(&question);
+    let folded = reader.watch.try_ask(&question);
     let (held, folded) = future::join(held, folded).await;
     held?;
-    let folded = super::rows_of(folded.map_err(|error| Server::new(&error))?);
-    match folded.into_iter().flatten().flatten().next().as_deref() {
-        Some("f") => Ok(()),
+    let folded = folded.map_err(|error| Server::new(&error))?;
+    match folded.first().map(Row::values) {
+        Some([Some(folded)]) if folded == "f" => Ok(()),
         _ => Err(Server {
             code: FOLDED.into(),
             message: "planning a query would call functions of its indexes, statistics or partition key, \

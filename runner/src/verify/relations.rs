@@ -108,8 +108,7 @@ pub(super) async fn read(session: &Session) -> Result<Relations, Error> {
         )
         .await?;
     for row in configured {
-        let [Some(schema), Some(name), Some(condition)] = &row[..] else { continue };
-        let relation = Relation { schema: schema.clone(), name: name.clone() };
+        let (relation, condition) = (row.relation(0)?, row.text(2)?);
         if let Some(held) = one(session, &relation).await? {
             found.insert(relation, Held { condition: Some(condition.trim().to_owned()), ..held });
         }
@@ -156,12 +155,7 @@ async fn ask(session: &Session, kinds: &str, only: &str) -> Result<BTreeMap<Rela
     );
     let mut found = BTreeMap::new();
     for row in session.ask(&question).await? {
-        let [Some(schema), Some(name), Some(kind), size, owner, populated, columns, key, root, oid] =
-            &row[..]
-        else {
-            continue;
-        };
-        let columns: Vec<Vec<Option<String>>> = parse(columns.as_deref());
+        let columns: Vec<Vec<Option<String>>> = row.json(6)?;
         let column = |row: Vec<Option<String>>| {
             let mut row = row.into_iter().map(Option::unwrap_or_default);
             Column {
@@ -177,24 +171,21 @@ async fn ask(session: &Session, kinds: &str, only: &str) -> Result<BTreeMap<Rela
             }
         };
         let held = Held {
-            kind: kind.clone(),
-            oid: oid.as_deref().and_then(|oid| oid.parse().ok()).unwrap_or_default(),
-            size: size.as_deref().and_then(|size| size.parse().ok()).unwrap_or_default(),
-            owner: owner.clone().unwrap_or_default(),
-            populated: populated.as_deref() == Some("t"),
+            kind: row.text(2)?.to_owned(),
+            oid: row.number(9)?,
+            // A table that was dropped in the meantime has no size; reading it says so.
+            size: row.optional_number(3)?.unwrap_or_default(),
+            owner: row.text(4)?.to_owned(),
+            populated: row.flag(5)?,
             columns: columns.into_iter().map(column).collect(),
             condition: None,
-            key: parse(key.as_deref()),
-            root: match &parse::<String>(root.as_deref())[..] {
+            key: row.json(7)?,
+            root: match &row.json::<Vec<String>>(8)?[..] {
                 [schema, name] => Some(Relation { schema: schema.clone(), name: name.clone() }),
                 _ => None,
             },
         };
-        found.insert(Relation { schema: schema.clone(), name: name.clone() }, held);
+        found.insert(row.relation(0)?, held);
     }
     Ok(found)
-}
-
-fn parse<T: serde::de::DeserializeOwned>(text: Option<&str>) -> Vec<T> {
-    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }

@@ -11,7 +11,7 @@ use super::relations::{self, Column, Relations};
 use super::select::Selection;
 use super::views::Explained;
 use super::{Check, Difference, Ends, Expect, How, Sessions, Verification, keys, locked};
-use crate::connect::Session;
+use crate::connect::{Row, Session};
 use crate::error::Error;
 use crate::guard;
 use crate::names::Relation;
@@ -105,7 +105,7 @@ pub(super) async fn read(
 ) -> Result<(Reading, bool), Error> {
     let guards = std::slice::from_ref(&place.guard);
     let once = async |sql: String, role: Option<&str>| {
-        reading::attempt(reader, guards, &sql, role).await.map(Reading::of)
+        reading::attempt(reader, guards, &sql, role).await.and_then(Reading::of)
     };
     let mut reading = once(sql(formula), None).await?;
     let mut formula = formula;
@@ -131,20 +131,26 @@ pub(super) async fn read(
 
 impl Reading {
     /// What a server answered.
-    pub(super) fn of(answer: Result<super::Answer, crate::error::Server>) -> Self {
-        match answer {
-            Ok(rows) => {
-                let row = rows.into_iter().next().unwrap_or_default();
-                let value = |column: usize| row.get(column).cloned().flatten();
-                let number = |column| value(column).and_then(|text| text.parse().ok());
-                let count = number(0).unwrap_or_default();
-                Self::Rows { count, sample: number(1).unwrap_or(count), sum: value(2) }
-            }
+    ///
+    /// # Errors
+    /// When the answer has no count.
+    pub(super) fn of(answer: Result<Vec<Row>, crate::error::Server>) -> Result<Self, Error> {
+        let rows = match answer {
+            Ok(rows) => rows,
             Err(server) if server.code == "55000" && server.message.contains("populated") => {
-                Self::Unpopulated
+                return Ok(Self::Unpopulated);
             }
-            Err(server) => Self::Refused { code: server.code, why: server.message },
+            Err(server) => return Ok(Self::Refused { code: server.code, why: server.message }),
+        };
+        let Some(row) = rows.first() else {
+            return Err(Error::Defect("a count of rows has no answer".into()));
+        };
+        let count = row.number(0)?;
+        // A count alone has no other columns.
+        if row.values().len() == 1 {
+            return Ok(Self::Rows { count, sample: count, sum: None });
         }
+        Ok(Self::Rows { count, sample: row.number(1)?, sum: row.optional(2)?.map(str::to_owned) })
     }
 
     /// Planning the question would have called functions of users.
@@ -561,22 +567,17 @@ async fn same_rows(source: &Session, target: &Session, relation: &Relation) -> R
     if columns.len() != ours.columns.len() || columns.len() != theirs.columns.len() {
         return Ok(false);
     }
-    let encoding = "SELECT pg_catalog.current_setting('server_encoding') || ' ' || pg_catalog.current_setting('server_version_num')";
-    let (first, second) = tokio::try_join!(source.ask_one(encoding), target.ask_one(encoding))?;
-    let told = |text: Option<String>| -> (String, u32) {
-        let text = text.unwrap_or_default();
-        let (encoding, version) = text.split_once(' ').unwrap_or_default();
-        (encoding.to_owned(), version.parse().unwrap_or_default())
-    };
-    let (first, second) = (told(first), told(second));
-    let formula = Formula { md5: first.1.min(second.1) < 140_000, encoded: first.0 != second.0, wide: false };
+    let encoding = "SELECT pg_catalog.current_setting('server_encoding'), pg_catalog.current_setting('server_version_num')";
+    let (first, second) = tokio::try_join!(source.ask_row(encoding), target.ask_row(encoding))?;
+    let oldest: u32 = first.number::<u32>(1)?.min(second.number(1)?);
+    let formula = Formula { md5: oldest < 140_000, encoded: first.text(0)? != second.text(0)?, wide: false };
     let places = [(source, relation, &ours), (target, relation, &theirs)];
     let [ours, theirs] =
         places.map(|(session, relation, held)| (session, Place::new(relation, held, &columns, true)));
     for (session, place) in [&ours, &theirs] {
         // Not to be told without functions of users: copied anew.
         let folds = format!("SELECT {}", guard::folded(&place.guard.oid.to_string()));
-        if session.ask_one(&folds).await?.as_deref() != Some("f") {
+        if session.ask_flag(&folds).await? {
             return Ok(false);
         }
     }
@@ -596,7 +597,7 @@ async fn same_rows(source: &Session, target: &Session, relation: &Relation) -> R
             };
             let held = place.guard.hold(session, begin).await;
             let answer = match held {
-                Ok(()) => session.ask(&sql).await,
+                Ok(()) => session.ask_row(&sql).await,
                 Err(answer) => Err(Error::Query {
                     side: session.side().name(),
                     sql: place.guard.from.clone(),

@@ -183,9 +183,5 @@ pub(super) async fn aggregates(session: &Session) -> Result<BTreeSet<Relation>, 
         return Ok(BTreeSet::new());
     }
     let rows = session.ask(catalogs.aggregates()?).await?;
-    let relation = |row: Vec<Option<String>>| {
-        let mut row = row.into_iter().flatten();
-        Some(Relation { schema: row.next()?, name: row.next()? })
-    };
-    Ok(rows.into_iter().filter_map(relation).collect())
+    rows.iter().map(|row| row.relation(0)).collect()
 }

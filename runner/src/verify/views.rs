@@ -13,6 +13,7 @@ use super::checksum::Formula;
 use super::reading::{self, Reader};
 use super::relations::Column;
 use super::rows::{Reading, Work};
+use crate::connect::Row;
 use crate::error::Error;
 use crate::guard::Guard;
 use crate::names::Relation;
@@ -79,7 +80,7 @@ pub(super) async fn explain(
     let row = formula.row(&work.columns);
     let sum_now = if sum.is_some() { format!("pg_catalog.sum({row})") } else { "NULL".to_owned() };
     let now = format!("SELECT pg_catalog.count(*), pg_catalog.count(*), {sum_now} FROM ({}) q", query.sql);
-    let fresh = Reading::of(reading::attempt(source, &reads, &now, None).await?);
+    let fresh = Reading::of(reading::attempt(source, &reads, &now, None).await?)?;
     let same = match (&fresh, found) {
         (Reading::Rows { count, sum, .. }, Reading::Rows { count: c, sum: s, .. }) => count == c && sum == s,
         _ => false,
@@ -121,10 +122,10 @@ async fn query(reader: &Reader<'_>, oid: u32) -> Result<Option<Query>, Error> {
                WHERE c.attrelid = r.oid))) FROM reads r)"
     );
     let Ok(rows) = super::attempt(reader.session, &sql).await? else { return Ok(None) };
-    let Some(row) = rows.into_iter().next() else { return Ok(None) };
-    let [Some(sql), own, reads] = &row[..] else { return Ok(None) };
-    let reads: Vec<Read> =
-        reads.as_deref().and_then(|reads| serde_json::from_str(reads).ok()).unwrap_or_default();
+    let Some(row) = rows.first() else { return Ok(None) };
+    // A view that was dropped in the meantime has no query.
+    let Some(sql) = row.optional(0)? else { return Ok(None) };
+    let reads: Vec<Read> = row.json(2)?;
     let guard = |(schema, name, oid, columns): Read| Guard {
         from: Relation::new(&schema, &name).sql(),
         oid,
@@ -132,7 +133,7 @@ async fn query(reader: &Reader<'_>, oid: u32) -> Result<Option<Query>, Error> {
     };
     Ok(Some(Query {
         sql: sql.trim_end().trim_end_matches(';').to_owned(),
-        reads: (own.as_deref() == Some("t")).then(|| reads.into_iter().map(guard).collect()),
+        reads: row.flag(1)?.then(|| reads.into_iter().map(guard).collect()),
     }))
 }
 
@@ -167,12 +168,12 @@ async fn close(
     };
     let (ours, theirs) = tokio::try_join!(ask(source, &work.source), ask(target, &work.target))?;
     let (Ok(ours), Ok(theirs)) = (ours, theirs) else { return Ok(false) };
-    let (ours, theirs) = (ours.into_iter().flatten(), theirs.into_iter().flatten());
+    let (ours, theirs) = (ours.iter().flat_map(Row::values), theirs.iter().flat_map(Row::values));
     Ok(ours.zip(theirs).enumerate().all(|(column, (a, b))| match (column, a, b) {
         (_, a, b) if a == b => true,
         // The rows and their hashes are exact.
         (0 | 1, ..) => false,
-        (_, Some(a), Some(b)) => near(&a, &b),
+        (_, Some(a), Some(b)) => near(a, b),
         _ => false,
     }))
 }

@@ -31,9 +31,8 @@ pub(in crate::migrate) async fn partitioned(session: &Session) -> Result<Partiti
         .await?;
     let mut found = Partitioned { roots: Vec::new(), partitions: BTreeSet::new() };
     for row in rows {
-        let [Some(schema), Some(name), part] = &row[..] else { continue };
-        let relation = Relation::new(schema, name);
-        if part.as_deref() == Some("t") {
+        let relation = row.relation(0)?;
+        if row.flag(2)? {
             found.partitions.insert(relation);
         } else {
             found.roots.push(relation);
@@ -57,10 +56,7 @@ pub(in crate::migrate) async fn run(
         let rows = session
             .ask(&format!("SELECT schema_name, table_name FROM ({}) t", catalogs.hypertables()?))
             .await?;
-        loaded.hypertables.extend(rows.into_iter().filter_map(|row| match &row[..] {
-            [Some(schema), Some(name)] => Some(Relation::new(schema, name)),
-            _ => None,
-        }));
+        loaded.hypertables = rows.iter().map(|row| row.relation(0)).collect::<Result<_, _>>()?;
     }
     let summary = analyze(run.context, partitioned(session).await?.roots).await;
     Ok(StageResult { summary, built, ..StageResult::default() })

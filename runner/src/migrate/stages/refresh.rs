@@ -68,10 +68,7 @@ type Reads = BTreeMap<Relation, BTreeSet<Relation>>;
 async fn reads(source: &Session) -> Result<Reads, Error> {
     let mut reads = Reads::new();
     for row in source.ask(READS).await? {
-        if let [Some(schema), Some(view), Some(of), Some(needed)] = &row[..] {
-            let view = Relation::new(schema, view);
-            reads.entry(view).or_default().insert(Relation::new(of, needed));
-        }
+        reads.entry(row.relation(0)?).or_default().insert(row.relation(2)?);
     }
     Ok(reads)
 }
