@@ -12,15 +12,8 @@ use crate::error::Error;
 use crate::filter::Filter;
 use crate::inspect::Facts;
 use crate::names::Relation;
-use crate::report::{Finding, Script};
-
-/// One part of a dump.
-pub struct Input<'a> {
-    /// Its name: `roles`, `pre-data`, `post-data`.
-    pub part: &'static str,
-    /// Its text.
-    pub text: &'a [u8],
-}
+use crate::results::{Finding, Script};
+use crate::script::Input;
 
 /// What came of it.
 pub struct Analysed {

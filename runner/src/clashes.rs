@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::connect::{Row, Session};
 use crate::error::{Blocker, Error};
 use crate::filter::Filter;
-use crate::inspect::Facts;
-use crate::names::quoted;
+use crate::inspect::{self, Facts};
+use crate::quote::quoted;
 
 /// Functions that belong to no extension: schema, name, types of arguments, and all of it as SQL writes it.
 const FUNCTIONS: &str = "
@@ -157,7 +157,7 @@ async fn settings(session: &Session, facts: &Facts) -> Result<Vec<Blocker>, Erro
         let (side, server) = (session.side().name(), session.side().name().to_uppercase());
         let mut next = vec!["a superuser has to take it back; where it may have been set:".to_owned()];
         next.extend(
-            reset(session, name)
+            inspect::resets(session, name)
                 .await?
                 .into_iter()
                 .map(|sql| format!("  psql -X \"${server}\" -c {}", tsmigrate_analyzer::quote::shell(&sql))),
@@ -175,24 +175,6 @@ async fn settings(session: &Session, facts: &Facts) -> Result<Vec<Blocker>, Erro
     Ok(blockers)
 }
 
-/// The commands that take back what roles and the database say of a setting, for the session's user.
-///
-/// # Errors
-/// When the server refuses the question.
-pub async fn reset(session: &Session, name: &str) -> Result<Vec<String>, Error> {
-    let question = format!(
-        "SELECT CASE WHEN s.setrole = 0 AND s.setdatabase <> 0 THEN pg_catalog.format('ALTER DATABASE %I', d.datname) \
-                ELSE 'ALTER ROLE ' || CASE s.setrole WHEN 0 THEN 'ALL' ELSE pg_catalog.quote_ident(r.rolname) END || \
-                  coalesce(' IN DATABASE ' || pg_catalog.quote_ident(d.datname), '') END || ' RESET ' || {name} \
-         FROM pg_catalog.pg_db_role_setting s LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole \
-         LEFT JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase \
-         WHERE (s.setrole = 0 OR r.rolname = session_user) AND (s.setdatabase = 0 OR d.datname = current_database()) \
-           AND EXISTS (SELECT FROM pg_catalog.unnest(s.setconfig) c WHERE pg_catalog.split_part(c, '=', 1) = {name})",
-        name = crate::connect::literal(name)
-    );
-    session.ask_list(&question).await
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,14 +187,17 @@ mod tests {
     fn commands_rename_names_with_dots_and_quotes() {
         let functions = [row(["a.b", "It's \"x\".y(", "integer", "\"a.b\".\"It's \"\"x\"\".y(\"(integer)"])];
         let members = [row(["a.b", "It's \"x\".y(", "integer", "ext"])];
-        let blocker = functions_of_extensions(&functions, &members, &Facts::default()).expect("readable").expect("a clash");
+        let blocker = functions_of_extensions(&functions, &members, &Facts::default())
+            .expect("readable")
+            .expect("a clash");
         assert_eq!(
             blocker.next[1],
             "  psql -X \"$SOURCE\" -c 'ALTER ROUTINE \"a.b\".\"It'\\''s \"\"x\"\".y(\"(integer) RENAME TO \
              \"It'\\''s \"\"x\"\".y(_own\"'"
         );
         let schemas = [row(["My.\"S\"", "\"My.\"\"S\"\"\""])];
-        let blocker = schemas_of_extensions(&schemas, &[row(["My.\"S\"", "ext"])]).expect("readable").expect("a clash");
+        let blocker =
+            schemas_of_extensions(&schemas, &[row(["My.\"S\"", "ext"])]).expect("readable").expect("a clash");
         assert_eq!(
             blocker.next[1],
             "  psql -X \"$SOURCE\" -c 'ALTER SCHEMA \"My.\"\"S\"\"\" RENAME TO \"own_My.\"\"S\"\"\"'"

@@ -14,13 +14,15 @@ use tsmigrate_analyzer::conversion::{Conversion, conversion};
 use tsmigrate_analyzer::parse::{NodeEnum, Tokens, parse, pg};
 use tsmigrate_analyzer::split::{Kind, Splitter};
 
-use crate::connect::{Session, identifier, literal};
-use crate::engine::table::{Relation, Table};
+use crate::connect::Session;
 use crate::error::{Blocker, Error};
 use crate::guard::{self, Guard};
 use crate::inspect::Facts;
-use crate::names::quoted;
+use crate::names::Relation;
+use crate::quote::quoted;
+use crate::quote::{identifier, literal};
 use crate::script::{self, Statement};
+use crate::tables::Table;
 
 /// Tables that become hypertables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

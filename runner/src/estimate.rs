@@ -102,7 +102,7 @@ async fn read(source: &Session, table: &Relation) -> Result<(Option<u64>, Option
         .ask(&format!(
             "SELECT pg_catalog.pg_table_size(c.oid), c.reltuples::bigint FROM pg_catalog.pg_class c \
              WHERE c.oid = pg_catalog.to_regclass({})",
-            crate::connect::literal(&table)
+            crate::quote::literal(&table)
         ))
         .await?;
     // A table that was dropped in the meantime has no row here, or no size.

@@ -11,8 +11,9 @@
 
 use futures_util::future;
 
-use crate::connect::{Session, identifier};
+use crate::connect::Session;
 use crate::error::Server;
+use crate::quote::identifier;
 
 /// Of the relation `{oid}` and all that inherits from it: functions of users in expressions that planning simplifies.
 /// Trusted are functions of superusers and of the user who asks. Operators count as their functions.

@@ -4,10 +4,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::connect::{Row, Session, literal};
+use crate::connect::{Row, Session};
 use crate::error::{Blocker, Error};
 use crate::guard;
 use crate::inspect::Timescale;
+use crate::quote::literal;
 use crate::timescale::Catalogs;
 
 /// So many tables are asked about in one statement.
@@ -37,7 +38,7 @@ pub async fn find(session: &Session, timescale: &Timescale) -> Result<Vec<Blocke
         return Ok(found);
     }
     let catalogs = Catalogs::read(session).await?;
-    let schema = crate::connect::identifier(&timescale.schema);
+    let schema = crate::quote::identifier(&timescale.schema);
     if (vec![2, 19]..vec![2, 20, 1]).contains(&version) {
         found.extend(null_batches(session, &catalogs, &schema).await?);
     }

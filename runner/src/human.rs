@@ -45,7 +45,13 @@ pub fn passing(took: Duration) -> String {
 }
 
 pub use tsmigrate_analyzer::clean::{line, text as clean};
-pub use tsmigrate_analyzer::human::{bytes, part};
+pub use tsmigrate_analyzer::human::{bytes, count, part, plural, thousands};
+
+/// `no errors`, `1 error`, `2,000 errors`.
+#[must_use]
+pub fn count_or_no(number: u64, noun: &str) -> String {
+    if number == 0 { format!("no {noun}s") } else { count(number, noun) }
+}
 
 /// Columns of a terminal that `text` takes.
 #[must_use]

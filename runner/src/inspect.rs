@@ -275,7 +275,7 @@ async fn timescale(session: &Session, extension: Extension) -> Result<Timescale,
         schema: extension.schema,
         license: settings.optional(0)?.unwrap_or_default().to_owned(),
         restoring: settings.optional(1)? == Some("on") || settings.optional(2)? == Some("t"),
-        restoring_of_role: crate::clashes::reset(session, "timescaledb.restoring")
+        restoring_of_role: resets(session, "timescaledb.restoring")
             .await?
             .into_iter()
             .filter(|sql| sql.starts_with("ALTER ROLE"))
@@ -284,4 +284,22 @@ async fn timescale(session: &Session, extension: Extension) -> Result<Timescale,
         aggregates: named(aggregates)?,
         chunks: named(chunks)?,
     })
+}
+
+/// The commands that take back what roles and the database say of a setting, for the session's user.
+///
+/// # Errors
+/// When the server refuses the question.
+pub async fn resets(session: &Session, name: &str) -> Result<Vec<String>, Error> {
+    let question = format!(
+        "SELECT CASE WHEN s.setrole = 0 AND s.setdatabase <> 0 THEN pg_catalog.format('ALTER DATABASE %I', d.datname) \
+                ELSE 'ALTER ROLE ' || CASE s.setrole WHEN 0 THEN 'ALL' ELSE pg_catalog.quote_ident(r.rolname) END || \
+                  coalesce(' IN DATABASE ' || pg_catalog.quote_ident(d.datname), '') END || ' RESET ' || {name} \
+         FROM pg_catalog.pg_db_role_setting s LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole \
+         LEFT JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase \
+         WHERE (s.setrole = 0 OR r.rolname = session_user) AND (s.setdatabase = 0 OR d.datname = current_database()) \
+           AND EXISTS (SELECT FROM pg_catalog.unnest(s.setconfig) c WHERE pg_catalog.split_part(c, '=', 1) = {name})",
+        name = crate::quote::literal(name)
+    );
+    session.ask_list(&question).await
 }

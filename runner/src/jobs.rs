@@ -97,7 +97,7 @@ impl Alter {
                     "job_id" => id.to_string(),
                     "scheduled" => scheduled.to_string(),
                     "if_exists" => "false".to_owned(),
-                    "next_start" => due.map_or_else(|| "NULL".to_owned(), crate::connect::literal),
+                    "next_start" => due.map_or_else(|| "NULL".to_owned(), crate::quote::literal),
                     _ => "NULL".to_owned(),
                 };
                 format!("{value}::{of_type}")
@@ -133,7 +133,7 @@ WHERE p.proname = 'alter_job' AND x.extname = 'timescaledb'";
 /// The command that does it, for people to copy.
 #[must_use]
 pub fn command(schema: &str, id: i64, scheduled: bool) -> String {
-    format!("SELECT {}.alter_job({id}, scheduled => {scheduled})", crate::connect::identifier(schema))
+    format!("SELECT {}.alter_job({id}, scheduled => {scheduled})", crate::quote::identifier(schema))
 }
 
 /// When jobs are due next, by their ids, in UTC. A job that is not among them is due at once.
@@ -158,8 +158,8 @@ pub async fn due(session: &Session) -> Result<BTreeMap<i64, String>, Error> {
 /// The command that lets a job start again, at the time it is due; at once where none is named.
 #[must_use]
 pub fn start_command(schema: &str, id: i64, due: Option<&str>) -> String {
-    let schema = crate::connect::identifier(schema);
-    let at = due.map(|due| format!(", next_start => {}", crate::connect::literal(due))).unwrap_or_default();
+    let schema = crate::quote::identifier(schema);
+    let at = due.map(|due| format!(", next_start => {}", crate::quote::literal(due))).unwrap_or_default();
     format!("SELECT {schema}.alter_job({id}, scheduled => true{at})")
 }
 
@@ -168,7 +168,7 @@ pub fn start_command(schema: &str, id: i64, due: Option<&str>) -> String {
 /// # Errors
 /// When the server refuses the question.
 pub async fn settle(session: &Session, jobs: &[Job]) -> Result<Vec<String>, Error> {
-    let names: Vec<_> = jobs.iter().map(|job| crate::connect::literal(&job.name)).collect();
+    let names: Vec<_> = jobs.iter().map(|job| crate::quote::literal(&job.name)).collect();
     if names.is_empty() {
         return Ok(Vec::new());
     }

@@ -10,11 +10,11 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use tsmigrate_analyzer::clean;
 
-use crate::engine::step::Step;
 use crate::error::Error;
 use crate::jobs::Job;
+use crate::private_file;
 use crate::record;
-use crate::workdir::ours;
+use crate::step::Step;
 
 /// A server's database, so that it is known again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,7 +118,7 @@ impl Journal {
     pub fn open(directory: &Path) -> Result<Self, Error> {
         let path = path(directory);
         let failed = |error| Error::File { what: format!("open {}", path.display()), error };
-        let file = ours::append(&path)?;
+        let file = private_file::append(&path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => return Err(taken(directory, holder(&path))),
@@ -273,7 +273,7 @@ pub struct State {
 /// When it is there and cannot be read.
 pub fn read(directory: &Path) -> Result<Option<State>, Error> {
     let path = path(directory);
-    let file = match ours::read(&path) {
+    let file = match private_file::read(&path) {
         Ok(file) => file,
         Err(Error::File { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),

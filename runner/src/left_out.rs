@@ -8,8 +8,8 @@ use tsmigrate_analyzer::secrets;
 use tsmigrate_analyzer::split::{Kind, Splitter};
 use tsmigrate_analyzer::{Action, Analysis};
 
-use crate::analysis::Input;
-use crate::report::{Missing, Report, Script};
+use crate::results::{Missing, Script};
+use crate::script::Input;
 
 /// Its file.
 pub const FILE: &str = "left-out.sql";
@@ -63,24 +63,23 @@ pub fn script(analysis: &Analysis, inputs: &[Input<'_>]) -> Option<Script> {
 }
 
 /// Adds what only the run itself could tell.
-pub fn add(report: &mut Report) {
-    if report.missing.is_empty() {
+pub fn add(scripts: &mut Vec<Script>, missing: &[Missing]) {
+    if missing.is_empty() {
         return;
     }
-    let position = report.scripts.iter().position(|script| script.file == FILE);
+    let position = scripts.iter().position(|script| script.file == FILE);
     let position = position.unwrap_or_else(|| {
-        report.scripts.push(Script {
+        scripts.push(Script {
             file: FILE.to_owned(),
             title: TITLE.to_owned(),
             rule: String::new(),
             sql: HEAD.to_owned(),
         });
-        report.scripts.len() - 1
+        scripts.len() - 1
     });
-    let missing: Vec<Missing> = report.missing.clone();
-    let Some(script) = report.scripts.get_mut(position) else { return };
+    let Some(script) = scripts.get_mut(position) else { return };
     script.sql.push_str("\n-- What the run found out\n");
-    for Missing { what, why } in &missing {
+    for Missing { what, why } in missing {
         let _ = write!(
             script.sql,
             "\n{}{}",

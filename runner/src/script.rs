@@ -3,9 +3,17 @@
 use tsmigrate_analyzer::parse::{self, NodeEnum, pg};
 use tsmigrate_analyzer::split::{End, Kind, Splitter};
 
-use crate::connect::identifier;
 use crate::error::Error;
-use crate::names::{Relation, quoted};
+use crate::names::Relation;
+use crate::quote::{identifier, quoted};
+
+/// One part of a dump.
+pub struct Input<'a> {
+    /// Its name: `roles`, `pre-data`, `post-data`.
+    pub part: &'static str,
+    /// Its text.
+    pub text: &'a [u8],
+}
 
 /// What a statement is, as far as the order of a migration asks.
 #[derive(Clone, Debug, PartialEq, Eq)]

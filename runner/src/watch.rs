@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
-use crate::connect::{Connector, Session, literal};
+use crate::connect::{Connector, Session};
 use crate::error::Error;
-use crate::names::{Relation, quoted};
+use crate::names::Relation;
 use crate::progress::{Progress, Wait};
+use crate::quote::{literal, quoted};
 use crate::tools;
 
 /// Seen twice in a row, a wait is told: none shorter than this is, and none that lasts twice as long is not.
@@ -91,7 +92,7 @@ async fn held(
         gone.join(", ")
     );
     let rows = session.ask(&question).await?;
-    Ok(rows.into_iter().flatten().flatten().filter_map(|pid| pid.parse().ok()).collect())
+    rows.iter().map(|row| row.number(0)).collect()
 }
 
 struct Found {
@@ -230,7 +231,7 @@ pub async fn named(session: &Session, name: &str) -> Result<Vec<String>, Error> 
             literal(name)
         ))
         .await?;
-    Ok(rows.iter().map(|row| Process::new(row).name).collect())
+    Ok(rows.iter().map(|row| Process::new(row.values()).name).collect())
 }
 
 /// Tables that somebody has for himself alone, or waits to have before us: the table, who it is, and the process's number.
@@ -253,7 +254,7 @@ pub async fn explain(error: Error, connector: &Connector) -> Error {
     let Ok(rows) = locked.await else { return error };
     let side = connector.side().name();
     let again = "then run the same command again".to_owned();
-    let Some((Some(schema), Some(name), columns)) = rows.first().and_then(|row| match &row[..] {
+    let Some((Some(schema), Some(name), columns)) = rows.first().and_then(|row| match row.values() {
         [schema, name, columns @ ..] => Some((schema.as_ref(), name.as_ref(), columns)),
         _ => None,
     }) else {

@@ -8,8 +8,8 @@ use tsmigrate::connect::{Connector, Side};
 use tsmigrate::engine::ends::{LiveTarget, Target};
 use tsmigrate::engine::marks::Marks;
 use tsmigrate::engine::retry::transient;
-use tsmigrate::engine::step::Step;
-use tsmigrate::engine::table::Relation;
+use tsmigrate::names::Relation;
+use tsmigrate::step::Step;
 use tsmigrate_tests::lab::{Server, skipped};
 use tsmigrate_tests::migration::{Outcome, Stage};
 

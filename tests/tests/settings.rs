@@ -2,7 +2,8 @@
 
 use std::error::Error;
 
-use tsmigrate::connect::{Side, literal, pinned};
+use tsmigrate::connect::{Side, pinned};
+use tsmigrate::quote::literal;
 use tsmigrate_tests::lab::{Lab, Server};
 use tsmigrate_tests::migration::{Outcome, Stage, told};
 

@@ -8,7 +8,7 @@ use std::{env, fs};
 use serde_json::Value;
 use tsmigrate::connect::{Connector, Side};
 use tsmigrate::names::Relation;
-use tsmigrate::verify::rows::same;
+use tsmigrate::verify::same;
 use tsmigrate_tests::lab::{Lab, Server, skipped};
 
 type Outcome = Result<(), Box<dyn Error>>;

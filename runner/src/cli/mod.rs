@@ -1,15 +1,18 @@
 //! Arguments in, exit status out: 0 clean, 1 findings, 2 failed.
 
 mod check;
+mod cleanup;
 mod config;
 mod diff;
 mod input;
 mod live;
+mod migrate;
 mod output;
 mod render;
 mod reports;
 mod rewrite;
 mod rules;
+mod verify;
 
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal, Write};
@@ -55,7 +58,7 @@ enum Command {
     /// Close what a migration that was killed has left open
     Cleanup(tsmigrate::migrate::cleanup::Args),
     /// Compare two databases: objects, definitions, owners, privileges and every row; nothing is written
-    Verify(Box<tsmigrate::verify::Args>),
+    Verify(Box<verify::Args>),
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -271,6 +274,8 @@ impl Analysed {
 enum Status {
     Clean,
     Findings,
+    /// The report says why.
+    Failed,
 }
 
 /// Why a command failed: what, where, and what to do.
@@ -337,18 +342,16 @@ pub(crate) fn main() -> ExitCode {
         Color::Always => anstream::ColorChoice::Always.write_global(),
         Color::Never => anstream::ColorChoice::Never.write_global(),
     }
-    if let Command::Migrate(args) = &cli.command {
-        return ExitCode::from(tsmigrate::migrate::run(args));
-    }
-    if let Command::Cleanup(args) = &cli.command {
-        return ExitCode::from(tsmigrate::migrate::cleanup::run(args));
-    }
-    if let Command::Verify(args) = &cli.command {
-        return ExitCode::from(tsmigrate::verify::run(args));
-    }
-    match on_large_stack(cli) {
+    let result = match &cli.command {
+        Command::Migrate(args) => migrate::run(args),
+        Command::Cleanup(args) => cleanup::run(args),
+        Command::Verify(args) => verify::run(args),
+        Command::Check(_) | Command::Rewrite(_) | Command::Rules(_) | Command::Schema => on_large_stack(cli),
+    };
+    match result {
         Ok(Status::Clean) => ExitCode::SUCCESS,
         Ok(Status::Findings) => ExitCode::from(1),
+        Ok(Status::Failed) => ExitCode::from(2),
         Err(failure) => {
             if !failure.silent {
                 say(&failure);
@@ -356,6 +359,15 @@ pub(crate) fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// What runs work on servers. `pg_query` walks a statement's tree on the stack, and a worker's default of 2 MB is soon full.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(64 << 20)
+        .build()
+        .map_err(|error| Failure::new(format!("cannot start: {}", words(&error))))
 }
 
 /// Prints the schema of JSON reports.

@@ -5,7 +5,8 @@
 //! are not: together they know every setting that a session may set itself in PostgreSQL 15, 17 and 18 and in
 //! TimescaleDB (`pg_settings.context` is `user` or `superuser`). `tests/tests/settings.rs` asks the servers for more.
 
-use super::{Side, literal};
+use super::Side;
+use crate::quote::literal;
 
 /// A setting, what it is set to, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -107,7 +107,7 @@ async fn sessions(connector: &Connector) -> Result<Option<Pooler>, Error> {
         let question = format!(
             "SELECT backend_start < {}::timestamptz FROM pg_catalog.pg_stat_activity \
              WHERE pid = pg_catalog.pg_backend_pid()",
-            super::literal(&now)
+            crate::quote::literal(&now)
         );
         for after in up_to_two(connector).await? {
             if after.ask_one(&question).await?.as_deref() == Some("t") {

@@ -6,11 +6,11 @@ use std::fmt::Write;
 
 use tsmigrate_analyzer::parse::{self, NodeEnum, pg};
 
-use super::step::Step;
-use super::table::Relation;
-use crate::connect::identifier;
-use crate::names::quoted;
+use crate::names::Relation;
+use crate::quote::identifier;
+use crate::quote::quoted;
 use crate::script::Statement;
+use crate::step::Step;
 
 /// One thing to build.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -311,7 +311,7 @@ fn options(nodes: &[pg::Node]) -> Option<String> {
                 NodeEnum::Float(value) => value.fval.clone(),
                 _ => return None,
             };
-            Some(format!("{} = {}", option.defname, crate::connect::literal(&value)))
+            Some(format!("{} = {}", option.defname, crate::quote::literal(&value)))
         })
         .collect();
     options.map(|options| options.join(", "))

@@ -7,12 +7,13 @@ use bytes::{Bytes, BytesMut};
 
 use super::ends::{LiveSource, LiveTarget, Source, Target};
 use super::job_rows::{self, Treatment};
-use super::step::Step;
-use super::table::{Relation, Shapes};
 use crate::connect::Session;
 use crate::error::Error;
 use crate::guard;
-use crate::report::Missing;
+use crate::names::Relation;
+use crate::results::Missing;
+use crate::step::Step;
+use crate::tables::Shapes;
 
 /// A configuration table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -199,7 +200,7 @@ pub async fn same(source: &Session, target: &Session, table: &ConfigTable) -> Re
         return Ok(true);
     }
     let name = table.relation.sql();
-    let there = format!("SELECT pg_catalog.to_regclass({}) IS NOT NULL", crate::connect::literal(&name));
+    let there = format!("SELECT pg_catalog.to_regclass({}) IS NOT NULL", crate::quote::literal(&name));
     if !target.ask_flag(&there).await? {
         return Ok(true);
     }
@@ -214,7 +215,7 @@ pub async fn same(source: &Session, target: &Session, table: &ConfigTable) -> Re
 
 async fn may_insert(target: &mut LiveTarget, name: &str) -> Result<bool, Error> {
     let question =
-        format!("SELECT pg_catalog.has_table_privilege({}, 'INSERT')", crate::connect::literal(name));
+        format!("SELECT pg_catalog.has_table_privilege({}, 'INSERT')", crate::quote::literal(name));
     target.session().await?.ask_flag(&question).await
 }
 

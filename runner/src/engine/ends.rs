@@ -11,13 +11,15 @@ use tokio_postgres::{CopyInSink, CopyOutStream, SimpleQueryMessage};
 
 use super::holder::{Holder, SAVEPOINT, Turn, lock_sql, reader, replaced};
 use super::marks::{Marks, SCHEMA};
-use super::part::Part;
 use super::rate::Rate;
-use super::step::Step;
-use super::table::{Relation, Table};
-use crate::connect::{Connector, Session, literal};
+use crate::connect::{Connector, Session};
 use crate::error::{Error, Server};
 use crate::guard;
+use crate::names::Relation;
+use crate::quote::literal;
+use crate::step::Step;
+use crate::tables::Table;
+use crate::tables::range::Part;
 
 /// Something that rows can be read from.
 pub trait Source: Send {
@@ -437,7 +439,7 @@ impl Target for LiveTarget {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::format::Format;
+    use crate::tables::format::Format;
 
     #[test]
     fn a_part_is_read_by_its_blocks() {

@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::table::Relation;
-use crate::connect::{Connector, Session, literal};
+use crate::connect::{Connector, Session};
 use crate::error::Error;
+use crate::names::Relation;
+use crate::quote::literal;
 
 /// Whatever is done in a session that reads the snapshot is done after this savepoint: to roll back to it gives back
 /// what was locked last, and an error costs neither the snapshot nor the locks that were taken before it.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::table::Relation;
+use crate::names::Relation;
 use crate::timescale;
 
 /// What becomes of the rows of one COPY.
@@ -29,7 +29,7 @@ pub(super) fn jobs(columns: &[String], rows: &[u8], admin: &str) -> Option<Vec<u
         if fields.len() != columns.len() {
             return None;
         }
-        fields[owner] = escape(&crate::connect::identifier(admin));
+        fields[owner] = escape(&crate::quote::identifier(admin));
         "f".clone_into(&mut fields[scheduled]);
         out.extend_from_slice(fields.join("\t").as_bytes());
         out.push(b'\n');

@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::step::{NoStep, Step};
-use crate::connect::{Session, literal};
+use crate::connect::Session;
 use crate::error::Error;
+use crate::quote::literal;
 use crate::record;
+use crate::step::{NoStep, Step};
 
 /// The schema of the marks. It is gone at the end of a run.
 pub const SCHEMA: &str = "_tsmigrate";

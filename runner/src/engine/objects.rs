@@ -7,9 +7,10 @@ use futures_util::TryStreamExt;
 
 use super::ends::{LiveSource, LiveTarget};
 use super::rate::Rate;
-use super::step::Step;
-use crate::connect::{Session, identifier, literal};
+use crate::connect::Session;
 use crate::error::{Error, Server};
+use crate::quote::{identifier, literal};
+use crate::step::Step;
 
 /// So many objects go over in one transaction.
 const BATCH: usize = 500;

@@ -1,7 +1,7 @@
 //! Who does what when: readers that carry parts over, and builders that begin with a table as soon as its rows are
 //! there.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,16 +14,18 @@ use super::ends::{self, Carried, LiveSource, LiveTarget};
 use super::holder::Holder;
 use super::marks::Marks;
 use super::objects;
-use super::part::Part;
+use super::queue::{Builds, Job, Piece, Plan};
 use super::rate::Rate;
 use super::retry::{self, Patience};
 use super::statements::refused;
-use super::step::Step;
-use super::table::{Relation, Table};
 use crate::connect::Connector;
 use crate::error::{Error, Server};
+use crate::names::Relation;
 use crate::progress::{Progress, TaskKind, seconds};
-use crate::report::{Built, MovedTable};
+use crate::results::{Built, MovedTable};
+use crate::step::Step;
+use crate::tables::Table;
+use crate::tables::range::Part;
 
 /// Told of a step that is done, with its rows.
 pub type OnStep = Box<dyn Fn(&Step, u64) + Send + Sync>;
@@ -75,43 +77,6 @@ pub struct Done {
     pub bytes: u64,
     /// When the last rows were there.
     pub last: Option<Instant>,
-}
-
-/// What is carried over in one go.
-enum Piece {
-    Part(usize, Part),
-    Objects(objects::Batch),
-}
-
-/// What a builder does next.
-enum Job {
-    Index(usize, Build),
-    Constraints(usize),
-    ForeignKeys(ForeignKeys),
-    Analyze(usize),
-}
-
-struct Plan {
-    tables: Vec<Table>,
-    /// Parts of each table that are still to come.
-    left: Vec<AtomicUsize>,
-    pieces: Mutex<VecDeque<Piece>>,
-    builds: Mutex<Builds>,
-    changed: Notify,
-}
-
-#[derive(Default)]
-struct Builds {
-    of: Vec<OfTable>,
-    /// Indexes of each table that are still to come.
-    left: Vec<usize>,
-    /// Tables whose statistics are to be made.
-    analyze: Vec<bool>,
-    /// Foreign keys, each with the tables that are still to come.
-    keys: Vec<(BTreeSet<usize>, ForeignKeys)>,
-    ready: VecDeque<Job>,
-    /// Tables whose rows are still to come, and jobs that may make others ready.
-    open: usize,
 }
 
 /// The data stage: parts of tables, largest tables first, large objects, and what is built on each table.
@@ -331,100 +296,6 @@ async fn build_once(target: &mut LiveTarget, build: &Build, workers: usize) -> R
     let sql = build.sql.join(";\n");
     let sql = format!("SET LOCAL max_parallel_maintenance_workers = {workers};\n{sql}");
     target.end_with(&sql, |error| refused("post-data", &build.statement, Server::new(error))).await
-}
-
-impl Builds {
-    /// Constraints and ANALYZE would wait for the locks of indexes that are being built, and keep a builder busy.
-    fn after_indexes(&mut self, number: usize) {
-        if self.of.get(number).is_some_and(|of| !of.constraints.is_empty()) {
-            self.open += 1;
-            self.ready.push_front(Job::Constraints(number));
-        } else {
-            self.after_constraints(number);
-        }
-    }
-
-    /// What this table and others have to be ready for comes next.
-    fn after_constraints(&mut self, number: usize) {
-        let mut waiting = Vec::new();
-        for (mut tables, keys) in std::mem::take(&mut self.keys) {
-            tables.remove(&number);
-            if tables.is_empty() {
-                self.open += 1;
-                self.ready.push_back(Job::ForeignKeys(keys));
-            } else {
-                waiting.push((tables, keys));
-            }
-        }
-        self.keys = waiting;
-        if self.analyze.get(number).is_some_and(|wanted| *wanted) {
-            self.open += 1;
-            self.ready.push_back(Job::Analyze(number));
-        }
-    }
-}
-
-impl Plan {
-    fn builds(&self) -> MutexGuard<'_, Builds> {
-        self.builds.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// All rows of a table are there: what is built on it can begin.
-    fn rows_are_there(&self, number: usize, analyze: bool) {
-        let mut builds = self.builds();
-        if let Some(wanted) = builds.analyze.get_mut(number) {
-            *wanted = analyze;
-        }
-        let indexes = builds.of.get_mut(number).map(|of| std::mem::take(&mut of.indexes)).unwrap_or_default();
-        if indexes.is_empty() {
-            builds.after_indexes(number);
-        }
-        // The table stays open until its last job is done.
-        builds.open += indexes.len();
-        builds.open -= 1;
-        builds.ready.extend(indexes.into_iter().map(|build| Job::Index(number, build)));
-        drop(builds);
-        self.changed.notify_waiters();
-    }
-
-    fn job_is_done(&self, job: &Job) {
-        let mut builds = self.builds();
-        match job {
-            &Job::Index(number, _) => {
-                let last = builds.left.get_mut(number).is_some_and(|left| {
-                    *left -= 1;
-                    *left == 0
-                });
-                if last {
-                    builds.after_indexes(number);
-                }
-            }
-            &Job::Constraints(number) => builds.after_constraints(number),
-            Job::ForeignKeys(_) | Job::Analyze(_) => {}
-        }
-        builds.open -= 1;
-        drop(builds);
-        self.changed.notify_waiters();
-    }
-
-    /// The next job, none when all is built.
-    async fn job(&self) -> Option<Job> {
-        loop {
-            let changed = self.changed.notified();
-            let mut changed = std::pin::pin!(changed);
-            changed.as_mut().enable();
-            {
-                let mut builds = self.builds();
-                if let Some(job) = builds.ready.pop_front() {
-                    return Some(job);
-                }
-                if builds.open == 0 {
-                    return None;
-                }
-            }
-            changed.await;
-        }
-    }
 }
 
 async fn carry_all(

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::table::Relation;
-use crate::connect::{Session, literal};
+use crate::connect::Session;
 use crate::error::Error;
 use crate::guard::Guard;
+use crate::names::Relation;
+use crate::quote::literal;
 
 /// Sequences with their `last_value` and `is_called`.
 pub type Values = BTreeMap<Relation, (i64, bool)>;

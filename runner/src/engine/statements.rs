@@ -4,10 +4,10 @@
 use futures_util::future::join_all;
 
 use super::ends::LiveTarget;
-use super::step::{self, Step};
 use crate::connect::Session;
 use crate::error::{Error, Refused, Server};
 use crate::script::{Class, Statement};
+use crate::step::{self, Step};
 
 /// So many are one step.
 const BATCH: usize = 200;

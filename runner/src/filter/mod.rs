@@ -17,10 +17,11 @@ pub use glob::Pattern;
 pub(crate) use glob::joined;
 pub use names::{Listed, Names, names};
 
-use crate::connect::{Session, identifier};
+use crate::connect::Session;
 use crate::error::{Blocker, Error};
 use crate::inspect::Facts;
-use crate::names::{Relation, quoted};
+use crate::names::Relation;
+use crate::quote::{identifier, quoted};
 
 /// How many names one argument of `pg_dump` holds: one query of its own each would take long for thousands.
 const NAMES_IN_ARGUMENT: usize = 50;

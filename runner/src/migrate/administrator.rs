@@ -11,7 +11,7 @@ use tsmigrate_analyzer::parse::{NodeEnum, parse, pg};
 use tsmigrate_analyzer::split::{Kind, Splitter};
 
 use crate::inspect::Facts;
-use crate::names::quoted;
+use crate::quote::quoted;
 
 /// A membership that stays behind.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,19 +1,18 @@
 //! `tsmigrate cleanup`: closes what a run that was killed has left open, and on demand gives up what it has written.
 
-use std::io::Write;
 use std::path::PathBuf;
 
-use tsmigrate_analyzer::report::count;
+use crate::human::count;
 
 use super::session_name;
 use super::stages::restoring;
-use crate::connect::{Connector, Session, Side, identifier};
+use crate::connect::{Connector, Session, Side};
 use crate::engine::marks::{Marks, Owner};
 use crate::error::Error;
-use crate::human;
 use crate::inspect;
 use crate::jobs;
 use crate::journal::{Event, Journal, State};
+use crate::quote::identifier;
 use crate::record;
 use crate::watch;
 use crate::workdir::WorkDir;
@@ -45,30 +44,14 @@ impl std::fmt::Debug for Args {
     }
 }
 
-/// Closes what is open, and says so line by line. The result is the process's exit status: 0 where nothing is open any
-/// more, 2 where something still is.
-#[must_use]
-pub fn run(args: &Args) -> u8 {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let result = match runtime {
-        Ok(runtime) => runtime.block_on(close(args)),
-        Err(error) => Err(Error::File { what: "start".into(), error }),
-    };
-    match result {
-        Ok(()) => 0,
-        Err(error) => {
-            let _ = writeln!(anstream::stderr(), "error: {}", human::clean(&error.to_string()));
-            2
-        }
-    }
-}
+/// Told of each thing that is closed, in a line.
+type Say<'a> = &'a (dyn Fn(&str) + Sync);
 
-fn say(line: &str) {
-    // Who reads it may have gone; what is closed stays closed.
-    let _ = writeln!(anstream::stdout(), "{}", human::clean(line));
-}
-
-async fn close(args: &Args) -> Result<(), Error> {
+/// Closes what is open, and says so line by line.
+///
+/// # Errors
+/// When something is still open, or a server refuses.
+pub async fn run(args: &Args, say: Say<'_>) -> Result<(), Error> {
     let source = Connector::new(Side::Source, &args.source)?;
     let target = Connector::new(Side::Target, &args.target)?;
     let work = WorkDir::new(args.work_dir.as_deref(), source.endpoint().database());
@@ -108,18 +91,18 @@ async fn close(args: &Args) -> Result<(), Error> {
     let format = past.as_ref().map(|past| past.format).or_else(|| owner.as_ref().map(|owner| owner.format));
     let other = format.is_some_and(|format| format != record::FORMAT);
     if other {
-        foreign(past.as_ref(), owner.as_ref());
+        foreign(past.as_ref(), owner.as_ref(), say);
     }
     let run =
         past.as_ref().map(|past| past.run.clone()).or_else(|| owner.as_ref().map(|owner| owner.id.clone()));
     if let Some(run) = run.as_ref().filter(|run| !run.is_empty()) {
-        end_sessions(&source.open().await?, run).await?;
-        end_sessions(&session, run).await?;
+        end_sessions(&source.open().await?, run, say).await?;
+        end_sessions(&session, run, say).await?;
     }
-    put_jobs_back(&source, past.as_ref(), journal.as_ref()).await?;
-    leave_restoring(&target, &session, past.as_ref(), owner.as_ref(), journal.as_ref()).await?;
+    put_jobs_back(&source, past.as_ref(), journal.as_ref(), say).await?;
+    leave_restoring(&target, &session, past.as_ref(), owner.as_ref(), journal.as_ref(), say).await?;
     if args.drop_target {
-        drop_target(&target, past.as_ref(), owner.as_ref()).await?;
+        drop_target(&target, past.as_ref(), owner.as_ref(), say).await?;
         if let Some(journal) = &journal {
             journal.write(Event::Done)?;
         }
@@ -140,7 +123,7 @@ async fn close(args: &Args) -> Result<(), Error> {
 
 /// Refuses to touch a run that has sessions: it may be at work, with a work directory that we do not know.
 async fn check_over(source: &Session, target: &Session, owner: &Owner) -> Result<(), Error> {
-    let name = crate::connect::literal(&session_name(&owner.id));
+    let name = crate::quote::literal(&session_name(&owner.id));
     let mut alive = Vec::new();
     let mut commands = Vec::new();
     for session in [source, target] {
@@ -175,7 +158,7 @@ async fn check_over(source: &Session, target: &Session, owner: &Owner) -> Result
 }
 
 /// Says what cannot be known of a run of another version.
-fn foreign(past: Option<&State>, owner: Option<&Owner>) {
+fn foreign(past: Option<&State>, owner: Option<&Owner>, say: Say<'_>) {
     let places = [
         past.map(|past| ("the journal", past.format)),
         owner.map(|owner| ("the schema _tsmigrate of the target", owner.format)),
@@ -193,12 +176,12 @@ fn foreign(past: Option<&State>, owner: Option<&Owner>) {
 }
 
 /// Ends the sessions that the run may have left.
-async fn end_sessions(session: &Session, run: &str) -> Result<(), Error> {
+async fn end_sessions(session: &Session, run: &str, say: Say<'_>) -> Result<(), Error> {
     let rows = session
         .ask(&format!(
             "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
              WHERE datname = pg_catalog.current_database() AND pid <> pg_catalog.pg_backend_pid() AND application_name = {}",
-            crate::connect::literal(&session_name(run))
+            crate::quote::literal(&session_name(run))
         ))
         .await?;
     if !rows.is_empty() {
@@ -211,6 +194,7 @@ async fn put_jobs_back(
     source: &Connector,
     past: Option<&State>,
     journal: Option<&Journal>,
+    say: Say<'_>,
 ) -> Result<(), Error> {
     let Some((schema, jobs)) = past.and_then(|past| past.jobs.as_ref()) else {
         say("✓ source: no job is paused by us");
@@ -236,6 +220,7 @@ async fn leave_restoring(
     past: Option<&State>,
     owner: Option<&Owner>,
     journal: Option<&Journal>,
+    say: Say<'_>,
 ) -> Result<(), Error> {
     let facts = inspect::inspect(session, Side::Target).await?;
     if !facts.timescale.is_some_and(|timescale| timescale.restoring) {
@@ -260,7 +245,12 @@ async fn leave_restoring(
 
 /// Removes what the run has written: everything in the database that belongs to the administrator or to a role that the
 /// run made. Only a target that says of itself that it belongs to a run is emptied.
-async fn drop_target(target: &Connector, past: Option<&State>, owner: Option<&Owner>) -> Result<(), Error> {
+async fn drop_target(
+    target: &Connector,
+    past: Option<&State>,
+    owner: Option<&Owner>,
+    say: Say<'_>,
+) -> Result<(), Error> {
     let Some(owner) = owner.filter(|owner| past.is_none_or(|past| past.run == owner.id)) else {
         return Err(Error::Refused {
             what: "the target does not belong to an unfinished run: nothing is removed".into(),

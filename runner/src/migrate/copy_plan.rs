@@ -8,10 +8,11 @@ use super::schema::Scripts;
 use super::servers::Servers;
 use super::snapshot::Snapshot;
 use crate::engine::marks::Marks;
-use crate::engine::part::{self, Part, Split};
-use crate::engine::table::{Relation, Table};
 use crate::error::Error;
 use crate::journal::Event;
+use crate::names::Relation;
+use crate::tables::Table;
+use crate::tables::range::{self, Part, Split};
 use crate::workdir::Settled;
 
 /// A table with the ranges that it is copied in.
@@ -49,7 +50,7 @@ pub(super) fn ranges(context: &Context, tables: &[Table]) -> Vec<TableRanges> {
         Some(size) => Split { above: size.as_u64(), into: size.as_u64() },
         None => Split::balanced(tables.iter().map(|table| table.bytes), context.jobs()),
     };
-    tables.iter().map(|table| (table.clone(), part::parts(table, split))).collect()
+    tables.iter().map(|table| (table.clone(), range::parts(table, split))).collect()
 }
 
 /// The relations of `tables`.

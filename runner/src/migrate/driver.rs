@@ -9,9 +9,9 @@ use super::snapshot::Snapshot;
 use crate::connect::Session;
 use crate::engine::pool::Engine;
 use crate::engine::retry::retrying;
-use crate::engine::step::Step;
 use crate::error::Error;
-use crate::report::{Built, Finding, Missing};
+use crate::results::{Built, Finding, Missing};
+use crate::step::Step;
 
 /// What every stage works with.
 pub(super) struct Run<'a> {

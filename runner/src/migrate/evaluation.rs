@@ -2,8 +2,9 @@
 //! as its applications have them. `pg_dump --create | psql` gives them the same way.
 
 use super::Context;
-use crate::connect::{Session, literal};
+use crate::connect::Session;
 use crate::error::Error;
+use crate::quote::literal;
 
 /// What stable functions look at, and no text of ours: rows and literals mean the same whatever these are.
 const NAMES: &str = "'TimeZone', 'lc_time', 'lc_numeric', 'default_text_search_config'";

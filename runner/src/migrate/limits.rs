@@ -1,6 +1,6 @@
 //! What both servers and this machine have room for: found out before anything is written.
 
-use tsmigrate_analyzer::report::count;
+use crate::human::count;
 
 use super::weigh::Weight;
 use super::{Check, Context};
@@ -9,7 +9,7 @@ use crate::connect::{Session, Side};
 use crate::engine::marks;
 use crate::error::{Blocker, Error};
 use crate::filter::Filter;
-use crate::names::quoted;
+use crate::quote::quoted;
 
 /// Relations that the statements of one step create or change at once, each with its TOAST table and that one's index.
 const OF_A_STEP: u64 = 600;

@@ -2,6 +2,7 @@
 
 mod administrator;
 pub mod cleanup;
+mod context;
 mod copy_plan;
 mod driver;
 mod engine_setup;
@@ -19,208 +20,21 @@ mod stages;
 mod weigh;
 
 use std::hash::{BuildHasher, Hasher};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Instant;
 
+pub(crate) use context::{Context, Reached, session_name};
 pub use options::{Args, Check};
 
-use crate::capacity::Workers;
 use crate::connect::{Connector, Side};
-use crate::engine::retry::Patience;
 use crate::error::Error;
-use crate::human;
-use crate::jobs::{self, Job};
-use crate::journal::{self, Event, Journal};
+use crate::jobs;
+use crate::journal::{self, Event};
 use crate::progress::{self, Progress};
-use crate::report::{self, Format, Outcome, Report, Stage};
+use crate::report::{self, Outcome, Report};
 use crate::workdir::WorkDir;
-
-/// Runs a migration and prints its report. The result is the process's exit status:
-/// 0 done and verified (or planned), 1 blocked with nothing written, 2 failed.
-#[must_use]
-pub fn run(args: &Args) -> u8 {
-    // pg_query walks a statement's tree on the stack, and a worker's default of 2 MB is soon full.
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(64 << 20).build();
-    let report = match runtime {
-        Ok(runtime) => runtime.block_on(supervise(args)),
-        Err(error) => Report { error: Some(format!("cannot start: {error}")), ..Report::default() },
-    };
-    print(args, &report)
-}
-
-fn print(args: &Args, report: &Report) -> u8 {
-    use std::io::Write;
-
-    let json = || report::json(report);
-    let mut code = match report.outcome {
-        Outcome::Migrated | Outcome::Planned => 0,
-        Outcome::Blocked => 1,
-        Outcome::Failed | Outcome::Differs => 2,
-    };
-    if let Some(path) = &args.report
-        && let Err(error) = std::fs::write(path, json() + "\n")
-    {
-        let path = human::line(&path.display().to_string());
-        let _ = writeln!(anstream::stderr(), "tsmigrate: cannot write {path}: {error}");
-        code = 2;
-    }
-    if let Some(folder) = &report.work_dir
-        && let Err(error) = report::write_files(report, folder.as_ref())
-    {
-        let _ = writeln!(anstream::stderr(), "tsmigrate: {}", human::clean(&error.to_string()));
-    }
-    // Who reads the report may have gone; what was done stays done.
-    let _ = match args.format {
-        Format::Json => writeln!(std::io::stdout(), "{}", json()),
-        Format::Text => writeln!(anstream::stdout(), "{}", report.colored().trim_end()),
-    };
-    code
-}
-
-/// What a run shares with whoever has to clean up after it.
-struct Context {
-    args: Args,
-    source: Connector,
-    target: Connector,
-    progress: Progress,
-    report: Mutex<Report>,
-    undo: Mutex<Undo>,
-    work: WorkDir,
-    /// The run's id.
-    run: String,
-    /// When this process began: stages and tables tell their times from here.
-    begun: Instant,
-    journal: OnceLock<Journal>,
-    /// Fewer copies and builds than were asked for, and why.
-    workers: OnceLock<(Workers, String)>,
-    /// It was said that steps cannot be written down.
-    deaf: AtomicBool,
-}
-
-/// What has to be undone at the end, however it comes.
-#[derive(Default)]
-struct Undo {
-    /// Jobs of the source that are paused.
-    jobs: Vec<Job>,
-    /// The schema of the source's TimescaleDB functions.
-    jobs_schema: String,
-    /// The target is in restoring mode.
-    restoring: bool,
-    /// What the target may hold.
-    reached: Reached,
-    /// TimescaleDB's catalogs are part of it.
-    timescale: bool,
-}
-
-/// How far a run has come on the target.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Reached {
-    /// Nothing is written.
-    #[default]
-    Nothing,
-    /// Something is, and all of it belongs to the administrator.
-    Written,
-    /// Some of it has been given to other roles.
-    Given,
-}
-
-impl Context {
-    fn report(&self) -> MutexGuard<'_, Report> {
-        self.report.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn undo(&self) -> MutexGuard<'_, Undo> {
-        self.undo.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Copies and builds at once: as many as were asked for, or as the servers take.
-    fn workers(&self) -> Workers {
-        self.workers.get().map_or_else(|| self.args.workers(), |(fitted, _)| *fitted)
-    }
-
-    /// Copies at once.
-    fn jobs(&self) -> u64 {
-        self.workers().jobs
-    }
-
-    /// Builds at once.
-    fn builders(&self) -> u64 {
-        self.workers().builders
-    }
-
-    /// The name of this run's sessions.
-    fn name(&self) -> String {
-        session_name(&self.run)
-    }
-
-    /// Seconds since this process began.
-    fn age(&self) -> u64 {
-        self.begun.elapsed().as_secs() + 1
-    }
-
-    fn patience(&self) -> Patience {
-        Patience { retries: self.args.retries, disk: self.args.wait_for_disk }
-    }
-
-    /// Opens the journal, and writes down with what it begins. `before` is the run that it had told of.
-    fn open_journal(&self, before: Option<&str>, first: Event) -> Result<(), Error> {
-        self.work.create()?;
-        let journal = Journal::open(self.work.path())?;
-        // Now nobody else writes it; since it was read, somebody may have.
-        if self.work.past()?.map(|past| past.run).as_deref() != before {
-            return Err(Error::Refused {
-                what: format!(
-                    "another run has begun in {} since this one was started",
-                    self.work.path().display()
-                ),
-                next: vec!["look at its report, or name another directory with --work-dir".into()],
-            });
-        }
-        journal.write(first)?;
-        self.progress.log_to(self.work.log()?);
-        // Opened once: there is one start in each process.
-        let _ = self.journal.set(journal);
-        Ok(())
-    }
-
-    /// Writes an event down.
-    fn journal(&self, event: Event) -> Result<(), Error> {
-        self.journal.get().map_or(Ok(()), |journal| journal.write(event))
-    }
-
-    /// Writes down that a step is done.
-    fn step(&self, step: &crate::engine::step::Step, rows: u64) {
-        if let Some(Err(error)) = self.journal.get().map(|journal| journal.step(step, rows))
-            && !self.deaf.swap(true, Ordering::Relaxed)
-        {
-            // The target knows by itself; what else the journal is needed for says so when it comes to that.
-            self.progress.warn(&error.to_string());
-        }
-    }
-
-    /// Remembers jobs that are about to be paused, here and in the journal.
-    fn pausing(&self, schema: &str, jobs: &[Job]) -> Result<(), Error> {
-        {
-            let mut undo = self.undo();
-            schema.clone_into(&mut undo.jobs_schema);
-            undo.jobs = jobs.to_vec();
-        }
-        self.journal(Event::Pausing { schema: schema.to_owned(), jobs: jobs.to_vec() })
-    }
-
-    fn stage(&self, name: &'static str, result: String, took: Duration) {
-        self.progress.done(name, &result, took);
-        let begun = progress::seconds(self.begun.elapsed().saturating_sub(took));
-        self.report().stages.push(Stage { name, result, begun, seconds: progress::seconds(took) });
-    }
-}
-
-/// The name of a run's sessions, so that a later start finds those that were left.
-fn session_name(run: &str) -> String {
-    format!("tsmigrate {}", run.get(..8).unwrap_or(run))
-}
 
 /// A new run's id. Two runs of the same database have to differ, no more.
 fn new_id() -> String {
@@ -236,8 +50,10 @@ fn unknown_rule(args: &Args) -> Option<&String> {
     })
 }
 
-#[allow(clippy::too_many_lines, reason = "to be cut up with the stages")]
-async fn supervise(args: &Args) -> Report {
+/// Runs a migration, and puts both servers in order whatever ends it. A first signal (Ctrl-C, SIGTERM, SIGHUP) stops it in
+/// order; at the second one `give_up` is called, which may end the process at once: the journal knows what is open. It is
+/// told which signal it was, and where the work directory is.
+pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static) -> Report {
     if let Some(given) = unknown_rule(args) {
         return Report {
             version: report::VERSION,
@@ -300,13 +116,7 @@ async fn supervise(args: &Args) -> Report {
             let work = context.work.clone();
             tokio::spawn(async move {
                 let signal = stop_signal().await;
-                // Nothing more can be done, and nothing is lost: the journal knows what is open.
-                eprintln!(
-                    "tsmigrate: {signal} again: stopped at once. What may be open (restoring mode of the target, paused jobs of \
-                     the source) is in {}; tsmigrate cleanup closes it, --resume goes on",
-                    human::line(&work.path().display().to_string())
-                );
-                std::process::exit(2);
+                give_up(signal, work.path());
             });
             task.abort();
             // Sessions close and pg_dump ends when the task has dropped them.
@@ -334,7 +144,8 @@ async fn supervise(args: &Args) -> Report {
     let mut report = context.report().clone();
     report.seconds = progress::seconds(context.begun.elapsed());
     // A dry run keeps nothing.
-    crate::left_out::add(&mut report);
+    let missing = report.missing.clone();
+    crate::left_out::add(&mut report.scripts, &missing);
     report.work_dir = context.journal.get().map(|_| context.work.path().display().to_string());
     match result {
         Ok(outcome) => report.outcome = outcome,

@@ -11,10 +11,11 @@ use futures_util::future;
 use tsmigrate_analyzer::parse::{self, NodeEnum, pg};
 
 use super::schema::{AccessStatement, Scripts};
-use crate::connect::{Session, identifier};
+use crate::connect::Session;
 use crate::engine::statements::refused;
 use crate::error::{Error, Server};
 use crate::inspect::Facts;
+use crate::quote::identifier;
 use crate::script::{self, Statement};
 
 /// So many are sent without waiting for an answer.

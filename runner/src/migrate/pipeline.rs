@@ -11,23 +11,24 @@ use super::schema::{self, Scripts};
 use super::servers::{Servers, inspect_servers};
 use super::snapshot::Snapshot;
 use super::stages::{
-    access, analyze, catalogs, data, extensions, foreign_keys, jobs, ownership, refresh, restoring, roles,
-    sequences, statements, tables, verify,
+    access, analyze, catalogs, data, extensions, foreign_keys, jobs, match_tables, ownership, refresh,
+    restoring, roles, sequences, statements, verify,
 };
 use super::{Context, Reached, engine_setup, fingerprint, resume, weigh};
-use crate::connect::identifier;
 use crate::engine::builds::{self, AfterRestoring, Builds, ForeignKeys};
 use crate::engine::marks::Marks;
 use crate::engine::objects;
 use crate::engine::pool::Load;
 use crate::engine::retry::retrying;
-use crate::engine::step::{List, Step};
-use crate::engine::table::{self, Relation};
 use crate::error::{Blocker, Error};
 use crate::journal::Event;
-use crate::names::quoted;
-use crate::report::{Missing, Outcome};
+use crate::names::Relation;
+use crate::quote::{identifier, quoted};
+use crate::report::Outcome;
+use crate::results::Missing;
 use crate::script::Statement;
+use crate::step::{List, Step};
+use crate::tables;
 use crate::{hazards, inspect, plan, timescale, tools, watch};
 
 /// What the stages found out for those after them.
@@ -233,10 +234,10 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
     }
     run_list(run, List::PreData, &scripts.pre_data).await?;
     run.step("owners", Step::Owners, ownership::run(run, &scripts.access)).await?;
-    let shapes = table::shapes(&run.target().await?).await?;
+    let shapes = tables::shapes(&run.target().await?).await?;
     run.step("catalogs", Step::Catalogs, catalogs::run(run, &shapes, &mut loaded)).await?;
     let mut tables = tables;
-    run.stage("tables", tables::run(run, &mut tables, &shapes, &mut loaded)).await?;
+    run.stage("tables", match_tables::run(run, &mut tables, &shapes, &mut loaded)).await?;
     let relations = copy_plan::relations(&tables);
     let sorted = sort_builds(servers, scripts.post_data, &relations);
     let load = Load {

@@ -8,12 +8,12 @@ use super::{Context, fingerprint};
 use crate::connect::Session;
 use crate::engine::config;
 use crate::engine::marks::{Marks, Owner};
-use crate::engine::step::Step;
-use crate::engine::table::Relation;
 use crate::error::{Blocker, Error};
 use crate::journal::{Event, State};
-use crate::names::quoted;
+use crate::names::Relation;
+use crate::quote::quoted;
 use crate::record;
+use crate::step::Step;
 use crate::verify;
 use crate::workdir::Settled;
 
@@ -193,7 +193,7 @@ async fn end_sessions(context: &Context, session: &Session) -> Result<(), Error>
     let question = format!(
         "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE datname = pg_catalog.current_database() \
          AND usename = current_user AND pid <> pg_catalog.pg_backend_pid() AND application_name = {}",
-        crate::connect::literal(&context.name())
+        crate::quote::literal(&context.name())
     );
     // Ours are there too: only those that began before this process did.
     let older =
@@ -317,7 +317,7 @@ async fn anew(
             result.extend(now.get(&table.relation).cloned());
             continue;
         }
-        if done == steps.len() && done > 0 && verify::rows::same(&source, target, &table.relation).await? {
+        if done == steps.len() && done > 0 && verify::same(&source, target, &table.relation).await? {
             kept += 1;
             result.push((table, parts));
             continue;

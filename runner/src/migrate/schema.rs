@@ -9,11 +9,12 @@ use tsmigrate_analyzer::parse::{self, NodeEnum};
 
 use super::servers::Servers;
 use super::{Context, administrator, ownership};
-use crate::analysis::{self, Analysed, Input};
+use crate::analysis::{self, Analysed};
 use crate::error::Error;
 use crate::inspect::Facts;
 use crate::plan::Counts;
-use crate::report::Missing;
+use crate::results::Missing;
+use crate::script::Input;
 use crate::script::{self, Class, Statement};
 use crate::tools;
 

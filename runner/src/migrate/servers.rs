@@ -12,8 +12,8 @@ use crate::filter::Filter;
 use crate::hazards;
 use crate::inspect::{self, Facts};
 use crate::jobs::{self, Job};
-use crate::names::quoted;
 use crate::plan;
+use crate::quote::quoted;
 use crate::tools::{self, Tools};
 use crate::watch;
 

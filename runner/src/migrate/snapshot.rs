@@ -9,9 +9,10 @@ use tokio::task::AbortHandle;
 use crate::connect::pinned::LOCK_TIMEOUT;
 use crate::connect::{Connector, Session};
 use crate::engine::holder::Holder;
-use crate::engine::table::{self, Listing, Relation};
 use crate::error::Error;
+use crate::names::Relation;
 use crate::progress::Progress;
+use crate::tables::{self, Listing};
 use crate::watch;
 
 /// So many tables are locked in one statement.
@@ -61,7 +62,7 @@ impl Snapshot {
             let (name, state) = (row.text(0)?.to_owned(), row.text(1)?.to_owned());
             // Catalogs that were read stay locked like tables: not for as long as the snapshot lives.
             session.run("SAVEPOINT names").await?;
-            let mut tables = table::names(&session).await?;
+            let mut tables = tables::names(&session).await?;
             session.run("ROLLBACK TO SAVEPOINT names").await?;
             tables.retain(|(_, table)| wanted(table));
             match lock(&session, &tables, progress).await {
@@ -74,7 +75,7 @@ impl Snapshot {
             let tables = tables.into_iter().map(|(oid, table)| (table, oid)).collect();
             let holder = Arc::new(Holder::new(session, name, tables).await?);
             // Now nobody can change them; before, somebody might have.
-            let listing = table::list(&*holder.turn().await?, Some(&oids)).await?;
+            let listing = tables::list(&*holder.turn().await?, Some(&oids)).await?;
             holder.ping().await?;
             if listing.rewritten.is_empty() {
                 let ping = tokio::spawn(ping(holder.clone())).abort_handle();

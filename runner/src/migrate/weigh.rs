@@ -7,12 +7,12 @@ use super::servers::Servers;
 use super::{Check, Context, copy_plan};
 use crate::capacity::Connections;
 use crate::connect::Session;
-use crate::engine::table;
 use crate::error::Error;
 use crate::estimate::{self, Estimate, Work};
 use crate::filter::Filter;
 use crate::names::Relation;
 use crate::plan::{self, Basis, Plan};
+use crate::tables;
 use crate::volume::{self, Volume};
 
 /// What was weighed.
@@ -34,7 +34,7 @@ pub(super) async fn weigh(
 ) -> Result<Weight, Error> {
     let args = &context.args;
     let mut volume = volume::read(source).await?;
-    let mut tables = table::list(source, None).await?.tables;
+    let mut tables = tables::list(source, None).await?.tables;
     tables.retain(|table| filter.keeps_rows(&table.relation));
     let chosen: HashMap<Relation, (u64, &'static str)> = copy_plan::ranges(context, &tables)
         .into_iter()

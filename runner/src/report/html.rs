@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use tsmigrate_analyzer::report::page::{self, capital, copyable, text};
-use tsmigrate_analyzer::report::{count, plural, thousands};
 use tsmigrate_analyzer::rules::rule;
 use tsmigrate_analyzer::secrets;
 
-use super::{Outcome, Report, span};
-use crate::human;
-use crate::names::quoted;
+use super::pieces::{Cell, ROWS, begin, bullets, more, steps, table};
+use super::{Outcome, Report};
+use crate::human::{self, count, plural, thousands};
+use crate::quote::quoted;
+use crate::results::span;
 use crate::verify::Difference;
 
 /// What this page has beyond the common style.
@@ -18,19 +19,8 @@ const STYLE: &str = include_str!("page.css");
 /// Its SHA-256, by which a browser knows it.
 const STYLE_DIGEST: &str = "sha256-zIjOnjvgIUmyKAc59trlxtGIFTIiB2Ytv5xHvHrBN7I=";
 
-/// Rows of a table that are shown at once.
-const AT_ONCE: usize = 25;
-/// Rows of a table in a page: more make it slow to open. The JSON has all.
-const ROWS: usize = 2000;
 /// Tables and builds in the timeline.
 const BARS: usize = 15;
-
-/// A cell of a table.
-enum Cell {
-    Text(String),
-    Number(String),
-    Code(String),
-}
 
 impl Report {
     /// Writes the page.
@@ -240,7 +230,7 @@ impl Report {
         }
         begin(page, "missing", "What the target does not have");
         if !self.missing.is_empty() {
-            let row = |missing: &super::Missing| {
+            let row = |missing: &crate::results::Missing| {
                 vec![Cell::Code(missing.what.clone()), Cell::Text(missing.why.clone())]
             };
             table(page, &["What", "Why"], self.missing.iter().map(row).collect());
@@ -293,7 +283,7 @@ impl Report {
     fn tables_and_builds(&self, page: &mut String) {
         if !self.tables.is_empty() {
             begin(page, "tables", "Tables");
-            let row = |table: &&super::MovedTable| {
+            let row = |table: &&crate::results::MovedTable| {
                 vec![
                     Cell::Code(table.name.clone()),
                     Cell::Number(thousands(table.rows)),
@@ -310,7 +300,7 @@ impl Report {
         }
         if !self.built.is_empty() {
             begin(page, "builds", "Indexes, keys and views");
-            let row = |built: &&super::Built| {
+            let row = |built: &&crate::results::Built| {
                 vec![
                     Cell::Code(built.name.clone()),
                     Cell::Text(built.kind.replace('-', " ")),
@@ -328,7 +318,7 @@ impl Report {
             return;
         }
         begin(page, "findings", "Findings");
-        let mut rules = std::collections::BTreeMap::<(u8, &str), Vec<&super::Finding>>::new();
+        let mut rules = std::collections::BTreeMap::<(u8, &str), Vec<&crate::results::Finding>>::new();
         for finding in &self.findings {
             rules.entry((class(finding).0, &finding.rule)).or_default().push(finding);
         }
@@ -398,7 +388,7 @@ impl Report {
     fn others(&self, page: &mut String) {
         if !self.jobs.is_empty() {
             begin(page, "jobs", "Jobs");
-            let row = |job: &super::MovedJob| {
+            let row = |job: &crate::results::MovedJob| {
                 vec![
                     Cell::Number(job.id.to_string()),
                     Cell::Text(job.name.clone()),
@@ -420,7 +410,7 @@ impl Report {
 }
 
 /// The rank of a finding, the class of its badge, and a word for it.
-fn class(finding: &super::Finding) -> (u8, &'static str, &'static str) {
+fn class(finding: &crate::results::Finding) -> (u8, &'static str, &'static str) {
     match (finding.severity, finding.solved) {
         ("error", false) => (0, "open", "open error"),
         ("error", true) => (1, "solved", "solved error"),
@@ -435,86 +425,6 @@ fn longest(number: usize, noun: &str) -> String {
     } else {
         capital(&plural(2, noun))
     }
-}
-
-fn begin(page: &mut String, id: &str, title: &str) {
-    let _ = writeln!(
-        page,
-        "<section id=\"{id}\" aria-labelledby=\"{id}-title\">\n<h2 id=\"{id}-title\">{}</h2>",
-        text(title)
-    );
-}
-
-/// Sentences, and commands to copy: those are set in, or end a sentence with a colon before them.
-fn steps(page: &mut String, lines: &[String]) {
-    for line in lines {
-        let is_command = line.starts_with("  ") || line.trim_end().ends_with(';');
-        if is_command {
-            copyable(page, line.trim());
-        } else {
-            let _ = writeln!(page, "<p>{}</p>", text(&capital(line)));
-        }
-    }
-}
-
-fn bullets(page: &mut String, lines: &[impl AsRef<str>]) {
-    if lines.is_empty() {
-        return;
-    }
-    *page += "<div class=\"card long\"><ul class=\"plain\">\n";
-    for line in lines.iter().take(ROWS) {
-        let _ = writeln!(page, "<li>{}</li>", text(line.as_ref()));
-    }
-    *page += "</ul>\n";
-    more(page, lines.len());
-    *page += "</div>\n";
-}
-
-fn more(page: &mut String, number: usize) {
-    if let Some(more) = number.checked_sub(ROWS).filter(|more| *more > 0) {
-        let _ =
-            writeln!(page, "<p class=\"quiet\">… and {} more, in report.json.</p>", thousands(more as u64));
-    }
-}
-
-fn table(page: &mut String, head: &[&str], rows: Vec<Vec<Cell>>) {
-    let number = rows.len();
-    let mut rows = rows.into_iter().take(ROWS);
-    part(page, head, rows.by_ref().take(AT_ONCE).collect());
-    let rest: Vec<_> = rows.collect();
-    if !rest.is_empty() {
-        let _ = writeln!(
-            page,
-            "<details class=\"part\"><summary>{} more</summary>",
-            thousands(rest.len() as u64)
-        );
-        part(page, head, rest);
-        *page += "</details>\n";
-    }
-    more(page, number);
-}
-
-fn part(page: &mut String, head: &[&str], rows: Vec<Vec<Cell>>) {
-    *page += "<div class=\"card table\"><table>\n<thead><tr>";
-    for (column, word) in head.iter().enumerate() {
-        let number =
-            rows.first().and_then(|row| row.get(column)).is_some_and(|cell| matches!(cell, Cell::Number(_)));
-        let class = if number { " class=\"number\"" } else { "" };
-        let _ = write!(page, "<th scope=\"col\"{class}>{}</th>", text(word));
-    }
-    *page += "</tr></thead>\n<tbody>\n";
-    for row in rows {
-        *page += "<tr>";
-        for cell in row {
-            let _ = match cell {
-                Cell::Text(words) => write!(page, "<td>{}</td>", text(&words)),
-                Cell::Number(words) => write!(page, "<td class=\"number\">{}</td>", text(&words)),
-                Cell::Code(words) => write!(page, "<td class=\"name\"><code>{}</code></td>", text(&words)),
-            };
-        }
-        *page += "</tr>\n";
-    }
-    *page += "</tbody></table></div>\n";
 }
 
 /// One line of the timeline, in thousandths of all of it.
@@ -533,95 +443,4 @@ fn bar(page: &mut String, class: &str, label: &str, begun: f64, took: f64, all: 
 }
 
 #[cfg(test)]
-mod tests {
-    use base64::Engine as _;
-    use sha2::{Digest, Sha256};
-
-    use super::super::text::tests::report;
-    use super::*;
-
-    fn page(report: &Report) -> String {
-        let mut out = Vec::new();
-        report.html(&mut out).expect("a Vec takes everything");
-        String::from_utf8(out).expect("text")
-    }
-
-    #[test]
-    fn a_browser_is_told_the_digest_of_the_style() {
-        let digest = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
-        assert_eq!(
-            STYLE_DIGEST,
-            format!("sha256-{digest}"),
-            "STYLE_DIGEST in html.rs is not that of page.css any more"
-        );
-    }
-
-    #[test]
-    fn no_name_is_markup_and_nothing_runs() {
-        let page = page(&report());
-        assert!(!page.contains("<script") && !page.contains("alert(1)</"), "a name became markup");
-        assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;"));
-        assert!(!page.contains("<b>\n") && page.contains("owner &lt;b&gt;"));
-        assert!(!page.contains(['\u{1b}', '\u{202e}']));
-        for attribute in [" onerror=", " onload=", " style=", "javascript:"] {
-            assert!(!page.contains(attribute), "{attribute}");
-        }
-    }
-
-    #[test]
-    fn every_part_of_a_run_has_its_section() {
-        let page = page(&report());
-        for id in [
-            "next",
-            "verification",
-            "missing",
-            "timeline",
-            "tables",
-            "builds",
-            "findings",
-            "jobs",
-            "warnings",
-        ] {
-            assert_eq!(page.matches(&format!("<section id=\"{id}\"")).count(), 1, "{id}");
-        }
-        for (open, close) in
-            [("<section", "</section>"), ("<details", "</details>"), ("<dl", "</dl>"), ("<table", "</table>")]
-        {
-            assert_eq!(page.matches(open).count(), page.matches(close).count(), "{open}");
-        }
-    }
-
-    #[test]
-    fn a_run_that_did_nothing_is_a_page_too() {
-        let page = page(&Report { error: Some("cannot start".into()), ..Report::default() });
-        assert!(page.contains("<h1><span class=\"sign\" aria-hidden=\"true\">✗</span> Failed</h1>"));
-        assert!(page.contains("cannot start"));
-        assert!(!page.contains("id=\"timeline\""));
-    }
-
-    #[test]
-    fn a_long_list_says_what_is_left_out() {
-        let mut long = report();
-        let missing = long.missing[0].clone();
-        long.missing = vec![missing; ROWS + 7];
-        let page = page(&long);
-        assert!(page.contains("1,975 more</summary>") && page.contains("… and 7 more, in report.json."));
-    }
-
-    #[test]
-    fn bars_stay_inside_whatever_the_times_are() {
-        for (begun, took, all) in [(0.0, 0.0, 1.0), (5.0, 100.0, 10.0), (50.0, 1.0, 10.0), (-1.0, -2.0, 1.0)]
-        {
-            let mut page = String::new();
-            bar(&mut page, "", "t", begun, took, all);
-            let number = |name: &str| -> f64 {
-                page.split(&format!(" {name}=\""))
-                    .nth(1)
-                    .and_then(|rest| rest.split('"').next()?.parse().ok())
-                    .expect(name)
-            };
-            let (x, width) = (number("x"), number("width"));
-            assert!(x >= 0.0 && width >= 2.0 && x + width <= 1000.0, "{page}");
-        }
-    }
-}
+mod tests;

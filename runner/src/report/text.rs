@@ -6,9 +6,10 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use tsmigrate_analyzer::report::{count, thousands};
 
-use super::{Finding, MovedJob, Outcome, Report, span};
+use super::{Outcome, Report};
 use crate::human;
-use crate::names::quoted;
+use crate::quote::quoted;
+use crate::results::{Finding, MovedJob, span};
 
 /// Columns of a line.
 const COLUMNS: usize = 100;
@@ -311,7 +312,8 @@ fn jobs(jobs: &[MovedJob]) -> Vec<String> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::report::{Built, Missing, Moved, MovedTable, Script, Stage};
+    use crate::report::{Moved, Stage};
+    use crate::results::{Built, Missing, MovedTable, Script};
     use crate::verify::{Difference, Verification};
 
     /// A run with something of everything, and names that mean harm.

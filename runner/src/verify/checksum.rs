@@ -30,7 +30,8 @@
 //! Two tables that differ by chance have the same sum once in 2^64 times.
 
 use super::relations::Column;
-use crate::connect::identifier;
+
+use crate::quote::identifier;
 
 /// How a row is hashed; the same on both ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

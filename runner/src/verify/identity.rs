@@ -3,7 +3,8 @@
 //! A name may hold whatever stands between names: dots, ` on `, brackets. Every name of ours is asked for with
 //! `quote_all_identifiers`, so that it does not depend on the keywords of a server's version, and comes in quotes.
 
-use crate::names::{self, Relation, quoted};
+use crate::names::{self, Relation};
+use crate::quote::{is_plain, quoted};
 
 /// `text` with every byte of a quoted name, its quotes with it, replaced by a quote: what is found here stands outside.
 fn masked(text: &str) -> String {
@@ -55,7 +56,7 @@ pub(super) fn plain(text: &str) -> String {
 
 /// The same, but without quotes around keywords: which words those are depends on a server's version.
 pub(super) fn without_keywords(text: &str) -> String {
-    requoted(text, |name| if names::is_plain(name) { name.to_owned() } else { quoted(name) })
+    requoted(text, |name| if is_plain(name) { name.to_owned() } else { quoted(name) })
 }
 
 fn requoted(text: &str, quoted: impl Fn(&str) -> String) -> String {

@@ -7,9 +7,11 @@ use futures_util::{StreamExt, pin_mut};
 use super::checksum::{self, Formula};
 use super::reading::{self, Place, Reader};
 use super::relations::Column;
-use super::rows::{Reading, Work, rows};
-use crate::connect::{Row, Session, identifier};
+use super::rows::{Reading, rows};
+use super::work::Work;
+use crate::connect::{Row, Session};
 use crate::error::{Error, Server};
+use crate::quote::identifier;
 
 /// So many rows at most are looked at one by one: 16 bytes of memory each.
 const ROWS: u64 = 1_000_000;
@@ -258,12 +260,12 @@ async fn answer(
 }
 
 fn name(column: &Column) -> String {
-    crate::names::quoted(&column.name)
+    crate::quote::quoted(&column.name)
 }
 
 /// `id = 5` as an expression.
 fn words(work: &Work) -> String {
-    let literal = crate::connect::literal;
+    let literal = crate::quote::literal;
     if !work.unique {
         let columns: Vec<_> = work.columns.iter().map(|column| identifier(&column.name)).collect();
         return format!("'row ' || pg_catalog.left((ROW({}))::pg_catalog.text, 80)", columns.join(", "));

@@ -7,7 +7,8 @@
 
 use super::checksum::Formula;
 use super::reading::Reader;
-use super::rows::{Outcome, Reading, Work, difference, one, read};
+use super::rows::{Outcome, Reading, difference, one, read};
+use super::work::Work;
 use super::{Expect, How, Sessions};
 use crate::error::Error;
 

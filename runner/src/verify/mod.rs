@@ -9,10 +9,10 @@
 //! Not compared: passwords, which only a superuser may read; options of user mappings, for they hold passwords; rows of
 //! foreign tables, which are elsewhere; what a database owner cannot change on a service, such as tablespaces.
 
-mod alone;
 mod catalog;
 mod checksum;
 mod compare;
+mod databases;
 mod definition;
 mod identity;
 mod keys;
@@ -22,11 +22,13 @@ mod locked;
 mod printed;
 mod reading;
 mod relations;
-pub mod rows;
+mod rows;
+mod same;
 mod select;
 mod text;
 mod timescale;
 mod views;
+mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -35,18 +37,20 @@ use clap::ValueEnum;
 use serde::Serialize;
 use tsmigrate_analyzer::secrets;
 
-pub use alone::{Args, run};
+pub use databases::databases;
+pub use same::same;
 pub use select::Chosen;
 
 use self::catalog::Catalog;
 use self::select::Selection;
-use crate::connect::{Connector, Row, Session, literal, pinned};
+use crate::connect::{Connector, Row, Session, pinned};
 use crate::engine::holder::Holder;
 use crate::error::{Error, Server};
 use crate::inspect::Facts;
 use crate::names::Relation;
 use crate::progress::Progress;
-use crate::report::Finding;
+use crate::quote::literal;
+use crate::results::Finding;
 
 /// How much is compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -289,7 +293,7 @@ pub async fn verify(
     let ((ours, our_rows), (theirs, their_rows)) = tokio::try_join!(of_source, objects(&target))?;
     selection.check(&our_rows.tables.keys().chain(&ours.aggregates).collect::<Vec<_>>())?;
     let mut verification = compare::compare(&ours, &theirs, expect, &how, &selection);
-    let held = rows::Held { ours: &our_rows, theirs: &their_rows, source: &ours, target: &theirs };
+    let held = work::Held { ours: &our_rows, theirs: &their_rows, source: &ours, target: &theirs };
     let task = rows::Task { expect, how: &how, selection: &selection, held: &held };
     rows::compare(sessions, &ends, &task, progress, &mut verification).await?;
     large::compare(&ends, &how, progress, &mut verification).await?;

@@ -8,10 +8,11 @@ use sha2::{Digest, Sha256};
 use super::relations::{Column, Held};
 use super::rows::Reading;
 use super::{Sessions, locked, reader};
-use crate::connect::{Connector, Row, Session, identifier};
+use crate::connect::{Connector, Row, Session};
 use crate::error::{Error, Server};
 use crate::guard::{self, Guard};
 use crate::names::Relation;
+use crate::quote::identifier;
 
 /// The code of our own refusal to plan a query: see [`crate::guard`].
 pub(super) const FOLDED: &str = "folded";

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::connect::{Session, literal};
+use crate::connect::Session;
 use crate::error::Error;
 use crate::names::Relation;
+use crate::quote::literal;
 
 /// A column.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

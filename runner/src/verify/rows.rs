@@ -1,33 +1,21 @@
 //! Rows of every table: counted and summed up on both ends at once, several tables at a time, the largest first.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::catalog::Catalog;
-use super::checksum::{self, Formula};
+use super::checksum::Formula;
 use super::reading::{self, FOLDED, Place, Reader};
-use super::relations::{self, Column, Relations};
 use super::select::Selection;
 use super::views::Explained;
+use super::work::{self, Held, Work};
 use super::{Check, Difference, Ends, Expect, How, Sessions, Verification, keys, locked};
 use crate::connect::{Row, Session};
 use crate::error::Error;
-use crate::guard;
-use crate::names::Relation;
 use crate::progress::{Progress, TaskKind};
 
 /// What a server answers where a row is more than it can hold in one piece: limit exceeded, no memory, and the internal
 /// error that says `invalid memory alloc request size`.
-const TOO_LONG: [&str; 3] = ["54000", "53200", "XX000"];
-
-/// What both ends hold.
-pub(super) struct Held<'a> {
-    pub(super) ours: &'a Relations,
-    pub(super) theirs: &'a Relations,
-    pub(super) source: &'a Catalog,
-    pub(super) target: &'a Catalog,
-}
+pub(super) const TOO_LONG: [&str; 3] = ["54000", "53200", "XX000"];
 
 /// What is to be compared, and how.
 pub(super) struct Task<'a> {
@@ -46,52 +34,6 @@ pub(super) enum Reading {
     Unpopulated,
     /// The server does not let us read.
     Refused { code: String, why: String },
-}
-
-/// One relation to read.
-#[derive(Clone, Debug)]
-pub(super) struct Work {
-    /// `rows`, `hypertable rows`, `chunk rows`, …
-    pub(super) kind: &'static str,
-    /// Which one: its name on the source.
-    pub(super) relation: Relation,
-    /// What is read of it on the source, and on the target.
-    pub(super) source: Place,
-    pub(super) target: Place,
-    pub(super) owner: String,
-    pub(super) size: u64,
-    pub(super) sum: bool,
-    pub(super) columns: Vec<Column>,
-    pub(super) key: Vec<Column>,
-    /// The key is one: no two rows have the same.
-    pub(super) unique: bool,
-    /// Its rows follow from others'.
-    pub(super) derived: bool,
-}
-
-impl Work {
-    /// The question to one end.
-    fn sql(&self, from: &str, formula: Formula, how: &How) -> String {
-        let sum = |filter: &str| {
-            let row = formula.row(&self.columns);
-            format!("pg_catalog.sum({row}){filter}")
-        };
-        match how.check {
-            _ if !self.sum => format!("SELECT pg_catalog.count(*) FROM {from}"),
-            Check::Counts | Check::None => format!("SELECT pg_catalog.count(*) FROM {from}"),
-            Check::Full => {
-                format!("SELECT pg_catalog.count(*), pg_catalog.count(*), {} FROM {from}", sum(""))
-            }
-            Check::Sample => {
-                let chosen = checksum::chosen(formula, &self.key, how.percent);
-                let chosen = format!(" FILTER (WHERE {chosen})");
-                format!(
-                    "SELECT pg_catalog.count(*), pg_catalog.count(*){chosen}, {} FROM {from}",
-                    sum(&chosen)
-                )
-            }
-        }
-    }
 }
 
 /// Reads one relation on one end, and says whether its values were too long to be read as they are.
@@ -169,7 +111,7 @@ pub(super) async fn compare(
 ) -> Result<(), Error> {
     let Task { expect, how, selection, held } = *task;
     let formula = formula(ends, expect).await?;
-    let work = list(held, expect, selection);
+    let work = work::list(held, expect, selection);
     let total = work.iter().map(|work| work.size).sum();
     verification.rows.bytes = total;
     let jobs = how.jobs.clamp(1, work.len().max(1));
@@ -422,198 +364,4 @@ async fn alike(source: &Session, target: &Session) -> Result<bool, Error> {
                  'c0ffee00-0000-0000-0000-000000000001'::uuid, '08:00:2b:01:02:03'::macaddr), 1)";
     let (ours, theirs) = tokio::try_join!(super::attempt(source, probe), super::attempt(target, probe))?;
     Ok(ours.is_ok() && ours == theirs)
-}
-
-/// The hypertable that heads the tables of compressed rows, up to TimescaleDB 2.28. It holds no rows itself, and 2.28
-/// refuses to plan a query of it ("chunk … has no dimension slices").
-fn heads_compressed(relation: &Relation) -> bool {
-    relation.schema == crate::timescale::INTERNAL && relation.name.starts_with("_compressed_hypertable_")
-}
-
-/// What has to be read, the largest first. A table that the target does not have is told by the comparison of objects.
-#[allow(clippy::too_many_lines, reason = "to be cut up")]
-fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -> Vec<Work> {
-    let mut list = Vec::new();
-    let mut roots = BTreeSet::new();
-    let (ours, theirs) = (&all.ours.tables, &all.theirs.tables);
-    let chunks: BTreeMap<&Relation, &String> =
-        all.source.chunks.iter().map(|(chunk, table)| (table, chunk)).collect();
-    for (relation, held) in ours {
-        let chunk = chunks.get(relation).copied();
-        let selected = match chunk {
-            Some(chunk) => selection.has_object("chunk", chunk),
-            None => selection.has(relation),
-        };
-        if !selected || heads_compressed(relation) {
-            continue;
-        }
-        let there = chunk.and_then(|chunk| all.target.chunks.get(chunk)).unwrap_or(relation);
-        let Some(other) = theirs.get(there) else { continue };
-        let columns = relations::common(&held.columns, &other.columns);
-        if let Some(root) = &held.root {
-            // All its partitions as one.
-            if !roots.insert(root) {
-                continue;
-            }
-            let (Some(our_root), Some(their_root)) = (all.ours.roots.get(root), all.theirs.roots.get(root))
-            else {
-                continue;
-            };
-            list.push(Work {
-                kind: "rows",
-                relation: root.clone(),
-                source: Place::new(root, our_root, &columns, false),
-                target: Place::new(root, their_root, &columns, false),
-                owner: other.owner.clone(),
-                size: held.size,
-                sum: true,
-                key: columns.clone(),
-                columns,
-                unique: false,
-                derived: false,
-            });
-            continue;
-        }
-        // A chunk that is compressed has its rows in another table, and shows them only when it is not asked for alone.
-        let spread = chunk.is_some() || selection.is_converted(relation);
-        let plain =
-            chunk.is_some_and(|chunk| all.source.is_plain_chunk(chunk) && all.target.is_plain_chunk(chunk));
-        let place = |relation: &Relation, table: &relations::Held| {
-            let place = Place::new(relation, table, &columns, !spread);
-            let place = Place { copies: place.copies || plain, ..place };
-            match &held.condition {
-                // The rows that a dump carries: the others come with the extension.
-                Some(condition) => Place {
-                    from: format!("(SELECT * FROM ONLY {} {condition}) configured", relation.sql()),
-                    copies: false,
-                    ..place
-                },
-                None => place,
-            }
-        };
-        let key = held.chooser().into_iter().filter(|column| columns.contains(column)).cloned().collect();
-        list.push(Work {
-            kind: if held.kind == "m" { "materialized view rows" } else { "rows" },
-            relation: relation.clone(),
-            source: place(relation, held),
-            target: place(there, other),
-            owner: other.owner.clone(),
-            size: held.size,
-            sum: true,
-            columns,
-            key,
-            unique: !held.key.is_empty(),
-            derived: held.kind != "r",
-        });
-    }
-    for relation in selection.partitioned() {
-        let (Some(root), Some(held)) = (all.ours.roots.get(relation), theirs.get(relation)) else {
-            continue;
-        };
-        list.push(Work {
-            kind: "rows",
-            relation: relation.clone(),
-            source: Place::new(relation, root, &held.columns, false),
-            target: Place::new(relation, held, &held.columns, false),
-            owner: held.owner.clone(),
-            size: held.size,
-            sum: true,
-            columns: held.columns.clone(),
-            key: held.chooser().into_iter().cloned().collect(),
-            unique: !held.key.is_empty(),
-            derived: false,
-        });
-    }
-    // Through the hypertable as an application asks: a target in restoring mode answers zero.
-    for relation in expect.source.timescale.iter().flat_map(|timescale| &timescale.hypertables) {
-        let (Some(held), Some(other)) = (ours.get(relation), theirs.get(relation)) else { continue };
-        if relation.schema == crate::timescale::INTERNAL || !selection.has(relation) {
-            continue;
-        }
-        list.push(Work {
-            kind: "hypertable rows",
-            relation: relation.clone(),
-            source: Place::new(relation, held, &[], false),
-            target: Place::new(relation, other, &[], false),
-            owner: String::new(),
-            size: 0,
-            sum: false,
-            columns: Vec::new(),
-            key: Vec::new(),
-            unique: false,
-            derived: false,
-        });
-    }
-    list.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.relation.cmp(&b.relation)));
-    list
-}
-
-/// The rows of this one table, and of none that inherits from it, are the same in both sessions, whatever their order.
-/// Both are read as a whole.
-///
-/// # Errors
-/// When a server does not have the table, or refuses to have it read.
-pub async fn same(source: &Session, target: &Session, relation: &Relation) -> Result<bool, Error> {
-    same_rows(source, target, relation).await
-}
-
-async fn same_rows(source: &Session, target: &Session, relation: &Relation) -> Result<bool, Error> {
-    let (ours, theirs) =
-        tokio::try_join!(relations::one(source, relation), relations::one(target, relation))?;
-    let missing = |side: &str| Error::Defect(format!("{side} has no table {relation} to compare"));
-    let ours = ours.ok_or_else(|| missing("the source"))?;
-    let theirs = theirs.ok_or_else(|| missing("the target"))?;
-    let columns = relations::common(&ours.columns, &theirs.columns);
-    if columns.len() != ours.columns.len() || columns.len() != theirs.columns.len() {
-        return Ok(false);
-    }
-    let encoding = "SELECT pg_catalog.current_setting('server_encoding'), pg_catalog.current_setting('server_version_num')";
-    let (first, second) = tokio::try_join!(source.ask_row(encoding), target.ask_row(encoding))?;
-    let oldest: u32 = first.number::<u32>(1)?.min(second.number(1)?);
-    let formula = Formula { md5: oldest < 140_000, encoded: first.text(0)? != second.text(0)?, wide: false };
-    let places = [(source, relation, &ours), (target, relation, &theirs)];
-    let [ours, theirs] =
-        places.map(|(session, relation, held)| (session, Place::new(relation, held, &columns, true)));
-    for (session, place) in [&ours, &theirs] {
-        // Not to be told without functions of users: copied anew.
-        let folds = format!("SELECT {}", guard::folded(&place.guard.oid.to_string()));
-        if session.ask_flag(&folds).await? {
-            return Ok(false);
-        }
-    }
-    let ask = async |formula: Formula| {
-        let one = async |(session, place): &(&Session, Place)| {
-            let sql = format!(
-                "SELECT pg_catalog.count(*), pg_catalog.sum({}) FROM {}",
-                formula.row(&columns),
-                place.from
-            );
-            // Within a transaction a refusal must not end it; outside of one there is none to keep.
-            let inside = session.client().batch_execute("SAVEPOINT same").await.is_ok();
-            let (begin, end) = if inside {
-                ("", "ROLLBACK TO SAVEPOINT same; RELEASE SAVEPOINT same")
-            } else {
-                ("BEGIN READ ONLY", "ROLLBACK")
-            };
-            let held = place.guard.hold(session, begin).await;
-            let answer = match held {
-                Ok(()) => session.ask_row(&sql).await,
-                Err(answer) => Err(Error::Query {
-                    side: session.side().name(),
-                    sql: place.guard.from.clone(),
-                    answer: Box::new(answer),
-                }),
-            };
-            session.run(end).await?;
-            answer
-        };
-        tokio::try_join!(one(&ours), one(&theirs)).map(|(ours, theirs)| ours == theirs)
-    };
-    match ask(formula).await {
-        // A row of several long values is more than a server can hold in one piece: their md5 is not.
-        Err(Error::Query { answer, .. }) if TOO_LONG.contains(&answer.code.as_str()) => {
-            ask(Formula { wide: true, ..formula }).await
-        }
-        result => result,
-    }
 }

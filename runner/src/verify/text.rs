@@ -3,8 +3,7 @@
 use anstyle::{AnsiColor, Reset, Style};
 
 use super::{Difference, Verification};
-use crate::human;
-use tsmigrate_analyzer::human::thousands;
+use crate::human::{self, count_or_no, thousands};
 
 /// Values longer than this are cut.
 const LONG: usize = 120;
@@ -17,7 +16,7 @@ impl Verification {
     #[must_use]
     pub fn summary(&self) -> String {
         let total: usize = self.compared.values().sum();
-        let differences = count(self.differences.len() as u64, "difference");
+        let differences = count_or_no(self.differences.len() as u64, "difference");
         let summed = match self.rows.summed {
             0 => String::new(),
             summed => format!(", {} rows by checksum", thousands(summed)),
@@ -32,7 +31,8 @@ impl Verification {
     }
 
     /// For people, in colour: whoever prints it takes the colours away where no terminal is.
-    pub(super) fn render(&self) -> Vec<String> {
+    #[must_use]
+    pub fn render(&self) -> Vec<String> {
         let mut lines = Vec::new();
         block(&mut lines, "differences", &paint(AnsiColor::Red, "✗"), &self.differences);
         block(&mut lines, "as announced", &paint(AnsiColor::Yellow, "!"), &self.announced);
@@ -161,11 +161,6 @@ impl std::fmt::Display for Difference {
     }
 }
 
-/// `no differences`, `1 difference`, `2,000 differences`.
-pub(super) fn count(number: u64, what: &str) -> String {
-    if number == 0 { format!("no {what}s") } else { tsmigrate_analyzer::human::count(number, what) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,13 +187,6 @@ mod tests {
         let body = |last: &str| format!("BEGIN\n  one;\n  {last};\nEND");
         let text = difference(Some(&body("two")), Some(&body("three"))).to_string();
         assert_eq!(text, "rows app.t: differs from line 3; - two;; + three;");
-    }
-
-    #[test]
-    fn numbers_are_read_by_thousands() {
-        assert_eq!(thousands(0), "0");
-        assert_eq!(thousands(999), "999");
-        assert_eq!(thousands(1_234_567), "1,234,567");
     }
 
     #[test]

@@ -12,7 +12,8 @@
 use super::checksum::Formula;
 use super::reading::{self, Reader};
 use super::relations::Column;
-use super::rows::{Reading, Work};
+use super::rows::Reading;
+use super::work::Work;
 use crate::connect::Row;
 use crate::error::Error;
 use crate::guard::Guard;
@@ -153,7 +154,7 @@ async fn close(
         return Ok(false);
     }
     let sums = floats.iter().map(|column| {
-        let name = crate::connect::identifier(&column.name);
+        let name = crate::quote::identifier(&column.name);
         format!("pg_catalog.sum({name}::float8), pg_catalog.sum(pg_catalog.abs({name}::float8)), pg_catalog.count({name})")
     });
     let row = formula.row(&rest);

@@ -1,24 +1,19 @@
 //! The work directory: plan, journal and reports of a run. No data and no secret, and all of it for its owner alone.
 
-pub(crate) mod ours;
-
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::part::Part;
-use crate::engine::table::Table;
 use crate::error::{Blocker, Error};
 use crate::human;
 use crate::inspect::Facts;
 use crate::journal;
+use crate::private_file;
 use crate::record;
-
-/// The files of a run; a directory is one of ours where it has the first.
-const FILES: [&str; 6] =
-    ["journal.jsonl", "plan.json", "plan.json.new", "log.jsonl", "report.json", "report.html"];
+use crate::tables::Table;
+use crate::tables::range::Part;
 
 /// Bytes that every run may write, and those for each table, part and index: a step in the journal, two events in the
 /// log, a place in the plan and in two reports.
@@ -63,7 +58,7 @@ impl WorkDir {
     /// # Errors
     /// When it is not, or somebody else could change it.
     pub fn check_ours(&self) -> Result<(), Error> {
-        ours::directory(&self.0).map(drop)
+        private_file::directory(&self.0).map(drop)
     }
 
     /// Creates it where it does not exist. It is readable for its owner only: the reports name objects and people.
@@ -74,7 +69,7 @@ impl WorkDir {
         use std::os::unix::fs::DirBuilderExt;
 
         let failed = |error| Error::File { what: format!("create {}", self.0.display()), error };
-        if !ours::directory(&self.0)? {
+        if !private_file::directory(&self.0)? {
             if let Some(parent) = self.0.parent() {
                 std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(failed)?;
             }
@@ -83,7 +78,7 @@ impl WorkDir {
                 Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(failed(error)),
                 _ => {}
             }
-            ours::directory(&self.0)?;
+            private_file::directory(&self.0)?;
         }
         std::fs::set_permissions(&self.0, std::fs::Permissions::from_mode(0o700)).map_err(failed)
     }
@@ -112,7 +107,7 @@ impl WorkDir {
             ),
             next: vec![format!(
                 "make room there (df -h {}), or name another directory with --work-dir",
-                ours::word(place)
+                private_file::word(place)
             )],
         })
     }
@@ -122,7 +117,7 @@ impl WorkDir {
     /// # Errors
     /// When it cannot be opened.
     pub fn log(&self) -> Result<std::fs::File, Error> {
-        ours::append(&self.0.join("log.jsonl"))
+        private_file::append(&self.0.join("log.jsonl"))
     }
 
     /// The last run that its journal tells of.
@@ -143,7 +138,7 @@ impl WorkDir {
         let text = serde_json::to_vec(settled).map_err(|error| Error::Defect(error.to_string()))?;
         // Whole, or not at all.
         let new = self.0.join("plan.json.new");
-        let mut file = ours::create(&new)?;
+        let mut file = private_file::create(&new)?;
         file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed)?;
         std::fs::rename(&new, &path).map_err(failed)
     }
@@ -156,7 +151,7 @@ impl WorkDir {
         let path = self.0.join("plan.json");
         let failed = |error| Error::File { what: format!("read {}", path.display()), error };
         let mut text = Vec::new();
-        ours::read(&path)?.read_to_end(&mut text).map_err(failed)?;
+        private_file::read(&path)?.read_to_end(&mut text).map_err(failed)?;
         let wrong = |error: serde_json::Error| {
             failed(std::io::Error::new(std::io::ErrorKind::InvalidData, error.to_string()))
         };
@@ -236,7 +231,7 @@ mod tests {
         symlink("circle", at("circle")).expect("a link");
         assert!(refused(&work("circle/below")).contains("is a symbolic link"));
         work("new/deep/../other").check_ours().expect("a way back");
-        if ours::uid() == 0 {
+        if private_file::uid() == 0 {
             use std::os::unix::fs::{chown, lchown};
 
             // Who owns a folder can rename what is in it, whatever its mode is.

@@ -1,18 +1,19 @@
 //! Owners, privileges and settings in the dump's order, once everything has been created.
 
-use crate::analysis::{self, Input};
+use crate::analysis;
 use crate::connect::Session;
 use crate::engine::marks::Marks;
 use crate::engine::retry::retrying;
-use crate::engine::step::Step;
 use crate::engine::{objects, statements};
 use crate::error::Error;
 use crate::migrate::driver::{Run, StageResult};
 use crate::migrate::ownership::is_linked_sequence;
 use crate::migrate::schema::AccessStatement;
 use crate::migrate::{Context, Reached};
-use crate::report::{Finding, Missing};
+use crate::results::{Finding, Missing};
+use crate::script::Input;
 use crate::script::{self, Statement};
+use crate::step::Step;
 
 /// The dumps that statements about large objects are analysed with.
 pub(in crate::migrate) struct Dumped<'a> {

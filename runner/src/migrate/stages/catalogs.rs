@@ -1,17 +1,18 @@
 //! Rows of extensions' own tables (`pg_extension_config_dump`), TimescaleDB's catalog among them.
 
+use crate::engine::config;
 use crate::engine::ends::{LiveSource, LiveTarget};
 use crate::engine::retry::retrying;
-use crate::engine::{config, table};
 use crate::error::Error;
 use crate::migrate::driver::{Run, StageResult};
 use crate::migrate::engine_setup::SETUP;
 use crate::migrate::pipeline::Loaded;
+use crate::tables;
 
 /// Copies them in one transaction.
 pub(in crate::migrate) async fn run(
     run: &Run<'_>,
-    shapes: &table::Shapes,
+    shapes: &tables::Shapes,
     loaded: &mut Loaded,
 ) -> Result<StageResult, Error> {
     let engine = &run.engine;

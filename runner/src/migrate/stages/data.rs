@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tsmigrate_analyzer::report::count;
+use crate::human::count;
 
 use super::analyze;
 use crate::engine::pool::Load;
 use crate::engine::retry::retrying;
-use crate::engine::step::Step;
-use crate::engine::table::Relation;
 use crate::error::Error;
 use crate::human;
 use crate::migrate::driver::{Run, StageResult};
 use crate::migrate::pipeline::Loaded;
+use crate::names::Relation;
 use crate::progress::rate;
+use crate::step::Step;
 use crate::timescale;
 
 /// Copies everything, again where a crash of the target has taken it back.

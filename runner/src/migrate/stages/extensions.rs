@@ -1,13 +1,13 @@
 //! Extensions, and the schemas that they need: created before everything else.
 
-use crate::connect::identifier;
 use crate::engine::ends::LiveTarget;
 use crate::engine::retry::retrying;
 use crate::engine::statements;
-use crate::engine::step::Step;
 use crate::error::Error;
 use crate::migrate::driver::{Run, StageResult};
+use crate::quote::identifier;
 use crate::script::{Class, Statement};
+use crate::step::Step;
 
 /// Creates them, each in a transaction and a session of its own: an extension is refused where temporary objects are, and
 /// TimescaleDB where another version of it has been loaded. TimescaleDB comes in the source's version.

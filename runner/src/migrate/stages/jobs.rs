@@ -8,7 +8,7 @@ use crate::jobs::{self, Job};
 use crate::migrate::Context;
 use crate::migrate::driver::StageResult;
 use crate::migrate::servers::Servers;
-use crate::report::MovedJob;
+use crate::results::MovedJob;
 
 /// Jobs of the source that have to be paused.
 pub(in crate::migrate) fn pausable(servers: &Servers) -> impl Iterator<Item = &Job> {

@@ -8,11 +8,12 @@ pub(super) mod data;
 pub(super) mod extensions;
 pub(super) mod foreign_keys;
 pub(super) mod jobs;
+pub(super) mod match_tables;
 pub(super) mod ownership;
 pub(super) mod refresh;
 pub(super) mod restoring;
 pub(super) mod roles;
 pub(super) mod sequences;
 pub(super) mod statements;
-pub(super) mod tables;
+
 pub(super) mod verify;

@@ -1,12 +1,12 @@
 //! Owners and grants before any row: see [`crate::migrate::ownership`].
 
 use crate::engine::retry::retrying;
-use crate::engine::step::Step;
 use crate::error::Error;
 use crate::migrate::driver::{Run, StageResult};
 use crate::migrate::engine_setup::SETUP;
 use crate::migrate::schema::AccessStatement;
 use crate::migrate::{Reached, ownership};
+use crate::step::Step;
 
 /// Runs those of the access statements that may come early.
 pub(in crate::migrate) async fn run(run: &Run<'_>, access: &[AccessStatement]) -> Result<StageResult, Error> {

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::migrate::driver::{Run, StageResult};
 use crate::names::Relation;
 use crate::progress::TaskKind;
-use crate::report::Missing;
+use crate::results::Missing;
 
 /// Which materialized view reads which, through any number of others.
 const READS: &str = "

@@ -5,10 +5,10 @@
 
 use crate::connect::Connector;
 use crate::engine::retry::retrying;
-use crate::engine::step::Step;
 use crate::error::Error;
 use crate::journal::Event;
 use crate::migrate::driver::{Run, StageResult};
+use crate::step::Step;
 
 /// Turns restoring mode on. The journal knows before: whatever ends this process, the next start turns it off.
 pub(in crate::migrate) async fn enter(run: &Run<'_>) -> Result<StageResult, Error> {

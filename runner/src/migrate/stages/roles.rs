@@ -2,10 +2,10 @@
 
 use crate::engine::retry::retrying;
 use crate::engine::statements;
-use crate::engine::step::Step;
 use crate::error::Error;
 use crate::migrate::driver::{Run, StageResult};
 use crate::script::{Class, Statement};
+use crate::step::Step;
 
 const NAME: &str = "roles";
 

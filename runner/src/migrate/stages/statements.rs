@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::engine::ends::LiveTarget;
 use crate::engine::retry::retrying;
 use crate::engine::statements::List;
-use crate::engine::step;
 use crate::error::Error;
 use crate::migrate::driver::{Run, StageResult};
 use crate::script::Statement;
+use crate::step;
 
 /// Runs a list in steps of some hundred statements, each step in a transaction.
 pub(in crate::migrate) async fn run(

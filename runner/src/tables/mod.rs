@@ -1,14 +1,17 @@
 //! The tables of the source that hold rows, as its snapshot shows them.
 
+pub mod format;
+pub mod range;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::format::{Format, Types};
+use self::format::{Format, Types};
 use crate::connect::Session;
 use crate::error::Error;
 use crate::guard;
-pub use crate::names::Relation;
+use crate::names::Relation;
 
 /// A table with rows of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

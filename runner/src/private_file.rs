@@ -9,8 +9,11 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::FILES;
 use crate::error::Error;
+
+/// The files of a run; a directory is one of ours where it has the first.
+const FILES: [&str; 6] =
+    ["journal.jsonl", "plan.json", "plan.json.new", "log.jsonl", "report.json", "report.html"];
 
 /// Opens a file of ours to add to it; a new one is for its owner alone.
 ///
@@ -99,12 +102,12 @@ fn look(path: &Path) -> Result<(), Error> {
 }
 
 /// The effective user.
-pub(super) fn uid() -> u32 {
+pub(crate) fn uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
 /// A path as a word of a command.
-pub(super) fn word(path: &Path) -> String {
+pub(crate) fn word(path: &Path) -> String {
     tsmigrate_analyzer::quote::shell(&path.to_string_lossy())
 }
 
@@ -112,7 +115,7 @@ pub(super) fn word(path: &Path) -> String {
 ///
 /// # Errors
 /// When it is not ours, or somebody else could change it.
-pub(super) fn directory(path: &Path) -> Result<bool, Error> {
+pub(crate) fn directory(path: &Path) -> Result<bool, Error> {
     let failed = |error| Error::File { what: format!("look at {}", path.display()), error };
     // Without a slash at its end, for behind one a link is followed.
     let path: PathBuf = path.components().collect();

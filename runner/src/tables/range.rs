@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::step::Step;
-use super::table::Table;
+use super::Table;
+use crate::step::Step;
 
 /// One piece.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,8 +90,8 @@ pub fn parts(table: &Table, split: Split) -> Vec<Part> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::format::Format;
-    use crate::engine::table::Relation;
+    use crate::names::Relation;
+    use crate::tables::format::Format;
 
     fn table(blocks: u64, bytes: u64) -> Table {
         Table {

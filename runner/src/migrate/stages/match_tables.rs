@@ -1,22 +1,22 @@
 //! Tables of the source as the target has them: those that it lacks are left out, and rows of those whose columns differ
 //! go over as text.
 
-use crate::engine::format::Format;
-use crate::engine::table;
 use crate::error::Error;
 use crate::migrate::copy_plan::TableRanges;
 use crate::migrate::driver::{Run, StageResult};
 use crate::migrate::pipeline::Loaded;
-use crate::report::Missing;
+use crate::results::Missing;
+use crate::tables;
+use crate::tables::format::Format;
 
 /// Compares the tables to copy with those of the target, `shapes`.
 pub(in crate::migrate) async fn run(
     run: &Run<'_>,
     tables: &mut Vec<TableRanges>,
-    shapes: &table::Shapes,
+    shapes: &tables::Shapes,
     loaded: &mut Loaded,
 ) -> Result<StageResult, Error> {
-    let of_source = table::shapes(&*run.snapshot.holder.turn().await?).await?;
+    let of_source = tables::shapes(&*run.snapshot.holder.turn().await?).await?;
     let mut missing = Vec::new();
     tables.retain(|(table, parts)| {
         let exists = shapes.contains_key(&table.into);
@@ -30,7 +30,7 @@ pub(in crate::migrate) async fn run(
         exists
     });
     for (table, _) in tables.iter_mut() {
-        let shape = |shapes: &table::Shapes, relation| shapes.get(relation).map(|(_, shape)| shape.clone());
+        let shape = |shapes: &tables::Shapes, relation| shapes.get(relation).map(|(_, shape)| shape.clone());
         if shape(shapes, &table.into) != shape(&of_source, &table.relation) {
             table.format = Format::Text;
         }

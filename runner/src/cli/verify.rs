@@ -1,22 +1,20 @@
-//! `tsmigrate verify`: two databases are compared, and nothing is written.
+//! `tsmigrate verify`: compares two databases, and prints what differs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Reset};
 use serde::Serialize;
 
-use tsmigrate_analyzer::human::thousands;
+use tsmigrate::connect::{Connector, Side};
+use tsmigrate::error::Error;
+use tsmigrate::human::{self, count_or_no, thousands};
+use tsmigrate::progress::{Mode, Progress};
+use tsmigrate::report::{self, Format};
+use tsmigrate::verify::{self, Check, How, PERCENT, Verification};
 
-use super::text::count;
-use super::{Check, Expect, How, PERCENT, Sessions, Verification};
-use crate::connect::{Connector, Side};
-use crate::error::Error;
-use crate::human;
-use crate::inspect;
-use crate::progress::Progress;
-use crate::watch;
+use super::{Failure, Status, runtime};
 
 /// The version of the report; it grows when a field changes its meaning or goes.
 const VERSION: u32 = 1;
@@ -24,49 +22,49 @@ const VERSION: u32 = 1;
 /// Options of `tsmigrate verify`.
 #[derive(Clone, clap::Args)]
 #[command(next_help_heading = "Ends")]
-pub struct Args {
+pub(super) struct Args {
     /// The database that is right: postgres://user@host:port/database, or keyword=value pairs
     #[arg(long, env = "SOURCE", value_name = "URI", hide_env_values = true)]
-    pub source: String,
+    source: String,
 
     /// The database that should be the same
     #[arg(long, env = "TARGET", value_name = "URI", hide_env_values = true)]
-    pub target: String,
+    target: String,
 
     /// A quick look: of each table the checksum of a part of its rows, 1 percent where no other is said
     #[arg(
         long, value_name = "PERCENT", num_args = 0..=1, default_missing_value = "1", value_parser = percent,
         help_heading = "How much", conflicts_with = "counts"
     )]
-    pub sample: Option<f64>,
+    sample: Option<f64>,
 
     /// A quicker look: the number of rows, not their values
     #[arg(long, help_heading = "How much")]
-    pub counts: bool,
+    counts: bool,
 
     /// Only these schemas (`sales`) and tables (`sales.orders`, `sales.*`); `*` stands for any text
     #[arg(long, value_name = "PATTERN", num_args = 1.., value_delimiter = ',', help_heading = "How much")]
-    pub include: Vec<String>,
+    include: Vec<String>,
 
     /// Not these schemas and tables
     #[arg(long, value_name = "PATTERN", num_args = 1.., value_delimiter = ',', help_heading = "How much")]
-    pub exclude: Vec<String>,
+    exclude: Vec<String>,
 
     /// Tables that are read at once; each takes a session on both ends
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Run")]
-    pub jobs: u16,
+    jobs: u16,
 
     /// How progress is shown
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
-    pub progress: crate::progress::Mode,
+    progress: Mode,
 
     /// How the report is printed
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
-    pub format: crate::report::Format,
+    format: Format,
 
     /// Also write the report as JSON into this file
     #[arg(long, value_name = "FILE", help_heading = "Output")]
-    pub report: Option<PathBuf>,
+    report: Option<PathBuf>,
 }
 
 fn percent(text: &str) -> Result<f64, String> {
@@ -90,8 +88,8 @@ impl Args {
             include: self.include.clone(),
             exclude: self.exclude.clone(),
             scheduled: true,
-            chosen: super::Chosen::default(),
-            without: super::Without::default(),
+            chosen: verify::Chosen::default(),
+            without: verify::Without::default(),
         }
     }
 }
@@ -142,7 +140,7 @@ impl Report {
                 lines.push(format!("{} {}", paint(AnsiColor::Green, "✓ equal:"), self.totals(found)));
             }
             (Some(found), _) => {
-                let differences = count(found.differences.len() as u64, "difference");
+                let differences = count_or_no(found.differences.len() as u64, "difference");
                 let verdict = paint(AnsiColor::Red, &format!("✗ {differences}:"));
                 lines.push(format!("{verdict} {}", self.totals(found)));
             }
@@ -178,16 +176,11 @@ impl Report {
     }
 }
 
-/// Compares and prints. The result is the process's exit status: 0 equal, 1 differences, 2 failed.
-#[must_use]
-pub fn run(args: &Args) -> u8 {
+/// Clean where both are equal, findings where they differ.
+pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     let start = Instant::now();
     let mut report = Report { version: VERSION, ..Report::default() };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let result = match runtime {
-        Ok(runtime) => runtime.block_on(supervise(args, &mut report)),
-        Err(error) => Err(Error::Defect(format!("cannot start: {error}"))),
-    };
+    let result = runtime()?.block_on(supervise(args, &mut report));
     report.seconds = Duration::as_secs_f64(&start.elapsed());
     match result {
         Ok(found) => {
@@ -196,31 +189,22 @@ pub fn run(args: &Args) -> u8 {
         }
         Err(error) => report.error = Some(error.to_string()),
     }
-    print(args, &report)
-}
-
-fn print(args: &Args, report: &Report) -> u8 {
-    use std::io::Write;
-
-    let json = || crate::report::json(report);
-    let mut code = match report.outcome {
-        Outcome::Equal => 0,
-        Outcome::Different => 1,
-        Outcome::Failed => 2,
+    let written = match &args.report {
+        Some(path) => std::fs::write(path, report::json(&report) + "\n")
+            .map_err(|error| Failure::io("the report cannot be written", path, &error)),
+        None => Ok(()),
     };
-    if let Some(path) = &args.report
-        && let Err(error) = std::fs::write(path, json() + "\n")
-    {
-        let path = human::line(&path.display().to_string());
-        let _ = writeln!(anstream::stderr(), "tsmigrate: cannot write {path}: {error}");
-        code = 2;
-    }
     // Who reads the report may have gone; the exit status still tells.
     let _ = match args.format {
-        crate::report::Format::Json => writeln!(std::io::stdout(), "{}", json()),
-        crate::report::Format::Text => write!(anstream::stdout(), "{}", report.text()),
+        Format::Json => writeln!(std::io::stdout(), "{}", report::json(&report)),
+        Format::Text => write!(anstream::stdout(), "{}", report.text()),
     };
-    code
+    written?;
+    Ok(match report.outcome {
+        Outcome::Equal => Status::Clean,
+        Outcome::Different => Status::Findings,
+        Outcome::Failed => Status::Failed,
+    })
 }
 
 async fn supervise(args: &Args, report: &mut Report) -> Result<Verification, Error> {
@@ -228,8 +212,9 @@ async fn supervise(args: &Args, report: &mut Report) -> Result<Verification, Err
     let target = Connector::new(Side::Target, &args.target)?;
     report.source = source.endpoint().to_string();
     report.target = target.endpoint().to_string();
+    let progress = Progress::new(args.progress);
     let result = tokio::select! {
-        result = compare(args, &source, &target) => result,
+        result = verify::databases(&source, &target, args.how(), &progress) => result,
         _ = tokio::signal::ctrl_c() => Err(Error::Interrupted("Ctrl-C")),
     };
     if result.is_err() {
@@ -237,40 +222,6 @@ async fn supervise(args: &Args, report: &mut Report) -> Result<Verification, Err
         tokio::join!(source.cancel_all(), target.cancel_all());
     }
     result
-}
-
-async fn compare(args: &Args, source: &Connector, target: &Connector) -> Result<Verification, Error> {
-    let progress = Progress::new(args.progress);
-    let _watch = [source, target].map(|end| watch::start(end, &progress));
-    let (reader, other) = tokio::try_join!(source.open(), target.open())?;
-    let (source_facts, target_facts) =
-        tokio::try_join!(inspect::inspect(&reader, Side::Source), inspect::inspect(&other, Side::Target))?;
-    drop(other);
-    reader.run(super::BEGIN).await?;
-    let mut notes = Vec::new();
-    let snapshot = if source_facts.in_recovery {
-        notes.push(
-            "the source is a standby, which exports no snapshot: what was written while it was read shows as a difference"
-                .to_owned(),
-        );
-        String::new()
-    } else {
-        reader.ask_text("SELECT pg_catalog.pg_export_snapshot()").await?
-    };
-    let sessions = Sessions { source, target, snapshot: &snapshot, holder: None };
-    let expect = Expect {
-        source: &source_facts,
-        target: &target_facts,
-        rows: &BTreeMap::new(),
-        skipped: &BTreeSet::new(),
-        sequences: &BTreeMap::new(),
-        findings: Vec::new(),
-    };
-    let found = super::verify(&sessions, &expect, args.how(), &progress).await;
-    progress.flush();
-    let mut found = found?;
-    found.notes.extend(notes);
-    Ok(found)
 }
 
 #[cfg(test)]

@@ -1,0 +1,195 @@
+use super::super::{Check, Without};
+use super::*;
+use crate::names::Relation;
+use crate::results::Finding;
+
+fn object(says: &[(&str, &str)]) -> Object {
+    let says = says.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Object { owner: Some("app".into()), says, ..Object::default() }
+}
+
+fn catalog(major: u32, objects: &[(&str, &str, Object)]) -> Catalog {
+    let objects = objects
+        .iter()
+        .map(|(kind, name, object)| (((*kind).to_owned(), (*name).to_owned()), object.clone()))
+        .collect();
+    Catalog { major, objects, ..Catalog::default() }
+}
+
+fn run(source: &Catalog, target: &Catalog, findings: Vec<Finding>, how: &How) -> Verification {
+    let facts = |major| Facts { version_num: major * 10000, user: "tsdbadmin".into(), ..Facts::default() };
+    let expect = Expect {
+        source: &facts(source.major),
+        target: &facts(target.major),
+        rows: &BTreeMap::new(),
+        skipped: &BTreeSet::new(),
+        sequences: &BTreeMap::new(),
+        findings,
+    };
+    compare(source, target, &expect, how, &Selection::default())
+}
+
+fn found(verification: &Verification) -> Vec<String> {
+    verification.differences.iter().map(|one| format!("{} {}", one.kind, one.object)).collect()
+}
+
+#[test]
+fn a_setting_of_the_database_that_was_announced_is_no_difference() {
+    let says = [("", "session_replication_role=replica")];
+    let source = catalog(17, &[("database setting", "session_replication_role", object(&says))]);
+    let lost = Some("setting session_replication_role of database g".to_owned());
+    let told = Finding { lost, ..finding("error", "database g", true) };
+    let how = How::from(Check::Full);
+    assert!(found(&run(&source, &catalog(17, &[]), vec![told], &how)).is_empty());
+    assert_eq!(
+        found(&run(&source, &catalog(17, &[]), Vec::new(), &how)),
+        ["database setting session_replication_role"]
+    );
+}
+
+fn finding(severity: &'static str, object: &str, solved: bool) -> Finding {
+    Finding {
+        rule: "X-01".into(),
+        severity,
+        part: "pre-data",
+        line: 1,
+        object: Some(object.into()),
+        message: String::new(),
+        solved,
+        accepted: false,
+        lost: None,
+    }
+}
+
+#[test]
+fn a_definition_that_changed_is_named_by_what_of_it() {
+    let table = |options: &str| object(&[("options", options), ("persistence", "logged")]);
+    let source = catalog(15, &[("table", "app.t", table("fillfactor=70"))]);
+    let target = catalog(17, &[("table", "app.t", table("fillfactor=80"))]);
+    let verification = run(&source, &target, Vec::new(), &Check::Full.into());
+    assert_eq!(found(&verification), ["table options app.t"]);
+    assert_eq!(verification.differences[0].expected.as_deref(), Some("fillfactor=70"));
+}
+
+#[test]
+fn a_warning_takes_nothing_away_and_a_rewrite_does_not_excuse_what_is_missing() {
+    let source = catalog(17, &[("table", "app.t", object(&[("options", "a")]))]);
+    let other = catalog(17, &[("table", "app.t", object(&[("options", "b")]))]);
+    let none = catalog(17, &[]);
+    let how = &Check::Full.into();
+    let run = |target, finding| run(&source, target, vec![finding], how).differences.len();
+    assert_eq!(run(&none, finding("warning", "table app.t", false)), 1);
+    assert_eq!(run(&none, finding("error", "table app.t", true)), 1);
+    assert_eq!(run(&none, finding("error", "table app.t", false)), 0);
+    assert_eq!(run(&other, finding("error", "table app.t", true)), 0);
+    assert_eq!(run(&other, finding("warning", "table app.t", false)), 1);
+    assert_eq!(run(&other, finding("error", "table app.other", true)), 1);
+}
+
+#[test]
+fn an_announcement_is_about_one_name() {
+    let lost = |object: &str| finding("error", object, false);
+    let of = |kind: &str, name: &str, finding| {
+        let source = catalog(17, &[(kind, name, object(&[]))]);
+        run(&source, &catalog(17, &[]), vec![finding], &Check::Full.into()).differences.len()
+    };
+    assert_eq!(of("table", "\"a.b\".c", lost("table \"a.b\".c")), 0);
+    assert_eq!(of("table", "a.\"b.c\"", lost("table \"a.b\".c")), 1);
+    // The analyzer quotes every keyword, a server only those that are reserved.
+    assert_eq!(of("table", "app.name", lost("table app.\"name\"")), 0);
+    assert_eq!(of("trigger", "\"t on x\" on app.t", lost("table app.t")), 0);
+    assert_eq!(of("trigger", "\"t on app.x\" on app.y", lost("table app.x")), 1);
+    assert_eq!(of("column", "app.\"t.u\".c", lost("table app.t")), 1);
+    assert_eq!(of("role", "\"a in b\"", lost("role a in b")), 0);
+}
+
+#[test]
+fn what_only_the_target_has_is_never_announced() {
+    let target = catalog(17, &[("table", "app.t", object(&[]))]);
+    let findings = vec![finding("error", "table app.t", false)];
+    let verification = run(&catalog(17, &[]), &target, findings, &Check::Full.into());
+    assert_eq!(found(&verification), ["table app.t"]);
+}
+
+#[test]
+fn paused_jobs_are_equal_while_a_migration_has_them_paused() {
+    let job = |scheduled: &str| object(&[("scheduled", scheduled), ("schedule", "1 day")]);
+    let source = catalog(17, &[("job", "1000 x", job("yes"))]);
+    let target = catalog(17, &[("job", "1000 x", job("no"))]);
+    let migration = How::from(Check::Full);
+    assert!(found(&run(&source, &target, Vec::new(), &migration)).is_empty());
+    let alone = How { scheduled: true, ..migration };
+    assert_eq!(found(&run(&source, &target, Vec::new(), &alone)), ["job scheduled 1000 x"]);
+}
+
+#[test]
+fn an_extension_may_be_newer_but_for_timescaledb() {
+    let version = |version: &str| object(&[("version", version)]);
+    let extensions = |v: &str| {
+        catalog(17, &[("extension", "citext", version(v)), ("extension", "timescaledb", version(v))])
+    };
+    let verification = run(&extensions("1"), &extensions("2"), Vec::new(), &Check::Full.into());
+    assert_eq!(found(&verification), ["extension version timescaledb"]);
+    assert_eq!(verification.announced.len(), 1);
+}
+
+#[test]
+fn chunks_with_other_numbers_are_compared_by_their_ranges() {
+    let chunk = "app.m [1, 2)";
+    let with = |name: &str| {
+        let table = format!("_timescaledb_internal.{name}");
+        let mut catalog = catalog(
+            17,
+            &[("chunk", chunk, object(&[("state", "compressed")])), ("table", &table, object(&[]))],
+        );
+        let relation = Relation { schema: "_timescaledb_internal".into(), name: name.into() };
+        catalog.chunks.insert(chunk.into(), relation);
+        catalog
+    };
+    let how = &Check::Full.into();
+    assert!(found(&run(&with("_hyper_1_1_chunk"), &with("_hyper_2_7_chunk"), Vec::new(), how)).is_empty());
+    let mut other = with("_hyper_2_7_chunk");
+    other.objects.remove(&("chunk".to_owned(), chunk.to_owned()));
+    other.chunks.clear();
+    let lost = found(&run(&with("_hyper_1_1_chunk"), &other, Vec::new(), how));
+    assert!(lost.contains(&format!("chunk {chunk}")), "{lost:?}");
+}
+
+#[test]
+fn constraints_that_only_18_names_are_left_out_before_it() {
+    let named = [("not-null constraint", "n on app.t", object(&[]))];
+    let how = &Check::Full.into();
+    assert!(found(&run(&catalog(17, &[]), &catalog(18, &named), Vec::new(), how)).is_empty());
+    assert_eq!(
+        found(&run(&catalog(18, &named), &catalog(18, &[]), Vec::new(), how)),
+        ["not-null constraint n on app.t"]
+    );
+}
+
+#[test]
+fn what_stayed_behind_as_asked_for_is_not_compared() {
+    let table = |owner: &str| Object { owner: Some(owner.into()), ..Object::default() };
+    let source = catalog(
+        17,
+        &[
+            ("table", "app.t", table("app")),
+            ("role", "app", object(&[])),
+            ("comment", "on table app.t", object(&[])),
+        ],
+    );
+    let target = catalog(17, &[("table", "app.t", table("other"))]);
+    let without = Without { roles: true, comments: true, ..Without::default() };
+    let how = How { without, ..Check::Full.into() };
+    let verification = run(&source, &target, Vec::new(), &how);
+    assert!(found(&verification).is_empty());
+    assert!(verification.notes[0].starts_with("roles, owners, privileges, comments stayed behind"));
+    assert_eq!(found(&run(&source, &target, Vec::new(), &Check::Full.into())).len(), 3);
+}
+
+#[test]
+fn kinds_have_plurals() {
+    assert_eq!(plural("policy"), "policies");
+    assert_eq!(plural("index"), "indexes");
+    assert_eq!(plural("default privileges"), "default privileges");
+    assert_eq!(plural("continuous aggregate"), "continuous aggregates");
+}
