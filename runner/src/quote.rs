@@ -32,10 +32,4 @@ mod tests {
             assert_eq!(quoted(name), text);
         }
     }
-
-    #[test]
-    fn a_literal_keeps_quotes_and_backslashes() {
-        assert_eq!(literal("it's"), "'it''s'");
-        assert_eq!(literal("a\\'b"), " E'a\\\\''b'");
-    }
 }

@@ -1,18 +1,19 @@
 //! What a run shares with whoever has to clean up after it.
 
+use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Args;
 use crate::capacity::Workers;
-use crate::connect::Connector;
+use crate::connect::{Connector, Side};
 use crate::engine::retry::Patience;
 use crate::error::Error;
 use crate::jobs::Job;
-use crate::journal::{Event, Journal};
+use crate::journal::{self, Event, Journal};
 use crate::progress::{self, Progress};
-use crate::report::{Report, Stage};
+use crate::report::{self, Report, Stage};
 use crate::workdir::WorkDir;
 
 /// What a run shares with whoever has to clean up after it.
@@ -63,6 +64,52 @@ pub(crate) enum Reached {
 }
 
 impl Context {
+    /// What a new run, or the one that goes on, begins with. Nothing is asked of a server yet.
+    ///
+    /// # Errors
+    /// When an option or a connection string cannot be understood, or the work directory is not ours.
+    pub(crate) fn new(args: &Args) -> Result<Self, Error> {
+        if let Some(given) = unknown_rule(args) {
+            return Err(Error::Refused {
+                what: format!("--accept {given}: there is no such rule (tsmigrate rules lists them)"),
+                next: Vec::new(),
+            });
+        }
+        let mut source = Connector::new(Side::Source, &args.source)?;
+        let mut target = Connector::new(Side::Target, &args.target)?;
+        let work = WorkDir::new(args.work_dir.as_deref(), source.endpoint().database());
+        work.check_ours()?;
+        // A dry run writes nothing there.
+        if !args.dry_run {
+            journal::free(work.path())?;
+        }
+        let past = work.past().ok().flatten().filter(|past| args.resume && !past.done);
+        let run = past.map_or_else(new_id, |past| past.run);
+        source.named(&session_name(&run));
+        target.named(&session_name(&run));
+        let report = Report {
+            version: report::VERSION,
+            source: source.endpoint().to_string(),
+            target: target.endpoint().to_string(),
+            started: progress::event::now(),
+            ..Report::default()
+        };
+        Ok(Self {
+            args: args.clone(),
+            source,
+            target,
+            progress: Progress::new(args.progress),
+            report: Mutex::new(report),
+            undo: Mutex::default(),
+            work,
+            run,
+            begun: Instant::now(),
+            journal: OnceLock::new(),
+            workers: OnceLock::new(),
+            deaf: AtomicBool::new(false),
+        })
+    }
+
     pub(crate) fn report(&self) -> MutexGuard<'_, Report> {
         self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -156,4 +203,18 @@ impl Context {
 /// The name of a run's sessions, so that a later start finds those that were left.
 pub(crate) fn session_name(run: &str) -> String {
     format!("tsmigrate {}", run.get(..8).unwrap_or(run))
+}
+
+/// A new run's id. Two runs of the same database have to differ, no more.
+fn new_id() -> String {
+    let half = || std::hash::RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", half(), half())
+}
+
+/// The first rule to accept that does not exist.
+fn unknown_rule(args: &Args) -> Option<&String> {
+    args.accept.iter().find(|given| {
+        tsmigrate_analyzer::rules::rule(given).is_none()
+            && !crate::hazards::ACCEPTABLE.iter().any(|check| check.eq_ignore_ascii_case(given))
+    })
 }

@@ -19,89 +19,28 @@ mod snapshot;
 mod stages;
 mod weigh;
 
-use std::hash::{BuildHasher, Hasher};
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Instant;
+use std::sync::Arc;
 
 pub(crate) use context::{Context, Reached, session_name};
 pub use options::{Args, Check};
 
-use crate::connect::{Connector, Side};
 use crate::error::Error;
 use crate::jobs;
-use crate::journal::{self, Event};
-use crate::progress::{self, Progress};
+use crate::journal::Event;
+use crate::progress;
 use crate::report::{self, Outcome, Report};
-use crate::workdir::WorkDir;
-
-/// A new run's id. Two runs of the same database have to differ, no more.
-fn new_id() -> String {
-    let half = || std::hash::RandomState::new().build_hasher().finish();
-    format!("{:016x}{:016x}", half(), half())
-}
-
-/// The first rule to accept that does not exist.
-fn unknown_rule(args: &Args) -> Option<&String> {
-    args.accept.iter().find(|given| {
-        tsmigrate_analyzer::rules::rule(given).is_none()
-            && !crate::hazards::ACCEPTABLE.iter().any(|check| check.eq_ignore_ascii_case(given))
-    })
-}
 
 /// Runs a migration, and puts both servers in order whatever ends it. A first signal (Ctrl-C, SIGTERM, SIGHUP) stops it in
 /// order; at the second one `give_up` is called, which may end the process at once: the journal knows what is open. It is
 /// told which signal it was, and where the work directory is.
 pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static) -> Report {
-    if let Some(given) = unknown_rule(args) {
-        return Report {
-            version: report::VERSION,
-            error: Some(format!("--accept {given}: there is no such rule (tsmigrate rules lists them)")),
-            ..Report::default()
-        };
-    }
-    let ends = Connector::new(Side::Source, &args.source)
-        .and_then(|source| Ok((source, Connector::new(Side::Target, &args.target)?)));
-    let (source, target) = match ends {
-        Ok(ends) => ends,
+    let context = match Context::new(args) {
+        Ok(context) => Arc::new(context),
         Err(error) => {
             return Report { version: report::VERSION, error: Some(error.to_string()), ..Report::default() };
         }
     };
-    let (mut source, mut target) = (source, target);
-    let work = WorkDir::new(args.work_dir.as_deref(), source.endpoint().database());
-    // A dry run writes nothing there.
-    let free =
-        work.check_ours().and_then(|()| if args.dry_run { Ok(()) } else { journal::free(work.path()) });
-    if let Err(error) = free {
-        return Report { version: report::VERSION, error: Some(error.to_string()), ..Report::default() };
-    }
-    let past = work.past().ok().flatten().filter(|past| args.resume && !past.done);
-    let run = past.map_or_else(new_id, |past| past.run);
-    source.named(&session_name(&run));
-    target.named(&session_name(&run));
-    let report = Report {
-        version: report::VERSION,
-        source: source.endpoint().to_string(),
-        target: target.endpoint().to_string(),
-        started: progress::event::now(),
-        ..Report::default()
-    };
-    let context = Arc::new(Context {
-        args: args.clone(),
-        source,
-        target,
-        progress: Progress::new(args.progress),
-        report: Mutex::new(report),
-        undo: Mutex::default(),
-        work,
-        run,
-        begun: Instant::now(),
-        journal: OnceLock::new(),
-        workers: OnceLock::new(),
-        deaf: AtomicBool::new(false),
-    });
     for end in [&context.source, &context.target] {
         end.endpoint().warnings().iter().for_each(|warning| context.progress.warn(warning));
     }

@@ -145,6 +145,16 @@ pub(super) fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -
             derived: held.kind != "r",
         });
     }
+    list.extend(by_root(all, expect, selection));
+    list.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.relation.cmp(&b.relation)));
+    list
+}
+
+/// Tables that are read through their root: partitioned tables that become hypertables, and hypertables as an application
+/// asks for them.
+fn by_root(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -> Vec<Work> {
+    let mut list = Vec::new();
+    let (ours, theirs) = (&all.ours.tables, &all.theirs.tables);
     for relation in selection.partitioned() {
         let (Some(root), Some(held)) = (all.ours.roots.get(relation), theirs.get(relation)) else {
             continue;
@@ -183,6 +193,5 @@ pub(super) fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -
             derived: false,
         });
     }
-    list.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.relation.cmp(&b.relation)));
     list
 }
