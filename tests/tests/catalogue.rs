@@ -150,13 +150,13 @@ fn a_rule_is_named_by_its_file_its_family_and_its_fixtures() {
         let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
         let names = |id: &&&str| {
             let (literal, module) = (format!("\"{id}\""), prefix(id));
-            code.iter().any(|line| line.contains(&literal) || line.contains(&format!("{module}")))
+            code.iter().any(|line| line.contains(&literal) || line.contains(&module))
         };
         let name = path.strip_prefix(&top).unwrap().to_str().unwrap();
-        let named: Vec<&str> = ids.iter().filter(names).copied().collect();
+        let found: Vec<&str> = ids.iter().filter(names).copied().collect();
         let known = NAMED.iter().find(|(file, _)| *file == name).map_or(&[][..], |(_, ids)| ids);
-        if named != known {
-            wrong.push(format!("{name} names {named:?}, and {known:?} is what it may"));
+        if found != known {
+            wrong.push(format!("{name} names {found:?}, and {known:?} is what it may"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

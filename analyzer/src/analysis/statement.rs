@@ -203,12 +203,11 @@ pub(super) fn accept_loss(finding: &mut Finding, options: &Options, whole: Span)
 }
 
 fn absence_of(finding: &Finding, statement: &Statement<'_>, removed: bool) -> Absence {
-    let (rule, root, place) = match &finding.cause {
-        Some(cause) => (cause.rule.id, cause.object.clone(), cause.place),
-        None => {
-            let root = finding.object.clone().unwrap_or_else(|| "a statement that fails".into());
-            (finding.rule.id, root, statement.place(&statement.range()))
-        }
+    let (rule, root, place) = if let Some(cause) = &finding.cause {
+        (cause.rule.id, cause.object.clone(), cause.place)
+    } else {
+        let root = finding.object.clone().unwrap_or_else(|| "a statement that fails".into());
+        (finding.rule.id, root, statement.place(&statement.range()))
     };
     Absence {
         rule,

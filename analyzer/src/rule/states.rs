@@ -49,6 +49,7 @@ impl States {
     }
 
     /// The state of this type: its default where nothing was kept yet.
+    #[allow(clippy::missing_panics_doc, reason = "a state stands under its own type")]
     pub fn of<T: State + Default>(&mut self) -> &mut T {
         let id = TypeId::of::<T>();
         let place = self.0.iter().position(|(known, _)| *known == id).unwrap_or_else(|| {
@@ -56,7 +57,6 @@ impl States {
             self.0.len() - 1
         });
         let state: &mut dyn Any = &mut *self.0[place].1;
-        #[allow(clippy::expect_used, reason = "a state stands under its own type")]
         state.downcast_mut().expect("a state of this type")
     }
 }
