@@ -19,7 +19,8 @@ pub fn path() -> &'static Path {
 fn build() -> Result<PathBuf, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--package", "tsmigrate", "--bin", "tsmigrate"]);
+    // With the features of a test of the whole workspace: cargo compiles nothing twice.
+    command.args(["build", "--quiet", "--workspace", "--bin", "tsmigrate"]);
     command.args(["--message-format", "json"]);
     // What cargo tells a test of its own package: ring's build script looks at it, and would be run anew in each turn between
     // this build and one from a shell, and rustls and the program with it.
