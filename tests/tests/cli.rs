@@ -116,6 +116,28 @@ fn a_dump_that_restores_as_it_is_is_ready() {
 }
 
 #[test]
+fn a_gate_fails_on_what_it_is_asked_to_fail_on() {
+    let folder = Folder::new();
+    folder.write("ready.sql", "CREATE TABLE public.a (b integer);\n");
+    folder.write(
+        "warning.sql",
+        "GRANT CONNECT ON DATABASE template1 TO PUBLIC;\nCREATE TABLE public.a (b integer);\n",
+    );
+    folder.write("solved.sql", "SET default_tablespace = fast;\nCREATE TABLE public.a (b integer);\n");
+    folder.write("decision.sql", "CREATE FUNCTION public.f() RETURNS integer LANGUAGE c AS 'mylib', 'f';\n");
+    let codes = |what: &str| {
+        ["ready.sql", "warning.sql", "solved.sql", "decision.sql"]
+            .map(|name| folder.run(&["check", "--quiet", "--fail-on", what, name]).code)
+    };
+    assert_eq!(codes("error"), [0, 0, 1, 1]);
+    assert_eq!(codes("decision"), [0, 0, 0, 1]);
+    assert_eq!(codes("warning"), [0, 1, 1, 1]);
+    assert_eq!(codes("never"), [0, 0, 0, 0]);
+    // A check that cannot be made is no check.
+    assert_eq!(folder.run(&["check", "--fail-on", "never", "missing.sql"]).code, 2);
+}
+
+#[test]
 fn the_json_report_has_every_field() {
     let ran = Folder::new().run(&["check", "--format", "json", "roles.sql", "schema.sql"]);
     let report = ran.json();

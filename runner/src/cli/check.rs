@@ -32,7 +32,10 @@ A live database is asked for what no dump tells too: sizes, locale, slots, jobs,
 schema come from pg_dumpall and pg_dump. A password is taken from PGPASSWORD or ~/.pgpass:
   tsmigrate check postgres://postgres@old.example/shop --target postgres://tsdbadmin@new.example/tsdb
 
-Exit status: 0 the dump restores as it is; 1 it does not (a rewrite may solve that); 2 failed.")]
+A gate in CI that lets through what `tsmigrate rewrite` solves by itself:
+  tsmigrate check schema.sql --fail-on decision
+
+Exit status: 0 no statement is known to fail; 1 one is (--fail-on says what counts); 2 failed.")]
 pub(super) struct Args {
     /// Dumps in plain SQL, in the order in which they are restored (- is standard input), or one live database as
     /// postgres://user@host/database: it is only read
@@ -70,12 +73,41 @@ pub(super) struct Args {
     #[arg(short, long, conflicts_with_all = ["all", "max_findings"])]
     quiet: bool,
 
+    /// What ends with exit status 1
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = FailOn::Error)]
+    fail_on: FailOn,
+
     /// Print what the analysis would be done with, as a tsmigrate.toml, and check nothing
     #[arg(long)]
     show_config: bool,
 
     #[command(flatten)]
     analysed: Analysed,
+}
+
+/// What counts as a failed check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum FailOn {
+    /// A statement that fails, whether the rewrite solves it or not
+    Error,
+    /// A statement that fails and that the rewrite does not solve
+    Decision,
+    /// A statement that fails, or a warning
+    Warning,
+    /// Nothing: only a check that could not be made ends with another status than 0
+    Never,
+}
+
+impl FailOn {
+    fn status(self, report: &Report<'_>) -> Status {
+        let fails = match self {
+            Self::Error => report.verdict != Verdict::Ready,
+            Self::Decision => report.verdict == Verdict::NeedsWork,
+            Self::Warning => report.verdict != Verdict::Ready || report.counts.warning > 0,
+            Self::Never => false,
+        };
+        if fails { Status::Findings } else { Status::Clean }
+    }
 }
 
 impl Args {
@@ -131,7 +163,7 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
         None => input::analyse(&mut inputs, &target, &options, false, args.quiet)?,
     };
     let report = Report::new(&analysis, &target, &options);
-    let status = if report.verdict == Verdict::Ready { Status::Clean } else { Status::Findings };
+    let status = args.fail_on.status(&report);
     let next = reports::next(&report, &args.analysed);
     let shown = Shown { all: args.all, most: args.max_findings };
     let print = |out: &mut dyn Write, page: Page| match (args.quiet, report.verdict) {
