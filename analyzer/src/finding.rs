@@ -72,6 +72,13 @@ impl ServerError {
         Self(Arc::new(Answer { sqlstate, text: text.into(), detail: None, hint: None }))
     }
 
+    /// The answer as psql shows it: `ERROR 42501: …`, or WARNING where its class is one of warnings (01).
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let level = if self.sqlstate.starts_with("01") { "WARNING" } else { "ERROR" };
+        format!("{level} {}: {}", self.sqlstate, self.text)
+    }
+
     /// With a DETAIL line.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {

@@ -89,7 +89,7 @@ fn annotation(out: &mut impl Write, command: &str, entry: &Entry<'_>) -> io::Res
     )?;
     let mut more = |word: &str, text: &str| write!(out, "{}", data(&format!("\n{word}: {text}")));
     if let Some(error) = entry.server_error {
-        more("server", &format!("ERROR {}: {}", error.sqlstate, error.text))?;
+        more("server", &error.shown())?;
     }
     match entry.fix {
         Some(fix) if entry.solved => more("fix", &format!("{} (the rewrite does it)", fix.title))?,

@@ -211,7 +211,7 @@ fn one(out: &mut String, entry: &Entry<'_>) {
         }
     }
     if let Some(error) = entry.server_error {
-        let _ = writeln!(out, "Server: {}\n", code(&format!("ERROR {}: {}", error.sqlstate, error.text)));
+        let _ = writeln!(out, "Server: {}\n", code(&error.shown()));
     }
     if let Some(reason) = entry.allowed {
         let reason = if reason.is_empty() { "without a reason" } else { reason };

@@ -318,7 +318,7 @@ impl Results<'_, '_> {
 fn message(entry: &Entry<'_>) -> String {
     let mut text = entry.message.to_owned();
     if let Some(error) = entry.server_error {
-        let _ = write!(text, "\nThe server answers: ERROR {}: {}", error.sqlstate, error.text);
+        let _ = write!(text, "\nThe server answers: {}", error.shown());
     }
     match entry.fix {
         Some(fix) if entry.solved => {

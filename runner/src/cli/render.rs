@@ -293,7 +293,7 @@ fn digits(number: u64) -> usize {
 fn lines(entry: &Entry<'_>, first: bool) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     if let Some(error) = entry.server_error {
-        let mut text = format!("ERROR {}: {}", error.sqlstate, error.text);
+        let mut text = error.shown();
         for (word, more) in [("DETAIL", &error.detail), ("HINT", &error.hint)] {
             if let Some(more) = more {
                 let _ = write!(text, "\n{word}: {more}");

@@ -151,7 +151,7 @@ fn item<'a>(report: &Report<'a>, finding: &'a Finding) -> Item<'a> {
         allowed: entry.allowed,
         own: entry.own_severity.map(crate::Severity::name),
         server: entry.server_error.map(|error| {
-            let mut answer = format!("ERROR {}: {}", error.sqlstate, error.text);
+            let mut answer = error.shown();
             for (word, more) in [("DETAIL", &error.detail), ("HINT", &error.hint)] {
                 if let Some(more) = more {
                     let _ = write!(answer, "\n{word}: {more}");
