@@ -26,6 +26,7 @@ mod sections;
 mod session;
 mod state;
 mod statement;
+mod transaction;
 
 pub use options::LevelError;
 pub use result::{Analysis, Input, InputSummary};

@@ -1,8 +1,7 @@
 //! The pieces of an input in their order: each is checked by the rules, and a statement is kept as facts.
 
-use super::state::{CopyState, DatabaseSection, Pass};
+use super::state::{CopyState, DatabaseSection, Pass, Transaction};
 use super::statement::accept_loss;
-
 use crate::batches::{ParseOutcome, Tree, read};
 use crate::edit::Action;
 use crate::facts::rows::RowReader;
@@ -106,7 +105,12 @@ impl Pass<'_> {
                 let place = self.place(piece, number);
                 let findings =
                     self.check(Subject::Unparsed { sql: &sql, error: &error, end: piece.end, place });
+                let first = self.analysis.findings.len();
                 self.keep_whole(findings);
+                if self.analysis.findings.iter().skip(first).any(|finding| finding.fails() && !finding.solved)
+                {
+                    self.unparsed_in_transaction(place);
+                }
             }
             // Nothing to see: no statement, or one in the section of another database.
             Ok(None) | Err(_) => {}
@@ -118,13 +122,20 @@ impl Pass<'_> {
             self.copy.reader = RowReader::of(&self.analysis.facts, copy, statement.place(&statement.range()));
         }
         rules::know_body(&mut self.states, statement, &tree.parts);
+        if self.refused_by_transaction(statement) {
+            self.copy.reader = None;
+            return;
+        }
         let findings = self.check(Subject::Statement(statement));
         rules::keep_body(&self.states, statement, &tree.parts);
         if findings.is_empty() {
+            self.in_transaction(statement, false);
             self.analysis.facts.observe(statement, None);
             return;
         }
         let result = self.statement_result(statement, &tree.parsed, piece, findings);
+        let fails = result.findings.iter().any(|finding| finding.fails() && !finding.solved);
+        self.in_transaction(statement, fails);
         let is_copy_in =
             matches!(statement.node(), NodeEnum::CopyStmt(s) if s.is_from && s.filename.is_empty());
         let first = self.analysis.findings.len();
@@ -191,6 +202,7 @@ impl Pass<'_> {
                 self.begin_section(&database, place);
             }
             self.analysis.facts.connect(&database, place);
+            self.transaction = Transaction::default();
         }
         self.copy.removal = None;
         if self.is_left_out() {

@@ -216,7 +216,7 @@ impl Facts {
             }
             class if !in_schema(class) => known.has(class, name),
             class => {
-                known.has(class, name)
+                (known.has(class, name) || schema.is_some() && known.overloads(class, name))
                     && (put.is_some_and(seen)
                         || known.schema.is_some_and(seen)
                         || known.schemas.iter().any(seen))

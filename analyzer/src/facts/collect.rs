@@ -14,6 +14,14 @@ use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Reference, pg, references};
 use crate::target::is_builtin;
 
+/// In `search_path`, the schema named as the user: a service has none for its administrator.
+const OWN_SCHEMA: &str = "$user";
+
+/// The `search_path` of a new session.
+fn usual_path() -> Vec<Box<str>> {
+    vec!["public".into()]
+}
+
 impl Facts {
     /// Takes what a row says.
     pub(crate) fn take_row(&mut self, row: &Row) {
@@ -39,7 +47,7 @@ impl Facts {
 
     fn begin_session(&mut self, database: Option<Box<str>>) {
         self.current_database = database;
-        self.search_path = vec!["public".into()];
+        self.search_path = usual_path();
         self.temporary_objects = false;
         self.unchecked_bodies = false;
     }
@@ -134,6 +142,11 @@ impl Facts {
         self.becomes_hypertable(node, place, absence);
         self.collect(node, place, absence.is_some());
         self.observe_timescale(statement);
+    }
+
+    /// What was created is rolled back.
+    pub(crate) fn will_not_exist(&mut self, id: ObjectId, absence: &Absence) {
+        self.mark(id, Some(absence));
     }
 
     fn mark(&mut self, id: ObjectId, absence: Option<&Absence>) {
@@ -255,8 +268,12 @@ impl Facts {
             NodeEnum::CreateExtensionStmt(s) => {
                 self.dropped_extensions.remove(s.extname.as_str());
             }
-            NodeEnum::VariableSetStmt(s) if s.name == "search_path" => {
-                self.search_path = s.args.iter().filter_map(text).map(Into::into).collect();
+            NodeEnum::VariableSetStmt(s) if s.name == "search_path" => self.set_search_path(s),
+            NodeEnum::VariableSetStmt(s) if s.kind == pg::VariableSetKind::VarResetAll as i32 => {
+                self.search_path = usual_path();
+            }
+            NodeEnum::DiscardStmt(s) if s.target == pg::DiscardMode::DiscardAll as i32 => {
+                self.search_path = usual_path();
             }
             NodeEnum::VariableSetStmt(s) if s.name == "statement_timeout" => self.without_timeout = true,
             NodeEnum::VariableSetStmt(s) if s.name == "check_function_bodies" => {
@@ -297,9 +314,24 @@ impl Facts {
             self.search_path = path
                 .split(',')
                 .map(|s| s.trim().trim_matches('"'))
-                .filter(|s| !s.is_empty())
+                .filter(|s| !s.is_empty() && *s != OWN_SCHEMA)
                 .map(Into::into)
                 .collect();
+        }
+    }
+
+    fn set_search_path(&mut self, s: &pg::VariableSetStmt) {
+        use pg::VariableSetKind as K;
+        match K::try_from(s.kind) {
+            Ok(K::VarSetValue) => {
+                let schemas = s.args.iter().filter_map(text);
+                self.search_path = schemas
+                    .filter(|schema| !schema.is_empty() && *schema != OWN_SCHEMA)
+                    .map(Into::into)
+                    .collect();
+            }
+            Ok(K::VarReset | K::VarSetDefault) => self.search_path = usual_path(),
+            _ => {}
         }
     }
 

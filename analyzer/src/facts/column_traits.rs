@@ -19,6 +19,9 @@ pub(super) fn excluded(node: &pg::Node) -> &str {
 pub(super) fn column_traits(column: &pg::ColumnDef, data_type: &str) -> Traits {
     use pg::ConstrType as C;
     let mut traits = Traits::default();
+    if column.type_name.as_ref().is_some_and(|name| !name.array_bounds.is_empty()) {
+        traits = traits.with(Traits::ARRAY);
+    }
     if data_type.ends_with("serial") || data_type.ends_with("serial4") || data_type.ends_with("serial8") {
         traits = traits.with(Traits::NUMBERED).with(Traits::NOT_NULL);
     }

@@ -17,11 +17,19 @@ impl Traits {
     pub const NUMBERED: Self = Self(4);
     /// GENERATED ALWAYS AS (expression).
     pub const GENERATED: Self = Self(8);
+    /// An array of its type.
+    pub const ARRAY: Self = Self(16);
 
     /// True where all of these are known of the column.
     #[must_use]
     pub const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// All but these.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     /// These too.

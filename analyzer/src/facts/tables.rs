@@ -200,6 +200,9 @@ impl Facts {
                     }
                     self.column_constraints(range, column, place);
                 }
+                (Ok(A::AtAlterColumnType), Some(NodeEnum::ColumnDef(column))) => {
+                    self.retype(&id, &command.name, column);
+                }
                 (Ok(A::AtSetNotNull), _) => self.trait_of(&id, &command.name, Traits::NOT_NULL),
                 (Ok(A::AtAddIdentity), _) => self.trait_of(&id, &command.name, Traits::NUMBERED),
                 (Ok(A::AtColumnDefault), Some(default)) => {
@@ -233,6 +236,18 @@ impl Facts {
             relation.parents = vec![parent.clone()].into();
         }
         self.partition(parent, partition.bound.as_ref().and_then(bounds));
+    }
+
+    /// ALTER COLUMN … TYPE.
+    fn retype(&mut self, id: &ObjectId, column: &str, definition: &pg::ColumnDef) {
+        let Some(new) = self.column(definition) else { return };
+        let Some(name) = self.names.known(column) else { return };
+        if let Some(relation) = self.relations.get_mut(id)
+            && let Some(column) = relation.columns.iter_mut().find(|column| column.name == name)
+        {
+            column.data_type = new.data_type;
+            column.traits = column.traits.without(Traits::ARRAY).with(new.traits);
+        }
     }
 
     fn trait_of(&mut self, id: &ObjectId, column: &str, traits: Traits) {

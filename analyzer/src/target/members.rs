@@ -18,6 +18,8 @@ pub struct Members {
     pub types: Names,
     /// Functions, procedures and aggregates.
     pub functions: Names,
+    /// Those of its functions that are named like one of pg_catalog.
+    pub overloads: Names,
     /// Operators.
     pub operators: Names,
     /// Operator classes and families.
@@ -66,6 +68,12 @@ impl Members {
             _ => return false,
         };
         names.contains(name)
+    }
+
+    /// True where the extension has a function that is named like one of pg_catalog: what a name with another schema means.
+    #[must_use]
+    pub fn overloads(&self, class: Class, name: &str) -> bool {
+        class == Class::Function && self.overloads.contains(name)
     }
 
     /// The schemas that are known to hold a relation of this name: `Some` where the extension fixes one,

@@ -1,16 +1,24 @@
 //! What the destination can do, as data with its sources.
 
 mod builtin;
+mod icu;
 mod members;
 mod names;
+mod operator_classes;
+mod parameters;
+mod storage;
 mod timescale;
 
 pub use builtin::{
     builtin_of_internal, is_builtin, is_builtin_operator, is_builtin_operator_class,
     is_in_information_schema, is_variadic_builtin,
 };
+pub use icu::{icu_of_locale, is_icu_collation, is_no_icu_collation};
 pub use members::{Members, known, members};
 pub use names::Names;
+pub use operator_classes::has_default_operator_class;
+pub use parameters::{Parameter, parameter};
+pub use storage::{Storage, has_storage_parameter};
 pub use timescale::Timescale;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -14,6 +14,7 @@ use crate::parse::{Change, Class, NodeEnum, StatementKind, canonical, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::{paths, value};
+use crate::target::{icu_of_locale, is_no_icu_collation};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -63,17 +64,6 @@ fn check(ctx: &mut Context<'_>) {
     uses(ctx, statement, node);
 }
 
-/// The ICU locale for a locale of libc: `de_DE.utf8@euro` is `de-DE`. None for C and its like.
-fn icu(locale: &str) -> Option<String> {
-    let name = locale.split(['.', '@']).next()?;
-    let (language, region) = name.split_once('_').map_or((name, None), |(l, r)| (l, Some(r)));
-    let is_language = (2..=3).contains(&language.len()) && language.bytes().all(|b| b.is_ascii_lowercase());
-    let is_region =
-        region.is_none_or(|region| region.len() == 2 && region.bytes().all(|b| b.is_ascii_uppercase()));
-    (is_language && is_region)
-        .then(|| region.map_or(language.to_owned(), |region| format!("{language}-{region}")))
-}
-
 fn definition(ctx: &mut Context<'_>, statement: &Statement<'_>, s: &pg::DefineStmt) {
     let Some(object) = created(statement.node()) else { return };
     let words = ctx.describe(&object);
@@ -110,7 +100,7 @@ fn definition(ctx: &mut Context<'_>, statement: &Statement<'_>, s: &pg::DefineSt
         "The operating system could not find any locale data for the locale name \"{missing}\"."
     ));
     let lost = format!("order by the C library's {collate} in {words}: ICU's takes its place");
-    let fix = icu(collate).and_then(|new| {
+    let fix = icu_of_locale(collate).and_then(|new| {
         let mut fix = FixDraft::edit(format!("use ICU's {new}"));
         match place("provider") {
             Some((index, option)) => {
@@ -129,7 +119,7 @@ fn definition(ctx: &mut Context<'_>, statement: &Statement<'_>, s: &pg::DefineSt
     });
     let fix = fix.or_else(|| {
         // lc_collate and lc_ctype, as old dumps write it, or no provider.
-        let new = icu(collate)?;
+        let new = icu_of_locale(collate)?;
         let rest = options(&s.definition).all(|o| {
             matches!(o.defname.as_str(), "locale" | "lc_collate" | "lc_ctype" | "provider" | "version")
         });
@@ -161,15 +151,14 @@ fn uses(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &NodeEnum) {
     let missing = |schema: Option<&str>, name: &str| {
         let is_catalog = schema.is_none_or(|schema| schema == "pg_catalog");
         let own = ctx.resolved(&ObjectId::new(Class::Collation, schema, name));
-        let is_locale = icu(name).is_some() && (name.contains('_') || name.contains('.'));
-        is_catalog && is_locale && !ctx.target.locales.contains(name) && !ctx.facts.declares(&own)
+        is_catalog && is_of_system(name) && !ctx.target.locales.contains(name) && !ctx.facts.declares(&own)
     };
     let found = statement
         .references()
         .iter()
         .find(|r| r.class == Class::Collation && missing(r.schema.as_deref(), &r.name));
     let Some(name) = found.map(|r| r.name.to_string()) else { return };
-    let Some(new) = icu(&name).map(|locale| format!("{locale}-x-icu")) else { return };
+    let new = icu_of_locale(&name).map(|locale| format!("{locale}-x-icu"));
     let object = created(node).or_else(|| subject(node));
     let words = object.map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object));
     // The name is an identifier after COLLATE (or FROM), at the end of a qualified name.
@@ -182,6 +171,17 @@ fn uses(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &NodeEnum) {
     let Some(first) = ranges.first().cloned() else { return };
     let tree = canonical(node);
     let places = paths(&tree, &|value| value.get("sval").and_then(Value::as_str) == Some(&*name));
+    let draft = Draft::new(format!("{words} needs collation \"{name}\", which the target does not have"))
+        .at(first)
+        .object(words.clone())
+        .server(ServerError::new(
+            "42704",
+            format!("collation \"pg_catalog.{name}\" for encoding \"UTF8\" does not exist"),
+        ));
+    let Some(new) = new else {
+        ctx.report(draft.advice("Write a collation that the target has: SELECT collname FROM pg_collation;"));
+        return;
+    };
     let mut fix = FixDraft::edit(format!("use ICU's {new}"));
     for range in ranges {
         fix = fix.replace(range, quoted(&new));
@@ -189,13 +189,25 @@ fn uses(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &NodeEnum) {
     for place in places {
         fix = fix.change(Change::set_str(format!("{place}/sval"), &new));
     }
-    let draft = Draft::new(format!("{words} needs collation \"{name}\", which the target does not have"))
-        .at(first)
-        .object(words.clone())
-        .server(ServerError::new(
-            "42704",
-            format!("collation \"pg_catalog.{name}\" for encoding \"UTF8\" does not exist"),
-        ))
-        .fix(fix.lost(format!("order by the C library's {name} in {words}: ICU's takes its place")));
-    ctx.report(draft);
+    ctx.report(
+        draft.fix(fix.lost(format!("order by collation {name} in {words}: ICU's {new} takes its place"))),
+    );
+}
+
+/// True for names of collations that initdb makes of the locales of the system or of an ICU: `de_DE.utf8`, `zh-CN-x-icu`
+/// of no version, `English_United States.1252`.
+fn is_of_system(name: &str) -> bool {
+    if let Some(icu) = name.strip_suffix("-x-icu") {
+        return is_no_icu_collation(icu);
+    }
+    let (language, rest) = name.split_once('_').unwrap_or((name, ""));
+    let language = language.split('.').next().unwrap_or_default();
+    let of_libc = (2..=3).contains(&language.len()) && language.bytes().all(|b| b.is_ascii_lowercase());
+    let region = rest.split(['.', '@']).next().unwrap_or_default();
+    let is_region = region.is_empty() || region.len() == 2 && region.bytes().all(|b| b.is_ascii_uppercase());
+    let of_windows = language.starts_with(|c: char| c.is_ascii_uppercase())
+        && name
+            .rsplit_once('.')
+            .is_some_and(|(_, page)| !page.is_empty() && page.bytes().all(|b| b.is_ascii_digit()));
+    of_windows || of_libc && is_region && (name.contains('_') || name.contains('.'))
 }

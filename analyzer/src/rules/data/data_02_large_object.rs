@@ -47,6 +47,11 @@ pub const RULE: Rule = Rule {
 #[derive(Clone, Debug, Default)]
 struct LargeObjects(BTreeSet<u32>);
 
+/// True where the dump has created the large object of this number.
+pub(crate) fn has_large_object(ctx: &Context<'_>, number: u32) -> bool {
+    ctx.states.get::<LargeObjects>().is_some_and(|known| known.0.contains(&number))
+}
+
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, NodeEnum::SelectStmt(s))) = ctx.node() else { return };
     let Some((function, number)) = call(s) else { return };

@@ -5,6 +5,8 @@ pub mod data_02_large_object;
 pub mod data_11_array_functions;
 pub mod data_12_postfix_operator;
 pub mod data_13_removed_type;
+pub mod data_14_storage_parameter;
+pub mod data_15_operator_class;
 
 use crate::rule::Rule;
 
@@ -15,4 +17,6 @@ pub const RULES: &[&Rule] = &[
     &data_11_array_functions::RULE,
     &data_12_postfix_operator::RULE,
     &data_13_removed_type::RULE,
+    &data_14_storage_parameter::RULE,
+    &data_15_operator_class::RULE,
 ];

@@ -1,14 +1,16 @@
 //! DEP-02: a dump that needs what it does not make: a part of a dump, or one without an extension.
 
+use super::drops::{drops, nothing_to_drop};
 use crate::edit::{Action, Safety};
 use crate::facts::names::{quoted, quoted_path};
 use crate::facts::objects::{created, relation_word, subject};
 use crate::facts::{Facts, ObjectId};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{Class, NodeEnum, Reference, StatementKind, pg};
+use crate::parse::{Class, NodeEnum, Reference, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
+use crate::rules::clauses::has_extension;
 use crate::target::{
     Target, is_builtin, is_builtin_operator_class, is_in_information_schema, known, members,
 };
@@ -80,6 +82,10 @@ fn check(ctx: &mut Context<'_>) {
         return;
     }
     if !ctx.facts.is_dump || ctx.facts.dynamic {
+        return;
+    }
+    if let Some((words, error)) = nothing_to_drop(ctx, node) {
+        ctx.report(nothing(&words).server(error));
         return;
     }
     let made = created(node);
@@ -286,7 +292,12 @@ fn is_known(ctx: &Context<'_>, class: Class, schema: Option<&str>, name: &str) -
             facts.declares(&id) || facts.overloads.contains_key(&id) || facts.absent.contains_key(&id)
         }) || class == Class::Relation && !is_absent(ctx, *schema, name) && is_implied(facts, *schema, name)
     });
-    is_declared || extensions(ctx).any(|(_, of)| of.is_none_or(|of| has_member(of, class, name)))
+    // A bare name is looked for along search_path, and an empty one leads nowhere.
+    let is_seen = |of: &crate::target::Members| {
+        schema.is_some() || !facts.search_path.is_empty() || of.schema == Some("pg_catalog")
+    };
+    is_declared
+        || extensions(ctx).any(|(_, of)| of.is_none_or(|of| is_seen(of) && has_member(of, class, name)))
 }
 
 /// True for a relation that is known to be left out.
@@ -333,7 +344,11 @@ fn report(
     let what = created(node)
         .or_else(|| subject(node))
         .map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object));
+    let hidden = extension.filter(|name| schema.is_none() && has_extension(ctx, name));
     let message = match extension {
+        Some(extension) if hidden.is_some() => {
+            format!("{what} needs {words} of extension {extension}, whose schema is not in search_path here")
+        }
         Some(extension) => {
             format!(
                 "{what} needs {words}, which belongs to extension {extension}: these files do not create it"
@@ -341,33 +356,36 @@ fn report(
         }
         None => format!("{what} needs {words}, which these files do not make"),
     };
-    let is_drop = match node {
-        NodeEnum::DropStmt(_) => true,
-        NodeEnum::AlterTableStmt(s) => s.cmds.iter().all(|command| {
-            use pg::AlterTableType as T;
-            matches!(&command.node, Some(NodeEnum::AlterTableCmd(command))
-                if matches!(T::try_from(command.subtype), Ok(T::AtDropConstraint | T::AtDropColumn)))
-        }),
-        _ => false,
-    };
+    if drops(node) {
+        ctx.report(nothing(&words).object(what).server(error(node, missing, is_subject)));
+        return;
+    }
     let mut draft = Draft::new(message).object(what).server(error(node, missing, is_subject));
-    if is_drop && is_subject {
-        draft = draft.message(format!("there is nothing to drop: these files do not make {words} before"));
-        draft = draft.fix(FixDraft::remove("a new service has nothing to drop"));
-    } else if let (Class::Schema, false, None) = (class, is_subject, extension) {
+    if let (Class::Schema, false, None) = (class, is_subject, extension) {
         draft = draft.fix(FixDraft::surround(
             format!("make schema {name}"),
             vec![format!("CREATE SCHEMA IF NOT EXISTS {};", quoted(name))],
             Vec::new(),
         ));
     } else if let Some(extension) = extension {
-        draft = draft.advice(format!("Put CREATE EXTENSION {}; before it.", quoted(extension)));
+        draft = draft.advice(if hidden.is_some() {
+            "Write its schema before the name.".to_owned()
+        } else {
+            format!("Put CREATE EXTENSION {}; before it.", quoted(extension))
+        });
     }
     let range = location.and_then(|at| statement.name_at(usize::try_from(at).ok()?));
     if let Some(range) = range.filter(|range| !range.is_empty()) {
         draft = draft.at(range);
     }
     ctx.report(draft);
+}
+
+/// A statement that drops what is not there.
+fn nothing(words: &str) -> Draft {
+    Draft::new(format!("there is nothing to drop: these files do not make {words} before"))
+        .object(words)
+        .fix(FixDraft::remove("a new service has nothing to drop"))
 }
 
 fn word(class: Class) -> &'static str {

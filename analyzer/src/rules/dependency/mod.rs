@@ -2,6 +2,7 @@
 
 pub mod dep_01_missing_dependency;
 pub mod dep_02_undeclared_object;
+mod drops;
 
 use crate::rule::Rule;
 

@@ -10,6 +10,7 @@ pub mod ext_07_extension_too_late;
 pub mod ext_08_extension_rows;
 pub mod ext_09_preloaded_library;
 pub mod ext_10_language;
+pub mod ext_11_extension_member;
 
 use crate::rule::Rule;
 
@@ -25,6 +26,7 @@ pub const RULES: &[&Rule] = &[
     &ext_08_extension_rows::RULE,
     &ext_09_preloaded_library::RULE,
     &ext_10_language::RULE,
+    &ext_11_extension_member::RULE,
 ];
 
 /// Extensions that the target has in another schema than the dump.

@@ -19,6 +19,8 @@ pub mod in_12_tool_output;
 pub mod in_13_allowance;
 pub mod in_14_transaction;
 pub mod in_15_column_option;
+pub mod in_16_no_schema;
+pub mod in_17_aborted_transaction;
 
 use crate::rule::Rule;
 
@@ -39,4 +41,6 @@ pub const RULES: &[&Rule] = &[
     &in_13_allowance::RULE,
     &in_14_transaction::RULE,
     &in_15_column_option::RULE,
+    &in_16_no_schema::RULE,
+    &in_17_aborted_transaction::RULE,
 ];

@@ -9,6 +9,7 @@ use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
+use crate::rules::extension::MovedExtensions;
 use crate::rules::role::{
     Trouble, granted_by, items, listed, missing_advice, presence_trouble, role_range, trim,
 };
@@ -240,6 +241,15 @@ pub(crate) fn extension_of<'a>(ctx: &Context<'a>, id: &ObjectId) -> Option<&'a s
         let Some(brought) = members(name) else { return false };
         let given = ctx.facts.extensions.get(*name).and_then(|extension| extension.schema.as_deref());
         let home = brought.schema.or(given).unwrap_or("public");
+        // Where a fix puts it.
+        let moved: Vec<&str> = ctx
+            .states
+            .get::<MovedExtensions>()
+            .map_or(&[][..], |moved| &moved.0)
+            .iter()
+            .filter(|moved| moved.extension == **name)
+            .map(|moved| &*moved.to)
+            .collect();
         match id.class {
             // Named with its schema where the extension fixes one.
             Class::Relation => [&brought.tables, &brought.config_tables].into_iter().any(|names| {
@@ -248,7 +258,11 @@ pub(crate) fn extension_of<'a>(ctx: &Context<'a>, id: &ObjectId) -> Option<&'a s
                     || schema == Some(home) && names.contains(&id.name)
             }),
             Class::Schema => false,
-            class => schema == Some(home) && brought.has(class, &id.name),
+            class => {
+                let is_there = schema == Some(home)
+                    || moved.iter().any(|schema| id.schema.as_deref() == Some(&**schema));
+                is_there && (brought.has(class, &id.name) || brought.overloads(class, &id.name))
+            }
         }
     })
 }
@@ -271,7 +285,12 @@ fn foreign(ctx: &mut Context<'_>, s: &pg::GrantStmt, objects: &[Foreign]) {
     };
     let verb = if s.is_grant { "granted" } else { "revoked" };
     let mut draft = Draft::new(format!("{title}: privileges on it cannot be {verb}")).object(words.clone());
-    draft = match objects.iter().find_map(|object| object.error.clone()) {
+    // The server looks for roles before all else.
+    let missing = roles(&s.grantees)
+        .filter_map(role)
+        .find(|name| matches!(presence_trouble(ctx, name), Some(Trouble::Missing | Trouble::NotYet(_))));
+    let missing = missing.map(|name| ServerError::new("42704", format!("role \"{name}\" does not exist")));
+    draft = match missing.or_else(|| objects.iter().find_map(|object| object.error.clone())) {
         Some(error) => draft.server(error),
         None => draft.severity(Severity::Warning),
     };

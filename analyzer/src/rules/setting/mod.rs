@@ -4,6 +4,8 @@ pub mod guc_01_superuser_parameter;
 pub mod guc_02_extension_parameter;
 pub mod guc_03_stored_preloaded_library;
 pub mod guc_04_search_path;
+pub mod guc_05_unknown_parameter;
+pub mod guc_06_parameter_value;
 
 use crate::rule::Rule;
 
@@ -13,4 +15,6 @@ pub const RULES: &[&Rule] = &[
     &guc_02_extension_parameter::RULE,
     &guc_03_stored_preloaded_library::RULE,
     &guc_04_search_path::RULE,
+    &guc_05_unknown_parameter::RULE,
+    &guc_06_parameter_value::RULE,
 ];

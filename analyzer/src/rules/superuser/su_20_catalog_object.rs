@@ -45,7 +45,11 @@ fn check(ctx: &mut Context<'_>) {
     let in_server = |object: &Object| {
         let schema = object.id.schema.as_deref().or(match object.id.class {
             Class::Schema => Some(&*object.id.name),
-            Class::Relation if is_builtin(Class::Relation, &object.id.name) => Some("pg_catalog"),
+            Class::Relation
+                if is_builtin(Class::Relation, &object.id.name) && !comes_first(ctx, &object.id) =>
+            {
+                Some("pg_catalog")
+            }
             _ => None,
         });
         // Casts, transforms and user mappings are in no schema.
@@ -111,6 +115,15 @@ fn check(ctx: &mut Context<'_>) {
         _ => fix.review().lost(format!("change of {words}")),
     };
     ctx.report(Draft::new(message).object(words).server(ServerError::new("42501", error)).fix(fix));
+}
+
+/// True where search_path names a schema with a table of the dump's own before it names pg_catalog, which else comes first.
+fn comes_first(ctx: &Context<'_>, id: &ObjectId) -> bool {
+    let path = &ctx.facts.search_path;
+    let last = path.iter().position(|schema| &**schema == "pg_catalog").unwrap_or(0);
+    path.iter().take(last).any(|schema| {
+        ctx.facts.relations.contains_key(&ObjectId::new(Class::Relation, Some(schema), &id.name))
+    })
 }
 
 fn table(range: &pg::RangeVar) -> Object {

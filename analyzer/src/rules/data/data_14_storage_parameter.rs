@@ -1,0 +1,206 @@
+//! DATA-14: storage parameters that the target does not have.
+
+use crate::edit::{Action, Safety};
+use crate::facts::names::options;
+use crate::facts::objects::{created, subject};
+use crate::finding::{ServerError, Severity};
+use crate::locate::Statement;
+use crate::parse::{Change, NodeEnum, StatementKind, Token, pg};
+use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule};
+use crate::rules::clauses::from_list;
+use crate::target::{Storage, has_storage_parameter};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "DATA-14",
+    name: "storage-parameter",
+    severity: Severity::Error,
+    fix: Safety::Safe,
+    answers: Answers::Purpose("storage parameters of another version or of a fork"),
+    statements: &[
+        StatementKind::CreateStmt,
+        StatementKind::CreateTableAsStmt,
+        StatementKind::ViewStmt,
+        StatementKind::IndexStmt,
+        StatementKind::AlterTableStmt,
+    ],
+    after: &["IN-06"],
+    doc: Doc {
+        summary: "A storage parameter that the target does not have.",
+        what: "WITH (…) of tables, views, materialized views and indexes, and ALTER … SET (…), with a name that the target's \
+               version does not know for that kind of relation: appendonly of Greenplum, colocation of YugabyteDB, a \
+               parameter of an index on a table. Any parameter of a table in partitions. Parameters of an extension's access \
+               method are not looked at.",
+        why: "The server takes the parameters that it knows, and refuses the statement for any other.",
+        server: &[
+            "22023 unrecognized parameter \"appendonly\"",
+            "22023 unrecognized parameter namespace \"nosuch\"",
+            "42809 cannot specify storage parameters for a partitioned table (17, 18)",
+        ],
+        help: "Remove the parameter: it says how rows are stored, not what they are. Give parameters of a table in partitions to \
+               its partitions.",
+        before: "CREATE TABLE public.events (id integer) WITH (appendonly=true, fillfactor=70);",
+        after: "CREATE TABLE public.events (id integer) WITH (fillfactor=70);",
+        sources: &[
+            "PostgreSQL src/backend/access/common/reloptions.c, parseRelOptions, transformRelOptions, partitioned_table_reloptions",
+            "asked of 15.18, 17.12 and 18.6 (target/storage.rs)",
+        ],
+        link: "https://www.postgresql.org/docs/current/sql-createtable.html#SQL-CREATETABLE-STORAGE-PARAMETERS",
+    },
+    check,
+    ..Rule::DEFAULT
+};
+
+/// A list of storage parameters, with its place in the tree.
+struct Parameters<'a> {
+    nodes: &'a [pg::Node],
+    path: String,
+    /// What they are for; `None` for a table in partitions.
+    storage: Option<Storage<'a>>,
+}
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((statement, node)) = ctx.node() else { return };
+    let removed = |finding: &Finding| {
+        finding.severity == Severity::Error
+            && finding.fix.as_ref().is_some_and(|fix| matches!(fix.action, Action::Remove { .. }))
+    };
+    if ctx.findings.iter().any(removed) {
+        return;
+    }
+    for list in lists(node) {
+        report(ctx, statement, node, &list);
+    }
+}
+
+/// The lists of storage parameters in a statement.
+fn lists(node: &NodeEnum) -> Vec<Parameters<'_>> {
+    use pg::AlterTableType as T;
+    let one = |nodes, path: &str, storage| vec![Parameters { nodes, path: path.to_owned(), storage }];
+    match node {
+        NodeEnum::CreateStmt(s) if matches!(&*s.access_method, "" | "heap") => {
+            let storage = s.partspec.is_none().then_some(Storage::Table);
+            one(s.options.as_slice(), "/CreateStmt/options", storage)
+        }
+        NodeEnum::CreateTableAsStmt(s) => s.into.as_ref().map_or_else(Vec::new, |into| {
+            one(into.options.as_slice(), "/CreateTableAsStmt/into/options", Some(Storage::Table))
+        }),
+        NodeEnum::ViewStmt(s) => one(s.options.as_slice(), "/ViewStmt/options", Some(Storage::View)),
+        NodeEnum::IndexStmt(s) => {
+            one(s.options.as_slice(), "/IndexStmt/options", Some(Storage::Index(&s.access_method)))
+        }
+        NodeEnum::AlterTableStmt(s) => {
+            let storage = match pg::ObjectType::try_from(s.objtype) {
+                Ok(pg::ObjectType::ObjectTable | pg::ObjectType::ObjectMatview) => Storage::Table,
+                Ok(pg::ObjectType::ObjectView) => Storage::View,
+                // Of an index the access method is not in the statement.
+                _ => return Vec::new(),
+            };
+            let commands = s.cmds.iter().enumerate().filter_map(|(index, command)| {
+                let Some(NodeEnum::AlterTableCmd(command)) = &command.node else { return None };
+                let Some(NodeEnum::List(list)) = command.def.as_ref()?.node.as_ref() else { return None };
+                let path = format!("/AlterTableStmt/cmds/{index}/AlterTableCmd/def/List/items");
+                (command.subtype == T::AtSetRelOptions as i32).then_some(Parameters {
+                    nodes: list.items.as_slice(),
+                    path,
+                    storage: Some(storage),
+                })
+            });
+            commands.collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Why the server refuses a parameter.
+fn refusal(ctx: &Context<'_>, storage: Option<Storage<'_>>, option: &pg::DefElem) -> Option<ServerError> {
+    let name = &*option.defname;
+    let unknown = || Some(ServerError::new("22023", format!("unrecognized parameter \"{name}\"")));
+    let Some(storage) = storage else {
+        return match &*option.defnamespace {
+            "" if name == "oids" => None,
+            "" if ctx.target.version < 17 => unknown(),
+            "" => {
+                Some(ServerError::new("42809", "cannot specify storage parameters for a partitioned table"))
+            }
+            _ => None,
+        };
+    };
+    let storage = match (storage, &*option.defnamespace) {
+        (storage, "") => storage,
+        (Storage::Table, "toast") => Storage::Toast,
+        // TimescaleDB's own, which it takes away before PostgreSQL looks.
+        (_, "timescaledb" | "tsdb") => return None,
+        (_, namespace) => {
+            let text = format!("unrecognized parameter namespace \"{namespace}\"");
+            return Some(ServerError::new("22023", text));
+        }
+    };
+    if has_storage_parameter(storage, name, ctx.target.version) == Some(false) { unknown() } else { None }
+}
+
+fn report(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &NodeEnum, list: &Parameters<'_>) {
+    let found: Vec<(usize, &pg::DefElem, ServerError)> = options(list.nodes)
+        .enumerate()
+        .filter_map(|(index, option)| Some((index, option, refusal(ctx, list.storage, option)?)))
+        .collect();
+    let Some((_, first, error)) = found.first() else { return };
+    let said = |finding: &Finding| finding.server_error.as_ref().is_some_and(|said| said.text == error.text);
+    if ctx.findings.iter().any(said) {
+        return;
+    }
+    let object = created(node).or_else(|| subject(node));
+    let words = object.map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object));
+    let names: Vec<String> = found.iter().map(|(_, option, _)| name(option)).collect();
+    let message = match list.storage {
+        None => format!("{words} is in partitions and takes no storage parameters: {}", names.join(", ")),
+        Some(_) => format!(
+            "PostgreSQL {} has no storage parameter {} for {words}",
+            ctx.target.version,
+            names.join(", ")
+        ),
+    };
+    let mut draft = Draft::new(message).object(words.clone()).server(error.clone());
+    if let Some(range) = usize::try_from(first.location).ok().and_then(|at| statement.name_at(at)) {
+        draft = draft.at(range);
+    }
+    let gone: Vec<usize> = found.iter().map(|(index, ..)| *index).collect();
+    let title = format!("Remove {}", names.join(", "));
+    let fix = match from_list(statement, list.nodes, &gone) {
+        Some(ranges) => Some(ranges.into_iter().fold(FixDraft::edit(title), FixDraft::delete)),
+        None => whole(statement, node, title),
+    };
+    if let Some(fix) = fix {
+        let edits = !matches!(node, NodeEnum::AlterTableStmt(_)) || gone.len() < list.nodes.len();
+        let fix = if edits {
+            gone.iter().fold(fix, |fix, index| fix.change(Change::Remove(format!("{}/{index}", list.path))))
+        } else {
+            fix
+        };
+        draft = draft.fix(fix.lost(format!("storage parameter {} of {words}", names.join(", "))));
+    }
+    ctx.report(draft);
+}
+
+/// Removes all of a statement's storage parameters: the clause, or an ALTER that does nothing else.
+fn whole(statement: &Statement<'_>, node: &NodeEnum, title: String) -> Option<FixDraft> {
+    if let NodeEnum::AlterTableStmt(s) = node {
+        return (s.cmds.len() == 1).then(|| FixDraft::remove(title));
+    }
+    let code: Vec<&Token> = statement.code().collect();
+    let is_open = |token: &Token| token.text(statement.sql()) == "(";
+    let at = code
+        .windows(2)
+        .position(|two| two[0].depth == 0 && two[0].is_word(statement.sql(), "WITH") && is_open(two[1]))?;
+    let close =
+        code.iter().skip(at + 2).find(|token| token.depth == 0 && token.text(statement.sql()) == ")")?;
+    Some(FixDraft::edit(title).delete(statement.with_gap(&(code[at].start..close.end))))
+}
+
+fn name(option: &pg::DefElem) -> String {
+    if option.defnamespace.is_empty() {
+        option.defname.clone()
+    } else {
+        format!("{}.{}", option.defnamespace, option.defname)
+    }
+}

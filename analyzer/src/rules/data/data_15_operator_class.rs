@@ -1,0 +1,198 @@
+//! DATA-15: indexes and exclusion constraints on columns whose type has no default operator class for the access method.
+
+use crate::edit::Safety;
+use crate::facts::ObjectId;
+use crate::facts::names::{quoted, relation};
+use crate::facts::objects::created;
+use crate::facts::tables::Traits;
+use crate::finding::{ServerError, Severity};
+use crate::parse::{Class, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::clauses::has_extension;
+use crate::target::has_default_operator_class;
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "DATA-15",
+    name: "operator-class",
+    severity: Severity::Error,
+    fix: Safety::Safe,
+    answers: Answers::Purpose("indexes whose operator class comes from an extension that is not created"),
+    statements: &[StatementKind::IndexStmt, StatementKind::CreateStmt, StatementKind::AlterTableStmt],
+    doc: Doc {
+        summary: "A column whose type has no default operator class for the index's access method.",
+        what: "CREATE INDEX … USING gist, gin, spgist or hash and EXCLUDE USING gist on a plain column of one of \
+               PostgreSQL's own types, where neither PostgreSQL nor an extension that the files create has an operator \
+               class for it: mostly btree_gist or btree_gin that is missing. Expressions and columns of other types are not \
+               looked at.",
+        why: "Without an operator class in the statement the server takes the default one for the type, and refuses where there \
+              is none.",
+        server: &["42704 data type integer has no default operator class for access method \"gist\""],
+        help: "The rewrite creates btree_gist or btree_gin before the statement. Where the source has the operator class from \
+               elsewhere, give the file that creates it.",
+        before: "CREATE TABLE public.bookings (room integer, during tsrange, EXCLUDE USING gist (room WITH =, during WITH &&));",
+        after: "-- tsmigrate DATA-15: Create extension btree_gist first\nCREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;\nCREATE TABLE public.bookings (room integer, during tsrange, EXCLUDE USING gist (room WITH =, during WITH &&));",
+        sources: &[
+            "PostgreSQL src/backend/commands/indexcmds.c, ResolveOpClass",
+            "pg_opclass of 15.18, 17.12 and 18.6, which are the same (target/operator_classes.rs)",
+        ],
+        link: "https://www.postgresql.org/docs/current/indexes-opclass.html",
+    },
+    check,
+    ..Rule::DEFAULT
+};
+
+/// Extensions that bring default operator classes for PostgreSQL's own types, with the access method.
+const PROVIDERS: [(&str, &str); 2] = [("gist", "btree_gist"), ("gin", "btree_gin")];
+
+/// Types for which neither has one (their control files' scripts).
+const UNPROVIDED: [&str; 12] = [
+    "json", "jsonb", "xml", "box", "circle", "line", "lseg", "path", "point", "polygon", "pg_lsn", "tsquery",
+];
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((_, node)) = ctx.node() else { return };
+    match node {
+        NodeEnum::IndexStmt(s) => {
+            let Some(range) = &s.relation else { return };
+            look(ctx, range, None, &s.access_method, &s.index_params);
+        }
+        NodeEnum::CreateStmt(s) => {
+            let Some(range) = &s.relation else { return };
+            for element in &s.table_elts {
+                if let Some(NodeEnum::Constraint(constraint)) = &element.node {
+                    exclusion(ctx, range, Some(s), constraint);
+                }
+            }
+        }
+        NodeEnum::AlterTableStmt(s) => {
+            let Some(range) = &s.relation else { return };
+            for command in &s.cmds {
+                if let Some(NodeEnum::AlterTableCmd(command)) = &command.node
+                    && let Some(NodeEnum::Constraint(constraint)) =
+                        command.def.as_ref().and_then(|def| def.node.as_ref())
+                {
+                    exclusion(ctx, range, None, constraint);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The index of an exclusion constraint.
+fn exclusion(
+    ctx: &mut Context<'_>,
+    table: &pg::RangeVar,
+    definition: Option<&pg::CreateStmt>,
+    constraint: &pg::Constraint,
+) {
+    if constraint.contype != pg::ConstrType::ConstrExclusion as i32 {
+        return;
+    }
+    // Each is a list of an element and its operator.
+    let elements: Vec<pg::Node> = constraint
+        .exclusions
+        .iter()
+        .filter_map(|pair| match pair.node.as_ref()? {
+            NodeEnum::List(pair) => pair.items.first().cloned(),
+            _ => None,
+        })
+        .collect();
+    let method = if constraint.access_method.is_empty() { "gist" } else { &constraint.access_method };
+    look(ctx, table, definition, method, &elements);
+}
+
+/// Reports the first column without an operator class.
+fn look(
+    ctx: &mut Context<'_>,
+    table: &pg::RangeVar,
+    definition: Option<&pg::CreateStmt>,
+    method: &str,
+    elements: &[pg::Node],
+) {
+    let (schema, name) = relation(table);
+    let table = ctx.resolved(&ObjectId::new(Class::Relation, schema, name));
+    let found = elements.iter().find_map(|element| {
+        let Some(NodeEnum::IndexElem(element)) = &element.node else { return None };
+        if element.name.is_empty() || !element.opclass.is_empty() {
+            return None;
+        }
+        let data_type = column_type(ctx, &table, definition, &element.name)?;
+        (has_default_operator_class(method, &data_type) == Some(false)).then_some(data_type)
+    });
+    let Some(data_type) = found else { return };
+    let has = |extension: &str| has_extension(ctx, extension);
+    let providers = || PROVIDERS.iter().filter(|(of, _)| *of == method).map(|(_, extension)| *extension);
+    if providers().any(has) {
+        return;
+    }
+    let node = ctx.node().map(|(_, node)| node);
+    let object =
+        node.and_then(created).map_or_else(|| format!("table {}", table.path()), |o| ctx.describe(&o));
+    let error = ServerError::new(
+        "42704",
+        format!(
+            "data type {} has no default operator class for access method \"{method}\"",
+            spelt(&data_type)
+        ),
+    );
+    let message = format!(
+        "{object}: type {} has no default operator class for access method {method}",
+        spelt(&data_type)
+    );
+    let mut draft = Draft::new(message).object(object).server(error);
+    if let Some(extension) = providers()
+        .find(|extension| ctx.target.allows_extension(extension) && !UNPROVIDED.contains(&&*data_type))
+    {
+        let create = format!("CREATE EXTENSION IF NOT EXISTS {} WITH SCHEMA public;", quoted(extension));
+        let title = format!("Create extension {extension} first");
+        draft = draft.fix(FixDraft::surround(title, vec![create], Vec::new()));
+    }
+    ctx.report(draft);
+}
+
+/// The name in `pg_type` of a column's type, where it is one of PostgreSQL's own.
+fn column_type(
+    ctx: &Context<'_>,
+    table: &ObjectId,
+    definition: Option<&pg::CreateStmt>,
+    column: &str,
+) -> Option<String> {
+    if let Some(definition) = definition {
+        let types = definition.table_elts.iter().find_map(|element| match element.node.as_ref()? {
+            NodeEnum::ColumnDef(found) if found.colname == column => found.type_name.as_ref(),
+            _ => None,
+        })?;
+        let (schema, name) = crate::facts::names::qualified(&types.names)?;
+        let of_catalog = schema.is_none_or(|schema| schema == "pg_catalog");
+        return (of_catalog && types.array_bounds.is_empty()).then(|| name.to_owned());
+    }
+    let relation = ctx.facts.relations.get(table)?;
+    let found = relation.columns.iter().find(|found| ctx.facts.names.name(found.name) == column)?;
+    if found.traits.has(Traits::ARRAY) {
+        return None;
+    }
+    let data_type = ctx.facts.names.name(found.data_type);
+    Some(data_type.strip_prefix("pg_catalog.").unwrap_or(data_type).to_owned())
+}
+
+/// A type's name as the server's messages spell it (`format_type_be`).
+fn spelt(name: &str) -> &str {
+    match name {
+        "int2" => "smallint",
+        "int4" => "integer",
+        "int8" => "bigint",
+        "float4" => "real",
+        "float8" => "double precision",
+        "bool" => "boolean",
+        "bpchar" => "character",
+        "varchar" => "character varying",
+        "varbit" => "bit varying",
+        "timestamp" => "timestamp without time zone",
+        "timestamptz" => "timestamp with time zone",
+        "time" => "time without time zone",
+        "timetz" => "time with time zone",
+        other => other,
+    }
+}

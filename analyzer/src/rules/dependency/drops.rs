@@ -1,0 +1,126 @@
+//! What DEP-02 finds of statements that drop: `pg_dump --clean` without `--if-exists`, onto an empty target.
+
+use crate::facts::ObjectId;
+use crate::facts::names::{quoted, role};
+use crate::facts::objects::subject;
+use crate::finding::ServerError;
+use crate::parse::{Class, NodeEnum, pg};
+use crate::rule::Context;
+use crate::rules::clauses::has_extension;
+use crate::rules::data::data_02_large_object::has_large_object;
+use crate::target::{is_builtin, is_builtin_operator_class, members};
+
+/// True for a statement that does nothing but drop: a whole object or a part of one.
+pub(super) fn drops(node: &NodeEnum) -> bool {
+    use pg::AlterTableType as T;
+    match node {
+        NodeEnum::DropStmt(_) | NodeEnum::DropSubscriptionStmt(_) | NodeEnum::DropUserMappingStmt(_) => true,
+        NodeEnum::AlterTableStmt(s) => s.cmds.iter().all(|command| {
+            let Some(NodeEnum::AlterTableCmd(command)) = &command.node else { return false };
+            match T::try_from(command.subtype) {
+                Ok(T::AtColumnDefault) => command.def.is_none(),
+                Ok(
+                    T::AtDropConstraint
+                    | T::AtDropColumn
+                    | T::AtDropNotNull
+                    | T::AtDropIdentity
+                    | T::AtDropExpression
+                    | T::AtDropInherit
+                    | T::AtDetachPartition
+                    | T::AtDropOids
+                    | T::AtDropCluster,
+                ) => true,
+                _ => false,
+            }
+        }),
+        _ => false,
+    }
+}
+
+/// An object that the statement drops and that nothing creates before: its words, and what the server says.
+pub(super) fn nothing_to_drop(ctx: &Context<'_>, node: &NodeEnum) -> Option<(String, ServerError)> {
+    let gone = |words: String, code, text: String| Some((words, ServerError::new(code, text)));
+    match node {
+        NodeEnum::DropUserMappingStmt(s) if !s.missing_ok => {
+            let server = ObjectId::new(Class::Server, None, &s.servername);
+            let who = s.user.as_ref().and_then(role).unwrap_or("public");
+            let words = format!("user mapping for {} on server {}", quoted(who), quoted(&s.servername));
+            if ctx.facts.declares(&server) {
+                return None;
+            }
+            return gone(words, "42704", format!("server \"{}\" does not exist", s.servername));
+        }
+        NodeEnum::SelectStmt(_) => return large_object(ctx, node),
+        NodeEnum::DropStmt(s) if !s.missing_ok => {}
+        NodeEnum::DropSubscriptionStmt(s) if !s.missing_ok => {}
+        _ => return None,
+    }
+    let object = subject(node)?;
+    let id = ctx.resolved(&object.id);
+    let judged = matches!(
+        id.class,
+        Class::Extension
+            | Class::Publication
+            | Class::Subscription
+            | Class::EventTrigger
+            | Class::Server
+            | Class::ForeignDataWrapper
+            | Class::Language
+            | Class::AccessMethod
+            | Class::Operator
+            | Class::OperatorClass
+            | Class::Collation
+            | Class::TextSearch
+            | Class::Nameless
+    );
+    if !judged || ctx.facts.declares(&id) || ctx.facts.absence(&id).is_some() || exists(ctx, &id) {
+        return None;
+    }
+    let (words, path) = (object.word, id.path().replace('"', ""));
+    let server = match (id.class, words) {
+        (Class::Operator, _) => ("42883", format!("operator does not exist: … {path} …")),
+        (Class::Collation, _) => {
+            ("42704", format!("collation \"{path}\" for encoding \"UTF8\" does not exist"))
+        }
+        (_, "statistics") => ("42704", format!("statistics object \"{path}\" does not exist")),
+        _ => ("42704", format!("{words} \"{path}\" does not exist")),
+    };
+    gone(format!("{words} {}", id.path()), server.0, server.1)
+}
+
+/// True where the target or an extension has it.
+fn exists(ctx: &Context<'_>, id: &ObjectId) -> bool {
+    let extensions = || ctx.facts.extensions.keys().map(|name| &**name).chain(["timescaledb", "plpgsql"]);
+    match id.class {
+        Class::Extension => has_extension(ctx, &id.name) || ctx.target.live_extensions.is_some(),
+        Class::OperatorClass => is_builtin_operator_class(&id.name),
+        class
+            if id.schema.as_deref().is_none_or(|schema| schema == "pg_catalog")
+                && is_builtin(class, &id.name) =>
+        {
+            true
+        }
+        class => extensions().any(|name| members(name).is_some_and(|of| of.has(class, &id.name))),
+    }
+}
+
+/// `SELECT pg_catalog.lo_unlink('16400')` of a large object that nothing creates.
+fn large_object(ctx: &Context<'_>, node: &NodeEnum) -> Option<(String, ServerError)> {
+    let calls = crate::rules::clauses::calls(node);
+    let [(call, true)] = calls.as_slice() else { return None };
+    let (_, name) = crate::facts::names::qualified(&call.funcname)?;
+    let [argument] = call.args.as_slice() else { return None };
+    let number: u32 = match argument.node.as_ref()? {
+        NodeEnum::AConst(constant) => match constant.val.as_ref()? {
+            pg::a_const::Val::Ival(integer) => u32::try_from(integer.ival).ok()?,
+            pg::a_const::Val::Sval(string) => string.sval.parse().ok()?,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    if name != "lo_unlink" || has_large_object(ctx, number) {
+        return None;
+    }
+    let error = ServerError::new("42704", format!("large object {number} does not exist"));
+    Some((format!("large object {number}"), error))
+}

@@ -1,0 +1,171 @@
+//! EXT-11: changes of what belongs to an extension.
+
+use crate::edit::{Action, Safety};
+use crate::facts::names::{quoted_path, relation};
+use crate::facts::objects::subject;
+use crate::facts::{Object, ObjectId};
+use crate::finding::{ServerError, Severity};
+use crate::parse::{Class, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule};
+use crate::rules::TROUBLESHOOTING;
+use crate::rules::ownership::own_03_grant::extension_of;
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "EXT-11",
+    name: "extension-member",
+    severity: Severity::Error,
+    fix: Safety::Review,
+    answers: Answers::Purpose("changes of what belongs to an extension"),
+    statements: &[
+        StatementKind::InsertStmt,
+        StatementKind::UpdateStmt,
+        StatementKind::DeleteStmt,
+        StatementKind::TruncateStmt,
+        StatementKind::CreateTrigStmt,
+        StatementKind::CopyStmt,
+        StatementKind::CommentStmt,
+        StatementKind::AlterTableStmt,
+        StatementKind::DropStmt,
+        StatementKind::IndexStmt,
+        StatementKind::CreatePolicyStmt,
+        StatementKind::RuleStmt,
+        StatementKind::AlterFunctionStmt,
+        StatementKind::AlterEnumStmt,
+        StatementKind::AlterDomainStmt,
+        StatementKind::AlterSeqStmt,
+        StatementKind::RenameStmt,
+        StatementKind::AlterObjectSchemaStmt,
+    ],
+    after: &["EXT-02", "EXT-08", "OWN-01"],
+    doc: Doc {
+        summary: "A change of a table, function or type that belongs to an extension.",
+        what: "ALTER, ENABLE ROW LEVEL SECURITY, CREATE POLICY, INDEX, TRIGGER and RULE, INSERT, UPDATE, DELETE and TRUNCATE, \
+               COMMENT and DROP of a member of an extension that the target has or gets. Rows of configuration tables are \
+               EXT-08's, grants OWN-03's, owners OWN-01's.",
+        why: "On the service extensions and what they bring belong to the superuser.",
+        server: &[
+            "42501 must be owner of table spatial_ref_sys",
+            "42501 permission denied for table spatial_ref_sys",
+            "42501 must be owner of function public.st_area",
+        ],
+        help: "Accept the loss to leave the statement out: --accept EXT-11. For rows of your own in an extension's table ask the \
+               service's support.",
+        before: "CREATE EXTENSION postgis WITH SCHEMA public;\nCREATE INDEX srs_name ON public.spatial_ref_sys (auth_name);",
+        after: "",
+        sources: &[
+            "PostgreSQL src/backend/catalog/aclchk.c, object_ownercheck, aclcheck_error",
+            "seen on 15.18, 17.12 and 18.6 with postgis as tsdbadmin",
+        ],
+        link: TROUBLESHOOTING,
+    },
+    check,
+    ..Rule::DEFAULT
+};
+
+/// What a statement asks for.
+#[derive(Clone, Copy)]
+enum Need {
+    /// The object's owner.
+    Owner,
+    /// A privilege on the table.
+    Privilege,
+}
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((_, node)) = ctx.node() else { return };
+    let removed = |finding: &Finding| {
+        finding.severity == Severity::Error
+            && finding.fix.as_ref().is_none_or(|fix| matches!(fix.action, Action::Remove { .. }))
+    };
+    if ctx.findings.iter().any(removed) {
+        return;
+    }
+    for (object, need) in changed(node) {
+        let id = ctx.resolved(&object.id);
+        let id = id.table().unwrap_or(id);
+        // Operators and their like are told apart by their types, which are not looked at here.
+        if !matches!(id.class, Class::Relation | Class::Type | Class::Function) {
+            continue;
+        }
+        // TimescaleDB's catalog is there to be written by a restore, and has rules of its own.
+        let Some(extension) = extension_of(ctx, &id).filter(|name| *name != "timescaledb") else { continue };
+        let extension = extension.to_owned();
+        let path = quoted_path(id.schema.as_deref(), &id.name).replace('"', "");
+        let word = object.word;
+        let text = match need {
+            Need::Owner if matches!(id.class, Class::Relation) => {
+                format!("must be owner of {word} {}", id.name)
+            }
+            Need::Owner => format!("must be owner of {word} {path}"),
+            Need::Privilege => format!("permission denied for {word} {}", id.name),
+        };
+        let words = Object { word, id }.to_string();
+        let fix = FixDraft::remove(format!("Leave it out: {words} belongs to extension {extension}"))
+            .review()
+            .lost(format!("change of {words}"));
+        ctx.report(
+            Draft::new(format!("{words} belongs to extension {extension}: only a superuser may change it"))
+                .object(words)
+                .server(ServerError::new("42501", text))
+                .fix(fix),
+        );
+        return;
+    }
+}
+
+/// What the statement changes, with what it needs for that.
+fn changed(node: &NodeEnum) -> Vec<(Object, Need)> {
+    let table = |range: Option<&pg::RangeVar>, word| {
+        range.map(|range| {
+            let (schema, name) = relation(range);
+            Object { word, id: ObjectId::new(Class::Relation, schema, name) }
+        })
+    };
+    let one = |object: Option<Object>, need| object.into_iter().map(|object| (object, need)).collect();
+    match node {
+        NodeEnum::InsertStmt(s) => one(table(s.relation.as_ref(), "table"), Need::Privilege),
+        NodeEnum::UpdateStmt(s) => one(table(s.relation.as_ref(), "table"), Need::Privilege),
+        NodeEnum::DeleteStmt(s) => one(table(s.relation.as_ref(), "table"), Need::Privilege),
+        NodeEnum::TruncateStmt(s) => s
+            .relations
+            .iter()
+            .filter_map(|node| match node.node.as_ref()? {
+                NodeEnum::RangeVar(range) => table(Some(range), "table"),
+                _ => None,
+            })
+            .map(|object| (object, Need::Privilege))
+            .collect(),
+        NodeEnum::CreateTrigStmt(s) => one(table(s.relation.as_ref(), "table"), Need::Privilege),
+        NodeEnum::CopyStmt(s) if s.is_from => one(table(s.relation.as_ref(), "table"), Need::Privilege),
+        // The owner of a column's table, not of a column.
+        NodeEnum::CommentStmt(s) if s.objtype == pg::ObjectType::ObjectColumn as i32 => {
+            one(subject(node).map(|object| Object { word: "table", ..object }), Need::Owner)
+        }
+        NodeEnum::CommentStmt(s) if s.objtype != pg::ObjectType::ObjectExtension as i32 => {
+            one(subject(node), Need::Owner)
+        }
+        NodeEnum::AlterTableStmt(s) if !only_owner(s) => one(subject(node), Need::Owner),
+        NodeEnum::DropStmt(s) if s.remove_type != pg::ObjectType::ObjectExtension as i32 => {
+            one(subject(node), Need::Owner)
+        }
+        NodeEnum::IndexStmt(_)
+        | NodeEnum::CreatePolicyStmt(_)
+        | NodeEnum::RuleStmt(_)
+        | NodeEnum::AlterFunctionStmt(_)
+        | NodeEnum::AlterEnumStmt(_)
+        | NodeEnum::AlterDomainStmt(_)
+        | NodeEnum::AlterSeqStmt(_)
+        | NodeEnum::RenameStmt(_)
+        | NodeEnum::AlterObjectSchemaStmt(_) => one(subject(node), Need::Owner),
+        _ => Vec::new(),
+    }
+}
+
+/// ALTER TABLE … OWNER TO alone is OWN-01's.
+fn only_owner(s: &pg::AlterTableStmt) -> bool {
+    s.cmds.iter().all(|command| {
+        matches!(&command.node, Some(NodeEnum::AlterTableCmd(command))
+            if command.subtype == pg::AlterTableType::AtChangeOwner as i32)
+    })
+}

@@ -1,0 +1,172 @@
+//! IN-16: objects without a schema where search_path is empty.
+
+use serde_json::{Value, json};
+
+use crate::edit::{Action, Safety};
+use crate::facts::names::{option, qualified};
+use crate::facts::objects::created;
+use crate::finding::{ServerError, Severity};
+use crate::locate::Statement;
+use crate::parse::{Change, Class, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule};
+use crate::target::members;
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "IN-16",
+    name: "no-schema",
+    severity: Severity::Error,
+    fix: Safety::Safe,
+    answers: Answers::Purpose(
+        "objects without a schema where search_path is empty, as in statements added to a dump by hand",
+    ),
+    statements: &[
+        StatementKind::CreateStmt,
+        StatementKind::CreateForeignTableStmt,
+        StatementKind::CreateTableAsStmt,
+        StatementKind::ViewStmt,
+        StatementKind::CreateSeqStmt,
+        StatementKind::CompositeTypeStmt,
+        StatementKind::CreateEnumStmt,
+        StatementKind::CreateRangeStmt,
+        StatementKind::CreateDomainStmt,
+        StatementKind::DefineStmt,
+        StatementKind::CreateFunctionStmt,
+        StatementKind::CreateOpClassStmt,
+        StatementKind::CreateOpFamilyStmt,
+        StatementKind::CreateConversionStmt,
+        StatementKind::CreateStatsStmt,
+        StatementKind::CreateExtensionStmt,
+    ],
+    after: &["EXT-01", "EXT-04"],
+    doc: Doc {
+        summary: "A statement creates an object without naming its schema, where search_path is empty.",
+        what: "CREATE TABLE, VIEW, SEQUENCE, TYPE, FUNCTION, EXTENSION and their like with a bare name behind pg_dump's own \
+               SELECT pg_catalog.set_config('search_path', '', false): statements that were added to a dump by hand.",
+        why: "The server puts a bare name into the first schema of search_path, and there is none. It goes on with the next \
+              statement, so the object is missing later.",
+        server: &["3F000 no schema has been selected to create in"],
+        help: "The rewrite puts it into schema public, where a session's usual search_path would. Write another schema before \
+               the name where you mean one.",
+        before: "SELECT pg_catalog.set_config('search_path', '', false);\nCREATE TABLE notes (id integer);",
+        after: "SELECT pg_catalog.set_config('search_path', '', false);\nCREATE TABLE public.notes (id integer);",
+        sources: &["PostgreSQL src/backend/catalog/namespace.c, RangeVarGetCreationNamespace, \
+                    QualifiedNameGetCreationNamespace; src/backend/commands/extension.c, CreateExtensionInternal"],
+        link: "https://www.postgresql.org/docs/current/ddl-schemas.html#DDL-SCHEMAS-PATH",
+    },
+    check,
+    ..Rule::DEFAULT
+};
+
+/// The schema that a session has at first.
+const USUAL: &str = "public";
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((statement, node)) = ctx.node() else { return };
+    let removed = |finding: &Finding| {
+        finding.severity == Severity::Error
+            && finding.fix.as_ref().is_some_and(|fix| matches!(fix.action, Action::Remove { .. }))
+    };
+    if !ctx.facts.search_path.is_empty() || ctx.findings.iter().any(removed) {
+        return;
+    }
+    let Some(object) = created(node) else { return };
+    let in_schema = matches!(
+        object.id.class,
+        Class::Relation
+            | Class::Type
+            | Class::Function
+            | Class::Operator
+            | Class::OperatorClass
+            | Class::Collation
+            | Class::TextSearch
+    ) || matches!(object.word, "statistics" | "conversion");
+    let fix = match node {
+        NodeEnum::CreateExtensionStmt(s) if needs_schema(ctx, s) => extension(statement, s),
+        // An index goes where its table is, a temporary table into a schema of its own.
+        NodeEnum::IndexStmt(_) => return,
+        _ if !in_schema || object.id.schema.is_some() || is_temporary(node) => return,
+        _ => qualify(statement, node, &object.id.name),
+    };
+    let words = format!("{} {}", object.word, object.id.path());
+    let mut draft = Draft::new(format!("{words} names no schema, and search_path is empty here"))
+        .object(ctx.describe(&object))
+        .server(ServerError::new("3F000", "no schema has been selected to create in"));
+    if let Some(fix) = fix {
+        draft = draft.fix(fix);
+    }
+    ctx.report(draft);
+}
+
+fn needs_schema(ctx: &Context<'_>, s: &pg::CreateExtensionStmt) -> bool {
+    let fixed = members(&s.extname).and_then(|known| known.schema).is_some();
+    let exists = s.if_not_exists && ctx.target.installed_in(&s.extname).is_some();
+    option(&s.options, "schema").is_none() && !fixed && !exists && ctx.target.allows_extension(&s.extname)
+}
+
+fn title() -> String {
+    format!("Name schema {USUAL}")
+}
+
+fn extension(statement: &Statement<'_>, s: &pg::CreateExtensionStmt) -> Option<FixDraft> {
+    let name =
+        statement.code().find(|token| token.identifier(statement.sql()).as_deref() == Some(&*s.extname))?;
+    s.options.is_empty().then(|| {
+        FixDraft::replace_with(
+            title(),
+            vec![format!(
+                "CREATE EXTENSION IF NOT EXISTS {} WITH SCHEMA {USUAL};",
+                statement.sql().get(name.start..name.end).unwrap_or(&s.extname)
+            )],
+        )
+    })
+}
+
+/// Puts the schema before the name of the object.
+fn qualify(statement: &Statement<'_>, node: &NodeEnum, name: &str) -> Option<FixDraft> {
+    let list = |path: &str, names: &[pg::Node]| {
+        let (None, name) = qualified(names)? else { return None };
+        let names: Vec<Value> =
+            [USUAL, name].iter().map(|name| json!({ "String": { "sval": name } })).collect();
+        Some(Change::Set(path.to_owned(), Value::Array(names)))
+    };
+    let range = |path: &str| Some(Change::set_str(format!("{path}/schemaname"), USUAL));
+    let change = match node {
+        NodeEnum::CreateStmt(_) => range("/CreateStmt/relation"),
+        NodeEnum::CreateForeignTableStmt(_) => range("/CreateForeignTableStmt/base_stmt/relation"),
+        NodeEnum::CreateTableAsStmt(_) => range("/CreateTableAsStmt/into/rel"),
+        NodeEnum::ViewStmt(_) => range("/ViewStmt/view"),
+        NodeEnum::CreateSeqStmt(_) => range("/CreateSeqStmt/sequence"),
+        NodeEnum::CompositeTypeStmt(_) => range("/CompositeTypeStmt/typevar"),
+        NodeEnum::CreateEnumStmt(s) => list("/CreateEnumStmt/type_name", &s.type_name),
+        NodeEnum::CreateRangeStmt(s) => list("/CreateRangeStmt/type_name", &s.type_name),
+        NodeEnum::CreateDomainStmt(s) => list("/CreateDomainStmt/domainname", &s.domainname),
+        NodeEnum::DefineStmt(s) => list("/DefineStmt/defnames", &s.defnames),
+        NodeEnum::CreateFunctionStmt(s) => list("/CreateFunctionStmt/funcname", &s.funcname),
+        NodeEnum::CreateOpClassStmt(s) => list("/CreateOpClassStmt/opclassname", &s.opclassname),
+        NodeEnum::CreateOpFamilyStmt(s) => list("/CreateOpFamilyStmt/opfamilyname", &s.opfamilyname),
+        NodeEnum::CreateConversionStmt(s) => {
+            list("/CreateConversionStmt/conversion_name", &s.conversion_name)
+        }
+        NodeEnum::CreateStatsStmt(s) => list("/CreateStatsStmt/defnames", &s.defnames),
+        _ => None,
+    }?;
+    let sql = statement.sql();
+    let is_name = |token: &&crate::parse::Token| {
+        token.depth == 0 && (token.identifier(sql).as_deref() == Some(name) || token.text(sql) == name)
+    };
+    // The first word is CREATE, whatever the object's name.
+    let at = statement.code().skip(1).find(is_name)?.start;
+    Some(FixDraft::edit(title()).replace(at..at, format!("{USUAL}.")).change(change))
+}
+
+fn is_temporary(node: &NodeEnum) -> bool {
+    let range = match node {
+        NodeEnum::CreateStmt(s) => s.relation.as_ref(),
+        NodeEnum::CreateTableAsStmt(s) => s.into.as_ref().and_then(|into| into.rel.as_ref()),
+        NodeEnum::ViewStmt(s) => s.view.as_ref(),
+        NodeEnum::CreateSeqStmt(s) => s.sequence.as_ref(),
+        _ => None,
+    };
+    range.is_some_and(|range| range.relpersistence == "t")
+}

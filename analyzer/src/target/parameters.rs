@@ -1,0 +1,229 @@
+//! The server's own parameters: which version has them, and which values they take.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use super::{NEWEST_VERSION, OLDEST_VERSION};
+
+const PARAMETERS: &str = include_str!("parameters.txt");
+
+/// A parameter of the server, not of an extension.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameter {
+    first: u32,
+    last: u32,
+    values: Values,
+}
+
+/// The values that a parameter takes.
+#[derive(Clone, Copy, Debug)]
+enum Values {
+    Truth,
+    Number {
+        least: f64,
+        most: f64,
+        unit: &'static str,
+    },
+    /// One of these words, separated by commas.
+    Words(&'static str),
+    /// Any text, as far as is known here.
+    Text,
+}
+
+static ALL: LazyLock<BTreeMap<&'static str, Parameter>> =
+    LazyLock::new(|| PARAMETERS.lines().filter(|line| !line.starts_with('#')).filter_map(read).collect());
+
+/// One line of the file: name, first and last version, type, and what values it takes.
+fn read(line: &'static str) -> Option<(&'static str, Parameter)> {
+    let fields: Vec<&'static str> = line.split(' ').collect();
+    let [name, since, until, kind, rest @ ..] = fields.as_slice() else { return None };
+    let version = |word: &str, end| if word == "-" { Some(end) } else { word.parse().ok() };
+    let bound = |word: &str, end: f64| if word == "-" { Some(end) } else { word.parse().ok() };
+    let values = match (*kind, rest) {
+        ("bool", _) => Values::Truth,
+        ("integer" | "real", [least, most, unit]) => Values::Number {
+            least: bound(least, f64::NEG_INFINITY)?,
+            most: bound(most, f64::INFINITY)?,
+            unit: if *unit == "-" { "" } else { unit },
+        },
+        ("enum", [words]) => Values::Words(words),
+        _ => Values::Text,
+    };
+    let (first, last) = (version(since, 0)?, version(until, u32::MAX)?);
+    Some((*name, Parameter { first, last, values }))
+}
+
+/// The parameter of this name, in any case.
+#[must_use]
+pub fn parameter(name: &str) -> Option<&'static Parameter> {
+    ALL.get(&*name.to_ascii_lowercase())
+}
+
+impl Parameter {
+    /// True where this major version has it. Of 16, which was not asked, it is true where 15 or 17 has it.
+    #[must_use]
+    pub fn is_in(&self, version: u32) -> bool {
+        let has = |version| (self.first..=self.last).contains(&version);
+        has(version) || version == 16 && (has(OLDEST_VERSION) || has(17)) || version > NEWEST_VERSION
+    }
+
+    /// The server's words where it refuses this value (22023).
+    #[must_use]
+    pub fn refusal(&self, name: &str, value: &str) -> Option<String> {
+        let invalid = || Some(format!("invalid value for parameter \"{name}\": \"{value}\""));
+        match self.values {
+            Values::Text => None,
+            Values::Truth => {
+                (!is_truth(value)).then(|| format!("parameter \"{name}\" requires a Boolean value"))
+            }
+            Values::Words(words) => {
+                let known = words.split(',').any(|word| word.eq_ignore_ascii_case(value));
+                if known || is_truth(value) || HIDDEN.iter().any(|word| word.eq_ignore_ascii_case(value)) {
+                    None
+                } else {
+                    invalid()
+                }
+            }
+            Values::Number { least, most, unit } => {
+                let Some(number) = number(value, unit) else { return invalid() };
+                // Fractions of a unit are rounded (convert_to_base_unit).
+                if !number.is_finite() || (least - 0.5..=most + 0.5).contains(&number) {
+                    return None;
+                }
+                let space = if unit.is_empty() { "" } else { " " };
+                let (number, least, most) = (shown(number), shown(least), shown(most));
+                Some(format!(
+                    "{number}{space}{unit} is outside the valid range for parameter \"{name}\" ({least}{space}{unit} .. \
+                     {most}{space}{unit})"
+                ))
+            }
+        }
+    }
+}
+
+/// A number as the server's messages write it (`%g` of C where it is large).
+fn shown(number: f64) -> String {
+    if number.abs() < 1e15 { number.to_string() } else { format!("{number:.5e}").replace('e', "e+") }
+}
+
+/// Values of enumerations that pg_settings does not list (`hidden` in guc_tables.c), of whichever parameter.
+const HIDDEN: [&str; 8] = ["debug", "info", "fatal", "panic", "archive", "hot_standby", "try", "unspecified"];
+
+/// True for what `parse_bool` takes: a beginning of true, false, yes and no, on and off, and 1 and 0.
+fn is_truth(value: &str) -> bool {
+    let value = value.to_ascii_lowercase();
+    let begins = |word: &str| !value.is_empty() && word.starts_with(&value);
+    ["true", "false", "yes", "no"].iter().any(|word| begins(word))
+        || matches!(value.as_str(), "on" | "of" | "off" | "1" | "0")
+}
+
+/// A value in its parameter's unit; infinite where it cannot be told, `None` where it is no number with a fitting unit.
+fn number(value: &str, unit: &str) -> Option<f64> {
+    let value = value.trim();
+    // Other bases than 10 are rare, and their range is not looked at.
+    if value.trim_start_matches(['+', '-']).starts_with('0') && value.len() > 1 && !value.contains('.') {
+        let digits = value.trim_start_matches(['+', '-']);
+        if digits.as_bytes().get(1).is_some_and(u8::is_ascii_alphanumeric) {
+            return Some(f64::INFINITY);
+        }
+    }
+    let end = value
+        .char_indices()
+        .find(|(at, c)| {
+            let exponent = matches!(c, 'e' | 'E')
+                && value[at + 1..].starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-'));
+            let sign = matches!(c, '+' | '-') && (*at == 0 || value[..*at].ends_with(['e', 'E']));
+            !(c.is_ascii_digit() || *c == '.' || exponent || sign)
+        })
+        .map_or(value.len(), |(at, _)| at);
+    let (digits, given) = value.split_at(end);
+    let amount: f64 = digits.parse().ok()?;
+    let given = given.trim();
+    if given.is_empty() {
+        return Some(amount);
+    }
+    Some(amount * size(given)? / size(unit)?)
+        .filter(|_| MEMORY.iter().any(|(name, _)| *name == given) == is_memory(unit))
+}
+
+/// Units of memory in bytes, with those that only parameters have.
+const MEMORY: [(&str, f64); 6] = [
+    ("B", 1.0),
+    ("kB", 1024.0),
+    ("8kB", 8192.0),
+    ("MB", 1_048_576.0),
+    ("GB", 1_073_741_824.0),
+    ("TB", 1_099_511_627_776.0),
+];
+
+/// Units of time in microseconds.
+const TIME: [(&str, f64); 6] = [
+    ("us", 1.0),
+    ("ms", 1_000.0),
+    ("s", 1_000_000.0),
+    ("min", 60_000_000.0),
+    ("h", 3_600_000_000.0),
+    ("d", 86_400_000_000.0),
+];
+
+fn is_memory(unit: &str) -> bool {
+    MEMORY.iter().any(|(name, _)| *name == unit)
+}
+
+fn size(unit: &str) -> Option<f64> {
+    MEMORY.iter().chain(&TIME).find(|(name, _)| *name == unit).map(|(_, size)| *size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_list_is_read() {
+        assert_eq!(ALL.len(), PARAMETERS.lines().filter(|line| !line.starts_with('#')).count());
+    }
+
+    #[test]
+    fn parameters_are_known_by_version_and_in_any_case() {
+        let is_in = |name, version| parameter(name).is_some_and(|parameter| parameter.is_in(version));
+        assert!(is_in("Work_Mem", 15) && is_in("transaction_timeout", 17) && is_in("DateStyle", 18));
+        assert!(
+            !is_in("transaction_timeout", 15)
+                && !is_in("force_parallel_mode", 17)
+                && !is_in("shard_mode", 17)
+        );
+        // What came with 16 or 17 is not known apart.
+        assert!(is_in("transaction_timeout", 16));
+    }
+
+    #[test]
+    fn values_are_judged_as_the_server_judges_them() {
+        let refusal = |name: &str, value| parameter(name).unwrap().refusal(name, value);
+        for (name, value) in [
+            ("work_mem", "4MB"),
+            ("work_mem", "64"),
+            ("work_mem", " 1 GB"),
+            ("statement_timeout", "1.5h"),
+            ("statement_timeout", "0"),
+            ("random_page_cost", "1.1"),
+            ("random_page_cost", "1e1"),
+            ("enable_seqscan", "of"),
+            ("client_min_messages", "Warning"),
+            ("synchronous_commit", "true"),
+            ("default_text_search_config", "anything"),
+            ("effective_cache_size", "0x10"),
+        ] {
+            assert_eq!(refusal(name, value), None, "{name} {value}");
+        }
+        for (name, value, says) in [
+            ("work_mem", "10", "outside the valid range"),
+            ("work_mem", "10 parsecs", "invalid value"),
+            ("work_mem", "1min", "invalid value"),
+            ("random_page_cost", "-1", "outside the valid range"),
+            ("enable_seqscan", "maybe", "requires a Boolean value"),
+            ("client_min_messages", "loud", "invalid value"),
+        ] {
+            assert!(refusal(name, value).unwrap().contains(says), "{name} {value}");
+        }
+    }
+}
