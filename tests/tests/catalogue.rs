@@ -84,6 +84,8 @@ const NAMED: &[(&str, &[&str])] = &[
     ("analyzer/src/analysis/sections.rs", &["DB-02"]),
     ("analyzer/src/analysis/session.rs", &["TS-04"]),
     ("analyzer/src/analysis/statement.rs", &["DEP-01"]),
+    // Only the pass knows which errors a fix solves, and so which transactions fail.
+    ("analyzer/src/analysis/transaction.rs", &["IN-17"]),
     // The order in which the server looks for what is in the way of a hypertable, and what the script does about it.
     (
         "analyzer/src/rules/hypertable/obstacles.rs",

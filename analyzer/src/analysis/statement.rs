@@ -107,9 +107,12 @@ impl Pass<'_> {
             }
         }
         let new = self.edit(statement, parsed, piece, &mut findings);
+        // What exists without the statement exists after it has failed.
         let absence = findings
             .iter()
-            .find(|finding| finding.fails() && !finding.solved)
+            .find(|finding| {
+                finding.fails() && !finding.solved && !finding.fix.as_ref().is_some_and(|fix| fix.present)
+            })
             .map(|finding| absence_of(finding, statement, false));
         StatementResult { findings, new, before, after, absence }
     }

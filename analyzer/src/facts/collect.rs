@@ -137,6 +137,9 @@ impl Facts {
         for row in rows_of_insert(self, statement) {
             self.take_row(&row);
         }
+        if absence.is_none() {
+            self.follow(node);
+        }
         self.dynamic |= is_dynamic(node);
         self.tables(node, place, absence);
         self.becomes_hypertable(node, place, absence);

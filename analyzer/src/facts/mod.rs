@@ -2,6 +2,7 @@
 //! At any time they tell what the target has at this point of the restore.
 
 mod absence;
+mod changes;
 mod collect;
 mod column_traits;
 mod declared;

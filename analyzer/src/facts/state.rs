@@ -89,6 +89,8 @@ pub struct Facts {
     pub dynamic: bool,
     /// Extensions that the dump drops, and does not create again.
     pub dropped_extensions: BTreeSet<Box<str>>,
+    /// Objects were dropped with all that depends on them: DROP … CASCADE, DROP OWNED.
+    pub cascaded: bool,
     /// True once a temporary table was created in this session.
     pub temporary_objects: bool,
     /// How many statements with roles were seen: 0 means that the inputs hold no roles dump.

@@ -87,7 +87,7 @@ pub(super) fn references(node: &NodeEnum, found: &mut Vec<Reference>) {
         NodeEnum::AlterTsconfigurationStmt(s) => {
             for dictionary in &s.dicts {
                 if let Some(NodeEnum::List(list)) = &dictionary.node {
-                    add(Class::TextSearch, qualified(&list.items));
+                    add(Class::TextSearchDictionary, qualified(&list.items));
                 }
             }
         }
@@ -138,8 +138,10 @@ fn meaning(kind: i32, option: &str) -> Option<Class> {
         | (T::ObjectType, "like" | "element") => Class::Type,
         (T::ObjectAggregate, "sortop") => Class::Operator,
         (T::ObjectCollation, "from") => Class::Collation,
-        (T::ObjectTsdictionary, "template" | "dictionary")
-        | (T::ObjectTsconfiguration, "parser" | "copy") => Class::TextSearch,
+        (T::ObjectTsdictionary, "template") => Class::TextSearchTemplate,
+        (T::ObjectTsdictionary, "dictionary") => Class::TextSearchDictionary,
+        (T::ObjectTsconfiguration, "parser") => Class::TextSearchParser,
+        (T::ObjectTsconfiguration, "copy") => Class::TextSearchConfiguration,
         _ => return None,
     })
 }
@@ -247,7 +249,7 @@ mod tests {
         assert_eq!(names(class, Class::Function), ["app.cmp"]);
         assert_eq!(names(class, Class::AccessMethod), ["btree"]);
         assert_eq!(
-            names("CREATE TEXT SEARCH DICTIONARY app.d (TEMPLATE = app.t)", Class::TextSearch),
+            names("CREATE TEXT SEARCH DICTIONARY app.d (TEMPLATE = app.t)", Class::TextSearchTemplate),
             ["app.t"]
         );
     }

@@ -28,8 +28,14 @@ pub enum Class {
     Schema,
     /// An extension.
     Extension,
-    /// A text search object of any kind.
-    TextSearch,
+    /// A text search parser.
+    TextSearchParser,
+    /// A text search dictionary.
+    TextSearchDictionary,
+    /// A text search template.
+    TextSearchTemplate,
+    /// A text search configuration.
+    TextSearchConfiguration,
     /// A role.
     Role,
     /// A trigger, policy, rule or constraint: an object that lives in a relation.
@@ -63,6 +69,20 @@ pub struct Reference {
     pub arguments: Option<usize>,
     /// The parameter that a call of `set_config` names.
     pub parameter: Option<Box<str>>,
+}
+
+impl Class {
+    /// True for text search objects, each kind of which has names of its own.
+    #[must_use]
+    pub const fn is_text_search(self) -> bool {
+        matches!(
+            self,
+            Self::TextSearchParser
+                | Self::TextSearchDictionary
+                | Self::TextSearchTemplate
+                | Self::TextSearchConfiguration
+        )
+    }
 }
 
 impl Reference {

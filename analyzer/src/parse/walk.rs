@@ -191,7 +191,8 @@ impl Walker {
             ("TypeCast", "regtype") => Class::Type,
             ("TypeCast", "regproc" | "regprocedure") => Class::Function,
             ("TypeCast", "regoper" | "regoperator") => Class::Operator,
-            ("TypeCast", "regconfig" | "regdictionary") => Class::TextSearch,
+            ("TypeCast", "regconfig") => Class::TextSearchConfiguration,
+            ("TypeCast", "regdictionary") => Class::TextSearchDictionary,
             ("TypeCast", "regcollation") => Class::Collation,
             _ => return,
         };

@@ -64,7 +64,7 @@ impl Members {
             Class::Language => &self.languages,
             Class::ForeignDataWrapper => &self.foreign_data_wrappers,
             Class::Schema => &self.schemas,
-            Class::TextSearch => &self.text_search,
+            class if class.is_text_search() => &self.text_search,
             _ => return false,
         };
         names.contains(name)

@@ -37,10 +37,10 @@ pub fn created(node: &NodeEnum) -> Option<Object> {
                 T::ObjectAggregate => ("aggregate", Class::Function),
                 T::ObjectOperator => ("operator", Class::Operator),
                 T::ObjectCollation => ("collation", Class::Collation),
-                T::ObjectTsparser => ("text search parser", Class::TextSearch),
-                T::ObjectTsdictionary => ("text search dictionary", Class::TextSearch),
-                T::ObjectTstemplate => ("text search template", Class::TextSearch),
-                T::ObjectTsconfiguration => ("text search configuration", Class::TextSearch),
+                T::ObjectTsparser => ("text search parser", Class::TextSearchParser),
+                T::ObjectTsdictionary => ("text search dictionary", Class::TextSearchDictionary),
+                T::ObjectTstemplate => ("text search template", Class::TextSearchTemplate),
+                T::ObjectTsconfiguration => ("text search configuration", Class::TextSearchConfiguration),
                 _ => return None,
             };
             Some(object(word, class, name))

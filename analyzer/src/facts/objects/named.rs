@@ -130,7 +130,7 @@ pub fn subject(node: &NodeEnum) -> Option<Object> {
             Some(object("operator family", Class::OperatorClass, qualified(&s.opfamilyname)?))
         }
         NodeEnum::AlterTsconfigurationStmt(s) => {
-            Some(object("text search configuration", Class::TextSearch, qualified(&s.cfgname)?))
+            Some(object("text search configuration", Class::TextSearchConfiguration, qualified(&s.cfgname)?))
         }
         NodeEnum::AlterEventTrigStmt(s) => {
             Some(object("event trigger", Class::EventTrigger, (None, &s.trigname)))
@@ -193,6 +193,12 @@ pub(super) fn renamed(s: &pg::RenameStmt) -> Option<Object> {
             (_, None) => None,
         },
     }
+}
+
+/// The objects that DROP names.
+pub(in crate::facts) fn dropped(s: &pg::DropStmt) -> Vec<Object> {
+    let Some((word, class)) = word_and_class(s.remove_type) else { return Vec::new() };
+    s.objects.iter().filter_map(|node| named_node(word, class, node)).collect()
 }
 
 /// The object by its type number and the node that names it.
@@ -267,10 +273,10 @@ pub fn word_and_class(object_type: i32) -> Option<(&'static str, Class)> {
         T::ObjectFdw => ("foreign-data wrapper", Class::ForeignDataWrapper),
         T::ObjectSchema => ("schema", Class::Schema),
         T::ObjectExtension => ("extension", Class::Extension),
-        T::ObjectTsparser => ("text search parser", Class::TextSearch),
-        T::ObjectTsdictionary => ("text search dictionary", Class::TextSearch),
-        T::ObjectTstemplate => ("text search template", Class::TextSearch),
-        T::ObjectTsconfiguration => ("text search configuration", Class::TextSearch),
+        T::ObjectTsparser => ("text search parser", Class::TextSearchParser),
+        T::ObjectTsdictionary => ("text search dictionary", Class::TextSearchDictionary),
+        T::ObjectTstemplate => ("text search template", Class::TextSearchTemplate),
+        T::ObjectTsconfiguration => ("text search configuration", Class::TextSearchConfiguration),
         T::ObjectRole => ("role", Class::Role),
         T::ObjectTrigger => ("trigger", Class::Attached),
         T::ObjectPolicy => ("policy", Class::Attached),

@@ -1,7 +1,6 @@
 //! DATA-02: a large object's number that is taken already.
 
-use std::collections::BTreeSet;
-
+use super::large_objects::LargeObjects;
 use crate::edit::Safety;
 use crate::facts::names::{qualified, text};
 use crate::finding::{ServerError, Severity};
@@ -42,15 +41,6 @@ pub const RULE: Rule = Rule {
     check,
     ..Rule::DEFAULT
 };
-
-/// Numbers of the large objects that exist.
-#[derive(Clone, Debug, Default)]
-struct LargeObjects(BTreeSet<u32>);
-
-/// True where the dump has created the large object of this number.
-pub(crate) fn has_large_object(ctx: &Context<'_>, number: u32) -> bool {
-    ctx.states.get::<LargeObjects>().is_some_and(|known| known.0.contains(&number))
-}
 
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, NodeEnum::SelectStmt(s))) = ctx.node() else { return };

@@ -14,7 +14,7 @@ use crate::target::has_default_operator_class;
 /// See the module's head.
 pub const RULE: Rule = Rule {
     id: "DATA-15",
-    name: "operator-class",
+    name: "default-operator-class",
     severity: Severity::Error,
     fix: Safety::Safe,
     answers: Answers::Purpose("indexes whose operator class comes from an extension that is not created"),

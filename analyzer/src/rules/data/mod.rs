@@ -1,5 +1,7 @@
 //! Rules about stored data and their types.
 
+pub(crate) mod large_objects;
+
 pub mod data_01_unlogged;
 pub mod data_02_large_object;
 pub mod data_11_array_functions;

@@ -288,7 +288,10 @@ fn word_and_name(reference: &Reference) -> (&'static str, String) {
         Class::Language => "language",
         Class::Server => "server",
         Class::ForeignDataWrapper => "foreign-data wrapper",
-        Class::TextSearch => "text search object",
+        Class::TextSearchParser => "text search parser",
+        Class::TextSearchDictionary => "text search dictionary",
+        Class::TextSearchTemplate => "text search template",
+        Class::TextSearchConfiguration => "text search configuration",
         Class::Schema => "schema",
         _ => "object",
     };

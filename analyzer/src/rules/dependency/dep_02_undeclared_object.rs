@@ -184,7 +184,10 @@ fn missing(ctx: &Context<'_>, reference: &Reference, new_schema: Option<&str>) -
             | Class::Operator
             | Class::OperatorClass
             | Class::Collation
-            | Class::TextSearch
+            | Class::TextSearchParser
+            | Class::TextSearchDictionary
+            | Class::TextSearchTemplate
+            | Class::TextSearchConfiguration
             | Class::Schema
     ) || facts.missing(reference).is_some()
     {
@@ -216,7 +219,18 @@ fn missing(ctx: &Context<'_>, reference: &Reference, new_schema: Option<&str>) -
         .map(|(extension, _)| extension);
     match class {
         Class::Relation => found(false, extension),
-        Class::Type | Class::Function if schema.is_some() => found(false, extension),
+        Class::Type
+        | Class::Function
+        | Class::OperatorClass
+        | Class::Collation
+        | Class::TextSearchParser
+        | Class::TextSearchDictionary
+        | Class::TextSearchTemplate
+        | Class::TextSearchConfiguration
+            if schema.is_some() =>
+        {
+            found(false, extension)
+        }
         // What else is not declared may be the server's own.
         _ => extension.and_then(|extension| found(false, Some(extension))),
     }
@@ -396,7 +410,10 @@ fn word(class: Class) -> &'static str {
         Class::Operator => "operator",
         Class::OperatorClass => "operator class",
         Class::Collation => "collation",
-        Class::TextSearch => "text search object",
+        Class::TextSearchParser => "text search parser",
+        Class::TextSearchDictionary => "text search dictionary",
+        Class::TextSearchTemplate => "text search template",
+        Class::TextSearchConfiguration => "text search configuration",
         Class::Server => "server",
         Class::Schema => "schema",
         _ => "object",

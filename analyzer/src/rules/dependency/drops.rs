@@ -7,7 +7,7 @@ use crate::finding::ServerError;
 use crate::parse::{Class, NodeEnum, pg};
 use crate::rule::Context;
 use crate::rules::clauses::has_extension;
-use crate::rules::data::data_02_large_object::has_large_object;
+use crate::rules::data::large_objects::has_large_object;
 use crate::target::{is_builtin, is_builtin_operator_class, members};
 
 /// True for a statement that does nothing but drop: a whole object or a part of one.
@@ -70,7 +70,10 @@ pub(super) fn nothing_to_drop(ctx: &Context<'_>, node: &NodeEnum) -> Option<(Str
             | Class::Operator
             | Class::OperatorClass
             | Class::Collation
-            | Class::TextSearch
+            | Class::TextSearchParser
+            | Class::TextSearchDictionary
+            | Class::TextSearchTemplate
+            | Class::TextSearchConfiguration
             | Class::Nameless
     );
     if !judged || ctx.facts.declares(&id) || ctx.facts.absence(&id).is_some() || exists(ctx, &id) {

@@ -253,7 +253,10 @@ pub(crate) fn uses(ctx: &mut Context<'_>, statement: &Statement<'_>, moved: &Mov
         Class::Function,
         Class::Operator,
         Class::OperatorClass,
-        Class::TextSearch,
+        Class::TextSearchParser,
+        Class::TextSearchDictionary,
+        Class::TextSearchTemplate,
+        Class::TextSearchConfiguration,
         Class::Relation,
     ];
     let takes = |name: &str| {

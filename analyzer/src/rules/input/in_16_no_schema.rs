@@ -38,7 +38,6 @@ pub const RULE: Rule = Rule {
         StatementKind::CreateStatsStmt,
         StatementKind::CreateExtensionStmt,
     ],
-    after: &["EXT-01", "EXT-04"],
     doc: Doc {
         summary: "A statement creates an object without naming its schema, where search_path is empty.",
         what: "CREATE TABLE, VIEW, SEQUENCE, TYPE, FUNCTION, EXTENSION and their like with a bare name behind pg_dump's own \
@@ -79,7 +78,10 @@ fn check(ctx: &mut Context<'_>) {
             | Class::Operator
             | Class::OperatorClass
             | Class::Collation
-            | Class::TextSearch
+            | Class::TextSearchParser
+            | Class::TextSearchDictionary
+            | Class::TextSearchTemplate
+            | Class::TextSearchConfiguration
     ) || matches!(object.word, "statistics" | "conversion");
     let fix = match node {
         NodeEnum::CreateExtensionStmt(s) if needs_schema(ctx, s) => extension(statement, s),
@@ -100,8 +102,8 @@ fn check(ctx: &mut Context<'_>) {
 
 fn needs_schema(ctx: &Context<'_>, s: &pg::CreateExtensionStmt) -> bool {
     let fixed = members(&s.extname).and_then(|known| known.schema).is_some();
-    let exists = s.if_not_exists && ctx.target.installed_in(&s.extname).is_some();
-    option(&s.options, "schema").is_none() && !fixed && !exists && ctx.target.allows_extension(&s.extname)
+    // IF NOT EXISTS of one that exists is refused too where pgextwlist runs the statement.
+    option(&s.options, "schema").is_none() && !fixed && ctx.target.allows_extension(&s.extname)
 }
 
 fn title() -> String {

@@ -241,15 +241,10 @@ pub(crate) fn extension_of<'a>(ctx: &Context<'a>, id: &ObjectId) -> Option<&'a s
         let Some(brought) = members(name) else { return false };
         let given = ctx.facts.extensions.get(*name).and_then(|extension| extension.schema.as_deref());
         let home = brought.schema.or(given).unwrap_or("public");
-        // Where a fix puts it.
-        let moved: Vec<&str> = ctx
-            .states
-            .get::<MovedExtensions>()
-            .map_or(&[][..], |moved| &moved.0)
-            .iter()
-            .filter(|moved| moved.extension == **name)
-            .map(|moved| &*moved.to)
-            .collect();
+        // A fix may move it: the dump's own statements still name the old schema.
+        let from = ctx.states.get::<MovedExtensions>().map_or(&[][..], |moved| &moved.0);
+        let mut from = from.iter().filter(|moved| moved.extension == **name).map(|moved| &*moved.from);
+        let is_there = schema == Some(home) || from.any(|from| schema == Some(from));
         match id.class {
             // Named with its schema where the extension fixes one.
             Class::Relation => [&brought.tables, &brought.config_tables].into_iter().any(|names| {
@@ -258,11 +253,7 @@ pub(crate) fn extension_of<'a>(ctx: &Context<'a>, id: &ObjectId) -> Option<&'a s
                     || schema == Some(home) && names.contains(&id.name)
             }),
             Class::Schema => false,
-            class => {
-                let is_there = schema == Some(home)
-                    || moved.iter().any(|schema| id.schema.as_deref() == Some(&**schema));
-                is_there && (brought.has(class, &id.name) || brought.overloads(class, &id.name))
-            }
+            class => is_there && (brought.has(class, &id.name) || brought.overloads(class, &id.name)),
         }
     })
 }

@@ -1,0 +1,154 @@
+//! DEP-03: objects that the files create twice.
+
+use crate::edit::{Action, Safety};
+use crate::facts::names::quoted;
+use crate::facts::objects::{created, signature};
+use crate::facts::{Object, ObjectId};
+use crate::finding::{Place, ServerError, Severity};
+use crate::parse::{Class, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule};
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "DEP-03",
+    name: "duplicate-object",
+    severity: Severity::Error,
+    fix: Safety::Review,
+    answers: Answers::Purpose("objects that the files create twice"),
+    statements: StatementKind::ALL,
+    after: &["*"],
+    doc: Doc {
+        summary: "An object that the files have created before.",
+        what: "A second CREATE of a table, view, sequence, index, type, function with the same arguments, trigger, policy or \
+               schema, without OR REPLACE or IF NOT EXISTS and without a DROP between: a dump that was given twice, two dumps \
+               that overlap, a script that was appended. Not looked for behind DROP … CASCADE, DO, CALL and calls of \
+               functions that could have dropped the first.",
+        why: "The server refuses the second, and what follows it changes the first.",
+        server: &[
+            "42P07 relation \"orders\" already exists",
+            "42710 type \"mood\" already exists",
+            "42723 function \"f\" already exists with same argument types",
+        ],
+        help: "Give each dump once. Where the two differ, decide which is right and remove the other.",
+        before: "CREATE TABLE public.orders (id integer);\nCREATE TABLE public.orders (id bigint);",
+        after: "",
+        sources: &[
+            "PostgreSQL src/backend/catalog/heap.c, heap_create_with_catalog; pg_type.c, TypeCreate; pg_proc.c, \
+             ProcedureCreate; commands/trigger.c, policy.c, schemacmds.c",
+        ],
+        link: "https://www.postgresql.org/docs/current/sql-createtable.html",
+    },
+    check,
+    ..Rule::DEFAULT
+};
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((_, node)) = ctx.node() else { return };
+    let Some(object) = created(node) else { return };
+    let said = |finding: &Finding| {
+        finding.severity == Severity::Error
+            && finding
+                .fix
+                .as_ref()
+                .is_none_or(|fix| matches!(fix.action, Action::Remove { .. } | Action::Replace { .. }))
+    };
+    if ctx.facts.dynamic || ctx.facts.cascaded || may_exist(node) || ctx.findings.iter().any(said) {
+        return;
+    }
+    let id = ctx.resolved(&object.id);
+    if ctx.facts.absent.contains_key(&id) {
+        return;
+    }
+    let Some(first) = first(ctx, node, &id) else { return };
+    let words = Object { word: object.word, id: id.clone() }.to_string();
+    let draft = Draft::new(format!("{words} is created a second time: it exists since line {}", first.line))
+        .object(words.clone())
+        .server(error(&object, &id))
+        .related(first, "the first")
+        .fix(
+            FixDraft::remove(format!("Leave it out: {words} exists"))
+                .review()
+                .present()
+                .lost("what differs from the first"),
+        );
+    ctx.report(draft);
+}
+
+/// Where the object was created first.
+fn first(ctx: &Context<'_>, node: &NodeEnum, id: &ObjectId) -> Option<Place> {
+    let facts = ctx.facts;
+    match id.class {
+        // A temporary table is in a schema of its own.
+        Class::Relation => {
+            facts.relations.get(id).filter(|relation| !relation.transient).map(|found| found.place)
+        }
+        Class::Schema => facts.schemas.get(&id.name).map(|found| found.place),
+        Class::Function => {
+            let signature = signature(node)?;
+            let same = |overload: &crate::facts::Overload| overload.signature.types == signature.types;
+            facts.overloads.get(id).is_some_and(|all| all.iter().any(same)).then_some(())?;
+            facts.objects.get(id).map(|found| found.place)
+        }
+        Class::Type
+        | Class::Collation
+        | Class::TextSearchParser
+        | Class::TextSearchDictionary
+        | Class::TextSearchTemplate
+        | Class::TextSearchConfiguration
+        | Class::Attached
+        | Class::EventTrigger
+        | Class::Publication
+        | Class::Subscription
+        | Class::Server => facts.objects.get(id).map(|found| found.place),
+        // Others are told apart by more than their names, or have rules of their own.
+        _ => None,
+    }
+}
+
+/// The server's words.
+fn error(object: &Object, id: &ObjectId) -> ServerError {
+    let name = &id.name;
+    match (id.class, id.part.as_deref()) {
+        (Class::Relation, _) => ServerError::new("42P07", format!("relation \"{name}\" already exists")),
+        (Class::Schema, _) => ServerError::new("42P06", format!("schema \"{name}\" already exists")),
+        (Class::Function, _) => {
+            ServerError::new("42723", format!("function \"{name}\" already exists with same argument types"))
+        }
+        (Class::Attached, Some(part)) => {
+            let of = if object.word == "policy" { "table" } else { "relation" };
+            let text = format!("{} \"{part}\" for {of} \"{name}\" already exists", object.word);
+            ServerError::new("42710", text)
+        }
+        // The kinds that live in a domain, a type or a schema.
+        (Class::Type, _) => ServerError::new("42710", format!("type \"{name}\" already exists")),
+        _ => ServerError::new(
+            "42710",
+            format!("{} \"{}\" already exists", object.word, quoted(name).replace('"', "")),
+        ),
+    }
+}
+
+/// OR REPLACE or IF NOT EXISTS.
+fn may_exist(node: &NodeEnum) -> bool {
+    match node {
+        NodeEnum::CreateStmt(s) => s.if_not_exists || s.relation.as_ref().is_some_and(is_temporary),
+        NodeEnum::CreateForeignTableStmt(s) => s.base_stmt.as_ref().is_some_and(|base| base.if_not_exists),
+        NodeEnum::CreateTableAsStmt(s) => {
+            s.if_not_exists || s.into.as_ref().and_then(|into| into.rel.as_ref()).is_some_and(is_temporary)
+        }
+        NodeEnum::ViewStmt(s) => s.replace || s.view.as_ref().is_some_and(is_temporary),
+        NodeEnum::CreateSeqStmt(s) => s.if_not_exists || s.sequence.as_ref().is_some_and(is_temporary),
+        NodeEnum::IndexStmt(s) => s.if_not_exists,
+        NodeEnum::CreateFunctionStmt(s) => s.replace,
+        NodeEnum::DefineStmt(s) => s.replace || s.if_not_exists,
+        NodeEnum::CreateSchemaStmt(s) => s.if_not_exists,
+        NodeEnum::CreateTrigStmt(s) => s.replace,
+        NodeEnum::RuleStmt(s) => s.replace,
+        NodeEnum::CreateForeignServerStmt(s) => s.if_not_exists,
+        _ => false,
+    }
+}
+
+fn is_temporary(range: &pg::RangeVar) -> bool {
+    range.relpersistence == "t"
+}
