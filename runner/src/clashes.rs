@@ -6,7 +6,7 @@ use crate::connect::{Row, Session};
 use crate::error::{Blocker, Error};
 use crate::filter::Filter;
 use crate::inspect::{self, Facts};
-use crate::quote::quoted;
+use crate::quote::{psql, quoted};
 
 /// Functions that belong to no extension: schema, name, types of arguments, and all of it as SQL writes it.
 const FUNCTIONS: &str = "
@@ -139,7 +139,7 @@ fn schemas_of_extensions(schemas: &[Row], members: &[Row]) -> Result<Option<Bloc
 
 /// A statement for the source as a command that can be pasted.
 fn on_source(sql: &str) -> String {
-    format!("  psql -X \"$SOURCE\" -c {}", tsmigrate_analyzer::quote::shell(sql))
+    format!("  {}", psql("SOURCE", sql))
 }
 
 /// Settings that were given to the user or to the database, and that our sessions cannot put right themselves.
@@ -157,10 +157,7 @@ async fn settings(session: &Session, facts: &Facts) -> Result<Vec<Blocker>, Erro
         let (side, server) = (session.side().name(), session.side().name().to_uppercase());
         let mut next = vec!["a superuser has to take it back; where it may have been set:".to_owned()];
         next.extend(
-            inspect::resets(session, name)
-                .await?
-                .into_iter()
-                .map(|sql| format!("  psql -X \"${server}\" -c {}", tsmigrate_analyzer::quote::shell(&sql))),
+            inspect::resets(session, name).await?.into_iter().map(|sql| format!("  {}", psql(&server, &sql))),
         );
         blockers.push(Blocker {
             check: "setting-of-superuser",

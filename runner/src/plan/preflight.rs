@@ -2,6 +2,7 @@
 
 use crate::error::Blocker;
 use crate::inspect::Facts;
+use crate::quote::psql;
 
 /// The oldest PostgreSQL that is read: multiranges, `pg_read_all_data` and reading by block ranges came with it.
 const OLDEST: u32 = 14;
@@ -54,15 +55,12 @@ pub fn preflight(source: &Facts, target: &Facts) -> Vec<Blocker> {
         [("source-restoring", "SOURCE", source), ("target-restoring", "TARGET", target)]
     {
         if let Some(timescale) = facts.timescale.as_ref().filter(|timescale| timescale.restoring) {
-            let command =
-                format!("psql -X \"${side}\" -c 'SELECT {}.timescaledb_post_restore()'", timescale.schema);
+            let command = psql(side, &format!("SELECT {}.timescaledb_post_restore()", timescale.schema));
             if !timescale.restoring_of_role.is_empty() {
                 let mut next = vec![
                     "a role's setting says so, which timescaledb_post_restore() leaves alone:".to_owned(),
                 ];
-                next.extend(
-                    timescale.restoring_of_role.iter().map(|sql| format!("  psql -X \"${side}\" -c '{sql}'")),
-                );
+                next.extend(timescale.restoring_of_role.iter().map(|sql| format!("  {}", psql(side, sql))));
                 let next: Vec<&str> = next.iter().map(String::as_str).collect();
                 let what = "sessions there have timescaledb.restoring = on: hypertables read as empty";
                 block(check, format!("{what} (the {})", side.to_lowercase()), &next);
