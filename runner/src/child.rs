@@ -11,7 +11,7 @@ use std::process::{Child, Stdio};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::connect::own_uid;
+use crate::private_file;
 
 /// What a client of PostgreSQL reads of its environment that is neither a secret nor a choice of a server: where
 /// programs, libraries and certificates are. Everything else (SOURCE, TARGET, PGPASSWORD, …) may be meant for another
@@ -99,7 +99,9 @@ fn base() -> PathBuf {
     let ours = |path: &PathBuf| {
         let about = std::fs::symlink_metadata(path).ok();
         about.is_some_and(|about| {
-            about.is_dir() && Some(about.uid()) == own_uid() && about.permissions().mode() & 0o777 == 0o700
+            about.is_dir()
+                && about.uid() == private_file::uid()
+                && about.permissions().mode() & 0o777 == 0o700
         })
     };
     let session = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());

@@ -1,7 +1,8 @@
 //! What this machine says of the person who runs the program.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use crate::private_file;
 
 /// The person's folder.
 pub(super) fn home() -> Option<PathBuf> {
@@ -16,13 +17,8 @@ pub(super) fn user() -> Option<String> {
     passwd(0).or_else(|| std::env::var("USER").ok()).filter(|user| !user.is_empty())
 }
 
-/// The user's number.
-pub(crate) fn uid() -> Option<u32> {
-    Some(std::fs::metadata("/proc/self").ok()?.uid())
-}
-
 fn passwd(field: usize) -> Option<String> {
-    let uid = uid()?.to_string();
+    let uid = private_file::uid().to_string();
     let text = std::fs::read_to_string("/etc/passwd").ok()?;
     let line = text.lines().find(|line| line.split(':').nth(2) == Some(uid.as_str()))?;
     line.split(':').nth(field).map(str::to_owned)

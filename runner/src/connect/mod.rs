@@ -21,7 +21,6 @@ use std::time::Duration;
 
 pub use endpoint::Endpoint;
 use endpoint::Host;
-pub(crate) use local::uid as own_uid;
 use row::Question;
 pub use row::Row;
 use stream::Streams;

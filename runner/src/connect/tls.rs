@@ -21,6 +21,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::Endpoint;
 use super::local;
 use crate::error::Error;
+use crate::private_file;
 
 /// How much of the server's certificate is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,7 +216,7 @@ fn client_certificate(endpoint: &Endpoint) -> Result<Option<Certificate>, String
     let key = key.ok_or_else(|| format!("the certificate {chain} has no key: name it with sslkey="))?;
     let about = std::fs::metadata(&key).map_err(|error| format!("sslkey {key} cannot be read: {error}"))?;
     // libpq's rule: nobody else reads it, but a group may read what belongs to root.
-    let open = if about.uid() == 0 && local::uid() != Some(0) { 0o037 } else { 0o077 };
+    let open = if about.uid() == 0 && private_file::uid() != 0 { 0o037 } else { 0o077 };
     if about.mode() & open != 0 {
         return Err(format!("sslkey {key} is open to others: chmod 0600 {key}"));
     }
