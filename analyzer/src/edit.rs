@@ -107,3 +107,17 @@ pub struct Fix {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost: Option<String>,
 }
+
+impl Fix {
+    /// True where it removes the statement, and nothing takes its place.
+    #[must_use]
+    pub const fn removes(&self) -> bool {
+        matches!(self.action, Action::Remove { .. })
+    }
+
+    /// True where it removes the statement, be it that others take its place.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        matches!(self.action, Action::Remove { .. } | Action::Replace { .. })
+    }
+}

@@ -33,6 +33,33 @@ pub fn relation(range: &pg::RangeVar) -> (Option<&str>, &str) {
     ((!range.schemaname.is_empty()).then_some(range.schemaname.as_str()), &range.relname)
 }
 
+/// True for a temporary relation: it lives in a schema of its own, and as long as the session.
+#[must_use]
+pub fn is_temporary(range: &pg::RangeVar) -> bool {
+    range.relpersistence == "t"
+}
+
+/// The name of a type as the server's messages write it (`format_type_be`); `name` is that of `pg_type`.
+#[must_use]
+pub fn shown_type(name: &str) -> &str {
+    match name {
+        "int2" => "smallint",
+        "int4" => "integer",
+        "int8" => "bigint",
+        "float4" => "real",
+        "float8" => "double precision",
+        "bool" => "boolean",
+        "varchar" => "character varying",
+        "bpchar" => "character",
+        "varbit" => "bit varying",
+        "timestamp" => "timestamp without time zone",
+        "timestamptz" => "timestamp with time zone",
+        "time" => "time without time zone",
+        "timetz" => "time with time zone",
+        other => other,
+    }
+}
+
 /// The name of a role; `None` for PUBLIC, CURRENT_USER and their like.
 #[must_use]
 pub fn role(spec: &pg::RoleSpec) -> Option<&str> {

@@ -72,6 +72,43 @@ pub struct Reference {
 }
 
 impl Class {
+    /// The word for it in the server's messages.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Relation => "relation",
+            Self::Type => "type",
+            Self::Function => "function",
+            Self::Operator => "operator",
+            Self::Collation => "collation",
+            Self::OperatorClass => "operator class",
+            Self::AccessMethod => "access method",
+            Self::Language => "language",
+            Self::Server => "server",
+            Self::ForeignDataWrapper => "foreign-data wrapper",
+            Self::TextSearchParser => "text search parser",
+            Self::TextSearchDictionary => "text search dictionary",
+            Self::TextSearchTemplate => "text search template",
+            Self::TextSearchConfiguration => "text search configuration",
+            Self::Schema => "schema",
+            _ => "object",
+        }
+    }
+
+    /// True for what has a name in a schema, and is found along `search_path` where the schema is not written.
+    #[must_use]
+    pub const fn is_in_search_path(self) -> bool {
+        matches!(
+            self,
+            Self::Relation
+                | Self::Type
+                | Self::Function
+                | Self::Operator
+                | Self::OperatorClass
+                | Self::Collation
+        ) || self.is_text_search()
+    }
+
     /// True for text search objects, each kind of which has names of its own.
     #[must_use]
     pub const fn is_text_search(self) -> bool {

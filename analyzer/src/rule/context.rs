@@ -120,6 +120,15 @@ impl<'a> Context<'a> {
         self.facts.resolved(id)
     }
 
+    /// True where a rule has said that the server refuses the statement, and that it can be removed.
+    #[must_use]
+    pub(crate) fn is_removed(&self) -> bool {
+        let removes = |finding: &Finding| {
+            finding.severity == Severity::Error && finding.fix.as_ref().is_some_and(Fix::removes)
+        };
+        self.findings.iter().any(removes)
+    }
+
     /// Reports a finding.
     pub fn report(&mut self, draft: Draft) {
         let mut draft = draft;

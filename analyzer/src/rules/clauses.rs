@@ -165,26 +165,33 @@ pub(crate) fn requalified(
     Some((first, name, fix))
 }
 
-/// The call that an item of a SELECT list is.
-fn listed_call(item: &pg::Node) -> Option<&pg::FuncCall> {
-    let Some(NodeEnum::ResTarget(target)) = &item.node else { return None };
-    match target.val.as_ref()?.node.as_ref()? {
-        NodeEnum::FuncCall(call) => Some(call),
-        _ => None,
+/// The functions that a SELECT list or a CALL calls, each with its place in the tree.
+pub(crate) fn calls_at(node: &NodeEnum) -> Vec<(String, &pg::FuncCall)> {
+    fn listed(index: usize, item: &pg::Node) -> Option<(String, &pg::FuncCall)> {
+        let Some(NodeEnum::ResTarget(target)) = &item.node else { return None };
+        let Some(NodeEnum::FuncCall(call)) = target.val.as_ref()?.node.as_ref() else { return None };
+        Some((format!("/SelectStmt/target_list/{index}/ResTarget/val/FuncCall"), call))
+    }
+    match node {
+        NodeEnum::SelectStmt(select) => {
+            let items = select.target_list.iter().enumerate();
+            items.filter_map(|(index, item)| listed(index, item)).collect()
+        }
+        NodeEnum::CallStmt(s) => {
+            s.funccall.iter().map(|call| ("/CallStmt/funccall".to_owned(), &**call)).collect()
+        }
+        _ => Vec::new(),
     }
 }
 
 /// The functions that a SELECT list or a CALL calls. True where nothing else is in the statement: a call among
 /// others is for a person.
 pub(crate) fn calls(node: &NodeEnum) -> Vec<(&pg::FuncCall, bool)> {
-    match node {
-        NodeEnum::SelectStmt(select) => {
-            let only = select.target_list.len() == 1 && select.from_clause.is_empty();
-            select.target_list.iter().filter_map(listed_call).map(|call| (call, only)).collect()
-        }
-        NodeEnum::CallStmt(s) => s.funccall.iter().map(|call| (&**call, true)).collect(),
-        _ => Vec::new(),
-    }
+    let only = match node {
+        NodeEnum::SelectStmt(select) => select.target_list.len() == 1 && select.from_clause.is_empty(),
+        _ => true,
+    };
+    calls_at(node).into_iter().map(|(_, call)| (call, only)).collect()
 }
 
 /// The extensions of the dump that stay, and those that the target has from the start.

@@ -53,17 +53,12 @@ pub fn icu_of_locale(locale: &str) -> Option<String> {
     // A name of another ICU: `zh-CN-x-icu`.
     let spelt = locale.strip_suffix("-x-icu").map(|name| name.replace('-', "_"));
     let locale = spelt.as_deref().unwrap_or(locale);
-    let (name, modifier) = locale.split_once('@').map_or((locale, ""), |(name, rest)| (name, rest));
-    let name = name.split('.').next()?;
+    let name = locale.split(['.', '@']).next()?;
     if let Some((_, icu)) = WINDOWS.iter().find(|(windows, _)| *windows == name) {
         return Some((*icu).to_owned());
     }
-    let (language, region) = name.split_once('_').map_or((name, ""), |(l, r)| (l, r));
-    let is_language = (2..=3).contains(&language.len()) && language.bytes().all(|b| b.is_ascii_lowercase());
-    let is_region = region.is_empty() || region.len() == 2 && region.bytes().all(|b| b.is_ascii_uppercase());
-    if !is_language || !is_region {
-        return None;
-    }
+    let (language, region) = parts(locale)?;
+    let modifier = locale.split_once('@').map_or("", |(_, modifier)| modifier);
     let language = RENAMED.iter().find(|(old, _)| *old == language).map_or(language, |(_, new)| *new);
     let script = match modifier.to_ascii_lowercase().as_str() {
         "latin" => "Latn",
@@ -84,9 +79,26 @@ pub fn icu_of_locale(locale: &str) -> Option<String> {
         .or_else(|| with(&[language]))
 }
 
-/// True where every version from 15 to 18 has this ICU collation; the name is without `-x-icu`.
+/// Language and region of a locale of libc: `de` and `DE` of `de_DE.utf8@euro`. `None` for C and its like.
+fn parts(locale: &str) -> Option<(&str, &str)> {
+    let name = locale.split(['.', '@']).next()?;
+    let (language, region) = name.split_once('_').unwrap_or((name, ""));
+    let is_language = (2..=3).contains(&language.len()) && language.bytes().all(|b| b.is_ascii_lowercase());
+    let is_region = region.is_empty() || region.len() == 2 && region.bytes().all(|b| b.is_ascii_uppercase());
+    (is_language && is_region).then_some((language, region))
+}
+
+/// True for a name that a collation of a system's locale may have: `de_DE.utf8`, `English_United States.1252`.
 #[must_use]
-pub fn is_icu_collation(name: &str) -> bool {
+pub fn is_locale(name: &str) -> bool {
+    let is_page = |page: &str| !page.is_empty() && page.bytes().all(|b| b.is_ascii_digit());
+    let of_windows = name.starts_with(|c: char| c.is_ascii_uppercase())
+        && name.rsplit_once('.').is_some_and(|(_, page)| is_page(page));
+    of_windows || name.contains(['_', '.']) && parts(name).is_some()
+}
+
+/// True where every version from 15 to 18 has this ICU collation; the name is without `-x-icu`.
+fn is_icu_collation(name: &str) -> bool {
     section(0).any(|one| one == name)
 }
 

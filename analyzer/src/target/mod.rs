@@ -13,7 +13,7 @@ pub use builtin::{
     builtin_of_internal, is_builtin, is_builtin_operator, is_builtin_operator_class,
     is_in_information_schema, is_variadic_builtin,
 };
-pub use icu::{icu_of_locale, is_icu_collation, is_no_icu_collation};
+pub use icu::{icu_of_locale, is_locale, is_no_icu_collation};
 pub use members::{Members, known, members};
 pub use names::Names;
 pub use operator_classes::has_default_operator_class;

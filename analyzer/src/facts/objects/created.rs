@@ -102,6 +102,18 @@ pub fn created(node: &NodeEnum) -> Option<Object> {
     }
 }
 
+/// The name of the table, view or sequence that the statement creates, as the parser has it.
+#[must_use]
+pub fn created_range(node: &NodeEnum) -> Option<&pg::RangeVar> {
+    match node {
+        NodeEnum::CreateStmt(s) => s.relation.as_ref(),
+        NodeEnum::CreateTableAsStmt(s) => s.into.as_ref()?.rel.as_ref(),
+        NodeEnum::ViewStmt(s) => s.view.as_ref(),
+        NodeEnum::CreateSeqStmt(s) => s.sequence.as_ref(),
+        _ => None,
+    }
+}
+
 /// True for what a person created in a database: it is why the database has to be migrated.
 #[must_use]
 pub fn is_user_object(node: &NodeEnum) -> bool {

@@ -4,7 +4,7 @@ mod created;
 mod named;
 mod signature;
 
-pub use created::{also_created, created, is_user_object, new_name};
+pub use created::{also_created, created, created_range, is_user_object, new_name};
 pub(super) use named::dropped;
 pub use named::{Object, ObjectId, granted, relation_word, subject, type_text, word_and_class};
 pub use signature::{Signature, signature};

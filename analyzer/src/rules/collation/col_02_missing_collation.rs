@@ -14,7 +14,7 @@ use crate::parse::{Change, Class, NodeEnum, StatementKind, canonical, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::{paths, value};
-use crate::target::{icu_of_locale, is_no_icu_collation};
+use crate::target::{icu_of_locale, is_locale, is_no_icu_collation};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -197,17 +197,5 @@ fn uses(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &NodeEnum) {
 /// True for names of collations that initdb makes of the locales of the system or of an ICU: `de_DE.utf8`, `zh-CN-x-icu`
 /// of no version, `English_United States.1252`.
 fn is_of_system(name: &str) -> bool {
-    if let Some(icu) = name.strip_suffix("-x-icu") {
-        return is_no_icu_collation(icu);
-    }
-    let (language, rest) = name.split_once('_').unwrap_or((name, ""));
-    let language = language.split('.').next().unwrap_or_default();
-    let of_libc = (2..=3).contains(&language.len()) && language.bytes().all(|b| b.is_ascii_lowercase());
-    let region = rest.split(['.', '@']).next().unwrap_or_default();
-    let is_region = region.is_empty() || region.len() == 2 && region.bytes().all(|b| b.is_ascii_uppercase());
-    let of_windows = language.starts_with(|c: char| c.is_ascii_uppercase())
-        && name
-            .rsplit_once('.')
-            .is_some_and(|(_, page)| !page.is_empty() && page.bytes().all(|b| b.is_ascii_digit()));
-    of_windows || of_libc && is_region && (name.contains('_') || name.contains('.'))
+    name.strip_suffix("-x-icu").map_or_else(|| is_locale(name), is_no_icu_collation)
 }

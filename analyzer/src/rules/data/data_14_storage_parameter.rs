@@ -1,6 +1,6 @@
 //! DATA-14: storage parameters that the target does not have.
 
-use crate::edit::{Action, Safety};
+use crate::edit::Safety;
 use crate::facts::names::options;
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
@@ -61,11 +61,7 @@ struct Parameters<'a> {
 
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
-    let removed = |finding: &Finding| {
-        finding.severity == Severity::Error
-            && finding.fix.as_ref().is_some_and(|fix| matches!(fix.action, Action::Remove { .. }))
-    };
-    if ctx.findings.iter().any(removed) {
+    if ctx.is_removed() {
         return;
     }
     for list in lists(node) {

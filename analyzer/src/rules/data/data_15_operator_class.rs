@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::facts::ObjectId;
-use crate::facts::names::{quoted, relation};
+use crate::facts::names::{quoted, relation, shown_type};
 use crate::facts::objects::created;
 use crate::facts::tables::Traits;
 use crate::finding::{ServerError, Severity};
@@ -134,12 +134,12 @@ fn look(
         "42704",
         format!(
             "data type {} has no default operator class for access method \"{method}\"",
-            spelt(&data_type)
+            shown_type(&data_type)
         ),
     );
     let message = format!(
         "{object}: type {} has no default operator class for access method {method}",
-        spelt(&data_type)
+        shown_type(&data_type)
     );
     let mut draft = Draft::new(message).object(object).server(error);
     if let Some(extension) = providers()
@@ -175,24 +175,4 @@ fn column_type(
     }
     let data_type = ctx.facts.names.name(found.data_type);
     Some(data_type.strip_prefix("pg_catalog.").unwrap_or(data_type).to_owned())
-}
-
-/// A type's name as the server's messages spell it (`format_type_be`).
-fn spelt(name: &str) -> &str {
-    match name {
-        "int2" => "smallint",
-        "int4" => "integer",
-        "int8" => "bigint",
-        "float4" => "real",
-        "float8" => "double precision",
-        "bool" => "boolean",
-        "bpchar" => "character",
-        "varchar" => "character varying",
-        "varbit" => "bit varying",
-        "timestamp" => "timestamp without time zone",
-        "timestamptz" => "timestamp with time zone",
-        "time" => "time without time zone",
-        "timetz" => "time with time zone",
-        other => other,
-    }
 }

@@ -1,6 +1,6 @@
 //! DEP-01: a statement that needs what the target will not have.
 
-use crate::edit::{Action, Safety};
+use crate::edit::{Fix, Safety};
 use crate::facts::names::{option, options, quoted_path, relation, role, string};
 use crate::facts::objects::{created, subject};
 use crate::facts::{Absence, Object, ObjectId};
@@ -56,12 +56,7 @@ pub const RULE: Rule = Rule {
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
     // What is dropped may be missing; what another rule takes out whole needs nothing.
-    let taken_out = |f: &Finding| {
-        f.severity == Severity::Error
-            && f.fix
-                .as_ref()
-                .is_some_and(|fix| matches!(fix.action, Action::Remove { .. } | Action::Replace { .. }))
-    };
+    let taken_out = |f: &Finding| f.severity == Severity::Error && f.fix.as_ref().is_some_and(Fix::is_whole);
     let may_be_missing = match node {
         NodeEnum::DropStmt(s) => s.missing_ok,
         NodeEnum::DropSubscriptionStmt(s) => s.missing_ok,
@@ -277,29 +272,11 @@ fn constraint(node: &NodeEnum) -> Option<Object> {
 
 /// The word for what is referred to, and its name as the server prints it in errors: without quotes.
 fn word_and_name(reference: &Reference) -> (&'static str, String) {
-    let word = match reference.class {
-        Class::Relation => "relation",
-        Class::Type => "type",
-        Class::Function => "function",
-        Class::Operator => "operator",
-        Class::Collation => "collation",
-        Class::OperatorClass => "operator class",
-        Class::AccessMethod => "access method",
-        Class::Language => "language",
-        Class::Server => "server",
-        Class::ForeignDataWrapper => "foreign-data wrapper",
-        Class::TextSearchParser => "text search parser",
-        Class::TextSearchDictionary => "text search dictionary",
-        Class::TextSearchTemplate => "text search template",
-        Class::TextSearchConfiguration => "text search configuration",
-        Class::Schema => "schema",
-        _ => "object",
-    };
     let name = reference
         .schema
         .as_ref()
         .map_or_else(|| reference.name.to_string(), |s| format!("{s}.{}", reference.name));
-    (word, name)
+    (reference.class.word(), name)
 }
 
 /// The reference in words: `type public.hll`.

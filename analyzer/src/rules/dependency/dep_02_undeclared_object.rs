@@ -1,7 +1,7 @@
 //! DEP-02: a dump that needs what it does not make: a part of a dump, or one without an extension.
 
 use super::drops::{drops, nothing_to_drop};
-use crate::edit::{Action, Safety};
+use crate::edit::{Fix, Safety};
 use crate::facts::names::{quoted, quoted_path};
 use crate::facts::objects::{created, relation_word, subject};
 use crate::facts::{Facts, ObjectId};
@@ -142,10 +142,7 @@ fn check(ctx: &mut Context<'_>) {
 /// Another rule has said that the statement goes, or that something is missing.
 fn says_it_all(finding: &Finding) -> bool {
     finding.severity == Severity::Error
-        && (finding
-            .fix
-            .as_ref()
-            .is_some_and(|fix| matches!(fix.action, Action::Remove { .. } | Action::Replace { .. }))
+        && (finding.fix.as_ref().is_some_and(Fix::is_whole)
             || finding
                 .server_error
                 .as_ref()
@@ -176,21 +173,8 @@ fn undeclared_server(ctx: &Context<'_>, node: &NodeEnum) -> Option<Missing> {
 fn missing(ctx: &Context<'_>, reference: &Reference, new_schema: Option<&str>) -> Option<Missing> {
     let Reference { class, schema, name, location, .. } = reference;
     let facts = ctx.facts;
-    if !matches!(
-        class,
-        Class::Relation
-            | Class::Type
-            | Class::Function
-            | Class::Operator
-            | Class::OperatorClass
-            | Class::Collation
-            | Class::TextSearchParser
-            | Class::TextSearchDictionary
-            | Class::TextSearchTemplate
-            | Class::TextSearchConfiguration
-            | Class::Schema
-    ) || facts.missing(reference).is_some()
-    {
+    let looked_for = class.is_in_search_path() || *class == Class::Schema;
+    if !looked_for || facts.missing(reference).is_some() {
         return None;
     }
     let found = |whole_schema: bool, extension: Option<&'static str>| {
@@ -219,18 +203,8 @@ fn missing(ctx: &Context<'_>, reference: &Reference, new_schema: Option<&str>) -
         .map(|(extension, _)| extension);
     match class {
         Class::Relation => found(false, extension),
-        Class::Type
-        | Class::Function
-        | Class::OperatorClass
-        | Class::Collation
-        | Class::TextSearchParser
-        | Class::TextSearchDictionary
-        | Class::TextSearchTemplate
-        | Class::TextSearchConfiguration
-            if schema.is_some() =>
-        {
-            found(false, extension)
-        }
+        // An operator of that name may be PostgreSQL's or an extension's, for other types.
+        class if schema.is_some() && *class != Class::Operator => found(false, extension),
         // What else is not declared may be the server's own.
         _ => extension.and_then(|extension| found(false, Some(extension))),
     }
@@ -405,18 +379,7 @@ fn nothing(words: &str) -> Draft {
 fn word(class: Class) -> &'static str {
     match class {
         Class::Relation => "table",
-        Class::Type => "type",
-        Class::Function => "function",
-        Class::Operator => "operator",
-        Class::OperatorClass => "operator class",
-        Class::Collation => "collation",
-        Class::TextSearchParser => "text search parser",
-        Class::TextSearchDictionary => "text search dictionary",
-        Class::TextSearchTemplate => "text search template",
-        Class::TextSearchConfiguration => "text search configuration",
-        Class::Server => "server",
-        Class::Schema => "schema",
-        _ => "object",
+        class => class.word(),
     }
 }
 

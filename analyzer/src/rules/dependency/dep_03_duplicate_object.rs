@@ -1,11 +1,11 @@
 //! DEP-03: objects that the files create twice.
 
-use crate::edit::{Action, Safety};
-use crate::facts::names::quoted;
-use crate::facts::objects::{created, signature};
+use crate::edit::{Fix, Safety};
+use crate::facts::names::is_temporary;
+use crate::facts::objects::{created, created_range, signature};
 use crate::facts::{Object, ObjectId};
 use crate::finding::{Place, ServerError, Severity};
-use crate::parse::{Class, NodeEnum, StatementKind, pg};
+use crate::parse::{Class, NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule};
 
 /// See the module's head.
@@ -15,7 +15,28 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     fix: Safety::Review,
     answers: Answers::Purpose("objects that the files create twice"),
-    statements: StatementKind::ALL,
+    statements: &[
+        StatementKind::CreateStmt,
+        StatementKind::CreateForeignTableStmt,
+        StatementKind::CreateTableAsStmt,
+        StatementKind::ViewStmt,
+        StatementKind::CreateSeqStmt,
+        StatementKind::IndexStmt,
+        StatementKind::CompositeTypeStmt,
+        StatementKind::CreateEnumStmt,
+        StatementKind::CreateRangeStmt,
+        StatementKind::CreateDomainStmt,
+        StatementKind::DefineStmt,
+        StatementKind::CreateFunctionStmt,
+        StatementKind::CreateSchemaStmt,
+        StatementKind::CreateForeignServerStmt,
+        StatementKind::CreateEventTrigStmt,
+        StatementKind::CreatePublicationStmt,
+        StatementKind::CreateSubscriptionStmt,
+        StatementKind::CreateTrigStmt,
+        StatementKind::RuleStmt,
+        StatementKind::CreatePolicyStmt,
+    ],
     after: &["*"],
     doc: Doc {
         summary: "An object that the files have created before.",
@@ -46,13 +67,15 @@ fn check(ctx: &mut Context<'_>) {
     let Some((_, node)) = ctx.node() else { return };
     let Some(object) = created(node) else { return };
     let said = |finding: &Finding| {
-        finding.severity == Severity::Error
-            && finding
-                .fix
-                .as_ref()
-                .is_none_or(|fix| matches!(fix.action, Action::Remove { .. } | Action::Replace { .. }))
+        finding.severity == Severity::Error && finding.fix.as_ref().is_none_or(Fix::is_whole)
     };
-    if ctx.facts.dynamic || ctx.facts.cascaded || may_exist(node) || ctx.findings.iter().any(said) {
+    let temporary = created_range(node).is_some_and(is_temporary);
+    if ctx.facts.dynamic
+        || ctx.facts.cascaded
+        || temporary
+        || may_exist(node)
+        || ctx.findings.iter().any(said)
+    {
         return;
     }
     let id = ctx.resolved(&object.id);
@@ -91,15 +114,12 @@ fn first(ctx: &Context<'_>, node: &NodeEnum, id: &ObjectId) -> Option<Place> {
         }
         Class::Type
         | Class::Collation
-        | Class::TextSearchParser
-        | Class::TextSearchDictionary
-        | Class::TextSearchTemplate
-        | Class::TextSearchConfiguration
         | Class::Attached
         | Class::EventTrigger
         | Class::Publication
         | Class::Subscription
         | Class::Server => facts.objects.get(id).map(|found| found.place),
+        class if class.is_text_search() => facts.objects.get(id).map(|found| found.place),
         // Others are told apart by more than their names, or have rules of their own.
         _ => None,
     }
@@ -119,25 +139,20 @@ fn error(object: &Object, id: &ObjectId) -> ServerError {
             let text = format!("{} \"{part}\" for {of} \"{name}\" already exists", object.word);
             ServerError::new("42710", text)
         }
-        // The kinds that live in a domain, a type or a schema.
+        // A domain, too.
         (Class::Type, _) => ServerError::new("42710", format!("type \"{name}\" already exists")),
-        _ => ServerError::new(
-            "42710",
-            format!("{} \"{}\" already exists", object.word, quoted(name).replace('"', "")),
-        ),
+        _ => ServerError::new("42710", format!("{} \"{name}\" already exists", object.word)),
     }
 }
 
 /// OR REPLACE or IF NOT EXISTS.
 fn may_exist(node: &NodeEnum) -> bool {
     match node {
-        NodeEnum::CreateStmt(s) => s.if_not_exists || s.relation.as_ref().is_some_and(is_temporary),
+        NodeEnum::CreateStmt(s) => s.if_not_exists,
         NodeEnum::CreateForeignTableStmt(s) => s.base_stmt.as_ref().is_some_and(|base| base.if_not_exists),
-        NodeEnum::CreateTableAsStmt(s) => {
-            s.if_not_exists || s.into.as_ref().and_then(|into| into.rel.as_ref()).is_some_and(is_temporary)
-        }
-        NodeEnum::ViewStmt(s) => s.replace || s.view.as_ref().is_some_and(is_temporary),
-        NodeEnum::CreateSeqStmt(s) => s.if_not_exists || s.sequence.as_ref().is_some_and(is_temporary),
+        NodeEnum::CreateTableAsStmt(s) => s.if_not_exists,
+        NodeEnum::ViewStmt(s) => s.replace,
+        NodeEnum::CreateSeqStmt(s) => s.if_not_exists,
         NodeEnum::IndexStmt(s) => s.if_not_exists,
         NodeEnum::CreateFunctionStmt(s) => s.replace,
         NodeEnum::DefineStmt(s) => s.replace || s.if_not_exists,
@@ -147,8 +162,4 @@ fn may_exist(node: &NodeEnum) -> bool {
         NodeEnum::CreateForeignServerStmt(s) => s.if_not_exists,
         _ => false,
     }
-}
-
-fn is_temporary(range: &pg::RangeVar) -> bool {
-    range.relpersistence == "t"
 }

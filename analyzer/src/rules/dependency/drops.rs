@@ -70,12 +70,8 @@ pub(super) fn nothing_to_drop(ctx: &Context<'_>, node: &NodeEnum) -> Option<(Str
             | Class::Operator
             | Class::OperatorClass
             | Class::Collation
-            | Class::TextSearchParser
-            | Class::TextSearchDictionary
-            | Class::TextSearchTemplate
-            | Class::TextSearchConfiguration
             | Class::Nameless
-    );
+    ) || id.class.is_text_search();
     if !judged || ctx.facts.declares(&id) || ctx.facts.absence(&id).is_some() || exists(ctx, &id) {
         return None;
     }

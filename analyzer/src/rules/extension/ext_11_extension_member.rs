@@ -1,6 +1,6 @@
 //! EXT-11: changes of what belongs to an extension.
 
-use crate::edit::{Action, Safety};
+use crate::edit::{Fix, Safety};
 use crate::facts::names::{quoted_path, relation};
 use crate::facts::objects::subject;
 use crate::facts::{Object, ObjectId};
@@ -75,8 +75,7 @@ enum Need {
 fn check(ctx: &mut Context<'_>) {
     let Some((_, node)) = ctx.node() else { return };
     let removed = |finding: &Finding| {
-        finding.severity == Severity::Error
-            && finding.fix.as_ref().is_none_or(|fix| matches!(fix.action, Action::Remove { .. }))
+        finding.severity == Severity::Error && finding.fix.as_ref().is_none_or(Fix::removes)
     };
     if ctx.findings.iter().any(removed) {
         return;

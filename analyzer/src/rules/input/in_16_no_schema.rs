@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::edit::{Action, Safety};
-use crate::facts::names::{option, qualified};
-use crate::facts::objects::created;
+use crate::edit::Safety;
+use crate::facts::names::{is_temporary, option, qualified};
+use crate::facts::objects::{created, created_range};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{Change, Class, NodeEnum, StatementKind, pg};
-use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule};
+use crate::parse::{Change, NodeEnum, StatementKind, pg};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::target::members;
 
 /// See the module's head.
@@ -62,32 +62,18 @@ const USUAL: &str = "public";
 
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
-    let removed = |finding: &Finding| {
-        finding.severity == Severity::Error
-            && finding.fix.as_ref().is_some_and(|fix| matches!(fix.action, Action::Remove { .. }))
-    };
-    if !ctx.facts.search_path.is_empty() || ctx.findings.iter().any(removed) {
+    if !ctx.facts.search_path.is_empty() || ctx.is_removed() {
         return;
     }
     let Some(object) = created(node) else { return };
-    let in_schema = matches!(
-        object.id.class,
-        Class::Relation
-            | Class::Type
-            | Class::Function
-            | Class::Operator
-            | Class::OperatorClass
-            | Class::Collation
-            | Class::TextSearchParser
-            | Class::TextSearchDictionary
-            | Class::TextSearchTemplate
-            | Class::TextSearchConfiguration
-    ) || matches!(object.word, "statistics" | "conversion");
+    let in_schema = object.id.class.is_in_search_path() || matches!(object.word, "statistics" | "conversion");
     let fix = match node {
         NodeEnum::CreateExtensionStmt(s) if needs_schema(ctx, s) => extension(statement, s),
         // An index goes where its table is, a temporary table into a schema of its own.
         NodeEnum::IndexStmt(_) => return,
-        _ if !in_schema || object.id.schema.is_some() || is_temporary(node) => return,
+        _ if !in_schema || object.id.schema.is_some() || created_range(node).is_some_and(is_temporary) => {
+            return;
+        }
         _ => qualify(statement, node, &object.id.name),
     };
     let words = format!("{} {}", object.word, object.id.path());
@@ -160,15 +146,4 @@ fn qualify(statement: &Statement<'_>, node: &NodeEnum, name: &str) -> Option<Fix
     // The first word is CREATE, whatever the object's name.
     let at = statement.code().skip(1).find(is_name)?.start;
     Some(FixDraft::edit(title()).replace(at..at, format!("{USUAL}.")).change(change))
-}
-
-fn is_temporary(node: &NodeEnum) -> bool {
-    let range = match node {
-        NodeEnum::CreateStmt(s) => s.relation.as_ref(),
-        NodeEnum::CreateTableAsStmt(s) => s.into.as_ref().and_then(|into| into.rel.as_ref()),
-        NodeEnum::ViewStmt(s) => s.view.as_ref(),
-        NodeEnum::CreateSeqStmt(s) => s.sequence.as_ref(),
-        _ => None,
-    };
-    range.is_some_and(|range| range.relpersistence == "t")
 }

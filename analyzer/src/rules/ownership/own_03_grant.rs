@@ -237,14 +237,14 @@ pub(crate) fn extension_of<'a>(ctx: &Context<'a>, id: &ObjectId) -> Option<&'a s
     let schema = id.schema.as_deref();
     let made = ctx.facts.extensions.keys().map(|name| &**name);
     let there = ctx.target.installed_extensions.iter().map(String::as_str);
+    // A fix may move one: the dump's own statements still name the old schema.
+    let moved = ctx.states.get::<MovedExtensions>().map_or(&[][..], |moved| &moved.0);
     made.chain(there).find(|name| {
         let Some(brought) = members(name) else { return false };
         let given = ctx.facts.extensions.get(*name).and_then(|extension| extension.schema.as_deref());
         let home = brought.schema.or(given).unwrap_or("public");
-        // A fix may move it: the dump's own statements still name the old schema.
-        let from = ctx.states.get::<MovedExtensions>().map_or(&[][..], |moved| &moved.0);
-        let mut from = from.iter().filter(|moved| moved.extension == **name).map(|moved| &*moved.from);
-        let is_there = schema == Some(home) || from.any(|from| schema == Some(from));
+        let is_there = schema == Some(home)
+            || moved.iter().any(|moved| moved.extension == **name && schema == Some(&*moved.from));
         match id.class {
             // Named with its schema where the extension fixes one.
             Class::Relation => [&brought.tables, &brought.config_tables].into_iter().any(|names| {

@@ -11,6 +11,7 @@ use crate::locate::Statement;
 use crate::parse::{Change, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
+use crate::rules::function::bodies::runs;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -249,14 +250,8 @@ fn check(ctx: &mut Context<'_>) {
 
 /// `set_config('log_statement', …)` in a query asks for the same right as SET.
 fn calls(ctx: &mut Context<'_>, statement: &Statement<'_>) {
-    if !crate::rules::function::bodies::runs(statement.node()) {
-        return;
-    }
-    let found = statement.references().iter().find_map(|reference| {
-        let name = reference.parameter.as_deref()?;
-        Some((name, reference.location, superuser_only(ctx, name)?))
-    });
-    let Some((name, location, error)) = found else { return };
+    let found = called(statement, |name| superuser_only(ctx, name));
+    let Some((name, range, error)) = found else { return };
     let title = if error.sqlstate == "42704" {
         format!("PostgreSQL {} has no {name}", ctx.target.version)
     } else {
@@ -267,8 +262,24 @@ fn calls(ctx: &mut Context<'_>, statement: &Statement<'_>) {
         .object(object.clone())
         .server(error)
         .fix(FixDraft::remove(title).review().lost(object));
-    if let Some(range) = location.and_then(|at| statement.name_at(usize::try_from(at).ok()?)) {
+    if let Some(range) = range {
         draft = draft.at(range);
     }
     ctx.report(draft);
+}
+
+/// The first parameter that a statement sets by `set_config` when it runs and that is refused: its name, the bytes of the
+/// call and why.
+pub(crate) fn called<'a, T>(
+    statement: &'a Statement<'_>,
+    refusal: impl Fn(&str) -> Option<T>,
+) -> Option<(&'a str, Option<Range<usize>>, T)> {
+    if !runs(statement.node()) {
+        return None;
+    }
+    statement.references().iter().find_map(|reference| {
+        let name = reference.parameter.as_deref()?;
+        let range = reference.location.and_then(|at| statement.name_at(usize::try_from(at).ok()?));
+        Some((name, range, refusal(name)?))
+    })
 }

@@ -1,11 +1,10 @@
 //! GUC-05: parameters that the target's version does not have.
 
-use super::guc_01_superuser_parameter::{sets, settings};
+use super::guc_01_superuser_parameter::{called, sets, settings};
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, InBodies, Rule};
-use crate::rules::function::bodies;
 use crate::target::parameter;
 
 /// See the module's head.
@@ -98,18 +97,11 @@ fn check(ctx: &mut Context<'_>) {
         let fix = FixDraft::remove(title(ctx, &show.name));
         ctx.report(Draft::new(message(ctx, &show.name)).server(error).fix(fix));
     }
-    if !bodies::runs(node) {
-        return;
-    }
-    let called = statement.references().iter().find_map(|reference| {
-        let name = reference.parameter.as_deref()?;
-        Some((name, reference.location, refusal(ctx, name)?))
-    });
-    let Some((name, location, error)) = called else { return };
+    let Some((name, range, error)) = called(statement, |name| refusal(ctx, name)) else { return };
     let object = format!("SET {name}");
     let fix = FixDraft::remove(title(ctx, name)).review().lost(object.clone());
     let mut draft = Draft::new(message(ctx, name)).object(object).server(error).fix(fix);
-    if let Some(range) = location.and_then(|at| statement.name_at(usize::try_from(at).ok()?)) {
+    if let Some(range) = range {
         draft = draft.at(range);
     }
     ctx.report(draft);

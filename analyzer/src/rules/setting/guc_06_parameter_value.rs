@@ -1,11 +1,11 @@
 //! GUC-06: values that a parameter does not take.
 
 use super::guc_01_superuser_parameter::settings;
-use crate::edit::{Action, Safety};
+use crate::edit::Safety;
 use crate::facts::names::text;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, StatementKind, pg};
-use crate::rule::{Answers, Context, Doc, Draft, Finding, InBodies, Rule};
+use crate::rule::{Answers, Context, Doc, Draft, InBodies, Rule};
 use crate::target::parameter;
 
 /// See the module's head.
@@ -49,11 +49,7 @@ pub const RULE: Rule = Rule {
 
 fn check(ctx: &mut Context<'_>) {
     let Some(statement) = ctx.statement() else { return };
-    let removed = |finding: &Finding| {
-        finding.severity == Severity::Error
-            && finding.fix.as_ref().is_some_and(|fix| matches!(fix.action, Action::Remove { .. }))
-    };
-    if ctx.findings.iter().any(removed) {
+    if ctx.is_removed() {
         return;
     }
     for setting in settings(ctx) {

@@ -1,6 +1,7 @@
 //! SU-10: a cast between types of the server.
 
 use crate::edit::Safety;
+use crate::facts::names::shown_type;
 use crate::facts::objects::{created, type_text};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, StatementKind, pg};
@@ -98,22 +99,6 @@ pub(crate) fn server_name(name: &pg::TypeName) -> String {
     let text = type_text(name);
     let (base, brackets) =
         text.split_once('[').map_or((&*text, String::new()), |(b, r)| (b, format!("[{r}")));
-    let base = match base {
-        "\"unknown\"" => "unknown",
-        "int2" => "smallint",
-        "int4" => "integer",
-        "int8" => "bigint",
-        "float4" => "real",
-        "float8" => "double precision",
-        "bool" => "boolean",
-        "varchar" => "character varying",
-        "bpchar" => "character",
-        "varbit" => "bit varying",
-        "timestamp" => "timestamp without time zone",
-        "timestamptz" => "timestamp with time zone",
-        "time" => "time without time zone",
-        "timetz" => "time with time zone",
-        other => other,
-    };
+    let base = if base == "\"unknown\"" { "unknown" } else { shown_type(base) };
     format!("{base}{brackets}")
 }

@@ -5,9 +5,9 @@ use crate::facts::ObjectId;
 use crate::facts::names::{qualified, quoted, strings, text};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{Change, Class, NodeEnum, StatementKind, canonical, pg};
+use crate::parse::{Change, Class, StatementKind, canonical, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
-use crate::rules::clauses::paths;
+use crate::rules::clauses::{calls_at, paths};
 use crate::target::{is_builtin, members};
 
 /// See the module's head.
@@ -46,16 +46,7 @@ fn check(ctx: &mut Context<'_>) {
     if ctx.facts.search_path.iter().any(|schema| &**schema == "public") {
         return;
     }
-    let root = match node {
-        NodeEnum::SelectStmt(_) => "/SelectStmt/target_list",
-        NodeEnum::CallStmt(_) => "/CallStmt/funccall",
-        _ => return,
-    };
-    for (index, call) in listed(node) {
-        let path = match node {
-            NodeEnum::SelectStmt(_) => format!("{root}/{index}/ResTarget/val/FuncCall"),
-            _ => root.to_owned(),
-        };
+    for (path, call) in calls_at(node) {
         let Some((schema, name)) = qualified(&call.funcname) else { continue };
         let is_ours = members("timescaledb").is_some_and(|known| known.has(Class::Function, name))
             && !is_builtin(Class::Function, name);
@@ -82,26 +73,6 @@ fn check(ctx: &mut Context<'_>) {
 
 /// Where TimescaleDB's own functions are on the service, and where a session's usual search_path finds tables.
 const SCHEMA: &str = "public";
-
-/// The calls of a SELECT list or of CALL, with their places in the list.
-fn listed(node: &NodeEnum) -> Vec<(usize, &pg::FuncCall)> {
-    match node {
-        NodeEnum::SelectStmt(select) => select
-            .target_list
-            .iter()
-            .enumerate()
-            .filter_map(|(index, item)| {
-                let Some(NodeEnum::ResTarget(target)) = &item.node else { return None };
-                match target.val.as_ref()?.node.as_ref()? {
-                    NodeEnum::FuncCall(call) => Some((index, &**call)),
-                    _ => None,
-                }
-            })
-            .collect(),
-        NodeEnum::CallStmt(s) => s.funccall.iter().map(|call| (0, &**call)).collect(),
-        _ => Vec::new(),
-    }
-}
 
 /// The table that the call's first argument names without a schema, where the dump has one of that name in the usual
 /// schema.
