@@ -1,9 +1,9 @@
 //! The pieces of an input in their order: each is checked by the rules, and a statement is kept as facts.
 
-use super::state::{CopyState, DatabaseSection, Pass, Transaction};
+use super::state::{CopyState, DatabaseSection, Pass};
 use super::statement::accept_loss;
 use crate::batches::{ParseOutcome, Tree, read};
-use crate::edit::Action;
+use crate::edit::Fix;
 use crate::facts::rows::RowReader;
 use crate::finding::Place;
 use crate::input::{InputError, Problem};
@@ -109,7 +109,8 @@ impl Pass<'_> {
                 self.keep_whole(findings);
                 if self.analysis.findings.iter().skip(first).any(|finding| finding.fails() && !finding.solved)
                 {
-                    self.unparsed_in_transaction(place);
+                    // The server does not take it, either.
+                    self.analysis.facts.transaction.fail(place);
                 }
             }
             // Nothing to see: no statement, or one in the section of another database.
@@ -139,10 +140,10 @@ impl Pass<'_> {
         let is_copy_in =
             matches!(statement.node(), NodeEnum::CopyStmt(s) if s.is_from && s.filename.is_empty());
         let first = self.analysis.findings.len();
-        let removal = result.findings.iter().position(|finding| {
-            finding.solved
-                && matches!(finding.fix.as_ref().map(|fix| &fix.action), Some(Action::Remove { .. }))
-        });
+        let removal = result
+            .findings
+            .iter()
+            .position(|finding| finding.solved && finding.fix.as_ref().is_some_and(Fix::removes));
         if is_copy_in && let Some(index) = removal {
             self.copy.removal = Some(first + index);
         }
@@ -186,9 +187,8 @@ impl Pass<'_> {
         for mut finding in findings {
             let span = finding.place.span;
             accept_loss(&mut finding, self.options, span);
-            finding.solved =
-                finding.fix.as_ref().is_some_and(|fix| matches!(fix.action, Action::Remove { .. }))
-                    && rewrite::is_wanted(&finding, self.options, &self.file());
+            finding.solved = finding.fix.as_ref().is_some_and(Fix::removes)
+                && rewrite::is_wanted(&finding, self.options, &self.file());
             self.keep(finding);
         }
     }
@@ -202,7 +202,6 @@ impl Pass<'_> {
                 self.begin_section(&database, place);
             }
             self.analysis.facts.connect(&database, place);
-            self.transaction = Transaction::default();
         }
         self.copy.removal = None;
         if self.is_left_out() {

@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use super::allowances::Allowances;
 use super::result::{Analysis, InputSummary, LeftOutSection};
 use crate::batches::ParseOutcome;
+use crate::facts::Facts;
 use crate::facts::rows::RowReader;
-use crate::facts::{Facts, ObjectId};
 use crate::finding::{Place, ServerError};
 use crate::input::{InputError, Problem};
 use crate::options::Options;
@@ -48,8 +48,6 @@ pub(super) struct Pass<'t> {
     pub(super) allowances: Allowances,
     /// A statement, and the white space behind it, until the end of its line.
     pub(super) held: Vec<HeldPiece>,
-    /// The transaction of the session.
-    pub(super) transaction: Transaction,
 }
 
 /// What is known of the last COPY. All numbers are places in the list of findings.
@@ -63,19 +61,6 @@ pub(super) struct CopyState {
     pub(super) without_rows: Option<usize>,
     /// Reads its rows, where a rule or the facts want them.
     pub(super) reader: Option<RowReader>,
-}
-
-/// The transaction that a session is in.
-#[derive(Debug, Default)]
-pub(super) struct Transaction {
-    /// Where it began; `None` outside of one.
-    pub(super) begun: Option<Place>,
-    /// The statement that failed in it.
-    pub(super) failed: Option<Place>,
-    /// What it creates, in order.
-    pub(super) created: Vec<ObjectId>,
-    /// Savepoints by name, with how much was created before each.
-    pub(super) savepoints: Vec<(String, usize)>,
 }
 
 /// A section of a cluster dump: from a `\connect` to the next one, or to the header of the next database.
@@ -149,7 +134,6 @@ impl<'t> Pass<'t> {
             last: None,
             allowances: Allowances::default(),
             held: Vec::new(),
-            transaction: Transaction::default(),
         }
     }
 
@@ -161,7 +145,6 @@ impl<'t> Pass<'t> {
         self.last = None;
         self.allowances.begin_input();
         self.held.clear();
-        self.transaction = Transaction::default();
     }
 }
 

@@ -1,10 +1,24 @@
-//! Objects that a statement drops, renames or moves: they are no longer there under their old names.
+//! Objects that a statement drops, renames, moves or rolls back: they are no longer there under their old names.
 
 use super::objects::{ObjectId, new_name, signature, subject};
-use super::{Declared, Facts};
+use super::{Absence, Declared, Facts};
 use crate::parse::{Class, NodeEnum, pg};
 
 impl Facts {
+    /// ROLLBACK TO: what was created since the savepoint will not exist.
+    pub(crate) fn roll_back_to(&mut self, savepoint: &str, absence: &Absence) {
+        for id in self.transaction.back_to(savepoint) {
+            self.mark(id, Some(absence));
+        }
+    }
+
+    /// ROLLBACK, or COMMIT of a transaction that has failed: nothing that it has created will exist.
+    pub(crate) fn roll_back(&mut self, absence: &Absence) {
+        for id in self.transaction.back() {
+            self.mark(id, Some(absence));
+        }
+    }
+
     /// Follows what the statement drops, renames and moves.
     pub(super) fn follow(&mut self, node: &NodeEnum) {
         match node {

@@ -1,10 +1,15 @@
 //! Statements into facts.
 
-use super::names::{option, option_is_on, option_text, relation, role, roles, set_config, strings, text};
-use super::objects::{also_created, created, granted, is_user_object, new_name, signature, subject};
+use super::names::{
+    is_temporary, option, option_is_on, option_text, relation, role, roles, set_config, strings, text,
+};
+use super::objects::{
+    also_created, created, created_range, granted, is_user_object, new_name, signature, subject,
+};
 use super::partman::part_config;
 use super::rows::{CatalogTable, Row, rows_of_insert};
 use super::state::Facts;
+use super::transaction::Transaction;
 use super::{
     Absence, Column, Database, Declared, Extension, Header, Membership, ObjectId, Overload, Owner, Privilege,
     Relation, Role, Scope, Setting,
@@ -48,6 +53,7 @@ impl Facts {
     fn begin_session(&mut self, database: Option<Box<str>>) {
         self.current_database = database;
         self.search_path = usual_path();
+        self.transaction = Transaction::default();
         self.temporary_objects = false;
         self.unchecked_bodies = false;
     }
@@ -147,12 +153,7 @@ impl Facts {
         self.observe_timescale(statement);
     }
 
-    /// What was created is rolled back.
-    pub(crate) fn will_not_exist(&mut self, id: ObjectId, absence: &Absence) {
-        self.mark(id, Some(absence));
-    }
-
-    fn mark(&mut self, id: ObjectId, absence: Option<&Absence>) {
+    pub(super) fn mark(&mut self, id: ObjectId, absence: Option<&Absence>) {
         match absence {
             Some(absence) => {
                 self.absent.entry(id).or_insert_with(|| absence.clone());
@@ -287,7 +288,7 @@ impl Facts {
             }
             NodeEnum::SelectStmt(s) => self.set_config(s),
             NodeEnum::CreateStmt(s) => {
-                let temporary = s.relation.as_ref().is_some_and(|r| r.relpersistence == "t");
+                let temporary = s.relation.as_ref().is_some_and(is_temporary);
                 self.temporary_objects |= temporary;
                 if let Some(range) = s.relation.as_ref().filter(|_| !absent) {
                     for element in &s.table_elts {
@@ -446,12 +447,7 @@ fn attributes(role: &mut Role, options: &[pg::Node]) {
 }
 
 fn is_transient(node: &NodeEnum) -> bool {
-    let range = match node {
-        NodeEnum::CreateStmt(s) => s.relation.as_ref(),
-        NodeEnum::CreateTableAsStmt(s) => s.into.as_ref().and_then(|into| into.rel.as_ref()),
-        _ => None,
-    };
-    range.is_some_and(|range| matches!(range.relpersistence.as_str(), "u" | "t"))
+    created_range(node).is_some_and(|range| is_temporary(range) || range.relpersistence == "u")
 }
 
 fn parents(facts: &Facts, node: &NodeEnum) -> Box<[ObjectId]> {

@@ -17,6 +17,7 @@ mod state;
 mod table_types;
 pub mod tables;
 pub mod timescale;
+mod transaction;
 
 pub use declared::{
     Absence, Column, Constraint, Database, Declared, Extension, Header, Membership, Overload, Owner, Partman,
@@ -25,3 +26,4 @@ pub use declared::{
 pub use intern::{Names, Symbol};
 pub use objects::{Object, ObjectId};
 pub use state::Facts;
+pub use transaction::Transaction;

@@ -11,6 +11,7 @@ use super::intern::Names;
 use super::objects::ObjectId;
 use super::table_types::{Attached, Hypertable, Index, Partitioned};
 use super::timescale::Timescale;
+use super::transaction::Transaction;
 use crate::parse::Class;
 
 /// Everything that the dumps declare so far.
@@ -75,6 +76,8 @@ pub struct Facts {
     pub converted: BTreeMap<ObjectId, Hypertable>,
     /// Tables for which such a statement fails.
     pub refused_hypertables: BTreeSet<ObjectId>,
+    /// The transaction that the session is in.
+    pub transaction: Transaction,
     /// `search_path` at this point.
     pub search_path: Vec<Box<str>>,
     /// `check_function_bodies` is off at this point.

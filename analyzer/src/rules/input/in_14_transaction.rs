@@ -32,12 +32,6 @@ pub const RULE: Rule = Rule {
     ..Rule::DEFAULT
 };
 
-/// Whether BEGIN was seen, and no COMMIT or ROLLBACK since.
-#[derive(Clone, Debug, Default)]
-struct Transaction {
-    open: bool,
-}
-
 fn check(ctx: &mut Context<'_>) {
     use pg::TransactionStmtKind as K;
     let Some((_, node)) = ctx.node() else { return };
@@ -45,14 +39,6 @@ fn check(ctx: &mut Context<'_>) {
     let words = match node {
         NodeEnum::LockStmt(_) => "LOCK TABLE",
         NodeEnum::TransactionStmt(s) => match K::try_from(s.kind) {
-            Ok(K::TransStmtBegin | K::TransStmtStart) => {
-                ctx.states.of::<Transaction>().open = true;
-                return;
-            }
-            Ok(K::TransStmtCommit | K::TransStmtRollback | K::TransStmtPrepare) => {
-                ctx.states.of::<Transaction>().open = false;
-                return;
-            }
             Ok(K::TransStmtSavepoint) => "SAVEPOINT",
             Ok(K::TransStmtRelease) => "RELEASE SAVEPOINT",
             Ok(K::TransStmtRollbackTo) => "ROLLBACK TO SAVEPOINT",
@@ -60,7 +46,7 @@ fn check(ctx: &mut Context<'_>) {
         },
         _ => return,
     };
-    if ctx.states.of::<Transaction>().open {
+    if ctx.facts.transaction.begun.is_some() {
         return;
     }
     ctx.report(
