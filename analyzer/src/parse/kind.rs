@@ -29,6 +29,31 @@ macro_rules! kinds {
     };
 }
 
+impl StatementKind {
+    /// Those that set a parameter: for a session, a role, a database or a function.
+    pub const SETTING: &'static [Self] = &[
+        Self::VariableSetStmt,
+        Self::AlterRoleSetStmt,
+        Self::AlterDatabaseSetStmt,
+        Self::CreateFunctionStmt,
+        Self::AlterFunctionStmt,
+    ];
+
+    /// Those that may evaluate what they hold when they run: a view's definition or a column's default is only stored.
+    pub const RUNNING: &'static [Self] = &[
+        Self::SelectStmt,
+        Self::InsertStmt,
+        Self::UpdateStmt,
+        Self::DeleteStmt,
+        Self::MergeStmt,
+        Self::CallStmt,
+        Self::DeclareCursorStmt,
+        Self::ExplainStmt,
+        Self::CopyStmt,
+        Self::CreateTableAsStmt,
+    ];
+}
+
 kinds! {
     AlterCollationStmt,
     AlterDatabaseRefreshCollStmt,

@@ -124,6 +124,8 @@ pub struct Rule {
     pub also_answers: &'static [&'static str],
     /// The kinds of statements that it looks at.
     pub statements: &'static [StatementKind],
+    /// Groups of kinds that it looks at, too: those that rules share, such as [`StatementKind::SETTING`].
+    pub statement_groups: &'static [&'static [StatementKind]],
     /// The other pieces that it looks at.
     pub pieces: &'static [Piece],
     /// Whether it judges the SQL in bodies of functions.
@@ -175,6 +177,7 @@ impl Rule {
         answers: Answers::Others,
         also_answers: &[],
         statements: &[],
+        statement_groups: &[],
         pieces: &[],
         in_bodies: InBodies::No,
         about: About::Dump,
@@ -194,6 +197,12 @@ impl Rule {
         check: |_| {},
         finish: None,
     };
+
+    /// True where it looks at statements of this kind.
+    #[must_use]
+    pub fn looks_at(&self, kind: StatementKind) -> bool {
+        self.statements.contains(&kind) || self.statement_groups.iter().any(|group| group.contains(&kind))
+    }
 
     /// True where these words are its id, its name or a name that it had before, in any case.
     #[must_use]

@@ -30,11 +30,7 @@ impl Registry {
             all().filter(|rule| !is_live(rule)).chain(all().filter(|rule| is_live(rule))).collect();
         let by_kind = |wanted: &dyn Fn(&Rule, StatementKind) -> bool| {
             let of = |kind: StatementKind| {
-                rules
-                    .iter()
-                    .copied()
-                    .filter(|rule| rule.statements.contains(&kind) && wanted(rule, kind))
-                    .collect()
+                rules.iter().copied().filter(|rule| rule.looks_at(kind) && wanted(rule, kind)).collect()
             };
             StatementKind::ALL.iter().copied().map(of).collect()
         };

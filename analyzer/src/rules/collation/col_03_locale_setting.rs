@@ -18,13 +18,7 @@ pub const RULE: Rule = Rule {
         slug: "locale-settings",
         how: "lc_time, lc_numeric and lc_monetary of missing locales; lc_messages is GUC-01's.",
     },
-    statements: &[
-        StatementKind::VariableSetStmt,
-        StatementKind::AlterRoleSetStmt,
-        StatementKind::AlterDatabaseSetStmt,
-        StatementKind::CreateFunctionStmt,
-        StatementKind::AlterFunctionStmt,
-    ],
+    statement_groups: &[StatementKind::SETTING],
     doc: Doc {
         summary: "lc_time, lc_numeric or lc_monetary with a locale that the target does not have.",
         what: "ALTER ROLE … SET and ALTER DATABASE … SET, the SET clause of a function, and SET by itself. lc_messages \

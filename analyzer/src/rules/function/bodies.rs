@@ -7,7 +7,7 @@ use crate::body::{BodyPart, UNKNOWN, parts};
 use crate::edit::Action;
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::NodeEnum;
+use crate::parse::{NodeEnum, StatementKind};
 use crate::rule::{Context, Finding, InBodies, States, Subject};
 use crate::rules::registry;
 use crate::text::Position;
@@ -25,17 +25,9 @@ struct BodyAtHand {
 /// are only stored.
 pub(crate) fn runs(node: &NodeEnum) -> bool {
     match node {
-        NodeEnum::SelectStmt(_)
-        | NodeEnum::InsertStmt(_)
-        | NodeEnum::UpdateStmt(_)
-        | NodeEnum::DeleteStmt(_)
-        | NodeEnum::MergeStmt(_)
-        | NodeEnum::CallStmt(_)
-        | NodeEnum::DeclareCursorStmt(_)
-        | NodeEnum::ExplainStmt(_) => true,
         NodeEnum::CopyStmt(s) => s.query.is_some(),
         NodeEnum::CreateTableAsStmt(s) => s.into.as_ref().is_none_or(|into| !into.skip_data),
-        _ => false,
+        node => StatementKind::RUNNING.contains(&StatementKind::of(node)),
     }
 }
 

@@ -19,14 +19,8 @@ pub const RULE: Rule = Rule {
         how: "Parameters with a dot whose library is not loaded.",
     },
     also_answers: &["EXT-09"],
-    statements: &[
-        StatementKind::VariableSetStmt,
-        StatementKind::AlterRoleSetStmt,
-        StatementKind::AlterDatabaseSetStmt,
-        StatementKind::CreateFunctionStmt,
-        StatementKind::AlterFunctionStmt,
-        StatementKind::DoStmt,
-    ],
+    statements: &[StatementKind::DoStmt],
+    statement_groups: &[StatementKind::SETTING],
     pieces: &[Piece::Meta, Piece::End],
     in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {

@@ -18,13 +18,7 @@ pub const RULE: Rule = Rule {
         how: "Stored libraries that logins fail over.",
     },
     also_answers: &["EXT-09"],
-    statements: &[
-        StatementKind::VariableSetStmt,
-        StatementKind::AlterRoleSetStmt,
-        StatementKind::AlterDatabaseSetStmt,
-        StatementKind::CreateFunctionStmt,
-        StatementKind::AlterFunctionStmt,
-    ],
+    statement_groups: &[StatementKind::SETTING],
     doc: Doc {
         summary: "local_preload_libraries, stored for a role or the database.",
         what: "ALTER ROLE … SET and ALTER DATABASE … SET of local_preload_libraries.",

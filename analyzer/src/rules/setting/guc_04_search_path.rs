@@ -14,13 +14,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Note,
     fix: Safety::None,
     answers: Answers::Limit { slug: "guc.search_path", how: "Stored search paths without schema public." },
-    statements: &[
-        StatementKind::VariableSetStmt,
-        StatementKind::AlterRoleSetStmt,
-        StatementKind::AlterDatabaseSetStmt,
-        StatementKind::CreateFunctionStmt,
-        StatementKind::AlterFunctionStmt,
-    ],
+    statement_groups: &[StatementKind::SETTING],
     doc: Doc {
         summary: "A search_path stored for a role or the database, without public.",
         what: "ALTER ROLE … SET and ALTER DATABASE … SET of search_path to schemas that public is not among, in a dump \

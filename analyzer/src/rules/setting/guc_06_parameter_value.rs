@@ -15,13 +15,7 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     fix: Safety::Safe,
     answers: Answers::Purpose("values that a parameter does not take"),
-    statements: &[
-        StatementKind::VariableSetStmt,
-        StatementKind::AlterRoleSetStmt,
-        StatementKind::AlterDatabaseSetStmt,
-        StatementKind::CreateFunctionStmt,
-        StatementKind::AlterFunctionStmt,
-    ],
+    statement_groups: &[StatementKind::SETTING],
     in_bodies: InBodies::Yes { queries: false, by_name: true },
     after: &["GUC-01", "GUC-02", "GUC-03", "GUC-04", "GUC-05", "IN-05"],
     doc: Doc {

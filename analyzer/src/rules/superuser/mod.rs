@@ -1,5 +1,7 @@
 //! Rules about what only a superuser can create or run.
 
+mod function_option;
+
 pub mod su_01_c_function;
 pub mod su_02_internal_function;
 pub mod su_03_leakproof;

@@ -1,13 +1,12 @@
 //! SU-03: LEAKPROOF.
 
+use super::function_option::{FunctionOption, report};
 use crate::edit::Safety;
-use crate::facts::names::{option_is_on, options};
-use crate::facts::objects::{created, subject};
-use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, NodeEnum, StatementKind, pg};
-use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
+use crate::facts::names::option_is_on;
+use crate::finding::Severity;
+use crate::parse::StatementKind;
+use crate::rule::{Answers, Context, Doc, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
-use crate::rules::clauses::word_and_name;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -37,30 +36,12 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(ctx: &mut Context<'_>) {
-    let Some((statement, node)) = ctx.node() else { return };
-    let (nodes, path): (&[pg::Node], _) = match node {
-        NodeEnum::CreateFunctionStmt(s) => (&s.options, "/CreateFunctionStmt/options"),
-        NodeEnum::AlterFunctionStmt(s) => (&s.actions, "/AlterFunctionStmt/actions"),
-        _ => return,
+    let option = FunctionOption {
+        word: "LEAKPROOF",
+        named: false,
+        asks: option_is_on,
+        refused: "cannot be LEAKPROOF on the target",
+        server: "only superuser can define a leakproof function",
     };
-    let found =
-        options(nodes).enumerate().find(|(_, option)| option.defname == "leakproof" && option_is_on(option));
-    let Some((index, option)) = found else { return };
-    let Some(object) = created(node).or_else(|| subject(node)) else { return };
-    let words = ctx.describe(&object);
-    let Some(range) = word_and_name(statement, option, false) else { return };
-    let alone = matches!(node, NodeEnum::AlterFunctionStmt(_)) && nodes.len() == 1;
-    let fix = if alone {
-        FixDraft::remove("nothing is left of it without LEAKPROOF")
-    } else {
-        FixDraft::edit("remove LEAKPROOF")
-            .delete(statement.with_gap(&range))
-            .change(Change::Remove(format!("{path}/{index}")))
-    };
-    let draft = Draft::new(format!("{words} cannot be LEAKPROOF on the target"))
-        .at(range)
-        .object(words.clone())
-        .server(ServerError::new("42501", "only superuser can define a leakproof function"))
-        .fix(fix.lost(format!("LEAKPROOF of {words}")));
-    ctx.report(draft);
+    report(ctx, &option);
 }

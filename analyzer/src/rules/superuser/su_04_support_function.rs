@@ -1,13 +1,11 @@
 //! SU-04: SUPPORT.
 
+use super::function_option::{FunctionOption, report};
 use crate::edit::Safety;
-use crate::facts::names::options;
-use crate::facts::objects::{created, subject};
-use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, NodeEnum, StatementKind, pg};
-use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
+use crate::finding::Severity;
+use crate::parse::StatementKind;
+use crate::rule::{Answers, Context, Doc, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
-use crate::rules::clauses::word_and_name;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -35,29 +33,12 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(ctx: &mut Context<'_>) {
-    let Some((statement, node)) = ctx.node() else { return };
-    let (nodes, path): (&[pg::Node], _) = match node {
-        NodeEnum::CreateFunctionStmt(s) => (&s.options, "/CreateFunctionStmt/options"),
-        NodeEnum::AlterFunctionStmt(s) => (&s.actions, "/AlterFunctionStmt/actions"),
-        _ => return,
+    let option = FunctionOption {
+        word: "SUPPORT",
+        named: true,
+        asks: |_| true,
+        refused: "cannot have a support function on the target",
+        server: "must be superuser to specify a support function",
     };
-    let found = options(nodes).enumerate().find(|(_, option)| option.defname == "support");
-    let Some((index, option)) = found else { return };
-    let Some(object) = created(node).or_else(|| subject(node)) else { return };
-    let words = ctx.describe(&object);
-    let Some(range) = word_and_name(statement, option, true) else { return };
-    let alone = matches!(node, NodeEnum::AlterFunctionStmt(_)) && nodes.len() == 1;
-    let fix = if alone {
-        FixDraft::remove("nothing is left of it without SUPPORT")
-    } else {
-        FixDraft::edit("remove SUPPORT")
-            .delete(statement.with_gap(&range))
-            .change(Change::Remove(format!("{path}/{index}")))
-    };
-    let draft = Draft::new(format!("{words} cannot have a support function on the target"))
-        .at(range)
-        .object(words.clone())
-        .server(ServerError::new("42501", "must be superuser to specify a support function"))
-        .fix(fix.lost(format!("SUPPORT of {words}")));
-    ctx.report(draft);
+    report(ctx, &option);
 }

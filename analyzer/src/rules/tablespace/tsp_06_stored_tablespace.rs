@@ -21,14 +21,8 @@ pub const RULE: Rule = Rule {
         slug: "tablespace.role-db-guc",
         how: "default_tablespace and temp_tablespaces stored for roles, databases and functions.",
     },
-    statements: &[
-        StatementKind::AlterDatabaseSetStmt,
-        StatementKind::AlterFunctionStmt,
-        StatementKind::AlterRoleSetStmt,
-        StatementKind::CreateFunctionStmt,
-        StatementKind::SelectStmt,
-        StatementKind::VariableSetStmt,
-    ],
+    statements: &[StatementKind::SelectStmt],
+    statement_groups: &[StatementKind::SETTING],
     in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {
         summary: "A tablespace in a setting that is stored with a role, database or function, or in temp_tablespaces.",
