@@ -111,13 +111,13 @@ pub struct Fix {
 impl Fix {
     /// True where it removes the statement, and nothing takes its place.
     #[must_use]
-    pub const fn removes(&self) -> bool {
+    pub const fn only_removes(&self) -> bool {
         matches!(self.action, Action::Remove { .. })
     }
 
     /// True where it removes the statement, be it that others take its place.
     #[must_use]
-    pub const fn is_whole(&self) -> bool {
+    pub const fn removes_statement(&self) -> bool {
         matches!(self.action, Action::Remove { .. } | Action::Replace { .. })
     }
 }

@@ -143,7 +143,7 @@ impl Pass<'_> {
         let removal = result
             .findings
             .iter()
-            .position(|finding| finding.solved && finding.fix.as_ref().is_some_and(Fix::removes));
+            .position(|finding| finding.solved && finding.fix.as_ref().is_some_and(Fix::only_removes));
         if is_copy_in && let Some(index) = removal {
             self.copy.removal = Some(first + index);
         }
@@ -187,7 +187,7 @@ impl Pass<'_> {
         for mut finding in findings {
             let span = finding.place.span;
             accept_loss(&mut finding, self.options, span);
-            finding.solved = finding.fix.as_ref().is_some_and(Fix::removes)
+            finding.solved = finding.fix.as_ref().is_some_and(Fix::only_removes)
                 && rewrite::is_wanted(&finding, self.options, &self.file());
             self.keep(finding);
         }

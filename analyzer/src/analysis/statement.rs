@@ -48,7 +48,8 @@ impl Pass<'_> {
         }
 
         // A statement that is removed needs no other change, and no other finding matters.
-        let whole = |finding: &Finding| wanted(finding) && finding.fix.as_ref().is_some_and(Fix::is_whole);
+        let whole =
+            |finding: &Finding| wanted(finding) && finding.fix.as_ref().is_some_and(Fix::removes_statement);
         // What needs an object that will be missing goes, whatever else could be done to it.
         let is_dependent =
             |finding: &Finding| finding.rule.id == rules::dependency::dep_01_missing_dependency::RULE.id;

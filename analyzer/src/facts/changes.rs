@@ -7,14 +7,14 @@ use crate::parse::{Class, NodeEnum, pg};
 impl Facts {
     /// ROLLBACK TO: what was created since the savepoint will not exist.
     pub(crate) fn roll_back_to(&mut self, savepoint: &str, absence: &Absence) {
-        for id in self.transaction.back_to(savepoint) {
+        for id in self.transaction.roll_back_to(savepoint) {
             self.mark(id, Some(absence));
         }
     }
 
     /// ROLLBACK, or COMMIT of a transaction that has failed: nothing that it has created will exist.
     pub(crate) fn roll_back(&mut self, absence: &Absence) {
-        for id in self.transaction.back() {
+        for id in self.transaction.roll_back() {
             self.mark(id, Some(absence));
         }
     }

@@ -44,7 +44,7 @@ impl Transaction {
 
     /// ROLLBACK TO: what was created since the savepoint, and the transaction goes on. Nothing where there is no such
     /// savepoint.
-    pub fn back_to(&mut self, savepoint: &str) -> Vec<ObjectId> {
+    pub fn roll_back_to(&mut self, savepoint: &str) -> Vec<ObjectId> {
         let Some(index) = self.savepoints.iter().rposition(|(name, _)| name == savepoint) else {
             return Vec::new();
         };
@@ -55,7 +55,7 @@ impl Transaction {
     }
 
     /// ROLLBACK, or COMMIT of one that has failed: what was created in it.
-    pub fn back(&mut self) -> Vec<ObjectId> {
+    pub fn roll_back(&mut self) -> Vec<ObjectId> {
         std::mem::take(&mut self.created)
     }
 }

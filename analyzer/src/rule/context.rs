@@ -124,7 +124,7 @@ impl<'a> Context<'a> {
     #[must_use]
     pub(crate) fn is_removed(&self) -> bool {
         let removes = |finding: &Finding| {
-            finding.severity == Severity::Error && finding.fix.as_ref().is_some_and(Fix::removes)
+            finding.severity == Severity::Error && finding.fix.as_ref().is_some_and(Fix::only_removes)
         };
         self.findings.iter().any(removes)
     }

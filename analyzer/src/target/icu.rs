@@ -57,7 +57,7 @@ pub fn icu_of_locale(locale: &str) -> Option<String> {
     if let Some((_, icu)) = WINDOWS.iter().find(|(windows, _)| *windows == name) {
         return Some((*icu).to_owned());
     }
-    let (language, region) = parts(locale)?;
+    let (language, region) = language_and_region(locale)?;
     let modifier = locale.split_once('@').map_or("", |(_, modifier)| modifier);
     let language = RENAMED.iter().find(|(old, _)| *old == language).map_or(language, |(_, new)| *new);
     let script = match modifier.to_ascii_lowercase().as_str() {
@@ -80,7 +80,7 @@ pub fn icu_of_locale(locale: &str) -> Option<String> {
 }
 
 /// Language and region of a locale of libc: `de` and `DE` of `de_DE.utf8@euro`. `None` for C and its like.
-fn parts(locale: &str) -> Option<(&str, &str)> {
+fn language_and_region(locale: &str) -> Option<(&str, &str)> {
     let name = locale.split(['.', '@']).next()?;
     let (language, region) = name.split_once('_').unwrap_or((name, ""));
     let is_language = (2..=3).contains(&language.len()) && language.bytes().all(|b| b.is_ascii_lowercase());
@@ -94,7 +94,7 @@ pub fn is_locale(name: &str) -> bool {
     let is_page = |page: &str| !page.is_empty() && page.bytes().all(|b| b.is_ascii_digit());
     let of_windows = name.starts_with(|c: char| c.is_ascii_uppercase())
         && name.rsplit_once('.').is_some_and(|(_, page)| is_page(page));
-    of_windows || name.contains(['_', '.']) && parts(name).is_some()
+    of_windows || name.contains(['_', '.']) && language_and_region(name).is_some()
 }
 
 /// True where every version from 15 to 18 has this ICU collation; the name is without `-x-icu`.

@@ -149,7 +149,10 @@ fn report(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &NodeEnum, lis
     let words = object.map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object));
     let names: Vec<String> = found.iter().map(|(_, option, _)| name(option)).collect();
     let message = match list.storage {
-        None => format!("{words} is in partitions and takes no storage parameters: {}", names.join(", ")),
+        None => format!(
+            "{words} is partitioned: the server refuses storage parameters for it ({})",
+            names.join(", ")
+        ),
         Some(_) => format!(
             "PostgreSQL {} has no storage parameter {} for {words}",
             ctx.target.version,

@@ -56,7 +56,8 @@ pub const RULE: Rule = Rule {
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
     // What is dropped may be missing; what another rule takes out whole needs nothing.
-    let taken_out = |f: &Finding| f.severity == Severity::Error && f.fix.as_ref().is_some_and(Fix::is_whole);
+    let taken_out =
+        |f: &Finding| f.severity == Severity::Error && f.fix.as_ref().is_some_and(Fix::removes_statement);
     let may_be_missing = match node {
         NodeEnum::DropStmt(s) => s.missing_ok,
         NodeEnum::DropSubscriptionStmt(s) => s.missing_ok,

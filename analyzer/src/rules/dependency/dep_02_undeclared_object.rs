@@ -142,7 +142,7 @@ fn check(ctx: &mut Context<'_>) {
 /// Another rule has said that the statement goes, or that something is missing.
 fn says_it_all(finding: &Finding) -> bool {
     finding.severity == Severity::Error
-        && (finding.fix.as_ref().is_some_and(Fix::is_whole)
+        && (finding.fix.as_ref().is_some_and(Fix::removes_statement)
             || finding
                 .server_error
                 .as_ref()

@@ -67,7 +67,7 @@ fn check(ctx: &mut Context<'_>) {
     let Some((_, node)) = ctx.node() else { return };
     let Some(object) = created(node) else { return };
     let said = |finding: &Finding| {
-        finding.severity == Severity::Error && finding.fix.as_ref().is_none_or(Fix::is_whole)
+        finding.severity == Severity::Error && finding.fix.as_ref().is_none_or(Fix::removes_statement)
     };
     let temporary = created_range(node).is_some_and(is_temporary);
     if ctx.facts.dynamic

@@ -75,7 +75,7 @@ enum Need {
 fn check(ctx: &mut Context<'_>) {
     let Some((_, node)) = ctx.node() else { return };
     let removed = |finding: &Finding| {
-        finding.severity == Severity::Error && finding.fix.as_ref().is_none_or(Fix::removes)
+        finding.severity == Severity::Error && finding.fix.as_ref().is_none_or(Fix::only_removes)
     };
     if ctx.findings.iter().any(removed) {
         return;

@@ -234,7 +234,7 @@ fn check(ctx: &mut Context<'_>) {
 
 /// `set_config('log_statement', …)` in a query asks for the same right as SET.
 fn calls(ctx: &mut Context<'_>, statement: &Statement<'_>) {
-    let found = called(statement, |name| superuser_only(ctx, name));
+    let found = set_by_call(statement, |name| superuser_only(ctx, name));
     let Some((name, range, error)) = found else { return };
     let title = if error.sqlstate == "42704" {
         format!("PostgreSQL {} has no {name}", ctx.target.version)
@@ -254,7 +254,7 @@ fn calls(ctx: &mut Context<'_>, statement: &Statement<'_>) {
 
 /// The first parameter that a statement sets by `set_config` when it runs and that is refused: its name, the bytes of the
 /// call and why.
-pub(crate) fn called<'a, T>(
+pub(crate) fn set_by_call<'a, T>(
     statement: &'a Statement<'_>,
     refusal: impl Fn(&str) -> Option<T>,
 ) -> Option<(&'a str, Option<Range<usize>>, T)> {

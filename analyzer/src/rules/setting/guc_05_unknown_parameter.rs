@@ -1,6 +1,6 @@
 //! GUC-05: parameters that the target's version does not have.
 
-use super::guc_01_superuser_parameter::{called, sets, settings};
+use super::guc_01_superuser_parameter::{set_by_call, sets, settings};
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, StatementKind, pg};
@@ -81,7 +81,7 @@ fn check(ctx: &mut Context<'_>) {
         let fix = FixDraft::remove(title(ctx, &show.name));
         ctx.report(Draft::new(message(ctx, &show.name)).server(error).fix(fix));
     }
-    let Some((name, range, error)) = called(statement, |name| refusal(ctx, name)) else { return };
+    let Some((name, range, error)) = set_by_call(statement, |name| refusal(ctx, name)) else { return };
     let object = format!("SET {name}");
     let fix = FixDraft::remove(title(ctx, name)).review().lost(object.clone());
     let mut draft = Draft::new(message(ctx, name)).object(object).server(error).fix(fix);

@@ -57,7 +57,7 @@ fn check(ctx: &mut Context<'_>) {
         let fix = setting
             .without(statement, format!("Remove {name} = {value}: the server refuses this value"))
             .lost(setting.lost());
-        let mut draft = Draft::new(format!("{value} is no value for parameter {name}"))
+        let mut draft = Draft::new(format!("the server refuses {value} for parameter {name}"))
             .object(setting.lost())
             .server(ServerError::new("22023", refusal))
             .fix(if setting.function { fix.review() } else { fix });
