@@ -7,10 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
+use std::sync::Mutex;
 
 use tsmigrate_analyzer::facts::names::quoted;
 use tsmigrate_analyzer::facts::objects::{created, subject};
-use tsmigrate_analyzer::parse::{parse, references};
+use tsmigrate_analyzer::parse::{STACK, parse, references};
 use tsmigrate_analyzer::text::parseable;
 use tsmigrate_analyzer::{Analysis, Severity};
 use tsmigrate_tests::fixture::Fixture;
@@ -256,9 +257,14 @@ fn what_a_body_does_fails_when_it_is_called_as_the_report_says() -> Outcome {
 fn the_server_confirms_every_fixture_before_and_after_its_rewrite() -> Outcome {
     const NAME: &str = "the_server_confirms_every_fixture_before_and_after_its_rewrite";
     let servers = [Server::Target15, Server::Target17, Server::Target18];
-    let Some(lab) = Lab::start_or_skip(NAME, &servers)? else { return Ok(()) };
+    // A fixture waits for its server most of the time: two labs share them.
+    let mut labs = Vec::new();
+    for _ in 0..2 {
+        let Some(lab) = Lab::start_or_skip(NAME, &servers)? else { return Ok(()) };
+        labs.push(lab);
+    }
     let only = std::env::var("FIXTURE").ok();
-    let (mut wrong, mut asked, mut judged, mut unjudged) = (Vec::new(), 0, 0, 0);
+    let mut judgeable = Vec::new();
     for fixture in Fixture::all(None)? {
         if only.as_ref().is_some_and(|only| !fixture.name.contains(only.as_str())) {
             continue;
@@ -268,15 +274,38 @@ fn the_server_confirms_every_fixture_before_and_after_its_rewrite() -> Outcome {
             (None, None) => {
                 skipped(&format!("{NAME}: {}", fixture.name), "the lab has no server of this version");
             }
-            (Some(server), None) => {
-                asked += 1;
-                let verdict = judge(&fixture, &lab, server)?;
-                wrong.extend(verdict.wrong);
-                judged += verdict.judged;
-                unjudged += verdict.unjudged;
-            }
+            (Some(server), None) => judgeable.push((fixture, server)),
         }
     }
+    let asked = judgeable.len();
+    let next = Mutex::new(judgeable.into_iter());
+    let next = || next.lock().ok()?.next();
+    let total = std::thread::scope(|scope| {
+        let work = |lab: &Lab| -> Result<Verdict, String> {
+            let mut total = Verdict::default();
+            while let Some((fixture, server)) = next() {
+                let verdict =
+                    judge(&fixture, lab, server).map_err(|error| format!("{}: {error}", fixture.name))?;
+                total.wrong.extend(verdict.wrong);
+                total.judged += verdict.judged;
+                total.unjudged += verdict.unjudged;
+            }
+            Ok(total)
+        };
+        let threads: Vec<_> = labs
+            .iter()
+            .map(|lab| std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, move || work(lab)))
+            .collect();
+        let mut total = Verdict::default();
+        for thread in threads {
+            let verdict = thread?.join().map_err(|_| "a thread ended early")??;
+            total.wrong.extend(verdict.wrong);
+            total.judged += verdict.judged;
+            total.unjudged += verdict.unjudged;
+        }
+        Ok::<_, Box<dyn Error>>(total)
+    })?;
+    let Verdict { wrong, judged, unjudged } = total;
     eprintln!(
         "{asked} fixtures: {judged} statements judged, {unjudged} speak of what their fixture does not make"
     );

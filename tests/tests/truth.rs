@@ -436,12 +436,6 @@ fn unrecorded(statements: &[Sent], answers: &BTreeMap<u64, Reply>) -> BTreeMap<u
         .collect()
 }
 
-/// What a report on the setup and the statements says of the statements.
-fn said_of(setup: &Setup, text: &[u8], target: &Target) -> Result<Announced, Failure> {
-    let inputs = [Input { name: "setup", text: setup.own.as_bytes() }, Input { name: "statements", text }];
-    Ok(Announced::of(&analyze(&inputs, target, &Options::default())?, 1))
-}
-
 #[test]
 fn reports_on_single_statements_say_what_servers_said() -> Outcome {
     let test = "reports_on_single_statements_say_what_servers_said";
@@ -452,70 +446,31 @@ fn reports_on_single_statements_say_what_servers_said() -> Outcome {
     };
     let recorded: Vec<Recorded> = recording.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let setup = Setup::read(&fs::read_to_string(folder.join("setup.sql"))?)?;
-    let lab = lab(test)?;
-    let lab = lab.as_ref();
-    std::thread::scope(|scope| {
-        let work = || compare_statements(&recorded, &setup, lab);
-        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work)?;
-        thread.join().map_err(|_| "the thread ended early")?
-    })
-}
-
-fn compare_statements(recorded: &[Recorded], setup: &Setup, lab: Option<&Lab>) -> Outcome {
     // One statement on each line: the line is its number.
     let text: String = recorded.iter().map(|recorded| recorded.sql.replace('\n', " ") + "\n").collect();
     let statements = sent(text.as_bytes());
     assert_eq!(statements.len(), recorded.len(), "each line is one statement");
-    let (mut seen, mut lines) = (Seen::default(), Vec::new());
-    for version in 14..=18 {
-        let target = recorded_target(version, setup);
-        let answers: BTreeMap<u64, Reply> = (1..)
-            .zip(recorded)
-            .map(|(number, recorded)| {
-                let answer = recorded.answer(version);
-                (number, Reply { number: 0, answer, notices: Vec::new(), new_session: false })
-            })
-            .collect();
-        let announced = said_of(setup, text.as_bytes(), &target)?;
-        let unjudged = unrecorded(&statements, &answers);
-        let judged =
-            Judged::before(&announced, &announced, &statements, &unjudged, &BTreeSet::new(), &answers);
-        seen.add("recorded", version, &judged.differences);
-        lines.push(Line::of(format!("recorded on {version}"), &judged));
-    }
-    for (server, version) in TARGETS {
-        let Some(lab) = lab else { continue };
-        lab.reset(server)?;
-        let (admin, uri) = (lab.admin_uri(server)?, lab.uri(server)?);
-        run(admin, &setup.cluster)?;
-        run(admin, &setup.admin)?;
-        run(admin, LIKE_THE_SERVICE)?;
-        run(uri, &setup.own)?;
-        run(uri, NOT_IN_THE_LIST)?;
-        let target = Target::default().with_version(version);
-        let target = Target { existing_roles: setup.roles(), ..as_the_server(&target, uri)? };
-        let announced = said_of(setup, text.as_bytes(), &target)?;
-        let replies = answers(uri, &statements.iter().collect::<Vec<_>>())?;
-        let answers: BTreeMap<u64, Reply> =
-            replies.into_iter().filter_map(|(sent, reply)| Some((sent.statement?, reply))).collect();
-        let unjudged = unrecorded(&statements, &answers);
-        let judged =
-            Judged::before(&announced, &announced, &statements, &unjudged, &BTreeSet::new(), &answers);
-        seen.add("lab", version, &judged.differences);
-        lines.push(Line::of(format!("the lab's {version}"), &judged));
-        // Whether the lab is what the recording says of the service.
-        let state = |answer: &Answer| match answer {
-            Answer::Refused(message) => message.sqlstate.clone(),
-            _ => "ok".to_owned(),
-        };
-        for (sent, recorded) in statements.iter().zip(recorded) {
-            let Some(now) = sent.statement.and_then(|number| answers.get(&number)) else { continue };
-            let (then, now) = (state(&recorded.answer(version)), state(&now.answer));
-            if then != now {
-                let words = format!("recorded {then}: {}", sent.words(60));
-                seen.add("lab", version, &[Difference::of_lab(sent.line, &now, words)]);
-            }
+    let singles = Singles { recorded: &recorded, setup: &setup, text: text.as_bytes(), statements };
+    let lab = lab(test)?;
+    let lab = lab.as_ref();
+    // The recordings and the servers in a thread each: the analysis asks for a large stack.
+    let compared = std::thread::scope(|scope| {
+        let recordings = || (14..=18).map(|version| singles.recorded_on(version)).collect();
+        let servers = || lab.iter().flat_map(|lab| TARGETS.map(|at| singles.in_the_lab(lab, at))).collect();
+        let works: [Box<dyn FnOnce() -> Result<Vec<Compared>, Failure> + Send>; 2] =
+            [Box::new(recordings), Box::new(servers)];
+        let threads =
+            works.map(|work| std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work));
+        let mut compared = Vec::new();
+        for thread in threads {
+            compared.extend(thread?.join().map_err(|_| "the thread ended early")??);
         }
+        Ok::<_, Failure>(compared)
+    })?;
+    let (mut seen, mut lines) = (Seen::default(), Vec::new());
+    for Compared { file, version, line, differences } in compared {
+        seen.add(file, version, &differences);
+        lines.push(line);
     }
     let table = table(&lines);
     eprintln!("{table}");
@@ -527,5 +482,78 @@ fn compare_statements(recorded: &[Recorded], setup: &Setup, lab: Option<&Lab>) -
         Ok(())
     } else {
         Err(format!("{} differences:\n{}", wrong.len(), wrong.join("\n")).into())
+    }
+}
+
+/// Single statements with what was recorded of them.
+struct Singles<'a> {
+    recorded: &'a [Recorded],
+    setup: &'a Setup,
+    text: &'a [u8],
+    statements: Vec<Sent>,
+}
+
+/// How a report compares with the answers of one version.
+struct Compared {
+    file: &'static str,
+    version: u32,
+    line: Line,
+    differences: Vec<Difference>,
+}
+
+impl Singles<'_> {
+    fn judged(&self, target: &Target, answers: &BTreeMap<u64, Reply>) -> Result<Judged, Failure> {
+        let inputs = [
+            Input { name: "setup", text: self.setup.own.as_bytes() },
+            Input { name: "statements", text: self.text },
+        ];
+        let announced = Announced::of(&analyze(&inputs, target, &Options::default())?, 1);
+        let unjudged = unrecorded(&self.statements, answers);
+        Ok(Judged::before(&announced, &announced, &self.statements, &unjudged, &BTreeSet::new(), answers))
+    }
+
+    fn recorded_on(&self, version: u32) -> Result<Compared, Failure> {
+        let answers = (1..)
+            .zip(self.recorded)
+            .map(|(number, recorded)| {
+                let answer = recorded.answer(version);
+                (number, Reply { number: 0, answer, notices: Vec::new(), new_session: false })
+            })
+            .collect();
+        let judged = self.judged(&recorded_target(version, self.setup), &answers)?;
+        let line = Line::of(format!("recorded on {version}"), &judged);
+        Ok(Compared { file: "recorded", version, line, differences: judged.differences })
+    }
+
+    fn in_the_lab(&self, lab: &Lab, (server, version): (Server, u32)) -> Result<Compared, Failure> {
+        lab.reset(server)?;
+        let (admin, uri) = (lab.admin_uri(server)?, lab.uri(server)?);
+        run(admin, &self.setup.cluster)?;
+        run(admin, &self.setup.admin)?;
+        run(admin, LIKE_THE_SERVICE)?;
+        run(uri, &self.setup.own)?;
+        run(uri, NOT_IN_THE_LIST)?;
+        let target = Target::default().with_version(version);
+        let target = Target { existing_roles: self.setup.roles(), ..as_the_server(&target, uri)? };
+        let replies = answers(uri, &self.statements.iter().collect::<Vec<_>>())?;
+        let answers: BTreeMap<u64, Reply> =
+            replies.into_iter().filter_map(|(sent, reply)| Some((sent.statement?, reply))).collect();
+        let judged = self.judged(&target, &answers)?;
+        let line = Line::of(format!("the lab's {version}"), &judged);
+        let mut differences = judged.differences;
+        // Whether the lab is what the recording says of the service.
+        let state = |answer: &Answer| match answer {
+            Answer::Refused(message) => message.sqlstate.clone(),
+            _ => "ok".to_owned(),
+        };
+        for (sent, recorded) in self.statements.iter().zip(self.recorded) {
+            let Some(now) = sent.statement.and_then(|number| answers.get(&number)) else { continue };
+            let (then, now) = (state(&recorded.answer(version)), state(&now.answer));
+            if then != now {
+                let words = format!("recorded {then}: {}", sent.words(60));
+                differences.push(Difference::of_lab(sent.line, &now, words));
+            }
+        }
+        Ok(Compared { file: "lab", version, line, differences })
     }
 }
