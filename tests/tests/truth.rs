@@ -447,23 +447,22 @@ fn reports_on_single_statements_say_what_servers_said() -> Outcome {
     let recorded: Vec<Recorded> = recording.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let setup = Setup::read(&fs::read_to_string(folder.join("setup.sql"))?)?;
     // One statement on each line: the line is its number.
-    let text: String = recorded.iter().map(|recorded| recorded.sql.replace('\n', " ") + "\n").collect();
-    let statements = sent(text.as_bytes());
+    let listed: String = recorded.iter().map(|recorded| recorded.sql.replace('\n', " ") + "\n").collect();
+    let statements = sent(listed.as_bytes());
     assert_eq!(statements.len(), recorded.len(), "each line is one statement");
-    let singles = Singles { recorded: &recorded, setup: &setup, text: text.as_bytes(), statements };
+    let singles = Singles { recorded: &recorded, setup: &setup, text: listed.as_bytes(), statements };
     let lab = lab(test)?;
     let lab = lab.as_ref();
     // The recordings and the servers in a thread each: the analysis asks for a large stack.
     let compared = std::thread::scope(|scope| {
-        let recordings = || (14..=18).map(|version| singles.recorded_on(version)).collect();
+        let recordings =
+            || (14..=18).map(|version| singles.recorded_on(version)).collect::<Result<Vec<_>, Failure>>();
         let servers = || lab.iter().flat_map(|lab| TARGETS.map(|at| singles.in_the_lab(lab, at))).collect();
-        let works: [Box<dyn FnOnce() -> Result<Vec<Compared>, Failure> + Send>; 2] =
-            [Box::new(recordings), Box::new(servers)];
-        let threads =
-            works.map(|work| std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work));
+        let thread = || std::thread::Builder::new().stack_size(STACK);
+        let threads = [thread().spawn_scoped(scope, recordings)?, thread().spawn_scoped(scope, servers)?];
         let mut compared = Vec::new();
         for thread in threads {
-            compared.extend(thread?.join().map_err(|_| "the thread ended early")??);
+            compared.extend(thread.join().map_err(|_| "the thread ended early")??);
         }
         Ok::<_, Failure>(compared)
     })?;
