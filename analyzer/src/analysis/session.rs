@@ -148,6 +148,7 @@ impl<'t> Analyzer<'t> {
                     target,
                     options,
                     states,
+                    registry: rules::registry(),
                     rule,
                     findings: &mut analysis.findings,
                     scripts: &mut analysis.scripts,

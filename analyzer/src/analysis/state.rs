@@ -208,6 +208,7 @@ impl Pass<'_> {
                 target: self.target,
                 options: self.options,
                 states: &mut self.states,
+                registry: rules::registry(),
                 rule,
                 findings: &mut findings,
             });
@@ -233,6 +234,7 @@ impl Pass<'_> {
                 target: self.target,
                 options: self.options,
                 states: &mut states,
+                registry: rules::registry(),
                 rule,
                 findings: &mut findings,
             });
@@ -253,6 +255,7 @@ impl Pass<'_> {
             target: self.target,
             options: self.options,
             states: &mut self.states,
+            registry: rules::registry(),
             rule,
             findings: &mut self.analysis.findings,
         });

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::finding::{Cause, Finding};
-use super::{Rule, States};
+use super::{Registry, Rule, States};
 use crate::edit::{Action, Edit, Fix, Safety};
 use crate::facts::rows::Row;
 use crate::facts::{Facts, Object, ObjectId};
@@ -75,6 +75,8 @@ pub struct Context<'a> {
     pub options: &'a Options,
     /// What rules keep beyond the piece.
     pub states: &'a mut States,
+    /// All rules.
+    pub registry: &'static Registry,
     pub(crate) rule: &'static Rule,
     pub(crate) findings: &'a mut Vec<Finding>,
 }

@@ -233,6 +233,8 @@ pub struct Finish<'a> {
     pub options: &'a Options,
     /// What rules kept on the way.
     pub states: &'a States,
+    /// All rules.
+    pub registry: &'static Registry,
     /// All findings so far, in the order of the dump.
     pub findings: &'a mut Vec<Finding>,
     /// Scripts for a person to run.

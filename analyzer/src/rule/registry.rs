@@ -1,6 +1,7 @@
 //! The registry: rules by id, by name and by what they look at.
 
-use super::{About, InBodies, Piece, Rule, Subject};
+use super::{About, Cause, InBodies, Piece, Rule, Subject};
+use crate::facts::Absence;
 use crate::parse::StatementKind;
 
 /// The pieces, each at the place of its number.
@@ -89,6 +90,11 @@ impl Registry {
         };
         // `T*` would be no family, and `*` is more than anybody means.
         if family.ends_with('-') { self.rules.iter().copied().filter(belongs).collect() } else { Vec::new() }
+    }
+
+    /// Why the object of an absence is missing, for the findings that follow from it.
+    pub(crate) fn cause(&self, absence: &Absence) -> Option<Cause> {
+        Some(Cause { rule: self.rule(absence.rule)?, object: absence.root.clone(), place: absence.place })
     }
 
     /// The id of the rule whose id or name is most like this word, where one is alike at all.

@@ -33,8 +33,7 @@ pub use page::markdown;
 
 use std::sync::LazyLock;
 
-use crate::facts::Absence;
-use crate::rule::{About, Cause, Registry, Rule};
+use crate::rule::{About, Registry, Rule};
 
 /// The rules of each family, in the order in which they run.
 const FAMILIES: &[&[&Rule]] = &[
@@ -80,11 +79,6 @@ pub fn of_dumps() -> impl Iterator<Item = &'static Rule> {
 #[must_use]
 pub fn rule(word: &str) -> Option<&'static Rule> {
     registry().rule(word)
-}
-
-/// Why the object of an absence is missing, for the findings that follow from it.
-pub(crate) fn cause(absence: &Absence) -> Option<Cause> {
-    Some(Cause { rule: rule(absence.rule)?, object: absence.root.clone(), place: absence.place })
 }
 
 /// See [`Registry::matching`].

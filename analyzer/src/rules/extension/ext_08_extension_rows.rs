@@ -6,7 +6,6 @@ use crate::facts::names::{quoted_path, relation};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
-use crate::rules::cause;
 use crate::target::members;
 
 /// See the module's head.
@@ -89,7 +88,7 @@ fn check(ctx: &mut Context<'_>) {
                     "42P01",
                     format!("relation \"{}\" does not exist", quoted_path(schema, name)),
                 ))
-                .cause(cause(absence))
+                .cause(ctx.registry.cause(absence))
         }
         None => {
             Draft::new(format!("{words} belongs to extension {extension}: only a superuser may write it"))

@@ -8,7 +8,6 @@ use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
-use crate::rules::cause;
 use crate::rules::clauses::{absence, has_extension, providers};
 use crate::rules::superuser::su_01_c_function::{language, language_range};
 use crate::target::{is_builtin, members};
@@ -150,7 +149,7 @@ fn used(ctx: &mut Context<'_>, language: &str, words: &str, range: Option<Range<
         draft = draft.at(range);
     }
     if let Some(root) = &root {
-        draft = draft.cause(cause(root));
+        draft = draft.cause(ctx.registry.cause(root));
     }
     draft = match allowed {
         // The dump was cut to some schemas: pg_dump leaves extensions out then.

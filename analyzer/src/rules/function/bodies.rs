@@ -9,7 +9,6 @@ use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{NodeEnum, StatementKind};
 use crate::rule::{Context, Finding, InBodies, States, Subject};
-use crate::rules::registry;
 use crate::text::Position;
 
 /// The SQL in the body of the statement at hand.
@@ -93,13 +92,14 @@ pub(crate) fn troubles(ctx: &Context<'_>, part: &BodyPart) -> Vec<Trouble> {
     let inner = Statement::new(part.sql(), part.parsed(), 0, 0, 0, start);
     let mut states = States::default();
     let mut findings = Vec::new();
-    for rule in registry().in_bodies(inner.kind()) {
+    for rule in ctx.registry.in_bodies(inner.kind()) {
         (rule.check)(&mut Context {
             subject: Subject::Statement(&inner),
             facts: ctx.facts,
             target: ctx.target,
             options: ctx.options,
             states: &mut states,
+            registry: ctx.registry,
             rule,
             findings: &mut findings,
         });

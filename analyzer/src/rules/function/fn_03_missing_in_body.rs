@@ -11,9 +11,8 @@ use crate::facts::{Absence, Facts, ObjectId};
 use crate::finding::{Place, ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Reference, StatementKind};
-use crate::rule::{Context, Doc, Draft, Finish, Rule};
+use crate::rule::{Context, Doc, Draft, Finish, Registry, Rule};
 use crate::rules::TROUBLESHOOTING;
-use crate::rules::cause;
 use crate::rules::dependency::dep_01_missing_dependency::{error_for, words};
 use crate::rules::superuser::su_23_server_access::place;
 use crate::target::is_builtin;
@@ -154,7 +153,7 @@ fn check(ctx: &mut Context<'_>) {
         }
     }
     for need in needs.0 {
-        let mut draft = draft(ctx.facts, &function, &need, at_once);
+        let mut draft = draft(ctx.registry, ctx.facts, &function, &need, at_once);
         if let Some(range) = need.place {
             draft = draft.at(range);
         }
@@ -208,7 +207,7 @@ fn own_path(node: &NodeEnum) -> Option<Arc<[Box<str>]>> {
     })
 }
 
-fn draft<P>(facts: &Facts, function: &str, need: &Need<P>, at_once: bool) -> Draft {
+fn draft<P>(registry: &Registry, facts: &Facts, function: &str, need: &Need<P>, at_once: bool) -> Draft {
     let Need { absence, first: reference, conditional, more, .. } = need;
     let needed = match more {
         0 => words(reference),
@@ -236,7 +235,7 @@ fn draft<P>(facts: &Facts, function: &str, need: &Need<P>, at_once: bool) -> Dra
         }
         _ => error_for(reference),
     };
-    let draft = Draft::new(message).object(function).server(error).cause(cause(absence));
+    let draft = Draft::new(message).object(function).server(error).cause(registry.cause(absence));
     if at_once && !*conditional { draft } else { draft.severity(Severity::Warning) }
 }
 
@@ -263,7 +262,7 @@ fn finish(all: &mut Finish<'_>) {
     for (index, needs) in needs {
         let Some(body) = awaited.bodies.get(index) else { continue };
         for need in needs.0 {
-            let draft = draft(all.facts, &body.words, &need, false);
+            let draft = draft(all.registry, all.facts, &body.words, &need, false);
             all.report(need.place, draft);
         }
     }

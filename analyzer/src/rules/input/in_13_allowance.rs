@@ -35,10 +35,10 @@ pub(crate) fn report(ctx: &mut Context<'_>, comment: &Comment<'_>) {
         );
         return;
     };
-    let unknown: Vec<&&str> = rules.iter().filter(|rule| crate::rules::matching(rule).is_empty()).collect();
+    let unknown: Vec<&&str> = rules.iter().filter(|rule| ctx.registry.matching(rule).is_empty()).collect();
     for rule in &unknown {
         let message = format!("this allows nothing: there is no rule {rule}");
-        ctx.report(match crate::rules::nearest(rule) {
+        ctx.report(match ctx.registry.nearest(rule) {
             Some(id) => Draft::new(message).advice(format!("Did you mean {id}?")),
             None => Draft::new(message),
         });
