@@ -3,64 +3,16 @@
 use std::ops::Range;
 
 use super::finding::{Cause, Finding};
-use super::{Registry, Rule, States};
+use super::{Registry, Rule, States, Subject};
 use crate::edit::{Action, Edit, Fix, Safety};
-use crate::facts::rows::Row;
 use crate::facts::{Facts, Object, ObjectId};
 use crate::finding::{Excerpt, Place, Related, ServerError, Severity};
 use crate::locate::{Statement, excerpt};
 use crate::options::Options;
-use crate::parse::{Change, NodeEnum, ParseError};
+use crate::parse::{Change, NodeEnum};
 use crate::secrets;
 use crate::server::Server;
-use crate::split::End;
 use crate::target::Target;
-
-/// The piece of the dump that rules look at.
-#[derive(Clone, Copy, Debug)]
-pub enum Subject<'a> {
-    /// A statement that the parser takes.
-    Statement(&'a Statement<'a>),
-    /// A statement that it does not take.
-    Unparsed {
-        /// Its text.
-        sql: &'a str,
-        /// Why.
-        error: &'a ParseError,
-        /// How the statement ended.
-        end: End,
-        /// Its place.
-        place: Place,
-    },
-    /// A psql meta-command.
-    Meta {
-        /// Its text, from the backslash on.
-        text: &'a str,
-        /// Its place.
-        place: Place,
-    },
-    /// A line of a tool's output.
-    Noise {
-        /// Its text.
-        text: &'a str,
-        /// Its place.
-        place: Place,
-    },
-    /// A row of COPY data, of one of the tables whose rows are looked at.
-    Row(&'a Row),
-    /// A live server.
-    Server {
-        /// What it was seen to be.
-        server: &'a Server,
-        /// Its place among the inputs: no line of a text.
-        place: Place,
-    },
-    /// The end of an input.
-    End {
-        /// The place behind its last byte.
-        place: Place,
-    },
-}
 
 /// What a rule is given.
 #[derive(Debug)]

@@ -4,11 +4,13 @@ mod context;
 mod finding;
 mod registry;
 mod states;
+mod subject;
 
-pub use context::{Context, Draft, FixDraft, Subject};
+pub use context::{Context, Draft, FixDraft};
 pub use finding::{Cause, Finding};
 pub use registry::Registry;
 pub use states::States;
+pub use subject::Subject;
 
 use std::cmp::Ordering;
 

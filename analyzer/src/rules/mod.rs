@@ -1,5 +1,5 @@
-//! The rules by family, one file each, named by id. The file says everything about its rule; the family's `mod.rs` lists
-//! it, and holds what the family's rules share.
+//! The rules by family, one file each, named by id. The file says everything about its rule. The family's `mod.rs` lists
+//! it and nothing else; what rules share stands in files beside them.
 
 pub mod catalogue;
 mod clauses;

@@ -6,7 +6,7 @@ use crate::finding::{ServerError, Severity};
 use crate::parse::StatementKind;
 use crate::parse::pg::VariableSetKind;
 use crate::rule::{Answers, Context, Doc, Draft, Rule};
-use crate::rules::setting::guc_01_superuser_parameter::settings;
+use crate::rules::setting::settings::settings;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -9,7 +9,7 @@ use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Reference, StatementKind, parse, pg, references};
 use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
-use crate::rules::role::{Known, known};
+use crate::rules::role::known::{Known, known};
 use crate::rules::superuser::su_01_c_function::language;
 use crate::split::{Kind, Piece, Splitter};
 
@@ -249,7 +249,8 @@ fn report(
         }
         _ => fix.lost(format!("change of {object}")),
     };
-    let mut draft = Draft::new(message).object(object).server(error).cause(ctx.registry.cause(absence)).fix(fix);
+    let mut draft =
+        Draft::new(message).object(object).server(error).cause(ctx.registry.cause(absence)).fix(fix);
     if let Some(range) = range {
         draft = draft.at(range);
     }

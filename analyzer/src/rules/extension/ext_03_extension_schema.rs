@@ -1,7 +1,7 @@
 //! EXT-03: an extension's schema that is missing, or another than the target's.
 
 use super::ext_01_unsupported_extension::extension_name;
-use super::{Moved, MovedExtensions};
+use super::moved::{Moved, MovedExtensions};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{option, option_text, options, quoted, string};

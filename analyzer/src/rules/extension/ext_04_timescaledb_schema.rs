@@ -1,7 +1,7 @@
 //! EXT-04: TimescaleDB in a schema other than public.
 
 use super::ext_03_extension_schema::{TIMESCALEDB, already_there, uses};
-use super::{Moved, MovedExtensions};
+use super::moved::{Moved, MovedExtensions};
 use crate::edit::Safety;
 use crate::finding::Severity;
 use crate::parse::{NodeEnum, StatementKind};

@@ -1,5 +1,7 @@
 //! Rules about extensions and languages.
 
+pub(crate) mod moved;
+
 pub mod ext_01_unsupported_extension;
 pub mod ext_02_extension_comment;
 pub mod ext_03_extension_schema;
@@ -28,18 +30,3 @@ pub const RULES: &[&Rule] = &[
     &ext_10_language::RULE,
     &ext_11_extension_member::RULE,
 ];
-
-/// Extensions that the target has in another schema than the dump.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct MovedExtensions(pub(crate) Vec<Moved>);
-
-/// An extension in another schema.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Moved {
-    /// The extension.
-    pub(crate) extension: String,
-    /// The schema that the dump has it in.
-    pub(crate) from: String,
-    /// The schema that the target has it in.
-    pub(crate) to: String,
-}

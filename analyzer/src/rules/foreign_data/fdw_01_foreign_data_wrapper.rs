@@ -9,7 +9,7 @@ use crate::parse::{Change, Class, NodeEnum, Reference, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::{absence, from_list, has_extension, providers};
-use crate::rules::role::{Known, known};
+use crate::rules::role::known::{Known, known};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,12 +1,15 @@
 //! HT-00: tables that could be hypertables, and the script that converts them; tables that become hypertables while they
 //! are restored.
 
+use super::interval;
 use super::interval::time_type;
-use super::obstacles::{Obstacle, When, obstacles};
+use super::links::PAGE;
+use super::making::{Making, chosen, making};
+use super::obstacle::{Obstacle, When};
+use super::obstacles::obstacles;
 use super::score::candidates;
 use super::script::{self, Section};
 use super::tables::Tables;
-use super::{Making, PAGE, chosen, interval, making};
 use crate::conversion::Conversion;
 use crate::edit::Safety;
 use crate::facts::names::quoted;

@@ -1,6 +1,7 @@
 //! HT-01: aLTER TABLE ONLY on a hypertable.
 
-use super::{LIMITS, commands, hypertable};
+use super::links::LIMITS;
+use super::statements::{commands, hypertable};
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, NodeEnum, StatementKind, pg};

@@ -1,9 +1,10 @@
 //! HT-02: a unique key or index of a hypertable that lacks its time column.
 
-use super::obstacles::{NewHypertable, Obstacle};
+use super::obstacle::{NewHypertable, Obstacle};
 use serde_json::Value;
 
-use super::{LIMITS, added, commands, hypertable};
+use super::links::LIMITS;
+use super::statements::{added, commands, hypertable};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::hypertables::Hypertable;

@@ -1,7 +1,7 @@
 //! HT-03: a partitioned table that is to be a hypertable.
 
-use super::LIMITS;
-use super::obstacles::{NewHypertable, Obstacle};
+use super::links::LIMITS;
+use super::obstacle::{NewHypertable, Obstacle};
 use crate::edit::Safety;
 use crate::facts::tables::Strategy;
 use crate::finding::Severity;

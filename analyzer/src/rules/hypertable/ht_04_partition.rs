@@ -1,9 +1,10 @@
 //! HT-04: a partition that is to be a hypertable, or a hypertable that is to be a partition.
 
 use super::ht_03_partitioned::partitions;
-use super::obstacles::INHERITS;
-use super::obstacles::{NewHypertable, Obstacle};
-use super::{LIMITS, commands, hypertable};
+use super::links::LIMITS;
+use super::obstacle::INHERITS;
+use super::obstacle::{NewHypertable, Obstacle};
+use super::statements::{commands, hypertable};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::finding::{ServerError, Severity};

@@ -2,9 +2,10 @@
 
 use super::ht_03_partitioned::partitions;
 use super::ht_04_partition::partition_of;
-use super::obstacles::INHERITS;
-use super::obstacles::{NewHypertable, Obstacle};
-use super::{LIMITS, commands, hypertable};
+use super::links::LIMITS;
+use super::obstacle::INHERITS;
+use super::obstacle::{NewHypertable, Obstacle};
+use super::statements::{commands, hypertable};
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, StatementKind, pg};

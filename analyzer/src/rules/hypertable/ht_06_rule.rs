@@ -1,7 +1,8 @@
 //! HT-06: a rule on a hypertable.
 
-use super::obstacles::{NewHypertable, Obstacle};
-use super::{LIMITS, hypertable};
+use super::links::LIMITS;
+use super::obstacle::{NewHypertable, Obstacle};
+use super::statements::hypertable;
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::facts::tables::Attachment;

@@ -1,8 +1,9 @@
 //! HT-07: a foreign key from one hypertable to another.
 
-use super::obstacles::When;
-use super::obstacles::{NewHypertable, Obstacle};
-use super::{LIMITS, added, commands, hypertable};
+use super::links::LIMITS;
+use super::obstacle::When;
+use super::obstacle::{NewHypertable, Obstacle};
+use super::statements::{added, commands, hypertable};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};

@@ -1,7 +1,8 @@
 //! HT-08: a row trigger with a transition table on a hypertable.
 
-use super::obstacles::{NewHypertable, Obstacle};
-use super::{LIMITS, hypertable};
+use super::links::LIMITS;
+use super::obstacle::{NewHypertable, Obstacle};
+use super::statements::hypertable;
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::facts::tables::Attachment;

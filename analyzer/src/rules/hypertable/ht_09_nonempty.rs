@@ -1,8 +1,8 @@
 //! HT-09: a table with rows that is to be a hypertable.
 
-use super::LIMITS;
-use super::obstacles::When;
-use super::obstacles::{NewHypertable, Obstacle};
+use super::links::LIMITS;
+use super::obstacle::When;
+use super::obstacle::{NewHypertable, Obstacle};
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
 use crate::rule::{Answers, Doc, Rule};

@@ -1,8 +1,8 @@
 //! HT-10: a time column of a type that cannot be one.
 
-use super::LIMITS;
 use super::ht_11_generated::is_generated;
-use super::obstacles::{NewHypertable, Obstacle};
+use super::links::LIMITS;
+use super::obstacle::{NewHypertable, Obstacle};
 use crate::edit::Safety;
 use crate::facts::Column;
 use crate::facts::names::quoted;

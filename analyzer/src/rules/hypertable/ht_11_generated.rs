@@ -1,7 +1,7 @@
 //! HT-11: a generated column as the time column of a hypertable.
 
-use super::LIMITS;
-use super::obstacles::{NewHypertable, Obstacle};
+use super::links::LIMITS;
+use super::obstacle::{NewHypertable, Obstacle};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::facts::tables::Traits;

@@ -1,8 +1,8 @@
 //! HT-12: a time column that may be NULL.
 
-use super::LIMITS;
 use super::ht_10_column_type::usable;
-use super::obstacles::{NewHypertable, Obstacle};
+use super::links::LIMITS;
+use super::obstacle::{NewHypertable, Obstacle};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::facts::tables::Traits;

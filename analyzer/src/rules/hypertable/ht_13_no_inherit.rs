@@ -1,7 +1,8 @@
 //! HT-13: cHECK … NO INHERIT on a hypertable.
 
-use super::obstacles::{NewHypertable, Obstacle};
-use super::{LIMITS, added, commands, hypertable};
+use super::links::LIMITS;
+use super::obstacle::{NewHypertable, Obstacle};
+use super::statements::{added, commands, hypertable};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};

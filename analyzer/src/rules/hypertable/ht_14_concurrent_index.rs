@@ -1,6 +1,7 @@
 //! HT-14: cREATE INDEX CONCURRENTLY and ADD CONSTRAINT … USING INDEX on a hypertable.
 
-use super::{LIMITS, added, commands, hypertable};
+use super::links::LIMITS;
+use super::statements::{added, commands, hypertable};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};

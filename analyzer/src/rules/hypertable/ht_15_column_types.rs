@@ -1,9 +1,9 @@
 //! HT-15: a time column without time zone.
 
-use super::LIMITS;
 use super::ht_10_column_type::usable;
 use super::interval::{TimeType, time_type};
-use super::obstacles::{NewHypertable, Obstacle};
+use super::links::LIMITS;
+use super::obstacle::{NewHypertable, Obstacle};
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};

@@ -1,6 +1,7 @@
 //! HT-16: statements on rows of a hypertable that it does not take as a table does.
 
-use super::{LIMITS, hypertable};
+use super::links::LIMITS;
+use super::statements::hypertable;
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};

@@ -1,8 +1,9 @@
 //! HT-17: row-level security and the columnstore of a hypertable.
 
-use super::obstacles::When;
-use super::obstacles::{NewHypertable, Obstacle};
-use super::{LIMITS, commands, hypertable};
+use super::links::LIMITS;
+use super::obstacle::When;
+use super::obstacle::{NewHypertable, Obstacle};
+use super::statements::{commands, hypertable};
 use crate::edit::Safety;
 use crate::facts::hypertables::sets_columnstore;
 use crate::facts::tables::Attachment;

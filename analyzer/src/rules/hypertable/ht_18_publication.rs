@@ -1,8 +1,9 @@
 //! HT-18: a publication of a hypertable.
 
-use super::obstacles::When;
-use super::obstacles::{NewHypertable, Obstacle};
-use super::{LIMITS, hypertable};
+use super::links::LIMITS;
+use super::obstacle::When;
+use super::obstacle::{NewHypertable, Obstacle};
+use super::statements::hypertable;
 use crate::edit::Safety;
 use crate::facts::names::quoted;
 use crate::facts::tables::Attachment;

@@ -1,5 +1,4 @@
-//! What rules about hypertables share: candidates and their score, what stands in the way of converting a table, and the
-//! script that converts.
+//! Rules about hypertables, and about tables that could become one.
 
 pub mod ht_00_candidate;
 pub mod ht_01_only;
@@ -21,15 +20,16 @@ pub mod ht_16_update;
 pub mod ht_17_columnstore_security;
 pub mod ht_18_publication;
 pub(crate) mod interval;
+mod links;
+mod making;
+mod obstacle;
 pub(crate) mod obstacles;
 pub(crate) mod score;
 pub(crate) mod script;
+mod statements;
 pub(crate) mod tables;
 
-use crate::facts::ObjectId;
-use crate::facts::hypertables::{CallKind, Hypertable, declared};
-use crate::parse::{NodeEnum, pg};
-use crate::rule::{Context, Rule};
+use crate::rule::Rule;
 
 /// The rules of this family, in the order of the catalogue.
 pub const RULES: &[&Rule] = &[
@@ -53,103 +53,3 @@ pub const RULES: &[&Rule] = &[
     &ht_17_columnstore_security::RULE,
     &ht_18_publication::RULE,
 ];
-
-/// The page on making hypertables.
-pub(crate) const PAGE: &str = "https://www.tigerdata.com/docs/use-timescale/latest/hypertables";
-
-/// The page on what hypertables cannot do.
-pub(crate) const LIMITS: &str = "https://www.tigerdata.com/docs/use-timescale/latest/limitations";
-
-/// The hypertable that a relation of the statement is by now.
-pub(crate) fn hypertable<'a>(
-    ctx: &Context<'a>,
-    range: Option<&pg::RangeVar>,
-) -> Option<(ObjectId, &'a Hypertable)> {
-    ctx.facts.hypertable(range?)
-}
-
-/// The commands of an ALTER TABLE on a hypertable, with their places in the list.
-pub(crate) fn commands(s: &pg::AlterTableStmt) -> impl Iterator<Item = (usize, &pg::AlterTableCmd)> {
-    s.cmds.iter().enumerate().filter_map(|(index, command)| match &command.node {
-        Some(NodeEnum::AlterTableCmd(command)) => Some((index, &**command)),
-        _ => None,
-    })
-}
-
-/// The constraint that a command adds.
-pub(crate) fn added(command: &pg::AlterTableCmd) -> Option<&pg::Constraint> {
-    match command.def.as_ref()?.node.as_ref()? {
-        NodeEnum::Constraint(constraint) if command.subtype == pg::AlterTableType::AtAddConstraint as i32 => {
-            Some(constraint)
-        }
-        _ => None,
-    }
-}
-
-/// What a statement makes a hypertable.
-#[derive(Debug)]
-pub(crate) enum Making {
-    /// `SELECT create_hypertable(…)`: of this table, by these columns.
-    Called {
-        /// The table.
-        table: ObjectId,
-        /// Its columns.
-        columns: Vec<Box<str>>,
-        /// `migrate_data => true`.
-        migrates: bool,
-    },
-    /// `SELECT add_dimension(…)`.
-    Dimension {
-        /// The table.
-        table: ObjectId,
-        /// The new column.
-        columns: Vec<Box<str>>,
-    },
-    /// `CREATE TABLE … WITH (tsdb.hypertable)`.
-    Declared,
-    /// CREATE TABLE of a table that the person wants to have as a hypertable.
-    Chosen {
-        /// The table.
-        table: ObjectId,
-    },
-}
-
-/// What the statement makes a hypertable, if that is what it does.
-pub(crate) fn making(ctx: &Context<'_>) -> Option<Making> {
-    let (_, node) = ctx.node()?;
-    match node {
-        NodeEnum::SelectStmt(_) => {
-            let call = ctx.facts.hypertable_call(node)?;
-            let is_one = ctx.facts.converted.contains_key(&call.table);
-            match call.kind {
-                CallKind::Create if is_one => None,
-                CallKind::Create => {
-                    Some(Making::Called { table: call.table, columns: call.columns, migrates: call.migrates })
-                }
-                CallKind::AddDimension => {
-                    is_one.then_some(Making::Dimension { table: call.table, columns: call.columns })
-                }
-            }
-        }
-        NodeEnum::CreateStmt(s) => {
-            if declared(s).is_some() {
-                return Some(Making::Declared);
-            }
-            if ctx.options.convert.is_empty() {
-                return None;
-            }
-            let table = ctx.facts.table_id(s.relation.as_ref()?);
-            chosen(ctx, &table).map(|_| Making::Chosen { table })
-        }
-        _ => None,
-    }
-}
-
-/// What the person wants of a table.
-pub(crate) fn chosen<'a>(ctx: &Context<'a>, table: &ObjectId) -> Option<&'a crate::conversion::Conversion> {
-    if ctx.options.convert.is_empty() {
-        return None;
-    }
-    let schema = table.schema.as_deref().unwrap_or("public");
-    ctx.options.convert.get(&(schema.to_owned(), table.name.to_string()))
-}

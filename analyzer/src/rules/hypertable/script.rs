@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::interval::{TimeType, words};
-use super::obstacles::Obstacle;
+use super::obstacle::Obstacle;
 use super::score::Candidate;
 use crate::facts::Facts;
 use crate::facts::names::{quoted, quoted_path};

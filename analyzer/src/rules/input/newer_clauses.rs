@@ -10,7 +10,7 @@ use crate::finding::ServerError;
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Token, TokenKind, canonical, pg};
 use crate::rule::Context;
-use crate::rules::setting::guc_01_superuser_parameter::settings;
+use crate::rules::setting::settings::settings;
 
 /// Options in brackets of VACUUM, ANALYZE and EXPLAIN with the version that brought them.
 const OPTIONS: [(&str, u32); 7] = [
@@ -237,7 +237,7 @@ fn parameters(ctx: &Context<'_>, statement: &Statement<'_>, hits: &mut Vec<Hit>)
         let name = setting.set.name.to_ascii_lowercase();
         let Some((_, since)) = PARAMETERS.iter().find(|(known, _)| *known == name) else { continue };
         let is_preamble = setting.stored.is_none() && name == "transaction_timeout";
-        if is_preamble || !crate::rules::setting::guc_01_superuser_parameter::sets(ctx, &setting) {
+        if is_preamble || !crate::rules::setting::settings::sets(ctx, &setting) {
             continue;
         }
         let error = ServerError::new(

@@ -9,7 +9,8 @@ use crate::finding::{Place, ServerError, Severity};
 use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, Finding, Finish, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
-use crate::rules::role::{DATABASE_OWNER, Known, known, missing_advice, role_range};
+use crate::rules::role::known::{DATABASE_OWNER, Known, known, missing_advice};
+use crate::rules::role::lists::role_range;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

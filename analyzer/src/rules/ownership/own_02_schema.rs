@@ -8,7 +8,8 @@ use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
-use crate::rules::role::{Known, known, missing_advice, role_range};
+use crate::rules::role::known::{Known, known, missing_advice};
+use crate::rules::role::lists::role_range;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

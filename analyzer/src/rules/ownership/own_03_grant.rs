@@ -9,10 +9,10 @@ use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
-use crate::rules::extension::MovedExtensions;
-use crate::rules::role::{
-    Trouble, granted_by, items, listed, missing_advice, presence_trouble, role_range, trim,
-};
+use crate::rules::extension::moved::MovedExtensions;
+use crate::rules::role::known::missing_advice;
+use crate::rules::role::lists::{granted_by, items, listed, role_range, trim};
+use crate::rules::role::membership::{Trouble, presence_trouble};
 use crate::target::members;
 
 /// See the module's head.

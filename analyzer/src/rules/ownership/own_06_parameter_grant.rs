@@ -6,7 +6,7 @@ use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
-use crate::rules::role::listed;
+use crate::rules::role::lists::listed;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -6,7 +6,7 @@ use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, StatementKind};
 use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
-use crate::rules::role::SUPERUSER;
+use crate::rules::role::known::SUPERUSER;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,6 +1,6 @@
 //! ROLE-01: a role that the target has already, or that belongs to the service.
 
-use super::{SUPERUSER, may_alter};
+use super::known::{SUPERUSER, may_alter};
 use crate::edit::Safety;
 use crate::facts::names::{option, options, role, string};
 use crate::finding::{ServerError, Severity};

@@ -1,6 +1,8 @@
 //! ROLE-02: roles that belong to another provider, not to an application.
 
-use super::{Membership, Trouble, items, listed, provider, role_range, trim};
+use super::known::provider;
+use super::lists::{items, listed, role_range, trim};
+use super::membership::{Membership, Trouble};
 use crate::edit::Safety;
 use crate::facts::names::{option, role, roles, string};
 use crate::finding::{ServerError, Severity};

@@ -1,6 +1,6 @@
 //! ROLE-04: SUPERUSER, REPLICATION and BYPASSRLS of a role, in their NO forms too.
 
-use super::SourceAttributes;
+use super::known::SourceAttributes;
 use crate::edit::Safety;
 use crate::facts::names::{option_is_on, options, role};
 use crate::finding::{ServerError, Severity};

@@ -1,6 +1,7 @@
 //! ROLE-06: who granted a role, and how a membership works, where the target takes neither.
 
-use super::{Membership, granted_by, items, listed};
+use super::lists::{granted_by, items, listed};
+use super::membership::Membership;
 use crate::edit::Safety;
 use crate::facts::names::{option, option_is_on, options, quoted, role};
 use crate::finding::{ServerError, Severity};

@@ -1,7 +1,9 @@
 //! ROLE-07: ADMIN on a role, granted back to the role that made it.
 
+use super::known::SUPERUSER;
+use super::lists::{items, listed, trim};
+use super::membership::Membership;
 use super::role_06_grant_options::{grantor, refused};
-use super::{Membership, SUPERUSER, items, listed, trim};
 use crate::edit::Safety;
 use crate::facts::names::{option, option_is_on};
 use crate::finding::{ServerError, Severity};

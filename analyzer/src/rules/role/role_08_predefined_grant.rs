@@ -1,6 +1,8 @@
 //! ROLE-08: PostgreSQL's predefined roles that tsdbadmin may not grant, or that the target lacks.
 
-use super::{DATABASE_OWNER, Membership, Trouble, listed};
+use super::known::DATABASE_OWNER;
+use super::lists::listed;
+use super::membership::{Membership, Trouble};
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
 use crate::parse::StatementKind;

@@ -1,6 +1,8 @@
 //! ROLE-09: roles that tsdbadmin may not grant, and roles that are not there.
 
-use super::{Membership, Trouble, granted_trouble, items, listed, member_trouble, missing_advice, trim};
+use super::known::missing_advice;
+use super::lists::{items, listed, trim};
+use super::membership::{Membership, Trouble, granted_trouble, member_trouble};
 use crate::edit::Safety;
 use crate::facts::names::{options, role, roles};
 use crate::finding::{ServerError, Severity};

@@ -1,6 +1,6 @@
 //! ROLE-10: settings stored for roles of the service, or for all roles.
 
-use super::{SUPERUSER, may_alter};
+use super::known::{SUPERUSER, may_alter};
 use crate::edit::Safety;
 use crate::facts::names::{quoted, role};
 use crate::finding::{ServerError, Severity};

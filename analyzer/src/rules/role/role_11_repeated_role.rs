@@ -1,6 +1,7 @@
 //! ROLE-11: roles that are made twice, dropped, or changed without being there.
 
-use super::{Known, SUPERUSER, known, listed, missing_advice};
+use super::known::{Known, SUPERUSER, known, missing_advice};
+use super::lists::listed;
 use crate::edit::Safety;
 use crate::facts::names::{role, roles, string};
 use crate::finding::{ServerError, Severity};

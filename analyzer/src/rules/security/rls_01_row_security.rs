@@ -10,9 +10,9 @@ use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Piece, Rule, Subject};
 use crate::rules::TROUBLESHOOTING;
-use crate::rules::role::{
-    SourceAttributes, Trouble, items, listed, missing_advice, presence_trouble, role_range, trim,
-};
+use crate::rules::role::known::{SourceAttributes, missing_advice};
+use crate::rules::role::lists::{items, listed, role_range, trim};
+use crate::rules::role::membership::{Trouble, presence_trouble};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

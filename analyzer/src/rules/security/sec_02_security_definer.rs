@@ -9,7 +9,7 @@ use crate::finding::Severity;
 use crate::parse::{Class, NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Finish, Rule};
 use crate::rules::TROUBLESHOOTING;
-use crate::rules::role::{SUPERUSER, SourceAttributes};
+use crate::rules::role::known::{SUPERUSER, SourceAttributes};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {

@@ -1,6 +1,6 @@
 //! GUC-02: stored settings of a library that the session has not loaded, and an application's own.
 
-use super::guc_01_superuser_parameter::{sets, settings};
+use super::settings::{sets, settings};
 use crate::edit::Safety;
 use crate::facts::names::{option, option_text};
 use crate::finding::{ServerError, Severity};

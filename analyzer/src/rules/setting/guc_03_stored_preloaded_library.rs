@@ -1,6 +1,6 @@
 //! GUC-03: a stored `local_preload_libraries`, which logins may fail over.
 
-use super::guc_01_superuser_parameter::{sets, settings};
+use super::settings::{sets, settings};
 use crate::edit::Safety;
 use crate::finding::Severity;
 use crate::parse::StatementKind;

@@ -1,6 +1,6 @@
 //! GUC-04: a stored `search_path` that hides TimescaleDB's functions.
 
-use super::guc_01_superuser_parameter::settings;
+use super::settings::settings;
 use crate::edit::Safety;
 use crate::facts::names::text;
 use crate::finding::Severity;

@@ -1,6 +1,6 @@
 //! GUC-05: parameters that the target's version does not have.
 
-use super::guc_01_superuser_parameter::{set_by_call, sets, settings};
+use super::settings::{set_by_call, sets, settings};
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, StatementKind, pg};

@@ -1,6 +1,6 @@
 //! GUC-06: values that a parameter does not take.
 
-use super::guc_01_superuser_parameter::settings;
+use super::settings::settings;
 use crate::edit::Safety;
 use crate::facts::names::text;
 use crate::finding::{ServerError, Severity};

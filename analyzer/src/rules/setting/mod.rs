@@ -1,5 +1,7 @@
 //! Rules about parameters.
 
+pub(crate) mod settings;
+
 pub mod guc_01_superuser_parameter;
 pub mod guc_02_extension_parameter;
 pub mod guc_03_stored_preloaded_library;

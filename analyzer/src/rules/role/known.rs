@@ -1,0 +1,87 @@
+//! Which roles exist on the target, and what to do about one that does not.
+
+use std::collections::BTreeSet;
+
+use crate::rule::Context;
+
+/// Roles that could do on the source what none can do on the target.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SourceAttributes {
+    /// Superusers, whatever becomes of them.
+    pub(crate) superusers: BTreeSet<String>,
+    /// Roles that bypass row-level security.
+    pub(crate) bypass: BTreeSet<String>,
+}
+
+impl SourceAttributes {
+    /// A role has this attribute on the source.
+    pub(crate) fn add(&mut self, role: &str, attribute: &str) {
+        match attribute {
+            "superuser" => self.superusers.insert(role.to_owned()),
+            "bypassrls" => self.bypass.insert(role.to_owned()),
+            _ => false,
+        };
+    }
+}
+
+/// The service's superuser.
+pub(crate) const SUPERUSER: &str = "postgres";
+
+/// A role whose explicit members no server takes.
+pub(crate) const DATABASE_OWNER: &str = "pg_database_owner";
+
+/// Names that a provider uses and that others give to roles of their own, too.
+const AMBIGUOUS: &[&str] = &["pgbouncer"];
+
+/// Where a role comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known<'a> {
+    /// The dump makes it.
+    Made,
+    /// The target has it.
+    Target,
+    /// It is a provider's own: it will not be there.
+    Provider(&'a str),
+    /// Neither.
+    Missing,
+}
+
+/// Where this role comes from.
+pub(crate) fn known<'a>(ctx: &Context<'a>, name: &str) -> Known<'a> {
+    if ctx.target.has_role(name) {
+        Known::Target
+    } else if ctx.facts.makes_role(name) {
+        Known::Made
+    } else {
+        provider(ctx, name).map_or(Known::Missing, Known::Provider)
+    }
+}
+
+/// The provider whose own role this is.
+pub(crate) fn provider<'a>(ctx: &Context<'a>, name: &str) -> Option<&'a str> {
+    let provider = ctx.target.provider_of(name)?;
+    let others = || ctx.facts.roles.keys().chain(ctx.facts.owners.iter().map(|owner| &owner.role));
+    let sure = !AMBIGUOUS.contains(&name)
+        || others().any(|other| &**other != name && ctx.target.provider_of(other) == Some(provider));
+    sure.then_some(provider)
+}
+
+/// True where the restoring role may change this role: always up to 15 (CREATEROLE), with ADMIN from 16
+/// on. Superusers are out of reach.
+pub(crate) fn may_alter(ctx: &Context<'_>, name: &str) -> bool {
+    name != SUPERUSER
+        && (ctx.target.version <= 15
+            || ctx.target.grantable_roles.contains(name)
+            || !ctx.target.reserved_roles.contains_key(name))
+}
+
+/// What to do about a role that no one makes.
+pub(crate) fn missing_advice(ctx: &Context<'_>) -> String {
+    if ctx.facts.role_statements == 0 {
+        "Give the roles dump together with this one (pg_dumpall --roles-only): tsmigrate check roles.sql \
+         schema.sql. Or create the role on the target first."
+            .into()
+    } else {
+        "The roles dump does not make it: create it on the target first, or leave this out.".into()
+    }
+}
