@@ -94,8 +94,6 @@ const NAMED: &[(&str, &[&str])] = &[
             "HT-12", "HT-13", "HT-15", "HT-17", "HT-18",
         ],
     ),
-    // It uses what GUC-01 knows of settings.
-    ("analyzer/src/rules/input/newer_clauses.rs", &["GUC-01"]),
     ("analyzer/src/rules/hypertable/script.rs", &["HT-02", "HT-07", "HT-12", "HT-13", "HT-17"]),
     ("runner/src/verify/compare.rs", &["OWN-01"]),
     ("tests/src/score.rs", &["DB-02"]),
