@@ -95,7 +95,7 @@ const CRATES: &[Crate] = &[
             "cli",
         ],
         upwards: &[],
-        circles: &["cli*", "connect*", "migrate*", "progress*", "verify*"],
+        circles: &["connect*", "migrate*", "verify*"],
     },
 ];
 

@@ -7,9 +7,12 @@ use tsmigrate_analyzer::Report;
 use tsmigrate_analyzer::clean;
 use tsmigrate_analyzer::report::Verdict;
 
+use super::analysed::{Analysed, Setup};
+use super::failure::{Failure, Status};
 use super::render::{self, Page};
 use super::reports::{self, Files, Format, Shown};
-use super::{Analysed, Failure, Setup, Status, config, input, live, note, output};
+use super::terminal::note;
+use super::{effective, input, live, output};
 
 /// Options of `tsmigrate check`.
 #[derive(Clone, clap::Args)]
@@ -142,7 +145,7 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     let format = args.format()?;
     let setup = args.analysed.setup()?;
     if args.show_config {
-        return config::show(&setup);
+        return effective::show(&setup);
     }
     let Setup { mut target, mut options, .. } = setup;
     let uri = live::uri(&args.files)?;

@@ -5,7 +5,8 @@ use std::io::Write;
 use tsmigrate::human;
 use tsmigrate::migrate::cleanup::{self, Args};
 
-use super::{Failure, Status, runtime};
+use super::failure::{Failure, Status};
+use super::runtime::runtime;
 
 /// Clean where nothing is open any more.
 pub(super) fn run(args: &Args) -> Result<Status, Failure> {

@@ -9,12 +9,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tsmigrate::workers::Workers;
+use tsmigrate_analyzer::clean;
 use tsmigrate_analyzer::facts::ObjectId;
 use tsmigrate_analyzer::facts::names::quoted;
 use tsmigrate_analyzer::parse::Class;
+use tsmigrate_analyzer::quote::shell;
 use tsmigrate_analyzer::{Analysis, Analyzer, InputError, Options, Target};
 
-use super::{Failure, shell};
+use super::failure::Failure;
+use super::terminal::{note, on_terminal};
 
 /// So much is read at a time.
 const CHUNK: usize = 256 << 10;
@@ -212,7 +215,7 @@ pub(super) fn analyse(
             _ => None,
         };
         if kept.is_some() && !quiet {
-            super::note(&format!(
+            note(&format!(
                 "{}: cannot be read twice, so it is kept in a temporary file until the end ({})",
                 if input.path.is_none() { "standard input" } else { &input.name },
                 std::env::temp_dir().display()
@@ -281,7 +284,7 @@ impl Progress {
 
     /// Starts to measure.
     pub(super) fn new(verb: &str, name: &str, length: Option<u64>) -> Self {
-        let bar = super::on_terminal().then(|| {
+        let bar = on_terminal().then(|| {
             let template = match length {
                 Some(_) => {
                     "  {prefix} {bar:24.cyan/dim} {bytes:>10} of {total_bytes}  {binary_bytes_per_sec:>12}  {eta} left"
@@ -289,7 +292,7 @@ impl Progress {
                 None => "  {prefix} {spinner} {bytes:>10}  {binary_bytes_per_sec:>12}",
             };
             let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::hidden())
-                .with_prefix(format!("{verb} {}", super::clean::text(name)));
+                .with_prefix(format!("{verb} {}", clean::text(name)));
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style.progress_chars("━╸─"));
             }

@@ -11,7 +11,8 @@ use tsmigrate_analyzer::rule::About;
 use tsmigrate_analyzer::server::Server;
 use tsmigrate_analyzer::{Analysis, Analyzer, Options, Target};
 
-use super::{Failure, note};
+use super::failure::Failure;
+use super::terminal::note;
 
 /// What the dumps are called.
 const ROLES: &str = "pg_dumpall --roles-only";

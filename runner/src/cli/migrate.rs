@@ -7,7 +7,9 @@ use tsmigrate::human;
 use tsmigrate::migrate::{self, Args};
 use tsmigrate::report::{self, Format, Outcome, Report};
 
-use super::{Failure, Status, runtime};
+use super::failure::{Failure, Status};
+use super::runtime::runtime;
+use super::terminal::note;
 
 /// Clean when it is done and verified, or planned; findings where it is blocked and nothing was written.
 pub(super) fn run(args: &Args) -> Result<Status, Failure> {
@@ -40,7 +42,7 @@ fn write(args: &Args, report: &Report) -> Result<(), Failure> {
 
 /// A second signal: nothing more can be done, and nothing is lost.
 fn give_up(signal: &str, work: &Path) {
-    super::note(&format!(
+    note(&format!(
         "tsmigrate: {signal} again: stopped at once. What may be open (restoring mode of the target, paused jobs of the \
          source) is in {}; tsmigrate cleanup closes it, --resume goes on",
         human::line(&work.display().to_string())

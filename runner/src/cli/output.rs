@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 use tsmigrate_analyzer::clean::Cleaner;
+use tsmigrate_analyzer::quote::shell;
 
+use super::failure::Failure;
 use super::input::Input;
-use super::{Failure, shell};
 
 /// A file that is whole and waits to take its place; nothing where it was written in its place already.
 pub(super) type Made = Option<(NamedTempFile, PathBuf)>;

@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use tsmigrate_analyzer::Report;
+use tsmigrate_analyzer::quote::shell;
 use tsmigrate_analyzer::report::{self, Around, Step, Verdict};
 
+use super::analysed::Analysed;
+use super::failure::Failure;
 use super::input::{self, Input};
 use super::output::{self, Made};
 use super::render::{self, Page};
-use super::{Analysed, Failure, shell};
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

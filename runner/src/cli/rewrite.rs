@@ -9,15 +9,18 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use tsmigrate_analyzer::clean::{self, Cleaner};
+use tsmigrate_analyzer::quote::shell;
 use tsmigrate_analyzer::report::{count, thousands};
 use tsmigrate_analyzer::{Analysis, Report, Style};
 
+use super::analysed::{Analysed, Setup};
 use super::diff::{Diff, Search, Secrets};
+use super::failure::{Failure, Status};
 use super::input::{self, Input, Progress};
 use super::output::{self, Made, Out, beside, overwrites};
 use super::render::{self, Page};
 use super::reports::{self, Files, Shown};
-use super::{Analysed, Failure, Setup, Status, note, shell};
+use super::terminal::note;
 
 /// Changes of one rule that the log on the standard error shows, unless `--log stderr` asks for all.
 const LOGGED: usize = 10;

@@ -7,8 +7,8 @@ use tsmigrate_analyzer::rule::Rule;
 use tsmigrate_analyzer::rules::{all, markdown, nearest, rule};
 use tsmigrate_analyzer::{Safety, Severity};
 
+use super::failure::{Failure, Status};
 use super::render::{Page, wrap};
-use super::{Failure, Status};
 
 /// How the catalogue is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

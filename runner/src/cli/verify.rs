@@ -14,7 +14,8 @@ use tsmigrate::progress::{Mode, Progress};
 use tsmigrate::report::{self, Format};
 use tsmigrate::verify::{self, Check, How, PERCENT, Verification};
 
-use super::{Failure, Status, runtime};
+use super::failure::{Failure, Status};
+use super::runtime::runtime;
 
 /// The version of the report; it grows when a field changes its meaning or goes.
 const VERSION: u32 = 1;

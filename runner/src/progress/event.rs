@@ -1,5 +1,7 @@
 //! What happens, for programs: `--progress json` writes one of these objects on each line of the standard error.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::TaskKind;
@@ -182,4 +184,10 @@ impl Event<'_> {
             Err(_) => "{}".to_owned(),
         }
     }
+}
+
+/// Seconds in milliseconds, as reports have them.
+#[must_use]
+pub fn seconds(took: Duration) -> f64 {
+    (took.as_secs_f64() * 1000.0).round() / 1000.0
 }

@@ -7,6 +7,7 @@ pub mod event;
 mod frame;
 mod screen;
 mod state;
+mod task;
 mod writer;
 
 use std::fs::File;
@@ -16,7 +17,9 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+pub use event::seconds;
 pub use state::rate;
+pub use task::TaskKind;
 
 use event::Event;
 use state::{Running, State, Waiting};
@@ -45,44 +48,6 @@ pub enum Mode {
     Json,
     /// Nothing.
     None,
-}
-
-/// What a worker is busy with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TaskKind {
-    /// Rows of a table, or of a part of it.
-    Copy,
-    /// Large objects.
-    LargeObjects,
-    /// An index, or a constraint that is one.
-    Index,
-    /// A foreign key is checked.
-    ForeignKey,
-    /// A materialized view is filled.
-    Refresh,
-    /// Rows of both ends are compared.
-    Verify,
-}
-
-impl TaskKind {
-    /// A word for it in a line of a display.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Copy | Self::LargeObjects => "copy",
-            Self::Index => "index",
-            Self::ForeignKey => "foreign key",
-            Self::Refresh => "refresh",
-            Self::Verify => "verify",
-        }
-    }
-
-    /// Its bytes are bytes of the stage that is measured.
-    #[must_use]
-    pub const fn moves_bytes(self) -> bool {
-        matches!(self, Self::Copy | Self::LargeObjects | Self::Verify)
-    }
 }
 
 struct Shared {
@@ -379,12 +344,6 @@ impl Drop for Shared {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
-}
-
-/// Seconds in milliseconds, as reports have them.
-#[must_use]
-pub fn seconds(took: Duration) -> f64 {
-    (took.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
 /// Columns and rows of the terminal that the standard error is.

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::event::{Event, Now, Pause};
+use super::event::{Event, Now, Pause, seconds};
 use super::frame::{self, Room};
 use super::screen::Screen;
 use super::state::State;
@@ -239,14 +239,14 @@ fn summary(state: &State, now: Instant) -> Option<String> {
 /// How far it is, for programs.
 fn progress(state: &State, now: Instant) -> String {
     let position = state.position(now).unwrap_or_default();
-    let since = |at: Instant| super::seconds(now.saturating_duration_since(at));
+    let since = |at: Instant| seconds(now.saturating_duration_since(at));
     Event::Progress {
         stage: state.stage.as_ref().map(|stage| stage.name.as_str()),
         bytes: position.bytes,
         total: position.total,
         rate: position.rate,
         seconds_left: position.left.map(|left| left.as_secs()),
-        elapsed: super::seconds(position.elapsed),
+        elapsed: seconds(position.elapsed),
         retries: state.retries,
         tasks: state
             .running

@@ -1,0 +1,231 @@
+//! What an analysis is told on the command line, with what the configuration says where that leaves it open.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use tsmigrate_analyzer::conversion::conversion;
+use tsmigrate_analyzer::facts::timescale::Version;
+use tsmigrate_analyzer::quote::shell;
+use tsmigrate_analyzer::rules::{nearest, rule};
+use tsmigrate_analyzer::target::{NEWEST_VERSION, OLDEST_VERSION};
+use tsmigrate_analyzer::{Options, Target};
+
+use super::config::Config;
+use super::failure::Failure;
+
+/// What an analysis is told, whatever is done with it.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Analysed {
+    /// Accept what is lost by these rules (ids or names, comma-separated): statements that no
+    /// rewrite can save are left out
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub(super) accept: Vec<String>,
+
+    /// Leave what fixes would change as it is: RULE, RULE@LINE or RULE@FILE:LINE, comma-separated
+    #[arg(long, value_name = "FIX")]
+    pub(super) leave: Vec<String>,
+
+    /// Of a dump of a whole cluster, the database to keep
+    #[arg(long, value_name = "NAME")]
+    pub(super) database: Option<String>,
+
+    /// Restore this table as a hypertable: schema.table:column or schema.table:column:interval
+    #[arg(long, value_name = "TABLE:COLUMN")]
+    pub(super) hypertable: Vec<String>,
+
+    /// PostgreSQL version of the service, 15 to 18
+    #[arg(
+        long,
+        value_name = "MAJOR",
+        value_parser = clap::value_parser!(u32).range(i64::from(OLDEST_VERSION)..=i64::from(NEWEST_VERSION))
+    )]
+    pub(super) target_version: Option<u32>,
+
+    /// TimescaleDB version of the service, such as 2.19.3 (SELECT extversion FROM pg_extension)
+    #[arg(long, value_name = "VERSION", value_parser = timescale_version)]
+    pub(super) target_timescaledb: Option<Version>,
+
+    /// Another destination than the built-in one, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(super) target_file: Option<PathBuf>,
+
+    /// Read this configuration, not the tsmigrate.toml of this directory or one above it
+    #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
+    pub(super) config: Option<PathBuf>,
+
+    /// Read no configuration
+    #[arg(long)]
+    pub(super) no_config: bool,
+}
+
+/// What an analysis is done with: the command line's word, and what it leaves open as the configuration says.
+pub(super) struct Setup {
+    pub(super) target: Target,
+    pub(super) options: Options,
+    /// The file that the destination is read from, where it is not the built-in one.
+    pub(super) target_file: Option<PathBuf>,
+    pub(super) config: Option<Config>,
+}
+
+/// The fixes that a `--leave` names. Commas separate them, but for those in the name of a file, which a line has to follow.
+fn fixes(given: &str) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    let is_open = |fix: &str| {
+        let line = fix.split_once('@').and_then(|(_, place)| place.rsplit(':').next());
+        line.is_some_and(|line| line.is_empty() || !line.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    for part in given.split(',') {
+        match all.last_mut().filter(|last| is_open(last)) {
+            Some(last) => {
+                last.push(',');
+                last.push_str(part);
+            }
+            None => all.push(part.trim().to_owned()),
+        }
+    }
+    all.retain(|fix| !fix.is_empty());
+    all
+}
+
+/// A version of TimescaleDB on the command line.
+fn timescale_version(text: &str) -> Result<Version, String> {
+    Version::try_from(text.to_owned())
+}
+
+impl Analysed {
+    pub(super) fn setup(&self) -> Result<Setup, Failure> {
+        let path = match &self.config {
+            _ if self.no_config => None,
+            Some(path) => Some(path.clone()),
+            None => Config::find(),
+        };
+        let config = path.as_deref().map(Config::read).transpose()?;
+        let of_config = config.as_ref().and_then(|config| config.target_file.as_ref());
+        let target_file = self.target_file.as_ref().or(of_config).cloned();
+        let target = self.target(target_file.as_deref(), config.as_ref())?;
+        Ok(Setup { target, options: self.options(config.as_ref())?, target_file, config })
+    }
+
+    fn target(&self, file: Option<&Path>, config: Option<&Config>) -> Result<Target, Failure> {
+        let target = match file {
+            None => Target::default(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|error| Failure::io("the target file cannot be read", path, &error))?;
+                Target::from_json(&text).map_err(|error| {
+                    Failure::new(format!("the target file cannot be used: {error}"))
+                        .at(path.display())
+                        .next("its form is that of analyzer/src/target/timescale.json")
+                })?
+            }
+        };
+        let target = match config {
+            Some(config) => config.correct(target),
+            None => target,
+        };
+        let mut target = match self.target_version {
+            Some(version) => target.with_version(version),
+            None => target,
+        };
+        target.timescaledb.installed = self.target_timescaledb.or(target.timescaledb.installed);
+        Ok(target)
+    }
+
+    fn options(&self, config: Option<&Config>) -> Result<Options, Failure> {
+        let mut options = config.map(Config::options).unwrap_or_default();
+        if let Some(database) = &self.database {
+            options.database = Some(database.clone());
+        }
+        for given in self.accept.iter().map(|given| given.trim()).filter(|given| !given.is_empty()) {
+            let Some(rule) = rule(given) else {
+                let next = match nearest(given) {
+                    Some(id) => format!("did you mean {id}? tsmigrate rules lists all rules"),
+                    None => "tsmigrate rules lists all rules".to_owned(),
+                };
+                return Err(Failure::new(format!("there is no rule {given}")).at("--accept").next(next));
+            };
+            options.accept.insert(rule.id.to_owned());
+        }
+        for given in self.leave.iter().flat_map(|given| fixes(given)) {
+            options.leave(&given).map_err(|error| {
+                Failure::new(error.to_string())
+                    .at("--leave")
+                    .next("write it like --leave TSP-03 or --leave TSP-03@schema.sql:120")
+            })?;
+        }
+        for given in &self.hypertable {
+            let (table, conversion) = conversion(given).map_err(|error| {
+                Failure::new(error)
+                    .at("--hypertable")
+                    .next("write it like --hypertable public.readings:time or --hypertable 'public.readings:time:1 day'")
+            })?;
+            options.convert.insert(table, conversion);
+        }
+        Ok(options)
+    }
+
+    /// The same options as words of a command.
+    pub(super) fn words(&self, more: &[&str]) -> String {
+        let mut accept: Vec<&str> = self.accept.iter().map(String::as_str).collect();
+        accept.extend(more.iter().filter(|id| !self.accept.iter().any(|given| given == **id)));
+        let mut words = String::new();
+        if !accept.is_empty() {
+            let _ = write!(words, " --accept {}", accept.join(","));
+        }
+        if !self.leave.is_empty() {
+            let _ = write!(words, " --leave {}", shell(&self.leave.join(",")));
+        }
+        if let Some(database) = &self.database {
+            let _ = write!(words, " --database {}", shell(database));
+        }
+        for given in &self.hypertable {
+            let _ = write!(words, " --hypertable {}", shell(given));
+        }
+        if let Some(version) = self.target_version {
+            let _ = write!(words, " --target-version {version}");
+        }
+        if let Some(version) = self.target_timescaledb {
+            let _ = write!(words, " --target-timescaledb {version}");
+        }
+        if let Some(path) = &self.target_file {
+            let _ = write!(words, " --target-file {}", shell(&path.to_string_lossy()));
+        }
+        if let Some(path) = &self.config {
+            let _ = write!(words, " --config {}", shell(&path.to_string_lossy()));
+        }
+        if self.no_config {
+            words.push_str(" --no-config");
+        }
+        words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_that_was_mistyped_is_suggested() {
+        assert_eq!(nearest("TSP-3"), Some("TSP-03"));
+        assert_eq!(nearest("ext01"), Some("EXT-01"));
+        assert_eq!(nearest("default-tablespaces"), Some("TSP-03"));
+        assert_eq!(nearest("completely different"), None);
+    }
+
+    #[test]
+    fn commas_separate_fixes_and_may_be_in_names_of_files() {
+        assert_eq!(fixes("TSP-03, TSP-04@2,"), ["TSP-03", "TSP-04@2"]);
+        assert_eq!(fixes("TSP-03@a.sql:1,TSP-04@b.sql:2"), ["TSP-03@a.sql:1", "TSP-04@b.sql:2"]);
+        assert_eq!(fixes("TSP-03@a, b,c.sql:1,TSP-04"), ["TSP-03@a, b,c.sql:1", "TSP-04"]);
+        // What is wrong is said of what was given.
+        assert_eq!(fixes("TSP-03@here"), ["TSP-03@here"]);
+        assert_eq!(fixes(""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        assert_eq!(shell("dump.sql"), "dump.sql");
+        assert_eq!(shell("my dump.sql"), "'my dump.sql'");
+        assert_eq!(shell("it's"), "'it'\\''s'");
+    }
+}
