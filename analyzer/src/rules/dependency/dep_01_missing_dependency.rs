@@ -1,5 +1,7 @@
 //! DEP-01: a statement that needs what the target will not have.
 
+use std::ops::Range;
+
 use crate::edit::{Fix, Safety};
 use crate::facts::names::{option, options, quoted_path, relation, role, string};
 use crate::facts::objects::{created, subject};
@@ -51,7 +53,19 @@ pub const RULE: Rule = Rule {
     ..Rule::DEFAULT
 };
 
-#[allow(clippy::too_many_lines, reason = "to be cut up with the causes")]
+/// What a statement needs and the target will not have.
+struct Lack {
+    absence: Absence,
+    message: String,
+    /// The object of the finding.
+    object: String,
+    error: ServerError,
+    range: Option<Range<usize>>,
+    safety: Safety,
+    /// What the statement changes or speaks of is missing, not something that it uses.
+    subject_is_gone: bool,
+}
+
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
     // What is dropped may be missing; what another rule takes out whole needs nothing.
@@ -65,62 +79,58 @@ fn check(ctx: &mut Context<'_>) {
     if may_be_missing || ctx.findings.iter().any(taken_out) {
         return;
     }
+    let lack = missing_subject(ctx, statement, node)
+        .or_else(|| missing_part(ctx, node))
+        .or_else(|| missing_reference(ctx, statement, node));
+    if let Some(lack) = lack {
+        report(ctx, lack, node);
+    }
+}
+
+/// What the statement changes or speaks of is missing: it goes with it.
+fn missing_subject(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum) -> Option<Lack> {
+    let object = subject(node).filter(|object| !matches!(object.id.class, Class::Role | Class::Database))?;
+    let absence = ctx.facts.subject_absence(node)?.clone();
+    let name = ctx.describe(&object);
+    let shown = created(node).map_or_else(|| name.clone(), |created| ctx.describe(&created));
+    // The server looks for the types of arguments before it looks for the function.
+    let argument = statement
+        .references()
+        .iter()
+        .find(|r| r.class == Class::Type && ctx.facts.missing(r).is_some())
+        .filter(|_| matches!(object.id.class, Class::Function | Class::Operator | Class::Nameless));
+    // The new owner is looked for before all else, but for ALTER TABLE and its like.
+    let owner = match node {
+        NodeEnum::AlterOwnerStmt(s) => s.newowner.as_ref().and_then(role),
+        _ => None,
+    };
+    let error = match owner.filter(|owner| known(ctx, owner) == Known::Missing) {
+        Some(owner) => ServerError::new("42704", format!("role \"{owner}\" does not exist")),
+        None => argument.map_or_else(|| not_there(&object), error_for),
+    };
+    Some(Lack::of_subject(absence, &name, shown, error))
+}
+
+/// A part of a table that the statement changes is missing.
+fn missing_part(ctx: &Context<'_>, node: &NodeEnum) -> Option<Lack> {
+    let (part, absence) = part_of_table(ctx, node)?;
+    let name = ctx.describe(&part);
+    Some(Lack::of_subject(absence, &name, name.clone(), not_there(&part)))
+}
+
+impl Lack {
+    /// The statement's own subject is missing.
+    fn of_subject(absence: Absence, name: &str, object: String, error: ServerError) -> Self {
+        let safety = if absence.removed { Safety::Safe } else { Safety::Review };
+        let message = format!("{name} will not be on the target");
+        Self { absence, message, object, error, range: None, safety, subject_is_gone: true }
+    }
+}
+
+/// Something that the statement uses is missing.
+fn missing_reference(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum) -> Option<Lack> {
     let made = created(node);
     let own = made.as_ref().map(|object| ctx.resolved(&object.id));
-
-    // What the statement changes or speaks of is gone: it goes with it.
-    if let Some(object) =
-        subject(node).filter(|object| !matches!(object.id.class, Class::Role | Class::Database))
-        && let Some(absence) = ctx.facts.subject_absence(node).cloned()
-    {
-        let safety = if absence.removed { Safety::Safe } else { Safety::Review };
-        let name = ctx.describe(&object);
-        let shown = made.as_ref().map_or_else(|| name.clone(), |made| ctx.describe(made));
-        // The server looks for the types of arguments before it looks for the function.
-        let argument = statement
-            .references()
-            .iter()
-            .find(|r| r.class == Class::Type && ctx.facts.missing(r).is_some())
-            .filter(|_| matches!(object.id.class, Class::Function | Class::Operator | Class::Nameless));
-        // The new owner is looked for before all else, but for ALTER TABLE and its like.
-        let owner = match node {
-            NodeEnum::AlterOwnerStmt(s) => s.newowner.as_ref().and_then(role),
-            _ => None,
-        };
-        let error = match owner.filter(|owner| known(ctx, owner) == Known::Missing) {
-            Some(owner) => ServerError::new("42704", format!("role \"{owner}\" does not exist")),
-            None => argument.map_or_else(|| not_there(&object), error_for),
-        };
-        report(
-            ctx,
-            &absence,
-            format!("{name} will not be on the target"),
-            &shown,
-            error,
-            None,
-            safety,
-            true,
-            node,
-        );
-        return;
-    }
-    if let Some((part, absence)) = part_of_table(ctx, node) {
-        let error = not_there(&part);
-        let name = ctx.describe(&part);
-        let safety = if absence.removed { Safety::Safe } else { Safety::Review };
-        report(
-            ctx,
-            &absence,
-            format!("{name} will not be on the target"),
-            &name,
-            error,
-            None,
-            safety,
-            true,
-            node,
-        );
-        return;
-    }
     let all: Vec<(Reference, Absence)> = statement
         .references()
         .iter()
@@ -150,22 +160,24 @@ fn check(ctx: &mut Context<'_>) {
         let absence = ctx.facts.missing_schema(schema)?.clone();
         Some((Reference::new(Class::Schema, None, schema), absence))
     });
-    let missing = missing.or_else(|| missing_in_body(ctx, node));
-    if let Some((reference, absence)) = missing {
-        let range = reference.location.and_then(|at| {
-            let at = usize::try_from(at).ok()?;
-            statement.name_at(at).or_else(|| statement.token_at(at).map(Statement::token_range))
-        });
-        let needed = words(&reference);
-        let what = made
-            .or_else(|| constraint(node))
-            .or_else(|| subject(node).filter(|object| object.id.class != Class::Role))
-            .map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object));
-        let error = error_for(&reference);
-        let message = format!("{what} needs {needed}, which the target will not have");
-        let range = range.filter(|range| !range.is_empty());
-        report(ctx, &absence, message, &what, error, range, Safety::Review, false, node);
-    }
+    let (reference, absence) = missing.or_else(|| missing_in_body(ctx, node))?;
+    let range = reference.location.and_then(|at| {
+        let at = usize::try_from(at).ok()?;
+        statement.name_at(at).or_else(|| statement.token_at(at).map(Statement::token_range))
+    });
+    let object = made
+        .or_else(|| constraint(node))
+        .or_else(|| subject(node).filter(|object| object.id.class != Class::Role))
+        .map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object));
+    Some(Lack {
+        message: format!("{object} needs {}, which the target will not have", words(&reference)),
+        absence,
+        object,
+        error: error_for(&reference),
+        range: range.filter(|range| !range.is_empty()),
+        safety: Safety::Review,
+        subject_is_gone: false,
+    })
 }
 
 /// What the body of a function in SQL needs, where the server checks bodies (pg_dump turns that off).
@@ -222,18 +234,8 @@ fn part_of_table(ctx: &Context<'_>, node: &NodeEnum) -> Option<(Object, Absence)
     })
 }
 
-#[allow(clippy::too_many_arguments)] // one call site each way; a struct would only rename the arguments
-fn report(
-    ctx: &mut Context<'_>,
-    absence: &Absence,
-    message: String,
-    object: &str,
-    error: ServerError,
-    range: Option<std::ops::Range<usize>>,
-    safety: Safety,
-    subject_is_gone: bool,
-    node: &NodeEnum,
-) {
+fn report(ctx: &mut Context<'_>, lack: Lack, node: &NodeEnum) {
+    let Lack { absence, message, object, error, range, safety, subject_is_gone } = lack;
     let mut fix = FixDraft::remove(format!("goes with {}", absence.root));
     if safety == Safety::Review {
         fix = fix.review();
@@ -242,7 +244,7 @@ fn report(
         NodeEnum::CopyStmt(_) | NodeEnum::InsertStmt(_) => fix.lost(format!("rows of {object}")),
         // What was said of an object that is gone is gone with it.
         NodeEnum::CommentStmt(_) | NodeEnum::AlterOwnerStmt(_) | NodeEnum::GrantStmt(_) => fix,
-        _ if created(node).is_some() || constraint(node).is_some() => fix.lost(object.to_owned()),
+        _ if created(node).is_some() || constraint(node).is_some() => fix.lost(object.clone()),
         _ if subject_is_gone => fix,
         NodeEnum::DoStmt(_) | NodeEnum::CallStmt(_) | NodeEnum::SelectStmt(_) => {
             fix.lost("what the statement does")
@@ -250,7 +252,7 @@ fn report(
         _ => fix.lost(format!("change of {object}")),
     };
     let mut draft =
-        Draft::new(message).object(object).server(error).cause(ctx.registry.cause(absence)).fix(fix);
+        Draft::new(message).object(object).server(error).cause(ctx.registry.cause(&absence)).fix(fix);
     if let Some(range) = range {
         draft = draft.at(range);
     }

@@ -1,11 +1,14 @@
 //! OWN-01: `OWNER TO` a role that tsdbadmin cannot give objects to yet, or ever.
 
+use std::ops::Range;
+
 use super::handover::{Handover, hand_over, member_by_dump};
 use crate::edit::{Action, Safety};
 use crate::facts::names::{options, qualified, quoted, relation, role, roles};
 use crate::facts::objects::{created, subject};
 use crate::facts::{Object, ObjectId};
 use crate::finding::{Place, ServerError, Severity};
+use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, Finding, Finish, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
@@ -60,149 +63,193 @@ pub const RULE: Rule = Rule {
     ..Rule::DEFAULT
 };
 
-#[allow(clippy::too_many_lines, reason = "to be cut up with the causes")]
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
     remember(ctx, node);
     identity_of_hypertable(ctx, node);
-    let Some(spec) = new_owner(node) else { return };
-    let Some(object) = subject(node) else { return };
-    let Some(owner) = role(spec) else { return };
-    if matches!(
-        object.id.class,
-        Class::Database
-            | Class::Tablespace
-            | Class::EventTrigger
-            | Class::Subscription
-            | Class::ForeignDataWrapper
-    ) || ctx.facts.absence(&object.id).is_some()
-        || owner == ctx.target.admin
-        // What owns a schema, or may create in public.
-        || owner == DATABASE_OWNER
-            && (object.id.class == Class::Schema || object.id.schema.as_deref() == Some("public"))
-    {
+    let Some(change) = OwnerChange::of(ctx, statement, node) else { return };
+    if let Some(draft) = change.to_unusable_owner(ctx).or_else(|| change.of_unmovable_object(ctx)) {
+        ctx.report(draft);
         return;
     }
-    let words = ctx.describe(&object);
-    let admin = ctx.target.admin.as_str();
-    let id = ctx.resolved(&object.id);
-    let known = known(ctx, owner);
-    // The language is the bootstrap superuser's already: asking for that again is no change, and passes.
-    if object.id.class == Class::Language && owner == "postgres" {
-        return;
-    }
-    // An index follows its table: to ask for another owner is a warning at most.
-    if object.word == "index" && matches!(known, Known::Made | Known::Target) {
-        return;
-    }
-    let mut draft = Draft::new("").object(words.clone());
-    if let Some(range) = role_range(statement, spec) {
-        draft = draft.at(range);
-    }
-    let refused = if ctx.target.version >= 16 {
-        ServerError::new("42501", format!("must be able to SET ROLE \"{owner}\""))
-    } else {
-        ServerError::new("42501", format!("must be member of role \"{owner}\""))
-    };
-    let absent = ServerError::new("42704", format!("role \"{owner}\" does not exist"));
-    let stays = FixDraft::remove(format!("{words} stays {admin}'s"));
+    let draft = change.draft("");
+    hand_over(ctx, draft, &change.object, change.owner, change.refused);
+}
 
-    let becomes = format!("{words} cannot belong to {owner} on the target: it becomes {admin}'s");
-    if ctx.target.reserved_roles.contains_key(owner) || ctx.target.predefined_roles.contains_key(owner) {
-        ctx.report(draft.message(becomes).server(refused).fix(stays));
-        return;
+/// A change of an object's owner.
+struct OwnerChange<'a> {
+    object: Object,
+    id: ObjectId,
+    /// The object's words for messages.
+    words: String,
+    owner: &'a str,
+    /// The bytes of the owner's name.
+    range: Option<Range<usize>>,
+    known: Known<'a>,
+    /// What the server says to one who is no member of the owner.
+    refused: ServerError,
+}
+
+impl<'a> OwnerChange<'a> {
+    /// The change that the statement makes; `None` where it makes none that could fail.
+    fn of(ctx: &Context<'a>, statement: &Statement<'_>, node: &'a NodeEnum) -> Option<Self> {
+        let spec = new_owner(node)?;
+        let object = subject(node)?;
+        let owner = role(spec)?;
+        let class = object.id.class;
+        if matches!(
+            class,
+            Class::Database
+                | Class::Tablespace
+                | Class::EventTrigger
+                | Class::Subscription
+                | Class::ForeignDataWrapper
+        ) || ctx.facts.absence(&object.id).is_some()
+            || owner == ctx.target.admin
+            // What owns a schema, or may create in public.
+            || owner == DATABASE_OWNER
+                && (class == Class::Schema || object.id.schema.as_deref() == Some("public"))
+        {
+            return None;
+        }
+        // The language is the bootstrap superuser's already: asking for that again is no change, and passes.
+        if class == Class::Language && owner == "postgres" {
+            return None;
+        }
+        let known = known(ctx, owner);
+        // An index follows its table: to ask for another owner is a warning at most.
+        if object.word == "index" && matches!(known, Known::Made | Known::Target) {
+            return None;
+        }
+        let refused = if ctx.target.version >= 16 {
+            ServerError::new("42501", format!("must be able to SET ROLE \"{owner}\""))
+        } else {
+            ServerError::new("42501", format!("must be member of role \"{owner}\""))
+        };
+        Some(Self {
+            id: ctx.resolved(&object.id),
+            words: ctx.describe(&object),
+            range: role_range(statement, spec),
+            object,
+            owner,
+            known,
+            refused,
+        })
     }
-    if let Known::Provider(_) = known {
-        ctx.report(draft.message(becomes).server(absent).fix(stays));
-        return;
+
+    fn draft(&self, message: impl Into<String>) -> Draft {
+        let draft = Draft::new(message).object(self.words.clone());
+        match &self.range {
+            Some(range) => draft.at(range.clone()),
+            None => draft,
+        }
     }
-    if known == Known::Missing {
-        draft = draft
-            .message(format!(
+
+    /// The fix that leaves the object with the restoring role.
+    fn stays(&self, ctx: &Context<'_>) -> FixDraft {
+        FixDraft::remove(format!("{} stays {}'s", self.words, ctx.target.admin))
+    }
+
+    /// The owner is a role of the service or of a provider, or does not exist.
+    fn to_unusable_owner(&self, ctx: &Context<'_>) -> Option<Draft> {
+        let (owner, words, admin) = (self.owner, &self.words, &ctx.target.admin);
+        let absent = || ServerError::new("42704", format!("role \"{owner}\" does not exist"));
+        let becomes = || {
+            let message = format!("{words} cannot belong to {owner} on the target: it becomes {admin}'s");
+            self.draft(message).fix(self.stays(ctx))
+        };
+        if ctx.target.reserved_roles.contains_key(owner) || ctx.target.predefined_roles.contains_key(owner) {
+            return Some(becomes().server(self.refused.clone()));
+        }
+        if let Known::Provider(_) = self.known {
+            return Some(becomes().server(absent()));
+        }
+        (self.known == Known::Missing).then(|| {
+            self.draft(format!(
                 "role \"{owner}\" is not made by these files: this fails unless the target has it"
             ))
-            .server(absent)
+            .server(absent())
             .advice(format!(
                 "{} Owners are kept then. Or leave owners out (--accept OWN-01): everything becomes {admin}'s.",
                 missing_advice(ctx)
             ))
-            .fix(stays.review().lost(format!("owner {owner} of {words}")));
-        ctx.report(draft);
-        return;
+            .fix(self.stays(ctx).review().lost(format!("owner {owner} of {words}")))
+        })
     }
-    if let Some(keeper) = out_of_reach(ctx, &object, &id) {
-        draft = draft
-            .message(format!("{words} belongs to {keeper} on the target: its owner cannot be changed"))
-            .server(ServerError::new("42501", format!("must be owner of {} {}", object.word, id.name)))
-            .fix(
-                FixDraft::remove(format!("{words} belongs to {keeper}"))
-                    .lost(format!("owner {owner} of {words}")),
+
+    /// The object cannot have another owner on the target.
+    fn of_unmovable_object(&self, ctx: &Context<'_>) -> Option<Draft> {
+        let Self { object, id, words, owner, .. } = self;
+        let admin = &ctx.target.admin;
+        if let Some(keeper) = out_of_reach(ctx, object, id) {
+            let fix = FixDraft::remove(format!("{words} belongs to {keeper}"))
+                .lost(format!("owner {owner} of {words}"));
+            return Some(
+                self.draft(format!("{words} belongs to {keeper} on the target: its owner cannot be changed"))
+                    .server(ServerError::new(
+                        "42501",
+                        format!("must be owner of {} {}", object.word, id.name),
+                    ))
+                    .fix(fix),
             );
-        ctx.report(draft);
-        return;
-    }
-    if object.id.class == Class::Server {
-        draft = draft
-            .message(format!(
-                "{words} cannot be given to {owner}: only a superuser may let it use the wrapper"
-            ))
-            .server(if member_by_dump(ctx, owner) {
-                ServerError::new("42501", "permission denied for foreign-data wrapper …")
-            } else {
-                refused
-            })
-            .fix(
-                FixDraft::replace_with(
-                    format!("{owner} may use it instead"),
-                    vec![format!("GRANT USAGE ON FOREIGN SERVER {} TO {};", quoted(&id.name), quoted(owner))],
-                )
-                .lost(format!("owner {owner} of {words}: it stays {admin}'s, {owner} may use it")),
-            );
-        ctx.report(draft);
-        return;
-    }
-    let chunks = ServerError::new("42501", "permission denied for schema _timescaledb_internal");
-    let kept = match () {
-        () if object.id.class != Class::Relation => None,
-        () if ctx.facts.hypertables.contains(&id) => Some("hypertable"),
-        () if ctx.states.get::<Handover>().is_some_and(|known| known.continuous_aggregates.contains(&id)) => {
-            Some("continuous aggregate")
         }
-        () => None,
-    };
-    if let Some(kind) = kept {
-        draft = draft
-            .message(format!(
-                "{kind} {} cannot be given to {owner}: its chunks are in a schema of the service",
-                id.path()
-            ))
-            .server(chunks)
-            .fix(
-                FixDraft::replace_with(title_instead(owner), vec![grant_all("TABLE", &id, owner)])
-                    .lost(lost_owner(kind, &id, owner, admin)),
-            );
-        ctx.report(draft);
-        return;
-    }
-    if is_chunk(ctx, &id) {
-        ctx.report(
-            draft
-                .message(format!("chunk {} cannot be given to {owner}: TimescaleDB refuses it", id.path()))
-                .server(ServerError::new("0A000", "operation not supported on chunk tables"))
-                .fix(stays),
-        );
-        return;
-    }
-    if id.schema.as_deref().is_some_and(|schema| schema.starts_with("_timescaledb_")) {
-        ctx.report(
-            draft
-                .message(format!("{words} is TimescaleDB's own: it stays {admin}'s"))
+        if id.class == Class::Server {
+            return Some(self.of_foreign_server(ctx));
+        }
+        let chunks = ServerError::new("42501", "permission denied for schema _timescaledb_internal");
+        if let Some(kind) = self.kept_kind(ctx) {
+            let fix = FixDraft::replace_with(title_instead(owner), vec![grant_all("TABLE", id, owner)])
+                .lost(lost_owner(kind, id, owner, admin));
+            let path = id.path();
+            return Some(
+                self.draft(format!(
+                    "{kind} {path} cannot be given to {owner}: its chunks are in a schema of the service"
+                ))
                 .server(chunks)
-                .fix(stays),
-        );
-        return;
+                .fix(fix),
+            );
+        }
+        if is_chunk(ctx, id) {
+            return Some(
+                self.draft(format!("chunk {} cannot be given to {owner}: TimescaleDB refuses it", id.path()))
+                    .server(ServerError::new("0A000", "operation not supported on chunk tables"))
+                    .fix(self.stays(ctx)),
+            );
+        }
+        id.schema.as_deref().is_some_and(|schema| schema.starts_with("_timescaledb_")).then(|| {
+            self.draft(format!("{words} is TimescaleDB's own: it stays {admin}'s"))
+                .server(chunks)
+                .fix(self.stays(ctx))
+        })
     }
-    hand_over(ctx, draft, &object, owner, refused);
+
+    fn of_foreign_server(&self, ctx: &Context<'_>) -> Draft {
+        let Self { id, words, owner, .. } = self;
+        let error = if member_by_dump(ctx, owner) {
+            ServerError::new("42501", "permission denied for foreign-data wrapper …")
+        } else {
+            self.refused.clone()
+        };
+        let usage = format!("GRANT USAGE ON FOREIGN SERVER {} TO {};", quoted(&id.name), quoted(owner));
+        let lost = format!("owner {owner} of {words}: it stays {}'s, {owner} may use it", ctx.target.admin);
+        self.draft(format!("{words} cannot be given to {owner}: only a superuser may let it use the wrapper"))
+            .server(error)
+            .fix(FixDraft::replace_with(format!("{owner} may use it instead"), vec![usage]).lost(lost))
+    }
+
+    /// What the relation is, where TimescaleDB keeps its rows in chunks that nobody can hand over.
+    fn kept_kind(&self, ctx: &Context<'_>) -> Option<&'static str> {
+        if self.object.id.class != Class::Relation {
+            return None;
+        }
+        if ctx.facts.hypertables.contains(&self.id) {
+            return Some("hypertable");
+        }
+        let known = ctx.states.get::<Handover>();
+        known
+            .is_some_and(|known| known.continuous_aggregates.contains(&self.id))
+            .then_some("continuous aggregate")
+    }
 }
 
 /// True for a chunk in a schema of the user's own.
