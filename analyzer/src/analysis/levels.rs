@@ -1,7 +1,8 @@
 //! Levels: what a rule's findings count as, where options or comments of the dumps say so.
 
 use super::state::Pass;
-use crate::rule::Subject;
+use crate::finding::Severity;
+use crate::rule::{NotJudgedList, Subject, Unjudged};
 use crate::rules;
 
 impl Pass<'_> {
@@ -18,7 +19,14 @@ impl Pass<'_> {
         if self.options.levels.is_empty() {
             return;
         }
-        self.analysis.findings.retain(|finding| !self.options.is_off(finding.rule.id));
+        let Self { analysis, states, options, .. } = self;
+        analysis.findings.retain(|finding| {
+            let is_off = options.is_off(finding.rule.id);
+            if is_off && finding.severity == Severity::Error {
+                states.of::<NotJudgedList>().add(Unjudged::Settings, finding.place);
+            }
+            !is_off
+        });
         for finding in &mut self.analysis.findings {
             if let Some(severity) = self.options.severity(finding.rule.id).filter(|s| *s != finding.severity)
             {

@@ -6,6 +6,8 @@
 //! | `comments` | holds a statement until its line has ended, for a comment that allows a finding |
 //! | `pieces` | takes the pieces of an input in their order, and has the rules check each |
 //! | `sections` | keeps one database of a cluster dump |
+//! | `bytes`, `row_bytes` | the bytes of statements and rows: what is no text |
+//! | `unjudged` | what runs during the restore and is not judged |
 //! | `copy` | what the rows of a COPY decide, and what goes with them |
 //! | `statement` | chooses the fixes of one statement, edits it, and proves the result |
 //! | `allowances` | which findings the comments of the dumps allow |
@@ -15,6 +17,7 @@
 //! | `state`, `result` | what the pass knows between two pieces; what comes out of it |
 
 mod allowances;
+mod bytes;
 mod comments;
 mod copy;
 mod levels;
@@ -22,11 +25,13 @@ mod options;
 mod pieces;
 mod plan;
 mod result;
+mod row_bytes;
 mod sections;
 mod session;
 mod state;
 mod statement;
 mod transaction;
+mod unjudged;
 
 pub use options::LevelError;
 pub use result::{Analysis, Input, InputSummary};

@@ -1,9 +1,11 @@
 //! The pieces of an input in their order: each is checked by the rules, and a statement is kept as facts.
 
+use super::row_bytes::RowBytes;
 use super::state::{CopyState, DatabaseSection, Pass};
 use super::statement::accept_loss;
 use crate::batches::{ParseOutcome, Tree, read};
 use crate::edit::Fix;
+use crate::facts::Encoding;
 use crate::facts::rows::RowReader;
 use crate::finding::Place;
 use crate::input::{InputError, Problem};
@@ -36,6 +38,7 @@ impl Pass<'_> {
             self.cut_off(piece, open);
             return;
         }
+        self.look_at_bytes(piece);
         match piece.kind {
             Kind::Statement => self.statement(piece, outcome),
             Kind::CopyData => self.copy_rows(piece),
@@ -120,22 +123,30 @@ impl Pass<'_> {
 
     fn parsed(&mut self, statement: &Statement<'_>, tree: &Tree, piece: &Piece<'_>) {
         if let NodeEnum::CopyStmt(copy) = statement.node() {
+            self.copy.bytes = RowBytes::of(copy);
             self.copy.reader = RowReader::of(&self.analysis.facts, copy, statement.place(&statement.range()));
         }
         rules::know_body(&mut self.states, statement, &tree.parts);
         if self.refused_by_transaction(statement) {
             self.copy.reader = None;
+            self.copy.bytes.settled = true;
             return;
         }
         let findings = self.check(Subject::Statement(statement));
         rules::keep_body(&self.states, statement, &tree.parts);
         if findings.is_empty() {
+            self.note_unjudged(statement);
             self.in_transaction(statement, false);
             self.analysis.facts.observe(statement, None);
             return;
         }
         let result = self.statement_result(statement, &tree.parsed, piece, findings);
         let fails = result.findings.iter().any(|finding| finding.fails() && !finding.solved);
+        let removed =
+            |finding: &Finding| finding.solved && finding.fix.as_ref().is_some_and(Fix::removes_statement);
+        if !fails && !result.findings.iter().any(removed) {
+            self.note_unjudged(statement);
+        }
         self.in_transaction(statement, fails);
         let is_copy_in =
             matches!(statement.node(), NodeEnum::CopyStmt(s) if s.is_from && s.filename.is_empty());
@@ -202,6 +213,9 @@ impl Pass<'_> {
                 self.begin_section(&database, place);
             }
             self.analysis.facts.connect(&database, place);
+        }
+        if let Some(encoding) = text.strip_prefix("\\encoding ") {
+            self.analysis.facts.encoding = Encoding::named(encoding.trim());
         }
         self.copy.removal = None;
         if self.is_left_out() {

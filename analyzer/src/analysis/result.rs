@@ -3,7 +3,7 @@
 use crate::facts::Facts;
 use crate::finding::Script;
 use crate::rewrite::{self, Planned, Rewriter, Style};
-use crate::rule::Finding;
+use crate::rule::{Finding, NotJudged};
 use crate::text::Span;
 
 /// A text with its name.
@@ -39,6 +39,8 @@ pub struct Analysis {
     pub inputs: Vec<InputSummary>,
     /// Scripts that rules wrote for a person to run.
     pub scripts: Vec<Script>,
+    /// What was not judged, each kind once.
+    pub not_judged: Vec<NotJudged>,
     /// Sections of other databases, left out.
     pub(super) left_out: Vec<LeftOutSection>,
 }

@@ -5,10 +5,10 @@ use super::state::Pass;
 use crate::batches::{Executor, Inline, ParseOutcome, Pipeline};
 use crate::facts::{Facts, ObjectId};
 use crate::finding::Place;
-use crate::input::{InputError, sniff};
+use crate::input::{HEAD, InputError, sniff};
 use crate::options::Options;
 use crate::parse::Class;
-use crate::rule::{Finish, Subject};
+use crate::rule::{Finish, NotJudgedList, Subject};
 use crate::rules;
 use crate::rules::timescaledb::orphans::Orphans;
 use crate::server::Server;
@@ -99,14 +99,15 @@ impl<'t> Analyzer<'t> {
             return self.split(chunk);
         }
         self.head.extend_from_slice(chunk);
-        if self.head.len() >= crate::input::HEAD { self.open() } else { Ok(()) }
+        if self.head.len() >= HEAD { self.open() } else { Ok(()) }
     }
 
     /// The first bytes have come: they tell whether this is text.
     fn open(&mut self) -> Result<(), InputError> {
         self.sniffed = true;
         let head = std::mem::take(&mut self.head);
-        sniff(&head).map_err(|problem| self.pass.error(problem))?;
+        // The same bytes, however many came at once.
+        sniff(head.get(..HEAD).unwrap_or(&head)).map_err(|problem| self.pass.error(problem))?;
         self.split(&head)
     }
 
@@ -161,6 +162,7 @@ impl<'t> Analyzer<'t> {
         } else {
             &[]
         };
+        pass.analysis.not_judged = pass.states.get::<NotJudgedList>().cloned().unwrap_or_default().sorted();
         pass.analysis.plan(orphans);
         pass.analysis
     }

@@ -4,13 +4,14 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::allowances::Allowances;
 use super::result::{Analysis, InputSummary, LeftOutSection};
+use super::row_bytes::RowBytes;
 use crate::batches::ParseOutcome;
 use crate::facts::Facts;
 use crate::facts::rows::RowReader;
-use crate::finding::{Place, ServerError};
+use crate::finding::{Place, ServerError, Severity};
 use crate::input::{InputError, Problem};
 use crate::options::Options;
-use crate::rule::{Context, Finding, Rule, States, Subject};
+use crate::rule::{Context, Finding, NotJudgedList, Rule, States, Subject, Unjudged};
 use crate::rules;
 use crate::split::{End, Kind, Piece};
 use crate::target::Target;
@@ -59,6 +60,8 @@ pub(super) struct CopyState {
     pub(super) needs_rows: Vec<usize>,
     /// The first of its findings, until a row comes.
     pub(super) without_rows: Option<usize>,
+    /// What is known of the bytes of its rows.
+    pub(super) bytes: RowBytes,
     /// Reads its rows, where a rule or the facts want them.
     pub(super) reader: Option<RowReader>,
 }
@@ -217,7 +220,13 @@ impl Pass<'_> {
         if ASK_ALL_RULES.get() {
             self.others_find_nothing(subject, &findings);
         }
-        findings.retain(|finding| !self.options.is_off(finding.rule.id));
+        findings.retain(|finding| {
+            let is_off = self.options.is_off(finding.rule.id);
+            if is_off && finding.severity == Severity::Error {
+                self.states.of::<NotJudgedList>().add(Unjudged::Settings, finding.place);
+            }
+            !is_off
+        });
         self.allowances.mark(&mut findings);
         findings
     }

@@ -129,7 +129,12 @@ impl Pass<'_> {
         let mut round = findings.clone();
         let mut applied: Vec<Finding> = Vec::new();
         let mut rounds = 0;
+        // A second round writes the whole statement anew, which is only possible where all of it is known.
+        let is_known = std::str::from_utf8(piece.text).is_ok();
         loop {
+            if rounds > 0 && !is_known {
+                break;
+            }
             let chosen = rewrite::compatible(&round, wanted);
             let edits: Vec<&Edit> = chosen.iter().flat_map(|&index| edits_of(&round[index])).collect();
             let marks: Vec<Finding> = chosen.iter().map(|&index| round[index].clone()).collect();

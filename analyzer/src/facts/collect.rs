@@ -11,8 +11,8 @@ use super::rows::{CatalogTable, Row, rows_of_insert};
 use super::state::Facts;
 use super::transaction::Transaction;
 use super::{
-    Absence, Column, Database, Declared, Extension, Header, Membership, ObjectId, Overload, Owner, Privilege,
-    Relation, Role, Scope, Setting,
+    Absence, Column, Database, Declared, Encoding, Extension, Header, Membership, ObjectId, Overload, Owner,
+    Privilege, Relation, Role, Scope, Setting,
 };
 use crate::finding::Place;
 use crate::locate::Statement;
@@ -53,6 +53,7 @@ impl Facts {
     fn begin_session(&mut self, database: Option<Box<str>>) {
         self.current_database = database;
         self.search_path = usual_path();
+        self.encoding = Encoding::default();
         self.transaction = Transaction::default();
         self.temporary_objects = false;
         self.unchecked_bodies = false;
@@ -272,6 +273,9 @@ impl Facts {
             NodeEnum::CreateExtensionStmt(s) => {
                 self.dropped_extensions.remove(s.extname.as_str());
             }
+            NodeEnum::VariableSetStmt(s) if matches!(&*s.name, "client_encoding" | "names") => {
+                self.encoding = s.args.first().and_then(text).map_or(Encoding::Undeclared, Encoding::named);
+            }
             NodeEnum::VariableSetStmt(s) if s.name == "search_path" => self.set_search_path(s),
             NodeEnum::VariableSetStmt(s) if s.kind == pg::VariableSetKind::VarResetAll as i32 => {
                 self.search_path = usual_path();
@@ -314,6 +318,9 @@ impl Facts {
 
     /// `SELECT pg_catalog.set_config('search_path', …, false)`, as pg_dump writes it.
     fn set_config(&mut self, select: &pg::SelectStmt) {
+        if let Some(("client_encoding", encoding)) = set_config(select) {
+            self.encoding = Encoding::named(encoding);
+        }
         if let Some(("search_path", path)) = set_config(select) {
             self.search_path = path
                 .split(',')

@@ -6,6 +6,7 @@ mod changes;
 mod collect;
 mod column_traits;
 mod declared;
+pub mod encoding;
 pub mod hypertables;
 mod intern;
 pub mod names;
@@ -23,6 +24,7 @@ pub use declared::{
     Absence, Column, Constraint, Database, Declared, Extension, Header, Membership, Overload, Owner, Partman,
     Privilege, Relation, Role, Scope, Setting,
 };
+pub use encoding::Encoding;
 pub use intern::{Names, Symbol};
 pub use objects::{Object, ObjectId};
 pub use state::Facts;

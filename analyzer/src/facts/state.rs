@@ -7,6 +7,7 @@ use super::declared::{
     Absence, Constraint, Database, Declared, Extension, Header, Membership, Overload, Owner, Partman,
     Privilege, Relation, Role, Setting,
 };
+use super::encoding::Encoding;
 use super::intern::Names;
 use super::objects::ObjectId;
 use super::table_types::{Attached, Hypertable, Index, Partitioned};
@@ -80,6 +81,8 @@ pub struct Facts {
     pub transaction: Transaction,
     /// `search_path` at this point.
     pub search_path: Vec<Box<str>>,
+    /// The encoding of what the session sends at this point.
+    pub encoding: Encoding,
     /// `check_function_bodies` is off at this point.
     pub unchecked_bodies: bool,
     /// The inputs are whole dumps or parts of them, not a script or some statements of one: what they need and do not

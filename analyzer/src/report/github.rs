@@ -41,7 +41,10 @@ pub(super) fn write(report: &Report<'_>, around: &Around<'_>, out: &mut impl Wri
     for script in report.scripts {
         writeln!(out, "script {}: {}", line(script.file), line(&script.title))?;
     }
-    writeln!(out, "{} {}: {}", report.verdict.sign(), report.verdict.title(), report.sentence())?;
+    writeln!(out, "{} {}: {}", report.verdict.sign(), report.title(), report.sentence())?;
+    for entry in &report.not_judged {
+        writeln!(out, "not judged: {} ({})", line(&entry.what), line(&entry.place.to_string()))?;
+    }
     writeln!(
         out,
         "{} ({} solved by the rewrite, {} open), {}, {}{}",

@@ -55,7 +55,7 @@ fn head(report: &Report<'_>) -> String {
         super::Verdict::ReadyAfterRewrite => "☑️",
         super::Verdict::NeedsWork => "❌",
     };
-    let _ = writeln!(page, "## {sign} {}: {}\n", report.verdict.title(), report.sentence());
+    let _ = writeln!(page, "## {sign} {}: {}\n", report.title(), report.sentence());
     let counts = report.counts;
     let _ = writeln!(page, "| errors | solved by the rewrite | open | warnings | notes |");
     let _ = writeln!(page, "|---:|---:|---:|---:|---:|");
@@ -68,8 +68,8 @@ fn head(report: &Report<'_>) -> String {
         let _ = writeln!(page, "- {}: {}", code(input.name), about.join(", "));
     }
     let _ = writeln!(page, "- for {}", text(&report.target_words()));
-    for apart in report.apart().iter().chain(&report.configured()) {
-        let _ = writeln!(page, "- {}", text(apart));
+    for apart in report.not_judged_lines().chain(report.configured()) {
+        let _ = writeln!(page, "- {}", text(&apart));
     }
     if !report.lost.is_empty() {
         let _ = writeln!(page, "\n### The target will not have, after the rewrite\n");

@@ -25,7 +25,10 @@ pub use entries::{Entries, Entry, RelatedEntries, RelatedEntry};
 pub use format::Format;
 pub use groups::{Group, to_accept};
 pub use json::SCHEMA;
-pub use shape::{Counts, InputReport, ListSummary, OptionsSummary, TargetSummary, Tool, Verdict};
+pub use shape::{
+    Counts, InputReport, ListSummary, NotJudgedEntry, OptionsSummary, PlaceEntry, TargetSummary, Tool,
+    Verdict,
+};
 pub use whole::{Report, VERSION};
 
 pub use crate::human::{count, plural, thousands};

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::diff::place;
-use super::{Entry, Report, Verdict};
+use super::{Entry, NotJudgedEntry, Report, Verdict};
 use crate::clean;
 use crate::edit::{Action, Edit, Safety};
 use crate::finding::Severity;
@@ -67,7 +67,8 @@ pub(super) fn write(report: &Report<'_>, out: &mut impl Write) -> io::Result<()>
                 "executionSuccessful": true,
                 "exitCode": i32::from(blocked),
                 "exitCodeDescription":
-                    if blocked { "statements fail on the target" } else { "no statement fails on the target" },
+                    if blocked { "statements fail on the target" } else { "no statement is known to fail on the target" },
+                "toolExecutionNotifications": report.not_judged.iter().map(notification).collect::<Vec<_>>(),
             }]),
             original_uri_base_ids: json!({
                 ROOT: { "description": { "text": "The directory in which tsmigrate was started." } }
@@ -91,12 +92,26 @@ pub(super) fn write(report: &Report<'_>, out: &mut impl Write) -> io::Result<()>
                 "verdict": report.verdict,
                 "target": report.target_words(),
                 "counts": report.counts,
+                "notJudged": report.not_judged,
                 "lost": report.lost,
             }),
         }],
     };
     clean::json(&log, out)?;
     writeln!(out)
+}
+
+/// What was not judged: a warning about the run, at its first place.
+fn notification(entry: &NotJudgedEntry<'_>) -> Value {
+    let mut physical = json!({ "artifactLocation": location(entry.place.file) });
+    if entry.place.line > 0 {
+        physical["region"] = json!({ "startLine": entry.place.line, "startColumn": entry.place.column });
+    }
+    json!({
+        "level": "warning",
+        "message": { "text": format!("Not judged: {}.", entry.what) },
+        "locations": [{ "physicalLocation": physical }],
+    })
 }
 
 fn fired(report: &Report<'_>) -> Vec<&'static Rule> {

@@ -3,6 +3,8 @@
 use serde::Serialize;
 
 use crate::options::Level;
+use crate::rule::Unjudged;
+use crate::text::Span;
 
 /// The answer to "can this be restored?".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -35,6 +37,43 @@ pub struct Counts {
     pub allowed: u64,
     /// Statements that fail, and that the options count as less than errors.
     pub lowered: u64,
+}
+
+/// Something that was not judged. Where there is any, a verdict without open errors means that no incompatibility is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct NotJudgedEntry<'a> {
+    /// Its kind.
+    pub kind: Unjudged,
+    /// What it is, in words.
+    pub what: String,
+    /// How many times.
+    pub count: u64,
+    /// Where it is first.
+    pub place: PlaceEntry<'a>,
+}
+
+/// A place in an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct PlaceEntry<'a> {
+    /// The input's name.
+    pub file: &'a str,
+    /// Its line, from 1; 0 where the input is a live server, which has no lines.
+    pub line: u64,
+    /// Its column, from 1, in characters.
+    pub column: u64,
+    /// Its bytes.
+    pub span: Span,
+}
+
+impl std::fmt::Display for PlaceEntry<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.line {
+            0 => f.write_str(self.file),
+            line => write!(f, "{}:{line}:{}", self.file, self.column),
+        }
+    }
 }
 
 /// What was analysed with.

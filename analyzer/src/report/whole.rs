@@ -1,15 +1,18 @@
 //! The report as a whole.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
 use super::entries::Entries;
-use super::shape::{Counts, InputReport, ListSummary, OptionsSummary, TargetSummary, Tool, Verdict};
+use super::shape::{
+    Counts, InputReport, ListSummary, NotJudgedEntry, OptionsSummary, PlaceEntry, TargetSummary, Tool,
+    Verdict,
+};
 use crate::analysis::Analysis;
-use crate::finding::{Script, Severity};
+use crate::finding::{Place, Script, Severity};
 use crate::options::Options;
-use crate::rule::Finding;
+use crate::rule::{Finding, Unjudged};
 use crate::target::Target;
 
 /// The version of the report's form: it grows when a field goes or changes its meaning.
@@ -46,6 +49,8 @@ pub struct Report<'a> {
     pub verdict: Verdict,
     /// How many findings there are.
     pub counts: Counts,
+    /// What was not judged, each kind once: a warning for those who need to be sure.
+    pub not_judged: Vec<NotJudgedEntry<'a>>,
     /// What the target will not have after the rewrite, in words, each once.
     pub lost: Vec<&'a str>,
     /// Every finding.
@@ -96,6 +101,7 @@ impl<'a> Report<'a> {
                 _ => Verdict::NeedsWork,
             },
             counts,
+            not_judged: not_judged(analysis),
             lost,
             findings,
             scripts: &analysis.scripts,
@@ -109,6 +115,34 @@ impl Report<'_> {
     pub fn keep_findings(&mut self, most: usize) {
         self.findings.keep(most);
     }
+}
+
+/// What was not judged: what the pass could not look at, and errors that options and comments take out of the count.
+fn not_judged(analysis: &Analysis) -> Vec<NotJudgedEntry<'_>> {
+    let mut all: BTreeMap<Unjudged, (u64, Place)> =
+        analysis.not_judged.iter().map(|entry| (entry.what, (entry.count, entry.place))).collect();
+    for finding in &analysis.findings {
+        let what = match finding.own_severity.unwrap_or(finding.severity) {
+            Severity::Error if finding.allowed.is_some() => Unjudged::Comments,
+            Severity::Error if finding.severity < Severity::Error => Unjudged::Settings,
+            _ => continue,
+        };
+        let (count, first) = all.entry(what).or_insert((0, finding.place));
+        *count += 1;
+        *first = finding.place.min(*first);
+    }
+    let entry = |(what, (count, place)): (Unjudged, (u64, Place))| NotJudgedEntry {
+        kind: what,
+        what: what.words(count),
+        count,
+        place: PlaceEntry {
+            file: analysis.inputs.get(place.input).map_or("", |input| &input.name),
+            line: place.line,
+            column: place.column,
+            span: place.span,
+        },
+    };
+    all.into_iter().map(entry).collect()
 }
 
 fn inputs(analysis: &Analysis) -> Vec<InputReport<'_>> {

@@ -42,51 +42,47 @@ impl Verdict {
             Self::NeedsWork => "✗",
         }
     }
-
-    /// The verdict in a few words.
-    #[must_use]
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Ready => "Ready",
-            Self::ReadyAfterRewrite => "Ready after a rewrite",
-            Self::NeedsWork => "Needs work",
-        }
-    }
 }
 
 impl Report<'_> {
+    /// The verdict in a few words. "Ready" is only said where everything was judged.
+    #[must_use]
+    pub fn title(&self) -> &'static str {
+        match self.verdict {
+            Verdict::Ready if self.not_judged.is_empty() => "Ready",
+            Verdict::ReadyAfterRewrite if self.not_judged.is_empty() => "Ready after a rewrite",
+            Verdict::Ready => "No known incompatibility",
+            Verdict::ReadyAfterRewrite => "No known incompatibility after a rewrite",
+            Verdict::NeedsWork => "Needs work",
+        }
+    }
+
     /// What the verdict means here, in one sentence.
     #[must_use]
     pub fn sentence(&self) -> String {
         let counts = self.counts;
+        let not_judged =
+            self.not_judged.iter().map(|entry| entry.what.as_str()).collect::<Vec<_>>().join("; ");
         match self.verdict {
-            Verdict::Ready => {
-                let mut but = Vec::new();
-                if counts.lowered > 0 {
-                    but.push(format!("{} by configuration", count(counts.lowered, "failing statement")));
-                }
-                if counts.allowed > 0 {
-                    but.push(format!("{} by comments in the dump", count(counts.allowed, "finding")));
-                }
-                if but.is_empty() {
-                    "no statement fails on the target.".to_owned()
-                } else {
-                    format!("all but what was said not to count ({}).", but.join(", "))
-                }
-            }
+            Verdict::Ready if not_judged.is_empty() => "no statement fails on the target.".to_owned(),
+            Verdict::Ready => format!("{not_judged}."),
             Verdict::ReadyAfterRewrite => {
                 let fails = if counts.error == 1 { "statement fails" } else { "statements fail" };
-                format!(
-                    "as it is, {} {fails}; the rewrite solves {}.",
-                    thousands(counts.error),
-                    if counts.error == 1 { "it" } else { "all of them" }
-                )
+                let (number, all) =
+                    (thousands(counts.error), if counts.error == 1 { "it" } else { "all of them" });
+                let rest = if not_judged.is_empty() { String::new() } else { format!("; {not_judged}") };
+                format!("as it is, {number} {fails}; the rewrite solves {all}{rest}.")
             }
             Verdict::NeedsWork => {
                 let remain = if counts.unsolved == 1 { "error remains" } else { "errors remain" };
                 format!("{} {remain} that the rewrite does not solve by itself.", thousands(counts.unsolved))
             }
         }
+    }
+
+    /// What was not judged, a line for each kind, with its first place.
+    pub fn not_judged_lines(&self) -> impl Iterator<Item = String> {
+        self.not_judged.iter().map(|entry| format!("not judged: {} ({})", entry.what, entry.place))
     }
 
     /// What is in no other number, in a few words: `2 allowed by comments`.

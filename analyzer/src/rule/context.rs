@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::finding::{Cause, Finding};
-use super::{Registry, Rule, States, Subject};
+use super::{NotJudgedList, Registry, Rule, States, Subject, Unjudged};
 use crate::edit::{Action, Edit, Fix, Safety};
 use crate::facts::{Facts, Object, ObjectId};
 use crate::finding::{Excerpt, Place, Related, ServerError, Severity};
@@ -81,6 +81,14 @@ impl<'a> Context<'a> {
             finding.severity == Severity::Error && finding.fix.as_ref().is_some_and(Fix::only_removes)
         };
         self.findings.iter().any(removes)
+    }
+
+    /// Notes what is not judged of the statement.
+    pub(crate) fn not_judged(&mut self, what: Unjudged) {
+        if let Some(statement) = self.statement() {
+            let place = statement.place(&statement.range());
+            self.states.of::<NotJudgedList>().add(what, place);
+        }
     }
 
     /// Reports a finding.

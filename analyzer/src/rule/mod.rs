@@ -2,12 +2,14 @@
 
 mod context;
 mod finding;
+mod not_judged;
 mod registry;
 mod states;
 mod subject;
 
 pub use context::{Context, Draft, FixDraft};
 pub use finding::{Cause, Finding};
+pub use not_judged::{NotJudged, NotJudgedList, Unjudged};
 pub use registry::Registry;
 pub use states::States;
 pub use subject::Subject;

@@ -27,7 +27,7 @@ pub mod superuser;
 pub mod tablespace;
 pub mod timescaledb;
 
-pub(crate) use function::bodies::{keep_body, know_body};
+pub(crate) use function::bodies::{keep_body, know_body, runs};
 pub use links::TROUBLESHOOTING;
 pub use page::markdown;
 

@@ -95,7 +95,7 @@ enum FailOn {
     Error,
     /// A statement that fails and that the rewrite does not solve
     Decision,
-    /// A statement that fails, or a warning
+    /// A statement that fails, a warning, or what was not judged
     Warning,
     /// Nothing: only a check that could not be made ends with another status than 0
     Never,
@@ -106,7 +106,9 @@ impl FailOn {
         let fails = match self {
             Self::Error => report.verdict != Verdict::Ready,
             Self::Decision => report.verdict == Verdict::NeedsWork,
-            Self::Warning => report.verdict != Verdict::Ready || report.counts.warning > 0,
+            Self::Warning => {
+                report.verdict != Verdict::Ready || report.counts.warning > 0 || !report.not_judged.is_empty()
+            }
             Self::Never => false,
         };
         if fails { Status::Findings } else { Status::Clean }
@@ -171,7 +173,7 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     let shown = Shown { all: args.all, most: args.max_findings };
     let print = |out: &mut dyn Write, page: Page| match (args.quiet, report.verdict) {
         (false, _) => reports::write(out, format, page, &report, &next, shown),
-        (true, Verdict::Ready) => Ok(()),
+        (true, Verdict::Ready) if report.not_judged.is_empty() => Ok(()),
         (true, _) => render::verdict_line(out, page, &report),
     };
 

@@ -159,7 +159,7 @@ pub(super) fn write(
 /// Writes the verdict in one line.
 pub(super) fn verdict_line(out: &mut dyn Write, page: Page, report: &Report<'_>) -> io::Result<()> {
     let sign = if page.unicode { format!("{} ", report.verdict.sign()) } else { String::new() };
-    let sentence = format!("{sign}{}: {}", report.verdict.title(), report.sentence());
+    let sentence = format!("{sign}{}: {}", report.title(), report.sentence());
     let sentence = match report.verdict {
         Verdict::Ready => page.green(&sentence),
         Verdict::ReadyAfterRewrite => page.yellow(&sentence),
@@ -397,6 +397,15 @@ fn summary(out: &mut dyn Write, page: Page, report: &Report<'_>, next: &[Step]) 
         report.apart_words()
     )?;
 
+    if !report.not_judged.is_empty() {
+        writeln!(out, "\n{}", page.bold("not judged"))?;
+        for entry in &report.not_judged {
+            let what = format!("{} ({})", entry.what, clean::text(&entry.place.to_string()));
+            for (index, line) in wrap(&what, page.width.saturating_sub(4)).into_iter().enumerate() {
+                writeln!(out, "{}{line}", if index == 0 { "  " } else { "    " })?;
+            }
+        }
+    }
     let open = report.open_rules();
     if !open.is_empty() {
         writeln!(out, "\n{}", page.bold("open"))?;

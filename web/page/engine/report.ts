@@ -76,6 +76,14 @@ export interface Counts {
   lowered: number;
 }
 
+/** Something that was not judged: where there is any, no incompatibility is known, which is not the same as none. */
+export interface NotJudged {
+  kind: string;
+  what: string;
+  count: number;
+  place: { file: string; line: number; column: number; span: Span };
+}
+
 export interface Script {
   rule: string;
   file: string;
@@ -105,6 +113,7 @@ export interface Report {
   inputs: InputReport[];
   verdict: Verdict;
   counts: Counts;
+  not_judged: NotJudged[];
   lost: string[];
   findings: Finding[];
   scripts: Script[];

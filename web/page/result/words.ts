@@ -28,39 +28,36 @@ export const capital = (text: string): string => text.charAt(0).toUpperCase() + 
 export const seen = (text: string): string =>
   text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
 
-/** The verdict in a few words. */
-export const VERDICTS = {
-  ready: { sign: "✓", title: "Ready" },
-  "ready-after-rewrite": { sign: "✓", title: "Ready after a rewrite" },
-  "needs-work": { sign: "✗", title: "Needs work" },
+const TITLES = {
+  ready: { sign: "✓", title: "Ready", known: "No known incompatibility" },
+  "ready-after-rewrite": { sign: "✓", title: "Ready after a rewrite", known: "No known incompatibility after a rewrite" },
+  "needs-work": { sign: "✗", title: "Needs work", known: "Needs work" },
 } as const;
 
+/** The verdict in a few words. "Ready" is only said where everything was judged. */
+export function verdictTitle({ verdict, not_judged }: Report): { sign: string; title: string } {
+  const { sign, title, known } = TITLES[verdict];
+  return { sign, title: not_judged.length > 0 ? known : title };
+}
+
 /** What the verdict means here, in one sentence. */
-export function sentence({ verdict, counts }: Report): string {
+export function sentence({ verdict, counts, not_judged }: Report): string {
+  const open = not_judged.map(({ what }) => what).join("; ");
   switch (verdict) {
-    case "ready": {
-      const but: string[] = [];
-      if (counts.lowered > 0) but.push(`${count(counts.lowered, "failing statement")} by configuration`);
-      if (counts.allowed > 0) but.push(`${count(counts.allowed, "finding")} by comments in the dump`);
-      return but.length > 0
-        ? `all but what was said not to count (${but.join(", ")}).`
-        : "no statement fails on the target.";
+    case "ready":
+      return open ? `${open}.` : "no statement fails on the target.";
+    case "ready-after-rewrite": {
+      const [fail, all] = counts.error === 1 ? ["statement fails", "it"] : ["statements fail", "all of them"];
+      return `as it is, ${thousands(counts.error)} ${fail}; the rewrite solves ${all}${open ? `; ${open}` : ""}.`;
     }
-    case "ready-after-rewrite":
-      return counts.error === 1
-        ? "as it is, 1 statement fails; the rewrite solves it."
-        : `as it is, ${thousands(counts.error)} statements fail; the rewrite solves all of them.`;
     case "needs-work":
       return `${thousands(counts.unsolved)} ${counts.unsolved === 1 ? "error remains" : "errors remain"} that the rewrite does not solve by itself.`;
   }
 }
 
-/** What is in no other number. */
-export function apart({ counts }: Report): string[] {
-  const words: string[] = [];
-  if (counts.lowered > 0) words.push(`${count(counts.lowered, "failing statement")} counted as less, by configuration`);
-  if (counts.allowed > 0) words.push(`${thousands(counts.allowed)} allowed by comments`);
-  return words;
+/** What was not judged, a line for each kind, with its first place. */
+export function notJudged({ not_judged }: Report): string[] {
+  return not_judged.map(({ what, place: { file, line, column } }) => `not judged: ${what} (${line === 0 ? file : `${file}:${line}:${column}`})`);
 }
 
 /** What an input is: `173.3 kB, 1,422 statements, from PostgreSQL 14.0, written by pg_dump 14.3`. */

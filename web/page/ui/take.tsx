@@ -61,9 +61,11 @@ export function Take() {
         <p class="quiet">
           {shown.verdict === "needs-work"
             ? `${count(shown.counts.unsolved, "error")} will remain in it: it does not restore without an error yet.`
-            : shown.counts.error === 0
-              ? "No statement fails: what is changed makes notes and warnings go away."
-              : "It restores without an error."}{" "}
+            : shown.not_judged.length > 0
+              ? `No incompatibility is known in it, but not all was judged: ${seen(shown.not_judged.map(({ what }) => what).join("; "))}.`
+              : shown.counts.error === 0
+                ? "No statement fails: what is changed makes notes and warnings go away."
+                : "No incompatibility is known in it."}{" "}
           <button type="button" class="link" onClick={() => (tab.value = "rewrite")}>
             See what changes
           </button>

@@ -3,7 +3,7 @@ import { findings } from "../state";
 import type { Report } from "../engine/types";
 import { type Class, toAccept, classOf } from "../result/classes";
 import { by, folds, hidden, allClasses, search, tab, words } from "../result/view";
-import { aboutInput, aboutTarget, apart, capital, count, plural, seen, sentence, thousands, VERDICTS } from "../result/words";
+import { aboutInput, aboutTarget, capital, count, notJudged, plural, seen, sentence, thousands, verdictTitle } from "../result/words";
 
 /** Losses that are shown at once. */
 const LOSSES = 5;
@@ -12,7 +12,7 @@ const MOST_LOSSES = 1000;
 
 /** The answer, in numbers and words; what it costs; what was looked at. */
 export function Verdict({ report }: { report: Report }) {
-  const { sign, title } = VERDICTS[report.verdict];
+  const { sign, title } = verdictTitle(report);
   const said = `${title}: ${sentence(report)}`;
   return (
     <div class={`verdict ${report.verdict}`} data-verdict={report.verdict}>
@@ -130,8 +130,8 @@ function Checked({ report }: { report: Report }) {
       ))}
       <li>for {aboutTarget(report)}</li>
       {report.options.accept.length > 0 && <li>losses accepted: {report.options.accept.join(", ")}</li>}
-      {apart(report).map((words) => (
-        <li key={words}>{words}</li>
+      {notJudged(report).map((words) => (
+        <li key={words}>{seen(words)}</li>
       ))}
     </ul>
   );

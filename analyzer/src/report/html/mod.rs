@@ -25,7 +25,7 @@ const FINDINGS: usize = 20_000;
 const LOSSES: usize = 12;
 
 pub(super) fn write(report: &Report<'_>, around: &Around<'_>, out: &mut impl Write) -> io::Result<()> {
-    let title = format!("{}: {}", report.verdict.title(), report.sentence());
+    let title = format!("{}: {}", report.title(), report.sentence());
     write!(
         out,
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -66,7 +66,7 @@ fn header(report: &Report<'_>) -> String {
          <h1><span class=\"sign\" aria-hidden=\"true\">{}</span> {}</h1>\n<p class=\"sentence\">{}</p>\n<dl class=\"counts\">\n",
         text(verdict.as_str().unwrap_or_default()),
         report.verdict.sign(),
-        report.verdict.title(),
+        report.title(),
         text(&capital(&report.sentence()))
     );
     for (class, number, words) in [
@@ -95,8 +95,8 @@ fn header(report: &Report<'_>) -> String {
         let rules: Vec<&str> = report.options.accept.iter().map(String::as_str).collect();
         let _ = writeln!(page, "<li>losses accepted: {}</li>", text(&rules.join(", ")));
     }
-    for apart in report.apart().iter().chain(&report.configured()) {
-        let _ = writeln!(page, "<li>{}</li>", text(apart));
+    for apart in report.not_judged_lines().chain(report.configured()) {
+        let _ = writeln!(page, "<li>{}</li>", text(&apart));
     }
     page += "</ul>\n</div></header>\n";
     page

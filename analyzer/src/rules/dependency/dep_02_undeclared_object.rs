@@ -8,7 +8,7 @@ use crate::facts::{Facts, ObjectId};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Reference, StatementKind};
-use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule};
+use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule, Unjudged};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::has_extension;
 use crate::target::{
@@ -81,11 +81,12 @@ fn check(ctx: &mut Context<'_>) {
         report(ctx, statement, node, &server, false);
         return;
     }
-    if !ctx.facts.is_dump || ctx.facts.dynamic {
-        return;
-    }
     if let Some((words, error)) = nothing_to_drop(ctx, node) {
-        ctx.report(nothing(&words).server(error));
+        if is_judged(ctx) {
+            ctx.report(nothing(&words).server(error));
+        } else {
+            ctx.not_judged(Unjudged::Objects);
+        }
         return;
     }
     let made = created(node);
@@ -93,7 +94,7 @@ fn check(ctx: &mut Context<'_>) {
         let id = object.id.table().unwrap_or(object.id);
         let reference = Reference::new(id.class, id.schema.as_deref(), &id.name);
         if let Some(missing) = missing(ctx, &reference, None) {
-            report(ctx, statement, node, &missing, true);
+            judge(ctx, statement, node, &missing, true);
             return;
         }
     }
@@ -111,8 +112,8 @@ fn check(ctx: &mut Context<'_>) {
             extension: extension_of_schema(ctx.target, schema),
             location: None,
         };
-        report(ctx, statement, node, &missing, false);
-        if missing.extension.is_some() {
+        judge(ctx, statement, node, &missing, false);
+        if missing.extension.is_some() || !is_judged(ctx) {
             return;
         }
         // With the schema made, the statement may miss more.
@@ -135,7 +136,27 @@ fn check(ctx: &mut Context<'_>) {
         if is_other { None } else { missing(ctx, reference, new_schema.as_deref()) }
     });
     if let Some(found) = found {
-        report(ctx, statement, node, &found, false);
+        judge(ctx, statement, node, &found, false);
+    }
+}
+
+/// True where what no input creates is missing: in dumps, and as long as nothing could have created anything.
+fn is_judged(ctx: &Context<'_>) -> bool {
+    ctx.facts.is_dump && !ctx.facts.dynamic
+}
+
+/// Reports what is missing, or notes that it was not looked at.
+fn judge(
+    ctx: &mut Context<'_>,
+    statement: &Statement<'_>,
+    node: &NodeEnum,
+    missing: &Missing,
+    is_subject: bool,
+) {
+    if is_judged(ctx) {
+        report(ctx, statement, node, missing, is_subject);
+    } else {
+        ctx.not_judged(Unjudged::Objects);
     }
 }
 
@@ -205,6 +226,8 @@ fn missing(ctx: &Context<'_>, reference: &Reference, new_schema: Option<&str>) -
         Class::Relation => found(false, extension),
         // An operator of that name may be PostgreSQL's or an extension's, for other types.
         class if schema.is_some() && *class != Class::Operator => found(false, extension),
+        // Not PostgreSQL's own: a script takes it from the target.
+        Class::Type | Class::Function if !is_judged(ctx) => found(false, extension),
         // What else is not declared may be the server's own.
         _ => extension.and_then(|extension| found(false, Some(extension))),
     }

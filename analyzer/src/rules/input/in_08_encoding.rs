@@ -1,10 +1,13 @@
 //! IN-08: A client encoding that the target's UTF8 database cannot convert from.
 
 use crate::edit::Safety;
+use crate::facts::Encoding;
+use crate::facts::encoding::cleaned;
 use crate::facts::names::{set_config, text};
 use crate::finding::{ServerError, Severity};
+use crate::locate::Statement;
 use crate::parse::{NodeEnum, StatementKind};
-use crate::rule::{Answers, Context, Doc, Draft, Piece, Rule};
+use crate::rule::{Answers, Context, Doc, Draft, Piece, Rule, Subject};
 
 /// Names of encodings that are converted to UTF8, as the server compares them (encnames.c,
 /// `pg_encname_tbl`).
@@ -100,12 +103,12 @@ pub const RULE: Rule = Rule {
         slug: "encoding",
         how: "SQL_ASCII and encodings that cannot be converted to UTF8.",
     },
-    statements: &[StatementKind::SelectStmt, StatementKind::VariableSetStmt],
-    pieces: &[Piece::Server],
+    statements: StatementKind::ALL,
+    pieces: &[Piece::Server, Piece::Unparsed],
     doc: Doc {
-        summary: "A client encoding that the target's UTF8 database cannot convert from.",
-        what: "SET client_encoding of SQL_ASCII, of MULE_INTERNAL and of encodings that PostgreSQL does not know. All other encodings are converted by the server and are fine.",
-        why: "The service's database is UTF8. SQL_ASCII means that nobody knows what the bytes are: the server takes them as they are and refuses those that are no UTF8. There is no conversion between MULE_INTERNAL and UTF8.",
+        summary: "Text in an encoding that the target's UTF8 database cannot take.",
+        what: "SET client_encoding of SQL_ASCII, of MULE_INTERNAL and of encodings that PostgreSQL does not know. All other encodings are converted by the server. Bytes in statements and in rows of COPY that are no UTF8, where the client encoding is UTF8 or SQL_ASCII, or is not set.",
+        why: "The service's database is UTF8, and the server refuses bytes that are none. SQL_ASCII means that nobody knows what the bytes are: the server takes them as they are and refuses those that are no UTF8. There is no conversion between MULE_INTERNAL and UTF8.",
         server: &[
             "22021 invalid byte sequence for encoding \"UTF8\": 0xe9",
             "0A000 invalid value for parameter \"client_encoding\": \"MULE_INTERNAL\"",
@@ -121,8 +124,42 @@ pub const RULE: Rule = Rule {
     ..Rule::DEFAULT
 };
 
+/// Bytes of a piece that are no UTF-8.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct InvalidBytes {
+    /// Their place in the piece.
+    pub(crate) at: usize,
+    /// As many as the server shows.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// What is said of bytes that are no UTF-8, in a statement or in the rows of a COPY.
+pub(crate) fn invalid(found: &InvalidBytes, encoding: Encoding, in_rows: bool) -> Draft {
+    let shown: Vec<String> = found.bytes.iter().map(|byte| format!("0x{byte:02x}")).collect();
+    let shown = shown.join(" ");
+    let what = if in_rows { "these rows hold" } else { "this statement holds" };
+    let lost = if in_rows { ": no row of this COPY will be loaded" } else { "" };
+    let declared = if encoding == Encoding::Undeclared { ", and no client_encoding is set" } else { "" };
+    Draft::new(format!("{what} bytes that are no UTF8 ({shown}){declared}{lost}"))
+        .server(ServerError::new("22021", format!("invalid byte sequence for encoding \"UTF8\": {shown}")))
+        .advice(
+            "Find out what the bytes are and say so before them, as in SET client_encoding = 'LATIN1'; or write the dump \
+             again: pg_dump --encoding=UTF8.",
+        )
+}
+
 fn check(ctx: &mut Context<'_>) {
     live(ctx);
+    if matches!(ctx.subject, Subject::Statement(_) | Subject::Unparsed { .. })
+        && let Some(found) = ctx.states.get::<Option<InvalidBytes>>().and_then(Option::as_ref)
+    {
+        let range = found.at..found.at + found.bytes.len();
+        let draft = invalid(found, ctx.facts.encoding, false);
+        // After an edit the bytes may stand elsewhere.
+        let text = ctx.statement().map_or("", Statement::sql);
+        ctx.report(if text.get(range.clone()).is_some() { draft.at(range) } else { draft });
+        return;
+    }
     let value = match ctx.node() {
         Some((_, NodeEnum::VariableSetStmt(set))) if matches!(&*set.name, "client_encoding" | "names") => {
             set.args.first().and_then(text)
@@ -132,9 +169,7 @@ fn check(ctx: &mut Context<'_>) {
         _ => return,
     };
     let Some(value) = value else { return };
-    // clean_encoding_name: letters and digits count, in any case.
-    let name: String =
-        value.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    let name = cleaned(value);
     if name == "default" || CONVERTED.contains(&&*name) {
         return;
     }

@@ -69,6 +69,10 @@ fn check(ctx: &mut Context<'_>) {
     let Subject::Unparsed { error: ParseError::Syntax { message, near }, sql, .. } = ctx.subject else {
         return;
     };
+    // The server looks at the bytes first.
+    if ctx.findings.iter().any(|finding| finding.rule.id == "IN-08") {
+        return;
+    }
     // DATA-12 says why.
     if crate::rules::data::data_12_postfix_operator::use_in(ctx).is_some() {
         return;

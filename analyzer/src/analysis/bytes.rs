@@ -1,0 +1,94 @@
+//! The bytes of statements and rows: what is no text in the encoding of the session, and what cannot be judged for it.
+
+use super::row_bytes::sequence;
+use super::state::Pass;
+use crate::facts::Encoding;
+use crate::finding::Place;
+use crate::rule::{Subject, Unjudged};
+use crate::rules::input::in_08_encoding::{self as in_08, InvalidBytes};
+use crate::split::{Kind, Piece};
+use crate::text::{Position, Span, position};
+
+impl Pass<'_> {
+    /// Notes what is not judged.
+    pub(super) fn not_judged(&mut self, what: Unjudged, place: Place) {
+        self.states.of::<crate::rule::NotJudgedList>().add(what, place);
+    }
+
+    /// Looks at the bytes of a piece before it is read.
+    pub(super) fn look_at_bytes(&mut self, piece: &Piece<'_>) {
+        if self.is_left_out() {
+            return;
+        }
+        if memchr::memchr(0, piece.text).is_some() {
+            self.not_judged(Unjudged::NulByte, self.place(piece, 0));
+        }
+        match piece.kind {
+            Kind::Statement => self.statement_bytes(piece),
+            Kind::CopyData => self.row_bytes(piece),
+            _ => {}
+        }
+    }
+
+    /// True where the bytes have to be UTF-8. What cannot be judged is noted.
+    fn has_to_be_utf8(&mut self, encoding: Encoding, place: Place) -> bool {
+        match encoding {
+            Encoding::Checked => true,
+            Encoding::Undeclared => {
+                self.not_judged(Unjudged::Encoding, place);
+                true
+            }
+            Encoding::Converted => false,
+            Encoding::MayFail => {
+                self.not_judged(Unjudged::Conversion, place);
+                false
+            }
+        }
+    }
+
+    fn statement_bytes(&mut self, piece: &Piece<'_>) {
+        *self.states.of::<Option<InvalidBytes>>() = None;
+        if piece.text.is_ascii() {
+            return;
+        }
+        let number = self.analysis.inputs.last().map_or(0, |input| input.statements + 1);
+        let encoding = self.analysis.facts.encoding;
+        if self.has_to_be_utf8(encoding, self.place(piece, number))
+            && let Err(error) = std::str::from_utf8(piece.text)
+        {
+            let at = error.valid_up_to();
+            let invalid = InvalidBytes { at, bytes: sequence(piece.text, at) };
+            *self.states.of() = Some(invalid);
+        }
+    }
+
+    fn row_bytes(&mut self, piece: &Piece<'_>) {
+        if self.copy.bytes.settled || self.copy.bytes.cut.is_empty() && piece.text.is_ascii() {
+            return;
+        }
+        let number = self.analysis.inputs.last().map_or(0, |input| input.statements);
+        let place = self.place(piece, number);
+        let encoding = self.copy.bytes.encoding.unwrap_or(self.analysis.facts.encoding);
+        if !self.has_to_be_utf8(encoding, place) {
+            return;
+        }
+        let Some((at, bytes)) = self.copy.bytes.invalid(piece.text) else { return };
+        self.copy.bytes.settled = true;
+        let fails = |finding: &crate::rule::Finding| finding.fails() && !finding.solved;
+        let own = self
+            .analysis
+            .findings
+            .iter()
+            .rev()
+            .take_while(|f| f.place.statement == number && f.place.input == place.input);
+        if self.copy.removal.is_some() || own.clone().any(fails) {
+            return;
+        }
+        let Position { line, column } = position(piece.text, piece.at, at);
+        let start = piece.span.start + at as u64;
+        let place = Place { span: Span::new(start, start + bytes.len() as u64), line, column, ..place };
+        let draft = in_08::invalid(&InvalidBytes { at, bytes }, encoding, true);
+        self.context(&in_08::RULE, Subject::End { place }, |context| context.report(draft));
+        self.analysis.facts.transaction.fail(place);
+    }
+}

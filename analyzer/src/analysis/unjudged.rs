@@ -1,0 +1,161 @@
+//! What runs during the restore and is not judged: code in DO blocks, and functions of the inputs.
+
+use super::state::Pass;
+use crate::facts::{Facts, ObjectId};
+use crate::locate::Statement;
+use crate::parse::{Class, NodeEnum, Reference};
+use crate::rule::Unjudged;
+use crate::rules;
+
+impl Pass<'_> {
+    /// Notes what a statement that the server takes does without a judgement.
+    pub(super) fn note_unjudged(&mut self, statement: &Statement<'_>) {
+        let node = statement.node();
+        let what = match node {
+            NodeEnum::DoStmt(_) | NodeEnum::ExecuteStmt(_) => Unjudged::Code,
+            node if !self.analysis.facts.overloads.is_empty()
+                && rules::runs(node)
+                && statement.references().iter().any(|called| is_own(&self.analysis.facts, called)) =>
+            {
+                Unjudged::Calls
+            }
+            _ => return,
+        };
+        self.not_judged(what, statement.place(&statement.range()));
+    }
+}
+
+/// True for a function that the inputs create.
+fn is_own(facts: &Facts, called: &Reference) -> bool {
+    called.class == Class::Function
+        && facts.overloads.contains_key(&facts.resolved(&ObjectId::new(
+            Class::Function,
+            called.schema.as_deref(),
+            &called.name,
+        )))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::report::{Report, Verdict};
+    use crate::{Analyzer, Level, Options, Target};
+
+    /// The verdict's title, and `kind count line` of all that was not judged; fed in chunks of this size.
+    fn chunked(text: &[u8], options: &Options, size: usize) -> (String, Vec<String>, Vec<String>) {
+        let target = Target::default();
+        let mut analyzer = Analyzer::new(&target, options);
+        analyzer.begin("d.sql");
+        text.chunks(size).for_each(|chunk| analyzer.feed(chunk).unwrap());
+        analyzer.end().unwrap();
+        let analysis = analyzer.finish();
+        let report = Report::new(&analysis, &target, options);
+        let entries = report.not_judged.iter();
+        let kind = |entry| serde_json::to_value(entry).unwrap().as_str().unwrap().to_owned();
+        let entries = entries.map(|e| format!("{} {} {}", kind(e.kind), e.count, e.place.line)).collect();
+        let errors = report.findings.findings().map(|f| format!("{} {}", f.rule.id, f.place.line)).collect();
+        (report.title().to_owned(), entries, errors)
+    }
+
+    fn judged(text: &[u8]) -> (String, Vec<String>, Vec<String>) {
+        let whole = chunked(text, &Options::default(), usize::MAX);
+        for size in [1, 3, 7] {
+            assert_eq!(chunked(text, &Options::default(), size), whole);
+        }
+        whole
+    }
+
+    #[test]
+    fn ready_is_only_said_where_all_was_judged() {
+        for (text, not_judged) in [
+            ("CREATE TABLE t (a int);\nINSERT INTO t VALUES (1);", None),
+            ("DO $$ BEGIN NULL; END $$;\nDO 'BEGIN END';", Some("code 2 1")),
+            (
+                "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';\nSELECT f();\nSELECT 1;",
+                Some("calls 1 2"),
+            ),
+            ("CREATE PROCEDURE p() LANGUAGE plpgsql AS 'BEGIN END';\nCALL p();", Some("calls 1 2")),
+            (
+                "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';\nCREATE VIEW v AS SELECT f();\n\
+                 CREATE TABLE t (a int DEFAULT f());",
+                None,
+            ),
+            ("SELECT 1;\nCREATE VIEW v AS SELECT * FROM there;", Some("objects 1 2")),
+            ("CREATE TABLE t (a mood);", Some("objects 1 1")),
+            ("CREATE TYPE mood AS ENUM ('a');\nCREATE TABLE t (a mood, b varchar(3), c serial);", None),
+            ("SELECT 'é';", Some("encoding 1 1")),
+            ("SET client_encoding = 'UTF8';\nSELECT 'é';", None),
+            ("SET NAMES 'utf-8';\nSELECT 'é';", None),
+            ("SET client_encoding TO EUC_JP;\nSELECT 'é';", Some("conversion 1 2")),
+        ] {
+            let (title, entries, _) = judged(text.as_bytes());
+            assert_eq!(entries, not_judged.into_iter().collect::<Vec<_>>(), "{text}");
+            let expected = if not_judged.is_none() { "Ready" } else { "No known incompatibility" };
+            assert_eq!(title, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_errors_wherever_chunks_end() {
+        let rows = |encoding: &str, copy: &str, row: &[u8]| {
+            let head = format!(
+                "SET client_encoding = '{encoding}';\nCREATE TABLE t (a text);\nCOPY t FROM stdin{copy};\nä\n"
+            );
+            [head.as_bytes(), row, b"\nb\n\\.\n"].concat()
+        };
+        let error = (vec![], vec!["IN-08 5".to_owned()]);
+        for (text, (entries, errors)) in [
+            (rows("UTF8", "", "日本".as_bytes()), (vec![], vec![])),
+            (rows("UTF8", "", b"caf\xe9"), error.clone()),
+            (rows("UTF8", "", b"\xf0\x9f\x98"), error.clone()),
+            (rows("UTF8", " (ENCODING 'LATIN1')", b"caf\xe9"), (vec![], vec![])),
+            (rows("LATIN1", "", b"caf\xe9"), (vec![], vec![])),
+        ] {
+            let (_, entries_found, errors_found) = judged(&text);
+            assert_eq!(
+                (entries_found, errors_found),
+                (entries, errors),
+                "{}",
+                String::from_utf8_lossy(&text)
+            );
+        }
+        let (title, entries, errors) = judged(b"SELECT 1;\nSELECT 'caf\xe9';\n");
+        assert_eq!(
+            (title.as_str(), entries, errors),
+            ("Needs work", vec!["encoding 1 2".into()], vec!["IN-08 2".into()])
+        );
+    }
+
+    #[test]
+    fn a_nul_byte_behind_the_head_is_said_however_the_bytes_come() {
+        let text = [&b"SELECT 1;\n".repeat(60)[..], b"SELECT 'a\0b';\n"].concat();
+        let (title, entries, errors) = judged(&text);
+        assert_eq!(
+            (title.as_str(), entries, errors),
+            ("No known incompatibility", vec!["nul-byte 1 61".into()], vec![])
+        );
+    }
+
+    #[test]
+    fn what_settings_and_comments_leave_out_is_said() {
+        let text = b"CREATE EXTENSION hll;\nCREATE LANGUAGE plperlu;\n-- tsmigrate: allow SU-13 ours\nCREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION f();\n";
+        for level in [Level::Note, Level::Off] {
+            let mut options = Options::default();
+            options.set_level("EXT-*", level).unwrap();
+            options.set_level("DEP-*", level).unwrap();
+            let (title, mut entries, _) = chunked(text, &options, usize::MAX);
+            entries.retain(|entry| !entry.starts_with("objects"));
+            assert_eq!(title, "No known incompatibility");
+            assert_eq!(entries, ["settings 2 1", "comments 1 4"], "{level:?}");
+        }
+        let target = Target::default();
+        let mut options = Options::default();
+        options.set_level("EXT-*", Level::Note).unwrap();
+        let input = crate::Input { name: "d", text: b"CREATE EXTENSION hll;" };
+        let analysis = crate::analyze(&[input], &target, &options).unwrap();
+        let report = Report::new(&analysis, &target, &options);
+        assert_eq!(
+            (report.verdict, &*report.sentence()),
+            (Verdict::Ready, "1 failing statement is ignored by your settings.")
+        );
+    }
+}

@@ -1,0 +1,35 @@
+//! The encoding of what a session sends, as far as the inputs declare it.
+
+/// What the server does with the bytes of a statement or row. Its databases are UTF8.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Encoding {
+    /// Nothing is declared: the server takes them for UTF8, unless psql's surroundings say otherwise.
+    #[default]
+    Undeclared,
+    /// It refuses what is no UTF8: declared as UTF8, or as `SQL_ASCII`, for which the bytes are stored as they are.
+    Checked,
+    /// It converts each byte of them: Latin 1 has a character for each.
+    Converted,
+    /// It converts them, and refuses what has no character.
+    MayFail,
+}
+
+impl Encoding {
+    /// The encoding of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        match cleaned(name).as_str() {
+            "default" => Self::Undeclared,
+            "utf8" | "unicode" | "sqlascii" => Self::Checked,
+            "latin1" | "iso88591" => Self::Converted,
+            _ => Self::MayFail,
+        }
+    }
+}
+
+/// A name of an encoding as the server compares it: letters and digits count, in any case (PostgreSQL
+/// src/common/encnames.c, `clean_encoding_name`).
+#[must_use]
+pub fn cleaned(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
