@@ -9,6 +9,52 @@ use crate::quote::literal;
 /// What stable functions look at, and no text of ours: rows and literals mean the same whatever these are.
 const NAMES: &str = "'TimeZone', 'lc_time', 'lc_numeric', 'default_text_search_config'";
 
+/// What changes the text of values, and how text is read. Our sessions pin them (`connect::pinned`); expressions of users
+/// see what the source's sessions have.
+const STYLES: &str = "'DateStyle', 'IntervalStyle', 'bytea_output', 'extra_float_digits'";
+
+/// The styles of the source's database, else of its server.
+async fn styles(context: &Context) -> Result<Vec<(String, String)>, Error> {
+    let question = format!(
+        "SELECT n.name, coalesce((SELECT pg_catalog.substr(c, pg_catalog.strpos(c, '=') + 1) \
+           FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase, \
+           LATERAL pg_catalog.unnest(s.setconfig) c WHERE s.setrole = 0 AND d.datname = pg_catalog.current_database() \
+           AND pg_catalog.lower(pg_catalog.split_part(c, '=', 1)) = pg_catalog.lower(n.name) LIMIT 1), n.reset_val) \
+         FROM pg_catalog.pg_settings n WHERE n.name IN ({STYLES})"
+    );
+    let rows = context.source.open().await?.ask(&question).await?;
+    rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()))).collect()
+}
+
+/// The statements that give a transaction which fills materialized views all of the source's styles.
+pub(super) async fn of_refresh(context: &Context) -> Result<Vec<String>, Error> {
+    let set = |(name, value): &(String, String)| {
+        format!("SELECT pg_catalog.set_config({}, {}, true)", literal(name), literal(value))
+    };
+    Ok(styles(context).await?.iter().map(set).collect())
+}
+
+/// A style that sessions that load rows can have: dates are read in the source's order and written as ISO, intervals are
+/// read as we write them.
+fn of_copy(name: &str, value: &str) -> Option<String> {
+    match name {
+        "DateStyle" => {
+            let value = value.to_lowercase();
+            let has = |words: &[&str]| words.iter().any(|word| value.contains(word));
+            let order = if has(&["ymd"]) {
+                "YMD"
+            } else if has(&["dmy", "german"]) || has(&["euro"]) && !has(&["noneuro"]) {
+                "DMY"
+            } else {
+                "MDY"
+            };
+            Some(format!("ISO, {order}"))
+        }
+        "IntervalStyle" => None,
+        _ => Some(value.to_owned()),
+    }
+}
+
 /// The statements that set them, those that the target knows; nothing where the source's database sets none.
 pub(super) async fn settings(context: &Context, target: &Session) -> Result<String, Error> {
     let question = format!(
@@ -32,5 +78,31 @@ pub(super) async fn settings(context: &Context, target: &Session) -> Result<Stri
             }
         }
     }
+    for (name, value) in styles(context).await? {
+        known.extend(of_copy(&name, &value).map(|value| {
+            format!("SELECT pg_catalog.set_config({}, {}, false)", literal(&name), literal(&value))
+        }));
+    }
     Ok(known.iter().fold(String::new(), |all, set| all + "; " + set))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_read_the_same_whatever_the_order_of_dates() {
+        for (value, expected) in [
+            ("ISO, MDY", "ISO, MDY"),
+            ("SQL, DMY", "ISO, DMY"),
+            ("German", "ISO, DMY"),
+            ("ISO, European", "ISO, DMY"),
+            ("Postgres, NonEuropean", "ISO, MDY"),
+            ("iso, ymd", "ISO, YMD"),
+        ] {
+            assert_eq!(of_copy("DateStyle", value).as_deref(), Some(expected), "{value}");
+        }
+        assert_eq!(of_copy("IntervalStyle", "sql_standard"), None);
+        assert_eq!(of_copy("bytea_output", "escape").as_deref(), Some("escape"));
+    }
 }

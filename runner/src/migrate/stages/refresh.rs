@@ -8,6 +8,7 @@ use crate::engine::builds::Build;
 use crate::engine::retry;
 use crate::error::Error;
 use crate::migrate::driver::{Run, StageResult};
+use crate::migrate::evaluation;
 use crate::names::Relation;
 use crate::progress::TaskKind;
 use crate::results::Missing;
@@ -32,10 +33,11 @@ pub(in crate::migrate) async fn run(run: &Run<'_>, views: Vec<Build>) -> Result<
     let engine = &run.engine;
     let count = views.len();
     let failed = Arc::new(Mutex::new(Vec::new()));
+    let styles = evaluation::of_refresh(&run.context).await?;
     let views = views
         .into_iter()
         .map(|mut view| {
-            view.sql.insert(0, "SET LOCAL row_security = on".to_owned());
+            view.sql.splice(0..0, styles.iter().cloned().chain(["SET LOCAL row_security = on".to_owned()]));
             view
         })
         .collect();
