@@ -68,6 +68,8 @@ pub struct Connector {
     /// The server was asked for TLS and has none.
     no_tls: Arc<AtomicBool>,
     running: Arc<Mutex<Vec<(CancelToken, Streams)>>>,
+    /// Settings that have to hold before our first statement, for the login: where one of the server's ended a session.
+    from_login: Arc<Mutex<Vec<&'static str>>>,
 }
 
 impl std::fmt::Debug for Connector {
@@ -95,6 +97,7 @@ impl Connector {
             tls,
             no_tls: Arc::default(),
             running: Arc::default(),
+            from_login: Arc::default(),
         };
         connector.named("tsmigrate");
         Ok(connector)
@@ -133,6 +136,33 @@ impl Connector {
     /// # Errors
     /// When no server can be reached or takes the login.
     pub async fn open(&self) -> Result<Session, Error> {
+        loop {
+            match self.open_once().await {
+                Err(error) if self.pin_at_login(&error) => {}
+                Err(error) => return Err(ended(error)),
+                Ok(session) => return Ok(session),
+            }
+        }
+    }
+
+    /// Has the next login set what has just ended a session; false where that is no such setting, or it was set already.
+    /// Not from the start, for poolers refuse such logins, and older servers do not know all of them.
+    fn pin_at_login(&self, error: &Error) -> bool {
+        let mut pinned = self.from_login.lock().unwrap_or_else(PoisonError::into_inner);
+        // An idle session may be closed before its last words are read.
+        let closed = matches!(error, Error::Query { .. }) && error.code().is_empty();
+        let ends = |(code, name): &&(&str, &'static str)| {
+            *code == error.code() || closed && *name == "idle_session_timeout"
+        };
+        let Some((_, setting)) = ENDING.iter().find(ends) else { return false };
+        let new = !pinned.contains(setting);
+        if new {
+            pinned.push(setting);
+        }
+        new
+    }
+
+    async fn open_once(&self) -> Result<Session, Error> {
         let Opened { client, notices, streams } = self.connect().await?;
         let running = (client.cancel_token(), streams.clone());
         self.running.lock().unwrap_or_else(PoisonError::into_inner).push(running);
@@ -209,6 +239,11 @@ impl Connector {
     /// One server, with and without TLS as `sslmode` has it.
     async fn attempt(&self, host: &Host) -> Result<Opened, Server> {
         let mut config = self.config.clone();
+        let pinned = self.from_login.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if !pinned.is_empty() {
+            let given = self.endpoint.get("options").unwrap_or_default().to_owned();
+            config.options(pinned.iter().fold(given, |all, name| format!("{all} -c {name}=0")));
+        }
         config.host(&host.name).port(host.port);
         if let Some(address) = host.address {
             config.hostaddr(address);
@@ -279,6 +314,23 @@ impl Connector {
             let _ = tokio::time::timeout(CANCEL, token.cancel_query(streams)).await;
         }
     }
+}
+
+/// Settings that end a session at once where they are very small, by the code that the server ends it with.
+const ENDING: [(&str, &str); 2] = [("57P05", "idle_session_timeout"), ("25P04", "transaction_timeout")];
+
+/// Names the setting where the server ends our sessions all the same.
+fn ended(mut error: Error) -> Error {
+    let setting = ENDING.iter().find(|(code, _)| *code == error.code()).map(|(_, setting)| *setting);
+    if let (Some(setting), Error::Connect { why, .. } | Error::Query { answer: why, .. }) =
+        (setting, &mut error)
+    {
+        why.message.push_str(&format!(
+            " ({setting} of the server, the database or the role ends our sessions: ALTER DATABASE … RESET {setting}, \
+             ALTER ROLE … RESET {setting})"
+        ));
+    }
+    error
 }
 
 /// How often, and after which pause, a server that is full is asked once more.
