@@ -93,17 +93,23 @@ pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static
             if let Error::Preflight(blockers) = &error {
                 report.blockers.clone_from(blockers);
             }
+            let own = has_own_steps(&error);
             report.error = Some(match error {
                 Error::Preflight(_) => "the preflight failed".to_owned(),
                 error => error.to_string(),
             });
-            explain(&context, &mut report);
+            explain(&context, &mut report, own);
         }
     }
     report
 }
 
-fn explain(context: &Context, report: &mut Report) {
+/// The error says itself how to go on: another command beside it would be another one.
+fn has_own_steps(error: &Error) -> bool {
+    matches!(error, Error::Refused { next, .. } if next.iter().any(|next| next.contains("--resume")))
+}
+
+fn explain(context: &Context, report: &mut Report, own_steps: bool) {
     let undo = context.undo();
     if undo.reached == Reached::Nothing {
         // Of a run that goes on the target holds what was written before.
@@ -115,6 +121,10 @@ fn explain(context: &Context, report: &mut Report) {
         "the target is half filled; what is done stays, and is known to it and to {}",
         context.work.path().display()
     ));
+    if own_steps {
+        report.next.push("as the error says".to_owned());
+        return;
+    }
     report
         .next
         .push("remove the cause, and go on with what is left: the same command with --resume".to_owned());
