@@ -196,10 +196,29 @@ impl Tools {
                 tokio::time::sleep(connect::FULL.1).await;
                 continue;
             }
-            return Err(failed(tool, output.status, &said));
+            // What was listed is gone by now: somebody dropped it while the tool looked at it.
+            if tries < DROPPED && said.contains(GONE) {
+                tries += 1;
+                tokio::time::sleep(connect::FULL.1).await;
+                continue;
+            }
+            let mut error = failed(tool, output.status, &said);
+            if let (Error::ToolFailed { output, .. }, true) = (&mut error, said.contains(GONE)) {
+                output.push_str(
+                    "\n  next: views or other objects of the source are dropped while they are listed: stop what does so for the \
+                     time of the dump, then the same command again",
+                );
+            }
+            return Err(error);
         }
     }
 }
+
+/// What a server says of an object that was dropped since it was listed.
+pub const GONE: &str = "could not open relation with OID";
+
+/// So often a tool is run again for it.
+const DROPPED: u32 = 3;
 
 /// The database's name for `pg_dumpall --database`, which takes a name with `=` in it for a connection string: so it gets one.
 #[must_use]

@@ -320,6 +320,15 @@ async fn objects(session: &Session) -> Result<(Catalog, relations::Relations), E
         let back = session.run("ROLLBACK TO SAVEPOINT objects; RELEASE SAVEPOINT objects").await;
         match result {
             Err(error) if locked::locked(Error::code(&error)) && tries < locked::TRIES => tries += 1,
+            Err(Error::Query { side, answer, .. }) if answer.message.contains(crate::tools::GONE) => {
+                return Err(Error::Refused {
+                    what: format!(
+                        "an object was dropped on the {side} meanwhile, so nothing can be compared with what it was: {}",
+                        answer.message
+                    ),
+                    next: vec!["compare with what is there now: tsmigrate verify".into()],
+                });
+            }
             Err(error) => return Err(error),
             Ok(found) => return back.map(|()| found),
         }
