@@ -253,6 +253,7 @@ impl Conversions {
                 from: table.sql(),
                 oid: row.number(5)?,
                 columns: vec![(conversion.column.clone(), 0)],
+                alone: false,
             };
             if has_null(session, &guard, &column).await? {
                 let sql = table.sql();
@@ -309,15 +310,16 @@ impl Conversions {
 /// Whether a column has a NULL. Where planning the question would call functions of users as us, nobody is told: then the
 /// target refuses such a row.
 async fn has_null(session: &Session, guard: &Guard, column: &str) -> Result<bool, Error> {
-    let folds = format!("SELECT {}", guard::folded(&guard.oid.to_string()));
-    if session.ask_flag(&folds).await? {
-        return Ok(false);
-    }
-    let found = match guard.hold(session, "BEGIN READ ONLY").await {
-        Ok(()) => {
+    let held = async {
+        guard.hold(session, "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY").await?;
+        guard::still(std::slice::from_ref(guard), session, session).await
+    };
+    let found = match held.await {
+        Ok(_) => {
             let question = format!("SELECT EXISTS (SELECT FROM {} WHERE {column} IS NULL)", guard.from);
             session.ask_flag(&question).await
         }
+        Err(answer) if answer.code == guard::FOLDED => Ok(false),
         Err(answer) => {
             let (side, sql) = (session.side().name(), guard.from.clone());
             Err(Error::Query { side, sql, answer: Box::new(answer) })

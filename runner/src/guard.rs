@@ -4,20 +4,27 @@
 //! a relation of the same name in place of the one that was listed, a column of another type with a cast of the user's,
 //! a view's query, and functions that the planner calls. A [`Guard`] rules out the first three: it names the relation by
 //! its object id and its columns by their types, and [`Guard::hold`] locks it and looks again, without planning anything.
-//! `tableoid` tells tables from views, which have no such column. `FOLDED` knows the last: PostgreSQL simplifies the
+//! `tableoid` tells tables from views, which have no such column. `FOLDING` knows the last: PostgreSQL simplifies the
 //! expressions of a table's indexes, statistics and partition key whenever a query on the table is planned, and so calls
 //! their immutable functions as whoever asks (`RelationGetIndexExpressions`, `get_relation_statistics`,
 //! `RelationBuildPartitionKey`). COPY of a table plans nothing.
+//!
+//! What an owner creates after that look would be planned all the same. [`still`] keeps it out: parse analysis of DELETE
+//! takes ROW EXCLUSIVE on a table or a materialized view (LOCK TABLE refuses those) until the transaction or its savepoint
+//! ends, and CREATE INDEX waits for it (CREATE INDEX CONCURRENTLY leaves an index that is not valid, which the planner
+//! skips). CREATE STATISTICS does not conflict with that lock, but writes `pg_statistic_ext`, which is locked as well; one
+//! that has written and not yet committed is known by its lock of the relation. The DELETE is never run. Where others
+//! inherit from a relation that is read with them, SHARE UPDATE EXCLUSIVE on all of them keeps ATTACH PARTITION out too.
 
 use futures_util::future;
 
-use crate::connect::Session;
+use crate::connect::{Row, Session, Side};
 use crate::error::Server;
 use crate::quote::identifier;
 
 /// Of the relation `{oid}` and all that inherits from it: functions of users in expressions that planning simplifies.
 /// Trusted are functions of superusers and of the user who asks. Operators count as their functions.
-const FOLDED: &str = "EXISTS (
+const FOLDING: &str = "EXISTS (
   WITH RECURSIVE tree(oid) AS (
     SELECT {oid}::pg_catalog.oid UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree t ON i.inhparent = t.oid),
   object(class, oid) AS (
@@ -36,10 +43,24 @@ const FOLDED: &str = "EXISTS (
   JOIN pg_catalog.pg_proc p ON p.oid = f.function
   JOIN pg_catalog.pg_roles r ON r.oid = p.proowner AND NOT r.rolsuper AND r.rolname <> current_user)";
 
+/// Of the relation `{oid}` and all that inherits from it: one whose owner, who may create indexes and statistics at any
+/// time, is no superuser and not the user who asks.
+const OWNED: &str = "EXISTS (
+  WITH RECURSIVE tree(oid) AS (
+    SELECT {oid}::pg_catalog.oid UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree t ON i.inhparent = t.oid)
+  SELECT FROM tree t JOIN pg_catalog.pg_class c ON c.oid = t.oid
+  JOIN pg_catalog.pg_roles r ON r.oid = c.relowner AND NOT r.rolsuper AND r.rolname <> current_user)";
+
+/// A condition that is true where users own a relation or what inherits from it. `oid` is an expression.
+#[must_use]
+pub fn owned(oid: &str) -> String {
+    OWNED.replace("{oid}", oid)
+}
+
 /// A condition that is true where planning a query on a relation would call functions of users. `oid` is an expression.
 #[must_use]
 pub fn folded(oid: &str) -> String {
-    FOLDED.replace("{oid}", oid)
+    FOLDING.replace("{oid}", oid)
 }
 
 /// A relation as it was listed.
@@ -52,6 +73,8 @@ pub struct Guard {
     /// The columns that are read, with the ids of their types. An id of 0 is any type: PostgreSQL describes a domain by
     /// the type below it, and what reads the column takes every type.
     pub columns: Vec<(String, u32)>,
+    /// Nothing inherits from it, though it is read without ONLY: a chunk.
+    pub alone: bool,
 }
 
 impl Guard {
@@ -60,7 +83,7 @@ impl Guard {
     pub fn of_sequence(from: &str, oid: u32) -> Self {
         // int8, bool
         let columns = vec![("last_value".to_owned(), 20), ("is_called".to_owned(), 16)];
-        Self { from: from.to_owned(), oid, columns }
+        Self { from: from.to_owned(), oid, columns, alone: true }
     }
 
     /// The question that locks the relation, and whose description tells what it is.
@@ -68,6 +91,20 @@ impl Guard {
         let columns = self.columns.iter().map(|(name, _)| identifier(name));
         let columns: Vec<_> = std::iter::once("tableoid".to_owned()).chain(columns).collect();
         format!("SELECT {} FROM {}", columns.join(", "), self.from)
+    }
+
+    /// Its lock lets others have the one that CREATE STATISTICS takes.
+    fn shares(&self) -> bool {
+        self.from.starts_with("ONLY ") || self.alone
+    }
+
+    /// The statements that keep others from creating indexes and statistics on it, or from attaching partitions.
+    fn lock(&self) -> String {
+        if self.shares() {
+            format!("PREPARE tsmigrate_lock AS DELETE FROM {}; DEALLOCATE tsmigrate_lock", self.from)
+        } else {
+            format!("LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE", self.from)
+        }
     }
 
     fn is(&self, found: &tokio_postgres::Statement) -> bool {
@@ -112,6 +149,127 @@ impl Guard {
     }
 }
 
+/// A question with a row where another session may have created statistics on one of these relations and not yet
+/// committed: it keeps its lock of the relation until then, though not that of `pg_statistic_ext`. To be asked when that
+/// catalog is locked, and before the look at what there is.
+#[must_use]
+pub fn creating(oids: &[u32]) -> String {
+    let oids: Vec<String> = std::iter::once("0".to_owned()).chain(oids.iter().map(u32::to_string)).collect();
+    format!(
+        "SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_database d ON d.oid = l.database \
+         LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+         WHERE l.granted AND d.datname = pg_catalog.current_database() AND l.mode = 'ShareUpdateExclusiveLock' \
+         AND l.relation IN ({}) AND a.backend_type IS DISTINCT FROM 'autovacuum worker' \
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_vacuum v WHERE v.pid = l.pid) \
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index i WHERE i.pid = l.pid \
+         AND i.command LIKE '%CONCURRENTLY') LIMIT 1",
+        oids.join(", ")
+    )
+}
+
+/// Others wait this long for what a query of ours keeps locked, and we for them.
+const WAIT: &str = "500ms";
+
+/// Keeps these relations as they are until the transaction or its savepoint ends, where users own one of them and so could
+/// create an index or statistics between our look and our question. `watch` is a session that sees the server as it is
+/// now. True where locks were taken, false where none are needed. The relations are held already.
+///
+/// # Errors
+/// Why the planner must not be asked: it would call functions of users, or nobody can be kept from creating such indexes.
+pub async fn still(guards: &[Guard], session: &Session, watch: &Session) -> Result<bool, Server> {
+    let look = async || -> Result<(bool, bool), Server> {
+        let ids: Vec<_> = guards.iter().map(|guard| format!("({}::pg_catalog.oid)", guard.oid)).collect();
+        let question = format!(
+            "SELECT pg_catalog.bool_or({}), pg_catalog.bool_or({}) FROM (VALUES {}) g(oid)",
+            folded("g.oid"),
+            owned("g.oid"),
+            if ids.is_empty() { "(0::pg_catalog.oid)".to_owned() } else { ids.join(", ") }
+        );
+        let rows = watch.try_ask(&question).await.map_err(|error| Server::new(&error))?;
+        match rows.first().map(Row::values) {
+            Some([Some(folded), Some(owned)]) => Ok((folded == "f", owned == "f")),
+            _ => Ok((false, false)),
+        }
+    };
+    let (plain, trusted) = look().await?;
+    if !plain {
+        return Err(refused(CALLS));
+    }
+    if trusted {
+        return Ok(false);
+    }
+    // The administrator of a service may not lock a catalog.
+    let statistics = match session.side() {
+        Side::Source => "; LOCK TABLE pg_catalog.pg_statistic_ext IN SHARE MODE",
+        Side::Target => "",
+    };
+    let locks: Vec<_> = guards.iter().map(Guard::lock).collect();
+    let sql = format!("SAVEPOINT still; SET LOCAL lock_timeout = '{WAIT}'; {}{statistics}", locks.join("; "));
+    if let Err(error) = session.client().batch_execute(&sql).await {
+        let error = Server::new(&error);
+        session
+            .client()
+            .batch_execute("ROLLBACK TO SAVEPOINT still")
+            .await
+            .map_err(|error| Server::new(&error))?;
+        return match error.code.as_str() {
+            // Who has not the privilege to lock partitions on a service.
+            "42501" if session.side() == Side::Target => Ok(false),
+            _ => Err(refused(&format!("{OWNERS}: {}", error.message))),
+        };
+    }
+    if session.side() == Side::Source {
+        let ids: Vec<u32> = guards.iter().filter(|guard| guard.shares()).map(|guard| guard.oid).collect();
+        let others = watch.try_ask(&creating(&ids)).await.map_err(|error| Server::new(&error))?;
+        if !others.is_empty() {
+            return Err(refused(&format!("{OWNERS}: another session is about to")));
+        }
+    }
+    match look().await? {
+        (true, _) => Ok(true),
+        _ => Err(refused(CALLS)),
+    }
+}
+
+const CALLS: &str = "planning a query would call functions of its indexes, statistics or partition key, \
+                     which belong to users, as us";
+const OWNERS: &str = "its owner, who is no superuser, cannot be kept from creating indexes while it is read";
+
+/// Waits until somebody waits for what [`still`] has locked, and stops the session's query then.
+///
+/// # Errors
+/// When the server does not say who waits.
+pub async fn stop_for_others(guards: &[Guard], session: &Session, watch: &Session) -> Result<(), Server> {
+    let ids: Vec<_> = guards.iter().map(|guard| guard.oid.to_string()).collect();
+    let question = format!(
+        "SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_database d ON d.oid = l.database \
+         WHERE NOT l.granted AND d.datname = pg_catalog.current_database() \
+         AND l.mode IN ('RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock') \
+         AND l.relation IN ('pg_catalog.pg_statistic_ext'::pg_catalog.regclass, {}) LIMIT 1",
+        ids.join(", ")
+    );
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let others = watch.try_ask(&question).await.map_err(|error| Server::new(&error))?;
+        if !others.is_empty() {
+            session.cancel().await;
+            return Ok(());
+        }
+    }
+}
+
+/// So often is looked for others who wait.
+const LOOK: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// The code of our own refusal to plan a query.
+pub const FOLDED: &str = "folded";
+
+/// Our own refusal to plan a query.
+#[must_use]
+pub fn refused(why: &str) -> Server {
+    Server { code: FOLDED.into(), message: why.to_owned(), ..Server::default() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,7 +277,7 @@ mod tests {
     #[test]
     fn the_question_names_every_column_and_reads_none() {
         let columns = vec![("a".to_owned(), 23), ("B\"".to_owned(), 0)];
-        let guard = Guard { from: "ONLY \"s\".\"t\"".into(), oid: 7, columns };
+        let guard = Guard { from: "ONLY \"s\".\"t\"".into(), oid: 7, columns, alone: false };
         assert_eq!(guard.question(), "SELECT tableoid, \"a\", \"B\"\"\" FROM ONLY \"s\".\"t\"");
     }
 

@@ -11,10 +11,10 @@ use tokio_postgres::{CopyInSink, CopyOutStream, SimpleQueryMessage};
 
 use super::holder::{Holder, SAVEPOINT, Turn, lock_sql, reader, replaced};
 use super::marks::{Marks, SCHEMA};
+use super::plannable::{LOCKED, TRIES, kept_locked, plannable, still};
 use super::rate::Rate;
 use crate::connect::{Connector, Session};
 use crate::error::{Error, Server};
-use crate::guard;
 use crate::names::Relation;
 use crate::quote::literal;
 use crate::step::Step;
@@ -161,6 +161,36 @@ impl LiveSource {
         Ok(self.session.insert(session))
     }
 
+    /// Begins to read a part through the holder, which waits for nobody who waits for its lock; false where another
+    /// session has a lock that keeps us from reading in parts: it creates an index.
+    async fn part_of_holder(&mut self, table: &Relation, oid: u32, sql: &str) -> Result<bool, Error> {
+        (self.rows, self.turn) = (None, None);
+        let watch = self.connector.open().await?;
+        let turn = self.holder.turn().await?;
+        turn.run("SET LOCAL lock_timeout = '1s'").await?;
+        let lock = format!("SELECT pg_catalog.pg_relation_filenode({oid}) IS NOT NULL");
+        let begun = match still(&turn, &watch, table, oid).await {
+            Ok(true) => copy(&turn, table, &lock, sql).await,
+            Ok(false) => {
+                turn.run(&format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}")).await?;
+                return Ok(false);
+            }
+            Err(error) => Err(error),
+        };
+        match begun {
+            Ok(stream) => {
+                self.rows = Some((table.clone(), Box::pin(stream)));
+                self.turn = Some(turn);
+                Ok(true)
+            }
+            Err(error) if error.code() == "55P03" => {
+                turn.run(&format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}")).await?;
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Begins to read what `sql`, a COPY to standard output, gives of a table, under the table's lock. A table that the
     /// holder has locked is never waited for; any other one, `oid`, as long as `lock_timeout` says.
     ///
@@ -187,26 +217,6 @@ impl LiveSource {
         self.rows = Some((table.clone(), Box::pin(stream)));
         Ok(())
     }
-}
-
-/// Refuses to read a part of a table where planning that would call functions of users as us: an index or statistics that
-/// came since the tables were listed. Asked in a session that sees the server as it is now.
-async fn plannable(source: &Connector, table: &Relation) -> Result<(), Error> {
-    let session = source.open().await?;
-    let oid = format!("pg_catalog.to_regclass({})", literal(&table.sql()));
-    let folded = session.ask_one(&format!("SELECT {}", guard::folded(&oid))).await?;
-    if folded.as_deref() == Some("f") {
-        return Ok(());
-    }
-    Err(Error::Refused {
-        what: format!(
-            "parts of {table} cannot be read: its indexes or statistics call a user's function by now"
-        ),
-        next: vec![
-            "drop what was created there since the run began, then the same command with --resume".into(),
-            "or start anew: such a table is read as a whole then".into(),
-        ],
-    })
 }
 
 /// Locks, checks and begins to read, in one way there and back.
@@ -242,10 +252,21 @@ fn copy_out(table: &Table, part: &Part) -> String {
 
 impl Source for LiveSource {
     async fn begin(&mut self, table: &Table, part: &Part) -> Result<(), Error> {
-        if part.blocks.is_some() {
-            plannable(&self.connector, &table.relation).await?;
+        let sql = copy_out(table, part);
+        let Some(oid) = self.holder.oid(&table.relation).filter(|_| part.blocks.is_some()) else {
+            return self.copy(&table.relation, None, &sql).await;
+        };
+        for _ in 0..TRIES {
+            // Rows arrive when all is planned: the lock is given back then.
+            if let Some(_still) = plannable(&self.connector, &table.relation, oid).await? {
+                return self.copy(&table.relation, None, &sql).await;
+            }
+            if self.part_of_holder(&table.relation, oid, &sql).await? {
+                return Ok(());
+            }
+            tokio::time::sleep(LOCKED).await;
         }
-        self.copy(&table.relation, None, &copy_out(table, part)).await
+        Err(kept_locked(&table.relation))
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Error> {
@@ -253,7 +274,11 @@ impl Source for LiveSource {
         match rows.try_next().await {
             Ok(Some(row)) => Ok(Some(row)),
             Ok(None) => {
-                (self.rows, self.turn) = (None, None);
+                self.rows = None;
+                // The holder goes on, and others wait for what was locked for this part.
+                if let Some(turn) = self.turn.take() {
+                    turn.run(&format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}")).await?;
+                }
                 Ok(None)
             }
             Err(error) => Err(refused(table, "source", &error)),

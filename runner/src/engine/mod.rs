@@ -12,6 +12,7 @@ pub mod holder;
 mod job_rows;
 pub mod marks;
 pub mod objects;
+mod plannable;
 pub mod pool;
 mod queue;
 pub mod rate;

@@ -291,6 +291,8 @@ async fn anew(
 ) -> Result<Vec<TableRanges>, Error> {
     // The session that has every lock: nobody who waits for one stops it.
     let source = snapshot.holder.turn().await?;
+    let (watch_source, watch_target) = tokio::try_join!(context.source.open(), context.target.open())?;
+    let both = ((&*source, &watch_source), (target, &watch_target));
     if marks.done(&Step::Catalogs).is_some() {
         for table in config::list(&source).await? {
             if !config::same(&source, target, &table).await? {
@@ -317,7 +319,7 @@ async fn anew(
             result.extend(now.get(&table.relation).cloned());
             continue;
         }
-        if done == steps.len() && done > 0 && verify::same(&source, target, &table.relation).await? {
+        if done == steps.len() && done > 0 && verify::same(both.0, both.1, &table.relation).await? {
             kept += 1;
             result.push((table, parts));
             continue;

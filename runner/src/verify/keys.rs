@@ -165,12 +165,13 @@ async fn stream(
     role: Option<&str>,
 ) -> Result<Result<Rows, Server>, Error> {
     let answer = async {
-        reading::hold(reader, std::slice::from_ref(&place.guard), "SAVEPOINT attempt").await?;
+        let guards = std::slice::from_ref(&place.guard);
+        let locked = reading::hold(reader, guards, "SAVEPOINT attempt").await?;
         reading::become_role(reader.session, role).await?;
-        rows_of(reader.session, sql).await.map_err(|error| Server::new(&error))
+        reading::ask(reader, guards, locked, rows_of(reader.session, sql)).await
     };
     let answer = answer.await;
-    reader.session.run("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt").await?;
+    reading::back(reader.session).await?;
     Ok(answer)
 }
 

@@ -1,5 +1,6 @@
 //! How rows are read: no object of a database's users runs as us, whatever happens to the relation meanwhile.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use futures_util::{TryStreamExt, future};
@@ -13,9 +14,6 @@ use crate::error::{Error, Server};
 use crate::guard::{self, Guard};
 use crate::names::Relation;
 use crate::quote::identifier;
-
-/// The code of our own refusal to plan a query: see [`crate::guard`].
-pub(super) const FOLDED: &str = "folded";
 
 /// A session that reads rows in a snapshot, and one beside it that sees the server as it is now.
 #[derive(Clone, Copy)]
@@ -76,7 +74,7 @@ impl Place {
         let from = format!("{}{}", if only { "ONLY " } else { "" }, relation.sql());
         let types = held.columns.iter().filter(|own| columns.iter().any(|column| column.name == own.name));
         let columns = types.map(|column| (column.name.clone(), column.type_id)).collect();
-        let guard = Guard { from: from.clone(), oid: held.oid, columns };
+        let guard = Guard { from: from.clone(), oid: held.oid, columns, alone: false };
         Self { from, guard, copies: only && held.kind == "r" }
     }
 }
@@ -91,12 +89,12 @@ pub(super) async fn attempt(
 ) -> Result<Result<Vec<Row>, Server>, Error> {
     let session = reader.session;
     let answer = async {
-        hold(reader, guards, "SAVEPOINT attempt").await?;
+        let locked = hold(reader, guards, "SAVEPOINT attempt").await?;
         become_role(session, role).await?;
-        session.try_ask(sql).await.map_err(|error| Server::new(&error))
+        ask(reader, guards, locked, session.try_ask(sql)).await
     };
     let answer = answer.await;
-    session.run("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt").await?;
+    back(session).await?;
     unlocked(session, sql, answer)
 }
 
@@ -111,28 +109,45 @@ fn unlocked<T>(session: &Session, sql: &str, answer: Result<T, Server>) -> Resul
     }
 }
 
-/// Locks relations, looks whether they are what was listed, and whether planning calls functions of users: at once.
-pub(super) async fn hold(reader: &Reader<'_>, guards: &[Guard], first: &str) -> Result<(), Server> {
-    let ids: Vec<_> = guards.iter().map(|guard| format!("({}::pg_catalog.oid)", guard.oid)).collect();
-    let question = format!(
-        "SELECT pg_catalog.bool_or({}) FROM (VALUES {}) g(oid)",
-        guard::folded("g.oid"),
-        if ids.is_empty() { "(0::pg_catalog.oid)".to_owned() } else { ids.join(", ") }
-    );
-    let held = Guard::hold_all(guards, reader.session, first);
-    let folded = reader.watch.try_ask(&question);
-    let (held, folded) = future::join(held, folded).await;
-    held?;
-    let folded = folded.map_err(|error| Server::new(&error))?;
-    match folded.first().map(Row::values) {
-        Some([Some(folded)]) if folded == "f" => Ok(()),
-        _ => Err(Server {
-            code: FOLDED.into(),
-            message: "planning a query would call functions of its indexes, statistics or partition key, \
-                      which belong to users, as us"
-                .into(),
-            ..Server::default()
-        }),
+/// Locks relations, looks whether they are what was listed, and keeps what planning would call functions of users for out:
+/// true where others may have to wait for that (see [`guard::still`]).
+pub(super) async fn hold(reader: &Reader<'_>, guards: &[Guard], first: &str) -> Result<bool, Server> {
+    Guard::hold_all(guards, reader.session, first).await?;
+    guard::still(guards, reader.session, reader.watch).await
+}
+
+/// Asks, and stops where others wait for our locks.
+pub(super) async fn ask<T>(
+    reader: &Reader<'_>,
+    guards: &[Guard],
+    locked: bool,
+    question: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, Server> {
+    let mut question = std::pin::pin!(question);
+    let mut stopped = false;
+    if locked {
+        tokio::select! {
+            answer = &mut question => return answer.map_err(|error| Server::new(&error)),
+            others = guard::stop_for_others(guards, reader.session, reader.watch) => others?,
+        }
+        stopped = true;
+    }
+    match question.await.map_err(|error| Server::new(&error)) {
+        Err(server) if stopped && server.code == "57014" => {
+            Err(guard::refused("another session waits to change it, and we keep nobody waiting"))
+        }
+        answer => answer,
+    }
+}
+
+/// Ends an attempt, whatever came of it. A request to stop it may come late.
+pub(super) async fn back(session: &Session) -> Result<(), Error> {
+    let mut tries = 0;
+    loop {
+        match session.run("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt").await {
+            Err(error) if error.code() == "57014" && tries < 3 => tries += 1,
+            result => return result,
+        }
     }
 }
 

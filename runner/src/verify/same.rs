@@ -1,7 +1,7 @@
 //! One table of both servers, compared as a whole: are its rows the same?
 
 use super::checksum::Formula;
-use super::reading::Place;
+use super::reading::{self, Place, Reader};
 use super::relations;
 use super::rows::TOO_LONG;
 use crate::connect::Session;
@@ -10,11 +10,16 @@ use crate::guard;
 use crate::names::Relation;
 
 /// The rows of this one table, and of none that inherits from it, are the same in both sessions, whatever their order.
-/// Both are read as a whole.
+/// Both are read as a whole. Beside each session stands one that sees the server as it is now.
 ///
 /// # Errors
 /// When a server does not have the table, or refuses to have it read.
-pub async fn same(source: &Session, target: &Session, relation: &Relation) -> Result<bool, Error> {
+pub async fn same(
+    source: (&Session, &Session),
+    target: (&Session, &Session),
+    relation: &Relation,
+) -> Result<bool, Error> {
+    let ((source, watch_source), (target, watch_target)) = (source, target);
     let (ours, theirs) =
         tokio::try_join!(relations::one(source, relation), relations::one(target, relation))?;
     let missing = |side: &str| Error::Defect(format!("{side} has no table {relation} to compare"));
@@ -31,15 +36,8 @@ pub async fn same(source: &Session, target: &Session, relation: &Relation) -> Re
     let places = [(source, relation, &ours), (target, relation, &theirs)];
     let [ours, theirs] =
         places.map(|(session, relation, held)| (session, Place::new(relation, held, &columns, true)));
-    for (session, place) in [&ours, &theirs] {
-        // Not to be told without functions of users: copied anew.
-        let folds = format!("SELECT {}", guard::folded(&place.guard.oid.to_string()));
-        if session.ask_flag(&folds).await? {
-            return Ok(false);
-        }
-    }
     let ask = async |formula: Formula| {
-        let one = async |(session, place): &(&Session, Place)| {
+        let one = async |(session, place): &(&Session, Place), watch: &Session| {
             let sql = format!(
                 "SELECT pg_catalog.count(*), pg_catalog.sum({}) FROM {}",
                 formula.row(&columns),
@@ -52,9 +50,17 @@ pub async fn same(source: &Session, target: &Session, relation: &Relation) -> Re
             } else {
                 ("BEGIN READ ONLY", "ROLLBACK")
             };
-            let held = place.guard.hold(session, begin).await;
-            let answer = match held {
-                Ok(()) => session.ask_row(&sql).await,
+            let reader = Reader { session, watch };
+            let guards = std::slice::from_ref(&place.guard);
+            let answer = match reading::hold(&reader, guards, begin).await {
+                Ok(locked) => reading::ask(&reader, guards, locked, session.try_ask(&sql)).await,
+                Err(answer) => Err(answer),
+            };
+            let answer = match answer {
+                Ok(rows) => rows
+                    .into_iter()
+                    .next()
+                    .ok_or_else(|| Error::Defect("a count of rows has no answer".into())),
                 Err(answer) => Err(Error::Query {
                     side: session.side().name(),
                     sql: place.guard.from.clone(),
@@ -64,9 +70,12 @@ pub async fn same(source: &Session, target: &Session, relation: &Relation) -> Re
             session.run(end).await?;
             answer
         };
-        tokio::try_join!(one(&ours), one(&theirs)).map(|(ours, theirs)| ours == theirs)
+        tokio::try_join!(one(&ours, watch_source), one(&theirs, watch_target))
+            .map(|(ours, theirs)| ours == theirs)
     };
     match ask(formula).await {
+        // Not to be told without functions of users: copied anew.
+        Err(error) if error.code() == guard::FOLDED => Ok(false),
         // A row of several long values is more than a server can hold in one piece: their md5 is not.
         Err(Error::Query { answer, .. }) if TOO_LONG.contains(&answer.code.as_str()) => {
             ask(Formula { wide: true, ..formula }).await

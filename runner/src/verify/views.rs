@@ -100,8 +100,9 @@ struct Query {
     reads: Option<Vec<Guard>>,
 }
 
-/// A table that a query reads: schema, name, object id, and its columns with the ids of their types.
-type Read = (String, String, u32, Option<Vec<(String, u32)>>);
+/// A table that a query reads: schema, name, object id, its columns with the ids of their types, and whether
+/// it is a materialized view.
+type Read = (String, String, u32, Option<Vec<(String, u32)>>, bool);
 
 /// Asks for the query of the materialized view `oid`. What has an id from 16384 on is no part of PostgreSQL itself; the
 /// columns of its tables count too, for a cast of theirs is looked up anew when the query is read.
@@ -120,17 +121,18 @@ async fn query(reader: &Reader<'_>, oid: u32) -> Result<Option<Query>, Error> {
            AND NOT EXISTS (SELECT FROM columns WHERE atttypid >= 16384), \
            (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(r.nspname, r.relname, r.oid::bigint, \
               (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.attname, c.atttypid::bigint)) FROM columns c \
-               WHERE c.attrelid = r.oid))) FROM reads r)"
+               WHERE c.attrelid = r.oid), r.relkind = 'm')) FROM reads r)"
     );
     let Ok(rows) = super::attempt(reader.session, &sql).await? else { return Ok(None) };
     let Some(row) = rows.first() else { return Ok(None) };
     // A view that was dropped in the meantime has no query.
     let Some(sql) = row.optional(0)? else { return Ok(None) };
     let reads: Vec<Read> = row.json(2)?;
-    let guard = |(schema, name, oid, columns): Read| Guard {
+    let guard = |(schema, name, oid, columns, materialized): Read| Guard {
         from: Relation::new(&schema, &name).sql(),
         oid,
         columns: columns.unwrap_or_default(),
+        alone: materialized,
     };
     Ok(Some(Query {
         sql: sql.trim_end().trim_end_matches(';').to_owned(),

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::catalog::Catalog;
 use super::checksum::{self, Formula};
+use super::identity;
 use super::reading::Place;
 use super::relations::{self, Column, Relations};
 use super::select::Selection;
 use super::{Check, Expect, How};
+use crate::guard::Guard;
 use crate::names::Relation;
 
 /// What both ends hold.
@@ -37,6 +39,8 @@ pub(super) struct Work {
     pub(super) unique: bool,
     /// Its rows follow from others'.
     pub(super) derived: bool,
+    /// Of a hypertable: its chunks on the source, whose rows are counted one by one where it cannot be read as a whole.
+    pub(super) chunks: Vec<Place>,
 }
 
 impl Work {
@@ -73,6 +77,7 @@ fn heads_compressed(relation: &Relation) -> bool {
 /// What has to be read, the largest first. A table that the target does not have is told by the comparison of objects.
 pub(super) fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -> Vec<Work> {
     let mut list = Vec::new();
+    let mut of_hypertables: BTreeMap<Relation, Vec<Place>> = BTreeMap::new();
     let mut roots = BTreeSet::new();
     let (ours, theirs) = (&all.ours.tables, &all.theirs.tables);
     let chunks: BTreeMap<&Relation, &String> =
@@ -110,6 +115,7 @@ pub(super) fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -
                 columns,
                 unique: false,
                 derived: false,
+                chunks: Vec::new(),
             });
             continue;
         }
@@ -119,7 +125,8 @@ pub(super) fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -
             chunk.is_some_and(|chunk| all.source.is_plain_chunk(chunk) && all.target.is_plain_chunk(chunk));
         let place = |relation: &Relation, table: &relations::Held| {
             let place = Place::new(relation, table, &columns, !spread);
-            let place = Place { copies: place.copies || plain, ..place };
+            let guard = Guard { alone: chunk.is_some(), ..place.guard };
+            let place = Place { copies: place.copies || plain, guard, ..place };
             match &held.condition {
                 // The rows that a dump carries: the others come with the extension.
                 Some(condition) => Place {
@@ -130,6 +137,10 @@ pub(super) fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -
                 None => place,
             }
         };
+        if let Some(identity::Place::Schema(hypertable)) = chunk.map(|chunk| identity::place("chunk", chunk))
+        {
+            of_hypertables.entry(hypertable).or_default().push(place(relation, held));
+        }
         let key = held.chooser().into_iter().filter(|column| columns.contains(column)).cloned().collect();
         list.push(Work {
             kind: if held.kind == "m" { "materialized view rows" } else { "rows" },
@@ -143,16 +154,22 @@ pub(super) fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -
             key,
             unique: !held.key.is_empty(),
             derived: held.kind != "r",
+            chunks: Vec::new(),
         });
     }
-    list.extend(by_root(all, expect, selection));
+    list.extend(by_root(all, expect, selection, of_hypertables));
     list.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.relation.cmp(&b.relation)));
     list
 }
 
 /// Tables that are read through their root: partitioned tables that become hypertables, and hypertables as an application
-/// asks for them.
-fn by_root(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -> Vec<Work> {
+/// asks for them, with the chunks that each has on the source.
+fn by_root(
+    all: &Held<'_>,
+    expect: &Expect<'_>,
+    selection: &Selection,
+    mut of_hypertables: BTreeMap<Relation, Vec<Place>>,
+) -> Vec<Work> {
     let mut list = Vec::new();
     let (ours, theirs) = (&all.ours.tables, &all.theirs.tables);
     for relation in selection.partitioned() {
@@ -171,6 +188,7 @@ fn by_root(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -> Vec<Wo
             key: held.chooser().into_iter().cloned().collect(),
             unique: !held.key.is_empty(),
             derived: false,
+            chunks: Vec::new(),
         });
     }
     // Through the hypertable as an application asks: a target in restoring mode answers zero.
@@ -191,6 +209,7 @@ fn by_root(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -> Vec<Wo
             key: Vec::new(),
             unique: false,
             derived: false,
+            chunks: of_hypertables.remove(relation).unwrap_or_default(),
         });
     }
     list

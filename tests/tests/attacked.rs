@@ -1,0 +1,179 @@
+//! What an attack on a migration of its own database has found: an owner on the source who knows how we read.
+
+use std::error::Error;
+use std::fs;
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use tsmigrate_tests::lab::Server;
+use tsmigrate_tests::migration::{Outcome, Stage};
+use tsmigrate_tests::program;
+
+/// Tables and materialized views of evil's, whose function writes into the log who calls it.
+const OWNED: &str = "
+CREATE ROLE evil LOGIN;
+CREATE SCHEMA e AUTHORIZATION evil;
+SET SESSION AUTHORIZATION evil;
+CREATE FUNCTION e.f(what text) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
+  $$ BEGIN RAISE LOG 'canary % as % end', what, current_user; RETURN 1; END $$;
+CREATE TABLE e.t (id int PRIMARY KEY, v text);
+INSERT INTO e.t SELECT g, repeat('x', 300) FROM generate_series(1, 20000) g;
+CREATE MATERIALIZED VIEW e.m1 AS SELECT id, v FROM e.t;
+CREATE MATERIALIZED VIEW e.m2 AS SELECT id, v FROM e.t;
+RESET SESSION AUTHORIZATION;";
+
+/// Creates indexes and statistics again and again, and commits as soon as somebody else reads the relation.
+fn looping(relation: &str, what: &str) -> String {
+    let [create, drop] = match what {
+        "index" => ["CREATE INDEX {}_i ON e.{} (id) WHERE e.f(''index'') = 1", "DROP INDEX e.{}_i"],
+        _ => {
+            ["CREATE STATISTICS e.{}_s ON v, (id + e.f(''statistics'')) FROM e.{}", "DROP STATISTICS e.{}_s"]
+        }
+    };
+    let [create, drop] = [create, drop].map(|sql| sql.replace("{}", relation));
+    format!(
+        "SET lock_timeout = '1s';
+         DO $$ BEGIN FOR i IN 1..8 LOOP
+           BEGIN EXECUTE '{create}'; EXCEPTION WHEN lock_not_available THEN NULL; END;
+           FOR j IN 1..100 LOOP
+             EXIT WHEN EXISTS (SELECT FROM pg_locks WHERE relation = 'e.{relation}'::regclass AND pid <> pg_backend_pid()
+                               AND mode IN ('AccessShareLock', 'RowExclusiveLock'));
+             PERFORM pg_sleep(0.001);
+           END LOOP;
+           COMMIT;
+           BEGIN EXECUTE '{drop}'; EXCEPTION WHEN lock_not_available OR undefined_object THEN NULL; END;
+           COMMIT;
+         END LOOP; END $$;"
+    )
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn verify(stage: &Stage) -> Result<Output, Box<dyn Error>> {
+    let mut command = Command::new(program::path());
+    command.arg("verify").env("SOURCE", &stage.source).env("TARGET", &stage.target).stdin(Stdio::null());
+    Ok(command.output()?)
+}
+
+/// Who else than evil has called evil's function on the source.
+fn strange(stage: &Stage) -> Result<Vec<String>, Box<dyn Error>> {
+    let log =
+        String::from_utf8_lossy(&fs::read(stage.lab.home(stage.source_server)?.join("log"))?).into_owned();
+    let calls = log.lines().filter_map(|line| line.split_once("canary ")?.1.split_once(" end"));
+    Ok(calls.map(|(call, _)| call.to_owned()).filter(|call| !call.ends_with(" as evil")).collect())
+}
+
+/// Runs `during` while evil has run `sql` in a transaction that stays open.
+fn held<T>(
+    stage: &Stage,
+    sql: &str,
+    during: impl FnOnce() -> Result<T, Box<dyn Error>>,
+) -> Result<T, Box<dyn Error>> {
+    let evil = stage.source.replace("postgres@", "evil@");
+    let script = format!(
+        "BEGIN; {sql}; DO $$ BEGIN FOR i IN 1..1200 LOOP EXIT WHEN to_regclass('public.over') IS NOT NULL; \
+         PERFORM pg_sleep(0.1); END LOOP; END $$; COMMIT;"
+    );
+    stage.sql(&stage.source, "DROP TABLE IF EXISTS public.over")?;
+    thread::scope(|scope| {
+        let other = scope.spawn(|| stage.script(&evil, &script).map_err(|error| error.to_string()));
+        let sleeps =
+            "SELECT count(*) FROM pg_stat_activity WHERE usename = 'evil' AND wait_event = 'PgSleep'";
+        for _ in 0..600 {
+            if stage.sql(&stage.source, sleeps)? != "0" {
+                break;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        let result = during();
+        stage.sql(&stage.source, "CREATE TABLE public.over ()")?;
+        other.join().map_err(|_| "the other session panicked")??;
+        stage.sql(&stage.source, "DROP TABLE public.over")?;
+        result
+    })
+}
+
+fn no_index_comes_between(test: &str, source: Server, target: Server) -> Outcome {
+    let Some(stage) = Stage::new(test, source, target)? else { return Ok(()) };
+    stage.sql_text(OWNED)?;
+    let (code, _, all) = stage.migrate(&["--split-larger-than", "64KiB"])?;
+    assert_eq!(code, 0, "{all}");
+    let equal = verify(&stage)?;
+    assert_eq!(equal.status.code(), Some(0), "{}", text(&equal));
+    assert!(!text(&equal).contains("rows were not compared"), "{}", text(&equal));
+    // Somebody holds what we would need: materialized views are named, tables are read by COPY.
+    let why = "its rows were not compared: its owner";
+    let create = "CREATE INDEX m1_i ON e.m1 (id) WHERE e.f('held') = 1";
+    let said = held(&stage, create, || Ok(text(&verify(&stage)?)))?;
+    assert!(said.contains(&format!("e.m1: {why}")) && !said.contains(&format!("e.m2: {why}")), "{said}");
+    let create = "CREATE STATISTICS e.t_s ON v, (id + e.f('held')) FROM e.t; \
+                  CREATE STATISTICS e.m2_s ON v, (id + e.f('held')) FROM e.m2";
+    stage.sql(&stage.source, "DROP INDEX e.m1_i")?;
+    stage.sql(&stage.admin, "UPDATE e.t SET v = 'y' WHERE id = 7")?;
+    let said = held(&stage, create, || Ok(text(&verify(&stage)?)))?;
+    assert!(said.contains(&format!("e.m2: {why}")), "{said}");
+    assert!(said.contains("the source did not say which rows: its owner"), "{said}");
+    assert_eq!(strange(&stage)?, Vec::<String>::new());
+    // Somebody creates them whenever we read, while a run reads parts and compares.
+    stage.sql(&stage.source, "DROP STATISTICS e.t_s, e.m2_s")?;
+    let evil = stage.source.replace("postgres@", "evil@");
+    thread::scope(|scope| -> Outcome {
+        let others: Vec<_> = [("m1", "index"), ("m2", "statistics"), ("t", "index")]
+            .map(|(relation, what)| {
+                let (stage, evil) = (&stage, &evil);
+                scope.spawn(move || {
+                    stage.script(evil, &looping(relation, what)).map_err(|error| error.to_string())
+                })
+            })
+            .into();
+        for _ in 0..3 {
+            verify(&stage)?;
+        }
+        for other in others {
+            other.join().map_err(|_| "the other session panicked")??;
+        }
+        Ok(())
+    })?;
+    assert_eq!(strange(&stage)?, Vec::<String>::new());
+    Ok(())
+}
+
+#[test]
+fn no_index_comes_between_our_look_and_our_question_15() -> Outcome {
+    let test = "no_index_comes_between_our_look_and_our_question_15";
+    no_index_comes_between(test, Server::Source15, Server::Target17)
+}
+
+#[test]
+fn no_index_comes_between_our_look_and_our_question_18() -> Outcome {
+    let test = "no_index_comes_between_our_look_and_our_question_18";
+    no_index_comes_between(test, Server::Source18, Server::Target18)
+}
+
+#[test]
+fn expressions_see_the_styles_of_the_sources_database() -> Outcome {
+    let test = "expressions_see_the_styles_of_the_sources_database";
+    let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
+    let set = "DO $$ DECLARE s text; BEGIN FOREACH s IN ARRAY ARRAY['DateStyle = ''ISO, DMY''', 'IntervalStyle = iso_8601', \
+               'bytea_output = escape', 'extra_float_digits = 0'] LOOP \
+               EXECUTE format('ALTER DATABASE %I SET %s', current_database(), s); END LOOP; END $$";
+    stage.sql(&stage.source, set)?;
+    stage.sql_text(
+        "CREATE FUNCTION read(x text) RETURNS date LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN x::date; END $$;
+         CREATE TABLE g (x text, y date GENERATED ALWAYS AS (public.read(x)) STORED);
+         INSERT INTO g VALUES ('25/12/2024'), ('05/12/2024');
+         CREATE TABLE t (f float8, i interval, b bytea); INSERT INTO t VALUES (0.1::float8 / 7, '1 day 2 hours', '\\x00ff');
+         CREATE MATERIALIZED VIEW m AS SELECT f::text, i::text, b::text, ('03/02/2024')::date AS d FROM t;",
+    )?;
+    let (code, report, all) = stage.migrate(&[])?;
+    assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
+    assert!(!report["verification"]["notes"].to_string().contains("older than its tables"), "{all}");
+    assert_eq!(
+        stage.sql(&stage.admin, "SELECT f || ' ' || i || ' ' || b FROM m")?,
+        r"0.0142857142857143 P1DT2H \000\377"
+    );
+    Ok(())
+}
