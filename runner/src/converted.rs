@@ -307,17 +307,24 @@ impl Conversions {
     }
 }
 
-/// Whether a column has a NULL. Where planning the question would call functions of users as us, nobody is told: then the
-/// target refuses such a row.
+/// Whether a column has a NULL. Where planning the question would call functions of users as us, or users would wait for
+/// the answer, nobody is told: then the target refuses such a row.
 async fn has_null(session: &Session, guard: &Guard, column: &str) -> Result<bool, Error> {
     let held = async {
         guard.hold(session, "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY").await?;
         guard::still(std::slice::from_ref(guard), session, session).await
     };
     let found = match held.await {
-        Ok(_) => {
+        Ok(locked) => {
+            // Nobody creates an index as long as this takes.
+            if locked {
+                session.run("SET LOCAL statement_timeout = '30s'").await?;
+            }
             let question = format!("SELECT EXISTS (SELECT FROM {} WHERE {column} IS NULL)", guard.from);
-            session.ask_flag(&question).await
+            match session.ask_flag(&question).await {
+                Err(error) if locked && error.code() == "57014" => Ok(false),
+                found => found,
+            }
         }
         Err(answer) if answer.code == guard::FOLDED => Ok(false),
         Err(answer) => {

@@ -57,6 +57,18 @@ pub fn owned(oid: &str) -> String {
     OWNED.replace("{oid}", oid)
 }
 
+/// A condition that is true where users own nothing of a relation, or [`still`] can keep them from creating what
+/// [`folded`] looks for: a superuser can, for nobody else may lock `pg_statistic_ext`; on a standby nobody can. `oid` is
+/// an expression.
+#[must_use]
+pub fn lockable(oid: &str) -> String {
+    format!(
+        "(NOT {} OR pg_catalog.has_table_privilege('pg_catalog.pg_statistic_ext', 'UPDATE') \
+         AND NOT pg_catalog.pg_is_in_recovery())",
+        owned(oid)
+    )
+}
+
 /// A condition that is true where planning a query on a relation would call functions of users. `oid` is an expression.
 #[must_use]
 pub fn folded(oid: &str) -> String {
@@ -235,11 +247,11 @@ const CALLS: &str = "planning a query would call functions of its indexes, stati
                      which belong to users, as us";
 const OWNERS: &str = "its owner, who is no superuser, cannot be kept from creating indexes while it is read";
 
-/// Waits until somebody waits for what [`still`] has locked, and stops the session's query then.
+/// Waits until somebody waits for what [`still`] has locked, and stops the query of the server's process `pid` then.
 ///
 /// # Errors
 /// When the server does not say who waits.
-pub async fn stop_for_others(guards: &[Guard], session: &Session, watch: &Session) -> Result<(), Server> {
+pub async fn stop_for_others(guards: &[Guard], pid: i32, watch: &Session) -> Result<(), Server> {
     let ids: Vec<_> = guards.iter().map(|guard| guard.oid.to_string()).collect();
     let question = format!(
         "SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_database d ON d.oid = l.database \
@@ -252,8 +264,10 @@ pub async fn stop_for_others(guards: &[Guard], session: &Session, watch: &Sessio
         tokio::time::sleep(LOOK).await;
         let others = watch.try_ask(&question).await.map_err(|error| Server::new(&error))?;
         if !others.is_empty() {
-            session.cancel().await;
-            return Ok(());
+            // When this is answered the process has been told: it stops nothing that is asked later, as a request through
+            // a connection of its own can.
+            let stop = format!("SELECT pg_catalog.pg_cancel_backend({pid})");
+            return watch.try_ask(&stop).await.map(drop).map_err(|error| Server::new(&error));
         }
     }
 }

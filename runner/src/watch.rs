@@ -218,6 +218,32 @@ pub async fn holders(session: &Session, oids: impl Iterator<Item = u32>) -> Resu
     Ok(rows.iter().map(|row| Process::new(row.values()).all()).collect())
 }
 
+/// Who has what keeps indexes and statistics of a table from being looked at in peace ([`crate::guard`]), or waits for
+/// that before us, in words: sessions but those of this name.
+///
+/// # Errors
+/// When the server refuses the question.
+pub async fn changing(session: &Session, name: &str, oid: u32) -> Result<Vec<String>, Error> {
+    let rows = session
+        .ask(&format!(
+            "SELECT {} FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+             WHERE l.locktype = 'relation' AND coalesce(a.application_name, '') <> {} \
+             AND a.backend_type IS DISTINCT FROM 'autovacuum worker' \
+             AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()) \
+             AND (l.relation = {oid} AND l.mode IN ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', \
+                  'ExclusiveLock', 'AccessExclusiveLock') \
+               OR l.relation = 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass AND l.mode IN ('RowExclusiveLock', \
+                  'ShareUpdateExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')) \
+             ORDER BY a.query_start, l.pid",
+            process("a"),
+            literal(name)
+        ))
+        .await?;
+    let mut who: Vec<String> = rows.iter().map(|row| Process::new(row.values()).all()).collect();
+    who.dedup();
+    Ok(who)
+}
+
 /// The sessions of this name in the database, in words.
 ///
 /// # Errors

@@ -11,11 +11,12 @@ use tokio_postgres::{CopyInSink, CopyOutStream, SimpleQueryMessage};
 
 use super::holder::{Holder, SAVEPOINT, Turn, lock_sql, reader, replaced};
 use super::marks::{Marks, SCHEMA};
-use super::plannable::{LOCKED, TRIES, kept_locked, plannable, still};
+use super::plannable::{self, PAUSE, TRIES, kept_locked, still};
 use super::rate::Rate;
 use crate::connect::{Connector, Session};
 use crate::error::{Error, Server};
 use crate::names::Relation;
+use crate::progress::Progress;
 use crate::quote::literal;
 use crate::step::Step;
 use crate::tables::Table;
@@ -124,6 +125,8 @@ fn gone(step: Option<&Step>) -> Error {
 pub struct LiveSource {
     connector: Connector,
     holder: Arc<Holder>,
+    /// Where it is told whom a part waits for.
+    progress: Progress,
     session: Option<Session>,
     /// Where rows come through the holder.
     turn: Option<Turn>,
@@ -133,8 +136,15 @@ pub struct LiveSource {
 impl LiveSource {
     /// A reader of the snapshot.
     #[must_use]
-    pub fn new(connector: &Connector, holder: &Arc<Holder>) -> Self {
-        Self { connector: connector.clone(), holder: holder.clone(), session: None, turn: None, rows: None }
+    pub fn new(connector: &Connector, holder: &Arc<Holder>, progress: &Progress) -> Self {
+        Self {
+            connector: connector.clone(),
+            holder: holder.clone(),
+            progress: progress.clone(),
+            session: None,
+            turn: None,
+            rows: None,
+        }
     }
 
     /// Ends what is under way: what the session still sends is of no use.
@@ -167,27 +177,26 @@ impl LiveSource {
         (self.rows, self.turn) = (None, None);
         let watch = self.connector.open().await?;
         let turn = self.holder.turn().await?;
-        turn.run("SET LOCAL lock_timeout = '1s'").await?;
         let lock = format!("SELECT pg_catalog.pg_relation_filenode({oid}) IS NOT NULL");
-        let begun = match still(&turn, &watch, table, oid).await {
-            Ok(true) => copy(&turn, table, &lock, sql).await,
-            Ok(false) => {
-                turn.run(&format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}")).await?;
-                return Ok(false);
+        let begun = async {
+            turn.run(plannable::WAIT).await?;
+            if still(&turn, &watch, table, oid).await? {
+                copy(&turn, table, &lock, sql).await.map(Some)
+            } else {
+                Ok(None)
             }
-            Err(error) => Err(error),
         };
-        match begun {
-            Ok(stream) => {
+        match begun.await {
+            Ok(Some(stream)) => {
                 self.rows = Some((table.clone(), Box::pin(stream)));
                 self.turn = Some(turn);
                 Ok(true)
             }
-            Err(error) if error.code() == "55P03" => {
+            Err(error) if !plannable::locked(&error) => Err(error),
+            _ => {
                 turn.run(&format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}")).await?;
                 Ok(false)
             }
-            Err(error) => Err(error),
         }
     }
 
@@ -256,17 +265,20 @@ impl Source for LiveSource {
         let Some(oid) = self.holder.oid(&table.relation).filter(|_| part.blocks.is_some()) else {
             return self.copy(&table.relation, None, &sql).await;
         };
+        let mut waits = None;
         for _ in 0..TRIES {
             // Rows arrive when all is planned: the lock is given back then.
-            if let Some(_still) = plannable(&self.connector, &table.relation, oid).await? {
+            if let Some(_still) = plannable::plannable(&self.connector, &table.relation, oid).await? {
                 return self.copy(&table.relation, None, &sql).await;
             }
             if self.part_of_holder(&table.relation, oid, &sql).await? {
                 return Ok(());
             }
-            tokio::time::sleep(LOCKED).await;
+            let who = plannable::who(&self.connector, oid).await?;
+            plannable::tell(&mut waits, &self.progress, &table.relation, who);
+            tokio::time::sleep(PAUSE).await;
         }
-        Err(kept_locked(&table.relation))
+        Err(kept_locked(&table.relation, plannable::who(&self.connector, oid).await?))
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Error> {

@@ -4,12 +4,22 @@ use crate::connect::{Connector, Session};
 use crate::error::Error;
 use crate::guard;
 use crate::names::Relation;
+use crate::progress::{Progress, Wait};
+use crate::watch;
 
 /// After so long a table is asked for once more that another session keeps locked.
-pub(super) const LOCKED: std::time::Duration = std::time::Duration::from_secs(1);
+pub(super) const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// So often.
-pub(super) const TRIES: u32 = 600;
+/// So often: half an hour.
+pub(super) const TRIES: u32 = 1200;
+
+/// Shorter than `deadlock_timeout`: nobody's session is ended for a lock that we can ask for again.
+pub(super) const WAIT: &str = "SET LOCAL lock_timeout = '250ms'";
+
+/// Another session has the lock, or waits for it before us.
+pub(super) fn locked(error: &Error) -> bool {
+    ["55P03", "40P01"].contains(&error.code())
+}
 
 /// Makes sure that planning to read a part of a table calls no functions of users as us, until the session that comes back
 /// is dropped: its lock keeps indexes and statistics from being created. None where the lock is not to be had at once.
@@ -19,10 +29,42 @@ pub(super) async fn plannable(
     oid: u32,
 ) -> Result<Option<Session>, Error> {
     let session = source.open().await?;
-    session.run(&format!("{BEGIN}; SET LOCAL lock_timeout = '1s'")).await?;
+    session.run(&format!("{BEGIN}; {WAIT}")).await?;
     match still(&session, &session, table, oid).await {
-        Err(error) if error.code() == "55P03" => Ok(None),
+        Err(error) if locked(&error) => Ok(None),
         result => result.map(|still| still.then_some(session)),
+    }
+}
+
+/// Who keeps a part from being read: sessions that create an index or statistics, or change either.
+pub(super) async fn who(source: &Connector, oid: u32) -> Result<Vec<String>, Error> {
+    watch::changing(&source.open().await?, source.name(), oid).await
+}
+
+/// Tells whom a part waits for, once for as long as they are the same.
+pub(super) fn tell(
+    waits: &mut Option<(Vec<String>, Told)>,
+    progress: &Progress,
+    table: &Relation,
+    who: Vec<String>,
+) {
+    if who.is_empty() || waits.as_ref().is_some_and(|(before, _)| *before == who) {
+        return;
+    }
+    let why = format!("for who may be creating an index or statistics there: {}", who.join("; "));
+    // What was told before is over first.
+    *waits = None;
+    *waits = Some((who, Told(Some(progress.wait(&format!("source: a part of {table}"), &why)))));
+}
+
+/// A wait that is over when this is dropped.
+pub(super) struct Told(Option<Wait>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if let Some(wait) = self.0.take() {
+            wait.over();
+        }
     }
 }
 
@@ -44,12 +86,11 @@ pub(super) async fn still(
     };
     let (mut plain, trusted) = look().await?;
     if plain && !trusted {
-        session
-            .run(&format!(
-                "LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE; LOCK TABLE pg_catalog.pg_statistic_ext IN SHARE MODE",
-                table.sql()
-            ))
-            .await?;
+        let lock = format!(
+            "LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE; LOCK TABLE pg_catalog.pg_statistic_ext IN SHARE MODE",
+            table.sql()
+        );
+        session.run(&lock).await.map_err(|error| forbidden(table, error))?;
         if !watch.ask(&guard::creating(&[oid])).await?.is_empty() {
             return Ok(false);
         }
@@ -69,12 +110,29 @@ pub(super) async fn still(
     })
 }
 
+/// The run began as a superuser, who alone can keep users from that: without one, tables are divided into no parts.
+fn forbidden(table: &Relation, error: Error) -> Error {
+    // Not our table or catalog to lock; a standby.
+    if !["42501", "25006"].contains(&error.code()) {
+        return error;
+    }
+    Error::Refused {
+        what: format!("parts of {table} cannot be read: {error}"),
+        next: vec![
+            "go on as the superuser that the run began with, by --source, and --resume".into(),
+            "or start anew: such a table is read as a whole then".into(),
+        ],
+    }
+}
+
 /// Another session had the lock all the time.
-pub(super) fn kept_locked(table: &Relation) -> Error {
+pub(super) fn kept_locked(table: &Relation, who: Vec<String>) -> Error {
+    let mut next: Vec<String> = who.iter().map(|who| format!("wait for it or end it: {who}")).collect();
+    next.push("then the same command with --resume".into());
     Error::Refused {
         what: format!(
             "parts of {table} cannot be read: another session keeps it locked as who creates an index or statistics does"
         ),
-        next: vec!["wait for it or end it (pg_locks names it), then the same command with --resume".into()],
+        next,
     }
 }

@@ -304,7 +304,7 @@ async fn carry_all(
     analyzed_with_root: Arc<dyn Fn(&Relation) -> bool + Send + Sync>,
 ) -> Result<(), Error> {
     let ends = tokio::sync::Mutex::new((
-        LiveSource::new(&engine.source, &engine.holder),
+        LiveSource::new(&engine.source, &engine.holder, &engine.progress),
         LiveTarget::new(&engine.target, &engine.setup),
     ));
     loop {

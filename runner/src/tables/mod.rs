@@ -29,7 +29,8 @@ pub struct Table {
     pub bytes: u64,
     /// Rows as the planner guesses.
     pub rows: u64,
-    /// Ranges of blocks can be read by themselves, and planning such a query calls no function of a user's.
+    /// Ranges of blocks can be read by themselves, and planning such a query calls no function of a user's, nor one that a
+    /// user adds meanwhile.
     pub ranges: bool,
     /// How rows go over.
     pub format: Format,
@@ -42,7 +43,7 @@ pub struct Table {
 /// is that of its object id, so partitions by it hold other rows on another server (`pg_dump` does the same).
 const TABLES: &str = "
 SELECT c.oid, n.nspname, c.relname, pg_catalog.pg_relation_size(c.oid), pg_catalog.pg_table_size(c.oid),
-       greatest(c.reltuples, 0)::bigint, coalesce(m.amname, 'heap') = 'heap' AND NOT {folded},
+       greatest(c.reltuples, 0)::bigint, coalesce(m.amname, 'heap') = 'heap' AND {lockable} AND NOT {folded},
        c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid){moved}, a.columns, a.types,
        rn.nspname, r.relname
 FROM pg_catalog.pg_class c
@@ -116,7 +117,8 @@ pub async fn list(session: &Session, locked: Option<&[u32]>) -> Result<Listing, 
         }
     };
     let tables = TABLES.replace("{only}", &only).replace("{moved}", moved);
-    for row in session.ask(&tables.replace("{folded}", &guard::folded("c.oid"))).await? {
+    let tables = tables.replace("{folded}", &guard::folded("c.oid"));
+    for row in session.ask(&tables.replace("{lockable}", &guard::lockable("c.oid"))).await? {
         let relation = row.relation(1)?;
         // A table that was dropped after the snapshot was taken has no size any more.
         if row.flag(7)? {

@@ -123,32 +123,28 @@ pub(super) async fn ask<T>(
     locked: bool,
     question: impl Future<Output = Result<T, tokio_postgres::Error>>,
 ) -> Result<T, Server> {
+    if !locked {
+        return question.await.map_err(|error| Server::new(&error));
+    }
+    let row = reader.session.try_ask("SELECT pg_catalog.pg_backend_pid()").await;
+    let rows = row.map_err(|error| Server::new(&error))?;
+    let pid = rows.first().and_then(|row| row.number(0).ok()).unwrap_or_default();
     let mut question = std::pin::pin!(question);
-    let mut stopped = false;
-    if locked {
-        tokio::select! {
-            answer = &mut question => return answer.map_err(|error| Server::new(&error)),
-            others = guard::stop_for_others(guards, reader.session, reader.watch) => others?,
-        }
-        stopped = true;
+    tokio::select! {
+        answer = &mut question => return answer.map_err(|error| Server::new(&error)),
+        others = guard::stop_for_others(guards, pid, reader.watch) => others?,
     }
     match question.await.map_err(|error| Server::new(&error)) {
-        Err(server) if stopped && server.code == "57014" => {
+        Err(server) if server.code == "57014" => {
             Err(guard::refused("another session waits to change it, and we keep nobody waiting"))
         }
         answer => answer,
     }
 }
 
-/// Ends an attempt, whatever came of it. A request to stop it may come late.
+/// Ends an attempt, whatever came of it.
 pub(super) async fn back(session: &Session) -> Result<(), Error> {
-    let mut tries = 0;
-    loop {
-        match session.run("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt").await {
-            Err(error) if error.code() == "57014" && tries < 3 => tries += 1,
-            result => return result,
-        }
-    }
+    session.run("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt").await
 }
 
 pub(super) async fn become_role(session: &Session, role: Option<&str>) -> Result<(), Server> {
@@ -210,6 +206,6 @@ async fn copy(
         Ok((count, sum))
     };
     let answer = answer.await;
-    session.run("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt").await?;
+    back(session).await?;
     unlocked(session, sql, answer)
 }

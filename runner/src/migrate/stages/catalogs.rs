@@ -17,7 +17,7 @@ pub(in crate::migrate) async fn run(
 ) -> Result<StageResult, Error> {
     let engine = &run.engine;
     let servers = tokio::sync::Mutex::new((
-        LiveSource::new(&engine.source, &engine.holder),
+        LiveSource::new(&engine.source, &engine.holder, &engine.progress),
         LiveTarget::new(&engine.target, SETUP),
     ));
     let filled = retrying(engine.patience, &engine.progress, "extensions' tables", || async {
