@@ -191,11 +191,18 @@ fn expressions_see_the_styles_of_the_sources_database() -> Outcome {
          CREATE TABLE t (f float8, i interval, b bytea); INSERT INTO t VALUES (0.1::float8 / 7, '1 day 2 hours', '\\x00ff');
          CREATE MATERIALIZED VIEW m AS SELECT f::text, i::text, b::text, ('03/02/2024')::date AS d FROM t;",
     )?;
+    // What ends our sessions at their first statement, or between two.
+    let end = "ALTER DATABASE shop SET idle_session_timeout = '1ms'; ALTER DATABASE shop SET transaction_timeout = '1ms'";
+    stage.script(stage.lab.uri(stage.source_server)?, end)?;
     let (code, report, all) = stage.migrate(&[])?;
     assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
     assert!(!report["verification"]["notes"].to_string().contains("older than its tables"), "{all}");
+    // The settings have arrived too.
+    let separator = if stage.admin.contains('?') { '&' } else { '?' };
+    let options = "options=-c%20idle_session_timeout%3D0%20-c%20transaction_timeout%3D0";
+    let admin = format!("{}{separator}{options}", stage.admin);
     assert_eq!(
-        stage.sql(&stage.admin, "SELECT f || ' ' || i || ' ' || b FROM m")?,
+        stage.sql(&admin, "SELECT f || ' ' || i || ' ' || b FROM m")?,
         r"0.0142857142857143 P1DT2H \000\377"
     );
     Ok(())

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::keywords::{KEYWORDS, Use};
 use super::{local, passfile, pinned, service, uri};
@@ -59,6 +59,8 @@ pub struct Endpoint {
     chosen: Arc<AtomicUsize>,
     /// Settings of `pg_dump`'s sessions are pinned.
     pinned: Arc<AtomicBool>,
+    /// Settings that every login sets to 0: one of the server's ended a session before its first statement.
+    at_login: Arc<Mutex<Vec<&'static str>>>,
     warnings: Vec<String>,
 }
 
@@ -124,7 +126,14 @@ impl Endpoint {
         }
         let mut hosts = hosts(&params)?;
         warnings.extend(passwords(&params, &mut hosts));
-        Ok(Self { params, hosts, chosen: Arc::new(AtomicUsize::new(NONE)), pinned: Arc::default(), warnings })
+        Ok(Self {
+            params,
+            hosts,
+            chosen: Arc::new(AtomicUsize::new(NONE)),
+            pinned: Arc::default(),
+            at_login: Arc::default(),
+            warnings,
+        })
     }
 
     /// One parameter by its libpq name.
@@ -241,11 +250,28 @@ impl Endpoint {
         self.pinned.store(true, Ordering::Relaxed);
     }
 
+    /// Has all later logins, and those of `pg_dump`, set this to 0; false where they do already.
+    pub(super) fn pin_at_login(&self, setting: &'static str) -> bool {
+        let mut all = self.at_login.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = !all.contains(&setting);
+        if new {
+            all.push(setting);
+        }
+        new
+    }
+
+    /// The `options` of our sessions, where logins have to set more than was given.
+    pub(super) fn options_at_login(&self) -> Option<String> {
+        let all = self.at_login.lock().unwrap_or_else(PoisonError::into_inner);
+        let given = self.get("options").unwrap_or_default().to_owned();
+        (!all.is_empty()).then(|| all.iter().fold(given, |all, setting| format!("{all} -c {setting}=0")))
+    }
+
     /// The `options` of `pg_dump`'s sessions, for its environment.
     #[must_use]
     pub fn options_of_child(&self) -> Option<String> {
-        let given = self.params.get("options").map(String::as_str);
-        let pinned = self.pinned.load(Ordering::Relaxed).then_some(pinned::OPTIONS);
+        let given = self.options_at_login().or_else(|| self.params.get("options").cloned());
+        let pinned = self.pinned.load(Ordering::Relaxed).then(|| pinned::OPTIONS.to_owned());
         let all: Vec<_> = given.into_iter().chain(pinned).collect();
         (!all.is_empty()).then(|| all.join(" "))
     }

@@ -68,8 +68,6 @@ pub struct Connector {
     /// The server was asked for TLS and has none.
     no_tls: Arc<AtomicBool>,
     running: Arc<Mutex<Vec<(CancelToken, Streams)>>>,
-    /// Settings that have to hold before our first statement, for the login: where one of the server's ended a session.
-    from_login: Arc<Mutex<Vec<&'static str>>>,
 }
 
 impl std::fmt::Debug for Connector {
@@ -97,7 +95,6 @@ impl Connector {
             tls,
             no_tls: Arc::default(),
             running: Arc::default(),
-            from_login: Arc::default(),
         };
         connector.named("tsmigrate");
         Ok(connector)
@@ -148,18 +145,12 @@ impl Connector {
     /// Has the next login set what has just ended a session; false where that is no such setting, or it was set already.
     /// Not from the start, for poolers refuse such logins, and older servers do not know all of them.
     fn pin_at_login(&self, error: &Error) -> bool {
-        let mut pinned = self.from_login.lock().unwrap_or_else(PoisonError::into_inner);
         // An idle session may be closed before its last words are read.
         let closed = matches!(error, Error::Query { .. }) && error.code().is_empty();
         let ends = |(code, name): &&(&str, &'static str)| {
             *code == error.code() || closed && *name == "idle_session_timeout"
         };
-        let Some((_, setting)) = ENDING.iter().find(ends) else { return false };
-        let new = !pinned.contains(setting);
-        if new {
-            pinned.push(setting);
-        }
-        new
+        ENDING.iter().find(ends).is_some_and(|(_, setting)| self.endpoint.pin_at_login(setting))
     }
 
     async fn open_once(&self) -> Result<Session, Error> {
@@ -239,10 +230,8 @@ impl Connector {
     /// One server, with and without TLS as `sslmode` has it.
     async fn attempt(&self, host: &Host) -> Result<Opened, Server> {
         let mut config = self.config.clone();
-        let pinned = self.from_login.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if !pinned.is_empty() {
-            let given = self.endpoint.get("options").unwrap_or_default().to_owned();
-            config.options(pinned.iter().fold(given, |all, name| format!("{all} -c {name}=0")));
+        if let Some(options) = self.endpoint.options_at_login() {
+            config.options(options);
         }
         config.host(&host.name).port(host.port);
         if let Some(address) = host.address {
@@ -325,10 +314,11 @@ fn ended(mut error: Error) -> Error {
     if let (Some(setting), Error::Connect { why, .. } | Error::Query { answer: why, .. }) =
         (setting, &mut error)
     {
-        why.message.push_str(&format!(
+        let told = format!(
             " ({setting} of the server, the database or the role ends our sessions: ALTER DATABASE … RESET {setting}, \
              ALTER ROLE … RESET {setting})"
-        ));
+        );
+        why.message.push_str(&told);
     }
     error
 }

@@ -242,26 +242,9 @@ async fn copy(session: &Session, table: &Relation, lock: &str, sql: &str) -> Res
     stream.map_err(|error| refused(table, "source", &error))
 }
 
-/// The COPY that reads a part.
-fn copy_out(table: &Table, part: &Part) -> String {
-    let name = table.relation.sql();
-    let format = table.format.name();
-    let columns = if table.columns.is_empty() { String::new() } else { format!(" ({})", table.columns) };
-    match part.blocks {
-        None => format!("COPY {name}{columns} TO STDOUT (FORMAT {format})"),
-        Some((from, to)) => {
-            let end = to.map(|to| format!(" AND ctid < '({to},0)'::pg_catalog.tid")).unwrap_or_default();
-            format!(
-                "COPY (SELECT {} FROM ONLY {name} WHERE ctid >= '({from},0)'::pg_catalog.tid{end}) TO STDOUT (FORMAT {format})",
-                table.columns
-            )
-        }
-    }
-}
-
 impl Source for LiveSource {
     async fn begin(&mut self, table: &Table, part: &Part) -> Result<(), Error> {
-        let sql = copy_out(table, part);
+        let sql = plannable::copy_out(table, part);
         let Some(oid) = self.holder.oid(&table.relation).filter(|_| part.blocks.is_some()) else {
             return self.copy(&table.relation, None, &sql).await;
         };
@@ -278,7 +261,7 @@ impl Source for LiveSource {
             plannable::tell(&mut waits, &self.progress, &table.relation, who);
             tokio::time::sleep(PAUSE).await;
         }
-        Err(kept_locked(&table.relation, plannable::who(&self.connector, oid).await?))
+        Err(kept_locked(&table.relation, &plannable::who(&self.connector, oid).await?))
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Error> {
@@ -470,37 +453,5 @@ impl Target for LiveTarget {
         let rows = self.copied().await?;
         self.end(rows).await?;
         Ok(rows)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tables::format::Format;
-
-    #[test]
-    fn a_part_is_read_by_its_blocks() {
-        let table = Table {
-            relation: Relation::new("S", "t\"t"),
-            into: Relation::new("S", "t\"t"),
-            columns: "a, \"B\"".into(),
-            blocks: 10,
-            bytes: 0,
-            rows: 0,
-            ranges: true,
-            format: Format::Binary,
-            routed: false,
-        };
-        let part = |blocks| Part { number: 0, of: 1, blocks, bytes: 0 };
-        assert_eq!(
-            copy_out(&table, &part(None)),
-            "COPY \"S\".\"t\"\"t\" (a, \"B\") TO STDOUT (FORMAT binary)"
-        );
-        assert_eq!(
-            copy_out(&table, &part(Some((5, Some(10))))),
-            "COPY (SELECT a, \"B\" FROM ONLY \"S\".\"t\"\"t\" WHERE ctid >= '(5,0)'::pg_catalog.tid \
-             AND ctid < '(10,0)'::pg_catalog.tid) TO STDOUT (FORMAT binary)"
-        );
-        assert!(copy_out(&table, &part(Some((5, None)))).contains("'(5,0)'::pg_catalog.tid) TO STDOUT"));
     }
 }

@@ -5,6 +5,8 @@ use crate::error::Error;
 use crate::guard;
 use crate::names::Relation;
 use crate::progress::{Progress, Wait};
+use crate::tables::Table;
+use crate::tables::range::Part;
 use crate::watch;
 
 /// After so long a table is asked for once more that another session keeps locked.
@@ -19,6 +21,23 @@ pub(super) const WAIT: &str = "SET LOCAL lock_timeout = '250ms'";
 /// Another session has the lock, or waits for it before us.
 pub(super) fn locked(error: &Error) -> bool {
     ["55P03", "40P01"].contains(&error.code())
+}
+
+/// The COPY that reads a part.
+pub(super) fn copy_out(table: &Table, part: &Part) -> String {
+    let name = table.relation.sql();
+    let format = table.format.name();
+    let columns = if table.columns.is_empty() { String::new() } else { format!(" ({})", table.columns) };
+    match part.blocks {
+        None => format!("COPY {name}{columns} TO STDOUT (FORMAT {format})"),
+        Some((from, to)) => {
+            let end = to.map(|to| format!(" AND ctid < '({to},0)'::pg_catalog.tid")).unwrap_or_default();
+            format!(
+                "COPY (SELECT {} FROM ONLY {name} WHERE ctid >= '({from},0)'::pg_catalog.tid{end}) TO STDOUT (FORMAT {format})",
+                table.columns
+            )
+        }
+    }
 }
 
 /// Makes sure that planning to read a part of a table calls no functions of users as us, until the session that comes back
@@ -86,11 +105,11 @@ pub(super) async fn still(
     };
     let (mut plain, trusted) = look().await?;
     if plain && !trusted {
-        let lock = format!(
+        let taken = format!(
             "LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE; LOCK TABLE pg_catalog.pg_statistic_ext IN SHARE MODE",
             table.sql()
         );
-        session.run(&lock).await.map_err(|error| forbidden(table, error))?;
+        session.run(&taken).await.map_err(|error| forbidden(table, error))?;
         if !watch.ask(&guard::creating(&[oid])).await?.is_empty() {
             return Ok(false);
         }
@@ -126,7 +145,7 @@ fn forbidden(table: &Relation, error: Error) -> Error {
 }
 
 /// Another session had the lock all the time.
-pub(super) fn kept_locked(table: &Relation, who: Vec<String>) -> Error {
+pub(super) fn kept_locked(table: &Relation, who: &[String]) -> Error {
     let mut next: Vec<String> = who.iter().map(|who| format!("wait for it or end it: {who}")).collect();
     next.push("then the same command with --resume".into());
     Error::Refused {
@@ -134,5 +153,37 @@ pub(super) fn kept_locked(table: &Relation, who: Vec<String>) -> Error {
             "parts of {table} cannot be read: another session keeps it locked as who creates an index or statistics does"
         ),
         next,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::format::Format;
+
+    #[test]
+    fn a_part_is_read_by_its_blocks() {
+        let table = Table {
+            relation: Relation::new("S", "t\"t"),
+            into: Relation::new("S", "t\"t"),
+            columns: "a, \"B\"".into(),
+            blocks: 10,
+            bytes: 0,
+            rows: 0,
+            ranges: true,
+            format: Format::Binary,
+            routed: false,
+        };
+        let part = |blocks| Part { number: 0, of: 1, blocks, bytes: 0 };
+        assert_eq!(
+            copy_out(&table, &part(None)),
+            "COPY \"S\".\"t\"\"t\" (a, \"B\") TO STDOUT (FORMAT binary)"
+        );
+        assert_eq!(
+            copy_out(&table, &part(Some((5, Some(10))))),
+            "COPY (SELECT a, \"B\" FROM ONLY \"S\".\"t\"\"t\" WHERE ctid >= '(5,0)'::pg_catalog.tid \
+             AND ctid < '(10,0)'::pg_catalog.tid) TO STDOUT (FORMAT binary)"
+        );
+        assert!(copy_out(&table, &part(Some((5, None)))).contains("'(5,0)'::pg_catalog.tid) TO STDOUT"));
     }
 }

@@ -33,7 +33,7 @@ pub(in crate::migrate) async fn run(run: &Run<'_>, views: Vec<Build>) -> Result<
     let engine = &run.engine;
     let count = views.len();
     let failed = Arc::new(Mutex::new(Vec::new()));
-    let styles = evaluation::of_refresh(&run.context).await?;
+    let styles = evaluation::of_refresh(run.context).await?;
     let views = views
         .into_iter()
         .map(|mut view| {
