@@ -21,9 +21,19 @@ fn a_postgresql_source_arrives_with_owners_and_grants() -> Outcome {
         return Ok(());
     };
     stage.fixture("plain.sql")?;
+    // No dump has these.
+    let every = "ALTER ROLE ALL SET statement_timeout = '9min'; \
+                 ALTER ROLE ALL SET search_path = '$user', 'a \"b', public";
+    stage.sql(&stage.source, every)?;
     let (code, report, all) = stage.migrate(&[])?;
     assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
     assert_eq!(differences(&report), &Value::Array(Vec::new()));
+    let settings = "SELECT string_agg(c, '; ' ORDER BY c) FROM pg_db_role_setting, unnest(setconfig) c WHERE setrole = 0 \
+                    AND c ~ '^(search_path|statement_timeout)='";
+    assert_eq!(
+        stage.sql(&stage.admin, settings)?,
+        r#"search_path="$user", "a ""b", public; statement_timeout=9min"#
+    );
     for secret in ["app-owner-secret", "weird-secret", "SCRAM-SHA-256"] {
         assert!(!all.contains(secret), "{secret} is in the output");
     }

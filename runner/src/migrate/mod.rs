@@ -1,6 +1,7 @@
 //! `tsmigrate migrate`: one source, one target, one run; whatever ends it, both ends are left in order.
 
 mod administrator;
+mod all_roles;
 pub mod cleanup;
 mod context;
 mod copy_plan;

@@ -8,7 +8,7 @@ use tsmigrate_analyzer::facts::names::{option, option_is_on};
 use tsmigrate_analyzer::parse::{self, NodeEnum};
 
 use super::servers::Servers;
-use super::{Context, administrator, ownership};
+use super::{Context, administrator, all_roles, ownership};
 use crate::analysis::{self, Analysed};
 use crate::error::Error;
 use crate::inspect::Facts;
@@ -66,11 +66,13 @@ pub(super) async fn analyse(
         arguments.extend(chosen.iter().map(String::as_str));
         servers.tools.output("pg_dump", context.source.endpoint(), &arguments).await
     };
-    let (roles, pre, post) = tokio::try_join!(
+    let (roles, mut pre, post, all_roles) = tokio::try_join!(
         dump_roles(context, servers),
         section("--section=pre-data"),
-        section("--section=post-data")
+        section("--section=post-data"),
+        all_roles::settings(context)
     )?;
+    pre.extend(all_roles);
     let (roles, passwords) = roles;
     let hash = hash(&[&roles, &pre, &post]);
     let reserved = administrator::reserved(&servers.target);

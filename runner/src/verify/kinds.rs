@@ -401,10 +401,14 @@ fn others() -> Vec<String> {
          FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole, \
          unnest(s.setconfig) c WHERE s.setdatabase = 0"
             .into(),
-        "SELECT 'database setting', concat_ws(' ', quote_ident(r.rolname), split_part(c, '=', 1)), NULL, NULL, \
-         json_build_object('', c) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase \
-         AND d.datname = current_database() LEFT JOIN pg_roles r ON r.oid = s.setrole, \
-         unnest(s.setconfig) c WHERE split_part(c, '=', 1) <> 'timescaledb.restoring'"
+        // Settings of all roles are the database's where it has none of its own.
+        "(SELECT DISTINCT ON (s.setrole, split_part(c, '=', 1)) 'database setting', \
+         concat_ws(' ', quote_ident(r.rolname), split_part(c, '=', 1)), NULL, NULL, json_build_object('', c) \
+         FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase \
+         LEFT JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) c \
+         WHERE (d.datname = current_database() OR s.setrole = 0 AND s.setdatabase = 0) \
+         AND split_part(c, '=', 1) <> 'timescaledb.restoring' \
+         ORDER BY s.setrole, split_part(c, '=', 1), s.setdatabase = 0)"
             .into(),
     ]
 }
