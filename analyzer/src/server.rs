@@ -53,8 +53,21 @@ pub struct Server {
     pub preload_libraries: Vec<String>,
     /// What a dump would damage.
     pub hazards: Vec<Hazard>,
+    /// What is there and in no dump.
+    pub omitted: Vec<Omitted>,
     /// What was asked and not answered.
     pub unanswered: Vec<String>,
+}
+
+/// What `pg_dump` and `pg_dumpall` do not write.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Omitted {
+    /// What: `table public.t`.
+    pub object: String,
+    /// Why no dump has it, or what that means.
+    pub why: String,
+    /// What to do, in lines.
+    pub next: Vec<String>,
 }
 
 /// TimescaleDB on a live source.
@@ -127,6 +140,7 @@ mod tests {
             hidden_rows: some(),
             preload_libraries: vec!["pg_wait_sampling".into()],
             hazards: vec![Hazard { what: "w".into(), next: Vec::new() }],
+            omitted: vec![Omitted { object: "table a.b".into(), why: "w".into(), next: Vec::new() }],
             unanswered: some(),
             in_recovery: true,
             ..Server::default()

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use tsmigrate_analyzer::facts::timescale::Version;
 use tsmigrate_analyzer::parse::STACK;
 use tsmigrate_analyzer::rule::About;
-use tsmigrate_analyzer::{Options, Target};
+use tsmigrate_analyzer::rules::server::srv_15_omitted_object;
+use tsmigrate_analyzer::server::Omitted;
+use tsmigrate_analyzer::{Options, Severity, Target};
 
 use crate::converted::Conversions;
 use crate::error::Error;
@@ -86,6 +88,23 @@ fn run(inputs: &[Input<'_>], target: &Target, options: &Options) -> Result<Analy
         .collect();
     scripts.extend(crate::left_out::script(&analysis, inputs));
     Ok(Analysed { findings, scripts, texts })
+}
+
+/// What no dump has, as a finding about no part of one.
+#[must_use]
+pub fn omitted(omitted: Omitted) -> Finding {
+    let next: Vec<&str> = omitted.next.iter().map(|line| line.trim()).collect();
+    Finding {
+        rule: srv_15_omitted_object::RULE.id.to_owned(),
+        severity: Severity::Warning.name(),
+        part: "",
+        line: 0,
+        message: format!("{}. {}", omitted.why, next.join(" ")),
+        solved: false,
+        accepted: false,
+        lost: Some(omitted.object.clone()),
+        object: Some(omitted.object),
+    }
 }
 
 /// The service as it is described, corrected by what the server itself said.

@@ -23,6 +23,7 @@ pub mod left_out;
 pub mod live;
 pub mod migrate;
 pub mod names;
+pub mod omitted;
 pub mod plan;
 mod private_file;
 pub mod progress;

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::hazards;
 use crate::inspect::{self, Facts};
 use crate::jobs;
+use crate::omitted;
 
 /// Short: a server at work is not to wait for us.
 const CAREFUL: &str =
@@ -211,6 +212,9 @@ pub async fn survey(session: &Session, facts: &Facts, name: String) -> Server {
             .await,
         ..Server::default()
     };
+    for answer in [omitted::find(session).await, omitted::settings_of_all_roles(session).await] {
+        server.omitted.extend(ask.answer("what no dump has", answer));
+    }
     if let Some(timescale) = &facts.timescale {
         server.timescale = Some(Timescale {
             version: timescale.version.clone(),

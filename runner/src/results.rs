@@ -120,7 +120,11 @@ pub(crate) fn span(seconds: f64) -> std::time::Duration {
 
 impl std::fmt::Display for Finding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:<8} {}:{}", self.rule, self.part, self.line)?;
+        write!(f, "{:<8}", self.rule)?;
+        // What no dump has is in no part of one.
+        if !self.part.is_empty() {
+            write!(f, " {}:{}", self.part, self.line)?;
+        }
         if let Some(object) = &self.object {
             write!(f, " {object}")?;
         }

@@ -76,6 +76,7 @@ const CRATES: &[Crate] = &[
             "filter",
             "clashes",
             "volume",
+            "omitted",
             "tools",
             "watch",
             "live",

@@ -25,6 +25,7 @@ fn a_postgresql_source_arrives_with_owners_and_grants() -> Outcome {
     let every = "ALTER ROLE ALL SET statement_timeout = '9min'; \
                  ALTER ROLE ALL SET search_path = '$user', 'a \"b', public";
     stage.sql(&stage.source, every)?;
+    stage.sql(&stage.source, "CREATE TABLE held AS SELECT 1 AS x; ALTER EXTENSION citext ADD TABLE held")?;
     let (code, report, all) = stage.migrate(&[])?;
     assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
     assert_eq!(differences(&report), &Value::Array(Vec::new()));
@@ -34,6 +35,8 @@ fn a_postgresql_source_arrives_with_owners_and_grants() -> Outcome {
         stage.sql(&stage.admin, settings)?,
         r#"search_path="$user", "a ""b", public; statement_timeout=9min"#
     );
+    let announced = &report["verification"]["announced"];
+    assert!(announced.to_string().contains("table public.held"), "{all}");
     for secret in ["app-owner-secret", "weird-secret", "SCRAM-SHA-256"] {
         assert!(!all.contains(secret), "{secret} is in the output");
     }

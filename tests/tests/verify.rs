@@ -189,6 +189,11 @@ fn every_change_of_a_plain_database_is_found_and_named() -> Outcome {
             "app.touch()",
         ),
         (
+            "CREATE OR REPLACE FUNCTION public.show_limit() RETURNS real LANGUAGE sql AS 'SELECT 0.7::real'",
+            "extension member definition",
+            "function public.show_limit()",
+        ),
+        (
             "CREATE OR REPLACE VIEW app.rich AS SELECT id, name FROM app.customer WHERE credit > 99",
             "view definition",
             "app.rich",

@@ -55,13 +55,14 @@ fn of_copy(name: &str, value: &str) -> Option<String> {
     }
 }
 
-/// The statements that set them, those that the target knows; nothing where the source's database sets none.
+/// The statements that set them, those that the target knows: of all roles, then the database's own.
 pub(super) async fn settings(context: &Context, target: &Session) -> Result<String, Error> {
     let question = format!(
         "SELECT pg_catalog.split_part(c, '=', 1), pg_catalog.substr(c, pg_catalog.strpos(c, '=') + 1) \
-         FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase, \
+         FROM pg_catalog.pg_db_role_setting s LEFT JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase, \
          LATERAL pg_catalog.unnest(s.setconfig) c WHERE s.setrole = 0 \
-         AND d.datname = pg_catalog.current_database() AND pg_catalog.split_part(c, '=', 1) IN ({NAMES})"
+         AND (s.setdatabase = 0 OR d.datname = pg_catalog.current_database()) \
+         AND pg_catalog.split_part(c, '=', 1) IN ({NAMES}) ORDER BY s.setdatabase"
     );
     let mut known = Vec::new();
     for row in context.source.open().await?.ask(&question).await? {

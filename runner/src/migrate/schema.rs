@@ -12,6 +12,7 @@ use super::{Context, administrator, all_roles, ownership};
 use crate::analysis::{self, Analysed};
 use crate::error::Error;
 use crate::inspect::Facts;
+use crate::omitted;
 use crate::plan::Counts;
 use crate::results::Missing;
 use crate::script::Input;
@@ -72,6 +73,7 @@ pub(super) async fn analyse(
         section("--section=post-data"),
         all_roles::settings(context)
     )?;
+    let omitted = omitted::find(&context.source.open().await?).await?;
     pre.extend(all_roles);
     let (roles, passwords) = roles;
     let hash = hash(&[&roles, &pre, &post]);
@@ -103,6 +105,7 @@ pub(super) async fn analyse(
         let mut report = context.report();
         report.passwords_to_set = log_in;
         report.findings = findings;
+        report.findings.extend(omitted.into_iter().map(analysis::omitted));
         let left = memberships.iter().map(|left| Missing { what: left.name(), why: left.why(&reserved) });
         // The source is analysed twice where its jobs are paused.
         report.missing.retain(|missing| !memberships.iter().any(|left| left.name() == missing.what));

@@ -136,8 +136,9 @@ impl Report {
     #[must_use]
     pub fn lost(&self) -> Vec<&str> {
         let mut seen = std::collections::BTreeSet::new();
-        let solved = self.findings.iter().filter(|finding| finding.solved);
-        let lost = solved.filter_map(|finding| finding.lost.as_deref());
+        // What no dump has is lost whatever a rewrite does.
+        let gone = self.findings.iter().filter(|finding| finding.solved || finding.part.is_empty());
+        let lost = gone.filter_map(|finding| finding.lost.as_deref());
         lost.filter(|lost| seen.insert(*lost)).collect()
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::catalog::{Catalog, Object, Privilege, Says};
 use super::definition;
 use super::identity::{self, Place};
+use super::members;
 use super::select::Selection;
 use super::{Difference, Expect, How, Verification};
 use crate::inspect::Facts;
@@ -287,6 +288,7 @@ fn expected(kind: &str, identity: &str, world: &World<'_>) -> bool {
     }
     match kind {
         "role" => !world.reserved(&identity::name(identity)),
+        members::KIND => members::comparable(identity, world.versions),
         "membership" => {
             let (member, group) = identity::split_once(identity, " in ").unwrap_or((identity, ""));
             let (member, group) = (identity::name(member), identity::name(group));
@@ -305,7 +307,7 @@ fn expected(kind: &str, identity: &str, world: &World<'_>) -> bool {
 fn may_be_more(kind: &str, identity: &str, world: &World<'_>) -> bool {
     match kind {
         // The service's own, and those of an earlier run.
-        "role" | "membership" | "extension" | "role setting" | "database setting" => true,
+        "role" | "membership" | "extension" | "role setting" | "database setting" | members::KIND => true,
         // Empty ones of a target that has it ready for a source without.
         // The source has none of these where its tables became hypertables.
         _ if world.selection.converts() && super::timescale::KINDS.contains(&kind) => false,

@@ -401,6 +401,7 @@ fn others() -> Vec<String> {
          FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole, \
          unnest(s.setconfig) c WHERE s.setdatabase = 0"
             .into(),
+        super::members::QUESTION.into(),
         // Settings of all roles are the database's where it has none of its own.
         "(SELECT DISTINCT ON (s.setrole, split_part(c, '=', 1)) 'database setting', \
          concat_ws(' ', quote_ident(r.rolname), split_part(c, '=', 1)), NULL, NULL, json_build_object('', c) \

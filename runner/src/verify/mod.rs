@@ -19,6 +19,7 @@ mod keys;
 mod kinds;
 mod large;
 mod locked;
+mod members;
 mod printed;
 mod reading;
 mod relations;

@@ -14,6 +14,7 @@ pub mod srv_11_standby;
 pub mod srv_12_compressed_data;
 pub mod srv_13_unanswered;
 pub mod srv_14_database_locale;
+pub mod srv_15_omitted_object;
 
 use crate::rule::Rule;
 
@@ -33,4 +34,5 @@ pub const RULES: &[&Rule] = &[
     &srv_11_standby::RULE,
     &srv_12_compressed_data::RULE,
     &srv_13_unanswered::RULE,
+    &srv_15_omitted_object::RULE,
 ];
