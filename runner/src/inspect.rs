@@ -87,6 +87,12 @@ pub struct Facts {
     pub roles: BTreeSet<String>,
     /// Superusers among them.
     pub superusers: BTreeSet<String>,
+    /// Those that can log in.
+    #[serde(default)]
+    pub logins: BTreeSet<String>,
+    /// Those that own something in the database.
+    #[serde(default)]
+    pub owners: BTreeSet<String>,
     /// Objects that somebody has made in the database, some of them by name.
     pub objects: Vec<String>,
 }
@@ -156,6 +162,13 @@ pub async fn unreadable(session: &Session) -> Result<Vec<(String, bool)>, Error>
     rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.flag(1)?))).collect()
 }
 
+/// Roles, and whether each is a superuser, can log in, and owns something in the database.
+const ROLES: &str = "
+SELECT r.rolname, r.rolsuper, r.rolcanlogin, EXISTS (SELECT FROM pg_catalog.pg_shdepend d
+  WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.refobjid = r.oid AND d.deptype = 'o'
+  AND d.dbid = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database()))
+FROM pg_catalog.pg_roles r WHERE r.rolname !~ '^pg_'";
+
 /// Looks at the database of `session`.
 ///
 /// # Errors
@@ -199,12 +212,16 @@ pub async fn inspect(session: &Session, side: Side) -> Result<Facts, Error> {
         let extension = Extension { version: row.text(1)?.to_owned(), schema: row.text(2)?.to_owned() };
         facts.extensions.insert(row.text(0)?.to_owned(), extension);
     }
-    for row in
-        session.ask("SELECT rolname, rolsuper FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_'").await?
-    {
+    for row in session.ask(ROLES).await? {
         let name = row.text(0)?;
         if row.flag(1)? {
             facts.superusers.insert(name.to_owned());
+        }
+        if row.flag(2)? {
+            facts.logins.insert(name.to_owned());
+        }
+        if row.flag(3)? {
+            facts.owners.insert(name.to_owned());
         }
         facts.roles.insert(name.to_owned());
     }

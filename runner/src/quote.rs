@@ -1,11 +1,48 @@
 //! Names and texts as SQL writes them.
 
+use std::fmt::Write as _;
+
+use tsmigrate_analyzer::clean::steers;
 pub use tsmigrate_analyzer::quote::{identifier, is_plain, literal, quote_ident as quoted, shell};
 
 /// The command that has psql run a statement on a server, whatever names are in it; `server` is SOURCE or TARGET, the
-/// variable that README has for its connection string.
+/// variable that README has for its connection string. It is one line, and means the same after it was shown: what a
+/// terminal would not show of a name stands as its number.
 pub(crate) fn psql(server: &str, sql: &str) -> String {
-    format!("psql -X \"${server}\" -c {}", shell(sql))
+    format!("psql -X \"${server}\" -c {}", shell(&in_one_line(sql)))
+}
+
+/// A statement whose quoted names and strings hold nothing that is cleaned off when it is shown: `U&"a\000Ab"`.
+fn in_one_line(sql: &str) -> String {
+    let mut out = String::with_capacity(sql.len());
+    let mut rest = sql;
+    while let Some(at) = rest.find(['"', '\'']) {
+        let (before, quoted) = rest.split_at(at);
+        let quote = quoted.get(..1).unwrap_or_default();
+        let inner = quoted.get(1..).unwrap_or_default();
+        let end = inner.find(quote).unwrap_or(inner.len());
+        let (inner, after) = inner.split_at(end);
+        out.push_str(before);
+        if inner.contains(steers) {
+            out.extend(["U&", quote]);
+            for c in inner.chars() {
+                match u32::from(c) {
+                    _ if c == '\\' => out.push_str(r"\\"),
+                    number if steers(c) => {
+                        // Writing to a String cannot fail.
+                        let _ = write!(out, "\\+{number:06X}");
+                    }
+                    _ => out.push(c),
+                }
+            }
+        } else {
+            out.extend([quote, inner]);
+        }
+        out.push_str(after.get(..1).unwrap_or_default());
+        rest = after.get(1..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out
 }
 
 /// A character that needs no quotes.
@@ -19,13 +56,27 @@ mod tests {
 
     #[test]
     fn a_printed_command_gives_psql_the_statement_and_runs_nothing_else() {
-        for name in ["plain", "it's", "$(touch x)", "`touch x`", "a\\", "a\nb", "\""] {
+        for name in ["plain", "it's", "$(touch x)", "`touch x`", "a\\", "\""] {
             let sql = format!("ALTER SCHEMA {} RENAME TO own", quoted(name));
             let line = psql("SOURCE", &sql);
             // Instead of psql, a command that writes down what it is given.
             let line = line.strip_prefix("psql -X \"$SOURCE\" -c ").expect("the command");
             let told = std::process::Command::new("sh").args(["-c", &format!("printf %s {line}")]).output();
             assert_eq!(String::from_utf8_lossy(&told.expect("a shell").stdout), sql);
+        }
+    }
+
+    #[test]
+    fn a_printed_command_is_one_line_that_cleaning_leaves_alone() {
+        for (name, text) in [
+            ("a\nb", r#"U&"a\+00000Ab""#),
+            ("a\\\tb", r#"U&"a\\\+000009b""#),
+            ("\u{202e}x", r#"U&"\+00202Ex""#),
+            ("größe", "\"größe\""),
+        ] {
+            let line = psql("SOURCE", &format!("ALTER ROLE {} NOLOGIN", quoted(name)));
+            assert_eq!(line, format!("psql -X \"$SOURCE\" -c 'ALTER ROLE {text} NOLOGIN'"));
+            assert_eq!(tsmigrate_analyzer::clean::line(&line), line);
         }
     }
 

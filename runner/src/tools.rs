@@ -197,13 +197,13 @@ impl Tools {
                 continue;
             }
             // What was listed is gone by now: somebody dropped it while the tool looked at it.
-            if tries < DROPPED && said.contains(GONE) {
+            if tries < DROPPED && gone(&said) {
                 tries += 1;
                 tokio::time::sleep(connect::FULL.1).await;
                 continue;
             }
             let mut error = failed(tool, output.status, &said);
-            if let (Error::ToolFailed { output, .. }, true) = (&mut error, said.contains(GONE)) {
+            if let (Error::ToolFailed { output, .. }, true) = (&mut error, gone(&said)) {
                 output.push_str(
                     "\n  next: views or other objects of the source are dropped while they are listed: stop what does so for the \
                      time of the dump, then the same command again",
@@ -214,8 +214,13 @@ impl Tools {
     }
 }
 
-/// What a server says of an object that was dropped since it was listed.
-pub const GONE: &str = "could not open relation with OID";
+/// A server says this of an object that was dropped since it was listed.
+#[must_use]
+pub fn gone(said: &str) -> bool {
+    ["could not open relation with OID", "cache lookup failed for ", "could not find tuple for "]
+        .iter()
+        .any(|words| said.contains(words))
+}
 
 /// So often a tool is run again for it.
 const DROPPED: u32 = 3;
@@ -250,6 +255,17 @@ mod tests {
 
     fn pair(major: u32) -> Tools {
         Tools { directory: PathBuf::from("/"), major, version: format!("pg_dump (PostgreSQL) {major}.1") }
+    }
+
+    #[test]
+    fn what_a_server_says_of_something_dropped_meanwhile_is_known() {
+        for said in [
+            "pg_dump: error: query failed: ERROR:  could not open relation with OID 17455",
+            "cache lookup failed for function 16999",
+        ] {
+            assert!(gone(said), "{said}");
+        }
+        assert!(!gone("relation \"public.t\" does not exist"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use serde_json::Value;
 use tsmigrate_tests::lab::Server;
 use tsmigrate_tests::migration::{Outcome, Stage, told};
 use tsmigrate_tests::program;
@@ -91,7 +92,7 @@ fn held<T>(
     })
 }
 
-fn wait_until(what: &str, is: impl Fn() -> Result<bool, Box<dyn Error>>) -> Outcome {
+fn wait_until(what: &str, mut is: impl FnMut() -> Result<bool, Box<dyn Error>>) -> Outcome {
     for _ in 0..2400 {
         if is()? {
             return Ok(());
@@ -101,11 +102,12 @@ fn wait_until(what: &str, is: impl Fn() -> Result<bool, Box<dyn Error>>) -> Outc
     Err(format!("it never came: {what}").into())
 }
 
-/// Migrates while evil creates an index on a table that is read in parts, and thinks better of it when it is told on.
-fn migrate_beside_evil(stage: &Stage) -> Outcome {
+/// Migrates while evil creates an index on a table that is read in parts, and thinks better of it when it is told on;
+/// `meanwhile` something happens on the source.
+fn migrate_beside_evil(stage: &Stage, meanwhile: &str) -> Result<(i32, Value, String), Box<dyn Error>> {
     let create = "CREATE INDEX t_i ON e.t (id) WHERE e.f('part') = 1";
     let run = held(stage, create, "ROLLBACK", || {
-        let child = stage.command(&["--split-larger-than", "256KiB"])?.spawn()?;
+        let mut child = stage.command(&["--split-larger-than", "256KiB"])?.spawn()?;
         wait_until("the run says for whom it waits", || {
             let log = fs::read_to_string(stage.work.join("log.jsonl")).unwrap_or_default();
             let told = |line: &str| {
@@ -113,19 +115,20 @@ fn migrate_beside_evil(stage: &Stage) -> Outcome {
                     .iter()
                     .all(|part| line.contains(part))
             };
-            Ok(log.lines().any(told))
+            // A run that ends without it says why.
+            Ok(log.lines().any(told) || child.try_wait()?.is_some())
         })?;
+        stage.sql_text(meanwhile)?;
         Ok(child)
     })?;
-    let (code, _, all) = told(&run.wait_with_output()?)?;
-    assert_eq!(code, 0, "{all}");
-    Ok(())
+    told(&run.wait_with_output()?)
 }
 
 fn no_index_comes_between(test: &str, source: Server, target: Server) -> Outcome {
     let Some(stage) = Stage::new(test, source, target)? else { return Ok(()) };
     stage.sql_text(OWNED)?;
-    migrate_beside_evil(&stage)?;
+    let (code, _, all) = migrate_beside_evil(&stage, "")?;
+    assert_eq!(code, 0, "{all}");
     let equal = verify(&stage)?;
     assert_eq!(equal.status.code(), Some(0), "{}", text(&equal));
     assert!(!text(&equal).contains("rows were not compared"), "{}", text(&equal));
@@ -205,5 +208,58 @@ fn expressions_see_the_styles_of_the_sources_database() -> Outcome {
         stage.sql(&admin, "SELECT f || ' ' || i || ' ' || b FROM m")?,
         r"0.0142857142857143 P1DT2H \000\377"
     );
+    Ok(())
+}
+
+/// What can be dropped and renamed while a run reads tables.
+const FLEETING: &str = "
+SET ROLE evil;
+CREATE VIEW e.gone AS SELECT id FROM e.t; COMMENT ON VIEW e.gone IS 'soon';
+CREATE VIEW e.named AS SELECT id FROM e.t;
+CREATE MATERIALIZED VIEW e.seen AS SELECT id FROM e.t;
+CREATE FUNCTION e.lost(x int) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE SEQUENCE e.numbers; SELECT nextval('e.numbers');
+CREATE TYPE e.kind AS ENUM ('a'); CREATE TYPE e.lone AS ENUM ('b');
+CREATE MATERIALIZED VIEW e.who AS SELECT session_user::text AS s, current_database()::text AS d;
+CREATE MATERIALIZED VIEW e.stale AS SELECT id, 'a'::e.kind AS kind FROM e.t;
+INSERT INTO e.t VALUES (0, 'new');
+RESET ROLE;
+CREATE SCHEMA empty;";
+
+#[test]
+fn what_the_source_drops_meanwhile_is_named_and_no_difference() -> Outcome {
+    let test = "what_the_source_drops_meanwhile_is_named_and_no_difference";
+    let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
+    stage.sql_text(OWNED)?;
+    stage.sql_text(FLEETING)?;
+    stage.sql(&stage.target, "CREATE ROLE evil LOGIN")?;
+    let changes = "DROP VIEW e.gone; ALTER VIEW e.named RENAME TO renamed; DROP MATERIALIZED VIEW e.seen; \
+                   DROP FUNCTION e.lost(int); DROP SEQUENCE e.numbers; DROP TYPE e.lone; DROP SCHEMA empty;";
+    let (code, report, all) = migrate_beside_evil(&stage, changes)?;
+    assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
+    let notes = report["verification"]["notes"].to_string();
+    let changed = "the source's schema has changed since the plan was made: ";
+    for name in ["e.gone", "e.seen", "e.lost", "e.numbers", "e.lone", "empty"] {
+        assert!(notes.contains(&format!("{changed}{name} was dropped")), "{name}: {notes}");
+    }
+    assert!(notes.contains("e.named has another name now, e.renamed"), "{notes}");
+    // Who can log in on the target could give its table a trigger.
+    let plan = report["plan"]["notes"].to_string();
+    assert!(
+        plan.contains("evil can log in on the target") && plan.contains("ALTER ROLE evil NOLOGIN"),
+        "{plan}"
+    );
+    // What depends on who asks where is no difference, nor is old content where another one's is.
+    assert!(notes.contains("e.who: its content cannot be compared, for its query depends on"), "{notes}");
+    assert!(notes.contains("e.stale: its content differs, while all rows"), "{notes}");
+    stage.script(&stage.admin, changes)?;
+    let other =
+        "SET ROLE evil; CREATE MATERIALIZED VIEW e.number AS SELECT 'e.t'::regclass::oid::bigint AS o";
+    for uri in [&stage.source, &stage.admin] {
+        stage.script(uri, other)?;
+    }
+    let said = text(&verify(&stage)?);
+    assert!(said.contains("1 difference:") && said.contains("materialized view content  e.number"), "{said}");
+    assert!(said.contains("e.stale: its content differs, while all rows"), "{said}");
     Ok(())
 }

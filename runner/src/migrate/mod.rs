@@ -107,7 +107,8 @@ pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static
 
 /// The error says itself how to go on: another command beside it would be another one.
 fn has_own_steps(error: &Error) -> bool {
-    matches!(error, Error::Refused { next, .. } if next.iter().any(|next| next.contains("--resume")))
+    let own = |next: &String| ["--resume", "tsmigrate "].iter().any(|how| next.contains(how));
+    matches!(error, Error::Refused { next, .. } if next.iter().any(own))
 }
 
 fn explain(context: &Context, report: &mut Report, own_steps: bool) {
@@ -192,4 +193,18 @@ async fn clean_up(context: &Context) -> bool {
         }
     }
     closed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_says_how_to_go_on_is_the_only_one_to_say_it() {
+        let refused = |next: &str| Error::Refused { what: "x".into(), next: vec![next.to_owned()] };
+        assert!(has_own_steps(&refused("or the same command with --resume --new-snapshot")));
+        assert!(has_own_steps(&refused("begin anew: tsmigrate cleanup --drop-target, and the same command")));
+        assert!(!has_own_steps(&refused("drop the table")));
+        assert!(!has_own_steps(&Error::SnapshotLost));
+    }
 }

@@ -78,10 +78,10 @@ pub(super) fn is_linked_sequence(error: &Error) -> bool {
         && error.answer().is_some_and(|answer| answer.message.starts_with("cannot change owner of sequence"))
 }
 
-/// Lets no role log in that the run creates, until everything is handed over.
+/// Lets no role log in that could not before, until everything is handed over: one that the run creates, or lets log in.
 pub(super) fn logins_at_the_end(scripts: &mut Scripts, target: &Facts) {
     for statement in &mut scripts.roles {
-        let Some(role) = login(&statement.sql).filter(|role| !target.roles.contains(role)) else { continue };
+        let Some(role) = login(&statement.sql).filter(|role| !target.logins.contains(role)) else { continue };
         let alter = |word: &str| format!("ALTER ROLE {} {word};", identifier(&role));
         let at_the_end = script::statement(&alter("LOGIN"), statement.line, statement.column, true);
         scripts.access.push(("roles", at_the_end));
@@ -137,15 +137,17 @@ mod tests {
             "CREATE ROLE app;",
             "ALTER ROLE app WITH INHERIT LOGIN PASSWORD 'hidden';",
             "ALTER ROLE old WITH LOGIN;",
+            "ALTER ROLE dormant WITH LOGIN;",
         ];
         let roles = roles.map(|sql| script::statement(sql, 1, 1, true)).into();
         let mut scripts = Scripts { roles, ..Scripts::default() };
-        let target = Facts { roles: ["old".to_owned()].into(), ..Facts::default() };
+        let [old, dormant] = ["old", "dormant"].map(str::to_owned);
+        let target = Facts { roles: [old.clone(), dormant].into(), logins: [old].into(), ..Facts::default() };
         logins_at_the_end(&mut scripts, &target);
         assert!(scripts.roles[1].sql.ends_with("\nALTER ROLE \"app\" NOLOGIN;"));
         assert!(!crate::redact::statement(&scripts.roles[1].sql).contains("hidden"));
         assert_eq!(scripts.roles[2].sql, "ALTER ROLE old WITH LOGIN;");
         let late: Vec<_> = scripts.access.iter().map(|(_, statement)| statement.sql.as_str()).collect();
-        assert_eq!(late, ["ALTER ROLE \"app\" LOGIN;"]);
+        assert_eq!(late, ["ALTER ROLE \"app\" LOGIN;", "ALTER ROLE \"dormant\" LOGIN;"]);
     }
 }

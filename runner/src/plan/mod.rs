@@ -14,6 +14,7 @@ use crate::estimate::Estimate;
 use crate::human;
 use crate::inspect::{Facts, Timescale};
 use crate::jobs::Job;
+use crate::quote::{psql, quoted};
 use crate::volume::{Kind, Volume};
 
 /// One step.
@@ -246,6 +247,33 @@ fn data(basis: &Basis<'_>, volume: &Volume) -> String {
     format!("{}; {parts}{} at once, the largest first", words.join(", "), basis.copies)
 }
 
+/// Roles that can log in on the target already, and own what is copied: nobody else can before all is handed over.
+fn logins(source: &Facts, target: &Facts) -> Option<String> {
+    let owners = source.owners.intersection(&target.logins);
+    let owners: Vec<&String> = owners
+        .filter(|role| {
+            **role != target.user && !target.superusers.contains(*role) && !source.superusers.contains(*role)
+        })
+        .collect();
+    if owners.is_empty() {
+        return None;
+    }
+    let named: Vec<String> = owners.iter().map(|role| human::line(&quoted(role))).collect();
+    let (own, them) = if owners.len() == 1 { ("owns", "it") } else { ("own", "them") };
+    let mut note = format!(
+        "{} can log in on the target while it is filled, and {own} what is copied there: a trigger on such a table runs as \
+         {}. Unless {} to be trusted, take the login away first; the run lets {them} log in at its end, where the source does:",
+        named.join(", "),
+        quoted(&target.user),
+        if owners.len() == 1 { "it is" } else { "they are" },
+    );
+    for role in owners {
+        note.push('\n');
+        note.push_str(&psql("TARGET", &format!("ALTER ROLE {} NOLOGIN", quoted(role))));
+    }
+    Some(note)
+}
+
 fn notes(basis: &Basis<'_>, plan: &Plan) -> Vec<String> {
     let Basis { source, target, .. } = *basis;
     let size = plan.target_bytes.unwrap_or(source.size);
@@ -258,6 +286,7 @@ fn notes(basis: &Basis<'_>, plan: &Plan) -> Vec<String> {
     if target.superuser {
         notes.push("the target's user is a superuser; a service gives none".into());
     }
+    notes.extend(logins(source, target));
     if source.locale != target.locale {
         notes.push(format!(
             "the locale is {} on the source and {} on the target: text may sort differently",

@@ -27,7 +27,7 @@ impl Plan {
             ("time", self.time()),
             ("disk", self.disk()),
             ("sessions", self.sessions.iter().map(sessions).collect()),
-            ("good to know", self.notes.iter().flat_map(|note| human::hang("- ", note, COLUMNS)).collect()),
+            ("good to know", self.notes.iter().flat_map(|note| good_to_know(note)).collect()),
         ];
         parts.into_iter().filter(|(_, lines)| !lines.is_empty()).collect()
     }
@@ -66,6 +66,14 @@ impl Plan {
         let text = format!("the target needs about {} and room for its WAL{of}", human::bytes(bytes));
         human::hang("", &text, COLUMNS)
     }
+}
+
+/// A note, and the commands in the lines after it, which stay whole.
+fn good_to_know(note: &str) -> Vec<String> {
+    let (text, commands) = note.split_once('\n').unwrap_or((note, ""));
+    let mut lines = human::hang("- ", text, COLUMNS);
+    lines.extend(commands.lines().map(|command| format!("  {command}")));
+    lines
 }
 
 fn sessions(sessions: &super::Sessions) -> String {

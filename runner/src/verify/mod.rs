@@ -14,6 +14,7 @@ mod checksum;
 mod compare;
 mod databases;
 mod definition;
+mod gone;
 mod identity;
 mod keys;
 mod kinds;
@@ -52,6 +53,7 @@ use crate::names::Relation;
 use crate::progress::Progress;
 use crate::quote::literal;
 use crate::results::Finding;
+use crate::tools;
 
 /// How much is compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -294,6 +296,10 @@ pub async fn verify(
     let ((ours, our_rows), (theirs, their_rows)) = tokio::try_join!(of_source, objects(&target))?;
     selection.check(&our_rows.tables.keys().chain(&ours.aggregates).collect::<Vec<_>>())?;
     let mut verification = compare::compare(&ours, &theirs, expect, &how, &selection);
+    // A run's plan and dump are older than this comparison.
+    if sessions.holder.is_some() {
+        gone::explain(&source, &mut verification).await?;
+    }
     let held = work::Held { ours: &our_rows, theirs: &their_rows, source: &ours, target: &theirs };
     let task = rows::Task { expect, how: &how, selection: &selection, held: &held };
     rows::compare(sessions, &ends, &task, progress, &mut verification).await?;
@@ -309,7 +315,7 @@ pub async fn verify(
 /// Everything but rows. Definitions are printed under locks of the tables they speak of: those are given back, or whoever
 /// waits for them would stop what is read later.
 async fn objects(session: &Session) -> Result<(Catalog, relations::Relations), Error> {
-    let mut tries = 0;
+    let (mut tries, mut gone) = (0, 0);
     loop {
         session.run("SAVEPOINT objects").await?;
         let result = async {
@@ -321,13 +327,17 @@ async fn objects(session: &Session) -> Result<(Catalog, relations::Relations), E
         let back = session.run("ROLLBACK TO SAVEPOINT objects; RELEASE SAVEPOINT objects").await;
         match result {
             Err(error) if locked::locked(Error::code(&error)) && tries < locked::TRIES => tries += 1,
-            Err(Error::Query { side, answer, .. }) if answer.message.contains(crate::tools::GONE) => {
+            // It was dropped while it was printed: the next time it is known to be gone.
+            Err(Error::Query { answer, .. }) if tools::gone(&answer.message) && gone < GONE => gone += 1,
+            Err(Error::Query { side, answer, .. }) if tools::gone(&answer.message) => {
                 return Err(Error::Refused {
                     what: format!(
-                        "an object was dropped on the {side} meanwhile, so nothing can be compared with what it was: {}",
+                        "objects of the {side} are dropped faster than they can be compared: {}",
                         answer.message
                     ),
-                    next: vec!["compare with what is there now: tsmigrate verify".into()],
+                    next: vec![
+                        "stop what drops them for as long as it takes, then compare: tsmigrate verify".into(),
+                    ],
                 });
             }
             Err(error) => return Err(error),
@@ -336,6 +346,9 @@ async fn objects(session: &Session) -> Result<(Catalog, relations::Relations), E
         back?;
     }
 }
+
+/// So often everything is read again where something is dropped meanwhile.
+const GONE: u32 = 20;
 
 /// The two sessions that everything but rows is read in.
 struct Ends<'a> {

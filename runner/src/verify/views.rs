@@ -6,8 +6,8 @@
 //! it: anything of a user's would run as us. Of other queries the target's content has to be right where all rows and all
 //! definitions are the same: a note then, and else a difference. Sums of floating-point numbers depend on the order of the
 //! rows, which no restore keeps: a note, if everything else is the same and the sums of such columns agree but for their
-//! last digits. A query that asks for the time or for chance gives something else each time: a note as well, for nobody
-//! can say more. Everything else is a difference.
+//! last digits. A query that asks for the time, for chance, or for who asks where gives something else each time: a note as
+//! well, for nobody can say more. Everything else is a difference.
 
 use super::checksum::Formula;
 use super::reading::{self, Reader};
@@ -19,21 +19,98 @@ use crate::error::Error;
 use crate::guard::Guard;
 use crate::names::Relation;
 
-/// Words of queries whose result is another one each time.
+/// Words of queries whose result is another one each time, for another user, or in another database.
 const FLEETING: [&str; 12] = [
-    "now(",
     "current_timestamp",
     "current_date",
     "current_time",
     "localtimestamp",
     "localtime",
-    "clock_timestamp(",
-    "statement_timestamp(",
-    "transaction_timestamp(",
-    "random(",
-    "gen_random_uuid(",
+    "current_user",
+    "session_user",
+    "system_user",
+    "current_role",
+    "current_catalog",
+    "current_schema",
     "tablesample",
 ];
+
+/// Functions like that.
+const FLEETING_FUNCTIONS: [&str; 33] = [
+    "now",
+    "clock_timestamp",
+    "statement_timestamp",
+    "transaction_timestamp",
+    "timeofday",
+    "random",
+    "random_normal",
+    "gen_random_uuid",
+    "uuidv4",
+    "uuidv7",
+    "nextval",
+    "current_database",
+    "current_schemas",
+    "current_setting",
+    "current_query",
+    "getpgusername",
+    "version",
+    "inet_server_addr",
+    "inet_server_port",
+    "inet_client_addr",
+    "inet_client_port",
+    "pg_backend_pid",
+    "pg_postmaster_start_time",
+    "pg_conf_load_time",
+    "pg_is_in_recovery",
+    "pg_current_wal_lsn",
+    "pg_current_xact_id",
+    "pg_current_snapshot",
+    "txid_current",
+    "txid_current_snapshot",
+    "pg_relation_size",
+    "pg_total_relation_size",
+    "pg_database_size",
+];
+
+/// What in a query, as the server prints it, makes its result depend on more than rows: a word of the language, a function
+/// of the server's, or a catalog. Names of users have a schema, a table or quotes before them.
+fn fleeting(sql: &str) -> Option<&'static str> {
+    let mut words: Vec<(&str, bool, bool)> = Vec::new();
+    let mut rest = sql;
+    let mut qualified = false;
+    while let Some(first) = rest.chars().next() {
+        let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+        let length = match first {
+            '\'' | '"' => {
+                let inner = rest.get(1..).unwrap_or_default();
+                inner.find(first).map_or(rest.len(), |end| end + 2)
+            }
+            c if is_name(c) => rest.find(|c| !is_name(c)).unwrap_or(rest.len()),
+            c => c.len_utf8(),
+        };
+        let (token, after) = rest.split_at_checked(length).unwrap_or((rest, ""));
+        if is_name(first) {
+            words.push((token, qualified, after.starts_with('(')));
+        }
+        qualified = token == ".";
+        rest = after;
+    }
+    let mut from = false;
+    for (word, qualified, called) in words {
+        let word = word.to_lowercase();
+        if !qualified {
+            let known = if called { &FLEETING_FUNCTIONS[..] } else { &[] };
+            if let Some(known) = FLEETING.iter().chain(known).find(|known| **known == word) {
+                return Some(known);
+            }
+            if from && !called && (word.starts_with("pg_") || word == "information_schema") {
+                return Some("catalogs of the server");
+            }
+        }
+        from = ["from", "join", "only"].contains(&word.as_str());
+    }
+    None
+}
 
 /// Why contents differ.
 pub(super) enum Explained {
@@ -64,9 +141,7 @@ pub(super) async fn explain(
         )));
     }
     let Some(query) = query(source, work.source.guard.oid).await? else { return Ok(Explained::Not) };
-    let lower = query.sql.to_lowercase();
-    if let Some(fleeting) = FLEETING.iter().find(|fleeting| lower.contains(**fleeting)) {
-        let fleeting = fleeting.trim_end_matches('(');
+    if let Some(fleeting) = fleeting(&query.sql) {
         return Ok(Explained::Note(format!(
             "{object}: its content cannot be compared, for its query depends on {fleeting}; its definition was"
         )));
@@ -189,6 +264,27 @@ fn near(a: &str, b: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_another_each_time_is_found_and_names_of_users_are_not() {
+        for (sql, expected) in [
+            (" SELECT CURRENT_USER AS u FROM t", Some("current_user")),
+            (" SELECT SESSION_USER AS u", Some("session_user")),
+            (" SELECT current_database() AS d", Some("current_database")),
+            (" SELECT now() AS n", Some("now")),
+            (" SELECT CURRENT_TIMESTAMP(3) AS n", Some("current_timestamp")),
+            (" SELECT count(*) AS count FROM pg_class", Some("catalogs of the server")),
+            (
+                " SELECT a.x FROM (t a JOIN information_schema.tables b ON true)",
+                Some("catalogs of the server"),
+            ),
+            (" SELECT t.now, know() AS k, app.now() AS n, t.current_user FROM t", None),
+            (" SELECT 'now()'::text AS \"current_user\", version AS pg_class FROM t", None),
+            (" SELECT t.pg_class FROM app.pg_class t", None),
+        ] {
+            assert_eq!(fleeting(sql), expected, "{sql}");
+        }
+    }
 
     #[test]
     fn only_last_digits_are_near() {
