@@ -1,6 +1,6 @@
 //! IN-03: \connect to a database that the target does not have.
 
-use super::in_11_unexpected_meta_command::command;
+use super::in_11_unexpected_meta_command::{BEFORE_CONNECT, command};
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
 use crate::input::connect_target;
@@ -21,7 +21,7 @@ pub const RULE: Rule = Rule {
     about: About::Psql,
     doc: Doc {
         summary: "\\connect to a database that the target does not have.",
-        what: "pg_dumpall and pg_dump --create change to each database with \\connect before they fill it.",
+        what: "pg_dumpall and pg_dump --create change to each database with \\connect before they fill it, with \\encoding SQL_ASCII before it where the database's name has other characters than letters, digits, _ and dots.",
         why: "A service has one database. psql cannot connect to another, and stops: without a connection nothing of the rest is restored.",
         server: &["3D000 database \"shop\" does not exist", "psql: \\connect: connection to server … failed"],
         help: "The line is taken out: the statements run in the database that psql was started with.",
@@ -36,6 +36,12 @@ pub const RULE: Rule = Rule {
 
 fn check(ctx: &mut Context<'_>) {
     let Subject::Meta { text, .. } = ctx.subject else { return };
+    if text.trim_end() == BEFORE_CONNECT {
+        let draft =
+            Draft::new("\\encoding prepares the \\connect after it, for a name with unusual characters");
+        ctx.report(draft.object("\\encoding").fix(FixDraft::remove("it goes with the \\connect after it")));
+        return;
+    }
     if !matches!(command(text), "c" | "connect") {
         return;
     }

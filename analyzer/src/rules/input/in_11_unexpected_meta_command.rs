@@ -31,7 +31,7 @@ pub const RULE: Rule = Rule {
 
 /// What `pg_dump` writes before `\connect` where a database's name has characters other than letters, digits, `_` and `.`
 /// (`appendPsqlMetaConnect` in `src/fe_utils/string_utils.c`); a SET of the client's encoding follows.
-const BEFORE_CONNECT: &str = r"\encoding SQL_ASCII";
+pub const BEFORE_CONNECT: &str = r"\encoding SQL_ASCII";
 
 /// What becomes of a command.
 enum Kind {
@@ -86,7 +86,6 @@ fn kind(name: &str, text: &str) -> Kind {
             Kind::Matters("chooses statements by a condition; without it all of them run", "the condition")
         }
         "lo_import" | "lo_unlink" => Kind::Matters("changes large objects", "the change of a large object"),
-        "encoding" if text.trim_end() == BEFORE_CONNECT => Kind::Harmless,
         "encoding" => Kind::Matters("changes the encoding of what follows", "the encoding"),
         "q" | "quit" => Kind::Matters("ends psql: what follows would never run", "the end at this place"),
         "setenv" | "getenv" | "cd" | "password" | "prompt" => {
@@ -100,7 +99,7 @@ fn kind(name: &str, text: &str) -> Kind {
 fn check(ctx: &mut Context<'_>) {
     let Subject::Meta { text, .. } = ctx.subject else { return };
     let name = command(text);
-    if matches!(name, "c" | "connect" | "restrict" | "unrestrict") {
+    if matches!(name, "c" | "connect" | "restrict" | "unrestrict") || text.trim_end() == BEFORE_CONNECT {
         return;
     }
     let draft = match kind(name, text) {
