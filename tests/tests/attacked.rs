@@ -238,9 +238,9 @@ fn what_the_source_drops_meanwhile_is_named_and_no_difference() -> Outcome {
     let (code, report, all) = migrate_beside_evil(&stage, changes)?;
     assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
     let notes = report["verification"]["notes"].to_string();
-    let changed = "the source's schema has changed since the plan was made: ";
+    let told = "the source's schema has changed since the plan was made: ";
     for name in ["e.gone", "e.seen", "e.lost", "e.numbers", "e.lone", "empty"] {
-        assert!(notes.contains(&format!("{changed}{name} was dropped")), "{name}: {notes}");
+        assert!(notes.contains(&format!("{told}{name} was dropped")), "{name}: {notes}");
     }
     assert!(notes.contains("e.named has another name now, e.renamed"), "{notes}");
     // Who can log in on the target could give its table a trigger.
