@@ -1,15 +1,16 @@
 //! `tsmigrate verify`: what is the same is found the same across versions, and what is not is found and named.
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::{env, fs};
 
 use serde_json::Value;
 use tsmigrate::connect::{Connector, Side};
 use tsmigrate::names::Relation;
 use tsmigrate::verify::same;
 use tsmigrate_tests::lab::{Lab, Server, skipped};
+use tsmigrate_tests::program;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -65,7 +66,7 @@ impl Pair {
 
     fn migrate(&self) -> Outcome {
         let work = self.lab.folder().join("work");
-        let output = Command::new(program()?)
+        let output = Command::new(program::path())
             .args(["migrate", "--format", "json", "--pg-bin"])
             .arg(self.lab.programs()?)
             .arg("--work-dir")
@@ -84,7 +85,7 @@ impl Pair {
 
     /// Runs the program: its exit status and its report.
     fn verify(&self, arguments: &[&str]) -> Result<(i32, Value), Box<dyn Error>> {
-        let output = Command::new(program()?)
+        let output = Command::new(program::path())
             .args(["verify", "--format", "json", "--progress", "none"])
             .args(arguments)
             .env("SOURCE", &self.source)
@@ -148,24 +149,6 @@ fn database(uri: &str, name: &str) -> String {
         uri.split_once('?').map_or((uri, String::new()), |(rest, query)| (rest, format!("?{query}")));
     let server = rest.rsplit_once('/').map_or(rest, |(server, _)| server);
     format!("{server}/{name}{query}")
-}
-
-/// The program, built once: the harness builds only what this package names.
-fn program() -> Result<PathBuf, Box<dyn Error>> {
-    static BUILT: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
-    let folder = env::current_exe()?.parent().and_then(Path::parent).ok_or("no folder")?.to_owned();
-    let built = BUILT.get_or_init(|| {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--package", "tsmigrate"]).current_dir(env!("CARGO_MANIFEST_DIR"));
-        if folder.ends_with("release") {
-            cargo.arg("--release");
-        }
-        if let Some(target) = folder.parent() {
-            cargo.arg("--target-dir").arg(target);
-        }
-        cargo.status().is_ok_and(|status| status.success())
-    });
-    if *built { Ok(folder.join("tsmigrate")) } else { Err("the program could not be built".into()) }
 }
 
 #[test]
