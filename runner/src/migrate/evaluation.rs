@@ -13,14 +13,23 @@ const NAMES: &str = "'TimeZone', 'lc_time', 'lc_numeric', 'default_text_search_c
 /// see what the source's sessions have.
 const STYLES: &str = "'DateStyle', 'IntervalStyle', 'bytea_output', 'extra_float_digits'";
 
-/// The styles of the source's database, else of its server.
+/// The styles of the source's database, of all roles, or of its server. Where the role that reads has one of its own,
+/// PostgreSQL does not tell the server's, and the built-in one stands for it.
 async fn styles(context: &Context) -> Result<Vec<(String, String)>, Error> {
+    let of = |role: &str| {
+        format!(
+            "FROM pg_catalog.pg_db_role_setting s, LATERAL pg_catalog.unnest(s.setconfig) c WHERE s.setrole = {role} \
+             AND s.setdatabase IN (0, (SELECT d.oid FROM pg_catalog.pg_database d \
+             WHERE d.datname = pg_catalog.current_database())) \
+             AND pg_catalog.lower(pg_catalog.split_part(c, '=', 1)) = pg_catalog.lower(n.name)"
+        )
+    };
     let question = format!(
-        "SELECT n.name, coalesce((SELECT pg_catalog.substr(c, pg_catalog.strpos(c, '=') + 1) \
-           FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase, \
-           LATERAL pg_catalog.unnest(s.setconfig) c WHERE s.setrole = 0 AND d.datname = pg_catalog.current_database() \
-           AND pg_catalog.lower(pg_catalog.split_part(c, '=', 1)) = pg_catalog.lower(n.name) LIMIT 1), n.reset_val) \
-         FROM pg_catalog.pg_settings n WHERE n.name IN ({STYLES})"
+        "SELECT n.name, coalesce((SELECT pg_catalog.substr(c, pg_catalog.strpos(c, '=') + 1) {} \
+         ORDER BY s.setdatabase DESC LIMIT 1), CASE WHEN EXISTS (SELECT {}) THEN n.boot_val ELSE n.reset_val END) \
+         FROM pg_catalog.pg_settings n WHERE n.name IN ({STYLES})",
+        of("0"),
+        of("(SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = session_user)")
     );
     let rows = context.source.open().await?.ask(&question).await?;
     rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()))).collect()
