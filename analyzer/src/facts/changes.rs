@@ -2,11 +2,13 @@
 
 use super::objects::{ObjectId, new_name, signature, subject};
 use super::{Absence, Declared, Facts};
+use crate::finding::Place;
 use crate::parse::{Class, NodeEnum, pg};
 
 impl Facts {
     /// ROLLBACK TO: what was created since the savepoint will not exist.
     pub(crate) fn roll_back_to(&mut self, savepoint: &str, absence: &Absence) {
+        self.dropped.clear();
         for id in self.transaction.roll_back_to(savepoint) {
             self.mark(id, Some(absence));
         }
@@ -14,18 +16,25 @@ impl Facts {
 
     /// ROLLBACK, or COMMIT of a transaction that has failed: nothing that it has created will exist.
     pub(crate) fn roll_back(&mut self, absence: &Absence) {
+        // A table that it has dropped exists again.
+        self.dropped.clear();
         for id in self.transaction.roll_back() {
             self.mark(id, Some(absence));
         }
     }
 
     /// Follows what the statement drops, renames and moves.
-    pub(super) fn follow(&mut self, node: &NodeEnum) {
+    pub(super) fn follow(&mut self, node: &NodeEnum, place: Place) {
         match node {
             NodeEnum::DropStmt(s) => {
                 self.cascaded |= s.behavior == pg::DropBehavior::DropCascade as i32;
                 for object in super::objects::dropped(s) {
                     let id = self.resolved(&object.id);
+                    if id.class == Class::Relation
+                        && (s.behavior == pg::DropBehavior::DropCascade as i32 || !self.may_be_needed(&id))
+                    {
+                        self.dropped.insert(id.clone(), place);
+                    }
                     self.forget(node, &id);
                 }
             }
@@ -58,6 +67,20 @@ impl Facts {
         {
             self.schemas.insert(new.name, Declared { word, place });
         }
+    }
+
+    /// True where another object may need a relation, so that DROP without CASCADE is refused.
+    fn may_be_needed(&self, id: &ObjectId) -> bool {
+        let named = |symbol, name: &str| self.names.name(symbol) == name;
+        let schema = id.schema.as_deref().unwrap_or_default();
+        self.relations.iter().any(|(other, relation)| {
+            other != id
+                && (relation.word == "view"
+                    || relation.word == "materialized view"
+                    || relation.word != "index" && relation.parents.contains(id))
+        }) || self.constraints.iter().any(|constraint| {
+            constraint.references.is_some_and(|(of, name)| named(of, schema) && named(name, &id.name))
+        })
     }
 
     fn forget(&mut self, node: &NodeEnum, id: &ObjectId) {

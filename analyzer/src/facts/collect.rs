@@ -145,7 +145,7 @@ impl Facts {
             self.take_row(&row);
         }
         if absence.is_none() {
-            self.follow(node);
+            self.follow(node, place);
         }
         self.dynamic |= is_dynamic(node);
         self.tables(node, place, absence);
@@ -179,6 +179,7 @@ impl Facts {
             Class::Relation => {
                 let parents = parents(self, node);
                 let columns = self.columns(node);
+                self.dropped.remove(&id);
                 let relation = Relation { word, place, columns, transient: is_transient(node), parents };
                 self.relations.insert(id, relation);
             }

@@ -13,6 +13,7 @@ use super::objects::ObjectId;
 use super::table_types::{Attached, Hypertable, Index, Partitioned};
 use super::timescale::Timescale;
 use super::transaction::Transaction;
+use crate::finding::Place;
 use crate::parse::Class;
 
 /// Everything that the dumps declare so far.
@@ -95,6 +96,8 @@ pub struct Facts {
     pub dynamic: bool,
     /// Extensions that the dump drops, and does not create again.
     pub dropped_extensions: BTreeSet<Box<str>>,
+    /// Tables and their like that the inputs drop and do not create again, with the place of the DROP.
+    pub dropped: BTreeMap<ObjectId, Place>,
     /// Objects were dropped with all that depends on them: DROP … CASCADE, DROP OWNED.
     pub cascaded: bool,
     /// True once a temporary table was created in this session.

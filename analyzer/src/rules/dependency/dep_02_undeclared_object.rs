@@ -1,11 +1,13 @@
 //! DEP-02: a dump that needs what it does not make: a part of a dump, or one without an extension.
 
 use super::drops::{drops, nothing_to_drop};
+use super::missing::{Missing, error, what};
+use super::order;
 use crate::edit::{Fix, Safety};
-use crate::facts::names::{quoted, quoted_path};
-use crate::facts::objects::{created, relation_word, subject};
+use crate::facts::names::quoted;
+use crate::facts::objects::{created, subject};
 use crate::facts::{Facts, ObjectId};
-use crate::finding::{ServerError, Severity};
+use crate::finding::Severity;
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Reference, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule, Unjudged};
@@ -28,7 +30,7 @@ pub const RULE: Rule = Rule {
         summary: "The dump needs an object that it does not make.",
         what: "A dump of some tables or schemas only (pg_dump -t, -n, --data-only, --clean without --if-exists) refers \
                to a schema, table, type, function or server that none of the files makes, or to a member of an \
-               extension that none of them creates. Looked for in dumps only, not in scripts, and no further than \
+               extension that none of them creates. Of a script only what it uses before it creates it, and what it uses after a DROP. No further than \
                the first DO, CALL or call of a function that could have made anything.",
         why: "A new service is empty: the server finds nothing of that name.",
         server: &[
@@ -50,23 +52,13 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
+    finish: Some(order::finish),
     ..Rule::DEFAULT
 };
 
-/// What a statement misses.
-struct Missing {
-    class: Class,
-    schema: Option<Box<str>>,
-    name: Box<str>,
-    /// The schema itself is missing.
-    whole_schema: bool,
-    /// The extension that has it.
-    extension: Option<&'static str>,
-    location: Option<u32>,
-}
-
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
+    order::creates(ctx, statement, node);
     let may_be_missing = match node {
         NodeEnum::DropStmt(s) => s.missing_ok,
         NodeEnum::AlterTableStmt(s) => s.missing_ok,
@@ -120,6 +112,9 @@ fn check(ctx: &mut Context<'_>) {
         new_schema = Some(missing.name);
     }
     let own = made.map(|object| ctx.resolved(&object.id));
+    if order::uses_what_fails(ctx, statement, node, own.as_ref()) {
+        return;
+    }
     let of_query =
         !matches!(node, NodeEnum::CreateStmt(_) | NodeEnum::AlterTableStmt(_) | NodeEnum::IndexStmt(_));
     // FOR UPDATE OF names an alias, and `column%TYPE` a column: neither is what it looks like in the tree.
@@ -155,8 +150,28 @@ fn judge(
 ) {
     if is_judged(ctx) {
         report(ctx, statement, node, missing, is_subject);
+        return;
+    }
+    let id = missing.id(ctx);
+    if ctx.facts.dynamic {
+        ctx.not_judged(Unjudged::Objects);
+    } else if let Some(place) = ctx.facts.dropped.get(&id).copied() {
+        let words = missing.words();
+        let what = what(ctx, node);
+        let message = if what == words {
+            format!("{words} is dropped in line {}", place.line)
+        } else {
+            format!("{what} needs {words}, which is dropped in line {}", place.line)
+        };
+        let draft = Draft::new(message)
+            .object(what)
+            .server(error(node, missing, is_subject))
+            .advice("Remove the statement, or the DROP before it.")
+            .related(place, format!("{words} is dropped here"));
+        ctx.report(draft);
     } else {
         ctx.not_judged(Unjudged::Objects);
+        order::waits(ctx, node, missing, &id, is_subject);
     }
 }
 
@@ -346,15 +361,8 @@ fn report(
     missing: &Missing,
     is_subject: bool,
 ) {
-    let Missing { class, schema, name, whole_schema, extension, location } = missing;
-    let schema_name = if *class == Class::Schema { Some(&**name) } else { schema.as_deref() };
-    let words = match (whole_schema, schema_name) {
-        (true, Some(schema)) => format!("schema {}", quoted(schema)),
-        _ => format!("{} {}", word(*class), quoted_path(schema.as_deref(), name)),
-    };
-    let what = created(node)
-        .or_else(|| subject(node))
-        .map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object));
+    let Missing { class, schema, name, extension, location, .. } = missing;
+    let (words, what) = (missing.words(), what(ctx, node));
     let hidden = extension.filter(|name| schema.is_none() && has_extension(ctx, name));
     let message = match extension {
         Some(extension) if hidden.is_some() => {
@@ -397,43 +405,4 @@ fn nothing(words: &str) -> Draft {
     Draft::new(format!("there is nothing to drop: these files do not make {words} before"))
         .object(words)
         .fix(FixDraft::remove("a new service has nothing to drop"))
-}
-
-fn word(class: Class) -> &'static str {
-    match class {
-        Class::Relation => "table",
-        class => class.word(),
-    }
-}
-
-fn error(node: &NodeEnum, missing: &Missing, is_subject: bool) -> ServerError {
-    let Missing { class, schema, name, whole_schema, .. } = missing;
-    let path = quoted_path(schema.as_deref(), name).replace('"', "");
-    // A query looks for the table, all else for the schema first.
-    let in_query = matches!(
-        node,
-        NodeEnum::ViewStmt(_)
-            | NodeEnum::CreateTableAsStmt(_)
-            | NodeEnum::SelectStmt(_)
-            | NodeEnum::InsertStmt(_)
-    );
-    let schema_first = *whole_schema && !(in_query && *class == Class::Relation);
-    if schema_first {
-        let schema = if *class == Class::Schema { name } else { schema.as_ref().unwrap_or(name) };
-        return ServerError::new("3F000", format!("schema \"{schema}\" does not exist"));
-    }
-    match class {
-        Class::Relation if is_subject && matches!(node, NodeEnum::DropStmt(_)) => {
-            let kind = match node {
-                NodeEnum::DropStmt(s) => relation_word(s.remove_type),
-                _ => "table",
-            };
-            ServerError::new("42P01", format!("{kind} \"{name}\" does not exist"))
-        }
-        Class::Relation => ServerError::new("42P01", format!("relation \"{path}\" does not exist")),
-        Class::Function => ServerError::new("42883", format!("function {path}(…) does not exist")),
-        Class::Operator => ServerError::new("42883", format!("operator does not exist: … {path} …")),
-        Class::Server => ServerError::new("42704", format!("server \"{name}\" does not exist")),
-        class => ServerError::new("42704", format!("{} \"{path}\" does not exist", word(*class))),
-    }
 }

@@ -1,5 +1,6 @@
 //! DEP-03: objects that the files create twice.
 
+use super::order;
 use crate::edit::{Fix, Safety};
 use crate::facts::names::is_temporary;
 use crate::facts::objects::{created, created_range, signature};
@@ -79,7 +80,7 @@ fn check(ctx: &mut Context<'_>) {
         return;
     }
     let id = ctx.resolved(&object.id);
-    if ctx.facts.absent.contains_key(&id) {
+    if ctx.facts.absent.contains_key(&id) || order::may_have_failed(ctx, &id) {
         return;
     }
     let Some(first) = first(ctx, node, &id) else { return };

@@ -4,6 +4,8 @@ pub mod dep_01_missing_dependency;
 pub mod dep_02_undeclared_object;
 pub mod dep_03_duplicate_object;
 mod drops;
+mod missing;
+mod order;
 
 use crate::rule::Rule;
 

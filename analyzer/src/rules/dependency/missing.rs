@@ -1,0 +1,93 @@
+//! What a statement misses, in words and in the server's.
+
+use crate::facts::ObjectId;
+use crate::facts::names::{quoted, quoted_path};
+use crate::facts::objects::{created, relation_word, subject};
+use crate::finding::ServerError;
+use crate::parse::{Class, NodeEnum};
+use crate::rule::Context;
+
+/// What a statement misses.
+pub(super) struct Missing {
+    pub(super) class: Class,
+    pub(super) schema: Option<Box<str>>,
+    pub(super) name: Box<str>,
+    /// The schema itself is missing.
+    pub(super) whole_schema: bool,
+    /// The extension that has it.
+    pub(super) extension: Option<&'static str>,
+    pub(super) location: Option<u32>,
+}
+
+impl Missing {
+    /// An object that is missing.
+    pub(super) fn of(id: ObjectId, location: Option<u32>) -> Self {
+        let ObjectId { class, schema, name, .. } = id;
+        Self { class, schema, name, whole_schema: false, extension: None, location }
+    }
+
+    /// The identity of what is missing: the schema, where that is missing as a whole.
+    pub(super) fn id(&self, ctx: &Context<'_>) -> ObjectId {
+        match (&self.schema, self.whole_schema) {
+            (Some(schema), true) => ObjectId::new(Class::Schema, None, schema),
+            _ => ctx.resolved(&ObjectId::new(self.class, self.schema.as_deref(), &self.name)),
+        }
+    }
+
+    /// It in words.
+    pub(super) fn words(&self) -> String {
+        let Self { class, schema, name, whole_schema, .. } = self;
+        let schema_name = if *class == Class::Schema { Some(&**name) } else { schema.as_deref() };
+        match (whole_schema, schema_name) {
+            (true, Some(schema)) => format!("schema {}", quoted(schema)),
+            _ => format!("{} {}", word(*class), quoted_path(schema.as_deref(), name)),
+        }
+    }
+}
+
+/// What the statement creates or changes, in words.
+pub(super) fn what(ctx: &Context<'_>, node: &NodeEnum) -> String {
+    created(node)
+        .or_else(|| subject(node))
+        .map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object))
+}
+
+fn word(class: Class) -> &'static str {
+    match class {
+        Class::Relation => "table",
+        class => class.word(),
+    }
+}
+
+/// What the server says.
+pub(super) fn error(node: &NodeEnum, missing: &Missing, is_subject: bool) -> ServerError {
+    let Missing { class, schema, name, whole_schema, .. } = missing;
+    let path = quoted_path(schema.as_deref(), name).replace('"', "");
+    // A query looks for the table, all else for the schema first.
+    let in_query = matches!(
+        node,
+        NodeEnum::ViewStmt(_)
+            | NodeEnum::CreateTableAsStmt(_)
+            | NodeEnum::SelectStmt(_)
+            | NodeEnum::InsertStmt(_)
+    );
+    let schema_first = *whole_schema && !(in_query && *class == Class::Relation);
+    if schema_first {
+        let schema = if *class == Class::Schema { name } else { schema.as_ref().unwrap_or(name) };
+        return ServerError::new("3F000", format!("schema \"{schema}\" does not exist"));
+    }
+    match class {
+        Class::Relation if is_subject && matches!(node, NodeEnum::DropStmt(_)) => {
+            let kind = match node {
+                NodeEnum::DropStmt(s) => relation_word(s.remove_type),
+                _ => "table",
+            };
+            ServerError::new("42P01", format!("{kind} \"{name}\" does not exist"))
+        }
+        Class::Relation => ServerError::new("42P01", format!("relation \"{path}\" does not exist")),
+        Class::Function => ServerError::new("42883", format!("function {path}(…) does not exist")),
+        Class::Operator => ServerError::new("42883", format!("operator does not exist: … {path} …")),
+        Class::Server => ServerError::new("42704", format!("server \"{name}\" does not exist")),
+        class => ServerError::new("42704", format!("{} \"{path}\" does not exist", word(*class))),
+    }
+}

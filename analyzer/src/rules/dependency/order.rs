@@ -1,0 +1,186 @@
+//! Scripts that use an object before they create it. Only the end of the inputs tells such a use from one of an object that
+//! the target has: until then it waits.
+
+use std::collections::BTreeMap;
+
+use super::missing::{Missing, error, what};
+use crate::facts::ObjectId;
+use crate::facts::names::is_temporary;
+use crate::facts::objects::{created, created_range, subject};
+use crate::finding::Place;
+use crate::locate::Statement;
+use crate::parse::NodeEnum;
+use crate::rule::{Context, Draft, Finding, Finish};
+
+/// Uses that are remembered.
+const MAX_USES: usize = 10_000;
+
+/// A statement that uses what nothing has created before it.
+#[derive(Clone, Debug)]
+struct Use {
+    finding: Finding,
+    /// What is missing, in words.
+    words: String,
+    /// Where it is created after all.
+    created: Option<Place>,
+}
+
+/// All such statements.
+#[derive(Clone, Debug, Default)]
+struct Uses {
+    all: Vec<Use>,
+    /// Those that wait, by the object that they need.
+    waiting: BTreeMap<ObjectId, Vec<usize>>,
+    /// What they would create, by the object that they need.
+    creates: BTreeMap<ObjectId, ObjectId>,
+    /// Objects that were used too early, and where they are created.
+    late: BTreeMap<ObjectId, Place>,
+    /// What the statement at hand creates once more: a use that came too early had created it before.
+    again: Option<ObjectId>,
+}
+
+impl Uses {
+    /// Nothing waits.
+    fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Takes a statement that needs `object` and would create `creates`.
+    fn add(&mut self, object: &ObjectId, words: String, finding: Finding, creates: Option<ObjectId>) {
+        let same =
+            |place: Place| (place.input, place.statement) == (finding.place.input, finding.place.statement);
+        if self.all.len() >= MAX_USES || self.all.last().is_some_and(|last| same(last.finding.place)) {
+            return;
+        }
+        let late = self.late.get(object).copied();
+        if late.is_none() {
+            self.waiting.entry(object.clone()).or_default().push(self.all.len());
+        }
+        self.all.push(Use { finding, words, created: late });
+        if let Some(creates) = creates {
+            self.creates.insert(creates, object.clone());
+        }
+    }
+
+    /// The object whose creation decides whether this one exists: the statement that creates it uses it too early.
+    fn decides(&self, object: &ObjectId) -> Option<&ObjectId> {
+        self.creates.get(object)
+    }
+
+    /// An object is created here: what has used it before fails.
+    fn create(&mut self, object: &ObjectId, place: Place) {
+        let waiting = self.waiting.remove(object).unwrap_or_default();
+        if !waiting.is_empty() {
+            self.late.insert(object.clone(), place);
+        }
+        for index in waiting {
+            if let Some(one) = self.all.get_mut(index) {
+                one.created = Some(place);
+            }
+        }
+        self.again = self.creates.remove(object).map(|_| object.clone());
+    }
+
+    /// Forgets what waits for an object: something unknown may have created it.
+    fn forget(&mut self) {
+        self.waiting.clear();
+        self.creates.clear();
+    }
+
+    /// What is known to fail at the end.
+    fn failing(&self) -> impl Iterator<Item = Finding> + '_ {
+        self.all.iter().filter_map(|one| {
+            let place = one.created?;
+            let mut finding = one.finding.clone();
+            finding.advice = Some(format!(
+                "Put it behind the statement that creates {}, in line {}.",
+                one.words, place.line
+            ));
+            finding
+                .related
+                .push(crate::finding::Related { place, message: format!("{} is created here", one.words) });
+            Some(finding)
+        })
+    }
+}
+
+/// Keeps a statement of a script that uses what nothing has created yet: a later statement may create it.
+pub(super) fn waits(
+    ctx: &mut Context<'_>,
+    node: &NodeEnum,
+    missing: &Missing,
+    needed: &ObjectId,
+    is_subject: bool,
+) {
+    let (words, what) = (missing.words(), what(ctx, node));
+    let root = Missing::of(needed.clone(), None).words();
+    let is_direct = *needed == missing.id(ctx);
+    let message = if !is_direct && what == words {
+        format!("{words} does not exist: its statement uses {root} before it is created")
+    } else if !is_direct {
+        format!("{what} needs {words}, whose own statement uses {root} before it is created")
+    } else if what == words {
+        format!("{words} is used before it is created")
+    } else {
+        format!("{what} uses {words} before it is created")
+    };
+    let draft = Draft::new(message).object(what).server(error(node, missing, is_subject));
+    ctx.report(draft);
+    let creates = created(node).map(|object| ctx.resolved(&object.id));
+    if let Some(finding) = ctx.findings.pop() {
+        ctx.states.of::<Uses>().add(needed, root, finding, creates);
+    }
+}
+
+/// What a statement creates was used too early, where something waits for it.
+pub(super) fn creates(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &NodeEnum) {
+    if ctx.states.get::<Uses>().is_none_or(Uses::is_empty) {
+        return;
+    }
+    if ctx.facts.dynamic {
+        ctx.states.of::<Uses>().forget();
+    }
+    let temporary = created_range(node).is_some_and(is_temporary);
+    if let Some(object) = created(node).filter(|_| !temporary) {
+        let id = ctx.resolved(&object.id);
+        let place = statement.place(&statement.range());
+        ctx.states.of::<Uses>().create(&id, place);
+    }
+}
+
+/// True where the statement that created the object first may have failed: it waits.
+pub(super) fn may_have_failed(ctx: &Context<'_>, id: &ObjectId) -> bool {
+    ctx.states.get::<Uses>().is_some_and(|uses| uses.again.as_ref() == Some(id))
+}
+
+/// A statement that uses what a statement before it would have created, which waits itself.
+pub(super) fn uses_what_fails(
+    ctx: &mut Context<'_>,
+    statement: &Statement<'_>,
+    node: &NodeEnum,
+    own: Option<&ObjectId>,
+) -> bool {
+    let Some(uses) = ctx.states.get::<Uses>().filter(|uses| !uses.is_empty()) else { return false };
+    let of_subject = subject(node).map(|object| (object.id.table().unwrap_or(object.id), None, true));
+    let others = statement.references().iter().map(|reference| {
+        let id = ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name);
+        (id, reference.location, false)
+    });
+    let found = of_subject.into_iter().chain(others).find_map(|(id, location, is_subject)| {
+        let id = ctx.resolved(&id);
+        if own == Some(&id) {
+            return None;
+        }
+        let root = uses.decides(&id)?.clone();
+        Some((Missing::of(id, location), root, is_subject))
+    });
+    let Some((missing, root, is_subject)) = found else { return false };
+    waits(ctx, node, &missing, &root, is_subject);
+    true
+}
+
+/// What of the inputs uses an object before it is created.
+pub(super) fn finish(finish: &mut Finish<'_>) {
+    let failing: Vec<Finding> = finish.states.get::<Uses>().into_iter().flat_map(Uses::failing).collect();
+    finish.findings.extend(failing);
+}
