@@ -82,7 +82,7 @@ const NAMED: &[(&str, &[&str])] = &[
     ("analyzer/src/analysis/levels.rs", &["IN-13"]),
     ("analyzer/src/analysis/pieces.rs", &["IN-10"]),
     ("analyzer/src/analysis/plan.rs", &["DB-02", "TS-04"]),
-    ("analyzer/src/analysis/sections.rs", &["DB-02"]),
+    ("analyzer/src/analysis/sections.rs", &["IN-10", "DB-02"]),
     ("analyzer/src/analysis/session.rs", &["TS-04"]),
     ("analyzer/src/analysis/statement.rs", &["DEP-01"]),
     // Only the pass knows which errors a fix solves, and so which transactions fail.

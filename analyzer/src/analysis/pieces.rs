@@ -55,7 +55,7 @@ impl Pass<'_> {
             Kind::Noise => {
                 let text = parseable(piece.text);
                 let findings = self.check(Subject::Noise { text: &text, place });
-                self.keep_whole(findings);
+                self.keep_whole(findings, place.span);
             }
             Kind::Blank => {}
         }
@@ -80,7 +80,7 @@ impl Pass<'_> {
         let sql = parseable(piece.text);
         let place = self.place(piece, number);
         let findings = self.check(Subject::Unparsed { sql: &sql, error: &error, end: piece.end, place });
-        self.keep_whole(findings);
+        self.keep_whole(findings, place.span);
     }
 
     fn statement(&mut self, piece: &Piece<'_>, outcome: Option<ParseOutcome>) {
@@ -104,20 +104,26 @@ impl Pass<'_> {
             Err(ParseError::TooDeep) => {
                 self.failure = Some(self.error(Problem::TooDeep { statement: number, line: piece.at.line }));
             }
-            Err(error) if !self.is_left_out() => {
+            Err(error) => {
                 let place = self.place(piece, number);
+                if self.unparsed_of_other_database(place) {
+                    return;
+                }
                 let findings =
                     self.check(Subject::Unparsed { sql: &sql, error: &error, end: piece.end, place });
                 let first = self.analysis.findings.len();
-                self.keep_whole(findings);
-                if self.analysis.findings.iter().skip(first).any(|finding| finding.fails() && !finding.solved)
-                {
+                self.keep_whole(findings, place.span);
+                let found = self.analysis.findings.get(first..).unwrap_or_default();
+                // The rows of a COPY that does not parse go with it.
+                self.copy.removal =
+                    found.iter().position(|finding| finding.solved).map(|index| first + index);
+                if found.iter().any(|finding| finding.fails() && !finding.solved) {
                     // The server does not take it, either.
                     self.analysis.facts.transaction.fail(place);
                 }
             }
-            // Nothing to see: no statement, or one in the section of another database.
-            Ok(None) | Err(_) => {}
+            // No statement.
+            Ok(None) => {}
         }
     }
 
@@ -193,11 +199,11 @@ impl Pass<'_> {
         }
     }
 
-    /// Keeps findings about a meta-command or a stray line, which is removed whole or left.
-    fn keep_whole(&mut self, findings: Vec<Finding>) {
+    /// Keeps findings about a piece that is removed whole or left: a statement that does not parse, a meta-command, a stray
+    /// line.
+    fn keep_whole(&mut self, findings: Vec<Finding>, whole: Span) {
         for mut finding in findings {
-            let span = finding.place.span;
-            accept_loss(&mut finding, self.options, span);
+            accept_loss(&mut finding, self.options, whole);
             finding.solved = finding.fix.as_ref().is_some_and(Fix::only_removes)
                 && rewrite::is_wanted(&finding, self.options, &self.file());
             self.keep(finding);
@@ -223,7 +229,7 @@ impl Pass<'_> {
         }
         let first = self.analysis.findings.len();
         let findings = self.check(Subject::Meta { text: &text, place });
-        self.keep_whole(findings);
+        self.keep_whole(findings, place.span);
         // The rows of a `\copy … from stdin` go with it.
         let removed = self.analysis.findings.get(first..).into_iter().flatten().position(|f| f.solved);
         self.copy.removal = removed.map(|index| first + index);
@@ -254,7 +260,7 @@ impl Pass<'_> {
             return Err(self.error(Problem::CutOff { open: Open::Parenthesis, line }));
         }
         let findings = self.check(Subject::End { place });
-        self.keep_whole(findings);
+        self.keep_whole(findings, place.span);
         Ok(())
     }
 }

@@ -2,12 +2,14 @@
 
 use super::result::LeftOutSection;
 use super::state::{DatabaseSection, Pass, UndecidedSection};
+use crate::facts::names::set_config;
 use crate::facts::objects;
 use crate::finding::Place;
 use crate::locate::Statement;
-use crate::parse::NodeEnum;
+use crate::parse::{Class, NodeEnum, pg};
 use crate::rule::{Draft, Subject};
 use crate::rules;
+use crate::target::is_builtin;
 
 impl Pass<'_> {
     /// True inside the section of a database that is left out.
@@ -49,7 +51,10 @@ impl Pass<'_> {
         self.analysis.facts.headers = old.headers;
         self.analysis.facts.databases = old.databases;
         self.states = states;
-        self.analysis.findings.truncate(findings);
+        let dropped = self.analysis.findings.split_off(findings.min(self.analysis.findings.len()));
+        // What the parser does not take may be anything: it does not vanish with the section.
+        let unparsed = &rules::input::in_10_syntax_error::RULE;
+        self.analysis.findings.extend(dropped.into_iter().filter(|finding| finding.rule == unparsed));
         self.allowances.forget(allowances);
         if let Some(place) = place {
             let draft = rules::database::db_02_multiple_databases::empty(&section.database);
@@ -84,22 +89,71 @@ impl Pass<'_> {
         });
     }
 
+    /// True where the current database belongs to the source's service: the rows of an extension there (cron.job) are no data
+    /// of the user's.
+    fn is_of_service(&self) -> bool {
+        matches!(self.analysis.facts.current_database.as_deref(), Some("postgres" | "template1"))
+    }
+
+    /// True where a statement that does not parse belongs to a database that is left out. What it would do is not known, so
+    /// that its database is one to keep.
+    pub(super) fn unparsed_of_other_database(&mut self, place: Place) -> bool {
+        let is_of_service = self.is_of_service();
+        match &mut self.section {
+            DatabaseSection::Kept => false,
+            DatabaseSection::Undecided(undecided) => {
+                if is_of_service {
+                    undecided.place.get_or_insert(place);
+                } else {
+                    self.keep_section();
+                }
+                false
+            }
+            DatabaseSection::LeftOut { .. } => {
+                self.report_left_out(Subject::End { place });
+                true
+            }
+        }
+    }
+
+    /// The section is that of the database to keep.
+    fn keep_section(&mut self) {
+        self.analysis.facts.kept_database = self.analysis.facts.current_database.clone();
+        self.section = DatabaseSection::Kept;
+    }
+
+    /// Says once of a database that it is left out.
+    fn report_left_out(&mut self, subject: Subject<'_>) {
+        let DatabaseSection::LeftOut { reported, .. } = &mut self.section else { return };
+        if std::mem::replace(reported, true) {
+            return;
+        }
+        let current = self.analysis.facts.current_database.as_deref().unwrap_or_default().to_owned();
+        if self.left_out_databases.insert(current.clone()) {
+            let kept = self.analysis.facts.kept_database.clone().unwrap_or_default();
+            let draft = rules::database::db_02_multiple_databases::draft(&kept, &current, self.options);
+            self.report_section(subject, draft);
+        }
+    }
+
     /// True where the statement belongs to a database that is left out.
     pub(super) fn other_database(&mut self, statement: &Statement<'_>) -> bool {
-        let facts = &self.analysis.facts;
-        let current = facts.current_database.as_deref().unwrap_or_default();
-        // The rows of an extension of such a database (cron.job) are no data of the user's.
-        let service = matches!(current, "postgres" | "template1") && !facts.extensions.is_empty();
+        let service = self.is_of_service() && !self.analysis.facts.extensions.is_empty();
         let has_content = match statement.node() {
             NodeEnum::CopyStmt(s) => s.is_from && !service,
-            NodeEnum::InsertStmt(_) => !service,
+            NodeEnum::SelectStmt(s) => !service && does_something(s, statement),
+            NodeEnum::InsertStmt(_)
+            | NodeEnum::UpdateStmt(_)
+            | NodeEnum::DeleteStmt(_)
+            | NodeEnum::MergeStmt(_)
+            | NodeEnum::DoStmt(_)
+            | NodeEnum::CallStmt(_) => !service,
             node => objects::is_user_object(node) || matches!(node, NodeEnum::AlterTableStmt(_)),
         };
         match &mut self.section {
             DatabaseSection::Kept => false,
             DatabaseSection::Undecided(_) if has_content => {
-                self.analysis.facts.kept_database = self.analysis.facts.current_database.clone();
-                self.section = DatabaseSection::Kept;
+                self.keep_section();
                 false
             }
             DatabaseSection::Undecided(undecided) => {
@@ -109,19 +163,24 @@ impl Pass<'_> {
                 }
                 false
             }
-            DatabaseSection::LeftOut { reported, .. } => {
-                if has_content && !*reported {
-                    *reported = true;
-                    let current = current.to_owned();
-                    if self.left_out_databases.insert(current.clone()) {
-                        let kept = self.analysis.facts.kept_database.clone().unwrap_or_default();
-                        let draft =
-                            rules::database::db_02_multiple_databases::draft(&kept, &current, self.options);
-                        self.report_section(Subject::Statement(statement), draft);
-                    }
+            DatabaseSection::LeftOut { .. } => {
+                if has_content {
+                    self.report_left_out(Subject::Statement(statement));
                 }
                 true
             }
         }
     }
+}
+
+/// True for a query that calls a function which changes something, as far as its name tells: `lo_create`, `setval`,
+/// `create_hypertable`.
+fn does_something(select: &pg::SelectStmt, statement: &Statement<'_>) -> bool {
+    set_config(select).is_none()
+        && statement.references().iter().any(|called| {
+            called.class == Class::Function
+                && (matches!(&*called.name, "setval" | "nextval")
+                    || called.name.starts_with("lo_")
+                    || !is_builtin(Class::Function, &called.name))
+        })
 }
