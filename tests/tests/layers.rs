@@ -1,5 +1,4 @@
-//! The house itself: which file may use which, and how long a file may be. What is not right yet stands in lists that may
-//! only shrink.
+//! The house itself: which file may use which, and how long a file may be.
 
 // The helpers of tests are tests too.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
@@ -12,10 +11,6 @@ use std::path::{Path, PathBuf};
 struct Crate {
     source: &'static str,
     layers: &'static [&'static str],
-    /// Imports upwards that are still there: (file, module). The list may only shrink.
-    upwards: &'static [(&'static str, &'static str)],
-    /// Files that are still part of a circle, or all that begin with a name and a star. The list may only shrink.
-    circles: &'static [&'static str],
 }
 
 const CRATES: &[Crate] = &[
@@ -48,8 +43,6 @@ const CRATES: &[Crate] = &[
             "analysis",
             "report",
         ],
-        upwards: &[],
-        circles: &[],
     },
     Crate {
         source: "runner/src",
@@ -95,8 +88,6 @@ const CRATES: &[Crate] = &[
             "workers",
             "cli",
         ],
-        upwards: &[],
-        circles: &["connect*", "migrate*", "verify*"],
     },
 ];
 
@@ -360,9 +351,8 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn no_file_uses_a_layer_above_its_own() {
     let mut wrong = Vec::new();
-    for Crate { source, layers, upwards, .. } in CRATES {
+    for Crate { source, layers } in CRATES {
         let place = |name: &str| layers.iter().position(|layer| *layer == name);
-        let mut left: Vec<_> = upwards.to_vec();
         for (module, used) in Modules::read(&top().join(source)).edges() {
             let Some(own) = place(&module[0]) else {
                 wrong.push(format!("{source}: {} is in no layer", module[0]));
@@ -370,15 +360,9 @@ fn no_file_uses_a_layer_above_its_own() {
             };
             let file = module.join("::");
             for other in used.iter().filter(|other| place(&other[0]).is_some_and(|other| other > own)) {
-                let known = (file.as_str(), other[0].as_str());
-                if !upwards.contains(&known) {
-                    wrong.push(format!("{source}: {file} uses {} above it", other.join("::")));
-                }
-                left.retain(|left| *left != known);
+                wrong.push(format!("{source}: {file} uses {} above it", other.join("::")));
             }
         }
-        wrong
-            .extend(left.iter().map(|left| format!("{source}: {left:?} is right now: take it off the list")));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -386,27 +370,18 @@ fn no_file_uses_a_layer_above_its_own() {
 #[test]
 fn no_files_use_each_other_in_a_circle() {
     let mut wrong = Vec::new();
-    for Crate { source, circles, .. } in CRATES {
+    for Crate { source, .. } in CRATES {
         let edges = Modules::read(&top().join(source)).edges();
-        let known = |file: &str, entry: &str| {
-            entry.strip_suffix('*').map_or(file == entry, |folder| file.starts_with(folder))
-        };
-        let mut found = BTreeSet::new();
         let reach: BTreeMap<&Names, BTreeSet<Names>> =
             edges.keys().map(|module| (module, reached(&edges, module))).collect();
         for (module, used) in &edges {
-            let back = used.iter().filter(|next| reach[next].contains(module)).map(|next| next.join("::"));
-            let back: Vec<String> = back.collect();
-            let file = module.join("::");
-            if !back.is_empty() && !circles.iter().any(|entry| known(&file, entry)) {
+            let back: Vec<String> =
+                used.iter().filter(|next| reach[next].contains(module)).map(|next| next.join("::")).collect();
+            if !back.is_empty() {
+                let file = module.join("::");
                 wrong.push(format!("{source}: {file} uses {}, and is used by them", back.join(", ")));
             }
-            if !back.is_empty() {
-                found.insert(file);
-            }
         }
-        let unused = circles.iter().filter(|entry| !found.iter().any(|file| known(file, entry)));
-        wrong.extend(unused.map(|entry| format!("{source}: {entry} is right now: take it off the list")));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

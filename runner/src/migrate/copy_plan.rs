@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::Context;
-use super::resume;
-use super::schema::Scripts;
+use super::scripts::Scripts;
 use super::servers::Servers;
 use super::snapshot::Snapshot;
+use super::{Context, possession};
 use crate::engine::marks::Marks;
 use crate::error::Error;
 use crate::journal::Event;
@@ -40,7 +39,7 @@ pub(super) async fn begin(
     };
     context.work.settle(&settled)?;
     context.journal(Event::Snapshot { state: snapshot.state.clone(), schema: scripts.hash.clone() })?;
-    let marks = resume::take_possession(context).await?;
+    let marks = possession::take_possession(context).await?;
     Ok(CopyPlan { marks, tables: settled.tables })
 }
 

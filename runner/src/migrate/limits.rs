@@ -2,7 +2,7 @@
 
 use crate::human::count;
 
-use super::weigh::Weight;
+use super::servers::Weight;
 use super::{Check, Context};
 use crate::capacity::{self, Connections, LEAST_SOURCE, LEAST_TARGET, Narrowest, Workers};
 use crate::connect::{Session, Side};

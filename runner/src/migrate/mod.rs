@@ -9,12 +9,17 @@ mod driver;
 mod engine_setup;
 mod evaluation;
 mod fingerprint;
+mod inspection;
 mod limits;
+mod loaded;
 mod options;
 mod ownership;
 mod pipeline;
+mod planning;
+mod possession;
 mod resume;
 mod schema;
+mod scripts;
 mod servers;
 mod snapshot;
 mod stages;
@@ -27,10 +32,9 @@ pub(crate) use context::{Context, Reached, session_name};
 pub use options::{Args, Check};
 
 use crate::error::Error;
-use crate::jobs;
 use crate::journal::Event;
-use crate::progress;
 use crate::report::{self, Outcome, Report};
+use crate::{jobs, progress};
 
 /// Runs a migration, and puts both servers in order whatever ends it. A first signal (Ctrl-C, SIGTERM, SIGHUP) stops it in
 /// order; at the second one `give_up` is called, which may end the process at once: the journal knows what is open. It is

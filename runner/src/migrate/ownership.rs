@@ -10,7 +10,7 @@
 use futures_util::future;
 use tsmigrate_analyzer::parse::{self, NodeEnum, pg};
 
-use super::schema::{AccessStatement, Scripts};
+use super::scripts::{AccessStatement, Scripts};
 use crate::connect::Session;
 use crate::engine::statements::refused;
 use crate::error::{Error, Server};

@@ -1,20 +1,23 @@
 //! The order of a migration, from the inspection of both servers to the end. Each step takes what the one before it found
 //! out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::copy_plan::{self, CopyPlan, TableRanges};
 use super::driver::Run;
-use super::schema::{self, Scripts};
-use super::servers::{Servers, inspect_servers};
+use super::inspection::inspect_servers;
+use super::loaded::Loaded;
+use super::schema;
+use super::scripts::Scripts;
+use super::servers::Servers;
 use super::snapshot::Snapshot;
 use super::stages::{
     access, analyze, catalogs, data, extensions, foreign_keys, jobs, match_tables, ownership, refresh,
     restoring, roles, sequences, statements, verify,
 };
-use super::{Context, Reached, engine_setup, fingerprint, resume, weigh};
+use super::{Context, Reached, engine_setup, fingerprint, planning, resume};
 use crate::engine::builds::{self, AfterRestoring, Builds, ForeignKeys};
 use crate::engine::marks::Marks;
 use crate::engine::objects;
@@ -30,19 +33,6 @@ use crate::script::Statement;
 use crate::step::{List, Step};
 use crate::tables;
 use crate::{hazards, inspect, plan, timescale, tools, watch};
-
-/// What the stages found out for those after them.
-#[derive(Default)]
-pub(super) struct Loaded {
-    /// Rows that the target took.
-    pub(super) rows: BTreeMap<Relation, u64>,
-    /// Tables whose rows stayed behind.
-    pub(super) skipped: BTreeSet<Relation>,
-    /// Sequences as they were set: `last_value` and `is_called`.
-    pub(super) sequences: crate::engine::sequences::Values,
-    /// Hypertables of the target, whose statistics are still to be made.
-    pub(super) hypertables: Vec<Relation>,
-}
 
 /// Runs a whole migration, or the rest of one.
 pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
@@ -192,7 +182,7 @@ fn may_begin(context: &Context, servers: &Servers, scripts: &Scripts, clear: boo
     let free = stops.is_empty() && clear;
     let mut report = context.report();
     report.blockers = stops;
-    let mut plan = weigh::plan(context, servers, scripts);
+    let mut plan = planning::plan(context, servers, scripts);
     plan.notes.extend(context.workers.get().map(|(_, why)| why.clone()));
     plan.notes.extend(servers.filter.lines().iter().cloned());
     plan.notes.extend(servers.convert.lines());

@@ -1,21 +1,21 @@
 //! Resumed runs: what has to be the same as before, and what is copied anew where rows have changed.
 
 use super::copy_plan::{self, CopyPlan, TableRanges};
-use super::schema::Scripts;
+use super::possession::{MARKS, take_possession};
+use super::scripts::Scripts;
 use super::servers::Servers;
 use super::snapshot::Snapshot;
 use super::{Context, fingerprint};
 use crate::connect::Session;
 use crate::engine::config;
-use crate::engine::marks::{Marks, Owner};
-use crate::error::{Blocker, Error};
+use crate::engine::marks::Marks;
+use crate::error::Error;
 use crate::journal::{Event, State};
 use crate::names::Relation;
 use crate::quote::quoted;
-use crate::record;
 use crate::step::Step;
-use crate::verify;
 use crate::workdir::Settled;
+use crate::{record, verify};
 
 /// The run to go on with, where one is wanted.
 pub(super) fn past(context: &Context) -> Result<Option<State>, Error> {
@@ -57,50 +57,12 @@ pub(super) fn past(context: &Context) -> Result<Option<State>, Error> {
     }
 }
 
-/// What a run before has left on the target, where this one is a new one.
-pub(super) async fn left_over(context: &Context, target: &Session) -> Result<Option<Blocker>, Error> {
-    let Some(Owner { format, id, started, source }) = Marks::owner(target).await? else {
-        return Ok(Marks::has_schema(target).await?.then(|| Blocker {
-            check: "target-unfinished",
-            what: format!("{MARKS} holds no run that this version of tsmigrate knows"),
-            next: vec![
-                "go on with the version that made it, or have that one clean up".into(),
-                "or remove it, where nobody needs it: psql -X \"$TARGET\" -c 'DROP SCHEMA _tsmigrate CASCADE'".into(),
-            ],
-        }));
-    };
-    let work = context.work.path();
-    if format != record::FORMAT {
-        return Ok(Some(Blocker {
-            check: "target-unfinished",
-            what: format!(
-                "the target holds a part of another run ({id}, begun at {started} from {source}): {}",
-                record::problem(MARKS, format)
-            ),
-            next: record::next(work, ""),
-        }));
-    }
-    Ok(Some(Blocker {
-        check: "target-unfinished",
-        what: format!(
-            "the target holds a part of another run ({id}, begun at {started} from {source}), which has not come to its end"
-        ),
-        next: vec![
-            format!("go on with it: --resume, with the --work-dir that it had (here: {})", work.display()),
-            format!("or give it up, and empty the target: {}", record::cleanup(work, true)),
-        ],
-    }))
-}
-
 /// How the run had come out, where it was stopped after the target had forgotten it.
 pub(super) async fn ended(context: &Context, past: &State) -> Result<Option<bool>, Error> {
     let Some(equal) = past.ending else { return Ok(None) };
     let owner = Marks::owner(&context.target.open().await?).await?;
     Ok(owner.is_none().then_some(equal))
 }
-
-/// Where marks are, in words.
-const MARKS: &str = "the schema _tsmigrate of the target";
 
 fn refused(context: &Context, what: &str) -> Error {
     Error::Refused {
@@ -171,20 +133,6 @@ pub(super) async fn check_same_run(context: &Context, past: &State, servers: &Se
             context,
             "the target does not know of the run any more (its schema _tsmigrate is gone), and is not empty",
         )),
-    }
-}
-
-/// Marks the target as this run's.
-pub(super) async fn take_possession(context: &Context) -> Result<Marks, Error> {
-    let session = context.target.open().await?;
-    match Marks::create(&session, &context.run, &context.source.endpoint().to_string()).await {
-        // Another run with another work directory was faster.
-        Err(error) if ["42P06", "42P07", "23505"].contains(&error.code()) => {
-            let target = context.target.open().await?;
-            let left = left_over(context, &target).await?;
-            Err(left.map_or(error, |blocker| Error::Refused { what: blocker.what, next: blocker.next }))
-        }
-        result => result,
     }
 }
 

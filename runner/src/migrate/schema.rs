@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use tsmigrate_analyzer::facts::names::{option, option_is_on};
 use tsmigrate_analyzer::parse::{self, NodeEnum};
 
+use super::scripts::Scripts;
 use super::servers::Servers;
 use super::{Context, administrator, all_roles, ownership};
 use crate::analysis::{self, Analysed};
@@ -15,27 +16,8 @@ use crate::inspect::Facts;
 use crate::omitted;
 use crate::plan::Counts;
 use crate::results::Missing;
-use crate::script::Input;
-use crate::script::{self, Class, Statement};
+use crate::script::{self, Class, Input, Statement};
 use crate::tools;
-
-/// A statement about ownership, privileges or settings, with the part of the dump it comes from.
-pub(super) type AccessStatement = (&'static str, Statement);
-
-/// The statements of a dump, rewritten and sorted into the stages they belong to.
-#[derive(Default)]
-pub(super) struct Scripts {
-    pub(super) roles: Vec<Statement>,
-    pub(super) extensions: Vec<Statement>,
-    pub(super) pre_data: Vec<Statement>,
-    pub(super) post_data: Vec<Statement>,
-    pub(super) access: Vec<AccessStatement>,
-    /// The roles' dump as it came, for what stands in the data.
-    pub(super) roles_text: Vec<u8>,
-    pub(super) pre_data_text: Vec<u8>,
-    /// A hash of what was dumped.
-    pub(super) hash: String,
-}
 
 /// Dumps roles and schema and has them analysed; false where findings stand in the way.
 pub(super) async fn analyse(

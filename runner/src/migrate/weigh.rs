@@ -2,27 +2,16 @@
 
 use std::collections::HashMap;
 
-use super::schema::{self, Scripts};
-use super::servers::Servers;
+use super::servers::Weight;
 use super::{Check, Context, copy_plan};
 use crate::capacity::Connections;
 use crate::connect::Session;
 use crate::error::Error;
-use crate::estimate::{self, Estimate, Work};
+use crate::estimate::{self, Work};
 use crate::filter::Filter;
 use crate::names::Relation;
-use crate::plan::{self, Basis, Plan};
 use crate::tables;
-use crate::volume::{self, Volume};
-
-/// What was weighed.
-pub(super) struct Weight {
-    volume: Volume,
-    source: Connections,
-    target: Connections,
-    /// Only where the plan is all that is wanted: measuring takes two seconds.
-    estimate: Option<Estimate>,
-}
+use crate::volume;
 
 /// Weighs what the source holds.
 pub(super) async fn weigh(
@@ -58,40 +47,4 @@ fn work(context: &Context) -> Work {
         max_rate: args.max_rate.map(|rate| rate.as_u64()),
         verify: matches!(args.verify, Check::Full),
     }
-}
-
-impl Weight {
-    /// Tables, and tables with their indexes.
-    pub(super) fn lockable(&self) -> (u64, u64) {
-        let tables = self.volume.relations.len() as u64;
-        (tables, tables + self.volume.indexes)
-    }
-
-    /// Things that files of the run speak of: tables, their parts, indexes.
-    pub(super) fn things(&self) -> u64 {
-        self.lockable().1 + self.volume.tables.iter().map(|table| table.parts).sum::<u64>()
-    }
-}
-
-/// The plan of what was weighed and analysed.
-pub(super) fn plan(context: &Context, servers: &Servers, scripts: &Scripts) -> Plan {
-    let (args, weight) = (&context.args, &servers.weight);
-    plan::plan(&Basis {
-        source: &servers.source,
-        target: &servers.target,
-        dumped_by: &servers.tools.version,
-        counts: schema::counts(scripts),
-        jobs: &servers.jobs,
-        volume: Some(&weight.volume),
-        connections: Some((weight.source, weight.target)),
-        estimate: weight.estimate.as_ref(),
-        copies: context.jobs(),
-        builds: context.builders(),
-        check: match args.verify {
-            Check::Full => Some("checksums"),
-            Check::Sample => Some("checksums of a sample"),
-            Check::Counts => Some("numbers"),
-            Check::None => None,
-        },
-    })
 }

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::catalog::{Catalog, Object, Privilege, Says};
 use super::definition;
 use super::identity::{self, Place};
 use super::members;
+use super::object::{Catalog, Object, Privilege, Says};
+use super::options::{Expect, How};
+use super::result::{Difference, Verification};
 use super::select::Selection;
-use super::{Difference, Expect, How, Verification};
 use crate::inspect::Facts;
 use crate::quote::quoted;
 use crate::timescale::{INTERNAL, is_own};

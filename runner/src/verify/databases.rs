@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Expect, How, Sessions, Verification};
+use super::options::{Expect, How};
+use super::result::Verification;
+use super::sessions::{self, Sessions};
 use crate::connect::{Connector, Side};
 use crate::error::Error;
-use crate::inspect;
 use crate::progress::Progress;
-use crate::watch;
+use crate::{inspect, watch};
 
 /// Compares two databases. Nothing is written.
 ///
@@ -24,7 +25,7 @@ pub async fn databases(
     let (source_facts, target_facts) =
         tokio::try_join!(inspect::inspect(&reader, Side::Source), inspect::inspect(&other, Side::Target))?;
     drop(other);
-    reader.run(super::BEGIN).await?;
+    reader.run(sessions::BEGIN).await?;
     let mut notes = Vec::new();
     let snapshot = if source_facts.in_recovery {
         notes.push(

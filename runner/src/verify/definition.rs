@@ -8,8 +8,8 @@
 
 use std::cmp::Ordering;
 
-use super::catalog::Catalog;
 use super::identity;
+use super::object::Catalog;
 use super::printed::canonical;
 
 /// Whether the server prints what is said under `name` from a tree.

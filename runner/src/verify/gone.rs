@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 
 use super::identity::{self, Place};
+use super::measured::Reading;
 use super::reading::Reader;
-use super::rows::Reading;
+use super::result::{Difference, Verification};
+use super::sessions::attempt;
 use super::work::Work;
-use super::{Difference, Verification, attempt};
 use crate::connect::Session;
 use crate::error::Error;
 use crate::names::Relation;

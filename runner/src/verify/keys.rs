@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use futures_util::{StreamExt, pin_mut};
 
 use super::checksum::{self, Formula};
+use super::measured::{Reading, rows};
 use super::reading::{self, Place, Reader};
 use super::relations::Column;
-use super::rows::{Reading, rows};
 use super::work::Work;
 use crate::connect::{Row, Session};
 use crate::error::{Error, Server};

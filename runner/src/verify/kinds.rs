@@ -3,7 +3,7 @@
 //! Every session of ours has an empty `search_path`: functions without a schema are `pg_catalog`'s, and definitions come
 //! with all names qualified.
 
-use super::catalog::not_member;
+use super::object::not_member;
 
 /// The first object id of a user's own: everything below belongs to the server itself.
 const FIRST_USER_OID: u32 = 16384;

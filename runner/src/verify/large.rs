@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Check, Difference, Ends, How, Verification};
+use super::options::{Check, How};
+use super::result::{Difference, Verification};
+use super::sessions::{self, Ends};
 use crate::connect::Session;
 use crate::error::Error;
 use crate::progress::{Progress, TaskKind};
@@ -100,13 +102,13 @@ async fn first(session: &Session, ids: &[u32]) -> Result<BTreeMap<u32, Content>,
         )
     };
     let mut contents = BTreeMap::new();
-    let rows = if let Ok(rows) = super::attempt(session, &question(ids)).await? {
+    let rows = if let Ok(rows) = sessions::attempt(session, &question(ids)).await? {
         rows
     } else {
         // One that may not be read takes the others with it: each by itself then.
         let mut rows = Vec::new();
         for id in ids {
-            rows.extend(super::attempt(session, &question(&[*id])).await?.unwrap_or_default());
+            rows.extend(sessions::attempt(session, &question(&[*id])).await?.unwrap_or_default());
         }
         rows
     };
@@ -128,7 +130,7 @@ async fn rest(session: &Session, id: u32) -> Result<Option<Content>, Error> {
              LATERAL (SELECT pg_catalog.lo_get({id}, {from} + n * {LONG}::int8, {LONG}) AS piece OFFSET 0) x",
             all.hash
         );
-        let Ok(rows) = super::attempt(session, &sql).await? else { return Ok(None) };
+        let Ok(rows) = sessions::attempt(session, &sql).await? else { return Ok(None) };
         let Some(row) = rows.first() else { return Ok(None) };
         let bytes: u64 = row.number(0)?;
         all.bytes += bytes;

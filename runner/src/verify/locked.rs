@@ -6,19 +6,13 @@
 //! that were copied are counted on the target, and a note says what was not compared.
 
 use super::checksum::Formula;
-use super::reading::Reader;
-use super::rows::{Outcome, Reading, difference, one, read};
+use super::measured::Reading;
+use super::options::{Expect, How};
+use super::reading::{Reader, read};
+use super::relation_rows::{Outcome, difference, one};
+use super::sessions::{self, Sessions, TRIES};
 use super::work::Work;
-use super::{Expect, How, Sessions};
 use crate::error::Error;
-
-/// So often something is read again that another session keeps locked.
-pub(super) const TRIES: u32 = 5;
-
-/// A lock that is not to be had in time, and one that is waited for in a circle.
-pub(super) fn locked(code: &str) -> bool {
-    ["55P03", "40P01"].contains(&code)
-}
 
 /// Compares one relation, whoever keeps it locked.
 pub(super) async fn compare(
@@ -40,7 +34,9 @@ pub(super) async fn compare(
         let source = Reader { session, ..source };
         let outcome = one(&source, &target, item, formula, how, expect).await;
         let of_source = match outcome {
-            Err(Error::Query { side, answer, .. }) if locked(&answer.code) => side == session.side().name(),
+            Err(Error::Query { side, answer, .. }) if sessions::locked(&answer.code) => {
+                side == session.side().name()
+            }
             result => return result,
         };
         tries += 1;

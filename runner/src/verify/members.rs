@@ -1,6 +1,6 @@
 //! What belongs to extensions: a dump has none of it, so what a user added to one, or changed in one, stays behind.
 
-use super::catalog::{Catalog, Object};
+use super::object::{Catalog, Object};
 use crate::quote::quoted;
 
 /// The kind of these objects.

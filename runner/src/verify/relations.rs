@@ -92,7 +92,7 @@ pub(super) async fn read(session: &Session) -> Result<Relations, Error> {
     let only = format!(
         "n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', '{}') AND c.relpersistence <> 't' AND {}",
         crate::engine::marks::SCHEMA,
-        super::catalog::not_member("'pg_catalog.pg_class'::pg_catalog.regclass", "c.oid")
+        super::object::not_member("'pg_catalog.pg_class'::pg_catalog.regclass", "c.oid")
     );
     let all = ask(session, "'r', 'm', 'p'", &only).await?;
     let (roots, mut found): (BTreeMap<_, _>, BTreeMap<_, _>) =

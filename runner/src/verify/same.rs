@@ -1,9 +1,9 @@
 //! One table of both servers, compared as a whole: are its rows the same?
 
 use super::checksum::Formula;
+use super::measured::TOO_LONG;
 use super::reading::{self, Place, Reader};
 use super::relations;
-use super::rows::TOO_LONG;
 use crate::connect::Session;
 use crate::error::Error;
 use crate::guard;

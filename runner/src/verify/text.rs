@@ -2,7 +2,7 @@
 
 use anstyle::{AnsiColor, Reset, Style};
 
-use super::{Difference, Verification};
+use super::result::{Difference, Verification};
 use crate::human::{self, count_or_no, thousands};
 
 /// Values longer than this are cut.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::catalog::Catalog;
+use super::object::Catalog;
 use crate::connect::Session;
 use crate::error::Error;
 use crate::names::Relation;

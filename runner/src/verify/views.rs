@@ -10,9 +10,10 @@
 //! well, for nobody can say more. Everything else is a difference.
 
 use super::checksum::Formula;
+use super::measured::Reading;
 use super::reading::{self, Reader};
 use super::relations::Column;
-use super::rows::Reading;
+use super::sessions;
 use super::work::Work;
 use crate::connect::Row;
 use crate::error::Error;
@@ -198,7 +199,7 @@ async fn query(reader: &Reader<'_>, oid: u32) -> Result<Option<Query>, Error> {
               (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.attname, c.atttypid::bigint)) FROM columns c \
                WHERE c.attrelid = r.oid), r.relkind = 'm')) FROM reads r)"
     );
-    let Ok(rows) = super::attempt(reader.session, &sql).await? else { return Ok(None) };
+    let Ok(rows) = sessions::attempt(reader.session, &sql).await? else { return Ok(None) };
     let Some(row) = rows.first() else { return Ok(None) };
     // A view that was dropped in the meantime has no query.
     let Some(sql) = row.optional(0)? else { return Ok(None) };

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::catalog::Catalog;
 use super::checksum::{self, Formula};
 use super::identity;
+use super::object::Catalog;
+use super::options::{Check, Expect, How};
 use super::reading::Place;
 use super::relations::{self, Column, Relations};
 use super::select::Selection;
-use super::{Check, Expect, How};
 use crate::guard::Guard;
 use crate::names::Relation;
 

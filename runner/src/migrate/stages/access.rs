@@ -8,11 +8,10 @@ use crate::engine::{objects, statements};
 use crate::error::Error;
 use crate::migrate::driver::{Run, StageResult};
 use crate::migrate::ownership::is_linked_sequence;
-use crate::migrate::schema::AccessStatement;
+use crate::migrate::scripts::AccessStatement;
 use crate::migrate::{Context, Reached};
 use crate::results::{Finding, Missing};
-use crate::script::Input;
-use crate::script::{self, Statement};
+use crate::script::{self, Input, Statement};
 use crate::step::Step;
 
 /// The dumps that statements about large objects are analysed with.

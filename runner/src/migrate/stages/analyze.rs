@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::migrate::Context;
 use crate::migrate::driver::{Run, StageResult, open_target};
 use crate::migrate::engine_setup::SETUP;
-use crate::migrate::pipeline::Loaded;
+use crate::migrate::loaded::Loaded;
 use crate::names::Relation;
 use crate::timescale::Catalogs;
 

@@ -6,7 +6,7 @@ use crate::engine::retry::retrying;
 use crate::error::Error;
 use crate::migrate::driver::{Run, StageResult};
 use crate::migrate::engine_setup::SETUP;
-use crate::migrate::pipeline::Loaded;
+use crate::migrate::loaded::Loaded;
 use crate::tables;
 
 /// Copies them in one transaction.

@@ -9,13 +9,12 @@ use super::analyze;
 use crate::engine::pool::Load;
 use crate::engine::retry::retrying;
 use crate::error::Error;
-use crate::human;
 use crate::migrate::driver::{Run, StageResult};
-use crate::migrate::pipeline::Loaded;
+use crate::migrate::loaded::Loaded;
 use crate::names::Relation;
 use crate::progress::rate;
 use crate::step::Step;
-use crate::timescale;
+use crate::{human, timescale};
 
 /// Copies everything, again where a crash of the target has taken it back.
 pub(in crate::migrate) async fn run(

@@ -4,7 +4,7 @@
 use crate::error::Error;
 use crate::migrate::copy_plan::TableRanges;
 use crate::migrate::driver::{Run, StageResult};
-use crate::migrate::pipeline::Loaded;
+use crate::migrate::loaded::Loaded;
 use crate::results::Missing;
 use crate::tables;
 use crate::tables::format::Format;

@@ -4,7 +4,7 @@ use crate::engine::retry::retrying;
 use crate::error::Error;
 use crate::migrate::driver::{Run, StageResult};
 use crate::migrate::engine_setup::SETUP;
-use crate::migrate::schema::AccessStatement;
+use crate::migrate::scripts::AccessStatement;
 use crate::migrate::{Reached, ownership};
 use crate::step::Step;
 

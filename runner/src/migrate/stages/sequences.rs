@@ -4,7 +4,7 @@ use crate::engine::retry::retrying;
 use crate::engine::sequences;
 use crate::error::Error;
 use crate::migrate::driver::{Run, StageResult};
-use crate::migrate::pipeline::Loaded;
+use crate::migrate::loaded::Loaded;
 
 /// Sets them.
 pub(in crate::migrate) async fn run(run: &Run<'_>, loaded: &mut Loaded) -> Result<StageResult, Error> {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::error::Error;
 use crate::migrate::driver::Run;
-use crate::migrate::pipeline::Loaded;
+use crate::migrate::loaded::Loaded;
 use crate::verify::{self, Check};
 
 /// Compares them; true where they are equal as far as they were compared.

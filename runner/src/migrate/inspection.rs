@@ -1,0 +1,137 @@
+//! Both servers as they are before anything is written: what they hold, what stands in the way, what is to be copied.
+
+use std::time::{Duration, Instant};
+
+use super::servers::Servers;
+use super::weigh;
+use super::{Context, limits, possession};
+use crate::connect::{Session, Side, pooler};
+use crate::converted::Conversions;
+use crate::error::{Blocker, Error};
+use crate::filter::Filter;
+use crate::inspect::{self, Facts};
+use crate::jobs;
+use crate::quote::quoted;
+use crate::tools;
+use crate::{clashes, hazards, plan, watch};
+
+/// How often a table that another session holds is asked for.
+const LOCK_TRIES: u32 = 20;
+
+/// Inspects both servers, and waits for whoever has a table of the source for itself: its size cannot be told before.
+pub(super) async fn inspect_servers(context: &Context, resumed: bool) -> Result<Servers, Error> {
+    let mut attempt = 0;
+    loop {
+        let error = match Box::pin(inspect_once(context, resumed)).await {
+            Err(error) if error.code() == "55P03" && attempt < LOCK_TRIES => error,
+            Err(error @ Error::Query { side: "source", .. }) => {
+                return Err(watch::explain(error, &context.source).await);
+            }
+            result => return result,
+        };
+        attempt += 1;
+        let holders = match &error {
+            Error::Query { side: "source", .. } => {
+                watch::holders(&context.source.open().await?, std::iter::empty()).await?
+            }
+            _ => Vec::new(),
+        };
+        let who = if holders.is_empty() { "another session".to_owned() } else { holders.join("; ") };
+        let why = format!("a table is held by {who}");
+        let pause = Duration::from_secs(u64::from(attempt.min(10)));
+        context.progress.retry("lock", &why, pause, attempt, LOCK_TRIES);
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error> {
+    let start = Instant::now();
+    let (source, target) = limits::open(context).await?;
+    source.run(&format!("SET lock_timeout = {}", context.args.lock_timeout.as_millis())).await?;
+    let (source_facts, target_facts) =
+        tokio::try_join!(inspect::inspect(&source, Side::Source), inspect::inspect(&target, Side::Target))?;
+    let filter = Filter::ask(&source, &source_facts, &context.args.wish()).await?;
+    let mut blockers = plan::preflight(&source_facts, &target_facts);
+    if resumed {
+        blockers.retain(|blocker| !["target-not-empty", "target-restoring"].contains(&blocker.check));
+    } else {
+        let (left, clashes) = tokio::try_join!(
+            possession::left_over(context, &target),
+            clashes::find(&source, &target, &source_facts, &target_facts, &filter)
+        )?;
+        blockers.splice(0..0, left);
+        blockers.extend(clashes);
+    }
+    if !blockers.is_empty() {
+        blockers.extend(poolers(context).await?);
+        return Err(Error::Preflight(blockers));
+    }
+    let connections = limits::sessions(context, &source, &target).await?;
+    let tools = tools::find(context.args.pg_bin.as_deref(), source_facts.major(), target_facts.major());
+    let (found, poolers, asked) = tokio::try_join!(tools, poolers(context), async {
+        let timescale = source_facts.timescale.as_ref();
+        let jobs = if timescale.is_some() { jobs::list(&source).await? } else { Vec::new() };
+        let hazards = match timescale {
+            Some(timescale) => hazards::find(&source, timescale).await?,
+            None => Vec::new(),
+        };
+        let convert =
+            Conversions::ask(&source, &source_facts, &target_facts, &context.args.hypertable).await?;
+        if let Some(blocker) = unreadable(&source, &source_facts).await? {
+            return Err(Error::Preflight(vec![blocker]));
+        }
+        let weight = weigh::weigh(context, &filter, &source, &target, connections).await?;
+        limits::room(context, &weight, &filter, &source, &target).await?;
+        Ok((jobs, hazards, convert, weight))
+    })?;
+    if !poolers.is_empty() {
+        return Err(Error::Preflight(poolers));
+    }
+    let (jobs, hazards, convert, weight) = asked;
+    // A pooler that was accepted refuses what it does not know.
+    if !context.args.accept.iter().any(|given| given.eq_ignore_ascii_case(pooler::SESSIONS)) {
+        context.source.endpoint().pin();
+    }
+    let Some(tools) = tools::choose(&found, source_facts.major(), target_facts.major()).cloned() else {
+        return Err(tools::missing(&found, &source_facts, target_facts.major()).await);
+    };
+    let result = format!("PostgreSQL {} to {}", source_facts.major(), target_facts.major());
+    context.stage("preflight", result, start.elapsed());
+    Ok(Servers { source: source_facts, target: target_facts, tools, jobs, hazards, filter, weight, convert })
+}
+
+/// Rows that the source would keep from us: none may stay behind in silence.
+async fn unreadable(source: &Session, facts: &Facts) -> Result<Option<Blocker>, Error> {
+    let found = inspect::unreadable(source).await?;
+    let Some((_, policy)) = found.first() else { return Ok(None) };
+    let names: Vec<&str> = found.iter().take(8).map(|(name, _)| name.as_str()).collect();
+    let user = quoted(&facts.user);
+    let grant = format!("GRANT pg_read_all_data TO {user}");
+    Ok(Some(Blocker {
+        check: "source-unreadable",
+        what: format!(
+            "{} tables and sequences of the source cannot be read as a whole by {}: {}{}",
+            found.len(),
+            user,
+            names.join(", "),
+            if found.len() > names.len() { ", …" } else { "" }
+        ),
+        next: vec![
+            "name a user with --source that may read everything, a superuser or the owner, or there:"
+                .to_owned(),
+            format!(
+                "  {grant}{}",
+                if *policy { format!("; ALTER ROLE {user} BYPASSRLS") } else { String::new() }
+            ),
+        ],
+    }))
+}
+
+/// Connection poolers in between, but those that were accepted.
+async fn poolers(context: &Context) -> Result<Vec<Blocker>, Error> {
+    let (source, target) = tokio::try_join!(pooler::find(&context.source), pooler::find(&context.target))?;
+    let found = [(&context.source, source), (&context.target, target)].into_iter();
+    let found = found.filter_map(|(connector, pooler)| Some(pooler::blocker(connector, pooler?)));
+    let accepted = |check: &str| context.args.accept.iter().any(|given| given.eq_ignore_ascii_case(check));
+    Ok(found.filter(|found| found.check != pooler::SESSIONS || !accepted(found.check)).collect())
+}

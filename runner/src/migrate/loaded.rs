@@ -1,0 +1,18 @@
+//! What the stages found out for those after them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::names::Relation;
+
+/// What the stages found out for those after them.
+#[derive(Default)]
+pub(super) struct Loaded {
+    /// Rows that the target took.
+    pub(super) rows: BTreeMap<Relation, u64>,
+    /// Tables whose rows stayed behind.
+    pub(super) skipped: BTreeSet<Relation>,
+    /// Sequences as they were set: `last_value` and `is_called`.
+    pub(super) sequences: crate::engine::sequences::Values,
+    /// Hypertables of the target, whose statistics are still to be made.
+    pub(super) hypertables: Vec<Relation>,
+}

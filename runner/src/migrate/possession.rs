@@ -1,0 +1,59 @@
+//! Whose the target is: marks of a run that is not over, and taking possession for a new one.
+
+use super::Context;
+use crate::connect::Session;
+use crate::engine::marks::{Marks, Owner};
+use crate::error::{Blocker, Error};
+use crate::record;
+
+/// Marks the target as this run's.
+pub(super) async fn take_possession(context: &Context) -> Result<Marks, Error> {
+    let session = context.target.open().await?;
+    match Marks::create(&session, &context.run, &context.source.endpoint().to_string()).await {
+        // Another run with another work directory was faster.
+        Err(error) if ["42P06", "42P07", "23505"].contains(&error.code()) => {
+            let target = context.target.open().await?;
+            let left = left_over(context, &target).await?;
+            Err(left.map_or(error, |blocker| Error::Refused { what: blocker.what, next: blocker.next }))
+        }
+        result => result,
+    }
+}
+
+/// What a run before has left on the target, where this one is a new one.
+pub(super) async fn left_over(context: &Context, target: &Session) -> Result<Option<Blocker>, Error> {
+    let Some(Owner { format, id, started, source }) = Marks::owner(target).await? else {
+        return Ok(Marks::has_schema(target).await?.then(|| Blocker {
+            check: "target-unfinished",
+            what: format!("{MARKS} holds no run that this version of tsmigrate knows"),
+            next: vec![
+                "go on with the version that made it, or have that one clean up".into(),
+                "or remove it, where nobody needs it: psql -X \"$TARGET\" -c 'DROP SCHEMA _tsmigrate CASCADE'".into(),
+            ],
+        }));
+    };
+    let work = context.work.path();
+    if format != record::FORMAT {
+        return Ok(Some(Blocker {
+            check: "target-unfinished",
+            what: format!(
+                "the target holds a part of another run ({id}, begun at {started} from {source}): {}",
+                record::problem(MARKS, format)
+            ),
+            next: record::next(work, ""),
+        }));
+    }
+    Ok(Some(Blocker {
+        check: "target-unfinished",
+        what: format!(
+            "the target holds a part of another run ({id}, begun at {started} from {source}), which has not come to its end"
+        ),
+        next: vec![
+            format!("go on with it: --resume, with the --work-dir that it had (here: {})", work.display()),
+            format!("or give it up, and empty the target: {}", record::cleanup(work, true)),
+        ],
+    }))
+}
+
+/// Where marks are, in words.
+pub(super) const MARKS: &str = "the schema _tsmigrate of the target";

@@ -1,0 +1,51 @@
+//! What a database holds, as it is compared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::names::Relation;
+
+/// One privilege: who, what, and whether it may be handed on.
+pub(super) type Privilege = (String, String, bool);
+
+/// What is compared of an object, by name; the name is empty where the object is nothing but that.
+pub(super) type Says = BTreeMap<String, String>;
+
+/// One object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Object {
+    pub(super) owner: Option<String>,
+    pub(super) privileges: BTreeSet<Privilege>,
+    pub(super) says: Says,
+}
+
+/// A database.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Catalog {
+    /// `server_version_num / 10000`.
+    pub(super) major: u32,
+    /// By kind and identity.
+    pub(super) objects: BTreeMap<(String, String), Object>,
+    /// Sequences: `last_value` and `is_called`.
+    pub(super) sequences: BTreeMap<Relation, String>,
+    /// Chunks by hypertable and ranges: the tables that they are.
+    pub(super) chunks: BTreeMap<String, Relation>,
+    /// The views of continuous aggregates.
+    pub(super) aggregates: BTreeSet<Relation>,
+}
+
+impl Catalog {
+    /// The chunk has its rows in its own table: it is not compressed.
+    pub(super) fn is_plain_chunk(&self, identity: &str) -> bool {
+        let chunk = self.objects.get(&("chunk".to_owned(), identity.to_owned()));
+        chunk
+            .and_then(|chunk| chunk.says.get("state"))
+            .is_some_and(|state| state.starts_with("not compressed"))
+    }
+}
+
+pub(super) fn not_member(class: &str, oid: &str) -> String {
+    format!(
+        "NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = {class} AND e.objid = {oid} \
+         AND e.deptype = 'e')"
+    )
+}

@@ -1,0 +1,202 @@
+//! Compares the rows of one relation.
+
+use super::checksum::Formula;
+use super::gone;
+use super::keys;
+use super::measured::{Reading, rows, show, sums};
+use super::options::{Check, Expect, How};
+use super::reading::{self, Place, Reader, read};
+use super::result::{Difference, Verification};
+use super::views::Explained;
+use super::work::Work;
+use crate::error::Error;
+use crate::guard;
+
+/// What came of one relation.
+#[derive(Default)]
+pub(super) struct Outcome {
+    /// It is a table, and no other way to the rows of tables.
+    pub(super) table: bool,
+    pub(super) rows: u64,
+    pub(super) sample: u64,
+    pub(super) summed: bool,
+    pub(super) differences: Vec<Difference>,
+    pub(super) announced: Vec<Difference>,
+    pub(super) notes: Vec<String>,
+    /// A difference, which is a note where nothing else differs.
+    pub(super) uncertain: Option<(Difference, String)>,
+}
+
+impl Outcome {
+    pub(super) fn into(self, how: &How, verification: &mut Verification) {
+        *verification.compared.entry("tables' rows".into()).or_default() += 1;
+        let rows = &mut verification.rows;
+        if self.table {
+            rows.tables += 1;
+            rows.counted += self.rows;
+        }
+        if self.table && self.summed {
+            rows.summed += if how.check == Check::Sample { self.sample } else { self.rows };
+        }
+        verification.differences.extend(self.differences);
+        verification.announced.extend(self.announced);
+        verification.notes.extend(self.notes);
+    }
+}
+
+/// Reads one relation on both ends in the same way; the formula that was used.
+async fn both(
+    source: &Reader<'_>,
+    target: &Reader<'_>,
+    work: &Work,
+    formula: Formula,
+    how: &How,
+) -> Result<(Reading, Reading, Formula), Error> {
+    let sql = |place: &Place, formula| work.sql(&place.from, formula, how);
+    let ((mut wanted, long), (mut found, too)) = tokio::try_join!(
+        read(source, &work.source, |formula| sql(&work.source, formula), formula, &work.owner),
+        read(target, &work.target, |formula| sql(&work.target, formula), formula, &work.owner),
+    )?;
+    if wanted.folds() && !work.chunks.is_empty() {
+        wanted = counted(source, &work.chunks, formula).await?;
+    }
+    if (wanted.folds() || found.folds()) && work.source.copies && work.target.copies {
+        let sum = work.sum && how.check != Check::Counts;
+        let columns = &work.columns;
+        let (wanted, found) = tokio::try_join!(
+            reading::copied(source, &work.source, columns, sum, &work.owner),
+            reading::copied(target, &work.target, columns, sum, &work.owner),
+        )?;
+        return Ok((wanted, found, formula));
+    }
+    if long != too {
+        let wide = Formula { wide: true, ..formula };
+        ((wanted, _), (found, _)) = tokio::try_join!(
+            read(source, &work.source, |formula| sql(&work.source, formula), wide, &work.owner),
+            read(target, &work.target, |formula| sql(&work.target, formula), wide, &work.owner),
+        )?;
+    }
+    Ok((wanted, found, Formula { wide: formula.wide || long || too, ..formula }))
+}
+
+/// Counts the rows of chunks, one after the other.
+async fn counted(source: &Reader<'_>, chunks: &[Place], formula: Formula) -> Result<Reading, Error> {
+    let mut total = 0;
+    for chunk in chunks {
+        let sql = |_| format!("SELECT pg_catalog.count(*) FROM {}", chunk.from);
+        let mut counted = read(source, chunk, sql, formula, "").await?.0;
+        if counted.folds() && chunk.copies {
+            counted = reading::copied(source, chunk, &[], false, "").await?;
+        }
+        match counted {
+            Reading::Rows { count, .. } => total += count,
+            other => return Ok(other),
+        }
+    }
+    Ok(Reading::Rows { count: total, sample: total, sum: None })
+}
+
+/// Compares one relation.
+pub(super) async fn one(
+    source: &Reader<'_>,
+    target: &Reader<'_>,
+    work: &Work,
+    formula: Formula,
+    how: &How,
+    expect: &Expect<'_>,
+) -> Result<Outcome, Error> {
+    let (wanted, mut found, formula) = both(source, target, work, formula, how).await?;
+    let mut outcome = Outcome { table: work.kind == "rows", ..Outcome::default() };
+    if let Some(why) = gone::relation(source, work, &wanted).await? {
+        outcome.notes.push(format!("{}: its rows were not compared: {why}", work.relation));
+        return Ok(outcome);
+    }
+    if let Reading::Rows { count, sample, sum } = &wanted {
+        outcome.rows = *count;
+        outcome.sample = *sample;
+        outcome.summed = sum.is_some();
+    }
+    if let (Reading::Rows { .. }, Reading::Refused { code, why }, "hypertable rows") =
+        (&wanted, &found, work.kind)
+        && ["42501", guard::FOLDED].contains(&code.as_str())
+    {
+        let note =
+            format!("{} was compared chunk by chunk, not through the hypertable: {why}", work.relation);
+        outcome.notes.push(note);
+        return Ok(outcome);
+    }
+    if let (Reading::Refused { why, .. }, Some(counted)) = (&found, expect.rows.get(&work.relation)) {
+        outcome.notes.push(format!(
+            "{} was counted while it was loaded, its values were not compared: {why}",
+            work.relation
+        ));
+        let sum = sums(&wanted).map(ToOwned::to_owned);
+        found = Reading::Rows { count: *counted, sample: *counted, sum };
+    }
+    if wanted.folds() || found.folds() {
+        let why = [&wanted, &found].into_iter().find_map(|reading| match reading {
+            Reading::Refused { why, .. } if reading.folds() => Some(why.as_str()),
+            _ => None,
+        });
+        let why = why.unwrap_or_default();
+        outcome.notes.push(format!("{}: its rows were not compared: {why}", work.relation));
+        return Ok(outcome);
+    }
+    if wanted == found {
+        if let Reading::Refused { why, .. } = wanted {
+            outcome.differences.push(Difference {
+                kind: work.kind.into(),
+                object: work.relation.to_string(),
+                expected: Some(format!("no count ({why})")),
+                found: Some(format!("no count ({why})")),
+                ..Difference::default()
+            });
+        }
+        return Ok(outcome);
+    }
+    let left = &how.chosen.filter;
+    let reason = match () {
+        () if expect.skipped.contains(&work.relation) || left.leaves_rows(&work.relation) => {
+            Some("its rows stayed behind")
+        }
+        () if work.derived && left.leaves_any_rows() => Some("rows of other tables stayed behind"),
+        () => None,
+    };
+    if let Some(reason) = reason {
+        outcome
+            .announced
+            .push(Difference { reason: Some(reason.into()), ..difference(work, &wanted, &found) });
+        return Ok(outcome);
+    }
+    if work.derived {
+        match super::views::explain(source, target, work, formula, &wanted, &found).await? {
+            Explained::Note(note) => {
+                outcome.notes.push(note);
+                return Ok(outcome);
+            }
+            Explained::IfAllElseIsEqual(note) => {
+                outcome.uncertain = Some((difference(work, &wanted, &found), note));
+                return Ok(outcome);
+            }
+            Explained::Not => {}
+        }
+    }
+    let mut difference = difference(work, &wanted, &found);
+    if work.sum && matches!((&wanted, &found), (Reading::Rows { .. }, Reading::Rows { .. })) {
+        difference.details = keys::locate(source, target, work, formula, &wanted, &found).await?;
+    }
+    outcome.differences.push(difference);
+    Ok(outcome)
+}
+
+pub(super) fn difference(work: &Work, wanted: &Reading, found: &Reading) -> Difference {
+    let content = rows(wanted).is_some() && rows(wanted) == rows(found);
+    let kind = if content { work.kind.replace("rows", "content") } else { work.kind.to_owned() };
+    Difference {
+        kind,
+        object: work.relation.to_string(),
+        expected: Some(show(wanted, content)),
+        found: Some(show(found, content)),
+        ..Difference::default()
+    }
+}

@@ -1,0 +1,60 @@
+//! The sessions that a comparison reads in.
+
+use std::sync::Arc;
+
+use crate::connect::{Connector, Row, Session, pinned};
+use crate::engine::holder::Holder;
+use crate::error::{Error, Server};
+use crate::quote::literal;
+
+/// How both ends are read: the source as it was when the data was read.
+pub struct Sessions<'a> {
+    /// The source.
+    pub source: &'a Connector,
+    /// The target.
+    pub target: &'a Connector,
+    /// The exported snapshot; its transaction is still open.
+    pub snapshot: &'a str,
+    /// The session that holds the locks of the source's tables, where one does.
+    pub holder: Option<&'a Arc<Holder>>,
+}
+
+/// The two sessions that everything but rows is read in.
+pub(super) struct Ends<'a> {
+    pub(super) source: &'a Session,
+    pub(super) target: &'a Session,
+    /// The target's exported snapshot; empty where it exports none.
+    pub(super) snapshot: &'a str,
+}
+
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// A session that sees a server as an exported snapshot shows it, or as it is where there is none. Where another session
+/// holds the locks (`held`), nothing is waited for long: what is locked is read there.
+pub(super) async fn reader(connector: &Connector, snapshot: &str, held: bool) -> Result<Session, Error> {
+    let session = connector.open().await?;
+    let import = match snapshot {
+        "" => String::new(),
+        snapshot => format!("SET TRANSACTION SNAPSHOT {}", literal(snapshot)),
+    };
+    let lock = if held { "SET LOCAL lock_timeout = '2s'" } else { "" };
+    session.run(&format!("{BEGIN}; {import}; {lock}; {}", pinned::views(false, false))).await?;
+    Ok(session)
+}
+
+/// Asks the server's own catalogs within a transaction that goes on whatever the answer is. What the server refuses is an
+/// answer; a session that is lost is an error.
+pub(super) async fn attempt(session: &Session, sql: &str) -> Result<Result<Vec<Row>, Server>, Error> {
+    session.run("SAVEPOINT attempt").await?;
+    let answer = session.try_ask(sql).await;
+    session.run("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt").await?;
+    Ok(answer.map_err(|error| Server::new(&error)))
+}
+
+/// So often something is read again that another session keeps locked.
+pub(super) const TRIES: u32 = 5;
+
+/// A lock that is not to be had in time, and one that is waited for in a circle.
+pub(super) fn locked(code: &str) -> bool {
+    ["55P03", "40P01"].contains(&code)
+}
