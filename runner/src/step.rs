@@ -19,7 +19,7 @@ pub enum Step {
     /// The rows of a table.
     Table(Relation),
     /// A part of a table's rows: its number from 1, and how many there are.
-    Part(Relation, usize, usize),
+    CopyRange(Relation, usize, usize),
     /// A batch of large objects.
     LargeObjects(usize),
     /// What a statement of post-data builds.
@@ -83,7 +83,7 @@ impl fmt::Display for Step {
             Self::Catalogs => f.write_str("catalogs"),
             Self::Statements(list, from, to) => write!(f, "{}/{from}-{to}", list.name()),
             Self::Table(table) => write!(f, "data/{table}"),
-            Self::Part(table, number, of) => write!(f, "data/{table} {number}/{of}"),
+            Self::CopyRange(table, number, of) => write!(f, "data/{table} {number}/{of}"),
             Self::LargeObjects(number) => write!(f, "large-objects/{number}"),
             Self::Build(number) => write!(f, "build/{number}"),
             Self::Index(number) => write!(f, "index/{number}"),
@@ -132,7 +132,7 @@ fn read(text: &str) -> Option<Step> {
             (table, "") => Some(Step::Table(table)),
             (table, part) => {
                 let (number, of) = part.strip_prefix(' ')?.split_once('/')?;
-                Some(Step::Part(table, number.parse().ok()?, of.parse().ok()?))
+                Some(Step::CopyRange(table, number.parse().ok()?, of.parse().ok()?))
             }
         },
         _ => {
@@ -165,8 +165,8 @@ mod tests {
         for (schema, name) in odd.iter().flat_map(|schema| odd.iter().map(move |name| (schema, name))) {
             let table = Relation::new(schema, name);
             steps.extend([
-                Step::Part(table.clone(), 1, 2),
-                Step::Part(table.clone(), 2, 2),
+                Step::CopyRange(table.clone(), 1, 2),
+                Step::CopyRange(table.clone(), 2, 2),
                 Step::Table(table),
             ]);
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tsmigrate::connect::{Connector, Side};
-use tsmigrate::engine::ends::{LiveTarget, Target};
+use tsmigrate::engine::copy::{LiveTarget, Target};
 use tsmigrate::engine::marks::Marks;
 use tsmigrate::engine::retry::transient;
 use tsmigrate::names::Relation;

@@ -12,7 +12,7 @@ use tsmigrate::error::Error;
 use tsmigrate::human::{self, count_or_no, thousands};
 use tsmigrate::progress::{Mode, Progress};
 use tsmigrate::report::{self, Format};
-use tsmigrate::verify::{self, Check, How, PERCENT, Verification};
+use tsmigrate::verify::{self, Check, PERCENT, Verification, VerifyOptions};
 
 use super::failure::{Failure, Status};
 use super::runtime::runtime;
@@ -76,13 +76,13 @@ fn percent(text: &str) -> Result<f64, String> {
 }
 
 impl Args {
-    fn how(&self) -> How {
+    fn options(&self) -> VerifyOptions {
         let check = match (self.sample, self.counts) {
             (Some(_), _) => Check::Sample,
             (_, true) => Check::Counts,
             _ => Check::Full,
         };
-        How {
+        VerifyOptions {
             check,
             percent: self.sample.unwrap_or(PERCENT),
             jobs: usize::from(self.jobs),
@@ -162,13 +162,13 @@ impl Report {
     fn totals(&self, found: &Verification) -> String {
         let total: usize = found.compared.values().sum();
         let rows = &found.rows;
-        let how = match (rows.summed, rows.counted) {
+        let options = match (rows.summed, rows.counted) {
             (0, _) => "counted".to_owned(),
             (summed, counted) if summed == counted => "by checksum".to_owned(),
             (summed, _) => format!("counted, {} of them by checksum", thousands(summed)),
         };
         format!(
-            "{} things compared, {} rows in {} tables {how}, in {:.1} s",
+            "{} things compared, {} rows in {} tables {options}, in {:.1} s",
             thousands(total as u64),
             thousands(rows.counted),
             thousands(rows.tables),
@@ -215,7 +215,7 @@ async fn supervise(args: &Args, report: &mut Report) -> Result<Verification, Err
     report.target = target.endpoint().to_string();
     let progress = Progress::new(args.progress);
     let result = tokio::select! {
-        result = verify::databases(&source, &target, args.how(), &progress) => result,
+        result = verify::databases(&source, &target, args.options(), &progress) => result,
         _ = tokio::signal::ctrl_c() => Err(Error::Interrupted("Ctrl-C")),
     };
     if result.is_err() {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Bytes, BytesMut};
 
-use super::ends::{LiveSource, LiveTarget, Source, Target};
+use super::copy::{LiveSource, LiveTarget, Source, Target};
 use super::job_rows::{self, Treatment};
 use crate::connect::Session;
 use crate::error::Error;
@@ -116,7 +116,7 @@ pub struct Filled {
 ///
 /// # Errors
 /// Those of both ends; then nothing of it is kept.
-pub async fn carry(
+pub async fn copy(
     source: &mut LiveSource,
     target: &mut LiveTarget,
     tables: &[ConfigTable],

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use futures_util::TryStreamExt;
 
-use super::ends::{LiveSource, LiveTarget};
+use super::copy::{LiveSource, LiveTarget};
 use super::rate::Rate;
 use crate::connect::Session;
 use crate::error::{Error, Server};
@@ -53,7 +53,7 @@ pub async fn list(session: &Session) -> Result<Vec<Batch>, Error> {
 ///
 /// # Errors
 /// Those of both ends.
-pub async fn carry(
+pub async fn copy(
     source: &mut LiveSource,
     target: &mut LiveTarget,
     batch: &Batch,

@@ -6,7 +6,7 @@ use crate::guard;
 use crate::names::Relation;
 use crate::progress::{Progress, Wait};
 use crate::tables::Table;
-use crate::tables::range::Part;
+use crate::tables::range::CopyRange;
 use crate::watch;
 
 /// After so long a table is asked for once more that another session keeps locked.
@@ -24,11 +24,11 @@ pub(super) fn locked(error: &Error) -> bool {
 }
 
 /// The COPY that reads a part.
-pub(super) fn copy_out(table: &Table, part: &Part) -> String {
+pub(super) fn copy_out(table: &Table, range: &CopyRange) -> String {
     let name = table.relation.sql();
     let format = table.format.name();
     let columns = if table.columns.is_empty() { String::new() } else { format!(" ({})", table.columns) };
-    match part.blocks {
+    match range.blocks {
         None => format!("COPY {name}{columns} TO STDOUT (FORMAT {format})"),
         Some((from, to)) => {
             let end = to.map(|to| format!(" AND ctid < '({to},0)'::pg_catalog.tid")).unwrap_or_default();
@@ -62,7 +62,7 @@ pub(super) async fn who(source: &Connector, oid: u32) -> Result<Vec<String>, Err
 
 /// Tells whom a part waits for, once for as long as they are the same.
 pub(super) fn tell(
-    waits: &mut Option<(Vec<String>, Told)>,
+    waits: &mut Option<(Vec<String>, ShownWait)>,
     progress: &Progress,
     table: &Relation,
     who: Vec<String>,
@@ -73,13 +73,13 @@ pub(super) fn tell(
     let why = format!("for who may be creating an index or statistics there: {}", who.join("; "));
     // What was told before is over first.
     *waits = None;
-    *waits = Some((who, Told(Some(progress.wait(&format!("source: a part of {table}"), &why)))));
+    *waits = Some((who, ShownWait(Some(progress.wait(&format!("source: a part of {table}"), &why)))));
 }
 
 /// A wait that is over when this is dropped.
-pub(super) struct Told(Option<Wait>);
+pub(super) struct ShownWait(Option<Wait>);
 
-impl Drop for Told {
+impl Drop for ShownWait {
     fn drop(&mut self) {
         if let Some(wait) = self.0.take() {
             wait.over();
@@ -174,16 +174,16 @@ mod tests {
             format: Format::Binary,
             routed: false,
         };
-        let part = |blocks| Part { number: 0, of: 1, blocks, bytes: 0 };
+        let range = |blocks| CopyRange { number: 0, of: 1, blocks, bytes: 0 };
         assert_eq!(
-            copy_out(&table, &part(None)),
+            copy_out(&table, &range(None)),
             "COPY \"S\".\"t\"\"t\" (a, \"B\") TO STDOUT (FORMAT binary)"
         );
         assert_eq!(
-            copy_out(&table, &part(Some((5, Some(10))))),
+            copy_out(&table, &range(Some((5, Some(10))))),
             "COPY (SELECT a, \"B\" FROM ONLY \"S\".\"t\"\"t\" WHERE ctid >= '(5,0)'::pg_catalog.tid \
              AND ctid < '(10,0)'::pg_catalog.tid) TO STDOUT (FORMAT binary)"
         );
-        assert!(copy_out(&table, &part(Some((5, None)))).contains("'(5,0)'::pg_catalog.tid) TO STDOUT"));
+        assert!(copy_out(&table, &range(Some((5, None)))).contains("'(5,0)'::pg_catalog.tid) TO STDOUT"));
     }
 }

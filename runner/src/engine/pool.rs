@@ -10,13 +10,13 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::builds::{Build, ForeignKeys, OfTable};
-use super::ends::{self, Carried, LiveSource, LiveTarget};
+use super::copy::{self, Copied, LiveSource, LiveTarget};
 use super::holder::Holder;
 use super::marks::Marks;
 use super::objects;
 use super::queue::{Builds, Job, Piece, Plan};
 use super::rate::Rate;
-use super::retry::{self, Patience};
+use super::retry::{self, RetryPolicy};
 use super::statements::refused;
 use crate::connect::Connector;
 use crate::error::{Error, Server};
@@ -25,7 +25,7 @@ use crate::progress::{Progress, TaskKind, seconds};
 use crate::results::{Built, MovedTable};
 use crate::step::Step;
 use crate::tables::Table;
-use crate::tables::range::Part;
+use crate::tables::range::CopyRange;
 
 /// Told of a step that is done, with its rows.
 pub type OnStep = Box<dyn Fn(&Step, u64) + Send + Sync>;
@@ -43,7 +43,7 @@ pub struct Engine {
     /// What people see.
     pub progress: Progress,
     /// How long to put up with errors.
-    pub patience: Patience,
+    pub retry_policy: RetryPolicy,
     /// How fast it may go.
     pub rate: Rate,
     /// Parts that go over at once.
@@ -83,7 +83,7 @@ pub struct Done {
 #[derive(Clone)]
 pub struct Load {
     /// Tables with their parts.
-    pub tables: Vec<(Table, Vec<Part>)>,
+    pub tables: Vec<(Table, Vec<CopyRange>)>,
     /// Large objects.
     pub objects: Vec<objects::Batch>,
     /// What is built on tables.
@@ -126,22 +126,22 @@ impl Engine {
         let (mut tables, mut left) = (Vec::new(), Vec::new());
         let mut ready = Vec::new();
         let mut of_tables = load.builds;
-        for (number, (table, parts)) in load.tables.into_iter().enumerate() {
+        for (number, (table, ranges)) in load.tables.into_iter().enumerate() {
             let mut of = of_tables.remove(&table.relation).unwrap_or_default();
-            let rows = !parts.is_empty();
+            let rows = !ranges.is_empty();
             of.indexes.retain(|build| self.marks.done(&build.step).is_none());
             of.constraints.retain(|build| self.marks.done(&build.step).is_none());
             builds.left.push(of.indexes.len());
             builds.analyze.push(false);
             builds.of.push(of);
             builds.open += 1;
-            let missing: Vec<Part> =
-                parts.into_iter().filter(|part| self.marks.done(&part.step(&table)).is_none()).collect();
+            let missing: Vec<CopyRange> =
+                ranges.into_iter().filter(|range| self.marks.done(&range.step(&table)).is_none()).collect();
             left.push(AtomicUsize::new(missing.len()));
             if missing.is_empty() {
                 ready.push((number, rows && !(load.analyzed_with_root)(&table.relation)));
             }
-            pieces.extend(missing.into_iter().map(|part| Piece::Part(number, part)));
+            pieces.extend(missing.into_iter().map(|range| Piece::Range(number, range)));
             tables.push(table);
         }
         pieces.extend(
@@ -173,7 +173,7 @@ impl Engine {
         }
         let mut workers = JoinSet::new();
         for _ in 0..self.jobs {
-            workers.spawn(carry_all(self.clone(), plan.clone(), analyze.clone()));
+            workers.spawn(copy_all(self.clone(), plan.clone(), analyze.clone()));
         }
         for _ in 0..self.builders {
             workers.spawn(build_all(self.clone(), plan.clone()));
@@ -233,7 +233,7 @@ impl Engine {
         let task = self.progress.task(kind, &build.name, 0);
         let _busy = Busy::new(&self.busy);
         let target = tokio::sync::Mutex::new(target);
-        retry::retrying(self.patience, &self.progress, &build.name, || async {
+        retry::retrying(self.retry_policy, &self.progress, &build.name, || async {
             let mut target = target.lock().await;
             // Processors that nobody uses are left for the workers of this one.
             let idle = self.processors.saturating_sub(self.busy.load(Ordering::Relaxed)).min(MOST_WORKERS);
@@ -298,12 +298,12 @@ async fn build_once(target: &mut LiveTarget, build: &Build, workers: usize) -> R
     target.end_with(&sql, |error| refused("post-data", &build.statement, Server::new(error))).await
 }
 
-async fn carry_all(
+async fn copy_all(
     engine: Arc<Engine>,
     plan: Arc<Plan>,
     analyzed_with_root: Arc<dyn Fn(&Relation) -> bool + Send + Sync>,
 ) -> Result<(), Error> {
-    let ends = tokio::sync::Mutex::new((
+    let sessions = tokio::sync::Mutex::new((
         LiveSource::new(&engine.source, &engine.holder, &engine.progress),
         LiveTarget::new(&engine.target, &engine.setup),
     ));
@@ -311,43 +311,49 @@ async fn carry_all(
         let piece = plan.pieces.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let Some(piece) = piece else { return Ok(()) };
         match piece {
-            Piece::Part(number, part) => {
+            Piece::Range(number, range) => {
                 let Some(table) = plan.tables.get(number) else { continue };
-                carry_part(&engine, &ends, table, &part).await?;
+                copy_range(&engine, &sessions, table, &range).await?;
                 if plan.left.get(number).is_some_and(|left| left.fetch_sub(1, Ordering::AcqRel) == 1) {
                     plan.rows_are_there(number, !analyzed_with_root(&table.relation));
                 }
             }
-            Piece::Objects(batch) => carry_objects(&engine, &ends, &batch).await?,
+            Piece::Objects(batch) => copy_objects(&engine, &sessions, &batch).await?,
         }
     }
 }
 
-type Ends = tokio::sync::Mutex<(LiveSource, LiveTarget)>;
+type CopySessions = tokio::sync::Mutex<(LiveSource, LiveTarget)>;
 
-async fn carry_part(engine: &Engine, ends: &Ends, table: &Table, part: &Part) -> Result<(), Error> {
+async fn copy_range(
+    engine: &Engine,
+    sessions: &CopySessions,
+    table: &Table,
+    range: &CopyRange,
+) -> Result<(), Error> {
     let start = Instant::now();
     let _busy = Busy::new(&engine.busy);
-    let label = part.label(table);
-    let carried = retry::retrying(engine.patience, &engine.progress, &label, || async {
+    let label = range.label(table);
+    let copied = retry::retrying(engine.retry_policy, &engine.progress, &label, || async {
         // A new one for each try: what did not arrive did not go over.
-        let task = engine.progress.task(TaskKind::Copy, &label, part.bytes);
-        let mut ends = ends.lock().await;
-        let (source, target) = &mut *ends;
-        let carried = ends::carry(source, target, table, part, &engine.rate, |bytes| task.add(bytes)).await;
-        if carried.is_err() {
+        let task = engine.progress.task(TaskKind::Copy, &label, range.bytes);
+        let mut sessions = sessions.lock().await;
+        let (source, target) = &mut *sessions;
+        let copied =
+            copy::copy_rows(source, target, table, range, &engine.rate, |bytes| task.add(bytes)).await;
+        if copied.is_err() {
             task.failed();
             tokio::join!(source.reset(), target.reset());
         }
-        carried
+        copied
     })
     .await?;
-    let Carried { rows, bytes } = match carried {
-        Some(carried) => carried,
+    let Copied { rows, bytes } = match copied {
+        Some(copied) => copied,
         // A try before was committed, although nobody heard of it.
-        None => Carried { rows: marked(engine, &part.step(table)).await?, bytes: 0 },
+        None => Copied { rows: marked(engine, &range.step(table)).await?, bytes: 0 },
     };
-    engine.finished(&part.step(table), rows);
+    engine.finished(&range.step(table), rows);
     let mut done = engine.done();
     done.bytes += bytes;
     done.last = Some(Instant::now());
@@ -367,25 +373,25 @@ async fn carry_part(engine: &Engine, ends: &Ends, table: &Table, part: &Part) ->
 
 /// The rows of a step as the target's mark tells them.
 async fn marked(engine: &Engine, step: &Step) -> Result<u64, Error> {
-    retry::retrying(engine.patience, &engine.progress, &step.to_string(), || async {
+    retry::retrying(engine.retry_policy, &engine.progress, &step.to_string(), || async {
         let marks = Marks::read(&engine.target.open().await?).await?;
         Ok(marks.done(step).unwrap_or_default())
     })
     .await
 }
 
-async fn carry_objects(engine: &Engine, ends: &Ends, batch: &objects::Batch) -> Result<(), Error> {
+async fn copy_objects(engine: &Engine, sessions: &CopySessions, batch: &objects::Batch) -> Result<(), Error> {
     let label = format!("large objects {}", batch.number + 1);
-    let bytes = retry::retrying(engine.patience, &engine.progress, &label, || async {
+    let bytes = retry::retrying(engine.retry_policy, &engine.progress, &label, || async {
         let task = engine.progress.task(TaskKind::LargeObjects, &label, 0);
-        let mut ends = ends.lock().await;
-        let (source, target) = &mut *ends;
-        let carried = objects::carry(source, target, batch, &engine.rate, |bytes| task.add(bytes)).await;
-        if carried.is_err() {
+        let mut sessions = sessions.lock().await;
+        let (source, target) = &mut *sessions;
+        let copied = objects::copy(source, target, batch, &engine.rate, |bytes| task.add(bytes)).await;
+        if copied.is_err() {
             task.failed();
             tokio::join!(source.reset(), target.reset());
         }
-        carried
+        copied
     })
     .await?;
     engine.finished(&batch.step(), batch.ids.len() as u64);

@@ -9,11 +9,11 @@ use tokio::sync::Notify;
 use super::builds::{Build, ForeignKeys, OfTable};
 use super::objects;
 use crate::tables::Table;
-use crate::tables::range::Part;
+use crate::tables::range::CopyRange;
 
 /// What is carried over in one go.
 pub(super) enum Piece {
-    Part(usize, Part),
+    Range(usize, CopyRange),
     Objects(objects::Batch),
 }
 

@@ -8,7 +8,7 @@ use crate::progress::Progress;
 
 /// How often, and how long.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// Tries after the first.
     pub retries: u32,
     /// How long a full disk may take to grow.
@@ -42,7 +42,7 @@ pub fn transient(error: &Error) -> bool {
 /// # Errors
 /// The last error.
 pub async fn retrying<T, F>(
-    patience: Patience,
+    retry_policy: RetryPolicy,
     progress: &Progress,
     what: &str,
     mut step: impl FnMut() -> F,
@@ -59,14 +59,14 @@ where
         };
         attempt += 1;
         let full = error.code() == "53100";
-        if full && start.elapsed() > patience.disk || !full && attempt > patience.retries {
+        if full && start.elapsed() > retry_policy.disk || !full && attempt > retry_policy.retries {
             return Err(error);
         }
         let pause = Duration::from_secs(1 << attempt.min(6)) / 2;
         let pause = if full { LONGEST.min(pause * 4) } else { LONGEST.min(pause) };
         let why = error.answer().map(ToString::to_string).unwrap_or_default();
         // How often a full disk is looked at does not matter, only for how long.
-        let limit = if full { 0 } else { patience.retries };
+        let limit = if full { 0 } else { retry_policy.retries };
         progress.retry(what, why.lines().next().unwrap_or_default(), pause, attempt, limit);
         tokio::time::sleep(pause).await;
     }

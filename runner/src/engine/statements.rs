@@ -3,7 +3,7 @@
 
 use futures_util::future::join_all;
 
-use super::ends::LiveTarget;
+use super::copy::LiveTarget;
 use crate::connect::Session;
 use crate::error::{Error, Refused, Server};
 use crate::script::{Class, Statement};

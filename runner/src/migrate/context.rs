@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::Args;
 use crate::capacity::Workers;
 use crate::connect::{Connector, Side};
-use crate::engine::retry::Patience;
+use crate::engine::retry::RetryPolicy;
 use crate::error::Error;
 use crate::jobs::Job;
 use crate::journal::{self, Event, Journal};
@@ -143,8 +143,8 @@ impl Context {
         self.begun.elapsed().as_secs() + 1
     }
 
-    pub(crate) fn patience(&self) -> Patience {
-        Patience { retries: self.args.retries, disk: self.args.wait_for_disk }
+    pub(crate) fn retry_policy(&self) -> RetryPolicy {
+        RetryPolicy { retries: self.args.retries, disk: self.args.wait_for_disk }
     }
 
     /// Opens the journal, and writes down with what it begins. `before` is the run that it had told of.

@@ -11,11 +11,11 @@ use crate::error::Error;
 use crate::journal::Event;
 use crate::names::Relation;
 use crate::tables::Table;
-use crate::tables::range::{self, Part, Split};
-use crate::workdir::Settled;
+use crate::tables::range::{self, CopyRange, Split};
+use crate::workdir::SavedPlan;
 
 /// A table with the ranges that it is copied in.
-pub(super) type TableRanges = (Table, Vec<Part>);
+pub(super) type TableRanges = (Table, Vec<CopyRange>);
 
 /// What is to be copied by a run that may write to the target.
 pub(super) struct CopyPlan {
@@ -31,16 +31,16 @@ pub(super) async fn begin(
     snapshot: &Snapshot,
     scripts: &Scripts,
 ) -> Result<CopyPlan, Error> {
-    let settled = Settled {
+    let saved_plan = SavedPlan {
         format: crate::record::FORMAT,
         run: context.run.clone(),
         target: servers.target.clone(),
         tables: ranges(context, &snapshot.listing.tables),
     };
-    context.work.settle(&settled)?;
+    context.work.save_plan(&saved_plan)?;
     context.journal(Event::Snapshot { state: snapshot.state.clone(), schema: scripts.hash.clone() })?;
     let marks = possession::take_possession(context).await?;
-    Ok(CopyPlan { marks, tables: settled.tables })
+    Ok(CopyPlan { marks, tables: saved_plan.tables })
 }
 
 /// Divides tables into ranges.
@@ -49,7 +49,7 @@ pub(super) fn ranges(context: &Context, tables: &[Table]) -> Vec<TableRanges> {
         Some(size) => Split { above: size.as_u64(), into: size.as_u64() },
         None => Split::balanced(tables.iter().map(|table| table.bytes), context.jobs()),
     };
-    tables.iter().map(|table| (table.clone(), range::parts(table, split))).collect()
+    tables.iter().map(|table| (table.clone(), range::ranges(table, split))).collect()
 }
 
 /// The relations of `tables`.

@@ -107,5 +107,5 @@ impl Run<'_> {
 
 /// Opens a session on the target; a server that has just gone away is waited for.
 pub(super) async fn open_target(context: &Context) -> Result<Session, Error> {
-    retrying(context.patience(), &context.progress, "connection", || context.target.open()).await
+    retrying(context.retry_policy(), &context.progress, "connection", || context.target.open()).await
 }

@@ -30,7 +30,7 @@ pub(super) async fn engine(
         holder: snapshot.holder.clone(),
         marks,
         progress: context.progress.clone(),
-        patience: context.patience(),
+        retry_policy: context.retry_policy(),
         rate: crate::engine::rate::Rate::new(args.max_rate.map(|rate| rate.as_u64())),
         jobs: usize::try_from(context.jobs()).unwrap_or(1),
         builders,

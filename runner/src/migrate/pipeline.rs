@@ -48,7 +48,7 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
             servers.jobs.iter_mut().filter(|job| job.id == id).for_each(|job| job.scheduled = scheduled);
         }
         if past.snapshot.is_some() {
-            servers.target = context.work.settled()?.target;
+            servers.target = context.work.saved_plan()?.target;
         }
     }
     let servers = servers;
@@ -120,9 +120,10 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
         context.progress.warn(
             "the source has ended the session that keeps the snapshot; if nobody has written there since, it goes on",
         );
-        (snapshot, scripts, _) =
-            retrying(context.patience(), &context.progress, "snapshot", || read_schema(&context, &servers))
-                .await?;
+        (snapshot, scripts, _) = retrying(context.retry_policy(), &context.progress, "snapshot", || {
+            read_schema(&context, &servers)
+        })
+        .await?;
         let past = context.work.past()?.ok_or_else(|| Error::Defect("the journal is gone".into()))?;
         begun = resume::continue_run(&context, &servers, &past, &snapshot, &scripts).await?;
     };
@@ -302,7 +303,7 @@ fn sort_builds(servers: &Servers, post_data: Vec<Statement>, relations: &BTreeSe
 /// Drops the marks: nothing of ours stays on the target.
 async fn release_target(context: &Context, equal: bool) -> Result<(), Error> {
     context.journal(Event::Ending { equal })?;
-    retrying(context.patience(), &context.progress, "the end", || async {
+    retrying(context.retry_policy(), &context.progress, "the end", || async {
         Marks::drop(&context.target.open().await?).await
     })
     .await?;

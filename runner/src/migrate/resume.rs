@@ -14,7 +14,7 @@ use crate::journal::{Event, State};
 use crate::names::Relation;
 use crate::quote::quoted;
 use crate::step::Step;
-use crate::workdir::Settled;
+use crate::workdir::SavedPlan;
 use crate::{record, verify};
 
 /// The run to go on with, where one is wanted.
@@ -160,51 +160,51 @@ pub(super) async fn continue_run(
     let target = context.target.open().await?;
     end_sessions(context, &target).await?;
     let seen = |state: &str| Event::Snapshot { state: state.to_owned(), schema: scripts.hash.clone() };
-    let settled = match &past.snapshot {
+    let saved_plan = match &past.snapshot {
         Some((_, schema)) if *schema != scripts.hash => {
             return Err(refused(
                 context,
                 "the source's schema or roles have changed since (a new chunk of a hypertable is such a change)",
             ));
         }
-        Some(_) => context.work.settled()?,
+        Some(_) => context.work.saved_plan()?,
         // It ended before anything was settled.
         None => {
             let tables = copy_plan::ranges(context, &snapshot.listing.tables);
-            let settled = Settled {
+            let saved_plan = SavedPlan {
                 format: record::FORMAT,
                 run: context.run.clone(),
                 target: servers.target.clone(),
                 tables,
             };
-            context.work.settle(&settled)?;
-            settled
+            context.work.save_plan(&saved_plan)?;
+            saved_plan
         }
     };
     if Marks::owner(&target).await?.is_none() {
         context.journal(seen(&snapshot.state))?;
-        return Ok(CopyPlan { marks: take_possession(context).await?, tables: settled.tables });
+        return Ok(CopyPlan { marks: take_possession(context).await?, tables: saved_plan.tables });
     }
     let marks = Marks::read(&target).await?;
-    let (done, all) = progress(&marks, &settled.tables);
+    let (done, all) = progress(&marks, &saved_plan.tables);
     context
         .progress
         .line(&format!("  {} steps are done, {done} of {all} parts of tables among them", marks.count()));
     let unchanged = past.snapshot.as_ref().is_some_and(|(state, _)| *state == snapshot.state);
     let tables = if unchanged {
-        settled.tables
+        saved_plan.tables
     } else if done == 0 && marks.done(&Step::Catalogs).is_none() {
         // Nothing is read yet: tables as they are now, for those that were empty may have rows.
         let tables = copy_plan::ranges(context, &snapshot.listing.tables);
-        context.work.settle(&crate::workdir::Settled { tables: tables.clone(), ..settled })?;
+        context.work.save_plan(&crate::workdir::SavedPlan { tables: tables.clone(), ..saved_plan })?;
         tables
     } else if done == all {
         context.progress.warn(
             "the source has been written to since its rows were copied; what was written later is not on the target",
         );
-        settled.tables
+        saved_plan.tables
     } else if context.args.new_snapshot {
-        anew(context, snapshot, &marks, settled.tables, &target).await?
+        anew(context, snapshot, &marks, saved_plan.tables, &target).await?
     } else {
         return Err(Error::Refused {
             what: format!(
@@ -225,7 +225,7 @@ pub(super) async fn continue_run(
 
 fn progress(marks: &Marks, tables: &[TableRanges]) -> (usize, usize) {
     let all: Vec<Step> =
-        tables.iter().flat_map(|(table, parts)| parts.iter().map(|part| part.step(table))).collect();
+        tables.iter().flat_map(|(table, ranges)| ranges.iter().map(|range| range.step(table))).collect();
     (all.iter().filter(|step| marks.done(step).is_some()).count(), all.len())
 }
 
@@ -253,13 +253,13 @@ async fn anew(
     }
     let now: std::collections::BTreeMap<_, _> = copy_plan::ranges(context, &snapshot.listing.tables)
         .into_iter()
-        .map(|(table, parts)| (table.relation.clone(), (table, parts)))
+        .map(|(table, ranges)| (table.relation.clone(), (table, ranges)))
         .collect();
     let mut kept = 0;
     let mut result = Vec::new();
     let mut shared: std::collections::BTreeMap<Relation, Vec<Step>> = std::collections::BTreeMap::new();
-    for (table, parts) in tables {
-        let steps: Vec<Step> = parts.iter().map(|part| part.step(&table)).collect();
+    for (table, ranges) in tables {
+        let steps: Vec<Step> = ranges.iter().map(|range| range.step(&table)).collect();
         let done = steps.iter().filter(|step| marks.done(step).is_some()).count();
         if table.into != table.relation {
             // Whose rows they are cannot be told any more.
@@ -269,7 +269,7 @@ async fn anew(
         }
         if done == steps.len() && done > 0 && verify::same(both.0, both.1, &table.relation).await? {
             kept += 1;
-            result.push((table, parts));
+            result.push((table, ranges));
             continue;
         }
         if done > 0 {
@@ -305,7 +305,7 @@ async fn anew(
     context.progress.line(&format!(
         "  {kept} tables that were copied are the same on the source now; the others are copied anew"
     ));
-    let settled = Settled { tables: result.clone(), ..context.work.settled()? };
-    context.work.settle(&settled)?;
+    let saved_plan = SavedPlan { tables: result.clone(), ..context.work.saved_plan()? };
+    context.work.save_plan(&saved_plan)?;
     Ok(result)
 }

@@ -28,7 +28,7 @@ use writer::{Form, Message, Writer, lock};
 use crate::human;
 
 /// How long the end of a run waits for a terminal that does not take its last lines.
-const PATIENCE: Duration = Duration::from_secs(2);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Where stages and progress are shown. Clones show in the same place.
 #[derive(Clone)]
@@ -302,7 +302,7 @@ impl Progress {
         let (answer, written) = mpsc::channel();
         self.post(Message::Flush(answer));
         // Either way there is nothing more to do about it.
-        let _ = written.recv_timeout(PATIENCE);
+        let _ = written.recv_timeout(FLUSH_TIMEOUT);
     }
 
     fn yellow(&self, text: impl FnOnce() -> String) {
@@ -339,7 +339,7 @@ impl Drop for Shared {
         self.post = None;
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(thread) = thread else { return };
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + FLUSH_TIMEOUT;
         while !thread.is_finished() && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(1));
         }

@@ -7,7 +7,7 @@ use crate::step::Step;
 
 /// One piece.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
+pub struct CopyRange {
     /// Its number in its table, from 0.
     pub number: usize,
     /// How many its table has.
@@ -18,19 +18,19 @@ pub struct Part {
     pub bytes: u64,
 }
 
-impl Part {
+impl CopyRange {
     /// The step that copies it.
     #[must_use]
     pub fn step(&self, table: &Table) -> Step {
         let relation = table.relation.clone();
-        if self.of == 1 { Step::Table(relation) } else { Step::Part(relation, self.number + 1, self.of) }
+        if self.of == 1 { Step::Table(relation) } else { Step::CopyRange(relation, self.number + 1, self.of) }
     }
 
     /// What people call it: the table, and which part of it.
     #[must_use]
     pub fn label(&self, table: &Table) -> String {
-        let part = if self.of == 1 { String::new() } else { format!(" {}/{}", self.number + 1, self.of) };
-        format!("{}{part}", table.relation)
+        let range = if self.of == 1 { String::new() } else { format!(" {}/{}", self.number + 1, self.of) };
+        format!("{}{range}", table.relation)
     }
 }
 
@@ -66,14 +66,14 @@ impl Split {
 
 /// The parts of `table`. None where it is empty: nothing can be written to it that the snapshot would see.
 #[must_use]
-pub fn parts(table: &Table, split: Split) -> Vec<Part> {
+pub fn ranges(table: &Table, split: Split) -> Vec<CopyRange> {
     if table.blocks == 0 {
         return Vec::new();
     }
     let wanted = if table.bytes > split.above { table.bytes.div_ceil(split.into.max(1)) } else { 1 };
     let wanted = wanted.clamp(1, MOST).min(table.blocks);
     if wanted == 1 || !table.ranges {
-        return vec![Part { number: 0, of: 1, blocks: None, bytes: table.bytes }];
+        return vec![CopyRange { number: 0, of: 1, blocks: None, bytes: table.bytes }];
     }
     let each = table.blocks.div_ceil(wanted);
     let count = table.blocks.div_ceil(each);
@@ -82,7 +82,7 @@ pub fn parts(table: &Table, split: Split) -> Vec<Part> {
         .zip(0..of)
         .map(|(n, number)| {
             let end = (n + 1 < count).then(|| (n + 1) * each);
-            Part { number, of, blocks: Some((n * each, end)), bytes: table.bytes / count }
+            CopyRange { number, of, blocks: Some((n * each, end)), bytes: table.bytes / count }
         })
         .collect()
 }
@@ -127,25 +127,25 @@ mod tests {
     #[test]
     fn parts_cover_every_block_once() {
         for blocks in [1, 2, 7, 1000, 1001, 99_999] {
-            let parts = parts(&table(blocks, blocks * 8192), each(100 * 8192));
+            let ranges = ranges(&table(blocks, blocks * 8192), each(100 * 8192));
             let mut next = 0;
-            for part in &parts {
-                let Some((from, to)) = part.blocks else { break };
+            for range in &ranges {
+                let Some((from, to)) = range.blocks else { break };
                 assert_eq!(from, next);
                 next = to.unwrap_or(blocks);
             }
             assert!(
-                parts.len() == 1
+                ranges.len() == 1
                     || next == blocks
-                        && parts.last().is_some_and(|p| p.blocks.is_some_and(|b| b.1.is_none()))
+                        && ranges.last().is_some_and(|p| p.blocks.is_some_and(|b| b.1.is_none()))
             );
         }
     }
 
     #[test]
     fn a_table_with_large_values_is_split_by_its_toast_too() {
-        assert_eq!(parts(&table(50, 1 << 30), each(256 << 20)).len(), 4);
-        assert_eq!(parts(&table(2, 1 << 30), each(256 << 20)).len(), 2);
-        assert!(parts(&table(0, 8192), each(256 << 20)).is_empty());
+        assert_eq!(ranges(&table(50, 1 << 30), each(256 << 20)).len(), 4);
+        assert_eq!(ranges(&table(2, 1 << 30), each(256 << 20)).len(), 2);
+        assert!(ranges(&table(0, 8192), each(256 << 20)).is_empty());
     }
 }

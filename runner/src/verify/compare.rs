@@ -6,7 +6,7 @@ use super::definition;
 use super::identity::{self, Place};
 use super::members;
 use super::object::{Catalog, Object, Privilege, Says};
-use super::options::{Expect, How};
+use super::options::{Expect, VerifyOptions};
 use super::result::{Difference, Verification};
 use super::select::Selection;
 use crate::inspect::Facts;
@@ -19,11 +19,11 @@ pub(super) fn compare(
     source: &Catalog,
     target: &Catalog,
     expect: &Expect<'_>,
-    how: &How,
+    options: &VerifyOptions,
     selection: &Selection,
 ) -> Verification {
     let world =
-        &World { expect, lost: lost_roles(source, target), versions: (source, target), how, selection };
+        &World { expect, lost: lost_roles(source, target), versions: (source, target), options, selection };
     let mut verification = Verification::default();
     let announced = Announced::new(expect);
     let mut differ =
@@ -53,7 +53,7 @@ pub(super) fn compare(
         }
         let object = if kind == "column" { identity.clone() } else { format!("of {kind} {identity}") };
         if kind != "column"
-            && !how.without.has("owner")
+            && !options.without.has("owner")
             && let (Some(owner), Some(found)) = (&ours.owner, &theirs.owner)
         {
             *compared.entry("owners".into()).or_default() += 1;
@@ -66,7 +66,7 @@ pub(super) fn compare(
                 differ(difference("owner", &object, Some(quoted(&expected)), Some(quoted(found))));
             }
         }
-        if how.without.has("privileges") {
+        if options.without.has("privileges") {
             continue;
         }
         *compared.entry("privileges".into()).or_default() += 1;
@@ -112,7 +112,7 @@ pub(super) fn compare(
             differ_sequence(&mut verification, &announced, difference);
         }
     }
-    let without = how.without.names();
+    let without = options.without.names();
     if !without.is_empty() {
         verification
             .notes
@@ -154,7 +154,7 @@ struct World<'a> {
     expect: &'a Expect<'a>,
     lost: BTreeSet<String>,
     versions: (&'a Catalog, &'a Catalog),
-    how: &'a How,
+    options: &'a VerifyOptions,
     selection: &'a Selection,
 }
 
@@ -185,7 +185,7 @@ fn lost_roles(source: &Catalog, target: &Catalog) -> BTreeSet<String> {
 fn compares(kind: &str, identity: &str, world: &World<'_>) -> bool {
     let (source, target) = world.versions;
     match kind {
-        _ if world.how.without.has(kind) => false,
+        _ if world.options.without.has(kind) => false,
         // Before 18 they have no names.
         "not-null constraint" if source.major.min(target.major) < 18 => false,
         // The tables that chunks are have other names where the chunks have other numbers; their ranges are compared.
@@ -267,7 +267,7 @@ fn counts(kind: &str, name: &str, world: &World<'_>) -> bool {
     let (source, target) = world.versions;
     match (kind, name) {
         // A migration has them paused on both ends, and starts them at its end.
-        ("job", "scheduled") => world.how.scheduled,
+        ("job", "scheduled") => world.options.scheduled,
         // Grants have these options since 16.
         ("membership", "inherit" | "set") => source.major.min(target.major) >= 16,
         _ => true,

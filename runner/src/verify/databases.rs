@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::options::{Expect, How};
+use super::options::{Expect, VerifyOptions};
 use super::result::Verification;
 use super::sessions::{self, Sessions};
 use crate::connect::{Connector, Side};
@@ -17,7 +17,7 @@ use crate::{inspect, watch};
 pub async fn databases(
     source: &Connector,
     target: &Connector,
-    how: How,
+    options: VerifyOptions,
     progress: &Progress,
 ) -> Result<Verification, Error> {
     let _watch = [source, target].map(|end| watch::start(end, progress));
@@ -45,7 +45,7 @@ pub async fn databases(
         sequences: &BTreeMap::new(),
         findings: Vec::new(),
     };
-    let found = super::verify(&sessions, &expect, how, progress).await;
+    let found = super::verify(&sessions, &expect, options, progress).await;
     progress.flush();
     let mut found = found?;
     found.notes.extend(notes);

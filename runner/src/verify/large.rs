@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::options::{Check, How};
+use super::options::{Check, VerifyOptions};
 use super::result::{Difference, Verification};
-use super::sessions::{self, Ends};
+use super::sessions::{self, SessionPair};
 use crate::connect::Session;
 use crate::error::Error;
 use crate::progress::{Progress, TaskKind};
@@ -26,20 +26,20 @@ struct Content {
 
 /// Compares the large objects that both ends have; that one is missing is told by the comparison of objects.
 pub(super) async fn compare(
-    ends: &Ends<'_>,
-    how: &How,
+    pair: &SessionPair<'_>,
+    options: &VerifyOptions,
     progress: &Progress,
     verification: &mut Verification,
 ) -> Result<(), Error> {
-    if how.check == Check::Counts || !how.include.is_empty() {
+    if options.check == Check::Counts || !options.include.is_empty() {
         return Ok(());
     }
-    let (ours, theirs) = tokio::try_join!(list(ends.source), list(ends.target))?;
+    let (ours, theirs) = tokio::try_join!(list(pair.source), list(pair.target))?;
     let mut both: Vec<u32> = ours.into_iter().filter(|id| theirs.binary_search(id).is_ok()).collect();
-    if how.check == Check::Sample {
+    if options.check == Check::Sample {
         // Both ends have the same ids, and a sample of them is the same on both.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let each = (100.0 / how.percent).round().max(1.0) as u32;
+        let each = (100.0 / options.percent).round().max(1.0) as u32;
         both.retain(|id| id.wrapping_mul(2_654_435_761) % each == 0);
     }
     if both.is_empty() {
@@ -47,12 +47,12 @@ pub(super) async fn compare(
     }
     let task = progress.task(TaskKind::Verify, "large objects", 0);
     for batch in both.chunks(BATCH) {
-        let (ours, theirs) = tokio::try_join!(first(ends.source, batch), first(ends.target, batch))?;
+        let (ours, theirs) = tokio::try_join!(first(pair.source, batch), first(pair.target, batch))?;
         for id in batch {
             *verification.compared.entry("large objects' contents".into()).or_default() += 1;
             let (mut wanted, mut found) = (ours.get(id).cloned(), theirs.get(id).cloned());
             if wanted == found && wanted.as_ref().is_some_and(|content| content.bytes == PIECE) {
-                (wanted, found) = tokio::try_join!(rest(ends.source, *id), rest(ends.target, *id))?;
+                (wanted, found) = tokio::try_join!(rest(pair.source, *id), rest(pair.target, *id))?;
             }
             let bytes = wanted.as_ref().map_or(0, |content| content.bytes);
             task.add(bytes);

@@ -7,7 +7,7 @@
 
 use super::checksum::Formula;
 use super::measured::Reading;
-use super::options::{Expect, How};
+use super::options::{Expect, VerifyOptions};
 use super::reading::{Reader, read};
 use super::relation_rows::{Outcome, difference, one};
 use super::sessions::{self, Sessions, TRIES};
@@ -20,7 +20,7 @@ pub(super) async fn compare(
     (source, target): (Reader<'_>, Reader<'_>),
     item: &Work,
     formula: Formula,
-    how: &How,
+    options: &VerifyOptions,
     expect: &Expect<'_>,
 ) -> Result<Outcome, Error> {
     let mut tries = 0;
@@ -32,7 +32,7 @@ pub(super) async fn compare(
         };
         let session = turn.as_deref().unwrap_or(source.session);
         let source = Reader { session, ..source };
-        let outcome = one(&source, &target, item, formula, how, expect).await;
+        let outcome = one(&source, &target, item, formula, options, expect).await;
         let of_source = match outcome {
             Err(Error::Query { side, answer, .. }) if sessions::locked(&answer.code) => {
                 side == session.side().name()

@@ -39,7 +39,7 @@ mod views;
 mod work;
 
 pub use databases::databases;
-pub use options::{Check, Expect, How, PERCENT, Without};
+pub use options::{Check, Expect, PERCENT, VerifyOptions, Without};
 pub use result::{Difference, Rows, Verification};
 pub use same::same;
 pub use select::Chosen;
@@ -47,7 +47,7 @@ pub use sessions::Sessions;
 
 use self::object::Catalog;
 use self::select::Selection;
-use self::sessions::{BEGIN, Ends, attempt, reader};
+use self::sessions::{BEGIN, SessionPair, attempt, reader};
 use crate::connect::{Session, pinned};
 use crate::error::Error;
 use crate::progress::Progress;
@@ -60,11 +60,11 @@ use crate::tools;
 pub async fn verify(
     sessions: &Sessions<'_>,
     expect: &Expect<'_>,
-    how: impl Into<How>,
+    options: impl Into<VerifyOptions>,
     progress: &Progress,
 ) -> Result<Verification, Error> {
-    let how = how.into();
-    if how.check == Check::None {
+    let options = options.into();
+    if options.check == Check::None {
         let notes = vec!["nothing was compared, as asked for".to_owned()];
         return Ok(Verification { notes, ..Verification::default() });
     }
@@ -79,8 +79,8 @@ pub async fn verify(
         Err(_) => String::new(),
     };
     let source = reader(sessions.source, sessions.snapshot, sessions.holder.is_some()).await?;
-    let ends = Ends { source: &source, target: &target, snapshot: &exported };
-    let selection = Selection::new(&how.include, &how.exclude, how.chosen.clone())?;
+    let pair = SessionPair { source: &source, target: &target, snapshot: &exported };
+    let selection = Selection::new(&options.include, &options.exclude, options.chosen.clone())?;
     let of_source = async {
         match sessions.holder {
             Some(holder) => objects(&*holder.turn().await?).await,
@@ -89,15 +89,15 @@ pub async fn verify(
     };
     let ((ours, our_rows), (theirs, their_rows)) = tokio::try_join!(of_source, objects(&target))?;
     selection.check(&our_rows.tables.keys().chain(&ours.aggregates).collect::<Vec<_>>())?;
-    let mut verification = compare::compare(&ours, &theirs, expect, &how, &selection);
+    let mut verification = compare::compare(&ours, &theirs, expect, &options, &selection);
     // A run's plan and dump are older than this comparison.
     if sessions.holder.is_some() {
         gone::explain(&source, &mut verification).await?;
     }
     let held = work::Held { ours: &our_rows, theirs: &their_rows, source: &ours, target: &theirs };
-    let task = rows::Task { expect, how: &how, selection: &selection, held: &held };
-    rows::compare(sessions, &ends, &task, progress, &mut verification).await?;
-    large::compare(&ends, &how, progress, &mut verification).await?;
+    let task = rows::Task { expect, options: &options, selection: &selection, held: &held };
+    rows::compare(sessions, &pair, &task, progress, &mut verification).await?;
+    large::compare(&pair, &options, progress, &mut verification).await?;
     let differences = verification.differences.iter_mut().chain(&mut verification.announced);
     differences.for_each(Difference::hide_secrets);
     verification.differences.sort();

@@ -25,7 +25,7 @@ pub enum Check {
 
 /// How a comparison is done.
 #[derive(Clone, Debug)]
-pub struct How {
+pub struct VerifyOptions {
     /// How much is compared.
     pub check: Check,
     /// The part of the rows that a sample has, in percent.
@@ -88,7 +88,7 @@ impl Without {
 /// The part of the rows that a sample has where nothing else is said, in percent.
 pub const PERCENT: f64 = 1.0;
 
-impl From<Check> for How {
+impl From<Check> for VerifyOptions {
     fn from(check: Check) -> Self {
         Self {
             check,

@@ -4,7 +4,7 @@ use super::checksum::Formula;
 use super::gone;
 use super::keys;
 use super::measured::{Reading, rows, show, sums};
-use super::options::{Check, Expect, How};
+use super::options::{Check, Expect, VerifyOptions};
 use super::reading::{self, Place, Reader, read};
 use super::result::{Difference, Verification};
 use super::views::Explained;
@@ -28,7 +28,7 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    pub(super) fn into(self, how: &How, verification: &mut Verification) {
+    pub(super) fn into(self, options: &VerifyOptions, verification: &mut Verification) {
         *verification.compared.entry("tables' rows".into()).or_default() += 1;
         let rows = &mut verification.rows;
         if self.table {
@@ -36,7 +36,7 @@ impl Outcome {
             rows.counted += self.rows;
         }
         if self.table && self.summed {
-            rows.summed += if how.check == Check::Sample { self.sample } else { self.rows };
+            rows.summed += if options.check == Check::Sample { self.sample } else { self.rows };
         }
         verification.differences.extend(self.differences);
         verification.announced.extend(self.announced);
@@ -50,9 +50,9 @@ async fn both(
     target: &Reader<'_>,
     work: &Work,
     formula: Formula,
-    how: &How,
+    options: &VerifyOptions,
 ) -> Result<(Reading, Reading, Formula), Error> {
-    let sql = |place: &Place, formula| work.sql(&place.from, formula, how);
+    let sql = |place: &Place, formula| work.sql(&place.from, formula, options);
     let ((mut wanted, long), (mut found, too)) = tokio::try_join!(
         read(source, &work.source, |formula| sql(&work.source, formula), formula, &work.owner),
         read(target, &work.target, |formula| sql(&work.target, formula), formula, &work.owner),
@@ -61,7 +61,7 @@ async fn both(
         wanted = counted(source, &work.chunks, formula).await?;
     }
     if (wanted.folds() || found.folds()) && work.source.copies && work.target.copies {
-        let sum = work.sum && how.check != Check::Counts;
+        let sum = work.sum && options.check != Check::Counts;
         let columns = &work.columns;
         let (wanted, found) = tokio::try_join!(
             reading::copied(source, &work.source, columns, sum, &work.owner),
@@ -102,10 +102,10 @@ pub(super) async fn one(
     target: &Reader<'_>,
     work: &Work,
     formula: Formula,
-    how: &How,
+    options: &VerifyOptions,
     expect: &Expect<'_>,
 ) -> Result<Outcome, Error> {
-    let (wanted, mut found, formula) = both(source, target, work, formula, how).await?;
+    let (wanted, mut found, formula) = both(source, target, work, formula, options).await?;
     let mut outcome = Outcome { table: work.kind == "rows", ..Outcome::default() };
     if let Some(why) = gone::relation(source, work, &wanted).await? {
         outcome.notes.push(format!("{}: its rows were not compared: {why}", work.relation));
@@ -154,7 +154,7 @@ pub(super) async fn one(
         }
         return Ok(outcome);
     }
-    let left = &how.chosen.filter;
+    let left = &options.chosen.filter;
     let reason = match () {
         () if expect.skipped.contains(&work.relation) || left.leaves_rows(&work.relation) => {
             Some("its rows stayed behind")

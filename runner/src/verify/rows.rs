@@ -5,11 +5,11 @@ use std::sync::{Mutex, PoisonError};
 
 use super::checksum::Formula;
 use super::locked;
-use super::options::{Check, Expect, How};
+use super::options::{Check, Expect, VerifyOptions};
 use super::reading;
 use super::result::{Difference, Verification};
 use super::select::Selection;
-use super::sessions::{self, Ends, Sessions};
+use super::sessions::{self, SessionPair, Sessions};
 use super::work::{self, Held};
 use crate::connect::Session;
 use crate::error::Error;
@@ -18,7 +18,7 @@ use crate::progress::{Progress, TaskKind};
 /// What is to be compared, and how.
 pub(super) struct Task<'a> {
     pub(super) expect: &'a Expect<'a>,
-    pub(super) how: &'a How,
+    pub(super) options: &'a VerifyOptions,
     pub(super) selection: &'a Selection,
     pub(super) held: &'a Held<'a>,
 }
@@ -26,18 +26,18 @@ pub(super) struct Task<'a> {
 /// Compares the rows of every relation of the source.
 pub(super) async fn compare(
     sessions: &Sessions<'_>,
-    ends: &Ends<'_>,
+    pair: &SessionPair<'_>,
     task: &Task<'_>,
     progress: &Progress,
     verification: &mut Verification,
 ) -> Result<(), Error> {
-    let Task { expect, how, selection, held } = *task;
-    let formula = formula(ends, expect).await?;
+    let Task { expect, options, selection, held } = *task;
+    let formula = formula(pair, expect).await?;
     let work = work::list(held, expect, selection);
     let total = work.iter().map(|work| work.size).sum();
     verification.rows.bytes = total;
-    let jobs = how.jobs.clamp(1, work.len().max(1));
-    let pairs = reading::readers(sessions, ends.snapshot, jobs).await?;
+    let jobs = options.jobs.clamp(1, work.len().max(1));
+    let pairs = reading::readers(sessions, pair.snapshot, jobs).await?;
     progress.start("verify", total);
     let next = AtomicUsize::new(0);
     let found = Mutex::new(Vec::new());
@@ -47,7 +47,8 @@ pub(super) async fn compare(
         async move {
             while let Some(item) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let task = progress.task(TaskKind::Verify, &item.relation.to_string(), item.size);
-                let outcome = locked::compare(sessions, (source, target), item, formula, how, expect).await?;
+                let outcome =
+                    locked::compare(sessions, (source, target), item, formula, options, expect).await?;
                 task.add(item.size);
                 found.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
             }
@@ -56,18 +57,18 @@ pub(super) async fn compare(
     });
     let result = futures_util::future::try_join_all(workers).await;
     progress.stop();
-    if how.check == Check::Sample {
+    if options.check == Check::Sample {
         verification.notes.push(format!(
             "a sample: {} percent of each table's rows, chosen by a hash of their key or first short columns, so that it is \
              the same on both ends; all rows were counted",
-            how.percent
+            options.percent
         ));
     }
     result?;
     let mut uncertain = Vec::new();
     for mut outcome in found.into_inner().unwrap_or_else(PoisonError::into_inner) {
         uncertain.extend(outcome.uncertain.take());
-        outcome.into(how, verification);
+        outcome.into(options, verification);
     }
     // What follows from rows that are the same by a definition that is the same.
     let derived = |difference: &Difference| difference.kind.starts_with("materialized view ");
@@ -85,10 +86,10 @@ pub(super) async fn compare(
 }
 
 /// How both ends can hash in the same way.
-async fn formula(ends: &Ends<'_>, expect: &Expect<'_>) -> Result<Formula, Error> {
+async fn formula(pair: &SessionPair<'_>, expect: &Expect<'_>) -> Result<Formula, Error> {
     let encoded = expect.source.encoding != expect.target.encoding;
     let md5 =
-        expect.source.major().min(expect.target.major()) < 14 || !alike(ends.source, ends.target).await?;
+        expect.source.major().min(expect.target.major()) < 14 || !alike(pair.source, pair.target).await?;
     Ok(Formula { md5, encoded, wide: false })
 }
 

@@ -20,7 +20,7 @@ pub struct Sessions<'a> {
 }
 
 /// The two sessions that everything but rows is read in.
-pub(super) struct Ends<'a> {
+pub(super) struct SessionPair<'a> {
     pub(super) source: &'a Session,
     pub(super) target: &'a Session,
     /// The target's exported snapshot; empty where it exports none.

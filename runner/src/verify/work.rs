@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::checksum::{self, Formula};
 use super::identity;
 use super::object::Catalog;
-use super::options::{Check, Expect, How};
+use super::options::{Check, Expect, VerifyOptions};
 use super::reading::Place;
 use super::relations::{self, Column, Relations};
 use super::select::Selection;
@@ -45,19 +45,19 @@ pub(super) struct Work {
 
 impl Work {
     /// The question to one end.
-    pub(super) fn sql(&self, from: &str, formula: Formula, how: &How) -> String {
+    pub(super) fn sql(&self, from: &str, formula: Formula, options: &VerifyOptions) -> String {
         let sum = |filter: &str| {
             let row = formula.row(&self.columns);
             format!("pg_catalog.sum({row}){filter}")
         };
-        match how.check {
+        match options.check {
             _ if !self.sum => format!("SELECT pg_catalog.count(*) FROM {from}"),
             Check::Counts | Check::None => format!("SELECT pg_catalog.count(*) FROM {from}"),
             Check::Full => {
                 format!("SELECT pg_catalog.count(*), pg_catalog.count(*), {} FROM {from}", sum(""))
             }
             Check::Sample => {
-                let chosen = checksum::chosen(formula, &self.key, how.percent);
+                let chosen = checksum::chosen(formula, &self.key, options.percent);
                 let chosen = format!(" FILTER (WHERE {chosen})");
                 format!(
                     "SELECT pg_catalog.count(*), pg_catalog.count(*){chosen}, {} FROM {from}",

@@ -13,7 +13,7 @@ use crate::journal;
 use crate::private_file;
 use crate::record;
 use crate::tables::Table;
-use crate::tables::range::Part;
+use crate::tables::range::CopyRange;
 
 /// Bytes that every run may write, and those for each table, part and index: a step in the journal, two events in the
 /// log, a place in the plan and in two reports.
@@ -21,7 +21,7 @@ const ROOM: (u64, u64) = (4_000_000, 4_000);
 
 /// What a run has settled, and a later start of it has to keep to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settled {
+pub struct SavedPlan {
     /// The form of the file: [`record::FORMAT`].
     pub format: u32,
     /// The run.
@@ -29,7 +29,7 @@ pub struct Settled {
     /// The target as it was before anything was written.
     pub target: Facts,
     /// Tables with their parts.
-    pub tables: Vec<(Table, Vec<Part>)>,
+    pub tables: Vec<(Table, Vec<CopyRange>)>,
 }
 
 /// A work directory.
@@ -132,10 +132,10 @@ impl WorkDir {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn settle(&self, settled: &Settled) -> Result<(), Error> {
+    pub fn save_plan(&self, saved_plan: &SavedPlan) -> Result<(), Error> {
         let path = self.0.join("plan.json");
         let failed = |error| Error::File { what: format!("write {}", path.display()), error };
-        let text = serde_json::to_vec(settled).map_err(|error| Error::Defect(error.to_string()))?;
+        let text = serde_json::to_vec(saved_plan).map_err(|error| Error::Defect(error.to_string()))?;
         // Whole, or not at all.
         let new = self.0.join("plan.json.new");
         let mut file = private_file::create(&new)?;
@@ -147,7 +147,7 @@ impl WorkDir {
     ///
     /// # Errors
     /// When it cannot be read, or has another form than this version's.
-    pub fn settled(&self) -> Result<Settled, Error> {
+    pub fn saved_plan(&self) -> Result<SavedPlan, Error> {
         let path = self.0.join("plan.json");
         let failed = |error| Error::File { what: format!("read {}", path.display()), error };
         let mut text = Vec::new();
@@ -280,7 +280,7 @@ mod tests {
             match name {
                 "journal.jsonl" => assert!(crate::journal::Journal::open(work.path()).is_err()),
                 "log.jsonl" => assert!(work.log().is_err()),
-                "plan.json" => assert!(work.settled().is_err()),
+                "plan.json" => assert!(work.saved_plan().is_err()),
                 _ => {}
             }
             std::fs::remove_file(&path).expect("the link goes");
@@ -288,11 +288,15 @@ mod tests {
         }
         symlink(&victim, work.path().join("plan.json.new")).expect("a link");
         symlink(&victim, work.path().join("plan.json")).expect("a link");
-        let settled =
-            Settled { format: record::FORMAT, run: "r".into(), target: Facts::default(), tables: Vec::new() };
-        work.settle(&settled).expect("links are replaced");
+        let saved_plan = SavedPlan {
+            format: record::FORMAT,
+            run: "r".into(),
+            target: Facts::default(),
+            tables: Vec::new(),
+        };
+        work.save_plan(&saved_plan).expect("links are replaced");
         assert_eq!(std::fs::read_to_string(&victim).expect("a file"), "theirs");
-        assert_eq!((mode("plan.json"), work.settled().expect("a plan")), (0o600, settled));
+        assert_eq!((mode("plan.json"), work.saved_plan().expect("a plan")), (0o600, saved_plan));
     }
 
     #[test]

@@ -41,7 +41,8 @@ pub(in crate::migrate) async fn run(
     }
     run.context.undo().reached = Reached::Given;
     let missing =
-        retrying(engine.patience, &engine.progress, "access", || apply(run, session, &statements)).await?;
+        retrying(engine.retry_policy, &engine.progress, "access", || apply(run, session, &statements))
+            .await?;
     Ok(StageResult {
         statements: statements.len() as u64,
         missing,

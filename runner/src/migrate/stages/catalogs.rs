@@ -1,7 +1,7 @@
 //! Rows of extensions' own tables (`pg_extension_config_dump`), TimescaleDB's catalog among them.
 
 use crate::engine::config;
-use crate::engine::ends::{LiveSource, LiveTarget};
+use crate::engine::copy::{LiveSource, LiveTarget};
 use crate::engine::retry::retrying;
 use crate::error::Error;
 use crate::migrate::driver::{Run, StageResult};
@@ -20,14 +20,14 @@ pub(in crate::migrate) async fn run(
         LiveSource::new(&engine.source, &engine.holder, &engine.progress),
         LiveTarget::new(&engine.target, SETUP),
     ));
-    let filled = retrying(engine.patience, &engine.progress, "extensions' tables", || async {
+    let filled = retrying(engine.retry_policy, &engine.progress, "extensions' tables", || async {
         let mut servers = servers.lock().await;
         let (source, target) = &mut *servers;
         let tables = config::list(source.session().await?).await?;
         if tables.is_empty() {
             return Ok(None);
         }
-        let filled = config::carry(source, target, &tables, shapes, &run.servers.target.user).await;
+        let filled = config::copy(source, target, &tables, shapes, &run.servers.target.user).await;
         if filled.is_err() {
             tokio::join!(source.reset(), target.reset());
         }

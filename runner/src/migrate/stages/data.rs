@@ -60,7 +60,7 @@ pub(in crate::migrate) async fn run(
 /// Steps that a crash of the target has taken back.
 pub(in crate::migrate) async fn lost(run: &Run<'_>) -> Result<Vec<Step>, Error> {
     let engine = &run.engine;
-    retrying(engine.patience, &engine.progress, "confirmation", || async {
+    retrying(engine.retry_policy, &engine.progress, "confirmation", || async {
         engine.marks.lost(&engine.target.open().await?).await
     })
     .await

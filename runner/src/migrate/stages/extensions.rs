@@ -1,6 +1,6 @@
 //! Extensions, and the schemas that they need: created before everything else.
 
-use crate::engine::ends::LiveTarget;
+use crate::engine::copy::LiveTarget;
 use crate::engine::retry::retrying;
 use crate::engine::statements;
 use crate::error::Error;
@@ -27,7 +27,7 @@ pub(in crate::migrate) async fn run(run: &Run<'_>, extensions: &[Statement]) -> 
             let version = identifier(&timescale.version);
             statement.sql = format!("CREATE EXTENSION timescaledb WITH SCHEMA public VERSION {version}");
         }
-        retrying(engine.patience, &engine.progress, "extensions", || async {
+        retrying(engine.retry_policy, &engine.progress, "extensions", || async {
             let mut target = LiveTarget::new(&engine.target, "");
             if target.transaction(&step).await? {
                 statements::execute(target.session().await?, "pre-data", &statement).await?;

@@ -50,7 +50,7 @@ pub(in crate::migrate) async fn start(
     let Some(table) = jobs::table(&session).await? else { return Ok(()) };
     let alter = jobs::Alter::find(&session).await?;
     let existing: BTreeSet<i64> = jobs::list(&session).await?.into_iter().map(|job| job.id).collect();
-    let due = retrying(context.patience(), &context.progress, "jobs", || async {
+    let due = retrying(context.retry_policy(), &context.progress, "jobs", || async {
         jobs::due(&context.source.open().await?).await
     })
     .await?;

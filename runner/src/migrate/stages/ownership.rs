@@ -12,7 +12,7 @@ use crate::step::Step;
 pub(in crate::migrate) async fn run(run: &Run<'_>, access: &[AccessStatement]) -> Result<StageResult, Error> {
     let engine = &run.engine;
     run.context.undo().reached = Reached::Given;
-    let count = retrying(engine.patience, &engine.progress, "owners", || async {
+    let count = retrying(engine.retry_policy, &engine.progress, "owners", || async {
         let session = run.target().await?;
         session.run(SETUP).await?;
         let count = ownership::apply_early(&session, access).await?;

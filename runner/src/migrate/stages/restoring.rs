@@ -15,7 +15,7 @@ pub(in crate::migrate) async fn enter(run: &Run<'_>) -> Result<StageResult, Erro
     let context = run.context;
     context.journal(Event::Restoring)?;
     context.undo().restoring = true;
-    retrying(context.patience(), &context.progress, "restoring mode", || async {
+    retrying(context.retry_policy(), &context.progress, "restoring mode", || async {
         context.target.open().await?.run("SELECT public.timescaledb_pre_restore()").await
     })
     .await?;
@@ -30,7 +30,7 @@ pub(in crate::migrate) async fn end(target: &Connector) -> Result<(), Error> {
 /// Turns restoring mode off where the run turned it on.
 pub(in crate::migrate) async fn leave(run: &Run<'_>) -> Result<StageResult, Error> {
     let (context, engine) = (run.context, &run.engine);
-    retrying(engine.patience, &engine.progress, "restoring mode", || end(&context.target)).await?;
+    retrying(engine.retry_policy, &engine.progress, "restoring mode", || end(&context.target)).await?;
     context.undo().restoring = false;
     context.journal(Event::Restored)?;
     engine.marks.set(&run.target().await?, &Step::Restored).await?;

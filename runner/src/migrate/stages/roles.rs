@@ -16,7 +16,7 @@ pub(in crate::migrate) async fn run(run: &Run<'_>, roles: &[Statement]) -> Resul
         return Ok(StageResult::default());
     }
     let engine = &run.engine;
-    let existing = retrying(engine.patience, &engine.progress, NAME, || async {
+    let existing = retrying(engine.retry_policy, &engine.progress, NAME, || async {
         let session = run.target().await?;
         let mut existing = 0;
         for statement in roles {

@@ -9,7 +9,7 @@ use crate::migrate::loaded::Loaded;
 /// Sets them.
 pub(in crate::migrate) async fn run(run: &Run<'_>, loaded: &mut Loaded) -> Result<StageResult, Error> {
     let engine = &run.engine;
-    let (set, values) = retrying(engine.patience, &engine.progress, "sequences", || async {
+    let (set, values) = retrying(engine.retry_policy, &engine.progress, "sequences", || async {
         let source = run.context.source.open().await?;
         let values = sequences::read(&source).await?;
         let set = sequences::write(&engine.target.open().await?, &values).await?;

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::engine::ends::LiveTarget;
+use crate::engine::copy::LiveTarget;
 use crate::engine::retry::retrying;
 use crate::engine::statements::List;
 use crate::error::Error;
@@ -32,7 +32,7 @@ pub(in crate::migrate) async fn run(
         }
         done += range.len();
         let first = AtomicBool::new(fresh);
-        retrying(engine.patience, &engine.progress, name, || async {
+        retrying(engine.retry_policy, &engine.progress, name, || async {
             let mut target = target.lock().await;
             let result =
                 list.run(&mut target, &step, range.clone(), first.swap(false, Ordering::Relaxed)).await;

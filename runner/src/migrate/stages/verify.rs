@@ -38,13 +38,13 @@ pub(in crate::migrate) async fn run(run: &Run<'_>, loaded: &Loaded) -> Result<bo
         comments: args.no_comments,
         publications: args.no_publications,
     };
-    let how = verify::How {
+    let options = verify::VerifyOptions {
         jobs: usize::try_from(context.jobs()).unwrap_or(1),
         chosen,
         without,
         ..args.verify.into()
     };
-    let verification = verify::verify(&sessions, &expect, how, &context.progress).await?;
+    let verification = verify::verify(&sessions, &expect, options, &context.progress).await?;
     let summary = verification.summary();
     let equal = verification.differences.is_empty();
     context.report().verification = Some(verification);

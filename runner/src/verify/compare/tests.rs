@@ -16,7 +16,7 @@ fn catalog(major: u32, objects: &[(&str, &str, Object)]) -> Catalog {
     Catalog { major, objects, ..Catalog::default() }
 }
 
-fn run(source: &Catalog, target: &Catalog, findings: Vec<Finding>, how: &How) -> Verification {
+fn run(source: &Catalog, target: &Catalog, findings: Vec<Finding>, options: &VerifyOptions) -> Verification {
     let facts = |major| Facts { version_num: major * 10000, user: "tsdbadmin".into(), ..Facts::default() };
     let expect = Expect {
         source: &facts(source.major),
@@ -26,7 +26,7 @@ fn run(source: &Catalog, target: &Catalog, findings: Vec<Finding>, how: &How) ->
         sequences: &BTreeMap::new(),
         findings,
     };
-    compare(source, target, &expect, how, &Selection::default())
+    compare(source, target, &expect, options, &Selection::default())
 }
 
 fn found(verification: &Verification) -> Vec<String> {
@@ -39,10 +39,10 @@ fn a_setting_of_the_database_that_was_announced_is_no_difference() {
     let source = catalog(17, &[("database setting", "session_replication_role", object(&says))]);
     let lost = Some("setting session_replication_role of database g".to_owned());
     let told = Finding { lost, ..finding("error", "database g", true) };
-    let how = How::from(Check::Full);
-    assert!(found(&run(&source, &catalog(17, &[]), vec![told], &how)).is_empty());
+    let options = VerifyOptions::from(Check::Full);
+    assert!(found(&run(&source, &catalog(17, &[]), vec![told], &options)).is_empty());
     assert_eq!(
-        found(&run(&source, &catalog(17, &[]), Vec::new(), &how)),
+        found(&run(&source, &catalog(17, &[]), Vec::new(), &options)),
         ["database setting session_replication_role"]
     );
 }
@@ -76,8 +76,8 @@ fn a_warning_takes_nothing_away_and_a_rewrite_does_not_excuse_what_is_missing() 
     let source = catalog(17, &[("table", "app.t", object(&[("options", "a")]))]);
     let other = catalog(17, &[("table", "app.t", object(&[("options", "b")]))]);
     let none = catalog(17, &[]);
-    let how = &Check::Full.into();
-    let run = |target, finding| run(&source, target, vec![finding], how).differences.len();
+    let options = &Check::Full.into();
+    let run = |target, finding| run(&source, target, vec![finding], options).differences.len();
     assert_eq!(run(&none, finding("warning", "table app.t", false)), 1);
     assert_eq!(run(&none, finding("error", "table app.t", true)), 1);
     assert_eq!(run(&none, finding("error", "table app.t", false)), 0);
@@ -116,9 +116,9 @@ fn paused_jobs_are_equal_while_a_migration_has_them_paused() {
     let job = |scheduled: &str| object(&[("scheduled", scheduled), ("schedule", "1 day")]);
     let source = catalog(17, &[("job", "1000 x", job("yes"))]);
     let target = catalog(17, &[("job", "1000 x", job("no"))]);
-    let migration = How::from(Check::Full);
+    let migration = VerifyOptions::from(Check::Full);
     assert!(found(&run(&source, &target, Vec::new(), &migration)).is_empty());
-    let alone = How { scheduled: true, ..migration };
+    let alone = VerifyOptions { scheduled: true, ..migration };
     assert_eq!(found(&run(&source, &target, Vec::new(), &alone)), ["job scheduled 1000 x"]);
 }
 
@@ -146,22 +146,24 @@ fn chunks_with_other_numbers_are_compared_by_their_ranges() {
         catalog.chunks.insert(chunk.into(), relation);
         catalog
     };
-    let how = &Check::Full.into();
-    assert!(found(&run(&with("_hyper_1_1_chunk"), &with("_hyper_2_7_chunk"), Vec::new(), how)).is_empty());
+    let options = &Check::Full.into();
+    assert!(
+        found(&run(&with("_hyper_1_1_chunk"), &with("_hyper_2_7_chunk"), Vec::new(), options)).is_empty()
+    );
     let mut other = with("_hyper_2_7_chunk");
     other.objects.remove(&("chunk".to_owned(), chunk.to_owned()));
     other.chunks.clear();
-    let lost = found(&run(&with("_hyper_1_1_chunk"), &other, Vec::new(), how));
+    let lost = found(&run(&with("_hyper_1_1_chunk"), &other, Vec::new(), options));
     assert!(lost.contains(&format!("chunk {chunk}")), "{lost:?}");
 }
 
 #[test]
 fn constraints_that_only_18_names_are_left_out_before_it() {
     let named = [("not-null constraint", "n on app.t", object(&[]))];
-    let how = &Check::Full.into();
-    assert!(found(&run(&catalog(17, &[]), &catalog(18, &named), Vec::new(), how)).is_empty());
+    let options = &Check::Full.into();
+    assert!(found(&run(&catalog(17, &[]), &catalog(18, &named), Vec::new(), options)).is_empty());
     assert_eq!(
-        found(&run(&catalog(18, &named), &catalog(18, &[]), Vec::new(), how)),
+        found(&run(&catalog(18, &named), &catalog(18, &[]), Vec::new(), options)),
         ["not-null constraint n on app.t"]
     );
 }
@@ -179,8 +181,8 @@ fn what_stayed_behind_as_asked_for_is_not_compared() {
     );
     let target = catalog(17, &[("table", "app.t", table("other"))]);
     let without = Without { roles: true, comments: true, ..Without::default() };
-    let how = How { without, ..Check::Full.into() };
-    let verification = run(&source, &target, Vec::new(), &how);
+    let options = VerifyOptions { without, ..Check::Full.into() };
+    let verification = run(&source, &target, Vec::new(), &options);
     assert!(found(&verification).is_empty());
     assert!(verification.notes[0].starts_with("roles, owners, privileges, comments stayed behind"));
     assert_eq!(found(&run(&source, &target, Vec::new(), &Check::Full.into())).len(), 3);

@@ -20,12 +20,12 @@ use crate::progress::Progress;
 use crate::quote::literal;
 use crate::step::Step;
 use crate::tables::Table;
-use crate::tables::range::Part;
+use crate::tables::range::CopyRange;
 
 /// Something that rows can be read from.
 pub trait Source: Send {
     /// Begins to read a part, in the table's format.
-    fn begin(&mut self, table: &Table, part: &Part) -> impl Future<Output = Result<(), Error>> + Send;
+    fn begin(&mut self, table: &Table, range: &CopyRange) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// The next bytes; none at the end.
     fn next(&mut self) -> impl Future<Output = Result<Option<Bytes>, Error>> + Send;
@@ -34,7 +34,8 @@ pub trait Source: Send {
 /// Something that rows can be written to.
 pub trait Target: Send {
     /// Begins to write a part; false where it is there already.
-    fn begin(&mut self, table: &Table, part: &Part) -> impl Future<Output = Result<bool, Error>> + Send;
+    fn begin(&mut self, table: &Table, range: &CopyRange)
+    -> impl Future<Output = Result<bool, Error>> + Send;
 
     /// Takes bytes.
     fn send(&mut self, bytes: Bytes) -> impl Future<Output = Result<(), Error>> + Send;
@@ -48,7 +49,7 @@ const SEND: usize = 128 << 10;
 
 /// What has gone over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Carried {
+pub struct Copied {
     /// Rows, as the target counted them.
     pub rows: u64,
     /// Bytes of COPY data.
@@ -59,18 +60,18 @@ pub struct Carried {
 ///
 /// # Errors
 /// Those of both ends. Nothing of the part has been kept then.
-pub async fn carry(
+pub async fn copy_rows(
     source: &mut impl Source,
     target: &mut impl Target,
     table: &Table,
-    part: &Part,
+    range: &CopyRange,
     rate: &Rate,
     moved: impl Fn(u64) + Send + Sync,
-) -> Result<Option<Carried>, Error> {
-    if !target.begin(table, part).await? {
+) -> Result<Option<Copied>, Error> {
+    if !target.begin(table, range).await? {
         return Ok(None);
     }
-    source.begin(table, part).await?;
+    source.begin(table, range).await?;
     let mut buffer = BytesMut::with_capacity(SEND);
     let mut bytes = 0;
     while let Some(row) = source.next().await? {
@@ -87,7 +88,7 @@ pub async fn carry(
         }
     }
     bytes += flush(&mut buffer, target, rate, &moved).await?;
-    Ok(Some(Carried { rows: target.commit().await?, bytes }))
+    Ok(Some(Copied { rows: target.commit().await?, bytes }))
 }
 
 async fn flush(
@@ -243,9 +244,9 @@ async fn copy(session: &Session, table: &Relation, lock: &str, sql: &str) -> Res
 }
 
 impl Source for LiveSource {
-    async fn begin(&mut self, table: &Table, part: &Part) -> Result<(), Error> {
-        let sql = plannable::copy_out(table, part);
-        let Some(oid) = self.holder.oid(&table.relation).filter(|_| part.blocks.is_some()) else {
+    async fn begin(&mut self, table: &Table, range: &CopyRange) -> Result<(), Error> {
+        let sql = plannable::copy_out(table, range);
+        let Some(oid) = self.holder.oid(&table.relation).filter(|_| range.blocks.is_some()) else {
             return self.copy(&table.relation, None, &sql).await;
         };
         let mut waits = None;
@@ -423,13 +424,13 @@ impl LiveTarget {
 }
 
 impl Target for LiveTarget {
-    async fn begin(&mut self, table: &Table, part: &Part) -> Result<bool, Error> {
-        if !self.transaction(&part.step(table)).await? {
+    async fn begin(&mut self, table: &Table, range: &CopyRange) -> Result<bool, Error> {
+        if !self.transaction(&range.step(table)).await? {
             return Ok(false);
         }
         let name = table.into.sql();
         let freeze =
-            part.of == 1 && !table.routed && table.bytes >= FREEZE_FROM && table.into == table.relation;
+            range.of == 1 && !table.routed && table.bytes >= FREEZE_FROM && table.into == table.relation;
         if freeze {
             self.session().await?.run(&format!("TRUNCATE ONLY {name}")).await?;
         }
