@@ -66,6 +66,8 @@ pub struct Omitted {
     pub object: String,
     /// Why no dump has it, or what that means.
     pub why: String,
+    /// The target will not have it; else it has it in another state.
+    pub is_lost: bool,
     /// What to do, in lines.
     pub next: Vec<String>,
 }
@@ -140,7 +142,7 @@ mod tests {
             hidden_rows: some(),
             preload_libraries: vec!["pg_wait_sampling".into()],
             hazards: vec![Hazard { what: "w".into(), next: Vec::new() }],
-            omitted: vec![Omitted { object: "table a.b".into(), why: "w".into(), next: Vec::new() }],
+            omitted: vec![Omitted { object: "table a.b".into(), ..Omitted::default() }],
             unanswered: some(),
             in_recovery: true,
             ..Server::default()

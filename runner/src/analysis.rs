@@ -102,7 +102,7 @@ pub fn omitted(omitted: Omitted) -> Finding {
         message: format!("{}. {}", omitted.why, next.join(" ")),
         solved: false,
         accepted: false,
-        lost: Some(omitted.object.clone()),
+        lost: omitted.is_lost.then(|| omitted.object.clone()),
         object: Some(omitted.object),
     }
 }

@@ -33,7 +33,7 @@ async fn additions(session: &Session) -> Result<Vec<Omitted>, Error> {
                   AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') \
                   UNION ALL SELECT p.proname FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang \
                   WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND p.oid = d.objid \
-                  AND l.lanname NOT IN ('c', 'internal') \
+                  AND (l.lanname NOT IN ('c', 'internal') OR p.prokind = 'a') \
                   UNION ALL SELECT t.typname FROM pg_catalog.pg_type t \
                   WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND t.oid = d.objid AND t.typtype IN ('d', 'e') \
                   UNION ALL SELECT n.nspname FROM pg_catalog.pg_namespace n \
@@ -51,6 +51,7 @@ async fn additions(session: &Session) -> Result<Vec<Omitted>, Error> {
         let is_function = matches!(kind, "function" | "procedure" | "aggregate");
         let omitted = Omitted {
             object: format!("{kind} {identity}"),
+            is_lost: true,
             why: format!("it was made a part of the extension {quoted}, and no dump has what belongs to one"),
             next: vec![
                 "Take it out of the extension before the dump, on the source:".into(),
@@ -93,6 +94,7 @@ async fn unchecked_keys(session: &Session) -> Result<Vec<Omitted>, Error> {
         let state = if off { "switched off" } else { "set to ALWAYS or REPLICA" };
         found.push(Omitted {
             object: row.text(0)?.to_owned(),
+            is_lost: false,
             why: format!(
                 "its checks are {state} on the source (triggers of {}), no dump says so, and the target checks \
                  as usual",
@@ -115,6 +117,7 @@ pub async fn settings_of_all_roles(session: &Session) -> Result<Vec<Omitted>, Er
     let names: Vec<String> = session.ask_list(question).await?;
     let omitted = |name: String| Omitted {
         object: format!("setting {name} of all roles"),
+        is_lost: true,
         why: "pg_dumpall does not write ALTER ROLE ALL".into(),
         next: vec!["Make it a setting of the target's database: ALTER DATABASE … SET.".into()],
     };
