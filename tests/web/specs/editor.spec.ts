@@ -110,26 +110,6 @@ test("F8 goes through the findings, over the end of a dump, and says them", asyn
   await expect(said(checker)).toHaveText(lines[4] ?? "");
 });
 
-test("a cursor that the browser moves by itself selects nothing, and F8 goes on from the selected finding", async ({ checker }) => {
-  await checker.open();
-  await checker.paste(TABLES);
-  await checker.phase("checked");
-  await checker.editor.click();
-  await checker.page.keyboard.press("Control+Home");
-  for (const line of [1, 2]) {
-    await checker.page.keyboard.press("F8");
-    await expect(said(checker)).toContainText(`line ${line}:`);
-  }
-  // As a browser does that says late where the cursor was in the dump that was shown before.
-  await places(checker).first().evaluate(async (place) => {
-    getSelection()?.collapse(document.createTreeWalker(place, NodeFilter.SHOW_TEXT).nextNode(), 2);
-    await new Promise((done) => setTimeout(done, 200));
-  });
-  await expect(said(checker)).toContainText("line 2:");
-  await checker.page.keyboard.press("F8");
-  await expect(said(checker)).toContainText("line 3:");
-});
-
 test("the cursor in a finding's place selects it in the list, and so does its mark", async ({ checker }) => {
   await checker.open();
   await checker.paste(TABLES);

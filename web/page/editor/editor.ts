@@ -63,11 +63,6 @@ export class DumpEditor {
   #sessions = new Map<number, Session>();
   #shown: Session | null = null;
   #selected: number | null = null;
-  /** Whether a key or a button went down since the page put the cursor somewhere: without, no move of it is anybody's
-   * choice. A browser may say late where the cursor was in the dump that was shown before. */
-  #touched = false;
-  /** Whether somebody moved the cursor since then. */
-  #moved = false;
 
   constructor(
     parent: HTMLElement,
@@ -135,7 +130,7 @@ export class DumpEditor {
     const { head } = state.selection.main;
     const current = this.#selected === null ? null : placeOf(state, this.#selected);
     // With the cursor in the selected finding, findings at the same place come one after the other.
-    const at = current && (current.from === head || !this.#moved) ? this.#selected : null;
+    const at = current && current.from === head ? this.#selected : null;
     let found: { from: number; number: number } | null = null;
     let seen = at === null;
     for (const cursor = marksOf(state).iter(); cursor.value; cursor.next()) {
@@ -167,8 +162,6 @@ export class DumpEditor {
       effects.push(unfoldEffect.of({ from, to }));
     });
     this.view.dispatch({ selection: EditorSelection.cursor(at), effects, annotations: byPage.of(true) });
-    this.#touched = false;
-    this.#moved = false;
   }
 
   #leave(): void {
@@ -241,9 +234,8 @@ export class DumpEditor {
       if (session.log.length > LOG) session.log.splice(0, LOG / 2);
     }
     if (update.transactions.some((transaction) => transaction.annotation(byPage))) return;
-    this.#moved ||= this.#touched;
     if (update.docChanged) this.heard.edited(session.id, Content.edited(update.state.doc, session.lineBreak));
-    else if (update.selectionSet && this.#touched) {
+    else if (update.selectionSet) {
       const mark = markAt(update.state, update.state.selection.main.head);
       if (mark && mark.number !== this.#selected) this.heard.chosen(mark.number, "cursor");
     }
@@ -253,9 +245,6 @@ export class DumpEditor {
     const step = (by: -1 | 1) => () => {
       this.step(by);
       return true;
-    };
-    const touched = (): void => {
-      this.#touched = true;
     };
     return [
       EditorState.lineSeparator.of(lineBreak),
@@ -268,7 +257,6 @@ export class DumpEditor {
         autocorrect: "off",
       }),
       EditorView.updateListener.of((update) => this.#updated(update)),
-      EditorView.domEventObservers({ keydown: touched, pointerdown: touched }),
       // What is pasted has the line breaks of the text that it comes into.
       EditorView.clipboardInputFilter.of((text) => text.replace(/\r\n?|\n/g, lineBreak)),
       EditorView.domEventHandlers({
