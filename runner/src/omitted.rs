@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use tsmigrate_analyzer::parse::Class;
 use tsmigrate_analyzer::server::Omitted;
-use tsmigrate_analyzer::target::{Members, members};
+use tsmigrate_analyzer::target::members;
 
 use crate::connect::Session;
 use crate::error::Error;
@@ -45,10 +45,15 @@ async fn additions(session: &Session) -> Result<Vec<Omitted>, Error> {
         let (extension, kind, name, identity, quoted) =
             (row.text(0)?, row.text(1)?, row.text(2)?, row.text(3)?, row.text(4)?);
         let Some(known) = members(extension) else { continue };
-        if is_own(known, kind, name) {
+        let class = match kind {
+            "function" | "procedure" | "aggregate" => Class::Function,
+            "type" => Class::Type,
+            "schema" => Class::Schema,
+            _ => Class::Relation,
+        };
+        if known.holds(class, name) || known.overloads(class, name) {
             continue;
         }
-        let is_function = matches!(kind, "function" | "procedure" | "aggregate");
         let omitted = Omitted {
             object: format!("{kind} {identity}"),
             is_lost: true,
@@ -58,7 +63,7 @@ async fn additions(session: &Session) -> Result<Vec<Omitted>, Error> {
                 format!("  ALTER EXTENSION {quoted} DROP {} {identity};", kind.to_uppercase()),
             ],
         };
-        by_extension.entry(extension.to_owned()).or_default().push((is_function, omitted));
+        by_extension.entry(extension.to_owned()).or_default().push((class == Class::Function, omitted));
     }
     let mut found = Vec::new();
     for members in by_extension.into_values() {
@@ -70,17 +75,6 @@ async fn additions(session: &Session) -> Result<Vec<Omitted>, Error> {
     Ok(found)
 }
 
-fn is_own(known: &Members, kind: &str, name: &str) -> bool {
-    match kind {
-        "function" | "procedure" | "aggregate" => {
-            known.has(Class::Function, name) || known.overloads(Class::Function, name)
-        }
-        "type" => known.has(Class::Type, name),
-        "schema" => known.has(Class::Schema, name),
-        _ => known.relation_schemas(name).next().is_some(),
-    }
-}
-
 /// Foreign keys that check nothing, or check what comes from a replica too.
 async fn unchecked_keys(session: &Session) -> Result<Vec<Omitted>, Error> {
     let question = "SELECT pg_catalog.format('foreign key %I on %s', k.conname, k.conrelid::pg_catalog.regclass), \
@@ -90,8 +84,7 @@ async fn unchecked_keys(session: &Session) -> Result<Vec<Omitted>, Error> {
          WHERE t.tgisinternal AND t.tgenabled <> 'O' GROUP BY k.conname, k.conrelid ORDER BY 1";
     let mut found = Vec::new();
     for row in session.ask(question).await? {
-        let off = row.text(1)? == "t";
-        let state = if off { "switched off" } else { "set to ALWAYS or REPLICA" };
+        let state = if row.flag(1)? { "switched off" } else { "set to ALWAYS or REPLICA" };
         found.push(Omitted {
             object: row.text(0)?.to_owned(),
             is_lost: false,

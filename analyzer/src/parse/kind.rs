@@ -39,6 +39,21 @@ impl StatementKind {
         Self::AlterFunctionStmt,
     ];
 
+    /// Statements that create what is found along `search_path`: relations, types and functions.
+    pub const CREATING: &'static [Self] = &[
+        Self::CreateStmt,
+        Self::CreateForeignTableStmt,
+        Self::CreateTableAsStmt,
+        Self::ViewStmt,
+        Self::CreateSeqStmt,
+        Self::CompositeTypeStmt,
+        Self::CreateEnumStmt,
+        Self::CreateRangeStmt,
+        Self::CreateDomainStmt,
+        Self::DefineStmt,
+        Self::CreateFunctionStmt,
+    ];
+
     /// Those that may evaluate what they hold when they run: a view's definition or a column's default is only stored.
     pub const RUNNING: &'static [Self] = &[
         Self::SelectStmt,

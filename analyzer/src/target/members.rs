@@ -70,6 +70,15 @@ impl Members {
         names.contains(name)
     }
 
+    /// True where the extension has a member of this class and name, a relation in whatever schema it is.
+    #[must_use]
+    pub fn holds(&self, class: Class, name: &str) -> bool {
+        match class {
+            Class::Relation => self.relation_schemas(name).next().is_some(),
+            class => self.has(class, name),
+        }
+    }
+
     /// True where the extension has a function that is named like one of pg_catalog: what a name with another schema means.
     #[must_use]
     pub fn overloads(&self, class: Class, name: &str) -> bool {

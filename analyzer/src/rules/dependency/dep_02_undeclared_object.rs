@@ -235,7 +235,7 @@ fn missing(ctx: &Context<'_>, reference: &Reference, new_schema: Option<&str>) -
     }
     // A member of an extension that could be there, and is not.
     let extension = known()
-        .find(|(extension, of)| ctx.target.allows_extension(extension) && has_member(of, *class, name))
+        .find(|(extension, of)| ctx.target.allows_extension(extension) && of.holds(*class, name))
         .map(|(extension, _)| extension);
     match class {
         Class::Relation => found(false, extension),
@@ -286,13 +286,6 @@ fn extension_of_schema(target: &Target, schema: &str) -> Option<&'static str> {
     all.next().map(|(name, _)| name)
 }
 
-fn has_member(of: &crate::target::Members, class: Class, name: &str) -> bool {
-    match class {
-        Class::Relation => of.relation_schemas(name).next().is_some(),
-        class => of.has(class, name),
-    }
-}
-
 /// True where the object is there at this point, or may be.
 fn is_known(ctx: &Context<'_>, class: Class, schema: Option<&str>, name: &str) -> bool {
     let facts = ctx.facts;
@@ -322,8 +315,7 @@ fn is_known(ctx: &Context<'_>, class: Class, schema: Option<&str>, name: &str) -
     let is_seen = |of: &crate::target::Members| {
         schema.is_some() || !facts.search_path.is_empty() || of.schema == Some("pg_catalog")
     };
-    is_declared
-        || extensions(ctx).any(|(_, of)| of.is_none_or(|of| is_seen(of) && has_member(of, class, name)))
+    is_declared || extensions(ctx).any(|(_, of)| of.is_none_or(|of| is_seen(of) && of.holds(class, name)))
 }
 
 /// True for a relation that is known to be left out.

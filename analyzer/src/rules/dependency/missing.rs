@@ -77,11 +77,8 @@ pub(super) fn error(node: &NodeEnum, missing: &Missing, is_subject: bool) -> Ser
         return ServerError::new("3F000", format!("schema \"{schema}\" does not exist"));
     }
     match class {
-        Class::Relation if is_subject && matches!(node, NodeEnum::DropStmt(_)) => {
-            let kind = match node {
-                NodeEnum::DropStmt(s) => relation_word(s.remove_type),
-                _ => "table",
-            };
+        Class::Relation if is_subject && let NodeEnum::DropStmt(s) = node => {
+            let kind = relation_word(s.remove_type);
             ServerError::new("42P01", format!("{kind} \"{name}\" does not exist"))
         }
         Class::Relation => ServerError::new("42P01", format!("relation \"{path}\" does not exist")),
