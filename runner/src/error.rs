@@ -207,6 +207,13 @@ impl fmt::Display for Refused {
     }
 }
 
+/// Whether a SQLSTATE says that another session has a lock: one that is not to be had in time, or is waited for in a
+/// circle.
+#[must_use]
+pub fn is_locked(code: &str) -> bool {
+    ["55P03", "40P01"].contains(&code)
+}
+
 /// A server's answer to something it refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Server {

@@ -14,7 +14,7 @@ use super::marks::{Marks, SCHEMA};
 use super::plannable::{self, PAUSE, TRIES, kept_locked, still};
 use super::rate::Rate;
 use crate::connect::{Connector, Session};
-use crate::error::{Error, Server};
+use crate::error::{Error, Server, is_locked};
 use crate::names::Relation;
 use crate::progress::Progress;
 use crate::quote::literal;
@@ -193,7 +193,7 @@ impl LiveSource {
                 self.turn = Some(turn);
                 Ok(true)
             }
-            Err(error) if !plannable::locked(&error) => Err(error),
+            Err(error) if !is_locked(error.code()) => Err(error),
             _ => {
                 turn.run(&format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}")).await?;
                 Ok(false)

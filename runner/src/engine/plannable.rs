@@ -1,7 +1,7 @@
 //! Parts of tables are read by a query, and planning that must call no functions of users as us (see [`crate::guard`]).
 
 use crate::connect::{Connector, Session};
-use crate::error::Error;
+use crate::error::{Error, is_locked};
 use crate::guard;
 use crate::names::Relation;
 use crate::progress::{Progress, Wait};
@@ -17,11 +17,6 @@ pub(super) const TRIES: u32 = 1200;
 
 /// Shorter than `deadlock_timeout`: nobody's session is ended for a lock that we can ask for again.
 pub(super) const WAIT: &str = "SET LOCAL lock_timeout = '250ms'";
-
-/// Another session has the lock, or waits for it before us.
-pub(super) fn locked(error: &Error) -> bool {
-    ["55P03", "40P01"].contains(&error.code())
-}
 
 /// The COPY that reads a part.
 pub(super) fn copy_out(table: &Table, range: &CopyRange) -> String {
@@ -50,7 +45,7 @@ pub(super) async fn plannable(
     let session = source.open().await?;
     session.run(&format!("{BEGIN}; {WAIT}")).await?;
     match still(&session, &session, table, oid).await {
-        Err(error) if locked(&error) => Ok(None),
+        Err(error) if is_locked(error.code()) => Ok(None),
         result => result.map(|still| still.then_some(session)),
     }
 }

@@ -15,7 +15,7 @@ const STYLES: &str = "'DateStyle', 'IntervalStyle', 'bytea_output', 'extra_float
 
 /// The styles of the source's database, of all roles, or of its server. Where the role that reads has one of its own,
 /// PostgreSQL does not tell the server's, and the built-in one stands for it.
-async fn styles(context: &Context) -> Result<Vec<(String, String)>, Error> {
+async fn styles(source: &Session) -> Result<Vec<(String, String)>, Error> {
     let of = |role: &str| {
         format!(
             "FROM pg_catalog.pg_db_role_setting s, LATERAL pg_catalog.unnest(s.setconfig) c WHERE s.setrole = {role} \
@@ -31,16 +31,19 @@ async fn styles(context: &Context) -> Result<Vec<(String, String)>, Error> {
         of("0"),
         of("(SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = session_user)")
     );
-    let rows = context.source.open().await?.ask(&question).await?;
+    let rows = source.ask(&question).await?;
     rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()))).collect()
 }
 
 /// The statements that give a transaction which fills materialized views all of the source's styles.
 pub(super) async fn of_refresh(context: &Context) -> Result<Vec<String>, Error> {
-    let set = |(name, value): &(String, String)| {
-        format!("SELECT pg_catalog.set_config({}, {}, true)", literal(name), literal(value))
-    };
-    Ok(styles(context).await?.iter().map(set).collect())
+    let styles = styles(&context.source.open().await?).await?;
+    Ok(styles.iter().map(|(name, value)| set(name, value, true)).collect())
+}
+
+/// The statement that sets a parameter, for the transaction or for the session.
+fn set(name: &str, value: &str, local: bool) -> String {
+    format!("SELECT pg_catalog.set_config({}, {}, {local})", literal(name), literal(value))
 }
 
 /// A style that sessions that load rows can have: dates are read in the source's order and written as ISO, intervals are
@@ -73,10 +76,11 @@ pub(super) async fn settings(context: &Context, target: &Session) -> Result<Stri
          AND (s.setdatabase = 0 OR d.datname = pg_catalog.current_database()) \
          AND pg_catalog.split_part(c, '=', 1) IN ({NAMES}) ORDER BY s.setdatabase"
     );
+    let source = context.source.open().await?;
     let mut known = Vec::new();
-    for row in context.source.open().await?.ask(&question).await? {
+    for row in source.ask(&question).await? {
         let (name, value) = (row.text(0)?, row.text(1)?);
-        let set = format!("SELECT pg_catalog.set_config({}, {}, false)", literal(name), literal(value));
+        let set = set(name, value, false);
         match target.run(&set).await {
             Ok(()) => known.push(set),
             Err(error) => {
@@ -88,10 +92,8 @@ pub(super) async fn settings(context: &Context, target: &Session) -> Result<Stri
             }
         }
     }
-    for (name, value) in styles(context).await? {
-        known.extend(of_copy(&name, &value).map(|value| {
-            format!("SELECT pg_catalog.set_config({}, {}, false)", literal(&name), literal(&value))
-        }));
+    for (name, value) in styles(&source).await? {
+        known.extend(of_copy(&name, &value).map(|value| set(&name, &value, false)));
     }
     Ok(known.iter().fold(String::new(), |all, set| all + "; " + set))
 }

@@ -8,6 +8,7 @@ use super::checksum::{self, Formula};
 use super::measured::{Reading, rows};
 use super::reading::{self, Place, Reader};
 use super::relations::Column;
+use super::sessions;
 use super::work::Work;
 use crate::connect::{Row, Session};
 use crate::error::{Error, Server};
@@ -171,7 +172,7 @@ async fn stream(
         reading::ask(reader, guards, locked, rows_of(reader.session, sql)).await
     };
     let answer = answer.await;
-    reading::back(reader.session).await?;
+    sessions::back(reader.session).await?;
     Ok(answer)
 }
 

@@ -10,9 +10,9 @@ use super::measured::Reading;
 use super::options::{Expect, VerifyOptions};
 use super::reading::{Reader, read};
 use super::relation_rows::{Outcome, difference, one};
-use super::sessions::{self, Sessions, TRIES};
+use super::sessions::{Sessions, TRIES};
 use super::work::Work;
-use crate::error::Error;
+use crate::error::{Error, is_locked};
 
 /// Compares one relation, whoever keeps it locked.
 pub(super) async fn compare(
@@ -34,7 +34,7 @@ pub(super) async fn compare(
         let source = Reader { session, ..source };
         let outcome = one(&source, &target, item, formula, options, expect).await;
         let of_source = match outcome {
-            Err(Error::Query { side, answer, .. }) if sessions::locked(&answer.code) => {
+            Err(Error::Query { side, answer, .. }) if is_locked(&answer.code) => {
                 side == session.side().name()
             }
             result => return result,

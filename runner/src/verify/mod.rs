@@ -49,7 +49,7 @@ use self::object::Catalog;
 use self::select::Selection;
 use self::sessions::{BEGIN, SessionPair, attempt, reader};
 use crate::connect::{Session, pinned};
-use crate::error::Error;
+use crate::error::{Error, is_locked};
 use crate::progress::Progress;
 use crate::tools;
 
@@ -120,7 +120,7 @@ async fn objects(session: &Session) -> Result<(Catalog, relations::Relations), E
         let result = result.await;
         let back = session.run("ROLLBACK TO SAVEPOINT objects; RELEASE SAVEPOINT objects").await;
         match result {
-            Err(error) if sessions::locked(Error::code(&error)) && tries < sessions::TRIES => tries += 1,
+            Err(error) if is_locked(error.code()) && tries < sessions::TRIES => tries += 1,
             // It was dropped while it was printed: the next time it is known to be gone.
             Err(Error::Query { answer, .. }) if tools::gone(&answer.message) && gone < GONE => gone += 1,
             Err(Error::Query { side, answer, .. }) if tools::gone(&answer.message) => {

@@ -9,9 +9,9 @@ use sha2::{Digest, Sha256};
 use super::checksum::Formula;
 use super::measured::{Reading, TOO_LONG};
 use super::relations::{Column, Held};
-use super::sessions::{self, Sessions, reader};
+use super::sessions::{Sessions, back, reader};
 use crate::connect::{Connector, Row, Session};
-use crate::error::{Error, Server};
+use crate::error::{Error, Server, is_locked};
 use crate::guard::{self, Guard};
 use crate::names::Relation;
 use crate::quote::identifier;
@@ -99,10 +99,10 @@ pub(super) async fn attempt(
     unlocked(session, sql, answer)
 }
 
-/// A lock that another session keeps is no answer: it is asked for again (see [`locked`]).
+/// A lock that another session keeps is no answer: it is asked for again (see [`is_locked`]).
 fn unlocked<T>(session: &Session, sql: &str, answer: Result<T, Server>) -> Result<Result<T, Server>, Error> {
     match answer {
-        Err(server) if sessions::locked(&server.code) => {
+        Err(server) if is_locked(&server.code) => {
             let (side, sql) = (session.side().name(), crate::redact::statement(sql));
             Err(Error::Query { side, sql, answer: Box::new(server) })
         }
@@ -141,11 +141,6 @@ pub(super) async fn ask<T>(
         }
         answer => answer,
     }
-}
-
-/// Ends an attempt, whatever came of it.
-pub(super) async fn back(session: &Session) -> Result<(), Error> {
-    session.run("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt").await
 }
 
 pub(super) async fn become_role(session: &Session, role: Option<&str>) -> Result<(), Server> {

@@ -47,14 +47,14 @@ pub(super) async fn reader(connector: &Connector, snapshot: &str, held: bool) ->
 pub(super) async fn attempt(session: &Session, sql: &str) -> Result<Result<Vec<Row>, Server>, Error> {
     session.run("SAVEPOINT attempt").await?;
     let answer = session.try_ask(sql).await;
-    session.run("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt").await?;
+    back(session).await?;
     Ok(answer.map_err(|error| Server::new(&error)))
+}
+
+/// Ends an attempt, whatever came of it.
+pub(super) async fn back(session: &Session) -> Result<(), Error> {
+    session.run("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt").await
 }
 
 /// So often something is read again that another session keeps locked.
 pub(super) const TRIES: u32 = 5;
-
-/// A lock that is not to be had in time, and one that is waited for in a circle.
-pub(super) fn locked(code: &str) -> bool {
-    ["55P03", "40P01"].contains(&code)
-}
