@@ -103,6 +103,14 @@ struct Verdict {
     unjudged: usize,
 }
 
+impl Verdict {
+    fn add(&mut self, other: Self) {
+        self.wrong.extend(other.wrong);
+        self.judged += other.judged;
+        self.unjudged += other.unjudged;
+    }
+}
+
 fn judge(fixture: &Fixture, lab: &Lab, at: Server) -> Result<Verdict, Box<dyn Error>> {
     let uri = lab.uri(at)?;
     let analysis = fixture.analyse()?;
@@ -235,7 +243,7 @@ fn what_a_body_does_fails_when_it_is_called_as_the_report_says() -> Outcome {
     let servers = [(Server::Target15, 15), (Server::Target17, 17), (Server::Target18, 18)];
     let Some(lab) = Lab::start_or_skip(NAME, &servers.map(|(server, _)| server))? else { return Ok(()) };
     let only = std::env::var("FIXTURE").ok();
-    let (mut wrong, mut judged) = (Vec::new(), 0);
+    let mut total = Verdict::default();
     for fixture in Fixture::all(None)? {
         if only.as_ref().is_some_and(|only| !fixture.name.contains(only.as_str()))
             || fixture.calls.is_empty() && fixture.runs.is_empty()
@@ -243,11 +251,10 @@ fn what_a_body_does_fails_when_it_is_called_as_the_report_says() -> Outcome {
             continue;
         }
         for (at, version) in servers {
-            let verdict = judge_calls(&fixture, &lab, at, version)?;
-            wrong.extend(verdict.wrong);
-            judged += verdict.judged;
+            total.add(judge_calls(&fixture, &lab, at, version)?);
         }
     }
+    let Verdict { wrong, judged, .. } = total;
     eprintln!("{judged} calls judged");
     assert!(wrong.is_empty(), "{judged} calls, {} contradictions:\n{}", wrong.len(), wrong.join("\n"));
     Ok(())
@@ -286,9 +293,7 @@ fn the_server_confirms_every_fixture_before_and_after_its_rewrite() -> Outcome {
             while let Some((fixture, server)) = next() {
                 let verdict =
                     judge(&fixture, lab, server).map_err(|error| format!("{}: {error}", fixture.name))?;
-                total.wrong.extend(verdict.wrong);
-                total.judged += verdict.judged;
-                total.unjudged += verdict.unjudged;
+                total.add(verdict);
             }
             Ok(total)
         };
@@ -298,10 +303,7 @@ fn the_server_confirms_every_fixture_before_and_after_its_rewrite() -> Outcome {
             .collect();
         let mut total = Verdict::default();
         for thread in threads {
-            let verdict = thread?.join().map_err(|_| "a thread ended early")??;
-            total.wrong.extend(verdict.wrong);
-            total.judged += verdict.judged;
-            total.unjudged += verdict.unjudged;
+            total.add(thread?.join().map_err(|_| "a thread ended early")??);
         }
         Ok::<_, Box<dyn Error>>(total)
     })?;
