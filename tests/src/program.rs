@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
+use crate::lab::skipped;
+
 /// Where the program is.
 ///
 /// # Panics
@@ -52,6 +54,39 @@ pub fn program() -> Command {
     let mut command = Command::new(path());
     command.env_clear().stdin(Stdio::null());
     command
+}
+
+/// What a shell command writes to a terminal in `folder`, with these variables set: script(1) makes the terminal.
+/// None where this machine has none to give: then the test is skipped by name.
+///
+/// # Errors
+/// When script(1) cannot be started.
+pub fn on_terminal(
+    test: &str,
+    command: &str,
+    folder: &Path,
+    set: &[(&str, &str)],
+) -> std::io::Result<Option<String>> {
+    let script = |command: &str| {
+        let mut script = Command::new("script");
+        script.args(["-qec", command, "/dev/null"]).current_dir(folder).stdin(Stdio::null());
+        script.env("TERM", "xterm").env_remove("NO_COLOR").env_remove("CI").envs(set.iter().copied());
+        script.output()
+    };
+    // A root folder without /dev/pts has no terminals.
+    let reason = match script("true") {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => {
+            let said = [output.stdout, output.stderr].concat();
+            Some(format!("script(1) has no terminal: {}", String::from_utf8_lossy(&said).trim()))
+        }
+        Err(error) => Some(format!("script(1): {error}")),
+    };
+    if let Some(reason) = reason {
+        skipped(test, &reason);
+        return Ok(None);
+    }
+    Ok(Some(String::from_utf8_lossy(&script(command)?.stdout).into_owned()))
 }
 
 /// Runs a command with `input` on its standard input.

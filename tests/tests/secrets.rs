@@ -346,20 +346,14 @@ fn no_output_steers_a_terminal_and_files_keep_every_byte() -> Outcome {
     // To a pipe or a file every byte is the dump's.
     let output = program().current_dir(folder.path()).args(["rewrite", "-q", "dump.sql"]).output()?;
     assert!(String::from_utf8(output.stdout)?.contains(&format!("CREATE ROLE \"{name}\";\n")));
-    // script(1) has a terminal, and writes what it is sent.
     for arguments in
         ["rewrite dump.sql", "rewrite dump.sql --diff", "rewrite dump.sql -o /dev/stdout", "check dump.sql"]
     {
         let command = format!("{} {arguments} 2>/dev/null", program::path().display());
-        let mut script = Command::new("script");
-        script
-            .args(["-qec", &command, "/dev/null"])
-            .current_dir(folder.path())
-            .env("TERM", "xterm")
-            .stdin(Stdio::null());
-        let Ok(output) = script.output() else { return Ok(()) };
+        let test = "no_output_steers_a_terminal_and_files_keep_every_byte";
+        let Some(said) = program::on_terminal(test, &command, folder.path(), &[])? else { return Ok(()) };
         // The terminal itself puts a CR before each line's end.
-        let said = String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n");
+        let said = said.replace("\r\n", "\n");
         assert!(said.contains("␛[2J"), "{arguments}: {said}");
         assert_eq!(steering(&said), [], "{arguments}: {said}");
     }

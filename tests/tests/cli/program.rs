@@ -10,16 +10,12 @@ fn colours_are_for_terminals() {
     assert!(!plain.out.contains('\u{1b}'));
     let always = folder.run(&["check", "--color", "always", "schema.sql"]);
     assert!(always.out.contains("\u{1b}["));
-    // What script(1) runs has a terminal.
     let on_terminal = |set: &[(&str, &str)]| {
-        let program = tsmigrate_tests::program::path().display();
-        let mut script = Command::new("script");
-        script.args(["-qec", &format!("{program} check schema.sql"), "/dev/null"]);
-        script.env("TERM", "xterm").env_remove("NO_COLOR").env_remove("CI").envs(set.iter().copied());
-        let output = script.current_dir(folder.0.path()).output();
-        output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+        let command = format!("{} check schema.sql", tsmigrate_tests::program::path().display());
+        let test = "colours_are_for_terminals";
+        tsmigrate_tests::program::on_terminal(test, &command, folder.0.path(), set).unwrap()
     };
-    let Ok(shown) = on_terminal(&[]) else { return };
+    let Some(shown) = on_terminal(&[]) else { return };
     assert!(shown.contains("\u{1b}["), "{shown}");
     assert!(!on_terminal(&[("NO_COLOR", "1")]).unwrap().contains("\u{1b}["));
 }
