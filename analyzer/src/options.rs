@@ -87,6 +87,9 @@ pub struct Options {
     pub absent: BTreeSet<(String, String)>,
     /// Whoever restores the dump fills TimescaleDB's catalogs too: a dump without their rows is whole.
     pub catalogs_follow: bool,
+    /// Whoever restores the dump hands over chunks, and what else TimescaleDB keeps for a hypertable or an aggregate, beside
+    /// the dump's own statements: then their owners are kept too.
+    pub hands_over_chunks: bool,
     /// What rules count as where it is not what they say themselves: by id. See [`Options::set_level`].
     pub levels: BTreeMap<&'static str, Level>,
     /// Where some of this comes from, for the report: a configuration file's path.

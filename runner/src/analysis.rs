@@ -151,6 +151,7 @@ fn options(source: &Facts, accept: &[String], filter: &Filter, convert: &Convers
         accept: accept.iter().cloned().collect::<BTreeSet<_>>(),
         database: Some(source.database.clone()),
         catalogs_follow: true,
+        hands_over_chunks: true,
         convert: convert.wanted().clone(),
         absent: filter.left_out().iter().chain(convert.left_out()).map(pair).collect(),
         hypertables: timescale.clone().flat_map(|timescale| &timescale.hypertables).map(pair).collect(),

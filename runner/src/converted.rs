@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tsmigrate_analyzer::conversion::{Conversion, conversion};
-use tsmigrate_analyzer::parse::{NodeEnum, Tokens, parse, pg};
+use tsmigrate_analyzer::parse::{NodeEnum, Tokens, parse};
 use tsmigrate_analyzer::split::{Kind, Splitter};
 
 use crate::connect::Session;
@@ -119,7 +119,8 @@ impl Conversions {
     ) -> (Vec<Statement>, Vec<(&'static str, Statement)>) {
         let (mut give, mut take_back) = (Vec::new(), Vec::new());
         for (part, statement) in access.iter().filter(|_| !self.wanted.is_empty()) {
-            let Some((table, owner)) = given(&statement.sql).filter(|(table, _)| self.has(table)) else {
+            let Some((table, owner)) = script::new_owner(&statement.sql).filter(|(table, _)| self.has(table))
+            else {
                 continue;
             };
             let (schema, role) = (identifier(&table.schema), identifier(&owner));
@@ -334,23 +335,6 @@ async fn has_null(session: &Session, guard: &Guard, column: &str) -> Result<bool
     };
     session.run("ROLLBACK").await?;
     found
-}
-
-/// The table that a statement gives away, and to whom.
-fn given(sql: &str) -> Option<(Relation, String)> {
-    if !sql.contains("OWNER TO") {
-        return None;
-    }
-    let parsed = parse(sql, true).ok().flatten()?;
-    let NodeEnum::AlterTableStmt(alter) = parsed.node() else { return None };
-    let range = alter.relation.as_ref()?;
-    let owner = alter.cmds.iter().find_map(|command| match command.node.as_ref()? {
-        NodeEnum::AlterTableCmd(command) if command.subtype() == pg::AlterTableType::AtChangeOwner => {
-            command.newowner.as_ref()
-        }
-        _ => None,
-    })?;
-    Some((Relation::new(&range.schemaname, &range.relname), owner.rolename.clone()))
 }
 
 fn block<T: Into<String>>(what: String, next: impl IntoIterator<Item = T>) -> Blocker {

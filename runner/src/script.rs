@@ -122,19 +122,30 @@ fn class(node: &NodeEnum) -> Class {
     }
 }
 
-/// Of `ALTER SEQUENCE s OWNER TO r` (older dumps say TABLE): what gives `r` the same use of it without owning it.
+/// The relation that `ALTER … OWNER TO` hands over, and to whom: a table, a view or a sequence.
 #[must_use]
-pub fn grant_instead_of_owner(sql: &str) -> Option<String> {
+pub fn new_owner(sql: &str) -> Option<(Relation, String)> {
+    // Most statements are about something else, and need no tree.
+    if !sql.contains("OWNER TO") {
+        return None;
+    }
     let parsed = parse::parse(sql, true).ok().flatten()?;
     let NodeEnum::AlterTableStmt(alter) = parsed.node() else { return None };
     let relation = alter.relation.as_ref()?;
-    let owner = alter.cmds.iter().find_map(|cmd| match &cmd.node {
-        Some(NodeEnum::AlterTableCmd(cmd)) => cmd.newowner.as_ref(),
+    let owner = alter.cmds.iter().find_map(|command| match command.node.as_ref()? {
+        NodeEnum::AlterTableCmd(command) if command.subtype() == pg::AlterTableType::AtChangeOwner => {
+            command.newowner.as_ref()
+        }
         _ => None,
     })?;
-    let [schema, name, role] =
-        [&relation.schemaname, &relation.relname, &owner.rolename].map(|name| identifier(name));
-    Some(format!("GRANT ALL ON SEQUENCE {schema}.{name} TO {role}"))
+    Some((Relation::new(&relation.schemaname, &relation.relname), owner.rolename.clone()))
+}
+
+/// Of `ALTER SEQUENCE s OWNER TO r` (older dumps say TABLE): what gives `r` the same use of it without owning it.
+#[must_use]
+pub fn grant_instead_of_owner(sql: &str) -> Option<String> {
+    let (sequence, role) = new_owner(sql)?;
+    Some(format!("GRANT ALL ON SEQUENCE {} TO {}", sequence.sql(), identifier(&role)))
 }
 
 fn string(node: &pg::Node) -> Option<String> {

@@ -92,6 +92,8 @@ impl Fixture {
                 fixture.options.convert.insert(table, conversion);
             } else if directive("catalogs") == Some("follow") {
                 fixture.options.catalogs_follow = true;
+            } else if directive("chunks") == Some("handed over") {
+                fixture.options.hands_over_chunks = true;
             } else if let Some(version) = directive("timescaledb") {
                 let version =
                     Version::read(version).ok_or_else(|| wrong("this is no version of TimescaleDB"))?;

@@ -91,7 +91,7 @@ fn a_timescaledb_source_arrives_with_hypertables_and_jobs() -> Outcome {
     // A new chunk is made: no tablespace of the source is asked for.
     ask("INSERT INTO metrics VALUES ('2030-01-01', 1, 1)")?;
     assert_eq!(ask("SELECT has_table_privilege('ts_app', 'metrics', 'INSERT')")?, "t");
-    assert_eq!(ask("SELECT relowner::regrole FROM pg_class WHERE oid = 'metrics'::regclass")?, "tsdbadmin");
+    assert_eq!(ask("SELECT relowner::regrole FROM pg_class WHERE oid = 'metrics'::regclass")?, "ts_app");
     assert_eq!(
         ask("SELECT relowner::regrole FROM pg_class WHERE oid = 'sensors.device'::regclass")?,
         "ts_app"
@@ -99,9 +99,12 @@ fn a_timescaledb_source_arrives_with_hypertables_and_jobs() -> Outcome {
     assert_eq!(
         ask("SELECT string_agg(concat_ws(' ', id, owner, scheduled), ', ' ORDER BY id) \
              FROM _timescaledb_config.bgw_job WHERE id >= 1000")?,
-        "1000 tsdbadmin t, 1001 tsdbadmin f"
+        "1000 ts_app t, 1001 tsdbadmin f"
     );
-    assert_eq!(report["jobs"][0]["owner"], "ts_app");
+    assert_eq!(
+        (&report["jobs"][0]["owner"], &report["jobs"][0]["new_owner"]),
+        (&"ts_app".into(), &"ts_app".into())
+    );
     assert_eq!(report["missing"][0]["what"], "1 rows of _timescaledb_catalog.tablespace");
     Ok(())
 }
@@ -263,6 +266,7 @@ fn verify(stage: &Stage) -> Result<Vec<tsmigrate::verify::Difference>, Box<dyn E
             skipped: &BTreeSet::new(),
             sequences: &BTreeMap::new(),
             findings: Vec::new(),
+            kept: None,
         };
         let sessions = Sessions { source: &source, target: &target, snapshot: &snapshot, holder: None };
         let verification =

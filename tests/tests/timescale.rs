@@ -59,8 +59,7 @@ fn foreign_keys_to_hypertables_arrive_and_guard_rows() -> Outcome {
     Ok(())
 }
 
-/// A hypertable may keep its chunks in a schema of the user's own; they are chunks all the same. Sequences of identity
-/// columns stay with a hypertable, and its former owner keeps their use.
+/// A hypertable may keep its chunks in a schema of the user's own; they are chunks all the same, and have its owner.
 #[test]
 fn chunks_in_a_schema_of_the_users_own_arrive() -> Outcome {
     let test = "chunks_in_a_schema_of_the_users_own_arrive";
@@ -82,6 +81,9 @@ fn chunks_in_a_schema_of_the_users_own_arrive() -> Outcome {
     stage.sql(&stage.admin, "INSERT INTO own.beside (ts, v) VALUES ('2024-01-02', 3), ('2030-01-01', 4)")?;
     let chunks = "SELECT count(*), sum(v), bool_and(tableoid::regclass::text ~ '^own.chk_') FROM own.beside";
     assert_eq!(stage.sql(&stage.admin, chunks)?, "4|10|t");
+    let owners = "SELECT string_agg(DISTINCT pg_get_userbyid(relowner), ' ') FROM pg_class WHERE relkind IN ('r', 'S') \
+                  AND relnamespace IN ('own'::regnamespace, '\"Ch.unks\"'::regnamespace)";
+    assert_eq!(stage.sql(&stage.admin, owners)?, "own_app");
     let may = "SELECT has_table_privilege('own_app', 'own.beside', 'DELETE'), \
                has_sequence_privilege('own_app', 'own.beside_id_seq', 'UPDATE'), \
                has_table_privilege('own_reader', 'own.beside', 'SELECT')";

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::handover::Refused;
 use crate::names::Relation;
+use crate::verify::Kept;
 
 /// What the stages found out for those after them.
 #[derive(Default)]
@@ -15,4 +17,8 @@ pub(super) struct Loaded {
     pub(super) sequences: crate::engine::sequences::Values,
     /// Hypertables of the target, whose statistics are still to be made.
     pub(super) hypertables: Vec<Relation>,
+    /// Owners of hypertables that the target refused, and why.
+    pub(super) refused: Refused,
+    /// What stayed the administrator's.
+    pub(super) kept: Kept,
 }

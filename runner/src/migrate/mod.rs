@@ -9,6 +9,7 @@ mod driver;
 mod engine_setup;
 mod evaluation;
 mod fingerprint;
+mod handover;
 mod inspection;
 mod limits;
 mod loaded;

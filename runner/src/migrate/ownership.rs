@@ -10,6 +10,7 @@
 use futures_util::future;
 use tsmigrate_analyzer::parse::{self, NodeEnum, pg};
 
+use super::handover::Handover;
 use super::scripts::{AccessStatement, Scripts};
 use crate::connect::Session;
 use crate::engine::statements::refused;
@@ -46,14 +47,18 @@ fn early(sql: &str) -> Early {
     }
 }
 
-/// Runs those of the access statements that may come early; their number.
+/// Runs those of the access statements that may come early, but for what [`Handover`] hands over; their number.
 ///
 /// # Errors
 /// The first owner that the target refuses.
-pub(super) async fn apply_early(session: &Session, access: &[AccessStatement]) -> Result<usize, Error> {
+pub(super) async fn apply_early(
+    session: &Session,
+    access: &[AccessStatement],
+    handover: &Handover,
+) -> Result<usize, Error> {
     let statements: Vec<(Early, &Statement)> = access
         .iter()
-        .filter(|(part, _)| *part == "pre-data")
+        .filter(|(part, statement)| *part == "pre-data" && !handover.has(statement))
         .map(|(_, statement)| (early(&statement.sql), statement))
         .filter(|(early, _)| *early != Early::No)
         .collect();

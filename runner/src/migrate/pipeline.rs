@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::copy_plan::{self, CopyPlan, TableRanges};
 use super::driver::Run;
+use super::handover::Handover;
 use super::inspection::inspect_servers;
 use super::loaded::Loaded;
 use super::schema;
@@ -224,7 +225,9 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
         run.stage("restoring", restoring::enter(run)).await?;
     }
     run_list(run, List::PreData, &scripts.pre_data).await?;
-    run.step("owners", Step::Owners, ownership::run(run, &scripts.access)).await?;
+    let handover = Handover::new(servers.source.timescale.as_ref(), &scripts.access);
+    let owners = ownership::run(run, &scripts.access, &handover, &mut loaded);
+    run.step("owners", Step::Owners, owners).await?;
     let shapes = tables::shapes(&run.target().await?).await?;
     run.step("catalogs", Step::Catalogs, catalogs::run(run, &shapes, &mut loaded)).await?;
     let mut tables = tables;
@@ -259,7 +262,10 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
     // Before tables are given to their owners, who alone may analyze them.
     run.stage("analyze", analyze::run(run, &session, &mut loaded)).await?;
     let dumped = access::Dumped { roles: &scripts.roles_text, pre_data: &scripts.pre_data_text };
-    run.step("access", Step::Access, access::run(run, &session, scripts.access, &dumped)).await?;
+    let access = access::run(run, &session, scripts.access, &dumped, &handover);
+    run.step("access", Step::Access, access).await?;
+    run.stage("owners", ownership::kept(run, &handover, &mut loaded)).await?;
+    run.stage("jobs", jobs::hand_over(run, &mut loaded)).await?;
     run.stage("refresh", refresh::run(run, sorted.builds.refreshes)).await?;
     context.report().warnings.extend(session.take_notices());
     match data::lost(run).await?.len() {

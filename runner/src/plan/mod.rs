@@ -151,7 +151,8 @@ fn steps(basis: &Basis<'_>) -> Vec<Step> {
         "pre-data",
         format!("{}: tables, functions, views, as yet without indexes", number(counts.pre_data, "statement")),
     );
-    step("owners", "owners and grants, so that whatever is built runs as its owner".into());
+    let chunks = if timescale { "; hypertables with their chunks" } else { "" };
+    step("owners", format!("owners and grants, so that whatever is built runs as its owner{chunks}"));
     step("data", data(basis, volume));
     if volume.large_objects > 0 {
         let size = human::bytes(volume.large_object_bytes);
@@ -203,7 +204,11 @@ fn steps(basis: &Basis<'_>) -> Vec<Step> {
         step("verify", format!("objects, owners, privileges and rows ({check}), source against target"));
     }
     if scheduled > 0 {
-        step("jobs", format!("{} on the target, scheduled as they were", number(scheduled, "job")));
+        let jobs = number(scheduled, "job");
+        step(
+            "jobs",
+            format!("{jobs} on the target, scheduled as they were, with their owners unless it refuses"),
+        );
     }
     steps
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::definition;
 use super::identity::{self, Place};
+use super::kept;
 use super::members;
 use super::object::{Catalog, Object, Privilege, Says};
 use super::options::{Expect, VerifyOptions};
@@ -60,10 +61,14 @@ pub(super) fn compare(
             // A sequence follows the table it belongs to.
             let table = ours.says.get("owned by").filter(|_| kind == "sequence");
             let named = table.map_or_else(|| identity.clone(), |table| identity::plain(table));
-            let expected = owner_on_target(owner, kind, &named, world);
+            let expected = owner_on_target(owner, kind, world);
             // Where two ordinary servers are compared, nothing has to have another owner.
             if expected != *found && owner != found {
-                differ(difference("owner", &object, Some(quoted(&expected)), Some(quoted(found))));
+                let mut difference =
+                    difference("owner", &object, Some(quoted(&expected)), Some(quoted(found)));
+                difference.reason =
+                    kept::reason(owner, found, (kind, &named), world.expect).map(ToOwned::to_owned);
+                differ(difference);
             }
         }
         if options.without.has("privileges") {
@@ -339,20 +344,10 @@ fn role_of_default(identity: &str) -> (String, &str) {
     (identity::name(role), rest)
 }
 
-/// Hypertables, their chunks and all that TimescaleDB keeps for them stay the administrator's: OWN-01.
-fn owner_on_target(owner: &str, kind: &str, identity: &str, world: &World<'_>) -> String {
-    let hypertable = world.expect.source.timescale.as_ref().is_some_and(|timescale| {
-        let mut all = timescale.tables().chain(&timescale.aggregates);
-        all.any(|hypertable| hypertable.to_string() == identity)
-    });
-    if kind == "schema" && owner == "pg_database_owner" {
-        return owner.to_owned();
-    }
-    // The service runs jobs of its administrator only.
-    if kind == "job" || world.gone(owner) || hypertable || identity.starts_with("_timescaledb_") {
-        return world.expect.target.user.clone();
-    }
-    owner.to_owned()
+/// The owner that an object of the source has to have on the target.
+fn owner_on_target(owner: &str, kind: &str, world: &World<'_>) -> String {
+    let stays = kind == "schema" && owner == "pg_database_owner";
+    if world.gone(owner) && !stays { world.expect.target.user.clone() } else { owner.to_owned() }
 }
 
 /// Privileges as they should be and as they are, without what an owner has by being one.

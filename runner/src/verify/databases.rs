@@ -44,6 +44,7 @@ pub async fn databases(
         skipped: &BTreeSet::new(),
         sequences: &BTreeMap::new(),
         findings: Vec::new(),
+        kept: None,
     };
     let found = super::verify(&sessions, &expect, options, progress).await;
     progress.flush();

@@ -16,6 +16,7 @@ mod databases;
 mod definition;
 mod gone;
 mod identity;
+mod kept;
 mod keys;
 mod kinds;
 mod large;
@@ -39,7 +40,7 @@ mod views;
 mod work;
 
 pub use databases::databases;
-pub use options::{Check, Expect, PERCENT, VerifyOptions, Without};
+pub use options::{Check, Expect, Kept, PERCENT, VerifyOptions, Without};
 pub use result::{Difference, Rows, Verification};
 pub use same::same;
 pub use select::Chosen;

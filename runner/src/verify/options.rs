@@ -117,4 +117,15 @@ pub struct Expect<'a> {
     pub sequences: &'a BTreeMap<Relation, (i64, bool)>,
     /// What was announced.
     pub findings: Vec<Finding>,
+    /// What a migration could not hand over; none where nobody knows how the target was filled.
+    pub kept: Option<&'a Kept>,
+}
+
+/// What stays the administrator's, for the target refused to hand it over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// The owners on the source of such hypertables and continuous aggregates.
+    pub owners: BTreeSet<String>,
+    /// Jobs by their ids.
+    pub jobs: BTreeSet<i64>,
 }

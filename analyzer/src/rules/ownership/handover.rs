@@ -69,6 +69,14 @@ pub(crate) fn hand_over(
     if object.id.class == Class::Schema {
         ctx.states.of::<Handover>().schema_owners.insert(id.name.to_string(), owner.to_owned());
     }
+    // Whoever restores the dump sees to its schema.
+    let inner = ctx.options.hands_over_chunks
+        && id.class == Class::Relation
+        && (is_chunk(ctx, &id)
+            || id.schema.as_deref().is_some_and(|schema| schema.starts_with("_timescaledb_")));
+    if inner && before.is_empty() {
+        return;
+    }
     let mut next_error = None;
     if object.id.class == Class::Publication {
         let database = ctx.target.database.as_str();
@@ -79,7 +87,7 @@ pub(crate) fn hand_over(
             next_error =
                 Some(ServerError::new("42501", format!("permission denied for database {database}")));
         }
-    } else if let Some(schema) = id.schema.as_deref().filter(|_| needs_create(object)) {
+    } else if let Some(schema) = id.schema.as_deref().filter(|_| needs_create(object) && !inner) {
         let schema_id = ObjectId::new(Class::Schema, None, schema);
         let known = ctx.states.get::<Handover>();
         let owns =
@@ -129,6 +137,12 @@ pub(crate) fn membership(ctx: &Context<'_>, owner: &str, admin: &str) -> String 
 pub(crate) fn member_by_dump(ctx: &Context<'_>, owner: &str) -> bool {
     ctx.facts.is_member(owner, &ctx.target.admin)
         && !ctx.states.get::<Handover>().is_some_and(|known| known.lent_membership.contains(owner))
+}
+
+/// True for a chunk in a schema of the user's own.
+pub(super) fn is_chunk(ctx: &Context<'_>, id: &ObjectId) -> bool {
+    let key = |schema: &str| (schema.to_owned(), id.name.to_string());
+    id.class == Class::Relation && id.schema.as_deref().is_some_and(|s| ctx.options.chunks.contains(&key(s)))
 }
 
 /// Kinds of objects whose new owner needs CREATE on their schema (AlterObjectOwner_internal,

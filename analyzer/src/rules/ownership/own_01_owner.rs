@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::handover::{Handover, hand_over, member_by_dump};
+use super::handover::{Handover, hand_over, is_chunk, member_by_dump};
 use crate::edit::{Action, Safety};
 use crate::facts::names::{options, qualified, quoted, relation, role, roles};
 use crate::facts::objects::{created, subject};
@@ -23,7 +23,7 @@ pub const RULE: Rule = Rule {
     fix: Safety::Safe,
     answers: Answers::Limit {
         slug: "owner.to",
-        how: "Owners are kept by lending memberships; those of superusers and of hypertables become tsdbadmin's. REASSIGN OWNED is OWN-07's.",
+        how: "Owners are kept by lending memberships; those of superusers become tsdbadmin's, and those of hypertables where a dump is restored by hand. REASSIGN OWNED is OWN-07's.",
     },
     also_answers: &["DATA-02", "PG-16"],
     statements: &[
@@ -48,8 +48,9 @@ pub const RULE: Rule = Rule {
         help: "Owners are kept: tsdbadmin is made a member of the owner once, and the owner gets CREATE on the schema \
                for as long as ownership is handed over. What postgres or a provider's administrator owned becomes \
                tsdbadmin's. A superuser of the source with another name is an ordinary role on the target, and keeps \
-               what it owned. Hypertables, with their sequences, and continuous aggregates stay tsdbadmin's, as their \
-               chunks cannot be given away; the former owner gets all privileges on them.",
+               what it owned. tsmigrate migrate hands over hypertables and continuous aggregates too, with their chunks and \
+               sequences. Where a dump is restored by hand they stay tsdbadmin's, as nobody else may create in the schema \
+               of the chunks; the former owner gets all privileges on them.",
         before: "CREATE ROLE app;\nCREATE TABLE public.t (a integer);\nALTER TABLE public.t OWNER TO app;",
         after: "",
         sources: &[
@@ -196,6 +197,9 @@ impl<'a> OwnerChange<'a> {
         if id.class == Class::Server {
             return Some(self.of_foreign_server(ctx));
         }
+        if ctx.options.hands_over_chunks && id.class == Class::Relation {
+            return None;
+        }
         let chunks = ServerError::new("42501", "permission denied for schema _timescaledb_internal");
         if let Some(kind) = self.kept_kind(ctx) {
             let fix = FixDraft::replace_with(title_instead(owner), vec![grant_all("TABLE", id, owner)])
@@ -252,20 +256,14 @@ impl<'a> OwnerChange<'a> {
     }
 }
 
-/// True for a chunk in a schema of the user's own.
-fn is_chunk(ctx: &Context<'_>, id: &ObjectId) -> bool {
-    let key = |schema: &str| (schema.to_owned(), id.name.to_string());
-    id.class == Class::Relation && id.schema.as_deref().is_some_and(|s| ctx.options.chunks.contains(&key(s)))
-}
-
 /// The sequence of an identity column follows its table, and no statement of a dump names its owner: where the table is a
-/// hypertable, which stays tsdbadmin's, the former owner would have lost the sequence without a word.
+/// hypertable that stays tsdbadmin's, the former owner would have lost the sequence without a word.
 fn identity_of_hypertable(ctx: &mut Context<'_>, node: &NodeEnum) {
     let NodeEnum::AlterTableStmt(s) = node else { return };
     let Some(range) = &s.relation else { return };
     let (schema, name) = relation(range);
     let table = ctx.resolved(&ObjectId::new(Class::Relation, schema, name));
-    if !ctx.facts.hypertables.contains(&table) {
+    if ctx.options.hands_over_chunks || !ctx.facts.hypertables.contains(&table) {
         return;
     }
     let Some(owner) = ctx.facts.owner(&table).map(str::to_owned) else { return };
@@ -399,7 +397,7 @@ fn new_owner(node: &NodeEnum) -> Option<&pg::RoleSpec> {
 /// statement that needed it.
 fn finish(all: &mut Finish<'_>) {
     let known = all.states.get::<Handover>();
-    for owner in &all.facts.owners {
+    for owner in all.facts.owners.iter().filter(|_| !all.options.hands_over_chunks) {
         let (word, kind) = if all.facts.hypertables.contains(&owner.object) {
             ("TABLE", "hypertable")
         } else if let Some(table) = known.and_then(|known| known.sequence_tables.get(&owner.object))

@@ -7,6 +7,7 @@ use crate::engine::retry::retrying;
 use crate::engine::{objects, statements};
 use crate::error::Error;
 use crate::migrate::driver::{Run, StageResult};
+use crate::migrate::handover::Handover;
 use crate::migrate::ownership::is_linked_sequence;
 use crate::migrate::scripts::AccessStatement;
 use crate::migrate::{Context, Reached};
@@ -31,6 +32,7 @@ pub(in crate::migrate) async fn run(
     session: &Session,
     mut statements: Vec<AccessStatement>,
     dumped: &Dumped<'_>,
+    handover: &Handover,
 ) -> Result<StageResult, Error> {
     let engine = &run.engine;
     let mut findings = Vec::new();
@@ -40,6 +42,7 @@ pub(in crate::migrate) async fn run(
         findings = found;
     }
     run.context.undo().reached = Reached::Given;
+    let statements = handover.again(&run.target().await?, statements).await?;
     let missing =
         retrying(engine.retry_policy, &engine.progress, "access", || apply(run, session, &statements))
             .await?;
@@ -99,7 +102,7 @@ async fn apply(
     let mut missing = Vec::new();
     for (part, statement) in statements {
         match statements::execute(session, part, statement).await {
-            // A sequence has its table's owner, and a hypertable stays the administrator's.
+            // A sequence has its table's owner.
             Err(error) if is_linked_sequence(&error) => {
                 let Some(sql) = script::grant_instead_of_owner(&statement.sql) else { return Err(error) };
                 statements::execute(session, part, &Statement { sql, ..statement.clone() }).await?;

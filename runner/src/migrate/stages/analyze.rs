@@ -1,5 +1,5 @@
-//! Statistics of tables that have parts: of partitioned tables before they are given to their owners, of hypertables,
-//! which stay the administrator's, while rows are compared.
+//! Statistics of tables that have parts: of partitioned tables before privileges are taken away, of hypertables, which are
+//! larger, while rows are compared.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};

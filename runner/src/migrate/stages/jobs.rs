@@ -1,14 +1,18 @@
 //! Background jobs: paused on the source before it is read, started on the target when everything has arrived.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::engine::retry::retrying;
+use crate::connect::Session;
+use crate::engine::retry::{retrying, transient};
 use crate::error::Error;
+use crate::human;
 use crate::jobs::{self, Job};
-use crate::migrate::Context;
-use crate::migrate::driver::StageResult;
+use crate::migrate::driver::{Run, StageResult};
+use crate::migrate::loaded::Loaded;
 use crate::migrate::servers::Servers;
-use crate::results::MovedJob;
+use crate::migrate::{Context, administrator};
+use crate::quote::{identifier, literal, quoted};
+use crate::results::{Missing, MovedJob};
 
 /// Jobs of the source that have to be paused.
 pub(in crate::migrate) fn pausable(servers: &Servers) -> impl Iterator<Item = &Job> {
@@ -36,8 +40,84 @@ pub(in crate::migrate) async fn pause(context: &Context, servers: &Servers) -> R
     Ok(StageResult::done(format!("{} jobs of the source", scheduled.len())))
 }
 
+/// Gives copied jobs the owners that they have on the source, so that what they call runs as those. They still wait. A
+/// service may refuse jobs of others than its administrator.
+pub(in crate::migrate) async fn hand_over(run: &Run<'_>, loaded: &mut Loaded) -> Result<StageResult, Error> {
+    let (context, servers) = (run.context, run.servers);
+    let stay = context.args.no_owner || context.args.no_roles || servers.source.timescale.is_none();
+    if stay || servers.jobs.is_empty() {
+        return Ok(StageResult::default());
+    }
+    let kept = &loaded.kept.owners;
+    let (count, missing) =
+        retrying(context.retry_policy(), &context.progress, "jobs", || hand_over_once(run, kept)).await?;
+    loaded.kept.jobs.extend(missing.iter().map(|(id, _)| *id));
+    Ok(StageResult {
+        summary: (count > 0).then(|| format!("{} handed over", human::count(count, "job"))),
+        missing: missing.into_iter().map(|(_, missing)| missing).collect(),
+        ..StageResult::default()
+    })
+}
+
+/// How many were handed over, and those that were not. To do it twice does no harm.
+async fn hand_over_once(run: &Run<'_>, kept: &BTreeSet<String>) -> Result<(u64, Vec<(i64, Missing)>), Error> {
+    let servers = run.servers;
+    let (mut count, mut missing) = (0, Vec::new());
+    let session = run.target().await?;
+    let Some(table) = jobs::table(&session).await? else { return Ok((count, missing)) };
+    let admin = &servers.target.user;
+    let reserved = administrator::reserved(&servers.target);
+    let roles: BTreeSet<String> = session.ask_list("SELECT rolname FROM pg_catalog.pg_roles").await?;
+    let copied = copied(&session, &table).await?;
+    for job in &servers.jobs {
+        let Some(found) = copied.get(&job.id) else { continue };
+        if found.owner == job.owner || reserved.contains(&job.owner) || !roles.contains(&job.owner) {
+            continue;
+        }
+        let why = if !found.action && kept.contains(&job.owner) {
+            "it works on hypertables that could not be handed over".to_owned()
+        } else {
+            let owner = literal(&identifier(&job.owner));
+            let sql = format!("UPDATE {table} SET owner = {owner}::pg_catalog.regrole WHERE id = {}", job.id);
+            match session.run(&sql).await {
+                Ok(()) => {
+                    count += 1;
+                    continue;
+                }
+                Err(error) if transient(&error) => return Err(error),
+                Err(error) => {
+                    error.answer().map_or_else(|| error.to_string(), |answer| answer.message.clone())
+                }
+            }
+        };
+        let what = format!("owner {} of job {} ({})", quoted(&job.owner), job.id, job.name);
+        missing.push((job.id, Missing { what, why: format!("{why}: it stays {}'s", quoted(admin)) }));
+    }
+    Ok((count, missing))
+}
+
+/// A job of the target.
+struct Copied {
+    owner: String,
+    /// It calls a procedure of a user's, not one of TimescaleDB's.
+    action: bool,
+}
+
+async fn copied(session: &Session, table: &str) -> Result<BTreeMap<i64, Copied>, Error> {
+    let rows = session
+        .ask(&format!(
+            "SELECT id, pg_catalog.pg_get_userbyid(owner::pg_catalog.oid), \
+             NOT pg_catalog.starts_with(proc_schema::text, '_timescaledb_') FROM {table} WHERE id >= 1000"
+        ))
+        .await?;
+    rows.iter()
+        .map(|row| Ok((row.number(0)?, Copied { owner: row.text(1)?.to_owned(), action: row.flag(2)? })))
+        .collect()
+}
+
 /// Starts the copied jobs when they are due on the source: what a dump does not carry would let them all run at once. They
-/// came paused, so that none of them drops a chunk that is still to be counted.
+/// came paused, so that none of them drops a chunk that is still to be counted. What a user's job calls is not started as
+/// the administrator.
 pub(in crate::migrate) async fn start(
     context: &Context,
     servers: &Servers,
@@ -49,13 +129,17 @@ pub(in crate::migrate) async fn start(
     let session = context.target.open().await?;
     let Some(table) = jobs::table(&session).await? else { return Ok(()) };
     let alter = jobs::Alter::find(&session).await?;
-    let existing: BTreeSet<i64> = jobs::list(&session).await?.into_iter().map(|job| job.id).collect();
+    let copied = copied(&session, &table).await?;
     let due = retrying(context.retry_policy(), &context.progress, "jobs", || async {
         jobs::due(&context.source.open().await?).await
     })
     .await?;
-    for job in servers.jobs.iter().filter(|job| existing.contains(&job.id)) {
-        let scheduled = job.scheduled && equal;
+    let admin = &servers.target.user;
+    for job in &servers.jobs {
+        let Some(found) = copied.get(&job.id) else { continue };
+        let of_user = job.owner != *admin && !servers.source.superusers.contains(&job.owner);
+        let strange = found.action && of_user && found.owner == *admin;
+        let scheduled = job.scheduled && equal && !strange;
         let due = due.get(&job.id).map(String::as_str);
         if scheduled && alter.schedule(&session, job.id, true, due).await.is_err() {
             // The Apache edition has no alter_job.
@@ -63,13 +147,18 @@ pub(in crate::migrate) async fn start(
         }
         if job.scheduled && !scheduled {
             let start = jobs::start_command("public", job.id, due);
-            context.report().next.push(format!("start the job: {start};"));
+            let first = if strange {
+                format!("look at what job {} calls, for it runs as {} now; ", job.id, quoted(admin))
+            } else {
+                String::new()
+            };
+            context.report().next.push(format!("{first}start the job: {start};"));
         }
         context.report().jobs.push(MovedJob {
             id: job.id,
             name: job.name.clone(),
             owner: job.owner.clone(),
-            new_owner: servers.target.user.clone(),
+            new_owner: found.owner.clone(),
             scheduled,
         });
     }

@@ -29,6 +29,7 @@ pub(in crate::migrate) async fn run(run: &Run<'_>, loaded: &Loaded) -> Result<bo
         skipped: &loaded.skipped,
         sequences: &loaded.sequences,
         findings,
+        kept: Some(&loaded.kept),
     };
     let chosen = verify::Chosen { filter: servers.filter.clone(), convert: servers.convert.clone() };
     let without = verify::Without {

@@ -1,5 +1,6 @@
-use super::super::{Check, Without};
+use super::super::{Check, Kept, Without};
 use super::*;
+use crate::inspect::Timescale;
 use crate::names::Relation;
 use crate::results::Finding;
 
@@ -17,7 +18,23 @@ fn catalog(major: u32, objects: &[(&str, &str, Object)]) -> Catalog {
 }
 
 fn run(source: &Catalog, target: &Catalog, findings: Vec<Finding>, options: &VerifyOptions) -> Verification {
-    let facts = |major| Facts { version_num: major * 10000, user: "tsdbadmin".into(), ..Facts::default() };
+    run_with(source, target, findings, options, None)
+}
+
+fn run_with(
+    source: &Catalog,
+    target: &Catalog,
+    findings: Vec<Finding>,
+    options: &VerifyOptions,
+    kept: Option<&Kept>,
+) -> Verification {
+    let hypertables = vec![Relation::new("m", "h")];
+    let facts = |major| Facts {
+        version_num: major * 10000,
+        user: "tsdbadmin".into(),
+        timescale: Some(Timescale { hypertables: hypertables.clone(), ..Timescale::default() }),
+        ..Facts::default()
+    };
     let expect = Expect {
         source: &facts(source.major),
         target: &facts(target.major),
@@ -25,6 +42,7 @@ fn run(source: &Catalog, target: &Catalog, findings: Vec<Finding>, options: &Ver
         skipped: &BTreeSet::new(),
         sequences: &BTreeMap::new(),
         findings,
+        kept,
     };
     compare(source, target, &expect, options, &Selection::default())
 }
@@ -186,6 +204,35 @@ fn what_stayed_behind_as_asked_for_is_not_compared() {
     assert!(found(&verification).is_empty());
     assert!(verification.notes[0].starts_with("roles, owners, privileges, comments stayed behind"));
     assert_eq!(found(&run(&source, &target, Vec::new(), &Check::Full.into())).len(), 3);
+}
+
+#[test]
+fn hypertables_and_jobs_have_their_owners_unless_the_target_refused() {
+    let owned = |owner: &str| Object { owner: Some(owner.into()), ..object(&[]) };
+    let things = |owner: &str| {
+        catalog(
+            17,
+            &[
+                ("table", "m.h", owned(owner)),
+                ("table", "m.plain", owned("app")),
+                ("table", "_timescaledb_internal._hyper_1_1_chunk", owned(owner)),
+                ("job", "1000 policy_retention on m.h", owned(owner)),
+            ],
+        )
+    };
+    let verify = |found_owner: &str, kept: Option<&Kept>| {
+        let options = VerifyOptions::from(Check::Full);
+        let all = run_with(&things("app"), &things(found_owner), Vec::new(), &options, kept);
+        (found(&all).len(), all.announced.len())
+    };
+    let refused = Kept { owners: ["app".to_owned()].into(), jobs: [1000].into() };
+    let others = Kept { owners: ["other".to_owned()].into(), jobs: [1001].into() };
+    assert_eq!(verify("app", Some(&others)), (0, 0));
+    assert_eq!(verify("tsdbadmin", Some(&others)), (3, 0), "a migration hands them over");
+    assert_eq!(verify("tsdbadmin", Some(&refused)), (0, 3), "it said that it could not");
+    assert_eq!(verify("tsdbadmin", None), (0, 3), "a dump that was restored leaves them");
+    assert_eq!(verify("other", None), (3, 0));
+    assert_eq!(verify("other", Some(&refused)), (3, 0));
 }
 
 #[test]
