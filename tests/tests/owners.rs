@@ -166,11 +166,30 @@ fn hypertables_have_their_owners_back() -> Outcome {
     owners_are_back(&stage)
 }
 
+/// The same for 18; and background workers run afterwards, whatever restoring mode did to them.
 #[test]
 fn hypertables_of_18_have_their_owners_back() -> Outcome {
     let test = "hypertables_of_18_have_their_owners_back";
     let Some(stage) = Stage::new(test, Server::Source18, Server::Target18)? else { return Ok(()) };
     stage.sql_text(&SOURCE.replace("{jobs}", "_timescaledb_catalog.bgw_job"))?;
-    migrated(&stage, &[])?;
+    // As with a loader whose scheduler sees restoring mode still on, and ends.
+    stage.script(
+        &stage.admin,
+        "CREATE SEQUENCE _timescaledb_cache.calls; ALTER EXTENSION timescaledb ADD SEQUENCE _timescaledb_cache.calls;
+         CREATE OR REPLACE FUNCTION _timescaledb_functions.restart_background_workers() RETURNS boolean LANGUAGE plpgsql
+         SECURITY DEFINER AS $$ BEGIN
+           IF nextval('_timescaledb_cache.calls') = 1 THEN RETURN _timescaledb_functions.stop_background_workers(); END IF;
+           RETURN _timescaledb_functions.start_background_workers();
+         END $$;",
+    )?;
+    let (report, all) = migrated(&stage, &[])?;
+    let workers = report["stages"].as_array().into_iter().flatten().find(|stage| stage["name"] == "workers");
+    assert!(
+        workers.is_some_and(|stage| stage["result"].to_string().contains("second post_restore")),
+        "{all}"
+    );
+    let scheduler =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = 'tsdb' AND backend_type ~ 'Scheduler'";
+    assert_eq!(stage.sql(&stage.admin, scheduler)?, "1");
     owners_are_back(&stage)
 }

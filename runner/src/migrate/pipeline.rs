@@ -16,7 +16,7 @@ use super::servers::Servers;
 use super::snapshot::Snapshot;
 use super::stages::{
     access, analyze, catalogs, data, extensions, foreign_keys, jobs, match_tables, ownership, refresh,
-    restoring, roles, sequences, statements, verify,
+    restoring, roles, sequences, statements, verify, workers,
 };
 use super::{Context, Reached, engine_setup, fingerprint, planning, resume};
 use crate::engine::builds::{self, AfterRestoring, Builds, ForeignKeys};
@@ -130,6 +130,9 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
     };
     // Who waits for its locks goes on.
     drop(snapshot);
+    if servers.source.timescale.is_some() {
+        workers::start(&context).await?;
+    }
     jobs::start(&context, &servers, equal).await?;
     release_target(&context, equal).await?;
     after(&context, &servers, equal);

@@ -15,5 +15,5 @@ pub(super) mod restoring;
 pub(super) mod roles;
 pub(super) mod sequences;
 pub(super) mod statements;
-
 pub(super) mod verify;
+pub(super) mod workers;
