@@ -108,11 +108,22 @@ fn jobs_start_when_they_are_due() -> Outcome {
          INSERT INTO metrics VALUES ('2024-01-01', 1);
          SELECT add_retention_policy('metrics', interval '1 day', initial_start => '2099-01-01 00:00+00');
          CREATE PROCEDURE own_job(job_id integer, config jsonb) LANGUAGE sql AS 'SELECT 1';
-         SELECT add_job('own_job', interval '1 day', initial_start => '2098-01-01 00:00+00');",
+         SELECT add_job('own_job', interval '1 day', initial_start => '2098-01-01 00:00+00');
+         CREATE ROLE checker LOGIN; CREATE SCHEMA checks AUTHORIZATION checker; SET SESSION AUTHORIZATION checker;
+         CREATE TABLE checks.called (who name);
+         CREATE FUNCTION checks.check(config jsonb) RETURNS void LANGUAGE sql AS 'INSERT INTO checks.called VALUES (current_user)';
+         SELECT add_job('public.own_job', interval '1 day', initial_start => '2097-01-01 00:00+00', config => '{}',
+           check_config => 'checks.check'::regproc);",
     )?;
     migrate(&stage, &[])?;
+    let called = "SELECT string_agg(DISTINCT who, ' ') FROM checks.called";
+    let paused = "SELECT count(*) FROM timescaledb_information.jobs WHERE job_id >= 1000 AND NOT scheduled";
+    for (uri, not_started) in [(&stage.source, "0"), (&stage.admin, "1")] {
+        assert_eq!(stage.sql(uri, called)?, "checker", "a check ran as somebody else");
+        assert_eq!(stage.sql(uri, paused)?, not_started);
+    }
     let due = "SELECT string_agg(concat_ws(' ', job_id, next_start AT TIME ZONE 'UTC'), ', ' ORDER BY job_id) \
-               FROM _timescaledb_internal.bgw_job_stat WHERE job_id >= 1000";
+               FROM _timescaledb_internal.bgw_job_stat WHERE job_id IN (1000, 1001)";
     assert_eq!(stage.sql(&stage.source, due)?, stage.sql(&stage.admin, due)?);
     assert_eq!(stage.sql(&stage.admin, "SELECT count(*) FROM metrics")?, "1", "the policy has run");
     Ok(())

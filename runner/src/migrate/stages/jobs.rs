@@ -117,7 +117,7 @@ async fn copied(session: &Session, table: &str) -> Result<BTreeMap<i64, Copied>,
 
 /// Starts the copied jobs when they are due on the source: what a dump does not carry would let them all run at once. They
 /// came paused, so that none of them drops a chunk that is still to be counted. What a user's job calls is not started as
-/// the administrator.
+/// the administrator, and what checks its configuration is not called as one.
 pub(in crate::migrate) async fn start(
     context: &Context,
     servers: &Servers,
@@ -139,7 +139,8 @@ pub(in crate::migrate) async fn start(
         let Some(found) = copied.get(&job.id) else { continue };
         let of_user = job.owner != *admin && !servers.source.superusers.contains(&job.owner);
         let strange = found.action && of_user && found.owner == *admin;
-        let scheduled = job.scheduled && equal && !strange;
+        let checked = of_user && alter.has_check(job.id);
+        let scheduled = job.scheduled && equal && !strange && !checked;
         let due = due.get(&job.id).map(String::as_str);
         if scheduled && alter.schedule(&session, job.id, true, due).await.is_err() {
             // The Apache edition has no alter_job.
@@ -149,6 +150,12 @@ pub(in crate::migrate) async fn start(
             let start = jobs::start_command("public", job.id, due);
             let first = if strange {
                 format!("look at what job {} calls, for it runs as {} now; ", job.id, quoted(admin))
+            } else if checked {
+                let owner = quoted(&found.owner);
+                format!(
+                    "job {} has a check that runs as who starts it: connect as {owner}, or look at it first; ",
+                    job.id
+                )
             } else {
                 String::new()
             };
