@@ -141,6 +141,20 @@ pub fn new_owner(sql: &str) -> Option<(Relation, String)> {
     Some((Relation::new(&relation.schemaname, &relation.relname), owner.rolename.clone()))
 }
 
+/// The table or view that a GRANT or REVOKE is about, and whether it grants.
+#[must_use]
+pub fn privileges(sql: &str) -> Option<(Relation, bool)> {
+    let parsed = parse::parse(sql, true).ok().flatten()?;
+    let NodeEnum::GrantStmt(grant) = parsed.node() else { return None };
+    let [object] = &grant.objects[..] else { return None };
+    match &object.node {
+        Some(NodeEnum::RangeVar(range)) if grant.objtype() == pg::ObjectType::ObjectTable => {
+            Some((Relation::new(&range.schemaname, &range.relname), grant.is_grant))
+        }
+        _ => None,
+    }
+}
+
 /// Of `ALTER SEQUENCE s OWNER TO r` (older dumps say TABLE): what gives `r` the same use of it without owning it.
 #[must_use]
 pub fn grant_instead_of_owner(sql: &str) -> Option<String> {

@@ -43,7 +43,11 @@ enum Part {
 /// Owners of hypertables and aggregates by what they own.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Handover {
+    /// The source has TimescaleDB.
+    has_parts: bool,
     parts: BTreeMap<Relation, Part>,
+    /// Those whose privileges wait until restoring mode has ended.
+    late: BTreeSet<Relation>,
     /// By their names: what each is to own.
     owners: BTreeMap<String, Owned>,
 }
@@ -67,7 +71,7 @@ impl Handover {
         parts.extend(timescale.hypertables.iter().map(word("hypertable")));
         parts.extend(timescale.aggregates.iter().map(word("continuous aggregate")));
         parts.extend(timescale.chunks.iter().map(|chunk| (chunk.clone(), Part::Inner)));
-        let mut handover = Self { parts, owners: BTreeMap::new() };
+        let mut handover = Self { has_parts: true, parts, ..Self::default() };
         for (_, statement) in access {
             let Some((relation, owner)) = script::new_owner(&statement.sql) else { continue };
             let part = handover.part(&relation);
@@ -81,7 +85,13 @@ impl Handover {
     }
 
     fn part(&self, relation: &Relation) -> Option<Part> {
-        if relation.schema == INTERNAL { Some(Part::Inner) } else { self.parts.get(relation).copied() }
+        if !self.has_parts {
+            None
+        } else if relation.schema == INTERNAL {
+            Some(Part::Inner)
+        } else {
+            self.parts.get(relation).copied()
+        }
     }
 
     /// A statement gives an owner to what is handed over here.
@@ -117,30 +127,42 @@ impl Handover {
         Ok(refused)
     }
 
-    /// The statements to run once more, in their order: without owners that everything here has, and with grants in the
-    /// place of those that were refused.
-    pub(super) async fn again(
+    /// Hypertables that foreign keys refer to which are added after restoring mode: until then nothing may be revoked on
+    /// them that adding a key needs.
+    pub(super) fn wait_for(&mut self, referenced: &BTreeSet<Relation>, access: &[AccessStatement]) {
+        let revoked = access.iter().filter_map(|(_, statement)| script::privileges(&statement.sql));
+        let revoked = revoked.filter(|(relation, grants)| !grants && referenced.contains(relation));
+        self.late = revoked.map(|(relation, _)| relation).collect();
+    }
+
+    /// The statements to run in their order while restoring mode is on (`in_restoring`), and those to run after it.
+    /// Privileges of what is handed over come in it, since TimescaleDB would give those of a hypertable to all of its chunks
+    /// too, which may have others. Owners are left out, with grants in the place of those that were refused.
+    pub(super) async fn statements(
         &self,
         session: &Session,
-        statements: Vec<AccessStatement>,
+        statements: &[AccessStatement],
+        in_restoring: bool,
     ) -> Result<Vec<AccessStatement>, Error> {
-        if self.owners.is_empty() {
-            return Ok(statements);
-        }
         let kept = self.kept(session).await?;
-        let mut all = Vec::with_capacity(statements.len());
+        let mut all = Vec::new();
         for (part, statement) in statements {
-            let Some((relation, owner)) = script::new_owner(&statement.sql) else {
-                all.push((part, statement));
-                continue;
+            let change = script::new_owner(&statement.sql);
+            let relation = match &change {
+                Some((relation, _)) => Some(relation.clone()),
+                None => script::privileges(&statement.sql).map(|(relation, _)| relation),
             };
-            match self.part(&relation) {
-                None => all.push((part, statement)),
-                Some(Part::Root(_)) if kept.contains_key(&owner) => {
-                    let instead = |sql| (part, Statement { sql, ..statement.clone() });
-                    all.extend(grants(session, &relation, &owner).await?.into_iter().map(instead));
+            let found = relation.and_then(|relation| Some((self.part(&relation)?, relation)));
+            if in_restoring != found.as_ref().is_some_and(|(_, relation)| !self.late.contains(relation)) {
+                continue;
+            }
+            match (found, change) {
+                (Some((Part::Root(_), root)), Some((_, owner))) if kept.contains_key(&owner) => {
+                    let instead = |sql| (*part, Statement { sql, ..statement.clone() });
+                    all.extend(grants(session, &root, &owner).await?.into_iter().map(instead));
                 }
-                Some(_) => {}
+                (Some(_), Some(_)) => {}
+                _ => all.push((*part, statement.clone())),
             }
         }
         Ok(all)

@@ -228,7 +228,7 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
         run.stage("restoring", restoring::enter(run)).await?;
     }
     run_list(run, List::PreData, &scripts.pre_data).await?;
-    let handover = Handover::new(servers.source.timescale.as_ref(), &scripts.access);
+    let mut handover = Handover::new(servers.source.timescale.as_ref(), &scripts.access);
     let owners = ownership::run(run, &scripts.access, &handover, &mut loaded);
     run.step("owners", Step::Owners, owners).await?;
     let shapes = tables::shapes(&run.target().await?).await?;
@@ -255,7 +255,10 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
     let row_security: Vec<_> =
         sorted.builds.row_security.into_iter().map(|(_, statement)| statement).collect();
     run_list(run, List::RowSecurity, &row_security).await?;
+    let referenced = sorted.after_restoring.foreign_keys.iter().flat_map(|keys| keys.references.clone());
+    handover.wait_for(&referenced.collect(), &scripts.access);
     if restoring {
+        run.stage("privileges", access::of_hypertables(run, &scripts.access, &handover)).await?;
         run.stage("restored", restoring::leave(run)).await?;
     }
     run.stage("foreign keys", foreign_keys::run(run, sorted.after_restoring.foreign_keys)).await?;

@@ -7,6 +7,7 @@ use crate::engine::retry::retrying;
 use crate::engine::{objects, statements};
 use crate::error::Error;
 use crate::migrate::driver::{Run, StageResult};
+use crate::migrate::engine_setup::SETUP;
 use crate::migrate::handover::Handover;
 use crate::migrate::ownership::is_linked_sequence;
 use crate::migrate::scripts::AccessStatement;
@@ -42,9 +43,9 @@ pub(in crate::migrate) async fn run(
         findings = found;
     }
     run.context.undo().reached = Reached::Given;
-    let statements = handover.again(&run.target().await?, statements).await?;
+    let statements = handover.statements(&run.target().await?, &statements, false).await?;
     let missing =
-        retrying(engine.retry_policy, &engine.progress, "access", || apply(run, session, &statements))
+        retrying(engine.retry_policy, &engine.progress, "access", || finish(run, session, &statements))
             .await?;
     Ok(StageResult {
         statements: statements.len() as u64,
@@ -52,6 +53,24 @@ pub(in crate::migrate) async fn run(
         findings,
         ..StageResult::done(format!("{} owners, privileges and settings", statements.len()))
     })
+}
+
+/// Grants what others had on hypertables and all that is kept for them, while restoring mode is on.
+pub(in crate::migrate) async fn of_hypertables(
+    run: &Run<'_>,
+    access: &[AccessStatement],
+    handover: &Handover,
+) -> Result<StageResult, Error> {
+    let engine = &run.engine;
+    let count = retrying(engine.retry_policy, &engine.progress, "privileges", || async {
+        let session = run.target().await?;
+        session.run(SETUP).await?;
+        let statements = handover.statements(&session, access, true).await?;
+        apply(&session, &statements).await.map(|_| statements.len())
+    })
+    .await?;
+    let summary = (count > 0).then(|| format!("{count} of hypertables and their chunks"));
+    Ok(StageResult { statements: count as u64, summary, ..StageResult::default() })
 }
 
 /// Owners, privileges and comments of large objects, analysed and rewritten; `pg_dump -B` leaves them out.
@@ -86,8 +105,8 @@ async fn of_large_objects(
     Ok((statements.into_iter().map(|statement| ("data", statement)).collect(), analysed.findings))
 }
 
-/// Runs the statements. To run them twice does no harm.
-async fn apply(
+/// Runs the statements, and marks that.
+async fn finish(
     run: &Run<'_>,
     session: &Session,
     statements: &[AccessStatement],
@@ -99,6 +118,13 @@ async fn apply(
     } else {
         session
     };
+    let missing = apply(session, statements).await?;
+    session.run(&Marks::sql(&Step::Access, 0)).await?;
+    Ok(missing)
+}
+
+/// Runs the statements. To run them twice does no harm.
+async fn apply(session: &Session, statements: &[AccessStatement]) -> Result<Vec<Missing>, Error> {
     let mut missing = Vec::new();
     for (part, statement) in statements {
         match statements::execute(session, part, statement).await {
@@ -117,6 +143,5 @@ async fn apply(
             result => result?,
         }
     }
-    session.run(&Marks::sql(&Step::Access, 0)).await?;
     Ok(missing)
 }
