@@ -76,6 +76,62 @@ pub async fn find(
     Ok(blockers)
 }
 
+/// Roles of the target that the session's user may not change, in SQL, with those that may: `CREATEROLE` alone is not
+/// enough from 16 on.
+const FOREIGN_ROLES: &str = "
+SELECT r.rolname, pg_catalog.quote_ident(r.rolname), (
+  SELECT pg_catalog.string_agg(pg_catalog.quote_ident(m.rolname), ', ' ORDER BY m.rolname)
+  FROM pg_catalog.pg_auth_members a JOIN pg_catalog.pg_roles m ON m.oid = a.member
+  WHERE a.roleid = r.oid AND a.admin_option)
+FROM pg_catalog.pg_roles r WHERE r.rolname !~ '^pg_' AND r.rolname <> current_user
+  AND NOT (SELECT u.rolsuper FROM pg_catalog.pg_roles u WHERE u.rolname = current_user)
+  AND (r.rolsuper OR pg_catalog.current_setting('server_version_num')::int >= 160000
+       AND NOT pg_catalog.pg_has_role(current_user, r.oid, 'USAGE WITH ADMIN OPTION'))
+ORDER BY 1";
+
+/// Roles of the source whose names others have on the target: the dump's ALTER ROLE would be refused. `reserved` are the
+/// service's own, which no dump changes.
+///
+/// # Errors
+/// When the target refuses the question.
+pub async fn roles(
+    target: &Session,
+    of_source: &Facts,
+    of_target: &Facts,
+    reserved: impl Fn(&str) -> bool,
+) -> Result<Option<Blocker>, Error> {
+    let mut found = Vec::new();
+    for row in target.ask(FOREIGN_ROLES).await? {
+        let name = row.text(0)?;
+        if of_source.roles.contains(name) && !reserved(name) {
+            found.push((row.text(1)?.to_owned(), row.optional(2)?.map(str::to_owned)));
+        }
+    }
+    let Some((first, others)) = found.first() else { return Ok(None) };
+    let (user, more) = (quoted(&of_target.user), more(found.len()));
+    let who = others.as_deref().unwrap_or("a superuser");
+    let mut next = vec![format!("have {who} let {user} change it, on the target:")];
+    next.extend(found.iter().take(8).map(|(role, _)| format!("  GRANT {role} TO {user} WITH ADMIN OPTION;")));
+    next.push("or rename it on the source:".to_owned());
+    next.extend(found.iter().take(8).map(|(role, _)| {
+        let own = format!("{}_own", crate::names::part(role).map_or_else(|| role.clone(), |(name, _)| name));
+        on_source(&format!("ALTER ROLE {role} RENAME TO {}", quoted(&own)))
+    }));
+    next.push(format!("or leave roles out: --no-roles, which gives everything to {user}"));
+    Ok(Some(Blocker {
+        check: "role-of-another",
+        what: format!(
+            "another has created the role {first} on the target, and {user} cannot change it{more}"
+        ),
+        next,
+    }))
+}
+
+/// ` (and 2 more)`
+fn more(number: usize) -> String {
+    if number > 1 { format!(" (and {} more)", number - 1) } else { String::new() }
+}
+
 fn functions_of_extensions(
     functions: &[Row],
     members: &[Row],
@@ -96,7 +152,7 @@ fn functions_of_extensions(
         }
     }
     let Some(&(first, _, extension)) = found.first() else { return Ok(None) };
-    let more = if found.len() > 1 { format!(" (and {} more)", found.len() - 1) } else { String::new() };
+    let more = more(found.len());
     let mut next = vec!["rename it on the source, or move it to another schema, for example:".to_owned()];
     next.extend(found.iter().take(8).map(|(sql, name, _)| {
         on_source(&format!("ALTER ROUTINE {sql} RENAME TO {}", quoted(&format!("{name}_own"))))
@@ -122,7 +178,7 @@ fn schemas_of_extensions(schemas: &[Row], members: &[Row]) -> Result<Option<Bloc
         }
     }
     let Some((_, first)) = found.first() else { return Ok(None) };
-    let more = if found.len() > 1 { format!(" (and {} more)", found.len() - 1) } else { String::new() };
+    let more = more(found.len());
     let command = |(name, sql): &(&str, &str)| {
         on_source(&format!("ALTER SCHEMA {sql} RENAME TO {}", quoted(&format!("own_{name}"))))
     };

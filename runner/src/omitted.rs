@@ -5,93 +5,207 @@ use std::collections::BTreeMap;
 
 use tsmigrate_analyzer::parse::Class;
 use tsmigrate_analyzer::server::Omitted;
-use tsmigrate_analyzer::target::members;
+use tsmigrate_analyzer::target::{Members, members};
 
 use crate::connect::Session;
 use crate::error::Error;
 
-/// More unknown functions than that in one extension are another version of it, and nobody's additions.
+/// More unknown functions and the like than that in one extension are another version of it, and nobody's additions.
 const ANOTHER_VERSION: usize = 10;
+
+/// Members of extensions: extension, catalog, kind, name as [`Members`] knows it, identity, the extension's name in SQL,
+/// and whether it calls or holds what is a user's. C functions and base types are an extension's library, whatever its version.
+const MEMBERS: &str = r#"
+SELECT e.extname, catalog.relname, i.type, o.name, i.identity, pg_catalog.quote_ident(e.extname), o.has_own
+FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+JOIN pg_catalog.pg_class catalog ON catalog.oid = d.classid,
+LATERAL (
+  SELECT c.relname AS name, false AS has_own FROM pg_catalog.pg_class c
+    WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = d.objid AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
+  UNION ALL SELECT p.proname, false FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+    WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND p.oid = d.objid
+    AND (l.lanname NOT IN ('c', 'internal') OR p.prokind = 'a')
+  UNION ALL SELECT t.typname, false FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
+    WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND t.oid = d.objid
+    AND (t.typtype IN ('d', 'e', 'r') OR t.typtype = 'c' AND c.relkind = 'c')
+  UNION ALL SELECT n.nspname, EXISTS (SELECT FROM pg_catalog.pg_depend i WHERE i.refobjid = n.oid
+      AND i.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND i.deptype = 'n' AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_depend m WHERE m.classid = i.classid AND m.objid = i.objid AND m.deptype = 'e'))
+    FROM pg_catalog.pg_namespace n
+    WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND n.oid = d.objid
+  UNION ALL SELECT o.oprname, EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid = o.oprcode AND p.oid >= 16384
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend f WHERE f.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+                      AND f.objid = p.oid AND f.deptype = 'e'))
+    FROM pg_catalog.pg_operator o WHERE d.classid = 'pg_catalog.pg_operator'::pg_catalog.regclass AND o.oid = d.objid
+  UNION ALL SELECT o.opcname, false FROM pg_catalog.pg_opclass o
+    WHERE d.classid = 'pg_catalog.pg_opclass'::pg_catalog.regclass AND o.oid = d.objid
+  UNION ALL SELECT o.opfname, false FROM pg_catalog.pg_opfamily o
+    WHERE d.classid = 'pg_catalog.pg_opfamily'::pg_catalog.regclass AND o.oid = d.objid
+  UNION ALL SELECT pg_catalog.regexp_replace(pg_catalog.format_type(k.castsource, NULL), '^.*\.|"', '', 'g') || '/'
+      || pg_catalog.regexp_replace(pg_catalog.format_type(k.casttarget, NULL), '^.*\.|"', '', 'g'), false
+    FROM pg_catalog.pg_cast k WHERE d.classid = 'pg_catalog.pg_cast'::pg_catalog.regclass AND k.oid = d.objid
+  UNION ALL SELECT c.collname, false FROM pg_catalog.pg_collation c
+    WHERE d.classid = 'pg_catalog.pg_collation'::pg_catalog.regclass AND c.oid = d.objid
+  UNION ALL SELECT c.conname, false FROM pg_catalog.pg_conversion c
+    WHERE d.classid = 'pg_catalog.pg_conversion'::pg_catalog.regclass AND c.oid = d.objid
+  UNION ALL SELECT c.cfgname, false FROM pg_catalog.pg_ts_config c
+    WHERE d.classid = 'pg_catalog.pg_ts_config'::pg_catalog.regclass AND c.oid = d.objid
+  UNION ALL SELECT c.dictname, false FROM pg_catalog.pg_ts_dict c
+    WHERE d.classid = 'pg_catalog.pg_ts_dict'::pg_catalog.regclass AND c.oid = d.objid
+  UNION ALL SELECT c.prsname, false FROM pg_catalog.pg_ts_parser c
+    WHERE d.classid = 'pg_catalog.pg_ts_parser'::pg_catalog.regclass AND c.oid = d.objid
+  UNION ALL SELECT c.tmplname, false FROM pg_catalog.pg_ts_template c
+    WHERE d.classid = 'pg_catalog.pg_ts_template'::pg_catalog.regclass AND c.oid = d.objid
+  UNION ALL SELECT t.typname || '/' || l.lanname, false FROM pg_catalog.pg_transform f
+    JOIN pg_catalog.pg_type t ON t.oid = f.trftype JOIN pg_catalog.pg_language l ON l.oid = f.trflang
+    WHERE d.classid = 'pg_catalog.pg_transform'::pg_catalog.regclass AND f.oid = d.objid
+  UNION ALL SELECT t.evtname, false FROM pg_catalog.pg_event_trigger t
+    WHERE d.classid = 'pg_catalog.pg_event_trigger'::pg_catalog.regclass AND t.oid = d.objid
+  UNION ALL SELECT f.fdwname, false FROM pg_catalog.pg_foreign_data_wrapper f
+    WHERE d.classid = 'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass AND f.oid = d.objid
+  UNION ALL SELECT s.srvname, false FROM pg_catalog.pg_foreign_server s
+    WHERE d.classid = 'pg_catalog.pg_foreign_server'::pg_catalog.regclass AND s.oid = d.objid
+  UNION ALL SELECT l.lanname, false FROM pg_catalog.pg_language l
+    WHERE d.classid = 'pg_catalog.pg_language'::pg_catalog.regclass AND l.oid = d.objid
+) o,
+LATERAL pg_catalog.pg_identify_object(d.classid, d.objid, 0) i
+WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e' ORDER BY 1, 3, 5"#;
+
+/// An object that a user made a member of an extension.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addition {
+    /// Its kind: `operator class`.
+    pub kind: String,
+    /// Its name, as the server identifies it.
+    pub identity: String,
+    /// The extension's name in SQL.
+    extension: String,
+    /// Versions of an extension differ in such objects.
+    comes_with_versions: bool,
+    /// It is a schema with objects of users, which is made for those.
+    is_needed: bool,
+}
 
 /// What a dump of the session's database would not have.
 ///
 /// # Errors
 /// When the server refuses a question.
 pub async fn find(session: &Session) -> Result<Vec<Omitted>, Error> {
-    let mut found = additions(session).await?;
+    let mut found: Vec<_> = additions(session).await?.into_iter().map(Addition::omitted).collect();
     found.extend(unchecked_keys(session).await?);
     Ok(found)
 }
 
-/// Members of extensions that the extension itself does not make, as far as its members are known.
-async fn additions(session: &Session) -> Result<Vec<Omitted>, Error> {
-    // C functions are an extension's library, whatever its version.
-    let question = "SELECT e.extname, i.type, o.name, i.identity, pg_catalog.quote_ident(e.extname) \
-         FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid, \
-         LATERAL (SELECT c.relname AS name FROM pg_catalog.pg_class c \
-                  WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = d.objid \
-                  AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') \
-                  UNION ALL SELECT p.proname FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang \
-                  WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND p.oid = d.objid \
-                  AND (l.lanname NOT IN ('c', 'internal') OR p.prokind = 'a') \
-                  UNION ALL SELECT t.typname FROM pg_catalog.pg_type t \
-                  WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND t.oid = d.objid AND t.typtype IN ('d', 'e') \
-                  UNION ALL SELECT n.nspname FROM pg_catalog.pg_namespace n \
-                  WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND n.oid = d.objid) o, \
-         LATERAL pg_catalog.pg_identify_object(d.classid, d.objid, 0) i \
-         WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e' ORDER BY 1, 2, 4";
-    let mut by_extension = BTreeMap::<String, Vec<(bool, Omitted)>>::new();
-    for row in session.ask(question).await? {
-        let (extension, kind, name, identity, quoted) =
-            (row.text(0)?, row.text(1)?, row.text(2)?, row.text(3)?, row.text(4)?);
-        let Some(known) = members(extension) else { continue };
-        let class = match kind {
-            "function" | "procedure" | "aggregate" => Class::Function,
-            "type" => Class::Type,
-            "schema" => Class::Schema,
-            _ => Class::Relation,
+impl Addition {
+    fn omitted(self) -> Omitted {
+        let Self { kind, identity, extension, is_needed, .. } = self;
+        let words = match kind.as_str() {
+            "transform" => {
+                format!(
+                    "TRANSFORM {}",
+                    identity.replacen("for ", "FOR ", 1).replace(" on language ", " language ")
+                )
+            }
+            "foreign-data wrapper" => format!("FOREIGN DATA WRAPPER {identity}"),
+            kind => format!("{} {identity}", kind.to_uppercase()),
         };
-        if known.holds(class, name) || known.overloads(class, name) {
-            continue;
-        }
-        let omitted = Omitted {
-            object: format!("{kind} {identity}"),
+        let object = if is_needed {
+            format!("owner, privileges and comment of {kind} {identity}")
+        } else {
+            format!("{kind} {identity}")
+        };
+        Omitted {
+            object,
             is_lost: true,
-            why: format!("it was made a part of the extension {quoted}, and no dump has what belongs to one"),
+            why: format!(
+                "the {kind} was made a part of the extension {extension}, and no dump has what belongs to one"
+            ),
             next: vec![
                 "Take it out of the extension before the dump, on the source:".into(),
-                format!("  ALTER EXTENSION {quoted} DROP {} {identity};", kind.to_uppercase()),
+                format!("  ALTER EXTENSION {extension} DROP {words};"),
             ],
-        };
-        by_extension.entry(extension.to_owned()).or_default().push((class == Class::Function, omitted));
+        }
+    }
+}
+
+/// Members of extensions that the extension itself does not make, as far as its members are known.
+///
+/// # Errors
+/// When the server refuses the question.
+pub async fn additions(session: &Session) -> Result<Vec<Addition>, Error> {
+    let mut by_extension = BTreeMap::<String, Vec<Addition>>::new();
+    for row in session.ask(MEMBERS).await? {
+        let extension = row.text(0)?;
+        let catalog = row.text(1)?;
+        let Some(known) = members(extension).filter(|known| known.known.is_none()) else { continue };
+        let has_own = row.flag(6)?;
+        if (!has_own || catalog == "pg_namespace") && is_known(known, catalog, row.text(3)?) {
+            continue;
+        }
+        by_extension.entry(extension.to_owned()).or_default().push(Addition {
+            kind: row.text(2)?.to_owned(),
+            identity: row.text(4)?.to_owned(),
+            extension: row.text(5)?.to_owned(),
+            is_needed: catalog == "pg_namespace" && has_own,
+            comes_with_versions: ["pg_proc", "pg_operator", "pg_opclass", "pg_opfamily", "pg_cast"]
+                .contains(&catalog),
+        });
     }
     let mut found = Vec::new();
-    for members in by_extension.into_values() {
-        let functions = members.iter().filter(|(is_function, _)| *is_function).count();
-        let counts = |is_function: bool| !is_function || functions <= ANOTHER_VERSION;
-        let own = members.into_iter().filter(|(is_function, _)| counts(*is_function));
-        found.extend(own.map(|(_, omitted)| omitted));
+    for mut additions in by_extension.into_values() {
+        let number = additions.iter().filter(|addition| addition.comes_with_versions).count();
+        if number > ANOTHER_VERSION {
+            additions.retain(|addition| !addition.comes_with_versions);
+        }
+        found.extend(additions);
     }
     Ok(found)
 }
 
-/// Foreign keys that check nothing, or check what comes from a replica too.
+/// True where the extension makes such an object itself, or may do so.
+fn is_known(known: &Members, catalog: &str, name: &str) -> bool {
+    let holds = |class| known.holds(class, name) || known.overloads(class, name);
+    let of_class = || holds(Class::OperatorClass) || known.operator_class_overloads.contains(name);
+    match catalog {
+        "pg_proc" => holds(Class::Function),
+        "pg_type" => holds(Class::Type),
+        "pg_namespace" => holds(Class::Schema),
+        "pg_class" => holds(Class::Relation),
+        "pg_operator" => holds(Class::Operator),
+        "pg_opclass" => of_class(),
+        "pg_opfamily" => known.operator_families.contains(name) || of_class(),
+        "pg_cast" => known.casts.as_ref().is_none_or(|casts| casts.contains(name)),
+        "pg_ts_config" | "pg_ts_dict" | "pg_ts_parser" | "pg_ts_template" => known.text_search.contains(name),
+        "pg_transform" => known.transforms.contains(name),
+        "pg_event_trigger" => holds(Class::EventTrigger),
+        "pg_foreign_data_wrapper" => holds(Class::ForeignDataWrapper),
+        "pg_language" => holds(Class::Language),
+        // No extension makes collations, conversions or servers.
+        _ => false,
+    }
+}
+
+/// Keys that are not checked, or are checked for what comes from a replica too. A partition whose state is not that of its
+/// table is in the dump, as a statement that no other server takes.
 async fn unchecked_keys(session: &Session) -> Result<Vec<Omitted>, Error> {
-    let question = "SELECT pg_catalog.format('foreign key %I on %s', k.conname, k.conrelid::pg_catalog.regclass), \
+    let question = "SELECT CASE k.contype WHEN 'f' THEN 'foreign key' WHEN 'x' THEN 'exclusion constraint' \
+                    ELSE 'deferrable key' END, \
+                pg_catalog.format('%I on %s', k.conname, k.conrelid::pg_catalog.regclass), \
                 pg_catalog.bool_or(t.tgenabled = 'D'), \
                 pg_catalog.string_agg(DISTINCT t.tgrelid::pg_catalog.regclass::text, ', ') \
-         FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_constraint k ON k.oid = t.tgconstraint AND k.contype = 'f' \
-         WHERE t.tgisinternal AND t.tgenabled <> 'O' GROUP BY k.conname, k.conrelid ORDER BY 1";
+         FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_constraint k ON k.oid = t.tgconstraint \
+              AND k.contype IN ('f', 'u', 'p', 'x') \
+         WHERE t.tgisinternal AND t.tgenabled <> 'O' GROUP BY k.contype, k.conname, k.conrelid ORDER BY 1, 2";
     let mut found = Vec::new();
     for row in session.ask(question).await? {
-        let state = if row.flag(1)? { "switched off" } else { "set to ALWAYS or REPLICA" };
+        let state = if row.flag(2)? { "switched off" } else { "set to ALWAYS or REPLICA" };
         found.push(Omitted {
-            object: row.text(0)?.to_owned(),
+            object: format!("{} {}", row.text(0)?, row.text(1)?),
             is_lost: false,
             why: format!(
-                "its checks are {state} on the source (triggers of {}), no dump says so, and the target checks \
-                 as usual",
-                row.text(2)?
+                "its checks are {state} on the source (triggers of {}), no dump can say so for another server, and \
+                 the target checks as usual",
+                row.text(3)?
             ),
             next: vec!["Switch them on, or expect that the target refuses rows that the source took.".into()],
         });

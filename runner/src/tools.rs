@@ -235,7 +235,10 @@ pub fn database(name: &str) -> String {
 #[must_use]
 pub fn stopped_by_a_lock(error: &Error) -> bool {
     let words = ["LOCK TABLE", "canceling statement due to lock timeout"];
-    matches!(error, Error::ToolFailed { output, .. } if words.iter().any(|words| output.contains(words)))
+    let waited = |output: &str| {
+        words.iter().any(|words| output.contains(words)) && !output.contains("permission denied")
+    };
+    matches!(error, Error::ToolFailed { output, .. } if waited(output))
 }
 
 /// A tool's failure with the end of what it wrote.

@@ -185,6 +185,11 @@ fn every_change_of_a_plain_database_is_found_and_named() -> Outcome {
             "function public.show_limit()",
         ),
         (
+            "ALTER FUNCTION public.show_limit() COST 4242",
+            "extension member properties",
+            "function public.show_limit()",
+        ),
+        (
             "CREATE OR REPLACE VIEW app.rich AS SELECT id, name FROM app.customer WHERE credit > 99",
             "view definition",
             "app.rich",

@@ -20,6 +20,8 @@ pub struct Members {
     pub functions: Names,
     /// Those of its functions that are named like one of pg_catalog.
     pub overloads: Names,
+    /// Those of its functions that types, indexes and aggregates call, and nobody else: input and output above all.
+    pub internals: Names,
     /// Operators.
     pub operators: Names,
     /// Operator classes and families.
@@ -40,6 +42,18 @@ pub struct Members {
     pub config_tables: Names,
     /// Text search objects.
     pub text_search: Names,
+    /// Operator classes that are named like one of pg_catalog.
+    pub operator_class_overloads: Names,
+    /// Operator families that are not named like a class.
+    pub operator_families: Names,
+    /// Event triggers.
+    pub event_triggers: Names,
+    /// Transforms: `type/language`.
+    pub transforms: Names,
+    /// Casts: `source/target`. None where nobody has asked.
+    pub casts: Option<Names>,
+    /// Where the list is from, if not from a server: it is not complete then.
+    pub known: Option<&'static str>,
     /// Extensions that it needs.
     pub requires: Vec<&'static str>,
     /// The one schema that it can be in.
@@ -64,10 +78,20 @@ impl Members {
             Class::Language => &self.languages,
             Class::ForeignDataWrapper => &self.foreign_data_wrappers,
             Class::Schema => &self.schemas,
+            Class::EventTrigger => &self.event_triggers,
             class if class.is_text_search() => &self.text_search,
             _ => return false,
         };
-        names.contains(name)
+        names.contains(name) || class == Class::Function && self.is_internal(name)
+    }
+
+    /// A function that only types, indexes and aggregates call. Lists that no server has told know such by their types.
+    fn is_internal(&self, name: &str) -> bool {
+        let of_type = || {
+            let (of, work) = name.rsplit_once('_')?;
+            Some(["in", "out", "recv", "send"].contains(&work) && self.types.contains(of))
+        };
+        self.internals.contains(name) || of_type().unwrap_or_default()
     }
 
     /// True where the extension has a member of this class and name, a relation in whatever schema it is.
@@ -135,6 +159,9 @@ mod tests {
     fn members_of_extensions_are_known() {
         assert!(ALL.len() > 50);
         assert!(members("hstore").unwrap().has(Class::Type, "hstore"));
+        assert!(members("ltree").unwrap().has(Class::Function, "lquery_in"));
+        assert!(members("citext").unwrap().has(Class::Function, "citextin"));
+        assert!(!members("ltree").unwrap().has(Class::Function, "my_in"));
         assert!(members("postgres_fdw").unwrap().has(Class::ForeignDataWrapper, "postgres_fdw"));
     }
 }

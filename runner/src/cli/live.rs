@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tsmigrate::analysis::{pair, seen};
-use tsmigrate::connect::{Connector, Side};
+use tsmigrate::connect::{Connector, Side, pooler};
 use tsmigrate::error::Error;
 use tsmigrate::tools::{self, Tools};
 use tsmigrate::{inspect, live, watch};
@@ -113,6 +113,10 @@ async fn look(connector: &Connector, pg_bin: Option<&Path>, target: &Target) -> 
         return Err(tools::missing(&found, &facts, target.version).await);
     };
     let endpoint = connector.endpoint();
+    // A role or a timeout that everybody is given would end pg_dump; a pooler refuses the settings that prevent it.
+    if pooler::find(connector).await?.is_none() {
+        endpoint.pin();
+    }
     let name = format!("postgres://{}", endpoint.place());
     let mut server = live::survey(&session, &facts, name).await;
     // Nothing here needs a password.

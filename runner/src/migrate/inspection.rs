@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tsmigrate_analyzer::Target;
+
 use super::servers::Servers;
 use super::weigh;
 use super::{Context, limits, possession};
@@ -55,12 +57,16 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
     if resumed {
         blockers.retain(|blocker| !["target-not-empty", "target-restoring"].contains(&blocker.check));
     } else {
-        let (left, clashes) = tokio::try_join!(
+        let service = Target::default();
+        let reserved = |name: &str| name == target_facts.user || service.reserved_roles.contains_key(name);
+        let (left, clashes, roles) = tokio::try_join!(
             possession::left_over(context, &target),
-            clashes::find(&source, &target, &source_facts, &target_facts, &filter)
+            clashes::find(&source, &target, &source_facts, &target_facts, &filter),
+            clashes::roles(&target, &source_facts, &target_facts, reserved)
         )?;
         blockers.splice(0..0, left);
         blockers.extend(clashes);
+        blockers.extend(roles.filter(|_| !context.args.no_roles));
     }
     if !blockers.is_empty() {
         blockers.extend(poolers(context).await?);

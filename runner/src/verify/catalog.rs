@@ -33,6 +33,7 @@ pub(super) async fn read(session: &Session) -> Result<Catalog, Error> {
     }
     // The marks of a run that is not over.
     catalog.objects.retain(|(kind, identity), _| !of_marks(kind, identity));
+    catalog.added = super::members::added(session).await?;
     session.run("SET LOCAL quote_all_identifiers = off").await?;
     timescale::take_chunks(&mut catalog);
     catalog.aggregates = timescale::aggregates(session).await?;

@@ -314,6 +314,7 @@ fn may_be_more(kind: &str, identity: &str, world: &World<'_>) -> bool {
     match kind {
         // The service's own, and those of an earlier run.
         "role" | "membership" | "extension" | "role setting" | "database setting" | members::KIND => true,
+        "schema" if world.versions.0.added.contains(&format!("schema {identity}")) => true,
         // Empty ones of a target that has it ready for a source without.
         // The source has none of these where its tables became hypertables.
         _ if world.selection.converts() && super::timescale::KINDS.contains(&kind) => false,

@@ -25,6 +25,8 @@ pub(super) struct Catalog {
     pub(super) major: u32,
     /// By kind and identity.
     pub(super) objects: BTreeMap<(String, String), Object>,
+    /// What users made members of extensions.
+    pub(super) added: BTreeSet<String>,
     /// Sequences: `last_value` and `is_called`.
     pub(super) sequences: BTreeMap<Relation, String>,
     /// Chunks by hypertable and ranges: the tables that they are.

@@ -1,10 +1,12 @@
-//! SU-18: DISABLE TRIGGER ALL.
+//! SU-18: DISABLE TRIGGER ALL, and triggers of the server's own by name.
 
 use std::ops::Range;
 
 use serde_json::Value;
 
 use crate::edit::Safety;
+use crate::facts::ObjectId;
+use crate::facts::names::{quoted, relation};
 use crate::facts::objects::subject;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, NodeEnum, StatementKind, pg};
@@ -19,24 +21,33 @@ pub const RULE: Rule = Rule {
     fix: Safety::Safe,
     answers: Answers::Limit {
         slug: "system-trigger",
-        how: "DISABLE TRIGGER ALL becomes DISABLE TRIGGER USER.",
+        how: "DISABLE TRIGGER ALL becomes DISABLE TRIGGER USER. A trigger of the server's own that is named is left as the target makes it.",
     },
     also_answers: &["DATA-03", "DATA-07"],
     statements: &[StatementKind::AlterTableStmt],
     in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {
-        summary: "ALTER TABLE … DISABLE TRIGGER ALL or ENABLE TRIGGER ALL.",
-        what: "pg_dump --data-only --disable-triggers writes it around the rows of every table.",
+        summary: "ALTER TABLE … DISABLE TRIGGER ALL or ENABLE TRIGGER ALL, or of a trigger of the server's own.",
+        what: "pg_dump --data-only --disable-triggers writes it around the rows of every table. Where the checks of a \
+               foreign key are switched off on one partition only, pg_dump 15 and newer write that too, with the name \
+               of the server's own trigger: DISABLE TRIGGER \"RI_ConstraintTrigger_c_16446\".",
         why: "ALL includes the triggers that enforce foreign keys and deferrable keys, which only a superuser may \
                turn off. A table without such keys takes the statement; whether it has them is seen where the dump \
-               makes them.",
-        server: &["42501 permission denied: \"RI_ConstraintTrigger_c_16446\" is a system trigger"],
+               makes them. The name of such a trigger holds a number that each server chooses for itself.",
+        server: &[
+            "42501 permission denied: \"RI_ConstraintTrigger_c_16446\" is a system trigger",
+            "42704 trigger \"RI_ConstraintTrigger_c_16446\" for table \"child\" does not exist",
+        ],
         help: "ALL becomes USER: your own triggers are off while rows load, foreign keys are checked. Load the \
                tables that are referred to first, or better: dump schema and data together, where keys are made \
-               after the rows.",
+               after the rows. A statement that names a trigger of the server's own is removed: the target checks \
+               that key, and refuses it where rows do not meet it.",
         before: "ALTER TABLE app.child DISABLE TRIGGER ALL;",
         after: "ALTER TABLE app.child DISABLE TRIGGER USER;",
-        sources: &["PostgreSQL src/backend/commands/trigger.c, EnableDisableTrigger"],
+        sources: &[
+            "PostgreSQL src/backend/commands/trigger.c, EnableDisableTrigger",
+            "pg_dump.c: getTriggers, dumpTrigger",
+        ],
         link: TROUBLESHOOTING,
     },
     check,
@@ -47,6 +58,10 @@ fn check(ctx: &mut Context<'_>) {
     use pg::AlterTableType as T;
     let Some((statement, node)) = ctx.node() else { return };
     let NodeEnum::AlterTableStmt(s) = node else { return };
+    if let Some(name) = named(ctx, s) {
+        report_named(ctx, node, s, name);
+        return;
+    }
     let all: Vec<(usize, bool)> = s
         .cmds
         .iter()
@@ -93,4 +108,44 @@ fn check(ctx: &mut Context<'_>) {
         draft = draft.at(range);
     }
     ctx.report(draft);
+}
+
+/// The trigger of the server's own that the statement names, where it does nothing else.
+fn named<'a>(ctx: &Context<'_>, s: &'a pg::AlterTableStmt) -> Option<&'a str> {
+    use pg::AlterTableType as T;
+    let [command] = s.cmds.as_slice() else { return None };
+    let Some(NodeEnum::AlterTableCmd(command)) = &command.node else { return None };
+    let states = [T::AtEnableTrig, T::AtEnableAlwaysTrig, T::AtEnableReplicaTrig, T::AtDisableTrig];
+    let (schema, table) = relation(s.relation.as_ref()?);
+    let of_user =
+        || ctx.facts.objects.contains_key(&ctx.resolved(&ObjectId::attached(schema, table, &command.name)));
+    let is_state = states.iter().any(|state| *state as i32 == command.subtype);
+    (is_state && is_of_server(&command.name) && !of_user()).then_some(command.name.as_str())
+}
+
+/// A name as the server gives it to the triggers of foreign keys and of deferrable keys.
+fn is_of_server(name: &str) -> bool {
+    ["RI_ConstraintTrigger_a_", "RI_ConstraintTrigger_c_", "PK_ConstraintTrigger_"].iter().any(|prefix| {
+        name.strip_prefix(prefix)
+            .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    })
+}
+
+fn report_named(ctx: &mut Context<'_>, node: &NodeEnum, s: &pg::AlterTableStmt, name: &str) {
+    let Some(object) = subject(node) else { return };
+    let words = ctx.describe(&object);
+    let table = s.relation.as_ref().map_or("", |range| range.relname.as_str());
+    let error = ServerError::new("42704", format!("trigger \"{name}\" for table \"{table}\" does not exist"));
+    let fix = FixDraft::remove("Leave it out: the target checks the key")
+        .lost(format!("state of the server's trigger {} on {words}", quoted(name)));
+    ctx.report(
+        Draft::new(format!(
+            "{} is a trigger of the server's own on {words}: the target has it by another name",
+            quoted(name)
+        ))
+        .object(words)
+        .server(error)
+        .advice("The source does not check that key as usual, and the target does: rows that do not meet it are refused.")
+        .fix(fix),
+    );
 }

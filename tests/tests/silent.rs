@@ -1,0 +1,143 @@
+//! What no dump has, or none can say: it arrives, or is named before anything is written and by the comparison.
+
+use std::process::Command;
+
+use serde_json::Value;
+use tsmigrate_tests::lab::Server;
+use tsmigrate_tests::migration::{Outcome, Stage, told};
+use tsmigrate_tests::program;
+
+/// Objects of all kinds that a user made members of an extension, a changed member, keys whose checks are off.
+const ADDED: &str = "
+CREATE EXTENSION ltree; CREATE EXTENSION pg_trgm;
+CREATE TABLE mine(id int); INSERT INTO mine VALUES (1); ALTER EXTENSION ltree ADD TABLE mine;
+CREATE SCHEMA needed; ALTER EXTENSION ltree ADD SCHEMA needed; CREATE TABLE needed.inside(id int);
+CREATE COLLATION coll (provider = icu, locale = 'de'); ALTER EXTENSION ltree ADD COLLATION coll;
+CREATE TEXT SEARCH DICTIONARY dict (template = simple); ALTER EXTENSION ltree ADD TEXT SEARCH DICTIONARY dict;
+CREATE TEXT SEARCH CONFIGURATION cfg (copy = simple); ALTER EXTENSION ltree ADD TEXT SEARCH CONFIGURATION cfg;
+CREATE FUNCTION always(text, text) RETURNS bool LANGUAGE sql AS 'SELECT true';
+CREATE OPERATOR ### (function = always, leftarg = text, rightarg = text); ALTER EXTENSION ltree ADD OPERATOR ### (text, text);
+CREATE OPERATOR FAMILY fam USING btree; ALTER EXTENSION ltree ADD OPERATOR FAMILY fam USING btree;
+CREATE OPERATOR CLASS cls FOR TYPE int4 USING btree FAMILY fam AS OPERATOR 3 =, FUNCTION 1 btint4cmp(int4, int4);
+ALTER EXTENSION ltree ADD OPERATOR CLASS cls USING btree;
+CREATE CAST (text AS ltree) WITH INOUT; ALTER EXTENSION ltree ADD CAST (text AS ltree);
+CREATE TYPE comp AS (a int); ALTER EXTENSION ltree ADD TYPE comp;
+CREATE TYPE rng AS RANGE (subtype = int4); ALTER EXTENSION ltree ADD TYPE rng;
+CREATE CONVERSION conv FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8; ALTER EXTENSION ltree ADD CONVERSION conv;
+ALTER FUNCTION similarity(text, text) COST 4242;
+REVOKE ALL ON FUNCTION lquery_in(cstring) FROM PUBLIC;
+CREATE TABLE late(id int, r int4range, UNIQUE (id) DEFERRABLE, EXCLUDE USING gist (r WITH &&) DEFERRABLE);
+ALTER TABLE late DISABLE TRIGGER ALL;
+CREATE TABLE parent(id int PRIMARY KEY); INSERT INTO parent VALUES (1), (2);
+CREATE TABLE child(id int, p int REFERENCES parent) PARTITION BY LIST (id);
+CREATE TABLE child_1 PARTITION OF child FOR VALUES IN (1);
+CREATE TABLE child_2 PARTITION OF child FOR VALUES IN (2);
+INSERT INTO child VALUES (1, 1), (2, 2);
+ALTER TABLE child_1 DISABLE TRIGGER ALL;
+";
+
+/// What is lost of it.
+const LOST: [&str; 12] = [
+    "cast (pg_catalog.text AS public.ltree)",
+    "collation public.coll",
+    "conversion public.conv",
+    "operator class public.cls USING btree",
+    "operator family public.fam USING btree",
+    "operator public.###(pg_catalog.text,pg_catalog.text)",
+    "owner, privileges and comment of schema needed",
+    "table public.mine",
+    "text search configuration public.cfg",
+    "text search dictionary public.dict",
+    "type public.comp",
+    "type public.rng",
+];
+
+/// A text of each entry of a list, in the order of the alphabet.
+fn texts<'a>(list: &'a Value, key: &str) -> Vec<&'a str> {
+    let mut texts: Vec<_> =
+        list.as_array().into_iter().flatten().filter_map(|entry| entry[key].as_str()).collect();
+    texts.sort_unstable();
+    texts
+}
+
+#[test]
+fn what_was_made_a_part_of_an_extension_is_named_whatever_it_is() -> Outcome {
+    let test = "what_was_made_a_part_of_an_extension_is_named_whatever_it_is";
+    let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
+    stage.sql_text(ADDED)?;
+    a_role_of_everybody_ends_no_check(&stage)?;
+    a_role_of_another_is_known_before(&stage)?;
+    let (code, report, all) = stage.migrate(&[])?;
+    assert_eq!(code, 2, "{all}");
+    let findings = report["findings"].as_array().ok_or("no findings")?;
+    let of_rule =
+        |rule: &str| -> Vec<&Value> { findings.iter().filter(|found| found["rule"] == rule).collect() };
+    let mut lost: Vec<_> = of_rule("SRV-15").iter().filter_map(|found| found["lost"].as_str()).collect();
+    lost.sort_unstable();
+    assert_eq!(lost, LOST, "{all}");
+    let mut unchecked: Vec<_> = of_rule("SRV-15")
+        .iter()
+        .filter(|found| found["lost"].is_null())
+        .filter_map(|found| found["object"].as_str())
+        .collect();
+    unchecked.sort_unstable();
+    assert_eq!(
+        unchecked,
+        [
+            "deferrable key late_id_key on public.late",
+            "exclusion constraint late_r_excl on public.late",
+            "foreign key child_p_fkey on public.child_1"
+        ],
+        "{all}"
+    );
+    // The trigger of one partition is in the dump, by a name of the source's.
+    assert!(
+        !of_rule("SU-18").is_empty() && of_rule("SU-18").iter().all(|found| found["solved"] == true),
+        "{all}"
+    );
+    assert!(of_rule("DEP-02").iter().all(|found| !found.to_string().contains("lquery_in")), "{all}");
+    let verification = &report["verification"];
+    let changed = texts(&verification["differences"], "object");
+    assert_eq!(changed, ["function public.similarity(pg_catalog.text,pg_catalog.text)"], "{all}");
+    let announced = texts(&verification["announced"], "object");
+    let members: Vec<_> = LOST.into_iter().filter(|lost| !lost.contains("schema")).collect();
+    assert_eq!(
+        announced.into_iter().filter(|object| members.contains(object)).count(),
+        members.len(),
+        "{all}"
+    );
+    assert_eq!(stage.sql(&stage.admin, "SELECT count(*) FROM child")?, "2");
+    let valid = "SELECT bool_and(convalidated)::text FROM pg_constraint WHERE contype = 'f'";
+    assert_eq!(stage.sql(&stage.admin, valid)?, "true");
+    Ok(())
+}
+
+/// `ALTER ROLE ALL SET role` makes every session another's, `pg_dump`'s too.
+fn a_role_of_everybody_ends_no_check(stage: &Stage) -> Outcome {
+    stage.sql(
+        &stage.source,
+        "CREATE ROLE nobody; ALTER ROLE ALL SET role = nobody; ALTER ROLE ALL SET idle_session_timeout = 20",
+    )?;
+    let output = Command::new(program::path())
+        .args(["check", &stage.source, "--format", "json", "--pg-bin"])
+        .arg(stage.lab.programs()?)
+        .output()?;
+    let own = format!("{}?options=-c%20role%3Dnone%20-c%20idle_session_timeout%3D0", stage.source);
+    stage.sql(&own, "ALTER ROLE ALL RESET ALL")?;
+    let (code, report, all) = told(&output)?;
+    assert!(code < 2 && report["findings"].is_array(), "{all}");
+    Ok(())
+}
+
+fn a_role_of_another_is_known_before(stage: &Stage) -> Outcome {
+    stage.sql(&stage.source, "CREATE ROLE \"Odd one\"")?;
+    stage.sql(&stage.admin, "CREATE ROLE \"Odd one\"")?;
+    let (code, report, all) = stage.migrate(&["--dry-run"])?;
+    assert_eq!(code, 1, "{all}");
+    assert_eq!(texts(&report["blockers"], "check"), ["role-of-another"], "{all}");
+    // What it says to do is what it takes.
+    let next = report["blockers"][0]["next"].to_string();
+    assert!(next.contains("GRANT \\\"Odd one\\\" TO tsdbadmin WITH ADMIN OPTION;"), "{next}");
+    stage.sql(&stage.admin, "GRANT \"Odd one\" TO tsdbadmin WITH ADMIN OPTION")?;
+    Ok(())
+}
