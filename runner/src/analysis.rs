@@ -72,6 +72,8 @@ fn run(inputs: &[Input<'_>], target: &Target, options: &Options) -> Result<Analy
             solved: finding.solved,
             accepted: finding.rule.is_accepted(options),
             lost: finding.fix.as_ref().and_then(|fix| fix.lost.clone()),
+            advice: finding.advice.clone(),
+            cause: finding.cause.as_ref().map(|cause| cause.rule.id.to_owned()),
         })
         .collect();
     let texts =
@@ -104,6 +106,8 @@ pub fn omitted(omitted: Omitted) -> Finding {
         accepted: false,
         lost: omitted.is_lost.then(|| omitted.object.clone()),
         object: Some(omitted.object),
+        advice: None,
+        cause: None,
     }
 }
 

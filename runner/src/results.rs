@@ -26,6 +26,12 @@ pub struct Finding {
     /// What the target will not have by its rewrite.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost: Option<String>,
+    /// What to do about it.
+    #[serde(skip)]
+    pub advice: Option<String>,
+    /// The rule of the finding that it follows from.
+    #[serde(skip)]
+    pub cause: Option<String>,
 }
 
 /// Something that did not arrive, and why.

@@ -202,6 +202,33 @@ pub fn sort(
     builds
 }
 
+/// A statement of post-data whose effect depends on the rows of several tables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BehindRows {
+    /// Its number, as in [`Step::Build`].
+    pub number: usize,
+    /// The table or materialized view.
+    pub relation: Relation,
+    /// The key's name; none where a view is filled.
+    pub foreign_key: Option<String>,
+}
+
+/// Foreign keys and the filling of materialized views.
+#[must_use]
+pub fn behind_rows(statements: &[Statement]) -> Vec<BehindRows> {
+    let of = |(number, statement): (usize, &Statement)| {
+        let parsed = parse::parse(&statement.sql, true).ok().flatten()?;
+        match what(parsed.node()) {
+            What::ForeignKey(relation, key) => {
+                Some(BehindRows { number, relation, foreign_key: Some(key.conname.clone()) })
+            }
+            What::Refresh(relation) => Some(BehindRows { number, relation, foreign_key: None }),
+            _ => None,
+        }
+    };
+    statements.iter().enumerate().filter_map(of).collect()
+}
+
 enum What {
     Index(Relation, String),
     Constraint(Relation, Box<pg::Constraint>),

@@ -11,6 +11,9 @@ use crate::quote::literal;
 /// Sequences with their `last_value` and `is_called`.
 pub type Values = BTreeMap<Relation, (i64, bool)>;
 
+/// The server's code for a privilege that is missing.
+const REFUSED: &str = "42501";
+
 /// So many are asked for at once.
 const BATCH: usize = 200;
 
@@ -57,14 +60,16 @@ pub async fn read(session: &Session) -> Result<Values, Error> {
     Ok(values)
 }
 
-/// Sets those that the target has. To do so twice does no harm.
+/// Sets those that the target has: how many, and those that it refuses to set, with its words. To do so twice does no
+/// harm.
 ///
 /// # Errors
-/// When the target refuses.
-pub async fn write(session: &Session, values: &Values) -> Result<usize, Error> {
+/// When the target refuses a question.
+pub async fn write(session: &Session, values: &Values) -> Result<(usize, Vec<(Relation, String)>), Error> {
     let there: std::collections::BTreeSet<Relation> =
         names(session).await?.into_iter().map(|(name, _)| name).collect();
     let wanted: Vec<_> = values.iter().filter(|(name, _)| there.contains(*name)).collect();
+    let mut refused = Vec::new();
     for batch in wanted.chunks(BATCH) {
         let calls: Vec<String> = batch
             .iter()
@@ -72,7 +77,26 @@ pub async fn write(session: &Session, values: &Values) -> Result<usize, Error> {
                 format!("pg_catalog.setval({}::pg_catalog.regclass, {value}, {called})", literal(&name.sql()))
             })
             .collect();
-        session.run(&format!("SELECT {}", calls.join(", "))).await?;
+        match session.run(&format!("SELECT {}", calls.join(", "))).await {
+            Err(error) if error.code() == REFUSED => {}
+            result => {
+                result?;
+                continue;
+            }
+        }
+        // One that belongs to an extension stops the others: each by itself then.
+        for ((name, value), call) in batch.iter().zip(&calls) {
+            match session.run(&format!("SELECT {call}")).await {
+                Err(error) if error.code() == REFUSED => {
+                    let why = error.answer().map(|answer| answer.message.clone()).unwrap_or_default();
+                    // As the extension itself has made it.
+                    if **value != (1, false) {
+                        refused.push(((*name).clone(), why));
+                    }
+                }
+                result => result?,
+            }
+        }
     }
-    Ok(wanted.len())
+    Ok((wanted.len(), refused))
 }

@@ -18,12 +18,15 @@ mod ownership;
 mod pipeline;
 mod planning;
 mod possession;
+mod refusal;
+mod renewal;
 mod resume;
 mod schema;
 mod scripts;
 mod servers;
 mod snapshot;
 mod stages;
+mod ways_on;
 mod weigh;
 
 use std::path::Path;

@@ -18,7 +18,7 @@ use super::stages::{
     access, analyze, catalogs, data, extensions, foreign_keys, jobs, match_tables, ownership, refresh,
     restoring, roles, sequences, statements, verify, workers,
 };
-use super::{Context, Reached, engine_setup, fingerprint, planning, resume};
+use super::{Context, Reached, engine_setup, fingerprint, planning, resume, ways_on};
 use crate::engine::builds::{self, AfterRestoring, Builds, ForeignKeys};
 use crate::engine::marks::Marks;
 use crate::engine::objects;
@@ -192,6 +192,7 @@ fn may_begin(context: &Context, servers: &Servers, scripts: &Scripts, clear: boo
     plan.notes.extend(servers.filter.lines().iter().cloned());
     plan.notes.extend(servers.convert.lines());
     report.plan = Some(plan);
+    report.next = if free { Vec::new() } else { ways_on::ways_on(&report.findings) };
     free
 }
 

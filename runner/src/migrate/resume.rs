@@ -1,21 +1,20 @@
-//! Resumed runs: what has to be the same as before, and what is copied anew where rows have changed.
+//! Resumed runs: what has to be the same as before.
 
 use super::copy_plan::{self, CopyPlan, TableRanges};
 use super::possession::{MARKS, take_possession};
+use super::refusal::{anew_from_start, refused};
 use super::scripts::Scripts;
 use super::servers::Servers;
 use super::snapshot::Snapshot;
-use super::{Context, fingerprint};
+use super::{Context, fingerprint, renewal};
 use crate::connect::Session;
-use crate::engine::config;
 use crate::engine::marks::Marks;
 use crate::error::Error;
 use crate::journal::{Event, State};
-use crate::names::Relation;
 use crate::quote::quoted;
+use crate::record;
 use crate::step::Step;
 use crate::workdir::SavedPlan;
-use crate::{record, verify};
 
 /// The run to go on with, where one is wanted.
 pub(super) fn past(context: &Context) -> Result<Option<State>, Error> {
@@ -62,19 +61,6 @@ pub(super) async fn ended(context: &Context, past: &State) -> Result<Option<bool
     let Some(equal) = past.ending else { return Ok(None) };
     let owner = Marks::owner(&context.target.open().await?).await?;
     Ok(owner.is_none().then_some(equal))
-}
-
-fn refused(context: &Context, what: &str) -> Error {
-    Error::Refused {
-        what: format!("--resume: {what}"),
-        next: vec!["go on with the ends and options of before".into(), anew_from_start(context)],
-    }
-}
-
-/// What starts from the beginning, as a next step.
-fn anew_from_start(context: &Context) -> String {
-    let cleanup = record::cleanup(context.work.path(), true);
-    format!("or start anew: {cleanup}, then the same command without --resume")
 }
 
 /// Refuses to go on with anything but what was begun.
@@ -198,13 +184,14 @@ pub(super) async fn continue_run(
         let tables = copy_plan::ranges(context, &snapshot.listing.tables);
         context.work.save_plan(&crate::workdir::SavedPlan { tables: tables.clone(), ..saved_plan })?;
         tables
+    } else if context.args.new_snapshot {
+        renewal::renew(context, snapshot, &marks, saved_plan.tables, &target, &scripts.post_data).await?
     } else if done == all {
         context.progress.warn(
-            "the source has been written to since its rows were copied; what was written later is not on the target",
+            "the source has been written to since its rows were copied; what was written later is not on the target: the \
+             same command with --resume --new-snapshot copies anew what differs",
         );
         saved_plan.tables
-    } else if context.args.new_snapshot {
-        anew(context, snapshot, &marks, saved_plan.tables, &target).await?
     } else {
         return Err(Error::Refused {
             what: format!(
@@ -227,85 +214,4 @@ fn progress(marks: &Marks, tables: &[TableRanges]) -> (usize, usize) {
     let all: Vec<Step> =
         tables.iter().flat_map(|(table, ranges)| ranges.iter().map(|range| range.step(table))).collect();
     (all.iter().filter(|step| marks.done(step).is_some()).count(), all.len())
-}
-
-/// Brings what is there to the new snapshot: whole tables that are the same stay, all others are emptied.
-async fn anew(
-    context: &Context,
-    snapshot: &Snapshot,
-    marks: &Marks,
-    tables: Vec<TableRanges>,
-    target: &Session,
-) -> Result<Vec<TableRanges>, Error> {
-    // The session that has every lock: nobody who waits for one stops it.
-    let source = snapshot.holder.turn().await?;
-    let (watch_source, watch_target) = tokio::try_join!(context.source.open(), context.target.open())?;
-    let both = ((&*source, &watch_source), (target, &watch_target));
-    if marks.done(&Step::Catalogs).is_some() {
-        for table in config::list(&source).await? {
-            if !config::same(&source, target, &table).await? {
-                return Err(refused(
-                    context,
-                    &format!("the rows of {} have changed since", table.relation()),
-                ));
-            }
-        }
-    }
-    let now: std::collections::BTreeMap<_, _> = copy_plan::ranges(context, &snapshot.listing.tables)
-        .into_iter()
-        .map(|(table, ranges)| (table.relation.clone(), (table, ranges)))
-        .collect();
-    let mut kept = 0;
-    let mut result = Vec::new();
-    let mut shared: std::collections::BTreeMap<Relation, Vec<Step>> = std::collections::BTreeMap::new();
-    for (table, ranges) in tables {
-        let steps: Vec<Step> = ranges.iter().map(|range| range.step(&table)).collect();
-        let done = steps.iter().filter(|step| marks.done(step).is_some()).count();
-        if table.into != table.relation {
-            // Whose rows they are cannot be told any more.
-            shared.entry(table.into.clone()).or_default().extend(steps);
-            result.extend(now.get(&table.relation).cloned());
-            continue;
-        }
-        if done == steps.len() && done > 0 && verify::same(both.0, both.1, &table.relation).await? {
-            kept += 1;
-            result.push((table, ranges));
-            continue;
-        }
-        if done > 0 {
-            target
-                .run(&format!(
-                    "BEGIN; TRUNCATE ONLY {}; {}; COMMIT",
-                    table.into.sql(),
-                    Marks::forget_sql(&steps)
-                ))
-                .await?;
-            marks.forget(&steps);
-        }
-        // Its parts as they are now.
-        result.extend(now.get(&table.relation).cloned());
-    }
-    for (into, steps) in
-        shared.iter().filter(|(_, steps)| steps.iter().any(|step| marks.done(step).is_some()))
-    {
-        let into = into.sql();
-        target.run(&format!("BEGIN; TRUNCATE {into}; {}; COMMIT", Marks::forget_sql(steps))).await?;
-        marks.forget(steps);
-    }
-    let objects = marks.large_objects();
-    if !objects.is_empty() {
-        target
-            .run(&format!(
-                "BEGIN; SELECT pg_catalog.lo_unlink(oid) FROM pg_catalog.pg_largeobject_metadata; {}; COMMIT",
-                Marks::forget_sql(&objects)
-            ))
-            .await?;
-        marks.forget(&objects);
-    }
-    context.progress.line(&format!(
-        "  {kept} tables that were copied are the same on the source now; the others are copied anew"
-    ));
-    let saved_plan = SavedPlan { tables: result.clone(), ..context.work.saved_plan()? };
-    context.work.save_plan(&saved_plan)?;
-    Ok(result)
 }

@@ -1,6 +1,5 @@
 //! Roles and schema of the source: dumped, analysed, rewritten, and sorted into the stages they belong to.
 
-use std::collections::BTreeSet;
 use std::time::Instant;
 
 use sha2::{Digest, Sha256};
@@ -150,23 +149,19 @@ fn sort(roles: &[u8], pre: &[u8], post: &[u8], target: &Facts) -> Result<Scripts
         scripts.roles.push(statement);
     }
     let pre = script::statements("pre-data", pre)?;
-    let wanted: BTreeSet<String> = pre
-        .iter()
-        .filter_map(|statement| match &statement.class {
-            Class::CreateExtension { schema, .. } => schema.clone(),
-            _ => None,
-        })
-        .collect();
+    let creates = |statement: &Statement| matches!(&statement.class, Class::CreateExtension { name, .. } if !target.extensions.contains_key(name));
+    let has_new = pre.iter().any(creates);
     for statement in pre {
         match &statement.class {
             Class::Access => scripts.access.push(("pre-data", statement)),
             Class::CreateExtension { name, .. } if target.extensions.contains_key(name) => {}
             Class::CreateExtension { .. } => scripts.extensions.push(statement),
-            Class::CreateSchema(name) if wanted.contains(name) => scripts.extensions.push(statement),
+            Class::CreateSchema(_) if has_new => scripts.extensions.push(statement),
             _ => scripts.pre_data.push(statement),
         }
     }
-    // Schemas first, whatever the dump's order: an extension needs its schema.
+    // Schemas first, as in the dump: an extension needs its own, and a script such as PostGIS's makes another one only
+    // where it does not exist.
     scripts.extensions.sort_by_key(|statement| !matches!(statement.class, Class::CreateSchema(_)));
     for statement in script::statements("post-data", post)? {
         match statement.class {

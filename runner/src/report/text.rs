@@ -341,6 +341,8 @@ pub(super) mod tests {
             solved,
             accepted: false,
             lost: lost.map(ToOwned::to_owned),
+            advice: None,
+            cause: None,
         };
         let difference = |found: Option<&str>| Difference {
             kind: "rows".into(),

@@ -2,7 +2,7 @@
 
 use super::db_04_database_setting::refusal;
 use crate::edit::Safety;
-use crate::facts::names::{role, string};
+use crate::facts::names::{quoted, role, string};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
@@ -25,7 +25,7 @@ pub const RULE: Rule = Rule {
             "42501 must be able to SET ROLE \"app\" (16 and newer)",
             "42501 must be member of role \"app\" (15)",
         ],
-        help: "The statement is taken out. What the owner of a database may do, a role can be granted: CREATE, TEMPORARY and CONNECT on the database.",
+        help: "The statement is taken out. What the owner of a database may do, a role can be granted: CREATE, TEMPORARY and CONNECT on the database, and CREATE on schema public, which belongs to the database's owner.",
         before: "ALTER DATABASE shop OWNER TO app;",
         after: "-- tsmigrate DB-03: the database stays tsdbadmin's\n-- ALTER DATABASE shop OWNER TO app;",
         sources: &["PostgreSQL src/backend/commands/dbcommands.c, AlterDatabaseOwner"],
@@ -57,11 +57,18 @@ fn check(ctx: &mut Context<'_>) {
     };
     let mut fix = FixDraft::remove(format!("the database stays {admin}'s"));
     if owner != admin && !ctx.facts.is_superuser(owner) && !ctx.target.reserved_roles.contains_key(owner) {
-        fix = fix.lost(format!("owner {owner} of database {name}"));
+        fix = fix.lost(format!(
+            "owner {owner} of database {name}, who may then create no schema, and nothing in schema public"
+        ));
     }
+    let (to, here) = (quoted(owner), quoted(&ctx.target.database));
     ctx.report(
         Draft::new(format!("the target's database stays {admin}'s"))
             .object(format!("database {name}"))
+            .advice(format!(
+                "Where {to} creates schemas or tables in public by being the owner, grant that on the target: GRANT CREATE ON \
+                 DATABASE {here} TO {to}; GRANT CREATE ON SCHEMA public TO {to};"
+            ))
             .server(error)
             .fix(fix),
     );

@@ -1,10 +1,12 @@
 //! IN-09: SET SESSION AUTHORIZATION or SET ROLE: another role than tsdbadmin makes the objects.
 
+use std::collections::BTreeSet;
+
 use crate::edit::Safety;
 use crate::facts::names::text;
-use crate::finding::{ServerError, Severity};
+use crate::finding::{Place, ServerError, Severity};
 use crate::parse::{NodeEnum, StatementKind};
-use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
+use crate::rule::{Answers, Context, Doc, Draft, Finish, FixDraft, InBodies, Rule};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -13,34 +15,89 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     fix: Safety::Safe,
     answers: Answers::Limit { slug: "dump.owner-switch", how: "SET SESSION AUTHORIZATION and SET ROLE." },
-    statements: &[StatementKind::VariableSetStmt],
+    statements: StatementKind::ALL,
     in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {
         summary: "SET SESSION AUTHORIZATION or SET ROLE: another role than tsdbadmin makes the objects.",
-        what: "pg_dump --use-set-session-authorization writes SET SESSION AUTHORIZATION before each object in place of ALTER … OWNER TO; pg_dump --role writes SET ROLE at its head.",
+        what: "pg_dump --use-set-session-authorization writes SET SESSION AUTHORIZATION before each object in place of ALTER … OWNER TO; pg_dump --role writes SET ROLE at its head. Every pg_dump writes it around a privilege that a role has passed on.",
         why: "Only a superuser may become any role. SET ROLE takes membership. Whatever follows would belong to the role and need its privileges.",
         server: &[
             "42501 permission denied to set session authorization \"app\"",
             "42501 permission denied to set role \"app\"",
             "22023 role \"app\" does not exist",
         ],
-        help: "The statement is taken out: what follows becomes tsdbadmin's. For superusers of the source that is all there is to do. To keep other owners, write the dump again without --use-set-session-authorization: tsmigrate then hands the objects over.",
+        help: "The statement is taken out: what follows becomes tsdbadmin's. For superusers of the source that is all there is to do. To keep other owners, write the dump again without --use-set-session-authorization: tsmigrate then hands the objects over. Where nothing but GRANT and REVOKE follows, nothing is lost but who has granted: the owner does.",
         before: "SET SESSION AUTHORIZATION 'postgres';",
         after: "-- tsmigrate IN-09: what follows becomes tsdbadmin's\n-- SET SESSION AUTHORIZATION 'postgres';",
         sources: &["PostgreSQL src/backend/commands/variable.c, check_session_authorization and check_role"],
         link: "https://www.postgresql.org/docs/current/sql-set-session-authorization.html",
     },
     check,
+    finish: Some(finish),
     ..Rule::DEFAULT
 };
 
+/// What follows each statement that makes the session another role's.
+#[derive(Clone, Debug, Default)]
+struct Followed {
+    /// The place of the last one, while nothing but grants has followed.
+    open: Option<Place>,
+    /// Some have.
+    has_grants: bool,
+    /// Places of those that only grants follow.
+    only_grants: BTreeSet<Place>,
+}
+
+impl Followed {
+    /// Another role's turn, or the end.
+    fn close(&mut self) {
+        self.only_grants.extend(self.open.take().filter(|_| self.has_grants));
+        self.has_grants = false;
+    }
+}
+
+/// A role that has passed a privilege on: the owner of the object grants it, with the same effect.
+fn finish(all: &mut Finish<'_>) {
+    let Some(followed) = all.states.get::<Followed>() else { return };
+    let mut followed = followed.clone();
+    followed.close();
+    for finding in all.findings.iter_mut() {
+        if *finding.rule != RULE
+            || finding.solved
+            || finding.allowed.is_some()
+            || !followed.only_grants.contains(&finding.place)
+        {
+            continue;
+        }
+        let Some(fix) = &mut finding.fix else { continue };
+        let role = finding.object.as_deref().unwrap_or("the role");
+        fix.title = "the owner grants what follows".into();
+        fix.lost = Some(format!("who granted: {role} (the owner grants the same)"));
+        fix.safety = Safety::Safe;
+        finding.solved = true;
+    }
+}
+
 fn check(ctx: &mut Context<'_>) {
-    let Some((_, NodeEnum::VariableSetStmt(set))) = ctx.node() else { return };
+    let Some((statement, node)) = ctx.node() else { return };
+    let NodeEnum::VariableSetStmt(set) = node else {
+        if let Some(followed) = ctx.states.get::<Followed>()
+            && followed.open.is_some()
+        {
+            let is_grant = matches!(node, NodeEnum::GrantStmt(_));
+            let followed = ctx.states.of::<Followed>();
+            followed.has_grants |= is_grant;
+            followed.open = followed.open.take().filter(|_| is_grant);
+        }
+        return;
+    };
+    let place = statement.place(&statement.body());
     let session = match &*set.name {
         "session_authorization" => true,
         "role" => false,
         _ => return,
     };
+    ctx.states.of::<Followed>().close();
     // DEFAULT and RESET have no value.
     let Some(role) = set.args.first().and_then(text) else { return };
     let admin = &ctx.target.admin;
@@ -67,6 +124,7 @@ fn check(ctx: &mut Context<'_>) {
     {
         fix = fix.review().lost(format!("owner {role} of the objects that follow"));
     }
+    ctx.states.of::<Followed>().open = Some(place);
     ctx.report(
         Draft::new(format!("{admin} cannot become {role}"))
             .object(format!("role {role}"))

@@ -15,8 +15,8 @@ pub const RULE: Rule = Rule {
     about: About::Server,
     doc: Doc {
         summary: "Something on the source that no dump has.",
-        what: "Tables, functions and types that a user made a part of an extension, foreign keys whose checks are switched off, and settings of all roles (ALTER ROLE ALL SET).",
-        why: "pg_dump writes CREATE EXTENSION and nothing of what belongs to it, no state of the triggers behind a foreign key, and pg_dumpall no setting of all roles. The target then lacks them, and no error says so.",
+        what: "Tables, functions, types, operators, collations, text search objects and whatever else a user made a part of an extension, keys whose checks are switched off, and settings of all roles (ALTER ROLE ALL SET).",
+        why: "pg_dump writes CREATE EXTENSION and nothing of what belongs to it, no state of the triggers behind a key that another server could know, and pg_dumpall no setting of all roles. The target then lacks them, and no error says so.",
         server: &[],
         help: "Take an object out of its extension before the dump (ALTER EXTENSION … DROP …), and make settings of all roles settings of the database.",
         before: "",

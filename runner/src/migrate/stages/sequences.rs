@@ -5,11 +5,12 @@ use crate::engine::sequences;
 use crate::error::Error;
 use crate::migrate::driver::{Run, StageResult};
 use crate::migrate::loaded::Loaded;
+use crate::results::Missing;
 
 /// Sets them.
 pub(in crate::migrate) async fn run(run: &Run<'_>, loaded: &mut Loaded) -> Result<StageResult, Error> {
     let engine = &run.engine;
-    let (set, values) = retrying(engine.retry_policy, &engine.progress, "sequences", || async {
+    let ((set, refused), values) = retrying(engine.retry_policy, &engine.progress, "sequences", || async {
         let source = run.context.source.open().await?;
         let values = sequences::read(&source).await?;
         let set = sequences::write(&engine.target.open().await?, &values).await?;
@@ -17,5 +18,8 @@ pub(in crate::migrate) async fn run(run: &Run<'_>, loaded: &mut Loaded) -> Resul
     })
     .await?;
     loaded.sequences = values;
+    let missing =
+        refused.into_iter().map(|(name, why)| Missing { what: format!("value of sequence {name}"), why });
+    run.context.report().missing.extend(missing);
     Ok(if set > 0 { StageResult::done(format!("{set} set")) } else { StageResult::default() })
 }

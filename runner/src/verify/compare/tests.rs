@@ -76,6 +76,8 @@ fn finding(severity: &'static str, object: &str, solved: bool) -> Finding {
         solved,
         accepted: false,
         lost: None,
+        advice: None,
+        cause: None,
     }
 }
 

@@ -1,0 +1,429 @@
+//! FN-04: functions that run while rows arrive or indexes are built, and do not find what they need there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::bodies::body;
+use crate::edit::Safety;
+use crate::facts::ObjectId;
+use crate::facts::names::{qualified, quoted, quoted_path, relation};
+use crate::facts::objects::created;
+use crate::finding::{Place, Severity};
+use crate::parse::{Class, NodeEnum, Reference, StatementKind, pg, references};
+use crate::rule::{Answers, Context, Doc, Draft, Finish, Rule};
+use crate::rules::TROUBLESHOOTING;
+use crate::rules::dependency::dep_01_missing_dependency::{error_for, words};
+use crate::target::is_builtin;
+
+/// See the module's head.
+pub const RULE: Rule = Rule {
+    id: "FN-04",
+    name: "evaluated-function",
+    severity: Severity::Error,
+    fix: Safety::None,
+    answers: Answers::Purpose("functions that run while rows arrive"),
+    statements: &[
+        StatementKind::CreateFunctionStmt,
+        StatementKind::CreateStmt,
+        StatementKind::CreateDomainStmt,
+        StatementKind::IndexStmt,
+        StatementKind::CopyStmt,
+    ],
+    after: &["*"],
+    doc: Doc {
+        summary: "A generated column, CHECK, domain or index calls a function that needs a search_path, or other tables.",
+        what: "The body of a function in SQL or PL/pgSQL, or of one that it calls, names a function, operator, type or table \
+               without a schema and sets no search_path; or it reads a table.",
+        why: "Dumps are restored with an empty search_path, and PostgreSQL 17 and newer build indexes with their own: such \
+              names are not found. Rows of other tables may not have arrived when a value is computed or checked.",
+        server: &[
+            "42883 function unaccent(text) does not exist",
+            "42P01 relation \"zones\" does not exist",
+            "23514 new row for relation \"orders\" violates check constraint \"orders_zone_check\"",
+        ],
+        help: "On the source, give the function its path: ALTER FUNCTION app.slug SET search_path = app, public, pg_temp. A CHECK \
+               that reads another table can be made one of new rows only (NOT VALID): dumps add it behind the rows. A migration \
+               stops before it begins; --accept FN-04 where the function finds what it needs all the same.",
+        before: "SELECT pg_catalog.set_config('search_path', '', false);\n\
+                 CREATE FUNCTION app.slug(t text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN own_lower(t); END $$;\n\
+                 CREATE TABLE app.art (name text, s text GENERATED ALWAYS AS (app.slug(name)) STORED);",
+        after: "",
+        sources: &[
+            "PostgreSQL 17 release notes: maintenance operations use a safe search_path",
+            "pg_dump.c: set_config('search_path', '', false)",
+            "seen on 15.18 and 17.12",
+        ],
+        link: TROUBLESHOOTING,
+    },
+    check,
+    finish: Some(finish),
+    ..Rule::DEFAULT
+};
+
+/// What is known of the functions of a dump, and of the expressions that call them.
+#[derive(Clone, Debug, Default)]
+struct Evaluated {
+    functions: BTreeMap<ObjectId, Function>,
+    /// Functions that checks of domains call.
+    domains: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
+    uses: Vec<Use>,
+    /// Tables whose rows were judged at their COPY.
+    copied: BTreeSet<ObjectId>,
+}
+
+/// What a function's body needs. Overloads are one: what one of them does not need is not counted.
+#[derive(Clone, Debug, Default)]
+struct Function {
+    /// The first name without a schema that no catalog has; true where it may not be reached.
+    unqualified: Option<(Reference, bool)>,
+    /// A table that it reads.
+    reads: Option<ObjectId>,
+    /// Other functions, by names with a schema.
+    calls: BTreeSet<ObjectId>,
+    /// It sets a search_path.
+    has_path: bool,
+}
+
+/// An expression that is evaluated while rows arrive, or when an index is built.
+#[derive(Clone, Debug)]
+struct Use {
+    table: ObjectId,
+    /// `generated column s of table app.art`.
+    what: String,
+    kind: Kind,
+    functions: BTreeSet<ObjectId>,
+    /// Names without a schema are not found there.
+    is_bare: bool,
+    place: Place,
+}
+
+/// What an expression is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    Generated,
+    /// A CHECK of a table, by its name, or of a domain.
+    Check(Option<String>),
+    Index,
+}
+
+/// What is wrong with a function, whichever one it calls says so.
+#[derive(Clone, Debug)]
+enum Trouble {
+    Unqualified { function: ObjectId, reference: Reference, conditional: bool },
+    Reads { function: ObjectId, table: ObjectId },
+}
+
+fn check(ctx: &mut Context<'_>) {
+    let Some((_, node)) = ctx.node() else { return };
+    match node {
+        NodeEnum::CreateFunctionStmt(_) => function(ctx, node),
+        NodeEnum::CreateDomainStmt(s) => domain(ctx, s),
+        NodeEnum::CreateStmt(s) => table(ctx, s),
+        NodeEnum::IndexStmt(s) => index(ctx, s),
+        NodeEnum::CopyStmt(s) if s.is_from => copy(ctx, s),
+        _ => {}
+    }
+}
+
+fn function(ctx: &mut Context<'_>, node: &NodeEnum) {
+    let Some(object) = created(node) else { return };
+    let parts = body(ctx);
+    let mut own: BTreeSet<Box<str>> = BTreeSet::new();
+    own.extend(parts.iter().filter_map(|part| created(part.parsed().node())).map(|object| object.id.name));
+    let mut found = Function { has_path: has_path(node), ..Function::default() };
+    for part in parts.iter() {
+        for reference in part.parsed().references() {
+            look(&mut found, reference, part.conditional, &own);
+        }
+    }
+    let id = ctx.resolved(&object.id);
+    let all = &mut ctx.states.of::<Evaluated>().functions;
+    match all.get_mut(&id) {
+        None => drop(all.insert(id, found)),
+        Some(other) => {
+            other.unqualified = other.unqualified.take().filter(|_| found.unqualified.is_some());
+            other.reads = other.reads.take().filter(|_| found.reads.is_some());
+            other.calls.retain(|call| found.calls.contains(call));
+            other.has_path |= found.has_path;
+        }
+    }
+}
+
+fn look(found: &mut Function, reference: &Reference, conditional: bool, own: &BTreeSet<Box<str>>) {
+    let (class, name, schema) = (reference.class, &reference.name, reference.schema.as_deref());
+    let judged = matches!(class, Class::Function | Class::Relation | Class::Type | Class::Operator);
+    let of_server = matches!(schema, Some("pg_catalog" | "information_schema"));
+    let builtin = is_builtin(class, name)
+        || matches!(class, Class::Type | Class::Function) && is_builtin(Class::Type, name)
+        || class == Class::Type && is_builtin(Class::Relation, name);
+    if !judged
+        || of_server
+        || own.contains(name)
+        || name.contains(crate::body::UNKNOWN)
+        || schema.is_none() && builtin
+    {
+        return;
+    }
+    if schema.is_none() && !found.has_path {
+        // One that is surely reached counts more.
+        if found.unqualified.as_ref().is_none_or(|(_, before)| *before && !conditional) {
+            found.unqualified = Some((Reference { location: None, ..reference.clone() }, conditional));
+        }
+        return;
+    }
+    let id = ObjectId::new(class, schema, name);
+    match class {
+        Class::Relation if found.reads.is_none() => found.reads = Some(id),
+        Class::Function => drop(found.calls.insert(id)),
+        _ => {}
+    }
+}
+
+/// It sets a search_path for its body.
+fn has_path(node: &NodeEnum) -> bool {
+    let NodeEnum::CreateFunctionStmt(s) = node else { return false };
+    crate::facts::names::options(&s.options).any(|option| {
+        matches!(option.arg.as_ref().and_then(|arg| arg.node.as_ref()),
+            Some(NodeEnum::VariableSetStmt(set)) if set.name == "search_path")
+    })
+}
+
+/// The functions and operators that an expression calls.
+fn called(ctx: &Context<'_>, expression: Option<&pg::Node>) -> BTreeSet<ObjectId> {
+    let Some(node) = expression.and_then(|expression| expression.node.as_ref()) else {
+        return BTreeSet::new();
+    };
+    let calls = references(node).into_iter().filter(|reference| reference.class == Class::Function);
+    calls
+        .map(|call| ctx.resolved(&ObjectId::new(Class::Function, call.schema.as_deref(), &call.name)))
+        .collect()
+}
+
+fn domain(ctx: &mut Context<'_>, s: &pg::CreateDomainStmt) {
+    let Some((schema, name)) = qualified(&s.domainname) else { return };
+    let id = ctx.resolved(&ObjectId::new(Class::Type, schema, name));
+    let functions: BTreeSet<_> = constraints(&s.constraints)
+        .flat_map(|constraint| called(ctx, constraint.raw_expr.as_deref()))
+        .collect();
+    if !functions.is_empty() {
+        ctx.states.of::<Evaluated>().domains.insert(id, functions);
+    }
+}
+
+fn constraints(nodes: &[pg::Node]) -> impl Iterator<Item = &pg::Constraint> {
+    nodes.iter().filter_map(|node| match &node.node {
+        Some(NodeEnum::Constraint(constraint)) => Some(&**constraint),
+        _ => None,
+    })
+}
+
+fn table(ctx: &mut Context<'_>, s: &pg::CreateStmt) {
+    use pg::ConstrType as C;
+    let Some((statement, _)) = ctx.node() else { return };
+    let Some(range) = s.relation.as_ref() else { return };
+    let (schema, name) = relation(range);
+    let table = ctx.resolved(&ObjectId::new(Class::Relation, schema, name));
+    let place = statement.place(&statement.body());
+    let path = quoted_path(schema, name);
+    let mut uses = Vec::new();
+    let is_bare = ctx.facts.search_path.is_empty();
+    let mut add = |what: String, kind: Kind, functions: BTreeSet<ObjectId>| {
+        if !functions.is_empty() {
+            uses.push(Use { table: table.clone(), what, kind, functions, is_bare, place });
+        }
+    };
+    let is_check = |constraint: &pg::Constraint| {
+        constraint.contype == C::ConstrCheck as i32 && !constraint.skip_validation
+    };
+    let name_of =
+        |constraint: &pg::Constraint| (!constraint.conname.is_empty()).then(|| constraint.conname.clone());
+    for element in &s.table_elts {
+        match &element.node {
+            Some(NodeEnum::ColumnDef(column)) => {
+                for constraint in constraints(&column.constraints) {
+                    let functions = called(ctx, constraint.raw_expr.as_deref());
+                    if constraint.contype == C::ConstrGenerated as i32 && constraint.generated_kind != "v" {
+                        add(
+                            format!("generated column {} of table {path}", quoted(&column.colname)),
+                            Kind::Generated,
+                            functions,
+                        );
+                    } else if is_check(constraint) {
+                        add(
+                            format!("the CHECK of column {} of table {path}", quoted(&column.colname)),
+                            Kind::Check(name_of(constraint)),
+                            functions,
+                        );
+                    }
+                }
+                let of_domain = column.type_name.as_ref().and_then(|of| {
+                    let (schema, name) = qualified(&of.names)?;
+                    let id = ctx.resolved(&ObjectId::new(Class::Type, schema, name));
+                    ctx.states.get::<Evaluated>()?.domains.get(&id).cloned()
+                });
+                if let Some(functions) = of_domain {
+                    add(
+                        format!("the domain of column {} of table {path}", quoted(&column.colname)),
+                        Kind::Check(None),
+                        functions,
+                    );
+                }
+            }
+            Some(NodeEnum::Constraint(constraint)) if is_check(constraint) => {
+                let what = if constraint.conname.is_empty() {
+                    format!("a CHECK of table {path}")
+                } else {
+                    format!("CHECK {} of table {path}", quoted(&constraint.conname))
+                };
+                add(what, Kind::Check(name_of(constraint)), called(ctx, constraint.raw_expr.as_deref()));
+            }
+            _ => {}
+        }
+    }
+    ctx.states.of::<Evaluated>().uses.extend(uses);
+}
+
+fn index(ctx: &mut Context<'_>, s: &pg::IndexStmt) {
+    let Some((statement, _)) = ctx.node() else { return };
+    let Some(range) = s.relation.as_ref() else { return };
+    let (schema, name) = relation(range);
+    let mut functions = called(ctx, s.where_clause.as_deref());
+    for parameter in s.index_params.iter().chain(&s.index_including_params) {
+        if let Some(NodeEnum::IndexElem(element)) = &parameter.node {
+            functions.extend(called(ctx, element.expr.as_deref()));
+        }
+    }
+    if functions.is_empty() {
+        return;
+    }
+    let found = Use {
+        table: ctx.resolved(&ObjectId::new(Class::Relation, schema, name)),
+        what: format!("index {} of table {}", quoted(&s.idxname), quoted_path(schema, name)),
+        kind: Kind::Index,
+        functions,
+        // From 17 on indexes are built with a path of the server's own.
+        is_bare: ctx.facts.search_path.is_empty() || ctx.target.version >= 17,
+        place: statement.place(&statement.body()),
+    };
+    ctx.states.of::<Evaluated>().uses.push(found);
+}
+
+/// Rows in the dump itself: they are refused where they stand.
+fn copy(ctx: &mut Context<'_>, s: &pg::CopyStmt) {
+    let Some(range) = s.relation.as_ref() else { return };
+    let (schema, name) = relation(range);
+    let table = ctx.resolved(&ObjectId::new(Class::Relation, schema, name));
+    let bare = ctx.facts.search_path.is_empty();
+    let Some(state) = ctx.states.get::<Evaluated>() else { return };
+    let found: Vec<_> = state
+        .uses
+        .iter()
+        .filter(|found| found.table == table && found.kind != Kind::Index)
+        .filter_map(|found| Some((Use { is_bare: bare, ..found.clone() }, state.trouble(found)?)))
+        // What it reads has arrived.
+        .filter(|(_, trouble)| !matches!(trouble, Trouble::Reads { table, .. } if ctx.facts.filled.contains(&ctx.resolved(table))))
+        .collect();
+    ctx.states.of::<Evaluated>().copied.insert(table);
+    for (found, trouble) in found {
+        let is_guess = matches!(trouble, Trouble::Reads { .. });
+        if let Some(draft) = found.draft(&trouble, is_guess) {
+            ctx.report(draft.needs_rows());
+        }
+    }
+}
+
+fn finish(all: &mut Finish<'_>) {
+    let Some(state) = all.states.get::<Evaluated>() else { return };
+    for found in &state.uses {
+        if found.kind != Kind::Index && state.copied.contains(&found.table) {
+            continue;
+        }
+        let Some(trouble) = state.trouble(found) else { continue };
+        // An index of a dump is built when all rows have arrived.
+        if found.kind == Kind::Index
+            && matches!(trouble, Trouble::Reads { .. })
+            && !all.options.catalogs_follow
+        {
+            continue;
+        }
+        if let Some(draft) = found.draft(&trouble, !all.options.catalogs_follow) {
+            all.report(found.place, draft);
+        }
+    }
+}
+
+impl Evaluated {
+    /// What is wrong with the functions of an expression: a name that is not found before a table that is read.
+    fn trouble(&self, found: &Use) -> Option<Trouble> {
+        let mut reads = None;
+        for function in &found.functions {
+            match self.of_function(function, !found.is_bare, &mut BTreeSet::new()) {
+                Some(unqualified @ Trouble::Unqualified { .. }) => return Some(unqualified),
+                Some(trouble) => drop(reads.get_or_insert(trouble)),
+                None => {}
+            }
+        }
+        reads
+    }
+
+    fn of_function(&self, id: &ObjectId, has_path: bool, seen: &mut BTreeSet<ObjectId>) -> Option<Trouble> {
+        let function = self.functions.get(id).filter(|_| seen.insert(id.clone()))?;
+        let has_path = has_path || function.has_path;
+        if let Some((reference, conditional)) = function.unqualified.as_ref().filter(|_| !has_path) {
+            let (reference, conditional) = (reference.clone(), *conditional);
+            return Some(Trouble::Unqualified { function: id.clone(), reference, conditional });
+        }
+        let inner = function.calls.iter().find_map(|call| self.of_function(call, has_path, seen));
+        inner.or_else(|| Some(Trouble::Reads { function: id.clone(), table: function.reads.clone()? }))
+    }
+}
+
+impl Use {
+    /// The finding, a warning where it is not known to come true.
+    fn draft(&self, trouble: &Trouble, is_guess: bool) -> Option<Draft> {
+        let Self { what, table, kind, .. } = self;
+        let path = quoted_path(table.schema.as_deref(), &table.name);
+        let draft = match trouble {
+            Trouble::Unqualified { function, reference, conditional } => {
+                let of = quoted_path(function.schema.as_deref(), &function.name);
+                let own = function.schema.as_deref().filter(|schema| *schema != "public");
+                let schemas = own.map(|schema| format!("{}, ", quoted(schema))).unwrap_or_default();
+                let fails = match (kind, conditional) {
+                    (Kind::Index, false) => "cannot be built",
+                    (Kind::Index, true) => "may not be built",
+                    (_, false) => "refuses rows",
+                    (_, true) => "may refuse rows",
+                };
+                let draft = Draft::new(format!(
+                    "{what} {fails}: function {of} needs {} and names no schema",
+                    words(reference)
+                ))
+                .server(error_for(reference))
+                .advice(format!(
+                    "On the source, name all schemas that the function needs: ALTER FUNCTION {of} SET search_path = {schemas}public, pg_temp;"
+                ));
+                if *conditional || is_guess { draft.severity(Severity::Warning) } else { draft }
+            }
+            Trouble::Reads { function, table: read } => {
+                let of = quoted_path(function.schema.as_deref(), &function.name);
+                let read = quoted_path(read.schema.as_deref(), &read.name);
+                let draft = match kind {
+                    Kind::Check(name) => {
+                        let name = name.as_deref().map_or_else(|| "…".to_owned(), quoted);
+                        Draft::new(format!("{what} may refuse rows: function {of} reads {read}, whose rows may not have arrived"))
+                            .advice(format!(
+                                "On the source, make it a check of new rows, which a dump adds behind the rows: ALTER TABLE {path} DROP \
+                                 CONSTRAINT {name}, ADD CONSTRAINT {name} CHECK (…) NOT VALID; (a domain's in the same way)"
+                            ))
+                    }
+                    _ => Draft::new(format!(
+                        "{what} may get other values: function {of} reads {read}, whose rows may not have arrived"
+                    ))
+                    .advice("Let the function read no table, or compute these values again when all rows are there."),
+                };
+                if is_guess { draft.severity(Severity::Warning) } else { draft }
+            }
+        };
+        (self.is_bare || matches!(trouble, Trouble::Reads { .. }))
+            .then(|| draft.object(format!("table {path}")))
+    }
+}

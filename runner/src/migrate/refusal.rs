@@ -1,0 +1,19 @@
+//! Refusals to resume a run.
+
+use super::Context;
+use crate::error::Error;
+use crate::record;
+
+/// The error that says why a run cannot go on.
+pub(super) fn refused(context: &Context, what: &str) -> Error {
+    Error::Refused {
+        what: format!("--resume: {what}"),
+        next: vec!["go on with the ends and options of before".into(), anew_from_start(context)],
+    }
+}
+
+/// What starts from the beginning, as a next step.
+pub(super) fn anew_from_start(context: &Context) -> String {
+    let cleanup = record::cleanup(context.work.path(), true);
+    format!("or start anew: {cleanup}, then the same command without --resume")
+}

@@ -1,0 +1,164 @@
+//! A resumed run with a new snapshot: what is on the target is compared with the source as it is now, and what differs is
+//! copied anew.
+
+use super::Context;
+use super::copy_plan::{self, TableRanges};
+use super::refusal::refused;
+use super::snapshot::Snapshot;
+use crate::connect::Session;
+use crate::engine::builds::{BehindRows, behind_rows};
+use crate::engine::config;
+use crate::engine::marks::Marks;
+use crate::error::Error;
+use crate::names::Relation;
+use crate::quote::{identifier, literal};
+use crate::script::Statement;
+use crate::step::Step;
+use crate::verify;
+use crate::workdir::SavedPlan;
+
+/// Brings what is there to the new snapshot: whole tables that are the same stay, all others are emptied. Foreign keys
+/// that touch those are dropped, and added again with the statements of `post_data`.
+///
+/// # Errors
+/// When rows have changed that cannot be replaced any more, or a server refuses.
+pub(super) async fn renew(
+    context: &Context,
+    snapshot: &Snapshot,
+    marks: &Marks,
+    tables: Vec<TableRanges>,
+    target: &Session,
+    post_data: &[Statement],
+) -> Result<Vec<TableRanges>, Error> {
+    // The session that has every lock: nobody who waits for one stops it.
+    let source = snapshot.holder.turn().await?;
+    let (watch_source, watch_target) = tokio::try_join!(context.source.open(), context.target.open())?;
+    let both = ((&*source, &watch_source), (target, &watch_target));
+    if marks.done(&Step::Catalogs).is_some() {
+        for table in config::list(&source).await? {
+            if !config::same(&source, target, &table).await? {
+                return Err(refused(
+                    context,
+                    &format!("the rows of {} have changed since", table.relation()),
+                ));
+            }
+        }
+    }
+    let now: std::collections::BTreeMap<_, _> = copy_plan::ranges(context, &snapshot.listing.tables)
+        .into_iter()
+        .map(|(table, ranges)| (table.relation.clone(), (table, ranges)))
+        .collect();
+    let behind = behind_rows(post_data);
+    let mut kept = 0;
+    let mut result = Vec::new();
+    let mut shared: std::collections::BTreeMap<Relation, Vec<Step>> = std::collections::BTreeMap::new();
+    for (table, ranges) in tables {
+        let steps: Vec<Step> = ranges.iter().map(|range| range.step(&table)).collect();
+        let done = steps.iter().filter(|step| marks.done(step).is_some()).count();
+        if table.into != table.relation {
+            // Whose rows they are cannot be told any more.
+            shared.entry(table.into.clone()).or_default().extend(steps);
+            result.extend(now.get(&table.relation).cloned());
+            continue;
+        }
+        if done == steps.len() && done > 0 && verify::same(both.0, both.1, &table.relation).await? {
+            kept += 1;
+            result.push((table, ranges));
+            continue;
+        }
+        if done > 0 {
+            replaceable(context, target, marks, &table.into).await?;
+            let (drop, built) = keys_of(target, &table.into, &behind).await?;
+            let steps: Vec<Step> = steps.into_iter().chain(built).collect();
+            target
+                .run(&format!(
+                    "BEGIN; {drop}TRUNCATE ONLY {}; {}; COMMIT",
+                    table.into.sql(),
+                    Marks::forget_sql(&steps)
+                ))
+                .await?;
+            marks.forget(&steps);
+        }
+        // Its parts as they are now.
+        result.extend(now.get(&table.relation).cloned());
+    }
+    for (into, steps) in
+        shared.iter().filter(|(_, steps)| steps.iter().any(|step| marks.done(step).is_some()))
+    {
+        let into = into.sql();
+        target.run(&format!("BEGIN; TRUNCATE {into}; {}; COMMIT", Marks::forget_sql(steps))).await?;
+        marks.forget(steps);
+    }
+    let objects = marks.large_objects();
+    if !objects.is_empty() {
+        target
+            .run(&format!(
+                "BEGIN; SELECT pg_catalog.lo_unlink(oid) FROM pg_catalog.pg_largeobject_metadata; {}; COMMIT",
+                Marks::forget_sql(&objects)
+            ))
+            .await?;
+        marks.forget(&objects);
+    }
+    context.progress.line(&format!(
+        "  {kept} tables that were copied are the same on the source now; the others are copied anew"
+    ));
+    let saved_plan = SavedPlan { tables: result.clone(), ..context.work.saved_plan()? };
+    context.work.save_plan(&saved_plan)?;
+    Ok(result)
+}
+
+/// Refuses where rows of a table cannot be replaced without more being done again: its triggers would fire.
+async fn replaceable(
+    context: &Context,
+    target: &Session,
+    marks: &Marks,
+    table: &Relation,
+) -> Result<(), Error> {
+    let question = format!(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = {}::pg_catalog.regclass AND NOT t.tgisinternal \
+         AND t.tgenabled <> 'D')",
+        literal(&table.sql())
+    );
+    let over = [Step::Restored, Step::Access].iter().any(|step| marks.done(step).is_some());
+    if over || target.ask_flag(&question).await? {
+        return Err(refused(
+            context,
+            &format!(
+                "the rows of {table} have changed since, and the target has what comes behind rows already"
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// The foreign keys of the target that touch a table: the statements that drop them, and the steps to be done again.
+/// Views that were filled are filled again.
+async fn keys_of(
+    target: &Session,
+    table: &Relation,
+    behind: &[BehindRows],
+) -> Result<(String, Vec<Step>), Error> {
+    let table = literal(&table.sql());
+    let question = format!(
+        "SELECT n.nspname, c.relname, k.conname FROM pg_catalog.pg_constraint k \
+         JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE k.contype = 'f' AND k.conparentid = 0 \
+         AND {table}::pg_catalog.regclass IN (k.conrelid, k.confrelid)"
+    );
+    let mut drop = Vec::new();
+    let mut steps = Vec::new();
+    for row in target.ask(&question).await? {
+        let (of, name) = (row.relation(0)?, row.text(2)?);
+        drop.push(format!("ALTER TABLE {} DROP CONSTRAINT {}; ", of.sql(), identifier(name)));
+        for key in behind.iter().filter(|key| key.relation == of) {
+            // One check is for all keys of a table, by the number of the first.
+            steps.push(Step::Check(key.number));
+            if key.foreign_key.as_deref() == Some(name) {
+                steps.push(Step::Build(key.number));
+            }
+        }
+    }
+    steps
+        .extend(behind.iter().filter(|view| view.foreign_key.is_none()).map(|view| Step::Build(view.number)));
+    Ok((drop.concat(), steps))
+}
