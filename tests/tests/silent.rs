@@ -158,8 +158,12 @@ fn a_new_snapshot_takes_up_what_was_corrected_when_all_rows_were_there() -> Outc
     let test = "a_new_snapshot_takes_up_what_was_corrected_when_all_rows_were_there";
     let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
     stage.sql_text(BROKEN)?;
-    let (code, _, all) = stage.migrate(&[])?;
+    let (code, report, all) = stage.migrate(&[])?;
     assert!(code == 2 && all.contains("child_p_fkey") && all.contains("(p)=(99)"), "{all}");
+    assert!(
+        report["next"][0].as_str().is_some_and(|next| next.ends_with("--resume --new-snapshot")),
+        "{all}"
+    );
     // The table that is referred to is emptied too: the key that is there already stands in the way.
     stage.sql(
         &stage.source,

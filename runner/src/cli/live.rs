@@ -114,7 +114,7 @@ async fn look(connector: &Connector, pg_bin: Option<&Path>, target: &Target) -> 
     };
     let endpoint = connector.endpoint();
     // A role or a timeout that everybody is given would end pg_dump; a pooler refuses the settings that prevent it.
-    if pooler::find(connector).await?.is_none() {
+    if matches!(pooler::find(connector).await, Ok(None)) {
         endpoint.pin();
     }
     let name = format!("postgres://{}", endpoint.place());

@@ -103,11 +103,12 @@ pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static
                 report.blockers.clone_from(blockers);
             }
             let own = has_own_steps(&error);
+            let by_rows = BY_ROWS.contains(&error.code());
             report.error = Some(match error {
                 Error::Preflight(_) => "the preflight failed".to_owned(),
                 error => error.to_string(),
             });
-            explain(&context, &mut report, own);
+            explain(&context, &mut report, own, by_rows);
         }
     }
     report
@@ -119,7 +120,10 @@ fn has_own_steps(error: &Error) -> bool {
     matches!(error, Error::Refused { next, .. } if next.iter().any(own))
 }
 
-fn explain(context: &Context, report: &mut Report, own_steps: bool) {
+/// What the target answers where rows break a foreign key, a unique index or a CHECK.
+const BY_ROWS: [&str; 3] = ["23503", "23505", "23514"];
+
+fn explain(context: &Context, report: &mut Report, own_steps: bool, by_rows: bool) {
     let undo = context.undo();
     if undo.reached == Reached::Nothing {
         // Of a run that goes on the target holds what was written before.
@@ -135,9 +139,12 @@ fn explain(context: &Context, report: &mut Report, own_steps: bool) {
         report.next.push("as the error says".to_owned());
         return;
     }
-    report
-        .next
-        .push("remove the cause, and go on with what is left: the same command with --resume".to_owned());
+    let go_on = if by_rows {
+        "correct these rows on the source, and copy anew what has changed there: the same command with --resume --new-snapshot"
+    } else {
+        "remove the cause, and go on with what is left: the same command with --resume"
+    };
+    report.next.push(go_on.to_owned());
     report.next.push(
         "or give it up and empty the target: tsmigrate cleanup --drop-target (with the same --source, --target, --work-dir)"
             .to_owned(),

@@ -9,6 +9,7 @@
 //! Not compared: passwords, which only a superuser may read; options of user mappings, for they hold passwords; rows of
 //! foreign tables, which are elsewhere; what a database owner cannot change on a service, such as tablespaces.
 
+mod announced;
 mod catalog;
 mod checksum;
 mod compare;

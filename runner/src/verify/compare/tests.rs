@@ -1,6 +1,6 @@
 use super::super::{Check, Kept, Without};
 use super::*;
-use crate::inspect::Timescale;
+use crate::inspect::{Facts, Timescale};
 use crate::names::Relation;
 use crate::results::Finding;
 
@@ -63,6 +63,28 @@ fn a_setting_of_the_database_that_was_announced_is_no_difference() {
         found(&run(&source, &catalog(17, &[]), Vec::new(), &options)),
         ["database setting session_replication_role"]
     );
+}
+
+#[test]
+fn a_comment_goes_with_what_it_is_on_and_a_schema_of_a_publication_with_the_publication() {
+    let comment = |on: &str| ("comment", on.to_owned(), object(&[("", "a comment")]));
+    let objects = [
+        comment("on view public.v"),
+        comment("on view column public.v.a"),
+        comment("on function public.f(integer)"),
+        comment("on event trigger ev"),
+        comment("on view public.w"),
+        ("publication schema", "ps in p".to_owned(), object(&[])),
+    ];
+    let source: Vec<_> =
+        objects.iter().map(|(kind, name, object)| (*kind, name.as_str(), object.clone())).collect();
+    let source = catalog(17, &source);
+    let lost = |of: &str| Finding { lost: Some(of.to_owned()), ..finding("error", of, true) };
+    let told = ["view public.v", "function public.f", "event trigger ev"].map(lost).into_iter();
+    let told: Vec<_> = told.chain([finding("warning", "publication p", true)]).collect();
+    let options = VerifyOptions::from(Check::Full);
+    assert_eq!(found(&run(&source, &catalog(17, &[]), told, &options)), ["comment on view public.w"]);
+    assert_eq!(found(&run(&source, &catalog(17, &[]), Vec::new(), &options)).len(), objects.len());
 }
 
 fn finding(severity: &'static str, object: &str, solved: bool) -> Finding {
