@@ -17,6 +17,7 @@ pub mod human;
 pub mod input;
 pub mod locate;
 pub mod options;
+pub mod order;
 pub mod parse;
 pub mod parse_cache;
 pub mod quote;

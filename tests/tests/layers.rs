@@ -32,6 +32,7 @@ const CRATES: &[Crate] = &[
             "target",
             "facts",
             "body",
+            "order",
             "batches",
             "parse_cache",
             "conversion",

@@ -12,6 +12,7 @@ use tsmigrate::workers::Workers;
 use tsmigrate_analyzer::clean;
 use tsmigrate_analyzer::facts::ObjectId;
 use tsmigrate_analyzer::facts::names::quoted;
+use tsmigrate_analyzer::order::{HEAD, begins};
 use tsmigrate_analyzer::parse::Class;
 use tsmigrate_analyzer::quote::shell;
 use tsmigrate_analyzer::{Analysis, Analyzer, InputError, Options, Target};
@@ -191,7 +192,34 @@ pub(super) fn open(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
         }
         inputs.push(input);
     }
+    in_order(&mut inputs)?;
     Ok(inputs)
+}
+
+/// Puts the inputs into the order in which they are restored. What cannot be read twice is taken for a schema.
+fn in_order(inputs: &mut Vec<Input>) -> Result<(), Failure> {
+    if inputs.len() < 2 {
+        return Ok(());
+    }
+    let mut ranked = Vec::with_capacity(inputs.len());
+    for mut input in inputs.drain(..) {
+        let mut head = vec![0; HEAD];
+        let mut read = 0;
+        let failed =
+            |error: &io::Error| Failure::io("the file cannot be read", Path::new(&input.name), error);
+        if input.length.is_some() {
+            input.file.seek(SeekFrom::Start(input.start)).map_err(|error| failed(&error))?;
+            let mut file = (&input.file).take(HEAD as u64);
+            while let length @ 1.. = file.read(&mut head[read..]).map_err(|error| failed(&error))? {
+                read += length;
+            }
+        }
+        head.truncate(read);
+        ranked.push((begins(&head), input));
+    }
+    ranked.sort_by_key(|(begins, _)| *begins);
+    inputs.extend(ranked.into_iter().map(|(_, input)| input));
+    Ok(())
 }
 
 /// Analyses the inputs in their order. What cannot be read twice is kept where `keep` says that it
