@@ -136,7 +136,7 @@ pub fn compatible(findings: &[Finding], wanted: impl Fn(&Finding) -> bool) -> Ve
 pub fn proved(old: &Parsed, new_text: &str, standard_strings: bool, changes: &[Change]) -> Option<Parsed> {
     let new = parse(new_text, standard_strings).ok()??;
     let expected = changed(canonical(old.node()), changes)?;
-    (canonical(new.node()) == expected).then_some(new)
+    (canonical(new.node()) == expected && old.has_rows_of(&new)).then_some(new)
 }
 
 /// True where every added text is exactly one statement, semicolon included.

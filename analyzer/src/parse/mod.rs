@@ -6,6 +6,7 @@ mod options;
 mod reference;
 mod tokens;
 mod tree;
+mod values;
 mod walk;
 
 pub use canonical::{Change, canonical, changed};
@@ -16,9 +17,11 @@ pub use reference::{Class, Reference};
 pub use tokens::{Token, TokenKind, Tokens, is_keyword, is_quoted_keyword};
 pub use walk::references;
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use pg_query::ParserOptions;
+use values::Rows;
 
 /// Deeper nesting of brackets than this is not given to the parser: the tree's readers recurse, and
 /// PostgreSQL itself ends at `max_stack_depth` (2 MB by default) not far above it.
@@ -51,6 +54,8 @@ pub struct Parsed {
     node: NodeEnum,
     references: OnceLock<Vec<Reference>>,
     tokens: OnceLock<Tokens>,
+    /// Of an INSERT of many rows, of which the tree has the first ones: all of them, and a number for those that it lacks.
+    rows: Option<(Rows, u64)>,
 }
 
 impl Parsed {
@@ -65,9 +70,20 @@ impl Parsed {
         self.references.get_or_init(|| references(&self.node))
     }
 
-    /// All tokens of its text, which is `sql`.
+    /// All tokens of its text, which is `sql`; of an INSERT of many rows those of the first ones, and what stands around
+    /// the rows.
     pub fn tokens(&self, sql: &str) -> &[Token] {
-        self.tokens.get_or_init(|| Tokens::scan(sql)).as_slice()
+        let scan = || match &self.rows {
+            Some((rows, _)) => Tokens::scan(&rows.with(sql, 0)),
+            None => Tokens::scan(sql),
+        };
+        self.tokens.get_or_init(scan).as_slice()
+    }
+
+    /// True where the two have the same rows beside those in their trees.
+    #[must_use]
+    pub fn has_rows_of(&self, other: &Self) -> bool {
+        self.rows.as_ref().map(|(_, hash)| hash) == other.rows.as_ref().map(|(_, hash)| hash)
     }
 }
 
@@ -80,6 +96,27 @@ impl Parsed {
 /// more than one statement.
 pub fn parse(sql: &str, standard_strings: bool) -> Result<Option<Parsed>, ParseError> {
     check_depth(sql)?;
+    let Some(rows) = Rows::of(sql, standard_strings) else { return parse_whole(sql, standard_strings) };
+    let mut whole = None;
+    let (mut known, mut names) = (BTreeSet::new(), Vec::new());
+    for index in 0..rows.len() {
+        let parsed = parse_whole(&rows.with(sql, index), standard_strings).map_err(|error| match error {
+            ParseError::Syntax { message, near } => {
+                let near = near.map(|(start, end)| (rows.byte(index, start), rows.byte(index, end)));
+                ParseError::Syntax { message, near }
+            }
+            ParseError::TooDeep => ParseError::TooDeep,
+        })?;
+        let Some(parsed) = parsed else { return parse_whole(sql, standard_strings) };
+        let found = references(&parsed.node);
+        rows.add(index, &found, &mut known, &mut names);
+        whole.get_or_insert(parsed);
+    }
+    let hash = rows.hash(sql);
+    Ok(whole.map(|parsed| Parsed { references: OnceLock::from(names), rows: Some((rows, hash)), ..parsed }))
+}
+
+fn parse_whole(sql: &str, standard_strings: bool) -> Result<Option<Parsed>, ParseError> {
     let options = if standard_strings {
         ParserOptions::DEFAULT
     } else {
@@ -94,7 +131,7 @@ pub fn parse(sql: &str, standard_strings: bool) -> Result<Option<Parsed>, ParseE
             near: None,
         });
     }
-    Ok(first.map(|node| Parsed { node, references: OnceLock::new(), tokens: OnceLock::new() }))
+    Ok(first.map(|node| Parsed { node, references: OnceLock::new(), tokens: OnceLock::new(), rows: None }))
 }
 
 fn check_depth(sql: &str) -> Result<(), ParseError> {
