@@ -52,7 +52,7 @@ impl Pass<'_> {
             return;
         }
         let number = self.analysis.inputs.last().map_or(0, |input| input.statements + 1);
-        let encoding = self.analysis.facts.encoding;
+        let encoding = self.analysis.facts.session.now.encoding;
         if self.has_to_be_utf8(encoding, self.place(piece, number))
             && let Err(error) = std::str::from_utf8(piece.text)
         {
@@ -68,7 +68,7 @@ impl Pass<'_> {
         }
         let number = self.analysis.inputs.last().map_or(0, |input| input.statements);
         let place = self.place(piece, number);
-        let encoding = self.copy.bytes.encoding.unwrap_or(self.analysis.facts.encoding);
+        let encoding = self.copy.bytes.encoding.unwrap_or(self.analysis.facts.session.now.encoding);
         if !self.has_to_be_utf8(encoding, place) {
             return;
         }

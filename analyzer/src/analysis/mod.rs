@@ -31,6 +31,7 @@ mod session;
 mod state;
 mod statement;
 mod transaction;
+mod undo;
 mod unjudged;
 
 pub use options::LevelError;

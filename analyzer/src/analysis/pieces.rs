@@ -138,6 +138,7 @@ impl Pass<'_> {
             self.copy.bytes.settled = true;
             return;
         }
+        self.remember_for_rollback(statement);
         let findings = self.check(Subject::Statement(statement));
         rules::keep_body(&self.states, statement, &tree.parts);
         if findings.is_empty() {
@@ -218,10 +219,14 @@ impl Pass<'_> {
                 self.end_section();
                 self.begin_section(&database, place);
             }
+            if database != "-" {
+                // The server rolls back what was not committed.
+                self.end_transaction(true);
+            }
             self.analysis.facts.connect(&database, place);
         }
         if let Some(encoding) = text.strip_prefix("\\encoding ") {
-            self.analysis.facts.encoding = Encoding::named(encoding.trim());
+            self.analysis.facts.session.set_encoding(Encoding::named(encoding.trim()));
         }
         self.copy.removal = None;
         if self.is_left_out() {
@@ -261,6 +266,7 @@ impl Pass<'_> {
         }
         let findings = self.check(Subject::End { place });
         self.keep_whole(findings, place.span);
+        self.end_transaction(true);
         Ok(())
     }
 }

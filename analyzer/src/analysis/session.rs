@@ -54,7 +54,8 @@ impl<'t> Analyzer<'t> {
     #[must_use]
     pub fn with_executor(target: &'t Target, options: &'t Options, executor: &'t dyn Executor) -> Self {
         let kept_database = options.database.as_deref().map(Into::into);
-        let mut facts = Facts { kept_database, ..Facts::default() };
+        let (admin, database) = (target.admin.as_str().into(), target.database.as_str().into());
+        let mut facts = Facts { kept_database, admin, database, ..Facts::default() };
         let hypertables = options.hypertables.iter();
         facts
             .hypertables

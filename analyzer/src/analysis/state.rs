@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use super::allowances::Allowances;
 use super::result::{Analysis, InputSummary, LeftOutSection};
 use super::row_bytes::RowBytes;
+use super::undo::Undo;
 use crate::batches::ParseOutcome;
 use crate::facts::Facts;
 use crate::facts::rows::RowReader;
@@ -47,6 +48,8 @@ pub(super) struct Pass<'t> {
     pub(super) last: Option<(End, Position)>,
     /// What comments of the dumps allow.
     pub(super) allowances: Allowances,
+    /// What a transaction goes back to.
+    pub(super) undo: Undo,
     /// A statement, and the white space behind it, until the end of its line.
     pub(super) held: Vec<HeldPiece>,
 }
@@ -136,6 +139,7 @@ impl<'t> Pass<'t> {
             answers: HashSet::new(),
             last: None,
             allowances: Allowances::default(),
+            undo: Undo::default(),
             held: Vec::new(),
         }
     }
@@ -144,6 +148,7 @@ impl<'t> Pass<'t> {
     pub(super) fn begin_input(&mut self, name: &str) {
         self.analysis.inputs.push(InputSummary { name: name.to_owned(), ..InputSummary::default() });
         self.analysis.facts.begin_input(name);
+        self.undo.clear();
         self.copy = CopyState::default();
         self.last = None;
         self.allowances.begin_input();

@@ -1,14 +1,19 @@
-//! Transactions: after an error between BEGIN and COMMIT the server refuses every statement, and keeps nothing.
+//! Transactions: after an error between BEGIN and COMMIT the server refuses every statement, and ROLLBACK undoes what was
+//! done.
+
+use std::sync::Arc;
 
 use super::state::Pass;
+use super::undo::MAX_COPIED;
 use crate::edit::Safety;
-use crate::facts::objects::created;
-use crate::facts::{Absence, Transaction};
+use crate::facts::{Absence, Facts, Transaction};
 use crate::finding::Place;
 use crate::locate::Statement;
-use crate::parse::{NodeEnum, pg};
+use crate::parse::{Class, NodeEnum, pg};
 use crate::rule::Subject;
 use crate::rules::input::in_17_aborted_transaction as in_17;
+use crate::rules::ownership::handover::Handover;
+use crate::target::is_builtin;
 
 impl Pass<'_> {
     /// Reports a statement that the server refuses because its transaction has failed: what it would create will not exist.
@@ -19,13 +24,16 @@ impl Pass<'_> {
         else {
             return false;
         };
-        if let NodeEnum::TransactionStmt(s) = statement.node()
-            && matches!(
+        if let NodeEnum::TransactionStmt(s) = statement.node() {
+            let ends = matches!(
                 K::try_from(s.kind),
-                Ok(K::TransStmtCommit | K::TransStmtRollback | K::TransStmtRollbackTo | K::TransStmtPrepare)
-            )
-        {
-            return false;
+                Ok(K::TransStmtCommit | K::TransStmtRollback | K::TransStmtPrepare)
+            );
+            let goes_back = s.kind == K::TransStmtRollbackTo as i32
+                && self.analysis.facts.transaction.savepoint(&s.savepoint_name).is_some();
+            if ends || goes_back {
+                return false;
+            }
         }
         if !self.options.is_off(in_17::RULE.id) {
             let draft = in_17::draft(begun, failed);
@@ -35,41 +43,125 @@ impl Pass<'_> {
         true
     }
 
+    /// A statement of a transaction comes: what is known before it changes something is kept.
+    pub(super) fn remember_for_rollback(&mut self, statement: &Statement<'_>) {
+        let is_kept = self.undo.before.last().is_none_or(Option::is_some);
+        if is_kept || self.analysis.facts.transaction.begun.is_none() || !changes(statement) {
+            return;
+        }
+        let facts = &self.analysis.facts;
+        let size = facts.relations.len() + facts.objects.len() + facts.owners.len() + facts.constraints.len();
+        if self.undo.copied + size > MAX_COPIED {
+            return;
+        }
+        self.undo.copied += size;
+        let mut facts = facts.clone();
+        facts.transaction = Transaction::default();
+        let handover = self.states.get::<Handover>().cloned().unwrap_or_default();
+        let known = Arc::new((facts, handover));
+        for before in self.undo.before.iter_mut().filter(|before| before.is_none()) {
+            *before = Some(Arc::clone(&known));
+        }
+    }
+
     /// A statement has been looked at: what it does to the transaction that it is in.
     pub(super) fn in_transaction(&mut self, statement: &Statement<'_>, fails: bool) {
         let place = statement.place(&statement.range());
         let facts = &mut self.analysis.facts;
-        if let NodeEnum::TransactionStmt(s) = statement.node() {
-            self.transaction_command(s, place);
-        } else if fails {
+        if fails {
             facts.transaction.fail(place);
+        } else if let NodeEnum::TransactionStmt(s) = statement.node() {
+            self.transaction_command(s, place);
         } else if facts.transaction.begun.is_some()
-            && let Some(object) = created(statement.node())
+            && let Some(object) = facts.created(statement.node())
         {
-            let id = facts.resolved(&object.id);
-            facts.transaction.create(id);
+            facts.transaction.create(object.id);
         }
     }
 
     fn transaction_command(&mut self, s: &pg::TransactionStmt, place: Place) {
         use pg::TransactionStmtKind as K;
         let facts = &mut self.analysis.facts;
-        let Transaction { begun, failed, .. } = facts.transaction;
-        let absence = || absence(begun.unwrap_or(place), failed.unwrap_or(place));
         match K::try_from(s.kind) {
-            Ok(K::TransStmtBegin | K::TransStmtStart) if begun.is_none() => {
-                facts.transaction = Transaction::begin(place);
+            Ok(K::TransStmtBegin | K::TransStmtStart) if facts.transaction.begun.is_none() => {
+                self.begin(place);
             }
-            Ok(K::TransStmtSavepoint) => facts.transaction.save(&s.savepoint_name),
-            Ok(K::TransStmtRollbackTo) => facts.roll_back_to(&s.savepoint_name, &absence()),
-            Ok(K::TransStmtCommit | K::TransStmtRollback | K::TransStmtPrepare) => {
-                if failed.is_some() || s.kind == K::TransStmtRollback as i32 {
-                    facts.roll_back(&absence());
+            Ok(K::TransStmtSavepoint) if facts.transaction.begun.is_some() => {
+                let Facts { transaction, session, .. } = facts;
+                transaction.save(&s.savepoint_name, session);
+                self.undo.before.push(None);
+            }
+            Ok(K::TransStmtRelease) => {
+                if let Some(mark) = facts.transaction.savepoint(&s.savepoint_name) {
+                    facts.transaction.release(mark);
+                    self.undo.before.truncate(mark);
                 }
-                facts.transaction = if s.chain { Transaction::begin(place) } else { Transaction::default() };
+            }
+            Ok(K::TransStmtRollbackTo) => {
+                if let Some(mark) = facts.transaction.savepoint(&s.savepoint_name) {
+                    self.go_back(mark);
+                }
+            }
+            Ok(K::TransStmtCommit | K::TransStmtRollback | K::TransStmtPrepare) => {
+                self.end_transaction(s.kind == K::TransStmtRollback as i32);
+                if s.chain {
+                    self.begin(place);
+                }
             }
             _ => {}
         }
+    }
+
+    fn begin(&mut self, place: Place) {
+        let facts = &mut self.analysis.facts;
+        facts.transaction = Transaction::begin(place, &facts.session);
+        self.undo.before = vec![None];
+    }
+
+    /// Ends the transaction: what it has done is undone where it is rolled back, or has failed.
+    pub(super) fn end_transaction(&mut self, rolls_back: bool) {
+        if rolls_back || self.analysis.facts.transaction.failed.is_some() {
+            self.go_back(0);
+        } else {
+            self.analysis.facts.session.commit();
+        }
+        self.analysis.facts.transaction = Transaction::default();
+        self.undo.clear();
+        self.analysis.facts.refresh_path();
+    }
+
+    /// Goes back to a mark of the transaction: what it created since will not exist, what it dropped does.
+    fn go_back(&mut self, mark: usize) {
+        let facts = &mut self.analysis.facts;
+        let Transaction { begun: Some(begun), failed, .. } = facts.transaction else { return };
+        let absence = absence(begun, failed.unwrap_or(begun));
+        let (mut created, session) = facts.transaction.go_back(mark);
+        self.undo.before.truncate(mark + 1);
+        if let Some(before) = self.undo.before.last_mut().and_then(Option::take) {
+            let (facts, handover) = Arc::unwrap_or_clone(before);
+            *self.states.of::<Handover>() = handover;
+            self.analysis.facts.undo(facts);
+            // What it has dropped and created again exists.
+            created.retain(|id| !self.analysis.facts.exists(id));
+        }
+        self.analysis.facts.roll_back(created, session, &absence);
+    }
+}
+
+/// True for a statement that may change what is known: all but rows, queries and settings.
+fn changes(statement: &Statement<'_>) -> bool {
+    match statement.node() {
+        NodeEnum::InsertStmt(_)
+        | NodeEnum::UpdateStmt(_)
+        | NodeEnum::DeleteStmt(_)
+        | NodeEnum::CopyStmt(_)
+        | NodeEnum::TransactionStmt(_)
+        | NodeEnum::VariableSetStmt(_) => false,
+        NodeEnum::SelectStmt(_) => statement
+            .references()
+            .iter()
+            .any(|called| called.class == Class::Function && !is_builtin(Class::Function, &called.name)),
+        _ => true,
     }
 }
 

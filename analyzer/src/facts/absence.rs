@@ -25,7 +25,7 @@ impl Facts {
     pub fn subject_absence(&self, node: &NodeEnum) -> Option<&Absence> {
         let object = objects::subject(node)?;
         let id = self.resolved(&object.id);
-        if id.class == Class::Function
+        if super::collect::has_signature(id.class)
             && let Some(signature) = objects::signature(node)
             && let Some(overload) = self
                 .overloads
@@ -138,6 +138,17 @@ impl Facts {
     pub fn is_somewhere(&self, class: Class, name: &str) -> bool {
         let stays = |id: &ObjectId| id.class == class && &*id.name == name && !self.absent.contains_key(id);
         self.relations.keys().any(stays) || self.objects.keys().any(stays)
+    }
+
+    /// The schemas in which the inputs create an object of this class and name that exists at this point.
+    #[must_use]
+    pub fn schemas_with(&self, class: Class, name: &str) -> Vec<&str> {
+        let own = self.schemas.keys().map(|schema| &**schema).filter(|schema| *schema != "public");
+        let has = |schema: &&str| {
+            let id = ObjectId::new(class, Some(schema), name);
+            self.exists(&id)
+        };
+        std::iter::once("public").chain(own).filter(has).collect()
     }
 
     /// The schemas of extensions that will be missing.

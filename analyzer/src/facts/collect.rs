@@ -1,31 +1,18 @@
 //! Statements into facts.
 
-use super::names::{
-    is_temporary, option, option_is_on, option_text, relation, role, roles, set_config, strings, text,
-};
-use super::objects::{
-    also_created, created, created_range, granted, is_user_object, new_name, signature, subject,
-};
+use super::names::{is_temporary, option, option_is_on, option_text, relation, role, roles, strings, text};
+use super::objects::{created_range, granted, is_user_object, new_name, signature, subject};
 use super::partman::part_config;
 use super::rows::{CatalogTable, Row, rows_of_insert};
 use super::state::Facts;
-use super::transaction::Transaction;
 use super::{
-    Absence, Column, Database, Declared, Encoding, Extension, Header, Membership, ObjectId, Overload, Owner,
+    Absence, Column, Database, Declared, Extension, Header, Membership, Object, ObjectId, Overload, Owner,
     Privilege, Relation, Role, Scope, Setting,
 };
 use crate::finding::Place;
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Reference, pg, references};
 use crate::target::is_builtin;
-
-/// In `search_path`, the schema named as the user: a service has none for its administrator.
-const OWN_SCHEMA: &str = "$user";
-
-/// The `search_path` of a new session.
-fn usual_path() -> Vec<Box<str>> {
-    vec!["public".into()]
-}
 
 impl Facts {
     /// Takes what a row says.
@@ -48,15 +35,6 @@ impl Facts {
     pub fn begin_input(&mut self, name: &str) {
         self.headers.push(Header { input: name.to_owned(), ..Header::default() });
         self.begin_session(None);
-    }
-
-    fn begin_session(&mut self, database: Option<Box<str>>) {
-        self.current_database = database;
-        self.search_path = usual_path();
-        self.encoding = Encoding::default();
-        self.transaction = Transaction::default();
-        self.temporary_objects = false;
-        self.unchecked_bodies = false;
     }
 
     /// `\connect`: another database, a new session.
@@ -114,8 +92,7 @@ impl Facts {
     pub fn observe(&mut self, statement: &Statement<'_>, absence: Option<&Absence>) {
         let node = statement.node();
         let place = statement.place(&statement.range());
-        if let Some(object) = created(node) {
-            let id = self.resolved(&object.id);
+        if let Some(Object { word, id }) = self.created(node) {
             self.overload(node, &id, absence);
             let all_absent =
                 self.overloads.get(&id).is_none_or(|all| all.iter().all(|one| one.absence.is_some()));
@@ -126,7 +103,10 @@ impl Facts {
             {
                 database.first_object.get_or_insert(place);
             }
-            self.declare(node, id, object.word, place);
+            if let Some(role) = self.session.now.role.clone().filter(|_| absence.is_none()) {
+                self.set_owner(Owner { object: id.clone(), role, place });
+            }
+            self.declare(node, id, word, place);
         }
         // ALTER TABLE … ADD CONSTRAINT that fails leaves its table alone, but creates no index.
         // What is absent under one name is absent under the next.
@@ -134,8 +114,7 @@ impl Facts {
             let id = self.resolved(&id);
             self.mark(id, absence);
         }
-        for id in also_created(node) {
-            let id = self.resolved(&id);
+        for id in self.also_created(node) {
             if id.class == Class::Type && absence.is_none() {
                 self.declare(node, id.clone(), "type", place);
             }
@@ -147,7 +126,11 @@ impl Facts {
         if absence.is_none() {
             self.follow(node, place);
         }
+        self.follow_database(node);
         self.dynamic |= is_dynamic(node);
+        if absence.is_none() {
+            self.follow_session(node);
+        }
         self.tables(node, place, absence);
         self.becomes_hypertable(node, place, absence);
         self.collect(node, place, absence.is_some());
@@ -166,7 +149,7 @@ impl Facts {
     }
 
     fn overload(&mut self, node: &NodeEnum, id: &ObjectId, absence: Option<&Absence>) {
-        let Some(signature) = signature(node).filter(|_| id.class == Class::Function) else { return };
+        let Some(signature) = signature(node).filter(|_| has_signature(id.class)) else { return };
         let all = self.overloads.entry(id.clone()).or_default();
         match all.iter_mut().find(|one| one.signature.types == signature.types) {
             Some(one) => one.absence = absence.cloned(),
@@ -180,6 +163,7 @@ impl Facts {
                 let parents = parents(self, node);
                 let columns = self.columns(node);
                 self.dropped.remove(&id);
+                self.renamed.remove(&id);
                 let relation = Relation { word, place, columns, transient: is_transient(node), parents };
                 self.relations.insert(id, relation);
             }
@@ -195,7 +179,9 @@ impl Facts {
                 let fixed = crate::target::members(&s.extname).and_then(|known| known.schema);
                 let schema = option(&s.options, "schema").and_then(option_text).or(fixed).map(Into::into);
                 let schema = schema.or_else(|| self.search_path.first().cloned());
-                self.extensions.entry(id.name).or_insert(Extension { schema, place });
+                let known = self.extensions.entry(id.name).or_insert(Extension { schema: None, place });
+                // What a fix writes for it names its schema.
+                known.schema = known.schema.take().or(schema);
             }
             _ => {
                 self.objects.entry(id).or_insert(Declared { word, place });
@@ -242,15 +228,18 @@ impl Facts {
                 } else {
                     Scope::RoleInDatabase(who.into(), s.database.as_str().into())
                 };
-                self.settings.push(Setting { scope, name: setting.name.as_str().into(), place });
+                self.store(scope, setting, place, absent);
             }
             NodeEnum::AlterDatabaseSetStmt(s) => {
                 self.database(&s.dbname, place);
                 if let Some(setting) = &s.setstmt {
                     let scope = Scope::Database(s.dbname.as_str().into());
-                    self.settings.push(Setting { scope, name: setting.name.as_str().into(), place });
+                    self.store(scope, setting, place, absent);
                 }
             }
+            // What the acting role may not give away stays its own.
+            NodeEnum::AlterOwnerStmt(_) | NodeEnum::AlterTableStmt(_)
+                if absent && self.session.now.role.is_some() => {}
             NodeEnum::AlterOwnerStmt(s) => self.owner_of(node, s.newowner.as_ref(), place),
             NodeEnum::AlterTableStmt(s) => {
                 for command in &s.cmds {
@@ -274,24 +263,11 @@ impl Facts {
             NodeEnum::CreateExtensionStmt(s) => {
                 self.dropped_extensions.remove(s.extname.as_str());
             }
-            NodeEnum::VariableSetStmt(s) if matches!(&*s.name, "client_encoding" | "names") => {
-                self.encoding = s.args.first().and_then(text).map_or(Encoding::Undeclared, Encoding::named);
-            }
-            NodeEnum::VariableSetStmt(s) if s.name == "search_path" => self.set_search_path(s),
-            NodeEnum::VariableSetStmt(s) if s.kind == pg::VariableSetKind::VarResetAll as i32 => {
-                self.search_path = usual_path();
-            }
-            NodeEnum::DiscardStmt(s) if s.target == pg::DiscardMode::DiscardAll as i32 => {
-                self.search_path = usual_path();
-            }
             NodeEnum::VariableSetStmt(s) if s.name == "statement_timeout" => self.without_timeout = true,
             NodeEnum::VariableSetStmt(s) if s.name == "check_function_bodies" => {
-                self.unchecked_bodies =
-                    s.args.first().and_then(text).is_some_and(|value| matches!(value, "off" | "false" | "0"));
                 // pg_dump's preamble; some tools strip its comments.
-                self.is_dump |= self.unchecked_bodies && self.without_timeout;
+                self.is_dump |= self.session.now.unchecked_bodies && self.without_timeout;
             }
-            NodeEnum::SelectStmt(s) => self.set_config(s),
             NodeEnum::CreateStmt(s) => {
                 let temporary = s.relation.as_ref().is_some_and(is_temporary);
                 self.temporary_objects |= temporary;
@@ -317,34 +293,11 @@ impl Facts {
         }
     }
 
-    /// `SELECT pg_catalog.set_config('search_path', …, false)`, as pg_dump writes it.
-    fn set_config(&mut self, select: &pg::SelectStmt) {
-        if let Some(("client_encoding", encoding)) = set_config(select) {
-            self.encoding = Encoding::named(encoding);
-        }
-        if let Some(("search_path", path)) = set_config(select) {
-            self.search_path = path
-                .split(',')
-                .map(|s| s.trim().trim_matches('"'))
-                .filter(|s| !s.is_empty() && *s != OWN_SCHEMA)
-                .map(Into::into)
-                .collect();
-        }
-    }
-
-    fn set_search_path(&mut self, s: &pg::VariableSetStmt) {
-        use pg::VariableSetKind as K;
-        match K::try_from(s.kind) {
-            Ok(K::VarSetValue) => {
-                let schemas = s.args.iter().filter_map(text);
-                self.search_path = schemas
-                    .filter(|schema| !schema.is_empty() && *schema != OWN_SCHEMA)
-                    .map(Into::into)
-                    .collect();
-            }
-            Ok(K::VarReset | K::VarSetDefault) => self.search_path = usual_path(),
-            _ => {}
-        }
+    fn store(&mut self, scope: Scope, s: &pg::VariableSetStmt, place: Place, absent: bool) {
+        let is_set = s.kind == pg::VariableSetKind::VarSetValue as i32;
+        let names = || s.args.iter().filter_map(text).map(Into::into).collect();
+        let path = (!absent && is_set && s.name == "search_path").then(names);
+        self.settings.push(Setting { scope, name: s.name.as_str().into(), path, place });
     }
 
     fn columns(&mut self, node: &NodeEnum) -> Box<[Column]> {
@@ -409,6 +362,11 @@ impl Facts {
     }
 }
 
+/// True for kinds of objects that are told apart by more than their names.
+pub(super) const fn has_signature(class: Class) -> bool {
+    matches!(class, Class::Function | Class::Operator | Class::OperatorClass)
+}
+
 /// TimescaleDB's functions that create a hypertable of a table: nothing that another statement names.
 const OF_HYPERTABLES: [&str; 6] = [
     "create_hypertable",
@@ -424,8 +382,6 @@ fn is_dynamic(node: &NodeEnum) -> bool {
     match node {
         NodeEnum::DoStmt(_)
         | NodeEnum::CallStmt(_)
-        | NodeEnum::RenameStmt(_)
-        | NodeEnum::AlterObjectSchemaStmt(_)
         | NodeEnum::ImportForeignSchemaStmt(_)
         | NodeEnum::ExecuteStmt(_) => true,
         NodeEnum::CreateSchemaStmt(s) => !s.schema_elts.is_empty(),

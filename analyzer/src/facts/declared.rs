@@ -192,6 +192,8 @@ pub struct Setting {
     pub scope: Scope,
     /// The parameter.
     pub name: Box<str>,
+    /// The schemas, where the parameter is `search_path`; `None` where it is removed again.
+    pub path: Option<Box<[Box<str>]>>,
     /// Where.
     pub place: Place,
 }

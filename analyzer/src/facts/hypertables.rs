@@ -1,6 +1,6 @@
 //! Statements that create a hypertable on the target, and what is one by now.
 
-use super::names::{option, option_text, options, qualified, text};
+use super::names::{is_true, option, option_text, options, qualified, text};
 use super::state::Facts;
 pub use super::table_types::Hypertable;
 use super::{Absence, ObjectId};
@@ -171,6 +171,20 @@ pub fn sets_columnstore(command: &pg::AlterTableCmd) -> bool {
     })
 }
 
+/// The text that names a table in a call of TimescaleDB: its first argument, or the one of that name.
+#[must_use]
+pub fn named_table(node: &NodeEnum) -> Option<&str> {
+    let call = match node {
+        NodeEnum::SelectStmt(select) => called(select)?,
+        NodeEnum::CallStmt(s) => s.funccall.as_ref()?,
+        _ => return None,
+    };
+    ["relation", "hypertable", "continuous_aggregate"]
+        .iter()
+        .find_map(|name| argument(call, 0, name))
+        .and_then(text)
+}
+
 /// The function that a SELECT calls, and that is all it does.
 fn called(select: &pg::SelectStmt) -> Option<&pg::FuncCall> {
     let [NodeEnum::ResTarget(target)] =
@@ -212,18 +226,6 @@ fn dimension(node: &pg::Node) -> Option<Box<str>> {
             column.filter(|_| matches!(function, "by_range" | "by_hash")).map(Into::into)
         }
         _ => text(node).map(Into::into),
-    }
-}
-
-fn is_true(node: &pg::Node) -> bool {
-    match &node.node {
-        Some(NodeEnum::AConst(constant)) => match &constant.val {
-            Some(pg::a_const::Val::Boolval(value)) => value.boolval,
-            Some(pg::a_const::Val::Sval(value)) => matches!(value.sval.as_str(), "t" | "true" | "on" | "1"),
-            _ => false,
-        },
-        Some(NodeEnum::TypeCast(cast)) => cast.arg.as_ref().is_some_and(|arg| is_true(arg)),
-        _ => false,
     }
 }
 

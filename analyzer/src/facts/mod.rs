@@ -14,6 +14,8 @@ pub mod objects;
 mod partition_bounds;
 pub mod partman;
 pub mod rows;
+pub mod session;
+mod session_changes;
 mod state;
 mod table_types;
 pub mod tables;
@@ -27,5 +29,6 @@ pub use declared::{
 pub use encoding::Encoding;
 pub use intern::{Names, Symbol};
 pub use objects::{Object, ObjectId};
+pub use session::{Session, Settings};
 pub use state::Facts;
 pub use transaction::Transaction;

@@ -124,11 +124,34 @@ pub fn option_is_on(option: &pg::DefElem) -> bool {
 /// `SELECT set_config('name', 'value', …)`: the name and the value.
 #[must_use]
 pub fn set_config(select: &pg::SelectStmt) -> Option<(&str, &str)> {
-    let NodeEnum::ResTarget(target) = select.target_list.first()?.node.as_ref()? else { return None };
-    let NodeEnum::FuncCall(call) = target.val.as_ref()?.node.as_ref()? else { return None };
-    let (_, function) = qualified(&call.funcname)?;
-    match call.args.as_slice() {
-        [name, value, ..] if function == "set_config" => Some((text(name)?, text(value)?)),
-        _ => None,
+    set_configs(select).next().map(|(name, value, _)| (name, value))
+}
+
+/// All calls of `set_config` in a list of SELECT: the name, the value, and whether it is for the transaction only.
+pub fn set_configs(select: &pg::SelectStmt) -> impl Iterator<Item = (&str, &str, bool)> {
+    select.target_list.iter().filter_map(|item| {
+        let NodeEnum::ResTarget(target) = item.node.as_ref()? else { return None };
+        let NodeEnum::FuncCall(call) = target.val.as_ref()?.node.as_ref()? else { return None };
+        let (_, function) = qualified(&call.funcname)?;
+        match call.args.as_slice() {
+            [name, value, rest @ ..] if function == "set_config" => {
+                Some((text(name)?, text(value)?, rest.first().is_some_and(is_true)))
+            }
+            _ => None,
+        }
+    })
+}
+
+/// True for a constant that is true.
+#[must_use]
+pub fn is_true(node: &pg::Node) -> bool {
+    match &node.node {
+        Some(NodeEnum::AConst(constant)) => match &constant.val {
+            Some(pg::a_const::Val::Boolval(value)) => value.boolval,
+            Some(pg::a_const::Val::Sval(value)) => matches!(value.sval.as_str(), "t" | "true" | "on" | "1"),
+            _ => false,
+        },
+        Some(NodeEnum::TypeCast(cast)) => cast.arg.as_ref().is_some_and(|arg| is_true(arg)),
+        _ => false,
     }
 }

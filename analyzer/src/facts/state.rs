@@ -7,14 +7,14 @@ use super::declared::{
     Absence, Constraint, Database, Declared, Extension, Header, Membership, Overload, Owner, Partman,
     Privilege, Relation, Role, Setting,
 };
-use super::encoding::Encoding;
 use super::intern::Names;
-use super::objects::ObjectId;
+use super::objects::{self, Object, ObjectId};
+use super::session::{Session, TEMPORARY};
 use super::table_types::{Attached, Hypertable, Index, Partitioned};
 use super::timescale::Timescale;
 use super::transaction::Transaction;
 use crate::finding::Place;
-use crate::parse::Class;
+use crate::parse::{Class, NodeEnum, pg};
 
 /// Everything that the dumps declare so far.
 #[derive(Clone, Debug, Default)]
@@ -80,12 +80,14 @@ pub struct Facts {
     pub refused_hypertables: BTreeSet<ObjectId>,
     /// The transaction that the session is in.
     pub transaction: Transaction,
-    /// `search_path` at this point.
+    /// The schemas of `search_path` that exist at this point, or may exist.
     pub search_path: Vec<Box<str>>,
-    /// The encoding of what the session sends at this point.
-    pub encoding: Encoding,
-    /// `check_function_bodies` is off at this point.
-    pub unchecked_bodies: bool,
+    /// The settings of the session at this point.
+    pub session: Session,
+    /// Who connects to the target.
+    pub admin: Box<str>,
+    /// The target's database.
+    pub database: Box<str>,
     /// The inputs are whole dumps or parts of them, not a script or some statements of one: what they need and do not
     /// make is missing on an empty target.
     pub is_dump: bool,
@@ -98,6 +100,8 @@ pub struct Facts {
     pub dropped_extensions: BTreeSet<Box<str>>,
     /// Tables and their like that the inputs drop and do not create again, with the place of the DROP.
     pub dropped: BTreeMap<ObjectId, Place>,
+    /// Tables and their like that the inputs give another name, under the old one, with the place of the statement.
+    pub renamed: BTreeMap<ObjectId, Place>,
     /// Objects were dropped with all that depends on them: DROP … CASCADE, DROP OWNED.
     pub cascaded: bool,
     /// True once a temporary table was created in this session.
@@ -169,14 +173,67 @@ impl Facts {
         self.extensions.contains_key("timescaledb")
     }
 
-    /// The object's identity with the schema that an unqualified name means at this point.
+    /// The object's identity with the schema that an unqualified name means at this point: the first of `search_path`
+    /// that has it, else the one that it would be created in.
     #[must_use]
     pub fn resolved(&self, id: &ObjectId) -> ObjectId {
         if id.schema.is_some() || !in_schema(id.class) {
             return id.clone();
         }
+        let temporary =
+            self.temporary_objects && matches!(id.class, Class::Relation | Class::Type | Class::Attached);
+        let first = temporary.then_some(TEMPORARY).into_iter();
+        let path = first.chain(self.search_path.iter().map(|schema| &**schema));
+        let found = path.map(|schema| ObjectId { schema: Some(schema.into()), ..id.clone() });
+        let is_known = |id: &ObjectId| {
+            let id = id.table().unwrap_or_else(|| id.clone());
+            self.declares(&id) || self.overloads.contains_key(&id) || self.absent.contains_key(&id)
+        };
+        found.into_iter().find(is_known).unwrap_or_else(|| self.placed(id))
+    }
+
+    /// The object's identity with the schema in which an unqualified name is created at this point.
+    fn placed(&self, id: &ObjectId) -> ObjectId {
+        if id.schema.is_some() || !in_schema(id.class) {
+            return id.clone();
+        }
         let schema = self.search_path.first().cloned().unwrap_or_else(|| "public".into());
         ObjectId { schema: Some(schema), ..id.clone() }
+    }
+
+    /// The object that the statement creates, with the schema in which it does.
+    #[must_use]
+    pub fn created(&self, node: &NodeEnum) -> Option<Object> {
+        let Object { word, id } = objects::created(node)?;
+        let of_table = |range: Option<&pg::RangeVar>| range.and_then(|range| self.table_id(range).schema);
+        let id = match node {
+            NodeEnum::IndexStmt(s) if id.schema.is_none() => {
+                ObjectId { schema: of_table(s.relation.as_ref()), ..id }
+            }
+            _ if id.class == Class::Attached => self.resolved(&id),
+            _ if objects::created_range(node).is_some_and(super::names::is_temporary) => {
+                ObjectId { schema: Some(TEMPORARY.into()), ..id }
+            }
+            _ => self.placed(&id),
+        };
+        Some(Object { word, id })
+    }
+
+    /// What the statement creates beside [`Facts::created`], with the schemas in which it does.
+    #[must_use]
+    pub fn also_created(&self, node: &NodeEnum) -> Vec<ObjectId> {
+        let mut all = objects::also_created(node);
+        if all.iter().all(|id| id.schema.is_some()) {
+            return all;
+        }
+        let schema = match node {
+            NodeEnum::AlterTableStmt(s) => s.relation.as_ref().and_then(|range| self.table_id(range).schema),
+            _ => self.created(node).and_then(|object| object.id.schema),
+        };
+        for id in &mut all {
+            id.schema = id.schema.take().or_else(|| schema.clone());
+        }
+        all
     }
 
     /// True where the dump creates this object.

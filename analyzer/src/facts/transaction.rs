@@ -1,6 +1,7 @@
 //! The transaction that a session is in.
 
 use super::objects::ObjectId;
+use super::session::Session;
 use crate::finding::Place;
 
 /// A transaction, or none.
@@ -12,15 +13,27 @@ pub struct Transaction {
     pub failed: Option<Place>,
     /// What it creates, in order.
     created: Vec<ObjectId>,
-    /// Savepoints by name, with how much was created before each.
-    savepoints: Vec<(String, usize)>,
+    /// Where it can go back to: its begin, then its savepoints.
+    marks: Vec<Mark>,
+}
+
+/// The begin of a transaction, or a savepoint in it.
+#[derive(Clone, Debug)]
+struct Mark {
+    /// The savepoint's name.
+    name: String,
+    /// How many objects the transaction had created.
+    created: usize,
+    /// The settings at this point.
+    session: Session,
 }
 
 impl Transaction {
     /// A transaction that begins here.
     #[must_use]
-    pub fn begin(place: Place) -> Self {
-        Self { begun: Some(place), ..Self::default() }
+    pub fn begin(place: Place, session: &Session) -> Self {
+        let begin = Mark { name: String::new(), created: 0, session: session.clone() };
+        Self { begun: Some(place), marks: vec![begin], ..Self::default() }
     }
 
     /// A statement fails in it, where there is one.
@@ -38,24 +51,34 @@ impl Transaction {
     }
 
     /// SAVEPOINT.
-    pub fn save(&mut self, name: &str) {
-        self.savepoints.push((name.to_owned(), self.created.len()));
+    pub fn save(&mut self, name: &str, session: &Session) {
+        self.marks.push(Mark {
+            name: name.to_owned(),
+            created: self.created.len(),
+            session: session.clone(),
+        });
     }
 
-    /// ROLLBACK TO: what was created since the savepoint, and the transaction goes on. Nothing where there is no such
-    /// savepoint.
-    pub fn roll_back_to(&mut self, savepoint: &str) -> Vec<ObjectId> {
-        let Some(index) = self.savepoints.iter().rposition(|(name, _)| name == savepoint) else {
-            return Vec::new();
-        };
-        let (_, before) = self.savepoints[index];
-        self.savepoints.truncate(index + 1);
+    /// The place of a savepoint among the marks, of two of one name the later one.
+    #[must_use]
+    pub fn savepoint(&self, name: &str) -> Option<usize> {
+        self.marks.iter().skip(1).rposition(|mark| mark.name == name).map(|index| index + 1)
+    }
+
+    /// RELEASE: the savepoint and those behind it can no longer be gone back to.
+    pub fn release(&mut self, mark: usize) {
+        self.marks.truncate(mark);
+    }
+
+    /// ROLLBACK, or ROLLBACK TO a savepoint: the objects that were created since, and the settings to go back to.
+    pub fn go_back(&mut self, mark: usize) -> (Vec<ObjectId>, Session) {
         self.failed = None;
-        self.created.split_off(before)
-    }
-
-    /// ROLLBACK, or COMMIT of one that has failed: what was created in it.
-    pub fn roll_back(&mut self) -> Vec<ObjectId> {
-        std::mem::take(&mut self.created)
+        self.marks.truncate(mark + 1);
+        match self.marks.last() {
+            Some(mark) => {
+                (self.created.split_off(mark.created.min(self.created.len())), mark.session.clone())
+            }
+            None => (Vec::new(), Session::default()),
+        }
     }
 }

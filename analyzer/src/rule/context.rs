@@ -74,6 +74,12 @@ impl<'a> Context<'a> {
         self.facts.resolved(id)
     }
 
+    /// The object that the statement creates, with the schema in which it does.
+    #[must_use]
+    pub fn created(&self, node: &NodeEnum) -> Option<Object> {
+        self.facts.created(node)
+    }
+
     /// True where a rule has said that the server refuses the statement, and that it can be removed.
     #[must_use]
     pub(crate) fn is_removed(&self) -> bool {

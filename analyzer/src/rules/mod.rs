@@ -4,6 +4,7 @@
 pub mod catalogue;
 mod clauses;
 mod page;
+mod qualify;
 #[cfg(test)]
 mod tests;
 

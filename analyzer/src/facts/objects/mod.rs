@@ -5,6 +5,5 @@ mod named;
 mod signature;
 
 pub use created::{also_created, created, created_range, is_user_object, new_name};
-pub(super) use named::dropped;
-pub use named::{Object, ObjectId, granted, relation_word, subject, type_text, word_and_class};
+pub use named::{Object, ObjectId, dropped, granted, relation_word, subject, type_text, word_and_class};
 pub use signature::{Signature, signature};

@@ -190,13 +190,16 @@ pub(super) fn renamed(s: &pg::RenameStmt) -> Option<Object> {
         None => match (T::try_from(s.rename_type).ok()?, s.object.as_deref()) {
             (_, Some(object)) => named(s.rename_type, Some(object)),
             (T::ObjectSchema, None) => Some(object("schema", Class::Schema, (None, &s.subname))),
+            (T::ObjectRole, None) => Some(object("role", Class::Role, (None, &s.subname))),
+            (T::ObjectDatabase, None) => Some(object("database", Class::Database, (None, &s.subname))),
             (_, None) => None,
         },
     }
 }
 
 /// The objects that DROP names.
-pub(in crate::facts) fn dropped(s: &pg::DropStmt) -> Vec<Object> {
+#[must_use]
+pub fn dropped(s: &pg::DropStmt) -> Vec<Object> {
     let Some((word, class)) = word_and_class(s.remove_type) else { return Vec::new() };
     s.objects.iter().filter_map(|node| named_node(word, class, node)).collect()
 }

@@ -1,6 +1,6 @@
 //! The arguments of a function, by which functions of one name are told apart.
 
-use crate::facts::names::qualified;
+use crate::facts::names::{option, qualified, string};
 use crate::parse::{NodeEnum, pg};
 
 /// The arguments of a function: what tells overloaded functions apart.
@@ -41,12 +41,47 @@ pub fn signature(node: &NodeEnum) -> Option<Signature> {
                 _ => Some(of_parameters(&[])),
             }
         }
+        NodeEnum::DefineStmt(s) if s.kind == pg::ObjectType::ObjectOperator as i32 => {
+            let of = |word: &str| match option(&s.definition, word)?.arg.as_ref()?.node.as_ref()? {
+                NodeEnum::TypeName(name) => Some(argument(Some(name))),
+                _ => None,
+            };
+            let types = [of("leftarg").unwrap_or_default(), of("rightarg").unwrap_or_default()];
+            Some(Signature { types: types.join(",").into(), least: 0, most: usize::MAX })
+        }
+        NodeEnum::CreateOpClassStmt(s) => Some(of_method("class", &s.amname)),
+        NodeEnum::CreateOpFamilyStmt(s) => Some(of_method("family", &s.amname)),
+        NodeEnum::AlterOperatorStmt(s) => s.opername.as_ref().map(of_object),
+        NodeEnum::DropStmt(s) => match s.objects.as_slice() {
+            [one] => of_typed(s.remove_type, one),
+            _ => None,
+        },
         NodeEnum::AlterFunctionStmt(s) => s.func.as_ref().map(of_object),
-        NodeEnum::AlterOwnerStmt(s) => of_named(s.object.as_deref()?),
-        NodeEnum::AlterObjectSchemaStmt(s) => of_named(s.object.as_deref()?),
-        NodeEnum::CommentStmt(s) => of_named(s.object.as_deref()?),
+        NodeEnum::AlterOwnerStmt(s) => of_typed(s.object_type, s.object.as_deref()?),
+        NodeEnum::AlterObjectSchemaStmt(s) => of_typed(s.object_type, s.object.as_deref()?),
+        NodeEnum::RenameStmt(s) => of_typed(s.rename_type, s.object.as_deref()?),
+        NodeEnum::CommentStmt(s) => of_typed(s.objtype, s.object.as_deref()?),
         NodeEnum::SecLabelStmt(s) => of_named(s.object.as_deref()?),
         NodeEnum::GrantStmt(s) => of_named(s.objects.first()?),
+        _ => None,
+    }
+}
+
+/// An operator class or family is told apart by its access method.
+fn of_method(word: &str, method: &str) -> Signature {
+    Signature { types: format!("{word} for {method}").into(), least: 0, most: usize::MAX }
+}
+
+/// The same of an object of this type. The access method of an operator class stands before its name.
+fn of_typed(object_type: i32, node: &pg::Node) -> Option<Signature> {
+    use pg::ObjectType as T;
+    let word = match T::try_from(object_type).ok()? {
+        T::ObjectOpclass => "class",
+        T::ObjectOpfamily => "family",
+        _ => return of_named(node),
+    };
+    match node.node.as_ref()? {
+        NodeEnum::List(list) => Some(of_method(word, string(list.items.first()?)?)),
         _ => None,
     }
 }

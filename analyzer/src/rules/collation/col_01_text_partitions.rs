@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{option_text, options, qualified, quoted, relation, text};
-use crate::facts::objects::created;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, Rule};
@@ -77,9 +76,8 @@ fn check(ctx: &mut Context<'_>) {
                 partition(ctx, parent, range, bound);
             }
             let Some(column) = text_key(s).filter(|_| !is_from_c(ctx)) else { return };
-            let Some(object) = created(node) else { return };
-            let id = ctx.resolved(&object.id);
-            ctx.states.of::<TextOrder>().partitioned.insert(id);
+            let Some(object) = ctx.created(node) else { return };
+            ctx.states.of::<TextOrder>().partitioned.insert(object.id.clone());
             let words = ctx.describe(&object);
             let mut draft = Draft::new(format!(
                 "{words} divides its rows by the order of {}, which the locale of the target's database decides",

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::edit::Safety;
 use crate::facts::ObjectId;
-use crate::facts::objects::{created, subject};
+use crate::facts::objects::subject;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, Class, NodeEnum, StatementKind, canonical, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
@@ -82,7 +82,7 @@ fn check(ctx: &mut Context<'_>) {
                     && r.schema.as_deref().is_none_or(|schema| schema == "pg_catalog")
                     && CHANGED.contains(&&*r.name)
             });
-            created(node).filter(|_| names_changed)
+            ctx.created(node).filter(|_| names_changed)
         }
         NodeEnum::AlterOwnerStmt(_)
         | NodeEnum::CommentStmt(_)

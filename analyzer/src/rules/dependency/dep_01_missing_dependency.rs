@@ -70,7 +70,7 @@ fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
     // What is dropped may be missing; what another rule takes out whole needs nothing.
     let taken_out =
-        |f: &Finding| f.severity == Severity::Error && f.fix.as_ref().is_some_and(Fix::removes_statement);
+        |f: &Finding| f.severity == Severity::Error && f.fix.as_ref().is_some_and(Fix::only_removes);
     let may_be_missing = match node {
         NodeEnum::DropStmt(s) => s.missing_ok,
         NodeEnum::DropSubscriptionStmt(s) => s.missing_ok,
@@ -92,7 +92,7 @@ fn missing_subject(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum
     let object = subject(node).filter(|object| !matches!(object.id.class, Class::Role | Class::Database))?;
     let absence = ctx.facts.subject_absence(node)?.clone();
     let name = ctx.describe(&object);
-    let shown = created(node).map_or_else(|| name.clone(), |created| ctx.describe(&created));
+    let shown = ctx.created(node).map_or_else(|| name.clone(), |created| ctx.describe(&created));
     // The server looks for the types of arguments before it looks for the function.
     let argument = statement
         .references()
@@ -129,8 +129,8 @@ impl Lack {
 
 /// Something that the statement uses is missing.
 fn missing_reference(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum) -> Option<Lack> {
-    let made = created(node);
-    let own = made.as_ref().map(|object| ctx.resolved(&object.id));
+    let made = ctx.created(node);
+    let own = made.as_ref().map(|object| object.id.clone());
     let all: Vec<(Reference, Absence)> = statement
         .references()
         .iter()
@@ -184,7 +184,7 @@ fn missing_reference(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEn
 fn missing_in_body(ctx: &Context<'_>, node: &NodeEnum) -> Option<(Reference, Absence)> {
     let NodeEnum::CreateFunctionStmt(s) = node else { return None };
     let is_sql = language(&s.options).is_some_and(|name| name.eq_ignore_ascii_case("sql"));
-    if ctx.facts.unchecked_bodies || !is_sql || s.sql_body.is_some() {
+    if ctx.facts.session.now.unchecked_bodies || !is_sql || s.sql_body.is_some() {
         return None;
     }
     let body = match option(&s.options, "as")?.arg.as_ref()?.node.as_ref()? {

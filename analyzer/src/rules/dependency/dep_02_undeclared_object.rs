@@ -5,9 +5,9 @@ use super::missing::{Missing, error, what};
 use super::order;
 use crate::edit::{Fix, Safety};
 use crate::facts::names::quoted;
-use crate::facts::objects::{created, subject};
+use crate::facts::objects::subject;
 use crate::facts::{Facts, ObjectId};
-use crate::finding::Severity;
+use crate::finding::{Place, Severity};
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Reference, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule, Unjudged};
@@ -25,7 +25,7 @@ pub const RULE: Rule = Rule {
     fix: Safety::Safe,
     answers: Answers::Purpose("what a statement needs and no dump makes"),
     statements: StatementKind::ALL,
-    after: &["*", "DEP-01"],
+    after: &["*", "DEP-01", "DEP-04"],
     doc: Doc {
         summary: "The dump needs an object that it does not make.",
         what: "A dump of some tables or schemas only (pg_dump -t, -n, --data-only, --clean without --if-exists) refers \
@@ -81,7 +81,7 @@ fn check(ctx: &mut Context<'_>) {
         }
         return;
     }
-    let made = created(node);
+    let made = ctx.created(node);
     if let Some(object) = subject(node) {
         let id = object.id.table().unwrap_or(object.id);
         let reference = Reference::new(id.class, id.schema.as_deref(), &id.name);
@@ -111,21 +111,21 @@ fn check(ctx: &mut Context<'_>) {
         // With the schema made, the statement may miss more.
         new_schema = Some(missing.name);
     }
-    let own = made.map(|object| ctx.resolved(&object.id));
+    let own = made.map(|object| object.id);
     if order::uses_what_fails(ctx, statement, node, own.as_ref()) {
         return;
     }
     let of_query =
         !matches!(node, NodeEnum::CreateStmt(_) | NodeEnum::AlterTableStmt(_) | NodeEnum::IndexStmt(_));
     // FOR UPDATE OF names an alias, and `column%TYPE` a column: neither is what it looks like in the tree.
-    let aliases = of_query && statement.words(&["FOR"]).is_some();
+    let aliases = || of_query && statement.words(&["FOR"]).is_some();
     let of_columns = matches!(node, NodeEnum::CreateFunctionStmt(_)) && statement.sql().contains('%');
     let found = statement.references().iter().find_map(|reference| {
         let id = ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name);
         let id = ctx.resolved(&id);
         // A composite type is written like a table.
         let is_own = own.as_ref().is_some_and(|own| own.name == id.name && own.schema == id.schema);
-        let is_other = aliases && reference.class == Class::Relation && reference.schema.is_none()
+        let is_other = reference.class == Class::Relation && reference.schema.is_none() && aliases()
             || of_columns && reference.class == Class::Type
             || is_own;
         if is_other { None } else { missing(ctx, reference, new_schema.as_deref()) }
@@ -155,19 +155,24 @@ fn judge(
     let id = missing.id(ctx);
     if ctx.facts.dynamic {
         ctx.not_judged(Unjudged::Objects);
-    } else if let Some(place) = ctx.facts.dropped.get(&id).copied() {
+    } else if let Some((gone, place)) = gone(ctx, &id) {
         let words = missing.words();
         let what = what(ctx, node);
         let message = if what == words {
-            format!("{words} is dropped in line {}", place.line)
+            format!("{words} is {gone} in line {}", place.line)
         } else {
-            format!("{what} needs {words}, which is dropped in line {}", place.line)
+            format!("{what} needs {words}, which is {gone} in line {}", place.line)
+        };
+        let advice = if gone == "dropped" {
+            "Remove the statement, or the DROP before it."
+        } else {
+            "Use the new name."
         };
         let draft = Draft::new(message)
             .object(what)
             .server(error(node, missing, is_subject))
-            .advice("Remove the statement, or the DROP before it.")
-            .related(place, format!("{words} is dropped here"));
+            .advice(advice)
+            .related(place, format!("{words} is {gone} here"));
         ctx.report(draft);
     } else {
         ctx.not_judged(Unjudged::Objects);
@@ -175,8 +180,14 @@ fn judge(
     }
 }
 
+/// What the inputs have done to an object that they had created: the word for it, and where.
+fn gone(ctx: &Context<'_>, id: &ObjectId) -> Option<(&'static str, Place)> {
+    let dropped = ctx.facts.dropped.get(id).map(|place| ("dropped", *place));
+    dropped.or_else(|| ctx.facts.renamed.get(id).map(|place| ("renamed or moved", *place)))
+}
+
 /// Another rule has said that the statement goes, or that something is missing.
-fn says_it_all(finding: &Finding) -> bool {
+pub(super) fn says_it_all(finding: &Finding) -> bool {
     finding.severity == Severity::Error
         && (finding.fix.as_ref().is_some_and(Fix::removes_statement)
             || finding
@@ -289,12 +300,7 @@ fn extension_of_schema(target: &Target, schema: &str) -> Option<&'static str> {
 /// True where the object is there at this point, or may be.
 fn is_known(ctx: &Context<'_>, class: Class, schema: Option<&str>, name: &str) -> bool {
     let facts = ctx.facts;
-    let builtin = match class {
-        Class::OperatorClass => is_builtin_operator_class(name),
-        Class::Type => is_builtin(class, name) || is_implied_type(name) || is_builtin(Class::Relation, name),
-        class => is_builtin(class, name),
-    };
-    if builtin || is_in_information_schema(name) {
+    if is_servers_own(class, name) || is_in_information_schema(name) {
         return true;
     }
     let classes: &[Class] = match class {
@@ -316,6 +322,17 @@ fn is_known(ctx: &Context<'_>, class: Class, schema: Option<&str>, name: &str) -
         schema.is_some() || !facts.search_path.is_empty() || of.schema == Some("pg_catalog")
     };
     is_declared || extensions(ctx).any(|(_, of)| of.is_none_or(|of| is_seen(of) && of.holds(class, name)))
+}
+
+/// True for what every server has in pg_catalog.
+pub(super) fn is_servers_own(class: Class, name: &str) -> bool {
+    match class {
+        Class::OperatorClass => is_builtin_operator_class(name),
+        Class::Type => is_builtin(class, name) || is_implied_type(name) || is_builtin(Class::Relation, name),
+        // A type's name is a function, which converts to it.
+        Class::Function => is_builtin(class, name) || is_builtin(Class::Type, name),
+        class => is_builtin(class, name),
+    }
 }
 
 /// True for a relation that is known to be left out.

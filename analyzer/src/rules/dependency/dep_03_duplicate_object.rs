@@ -3,7 +3,7 @@
 use super::order;
 use crate::edit::{Fix, Safety};
 use crate::facts::names::is_temporary;
-use crate::facts::objects::{created, created_range, signature};
+use crate::facts::objects::{created_range, signature};
 use crate::facts::{Object, ObjectId};
 use crate::finding::{Place, ServerError, Severity};
 use crate::parse::{Class, NodeEnum, StatementKind};
@@ -19,6 +19,8 @@ pub const RULE: Rule = Rule {
     statement_groups: &[StatementKind::CREATING],
     statements: &[
         StatementKind::IndexStmt,
+        StatementKind::CreateOpClassStmt,
+        StatementKind::CreateOpFamilyStmt,
         StatementKind::CreateSchemaStmt,
         StatementKind::CreateForeignServerStmt,
         StatementKind::CreateEventTrigStmt,
@@ -31,7 +33,7 @@ pub const RULE: Rule = Rule {
     after: &["*"],
     doc: Doc {
         summary: "An object that the files have created before.",
-        what: "A second CREATE of a table, view, sequence, index, type, function with the same arguments, trigger, policy or \
+        what: "A second CREATE of a table, view, sequence, index, type, function or operator with the same arguments, operator class, trigger, policy or \
                schema, without OR REPLACE or IF NOT EXISTS and without a DROP between: a dump that was given twice, two dumps \
                that overlap, a script that was appended. Not looked for behind DROP … CASCADE, DO, CALL and calls of \
                functions that could have dropped the first.",
@@ -56,7 +58,7 @@ pub const RULE: Rule = Rule {
 
 fn check(ctx: &mut Context<'_>) {
     let Some((_, node)) = ctx.node() else { return };
-    let Some(object) = created(node) else { return };
+    let Some(object) = ctx.created(node) else { return };
     let said = |finding: &Finding| {
         finding.severity == Severity::Error && finding.fix.as_ref().is_none_or(Fix::removes_statement)
     };
@@ -69,7 +71,7 @@ fn check(ctx: &mut Context<'_>) {
     {
         return;
     }
-    let id = ctx.resolved(&object.id);
+    let id = object.id.clone();
     if ctx.facts.absent.contains_key(&id) || order::may_have_failed(ctx, &id) {
         return;
     }
@@ -92,12 +94,9 @@ fn check(ctx: &mut Context<'_>) {
 fn first(ctx: &Context<'_>, node: &NodeEnum, id: &ObjectId) -> Option<Place> {
     let facts = ctx.facts;
     match id.class {
-        // A temporary table is in a schema of its own.
-        Class::Relation => {
-            facts.relations.get(id).filter(|relation| !relation.transient).map(|found| found.place)
-        }
+        Class::Relation => facts.relations.get(id).map(|found| found.place),
         Class::Schema => facts.schemas.get(&id.name).map(|found| found.place),
-        Class::Function => {
+        Class::Function | Class::Operator | Class::OperatorClass => {
             let signature = signature(node)?;
             let same = |overload: &crate::facts::Overload| overload.signature.types == signature.types;
             facts.overloads.get(id).is_some_and(|all| all.iter().any(same)).then_some(())?;
@@ -125,6 +124,7 @@ fn error(object: &Object, id: &ObjectId) -> ServerError {
         (Class::Function, _) => {
             ServerError::new("42723", format!("function \"{name}\" already exists with same argument types"))
         }
+        (Class::Operator, _) => ServerError::new("42723", format!("operator {name} already exists")),
         (Class::Attached, Some(part)) => {
             let of = if object.word == "policy" { "table" } else { "relation" };
             let text = format!("{} \"{part}\" for {of} \"{name}\" already exists", object.word);

@@ -2,7 +2,7 @@
 
 use crate::facts::ObjectId;
 use crate::facts::names::{quoted, quoted_path};
-use crate::facts::objects::{created, relation_word, subject};
+use crate::facts::objects::{relation_word, subject};
 use crate::finding::ServerError;
 use crate::parse::{Class, NodeEnum};
 use crate::rule::Context;
@@ -47,7 +47,7 @@ impl Missing {
 
 /// What the statement creates or changes, in words.
 pub(super) fn what(ctx: &Context<'_>, node: &NodeEnum) -> String {
-    created(node)
+    ctx.created(node)
         .or_else(|| subject(node))
         .map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object))
 }

@@ -3,6 +3,7 @@
 pub mod dep_01_missing_dependency;
 pub mod dep_02_undeclared_object;
 pub mod dep_03_duplicate_object;
+pub mod dep_04_unqualified_name;
 mod drops;
 mod missing;
 mod order;
@@ -10,5 +11,9 @@ mod order;
 use crate::rule::Rule;
 
 /// The rules of this family, in the order of the catalogue.
-pub const RULES: &[&Rule] =
-    &[&dep_01_missing_dependency::RULE, &dep_02_undeclared_object::RULE, &dep_03_duplicate_object::RULE];
+pub const RULES: &[&Rule] = &[
+    &dep_01_missing_dependency::RULE,
+    &dep_04_unqualified_name::RULE,
+    &dep_02_undeclared_object::RULE,
+    &dep_03_duplicate_object::RULE,
+];

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::missing::{Missing, error, what};
 use crate::facts::ObjectId;
 use crate::facts::names::is_temporary;
-use crate::facts::objects::{created, created_range, subject};
+use crate::facts::objects::{created_range, subject};
 use crate::finding::Place;
 use crate::locate::Statement;
 use crate::parse::NodeEnum;
@@ -126,7 +126,7 @@ pub(super) fn waits(
     };
     let draft = Draft::new(message).object(what).server(error(node, missing, is_subject));
     ctx.report(draft);
-    let creates = created(node).map(|object| ctx.resolved(&object.id));
+    let creates = ctx.created(node).map(|object| object.id);
     if let Some(finding) = ctx.findings.pop() {
         ctx.states.of::<Uses>().add(needed, root, finding, creates);
     }
@@ -141,10 +141,9 @@ pub(super) fn creates(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &N
         ctx.states.of::<Uses>().forget();
     }
     let temporary = created_range(node).is_some_and(is_temporary);
-    if let Some(object) = created(node).filter(|_| !temporary) {
-        let id = ctx.resolved(&object.id);
+    if let Some(object) = ctx.created(node).filter(|_| !temporary) {
         let place = statement.place(&statement.range());
-        ctx.states.of::<Uses>().create(&id, place);
+        ctx.states.of::<Uses>().create(&object.id, place);
     }
 }
 

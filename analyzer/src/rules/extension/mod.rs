@@ -13,6 +13,7 @@ pub mod ext_08_extension_rows;
 pub mod ext_09_preloaded_library;
 pub mod ext_10_language;
 pub mod ext_11_extension_member;
+pub mod ext_12_extension_script;
 
 use crate::rule::Rule;
 
@@ -29,4 +30,5 @@ pub const RULES: &[&Rule] = &[
     &ext_09_preloaded_library::RULE,
     &ext_10_language::RULE,
     &ext_11_extension_member::RULE,
+    &ext_12_extension_script::RULE,
 ];

@@ -7,7 +7,6 @@ use super::bodies::{body, fails_already, runs, troubles};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::relation;
-use crate::facts::objects::created;
 use crate::finding::{Place, ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, StatementKind};
@@ -102,7 +101,7 @@ fn check(ctx: &mut Context<'_>) {
             });
         }
     }
-    let words = created(node).map_or_else(|| "the DO block".to_owned(), |object| ctx.describe(&object));
+    let words = ctx.created(node).map_or_else(|| "the DO block".to_owned(), |object| ctx.describe(&object));
     let at_once = matches!(node, NodeEnum::DoStmt(_));
     for fault in faults {
         if !said.insert((fault.rule, fault.message.clone())) {
@@ -118,7 +117,7 @@ fn check(ctx: &mut Context<'_>) {
                 format!("{words} is made, but fails when it gets there: {} [{}]", fault.message, fault.rule)
             }
         };
-        if let Some(object) = created(node).filter(|_| !fault.conditional) {
+        if let Some(object) = ctx.created(node).filter(|_| !fault.conditional) {
             let at = fault.range.clone().unwrap_or_else(|| statement.body());
             let failing = Failing {
                 error: fault.error.clone(),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::bodies::{body, fails_already};
 use crate::edit::Safety;
-use crate::facts::names::{options, text};
 use crate::facts::objects::created;
+use crate::facts::session::path_of_function;
 use crate::facts::{Absence, Facts, ObjectId};
 use crate::finding::{Place, ServerError, Severity};
 use crate::locate::Statement;
@@ -100,9 +100,10 @@ fn check(ctx: &mut Context<'_>) {
     // What the body makes itself (a temporary table) is there.
     let mut own: BTreeSet<Box<str>> = BTreeSet::new();
     own.extend(parts.iter().filter_map(|part| created(part.parsed().node())).map(|object| object.id.name));
-    let path = match node {
+    let path: Option<Arc<[Box<str>]>> = match node {
         NodeEnum::DoStmt(_) => Some(ctx.facts.search_path.clone().into()),
-        _ => own_path(node),
+        NodeEnum::CreateFunctionStmt(s) => path_of_function(s).map(Into::into),
+        _ => None,
     };
     let mut index = None;
     let mut seen = BTreeSet::new();
@@ -194,17 +195,6 @@ impl<P> Needs<P> {
             }
         }
     }
-}
-
-/// `SET search_path` of a function.
-fn own_path(node: &NodeEnum) -> Option<Arc<[Box<str>]>> {
-    let NodeEnum::CreateFunctionStmt(s) = node else { return None };
-    options(&s.options).find_map(|option| match option.arg.as_ref()?.node.as_ref()? {
-        NodeEnum::VariableSetStmt(set) if set.name == "search_path" => {
-            Some(set.args.iter().filter_map(text).map(Into::into).collect())
-        }
-        _ => None,
-    })
 }
 
 fn draft<P>(registry: &Registry, facts: &Facts, function: &str, need: &Need<P>, at_once: bool) -> Draft {

@@ -109,10 +109,9 @@ fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
     if let NodeEnum::CreateStmt(s) = node
         && s.partspec.is_some()
-        && let Some(object) = created(node)
+        && let Some(object) = ctx.created(node)
     {
-        let id = ctx.resolved(&object.id);
-        ctx.states.of::<PartitionedTables>().0.insert(id);
+        ctx.states.of::<PartitionedTables>().0.insert(object.id);
     }
     let mut hits = Vec::new();
     match node {

@@ -154,7 +154,7 @@ fn check(ctx: &mut Context<'_>) {
         && let Some(found) = ctx.states.get::<Option<InvalidBytes>>().and_then(Option::as_ref)
     {
         let range = found.at..found.at + found.bytes.len();
-        let draft = invalid(found, ctx.facts.encoding, false);
+        let draft = invalid(found, ctx.facts.session.now.encoding, false);
         // After an edit the bytes may stand elsewhere.
         let text = ctx.statement().map_or("", Statement::sql);
         ctx.report(if text.get(range.clone()).is_some() { draft.at(range) } else { draft });

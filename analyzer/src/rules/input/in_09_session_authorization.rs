@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::edit::Safety;
-use crate::facts::names::text;
+use crate::facts::names::{set_configs, text};
 use crate::finding::{Place, ServerError, Severity};
 use crate::parse::{NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Finish, FixDraft, InBodies, Rule};
@@ -80,26 +80,36 @@ fn finish(all: &mut Finish<'_>) {
 
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
-    let NodeEnum::VariableSetStmt(set) = node else {
-        if let Some(followed) = ctx.states.get::<Followed>()
-            && followed.open.is_some()
-        {
-            let is_grant = matches!(node, NodeEnum::GrantStmt(_));
-            let followed = ctx.states.of::<Followed>();
-            followed.has_grants |= is_grant;
-            followed.open = followed.open.take().filter(|_| is_grant);
+    let by_call = match node {
+        NodeEnum::SelectStmt(select) => {
+            set_configs(select).find(|(name, ..)| matches!(*name, "role" | "session_authorization"))
         }
-        return;
+        _ => None,
+    };
+    let (name, role) = match (node, by_call) {
+        // DEFAULT and RESET have no value.
+        (NodeEnum::VariableSetStmt(set), _) => (&*set.name, set.args.first().and_then(text)),
+        (_, Some((name, role, _))) => (name, Some(role)),
+        _ => {
+            if let Some(followed) = ctx.states.get::<Followed>()
+                && followed.open.is_some()
+            {
+                let is_grant = matches!(node, NodeEnum::GrantStmt(_));
+                let followed = ctx.states.of::<Followed>();
+                followed.has_grants |= is_grant;
+                followed.open = followed.open.take().filter(|_| is_grant);
+            }
+            return;
+        }
     };
     let place = statement.place(&statement.body());
-    let session = match &*set.name {
+    let session = match name {
         "session_authorization" => true,
         "role" => false,
         _ => return,
     };
     ctx.states.of::<Followed>().close();
-    // DEFAULT and RESET have no value.
-    let Some(role) = set.args.first().and_then(text) else { return };
+    let Some(role) = role else { return };
     let admin = &ctx.target.admin;
     if role == admin || !session && role.eq_ignore_ascii_case("none") {
         return;

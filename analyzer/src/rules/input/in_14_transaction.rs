@@ -3,7 +3,7 @@
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, StatementKind, pg};
-use crate::rule::{Answers, Context, Doc, Draft, Rule};
+use crate::rule::{Answers, Context, Doc, Draft, Piece, Rule, Subject};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -12,15 +12,19 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     fix: Safety::None,
     answers: Answers::Purpose("LOCK TABLE and SAVEPOINT need a transaction, which scripts forget"),
+    pieces: &[Piece::End],
     statements: &[StatementKind::LockStmt, StatementKind::TransactionStmt],
     doc: Doc {
-        summary: "LOCK TABLE or SAVEPOINT outside of a transaction.",
-        what: "LOCK TABLE, SAVEPOINT, RELEASE and ROLLBACK TO where no BEGIN or START TRANSACTION stands before them.",
+        summary: "LOCK TABLE or SAVEPOINT outside of a transaction, or a savepoint that does not exist.",
+        what: "LOCK TABLE, SAVEPOINT, RELEASE and ROLLBACK TO where no BEGIN or START TRANSACTION stands before them; RELEASE \
+               and ROLLBACK TO of a savepoint that the transaction does not have at that point; a file that ends before the \
+               COMMIT.",
         why: "psql sends each statement of a file as a transaction of its own; outside of a transaction a lock or a \
               savepoint would be gone at once.",
         server: &[
             "25P01 LOCK TABLE can only be used in transaction blocks",
             "25P01 SAVEPOINT can only be used in transaction blocks",
+            "3B001 savepoint \"before\" does not exist",
         ],
         help: "Write BEGIN; before and COMMIT; behind, or take the statement out: nobody else works in a new service.",
         before: "LOCK TABLE public.orders;",
@@ -34,8 +38,15 @@ pub const RULE: Rule = Rule {
 
 fn check(ctx: &mut Context<'_>) {
     use pg::TransactionStmtKind as K;
+    if let (Subject::End { .. }, Some(begun)) = (ctx.subject, ctx.facts.transaction.begun) {
+        ctx.report(
+            Draft::new(format!("the transaction that begins in line {} is never committed", begun.line))
+                .advice("The server rolls it back when the session ends: put COMMIT; at the end.")
+                .related(begun, "it begins here"),
+        );
+        return;
+    }
     let Some((_, node)) = ctx.node() else { return };
-
     let words = match node {
         NodeEnum::LockStmt(_) => "LOCK TABLE",
         NodeEnum::TransactionStmt(s) => match K::try_from(s.kind) {
@@ -47,10 +58,26 @@ fn check(ctx: &mut Context<'_>) {
         _ => return,
     };
     if ctx.facts.transaction.begun.is_some() {
+        unknown_savepoint(ctx, node);
         return;
     }
     ctx.report(
         Draft::new(format!("{words} stands outside of a transaction"))
             .server(ServerError::new("25P01", format!("{words} can only be used in transaction blocks"))),
+    );
+}
+
+/// RELEASE or ROLLBACK TO of a savepoint that the transaction does not have.
+fn unknown_savepoint(ctx: &mut Context<'_>, node: &NodeEnum) {
+    use pg::TransactionStmtKind as K;
+    let NodeEnum::TransactionStmt(s) = node else { return };
+    let goes_back = matches!(K::try_from(s.kind), Ok(K::TransStmtRelease | K::TransStmtRollbackTo));
+    let name = &s.savepoint_name;
+    if !goes_back || ctx.facts.transaction.savepoint(name).is_some() {
+        return;
+    }
+    ctx.report(
+        Draft::new(format!("savepoint {name} does not exist in this transaction"))
+            .server(ServerError::new("3B001", format!("savepoint \"{name}\" does not exist"))),
     );
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::edit::Safety;
 use crate::facts::names::{is_temporary, option, qualified};
 use crate::facts::objects::{created, created_range};
+use crate::facts::{Object, ObjectId};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{Change, NodeEnum, StatementKind, pg};
@@ -29,12 +30,15 @@ pub const RULE: Rule = Rule {
         StatementKind::CreateExtensionStmt,
     ],
     doc: Doc {
-        summary: "A statement creates an object without naming its schema, where search_path is empty.",
+        summary: "A statement creates an object without naming its schema, where search_path is empty, or begins with pg_catalog.",
         what: "CREATE TABLE, VIEW, SEQUENCE, TYPE, FUNCTION, EXTENSION and their like with a bare name behind pg_dump's own \
                SELECT pg_catalog.set_config('search_path', '', false): statements that were added to a dump by hand.",
         why: "The server puts a bare name into the first schema of search_path, and there is none. It goes on with the next \
               statement, so the object is missing later.",
-        server: &["3F000 no schema has been selected to create in"],
+        server: &[
+            "3F000 no schema has been selected to create in",
+            "42501 permission denied for schema pg_catalog",
+        ],
         help: "The rewrite puts it into schema public, where a session's usual search_path would. Write another schema before \
                the name where you mean one.",
         before: "SELECT pg_catalog.set_config('search_path', '', false);\nCREATE TABLE notes (id integer);",
@@ -52,13 +56,16 @@ const USUAL: &str = "public";
 
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
-    if !ctx.facts.search_path.is_empty() || ctx.is_removed() {
+    let first = ctx.facts.search_path.first().map(|schema| &**schema);
+    if !matches!(first, None | Some("pg_catalog" | "information_schema")) || ctx.is_removed() {
         return;
     }
     let Some(object) = created(node) else { return };
     let in_schema = object.id.class.is_in_search_path() || matches!(object.word, "statistics" | "conversion");
     let fix = match node {
-        NodeEnum::CreateExtensionStmt(s) if needs_schema(ctx, s) => extension(statement, s),
+        NodeEnum::CreateExtensionStmt(s) if first.is_none() && needs_schema(ctx, s) => {
+            extension(statement, s)
+        }
         // An index goes where its table is, a temporary table into a schema of its own.
         NodeEnum::IndexStmt(_) => return,
         _ if !in_schema || object.id.schema.is_some() || created_range(node).is_some_and(is_temporary) => {
@@ -67,9 +74,20 @@ fn check(ctx: &mut Context<'_>) {
         _ => qualify(statement, node, &object.id.name),
     };
     let words = format!("{} {}", object.word, object.id.path());
-    let mut draft = Draft::new(format!("{words} names no schema, and search_path is empty here"))
-        .object(ctx.describe(&object))
-        .server(ServerError::new("3F000", "no schema has been selected to create in"));
+    let schema = in_schema.then(|| USUAL.into());
+    let placed = Object { word: object.word, id: ObjectId { schema, ..object.id.clone() } };
+    let (why, server) = match first {
+        None => (
+            "search_path is empty here".to_owned(),
+            ServerError::new("3F000", "no schema has been selected to create in"),
+        ),
+        Some(schema) => (
+            format!("search_path begins with {schema} here"),
+            ServerError::new("42501", format!("permission denied for schema {schema}")),
+        ),
+    };
+    let mut draft =
+        Draft::new(format!("{words} names no schema, and {why}")).object(placed.to_string()).server(server);
     if let Some(fix) = fix {
         draft = draft.fix(fix);
     }

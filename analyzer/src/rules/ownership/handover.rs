@@ -23,9 +23,26 @@ pub(crate) struct Handover {
     pub(crate) continuous_aggregates: BTreeSet<ObjectId>,
 }
 
+impl Handover {
+    /// A role gets another name.
+    pub(crate) fn rename_role(&mut self, old: &str, new: &str) {
+        if self.lent_membership.remove(old) {
+            self.lent_membership.insert(new.to_owned());
+        }
+        let loans = std::mem::take(&mut self.borrowed_create).into_iter();
+        let renamed = |role: String| if role == old { new.to_owned() } else { role };
+        self.borrowed_create = loans.map(|((schema, role), loan)| ((schema, renamed(role)), loan)).collect();
+        for owner in self.schema_owners.values_mut().filter(|owner| *owner == old) {
+            new.clone_into(owner);
+        }
+    }
+}
+
 /// A privilege that is lent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Loan {
+    /// The role's name at that statement.
+    pub(crate) role: String,
     /// The last statement that needed it.
     pub(crate) place: Place,
     /// The dump itself granted it since: it stays.
@@ -94,14 +111,17 @@ pub(crate) fn hand_over(
             known.and_then(|known| known.schema_owners.get(schema)).is_some_and(|known| known == owner);
         let granted = may_create(ctx, owner, |p| p.object == schema_id);
         let key = (schema.to_owned(), owner.to_owned());
-        let loan = known.and_then(|known| known.borrowed_create.get(&key)).copied();
+        let loan = known.and_then(|known| known.borrowed_create.get(&key)).cloned();
         if !owns && (!granted || loan.is_some_and(|loan| !loan.kept)) {
             if !granted {
                 before.push(format!("GRANT CREATE ON SCHEMA {} TO {};", quoted(schema), quoted(owner)));
             }
             next_error = Some(ServerError::new("42501", format!("permission denied for schema {schema}")));
             let place = statement.place(&statement.range());
-            ctx.states.of::<Handover>().borrowed_create.insert(key, Loan { place, kept: false });
+            ctx.states
+                .of::<Handover>()
+                .borrowed_create
+                .insert(key, Loan { role: owner.to_owned(), place, kept: false });
         }
     }
     if before.is_empty() && next_error.is_none() && member_by_dump(ctx, owner) {
@@ -152,7 +172,7 @@ fn needs_create(object: &Object) -> bool {
 }
 
 /// True where the role, or PUBLIC, may create in what the condition takes.
-fn may_create(ctx: &Context<'_>, owner: &str, on: impl Fn(&&Privilege) -> bool) -> bool {
+pub(crate) fn may_create(ctx: &Context<'_>, owner: &str, on: impl Fn(&&Privilege) -> bool) -> bool {
     let creates = |p: &&Privilege| {
         &*p.privileges == "ALL" || p.privileges.split(", ").any(|word| word.eq_ignore_ascii_case("create"))
     };

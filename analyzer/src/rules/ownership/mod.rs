@@ -9,6 +9,7 @@ pub mod own_04_public_schema;
 pub mod own_05_default_privileges;
 pub mod own_06_parameter_grant;
 pub mod own_07_reassigned_objects;
+pub mod own_08_acting_role;
 
 use crate::rule::Rule;
 
@@ -21,4 +22,5 @@ pub const RULES: &[&Rule] = &[
     &own_05_default_privileges::RULE,
     &own_06_parameter_grant::RULE,
     &own_07_reassigned_objects::RULE,
+    &own_08_acting_role::RULE,
 ];

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::handover::{Handover, hand_over, is_chunk, member_by_dump};
 use crate::edit::{Action, Safety};
 use crate::facts::names::{options, qualified, quoted, relation, role, roles};
-use crate::facts::objects::{created, subject};
+use crate::facts::objects::subject;
 use crate::facts::{Object, ObjectId};
 use crate::finding::{Place, ServerError, Severity};
 use crate::locate::Statement;
@@ -31,6 +31,7 @@ pub const RULE: Rule = Rule {
         StatementKind::AlterSeqStmt,
         StatementKind::AlterTableStmt,
         StatementKind::GrantStmt,
+        StatementKind::RenameStmt,
         StatementKind::ViewStmt,
     ],
     doc: Doc {
@@ -314,6 +315,9 @@ fn remember(ctx: &mut Context<'_>, node: &NodeEnum) {
                 ctx.states.of::<Handover>().sequence_tables.insert(sequence, table.clone());
             }
         }
+        NodeEnum::RenameStmt(s) if s.rename_type == pg::ObjectType::ObjectRole as i32 => {
+            ctx.states.of::<Handover>().rename_role(&s.subname, &s.newname);
+        }
         NodeEnum::ViewStmt(_) => {
             let materialized = ctx.statement().is_some_and(|statement| {
                 statement.references().iter().any(|r| {
@@ -322,9 +326,8 @@ fn remember(ctx: &mut Context<'_>, node: &NodeEnum) {
                         && r.name.starts_with("_materialized_hypertable_")
                 })
             });
-            if let Some(object) = created(node).filter(|_| materialized) {
-                let view = ctx.resolved(&object.id);
-                ctx.states.of::<Handover>().continuous_aggregates.insert(view);
+            if let Some(object) = ctx.created(node).filter(|_| materialized) {
+                ctx.states.of::<Handover>().continuous_aggregates.insert(object.id);
             }
         }
         NodeEnum::GrantStmt(s) if s.is_grant && s.objtype == pg::ObjectType::ObjectSchema as i32 => {
@@ -380,7 +383,7 @@ fn lost_owner(kind: &str, id: &ObjectId, owner: &str, admin: &str) -> String {
 }
 
 /// The role that the statement makes an owner.
-fn new_owner(node: &NodeEnum) -> Option<&pg::RoleSpec> {
+pub(super) fn new_owner(node: &NodeEnum) -> Option<&pg::RoleSpec> {
     match node {
         NodeEnum::AlterOwnerStmt(s) => s.newowner.as_ref(),
         NodeEnum::AlterTableStmt(s) => s.cmds.iter().find_map(|command| match command.node.as_ref()? {
@@ -418,8 +421,8 @@ fn finish(all: &mut Finish<'_>) {
         }
     }
     let loans = known.into_iter().flat_map(|known| &known.borrowed_create);
-    for ((schema, owner), loan) in loans.filter(|(_, loan)| !loan.kept) {
-        let take_back = format!("REVOKE CREATE ON SCHEMA {} FROM {};", quoted(schema), quoted(owner));
+    for ((schema, _), loan) in loans.filter(|(_, loan)| !loan.kept) {
+        let take_back = format!("REVOKE CREATE ON SCHEMA {} FROM {};", quoted(schema), quoted(&loan.role));
         let last = all.findings.iter_mut().rfind(|f| {
             *f.rule == RULE
                 && f.solved

@@ -154,7 +154,7 @@ fn function(
                 .delete(statement.with_gap(&range))
                 .change(Change::Remove(format!("{list}/{index}")))
         };
-        let later = alter || ctx.facts.unchecked_bodies || name == "pg_global";
+        let later = alter || ctx.facts.session.now.unchecked_bodies || name == "pg_global";
         let draft = if later {
             Draft::new(format!("{object} fails when it is called: tablespace \"{name}\" does not exist"))
                 .severity(Severity::Warning)

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::facts::names::{quoted_path, string};
-use crate::facts::objects::{created, subject};
+use crate::facts::objects::subject;
 use crate::facts::timescale::{INTERNAL, number_after};
 use crate::facts::{Facts, ObjectId};
 use crate::locate::Statement;
@@ -120,7 +120,9 @@ fn fate(ctx: &mut Context<'_>, statement: &Statement<'_>) -> Fate {
     {
         return Fate::Goes;
     }
-    let about = subject(node).or_else(|| created(node)).map(|object| ctx.resolved(&object.id));
+    let about = subject(node)
+        .map(|object| ctx.resolved(&object.id))
+        .or_else(|| ctx.created(node).map(|object| object.id));
     let about = about.map(|id| id.table().unwrap_or(id));
     if about.as_ref().is_some_and(|id| is_own(ctx.facts, id)) {
         return match node {
@@ -130,7 +132,7 @@ fn fate(ctx: &mut Context<'_>, statement: &Statement<'_>) -> Fate {
             _ => Fate::Goes,
         };
     }
-    let made = created(node).map(|object| ctx.resolved(&object.id));
+    let made = ctx.created(node).map(|object| object.id);
     if let Some(id) = aggregate_of(statement) {
         // Without its materialization and its query the view is not to be made again from this dump.
         let table = ObjectId::new(Class::Relation, Some(INTERNAL), &materialization(id));

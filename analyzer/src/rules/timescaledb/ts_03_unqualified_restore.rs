@@ -2,12 +2,11 @@
 
 use crate::edit::Safety;
 use crate::facts::ObjectId;
-use crate::facts::names::{qualified, quoted, strings, text};
+use crate::facts::hypertables::{named_table, regclass};
 use crate::finding::{ServerError, Severity};
-use crate::locate::Statement;
-use crate::parse::{Change, Class, StatementKind, canonical, pg};
+use crate::parse::{Class, NodeEnum, Reference, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
-use crate::rules::clauses::{calls_at, paths};
+use crate::rules::qualify::qualify;
 use crate::target::{is_builtin, members};
 
 /// See the module's head.
@@ -43,90 +42,77 @@ pub const RULE: Rule = Rule {
 
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
-    if ctx.facts.search_path.iter().any(|schema| &**schema == "public") {
+    let on_path = |schema: &str| ctx.facts.search_path.iter().any(|one| &**one == schema);
+    let is_ours = |name: &str| {
+        members("timescaledb").is_some_and(|known| known.has(Class::Function, name))
+            && !is_builtin(Class::Function, name)
+    };
+    let called = |reference: &&Reference| reference.class == Class::Function && is_ours(&reference.name);
+    let calls: Vec<&Reference> = statement.references().iter().filter(called).collect();
+    if calls.is_empty() {
         return;
     }
-    for (path, call) in calls_at(node) {
-        let Some((schema, name)) = qualified(&call.funcname) else { continue };
-        let is_ours = members("timescaledb").is_some_and(|known| known.has(Class::Function, name))
-            && !is_builtin(Class::Function, name);
-        if !is_ours || schema.is_some_and(|schema| schema != SCHEMA) {
-            continue;
-        }
-        let table = unqualified_table(ctx, call);
-        if schema.is_none() {
-            function(ctx, statement, call, name, &path, table);
-        } else if let Some(table) = table {
-            let text = format!("relation \"{table}\" does not exist");
-            let draft = Draft::new(format!(
-                "{SCHEMA}.{name}('{table}') names no schema, and search_path is empty here"
-            ))
-            .object(format!("table {SCHEMA}.{table}"))
-            .server(ServerError::new("42P01", text));
-            ctx.report(match qualify_table(statement, FixDraft::edit("Name its schema"), table) {
-                Some(fix) => draft.fix(fix),
-                None => draft,
-            });
-        }
+    let hidden = |reference: &&&Reference| reference.schema.is_none() && !on_path(SCHEMA);
+    let mut bare: Vec<&Reference> = calls.iter().filter(hidden).copied().collect();
+    bare.sort_by(|a, b| a.name.cmp(&b.name));
+    bare.dedup_by(|a, b| a.name == b.name);
+    // The one that the statement begins with is the one to speak of.
+    bare.sort_by_key(|reference| reference.location);
+    let table = unqualified_table(ctx, node);
+    let mut fix = Some(FixDraft::edit("Name its schema"));
+    for reference in &bare {
+        fix = fix.and_then(|fix| qualify(statement, (Class::Function, &reference.name), SCHEMA, fix));
     }
-}
-
-/// Where TimescaleDB's own functions are on the service, and where a session's usual search_path finds tables.
-const SCHEMA: &str = "public";
-
-/// The table that the call's first argument names without a schema, where the dump has one of that name in the usual
-/// schema.
-fn unqualified_table<'a>(ctx: &Context<'_>, call: &'a pg::FuncCall) -> Option<&'a str> {
-    let name = text(call.args.first()?)?;
-    let id = ObjectId::new(Class::Relation, Some(SCHEMA), name);
-    ctx.facts.relations.contains_key(&id).then_some(name)
-}
-
-fn function(
-    ctx: &mut Context<'_>,
-    statement: &Statement<'_>,
-    call: &pg::FuncCall,
-    name: &str,
-    path: &str,
-    table: Option<&str>,
-) {
-    let Some(range) = usize::try_from(call.location).ok().and_then(|at| statement.name_at(at)) else {
+    if let Some((name, schemas)) = &table {
+        fix = match schemas.as_slice() {
+            [schema] => fix.and_then(|fix| qualify(statement, (Class::Relation, name), schema, fix)),
+            _ => None,
+        };
+    }
+    let draft = if let Some(first) = bare.first() {
+        let name = &first.name;
+        let arguments = if first.arguments == Some(0) { "" } else { "…" };
+        let draft = Draft::new(format!("{name}() is in schema {SCHEMA}, which is not in search_path here"))
+            .object(format!("function {SCHEMA}.{name}"))
+            .server(ServerError::new("42883", format!("function {name}({arguments}) does not exist")));
+        match first.location.and_then(|at| statement.name_at(usize::try_from(at).ok()?)) {
+            Some(range) => draft.at(range),
+            None => draft,
+        }
+    } else if let Some((name, schemas)) = &table {
+        let path = if ctx.facts.search_path.is_empty() { "is empty" } else { "does not lead to it" };
+        Draft::new(format!("table {name} is named without its schema, and search_path {path} here"))
+            .object(format!("table {}.{name}", schemas.first().map_or(SCHEMA, String::as_str)))
+            .server(ServerError::new("42P01", format!("relation \"{name}\" does not exist")))
+    } else {
         return;
     };
-    let names: Vec<serde_json::Value> = [SCHEMA]
-        .into_iter()
-        .chain(strings(&call.funcname))
-        .map(|name| serde_json::json!({ "String": { "sval": name } }))
-        .collect();
-    let mut fix = FixDraft::edit("name its schema")
-        .replace(range.start..range.start, format!("{SCHEMA}."))
-        .change(Change::Set(format!("{path}/funcname"), serde_json::Value::Array(names)));
-    if let Some(table) = table {
-        let Some(with) = qualify_table(statement, fix, table) else { return };
-        fix = with;
-    }
-    let arguments = if call.args.is_empty() { "" } else { "…" };
-    ctx.report(
-        Draft::new(format!("{name}() is in schema {SCHEMA}, which is not in search_path here"))
-            .at(range)
-            .object(format!("function {SCHEMA}.{name}"))
-            .server(ServerError::new("42883", format!("function {name}({arguments}) does not exist")))
-            .fix(fix),
-    );
+    let draft = match &table {
+        Some((_, schemas)) if schemas.len() > 1 => {
+            draft.advice(format!("Write the table's schema before its name: {}.", schemas.join(" or ")))
+        }
+        _ => draft,
+    };
+    ctx.report(match fix {
+        Some(fix) => draft.fix(fix),
+        None => draft,
+    });
 }
 
-/// Puts the schema into the string that names the table.
-fn qualify_table(statement: &Statement<'_>, fix: FixDraft, table: &str) -> Option<FixDraft> {
-    let literal = format!("'{table}'");
-    let is_literal = |token: &&crate::parse::Token| token.text(statement.sql()) == literal;
-    let token = statement.code().find(is_literal)?;
-    let value =
-        |value: &serde_json::Value| value.get("sval").and_then(serde_json::Value::as_str) == Some(table);
-    let places = paths(&canonical(statement.node()), &value);
-    let [place] = places.as_slice() else { return None };
-    let new = format!("{}.{}", SCHEMA, quoted(table));
-    Some(
-        fix.replace(token.start..token.end, format!("'{new}'"))
-            .change(Change::set_str(format!("{place}/sval"), &new)),
-    )
+/// Where TimescaleDB's own functions are on the service.
+const SCHEMA: &str = "public";
+
+/// The table that a call of TimescaleDB names without its schema where search_path does not lead to it, and the schemas in
+/// which the inputs create a table of that name.
+fn unqualified_table(ctx: &Context<'_>, node: &NodeEnum) -> Option<(String, Vec<String>)> {
+    let text = named_table(node)?;
+    let (None, name) = regclass(text)? else { return None };
+    let id = ctx.resolved(&ObjectId::new(Class::Relation, None, &name));
+    let on_path = |schema: &str| ctx.facts.search_path.iter().any(|one| &**one == schema);
+    if ctx.facts.declares(&id) && id.schema.as_deref().is_some_and(on_path) {
+        return None;
+    }
+    let schemas: Vec<String> =
+        ctx.facts.schemas_with(Class::Relation, &name).into_iter().map(str::to_owned).collect();
+    (!schemas.is_empty()).then_some((name, schemas))
 }
