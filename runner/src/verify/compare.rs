@@ -1,6 +1,6 @@
 //! Two catalogs in, differences out. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::announced::Announced;
 use super::definition;
@@ -11,11 +11,11 @@ use super::object::{Catalog, Object, Privilege, Says};
 use super::options::{Expect, VerifyOptions};
 use super::result::{Difference, Verification};
 use super::select::Selection;
+use crate::names::Relation;
 use crate::quote::quoted;
 use crate::timescale::{INTERNAL, is_own};
 
 /// Compares everything but rows.
-#[allow(clippy::too_many_lines, reason = "a list: one kind of object after another")]
 pub(super) fn compare(
     source: &Catalog,
     target: &Catalog,
@@ -23,122 +23,155 @@ pub(super) fn compare(
     options: &VerifyOptions,
     selection: &Selection,
 ) -> Verification {
-    let world =
-        &World { expect, lost: lost_roles(source, target), versions: (source, target), options, selection };
-    let mut verification = Verification::default();
-    let announced = Announced::new(expect);
-    let mut differ =
-        |difference: Difference| match difference.reason.clone().or_else(|| announced.reason(&difference)) {
-            Some(reason) => verification.announced.push(Difference { reason: Some(reason), ..difference }),
-            None => verification.differences.push(difference),
-        };
-    let mut compared = BTreeMap::<String, usize>::new();
+    let lost = lost_roles(source, target);
+    let mut comparison = Comparison {
+        world: World { expect, lost, versions: (source, target), options, selection },
+        announced: Announced::new(expect),
+        result: Verification::default(),
+    };
     for ((kind, identity), ours) in &source.objects {
-        if !expected(kind, identity, world) {
-            continue;
+        comparison.object(kind, identity, ours);
+    }
+    comparison.additional_objects();
+    for (name, value) in &source.sequences {
+        comparison.sequence(name, value);
+    }
+    comparison.notes();
+    comparison.result
+}
+
+/// A comparison under way.
+struct Comparison<'a> {
+    world: World<'a>,
+    announced: Announced,
+    result: Verification,
+}
+
+impl Comparison<'_> {
+    /// Keeps a difference: with its reason, where it was announced.
+    fn differ(&mut self, difference: Difference) {
+        match difference.reason.clone().or_else(|| self.announced.reason(&difference)) {
+            Some(reason) => self.result.announced.push(Difference { reason: Some(reason), ..difference }),
+            None => self.result.differences.push(difference),
+        }
+    }
+
+    fn count(&mut self, kind: impl Into<String>) {
+        *self.result.compared.entry(kind.into()).or_default() += 1;
+    }
+
+    /// Compares an object of the source with the target's.
+    fn object(&mut self, kind: &str, identity: &str, ours: &Object) {
+        if !expected(kind, identity, &self.world) {
+            return;
         }
         // Statistics have a name of their own, and go with their table.
         let table = ours.says.get("table").filter(|_| kind == "statistics object");
-        if table.is_some_and(|table| !selection.has_object(kind, &identity::plain(table))) {
-            continue;
+        if table.is_some_and(|table| !self.world.selection.has_object(kind, &identity::plain(table))) {
+            return;
         }
-        let identity = map_identity(kind, identity, world);
-        *compared.entry(plural(kind)).or_default() += 1;
-        let theirs = target.objects.get(&(kind.clone(), identity.clone()));
-        let Some(theirs) = theirs else {
-            differ(difference(kind, &identity, Some(ours.says.get("").cloned().unwrap_or_default()), None));
-            continue;
+        let identity = map_identity(kind, identity, &self.world);
+        self.count(plural(kind));
+        let (_, target) = self.world.versions;
+        let Some(theirs) = target.objects.get(&(kind.to_owned(), identity.clone())) else {
+            let definition = ours.says.get("").cloned().unwrap_or_default();
+            self.differ(difference(kind, &identity, Some(definition), None));
+            return;
         };
-        for difference in said(kind, &identity, &ours.says, &theirs.says, world) {
-            differ(difference);
+        for difference in said(kind, &identity, &ours.says, &theirs.says, &self.world) {
+            self.differ(difference);
         }
-        let object = if kind == "column" { identity.clone() } else { format!("of {kind} {identity}") };
-        if kind != "column"
-            && !options.without.has("owner")
-            && let (Some(owner), Some(found)) = (&ours.owner, &theirs.owner)
-        {
-            *compared.entry("owners".into()).or_default() += 1;
-            // A sequence follows the table it belongs to.
-            let table = ours.says.get("owned by").filter(|_| kind == "sequence");
-            let named = table.map_or_else(|| identity.clone(), |table| identity::plain(table));
-            let expected = owner_on_target(owner, kind, world);
-            // Where two ordinary servers are compared, nothing has to have another owner.
-            if expected != *found && owner != found {
-                let mut difference =
-                    difference("owner", &object, Some(quoted(&expected)), Some(quoted(found)));
-                difference.reason =
-                    kept::reason(owner, found, (kind, &named), world.expect).map(ToOwned::to_owned);
-                differ(difference);
-            }
+        self.owner((kind, &identity), ours, theirs);
+        if self.world.options.without.has("privileges") {
+            return;
         }
-        if options.without.has("privileges") {
-            continue;
-        }
-        *compared.entry("privileges".into()).or_default() += 1;
-        let (wanted, found) = privileges(ours, theirs, (kind, &identity), world);
+        self.count("privileges");
+        let (wanted, found) = privileges(ours, theirs, (kind, &identity), &self.world);
         if wanted != found {
             let (wanted, found) = (show(wanted.difference(&found)), show(found.difference(&wanted)));
-            differ(difference("privileges", &object, Some(wanted), Some(found)));
+            self.differ(difference("privileges", &of(kind, &identity), Some(wanted), Some(found)));
         }
     }
-    let ours: BTreeSet<_> = source
-        .objects
-        .keys()
-        .map(|(kind, identity)| (kind.clone(), map_identity(kind, identity, world)))
-        .collect();
-    for (kind, identity) in target.objects.keys() {
-        if !ours.contains(&(kind.clone(), identity.clone()))
-            && !may_be_more(kind, identity, world)
-            && compares(kind, identity, world)
-        {
-            differ(difference(kind, identity, None, Some(String::new())));
+
+    fn owner(&mut self, (kind, identity): (&str, &str), ours: &Object, theirs: &Object) {
+        if kind == "column" || self.world.options.without.has("owner") {
+            return;
+        }
+        let (Some(owner), Some(found)) = (&ours.owner, &theirs.owner) else { return };
+        self.count("owners");
+        // A sequence follows the table it belongs to.
+        let table = ours.says.get("owned by").filter(|_| kind == "sequence");
+        let named = table.map_or_else(|| identity.to_owned(), |table| identity::plain(table));
+        let expected = owner_on_target(owner, kind, &self.world);
+        // Where two ordinary servers are compared, nothing has to have another owner.
+        if expected != *found && owner != found {
+            let mut difference =
+                difference("owner", &of(kind, identity), Some(quoted(&expected)), Some(quoted(found)));
+            let reason = kept::reason(owner, found, (kind, &named), self.world.expect);
+            difference.reason = reason.map(ToOwned::to_owned);
+            self.differ(difference);
         }
     }
-    for (name, value) in &source.sequences {
-        if !selection.has(name) {
-            continue;
+
+    /// What the target has and the source does not.
+    fn additional_objects(&mut self) {
+        let (source, target) = self.world.versions;
+        let ours: BTreeSet<_> = source
+            .objects
+            .keys()
+            .map(|(kind, identity)| (kind.clone(), map_identity(kind, identity, &self.world)))
+            .collect();
+        for key @ (kind, identity) in target.objects.keys() {
+            if !ours.contains(key)
+                && !may_be_more(kind, identity, &self.world)
+                && compares(kind, identity, &self.world)
+            {
+                self.differ(difference(kind, identity, None, Some(String::new())));
+            }
         }
-        *compared.entry("sequences' values".into()).or_default() += 1;
+    }
+
+    fn sequence(&mut self, name: &Relation, value: &String) {
+        if !self.world.selection.has(name) {
+            return;
+        }
+        self.count("sequences' values");
+        let (_, target) = self.world.versions;
         let found = target.sequences.get(name);
         if found == Some(value) {
-            continue;
+            return;
         }
-        let dumped = expect
-            .sequences
-            .get(name)
-            .map(|(value, called)| format!("{value}{}", if *called { " called" } else { "" }));
+        let dumped = self.world.expect.sequences.get(name);
+        let dumped = dumped.map(|(value, called)| format!("{value}{}", if *called { " called" } else { "" }));
         let mut difference =
             difference("sequence value", &name.to_string(), Some(value.clone()), found.cloned());
         if dumped.is_some() && dumped.as_ref() == found {
             // A sequence is not part of a snapshot: the source has gone on since the dump.
             difference.reason = Some("the source has drawn numbers since the dump".into());
-            verification.announced.push(difference);
-        } else {
-            differ_sequence(&mut verification, &announced, difference);
+        }
+        self.differ(difference);
+    }
+
+    /// What was not compared.
+    fn notes(&mut self) {
+        let Verification { compared, notes, .. } = &mut self.result;
+        let without = self.world.options.without.names();
+        if !without.is_empty() {
+            notes.push(format!("{} stayed behind, as asked for, and were not compared", without.join(", ")));
+        }
+        if let Some(count @ 1..) = compared.get("foreign tables") {
+            let have = if *count == 1 { "foreign table has its" } else { "foreign tables have their" };
+            notes.push(format!("{count} {have} rows on another server: definitions were compared"));
+        }
+        if compared.contains_key("roles") {
+            notes.push("passwords were not compared: only a superuser may read them".to_owned());
         }
     }
-    let without = options.without.names();
-    if !without.is_empty() {
-        verification
-            .notes
-            .push(format!("{} stayed behind, as asked for, and were not compared", without.join(", ")));
-    }
-    if let Some(count @ 1..) = compared.get("foreign tables") {
-        let have = if *count == 1 { "foreign table has its" } else { "foreign tables have their" };
-        verification.notes.push(format!("{count} {have} rows on another server: definitions were compared"));
-    }
-    if compared.contains_key("roles") {
-        verification.notes.push("passwords were not compared: only a superuser may read them".to_owned());
-    }
-    verification.compared = compared;
-    verification
 }
 
-fn differ_sequence(verification: &mut Verification, announced: &Announced, difference: Difference) {
-    match announced.reason(&difference) {
-        Some(reason) => verification.announced.push(Difference { reason: Some(reason), ..difference }),
-        None => verification.differences.push(difference),
-    }
+/// The object of a difference in its owner or its privileges.
+fn of(kind: &str, identity: &str) -> String {
+    if kind == "column" { identity.to_owned() } else { format!("of {kind} {identity}") }
 }
 
 fn difference(kind: &str, object: &str, expected: Option<String>, found: Option<String>) -> Difference {
@@ -186,7 +219,7 @@ fn lost_roles(source: &Catalog, target: &Catalog) -> BTreeSet<String> {
     roles.filter(|key| !target.objects.contains_key(*key)).map(|(_, name)| identity::name(name)).collect()
 }
 
-/// What is looked at on both ends.
+/// What is looked at on both servers.
 fn compares(kind: &str, identity: &str, world: &World<'_>) -> bool {
     let (source, target) = world.versions;
     match kind {
@@ -221,7 +254,7 @@ fn numbered(kind: &str, identity: &str) -> bool {
     relation.schema == INTERNAL && names.iter().any(|name| relation.name.starts_with(name))
 }
 
-/// What is not the same of an object that both ends have.
+/// What is not the same of an object that both servers have.
 fn said(kind: &str, identity: &str, ours: &Says, theirs: &Says, world: &World<'_>) -> Vec<Difference> {
     let (source, target) = world.versions;
     let names: BTreeSet<_> = ours.keys().chain(theirs.keys()).collect();
@@ -271,7 +304,7 @@ fn shown(kind: &str, value: Option<&String>) -> String {
 fn counts(kind: &str, name: &str, world: &World<'_>) -> bool {
     let (source, target) = world.versions;
     match (kind, name) {
-        // A migration has them paused on both ends, and starts them at its end.
+        // A migration has them paused on both servers, and starts them at its end.
         ("job", "scheduled") => world.options.scheduled,
         // Grants have these options since 16.
         ("membership", "inherit" | "set") => source.major.min(target.major) >= 16,

@@ -1,4 +1,4 @@
-//! The proof at the end: everything that can be read off both ends is compared.
+//! The proof at the end: everything that can be read off both servers is compared.
 //!
 //! Objects come first, by kind and name (`kinds`, `timescale`): their definitions as the servers print them, owners and
 //! privileges. `compare` judges them, `definition` knows what versions of PostgreSQL print differently. Then all rows of
@@ -55,7 +55,7 @@ use crate::error::{Error, is_locked};
 use crate::progress::Progress;
 use crate::tools;
 
-/// Compares both ends.
+/// Compares both servers.
 ///
 /// # Errors
 /// When one of them cannot be read; a difference is no error here.

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::super::{Check, Kept, Without};
 use super::*;
 use crate::inspect::{Facts, Timescale};
