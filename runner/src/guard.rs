@@ -179,6 +179,41 @@ pub fn creating(oids: &[u32]) -> String {
     )
 }
 
+/// What planning a query on relations would call that belongs to users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plans {
+    /// Functions of users, now.
+    CallsUsers,
+    /// Nothing now; their owners, who are users, may add some at any time.
+    OwnersMayAdd,
+    /// Nothing, and nobody but the user who asks and superusers may add some.
+    Nothing,
+}
+
+impl Plans {
+    /// The question, of the relations with these object ids; for a session that sees the server as it is now.
+    #[must_use]
+    pub fn question(oids: &[u32]) -> String {
+        let values: Vec<_> = oids.iter().map(|oid| format!("({oid}::pg_catalog.oid)")).collect();
+        format!(
+            "SELECT pg_catalog.bool_or({}), pg_catalog.bool_or({}) FROM (VALUES {}) g(oid)",
+            folded("g.oid"),
+            owned("g.oid"),
+            if values.is_empty() { "(0::pg_catalog.oid)".to_owned() } else { values.join(", ") }
+        )
+    }
+
+    /// The answer; the worst where there is none.
+    #[must_use]
+    pub fn answer(rows: &[Row]) -> Self {
+        match rows.first().map(Row::values) {
+            Some([Some(folded), Some(owned)]) if folded == "f" && owned == "f" => Self::Nothing,
+            Some([Some(folded), Some(_)]) if folded == "f" => Self::OwnersMayAdd,
+            _ => Self::CallsUsers,
+        }
+    }
+}
+
 /// Others wait this long for what a query of ours keeps locked, and we for them.
 const WAIT: &str = "500ms";
 
@@ -189,26 +224,15 @@ const WAIT: &str = "500ms";
 /// # Errors
 /// Why the planner must not be asked: it would call functions of users, or nobody can be kept from creating such indexes.
 pub async fn still(guards: &[Guard], session: &Session, watch: &Session) -> Result<bool, Server> {
-    let look = async || -> Result<(bool, bool), Server> {
-        let ids: Vec<_> = guards.iter().map(|guard| format!("({}::pg_catalog.oid)", guard.oid)).collect();
-        let question = format!(
-            "SELECT pg_catalog.bool_or({}), pg_catalog.bool_or({}) FROM (VALUES {}) g(oid)",
-            folded("g.oid"),
-            owned("g.oid"),
-            if ids.is_empty() { "(0::pg_catalog.oid)".to_owned() } else { ids.join(", ") }
-        );
-        let rows = watch.try_ask(&question).await.map_err(|error| Server::new(&error))?;
-        match rows.first().map(Row::values) {
-            Some([Some(folded), Some(owned)]) => Ok((folded == "f", owned == "f")),
-            _ => Ok((false, false)),
-        }
+    let ids: Vec<u32> = guards.iter().map(|guard| guard.oid).collect();
+    let look = async || {
+        let rows = watch.try_ask(&Plans::question(&ids)).await.map_err(|error| Server::new(&error))?;
+        Ok::<_, Server>(Plans::answer(&rows))
     };
-    let (plain, trusted) = look().await?;
-    if !plain {
-        return Err(refused(CALLS));
-    }
-    if trusted {
-        return Ok(false);
+    match look().await? {
+        Plans::CallsUsers => return Err(refused(CALLS)),
+        Plans::Nothing => return Ok(false),
+        Plans::OwnersMayAdd => {}
     }
     // The administrator of a service may not lock a catalog.
     let statistics = match session.side() {
@@ -231,15 +255,15 @@ pub async fn still(guards: &[Guard], session: &Session, watch: &Session) -> Resu
         };
     }
     if session.side() == Side::Source {
-        let ids: Vec<u32> = guards.iter().filter(|guard| guard.shares()).map(|guard| guard.oid).collect();
-        let others = watch.try_ask(&creating(&ids)).await.map_err(|error| Server::new(&error))?;
+        let shared: Vec<u32> = guards.iter().filter(|guard| guard.shares()).map(|guard| guard.oid).collect();
+        let others = watch.try_ask(&creating(&shared)).await.map_err(|error| Server::new(&error))?;
         if !others.is_empty() {
             return Err(refused(&format!("{OWNERS}: another session is about to")));
         }
     }
     match look().await? {
-        (true, _) => Ok(true),
-        _ => Err(refused(CALLS)),
+        Plans::CallsUsers => Err(refused(CALLS)),
+        Plans::OwnersMayAdd | Plans::Nothing => Ok(true),
     }
 }
 

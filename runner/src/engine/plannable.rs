@@ -2,7 +2,7 @@
 
 use crate::connect::{Connector, Session};
 use crate::error::{Error, is_locked};
-use crate::guard;
+use crate::guard::{self, Plans};
 use crate::names::Relation;
 use crate::progress::{Progress, Wait};
 use crate::tables::Table;
@@ -92,14 +92,9 @@ pub(super) async fn still(
     table: &Relation,
     oid: u32,
 ) -> Result<bool, Error> {
-    let look = async || -> Result<(bool, bool), Error> {
-        let id = oid.to_string();
-        let sql = format!("SELECT {}, {}", guard::folded(&id), guard::owned(&id));
-        let row = watch.ask_row(&sql).await?;
-        Ok((!row.flag(0)?, !row.flag(1)?))
-    };
-    let (mut plain, trusted) = look().await?;
-    if plain && !trusted {
+    let look = async || Ok::<_, Error>(Plans::answer(&watch.ask(&Plans::question(&[oid])).await?));
+    let mut plans = look().await?;
+    if plans == Plans::OwnersMayAdd {
         let taken = format!(
             "LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE; LOCK TABLE pg_catalog.pg_statistic_ext IN SHARE MODE",
             table.sql()
@@ -108,9 +103,9 @@ pub(super) async fn still(
         if !watch.ask(&guard::creating(&[oid])).await?.is_empty() {
             return Ok(false);
         }
-        (plain, _) = look().await?;
+        plans = look().await?;
     }
-    if plain {
+    if plans != Plans::CallsUsers {
         return Ok(true);
     }
     Err(Error::Refused {
