@@ -120,11 +120,13 @@ pub async fn list(session: &Session, locked: Option<&[u32]>) -> Result<Listing, 
     let tables = tables.replace("{folded}", &guard::folded("c.oid"));
     for row in session.ask(&tables.replace("{lockable}", &guard::lockable("c.oid"))).await? {
         let relation = row.relation(1)?;
-        // A table that was dropped after the snapshot was taken has no size any more.
-        if row.flag(7)? {
+        // A table that was dropped after the snapshot was taken has no size any more. The server may ask for sizes after
+        // it has looked at the file: it puts off volatile functions until it has sorted.
+        let (rewritten, sizes) = (row.flag(7)?, row.optional_number::<u64>(3)?.zip(row.optional_number(4)?));
+        let Some((main, bytes)) = sizes.filter(|_| !rewritten) else {
             listing.rewritten.push(relation);
             continue;
-        }
+        };
         let oids = row.optional(9)?.unwrap_or_default();
         let mut oids = oids.split(' ').filter_map(|oid| oid.parse().ok());
         let format = if oids.all(|oid| types.binary(oid)) { Format::Binary } else { Format::Text };
@@ -132,8 +134,8 @@ pub async fn list(session: &Session, locked: Option<&[u32]>) -> Result<Listing, 
             into: row.optional_relation(10)?.unwrap_or_else(|| relation.clone()),
             relation,
             columns: row.optional(8)?.unwrap_or_default().to_owned(),
-            blocks: row.number::<u64>(3)? / block,
-            bytes: row.number(4)?,
+            blocks: main / block,
+            bytes,
             rows: row.number(5)?,
             ranges: row.flag(6)?,
             format,
