@@ -1,4 +1,4 @@
-//! `tsmigrate migrate`: one source, one target, one run; whatever ends it, both ends are left in order.
+//! `tsmigrate migrate`: one source, one target, one run; whatever ends it, both servers are left in order.
 
 mod administrator;
 mod all_roles;
@@ -26,6 +26,7 @@ mod scripts;
 mod servers;
 mod snapshot;
 mod stages;
+mod torn;
 mod ways_on;
 mod weigh;
 
@@ -59,7 +60,7 @@ pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static
         joined = &mut task => joined.unwrap_or_else(|error| Err(Error::Defect(error.to_string()))),
         signal = stop_signal() => {
             context.progress.warn(&format!(
-                "{signal}: stopping; what is under way is rolled back, both ends are put in order (once more: at once)"
+                "{signal}: stopping; what is under way is rolled back, both servers are put in order (once more: at once)"
             ));
             let work = context.work.clone();
             tokio::spawn(async move {

@@ -8,7 +8,7 @@ use tsmigrate_analyzer::parse::{self, NodeEnum};
 
 use super::scripts::Scripts;
 use super::servers::Servers;
-use super::{Context, administrator, all_roles, ownership};
+use super::{Context, administrator, all_roles, ownership, torn};
 use crate::analysis::{self, Analysed};
 use crate::error::Error;
 use crate::inspect::Facts;
@@ -72,6 +72,11 @@ pub(super) async fn analyse(
         return Err(Error::Defect("the analysis lost a part of the dump".into()));
     };
     let mut scripts = sort(roles_text, pre_text, post_text, &servers.target)?;
+    for name in torn::without_torn(&mut scripts) {
+        context.progress.warn(&format!(
+            "the statistics object {name} was dropped on the source while it was dumped: it is left out"
+        ));
+    }
     let (give, take_back) = servers.convert.owners(&scripts.access, &servers.target.user);
     scripts.pre_data.extend(give);
     scripts.access.splice(0..0, take_back);
