@@ -196,8 +196,8 @@ impl Tools {
                 tokio::time::sleep(connect::FULL.1).await;
                 continue;
             }
-            // What was listed is gone by now: somebody dropped it while the tool looked at it.
-            if tries < DROPPED && gone(&said) {
+            // What was listed is gone by now: somebody dropped it while the tool looked at it. Or its session was ended.
+            if tries < AGAIN && (gone(&said) || cut(&said)) {
                 tries += 1;
                 tokio::time::sleep(connect::FULL.1).await;
                 continue;
@@ -222,8 +222,19 @@ pub fn gone(said: &str) -> bool {
         .any(|words| said.contains(words))
 }
 
-/// So often a tool is run again for it.
-const DROPPED: u32 = 3;
+/// The tool's session was ended, by a person or a network.
+fn cut(said: &str) -> bool {
+    [
+        "server closed the connection unexpectedly",
+        "terminating connection due to",
+        "connection has been closed unexpectedly",
+    ]
+    .iter()
+    .any(|words| said.contains(words))
+}
+
+/// So often a tool is run again for either.
+const AGAIN: u32 = 3;
 
 /// The database's name for `pg_dumpall --database`, which takes a name with `=` in it for a connection string: so it gets one.
 #[must_use]
@@ -243,7 +254,10 @@ pub fn stopped_by_a_lock(error: &Error) -> bool {
 
 /// A tool's failure with the end of what it wrote.
 fn failed(tool: &'static str, status: std::process::ExitStatus, stderr: &str) -> Error {
+    // Warnings come before it, and their hints are about something else.
     let lines: Vec<_> = stderr.lines().collect();
+    let first = lines.iter().position(|line| line.contains("error: ")).unwrap_or_default();
+    let lines = lines.get(first..).unwrap_or_default();
     let output = lines[lines.len().saturating_sub(10)..].join("\n  ");
     Error::ToolFailed {
         tool,
@@ -269,6 +283,25 @@ mod tests {
             assert!(gone(said), "{said}");
         }
         assert!(!gone("relation \"public.t\" does not exist"));
+    }
+
+    #[test]
+    fn a_failure_is_told_from_its_error_on() {
+        use std::os::unix::process::ExitStatusExt;
+
+        let said = "pg_dump: warning: there are circular foreign-key constraints on this table:\npg_dump: hint: Consider \
+                    using a full dump\npg_dump: error: query failed: FATAL:  terminating connection due to administrator \
+                    command\nserver closed the connection unexpectedly\npg_dump: detail: Query was: COMMIT";
+        let Error::ToolFailed { output, .. } =
+            failed("pg_dump", std::process::ExitStatus::from_raw(256), said)
+        else {
+            panic!("another error")
+        };
+        assert!(
+            output.starts_with("pg_dump: error: query failed: FATAL:") && output.lines().count() == 3,
+            "{output}"
+        );
+        assert!(cut(said) && !cut("pg_dump: error: aborting because of server version mismatch"));
     }
 
     #[test]
