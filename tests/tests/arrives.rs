@@ -50,7 +50,7 @@ INSERT INTO arr.salaries VALUES (1, 'a', 10), (2, 'b', 32);
 INSERT INTO arr.notes VALUES (1, 'Arr User', 'mine'), (2, 'somebody', 'not mine');
 "#;
 
-/// The same questions to both ends.
+/// The same questions to both servers.
 const QUESTIONS: [(&str, &str); 11] = [
     (
         "roles",

@@ -40,7 +40,7 @@ fn everything_arrives(test: &str, source: Server) -> Outcome {
     assert_eq!(stage.left_behind()?, nothing());
     // A trigger or rule that a copied row had set off would have refused it or written here.
     assert_eq!(stage.sql(&stage.admin, "SELECT count(*) FROM ev.guarded_log")?, "0");
-    // What comes next is the same on both ends.
+    // What comes next is the same on both servers.
     for next in [
         "INSERT INTO ev.generated (a, t) VALUES (1, 'x') RETURNING *",
         "INSERT INTO ev.by_default DEFAULT VALUES RETURNING *",

@@ -104,7 +104,7 @@ fn every_setting_that_a_session_may_set_is_pinned_or_left_for_a_reason() -> Outc
     Ok(())
 }
 
-/// Every row of every table as text, with settings that are the same on both ends.
+/// Every row of every table as text, with settings that are the same on both servers.
 fn rows(stage: &Stage, uri: &str) -> Result<String, Box<dyn Error>> {
     let mut all = String::new();
     for (table, order) in

@@ -51,7 +51,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "PATTERN", num_args = 1.., value_delimiter = ',', help_heading = "How much")]
     exclude: Vec<String>,
 
-    /// Tables that are read at once; each takes a session on both ends
+    /// Tables that are read at once; each takes a session on both servers
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Run")]
     jobs: u16,
 

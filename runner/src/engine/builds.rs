@@ -70,7 +70,7 @@ pub struct Builds {
 pub struct AfterRestoring {
     /// Those that refer to a hypertable.
     pub foreign_keys: Vec<ForeignKeys>,
-    /// Of the tables at both ends of these keys.
+    /// Of the tables at both servers of these keys.
     pub row_security: Vec<Statement>,
 }
 

@@ -115,7 +115,7 @@ pub struct Filled {
 /// Fills all of them; none where that is done.
 ///
 /// # Errors
-/// Those of both ends; then nothing of it is kept.
+/// Those of both servers; then nothing of it is kept.
 pub async fn copy(
     source: &mut LiveSource,
     target: &mut LiveTarget,

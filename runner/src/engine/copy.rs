@@ -56,10 +56,10 @@ pub struct Copied {
     pub bytes: u64,
 }
 
-/// Carries one part over; none where it is there already.
+/// Copies one part; none where it is there already.
 ///
 /// # Errors
-/// Those of both ends. Nothing of the part has been kept then.
+/// Those of both servers. Nothing of the part has been kept then.
 pub async fn copy_rows(
     source: &mut impl Source,
     target: &mut impl Target,

@@ -49,10 +49,10 @@ pub async fn list(session: &Session) -> Result<Vec<Batch>, Error> {
     Ok(batches.map(|(number, ids)| Batch { number, ids: ids.to_vec() }).collect())
 }
 
-/// Carries a batch over; the bytes, or none where it is there already.
+/// Copies a batch; the bytes, or none where it is there already.
 ///
 /// # Errors
-/// Those of both ends.
+/// Those of both servers.
 pub async fn copy(
     source: &mut LiveSource,
     target: &mut LiveTarget,

@@ -1,4 +1,4 @@
-//! Who does what when: readers that carry parts over, and builders that begin with a table as soon as its rows are
+//! Who does what when: readers that copy parts, and builders that begin with a table as soon as its rows are
 //! there.
 
 use std::collections::{BTreeMap, VecDeque};

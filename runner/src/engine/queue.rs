@@ -11,7 +11,7 @@ use super::objects;
 use crate::tables::Table;
 use crate::tables::range::CopyRange;
 
-/// What is carried over in one go.
+/// What is copied in one go.
 pub(super) enum Piece {
     Range(usize, CopyRange),
     Objects(objects::Batch),

@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     pub pg_bin: Option<PathBuf>,
 
-    /// Look at both ends, print the plan, write nothing
+    /// Look at both servers, print the plan, write nothing
     #[arg(long, help_heading = "Run")]
     pub dry_run: bool,
 

@@ -8,7 +8,7 @@ use crate::record;
 pub(super) fn refused(context: &Context, what: &str) -> Error {
     Error::Refused {
         what: format!("--resume: {what}"),
-        next: vec!["go on with the ends and options of before".into(), anew_from_start(context)],
+        next: vec!["go on with the servers and options of before".into(), anew_from_start(context)],
     }
 }
 

@@ -1,4 +1,4 @@
-//! What will be done: facts of both ends in, blockers and steps out. Pure.
+//! What will be done: facts of both servers in, blockers and steps out. Pure.
 
 mod preflight;
 mod text;

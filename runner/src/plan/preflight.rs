@@ -1,4 +1,4 @@
-//! What is wrong with the ends: nothing can be done before it is put right.
+//! What is wrong with the servers: nothing can be done before it is put right.
 
 use crate::error::Blocker;
 use crate::inspect::Facts;
@@ -7,7 +7,7 @@ use crate::quote::psql;
 /// The oldest PostgreSQL that is read: multiranges, `pg_read_all_data` and reading by block ranges came with it.
 const OLDEST: u32 = 14;
 
-/// What is wrong with one of the ends, other than TimescaleDB's version.
+/// What is wrong with one of the servers, other than TimescaleDB's version.
 #[must_use]
 pub fn preflight(source: &Facts, target: &Facts) -> Vec<Blocker> {
     let mut blockers = Vec::new();

@@ -14,7 +14,7 @@ pub enum TaskKind {
     ForeignKey,
     /// A materialized view is filled.
     Refresh,
-    /// Rows of both ends are compared.
+    /// Rows of both servers are compared.
     Verify,
 }
 

@@ -120,7 +120,7 @@ pub struct Report {
     /// What stopped it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// In which state both ends are, where it is not the usual one.
+    /// In which state both servers are, where it is not the usual one.
     pub state: Vec<String>,
     /// What is left to do.
     pub next: Vec<String>,

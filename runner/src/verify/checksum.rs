@@ -33,7 +33,7 @@ use super::relations::Column;
 
 use crate::quote::identifier;
 
-/// How a row is hashed; the same on both ends.
+/// How a row is hashed; the same on both servers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Formula {
     /// By md5: one of the servers is older than PostgreSQL 14, or they hash in different ways (another processor).
@@ -135,7 +135,7 @@ pub(super) fn shown(column: &Column) -> String {
 /// Types whose hash functions are good enough to choose rows by, beside those in [`EXACT`].
 const CHOOSING: [&str; 4] = ["int8", "timestamp", "timestamptz", "float8"];
 
-/// What chooses the rows of a sample of `percent`: the same rows on both ends, for it asks for their content alone. It is
+/// What chooses the rows of a sample of `percent`: the same rows on both servers, for it asks for their content alone. It is
 /// asked for every row, and need not tell all values apart.
 pub(super) fn chosen(formula: Formula, key: &[Column], percent: f64) -> String {
     // Hundredths of a percent; what is given lies between 0 and 100.

@@ -45,7 +45,7 @@ pub(super) async fn locate(
     let mut lines = Vec::new();
     let mut only = String::new();
     if most > ROWS {
-        // Parts by the hash of the key, alike on both ends: only those that differ are looked at.
+        // Parts by the hash of the key, alike on both servers: only those that differ are looked at.
         let mask = (most / PART).next_power_of_two() - 1;
         let part = format!("{key} & {mask}");
         let question = |place: &Place| {
@@ -121,7 +121,7 @@ fn summary(what: &str, count: usize, shown: &[String]) -> Option<String> {
     Some(format!("{rows} {what}: {}{more}", shown.join(", ")))
 }
 
-/// Rows of both ends: by the hash of the key how often which row.
+/// Rows of both servers: by the hash of the key how often which row.
 type Rows = HashMap<i64, (i64, u32)>;
 
 fn apart(ours: &Rows, theirs: &Rows) -> Apart {
@@ -207,7 +207,7 @@ async fn describe(
     rows.iter().map(|row| row.text(0).map(short)).collect()
 }
 
-/// Rows that both ends have with other values: the key and the columns.
+/// Rows that both servers have with other values: the key and the columns.
 async fn changed(
     source: &Reader<'_>,
     target: &Reader<'_>,

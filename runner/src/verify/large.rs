@@ -24,7 +24,7 @@ struct Content {
     hash: String,
 }
 
-/// Compares the large objects that both ends have; that one is missing is told by the comparison of objects.
+/// Compares the large objects that both servers have; that one is missing is told by the comparison of objects.
 pub(super) async fn compare(
     pair: &SessionPair<'_>,
     options: &VerifyOptions,

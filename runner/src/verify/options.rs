@@ -30,7 +30,7 @@ pub struct VerifyOptions {
     pub check: Check,
     /// The part of the rows that a sample has, in percent.
     pub percent: f64,
-    /// Tables that are read at once; each takes a session on both ends.
+    /// Tables that are read at once; each takes a session on both servers.
     pub jobs: usize,
     /// Only these schemas and tables.
     pub include: Vec<String>,

@@ -44,7 +44,7 @@ impl Outcome {
     }
 }
 
-/// Reads one relation on both ends in the same way; the formula that was used.
+/// Reads one relation on both servers in the same way; the formula that was used.
 async fn both(
     source: &Reader<'_>,
     target: &Reader<'_>,

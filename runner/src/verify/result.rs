@@ -26,7 +26,7 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// Takes secrets out of what both ends have: settings, options and definitions may hold them.
+    /// Takes secrets out of what both servers have: settings, options and definitions may hold them.
     pub(super) fn hide_secrets(&mut self) {
         // `default value definition` of `for public.t.api_key`, `type default` of a domain.
         let is_default = self.kind.starts_with("default value") || self.kind.ends_with(" default");
@@ -57,7 +57,7 @@ impl Difference {
 const OPTIONS: [&str; 4] =
     ["foreign-data wrapper options", "server options", "foreign table options", "column foreign options"];
 
-/// Rows that were read on both ends.
+/// Rows that were read on both servers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Rows {

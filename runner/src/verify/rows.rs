@@ -1,4 +1,4 @@
-//! Rows of every table: counted and summed up on both ends at once, several tables at a time, the largest first.
+//! Rows of every table: counted and summed up on both servers at once, several tables at a time, the largest first.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -60,7 +60,7 @@ pub(super) async fn compare(
     if options.check == Check::Sample {
         verification.notes.push(format!(
             "a sample: {} percent of each table's rows, chosen by a hash of their key or first short columns, so that it is \
-             the same on both ends; all rows were counted",
+             the same on both servers; all rows were counted",
             options.percent
         ));
     }
@@ -85,7 +85,7 @@ pub(super) async fn compare(
     Ok(())
 }
 
-/// How both ends can hash in the same way.
+/// How both servers can hash in the same way.
 async fn formula(pair: &SessionPair<'_>, expect: &Expect<'_>) -> Result<Formula, Error> {
     let encoded = expect.source.encoding != expect.target.encoding;
     let md5 =

@@ -7,7 +7,7 @@ use crate::engine::holder::Holder;
 use crate::error::{Error, Server};
 use crate::quote::literal;
 
-/// How both ends are read: the source as it was when the data was read.
+/// How both servers are read: the source as it was when the data was read.
 pub struct Sessions<'a> {
     /// The source.
     pub source: &'a Connector,

@@ -109,7 +109,7 @@ fn values(difference: &Difference) -> (String, Vec<String>) {
             if difference.kind.ends_with("content")
                 && let Some((rows, _)) = expected.split_once(" with checksum ")
             {
-                return (format!("{rows} on both ends, with other values{reason}"), Vec::new());
+                return (format!("{rows} on both servers, with other values{reason}"), Vec::new());
             }
             if short {
                 return (format!("{} → {}{reason}", shown(expected), shown(found)), Vec::new());

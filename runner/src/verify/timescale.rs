@@ -13,7 +13,7 @@ use crate::timescale::Catalogs;
 /// What a table is once it is a hypertable.
 pub(super) const KINDS: [&str; 3] = ["hypertable", "dimension", "chunk"];
 
-/// Tables of TimescaleDB's catalogs that have to hold the same number of rows on both ends.
+/// Tables of TimescaleDB's catalogs that have to hold the same number of rows on both servers.
 const TABLES: [&str; 12] = [
     "hypertable",
     "dimension",

@@ -12,7 +12,7 @@ use super::select::Selection;
 use crate::guard::Guard;
 use crate::names::Relation;
 
-/// What both ends hold.
+/// What both servers hold.
 pub(super) struct Held<'a> {
     pub(super) ours: &'a Relations,
     pub(super) theirs: &'a Relations,

@@ -33,7 +33,7 @@ fn connections_are_cut() -> Outcome {
     thread::sleep(Duration::from_secs(2));
     theatre.source.stall(false);
     theatre.target.stall(false);
-    theatre.survives("both ends silent for a while", child)?;
+    theatre.survives("both servers silent for a while", child)?;
 
     // With the source's sessions its snapshot goes.
     let child = theatre.in_the_rows(&["--verify", "none"])?;
