@@ -267,6 +267,14 @@ const LOCKED: &str = "FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c
     AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()) \
     AND n.nspname !~ '^pg_(toast|temp)' ORDER BY l.granted DESC, c.relkind <> 'r', c.oid LIMIT 1";
 
+const OVER: &str = ", which has ended since";
+
+/// Nobody has the lock any more that stopped us: the same can be tried again.
+#[must_use]
+pub fn is_over(error: &Error) -> bool {
+    matches!(error, Error::Refused { what, .. } if what.ends_with(OVER))
+}
+
 /// The words for an error that means no more than that a lock was not to be had in time: which table it is, who has it,
 /// and what to do. Every other error stays as it is.
 pub async fn explain(error: Error, connector: &Connector) -> Error {
@@ -285,7 +293,7 @@ pub async fn explain(error: Error, connector: &Connector) -> Error {
         _ => None,
     }) else {
         return Error::Refused {
-            what: format!("a table of the {side} was locked by another session, which has ended since"),
+            what: format!("a table of the {side} was locked by another session{OVER}"),
             next: vec!["run the same command again".to_owned()],
         };
     };

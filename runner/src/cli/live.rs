@@ -63,7 +63,8 @@ impl From<Error> for Failure {
                 Self::new(format!("the {side}'s connection string cannot be read: {why}"))
                     .next("its form is postgres://user@host:port/database")
             }
-            Error::Refused { what, next } => Self::new(what).next(next.join("; ")),
+            // Each below the one before.
+            Error::Refused { what, next } => Self::new(what).next(next.join("\n        ")),
             error => Self::new(error.to_string()),
         }
     }
@@ -94,13 +95,23 @@ pub(super) fn target(described: Target, uri: &str) -> Result<Target, Failure> {
     Ok(target)
 }
 
+/// How often a source is looked at again where another session had a table for itself and has ended since.
+const TRIES: u32 = 3;
+
 /// Looks at a source. Its dumps are written by the tools that fit it and the target.
 pub(super) fn source(uri: &str, pg_bin: Option<&Path>, target: &Target) -> Result<Source, Failure> {
     let connector = connector(Side::Source, uri)?;
     wait(async {
-        match look(&connector, pg_bin, target).await {
-            Err(error) => Err(watch::explain(error, &connector).await),
-            found => found,
+        let mut tries = 0;
+        loop {
+            let error = match look(&connector, pg_bin, target).await {
+                Err(error) => watch::explain(error, &connector).await,
+                found => return found,
+            };
+            tries += 1;
+            if tries > TRIES || !watch::is_over(&error) {
+                return Err(error);
+            }
         }
     })
 }

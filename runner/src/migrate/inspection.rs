@@ -64,6 +64,10 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
             clashes::find(&source, &target, &source_facts, &target_facts, &filter),
             clashes::roles(&target, &source_facts, &target_facts, reserved)
         )?;
+        if left.is_some() {
+            // That run put it into restoring mode, and its objects there.
+            blockers.retain(|blocker| !["target-not-empty", "target-restoring"].contains(&blocker.check));
+        }
         blockers.splice(0..0, left);
         blockers.extend(clashes);
         blockers.extend(roles.filter(|_| !context.args.no_roles));

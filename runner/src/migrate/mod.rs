@@ -29,6 +29,7 @@ mod stages;
 mod torn;
 mod ways_on;
 mod weigh;
+mod wrappers;
 
 use std::path::Path;
 use std::sync::Arc;

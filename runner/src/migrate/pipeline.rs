@@ -18,7 +18,7 @@ use super::stages::{
     access, analyze, catalogs, data, extensions, foreign_keys, jobs, match_tables, ownership, refresh,
     restoring, roles, sequences, statements, verify, workers,
 };
-use super::{Context, Reached, engine_setup, fingerprint, planning, resume, ways_on};
+use super::{Context, Reached, engine_setup, fingerprint, planning, resume, ways_on, wrappers};
 use crate::engine::builds::{self, AfterRestoring, Builds, ForeignKeys};
 use crate::engine::marks::Marks;
 use crate::engine::objects;
@@ -73,11 +73,17 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
     }
     // What is dumped twice is dumped so that nothing is paused for a plan that nobody can run.
     if context.args.dry_run || pauses && past.is_none() {
-        let (scripts, clear) = match schema::analyse(&context, &servers, None).await {
-            Ok(analysed) => analysed,
-            Err(error) => return Err(watch::explain(error, &context.source).await),
+        let mut attempt = 0;
+        let (scripts, clear) = loop {
+            match schema::analyse(&context, &servers, None).await {
+                Ok(analysed) => break analysed,
+                Err(error) if tools::stopped_by_a_lock(&error) => {
+                    goes_first(&context, error, &mut attempt).await?;
+                }
+                Err(error) => return Err(watch::explain(error, &context.source).await),
+            }
         };
-        let stopped = !may_begin(&context, &servers, &scripts, clear);
+        let stopped = !may_begin(&context, &servers, &scripts, clear).await?;
         if stopped || context.args.dry_run {
             return Ok(if stopped { Outcome::Blocked } else { Outcome::Planned });
         }
@@ -100,7 +106,7 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
     }
     // What was analysed may have changed since: what is run is what the snapshot shows.
     let (mut snapshot, mut scripts, clear) = read_schema(&context, &servers).await?;
-    if past.is_none() && !may_begin(&context, &servers, &scripts, clear) {
+    if past.is_none() && !may_begin(&context, &servers, &scripts, clear).await? {
         return Ok(Outcome::Blocked);
     }
     let mut begun = match &past {
@@ -165,25 +171,37 @@ async fn read_schema(context: &Context, servers: &Servers) -> Result<(Snapshot, 
             Err(error) => return Err(error),
         };
         drop(snapshot);
-        attempt += 1;
-        if attempt > LET_THROUGH {
-            return Err(watch::explain(error, &context.source).await);
-        }
-        let pause = Duration::from_secs(u64::from(attempt));
-        let why = "another session changes tables of the source, and goes first";
-        context.progress.retry("pg_dump", why, pause, attempt, LET_THROUGH);
-        tokio::time::sleep(pause).await;
+        goes_first(context, error, &mut attempt).await?;
     }
 }
 
+/// Waits a moment for who changes tables that a dump stopped at, a limited number of times.
+async fn goes_first(context: &Context, error: Error, attempt: &mut u32) -> Result<(), Error> {
+    *attempt += 1;
+    if *attempt > LET_THROUGH {
+        return Err(watch::explain(error, &context.source).await);
+    }
+    let pause = Duration::from_secs(u64::from(*attempt));
+    let why = "another session changes tables of the source, and goes first";
+    context.progress.retry("pg_dump", why, pause, *attempt, LET_THROUGH);
+    tokio::time::sleep(pause).await;
+    Ok(())
+}
+
 /// Writes the plan into the report; false where something stands in the way.
-fn may_begin(context: &Context, servers: &Servers, scripts: &Scripts, clear: bool) -> bool {
+async fn may_begin(
+    context: &Context,
+    servers: &Servers,
+    scripts: &Scripts,
+    clear: bool,
+) -> Result<bool, Error> {
     let version = plan::timescale_version(&servers.source, &servers.target);
     let hazards = servers.hazards.iter().filter(|hazard| {
         !hazards::ACCEPTABLE.contains(&hazard.check)
             || !context.args.accept.iter().any(|accepted| accepted.eq_ignore_ascii_case(hazard.check))
     });
-    let stops: Vec<Blocker> = version.into_iter().chain(hazards.cloned()).collect();
+    let wrappers = wrappers::unusable(context, scripts, &servers.target.user).await?;
+    let stops: Vec<Blocker> = version.into_iter().chain(hazards.cloned()).chain(wrappers).collect();
     let free = stops.is_empty() && clear;
     let mut report = context.report();
     report.blockers = stops;
@@ -193,7 +211,7 @@ fn may_begin(context: &Context, servers: &Servers, scripts: &Scripts, clear: boo
     plan.notes.extend(servers.convert.lines());
     report.plan = Some(plan);
     report.next = if free { Vec::new() } else { ways_on::ways_on(&report.findings) };
-    free
+    Ok(free)
 }
 
 /// Writes what is left to write, and compares; true where both servers are equal.

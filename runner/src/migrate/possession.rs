@@ -1,10 +1,12 @@
 //! Whose the target is: marks of a run that is not over, and taking possession for a new one.
 
-use super::Context;
+use super::{Context, session_name};
 use crate::connect::Session;
 use crate::engine::marks::{Marks, Owner};
 use crate::error::{Blocker, Error};
+use crate::human::count;
 use crate::record;
+use crate::watch;
 
 /// Marks the target as this run's.
 pub(super) async fn take_possession(context: &Context) -> Result<Marks, Error> {
@@ -43,13 +45,25 @@ pub(super) async fn left_over(context: &Context, target: &Session) -> Result<Opt
             next: record::next(work, ""),
         }));
     }
+    let sessions = watch::named(target, &session_name(&id)).await?;
+    if let Some(first) = sessions.first() {
+        return Ok(Some(Blocker {
+            check: "target-unfinished",
+            what: format!(
+                "another run ({id}, begun at {started} from {source}) is at work on the target: it has {} there, such as \
+                 {first}",
+                count(sessions.len() as u64, "session")
+            ),
+            next: vec!["wait for its end, or stop it where it runs (Ctrl-C)".into()],
+        }));
+    }
     Ok(Some(Blocker {
         check: "target-unfinished",
         what: format!(
             "the target holds a part of another run ({id}, begun at {started} from {source}), which has not come to its end"
         ),
         next: vec![
-            format!("go on with it: --resume, with the --work-dir that it had (here: {})", work.display()),
+            "go on with it: --resume, with the --work-dir that it had".to_owned(),
             format!("or give it up, and empty the target: {}", record::cleanup(work, true)),
         ],
     }))
