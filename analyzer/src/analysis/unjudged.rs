@@ -53,7 +53,7 @@ mod tests {
         let kind = |entry| serde_json::to_value(entry).unwrap().as_str().unwrap().to_owned();
         let entries = entries.map(|e| format!("{} {} {}", kind(e.kind), e.count, e.place.line)).collect();
         let errors = report.findings.findings().map(|f| format!("{} {}", f.rule.id, f.place.line)).collect();
-        (report.title().to_owned(), entries, errors)
+        (report.title(), entries, errors)
     }
 
     fn judged(text: &[u8]) -> (String, Vec<String>, Vec<String>) {
@@ -121,7 +121,7 @@ mod tests {
         let (title, entries, errors) = judged(b"SELECT 1;\nSELECT 'caf\xe9';\n");
         assert_eq!(
             (title.as_str(), entries, errors),
-            ("Needs work", vec!["encoding 1 2".into()], vec!["IN-08 2".into()])
+            ("Needs 1 decision", vec!["encoding 1 2".into()], vec!["IN-08 2".into()])
         );
     }
 

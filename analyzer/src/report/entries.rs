@@ -1,10 +1,12 @@
 //! Findings with all that there is to say about each.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 
+use super::behind::{Key, Numbers};
 use super::class::Class;
 use crate::analysis::Analysis;
 use crate::edit::Fix;
@@ -79,6 +81,8 @@ pub struct Entry<'a> {
     pub accepted: bool,
     /// True where it was asked to leave it as it is.
     pub left: bool,
+    /// The number of the decision that it waits for, where it is an open error.
+    pub decision: Option<u32>,
     /// The change that solves it.
     pub fix: Option<&'a Fix>,
     /// The lines of the dump, secrets masked.
@@ -124,12 +128,22 @@ fn name_of(analysis: &Analysis, input: usize) -> &str {
     analysis.inputs.get(input).map_or("", |input| &input.name)
 }
 
+/// Rules that have to be accepted for this finding's statement to be left out: its causes, or itself.
+#[must_use]
+pub fn to_accept<'a>(entry: &Entry<'a>) -> Vec<&'a str> {
+    let mut rules: Vec<&str> = entry.related.iter().filter_map(|related| related.rule).collect();
+    rules.sort_unstable();
+    rules.dedup();
+    if rules.is_empty() { vec![entry.rule] } else { rules }
+}
+
 /// All findings in the order of the inputs and of their bytes.
 #[derive(Clone, Debug)]
 pub struct Entries<'a> {
     analysis: &'a Analysis,
     options: &'a Options,
     order: Vec<u32>,
+    numbers: Arc<Numbers<'a>>,
 }
 
 impl<'a> Entries<'a> {
@@ -139,7 +153,9 @@ impl<'a> Entries<'a> {
         order.sort_by_key(|&index| {
             analysis.findings.get(index as usize).map(|f| (f.place.input, f.place.span, f.rule))
         });
-        Self { analysis, options, order }
+        let mut entries = Self { analysis, options, order, numbers: Arc::default() };
+        entries.numbers = Numbers::new(entries.findings());
+        entries
     }
 
     /// Keeps so many findings at most: of each rule the first ones, and then the worst.
@@ -182,7 +198,18 @@ impl<'a> Entries<'a> {
     /// A finding with all that there is to say about it.
     #[must_use]
     pub fn entry(&self, finding: &'a Finding) -> Entry<'a> {
-        entry(self.analysis, self.options, finding)
+        entry(self.analysis, self.options, finding, self.decision(finding))
+    }
+
+    /// The number of the decision that a finding waits for.
+    #[must_use]
+    pub fn decision(&self, finding: &'a Finding) -> Option<u32> {
+        self.numbers.of(finding)
+    }
+
+    /// What is behind a finding.
+    pub(super) fn key(&self, finding: &'a Finding) -> Key<'a> {
+        self.numbers.key(finding)
     }
 }
 
@@ -196,7 +223,12 @@ impl Serialize for Entries<'_> {
     }
 }
 
-fn entry<'a>(analysis: &'a Analysis, options: &Options, finding: &'a Finding) -> Entry<'a> {
+fn entry<'a>(
+    analysis: &'a Analysis,
+    options: &Options,
+    finding: &'a Finding,
+    decision: Option<u32>,
+) -> Entry<'a> {
     let rule = finding.rule;
     let Place { input, statement, span, line, column } = finding.place;
     Entry {
@@ -220,6 +252,7 @@ fn entry<'a>(analysis: &'a Analysis, options: &Options, finding: &'a Finding) ->
         solved: finding.solved,
         accepted: finding.rule.is_accepted(options) || root_is_accepted(finding, options),
         left: options.leaves(finding.rule.id, name_of(analysis, input), line),
+        decision,
         fix: finding.fix.as_ref(),
         excerpt: &finding.excerpt,
     }

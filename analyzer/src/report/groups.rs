@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::class::Class;
-use super::entries::Entry;
+use super::entries::to_accept;
 use super::whole::Report;
 use crate::rule::Finding;
 use crate::rules;
@@ -19,15 +19,6 @@ pub struct Group<'a> {
     pub name: &'static str,
     /// The findings, in the order of the inputs and of their bytes.
     pub findings: Vec<&'a Finding>,
-}
-
-/// Rules that have to be accepted for this finding's statement to be left out: its causes, or itself.
-#[must_use]
-pub fn to_accept<'a>(entry: &Entry<'a>) -> Vec<&'a str> {
-    let mut rules: Vec<&str> = entry.related.iter().filter_map(|related| related.rule).collect();
-    rules.sort_unstable();
-    rules.dedup();
-    if rules.is_empty() { vec![entry.rule] } else { rules }
 }
 
 impl<'a> Report<'a> {

@@ -12,6 +12,8 @@ use crate::rules::rule;
 
 /// A comment on GitHub has 65,536 characters at most.
 const LENGTH: usize = 60_000;
+/// Decisions that are listed.
+const DECISIONS: usize = 20;
 /// Losses that are listed.
 const LOSSES: usize = 20;
 /// Places of one rule in the table.
@@ -71,6 +73,7 @@ fn head(report: &Report<'_>) -> String {
     for apart in report.not_judged_lines().chain(report.configured()) {
         let _ = writeln!(page, "- {}", text(&apart));
     }
+    decisions(&mut page, report);
     if !report.lost.is_empty() {
         let _ = writeln!(page, "\n### The target will not have, after the rewrite\n");
         for lost in report.lost.iter().take(LOSSES) {
@@ -82,6 +85,30 @@ fn head(report: &Report<'_>) -> String {
         }
     }
     page
+}
+
+/// What a person has to decide, and what can be done.
+fn decisions(page: &mut String, report: &Report<'_>) {
+    if report.decisions.is_empty() {
+        return;
+    }
+    let _ = writeln!(page, "\n### To decide\n");
+    for decision in report.decisions.iter().take(DECISIONS) {
+        let blocks = count(decision.blocks, "statement");
+        let _ = writeln!(page, "{}. **{}** ({blocks})", decision.number, text(&decision.title));
+        for choice in &decision.choices {
+            let command = choice.command.as_ref().map_or_else(String::new, |it| format!(": {}", code(it)));
+            let what =
+                if command.is_empty() { choice.what.as_str() } else { choice.what.trim_end_matches('.') };
+            let lost =
+                choice.lost.as_ref().map_or_else(String::new, |lost| format!(" (lost: {})", text(lost)));
+            let _ = writeln!(page, "   - {}{command}{lost}", text(what));
+        }
+    }
+    let more = report.decisions.len().saturating_sub(DECISIONS) as u64;
+    if more > 0 {
+        let _ = writeln!(page, "\n… and {} more", thousands(more));
+    }
 }
 
 fn extra(page: &mut String, section: &Section) {

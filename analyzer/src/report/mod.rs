@@ -4,7 +4,9 @@
 //! A report borrows the analysis and is written as a stream: it takes a few bytes for each finding.
 
 mod around;
+mod behind;
 mod class;
+mod decisions;
 mod diff;
 mod entries;
 mod format;
@@ -21,9 +23,10 @@ mod words;
 
 pub use around::{Around, Block, Section, Step};
 pub use class::Class;
-pub use entries::{Entries, Entry, RelatedEntries, RelatedEntry};
+pub use decisions::{Choice, Decision};
+pub use entries::{Entries, Entry, RelatedEntries, RelatedEntry, to_accept};
 pub use format::Format;
-pub use groups::{Group, to_accept};
+pub use groups::Group;
 pub use json::SCHEMA;
 pub use shape::{
     Counts, InputReport, ListSummary, NotJudgedEntry, OptionsSummary, PlaceEntry, TargetSummary, Tool,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
+use super::decisions::{Decision, decisions};
 use super::entries::Entries;
 use super::shape::{
     Counts, InputReport, ListSummary, NotJudgedEntry, OptionsSummary, PlaceEntry, TargetSummary, Tool,
@@ -49,6 +50,8 @@ pub struct Report<'a> {
     pub verdict: Verdict,
     /// How many findings there are.
     pub counts: Counts,
+    /// What a person has to decide before it restores, what blocks most first.
+    pub decisions: Vec<Decision<'a>>,
     /// What was not judged, each kind once: a warning for those who need to be sure.
     pub not_judged: Vec<NotJudgedEntry<'a>>,
     /// What the target will not have after the rewrite, in words, each once.
@@ -66,6 +69,7 @@ impl<'a> Report<'a> {
     pub fn new(analysis: &'a Analysis, target: &'a Target, options: &'a Options) -> Self {
         let findings = Entries::new(analysis, options);
         let counts = counted(&analysis.findings);
+        let names: Vec<&str> = analysis.inputs.iter().map(|input| input.name.as_str()).collect();
         let mut seen = HashSet::new();
         let lost = findings
             .findings()
@@ -101,6 +105,7 @@ impl<'a> Report<'a> {
                 _ => Verdict::NeedsWork,
             },
             counts,
+            decisions: decisions(&findings, &names),
             not_judged: not_judged(analysis),
             lost,
             findings,

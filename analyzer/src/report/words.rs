@@ -47,13 +47,13 @@ impl Verdict {
 impl Report<'_> {
     /// The verdict in a few words. "Ready" is only said where everything was judged.
     #[must_use]
-    pub fn title(&self) -> &'static str {
+    pub fn title(&self) -> String {
         match self.verdict {
-            Verdict::Ready if self.not_judged.is_empty() => "Ready",
-            Verdict::ReadyAfterRewrite if self.not_judged.is_empty() => "Ready after a rewrite",
-            Verdict::Ready => "No known incompatibility",
-            Verdict::ReadyAfterRewrite => "No known incompatibility after a rewrite",
-            Verdict::NeedsWork => "Needs work",
+            Verdict::Ready if self.not_judged.is_empty() => "Ready".to_owned(),
+            Verdict::ReadyAfterRewrite if self.not_judged.is_empty() => "Ready after a rewrite".to_owned(),
+            Verdict::Ready => "No known incompatibility".to_owned(),
+            Verdict::ReadyAfterRewrite => "No known incompatibility after a rewrite".to_owned(),
+            Verdict::NeedsWork => format!("Needs {}", count(self.decisions.len() as u64, "decision")),
         }
     }
 

@@ -9,8 +9,9 @@ use tsmigrate_analyzer::report::Verdict;
 
 use super::analysed::{Analysed, Setup};
 use super::failure::{Failure, Status};
-use super::render::{self, Page};
+use super::page::Page;
 use super::reports::{self, Files, Format, Shown};
+use super::summary;
 use super::terminal::note;
 use super::{effective, input, live, output};
 
@@ -64,7 +65,7 @@ pub(super) struct Args {
     #[command(flatten)]
     written: Files,
 
-    /// Show every finding in full, not the first three of each rule; for GitHub, all annotations
+    /// Show every finding in full, not only what is to be decided; for GitHub, all annotations
     #[arg(long)]
     all: bool,
 
@@ -174,7 +175,7 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     let print = |out: &mut dyn Write, page: Page| match (args.quiet, report.verdict) {
         (false, _) => reports::write(out, format, page, &report, &next, shown),
         (true, Verdict::Ready) if report.not_judged.is_empty() => Ok(()),
-        (true, _) => render::verdict_line(out, page, &report),
+        (true, _) => summary::verdict_line(out, page, &report),
     };
 
     let mut made = args.written.make(&report, &next, shown)?;
@@ -189,7 +190,7 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
         }
         if file.is_some() {
             // Who does not read it any more does not need it.
-            let _ = render::verdict_line(&mut io::stderr().lock(), page, &report);
+            let _ = summary::verdict_line(&mut io::stderr().lock(), page, &report);
         }
     }
     if file.is_some() {

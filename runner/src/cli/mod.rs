@@ -11,11 +11,13 @@ mod input;
 mod live;
 mod migrate;
 mod output;
+mod page;
 mod render;
 mod reports;
 mod rewrite;
 mod rules;
 mod runtime;
+mod summary;
 mod terminal;
 mod verify;
 
@@ -27,7 +29,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use tsmigrate_analyzer::clean;
 
 use self::failure::{Failure, Status, words};
-use self::render::Page;
+use self::page::Page;
 
 /// Move PostgreSQL and TimescaleDB databases to a managed Timescale service
 #[derive(Debug, Parser)]

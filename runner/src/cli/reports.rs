@@ -14,7 +14,8 @@ use super::analysed::Analysed;
 use super::failure::Failure;
 use super::input::{self, Input};
 use super::output::{self, Made};
-use super::render::{self, Page};
+use super::page::Page;
+use super::render;
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -233,21 +234,23 @@ pub(super) fn next(report: &Report<'_>, analysed: &Analysed) -> Vec<Step> {
     let mut step = |what: &str, command: String| steps.push(Step { what: what.to_owned(), command });
     let open = report.open_rules();
     let rules: Vec<&str> = open.iter().map(|(id, ..)| *id).collect();
+    let first =
+        report.decisions.first().and_then(|decision| decision.rules.keys().next().copied()).unwrap_or("");
     let is_live = report.inputs.first().is_some_and(|input| input.name.starts_with("postgres://"));
     match report.verdict {
         Verdict::Ready => {}
         Verdict::ReadyAfterRewrite if is_live => {}
         Verdict::NeedsWork if is_live => step(
-            "read what each open rule says, and change what it names on the source:",
-            format!("tsmigrate rules {}", rules.first().unwrap_or(&"")),
+            "take the decisions above on the source; what a rule says of its own:",
+            format!("tsmigrate rules {first}"),
         ),
         Verdict::ReadyAfterRewrite => {
             step("rewrite the dump:", rewrite_command(report, &analysed.words(&[])));
         }
         Verdict::NeedsWork => {
             step(
-                "read what each open rule says, and change what it names:",
-                format!("tsmigrate rules {}", rules.first().unwrap_or(&"")),
+                "take the decisions above; what a rule says of its own:",
+                format!("tsmigrate rules {first}"),
             );
             step(
                 "or leave out what cannot be saved (it will be missing on the target):",

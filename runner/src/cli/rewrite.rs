@@ -18,8 +18,9 @@ use super::diff::{Diff, Search, Secrets};
 use super::failure::{Failure, Status};
 use super::input::{self, Input, Progress};
 use super::output::{self, Made, Out, beside, overwrites};
-use super::render::{self, Page};
+use super::page::Page;
 use super::reports::{self, Files, Shown};
+use super::summary;
 use super::terminal::note;
 
 /// Changes of one rule that the log on the standard error shows, unless `--log stderr` asks for all.
@@ -313,5 +314,5 @@ fn say(args: &Args, report: &Report<'_>, destinations: &[Destination]) -> io::Re
     for path in dumps.chain(args.written.written(report)) {
         writeln!(out, "  wrote {}", page.command(&clean::text(&path.display().to_string())))?;
     }
-    render::lost(&mut out, page, &report.lost)
+    summary::lost(&mut out, page, &report.lost)
 }

@@ -8,7 +8,7 @@ use tsmigrate_analyzer::rules::{all, markdown, nearest, rule};
 use tsmigrate_analyzer::{Safety, Severity};
 
 use super::failure::{Failure, Status};
-use super::render::{Page, wrap};
+use super::page::{Page, wrap};
 
 /// How the catalogue is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -70,7 +70,7 @@ test("the outcome is said once, politely, when it changes", async ({ checker }) 
   await expect(said).toHaveText("Ready after a rewrite: as it is, 1 statement fails; the rewrite solves it.");
   await checker.result.locator(".switch").first().click();
   await checker.verdict("needs-work");
-  await expect(said).toHaveText("Needs work: 1 error remains that the rewrite does not solve by itself.");
+  await expect(said).toHaveText("Needs 1 decision: 1 error remains that the rewrite does not solve by itself.");
 });
 
 test("nothing moves where less motion is asked for", async ({ checker }) => {

@@ -62,6 +62,8 @@ export interface Finding {
   solved: boolean;
   accepted: boolean;
   left: boolean;
+  /** The number of the decision that it waits for, where it is an open error. */
+  decision: number | null;
   fix: Fix | null;
   excerpt: { line: number; text: string; start: number; end: number };
 }
@@ -74,6 +76,25 @@ export interface Counts {
   unsolved: number;
   allowed: number;
   lowered: number;
+}
+
+/** One way to decide. */
+export interface Choice {
+  what: string;
+  lost?: string;
+  command?: string;
+}
+
+/** Something that a person decides, with how many open errors it is behind. */
+export interface Decision {
+  number: number;
+  title: string;
+  why: string;
+  blocks: number;
+  rules: Record<string, number>;
+  places: { file: string; line: number; column: number; span: Span }[];
+  choices: Choice[];
+  docs: string;
 }
 
 /** Something that was not judged: where there is any, no incompatibility is known, which is not the same as none. */
@@ -113,6 +134,7 @@ export interface Report {
   inputs: InputReport[];
   verdict: Verdict;
   counts: Counts;
+  decisions: Decision[];
   not_judged: NotJudged[];
   lost: string[];
   findings: Finding[];

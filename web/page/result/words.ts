@@ -35,8 +35,9 @@ const TITLES = {
 } as const;
 
 /** The verdict in a few words. "Ready" is only said where everything was judged. */
-export function verdictTitle({ verdict, not_judged }: Report): { sign: string; title: string } {
+export function verdictTitle({ verdict, decisions, not_judged }: Report): { sign: string; title: string } {
   const { sign, title, known } = TITLES[verdict];
+  if (verdict === "needs-work") return { sign, title: `Needs ${count(decisions.length, "decision")}` };
   return { sign, title: not_judged.length > 0 ? known : title };
 }
 

@@ -1,10 +1,12 @@
 import { useState } from "preact/hooks";
 import { findings } from "../state";
-import type { Report } from "../engine/types";
-import { type Class, toAccept, classOf } from "../result/classes";
-import { by, folds, hidden, allClasses, search, tab, words } from "../result/view";
+import type { Decision, Report } from "../engine/types";
+import type { Class } from "../result/classes";
+import { hidden, allClasses, search, select, tab, words } from "../result/view";
 import { aboutInput, aboutTarget, capital, count, notJudged, plural, seen, sentence, thousands, verdictTitle } from "../result/words";
 
+/** Decisions that are shown at once. */
+const DECISIONS = 5;
 /** Losses that are shown at once. */
 const LOSSES = 5;
 /** Losses that are shown at all: the reports have every one. */
@@ -27,7 +29,7 @@ export function Verdict({ report }: { report: Report }) {
       </h2>
       <p class="sentence">{capital(sentence(report))}</p>
       <Counts report={report} />
-      <Open />
+      <Decisions decisions={report.decisions} />
       <Lost lost={report.lost} />
       <Checked report={report} />
     </div>
@@ -62,38 +64,50 @@ function Counts({ report: { counts } }: { report: Report }) {
   );
 }
 
-/** What needs a decision: the rules that open errors come from. */
-function Open() {
-  const open = new Map<string, number>();
-  for (const finding of findings.value) {
-    if (classOf(finding) === "open") for (const rule of toAccept(finding)) open.set(rule, (open.get(rule) ?? 0) + 1);
-  }
-  if (open.size === 0) return null;
+/** What a person has to decide, each with what can be done: any one way is enough. */
+function Decisions({ decisions }: { decisions: readonly Decision[] }) {
+  const [all, setAll] = useState(false);
+  if (decisions.length === 0) return null;
+  const shown = all || decisions.length <= DECISIONS + 1 ? decisions : decisions.slice(0, DECISIONS);
   return (
-    <p class="decide">
-      Needs a decision:{" "}
-      {[...open].sort(([a], [b]) => a.localeCompare(b)).map(([rule, number], at) => (
-        <>
-          {at > 0 && ", "}
-          <button
-            type="button"
-            class="link"
-            onClick={() => {
-              tab.value = "findings";
-              hidden.value = new Set();
-              by.value = "rule";
-              words.value = [rule.toLowerCase()];
-              search.value = rule;
-              folds.value = new Map();
-            }}
-          >
-            {rule}
-          </button>{" "}
-          ({count(number, "error")})
-        </>
-      ))}
-    </p>
+    <div class="decide">
+      <h3>To decide</h3>
+      <ol>
+        {shown.map((decision) => (
+          <li key={decision.number}>
+            <button type="button" class="link" onClick={() => show(decision)} title="Show its first place">
+              {seen(decision.title)}
+            </button>{" "}
+            <span class="quiet">({count(decision.blocks, "statement")})</span>
+            <ul>
+              {decision.choices.map(({ what, lost, command }) => (
+                <li key={what}>
+                  {seen(command ? what.replace(/\.$/, "") : what)}
+                  {command && (
+                    <>
+                      : <code>{seen(command)}</code>
+                    </>
+                  )}
+                  {lost && <span class="quiet"> (lost: {seen(lost)})</span>}
+                </li>
+              ))}
+            </ul>
+          </li>
+        ))}
+      </ol>
+      {decisions.length > DECISIONS + 1 && (
+        <button type="button" class="link" aria-expanded={all} onClick={() => setAll(!all)}>
+          {all ? "Show fewer" : `Show all ${thousands(decisions.length)}`}
+        </button>
+      )}
+    </div>
   );
+}
+
+/** Selects the first finding of a decision. */
+function show({ number }: Decision): void {
+  const at = findings.value.findIndex((finding) => finding.decision === number);
+  if (at >= 0) select(at);
 }
 
 /** What the target will not have: never hidden, folded where it is long. */

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::human::{bytes, count, plural, thousands};
 use crate::report::page::{STYLE, STYLE_DIGEST, capital, copyable, text};
-use crate::report::{Around, Block, Class, Report, Section};
+use crate::report::{Around, Block, Choice, Class, Report, Section};
 use crate::rules::rule;
 use data::{Data, InPage};
 
@@ -20,6 +20,9 @@ const SCRIPT_DIGEST: &str = "sha256-s01GvQ42LMSjA3ohovcTO613Gef+LgS88wrTeooGQ1I=
 
 /// Findings that are put into one page: more make it slow to open.
 const FINDINGS: usize = 20_000;
+
+/// Decisions that are listed.
+const DECISIONS: usize = 100;
 
 /// Losses that are shown at once.
 const LOSSES: usize = 12;
@@ -102,27 +105,47 @@ fn header(report: &Report<'_>) -> String {
     page
 }
 
-/// What the rewrite does not solve, by what has to be changed or accepted.
+/// What a person has to decide, and what can be done.
 fn open(page: &mut String, report: &Report<'_>) {
-    let open = report.open_rules();
-    if open.is_empty() {
+    if report.decisions.is_empty() {
         return;
     }
-    *page += "<section aria-labelledby=\"open-title\">\n<h2 id=\"open-title\">What needs a decision</h2>\n\
-              <div class=\"card table\"><table>\n<thead><tr><th scope=\"col\">Rule</th><th scope=\"col\">What it is</th>\
+    *page += "<section aria-labelledby=\"open-title\">\n<h2 id=\"open-title\">To decide</h2>\n\
+              <div class=\"card table\"><table>\n<thead><tr><th scope=\"col\">What is the matter</th>\
+              <th scope=\"col\">What can be done: any one of these</th><th scope=\"col\">Rules</th>\
               <th scope=\"col\" class=\"number\">Open errors</th></tr></thead>\n<tbody>\n";
-    for (id, name, number) in open {
-        let summary = rule(id).map_or("", |rule| rule.doc.summary);
+    for decision in report.decisions.iter().take(DECISIONS) {
+        let choices: Vec<String> =
+            decision.choices.iter().map(|choice| format!("<li>{}</li>", chosen(choice))).collect();
+        let rules: Vec<String> =
+            decision.rules.keys().map(|id| format!("<a href=\"#{id}\">{id}</a>", id = text(id))).collect();
         let _ = writeln!(
             page,
-            "<tr><td><a href=\"#{id}\">{id}</a> {}</td><td>{}</td><td class=\"number\">{}</td></tr>",
-            text(name),
-            text(summary),
-            thousands(number),
-            id = text(id)
+            "<tr><td>{}</td><td><ul>{}</ul></td><td>{}</td><td class=\"number\">{}</td></tr>",
+            text(&decision.title),
+            choices.concat(),
+            rules.join(" "),
+            thousands(decision.blocks)
         );
     }
-    *page += "</tbody></table></div>\n</section>\n";
+    *page += "</tbody></table></div>\n";
+    let more = report.decisions.len().saturating_sub(DECISIONS) as u64;
+    if more > 0 {
+        let _ = writeln!(page, "<p>… and {} more: the findings below name them.</p>", thousands(more));
+    }
+    *page += "</section>\n";
+}
+
+/// One way to decide.
+fn chosen(choice: &Choice) -> String {
+    let what = match choice.command {
+        Some(_) => choice.what.trim_end_matches('.'),
+        None => choice.what.as_str(),
+    };
+    let command =
+        choice.command.as_ref().map_or_else(String::new, |it| format!(": <code>{}</code>", text(it)));
+    let lost = choice.lost.as_ref().map_or_else(String::new, |lost| format!(" (lost: {})", text(lost)));
+    format!("{}{command}{lost}", text(what))
 }
 
 fn lost(page: &mut String, report: &Report<'_>) {
