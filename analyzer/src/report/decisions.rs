@@ -125,9 +125,9 @@ fn decision<'a>(number: u32, group: &[&'a Finding], findings: &Entries<'a>, inpu
             if first.related.iter().any(|place| place.rule.is_some()) =>
         {
             let cause = group.iter().find_map(|finding| finding.cause.as_deref());
-            let (why, help) =
-                cause.map_or((why, first.help), |cause| (cause.rule.doc.why, cause.rule.doc.help));
-            (format!("The target will not have {object}"), why, advice(help))
+            let why = cause.map_or(why, |cause| cause.rule.doc.why);
+            let change = format!("Change what needs it on the source, so that it does without {object}");
+            (format!("The target will not have {object}"), why, advice(&change))
         }
         (_, Some(first)) => (first.message.to_owned(), why, advice(first.help)),
         (_, None) => (String::new(), why, Vec::new()),

@@ -73,16 +73,7 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
     }
     // What is dumped twice is dumped so that nothing is paused for a plan that nobody can run.
     if context.args.dry_run || pauses && past.is_none() {
-        let mut attempt = 0;
-        let (scripts, clear) = loop {
-            match schema::analyse(&context, &servers, None).await {
-                Ok(analysed) => break analysed,
-                Err(error) if tools::stopped_by_a_lock(&error) => {
-                    goes_first(&context, error, &mut attempt).await?;
-                }
-                Err(error) => return Err(watch::explain(error, &context.source).await),
-            }
-        };
+        let (scripts, clear) = analyse_now(&context, &servers).await?;
         let stopped = !may_begin(&context, &servers, &scripts, clear).await?;
         if stopped || context.args.dry_run {
             return Ok(if stopped { Outcome::Blocked } else { Outcome::Planned });
@@ -172,6 +163,20 @@ async fn read_schema(context: &Context, servers: &Servers) -> Result<(Snapshot, 
         };
         drop(snapshot);
         goes_first(context, error, &mut attempt).await?;
+    }
+}
+
+/// Dumps and analyses without a snapshot of ours.
+async fn analyse_now(context: &Context, servers: &Servers) -> Result<(Scripts, bool), Error> {
+    let mut attempt = 0;
+    loop {
+        match schema::analyse(context, servers, None).await {
+            Err(error) if tools::stopped_by_a_lock(&error) => {
+                goes_first(context, error, &mut attempt).await?;
+            }
+            Err(error) => return Err(watch::explain(error, &context.source).await),
+            analysed => return analysed,
+        }
     }
 }
 
