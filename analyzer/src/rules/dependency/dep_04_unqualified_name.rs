@@ -157,10 +157,20 @@ fn names(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum) -> Vec<B
         let id = object.id.table().unwrap_or(object.id);
         (id, None, true)
     });
-    let references = statement.references().iter().map(|reference| {
-        let id = ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name);
-        (id, reference.location, false)
-    });
+    // PostgreSQL's grammar reads a word that is the value of an option as a type.
+    let is_option = |class: Class, location: Option<u32>| {
+        let before = location.and_then(|at| statement.sql().get(..usize::try_from(at).ok()?));
+        let option = before.and_then(|before| before.trim_end().strip_suffix('=')).map(str::trim_end);
+        let name =
+            option.map(|option| option.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default());
+        class == Class::Type
+            && name.is_some_and(|name| !OF_TYPES.iter().any(|of| of.eq_ignore_ascii_case(name)))
+    };
+    let references =
+        statement.references().iter().filter(|of| !is_option(of.class, of.location)).map(|reference| {
+            let id = ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name);
+            (id, reference.location, false)
+        });
     subjects
         .chain(references)
         .filter(|(id, _, is_subject)| {
@@ -176,9 +186,13 @@ fn names(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum) -> Vec<B
         .collect()
 }
 
+/// Options whose value is a type.
+const OF_TYPES: [&str; 8] =
+    ["leftarg", "rightarg", "stype", "mstype", "basetype", "subtype", "element", "like"];
+
 /// True where the server finds the name along `search_path`, or may.
 fn is_found(ctx: &Context<'_>, path: &[Box<str>], class: Class, name: &str) -> bool {
-    if is_servers_own(class, name) {
+    if is_servers_own(class, name) || may_be_servers_own(class, name) {
         return true;
     }
     let facts = ctx.facts;
@@ -196,6 +210,65 @@ fn is_found(ctx: &Context<'_>, path: &[Box<str>], class: Class, name: &str) -> b
     });
     classes(class).iter().any(|class| on_path(*class)) || of_extension
 }
+
+/// True for a collation or an object of text search that pg_catalog may have: which ones depends on the server's libraries.
+fn may_be_servers_own(class: Class, name: &str) -> bool {
+    let is_locale = || {
+        let (language, rest) = name.split_once('_').unwrap_or((name, ""));
+        language.len() <= 3 && rest.starts_with(|c: char| c.is_ascii_uppercase())
+    };
+    match class {
+        Class::Collation => {
+            matches!(
+                name,
+                "default" | "ucs_basic" | "unicode" | "pg_c_utf8" | "pg_unicode_fast" | "C" | "POSIX"
+            ) || name.ends_with("-x-icu")
+                || name.starts_with("C.")
+                || is_locale()
+        }
+        Class::TextSearchDictionary => name == "simple" || name.ends_with("_stem"),
+        Class::TextSearchTemplate => {
+            matches!(name, "simple" | "synonym" | "ispell" | "thesaurus" | "snowball")
+        }
+        Class::TextSearchParser => name == "default",
+        Class::TextSearchConfiguration => name == "simple" || STEMMED.contains(&name),
+        _ => false,
+    }
+}
+
+/// Languages that have a configuration in some version.
+const STEMMED: [&str; 30] = [
+    "arabic",
+    "armenian",
+    "basque",
+    "catalan",
+    "danish",
+    "dutch",
+    "english",
+    "estonian",
+    "finnish",
+    "french",
+    "german",
+    "greek",
+    "hindi",
+    "hungarian",
+    "indonesian",
+    "irish",
+    "italian",
+    "lithuanian",
+    "nepali",
+    "norwegian",
+    "polish",
+    "portuguese",
+    "romanian",
+    "russian",
+    "serbian",
+    "spanish",
+    "swedish",
+    "tamil",
+    "turkish",
+    "yiddish",
+];
 
 /// A table's name is a type, too; a type's is a function, which converts to it.
 fn classes(class: Class) -> &'static [Class] {
@@ -238,6 +311,18 @@ fn schemas(ctx: &Context<'_>, class: Class, name: &str) -> Vec<String> {
 fn judge(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &NodeEnum, name: &Bare) {
     let Bare { class, name, location, is_subject } = name;
     let found = schemas(ctx, *class, name);
+    let is_listed = !matches!(
+        class,
+        Class::Collation
+            | Class::TextSearchDictionary
+            | Class::TextSearchTemplate
+            | Class::TextSearchParser
+            | Class::TextSearchConfiguration
+    );
+    if found.is_empty() && !is_listed {
+        // Nobody knows all that pg_catalog has of these.
+        return;
+    }
     let facts = ctx.facts;
     let is_empty = facts.search_path.is_empty();
     // What nothing creates may be the target's, where the path leads anywhere.
