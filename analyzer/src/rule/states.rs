@@ -2,15 +2,16 @@
 //! something, which stands in its file.
 
 use std::any::{Any, TypeId};
-use std::fmt::Debug;
+use std::fmt;
 
-/// What a rule or a family keeps: any plain data.
-pub trait State: Any + Debug {
+/// What a rule or a family keeps: any plain data. It is never printed: that would take every tree's own words for it into
+/// the module for browsers, a twentieth of its size.
+pub trait State: Any {
     #[doc(hidden)]
     fn boxed_clone(&self) -> Box<dyn State>;
 }
 
-impl<T: Any + Clone + Debug> State for T {
+impl<T: Any + Clone> State for T {
     fn boxed_clone(&self) -> Box<dyn State> {
         Box::new(self.clone())
     }
@@ -29,8 +30,14 @@ impl<T: Any + Clone + Debug> State for T {
 /// states.of::<Seen>().0 += 1;
 /// assert_eq!(states.get::<Seen>().map(|seen| seen.0), Some(1));
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct States(Vec<(TypeId, Box<dyn State>)>);
+
+impl fmt::Debug for States {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("States").finish_non_exhaustive()
+    }
+}
 
 impl Clone for States {
     fn clone(&self) -> Self {
