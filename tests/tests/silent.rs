@@ -67,6 +67,7 @@ fn what_was_made_a_part_of_an_extension_is_named_whatever_it_is() -> Outcome {
     stage.sql_text(ADDED)?;
     a_role_of_everybody_ends_no_check(&stage)?;
     a_role_of_another_is_known_before(&stage)?;
+    a_wrapper_that_is_kept_from_the_administrator_is_known_before(&stage)?;
     what_needs_a_path_is_known_before(&stage)?;
     let (code, report, all) = stage.migrate(&[])?;
     assert_eq!(code, 2, "{all}");
@@ -175,6 +176,21 @@ fn a_new_snapshot_takes_up_what_was_corrected_when_all_rows_were_there() -> Outc
     assert_eq!(stage.sql(&stage.admin, keys)?, "child_p_fkeytrue other_p_fkeytrue");
     assert_eq!(stage.sql(&stage.admin, "SELECT string_agg(id::text, ' ' ORDER BY id) FROM child")?, "1 3");
     Ok(())
+}
+
+/// The extension is there only in a transaction that is rolled back, when the dry run asks for its wrapper.
+fn a_wrapper_that_is_kept_from_the_administrator_is_known_before(stage: &Stage) -> Outcome {
+    stage
+        .sql_text("CREATE EXTENSION postgres_fdw; CREATE SERVER \"F s\" FOREIGN DATA WRAPPER postgres_fdw")?;
+    let (code, report, all) = stage.migrate(&["--dry-run"])?;
+    assert_eq!(code, 1, "{all}");
+    assert_eq!(texts(&report["blockers"], "check"), ["target-wrapper"], "{all}");
+    assert!(report["blockers"][0]["what"].to_string().contains("server \\\"F s\\\""), "{all}");
+    assert_eq!(
+        stage.sql(&stage.admin, "SELECT count(*) FROM pg_extension WHERE extname = 'postgres_fdw'")?,
+        "0"
+    );
+    stage.sql_text("DROP SERVER \"F s\"; DROP EXTENSION postgres_fdw")
 }
 
 /// Functions of indexes, generated columns and checks that would not find what they need.

@@ -35,7 +35,7 @@ pub(super) async fn unusable(
     for (wrapper, servers) in servers {
         session.run("BEGIN").await?;
         if created.contains(&wrapper) {
-            let create = format!("CREATE EXTENSION IF NOT EXISTS {}", identifier(&wrapper));
+            let create = format!("CREATE EXTENSION IF NOT EXISTS {} SCHEMA public", identifier(&wrapper));
             // Its own stage says why it is refused.
             if session.run(&create).await.is_err() {
                 session.run("ROLLBACK").await?;
