@@ -355,7 +355,15 @@ fn judge(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &NodeEnum, name
     });
     draft = match (fix, found.as_slice()) {
         (Some(fix), _) => draft.fix(fix),
-        (None, []) => draft.advice("None of these files creates it before: write its schema before the name, or remove the statement."),
+        (None, []) => match known().find(|(_, of)| of.holds(*class, name)) {
+            Some((extension, _)) => draft.advice(format!(
+                "It belongs to extension {extension}, which these files do not create: put CREATE EXTENSION {extension}; before \
+                 it, and write its schema before the name."
+            )),
+            None => draft.advice(
+                "None of these files creates it before: write its schema before the name, or remove the statement.",
+            ),
+        },
         (None, all) => draft.advice(format!("Write its schema before the name: {}.", all.join(" or "))),
     };
     ctx.report(draft);
