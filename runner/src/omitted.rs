@@ -37,39 +37,43 @@ LATERAL (
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend f WHERE f.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
                       AND f.objid = p.oid AND f.deptype = 'e'))
     FROM pg_catalog.pg_operator o WHERE d.classid = 'pg_catalog.pg_operator'::pg_catalog.regclass AND o.oid = d.objid
-  UNION ALL SELECT o.opcname, false FROM pg_catalog.pg_opclass o
-    WHERE d.classid = 'pg_catalog.pg_opclass'::pg_catalog.regclass AND o.oid = d.objid
-  UNION ALL SELECT o.opfname, false FROM pg_catalog.pg_opfamily o
-    WHERE d.classid = 'pg_catalog.pg_opfamily'::pg_catalog.regclass AND o.oid = d.objid
   UNION ALL SELECT pg_catalog.regexp_replace(pg_catalog.format_type(k.castsource, NULL), '^.*\.|"', '', 'g') || '/'
       || pg_catalog.regexp_replace(pg_catalog.format_type(k.casttarget, NULL), '^.*\.|"', '', 'g'), false
     FROM pg_catalog.pg_cast k WHERE d.classid = 'pg_catalog.pg_cast'::pg_catalog.regclass AND k.oid = d.objid
-  UNION ALL SELECT c.collname, false FROM pg_catalog.pg_collation c
-    WHERE d.classid = 'pg_catalog.pg_collation'::pg_catalog.regclass AND c.oid = d.objid
-  UNION ALL SELECT c.conname, false FROM pg_catalog.pg_conversion c
-    WHERE d.classid = 'pg_catalog.pg_conversion'::pg_catalog.regclass AND c.oid = d.objid
-  UNION ALL SELECT c.cfgname, false FROM pg_catalog.pg_ts_config c
-    WHERE d.classid = 'pg_catalog.pg_ts_config'::pg_catalog.regclass AND c.oid = d.objid
-  UNION ALL SELECT c.dictname, false FROM pg_catalog.pg_ts_dict c
-    WHERE d.classid = 'pg_catalog.pg_ts_dict'::pg_catalog.regclass AND c.oid = d.objid
-  UNION ALL SELECT c.prsname, false FROM pg_catalog.pg_ts_parser c
-    WHERE d.classid = 'pg_catalog.pg_ts_parser'::pg_catalog.regclass AND c.oid = d.objid
-  UNION ALL SELECT c.tmplname, false FROM pg_catalog.pg_ts_template c
-    WHERE d.classid = 'pg_catalog.pg_ts_template'::pg_catalog.regclass AND c.oid = d.objid
   UNION ALL SELECT t.typname || '/' || l.lanname, false FROM pg_catalog.pg_transform f
     JOIN pg_catalog.pg_type t ON t.oid = f.trftype JOIN pg_catalog.pg_language l ON l.oid = f.trflang
     WHERE d.classid = 'pg_catalog.pg_transform'::pg_catalog.regclass AND f.oid = d.objid
-  UNION ALL SELECT t.evtname, false FROM pg_catalog.pg_event_trigger t
-    WHERE d.classid = 'pg_catalog.pg_event_trigger'::pg_catalog.regclass AND t.oid = d.objid
-  UNION ALL SELECT f.fdwname, false FROM pg_catalog.pg_foreign_data_wrapper f
-    WHERE d.classid = 'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass AND f.oid = d.objid
-  UNION ALL SELECT s.srvname, false FROM pg_catalog.pg_foreign_server s
-    WHERE d.classid = 'pg_catalog.pg_foreign_server'::pg_catalog.regclass AND s.oid = d.objid
-  UNION ALL SELECT l.lanname, false FROM pg_catalog.pg_language l
-    WHERE d.classid = 'pg_catalog.pg_language'::pg_catalog.regclass AND l.oid = d.objid
+  {named}
 ) o,
 LATERAL pg_catalog.pg_identify_object(d.classid, d.objid, 0) i
 WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e' ORDER BY 1, 3, 5"#;
+
+/// Catalogs whose objects are known by one name: the catalog, and the column of the name.
+const NAMED: [(&str, &str); 12] = [
+    ("pg_opclass", "opcname"),
+    ("pg_opfamily", "opfname"),
+    ("pg_collation", "collname"),
+    ("pg_conversion", "conname"),
+    ("pg_ts_config", "cfgname"),
+    ("pg_ts_dict", "dictname"),
+    ("pg_ts_parser", "prsname"),
+    ("pg_ts_template", "tmplname"),
+    ("pg_event_trigger", "evtname"),
+    ("pg_foreign_data_wrapper", "fdwname"),
+    ("pg_foreign_server", "srvname"),
+    ("pg_language", "lanname"),
+];
+
+/// The question for all of them.
+fn members_question() -> String {
+    let named = NAMED.map(|(catalog, name)| {
+        format!(
+            "UNION ALL SELECT x.{name}, false FROM pg_catalog.{catalog} x \
+             WHERE d.classid = 'pg_catalog.{catalog}'::pg_catalog.regclass AND x.oid = d.objid"
+        )
+    });
+    MEMBERS.replace("{named}", &named.join("\n  "))
+}
 
 /// An object that a user made a member of an extension.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,7 +138,7 @@ impl Addition {
 /// When the server refuses the question.
 pub async fn additions(session: &Session) -> Result<Vec<Addition>, Error> {
     let mut by_extension = BTreeMap::<String, Vec<Addition>>::new();
-    for row in session.ask(MEMBERS).await? {
+    for row in session.ask(&members_question()).await? {
         let extension = row.text(0)?;
         let catalog = row.text(1)?;
         let Some(known) = members(extension).filter(|known| known.known.is_none()) else { continue };

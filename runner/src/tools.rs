@@ -191,13 +191,15 @@ impl Tools {
             let said = endpoint.hide(&String::from_utf8_lossy(&output.stderr));
             // A session that was closed a moment ago may still count.
             let full = ["too many connections", "too many clients", "connection slots are reserved"];
-            if tries < connect::FULL.0 && full.iter().any(|words| said.contains(words)) {
-                tries += 1;
-                tokio::time::sleep(connect::FULL.1).await;
-                continue;
-            }
-            // What was listed is gone by now: somebody dropped it while the tool looked at it. Or its session was ended.
-            if tries < AGAIN && (gone(&said) || cut(&said)) {
+            let most = if full.iter().any(|words| said.contains(words)) {
+                connect::FULL.0
+            } else if gone(&said) || cut(&said) {
+                // What was listed is gone by now: somebody dropped it while the tool looked at it. Or its session was ended.
+                AGAIN
+            } else {
+                0
+            };
+            if tries < most {
                 tries += 1;
                 tokio::time::sleep(connect::FULL.1).await;
                 continue;

@@ -140,3 +140,16 @@ impl Fixture {
         analyze(&inputs, &self.target, &self.options)
     }
 }
+
+/// The files of SQL in these folders, in the order of their names; a folder that is not there has none.
+#[must_use]
+pub fn sql_files(folders: &[PathBuf]) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = folders
+        .iter()
+        .filter_map(|folder| std::fs::read_dir(folder).ok())
+        .flat_map(|entries| entries.flatten().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
+        .collect();
+    files.sort();
+    files
+}

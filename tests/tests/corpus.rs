@@ -7,17 +7,12 @@ use std::path::PathBuf;
 
 use tsmigrate_analyzer::split::{Kind, split};
 use tsmigrate_analyzer::{Analysis, Input, Options, Style, Target, analyze, parse};
+use tsmigrate_tests::fixture::sql_files;
 
 /// The dumps, where they are at hand: they belong to others and are no part of the project.
 fn dumps(test: &str) -> Vec<PathBuf> {
     let shared = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    let mut files: Vec<PathBuf> = ["dumps", "corpus"]
-        .iter()
-        .filter_map(|folder| std::fs::read_dir(shared.join(folder)).ok())
-        .flat_map(|entries| entries.flatten().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
-        .collect();
-    files.sort();
+    let files = sql_files(&["dumps", "corpus"].map(|folder| shared.join(folder)));
     if files.is_empty() {
         eprintln!("skipped: {test}: ../shared with its dumps is not here");
     }

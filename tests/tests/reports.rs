@@ -11,6 +11,7 @@ use serde_json::Value;
 use tsmigrate_analyzer::finding::Script;
 use tsmigrate_analyzer::report::{Around, Block, Format, SCHEMA, Section, Step};
 use tsmigrate_analyzer::{Input, Options, Report, Target, analyze, parse};
+use tsmigrate_tests::fixture::sql_files;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures");
 
@@ -208,14 +209,7 @@ fn dumps() -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = rules.collect();
     folders.extend(["reports", "cli", "dumps"].map(|name| Path::new(FIXTURES).join(name)));
     folders.extend(["dumps", "corpus"].map(|name| shared.join(name)));
-    let mut files: Vec<PathBuf> = folders
-        .iter()
-        .filter_map(|folder| std::fs::read_dir(folder).ok())
-        .flat_map(|entries| entries.flatten().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
-        .collect();
-    files.sort();
-    files
+    sql_files(&folders)
 }
 
 #[test]

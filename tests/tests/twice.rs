@@ -6,11 +6,11 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tsmigrate_analyzer::split::{Kind, split};
 use tsmigrate_analyzer::{Analysis, Analyzer, Input, Options, Severity, Target, analyze, parse};
-use tsmigrate_tests::fixture::Fixture;
+use tsmigrate_tests::fixture::{Fixture, sql_files};
 
 type Texts = Vec<(String, Vec<u8>)>;
 
@@ -176,17 +176,6 @@ fn report(wrong: &[String]) {
     assert!(wrong.is_empty(), "{} faults\n{}", wrong.len(), wrong.join("\n\n"));
 }
 
-fn files(folders: &[PathBuf]) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = folders
-        .iter()
-        .filter_map(|folder| std::fs::read_dir(folder).ok())
-        .flat_map(|entries| entries.flatten().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
-        .collect();
-    files.sort();
-    files
-}
-
 #[test]
 fn fixtures_and_their_mutations_are_rewritten_once() {
     run(|| {
@@ -230,7 +219,7 @@ fn dumps_are_rewritten_once() {
         }
         let mut chance = Chance(1);
         let mut wrong = Vec::new();
-        for path in files(&[own.as_slice(), others.as_slice()].concat()) {
+        for path in sql_files(&[own.as_slice(), others.as_slice()].concat()) {
             let text = std::fs::read(&path).unwrap();
             if text.len() > 2_000_000 {
                 continue;

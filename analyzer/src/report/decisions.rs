@@ -42,6 +42,21 @@ pub struct Decision<'a> {
     pub choices: Vec<Choice>,
     /// A page to read on.
     pub docs: &'static str,
+    /// The open errors, in the order of the inputs and of their bytes.
+    #[serde(skip)]
+    pub findings: Vec<&'a Finding>,
+}
+
+impl<'a> Decision<'a> {
+    /// The finding to show: the rule's own, where there are others that follow from it.
+    #[must_use]
+    pub fn shown(&self) -> Option<&'a Finding> {
+        shown(&self.findings)
+    }
+}
+
+fn shown<'a>(findings: &[&'a Finding]) -> Option<&'a Finding> {
+    findings.iter().find(|finding| finding.cause.is_none()).or(findings.first()).copied()
 }
 
 /// One way to decide.
@@ -83,6 +98,19 @@ fn create(kind: &str, names: &[String]) -> String {
     all.join(" ") + more
 }
 
+impl Choice {
+    /// It in one line, with its words and its command as a format writes each.
+    pub fn written(&self, words: impl Fn(&str) -> String, command: impl Fn(&str) -> String) -> String {
+        let what = match self.command {
+            Some(_) => self.what.trim_end_matches('.'),
+            None => &self.what,
+        };
+        let command = self.command.as_ref().map_or_else(String::new, |it| format!(": {}", command(it)));
+        let lost = self.lost.as_ref().map_or_else(String::new, |lost| format!(" (lost: {})", words(lost)));
+        format!("{}{command}{lost}", words(what))
+    }
+}
+
 /// Everything to decide, in the order of their numbers.
 pub(super) fn decisions<'a>(findings: &Entries<'a>, inputs: &[&str]) -> Vec<Decision<'a>> {
     let mut groups: BTreeMap<u32, Vec<&'a Finding>> = BTreeMap::new();
@@ -91,28 +119,32 @@ pub(super) fn decisions<'a>(findings: &Entries<'a>, inputs: &[&str]) -> Vec<Deci
             groups.entry(number).or_default().push(finding);
         }
     }
-    groups.into_iter().map(|(number, group)| decision(number, &group, findings, inputs)).collect()
+    groups.into_iter().map(|(number, group)| decision(number, group, findings, inputs)).collect()
 }
 
-fn decision<'a>(number: u32, group: &[&'a Finding], findings: &Entries<'a>, inputs: &[&str]) -> Decision<'a> {
+fn decision<'a>(
+    number: u32,
+    group: Vec<&'a Finding>,
+    findings: &Entries<'a>,
+    inputs: &[&str],
+) -> Decision<'a> {
     let entry = |finding: &&'a Finding| findings.entry(finding);
-    // The rule's own finding, where there are those that follow from it.
-    let first = group.iter().find(|finding| finding.cause.is_none()).or(group.first()).map(entry);
+    let first = shown(&group).as_ref().map(entry);
     let mut rules = BTreeMap::new();
-    for finding in group {
+    for finding in &group {
         *rules.entry(finding.rule.id).or_insert(0) += 1;
     }
     let key = group.first().map(|finding| findings.key(finding));
-    let leave = leave_out(key, group, findings);
+    let leave = leave_out(key, &group, findings);
     let why = first.map_or("", |first| first.why);
     let (title, why, mut choices) = match (key, &first) {
         (Some(Key::Roles), _) => {
-            let missing = names("role", group);
+            let missing = names("role", &group);
             let why = "These files create no such role, and a new service has only its own.";
             (title_of_missing("Role", &missing), why, role_choices(&missing, inputs))
         }
         (Some(Key::Schemas), _) => {
-            let schemas = names("schema", group);
+            let schemas = names("schema", &group);
             let create = Choice {
                 what: "Create what is missing before these files are restored".to_owned(),
                 lost: None,
@@ -148,6 +180,7 @@ fn decision<'a>(number: u32, group: &[&'a Finding], findings: &Entries<'a>, inpu
         places: group.iter().take(PLACES).map(|finding| place(entry(finding))).collect(),
         choices,
         docs: first.map_or("", |first| first.docs),
+        findings: group,
     }
 }
 

@@ -97,12 +97,7 @@ fn decisions(page: &mut String, report: &Report<'_>) {
         let blocks = count(decision.blocks, "statement");
         let _ = writeln!(page, "{}. **{}** ({blocks})", decision.number, text(&decision.title));
         for choice in &decision.choices {
-            let command = choice.command.as_ref().map_or_else(String::new, |it| format!(": {}", code(it)));
-            let what =
-                if command.is_empty() { choice.what.as_str() } else { choice.what.trim_end_matches('.') };
-            let lost =
-                choice.lost.as_ref().map_or_else(String::new, |lost| format!(" (lost: {})", text(lost)));
-            let _ = writeln!(page, "   - {}{command}{lost}", text(what));
+            let _ = writeln!(page, "   - {}", choice.written(text, code));
         }
     }
     let more = report.decisions.len().saturating_sub(DECISIONS) as u64;

@@ -56,12 +56,7 @@ pub(super) fn write(
 
 /// A decision, with the first of its findings.
 fn decision(page: Page, report: &Report<'_>, decision: &Decision<'_>) -> String {
-    let mut findings = report
-        .findings
-        .findings()
-        .filter(|finding| report.findings.decision(finding) == Some(decision.number));
-    let first = findings.clone().find(|finding| finding.cause.is_none()).or_else(|| findings.next());
-    let Some(first) = first else { return decision.title.clone() };
+    let Some(first) = decision.shown() else { return decision.title.clone() };
     let entry = report.findings.entry(first);
     let of = |(rule, number): (&&str, &u64)| format!("{rule} {}", thousands(*number));
     let rules: Vec<String> = decision.rules.iter().map(of).collect();
@@ -70,21 +65,15 @@ fn decision(page: Page, report: &Report<'_>, decision: &Decision<'_>) -> String 
     // The ways out say it, but for what was asked for.
     below.retain(|(word, _)| !["why", "help", "lost"].contains(word) && (*word != "fix" || entry.left));
     let docs = below.pop_if(|(word, _)| *word == "docs");
-    let others: Vec<&Finding> = report
-        .findings
-        .findings()
-        .filter(|finding| report.findings.decision(finding) == Some(decision.number))
-        .filter(|finding| finding.place != first.place)
-        .collect();
+    let others: Vec<&Finding> =
+        decision.findings.iter().copied().filter(|finding| finding.place != first.place).collect();
     if !others.is_empty() {
         below.push(("also", places(report, &others)));
     }
     below.push(("why", decision.why.to_owned()));
     for (index, choice) in decision.choices.iter().enumerate() {
-        let command = choice.command.as_ref().map_or_else(String::new, |command| format!(": {command}"));
-        let lost = choice.lost.as_ref().map_or_else(String::new, |lost| format!(" (lost: {lost})"));
-        let what = if command.is_empty() { choice.what.as_str() } else { choice.what.trim_end_matches('.') };
-        below.push((if index == 0 { "do" } else { "or" }, format!("{what}{command}{lost}")));
+        let words = choice.written(str::to_owned, str::to_owned);
+        below.push((if index == 0 { "do" } else { "or" }, words));
     }
     below.extend(docs);
     one(page, &entry, &format!("decision {}", decision.number), &title, below)

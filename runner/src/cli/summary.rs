@@ -112,15 +112,7 @@ fn decisions(out: &mut dyn Write, page: Page, report: &Report<'_>) -> io::Result
             writeln!(out, "  {number}  {line}")?;
         }
     }
-    let more = report.decisions.len().saturating_sub(DECISIONS) as u64;
-    if more > 0 {
-        writeln!(
-            out,
-            "  {}",
-            page.dim(&format!("… and {} more (--format json lists all)", thousands(more)))
-        )?;
-    }
-    Ok(())
+    more(out, page, report.decisions.len().saturating_sub(DECISIONS))
 }
 
 /// What the rewrite does, a line for each rule.
@@ -213,15 +205,16 @@ pub(super) fn lost(out: &mut dyn Write, page: Page, lost: &[&str]) -> io::Result
             mark = "  ";
         }
     }
-    let more = lost.len().saturating_sub(LOSSES) as u64;
-    if more > 0 {
-        writeln!(
-            out,
-            "  {}",
-            page.dim(&format!("… and {} more (--format json lists all)", thousands(more)))
-        )?;
+    more(out, page, lost.len().saturating_sub(LOSSES))
+}
+
+/// How many were not listed.
+fn more(out: &mut dyn Write, page: Page, number: usize) -> io::Result<()> {
+    if number == 0 {
+        return Ok(());
     }
-    Ok(())
+    let words = format!("… and {} more (--format json lists all)", thousands(number as u64));
+    writeln!(out, "  {}", page.dim(&words))
 }
 
 /// An input's name for people.

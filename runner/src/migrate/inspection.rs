@@ -54,9 +54,8 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
         tokio::try_join!(inspect::inspect(&source, Side::Source), inspect::inspect(&target, Side::Target))?;
     let filter = Filter::ask(&source, &source_facts, &context.args.wish()).await?;
     let mut blockers = plan::preflight(&source_facts, &target_facts);
-    if resumed {
-        blockers.retain(|blocker| !["target-not-empty", "target-restoring"].contains(&blocker.check));
-    } else {
+    let mut begun = resumed;
+    if !resumed {
         let service = Target::default();
         let reserved = |name: &str| name == target_facts.user || service.reserved_roles.contains_key(name);
         let (left, clashes, roles) = tokio::try_join!(
@@ -64,13 +63,14 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
             clashes::find(&source, &target, &source_facts, &target_facts, &filter),
             clashes::roles(&target, &source_facts, &target_facts, reserved)
         )?;
-        if left.is_some() {
-            // That run put it into restoring mode, and its objects there.
-            blockers.retain(|blocker| !["target-not-empty", "target-restoring"].contains(&blocker.check));
-        }
+        begun = left.is_some();
         blockers.splice(0..0, left);
         blockers.extend(clashes);
         blockers.extend(roles.filter(|_| !context.args.no_roles));
+    }
+    if begun {
+        // A run has put the target into restoring mode, and its objects there.
+        blockers.retain(|blocker| !["target-not-empty", "target-restoring"].contains(&blocker.check));
     }
     if !blockers.is_empty() {
         blockers.extend(poolers(context).await?);

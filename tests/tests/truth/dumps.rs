@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use tsmigrate_analyzer::parse::STACK;
 use tsmigrate_analyzer::{Analysis, Input, Options, Target, analyze};
+use tsmigrate_tests::fixture::sql_files;
 use tsmigrate_tests::lab::{Lab, Server, skipped};
 use tsmigrate_tests::replay::{LIKE_THE_SERVICE, Reply, run};
 use tsmigrate_tests::reviewed::Seen;
@@ -186,10 +187,7 @@ fn reports_on_real_dumps_say_what_the_server_says() -> Outcome {
     let test = "reports_on_real_dumps_say_what_the_server_says";
     let mut dumps = Vec::new();
     for folder in ["dumps", "corpus"] {
-        let Ok(entries) = fs::read_dir(here("../../shared").join(folder)) else { continue };
-        let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-        files.retain(|path| path.extension().is_some_and(|extension| extension == "sql"));
-        files.sort();
+        let files = sql_files(&[here("../../shared").join(folder)]);
         dumps.extend(files.into_iter().map(|file| Dump {
             name: file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
             files: vec![file],

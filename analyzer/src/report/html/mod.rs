@@ -115,8 +115,9 @@ fn open(page: &mut String, report: &Report<'_>) {
               <th scope=\"col\">What can be done: any one of these</th><th scope=\"col\">Rules</th>\
               <th scope=\"col\" class=\"number\">Open errors</th></tr></thead>\n<tbody>\n";
     for decision in report.decisions.iter().take(DECISIONS) {
-        let choices: Vec<String> =
-            decision.choices.iter().map(|choice| format!("<li>{}</li>", chosen(choice))).collect();
+        let command = |it: &str| format!("<code>{}</code>", text(it));
+        let one = |choice: &Choice| format!("<li>{}</li>", choice.written(text, command));
+        let choices: Vec<String> = decision.choices.iter().map(one).collect();
         let rules: Vec<String> =
             decision.rules.keys().map(|id| format!("<a href=\"#{id}\">{id}</a>", id = text(id))).collect();
         let _ = writeln!(
@@ -134,18 +135,6 @@ fn open(page: &mut String, report: &Report<'_>) {
         let _ = writeln!(page, "<p>… and {} more: the findings below name them.</p>", thousands(more));
     }
     *page += "</section>\n";
-}
-
-/// One way to decide.
-fn chosen(choice: &Choice) -> String {
-    let what = match choice.command {
-        Some(_) => choice.what.trim_end_matches('.'),
-        None => choice.what.as_str(),
-    };
-    let command =
-        choice.command.as_ref().map_or_else(String::new, |it| format!(": <code>{}</code>", text(it)));
-    let lost = choice.lost.as_ref().map_or_else(String::new, |lost| format!(" (lost: {})", text(lost)));
-    format!("{}{command}{lost}", text(what))
 }
 
 fn lost(page: &mut String, report: &Report<'_>) {

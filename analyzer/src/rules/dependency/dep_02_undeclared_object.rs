@@ -1,6 +1,6 @@
 //! DEP-02: a dump that needs what it does not make: a part of a dump, or one without an extension.
 
-use super::drops::{drops, nothing_to_drop};
+use super::drops::{drops, may_be_missing, nothing_to_drop};
 use super::missing::{Missing, error, what};
 use super::order;
 use crate::edit::{Fix, Safety};
@@ -59,14 +59,7 @@ pub const RULE: Rule = Rule {
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
     order::creates(ctx, statement, node);
-    let may_be_missing = match node {
-        NodeEnum::DropStmt(s) => s.missing_ok,
-        NodeEnum::AlterTableStmt(s) => s.missing_ok,
-        NodeEnum::RenameStmt(s) => s.missing_ok,
-        NodeEnum::AlterObjectSchemaStmt(s) => s.missing_ok,
-        _ => false,
-    };
-    if may_be_missing || ctx.findings.iter().any(says_it_all) {
+    if may_be_missing(node) || ctx.findings.iter().any(says_it_all) {
         return;
     }
     if let Some(server) = undeclared_server(ctx, node) {

@@ -1,7 +1,7 @@
 //! DEP-04: a name without its schema, which `search_path` does not lead to.
 
 use super::dep_02_undeclared_object::{is_servers_own, says_it_all};
-use super::drops::drops;
+use super::drops::{drops, may_be_missing};
 use super::missing::{Missing, error, what};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
@@ -15,7 +15,7 @@ use crate::rules::clauses::has_extension;
 use crate::rules::function::bodies::body;
 use crate::rules::qualify::qualify;
 use crate::rules::superuser::su_01_c_function::language;
-use crate::target::{known, members};
+use crate::target::{Members, known, members};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -60,14 +60,7 @@ struct Bare {
 
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
-    let may_be_missing = match node {
-        NodeEnum::DropStmt(s) => s.missing_ok,
-        NodeEnum::AlterTableStmt(s) => s.missing_ok,
-        NodeEnum::RenameStmt(s) => s.missing_ok,
-        NodeEnum::AlterObjectSchemaStmt(s) => s.missing_ok,
-        _ => false,
-    };
-    if may_be_missing || ctx.findings.iter().any(says_it_all) {
+    if may_be_missing(node) || ctx.findings.iter().any(says_it_all) {
         return;
     }
     let mut seen: Vec<(Class, Box<str>)> = Vec::new();
@@ -202,13 +195,13 @@ fn is_found(ctx: &Context<'_>, path: &[Box<str>], class: Class, name: &str) -> b
             facts.declares(&id) || facts.overloads.contains_key(&id) || facts.absent.contains_key(&id)
         })
     };
-    let of_extension = known().any(|(extension, of)| {
+    let of_extension = |(extension, of): (&str, &Members)| {
         of.holds(class, name)
             && has_extension(ctx, extension)
             && schema_of(ctx, extension)
                 .is_none_or(|schema| schema == "pg_catalog" || path.iter().any(|one| **one == *schema))
-    });
-    classes(class).iter().any(|class| on_path(*class)) || of_extension
+    };
+    classes(class).iter().any(|class| on_path(*class)) || known().any(of_extension)
 }
 
 /// True for a collation or an object of text search that pg_catalog may have: which ones depends on the server's libraries.

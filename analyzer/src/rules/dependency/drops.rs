@@ -10,6 +10,17 @@ use crate::rules::clauses::has_extension;
 use crate::rules::data::large_objects::has_large_object;
 use crate::target::{is_builtin, is_builtin_operator_class, members};
 
+/// True for a statement that says IF EXISTS of what it is about.
+pub(super) fn may_be_missing(node: &NodeEnum) -> bool {
+    match node {
+        NodeEnum::DropStmt(s) => s.missing_ok,
+        NodeEnum::AlterTableStmt(s) => s.missing_ok,
+        NodeEnum::RenameStmt(s) => s.missing_ok,
+        NodeEnum::AlterObjectSchemaStmt(s) => s.missing_ok,
+        _ => false,
+    }
+}
+
 /// True for a statement that does nothing but drop: a whole object or a part of one.
 pub(super) fn drops(node: &NodeEnum) -> bool {
     use pg::AlterTableType as T;
