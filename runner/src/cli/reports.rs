@@ -241,17 +241,14 @@ pub(super) fn next(report: &Report<'_>, analysed: &Analysed) -> Vec<Step> {
         Verdict::Ready => {}
         Verdict::ReadyAfterRewrite if is_live => {}
         Verdict::NeedsWork if is_live => step(
-            "take the decisions above on the source; what a rule says of its own:",
+            "decide on the source what is listed above; to read about a rule:",
             format!("tsmigrate rules {first}"),
         ),
         Verdict::ReadyAfterRewrite => {
             step("rewrite the dump:", rewrite_command(report, &analysed.words(&[])));
         }
         Verdict::NeedsWork => {
-            step(
-                "take the decisions above; what a rule says of its own:",
-                format!("tsmigrate rules {first}"),
-            );
+            step("decide what is listed above; to read about a rule:", format!("tsmigrate rules {first}"));
             step(
                 "or leave out what cannot be saved (it will be missing on the target):",
                 rewrite_command(report, &analysed.words(&rules)),
