@@ -1,0 +1,15 @@
+//! What was rewritten is not rewritten again, and nothing new is found in it.
+
+#![no_main]
+
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use tsmigrate_analyzer::{Options, Target};
+use tsmigrate_fuzz::{expect_none, faults_of_rewrite, one};
+
+static TARGET: LazyLock<Target> = LazyLock::new(Target::default);
+
+fuzz_target!(|text: &[u8]| {
+    expect_none(&faults_of_rewrite(&one(text), &TARGET, &Options::default()));
+});
