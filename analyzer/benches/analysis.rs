@@ -4,13 +4,17 @@
 //! another one too.
 
 use divan::counter::BytesCount;
-use divan::{Bencher, black_box};
+use divan::{AllocProfiler, Bencher, black_box};
 use tsmigrate_analyzer::facts::Facts;
 use tsmigrate_analyzer::locate::Statement;
 use tsmigrate_analyzer::parse::{Parsed, STACK, parse};
 use tsmigrate_analyzer::split::{Kind, Piece, Splitter, split};
 use tsmigrate_analyzer::text::parseable;
 use tsmigrate_analyzer::{Analyzer, Input, Options, ParseCache, Report, Target, analyze};
+
+/// Counts what Rust allocates; what the parser does in C is not in there.
+#[global_allocator]
+static ALLOCATOR: AllocProfiler = AllocProfiler::system();
 
 fn main() {
     // The analyzer's own stack: see STACK.
@@ -153,4 +157,18 @@ fn h_copy_data(bencher: Bencher<'_, '_>) {
     bencher
         .counter(BytesCount::of_slice(&text))
         .bench_local(|| analyze(&[Input { name: "rows.sql", text: &text }], &target, &options));
+}
+
+/// A statement of some megabytes: a list of constants, what no tree is made of, a body.
+#[divan::bench(args = ["list", "case", "body"])]
+fn j_large_statement(bencher: Bencher<'_, '_>, kind: &str) {
+    let repeated = |part: fn(usize) -> String| (0..200_000).map(part).collect::<String>();
+    let text = match kind {
+        "list" => format!("SELECT 1 IN ({} 0);", repeated(|n| format!("{n}, "))),
+        "case" => format!("SELECT CASE 1 {} END;", repeated(|n| format!(" WHEN {n} THEN {n}"))),
+        _ => format!("DO $$ BEGIN {} END $$;", repeated(|n| format!("PERFORM f({n}); "))),
+    };
+    let (target, options) = (Target::default(), Options::default());
+    let input = Input { name: "large.sql", text: text.as_bytes() };
+    bencher.counter(BytesCount::of_str(&text)).bench_local(|| analyze(&[input], &target, &options));
 }

@@ -148,7 +148,8 @@ pub fn pretty_json(value: &impl serde::Serialize, out: &mut impl io::Write) -> s
 /// A piece of a string of JSON with what steers as escapes.
 #[must_use]
 pub fn escaped(fragment: &str) -> Cow<'_, str> {
-    if !fragment.contains(steers) {
+    let is_plain = fragment.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if is_plain || !fragment.contains(steers) {
         return Cow::Borrowed(fragment);
     }
     let mut out = String::with_capacity(fragment.len());

@@ -96,7 +96,8 @@ impl Problem {
                 "write a dump in plain format: pg_dump --format=plain --file=dump.sql".into()
             }
             Self::CustomFormat => format!(
-                "turn it into text first: pg_restore --file=dump.sql {file} (with --schema-only for the schema alone)"
+                "name the archive's own file, neither piped nor packed, or turn it into text first: \
+                 pg_restore --file=dump.sql {file} (with --schema-only for the schema alone)"
             ),
             Self::Tar => format!(
                 "if it is pg_dump's tar format, turn it into text first: pg_restore --file=dump.sql {file}"

@@ -6,6 +6,7 @@
 
 mod allow;
 pub mod analysis;
+pub mod archive;
 pub mod batches;
 pub mod body;
 pub mod clean;

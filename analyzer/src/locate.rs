@@ -1,5 +1,6 @@
 //! Tree and tokens together: the exact bytes of a clause, an option, a list item or a name.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use crate::finding::{Excerpt, Place};
@@ -15,6 +16,8 @@ pub struct Statement<'a> {
     number: u64,
     start: u64,
     at: Position,
+    /// The places of its secrets, once somebody has asked.
+    secrets: OnceCell<Vec<Range<usize>>>,
 }
 
 impl<'a> Statement<'a> {
@@ -29,7 +32,7 @@ impl<'a> Statement<'a> {
         start: u64,
         at: Position,
     ) -> Self {
-        Self { sql, parsed, input, number, start, at }
+        Self { sql, parsed, input, number, start, at, secrets: OnceCell::new() }
     }
 
     /// Where it begins.
@@ -188,13 +191,13 @@ impl<'a> Statement<'a> {
     /// The dump's lines around a range, at most four, secrets masked.
     #[must_use]
     pub fn excerpt(&self, range: &Range<usize>) -> Excerpt {
-        excerpt(self.sql, self.at, range, &self.secrets())
+        excerpt(self.sql, self.at, range, self.secrets())
     }
 
     /// The places of its secrets.
     #[must_use]
-    pub fn secrets(&self) -> Vec<Range<usize>> {
-        crate::secrets::masks(self.sql, self.tokens())
+    pub fn secrets(&self) -> &[Range<usize>] {
+        self.secrets.get_or_init(|| crate::secrets::masks(self.sql, self.tokens()))
     }
 }
 

@@ -55,6 +55,8 @@ pub struct Server {
     pub hazards: Vec<Hazard>,
     /// What is there and in no dump.
     pub omitted: Vec<Omitted>,
+    /// What fails late, or means something else after a move.
+    pub states: Vec<Omitted>,
     /// What was asked and not answered.
     pub unanswered: Vec<String>,
 }
@@ -143,6 +145,7 @@ mod tests {
             preload_libraries: vec!["pg_wait_sampling".into()],
             hazards: vec![Hazard { what: "w".into(), next: Vec::new() }],
             omitted: vec![Omitted { object: "table a.b".into(), ..Omitted::default() }],
+            states: vec![Omitted { object: "view a.b".into(), ..Omitted::default() }],
             unanswered: some(),
             in_recovery: true,
             ..Server::default()
@@ -161,6 +164,16 @@ mod tests {
         assert!(missed.is_empty(), "{missed:?} of {found:?}");
         assert!(found.contains(&"warning SRV-01".to_owned()), "{found:?}");
         assert!(found.contains(&"error SRV-06".to_owned()), "{found:?}");
+    }
+
+    #[test]
+    fn only_an_encoding_that_cannot_be_converted_needs_a_decision() {
+        for (encoding, expected) in
+            [("LATIN1", "note IN-08"), ("SQL_ASCII", "warning IN-08"), ("MULE_INTERNAL", "error IN-08")]
+        {
+            let server = Server { locale: "C.UTF-8".into(), encoding: encoding.into(), ..Server::default() };
+            assert!(found(&Target::default(), &server).contains(&expected.to_owned()), "{encoding}");
+        }
     }
 
     #[test]

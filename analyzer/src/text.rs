@@ -92,6 +92,23 @@ pub fn parseable(text: &[u8]) -> std::borrow::Cow<'_, str> {
     out.into()
 }
 
+/// What a word for on or off means, as PostgreSQL's `parse_bool` reads it: any beginning that is no beginning of the other.
+///
+/// ```
+/// use tsmigrate_analyzer::text::parse_bool;
+///
+/// assert_eq!(["TR", "y", "on", "1"].map(parse_bool), [Some(true); 4]);
+/// assert_eq!(["f", "No", "of", "0"].map(parse_bool), [Some(false); 4]);
+/// assert_eq!(["o", "", "10", "onward"].map(parse_bool), [None; 4]);
+/// ```
+#[must_use]
+pub fn parse_bool(word: &str) -> Option<bool> {
+    let word = word.to_ascii_lowercase();
+    let all = [("true", 1), ("false", 1), ("yes", 1), ("no", 1), ("on", 2), ("off", 2), ("1", 1), ("0", 1)];
+    let found = all.iter().position(|(full, least)| word.len() >= *least && full.starts_with(&word))?;
+    Some(found % 2 == 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

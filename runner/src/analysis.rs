@@ -4,23 +4,27 @@ use std::collections::BTreeSet;
 
 use tsmigrate_analyzer::facts::timescale::Version;
 use tsmigrate_analyzer::parse::STACK;
+use tsmigrate_analyzer::report::{Choice, Report, page};
 use tsmigrate_analyzer::rule::About;
-use tsmigrate_analyzer::rules::server::srv_15_omitted_object;
+use tsmigrate_analyzer::rule::Rule;
+use tsmigrate_analyzer::rules::server::{srv_15_omitted_object, srv_16_source_state};
 use tsmigrate_analyzer::server::Omitted;
-use tsmigrate_analyzer::{Options, Severity, Target};
+use tsmigrate_analyzer::{Analysis, Options, Severity, Target};
 
 use crate::converted::Conversions;
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::inspect::Facts;
 use crate::names::Relation;
-use crate::results::{Finding, Script};
+use crate::results::{Decision, Finding, Script};
 use crate::script::Input;
 
 /// What came of it.
 pub struct Analysed {
     /// Every finding.
     pub findings: Vec<Finding>,
+    /// What a person has to decide, what blocks most first.
+    pub decisions: Vec<Decision>,
     /// Scripts for a person to run later.
     pub scripts: Vec<Script>,
     /// The parts, rewritten, in the order of the inputs.
@@ -57,6 +61,7 @@ fn run(inputs: &[Input<'_>], target: &Target, options: &Options) -> Result<Analy
         inputs.iter().map(|input| tsmigrate_analyzer::Input { name: input.part, text: input.text }).collect();
     let analysis = tsmigrate_analyzer::analyze(&texts, target, options)
         .map_err(|error| Error::Analysis(error.to_string()))?;
+    let report = Report::new(&analysis, target, options);
     let findings = analysis
         .findings
         .iter()
@@ -72,10 +77,12 @@ fn run(inputs: &[Input<'_>], target: &Target, options: &Options) -> Result<Analy
             solved: finding.solved,
             accepted: finding.rule.is_accepted(options),
             lost: finding.fix.as_ref().and_then(|fix| fix.lost.clone()),
-            advice: finding.advice.clone(),
+            advice: finding.advice.as_deref().map(str::to_owned),
             cause: finding.cause.as_ref().map(|cause| cause.rule.id.to_owned()),
+            view: Some(page::finding(&report.findings.entry(finding))),
         })
         .collect();
+    let decisions = decisions(&analysis, &report);
     let texts =
         inputs.iter().enumerate().map(|(number, input)| analysis.rewritten(number, input.text)).collect();
     let mut scripts: Vec<_> = analysis
@@ -89,15 +96,73 @@ fn run(inputs: &[Input<'_>], target: &Target, options: &Options) -> Result<Analy
         })
         .collect();
     scripts.extend(crate::left_out::script(&analysis, inputs));
-    Ok(Analysed { findings, scripts, texts })
+    Ok(Analysed { findings, decisions, scripts, texts })
+}
+
+/// Places of a decision that are named.
+const PLACES: usize = 5;
+
+/// What a check of the same dump would ask, as far as it concerns a migration.
+fn decisions(analysis: &Analysis, report: &Report<'_>) -> Vec<Decision> {
+    let is_ours = |finding: &&tsmigrate_analyzer::Finding| finding.rule.about != About::Psql;
+    let concerns = report.decisions.iter().filter(|decision| decision.findings.iter().any(is_ours));
+    concerns
+        .map(|decision| {
+            let place = |finding: &&tsmigrate_analyzer::Finding| {
+                let part = analysis.inputs.get(finding.place.input).map_or("", |input| &input.name);
+                let object = finding.object.as_ref().map_or_else(String::new, |object| format!(" {object}"));
+                format!("{part}:{}{object}", finding.place.line)
+            };
+            let is_option = |command: &str| command.starts_with("--");
+            // A migration dumps the roles itself.
+            let is_way = |choice: &&Choice| {
+                !choice.command.as_deref().is_some_and(|command| command.starts_with("pg_dumpall"))
+            };
+            let choices = decision.choices.iter().filter(is_way).map(|choice| {
+                choice.written(str::to_owned, |command| {
+                    if is_option(command) {
+                        format!("the same command with {command}")
+                    } else {
+                        command.to_owned()
+                    }
+                })
+            });
+            let ways = decision.choices.iter().filter(is_way).map(|choice| match choice.command.as_deref() {
+                Some(command) if is_option(command) => {
+                    Choice { what: format!("{}, by the same command with", choice.what), ..choice.clone() }
+                }
+                _ => choice.clone(),
+            });
+            Decision {
+                title: decision.title.clone(),
+                why: decision.why.to_owned(),
+                blocks: decision.blocks,
+                rules: decision.rules.keys().map(|rule| (*rule).to_owned()).collect(),
+                places: decision.findings.iter().take(PLACES).map(place).collect(),
+                choices: choices.collect(),
+                ways: ways.collect(),
+                number: decision.number,
+            }
+        })
+        .collect()
 }
 
 /// What no dump has, as a finding about no part of one.
 #[must_use]
 pub fn omitted(omitted: Omitted) -> Finding {
+    live(&srv_15_omitted_object::RULE, omitted)
+}
+
+/// A state of the source that fails late, or means something else on the target.
+#[must_use]
+pub fn state(state: Omitted) -> Finding {
+    live(&srv_16_source_state::RULE, state)
+}
+
+fn live(rule: &Rule, omitted: Omitted) -> Finding {
     let next: Vec<&str> = omitted.next.iter().map(|line| line.trim()).collect();
     Finding {
-        rule: srv_15_omitted_object::RULE.id.to_owned(),
+        rule: rule.id.to_owned(),
         severity: Severity::Warning.name(),
         part: "",
         line: 0,
@@ -108,6 +173,7 @@ pub fn omitted(omitted: Omitted) -> Finding {
         object: Some(omitted.object),
         advice: None,
         cause: None,
+        view: None,
     }
 }
 
@@ -130,6 +196,7 @@ pub fn seen(described: Target, facts: &Facts) -> Target {
         live_extensions: Some(
             installed.map(|(name, extension)| (name.clone(), extension.schema.clone())).collect(),
         ),
+        live_collations: Some(facts.collations.clone()).filter(|collations| !collations.is_empty()),
         ..described
     };
     // Whatever it is called: no dump makes or changes the role that we connect as.

@@ -1,4 +1,6 @@
-//! What a server still takes: sessions and locks; and how much of that a run needs.
+//! What a server still takes: sessions and locks; how far it is; and how much of that a run needs.
+
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -10,6 +12,8 @@ use crate::error::Error;
 pub struct Workers {
     /// Copies.
     pub jobs: u64,
+    /// Copies of small tables: at least as many.
+    pub small: u64,
     /// Builds of indexes and keys.
     pub builders: u64,
 }
@@ -21,18 +25,67 @@ pub const LEAST_SOURCE: u64 = 5;
 /// and one that looks who waits for whom.
 pub const LEAST_TARGET: u64 = 5;
 
+/// Copies at once where nobody says how many, and the servers are near: more of them wait for the same processors.
+const NEAR: u64 = 4;
+
+/// Copies at once at the most where nobody says how many.
+const FAR: u64 = 12;
+
+/// A round trip as long as this is worth one more copy: a session waits for as long as two of its small tables take.
+const STEP: Duration = Duration::from_millis(5);
+
+/// Each copy beyond [`NEAR`] has at least so many bytes of the source's database to itself.
+const SHARE: u64 = 16 << 20;
+
+/// Builds at once where nobody says how many: they work on the target, however far that is.
+const BUILDERS: u64 = 4;
+
+/// What a round trip is worth, in copies.
+fn steps(round_trip: Duration) -> u64 {
+    u64::try_from(round_trip.as_micros() / STEP.as_micros()).unwrap_or(FAR).min(FAR)
+}
+
 impl Workers {
+    /// As many as are worth their while, for servers so far away and a database of so many bytes; `left` are sessions that
+    /// both servers can still take, of which at most a half is taken for the sake of the distance.
+    #[must_use]
+    pub fn by_distance(round_trip: Duration, bytes: u64, left: u64) -> Self {
+        let jobs = (NEAR + steps(round_trip)).min(FAR).min((bytes / SHARE).max(NEAR));
+        Self { jobs: NEAR, small: NEAR, builders: BUILDERS }.with_small(jobs, left).with_jobs()
+    }
+
+    /// As many copies of small tables as that, or as half of the sessions that are left allow.
+    fn with_small(mut self, wanted: u64, left: u64) -> Self {
+        let more = |workers: Self| Self { small: workers.small + 1, ..workers };
+        while self.small < wanted && more(self).on_target() <= left / 2 {
+            self = more(self);
+        }
+        self
+    }
+
+    fn with_jobs(self) -> Self {
+        Self { jobs: self.small, ..self }
+    }
+
+    /// The same with more copies of small tables where servers are far away, and sessions mostly wait. Near by there are
+    /// no more than of others.
+    #[must_use]
+    pub fn over_distance(self, round_trip: Duration, left: u64) -> Self {
+        let wanted = (self.jobs * (NEAR + steps(round_trip)) / NEAR).min(FAR.max(self.jobs));
+        Self { small: self.jobs, ..self }.with_small(wanted, left)
+    }
+
     /// Sessions on the source: one for each copy, that of the snapshot, one that asks, and one that looks who waits for whom.
     #[must_use]
     pub fn on_source(self) -> u64 {
-        (self.jobs + 3).max(LEAST_SOURCE)
+        (self.small.max(self.jobs) + 3).max(LEAST_SOURCE)
     }
 
     /// Sessions on the target: one for each copy and each build, one for what is not parallel, one that asks, and one that
     /// looks who waits for whom.
     #[must_use]
     pub fn on_target(self) -> u64 {
-        (self.jobs + self.builders + 3).max(LEAST_TARGET)
+        (self.small.max(self.jobs) + self.builders + 3).max(LEAST_TARGET)
     }
 
     /// As many of these as fit into so many sessions on the source and on the target; none where not even one of each
@@ -41,10 +94,13 @@ impl Workers {
     pub fn fitted(mut self, source: u64, target: u64) -> Option<Self> {
         while self.on_source() > source || self.on_target() > target {
             let of_source = self.on_source() > source;
-            if self.builders > 1 && !of_source && self.builders >= self.jobs {
+            if self.small > self.jobs {
+                self.small -= 1;
+            } else if self.builders > 1 && !of_source && self.builders >= self.jobs {
                 self.builders -= 1;
             } else if self.jobs > 1 {
                 self.jobs -= 1;
+                self.small = self.jobs;
             } else if self.builders > 1 && !of_source {
                 self.builders -= 1;
             } else {
@@ -139,6 +195,23 @@ fn free(
     free
 }
 
+/// So often a server is asked how far it is.
+const PINGS: usize = 5;
+
+/// How long an empty question takes to the session's server and back: the shortest of a few.
+///
+/// # Errors
+/// When the session is lost.
+pub async fn round_trip(session: &Session) -> Result<Duration, Error> {
+    let mut shortest = Duration::MAX;
+    for _ in 0..PINGS {
+        let start = Instant::now();
+        session.run("").await?;
+        shortest = shortest.min(start.elapsed());
+    }
+    Ok(shortest)
+}
+
 /// The table of locks that all sessions of a server share.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Locks {
@@ -203,7 +276,8 @@ mod tests {
     #[test]
     fn fewer_workers_fit_into_fewer_sessions() {
         let fitted = |jobs, builders, source, target| {
-            Workers { jobs, builders }.fitted(source, target).map(|fitted| (fitted.jobs, fitted.builders))
+            let workers = Workers { jobs, small: jobs, builders };
+            workers.fitted(source, target).map(|fitted| (fitted.jobs, fitted.builders))
         };
         assert_eq!(fitted(4, 4, 100, 100), Some((4, 4)));
         assert_eq!(fitted(4, 4, 100, 8), Some((3, 2)));
@@ -212,6 +286,38 @@ mod tests {
         assert_eq!(fitted(64, 64, 5, 5), Some((1, 1)));
         assert_eq!(fitted(1, 1, 4, 100), None);
         assert_eq!(fitted(4, 4, 100, 4), None);
+    }
+
+    #[test]
+    fn far_servers_get_more_copies_as_far_as_there_is_something_to_copy_and_room() {
+        let jobs = |milliseconds, bytes: u64, left| {
+            let workers = Workers::by_distance(Duration::from_millis(milliseconds), bytes << 20, left);
+            assert_eq!(workers.builders, 4);
+            workers.jobs
+        };
+        assert_eq!(jobs(0, 100_000, 97), 4);
+        assert_eq!(jobs(4, 100_000, 97), 4);
+        assert_eq!(jobs(12, 100_000, 97), 6);
+        assert_eq!(jobs(30, 100_000, 97), 10);
+        assert_eq!(jobs(300, 100_000, 97), 12);
+        assert_eq!(jobs(300, 100, 97), 6, "100 MB");
+        assert_eq!(jobs(300, 1, 97), 4, "1 MB");
+        assert_eq!(jobs(300, 100_000, 30), 8, "half of 30 sessions");
+        assert_eq!(jobs(300, 100_000, 3), 4, "what does not fit is told elsewhere");
+        // Who says how many has so many, and more for small tables alone.
+        let small = |jobs, milliseconds, left| {
+            let workers = Workers { jobs, small: 0, builders: 4 };
+            let workers = workers.over_distance(Duration::from_millis(milliseconds), left);
+            assert_eq!(workers.jobs, jobs);
+            workers.small
+        };
+        assert_eq!(small(4, 0, 97), 4);
+        assert_eq!(small(1, 30, 97), 2);
+        assert_eq!(small(4, 30, 97), 10);
+        assert_eq!(small(16, 30, 97), 16);
+        assert_eq!(small(4, 30, 26), 6, "half of 26 sessions");
+        let fitted = Workers { jobs: 4, small: 10, builders: 4 }.fitted(97, 12).expect("enough");
+        assert_eq!((fitted.jobs, fitted.small, fitted.builders), (4, 5, 4));
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub enum Error {
         why: String,
     },
     /// A server cannot be reached or refuses the login.
-    #[error("cannot connect to the {side} {endpoint}: {why}")]
+    #[error("cannot connect to the {side} {endpoint}\n  cause: {why}{}", steps(next))]
     Connect {
         /// `source` or `target`.
         side: &'static str,
@@ -32,6 +32,8 @@ pub enum Error {
         endpoint: String,
         /// The server's or the network's answer.
         why: Box<Server>,
+        /// What to do about it.
+        next: Vec<String>,
     },
     /// A server refused a query of our own.
     #[error("the {side} refused a query: {answer}\n  query: {sql}")]
@@ -145,11 +147,44 @@ impl Error {
         }
     }
 
+    /// What happened, why, and what to do, where a server cannot be used at all.
+    #[must_use]
+    pub fn unreachable(&self) -> Option<Unreachable> {
+        let (what, cause, next) = match self {
+            Self::Connect { side, endpoint, why, next } => {
+                (format!("cannot connect to the {side} {endpoint}"), why.to_string(), next.clone())
+            }
+            Self::Uri { side, why } => (
+                format!("the {side}'s connection string cannot be read"),
+                why.clone(),
+                vec![format!("correct --{side}; its form is postgres://user@host:port/database")],
+            ),
+            Self::Tls { side, why } => (
+                format!("TLS to the {side} cannot be set up"),
+                why.clone(),
+                vec![format!("correct sslmode, sslrootcert, sslcert and sslkey in --{side}")],
+            ),
+            _ => return None,
+        };
+        Some(Unreachable { what, cause, next })
+    }
+
     /// The SQLSTATE of a server's answer; empty where there is none.
     #[must_use]
     pub fn code(&self) -> &str {
         self.answer().map_or("", |answer| &answer.code)
     }
+}
+
+/// Why a server cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreachable {
+    /// What failed, and where.
+    pub what: String,
+    /// The server's or the system's words.
+    pub cause: String,
+    /// What to do about it.
+    pub next: Vec<String>,
 }
 
 /// Something to be put right before a migration can start.
@@ -227,6 +262,9 @@ pub struct Server {
     pub hint: Option<String>,
     /// CONTEXT: for COPY it names the line and the column.
     pub context: Option<String>,
+    /// The constraint or the unique index that rows break: schema, table or domain, name, with quotes where SQL needs
+    /// them.
+    pub constraint: Option<String>,
 }
 
 impl Server {
@@ -240,6 +278,7 @@ impl Server {
                 detail: answer.detail().map(secrets::in_text),
                 hint: answer.hint().map(secrets::in_text),
                 context: answer.where_().map(secrets::in_text),
+                constraint: constraint(answer),
             };
         }
         let mut message = error.to_string();
@@ -263,6 +302,12 @@ impl Server {
         }
         self
     }
+}
+
+fn constraint(answer: &tokio_postgres::error::DbError) -> Option<String> {
+    let table = answer.table().or_else(|| answer.datatype())?;
+    let parts = [answer.schema()?, table, answer.constraint()?];
+    Some(parts.map(tsmigrate_analyzer::quote::quote_ident).join("."))
 }
 
 impl fmt::Display for Server {

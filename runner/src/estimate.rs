@@ -22,8 +22,13 @@ const INDEX: (u64, u64) = (20_000_000, 60_000_000);
 const CHECK: (u64, u64) = (50_000_000, 120_000_000);
 /// Everything that does not depend on bytes: dumps of the schema, sessions, statements, at least and at most seconds.
 const REST: (f64, f64) = (5.0, 20.0);
-/// Seconds for each relation: a COPY has its own transaction, an index its own, on a server that is near or far.
+/// Seconds for each relation: a COPY has its own transaction, an index its own.
 const EACH: (f64, f64) = (0.002, 0.02);
+/// Ways to the farther server and back that one waits for, whatever there is to move: sessions, questions, steps. Counted
+/// on a migration of 1,300 relations; the comparison at its end has as many again as the second number.
+const TRIPS: (u64, u64) = (200, 100);
+/// A round trip that is shorter, in milliseconds, is lost in the other times.
+const NEAR: f64 = 1.0;
 
 /// So long something is measured.
 const LONG: Duration = Duration::from_secs(1);
@@ -42,6 +47,8 @@ pub struct Rates {
     pub density: Option<u64>,
     /// Bytes that the target takes off the network in a second.
     pub send: Option<u64>,
+    /// Milliseconds that a question takes to the farther server and back.
+    pub round_trip: Option<f64>,
 }
 
 /// A time, from and to, in seconds.
@@ -92,7 +99,7 @@ pub async fn measure(source: &Session, target: &Session, volume: &Volume) -> Res
         Some(table) => read(source, table).await?,
         None => (None, None),
     };
-    Ok(Rates { read, density, send: send(target).await? })
+    Ok(Rates { read, density, send: send(target).await?, round_trip: None })
 }
 
 /// Reads a table until the server stops it, and throws the rows away.
@@ -211,6 +218,13 @@ pub fn estimate(volume: &Volume, rates: Rates, work: Work) -> Estimate {
         low: REST.0 + relations * EACH.0,
         high: REST.1 + relations * EACH.1,
     });
+    if let Some(round_trip) = rates.round_trip.filter(|milliseconds| *milliseconds >= NEAR) {
+        let fixed = TRIPS.0 + if work.verify { TRIPS.1 } else { 0 };
+        // A COPY is answered before its rows go.
+        let trips = Duration::from_secs(fixed + volume.relations().div_ceil(jobs)).as_secs_f64();
+        let seconds = trips * round_trip.min(60_000.0) / 1000.0;
+        spans.push(Span { what: "round trips", low: seconds, high: seconds * 2.0 });
+    }
     // Indexes are built while other tables are copied: at best all of that is hidden.
     let total = |pick: fn(&Span) -> f64| spans.iter().map(pick).sum::<f64>();
     let hidden = match &spans[..] {
@@ -287,7 +301,8 @@ mod tests {
         let volume = Volume { table_bytes: 100_000_000_000, ..Volume::default() };
         let work = Work { jobs: 4, builders: 2, max_rate: None, verify: false };
         let data = |rates, work| estimate(&volume, rates, work).spans[0].clone();
-        let rates = Rates { read: Some(300_000_000), density: Some(50), send: Some(10_000_000) };
+        let rates =
+            Rates { read: Some(300_000_000), density: Some(50), send: Some(10_000_000), ..Rates::default() };
         let slow = data(rates, work);
         // 10 MB/s of COPY data are 20 MB/s of tables, and four sessions may bring four times that.
         assert_eq!((slow.low, slow.high), (1250.0, 5000.0));
@@ -298,12 +313,30 @@ mod tests {
     }
 
     #[test]
+    fn a_distance_costs_its_round_trips() {
+        let volume = Volume { table_bytes: 1_000_000, ..Volume::default() };
+        let of = |round_trip, verify| {
+            let rates = Rates { round_trip, ..Rates::default() };
+            let found = estimate(&volume, rates, Work { jobs: 4, builders: 4, max_rate: None, verify });
+            let trips = found.spans.iter().find(|span| span.what == "round trips");
+            (trips.map(|span| (span.low, span.high)), found.low)
+        };
+        let (none, near) = of(Some(0.2), true);
+        assert_eq!(none, None);
+        assert_eq!(of(None, true), (None, near));
+        let (far, low) = of(Some(30.0), true);
+        assert_eq!(far, Some((9.0, 18.0)));
+        assert!((low - near - 9.0).abs() < 0.2, "{low} {near}");
+        assert_eq!(of(Some(30.0), false).0, Some((6.0, 12.0)));
+    }
+
+    #[test]
     fn the_range_is_in_order_whatever_is_known() {
         for bytes in [0, 1, 1_000_000, u64::MAX] {
             for read in [None, Some(0), Some(1), Some(u64::MAX)] {
                 for jobs in [0, 1, 64] {
                     let volume = Volume { table_bytes: bytes, index_bytes: bytes, ..Volume::default() };
-                    let rates = Rates { read, density: read, send: read };
+                    let rates = Rates { read, density: read, send: read, round_trip: Some(30.0) };
                     let found =
                         estimate(&volume, rates, Work { jobs, builders: jobs, max_rate: None, verify: true });
                     assert!(

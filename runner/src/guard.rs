@@ -179,6 +179,24 @@ pub fn creating(oids: &[u32]) -> String {
     )
 }
 
+/// A question for a session's snapshot while these relations are locked. It has a row for each table, of those that inherit
+/// from them too, that was rewritten or emptied after the snapshot was taken: the snapshot sees none of its rows.
+#[must_use]
+pub fn unseen(guards: &[Guard]) -> String {
+    let oids: Vec<String> = guards.iter().map(|guard| format!("({}::pg_catalog.oid)", guard.oid)).collect();
+    format!(
+        "WITH RECURSIVE tree(oid) AS (VALUES {} UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i \
+         JOIN tree t ON i.inhparent = t.oid) \
+         SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM tree t \
+         JOIN pg_catalog.pg_class c ON c.oid = t.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.relkind = 'r' AND c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid) LIMIT 1",
+        if oids.is_empty() { "(0::pg_catalog.oid)".to_owned() } else { oids.join(", ") }
+    )
+}
+
+/// The code of an answer that says nothing, for the snapshot does not see the rows.
+pub const UNSEEN: &str = "unseen";
+
 /// What planning a query on relations would call that belongs to users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plans {

@@ -9,19 +9,19 @@ use crate::error::{Blocker, Error};
 use crate::guard;
 use crate::inspect::Timescale;
 use crate::quote::literal;
-use crate::timescale::Catalogs;
+use crate::timescale::{Catalogs, numbers};
 
 /// So many tables are asked about in one statement.
 const BATCH: usize = 100;
 
-/// A batch of compressed rows that is NULL throughout in a column is written as this, and refused at the restore
-/// (TimescaleDB issue 8893; 2.19.0 to 2.20.0).
-pub const NULL_BATCH: &str = "compressed-null-batch";
 /// A column that got its default after rows were compressed: those rows read NULL after the restore, and no count
 /// tells (TimescaleDB issue 8091).
 pub const ADDED_DEFAULT: &str = "compressed-added-default";
 /// Ranges of `enable_chunk_skipping` do not restore (TimescaleDB issue 8130; up to 2.20.2).
 pub const CHUNK_SKIPPING: &str = "chunk-skipping-ranges";
+
+/// A space dimension hashes an enum by its object id, which is another one on the target: rows do not fit their chunks.
+pub const ENUM_DIMENSION: &str = "dimension-by-enum";
 
 /// What `--accept` takes: the others end in an error of the target, whatever one accepts.
 pub const ACCEPTABLE: [&str; 2] = [ADDED_DEFAULT, crate::connect::pooler::SESSIONS];
@@ -33,15 +33,13 @@ pub const ACCEPTABLE: [&str; 2] = [ADDED_DEFAULT, crate::connect::pooler::SESSIO
 pub async fn find(session: &Session, timescale: &Timescale) -> Result<Vec<Blocker>, Error> {
     let mut found = Vec::new();
     let version = numbers(&timescale.version);
+    found.extend(enum_dimensions(session).await?);
     // 2.11 has none of this.
     if timescale.license == "apache" || version < vec![2, 12] {
         return Ok(found);
     }
     let catalogs = Catalogs::read(session).await?;
     let schema = crate::quote::identifier(&timescale.schema);
-    if (vec![2, 19]..vec![2, 20, 1]).contains(&version) {
-        found.extend(null_batches(session, &catalogs, &schema).await?);
-    }
     found.extend(added_defaults(session, &catalogs, &schema).await?);
     if version < vec![2, 20, 3] {
         found.extend(chunk_skipping(session, &catalogs, &schema).await?);
@@ -49,41 +47,39 @@ pub async fn find(session: &Session, timescale: &Timescale) -> Result<Vec<Blocke
     Ok(found)
 }
 
-/// `2.19.3` as numbers, so that versions compare.
-fn numbers(version: &str) -> Vec<u32> {
-    version.split(|c: char| !c.is_ascii_digit()).map_while(|part| part.parse().ok()).collect()
-}
-
-async fn null_batches(
-    session: &Session,
-    catalogs: &Catalogs,
-    schema: &str,
-) -> Result<Option<Blocker>, Error> {
-    let columns = session
-        .ask(&format!(
-            "{} WHERE a.attrelid = c.compressed AND a.attnum > 0 AND NOT a.attisdropped \
-               AND a.atttypid = '_timescaledb_internal.compressed_data'::pg_catalog.regtype ORDER BY 3, 2",
-            compressed(catalogs)?
-        ))
-        .await?;
-    // The value is one byte: its size is told without reading what is stored apart.
-    let chunks = hits(session, &columns, |table, column| {
-        format!(
-            "SELECT FROM ONLY {table} WHERE pg_catalog.pg_column_size({column}) <= 8 AND {column}::text = 'Bg=='"
-        )
-    })
-    .await?;
-    Ok((!chunks.is_empty()).then(|| Blocker {
-        check: NULL_BATCH,
+/// TimescaleDB has no way to load rows past their chunks, as PostgreSQL has for partitions.
+async fn enum_dimensions(session: &Session) -> Result<Option<Blocker>, Error> {
+    let question = "
+WITH RECURSIVE types(id, of) AS (
+  SELECT d.id, d.column_type::pg_catalog.oid FROM _timescaledb_catalog.dimension d WHERE d.num_slices IS NOT NULL
+    AND d.partitioning_func_schema::pg_catalog.text ~ '^_timescaledb_' AND d.partitioning_func = 'get_partition_hash'
+  UNION SELECT s.id, x.oid FROM types s JOIN pg_catalog.pg_type t ON t.oid = s.of
+    LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid
+    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = t.typrelid AND t.typrelid <> 0 AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_catalog.pg_type x ON x.oid IN (t.typbasetype, t.typelem, r.rngsubtype, a.atttypid))
+SELECT DISTINCT pg_catalog.format('%I.%I', h.schema_name, h.table_name), pg_catalog.quote_ident(d.column_name)
+FROM types s JOIN pg_catalog.pg_type t ON t.oid = s.of AND t.typtype = 'e'
+JOIN _timescaledb_catalog.dimension d USING (id) JOIN _timescaledb_catalog.hypertable h ON h.id = d.hypertable_id ORDER BY 1, 2";
+    let found = session.ask(question).await?;
+    let Some(first) = found.first() else { return Ok(None) };
+    let names: Vec<String> = found
+        .iter()
+        .take(4)
+        .map(|row| Ok(format!("{} by {}", row.text(0)?, row.text(1)?)))
+        .collect::<Result<_, Error>>()?;
+    let (table, column) = (first.text(0)?, first.text(1)?);
+    Ok(Some(Blocker {
+        check: ENUM_DIMENSION,
         what: format!(
-            "{} compressed chunks hold rows that are NULL throughout in a column; this TimescaleDB writes them so that \
-             no restore takes the chunk: {}",
-            chunks.len(),
-            shown(&chunks)
+            "rows of hypertables are divided by the hash of an enum, which is another one on every server: {}{}",
+            names.join(", "),
+            if found.len() > names.len() { ", …" } else { "" }
         ),
-        next: commands(&chunks, "update the source to TimescaleDB 2.20.1 or newer, or decompress these chunks first:", |chunk| {
-            format!("SELECT {schema}.decompress_chunk({});", literal(chunk))
-        }),
+        next: vec![
+            "copy such a table on the source into one whose dimension is by text, and drop it, or move it by hand:".into(),
+            format!("  {}", crate::quote::psql("SOURCE", &format!("\\copy (SELECT * FROM {table}) TO 'rows.csv' CSV"))),
+            format!("its column would be {column} text; or leave the table out: --exclude {}", crate::quote::shell(table)),
+        ],
     }))
 }
 
@@ -210,18 +206,4 @@ fn commands(chunks: &BTreeSet<String>, first: &str, command: impl Fn(&str) -> St
     std::iter::once(first.to_owned())
         .chain(chunks.iter().map(|chunk| format!("  {}", command(chunk))))
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_compare_by_their_numbers() {
-        assert!(numbers("2.9.1") < numbers("2.19.0"));
-        assert!((vec![2, 19]..vec![2, 20, 1]).contains(&numbers("2.19.3")));
-        assert!((vec![2, 19]..vec![2, 20, 1]).contains(&numbers("2.20.0")));
-        assert!(!(vec![2, 19]..vec![2, 20, 1]).contains(&numbers("2.20.1")));
-        assert!(numbers("2.20.0-dev") < vec![2, 20, 3]);
-    }
 }

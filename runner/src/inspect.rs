@@ -95,6 +95,9 @@ pub struct Facts {
     pub owners: BTreeSet<String>,
     /// Objects that somebody has made in the database, some of them by name.
     pub objects: Vec<String>,
+    /// Collations of `pg_catalog`, of a target; none of a plan that is read again.
+    #[serde(skip)]
+    pub collations: BTreeSet<String>,
 }
 
 impl Facts {
@@ -102,6 +105,13 @@ impl Facts {
     #[must_use]
     pub fn major(&self) -> u32 {
         self.version_num / 10000
+    }
+
+    /// Both are one database, or files of one were copied to make the other.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let known = |facts: &Self| (facts.system.clone(), facts.database.clone(), facts.database_oid.clone());
+        !self.system.is_empty() && known(self) == known(other)
     }
 }
 
@@ -228,6 +238,12 @@ pub async fn inspect(session: &Session, side: Side) -> Result<Facts, Error> {
     if side == Side::Target {
         creatable(session, &mut facts, allow_list).await?;
         facts.objects = objects(session).await?;
+        facts.collations = session
+            .ask_list(
+                "SELECT collname FROM pg_catalog.pg_collation WHERE collnamespace = 'pg_catalog'::pg_catalog.regnamespace \
+                 AND collencoding IN (-1, (SELECT encoding FROM pg_catalog.pg_database WHERE datname = current_database()))",
+            )
+            .await?;
     }
     if let Some(extension) = facts.extensions.get("timescaledb").cloned() {
         facts.timescale = Some(timescale(session, extension).await?);

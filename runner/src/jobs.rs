@@ -57,6 +57,17 @@ pub async fn list(session: &Session) -> Result<Vec<Job>, Error> {
         .collect()
 }
 
+/// Those of `jobs` that the session's user may not pause: TimescaleDB asks for the privileges of a job's owner.
+///
+/// # Errors
+/// When the server refuses the question.
+pub async fn not_ours<'a>(session: &Session, jobs: &'a [Job]) -> Result<Vec<&'a Job>, Error> {
+    let ours: BTreeSet<String> = session
+        .ask_list("SELECT rolname FROM pg_catalog.pg_roles WHERE pg_catalog.pg_has_role(current_user, oid, 'USAGE')")
+        .await?;
+    Ok(jobs.iter().filter(|job| job.scheduled && !ours.contains(&job.owner)).collect())
+}
+
 /// A `regrole` as it is printed, without its quotes.
 #[must_use]
 pub fn unquoted(name: &str) -> String {
@@ -123,6 +134,12 @@ impl Alter {
     #[must_use]
     pub fn has_check(&self, id: i64) -> bool {
         self.checked.contains(&id)
+    }
+
+    /// The call that starts a job when it is due; at once where nothing is named.
+    #[must_use]
+    pub fn start(&self, id: i64, due: Option<&str>) -> String {
+        self.sql(id, Some(true), due)
     }
 
     fn sql(&self, id: i64, scheduled: Option<bool>, due: Option<&str>) -> String {
@@ -245,8 +262,13 @@ pub async fn put_back(source: &Connector, schema: &str, jobs: &[Job]) -> Vec<Str
     let all = || jobs.iter().map(|job| format!("{};", command(schema, job.id, true))).collect();
     let Ok(session) = source.open().await else { return all() };
     let Ok(alter) = Alter::find(&session).await else { return all() };
+    // One that could not be paused either is as it was.
+    let scheduled: BTreeSet<i64> = match list(&session).await {
+        Ok(now) => now.iter().filter(|job| job.scheduled).map(|job| job.id).collect(),
+        Err(_) => BTreeSet::new(),
+    };
     let mut left = Vec::new();
-    for job in jobs {
+    for job in jobs.iter().filter(|job| !scheduled.contains(&job.id)) {
         if alter.schedule(&session, job.id, true, None).await.is_err() {
             left.push(format!("{};", command(schema, job.id, true)));
         }

@@ -58,7 +58,11 @@ pub fn script(analysis: &Analysis, inputs: &[Input<'_>]) -> Option<Script> {
     }
     let mut sql = HEAD.to_owned();
     section(&mut sql, "What is lost", &lost);
-    section(&mut sql, "What was taken out because the target has it already, or has no use for it", &taken);
+    section(
+        &mut sql,
+        "What was removed because it exists on the target already, or is of no use there",
+        &taken,
+    );
     Some(Script { file: FILE.to_owned(), title: TITLE.to_owned(), rule: String::new(), sql })
 }
 

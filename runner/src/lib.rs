@@ -4,6 +4,7 @@
 //! [`verify`] and [`report`].
 
 pub mod analysis;
+pub mod archive;
 pub mod capacity;
 mod child;
 pub mod clashes;
@@ -13,6 +14,7 @@ pub mod engine;
 pub mod error;
 pub mod estimate;
 pub mod filter;
+pub mod frames;
 pub mod guard;
 pub mod hazards;
 pub mod human;
@@ -33,6 +35,7 @@ pub mod redact;
 pub mod report;
 pub mod results;
 pub mod script;
+pub mod states;
 pub mod step;
 pub mod tables;
 pub mod timescale;

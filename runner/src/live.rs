@@ -11,6 +11,7 @@ use crate::hazards;
 use crate::inspect::{self, Facts};
 use crate::jobs;
 use crate::omitted;
+use crate::states;
 
 /// Short: a server at work is not to wait for us.
 const CAREFUL: &str =
@@ -215,6 +216,7 @@ pub async fn survey(session: &Session, facts: &Facts, name: String) -> Server {
     for answer in [omitted::find(session).await, omitted::settings_of_all_roles(session).await] {
         server.omitted.extend(ask.answer("what no dump has", answer));
     }
+    server.states = ask.answer("states of the source", states::find(session).await);
     if let Some(timescale) = &facts.timescale {
         server.timescale = Some(Timescale {
             version: timescale.version.clone(),

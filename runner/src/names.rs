@@ -32,6 +32,12 @@ impl Relation {
     pub fn sql(&self) -> String {
         format!("{}.{}", identifier(&self.schema), identifier(&self.name))
     }
+
+    /// What people call an index or a constraint of it: `orders_pkey on shop.orders`.
+    #[must_use]
+    pub fn part(&self, name: &str) -> String {
+        format!("{} on {self}", quoted(name))
+    }
 }
 
 impl fmt::Display for Relation {

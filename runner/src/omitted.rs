@@ -97,6 +97,7 @@ pub struct Addition {
 pub async fn find(session: &Session) -> Result<Vec<Omitted>, Error> {
     let mut found: Vec<_> = additions(session).await?.into_iter().map(Addition::omitted).collect();
     found.extend(unchecked_keys(session).await?);
+    found.extend(invalid_indexes(session).await?);
     Ok(found)
 }
 
@@ -216,6 +217,34 @@ async fn unchecked_keys(session: &Session) -> Result<Vec<Omitted>, Error> {
     }
     Ok(found)
 }
+
+/// Indexes that are not valid, which `pg_dump` leaves out but for those of partitioned tables.
+async fn invalid_indexes(session: &Session) -> Result<Vec<Omitted>, Error> {
+    let question = format!(
+        "SELECT pg_catalog.format('%I.%I', n.nspname, x.relname), pg_catalog.format('%I.%I', n.nspname, c.relname) \
+         FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid \
+         JOIN pg_catalog.pg_class c ON c.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE NOT {DUMPED_INDEX} AND n.nspname !~ '^pg_' AND c.relpersistence <> 't' ORDER BY 1"
+    );
+    let mut found = Vec::new();
+    for row in session.ask(&question).await? {
+        let (index, table) = (row.text(0)?, row.text(1)?);
+        found.push(Omitted {
+            object: format!("index {index} on {table}"),
+            is_lost: true,
+            why: "it is not valid, for its build failed or was interrupted: no query uses it, and no dump has it".into(),
+            next: vec![
+                "Build it on the source before the dump, or drop it there:".into(),
+                format!("  REINDEX INDEX CONCURRENTLY {index};"),
+                format!("  DROP INDEX CONCURRENTLY {index};"),
+            ],
+        });
+    }
+    Ok(found)
+}
+
+/// A condition on `pg_index i` of a `pg_class c`: a dump has the index (`getIndexes` in PostgreSQL's pg_dump.c).
+pub const DUMPED_INDEX: &str = "((i.indisvalid OR c.relkind = 'p') AND i.indisready)";
 
 /// Parameters that are set for all roles in all databases: a migration makes them settings of the database, a dump alone
 /// loses them.

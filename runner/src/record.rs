@@ -9,7 +9,7 @@ use tsmigrate_analyzer::quote::shell;
 use crate::error::Error;
 
 /// The number of this version's form. It grows when a step, an event or a field changes its name or meaning.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// The number of records that have none: those of the first version.
 #[must_use]
@@ -29,11 +29,13 @@ pub fn any<'de, D: Deserializer<'de>>(value: D) -> Result<u32, D::Error> {
     Ok(value.as_u64().and_then(|number| u32::try_from(number).ok()).unwrap_or(UNREADABLE))
 }
 
-/// The command that gives a run up, or closes what it left open; it takes source and target from the environment.
+/// The command that gives a run up, or closes what it left open. It takes source and target from the environment; they may
+/// hold passwords, and are not repeated.
 #[must_use]
 pub fn cleanup(work: &Path, give_up: bool) -> String {
     let give_up = if give_up { " --drop-target" } else { "" };
-    format!("tsmigrate cleanup{give_up} --work-dir {}", shell(&work.display().to_string()))
+    let work = shell(&work.display().to_string());
+    format!("tsmigrate cleanup{give_up} --work-dir {work}  # with the run's --source and --target")
 }
 
 /// What is wrong with a record of another form. `place` is the file or the schema, with its word.
@@ -78,11 +80,11 @@ mod tests {
     fn the_command_can_be_pasted() {
         assert_eq!(
             cleanup(Path::new("a/tsmigrate-shop"), false),
-            "tsmigrate cleanup --work-dir a/tsmigrate-shop"
+            "tsmigrate cleanup --work-dir a/tsmigrate-shop  # with the run's --source and --target"
         );
         assert_eq!(
             cleanup(Path::new("my db's"), true),
-            r"tsmigrate cleanup --drop-target --work-dir 'my db'\''s'"
+            r"tsmigrate cleanup --drop-target --work-dir 'my db'\''s'  # with the run's --source and --target"
         );
     }
 

@@ -1,6 +1,7 @@
 //! What layers find and do, each in the form in which the report shows it.
 
 use serde::Serialize;
+use tsmigrate_analyzer::report::Choice;
 
 /// A finding, as far as a migration is concerned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -19,7 +20,7 @@ pub struct Finding {
     pub object: Option<String>,
     /// What will happen.
     pub message: String,
-    /// The rewrite takes care of it.
+    /// The rewrite fixes it.
     pub solved: bool,
     /// `--accept` names its rule.
     pub accepted: bool,
@@ -32,6 +33,33 @@ pub struct Finding {
     /// The rule of the finding that it follows from.
     #[serde(skip)]
     pub cause: Option<String>,
+    /// All that a page shows of it; none where no dump has it.
+    #[serde(skip)]
+    pub view: Option<serde_json::Value>,
+}
+
+/// Something that a person decides before anything is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Decision {
+    /// What is the matter.
+    pub title: String,
+    /// Why the target refuses it.
+    pub why: String,
+    /// Statements that fail because of it.
+    pub blocks: u64,
+    /// The rules of their findings.
+    pub rules: Vec<String>,
+    /// The first of these statements: `pre-data:120 view reports.sales`.
+    pub places: Vec<String>,
+    /// What can be done, the best first: any one of them is enough.
+    pub choices: Vec<String>,
+    /// The same in their parts, for a page.
+    #[serde(skip)]
+    pub ways: Vec<Choice>,
+    /// Its number in the analysis, for a page.
+    #[serde(skip)]
+    pub number: u32,
 }
 
 /// Something that did not arrive, and why.

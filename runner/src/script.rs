@@ -122,6 +122,69 @@ fn class(node: &NodeEnum) -> Class {
     }
 }
 
+/// Whether a statement may be said again once it was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// With OR REPLACE.
+    Replaceable,
+    /// As it is.
+    Repeatable,
+    /// Not at all.
+    Other,
+}
+
+/// What a statement is about, in words; none of settings of the session.
+#[must_use]
+pub fn subject(sql: &str) -> Option<(Subject, String)> {
+    subject_of(parse::parse(sql, true).ok().flatten()?.node(), sql)
+}
+
+/// The same of a statement whose tree is there already.
+pub(crate) fn subject_of(node: &NodeEnum, sql: &str) -> Option<(Subject, String)> {
+    let (subject, kind) = match node {
+        NodeEnum::CommentStmt(_) => {
+            let about = sql.split(" IS ").next().unwrap_or_default();
+            return Some((Subject::Repeatable, about.replacen("COMMENT ON", "comment on", 1)));
+        }
+        NodeEnum::CreateTrigStmt(create) => {
+            let table = object(node).unwrap_or_default();
+            return Some((Subject::Other, format!("trigger {} on {table}", quoted(&create.trigname))));
+        }
+        NodeEnum::VariableSetStmt(_) | NodeEnum::SelectStmt(_) => return None,
+        NodeEnum::CreateFunctionStmt(create) if create.is_procedure => (Subject::Replaceable, "procedure"),
+        NodeEnum::CreateFunctionStmt(_) => (Subject::Replaceable, "function"),
+        NodeEnum::ViewStmt(_) => (Subject::Replaceable, "view"),
+        NodeEnum::CreateStmt(_) => (Subject::Other, "table"),
+        NodeEnum::IndexStmt(index) => {
+            let schema = index.relation.as_ref().map(|table| table.schemaname.as_str()).unwrap_or_default();
+            return Some((Subject::Other, format!("index {}", Relation::new(schema, &index.idxname))));
+        }
+        NodeEnum::AlterTableStmt(alter) => {
+            let command = alter.cmds.iter().find_map(|command| match &command.node {
+                Some(NodeEnum::AlterTableCmd(command)) => Some(command),
+                _ => None,
+            });
+            let constraint = command.and_then(|command| match command.def.as_ref()?.node.as_ref()? {
+                NodeEnum::Constraint(constraint) => {
+                    Some(format!("constraint {} of ", quoted(&constraint.conname)))
+                }
+                _ => None,
+            });
+            let default =
+                command.is_some_and(|command| command.subtype() == pg::AlterTableType::AtColumnDefault);
+            let subject = if default { Subject::Repeatable } else { Subject::Other };
+            let table = object(node).unwrap_or_default();
+            return Some((subject, format!("{}table {table}", constraint.unwrap_or_default())));
+        }
+        _ => (Subject::Other, ""),
+    };
+    let first = || sql.split_whitespace().take(3).collect::<Vec<_>>().join(" ");
+    Some((
+        subject,
+        object(node).map_or_else(first, |object| format!("{kind} {object}").trim_start().to_owned()),
+    ))
+}
+
 /// The relation that `ALTER … OWNER TO` hands over, and to whom: a table, a view or a sequence.
 #[must_use]
 pub fn new_owner(sql: &str) -> Option<(Relation, String)> {

@@ -28,6 +28,19 @@ pub fn is_catalog(schema: &str, table: &str, name: &str) -> bool {
     SCHEMAS.contains(&schema) && table == name
 }
 
+/// `2.19.3` as numbers, so that versions compare.
+#[must_use]
+pub fn numbers(version: &str) -> Vec<u32> {
+    version.split(|c: char| !c.is_ascii_digit()).map_while(|part| part.parse().ok()).collect()
+}
+
+/// This version keeps a batch of compressed rows that are NULL throughout in a column as a value that no restore reads
+/// (TimescaleDB issue 8893; 2.19.0 to 2.20.0).
+#[must_use]
+pub fn writes_null_batches(version: &str) -> bool {
+    (vec![2, 19]..vec![2, 20, 1]).contains(&numbers(version))
+}
+
 /// The tables of TimescaleDB's catalogs in one database, with their columns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Catalogs {
@@ -226,4 +239,17 @@ fn named(catalog: &str, table: &str) -> String {
         "JOIN pg_catalog.pg_namespace {table}n ON {table}n.nspname = {catalog}.schema_name \
          JOIN pg_catalog.pg_class {table} ON {table}.relnamespace = {table}n.oid AND {table}.relname = {catalog}.table_name"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_by_their_numbers() {
+        assert!(numbers("2.9.1") < numbers("2.19.0"));
+        assert!(numbers("2.20.0-dev") < vec![2, 20, 3]);
+        assert!(["2.19.0", "2.19.3", "2.20.0"].into_iter().all(writes_null_batches));
+        assert!(!["2.18.2", "2.20.1", "2.31.0"].into_iter().any(writes_null_batches));
+    }
 }

@@ -1,16 +1,20 @@
 //! A TCP proxy in front of a server, to take the network away: it cuts connections, now or after some bytes, lets them
-//! stall, and refuses new ones. Plain threads; all end when the [`Proxy`] is dropped.
+//! stall, refuses new ones, and puts a distance between both ends. Plain threads; all end when the [`Proxy`] is dropped.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What no cut is planned means.
 const NEVER: i64 = i64::MAX;
+
+/// So many pieces may be under way at once in each direction.
+const UNDER_WAY: usize = 4000;
 
 #[derive(Debug)]
 struct State {
@@ -20,6 +24,8 @@ struct State {
     refusing: AtomicBool,
     stalled: AtomicBool,
     over: AtomicBool,
+    /// Microseconds from one end to the other.
+    delay: AtomicU64,
     /// Bytes that may still pass before everything is cut.
     left: AtomicI64,
     passed: AtomicU64,
@@ -55,6 +61,7 @@ impl Proxy {
             refusing: AtomicBool::new(false),
             stalled: AtomicBool::new(false),
             over: AtomicBool::new(false),
+            delay: AtomicU64::new(0),
             left: AtomicI64::new(NEVER),
             passed: AtomicU64::new(0),
             cuts: AtomicU64::new(0),
@@ -82,6 +89,12 @@ impl Proxy {
     /// Lets no byte pass, and keeps the connections; or lets them pass again.
     pub fn stall(&self, stalled: bool) {
         self.state.stalled.store(stalled, Ordering::SeqCst);
+    }
+
+    /// Lets every byte arrive so much later, in both directions: a round trip takes twice as long. What is under way when
+    /// everything is cut does not arrive.
+    pub fn delay(&self, one_way: Duration) {
+        self.state.delay.store(u64::try_from(one_way.as_micros()).unwrap_or(u64::MAX), Ordering::SeqCst);
     }
 
     /// Closes new connections at once; or takes them again.
@@ -154,8 +167,14 @@ fn forward(number: u64, client: TcpStream, server: TcpStream, state: &Arc<State>
     for (from, to) in [(client.try_clone()?, server.try_clone()?), (server, client)] {
         let state = state.clone();
         thread::spawn(move || {
-            let (mut from, mut to) = (from, to);
-            drop(pump(&mut from, &mut to, &state));
+            let (sender, receiver) = mpsc::sync_channel(UNDER_WAY);
+            let arriving = to.try_clone().map(|to| thread::spawn(move || arrive(to, &receiver)));
+            let mut from = from;
+            drop(pump(&mut from, &sender, &state));
+            drop(sender);
+            if let Ok(arriving) = arriving {
+                drop(arriving.join());
+            }
             drop(from.shutdown(Shutdown::Both));
             drop(to.shutdown(Shutdown::Both));
             state.open().remove(&number);
@@ -164,7 +183,16 @@ fn forward(number: u64, client: TcpStream, server: TcpStream, state: &Arc<State>
     Ok(())
 }
 
-fn pump(from: &mut TcpStream, to: &mut TcpStream, state: &State) -> io::Result<()> {
+/// Writes what has come, each piece at its time.
+fn arrive(mut to: TcpStream, pieces: &Receiver<(Instant, Vec<u8>)>) -> io::Result<()> {
+    for (at, piece) in pieces {
+        thread::sleep(at.saturating_duration_since(Instant::now()));
+        to.write_all(&piece)?;
+    }
+    Ok(())
+}
+
+fn pump(from: &mut TcpStream, to: &SyncSender<(Instant, Vec<u8>)>, state: &State) -> io::Result<()> {
     let mut buffer = vec![0; 64 << 10];
     loop {
         let count = from.read(&mut buffer)?;
@@ -182,7 +210,9 @@ fn pump(from: &mut TcpStream, to: &mut TcpStream, state: &State) -> io::Result<(
         }
         // Before they can be seen at the other side.
         state.passed.fetch_add(count as u64, Ordering::SeqCst);
-        to.write_all(buffer.get(..count).unwrap_or_default())?;
+        let at = Instant::now() + Duration::from_micros(state.delay.load(Ordering::SeqCst));
+        let piece = buffer.get(..count).unwrap_or_default().to_vec();
+        to.send((at, piece)).map_err(|_| io::ErrorKind::BrokenPipe)?;
     }
 }
 
@@ -227,6 +257,12 @@ mod tests {
         proxy.stall(false);
         stream.set_read_timeout(None)?;
         stream.read_exact(&mut [0])?;
+
+        proxy.delay(Duration::from_millis(40));
+        let sent = Instant::now();
+        assert_eq!(say(&mut stream, b"far")?, b"far");
+        assert!(sent.elapsed() >= Duration::from_millis(80));
+        proxy.delay(Duration::ZERO);
 
         proxy.cut();
         assert!(say(&mut stream, b"x").is_err());

@@ -183,6 +183,9 @@ fn whoever_changes_a_table_stops_neither_the_run_nor_those_before_it() -> Outcom
     let (code, report, said) = told(&ended(run, "the run")?)?;
     assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{said}");
     assert_eq!(report["verification"]["differences"], serde_json::json!([]), "{said}");
+    let written =
+        "the source was written to while it was copied (public.small_app 4 rows, public.wide 3 rows, ";
+    assert!(report["next"].to_string().contains(written), "{}", report["next"]);
     for (child, sql) in changes {
         let output = ended(child, sql)?;
         assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));

@@ -163,7 +163,7 @@ fn tls_is_checked_as_sslmode_says() -> Outcome {
             (at("localhost", &format!("sslmode=verify-full sslrootcert={stranger}")), "certificate"),
             (at("localhost", &format!("sslmode=verify-ca sslrootcert={stranger}")), "certificate"),
             (at("localhost", &format!("sslmode=require sslrootcert={stranger}")), "certificate"),
-            (at("localhost", "sslmode=verify-full sslrootcert=/nowhere"), "/nowhere are not there"),
+            (at("localhost", "sslmode=verify-full sslrootcert=/nowhere"), "/nowhere do not exist"),
             (at("localhost", "sslmode=require sslrootcert=system"), "needs sslmode=verify-full"),
             (at("localhost", "sslmode=verifyfull"), "sslmode is one of"),
             (at("localhost", &format!("sslmode=require sslcert={cert}")), "sslkey"),
@@ -271,10 +271,66 @@ fn a_password_is_told_of_where_others_see_it_and_shown_nowhere() -> Outcome {
     assert!(said.contains("holds a password, which others can read in the list of processes"), "{said}");
     let (code, said) = run(&wrong, false)?;
     assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("28P01"), "{said}");
+    for part in [
+        "error: cannot connect to the source postgres@",
+        "cause: ERROR 28P01",
+        "next: correct it in ~/.pgpass",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    every_failure_has_its_cause_and_a_way_on(&lab, port)?;
     let (code, said) = run("postgres://postgres@127.0.0.1/postgres?passwrd=hunter2", false)?;
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("libpq knows no parameter passwrd; did you mean password?"), "{said}");
+    Ok(())
+}
+
+/// Of all commands, as text and as JSON.
+fn every_failure_has_its_cause_and_a_way_on(lab: &Lab, port: &str) -> Outcome {
+    let target = lab.uri(Server::Target17)?;
+    let passwords = lab.folder().join("passwords");
+    fs::write(&passwords, "*:*:*:*:hunter2secret\n")?;
+    fs::set_permissions(&passwords, std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+    let open = format!("postgres://postgres@127.0.0.1:{port}/postgres?passfile={}", passwords.display());
+    let good = format!("postgres://postgres:hunter2secret@127.0.0.1:{port}");
+    for (source, cause, next) in [
+        (
+            "postgres://postgres@127.0.0.1:1/x".to_owned(),
+            "Connection refused",
+            "pg_isready -h 127.0.0.1 -p 1",
+        ),
+        (
+            "postgres://postgres@no.such.host.invalid/x".to_owned(),
+            "lookup",
+            "getent hosts no.such.host.invalid",
+        ),
+        (format!("{good}/nowhere"), "3D000", "-d postgres -l"),
+        (format!("{good}/postgres?sslmode=require"), "TLS", "sslmode=disable"),
+        (open, "password missing", "chmod 0600"),
+        ("postgres://postgres@h/x?sslmode=verify-full".to_owned(), "root certificate", "sslrootcert"),
+    ] {
+        for command in [&["verify"][..], &["migrate", "--dry-run"], &["check", &source]] {
+            let json = matches!(command[0], "verify" | "migrate");
+            let mut run = program();
+            run.args(command).env("SOURCE", &source).env("TARGET", target).current_dir(lab.folder());
+            if json {
+                run.args(["--format", "json"]);
+            }
+            let output = run.output()?;
+            assert_eq!(output.status.code(), Some(2), "{output:?}");
+            let said = String::from_utf8_lossy(&[output.stdout.clone(), output.stderr].concat()).into_owned();
+            assert!(!said.contains("hunter2"), "{said}");
+            let (why, steps) = if json {
+                let report: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+                (report["cause"].to_string(), report["next"].to_string())
+            } else {
+                let (before, steps) = said.split_once("next:").ok_or_else(|| said.clone())?;
+                let (_, why) = before.split_once("cause:").ok_or_else(|| said.clone())?;
+                (why.to_owned(), steps.to_owned())
+            };
+            assert!(why.contains(cause) && steps.contains(next), "{command:?} {cause}: {said}");
+        }
+    }
     Ok(())
 }
 

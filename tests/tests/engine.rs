@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tsmigrate::connect::{Connector, Side};
-use tsmigrate::engine::copy::{LiveTarget, Target};
+use tsmigrate::engine::copy::Target;
 use tsmigrate::engine::marks::Marks;
 use tsmigrate::engine::retry::transient;
+use tsmigrate::engine::target::LiveTarget;
 use tsmigrate::names::Relation;
 use tsmigrate::step::Step;
 use tsmigrate_tests::lab::{Server, skipped};
@@ -162,7 +163,10 @@ fn hypertables_and_chunks_arrive_as_they_are() -> Outcome {
     let test = "hypertables_and_chunks_arrive_as_they_are";
     let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
     stage.fixture("timescale.sql")?;
-    for arguments in [&["--jobs", "8", "--split-larger-than", "16kB"][..], &["--jobs", "1"]] {
+    for arguments in [
+        &["--jobs", "8", "--split-larger-than", "16kB", "--start-jobs"][..],
+        &["--jobs", "1", "--start-jobs"],
+    ] {
         stage.empty_target()?;
         migrate(&stage, arguments)?;
         assert_eq!(stage.differences(&[])?, nothing());
@@ -314,7 +318,7 @@ fn a_step_whose_connection_ends_before_its_commit_has_not_happened() -> Outcome 
         Marks::create(&session, "run", "source").await?;
         let mut target = LiveTarget::new(&connector, "SET lock_timeout = '10s'");
         for attempt in 0..2 {
-            assert!(target.transaction(&step("t")).await?);
+            assert!(target.transaction(&[step("t")]).await?);
             target.copy(&Relation::new("public", "t"), "COPY public.t FROM STDIN").await?;
             target.send("1\n2\n".into()).await?;
             let rows = target.copied().await?;
@@ -326,22 +330,22 @@ fn a_step_whose_connection_ends_before_its_commit_has_not_happened() -> Outcome 
                 )?;
                 // The driver hears of it a moment later.
                 tokio::time::sleep(Duration::from_millis(500)).await;
-                let Err(error) = target.end(rows).await else { return Err("it was committed".into()) };
+                let Err(error) = target.end(&[rows]).await else { return Err("it was committed".into()) };
                 assert!(transient(&error), "{error}");
                 let there = "SELECT (SELECT count(*) FROM public.t), (SELECT count(*) FROM _tsmigrate.done)";
                 assert_eq!(stage.sql(&stage.admin, there)?, "0|0");
                 target.reset().await;
             } else {
-                target.end(rows).await?;
+                target.end(&[rows]).await?;
             }
         }
         assert_eq!(stage.sql(&stage.admin, "SELECT count(*) FROM public.t")?, "2");
         assert_eq!(stage.sql(&stage.admin, "SELECT step, rows FROM _tsmigrate.done")?, "data/public.t|2");
 
         // In a transaction that has failed COMMIT alone would answer that all is well.
-        assert!(target.transaction(&step("u")).await?);
+        assert!(target.transaction(&[step("u")]).await?);
         assert!(target.session().await?.run("SELECT 1/0").await.is_err());
-        let Err(error) = target.end(0).await else { return Err("it was committed".into()) };
+        let Err(error) = target.end(&[0]).await else { return Err("it was committed".into()) };
         assert_eq!(error.code(), "25P02");
         assert_eq!(stage.sql(&stage.admin, "SELECT count(*) FROM _tsmigrate.done")?, "1");
         Ok(())

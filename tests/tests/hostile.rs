@@ -242,7 +242,7 @@ fn a_hostile_hypertable_and_a_function_named_as_timescaledbs() -> Outcome {
          CREATE INDEX mine_v ON public.mine ((v + public.canary('index', 1)), ts);
          INSERT INTO public.mine SELECT '2026-01-01'::timestamptz + i * interval '1 hour', i FROM generate_series(1, 400) i;",
     )?;
-    let (code, report, all) = stage.migrate(&[])?;
+    let (code, report, all) = stage.migrate(&["--start-jobs"])?;
     assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
     let of_source = calls(&stage, stage.source_server)?;
     assert_eq!(of_source.iter().map(String::as_str).collect::<Vec<_>>(), ["index as mallory"]);

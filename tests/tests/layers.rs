@@ -23,6 +23,7 @@ const CRATES: &[Crate] = &[
             "split",
             "parse",
             "quote",
+            "archive",
             "input",
             "secrets",
             "edit",
@@ -71,6 +72,7 @@ const CRATES: &[Crate] = &[
             "clashes",
             "volume",
             "omitted",
+            "states",
             "tools",
             "watch",
             "live",
@@ -87,6 +89,8 @@ const CRATES: &[Crate] = &[
             "report",
             "migrate",
             "workers",
+            "frames",
+            "archive",
             "cli",
         ],
     },
@@ -439,10 +443,11 @@ fn pages_name_files_that_exist() {
             let parts = ["analyzer/", "runner/", "tests/", "web/", ".github/"];
             let paths = text.split('`').skip(1).step_by(2).filter(|code| {
                 let is_path = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-                // web/build makes web/dist.
-                parts.iter().any(|part| code.starts_with(part))
-                    && code.chars().all(is_path)
-                    && !code.contains("/dist")
+                // web/build makes these.
+                let made = ["web/dist", "web/package"].iter().any(|made| {
+                    code.strip_prefix(made).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                });
+                parts.iter().any(|part| code.starts_with(part)) && code.chars().all(is_path) && !made
             });
             let files = links.chain(paths.map(|path| top.join(path)));
             wrong.extend(

@@ -1,5 +1,5 @@
 //! Whole dumps on the locked-down target: after the rewrite the server refuses a statement exactly where the
-//! report has an error that the rewrite does not solve, and nothing at all once every loss is accepted.
+//! report has an error that the rewrite does not fix, and nothing at all once every loss is accepted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;

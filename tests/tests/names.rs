@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tsmigrate::record::FORMAT;
 use tsmigrate_tests::lab::Server;
 use tsmigrate_tests::migration::{Outcome, Stage, database, told};
 use tsmigrate_tests::program;
@@ -166,11 +167,11 @@ fn formats_of_a_run_that_is_open(stage: &Stage) -> Outcome {
     let (journal, plan) = (stage.work.join("journal.jsonl"), stage.work.join("plan.json"));
     let cleanup = format!("tsmigrate cleanup --drop-target --work-dir {}", stage.work.display());
     for (to, number) in [("", "format 1"), ("\"format\":9,", "format 9")] {
-        with_file(&journal, "\"format\":2,", to, || {
+        with_file(&journal, &format!("\"format\":{FORMAT},"), to, || {
             refused(stage, &["--resume"], &["journal.jsonl", number, &cleanup])?;
             refused(stage, &[], &["journal.jsonl", number, &cleanup])
         })?;
-        with_file(&plan, "\"format\":2,", to, || {
+        with_file(&plan, &format!("\"format\":{FORMAT},"), to, || {
             refused(stage, &["--resume"], &["plan.json", number, &cleanup])
         })?;
     }
@@ -185,13 +186,13 @@ fn formats_of_a_run_that_is_open(stage: &Stage) -> Outcome {
     refused(stage, &[], &["_tsmigrate", "format 1", &cleanup])?;
     fs::rename(&aside, &stage.work)?;
     marks("ALTER TABLE _tsmigrate.run RENAME COLUMN form TO format")?;
-    marks("UPDATE _tsmigrate.run SET format = 2").map(drop)
+    marks(&format!("UPDATE _tsmigrate.run SET format = {FORMAT}")).map(drop)
 }
 
 /// Restoring mode is left, and the target emptied, whatever version has begun the run.
 fn what_another_version_left_is_cleaned_up(stage: &Stage) -> Outcome {
     let path = stage.work.join("journal.jsonl");
-    let text = journal(stage).replace("\"format\":2,", "\"format\":9,");
+    let text = journal(stage).replace(&format!("\"format\":{FORMAT},"), "\"format\":9,");
     fs::write(&path, text + "{\"at\":\"2030-01-01\",\"event\":\"parked\",\"what\":[1]}\n")?;
     stage.sql(&stage.admin, "UPDATE _tsmigrate.run SET format = 9")?;
     assert_ne!(stage.restoring()?, "0 off");

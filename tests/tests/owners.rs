@@ -122,7 +122,7 @@ fn hypertables_have_their_owners_back() -> Outcome {
          CREATE TRIGGER refuse_job BEFORE UPDATE ON _timescaledb_config.bgw_job FOR EACH ROW EXECUTE FUNCTION pg_catalog.refuse_job();
          ALTER EXTENSION timescaledb ADD FUNCTION pg_catalog.refuse_job();",
     )?;
-    let (report, all) = migrated(&stage, &[])?;
+    let (report, all) = migrated(&stage, &["--start-jobs"])?;
     let missing = report["missing"].to_string();
     for part in [
         "owner \\\"Odd Owner\\\" of hypertable m.h\"",
@@ -162,7 +162,7 @@ fn hypertables_have_their_owners_back() -> Outcome {
         &stage.admin,
         "CREATE SCHEMA _tsmigrate_owners; ALTER EXTENSION timescaledb ADD SCHEMA _tsmigrate_owners",
     )?;
-    let (code, report, all) = stage.migrate(&["--resume"])?;
+    let (code, report, all) = stage.migrate(&["--resume", "--start-jobs"])?;
     assert_eq!((code, &report["verification"]["announced"]), (0, &serde_json::json!([])), "{all}");
     assert!(!report["missing"].to_string().contains("owner"), "{all}");
     assert_eq!(stage.sql(&stage.admin, jobs)?, "1000 \"Odd Owner\" true, 1001 \"Odd Owner\" true");
@@ -185,7 +185,7 @@ fn hypertables_of_18_have_their_owners_back() -> Outcome {
            RETURN _timescaledb_functions.start_background_workers();
          END $$;",
     )?;
-    let (report, all) = migrated(&stage, &[])?;
+    let (report, all) = migrated(&stage, &["--start-jobs"])?;
     let workers = report["stages"].as_array().into_iter().flatten().find(|stage| stage["name"] == "workers");
     assert!(
         workers.is_some_and(|stage| stage["result"].to_string().contains("second post_restore")),

@@ -317,11 +317,40 @@ fn a_full_work_directory_is_found_and_one_that_fills_up_ends_the_run_in_order() 
     Ok(())
 }
 
+/// A space dimension whose hashes are others there, and a collation that it lacks.
+fn what_the_target_cannot_have_is_found(stage: &Stage) -> Outcome {
+    stage.sql_text(
+        "CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE DOMAIN feeling AS mood;
+         CREATE TABLE felt(at timestamptz NOT NULL, how feeling NOT NULL); CREATE TABLE sorted(t text COLLATE \"de-DE-x-icu\");
+         SELECT create_hypertable('felt', 'at'); SELECT add_dimension('felt', 'how', number_partitions => 4)",
+    )?;
+    stage.sql(
+        &stage.admin,
+        "SET allow_system_table_mods = on; DELETE FROM pg_collation WHERE collname = 'de-DE-x-icu'",
+    )?;
+    let (code, report, all) = stage.migrate(&["--dry-run"])?;
+    assert_eq!(code, 1, "{all}");
+    assert!(blocker(&report, "dimension-by-enum")?.contains("public.felt by how"), "{all}");
+    assert!(report["decisions"].to_string().contains("COL-02"), "{all}");
+    stage.sql_text("DROP TABLE felt; DROP TABLE sorted; DROP DOMAIN feeling; DROP TYPE mood")
+}
+
 #[test]
 fn names_and_settings_in_the_way_are_found_before_anything_is_written() -> Outcome {
     let test = "names_and_settings_in_the_way_are_found_before_anything_is_written";
     let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
     let untouched = stage.target_objects()?;
+    // Of a source without TimescaleDB, whose own functions stand in for it.
+    stage.sql_text(
+        "CREATE FUNCTION public.time_bucket(interval, timestamptz) RETURNS timestamptz LANGUAGE sql IMMUTABLE
+           AS $$ SELECT date_bin($1, $2, '2000-01-01') $$;
+         CREATE TABLE times(id int PRIMARY KEY, at timestamptz);
+         CREATE VIEW buckets AS SELECT public.time_bucket('1 hour', at) AS b, count(*) FROM times GROUP BY 1",
+    )?;
+    let (code, report, all) = stage.migrate(&["--dry-run"])?;
+    assert_eq!(code, 2, "{all}");
+    assert!(blocker(&report, "function-of-extension")?.contains("time_bucket"), "{all}");
+    stage.sql_text("DROP FUNCTION public.time_bucket CASCADE; DROP TABLE times")?;
     stage.sql_text(
         "CREATE EXTENSION timescaledb;
          CREATE FUNCTION public.timescaledb_post_restore(x int DEFAULT 1) RETURNS int LANGUAGE sql AS 'SELECT 1';
@@ -342,6 +371,7 @@ fn names_and_settings_in_the_way_are_found_before_anything_is_written() -> Outco
         stage.sql(&stage.source, &command.ok_or("no command")?.replace("\\\"", "\""))?;
     }
     stage.sql(&stage.admin, "ALTER ROLE tsdbadmin RESET session_replication_role")?;
+    what_the_target_cannot_have_is_found(&stage)?;
     // A role that services have, and this one has not.
     stage.sql_text("CREATE ROLE tsdbexplorer; GRANT SELECT ON own__timescaledb_mine.t TO tsdbexplorer;")?;
     let (code, report, all) = stage.migrate(&[])?;

@@ -115,7 +115,7 @@ fn jobs_start_when_they_are_due() -> Outcome {
          SELECT add_job('public.own_job', interval '1 day', initial_start => '2097-01-01 00:00+00', config => '{}',
            check_config => 'checks.check'::regproc);",
     )?;
-    migrate(&stage, &[])?;
+    migrate(&stage, &["--start-jobs"])?;
     let called = "SELECT string_agg(DISTINCT who, ' ') FROM checks.called";
     let paused = "SELECT count(*) FROM timescaledb_information.jobs WHERE job_id >= 1000 AND NOT scheduled";
     for (uri, not_started) in [(&stage.source, "0"), (&stage.admin, "1")] {

@@ -151,6 +151,89 @@ fn database(uri: &str, name: &str) -> String {
     format!("{server}/{name}{query}")
 }
 
+/// What is changed in a plain database, and what verify says of it: the kind and the object.
+const PLAIN_CHANGES: &[(&str, &str, &str)] = &[
+    ("UPDATE app.customer SET credit = 8 WHERE id = 7", "content", "app.customer"),
+    ("DELETE FROM app.invoice WHERE id = 5", "rows", "app.invoice"),
+    ("INSERT INTO public.settings VALUES ('extra', 'row')", "rows", "public.settings"),
+    // The same rows, but one of them in another partition's place.
+    ("DELETE FROM app.event_2024 WHERE id = 1", "rows", "app.event_2024"),
+    (
+        "CREATE OR REPLACE FUNCTION app.touch() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN RETURN NULL; END $$",
+        "function definition",
+        "app.touch()",
+    ),
+    (
+        "CREATE OR REPLACE FUNCTION public.show_limit() RETURNS real LANGUAGE sql AS 'SELECT 0.7::real'",
+        "extension member definition",
+        "function public.show_limit()",
+    ),
+    (
+        "ALTER FUNCTION public.show_limit() COST 4242",
+        "extension member properties",
+        "function public.show_limit()",
+    ),
+    (
+        "CREATE OR REPLACE VIEW app.rich AS SELECT id, name FROM app.customer WHERE credit > 99",
+        "view definition",
+        "app.rich",
+    ),
+    (
+        "ALTER TABLE app.customer ALTER feeling SET DEFAULT 'sad'",
+        "default value definition",
+        "for app.customer.feeling",
+    ),
+    ("ALTER POLICY readers ON app.invoice USING (total < 501)", "policy condition", "readers on app.invoice"),
+    (
+        "DROP INDEX app.customer_lower; CREATE INDEX customer_lower ON app.customer (upper(name))",
+        "index definition",
+        "app.customer_lower on app.customer",
+    ),
+    ("DROP INDEX app.invoice_customer", "index", "app.invoice_customer on app.invoice"),
+    ("ALTER TABLE public.parent OWNER TO app_owner", "owner", "of table public.parent"),
+    ("REVOKE SELECT ON app.rich FROM app_reader", "privileges", "of view app.rich"),
+    ("SELECT setval('app.ticket', 1)", "sequence value", "app.ticket"),
+    ("ALTER SEQUENCE app.ticket INCREMENT 6", "sequence parameters", "app.ticket"),
+    ("ALTER TYPE app.mood ADD VALUE 'odd'", "type labels", "app.mood"),
+    (
+        "ALTER TABLE app.invoice DROP CONSTRAINT invoice_total_check",
+        "table constraint",
+        "invoice_total_check on app.invoice",
+    ),
+    ("ALTER TABLE app.invoice DISABLE ROW LEVEL SECURITY", "table row security", "app.invoice"),
+    ("ALTER TABLE app.customer DISABLE TRIGGER touch", "trigger enabled", "touch on app.customer"),
+    ("ALTER TABLE public.child ADD more integer", "column", "public.child.more"),
+    ("ALTER TABLE public.empty_table SET (fillfactor = 50)", "table options", "public.empty_table"),
+    ("ALTER TABLE public.empty_table REPLICA IDENTITY FULL", "table replica identity", "public.empty_table"),
+    ("COMMENT ON TABLE public.settings IS 'else'", "comment", "on table public.settings"),
+    ("COMMENT ON DATABASE tsdb IS 'else'", "comment", "on database"),
+    ("COMMENT ON LARGE OBJECT 4242 IS 'else'", "comment", "on large object 4242"),
+    ("REVOKE CREATE ON DATABASE tsdb FROM app_owner", "privileges", "of the database"),
+    ("ALTER ROLE reporting CONNECTION LIMIT 5", "role connection limit", "reporting"),
+    ("ALTER ROLE reporting SET statement_timeout = '6min'", "role setting", "reporting statement_timeout"),
+    ("REVOKE app_reader FROM reporting GRANTED BY tsdbadmin", "membership", "reporting in app_reader"),
+    (
+        "ALTER DEFAULT PRIVILEGES FOR ROLE app_owner IN SCHEMA app REVOKE SELECT ON TABLES FROM app_reader",
+        "default privileges",
+        "for app_owner on r in app",
+    ),
+    (
+        "ALTER DOMAIN app.positive DROP CONSTRAINT positive_check",
+        "domain constraint",
+        "positive_check on app.positive",
+    ),
+    ("SELECT lo_put(4242, 1, '\\x11')", "large object content", "4242"),
+    // What may not be read is never the same.
+    (
+        "CREATE ROLE stranger SUPERUSER; CREATE ROLE friend; GRANT app_reader TO friend; ALTER TABLE public.scratch OWNER TO stranger",
+        "owner",
+        "of table public.scratch",
+    ),
+    ("SELECT 1", "rows", "public.scratch"),
+    ("DROP STATISTICS app.invoice_stats", "statistics object", "app.invoice_stats"),
+];
+
 #[test]
 fn every_change_of_a_plain_database_is_found_and_named() -> Outcome {
     let test = "every_change_of_a_plain_database_is_found_and_named";
@@ -164,83 +247,22 @@ fn every_change_of_a_plain_database_is_found_and_named() -> Outcome {
         pair.sql(&pair.admin, sql)?;
     }
     pair.fill("migrate/plain.sql")?;
+    pair.sql(
+        &pair.source,
+        "COMMENT ON DATABASE shop IS 'a shop'; GRANT CREATE ON DATABASE shop TO app_owner; COMMENT ON LARGE OBJECT 4242 IS 'x'; \
+         CREATE TABLE public.halfway (a int); CREATE INDEX halfway_a ON public.halfway (a); \
+         UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'public.halfway_a'::regclass",
+    )?;
     pair.migrate()?;
     let report = pair.equal(&[])?;
     assert_eq!(report["verification"]["rows"]["summed"], report["verification"]["rows"]["counted"]);
-    let report = pair.differs(&[
-        ("UPDATE app.customer SET credit = 8 WHERE id = 7", "content", "app.customer"),
-        ("DELETE FROM app.invoice WHERE id = 5", "rows", "app.invoice"),
-        ("INSERT INTO public.settings VALUES ('extra', 'row')", "rows", "public.settings"),
-        // The same rows, but one of them in another partition's place.
-        ("DELETE FROM app.event_2024 WHERE id = 1", "rows", "app.event_2024"),
-        (
-            "CREATE OR REPLACE FUNCTION app.touch() RETURNS trigger LANGUAGE plpgsql AS \
-             $$ BEGIN RETURN NULL; END $$",
-            "function definition",
-            "app.touch()",
-        ),
-        (
-            "CREATE OR REPLACE FUNCTION public.show_limit() RETURNS real LANGUAGE sql AS 'SELECT 0.7::real'",
-            "extension member definition",
-            "function public.show_limit()",
-        ),
-        (
-            "ALTER FUNCTION public.show_limit() COST 4242",
-            "extension member properties",
-            "function public.show_limit()",
-        ),
-        (
-            "CREATE OR REPLACE VIEW app.rich AS SELECT id, name FROM app.customer WHERE credit > 99",
-            "view definition",
-            "app.rich",
-        ),
-        (
-            "ALTER TABLE app.customer ALTER feeling SET DEFAULT 'sad'",
-            "default value definition",
-            "for app.customer.feeling",
-        ),
-        ("ALTER POLICY readers ON app.invoice USING (total < 501)", "policy condition", "readers on app.invoice"),
-        (
-            "DROP INDEX app.customer_lower; CREATE INDEX customer_lower ON app.customer (upper(name))",
-            "index definition",
-            "app.customer_lower on app.customer",
-        ),
-        ("DROP INDEX app.invoice_customer", "index", "app.invoice_customer on app.invoice"),
-        ("ALTER TABLE public.parent OWNER TO app_owner", "owner", "of table public.parent"),
-        ("REVOKE SELECT ON app.rich FROM app_reader", "privileges", "of view app.rich"),
-        ("SELECT setval('app.ticket', 1)", "sequence value", "app.ticket"),
-        ("ALTER SEQUENCE app.ticket INCREMENT 6", "sequence parameters", "app.ticket"),
-        ("ALTER TYPE app.mood ADD VALUE 'odd'", "type labels", "app.mood"),
-        (
-            "ALTER TABLE app.invoice DROP CONSTRAINT invoice_total_check",
-            "table constraint",
-            "invoice_total_check on app.invoice",
-        ),
-        ("ALTER TABLE app.invoice DISABLE ROW LEVEL SECURITY", "table row security", "app.invoice"),
-        ("ALTER TABLE app.customer DISABLE TRIGGER touch", "trigger enabled", "touch on app.customer"),
-        ("ALTER TABLE public.child ADD more integer", "column", "public.child.more"),
-        ("ALTER TABLE public.empty_table SET (fillfactor = 50)", "table options", "public.empty_table"),
-        ("ALTER TABLE public.empty_table REPLICA IDENTITY FULL", "table replica identity", "public.empty_table"),
-        ("COMMENT ON TABLE public.settings IS 'else'", "comment", "on table public.settings"),
-        ("ALTER ROLE reporting CONNECTION LIMIT 5", "role connection limit", "reporting"),
-        ("ALTER ROLE reporting SET statement_timeout = '6min'", "role setting", "reporting statement_timeout"),
-        ("REVOKE app_reader FROM reporting GRANTED BY tsdbadmin", "membership", "reporting in app_reader"),
-        (
-            "ALTER DEFAULT PRIVILEGES FOR ROLE app_owner IN SCHEMA app REVOKE SELECT ON TABLES FROM app_reader",
-            "default privileges",
-            "for app_owner on r in app",
-        ),
-        ("ALTER DOMAIN app.positive DROP CONSTRAINT positive_check", "domain constraint", "positive_check on app.positive"),
-        ("SELECT lo_put(4242, 1, '\\x11')", "large object content", "4242"),
-        // What may not be read is never the same.
-        (
-            "CREATE ROLE stranger; ALTER TABLE public.scratch OWNER TO stranger",
-            "owner",
-            "of table public.scratch",
-        ),
-        ("SELECT 1", "rows", "public.scratch"),
-        ("DROP STATISTICS app.invoice_stats", "statistics object", "app.invoice_stats"),
-    ])?;
+    let report = pair.differs(PLAIN_CHANGES)?;
+    for note in [
+        "superusers on the target that are none on the source: stranger",
+        "memberships that the target has besides: friend in app_reader",
+    ] {
+        assert!(report["verification"]["notes"].to_string().contains(note), "{report:#}");
+    }
     assert_eq!(details(&report, "app.customer"), "1 row changed: id = 7 (credit)");
     assert_eq!(details(&report, "app.invoice"), "1 row missing on the target: id = 5");
     assert_eq!(details(&report, "public.settings"), "1 row on the target only: key = extra");
@@ -249,6 +271,31 @@ fn every_change_of_a_plain_database_is_found_and_named() -> Outcome {
     let before = pair.sql(&pair.admin, state)?;
     pair.verify(&[])?;
     assert_eq!(pair.sql(&pair.admin, state)?, before);
+    rows_that_the_snapshot_cannot_see_are_not_equal(&pair)
+}
+
+/// A snapshot that was taken before a TRUNCATE ended sees none of the rows that came with it: as many as an empty target has.
+fn rows_that_the_snapshot_cannot_see_are_not_equal(pair: &Pair) -> Outcome {
+    for uri in [&pair.source, &pair.admin] {
+        pair.sql(uri, "CREATE TABLE public.unseen (a int)")?;
+    }
+    let until_somebody_waits = "BEGIN; TRUNCATE public.unseen; INSERT INTO public.unseen VALUES (1), (2); \
+        DO $$ BEGIN FOR i IN 1..1200 LOOP \
+          EXIT WHEN EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'public.unseen'::regclass); \
+          PERFORM pg_sleep(0.05); END LOOP; END $$; COMMIT";
+    let psql = pair.lab.programs()?.join("psql");
+    let mut writer = Command::new(psql)
+        .args(["-Xqd", &pair.source, "-c", until_somebody_waits])
+        .stdin(Stdio::null())
+        .spawn()?;
+    let held = "SELECT count(*) FROM pg_locks WHERE granted AND mode = 'AccessExclusiveLock' AND relation = 'public.unseen'::regclass";
+    while pair.sql(&pair.source, held)?.trim() != "1" {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let (code, report) = pair.verify(&["--include", "public.unseen"])?;
+    assert!(writer.wait()?.success());
+    assert_eq!(code, 1, "{report:#}");
+    assert!(report.to_string().contains("unseen was rewritten or emptied on the source"), "{report:#}");
     Ok(())
 }
 

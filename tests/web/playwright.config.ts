@@ -32,6 +32,9 @@ export default defineConfig<Options>({
   projects: [
     { name: "module", testDir: "module" },
     { name: "parity", testDir: "parity" },
+    // The package for npm, in Node and in pages of others.
+    { name: "package", testDir: "package" },
+    { name: "embedded", testDir: "embedded", use: chromium },
     // The page as a static host serves it: everything.
     { name: "folder", testDir: "specs", use: { ...chromium, form: "folder" } },
     // The page as one file, opened from a disk: what is marked @both.

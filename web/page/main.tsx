@@ -1,4 +1,6 @@
 import { render } from "preact";
+import { startHistory } from "./history";
+import { startKeeping } from "./keeping";
 import { startRemembering } from "./remember";
 import { readText, start } from "./state";
 import { App } from "./ui/app";
@@ -8,6 +10,8 @@ const root = document.getElementById("app");
 if (root) {
   root.replaceChildren();
   render(<App />, root);
+  startHistory();
+  startKeeping();
   // The first paint comes before the module.
   requestAnimationFrame(() =>
     setTimeout(() => {

@@ -14,6 +14,11 @@ const KEY = "page";
 /** Milliseconds from a change until it is kept. */
 const PAUSE = 600;
 
+/** The last moment's page: a page that goes has no time for a database, but for this. */
+const LAST = "tsmigrate-checker-last";
+/** Characters of it that a browser surely takes. */
+const MOST = 1_500_000;
+
 interface Kept {
   texts: { name: string; text: string; bytes: File | null }[];
   shown: number;
@@ -52,9 +57,38 @@ function page(): Kept {
   return { texts, shown: shown.value, settings: settings.value };
 }
 
+/** A change that is not kept yet. */
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+/** True where a reload would lose what was typed last: the browser has to ask. */
+export function isUnkept(): boolean {
+  return remembering.peek() && timer !== undefined && !isShort(page());
+}
+
+/** Bytes that are no text need the database. */
+const isShort = ({ texts }: Kept): boolean =>
+  texts.every(({ bytes }) => bytes === null) && texts.reduce((sum, { text }) => sum + text.length, 0) <= MOST;
+
+/** Keeps the page at once, in a moment that has no later one. */
+function keepNow(): void {
+  if (timer === undefined || !remembering.peek()) return;
+  clearTimeout(timer);
+  timer = undefined;
+  const now = page();
+  try {
+    if (isShort(now)) localStorage.setItem(LAST, JSON.stringify(now));
+  } catch {
+    // There is no room: the database may be quick enough.
+  }
+  void keep();
+}
+
 async function keep(): Promise<void> {
   try {
+    timer = undefined;
     await withStore("readwrite", (store) => store.put(page(), KEY));
+    // From here on the database is newer.
+    localStorage.removeItem(LAST);
     if (!remembering.value) await forget();
   } catch (error) {
     forgetful.value = `This browser keeps nothing for this page (${String(error)}).`;
@@ -65,6 +99,7 @@ async function keep(): Promise<void> {
 async function forget(): Promise<void> {
   try {
     localStorage.removeItem(NAME);
+    localStorage.removeItem(LAST);
     await done(indexedDB.deleteDatabase(NAME));
   } catch {
     // A browser that keeps nothing has nothing to forget.
@@ -88,7 +123,9 @@ export function remember(on: boolean): void {
 }
 
 async function restore(read: (file: File) => Promise<string>): Promise<void> {
-  const kept = (await withStore("readonly", (store) => store.get(KEY))) as Kept | undefined;
+  const last = localStorage.getItem(LAST);
+  localStorage.removeItem(LAST);
+  const kept = last ? (JSON.parse(last) as Kept) : ((await withStore("readonly", (store) => store.get(KEY))) as Kept | undefined);
   // What was pasted meanwhile counts more.
   if (!kept || !isEmpty.value) return;
   const restored: Input[] = [];
@@ -109,7 +146,6 @@ export async function startRemembering(read: (file: File) => Promise<string>): P
   } catch {
     remembering.value = false;
   }
-  let timer: ReturnType<typeof setTimeout> | undefined;
   effect(() => {
     void inputs.value;
     void shown.value;
@@ -117,11 +153,8 @@ export async function startRemembering(read: (file: File) => Promise<string>): P
     clearTimeout(timer);
     timer = remembering.value ? setTimeout(() => void keep(), PAUSE) : undefined;
   });
+  window.addEventListener("pagehide", keepNow);
   document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "hidden" && timer !== undefined && remembering.value) {
-      clearTimeout(timer);
-      timer = undefined;
-      void keep();
-    }
+    if (document.visibilityState === "hidden") keepNow();
   });
 }

@@ -3,6 +3,7 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 import { Cancelled, Engine, InputRefused } from "./engine/engine";
 import { Content } from "./editor/content";
+import { openIn, unfinishedIn, type Edited, type Unfinished } from "./unfinished";
 import { EDITABLE, fileInput, isBlank, isRoles, TextInput, textInput, unique, type Input } from "./input";
 import type { Catalogue, Finding, Format, Refusal, Result, Settings, Source } from "./engine/types";
 
@@ -14,6 +15,8 @@ export type Phase =
   | { kind: "empty" }
   | { kind: "checking"; done: number; total: number }
   | { kind: "checked" }
+  /** A statement is being typed: the outcome is that of the text before it. */
+  | { kind: "unfinished"; at: Unfinished }
   /** An input cannot be checked. */
   | { kind: "refused"; refusal: Refusal }
   /** The module stopped; a fresh one is ready. */
@@ -41,6 +44,10 @@ export const outcome = signal<{ result: Result; inputs: Input[] } | null>(null);
 export const settingsRefused = signal<string | null>(null);
 /** The selected finding: its number in the report. */
 export const selected = signal<number | null>(null);
+/** On a small screen, whether the result stands first and the dump is folded: a dump was given as a whole. */
+export const folded = signal(false);
+/** An input that was closed last, to be brought back. */
+export const closed = signal<{ input: Input; at: number; settings: Settings } | null>(null);
 /** Counts the times that somebody asked to see the selected finding's place. */
 export const revealed = signal(0);
 
@@ -58,11 +65,15 @@ const sourceOf = (input: Input): Source => {
     : { name: input.name, text: input.text };
 };
 
+/** Counts those of them that somebody may want to go back from: no step from finding to finding. */
+export const asked = signal(0);
+
 /** Selects a finding and shows its place. */
-export function select(finding: number | null): void {
+export function select(finding: number | null, isStep = false): void {
   batch(() => {
     selected.value = finding;
     revealed.value++;
+    if (!isStep) asked.value++;
   });
 }
 
@@ -76,6 +87,8 @@ function add(added: readonly Input[]): void {
   // Of a pair, the schema is what people want to see.
   const seen = added.find((input) => !isRoles(input)) ?? first;
   batch(() => {
+    closed.value = null;
+    folded.value = true;
     if (kept.length === 0) forgetChoices();
     inputs.value = sorted;
     shown.value = sorted.indexOf(seen);
@@ -127,8 +140,20 @@ export async function readText(file: File): Promise<string> {
 /** Adds a text as an input of its own. */
 export function addText(name: string, text: string): void {
   const taken = inputs.value.filter((input) => !isBlank(input));
-  add([textInput(unique(name, taken), text)]);
+  const input = textInput(unique(name, taken), text);
+  own.add(input.id);
+  add([input]);
 }
+
+/** Texts that were pasted or typed: no file has them. */
+const own = new Set<number>();
+
+/** True where something would be lost with the page: a text that no file has, or choices. */
+export const isWork = (): boolean => {
+  const { accept = [], leave = [], hypertables = [] } = settings.peek();
+  const isOwn = inputs.peek().some((input) => own.has(input.id) && !isBlank(input));
+  return isOwn || (!isEmpty.peek() && accept.length + leave.length + hypertables.length > 0);
+};
 
 /** Adds an empty text to type or paste into. */
 export function addEmpty(): void {
@@ -142,6 +167,8 @@ export function addEmpty(): void {
 export function openTexts(texts: readonly { name: string; text: string }[]): void {
   batch(() => {
     forgetChoices();
+    closed.value = null;
+    folded.value = true;
     inputs.value = texts.map(({ name, text }) => textInput(name, text));
     shown.value = texts.length - 1;
   });
@@ -150,9 +177,13 @@ export function openTexts(texts: readonly { name: string; text: string }[]): voi
 /** Puts one text in the place of everything. */
 export const openText = (name: string, text: string): void => openTexts([{ name, text }]);
 
-/** Takes what was typed into an input. */
-export function edit(id: number, text: string | Content): void {
-  const content = typeof text === "string" ? Content.of(text) : text;
+/** The last edit that no check has seen. */
+let edited: Edited | null = null;
+
+/** Takes what was typed into an input; `head` is where the cursor is in its document. */
+export function edit(id: number, content: Content, head = 0): void {
+  own.add(id);
+  edited = { id, head };
   inputs.value = inputs.value.map((input) =>
     input.id === id && input.kind === "text" ? new TextInput(id, input.name, content) : input,
   );
@@ -164,14 +195,30 @@ export function editAsText(id: number): void {
   if (input?.kind === "text") edit(id, input.content);
 }
 
-/** Takes an input away. */
+/** Closes an input; it can be brought back until another comes. */
 export function remove(id: number): void {
   const at = inputs.value.findIndex((input) => input.id === id);
+  const input = inputs.value[at];
   const rest = inputs.value.filter((input) => input.id !== id);
+  if (!input) return;
   batch(() => {
+    if (!isBlank(input)) closed.value = { input, at, settings: settings.value };
     inputs.value = rest.length > 0 ? rest : [emptyInput()];
     const before = at < shown.value ? shown.value - 1 : shown.value;
     shown.value = Math.min(Math.max(before, 0), inputs.value.length - 1);
+  });
+}
+
+/** Brings back the input that was closed last, with what was chosen for it. */
+export function reopen(): void {
+  const last = closed.value;
+  if (!last) return;
+  const kept = inputs.value.filter((input) => !isBlank(input));
+  batch(() => {
+    closed.value = null;
+    settings.value = last.settings;
+    inputs.value = kept.toSpliced(last.at, 0, last.input);
+    shown.value = Math.min(last.at, kept.length);
   });
 }
 
@@ -226,16 +273,29 @@ function patience(): number {
   return took < SOON ? 2 * took + 50 : 0;
 }
 
+/** What a text that was still being typed comes to, for when nobody types there any more. */
+let pending: (() => void) | null = null;
+
+/** Nobody types any more: what stands there counts as it is. */
+export function settle(): void {
+  const act = pending;
+  pending = null;
+  if (act) batch(act);
+}
+
 /** Checks what is there now; an older check that is still under way is dropped. */
 export async function check(): Promise<void> {
   const own = ++latest;
+  const last = edited;
   due.value = false;
+  pending = null;
   if (isEmpty.value) {
     engine.cancel();
     batch(() => {
       phase.value = catalogue.value ? { kind: "empty" } : { kind: "loading" };
       outcome.value = null;
       selected.value = null;
+      folded.value = false;
     });
     return;
   }
@@ -255,10 +315,13 @@ export async function check(): Promise<void> {
     mine(() => {
       taken = asked;
       catalogue.value = known;
-      const before = selected.value === null ? undefined : findings.value[selected.value];
-      outcome.value = { result, inputs: checked };
-      phase.value = { kind: "checked" };
-      selected.value = sameFinding(before, result.report.findings);
+      const show = (): void => {
+        const before = selected.value === null ? undefined : findings.value[selected.value];
+        outcome.value = { result, inputs: checked };
+        phase.value = { kind: "checked" };
+        selected.value = sameFinding(before, result.report.findings);
+      };
+      hold(last && outcome.value && unfinishedIn(result, checked, last, outcome.value.result.report), show);
     });
   } catch (error) {
     mine(() => {
@@ -267,13 +330,39 @@ export async function check(): Promise<void> {
         settings.value = taken;
         return;
       }
-      outcome.value = null;
-      selected.value = null;
-      if (error instanceof InputRefused) phase.value = { kind: "refused", refusal: error.refusal };
-      else if (error instanceof Cancelled) phase.value = { kind: "cancelled" };
+      if (error instanceof InputRefused) {
+        const { refusal } = error;
+        const open = last && outcome.value && openIn(refusal, checked, last);
+        const show = (): void => {
+          // The result of what was there before somebody typed stays.
+          if (!open) forgetOutcome();
+          phase.value = { kind: "refused", refusal };
+        };
+        hold(open, show);
+        return;
+      }
+      forgetOutcome();
+      if (error instanceof Cancelled) phase.value = { kind: "cancelled" };
       else phase.value = { kind: "crashed", message: error instanceof Error ? error.message : String(error) };
     });
   }
+  // A check that another has overtaken has told nobody of the edit.
+  if (own === latest && last === edited) edited = null;
+}
+
+function forgetOutcome(): void {
+  outcome.value = null;
+  selected.value = null;
+}
+
+/** Shows what a check came to; while its text is unfinished, that waits. */
+function hold(at: Unfinished | null, show: () => void): void {
+  if (!at) {
+    show();
+    return;
+  }
+  pending = show;
+  phase.value = { kind: "unfinished", at };
 }
 
 /** Asks for something of the last check, and checks again where the worker is a fresh one. */

@@ -25,6 +25,12 @@ struct Entry {
     fix: Safety,
     summary: &'static str,
     docs: &'static str,
+    what: &'static str,
+    why: &'static str,
+    server: &'static [&'static str],
+    help: &'static str,
+    before: &'static str,
+    after: &'static str,
 }
 
 #[derive(Serialize)]
@@ -35,8 +41,8 @@ struct List {
     extensions: Vec<String>,
 }
 
-/// The rules, and the choices of the target, as JSON: `version`, `rules` (`id`, `name`, `severity`, `fix`, `summary`,
-/// `docs`), `target`, `targetVersion`, `targetVersions`, `extensionLists` (`name`, `date`, `source`, `extensions`; the
+/// The rules, and the choices of the target, as JSON: `version`, `rules` (`id`, `name`, `severity`, `fix`, and their
+/// documentation: `summary`, `docs`, `what`, `why`, `server`, `help`, `before`, `after`), `target`, `targetVersion`, `targetVersions`, `extensionLists` (`name`, `date`, `source`, `extensions`; the
 /// newest last, which counts).
 #[wasm_bindgen]
 #[must_use]
@@ -49,6 +55,12 @@ pub fn catalogue() -> String {
         fix: rule.fix,
         summary: rule.doc.summary,
         docs: rule.doc.link,
+        what: rule.doc.what,
+        why: rule.doc.why,
+        server: rule.doc.server,
+        help: rule.doc.help,
+        before: rule.doc.before,
+        after: rule.doc.after,
     });
     let lists = target.extension_lists.iter().map(|list| List {
         name: list.name.clone(),

@@ -74,6 +74,15 @@ impl Checked {
         Ok(serde_json::to_string(&report)?)
     }
 
+    /// The answer in words, as every format says it, as JSON: `sign`, `title`, `sentence`, and `checked`, which has names
+    /// and what is said of each.
+    ///
+    /// # Errors
+    /// None: writing to memory does not fail.
+    pub fn words(&self) -> Result<String, JsError> {
+        Ok(serde_json::to_string(&self.report().words())?)
+    }
+
     /// The changes of an input in the order of its bytes, as JSON: `start`, `end`, `text` (null where a statement
     /// becomes a comment) and `rule`.
     ///

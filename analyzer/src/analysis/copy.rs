@@ -1,7 +1,7 @@
 //! The rows of a COPY: whether there are any decides some findings, and they go together with their COPY.
 
 use super::state::Pass;
-use crate::edit::{Action, Fix, Safety};
+use crate::edit::{Action, Safety};
 use crate::rewrite;
 use crate::rule::{Finding, Subject};
 use crate::split::Piece;
@@ -51,11 +51,8 @@ impl Pass<'_> {
     fn leave_out_without_rows(&mut self) {
         let Some(first) = self.copy.without_rows.take() else { return };
         let removable = |finding: &Finding| {
-            !finding.solved
-                && matches!(
-                    &finding.fix,
-                    Some(Fix { safety: Safety::Review, action: Action::Remove { .. }, .. })
-                )
+            let fix = finding.fix.as_deref();
+            !finding.solved && fix.is_some_and(|fix| fix.safety == Safety::Review && fix.only_removes())
         };
         let Some(index) = (first..self.analysis.findings.len())
             .find(|index| self.analysis.findings.get(*index).is_some_and(removable))
@@ -76,7 +73,8 @@ impl Pass<'_> {
     /// The rows go together with a COPY that was removed.
     fn extend_removal(&mut self, end: u64) {
         let finding = self.copy.removal.and_then(|index| self.analysis.findings.get_mut(index));
-        if let Some(Fix { action: Action::Remove { span }, .. }) = finding.and_then(|f| f.fix.as_mut()) {
+        if let Some(Action::Remove { span }) = finding.and_then(|f| f.fix.as_mut()).map(|fix| &mut fix.action)
+        {
             span.end = span.end.max(end);
         }
     }

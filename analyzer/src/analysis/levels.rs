@@ -1,11 +1,47 @@
 //! Levels: what a rule's findings count as, where options or comments of the dumps say so.
 
+use std::collections::BTreeSet;
+
 use super::state::Pass;
+use crate::edit::{Action, Fix};
 use crate::finding::Severity;
-use crate::rule::{NotJudgedList, Subject, Unjudged};
+use crate::rewrite;
+use crate::rule::{Finding, NotJudgedList, Subject, Unjudged};
 use crate::rules;
 
 impl Pass<'_> {
+    /// Removes the statements of which a rule has said at the end that they are to go. No other finding about them matters but
+    /// what others add around them, on which later statements count.
+    pub(super) fn remove_late(&mut self) {
+        let at = |finding: &Finding| (finding.place.input, finding.place.statement);
+        // All others were chosen when their statements came.
+        let is_late = |finding: &Finding| {
+            let file = self.analysis.inputs.get(finding.place.input).map_or("", |input| input.name.as_str());
+            !finding.solved
+                && finding.fix.as_deref().is_some_and(Fix::only_removes)
+                && rewrite::is_wanted(finding, self.options, file)
+        };
+        let findings = std::mem::take(&mut self.analysis.findings);
+        let (late, mut others): (Vec<_>, Vec<_>) = findings.into_iter().partition(is_late);
+        let removed: BTreeSet<_> = late.iter().map(at).collect();
+        let (gone, kept): (Vec<_>, Vec<_>) = others.drain(..).partition(|finding| {
+            let adds = finding.fix.as_ref().is_some_and(|fix| matches!(fix.action, Action::Surround { .. }));
+            !adds && removed.contains(&at(finding))
+        });
+        self.analysis.findings = kept;
+        for mut finding in late {
+            finding.solved = true;
+            // Without it the statement would fail all the same.
+            let worse =
+                gone.iter().find(|other| at(other) == at(&finding) && other.severity == Severity::Error);
+            if let Some(worse) = worse.filter(|_| finding.severity < Severity::Error) {
+                finding.severity = Severity::Error;
+                finding.server_error.clone_from(&worse.server_error);
+            }
+            self.analysis.findings.push(finding);
+        }
+    }
+
     /// Applies the allowances and levels to all findings.
     pub(super) fn apply_levels(&mut self) {
         self.allowances.mark_late(&mut self.analysis.findings);

@@ -12,7 +12,7 @@ use crate::input::{InputError, Problem};
 use crate::locate::Statement;
 use crate::parse::{NodeEnum, ParseError, parse};
 use crate::rewrite;
-use crate::rule::{Finding, Subject};
+use crate::rule::{Finding, Subject, Unjudged};
 use crate::rules;
 use crate::split::{End, Kind, Open, Piece};
 use crate::text::{Position, Span, parseable, position};
@@ -113,6 +113,11 @@ impl Pass<'_> {
                     self.check(Subject::Unparsed { sql: &sql, error: &error, end: piece.end, place });
                 let first = self.analysis.findings.len();
                 self.keep_whole(findings, place.span);
+                if error == ParseError::TooLarge {
+                    self.not_judged(Unjudged::Size, place);
+                    // What it creates is not known.
+                    self.analysis.facts.dynamic = true;
+                }
                 let found = self.analysis.findings.get(first..).unwrap_or_default();
                 // The rows of a COPY that does not parse go with it.
                 self.copy.removal =
@@ -138,6 +143,9 @@ impl Pass<'_> {
             self.copy.bytes.settled = true;
             return;
         }
+        if crate::body::is_too_large(statement.node()) {
+            self.not_judged(Unjudged::Size, statement.place(&statement.range()));
+        }
         self.remember_for_rollback(statement);
         let findings = self.check(Subject::Statement(statement));
         rules::keep_body(&self.states, statement, &tree.parts);
@@ -150,7 +158,7 @@ impl Pass<'_> {
         let result = self.statement_result(statement, &tree.parsed, piece, findings);
         let fails = result.findings.iter().any(|finding| finding.fails() && !finding.solved);
         let removed =
-            |finding: &Finding| finding.solved && finding.fix.as_ref().is_some_and(Fix::removes_statement);
+            |finding: &Finding| finding.solved && finding.fix.as_deref().is_some_and(Fix::removes_statement);
         if !fails && !result.findings.iter().any(removed) {
             self.note_unjudged(statement);
         }
@@ -161,7 +169,7 @@ impl Pass<'_> {
         let removal = result
             .findings
             .iter()
-            .position(|finding| finding.solved && finding.fix.as_ref().is_some_and(Fix::only_removes));
+            .position(|finding| finding.solved && finding.fix.as_deref().is_some_and(Fix::only_removes));
         if is_copy_in && let Some(index) = removal {
             self.copy.removal = Some(first + index);
         }
@@ -205,7 +213,7 @@ impl Pass<'_> {
     fn keep_whole(&mut self, findings: Vec<Finding>, whole: Span) {
         for mut finding in findings {
             accept_loss(&mut finding, self.options, whole);
-            finding.solved = finding.fix.as_ref().is_some_and(Fix::only_removes)
+            finding.solved = finding.fix.as_deref().is_some_and(Fix::only_removes)
                 && rewrite::is_wanted(&finding, self.options, &self.file());
             self.keep(finding);
         }
@@ -214,6 +222,7 @@ impl Pass<'_> {
     fn meta(&mut self, piece: &Piece<'_>) {
         let text = parseable(piece.text);
         let place = self.place(piece, 0);
+        let mut session = None;
         if let Some(database) = crate::input::connect_target(&text) {
             if self.begins_section(&database) {
                 self.end_section();
@@ -223,6 +232,7 @@ impl Pass<'_> {
                 // The server rolls back what was not committed.
                 self.end_transaction(true);
             }
+            session = Some(self.analysis.facts.session.clone());
             self.analysis.facts.connect(&database, place);
         }
         if let Some(encoding) = text.strip_prefix("\\encoding ") {
@@ -238,6 +248,11 @@ impl Pass<'_> {
         // The rows of a `\copy … from stdin` go with it.
         let removed = self.analysis.findings.get(first..).into_iter().flatten().position(|f| f.solved);
         self.copy.removal = removed.map(|index| first + index);
+        if let Some(session) = session.filter(|_| removed.is_some()) {
+            // Without the \connect it is the same session.
+            self.analysis.facts.session = session;
+            self.analysis.facts.refresh_path();
+        }
     }
 
     pub(super) fn end_input(&mut self) -> Result<(), InputError> {

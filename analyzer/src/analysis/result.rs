@@ -2,6 +2,7 @@
 
 use crate::facts::Facts;
 use crate::finding::Script;
+use crate::order::HEAD;
 use crate::rewrite::{self, Planned, Rewriter, Style};
 use crate::rule::{Finding, NotJudged};
 use crate::text::Span;
@@ -13,6 +14,13 @@ pub struct Input<'a> {
     pub name: &'a str,
     /// Its bytes.
     pub text: &'a [u8],
+}
+
+impl Input<'_> {
+    /// The bytes that tell what it begins with.
+    pub(super) fn head(&self) -> &[u8] {
+        self.text.get(..HEAD).unwrap_or(self.text)
+    }
 }
 
 /// What is known of one input after the pass.
@@ -46,9 +54,33 @@ pub struct Analysis {
 }
 
 impl Analysis {
-    /// Errors that the rewrite does not solve.
+    /// Errors that the rewrite does not fix.
     pub fn unsolved(&self) -> impl Iterator<Item = &Finding> {
         rewrite::unsolved(&self.findings)
+    }
+
+    /// Numbers the inputs as they were given, where they were taken in this order.
+    pub(super) fn put_in_order(&mut self, order: &[usize]) {
+        if order.is_sorted() {
+            return;
+        }
+        let given = |taken: usize| order.get(taken).copied().unwrap_or(taken);
+        self.inputs = sorted(std::mem::take(&mut self.inputs), order);
+        self.facts.headers = sorted(std::mem::take(&mut self.facts.headers), order);
+        for finding in &mut self.findings {
+            let related = finding.related.iter_mut().map(|related| &mut related.place);
+            let cause = finding.cause.iter_mut().map(|cause| &mut cause.place);
+            for place in related.chain(cause).chain([&mut finding.place]) {
+                place.input = given(place.input);
+            }
+        }
+        self.findings.sort_by_key(|finding| finding.place.input);
+        for place in self.not_judged.iter_mut().map(|entry| &mut entry.place) {
+            place.input = given(place.input);
+        }
+        for section in &mut self.left_out {
+            section.input = given(section.input);
+        }
     }
 
     /// A rewriter for one input, to be fed with the same bytes again.
@@ -66,6 +98,13 @@ impl Analysis {
         rewriter.finish(&mut out);
         out
     }
+}
+
+/// Each at the place of its number.
+fn sorted<T>(all: Vec<T>, numbers: &[usize]) -> Vec<T> {
+    let mut all: Vec<(usize, T)> = numbers.iter().copied().zip(all).collect();
+    all.sort_by_key(|(number, _)| *number);
+    all.into_iter().map(|(_, one)| one).collect()
 }
 
 /// The section of a database that is left out of the rewritten dump.

@@ -7,6 +7,7 @@ use crate::facts::{Facts, ObjectId};
 use crate::finding::Place;
 use crate::input::{HEAD, InputError, sniff};
 use crate::options::Options;
+use crate::order::begins;
 use crate::parse::Class;
 use crate::rule::{Finish, NotJudgedList, Subject};
 use crate::rules;
@@ -16,22 +17,30 @@ use crate::split::{Piece, Splitter};
 use crate::target::Target;
 use crate::text::Span;
 
-/// Analyses texts that are in memory.
+/// Analyses texts that are in memory, in the order in which they are restored: roles, schema, rows, what is built on rows
+/// ([`order`](crate::order)). The result has them in the order in which they are given.
 ///
 /// # Errors
 /// [`InputError`] where an input is not a whole dump in text form.
 pub fn analyze(inputs: &[Input<'_>], target: &Target, options: &Options) -> Result<Analysis, InputError> {
+    let mut order: Vec<usize> = (0..inputs.len()).collect();
+    if inputs.len() > 1 {
+        order.sort_by_cached_key(|&index| inputs.get(index).map(|input| begins(input.head())));
+    }
     let mut analyzer = Analyzer::new(target, options);
-    for input in inputs {
+    for input in order.iter().filter_map(|&index| inputs.get(index)) {
         analyzer.begin(input.name);
         analyzer.feed(input.text)?;
         analyzer.end()?;
     }
-    Ok(analyzer.finish())
+    let mut analysis = analyzer.finish();
+    analysis.put_in_order(&order);
+    Ok(analysis)
 }
 
 /// Analyses inputs as their bytes stream by. For each: [`Analyzer::begin`], [`Analyzer::feed`],
-/// [`Analyzer::end`]; then [`Analyzer::finish`].
+/// [`Analyzer::end`]; then [`Analyzer::finish`]. They are taken in the order in which they come:
+/// [`begins`](crate::order::begins) tells the one in which they are restored.
 #[derive(Debug)]
 pub struct Analyzer<'t> {
     splitter: Splitter,
@@ -157,6 +166,7 @@ impl<'t> Analyzer<'t> {
                 });
             }
         }
+        pass.remove_late();
         pass.apply_levels();
         let orphans = if rules::timescaledb::ts_04_schema_only::applies(&pass.analysis.facts, pass.options) {
             pass.states.get::<Orphans>().map_or(&[][..], |orphans| &orphans.runs)

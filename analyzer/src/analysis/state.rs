@@ -1,6 +1,8 @@
 //! The state of the pass, and what every step of it needs: checking, keeping and placing findings.
 
 use std::collections::{BTreeSet, HashSet};
+use std::hash::Hash;
+use std::sync::Arc;
 
 use super::allowances::Allowances;
 use super::result::{Analysis, InputSummary, LeftOutSection};
@@ -18,8 +20,19 @@ use crate::split::{End, Kind, Piece};
 use crate::target::Target;
 use crate::text::{Position, Span};
 
-/// Different answers of the server that are remembered, so that findings share them.
-const MAX_ANSWERS: usize = 10_000;
+/// Different answers of the server, and different advice, that are remembered, so that findings share them.
+const MAX_SHARED: usize = 10_000;
+
+/// The one that is known already, in its place.
+fn shared<T: Clone + Eq + Hash>(known: &mut HashSet<T>, new: T) -> T {
+    if let Some(known) = known.get(&new) {
+        return known.clone();
+    }
+    if known.len() < MAX_SHARED {
+        known.insert(new.clone());
+    }
+    new
+}
 
 #[cfg(test)]
 thread_local! {
@@ -44,6 +57,8 @@ pub(super) struct Pass<'t> {
     pub(super) failure: Option<InputError>,
     /// Answers of the server that findings share.
     answers: HashSet<ServerError>,
+    /// What to do, in words that findings share.
+    advice: HashSet<Arc<str>>,
     /// How the last piece ended, and where.
     pub(super) last: Option<(End, Position)>,
     /// What comments of the dumps allow.
@@ -137,6 +152,7 @@ impl<'t> Pass<'t> {
             left_out_databases: BTreeSet::new(),
             failure: None,
             answers: HashSet::new(),
+            advice: HashSet::new(),
             last: None,
             allowances: Allowances::default(),
             undo: Undo::default(),
@@ -196,13 +212,8 @@ impl Pass<'_> {
     /// Keeps a finding, in as little memory as it takes.
     pub(super) fn keep(&mut self, mut finding: Finding) {
         finding.shrink();
-        if let Some(error) = finding.server_error.take() {
-            let known = self.answers.get(&error).cloned();
-            if known.is_none() && self.answers.len() < MAX_ANSWERS {
-                self.answers.insert(error.clone());
-            }
-            finding.server_error = Some(known.unwrap_or(error));
-        }
+        finding.server_error = finding.server_error.map(|error| shared(&mut self.answers, error));
+        finding.advice = finding.advice.map(|advice| shared(&mut self.advice, advice));
         self.analysis.findings.push(finding);
     }
 

@@ -49,7 +49,7 @@ impl Pass<'_> {
 
         // A statement that is removed needs no other change, and no other finding matters.
         let whole =
-            |finding: &Finding| wanted(finding) && finding.fix.as_ref().is_some_and(Fix::removes_statement);
+            |finding: &Finding| wanted(finding) && finding.fix.as_deref().is_some_and(Fix::removes_statement);
         // What needs an object that will be missing goes, whatever else could be done to it.
         let is_dependent =
             |finding: &Finding| finding.rule.id == rules::dependency::dep_01_missing_dependency::RULE.id;
@@ -195,13 +195,13 @@ pub(super) fn accept_loss(finding: &mut Finding, options: &Options, whole: Span)
         && finding.fix.is_none()
         && (finding.rule.is_accepted(options) || rewrite::root_is_accepted(finding, options))
     {
-        finding.fix = Some(Fix {
+        finding.fix = Some(Box::new(Fix {
             title: "left out: its loss was accepted".into(),
             safety: Safety::Review,
             present: false,
             action: Action::Remove { span: whole },
             lost: Some(finding.object.clone().unwrap_or_else(|| "this statement".into())),
-        });
+        }));
     }
 }
 
@@ -265,7 +265,7 @@ fn unproved(finding: &mut Finding) {
 fn one_edit(findings: &mut [Finding], applied: &[Finding], span: Span, text: &str) {
     let mut first = true;
     for finding in findings.iter_mut().filter(|f| applied.iter().any(|a| same_words(a, f))) {
-        if let Some(Fix { action: Action::Edit { edits, .. }, .. }) = &mut finding.fix {
+        if let Some(Action::Edit { edits, .. }) = finding.fix.as_mut().map(|fix| &mut fix.action) {
             *edits = if std::mem::take(&mut first) { vec![Edit::replace(span, text)] } else { Vec::new() };
         }
     }

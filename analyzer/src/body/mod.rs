@@ -15,7 +15,7 @@ use std::ops::Range;
 
 use crate::facts::names::{option, option_text, string};
 use crate::locate::Statement;
-use crate::parse::{NodeEnum, Parsed, TokenKind, parse, pg};
+use crate::parse::{self, NodeEnum, Parsed, TokenKind, pg};
 use crate::split::{Kind as PieceKind, Piece, Splitter};
 use plpgsql::Kind;
 use source::Source;
@@ -66,10 +66,32 @@ fn language_and_options(node: &NodeEnum) -> Option<(&str, &[pg::Node])> {
     Some((option(options, "language").and_then(option_text).unwrap_or(default), options))
 }
 
+/// The text of the body of a function, procedure or DO block, where it is in a language that is read.
+fn text(node: &NodeEnum) -> Option<(Language, &str, &pg::DefElem)> {
+    let (language, options) = language_and_options(node)?;
+    let language = Language::named(language)?;
+    let option = option(options, "as")?;
+    let text = match option.arg.as_ref()?.node.as_ref()? {
+        NodeEnum::List(list) => string(list.items.first()?)?,
+        NodeEnum::String(string) => &string.sval,
+        _ => return None,
+    };
+    Some((language, text, option))
+}
+
+/// True where the statement has a body that is too large to be read: it has no parts.
+#[must_use]
+pub fn is_too_large(node: &NodeEnum) -> bool {
+    text(node).is_some_and(|(_, text, _)| parse::is_too_large(text, true))
+}
+
 /// The SQL in the body of a function, procedure or DO block, in order.
 #[must_use]
 pub fn parts(statement: &Statement<'_>) -> Vec<BodyPart> {
     let mut found = Vec::new();
+    if is_too_large(statement.node()) {
+        return found;
+    }
     let Some((language, body)) = body(statement.sql(), statement.node(), statement) else { return found };
     let mut bodies = vec![Body { language, source: body, depth: 0, conditional: false, dynamic: false }];
     let mut next = 0;
@@ -120,14 +142,7 @@ impl Body {
 
 /// The body of a function or DO block, where it is in a language that is read.
 fn body(sql: &str, node: &NodeEnum, statement: &Statement<'_>) -> Option<(Language, Source)> {
-    let (language, options) = language_and_options(node)?;
-    let language = Language::named(language)?;
-    let option = option(options, "as")?;
-    let value = match option.arg.as_ref()?.node.as_ref()? {
-        NodeEnum::List(list) => string(list.items.first()?)?,
-        NodeEnum::String(string) => &string.sval,
-        _ => return None,
-    };
+    let (language, value, option) = text(node)?;
     let from = usize::try_from(option.location).ok()?;
     let mut strings = statement.code().filter(|token| token.start >= from && token.kind == TokenKind::String);
     let token = Statement::token_range(strings.next()?);
@@ -146,7 +161,7 @@ fn take(
     out: &mut Vec<BodyPart>,
     inner: &mut Vec<Body>,
 ) {
-    let Ok(Some(parsed)) = parse(source.text(), true) else { return };
+    let Ok(Some(parsed)) = parse::parse(source.text(), true) else { return };
     if let NodeEnum::DoStmt(_) = parsed.node() {
         let text = source.text().to_owned();
         let own = Statement::new(&text, &parsed, 0, 0, 0, crate::text::Position { line: 1, column: 1 });
@@ -215,6 +230,7 @@ fn plpgsql_parts(body: &Body, out: &mut Vec<BodyPart>, inner: &mut Vec<Body>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parse::parse;
     use crate::text::Position;
 
     /// The text in the dump of every function that a body calls.

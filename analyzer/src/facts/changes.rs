@@ -52,7 +52,9 @@ impl Facts {
     pub(super) fn follow(&mut self, node: &NodeEnum, place: Place) {
         match node {
             NodeEnum::DropStmt(s) => {
-                self.cascaded |= s.behavior == pg::DropBehavior::DropCascade as i32;
+                if s.behavior == pg::DropBehavior::DropCascade as i32 {
+                    self.cascaded = Some(place);
+                }
                 for object in super::objects::dropped(s) {
                     let id = self.resolved(&object.id);
                     if id.class == Class::Relation
@@ -63,7 +65,7 @@ impl Facts {
                     self.forget(node, &id);
                 }
             }
-            NodeEnum::DropOwnedStmt(_) => self.cascaded = true,
+            NodeEnum::DropOwnedStmt(_) => self.cascaded = Some(place),
             NodeEnum::DropRoleStmt(s) => {
                 for name in roles(&s.roles).filter_map(role) {
                     self.roles.remove(name);
@@ -74,7 +76,7 @@ impl Facts {
                 let (Some(old), Some(new)) = (subject(node), new_name(node)) else { return };
                 match old.id.class {
                     Class::Role => self.rename_role(&old.id.name, &new.name),
-                    Class::Schema => self.rename_schema(&old.id.name, &new.name),
+                    Class::Schema => self.rename_schema(&old.id.name, &new.name, place),
                     _ => self.put_under(&old.id, &new, place),
                 }
             }
@@ -128,15 +130,19 @@ impl Facts {
     }
 
     /// What is in the schema is in it under its new name.
-    fn rename_schema(&mut self, old: &str, new: &str) {
+    fn rename_schema(&mut self, old: &str, new: &str, place: Place) {
         let Some(declared) = self.schemas.remove(old) else { return };
         self.schemas.insert(new.into(), declared);
+        self.renamed.remove(&ObjectId::new(Class::Schema, None, new));
+        self.renamed.insert(ObjectId::new(Class::Schema, None, old), place);
         let is_in = |id: &ObjectId| id.schema.as_deref() == Some(old);
         let moved = |id: &ObjectId| ObjectId { schema: Some(new.into()), ..id.clone() };
         let relations: Vec<ObjectId> = self.relations.keys().filter(|id| is_in(id)).cloned().collect();
         for id in relations {
             if let Some(relation) = self.relations.remove(&id) {
                 self.relations.insert(moved(&id), relation);
+                self.renamed.remove(&moved(&id));
+                self.renamed.insert(id.clone(), place);
             }
             self.keep_owner(&id, &moved(&id));
         }

@@ -168,6 +168,7 @@ impl Facts {
                 self.relations.insert(id, relation);
             }
             Class::Schema => {
+                self.renamed.remove(&id);
                 self.schemas.entry(id.name).or_insert(Declared { word, place });
             }
             Class::Role => {

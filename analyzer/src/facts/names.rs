@@ -3,6 +3,7 @@
 pub use crate::quote::{quoted, quoted_path};
 
 use crate::parse::{NodeEnum, pg};
+use crate::text::parse_bool;
 
 /// The strings of a list of String nodes, in order.
 #[must_use]
@@ -116,8 +117,21 @@ pub fn option_is_on(option: &pg::DefElem) -> bool {
         None => true,
         Some(NodeEnum::Boolean(boolean)) => boolean.boolval,
         Some(NodeEnum::Integer(integer)) => integer.ival != 0,
-        Some(NodeEnum::String(string)) => matches!(string.sval.as_str(), "true" | "on" | "1"),
+        Some(NodeEnum::String(string)) => parse_bool(&string.sval) == Some(true),
         Some(_) => false,
+    }
+}
+
+/// What a parameter that is on or off is set to.
+#[must_use]
+pub fn truth(value: &pg::Node) -> Option<bool> {
+    match &value.node {
+        Some(NodeEnum::AConst(constant)) => match &constant.val {
+            Some(pg::a_const::Val::Ival(integer)) => parse_bool(&integer.ival.to_string()),
+            Some(pg::a_const::Val::Boolval(value)) => Some(value.boolval),
+            _ => parse_bool(text(value)?),
+        },
+        _ => parse_bool(text(value)?),
     }
 }
 
@@ -148,7 +162,7 @@ pub fn is_true(node: &pg::Node) -> bool {
     match &node.node {
         Some(NodeEnum::AConst(constant)) => match &constant.val {
             Some(pg::a_const::Val::Boolval(value)) => value.boolval,
-            Some(pg::a_const::Val::Sval(value)) => matches!(value.sval.as_str(), "t" | "true" | "on" | "1"),
+            Some(pg::a_const::Val::Sval(value)) => parse_bool(&value.sval) == Some(true),
             _ => false,
         },
         Some(NodeEnum::TypeCast(cast)) => cast.arg.as_ref().is_some_and(|arg| is_true(arg)),

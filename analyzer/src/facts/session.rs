@@ -3,6 +3,7 @@
 use super::encoding::Encoding;
 use super::names::{options, text};
 use crate::parse::{NodeEnum, pg};
+use crate::text::parse_bool;
 
 /// In `search_path`, the schema named as the user.
 pub(super) const OWN_SCHEMA: &str = "$user";
@@ -90,9 +91,8 @@ impl Session {
 
     pub(super) fn set_named(&mut self, span: Span, name: &str, value: &Value<'_>) {
         let first = self.first.clone();
-        let on =
-            |value: &str| !matches!(value.to_ascii_lowercase().as_str(), "off" | "false" | "no" | "0" | "f");
-        self.set(span, |settings| match (name, value) {
+        let name = name.to_ascii_lowercase();
+        self.set(span, |settings| match (name.as_str(), value) {
             ("search_path", Value::List(path)) => settings.path.clone_from(path),
             ("search_path", Value::Text(path)) => settings.path = identifiers(path),
             ("search_path", Value::First) => settings.path.clone_from(&first.path),
@@ -105,7 +105,9 @@ impl Session {
                 settings.encoding = Encoding::named(encoding);
             }
             ("client_encoding" | "names", _) => settings.encoding = Encoding::Undeclared,
-            ("check_function_bodies", Value::Text(value)) => settings.unchecked_bodies = !on(value),
+            ("check_function_bodies", Value::Text(value)) => {
+                settings.unchecked_bodies = parse_bool(value) == Some(false);
+            }
             ("check_function_bodies", Value::First) => settings.unchecked_bodies = first.unchecked_bodies,
             _ => {}
         });

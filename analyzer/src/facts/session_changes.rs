@@ -1,7 +1,7 @@
 //! What statements do to the session, and which schemas its `search_path` leads to.
 
 use super::declared::Scope;
-use super::names::{set_configs, text};
+use super::names::{set_configs, text, truth};
 use super::session::{OWN_SCHEMA, Session, Span, TEMPORARY, Value};
 use super::state::Facts;
 use super::{ObjectId, Setting};
@@ -58,8 +58,9 @@ impl Facts {
                         self.session.set_named(span, &s.name, &Value::List(path));
                     }
                     Ok(K::VarSetValue) => {
-                        let value = s.args.first().and_then(text).unwrap_or_default();
-                        self.session.set_named(span, &s.name, &Value::Text(value));
+                        let word = |value| truth(value).map(|on| if on { "on" } else { "off" });
+                        let value = s.args.first().and_then(|value| text(value).or_else(|| word(value)));
+                        self.session.set_named(span, &s.name, &Value::Text(value.unwrap_or_default()));
                     }
                     Ok(K::VarReset | K::VarSetDefault) => {
                         self.session.set_named(span, &s.name, &Value::First);

@@ -102,8 +102,8 @@ pub struct Facts {
     pub dropped: BTreeMap<ObjectId, Place>,
     /// Tables and their like that the inputs give another name, under the old one, with the place of the statement.
     pub renamed: BTreeMap<ObjectId, Place>,
-    /// Objects were dropped with all that depends on them: DROP … CASCADE, DROP OWNED.
-    pub cascaded: bool,
+    /// Where objects were last dropped with all that depends on them: DROP … CASCADE, DROP OWNED.
+    pub cascaded: Option<Place>,
     /// True once a temporary table was created in this session.
     pub temporary_objects: bool,
     /// How many statements with roles were seen: 0 means that the inputs hold no roles dump.

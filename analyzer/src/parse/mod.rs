@@ -1,7 +1,9 @@
 //! One statement in, PostgreSQL 18's own parse tree and tokens out. The only module that calls the parser.
 
 mod canonical;
+mod constants;
 mod kind;
+mod left_out;
 mod options;
 mod reference;
 mod tokens;
@@ -20,6 +22,7 @@ pub use walk::references;
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
+use left_out::LeftOut;
 use pg_query::ParserOptions;
 use values::Rows;
 
@@ -31,6 +34,13 @@ pub const MAX_NESTING: usize = 1_000;
 /// levels deep (`PG_QUERY_PROTOBUF_MAX_DEPTH`), whose readers recurse at up to 10 KB a level where the
 /// build is not optimised.
 pub const STACK: usize = 256 << 20;
+
+/// Statements up to this length, in bytes, are parsed as they are.
+const LARGE: usize = 64 << 10;
+
+/// What has more words, numbers, strings and signs than this, without long lists of constants, is not parsed: each takes
+/// some hundreds of bytes in a tree.
+pub const MAX_TOKENS: usize = 64 << 10;
 
 /// Why a statement has no parse tree.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +56,9 @@ pub enum ParseError {
     /// Brackets nest deeper than [`MAX_NESTING`], or the tree is too deep for the parser itself.
     #[error("expressions nest too deep to be read safely (at most {MAX_NESTING} brackets)")]
     TooDeep,
+    /// It has more tokens than [`MAX_TOKENS`]: the tree would take too much memory.
+    #[error("it has more than {MAX_TOKENS} words, numbers, strings and signs")]
+    TooLarge,
 }
 
 /// The parse tree of one statement, and what is read out of it and its text when somebody asks.
@@ -54,8 +67,8 @@ pub struct Parsed {
     node: NodeEnum,
     references: OnceLock<Vec<Reference>>,
     tokens: OnceLock<Tokens>,
-    /// Of an INSERT of many rows, of which the tree has the first ones: all of them, and a number for those that it lacks.
-    rows: Option<(Rows, u64)>,
+    /// What of a large statement is not in the tree.
+    left_out: Option<LeftOut>,
 }
 
 impl Parsed {
@@ -70,20 +83,21 @@ impl Parsed {
         self.references.get_or_init(|| references(&self.node))
     }
 
-    /// All tokens of its text, which is `sql`; of an INSERT of many rows those of the first ones, and what stands around
-    /// the rows.
+    /// All tokens of its text, which is `sql`; of lists of many rows or constants those of the first ones, and what stands
+    /// around them.
     pub fn tokens(&self, sql: &str) -> &[Token] {
-        let scan = || match &self.rows {
-            Some((rows, _)) => Tokens::scan(&rows.with(sql, 0)),
+        let scan = || match &self.left_out {
+            Some(left_out) => Tokens::scan(&left_out.blanked(sql)),
             None => Tokens::scan(sql),
         };
         self.tokens.get_or_init(scan).as_slice()
     }
 
-    /// True where the two have the same rows beside those in their trees.
+    /// True where the two have the same rows and constants beside those in their trees.
     #[must_use]
     pub fn has_rows_of(&self, other: &Self) -> bool {
-        self.rows.as_ref().map(|(_, hash)| hash) == other.rows.as_ref().map(|(_, hash)| hash)
+        let hash = |parsed: &Self| parsed.left_out.as_ref().map(LeftOut::hash);
+        hash(self) == hash(other)
     }
 }
 
@@ -92,28 +106,55 @@ impl Parsed {
 /// `standard_strings` is `standard_conforming_strings` at this place of the dump.
 ///
 /// # Errors
-/// [`ParseError`] where the parser refuses it, where it nests too deep, and where the text holds
+/// [`ParseError`] where the parser refuses it, where it nests too deep or is too large, and where the text holds
 /// more than one statement.
 pub fn parse(sql: &str, standard_strings: bool) -> Result<Option<Parsed>, ParseError> {
     check_depth(sql)?;
-    let Some(rows) = Rows::of(sql, standard_strings) else { return parse_whole(sql, standard_strings) };
+    if sql.len() < LARGE || values::are_read(sql) {
+        return parse_whole(sql, standard_strings);
+    }
+    let left_out = LeftOut::new(sql, constants::left_out(sql, standard_strings));
+    let blanked = left_out.blanked(sql);
+    if !is_too_large(&blanked, standard_strings) {
+        let parsed = parse_whole(&blanked, standard_strings)?;
+        return Ok(parsed.map(|parsed| Parsed { left_out: Some(left_out), ..parsed }));
+    }
+    drop(blanked);
+    match Rows::of(sql, standard_strings) {
+        Some(rows) => parse_rows(sql, standard_strings, &rows),
+        None => Err(ParseError::TooLarge),
+    }
+}
+
+/// True for a text whose tree would take too much memory.
+#[must_use]
+pub fn is_too_large(sql: &str, standard_strings: bool) -> bool {
+    sql.len() > MAX_TOKENS && constants::tokens(sql, MAX_TOKENS + 1, standard_strings) > MAX_TOKENS
+}
+
+/// Parses an INSERT group by group.
+fn parse_rows(sql: &str, standard_strings: bool, rows: &Rows) -> Result<Option<Parsed>, ParseError> {
     let mut whole = None;
     let (mut known, mut names) = (BTreeSet::new(), Vec::new());
+    let left_out = LeftOut::new(sql, vec![rows.others()]);
     for index in 0..rows.len() {
-        let parsed = parse_whole(&rows.with(sql, index), standard_strings).map_err(|error| match error {
+        let text = if index == 0 { left_out.blanked(sql) } else { rows.with(sql, index).into() };
+        if is_too_large(&text, standard_strings) {
+            return Err(ParseError::TooLarge);
+        }
+        let parsed = parse_whole(&text, standard_strings).map_err(|error| match error {
             ParseError::Syntax { message, near } => {
                 let near = near.map(|(start, end)| (rows.byte(index, start), rows.byte(index, end)));
                 ParseError::Syntax { message, near }
             }
-            ParseError::TooDeep => ParseError::TooDeep,
+            error => error,
         })?;
-        let Some(parsed) = parsed else { return parse_whole(sql, standard_strings) };
+        let Some(parsed) = parsed else { return Err(ParseError::TooLarge) };
         let found = references(&parsed.node);
         rows.add(index, &found, &mut known, &mut names);
         whole.get_or_insert(parsed);
     }
-    let hash = rows.hash(sql);
-    Ok(whole.map(|parsed| Parsed { references: OnceLock::from(names), rows: Some((rows, hash)), ..parsed }))
+    Ok(whole.map(|parsed| Parsed { references: OnceLock::from(names), left_out: Some(left_out), ..parsed }))
 }
 
 fn parse_whole(sql: &str, standard_strings: bool) -> Result<Option<Parsed>, ParseError> {
@@ -131,7 +172,12 @@ fn parse_whole(sql: &str, standard_strings: bool) -> Result<Option<Parsed>, Pars
             near: None,
         });
     }
-    Ok(first.map(|node| Parsed { node, references: OnceLock::new(), tokens: OnceLock::new(), rows: None }))
+    Ok(first.map(|node| Parsed {
+        node,
+        references: OnceLock::new(),
+        tokens: OnceLock::new(),
+        left_out: None,
+    }))
 }
 
 fn check_depth(sql: &str) -> Result<(), ParseError> {

@@ -69,9 +69,14 @@ impl Tokens {
     /// Scans a statement. Text that cannot be scanned (an open quote) has no tokens.
     #[must_use]
     pub fn scan(sql: &str) -> Self {
-        let Ok(result) = pg_query::scan(sql) else { return Self::default() };
+        // Where there is no token pg_query makes a slice of a null pointer, which Rust does not define. The scanner passes
+        // over these bytes alone (scan.l, whitespace): all others give a token or an error.
+        if sql.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)) {
+            return Self::default();
+        }
+        let Ok(scanned) = pg_query::scan_tokens(sql) else { return Self::default() };
         let mut depth = 0_u32;
-        let tokens = result.tokens.iter().filter_map(|token| {
+        let tokens = scanned.iter().filter_map(|token| {
             let start = usize::try_from(token.start).ok()?;
             let end = usize::try_from(token.end).ok()?;
             let text = sql.get(start..end)?;
@@ -123,7 +128,7 @@ fn keywords() -> &'static HashMap<String, bool> {
             Some(name.strip_suffix("_p").map(str::to_owned).unwrap_or(name))
         };
         let names: Vec<String> = all.filter_map(name).collect();
-        let kinds = pg_query::scan(&names.join(" ")).map(|scanned| scanned.tokens).unwrap_or_default();
+        let kinds = pg_query::scan_tokens(&names.join(" ")).unwrap_or_default();
         let unreserved = pg::KeywordKind::UnreservedKeyword as i32;
         let kinds = kinds.into_iter().map(|token| token.keyword_kind == unreserved);
         names.into_iter().zip(kinds).collect()
@@ -170,6 +175,15 @@ mod tests {
         for word in ["abort", "zone", "name", "data", "value", "year", "absent"] {
             assert!(!is_quoted_keyword(word), "{word}");
         }
+    }
+
+    #[test]
+    fn blanks_have_no_tokens() {
+        for sql in ["", " ", "\t\n\r\u{b}\u{c} "] {
+            assert_eq!(Tokens::scan(sql).iter().count(), 0);
+        }
+        assert_eq!(Tokens::scan(" -- a").iter().count(), 1);
+        assert_eq!(Tokens::scan("/* a */").iter().count(), 1);
     }
 
     #[test]

@@ -2,13 +2,9 @@
 //! parsed group by group, and the tree of the first group stands for all.
 
 use std::collections::BTreeSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
 use super::reference::Reference;
-
-/// Statements up to this length are parsed whole.
-const LARGE: usize = 64 << 10;
 
 /// A group of rows is complete when it has so many bytes.
 const GROUP: usize = 16 << 10;
@@ -21,11 +17,8 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// The rows of a large INSERT; `None` for any other statement, and for rows that the facts are read from.
+    /// The rows of an INSERT; `None` for any other statement.
     pub(super) fn of(sql: &str, standard_strings: bool) -> Option<Self> {
-        if sql.len() < LARGE {
-            return None;
-        }
         let first = scan(sql, 0, standard_strings, |word| Some(word.eq_ignore_ascii_case("insert")))?;
         let insert = first.1.then_some(first.0)?;
         // The columns stand in brackets; a query or DEFAULT VALUES has no row behind the word.
@@ -35,16 +28,11 @@ impl Rows {
             _ => None,
         };
         let (start, _) = scan(sql, insert, standard_strings, is_values).filter(|(_, found)| *found)?;
-        let head = sql.get(..start)?;
-        if head.contains("_timescaledb") || head.contains("part_config") {
-            return None;
-        }
         let groups = groups(sql, start, standard_strings);
         (groups.len() > 1).then_some(Self { groups })
     }
 
-    /// The statement with the rows of one group alone. Where the group is the first, all else stands at its place: there
-    /// are blanks for the others.
+    /// The statement with the rows of one group alone.
     pub(super) fn with(&self, sql: &str, index: usize) -> String {
         let (Some(first), Some(last), Some(group)) =
             (self.groups.first(), self.groups.last(), self.groups.get(index))
@@ -53,11 +41,9 @@ impl Rows {
         };
         let part = |range: Range<usize>| sql.get(range).unwrap_or_default();
         let (head, rows, tail) = (part(0..first.start), part(group.clone()), part(last.end..sql.len()));
-        let blanks = if index == 0 { last.end - first.end } else { 0 };
-        let mut text = String::with_capacity(head.len() + rows.len() + blanks + tail.len());
+        let mut text = String::with_capacity(head.len() + rows.len() + tail.len());
         text.push_str(head);
         text.push_str(rows);
-        text.extend(std::iter::repeat_n(' ', blanks));
         text.push_str(tail);
         text
     }
@@ -76,13 +62,10 @@ impl Rows {
         }
     }
 
-    /// A number that differs where the rows behind the first group do.
-    pub(super) fn hash(&self, sql: &str) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        for group in self.groups.iter().skip(1) {
-            sql.get(group.clone()).hash(&mut hasher);
-        }
-        hasher.finish()
+    /// The bytes of all groups but the first, and of what stands between them.
+    pub(super) fn others(&self) -> Range<usize> {
+        let end = |group: Option<&Range<usize>>| group.map_or(0, |group| group.end);
+        end(self.groups.first())..end(self.groups.last())
     }
 
     /// Adds the names of a group: of each one that was not there.
@@ -101,6 +84,17 @@ impl Rows {
             }
         }
     }
+}
+
+/// True for an INSERT whose rows the facts are read from: TimescaleDB's catalogs and pg_partman's configuration.
+pub(super) fn are_read(sql: &str) -> bool {
+    const HEAD: usize = 1 << 10;
+    // The name stands before the first bracket.
+    let head = sql.as_bytes().get(..sql.len().min(HEAD)).unwrap_or_default();
+    let head = head.split(|byte| *byte == b'(').next().unwrap_or_default();
+    let has = |word: &[u8]| memchr::memmem::find(head, word).is_some();
+    let insert = head.trim_ascii_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case(b"insert"));
+    insert && (has(b"_timescaledb") || has(b"part_config"))
 }
 
 /// The end of the first word outside of brackets that the test answers, and its answer.
@@ -166,7 +160,7 @@ fn groups(sql: &str, from: usize, standard_strings: bool) -> Vec<Range<usize>> {
 }
 
 /// The end of white space or of a comment that begins here.
-fn blank_end(bytes: &[u8], at: usize) -> Option<usize> {
+pub(super) fn blank_end(bytes: &[u8], at: usize) -> Option<usize> {
     match bytes.get(at)? {
         byte if byte.is_ascii_whitespace() => Some(at + 1),
         b'-' if bytes.get(at + 1) == Some(&b'-') => Some(skip(bytes, at, true)),
@@ -194,17 +188,17 @@ fn bracket_end(bytes: &[u8], from: usize, standard_strings: bool) -> Option<usiz
     None
 }
 
-fn is_word(byte: u8) -> bool {
+pub(super) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
 
-fn word_end(bytes: &[u8], from: usize) -> usize {
+pub(super) fn word_end(bytes: &[u8], from: usize) -> usize {
     let rest = bytes.get(from..).unwrap_or_default();
     from + rest.iter().position(|byte| !is_word(*byte) && *byte != b'$').unwrap_or(rest.len())
 }
 
 /// The end of the string, quoted name or comment that begins at this byte, else the next byte.
-fn skip(bytes: &[u8], at: usize, standard_strings: bool) -> usize {
+pub(super) fn skip(bytes: &[u8], at: usize, standard_strings: bool) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
     let find = |text: &[u8], from: usize| {
         memchr::memmem::find(rest.get(from..).unwrap_or_default(), text)

@@ -6,9 +6,9 @@ use crate::rule::Finding;
 /// What a finding asks of the reader; the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// An error that the rewrite does not solve.
+    /// An error that the rewrite does not fix.
     Open,
-    /// An error that it solves.
+    /// An error that it fixes.
     Solved,
     /// Something behaves differently or is lost.
     Warning,

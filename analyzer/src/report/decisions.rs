@@ -158,7 +158,7 @@ fn decision<'a>(
         {
             let cause = group.iter().find_map(|finding| finding.cause.as_deref());
             let why = cause.map_or(why, |cause| cause.rule.doc.why);
-            let change = format!("Change what needs it on the source, so that it does without {object}");
+            let change = format!("Change what needs {object} on the source");
             (format!("The target will not have {object}"), why, advice(&change))
         }
         (_, Some(first)) => (first.message.to_owned(), why, advice(first.help)),

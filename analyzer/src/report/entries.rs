@@ -75,7 +75,7 @@ pub struct Entry<'a> {
     #[serde(serialize_with = "related")]
     #[cfg_attr(test, schemars(with = "Vec<RelatedEntry<'_>>"))]
     pub related: RelatedEntries<'a>,
-    /// True where the rewrite solves it.
+    /// True where the rewrite fixes it.
     pub solved: bool,
     /// True where its loss was accepted: that of its rule, or of its cause.
     pub accepted: bool,
@@ -83,7 +83,7 @@ pub struct Entry<'a> {
     pub left: bool,
     /// The number of the decision that it waits for, where it is an open error.
     pub decision: Option<u32>,
-    /// The change that solves it.
+    /// The change that fixes it.
     pub fix: Option<&'a Fix>,
     /// The lines of the dump, secrets masked.
     pub excerpt: &'a Excerpt,
@@ -120,7 +120,7 @@ impl<'a> RelatedEntries<'a> {
     }
 }
 
-fn related<S: Serializer>(entries: &RelatedEntries<'_>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn related<S: Serializer>(entries: &RelatedEntries<'_>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(entries.iter())
 }
 
@@ -253,7 +253,7 @@ fn entry<'a>(
         accepted: finding.rule.is_accepted(options) || root_is_accepted(finding, options),
         left: options.leaves(finding.rule.id, name_of(analysis, input), line),
         decision,
-        fix: finding.fix.as_ref(),
+        fix: finding.fix.as_deref(),
         excerpt: &finding.excerpt,
     }
 }

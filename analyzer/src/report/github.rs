@@ -47,7 +47,7 @@ pub(super) fn write(report: &Report<'_>, around: &Around<'_>, out: &mut impl Wri
     }
     writeln!(
         out,
-        "{} ({} solved by the rewrite, {} open), {}, {}{}",
+        "{} ({} fixed by the rewrite, {} open), {}, {}{}",
         count(counts.error, "error"),
         thousands(counts.solved),
         thousands(counts.unsolved),
@@ -57,7 +57,7 @@ pub(super) fn write(report: &Report<'_>, around: &Around<'_>, out: &mut impl Wri
     )
 }
 
-/// The findings to show of one severity: of each rule one first, what the rewrite does not solve before what it does.
+/// The findings to show of one severity: of each rule one first, what the rewrite does not fix before what it does.
 fn choose<'a>(report: &Report<'a>, severity: Severity, limit: usize) -> Vec<&'a Finding> {
     let findings = || {
         report
@@ -95,7 +95,7 @@ fn annotation(out: &mut impl Write, command: &str, entry: &Entry<'_>) -> io::Res
         more("server", &error.shown())?;
     }
     match entry.fix {
-        Some(fix) if entry.solved => more("fix", &format!("{} (the rewrite does it)", fix.title))?,
+        Some(fix) if entry.solved => more("fix", &format!("{} (applied by the rewrite)", fix.title))?,
         _ => more("help", entry.help)?,
     }
     writeln!(out)

@@ -59,7 +59,7 @@ fn head(report: &Report<'_>) -> String {
     };
     let _ = writeln!(page, "## {sign} {}: {}\n", report.title(), report.sentence());
     let counts = report.counts;
-    let _ = writeln!(page, "| errors | solved by the rewrite | open | warnings | notes |");
+    let _ = writeln!(page, "| errors | fixed by the rewrite | open | warnings | notes |");
     let _ = writeln!(page, "|---:|---:|---:|---:|---:|");
     let numbers = [counts.error, counts.solved, counts.unsolved, counts.warning, counts.note].map(thousands);
     let _ = writeln!(page, "| {} |\n", numbers.join(" | "));
@@ -76,12 +76,14 @@ fn head(report: &Report<'_>) -> String {
     decisions(&mut page, report);
     if !report.lost.is_empty() {
         let _ = writeln!(page, "\n### The target will not have, after the rewrite\n");
-        for lost in report.lost.iter().take(LOSSES) {
-            let _ = writeln!(page, "- {}", text(lost));
-        }
-        let more = report.lost.len().saturating_sub(LOSSES) as u64;
-        if more > 0 {
-            let _ = writeln!(page, "- … and {} more", thousands(more));
+        for loss in &report.losses {
+            // One rule may take the same from hundreds of objects.
+            let shown: Vec<String> = loss.lost.iter().take(LOSSES).map(|lost| text(lost)).collect();
+            let more = match loss.lost.len().saturating_sub(LOSSES) as u64 {
+                0 => String::new(),
+                more => format!("; and {} more", thousands(more)),
+            };
+            let _ = writeln!(page, "- {}: {}{more}", loss.rule, shown.join("; "));
         }
     }
     page
@@ -174,7 +176,7 @@ fn table(page: &mut String, report: &Report<'_>, groups: &[Group<'_>]) {
 fn class_words(group: &Group<'_>) -> &'static str {
     match group.class {
         super::Class::Open => "❌ error",
-        super::Class::Solved => "🔧 error, solved",
+        super::Class::Solved => "🔧 error, fixed",
         super::Class::Warning => "⚠️ warning",
         super::Class::Note => "ℹ️ note",
         super::Class::Allowed => "🔕 allowed",
@@ -246,7 +248,7 @@ fn one(out: &mut String, entry: &Entry<'_>) {
     }
     if let Some(fix) = entry.fix {
         let how = match fix.safety {
-            _ if entry.solved => "the rewrite does it".to_owned(),
+            _ if entry.solved => "applied by the rewrite".to_owned(),
             _ if entry.left => format!("left, as {} says", code("--leave")),
             Safety::Review => format!(
                 "where you accept that: {}",

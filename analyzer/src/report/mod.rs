@@ -14,10 +14,12 @@ mod github;
 mod groups;
 mod html;
 mod json;
+mod losses;
 mod markdown;
 pub mod page;
 mod sarif;
 mod shape;
+mod view;
 mod whole;
 mod words;
 
@@ -28,10 +30,12 @@ pub use entries::{Entries, Entry, RelatedEntries, RelatedEntry, to_accept};
 pub use format::Format;
 pub use groups::Group;
 pub use json::SCHEMA;
+pub use losses::Loss;
 pub use shape::{
     Counts, InputReport, ListSummary, NotJudgedEntry, OptionsSummary, PlaceEntry, TargetSummary, Tool,
     Verdict,
 };
 pub use whole::{Report, VERSION};
+pub use words::Words;
 
 pub use crate::human::{count, plural, thousands};

@@ -337,7 +337,7 @@ fn message(entry: &Entry<'_>) -> String {
     }
     match entry.fix {
         Some(fix) if entry.solved => {
-            let _ = write!(text, "\nThe rewrite solves it: {}.", fix.title);
+            let _ = write!(text, "\nThe rewrite fixes it: {}.", fix.title);
         }
         _ if !entry.help.is_empty() => {
             let _ = write!(text, "\n{}", entry.help);

@@ -13,9 +13,9 @@ use crate::text::Span;
 pub enum Verdict {
     /// No statement fails.
     Ready,
-    /// Every statement that fails is solved by the rewrite.
+    /// Every statement that fails is fixed by the rewrite.
     ReadyAfterRewrite,
-    /// Some statement fails that the rewrite does not solve.
+    /// Some statement fails that the rewrite does not fix.
     NeedsWork,
 }
 
@@ -29,9 +29,9 @@ pub struct Counts {
     pub warning: u64,
     /// Advice.
     pub note: u64,
-    /// Errors that the rewrite solves.
+    /// Errors that the rewrite fixes.
     pub solved: u64,
-    /// Errors that it does not solve.
+    /// Errors that it does not fix.
     pub unsolved: u64,
     /// Findings that comments in the dump allow: they are in no other number.
     pub allowed: u64,

@@ -1,11 +1,12 @@
 //! The report as a whole.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::decisions::{Decision, decisions};
 use super::entries::Entries;
+use super::losses::{Loss, losses};
 use super::shape::{
     Counts, InputReport, ListSummary, NotJudgedEntry, OptionsSummary, PlaceEntry, TargetSummary, Tool,
     Verdict,
@@ -56,6 +57,9 @@ pub struct Report<'a> {
     pub not_judged: Vec<NotJudgedEntry<'a>>,
     /// What the target will not have after the rewrite, in words, each once.
     pub lost: Vec<&'a str>,
+    /// The same by the rules that say so.
+    #[serde(skip)]
+    pub losses: Vec<Loss<'a>>,
     /// Every finding.
     #[cfg_attr(test, schemars(with = "Vec<super::entries::Entry<'_>>"))]
     pub findings: Entries<'a>,
@@ -70,13 +74,8 @@ impl<'a> Report<'a> {
         let findings = Entries::new(analysis, options);
         let counts = counted(&analysis.findings);
         let names: Vec<&str> = analysis.inputs.iter().map(|input| input.name.as_str()).collect();
-        let mut seen = HashSet::new();
-        let lost = findings
-            .findings()
-            .filter(|finding| finding.solved)
-            .filter_map(|finding| finding.fix.as_ref()?.lost.as_deref())
-            .filter(|lost| seen.insert(*lost))
-            .collect();
+        let losses = losses(findings.findings());
+        let lost = losses.iter().flat_map(|loss| loss.lost.iter().copied()).collect();
         Self {
             version: VERSION,
             tool: Tool { name: "tsmigrate", version: env!("CARGO_PKG_VERSION") },
@@ -108,6 +107,7 @@ impl<'a> Report<'a> {
             decisions: decisions(&findings, &names),
             not_judged: not_judged(analysis),
             lost,
+            losses,
             findings,
             scripts: &analysis.scripts,
         }
@@ -190,6 +190,8 @@ fn counted(findings: &[Finding]) -> Counts {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
     use crate::report::class::Class;
     use crate::{Input, analyze};

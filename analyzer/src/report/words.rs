@@ -1,7 +1,9 @@
 //! Words that every format for people uses.
 
-use super::{Class, Report, Verdict};
-use crate::human::{count, thousands};
+use serde::Serialize;
+
+use super::{Class, InputReport, Report, Verdict};
+use crate::human::{bytes, count, thousands};
 use crate::rules;
 
 /// Levels of rules that are listed.
@@ -13,7 +15,7 @@ impl Class {
     pub const fn title(self) -> &'static str {
         match self {
             Self::Open => "Open errors",
-            Self::Solved => "Errors that the rewrite solves",
+            Self::Solved => "Fixed by the rewrite",
             Self::Warning => "Warnings",
             Self::Note => "Notes",
             Self::Allowed => "Allowed by comments in the dump",
@@ -44,7 +46,50 @@ impl Verdict {
     }
 }
 
+/// The answer as every page says it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Words {
+    /// A sign before the verdict.
+    pub sign: &'static str,
+    /// The verdict in a few words.
+    pub title: String,
+    /// What it means here, in one sentence.
+    pub sentence: String,
+    /// What was checked, for which target, and what was not judged: names and what is said of each, or no name.
+    pub checked: Vec<(String, String)>,
+}
+
 impl Report<'_> {
+    /// The answer as every page says it.
+    #[must_use]
+    pub fn words(&self) -> Words {
+        let input = |input: &InputReport<'_>| {
+            let mut about = vec![bytes(input.bytes), count(input.statements, "statement")];
+            about.extend(input.server_version.map(|version| format!("from PostgreSQL {version}")));
+            about.extend(input.dump_version.map(|version| format!("written by pg_dump {version}")));
+            (if input.name == "-" { "standard input" } else { input.name }.to_owned(), about.join(", "))
+        };
+        let accepted: Vec<&str> = self.options.accept.iter().map(String::as_str).collect();
+        // A configuration says by itself what it takes and refuses.
+        let own = self.options.configuration.is_none();
+        let chosen = [("with", self.target.added_extensions), ("without", self.target.refused_extensions)]
+            .into_iter()
+            .filter(|(_, names)| own && !names.is_empty())
+            .map(|(word, names)| format!(", {word} {}", names.iter().cloned().collect::<Vec<_>>().join(" ")));
+        let mut apart = vec![format!("for {}{}", self.target_words(), chosen.collect::<String>())];
+        if !accepted.is_empty() {
+            apart.push(format!("losses accepted: {}", accepted.join(", ")));
+        }
+        apart.extend(self.not_judged_lines().chain(self.configured()));
+        let apart = apart.into_iter().map(|words| (String::new(), words));
+        Words {
+            sign: self.verdict.sign(),
+            title: self.title(),
+            sentence: self.sentence(),
+            checked: self.inputs.iter().map(input).chain(apart).collect(),
+        }
+    }
+
     /// The verdict in a few words. "Ready" is only said where everything was judged.
     #[must_use]
     pub fn title(&self) -> String {
@@ -71,11 +116,11 @@ impl Report<'_> {
                 let (number, all) =
                     (thousands(counts.error), if counts.error == 1 { "it" } else { "all of them" });
                 let rest = if not_judged.is_empty() { String::new() } else { format!("; {not_judged}") };
-                format!("as it is, {number} {fails}; the rewrite solves {all}{rest}.")
+                format!("as it is, {number} {fails}; the rewrite fixes {all}{rest}.")
             }
             Verdict::NeedsWork => {
                 let remain = if counts.unsolved == 1 { "error remains" } else { "errors remain" };
-                format!("{} {remain} that the rewrite does not solve by itself.", thousands(counts.unsolved))
+                format!("{} {remain} that the rewrite does not fix by itself.", thousands(counts.unsolved))
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::facts::{Facts, Object, ObjectId};
 use crate::finding::{Excerpt, Place, Related, ServerError, Severity};
 use crate::locate::{Statement, excerpt};
 use crate::options::Options;
-use crate::parse::{Change, NodeEnum};
+use crate::parse::{Change, NodeEnum, ParseError, Tokens};
 use crate::secrets;
 use crate::server::Server;
 use crate::target::Target;
@@ -84,7 +84,7 @@ impl<'a> Context<'a> {
     #[must_use]
     pub(crate) fn is_removed(&self) -> bool {
         let removes = |finding: &Finding| {
-            finding.severity == Severity::Error && finding.fix.as_ref().is_some_and(Fix::only_removes)
+            finding.severity == Severity::Error && finding.fix.as_deref().is_some_and(Fix::only_removes)
         };
         self.findings.iter().any(removes)
     }
@@ -103,18 +103,20 @@ impl<'a> Context<'a> {
         let (place, whole, shown) = match self.subject {
             Subject::Statement(statement) => {
                 let range = draft.range.clone().unwrap_or_else(|| statement.body());
-                let masks = draft.hide(statement.sql(), statement.secrets());
+                let masks = draft.hide(statement.sql(), statement.secrets().to_vec());
                 let place = statement.place(&range);
                 let shown = excerpt(statement.sql(), statement.at(), &range, &masks);
                 (place, statement.span(&statement.range()), shown)
             }
-            Subject::Unparsed { sql, place, .. } => {
+            Subject::Unparsed { sql, error, place, .. } => {
+                let is_large = *error == ParseError::TooLarge;
+                let sql = if is_large { beginning(sql) } else { sql };
                 let range = draft.range.clone().unwrap_or(0..sql.len());
                 let at = crate::text::Position { line: place.line, column: place.column };
                 let begin = crate::text::position(sql.as_bytes(), at, range.start);
                 let span =
                     crate::text::Span::new(range.start as u64, range.end as u64).shifted(place.span.start);
-                let tokens = crate::parse::Tokens::scan(sql);
+                let tokens = if is_large { Tokens::default() } else { Tokens::scan(sql) };
                 let masks = draft.hide(sql, secrets::masks(sql, tokens.as_slice()));
                 let shown = excerpt(sql, at, &range, &masks);
                 (Place { span, line: begin.line, column: begin.column, ..place }, place.span, shown)
@@ -142,27 +144,31 @@ impl<'a> Context<'a> {
                 (place, place.span, Excerpt { line: place.line, text: String::new(), start: 0, end: 0 })
             }
         };
-        let fix = draft.fix.map(|fix| Fix {
-            title: fix.title,
-            safety: fix.safety,
-            present: fix.present,
-            lost: fix.lost,
-            action: match fix.action {
-                ActionDraft::Remove => Action::Remove { span: whole },
-                ActionDraft::Edit { edits, changes } => {
-                    let offset = whole.start;
-                    let edits = edits
-                        .into_iter()
-                        .map(|(range, text)| {
-                            let span = crate::text::Span::new(range.start as u64, range.end as u64);
-                            Edit { span: span.shifted(offset), text }
-                        })
-                        .collect();
-                    Action::Edit { edits, changes }
-                }
-                ActionDraft::Surround { before, after } => Action::Surround { before, after, span: whole },
-                ActionDraft::Replace { with } => Action::Replace { span: whole, with },
-            },
+        let fix = draft.fix.map(|fix| {
+            Box::new(Fix {
+                title: fix.title,
+                safety: fix.safety,
+                present: fix.present,
+                lost: fix.lost,
+                action: match fix.action {
+                    ActionDraft::Remove => Action::Remove { span: whole },
+                    ActionDraft::Edit { edits, changes } => {
+                        let offset = whole.start;
+                        let edits = edits
+                            .into_iter()
+                            .map(|(range, text)| {
+                                let span = crate::text::Span::new(range.start as u64, range.end as u64);
+                                Edit { span: span.shifted(offset), text }
+                            })
+                            .collect();
+                        Action::Edit { edits, changes }
+                    }
+                    ActionDraft::Surround { before, after } => {
+                        Action::Surround { before, after, span: whole }
+                    }
+                    ActionDraft::Replace { with } => Action::Replace { span: whole, with },
+                },
+            })
         });
         self.findings.push(Finding {
             rule: self.rule,
@@ -173,7 +179,7 @@ impl<'a> Context<'a> {
             place,
             message: draft.message,
             server_error: draft.server_error,
-            advice: draft.advice,
+            advice: draft.advice.map(Into::into),
             cause: draft.cause,
             related: draft.related,
             solved: false,
@@ -182,6 +188,13 @@ impl<'a> Context<'a> {
             excerpt: shown,
         });
     }
+}
+
+/// What is shown of a text that is too large to be read.
+fn beginning(sql: &str) -> &str {
+    const SHOWN: usize = 200;
+    let line = sql.lines().next().unwrap_or_default();
+    line.char_indices().nth(SHOWN).and_then(|(end, _)| line.get(..end)).unwrap_or(line)
 }
 
 /// A finding in the making.
@@ -311,7 +324,7 @@ impl Draft {
             place,
             message: self.message,
             server_error: self.server_error,
-            advice: self.advice,
+            advice: self.advice.map(Into::into),
             cause: self.cause,
             related: self.related,
             solved: false,

@@ -1,5 +1,7 @@
 //! A finding: one place of a dump where the target will not do what the source did.
 
+use std::sync::Arc;
+
 use super::Rule;
 use crate::edit::{Action, Fix};
 use crate::finding::{Excerpt, Place, Related, ServerError, Severity};
@@ -35,15 +37,15 @@ pub struct Finding {
     /// What the server answers, where it refuses.
     pub server_error: Option<ServerError>,
     /// What to do in this case, where the rule's own advice is not the whole answer.
-    pub advice: Option<String>,
+    pub advice: Option<Arc<str>>,
     /// The finding that it follows from.
     pub cause: Option<Box<Cause>>,
     /// Other places, such as what depends on it.
     pub related: Vec<Related>,
-    /// True where the rewrite solves it: its fix was applied and proved.
+    /// True where the rewrite fixes it: its fix was applied and proved.
     pub solved: bool,
     /// The change that solves it.
-    pub fix: Option<Fix>,
+    pub fix: Option<Box<Fix>>,
     /// It stands only where rows follow the COPY that it is about.
     pub(crate) needs_rows: bool,
     /// The dump's own lines there.
@@ -64,14 +66,8 @@ impl Finding {
             Some(fix) => (Some(&mut fix.title), fix.lost.as_mut(), Some(&mut fix.action)),
             None => (None, None, None),
         };
-        let texts = [
-            Some(&mut self.message),
-            self.object.as_mut(),
-            self.advice.as_mut(),
-            Some(&mut self.excerpt.text),
-            title,
-            lost,
-        ];
+        let texts =
+            [Some(&mut self.message), self.object.as_mut(), Some(&mut self.excerpt.text), title, lost];
         texts.into_iter().flatten().for_each(String::shrink_to_fit);
         self.related.shrink_to_fit();
         if let Some(Action::Edit { edits, changes }) = action {

@@ -202,12 +202,6 @@ impl Rule {
         finish: None,
     };
 
-    /// True where it looks at statements of this kind.
-    #[must_use]
-    pub fn looks_at(&self, kind: StatementKind) -> bool {
-        self.statements.contains(&kind) || self.statement_groups.iter().any(|group| group.contains(&kind))
-    }
-
     /// True where these words are its id, its name or a name that it had before, in any case.
     #[must_use]
     pub fn is_called(&self, word: &str) -> bool {

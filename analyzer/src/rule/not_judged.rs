@@ -26,6 +26,8 @@ pub enum Unjudged {
     Conversion,
     /// NUL bytes: psql drops the rest of their lines.
     NulByte,
+    /// Statements, or bodies of functions, too large to be read.
+    Size,
 }
 
 impl Unjudged {
@@ -60,6 +62,9 @@ impl Unjudged {
             Self::Conversion => {
                 "whether all text can be converted from its client_encoding to UTF-8 was not looked at"
                     .to_owned()
+            }
+            Self::Size => {
+                format!("{} {are} too large to be judged, whole or in part", count(number, "statement"))
             }
             Self::NulByte => format!(
                 "{} {} a NUL byte: psql drops the rest of the line",

@@ -29,19 +29,23 @@ impl Registry {
         let all = || families.iter().flat_map(|rules| rules.iter().copied());
         let rules: Vec<_> =
             all().filter(|rule| !is_live(rule)).chain(all().filter(|rule| is_live(rule))).collect();
-        let by_kind = |wanted: &dyn Fn(&Rule, StatementKind) -> bool| {
-            let of = |kind: StatementKind| {
-                rules.iter().copied().filter(|rule| rule.looks_at(kind) && wanted(rule, kind)).collect()
-            };
-            StatementKind::ALL.iter().copied().map(of).collect()
-        };
-        let in_bodies = |rule: &Rule, kind| match rule.in_bodies {
-            InBodies::No => false,
-            InBodies::Yes { queries, .. } => queries || kind != StatementKind::SelectStmt,
-        };
+        let mut of_statements = vec![Vec::new(); StatementKind::ALL.len()];
+        let mut in_bodies = of_statements.clone();
+        for rule in &rules {
+            for kind in rule.statements.iter().chain(rule.statement_groups.iter().copied().flatten()) {
+                let holds_in_bodies = match rule.in_bodies {
+                    InBodies::No => false,
+                    InBodies::Yes { queries, .. } => queries || *kind != StatementKind::SelectStmt,
+                };
+                add(&mut of_statements, *kind, rule);
+                if holds_in_bodies {
+                    add(&mut in_bodies, *kind, rule);
+                }
+            }
+        }
         Self {
-            of_statements: by_kind(&|_, _| true),
-            in_bodies: by_kind(&in_bodies),
+            of_statements,
+            in_bodies,
             of_pieces: PIECES
                 .map(|piece| rules.iter().copied().filter(|rule| rule.pieces.contains(&piece)).collect()),
             rules,
@@ -110,6 +114,15 @@ impl Registry {
             .filter(|(distance, length, _)| distance * 2 <= *length)
             .min_by_key(|(distance, ..)| *distance)
             .map(|(.., id)| id)
+    }
+}
+
+/// Adds a rule to those of a kind, once.
+fn add(lists: &mut [Vec<&'static Rule>], kind: StatementKind, rule: &'static Rule) {
+    if let Some(list) = lists.get_mut(kind as usize)
+        && list.last() != Some(&rule)
+    {
+        list.push(rule);
     }
 }
 

@@ -40,7 +40,7 @@ const WITHOUT_OWN_RULE: &[Limit] = &[
         id: "SU-15",
         slug: "conversion",
         cover: Cover::Rules,
-        how: "A conversion with one of PostgreSQL's own functions is taken. One with a function in C goes with that function.",
+        how: "A conversion with one of PostgreSQL's own functions is taken. One with a function in C is removed with that function.",
     },
     Limit { id: "SU-22", slug: "collation", cover: Cover::Rules, how: "Collations of the operating system." },
     Limit {
@@ -122,7 +122,7 @@ const WITHOUT_OWN_RULE: &[Limit] = &[
         id: "PG-16",
         slug: "target.16",
         cover: Cover::Rules,
-        how: "CREATEROLE needs ADMIN; other words of the server. Options of memberships are taken out for 15.",
+        how: "CREATEROLE needs ADMIN; other words of the server. Options of memberships are removed for 15.",
     },
     Limit {
         id: "PG-17",

@@ -265,11 +265,12 @@ fn statement(sql: &str, code: &[&Token], offset: usize, level: usize, found: &mu
             && !matches!(wait, Wait::Value { .. } | Wait::Call { .. })
         {
             let called = code.get(number + 1).is_some_and(|next| next.text(sql) == "(");
-            let takes = names::takes_secret(&name)
-                || is_secret(&name) && name != "key" && !is_table(sql, code, number);
-            if called && takes {
+            let secret = is_secret(&name);
+            let takes =
+                || names::takes_secret(&name) || secret && name != "key" && !is_table(sql, code, number);
+            if called && takes() {
                 wait = Wait::Call { depth: token.depth + 1 };
-            } else if is_secret(&name) {
+            } else if secret {
                 wait = Wait::Named { depth: token.depth };
             }
         }

@@ -1,5 +1,8 @@
 //! Names that say that their value is a secret.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
 /// Parts of names that say so wherever they stand.
 const PARTS: [&str; 22] = [
     "password",
@@ -137,7 +140,7 @@ const PLAIN_OPTIONS: [&str; 46] = [
 /// True where a setting, an option, a column or a variable of this name holds a secret: `app.api_token`, `my.password`.
 #[must_use]
 pub fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
+    let name = lower(name);
     let last = name.rsplit('.').next().unwrap_or_default();
     if PLAIN.contains(&last) {
         return false;
@@ -152,8 +155,30 @@ pub fn is_secret(name: &str) -> bool {
 
 /// True where a word says so in any text: a key or a pin may be many things there.
 pub(super) fn speaks(word: &str) -> bool {
-    let word = word.to_ascii_lowercase();
-    PARTS.iter().any(|part| word.contains(part))
+    static BY_FIRST_BYTE: LazyLock<[Vec<&[u8]>; 128]> = LazyLock::new(|| {
+        std::array::from_fn(|first| {
+            let parts = PARTS.iter().map(|part| part.as_bytes());
+            parts.filter(|part| part.first().is_some_and(|byte| usize::from(*byte) == first)).collect()
+        })
+    });
+    let word = lower(word);
+    let mut rest = word.as_bytes();
+    while let [first, after @ ..] = rest {
+        let parts = BY_FIRST_BYTE.get(usize::from(*first)).map_or(&[][..], Vec::as_slice);
+        if parts.iter().any(|part| rest.starts_with(part)) {
+            return true;
+        }
+        rest = after;
+    }
+    false
+}
+
+fn lower(word: &str) -> Cow<'_, str> {
+    if word.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(word.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(word)
+    }
 }
 
 /// True for functions whose arguments hold one.

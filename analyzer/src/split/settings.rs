@@ -1,5 +1,7 @@
 //! `standard_conforming_strings` as the statements of a dump change it.
 
+use crate::text::parse_bool;
+
 /// A token, as far as the two readers here need it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token<'a> {
@@ -100,16 +102,8 @@ fn configured(tokens: &[Token<'_>]) -> Option<bool> {
     }
 }
 
-/// PostgreSQL takes any unambiguous beginning of a boolean's name.
 fn boolean(value: Token<'_>) -> Option<bool> {
     let (Token::Word(value) | Token::Text(value)) = value else { return None };
-    let value = value.to_ascii_lowercase();
-    let begins = |name: &str| !value.is_empty() && name.as_bytes().starts_with(&value);
-    if begins("true") || begins("yes") || value == b"on" || value == b"1" || value == b"default" {
-        Some(true)
-    } else if begins("false") || begins("no") || value == b"of" || value == b"off" || value == b"0" {
-        Some(false)
-    } else {
-        None
-    }
+    let value = std::str::from_utf8(value).ok()?;
+    if value.eq_ignore_ascii_case("default") { Some(true) } else { parse_bool(value) }
 }

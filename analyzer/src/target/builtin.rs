@@ -1,37 +1,60 @@
 //! What every PostgreSQL server has in pg_catalog, by name.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
 use super::Names;
+use super::names::shortened;
 use crate::parse::Class;
 
+// Read on 2026-11-22 from pg_proc, pg_type, pg_class and pg_operator (schema pg_catalog, OIDs below 16384) of
+// PostgreSQL 15.18, 17.11 and 18.6: the union of their names. Types are without row types and array types,
+// relations are tables and views. Operator classes (with families) and operators with their operand types are
+// those of 15.20, 17.12 and 18.6. Functions are those that internal_functions.txt does not have. Functions, operator
+// classes and operators with types are shortened.
 const BUILTIN: &str = include_str!("builtin.json");
 const INTERNAL: &str = include_str!("internal_functions.txt");
 
 #[derive(Default, Deserialize)]
 #[serde(bound(deserialize = "'de: 'static"))]
 struct File {
+    #[serde(deserialize_with = "shortened")]
     functions: Names,
     variadic_functions: Names,
     types: Names,
     relations: Names,
     operators: Names,
     information_schema: Names,
+    #[serde(deserialize_with = "shortened")]
     operator_classes: Names,
+    #[serde(deserialize_with = "shortened")]
     operator_signatures: Names,
 }
 
 // A test reads the built-in file; without it names of pg_catalog are taken for others' names.
 static ALL: LazyLock<File> = LazyLock::new(|| serde_json::from_str(BUILTIN).unwrap_or_default());
 
+/// The functions of pg_catalog that are in language internal with a plain signature: the name inside of the server, the SQL
+/// name, the types of the arguments and of the result.
+fn internal_functions() -> impl Iterator<Item = [&'static str; 4]> {
+    INTERNAL.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
+        let mut words = line.split(' ');
+        let (inside, name) = (words.next()?, words.next()?);
+        Some([inside, if name == "=" { inside } else { name }, words.next()?, words.next()?])
+    })
+}
+
+static INTERNAL_NAMES: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| internal_functions().map(|[_, name, ..]| name).collect());
+
 /// True where pg_catalog has an object of this class and name: it comes before all others that an
 /// unqualified name could mean.
 #[must_use]
 pub fn is_builtin(class: Class, name: &str) -> bool {
     match class {
-        Class::Function => ALL.functions.contains(name),
+        Class::Function => ALL.functions.contains(name) || INTERNAL_NAMES.contains(name),
         Class::Type => ALL.types.contains(name),
         Class::Relation => ALL.relations.contains(name),
         Class::Operator => ALL.operators.contains(name),
@@ -71,10 +94,10 @@ pub fn is_variadic_builtin(name: &str) -> bool {
 #[must_use]
 pub fn builtin_of_internal(inside: &str, arguments: &[String], result: &str) -> Option<&'static str> {
     let arguments = if arguments.is_empty() { "-".to_owned() } else { arguments.join(",") };
-    INTERNAL.lines().filter(|line| !line.starts_with('#')).find_map(|line| {
-        let mut words = line.split(' ');
-        let own = words.next().filter(|own| *own == inside)?;
-        let name = words.next()?;
+    let line = format!("\n{inside} ");
+    memchr::memmem::find_iter(INTERNAL.as_bytes(), line.as_bytes()).find_map(|at| {
+        let mut words = INTERNAL.get(at + 1..)?.lines().next()?.split(' ');
+        let (own, name) = (words.next()?, words.next()?);
         let fits = words.next() == Some(&*arguments) && words.next() == Some(result);
         fits.then_some(if name == "=" { own } else { name })
     })

@@ -6,8 +6,24 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use super::Names;
+use super::names::shortened;
 use crate::parse::Class;
 
+// Read on 2026-11-22 from pg_depend (deptype e) of servers in which each packaged extension was created with
+// CREATE EXTENSION .. CASCADE in a fresh database: Debian 13 trixie postgresql-17 17.12-0+deb13u1, Debian 12
+// bookworm postgresql-15 15.20-0+deb12u1, Debian forky postgresql-18 18.6-3, each with its contrib modules and the
+// distribution's postgresql-N-* extension packages. Member names are the union over the servers; requires, schema,
+// relocatable, trusted are of 17 where it has the extension, else 15, else 18. known=documentation: not packaged
+// there, written from the project's documentation or installation script, not complete. tables, sequences and
+// config_tables are schema.name where the extension makes or fixes that schema, everything else is a bare name: in
+// a schema of the extension (schemas, schema) or wherever it was put. functions holds functions, aggregates and
+// procedures without type I/O functions and without internal or handler arguments and results; internals holds
+// those, and casts source/target, both read on 2026-11-28 from the same servers where an extension is a contrib
+// module or one that the lab has (an extension without casts that was asked has an empty list); overloads and
+// operator_class_overloads are member functions and operator classes named like one of pg_catalog. Array types,
+// table row types and casts are left out. operator_families holds those not named like a class; transforms are
+// type/language; empty lists and false are left out.
+// types, functions, internals and operator_classes are shortened, see Names.
 const MEMBERS: &str = include_str!("extension_members.json");
 
 /// The members of one extension, by name.
@@ -15,16 +31,20 @@ const MEMBERS: &str = include_str!("extension_members.json");
 #[serde(default)]
 pub struct Members {
     /// Types and domains.
+    #[serde(deserialize_with = "shortened")]
     pub types: Names,
     /// Functions, procedures and aggregates.
+    #[serde(deserialize_with = "shortened")]
     pub functions: Names,
     /// Those of its functions that are named like one of pg_catalog.
     pub overloads: Names,
     /// Those of its functions that types, indexes and aggregates call, and nobody else: input and output above all.
+    #[serde(deserialize_with = "shortened")]
     pub internals: Names,
     /// Operators.
     pub operators: Names,
     /// Operator classes and families.
+    #[serde(deserialize_with = "shortened")]
     pub operator_classes: Names,
     /// Access methods.
     pub access_methods: Names,

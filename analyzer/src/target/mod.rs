@@ -6,6 +6,7 @@ mod members;
 mod names;
 mod operator_classes;
 mod parameters;
+mod session_values;
 mod storage;
 mod timescale;
 
@@ -18,7 +19,7 @@ pub use members::{Members, known, members};
 pub use names::Names;
 pub use operator_classes::has_default_operator_class;
 pub use parameters::{Parameter, parameter};
-pub use storage::{Storage, has_storage_parameter};
+pub use storage::{Storage, has_storage_parameter, refused_storage_value};
 pub use timescale::Timescale;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -125,6 +126,9 @@ pub struct Target {
     /// What text sorts by in a live target's database.
     #[serde(default)]
     pub live_locale: Option<String>,
+    /// Collations of `pg_catalog` that a live target has.
+    #[serde(skip)]
+    pub live_collations: Option<BTreeSet<String>>,
     /// Versions of the extensions that a live target has or would create.
     #[serde(default)]
     pub live_versions: Option<BTreeMap<String, String>>,
@@ -160,6 +164,7 @@ impl Default for Target {
             existing_roles: BTreeSet::new(),
             live_extensions: None,
             live_locale: None,
+            live_collations: None,
             live_versions: None,
         })
     }

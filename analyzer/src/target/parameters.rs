@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use super::session_values::{is_no_date_style, is_no_time_zone};
 use super::{NEWEST_VERSION, OLDEST_VERSION};
+use crate::text::parse_bool;
 
 const PARAMETERS: &str = include_str!("parameters.txt");
 
@@ -13,6 +15,8 @@ pub struct Parameter {
     first: u32,
     last: u32,
     values: Values,
+    /// Why no session can set it, in the server's words.
+    fixed: Option<&'static str>,
 }
 
 /// The values that a parameter takes.
@@ -39,7 +43,14 @@ fn read(line: &'static str) -> Option<(&'static str, Parameter)> {
     let [name, since, until, kind, rest @ ..] = fields.as_slice() else { return None };
     let version = |word: &str, end| if word == "-" { Some(end) } else { word.parse().ok() };
     let bound = |word: &str, end: f64| if word == "-" { Some(end) } else { word.parse().ok() };
-    let values = match (*kind, rest) {
+    let (fixed, kind) = kind.split_once(':').map_or((None, *kind), |(fixed, kind)| (Some(fixed), kind));
+    let fixed = fixed.map(|fixed| match fixed {
+        "p" => "cannot be changed without restarting the server",
+        "s" => "cannot be changed now",
+        "b" => "cannot be set after connection start",
+        _ => "cannot be changed",
+    });
+    let values = match (kind, rest) {
         ("bool", _) => Values::Truth,
         ("integer" | "real", [least, most, unit]) => Values::Number {
             least: bound(least, f64::NEG_INFINITY)?,
@@ -50,7 +61,7 @@ fn read(line: &'static str) -> Option<(&'static str, Parameter)> {
         _ => Values::Text,
     };
     let (first, last) = (version(since, 0)?, version(until, u32::MAX)?);
-    Some((*name, Parameter { first, last, values }))
+    Some((*name, Parameter { first, last, values, fixed }))
 }
 
 /// The parameter of this name, in any case.
@@ -67,18 +78,35 @@ impl Parameter {
         has(version) || version == 16 && (has(OLDEST_VERSION) || has(17)) || version > NEWEST_VERSION
     }
 
+    /// The server's words where no session can set it, whatever the value (55P02).
+    #[must_use]
+    pub fn is_fixed(&self, name: &str) -> Option<String> {
+        self.fixed.map(|fixed| format!("parameter \"{name}\" {fixed}"))
+    }
+
     /// The server's words where it refuses this value (22023).
     #[must_use]
     pub fn refusal(&self, name: &str, value: &str) -> Option<String> {
         let invalid = || Some(format!("invalid value for parameter \"{name}\": \"{value}\""));
         match self.values {
-            Values::Text => None,
+            Values::Text => {
+                let is_refused = match &*name.to_ascii_lowercase() {
+                    "datestyle" => is_no_date_style(value),
+                    "timezone" => is_no_time_zone(value),
+                    _ => false,
+                };
+                if is_refused { invalid() } else { None }
+            }
             Values::Truth => {
-                (!is_truth(value)).then(|| format!("parameter \"{name}\" requires a Boolean value"))
+                parse_bool(value).is_none().then(|| format!("parameter \"{name}\" requires a Boolean value"))
             }
             Values::Words(words) => {
-                let known = words.split(',').any(|word| word.eq_ignore_ascii_case(value));
-                if known || is_truth(value) || HIDDEN.iter().any(|word| word.eq_ignore_ascii_case(value)) {
+                let given = value.replace(' ', "_");
+                let known = words.split(',').any(|word| word.eq_ignore_ascii_case(&given));
+                if known
+                    || parse_bool(value).is_some()
+                    || HIDDEN.iter().any(|word| word.eq_ignore_ascii_case(value))
+                {
                     None
                 } else {
                     invalid()
@@ -102,23 +130,15 @@ impl Parameter {
 }
 
 /// A number as the server's messages write it (`%g` of C where it is large).
-fn shown(number: f64) -> String {
+pub(super) fn shown(number: f64) -> String {
     if number.abs() < 1e15 { number.to_string() } else { format!("{number:.5e}").replace('e', "e+") }
 }
 
 /// Values of enumerations that pg_settings does not list (`hidden` in guc_tables.c), of whichever parameter.
 const HIDDEN: [&str; 8] = ["debug", "info", "fatal", "panic", "archive", "hot_standby", "try", "unspecified"];
 
-/// True for what `parse_bool` takes: a beginning of true, false, yes and no, on and off, and 1 and 0.
-fn is_truth(value: &str) -> bool {
-    let value = value.to_ascii_lowercase();
-    let begins = |word: &str| !value.is_empty() && word.starts_with(&value);
-    ["true", "false", "yes", "no"].iter().any(|word| begins(word))
-        || matches!(value.as_str(), "on" | "of" | "off" | "1" | "0")
-}
-
 /// A value in its parameter's unit; infinite where it cannot be told, `None` where it is no number with a fitting unit.
-fn number(value: &str, unit: &str) -> Option<f64> {
+pub(super) fn number(value: &str, unit: &str) -> Option<f64> {
     let value = value.trim();
     // Other bases than 10 are rare, and their range is not looked at.
     if value.trim_start_matches(['+', '-']).starts_with('0') && value.len() > 1 && !value.contains('.') {

@@ -1,60 +1,72 @@
 //! What an analysis is told on the command line, with what the configuration says where that leaves it open.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use tsmigrate_analyzer::analysis::LevelError;
 use tsmigrate_analyzer::conversion::conversion;
 use tsmigrate_analyzer::facts::timescale::Version;
 use tsmigrate_analyzer::quote::shell;
-use tsmigrate_analyzer::rules::{nearest, rule};
+use tsmigrate_analyzer::rule::Rule;
+use tsmigrate_analyzer::rules::{all, matching, rule};
 use tsmigrate_analyzer::target::{NEWEST_VERSION, OLDEST_VERSION};
-use tsmigrate_analyzer::{Options, Target};
+use tsmigrate_analyzer::{Level, Options, Target};
 
 use super::config::Config;
 use super::failure::Failure;
+use super::rules;
 
 /// What an analysis is told, whatever is done with it.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Analysed {
-    /// Accept what is lost by these rules (ids or names, comma-separated): statements that no
-    /// rewrite can save are left out
-    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    /// Accept what these rules lose: RULE,RULE
+    #[arg(long, value_name = "RULE", value_delimiter = ',', help_heading = "Rules")]
     pub(super) accept: Vec<String>,
 
-    /// Leave what fixes would change as it is: RULE, RULE@LINE or RULE@FILE:LINE, comma-separated
-    #[arg(long, value_name = "FIX")]
+    /// Leave these as they are: RULE, RULE@LINE, RULE@FILE:LINE
+    #[arg(long, value_name = "FIX", help_heading = "Rules")]
     pub(super) leave: Vec<String>,
 
-    /// Of a dump of a whole cluster, the database to keep
-    #[arg(long, value_name = "NAME")]
+    /// Turn these rules off: TSP-03, or a family such as HT-*
+    #[arg(long, value_name = "RULE", value_delimiter = ',', help_heading = "Rules")]
+    pub(super) ignore: Vec<String>,
+
+    /// Turn all other rules off
+    #[arg(long, value_name = "RULE", value_delimiter = ',', help_heading = "Rules")]
+    pub(super) select: Vec<String>,
+
+    /// Database to keep, of a dump of a whole cluster
+    #[arg(long, value_name = "NAME", help_heading = "Source")]
     pub(super) database: Option<String>,
 
-    /// Restore this table as a hypertable: schema.table:column or schema.table:column:interval
-    #[arg(long, value_name = "TABLE:COLUMN")]
+    /// Make a hypertable: TABLE:COLUMN[:INTERVAL]
+    #[arg(long, value_name = "TABLE", help_heading = "Target")]
     pub(super) hypertable: Vec<String>,
 
     /// PostgreSQL version of the service, 15 to 18
     #[arg(
         long,
         value_name = "MAJOR",
-        value_parser = clap::value_parser!(u32).range(i64::from(OLDEST_VERSION)..=i64::from(NEWEST_VERSION))
+        value_parser = clap::value_parser!(u32).range(i64::from(OLDEST_VERSION)..=i64::from(NEWEST_VERSION)),
+        help_heading = "Target"
     )]
     pub(super) target_version: Option<u32>,
 
-    /// TimescaleDB version of the service, such as 2.19.3 (SELECT extversion FROM pg_extension)
-    #[arg(long, value_name = "VERSION", value_parser = timescale_version)]
+    /// TimescaleDB version of the service: 2.19.3
+    #[arg(long, value_name = "VER", value_parser = timescale_version, help_heading = "Target")]
     pub(super) target_timescaledb: Option<Version>,
 
-    /// Another destination than the built-in one, as JSON
-    #[arg(long, value_name = "FILE")]
+    /// Target profile (JSON)
+    #[arg(long, value_name = "FILE", help_heading = "Target")]
     pub(super) target_file: Option<PathBuf>,
 
-    /// Read this configuration, not the tsmigrate.toml of this directory or one above it
-    #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
+    /// Read this file, not the nearest tsmigrate.toml
+    #[arg(long, value_name = "FILE", conflicts_with = "no_config", help_heading = "Configuration")]
     pub(super) config: Option<PathBuf>,
 
     /// Read no configuration
-    #[arg(long)]
+    #[arg(long, help_heading = "Configuration")]
     pub(super) no_config: bool,
 }
 
@@ -137,15 +149,10 @@ impl Analysed {
             options.database = Some(database.clone());
         }
         for given in self.accept.iter().map(|given| given.trim()).filter(|given| !given.is_empty()) {
-            let Some(rule) = rule(given) else {
-                let next = match nearest(given) {
-                    Some(id) => format!("did you mean {id}? tsmigrate rules lists all rules"),
-                    None => "tsmigrate rules lists all rules".to_owned(),
-                };
-                return Err(Failure::new(format!("there is no rule {given}")).at("--accept").next(next));
-            };
+            let rule = rule(given).ok_or_else(|| rules::unknown(given).at("--accept"))?;
             options.accept.insert(rule.id.to_owned());
         }
+        self.levels(&mut options)?;
         for given in self.leave.iter().flat_map(|given| fixes(given)) {
             options.leave(&given).map_err(|error| {
                 Failure::new(error.to_string())
@@ -164,6 +171,40 @@ impl Analysed {
         Ok(options)
     }
 
+    /// Rules that are turned off.
+    fn levels(&self, options: &mut Options) -> Result<(), Failure> {
+        let words = |given: &[String]| -> Vec<String> {
+            given.iter().map(|given| given.trim().to_owned()).filter(|given| !given.is_empty()).collect()
+        };
+        let selected = words(&self.select);
+        let mut kept = BTreeSet::new();
+        for given in &selected {
+            let rules = matching(given);
+            if rules.is_empty() {
+                return Err(rules::unknown(given).at("--select"));
+            }
+            kept.extend(rules.iter().map(|rule| rule.id));
+        }
+        // What must be known stays on, whatever was selected.
+        let may_go = |rule: &&Rule| rule.may_be_off && !kept.contains(rule.id);
+        for rule in all().filter(|_| !selected.is_empty()).filter(may_go) {
+            let _ = options.set_level(rule.id, Level::Off);
+        }
+        for given in words(&self.ignore) {
+            match options.set_level(&given, Level::Off) {
+                Err(LevelError::UnknownRule(_)) => return Err(rules::unknown(&given).at("--ignore")),
+                // Of a family, all but those that must stay are off.
+                Err(error @ LevelError::NeverOff(_)) if !given.ends_with('*') => {
+                    return Err(Failure::new(error.to_string())
+                        .at("--ignore")
+                        .next("note is the least it can count as: [severity] of tsmigrate.toml"));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// The same options as words of a command.
     pub(super) fn words(&self, more: &[&str]) -> String {
         let mut accept: Vec<&str> = self.accept.iter().map(String::as_str).collect();
@@ -171,6 +212,11 @@ impl Analysed {
         let mut words = String::new();
         if !accept.is_empty() {
             let _ = write!(words, " --accept {}", accept.join(","));
+        }
+        for (option, rules) in [("--ignore", &self.ignore), ("--select", &self.select)] {
+            if !rules.is_empty() {
+                let _ = write!(words, " {option} {}", shell(&rules.join(",")));
+            }
         }
         if !self.leave.is_empty() {
             let _ = write!(words, " --leave {}", shell(&self.leave.join(",")));
@@ -202,6 +248,8 @@ impl Analysed {
 
 #[cfg(test)]
 mod tests {
+    use tsmigrate_analyzer::rules::nearest;
+
     use super::*;
 
     #[test]

@@ -15,74 +15,78 @@ use super::summary;
 use super::terminal::note;
 use super::{effective, input, live, output};
 
+/// So many bytes of a report are written at a time.
+const WRITTEN: usize = 64 << 10;
+
 /// Options of `tsmigrate check`.
 #[derive(Clone, clap::Args)]
 #[command(after_help = "\
-Files that belong together are given together, roles first, so that owners and grants are known:
-  pg_dumpall --roles-only --file=roles.sql
-  pg_dump --schema-only --file=schema.sql
-  tsmigrate check roles.sql schema.sql
+Examples:
+  Roles and schema together, so that owners and grants are known:
+    pg_dumpall --roles-only > roles.sql
+    pg_dump --schema-only > schema.sql
+    tsmigrate check roles.sql schema.sql
+  A live database, which is only read, and the service that it will go to:
+    tsmigrate check postgres://postgres@old.example/shop --target \"$TARGET\"
+  A page for the team, and a gate in CI that lets through what can be rewritten:
+    tsmigrate check schema.sql -o report.html
+    tsmigrate check schema.sql --format github --fail-on decision
 
-What is said on every command line can be kept in tsmigrate.toml (severities of rules, what is accepted,
-extensions and roles of the target); --show-config prints what counts. A comment in a dump allows a finding:
-  -- tsmigrate: allow RULE reason        before a statement, in it, or behind it on its last line
-  -- tsmigrate: allow-file RULE reason   for the rest of the file
+What is said on every command line can be kept in tsmigrate.toml. A comment in
+a dump allows a finding:  -- tsmigrate: allow RULE reason
 
-A page for the team, and annotations in GitHub Actions:
-  tsmigrate check schema.sql -o report.html
-  tsmigrate check schema.sql --format github --report markdown=\"$GITHUB_STEP_SUMMARY\"
-
-A live database is asked for what no dump tells too: sizes, locale, slots, jobs, what cannot be read. Its roles and
-schema come from pg_dumpall and pg_dump. A password is taken from PGPASSWORD or ~/.pgpass:
-  tsmigrate check postgres://postgres@old.example/shop --target postgres://tsdbadmin@new.example/tsdb
-
-A gate in CI that lets through what `tsmigrate rewrite` solves by itself:
-  tsmigrate check schema.sql --fail-on decision
-
-Exit status: 0 no statement is known to fail; 1 one is (--fail-on says what counts); 2 failed.")]
+Exit status:
+  0  no statement is known to fail (--fail-on says what counts)
+  1  a statement fails
+  2  the check could not be done")]
 pub(super) struct Args {
-    /// Dumps in plain SQL, in the order in which they are restored (- is standard input), or one live database as
-    /// postgres://user@host/database: it is only read
-    #[arg(required_unless_present = "show_config", value_name = "FILE")]
+    /// SQL dumps (also .gz, .zst), archives, - for stdin, or a URI
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// The service itself: its version, extensions, roles and locale count, not those that are known of services
-    #[arg(long, value_name = "URI", conflicts_with_all = ["target_version", "target_file"])]
+    /// Ask this service what it has
+    #[arg(
+        long, value_name = "URI", help_heading = "Target",
+        conflicts_with_all = ["target_version", "target_file"]
+    )]
     target: Option<String>,
 
-    /// Where pg_dump and pg_dumpall are, for a database
-    #[arg(long, value_name = "DIR")]
+    /// Directory of pg_dump and pg_dumpall
+    #[arg(long, value_name = "DIR", help_heading = "Source")]
     pg_bin: Option<PathBuf>,
 
-    /// How the report is written (default: as the extension of --output says, or text)
-    #[arg(long, value_enum)]
+    /// text, json, sarif, github, gitlab, html, markdown
+    #[arg(long, value_enum, value_name = "FORMAT", hide_possible_values = true, help_heading = "Report")]
     format: Option<Format>,
 
-    /// Where the report goes (default: standard output)
-    #[arg(short, long, value_name = "FILE")]
+    /// Write the report to a file, in the format of its name
+    #[arg(short, long, value_name = "FILE", help_heading = "Report")]
     output: Option<PathBuf>,
 
     #[command(flatten)]
     written: Files,
 
-    /// Show every finding in full, not only what is to be decided; for GitHub, all annotations
-    #[arg(long)]
+    /// Show every finding in full, and every loss
+    #[arg(long, help_heading = "Report")]
     all: bool,
 
-    /// Show at most so many findings; the counts stay whole
-    #[arg(long, value_name = "N", conflicts_with = "all")]
+    /// Show at most N findings; the counts stay whole
+    #[arg(long, value_name = "N", conflicts_with = "all", help_heading = "Report")]
     max_findings: Option<usize>,
 
-    /// Say only the verdict, and nothing where the dump restores as it is
-    #[arg(short, long, conflicts_with_all = ["all", "max_findings"])]
+    /// Print only the verdict, nothing if it is "ready"
+    #[arg(short, long, conflicts_with_all = ["all", "max_findings"], help_heading = "Report")]
     quiet: bool,
 
-    /// What ends with exit status 1
-    #[arg(long, value_enum, value_name = "WHAT", default_value_t = FailOn::Error)]
+    /// error (default), decision, warning or never exit with 1
+    #[arg(
+        long, value_enum, value_name = "WHAT", default_value_t = FailOn::Error, hide_possible_values = true, hide_default_value = true,
+        help_heading = "Rules"
+    )]
     fail_on: FailOn,
 
-    /// Print what the analysis would be done with, as a tsmigrate.toml, and check nothing
-    #[arg(long)]
+    /// Print the effective configuration, and check nothing
+    #[arg(long, help_heading = "Configuration")]
     show_config: bool,
 
     #[command(flatten)]
@@ -92,9 +96,9 @@ pub(super) struct Args {
 /// What counts as a failed check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum FailOn {
-    /// A statement that fails, whether the rewrite solves it or not
+    /// A statement that fails, whether the rewrite fixes it or not
     Error,
-    /// A statement that fails and that the rewrite does not solve
+    /// A statement that fails and that the rewrite does not fix
     Decision,
     /// A statement that fails, a warning, or what was not judged
     Warning,
@@ -152,7 +156,8 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     }
     let Setup { mut target, mut options, .. } = setup;
     let uri = live::uri(&args.files)?;
-    let mut inputs = if uri.is_some() { Vec::new() } else { input::open(&args.files)? };
+    let mut inputs =
+        if uri.is_some() { Vec::new() } else { input::open(&input::named(&args.files)?, false)? };
     let file = args.output.as_deref().filter(|path| *path != Path::new(input::STDIN));
     args.written.check(&inputs)?;
     file.map_or(Ok(()), |path| output::check(path, &inputs))?;
@@ -196,7 +201,7 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     if file.is_some() {
         return Ok(status);
     }
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::with_capacity(WRITTEN, io::stdout().lock());
     match print(&mut out, Page::stdout()).and_then(|()| out.flush()) {
         // Who reads no further knows enough: the status still says what was found.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(status),

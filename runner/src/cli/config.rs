@@ -57,7 +57,7 @@ impl Config {
         let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Failure::new("there is no such configuration file")
                 .at(path.display())
-                .next("name one that is there, or leave --config out"),
+                .next("name one that exists, or leave --config out"),
             _ => Failure::io("the configuration cannot be read", path, &error),
         })?;
         Self::parse(&text, path)

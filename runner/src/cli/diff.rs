@@ -11,6 +11,8 @@ use tsmigrate_analyzer::rewrite::Planned;
 use tsmigrate_analyzer::secrets::{self, MASK};
 use tsmigrate_analyzer::split::{Kind, Piece, Splitter};
 
+pub(super) use self::paint::Paint;
+
 /// Unchanged lines around a change.
 const CONTEXT: usize = 3;
 
@@ -438,5 +440,6 @@ fn lines(text: &[u8]) -> u64 {
     text.split_inclusive(|byte| *byte == b'\n').count() as u64
 }
 
+mod paint;
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,8 @@ pub(super) enum Status {
 pub(super) struct Failure {
     pub(super) what: String,
     pub(super) place: Option<String>,
+    /// The server's or the system's words.
+    pub(super) cause: Option<String>,
     pub(super) next: Option<String>,
     /// Whoever read the output has gone: nobody is there to be told.
     pub(super) silent: bool,
@@ -27,7 +29,7 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), place: None, next: None, silent: false }
+        Self { what: what.into(), place: None, cause: None, next: None, silent: false }
     }
 
     pub(super) fn at(mut self, place: impl fmt::Display) -> Self {

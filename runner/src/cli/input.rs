@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tsmigrate::archive::{self, Archive};
 use tsmigrate::workers::Workers;
 use tsmigrate_analyzer::clean;
 use tsmigrate_analyzer::facts::ObjectId;
@@ -18,6 +19,7 @@ use tsmigrate_analyzer::quote::shell;
 use tsmigrate_analyzer::{Analysis, Analyzer, InputError, Options, Target};
 
 use super::failure::Failure;
+use super::packed::{self, Unpacked, archive_failure};
 use super::terminal::{note, on_terminal};
 
 /// So much is read at a time.
@@ -41,10 +43,14 @@ pub(super) struct Input {
     modified: Option<SystemTime>,
     identity: (u64, u64),
     mode: u32,
+    /// What it is, where it is no text.
+    archive: Option<Archive>,
+    /// Rows of an archive are read.
+    with_rows: bool,
 }
 
 impl Input {
-    fn open(path: &Path) -> Result<Self, Failure> {
+    fn open(path: &Path, with_rows: bool) -> Result<Self, Failure> {
         if path == Path::new(STDIN) {
             return Self::stdin();
         }
@@ -55,11 +61,41 @@ impl Input {
             _ => Failure::io("the file cannot be read", path, error),
         };
         let metadata = path.metadata().map_err(|error| failed(&error))?;
-        if metadata.is_dir() {
-            return Err(directory(path));
+        let name = path.to_string_lossy().into_owned();
+        let mut input = if metadata.is_dir() {
+            if !archive::is_directory(path) {
+                return Err(directory(path));
+            }
+            let toc = path.join("toc.dat");
+            let file =
+                File::open(&toc).map_err(|error| Failure::io("the file cannot be read", &toc, &error))?;
+            let mut input = Self::new(name, Some(path.to_owned()), file)?;
+            let archive = Archive::of_directory(path);
+            input.archive = Some(archive.map_err(|damage| archive_failure(&input.name, &damage))?);
+            input
+        } else {
+            let file = File::open(path).map_err(|error| failed(&error))?;
+            let mut input = Self::new(name, Some(path.to_owned()), file)?;
+            input.archive = input.archive()?;
+            input
+        };
+        input.with_rows = with_rows;
+        Ok(input)
+    }
+
+    /// The archive that the file is.
+    fn archive(&self) -> Result<Option<Archive>, Failure> {
+        if self.length.is_none() {
+            return Ok(None);
         }
-        let file = File::open(path).map_err(|error| failed(&error))?;
-        Self::new(path.to_string_lossy().into_owned(), Some(path.to_owned()), file)
+        let failed = |error: &io::Error| Failure::io("the file cannot be read", Path::new(&self.name), error);
+        let mut head = vec![0; HEAD];
+        let read = self.file.read_at(&mut head, self.start).map_err(|error| failed(&error))?;
+        if !archive::begins(head.get(..read).unwrap_or_default()) {
+            return Ok(None);
+        }
+        let file = self.file.try_clone().map_err(|error| failed(&error))?;
+        Archive::of_file(file).map(Some).map_err(|damage| archive_failure(&self.name, &damage))
     }
 
     fn stdin() -> Result<Self, Failure> {
@@ -89,6 +125,8 @@ impl Input {
             modified: metadata.modified().ok(),
             identity: (metadata.dev(), metadata.ino()),
             mode: metadata.mode() & 0o666,
+            archive: None,
+            with_rows: false,
         })
     }
 
@@ -107,9 +145,33 @@ impl Input {
         if self.path.is_some() { shell(&self.name) } else { "FILE".to_owned() }
     }
 
-    /// Its length, where that is known.
+    /// How many bytes are read of it, where that is known.
     pub(super) fn length(&self) -> Option<u64> {
-        self.length
+        self.length.filter(|_| self.archive.is_none())
+    }
+
+    /// The file's name without the ending that says how it is packed; none for standard input. An archive's text is
+    /// another kind of file.
+    pub(super) fn file_name(&self) -> Option<PathBuf> {
+        let name = self.path.as_ref()?.file_name()?;
+        if self.archive.is_some() {
+            return Some(Path::new(name).with_extension("sql"));
+        }
+        Some(name.to_str().map_or_else(|| name.into(), |name| packed::unpacked_name(name).into()))
+    }
+
+    /// Its text from its start.
+    fn unpacked(&mut self) -> Result<Unpacked, Failure> {
+        let failed = |error: &io::Error| Failure::io("the file cannot be read", Path::new(&self.name), error);
+        if let Some(archive) = &self.archive {
+            let script = archive.script(self.with_rows);
+            let script = script.map_err(|error| archive_failure(&self.name, &error.into()))?;
+            return Ok(Unpacked::of_archive(script));
+        }
+        if self.length.is_some() {
+            self.file.seek(SeekFrom::Start(self.start)).map_err(|error| failed(&error))?;
+        }
+        self.file.try_clone().and_then(Unpacked::new).map_err(|error| failed(&error))
     }
 
     /// Reads it from its start to its end.
@@ -118,23 +180,19 @@ impl Input {
         progress: &Progress,
         mut take: impl FnMut(&[u8]) -> Result<(), Failure>,
     ) -> Result<u64, Failure> {
-        let failed =
-            |name: &str, error: &io::Error| Failure::io("the file cannot be read", Path::new(name), error);
-        if self.length.is_some() {
-            self.file.seek(SeekFrom::Start(self.start)).map_err(|error| failed(&self.name, &error))?;
-        }
+        let mut unpacked = self.unpacked()?;
         let mut chunk = vec![0; CHUNK];
         let mut read = 0;
         loop {
-            match self.file.read(&mut chunk) {
+            match unpacked.read(&mut chunk) {
                 Ok(0) => return Ok(read),
                 Ok(length) => {
                     read += length as u64;
                     take(chunk.get(..length).unwrap_or_default())?;
-                    progress.advance(length as u64);
+                    progress.advance(unpacked.advanced());
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(failed(&self.name, &error)),
+                Err(error) => return Err(unpacked.failure(&self.name, &error)),
             }
         }
     }
@@ -163,21 +221,36 @@ impl Input {
 }
 
 fn directory(path: &Path) -> Failure {
-    let word = shell(&path.to_string_lossy());
-    if path.join("toc.dat").exists() || path.join("toc.dat.gz").exists() {
-        Failure::new("this is a dump in directory format, not SQL text").at(path.display()).next(format!(
-            "turn it into text first: pg_restore --file=dump.sql {word} (with --schema-only for the schema alone)"
-        ))
+    if path.join("toc.dat.gz").exists() {
+        let next = format!("unpack it first: gunzip {}", shell(&path.join("toc.dat.gz").to_string_lossy()));
+        Failure::new("the table of contents of this dump is compressed").at(path.display()).next(next)
     } else {
         Failure::new("this is a directory, not a dump").at(path.display()).next("name the files in it")
     }
 }
 
-/// Opens all files, before anything is read.
-pub(super) fn open(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
+/// The files that were named, or standard input where a dump is piped in.
+pub(super) fn named(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let is_piped = || {
+        let file = io::stdin().as_fd().try_clone_to_owned().map(File::from);
+        let kind = file.and_then(|file| file.metadata()).map(|metadata| metadata.file_type());
+        kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket() || kind.is_file())
+    };
+    if !paths.is_empty() {
+        return Ok(paths.to_vec());
+    }
+    if is_piped() {
+        return Ok(vec![STDIN.into()]);
+    }
+    Err(Failure::new("no dump is named, and none is piped in")
+        .next("name the files: tsmigrate check roles.sql schema.sql"))
+}
+
+/// Opens all files, before anything is read. Rows of archives are read only where somebody wants them.
+pub(super) fn open(paths: &[PathBuf], with_rows: bool) -> Result<Vec<Input>, Failure> {
     let mut inputs: Vec<Input> = Vec::with_capacity(paths.len());
     for path in paths {
-        let input = Input::open(path)?;
+        let input = Input::open(path, with_rows)?;
         let same = |other: &&Input| match (&input.path, &other.path) {
             (None, None) => true,
             _ => input.length.is_some() && other.identity == input.identity,
@@ -203,18 +276,12 @@ fn in_order(inputs: &mut Vec<Input>) -> Result<(), Failure> {
     }
     let mut ranked = Vec::with_capacity(inputs.len());
     for mut input in inputs.drain(..) {
-        let mut head = vec![0; HEAD];
-        let mut read = 0;
-        let failed =
-            |error: &io::Error| Failure::io("the file cannot be read", Path::new(&input.name), error);
+        let mut head = Vec::new();
         if input.length.is_some() {
-            input.file.seek(SeekFrom::Start(input.start)).map_err(|error| failed(&error))?;
-            let mut file = (&input.file).take(HEAD as u64);
-            while let length @ 1.. = file.read(&mut head[read..]).map_err(|error| failed(&error))? {
-                read += length;
-            }
+            let mut unpacked = input.unpacked()?;
+            let read = unpacked.by_ref().take(HEAD as u64).read_to_end(&mut head);
+            read.map_err(|error| unpacked.failure(&input.name, &error))?;
         }
-        head.truncate(read);
         ranked.push((begins(&head), input));
     }
     ranked.sort_by_key(|(begins, _)| *begins);
@@ -237,7 +304,7 @@ pub(super) fn analyse(
         let word = input.word();
         let bad = |error: InputError| bad_input(&error, &word);
         analyzer.begin(&input.name);
-        let progress = Progress::new("reading", &input.name, input.length);
+        let progress = Progress::new("reading", &input.name, input.length());
         let mut kept = match (keep, input.length) {
             (true, None) => Some(tempfile::tempfile().map_err(|error| not_kept(&error))?),
             _ => None,

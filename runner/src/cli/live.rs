@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tsmigrate::analysis::{pair, seen};
 use tsmigrate::connect::{Connector, Side, pooler};
-use tsmigrate::error::Error;
+use tsmigrate::error::{Error, Unreachable};
 use tsmigrate::tools::{self, Tools};
 use tsmigrate::{inspect, live, watch};
 use tsmigrate_analyzer::rule::About;
@@ -54,15 +54,11 @@ fn as_uri(file: &Path) -> Option<&str> {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
+        if let Some(Unreachable { what, cause, next }) = error.unreachable() {
+            return Self { cause: Some(cause), ..Self::new(what).next(next.join("\n        ")) };
+        }
         match error {
             Error::Tool { what, next } => Self::new(what).next(next),
-            Error::Connect { side, endpoint, why } => {
-                Self::new(format!("cannot connect to the {side}: {why}")).at(endpoint)
-            }
-            Error::Uri { side, why } => {
-                Self::new(format!("the {side}'s connection string cannot be read: {why}"))
-                    .next("its form is postgres://user@host:port/database")
-            }
             // Each below the one before.
             Error::Refused { what, next } => Self::new(what).next(next.join("\n        ")),
             error => Self::new(error.to_string()),

@@ -24,7 +24,7 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     Ok(match report.outcome {
         Outcome::Migrated | Outcome::Planned => Status::Clean,
         Outcome::Blocked => Status::Findings,
-        Outcome::Failed | Outcome::Differs => Status::Failed,
+        Outcome::Failed | Outcome::Interrupted | Outcome::Differs => Status::Failed,
     })
 }
 

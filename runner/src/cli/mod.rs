@@ -4,13 +4,18 @@ mod analysed;
 mod check;
 mod cleanup;
 mod config;
+mod config_schema;
 mod diff;
 mod effective;
+mod excerpt;
 mod failure;
+mod gitlab;
+mod help;
 mod input;
 mod live;
 mod migrate;
 mod output;
+mod packed;
 mod page;
 mod render;
 mod reports;
@@ -25,7 +30,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use tsmigrate_analyzer::clean;
 
 use self::failure::{Failure, Status, words};
@@ -33,32 +38,43 @@ use self::page::Page;
 
 /// Move PostgreSQL and TimescaleDB databases to a managed Timescale service
 #[derive(Debug, Parser)]
-#[command(name = "tsmigrate", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "tsmigrate", version, max_term_width = 100, after_help = help::EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 
-    /// When to write in colour (NO_COLOR is respected)
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    /// Colour: auto, always or never
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        hide_possible_values = true
+    )]
     color: Color,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Say what in a dump the service cannot take, and why
+    /// Check what the service will refuse in a dump or a live database
     Check(check::Args),
-    /// Write a dump anew, so that the service takes it
+    /// Rewrite a dump so that it restores on the service
     Rewrite(rewrite::Args),
-    /// List the rules, or explain one
-    Rules(rules::Args),
-    /// Print the JSON Schema of the reports that check --format json writes
-    Schema,
-    /// Move a database: dump, rewrite, restore, verify
+    /// Move a live database: dump, rewrite, copy, verify
     Migrate(Box<tsmigrate::migrate::Args>),
+    /// Compare two databases: every object, owner, privilege and row
+    Verify(Box<verify::Args>),
     /// Close what a migration that was killed has left open
     Cleanup(tsmigrate::migrate::cleanup::Args),
-    /// Compare two databases: objects, definitions, owners, privileges and every row; nothing is written
-    Verify(Box<verify::Args>),
+    /// List the rules, or explain one
+    Rules(rules::Args),
+    /// Print the JSON Schema of reports or of tsmigrate.toml
+    Schema(help::SchemaArgs),
+    /// Print completions for a shell
+    Completions(help::CompletionArgs),
+    /// Print the manual page of tsmigrate or of a command
+    Man(help::ManArgs),
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -84,7 +100,10 @@ pub(crate) fn main() -> ExitCode {
         Command::Migrate(args) => migrate::run(args),
         Command::Cleanup(args) => cleanup::run(args),
         Command::Verify(args) => verify::run(args),
-        Command::Check(_) | Command::Rewrite(_) | Command::Rules(_) | Command::Schema => on_large_stack(cli),
+        Command::Schema(args) => help::schema(*args),
+        Command::Completions(args) => help::completions(*args, Cli::command()),
+        Command::Man(args) => help::man(args, Cli::command()),
+        Command::Check(_) | Command::Rewrite(_) | Command::Rules(_) => on_large_stack(cli),
     };
     match result {
         Ok(Status::Clean) => ExitCode::SUCCESS,
@@ -99,15 +118,6 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-/// Prints the schema of JSON reports.
-fn schema() -> Result<Status, Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(tsmigrate_analyzer::report::SCHEMA.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::output(&error)),
-        _ => Ok(Status::Clean),
-    }
-}
-
 /// The analyzer asks for more stack than a process starts with. A defect comes back as a failure.
 fn on_large_stack(cli: Cli) -> Result<Status, Failure> {
     // What a panic says goes into the failure, not to the terminal.
@@ -118,8 +128,7 @@ fn on_large_stack(cli: Cli) -> Result<Status, Failure> {
             Command::Check(args) => check::run(args),
             Command::Rewrite(args) => rewrite::run(args),
             Command::Rules(args) => rules::run(args),
-            Command::Schema => schema(),
-            Command::Migrate(_) | Command::Cleanup(_) | Command::Verify(_) => Ok(Status::Clean),
+            _ => Ok(Status::Clean),
         })
         .map_err(|error| Failure::new(format!("cannot start: {}", words(&error))))?
         .join()
@@ -142,6 +151,9 @@ fn say(failure: &Failure) {
     if let Some(place) = &failure.place {
         let _ = writeln!(text, "  {}", clean::text(place));
     }
+    if let Some(cause) = &failure.cause {
+        let _ = writeln!(text, "  {} {}", page.bold("cause:"), clean::text(cause));
+    }
     if let Some(next) = &failure.next {
         let _ = writeln!(text, "  {} {}", page.bold("next:"), clean::text(next));
     }
@@ -155,7 +167,6 @@ mod tests {
 
     #[test]
     fn the_arguments_are_consistent() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 }

@@ -9,6 +9,7 @@ use tempfile::NamedTempFile;
 use tsmigrate_analyzer::clean::Cleaner;
 use tsmigrate_analyzer::quote::shell;
 
+use super::diff::Paint;
 use super::failure::Failure;
 use super::input::Input;
 
@@ -162,13 +163,19 @@ pub(super) enum Out<W> {
     Bytes(W),
     /// A terminal.
     Shown(W, Cleaner),
+    /// A diff for people, in colour.
+    Painted(W, Cleaner, Paint),
 }
 
 impl<W: Write> Out<W> {
     /// Writes the rest.
     pub(super) fn end(&mut self) -> io::Result<()> {
-        if let Self::Shown(out, cleaner) = self {
-            out.write_all(cleaner.finish().as_bytes())?;
+        match self {
+            Self::Bytes(_) => {}
+            Self::Shown(out, cleaner) => out.write_all(cleaner.finish().as_bytes())?,
+            Self::Painted(out, cleaner, paint) => {
+                out.write_all(paint.paint(&cleaner.finish()).as_bytes())?;
+            }
         }
         self.flush()
     }
@@ -182,12 +189,16 @@ impl<W: Write> Write for Out<W> {
                 out.write_all(cleaner.feed(bytes).as_bytes())?;
                 Ok(bytes.len())
             }
+            Self::Painted(out, cleaner, paint) => {
+                out.write_all(paint.paint(&cleaner.feed(bytes)).as_bytes())?;
+                Ok(bytes.len())
+            }
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Bytes(out) | Self::Shown(out, _) => out.flush(),
+            Self::Bytes(out) | Self::Shown(out, _) | Self::Painted(out, ..) => out.flush(),
         }
     }
 }

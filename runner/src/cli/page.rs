@@ -10,6 +10,8 @@ use tsmigrate_analyzer::Severity;
 pub(super) struct Page {
     pub(super) color: bool,
     pub(super) unicode: bool,
+    /// The terminal follows links (OSC 8).
+    pub(super) links: bool,
     /// Columns.
     pub(super) width: usize,
 }
@@ -18,7 +20,9 @@ impl Page {
     /// The standard output.
     pub(super) fn stdout() -> Self {
         let color = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
-        Self::new(color, io::stdout().is_terminal())
+        let terminal = io::stdout().is_terminal();
+        let links = terminal && color && supports_hyperlinks::on(supports_hyperlinks::Stream::Stdout);
+        Self { links, ..Self::new(color, terminal) }
     }
 
     /// The standard error.
@@ -35,11 +39,29 @@ impl Page {
     fn new(color: bool, terminal: bool) -> Self {
         let columns = terminal_size::terminal_size().map(|(columns, _)| usize::from(columns.0));
         let width = columns.filter(|_| terminal).unwrap_or(100).clamp(40, 120);
-        Self { color, unicode: terminal && speaks_utf8(), width }
+        Self { color, unicode: terminal && speaks_utf8(), links: false, width }
     }
 
     fn paint(self, style: Style, text: &str) -> String {
         if self.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+
+    /// Text that leads to a page.
+    pub(super) fn link(self, url: &str, text: &str) -> String {
+        let is_plain = |byte: u8| byte.is_ascii_graphic();
+        if self.links && url.bytes().all(is_plain) {
+            format!("\u{1b}]8;;{url}\u{1b}\\{text}\u{1b}]8;;\u{1b}\\")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    /// Text that leads to a file on this machine.
+    pub(super) fn file_link(self, file: &str, text: &str) -> String {
+        match std::path::absolute(file) {
+            Ok(path) if self.links => self.link(&file_url(&path), text),
+            _ => text.to_owned(),
+        }
     }
 
     /// Text that stands out.
@@ -82,6 +104,22 @@ impl Page {
     }
 }
 
+/// The address of a file: what an address cannot hold is written as numbers.
+fn file_url(path: &std::path::Path) -> String {
+    use std::fmt::Write as _;
+    use std::os::unix::ffi::OsStrExt as _;
+    let mut url = String::from("file://");
+    for byte in path.as_os_str().as_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-_.~".contains(byte) {
+            url.push(char::from(*byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(url, "%{byte:02X}");
+        }
+    }
+    url
+}
+
 fn speaks_utf8() -> bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| {
         std::env::var(name).ok().filter(|value| !value.is_empty()).map(|value| value.to_ascii_lowercase())
@@ -91,26 +129,8 @@ fn speaks_utf8() -> bool {
 
 /// `text` in lines of at most `width` columns; words longer than that stay whole.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    for paragraph in text.lines() {
-        let mut line = String::new();
-        let mut columns = 0;
-        for word in paragraph.split(' ').filter(|word| !word.is_empty()) {
-            let length = word.chars().count();
-            if columns > 0 && columns + 1 + length > width {
-                lines.push(std::mem::take(&mut line));
-                columns = 0;
-            }
-            if columns > 0 {
-                line.push(' ');
-                columns += 1;
-            }
-            line.push_str(word);
-            columns += length;
-        }
-        lines.push(line);
-    }
-    lines
+    let words = |line: &str| line.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    text.lines().flat_map(|line| tsmigrate::human::hang("", &words(line), width)).collect()
 }
 
 #[cfg(test)]
@@ -122,5 +142,14 @@ mod tests {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("a-very-long-word b", 5), ["a-very-long-word", "b"]);
         assert_eq!(wrap("a\nb", 5), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_link_names_the_file_and_shows_the_text() {
+        let page = Page { color: true, unicode: true, links: true, width: 80 };
+        let shown = page.file_link("/tmp/a b\u{1b}.sql", "a b:1:2");
+        assert_eq!(shown, "\u{1b}]8;;file:///tmp/a%20b%1B.sql\u{1b}\\a b:1:2\u{1b}]8;;\u{1b}\\");
+        assert_eq!(page.link("not an address", "x"), "x");
+        assert_eq!(Page { links: false, ..page }.file_link("/a", "a"), "a");
     }
 }

@@ -2,15 +2,14 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::ops::Range;
 
-use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use tsmigrate::human;
 use tsmigrate_analyzer::clean;
-use tsmigrate_analyzer::finding::Excerpt;
 use tsmigrate_analyzer::report::{Decision, Entry, Report, Step, count, thousands, to_accept};
 use tsmigrate_analyzer::{Finding, Safety, Severity};
 
+use super::excerpt;
+use super::input;
 use super::page::{Page, wrap};
 use super::summary;
 
@@ -20,8 +19,6 @@ const SHOWN: usize = 3;
 const PLACES: usize = 12;
 /// Other places of one finding that are listed.
 const RELATED: usize = 5;
-/// Decisions that are shown in full; the summary lists all.
-const DECISIONS: usize = 10;
 
 /// Writes the report as text: what is to be decided in full, the rest by rule. `all` shows every finding in full instead,
 /// `most` at most so many.
@@ -33,15 +30,17 @@ pub(super) fn write(
     all: bool,
     most: Option<usize>,
 ) -> io::Result<()> {
+    summary::head(out, page, report)?;
     if !all && most.is_none() {
-        for shown in report.decisions.iter().take(DECISIONS) {
-            writeln!(out, "{}\n", decision(page, report, shown))?;
+        for shown in report.decisions.iter().take(summary::DECISIONS) {
+            writeln!(out, "\n{}", decision(page, report, shown))?;
         }
         return summary::write(out, page, report, next, false);
     }
     let groups = report.groups();
     let number: usize = groups.iter().map(|group| group.findings.len()).sum();
     let mut left = most.unwrap_or(usize::MAX);
+    writeln!(out)?;
     for findings in groups.iter().map(|group| group.findings.as_slice()) {
         let findings = findings.get(..left.min(findings.len())).unwrap_or_default();
         left -= findings.len();
@@ -58,7 +57,10 @@ pub(super) fn write(
 fn decision(page: Page, report: &Report<'_>, decision: &Decision<'_>) -> String {
     let Some(first) = decision.shown() else { return decision.title.clone() };
     let entry = report.findings.entry(first);
-    let of = |(rule, number): (&&str, &u64)| format!("{rule} {}", thousands(*number));
+    let of = |(rule, number): (&&str, &u64)| match decision.rules.len() {
+        1 => (*rule).to_owned(),
+        _ => format!("{rule} {}", thousands(*number)),
+    };
     let rules: Vec<String> = decision.rules.iter().map(of).collect();
     let title = format!("{} ({}: {})", decision.title, count(decision.blocks, "statement"), rules.join(", "));
     let mut below = lines(&entry, true);
@@ -67,16 +69,19 @@ fn decision(page: Page, report: &Report<'_>, decision: &Decision<'_>) -> String 
     let docs = below.pop_if(|(word, _)| *word == "docs");
     let others: Vec<&Finding> =
         decision.findings.iter().copied().filter(|finding| finding.place != first.place).collect();
-    if !others.is_empty() {
-        below.push(("also", places(report, &others)));
-    }
     below.push(("why", decision.why.to_owned()));
     for (index, choice) in decision.choices.iter().enumerate() {
         let words = choice.written(str::to_owned, str::to_owned);
         below.push((if index == 0 { "do" } else { "or" }, words));
     }
-    below.extend(docs);
-    one(page, &entry, &format!("decision {}", decision.number), &title, below)
+    // The page stands there too, and a terminal that follows links leads to it.
+    below.extend(docs.map(|(word, _)| (word, format!("tsmigrate rules {}", first.rule.id))));
+    let also = if others.is_empty() {
+        String::new()
+    } else {
+        format!("also {}", places(report, &others, Some(first.place.input)))
+    };
+    one(page, &entry, &format!("decision {}", decision.number), &title, &also, below)
 }
 
 fn group(
@@ -93,11 +98,11 @@ fn group(
         let entry = report.findings.entry(finding);
         let allowed = if entry.allowed.is_some() { "allowed " } else { "" };
         let name = format!("{allowed}{}[{}] {}", entry.severity.name(), entry.rule, entry.name);
-        writeln!(out, "{}\n", one(page, &entry, &name, entry.message, lines(&entry, index == 0)))?;
+        writeln!(out, "{}\n", one(page, &entry, &name, entry.message, "", lines(&entry, index == 0)))?;
     }
     let (Some(next), false) = (rest.first(), rest.is_empty()) else { return Ok(()) };
     let title = format!("{} more {}[{}]", thousands(rest.len() as u64), next.severity.name(), next.rule.id);
-    let places = places(report, rest);
+    let places = places(report, rest, None);
     let head = format!("… and {}: ", page.severity(next.severity, &title));
     let mut lines = wrap(&places, page.width.saturating_sub(4)).into_iter();
     writeln!(out, "{head}{}", next.rule.name)?;
@@ -105,8 +110,8 @@ fn group(
     writeln!(out)
 }
 
-/// `lines 10, 20` of one file, or of each file.
-fn places(report: &Report<'_>, findings: &[&Finding]) -> String {
+/// `lines 10, 20` of one file, or of each file; `own` is the one that needs no name.
+fn places(report: &Report<'_>, findings: &[&Finding], own: Option<usize>) -> String {
     let several = report.inputs.len() > 1;
     let mut out = String::new();
     let mut file = None;
@@ -117,7 +122,8 @@ fn places(report: &Report<'_>, findings: &[&Finding]) -> String {
             out.push_str(", ");
         } else {
             let name = report.inputs.get(input).map_or("", |input| input.name);
-            let name = if several { format!("{} ", clean::text(name)) } else { String::new() };
+            let named = several && own != Some(input);
+            let name = if named { format!("{} ", clean::line(name)) } else { String::new() };
             let gap = if file.is_some() { "; " } else { "" };
             let _ = write!(out, "{gap}{name}{}", if findings.len() == 1 { "line " } else { "lines " });
         }
@@ -130,70 +136,65 @@ fn places(report: &Report<'_>, findings: &[&Finding]) -> String {
     out
 }
 
-/// One finding under a name and a title, with `below` it what there is to say.
-fn one(page: Page, entry: &Entry<'_>, name: &str, title: &str, below: Vec<(&'static str, String)>) -> String {
-    let renderer = if page.color { Renderer::styled() } else { Renderer::plain() };
-    let renderer = renderer.term_width(page.width).decor_style(if page.unicode {
-        DecorStyle::Unicode
-    } else {
-        DecorStyle::Ascii
-    });
-    let level = match entry.severity {
-        _ if entry.allowed.is_some() => Level::NOTE,
-        Severity::Error => Level::ERROR,
-        Severity::Warning => Level::WARNING,
-        Severity::Note => Level::NOTE,
-    };
-    let line = usize::try_from(entry.line).unwrap_or(usize::MAX);
-    let column = usize::try_from(entry.column).unwrap_or(usize::MAX);
-    let title = clean::text(title);
-    let group = level.with_name(name).primary_title(title);
-    let shown = entry.excerpt;
-    let file = clean::line(entry.file);
-    let origin = || match line {
-        // A live server has no lines.
-        0 => Origin::path(file.as_str()),
-        _ => Origin::path(file.as_str()).line(line).char_column(column),
-    };
-    let (source, mark) = cleaned(shown);
-    let mut group: Group<'_> = if shown.text.is_empty() {
-        group.element(origin())
-    } else {
-        let mark = AnnotationKind::Primary.span(mark);
-        let snippet = Snippet::source(source.as_str())
-            .line_start(usize::try_from(shown.line).unwrap_or(1))
-            .fold(false)
-            .annotation(mark);
-        // Where something was masked or cut before the place, only the finding itself knows its column.
-        if place_in(shown) == (entry.line, entry.column) {
-            group.element(snippet.path(file.as_str()))
-        } else {
-            group.element(origin()).element(snippet)
-        }
-    };
-    let gutter = digits(shown.line + shown.text.lines().count() as u64);
-    for (word, text) in below {
-        let width = page.width.saturating_sub(gutter + word.len() + 6).max(30);
-        let text = wrap(&clean::text(&text), width).join("\n");
-        group = group.element(Level::NOTE.with_name(word).message(text));
+/// One finding under a name and a title, with `also` behind its place, and `below` it what there is to say.
+fn one(
+    page: Page,
+    entry: &Entry<'_>,
+    name: &str,
+    title: &str,
+    also: &str,
+    below: Vec<(&'static str, String)>,
+) -> String {
+    let severity = if entry.allowed.is_some() { Severity::Note } else { entry.severity };
+    let mut out = Vec::new();
+    let head = format!("{name}: ");
+    for (index, line) in human::hang(&head, &clean::line(title), page.width).into_iter().enumerate() {
+        out.push(match line.strip_prefix(&head).filter(|_| index == 0) {
+            Some(text) => format!("{}{}", page.severity(severity, &head), page.bold(text)),
+            None => page.bold(&line),
+        });
     }
-    renderer.render(&[group])
-}
-
-/// The excerpt as a terminal may show it, and the marked part of that.
-fn cleaned(excerpt: &Excerpt) -> (String, Range<usize>) {
-    let part = |range: Range<usize>| clean::text(excerpt.text.get(range).unwrap_or_default());
-    let end = excerpt.end.max(excerpt.start);
-    let (before, marked) = (part(0..excerpt.start), part(excerpt.start..end));
-    let mark = before.len()..before.len() + marked.len();
-    (before + &marked + &part(end..excerpt.text.len()), mark)
-}
-
-/// The line and column of the marked part, counted in the excerpt.
-fn place_in(excerpt: &Excerpt) -> (u64, u64) {
-    let before = excerpt.text.get(..excerpt.start).unwrap_or_default();
-    let line = before.rsplit('\n').next().unwrap_or_default();
-    (excerpt.line + before.matches('\n').count() as u64, line.chars().count() as u64 + 1)
+    let excerpt = entry.excerpt;
+    let gutter = digits(excerpt.line + excerpt.text.lines().count() as u64);
+    let file = clean::line(entry.file);
+    let place = match entry.line {
+        // A live server has no lines.
+        0 => file.clone(),
+        line => format!("{file}:{line}:{}", entry.column),
+    };
+    let shown = if entry.line == 0 || entry.file == input::STDIN {
+        place.clone()
+    } else {
+        page.file_link(entry.file, &place)
+    };
+    let indent = gutter + 5 + human::width(&place) + 2;
+    let also = human::hang(&" ".repeat(indent), also, page.width.max(indent + 30));
+    out.push(format!("{:gutter$} {} {shown}", "", page.dim("-->")));
+    for (index, line) in also.iter().filter(|line| !line.trim().is_empty()).enumerate() {
+        match out.last_mut().filter(|_| index == 0) {
+            Some(last) => *last += &page.dim(&format!("  {}", line.trim_start())),
+            None => out.push(page.dim(line)),
+        }
+    }
+    if !excerpt.text.is_empty() {
+        out.extend(excerpt::lines(page, excerpt, gutter, severity));
+    }
+    for (word, text) in below {
+        let head = format!("{:gutter$} = {word}: ", "");
+        let blank = " ".repeat(head.len());
+        for (index, line) in clean::text(&text).lines().enumerate() {
+            let lines = human::hang(&blank, line, page.width.max(head.len() + 30));
+            for (number, line) in lines.into_iter().enumerate() {
+                let text = line.get(head.len()..).unwrap_or_default();
+                let text = if word == "docs" { page.link(entry.docs, text) } else { text.to_owned() };
+                out.push(match (index, number) {
+                    (0, 0) => format!("{}{text}", page.bold(&head)),
+                    _ => format!("{blank}{text}"),
+                });
+            }
+        }
+    }
+    out.join("\n")
 }
 
 fn digits(number: u64) -> usize {
@@ -243,7 +244,7 @@ fn lines(entry: &Entry<'_>, first: bool) -> Vec<(&'static str, String)> {
     }
     let fails = entry.own_severity.unwrap_or(entry.severity) == Severity::Error;
     match entry.fix {
-        Some(fix) if entry.solved => lines.push(("fix", format!("{} (the rewrite does it)", fix.title))),
+        Some(fix) if entry.solved => lines.push(("fix", format!("{} (applied by the rewrite)", fix.title))),
         Some(fix) if entry.left => lines.push(("fix", format!("{} (left, as --leave says)", fix.title))),
         Some(fix) if fix.safety == Safety::Review => {
             lines.push(("fix", format!("{}, where you accept that: {}", fix.title, accept())));
@@ -262,14 +263,4 @@ fn lines(entry: &Entry<'_>, first: bool) -> Vec<(&'static str, String)> {
         lines.push(("docs", entry.docs.to_owned()));
     }
     lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_dump_cannot_steer_the_terminal() {
-        assert!(!clean::text("a\u{1b}[31mb\u{202e}").contains(['\u{1b}', '\u{202e}']));
-    }
 }

@@ -1,19 +1,23 @@
 //! Reports and scripts in files, and what stands in a report beside what was found.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
+use tsmigrate::archive;
 use tsmigrate_analyzer::Report;
+use tsmigrate_analyzer::input::HEAD;
 use tsmigrate_analyzer::quote::shell;
 use tsmigrate_analyzer::report::{self, Around, Step, Verdict};
 
 use super::analysed::Analysed;
 use super::failure::Failure;
+use super::gitlab;
 use super::input::{self, Input};
 use super::output::{self, Made};
+use super::packed;
 use super::page::Page;
 use super::render;
 
@@ -22,6 +26,8 @@ use super::render;
 pub(super) enum Format {
     /// For people, on a terminal.
     Text,
+    /// Code Quality reports of GitLab.
+    Gitlab,
     /// One of the analyzer's formats.
     Other(report::Format),
 }
@@ -34,6 +40,7 @@ impl ValueEnum for Format {
             Self::Other(Json),
             Self::Other(Sarif),
             Self::Other(Github),
+            Self::Gitlab,
             Self::Other(Html),
             Self::Other(Markdown),
         ]
@@ -52,6 +59,7 @@ impl ValueEnum for Format {
             Self::Other(Github) => {
                 PossibleValue::new("github").help("Workflow commands of GitHub Actions: annotations")
             }
+            Self::Gitlab => PossibleValue::new("gitlab").help("Code Quality report of GitLab"),
             Self::Other(Html) => PossibleValue::new("html").help("One page that works offline"),
             Self::Other(Markdown) => PossibleValue::new("markdown")
                 .alias("md")
@@ -74,6 +82,7 @@ impl Format {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Text => "text",
+            Self::Gitlab => "gitlab",
             Self::Other(format) => format.name(),
         }
     }
@@ -82,6 +91,7 @@ impl Format {
     pub(super) fn is_for_people(self) -> bool {
         match self {
             Self::Text => true,
+            Self::Gitlab => false,
             Self::Other(format) => format.is_for_people(),
         }
     }
@@ -113,17 +123,16 @@ fn report_file(given: &str) -> Result<ReportFile, String> {
 /// Files that are written beside the result.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Files {
-    /// Also write a report to a file, in the format of its extension (.html, .md, .sarif, .json, .txt) or of a
-    /// name before it: markdown=FILE. May be given more than once
-    #[arg(long, value_name = "[FORMAT=]FILE", value_parser = report_file)]
+    /// Also write a report: [FORMAT=]FILE, more than once
+    #[arg(long, value_name = "FILE", value_parser = report_file, help_heading = "Report")]
     report: Vec<ReportFile>,
 
-    /// Write scripts that are to be run by hand to a directory, which is made where it is missing
-    #[arg(long, value_name = "DIR")]
+    /// Write the scripts to run by hand to a directory
+    #[arg(long, value_name = "DIR", help_heading = "Report")]
     scripts: Option<PathBuf>,
 
-    /// Overwrite scripts that are there already
-    #[arg(long, requires = "scripts")]
+    /// Overwrite existing scripts
+    #[arg(long, requires = "scripts", help_heading = "Report")]
     force: bool,
 }
 
@@ -176,7 +185,7 @@ impl Files {
             let path = dir.join(name);
             output::check_no_link(&path)?;
             if path.exists() && !self.force {
-                return Err(Failure::new("the script is there already, and may have been changed")
+                return Err(Failure::new("the script already exists, and may have been changed")
                     .at(path.display())
                     .next("choose another directory, or overwrite it with --force"));
             }
@@ -221,6 +230,7 @@ pub(super) fn write(
 ) -> io::Result<()> {
     match format {
         Format::Text => render::write(out, page, report, next, shown.all, shown.most),
+        Format::Gitlab => gitlab::write(out, report),
         Format::Other(format) => {
             let around = Around { max_findings: shown.most, all: shown.all, next, ..Around::default() };
             report.write(format, &around, &mut out)
@@ -248,9 +258,8 @@ pub(super) fn next(report: &Report<'_>, analysed: &Analysed) -> Vec<Step> {
             step("rewrite the dump:", rewrite_command(report, &analysed.words(&[])));
         }
         Verdict::NeedsWork => {
-            step("decide what is listed above; to read about a rule:", format!("tsmigrate rules {first}"));
             step(
-                "or leave out what cannot be saved (it will be missing on the target):",
+                "leave out what cannot be saved (the target will not have it):",
                 rewrite_command(report, &analysed.words(&rules)),
             );
         }
@@ -262,13 +271,25 @@ pub(super) fn next(report: &Report<'_>, analysed: &Analysed) -> Vec<Step> {
         if is_live {
             "see what a migration would do (without --dry-run, it does it):"
         } else if report.verdict == Verdict::Ready {
-            "move the live database in one go:"
+            "move the live database:"
         } else {
-            "or move the live database in one go, rewritten on the way:"
+            "or move the live database:"
         },
         format!("tsmigrate migrate{dry_run} --source \"$SOURCE\" --target \"$TARGET\"{accept}"),
     );
     steps
+}
+
+/// True for the name of a file that does not hold text.
+fn is_archive(name: &str) -> bool {
+    let path = Path::new(name);
+    let is_file = || {
+        std::fs::File::open(path).and_then(|file| {
+            let mut head = Vec::new();
+            file.take(HEAD as u64).read_to_end(&mut head).map(|_| archive::begins(&head))
+        })
+    };
+    archive::is_directory(path) || is_file().unwrap_or(false)
 }
 
 /// The command that rewrites what was checked.
@@ -278,9 +299,12 @@ fn rewrite_command(report: &Report<'_>, words: &str) -> String {
     match names.as_slice() {
         [input::STDIN] => format!("… | tsmigrate rewrite - -o rewritten.sql{scripts}{words}"),
         [name] => {
-            let output = match name.strip_suffix(".sql") {
+            let text = packed::unpacked_name(name);
+            let output = match text.strip_suffix(".sql") {
                 Some(stem) => format!("{stem}.rewritten.sql"),
-                None => format!("{name}.rewritten"),
+                // An archive's text is another kind of file.
+                None if is_archive(text) => format!("{}.rewritten.sql", text.trim_end_matches('/')),
+                None => format!("{text}.rewritten"),
             };
             format!("tsmigrate rewrite {} -o {}{scripts}{words}", shell(name), shell(&output))
         }

@@ -14,10 +14,11 @@ use tsmigrate_analyzer::report::{count, thousands};
 use tsmigrate_analyzer::{Analysis, Report, Style};
 
 use super::analysed::{Analysed, Setup};
-use super::diff::{Diff, Search, Secrets};
+use super::diff::{Diff, Paint, Search, Secrets};
 use super::failure::{Failure, Status};
 use super::input::{self, Input, Progress};
 use super::output::{self, Made, Out, beside, overwrites};
+use super::packed;
 use super::page::Page;
 use super::reports::{self, Files, Shown};
 use super::summary;
@@ -29,48 +30,58 @@ const LOGGED: usize = 10;
 /// Options of `tsmigrate rewrite`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
-One FILE is written to standard output, or with -o to a file. Several are written to a directory:
-  tsmigrate rewrite schema.sql -o schema.rewritten.sql
-  tsmigrate rewrite roles.sql schema.sql --output-dir rewritten
-A file that is only to be read, so that its roles are known, is given with --with:
-  pg_dump mydb | tsmigrate rewrite --with roles.sql - -o mydb.sql
+Examples:
+  One file is written to standard output or to -o, several to a directory:
+    tsmigrate rewrite schema.sql -o schema.rewritten.sql
+    tsmigrate rewrite roles.sql schema.sql.gz --output-dir rewritten
+  Roles that are only read:
+    pg_dump mydb | tsmigrate rewrite --with roles.sql - -o mydb.sql
+  See the changes first:
+    tsmigrate rewrite schema.sql --diff
 
-An existing output is replaced when the new one is whole; where anything fails, nothing is written.
-Exit status: 0 no error remains; 1 errors remain, the output is written; 2 failed.")]
+An existing output is replaced when the new one is whole. Where anything fails,
+nothing is written.
+
+Exit status:
+  0  the output has no known error
+  1  errors remain, the output is written
+  2  nothing was written")]
 pub(super) struct Args {
-    /// Dumps in plain SQL, in the order in which they are restored; - is standard input
-    #[arg(required = true, value_name = "FILE")]
+    /// SQL dumps (also .gz, .zst) and archives, - for stdin
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Where the rewritten dump goes (default: standard output)
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["output_dir", "diff"])]
+    /// Write the rewritten dump to a file
+    #[arg(
+        short, long, value_name = "FILE", conflicts_with_all = ["output_dir", "diff"], help_heading = "Output"
+    )]
     output: Option<PathBuf>,
 
-    /// Where several rewritten dumps go, under their own names; created where it is missing
-    #[arg(long, value_name = "DIR", conflicts_with = "diff")]
+    /// Write to a directory, under the names of the dumps
+    #[arg(long, value_name = "DIR", conflicts_with = "diff", help_heading = "Output")]
     output_dir: Option<PathBuf>,
 
-    /// A dump that is read before the others and not rewritten: the roles of the same server
-    #[arg(long, value_name = "FILE")]
+    /// Read this dump first, and do not rewrite it
+    #[arg(long, value_name = "FILE", help_heading = "Source")]
     with: Vec<PathBuf>,
 
-    /// Print a unified diff instead of the rewritten dump; patch applies it, but for lines whose secrets are masked
-    #[arg(long)]
+    /// Print a unified diff; secrets in it are masked
+    #[arg(long, help_heading = "Output")]
     diff: bool,
 
-    /// Delete statements that are taken out; without this they stay as comments
-    #[arg(long)]
+    /// Delete removed statements, do not comment them out
+    #[arg(long, help_heading = "Output")]
     delete_removed: bool,
 
-    /// Write every change with its reason to a file, or to stderr
-    #[arg(long, value_name = "FILE")]
+    /// Write each change and its reason to a file, or stderr
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
     log: Option<PathBuf>,
 
     #[command(flatten)]
     written: Files,
 
-    /// Do not say what was changed
-    #[arg(short, long)]
+    /// Do not print what was changed
+    #[arg(short, long, help_heading = "Report")]
     quiet: bool,
 
     #[command(flatten)]
@@ -87,8 +98,9 @@ enum Destination {
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     let Setup { target, options, .. } = args.analysed.setup()?;
-    let paths: Vec<PathBuf> = args.with.iter().chain(&args.files).cloned().collect();
-    let mut inputs = input::open(&paths)?;
+    let named = input::named(&args.files)?;
+    let paths: Vec<PathBuf> = args.with.iter().chain(&named).cloned().collect();
+    let mut inputs = input::open(&paths, true)?;
     // Removed again where anything fails before the outputs are placed.
     let _created = args.output_dir.as_deref().map(output::create_directory).transpose()?;
     let destinations = destinations(args, &inputs)?;
@@ -133,10 +145,9 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     }
     let open = count(report.counts.unsolved, "error");
     let page = Page::stderr();
-    let files: Vec<String> =
-        args.with.iter().chain(&args.files).map(|f| shell(&f.to_string_lossy())).collect();
+    let files: Vec<String> = paths.iter().map(|path| shell(&path.to_string_lossy())).collect();
     note(&format!(
-        "{} {open} {} that the rewrite does not solve: this dump does not restore without an error yet\n  {} {}",
+        "{} {open} {} that the rewrite does not fix: this dump does not restore without an error yet\n  {} {}",
         page.red("error:"),
         if report.counts.unsolved == 1 { "remains" } else { "remain" },
         page.bold("next:"),
@@ -179,19 +190,19 @@ fn destinations(args: &Args, inputs: &[Input]) -> Result<Vec<Destination>, Failu
 fn into_directory(dir: &Path, files: &[Input], inputs: &[Input]) -> Result<Vec<Destination>, Failure> {
     let mut destinations = Vec::new();
     for input in files {
-        let Some(name) = input.path.as_ref().and_then(|path| path.file_name()) else {
+        let Some(name) = input.file_name() else {
             return Err(Failure::new("standard input has no name to be written under")
                 .at("--output-dir")
                 .next("write it with -o FILE, or give the dump as a file"));
         };
-        let destination = Destination::File(dir.join(name));
+        let destination = Destination::File(dir.join(&name));
         if destinations.contains(&destination) {
             return Err(Failure::new("two of the files have the same name")
-                .at(dir.join(name).display())
+                .at(dir.join(&name).display())
                 .next("rewrite them one by one: --with names the files that are only read"));
         }
-        output::check_no_link(&dir.join(name))?;
-        output::check(&dir.join(name), inputs)?;
+        output::check_no_link(&dir.join(&name))?;
+        output::check(&dir.join(&name), inputs)?;
         destinations.push(destination);
     }
     Ok(destinations)
@@ -211,7 +222,7 @@ fn transform(
     let progress = Progress::new("writing", &input.name, input.length());
     let mut rewriter = analysis.rewriter(index, style);
     if args.diff {
-        let name = if input.path.is_some() { input.name.clone() } else { "stdin".to_owned() };
+        let name = packed::unpacked_name(if input.path.is_some() { &input.name } else { "stdin" }).to_owned();
         let mut search = Search::default();
         input.read_again(summary.bytes, &progress, |chunk| {
             search.feed(chunk);
@@ -245,7 +256,11 @@ fn to_stdout(args: &Args, analysis: &Analysis, index: usize, input: &mut Input) 
     let stdout = io::stdout().as_fd().try_clone_to_owned().map_err(|error| Failure::output(&error))?;
     let is_terminal = stdout.is_terminal();
     let stdout = std::fs::File::from(stdout);
-    let mut out = if is_terminal { Out::Shown(stdout, Cleaner::default()) } else { Out::Bytes(stdout) };
+    let mut out = match is_terminal {
+        _ if args.diff && Page::stdout().color => Out::Painted(stdout, Cleaner::default(), Paint::default()),
+        true => Out::Shown(stdout, Cleaner::default()),
+        false => Out::Bytes(stdout),
+    };
     transform(args, analysis, index, input, &mut out, &Failure::output)?;
     out.end().map_err(|error| Failure::output(&error))
 }
@@ -314,5 +329,5 @@ fn say(args: &Args, report: &Report<'_>, destinations: &[Destination]) -> io::Re
     for path in dumps.chain(args.written.written(report)) {
         writeln!(out, "  wrote {}", page.command(&clean::text(&path.display().to_string())))?;
     }
-    summary::lost(&mut out, page, &report.lost)
+    summary::lost(&mut out, page, &report.losses, Some("--log FILE has all"))
 }

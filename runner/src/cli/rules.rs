@@ -24,13 +24,22 @@ enum Format {
 
 /// Options of `tsmigrate rules`.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tsmigrate rules                    all rules
+  tsmigrate rules 'OWN-*'            the rules of a family
+  tsmigrate rules '*tablespace*'     the rules with this in their names
+  tsmigrate rules TSP-03             one rule: what, why, what to do
+  tsmigrate rules --format markdown  the whole catalogue as a page
+
+Exit status: 0, or 2 if there is no such rule")]
 pub(super) struct Args {
-    /// The rule to explain, by id or name
+    /// Rule to explain, by id or name; a pattern with * lists rules
     #[arg(value_name = "RULE")]
     rule: Option<String>,
 
-    /// How it is written
-    #[arg(long, value_enum, default_value_t)]
+    /// text, json or markdown
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT", hide_possible_values = true)]
     format: Format,
 }
 
@@ -75,21 +84,27 @@ impl Entry {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<Status, Failure> {
-    let one = match &args.rule {
-        None => None,
-        Some(given) => Some(rule(given).ok_or_else(|| unknown(given))?),
+    let pattern = args.rule.as_deref().filter(|given| given.contains('*'));
+    let one = match (&args.rule, pattern) {
+        (Some(given), None) => Some(rule(given).ok_or_else(|| unknown(given))?),
+        _ => None,
     };
+    let listed: Vec<&Rule> =
+        all().filter(|rule| pattern.is_none_or(|pattern| is_meant(pattern, rule))).collect();
+    if let (Some(given), true) = (pattern, listed.is_empty()) {
+        return Err(Failure::new(format!("no rule matches {given}")).next("tsmigrate rules lists all rules"));
+    }
     let mut out = BufWriter::new(io::stdout().lock());
     let page = Page::stdout();
     let written = match (one, args.format) {
-        (None, Format::Text) => table(&mut out, page),
+        (None, Format::Text) => table(&mut out, page, &listed),
         (Some(rule), Format::Text) => explain(&mut out, page, rule),
-        (None, Format::Markdown) => write!(out, "{}", markdown()),
-        (Some(_), Format::Markdown) => {
-            return Err(Failure::new("--format markdown writes all rules, and one was named")
-                .next("leave RULE out, or take --format text or json"));
+        (None, Format::Markdown) if pattern.is_none() => write!(out, "{}", markdown()),
+        (_, Format::Markdown) => {
+            return Err(Failure::new("--format markdown writes all rules, and some were named")
+                .next("leave RULE out, or use --format text or json"));
         }
-        (None, Format::Json) => json(&mut out, &all().map(Entry::new).collect::<Vec<_>>()),
+        (None, Format::Json) => json(&mut out, &listed.into_iter().map(Entry::new).collect::<Vec<_>>()),
         (Some(rule), Format::Json) => json(&mut out, &Entry::new(rule)),
     };
     match written.and_then(|()| out.flush()) {
@@ -98,7 +113,26 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     }
 }
 
-fn unknown(given: &str) -> Failure {
+/// True where the pattern is of the rule's id or name; `*` stands for any text.
+fn is_meant(pattern: &str, rule: &Rule) -> bool {
+    let pattern = pattern.to_ascii_lowercase();
+    [rule.id, rule.name].iter().any(|name| matches(&pattern, &name.to_ascii_lowercase()))
+}
+
+fn matches(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((start, rest)) => text.strip_prefix(start).is_some_and(|text| {
+            text.char_indices()
+                .map(|(at, _)| at)
+                .chain([text.len()])
+                .any(|at| text.get(at..).is_some_and(|text| matches(rest, text)))
+        }),
+    }
+}
+
+/// A word that is no rule's.
+pub(super) fn unknown(given: &str) -> Failure {
     Failure::new(format!("there is no rule {given}")).next(match nearest(given) {
         Some(id) => format!("did you mean {id}? tsmigrate rules lists all rules"),
         None => "tsmigrate rules lists all rules".to_owned(),
@@ -118,16 +152,16 @@ fn fix_word(fix: Safety) -> &'static str {
     }
 }
 
-fn table(out: &mut dyn Write, page: Page) -> io::Result<()> {
+fn table(out: &mut dyn Write, page: Page, rules: &[&Rule]) -> io::Result<()> {
     let width = |text: fn(&Rule) -> &'static str, head: &str| {
-        all().map(|rule| text(rule).len()).chain([head.len()]).max().unwrap_or(0)
+        rules.iter().map(|rule| text(rule).len()).chain([head.len()]).max().unwrap_or(0)
     };
     let id = width(|rule| rule.id, "ID");
     let name = width(|rule| rule.name, "NAME");
     let left = id + name + 7 + 6 + 8;
     let head = format!("{:<id$}  {:<name$}  {:<7}  {:<6}  SUMMARY", "ID", "NAME", "WORST", "FIX");
     writeln!(out, "{}", page.dim(&head))?;
-    for rule in all() {
+    for rule in rules {
         let severity = page.severity(rule.severity, &format!("{:<7}", rule.severity.name()));
         let fix = fix_word(rule.fix);
         write!(
@@ -149,16 +183,16 @@ fn table(out: &mut dyn Write, page: Page) -> io::Result<()> {
             }
         }
     }
-    let foot =
-        "tsmigrate rules ID explains a rule. FIX: safe = rewritten without asking, review = with --accept.";
-    writeln!(out, "\n{}", page.dim(foot))
+    let foot = "tsmigrate rules ID explains a rule. FIX: safe = always rewritten, review = with --accept.";
+    writeln!(out)?;
+    wrap(foot, page.width).iter().try_for_each(|line| writeln!(out, "{}", page.dim(line)))
 }
 
 fn explain(out: &mut dyn Write, page: Page, rule: &Rule) -> io::Result<()> {
     let doc = &rule.doc;
     let severity = page.severity(rule.severity, &format!("{}[{}]", rule.severity.name(), rule.id));
     writeln!(out, "{severity} {}", page.bold(rule.name))?;
-    writeln!(out, "{}", doc.summary)?;
+    wrap(doc.summary, page.width).iter().try_for_each(|line| writeln!(out, "{line}"))?;
     let mut section = |title: &str, lines: Vec<String>| -> io::Result<()> {
         if lines.iter().all(String::is_empty) {
             return Ok(());
@@ -183,5 +217,5 @@ fn explain(out: &mut dyn Write, page: Page, rule: &Rule) -> io::Result<()> {
     };
     section("fix", text(&fix))?;
     section("known from", doc.sources.iter().flat_map(|line| text(line)).collect())?;
-    section("docs", vec![doc.link.to_owned()])
+    section("docs", vec![page.link(doc.link, doc.link)])
 }

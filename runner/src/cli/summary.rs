@@ -1,22 +1,31 @@
-//! The end of a report for people: what was checked, the verdict, what it means and what to do next.
+//! What stands around the decisions of a report for people: the verdict before them; behind them what is lost, what the
+//! rewrite does, what changes, and what to do next.
 
 use std::io::{self, Write};
 
+use tsmigrate::human::width;
+use tsmigrate_analyzer::finding::Script;
 use tsmigrate_analyzer::human::bytes;
-use tsmigrate_analyzer::report::{Class, Group, Report, Step, Verdict, count, thousands};
+use tsmigrate_analyzer::report::{Class, Group, InputReport, Loss, Report, Step, Verdict, count, thousands};
 use tsmigrate_analyzer::{Severity, clean};
 
 use super::input;
 use super::page::{Page, wrap};
 
-/// Losses that are listed.
-const LOSSES: usize = 10;
-/// Decisions that are listed.
-const DECISIONS: usize = 30;
-/// Columns of a rule's id and the space behind it.
+/// Decisions that are shown in full; a line for each further one.
+pub(super) const DECISIONS: usize = 5;
+/// Further decisions that have a line.
+const MORE_DECISIONS: usize = 20;
+/// Rules that a list names.
+const RULES: usize = 12;
+/// Lines that the losses of one rule take.
+const LINES: usize = 2;
+/// Columns of a rule's id, with the space before it and behind it.
 const INDENT: usize = 11;
+/// Columns between those of the table of fixes.
+const GAP: usize = 3;
 
-/// Writes it; `told` where the findings stand in full above it.
+/// Writes what follows the decisions; `told` where the findings stand in full above it.
 pub(super) fn write(
     out: &mut dyn Write,
     page: Page,
@@ -24,55 +33,41 @@ pub(super) fn write(
     next: &[Step],
     told: bool,
 ) -> io::Result<()> {
-    head(out, page, report)?;
-    decisions(out, page, report)?;
-    lost(out, page, &report.lost)?;
+    if !told {
+        more_decisions(out, page, report)?;
+    }
+    lost(out, page, &report.losses, (!told).then_some("--all shows each"))?;
     if !told {
         let groups = report.groups();
-        solved(out, page, &groups)?;
+        fixed(out, page, report, &groups)?;
         by_rule(out, page, report, &groups, Class::Warning, "what changes")?;
-        by_rule(out, page, report, &groups, Class::Note, "good to know")?;
         by_rule(out, page, report, &groups, Class::Allowed, "allowed by comments in the dump")?;
+        notes(out, page, report, &groups)?;
     }
     not_judged(out, page, report)?;
-    scripts(out, page, report)?;
-    writeln!(out, "\n{}", page.bold("next"))?;
-    next.iter().try_for_each(|step| {
-        writeln!(out, "  {}\n    {}", step.what, page.command(&clean::text(&step.command)))
-    })
+    scripts(out, page, report, told)?;
+    for (index, step) in next.iter().enumerate() {
+        let command = clean::text(&step.command);
+        let gap = if width(&step.what) + width(&command) + 7 > page.width { "\n    " } else { " " };
+        let head = if index == 0 { format!("\n{}", page.bold("next:")) } else { " ".to_owned() };
+        writeln!(out, "{head} {}{gap}{}", step.what, page.command(&command))?;
+    }
+    Ok(())
 }
 
 /// Writes the verdict in one line.
 pub(super) fn verdict_line(out: &mut dyn Write, page: Page, report: &Report<'_>) -> io::Result<()> {
     let sign = if page.unicode { format!("{} ", report.verdict.sign()) } else { String::new() };
     let sentence = format!("{sign}{}: {}", report.title(), report.sentence());
-    let sentence = match report.verdict {
-        Verdict::Ready => page.green(&sentence),
-        Verdict::ReadyAfterRewrite => page.yellow(&sentence),
-        Verdict::NeedsWork => page.red(&sentence),
-    };
-    writeln!(out, "{sentence}")
+    writeln!(out, "{}", painted(page, report.verdict, &sentence))
 }
 
-fn head(out: &mut dyn Write, page: Page, report: &Report<'_>) -> io::Result<()> {
-    for input in &report.inputs {
-        let mut about = match (input.bytes, input.statements) {
-            (0, 0) => Vec::new(),
-            (size, statements) => vec![bytes(size), count(statements, "statement")],
-        };
-        about.extend(input.server_version.map(|version| format!("from PostgreSQL {}", clean::text(version))));
-        about
-            .extend(input.dump_version.map(|version| format!("written by pg_dump {}", clean::text(version))));
-        writeln!(out, "{} {}", page.bold(&name(input.name)), page.dim(&about.join(", ")))?;
+/// The verdict with its numbers, and what was checked.
+pub(super) fn head(out: &mut dyn Write, page: Page, report: &Report<'_>) -> io::Result<()> {
+    let sign = if page.unicode { format!("{} ", report.verdict.sign()) } else { String::new() };
+    for line in wrap(&format!("{sign}{}: {}", report.title(), report.sentence()), page.width) {
+        writeln!(out, "{}", painted(page, report.verdict, &line))?;
     }
-    writeln!(out, "{}", page.dim(&clean::text(&format!("for {}", report.target_words()))))?;
-    if let Some(configured) = report.configured() {
-        for line in wrap(&clean::text(&configured), page.width) {
-            writeln!(out, "{}", page.dim(&line))?;
-        }
-    }
-    writeln!(out)?;
-    verdict_line(out, page, report)?;
     let counts = report.counts;
     let of = |severity: Severity, number: u64| {
         let text = count(number, severity.name());
@@ -80,51 +75,103 @@ fn head(out: &mut dyn Write, page: Page, report: &Report<'_>) -> io::Result<()> 
     };
     let how = match counts {
         counts if counts.error == 0 => String::new(),
-        counts => {
-            format!(
-                " ({} solved by the rewrite, {} open)",
-                thousands(counts.solved),
-                thousands(counts.unsolved)
-            )
-        }
+        counts => format!(
+            " ({} fixed by the rewrite, {} open)",
+            thousands(counts.solved),
+            thousands(counts.unsolved)
+        ),
     };
     writeln!(
         out,
-        "  {}{how}, {}, {}{}",
+        "  {}{how}, {}, {}",
         of(Severity::Error, counts.error),
         of(Severity::Warning, counts.warning),
-        of(Severity::Note, counts.note),
-        report.apart_words()
-    )
+        of(Severity::Note, counts.note)
+    )?;
+    for apart in report.apart_words().split("; ").filter(|apart| !apart.is_empty()) {
+        writeln!(out, "  {apart}")?;
+    }
+    let mut about: Vec<String> = report.inputs.iter().map(about).collect();
+    about.push(format!("for {}", report.target_words()));
+    let about = about.join("; ");
+    for text in std::iter::once(about).chain(report.configured()) {
+        for line in wrap(&clean::text(&text), page.width.saturating_sub(2)) {
+            writeln!(out, "  {}", page.dim(&line))?;
+        }
+    }
+    Ok(())
 }
 
-fn decisions(out: &mut dyn Write, page: Page, report: &Report<'_>) -> io::Result<()> {
-    if report.decisions.is_empty() {
+/// `roles.sql: 1.60 kB, 18 statements, PostgreSQL 17.2`.
+fn about(input: &InputReport<'_>) -> String {
+    let mut about = match (input.bytes, input.statements) {
+        (0, 0) => Vec::new(),
+        (size, statements) => vec![bytes(size), count(statements, "statement")],
+    };
+    // Distributions write their package behind the number.
+    let number = |version: &str| version.split(' ').next().unwrap_or_default().to_owned();
+    let (server, dump) = (input.server_version.map(number), input.dump_version.map(number));
+    about.extend(server.as_ref().map(|version| format!("PostgreSQL {version}")));
+    about.extend(dump.filter(|dump| server.as_ref() != Some(dump)).map(|dump| format!("pg_dump {dump}")));
+    let name = name(input.name);
+    if about.is_empty() { name } else { format!("{name}: {}", about.join(", ")) }
+}
+
+fn painted(page: Page, verdict: Verdict, text: &str) -> String {
+    match verdict {
+        Verdict::Ready => page.green(text),
+        Verdict::ReadyAfterRewrite => page.yellow(text),
+        Verdict::NeedsWork => page.red(text),
+    }
+}
+
+/// A line for each decision that was not shown in full.
+fn more_decisions(out: &mut dyn Write, page: Page, report: &Report<'_>) -> io::Result<()> {
+    let decisions = report.decisions.get(DECISIONS..).unwrap_or_default();
+    if decisions.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\n{}", page.bold("to decide"))?;
-    let width = report.decisions.len().min(DECISIONS).to_string().len();
-    for decision in report.decisions.iter().take(DECISIONS) {
-        let number = format!("{:>width$}", decision.number);
-        let text = format!("{} ({})", clean::text(&decision.title), count(decision.blocks, "statement"));
-        for (index, line) in wrap(&text, page.width.saturating_sub(width + 4)).into_iter().enumerate() {
-            let number = if index == 0 { page.red(&number) } else { " ".repeat(width) };
+    writeln!(out, "\n{}", page.bold("more to decide (--all shows each)"))?;
+    for decision in decisions.iter().take(MORE_DECISIONS) {
+        let number = format!("{:>4}", decision.number);
+        let place = decision.places.first().map_or_else(String::new, |place| format!(", {place}"));
+        let blocks = count(decision.blocks, "statement");
+        let text = clean::line(&format!("{} ({blocks}{place})", decision.title));
+        for (index, line) in wrap(&text, page.width.saturating_sub(8)).into_iter().enumerate() {
+            let number = if index == 0 { page.red(&number) } else { "    ".to_owned() };
             writeln!(out, "  {number}  {line}")?;
         }
     }
-    more(out, page, report.decisions.len().saturating_sub(DECISIONS))
+    more(out, page, decisions.len().saturating_sub(MORE_DECISIONS))
 }
 
-/// What the rewrite does, a line for each rule.
-fn solved(out: &mut dyn Write, page: Page, groups: &[Group<'_>]) -> io::Result<()> {
+/// What the rewrite does: a table of rules and how many statements of each, in as many columns as there is room for.
+fn fixed(out: &mut dyn Write, page: Page, report: &Report<'_>, groups: &[Group<'_>]) -> io::Result<()> {
     let groups: Vec<_> = groups.iter().filter(|group| group.class == Class::Solved).collect();
     if groups.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\n{}", page.bold("solved by the rewrite (--all shows each)"))?;
-    for group in groups {
-        let number = count(group.findings.len() as u64, "statement");
-        writeln!(out, "  {} {:<28} {number}", page.green(&format!("{:<8}", group.rule)), group.name)?;
+    let title = format!("fixed by the rewrite: {}", count(report.counts.solved, "statement"));
+    writeln!(out, "\n{} (--all shows each)", page.bold(&title))?;
+    let number = |group: &Group<'_>| thousands(group.findings.len() as u64);
+    let most = |of: &dyn Fn(&Group<'_>) -> usize| groups.iter().map(|group| of(group)).max().unwrap_or(0);
+    let (id, name, digits) = (
+        most(&|group| group.rule.len()),
+        most(&|group| group.name.len()),
+        most(&|group| number(group).len()),
+    );
+    let cell = id + name + digits + 2;
+    let columns = ((page.width.saturating_sub(2) + GAP) / (cell + GAP)).max(1);
+    let rows = groups.len().div_ceil(columns);
+    for row in 0..rows {
+        let cells = groups.iter().skip(row).step_by(rows);
+        let cells: Vec<String> = cells
+            .map(|group| {
+                let rule = page.green(&format!("{:<id$}", group.rule));
+                format!("{rule} {:<name$} {:>digits$}", group.name, number(group))
+            })
+            .collect();
+        writeln!(out, "  {}", cells.join(&" ".repeat(GAP)))?;
     }
     Ok(())
 }
@@ -143,7 +190,7 @@ fn by_rule(
         return Ok(());
     }
     writeln!(out, "\n{}", page.bold(title))?;
-    for group in groups {
+    for group in groups.iter().take(RULES) {
         let Some(first) = group.findings.first().map(|finding| report.findings.entry(finding)) else {
             continue;
         };
@@ -155,6 +202,33 @@ fn by_rule(
         for (index, line) in wrap(&clean::text(&text), page.width.saturating_sub(INDENT)).iter().enumerate() {
             let rule = format!("{:<8}", if index == 0 { group.rule } else { "" });
             writeln!(out, "  {} {line}", page.severity(first.severity, &rule))?;
+        }
+    }
+    more(out, page, groups.len().saturating_sub(RULES))
+}
+
+/// How many notes there are, and of which rules.
+fn notes(out: &mut dyn Write, page: Page, report: &Report<'_>, groups: &[Group<'_>]) -> io::Result<()> {
+    let of = |group: &Group<'_>| match group.findings.len() as u64 {
+        1 => group.rule.to_owned(),
+        number => format!("{} {}", group.rule, thousands(number)),
+    };
+    let rules: Vec<String> = groups.iter().filter(|group| group.class == Class::Note).map(of).collect();
+    if rules.is_empty() {
+        return Ok(());
+    }
+    let words = format!("{} ({}); --all shows each", count(report.counts.note, "note"), rules.join(", "));
+    writeln!(out)?;
+    titled(out, page, "good to know", &words)
+}
+
+/// A title with its words on the same line.
+fn titled(out: &mut dyn Write, page: Page, title: &str, words: &str) -> io::Result<()> {
+    let title = format!("{title}:");
+    for (index, line) in wrap(&format!("{title} {words}"), page.width.saturating_sub(2)).iter().enumerate() {
+        match line.strip_prefix(&title).filter(|_| index == 0) {
+            Some(rest) => writeln!(out, "{}{rest}", page.bold(&title))?,
+            None => writeln!(out, "  {line}")?,
         }
     }
     Ok(())
@@ -174,38 +248,75 @@ fn not_judged(out: &mut dyn Write, page: Page, report: &Report<'_>) -> io::Resul
     Ok(())
 }
 
-/// SQL for a person to run.
-fn scripts(out: &mut dyn Write, page: Page, report: &Report<'_>) -> io::Result<()> {
+fn has_notes(report: &Report<'_>) -> bool {
+    report.counts.note > 0 && report.not_judged.is_empty()
+}
+
+/// SQL for a person to run: the names of its files, or what each is for where there is room.
+fn scripts(out: &mut dyn Write, page: Page, report: &Report<'_>, told: bool) -> io::Result<()> {
+    let title = "scripts to run by hand";
     if report.scripts.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\n{}", page.bold("scripts to run (--scripts DIR writes them)"))?;
-    let width = report.scripts.iter().map(|script| script.file.len()).max().unwrap_or(0);
+    if told || !has_notes(report) {
+        writeln!(out)?;
+    }
+    if !told {
+        let of = |script: &Script| format!("{} ({})", script.file, script.rule);
+        let names: Vec<String> = report.scripts.iter().map(of).collect();
+        return titled(out, page, title, &format!("{}; --scripts DIR writes them", names.join(", ")));
+    }
+    writeln!(out, "{} (--scripts DIR writes them)", page.bold(title))?;
+    let indent = report.scripts.iter().map(|script| script.file.len()).max().unwrap_or(0) + 4;
     for script in report.scripts {
-        let indent = width + 4;
         let about = format!("{} ({})", clean::text(&script.title), script.rule);
         for (number, line) in wrap(&about, page.width.saturating_sub(indent)).iter().enumerate() {
-            let name = if number == 0 { script.file } else { "" };
-            writeln!(out, "  {}  {line}", page.command(&format!("{name:<width$}")))?;
+            let name = format!("{:<1$}", if number == 0 { script.file } else { "" }, indent - 4);
+            writeln!(out, "  {}  {line}", page.command(&name))?;
         }
     }
     Ok(())
 }
 
-/// What the target will not have.
-pub(super) fn lost(out: &mut dyn Write, page: Page, lost: &[&str]) -> io::Result<()> {
-    if lost.is_empty() {
+/// What the target will not have: of each rule as much as two lines hold and where the rest is, or all without that.
+pub(super) fn lost(
+    out: &mut dyn Write,
+    page: Page,
+    losses: &[Loss<'_>],
+    rest: Option<&str>,
+) -> io::Result<()> {
+    if losses.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\n{}", page.bold("the target will not have, after the rewrite"))?;
-    for loss in lost.iter().take(LOSSES) {
-        let mut mark = "- ";
-        for line in wrap(&clean::text(loss), page.width.saturating_sub(4)) {
-            writeln!(out, "  {mark}{line}")?;
-            mark = "  ";
+    writeln!(out, "\n{}", page.bold("you will lose"))?;
+    let columns = page.width.saturating_sub(INDENT);
+    for loss in losses {
+        for (index, line) in joined(&loss.lost, columns, rest).iter().enumerate() {
+            let rule = format!("{:<8}", if index == 0 { loss.rule } else { "" });
+            writeln!(out, "  {} {line}", page.yellow(&rule))?;
         }
     }
-    more(out, page, lost.len().saturating_sub(LOSSES))
+    Ok(())
+}
+
+/// The losses in lines of so many columns; what does not fit is counted.
+fn joined(lost: &[&str], columns: usize, rest: Option<&str>) -> Vec<String> {
+    let words = |shown: usize| {
+        let named = lost.iter().take(shown).map(|loss| clean::line(loss)).collect::<Vec<_>>().join("; ");
+        match (lost.len() - shown) as u64 {
+            0 => wrap(&named, columns),
+            more => {
+                let rest = rest.unwrap_or_default();
+                wrap(&format!("{named}; and {} more ({rest})", thousands(more)), columns)
+            }
+        }
+    };
+    let whole = words(lost.len());
+    if rest.is_none() || whole.len() <= LINES {
+        return whole;
+    }
+    let fits = |shown: &usize| words(*shown).len() <= LINES;
+    (1..lost.len().min(columns)).rev().find(fits).map_or_else(|| words(1), words)
 }
 
 /// How many were not listed.
@@ -213,7 +324,7 @@ fn more(out: &mut dyn Write, page: Page, number: usize) -> io::Result<()> {
     if number == 0 {
         return Ok(());
     }
-    let words = format!("… and {} more (--format json lists all)", thousands(number as u64));
+    let words = format!("… and {} more (--all shows each)", thousands(number as u64));
     writeln!(out, "  {}", page.dim(&words))
 }
 

@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Reset};
 use serde::Serialize;
 
 use tsmigrate::connect::{Connector, Side};
-use tsmigrate::error::Error;
+use tsmigrate::error::{Error, Unreachable};
 use tsmigrate::human::{self, count_or_no, thousands};
 use tsmigrate::progress::{Mode, Progress};
 use tsmigrate::report::{self, Format};
@@ -22,48 +22,72 @@ const VERSION: u32 = 1;
 
 /// Options of `tsmigrate verify`.
 #[derive(Clone, clap::Args)]
-#[command(next_help_heading = "Ends")]
+#[command(
+    next_help_heading = "Servers",
+    after_help = "\
+Examples:
+  tsmigrate verify             compare SOURCE and TARGET, every row by checksum
+  tsmigrate verify --counts    compare the numbers of rows
+  tsmigrate verify --sample 5  compare checksums of 5 percent of the rows
+
+Nothing is written.
+
+Exit status:
+  0  the databases are equal
+  1  they differ
+  2  they could not be compared"
+)]
 pub(super) struct Args {
-    /// The database that is right: postgres://user@host:port/database, or keyword=value pairs
+    /// Database that is right: postgres://…
     #[arg(long, env = "SOURCE", value_name = "URI", hide_env_values = true)]
     source: String,
 
-    /// The database that should be the same
+    /// Database that should be equal
     #[arg(long, env = "TARGET", value_name = "URI", hide_env_values = true)]
     target: String,
 
-    /// A quick look: of each table the checksum of a part of its rows, 1 percent where no other is said
+    /// Compare the checksums of a sample [default: 1]
     #[arg(
         long, value_name = "PERCENT", num_args = 0..=1, default_missing_value = "1", value_parser = percent,
-        help_heading = "How much", conflicts_with = "counts"
+        help_heading = "Contents", conflicts_with = "counts"
     )]
     sample: Option<f64>,
 
-    /// A quicker look: the number of rows, not their values
-    #[arg(long, help_heading = "How much")]
+    /// Compare the numbers of rows, no checksums
+    #[arg(long, help_heading = "Contents")]
     counts: bool,
 
-    /// Only these schemas (`sales`) and tables (`sales.orders`, `sales.*`); `*` stands for any text
-    #[arg(long, value_name = "PATTERN", num_args = 1.., value_delimiter = ',', help_heading = "How much")]
+    /// Only these: sales, sales.orders, sales.*
+    #[arg(long, value_name = "PATTERN", num_args = 1.., value_delimiter = ',', help_heading = "Contents")]
     include: Vec<String>,
 
     /// Not these schemas and tables
-    #[arg(long, value_name = "PATTERN", num_args = 1.., value_delimiter = ',', help_heading = "How much")]
+    #[arg(long, value_name = "PATTERN", num_args = 1.., value_delimiter = ',', help_heading = "Contents")]
     exclude: Vec<String>,
 
-    /// Tables that are read at once; each takes a session on both servers
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Run")]
+    /// Tables compared at once
+    #[arg(
+        long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64),
+        help_heading = "Speed"
+    )]
     jobs: u16,
 
-    /// How progress is shown
-    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
+    /// auto, lines, json or none
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "HOW",
+        hide_possible_values = true,
+        help_heading = "Output"
+    )]
     progress: Mode,
 
-    /// How the report is printed
-    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
+    /// text or json
+    #[arg(long, value_enum, default_value_t, hide_possible_values = true, help_heading = "Output")]
     format: Format,
 
-    /// Also write the report as JSON into this file
+    /// Also write the report (JSON) to a file
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     report: Option<PathBuf>,
 }
@@ -129,6 +153,12 @@ struct Report {
     verification: Option<Verification>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// The server's or the system's words, where a server cannot be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<String>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    next: Vec<String>,
 }
 
 impl Report {
@@ -147,7 +177,12 @@ impl Report {
             }
             (None, _) => {
                 let error = self.error.as_deref().unwrap_or("unknown");
-                lines.push(format!("{} {}", paint(AnsiColor::Red, "✗ failed:"), human::clean(error)));
+                let head = if self.cause.is_some() { "error:" } else { "✗ failed:" };
+                lines.push(format!("{} {}", paint(AnsiColor::Red, head), human::clean(error)));
+                lines.extend(self.cause.iter().map(|cause| format!("  cause: {}", human::clean(cause))));
+                let head = |number| if number == 0 { "next:" } else { "     " };
+                let next = self.next.iter().enumerate();
+                lines.extend(next.map(|(number, step)| format!("  {} {}", head(number), human::clean(step))));
             }
         }
         lines.push(format!("  source  {}", human::line(&self.source)));
@@ -188,7 +223,12 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
             report.outcome = if found.differences.is_empty() { Outcome::Equal } else { Outcome::Different };
             report.verification = Some(found);
         }
-        Err(error) => report.error = Some(error.to_string()),
+        Err(error) => match error.unreachable() {
+            Some(Unreachable { what, cause, next }) => {
+                (report.error, report.cause, report.next) = (Some(what), Some(cause), next);
+            }
+            None => report.error = Some(error.to_string()),
+        },
     }
     let written = match &args.report {
         Some(path) => std::fs::write(path, report::json(&report) + "\n")

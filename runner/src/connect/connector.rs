@@ -13,7 +13,7 @@ use super::side::Side;
 use super::stream::Streams;
 use super::tls::Tls;
 use super::wanted::Wanted;
-use super::{pinned, settings, tls};
+use super::{advice, pinned, settings, tls};
 use crate::error::{Error, Server};
 
 /// How a server is reached, checked once and used for every session.
@@ -96,15 +96,17 @@ impl Connector {
     /// When no server can be reached or takes the login.
     pub async fn open(&self) -> Result<Session, Error> {
         loop {
+            let options = self.endpoint.options_at_login();
             match self.open_once().await {
-                Err(error) if self.pin_at_login(&error) => {}
+                // Another login may have learned it meanwhile.
+                Err(error) if self.pin_at_login(&error) && options != self.endpoint.options_at_login() => {}
                 Err(error) => return Err(ended(error)),
                 Ok(session) => return Ok(session),
             }
         }
     }
 
-    /// Has the next login set what has just ended a session; false where that is no such setting, or it was set already.
+    /// Has all later logins set what has just ended a session; false where that is no such setting.
     /// Not from the start, for poolers refuse such logins, and older servers do not know all of them.
     fn pin_at_login(&self, error: &Error) -> bool {
         // An idle session may be closed before its last words are read.
@@ -112,7 +114,8 @@ impl Connector {
         let ends = |(code, name): &&(&str, &'static str)| {
             *code == error.code() || closed && *name == "idle_session_timeout"
         };
-        ENDING.iter().find(ends).is_some_and(|(_, setting)| self.endpoint.pin_at_login(setting))
+        let setting = ENDING.iter().find(ends).map(|(_, setting)| *setting);
+        setting.inspect(|setting| self.endpoint.pin_at_login(setting)).is_some()
     }
 
     async fn open_once(&self) -> Result<Session, Error> {
@@ -122,6 +125,17 @@ impl Connector {
         let session = Session { side: self.side, client, notices, streams };
         session.run(&pinned::sql(self.side)).await?;
         Ok(session)
+    }
+
+    /// Opens a session and runs one command in it before anything else, without the settings of our sessions: TimescaleDB is
+    /// updated by a session that has not used it yet.
+    ///
+    /// # Errors
+    /// When no server can be reached or takes the login, or what it answers.
+    pub async fn run_first(&self, sql: &str) -> Result<(), Error> {
+        let Opened { client, notices, streams } = self.connect().await?;
+        let session = Session { side: self.side, client, notices, streams };
+        session.run(sql).await
     }
 
     /// A server that takes no more sessions is asked again: ours that were closed a moment ago may still count.
@@ -164,6 +178,10 @@ impl Connector {
             }
         }
         let mut why = failures.last().map(|(_, why)| why.clone()).unwrap_or_default();
+        let failed = failures.last().map(|(name, _)| name.as_str());
+        let host = self.endpoint.hosts().iter().find(|host| Some(host.to_string().as_str()) == failed);
+        let next = advice::next(self.side, &self.endpoint, host, &why);
+        let next = next.iter().map(|step| self.endpoint.hide(step)).collect();
         if several {
             let each = failures.iter().map(|(host, why)| format!("{host}: {}", why.message));
             why.message = each.collect::<Vec<_>>().join("; ");
@@ -176,6 +194,7 @@ impl Connector {
             side: self.side.name(),
             endpoint: self.endpoint.to_string(),
             why: Box::new(why),
+            next,
         })
     }
 

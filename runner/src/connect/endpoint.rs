@@ -250,14 +250,12 @@ impl Endpoint {
         self.pinned.store(true, Ordering::Relaxed);
     }
 
-    /// Has all later logins, and those of `pg_dump`, set this to 0; false where they do already.
-    pub(super) fn pin_at_login(&self, setting: &'static str) -> bool {
+    /// Has all later logins, and those of `pg_dump`, set this to 0.
+    pub(super) fn pin_at_login(&self, setting: &'static str) {
         let mut all = self.at_login.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = !all.contains(&setting);
-        if new {
+        if !all.contains(&setting) {
             all.push(setting);
         }
-        new
     }
 
     /// The `options` of our sessions, where logins have to set more than was given.

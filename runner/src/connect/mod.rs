@@ -1,5 +1,6 @@
 //! Sessions on the two servers.
 
+mod advice;
 mod connector;
 mod endpoint;
 mod keywords;

@@ -147,7 +147,7 @@ fn root(endpoint: &Endpoint) -> Result<Option<Root>, String> {
         Some(path) if std::path::Path::new(path).exists() => Ok(Some(Root::File(path.to_owned()))),
         // As in libpq, a file that is named and not there stops those alone who need it.
         Some(path) if endpoint.get("sslmode").is_some_and(|mode| mode.starts_with("verify")) => {
-            Err(format!("the root certificates {path} are not there"))
+            Err(format!("the root certificates {path} do not exist"))
         }
         Some(_) => Ok(None),
         None => Ok(default_file("root.crt").map(Root::File)),

@@ -34,7 +34,8 @@ fn parse_uri(rest: &str) -> Result<Pairs, &'static str> {
     let mut params = Pairs::new();
     let (whole, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, database) = whole.split_once('/').unwrap_or((whole, ""));
-    if rest.contains('@') && !authority.contains('@') {
+    // Also where it has an @ before: what comes behind the / then ends with the host.
+    if rest.contains('@') && !authority.contains('@') || database.contains('@') {
         return Err("its password has a / or ? in it; percent-encode / ? # & = @ : % there");
     }
     let (login, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));

@@ -6,9 +6,9 @@ use std::fmt::Write;
 
 use tsmigrate_analyzer::parse::{self, NodeEnum, pg};
 
+use super::allowed::{self, Allowed, Instead};
 use crate::names::Relation;
 use crate::quote::identifier;
-use crate::quote::quoted;
 use crate::script::Statement;
 use crate::step::Step;
 
@@ -25,6 +25,8 @@ pub struct Build {
     pub sql: Vec<String>,
     /// The statement of the dump that it comes from.
     pub statement: Statement,
+    /// What is tried in its place, where it may stay away.
+    pub instead: Option<Instead>,
 }
 
 /// What is built on one table.
@@ -45,8 +47,8 @@ pub struct ForeignKeys {
     pub references: BTreeSet<Relation>,
     /// Adds each of them; short.
     pub add: Vec<Build>,
-    /// Checks all of them; long.
-    pub check: Option<Build>,
+    /// Checks them, together but for those that may fail; long.
+    pub checks: Vec<Build>,
 }
 
 /// All of post-data.
@@ -75,6 +77,15 @@ pub struct AfterRestoring {
 }
 
 impl Builds {
+    /// Empties what is about indexes that do not exist. Its place stays, for steps are known by numbers.
+    pub fn without(&mut self, indexes: &BTreeSet<Relation>) {
+        if indexes.is_empty() {
+            return;
+        }
+        let about = self.rest.iter_mut().filter(|statement| allowed::is_about(&statement.sql, indexes));
+        about.for_each(|statement| statement.sql.clear());
+    }
+
     /// Takes out what cannot be done in restoring mode, where a hypertable looks empty: foreign keys that refer to one
     /// would be refused (23503), and TimescaleDB would not guard the referenced rows in its chunks.
     pub fn take_after_restoring(&mut self, hypertables: &BTreeSet<Relation>) -> AfterRestoring {
@@ -96,16 +107,19 @@ impl Builds {
 }
 
 /// Sorts the statements of post-data. `tables` are those whose rows are copied; `plain` says of which tables the
-/// constraints may be taken apart: not of hypertables and their chunks, where TimescaleDB has a say.
+/// constraints may be taken apart: not of hypertables and their chunks, where TimescaleDB has a say; `allowed` what may
+/// stay away.
 #[must_use]
 pub fn sort(
     statements: Vec<Statement>,
     tables: &BTreeSet<Relation>,
     plain: impl Fn(&Relation) -> bool,
+    allowed: &Allowed,
 ) -> Builds {
     let mut builds = Builds::default();
     let mut keys = BTreeMap::<Relation, ForeignKeys>::new();
-    for (number, statement) in statements.into_iter().enumerate() {
+    // An empty one keeps the place of a statement that is gone.
+    for (number, statement) in statements.into_iter().enumerate().filter(|(_, one)| !one.sql.is_empty()) {
         let parsed = parse::parse(&statement.sql, true).ok().flatten();
         let node = parsed.as_ref().map(tsmigrate_analyzer::parse::Parsed::node);
         let step = Step::Build(number);
@@ -113,7 +127,8 @@ pub fn sort(
             Some(What::Index(table, name)) if tables.contains(&table) => {
                 let build = Build {
                     step,
-                    name: format!("{} on {table}", quoted(&name)),
+                    name: table.part(&name),
+                    instead: allowed.instead(&table, &name, &[]),
                     relation: table.clone(),
                     sql: vec![statement.sql.clone()],
                     statement,
@@ -122,70 +137,37 @@ pub fn sort(
             }
             Some(What::Constraint(table, constraint)) if tables.contains(&table) => {
                 let index = if plain(&table) { index_first(&table, &constraint) } else { None };
-                let name = format!("{} on {table}", quoted(&constraint.conname));
-                let relation = table.clone();
+                let build = Build {
+                    step,
+                    name: table.part(&constraint.conname),
+                    relation: table.clone(),
+                    sql: vec![statement.sql.clone()],
+                    instead: allowed.instead(&table, &constraint.conname, &[]),
+                    statement,
+                };
                 let of_table = builds.tables.entry(table).or_default();
                 match index {
                     Some((create, add)) => {
-                        let index = Build {
-                            step: Step::Index(number),
-                            name: name.clone(),
-                            relation: relation.clone(),
-                            sql: vec![create],
-                            statement: statement.clone(),
-                        };
-                        of_table.indexes.push(index);
-                        of_table.constraints.push(Build { step, name, relation, sql: vec![add], statement });
+                        let step = Step::Index(number);
+                        of_table.indexes.push(Build { step, sql: vec![create], ..build.clone() });
+                        of_table.constraints.push(Build { sql: vec![add], ..build });
                     }
-                    None => of_table.constraints.push(Build {
-                        step,
-                        name,
-                        relation,
-                        sql: vec![statement.sql.clone()],
-                        statement,
-                    }),
+                    None => of_table.constraints.push(build),
                 }
             }
             Some(What::ForeignKey(table, constraint)) => {
-                let entry = keys.entry(table.clone()).or_insert_with(|| ForeignKeys {
-                    table: table.clone(),
-                    references: BTreeSet::new(),
-                    add: Vec::new(),
-                    check: None,
-                });
-                entry.references.extend(relation(constraint.pktable.as_ref()));
-                let name = format!("{} on {table}", quoted(&constraint.conname));
                 // One that is not valid on the source stays so.
                 let apart = plain(&table)
                     && tables.contains(&table)
                     && constraint.initially_valid
                     && enforced(&constraint);
-                let mut sql = statement.sql.clone();
-                if apart {
-                    let end = sql.trim_end().trim_end_matches(';').len();
-                    sql.truncate(end);
-                    sql.push_str(" NOT VALID");
-                    let validate = format!("VALIDATE CONSTRAINT {}", identifier(&constraint.conname));
-                    match &mut entry.check {
-                        Some(check) => {
-                            if let Some(all) = check.sql.first_mut() {
-                                all.push_str(", ");
-                                all.push_str(&validate);
-                            }
-                            check.name = format!("foreign keys on {table}");
-                        }
-                        None => {
-                            entry.check = Some(Build {
-                                step: Step::Check(number),
-                                name: name.clone(),
-                                relation: table.clone(),
-                                sql: vec![format!("ALTER TABLE ONLY {} {validate}", table.sql())],
-                                statement: statement.clone(),
-                            });
-                        }
-                    }
-                }
-                entry.add.push(Build { step, name, relation: table, sql: vec![sql], statement });
+                let entry = keys.entry(table.clone()).or_insert_with(|| ForeignKeys {
+                    table,
+                    references: BTreeSet::new(),
+                    add: Vec::new(),
+                    checks: Vec::new(),
+                });
+                entry.take(number, &constraint, statement, apart, allowed);
             }
             Some(What::Refresh(view)) => builds.refreshes.push(Build {
                 step,
@@ -193,13 +175,122 @@ pub fn sort(
                 relation: view,
                 sql: vec![statement.sql.clone()],
                 statement,
+                instead: None,
             }),
             Some(What::RowSecurity(table)) => builds.row_security.push((table, statement)),
+            // It follows its constraint: that of a foreign key comes with it, whenever that is added.
+            Some(What::Comment(table, name))
+                if keys.get_mut(&table).is_some_and(|keys| keys.comment(&name, &statement)) => {}
             _ => builds.rest.push(statement),
         }
     }
     builds.foreign_keys = keys.into_values().collect();
     builds
+}
+
+impl ForeignKeys {
+    /// Has the comment of a key come with it; false where the key is none of these.
+    fn comment(&mut self, name: &str, statement: &Statement) -> bool {
+        let name = self.table.part(name);
+        let Some(build) = self.add.iter_mut().find(|build| build.name == name) else { return false };
+        let text = statement.sql.trim_end().trim_end_matches(';');
+        let others = build.instead.iter_mut().flat_map(|instead| &mut instead.sql);
+        for sql in others.filter(|sql| !sql.is_empty()) {
+            *sql = format!("{sql};\n{text}");
+        }
+        build.sql.push(text.to_owned());
+        true
+    }
+
+    /// Takes a key in; `apart` is one that is added first and checked later.
+    fn take(
+        &mut self,
+        number: usize,
+        key: &pg::Constraint,
+        statement: Statement,
+        apart: bool,
+        allowed: &Allowed,
+    ) {
+        self.references.extend(relation(key.pktable.as_ref()));
+        let end = statement.sql.trim_end().trim_end_matches(';').len();
+        let not_valid = format!("{} NOT VALID", statement.sql.get(..end).unwrap_or_default());
+        let without_check = if apart || !key.initially_valid { Vec::new() } else { vec![not_valid.clone()] };
+        let build = Build {
+            step: Step::Build(number),
+            name: self.table.part(&key.conname),
+            relation: self.table.clone(),
+            sql: vec![if apart { not_valid } else { statement.sql.clone() }],
+            instead: allowed.instead(&self.table, &key.conname, &without_check),
+            statement,
+        };
+        if apart {
+            let validate = format!("VALIDATE CONSTRAINT {}", identifier(&key.conname));
+            let together = self.checks.iter_mut().find(|check| check.instead.is_none());
+            if let Some(check) = together.filter(|_| build.instead.is_none()) {
+                if let Some(all) = check.sql.first_mut() {
+                    all.push_str(", ");
+                    all.push_str(&validate);
+                }
+                check.name = format!("foreign keys on {}", self.table);
+            } else {
+                let check = format!("ALTER TABLE ONLY {} {validate}", self.table.sql());
+                self.checks.push(Build { step: Step::Check(number), sql: vec![check], ..build.clone() });
+            }
+        }
+        self.add.push(build);
+    }
+}
+
+/// Whether a statement of post-data is about a foreign key, which has no place among those that run in their order.
+#[must_use]
+pub fn is_about_key(sql: &str) -> bool {
+    let parsed = parse::parse(sql, true).ok().flatten();
+    parsed.is_some_and(|parsed| is_key(parsed.node()))
+}
+
+/// The same of a tree.
+#[must_use]
+pub fn is_key(node: &NodeEnum) -> bool {
+    matches!(what(node), What::ForeignKey(..) | What::Comment(..))
+}
+
+/// The statement that drops what a statement of post-data, by its tree, builds.
+#[must_use]
+pub fn undo(node: &NodeEnum) -> Option<String> {
+    let drop = |what: &str, name: &str, on: &Relation| {
+        Some(format!("DROP {what} IF EXISTS {} ON {}", identifier(name), on.sql()))
+    };
+    match what(node) {
+        What::Index(table, name) => {
+            Some(format!("DROP INDEX IF EXISTS {}", Relation::new(&table.schema, &name).sql()))
+        }
+        What::Constraint(table, key) => Some(format!(
+            "ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}; DROP INDEX IF EXISTS {}",
+            table.sql(),
+            identifier(&key.conname),
+            Relation::new(&table.schema, &key.conname).sql()
+        )),
+        What::ForeignKey(table, key) => Some(format!(
+            "ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}",
+            table.sql(),
+            identifier(&key.conname)
+        )),
+        What::Refresh(_) => Some("SELECT".to_owned()),
+        What::Other => match node {
+            NodeEnum::CreateTrigStmt(create) => {
+                drop("TRIGGER", &create.trigname, &relation(create.relation.as_ref())?)
+            }
+            NodeEnum::RuleStmt(create) => {
+                drop("RULE", &create.rulename, &relation(create.relation.as_ref())?)
+            }
+            NodeEnum::CreatePolicyStmt(create) => {
+                drop("POLICY", &create.policy_name, &relation(create.table.as_ref())?)
+            }
+            NodeEnum::CommentStmt(_) => Some("SELECT".to_owned()),
+            _ => None,
+        },
+        What::RowSecurity(_) | What::Comment(..) => None,
+    }
 }
 
 /// A statement of post-data whose effect depends on the rows of several tables.
@@ -235,6 +326,8 @@ enum What {
     ForeignKey(Relation, Box<pg::Constraint>),
     Refresh(Relation),
     RowSecurity(Relation),
+    /// A comment on a table's constraint of that name.
+    Comment(Relation, String),
     Other,
 }
 
@@ -246,6 +339,12 @@ fn what(node: &NodeEnum) -> What {
         },
         NodeEnum::RefreshMatViewStmt(refresh) => {
             relation(refresh.relation.as_ref()).map_or(What::Other, What::Refresh)
+        }
+        NodeEnum::CommentStmt(comment) if comment.objtype() == pg::ObjectType::ObjectTabconstraint => {
+            match &allowed::commented(comment)[..] {
+                [schema, table, name] => What::Comment(Relation::new(schema, table), (*name).to_owned()),
+                _ => What::Other,
+            }
         }
         NodeEnum::AlterTableStmt(alter) => {
             let [pg::Node { node: Some(NodeEnum::AlterTableCmd(command)) }] = &alter.cmds[..] else {
@@ -345,105 +444,4 @@ fn options(nodes: &[pg::Node]) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::script;
-
-    fn sorted(sql: &str) -> Builds {
-        let statements = script::statements("post-data", sql.as_bytes()).expect("statements");
-        let tables = ["a", "b", "chunk"].map(|name| Relation::new("s", name)).into();
-        sort(statements, &tables, |table| table.name != "chunk")
-    }
-
-    #[test]
-    fn a_primary_key_is_built_as_an_index_first() {
-        let builds = sorted(
-            "ALTER TABLE ONLY \"s\".\"a\" ADD CONSTRAINT \"a_pkey\" PRIMARY KEY (\"id\", \"B\") INCLUDE (\"c\") WITH (fillfactor='70') DEFERRABLE INITIALLY DEFERRED;",
-        );
-        let of = &builds.tables[&Relation::new("s", "a")];
-        assert_eq!(
-            of.indexes[0].sql,
-            [
-                "CREATE UNIQUE INDEX \"a_pkey\" ON \"s\".\"a\" (\"id\", \"B\") INCLUDE (\"c\") WITH (fillfactor = '70')"
-            ]
-        );
-        assert_eq!(
-            of.constraints[0].sql,
-            [
-                "ALTER TABLE ONLY \"s\".\"a\" ADD CONSTRAINT \"a_pkey\" PRIMARY KEY USING INDEX \"a_pkey\" DEFERRABLE INITIALLY DEFERRED"
-            ]
-        );
-    }
-
-    #[test]
-    fn a_chunks_constraint_stays_as_timescaledb_dumps_it() {
-        let builds = sorted("ALTER TABLE ONLY s.chunk ADD CONSTRAINT u UNIQUE (id);");
-        let of = &builds.tables[&Relation::new("s", "chunk")];
-        assert!(of.indexes.is_empty());
-        assert_eq!(of.constraints[0].sql, ["ALTER TABLE ONLY s.chunk ADD CONSTRAINT u UNIQUE (id);"]);
-    }
-
-    #[test]
-    fn foreign_keys_of_a_table_are_checked_together() {
-        let builds = sorted(
-            "ALTER TABLE ONLY s.a ADD CONSTRAINT f1 FOREIGN KEY (x) REFERENCES s.b(id) ON DELETE CASCADE;
-             ALTER TABLE ONLY s.a ADD CONSTRAINT f2 FOREIGN KEY (y) REFERENCES s.b(id);
-             ALTER TABLE ONLY s.a ADD CONSTRAINT f3 FOREIGN KEY (z) REFERENCES s.b(id) NOT VALID;
-             ALTER TABLE s.parted ADD CONSTRAINT f4 FOREIGN KEY (z) REFERENCES s.b(id);",
-        );
-        let [a, parted] = &builds.foreign_keys[..] else { panic!("two tables") };
-        assert!(a.add[0].sql[0].ends_with("ON DELETE CASCADE NOT VALID"));
-        assert!(a.add[2].sql[0].ends_with("NOT VALID;"));
-        assert_eq!(
-            a.check.as_ref().expect("a check").sql,
-            ["ALTER TABLE ONLY \"s\".\"a\" VALIDATE CONSTRAINT \"f1\", VALIDATE CONSTRAINT \"f2\""]
-        );
-        assert_eq!(parted.check, None);
-    }
-
-    #[test]
-    fn foreign_keys_to_hypertables_wait_until_restoring_mode_has_ended() {
-        let mut builds = sorted(
-            "ALTER TABLE ONLY s.a ADD CONSTRAINT f FOREIGN KEY (x) REFERENCES s.hyper(id);
-             ALTER TABLE ONLY s.b ADD CONSTRAINT f FOREIGN KEY (x) REFERENCES s.other(id);
-             ALTER TABLE s.a ENABLE ROW LEVEL SECURITY;
-             ALTER TABLE ONLY s.hyper FORCE ROW LEVEL SECURITY;
-             ALTER TABLE s.b ENABLE ROW LEVEL SECURITY;",
-        );
-        let late = builds.take_after_restoring(&[Relation::new("s", "hyper")].into());
-        let tables =
-            |keys: &[ForeignKeys]| keys.iter().map(|keys| keys.table.name.clone()).collect::<Vec<_>>();
-        assert_eq!(
-            (tables(&late.foreign_keys), tables(&builds.foreign_keys)),
-            (vec!["a".into()], vec!["b".into()])
-        );
-        assert_eq!((late.row_security.len(), builds.row_security.len()), (2, 1));
-    }
-
-    #[test]
-    fn row_security_waits_for_the_foreign_keys() {
-        let builds = sorted(
-            "ALTER TABLE s.b ENABLE ROW LEVEL SECURITY;
-             CREATE POLICY p ON s.b USING (true);
-             ALTER TABLE s.parted ADD CONSTRAINT f FOREIGN KEY (z) REFERENCES s.b(id);",
-        );
-        let sql: Vec<&str> =
-            builds.row_security.iter().map(|(_, statement)| statement.sql.as_str()).collect();
-        assert_eq!(sql, ["ALTER TABLE s.b ENABLE ROW LEVEL SECURITY;"]);
-        assert!(matches!(&builds.rest[..], [policy] if policy.sql.starts_with("CREATE POLICY")));
-    }
-
-    #[test]
-    fn what_is_neither_stays_in_its_order() {
-        let builds = sorted(
-            "CREATE INDEX i ON s.a USING btree (x);
-             CREATE INDEX j ON ONLY s.parted USING btree (x);
-             ALTER INDEX s.j ATTACH PARTITION s.i;
-             CREATE TRIGGER t AFTER INSERT ON s.a FOR EACH ROW EXECUTE FUNCTION f();
-             REFRESH MATERIALIZED VIEW s.m;",
-        );
-        assert_eq!(builds.tables[&Relation::new("s", "a")].indexes.len(), 1);
-        assert_eq!(builds.rest.len(), 3);
-        assert_eq!(builds.refreshes[0].name, "s.m");
-    }
-}
+mod tests;

@@ -4,13 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Bytes, BytesMut};
+use tokio_postgres::Statement;
 
-use super::copy::{LiveSource, LiveTarget, Source, Target};
+use super::copy::{LiveSource, Source, Target};
 use super::job_rows::{self, Treatment};
+use super::target::LiveTarget;
 use crate::connect::Session;
 use crate::error::Error;
 use crate::guard;
 use crate::names::Relation;
+use crate::quote::literal;
 use crate::results::Missing;
 use crate::step::Step;
 use crate::tables::Shapes;
@@ -112,7 +115,18 @@ pub struct Filled {
     pub missing: Vec<Missing>,
 }
 
-/// Fills all of them; none where that is done.
+/// What becomes of the rows of one table.
+enum Rows {
+    /// They go over, through this COPY.
+    Copy(Statement),
+    /// The same for jobs.
+    Jobs(Statement),
+    /// They stay behind, for this reason.
+    Skip(String),
+}
+
+/// Fills all of them; none where that is done. Most are small or empty: the end of one COPY and the beginning of the next
+/// are one way there and back, and a table without rows needs none.
 ///
 /// # Errors
 /// Those of both servers; then nothing of it is kept.
@@ -123,71 +137,118 @@ pub async fn copy(
     shapes: &Shapes,
     admin: &str,
 ) -> Result<Option<Filled>, Error> {
-    if !target.transaction(&Step::Catalogs).await? {
+    if !target.transaction(&[Step::Catalogs]).await? {
         return Ok(None);
     }
     let mut filled = Filled::default();
-    let mut total = 0;
-    for table in tables {
-        let name = table.relation.sql();
-        let columns = &table.list;
-        if table.strange && !table.condition.is_empty() {
-            filled.skipped.insert(table.relation.clone());
-            filled.missing.push(Missing {
-                what: format!("rows of {}", table.relation),
-                why: format!(
-                    "which of them are not the extension's is asked with a condition of {}, which could call functions of the \
-                     table's owner as us",
-                    table.extension
-                ),
-            });
-            continue;
-        }
+    let (strange, tables): (Vec<_>, Vec<_>) =
+        tables.iter().partition(|table| table.strange && !table.condition.is_empty());
+    for table in strange {
+        filled.skipped.insert(table.relation.clone());
+        filled.missing.push(Missing {
+            what: format!("rows of {}", table.relation),
+            why: format!(
+                "which of them are not the extension's is asked with a condition of {}, which could call functions of the \
+                 table's owner as us",
+                table.extension
+            ),
+        });
+    }
+    let all = treatments(target, &tables, shapes).await?;
+    // The table whose COPY is under way.
+    let mut open: Option<&Relation> = None;
+    for (table, treatment) in tables.into_iter().zip(all) {
+        let (name, columns) = (table.relation.sql(), &table.list);
         let sql = match table.condition.as_str() {
             "" => format!("COPY {name} ({columns}) TO STDOUT"),
             condition => format!("COPY (SELECT {columns} FROM ONLY {name} {condition}) TO STDOUT"),
         };
         source.copy(&table.relation, Some(table.oid), &sql).await?;
-        let there = shapes.contains_key(&table.relation);
-        let skip = match job_rows::treatment(&table.relation, there) {
-            Treatment::Skip(why) => Some(why),
-            _ if !may_insert(target, &name).await? => {
-                Some(format!("the extension {} lets nobody but a superuser write them", table.extension))
+        let (copy, first) = match treatment {
+            Rows::Skip(why) => {
+                let rows = all_rows(source).await?.split_inclusive(|byte| *byte == b'\n').count();
+                filled.skipped.insert(table.relation.clone());
+                if rows > 0 {
+                    filled.missing.push(Missing { what: format!("{rows} rows of {}", table.relation), why });
+                }
+                continue;
             }
-            Treatment::Keep => None,
-            Treatment::Jobs => {
-                let rows = all(source).await?;
-                filled.bytes += rows.len() as u64;
+            Rows::Jobs(copy) => {
+                let rows = all_rows(source).await?;
                 let rows = job_rows::jobs(&table.columns, &rows, admin).ok_or_else(|| {
                     Error::Defect(format!("the rows of {} are not in the form that is known", table.relation))
                 })?;
-                target.copy(&table.relation, &format!("COPY {name} ({columns}) FROM STDIN")).await?;
-                target.send(rows.into()).await?;
-                let rows = target.copied().await?;
-                total += rows;
-                filled.rows.insert(table.relation.clone(), rows);
-                continue;
+                (copy, Some(Bytes::from(rows)).filter(|rows| !rows.is_empty()))
             }
+            Rows::Copy(copy) => (copy, source.next().await?),
         };
-        if let Some(why) = skip {
-            let rows = all(source).await?.split_inclusive(|byte| *byte == b'\n').count();
-            filled.skipped.insert(table.relation.clone());
-            if rows > 0 {
-                filled.missing.push(Missing { what: format!("{rows} rows of {}", table.relation), why });
-            }
-            continue;
+        filled.rows.insert(table.relation.clone(), 0);
+        let Some(first) = first else { continue };
+        let rows = target.turn_to(Some((&table.relation, &copy))).await?;
+        if let Some(before) = open.replace(&table.relation) {
+            filled.rows.insert(before.clone(), rows);
         }
-        target.copy(&table.relation, &format!("COPY {name} ({columns}) FROM STDIN")).await?;
-        while let Some(row) = source.next().await? {
+        let mut next = Some(first);
+        while let Some(row) = next {
             filled.bytes += row.len() as u64;
             target.send(row).await?;
+            next = source.next().await?;
         }
-        let rows = target.copied().await?;
-        total += rows;
-        filled.rows.insert(table.relation.clone(), rows);
     }
-    target.end(total).await?;
+    let rows = target.turn_to(None).await?;
+    if let Some(last) = open {
+        filled.rows.insert(last.clone(), rows);
+    }
+    target.end(&[filled.rows.values().sum()]).await?;
     Ok(Some(filled))
+}
+
+/// What becomes of the rows of each.
+async fn treatments(
+    target: &mut LiveTarget,
+    tables: &[&ConfigTable],
+    shapes: &Shapes,
+) -> Result<Vec<Rows>, Error> {
+    let of =
+        |table: &&ConfigTable| job_rows::treatment(&table.relation, shapes.contains_key(&table.relation));
+    let wanted: Vec<Treatment> = tables.iter().map(of).collect();
+    // Those that the target has.
+    let open: Vec<&ConfigTable> = tables
+        .iter()
+        .zip(&wanted)
+        .filter(|(_, treatment)| !matches!(treatment, Treatment::Skip(_)))
+        .map(|(table, _)| *table)
+        .collect();
+    let names: Vec<String> =
+        open.iter().map(|table| format!("({})", literal(&table.relation.sql()))).collect();
+    let mut may_insert = BTreeSet::new();
+    if !names.is_empty() {
+        let question = format!(
+            "SELECT v.name FROM (VALUES {}) v(name) WHERE pg_catalog.has_table_privilege(v.name, 'INSERT')",
+            names.join(", ")
+        );
+        may_insert = target.session().await?.ask_list(&question).await?;
+    }
+    let open: Vec<&ConfigTable> =
+        open.into_iter().filter(|table| may_insert.contains(&table.relation.sql())).collect();
+    let sql = |table: &&ConfigTable| {
+        let sql = format!("COPY {} ({}) FROM STDIN", table.relation.sql(), table.list);
+        (table.relation.clone(), sql)
+    };
+    let copies = target.understood("", &open.iter().map(sql).collect::<Vec<_>>()).await?;
+    let mut copies: BTreeMap<&Relation, Statement> =
+        open.iter().map(|table| &table.relation).zip(copies).collect();
+    let of =
+        |(table, treatment): (&&ConfigTable, Treatment)| match (treatment, copies.remove(&table.relation)) {
+            (Treatment::Skip(why), _) => Rows::Skip(why),
+            (Treatment::Keep, Some(copy)) => Rows::Copy(copy),
+            (Treatment::Jobs, Some(copy)) => Rows::Jobs(copy),
+            (_, None) => Rows::Skip(format!(
+                "the extension {} lets nobody but a superuser write them",
+                table.extension
+            )),
+        };
+    Ok(tables.iter().zip(wanted).map(of).collect())
 }
 
 /// True where the target still holds the rows that the source has now. Rows that never go over as they are (jobs, whose
@@ -200,7 +261,7 @@ pub async fn same(source: &Session, target: &Session, table: &ConfigTable) -> Re
         return Ok(true);
     }
     let name = table.relation.sql();
-    let there = format!("SELECT pg_catalog.to_regclass({}) IS NOT NULL", crate::quote::literal(&name));
+    let there = format!("SELECT pg_catalog.to_regclass({}) IS NOT NULL", literal(&name));
     if !target.ask_flag(&there).await? {
         return Ok(true);
     }
@@ -213,13 +274,7 @@ pub async fn same(source: &Session, target: &Session, table: &ConfigTable) -> Re
     Ok(ours == theirs)
 }
 
-async fn may_insert(target: &mut LiveTarget, name: &str) -> Result<bool, Error> {
-    let question =
-        format!("SELECT pg_catalog.has_table_privilege({}, 'INSERT')", crate::quote::literal(name));
-    target.session().await?.ask_flag(&question).await
-}
-
-async fn all(source: &mut LiveSource) -> Result<Bytes, Error> {
+async fn all_rows(source: &mut LiveSource) -> Result<Bytes, Error> {
     let mut all = BytesMut::new();
     while let Some(row) = source.next().await? {
         all.extend_from_slice(&row);

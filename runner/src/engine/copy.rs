@@ -1,24 +1,22 @@
-//! Where rows come from and where they go. Two traits, so that the files of a dump could stand behind either; here are
-//! the servers.
+//! Where rows come from and where they go: two traits, so that the files of a dump could stand behind either; and the
+//! source's server.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use futures_util::{SinkExt, TryStreamExt};
-use tokio_postgres::{CopyInSink, CopyOutStream, SimpleQueryMessage};
+use futures_util::{TryStreamExt, future};
+use tokio_postgres::CopyOutStream;
 
 use super::holder::{Holder, SAVEPOINT, Turn, lock_sql, reader, replaced};
-use super::marks::{Marks, SCHEMA};
+use super::null_batches::NullBatches;
 use super::plannable::{self, PAUSE, TRIES, kept_locked, still};
 use super::rate::Rate;
 use crate::connect::{Connector, Session};
 use crate::error::{Error, Server, is_locked};
 use crate::names::Relation;
 use crate::progress::Progress;
-use crate::quote::literal;
-use crate::step::Step;
 use crate::tables::Table;
 use crate::tables::range::CopyRange;
 
@@ -72,11 +70,22 @@ pub async fn copy_rows(
         return Ok(None);
     }
     source.begin(table, range).await?;
+    let bytes = pump(source, target, rate, &moved).await?;
+    Ok(Some(Copied { rows: target.commit().await?, bytes }))
+}
+
+/// Takes all rows from the one to the other; their bytes.
+pub(super) async fn pump(
+    source: &mut impl Source,
+    target: &mut impl Target,
+    rate: &Rate,
+    moved: &impl Fn(u64),
+) -> Result<u64, Error> {
     let mut buffer = BytesMut::with_capacity(SEND);
     let mut bytes = 0;
     while let Some(row) = source.next().await? {
         if buffer.len() + row.len() > SEND && !buffer.is_empty() {
-            bytes += flush(&mut buffer, target, rate, &moved).await?;
+            bytes += flush(&mut buffer, target, rate, moved).await?;
         }
         if row.len() >= SEND {
             bytes += row.len() as u64;
@@ -87,8 +96,7 @@ pub async fn copy_rows(
             buffer.extend_from_slice(&row);
         }
     }
-    bytes += flush(&mut buffer, target, rate, &moved).await?;
-    Ok(Some(Copied { rows: target.commit().await?, bytes }))
+    Ok(bytes + flush(&mut buffer, target, rate, moved).await?)
 }
 
 async fn flush(
@@ -107,19 +115,8 @@ async fn flush(
     Ok(bytes)
 }
 
-fn refused(table: &Relation, side: &'static str, error: &tokio_postgres::Error) -> Error {
+pub(super) fn refused(table: &Relation, side: &'static str, error: &tokio_postgres::Error) -> Error {
     Error::Copy { table: table.to_string(), side, answer: Box::new(Server::new(error)) }
-}
-
-fn query(sql: &str, answer: Server) -> Error {
-    Error::Query { side: "target", sql: sql.to_owned(), answer: Box::new(answer) }
-}
-
-/// The connection that a step's transaction was in is closed: the step has not happened.
-fn gone(step: Option<&Step>) -> Error {
-    let message = "the connection closed before the step was committed".to_owned();
-    let step = step.map(ToString::to_string).unwrap_or_default();
-    query(&step, Server { message, ..Server::default() })
 }
 
 /// The source's server.
@@ -132,6 +129,7 @@ pub struct LiveSource {
     /// Where rows come through the holder.
     turn: Option<Turn>,
     rows: Option<(Relation, Pin<Box<CopyOutStream>>)>,
+    null_batches: Option<NullBatches>,
 }
 
 impl LiveSource {
@@ -145,6 +143,7 @@ impl LiveSource {
             session: None,
             turn: None,
             rows: None,
+            null_batches: None,
         }
     }
 
@@ -207,7 +206,7 @@ impl LiveSource {
     /// # Errors
     /// What the server answers; [`Error::Refused`] where the name means another table than was listed.
     pub async fn copy(&mut self, table: &Relation, oid: Option<u32>, sql: &str) -> Result<(), Error> {
-        (self.rows, self.turn) = (None, None);
+        (self.rows, self.turn, self.null_batches) = (None, None, None);
         let held = self.holder.oid(table);
         let Some(oid) = held.or(oid) else {
             return Err(Error::Defect(format!("nobody knows the object id of {table}")));
@@ -227,24 +226,8 @@ impl LiveSource {
         self.rows = Some((table.clone(), Box::pin(stream)));
         Ok(())
     }
-}
 
-/// Locks, checks and begins to read, in one way there and back.
-async fn copy(session: &Session, table: &Relation, lock: &str, sql: &str) -> Result<CopyOutStream, Error> {
-    // Sent in this order, before either is answered.
-    let (same, stream) =
-        futures_util::future::join(session.ask_one(lock), session.client().copy_out(sql)).await;
-    match same {
-        Ok(same) if same.as_deref() == Some("t") => {}
-        // No such schema, no such table, a column or a sequence of that name.
-        Err(error) if !["3F000", "42P01", "42809"].contains(&error.code()) => return Err(error),
-        _ => return Err(replaced(table)),
-    }
-    stream.map_err(|error| refused(table, "source", &error))
-}
-
-impl Source for LiveSource {
-    async fn begin(&mut self, table: &Table, range: &CopyRange) -> Result<(), Error> {
+    async fn begin_range(&mut self, table: &Table, range: &CopyRange) -> Result<(), Error> {
         let sql = plannable::copy_out(table, range);
         let Some(oid) = self.holder.oid(&table.relation).filter(|_| range.blocks.is_some()) else {
             return self.copy(&table.relation, None, &sql).await;
@@ -264,13 +247,40 @@ impl Source for LiveSource {
         }
         Err(kept_locked(&table.relation, &plannable::who(&self.connector, oid).await?))
     }
+}
+
+/// Locks, checks and begins to read, in one way there and back.
+async fn copy(session: &Session, table: &Relation, lock: &str, sql: &str) -> Result<CopyOutStream, Error> {
+    // Sent in this order, before either is answered.
+    let (same, stream) = future::join(session.ask_one(lock), session.client().copy_out(sql)).await;
+    match same {
+        Ok(same) if same.as_deref() == Some("t") => {}
+        // No such schema, no such table, a column or a sequence of that name.
+        Err(error) if !["3F000", "42P01", "42809"].contains(&error.code()) => return Err(error),
+        _ => return Err(replaced(table)),
+    }
+    stream.map_err(|error| refused(table, "source", &error))
+}
+
+impl Source for LiveSource {
+    async fn begin(&mut self, table: &Table, range: &CopyRange) -> Result<(), Error> {
+        self.begin_range(table, range).await?;
+        self.null_batches = NullBatches::of(table);
+        Ok(())
+    }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         let Some((table, rows)) = &mut self.rows else { return Ok(None) };
         match rows.try_next().await {
-            Ok(Some(row)) => Ok(Some(row)),
+            Ok(Some(row)) => Ok(Some(match &mut self.null_batches {
+                Some(batches) => batches.row(row),
+                None => row,
+            })),
             Ok(None) => {
                 self.rows = None;
+                if let Some(batches) = self.null_batches.take() {
+                    self.holder.add_null_batches(batches.replaced());
+                }
                 // The holder goes on, and others wait for what was locked for this part.
                 if let Some(turn) = self.turn.take() {
                     turn.run(&format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}")).await?;
@@ -279,180 +289,5 @@ impl Source for LiveSource {
             }
             Err(error) => Err(refused(table, "source", &error)),
         }
-    }
-}
-
-/// A table smaller than this is not worth a file of its own for `FREEZE`.
-const FREEZE_FROM: u64 = 128 << 10;
-
-/// The target's server.
-pub struct LiveTarget {
-    connector: Connector,
-    setup: String,
-    session: Option<Session>,
-    sink: Option<Pin<Box<CopyInSink<Bytes>>>>,
-    table: Relation,
-    step: Option<Step>,
-    /// A transaction has begun in the session, and has not ended.
-    in_transaction: bool,
-}
-
-impl LiveTarget {
-    /// A writer; `setup` is run in each of its sessions.
-    #[must_use]
-    pub fn new(connector: &Connector, setup: &str) -> Self {
-        Self {
-            connector: connector.clone(),
-            setup: setup.to_owned(),
-            session: None,
-            sink: None,
-            table: Relation::default(),
-            step: None,
-            in_transaction: false,
-        }
-    }
-
-    /// Ends the session, and so undoes what it has not committed.
-    pub async fn reset(&mut self) {
-        self.sink = None;
-        self.in_transaction = false;
-        if let Some(session) = self.session.take() {
-            session.cancel().await;
-        }
-    }
-
-    /// A session: within a transaction always the one that it began in. Another one would commit the mark of a step
-    /// without its rows.
-    ///
-    /// # Errors
-    /// When the server cannot be reached, or a transaction has gone with its connection.
-    pub async fn session(&mut self) -> Result<&Session, Error> {
-        let session = match self.session.take() {
-            Some(session) if !session.client().is_closed() => session,
-            _ if self.in_transaction => return Err(gone(self.step.as_ref())),
-            _ => {
-                let session = self.connector.open().await?;
-                if !self.setup.is_empty() {
-                    session.run(&self.setup).await?;
-                }
-                session
-            }
-        };
-        Ok(self.session.insert(session))
-    }
-
-    /// Begins a transaction for `step`; false where the step is done. The mark comes first: should a session of before
-    /// still be about to commit the same step, this one waits for it.
-    ///
-    /// # Errors
-    /// What the server answers.
-    pub async fn transaction(&mut self, step: &Step) -> Result<bool, Error> {
-        if self.in_transaction {
-            self.reset().await;
-        }
-        self.step = Some(step.clone());
-        self.session().await?;
-        self.in_transaction = true;
-        let session = self.session().await?;
-        let sql = format!(
-            "BEGIN; INSERT INTO {SCHEMA}.done VALUES ({}, 0) ON CONFLICT (step) DO NOTHING RETURNING 1",
-            literal(&step.to_string())
-        );
-        if session.ask_one(&sql).await?.is_none() {
-            session.run("ROLLBACK").await?;
-            self.in_transaction = false;
-            return Ok(false);
-        }
-        Ok(true)
-    }
-
-    /// Commits what the transaction did. The mark is written once more, whatever `rows` says: in a transaction that has
-    /// failed COMMIT alone would roll back without an error.
-    ///
-    /// # Errors
-    /// What the server answers. The step counts as not done then.
-    pub async fn end(&mut self, rows: u64) -> Result<(), Error> {
-        let Some(step) = self.step.clone() else { return Err(gone(None)) };
-        let sql = format!("{}; COMMIT", Marks::update_sql(&step, rows));
-        let session = self.session().await?;
-        let answers = session.client().simple_query(&sql).await;
-        let answers = answers.map_err(|error| query(&sql, Server::new(&error)))?;
-        let marked = answers.iter().any(|answer| matches!(answer, SimpleQueryMessage::CommandComplete(1)));
-        self.in_transaction = false;
-        // Only the transaction that began the step sees its mark.
-        if marked { Ok(()) } else { Err(gone(self.step.as_ref())) }
-    }
-
-    /// Runs `sql` and commits, in one message: the way there and back counts where steps are small and many.
-    ///
-    /// # Errors
-    /// What the server answers, as the driver gives it; a transaction that has gone with its connection.
-    pub async fn end_with(
-        &mut self,
-        sql: &str,
-        refused: impl FnOnce(&tokio_postgres::Error) -> Error,
-    ) -> Result<(), Error> {
-        let session = self.session().await?;
-        let answer = session.client().batch_execute(&format!("{sql};\nCOMMIT")).await;
-        self.in_transaction = answer.is_err();
-        answer.map_err(|error| refused(&error))
-    }
-
-    /// Begins `sql`, a COPY from standard input.
-    ///
-    /// # Errors
-    /// What the server answers.
-    pub async fn copy(&mut self, table: &Relation, sql: &str) -> Result<(), Error> {
-        self.table = table.clone();
-        let sink = self.session().await?.client().copy_in(sql).await;
-        self.sink = Some(Box::pin(sink.map_err(|error| refused(table, "target", &error))?));
-        Ok(())
-    }
-
-    /// Ends the COPY; the number of rows.
-    ///
-    /// # Errors
-    /// What the server answers.
-    pub async fn copied(&mut self) -> Result<u64, Error> {
-        match self.sink.take() {
-            Some(mut sink) => {
-                sink.as_mut().finish().await.map_err(|error| refused(&self.table, "target", &error))
-            }
-            None => Ok(0),
-        }
-    }
-}
-
-impl Target for LiveTarget {
-    async fn begin(&mut self, table: &Table, range: &CopyRange) -> Result<bool, Error> {
-        if !self.transaction(&range.step(table)).await? {
-            return Ok(false);
-        }
-        let name = table.into.sql();
-        let freeze =
-            range.of == 1 && !table.routed && table.bytes >= FREEZE_FROM && table.into == table.relation;
-        if freeze {
-            self.session().await?.run(&format!("TRUNCATE ONLY {name}")).await?;
-        }
-        let columns = if table.columns.is_empty() { String::new() } else { format!(" ({})", table.columns) };
-        let (format, freeze) = (table.format.name(), if freeze { ", FREEZE" } else { "" });
-        self.copy(&table.into, &format!("COPY {name}{columns} FROM STDIN (FORMAT {format}{freeze})")).await?;
-        Ok(true)
-    }
-
-    async fn send(&mut self, bytes: Bytes) -> Result<(), Error> {
-        let Some(sink) = &mut self.sink else { return Ok(()) };
-        if let Err(error) = sink.send(bytes).await {
-            // The sink only knows that nobody listens any more; what the server said comes with the end.
-            let answer = sink.as_mut().finish().await.err().unwrap_or(error);
-            return Err(refused(&self.table, "target", &answer));
-        }
-        Ok(())
-    }
-
-    async fn commit(&mut self) -> Result<u64, Error> {
-        let rows = self.copied().await?;
-        self.end(rows).await?;
-        Ok(rows)
     }
 }

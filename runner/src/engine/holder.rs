@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -25,6 +26,7 @@ pub struct Holder {
     oids: BTreeMap<Relation, u32>,
     session: Session,
     turn: Arc<Mutex<()>>,
+    null_batches: AtomicU64,
 }
 
 /// The holder's session, for one at a time.
@@ -44,7 +46,7 @@ impl Holder {
         oids: BTreeMap<Relation, u32>,
     ) -> Result<Self, Error> {
         session.run(&format!("SAVEPOINT {SAVEPOINT}")).await?;
-        Ok(Self { snapshot, oids, session, turn: Arc::default() })
+        Ok(Self { snapshot, oids, session, turn: Arc::default(), null_batches: AtomicU64::new(0) })
     }
 
     /// The snapshot's name, by which other sessions take it.
@@ -57,6 +59,17 @@ impl Holder {
     #[must_use]
     pub fn oid(&self, table: &Relation) -> Option<u32> {
         self.oids.get(table).copied()
+    }
+
+    /// Notes batches of compressed rows that went over as NULL.
+    pub(super) fn add_null_batches(&self, batches: u64) {
+        self.null_batches.fetch_add(batches, Ordering::Relaxed);
+    }
+
+    /// Batches of compressed rows, NULL throughout in a column, that went over as NULL.
+    #[must_use]
+    pub fn null_batches(&self) -> u64 {
+        self.null_batches.load(Ordering::Relaxed)
     }
 
     /// The session has ended, and the snapshot with it.

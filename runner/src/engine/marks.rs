@@ -9,7 +9,7 @@ use crate::connect::Session;
 use crate::error::Error;
 use crate::quote::literal;
 use crate::record;
-use crate::step::{NoStep, Step};
+use crate::step::{List, NoStep, Step};
 
 /// The schema of the marks. It is gone at the end of a run.
 pub const SCHEMA: &str = "_tsmigrate";
@@ -133,6 +133,24 @@ impl Marks {
         marks.keys().filter(|step| matches!(step, Step::LargeObjects(_))).cloned().collect()
     }
 
+    /// Up to which statement a list is done.
+    #[must_use]
+    pub fn end_of(&self, list: List) -> usize {
+        let marks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ends = marks.keys().filter_map(|step| match step {
+            Step::Statements(of, _, to) if *of == list => Some(*to),
+            _ => None,
+        });
+        ends.max().unwrap_or(0)
+    }
+
+    /// Whether any step of a list is done.
+    #[must_use]
+    pub fn has_list(&self, list: List) -> bool {
+        let marks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        marks.keys().any(|step| matches!(step, Step::Statements(of, _, _) if *of == list))
+    }
+
     /// How many steps are done.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -148,10 +166,27 @@ impl Marks {
         )
     }
 
-    /// The same for a mark that the transaction has written already: it finds no row elsewhere.
+    /// The statement that marks steps which a transaction begins: a row for each that nobody has done.
     #[must_use]
-    pub fn update_sql(step: &Step, rows: u64) -> String {
-        format!("UPDATE {SCHEMA}.done SET rows = {rows} WHERE step = {}", literal(&step.to_string()))
+    pub fn begin_sql(steps: &[Step]) -> String {
+        let values: Vec<_> =
+            steps.iter().map(|step| format!("({}, 0)", literal(&step.to_string()))).collect();
+        format!(
+            "INSERT INTO {SCHEMA}.done VALUES {} ON CONFLICT (step) DO NOTHING RETURNING 1",
+            values.join(", ")
+        )
+    }
+
+    /// The statement that gives steps their rows in the transaction that has marked them: it finds no marks elsewhere.
+    #[must_use]
+    pub fn update_sql(steps: &[Step], rows: &[u64]) -> String {
+        let values = steps.iter().zip(rows);
+        let values: Vec<_> =
+            values.map(|(step, rows)| format!("({}, {rows})", literal(&step.to_string()))).collect();
+        format!(
+            "UPDATE {SCHEMA}.done d SET rows = v.rows FROM (VALUES {}) v (step, rows) WHERE d.step = v.step",
+            values.join(", ")
+        )
     }
 
     /// Takes the mark of a committed step down here too.

@@ -5,8 +5,9 @@ use std::fmt::Write;
 
 use futures_util::TryStreamExt;
 
-use super::copy::{LiveSource, LiveTarget};
+use super::copy::LiveSource;
 use super::rate::Rate;
+use super::target::LiveTarget;
 use crate::connect::Session;
 use crate::error::{Error, Server};
 use crate::quote::{identifier, literal};
@@ -60,7 +61,7 @@ pub async fn copy(
     rate: &Rate,
     moved: impl Fn(u64) + Send + Sync,
 ) -> Result<Option<u64>, Error> {
-    if !target.transaction(&batch.step()).await? {
+    if !target.transaction(&[batch.step()]).await? {
         return Ok(None);
     }
     let mut bytes = 0;
@@ -117,7 +118,7 @@ pub async fn copy(
             }
         }
     }
-    target.end(batch.ids.len() as u64).await?;
+    target.end(&[batch.ids.len() as u64]).await?;
     Ok(Some(bytes))
 }
 

@@ -163,6 +163,7 @@ mod tests {
             ranges: true,
             format: Format::Binary,
             routed: false,
+            null_batches: Vec::new(),
         };
         let range = |blocks| CopyRange { number: 0, of: 1, blocks, bytes: 0 };
         assert_eq!(

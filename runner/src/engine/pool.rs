@@ -1,23 +1,21 @@
-//! Who does what when: readers that copy parts, and builders that begin with a table as soon as its rows are
-//! there.
+//! What workers share, and one piece of work: a part that is copied, something that is built, with its tries.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::builds::{Build, ForeignKeys, OfTable};
-use super::copy::{self, Copied, LiveSource, LiveTarget};
+use super::builds::Build;
+use super::copy::{self, Copied, LiveSource};
 use super::holder::Holder;
 use super::marks::Marks;
 use super::objects;
-use super::queue::{Builds, Job, Piece, Plan};
 use super::rate::Rate;
 use super::retry::{self, RetryPolicy};
 use super::statements::refused;
+use super::target::LiveTarget;
 use crate::connect::Connector;
 use crate::error::{Error, Server};
 use crate::names::Relation;
@@ -48,6 +46,8 @@ pub struct Engine {
     pub rate: Rate,
     /// Parts that go over at once.
     pub jobs: usize,
+    /// Lists of small tables that go over at once: more, where each mostly waits.
+    pub small: usize,
     /// Builds that run at once.
     pub builders: usize,
     /// Settings of sessions that write rows and run statements.
@@ -79,21 +79,6 @@ pub struct Done {
     pub last: Option<Instant>,
 }
 
-/// The data stage: parts of tables, largest tables first, large objects, and what is built on each table.
-#[derive(Clone)]
-pub struct Load {
-    /// Tables with their parts.
-    pub tables: Vec<(Table, Vec<CopyRange>)>,
-    /// Large objects.
-    pub objects: Vec<objects::Batch>,
-    /// What is built on tables.
-    pub builds: BTreeMap<Relation, OfTable>,
-    /// Foreign keys between these tables.
-    pub foreign_keys: Vec<ForeignKeys>,
-    /// Tables whose statistics come with those of the whole they are part of.
-    pub analyzed_with_root: Arc<dyn Fn(&Relation) -> bool + Send + Sync>,
-}
-
 impl Engine {
     /// What has been done so far.
     pub fn done(&self) -> MutexGuard<'_, Done> {
@@ -114,71 +99,6 @@ impl Engine {
     pub fn finished(&self, step: &Step, rows: u64) {
         self.marks.note(step, rows);
         (self.on_step)(step, rows);
-    }
-
-    /// Runs the data stage.
-    ///
-    /// # Errors
-    /// The first that does not pass.
-    pub async fn load(self: &Arc<Self>, load: Load) -> Result<(), Error> {
-        let mut builds = Builds::default();
-        let mut pieces = VecDeque::new();
-        let (mut tables, mut left) = (Vec::new(), Vec::new());
-        let mut ready = Vec::new();
-        let mut of_tables = load.builds;
-        for (number, (table, ranges)) in load.tables.into_iter().enumerate() {
-            let mut of = of_tables.remove(&table.relation).unwrap_or_default();
-            let rows = !ranges.is_empty();
-            of.indexes.retain(|build| self.marks.done(&build.step).is_none());
-            of.constraints.retain(|build| self.marks.done(&build.step).is_none());
-            builds.left.push(of.indexes.len());
-            builds.analyze.push(false);
-            builds.of.push(of);
-            builds.open += 1;
-            let missing: Vec<CopyRange> =
-                ranges.into_iter().filter(|range| self.marks.done(&range.step(&table)).is_none()).collect();
-            left.push(AtomicUsize::new(missing.len()));
-            if missing.is_empty() {
-                ready.push((number, rows && !(load.analyzed_with_root)(&table.relation)));
-            }
-            pieces.extend(missing.into_iter().map(|range| Piece::Range(number, range)));
-            tables.push(table);
-        }
-        pieces.extend(
-            load.objects
-                .into_iter()
-                .filter(|batch| self.marks.done(&batch.step()).is_none())
-                .map(Piece::Objects),
-        );
-        let numbers: BTreeMap<Relation, usize> =
-            tables.iter().enumerate().map(|(number, table)| (table.relation.clone(), number)).collect();
-        builds.keys = load
-            .foreign_keys
-            .into_iter()
-            .map(|keys| {
-                let all = keys.references.iter().chain([&keys.table]);
-                (all.filter_map(|table| numbers.get(table).copied()).collect(), keys)
-            })
-            .collect();
-        let plan = Arc::new(Plan {
-            tables,
-            left,
-            pieces: Mutex::new(pieces),
-            builds: Mutex::new(builds),
-            changed: Notify::new(),
-        });
-        let analyze = load.analyzed_with_root;
-        for (number, rows) in ready {
-            plan.rows_are_there(number, rows);
-        }
-        let mut workers = JoinSet::new();
-        for _ in 0..self.jobs {
-            workers.spawn(copy_all(self.clone(), plan.clone(), analyze.clone()));
-        }
-        for _ in 0..self.builders {
-            workers.spawn(build_all(self.clone(), plan.clone()));
-        }
-        all(workers).await
     }
 
     /// Runs builds side by side, in no order. Those that are done are left out. `give_up` says what becomes of an
@@ -228,10 +148,75 @@ impl Engine {
     }
 
     /// Runs one build in a transaction of its own, tried again where that may help.
-    async fn one(&self, target: &mut LiveTarget, kind: TaskKind, build: &Build) -> Result<(), Error> {
+    pub(super) async fn one(
+        &self,
+        target: &mut LiveTarget,
+        kind: TaskKind,
+        build: &Build,
+    ) -> Result<(), Error> {
         let start = Instant::now();
         let task = self.progress.task(kind, &build.name, 0);
         let _busy = Busy::new(&self.busy);
+        let mut result = self.tried(target, build).await;
+        let stays_away = |error: &Error| build.instead.as_ref().filter(|way| way.answers(error.code()));
+        for sql in result.as_ref().err().and_then(stays_away).into_iter().flat_map(|way| &way.sql) {
+            result = self.tried(target, &Build { sql: vec![sql.clone()], ..build.clone() }).await;
+            if result.as_ref().err().is_none_or(retry::transient) {
+                break;
+            }
+        }
+        result?;
+        drop(task);
+        self.built(build, kind, start, start.elapsed());
+        Ok(())
+    }
+
+    /// Takes note of what the target has built and committed.
+    pub(super) fn built(&self, build: &Build, kind: TaskKind, begun: Instant, took: Duration) {
+        self.finished(&build.step, 0);
+        let kind = match kind {
+            TaskKind::ForeignKey => "foreign-key",
+            TaskKind::Refresh => "refresh",
+            _ => "index",
+        };
+        let entry = Built {
+            kind: kind.to_owned(),
+            name: build.name.clone(),
+            begun: self.since(begun),
+            seconds: seconds(took),
+        };
+        self.done().built.push(entry);
+    }
+
+    /// Takes note of rows that the target has committed.
+    pub(super) fn copied(
+        &self,
+        table: &Table,
+        range: &CopyRange,
+        copied: Copied,
+        begun: Instant,
+        ended: Instant,
+    ) {
+        let Copied { rows, bytes } = copied;
+        self.finished(&range.step(table), rows);
+        let mut done = self.done();
+        done.bytes += bytes;
+        done.last = Some(Instant::now());
+        let moved = done.tables.entry(table.relation.clone()).or_insert_with(|| MovedTable {
+            name: table.relation.to_string(),
+            format: table.format.name().to_owned(),
+            begun: self.since(begun),
+            ..MovedTable::default()
+        });
+        moved.parts += 1;
+        moved.rows += rows;
+        moved.bytes += bytes;
+        moved.ended = self.since(ended);
+        moved.seconds =
+            seconds(Duration::from_secs_f64(moved.seconds) + ended.saturating_duration_since(begun));
+    }
+
+    async fn tried(&self, target: &mut LiveTarget, build: &Build) -> Result<(), Error> {
         let target = tokio::sync::Mutex::new(target);
         retry::retrying(self.retry_policy, &self.progress, &build.name, || async {
             let mut target = target.lock().await;
@@ -243,27 +228,12 @@ impl Engine {
             }
             result
         })
-        .await?;
-        drop(task);
-        self.finished(&build.step, 0);
-        let kind = match kind {
-            TaskKind::ForeignKey => "foreign-key",
-            TaskKind::Refresh => "refresh",
-            _ => "index",
-        };
-        let entry = Built {
-            kind: kind.to_owned(),
-            name: build.name.clone(),
-            begun: self.since(start),
-            seconds: seconds(start.elapsed()),
-        };
-        self.done().built.push(entry);
-        Ok(())
+        .await
     }
 }
 
 /// Waits for all; the first error ends the others.
-async fn all(mut workers: JoinSet<Result<(), Error>>) -> Result<(), Error> {
+pub(super) async fn all(mut workers: JoinSet<Result<(), Error>>) -> Result<(), Error> {
     while let Some(ended) = workers.join_next().await {
         ended.unwrap_or_else(|error| Err(Error::Defect(error.to_string())))?;
     }
@@ -274,10 +244,10 @@ async fn all(mut workers: JoinSet<Result<(), Error>>) -> Result<(), Error> {
 const MOST_WORKERS: usize = 8;
 
 /// Something that keeps a processor of the target busy, until it is dropped.
-struct Busy<'a>(&'a AtomicUsize);
+pub(super) struct Busy<'a>(&'a AtomicUsize);
 
 impl<'a> Busy<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
+    pub(super) fn new(count: &'a AtomicUsize) -> Self {
         count.fetch_add(1, Ordering::Relaxed);
         Self(count)
     }
@@ -290,7 +260,7 @@ impl Drop for Busy<'_> {
 }
 
 async fn build_once(target: &mut LiveTarget, build: &Build, workers: usize) -> Result<(), Error> {
-    if !target.transaction(&build.step).await? {
+    if !target.transaction(std::slice::from_ref(&build.step)).await? {
         return Ok(());
     }
     let sql = build.sql.join(";\n");
@@ -298,34 +268,9 @@ async fn build_once(target: &mut LiveTarget, build: &Build, workers: usize) -> R
     target.end_with(&sql, |error| refused("post-data", &build.statement, Server::new(error))).await
 }
 
-async fn copy_all(
-    engine: Arc<Engine>,
-    plan: Arc<Plan>,
-    analyzed_with_root: Arc<dyn Fn(&Relation) -> bool + Send + Sync>,
-) -> Result<(), Error> {
-    let sessions = tokio::sync::Mutex::new((
-        LiveSource::new(&engine.source, &engine.holder, &engine.progress),
-        LiveTarget::new(&engine.target, &engine.setup),
-    ));
-    loop {
-        let piece = plan.pieces.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        let Some(piece) = piece else { return Ok(()) };
-        match piece {
-            Piece::Range(number, range) => {
-                let Some(table) = plan.tables.get(number) else { continue };
-                copy_range(&engine, &sessions, table, &range).await?;
-                if plan.left.get(number).is_some_and(|left| left.fetch_sub(1, Ordering::AcqRel) == 1) {
-                    plan.rows_are_there(number, !analyzed_with_root(&table.relation));
-                }
-            }
-            Piece::Objects(batch) => copy_objects(&engine, &sessions, &batch).await?,
-        }
-    }
-}
+pub(super) type CopySessions = tokio::sync::Mutex<(LiveSource, LiveTarget)>;
 
-type CopySessions = tokio::sync::Mutex<(LiveSource, LiveTarget)>;
-
-async fn copy_range(
+pub(super) async fn copy_range(
     engine: &Engine,
     sessions: &CopySessions,
     table: &Table,
@@ -348,26 +293,12 @@ async fn copy_range(
         copied
     })
     .await?;
-    let Copied { rows, bytes } = match copied {
+    let copied = match copied {
         Some(copied) => copied,
         // A try before was committed, although nobody heard of it.
         None => Copied { rows: marked(engine, &range.step(table)).await?, bytes: 0 },
     };
-    engine.finished(&range.step(table), rows);
-    let mut done = engine.done();
-    done.bytes += bytes;
-    done.last = Some(Instant::now());
-    let moved = done.tables.entry(table.relation.clone()).or_insert_with(|| MovedTable {
-        name: table.relation.to_string(),
-        format: table.format.name().to_owned(),
-        begun: engine.since(start),
-        ..MovedTable::default()
-    });
-    moved.parts += 1;
-    moved.rows += rows;
-    moved.bytes += bytes;
-    moved.ended = engine.since(Instant::now());
-    moved.seconds = seconds(Duration::from_secs_f64(moved.seconds) + start.elapsed());
+    engine.copied(table, range, copied, start, Instant::now());
     Ok(())
 }
 
@@ -380,7 +311,11 @@ async fn marked(engine: &Engine, step: &Step) -> Result<u64, Error> {
     .await
 }
 
-async fn copy_objects(engine: &Engine, sessions: &CopySessions, batch: &objects::Batch) -> Result<(), Error> {
+pub(super) async fn copy_objects(
+    engine: &Engine,
+    sessions: &CopySessions,
+    batch: &objects::Batch,
+) -> Result<(), Error> {
     let label = format!("large objects {}", batch.number + 1);
     let bytes = retry::retrying(engine.retry_policy, &engine.progress, &label, || async {
         let task = engine.progress.task(TaskKind::LargeObjects, &label, 0);
@@ -396,40 +331,5 @@ async fn copy_objects(engine: &Engine, sessions: &CopySessions, batch: &objects:
     .await?;
     engine.finished(&batch.step(), batch.ids.len() as u64);
     engine.done().bytes += bytes.unwrap_or_default();
-    Ok(())
-}
-
-async fn build_all(engine: Arc<Engine>, plan: Arc<Plan>) -> Result<(), Error> {
-    let mut target = LiveTarget::new(&engine.target, &engine.build_setup);
-    while let Some(job) = plan.job().await {
-        match &job {
-            Job::Index(_, build) => engine.one(&mut target, TaskKind::Index, build).await?,
-            Job::Constraints(number) => {
-                let of = plan.builds().of.get(*number).map(|of| of.constraints.clone()).unwrap_or_default();
-                for build in &of {
-                    engine.one(&mut target, TaskKind::Index, build).await?;
-                }
-            }
-            Job::ForeignKeys(keys) => {
-                for build in keys.add.iter().chain(&keys.check) {
-                    if engine.marks.done(&build.step).is_none() {
-                        engine.one(&mut target, TaskKind::ForeignKey, build).await?;
-                    }
-                }
-            }
-            Job::Analyze(number) => {
-                let Some(table) = plan.tables.get(*number) else { continue };
-                // Statistics make themselves after a while: not worth a failed run.
-                let analyzed = match target.session().await {
-                    Ok(session) => session.run(&format!("ANALYZE {}", table.into.sql())).await,
-                    Err(error) => Err(error),
-                };
-                if analyzed.is_err() {
-                    target.reset().await;
-                }
-            }
-        }
-        plan.job_is_done(&job);
-    }
     Ok(())
 }

@@ -14,15 +14,20 @@ use crate::tables::range::CopyRange;
 /// What is copied in one go.
 pub(super) enum Piece {
     Range(usize, CopyRange),
+    /// Small tables, in one transaction.
+    Together(Vec<(usize, CopyRange)>),
     Objects(objects::Batch),
 }
 
 /// What a builder does next.
 pub(super) enum Job {
-    Index(usize, Build),
+    Index(usize, Box<Build>),
     Constraints(usize),
-    ForeignKeys(ForeignKeys),
-    Analyze(usize),
+    /// Indexes and constraints of small tables.
+    Together(Vec<usize>, Vec<Build>),
+    /// More than one are those of small tables.
+    ForeignKeys(Vec<ForeignKeys>),
+    Analyze(Vec<usize>),
 }
 
 pub(super) struct Plan {
@@ -32,6 +37,16 @@ pub(super) struct Plan {
     pub(super) pieces: Mutex<VecDeque<Piece>>,
     pub(super) builds: Mutex<Builds>,
     pub(super) changed: Notify,
+    /// Foreign keys that are added together lock two tables each: never two lists at once, which could wait for each other.
+    pub(super) keys: tokio::sync::Mutex<()>,
+}
+
+/// Foreign keys of a table, which wait for tables whose rows or indexes are still to come.
+pub(super) struct WaitingKeys {
+    pub(super) tables: BTreeSet<usize>,
+    /// All of their tables are small.
+    pub(super) small: bool,
+    pub(super) keys: ForeignKeys,
 }
 
 #[derive(Default)]
@@ -41,8 +56,7 @@ pub(super) struct Builds {
     pub(super) left: Vec<usize>,
     /// Tables whose statistics are to be made.
     pub(super) analyze: Vec<bool>,
-    /// Foreign keys, each with the tables that are still to come.
-    pub(super) keys: Vec<(BTreeSet<usize>, ForeignKeys)>,
+    pub(super) keys: Vec<WaitingKeys>,
     pub(super) ready: VecDeque<Job>,
     /// Tables whose rows are still to come, and jobs that may make others ready.
     pub(super) open: usize,
@@ -55,31 +69,61 @@ impl Builds {
             self.open += 1;
             self.ready.push_front(Job::Constraints(number));
         } else {
-            self.after_constraints(number);
+            self.after_constraints(&[number]);
         }
     }
 
-    /// What this table and others have to be ready for comes next.
-    fn after_constraints(&mut self, number: usize) {
-        let mut waiting = Vec::new();
-        for (mut tables, keys) in std::mem::take(&mut self.keys) {
-            tables.remove(&number);
-            if tables.is_empty() {
-                self.open += 1;
-                self.ready.push_back(Job::ForeignKeys(keys));
-            } else {
-                waiting.push((tables, keys));
+    /// What these tables and others have to be ready for comes next.
+    fn after_constraints(&mut self, numbers: &[usize]) {
+        let mut together = Vec::new();
+        for mut waiting in std::mem::take(&mut self.keys) {
+            waiting.tables.retain(|table| !numbers.contains(table));
+            match waiting {
+                WaitingKeys { tables, .. } if !tables.is_empty() => {
+                    self.keys.push(WaitingKeys { tables, ..waiting });
+                }
+                WaitingKeys { small: true, keys, .. } => together.push(keys),
+                WaitingKeys { keys, .. } => self.next(Job::ForeignKeys(vec![keys])),
             }
         }
-        self.keys = waiting;
-        if self.analyze.get(number).is_some_and(|wanted| *wanted) {
-            self.open += 1;
-            self.ready.push_back(Job::Analyze(number));
+        if !together.is_empty() {
+            self.next(Job::ForeignKeys(together));
         }
+        let wanted = |number: &usize| self.analyze.get(*number).is_some_and(|wanted| *wanted);
+        let analyze: Vec<usize> = numbers.iter().copied().filter(wanted).collect();
+        if !analyze.is_empty() {
+            self.next(Job::Analyze(analyze));
+        }
+    }
+
+    fn next(&mut self, job: Job) {
+        self.open += 1;
+        self.ready.push_back(job);
     }
 }
 
+/// What a worker copies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Takes {
+    All,
+    /// Small tables alone.
+    Small,
+}
+
 impl Plan {
+    /// The next piece for a worker.
+    pub(super) fn piece(&self, takes: Takes) -> Option<Piece> {
+        let mut pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
+        match takes {
+            Takes::All => pieces.pop_front(),
+            Takes::Small => {
+                let is_small = |piece: &Piece| matches!(piece, Piece::Together(_));
+                let first = pieces.iter().position(is_small)?;
+                pieces.remove(first)
+            }
+        }
+    }
+
     pub(super) fn builds(&self) -> MutexGuard<'_, Builds> {
         self.builds.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -97,7 +141,28 @@ impl Plan {
         // The table stays open until its last job is done.
         builds.open += indexes.len();
         builds.open -= 1;
-        builds.ready.extend(indexes.into_iter().map(|build| Job::Index(number, build)));
+        builds.ready.extend(indexes.into_iter().map(|build| Job::Index(number, Box::new(build))));
+        drop(builds);
+        self.changed.notify_waiters();
+    }
+
+    /// All rows of small tables are there.
+    pub(super) fn small_are_there(&self, numbers: Vec<usize>, analyze: impl Fn(usize) -> bool) {
+        let mut builds = self.builds();
+        let mut all = Vec::new();
+        for &number in &numbers {
+            if let Some(wanted) = builds.analyze.get_mut(number) {
+                *wanted = analyze(number);
+            }
+            let of = builds.of.get_mut(number).map(std::mem::take).unwrap_or_default();
+            all.extend(of.indexes.into_iter().chain(of.constraints));
+        }
+        builds.open -= numbers.len();
+        if all.is_empty() {
+            builds.after_constraints(&numbers);
+        } else {
+            builds.next(Job::Together(numbers, all));
+        }
         drop(builds);
         self.changed.notify_waiters();
     }
@@ -114,7 +179,8 @@ impl Plan {
                     builds.after_indexes(number);
                 }
             }
-            &Job::Constraints(number) => builds.after_constraints(number),
+            &Job::Constraints(number) => builds.after_constraints(&[number]),
+            Job::Together(numbers, _) => builds.after_constraints(numbers),
             Job::ForeignKeys(_) | Job::Analyze(_) => {}
         }
         builds.open -= 1;

@@ -19,20 +19,26 @@ use crate::workdir::WorkDir;
 
 /// Options of `tsmigrate cleanup`.
 #[derive(Clone, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tsmigrate cleanup                 start paused jobs, leave restoring mode
+  tsmigrate cleanup --drop-target   also drop what the run wrote
+
+Exit status: 0 if nothing is open any more, 2 if something is")]
 pub struct Args {
-    /// The database that was read
+    /// Database that was read
     #[arg(long, env = "SOURCE", value_name = "URI", hide_env_values = true)]
     pub source: String,
 
-    /// The service that was written
+    /// Service that was written
     #[arg(long, env = "TARGET", value_name = "URI", hide_env_values = true)]
     pub target: String,
 
-    /// The work directory of the run [default: tsmigrate-DATABASE]
+    /// Work directory of the run [default: tsmigrate-DATABASE]
     #[arg(long, value_name = "DIR")]
     pub work_dir: Option<PathBuf>,
 
-    /// Give the run up: remove everything in the target's database that it has written
+    /// Give the run up: drop everything that it wrote
     #[arg(long)]
     pub drop_target: bool,
 }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Args;
+use super::copied::Copied;
 use crate::capacity::Workers;
 use crate::connect::{Connector, Side};
 use crate::engine::retry::RetryPolicy;
@@ -14,6 +15,7 @@ use crate::jobs::Job;
 use crate::journal::{self, Event, Journal};
 use crate::progress::{self, Progress};
 use crate::report::{self, Report, Stage};
+use crate::step::Step;
 use crate::workdir::WorkDir;
 
 /// What a run shares with whoever has to clean up after it.
@@ -30,10 +32,12 @@ pub(crate) struct Context {
     /// When this process began: stages and tables tell their times from here.
     pub(crate) begun: Instant,
     pub(crate) journal: OnceLock<Journal>,
-    /// Fewer copies and builds than were asked for, and why.
-    pub(crate) workers: OnceLock<(Workers, String)>,
+    /// Copies and builds at once, and what is to say of their number.
+    pub(crate) workers: OnceLock<(Workers, Vec<String>)>,
     /// It was said that steps cannot be written down.
     pub(crate) deaf: AtomicBool,
+    /// What the target has of the rows.
+    pub(crate) copied: Mutex<Copied>,
 }
 
 /// What has to be undone at the end, however it comes.
@@ -107,6 +111,7 @@ impl Context {
             journal: OnceLock::new(),
             workers: OnceLock::new(),
             deaf: AtomicBool::new(false),
+            copied: Mutex::default(),
         })
     }
 
@@ -118,14 +123,20 @@ impl Context {
         self.undo.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Copies and builds at once: as many as were asked for, or as the servers take.
+    /// Copies and builds at once: as many as were asked for, or as are worth their while, and as the servers take.
     pub(crate) fn workers(&self) -> Workers {
-        self.workers.get().map_or_else(|| self.args.workers(), |(fitted, _)| *fitted)
+        let near = || Workers::by_distance(Duration::ZERO, 0, 0);
+        self.workers.get().map_or_else(|| self.args.workers(near()), |(workers, _)| *workers)
     }
 
     /// Copies at once.
     pub(crate) fn jobs(&self) -> u64 {
         self.workers().jobs
+    }
+
+    /// Copies of small tables at once.
+    pub(crate) fn small(&self) -> u64 {
+        self.workers().small
     }
 
     /// Builds at once.
@@ -173,8 +184,13 @@ impl Context {
         self.journal.get().map_or(Ok(()), |journal| journal.write(event))
     }
 
+    pub(crate) fn copied(&self) -> MutexGuard<'_, Copied> {
+        self.copied.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Writes down that a step is done.
-    pub(crate) fn step(&self, step: &crate::step::Step, rows: u64) {
+    pub(crate) fn step(&self, step: &Step, rows: u64) {
+        self.copied().note(step, rows);
         if let Some(Err(error)) = self.journal.get().map(|journal| journal.step(step, rows))
             && !self.deaf.swap(true, Ordering::Relaxed)
         {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::scripts::Scripts;
 use super::servers::Servers;
 use super::snapshot::Snapshot;
-use super::{Context, possession};
+use super::{Context, mended, possession};
 use crate::engine::marks::Marks;
 use crate::error::Error;
 use crate::journal::Event;
@@ -36,6 +36,8 @@ pub(super) async fn begin(
         run: context.run.clone(),
         target: servers.target.clone(),
         tables: ranges(context, &snapshot.listing.tables),
+        allow_violations: servers.violations_given.clone(),
+        schema: mended::saved(scripts),
     };
     context.work.save_plan(&saved_plan)?;
     context.journal(Event::Snapshot { state: snapshot.state.clone(), schema: scripts.hash.clone() })?;

@@ -90,6 +90,14 @@ impl Run<'_> {
         open_target(self.context).await
     }
 
+    /// The same session, or another one where it has ended: to open one takes many ways there and back.
+    pub(super) async fn still<'s>(&self, session: &'s mut Session) -> Result<&'s Session, Error> {
+        if session.client().is_closed() {
+            *session = self.target().await?;
+        }
+        Ok(session)
+    }
+
     fn report(&self, name: &'static str, result: StageResult, took: Duration) {
         {
             let mut report = self.context.report();

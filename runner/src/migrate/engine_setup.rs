@@ -33,6 +33,7 @@ pub(super) async fn engine(
         retry_policy: context.retry_policy(),
         rate: crate::engine::rate::Rate::new(args.max_rate.map(|rate| rate.as_u64())),
         jobs: usize::try_from(context.jobs()).unwrap_or(1),
+        small: usize::try_from(context.small()).unwrap_or(1),
         builders,
         setup,
         build_setup,

@@ -111,8 +111,13 @@ impl Handover {
     /// What may pass: to do it again goes on where it ended.
     pub(super) async fn apply(&self, session: &Session, admin: &str) -> Result<Refused, Error> {
         let mut refused = Refused::new();
+        if self.owners.is_empty() {
+            return Ok(refused);
+        }
+        // Nobody else's relations change their owners while one role gets its own.
+        let (now, schema, batch) = tokio::try_join!(owners(session), free_schema(session), batch(session))?;
         for (owner, owned) in &self.owners {
-            match owned.hand_over(session, owner).await {
+            match owned.hand_over(session, owner, &now, &schema, batch).await {
                 Ok(()) => {}
                 Err(error) if transient(&error) || session.client().is_closed() => return Err(error),
                 Err(error) => {
@@ -214,15 +219,23 @@ impl Handover {
 }
 
 impl Owned {
-    async fn hand_over(&self, session: &Session, owner: &str) -> Result<(), Error> {
-        let now = owners(session).await?;
+    /// Hands over what others own by `now`: through `schema`, `batch` of them in each message.
+    async fn hand_over(
+        &self,
+        session: &Session,
+        owner: &str,
+        now: &BTreeMap<Relation, String>,
+        schema: &str,
+        batch: usize,
+    ) -> Result<(), Error> {
         let others = |relation: &&Relation| now.get(*relation).is_some_and(|now| now != owner);
         let inner: Vec<&Relation> = self.inner.iter().filter(others).collect();
-        for batch in inner.chunks(batch(session).await?) {
-            session.run(&moves(batch, owner, &free_schema(session).await?)).await?;
+        for some in inner.chunks(batch) {
+            session.run(&moves(some, owner, schema)).await?;
         }
-        for root in self.roots.iter().filter(others) {
-            session.run(&change(root, owner)).await?;
+        let roots: Vec<String> = self.roots.iter().filter(others).map(|root| change(root, owner)).collect();
+        for some in roots.chunks(batch) {
+            session.run(&some.join(";\n")).await?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use tsmigrate_analyzer::Target;
 
 use super::servers::Servers;
 use super::weigh;
-use super::{Context, limits, possession};
+use super::{Context, limits, possession, stages, violations};
 use crate::connect::{Session, Side, pooler};
 use crate::converted::Conversions;
 use crate::error::{Blocker, Error};
@@ -76,11 +76,16 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
         blockers.extend(poolers(context).await?);
         return Err(Error::Preflight(blockers));
     }
-    let connections = limits::sessions(context, &source, &target).await?;
+    let given = violations::given(context, resumed);
+    let reach = limits::sessions(context, source_facts.size, &source, &target).await?;
     let tools = tools::find(context.args.pg_bin.as_deref(), source_facts.major(), target_facts.major());
     let (found, poolers, asked) = tokio::try_join!(tools, poolers(context), async {
         let timescale = source_facts.timescale.as_ref();
         let jobs = if timescale.is_some() { jobs::list(&source).await? } else { Vec::new() };
+        let paused = stages::jobs::not_pausable(context, &source, &source_facts, &jobs).await?;
+        if let Some(blocker) = paused {
+            return Err(Error::Preflight(vec![blocker]));
+        }
         let hazards = match timescale {
             Some(timescale) => hazards::find(&source, timescale).await?,
             None => Vec::new(),
@@ -90,14 +95,20 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
         if let Some(blocker) = unreadable(&source, &source_facts).await? {
             return Err(Error::Preflight(vec![blocker]));
         }
-        let weight = weigh::weigh(context, &filter, &source, &target, connections).await?;
+        let weight = weigh::weigh(context, &filter, &source, &target, reach).await?;
         limits::room(context, &weight, &filter, &source, &target).await?;
-        Ok((jobs, hazards, convert, weight))
+        let violations = violations::find(context, &given, &source, &source_facts).await?;
+        if let Some(blocker) =
+            violations::without_rows(&source, &filter, &violations).await?.filter(|_| !resumed)
+        {
+            return Err(Error::Preflight(vec![blocker]));
+        }
+        Ok((jobs, hazards, convert, weight, violations))
     })?;
     if !poolers.is_empty() {
         return Err(Error::Preflight(poolers));
     }
-    let (jobs, hazards, convert, weight) = asked;
+    let (jobs, hazards, convert, weight, violations) = asked;
     // A pooler that was accepted refuses what it does not know.
     if !context.args.accept.iter().any(|given| given.eq_ignore_ascii_case(pooler::SESSIONS)) {
         context.source.endpoint().pin();
@@ -107,7 +118,18 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
     };
     let result = format!("PostgreSQL {} to {}", source_facts.major(), target_facts.major());
     context.stage("preflight", result, start.elapsed());
-    Ok(Servers { source: source_facts, target: target_facts, tools, jobs, hazards, filter, weight, convert })
+    Ok(Servers {
+        source: source_facts,
+        target: target_facts,
+        tools,
+        jobs,
+        hazards,
+        filter,
+        weight,
+        convert,
+        violations,
+        violations_given: given,
+    })
 }
 
 /// Rows that the source would keep from us: none may stay behind in silence.

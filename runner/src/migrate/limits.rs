@@ -1,5 +1,7 @@
 //! What both servers and this machine have room for: found out before anything is written.
 
+use std::time::Duration;
+
 use crate::human::count;
 
 use super::servers::Weight;
@@ -41,15 +43,39 @@ const fn check(side: Side) -> &'static str {
     }
 }
 
-/// Asks how many sessions both servers take, and makes do with fewer copies and builds at once where they are not enough.
+/// What both servers take of sessions, and how far they are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reach {
+    pub(super) source: Connections,
+    pub(super) target: Connections,
+    /// To the farther one, and back.
+    pub(super) round_trip: Duration,
+}
+
+/// Asks how many sessions both servers take and how far they are, settles how many copies and builds run at once where
+/// nobody says so, and makes do with fewer where there are not sessions enough. `bytes` is the size of what is copied.
 pub(super) async fn sessions(
     context: &Context,
+    bytes: u64,
     source: &Session,
     target: &Session,
-) -> Result<(Connections, Connections), Error> {
-    let (of_source, of_target) =
-        tokio::try_join!(capacity::connections(source), capacity::connections(target))?;
-    let wanted = context.args.workers();
+) -> Result<Reach, Error> {
+    let (of_source, of_target, to_source, to_target) = tokio::try_join!(
+        capacity::connections(source),
+        capacity::connections(target),
+        capacity::round_trip(source),
+        capacity::round_trip(target)
+    )?;
+    let reach = Reach { source: of_source, target: of_target, round_trip: to_source.max(to_target) };
+    let left = of_source.left.min(of_target.left);
+    let mut wanted = context.args.workers(Workers::by_distance(reach.round_trip, bytes, left));
+    let mut lines = Vec::new();
+    if context.args.jobs.is_none() {
+        let farther = if to_source > to_target { Side::Source } else { Side::Target };
+        lines.push(chosen(wanted, farther, reach.round_trip));
+    } else {
+        wanted = wanted.over_distance(reach.round_trip, left);
+    }
     let ends = [
         (context.source.endpoint(), Side::Source, of_source, wanted.on_source(), LEAST_SOURCE),
         (context.target.endpoint(), Side::Target, of_target, wanted.on_target(), LEAST_TARGET),
@@ -97,14 +123,29 @@ pub(super) async fn sessions(
     if !blockers.is_empty() {
         return Err(Error::Preflight(blockers));
     }
+    let mut workers = wanted;
     if let Some(fitted) = wanted.fitted(of_source.left, of_target.left)
         && fitted != wanted
     {
         let line = fewer(wanted, fitted, &few.join(", "));
         context.progress.warn(&line);
-        let _ = context.workers.set((fitted, line));
+        lines.push(line);
+        workers = fitted;
     }
-    Ok((of_source, of_target))
+    // A second look at the servers changes nothing.
+    let _ = context.workers.set((workers, lines));
+    Ok(reach)
+}
+
+/// Why so many, where nobody has said how many.
+fn chosen(workers: Workers, farther: Side, round_trip: Duration) -> String {
+    let milliseconds = round_trip.as_secs_f64() * 1000.0;
+    let shown = if milliseconds < 9.95 { format!("{milliseconds:.1}") } else { format!("{milliseconds:.0}") };
+    format!(
+        "{} at once: a round trip to the {} takes {shown} ms (--jobs N for another number)",
+        count(workers.jobs, "table"),
+        farther.name()
+    )
 }
 
 fn fewer(wanted: Workers, fitted: Workers, why: &str) -> String {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::handover::Refused;
+use super::violations::Unfulfilled;
 use crate::names::Relation;
 use crate::verify::Kept;
 
@@ -19,6 +20,8 @@ pub(super) struct Loaded {
     pub(super) hypertables: Vec<Relation>,
     /// Owners of hypertables that the target refused, and why.
     pub(super) refused: Refused,
+    /// Constraints that rows break, and that are not there or not checked.
+    pub(super) unfulfilled: Vec<Unfulfilled>,
     /// What stayed the administrator's.
     pub(super) kept: Kept,
 }

@@ -2,8 +2,11 @@
 
 mod administrator;
 mod all_roles;
+mod bridging;
+mod broken;
 pub mod cleanup;
 mod context;
+mod copied;
 mod copy_plan;
 mod driver;
 mod engine_setup;
@@ -13,6 +16,7 @@ mod handover;
 mod inspection;
 mod limits;
 mod loaded;
+mod mended;
 mod options;
 mod ownership;
 mod pipeline;
@@ -27,20 +31,27 @@ mod servers;
 mod snapshot;
 mod stages;
 mod torn;
+mod unchecked;
+mod violations;
 mod ways_on;
 mod weigh;
 mod wrappers;
+mod written;
 
 use std::path::Path;
 use std::sync::Arc;
 
+use tsmigrate_analyzer::quote::shell;
+
 pub(crate) use context::{Context, Reached, session_name};
 pub use options::{Args, Check};
 
+use crate::engine::allowed::BY_ROWS;
 use crate::error::Error;
+use crate::human::count;
 use crate::journal::Event;
 use crate::report::{self, Outcome, Report};
-use crate::{jobs, progress};
+use crate::{jobs, progress, record};
 
 /// Runs a migration, and puts both servers in order whatever ends it. A first signal (Ctrl-C, SIGTERM, SIGHUP) stops it in
 /// order; at the second one `give_up` is called, which may end the process at once: the journal knows what is open. It is
@@ -49,7 +60,12 @@ pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static
     let context = match Context::new(args) {
         Ok(context) => Arc::new(context),
         Err(error) => {
-            return Report { version: report::VERSION, error: Some(error.to_string()), ..Report::default() };
+            let mut report = Report { version: report::VERSION, ..Report::default() };
+            match error.unreachable() {
+                Some(found) => report.unreachable(found),
+                None => report.error = Some(error.to_string()),
+            }
+            return report;
         }
     };
     for end in [&context.source, &context.target] {
@@ -93,6 +109,7 @@ pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static
     context.progress.flush();
     let mut report = context.report().clone();
     report.seconds = progress::seconds(context.begun.elapsed());
+    report.activity = context.progress.past(context.begun);
     // A dry run keeps nothing.
     let missing = report.missing.clone();
     crate::left_out::add(&mut report.scripts, &missing);
@@ -100,20 +117,70 @@ pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static
     match result {
         Ok(outcome) => report.outcome = outcome,
         Err(error) => {
-            report.outcome = Outcome::Failed;
+            let interrupted = matches!(error, Error::Interrupted(_));
+            report.outcome = if interrupted { Outcome::Interrupted } else { Outcome::Failed };
             if let Error::Preflight(blockers) = &error {
                 report.blockers.clone_from(blockers);
             }
             let own = has_own_steps(&error);
-            let by_rows = BY_ROWS.contains(&error.code());
+            let unreachable = error.unreachable();
+            let rows = broken_rows(&context, &error).await;
             report.error = Some(match error {
                 Error::Preflight(_) => "the preflight failed".to_owned(),
-                error => error.to_string(),
+                error => match rows.as_ref().and_then(|rows| rows.keys.as_ref()) {
+                    Some(keys) => format!("{error}\n  rows: {keys}"),
+                    None => error.to_string(),
+                },
             });
-            explain(&context, &mut report, own, by_rows);
+            if let Some(found) = unreachable {
+                report.unreachable(found);
+            }
+            if interrupted {
+                go_on(&context, &mut report);
+            } else {
+                explain(&context, &mut report, own, rows);
+            }
         }
     }
     report
+}
+
+/// How a run goes on that somebody stopped.
+fn go_on(context: &Context, report: &mut Report) {
+    let reached = context.undo().reached;
+    report.state.push(match reached {
+        Reached::Nothing => "nothing was written".to_owned(),
+        _ => "what was copied stays on the target and is not copied again".to_owned(),
+    });
+    let resume = reached != Reached::Nothing || context.args.resume;
+    report.next.push(format!("continue with: {}", again(std::env::args(), resume)));
+    if resume {
+        report.next.push(format!("or give it up: {}", record::cleanup(context.work.path(), true)));
+    }
+}
+
+/// The command of this process as it can be pasted: servers come from the environment, as they may hold passwords.
+fn again(args: impl Iterator<Item = String>, resume: bool) -> String {
+    let mut words = vec!["tsmigrate".to_owned()];
+    let mut args = args.skip(1).filter(|arg| arg != "--resume").peekable();
+    while let Some(arg) = args.next() {
+        let server = [("--source", "SOURCE"), ("--target", "TARGET")].into_iter().find(|(option, _)| {
+            arg.strip_prefix(option).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        });
+        match server {
+            Some((option, variable)) => {
+                if arg == option {
+                    args.next();
+                }
+                words.push(format!("{option} \"${variable}\""));
+            }
+            None => words.push(shell(&arg)),
+        }
+    }
+    if resume {
+        words.push("--resume".to_owned());
+    }
+    words.join(" ")
 }
 
 /// The error says itself how to go on: another command beside it would be another one.
@@ -122,10 +189,30 @@ fn has_own_steps(error: &Error) -> bool {
     matches!(error, Error::Refused { next, .. } if next.iter().any(own))
 }
 
-/// What the target answers where rows break a foreign key, a unique index or a CHECK.
-const BY_ROWS: [&str; 3] = ["23503", "23505", "23514"];
+/// Rows that break a constraint or a unique index.
+struct BrokenRows {
+    /// Its name, as `--allow-violations` takes it.
+    constraint: Option<String>,
+    keys: Option<String>,
+}
 
-fn explain(context: &Context, report: &mut Report, own_steps: bool, by_rows: bool) {
+async fn broken_rows(context: &Context, error: &Error) -> Option<BrokenRows> {
+    let constraint =
+        error.answer().filter(|answer| BY_ROWS.contains(&answer.code.as_str()))?.constraint.clone();
+    let keys = match &constraint {
+        Some(constraint) => match (context.source.open().await, context.target.open().await) {
+            // The error itself has said what it is: keys are more.
+            (Ok(source), Ok(target)) => {
+                broken::keys(&source, &target, constraint, "60s").await.ok().flatten()
+            }
+            _ => None,
+        },
+        None => None,
+    };
+    Some(BrokenRows { constraint, keys })
+}
+
+fn explain(context: &Context, report: &mut Report, own_steps: bool, rows: Option<BrokenRows>) {
     let undo = context.undo();
     if undo.reached == Reached::Nothing {
         // Of a run that goes on the target holds what was written before.
@@ -133,20 +220,39 @@ fn explain(context: &Context, report: &mut Report, own_steps: bool, by_rows: boo
         report.state.push(format!("nothing was written {by}"));
         return;
     }
+    let copied = context.copied().counts();
+    report.moved.rows = copied.rows;
+    report.moved.tables = copied.with_rows;
+    let of = if copied.tables == 0 {
+        String::new()
+    } else {
+        format!(
+            ": {} of {} are copied whole, {}",
+            copied.whole,
+            count(copied.tables as u64, "table"),
+            count(copied.rows, "row")
+        )
+    };
     report.state.push(format!(
-        "the target is half filled; what is done stays, and is known to it and to {}",
+        "the target is half filled{of}; what is done stays, and is known to it and to {}",
         context.work.path().display()
     ));
     if own_steps {
         report.next.push("as the error says".to_owned());
         return;
     }
-    let go_on = if by_rows {
+    let go_on = if rows.is_some() {
         "correct these rows on the source, and copy anew what has changed there: the same command with --resume --new-snapshot"
     } else {
         "remove the cause, and go on with what is left: the same command with --resume"
     };
     report.next.push(go_on.to_owned());
+    if let Some(constraint) = rows.and_then(|rows| rows.constraint) {
+        report.next.push(format!(
+            "or keep them, without that check on the target: the same command with --resume --allow-violations {}",
+            shell(&constraint)
+        ));
+    }
     report.next.push(
         "or give it up and empty the target: tsmigrate cleanup --drop-target (with the same --source, --target, --work-dir)"
             .to_owned(),
@@ -179,7 +285,7 @@ async fn clean_up(context: &Context) -> bool {
     };
     if restoring {
         let line = match stages::restoring::end(&context.target).await {
-            Ok(()) => {
+            Ok(_) => {
                 let _ = context.journal(Event::Restored);
                 "the target has left restoring mode".to_owned()
             }
@@ -215,6 +321,23 @@ async fn clean_up(context: &Context) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_command_that_continues_can_be_pasted_and_holds_no_password() {
+        let of = |args: &str, resume| again(args.split(' ').map(str::to_owned), resume);
+        assert_eq!(
+            of(
+                "/x/tsmigrate migrate --source postgres://u:secret@h/d --jobs 2 --target=postgres://u:secret@h/d",
+                true
+            ),
+            "tsmigrate migrate --source \"$SOURCE\" --jobs 2 --target \"$TARGET\" --resume"
+        );
+        assert_eq!(
+            of("tsmigrate migrate --resume --include a.*", true),
+            "tsmigrate migrate --include 'a.*' --resume"
+        );
+        assert_eq!(of("tsmigrate migrate --dry-run", false), "tsmigrate migrate --dry-run");
+    }
 
     #[test]
     fn an_error_that_says_how_to_go_on_is_the_only_one_to_say_it() {

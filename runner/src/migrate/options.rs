@@ -10,123 +10,172 @@ pub use crate::verify::Check;
 
 /// Options of `tsmigrate migrate`.
 #[derive(Clone, clap::Args)]
-#[command(next_help_heading = "Ends")]
+#[command(
+    next_help_heading = "Servers",
+    after_help = "\
+Examples:
+  export SOURCE='postgres://postgres@old.example:5432/shop'
+  export TARGET='postgres://tsdbadmin@new.example:5432/tsdb?sslmode=require'
+  tsmigrate migrate --dry-run         see what will happen, write nothing
+  tsmigrate migrate --accept EXT-01   do it, and lose what EXT-01 loses
+  tsmigrate migrate --resume          continue after a stop or a crash
+
+Passwords come from the addresses, PGPASSWORD or ~/.pgpass.
+
+Exit status:
+  0  migrated and verified, or planned
+  1  blocked by a decision: nothing was written
+  2  failed, interrupted, a server that cannot be used so, or the target differs"
+)]
 pub struct Args {
-    /// The database to read: postgres://user@host:port/database, or keyword=value pairs
+    /// Source: postgres://postgres@host/database
     #[arg(long, env = "SOURCE", value_name = "URI", hide_env_values = true)]
     pub source: String,
 
-    /// The service to write: postgres://tsdbadmin@host:port/tsdb?sslmode=require
+    /// Target: postgres://tsdbadmin@host/tsdb
     #[arg(long, env = "TARGET", value_name = "URI", hide_env_values = true)]
     pub target: String,
 
-    /// Where pg_dump and pg_dumpall are
+    /// Directory of pg_dump and pg_dumpall
     #[arg(long, value_name = "DIR")]
     pub pg_bin: Option<PathBuf>,
 
-    /// Look at both servers, print the plan, write nothing
+    /// Print the plan, write nothing
     #[arg(long, help_heading = "Run")]
     pub dry_run: bool,
 
-    /// Where plan, journal, logs and reports are kept: no data, no secret [default: tsmigrate-DATABASE]
+    /// Logs and reports [default: tsmigrate-DATABASE]
     #[arg(long, value_name = "DIR", help_heading = "Run")]
     pub work_dir: Option<PathBuf>,
 
-    /// Go on with the run that the work directory tells of
+    /// Start the jobs on the target at the end
+    #[arg(long, help_heading = "Run")]
+    pub start_jobs: bool,
+
+    /// Update the target's TimescaleDB at the end
+    #[arg(long, help_heading = "Run")]
+    pub update_timescaledb: bool,
+
+    /// Let the source's jobs run meanwhile
+    #[arg(long, help_heading = "Run")]
+    pub no_pause_jobs: bool,
+
+    /// Continue the run recorded in --work-dir
     #[arg(long, help_heading = "Run", conflicts_with = "dry_run")]
     pub resume: bool,
 
-    /// With --resume, where the source has changed since: look at every table that was copied, copy anew
-    /// those that changed, and read the rest as the source is now
+    /// With --resume: copy what has changed again
     #[arg(long, requires = "resume", help_heading = "Run")]
     pub new_snapshot: bool,
 
-    /// Parts of tables that are copied at once; fewer where a server takes fewer sessions
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Speed")]
-    pub jobs: u16,
+    /// COPY ranges at once [default: by distance]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Speed")]
+    pub jobs: Option<u16>,
 
-    /// Indexes and foreign keys that are built at once [default: as --jobs]
+    /// Indexes and keys at once [default: --jobs]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Speed")]
     pub index_jobs: Option<u16>,
 
-    /// Tables larger than this are copied in parts, several at once [default: those that alone would take longer than all
-    /// others, and those above 20 GiB]
+    /// Copy larger tables in ranges
     #[arg(long, value_name = "SIZE", help_heading = "Speed")]
     pub split_larger_than: Option<ByteSize>,
 
-    /// Read no more than this in a second, all jobs together: 20MB
+    /// Most bytes in a second, all jobs: 20MB
     #[arg(long, value_name = "SIZE", help_heading = "Speed")]
     pub max_rate: Option<ByteSize>,
 
-    /// Only these schemas (`sales`) and tables (`sales.orders`, `sales.*`); `*` stands for any text
-    #[arg(long, value_name = "PATTERN", num_args = 1.., value_delimiter = ',', help_heading = "What")]
+    /// Only these: sales, sales.orders, sales.*
+    #[arg(long, value_name = "PATTERN", num_args = 1.., value_delimiter = ',', help_heading = "Contents")]
     pub include: Vec<String>,
 
     /// Not these schemas and tables
-    #[arg(long, value_name = "PATTERN", num_args = 1.., value_delimiter = ',', help_heading = "What")]
+    #[arg(long, value_name = "PATTERN", num_args = 1.., value_delimiter = ',', help_heading = "Contents")]
     pub exclude: Vec<String>,
 
     /// These tables without their rows
-    #[arg(long, value_name = "PATTERN", num_args = 1.., value_delimiter = ',', help_heading = "What")]
+    #[arg(long, value_name = "PATTERN", num_args = 1.., value_delimiter = ',', help_heading = "Contents")]
     pub exclude_data: Vec<String>,
 
-    /// Make this table a hypertable on the way: schema.table:column or schema.table:column:interval
-    #[arg(long, value_name = "TABLE:COLUMN", help_heading = "What")]
+    /// Tables that become hypertables, each with its time column and the length of its chunks.
+    #[arg(
+        help = "Make a hypertable: TABLE:COLUMN[:INTERVAL]",
+        long,
+        value_name = "TABLE",
+        help_heading = "Contents"
+    )]
     pub hypertable: Vec<String>,
 
-    /// Go on although findings of these rules cannot be rewritten
-    #[arg(long, value_name = "RULE", num_args = 1.., value_delimiter = ',', help_heading = "What")]
+    /// Accept what these rules lose: RULE,RULE
+    #[arg(long, value_name = "RULE", num_args = 1.., value_delimiter = ',', help_heading = "Contents")]
     pub accept: Vec<String>,
 
-    /// No roles: everything will belong to the target's user
-    #[arg(long, help_heading = "What")]
+    /// Let rows break a key: SCHEMA.TABLE.NAME
+    #[arg(long, value_name = "NAME", num_args = 1.., help_heading = "Contents")]
+    pub allow_violations: Vec<String>,
+
+    /// Create no roles: the target's user owns all
+    #[arg(long, help_heading = "Contents")]
     pub no_roles: bool,
 
-    /// No owners: everything will belong to the target's user
-    #[arg(long, help_heading = "What")]
+    /// Keep no owners: the target's user owns all
+    #[arg(long, help_heading = "Contents")]
     pub no_owner: bool,
 
-    /// No privileges
-    #[arg(long, help_heading = "What")]
+    /// Copy no privileges
+    #[arg(long, help_heading = "Contents")]
     pub no_privileges: bool,
 
-    /// No comments
-    #[arg(long, help_heading = "What")]
+    /// Copy no comments
+    #[arg(long, help_heading = "Contents")]
     pub no_comments: bool,
 
-    /// No publications
-    #[arg(long, help_heading = "What")]
+    /// Copy no publications
+    #[arg(long, help_heading = "Contents")]
     pub no_publications: bool,
 
-    /// No statistics for the planner: autovacuum makes them later, but never those of tables with partitions
+    /// Do not run ANALYZE at the end
     #[arg(long, help_heading = "Speed")]
     pub no_analyze: bool,
 
-    /// How source and target are compared at the end
-    #[arg(long, value_enum, default_value_t, help_heading = "Run")]
+    /// full, sample, counts or none
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "HOW",
+        hide_possible_values = true,
+        help_heading = "Run"
+    )]
     pub verify: Check,
 
-    /// How often a step is tried again after a transient error, such as a lost connection
+    /// Retries of a step that failed
     #[arg(long, value_name = "N", default_value_t = 10, help_heading = "Run")]
     pub retries: u32,
 
-    /// How long to wait for a target whose disk is full and growing
+    /// Wait for a full disk to grow
     #[arg(long, value_name = "TIME", default_value = "6h", value_parser = humantime::parse_duration, help_heading = "Run")]
     pub wait_for_disk: Duration,
 
-    /// How long one try to lock a table may keep others waiting
+    /// Longest wait for a lock
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration, help_heading = "Run")]
     pub lock_timeout: Duration,
 
-    /// How progress is shown
-    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
+    /// auto, lines, json or none
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "HOW",
+        hide_possible_values = true,
+        help_heading = "Output"
+    )]
     pub progress: crate::progress::Mode,
 
-    /// How the report is printed
-    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
+    /// text or json
+    #[arg(long, value_enum, default_value_t, hide_possible_values = true, help_heading = "Output")]
     pub format: crate::report::Format,
 
-    /// Also write the report as JSON into this file
+    /// Also write the report (JSON) to a file
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub report: Option<PathBuf>,
 }
@@ -142,10 +191,15 @@ impl Args {
         }
     }
 
-    /// How many copies and how many builds are to run at once.
+    /// How many copies and how many builds are to run at once; `otherwise` where nobody says so.
     #[must_use]
-    pub fn workers(&self) -> Workers {
-        Workers { jobs: self.jobs.into(), builders: self.index_jobs.unwrap_or(self.jobs).into() }
+    pub fn workers(&self, otherwise: Workers) -> Workers {
+        let jobs = self.jobs.map_or(otherwise.jobs, u64::from);
+        Workers {
+            jobs,
+            small: jobs,
+            builders: self.index_jobs.or(self.jobs).map_or(otherwise.builders, u64::from),
+        }
     }
 }
 

@@ -7,20 +7,16 @@
 //! in the dump's order (`access`), and to do so twice does no harm. No role that the run creates can log in before that:
 //! the owner of a table could give it a trigger, which our COPY would run.
 
-use futures_util::future;
 use tsmigrate_analyzer::parse::{self, NodeEnum, pg};
 
 use super::handover::Handover;
 use super::scripts::{AccessStatement, Scripts};
 use crate::connect::Session;
-use crate::engine::statements::refused;
+use crate::engine::statements::{BATCH, refused, sent};
 use crate::error::{Error, Server};
 use crate::inspect::Facts;
 use crate::quote::identifier;
 use crate::script::{self, Statement};
-
-/// So many are sent without waiting for an answer.
-const BATCH: usize = 200;
 
 /// What a statement does here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,9 +59,10 @@ pub(super) async fn apply_early(
         .filter(|(early, _)| *early != Early::No)
         .collect();
     for batch in statements.chunks(BATCH) {
-        // Each is a transaction of its own, and they are run in their order.
-        let sends = batch.iter().map(|(_, statement)| session.client().batch_execute(&statement.sql));
-        for ((early, statement), answer) in batch.iter().zip(future::join_all(sends).await) {
+        // Each is a transaction of its own.
+        let sql: Vec<&Statement> = batch.iter().map(|(_, statement)| *statement).collect();
+        let answers = sent(session, &sql).await;
+        for ((early, statement), answer) in batch.iter().zip(answers) {
             let Err(error) = answer else { continue };
             let error = refused("pre-data", statement, Server::new(&error));
             // A grant that fails here is judged at the end, as is a sequence that follows its table.

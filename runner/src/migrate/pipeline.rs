@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::copied::Copied;
 use super::copy_plan::{self, CopyPlan, TableRanges};
 use super::driver::Run;
 use super::handover::Handover;
@@ -12,17 +13,20 @@ use super::inspection::inspect_servers;
 use super::loaded::Loaded;
 use super::schema;
 use super::scripts::Scripts;
-use super::servers::Servers;
+use super::servers::{self, Servers};
 use super::snapshot::Snapshot;
 use super::stages::{
     access, analyze, catalogs, data, extensions, foreign_keys, jobs, match_tables, ownership, refresh,
     restoring, roles, sequences, statements, verify, workers,
 };
-use super::{Context, Reached, engine_setup, fingerprint, planning, resume, ways_on, wrappers};
+use super::{
+    Context, Reached, bridging, engine_setup, fingerprint, planning, resume, violations, ways_on, wrappers,
+    written,
+};
 use crate::engine::builds::{self, AfterRestoring, Builds, ForeignKeys};
+use crate::engine::load::Load;
 use crate::engine::marks::Marks;
 use crate::engine::objects;
-use crate::engine::pool::Load;
 use crate::engine::retry::retrying;
 use crate::error::{Blocker, Error};
 use crate::journal::Event;
@@ -33,7 +37,7 @@ use crate::results::Missing;
 use crate::script::Statement;
 use crate::step::{List, Step};
 use crate::tables;
-use crate::{hazards, inspect, plan, timescale, tools, watch};
+use crate::{hazards, inspect, timescale, tools, watch};
 
 /// Runs a whole migration, or the rest of one.
 pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
@@ -49,11 +53,11 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
             servers.jobs.iter_mut().filter(|job| job.id == id).for_each(|job| job.scheduled = scheduled);
         }
         if past.snapshot.is_some() {
-            servers.target = context.work.saved_plan()?.target;
+            servers.target = context.work.saved_plan(&context.run)?.target;
         }
     }
     let servers = servers;
-    let pauses = jobs::pausable(&servers).next().is_some();
+    let pauses = jobs::pausable(&context, &servers).next().is_some();
     if past.is_some() {
         context.open_journal(before.as_deref(), Event::Resume)?;
         // Whatever servers this start too: what the one before left open is closed.
@@ -101,7 +105,7 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
         return Ok(Outcome::Blocked);
     }
     let mut begun = match &past {
-        Some(past) => resume::continue_run(&context, &servers, past, &snapshot, &scripts).await?,
+        Some(past) => resume::continue_run(&context, &servers, past, &snapshot, &mut scripts).await?,
         None => copy_plan::begin(&context, &servers, &snapshot, &scripts).await?,
     };
     let mut lost = 0;
@@ -123,8 +127,9 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
         })
         .await?;
         let past = context.work.past()?.ok_or_else(|| Error::Defect("the journal is gone".into()))?;
-        begun = resume::continue_run(&context, &servers, &past, &snapshot, &scripts).await?;
+        begun = resume::continue_run(&context, &servers, &past, &snapshot, &mut scripts).await?;
     };
+    let written = written::since(&context.source, &snapshot).await?;
     // Who waits for its locks goes on.
     drop(snapshot);
     if servers.source.timescale.is_some() {
@@ -132,7 +137,7 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
     }
     jobs::start(&context, &servers, equal).await?;
     release_target(&context, equal).await?;
-    after(&context, &servers, equal);
+    after(&context, &servers, equal, written);
     Ok(if equal { Outcome::Migrated } else { Outcome::Differs })
 }
 
@@ -200,7 +205,7 @@ async fn may_begin(
     scripts: &Scripts,
     clear: bool,
 ) -> Result<bool, Error> {
-    let version = plan::timescale_version(&servers.source, &servers.target);
+    let version = bridging::obstacle(context, servers).await?;
     let hazards = servers.hazards.iter().filter(|hazard| {
         !hazards::ACCEPTABLE.contains(&hazard.check)
             || !context.args.accept.iter().any(|accepted| accepted.eq_ignore_ascii_case(hazard.check))
@@ -211,7 +216,7 @@ async fn may_begin(
     let mut report = context.report();
     report.blockers = stops;
     let mut plan = planning::plan(context, servers, scripts);
-    plan.notes.extend(context.workers.get().map(|(_, why)| why.clone()));
+    plan.notes.extend(context.workers.get().iter().flat_map(|(_, why)| why.iter().cloned()));
     plan.notes.extend(servers.filter.lines().iter().cloned());
     plan.notes.extend(servers.convert.lines());
     report.plan = Some(plan);
@@ -233,12 +238,26 @@ async fn write_and_compare(
         undo.timescale = servers.source.timescale.is_some();
     }
     let CopyPlan { marks, tables } = plan;
+    // A run that was stopped while it compared once more.
+    let updated = marks.done(&Step::Access).is_some() && bridging::is_back(context, servers).await?;
+    if servers.source.timescale.is_some() && !updated {
+        bridging::cross(context, servers).await?;
+        servers::check_versions(context).await?;
+    }
+    *context.copied() = Copied::new(&tables, &marks);
     let engine = Arc::new(engine_setup::engine(context, snapshot, marks).await?);
     let run = Run { context, servers, snapshot, engine };
     let loaded = write(&run, scripts, tables).await?;
+    if updated {
+        return verify::updated(&run, &loaded).await;
+    }
     let analyzed = analyze::hypertables(context, loaded.hypertables.clone());
     let (equal, ()) = tokio::join!(verify::run(&run, &loaded), analyzed);
-    equal
+    let equal = equal?;
+    if bridging::back(context, servers, equal).await? {
+        return verify::updated(&run, &loaded).await;
+    }
+    Ok(equal)
 }
 
 /// Runs all stages that write.
@@ -255,12 +274,19 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
     let mut handover = Handover::new(servers.source.timescale.as_ref(), &scripts.access);
     let owners = ownership::run(run, &scripts.access, &handover, &mut loaded);
     run.step("owners", Step::Owners, owners).await?;
-    let shapes = tables::shapes(&run.target().await?).await?;
+    let session = run.target().await?;
+    let shapes = tables::shapes(&session).await?;
+    let partitions = analyze::partitioned(&session).await?.partitions;
+    drop(session);
     run.step("catalogs", Step::Catalogs, catalogs::run(run, &shapes, &mut loaded)).await?;
     let mut tables = tables;
     run.stage("tables", match_tables::run(run, &mut tables, &shapes, &mut loaded)).await?;
     let relations = copy_plan::relations(&tables);
-    let sorted = sort_builds(servers, scripts.post_data, &relations);
+    let mut sorted = sort_builds(servers, scripts.post_data, &relations);
+    let may_break = !servers.violations.is_empty();
+    if may_break {
+        violations::before_rows(&run.target().await?, &servers.violations).await?;
+    }
     let load = Load {
         tables,
         objects: if access::with_large_objects(context) {
@@ -268,12 +294,17 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
         } else {
             Vec::new()
         },
-        builds: sorted.builds.tables,
+        builds: std::mem::take(&mut sorted.builds.tables),
         foreign_keys: sorted.while_copying,
         analyzed_with_root: Arc::new(|_| false),
     };
-    run.stage("data", data::run(run, load, &mut loaded)).await?;
+    run.stage("data", data::run(run, load, partitions, &mut loaded)).await?;
     run.stage("sequences", sequences::run(run, &mut loaded)).await?;
+    if may_break {
+        let target = run.target().await?;
+        violations::after_rows(&target, &servers.violations).await?;
+        sorted.builds.without(&violations::keys_left_out(&target, &servers.violations).await?);
+    }
     run_list(run, List::PostData, &sorted.builds.rest).await?;
     run.stage("foreign keys", foreign_keys::run(run, sorted.after_rows)).await?;
     let row_security: Vec<_> =
@@ -282,21 +313,30 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
     let referenced = sorted.after_restoring.foreign_keys.iter().flat_map(|keys| keys.references.clone());
     handover.wait_for(&referenced.collect(), &scripts.access);
     if restoring {
+        servers::check_versions(context).await?;
         run.stage("privileges", access::of_hypertables(run, &scripts.access, &handover)).await?;
         run.stage("restored", restoring::leave(run)).await?;
     }
     run.stage("foreign keys", foreign_keys::run(run, sorted.after_restoring.foreign_keys)).await?;
     run_list(run, List::LateRowSecurity, &sorted.after_restoring.row_security).await?;
-    let session = run.target().await?;
+    let mut session = run.target().await?;
     session.run(engine_setup::SETUP).await?;
     // Before tables are given to their owners, who alone may analyze them.
     run.stage("analyze", analyze::run(run, &session, &mut loaded)).await?;
     let dumped = access::Dumped { roles: &scripts.roles_text, pre_data: &scripts.pre_data_text };
     let access = access::run(run, &session, scripts.access, &dumped, &handover);
     run.step("access", Step::Access, access).await?;
-    run.stage("owners", ownership::kept(run, &handover, &mut loaded)).await?;
+    context.report().warnings.extend(session.take_notices());
+    let kept = ownership::kept(run, run.still(&mut session).await?, &handover, &mut loaded);
+    run.stage("owners", kept).await?;
     run.stage("jobs", jobs::hand_over(run, &mut loaded)).await?;
     run.stage("refresh", refresh::run(run, sorted.builds.refreshes)).await?;
+    if may_break {
+        let (missing, unfulfilled) =
+            violations::unfulfilled(run.still(&mut session).await?, &servers.violations).await?;
+        loaded.unfulfilled = unfulfilled;
+        context.report().missing.extend(missing);
+    }
     context.report().warnings.extend(session.take_notices());
     match data::lost(run).await?.len() {
         0 => Ok(loaded),
@@ -327,11 +367,11 @@ fn sort_builds(servers: &Servers, post_data: Vec<Statement>, relations: &BTreeSe
     let plain = |table: &Relation| {
         !timescale::is_own(&table.schema) && !hypertables.contains(table) && !servers.convert.has(table)
     };
-    let mut builds = builds::sort(post_data, relations, plain);
+    let mut builds = builds::sort(post_data, relations, plain, &violations::allowed(&servers.violations));
     let after_restoring = builds.take_after_restoring(&hypertables);
     let (while_copying, after_rows) =
         std::mem::take(&mut builds.foreign_keys).into_iter().partition(|keys: &ForeignKeys| {
-            keys.check.is_some() && relations.contains(&keys.table) && keys.references.is_subset(relations)
+            !keys.checks.is_empty() && relations.contains(&keys.table) && keys.references.is_subset(relations)
         });
     SortedBuilds { builds, while_copying, after_rows, after_restoring }
 }
@@ -347,7 +387,7 @@ async fn release_target(context: &Context, equal: bool) -> Result<(), Error> {
     Ok(())
 }
 
-fn after(context: &Context, servers: &Servers, equal: bool) {
+fn after(context: &Context, servers: &Servers, equal: bool, written: Option<String>) {
     let mut report = context.report();
     for role in report.passwords_to_set.clone() {
         report.next.push(format!("ALTER ROLE {} PASSWORD '…';", identifier(&role)));
@@ -360,7 +400,11 @@ fn after(context: &Context, servers: &Servers, equal: bool) {
             });
         }
     }
-    report.next.push(if equal {
+    let is_complete = written.is_none();
+    report.next.extend(written);
+    report.next.push(if equal && !is_complete {
+        "point the applications at the target when it has all of it, or can do without".to_owned()
+    } else if equal {
         "point the applications at the target".to_owned()
     } else {
         "look at the differences before any application uses the target".to_owned()

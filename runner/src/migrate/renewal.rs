@@ -102,7 +102,7 @@ pub(super) async fn renew(
     context.progress.line(&format!(
         "  {kept} tables that were copied are the same on the source now; the others are copied anew"
     ));
-    let saved_plan = SavedPlan { tables: result.clone(), ..context.work.saved_plan()? };
+    let saved_plan = SavedPlan { tables: result.clone(), ..context.work.saved_plan(&context.run)? };
     context.work.save_plan(&saved_plan)?;
     Ok(result)
 }

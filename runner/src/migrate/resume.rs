@@ -6,7 +6,7 @@ use super::refusal::{anew_from_start, refused};
 use super::scripts::Scripts;
 use super::servers::Servers;
 use super::snapshot::Snapshot;
-use super::{Context, fingerprint, renewal};
+use super::{Context, fingerprint, mended, renewal};
 use crate::connect::Session;
 use crate::engine::marks::Marks;
 use crate::error::Error;
@@ -141,37 +141,36 @@ pub(super) async fn continue_run(
     servers: &Servers,
     past: &State,
     snapshot: &Snapshot,
-    scripts: &Scripts,
+    scripts: &mut Scripts,
 ) -> Result<CopyPlan, Error> {
     let target = context.target.open().await?;
     end_sessions(context, &target).await?;
-    let seen = |state: &str| Event::Snapshot { state: state.to_owned(), schema: scripts.hash.clone() };
-    let saved_plan = match &past.snapshot {
-        Some((_, schema)) if *schema != scripts.hash => {
-            return Err(refused(
-                context,
-                "the source's schema or roles have changed since (a new chunk of a hypertable is such a change)",
-            ));
-        }
-        Some(_) => context.work.saved_plan()?,
+    let seen = Event::Snapshot { state: snapshot.state.clone(), schema: scripts.hash.clone() };
+    let mut saved_plan = if past.snapshot.is_some() {
+        context.work.saved_plan(&context.run)?
+    } else {
         // It ended before anything was settled.
-        None => {
-            let tables = copy_plan::ranges(context, &snapshot.listing.tables);
-            let saved_plan = SavedPlan {
-                format: record::FORMAT,
-                run: context.run.clone(),
-                target: servers.target.clone(),
-                tables,
-            };
-            context.work.save_plan(&saved_plan)?;
-            saved_plan
-        }
+        let saved_plan = SavedPlan {
+            format: record::FORMAT,
+            run: context.run.clone(),
+            target: servers.target.clone(),
+            tables: copy_plan::ranges(context, &snapshot.listing.tables),
+            allow_violations: servers.violations_given.clone(),
+            schema: mended::saved(scripts),
+        };
+        context.work.save_plan(&saved_plan)?;
+        saved_plan
     };
+    saved_plan.allow_violations.clone_from(&servers.violations_given);
     if Marks::owner(&target).await?.is_none() {
-        context.journal(seen(&snapshot.state))?;
+        saved_plan.schema = mended::saved(scripts);
+        context.work.save_plan(&saved_plan)?;
+        context.journal(seen)?;
         return Ok(CopyPlan { marks: take_possession(context).await?, tables: saved_plan.tables });
     }
     let marks = Marks::read(&target).await?;
+    saved_plan.schema = mended::take_up(context, &target, &marks, &saved_plan.schema, scripts).await?;
+    context.work.save_plan(&saved_plan)?;
     let (done, all) = progress(&marks, &saved_plan.tables);
     context
         .progress
@@ -206,7 +205,7 @@ pub(super) async fn continue_run(
             ],
         });
     };
-    context.journal(seen(&snapshot.state))?;
+    context.journal(seen)?;
     Ok(CopyPlan { marks, tables })
 }
 

@@ -8,7 +8,7 @@ use tsmigrate_analyzer::parse::{self, NodeEnum};
 
 use super::scripts::Scripts;
 use super::servers::Servers;
-use super::{Context, administrator, all_roles, ownership, torn};
+use super::{Context, administrator, all_roles, ownership, torn, unchecked};
 use crate::analysis::{self, Analysed};
 use crate::error::Error;
 use crate::inspect::Facts;
@@ -16,6 +16,7 @@ use crate::omitted;
 use crate::plan::Counts;
 use crate::results::Missing;
 use crate::script::{self, Class, Input, Statement};
+use crate::states;
 use crate::tools;
 
 /// Dumps roles and schema and has them analysed; false where findings stand in the way.
@@ -54,7 +55,15 @@ pub(super) async fn analyse(
         section("--section=post-data"),
         all_roles::settings(context)
     )?;
-    let omitted = omitted::find(&context.source.open().await?).await?;
+    let (source, target) = tokio::try_join!(context.source.open(), context.target.open())?;
+    let (omitted, mut states, settings, broken) = tokio::try_join!(
+        omitted::find(&source),
+        states::find(&source),
+        states::settings(&source, &target, &servers.target.database),
+        unchecked::find(&context.source, |table| servers.filter.has(table))
+    )?;
+    states.extend(settings.into_iter().chain(broken));
+    drop((source, target));
     pre.extend(all_roles);
     let (roles, passwords) = roles;
     let hash = hash(&[&roles, &pre, &post]);
@@ -66,7 +75,7 @@ pub(super) async fn analyse(
         Input { part: "pre-data", text: &pre },
         Input { part: "post-data", text: &post },
     ];
-    let Analysed { findings, scripts: later, texts } =
+    let Analysed { findings, decisions, scripts: later, texts } =
         analysis::analyse(&inputs, &servers.source, &servers.target, &context.args.accept, servers.chosen())?;
     let [roles_text, pre_text, post_text] = &texts[..] else {
         return Err(Error::Defect("the analysis lost a part of the dump".into()));
@@ -91,7 +100,9 @@ pub(super) async fn analyse(
         let mut report = context.report();
         report.passwords_to_set = log_in;
         report.findings = findings;
+        report.decisions = decisions;
         report.findings.extend(omitted.into_iter().map(analysis::omitted));
+        report.findings.extend(states.into_iter().map(analysis::state));
         let left = memberships.iter().map(|left| Missing { what: left.name(), why: left.why(&reserved) });
         // The source is analysed twice where its jobs are paused.
         report.missing.retain(|missing| !memberships.iter().any(|left| left.name() == missing.what));

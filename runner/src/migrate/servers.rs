@@ -1,8 +1,12 @@
 //! Both servers as they were before anything was written.
 
+use super::Context;
+use super::violations::Violation;
 use crate::capacity::Connections;
+use crate::connect::Connector;
 use crate::converted::Conversions;
-use crate::error::Blocker;
+use crate::engine::retry::retrying;
+use crate::error::{Blocker, Error};
 use crate::estimate::Estimate;
 use crate::filter::Filter;
 use crate::inspect::Facts;
@@ -24,12 +28,38 @@ pub(super) struct Servers {
     pub(super) weight: Weight,
     /// Tables that become hypertables.
     pub(super) convert: Conversions,
+    /// Constraints that rows may break.
+    pub(super) violations: Vec<Violation>,
+    /// The same as they were named, by this start and those before.
+    pub(super) violations_given: Vec<String>,
 }
 
 impl Servers {
     /// Which schemas and tables are copied, and how.
     pub(super) fn chosen(&self) -> (&Filter, &Conversions) {
         (&self.filter, &self.convert)
+    }
+}
+
+/// Refuses to write where a maintenance has changed TimescaleDB's version on one server since both were inspected.
+pub(super) async fn check_versions(context: &Context) -> Result<(), Error> {
+    let question = "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'timescaledb'";
+    let of = async |connector: &Connector| {
+        retrying(context.retry_policy(), &context.progress, "versions", || async {
+            connector.open().await?.ask_one(question).await
+        })
+        .await
+    };
+    match (of(&context.source).await?, of(&context.target).await?) {
+        (Some(ours), Some(theirs)) if ours != theirs => Err(Error::Refused {
+            what: format!(
+                "TimescaleDB is {ours} on the source and {theirs} on the target by now: what is dumped fits its own version only"
+            ),
+            next: vec![
+                "bring both to one version (has a maintenance changed the service?), then the same command with --resume".into(),
+            ],
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
+use super::written::{self, Counts};
 use crate::connect::pinned::LOCK_TIMEOUT;
 use crate::connect::{Connector, Session};
-use crate::engine::holder::Holder;
+use crate::engine::holder::{Holder, reader};
 use crate::error::Error;
 use crate::names::Relation;
 use crate::progress::Progress;
@@ -35,6 +36,8 @@ pub(super) struct Snapshot {
     pub(super) state: String,
     /// The tables it shows.
     pub(super) listing: Listing,
+    /// Rows that had been written to each table.
+    pub(super) writes: Counts,
     ping: AbortHandle,
 }
 
@@ -60,6 +63,7 @@ impl Snapshot {
                 .ask_row("SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_current_snapshot()::text")
                 .await?;
             let (name, state) = (row.text(0)?.to_owned(), row.text(1)?.to_owned());
+            seen(source, &name).await?;
             // Catalogs that were read stay locked like tables: not for as long as the snapshot lives.
             session.run("SAVEPOINT names").await?;
             let mut tables = tables::names(&session).await?;
@@ -80,11 +84,13 @@ impl Snapshot {
             // them as they are now. Under changes that do not end the verification says what became of them.
             let definitions = definitions(&oids);
             let shown = holder.turn().await?.ask_row(&definitions).await?;
-            let is_same = shown.values() == source.open().await?.ask_row(&definitions).await?.values();
+            let beside = source.open().await?;
+            let is_same = shown.values() == beside.ask_row(&definitions).await?.values();
+            let writes = written::counts(&beside).await?;
             holder.ping().await?;
             if listing.rewritten.is_empty() && (is_same || attempt == TRIES) {
                 let ping = tokio::spawn(ping(holder.clone())).abort_handle();
-                return Ok(Self { holder, state, listing, ping });
+                return Ok(Self { holder, state, listing, writes, ping });
             }
             if !listing.rewritten.is_empty() {
                 last = listing.rewritten;
@@ -99,6 +105,19 @@ impl Snapshot {
             ),
             next: vec!["wait for that to end, then start again".into()],
         })
+    }
+}
+
+/// Whether another session sees the snapshot: each of them has to come to the same server.
+async fn seen(source: &Connector, name: &str) -> Result<(), Error> {
+    match reader(source, name).await {
+        Err(Error::SnapshotLost) => Err(Error::Refused {
+            what: "a second session of the source does not see the snapshot of the first".into(),
+            next: vec![
+                "name one server with --source: its address leads to several, such as a balancer of readers does".into(),
+            ],
+        }),
+        result => result.map(drop),
     }
 }
 

@@ -53,6 +53,7 @@ mod tests {
             lost: None,
             advice: advice.map(str::to_owned),
             cause: cause.map(str::to_owned),
+            view: None,
         };
         let findings = [
             finding("B-1", Some("A-1"), None, false),

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::limits::Reach;
 use super::servers::Weight;
 use super::{Check, Context, copy_plan};
-use crate::capacity::Connections;
 use crate::connect::Session;
 use crate::error::Error;
 use crate::estimate::{self, Work};
@@ -19,7 +19,7 @@ pub(super) async fn weigh(
     filter: &Filter,
     source: &Session,
     target: &Session,
-    (of_source, of_target): (Connections, Connections),
+    reach: Reach,
 ) -> Result<Weight, Error> {
     let args = &context.args;
     let mut volume = volume::read(source).await?;
@@ -31,12 +31,13 @@ pub(super) async fn weigh(
         .collect();
     volume.choose(|table| chosen.get(table).copied());
     let estimate = if args.dry_run {
-        let rates = estimate::measure(source, target, &volume).await?;
+        let mut rates = estimate::measure(source, target, &volume).await?;
+        rates.round_trip = Some((reach.round_trip.as_secs_f64() * 10_000.0).round() / 10.0);
         Some(estimate::estimate(&volume, rates, work(context)))
     } else {
         None
     };
-    Ok(Weight { volume, source: of_source, target: of_target, estimate })
+    Ok(Weight { volume, source: reach.source, target: reach.target, estimate })
 }
 
 fn work(context: &Context) -> Work {

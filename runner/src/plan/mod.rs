@@ -2,11 +2,13 @@
 
 mod preflight;
 mod text;
+mod versions;
 
 use serde::Serialize;
 use tsmigrate_analyzer::report::{count, thousands};
 
-pub use preflight::{preflight, timescale_version};
+pub use preflight::preflight;
+pub use versions::{Bridge, bridge, stays, timescale_version};
 
 use crate::capacity::{Connections, Workers};
 use crate::connect::Side;
@@ -16,6 +18,10 @@ use crate::inspect::{Facts, Timescale};
 use crate::jobs::Job;
 use crate::quote::{psql, quoted};
 use crate::volume::{Kind, Volume};
+
+/// What it means that jobs of the source run.
+pub const RUNNING: &str = "one that drops or compresses chunks waits until they are copied, with everybody who asks for its \
+    hypertable behind it, and what it does afterwards is not moved";
 
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -89,6 +95,12 @@ pub struct Basis<'a> {
     pub counts: Counts,
     /// Jobs of the source.
     pub jobs: &'a [Job],
+    /// They are paused on the source meanwhile.
+    pub pause_jobs: bool,
+    /// They are started on the target at the end.
+    pub start_jobs: bool,
+    /// The target's TimescaleDB is updated at the end.
+    pub update_timescaledb: bool,
     /// How much there is to move.
     pub volume: Option<&'a Volume>,
     /// Sessions that the source and the target take.
@@ -97,6 +109,8 @@ pub struct Basis<'a> {
     pub estimate: Option<&'a Estimate>,
     /// Copies at once.
     pub copies: u64,
+    /// Copies of small tables at once.
+    pub small: u64,
     /// Builds at once.
     pub builds: u64,
     /// How rows are compared at the end; none where they are not.
@@ -106,7 +120,7 @@ pub struct Basis<'a> {
 /// The steps of a migration, and what they take.
 #[must_use]
 pub fn plan(basis: &Basis<'_>) -> Plan {
-    let workers = Workers { jobs: basis.copies, builders: basis.builds };
+    let workers = Workers { jobs: basis.copies, small: basis.small, builders: basis.builds };
     let sessions = basis.connections.map(|(source, target)| {
         let of = |side, needed, connections| Sessions { side, needed, connections };
         [of(Side::Source, workers.on_source(), source), of(Side::Target, workers.on_target(), target)]
@@ -133,13 +147,19 @@ fn steps(basis: &Basis<'_>) -> Vec<Step> {
     let number = |number: usize, noun: &str| count(number as u64, noun);
     let scheduled = jobs.iter().filter(|job| job.scheduled).count();
     let pauses = source.timescale.as_ref().is_some_and(|timescale| timescale.license != "apache");
-    if scheduled > 0 && pauses {
+    if scheduled > 0 && pauses && basis.pause_jobs {
         step(
             "pause jobs",
             format!("{} of the source, put back at the end however it ends", number(scheduled, "job")),
         );
     }
     step("snapshot", format!("one for all reading; the schema with {}", short(basis.dumped_by)));
+    let bridge = versions::bridge(source, basis.target);
+    if let Some(Bridge { ours, theirs }) = &bridge {
+        let what =
+            format!("DROP and CREATE EXTENSION on the target, which is empty: {ours} in place of {theirs}");
+        step("timescaledb", what);
+    }
     step("roles", number(counts.roles, "statement"));
     if counts.extensions > 0 {
         step("extensions", format!("{}, in a session of their own", number(counts.extensions, "extension")));
@@ -203,12 +223,33 @@ fn steps(basis: &Basis<'_>) -> Vec<Step> {
     if let Some(check) = basis.check {
         step("verify", format!("objects, owners, privileges and rows ({check}), source against target"));
     }
+    for (name, what) in at_the_end(basis, bridge.as_ref(), scheduled) {
+        step(name, what);
+    }
+    steps
+}
+
+/// What is done on the target when all is compared.
+fn at_the_end(basis: &Basis<'_>, bridge: Option<&Bridge>, scheduled: usize) -> Vec<(&'static str, String)> {
+    let mut steps = Vec::new();
+    if let Some(Bridge { theirs, .. }) = bridge {
+        let what = if basis.update_timescaledb {
+            format!("ALTER EXTENSION UPDATE TO {theirs} if all is verified, and compared once more")
+        } else {
+            format!(
+                "not updated to {theirs} again: --update-timescaledb does it, or ALTER EXTENSION UPDATE later"
+            )
+        };
+        steps.push(("update", what));
+    }
     if scheduled > 0 {
-        let jobs = number(scheduled, "job");
-        step(
-            "jobs",
-            format!("{jobs} on the target, scheduled as they were, with their owners unless it refuses"),
-        );
+        let when = if basis.start_jobs {
+            "started if all is verified, each when it is due on the source"
+        } else {
+            "not started: --start-jobs does it, or start-jobs.sql later"
+        };
+        let jobs = count(scheduled as u64, "job");
+        steps.push(("jobs", format!("{jobs} on the target, with their owners unless it refuses; {when}")));
     }
     steps
 }
@@ -292,6 +333,10 @@ fn notes(basis: &Basis<'_>, plan: &Plan) -> Vec<String> {
         notes.push("the target's user is a superuser; a service gives none".into());
     }
     notes.extend(logins(source, target));
+    let runs = source.timescale.as_ref().is_some_and(|timescale| timescale.license != "apache");
+    if runs && !basis.pause_jobs && basis.jobs.iter().any(|job| job.scheduled) {
+        notes.push(format!("the source's jobs run meanwhile: {RUNNING}"));
+    }
     if source.locale != target.locale {
         notes.push(format!(
             "the locale is {} on the source and {} on the target: text may sort differently",

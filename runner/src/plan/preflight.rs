@@ -2,7 +2,7 @@
 
 use crate::error::Blocker;
 use crate::inspect::Facts;
-use crate::quote::psql;
+use crate::quote::{psql, quoted};
 
 /// The oldest PostgreSQL that is read: multiranges, `pg_read_all_data` and reading by block ranges came with it.
 const OLDEST: u32 = 14;
@@ -14,6 +14,13 @@ pub fn preflight(source: &Facts, target: &Facts) -> Vec<Blocker> {
     let mut block = |check, what: String, next: &[&str]| {
         blockers.push(Blocker { check, what, next: next.iter().map(|&next| next.to_owned()).collect() });
     };
+    if source.is_same(target) {
+        block(
+            "same-database",
+            format!("the source and the target are one database, {}", quoted(&source.database)),
+            &["name the service's database with --target"],
+        );
+    }
     if source.in_recovery {
         block(
             "source-standby",
@@ -95,57 +102,6 @@ pub fn preflight(source: &Facts, target: &Facts) -> Vec<Blocker> {
     blockers
 }
 
-/// A difference of TimescaleDB's versions, with the commands that end it.
-#[must_use]
-pub fn timescale_version(source: &Facts, target: &Facts) -> Option<Blocker> {
-    let ours = &source.timescale.as_ref()?.version;
-    let offers_ours = target.timescale_versions.contains(ours);
-    let theirs = match &target.timescale {
-        Some(timescale) => &timescale.version,
-        // It is not there yet and will be created in the version that is wanted.
-        None if offers_ours => return None,
-        None => target.available.get("timescaledb")?,
-    };
-    if ours == theirs {
-        return None;
-    }
-    let mut next = Vec::new();
-    if older(ours, theirs) {
-        next.push(format!(
-            "update the source (install TimescaleDB {theirs} on its server first), as the first command of a new session:"
-        ));
-        next.push(format!("  psql -X \"$SOURCE\" -c \"ALTER EXTENSION timescaledb UPDATE TO '{theirs}'\""));
-    }
-    if offers_ours {
-        next.push(format!(
-            "{}put the target's extension back to {ours}, each command in a session of its own:",
-            if next.is_empty() { "" } else { "or " }
-        ));
-        next.push("  psql -X \"$TARGET\" -c 'DROP EXTENSION timescaledb'".into());
-        next.push(format!("  psql -X \"$TARGET\" -c \"CREATE EXTENSION timescaledb VERSION '{ours}'\""));
-    }
-    if next.is_empty() {
-        next.push(format!(
-            "the target offers {theirs} and not {ours}, and a version cannot be taken back: update the target to {ours} first"
-        ));
-        next.push(format!("  psql -X \"$TARGET\" -c \"ALTER EXTENSION timescaledb UPDATE TO '{ours}'\""));
-    }
-    Some(Blocker {
-        check: "timescaledb-version",
-        what: format!(
-            "TimescaleDB is {ours} on the source and {theirs} on the target; a dump fits its own version only"
-        ),
-        next,
-    })
-}
-
-fn older(left: &str, right: &str) -> bool {
-    let numbers = |version: &str| -> Vec<u32> {
-        version.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
-    };
-    numbers(left) < numbers(right)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,27 +118,6 @@ mod tests {
             }),
             ..Facts::default()
         }
-    }
-
-    #[test]
-    fn an_older_source_is_updated() {
-        let blocker = timescale_version(&with("2.9.3"), &with("2.19.3")).expect("they differ");
-        assert!(
-            blocker.next.iter().any(|line| line.contains("ALTER EXTENSION timescaledb UPDATE TO '2.19.3'"))
-        );
-        assert!(!blocker.next.iter().any(|line| line.contains("DROP EXTENSION")));
-    }
-
-    #[test]
-    fn a_target_that_offers_the_sources_version_can_go_back() {
-        let mut target = with("2.19.3");
-        target.timescale_versions = vec!["2.17.2".into(), "2.19.3".into()];
-        let blocker = timescale_version(&with("2.17.2"), &target).expect("they differ");
-        assert!(
-            blocker.next.iter().any(|line| line.contains("CREATE EXTENSION timescaledb VERSION '2.17.2'"))
-        );
-        target.timescale = None;
-        assert_eq!(timescale_version(&with("2.17.2"), &target), None);
     }
 
     #[test]

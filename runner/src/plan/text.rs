@@ -41,6 +41,7 @@ impl Plan {
         let measured = [
             estimate.rates.read.map(|rate| format!("the source reads {}", human::rate(rate))),
             estimate.rates.send.map(|rate| format!("the target takes {}", human::rate(rate))),
+            estimate.rates.round_trip.map(|time| format!("a round trip takes {time} ms")),
         ];
         let measured: Vec<String> = measured.into_iter().flatten().collect();
         let origin = if measured.is_empty() {
@@ -194,7 +195,12 @@ mod tests {
         let connections = Connections { most: 97, used: 10, left: 87, ..Connections::default() };
         let span = |what, low, high| Span { what, low, high };
         let estimate = Estimate {
-            rates: Rates { read: Some(310_000_000), density: Some(90), send: Some(45_000_000) },
+            rates: Rates {
+                read: Some(310_000_000),
+                density: Some(90),
+                send: Some(45_000_000),
+                round_trip: Some(30.4),
+            },
             spans: vec![span("data", 360.0, 720.0), span("indexes and keys", 240.0, 540.0)],
             low: 600.0,
             high: 1260.0,
@@ -206,10 +212,14 @@ mod tests {
             dumped_by: "pg_dump (PostgreSQL) 17.2",
             counts: Counts { roles: 12, extensions: 1, pre_data: 310, post_data: 120, access: 88 },
             jobs: &jobs,
+            pause_jobs: true,
+            start_jobs: false,
+            update_timescaledb: false,
             volume: Some(&volume),
             connections: Some((connections, Connections { left: 97, used: 0, ..connections })),
             estimate: Some(&estimate),
             copies: 6,
+            small: 6,
             builds: 3,
             check: Some("checksums"),
         });
@@ -234,10 +244,14 @@ mod tests {
             dumped_by: "pg_dump",
             counts: Counts::default(),
             jobs: &[],
+            pause_jobs: true,
+            start_jobs: false,
+            update_timescaledb: false,
             volume: None,
             connections: None,
             estimate: None,
             copies: 1,
+            small: 1,
             builds: 1,
             check: None,
         });

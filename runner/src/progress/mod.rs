@@ -5,6 +5,7 @@
 
 pub mod event;
 mod frame;
+mod past;
 mod screen;
 mod state;
 mod task;
@@ -18,6 +19,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 pub use event::seconds;
+pub use past::Activity;
 pub use state::rate;
 pub use task::TaskKind;
 
@@ -77,6 +79,7 @@ pub struct Wait {
     progress: Progress,
     id: u64,
     what: String,
+    why: String,
     since: Instant,
 }
 
@@ -105,7 +108,12 @@ impl Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
-        lock(&self.progress.shared.state).end(&self.running, self.finished);
+        {
+            let mut state = lock(&self.progress.shared.state);
+            state.end(&self.running, self.finished);
+            let Running { kind, label, since, .. } = &*self.running;
+            state.past.task(*kind, label, *since, since.elapsed(), self.running.moved());
+        }
         self.progress.event(|| Event::TaskEnd {
             task: self.running.event(),
             bytes: self.running.moved(),
@@ -126,8 +134,12 @@ impl Wait {
 
 impl Drop for Wait {
     fn drop(&mut self) {
-        lock(&self.progress.shared.state).waiting.retain(|waiting| waiting.id != self.id);
         let took = self.since.elapsed();
+        {
+            let mut state = lock(&self.progress.shared.state);
+            state.waiting.retain(|waiting| waiting.id != self.id);
+            state.past.wait(&self.what, &self.why, self.since, took);
+        }
         self.progress.event(|| Event::WaitEnd { what: &self.what, seconds: seconds(took) });
     }
 }
@@ -219,6 +231,7 @@ impl Progress {
             let mut state = lock(&self.shared.state);
             let now = Instant::now();
             state.retries += 1;
+            state.past.wait(what, why, now, wait);
             state.waiting.push(Waiting {
                 id: self.shared.ids.fetch_add(1, Ordering::Relaxed),
                 what: what.to_owned(),
@@ -251,7 +264,13 @@ impl Progress {
         });
         self.yellow(|| format!("{} waits: {}", human::line(what), human::line(why)));
         self.event(|| Event::Wait { what, why });
-        Wait { progress: self.clone(), id, what: what.to_owned(), since }
+        Wait { progress: self.clone(), id, what: what.to_owned(), why: why.to_owned(), since }
+    }
+
+    /// What workers did and waited for until now, in seconds since `begun`; of very many, the longest.
+    #[must_use]
+    pub fn past(&self, begun: Instant) -> Vec<Activity> {
+        lock(&self.shared.state).past.since(begun)
     }
 
     /// A line for people, above whatever moves.

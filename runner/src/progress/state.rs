@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::TaskKind;
+use super::past::Past;
 
 /// Rates are those of the last half minute: short enough to follow the network, long enough to stand still.
 const WINDOW: Duration = Duration::from_secs(30);
@@ -67,6 +68,8 @@ pub(super) struct State {
     pub(super) running: Vec<Arc<Running>>,
     pub(super) waiting: Vec<Waiting>,
     pub(super) retries: u64,
+    /// What is over, of everybody.
+    pub(super) past: Past,
     busy: Option<Instant>,
     idle: Option<Instant>,
 }

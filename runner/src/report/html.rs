@@ -1,5 +1,7 @@
-//! The report of a run as one page: it needs no other file, no network and no program, and every name in it is text.
+//! The report of a run as one page: it needs no other file and no network, and every name in it is text. Decisions and
+//! findings are drawn by the view that a check's page has too; where no program runs, they stand there in short.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -7,20 +9,18 @@ use tsmigrate_analyzer::report::page::{self, capital, copyable, text};
 use tsmigrate_analyzer::rules::rule;
 use tsmigrate_analyzer::secrets;
 
-use super::pieces::{Cell, ROWS, begin, bullets, more, steps, table};
-use super::{Outcome, Report};
+use super::pictures;
+use super::pieces::{Cell, ROWS, bar, begin, bullets, steps, table};
+use super::{Outcome, Report, view};
 use crate::human::{self, count, plural, thousands};
 use crate::quote::quoted;
-use crate::results::span;
+use crate::results::{Finding, span};
 use crate::verify::Difference;
 
 /// What this page has beyond the common style.
 const STYLE: &str = include_str!("page.css");
 /// Its SHA-256, by which a browser knows it.
-const STYLE_DIGEST: &str = "sha256-zIjOnjvgIUmyKAc59trlxtGIFTIiB2Ytv5xHvHrBN7I=";
-
-/// Tables and builds in the timeline.
-const BARS: usize = 15;
+const STYLE_DIGEST: &str = include_str!("page.css.sha256");
 
 impl Report {
     /// Writes the page.
@@ -32,17 +32,19 @@ impl Report {
         let mut page = format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
-             style-src '{}' '{STYLE_DIGEST}'; base-uri 'none'; form-action 'none'\">\n\
+             style-src '{}' '{STYLE_DIGEST}'; script-src '{}'; base-uri 'none'; form-action 'none'\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
              <title>{}</title>\n<style>{}</style>\n<style>{STYLE}</style>\n</head>\n<body>\n",
             page::STYLE_DIGEST,
+            page::VIEW_DIGEST,
             text(&title),
             page::STYLE
         );
         self.header(&mut page);
         page += "<main class=\"wrap\">\n";
         self.stopped(&mut page);
+        self.to_decide(&mut page);
         self.to_do(&mut page);
         self.verified(&mut page);
         self.absent(&mut page);
@@ -54,8 +56,11 @@ impl Report {
         let _ = write!(
             page,
             "</main>\n<footer><div class=\"wrap\">Written by tsmigrate {}. Nothing in this page is sent anywhere. \
-             report.json beside it has the same for programs.</div></footer>\n</body>\n</html>\n",
-            env!("CARGO_PKG_VERSION")
+             report.json beside it has the same for programs.</div></footer>\n\
+             <script type=\"application/json\" id=\"data\">{}</script>\n<script>{}</script>\n</body>\n</html>\n",
+            env!("CARGO_PKG_VERSION"),
+            view::data(self)?,
+            page::VIEW
         );
         out.write_all(page.as_bytes())
     }
@@ -63,7 +68,7 @@ impl Report {
     fn header(&self, page: &mut String) {
         let (class, sign) = match self.outcome {
             Outcome::Migrated | Outcome::Planned => ("done", "✓"),
-            Outcome::Blocked | Outcome::Differs | Outcome::Failed => ("stopped", "✗"),
+            Outcome::Blocked | Outcome::Differs | Outcome::Failed | Outcome::Interrupted => ("stopped", "✗"),
         };
         let _ = write!(
             page,
@@ -91,7 +96,7 @@ impl Report {
         }
         let class = if missing == 0 { "note none" } else { "warning" };
         boxes.push((class, thousands(missing), "did not arrive".to_owned()));
-        *page += "<dl class=\"counts\">\n";
+        *page += "<dl class=\"figures\">\n";
         for (class, number, words) in boxes {
             let _ = writeln!(
                 page,
@@ -123,7 +128,10 @@ impl Report {
             if self.error.is_some() || !self.blockers.is_empty() { "What stopped it" } else { "State" },
         );
         if let Some(error) = &self.error {
-            let _ = writeln!(page, "<div class=\"card\"><pre tabindex=\"0\">{}</pre></div>", text(error));
+            let cause =
+                self.cause.as_ref().map_or_else(String::new, |cause| format!("\ncause: {}", text(cause)));
+            let _ =
+                writeln!(page, "<div class=\"card\"><pre tabindex=\"0\">{}{cause}</pre></div>", text(error));
         }
         for blocker in &self.blockers {
             let _ = writeln!(
@@ -137,6 +145,19 @@ impl Report {
         }
         bullets(page, &self.state);
         *page += "</section>\n";
+    }
+
+    /// What a person has to decide before it can begin: as a check of the dump says it.
+    fn to_decide(&self, page: &mut String) {
+        if self.decisions.is_empty() {
+            return;
+        }
+        begin(page, "decisions", "To decide");
+        *page += "<div class=\"result card verdict needs-work\" id=\"view-decisions\"><ol>\n";
+        for one in self.decisions.iter().take(ROWS) {
+            page::decision(page, &one.title, one.blocks, &one.ways);
+        }
+        *page += "</ol></div>\n</section>\n";
     }
 
     fn to_do(&self, page: &mut String) {
@@ -169,15 +190,8 @@ impl Report {
     fn verified(&self, page: &mut String) {
         let Some(found) = &self.verification else { return };
         begin(page, "verification", "Source and target compared");
-        let compared: Vec<_> = found
-            .compared
-            .iter()
-            .map(|(kind, number)| format!("{} {kind}", thousands(*number as u64)))
-            .collect();
         let _ = writeln!(page, "<p>{}.</p>", text(&capital(&found.summary())));
-        if !compared.is_empty() {
-            let _ = writeln!(page, "<p class=\"quiet small\">Compared: {}.</p>", text(&compared.join(", ")));
-        }
+        pictures::sides(page, found);
         let rows = |differences: &[Difference]| {
             let cell =
                 |value: &Option<String>| Cell::Text(value.clone().unwrap_or_else(|| "nothing".to_owned()));
@@ -246,7 +260,7 @@ impl Report {
         *page += "</section>\n";
     }
 
-    /// When what was done.
+    /// When what was done, by whom and how fast.
     fn timeline(&self, page: &mut String) {
         let ends = self.stages.iter().map(|stage| stage.begun + stage.seconds);
         let all = ends.fold(self.seconds, f64::max);
@@ -257,32 +271,20 @@ impl Report {
         *page += "<dl class=\"card long time\">\n";
         for stage in &self.stages {
             let label = format!("{}: {}", capital(stage.name), stage.result);
-            bar(page, "", &label, stage.begun, stage.seconds, all);
+            let took = human::duration(span(stage.seconds));
+            bar(page, "", &label, &took, stage.begun / all, stage.seconds / all);
         }
-        // What was shorter than a hair is no bar.
-        let seen = all / 1000.0;
-        let mut tables = self.slowest_tables();
-        tables.retain(|table| table.ended - table.begun >= seen);
-        if !tables.is_empty() {
-            let _ = writeln!(page, "<div class=\"head\"><dt>{}</dt></div>", longest(tables.len(), "table"));
-        }
-        for table in tables.iter().take(BARS) {
-            bar(page, "rows", &table.name, table.begun, table.ended - table.begun, all);
-        }
-        let mut built = self.slowest_builds();
-        built.retain(|built| built.seconds >= seen);
-        if !built.is_empty() {
-            let _ = writeln!(page, "<div class=\"head\"><dt>{}</dt></div>", longest(built.len(), "build"));
-        }
-        for built in built.iter().take(BARS) {
-            bar(page, "build", &built.name, built.begun, built.seconds, all);
-        }
-        *page += "</dl>\n</section>\n";
+        *page += "</dl>\n";
+        pictures::workers(page, &self.activity, all);
+        pictures::throughput(page, &self.activity);
+        *page += "</section>\n";
     }
 
     fn tables_and_builds(&self, page: &mut String) {
         if !self.tables.is_empty() {
             begin(page, "tables", "Tables");
+            let sizes: Vec<_> = self.tables.iter().map(|table| (table.name.as_str(), table.bytes)).collect();
+            pictures::largest(page, &sizes);
             let row = |table: &&crate::results::MovedTable| {
                 vec![
                     Cell::Code(table.name.clone()),
@@ -312,58 +314,39 @@ impl Report {
         }
     }
 
-    /// What the analysis found, by rule.
+    /// What the analysis found: a table by rule, in the place of which the view draws each.
     fn found(&self, page: &mut String) {
         if self.findings.is_empty() {
             return;
         }
         begin(page, "findings", "Findings");
-        let mut rules = std::collections::BTreeMap::<(u8, &str), Vec<&crate::results::Finding>>::new();
+        *page += "<div class=\"result\" id=\"view-findings\">\n";
+        let row = |(first, number): &(&Finding, u64)| {
+            let known = rule(&first.rule);
+            vec![
+                Cell::Text(format!("{} {}", first.rule, known.map_or("", |rule| rule.name))),
+                Cell::Text(known.map_or("", |rule| rule.doc.summary).to_owned()),
+                Cell::Text(class(first).to_owned()),
+                Cell::Number(thousands(*number)),
+            ]
+        };
+        let mut rules = BTreeMap::<(&str, &str), (&Finding, u64)>::new();
         for finding in &self.findings {
-            rules.entry((class(finding).0, &finding.rule)).or_default().push(finding);
+            rules.entry((class(finding), &finding.rule)).or_insert((finding, 0)).1 += 1;
         }
-        for ((_, id), findings) in &rules {
-            let Some(first) = findings.first() else { continue };
-            let (_, class, word) = class(first);
-            let known = rule(id);
-            let _ = writeln!(
-                page,
-                "<details class=\"group\"><summary><h3>{} {}</h3><span class=\"badge {class}\">{word}</span>\
-                 <span class=\"number\">{}</span><span class=\"summary\">{}</span></summary>",
-                text(id),
-                text(known.map_or("", |rule| rule.name)),
-                count(findings.len() as u64, "finding"),
-                text(known.map_or("", |rule| rule.doc.summary))
-            );
-            if let Some(rule) = known {
-                let _ = writeln!(
-                    page,
-                    "<div class=\"rule\"><dl class=\"facts\"><dt>Why</dt><dd>{}</dd><dt>What to do</dt><dd>{}</dd></dl></div>",
-                    text(rule.doc.why),
-                    text(rule.doc.help)
-                );
-            }
-            for finding in findings.iter().take(ROWS) {
-                let object = finding.object.as_deref().unwrap_or_default();
-                let accepted = if finding.accepted { "<span>loss accepted</span>" } else { "" };
-                let _ = writeln!(
-                    page,
-                    "<article class=\"finding\"><h4>{}</h4><p class=\"place\"><code>{}:{}</code><span>{}</span>{accepted}</p></article>",
-                    text(&finding.message),
-                    text(finding.part),
-                    finding.line,
-                    text(object)
-                );
-            }
-            more(page, findings.len());
-            *page += "</details>\n";
-        }
-        *page += "</section>\n";
+        let rows = rules.values().map(row).collect();
+        table(page, &["Rule", "What it is", "Counts as", "Findings"], rows);
+        *page += "</div>\n</section>\n";
     }
 
     fn planned(&self, page: &mut String) {
         let Some(plan) = &self.plan else { return };
         begin(page, "plan", "The plan");
+        if self.tables.is_empty() {
+            let tables = plan.volume.iter().flat_map(|volume| &volume.tables);
+            let sizes: Vec<_> = tables.map(|table| (table.name.as_str(), table.bytes)).collect();
+            pictures::largest(page, &sizes);
+        }
         let step =
             |step: &crate::plan::Step| vec![Cell::Text(step.name.to_owned()), Cell::Text(step.what.clone())];
         let open = if self.stages.len() < plan.steps.len() / 2 { " open" } else { "" };
@@ -409,37 +392,13 @@ impl Report {
     }
 }
 
-/// The rank of a finding, the class of its badge, and a word for it.
-fn class(finding: &crate::results::Finding) -> (u8, &'static str, &'static str) {
+/// What a finding asks of the reader, in a word.
+fn class(finding: &Finding) -> &'static str {
     match (finding.severity, finding.solved) {
-        ("error", false) => (0, "open", "open error"),
-        ("error", true) => (1, "solved", "solved error"),
-        ("warning", _) => (2, "warning", "warning"),
-        _ => (3, "note", "note"),
+        ("error", false) => "open error",
+        ("error", true) => "fixed error",
+        (severity, _) => severity,
     }
-}
-
-fn longest(number: usize, noun: &str) -> String {
-    if number > BARS {
-        format!("The {BARS} longest of {}", count(number as u64, noun))
-    } else {
-        capital(&plural(2, noun))
-    }
-}
-
-/// One line of the timeline, in thousandths of all of it.
-fn bar(page: &mut String, class: &str, label: &str, begun: f64, took: f64, all: f64) {
-    let x = (begun / all * 1000.0).clamp(0.0, 998.0);
-    // What was short is still seen.
-    let width = (took / all * 1000.0).clamp(2.0, 1000.0 - x);
-    let time = human::duration(span(took));
-    let _ = writeln!(
-        page,
-        "<div class=\"line\"><dt>{}</dt><dd class=\"took\">{}</dd><dd class=\"bar {class}\"><svg viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\
-         <rect x=\"{x:.1}\" y=\"0\" width=\"{width:.1}\" height=\"10\"/></svg></dd></div>",
-        text(label),
-        text(&time)
-    );
 }
 
 #[cfg(test)]

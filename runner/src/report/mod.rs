@@ -2,16 +2,19 @@
 
 mod files;
 mod html;
+mod pictures;
 mod pieces;
 mod text;
+mod view;
 
 use serde::Serialize;
 
 pub use files::write_files;
 
-use crate::error::Blocker;
+use crate::error::{Blocker, Unreachable};
 use crate::plan::Plan;
-use crate::results::{Built, Finding, Missing, MovedJob, MovedTable, Script};
+use crate::progress::Activity;
+use crate::results::{Built, Decision, Finding, Missing, MovedJob, MovedTable, Script};
 use crate::verify::Verification;
 
 /// The version of this structure; it grows when a field changes its meaning or goes.
@@ -35,6 +38,8 @@ pub enum Outcome {
     /// Something stopped it.
     #[default]
     Failed,
+    /// Somebody stopped it.
+    Interrupted,
     /// The plan was all that was asked for.
     Planned,
     /// Findings stopped it before anything was written.
@@ -96,6 +101,8 @@ pub struct Report {
     pub plan: Option<Plan>,
     /// What the analysis found.
     pub findings: Vec<Finding>,
+    /// What a person has to decide before it can begin, what blocks most first.
+    pub decisions: Vec<Decision>,
     /// What stopped it before anything was written.
     pub blockers: Vec<Blocker>,
     /// Stages in their order.
@@ -106,6 +113,8 @@ pub struct Report {
     pub tables: Vec<MovedTable>,
     /// What was built after the data.
     pub built: Vec<Built>,
+    /// What workers did and waited for; of very many, the longest.
+    pub activity: Vec<Activity>,
     /// What did not arrive.
     pub missing: Vec<Missing>,
     /// Roles whose passwords could not be read at the source.
@@ -120,6 +129,9 @@ pub struct Report {
     /// What stopped it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The server's or the system's words, where a server cannot be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
     /// In which state both servers are, where it is not the usual one.
     pub state: Vec<String>,
     /// What is left to do.
@@ -132,6 +144,12 @@ pub struct Report {
 }
 
 impl Report {
+    /// Says that a server cannot be used.
+    pub fn unreachable(&mut self, found: Unreachable) {
+        (self.error, self.cause) = (Some(found.what), Some(found.cause));
+        self.next.extend(found.next);
+    }
+
     /// What the target will not have, each thing once.
     #[must_use]
     pub fn lost(&self) -> Vec<&str> {
@@ -140,6 +158,21 @@ impl Report {
         let gone = self.findings.iter().filter(|finding| finding.solved || finding.part.is_empty());
         let lost = gone.filter_map(|finding| finding.lost.as_deref());
         lost.filter(|lost| seen.insert(*lost)).collect()
+    }
+
+    /// The same by the rules that say so, in the order of the findings.
+    #[must_use]
+    pub fn losses(&self) -> Vec<(&str, Vec<&str>)> {
+        let mut losses: Vec<(&str, Vec<&str>)> = Vec::new();
+        let mut seen = std::collections::BTreeSet::new();
+        for finding in self.findings.iter().filter(|finding| finding.solved || finding.part.is_empty()) {
+            let Some(lost) = finding.lost.as_deref().filter(|lost| seen.insert(*lost)) else { continue };
+            match losses.iter_mut().find(|(rule, _)| *rule == finding.rule) {
+                Some((_, group)) => group.push(lost),
+                None => losses.push((&finding.rule, vec![lost])),
+            }
+        }
+        losses
     }
 
     /// The tables that took longest, the longest first.

@@ -75,6 +75,20 @@ pub(super) fn table(page: &mut String, head: &[&str], rows: Vec<Vec<Cell>>) {
     more(page, number);
 }
 
+/// One line of a list with a bar: where it begins and how long it is, as parts of the whole.
+pub(super) fn bar(page: &mut String, class: &str, label: &str, words: &str, begun: f64, length: f64) {
+    let x = (begun * 1000.0).clamp(0.0, 998.0);
+    // What was short is still seen.
+    let width = (length * 1000.0).clamp(2.0, 1000.0 - x);
+    let _ = writeln!(
+        page,
+        "<div class=\"line\"><dt>{}</dt><dd class=\"took\">{}</dd><dd class=\"bar {class}\"><svg viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\
+         <rect x=\"{x:.1}\" y=\"0\" width=\"{width:.1}\" height=\"10\"/></svg></dd></div>",
+        text(label),
+        text(words)
+    );
+}
+
 fn part(page: &mut String, head: &[&str], rows: Vec<Vec<Cell>>) {
     *page += "<div class=\"card table\"><table>\n<thead><tr>";
     for (column, word) in head.iter().enumerate() {

@@ -1,4 +1,5 @@
-//! The closing summary for people: the verdict first, then what was done, what is missing, and what is left to do.
+//! The closing summary for people: what was done and what is missing, then what is to be decided, and at the end the
+//! verdict and what to do next.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -51,51 +52,96 @@ impl Report {
 
     fn page(&self, color: bool, columns: usize) -> String {
         let mut page = Page { text: String::new(), color, columns };
-        self.verdict(&mut page);
-        let planned = matches!(self.outcome, Outcome::Planned | Outcome::Blocked);
+        if self.outcome != Outcome::Interrupted {
+            self.details(&mut page);
+        }
+        self.decisions(&mut page);
         page.blocks(
             "blocked by",
             &self.blockers.iter().map(ToString::to_string).collect::<Vec<_>>(),
             usize::MAX,
         );
-        page.blocks("error", self.error.as_slice(), usize::MAX);
-        page.blocks("state", &self.state, usize::MAX);
+        match (&self.error, &self.cause) {
+            (Some(error), Some(cause)) => {
+                page.text.push('\n');
+                page.hang("error: ", &human::clean(error));
+                page.hang("cause: ", &human::clean(cause));
+            }
+            (error, _) if self.outcome != Outcome::Interrupted => {
+                page.blocks("error", error.as_slice(), usize::MAX);
+            }
+            _ => {}
+        }
+        // Last, where the eye is when the run has ended.
+        self.verdict(&mut page);
+        for line in &self.state {
+            page.hang("  ", &human::clean(line));
+        }
+        for (index, step) in self.next.iter().take(DIFFERENCES).enumerate() {
+            let head = if index == 0 { "next: " } else { "  " };
+            page.hang(head, &human::clean(step));
+        }
+        if let Some(folder) = self.work_dir.as_ref().filter(|_| self.outcome != Outcome::Interrupted) {
+            let _ = writeln!(page.text, "report: {}/report.html", human::line(folder));
+        }
+        page.text
+    }
+
+    /// Everything but how it ended and what to do about it.
+    fn details(&self, page: &mut Page) {
+        let planned = matches!(self.outcome, Outcome::Planned | Outcome::Blocked);
         if let Some(plan) = self.plan.as_ref().filter(|_| planned) {
             for (title, lines) in plan.parts() {
                 page.lines(title, &lines);
             }
         }
         if !planned {
-            self.work(&mut page);
+            self.work(page);
         }
-        let errors = |solved: bool| {
-            self.findings
-                .iter()
-                .filter(move |finding| finding.severity == "error" && finding.solved == solved)
-        };
-        page.list("not solved by a rewrite", &grouped(errors(false), usize::MAX), usize::MAX);
-        if planned {
-            page.list("rewritten", &grouped(errors(true), OF_A_RULE), usize::MAX);
-        } else {
-            page.lines("rewritten", &rewritten(&self.findings, columns));
-        }
-        page.list("the target will not have", &self.lost(), LINES);
+        // What waits for a decision stands there.
+        let open: Vec<&Finding> = self
+            .findings
+            .iter()
+            .filter(|finding| finding.severity == "error" && !finding.solved)
+            .filter(|finding| !planned || finding.accepted)
+            .collect();
+        page.list("not fixed by the rewrite", &grouped(open.into_iter(), OF_A_RULE), usize::MAX);
+        page.lines("fixed by the rewrite", &rewritten(&self.findings, page.columns));
         let warnings = self.findings.iter().filter(|finding| finding.severity == "warning");
-        page.list("warnings", &grouped(warnings, OF_A_RULE), usize::MAX);
+        page.list("what changes", &grouped(warnings, OF_A_RULE), usize::MAX);
+        page.list("you will lose", &lost(&self.losses()), usize::MAX);
         let missing: Vec<_> = self.missing.iter().map(|m| format!("{}: {}", m.what, m.why)).collect();
         page.list("did not arrive", &missing, DIFFERENCES);
         page.list("jobs", &jobs(&self.jobs), LINES);
         page.list("the target's server warned", &self.warnings, LINES);
-        self.verification(&mut page);
+        self.verification(page);
         page.list("passwords to set", &quoted_all(&self.passwords_to_set), LINES);
         let scripts: Vec<_> =
             self.scripts.iter().map(|script| format!("{}: {}", script.file, script.title)).collect();
         page.list("scripts for later", &scripts, LINES);
-        page.blocks("next", &self.next, DIFFERENCES);
-        if let Some(folder) = &self.work_dir {
-            let _ = writeln!(page.text, "\nreport: {}/report.html", human::line(folder));
+    }
+
+    /// What a person has to decide: as a check of the dump says it.
+    fn decisions(&self, page: &mut Page) {
+        if self.outcome != Outcome::Blocked {
+            return;
         }
-        page.text
+        for (number, decision) in (1..).zip(&self.decisions) {
+            let head = format!("decision {number}: ");
+            let blocks = count(decision.blocks, "statement");
+            page.text.push('\n');
+            page.hang(
+                &head,
+                &human::line(&format!("{} ({blocks}: {})", decision.title, decision.rules.join(", "))),
+            );
+            let more = decision.blocks.saturating_sub(decision.places.len() as u64);
+            let more = if more > 0 { format!(" and {} more", thousands(more)) } else { String::new() };
+            page.hang("  at: ", &human::line(&format!("{}{more}", decision.places.join(", "))));
+            page.hang("  why: ", &human::line(&decision.why));
+            for (index, choice) in decision.choices.iter().enumerate() {
+                page.hang(if index == 0 { "  do: " } else { "  or: " }, &human::line(choice));
+            }
+        }
     }
 
     /// How it ended, in a few words.
@@ -103,6 +149,7 @@ impl Report {
     pub fn title(&self) -> &'static str {
         match self.outcome {
             Outcome::Failed => "failed",
+            Outcome::Interrupted => "interrupted",
             Outcome::Planned => "planned; nothing was written",
             Outcome::Blocked => "blocked; nothing was written",
             Outcome::Migrated if !self.is_compared() => "migrated, not verified",
@@ -122,11 +169,13 @@ impl Report {
         if moved.bytes == 0 && moved.statements == 0 {
             return String::new();
         }
+        // A run that ended early does not know the bytes of those before it.
+        let bytes =
+            if moved.bytes == 0 { String::new() } else { format!("{} of data, ", human::bytes(moved.bytes)) };
         format!(
-            "{} in {}, {} of data, {}",
+            "{} in {}, {bytes}{}",
             count(moved.rows, "row"),
             count(moved.tables, "table"),
-            human::bytes(moved.bytes),
             count(moved.statements, "statement")
         )
     }
@@ -135,20 +184,23 @@ impl Report {
         let (sign, color) = match self.outcome {
             Outcome::Migrated | Outcome::Planned => ("✓", AnsiColor::Green),
             Outcome::Blocked | Outcome::Differs | Outcome::Failed => ("✗", AnsiColor::Red),
+            Outcome::Interrupted => ("✗", AnsiColor::Yellow),
         };
         let title = page.paint(color.on_default().bold(), &format!("{sign} {}", self.title()));
+        let stopped = self.outcome == Outcome::Interrupted;
+        let when = if stopped { "after" } else { "in" };
         let took = if self.seconds > 0.0 {
-            format!(" in {}", human::duration(span(self.seconds)))
+            format!(" {when} {}", human::duration(span(self.seconds)))
         } else {
             String::new()
         };
         let _ = writeln!(page.text, "\n{title}{took}");
         let moved = self.what_moved();
-        if !moved.is_empty() {
+        if !moved.is_empty() && !stopped {
             let _ = writeln!(page.text, "  {moved}");
         }
         for (word, end) in [("from", &self.source), ("to", &self.target)] {
-            if !end.is_empty() {
+            if !end.is_empty() && !stopped {
                 let _ = writeln!(page.text, "  {word:<5}{}", human::line(end));
             }
         }
@@ -210,6 +262,26 @@ impl Report {
 impl Page {
     fn paint(&self, style: Style, text: &str) -> String {
         if self.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+
+    /// Text under a head that stands out; commands below a step are set in already and stay as they are.
+    fn hang(&mut self, head: &str, text: &str) {
+        let mut lines = text.lines();
+        let first = human::hang(head, lines.next().unwrap_or_default(), self.columns);
+        for (index, line) in first.into_iter().enumerate() {
+            match line.strip_prefix(head).filter(|_| index == 0 && !head.trim().is_empty()) {
+                Some(rest) => {
+                    let head = self.paint(Style::new().bold(), head);
+                    self.text.push_str(&head);
+                    self.text.push_str(rest);
+                }
+                None => self.text += &line,
+            }
+            self.text.push('\n');
+        }
+        for line in lines {
+            let _ = writeln!(self.text, "  {line}");
+        }
     }
 
     /// Lines in columns of their own, as they are.
@@ -280,6 +352,18 @@ fn rewritten(findings: &[Finding], columns: usize) -> Vec<String> {
     rules.into_iter().map(line).collect()
 }
 
+/// What is lost by each rule, the first things by name.
+fn lost(losses: &[(&str, Vec<&str>)]) -> Vec<String> {
+    let line = |(rule, lost): &(&str, Vec<&str>)| {
+        let shown = lost.iter().take(OF_A_RULE).copied().collect::<Vec<_>>().join("; ");
+        match lost.len().saturating_sub(OF_A_RULE) as u64 {
+            0 => format!("{rule:<8} {shown}"),
+            more => format!("{rule:<8} {shown}; and {} more", thousands(more)),
+        }
+    };
+    losses.iter().map(line).collect()
+}
+
 /// Names of roles as SQL writes them.
 pub(super) fn quoted_all(names: &[String]) -> Vec<String> {
     names.iter().map(|name| quoted(name)).collect()
@@ -310,157 +394,4 @@ fn jobs(jobs: &[MovedJob]) -> Vec<String> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-    use crate::report::{Moved, Stage};
-    use crate::results::{Built, Missing, MovedTable, Script};
-    use crate::verify::{Difference, Verification};
-
-    /// A run with something of everything, and names that mean harm.
-    pub(in crate::report) fn report() -> Report {
-        let name = "<script>alert(1)</script>\"'&\n\u{1b}[2J\u{202e}".to_owned();
-        let table = |name: String, seconds: f64| MovedTable {
-            name,
-            format: "binary".into(),
-            parts: 3,
-            rows: 12_000_000,
-            bytes: 1_200_000_000,
-            begun: 1.0,
-            ended: 1.0 + seconds,
-            seconds: seconds * 3.0,
-        };
-        let built =
-            |kind: &str, name: String, seconds| Built { kind: kind.into(), name, begun: 20.0, seconds };
-        let finding = |rule: &str, severity, solved, lost: Option<&str>| Finding {
-            rule: rule.into(),
-            severity,
-            part: "pre-data",
-            line: 7,
-            object: Some(name.clone()),
-            message: "it cannot be made".into(),
-            solved,
-            accepted: false,
-            lost: lost.map(ToOwned::to_owned),
-            advice: None,
-            cause: None,
-        };
-        let difference = |found: Option<&str>| Difference {
-            kind: "rows".into(),
-            object: name.clone(),
-            expected: Some("7".into()),
-            found: found.map(ToOwned::to_owned),
-            reason: None,
-            details: vec![format!("id = {name}")],
-        };
-        let mut tables: Vec<_> = (0..7).map(|n| table(format!("s.t{n}"), f64::from(n))).collect();
-        tables.push(table(name.clone(), 30.0));
-        Report {
-            version: super::super::VERSION,
-            outcome: Outcome::Differs,
-            source: "postgres://postgres@db.example:5432/shop".into(),
-            target: "postgres://tsdbadmin@x.tsdb.example:5432/tsdb?sslmode=require".into(),
-            started: "2026-11-22T18:00:00.000Z".into(),
-            seconds: 95.25,
-            plan: None,
-            findings: vec![
-                finding("OWN-01", "error", true, Some("owner <b>")),
-                finding("EXT-01", "error", false, None),
-                finding("TSP-03", "warning", true, None),
-            ],
-            blockers: Vec::new(),
-            stages: vec![
-                Stage { name: "roles", result: "12 statements".into(), begun: 0.5, seconds: 0.3 },
-                Stage { name: "data", result: "61,000,000 rows, 166 MB/s".into(), begun: 1.0, seconds: 75.0 },
-            ],
-            moved: Moved {
-                tables: 8,
-                rows: 96_000_000,
-                bytes: 9_600_000_000,
-                seconds: 131.0,
-                statements: 332,
-            },
-            tables,
-            built: vec![built("index", name.clone(), 12.0), built("foreign-key", "f on s.t1".into(), 3.0)],
-            missing: vec![Missing { what: name.clone(), why: "the service does not have it".into() }],
-            passwords_to_set: vec![name.clone()],
-            jobs: vec![MovedJob {
-                id: 1000,
-                name: name.clone(),
-                owner: "a".into(),
-                new_owner: "tsdbadmin".into(),
-                scheduled: true,
-            }],
-            warnings: vec!["WARNING: something".into()],
-            verification: Some(Verification {
-                compared: [("tables".to_owned(), 9)].into(),
-                differences: vec![difference(Some("6")), difference(None)],
-                announced: vec![difference(Some("5"))],
-                ..Verification::default()
-            }),
-            next: vec!["look at the differences before any application uses the target".into()],
-            scripts: vec![Script {
-                file: "later.sql".into(),
-                title: name.clone(),
-                rule: "EXT-01".into(),
-                sql: format!("-- {name}\nSELECT 1;"),
-            }],
-            work_dir: Some("tsmigrate-shop".into()),
-            ..Report::default()
-        }
-    }
-
-    #[test]
-    fn the_verdict_comes_first_and_every_part_is_there() {
-        let text = report().text();
-        let head: Vec<&str> = text.lines().take(5).collect();
-        assert_eq!(
-            head,
-            [
-                "",
-                "✗ migrated, but the target differs from the source in 1 min 35 s",
-                "  96,000,000 rows in 8 tables, 9.60 GB of data, 332 statements",
-                "  from postgres://postgres@db.example:5432/shop",
-                "  to   postgres://tsdbadmin@x.tsdb.example:5432/tsdb?sslmode=require",
-            ]
-        );
-        let titles: Vec<&str> = text
-            .lines()
-            .skip(5)
-            .filter(|line| !line.is_empty() && !line.starts_with(' ') && !line.starts_with("report:"))
-            .collect();
-        let expected = "stages|slowest tables|slowest builds|not solved by a rewrite|rewritten|the target will not have|did not \
-                        arrive|jobs|the target's server warned|verification|passwords to set|scripts for \
-                        later|next";
-        assert_eq!(titles.join("|").replace("warnings|", ""), expected, "{text}");
-        assert!(text.ends_with("report: tsmigrate-shop/report.html\n"));
-    }
-
-    #[test]
-    fn the_slowest_tables_come_with_their_rates() {
-        let text = report().text();
-        assert!(text.contains("      30 s   1.20 GB  40.0 MB/s 12,000,000 rows  binary <script>"), "{text}");
-        assert!(text.contains("      6.0 s   1.20 GB   200 MB/s 12,000,000 rows  binary s.t6"), "{text}");
-        assert!(!text.contains("s.t2\n"), "only five are shown: {text}");
-    }
-
-    #[test]
-    fn no_name_steers_the_terminal() {
-        for text in [report().text(), anstream::adapter::strip_str(&report().colored()).to_string()] {
-            assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
-        }
-        assert!(report().colored().contains('\u{1b}'));
-    }
-
-    #[test]
-    fn lines_are_short_where_no_name_is_long() {
-        let mut report = report();
-        report.missing[0].why = "a reason of many words ".repeat(12);
-        assert!(report.text().lines().all(|line| human::width(line) <= COLUMNS), "{}", report.text());
-    }
-
-    #[test]
-    fn without_a_comparison_nothing_is_called_verified() {
-        let report = Report { outcome: Outcome::Migrated, ..Report::default() };
-        assert!(report.text().contains("✓ migrated, not verified"));
-    }
-}
+pub(super) mod tests;

@@ -96,6 +96,13 @@ impl Types {
         Ok(Self(types))
     }
 
+    /// The type that TimescaleDB keeps a batch of compressed values in.
+    #[must_use]
+    pub fn is_compressed(&self, oid: u32) -> bool {
+        let of = self.0.get(&oid).and_then(|found| found.extension.as_ref());
+        of.is_some_and(|(extension, name)| extension == "timescaledb" && name == "compressed_data")
+    }
+
     /// True where a binary value of this type means the same on another server.
     #[must_use]
     pub fn binary(&self, oid: u32) -> bool {

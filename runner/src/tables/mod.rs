@@ -12,6 +12,7 @@ use crate::connect::Session;
 use crate::error::Error;
 use crate::guard;
 use crate::names::Relation;
+use crate::timescale;
 
 /// A table with rows of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,11 +37,16 @@ pub struct Table {
     pub format: Format,
     /// The target's table becomes a hypertable: rows are routed, and `FREEZE` is refused.
     pub routed: bool,
+    /// Positions of columns of compressed rows, where the source writes a batch of NULLs so that no restore reads it: a
+    /// NULL goes over in its place, which means the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub null_batches: Vec<usize>,
 }
 
 /// Columns go into statements for the target, whose keywords are others: all of them in quotes.
 /// Tables of users with rows of their own: no partitioned parents, none that belong to an extension. An enum's hash
-/// is that of its object id, so partitions by it hold other rows on another server (`pg_dump` does the same).
+/// is that of its object id, so partitions by it, or by what may be made of it, hold other rows on another server (`pg_dump`
+/// knows that of enums alone); one by a collation that is not deterministic depends on the version of ICU.
 const TABLES: &str = "
 SELECT c.oid, n.nspname, c.relname, pg_catalog.pg_relation_size(c.oid), pg_catalog.pg_table_size(c.oid),
        greatest(c.reltuples, 0)::bigint, coalesce(m.amname, 'heap') = 'heap' AND {lockable} AND NOT {folded},
@@ -52,13 +58,18 @@ LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam
 LEFT JOIN pg_catalog.pg_class r ON c.relispartition AND r.oid = pg_catalog.pg_partition_root(c.oid)
   AND EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(c.oid) p
               JOIN pg_catalog.pg_partitioned_table t ON t.partrelid = p.relid AND t.partstrat = 'h'
-              JOIN pg_catalog.pg_opclass o ON o.oid = ANY (t.partclass) AND o.opcname = 'enum_ops')
+              WHERE {unstable})
 LEFT JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace,
 LATERAL (SELECT pg_catalog.string_agg('\"' || pg_catalog.replace(attname, '\"', '\"\"') || '\"', ', ' ORDER BY attnum) AS columns,
-                pg_catalog.string_agg(DISTINCT atttypid::bigint::text, ' ') AS types
+                pg_catalog.string_agg(atttypid::bigint::text, ' ' ORDER BY attnum) AS types
          FROM pg_catalog.pg_attribute
          WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '') a
 WHERE c.relkind = 'r' AND {only} ORDER BY 5 DESC, 2, 3";
+
+/// Of `pg_partitioned_table t`: another server may put a row into another of its partitions.
+pub const UNSTABLE: &str = "(EXISTS (SELECT FROM pg_catalog.pg_opclass o WHERE o.oid = ANY (t.partclass)
+    AND o.opcname IN ('enum_ops', 'array_ops', 'record_ops', 'range_ops', 'multirange_ops'))
+  OR EXISTS (SELECT FROM pg_catalog.pg_collation k WHERE k.oid = ANY (t.partcollation) AND NOT k.collisdeterministic))";
 
 /// What is a user's own.
 const OF_USERS: &str = "c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -107,7 +118,9 @@ pub struct Listing {
 /// When the server refuses a question.
 pub async fn list(session: &Session, locked: Option<&[u32]>) -> Result<Listing, Error> {
     let types = Types::read(session).await?;
-    let block: u64 = session.ask_row("SELECT pg_catalog.current_setting('block_size')").await?.number(0)?;
+    let server = session.ask_row(SERVER).await?;
+    let block: u64 = server.number(0)?;
+    let null_batches = server.optional(1)?.is_some_and(timescale::writes_null_batches);
     let mut listing = Listing::default();
     let (only, moved) = match locked {
         None => (OF_USERS.to_owned(), ""),
@@ -117,7 +130,7 @@ pub async fn list(session: &Session, locked: Option<&[u32]>) -> Result<Listing, 
         }
     };
     let tables = TABLES.replace("{only}", &only).replace("{moved}", moved);
-    let tables = tables.replace("{folded}", &guard::folded("c.oid"));
+    let tables = tables.replace("{folded}", &guard::folded("c.oid")).replace("{unstable}", UNSTABLE);
     for row in session.ask(&tables.replace("{lockable}", &guard::lockable("c.oid"))).await? {
         let relation = row.relation(1)?;
         // A table that was dropped after the snapshot was taken has no size any more. The server may ask for sizes after
@@ -128,8 +141,10 @@ pub async fn list(session: &Session, locked: Option<&[u32]>) -> Result<Listing, 
             continue;
         };
         let oids = row.optional(9)?.unwrap_or_default();
-        let mut oids = oids.split(' ').filter_map(|oid| oid.parse().ok());
-        let format = if oids.all(|oid| types.binary(oid)) { Format::Binary } else { Format::Text };
+        let oids: Vec<u32> = oids.split(' ').filter_map(|oid| oid.parse().ok()).collect();
+        let format = if oids.iter().all(|oid| types.binary(*oid)) { Format::Binary } else { Format::Text };
+        let compressed =
+            oids.iter().enumerate().filter(|(_, oid)| null_batches && types.is_compressed(**oid));
         listing.tables.push(Table {
             into: row.optional_relation(10)?.unwrap_or_else(|| relation.clone()),
             relation,
@@ -140,10 +155,16 @@ pub async fn list(session: &Session, locked: Option<&[u32]>) -> Result<Listing, 
             ranges: row.flag(6)?,
             format,
             routed: false,
+            null_batches: compressed.map(|(position, _)| position).collect(),
         });
     }
     Ok(listing)
 }
+
+/// The size of its blocks, and the version of TimescaleDB.
+const SERVER: &str = "
+SELECT pg_catalog.current_setting('block_size'),
+       (SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'timescaledb')";
 
 /// The kind of every relation of a database and a hash of its columns' names and types.
 pub type Shapes = BTreeMap<Relation, (String, String)>;

@@ -104,6 +104,7 @@ mod tests {
             ranges: true,
             format: Format::Text,
             routed: false,
+            null_batches: Vec::new(),
         }
     }
 

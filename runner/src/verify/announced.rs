@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tsmigrate_analyzer::facts::names::shown_type;
+
 use super::identity::{self, Place};
 use super::options::Expect;
 use super::result::Difference;
@@ -16,17 +18,21 @@ pub(super) struct Announced {
     changed: BTreeMap<String, String>,
     /// What is lost in the rules' words: `log_statement of role app`.
     settings: Vec<(String, String)>,
+    /// By type and language: the rule that takes it away.
+    transforms: BTreeMap<(String, String), String>,
     source: BTreeSet<String>,
 }
 
 impl Announced {
     pub(super) fn new(expect: &Expect<'_>) -> Self {
         let (mut gone, mut changed, mut settings) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let mut transforms = BTreeMap::new();
         for finding in expect.findings.iter().filter(|finding| finding.severity != "note") {
             // Only a rewrite that says what it takes away, or a statement that the target refuses, can explain that
             // something is not there. OWN-01 takes an owner away, never the object.
             let takes = finding.lost.is_some() || finding.severity == "error" && !finding.solved;
             if let Some(object) = finding.object.as_ref().filter(|_| finding.rule != "OWN-01") {
+                transforms.extend(transform(object).filter(|_| takes).map(|it| (it, finding.rule.clone())));
                 if takes {
                     gone.entry(announced(object)).or_insert_with(|| finding.rule.clone());
                 }
@@ -39,7 +45,7 @@ impl Announced {
         for table in expect.skipped {
             changed.entry(plain(&table.to_string())).or_insert_with(|| "its rows stayed behind".to_owned());
         }
-        Self { gone, changed, settings, source: extensions_left(expect.source, expect.target) }
+        Self { gone, changed, settings, transforms, source: extensions_left(expect.source, expect.target) }
     }
 
     /// Why a difference was to be expected. What the target has and the source does not was announced by nobody.
@@ -58,6 +64,11 @@ impl Announced {
                     || difference.kind == "database setting" && text.split(' ').any(|word| word == setting)
             });
             return found.map(|(_, rule)| rule.clone());
+        }
+        if difference.kind == "transform" && difference.found.is_none() {
+            let (kind, language) =
+                object.strip_prefix("for ").and_then(|it| identity::split_once(it, " language "))?;
+            return self.transforms.get(&(kind.to_owned(), language.to_owned())).cloned();
         }
         let of_publication = difference.kind == "publication schema";
         let announced =
@@ -78,8 +89,25 @@ impl Announced {
             [on.to_owned(), place]
         });
         let publication = identity::split_once(&object, " in ").filter(|_| of_publication);
+        // An index, an operator class and a family are known by their names: not by their table, nor by what they are for.
+        let known = match difference.kind.as_str() {
+            "index" => identity::split_once(&object, " on ").map(|(name, _)| format!("index {name}")),
+            kind @ ("operator class" | "operator family") => {
+                identity::split_once(&object, " USING ").map(|(name, _)| format!("{kind} {name}"))
+            }
+            _ => None,
+        };
+        // A table is kept by the usual access method where its own cannot be.
+        let method = match (difference.kind.as_str(), &difference.expected) {
+            ("table access method", Some(method)) => self.gone.get(&format!("access method {method}")),
+            _ => None,
+        };
+        if method.is_some() {
+            return method.cloned();
+        }
         let candidates = words
             .into_iter()
+            .chain(part(known))
             .chain(commented)
             .chain(publication.map(|(_, publication)| publication.to_owned()))
             .chain(part(table))
@@ -99,6 +127,13 @@ fn extensions_left(source: &Facts, target: &Facts) -> BTreeSet<String> {
     source.extensions.keys().filter(here).cloned().collect()
 }
 
+/// The type and the language of `transform (for int4 language "sql")`, as the server writes them.
+fn transform(object: &str) -> Option<(String, String)> {
+    let inside = object.strip_prefix("transform (for ")?.strip_suffix(')')?;
+    let (kind, language) = identity::split_once(inside, " language ")?;
+    Some((shown_type(&identity::plain(kind)).to_owned(), identity::plain(language)))
+}
+
 /// An object in the words of a rule, which write roles without quotes: `setting work_mem of role a b`.
 fn announced(object: &str) -> String {
     match object.rsplit_once("role ").filter(|(_, name)| !name.starts_with('"')) {
@@ -112,4 +147,51 @@ fn announced(object: &str) -> String {
 /// An object in the words of a rule or a server, without its arguments, and with quotes where names need them.
 fn plain(object: &str) -> String {
     identity::plain(identity::before(object, "(").trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_rule_takes_away_is_known_by_the_names_of_the_server() {
+        let gone = [
+            "index public.\"A\"",
+            "operator class public.ioc",
+            "operator family public.ioc",
+            "access method am2",
+        ];
+        let transforms =
+            ["transform (for int4 language \"sql\")", "transform (for public.\"T\" language \"plperl\")"];
+        let announced = Announced {
+            gone: gone.map(|object| (object.to_owned(), "A".to_owned())).into(),
+            changed: BTreeMap::new(),
+            settings: Vec::new(),
+            transforms: transforms.iter().filter_map(|it| Some((transform(it)?, "B".to_owned()))).collect(),
+            source: BTreeSet::new(),
+        };
+        let reason = |kind: &str, object: &str, expected: &str, found: Option<&str>| {
+            announced.reason(&Difference {
+                kind: kind.into(),
+                object: object.into(),
+                expected: Some(expected.into()),
+                found: found.map(Into::into),
+                ..Difference::default()
+            })
+        };
+        for (kind, object, rule) in [
+            ("index", "public.\"A\" on public.t", Some("A")),
+            ("index", "public.b on public.t", None),
+            ("operator class", "public.ioc USING btree", Some("A")),
+            ("operator family", "public.ioc USING btree", Some("A")),
+            ("operator class", "public.other USING btree", None),
+            ("transform", "for integer language sql", Some("B")),
+            ("transform", "for public.\"T\" language plperl", Some("B")),
+            ("transform", "for bigint language sql", None),
+        ] {
+            assert_eq!(reason(kind, object, "there", None).as_deref(), rule, "{kind} {object}");
+        }
+        assert_eq!(reason("table access method", "public.t", "am2", Some("heap")).as_deref(), Some("A"));
+        assert_eq!(reason("table access method", "public.t", "am3", Some("heap")), None);
+    }
 }

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::stream::FuturesOrdered;
+use futures_util::{TryStreamExt, future};
+
 use super::identity::{self, Place};
 use super::object::{Catalog, Object, Says, not_member};
 use super::{kinds, timescale};
@@ -9,6 +12,9 @@ use crate::connect::{Row, Session};
 use crate::error::{Error, Server};
 use crate::guard::Guard;
 use crate::names::Relation;
+
+/// So many questions are asked without waiting for an answer.
+const AT_ONCE: usize = 8;
 
 /// Reads all of it in the session's snapshot.
 pub(super) async fn read(session: &Session) -> Result<Catalog, Error> {
@@ -19,8 +25,12 @@ pub(super) async fn read(session: &Session) -> Result<Catalog, Error> {
     questions.extend(timescale::questions(session).await?);
     // Which words need quotes depends on a server's version: `json` does from 17 on.
     session.run("SET LOCAL quote_all_identifiers = on").await?;
-    for question in questions {
-        for row in session.ask(&question).await? {
+    // Sent in their order: the way there and back counts more than most answers.
+    let (mut asked, mut questions) = (FuturesOrdered::new(), questions.iter());
+    loop {
+        asked.extend(questions.by_ref().take(AT_ONCE - asked.len()).map(|question| session.ask(question)));
+        let Some(rows) = asked.try_next().await? else { break };
+        for row in rows {
             let object = Object {
                 owner: row.optional(2)?.map(str::to_owned),
                 privileges: row.json(3)?,
@@ -113,13 +123,14 @@ async fn sequences(session: &Session) -> Result<BTreeMap<Relation, String>, Erro
 
 /// Asks about sequences, which are locked and looked at before.
 async fn attempt(session: &Session, guards: &[Guard], sql: &str) -> Result<Result<Vec<Row>, Server>, Error> {
-    let answer = async {
-        Guard::hold_all(guards, session, "SAVEPOINT sequences").await?;
-        session.try_ask(sql).await.map_err(|error| Server::new(&error))
-    };
-    let answer = answer.await;
-    session.run("ROLLBACK TO SAVEPOINT sequences; RELEASE SAVEPOINT sequences").await?;
-    Ok(answer)
+    let back = session.run("ROLLBACK TO SAVEPOINT sequences; RELEASE SAVEPOINT sequences");
+    if let Err(server) = Guard::hold_all(guards, session, "SAVEPOINT sequences").await {
+        back.await?;
+        return Ok(Err(server));
+    }
+    let (answer, ended) = future::join(session.try_ask(sql), back).await;
+    ended?;
+    Ok(answer.map_err(|error| Server::new(&error)))
 }
 
 #[cfg(test)]

@@ -102,15 +102,19 @@ impl Formula {
             let send = format!("pg_catalog.{}send", column.type_name);
             return format!("{send}(CASE WHEN {name} = 'NaN' THEN 'NaN' ELSE {name} END)");
         }
-        let compressed =
-            column.type_name == "compressed_data" && crate::timescale::is_own(&column.type_schema);
+        let compressed = column.is_compressed();
         if (own || compressed) && column.send != "-" && !column.send.is_empty() {
             let send = if column.send.contains('.') {
                 column.send.clone()
             } else {
                 format!("pg_catalog.{}", column.send)
             };
-            return format!("{send}({name})");
+            // A batch of NULLs, which goes over as NULL where its own form cannot (`Table::null_batches`).
+            return if compressed {
+                format!("nullif({send}({name}), '\\x06'::pg_catalog.bytea)")
+            } else {
+                format!("{send}({name})")
+            };
         }
         let text = format!("{} COLLATE pg_catalog.\"C\"", text(&name));
         if self.encoded { format!("pg_catalog.textsend({text})") } else { text }

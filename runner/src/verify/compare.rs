@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::announced::Announced;
+use super::besides;
 use super::definition;
 use super::identity::{self, Place};
 use super::kept;
+use super::kinds::DATABASE;
 use super::members;
 use super::object::{Catalog, Object, Privilege, Says};
 use super::options::{Expect, VerifyOptions};
@@ -23,12 +25,18 @@ pub(super) fn compare(
     options: &VerifyOptions,
     selection: &Selection,
 ) -> Verification {
-    let lost = lost_roles(source, target);
-    let mut comparison = Comparison {
-        world: World { expect, lost, versions: (source, target), options, selection },
-        announced: Announced::new(expect),
-        result: Verification::default(),
+    let own = expect.source.timescale.iter().flat_map(|timescale| &timescale.chunks);
+    let world = World {
+        expect,
+        lost: lost_roles(source, target),
+        versions: (source, target),
+        renumbered: renumbered(source, target),
+        chunks: own.map(ToString::to_string).collect(),
+        options,
+        selection,
     };
+    let mut comparison =
+        Comparison { world, announced: Announced::new(expect), result: Verification::default() };
     for ((kind, identity), ours) in &source.objects {
         comparison.object(kind, identity, ours);
     }
@@ -86,7 +94,10 @@ impl Comparison<'_> {
             return;
         }
         self.count("privileges");
-        let (wanted, found) = privileges(ours, theirs, (kind, &identity), &self.world);
+        let (mut wanted, mut found) = privileges(ours, theirs, (kind, &identity), &self.world);
+        if kind == DATABASE {
+            besides::without_public(&mut wanted, &mut found);
+        }
         if wanted != found {
             let (wanted, found) = (show(wanted.difference(&found)), show(found.difference(&wanted)));
             self.differ(difference("privileges", &of(kind, &identity), Some(wanted), Some(found)));
@@ -94,7 +105,7 @@ impl Comparison<'_> {
     }
 
     fn owner(&mut self, (kind, identity): (&str, &str), ours: &Object, theirs: &Object) {
-        if kind == "column" || self.world.options.without.has("owner") {
+        if kind == "column" || kind == DATABASE || self.world.options.without.has("owner") {
             return;
         }
         let (Some(owner), Some(found)) = (&ours.owner, &theirs.owner) else { return };
@@ -163,6 +174,11 @@ impl Comparison<'_> {
             let have = if *count == 1 { "foreign table has its" } else { "foreign tables have their" };
             notes.push(format!("{count} {have} rows on another server: definitions were compared"));
         }
+        let World { expect, versions, .. } = &self.world;
+        notes.extend(besides::superusers(expect));
+        if compared.contains_key("roles") {
+            notes.extend(besides::memberships(*versions, |role| self.world.reserved(role)));
+        }
         if compared.contains_key("roles") {
             notes.push("passwords were not compared: only a superuser may read them".to_owned());
         }
@@ -171,6 +187,9 @@ impl Comparison<'_> {
 
 /// The object of a difference in its owner or its privileges.
 fn of(kind: &str, identity: &str) -> String {
+    if kind == DATABASE {
+        return "of the database".to_owned();
+    }
     if kind == "column" { identity.to_owned() } else { format!("of {kind} {identity}") }
 }
 
@@ -178,7 +197,8 @@ fn difference(kind: &str, object: &str, expected: Option<String>, found: Option<
     Difference { kind: kind.into(), object: object.into(), expected, found, ..Difference::default() }
 }
 
-fn plural(kind: &str) -> String {
+/// What is written of several things of a kind.
+pub(crate) fn plural(kind: &str) -> String {
     match kind.strip_suffix('y') {
         Some(stem) => format!("{stem}ies"),
         None if kind.ends_with("privileges") => kind.to_owned(),
@@ -192,6 +212,10 @@ struct World<'a> {
     expect: &'a Expect<'a>,
     lost: BTreeSet<String>,
     versions: (&'a Catalog, &'a Catalog),
+    /// The same chunks have other numbers on the target.
+    renumbered: bool,
+    /// Chunks in schemas of the user's own.
+    chunks: BTreeSet<String>,
     options: &'a VerifyOptions,
     selection: &'a Selection,
 }
@@ -227,7 +251,7 @@ fn compares(kind: &str, identity: &str, world: &World<'_>) -> bool {
         // Before 18 they have no names.
         "not-null constraint" if source.major.min(target.major) < 18 => false,
         // The tables that chunks are have other names where the chunks have other numbers; their ranges are compared.
-        _ if (renumbered(source, target) || world.selection.converts()) && numbered(kind, identity) => false,
+        _ if (world.renumbered || world.selection.converts()) && numbered(kind, identity) => false,
         // The source has none of these where its tables became hypertables.
         _ if world.selection.converts() && super::timescale::KINDS.contains(&kind) => false,
         "TimescaleDB catalog" => world.selection.is_all(),
@@ -316,6 +340,7 @@ fn counts(kind: &str, name: &str, world: &World<'_>) -> bool {
 fn reason(kind: &str, name: &str, identity: &str) -> Option<&'static str> {
     match (kind, name) {
         ("extension", "version") if identity != "timescaledb" => Some("the target has its own version of it"),
+        ("column", "position below others") => Some("a dump writes the columns of a table's parents first"),
         ("role", "bypassrls" | "replication") => Some("the service cannot give it"),
         _ => None,
     }
@@ -345,6 +370,8 @@ fn expected(kind: &str, identity: &str, world: &World<'_>) -> bool {
 
 fn may_be_more(kind: &str, identity: &str, world: &World<'_>) -> bool {
     match kind {
+        // The service's own.
+        "comment" => identity == "on database",
         // The service's own, and those of an earlier run.
         "role" | "membership" | "extension" | "role setting" | "database setting" | members::KIND => true,
         "schema" if world.versions.0.added.contains(&format!("schema {identity}")) => true,
@@ -401,11 +428,10 @@ fn privileges(
     };
     let mut wanted: BTreeSet<_> = ours.privileges.iter().filter(keep).cloned().collect();
     let mut found: BTreeSet<_> = theirs.privileges.iter().filter(keep).cloned().collect();
-    let timescale = world.expect.source.timescale.iter();
     // What TimescaleDB keeps for a hypertable is reached through the hypertable.
-    let mut chunks = timescale.flat_map(|timescale| &timescale.chunks);
-    let inside = is_own(identity) || chunks.any(|chunk| chunk.to_string() == identity);
+    let inside = is_own(identity) || world.chunks.contains(identity);
     if kind != "column"
+        && kind != DATABASE
         && !inside
         && let (Some(owner), Some(now)) = (&ours.owner, &theirs.owner)
         && owner != now

@@ -27,6 +27,11 @@ pub async fn databases(
     drop(other);
     reader.run(sessions::BEGIN).await?;
     let mut notes = Vec::new();
+    if source_facts.is_same(&target_facts) {
+        notes.push(
+            "the source and the target are one database, or copies of its files: look at --target".to_owned(),
+        );
+    }
     let snapshot = if source_facts.in_recovery {
         notes.push(
             "the source is a standby, which exports no snapshot: what was written while it was read shows as a difference"

@@ -169,7 +169,8 @@ async fn stream(
         let guards = std::slice::from_ref(&place.guard);
         let locked = reading::hold(reader, guards, "SAVEPOINT attempt").await?;
         reading::become_role(reader.session, role).await?;
-        reading::ask(reader, guards, locked, rows_of(reader.session, sql)).await
+        let rows = reading::ask(reader, guards, locked, rows_of(reader.session, sql)).await?;
+        reading::seen(reader.session, guards).await.map(|()| rows)
     };
     let answer = answer.await;
     sessions::back(reader.session).await?;

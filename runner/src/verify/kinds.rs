@@ -4,9 +4,16 @@
 //! with all names qualified.
 
 use super::object::not_member;
+use crate::omitted::DUMPED_INDEX;
 
 /// The first object id of a user's own: everything below belongs to the server itself.
 const FIRST_USER_OID: u32 = 16384;
+
+/// The schema that `initdb` makes.
+const PUBLIC_OID: u32 = 2200;
+
+/// The kind of the database itself.
+pub(super) const DATABASE: &str = "database";
 
 /// One catalog: what of it, its owner, its privileges and its definition. `o` is the row.
 struct Kind {
@@ -291,7 +298,7 @@ const NEWER: &[(u32, &str, &str)] = &[
 
 /// All questions to a server of this major version.
 pub(super) fn questions(major: u32) -> Vec<String> {
-    let all = KINDS.iter().map(Kind::question).chain(others());
+    let all = KINDS.iter().map(Kind::question).chain(others()).chain(whole());
     all.map(|question| {
         let older = NEWER.iter().filter(|(since, ..)| major < *since);
         older.fold(question, |question, (_, new, old)| question.replace(new, old))
@@ -304,6 +311,31 @@ fn explode(acl: &str) -> String {
         "(SELECT json_agg(json_build_array(CASE a.grantee WHEN 0 THEN '' ELSE pg_get_userbyid(a.grantee) \
          END, a.privilege_type, a.is_grantable)) FROM aclexplode({acl}) a)"
     )
+}
+
+/// The same of the database itself, and comments on everything.
+fn whole() -> Vec<String> {
+    vec![
+        format!(
+            "SELECT 'comment', 'on ' || i.type || ' ' || i.identity, NULL, NULL, json_build_object('', d.description) \
+             FROM pg_description d, LATERAL pg_identify_object(d.classoid, d.objoid, d.objsubid) i \
+             WHERE (d.objoid >= {FIRST_USER_OID} OR d.classoid = 'pg_largeobject'::regclass \
+               OR d.classoid = 'pg_namespace'::regclass AND d.objoid = {PUBLIC_OID}) AND i.type <> 'extension' AND {}",
+            not_member("d.classoid", "d.objoid")
+        ),
+        "SELECT 'comment', 'on role ' || quote_ident(r.rolname), NULL, NULL, json_build_object('', d.description) \
+         FROM pg_shdescription d JOIN pg_roles r ON r.oid = d.objoid AND d.classoid = 'pg_authid'::regclass \
+         WHERE r.rolname !~ '^pg_'"
+            .into(),
+        "SELECT 'comment', 'on database', NULL, NULL, json_build_object('', shobj_description(d.oid, 'pg_database')) \
+         FROM pg_database d WHERE d.datname = current_database() AND shobj_description(d.oid, 'pg_database') IS NOT NULL"
+            .into(),
+        // Their names are others, and so may be their owners.
+        format!(
+            "SELECT '{DATABASE}', 'of this name', pg_get_userbyid(d.datdba), {}, '{{}}' FROM pg_database d WHERE d.datname = current_database()",
+            explode("coalesce(d.datacl, acldefault('d', d.datdba))")
+        ),
+    ]
 }
 
 /// Questions whose answers do not fit the pattern of [`KINDS`]. All give kind, identity, owner, privileges, and a JSON
@@ -325,7 +357,7 @@ fn others() -> Vec<String> {
                FROM pg_attribute a WHERE a.attrelid = x.oid AND a.attstattarget >= 0)) \
              FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid \
              JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
-             WHERE {user} AND c.relpersistence <> 't' AND {member}"
+             WHERE {user} AND c.relpersistence <> 't' AND {DUMPED_INDEX} AND {member}"
         ),
         format!(
             "SELECT 'column', format('%I.%I.%I', n.nspname, c.relname, a.attname), \
@@ -338,9 +370,10 @@ fn others() -> Vec<String> {
                'compression', nullif(a.attcompression, ''), 'statistics target', nullif(a.attstattarget, -1), \
                'options', (SELECT string_agg(x, ', ' ORDER BY x) FROM unnest(a.attoptions) x \
                  WHERE split_part(x, '=', 1) IN ({SETTABLE_OPTIONS})), 'foreign options', {}, \
-               'position', CASE WHEN NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid) THEN \
+               CASE WHEN c.relispartition OR NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid) \
+                 THEN 'position' ELSE 'position below others' END, \
                  (SELECT count(*) FROM pg_attribute b WHERE b.attrelid = c.oid AND b.attnum > 0 AND b.attnum <= a.attnum \
-                 AND NOT b.attisdropped) END) \
+                 AND NOT b.attisdropped)) \
              FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid \
              JOIN pg_namespace n ON n.oid = c.relnamespace \
              WHERE a.attnum > 0 AND NOT a.attisdropped AND {user} AND n.nspname <> '_timescaledb_internal' \
@@ -363,16 +396,6 @@ fn others() -> Vec<String> {
              LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace",
             explode("d.defaclacl")
         ),
-        format!(
-            "SELECT 'comment', 'on ' || i.type || ' ' || i.identity, NULL, NULL, json_build_object('', d.description) \
-             FROM pg_description d, LATERAL pg_identify_object(d.classoid, d.objoid, d.objsubid) i \
-             WHERE d.objoid >= {FIRST_USER_OID} AND i.type <> 'extension' AND {}",
-            not_member("d.classoid", "d.objoid")
-        ),
-        "SELECT 'comment', 'on role ' || quote_ident(r.rolname), NULL, NULL, json_build_object('', d.description) \
-         FROM pg_shdescription d JOIN pg_roles r ON r.oid = d.objoid AND d.classoid = 'pg_authid'::regclass \
-         WHERE r.rolname !~ '^pg_'"
-            .into(),
         "SELECT 'security label', format('%s on %s %s', l.provider, l.objtype, l.objname), NULL, NULL, \
          json_build_object('', l.label) FROM pg_seclabels l WHERE l.objtype NOT IN ('database', 'role', 'tablespace')"
             .into(),

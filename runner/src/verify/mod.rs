@@ -10,6 +10,7 @@
 //! foreign tables, which are elsewhere; what a database owner cannot change on a service, such as tablespaces.
 
 mod announced;
+mod besides;
 mod catalog;
 mod checksum;
 mod compare;
@@ -37,9 +38,11 @@ mod select;
 mod sessions;
 mod text;
 mod timescale;
+mod together;
 mod views;
 mod work;
 
+pub(crate) use compare::plural;
 pub use databases::databases;
 pub use options::{Check, Expect, Kept, PERCENT, VerifyOptions, Without};
 pub use result::{Difference, Rows, Verification};

@@ -11,6 +11,7 @@ use super::measured::{Reading, TOO_LONG};
 use super::relations::{Column, Held};
 use super::sessions::{Sessions, back, reader};
 use crate::connect::{Connector, Row, Session};
+use crate::engine::null_batches::NullBatches;
 use crate::error::{Error, Server, is_locked};
 use crate::guard::{self, Guard};
 use crate::names::Relation;
@@ -89,14 +90,52 @@ pub(super) async fn attempt(
     role: Option<&str>,
 ) -> Result<Result<Vec<Row>, Server>, Error> {
     let session = reader.session;
-    let answer = async {
+    let held = async {
         let locked = hold(reader, guards, "SAVEPOINT attempt").await?;
-        become_role(session, role).await?;
-        ask(reader, guards, locked, session.try_ask(sql)).await
+        become_role(session, role).await.map(|()| locked)
     };
-    let answer = answer.await;
-    back(session).await?;
+    let answer = match held.await {
+        // In one way there and back, in this order.
+        Ok(false) => {
+            let (answer, seen, ended) =
+                future::join3(session.try_ask(sql), seen(session, guards), back(session)).await;
+            ended?;
+            match answer {
+                Ok(rows) => seen.map(|()| rows),
+                Err(error) => Err(Server::new(&error)),
+            }
+        }
+        Ok(true) => {
+            let answer = match ask(reader, guards, true, session.try_ask(sql)).await {
+                Ok(rows) => seen(session, guards).await.map(|()| rows),
+                Err(server) => Err(server),
+            };
+            back(session).await?;
+            answer
+        }
+        Err(server) => {
+            back(session).await?;
+            Err(server)
+        }
+    };
     unlocked(session, sql, answer)
+}
+
+/// Looks whether the snapshot saw the rows that were just read. Their locks are still held.
+///
+/// # Errors
+/// Code [`guard::UNSEEN`] where it did not.
+pub(super) async fn seen(session: &Session, guards: &[Guard]) -> Result<(), Server> {
+    let rows = session.try_ask(&guard::unseen(guards)).await.map_err(|error| Server::new(&error))?;
+    let Some(table) = rows.first().and_then(|row| row.text(0).ok()) else { return Ok(()) };
+    Err(Server {
+        code: guard::UNSEEN.into(),
+        message: format!(
+            "{table} was rewritten or emptied on the {} while it was compared: compare again",
+            session.side().name()
+        ),
+        ..Server::default()
+    })
 }
 
 /// A lock that another session keeps is no answer: it is asked for again (see [`is_locked`]).
@@ -157,14 +196,16 @@ pub(super) async fn copied(
     sum: bool,
     owner: &str,
 ) -> Result<Reading, Error> {
-    let names: Vec<_> =
-        columns.iter().filter(|column| !column.generated).map(|column| identifier(&column.name)).collect();
+    let columns: Vec<_> = columns.iter().filter(|column| !column.generated).collect();
+    let compressed = columns.iter().enumerate().filter(|(_, column)| column.is_compressed());
+    let compressed: Vec<usize> = compressed.map(|(position, _)| position).collect();
+    let names: Vec<_> = columns.iter().map(|column| identifier(&column.name)).collect();
     let list = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
     let sql = format!("COPY {}{list} TO STDOUT", place.from.trim_start_matches("ONLY "));
-    let mut answer = copy(reader, place, &sql, None).await?;
+    let mut answer = copy(reader, place, &sql, None, &compressed).await?;
     // The administrator may become the owner, and an owner may read.
     if answer.as_ref().is_err_and(|server| server.code == "42501") && !owner.is_empty() {
-        answer = copy(reader, place, &sql, Some(owner)).await?;
+        answer = copy(reader, place, &sql, Some(owner), &compressed).await?;
     }
     Ok(match answer {
         Ok((count, hash)) => Reading::Rows { count, sample: count, sum: sum.then(|| hash.to_string()) },
@@ -178,6 +219,7 @@ async fn copy(
     place: &Place,
     sql: &str,
     role: Option<&str>,
+    compressed: &[usize],
 ) -> Result<Result<(u64, u128), Server>, Error> {
     let session = reader.session;
     let answer = async {
@@ -188,7 +230,12 @@ async fn copy(
         let (mut count, mut sum) = (0_u64, 0_u128);
         // A row is a line, whatever comes in one piece.
         let mut line = Sha256::new();
+        let mut null_batches = NullBatches::in_text(compressed.to_vec());
         while let Some(piece) = rows.try_next().await.map_err(|error| Server::new(&error))? {
+            let piece = match &mut null_batches {
+                Some(batches) => batches.row(piece),
+                None => piece,
+            };
             for part in piece.split_inclusive(|byte| *byte == b'\n') {
                 line.update(part);
                 if part.ends_with(b"\n") {
@@ -199,7 +246,7 @@ async fn copy(
                 }
             }
         }
-        Ok((count, sum))
+        seen(session, std::slice::from_ref(&place.guard)).await.map(|()| (count, sum))
     };
     let answer = answer.await;
     back(session).await?;

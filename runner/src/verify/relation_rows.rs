@@ -59,6 +59,10 @@ async fn both(
     )?;
     if wanted.folds() && !work.chunks.is_empty() {
         wanted = counted(source, &work.chunks, formula).await?;
+        // Rows alone are counted so.
+        if let Reading::Rows { count, .. } = found {
+            found = Reading::Rows { count, sample: count, sum: None };
+        }
     }
     if (wanted.folds() || found.folds()) && work.source.copies && work.target.copies {
         let sum = work.sum && options.check != Check::Counts;
@@ -125,7 +129,9 @@ pub(super) async fn one(
         outcome.notes.push(note);
         return Ok(outcome);
     }
-    if let (Reading::Refused { why, .. }, Some(counted)) = (&found, expect.rows.get(&work.relation)) {
+    if let (Reading::Refused { code, why }, Some(counted)) = (&found, expect.rows.get(&work.relation))
+        && code != guard::UNSEEN
+    {
         outcome.notes.push(format!(
             "{} was counted while it was loaded, its values were not compared: {why}",
             work.relation
@@ -192,6 +198,10 @@ pub(super) async fn one(
 pub(super) fn difference(work: &Work, wanted: &Reading, found: &Reading) -> Difference {
     let content = rows(wanted).is_some() && rows(wanted) == rows(found);
     let kind = if content { work.kind.replace("rows", "content") } else { work.kind.to_owned() };
+    let show = |reading: &Reading, content| match sums(reading).filter(|_| content && !work.sum) {
+        Some(values) => format!("{values} values in {}", work.counted.join(", ")),
+        None => show(reading, content),
+    };
     Difference {
         kind,
         object: work.relation.to_string(),

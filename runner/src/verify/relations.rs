@@ -6,6 +6,7 @@ use crate::connect::Session;
 use crate::error::Error;
 use crate::names::Relation;
 use crate::quote::literal;
+use crate::tables::UNSTABLE;
 
 /// A column.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +25,15 @@ pub(super) struct Column {
     pub(super) type_id: u32,
     /// Its value follows from other columns'.
     pub(super) generated: bool,
+    /// It was added with a default, which older rows show without having it.
+    pub(super) added: bool,
+}
+
+impl Column {
+    /// It holds batches of compressed values.
+    pub(super) fn is_compressed(&self) -> bool {
+        self.type_name == "compressed_data" && crate::timescale::is_own(&self.type_schema)
+    }
 }
 
 /// A relation that holds rows.
@@ -130,7 +140,8 @@ async fn ask(session: &Session, kinds: &str, only: &str) -> Result<BTreeMap<Rela
            pg_catalog.pg_get_userbyid(c.relowner), c.relispopulated, \
            (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(a.attname, tn.nspname, t.typname, t.typtype, \
               CASE WHEN t.typname <> 'refcursor' THEN t.typsend::pg_catalog.regproc::pg_catalog.text END, en.nspname, e.typname, \
-              CASE t.typtype WHEN 'd' THEN '0' ELSE t.oid::bigint::pg_catalog.text END, a.attgenerated) \
+              CASE t.typtype WHEN 'd' THEN '0' ELSE t.oid::bigint::pg_catalog.text END, a.attgenerated, \
+              CASE WHEN a.atthasmissing THEN 't' ELSE '' END) \
               ORDER BY a.attname::pg_catalog.text COLLATE pg_catalog.\"C\") \
             FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
             JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace \
@@ -150,7 +161,7 @@ async fn ask(session: &Session, kinds: &str, only: &str) -> Result<BTreeMap<Rela
             WHERE c.relispartition AND r.oid = pg_catalog.pg_partition_root(c.oid) AND EXISTS \
               (SELECT FROM pg_catalog.pg_partition_ancestors(c.oid) p \
                JOIN pg_catalog.pg_partitioned_table t ON t.partrelid = p.relid AND t.partstrat = 'h' \
-               JOIN pg_catalog.pg_opclass o ON o.oid = ANY (t.partclass) AND o.opcname = 'enum_ops')), c.oid \
+               WHERE {UNSTABLE})), c.oid \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE c.relkind IN ({kinds}) AND {only}"
     );
@@ -169,6 +180,7 @@ async fn ask(session: &Session, kinds: &str, only: &str) -> Result<BTreeMap<Rela
                 element: row.next().unwrap_or_default(),
                 type_id: row.next().and_then(|id| id.parse().ok()).unwrap_or_default(),
                 generated: row.next().is_some_and(|generated| !generated.is_empty()),
+                added: row.next().is_some_and(|added| !added.is_empty()),
             }
         };
         let held = Held {

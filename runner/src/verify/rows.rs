@@ -10,6 +10,7 @@ use super::reading;
 use super::result::{Difference, Verification};
 use super::select::Selection;
 use super::sessions::{self, SessionPair, Sessions};
+use super::together;
 use super::work::{self, Held};
 use crate::connect::Session;
 use crate::error::Error;
@@ -39,18 +40,34 @@ pub(super) async fn compare(
     let jobs = options.jobs.clamp(1, work.len().max(1));
     let pairs = reading::readers(sessions, pair.snapshot, jobs).await?;
     progress.start("verify", total);
+    let lists = together::put_together(&work, jobs);
     let next = AtomicUsize::new(0);
     let found = Mutex::new(Vec::new());
     let workers = pairs.iter().map(|(source, target)| {
         let (source, target) = (source.reader(), target.reader());
-        let (work, next, found) = (&work, &next, &found);
+        let (lists, next, found) = (&lists, &next, &found);
         async move {
-            while let Some(item) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let task = progress.task(TaskKind::Verify, &item.relation.to_string(), item.size);
-                let outcome =
-                    locked::compare(sessions, (source, target), item, formula, options, expect).await?;
-                task.add(item.size);
-                found.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
+            while let Some(list) = lists.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let Some(first) = list.first() else { continue };
+                let more =
+                    if list.len() > 1 { format!(" and {} more", list.len() - 1) } else { String::new() };
+                let size = list.iter().map(|item| item.size).sum();
+                let task = progress.task(TaskKind::Verify, &format!("{}{more}", first.relation), size);
+                let same = match list.as_slice() {
+                    [_] => vec![None],
+                    list => together::same((source, target), list, formula, options).await,
+                };
+                for (item, same) in list.iter().zip(same) {
+                    let outcome = match same {
+                        Some(outcome) => outcome,
+                        None => {
+                            locked::compare(sessions, (source, target), item, formula, options, expect)
+                                .await?
+                        }
+                    };
+                    task.add(item.size);
+                    found.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
+                }
             }
             Ok::<(), Error>(())
         }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures_util::future;
+
 use crate::connect::{Connector, Row, Session, pinned};
 use crate::engine::holder::Holder;
 use crate::error::{Error, Server};
@@ -45,9 +47,11 @@ pub(super) async fn reader(connector: &Connector, snapshot: &str, held: bool) ->
 /// Asks the server's own catalogs within a transaction that goes on whatever the answer is. What the server refuses is an
 /// answer; a session that is lost is an error.
 pub(super) async fn attempt(session: &Session, sql: &str) -> Result<Result<Vec<Row>, Server>, Error> {
-    session.run("SAVEPOINT attempt").await?;
-    let answer = session.try_ask(sql).await;
-    back(session).await?;
+    // Sent in this order, before anything is answered.
+    let (begun, answer, ended) =
+        future::join3(session.run("SAVEPOINT attempt"), session.try_ask(sql), back(session)).await;
+    begun?;
+    ended?;
     Ok(answer.map_err(|error| Server::new(&error)))
 }
 

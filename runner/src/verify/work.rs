@@ -11,6 +11,7 @@ use super::relations::{self, Column, Relations};
 use super::select::Selection;
 use crate::guard::Guard;
 use crate::names::Relation;
+use crate::quote::identifier;
 
 /// What both servers hold.
 pub(super) struct Held<'a> {
@@ -37,6 +38,8 @@ pub(super) struct Work {
     pub(super) key: Vec<Column>,
     /// The key is one: no two rows have the same.
     pub(super) unique: bool,
+    /// Columns whose values are counted as well, where rows are not summed up.
+    pub(super) counted: Vec<String>,
     /// Its rows follow from others'.
     pub(super) derived: bool,
     /// Of a hypertable: its chunks on the source, whose rows are counted one by one where it cannot be read as a whole.
@@ -51,6 +54,14 @@ impl Work {
             format!("pg_catalog.sum({row}){filter}")
         };
         match options.check {
+            _ if !self.sum && !self.counted.is_empty() => {
+                let values =
+                    self.counted.iter().map(|name| format!("pg_catalog.count({})", identifier(name)));
+                let values = values.collect::<Vec<_>>().join(", ");
+                format!(
+                    "SELECT pg_catalog.count(*), pg_catalog.count(*), pg_catalog.concat_ws(' ', {values}) FROM {from}"
+                )
+            }
             _ if !self.sum => format!("SELECT pg_catalog.count(*) FROM {from}"),
             Check::Counts | Check::None => format!("SELECT pg_catalog.count(*) FROM {from}"),
             Check::Full => {
@@ -114,6 +125,7 @@ pub(super) fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -
                 key: columns.clone(),
                 columns,
                 unique: false,
+                counted: Vec::new(),
                 derived: false,
                 chunks: Vec::new(),
             });
@@ -153,6 +165,7 @@ pub(super) fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -
             columns,
             key,
             unique: !held.key.is_empty(),
+            counted: Vec::new(),
             derived: held.kind != "r",
             chunks: Vec::new(),
         });
@@ -187,6 +200,7 @@ fn by_root(
             columns: held.columns.clone(),
             key: held.chooser().into_iter().cloned().collect(),
             unique: !held.key.is_empty(),
+            counted: Vec::new(),
             derived: false,
             chunks: Vec::new(),
         });
@@ -208,6 +222,12 @@ fn by_root(
             columns: Vec::new(),
             key: Vec::new(),
             unique: false,
+            // A batch of compressed rows from before may have lost its default on the way.
+            counted: relations::common(&held.columns, &other.columns)
+                .into_iter()
+                .filter(|column| column.added)
+                .map(|column| column.name)
+                .collect(),
             derived: false,
             chunks: of_hypertables.remove(relation).unwrap_or_default(),
         });

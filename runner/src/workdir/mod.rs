@@ -30,6 +30,39 @@ pub struct SavedPlan {
     pub target: Facts,
     /// Tables with their parts.
     pub tables: Vec<(Table, Vec<CopyRange>)>,
+    /// Constraints that rows may break, as they were named by this start and those before.
+    pub allow_violations: Vec<String>,
+    /// The schema.
+    pub schema: SavedSchema,
+}
+
+/// What a schema consists of, as far as a change of it has to be told: hashes, and names. No text of a dump is kept, for it
+/// may hold secrets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedSchema {
+    /// A hash of the roles' statements.
+    pub roles: String,
+    /// Of those about ownership, privileges and settings.
+    pub access: String,
+    /// Of those that create extensions.
+    pub extensions: String,
+    /// The statements before the rows.
+    pub pre_data: Vec<SavedStatement>,
+    /// Those after them.
+    pub post_data: Vec<SavedStatement>,
+}
+
+/// One statement.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedStatement {
+    /// A hash of its text; empty where it is gone, and only its place is left.
+    pub hash: String,
+    /// What it is about.
+    pub name: Option<String>,
+    /// The statement that drops what it builds.
+    pub undo: Option<String>,
+    /// It is about a foreign key.
+    pub key: bool,
 }
 
 /// A work directory.
@@ -146,8 +179,8 @@ impl WorkDir {
     /// What was settled.
     ///
     /// # Errors
-    /// When it cannot be read, or has another form than this version's.
-    pub fn saved_plan(&self) -> Result<SavedPlan, Error> {
+    /// When it cannot be read, has another form than this version's, or is not that of the run.
+    pub fn saved_plan(&self, run: &str) -> Result<SavedPlan, Error> {
         let path = self.0.join("plan.json");
         let failed = |error| Error::File { what: format!("read {}", path.display()), error };
         let mut text = Vec::new();
@@ -157,7 +190,20 @@ impl WorkDir {
         };
         let Head { format } = serde_json::from_slice(&text).map_err(wrong)?;
         record::check(&format!("the plan {}", path.display()), format, &self.0, "")?;
-        serde_json::from_slice(&text).map_err(wrong)
+        let plan: SavedPlan = serde_json::from_slice(&text).map_err(wrong)?;
+        if plan.run != run {
+            return Err(Error::Refused {
+                what: format!(
+                    "the plan {} is not that of the run that the journal beside it tells of",
+                    path.display()
+                ),
+                next: vec![
+                    "put the right one back".into(),
+                    format!("or give the run up, and empty the target: {}", record::cleanup(&self.0, true)),
+                ],
+            });
+        }
+        Ok(plan)
     }
 
     /// Refuses to go on with a run that another version has recorded in another form.
@@ -280,7 +326,7 @@ mod tests {
             match name {
                 "journal.jsonl" => assert!(crate::journal::Journal::open(work.path()).is_err()),
                 "log.jsonl" => assert!(work.log().is_err()),
-                "plan.json" => assert!(work.saved_plan().is_err()),
+                "plan.json" => assert!(work.saved_plan("r").is_err()),
                 _ => {}
             }
             std::fs::remove_file(&path).expect("the link goes");
@@ -293,10 +339,14 @@ mod tests {
             run: "r".into(),
             target: Facts::default(),
             tables: Vec::new(),
+            allow_violations: Vec::new(),
+            schema: SavedSchema::default(),
         };
         work.save_plan(&saved_plan).expect("links are replaced");
         assert_eq!(std::fs::read_to_string(&victim).expect("a file"), "theirs");
-        assert_eq!((mode("plan.json"), work.saved_plan().expect("a plan")), (0o600, saved_plan));
+        assert_eq!((mode("plan.json"), work.saved_plan("r").expect("a plan")), (0o600, saved_plan));
+        let error = work.saved_plan("another").expect_err("another run's").to_string();
+        assert!(error.contains("is not that of the run") && error.contains("tsmigrate cleanup"), "{error}");
     }
 
     #[test]

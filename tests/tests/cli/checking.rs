@@ -191,7 +191,7 @@ fn the_verdict_alone_is_one_line_and_nothing_where_all_is_well() {
     let folder = Folder::new();
     let ran = folder.run(&["check", "--quiet", "roles.sql", "schema.sql"]);
     assert_eq!((ran.code, ran.err.as_str()), (1, ""));
-    assert_eq!(ran.out, "Needs 1 decision: 4 errors remain that the rewrite does not solve by itself.\n");
+    assert_eq!(ran.out, "Needs 1 decision: 4 errors remain that the rewrite does not fix by itself.\n");
     let ran = folder.write("a.sql", "CREATE TABLE public.a (b integer);\n").run(&["check", "-q", "a.sql"]);
     assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, "", ""));
 }
@@ -204,7 +204,79 @@ fn fewer_findings_are_shown_and_all_are_counted() {
     let errors = |text: &str| text.matches("\nerror[").count() + usize::from(text.starts_with("error["));
     assert_eq!(errors(&few.out), 2, "{}", few.out);
     let counts =
-        |text: &str| text.lines().find(|line| line.contains(" solved by the rewrite, ")).map(str::to_owned);
+        |text: &str| text.lines().find(|line| line.contains(" fixed by the rewrite, ")).map(str::to_owned);
     assert!(few.out.contains(" more findings\n") && counts(&few.out).is_some());
     assert_eq!(counts(&few.out), counts(&all.out));
+}
+
+#[test]
+fn rules_are_ignored_and_selected_but_for_those_that_must_be_known() {
+    let folder = Folder::new();
+    folder.write("a.sql", "SET default_tablespace = fast;\nCREATE EXTENSION dblink;\nSELEC 1;\n");
+    let rules = |args: &[&str]| {
+        let report = folder.run(&[&["check", "a.sql", "--format", "json"], args].concat()).json();
+        let findings = report["findings"].as_array().unwrap().clone();
+        findings
+            .iter()
+            .map(|finding| finding["rule"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(rules(&[]), "TSP-03 EXT-01 IN-10");
+    assert_eq!(rules(&["--ignore", "TSP-*,unsupported-extension"]), "IN-10");
+    assert_eq!(rules(&["--ignore", "IN-*"]), "TSP-03 EXT-01 IN-10");
+    assert_eq!(rules(&["--select", "EXT-01"]), "EXT-01 IN-10");
+    assert_eq!(rules(&["--select", "EXT-*", "--ignore", "EXT-01"]), "IN-10");
+    for (args, why) in [
+        (["--ignore", "IN-10"], "IN-10 cannot be off"),
+        (["--ignore", "DB-02"], "DB-02 cannot be off"),
+        (["--ignore", "TSP-3"], "did you mean TSP-03?"),
+        (["--select", "nonsense"], "there is no rule nonsense"),
+    ] {
+        let ran = folder.run(&[&["check", "a.sql"][..], &args].concat());
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?}");
+        assert!(ran.err.contains(why) && ran.err.contains(args[0]), "{}", ran.err);
+    }
+    // What is said to be done next is done with the same rules.
+    let said = folder.run(&["check", "a.sql", "--ignore", "EXT-*"]).out;
+    assert!(said.contains(" --ignore 'EXT-*'"), "{said}");
+}
+
+#[test]
+fn gitlab_gets_every_finding_with_a_fingerprint_that_stays() {
+    let folder = Folder::new();
+    let line = "SET default_tablespace = fast;\n";
+    folder.write(
+        "a.sql",
+        format!("{line}{line}SELEC 1;\nCREATE TABLE t (a int); -- tsmigrate: allow HT-* x\n"),
+    );
+    let issues = || {
+        let ran = folder.run(&["check", "a.sql", "--format", "gitlab"]);
+        assert_eq!(ran.code, 1);
+        ran.json().as_array().unwrap().clone()
+    };
+    let first = issues();
+    let fields = |issue: &serde_json::Value| {
+        let text = |key: &str| issue[key].as_str().unwrap().to_owned();
+        (text("check_name"), text("severity"), issue["location"]["lines"]["begin"].as_u64().unwrap())
+    };
+    let all: Vec<_> = first.iter().map(fields).filter(|(_, severity, _)| severity != "info").collect();
+    assert_eq!(
+        all,
+        [
+            ("TSP-03".to_owned(), "major".to_owned(), 1),
+            ("TSP-03".to_owned(), "major".to_owned(), 2),
+            ("IN-10".to_owned(), "critical".to_owned(), 3)
+        ]
+    );
+    assert_eq!(first[0]["location"]["path"], "a.sql");
+    let prints = |issues: &[serde_json::Value]| {
+        issues.iter().map(|issue| issue["fingerprint"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let before = prints(&first);
+    assert_eq!(before.iter().collect::<std::collections::BTreeSet<_>>().len(), before.len());
+    folder.write("a.sql", format!("\n\n-- moved\n{}", folder.read("a.sql")));
+    assert_eq!(prints(&issues()), before);
+    folder.write("a.sql", "SELECT 1;\n");
+    assert_eq!(folder.run(&["check", "a.sql", "--format", "gitlab"]).out, "[]\n");
 }

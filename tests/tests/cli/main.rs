@@ -12,6 +12,9 @@
 mod checking;
 mod configuration;
 mod folder;
+mod helping;
 mod inputs;
+mod packed;
 mod program;
 mod rewriting;
+mod shown;

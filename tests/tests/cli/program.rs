@@ -48,6 +48,19 @@ fn rules_are_listed_and_explained() {
         assert!(list.out.contains(rule.id) && list.out.contains(rule.name), "{}", rule.id);
     }
     insta::assert_snapshot!("rule", folder.run(&["rules", "default-tablespace"]).all());
+    let family = folder.run(&["rules", "own-*", "--format", "json"]).json();
+    let ids = |list: &serde_json::Value| {
+        list.as_array()
+            .unwrap()
+            .iter()
+            .map(|rule| rule["id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert!(ids(&family).len() > 3 && ids(&family).iter().all(|id| id.starts_with("OWN-")), "{family}");
+    assert!(
+        ids(&folder.run(&["rules", "*default-table*", "--format", "json"]).json()).contains(&"TSP-03".into())
+    );
+    assert_eq!(folder.run(&["rules", "ZZ-*"]).code, 2);
     let json = folder.run(&["rules", "--format", "json"]).json();
     assert_eq!(json.as_array().unwrap().len(), tsmigrate_analyzer::rules::all().count());
     let page = folder.run(&["rules", "--format", "markdown"]);

@@ -1,5 +1,8 @@
 //! What may be resumed, and what cleans up.
 
+use std::fs;
+use std::process::{Command, Stdio};
+
 use tsmigrate_tests::migration::Outcome;
 
 use crate::theatre::{JOBS, Theatre};
@@ -83,4 +86,71 @@ fn resuming_is_refused_where_something_else_would_arrive() -> Outcome {
     let ended = theatre.run(&["--resume", "--new-snapshot", "--verify", "none"])?;
     assert_eq!(ended.code, Some(0), "{}", ended.all);
     theatre.check("with a new snapshot")
+}
+
+/// Starts `resume` while another session of the target holds what it needs, and kills it when it waits for that.
+fn killed_while_it_waits(theatre: &Theatre, resume: &[&str], held: &str, waits: &str) -> Outcome {
+    let stage = &theatre.stage;
+    let mut holder = Command::new(stage.lab.programs()?.join("psql"))
+        .args(["-Xq", "-d", &stage.admin, "-c", "BEGIN", "-c", held, "-c", "SELECT pg_sleep(600)"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let sleeps = "FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)'";
+    theatre.until(&mut holder, || Ok(theatre.admin(&format!("SELECT count(*) {sleeps}"))? == "1"))?;
+    let mut child = theatre.spawn(resume)?;
+    let waiting =
+        format!("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ '{waits}'");
+    let there = theatre.until(&mut child, || Ok(theatre.admin(&waiting)? != "0"))?;
+    child.kill()?;
+    let ended = theatre.wait(child)?;
+    theatre.admin(&format!("SELECT pg_terminate_backend(pid) {sleeps}"))?;
+    holder.wait()?;
+    assert!(there, "{held}: {}", ended.all);
+    Ok(())
+}
+
+#[test]
+fn a_mended_schema_is_taken_up_whenever_that_is_killed() -> Outcome {
+    let test = "a_mended_schema_is_taken_up_whenever_that_is_killed";
+    let Some(theatre) = Theatre::open(test)? else { return Ok(()) };
+    let stage = &theatre.stage;
+    let function = |body: &str| {
+        format!(
+            "CREATE OR REPLACE FUNCTION shop.same(i int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN {body} END $$;"
+        )
+    };
+    let (fails, fails_else, works) =
+        (function("RAISE 'no good';"), function("RAISE 'no better';"), function("RETURN i;"));
+    stage.sql_text(&format!(
+        "CREATE TABLE shop.mended(id int); INSERT INTO shop.mended SELECT generate_series(1, 10); {works}
+         CREATE INDEX aged ON shop.mended(id); CREATE INDEX bad ON shop.mended(shop.same(id)); {fails}"
+    ))?;
+    let ended = theatre.run(&["--verify", "none"])?;
+    assert!(ended.code == Some(2) && ended.error().contains("no good"), "{}", ended.all);
+    let plan = fs::read(stage.work.join("plan.json"))?;
+
+    stage.sql_text(&format!("{fails_else} DROP INDEX shop.aged"))?;
+    let resume = ["--resume", "--new-snapshot", "--verify", "none"];
+    for (held, waits) in [
+        ("ALTER FUNCTION shop.same(int) COST 7", "CREATE OR REPLACE FUNCTION"),
+        ("LOCK TABLE shop.mended IN ACCESS SHARE MODE", "DROP INDEX IF EXISTS"),
+    ] {
+        killed_while_it_waits(&theatre, &resume, held, waits)?;
+    }
+    // The plan of before is what a process leaves that was killed before it could write the new one.
+    for _ in 0..2 {
+        let ended = theatre.run(&resume)?;
+        assert!(ended.code == Some(2) && ended.error().contains("no better"), "{}", ended.all);
+        fs::write(stage.work.join("plan.json"), &plan)?;
+    }
+    let ended = theatre.run(&resume)?;
+    assert!(ended.code == Some(2) && ended.error().contains("no better"), "{}", ended.all);
+    stage.sql_text(&works)?;
+    let ended = theatre.run(&resume)?;
+    assert_eq!(ended.code, Some(0), "{}", ended.all);
+    theatre.check("taken up")?;
+    let indexes = "SELECT string_agg(indexrelid::regclass::text, ' ') FROM pg_index WHERE indrelid = 'shop.mended'::regclass";
+    assert_eq!(theatre.admin(indexes)?, "shop.bad");
+    Ok(())
 }

@@ -9,7 +9,7 @@ use tsmigrate_tests::fixture::sql_files;
 use tsmigrate_tests::lab::{Lab, Server, skipped};
 use tsmigrate_tests::replay::{LIKE_THE_SERVICE, Reply, run};
 use tsmigrate_tests::reviewed::Seen;
-use tsmigrate_tests::score::{Announced, Judged, Score, Unjudged};
+use tsmigrate_tests::score::{Announced, Judged, Score, Unjudged, restored_hypertables};
 use tsmigrate_tests::sent::{Sent, sent, sent_after};
 
 use crate::servers::{TARGETS, answers, as_the_server, lab};
@@ -47,6 +47,7 @@ fn judge(lab: &Lab, at: (Server, u32), dump: &Dump) -> Result<Line, Failure> {
     let here = as_the_server(&service, uri)?;
     let lacking = lacking(&service, &here);
     let (service, here) = (analysed(dump, &texts, &service)?, analysed(dump, &texts, &here)?);
+    let restored = restored_hypertables(&service);
 
     let mut judged = Vec::new();
     for (input, text) in texts.iter().enumerate() {
@@ -65,7 +66,7 @@ fn judge(lab: &Lab, at: (Server, u32), dump: &Dump) -> Result<Line, Failure> {
         let lines: BTreeMap<u64, u64> =
             statements.iter().filter_map(|sent| Some((sent.statement?, sent.line))).collect();
         judged.push((
-            Judged::before(&service, &here, &statements, &unsent, &lacking, &replies),
+            Judged::before(&service, &here, &statements, &unsent, &lacking, &restored, &replies),
             service,
             lines,
         ));

@@ -15,7 +15,8 @@
 //!   only the service's own module refuses; and statements for which it decides that the lab's server has not the
 //!   extensions of the service (Debian packages neither vectorscale nor `timescaledb_toolkit` nor, for PostgreSQL 15,
 //!   TimescaleDB): the report for a target with the lab's extensions predicts them otherwise than that for the service;
-//!   and what is refused because the lab's TimescaleDB is not of the source's version, which the service can have.
+//!   what is refused because the lab's TimescaleDB is not of the source's version, which the service can have; and what
+//!   TimescaleDB refuses of a hypertable because the replay is not in the restoring mode that the report asks for.
 //! - *After* the rewrite with safe fixes, a refusal has to be *announced*: an error of the report stays unsolved on it.
 //!
 //! Each dump is replayed statement by statement, rows of COPY included, as tsdbadmin on a server as it is from the

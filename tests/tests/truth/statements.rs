@@ -184,7 +184,15 @@ impl Singles<'_> {
         ];
         let announced = Announced::of(&analyze(&inputs, target, &Options::default())?, 1);
         let unjudged = unrecorded(&self.statements, answers);
-        Ok(Judged::before(&announced, &announced, &self.statements, &unjudged, &BTreeSet::new(), answers))
+        Ok(Judged::before(
+            &announced,
+            &announced,
+            &self.statements,
+            &unjudged,
+            &BTreeSet::new(),
+            &BTreeSet::new(),
+            answers,
+        ))
     }
 
     fn recorded_on(&self, version: u32) -> Result<Compared, Failure> {

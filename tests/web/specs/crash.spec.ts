@@ -36,7 +36,7 @@ function littleMemory(): void {
   };
 }
 
-test("memory that runs out ends in a message, the text stays, and the page goes on @both", async ({ checker }) => {
+test("memory that runs out ends in a message, the text stays, and the page goes on", async ({ checker }) => {
   await checker.page.addInitScript(littleMemory);
   await checker.open();
   const table = "CREATE TABLE public.t (a int) TABLESPACE fast;\nALTER TABLE public.t OWNER TO somebody;\n";

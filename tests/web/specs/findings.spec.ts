@@ -21,7 +21,7 @@ test("the verdict has the command line's words and numbers", async ({ checker },
   writeFileSync(path, DUMP);
   let said = "";
   try {
-    said = execFileSync(NATIVE, ["check", "--no-config", path], { encoding: "utf8" });
+    said = execFileSync(NATIVE, ["check", "--no-config", "--all", path], { encoding: "utf8" });
   } catch (error) {
     said = (error as { stdout: string }).stdout;
   }
@@ -29,7 +29,7 @@ test("the verdict has the command line's words and numbers", async ({ checker },
   expect(said).toContain(status);
   const counts = await checker.result.locator(".counts b").allTextContents();
   const [open, solved, warnings, notes] = counts;
-  expect(said).toContain(`(${solved} solved by the rewrite, ${open} open), ${warnings} warning`);
+  expect(said).toContain(`(${solved} fixed by the rewrite, ${open} open), ${warnings} warning`);
   expect(said).toMatch(new RegExp(`${notes} notes?`));
   for (const lost of await checker.result.locator(".lost li").allTextContents()) expect(said).toContain(lost);
   await expect(checker.result.locator(".lost li").first()).toBeVisible();
@@ -37,11 +37,11 @@ test("the verdict has the command line's words and numbers", async ({ checker },
   await expect(checker.result.locator(".checked")).toContainText("for Timescale service, PostgreSQL 17");
 });
 
-test("each verdict is said in words, with a sign @both", async ({ checker }) => {
+test("each verdict is said in words, with a sign", async ({ checker }) => {
   for (const [sql, verdict, words, sign] of [
     ["CREATE TABLE public.t (a integer);", "ready", "No statement fails on the target.", "✓"],
-    ["SET default_tablespace = fast;", "ready-after-rewrite", "As it is, 1 statement fails; the rewrite solves it.", "✓"],
-    [DUMP, "needs-work", "that the rewrite does not solve by itself.", "✗"],
+    ["SET default_tablespace = fast;", "ready-after-rewrite", "As it is, 1 statement fails; the rewrite fixes it.", "✓"],
+    [DUMP, "needs-work", "that the rewrite does not fix by itself.", "✗"],
   ] as const) {
     await checker.open();
     await checker.paste(sql);
@@ -66,7 +66,25 @@ test("a finding tells why, the server's error, what to do, and where it comes fr
   // To the cause, and from there back to what depends on it.
   await detail.locator(".places button").first().click();
   await expect(checker.result.locator(".finding.open .row")).toContainText("dblink");
-  await expect(checker.result.locator(".finding.open .detail dt")).toContainText(["Dependents"]);
+  await expect(checker.result.locator(".finding.open .detail dt")).toContainText(["Falls with it"]);
+});
+
+test("what falls with an extension is a tree that one can open", async ({ checker }) => {
+  await checker.open();
+  await checker.paste(`CREATE EXTENSION dblink;
+CREATE VIEW public.v AS SELECT * FROM dblink('dbname=x', 'SELECT 1') AS r(a integer);
+CREATE VIEW public.above AS SELECT a FROM public.v;
+CREATE VIEW public.top AS SELECT a FROM public.above;
+`);
+  await checker.verdict("needs-work");
+  await checker.result.getByLabel("Search findings").fill("ext-01");
+  await checker.findings.first().locator("button.row").click();
+  const tree = checker.result.locator(".detail .falls").first();
+  await expect(tree).toContainText("view public.v");
+  await expect(tree).toContainText("view public.top");
+  expect(await checker.axe()).toEqual([]);
+  await tree.getByRole("button", { name: /DEP-01/ }).first().click();
+  await expect(checker.result.locator(".finding.open .row")).toContainText("public.v");
 });
 
 test("findings are put together by rule, object, severity or input, filtered and searched", async ({ checker }) => {
@@ -74,7 +92,7 @@ test("findings are put together by rule, object, severity or input, filtered and
   await checker.paste(DUMP);
   await checker.verdict("needs-work");
   const { result, page } = checker;
-  await expect(result.locator("h3.part")).toContainText(["Open errors", "Errors that the rewrite solves"]);
+  await expect(result.locator("h3.part")).toContainText(["Open errors", "Fixed by the rewrite"]);
   await result.getByLabel("Group by").selectOption("object");
   await expect(result.locator("section.group h4")).toContainText(["table public.t"]);
   await result.getByLabel("Group by").selectOption("severity");
@@ -87,12 +105,6 @@ test("findings are put together by rule, object, severity or input, filtered and
   await result.getByLabel("Search findings").fill("nothing has this");
   await expect(result.getByText("No finding matches.")).toBeVisible();
   await result.getByLabel("Search findings").fill("");
-  const chip = result.locator(".chip.solved");
-  await chip.click();
-  await expect(chip).toHaveAttribute("aria-pressed", "false");
-  await expect(result.locator("h3.part.solved")).toHaveCount(0);
-  await chip.click();
-  await expect(result.locator("h3.part.solved")).toHaveCount(1);
   expect(page.url()).toBe(checker.address);
 });
 
@@ -125,33 +137,12 @@ test("the text of a dump is never markup", async ({ checker }) => {
   await checker.paste('CREATE TABLE public."<img src=x onerror=alert(1)>\u202e" (a integer) TABLESPACE fast;\n');
   await checker.verdict("ready-after-rewrite");
   await checker.result.getByLabel("Group by").selectOption("object");
-  await expect(checker.result.locator("section.group h4")).toContainText("<img src=x onerror=alert(1)>\ufffd");
+  await expect(checker.result.locator("section.group h4")).toContainText("<img src=x onerror=alert(1)>\\u{202e}");
   await expect(checker.result.locator("img")).toHaveCount(0);
 });
 
-test("of fifty thousand findings, few are drawn at once", async ({ checker }) => {
-  let sql = "";
-  for (let at = 0; at < 25_000; at++) {
-    sql += `CREATE TABLE public.t${at} (a integer) TABLESPACE fast;\nALTER TABLE public.t${at} OWNER TO nobody;\n`;
-  }
-  await checker.open();
-  await checker.openFiles({ name: "many.sql", bytes: sql });
-  await checker.verdict("needs-work");
-  const { page, result } = checker;
-  expect(await page.locator("*").count()).toBeLessThan(4000);
-  await result.getByRole("button", { name: "Open all" }).click();
-  await expect(checker.findings.first()).toBeVisible();
-  expect(await page.locator("*").count()).toBeLessThan(4000);
-  await result.getByLabel("Group by").selectOption("object");
-  await expect(result.locator("section.group h4").first()).toContainText("table public.t0");
-  expect(await page.locator("*").count()).toBeLessThan(4000);
-  await result.getByLabel("Search findings").fill("public.t24999");
-  await expect(result.locator("p.status")).toHaveText("2 of 50,000 findings in 1 group");
-  expect(await page.locator("*").count()).toBeLessThan(4000);
-});
-
-test("of more findings than a page can hold, the worst are shown, and that is said", async ({ checker }) => {
-  const tables = 26_000;
+test("of more findings than a page can hold, the worst are shown, few are drawn at once, and that is said", async ({ checker }) => {
+  const tables = 10_500;
   let sql = "";
   for (let at = 0; at < tables; at++) {
     sql += `CREATE TABLE public.t${at} (a integer) TABLESPACE fast;\nALTER TABLE public.t${at} OWNER TO nobody;\n`;
@@ -160,15 +151,22 @@ test("of more findings than a page can hold, the worst are shown, and that is sa
   await checker.openFiles({ name: "many.sql", bytes: `${sql}CREATE UNLOGGED TABLE public.last (c integer);\n` });
   await checker.verdict("needs-work");
   const { result, page } = checker;
-  await expect(result.locator(".capped")).toContainText("The dump has 52,001 findings: more than a page can hold.");
-  await expect(result.locator(".capped")).toContainText("50,000");
-  await expect(result.locator(".counts b")).toHaveText(["26,000", "26,000", "1", "0"]);
-  await expect(result.locator(".chip.solved")).toHaveText("26,000 solved");
+  const few = async (): Promise<void> => expect(await page.locator("*").count()).toBeLessThan(4000);
+  await expect(result.locator(".capped")).toContainText("The dump has 21,001 findings: more than a page can hold.");
+  await expect(result.locator(".capped")).toContainText("20,000");
+  await expect(result.locator(".counts b")).toHaveText(["10,500", "10,500", "1", "0"]);
   // No rule is left out, and no open error.
-  await expect(result.locator("h3.part")).toHaveText(["Open errors", "Errors that the rewrite solves", "Warnings"]);
-  await expect(result.locator("section.group .head .number").first()).toHaveText("26,000");
-  expect(await page.locator("*").count()).toBeLessThan(4000);
-  expect(await checker.axe()).toEqual([]);
+  await expect(result.locator("h3.part")).toHaveText(["Open errors", "Fixed by the rewrite", "Warnings"]);
+  await expect(result.locator("section.group .head .number").first()).toHaveText("10,500");
+  await few();
+  await result.getByRole("button", { name: "Open all" }).click();
+  await expect(checker.findings.first()).toBeVisible();
+  await few();
+  await result.getByLabel("Group by").selectOption("object");
+  await expect(result.locator("section.group h4").first()).toContainText("table public.t0");
+  await few();
+  await result.getByLabel("Search findings").fill("public.t8000 own");
+  await expect(result.locator("p.status")).toHaveText("1 of 20,000 findings in 1 group");
   await result.locator(".capped").getByRole("button", { name: "Download" }).click();
   const file = await checker.download(() => result.getByRole("button", { name: "JSON", exact: true }).click());
   expect((JSON.parse(file.bytes.toString()) as { findings: unknown[] }).findings).toHaveLength(2 * tables + 1);

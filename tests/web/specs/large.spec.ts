@@ -14,13 +14,13 @@ function dump(size: number): Buffer {
   ]);
 }
 
-const LARGE = dump(40 << 20);
+const LARGE = dump(20 << 20);
 
-test("a large dump stays a file, and shows the lines around a finding @both", async ({ checker }) => {
+test("a large dump stays a file, and shows the lines around a finding", async ({ checker }) => {
   await checker.open();
   await checker.drop({ name: "large.sql", bytes: LARGE });
   await checker.verdict("ready-after-rewrite");
-  await expect(checker.input).toContainText("42 MB");
+  await expect(checker.input).toContainText("21 MB");
   await checker.page.keyboard.press("F8");
   const lines = checker.input.locator("[data-file-lines]");
   await expect(lines).toContainText("CREATE TABLE public.last");
@@ -49,7 +49,7 @@ function cancelAtOnce(): void {
 
 test("a check is cancelled and begun again", async ({ checker }, info) => {
   const path = info.outputPath("large.sql");
-  writeFileSync(path, dump(200 << 20));
+  writeFileSync(path, dump(60 << 20));
   await checker.page.addInitScript(cancelAtOnce);
   await checker.open();
   await checker.openFiles(path);
@@ -85,7 +85,9 @@ for (const width of [320, 390, 1280]) {
     await checker.release();
     await page.keyboard.press("Enter");
     await checker.verdict("ready-after-rewrite");
-    expect(await under()).toBe(null);
+    // On a phone the result stands there then: a click that comes too late decides nothing.
+    if (width > 860) expect(await under()).toBe(null);
+    else expect((await under()) ?? "").not.toMatch(/^(Leave out|Accept|Apply|Keep)/);
   });
 }
 

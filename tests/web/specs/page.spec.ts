@@ -25,10 +25,10 @@ for (const scheme of ["light", "dark"] as const) {
     const before = await background();
     await result.getByRole("button", { name: "Open all" }).click();
     await checker.findings.first().locator("button.row").click();
-    expect(await checker.axe()).toEqual([]);
     for (const tab of await result.getByRole("tab").all()) {
       await tab.click();
-      expect(await checker.axe()).toEqual([]);
+      // What is no colour is the same in both.
+      expect(await checker.axe(scheme === "light" ? undefined : ["color-contrast"])).toEqual([]);
     }
     await page.getByLabel("Colours").selectOption(scheme === "light" ? "dark" : "light");
     await expect.poll(background).not.toBe(before);
@@ -67,10 +67,10 @@ test("the outcome is said once, politely, when it changes", async ({ checker }) 
   await checker.paste("SET default_tablespace = fast;\n");
   await checker.verdict("ready-after-rewrite");
   const said = checker.result.locator(".verdict [role=status]");
-  await expect(said).toHaveText("Ready after a rewrite: as it is, 1 statement fails; the rewrite solves it.");
+  await expect(said).toHaveText("Ready after a rewrite: as it is, 1 statement fails; the rewrite fixes it.");
   await checker.result.locator(".switch").first().click();
   await checker.verdict("needs-work");
-  await expect(said).toHaveText("Needs 1 decision: 1 error remains that the rewrite does not solve by itself.");
+  await expect(said).toHaveText("Needs 1 decision: 1 error remains that the rewrite does not fix by itself.");
 });
 
 test("nothing moves where less motion is asked for", async ({ checker }) => {

@@ -56,6 +56,20 @@ test("dumps come back after a reload, until that is turned off @both", async ({ 
   await checker.phase("empty");
 });
 
+test("what was typed in the last moment before a reload comes back", async ({ checker }) => {
+  await checker.open();
+  await checker.paste("SELECT 1;\n");
+  await checker.verdict("ready");
+  await box(checker).check();
+  await expect.poll(() => kept(checker)).toBe(2);
+  await checker.type("SET default_tablespace = fast;");
+  await checker.page.reload();
+  await checker.verdict("ready-after-rewrite");
+  await expect(checker.editor).toContainText("default_tablespace");
+  await checker.page.reload();
+  await checker.verdict("ready-after-rewrite");
+});
+
 test("bytes that are not UTF-8 come back as they are", async ({ checker }) => {
   await checker.open();
   await checker.openFiles({ name: "latin1.sql", bytes: Buffer.from("SET default_tablespace = caf\xe9;\n", "latin1") });

@@ -87,9 +87,9 @@ export class Checker {
   }
 
   /** Opens the page; it has painted, and the module may be under way still. */
-  async open(): Promise<void> {
+  async open(fragment = ""): Promise<void> {
     await this.page.addInitScript(record);
-    await this.page.goto(this.address);
+    await this.page.goto(this.address + fragment);
     await expect(this.result).toBeVisible();
   }
 
@@ -129,7 +129,7 @@ export class Checker {
     await expect.poll(said).toContainEqual(expect.stringMatching(words));
   }
 
-  /** Waits until the page is in a phase that stays: empty, checked, refused, cancelled, crashed. */
+  /** Waits until the page is in a phase that stays: empty, checked, unfinished, refused, cancelled, crashed. */
   async phase(phase: string, timeout?: number): Promise<void> {
     await expect(this.result).toHaveAttribute("data-phase", phase, { timeout });
   }
@@ -198,12 +198,13 @@ export class Checker {
     return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) };
   }
 
-  /** What axe holds against the page: WCAG 2.2 A and AA. */
-  async axe(): Promise<string[]> {
+  /** What axe holds against the page: WCAG 2.2 A and AA, or these of its rules alone. */
+  async axe(rules?: string[]): Promise<string[]> {
     // Colours on their way to others are nobody's.
     await this.page.evaluate(() => Promise.allSettled(document.getAnimations().map((animation) => animation.finished)));
     const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-    const { violations } = await new AxeBuilder({ page: this.page }).withTags(tags).analyze();
+    const axe = new AxeBuilder({ page: this.page });
+    const { violations } = await (rules ? axe.withRules(rules) : axe.withTags(tags)).analyze();
     return violations.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes.map((node) => `${node.target.join(" ")} (${node.any[0]?.message ?? ""})`).join("; ")}`);
   }
 }

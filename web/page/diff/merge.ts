@@ -1,9 +1,10 @@
 // The dump and its rewrite beside each other, or one below the other where there is no room.
 
-import { Change, MergeView, unifiedMergeView } from "@codemirror/merge";
+import { Change, getChunks, MergeView, unifiedMergeView } from "@codemirror/merge";
 import { EditorState, RangeSet, RangeSetBuilder, Text, type Extension } from "@codemirror/state";
 import { drawSelection, EditorView, GutterMarker, gutter, highlightSpecialChars, lineNumbers } from "@codemirror/view";
 import { dumpLanguage } from "../editor/language";
+import { current, setCurrent } from "./current";
 
 import { exact, inEditor } from "./exact";
 import type { TextChange } from "../engine/types";
@@ -30,6 +31,7 @@ const shared = (): Extension[] => [
   EditorState.readOnly.of(true),
   EditorView.lineWrapping,
   dumpLanguage,
+  current,
   theme,
 ];
 
@@ -107,6 +109,8 @@ export interface Texts {
 interface Shown extends Texts {
   marks: readonly Marked[];
   select: (finding: number) => void;
+  /** Where to begin, in the dump's document. */
+  place: number;
   /** There is no room for two texts beside each other. */
   narrow: boolean;
 }
@@ -114,8 +118,48 @@ interface Shown extends Texts {
 /** A text as an editor holds it: a line end is one character. */
 const docOf = (text: string): Text => Text.of(text.replaceAll("\r\n", "\n").split("\n"));
 
-/** A view of both texts in `parent`; call what comes back to take it away. */
-export function show(parent: HTMLElement, shown: Shown): () => void {
+/** A view of both texts that goes from change to change. */
+export interface Shower {
+  /** How many changes there are. */
+  readonly count: number;
+  /** The one that is looked at, from 0; -1 before the first. */
+  readonly at: number;
+  /** Where that is in the dump's document. */
+  readonly place: number;
+  /** Goes to the next or the previous change, around the ends. */
+  step: (by: -1 | 1) => void;
+  /** Takes the view away. */
+  end: () => void;
+}
+
+/** Goes through the changes of a view, from the one that is at a place of the dump or behind it. */
+function stepper(view: EditorView, place: number, end: () => void): Shower {
+  const isBefore = getChunks(view.state)?.side === "a";
+  const changes = (getChunks(view.state)?.chunks ?? []).map(({ fromA, endA, fromB }) => ({ fromA, endA, from: isBefore ? fromA : fromB }));
+  let at = -1;
+  const go = (index: number): void => {
+    const change = changes[index];
+    if (!change) return;
+    at = index;
+    const from = Math.min(change.from, view.state.doc.length);
+    view.dispatch({ selection: { anchor: from }, effects: [setCurrent.of(from), EditorView.scrollIntoView(from, { y: "center" })] });
+  };
+  if (place > 0) go(Math.max(changes.findIndex(({ endA }) => endA >= place), 0));
+  return {
+    count: changes.length,
+    get at() {
+      return at;
+    },
+    get place() {
+      return changes[at]?.fromA ?? 0;
+    },
+    step: (by) => go((Math.max(at, by > 0 ? -1 : 0) + by + changes.length) % changes.length),
+    end,
+  };
+}
+
+/** A view of both texts in `parent`, at a place of the dump. */
+export function show(parent: HTMLElement, shown: Shown): Shower {
   const { before, after, marks, select, narrow } = shown;
   const diffConfig = differences(shown);
   const label = (text: string): Extension => EditorView.contentAttributes.of({ "aria-label": text, tabindex: "0" });
@@ -129,7 +173,7 @@ export function show(parent: HTMLElement, shown: Shown): () => void {
         unifiedMergeView({ original: docOf(before), mergeControls: false, collapseUnchanged, diffConfig, gutter: true }),
       ],
     });
-    return () => view.destroy();
+    return stepper(view, shown.place, () => view.destroy());
   }
   const place = inEditor(before);
   const placed = marks.map((mark) => ({ ...mark, from: place(mark.from) }));
@@ -143,5 +187,5 @@ export function show(parent: HTMLElement, shown: Shown): () => void {
     gutter: true,
     highlightChanges: true,
   });
-  return () => view.destroy();
+  return stepper(view.a, shown.place, () => view.destroy());
 }

@@ -20,11 +20,13 @@ import { EDITABLE, type Input, type TextInput } from "../input";
 import { Content, type LineBreak } from "./content";
 import { copyFolding } from "./copy-data";
 import { dumpLanguage } from "./language";
-import { findingMarks, makeMarks, markAt, marksOf, placeOf, setMarks, setSelected } from "./marks";
+import { findingMarks, makeMarks, markAt, marksOf, placeOf, setMarks, setSelected, setUnfinished, unfinishedAt } from "./marks";
 
 /** What the editor tells. */
 export interface Heard {
-  edited: (id: number, content: Content) => void;
+  edited: (id: number, content: Content, head: number) => void;
+  /** The cursor has left the place of the last edit, or the editor. */
+  left: () => void;
   /** Its mark was clicked, a step led to it, or just the cursor went into its place. */
   chosen: (finding: number, how: "mark" | "step" | "cursor") => void;
   /** A step to the next or the previous finding leaves this text. */
@@ -98,6 +100,27 @@ export class DumpEditor {
     if (!session || session.marked === result) return;
     session.marked = result;
     this.view.dispatch({ effects: setMarks.of(this.#marks(session, result, of)), annotations: byPage.of(true) });
+  }
+
+  /** Marks the statement that is still being typed. */
+  unfinished(at: { from: number; to: number } | null): void {
+    this.view.dispatch({ effects: setUnfinished.of(at), annotations: byPage.of(true) });
+  }
+
+  /** Where the cursor is in the text that is shown. */
+  get place(): number {
+    return this.view.state.selection.main.head;
+  }
+
+  /** Keeps where the text is scrolled to, for an editor that is hidden loses it. */
+  keepScroll(): void {
+    if (this.#shown) this.#shown.scroll = this.view.scrollSnapshot();
+  }
+
+  /** Scrolls to where it was kept. */
+  restoreScroll(): void {
+    const scroll = this.#shown?.scroll;
+    if (scroll) this.view.dispatch({ effects: scroll, annotations: byPage.of(true) });
   }
 
   /** Marks a finding as the selected one. */
@@ -201,7 +224,7 @@ export class DumpEditor {
       annotations: byPage.of(true),
     });
     // An editor's document is its own: what is checked must be the same object, for its changes to be known.
-    if (this.view.state.doc !== doc) this.heard.edited(input.id, Content.edited(this.view.state.doc, lineBreak));
+    if (this.view.state.doc !== doc) this.heard.edited(input.id, Content.edited(this.view.state.doc, lineBreak), 0);
   }
 
   #marks(session: Session, result: Result | null, of: readonly Input[]) {
@@ -234,8 +257,11 @@ export class DumpEditor {
       if (session.log.length > LOG) session.log.splice(0, LOG / 2);
     }
     if (update.transactions.some((transaction) => transaction.annotation(byPage))) return;
-    if (update.docChanged) this.heard.edited(session.id, Content.edited(update.state.doc, session.lineBreak));
+    const { head } = update.state.selection.main;
+    if (update.docChanged) this.heard.edited(session.id, Content.edited(update.state.doc, session.lineBreak), head);
     else if (update.selectionSet) {
+      const open = unfinishedAt(update.state);
+      if (open && (head < open.from || head > open.to + 1)) this.heard.left();
       const mark = markAt(update.state, update.state.selection.main.head);
       if (mark && mark.number !== this.#selected) this.heard.chosen(mark.number, "cursor");
     }
@@ -260,6 +286,10 @@ export class DumpEditor {
       // What is pasted has the line breaks of the text that it comes into.
       EditorView.clipboardInputFilter.of((text) => text.replace(/\r\n?|\n/g, lineBreak)),
       EditorView.domEventHandlers({
+        blur: () => {
+          // Another window is no end of typing.
+          if (document.hasFocus()) this.heard.left();
+        },
         paste: (event) => {
           const text = event.clipboardData?.getData("text/plain") ?? "";
           if (text.length <= EDITABLE) return false;

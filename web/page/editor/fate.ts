@@ -1,9 +1,9 @@
 // What becomes of a finding, in a word and in words.
 
 import type { Finding } from "../engine/types";
-import { choiceOf } from "../result/choices";
+import { choiceOf } from "../../view/classes";
 
-/** `lost`: the rewrite solves it, and something is lost with it that the person accepted. */
+/** `lost`: the rewrite fixes it, and something is lost with it that the person accepted. */
 export type Fate = "open" | "solved" | "lost" | "allowed";
 
 export function fateOf(finding: Finding): Fate {

@@ -1,4 +1,4 @@
-// A sign for each severity that differs in shape, not in colour alone. What the rewrite solves has a hollow sign with a
+// A sign for each severity that differs in shape, not in colour alone. What the rewrite fixes has a hollow sign with a
 // tick, and a dash where something is lost with it.
 
 import type { Severity } from "../engine/types";

@@ -36,6 +36,38 @@ export type Marks = RangeSet<Mark>;
 export const setMarks = StateEffect.define<Marks>();
 export const setSelected = StateEffect.define<number | null>();
 
+/** Marks the statement that is still being typed, or none. */
+export const setUnfinished = StateEffect.define<{ from: number; to: number } | null>();
+
+const squiggle = Decoration.mark({ class: "cm-unfinished" });
+
+const unfinishedField = StateField.define<{ from: number; to: number } | null>({
+  create: () => null,
+  update(place, transaction) {
+    for (const effect of transaction.effects) {
+      if (!effect.is(setUnfinished)) continue;
+      // The text may be shorter by now than what was checked.
+      const most = transaction.newDoc.length;
+      return effect.value && { from: Math.min(effect.value.from, most), to: Math.min(effect.value.to, most) };
+    }
+    if (!place || !transaction.docChanged) return place;
+    const { changes } = transaction;
+    return { from: changes.mapPos(place.from, -1), to: changes.mapPos(place.to, 1) };
+  },
+  // One line, under the first line of the statement.
+  provide: (field) =>
+    EditorView.decorations.compute([field], (state) => {
+      const place = state.field(field);
+      if (!place) return Decoration.none;
+      const { from } = place;
+      const end = Math.min(place.to, state.doc.lineAt(Math.min(from, state.doc.length)).to);
+      return end > from ? Decoration.set(squiggle.range(from, end)) : Decoration.none;
+    }),
+});
+
+/** Where the statement is that is still being typed. */
+export const unfinishedAt = (state: EditorState): { from: number; to: number } | null => state.field(unfinishedField);
+
 const marksField = StateField.define<Marks>({
   create: () => RangeSet.empty,
   update(marks, transaction) {
@@ -273,6 +305,7 @@ const hover = hoverTooltip((view, at) => {
 export const findingMarks = (choose: (number: number) => void) => [
   marksField,
   selectedField,
+  unfinishedField,
   markGutter(choose),
   ViewPlugin.fromClass(Drawn, { decorations: (drawn) => drawn.decorations }),
   hover,

@@ -1,5 +1,6 @@
 // What the page and the worker say to each other.
 
+import type { Words } from "../../view/words";
 import type { Catalogue, Change, Finding, Refusal, Report, Settings } from "./report";
 
 /** Where the bytes of an input come from. */
@@ -24,6 +25,8 @@ export interface TextChange extends Range {
 export interface Result {
   /** It has so many findings at most as a page can hold; its counts are those of all. */
   report: Report;
+  /** The answer as every format says it. */
+  words: Words;
   /** The place of each finding in the text of its input; null where the input is a file that no editor holds. */
   places: (Range | null)[];
   /** The changes of each input that an editor holds. */

@@ -1,3 +1,3 @@
 // The types of both sides in one place, for the page.
 export type { Format, Range, Result, Source, TextChange } from "./protocol";
-export type { Catalogue, Decision, Finding, Fix, Refusal, Report, Settings, Severity, Verdict } from "./report";
+export type { Catalogue, Choice, Decision, Finding, Fix, Refusal, Report, Settings, Severity, Verdict } from "./report";

@@ -3,7 +3,9 @@
 
 import { initSync, Checker, ParseCache, catalogue, decode, positions, type Checked } from "../../module/tsmigrate_web.js";
 import { eachPiece, Unreadable } from "./bytes";
+import { foreign, HEAD as KNOWN_BY } from "./foreign";
 import type { Answers, Asked, Format, Range, Request, Result, Settings, Source, TextChange, Told } from "./protocol";
+import type { Words } from "../../view/words";
 import type { Catalogue, Change, Refusal, Report } from "./report";
 import { BadArchive } from "./unpack";
 
@@ -63,8 +65,14 @@ function checkerFor(inputs: Source[], settings: Settings, remember: boolean): Ch
   }
 }
 
+/** A file of another program is refused by its beginning. */
+function refuseForeign(input: string, bytes: Uint8Array): void {
+  const known = foreign(new TextDecoder().decode(bytes.subarray(0, KNOWN_BY)));
+  if (known) throw new Refused({ input, ...known, line: null });
+}
+
 /** So many findings are shown in a page; reports and rewrites are made of all. */
-const MOST = 50_000;
+const MOST = 20_000;
 /** So many go to the page at once. */
 const PART = 1000;
 
@@ -79,11 +87,14 @@ async function check(id: number, inputs: Source[], settings: Settings, remember:
   const held: (Uint8Array | null)[] = [];
   for (const source of inputs) {
     checker.begin(source.name);
+    let isFirst = true;
     const pieces: Uint8Array[] | null = "text" in source || source.shown ? [] : null;
     await eachPiece(
       source,
       (bytes) => {
         pieces?.push(bytes.slice());
+        if (isFirst) refuseForeign(source.name, bytes);
+        isFirst = false;
         refusing(() => checker.feed(bytes));
       },
       (done) => {
@@ -113,7 +124,8 @@ async function check(id: number, inputs: Source[], settings: Settings, remember:
     }
   });
   const none = changes.map((all) => all && []);
-  return { report: { ...report, findings: [] }, places: [], changes: none, took: performance.now() - began };
+  const words = JSON.parse(checked.words()) as Words;
+  return { report: { ...report, findings: [] }, words, places: [], changes: none, took: performance.now() - began };
 }
 
 function joined(pieces: Uint8Array[]): Uint8Array {

@@ -4,18 +4,7 @@
 // and unless it is left.
 
 import type { Finding, Settings } from "../engine/report";
-import { toAccept } from "./classes";
-
-/** How a finding's fix is chosen: not at all, left or taken, or accepted first. */
-export type Choice = "none" | "safe" | "review";
-
-export function choiceOf(finding: Finding): Choice {
-  if (finding.allowed !== null || finding.line === 0) return "none";
-  if (finding.fix?.safety === "safe") return "safe";
-  if (finding.fix?.safety === "review") return "review";
-  // Where nothing saves a statement that fails, it can be left out.
-  return (finding.own_severity ?? finding.severity) === "error" ? "review" : "none";
-}
+import { choiceOf, toAccept } from "../../view/classes";
 
 /** The place of a finding as `--leave` names it. */
 export const leaveKey = ({ rule, file, line }: { rule: string; file: string; line: number }): string => `${rule}@${file}:${line}`;

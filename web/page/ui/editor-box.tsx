@@ -2,7 +2,10 @@ import { effect, untracked } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { DumpEditor } from "../editor/editor";
 import "../editor/editor.css";
-import { addFiles, edit, findings, inputs, outcome, revealed, select, selected, shown } from "../state";
+import "../editor/marks.css";
+import "./input.css";
+import { addFiles, edit, findings, inputs, outcome, phase, revealed, select, selected, settle, shown } from "../state";
+import { tab } from "../result/view";
 
 /** The editor that is there; there is one page and one editor. */
 let current: DumpEditor | null = null;
@@ -14,7 +17,7 @@ export function stepFinding(by: -1 | 1): void {
   const count = findings.value.length;
   if (count === 0) return;
   const before = selected.value ?? (by > 0 ? -1 : count);
-  select((before + by + count) % count);
+  select((before + by + count) % count, true);
 }
 
 /** The first or the last finding of the inputs behind or before the one that is shown. */
@@ -26,7 +29,7 @@ function beyond(by: -1 | 1): void {
     own.sort((a, b) => a.at - b.at);
     const found = own.at(by > 0 ? 0 : -1);
     if (found) {
-      select(found.number);
+      select(found.number, true);
       return;
     }
   }
@@ -43,9 +46,22 @@ function showCurrent(editor: DumpEditor): void {
 
 /** Ties an editor to the page's state. */
 function tie(editor: DumpEditor): () => void {
+  let isHidden = false;
   const ties = [
     effect(() => showCurrent(editor)),
     effect(() => editor.select(selected.value)),
+    // The rewrite takes the whole page: an editor that is hidden forgets its place.
+    effect(() => {
+      const hides = tab.value === "rewrite";
+      if (hides && !isHidden) editor.keepScroll();
+      else if (!hides && isHidden) requestAnimationFrame(() => requestAnimationFrame(() => editor.restoreScroll()));
+      isHidden = hides;
+    }),
+    effect(() => {
+      const now = phase.value;
+      const id = inputs.value[shown.value]?.id;
+      editor.unfinished(now.kind === "unfinished" && now.at.id === id ? now.at : null);
+    }),
     // A finding that was chosen elsewhere is shown, in whatever input it is.
     effect(() => {
       const number = selected.value;
@@ -76,6 +92,7 @@ export function EditorBox({ hidden }: { hidden: boolean }) {
     if (!box.current) return;
     const made = new DumpEditor(box.current, {
       edited: edit,
+      left: settle,
       chosen: (finding, how) => {
         // With the panes below each other, the list would scroll the text away from who puts the cursor there.
         if (how === "cursor" && matchMedia("(max-width: 860px)").matches) return;

@@ -1,21 +1,14 @@
-import { effect, signal } from "@preact/signals";
+import { signal } from "@preact/signals";
 import { catalogue, settings } from "../state";
 import { About } from "./about";
 import { Dialog } from "./dialog";
 import { SettingsView } from "./settings";
+import { choose, theme, type Theme } from "./theme";
 import "./header.css";
 
-type Theme = "auto" | "light" | "dark";
-
-const theme = signal<Theme>("auto");
 const about = signal(false);
 /** True while the settings are open. */
 export const target = signal(false);
-
-effect(() => {
-  if (theme.value === "auto") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = theme.value;
-});
 
 /** What the page is, what it checks for, and that it sends nothing. */
 export function Header() {
@@ -32,7 +25,7 @@ export function Header() {
         <button type="button" aria-haspopup="dialog" disabled={!known} onClick={() => (target.value = true)}>
           Target: PostgreSQL {settings.value.targetVersion ?? known?.targetVersion ?? "…"}
         </button>
-        <select aria-label="Colours" value={theme.value} onChange={(event) => (theme.value = event.currentTarget.value as Theme)}>
+        <select aria-label="Colours" value={theme.value} onChange={(event) => choose(event.currentTarget.value as Theme)}>
           <option value="auto">Auto</option>
           <option value="light">Light</option>
           <option value="dark">Dark</option>

@@ -1,8 +1,8 @@
 import { useSignal } from "@preact/signals";
 import { findings, settings } from "../state";
 import { type Candidate, candidates, chosenWord, wordOf } from "../result/hypertables";
-import { hidden, report, search, select, tab, words } from "../result/view";
-import { count, seen } from "../result/words";
+import { find, report, select } from "../result/view";
+import { count, seen } from "../../view/words";
 import { ScriptView } from "./take";
 
 /** Takes a table into the settings, or out of them. */
@@ -106,19 +106,14 @@ function Refused({ word }: { word: string }) {
       </label>
       <p>
         {errors.length === 0 ? (
-          "No dump makes this table, or it is a hypertable already."
+          "No dump creates this table, or it is a hypertable already."
         ) : (
           <>
             It cannot be one yet: {count(errors.length, "error")}.{" "}
             <button
               type="button"
               class="link"
-              onClick={() => {
-                tab.value = "findings";
-                hidden.value = new Set();
-                search.value = `ht- ${table}`;
-                words.value = ["ht-", table.toLowerCase()];
-              }}
+              onClick={() => find(`ht- ${table}`)}
             >
               Show
             </button>

@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { catalogue, check, editAsText, inputs, outcome, phase, shown } from "../state";
 import type { Refusal } from "../engine/types";
+import { UNREADABLE } from "../unfinished";
 import { Command } from "./copy";
 
 /** What stands in the way of a check, and what to do about it. */
@@ -108,7 +109,7 @@ function NoDump() {
   if (!last) return null;
   const { report } = last.result;
   const odd = report.inputs.find((input) => {
-    const wrong = report.findings.filter((finding) => finding.file === input.name && finding.rule === "IN-10").length;
+    const wrong = report.findings.filter((finding) => finding.file === input.name && finding.rule === UNREADABLE).length;
     return wrong > 0 && wrong >= input.statements;
   });
   if (!odd) return null;

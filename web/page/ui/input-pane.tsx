@@ -1,9 +1,8 @@
 import { useEffect } from "preact/hooks";
-import { findings, inputs, isEmpty, selected, shown } from "../state";
+import { closed, findings, folded, inputs, isEmpty, outcome, reopen, selected, shown } from "../state";
 import { DropZone } from "./drop";
 import { editor, EditorBox, stepFinding } from "./editor-box";
 import { FileView } from "./file-view";
-import { HowTo } from "./how-to";
 import { InputNotices } from "./input-notices";
 import { InputStatus } from "./input-status";
 import { InputTabs } from "./input-tabs";
@@ -32,6 +31,33 @@ function Said() {
   );
 }
 
+/** The input that was closed last, with a way to have it back. */
+function Closed() {
+  const last = closed.value;
+  return (
+    <div role="status" class={last ? "notice notice-note closed" : "closed"}>
+      {last && (
+        <>
+          <span>{last.input.name} was closed.</span>{" "}
+          <button type="button" onClick={reopen}>
+            Undo
+          </button>
+        </>
+      )}
+    </div>
+  );
+}
+
+/** Shows the dump on a small screen, where the result stands first. */
+function Unfold() {
+  const isFolded = folded.value;
+  return (
+    <button type="button" class="unfold" aria-expanded={!isFolded} aria-controls="dump-panel" onClick={() => (folded.value = !isFolded)}>
+      {isFolded ? "Show the dump" : "Hide the dump"}
+    </button>
+  );
+}
+
 /** The dumps: pasted, typed, dropped or opened. */
 export function InputPane() {
   const input = inputs.value[shown.value];
@@ -39,14 +65,15 @@ export function InputPane() {
   return (
     <section class={isEmpty.value ? "input input-empty" : "input"} aria-label="Dump">
       <InputTabs />
+      <Closed />
       <InputNotices goToLine={(line) => editor()?.goToLine(line)} />
+      {!isEmpty.value && outcome.value && <Unfold />}
       <div class="dump-panel" id="dump-panel" role="tabpanel" aria-labelledby={input && `tab-${input.id}`}>
         <EditorBox hidden={input?.kind !== "text"} />
         {input?.kind === "file" && <FileView input={input} key={input.id} />}
       </div>
       <InputStatus />
       <Remember />
-      {isEmpty.value && <HowTo />}
       <Said />
       <DropZone />
     </section>

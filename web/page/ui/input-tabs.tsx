@@ -80,8 +80,8 @@ export function InputTabs() {
             New
           </button>
         )}
-        <button type="button" class="primary" onClick={() => picker.current?.click()}>
-          Open…
+        <button type="button" class={isEmpty.value ? "primary" : ""} onClick={() => picker.current?.click()}>
+          {isEmpty.value ? "Open files …" : "Open …"}
         </button>
         <input
           ref={picker}

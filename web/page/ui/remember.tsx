@@ -15,7 +15,7 @@ export function Remember() {
         {forgetful.value ??
           (on
             ? `The texts and what you chose stay in this browser until you turn this off.${left.length > 0 ? ` Too large to keep: ${left.join(", ")}.` : ""}`
-            : "Nothing is kept: a reload starts anew.")}
+            : "Not saved: closing or reloading clears the page.")}
       </span>
     </div>
   );

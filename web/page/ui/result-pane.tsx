@@ -1,23 +1,40 @@
 import { outcome, phase, stage } from "../state";
-import { report, tab, type Tab } from "../result/view";
+import { report, rulePage, tab, type Tab } from "../result/view";
 import { Findings } from "./findings";
+import { Make } from "./first";
 import { Hypertables } from "./hypertables";
 import { Rewrite } from "./rewrite";
+import { RulePage } from "./rule";
 import { Take } from "./take";
 import { Tabs } from "./tabs";
 import { Verdict } from "./verdict";
+import "../../view/style/controls.css";
+import "../../view/style/verdict.css";
+import "../../view/style/findings.css";
 import "./result.css";
+import "./rewrite.css";
 
-/** The verdict and the findings. */
-export function ResultPane() {
+/** The verdict and the findings, or the page of a rule; before there is a dump, how to create one. */
+export function ResultPane({ isFirst }: { isFirst: boolean }) {
   const shown = report.value;
   const kind = phase.value.kind;
   const now = stage.value;
+  const rule = rulePage.value;
+  const isPast = kind === "checking" || kind === "refused";
   return (
-    <section class="result" aria-label="Result" data-phase={now} aria-busy={now === "checking" || now === "reading" || now === "due"}>
-      {shown && outcome.value ? (
-        <div class={kind === "checking" ? "stale" : undefined}>
-          <Verdict report={shown} />
+    <section
+      class="result"
+      aria-label={isFirst ? "How to create a dump" : "Result"}
+      data-phase={now}
+      aria-busy={now === "checking" || now === "reading" || now === "due"}
+    >
+      {isFirst ? (
+        <Make />
+      ) : rule !== null ? (
+        <RulePage id={rule} />
+      ) : shown && outcome.value ? (
+        <div class={isPast ? "stale" : undefined}>
+          <Verdict />
           <Tabs />
           <div role="tabpanel" id={`panel-${tab.value}`} aria-labelledby={`tab-${tab.value}`}>
             <Panel name={tab.value} />
@@ -43,21 +60,10 @@ function Panel({ name }: { name: Tab }) {
   }
 }
 
-/** What stands there before there is a result. */
+/** What stands there where there is no result. */
 function Nothing() {
   const kind = phase.value.kind;
   if (kind === "refused" || kind === "crashed") return <p class="nothing quiet">There is no result: the reason stands beside the dump.</p>;
   if (kind === "cancelled") return <p class="nothing quiet">The check was cancelled.</p>;
-  if (kind === "checking") return <p class="nothing quiet">Checking …</p>;
-  return (
-    <div class="nothing">
-      <h2>What you will see here</h2>
-      <ul>
-        <li>Whether a managed Timescale service takes your dump as it is, after a rewrite, or only after work by hand.</li>
-        <li>Every statement that would fail: the server’s own error, why, and what to do.</li>
-        <li>The dump rewritten so that it restores, as a diff and to download. Each fix can be switched off.</li>
-        <li>What the service will not have afterwards, in words.</li>
-      </ul>
-    </div>
-  );
+  return <p class="nothing quiet">Checking …</p>;
 }

@@ -3,11 +3,12 @@ import { useSignal } from "@preact/signals";
 import { Cancelled } from "../engine/engine";
 import { findings, outcome, phase, rewritten, shown } from "../state";
 import type { Input } from "../state";
-import { show, type Marked } from "../diff/merge";
+import { show, type Marked, type Shower } from "../diff/merge";
 import { chosen, report, select, tab, total as inAll } from "../result/view";
-import { bytes, count, seen } from "../result/words";
+import { bytes, count, seen, thousands } from "../../view/words";
+import { editor } from "./editor-box";
 import { remove } from "./take";
-import { changeOf } from "../diff/lines";
+import { changeOf } from "../../view/lines";
 
 /** A larger text is not shown as a whole: a browser would be busy for long. */
 const LARGEST = 4 << 20;
@@ -22,7 +23,6 @@ export function Rewrite() {
   const index = Math.min(at.value, all.length - 1);
   const input = all[index];
   if (!input || !report.value) return null;
-  const changes = outcome.value?.result.changes[index];
   return (
     <div class="rewrite">
       <div class="tools">
@@ -39,14 +39,13 @@ export function Rewrite() {
           </label>
         )}
         <span class="quiet">
-          {changes ? `${count(changes.length, "change")}. ` : ""}
           {report.value.counts.unsolved > 0 && `${count(report.value.counts.unsolved, "error")} will remain. `}
         </span>
         <label class="check">
           <input type="checkbox" checked={remove.value} onChange={(event) => (remove.value = event.currentTarget.checked)} /> Delete what
-          is taken out
+          is removed
         </label>
-        <button type="button" onClick={() => (tab.value = "take")}>
+        <button type="button" class="main" onClick={() => (tab.value = "take")}>
           Download …
         </button>
       </div>
@@ -65,9 +64,31 @@ function Diff({ input, index }: { input: Extract<Input, { kind: "text" }>; index
   const same = useSignal(false);
   const result = outcome.value?.result;
   const isReady = phase.value.kind === "checked";
+  const view = useRef<Shower | null>(null);
+  const at = useSignal<{ number: number; count: number } | null>(null);
+  const tell = (): void => {
+    at.value = view.current && { number: view.current.at + 1, count: view.current.count };
+  };
+  const step = (by: -1 | 1): void => {
+    view.current?.step(by);
+    tell();
+  };
+  useEffect(() => {
+    const hear = (event: KeyboardEvent): void => {
+      if (event.key !== "F7") return;
+      event.preventDefault();
+      step(event.shiftKey ? -1 : 1);
+    };
+    window.addEventListener("keydown", hear);
+    return () => window.removeEventListener("keydown", hear);
+  }, []);
+  // Another input begins where the editor is.
+  useEffect(() => () => {
+    view.current?.end();
+    view.current = null;
+  }, [index]);
   useEffect(() => {
     if (!isReady || !result) return;
-    let end: (() => void) | null = null;
     let isOver = false;
     failed.value = null;
     const isDeleted = remove.value;
@@ -77,14 +98,19 @@ function Diff({ input, index }: { input: Extract<Input, { kind: "text" }>; index
         const after = await blob.text();
         if (isOver || !place.current) return;
         same.value = after === input.text;
+        const stood = view.current?.place ?? (shown.peek() === index ? (editor()?.place ?? 0) : 0);
+        view.current?.end();
+        view.current = null;
         place.current.replaceChildren();
-        if (same.value) return;
-        const marks: Marked[] = findings.value.flatMap((finding, number) => {
-          const range = finding.file === result.report.inputs[index]?.name ? result.places[number] : null;
-          return range && finding.fix && chosen.value.isOn(finding) ? [{ from: range.from, rule: finding.rule, finding: number }] : [];
-        });
-        const narrow = matchMedia("(max-width: 860px)").matches;
-        end = show(place.current, { before: input.text, after, planned, isDeleted, marks, select, narrow });
+        if (!same.value) {
+          const marks: Marked[] = findings.value.flatMap((finding, number) => {
+            const range = finding.file === result.report.inputs[index]?.name ? result.places[number] : null;
+            return range && finding.fix && chosen.value.isOn(finding) ? [{ from: range.from, rule: finding.rule, finding: number }] : [];
+          });
+          const narrow = matchMedia("(max-width: 860px)").matches;
+          view.current = show(place.current, { before: input.text, after, planned, isDeleted, marks, select, place: stood, narrow });
+        }
+        tell();
       },
       (error: unknown) => {
         // Another check took its place: what it finds is shown then.
@@ -93,7 +119,6 @@ function Diff({ input, index }: { input: Extract<Input, { kind: "text" }>; index
     );
     return () => {
       isOver = true;
-      end?.();
     };
   }, [result, index, remove.value, isReady]);
   return (
@@ -102,6 +127,19 @@ function Diff({ input, index }: { input: Extract<Input, { kind: "text" }>; index
         <p role="alert" class="refused">
           The rewrite could not be made: {failed.value}
         </p>
+      )}
+      {at.value && at.value.count > 0 && (
+        <div class="steps" role="group" aria-label="Changes">
+          <button type="button" onClick={() => step(-1)} title="Shift+F7">
+            Previous change
+          </button>
+          <button type="button" onClick={() => step(1)} title="F7">
+            Next change
+          </button>
+          <span role="status">
+            {at.value.number > 0 ? `Change ${thousands(at.value.number)} of ${thousands(at.value.count)}` : count(at.value.count, "change")}
+          </span>
+        </div>
       )}
       {same.value && <p class="nothing quiet">Nothing changes in this input.</p>}
       <div class="heads" hidden={same.value} aria-hidden="true">

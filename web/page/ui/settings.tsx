@@ -1,7 +1,7 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { catalogue, findings, settings, settingsRefused } from "../state";
 import type { Settings } from "../engine/types";
-import { seen } from "../result/words";
+import { seen } from "../../view/words";
 
 /** Changes the settings; a key without a value goes. */
 function change(next: Partial<{ [Key in keyof Settings]: Settings[Key] | undefined }>): void {
@@ -88,7 +88,7 @@ export function SettingsView() {
           </details>
         )}
         <Names title="The service takes these too" name="take" other="refuse" />
-        <Names title="It does not take these" name="refuse" other="take" />
+        <Names title="It refuses these" name="refuse" other="take" />
       </fieldset>
       <Databases />
       <div class="buttons">

@@ -1,5 +1,5 @@
 import { hypertableNumber, numbers, tab, type Tab } from "../result/view";
-import { thousands } from "../result/words";
+import { thousands } from "../../view/words";
 
 /** The parts of the result. */
 export function Tabs() {

@@ -4,7 +4,7 @@ import type { Format } from "../engine/types";
 import type { Report, Script } from "../engine/report";
 import { report, tab } from "../result/view";
 import { checkCommand, command, configuration, needsFile, rewrittenName } from "../result/command";
-import { bytes, count, seen } from "../result/words";
+import { bytes, count, seen } from "../../view/words";
 import { Copyable } from "./copyable";
 import { save } from "./save";
 
@@ -22,7 +22,7 @@ async function make(what: string, name: string, blob: () => Promise<Blob> | Blob
   try {
     save(name, await blob());
   } catch (error) {
-    failure.value = `${name} could not be made (${error instanceof Error ? error.message : String(error)}): check the dump again`;
+    failure.value = `${name} could not be created (${error instanceof Error ? error.message : String(error)}): check the dump again`;
   } finally {
     busy.value = null;
   }
@@ -64,18 +64,23 @@ export function Take() {
             : shown.not_judged.length > 0
               ? `No incompatibility is known in it, but not all was judged: ${seen(shown.not_judged.map(({ what }) => what).join("; "))}.`
               : shown.counts.error === 0
-                ? "No statement fails: what is changed makes notes and warnings go away."
+                ? "No statement fails: the changes are for notes and warnings."
                 : "No incompatibility is known in it."}{" "}
           <button type="button" class="link" onClick={() => (tab.value = "rewrite")}>
             See what changes
           </button>
         </p>
         <div class="buttons">
+          {inputs.length > 1 && (
+            <button type="button" class="main" disabled={!idle} onClick={() => void all()}>
+              Download all
+            </button>
+          )}
           {inputs.map((name, at) => (
             <button
               key={name}
               type="button"
-              class={at === 0 ? "main" : ""}
+              class={inputs.length === 1 ? "main" : ""}
               disabled={!idle}
               data-download={name}
               onClick={() => void make(name, rewrittenName(name), () => rewritten(at, remove.value))}
@@ -83,15 +88,10 @@ export function Take() {
               Download {seen(rewrittenName(name))}
             </button>
           ))}
-          {inputs.length > 1 && (
-            <button type="button" disabled={!idle} onClick={() => void all()}>
-              Download all
-            </button>
-          )}
         </div>
         <label class="check">
           <input type="checkbox" checked={remove.value} onChange={(event) => (remove.value = event.currentTarget.checked)} /> Delete
-          statements that are taken out; without this they stay as comments
+          statements that are removed; without this they stay as comments
         </label>
         {failure.value && (
           <p role="alert" class="refused">

@@ -129,6 +129,9 @@ pub fn subject(node: &NodeEnum) -> Option<Object> {
         NodeEnum::AlterOpFamilyStmt(s) => {
             Some(object("operator family", Class::OperatorClass, qualified(&s.opfamilyname)?))
         }
+        NodeEnum::AlterTsdictionaryStmt(s) => {
+            Some(object("text search dictionary", Class::TextSearchDictionary, qualified(&s.dictname)?))
+        }
         NodeEnum::AlterTsconfigurationStmt(s) => {
             Some(object("text search configuration", Class::TextSearchConfiguration, qualified(&s.cfgname)?))
         }
@@ -155,7 +158,10 @@ pub fn subject(node: &NodeEnum) -> Option<Object> {
         NodeEnum::AlterRoleSetStmt(s) => {
             Some(object("role", Class::Role, (None, crate::facts::names::role(s.role.as_ref()?)?)))
         }
-        NodeEnum::GrantStmt(s) => granted(s, s.objects.first()?),
+        // What is in a schema is not named.
+        NodeEnum::GrantStmt(s) if s.targtype == pg::GrantTargetType::AclTargetObject as i32 => {
+            granted(s, s.objects.first()?)
+        }
         NodeEnum::AlterDatabaseStmt(s) => Some(object("database", Class::Database, (None, &s.dbname))),
         NodeEnum::AlterDatabaseSetStmt(s) => Some(object("database", Class::Database, (None, &s.dbname))),
         _ => None,

@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     fix: Safety::None,
     answers: Answers::Limit {
         slug: "database.locale",
-        how: "Partitions that divide text by the database's order. DB-01 names the locale that the database was made with; the migration compares both servers' locales.",
+        how: "Partitions that divide text by the database's order. DB-01 names the locale that the database was created with; the migration compares both servers' locales.",
     },
     statements: &[StatementKind::AlterTableStmt, StatementKind::CreateStmt, StatementKind::CreatedbStmt],
     doc: Doc {

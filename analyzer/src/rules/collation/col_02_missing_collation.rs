@@ -146,12 +146,21 @@ fn definition(ctx: &mut Context<'_>, statement: &Statement<'_>, s: &pg::DefineSt
     });
 }
 
+/// Collations of PostgreSQL itself with the version that brought them.
+const NEWER: [(&str, u32); 3] = [("pg_c_utf8", 17), ("pg_unicode_fast", 18), ("unicode", 16)];
+
 /// Collations of pg_catalog that were made of the source's locales when its cluster was.
 fn uses(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &NodeEnum) {
     let missing = |schema: Option<&str>, name: &str| {
         let is_catalog = schema.is_none_or(|schema| schema == "pg_catalog");
         let own = ctx.resolved(&ObjectId::new(Class::Collation, schema, name));
-        is_catalog && is_of_system(name) && !ctx.target.locales.contains(name) && !ctx.facts.declares(&own)
+        let newer = || NEWER.iter().any(|(newer, since)| *newer == name && *since > ctx.target.version);
+        is_catalog
+            && match &ctx.target.live_collations {
+                Some(live) => !live.contains(name),
+                None => is_of_system(name) && !ctx.target.locales.contains(name) || newer(),
+            }
+            && !ctx.facts.declares(&own)
     };
     let found = statement
         .references()
@@ -159,6 +168,7 @@ fn uses(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &NodeEnum) {
         .find(|r| r.class == Class::Collation && missing(r.schema.as_deref(), &r.name));
     let Some(name) = found.map(|r| r.name.to_string()) else { return };
     let new = icu_of_locale(&name).map(|locale| format!("{locale}-x-icu"));
+    let new = new.filter(|new| ctx.target.live_collations.as_ref().is_none_or(|live| live.contains(new)));
     let object = created(node).or_else(|| subject(node));
     let words = object.map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object));
     // The name is an identifier after COLLATE (or FROM), at the end of a qualified name.

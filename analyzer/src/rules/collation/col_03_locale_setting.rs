@@ -26,8 +26,7 @@ pub const RULE: Rule = Rule {
         why: "The server looks the locale up when the value is stored. The service has C, POSIX, C.UTF-8 and \
               en_US.UTF-8 only.",
         server: &["22023 invalid value for parameter \"lc_time\": \"de_DE.utf8\""],
-        help: "The setting is taken out. to_char with the TM prefix then writes English names of days and months, with \
-               the L and D patterns the signs of the C locale; type money shows dollars or no sign.",
+        help: "The setting is removed. to_char with the TM prefix then writes English names of days and months, with the L and D patterns the signs of the C locale; type money shows dollars or no sign.",
         before: "CREATE ROLE app;\nALTER ROLE app SET lc_time TO 'de_DE.utf8';",
         after: "CREATE ROLE app;\n-- tsmigrate COL-03: there is no locale de_DE.utf8\n-- ALTER ROLE app SET lc_time TO 'de_DE.utf8';",
         sources: &["PostgreSQL src/backend/utils/adt/pg_locale.c, check_locale_time and its like"],

@@ -54,7 +54,7 @@ fn check(ctx: &mut Context<'_>) {
     if number == 0 || ctx.states.of::<LargeObjects>().0.insert(number) {
         return;
     }
-    let mut draft = Draft::new(format!("large object {number} is there already"))
+    let mut draft = Draft::new(format!("large object {number} already exists"))
         .object(format!("large object {number}"))
         .server(
             ServerError::new(

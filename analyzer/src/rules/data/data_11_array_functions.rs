@@ -8,7 +8,7 @@ use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::objects::subject;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, Class, NodeEnum, StatementKind, canonical, pg};
+use crate::parse::{Change, Class, NodeEnum, Reference, StatementKind, canonical, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::paths;
@@ -105,8 +105,12 @@ fn check(ctx: &mut Context<'_>) {
         value.get("sval").and_then(Value::as_str).is_some_and(|name| new_name(name).is_some())
     });
     let Some((first, _)) = tokens.first().cloned() else { return };
-    let id = ctx.resolved(&object.id);
-    ctx.states.of::<Retyped>().0.insert(id);
+    // Another function of the aggregate would not fit the new types.
+    let own = statement.references().iter().find(|reference| takes_old_types(ctx, reference));
+    if own.is_none() {
+        let id = ctx.resolved(&object.id);
+        ctx.states.of::<Retyped>().0.insert(id);
+    }
     let words = ctx.describe(&object);
     let mut fix = FixDraft::edit("use the types that fit since 14");
     for (range, new) in tokens {
@@ -119,7 +123,24 @@ fn check(ctx: &mut Context<'_>) {
     let draft = Draft::new(format!("{words} is declared with the types of PostgreSQL 13 and older"))
         .at(first)
         .object(words)
-        .server(ServerError::new("42883", "function array_append(anyarray, anyelement) does not exist"))
-        .fix(fix);
-    ctx.report(draft);
+        .server(ServerError::new("42883", "function array_append(anyarray, anyelement) does not exist"));
+    ctx.report(match own {
+        Some(own) => draft.advice(format!(
+            "Give function {} the types anycompatible and anycompatiblearray too, or the aggregate a state function of its own \
+             that takes anyarray.",
+            own.name
+        )),
+        None => draft.fix(fix),
+    });
+}
+
+/// True for a function of the inputs that takes the old types, and not the new ones.
+fn takes_old_types(ctx: &Context<'_>, reference: &Reference) -> bool {
+    let id = ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name);
+    let all = ctx.facts.overloads.get(&ctx.resolved(&id)).filter(|_| reference.class == Class::Function);
+    let takes = |word: &str| {
+        let mut types = all.into_iter().flatten().flat_map(|one| one.signature.types.split(','));
+        types.any(|name| name == word)
+    };
+    TYPES.iter().any(|(old, _)| takes(old)) && !TYPES.iter().any(|(_, new)| takes(new))
 }

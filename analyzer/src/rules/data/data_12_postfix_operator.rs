@@ -42,8 +42,7 @@ pub const RULE: Rule = Rule {
             "42601 postfix operators are not supported (COMMENT ON, ALTER and DROP OPERATOR)",
             "42601 syntax error at or near \")\"",
         ],
-        help: "What is said of such an operator is taken out. Write factorial(n) for n !, and call the operator's function by its name elsewhere: change the views \
-               and functions on the source, and dump again. To leave the operator out: --accept DATA-12.",
+        help: "What is said of such an operator is removed. Write factorial(n) for n !, and call the operator's function by its name elsewhere: change the views and functions on the source, and dump again. To leave the operator out: --accept DATA-12.",
         before: "CREATE OPERATOR app.!! (FUNCTION = app.double_factorial, LEFTARG = bigint);",
         after: "",
         sources: &[
@@ -66,11 +65,10 @@ fn check(ctx: &mut Context<'_>) {
             return;
         };
         let operator = sql.get(near.start..near.end).unwrap_or_default().to_owned();
-        let draft = Draft::new(format!(
-            "{operator} stands behind its operand, which PostgreSQL 14 and newer do not take"
-        ))
-        .at(near.start..near.end)
-        .server(ServerError::new("42601", message.clone()));
+        let draft =
+            Draft::new(format!("{operator} stands behind its operand, which PostgreSQL 14 and newer reject"))
+                .at(near.start..near.end)
+                .server(ServerError::new("42601", message.clone()));
         return ctx.report(if operator == "!" {
             draft.advice("Write factorial(n) for n !.")
         } else {
@@ -83,12 +81,10 @@ fn check(ctx: &mut Context<'_>) {
             qualified(&named.objname).map(|(schema, name)| ObjectId::new(Class::Operator, schema, name));
         let words = name.map_or_else(String::new, |id| ctx.describe(&Object { word: "operator", id }));
         return ctx.report(
-            Draft::new(format!(
-                "{words} stands behind its operand, which PostgreSQL 14 and newer do not take"
-            ))
-            .object(words)
-            .server(ServerError::new("42601", "postfix operators are not supported"))
-            .fix(FixDraft::remove("there are no postfix operators any more")),
+            Draft::new(format!("{words} stands behind its operand, which PostgreSQL 14 and newer reject"))
+                .object(words)
+                .server(ServerError::new("42601", "postfix operators are not supported"))
+                .fix(FixDraft::remove("there are no postfix operators any more")),
         );
     }
     let NodeEnum::DefineStmt(s) = node else { return };
@@ -102,7 +98,7 @@ fn check(ctx: &mut Context<'_>) {
         ctx.states.of::<PostfixOperators>().0.insert(name.into());
     }
     let mut draft =
-        Draft::new(format!("{words} stands behind its operand, which PostgreSQL 14 and newer do not take"))
+        Draft::new(format!("{words} stands behind its operand, which PostgreSQL 14 and newer reject"))
             .object(words.clone())
             .server(
                 ServerError::new("42P13", "operator right argument type must be specified")

@@ -1,14 +1,14 @@
 //! DATA-14: storage parameters that the target does not have.
 
 use crate::edit::Safety;
-use crate::facts::names::options;
+use crate::facts::names::{option_is_on, options, qualified};
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{Change, NodeEnum, StatementKind, Token, pg};
 use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule};
 use crate::rules::clauses::from_list;
-use crate::target::{Storage, has_storage_parameter};
+use crate::target::{Storage, has_storage_parameter, refused_storage_value};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -26,15 +26,17 @@ pub const RULE: Rule = Rule {
     ],
     after: &["IN-06"],
     doc: Doc {
-        summary: "A storage parameter that the target does not have.",
+        summary: "A storage parameter that the target does not have, or with a value that it refuses.",
         what: "WITH (…) of tables, views, materialized views and indexes, and ALTER … SET (…), with a name that the target's \
                version does not know for that kind of relation: appendonly of Greenplum, colocation of YugabyteDB, a \
-               parameter of an index on a table. Any parameter of a table in partitions. Parameters of an extension's access \
+               parameter of an index on a table. Any parameter of a table in partitions. A value out of range, or of another \
+               type. Parameters of an extension's access \
                method are not looked at.",
         why: "The server takes the parameters that it knows, and refuses the statement for any other.",
         server: &[
             "22023 unrecognized parameter \"appendonly\"",
             "22023 unrecognized parameter namespace \"nosuch\"",
+            "22023 value 5 out of bounds for option \"fillfactor\"",
             "42809 cannot specify storage parameters for a partitioned table (17, 18)",
         ],
         help: "Remove the parameter: it says how rows are stored, not what they are. Give parameters of a table in partitions to \
@@ -114,7 +116,7 @@ fn refusal(ctx: &Context<'_>, storage: Option<Storage<'_>>, option: &pg::DefElem
     let unknown = || Some(ServerError::new("22023", format!("unrecognized parameter \"{name}\"")));
     let Some(storage) = storage else {
         return match &*option.defnamespace {
-            "" if name == "oids" => None,
+            "" if name == "oids" && !option_is_on(option) => None,
             "" if ctx.target.version < 17 => unknown(),
             "" => {
                 Some(ServerError::new("42809", "cannot specify storage parameters for a partitioned table"))
@@ -132,7 +134,31 @@ fn refusal(ctx: &Context<'_>, storage: Option<Storage<'_>>, option: &pg::DefElem
             return Some(ServerError::new("22023", text));
         }
     };
-    if has_storage_parameter(storage, name, ctx.target.version) == Some(false) { unknown() } else { None }
+    if name == "oids" && matches!(storage, Storage::Table) && option_is_on(option) {
+        return Some(ServerError::new("0A000", "tables declared WITH OIDS are not supported"));
+    }
+    match has_storage_parameter(storage, name, ctx.target.version) {
+        Some(true) => {
+            let text = refused_storage_value(name, &value(option)?)?;
+            Some(ServerError::new("22023", text))
+        }
+        Some(false) => unknown(),
+        None => None,
+    }
+}
+
+/// The value of a parameter as the server reads it: `true` where there is none.
+fn value(option: &pg::DefElem) -> Option<String> {
+    match option.arg.as_ref().map(|arg| arg.node.as_ref()) {
+        None => Some("true".to_owned()),
+        Some(Some(NodeEnum::Integer(integer))) => Some(integer.ival.to_string()),
+        Some(Some(NodeEnum::Float(float))) => Some(float.fval.clone()),
+        Some(Some(NodeEnum::Boolean(boolean))) => Some(boolean.boolval.to_string()),
+        Some(Some(NodeEnum::String(string))) => Some(string.sval.clone()),
+        // A bare word.
+        Some(Some(NodeEnum::TypeName(name))) => qualified(&name.names).map(|(_, name)| name.to_owned()),
+        Some(_) => None,
+    }
 }
 
 fn report(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &NodeEnum, list: &Parameters<'_>) {
@@ -153,6 +179,9 @@ fn report(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &NodeEnum, lis
             "{words} is partitioned: the server refuses storage parameters for it ({})",
             names.join(", ")
         ),
+        Some(_) if has_value(error) => {
+            format!("the server refuses a value of storage parameter {} for {words}", names.join(", "))
+        }
         Some(_) => format!(
             "PostgreSQL {} has no storage parameter {} for {words}",
             ctx.target.version,
@@ -179,6 +208,11 @@ fn report(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &NodeEnum, lis
         draft = draft.fix(fix.lost(format!("storage parameter {} of {words}", names.join(", "))));
     }
     ctx.report(draft);
+}
+
+/// True where it is the value that the server refuses.
+fn has_value(error: &ServerError) -> bool {
+    error.text.starts_with("value ") || error.text.starts_with("invalid value")
 }
 
 /// Removes all of a statement's storage parameters: the clause, or an ALTER that does nothing else.

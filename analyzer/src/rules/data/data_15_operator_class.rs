@@ -18,7 +18,12 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     fix: Safety::Safe,
     answers: Answers::Purpose("indexes whose operator class comes from an extension that is not created"),
-    statements: &[StatementKind::IndexStmt, StatementKind::CreateStmt, StatementKind::AlterTableStmt],
+    statements: &[
+        StatementKind::IndexStmt,
+        StatementKind::CreateStmt,
+        StatementKind::AlterTableStmt,
+        StatementKind::CreateExtensionStmt,
+    ],
     doc: Doc {
         summary: "A column whose type has no default operator class for the index's access method.",
         what: "CREATE INDEX … USING gist, gin, spgist or hash and EXCLUDE USING gist on a plain column of one of \
@@ -50,9 +55,14 @@ const UNPROVIDED: [&str; 12] = [
     "json", "jsonb", "xml", "box", "circle", "line", "lseg", "path", "point", "polygon", "pg_lsn", "tsquery",
 ];
 
+/// Extensions that the rewrite creates, and the inputs do not: what uses them fails as it stands.
+#[derive(Clone, Debug, Default)]
+struct Added(Vec<&'static str>);
+
 fn check(ctx: &mut Context<'_>) {
     let Some((_, node)) = ctx.node() else { return };
     match node {
+        NodeEnum::CreateExtensionStmt(s) => ctx.states.of::<Added>().0.retain(|name| *name != s.extname),
         NodeEnum::IndexStmt(s) => {
             let Some(range) = &s.relation else { return };
             look(ctx, range, None, &s.access_method, &s.index_params);
@@ -122,9 +132,12 @@ fn look(
         (has_default_operator_class(method, &data_type) == Some(false)).then_some(data_type)
     });
     let Some(data_type) = found else { return };
-    let has = |extension: &str| has_extension(ctx, extension);
+    let there: Vec<&'static str> =
+        PROVIDERS.iter().map(|(_, extension)| *extension).filter(|name| has_extension(ctx, name)).collect();
+    let has = |extension: &str| there.contains(&extension);
     let providers = || PROVIDERS.iter().filter(|(of, _)| *of == method).map(|(_, extension)| *extension);
-    if providers().any(has) {
+    let added = |extension: &str| ctx.states.get::<Added>().is_some_and(|added| added.0.contains(&extension));
+    if providers().any(|extension| has(extension) && !added(extension)) {
         return;
     }
     let node = ctx.node().map(|(_, node)| node);
@@ -145,9 +158,13 @@ fn look(
     if let Some(extension) = providers()
         .find(|extension| ctx.target.allows_extension(extension) && !UNPROVIDED.contains(&&*data_type))
     {
-        let create = format!("CREATE EXTENSION IF NOT EXISTS {} WITH SCHEMA public;", quoted(extension));
-        let title = format!("Create extension {extension} first");
-        draft = draft.fix(FixDraft::surround(title, vec![create], Vec::new()));
+        draft = draft.fix(if has(extension) {
+            FixDraft::surround(format!("extension {extension} is created before it"), Vec::new(), Vec::new())
+        } else {
+            ctx.states.of::<Added>().0.push(extension);
+            let create = format!("CREATE EXTENSION IF NOT EXISTS {} WITH SCHEMA public;", quoted(extension));
+            FixDraft::surround(format!("Create extension {extension} first"), vec![create], Vec::new())
+        });
     }
     ctx.report(draft);
 }

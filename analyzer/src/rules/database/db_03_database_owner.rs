@@ -19,13 +19,13 @@ pub const RULE: Rule = Rule {
     doc: Doc {
         summary: "ALTER DATABASE … OWNER TO.",
         what: "pg_dumpall and pg_dump --create give each database its owner.",
-        why: "The source's database is not there. The service's database has to stay tsdbadmin's: its rights hang on it.",
+        why: "The source's database does not exist there. The service's database has to stay tsdbadmin's: its rights hang on it.",
         server: &[
             "3D000 database \"shop\" does not exist",
             "42501 must be able to SET ROLE \"app\" (16 and newer)",
             "42501 must be member of role \"app\" (15)",
         ],
-        help: "The statement is taken out. What the owner of a database may do, a role can be granted: CREATE, TEMPORARY and CONNECT on the database, and CREATE on schema public, which belongs to the database's owner.",
+        help: "The statement is removed. What the owner of a database may do, a role can be granted: CREATE, TEMPORARY and CONNECT on the database, and CREATE on schema public, which belongs to the database's owner.",
         before: "ALTER DATABASE shop OWNER TO app;",
         after: "-- tsmigrate DB-03: the database stays tsdbadmin's\n-- ALTER DATABASE shop OWNER TO app;",
         sources: &["PostgreSQL src/backend/commands/dbcommands.c, AlterDatabaseOwner"],

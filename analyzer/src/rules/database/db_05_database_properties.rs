@@ -27,7 +27,7 @@ pub const RULE: Rule = Rule {
     doc: Doc {
         summary: "Properties of a database: connection limit, template, name, existence.",
         what: "ALTER DATABASE … CONNECTION LIMIT, IS_TEMPLATE, ALLOW_CONNECTIONS, RENAME TO, REFRESH COLLATION VERSION; DROP DATABASE; UPDATE pg_database, as pg_dumpall --clean writes it.",
-        why: "The source's database is not there. On the service's own database a connection limit would count the service's agents too, a template cannot be dropped, and its name is fixed. pg_database is the superuser's.",
+        why: "The source's database does not exist there. On the service's own database a connection limit would count the service's agents too, a template cannot be dropped, and its name is fixed. pg_database is the superuser's.",
         server: &[
             "3D000 database \"shop\" does not exist",
             "22023 cannot disallow connections for current database",
@@ -36,7 +36,7 @@ pub const RULE: Rule = Rule {
             "55006 cannot drop the currently open database",
             "0A000 current database cannot be renamed",
         ],
-        help: "The statement is taken out.",
+        help: "The statement is removed.",
         before: "ALTER DATABASE shop CONNECTION LIMIT = 50;",
         after: "-- tsmigrate DB-05: the service looks after its database\n-- ALTER DATABASE shop CONNECTION LIMIT = 50;",
         sources: &["PostgreSQL src/backend/commands/dbcommands.c; bin/pg_dump/pg_dump.c, dumpDatabase"],

@@ -11,6 +11,7 @@ use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Reference, StatementKind, parse, pg, references};
 use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
+use crate::rules::extension::ext_12_extension_script;
 use crate::rules::role::known::{Known, known};
 use crate::rules::superuser::su_01_c_function::language;
 use crate::split::{Kind, Piece, Splitter};
@@ -29,19 +30,14 @@ pub const RULE: Rule = Rule {
     after: &["*"],
     doc: Doc {
         summary: "Something depends on an object that the target will not have.",
-        what: "A statement refers to a type, function, operator, operator class, access method, language, server or \
-               table that an earlier finding keeps from the target: through columns, defaults, checks, indexes, \
-               views, triggers, policies and other functions. Bodies of standard SQL (BEGIN ATOMIC, RETURN) are resolved \
-               when the function is made, as views are. Bodies in strings are FN-03's.",
+        what: "A statement refers to a type, function, operator, operator class, access method, language, server or table that an earlier finding keeps from the target: through columns, defaults, checks, indexes, views, triggers, policies and other functions. Bodies of standard SQL (BEGIN ATOMIC, RETURN) are resolved when the function is created, as views are. Bodies in strings are FN-03's.",
         why: "The server resolves such names when the statement runs, and does not find them.",
         server: &[
             "42704 type \"public.hll\" does not exist",
             "42883 function public.hll_empty() does not exist",
             "42P01 relation \"app.visitors\" does not exist",
         ],
-        help: "Replace what it depends on first (the finding named under \"because of\" says by what). Comments, owners \
-               and grants of an object that is taken out go with it. To leave dependents out with their cause, accept \
-               the cause's rule: --accept EXT-01.",
+        help: "Replace what it depends on first (the finding named under \"because of\" says by what). Comments, owners and grants of an object that is removed go with it. To leave dependents out with their cause, accept the cause's rule: --accept EXT-01.",
         before: "CREATE EXTENSION hll WITH SCHEMA public;\nCREATE TABLE app.visitors (day date, users public.hll);",
         after: "",
         sources: &[
@@ -69,8 +65,10 @@ struct Lack {
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
     // What is dropped may be missing; what another rule takes out whole needs nothing.
-    let taken_out =
-        |f: &Finding| f.severity == Severity::Error && f.fix.as_ref().is_some_and(Fix::only_removes);
+    let taken_out = |f: &Finding| {
+        (f.severity == Severity::Error || *f.rule == ext_12_extension_script::RULE)
+            && f.fix.as_deref().is_some_and(Fix::only_removes)
+    };
     let may_be_missing = match node {
         NodeEnum::DropStmt(s) => s.missing_ok,
         NodeEnum::DropSubscriptionStmt(s) => s.missing_ok,

@@ -3,6 +3,7 @@
 use super::drops::{drops, may_be_missing, nothing_to_drop};
 use super::missing::{Missing, error, what};
 use super::order;
+use super::overloads;
 use crate::edit::{Fix, Safety};
 use crate::facts::names::quoted;
 use crate::facts::objects::subject;
@@ -39,9 +40,7 @@ pub const RULE: Rule = Rule {
             "42704 type \"public.citext\" does not exist",
             "42883 function app.stamp() does not exist",
         ],
-        help: "Give all files of the dump together (roles, schema, data), in the order in which they are restored. \
-               Otherwise dump the missing part too, or make it on the target first. A schema that the dump puts \
-               objects into is made.",
+        help: "Give all files of the dump together (roles, schema, data), in the order in which they are restored. Otherwise dump the missing part too, or create it on the target first. A schema that the dump puts objects into is created.",
         before: "SET statement_timeout = 0;\nSET check_function_bodies = false;\nCREATE TABLE app.orders (id integer);",
         after: "SET statement_timeout = 0;\nSET check_function_bodies = false;\n-- tsmigrate DEP-02: make schema app\nCREATE SCHEMA IF NOT EXISTS app;\nCREATE TABLE app.orders (id integer);",
         sources: &[
@@ -72,6 +71,20 @@ fn check(ctx: &mut Context<'_>) {
         } else {
             ctx.not_judged(Unjudged::Objects);
         }
+        return;
+    }
+    if let Some((words, error)) = overloads::undeclared(ctx, node).filter(|_| !ctx.facts.dynamic) {
+        let draft = match node {
+            NodeEnum::DropStmt(_) => nothing(&words),
+            _ => Draft::new(format!("{words} is not created by these files: others of its name are"))
+                .object(words)
+                .advice("Write the arguments of one that exists."),
+        };
+        ctx.report(draft.server(error));
+        return;
+    }
+    if let Some((words, error)) = overloads::large_object(ctx, node).filter(|_| is_judged(ctx)) {
+        ctx.report(Draft::new(format!("{words} is not created by these files")).object(words).server(error));
         return;
     }
     let made = ctx.created(node);
@@ -182,7 +195,7 @@ fn gone(ctx: &Context<'_>, id: &ObjectId) -> Option<(&'static str, Place)> {
 /// Another rule has said that the statement goes, or that something is missing.
 pub(super) fn says_it_all(finding: &Finding) -> bool {
     finding.severity == Severity::Error
-        && (finding.fix.as_ref().is_some_and(Fix::removes_statement)
+        && (finding.fix.as_deref().is_some_and(Fix::removes_statement)
             || finding
                 .server_error
                 .as_ref()
@@ -239,7 +252,7 @@ fn missing(ctx: &Context<'_>, reference: &Reference, new_schema: Option<&str>) -
     }
     // A member of an extension that could be there, and is not.
     let extension = known()
-        .find(|(extension, of)| ctx.target.allows_extension(extension) && of.holds(*class, name))
+        .find(|(extension, of)| of.holds(*class, name) && ctx.target.allows_extension(extension))
         .map(|(extension, _)| extension);
     match class {
         Class::Relation => found(false, extension),
@@ -286,7 +299,7 @@ fn makes_schema(of: &crate::target::Members, schema: &str) -> bool {
 }
 
 fn extension_of_schema(target: &Target, schema: &str) -> Option<&'static str> {
-    let mut all = known().filter(|(name, of)| target.allows_extension(name) && makes_schema(of, schema));
+    let mut all = known().filter(|(name, of)| makes_schema(of, schema) && target.allows_extension(name));
     all.next().map(|(name, _)| name)
 }
 

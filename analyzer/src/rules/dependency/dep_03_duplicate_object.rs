@@ -1,5 +1,6 @@
 //! DEP-03: objects that the files create twice.
 
+use super::constraints;
 use super::order;
 use crate::edit::{Fix, Safety};
 use crate::facts::names::is_temporary;
@@ -29,19 +30,27 @@ pub const RULE: Rule = Rule {
         StatementKind::CreateTrigStmt,
         StatementKind::RuleStmt,
         StatementKind::CreatePolicyStmt,
+        StatementKind::AlterTableStmt,
+        StatementKind::AlterObjectSchemaStmt,
+        StatementKind::RenameStmt,
+        StatementKind::DropStmt,
+        StatementKind::DropOwnedStmt,
+        StatementKind::TransactionStmt,
     ],
     after: &["*"],
     doc: Doc {
         summary: "An object that the files have created before.",
         what: "A second CREATE of a table, view, sequence, index, type, function or operator with the same arguments, operator class, trigger, policy or \
-               schema, without OR REPLACE or IF NOT EXISTS and without a DROP between: a dump that was given twice, two dumps \
-               that overlap, a script that was appended. Not looked for behind DROP … CASCADE, DO, CALL and calls of \
-               functions that could have dropped the first.",
+               schema, a second constraint of one name or a second primary key of a table, a type with a table's name, without OR REPLACE or IF NOT EXISTS and without a DROP between: a dump that was given twice, two dumps \
+               that overlap, a script that was appended. Not looked for where a DROP … CASCADE, a DO, a CALL or a call \
+               of a function could have dropped the first.",
         why: "The server refuses the second, and what follows it changes the first.",
         server: &[
             "42P07 relation \"orders\" already exists",
             "42710 type \"mood\" already exists",
             "42723 function \"f\" already exists with same argument types",
+            "42710 constraint \"orders_check\" for relation \"orders\" already exists",
+            "42P16 multiple primary keys for table \"orders\" are not allowed",
         ],
         help: "Give each dump once. Where the two differ, decide which is right and remove the other.",
         before: "CREATE TABLE public.orders (id integer);\nCREATE TABLE public.orders (id bigint);",
@@ -57,26 +66,70 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(ctx: &mut Context<'_>) {
-    let Some((_, node)) = ctx.node() else { return };
+    let Some((statement, node)) = ctx.node() else { return };
+    object(ctx, node);
+    let fails = ctx.findings.iter().any(says_it_all);
+    let place = statement.place(&statement.range());
+    let found = if fails { None } else { constraints::duplicate(ctx, node, place) };
+    let found = found.filter(|found| is_surely_there(ctx, found.place));
+    constraints::observe(ctx, node, place, fails || found.is_some());
+    let Some(constraints::Duplicate { table, words, place, error, is_alone }) = found else { return };
+    if order::may_have_failed(ctx, &table) {
+        return;
+    }
+    let table = Object { word: "table", id: table }.to_string();
+    let mut draft = Draft::new(format!("{table} has {words} already: it exists since line {}", place.line))
+        .object(table)
+        .server(error)
+        .related(place, "the first");
+    if is_alone {
+        let title = format!("Leave it out: {words} exists");
+        draft = draft.fix(FixDraft::remove(title).review().present().lost("what differs from the first"));
+    }
+    ctx.report(draft);
+}
+
+/// Another rule has said that the statement fails as a whole.
+fn says_it_all(finding: &Finding) -> bool {
+    finding.severity == Severity::Error && finding.fix.as_deref().is_none_or(Fix::removes_statement)
+}
+
+/// True for what was created at this place, and that nothing can have dropped since.
+fn is_surely_there(ctx: &Context<'_>, place: Place) -> bool {
+    !ctx.facts.dynamic && ctx.facts.cascaded.is_none_or(|cascaded| cascaded < place)
+}
+
+/// An object that exists already.
+fn object(ctx: &mut Context<'_>, node: &NodeEnum) {
     let Some(object) = ctx.created(node) else { return };
-    let said = |finding: &Finding| {
-        finding.severity == Severity::Error && finding.fix.as_ref().is_none_or(Fix::removes_statement)
-    };
     let temporary = created_range(node).is_some_and(is_temporary);
-    if ctx.facts.dynamic
-        || ctx.facts.cascaded
-        || temporary
-        || may_exist(node)
-        || ctx.findings.iter().any(said)
-    {
+    if ctx.facts.dynamic || temporary || may_exist(node) || ctx.findings.iter().any(says_it_all) {
         return;
     }
     let id = object.id.clone();
+    let words = Object { word: object.word, id: id.clone() }.to_string();
+    if let Some((other, place, server)) = namesake(ctx, node, &object)
+        && is_surely_there(ctx, place)
+    {
+        let title = format!("Leave it out: {other} has its name");
+        let has_row_type = server.sqlstate == "42710";
+        let draft =
+            Draft::new(format!("{words} has the name of {other}, which exists since line {}", place.line))
+                .object(words.clone())
+                .server(server)
+                .related(place, other)
+                .advice("A table or view has a row type of its name: give one of the two another name.");
+        ctx.report(match id.class {
+            // What uses the type finds the row type.
+            Class::Type if has_row_type => draft.fix(FixDraft::remove(title).review().present().lost(words)),
+            _ => draft,
+        });
+        return;
+    }
     if ctx.facts.absent.contains_key(&id) || order::may_have_failed(ctx, &id) {
         return;
     }
-    let Some(first) = first(ctx, node, &id) else { return };
-    let words = Object { word: object.word, id: id.clone() }.to_string();
+    let Some(first) = first(ctx, node, &id).filter(|first| is_surely_there(ctx, *first)) else { return };
     let draft = Draft::new(format!("{words} is created a second time: it exists since line {}", first.line))
         .object(words.clone())
         .server(error(&object, &id))
@@ -88,6 +141,39 @@ fn check(ctx: &mut Context<'_>) {
                 .lost("what differs from the first"),
         );
     ctx.report(draft);
+}
+
+/// A type with the name of a table or view, or the other way round: each relation has a row type.
+fn namesake(ctx: &Context<'_>, node: &NodeEnum, object: &Object) -> Option<(String, Place, ServerError)> {
+    let with = |class| ObjectId { class, ..object.id.clone() };
+    let exists = |text: String, code| ServerError::new(code, text);
+    let name = &object.id.name;
+    match object.id.class {
+        Class::Relation if object.word != "index" => {
+            let id = with(Class::Type);
+            let place = ctx.facts.objects.get(&id).filter(|_| ctx.facts.exists(&id))?.place;
+            Some((
+                format!("type {}", id.path()),
+                place,
+                exists(format!("type \"{name}\" already exists"), "42710"),
+            ))
+        }
+        Class::Type => {
+            let id = with(Class::Relation);
+            let relation = ctx.facts.relations.get(&id).filter(|_| ctx.facts.exists(&id))?;
+            let has_row_type = !matches!(relation.word, "index" | "sequence");
+            let error = match node {
+                _ if has_row_type => exists(format!("type \"{name}\" already exists"), "42710"),
+                NodeEnum::CompositeTypeStmt(_) => {
+                    exists(format!("relation \"{name}\" already exists"), "42P07")
+                }
+                _ => return None,
+            };
+            let other = Object { word: relation.word, id: id.clone() }.to_string();
+            Some((other, relation.place, error))
+        }
+        _ => None,
+    }
 }
 
 /// Where the object was created first.

@@ -1,7 +1,7 @@
 //! What DEP-02 finds of statements that drop: `pg_dump --clean` without `--if-exists`, onto an empty target.
 
 use crate::facts::ObjectId;
-use crate::facts::names::{quoted, role};
+use crate::facts::names::{qualified, quoted, role, string};
 use crate::facts::objects::subject;
 use crate::finding::ServerError;
 use crate::parse::{Class, NodeEnum, pg};
@@ -66,6 +66,11 @@ pub(super) fn nothing_to_drop(ctx: &Context<'_>, node: &NodeEnum) -> Option<(Str
         NodeEnum::DropSubscriptionStmt(s) if !s.missing_ok => {}
         _ => return None,
     }
+    if let NodeEnum::DropStmt(s) = node
+        && s.remove_type == pg::ObjectType::ObjectTransform as i32
+    {
+        return transform(ctx, s);
+    }
     let object = subject(node)?;
     let id = ctx.resolved(&object.id);
     let judged = matches!(
@@ -96,6 +101,33 @@ pub(super) fn nothing_to_drop(ctx: &Context<'_>, node: &NodeEnum) -> Option<(Str
         _ => ("42704", format!("{words} \"{path}\" does not exist")),
     };
     gone(format!("{words} {}", id.path()), server.0, server.1)
+}
+
+/// `DROP TRANSFORM FOR type LANGUAGE language` of one that no extension brings and nothing creates.
+fn transform(ctx: &Context<'_>, s: &pg::DropStmt) -> Option<(String, ServerError)> {
+    let [object] = s.objects.as_slice() else { return None };
+    let Some(NodeEnum::List(list)) = &object.node else { return None };
+    let [of, language] = list.items.as_slice() else { return None };
+    let Some(NodeEnum::TypeName(of)) = &of.node else { return None };
+    let ((_, of), language) = (qualified(&of.names)?, string(language)?);
+    let mut extensions = ctx.facts.extensions.keys().map(|name| &**name);
+    let brings =
+        |name: &str| members(name).is_none_or(|known| known.transforms.contains(&format!("{of}/{language}")));
+    let created = ctx
+        .facts
+        .objects
+        .keys()
+        .any(|id| id.class == Class::Nameless && id.name.contains(of) && id.name.contains(language));
+    if created || extensions.any(brings) || ctx.target.live_extensions.is_some() {
+        return None;
+    }
+    let known = is_builtin(Class::Type, of) || ctx.facts.is_somewhere(Class::Type, of);
+    let text = if known {
+        format!("transform for type {of} language \"{language}\" does not exist")
+    } else {
+        format!("type \"{of}\" does not exist")
+    };
+    Some((format!("the transform for {of} language {language}"), ServerError::new("42704", text)))
 }
 
 /// True where the target or an extension has it.

@@ -1,5 +1,6 @@
 //! Rules about objects that a statement needs.
 
+mod constraints;
 pub mod dep_01_missing_dependency;
 pub mod dep_02_undeclared_object;
 pub mod dep_03_duplicate_object;
@@ -7,6 +8,7 @@ pub mod dep_04_unqualified_name;
 mod drops;
 mod missing;
 mod order;
+mod overloads;
 
 use crate::rule::Rule;
 

@@ -92,10 +92,9 @@ impl Uses {
         self.all.iter().filter_map(|one| {
             let place = one.created?;
             let mut finding = one.finding.clone();
-            finding.advice = Some(format!(
-                "Put it behind the statement that creates {}, in line {}.",
-                one.words, place.line
-            ));
+            let advice =
+                format!("Put it behind the statement that creates {}, in line {}.", one.words, place.line);
+            finding.advice = Some(advice.into());
             finding
                 .related
                 .push(crate::finding::Related { place, message: format!("{} is created here", one.words) });

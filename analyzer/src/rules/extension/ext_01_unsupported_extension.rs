@@ -1,11 +1,11 @@
 //! EXT-01: an extension that the target does not take.
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use crate::edit::Safety;
 use crate::facts::names::{option, quoted};
-use crate::finding::{Related, ServerError, Severity};
+use crate::finding::{Place, Related, ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Finish, FixDraft, InBodies, Rule};
@@ -24,19 +24,18 @@ pub const RULE: Rule = Rule {
     statements: &[StatementKind::CreateExtensionStmt],
     in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {
-        summary: "CREATE EXTENSION of an extension that the target does not take.",
+        summary: "CREATE EXTENSION of an extension that the target refuses.",
         what: "Extensions that are not on the target's list, with everything in the dump that depends on them. \
                CREATE LANGUAGE of a language without a handler is CREATE EXTENSION in other words.",
-        why: "The service installs extensions from a list; all others need a superuser, or are not there at all.",
+        why: "The service installs extensions from a list; all others need a superuser, or do not exist at all.",
         server: &[
             "42501 permission denied to create extension \"dblink\"",
             "58P01 could not open extension control file \"…/pg_partman.control\": No such file or directory",
             "0A000 extension \"pg_partman\" is not available",
         ],
-        help: "The statement and its comment are taken out. Everything that depends on the extension is listed \
-               with it: replace it first, or leave it out with --accept EXT-01.",
+        help: "The statement and its comment are removed. Everything that depends on the extension is listed with it: replace it first, or leave it out with --accept EXT-01.",
         before: "CREATE EXTENSION IF NOT EXISTS dblink WITH SCHEMA public;",
-        after: "-- tsmigrate EXT-01: the target does not take dblink\n-- CREATE EXTENSION IF NOT EXISTS dblink WITH SCHEMA public;",
+        after: "-- tsmigrate EXT-01: the target refuses dblink\n-- CREATE EXTENSION IF NOT EXISTS dblink WITH SCHEMA public;",
         sources: &[
             "tigerdata.com docs, Tiger Cloud extensions (the target file has the lists and their dates)",
             "timescale/pgextwlist, pgextwlist.c",
@@ -56,12 +55,12 @@ fn check(ctx: &mut Context<'_>) {
     }
     let refused = ctx.target.refused_extensions.contains(name);
     let mut message = match ctx.target.extension_list() {
-        _ if refused => format!("the target does not take extension \"{name}\", as it is configured"),
+        _ if refused => format!("the target refuses extension \"{name}\", as it is configured"),
         Some(list) if list.name == "configured" => {
             format!("extension \"{name}\" is not on the list that is configured for the target")
         }
         Some(list) => format!("extension \"{name}\" is not on the target's list of {}", list.date),
-        None => format!("the target does not take extension \"{name}\""),
+        None => format!("the target refuses extension \"{name}\""),
     };
     if let Some(last) = ctx.target.once_listed(name).last().filter(|_| !refused) {
         message = format!("{message} (it was on the list of {})", last.date);
@@ -80,7 +79,7 @@ fn check(ctx: &mut Context<'_>) {
     let mut draft = Draft::new(message)
         .object(format!("extension {}", quoted(name)))
         .server(server)
-        .fix(FixDraft::remove(format!("the target does not take {name}")).lost(format!("extension {name}")));
+        .fix(FixDraft::remove(format!("the target refuses {name}")).lost(format!("extension {name}")));
     if let Some(range) = extension_name(statement) {
         draft = draft.at(range);
     }
@@ -99,19 +98,22 @@ pub(crate) fn extension_name(statement: &Statement<'_>) -> Option<Range<usize>> 
 
 /// Lists under each extension what depends on it.
 fn finish(all: &mut Finish<'_>) {
-    let mut dependents: BTreeMap<String, Vec<Related>> = BTreeMap::new();
+    // An extension that is created twice has, each time, what stands behind that statement.
+    let key = |place: Place, object: &str| (place.input, place.statement, object.to_owned());
+    let mut dependents: HashMap<_, (Vec<Related>, HashSet<String>)> = HashMap::new();
     for finding in all.findings.iter() {
         let Some(cause) = finding.cause.as_ref().filter(|cause| *cause.rule == RULE) else { continue };
-        let message = finding.object.clone().unwrap_or_else(|| finding.message.clone());
-        let related = dependents.entry(cause.object.clone()).or_default();
+        let message = finding.object.as_ref().unwrap_or(&finding.message);
+        let (related, known) = dependents.entry(key(cause.place, &cause.object)).or_default();
         // A table's columns, keys and rows are one table to a reader.
-        if !related.iter().any(|known| known.message == message) {
-            related.push(Related { place: finding.place, message });
+        if known.insert(message.clone()) {
+            related.push(Related { place: finding.place, message: message.clone() });
         }
     }
     for finding in all.findings.iter_mut().filter(|finding| *finding.rule == RULE) {
-        if let Some(related) = finding.object.as_ref().and_then(|object| dependents.get(object)) {
-            finding.related.extend(related.iter().cloned());
+        let Some(object) = &finding.object else { continue };
+        if let Some((related, _)) = dependents.remove(&key(finding.place, object)) {
+            finding.related.extend(related);
         }
     }
 }

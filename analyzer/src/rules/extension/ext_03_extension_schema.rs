@@ -25,22 +25,18 @@ pub const RULE: Rule = Rule {
     },
     statements: StatementKind::ALL,
     doc: Doc {
-        summary: "CREATE EXTENSION in a schema that is not there, or of an extension that the target already has \
-               in another schema.",
+        summary: "CREATE EXTENSION in a schema that does not exist, or of an extension that the target already has in another schema.",
         what: "The schema of CREATE EXTENSION … WITH SCHEMA is not made before it; or the extension is one that \
                every service has from the start, in schema public (the target file lists them; a live target is \
                asked), and the dump puts it elsewhere. Then all names that the dump qualifies with the other \
                schema are found too.",
-        why: "A missing schema is an error. An extension that is there stays where it is: the server only says so, \
-               and names qualified with the dump's schema are not found later.",
+        why: "A missing schema is an error. An extension that exists stays where it is: the server only says so, and names qualified with the dump's schema are not found later.",
         server: &[
             "3F000 schema \"ext\" does not exist",
             "42710 extension \"vector\" already exists",
             "42704 type \"ext.vector\" does not exist",
         ],
-        help: "A missing schema is made before the extension. For one that is there, the names are changed to the \
-               schema that it is in. In the bodies of functions they are text: look at those. An extension may \
-               also be moved: DROP EXTENSION and CREATE EXTENSION … SCHEMA, before the restore.",
+        help: "A missing schema is created before the extension. For one that exists, the names are changed to the schema that it is in. In the bodies of functions they are text: look at those. An extension may also be moved: DROP EXTENSION and CREATE EXTENSION … SCHEMA, before the restore.",
         before: "CREATE SCHEMA ext;\nCREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA ext;\nCREATE TABLE public.items (v ext.vector(3));",
         after: "CREATE SCHEMA ext;\nCREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public;\nCREATE TABLE public.items (v public.vector(3));",
         sources: &[
@@ -130,7 +126,7 @@ fn changing(ctx: &mut Context<'_>) {
     } else {
         ServerError::new("42704", format!("extension \"{name}\" does not exist"))
     };
-    let mut fix = FixDraft::remove("extensions of the service stay as they are made");
+    let mut fix = FixDraft::remove("extensions of the service stay as they are");
     if matches!(node, NodeEnum::AlterObjectSchemaStmt(_)) {
         fix = fix.review().lost(format!("the other schema of {words}"));
     }

@@ -20,11 +20,9 @@ pub const RULE: Rule = Rule {
     doc: Doc {
         summary: "CREATE EXTENSION … VERSION x, and ALTER EXTENSION … UPDATE TO x.",
         what: "pg_dump never writes a version; scripts do.",
-        why: "The service has the versions that it has, and its default is the one to use. A version that is not \
-               there is an error.",
+        why: "The service has the versions that it has, and its default is the one to use. A version that does not exist is an error.",
         server: &["22023 extension \"citext\" has no installation script nor update path for version \"99\""],
-        help: "The clause is taken out: the target's default version is made. Look at the extension's release \
-               notes where its major version differs.",
+        help: "The clause is removed: the target's default version is created. Look at the extension's release notes where its major version differs.",
         before: "CREATE EXTENSION citext WITH SCHEMA public VERSION '1.5';",
         after: "CREATE EXTENSION citext WITH SCHEMA public;",
         sources: &["PostgreSQL src/bin/pg_dump/pg_dump.c, dumpExtension; src/backend/commands/extension.c, \
@@ -65,7 +63,7 @@ fn check(ctx: &mut Context<'_>) {
             FixDraft::edit("take the target's default version")
                 .delete(statement.with_gap(&range))
                 .change(Change::Remove(format!("{path}/{index}")))
-                .lost(format!("version {version} of extension {name}: the target's default is made")),
+                .lost(format!("version {version} of extension {name}: the target's default is created")),
         );
     ctx.report(draft);
 }

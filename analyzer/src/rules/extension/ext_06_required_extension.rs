@@ -63,7 +63,7 @@ fn check(ctx: &mut Context<'_>) {
     }}));
     let end = statement.body().end;
     let mut draft =
-        Draft::new(format!("extension \"{name}\" needs extension \"{required}\", which is not there yet"))
+        Draft::new(format!("extension \"{name}\" needs extension \"{required}\", which does not exist yet"))
             .object(format!("extension {}", quoted(name)))
             .server(
                 ServerError::new("42704", format!("required extension \"{required}\" is not installed"))

@@ -29,8 +29,7 @@ pub const RULE: Rule = Rule {
             "42501 access to library \"auto_explain\" is not allowed",
             "55000 pgaudit must be loaded via shared_preload_libraries",
         ],
-        help: "LOAD is taken out: what the service needs is loaded. Ask the service's support to enable an \
-               extension before the restore.",
+        help: "LOAD is removed: what the service needs is loaded. Ask the service's support to enable an extension before the restore.",
         before: "LOAD 'auto_explain';",
         after: "-- tsmigrate EXT-09: the service loads its libraries itself\n-- LOAD 'auto_explain';",
         sources: &[

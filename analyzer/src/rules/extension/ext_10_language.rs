@@ -30,9 +30,7 @@ pub const RULE: Rule = Rule {
     doc: Doc {
         summary: "CREATE LANGUAGE with a handler, changes of a language, and functions in languages that the \
                target does not have.",
-        what: "CREATE LANGUAGE … HANDLER; ALTER and COMMENT ON LANGUAGE; functions, procedures and DO in \
-               plpython3u, plperlu, pltclu, plr, plv8, java and others. SQL, PL/pgSQL and (trusted) PL/Perl are \
-               fine; C and internal are SU-01 and SU-02.",
+        what: "CREATE LANGUAGE … HANDLER; ALTER and COMMENT ON LANGUAGE; functions, procedures and DO in plpython3u, plperlu, pltclu, plr, plv8, java and others. SQL, PL/pgSQL and (trusted) PL/Perl are allowed; C and internal are SU-01 and SU-02.",
         why: "Only a superuser may make a language, and untrusted ones may be used by superusers only. The service \
                has plpgsql and plperl.",
         server: &[

@@ -34,6 +34,7 @@ pub const RULE: Rule = Rule {
         StatementKind::AlterEnumStmt,
         StatementKind::AlterDomainStmt,
         StatementKind::AlterSeqStmt,
+        StatementKind::AlterTsdictionaryStmt,
         StatementKind::RenameStmt,
         StatementKind::AlterObjectSchemaStmt,
     ],
@@ -75,7 +76,7 @@ enum Need {
 fn check(ctx: &mut Context<'_>) {
     let Some((_, node)) = ctx.node() else { return };
     let removed = |finding: &Finding| {
-        finding.severity == Severity::Error && finding.fix.as_ref().is_none_or(Fix::only_removes)
+        finding.severity == Severity::Error && finding.fix.as_deref().is_none_or(Fix::only_removes)
     };
     if ctx.findings.iter().any(removed) {
         return;
@@ -84,7 +85,8 @@ fn check(ctx: &mut Context<'_>) {
         let id = ctx.resolved(&object.id);
         let id = id.table().unwrap_or(id);
         // Operators and their like are told apart by their types, which are not looked at here.
-        if !matches!(id.class, Class::Relation | Class::Type | Class::Function) {
+        let is_known = matches!(id.class, Class::Relation | Class::Type | Class::Function);
+        if !is_known && !id.class.is_text_search() {
             continue;
         }
         // TimescaleDB's catalog is there to be written by a restore, and has rules of its own.
@@ -155,6 +157,7 @@ fn changed(node: &NodeEnum) -> Vec<(Object, Need)> {
         | NodeEnum::AlterEnumStmt(_)
         | NodeEnum::AlterDomainStmt(_)
         | NodeEnum::AlterSeqStmt(_)
+        | NodeEnum::AlterTsdictionaryStmt(_)
         | NodeEnum::RenameStmt(_)
         | NodeEnum::AlterObjectSchemaStmt(_) => one(subject(node), Need::Owner),
         _ => Vec::new(),

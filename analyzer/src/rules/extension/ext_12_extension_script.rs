@@ -1,16 +1,15 @@
 //! EXT-12: an extension's objects, created by its script and not by CREATE EXTENSION.
 
-use std::collections::BTreeMap;
-
+use super::script::{Key, LeftOut, Part, Scripts, TSEARCH2, has_sql_functions, part, scripted, types};
 use crate::edit::Safety;
-use crate::facts::ObjectId;
-use crate::facts::names::{option, option_text, qualified, string};
-use crate::facts::objects::{signature, subject};
+use crate::facts::names::{qualified, quoted, role};
+use crate::facts::objects::subject;
+use crate::facts::{Object, ObjectId};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum, Reference, StatementKind, pg};
-use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
+use crate::rule::{Answers, Context, Doc, Draft, Finish, FixDraft, Rule};
 use crate::rules::clauses::has_extension;
-use crate::target::{Members, is_builtin, known, members};
+use crate::target::{Members, is_builtin};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -33,7 +32,8 @@ pub const RULE: Rule = Rule {
             "42883 function public.cube_in(…) does not exist",
         ],
         help: "The rewrite creates the extension in the schema of its first object, and leaves out its script. Tables, columns \
-               and indexes that use it stay. What the extension no longer has is named.",
+               and indexes that use it stay. What the extension no longer has is named. The script of tsearch2 is left out, \
+               too: PostgreSQL has had tsvector, tsquery and most of their functions since 8.3, and the rest is named.",
         before: "CREATE TYPE public.cube;\nCREATE FUNCTION public.cube_in(cstring) RETURNS public.cube\n    LANGUAGE c IMMUTABLE STRICT AS '$libdir/cube', 'cube_in';\nCREATE TABLE public.places (at public.cube);",
         after: "-- tsmigrate EXT-12: Create extension cube\n-- CREATE TYPE public.cube;\nCREATE EXTENSION IF NOT EXISTS cube WITH SCHEMA public;\n-- tsmigrate EXT-12: extension cube has it\n-- CREATE FUNCTION public.cube_in(cstring) RETURNS public.cube\n--     LANGUAGE c IMMUTABLE STRICT AS '$libdir/cube', 'cube_in';\nCREATE TABLE public.places (at public.cube);",
         sources: &[
@@ -42,28 +42,9 @@ pub const RULE: Rule = Rule {
         link: "https://www.postgresql.org/docs/current/sql-createextension.html",
     },
     check,
+    finish: Some(finish),
     ..Rule::DEFAULT
 };
-
-/// Extensions whose scripts are in the inputs, with the schema of their first object.
-#[derive(Clone, Debug, Default)]
-struct Scripts {
-    /// By extension.
-    schemas: BTreeMap<&'static str, String>,
-    /// What is left out of them, with the types that tell it apart, and its extension.
-    left_out: BTreeMap<(ObjectId, Box<str>), &'static str>,
-    /// What uses them, and is created because the rewrite creates the extension.
-    users: BTreeMap<ObjectId, &'static str>,
-}
-
-/// A statement of an extension's script.
-struct Part {
-    extension: &'static str,
-    /// The server refuses the statement: what it says.
-    server: Option<ServerError>,
-    /// The extension of today has such an object.
-    is_member: bool,
-}
 
 fn check(ctx: &mut Context<'_>) {
     let Some((_, node)) = ctx.node() else { return };
@@ -71,8 +52,11 @@ fn check(ctx: &mut Context<'_>) {
         return;
     }
     let made = ctx.created(node);
-    let found = made.as_ref().and_then(|object| part(ctx, node, object.id.class, &object.id.name));
-    let (Some(object), Some(Part { extension, server, is_member })) = (made, found) else {
+    let found = made.as_ref().and_then(|object| Some((object, part(ctx, node, &object.id)?)));
+    let Some((object, Part { extension, server, is_member })) = found else {
+        if let Some(object) = &made {
+            waits(ctx, node, object);
+        }
         uses(ctx, node);
         return;
     };
@@ -80,36 +64,81 @@ fn check(ctx: &mut Context<'_>) {
     if ctx.target.installed_in(extension).is_some_and(|there| there != schema) {
         return;
     }
-    let is_new = !ctx.states.of::<Scripts>().schemas.contains_key(extension);
-    let schema = ctx.states.of::<Scripts>().schemas.entry(extension).or_insert(schema).clone();
+    let words = ctx.describe(object);
+    let fix = match ctx.states.of::<Scripts>().schemas.get(extension) {
+        None => {
+            ctx.states.of::<Scripts>().begin(extension, &schema);
+            (extension != TSEARCH2 && !has_extension(ctx, extension)).then(|| {
+                let (name, schema) = (quoted(extension), quoted(&schema));
+                let sql = format!("CREATE EXTENSION IF NOT EXISTS {name} WITH SCHEMA {schema};");
+                FixDraft::replace_with(format!("Create extension {extension}"), vec![sql])
+            })
+        }
+        Some(_) => None,
+    };
+    let fix = fix.unwrap_or_else(|| left_out(extension, is_member, &words));
+    let fix = if is_member && extension != TSEARCH2 { fix.present() } else { fix };
     let key = (object.id.clone(), types(node));
-    ctx.states.of::<Scripts>().left_out.insert(key, extension);
-    let words = ctx.describe(&object);
-    let fix = if is_new && !has_extension(ctx, extension) {
-        let sql = format!(
-            "CREATE EXTENSION IF NOT EXISTS {} WITH SCHEMA {};",
-            crate::facts::names::quoted(extension),
-            crate::facts::names::quoted(&schema)
-        );
-        FixDraft::replace_with(format!("Create extension {extension}"), vec![sql])
-    } else if is_member {
-        FixDraft::remove(format!("extension {extension} has it"))
-    } else {
-        FixDraft::remove(format!("extension {extension} no longer has it")).lost(words.clone())
-    };
-    let fix = if is_member { fix.present() } else { fix };
-    let mut draft = Draft::new(format!("{words} is part of extension {extension}, which a script created"))
-        .object(words)
-        .fix(fix);
-    draft = match server {
-        Some(server) => draft.server(server),
-        None => draft.severity(Severity::Warning),
-    };
-    ctx.report(draft);
+    let left = LeftOut { extension, is_refused: server.is_some(), is_member };
+    ctx.states.of::<Scripts>().left_out.insert(key, left);
+    ctx.report(draft(is_part(extension, &words), words, server, fix));
 }
 
-fn types(node: &NodeEnum) -> Box<str> {
-    signature(node).map(|signature| signature.types).unwrap_or_default()
+fn is_part(extension: &str, words: &str) -> String {
+    format!("{words} is part of extension {extension}, which a script created")
+}
+
+/// Takes out an object of a script.
+fn left_out(extension: &str, is_member: bool, words: &str) -> FixDraft {
+    match (extension, is_member) {
+        (TSEARCH2, true) => FixDraft::remove("PostgreSQL has it"),
+        (TSEARCH2, false) => FixDraft::remove("PostgreSQL has another full text search").lost(words),
+        (_, true) => FixDraft::remove(format!("extension {extension} has it")),
+        (_, false) => FixDraft::remove(format!("extension {extension} no longer has it")).lost(words),
+    }
+}
+
+/// What is said of a statement. Where the server says nothing, it takes it.
+fn draft(message: String, words: String, server: Option<ServerError>, fix: FixDraft) -> Draft {
+    let draft = Draft::new(message).object(words).fix(fix);
+    match server {
+        Some(server) => draft.server(server),
+        None => draft.severity(Severity::Warning),
+    }
+}
+
+/// Keeps what is of an extension's script if that comes: pg_dump writes objects by their kinds and names.
+fn waits(ctx: &mut Context<'_>, node: &NodeEnum, object: &Object) {
+    let name = &*object.id.name;
+    let of: Vec<&'static str> = match node {
+        NodeEnum::CompositeTypeStmt(_) | NodeEnum::CreateDomainStmt(_) => {
+            scripted(ctx, |_, of| of.types.contains(name)).map(|(extension, _)| extension).collect()
+        }
+        NodeEnum::CreateFunctionStmt(_) => {
+            let is_it = |extension, of: &Members| has_sql_functions(extension) && of.functions.contains(name);
+            scripted(ctx, is_it).map(|(extension, _)| extension).collect()
+        }
+        _ => return,
+    };
+    for extension in &of {
+        let words = ctx.describe(object);
+        let fix = left_out(extension, *extension != TSEARCH2, &words);
+        let draft = draft(is_part(extension, &words), words, None, fix);
+        wait(ctx, extension, (object.id.clone(), types(node)), draft);
+    }
+}
+
+fn wait(ctx: &mut Context<'_>, extension: &'static str, key: Key, draft: Draft) {
+    ctx.report(draft);
+    if let Some(finding) = ctx.findings.pop() {
+        ctx.states.of::<Scripts>().waiting.push((extension, key, finding));
+    }
+}
+
+/// What came before the script that it is of.
+fn finish(finish: &mut Finish<'_>) {
+    let late = finish.states.get::<Scripts>().into_iter().flat_map(|scripts| scripts.late.iter().cloned());
+    finish.findings.extend(late);
 }
 
 /// Takes out what is said of an object that was left out with a script. False where the statement is none of those.
@@ -119,23 +148,52 @@ fn mentions(ctx: &mut Context<'_>, node: &NodeEnum) -> bool {
     };
     let Some(object) = subject(node) else { return false };
     let id = ctx.resolved(&object.id);
-    let Some(extension) = scripts.left_out.get(&(id.clone(), types(node))).copied() else { return false };
+    let key = (id.clone(), types(node));
+    let known = scripts.left_out.get(&key).map(|left| (left.extension, left.is_refused));
+    let waits = |(_, waiting, _): &&(_, Key, _)| *waiting == key;
+    let waiting = scripts.waiting.iter().find(waits).map(|(extension, ..)| (*extension, false));
+    let Some((extension, is_refused)) = known.or(waiting) else { return false };
     let words = ctx.describe(&object);
+    // Two tables of tsearch2 have names of its functions in their rows.
+    let names_functions = extension == TSEARCH2 && matches!(&*id.name, "pg_ts_dict" | "pg_ts_parser");
+    let is_copy = matches!(node, NodeEnum::CopyStmt(_)) && names_functions;
     let server = match id.class {
+        Class::Relation if is_copy => ServerError::new("42883", "function … does not exist"),
         Class::Function | Class::Operator => {
             ServerError::new("42883", format!("{} does not exist", object.word))
         }
         Class::Relation => ServerError::new("42501", format!("must be owner of {} {}", object.word, id.name)),
         _ => ServerError::new("42704", format!("{} \"{}\" does not exist", object.word, id.path())),
     };
-    let fix = FixDraft::remove(format!("{words} belongs to extension {extension}"));
     let fix = match node {
-        NodeEnum::GrantStmt(_) => fix.lost(format!("privileges on {words}")),
-        _ => fix,
+        _ if extension == TSEARCH2 => FixDraft::remove(format!("{words} is left out")),
+        NodeEnum::GrantStmt(_) => FixDraft::remove(format!("{words} belongs to extension {extension}"))
+            .lost(format!("privileges on {words}")),
+        _ => FixDraft::remove(format!("{words} belongs to extension {extension}")),
     };
-    let draft = Draft::new(format!("{words} belongs to extension {extension} on the target")).object(words);
-    ctx.report(draft.server(server).fix(fix));
+    let message = match extension {
+        TSEARCH2 => format!("{words} is left out with the script of tsearch2"),
+        _ => format!("{words} belongs to extension {extension} on the target"),
+    };
+    let server = if is_refused || is_copy { Some(server) } else { handed_over(ctx, node) };
+    let draft = draft(message, words, server, fix);
+    let draft = if is_copy { draft.needs_rows() } else { draft };
+    if known.is_some() {
+        ctx.report(draft);
+    } else {
+        wait(ctx, extension, key, draft);
+    }
     true
+}
+
+/// What the server says of a new owner where it has taken the object itself.
+fn handed_over(ctx: &Context<'_>, node: &NodeEnum) -> Option<ServerError> {
+    let NodeEnum::AlterOwnerStmt(s) = node else { return None };
+    let owner = s.newowner.as_ref().and_then(role).filter(|owner| *owner != ctx.target.admin)?;
+    if !ctx.facts.makes_role(owner) && !ctx.target.has_role(owner) {
+        return Some(ServerError::new("42704", format!("role \"{owner}\" does not exist")));
+    }
+    Some(ServerError::new("42501", format!("must be able to SET ROLE \"{owner}\"")))
 }
 
 /// Says of a statement that it fails without the extension: it needs an object of the script, or another one that does.
@@ -145,7 +203,6 @@ fn uses(ctx: &mut Context<'_>, node: &NodeEnum) {
         return;
     }
     let made = ctx.created(node);
-    let known = || scripts.schemas.keys().filter_map(|extension| Some((*extension, members(extension)?)));
     let of_subject = subject(node).map(|object| {
         let id = object.id.table().unwrap_or(object.id);
         Reference::new(id.class, id.schema.as_deref(), &id.name)
@@ -158,8 +215,15 @@ fn uses(ctx: &mut Context<'_>, node: &NodeEnum) {
         if let Some(extension) = scripts.users.get(&id) {
             return Some((*extension, reference.clone()));
         }
+        // Others have names in other schemas, and may have the same ones.
+        let is_there = |extension| {
+            let schema = scripts.schemas.get(extension).map(String::as_str);
+            // What is left out with tsearch2 is missing.
+            extension != TSEARCH2 && (reference.schema.is_none() || reference.schema.as_deref() == schema)
+        };
+        let is_users = || ctx.facts.declares(&id) && !scripts.left_out.keys().any(|(of, _)| *of == id);
         let is_own = |of: &Members| match reference.class {
-            Class::Type => of.types.contains(&reference.name),
+            Class::Type => of.types.contains(&reference.name) && !scripts.has_taken_type(&reference.name),
             Class::OperatorClass => of.operator_classes.contains(&reference.name),
             Class::Function => {
                 of.functions.contains(&reference.name) && !is_builtin(Class::Function, &reference.name)
@@ -167,9 +231,20 @@ fn uses(ctx: &mut Context<'_>, node: &NodeEnum) {
             Class::Operator => reference.schema.is_some() && of.operators.contains(&reference.name),
             _ => false,
         };
-        known().find(|(_, of)| is_own(of)).map(|(extension, _)| (extension, reference.clone()))
+        let found = scripts.extensions().find(|(extension, of)| is_there(*extension) && is_own(of));
+        found.filter(|_| !is_users()).map(|(extension, _)| (extension, reference.clone()))
     });
     let Some((extension, reference)) = found else { return };
+    // Whoever casts between two types owns one of them.
+    let owns_type = |name: &Option<pg::TypeName>| {
+        let id = name.as_ref().and_then(|name| qualified(&name.names));
+        let id = id.map(|(schema, name)| ctx.resolved(&ObjectId::new(Class::Type, schema, name)));
+        id.is_some_and(|id| ctx.facts.declares(&id) && !scripts.left_out.keys().any(|(of, _)| *of == id))
+    };
+    let is_refused = match node {
+        NodeEnum::CreateCastStmt(s) => !owns_type(&s.sourcetype) && !owns_type(&s.targettype),
+        _ => false,
+    };
     let path = ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name).path();
     let word = reference.class.word();
     let (what, words) = (made.clone().or_else(|| subject(node)), format!("{word} {path}"));
@@ -183,154 +258,14 @@ fn uses(ctx: &mut Context<'_>, node: &NodeEnum) {
     if let Some(object) = made {
         ctx.states.of::<Scripts>().users.insert(object.id, extension);
     }
-    ctx.report(
-        Draft::new(format!("{what} needs {words}, which takes extension {extension}"))
-            .object(what)
-            .server(server)
-            .fix(FixDraft::surround(
-                format!("extension {extension} is created before it"),
-                Vec::new(),
-                Vec::new(),
-            )),
-    );
-}
-
-/// What the statement is of an extension's script.
-fn part(ctx: &Context<'_>, node: &NodeEnum, class: Class, name: &str) -> Option<Part> {
-    let allowed =
-        || known().filter(|(extension, _)| *extension != "plpgsql" && ctx.target.allows_extension(extension));
-    let scripts = ctx.states.get::<Scripts>();
-    let recognised = || {
-        let names = scripts.into_iter().flat_map(|scripts| scripts.schemas.keys().copied());
-        names.filter_map(|extension| Some((extension, members(extension)?)))
-    };
-    let denied = |text: &str| Some(ServerError::new("42501", text));
-    match node {
-        NodeEnum::DefineStmt(s) if s.kind == pg::ObjectType::ObjectType as i32 => {
-            let mut of = recognised().chain(allowed()).filter(|(_, of)| of.types.contains(name));
-            let (extension, _) = of.next()?;
-            Some(Part {
-                extension,
-                server: denied("must be superuser to create a base type"),
-                is_member: true,
-            })
-        }
-        NodeEnum::CreateFunctionStmt(s) if is_c(s) => {
-            let library = library(s)?;
-            let (extension, of) = allowed().find(|(extension, _)| is_library_of(&library, extension))?;
-            let is_member = of.functions.contains(name) || of.overloads.contains(name) || is_internal(s);
-            Some(Part { extension, server: denied("permission denied for language c"), is_member })
-        }
-        _ => {
-            let (extension, of) = recognised().find(|(_, of)| belongs(of, node, class, name))?;
-            Some(Part { extension, server: lacks(ctx, of), is_member: true })
-        }
-    }
-}
-
-/// True for an object of an extension whose script is there.
-fn belongs(of: &Members, node: &NodeEnum, class: Class, name: &str) -> bool {
-    match node {
-        NodeEnum::CreateCastStmt(s) => [&s.sourcetype, &s.targettype]
-            .into_iter()
-            .flatten()
-            .any(|of_type| qualified(&of_type.names).is_some_and(|(_, name)| of.types.contains(name))),
-        // Operators of that name may be others' too: their types or their function tell.
-        NodeEnum::DefineStmt(s) if class == Class::Operator => {
-            ["leftarg", "rightarg", "procedure", "function"]
-                .iter()
-                .filter_map(|word| option(&s.definition, word))
-                .any(|option| {
-                    type_of(option).is_some_and(|name| of.types.contains(name) || of.functions.contains(name))
-                })
-        }
-        NodeEnum::CreateOpFamilyStmt(_) | NodeEnum::CreateOpClassStmt(_) => {
-            of.operator_classes.contains(name)
-        }
-        _ => of.holds(class, name) || of.overloads(class, name) && class == Class::Function,
-    }
-}
-
-/// What the server says of a statement that needs what the script would have created.
-fn lacks(ctx: &Context<'_>, of: &Members) -> Option<ServerError> {
-    let statement = ctx.statement()?;
-    let of_type = |name: &str| ServerError::new("42704", format!("type \"{name}\" does not exist"));
-    let found = statement.references().iter().find_map(|reference| match reference.class {
-        Class::Type if of.types.contains(&reference.name) => Some(of_type(&reference.name)),
-        Class::Function if of.functions.contains(&reference.name) => {
-            Some(ServerError::new("42883", format!("function {}(…) does not exist", reference.name)))
-        }
-        _ => None,
+    let draft = Draft::new(format!("{what} needs {words}, which takes extension {extension}"));
+    let draft = draft.object(what.clone()).server(server);
+    ctx.report(if is_refused {
+        draft
+            .advice(format!("Only the owner of a type casts it, and extension {extension} owns {words}."))
+            .fix(FixDraft::remove("the types are an extension's and the server's").review().lost(what))
+    } else {
+        let title = format!("extension {extension} is created before it");
+        draft.fix(FixDraft::surround(title, Vec::new(), Vec::new()))
     });
-    let own = || match statement.node() {
-        NodeEnum::DefineStmt(s) if s.kind == pg::ObjectType::ObjectOperator as i32 => {
-            Some(ServerError::new("42883", "function … does not exist"))
-        }
-        NodeEnum::CreateOpClassStmt(_) => {
-            Some(ServerError::new("42501", "must be superuser to create an operator class"))
-        }
-        NodeEnum::CreateOpFamilyStmt(_) => {
-            Some(ServerError::new("42501", "must be superuser to create an operator family"))
-        }
-        _ => None,
-    };
-    match statement.node() {
-        NodeEnum::CreateOpClassStmt(_) | NodeEnum::CreateOpFamilyStmt(_) => own(),
-        _ => found.or_else(own),
-    }
-}
-
-fn type_of(option: &pg::DefElem) -> Option<&str> {
-    match option.arg.as_ref()?.node.as_ref()? {
-        NodeEnum::TypeName(name) => qualified(&name.names).map(|(_, name)| name),
-        NodeEnum::List(list) => qualified(&list.items).map(|(_, name)| name),
-        _ => None,
-    }
-}
-
-fn is_c(s: &pg::CreateFunctionStmt) -> bool {
-    option(&s.options, "language").and_then(option_text).is_some_and(|name| name.eq_ignore_ascii_case("c"))
-}
-
-/// True for functions that only the server calls, as those that read and write a type: the members that are known are
-/// those that people name.
-fn is_internal(s: &pg::CreateFunctionStmt) -> bool {
-    let of_server = |name: &pg::TypeName| {
-        qualified(&name.names).is_some_and(|(_, name)| matches!(name, "internal" | "cstring"))
-    };
-    s.return_type.as_ref().is_some_and(of_server)
-        || s.parameters.iter().any(|parameter| match &parameter.node {
-            Some(NodeEnum::FunctionParameter(parameter)) => {
-                parameter.arg_type.as_ref().is_some_and(of_server)
-            }
-            _ => false,
-        })
-}
-
-/// The library of a C function without its folder and its version: `$libdir/postgis-2.1` is `postgis`.
-fn library(s: &pg::CreateFunctionStmt) -> Option<String> {
-    let NodeEnum::List(list) = option(&s.options, "as")?.arg.as_ref()?.node.as_ref()? else { return None };
-    let path = string(list.items.first()?)?;
-    let file = path.rsplit('/').next()?;
-    let file = file.strip_suffix(".so").unwrap_or(file);
-    let version = file
-        .rfind('-')
-        .filter(|at| file.get(at + 1..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit())));
-    Some(version.and_then(|at| file.get(..at)).unwrap_or(file).to_owned())
-}
-
-/// Libraries with another name than their extension's.
-const LIBRARIES: [(&str, &str); 8] = [
-    ("_int", "intarray"),
-    ("liblwgeom", "postgis"),
-    ("lwpostgis", "postgis"),
-    ("rtpostgis", "postgis_raster"),
-    ("postgis_topology", "postgis_topology"),
-    ("librouting", "pgrouting"),
-    ("libpgrouting", "pgrouting"),
-    ("pgxml", "xml2"),
-];
-
-fn is_library_of(library: &str, extension: &str) -> bool {
-    library == extension || LIBRARIES.contains(&(library, extension))
 }

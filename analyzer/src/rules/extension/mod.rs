@@ -1,6 +1,7 @@
 //! Rules about extensions and languages.
 
 pub(crate) mod moved;
+mod script;
 
 pub mod ext_01_unsupported_extension;
 pub mod ext_02_extension_comment;

@@ -45,9 +45,7 @@ pub const RULE: Rule = Rule {
             "08001 could not connect to server \"s\" (at use, where the service cannot reach it)",
             "2F003 password or GSSAPI delegated credentials required (at use, without a password)",
         ],
-        help: "Wrappers are taken out. Servers and foreign tables on postgres_fdw stay; what is on other wrappers \
-               is listed: load its data in another way, then --accept FDW-01. Change passwords that stand in a \
-               dump.",
+        help: "Wrappers are removed. Servers and foreign tables on postgres_fdw stay; what is on other wrappers is listed: load its data in another way, then --accept FDW-01. Change passwords that stand in a dump.",
         before: "CREATE FOREIGN DATA WRAPPER myfdw;",
         after: "-- tsmigrate FDW-01: the target cannot have a wrapper of its own\n-- CREATE FOREIGN DATA WRAPPER myfdw;",
         sources: &[

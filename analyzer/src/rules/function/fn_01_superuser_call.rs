@@ -29,12 +29,8 @@ pub const RULE: Rule = Rule {
     after: &["*", "DEP-01", "DEP-02"],
     doc: Doc {
         summary: "A function, procedure, DO block or view does what the target refuses.",
-        what: "Each statement and expression in a body in SQL or PL/pgSQL, and each text that it gives to EXECUTE as far as \
-               it is written there, is held against the rules for statements: files and programs of the server, \
-               parameters for superusers, extensions that the target does not take, and so on. Views and bodies \
-               of standard SQL are looked through for functions and tables of the server that are closed.",
-        why: "The server does not look into a body when it is made. Nothing is said at the restore; the first call fails. \
-              A DO block runs at once: it fails at the restore, and so does a statement that calls such a function.",
+        what: "Each statement and expression in a body in SQL or PL/pgSQL, and each text that it gives to EXECUTE as far as it is written there, is held against the rules for statements: files and programs of the server, parameters for superusers, extensions that the target refuses, and so on. Views and bodies of standard SQL are looked through for functions and tables of the server that are closed.",
+        why: "The server does not look into a body when it is created. Nothing is said at the restore; the first call fails. A DO block runs at once: it fails at the restore, and so does a statement that calls such a function.",
         server: &[
             "42501 permission denied for function pg_read_file (when it is called)",
             "42501 permission denied to set parameter \"session_replication_role\" (when it is called)",
@@ -95,7 +91,7 @@ fn check(ctx: &mut Context<'_>) {
                 rule: finding.rule.id,
                 message: finding.message,
                 error: finding.server_error,
-                advice: finding.advice,
+                advice: finding.advice.map(|advice| advice.to_string()),
                 range: Some(part.range(&trouble.range)).filter(|range| !range.is_empty()),
                 conditional: part.conditional,
             });
@@ -111,10 +107,13 @@ fn check(ctx: &mut Context<'_>) {
             (true, false) => format!("{words} fails: {} [{}]", fault.message, fault.rule),
             (true, true) => format!("{words} fails where it gets there: {} [{}]", fault.message, fault.rule),
             (false, false) => {
-                format!("{words} is made, but fails when it is used: {} [{}]", fault.message, fault.rule)
+                format!("{words} is created, but fails when it is used: {} [{}]", fault.message, fault.rule)
             }
             (false, true) => {
-                format!("{words} is made, but fails when it gets there: {} [{}]", fault.message, fault.rule)
+                format!(
+                    "{words} is created, but fails when it gets there: {} [{}]",
+                    fault.message, fault.rule
+                )
             }
         };
         if let Some(object) = ctx.created(node).filter(|_| !fault.conditional) {

@@ -210,11 +210,11 @@ fn draft<P>(registry: &Registry, facts: &Facts, function: &str, need: &Need<P>, 
         }
         (false, false) => {
             format!(
-                "{function} is made, but fails when it is called: it needs {needed}, which the target will not have"
+                "{function} is created, but fails when it is called: it needs {needed}, which the target will not have"
             )
         }
         (false, true) => format!(
-            "{function} is made, but fails when it gets there: it needs {needed}, which the target will not have"
+            "{function} is created, but fails when it gets there: it needs {needed}, which the target will not have"
         ),
     };
     // The schema is looked for first, but for tables.

@@ -27,13 +27,17 @@ pub const RULE: Rule = Rule {
         StatementKind::CreateDomainStmt,
         StatementKind::IndexStmt,
         StatementKind::CopyStmt,
+        StatementKind::CreateTableAsStmt,
+        StatementKind::CreatePolicyStmt,
+        StatementKind::RefreshMatViewStmt,
+        StatementKind::AlterTableStmt,
     ],
     after: &["*"],
     doc: Doc {
-        summary: "A generated column, CHECK, domain or index calls a function that needs a search_path, or other tables.",
+        summary: "A generated column, CHECK, domain, index or materialized view calls a function that needs a search_path, or other tables.",
         what: "The body of a function in SQL or PL/pgSQL, or of one that it calls, names a function, operator, type or table \
                without a schema and sets no search_path; or it reads a table.",
-        why: "Dumps are restored with an empty search_path, and PostgreSQL 17 and newer build indexes with their own: such \
+        why: "Dumps are restored with an empty search_path, and PostgreSQL 17 and newer build indexes and fill materialized views with their own: such \
               names are not found. Rows of other tables may not have arrived when a value is computed or checked.",
         server: &[
             "42883 function unaccent(text) does not exist",
@@ -66,6 +70,11 @@ struct Evaluated {
     /// Functions that checks of domains call.
     domains: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
     uses: Vec<Use>,
+    /// Materialized views that the dump fills, and where.
+    refreshed: BTreeMap<ObjectId, Place>,
+    /// What the policies of a table call, and tables whose owners they bind too.
+    policies: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
+    forced: BTreeSet<ObjectId>,
     /// Tables whose rows were judged at their COPY.
     copied: BTreeSet<ObjectId>,
 }
@@ -103,6 +112,8 @@ enum Kind {
     /// A CHECK of a table, by its name, or of a domain.
     Check(Option<String>),
     Index,
+    /// A materialized view, by the tables that it reads.
+    View(BTreeSet<ObjectId>),
 }
 
 /// What is wrong with a function, whichever one it calls says so.
@@ -120,6 +131,10 @@ fn check(ctx: &mut Context<'_>) {
         NodeEnum::CreateStmt(s) => table(ctx, s),
         NodeEnum::IndexStmt(s) => index(ctx, s),
         NodeEnum::CopyStmt(s) if s.is_from => copy(ctx, s),
+        NodeEnum::CreateTableAsStmt(s) if s.objtype == pg::ObjectType::ObjectMatview as i32 => view(ctx, s),
+        NodeEnum::RefreshMatViewStmt(s) => refresh(ctx, s),
+        NodeEnum::CreatePolicyStmt(s) => policy(ctx, s),
+        NodeEnum::AlterTableStmt(s) => forced(ctx, s),
         _ => {}
     }
 }
@@ -127,8 +142,8 @@ fn check(ctx: &mut Context<'_>) {
 fn function(ctx: &mut Context<'_>, node: &NodeEnum) {
     let Some(object) = created(node) else { return };
     let parts = body(ctx);
-    let mut own: BTreeSet<Box<str>> = BTreeSet::new();
-    own.extend(parts.iter().filter_map(|part| created(part.parsed().node())).map(|object| object.id.name));
+    let own: BTreeSet<_> =
+        parts.iter().filter_map(|part| created(part.parsed().node())).map(|object| object.id.name).collect();
     let mut found = Function { has_path: has_path(node), ..Function::default() };
     for part in parts.iter() {
         for reference in part.parsed().references() {
@@ -189,13 +204,15 @@ fn has_path(node: &NodeEnum) -> bool {
 
 /// The functions and operators that an expression calls.
 fn called(ctx: &Context<'_>, expression: Option<&pg::Node>) -> BTreeSet<ObjectId> {
+    named(ctx, expression, Class::Function)
+}
+
+fn named(ctx: &Context<'_>, expression: Option<&pg::Node>, class: Class) -> BTreeSet<ObjectId> {
     let Some(node) = expression.and_then(|expression| expression.node.as_ref()) else {
         return BTreeSet::new();
     };
-    let calls = references(node).into_iter().filter(|reference| reference.class == Class::Function);
-    calls
-        .map(|call| ctx.resolved(&ObjectId::new(Class::Function, call.schema.as_deref(), &call.name)))
-        .collect()
+    let found = references(node).into_iter().filter(|reference| reference.class == class);
+    found.map(|found| ctx.resolved(&ObjectId::new(class, found.schema.as_deref(), &found.name))).collect()
 }
 
 fn domain(ctx: &mut Context<'_>, s: &pg::CreateDomainStmt) {
@@ -307,11 +324,55 @@ fn index(ctx: &mut Context<'_>, s: &pg::IndexStmt) {
     ctx.states.of::<Evaluated>().uses.push(found);
 }
 
+/// A materialized view is filled at the end, from 17 on with a path of the server's own.
+fn view(ctx: &mut Context<'_>, s: &pg::CreateTableAsStmt) {
+    let Some((statement, _)) = ctx.node() else { return };
+    let Some(range) = s.into.as_ref().and_then(|into| into.rel.as_ref()) else { return };
+    let functions = called(ctx, s.query.as_deref());
+    let (schema, name) = relation(range);
+    let found = Use {
+        table: ctx.resolved(&ObjectId::new(Class::Relation, schema, name)),
+        what: format!("materialized view {}", quoted_path(schema, name)),
+        kind: Kind::View(named(ctx, s.query.as_deref(), Class::Relation)),
+        functions,
+        is_bare: ctx.facts.search_path.is_empty() || ctx.target.version >= 17,
+        place: statement.place(&statement.body()),
+    };
+    ctx.states.of::<Evaluated>().uses.push(found);
+}
+
+fn id(ctx: &Context<'_>, range: &pg::RangeVar) -> ObjectId {
+    let (schema, name) = relation(range);
+    ctx.resolved(&ObjectId::new(Class::Relation, schema, name))
+}
+
+fn refresh(ctx: &mut Context<'_>, s: &pg::RefreshMatViewStmt) {
+    let Some((statement, _)) = ctx.node() else { return };
+    let Some(range) = s.relation.as_ref().filter(|_| !s.skip_data) else { return };
+    let view = id(ctx, range);
+    let place = statement.place(&statement.body());
+    ctx.states.of::<Evaluated>().refreshed.insert(view, place);
+}
+
+/// A policy is called when rows are read: a session has the path that it had on the source, a materialized view has none.
+fn policy(ctx: &mut Context<'_>, s: &pg::CreatePolicyStmt) {
+    let functions = called(ctx, s.qual.as_deref());
+    let Some(range) = s.table.as_ref().filter(|_| !functions.is_empty()) else { return };
+    let table = id(ctx, range);
+    ctx.states.of::<Evaluated>().policies.entry(table).or_default().extend(functions);
+}
+
+fn forced(ctx: &mut Context<'_>, s: &pg::AlterTableStmt) {
+    let forces = |command: &pg::Node| matches!(&command.node, Some(NodeEnum::AlterTableCmd(c)) if c.subtype == pg::AlterTableType::AtForceRowSecurity as i32);
+    let Some(range) = s.relation.as_ref().filter(|_| s.cmds.iter().any(forces)) else { return };
+    let table = id(ctx, range);
+    ctx.states.of::<Evaluated>().forced.insert(table);
+}
+
 /// Rows in the dump itself: they are refused where they stand.
 fn copy(ctx: &mut Context<'_>, s: &pg::CopyStmt) {
     let Some(range) = s.relation.as_ref() else { return };
-    let (schema, name) = relation(range);
-    let table = ctx.resolved(&ObjectId::new(Class::Relation, schema, name));
+    let table = id(ctx, range);
     let bare = ctx.facts.search_path.is_empty();
     let Some(state) = ctx.states.get::<Evaluated>() else { return };
     let found: Vec<_> = state
@@ -338,15 +399,16 @@ fn finish(all: &mut Finish<'_>) {
             continue;
         }
         let Some(trouble) = state.trouble(found) else { continue };
-        // An index of a dump is built when all rows have arrived.
-        if found.kind == Kind::Index
-            && matches!(trouble, Trouble::Reads { .. })
-            && !all.options.catalogs_follow
-        {
-            continue;
-        }
-        if let Some(draft) = found.draft(&trouble, !all.options.catalogs_follow) {
-            all.report(found.place, draft);
+        let reads = matches!(trouble, Trouble::Reads { .. });
+        let place = match found.kind {
+            // An index of a dump is built when all rows have arrived, and a view is filled then.
+            Kind::Index if reads && !all.options.catalogs_follow => None,
+            Kind::View(_) => state.refreshed.get(&found.table).filter(|_| !reads).copied(),
+            _ => Some(found.place),
+        };
+        let draft = found.draft(&trouble, !all.options.catalogs_follow);
+        if let (Some(place), Some(draft)) = (place, draft) {
+            all.report(place, draft);
         }
     }
 }
@@ -355,7 +417,13 @@ impl Evaluated {
     /// What is wrong with the functions of an expression: a name that is not found before a table that is read.
     fn trouble(&self, found: &Use) -> Option<Trouble> {
         let mut reads = None;
-        for function in &found.functions {
+        let bound = match &found.kind {
+            Kind::View(tables) => {
+                tables.intersection(&self.forced).filter_map(|table| self.policies.get(table)).collect()
+            }
+            _ => Vec::new(),
+        };
+        for function in found.functions.iter().chain(bound.into_iter().flatten()) {
             match self.of_function(function, !found.is_bare, &mut BTreeSet::new()) {
                 Some(unqualified @ Trouble::Unqualified { .. }) => return Some(unqualified),
                 Some(trouble) => drop(reads.get_or_insert(trouble)),
@@ -390,6 +458,8 @@ impl Use {
                 let fails = match (kind, conditional) {
                     (Kind::Index, false) => "cannot be built",
                     (Kind::Index, true) => "may not be built",
+                    (Kind::View(_), false) => "stays empty",
+                    (Kind::View(_), true) => "may stay empty",
                     (_, false) => "refuses rows",
                     (_, true) => "may refuse rows",
                 };
@@ -401,7 +471,8 @@ impl Use {
                 .advice(format!(
                     "On the source, name all schemas that the function needs: ALTER FUNCTION {of} SET search_path = {schemas}public, pg_temp;"
                 ));
-                if *conditional || is_guess { draft.severity(Severity::Warning) } else { draft }
+                let is_guess = *conditional || is_guess || matches!(kind, Kind::View(_));
+                if is_guess { draft.severity(Severity::Warning) } else { draft }
             }
             Trouble::Reads { function, table: read } => {
                 let of = quoted_path(function.schema.as_deref(), &function.name);
@@ -418,7 +489,7 @@ impl Use {
                     _ => Draft::new(format!(
                         "{what} may get other values: function {of} reads {read}, whose rows may not have arrived"
                     ))
-                    .advice("Let the function read no table, or compute these values again when all rows are there."),
+                    .advice("Let the function read no table, or compute these values again when all rows are loaded."),
                 };
                 if is_guess { draft.severity(Severity::Warning) } else { draft }
             }

@@ -82,7 +82,7 @@ fn check(ctx: &mut Context<'_>) {
                 let draft = Draft::new(format!("{} is a hypertable and has no partitions", id.path()))
                     .object(format!("table {}", id.path()))
                     .server(server)
-                    .advice("Leave the partition out: chunks are made as rows come.");
+                    .advice("Leave the partition out: chunks are created as rows come.");
                 ctx.report(draft);
             }
         }

@@ -20,9 +20,8 @@ pub const RULE: Rule = Rule {
     statements: &[StatementKind::CreateTrigStmt],
     doc: Doc {
         summary: "A row trigger with a transition table on a hypertable.",
-        what: "CREATE TRIGGER … REFERENCING … FOR EACH ROW on a hypertable, and create_hypertable on a table \
-               that has one. Statement triggers with transition tables and other row triggers are fine.",
-        why: "Row triggers are made on each chunk, and PostgreSQL has no transition tables for child tables.",
+        what: "CREATE TRIGGER … REFERENCING … FOR EACH ROW on a hypertable, and create_hypertable on a table that has one. Statement triggers with transition tables and other row triggers are allowed.",
+        why: "Row triggers are created on each chunk, and PostgreSQL has no transition tables for child tables.",
         server: &["0A000 ROW triggers with transition tables are not supported on hypertables"],
         help: "Make it FOR EACH STATEMENT, where its function does not need single rows, or leave REFERENCING \
                out.",

@@ -23,8 +23,7 @@ pub const RULE: Rule = Rule {
             "0A000 invalid partitioning column (HINT: Generated columns cannot be used as partitioning \
                dimensions.)",
         ],
-        help: "Use the column that it is made from, or make it an ordinary column that a trigger or the \
-               application fills.",
+        help: "Use the column that it is created from, or make it an ordinary column that a trigger or the application fills.",
         before: "CREATE TABLE public.b (t0 timestamp, ts timestamp GENERATED ALWAYS AS ((t0 + \
                '01:00:00'::interval)) STORED);\nSELECT create_hypertable('public.b', 'ts');",
         after: "",
@@ -52,8 +51,7 @@ pub(crate) fn obstacle(new: &NewHypertable<'_>, found: &mut Vec<Obstacle>) {
             &RULE,
             format!("{} of {} is a generated column", quoted(new.time()), new.path()),
             answer(),
-            "Use the column that it is made from, or make it an ordinary column that a trigger or the application \
-             fills."
+            "Use the column that it is created from, or make it an ordinary column that a trigger or the application fills."
                 .into(),
             Severity::Error,
         ));

@@ -51,7 +51,7 @@ fn check(ctx: &mut Context<'_>) {
         NodeEnum::IndexStmt(s) if s.concurrent => {
             let Some((id, _)) = hypertable(ctx, s.relation.as_ref()) else { return };
             let mut draft =
-                Draft::new(format!("{} is a hypertable: its indexes are made chunk by chunk", id.path()))
+                Draft::new(format!("{} is a hypertable: its indexes are created chunk by chunk", id.path()))
                     .object(format!("table {}", id.path()))
                     .server(ServerError::new(
                         "0A000",

@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     answers: Answers::Limit { slug: "ht.update-partition", how: "Updates that move a row to another chunk." },
     statements: &[StatementKind::InsertStmt, StatementKind::UpdateStmt],
     doc: Doc {
-        summary: "Statements on rows of a hypertable that it does not take as a table does.",
+        summary: "Statements on rows of a hypertable that it refuses as a table does.",
         what: "UPDATE that sets the time column of a hypertable, and INSERT … ON CONFLICT (columns) without it.",
         why: "A row does not move from one chunk to another, and the only unique keys are those with the time \
                column.",

@@ -24,7 +24,7 @@ pub const RULE: Rule = Rule {
         what: "pg_dumpall and pg_dump --create change to each database with \\connect before they fill it, with \\encoding SQL_ASCII before it where the database's name has other characters than letters, digits, _ and dots.",
         why: "A service has one database. psql cannot connect to another, and stops: without a connection nothing of the rest is restored.",
         server: &["3D000 database \"shop\" does not exist", "psql: \\connect: connection to server … failed"],
-        help: "The line is taken out: the statements run in the database that psql was started with.",
+        help: "The line is removed: the statements run in the database that psql was started with.",
         before: "\\connect shop\nCREATE TABLE public.orders (\n    id integer\n);",
         after: "-- tsmigrate IN-03: everything goes into tsdb\n-- \\connect shop\nCREATE TABLE public.orders (\n    id integer\n);",
         sources: &["PostgreSQL src/bin/pg_dump/pg_backup_archiver.c, _reconnectToDB"],

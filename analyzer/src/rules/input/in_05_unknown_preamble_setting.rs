@@ -1,10 +1,11 @@
 //! IN-05: A setting at the head of the dump that the target's version does not know.
 
 use crate::edit::Safety;
-use crate::facts::names::{set_config, text};
+use crate::facts::names::{set_config, truth};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::parse::{NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
+use crate::text::parse_bool;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -26,7 +27,7 @@ pub const RULE: Rule = Rule {
             "42704 unrecognized configuration parameter \"transaction_timeout\" (16 and older)",
             "0A000 tables declared WITH OIDS are not supported",
         ],
-        help: "The statement is taken out. transaction_timeout = 0 is what a server without it does anyway. Where tables had hidden oid columns, look whether the application reads them.",
+        help: "The statement is removed. transaction_timeout = 0 is what a server without it does anyway. Where tables had hidden oid columns, look whether the application reads them.",
         before: "SET default_with_oids = true;",
         after: "-- tsmigrate IN-05: no server since 12 has oid columns\n-- SET default_with_oids = true;",
         sources: &[
@@ -39,36 +40,30 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(ctx: &mut Context<'_>) {
-    let name = match ctx.node() {
-        Some((_, NodeEnum::VariableSetStmt(set))) if set.name == "default_with_oids" && is_on(set) => {
-            return ctx.report(
-                Draft::new("tables cannot have hidden oid columns any more")
-                    .server(ServerError::new("0A000", "tables declared WITH OIDS are not supported"))
-                    .fix(
-                        FixDraft::remove("no server since 12 has oid columns")
-                            .lost("the hidden oid columns of the tables that follow"),
-                    ),
-            );
+    let (name, is_on) = match ctx.node() {
+        Some((_, NodeEnum::VariableSetStmt(set))) => {
+            (set.name.as_str(), set.args.first().and_then(truth) == Some(true))
         }
-        Some((_, NodeEnum::VariableSetStmt(set))) => set.name.as_str(),
-        Some((_, NodeEnum::SelectStmt(select))) => set_config(select).map_or("", |(name, _)| name),
+        Some((_, NodeEnum::SelectStmt(select))) => match set_config(select) {
+            Some((name, value)) => (name, parse_bool(value) == Some(true)),
+            None => return,
+        },
         _ => return,
     };
-    if name.eq_ignore_ascii_case("transaction_timeout") && ctx.target.version < 17 {
+    if name.eq_ignore_ascii_case("default_with_oids") && is_on {
+        ctx.report(
+            Draft::new("tables cannot have hidden oid columns any more")
+                .server(ServerError::new("0A000", "tables declared WITH OIDS are not supported"))
+                .fix(
+                    FixDraft::remove("no server since 12 has oid columns")
+                        .lost("the hidden oid columns of the tables that follow"),
+                ),
+        );
+    } else if name.eq_ignore_ascii_case("transaction_timeout") && ctx.target.version < 17 {
         ctx.report(
             Draft::new(format!("PostgreSQL {} has no transaction_timeout", ctx.target.version))
-                .server(ServerError::new(
-                    "42704",
-                    "unrecognized configuration parameter \"transaction_timeout\"",
-                ))
+                .server(ServerError::new("42704", format!("unrecognized configuration parameter \"{name}\"")))
                 .fix(FixDraft::remove("the target has no transaction_timeout, and so none is in the way")),
         );
     }
-}
-
-fn is_on(set: &pg::VariableSetStmt) -> bool {
-    set.args
-        .first()
-        .and_then(text)
-        .is_some_and(|value| ["on", "true", "yes", "1"].iter().any(|word| value.eq_ignore_ascii_case(word)))
 }

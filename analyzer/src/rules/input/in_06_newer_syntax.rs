@@ -47,10 +47,7 @@ pub const RULE: Rule = Rule {
             "22007 invalid input syntax for type interval: \"infinity\" (16 and older)",
             "42704 unrecognized configuration parameter \"vacuum_truncate\" (17 and older)",
         ],
-        help: "Best: create the service with the source's major version or a newer one. MAINTAIN is taken out of lists of \
-               privileges, a NOT NULL constraint that ALTER TABLE adds becomes SET NOT NULL, and settings of newer parameters \
-               are taken out. The rest has to be \
-               written in the older way by hand.",
+        help: "Best: create the service with the source's major version or a newer one. MAINTAIN is removed from lists of privileges, a NOT NULL constraint that ALTER TABLE adds becomes SET NOT NULL, and settings of newer parameters are removed. The rest has to be written in the older way by hand.",
         before: "ALTER TABLE ONLY public.orders\n    ADD CONSTRAINT orders_day_not_null NOT NULL day;",
         after: "ALTER TABLE ONLY public.orders\n    ALTER COLUMN day SET NOT NULL;",
         sources: &["PostgreSQL release notes 16, 17 and 18; src/backend/parser/gram.y of 15 to 18"],

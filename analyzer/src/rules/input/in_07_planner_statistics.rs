@@ -32,7 +32,7 @@ pub const RULE: Rule = Rule {
         server: &[
             "42883 function pg_catalog.pg_restore_relation_stats(unknown, integer, …) does not exist (17 and older)",
         ],
-        help: "The calls are taken out. Run ANALYZE once the rows are there: it makes the statistics anew.",
+        help: "The calls are removed. Run ANALYZE once the rows are loaded: it makes the statistics anew.",
         before: "SELECT * FROM pg_catalog.pg_restore_relation_stats(\n	'version', '180004'::integer,\n	'schemaname', 'public',\n	'relname', 'orders',\n	'relpages', '10'::integer\n);",
         after: "-- tsmigrate IN-07: ANALYZE makes the statistics anew\n-- SELECT * FROM pg_catalog.pg_restore_relation_stats(\n-- 	'version', '180004'::integer,\n-- 	'schemaname', 'public',\n-- 	'relname', 'orders',\n-- 	'relpages', '10'::integer\n-- );",
         sources: &["PostgreSQL 18 src/bin/pg_dump/pg_dump.c, dumpRelationStats"],
@@ -56,7 +56,7 @@ fn check(ctx: &mut Context<'_>) {
     ctx.report(
         Draft::new(format!("PostgreSQL {} cannot take statistics from a dump", ctx.target.version))
             .server(ServerError::new("42883", format!("function pg_catalog.{function}(…) does not exist")))
-            .advice("Run ANALYZE on the target once the rows are there.")
+            .advice("Run ANALYZE on the target once the rows are loaded.")
             .fix(
                 FixDraft::remove("ANALYZE makes the statistics anew")
                     .lost("planner statistics, until ANALYZE"),

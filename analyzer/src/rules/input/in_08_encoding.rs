@@ -197,8 +197,18 @@ fn live(ctx: &mut Context<'_>) {
     let Some(server) = ctx.server().filter(|s| !s.encoding.is_empty() && s.encoding != "UTF8") else {
         return;
     };
-    ctx.report(
-        Draft::new(format!("the database's encoding is {}: its text is converted to UTF8", server.encoding))
-            .object(format!("database {}", server.database)),
-    );
+    let encoding = &server.encoding;
+    let name = cleaned(encoding);
+    let draft = match &*name {
+        "sqlascii" => Draft::new(
+            "the database's encoding is SQL_ASCII: text goes over as it is, and what is no UTF8 is refused",
+        )
+        .severity(Severity::Warning),
+        name if CONVERTED.contains(&name) => {
+            Draft::new(format!("the database's encoding is {encoding}: its text is converted to UTF8"))
+                .severity(Severity::Note)
+        }
+        _ => Draft::new(format!("the database's encoding is {encoding}, which cannot be converted to UTF8")),
+    };
+    ctx.report(draft.object(format!("database {}", server.database)));
 }

@@ -4,7 +4,7 @@ use crate::edit::Safety;
 use crate::facts::names::options;
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{NodeEnum, ParseError, StatementKind};
+use crate::parse::{MAX_TOKENS, NodeEnum, ParseError, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Piece, Rule, Subject};
 
 /// See the module's head.
@@ -19,10 +19,10 @@ pub const RULE: Rule = Rule {
     // Without it a dump that is cut off would pass for a whole one.
     may_be_off: false,
     doc: Doc {
-        summary: "A statement that PostgreSQL's parser does not take.",
+        summary: "A statement that PostgreSQL's parser refuses.",
         what: "Each statement is read with the parser of PostgreSQL 18. Text that it refuses is shown with its \
                place; everything around it is still analysed. So are attributes of functions in CREATE PROCEDURE, which \
-               the server refuses in a second look.",
+               the server refuses in a second look. A statement whose tree would take too much memory is not judged (warning).",
         why: "The target has the same parser. Usual causes: a dump of a version or fork with syntax of its own, \
               text that a tool or an editor put into the file, syntax that newer versions no longer take \
               (postfix operators, WITH OIDS).",
@@ -66,7 +66,9 @@ fn check(ctx: &mut Context<'_>) {
         ctx.report(Draft::new(format!("this statement fails: a {words}")).server(ServerError::new("42601", words)));
         return;
     }
-    let Subject::Unparsed { error: ParseError::Syntax { message, near }, sql, .. } = ctx.subject else {
+    let Subject::Unparsed { error, sql, .. } = ctx.subject else { return };
+    let ParseError::Syntax { message, near } = error else {
+        too_large(ctx, sql);
         return;
     };
     // The server looks at the bytes first.
@@ -85,5 +87,17 @@ fn check(ctx: &mut Context<'_>) {
     } else {
         ServerError::new("42601", message.clone())
     };
-    ctx.report(Draft::new("this statement fails: the parser does not take it").at(range).server(server));
+    ctx.report(Draft::new("this statement fails: the parser refuses it").at(range).server(server));
+}
+
+/// A statement that the parser would take, for all that is known.
+fn too_large(ctx: &mut Context<'_>, sql: &str) {
+    let size = crate::human::bytes(sql.len() as u64);
+    ctx.report(
+        Draft::new(format!("this statement of {size} was not judged: it has more than {MAX_TOKENS} words and signs"))
+            .severity(Severity::Warning)
+            .advice(
+                "Split it into smaller statements, or look at it by hand: nothing is known of what it needs and creates.",
+            ),
+    );
 }

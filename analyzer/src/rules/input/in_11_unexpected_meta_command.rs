@@ -19,7 +19,7 @@ pub const RULE: Rule = Rule {
         what: "All lines that begin with a backslash, but \\connect, \\restrict, \\unrestrict and what pg_dump itself writes.",
         why: "tsmigrate sends statements and runs no psql commands: some start programs on your machine or read and write its files. A psql that was told \\restrict refuses them too. A dump has none of them: the file was written or changed by hand.",
         server: &["psql: error: backslash commands are restricted; only \\unrestrict is allowed"],
-        help: "Commands that only show or format something are taken out. For the others look what they do: give a file that \\i includes as an input of its own, load what \\copy reads after the migration, or accept the loss with --accept IN-11.",
+        help: "Commands that only show or format something are removed. For the others look what they do: give a file that \\i includes as an input of its own, load what \\copy reads after the migration, or accept the loss with --accept IN-11.",
         before: "\\echo loading\nSELECT 1;",
         after: "-- tsmigrate IN-11: it changes nothing on the server\n-- \\echo loading\nSELECT 1;",
         sources: &["PostgreSQL src/bin/psql/command.c, exec_command; CVE-2025-8714"],
@@ -107,7 +107,7 @@ fn check(ctx: &mut Context<'_>) {
             .fix(FixDraft::remove("it changes nothing on the server")),
         Kind::Statement => {
             Draft::new(format!("\\{name} is a command of psql: it ends the statement before it"))
-                .advice("Put a semicolon in its place, or take out the statement too.")
+                .advice("Put a semicolon in its place, or remove the statement too.")
         }
         Kind::Matters(what, lost) => Draft::new(format!("\\{name} {what}"))
             .fix(FixDraft::remove(format!("no \\{name}")).review().lost(lost)),

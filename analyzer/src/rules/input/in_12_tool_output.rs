@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
         what: "Lines such as pg_dump: warning: … that were written into the file, by redirecting both streams (pg_dump … > dump.sql 2>&1) or by a terminal.",
         why: "The server takes the line as the beginning of the next statement, which fails with it.",
         server: &["42601 syntax error at or near \"pg_dump\""],
-        help: "The line is taken out. Read it: an error there means that the dump is not complete. Write dumps with --file, and leave the messages on the terminal.",
+        help: "The line is removed. Read it: an error there means that the dump is not complete. Write dumps with --file, and leave the messages on the terminal.",
         before: "pg_dump: warning: there are circular foreign-key constraints on this table:\nSELECT 1;",
         after: "-- tsmigrate IN-12: a message, not a statement\n-- pg_dump: warning: there are circular foreign-key constraints on this table:\nSELECT 1;",
         sources: &["PostgreSQL src/common/logging.c, pg_log_generic_v"],

@@ -73,7 +73,7 @@ fn check(ctx: &mut Context<'_>) {
         let table = subject(node).map(|object| ctx.describe(&object)).unwrap_or_default();
         let column = format!("column {} of {table}", quoted(&command.name));
         let message = if of_server {
-            format!("{name} of {column} is another server's own: the target does not take it from a dump")
+            format!("{name} of {column} is another server's own: the target refuses it from a dump")
         } else {
             format!("no column has an option {name}: {column}")
         };

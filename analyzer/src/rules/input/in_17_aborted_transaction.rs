@@ -13,11 +13,11 @@ pub const RULE: Rule = Rule {
     answers: Answers::Purpose("what the server ignores after an error in a transaction"),
     doc: Doc {
         summary: "A statement after one that fails in the same transaction.",
-        what: "Every statement between an error that no fix solves and the end of its transaction (BEGIN … COMMIT).",
+        what: "Every statement between an error that the rewrite does not fix and the end of its transaction (BEGIN … COMMIT).",
         why: "After an error the server refuses all statements of a transaction, and its COMMIT rolls back what was done \
               before, too.",
         server: &["25P02 current transaction is aborted, commands ignored until end of transaction block"],
-        help: "Solve or accept the error before it: then these statements run. Or remove BEGIN and COMMIT: each statement then \
+        help: "Fix or accept the error before it: then these statements run. Or remove BEGIN and COMMIT: each statement then \
                stands for itself.",
         before: "BEGIN;\nCREATE FUNCTION public.f() RETURNS integer LANGUAGE c AS 'mylib', 'f';\nCREATE TABLE public.b (id integer);\nCOMMIT;",
         after: "",

@@ -37,21 +37,14 @@ pub const RULE: Rule = Rule {
     doc: Doc {
         summary: "ALTER … OWNER TO a role that the restoring role cannot hand objects to.",
         what: "pg_dump gives every object its owner with ALTER … OWNER TO.",
-        why: "tsdbadmin must be able to act as the new owner (SET ROLE; membership up to 15), and the new owner must \
-              have CREATE on the object's schema (on the database, for a publication). The service's own superuser is \
-              out of reach.",
+        why: "tsdbadmin must be able to act as the new owner (SET ROLE; membership up to 15), and the new owner must have CREATE on the object's schema (on the database, for a publication). Nobody but the provider is superuser on the service.",
         server: &[
             "42501 must be able to SET ROLE \"app\" (16 and newer)",
             "42501 must be member of role \"app\" (15 and older)",
             "42501 permission denied for schema app",
             "42704 role \"app\" does not exist",
         ],
-        help: "Owners are kept: tsdbadmin is made a member of the owner once, and the owner gets CREATE on the schema \
-               for as long as ownership is handed over. What postgres or a provider's administrator owned becomes \
-               tsdbadmin's. A superuser of the source with another name is an ordinary role on the target, and keeps \
-               what it owned. tsmigrate migrate hands over hypertables and continuous aggregates too, with their chunks and \
-               sequences. Where a dump is restored by hand they stay tsdbadmin's, as nobody else may create in the schema \
-               of the chunks; the former owner gets all privileges on them.",
+        help: "Owners are kept: tsdbadmin becomes a member of the owner once, and the owner gets CREATE on the schema for as long as ownership is handed over. What postgres or a provider's administrator owned is owned by tsdbadmin on the target. A superuser of the source with another name is an ordinary role on the target, and keeps what it owned. tsmigrate migrate hands over hypertables and continuous aggregates too, with their chunks and sequences. Where a dump is restored by hand they stay tsdbadmin's, as nobody else may create in the schema of the chunks; the former owner gets all privileges on them.",
         before: "CREATE ROLE app;\nCREATE TABLE public.t (a integer);\nALTER TABLE public.t OWNER TO app;",
         after: "",
         sources: &[

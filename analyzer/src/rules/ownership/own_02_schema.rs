@@ -19,15 +19,14 @@ pub const RULE: Rule = Rule {
     fix: Safety::Safe,
     answers: Answers::Limit {
         slug: "schema.authorization",
-        how: "CREATE SCHEMA … AUTHORIZATION, and schemas that are there.",
+        how: "CREATE SCHEMA … AUTHORIZATION, and schemas that exist.",
     },
     statements: &[StatementKind::CreateSchemaStmt, StatementKind::DropStmt],
     doc: Doc {
         summary: "CREATE SCHEMA … AUTHORIZATION, or of a schema that the target has.",
         what: "CREATE SCHEMA app AUTHORIZATION owner (old dumps, scripts), CREATE SCHEMA public and DROP SCHEMA public \
                (dumps with --clean), and schemas whose name begins with pg_.",
-        why: "tsdbadmin must be able to act as the schema's owner. Schema public is there from the start, and \
-              TimescaleDB lives in it: dropping it would drop the extension.",
+        why: "tsdbadmin must be able to act as the schema's owner. Schema public exists from the start, and TimescaleDB lives in it: dropping it would drop the extension.",
         server: &[
             "42501 must be able to SET ROLE \"app\" (16 and newer)",
             "42501 must be member of role \"app\" (15 and older)",
@@ -35,9 +34,7 @@ pub const RULE: Rule = Rule {
             "2BP01 cannot drop schema public because other objects depend on it",
             "42939 unacceptable schema name \"pg_x\"",
         ],
-        help: "The owner is kept: tsdbadmin is made a member of it first. What a superuser owned becomes tsdbadmin's. \
-               CREATE and DROP of schema public are taken out. A schema whose name begins with pg_ has to be renamed \
-               on the source.",
+        help: "The owner is kept: tsdbadmin becomes a member of it first. What a superuser owned is owned by tsdbadmin on the target. CREATE and DROP of schema public are removed. A schema whose name begins with pg_ has to be renamed on the source.",
         before: "CREATE SCHEMA app AUTHORIZATION postgres;",
         after: "CREATE SCHEMA app;",
         sources: &["PostgreSQL src/backend/commands/schemacmds.c, CreateSchemaCommand"],

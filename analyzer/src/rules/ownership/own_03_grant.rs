@@ -23,11 +23,11 @@ pub const RULE: Rule = Rule {
     fix: Safety::Safe,
     answers: Answers::Limit {
         slug: "acl.grant",
-        how: "Privileges on what tsdbadmin does not own, to roles that are not there, in another's name.",
+        how: "Privileges on what tsdbadmin does not own, to roles that do not exist, in another's name.",
     },
     statements: &[StatementKind::GrantStmt],
     doc: Doc {
-        summary: "GRANT or REVOKE on an object of the service, for a role that is not there, or in another's name.",
+        summary: "GRANT or REVOKE on an object of the service, for a role that does not exist, or in another's name.",
         what: "Privileges on functions and tables of pg_catalog, on languages, foreign-data wrappers, TimescaleDB's \
                own objects and those of other extensions; privileges for roles that neither the dumps make nor the \
                target has; GRANTED BY.",
@@ -40,8 +40,7 @@ pub const RULE: Rule = Rule {
             "42704 role \"app\" does not exist",
             "0A000 grantor must be current user",
         ],
-        help: "Privileges on objects of the dump are kept. Those on objects of the service are taken out and listed. \
-               A role that is not there has to be made first: give the roles dump together with the others.",
+        help: "Privileges on objects of the dump are kept. Those on objects of the service are removed and listed. A role that does not exist has to be created first: give the roles dump together with the others.",
         before: "CREATE ROLE grp;\nGRANT ALL ON FUNCTION pg_catalog.pg_ls_dir(text) TO grp;",
         after: "CREATE ROLE grp;\n-- tsmigrate OWN-03: function pg_catalog.pg_ls_dir belongs to the service\n-- GRANT ALL ON FUNCTION pg_catalog.pg_ls_dir(text) TO grp;",
         sources: &["PostgreSQL src/backend/catalog/aclchk.c, restrict_and_check_grant"],
@@ -199,10 +198,12 @@ fn keeper(ctx: &Context<'_>, object: &Object, id: &ObjectId) -> Option<(String, 
         Class::Language | Class::ForeignDataWrapper => return Some((service(), None)),
         _ => {}
     }
-    if ctx.facts.declares(id) {
+    let schema = schema_of(id);
+    // Of a dump that creates them once more, the server's stay.
+    if ctx.facts.declares(id) && !matches!(schema, Some("pg_catalog" | "information_schema")) {
         return None;
     }
-    let schema = schema_of(id)?;
+    let schema = schema?;
     if schema == "pg_catalog" {
         let error = match id.class {
             Class::Function if GONE_FUNCTIONS.contains(&name) => {
@@ -330,7 +331,7 @@ pub(crate) fn missing_grantees(
         .collect();
     let Some((first, name, trouble)) = found.first() else { return };
     let names = listed(found.iter().map(|(_, name, _)| *name));
-    let title = format!("{names} is not there");
+    let title = format!("{names} does not exist");
     let mut fix = if found.len() == specs.len() {
         Some(FixDraft::remove(title))
     } else {

@@ -22,15 +22,13 @@ pub const RULE: Rule = Rule {
     doc: Doc {
         summary: "ALTER DEFAULT PRIVILEGES FOR ROLE of a role that tsdbadmin is not.",
         what: "pg_dump writes default privileges with the role whose objects they are for.",
-        why: "tsdbadmin must have the privileges of that role: from 16 on making a role gives ADMIN on it, not its \
-              privileges. The service's superuser is out of reach.",
+        why: "tsdbadmin must have the privileges of that role: from 16 on making a role gives ADMIN on it, not its privileges. Nobody but the provider is superuser on the service.",
         server: &[
             "42501 permission denied to change default privileges (16 and newer)",
             "42501 must be member of role \"app\" (15 and older)",
             "42704 role \"app\" does not exist",
         ],
-        help: "tsdbadmin is made a member of the role first. What was for postgres is for tsdbadmin on the target: it \
-               makes the objects there that postgres made on the source.",
+        help: "tsdbadmin becomes a member of the role first. What was for postgres is for tsdbadmin on the target: it makes the objects there that postgres made on the source.",
         before: "CREATE ROLE app;\nALTER DEFAULT PRIVILEGES FOR ROLE postgres IN SCHEMA public GRANT SELECT ON TABLES  TO app;",
         after: "CREATE ROLE app;\nALTER DEFAULT PRIVILEGES FOR ROLE tsdbadmin IN SCHEMA public GRANT SELECT ON TABLES  TO app;",
         sources: &["PostgreSQL src/backend/catalog/aclchk.c, ExecAlterDefaultPrivilegesStmt"],
@@ -126,7 +124,7 @@ fn owners(ctx: &mut Context<'_>, s: &pg::AlterDefaultPrivilegesStmt) {
                 .server(ServerError::new("42704", format!("role \"{name}\" does not exist")))
                 .advice(missing_advice(ctx))
                 .fix(
-                    FixDraft::remove(format!("role {name} is not there"))
+                    FixDraft::remove(format!("role {name} does not exist"))
                         .review()
                         .lost(format!("default privileges of {name}")),
                 );

@@ -23,7 +23,7 @@ pub const RULE: Rule = Rule {
         what: "pg_dumpall writes privileges on parameters from 15 on.",
         why: "They belong to the superuser, who gives tsdbadmin none of them.",
         server: &["42501 permission denied for parameter log_statement"],
-        help: "The statement is taken out and listed. Parameters of the service are set in its console.",
+        help: "The statement is removed and listed. Parameters of the service are set in its console.",
         before: "CREATE ROLE grp;\nGRANT SET ON PARAMETER log_statement TO grp;",
         after: "CREATE ROLE grp;\n-- tsmigrate OWN-06: parameters belong to the service\n-- GRANT SET ON PARAMETER log_statement TO grp;",
         sources: &["PostgreSQL src/backend/catalog/aclchk.c, ExecGrant_Parameter"],

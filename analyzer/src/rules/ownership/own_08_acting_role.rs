@@ -1,15 +1,17 @@
 //! OWN-08: what another role than tsdbadmin may not do, between SET ROLE and RESET ROLE.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::handover::{Handover, may_create};
 use super::own_01_owner::new_owner;
 use crate::edit::{Action, Fix, Safety};
-use crate::facts::names::{quoted, role};
+use crate::facts::names::{quoted, relation, role, roles};
 use crate::facts::objects::subject;
+use crate::facts::session::TEMPORARY;
 use crate::facts::{ObjectId, Privilege};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Class, NodeEnum, StatementKind};
+use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule};
 
 /// See the module's head.
@@ -23,13 +25,14 @@ pub const RULE: Rule = Rule {
     doc: Doc {
         summary: "A statement behind SET ROLE that the role has no privilege for.",
         what: "Between SET ROLE (which works, because tsdbadmin is a member of the role) and RESET ROLE: objects in schemas in \
-               which the role may not create, or which it may not use; changes of objects that others own; statements about \
-               roles and databases.",
+               which the role may not create, or which it may not use; changes of objects that others own; rows of tables \
+               of others without a privilege; statements about roles and databases.",
         why: "Behind SET ROLE the privileges of the role count, and not those of tsdbadmin. On the source the role may have \
               been a superuser.",
         server: &[
             "42501 permission denied for schema app",
             "42501 must be owner of table orders",
+            "42501 permission denied for table orders",
             "42501 permission denied for database tsdb",
             "42501 permission denied to create role",
         ],
@@ -45,10 +48,22 @@ pub const RULE: Rule = Rule {
     ..Rule::DEFAULT
 };
 
+/// Who was granted what on tables.
+#[derive(Clone, Debug, Default)]
+struct Granted {
+    /// The hashes of table, grantee and privilege: a dump may have very many. What is revoked stays here: a false alarm is
+    /// worse than none.
+    on_tables: BTreeSet<u64>,
+    /// Something was granted on tables that are not named.
+    on_unnamed: bool,
+}
+
 /// What the role lacks.
 struct Lack {
     message: String,
     server: String,
+    /// The table that it is about, where the statement is no change of one.
+    table: Option<ObjectId>,
     /// What to grant it; where there is nothing to grant, the statement runs as tsdbadmin.
     grants: Vec<String>,
     /// There is no fix: what follows is the role's, too.
@@ -57,9 +72,10 @@ struct Lack {
 
 fn check(ctx: &mut Context<'_>) {
     let Some((_, node)) = ctx.node() else { return };
+    remember(ctx, node);
     let Some(acting) = ctx.facts.session.now.role.clone() else { return };
     let removed = |finding: &Finding| {
-        finding.severity == Severity::Error && finding.fix.as_ref().is_some_and(Fix::removes_statement)
+        finding.severity == Severity::Error && finding.fix.as_deref().is_some_and(Fix::removes_statement)
     };
     if *acting == *ctx.target.admin || ctx.findings.iter().any(removed) {
         return;
@@ -75,15 +91,35 @@ fn check(ctx: &mut Context<'_>) {
         after.push(set);
         return;
     }
-    let Some(Lack { message, server, grants, is_open }) = lack(ctx, node, &acting) else { return };
+    let Some(Lack { message, server, table: of_rows, grants, is_open }) = lack(ctx, node, &acting) else {
+        return;
+    };
+    let grants = match node {
+        // Its rows follow it: nothing may stand between them.
+        NodeEnum::CopyStmt(s) if grants.is_empty() => {
+            let table = s.relation.as_ref().map(|range| table(ctx, range));
+            let id = table.unwrap_or_else(|| ObjectId::new(Class::Relation, None, ""));
+            let (path, acting) = (id.path(), quoted(&acting));
+            let schema = id.schema.as_deref().filter(|schema| *schema != "public");
+            let usage = schema.map(|schema| format!("GRANT USAGE ON SCHEMA {} TO {acting};", quoted(schema)));
+            let privilege = if s.is_from { "INSERT" } else { "SELECT" };
+            usage.into_iter().chain([format!("GRANT {privilege} ON TABLE {path} TO {acting};")]).collect()
+        }
+        _ => grants,
+    };
     let fix = if grants.is_empty() {
         FixDraft::surround(format!("Run it as {}", ctx.target.admin), vec![reset], vec![set])
     } else {
         let before = std::iter::once(reset).chain(grants).chain([set]).collect();
-        FixDraft::surround(format!("let {acting} create it"), before, Vec::new())
+        let verb = if matches!(node, NodeEnum::CopyStmt(_)) { "copy" } else { "create" };
+        FixDraft::surround(format!("let {acting} {verb} it"), before, Vec::new())
     };
     let words = ctx.created(node).or_else(|| subject(node));
-    let words = words.map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object));
+    let words = match (words, of_rows) {
+        (Some(object), _) => ctx.describe(&object),
+        (None, Some(id)) => format!("table {}", id.path()),
+        (None, None) => "this statement".to_owned(),
+    };
     let draft = Draft::new(message).object(words).server(ServerError::new("42501", server));
     ctx.report(if is_open {
         draft.advice("Put it behind RESET ROLE, after all that the role does with the object.")
@@ -102,7 +138,7 @@ fn commands(ctx: &Context<'_>, acting: &str) -> (String, String) {
 fn lack(ctx: &Context<'_>, node: &NodeEnum, acting: &str) -> Option<Lack> {
     if let Some(server) = of_cluster(ctx, node, acting) {
         let message = format!("{acting} is the acting role here, and may not change roles and databases");
-        return Some(Lack { message, server, grants: Vec::new(), is_open: false });
+        return Some(Lack { message, server, table: None, grants: Vec::new(), is_open: false });
     }
     if let NodeEnum::CreateSchemaStmt(_) | NodeEnum::CreatePublicationStmt(_) = node {
         let database = &ctx.target.database;
@@ -110,6 +146,7 @@ fn lack(ctx: &Context<'_>, node: &NodeEnum, acting: &str) -> Option<Lack> {
         return (!granted).then(|| Lack {
             message: format!("{acting} is the acting role here, and may not create in database {database}"),
             server: format!("permission denied for database {database}"),
+            table: None,
             grants: vec![format!("GRANT CREATE ON DATABASE {} TO {};", quoted(database), quoted(acting))],
             is_open: false,
         });
@@ -147,6 +184,7 @@ fn lack(ctx: &Context<'_>, node: &NodeEnum, acting: &str) -> Option<Lack> {
         return Some(Lack {
             message: format!("{acting} is the acting role here, and has no privilege in schema {schema}"),
             server: format!("permission denied for schema {schema}"),
+            table: None,
             grants,
             is_open: false,
         });
@@ -159,17 +197,117 @@ fn lack(ctx: &Context<'_>, node: &NodeEnum, acting: &str) -> Option<Lack> {
         return Some(Lack {
             message: format!("{acting} is the acting role here, and may not hand over to {owner}"),
             server: format!("must be able to SET ROLE \"{owner}\""),
+            table: None,
             grants: Vec::new(),
             is_open: true,
+        });
+    }
+    if let Some(id) = denied(ctx, node, acting) {
+        return Some(Lack {
+            message: format!(
+                "{acting} is the acting role here, and has no privilege for table {}",
+                id.path()
+            ),
+            server: format!("permission denied for table {}", id.name),
+            table: Some(id),
+            grants: Vec::new(),
+            is_open: false,
         });
     }
     let (word, id) = stranger?;
     Some(Lack {
         message: format!("{acting} is the acting role here, and does not own {word} {}", id.path()),
         server: format!("must be owner of {word} {}", id.name),
+        table: None,
         grants: Vec::new(),
         is_open: false,
     })
+}
+
+fn table(ctx: &Context<'_>, range: &pg::RangeVar) -> ObjectId {
+    let (schema, name) = relation(range);
+    ctx.resolved(&ObjectId::new(Class::Relation, schema, name))
+}
+
+/// Keeps what is granted on tables.
+fn remember(ctx: &mut Context<'_>, node: &NodeEnum) {
+    let is_table = |kind| kind == pg::ObjectType::ObjectTable as i32;
+    match node {
+        NodeEnum::AlterDefaultPrivilegesStmt(_) => ctx.states.of::<Granted>().on_unnamed = true,
+        NodeEnum::GrantStmt(s) if s.is_grant && is_table(s.objtype) => {
+            let mut names: Vec<&str> = s.privileges.iter().filter_map(privilege).collect();
+            if names.is_empty() {
+                names.push("");
+            }
+            for object in &s.objects {
+                let Some(NodeEnum::RangeVar(range)) = &object.node else {
+                    ctx.states.of::<Granted>().on_unnamed = true;
+                    continue;
+                };
+                let id = table(ctx, range);
+                for grantee in roles(&s.grantees) {
+                    let of = names.iter().map(|name| hash(&id, role(grantee), name));
+                    ctx.states.of::<Granted>().on_tables.extend(of);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn hash(table: &ObjectId, grantee: Option<&str>, privilege: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (table, grantee, privilege).hash(&mut hasher);
+    hasher.finish()
+}
+
+fn privilege(node: &pg::Node) -> Option<&str> {
+    match node.node.as_ref()? {
+        NodeEnum::AccessPriv(privilege) => Some(&privilege.priv_name),
+        _ => None,
+    }
+}
+
+/// A table of another whose rows the role may not read or write.
+fn denied(ctx: &Context<'_>, node: &NodeEnum, acting: &str) -> Option<ObjectId> {
+    let (range, privilege) = match node {
+        NodeEnum::InsertStmt(s) => (s.relation.as_ref()?, "insert"),
+        NodeEnum::CopyStmt(s) if s.is_from => (s.relation.as_ref()?, "insert"),
+        NodeEnum::CopyStmt(s) => (s.relation.as_ref()?, "select"),
+        NodeEnum::UpdateStmt(s) => (s.relation.as_ref()?, "update"),
+        NodeEnum::DeleteStmt(s) => (s.relation.as_ref()?, "delete"),
+        NodeEnum::TruncateStmt(s) => match s.relations.first()?.node.as_ref()? {
+            NodeEnum::RangeVar(range) => (range, "truncate"),
+            _ => return None,
+        },
+        NodeEnum::SelectStmt(s) => match s.from_clause.first()?.node.as_ref()? {
+            NodeEnum::RangeVar(range) if s.with_clause.is_none() => (range, "select"),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let granted = ctx.states.get::<Granted>();
+    let id = table(ctx, range);
+    if !ctx.facts.relations.contains_key(&id)
+        || ctx.facts.absence(&id).is_some()
+        || id.schema.as_deref() == Some(TEMPORARY)
+        || owns(ctx, acting, &id)
+        || ctx.facts.dynamic
+        || granted.is_some_and(|granted| granted.on_unnamed)
+    {
+        return None;
+    }
+    let of_all = if privilege == "select" { "pg_read_all_data" } else { "pg_write_all_data" };
+    if is_or_in(ctx, acting, of_all) {
+        return None;
+    }
+    let others = ctx.facts.memberships.iter().map(|membership| &*membership.role);
+    let roles = others.filter(|role| ctx.facts.reaches(role, acting)).chain([acting]).map(Some);
+    let may = granted.is_some_and(|granted| {
+        let has = |who, what| granted.on_tables.contains(&hash(&id, who, what));
+        roles.chain([None]).any(|who| has(who, "") || has(who, privilege))
+    });
+    (!may).then_some(id)
 }
 
 /// What the server says of a statement about roles or databases.

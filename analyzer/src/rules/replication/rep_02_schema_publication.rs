@@ -84,7 +84,7 @@ fn check(ctx: &mut Context<'_>) {
     let plain = schemas.len() == objects.len();
     let fix = match (adds, list) {
         (true, _) if plain && tables.is_empty() => FixDraft::remove("the schema has no tables").lost(loss),
-        (true, _) if plain => FixDraft::replace_with("add the tables that are there", vec![add]).lost(loss),
+        (true, _) if plain => FixDraft::replace_with("add the tables that exist", vec![add]).lost(loss),
         (false, Some(list)) if plain => {
             let from =
                 statement.code().rfind(|token| token.end <= list.start).map_or(list.start, |t| t.start);
@@ -95,7 +95,7 @@ fn check(ctx: &mut Context<'_>) {
                     FixDraft::replace_with("the schema has no tables", vec![empty]).lost(loss)
                 }
                 Some(empty) => {
-                    FixDraft::replace_with("add the tables that are there", vec![empty, add]).lost(loss)
+                    FixDraft::replace_with("add the tables that exist", vec![empty, add]).lost(loss)
                 }
                 None => FixDraft::remove("only a superuser may make it").review().lost(words),
             }

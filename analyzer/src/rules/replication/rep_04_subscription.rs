@@ -27,9 +27,7 @@ pub const RULE: Rule = Rule {
             "DETAIL Only roles with privileges of the \"pg_create_subscription\" role may create subscriptions.",
             "42501 must be superuser to create subscriptions (15 and older)",
         ],
-        help: "It is taken out. The rows that it brought so far are in the dump; from there on the target gets no \
-               changes. Ask for the service's own ways to replicate into it, and change the password: it stands in \
-               the dump.",
+        help: "It is removed. The rows that it brought so far are in the dump; from there on the target gets no changes. Ask for the service's own ways to replicate into it, and change the password: it stands in the dump.",
         before: "CREATE SUBSCRIPTION s CONNECTION 'host=db.example.com dbname=shop' PUBLICATION p WITH (connect = false, slot_name = 's');",
         after: "-- tsmigrate REP-04: the target cannot have subscriptions\n-- CREATE SUBSCRIPTION s CONNECTION 'host=db.example.com dbname=shop' PUBLICATION p WITH (connect = false, slot_name = 's');",
         sources: &["PostgreSQL src/backend/commands/subscriptioncmds.c, CreateSubscription"],

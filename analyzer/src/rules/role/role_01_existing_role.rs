@@ -22,8 +22,7 @@ pub const RULE: Rule = Rule {
         what: "pg_dumpall writes every role of the cluster, the first superuser too: CREATE ROLE postgres, ALTER \
                ROLE postgres WITH SUPERUSER …. The service has roles of these names: postgres, tsdbadmin, \
                tsdbowner and others.",
-        why: "The role exists, and postgres is out of reach. ALTER ROLE tsdbadmin … PASSWORD is worse: it succeeds, \
-              and the password of the service is another one from then on.",
+        why: "The role exists, and nobody but the provider is postgres there. ALTER ROLE tsdbadmin … PASSWORD is worse: it succeeds, and the password of the service is another one from then on.",
         server: &[
             "42710 role \"postgres\" already exists",
             "42501 permission denied to alter role (16 and newer)",
@@ -31,9 +30,7 @@ pub const RULE: Rule = Rule {
             "42501 must be superuser to alter superuser roles or change superuser attribute (15 and older)",
             "42501 permission denied (COMMENT ON ROLE, 16 and newer)",
         ],
-        help: "The statements are taken out: the service's own role stays as it is. What these roles owned on the \
-               source becomes tsdbadmin's. A superuser of the source with a name of its own (boss) is made as an \
-               ordinary role, and keeps what it owns.",
+        help: "The statements are removed: the service's own role stays as it is. What these roles owned on the source is owned by tsdbadmin on the target. A superuser of the source with a name of its own (boss) is created as an ordinary role, and keeps what it owns.",
         before: "CREATE ROLE postgres;",
         after: "-- tsmigrate ROLE-01: the service has its own role postgres\n-- CREATE ROLE postgres;",
         sources: &[

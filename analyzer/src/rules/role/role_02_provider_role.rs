@@ -31,12 +31,9 @@ pub const RULE: Rule = Rule {
         summary: "A role of another provider: rds_superuser, cloudsqlsuperuser, azure_pg_admin and their like.",
         what: "Managed services have roles of their own, which their dumps create, alter, grant and grant \
                privileges to. No application needs them on another service.",
-        why: "They are not there: what names them fails. They cannot be made to mean there what they mean on the \
-              source either: they stand for powers that the source's provider gives.",
+        why: "They do not exist: what names them fails. They cannot be made to mean there what they mean on the source either: they stand for powers that the source's provider gives.",
         server: &["42704 role \"rds_superuser\" does not exist"],
-        help: "The statements are taken out, and the names are taken out of GRANT lists. What such a role owned \
-               becomes tsdbadmin's. Members of a provider's administrator group lose those powers: GRANT tsdbowner \
-               is the nearest that a service has.",
+        help: "The statements are removed, and the names are removed from GRANT lists. What such a role owned is owned by tsdbadmin on the target. Members of a provider's administrator group lose those powers: GRANT tsdbowner is the nearest that a service has.",
         before: "GRANT rds_superuser TO app;",
         after: "-- tsmigrate ROLE-02: rds_superuser is a role of Amazon RDS and Aurora\n-- GRANT rds_superuser TO app;",
         sources: &[

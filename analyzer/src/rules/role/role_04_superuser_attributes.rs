@@ -32,10 +32,7 @@ pub const RULE: Rule = Rule {
             "DETAIL Only roles with the SUPERUSER attribute may change the SUPERUSER attribute.",
             "42501 must be superuser to alter superuser roles or change superuser attribute (15 and older)",
         ],
-        help: "The attributes are taken out, token by token: names, passwords and comments are never touched. A role \
-               that really had one of them loses it: grant what it needs (policies for BYPASSRLS, the service's own \
-               features for REPLICATION). A superuser of the source is an ordinary role on the target, and keeps \
-               what it owns.",
+        help: "The attributes are removed, token by token: names, passwords and comments are never touched. A role that really had one of them loses it: grant what it needs (policies for BYPASSRLS, the service's own features for REPLICATION). A superuser of the source is an ordinary role on the target, and keeps what it owns.",
         before: "ALTER ROLE app WITH NOSUPERUSER LOGIN NOREPLICATION NOBYPASSRLS;",
         after: "ALTER ROLE app WITH LOGIN;",
         sources: &["PostgreSQL src/backend/commands/user.c, AlterRole and CreateRole"],

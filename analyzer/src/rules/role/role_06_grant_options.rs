@@ -33,9 +33,7 @@ pub const RULE: Rule = Rule {
             "42501 must be superuser to set grantor (15 and older)",
             "42601 syntax error at or near \"INHERIT\" (15 and older)",
         ],
-        help: "GRANTED BY is taken out: tsdbadmin grants it. Up to 15 INHERIT and SET go too; where that changes what \
-               the member can do, the report says so. A membership that several roles granted becomes one, with all \
-               that any of them gave.",
+        help: "GRANTED BY is removed: tsdbadmin grants it. Up to 15 INHERIT and SET go too; where that changes what the member can do, the report says so. A membership that several roles granted becomes one, with all that any of them gave.",
         before: "CREATE ROLE grp;\nCREATE ROLE app;\nGRANT grp TO app WITH INHERIT TRUE GRANTED BY postgres;",
         after: "CREATE ROLE grp;\nCREATE ROLE app;\nGRANT grp TO app WITH INHERIT TRUE;",
         sources: &["PostgreSQL src/backend/commands/user.c, check_role_grantor, AddRoleMems"],
@@ -51,7 +49,7 @@ fn check(ctx: &mut Context<'_>) {
     let old = ctx.target.version <= 15;
     let foreign = node.grantor.as_ref().and_then(|spec| Some((spec, grantor(ctx, node)?)));
     if let Some(fix) = merged(ctx, &m) {
-        let mut draft = Draft::new("this membership is there already, granted by another role")
+        let mut draft = Draft::new("this membership already exists, granted by another role")
             .severity(Severity::Warning)
             .object(words(&m))
             .fix(fix);

@@ -30,8 +30,7 @@ pub const RULE: Rule = Rule {
         why: "tsdbadmin restores, so tsdbadmin makes the roles and has ADMIN on them from the service's superuser. \
               It cannot grant ADMIN to itself, nor to that superuser.",
         server: &["0LP01 ADMIN option cannot be granted back to your own grantor (16 and newer)"],
-        help: "The ADMIN OPTION is taken out, and the whole GRANT where it gives nothing else: tsdbadmin has it \
-               already.",
+        help: "The ADMIN OPTION is removed, and the whole GRANT where it gives nothing else: tsdbadmin has it already.",
         before: "CREATE ROLE app;\nGRANT app TO tsdbadmin WITH ADMIN OPTION, INHERIT FALSE, SET FALSE;",
         after: "CREATE ROLE app;\n-- tsmigrate ROLE-07: tsdbadmin has ADMIN on app from making it\n-- GRANT app TO tsdbadmin WITH ADMIN OPTION, INHERIT FALSE, SET FALSE;",
         sources: &["PostgreSQL src/backend/commands/user.c, AddRoleMems, plan_recursive_revoke"],

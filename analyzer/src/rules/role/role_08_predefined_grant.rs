@@ -23,16 +23,14 @@ pub const RULE: Rule = Rule {
         summary: "GRANT of a predefined role such as pg_read_all_data, which tsdbadmin may not grant.",
         what: "Memberships in PostgreSQL's own roles. tsdbadmin may grant pg_monitor, pg_read_all_stats, \
                pg_stat_scan_tables, pg_signal_backend and pg_checkpoint, and no others.",
-        why: "From 16 on only a role with ADMIN on a predefined role may grant it; up to 15 CREATEROLE was enough. \
-              A predefined role that came with a newer version is not there at all.",
+        why: "From 16 on only a role with ADMIN on a predefined role may grant it; up to 15 CREATEROLE was enough. A predefined role that came with a newer version does not exist at all.",
         server: &[
             "42501 permission denied to grant role \"pg_read_all_data\" (16 and newer)",
             "DETAIL Only roles with the ADMIN option on role \"pg_read_all_data\" may grant this role.",
             "42704 role \"pg_maintain\" does not exist (where the target is older)",
             "0A000 role \"pg_database_owner\" cannot have explicit members",
         ],
-        help: "The GRANT is taken out, and the report names what to grant instead: privileges on the schemas and \
-               tables themselves, and default privileges for tables to come.",
+        help: "The GRANT is removed, and the report names what to grant instead: privileges on the schemas and tables themselves, and default privileges for tables to come.",
         before: "CREATE ROLE app;\nGRANT pg_read_all_data TO app;",
         after: "CREATE ROLE app;\n-- tsmigrate ROLE-08: tsdbadmin may not grant pg_read_all_data\n-- GRANT pg_read_all_data TO app;",
         sources: &[

@@ -23,7 +23,7 @@ pub const RULE: Rule = Rule {
     also_answers: &["PG-16"],
     statements: &[StatementKind::CreateRoleStmt, StatementKind::GrantRoleStmt],
     doc: Doc {
-        summary: "GRANT of a role that tsdbadmin may not grant, or of one that is not there.",
+        summary: "GRANT of a role that tsdbadmin may not grant, or of one that does not exist.",
         what: "Memberships in the service's own roles: postgres, tsdbadmin and others. And memberships with a role \
                that neither the dumps make nor the target has.",
         why: "Only a superuser may grant a superuser. From 16 on a role may be granted only by who has ADMIN on it, \
@@ -35,8 +35,7 @@ pub const RULE: Rule = Rule {
             "42501 permission denied to grant role \"tsdbadmin\" (16 and newer)",
             "42704 role \"x\" does not exist",
         ],
-        help: "The GRANT is taken out. tsdbowner can be granted in the place of tsdbadmin. A role that is not there \
-               has to be made first: give the roles dump together with the others.",
+        help: "The GRANT is removed. tsdbowner can be granted in the place of tsdbadmin. A role that does not exist has to be created first: give the roles dump together with the others.",
         before: "CREATE ROLE app;\nGRANT postgres TO app;",
         after: "CREATE ROLE app;\n-- tsmigrate ROLE-09: postgres cannot be granted\n-- GRANT postgres TO app;",
         sources: &["PostgreSQL src/backend/commands/user.c, check_role_membership_authorization"],
@@ -104,7 +103,7 @@ fn missing(ctx: &mut Context<'_>, m: &Membership<'_>) {
     .object(format!("role {name}"))
     .server(ServerError::new("42704", format!("role \"{name}\" does not exist")))
     .advice(missing_advice(ctx));
-    if let Some(mut fix) = m.without(format!("role {name} is not there"), mine) {
+    if let Some(mut fix) = m.without(format!("role {name} does not exist"), mine) {
         if let Some(lost) = m.lost(mine) {
             fix = fix.lost(lost);
         }

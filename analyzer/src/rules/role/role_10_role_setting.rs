@@ -8,6 +8,9 @@ use crate::parse::{NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::setting::guc_01_superuser_parameter::refusal;
+use crate::rules::setting::guc_05_unknown_parameter::refusal as unknown;
+use crate::rules::setting::guc_06_parameter_value::{refusal as invalid, value};
+use crate::target::parameter;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -35,8 +38,7 @@ pub const RULE: Rule = Rule {
             "42501 permission denied to alter setting (16 and newer)",
             "42501 must be superuser to alter settings globally (15 and older)",
         ],
-        help: "A setting for ALL becomes one for the database, which is the same on a service. A setting of a role of \
-               the service is taken out: store it for the role that the application uses now.",
+        help: "A setting for ALL becomes one for the database, which is the same on a service. A setting of a role of the service is removed: store it for the role that the application uses now.",
         before: "ALTER ROLE ALL SET work_mem TO '64MB';",
         after: "-- tsmigrate ROLE-10: the same for the service's one database\n-- ALTER ROLE ALL SET work_mem TO '64MB';\nALTER DATABASE tsdb SET work_mem TO '64MB';",
         sources: &["PostgreSQL src/backend/commands/user.c, AlterRoleSet"],
@@ -66,10 +68,18 @@ fn check(ctx: &mut Context<'_>) {
         if let Some(all) = statement.words(&["ALL"])
             && let Some(rest) = statement.sql().get(all.end..statement.body().end)
         {
-            draft = draft.fix(FixDraft::replace_with(
-                "the same for the service's one database",
-                vec![format!("ALTER DATABASE {}{rest};", quoted(&ctx.target.database))],
-            ));
+            // The database refuses what no role can set.
+            let value = set.args.first().and_then(value);
+            let refused = unknown(ctx, &set.name).is_some()
+                || parameter(&set.name).is_some_and(|p| invalid(p, &set.name, value.as_deref()).is_some());
+            draft = draft.fix(if refused && !set.name.is_empty() {
+                FixDraft::remove(format!("the server refuses {what}")).lost(what)
+            } else {
+                FixDraft::replace_with(
+                    "the same for the service's one database",
+                    vec![format!("ALTER DATABASE {}{rest};", quoted(&ctx.target.database))],
+                )
+            });
         }
         ctx.report(draft);
         return;

@@ -27,7 +27,7 @@ pub const RULE: Rule = Rule {
         StatementKind::DropRoleStmt,
     ],
     doc: Doc {
-        summary: "A role that is made a second time, dropped, or changed without being there.",
+        summary: "A role that is created a second time, dropped, or changed without existing.",
         what: "DROP ROLE of pg_dumpall --clean, CREATE ROLE of a role that an earlier dump made, and ALTER or COMMENT \
                of a role that nothing makes.",
         why: "On a fresh target there is nothing to drop, and the service's own roles must stay. A second CREATE of \
@@ -39,8 +39,7 @@ pub const RULE: Rule = Rule {
             "42501 must be superuser to drop superusers (15 and older)",
             "55006 current user cannot be dropped",
         ],
-        help: "DROP ROLE and the second CREATE ROLE are taken out; the ALTER ROLE that follows brings the attributes. \
-               DROP ROLE IF EXISTS of a role that is not there is harmless and stays.",
+        help: "DROP ROLE and the second CREATE ROLE are removed; the ALTER ROLE that follows brings the attributes. DROP ROLE IF EXISTS of a role that does not exist is harmless and stays.",
         before: "DROP ROLE app;",
         after: "-- tsmigrate ROLE-11: a fresh target has nothing to drop\n-- DROP ROLE app;",
         sources: &[
@@ -58,17 +57,17 @@ fn check(ctx: &mut Context<'_>) {
     match node {
         NodeEnum::CreateRoleStmt(s) if ctx.facts.makes_role(&s.role) && !ctx.target.has_role(&s.role) => {
             let name = s.role.as_str();
-            let mut fix = FixDraft::remove(format!("role {name} is made above")).present();
+            let mut fix = FixDraft::remove(format!("role {name} is created above")).present();
             if !s.options.is_empty() {
                 fix = fix.review().lost(format!("attributes of role {name} in this statement"));
             }
             let first = ctx.facts.roles.get(name).and_then(|role| role.created);
-            let mut draft = Draft::new(format!("role \"{name}\" is made a second time"))
+            let mut draft = Draft::new(format!("role \"{name}\" is created a second time"))
                 .object(format!("role {name}"))
                 .server(ServerError::new("42710", format!("role \"{name}\" already exists")))
                 .fix(fix);
             if let Some(place) = first {
-                draft = draft.related(place, format!("role {name} is made here"));
+                draft = draft.related(place, format!("role {name} is created here"));
             }
             ctx.report(draft);
         }
@@ -151,7 +150,7 @@ fn missing(ctx: &mut Context<'_>, name: Option<&str>) {
     .server(ServerError::new("42704", format!("role \"{name}\" does not exist")))
     .advice(missing_advice(ctx))
     .fix(
-        FixDraft::remove(format!("role {name} is not there"))
+        FixDraft::remove(format!("role {name} does not exist"))
             .review()
             .lost(format!("this change of role {name}")),
     );

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::edit::Safety;
 use crate::facts::ObjectId;
-use crate::facts::names::{relation, role, roles, text};
+use crate::facts::names::{relation, role, roles, truth};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Piece, Rule, Subject};
@@ -34,9 +34,7 @@ pub const RULE: Rule = Rule {
     pieces: &[Piece::Meta, Piece::End],
     doc: Doc {
         summary: "Row-level security that works differently on the target.",
-        what: "ENABLE ROW LEVEL SECURITY where the roles dump has superusers or BYPASSRLS roles with names of their \
-               own; CREATE POLICY for a role that is not there; COPY into a table whose row security is already \
-               forced.",
+        what: "ENABLE ROW LEVEL SECURITY where the roles dump has superusers or BYPASSRLS roles with names of their own; CREATE POLICY for a role that does not exist; COPY into a table whose row security is already forced.",
         why: "No role has SUPERUSER or BYPASSRLS on the target: such a role sees only what policies let it see. A \
               policy needs its roles. And COPY is not possible where policies apply to tsdbadmin itself.",
         server: &[
@@ -71,10 +69,8 @@ fn check(ctx: &mut Context<'_>) {
     }
     let Some((_, node)) = ctx.node() else { return };
     match node {
-        NodeEnum::VariableSetStmt(set) if set.name == "row_security" => {
-            let value = set.args.first().and_then(text).map(str::to_ascii_lowercase);
-            ctx.states.of::<RowSecurity>().off =
-                matches!(value.as_deref(), Some("off" | "false" | "no" | "0"));
+        NodeEnum::VariableSetStmt(set) if set.name.eq_ignore_ascii_case("row_security") => {
+            ctx.states.of::<RowSecurity>().off = set.args.first().and_then(truth) == Some(false);
         }
         NodeEnum::AlterTableStmt(s) => switched(ctx, s),
         NodeEnum::CreatePolicyStmt(s) => policy(ctx, s),
@@ -164,12 +160,12 @@ fn policy(ctx: &mut Context<'_>, s: &pg::CreatePolicyStmt) {
     let words = format!("policy {} on {}", s.policy_name, id.path());
     let unsure = found.iter().any(|(_, _, trouble)| *trouble == Trouble::Missing);
     let fix = if found.len() == specs.len() {
-        Some(FixDraft::remove(format!("{names} is not there")).lost(words.clone()))
+        Some(FixDraft::remove(format!("{names} does not exist")).lost(words.clone()))
     } else {
         let drop: Vec<usize> = found.iter().map(|(index, ..)| *index).collect();
         statement.words(&["TO"]).and_then(|to| {
             let items = items(statement, to.end, &["USING", "WITH"]);
-            let title = format!("{names} is not there");
+            let title = format!("{names} does not exist");
             trim(FixDraft::edit(title), &items, specs.len(), "/CreatePolicyStmt/roles", &drop)
         })
     };

@@ -15,6 +15,7 @@ pub mod srv_12_compressed_data;
 pub mod srv_13_unanswered;
 pub mod srv_14_database_locale;
 pub mod srv_15_omitted_object;
+pub mod srv_16_source_state;
 
 use crate::rule::Rule;
 
@@ -35,4 +36,5 @@ pub const RULES: &[&Rule] = &[
     &srv_12_compressed_data::RULE,
     &srv_13_unanswered::RULE,
     &srv_15_omitted_object::RULE,
+    &srv_16_source_state::RULE,
 ];

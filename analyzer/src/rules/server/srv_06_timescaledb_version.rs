@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
         what: "The version of the extension on the source and, where it is known, on the target; its edition; restoring mode.",
         why: "TimescaleDB's catalogs are part of a dump, and a dump fits its own version only.",
         server: &["catalog version mismatch, expected \"2.29.2\" seen \"2.17.2\""],
-        help: "Bring both ends to one version. tsmigrate migrate --dry-run tells the commands.",
+        help: "Bring both servers to one version. tsmigrate migrate --dry-run tells the commands.",
         before: "",
         after: "",
         sources: &["Timescale documentation, migrate with downtime", "timescaledb post_restore"],

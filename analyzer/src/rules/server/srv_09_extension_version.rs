@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     pieces: &[Piece::Server],
     about: About::Server,
     doc: Doc {
-        summary: "Extensions that both ends have in different versions.",
+        summary: "Extensions that both servers have in different versions.",
         what: "Versions of extensions on a live source and a live target.",
         why: "A dump does not name a version: the target makes its own. Stored values and functions may differ between versions.",
         server: &[],

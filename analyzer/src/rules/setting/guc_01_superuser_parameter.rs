@@ -7,6 +7,7 @@ use crate::locate::Statement;
 use crate::parse::{StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
+use crate::target::parameter as parameter_of;
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -31,9 +32,7 @@ pub const RULE: Rule = Rule {
             "42501 permission denied to set parameter \"log_statement\"",
             "42704 unrecognized configuration parameter \"force_parallel_mode\" (gone in 16)",
         ],
-        help: "The setting is taken out and listed. Many of these are parameters of the service: set them for all in \
-               its console. Where SET session_replication_role was to keep triggers and foreign keys quiet while rows \
-               load, load the rows before the triggers and keys are made, as a dump of the whole database does.",
+        help: "The setting is removed and listed. Many of these are parameters of the service: set them for all in its console. Where SET session_replication_role was to keep triggers and foreign keys quiet while rows load, load the rows before the triggers and keys are created, as a dump of the whole database does.",
         before: "CREATE ROLE app;\nALTER ROLE app SET log_statement TO 'all';",
         after: "CREATE ROLE app;\n-- tsmigrate GUC-01: only a superuser may set log_statement\n-- ALTER ROLE app SET log_statement TO 'all';",
         sources: &[
@@ -57,7 +56,10 @@ fn superuser_only(ctx: &Context<'_>, parameter: &str) -> Option<ServerError> {
     if gone {
         let text = format!("unrecognized configuration parameter \"{parameter}\"");
         Some(ServerError::new("42704", text))
-    } else if ctx.target.superuser_parameters.contains(&name) {
+    } else if ctx.target.superuser_parameters.contains(&name)
+        // Of those that nobody sets, the server says so first.
+        && parameter_of(&name).is_none_or(|parameter| parameter.is_fixed(&name).is_none())
+    {
         Some(ServerError::new("42501", format!("permission denied to set parameter \"{parameter}\"")))
     } else {
         None
@@ -92,8 +94,7 @@ fn check(ctx: &mut Context<'_>) {
                 "Without it triggers fire and foreign keys are checked in what the function does: see whether it \
                  still does what it should."
             } else {
-                "Without it triggers fire and foreign keys are checked while rows load: load the rows before they \
-                 are made."
+                "Without it triggers fire and foreign keys are checked while rows load: load the rows before they are created."
             });
         } else if !gone && setting.stored.is_some() {
             draft = draft.advice(

@@ -27,12 +27,9 @@ pub const RULE: Rule = Rule {
         summary: "A stored setting with a prefix: pgaudit.log, myapp.tenant.",
         what: "ALTER ROLE … SET, ALTER DATABASE … SET and the SET clause of a function, of a parameter prefix.name \
                whose library is not loaded: an extension's, or one that an application made up.",
-        why: "A parameter that the server does not know may be stored only by a superuser: it might turn out to be \
-              one that only superusers may set. SET myapp.tenant in a session is fine.",
+        why: "A parameter that the server does not know may be stored only by a superuser: it might turn out to be one that only superusers may set. SET myapp.tenant in a session works.",
         server: &["42501 permission denied to set parameter \"pgaudit.log\""],
-        help: "The setting is taken out and listed. An application's own parameters can be set when it connects \
-               (options=-c myapp.tenant=x) or by SET. Settings of TimescaleDB stay: its library is always loaded. Those \
-               of PL/pgSQL stay, too: an empty DO block loads it first.",
+        help: "The setting is removed and listed. An application's own parameters can be set when it connects (options=-c myapp.tenant=x) or by SET. Settings of TimescaleDB stay: its library is always loaded. Those of PL/pgSQL stay, too: an empty DO block loads it first.",
         before: "CREATE ROLE app;\nALTER ROLE app SET pgaudit.log TO 'ddl';",
         after: "CREATE ROLE app;\n-- tsmigrate GUC-02: only a superuser may store pgaudit.log\n-- ALTER ROLE app SET pgaudit.log TO 'ddl';",
         sources: &["PostgreSQL src/backend/utils/misc/guc.c, validate_option_array_item"],

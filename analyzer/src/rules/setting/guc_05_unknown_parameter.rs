@@ -40,7 +40,7 @@ pub const RULE: Rule = Rule {
 };
 
 /// The server's words where the target's version does not have the parameter.
-fn refusal(ctx: &Context<'_>, name: &str) -> Option<ServerError> {
+pub(crate) fn refusal(ctx: &Context<'_>, name: &str) -> Option<ServerError> {
     let known = name.is_empty()
         || name.contains('.')
         || parameter(name).is_some_and(|parameter| parameter.is_in(ctx.target.version));
@@ -49,7 +49,9 @@ fn refusal(ctx: &Context<'_>, name: &str) -> Option<ServerError> {
     }
     let error = ServerError::new("42704", format!("unrecognized configuration parameter \"{name}\""));
     // Another rule has said it, or removes what stands here.
-    let said = |finding: &Finding| finding.server_error.as_ref().is_some_and(|said| said.text == error.text);
+    let said = |finding: &Finding| {
+        finding.server_error.as_ref().is_some_and(|said| said.text.eq_ignore_ascii_case(&error.text))
+    };
     (!ctx.findings.iter().any(said)).then_some(error)
 }
 

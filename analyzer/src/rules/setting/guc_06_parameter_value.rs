@@ -1,12 +1,12 @@
-//! GUC-06: values that a parameter does not take.
+//! GUC-06: values that a parameter does not take, and parameters that no session sets.
 
-use super::settings::settings;
+use super::settings::{sets, settings};
 use crate::edit::Safety;
-use crate::facts::names::text;
+use crate::facts::names::{set_configs, text};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, StatementKind, pg};
-use crate::rule::{Answers, Context, Doc, Draft, InBodies, Rule};
-use crate::target::parameter;
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
+use crate::target::{Parameter, parameter};
 
 /// See the module's head.
 pub const RULE: Rule = Rule {
@@ -14,23 +14,26 @@ pub const RULE: Rule = Rule {
     name: "parameter-value",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Purpose("values that a parameter does not take"),
+    answers: Answers::Purpose("values that a parameter refuses"),
+    statements: &[StatementKind::SelectStmt],
     statement_groups: &[StatementKind::SETTING],
     in_bodies: InBodies::Yes { queries: false, by_name: true },
     after: &["GUC-01", "GUC-02", "GUC-03", "GUC-04", "GUC-05", "IN-05"],
     doc: Doc {
-        summary: "A value that a parameter of the server does not take.",
+        summary: "A value that a parameter of the server refuses.",
         what: "SET, ALTER ROLE … SET, ALTER DATABASE … SET and the SET clause of a function with a number out of range, with \
-               a unit that does not fit, or with a word that is none of the parameter's.",
+               a unit that does not fit, or with a word that is none of the parameter's (DateStyle and TimeZone, too); a parameter that no session can set. \
+               set_config in a query is the same.",
         why: "The server looks at each value before it sets or stores it.",
         server: &[
             "22023 10 kB is outside the valid range for parameter \"work_mem\" (64 kB .. 2147483647 kB)",
             "22023 invalid value for parameter \"client_min_messages\": \"loud\"",
             "22023 parameter \"enable_seqscan\" requires a Boolean value",
+            "55P02 parameter \"max_connections\" cannot be changed without restarting the server",
         ],
         help: "Write a value that the server takes. Without the setting the target's own value is in force.",
         before: "SET work_mem = '10kB';\nSELECT 1;",
-        after: "-- tsmigrate GUC-06: Remove work_mem = 10kB: the server refuses this value\n-- SET work_mem = '10kB';\nSELECT 1;",
+        after: "-- tsmigrate GUC-06: Remove work_mem = 10kB: the server refuses it\n-- SET work_mem = '10kB';\nSELECT 1;",
         sources: &[
             "PostgreSQL src/backend/utils/misc/guc.c, parse_and_validate_value",
             "pg_settings of 15.18, 17.12 and 18.6 (target/parameters.txt)",
@@ -48,28 +51,52 @@ fn check(ctx: &mut Context<'_>) {
     }
     for setting in settings(ctx) {
         let name = setting.set.name.as_str();
-        if setting.set.kind != pg::VariableSetKind::VarSetValue as i32 {
-            continue;
-        }
-        let [argument] = setting.set.args.as_slice() else { continue };
-        let (Some(parameter), Some(value)) = (parameter(name), value(argument)) else { continue };
-        let Some(refusal) = parameter.refusal(name, &value) else { continue };
-        let fix = setting
-            .without(statement, format!("Remove {name} = {value}: the server refuses this value"))
-            .lost(setting.lost());
-        let mut draft = Draft::new(format!("the server refuses {value} for parameter {name}"))
+        let Some(parameter) = parameter(name).filter(|_| sets(ctx, &setting)) else { continue };
+        let value = match setting.set.args.as_slice() {
+            [argument] => value(argument),
+            // A parameter that is a list: `SET DateStyle = ISO, DMY`.
+            all => all.iter().map(value).collect::<Option<Vec<_>>>().map(|all| all.join(", ")),
+        };
+        let value = value.filter(|_| !setting.set.args.is_empty());
+        let Some((what, error)) = refusal(parameter, name, value.as_deref()) else { continue };
+        let fix =
+            setting.without(statement, format!("Remove {what}: the server refuses it")).lost(setting.lost());
+        let mut draft = Draft::new(format!("the server refuses {what}"))
             .object(setting.lost())
-            .server(ServerError::new("22023", refusal))
+            .server(error)
             .fix(if setting.function { fix.review() } else { fix });
         if let Some((range, _)) = &setting.clause {
             draft = draft.at(range.clone());
         }
         ctx.report(draft);
     }
+    let NodeEnum::SelectStmt(select) = statement.node() else { return };
+    let refused = set_configs(select)
+        .find_map(|(name, value, _)| Some((name, refusal(parameter(name)?, name, Some(value))?)));
+    if let Some((name, (what, error))) = refused {
+        let object = format!("SET {name}");
+        let fix =
+            FixDraft::remove(format!("Remove {what}: the server refuses it")).review().lost(object.clone());
+        ctx.report(Draft::new(format!("the server refuses {what}")).object(object).server(error).fix(fix));
+    }
+}
+
+/// What the server refuses, and its words.
+pub(crate) fn refusal(
+    parameter: &Parameter,
+    name: &str,
+    value: Option<&str>,
+) -> Option<(String, ServerError)> {
+    if let Some(text) = parameter.is_fixed(name) {
+        return Some((format!("SET {name}"), ServerError::new("55P02", text)));
+    }
+    let value = value?;
+    let text = parameter.refusal(name, value)?;
+    Some((format!("{name} = {value}"), ServerError::new("22023", text)))
 }
 
 /// The value as the server reads it; `None` where that is not known.
-fn value(argument: &pg::Node) -> Option<String> {
+pub(crate) fn value(argument: &pg::Node) -> Option<String> {
     use pg::a_const::Val;
     match argument.node.as_ref()? {
         NodeEnum::AConst(constant) => match constant.val.as_ref()? {

@@ -24,10 +24,7 @@ pub const RULE: Rule = Rule {
     in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {
         summary: "A function in C.",
-        what: "CREATE FUNCTION … LANGUAGE c: a function in a library on the server's disk. What an extension \
-               brings is not in a dump: these functions were made by hand, or belong to an extension older than \
-               CREATE EXTENSION. Conversions (SU-15) are fine where their function is PostgreSQL's own; one with a \
-               C function goes with it.",
+        what: "CREATE FUNCTION … LANGUAGE c: a function in a library on the server's disk. What an extension brings is not in a dump: these functions were made by hand, or belong to an extension older than CREATE EXTENSION. Conversions (SU-15) are allowed where their function is PostgreSQL's own; one with a C function goes with it.",
         why: "C code runs as the server itself. Only a superuser may make such a function, and the library is not \
                on the service's disk.",
         server: &["42501 permission denied for language c"],
@@ -65,7 +62,7 @@ fn check(ctx: &mut Context<'_>) {
             )
         } else {
             let advice = ctx.target.extension_advice.get(extension).map_or("", String::as_str);
-            format!("Its library is that of extension {extension}, which the target does not take. {advice}")
+            format!("Its library is that of extension {extension}, which the target refuses. {advice}")
         });
     }
     ctx.report(draft);

@@ -21,8 +21,7 @@ pub const RULE: Rule = Rule {
         what: "CREATE FUNCTION or ALTER FUNCTION … SUPPORT f.",
         why: "A support function takes the planner's own data and must be trusted: only a superuser may name one.",
         server: &["42501 must be superuser to specify a support function"],
-        help: "The clause is taken out. The function works as before; the planner knows less about it. COST and \
-               ROWS can be set instead.",
+        help: "The clause is removed. The function works as before; the planner knows less about it. COST and ROWS can be set instead.",
         before: "CREATE FUNCTION app.many(integer) RETURNS SETOF integer\n    LANGUAGE sql SUPPORT pg_catalog.generate_series_int4_support\n    AS $_$select generate_series(1, $1)$_$;",
         after: "CREATE FUNCTION app.many(integer) RETURNS SETOF integer\n    LANGUAGE sql\n    AS $_$select generate_series(1, $1)$_$;",
         sources: &["PostgreSQL src/backend/commands/functioncmds.c, interpret_func_support"],

@@ -20,8 +20,7 @@ pub const RULE: Rule = Rule {
         summary: "CREATE TYPE of a base type, and its shell before it.",
         what: "A base type has input and output functions in C or internal. pg_dump writes it in three parts: \
                CREATE TYPE name (the shell), the functions, CREATE TYPE name (INPUT = …).",
-        why: "Its functions read memory as they were told to: only a superuser may make it. Composite, enum and \
-               range types are fine.",
+        why: "Its functions read memory as they were told to: only a superuser may make it. Composite, enum and range types are allowed.",
         server: &["42501 must be superuser to create a base type"],
         help: "Make it a domain, an enum or a composite type, and convert the columns that use it. To leave it out \
                with all that depends on it: --accept SU-08.",

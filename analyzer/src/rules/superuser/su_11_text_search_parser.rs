@@ -18,8 +18,7 @@ pub const RULE: Rule = Rule {
     in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {
         summary: "CREATE TEXT SEARCH PARSER and CREATE TEXT SEARCH TEMPLATE.",
-        what: "Parsers and templates are C functions of the server or of an extension. Dictionaries and \
-               configurations are fine.",
+        what: "Parsers and templates are C functions of the server or of an extension. Dictionaries and configurations are allowed.",
         why: "They run as the server itself: only a superuser may make them.",
         server: &[
             "42501 must be superuser to create text search parsers",

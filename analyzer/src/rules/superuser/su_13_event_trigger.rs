@@ -24,8 +24,7 @@ pub const RULE: Rule = Rule {
             "42501 permission denied to create event trigger \"audit\"",
             "HINT Must be superuser to create an event trigger.",
         ],
-        help: "It is taken out; its function stays. What it did on DDL (checks, logging, owners) has to be done \
-               elsewhere.",
+        help: "It is removed; its function stays. What it did on DDL (checks, logging, owners) has to be done elsewhere.",
         before: "CREATE EVENT TRIGGER audit ON ddl_command_end\n   EXECUTE FUNCTION app.audit();",
         after: "-- tsmigrate SU-13: the target cannot have event triggers\n-- CREATE EVENT TRIGGER audit ON ddl_command_end\n--    EXECUTE FUNCTION app.audit();",
         sources: &["PostgreSQL src/backend/commands/event_trigger.c, CreateEventTrigger"],

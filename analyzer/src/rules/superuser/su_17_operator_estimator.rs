@@ -30,8 +30,7 @@ pub const RULE: Rule = Rule {
             "42501 must be superuser to specify a non-built-in join estimator function",
             "42883 function app.my_estimate(internal, oid, internal, integer) does not exist",
         ],
-        help: "The clause is taken out: the operator works as before, the planner guesses. One of the built-in \
-               estimators (eqsel, contsel, scalarltsel …) may fit.",
+        help: "The clause is removed: the operator works as before, the planner guesses. One of the built-in estimators (eqsel, contsel, scalarltsel …) may fit.",
         before: "CREATE OPERATOR app.<~> (\n    FUNCTION = int4eq,\n    LEFTARG = integer,\n    RIGHTARG = integer,\n    RESTRICT = app.my_estimate\n);",
         after: "CREATE OPERATOR app.<~> (\n    FUNCTION = int4eq,\n    LEFTARG = integer,\n    RIGHTARG = integer\n);",
         sources: &[

@@ -38,10 +38,7 @@ pub const RULE: Rule = Rule {
             "42501 permission denied: \"RI_ConstraintTrigger_c_16446\" is a system trigger",
             "42704 trigger \"RI_ConstraintTrigger_c_16446\" for table \"child\" does not exist",
         ],
-        help: "ALL becomes USER: your own triggers are off while rows load, foreign keys are checked. Load the \
-               tables that are referred to first, or better: dump schema and data together, where keys are made \
-               after the rows. A statement that names a trigger of the server's own is removed: the target checks \
-               that key, and refuses it where rows do not meet it.",
+        help: "ALL becomes USER: your own triggers are off while rows load, foreign keys are checked. Load the tables that are referred to first, or better: dump schema and data together, where keys are created after the rows. A statement that names a trigger of the server's own is removed: the target checks that key, and refuses it where rows do not meet it.",
         before: "ALTER TABLE app.child DISABLE TRIGGER ALL;",
         after: "ALTER TABLE app.child DISABLE TRIGGER USER;",
         sources: &[

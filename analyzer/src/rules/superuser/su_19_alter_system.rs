@@ -22,8 +22,7 @@ pub const RULE: Rule = Rule {
             "42501 permission denied to set parameter \"work_mem\"",
             "42501 permission denied to perform ALTER SYSTEM RESET ALL",
         ],
-        help: "It is taken out. Set what is needed in the service's console (Database parameters), or for the \
-               database or a role with ALTER DATABASE … SET or ALTER ROLE … SET.",
+        help: "It is removed. Set what is needed in the service's console (Database parameters), or for the database or a role with ALTER DATABASE … SET or ALTER ROLE … SET.",
         before: "ALTER SYSTEM SET work_mem = '64MB';",
         after: "-- tsmigrate SU-19: the service configures the server\n-- ALTER SYSTEM SET work_mem = '64MB';",
         sources: &["PostgreSQL src/backend/utils/misc/guc.c, AlterSystemSetConfigFile"],

@@ -20,8 +20,7 @@ pub const RULE: Rule = Rule {
     statements: &[StatementKind::RuleStmt],
     doc: Doc {
         summary: "A rule \"_RETURN\" that makes a view of a table.",
-        what: "pg_dump up to 9.6 wrote a view that is part of a circle (a function returns its rows, and it calls the \
-               function) as a table and, later, CREATE RULE \"_RETURN\" AS ON SELECT. Other rules are fine.",
+        what: "pg_dump up to 9.6 wrote a view that is part of a circle (a function returns its rows, and it calls the function) as a table and, later, CREATE RULE \"_RETURN\" AS ON SELECT. Other rules work.",
         why: "Up to 15 the server makes a view of an empty table that gets such a rule. From 16 on it refuses.",
         server: &["42809 relation \"totals\" cannot have ON SELECT rules (16 and newer)"],
         help: "Dump with pg_dump 10 or newer, which writes such views as views. Or write CREATE VIEW in place of CREATE \

@@ -26,8 +26,7 @@ pub const RULE: Rule = Rule {
                (tsearch2).",
         why: "The server links both operators with each other, and only their owner may change the one it has.",
         server: &["42501 must be owner of operator >"],
-        help: "The link is taken out: the planner cannot turn the operator around any more, and its results are the \
-               same. An operator that PostgreSQL has itself is better left out.",
+        help: "The link is removed: the planner cannot turn the operator around any more, and its results are the same. An operator that PostgreSQL has itself is better left out.",
         before: "CREATE FUNCTION public.after(tsvector, tsvector) RETURNS boolean LANGUAGE sql AS 'SELECT true';\n\
                  CREATE OPERATOR public.> (FUNCTION = public.after, LEFTARG = tsvector, RIGHTARG = tsvector, COMMUTATOR = OPERATOR(pg_catalog.<));",
         after: "CREATE FUNCTION public.after(tsvector, tsvector) RETURNS boolean LANGUAGE sql AS 'SELECT true';\n\

@@ -19,7 +19,7 @@ pub const RULE: Rule = Rule {
     },
     statements: &[StatementKind::CreateTableSpaceStmt, StatementKind::DropTableSpaceStmt],
     doc: Doc {
-        summary: "A tablespace is made or dropped.",
+        summary: "A tablespace is created or dropped.",
         what: "CREATE TABLESPACE, as pg_dumpall writes it, and DROP TABLESPACE without IF EXISTS, as pg_dumpall --clean writes it.",
         why: "Tablespaces are folders of the server. Making one takes a superuser, and the service has none but its own.",
         server: &[
@@ -27,7 +27,7 @@ pub const RULE: Rule = Rule {
             "HINT Must be superuser to create a tablespace.",
             "42704 tablespace \"ts1\" does not exist",
         ],
-        help: "The statement is taken out: everything is stored in the service's own storage. See that the service has room for what the tablespaces held.",
+        help: "The statement is removed: everything is stored in the service's own storage. See that the service has room for what the tablespaces held.",
         before: "CREATE TABLESPACE ts1 OWNER postgres LOCATION '/mnt/pg/ts1';",
         after: "-- tsmigrate TSP-01: the target has no tablespaces of its users\n-- CREATE TABLESPACE ts1 OWNER postgres LOCATION '/mnt/pg/ts1';",
         sources: &[

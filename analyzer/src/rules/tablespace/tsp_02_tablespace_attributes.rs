@@ -29,13 +29,13 @@ pub const RULE: Rule = Rule {
     doc: Doc {
         summary: "Options, owner, comment or privileges of a tablespace.",
         what: "ALTER TABLESPACE, COMMENT ON TABLESPACE, GRANT and REVOKE ON TABLESPACE.",
-        why: "The tablespace is not there; the server's own, pg_default and pg_global, belong to its superuser.",
+        why: "The tablespace does not exist there; the server's own, pg_default and pg_global, belong to its superuser.",
         server: &[
             "42704 tablespace \"ts1\" does not exist",
             "42501 must be owner of tablespace pg_default",
             "42501 permission denied for tablespace pg_default",
         ],
-        help: "The statement is taken out. Everybody may create objects in the service's storage; its costs for the planner are the service's.",
+        help: "The statement is removed. Everybody may create objects in the service's storage; its costs for the planner are the service's.",
         before: "GRANT ALL ON TABLESPACE ts1 TO app;",
         after: "-- tsmigrate TSP-02: the target has no tablespaces of its users\n-- GRANT ALL ON TABLESPACE ts1 TO app;",
         sources: &["PostgreSQL src/backend/commands/tablespace.c; catalog/aclchk.c"],

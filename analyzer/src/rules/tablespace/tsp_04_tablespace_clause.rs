@@ -35,13 +35,13 @@ pub const RULE: Rule = Rule {
     in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {
         summary: "TABLESPACE in the definition of a table, index, materialized view or constraint.",
-        what: "CREATE TABLE … TABLESPACE, CREATE INDEX … TABLESPACE, CREATE MATERIALIZED VIEW … TABLESPACE, USING INDEX TABLESPACE of a constraint, ALTER … SET TABLESPACE, ALTER TABLE ALL IN TABLESPACE, REINDEX (TABLESPACE …). pg_dump does not write them; schemas written by hand or by other tools have them. TABLESPACE pg_default is fine.",
+        what: "CREATE TABLE … TABLESPACE, CREATE INDEX … TABLESPACE, CREATE MATERIALIZED VIEW … TABLESPACE, USING INDEX TABLESPACE of a constraint, ALTER … SET TABLESPACE, ALTER TABLE ALL IN TABLESPACE, REINDEX (TABLESPACE …). pg_dump does not write them; schemas written by hand or by other tools have them. TABLESPACE pg_default is allowed.",
         why: "The service has no tablespaces but its own. pg_global is for the server's shared catalogs.",
         server: &[
             "42704 tablespace \"ts1\" does not exist",
             "42501 permission denied for tablespace pg_global",
         ],
-        help: "The clause is taken out: the object goes to the target's own storage. ALTER … SET TABLESPACE is taken out as a whole.",
+        help: "The clause is removed: the object goes to the target's own storage. ALTER … SET TABLESPACE is removed as a whole.",
         before: "CREATE TABLE public.orders (\n    id integer PRIMARY KEY USING INDEX TABLESPACE fast\n) TABLESPACE slow;",
         after: "CREATE TABLE public.orders (\n    id integer PRIMARY KEY\n);",
         sources: &["PostgreSQL src/backend/commands/tablespace.c, get_tablespace_oid"],

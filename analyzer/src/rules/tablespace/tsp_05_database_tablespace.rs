@@ -26,7 +26,7 @@ pub const RULE: Rule = Rule {
             "55006 cannot change the tablespace of the currently open database",
             "3D000 database \"shop\" does not exist",
         ],
-        help: "The statement is taken out.",
+        help: "The statement is removed.",
         before: "ALTER DATABASE shop SET TABLESPACE ts1;",
         after: "-- tsmigrate TSP-05: the database stays in the service's own storage\n-- ALTER DATABASE shop SET TABLESPACE ts1;",
         sources: &["PostgreSQL src/backend/commands/dbcommands.c, movedb"],

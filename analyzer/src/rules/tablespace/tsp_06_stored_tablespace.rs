@@ -34,7 +34,7 @@ pub const RULE: Rule = Rule {
             "22023 invalid value for parameter \"default_tablespace\": \"ts1\" (when the function is called)",
             "42704 tablespace \"ts1\" does not exist (SET temp_tablespaces)",
         ],
-        help: "The setting is taken out: the target's own storage is used.",
+        help: "The setting is removed: the target's own storage is used.",
         before: "ALTER ROLE app SET default_tablespace TO 'ts1';",
         after: "-- tsmigrate TSP-06: the target has no tablespaces of its users\n-- ALTER ROLE app SET default_tablespace TO 'ts1';",
         sources: &[

@@ -35,7 +35,7 @@ pub const RULE: Rule = Rule {
             "42704 tablespace \"ts1\" does not exist (at the first INSERT that needs a new chunk)",
             "HINT The tablespace needs to be created before attaching it to a hypertable.",
         ],
-        help: "The rows and the calls are taken out: chunks go to the service's own storage. In place of moving old chunks to a slower tablespace the service has tiered storage: see its documentation.",
+        help: "The rows and the calls are removed: chunks go to the service's own storage. In place of moving old chunks to a slower tablespace the service has tiered storage: see its documentation.",
         before: "COPY _timescaledb_catalog.tablespace (id, hypertable_id, tablespace_name) FROM stdin;\n1	1	ts1\n\\.\n",
         after: "-- tsmigrate TSP-07: chunks go to the service's own storage\n-- COPY _timescaledb_catalog.tablespace (id, hypertable_id, tablespace_name) FROM stdin;\n-- 1	1	ts1\n-- \\.\n",
         sources: &["TimescaleDB src/ts_catalog/tablespace.c, tablespace_attach_internal"],

@@ -42,12 +42,7 @@ pub const RULE: Rule = Rule {
         server: &[
             "42P01 relation \"_timescaledb_internal._materialized_hypertable_2\" does not exist (where the dump excludes TimescaleDB's schemas)",
         ],
-        help: "The rewrite takes out chunks, TimescaleDB's triggers and its views, and hypertables.sql makes the rest \
-               again: hypertables with their dimensions and intervals as the chunks show them, compression settings as \
-               the compressed chunks show them, continuous aggregates with their own queries, and what depends on \
-               those. Run it after the schema and before the rows are loaded. Policies and jobs are not in such a dump. \
-               tsmigrate migrate moves all of it from the live source. If the rows of the catalogs are in another file \
-               of the same dump, check the files together.",
+        help: "The rewrite removes chunks, TimescaleDB's triggers and its views, and hypertables.sql makes the rest again: hypertables with their dimensions and intervals as the chunks show them, compression settings as the compressed chunks show them, continuous aggregates with their own queries, and what depends on those. Run it after the schema and before the rows are loaded. Policies and jobs are not in such a dump. tsmigrate migrate moves all of it from the live source. If the rows of the catalogs are in another file of the same dump, check the files together.",
         before: "CREATE TABLE app.metrics (\n    ts timestamp with time zone NOT NULL\n);\nCREATE TABLE _timescaledb_internal._hyper_1_1_chunk (\n    CONSTRAINT constraint_1 CHECK (((ts >= '2024-01-01 00:00:00+00'::timestamp with time zone) AND (ts < '2024-01-02 00:00:00+00'::timestamp with time zone)))\n)\nINHERITS (app.metrics);\n",
         after: "CREATE TABLE app.metrics (\n    ts timestamp with time zone NOT NULL\n);\n-- tsmigrate TS-04: hypertables.sql makes the hypertables and aggregates again\n-- CREATE TABLE _timescaledb_internal._hyper_1_1_chunk (\n--     CONSTRAINT constraint_1 CHECK (((ts >= '2024-01-01 00:00:00+00'::timestamp with time zone) AND (ts < '2024-01-02 00:00:00+00'::timestamp with time zone)))\n-- )\n-- INHERITS (app.metrics);\n",
         sources: &[
@@ -162,13 +157,13 @@ fn finish(all: &mut Finish<'_>) {
     );
     if let Some(finding) = all.findings.last_mut().filter(|_| !span.is_empty()) {
         finding.solved = true;
-        finding.fix = Some(Fix {
+        finding.fix = Some(Box::new(Fix {
             title: TITLE.into(),
             safety: Safety::Safe,
             present: false,
             action: Action::Remove { span },
             lost: Some("policies and jobs: a dump of the schema has none".into()),
-        });
+        }));
     }
 }
 

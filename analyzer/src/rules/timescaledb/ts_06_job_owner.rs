@@ -24,9 +24,7 @@ pub const RULE: Rule = Rule {
         summary: "Rows of TimescaleDB's jobs whose owner is not the restoring role.",
         what: "Rows of bgw_job (in _timescaledb_config, from 2.25 on in _timescaledb_catalog) with ids from 1000 on: \
                policies and user-defined actions.",
-        why: "A role that is not there makes the COPY of all jobs fail. The service makes postgres' jobs tsdbadmin's and \
-              refuses those of other roles. Where no such trigger is, tsdbadmin could not even pause them, and a job \
-              whose owner does not own its hypertable fails each time it runs.",
+        why: "A role that does not exist makes the COPY of all jobs fail. The service makes postgres' jobs tsdbadmin's and refuses those of other roles. Where no such trigger is, tsdbadmin could not even pause them, and a job whose owner does not own its hypertable fails each time it runs.",
         server: &[
             "42704 role \"jobber\" does not exist",
             "42501 insufficient permissions to alter job 1000 (later, in alter_job)",

@@ -79,6 +79,7 @@ fn what_libpq_does_not_know_is_named_without_its_value() {
         ("postgres://u@h/d?sslmod=hunter2", "did you mean sslmode"),
         ("postgres://u:hunter2/x@h/d", "percent-encode"),
         ("postgres://u:hunter2?x=1@h/d", "percent-encode"),
+        ("postgres://u:12@Hunter2/w#rd@h:5432/d", "percent-encode"),
         ("postgres://u:12?Hunter2=1@h/d", "percent-encode"),
         ("host=h port=hunter2", "no number"),
         ("host=a,b hostaddr=127.0.0.1", "different numbers"),

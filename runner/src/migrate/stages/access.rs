@@ -43,7 +43,14 @@ pub(in crate::migrate) async fn run(
         findings = found;
     }
     run.context.undo().reached = Reached::Given;
-    let statements = handover.statements(&run.target().await?, &statements, false).await?;
+    let opened;
+    let open = if session.client().is_closed() {
+        opened = run.target().await?;
+        &opened
+    } else {
+        session
+    };
+    let statements = handover.statements(open, &statements, false).await?;
     let missing =
         retrying(engine.retry_policy, &engine.progress, "access", || finish(run, session, &statements))
             .await?;
@@ -126,7 +133,10 @@ async fn finish(
 /// Runs the statements. To run them twice does no harm.
 async fn apply(session: &Session, statements: &[AccessStatement]) -> Result<Vec<Missing>, Error> {
     let mut missing = Vec::new();
-    for (part, statement) in statements {
+    let sql = statements.iter().map(|(_, statement)| statement.sql.as_str()).collect();
+    let mut order = statements::InOrder::new(sql);
+    while let Some(number) = order.refused(session).await {
+        let Some((part, statement)) = statements.get(number) else { break };
         match statements::execute(session, part, statement).await {
             // A sequence has its table's owner.
             Err(error) if is_linked_sequence(&error) => {

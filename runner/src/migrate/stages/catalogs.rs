@@ -1,8 +1,9 @@
 //! Rows of extensions' own tables (`pg_extension_config_dump`), TimescaleDB's catalog among them.
 
 use crate::engine::config;
-use crate::engine::copy::{LiveSource, LiveTarget};
+use crate::engine::copy::LiveSource;
 use crate::engine::retry::retrying;
+use crate::engine::target::LiveTarget;
 use crate::error::Error;
 use crate::migrate::driver::{Run, StageResult};
 use crate::migrate::engine_setup::SETUP;

@@ -1,12 +1,13 @@
 //! Rows of tables and large objects, and what is built on each table as soon as its rows are complete.
 
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::human::count;
 
-use super::analyze;
-use crate::engine::pool::Load;
+use crate::engine::load::Load;
 use crate::engine::retry::retrying;
 use crate::error::Error;
 use crate::migrate::driver::{Run, StageResult};
@@ -14,12 +15,16 @@ use crate::migrate::loaded::Loaded;
 use crate::names::Relation;
 use crate::progress::rate;
 use crate::step::Step;
+use crate::tables::Table;
+use crate::tables::range::CopyRange;
 use crate::{human, timescale};
 
-/// Copies everything, again where a crash of the target has taken it back.
+/// Copies everything, again where a crash of the target has taken it back. Statistics of `partitions` come with those of the
+/// whole.
 pub(in crate::migrate) async fn run(
     run: &Run<'_>,
     mut load: Load,
+    partitions: BTreeSet<Relation>,
     loaded: &mut Loaded,
 ) -> Result<StageResult, Error> {
     let start = Instant::now();
@@ -31,7 +36,13 @@ pub(in crate::migrate) async fn run(
         .map(|(table, parts)| (table.relation.clone(), parts.iter().map(|part| part.step(table)).collect()))
         .collect();
     context.progress.start("data", total);
-    let partitions = analyze::partitioned(&run.target().await?).await?.partitions;
+    // What a run before has copied is not copied again: the display begins behind it.
+    let is_done = |(table, part): &(&Table, &CopyRange)| engine.marks.done(&part.step(table)).is_some();
+    let parts = load.tables.iter().flat_map(|(table, parts)| parts.iter().map(move |part| (table, part)));
+    let before: u64 = parts.filter(is_done).map(|(_, part)| part.bytes).sum();
+    if before > 0 {
+        context.progress.at(before, "parts of tables that are done");
+    }
     let none = context.args.no_analyze;
     load.analyzed_with_root =
         Arc::new(move |table| none || partitions.contains(table) || table.schema == timescale::INTERNAL);
@@ -49,12 +60,23 @@ pub(in crate::migrate) async fn run(
         }
     };
     context.progress.stop();
+    context.report().moved.bytes = engine.done().bytes;
     result?;
     for (table, steps) in steps {
         let rows = steps.iter().filter_map(|step| engine.marks.done(step)).sum();
         loaded.rows.insert(table, rows);
     }
-    Ok(StageResult::done(report(run, loaded, start)))
+    let mut summary = report(run, loaded, start);
+    // The source's TimescaleDB keeps them in a form that no restore reads, and NULL means the same.
+    match run.snapshot.holder.null_batches() {
+        0 => {}
+        1 => summary.push_str("; 1 compressed batch of NULLs written as NULL"),
+        batches => {
+            let batches = human::thousands(batches);
+            let _ = write!(summary, "; {batches} compressed batches of NULLs written as NULL");
+        }
+    }
+    Ok(StageResult::done(summary))
 }
 
 /// Steps that a crash of the target has taken back.

@@ -1,8 +1,8 @@
 //! Extensions, and the schemas that they need: created before everything else.
 
-use crate::engine::copy::LiveTarget;
 use crate::engine::retry::retrying;
 use crate::engine::statements;
+use crate::engine::target::LiveTarget;
 use crate::error::Error;
 use crate::migrate::driver::{Run, StageResult};
 use crate::quote::identifier;
@@ -29,9 +29,9 @@ pub(in crate::migrate) async fn run(run: &Run<'_>, extensions: &[Statement]) -> 
         }
         retrying(engine.retry_policy, &engine.progress, "extensions", || async {
             let mut target = LiveTarget::new(&engine.target, "");
-            if target.transaction(&step).await? {
+            if target.transaction(std::slice::from_ref(&step)).await? {
                 statements::execute(target.session().await?, "pre-data", &statement).await?;
-                target.end(0).await?;
+                target.end(&[0]).await?;
             }
             Ok(())
         })

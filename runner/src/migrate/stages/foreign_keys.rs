@@ -16,7 +16,7 @@ pub(in crate::migrate) async fn run(run: &Run<'_>, keys: Vec<ForeignKeys>) -> Re
     let mut check = Vec::new();
     for keys in keys {
         add.extend(keys.add);
-        check.extend(keys.check);
+        check.extend(keys.checks);
     }
     let engine = &run.engine;
     engine.build_in_order(TaskKind::ForeignKey, add).await?;

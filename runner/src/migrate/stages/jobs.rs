@@ -4,27 +4,72 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::connect::Session;
 use crate::engine::retry::{retrying, transient};
-use crate::error::Error;
+use crate::error::{Blocker, Error};
 use crate::human;
+use crate::inspect::Facts;
 use crate::jobs::{self, Job};
 use crate::migrate::driver::{Run, StageResult};
 use crate::migrate::loaded::Loaded;
 use crate::migrate::servers::Servers;
 use crate::migrate::{Context, administrator};
-use crate::quote::{identifier, literal, quoted};
-use crate::results::{Missing, MovedJob};
+use crate::plan::RUNNING;
+use crate::quote::{identifier, literal, psql, quoted};
+use crate::results::{Missing, MovedJob, Script};
 
 /// Jobs of the source that have to be paused.
-pub(in crate::migrate) fn pausable(servers: &Servers) -> impl Iterator<Item = &Job> {
+pub(in crate::migrate) fn pausable<'a>(
+    context: &Context,
+    servers: &'a Servers,
+) -> impl Iterator<Item = &'a Job> {
     let runs = servers.source.timescale.as_ref().is_some_and(|timescale| timescale.license != "apache");
-    servers.jobs.iter().filter(move |job| runs && job.scheduled)
+    let pauses = runs && !context.args.no_pause_jobs;
+    servers.jobs.iter().filter(move |job| pauses && job.scheduled)
+}
+
+/// Jobs that run while they are copied, for the user may not pause them.
+pub(in crate::migrate) async fn not_pausable(
+    context: &Context,
+    session: &Session,
+    source: &Facts,
+    jobs: &[Job],
+) -> Result<Option<Blocker>, Error> {
+    let runs = source.timescale.as_ref().is_some_and(|timescale| timescale.license != "apache");
+    if !runs || context.args.no_pause_jobs {
+        return Ok(None);
+    }
+    let found = jobs::not_ours(session, jobs).await?;
+    let owners: BTreeSet<&String> = found.iter().map(|job| &job.owner).collect();
+    let grants = owners.is_disjoint(&source.superusers.iter().collect());
+    let Some(first) = found.first() else { return Ok(None) };
+    let user = quoted(&source.user);
+    let owners: Vec<String> = owners.into_iter().map(|owner| identifier(owner)).collect();
+    let grant = psql("SOURCE", &format!("GRANT {} TO {}", owners.join(", "), identifier(&source.user)));
+    let mut next = if grants {
+        vec![
+            "name a superuser with --source, or let that user act for the jobs' owners:".into(),
+            format!("  {grant}"),
+        ]
+    } else {
+        vec!["name a superuser with --source".into()]
+    };
+    next.push(format!("or add --no-pause-jobs: {RUNNING}"));
+    Ok(Some(Blocker {
+        check: "source-jobs",
+        what: format!(
+            "{user} may not pause {} of the source, such as {} of {}",
+            human::count(found.len() as u64, "job"),
+            human::line(&first.name),
+            quoted(&first.owner)
+        ),
+        next,
+    }))
 }
 
 /// Pauses them, and waits for those that run. The journal knows before: whatever ends this process, the next start puts
 /// them back.
 pub(in crate::migrate) async fn pause(context: &Context, servers: &Servers) -> Result<StageResult, Error> {
     let Some(timescale) = &servers.source.timescale else { return Ok(StageResult::default()) };
-    let scheduled: Vec<Job> = pausable(servers).cloned().collect();
+    let scheduled: Vec<Job> = pausable(context, servers).cloned().collect();
     let session = context.source.open().await?;
     context.pausing(&timescale.schema, &scheduled)?;
     if !scheduled.is_empty() {
@@ -115,8 +160,11 @@ async fn copied(session: &Session, table: &str) -> Result<BTreeMap<i64, Copied>,
         .collect()
 }
 
-/// Starts the copied jobs when they are due on the source: what a dump does not carry would let them all run at once. They
-/// came paused, so that none of them drops a chunk that is still to be counted. What a user's job calls is not started as
+/// What starts the copied jobs later.
+const SCRIPT: &str = "start-jobs.sql";
+
+/// Starts the copied jobs, where that is asked for, when they are due on the source: what a dump does not carry would let
+/// them all run at once. Otherwise the run leaves a script that does it. They came paused, so that none of them drops a chunk that is still to be counted. What a user's job calls is not started as
 /// the administrator, and what checks its configuration is not called as one.
 pub(in crate::migrate) async fn start(
     context: &Context,
@@ -135,18 +183,28 @@ pub(in crate::migrate) async fn start(
     })
     .await?;
     let admin = &servers.target.user;
+    let apache = servers.target.timescale.as_ref().is_some_and(|timescale| timescale.license == "apache");
+    let mut later = Vec::new();
     for job in &servers.jobs {
         let Some(found) = copied.get(&job.id) else { continue };
         let of_user = job.owner != *admin && !servers.source.superusers.contains(&job.owner);
         let strange = found.action && of_user && found.owner == *admin;
         let checked = of_user && alter.has_check(job.id);
-        let scheduled = job.scheduled && equal && !strange && !checked;
+        let may = job.scheduled && !strange && !checked;
+        let scheduled = may && equal && context.args.start_jobs;
         let due = due.get(&job.id).map(String::as_str);
         if scheduled && alter.schedule(&session, job.id, true, due).await.is_err() {
             // The Apache edition has no alter_job.
             session.run(&format!("UPDATE {table} SET scheduled = true WHERE id = {}", job.id)).await?;
         }
-        if job.scheduled && !scheduled {
+        if may && !scheduled {
+            let call = if apache {
+                format!("UPDATE {table} SET scheduled = true WHERE id = {}", job.id)
+            } else {
+                alter.start(job.id, due)
+            };
+            later.push(format!("{call}; -- {}", human::line(&job.name)));
+        } else if job.scheduled && !scheduled {
             let start = jobs::start_command("public", job.id, due);
             let first = if strange {
                 format!("look at what job {} calls, for it runs as {} now; ", job.id, quoted(admin))
@@ -169,5 +227,28 @@ pub(in crate::migrate) async fn start(
             scheduled,
         });
     }
+    if !later.is_empty() {
+        start_later(context, &later);
+    }
     Ok(())
+}
+
+/// Leaves a script that starts jobs, and says how it is run.
+fn start_later(context: &Context, calls: &[String]) {
+    let jobs = human::count(calls.len() as u64, "job");
+    let title = format!(
+        "Starts {jobs} on the target, each when it is due on the source; run it when the target is in use."
+    );
+    let path = context.work.path().join(SCRIPT);
+    let mut report = context.report();
+    report.next.push(format!(
+        "start {jobs} on the target, each when it is due on the source: psql -X \"$TARGET\" -f {}",
+        tsmigrate_analyzer::quote::shell(&path.display().to_string())
+    ));
+    report.scripts.push(Script {
+        file: SCRIPT.to_owned(),
+        sql: format!("-- {title}\n{}\n", calls.join("\n")),
+        title,
+        rule: String::new(),
+    });
 }

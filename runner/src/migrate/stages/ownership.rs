@@ -1,5 +1,6 @@
 //! Owners and grants before any row: see [`crate::migrate::ownership`].
 
+use crate::connect::Session;
 use crate::engine::retry::retrying;
 use crate::error::Error;
 use crate::migrate::driver::{Run, StageResult};
@@ -34,10 +35,11 @@ pub(in crate::migrate) async fn run(
 /// What stayed the administrator's of the hypertables, once all is handed over; a run that goes on asks again.
 pub(in crate::migrate) async fn kept(
     run: &Run<'_>,
+    session: &Session,
     handover: &Handover,
     loaded: &mut Loaded,
 ) -> Result<StageResult, Error> {
-    let kept = handover.kept(&run.target().await?).await?;
+    let kept = handover.kept(session).await?;
     let missing = handover.missing(&kept, &loaded.refused, &run.servers.target.user);
     loaded.kept.owners = kept.into_keys().collect();
     Ok(StageResult { missing, ..StageResult::default() })

@@ -3,7 +3,7 @@
 //! A dump empties `search_path`, so its functions are named with their schema. A setting of the database reaches sessions
 //! that begin after it.
 
-use crate::connect::Connector;
+use crate::connect::{Connector, Session};
 use crate::engine::retry::retrying;
 use crate::error::Error;
 use crate::journal::Event;
@@ -23,16 +23,19 @@ pub(in crate::migrate) async fn enter(run: &Run<'_>) -> Result<StageResult, Erro
 }
 
 /// Turns restoring mode off, in a session of its own: the others may have ended.
-pub(in crate::migrate) async fn end(target: &Connector) -> Result<(), Error> {
-    target.open().await?.run("SELECT public.timescaledb_post_restore()").await
+pub(in crate::migrate) async fn end(target: &Connector) -> Result<Session, Error> {
+    let session = target.open().await?;
+    session.run("SELECT public.timescaledb_post_restore()").await?;
+    Ok(session)
 }
 
 /// Turns restoring mode off where the run turned it on.
 pub(in crate::migrate) async fn leave(run: &Run<'_>) -> Result<StageResult, Error> {
     let (context, engine) = (run.context, &run.engine);
-    retrying(engine.retry_policy, &engine.progress, "restoring mode", || end(&context.target)).await?;
+    let mut session =
+        retrying(engine.retry_policy, &engine.progress, "restoring mode", || end(&context.target)).await?;
     context.undo().restoring = false;
     context.journal(Event::Restored)?;
-    engine.marks.set(&run.target().await?, &Step::Restored).await?;
+    engine.marks.set(run.still(&mut session).await?, &Step::Restored).await?;
     Ok(StageResult::done("restoring mode is off"))
 }

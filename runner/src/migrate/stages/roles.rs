@@ -2,7 +2,7 @@
 
 use crate::engine::retry::retrying;
 use crate::engine::statements;
-use crate::error::Error;
+use crate::error::{Error, Server};
 use crate::migrate::driver::{Run, StageResult};
 use crate::script::{Class, Statement};
 use crate::step::Step;
@@ -19,12 +19,18 @@ pub(in crate::migrate) async fn run(run: &Run<'_>, roles: &[Statement]) -> Resul
     let existing = retrying(engine.retry_policy, &engine.progress, NAME, || async {
         let session = run.target().await?;
         let mut existing = 0;
-        for statement in roles {
-            match statements::execute(&session, NAME, statement).await {
-                Err(error) if matches!(statement.class, Class::CreateRole(_)) && error.code() == "42710" => {
-                    existing += 1;
+        for batch in roles.chunks(statements::BATCH) {
+            // Each is a transaction of its own, for one that exists is no reason to undo others.
+            let batch: Vec<&Statement> = batch.iter().collect();
+            for (statement, answer) in batch.iter().zip(statements::sent(&session, &batch).await) {
+                match answer.map_err(|error| statements::refused(NAME, statement, Server::new(&error))) {
+                    Err(error)
+                        if matches!(statement.class, Class::CreateRole(_)) && error.code() == "42710" =>
+                    {
+                        existing += 1;
+                    }
+                    result => result?,
                 }
-                result => result?,
             }
         }
         engine.marks.set(&session, &Step::Roles).await.map(|()| existing)

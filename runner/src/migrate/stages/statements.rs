@@ -3,9 +3,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::engine::copy::LiveTarget;
 use crate::engine::retry::retrying;
 use crate::engine::statements::List;
+use crate::engine::target::LiveTarget;
 use crate::error::Error;
 use crate::migrate::driver::{Run, StageResult};
 use crate::script::Statement;

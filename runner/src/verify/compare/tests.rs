@@ -102,6 +102,7 @@ fn finding(severity: &'static str, object: &str, solved: bool) -> Finding {
         lost: None,
         advice: None,
         cause: None,
+        view: None,
     }
 }
 

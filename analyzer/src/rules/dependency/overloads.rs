@@ -1,0 +1,88 @@
+//! What DEP-02 finds of statements about a function or operator with other arguments than those that the inputs create.
+
+use crate::facts::ObjectId;
+use crate::facts::objects::{Object, signature, subject};
+use crate::finding::ServerError;
+use crate::parse::{Class, NodeEnum, pg};
+use crate::rule::Context;
+use crate::rules::data::large_objects::has_large_object;
+use crate::target::{is_builtin, members};
+
+/// A function or operator that nothing creates with these arguments: what it is in words, and what the server says.
+pub(super) fn undeclared(ctx: &Context<'_>, node: &NodeEnum) -> Option<(String, ServerError)> {
+    let Object { word, id } = subject(node)?;
+    // Of procedures the server looks at results, too.
+    if !matches!(word, "function" | "aggregate" | "operator")
+        || matches!(node, NodeEnum::DropStmt(s) if s.missing_ok)
+    {
+        return None;
+    }
+    let own = signature(node)?;
+    let id = ctx.resolved(&id);
+    let all = ctx.facts.overloads.get(&id)?;
+    let is_own = |types: &str| same(types, &own.types);
+    if all.iter().any(|one| is_own(&one.signature.types))
+        || !all.iter().all(|one| is_told(ctx, &one.signature.types))
+    {
+        return None;
+    }
+    let mut extensions = ctx.facts.extensions.keys().map(|name| &**name).chain(["timescaledb", "plpgsql"]);
+    let is_others = extensions.any(|name| {
+        members(name).is_none_or(|of| of.has(id.class, &id.name) || of.overloads(id.class, &id.name))
+    });
+    if is_others || ctx.target.live_extensions.is_some() {
+        return None;
+    }
+    let (path, types) = (id.path().replace('"', ""), own.types.replace(',', ", "));
+    let text = if id.class == Class::Operator {
+        let (left, right) = own.types.split_once(',').unwrap_or(("", &own.types));
+        format!("operator does not exist: {left} {path} {right}").replace(":  ", ": ")
+    } else {
+        format!("{word} {path}({types}) does not exist")
+    };
+    Some((format!("{word} {}({types})", id.path()), ServerError::new("42883", text)))
+}
+
+/// True where two lists of types are the same: arrays are written in two ways.
+fn same(a: &str, b: &str) -> bool {
+    let base = |name: &str| match (name.strip_prefix('_'), name.split_once("[]")) {
+        (Some(of), _) | (None, Some((of, _))) => format!("{of}[]"),
+        (None, None) => name.to_owned(),
+    };
+    a.split(',').map(base).eq(b.split(',').map(base))
+}
+
+/// True where each type is one that is known: `column%TYPE` is written like a type.
+fn is_told(ctx: &Context<'_>, types: &str) -> bool {
+    types.split(',').all(|name| {
+        let name = name.trim_end_matches("[]");
+        let name = name.strip_prefix('_').unwrap_or(name);
+        name.is_empty()
+            || is_builtin(Class::Type, name)
+            || ctx.facts.is_somewhere(Class::Type, name)
+            || ctx.facts.is_somewhere(Class::Relation, name)
+    })
+}
+
+/// A large object that a statement grants, comments on or hands over, and that nothing creates: its number.
+pub(super) fn large_object(ctx: &Context<'_>, node: &NodeEnum) -> Option<(String, ServerError)> {
+    let id = match node {
+        NodeEnum::GrantStmt(s) if s.objtype == pg::ObjectType::ObjectLargeobject as i32 => s
+            .objects
+            .iter()
+            .filter_map(|node| Some(crate::facts::objects::granted(s, node)?.id))
+            .find(|id| !is_there(ctx, id)),
+        _ => subject(node).filter(|object| object.word == "large object").map(|object| object.id),
+    }?;
+    let number: u32 = id.name.parse().ok()?;
+    let missing = !has_large_object(ctx, number);
+    missing.then(|| {
+        let words = format!("large object {number}");
+        let text = format!("{words} does not exist");
+        (words, ServerError::new("42704", text))
+    })
+}
+
+fn is_there(ctx: &Context<'_>, id: &ObjectId) -> bool {
+    id.name.parse().is_ok_and(|number| has_large_object(ctx, number))
+}

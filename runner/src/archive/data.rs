@@ -1,0 +1,165 @@
+//! The data of an entry: its rows or statements, or its large objects as the statements that write them.
+
+use std::cell::RefCell;
+use std::fmt::Write as _;
+use std::io::{self, BufReader, Cursor, Read};
+use std::rc::Rc;
+
+use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
+use lz4_flex::frame::FrameDecoder;
+use tsmigrate_analyzer::archive::{Compression, Toc};
+
+use super::blocks::{Blocks, Chunks};
+use super::files::{CHUNK, Files, Range, damaged};
+use crate::frames::Frames;
+
+/// `pg_restore` writes a large object by so many bytes.
+const WRITTEN: u64 = 16 << 10;
+
+/// A list of large objects is shorter than this.
+const LONGEST_LIST: u64 = 1 << 30;
+
+/// Unpacked bytes of a custom archive's chunks: gzip is zlib's format there.
+pub(super) fn of_chunks(blocks: Rc<RefCell<Blocks>>, compression: Compression) -> Box<dyn Read> {
+    let packed = BufReader::with_capacity(CHUNK, Chunks(blocks));
+    match compression {
+        Compression::None => Box::new(packed),
+        Compression::Gzip => Box::new(ZlibDecoder::new(packed)),
+        Compression::Lz4 => Box::new(FrameDecoder::new(packed)),
+        Compression::Zstd => Box::new(Frames::new(packed)),
+    }
+}
+
+/// Unpacked bytes of a file, whose name's ending says how it is packed.
+pub(super) fn of_file(files: &Files, name: &[u8]) -> io::Result<Box<dyn Read>> {
+    let mut missing = None;
+    for ending in [&b""[..], b".gz", b".lz4", b".zst"] {
+        let range = match files.open(&[name, ending].concat()) {
+            Ok(range) => range,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                missing.get_or_insert(error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        if ending == b".lz4" && !ends(&range)? {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let packed = BufReader::with_capacity(CHUNK, range);
+        return Ok(match ending {
+            b".gz" => Box::new(MultiGzDecoder::new(packed)),
+            b".lz4" => Box::new(FrameDecoder::new(packed)),
+            b".zst" => Box::new(Frames::new(packed)),
+            _ => Box::new(packed),
+        });
+    }
+    Err(missing.unwrap_or_else(|| io::ErrorKind::NotFound.into()))
+}
+
+/// Where the large objects of an entry are.
+enum Objects {
+    Blocks(Rc<RefCell<Blocks>>, Compression),
+    /// Numbers and names of files, the next one last.
+    Files(Vec<(u64, Vec<u8>)>),
+}
+
+/// True where a file of LZ4 frames has its end: the decoder takes what ends between two blocks for whole.
+fn ends(range: &Range) -> io::Result<bool> {
+    let mut tail = range.clone();
+    let length = tail.end - tail.at;
+    // A frame's head has seven bytes or more, an end four, and a checksum may stand behind it. Of nothing pg_dump
+    // writes no frame.
+    if length < 11 {
+        return Ok(length == 0);
+    }
+    let mut flags = [0; 5];
+    tail.clone().read_exact(&mut flags)?;
+    let checksum = u64::from(flags[4] & 4);
+    tail.skip(length - 4 - checksum)?;
+    let mut mark = [0; 4];
+    tail.read_exact(&mut mark)?;
+    Ok(mark == [0; 4])
+}
+
+/// Large objects as the statements that write them.
+pub(super) struct LargeObjects {
+    objects: Objects,
+    /// The one that is being written.
+    open: Option<Box<dyn Read>>,
+    /// Before the digits of bytes: a backslash, or two.
+    backslash: &'static str,
+    text: Cursor<Vec<u8>>,
+}
+
+impl LargeObjects {
+    pub(super) fn of_blocks(blocks: Rc<RefCell<Blocks>>, toc: &Toc) -> Self {
+        Self::new(Objects::Blocks(blocks, toc.compression), toc)
+    }
+
+    /// Reads the list of them: a number and a file in each line.
+    pub(super) fn of_files(files: &Files, list: &[u8], toc: &Toc) -> io::Result<Self> {
+        let mut text = Vec::new();
+        files.open(list)?.take(LONGEST_LIST).read_to_end(&mut text)?;
+        let mut objects = Vec::new();
+        for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let at = line.iter().position(|byte| *byte == b' ');
+            let (number, name) = line.split_at(at.unwrap_or(line.len()));
+            let number = str::from_utf8(number).ok().and_then(|number| number.parse().ok());
+            let number = number.ok_or_else(|| damaged("the list of large objects is damaged"))?;
+            objects.push((number, name.strip_prefix(b" ").unwrap_or_default().to_vec()));
+        }
+        objects.reverse();
+        Ok(Self::new(Objects::Files(objects), toc))
+    }
+
+    fn new(objects: Objects, toc: &Toc) -> Self {
+        let backslash = if toc.has_standard_strings() { "\\" } else { "\\\\" };
+        Self { objects, open: None, backslash, text: Cursor::default() }
+    }
+
+    /// Writes the next statement; false where there is none.
+    fn statement(&mut self, files: &Files) -> io::Result<bool> {
+        let Some(object) = &mut self.open else {
+            let (number, object) = match &mut self.objects {
+                Objects::Blocks(blocks, compression) => {
+                    let number = blocks.borrow_mut().begin_object()?;
+                    (number, of_chunks(Rc::clone(blocks), *compression))
+                }
+                Objects::Files(list) => match list.pop() {
+                    Some((number, name)) => (number, of_file(files, &name)?),
+                    None => return Ok(false),
+                },
+            };
+            if number == 0 {
+                return Ok(false);
+            }
+            self.text = Cursor::new(format!("SELECT pg_catalog.lo_open('{number}', 131072);\n").into_bytes());
+            self.open = Some(object);
+            return Ok(true);
+        };
+        let mut bytes = Vec::new();
+        object.take(WRITTEN).read_to_end(&mut bytes)?;
+        if bytes.is_empty() {
+            self.open = None;
+            self.text = Cursor::new(b"SELECT pg_catalog.lo_close(0);\n\n".to_vec());
+            return Ok(true);
+        }
+        let mut digits = String::with_capacity(bytes.len() * 2);
+        for byte in bytes {
+            // A string takes what is written.
+            let _ = write!(digits, "{byte:02x}");
+        }
+        let statement = format!("SELECT pg_catalog.lowrite(0, '{}x{digits}');\n", self.backslash);
+        self.text = Cursor::new(statement.into_bytes());
+        Ok(true)
+    }
+
+    /// Reads on.
+    pub(super) fn read(&mut self, files: &Files, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.text.read(out)?;
+        if read > 0 || !self.statement(files)? {
+            return Ok(read);
+        }
+        self.text.read(out)
+    }
+}

@@ -1,0 +1,96 @@
+//! A target whose TimescaleDB has another version than the source's: it gives way for the migration, and comes back after it.
+
+use std::time::Instant;
+
+use super::Context;
+use super::servers::Servers;
+use crate::connect::Session;
+use crate::engine::retry::retrying;
+use crate::error::{Blocker, Error};
+use crate::plan::{self, Bridge};
+use crate::quote::{identifier, literal};
+
+const VERSION: &str = "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'timescaledb'";
+
+/// Not CASCADE: what depends on it is not ours to drop.
+const DROP: &str = "DROP EXTENSION timescaledb";
+
+/// What keeps both versions apart; none where they are one, or the target's gives way. That it does is tried, and rolled back.
+pub(super) async fn obstacle(context: &Context, servers: &Servers) -> Result<Option<Blocker>, Error> {
+    let (source, target) = (&servers.source, &servers.target);
+    let Some(bridge) = plan::bridge(source, target) else {
+        return Ok(plan::timescale_version(source, target));
+    };
+    let session = context.target.open().await?;
+    let timeout = context.args.lock_timeout.as_millis();
+    let tried = session.run(&format!("BEGIN; SET LOCAL lock_timeout = {timeout}; {DROP}; ROLLBACK")).await;
+    let Err(error) = tried else { return Ok(None) };
+    let Some(answer) = error.answer() else { return Err(error) };
+    Ok(Some(plan::stays(&bridge, source, target, &answer.message)))
+}
+
+/// Gives the target the source's version, unless it has it already.
+pub(super) async fn cross(context: &Context, servers: &Servers) -> Result<(), Error> {
+    let Some(Bridge { ours, theirs }) = plan::bridge(&servers.source, &servers.target) else { return Ok(()) };
+    let begun = Instant::now();
+    let crossed = retrying(context.retry_policy(), &context.progress, "timescaledb", || async {
+        let session = context.target.open().await?;
+        match session.ask_one(VERSION).await? {
+            Some(version) if version == ours => return Ok(false),
+            // Somebody has updated it meanwhile: what is there is not dropped.
+            Some(_) if holds_hypertables(&session).await? => return Ok(false),
+            Some(_) => session.run(DROP).await?,
+            None => {}
+        }
+        // In a session that has not loaded the other version.
+        let create = format!("CREATE EXTENSION timescaledb WITH SCHEMA public VERSION {}", identifier(&ours));
+        context.target.open().await?.run(&create).await.map(|()| true)
+    })
+    .await?;
+    if crossed {
+        context.stage("timescaledb", format!("{ours} on the target, in place of {theirs}"), begun.elapsed());
+    }
+    Ok(())
+}
+
+/// The target's own version has come back after a migration.
+pub(super) async fn is_back(context: &Context, servers: &Servers) -> Result<bool, Error> {
+    let Some(Bridge { theirs, .. }) = plan::bridge(&servers.source, &servers.target) else {
+        return Ok(false);
+    };
+    Ok(context.target.open().await?.ask_one(VERSION).await?.as_ref() == Some(&theirs))
+}
+
+async fn holds_hypertables(session: &Session) -> Result<bool, Error> {
+    session.ask_flag("SELECT EXISTS (SELECT FROM _timescaledb_catalog.hypertable)").await
+}
+
+/// The command that brings the target's own version back, in a session of its own.
+fn update(version: &str) -> String {
+    format!("ALTER EXTENSION timescaledb UPDATE TO {}", literal(version))
+}
+
+/// Updates the target to the version that it had, where that is asked for and all is `equal`; else says how. True where it
+/// was updated.
+pub(super) async fn back(context: &Context, servers: &Servers, equal: bool) -> Result<bool, Error> {
+    let Some(Bridge { theirs, .. }) = plan::bridge(&servers.source, &servers.target) else {
+        return Ok(false);
+    };
+    if !equal || !context.args.update_timescaledb {
+        context.report().next.push(format!(
+            "update the target's TimescaleDB to {theirs} again: psql -X \"$TARGET\" -c \"{}\"",
+            update(&theirs)
+        ));
+        return Ok(false);
+    }
+    let begun = Instant::now();
+    retrying(context.retry_policy(), &context.progress, "update", || async {
+        if context.target.open().await?.ask_one(VERSION).await?.as_ref() == Some(&theirs) {
+            return Ok(());
+        }
+        context.target.run_first(&update(&theirs)).await
+    })
+    .await?;
+    context.stage("update", format!("TimescaleDB {theirs} on the target again"), begun.elapsed());
+    Ok(true)
+}

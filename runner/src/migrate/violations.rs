@@ -1,0 +1,401 @@
+//! `--allow-violations`: constraints and unique indexes that rows of the source break, and that arrive without being
+//! checked, or not at all.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use super::Context;
+use crate::connect::Session;
+use crate::engine::allowed::{Allowed, BY_ROWS, May};
+use crate::error::{Blocker, Error};
+use crate::filter::Filter;
+use crate::inspect::{Facts, Timescale};
+use crate::names::{self, Relation};
+use crate::quote::{identifier, literal, quoted, shell};
+use crate::results::{Finding, Missing};
+use crate::timescale;
+
+/// What kind of thing rows may break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    ForeignKey,
+    Check,
+    OfDomain,
+    /// A unique index, or a constraint that an index enforces.
+    Key,
+}
+
+/// One constraint or unique index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Violation {
+    kind: Kind,
+    /// Its table, or the domain.
+    of: Relation,
+    name: String,
+    /// `CHECK (…)`; empty of other kinds.
+    definition: String,
+    /// Tables that inherit a CHECK, the nearest first.
+    heirs: Vec<Relation>,
+    /// Foreign keys that need the key.
+    needed_by: Vec<(Relation, String)>,
+}
+
+impl Violation {
+    fn title(&self) -> String {
+        self.of.part(&self.name)
+    }
+
+    fn alter(&self) -> String {
+        format!("ALTER {} {}", if self.kind == Kind::OfDomain { "DOMAIN" } else { "TABLE" }, self.of.sql())
+    }
+}
+
+/// What became of one on the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unfulfilled {
+    /// As the comparison names it.
+    object: String,
+    /// It is not there at all.
+    gone: bool,
+}
+
+impl Unfulfilled {
+    /// For the comparison: what was announced.
+    pub(super) fn finding(&self) -> Finding {
+        Finding {
+            rule: "--allow-violations".to_owned(),
+            severity: "warning",
+            part: "",
+            line: 0,
+            object: Some(self.object.clone()),
+            message: String::new(),
+            solved: true,
+            accepted: true,
+            lost: self.gone.then(|| self.object.clone()),
+            advice: None,
+            cause: None,
+            view: None,
+        }
+    }
+}
+
+/// What was named by this start, and by those before: what was taken away for them is still to be added.
+pub(super) fn given(context: &Context, resumed: bool) -> Vec<String> {
+    let before = context.work.saved_plan(&context.run).ok().filter(|_| resumed);
+    let mut all = before.map(|plan| plan.allow_violations).unwrap_or_default();
+    for given in &context.args.allow_violations {
+        if !all.contains(given) {
+            all.push(given.clone());
+        }
+    }
+    all
+}
+
+/// The constraints of a source that a person has named.
+///
+/// # Errors
+/// Where a name stands for none, or for one that cannot stay away.
+pub(super) async fn find(
+    context: &Context,
+    all: &[String],
+    source: &Session,
+    facts: &Facts,
+) -> Result<Vec<Violation>, Error> {
+    let mut found = Vec::new();
+    for given in all {
+        let named = named(given).ok_or_else(|| {
+            refused(
+                given,
+                "it is no name of that form",
+                "write schema.table.constraint, each as SQL writes it",
+            )
+        })?;
+        match of_name(source, facts, given, named).await {
+            // Dropped since on the source.
+            Err(Error::Refused { .. }) if !context.args.allow_violations.contains(given) => {}
+            result => found.extend(result?),
+        }
+    }
+    Ok(found)
+}
+
+fn refused(given: &str, what: &str, next: &str) -> Error {
+    Error::Refused { what: format!("--allow-violations {given}: {what}"), next: vec![next.to_owned()] }
+}
+
+/// Schema, table and constraint as SQL writes them: folded to lower case where they are not in quotes.
+fn named(given: &str) -> Option<(Relation, String)> {
+    let mut in_quotes = false;
+    let fold = |c: char| {
+        in_quotes ^= c == '"';
+        if in_quotes { c } else { c.to_ascii_lowercase() }
+    };
+    let text: String = given.chars().map(fold).collect();
+    let (table, rest) = names::read(&text)?;
+    let (name, rest) = names::part(rest.strip_prefix('.')?)?;
+    rest.is_empty().then_some((table, name))
+}
+
+/// The constraint or unique index `{name}` of `{table}` in `{schema}`: kind, definition, table and name. A foreign key or a CHECK
+/// that a partition has from its root is that of the root.
+const QUESTION: &str = "
+WITH RECURSIVE c AS (
+  SELECT k.oid, k.conparentid, k.contype, k.conrelid, k.contypid, k.conname FROM pg_catalog.pg_constraint k
+  LEFT JOIN pg_catalog.pg_class t ON t.oid = k.conrelid LEFT JOIN pg_catalog.pg_type d ON d.oid = k.contypid
+  JOIN pg_catalog.pg_namespace n ON n.oid = coalesce(t.relnamespace, d.typnamespace)
+  WHERE n.nspname = {schema} AND coalesce(t.relname, d.typname) = {table} AND k.conname = {name}
+    AND k.contype IN ('f', 'c', 'p', 'u', 'x')
+  UNION SELECT p.oid, p.conparentid, p.contype, p.conrelid, p.contypid, p.conname FROM c
+  JOIN pg_catalog.pg_constraint p ON c.contype = 'f' AND p.oid = c.conparentid OR c.contype = 'c' AND p.contype = 'c'
+    AND p.conname = c.conname AND p.conrelid IN (SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.conrelid))
+SELECT CASE WHEN c.contypid <> 0 THEN 'd' ELSE c.contype::text END, pg_catalog.pg_get_constraintdef(c.oid), n.nspname,
+       coalesce(t.relname, d.typname), c.conname
+FROM c LEFT JOIN pg_catalog.pg_class t ON t.oid = c.conrelid LEFT JOIN pg_catalog.pg_type d ON d.oid = c.contypid
+JOIN pg_catalog.pg_namespace n ON n.oid = coalesce(t.relnamespace, d.typnamespace)
+WHERE c.contype NOT IN ('f', 'c') OR NOT EXISTS (SELECT FROM c a WHERE c.contype = 'f' AND a.oid = c.conparentid
+  OR c.contype = 'c' AND a.conrelid IN (SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.conrelid))
+UNION ALL SELECT 'u', '', n.nspname, t.relname, x.relname
+FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+WHERE i.indisunique AND n.nspname = {schema} AND t.relname = {table} AND x.relname = {name}
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))";
+
+/// What needs the index of that name: foreign keys, by their root, and anything else, by a description.
+const NEEDED: &str = "
+WITH RECURSIVE x AS (
+  SELECT x.oid FROM pg_catalog.pg_class x JOIN pg_catalog.pg_namespace n ON n.oid = x.relnamespace
+  WHERE n.nspname = {schema} AND x.relname = {name} AND x.relkind IN ('i', 'I')
+  UNION SELECT i.inhparent FROM x JOIN pg_catalog.pg_inherits i ON i.inhrelid = x.oid),
+k AS (SELECT k.oid FROM pg_catalog.pg_constraint k JOIN x ON k.conindid = x.oid WHERE k.contype IN ('p', 'u', 'x'))
+SELECT n.nspname, t.relname, f.conname, NULL FROM pg_catalog.pg_constraint f JOIN x ON x.oid = f.conindid
+JOIN pg_catalog.pg_class t ON t.oid = f.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+WHERE f.contype = 'f' AND f.conparentid = 0
+UNION ALL SELECT NULL, NULL, NULL, pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)
+FROM pg_catalog.pg_depend d
+WHERE (d.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.refobjid IN (SELECT oid FROM k)
+    OR d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid IN (SELECT oid FROM x))
+  AND d.deptype = 'n' AND d.classid IN ('pg_catalog.pg_rewrite'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass)";
+
+/// Tables that inherit from `{schema}.{table}`, the nearest first.
+const HEIRS: &str = "
+WITH RECURSIVE h AS (
+  SELECT c.oid, 0 AS depth FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = {schema} AND c.relname = {table}
+  UNION SELECT i.inhrelid, h.depth + 1 FROM h JOIN pg_catalog.pg_inherits i ON i.inhparent = h.oid)
+SELECT n.nspname, c.relname FROM h JOIN pg_catalog.pg_class c ON c.oid = h.oid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE h.depth > 0
+GROUP BY 1, 2 ORDER BY max(h.depth), 1, 2";
+
+fn filled(question: &str, table: &Relation, name: &str) -> String {
+    // Names may hold braces: each place is filled once, from the end.
+    let mut out = String::new();
+    let mut rest = question;
+    while let Some((before, after)) = rest.split_once('{') {
+        let Some((place, after)) = after.split_once('}') else { break };
+        out.push_str(before);
+        out.push_str(&literal(match place {
+            "schema" => &table.schema,
+            "table" => &table.name,
+            _ => name,
+        }));
+        rest = after;
+    }
+    out + rest
+}
+
+async fn of_name(
+    source: &Session,
+    facts: &Facts,
+    given: &str,
+    (table, name): (Relation, String),
+) -> Result<Vec<Violation>, Error> {
+    let mut found = Vec::new();
+    for row in source.ask(&filled(QUESTION, &table, &name)).await? {
+        let kind = match row.text(0)? {
+            "f" => Kind::ForeignKey,
+            "c" => Kind::Check,
+            "d" => Kind::OfDomain,
+            _ => Kind::Key,
+        };
+        let (of, name) = (row.relation(2)?, row.text(4)?.to_owned());
+        let hypertable = facts.timescale.iter().flat_map(Timescale::tables).any(|table| *table == of);
+        if hypertable || timescale::is_own(&of.schema) {
+            let why = format!("{of} is TimescaleDB's, whose constraints cannot stay away");
+            return Err(refused(given, &why, "correct the rows on the source"));
+        }
+        let mut heirs = Vec::new();
+        if kind == Kind::Check {
+            for row in source.ask(&filled(HEIRS, &of, &name)).await? {
+                heirs.push(row.relation(0)?);
+            }
+        }
+        let mut needed_by = Vec::new();
+        if kind == Kind::Key {
+            for row in source.ask(&filled(NEEDED, &of, &name)).await? {
+                if let Some(other) = row.optional(3)? {
+                    let why = format!("{other} needs it, and would be another thing without it");
+                    return Err(refused(given, &why, "correct the rows on the source"));
+                }
+                needed_by.push((row.relation(0)?, row.text(2)?.to_owned()));
+            }
+        }
+        let definition = if matches!(kind, Kind::Check | Kind::OfDomain) { row.text(1)? } else { "" };
+        found.push(Violation { kind, of, name, definition: definition.to_owned(), heirs, needed_by });
+    }
+    if found.is_empty() {
+        let what = "the source has no foreign key, CHECK, unique index or exclusion constraint of that name";
+        return Err(refused(given, what, "look there: psql -X \"$SOURCE\" -c '\\d schema.table'"));
+    }
+    Ok(found)
+}
+
+/// Foreign keys of tables with rows, and the tables that they refer to.
+const REFERENCES: &str = "
+SELECT n.nspname, t.relname, r.nspname, p.relname, k.conname FROM pg_catalog.pg_constraint k
+JOIN pg_catalog.pg_class t ON t.oid = k.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+JOIN pg_catalog.pg_class p ON p.oid = k.confrelid JOIN pg_catalog.pg_namespace r ON r.oid = p.relnamespace
+WHERE k.contype = 'f' AND k.conparentid = 0 AND k.convalidated AND t.oid <> p.oid
+  AND (t.relkind = 'p' OR pg_catalog.pg_relation_size(t.oid) > 0) ORDER BY 1, 2, 5";
+
+/// Keys to tables whose rows are to stay behind: the target would refuse them when all other rows are there.
+pub(super) async fn without_rows(
+    source: &Session,
+    filter: &Filter,
+    violations: &[Violation],
+) -> Result<Option<Blocker>, Error> {
+    if !filter.leaves_any_rows() {
+        return Ok(None);
+    }
+    let mut keys = Vec::new();
+    for row in source.ask(REFERENCES).await? {
+        let (table, other, name) = (row.relation(0)?, row.relation(2)?, row.text(4)?);
+        let is_allowed = violations.iter().any(|violation| violation.of == table && violation.name == name);
+        if filter.keeps_rows(&table) && filter.has(&other) && filter.leaves_rows(&other) && !is_allowed {
+            keys.push((format!("{table}.{}", quoted(name)), other));
+        }
+    }
+    let Some((key, other)) = keys.first() else { return Ok(None) };
+    let all: Vec<String> = keys.iter().map(|(key, _)| shell(key)).collect();
+    Ok(Some(Blocker {
+        check: "excluded-rows",
+        what: format!(
+            "{} to tables whose rows stay behind (--exclude-data), such as {key} to {other}: the target would refuse it once all \
+             other rows are there",
+            if keys.len() == 1 {
+                "a foreign key refers".to_owned()
+            } else {
+                format!("{} foreign keys refer", keys.len())
+            }
+        ),
+        next: vec![
+            "leave the rows behind that refer to those too, with --exclude-data".into(),
+            format!(
+                "or have these keys NOT VALID on the target where rows break them: --allow-violations {}",
+                all.join(" ")
+            ),
+        ],
+    }))
+}
+
+/// What of post-data may stay away.
+pub(super) fn allowed(violations: &[Violation]) -> Allowed {
+    let mut allowed = Allowed::default();
+    for violation in violations {
+        allowed.add(&violation.of, &violation.name, May::BreakIt);
+        for (table, key) in &violation.needed_by {
+            allowed.add(table, key, May::LackItsKey);
+        }
+    }
+    allowed
+}
+
+/// Takes CHECKs away that rows may break, before there are rows.
+pub(super) async fn before_rows(target: &Session, violations: &[Violation]) -> Result<(), Error> {
+    for violation in violations.iter().filter(|violation| !violation.definition.is_empty()) {
+        let name = identifier(&violation.name);
+        let mut sql = format!("{} DROP CONSTRAINT IF EXISTS {name}", violation.alter());
+        for heir in &violation.heirs {
+            // Writing to a String cannot fail.
+            let _ = write!(sql, "; ALTER TABLE {} DROP CONSTRAINT IF EXISTS {name}", heir.sql());
+        }
+        target.run(&sql).await?;
+    }
+    Ok(())
+}
+
+/// Adds them again: as they are where rows fulfil them, else for new rows alone.
+pub(super) async fn after_rows(target: &Session, violations: &[Violation]) -> Result<(), Error> {
+    for violation in violations.iter().filter(|violation| !violation.definition.is_empty()) {
+        let (alter, definition) = (violation.alter(), &violation.definition);
+        let add = format!("{alter} ADD CONSTRAINT {} {definition}", identifier(&violation.name));
+        match target.run(&add).await {
+            Err(error) if BY_ROWS.contains(&error.code()) => target.run(&format!("{add} NOT VALID")).await?,
+            result => result?,
+        }
+    }
+    Ok(())
+}
+
+/// What the target has of a constraint or an index of that name: `valid`, `not valid`, or nothing.
+const STATE: &str = "
+SELECT CASE WHEN valid THEN 'valid' ELSE 'not valid' END FROM (
+  SELECT k.convalidated FROM pg_catalog.pg_constraint k
+  LEFT JOIN pg_catalog.pg_class t ON t.oid = k.conrelid LEFT JOIN pg_catalog.pg_type d ON d.oid = k.contypid
+  JOIN pg_catalog.pg_namespace n ON n.oid = coalesce(t.relnamespace, d.typnamespace)
+  WHERE n.nspname = {schema} AND coalesce(t.relname, d.typname) = {table} AND k.conname = {name}
+  UNION ALL SELECT i.indisvalid FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+  JOIN pg_catalog.pg_class t ON t.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+  WHERE n.nspname = {schema} AND t.relname = {table} AND x.relname = {name}) found(valid) ORDER BY valid LIMIT 1";
+
+/// Unique indexes that were left out: what else of the dump is about them cannot be done.
+pub(super) async fn keys_left_out(
+    target: &Session,
+    violations: &[Violation],
+) -> Result<BTreeSet<Relation>, Error> {
+    let mut gone = BTreeSet::new();
+    for violation in violations.iter().filter(|violation| violation.kind == Kind::Key) {
+        if target.ask_one(&filled(STATE, &violation.of, &violation.name)).await?.is_none() {
+            gone.insert(Relation::new(&violation.of.schema, &violation.name));
+        }
+    }
+    Ok(gone)
+}
+
+/// What the target lacks in the end, in words and for the comparison.
+pub(super) async fn unfulfilled(
+    target: &Session,
+    violations: &[Violation],
+) -> Result<(Vec<Missing>, Vec<Unfulfilled>), Error> {
+    let (mut missing, mut all) = (Vec::new(), Vec::new());
+    let mut note = |of: &Relation, name: &str, state: Option<&str>, why: &str| {
+        let title = of.part(name);
+        let (what, gone) = match state {
+            Some("valid") => return,
+            Some(_) => (format!("the check of {title} over the existing rows (it is NOT VALID)"), false),
+            None => (title.clone(), true),
+        };
+        missing.push(Missing { what, why: why.to_owned() });
+        all.push(Unfulfilled { object: title, gone });
+        if gone {
+            all.push(Unfulfilled { object: Relation::new(&of.schema, name).to_string(), gone });
+        }
+    };
+    for violation in violations {
+        let state = target.ask_one(&filled(STATE, &violation.of, &violation.name)).await?;
+        note(&violation.of, &violation.name, state.as_deref(), "rows break it (--allow-violations)");
+        for heir in &violation.heirs {
+            let state = target.ask_one(&filled(STATE, heir, &violation.name)).await?;
+            note(heir, &violation.name, state.as_deref(), "rows break it (--allow-violations)");
+        }
+        for (table, key) in &violation.needed_by {
+            let state = target.ask_one(&filled(STATE, table, key)).await?;
+            note(
+                table,
+                key,
+                state.as_deref(),
+                &format!("it needs {}, which does not exist", violation.title()),
+            );
+        }
+    }
+    Ok((missing, all))
+}

@@ -1,0 +1,52 @@
+//! What is written to the source while it is copied: nothing of it arrives, and nobody should learn that from users.
+
+use std::collections::BTreeMap;
+
+use super::snapshot::Snapshot;
+use crate::connect::{Connector, Session};
+use crate::error::Error;
+use crate::human::count;
+use crate::names::Relation;
+
+/// Rows that were written to each table, ever since its server counts.
+pub(super) type Counts = BTreeMap<Relation, u64>;
+
+/// So many tables are named.
+const NAMED: usize = 3;
+
+/// Asks the cumulative statistics. A session of its own asks, for within a transaction they stay as they were.
+pub(super) async fn counts(session: &Session) -> Result<Counts, Error> {
+    let question = "SELECT * FROM (SELECT n.nspname, c.relname, pg_catalog.pg_stat_get_tuples_inserted(c.oid) \
+                      + pg_catalog.pg_stat_get_tuples_updated(c.oid) + pg_catalog.pg_stat_get_tuples_deleted(c.oid) AS written \
+                    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                    WHERE c.relkind = 'r' AND n.nspname !~ '^pg_') s WHERE written > 0";
+    session.ask(question).await?.iter().map(|row| Ok((row.relation(0)?, row.number(2)?))).collect()
+}
+
+/// What to do where rows were written to tables of the snapshot after it was taken. A transaction that has not ended is not
+/// counted, nor is TRUNCATE.
+pub(super) async fn since(source: &Connector, snapshot: &Snapshot) -> Result<Option<String>, Error> {
+    let now = counts(&source.open().await?).await?;
+    let tables = snapshot.listing.tables.iter().map(|table| &table.relation);
+    let mut written: Vec<(u64, &Relation)> = tables
+        .filter_map(|table| {
+            let before = snapshot.writes.get(table).copied().unwrap_or_default();
+            Some((now.get(table)?.checked_sub(before).filter(|rows| *rows > 0)?, table))
+        })
+        .collect();
+    if written.is_empty() {
+        return Ok(None);
+    }
+    written.sort_by(|left, right| right.0.cmp(&left.0).then(left.1.cmp(right.1)));
+    let named: Vec<String> =
+        written.iter().take(NAMED).map(|(rows, table)| format!("{table} {}", count(*rows, "row"))).collect();
+    let more = match written.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(", and {} more", count(more as u64, "table")),
+    };
+    Ok(Some(format!(
+        "the source was written to while it was copied ({}{more}), and the target has nothing of that: stop what writes there, \
+         and see what is missing: tsmigrate verify",
+        named.join(", ")
+    )))
+}

@@ -1,0 +1,88 @@
+//! What a target has besides, and nobody has moved there: superusers, memberships, what everybody may do.
+
+use std::collections::BTreeSet;
+
+use super::identity;
+use super::object::{Catalog, Privilege};
+use super::options::Expect;
+use crate::quote::quoted;
+
+/// So many names stand in a note.
+const NAMES: usize = 8;
+
+/// Superusers of the target that are none on the source, the provider's aside.
+pub(super) fn superusers(expect: &Expect<'_>) -> Option<String> {
+    let besides = expect.target.superusers.difference(&expect.source.superusers);
+    let besides: Vec<String> = besides.filter(|role| *role != "postgres").map(|role| quoted(role)).collect();
+    note("superusers on the target that are none on the source", &besides)
+}
+
+/// Memberships of the target alone, those of the service's own roles aside.
+pub(super) fn memberships(
+    (source, target): (&Catalog, &Catalog),
+    reserved: impl Fn(&str) -> bool,
+) -> Option<String> {
+    let besides =
+        target.objects.keys().filter(|key| key.0 == "membership" && !source.objects.contains_key(*key));
+    let own = |identity: &str| {
+        let (member, group) = identity::split_once(identity, " in ").unwrap_or((identity, ""));
+        let (member, group) = (identity::name(member), identity::name(group));
+        reserved(&member) || reserved(&group) && !group.starts_with("pg_")
+    };
+    let besides: Vec<String> =
+        besides.filter(|(_, identity)| !own(identity)).map(|(_, identity)| identity.clone()).collect();
+    note("memberships that the target has besides", &besides)
+}
+
+fn note(what: &str, names: &[String]) -> Option<String> {
+    let more = if names.len() > NAMES { format!(" and {} more", names.len() - NAMES) } else { String::new() };
+    let shown = names.iter().take(NAMES).map(String::as_str).collect::<Vec<_>>().join(", ");
+    (!names.is_empty()).then(|| format!("{what}: {shown}{more}"))
+}
+
+/// Leaves out what a role has of a database as everybody has it. Who may log in at all may connect to a service.
+pub(super) fn without_public(wanted: &mut BTreeSet<Privilege>, found: &mut BTreeSet<Privilege>) {
+    let everybody = (String::new(), "CONNECT".to_owned(), false);
+    if found.contains(&everybody) {
+        wanted.insert(everybody);
+    }
+    for privileges in [wanted, found] {
+        let public: BTreeSet<String> = privileges
+            .iter()
+            .filter(|(role, ..)| role.is_empty())
+            .map(|(_, privilege, _)| privilege.clone())
+            .collect();
+        privileges.retain(|(role, privilege, grantable)| {
+            role.is_empty() || *grantable || !public.contains(privilege)
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_everybody_may_do_is_no_privilege_of_a_role() {
+        let of = |list: &[(&str, &str)]| -> BTreeSet<Privilege> {
+            list.iter()
+                .map(|(role, privilege)| ((*role).to_owned(), (*privilege).to_owned(), false))
+                .collect()
+        };
+        let mut wanted =
+            of(&[("app", "CONNECT"), ("app", "CREATE"), ("app", "TEMPORARY"), ("", "TEMPORARY")]);
+        let mut found = of(&[("", "CONNECT"), ("", "TEMPORARY"), ("app", "CREATE")]);
+        without_public(&mut wanted, &mut found);
+        assert_eq!(wanted, found);
+        let mut lost = of(&[("", "CONNECT")]);
+        without_public(&mut wanted, &mut lost);
+        assert_ne!(wanted, lost);
+    }
+
+    #[test]
+    fn many_names_are_counted() {
+        let names: Vec<String> = (0..10).map(|number| number.to_string()).collect();
+        assert_eq!(note("x", &names).as_deref(), Some("x: 0, 1, 2, 3, 4, 5, 6, 7 and 2 more"));
+        assert_eq!(note("x", &[]), None);
+    }
+}

@@ -1,0 +1,174 @@
+//! Archives of `pg_dump`: `pg_restore` is the oracle of the script that is read from them.
+
+use std::error::Error;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use tsmigrate::archive::Archive;
+use tsmigrate_tests::lab::{Lab, Server};
+use tsmigrate_tests::program;
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+/// Options of `pg_dump`, and the first version that has them.
+const OPTIONS: &[(u32, &[&str])] = &[
+    (15, &["-Fc"]),
+    (15, &["-Fc", "-Z0"]),
+    (15, &["-Fd", "-j2"]),
+    (15, &["-Ft"]),
+    (15, &["-Fc", "--inserts"]),
+    (15, &["-Fc", "--load-via-partition-root", "--disable-triggers"]),
+    (15, &["-Fc", "--schema-only", "--quote-all-identifiers"]),
+    (15, &["-Fd", "--data-only", "-Z0"]),
+    (15, &["-Fc", "--create", "--clean", "--no-owner"]),
+    (17, &["-Fc", "-Zlz4"]),
+    (17, &["-Fc", "-Zzstd"]),
+    (17, &["-Fd", "-Zlz4"]),
+    (17, &["-Fd", "-Zzstd"]),
+    (18, &["-Fc", "--statistics"]),
+];
+
+/// Two large objects of one owner and of equal privileges are one entry since version 17.
+const LARGE_OBJECTS: &str = "SELECT lo_from_bytea(4242, '\\x00ff'), lo_from_bytea(4243, decode(repeat('ab', 40000), 'hex')), \
+                             lo_create(4244), lo_create(4245); COMMENT ON LARGE OBJECT 4244 IS 'empty'; \
+                             GRANT SELECT ON LARGE OBJECT 4242, 4243 TO PUBLIC;";
+
+fn run(command: &mut Command) -> Result<Vec<u8>, Box<dyn Error>> {
+    let output = command.output()?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)).into())
+}
+
+/// A script without its key, which is another each time.
+fn without_key(script: &[u8]) -> Vec<u8> {
+    let is_key = |line: &&[u8]| !line.starts_with(b"\\restrict ") && !line.starts_with(b"\\unrestrict ");
+    script.split_inclusive(|byte| *byte == b'\n').filter(is_key).collect::<Vec<_>>().concat()
+}
+
+fn opened(path: &Path) -> Result<Archive, Box<dyn Error>> {
+    Ok(if path.is_dir() { Archive::of_directory(path)? } else { Archive::of_file(File::open(path)?)? })
+}
+
+fn script(path: &Path, with_data: bool) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut script = Vec::new();
+    let read = opened(path)?.script(with_data)?.read_to_end(&mut script);
+    read.map_err(|error| {
+        format!("{error} behind {}", String::from_utf8_lossy(&script[script.len().saturating_sub(300)..]))
+    })?;
+    Ok(script)
+}
+
+/// Fails at the first line that differs.
+fn assert_same(ours: &[u8], theirs: &[u8], what: &str) {
+    let (ours, theirs) = (without_key(ours), without_key(theirs));
+    let lines = |text: &[u8]| String::from_utf8_lossy(text).lines().map(str::to_owned).collect::<Vec<_>>();
+    for (number, (our, their)) in lines(&ours).iter().zip(lines(&theirs)).enumerate() {
+        assert_eq!(*our, their, "{what}, line {}", number + 1);
+    }
+    assert!(ours == theirs, "{what}: {} and {} bytes", ours.len(), theirs.len());
+}
+
+#[test]
+fn an_archive_reads_as_pg_restore_prints_it() -> Outcome {
+    let servers = [(15, Server::Source15), (17, Server::Source17), (18, Server::Source18)];
+    let test = "an_archive_reads_as_pg_restore_prints_it";
+    let Some(lab) = Lab::start_or_skip(test, &servers.map(|(_, server)| server))? else { return Ok(()) };
+    let folder = tempfile::tempdir()?;
+    for (version, server) in servers {
+        let (uri, programs) = (lab.uri(server)?, lab.programs_of(server)?);
+        let psql = |database: &str| {
+            let mut psql = Command::new(programs.join("psql"));
+            psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-d", database]);
+            psql
+        };
+        let dumps = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/dumps");
+        run(psql(uri).current_dir(dumps).args(["-f", "make.sql"]))?;
+        let shop = uri.rsplit_once('/').map_or_else(String::new, |(server, _)| format!("{server}/shop"));
+        run(psql(&shop).args(["-c", LARGE_OBJECTS]))?;
+        for (number, (_, options)) in OPTIONS.iter().enumerate().filter(|(_, (since, _))| *since <= version) {
+            let archive = folder.path().join(format!("{version}.{number}"));
+            let what = format!("pg_dump {version} {}", options.join(" "));
+            run(Command::new(programs.join("pg_dump"))
+                .args(*options)
+                .args(["-d", &shop, "-f"])
+                .arg(&archive))?;
+            let theirs = run(Command::new(programs.join("pg_restore")).args(["-f", "-"]).arg(&archive))?;
+            assert_same(&script(&archive, true)?, &theirs, &what);
+            // Without rows it is what pg_restore prints of the schema, and each COPY.
+            let schema = script(&archive, false)?;
+            let copies = |script: &[u8]| {
+                String::from_utf8_lossy(script).lines().filter(|line| line.starts_with("COPY ")).count()
+            };
+            assert_eq!(copies(&schema), copies(&theirs), "{what}");
+        }
+        // A writer that cannot go back leaves the places of the data open.
+        let piped = folder.path().join("piped");
+        let mut dump = Command::new(programs.join("pg_dump"));
+        fs::write(&piped, run(dump.args(["-Fc", "-d", &shop]))?)?;
+        let theirs = run(Command::new(programs.join("pg_restore")).args(["-f", "-"]).arg(&piped))?;
+        assert_same(&script(&piped, true)?, &theirs, "a piped archive");
+    }
+    whole_runs(&lab, folder.path())?;
+    cut_off(&folder.path().join("17.0"))
+}
+
+/// `check` and `rewrite` say of an archive what they say of its text.
+fn whole_runs(lab: &Lab, folder: &Path) -> Outcome {
+    let archive = folder.join("17.0");
+    let text = folder.join("text.sql");
+    let programs = lab.programs_of(Server::Source17)?;
+    run(Command::new(programs.join("pg_restore")).arg("-f").arg(&text).arg(&archive))?;
+    let findings = |file: &Path| -> Result<Vec<(String, String)>, Box<dyn Error>> {
+        let output =
+            program::program().args(["check", "--no-config", "--format", "json"]).arg(file).output()?;
+        let report: Value = serde_json::from_slice(&output.stdout)
+            .map_err(|error| format!("{error}: {}", String::from_utf8_lossy(&output.stderr)))?;
+        let all = report["findings"].as_array().ok_or("no findings")?;
+        Ok(all.iter().map(|f| (f["rule"].to_string(), f["object"].to_string())).collect())
+    };
+    let of_archive = findings(&archive)?;
+    assert!(!of_archive.is_empty());
+    assert_eq!(of_archive, findings(&text)?);
+
+    let rewritten = |file: &Path| -> Result<Vec<u8>, Box<dyn Error>> {
+        let out = folder.join("out.sql");
+        let output =
+            program::program().args(["rewrite", "--no-config", "-q", "-o"]).args([&out, file]).output()?;
+        fs::read(out).map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned().into())
+    };
+    assert_same(&rewritten(&archive)?, &rewritten(&text)?, "rewritten");
+    Ok(())
+}
+
+/// An archive that ends early, wherever it does, is refused: never a part of it taken for all.
+fn cut_off(path: &Path) -> Outcome {
+    let whole = fs::read(path)?;
+    let cut = path.with_extension("cut");
+    for end in (0..whole.len()).step_by(whole.len() / 20) {
+        fs::write(&cut, whole.get(..end).unwrap_or_default())?;
+        assert!(script(&cut, true).is_err(), "{end} of {} bytes were taken for all", whole.len());
+    }
+    // Whatever a byte says instead, it ends with an answer.
+    for at in (0..whole.len()).step_by(whole.len() / 200) {
+        let mut other = whole.clone();
+        if let Some(byte) = other.get_mut(at) {
+            *byte = !*byte;
+        }
+        fs::write(&cut, other)?;
+        let _answer = script(&cut, true);
+    }
+    fs::write(&cut, whole.get(..whole.len() / 2).unwrap_or_default())?;
+    let output = program::program()
+        .args(["rewrite", "--no-config", "-o"])
+        .args([&cut.with_extension("sql"), &cut])
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.contains("cut off"), "{said}");
+    assert!(!cut.with_extension("sql").exists());
+    Ok(())
+}
