@@ -129,7 +129,7 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
         let past = context.work.past()?.ok_or_else(|| Error::Defect("the journal is gone".into()))?;
         begun = resume::continue_run(&context, &servers, &past, &snapshot, &mut scripts).await?;
     };
-    let written = written::since(&context.source, &snapshot).await?;
+    let written = written::since(&context.source, &snapshot.writes, &snapshot.listing).await;
     // Who waits for its locks goes on.
     drop(snapshot);
     if servers.source.timescale.is_some() {
@@ -324,7 +324,7 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
     // Before tables are given to their owners, who alone may analyze them.
     run.stage("analyze", analyze::run(run, &session, &mut loaded)).await?;
     let dumped = access::Dumped { roles: &scripts.roles_text, pre_data: &scripts.pre_data_text };
-    let access = access::run(run, &session, scripts.access, &dumped, &handover);
+    let access = access::run(run, &mut session, scripts.access, &dumped, &handover);
     run.step("access", Step::Access, access).await?;
     context.report().warnings.extend(session.take_notices());
     let kept = ownership::kept(run, run.still(&mut session).await?, &handover, &mut loaded);
@@ -400,13 +400,11 @@ fn after(context: &Context, servers: &Servers, equal: bool, written: Option<Stri
             });
         }
     }
-    let is_complete = written.is_none();
+    let last = match (equal, &written) {
+        (true, Some(_)) => "point the applications at the target when it has all of it, or can do without",
+        (true, None) => "point the applications at the target",
+        (false, _) => "look at the differences before any application uses the target",
+    };
     report.next.extend(written);
-    report.next.push(if equal && !is_complete {
-        "point the applications at the target when it has all of it, or can do without".to_owned()
-    } else if equal {
-        "point the applications at the target".to_owned()
-    } else {
-        "look at the differences before any application uses the target".to_owned()
-    });
+    report.next.push(last.to_owned());
 }

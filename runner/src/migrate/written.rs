@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::snapshot::Snapshot;
 use crate::connect::{Connector, Session};
 use crate::error::Error;
 use crate::human::count;
 use crate::names::Relation;
+use crate::tables::Listing;
 
 /// Rows that were written to each table, ever since its server counts.
 pub(super) type Counts = BTreeMap<Relation, u64>;
@@ -23,19 +23,27 @@ pub(super) async fn counts(session: &Session) -> Result<Counts, Error> {
     session.ask(question).await?.iter().map(|row| Ok((row.relation(0)?, row.number(2)?))).collect()
 }
 
-/// What to do where rows were written to tables of the snapshot after it was taken. A transaction that has not ended is not
-/// counted, nor is TRUNCATE.
-pub(super) async fn since(source: &Connector, snapshot: &Snapshot) -> Result<Option<String>, Error> {
-    let now = counts(&source.open().await?).await?;
-    let tables = snapshot.listing.tables.iter().map(|table| &table.relation);
+/// What to do where rows were written to the listed tables since they were counted `before`. A transaction that has not
+/// ended is not counted, nor is TRUNCATE. Nothing here is worth the end of a run that has moved everything.
+pub(super) async fn since(source: &Connector, before: &Counts, listing: &Listing) -> Option<String> {
+    let now = match now(source).await {
+        Ok(now) => now,
+        Err(error) => {
+            return Some(format!(
+                "see whether the source was written to while it was copied, for it could not be asked ({error}): \
+                 tsmigrate verify"
+            ));
+        }
+    };
+    let tables = listing.tables.iter().map(|table| &table.relation);
     let mut written: Vec<(u64, &Relation)> = tables
         .filter_map(|table| {
-            let before = snapshot.writes.get(table).copied().unwrap_or_default();
+            let before = before.get(table).copied().unwrap_or_default();
             Some((now.get(table)?.checked_sub(before).filter(|rows| *rows > 0)?, table))
         })
         .collect();
     if written.is_empty() {
-        return Ok(None);
+        return None;
     }
     written.sort_by(|left, right| right.0.cmp(&left.0).then(left.1.cmp(right.1)));
     let named: Vec<String> =
@@ -44,9 +52,13 @@ pub(super) async fn since(source: &Connector, snapshot: &Snapshot) -> Result<Opt
         0 => String::new(),
         more => format!(", and {} more", count(more as u64, "table")),
     };
-    Ok(Some(format!(
+    Some(format!(
         "the source was written to while it was copied ({}{more}), and the target has nothing of that: stop what writes there, \
          and see what is missing: tsmigrate verify",
         named.join(", ")
-    )))
+    ))
+}
+
+async fn now(source: &Connector) -> Result<Counts, Error> {
+    counts(&source.open().await?).await
 }

@@ -30,7 +30,7 @@ pub(in crate::migrate) fn with_large_objects(context: &Context) -> bool {
 /// Gives everything to its owners and grants what others had.
 pub(in crate::migrate) async fn run(
     run: &Run<'_>,
-    session: &Session,
+    session: &mut Session,
     mut statements: Vec<AccessStatement>,
     dumped: &Dumped<'_>,
     handover: &Handover,
@@ -43,14 +43,8 @@ pub(in crate::migrate) async fn run(
         findings = found;
     }
     run.context.undo().reached = Reached::Given;
-    let opened;
-    let open = if session.client().is_closed() {
-        opened = run.target().await?;
-        &opened
-    } else {
-        session
-    };
-    let statements = handover.statements(open, &statements, false).await?;
+    let session = run.still(session).await?;
+    let statements = handover.statements(session, &statements, false).await?;
     let missing =
         retrying(engine.retry_policy, &engine.progress, "access", || finish(run, session, &statements))
             .await?;
