@@ -179,6 +179,10 @@ pub fn creating(oids: &[u32]) -> String {
     )
 }
 
+/// A condition that is true of the row `c` of `pg_class` in a session's snapshot where the table has been rewritten or
+/// emptied since: the snapshot sees none of its rows.
+pub const REWRITTEN: &str = "c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid)";
+
 /// A question for a session's snapshot while these relations are locked. It has a row for each table, of those that inherit
 /// from them too, that was rewritten or emptied after the snapshot was taken: the snapshot sees none of its rows.
 #[must_use]
@@ -189,7 +193,7 @@ pub fn unseen(guards: &[Guard]) -> String {
          JOIN tree t ON i.inhparent = t.oid) \
          SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM tree t \
          JOIN pg_catalog.pg_class c ON c.oid = t.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE c.relkind = 'r' AND c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid) LIMIT 1",
+         WHERE c.relkind = 'r' AND {REWRITTEN} LIMIT 1",
         if oids.is_empty() { "(0::pg_catalog.oid)".to_owned() } else { oids.join(", ") }
     )
 }

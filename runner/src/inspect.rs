@@ -110,8 +110,9 @@ impl Facts {
     /// Both are one database, or files of one were copied to make the other.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
-        let known = |facts: &Self| (facts.system.clone(), facts.database.clone(), facts.database_oid.clone());
-        !self.system.is_empty() && known(self) == known(other)
+        !self.system.is_empty()
+            && (&self.system, &self.database, &self.database_oid)
+                == (&other.system, &other.database, &other.database_oid)
     }
 }
 

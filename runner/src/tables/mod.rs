@@ -50,7 +50,7 @@ pub struct Table {
 const TABLES: &str = "
 SELECT c.oid, n.nspname, c.relname, pg_catalog.pg_relation_size(c.oid), pg_catalog.pg_table_size(c.oid),
        greatest(c.reltuples, 0)::bigint, coalesce(m.amname, 'heap') = 'heap' AND {lockable} AND NOT {folded},
-       c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid){moved}, a.columns, a.types,
+       {rewritten}{moved}, a.columns, a.types,
        rn.nspname, r.relname
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -129,7 +129,8 @@ pub async fn list(session: &Session, locked: Option<&[u32]>) -> Result<Listing, 
             (format!("c.oid = ANY ('{{{}}}'::pg_catalog.oid[])", oids.join(",")), MOVED)
         }
     };
-    let tables = TABLES.replace("{only}", &only).replace("{moved}", moved);
+    let tables =
+        TABLES.replace("{only}", &only).replace("{rewritten}", guard::REWRITTEN).replace("{moved}", moved);
     let tables = tables.replace("{folded}", &guard::folded("c.oid")).replace("{unstable}", UNSTABLE);
     for row in session.ask(&tables.replace("{lockable}", &guard::lockable("c.oid"))).await? {
         let relation = row.relation(1)?;

@@ -98,15 +98,10 @@ impl Announced {
             _ => None,
         };
         // A table is kept by the usual access method where its own cannot be.
-        let method = match (difference.kind.as_str(), &difference.expected) {
-            ("table access method", Some(method)) => self.gone.get(&format!("access method {method}")),
-            _ => None,
-        };
-        if method.is_some() {
-            return method.cloned();
-        }
+        let method = difference.expected.as_ref().filter(|_| difference.kind == "table access method");
         let candidates = words
             .into_iter()
+            .chain(method.map(|method| format!("access method {method}")))
             .chain(part(known))
             .chain(commented)
             .chain(publication.map(|(_, publication)| publication.to_owned()))
@@ -161,11 +156,12 @@ mod tests {
             "operator family public.ioc",
             "access method am2",
         ];
+        let gone: BTreeMap<_, _> = gone.map(|object| (object.to_owned(), "A".to_owned())).into();
         let transforms =
             ["transform (for int4 language \"sql\")", "transform (for public.\"T\" language \"plperl\")"];
         let announced = Announced {
-            gone: gone.map(|object| (object.to_owned(), "A".to_owned())).into(),
-            changed: BTreeMap::new(),
+            changed: gone.clone(),
+            gone,
             settings: Vec::new(),
             transforms: transforms.iter().filter_map(|it| Some((transform(it)?, "B".to_owned()))).collect(),
             source: BTreeSet::new(),

@@ -349,8 +349,7 @@ fn others() -> Vec<String> {
             .into(),
         format!(
             "SELECT 'index', format('%I.%I on %I.%I', n.nspname, x.relname, n.nspname, c.relname), NULL, NULL, \
-             json_build_object('definition', pg_get_indexdef(x.oid), 'state', nullif(concat_ws(' ', \
-               CASE WHEN NOT i.indisvalid THEN 'invalid' END, CASE WHEN NOT i.indisready THEN 'not ready' END), ''), \
+             json_build_object('definition', pg_get_indexdef(x.oid), 'state', CASE WHEN NOT i.indisvalid THEN 'invalid' END, \
                'clustered', nullif(i.indisclustered, false), 'primary', nullif(i.indisprimary, false), 'parent', \
                (SELECT p.inhparent::regclass::text FROM pg_inherits p WHERE p.inhrelid = x.oid), \
                'statistics', (SELECT string_agg(a.attnum || ' ' || a.attstattarget, ', ' ORDER BY a.attnum) \
