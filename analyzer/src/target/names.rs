@@ -26,22 +26,22 @@ impl<'de: 'static> Deserialize<'de> for Names {
 /// goes on with the rest: long lists are a tenth smaller when they are compressed, too.
 pub(super) fn shortened<'de: 'static, D: Deserializer<'de>>(from: D) -> Result<Names, D::Error> {
     let text = <&'static str>::deserialize(from)?;
-    let mut all = String::with_capacity(2 * text.len());
+    let mut all = Vec::with_capacity(2 * text.len());
     let mut before = 0;
     for name in text.split(';').filter(|name| !name.is_empty()) {
         let (shared, rest) = name.split_at_checked(1).unwrap_or_default();
         let shared = usize::from(shared.bytes().next().unwrap_or(b'a').saturating_sub(b'a'));
         if !all.is_empty() {
-            all.push(';');
+            all.push(b';');
         }
         let start = all.len();
-        let shared = all.get(before..before + shared).unwrap_or_default().to_owned();
-        all.push_str(&shared);
-        all.push_str(rest);
+        // No more than the name before has: it ends where this one starts.
+        all.extend_from_within(before..(before + shared).min(start));
+        all.extend_from_slice(rest.as_bytes());
         before = start;
     }
     // As long as the program runs, like the text itself.
-    Ok(Names::from(&*all.leak()))
+    std::str::from_utf8(all.leak()).map(Names::from).map_err(serde::de::Error::custom)
 }
 
 impl Names {
