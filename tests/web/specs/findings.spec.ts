@@ -78,6 +78,7 @@ CREATE VIEW public.top AS SELECT a FROM public.above;
 `);
   await checker.verdict("needs-work");
   await checker.result.getByLabel("Search findings").fill("ext-01");
+  await expect(checker.findings).toHaveCount(1);
   await checker.findings.first().locator("button.row").click();
   const tree = checker.result.locator(".detail .falls").first();
   await expect(tree).toContainText("view public.v");
