@@ -141,20 +141,24 @@ fn people_read_the_verdict_where_the_eye_is() -> Outcome {
         return Ok(());
     };
     stage.sql(&stage.source, "CREATE TABLE t (id integer PRIMARY KEY)")?;
-    for (arguments, verdict) in [
-        (&["--format", "text", "--dry-run"][..], "✓ planned; nothing was written in "),
-        (&["--format", "text"], "✓ migrated and verified in "),
+    let folder = tempfile::tempdir()?;
+    for (name, arguments, title) in [
+        ("planned.html", &["--dry-run"][..], "planned; nothing was written"),
+        ("done.HTML", &[], "migrated and verified"),
     ] {
+        let verdict = format!("✓ {title} in ");
+        let page = folder.path().join(name);
         // The last of two formats counts for nobody: the first is taken away.
         let mut command = stage.command(&[])?;
         let words: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
         command = std::process::Command::new(command.get_program());
         command.args(words.iter().filter(|word| *word != "--format" && *word != "json")).args(arguments);
+        command.args(["--format", "text", "--report"]).arg(&page);
         command.env("SOURCE", &stage.source).env("TARGET", &stage.target);
         let output = command.output()?;
         let (text, told) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
         // Behind it stand the servers and what to do next.
-        let end = text.find(verdict).map(|at| text.split_at(at).1);
+        let end = text.find(&verdict).map(|at| text.split_at(at).1);
         let end = end.ok_or_else(|| format!("no verdict: {text}{told}"))?;
         assert!(end.lines().count() <= 6 && !end.contains("\n\n"), "{text}{told}");
         assert!(
@@ -166,6 +170,10 @@ fn people_read_the_verdict_where_the_eye_is() -> Outcome {
                 .all(|line| line.starts_with("✓ ") || line.starts_with("  ") || line.starts_with("! ")),
             "{told}"
         );
+        // The same as a page, for those who look rather.
+        let page = std::fs::read_to_string(page)?;
+        assert!(page.contains(&format!("<title>tsmigrate: {title}")), "{page}");
+        assert!(page.contains(">The plan</h2>"), "{page}");
     }
     Ok(())
 }

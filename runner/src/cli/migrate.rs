@@ -31,7 +31,13 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
 /// Writes the reports that stay.
 fn write(args: &Args, report: &Report) -> Result<(), Failure> {
     if let Some(path) = &args.report {
-        std::fs::write(path, report::json(report) + "\n")
+        let is_page = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("html"));
+        std::fs::File::create(path)
+            .and_then(
+                |mut out| {
+                    if is_page { report.html(&mut out) } else { writeln!(out, "{}", report::json(report)) }
+                },
+            )
             .map_err(|error| Failure::io("the report cannot be written", path, &error))?;
     }
     if let Some(folder) = &report.work_dir {

@@ -175,7 +175,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t, hide_possible_values = true, help_heading = "Output")]
     pub format: crate::report::Format,
 
-    /// Also write the report (JSON) to a file
+    /// Also write the report to a file: .html or .json
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub report: Option<PathBuf>,
 }
