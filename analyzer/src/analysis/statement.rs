@@ -196,7 +196,7 @@ pub(super) fn accept_loss(finding: &mut Finding, options: &Options, whole: Span)
         && (finding.rule.is_accepted(options) || rewrite::root_is_accepted(finding, options))
     {
         finding.fix = Some(Box::new(Fix {
-            title: "left out: its loss was accepted".into(),
+            title: "Remove it: its loss was accepted".into(),
             safety: Safety::Review,
             present: false,
             action: Action::Remove { span: whole },

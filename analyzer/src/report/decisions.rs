@@ -234,7 +234,7 @@ fn leave_out(key: Option<Key<'_>>, group: &[&Finding], findings: &Entries<'_>) -
         (..) if matches!(key, Some(Key::Object(..))) => {
             format!("Leave out what needs it ({})", count(changed + out, "statement"))
         }
-        (1, 0, Some(title)) => format!("Accept the change: {title}"),
+        (1, 0, Some(title)) => title.to_owned(),
         (0, 1, _) => "Leave the statement out".to_owned(),
         (0, out, _) => format!("Leave out {}", count(out, "statement")),
         (changed, out, Some(title)) => {

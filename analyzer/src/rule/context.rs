@@ -360,14 +360,29 @@ pub struct FixDraft {
     action: ActionDraft,
 }
 
+/// A fix's title is an imperative.
+fn for_reason(reason: &str) -> String {
+    format!("Remove it: {reason}")
+}
+
 impl FixDraft {
     fn new(title: impl Into<String>, action: ActionDraft) -> Self {
         Self { title: title.into(), safety: Safety::Safe, present: false, lost: None, action }
     }
 
-    /// Takes the statement out (a COPY with its data).
-    pub fn remove(title: impl Into<String>) -> Self {
+    /// Removes the statement (a COPY with its data), for this reason: `the target has no tablespaces of its users`.
+    pub fn remove(reason: impl AsRef<str>) -> Self {
+        Self::removal(for_reason(reason.as_ref()))
+    }
+
+    /// Removes the statement, under this title: `Remove it together with extension hll`.
+    pub fn removal(title: impl Into<String>) -> Self {
         Self::new(title, ActionDraft::Remove)
+    }
+
+    /// Removes parts of the statement, for this reason: see [`FixDraft::delete`].
+    pub fn without(reason: impl AsRef<str>) -> Self {
+        Self::edit(for_reason(reason.as_ref()))
     }
 
     /// Changes parts of the statement: see [`FixDraft::delete`] and its like.

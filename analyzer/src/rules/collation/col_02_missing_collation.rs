@@ -101,7 +101,7 @@ fn definition(ctx: &mut Context<'_>, statement: &Statement<'_>, s: &pg::DefineSt
     ));
     let lost = format!("order by the C library's {collate} in {words}: ICU's takes its place");
     let fix = icu_of_locale(collate).and_then(|new| {
-        let mut fix = FixDraft::edit(format!("use ICU's {new}"));
+        let mut fix = FixDraft::edit(format!("Use ICU's {new}"));
         match place("provider") {
             Some((index, option)) => {
                 fix = fix
@@ -126,7 +126,7 @@ fn definition(ctx: &mut Context<'_>, statement: &Statement<'_>, s: &pg::DefineSt
         rest.then(|| {
             let name = object.id.path();
             FixDraft::replace_with(
-                format!("use ICU's {new}"),
+                format!("Use ICU's {new}"),
                 vec![format!("CREATE COLLATION {name} (provider = icu, locale = '{new}');")],
             )
         })
@@ -192,7 +192,7 @@ fn uses(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &NodeEnum) {
         ctx.report(draft.advice("Write a collation that the target has: SELECT collname FROM pg_collation;"));
         return;
     };
-    let mut fix = FixDraft::edit(format!("use ICU's {new}"));
+    let mut fix = FixDraft::edit(format!("Use ICU's {new}"));
     for range in ranges {
         fix = fix.replace(range, quoted(&new));
     }

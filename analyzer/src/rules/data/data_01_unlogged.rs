@@ -64,7 +64,7 @@ fn check(ctx: &mut Context<'_>) {
         (gone.len() == s.cmds.len()).then(|| FixDraft::remove("it stays logged").review())
     } else {
         Some(
-            FixDraft::edit("make it logged")
+            FixDraft::edit("Make it logged")
                 .delete(statement.with_gap(&word))
                 .change(Change::set_str(format!("{path}/relpersistence"), "p"))
                 .review(),

@@ -112,7 +112,7 @@ fn check(ctx: &mut Context<'_>) {
         ctx.states.of::<Retyped>().0.insert(id);
     }
     let words = ctx.describe(&object);
-    let mut fix = FixDraft::edit("use the types that fit since 14");
+    let mut fix = FixDraft::edit("Use the types that fit since 14");
     for (range, new) in tokens {
         fix = fix.replace(range, new);
     }

@@ -139,9 +139,9 @@ fn use_of(gone: &'static Gone, statement: &Statement<'_>, node: &NodeEnum) -> Op
 
 /// The statement with other types, where there is one for each.
 fn replaced(tree: &Value, uses: &[Use]) -> Option<FixDraft> {
-    let title = |one: &Use| Some(format!("{} takes the place of {}", one.instead?, one.gone.name));
+    let title = |one: &Use| Some(format!("{} in the place of {}", one.instead?, one.gone.name));
     let titles: Vec<String> = uses.iter().map(title).collect::<Option<_>>()?;
-    let mut fix = FixDraft::edit(titles.join(", "));
+    let mut fix = FixDraft::edit(format!("Use {}", titles.join(", ")));
     for one in uses {
         let instead = one.instead?;
         let is_it = |value: &Value| value.get("sval").and_then(Value::as_str) == Some(one.gone.name);

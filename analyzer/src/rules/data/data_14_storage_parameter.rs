@@ -218,7 +218,7 @@ fn has_value(error: &ServerError) -> bool {
 /// Removes all of a statement's storage parameters: the clause, or an ALTER that does nothing else.
 fn whole(statement: &Statement<'_>, node: &NodeEnum, title: String) -> Option<FixDraft> {
     if let NodeEnum::AlterTableStmt(s) = node {
-        return (s.cmds.len() == 1).then(|| FixDraft::remove(title));
+        return (s.cmds.len() == 1).then(|| FixDraft::removal(title));
     }
     let code: Vec<&Token> = statement.code().collect();
     let is_open = |token: &Token| token.text(statement.sql()) == "(";

@@ -159,7 +159,11 @@ fn look(
         .find(|extension| ctx.target.allows_extension(extension) && !UNPROVIDED.contains(&&*data_type))
     {
         draft = draft.fix(if has(extension) {
-            FixDraft::surround(format!("extension {extension} is created before it"), Vec::new(), Vec::new())
+            FixDraft::surround(
+                format!("Use extension {extension}, which is created before it"),
+                Vec::new(),
+                Vec::new(),
+            )
         } else {
             ctx.states.of::<Added>().0.push(extension);
             let create = format!("CREATE EXTENSION IF NOT EXISTS {} WITH SCHEMA public;", quoted(extension));

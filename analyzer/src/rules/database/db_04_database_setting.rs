@@ -112,7 +112,7 @@ fn check(ctx: &mut Context<'_>) {
     ctx.report(match fate {
         Fate::Renamed => {
             draft.message(format!("database \"{name}\" is called {database} on the target")).fix(
-                FixDraft::edit(format!("say {database}"))
+                FixDraft::edit(format!("Say {database}"))
                     .replace(range, quoted(database))
                     .change(Change::set_str(path, database)),
             )
@@ -122,9 +122,9 @@ fn check(ctx: &mut Context<'_>) {
                 "database \"{name}\" is one of several, and which one is kept is not known here"
             ))
             .advice(format!("Run again with --database {name} to keep it with its settings."))
-            .fix(FixDraft::remove("left out: another database's setting").review().lost(lost)),
+            .fix(FixDraft::remove("it is another database's setting").review().lost(lost)),
         _ => draft
             .message(format!("database \"{name}\" is not on the target"))
-            .fix(FixDraft::remove("left out: another database's setting").lost(lost)),
+            .fix(FixDraft::remove("it is another database's setting").lost(lost)),
     });
 }

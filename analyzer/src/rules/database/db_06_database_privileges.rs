@@ -76,11 +76,11 @@ fn comment(ctx: &mut Context<'_>, statement: &Statement<'_>, name: &str) {
         .severity(severity)
         .server(error);
     let gone =
-        FixDraft::remove("left out: another database's comment").lost(format!("comment on database {name}"));
+        FixDraft::remove("it is another database's comment").lost(format!("comment on database {name}"));
     ctx.report(match fate {
         Fate::Renamed => {
             draft.message(format!("database \"{name}\" is called {database} on the target")).fix(
-                FixDraft::edit(format!("say {database}"))
+                FixDraft::edit(format!("Say {database}"))
                     .replace(range, quoted(database))
                     .change(Change::set_str("/CommentStmt/object/String/sval", database)),
             )
@@ -135,7 +135,7 @@ fn privileges(ctx: &mut Context<'_>, statement: &Statement<'_>, s: &pg::GrantStm
         return;
     }
     let verb = if s.is_grant { "GRANT" } else { "REVOKE" };
-    let gone = FixDraft::remove("left out: another database's privileges")
+    let gone = FixDraft::remove("they are another database's privileges")
         .lost(format!("{verb} on database {listed}"));
     if fates.contains(&Fate::Unknown) {
         ctx.report(
@@ -148,7 +148,7 @@ fn privileges(ctx: &mut Context<'_>, statement: &Statement<'_>, s: &pg::GrantStm
         return;
     }
     let ranges = names(statement);
-    let mut fix = FixDraft::edit(format!("say {database}"));
+    let mut fix = FixDraft::edit(format!("Say {database}"));
     for (index, (fate, range)) in fates.iter().zip(ranges).enumerate() {
         let path = format!("/GrantStmt/objects/{index}");
         fix = match fate {

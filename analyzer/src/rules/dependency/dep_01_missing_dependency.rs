@@ -234,7 +234,7 @@ fn part_of_table(ctx: &Context<'_>, node: &NodeEnum) -> Option<(Object, Absence)
 
 fn report(ctx: &mut Context<'_>, lack: Lack, node: &NodeEnum) {
     let Lack { absence, message, object, error, range, safety, subject_is_gone } = lack;
-    let mut fix = FixDraft::remove(format!("goes with {}", absence.root));
+    let mut fix = FixDraft::removal(format!("Remove it together with {}", absence.root));
     if safety == Safety::Review {
         fix = fix.review();
     }

@@ -83,8 +83,8 @@ fn check(ctx: &mut Context<'_>) {
         .server(error)
         .related(place, "the first");
     if is_alone {
-        let title = format!("Leave it out: {words} exists");
-        draft = draft.fix(FixDraft::remove(title).review().present().lost("what differs from the first"));
+        let reason = format!("{words} exists");
+        draft = draft.fix(FixDraft::remove(reason).review().present().lost("what differs from the first"));
     }
     ctx.report(draft);
 }
@@ -111,7 +111,7 @@ fn object(ctx: &mut Context<'_>, node: &NodeEnum) {
     if let Some((other, place, server)) = namesake(ctx, node, &object)
         && is_surely_there(ctx, place)
     {
-        let title = format!("Leave it out: {other} has its name");
+        let reason = format!("{other} has its name");
         let has_row_type = server.sqlstate == "42710";
         let draft =
             Draft::new(format!("{words} has the name of {other}, which exists since line {}", place.line))
@@ -121,7 +121,7 @@ fn object(ctx: &mut Context<'_>, node: &NodeEnum) {
                 .advice("A table or view has a row type of its name: give one of the two another name.");
         ctx.report(match id.class {
             // What uses the type finds the row type.
-            Class::Type if has_row_type => draft.fix(FixDraft::remove(title).review().present().lost(words)),
+            Class::Type if has_row_type => draft.fix(FixDraft::remove(reason).review().present().lost(words)),
             _ => draft,
         });
         return;
@@ -135,7 +135,7 @@ fn object(ctx: &mut Context<'_>, node: &NodeEnum) {
         .server(error(&object, &id))
         .related(first, "the first")
         .fix(
-            FixDraft::remove(format!("Leave it out: {words} exists"))
+            FixDraft::remove(format!("{words} exists"))
                 .review()
                 .present()
                 .lost("what differs from the first"),

@@ -35,7 +35,7 @@ pub const RULE: Rule = Rule {
         ],
         help: "The statement and its comment are removed. Everything that depends on the extension is listed with it: replace it first, or leave it out with --accept EXT-01.",
         before: "CREATE EXTENSION IF NOT EXISTS dblink WITH SCHEMA public;",
-        after: "-- tsmigrate EXT-01: the target refuses dblink\n-- CREATE EXTENSION IF NOT EXISTS dblink WITH SCHEMA public;",
+        after: "-- tsmigrate EXT-01: Remove it: the target refuses dblink\n-- CREATE EXTENSION IF NOT EXISTS dblink WITH SCHEMA public;",
         sources: &[
             "tigerdata.com docs, Tiger Cloud extensions (the target file has the lists and their dates)",
             "timescale/pgextwlist, pgextwlist.c",

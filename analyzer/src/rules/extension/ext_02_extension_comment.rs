@@ -24,7 +24,7 @@ pub const RULE: Rule = Rule {
         ],
         help: "It is removed: the text is the extension's own.",
         before: "COMMENT ON EXTENSION adminpack IS 'administrative functions for PostgreSQL';",
-        after: "-- tsmigrate EXT-02: the comment is the extension's own\n-- COMMENT ON EXTENSION adminpack IS 'administrative functions for PostgreSQL';",
+        after: "-- tsmigrate EXT-02: Remove it: the comment is the extension's own\n-- COMMENT ON EXTENSION adminpack IS 'administrative functions for PostgreSQL';",
         sources: &[
             "tigerdata.com docs, Tiger Cloud extensions (the target file has the lists and their dates)",
             "timescale/pgextwlist, pgextwlist.c",

@@ -151,7 +151,7 @@ pub(crate) fn already_there(ctx: &mut Context<'_>, s: &pg::CreateExtensionStmt, 
     let name = &s.extname;
     let words = format!("extension {}", quoted(name));
     let moved = schema_option(s).filter(|(_, _, schema)| *schema != there);
-    let mut fix = FixDraft::edit(format!("it stays in {there}"));
+    let mut fix = FixDraft::edit(format!("Leave it in {there}"));
     let mut range = extension_name(statement);
     if let Some((index, option, schema)) = moved {
         let Some(clause) = value(statement, option) else { return };
@@ -221,7 +221,7 @@ fn missing_schema(ctx: &mut Context<'_>, s: &pg::CreateExtensionStmt) {
         .object(words)
         .server(ServerError::new("3F000", format!("schema \"{schema}\" does not exist")))
         .fix(FixDraft::surround(
-            format!("make schema {schema}"),
+            format!("Create schema {schema} first"),
             vec![format!("CREATE SCHEMA IF NOT EXISTS {};", quoted(schema))],
             Vec::new(),
         ));
@@ -264,7 +264,7 @@ pub(crate) fn uses(ctx: &mut Context<'_>, statement: &Statement<'_>, moved: &Mov
     };
     let object = created(statement.node()).or_else(|| subject(statement.node()));
     let words = object.map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object));
-    let title = format!("{extension} is in {to}");
+    let title = format!("Name schema {to}: {extension} is there");
     if let Some((range, name, fix)) = requalified(statement, (from, to), title, takes) {
         let member = name.rsplit('.').next().unwrap_or("").trim_matches('"');
         let error = if known.has(Class::Type, member) {

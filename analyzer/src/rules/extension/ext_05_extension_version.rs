@@ -60,7 +60,7 @@ fn check(ctx: &mut Context<'_>) {
             ),
         ))
         .fix(
-            FixDraft::edit("take the target's default version")
+            FixDraft::edit("Take the target's default version")
                 .delete(statement.with_gap(&range))
                 .change(Change::Remove(format!("{path}/{index}")))
                 .lost(format!("version {version} of extension {name}: the target's default is created")),

@@ -70,7 +70,7 @@ fn check(ctx: &mut Context<'_>) {
                     .hint("Use CREATE EXTENSION ... CASCADE to install required extensions too."),
             )
             .fix(
-                FixDraft::edit("let the server install what it needs")
+                FixDraft::edit("Let the server install what it needs")
                     .replace(end..end, " CASCADE")
                     .change(Change::Set("/CreateExtensionStmt/options".into(), options.into())),
             );

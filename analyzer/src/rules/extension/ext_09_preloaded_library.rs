@@ -31,7 +31,7 @@ pub const RULE: Rule = Rule {
         ],
         help: "LOAD is removed: what the service needs is loaded. Ask the service's support to enable an extension before the restore.",
         before: "LOAD 'auto_explain';",
-        after: "-- tsmigrate EXT-09: the service loads its libraries itself\n-- LOAD 'auto_explain';",
+        after: "-- tsmigrate EXT-09: Remove it: the service loads its libraries itself\n-- LOAD 'auto_explain';",
         sources: &[
             "tigerdata.com docs, Tiger Cloud extensions (the target file has the lists and their dates)",
             "PostgreSQL src/backend/utils/fmgr/dfmgr.c, check_restricted_library_name",

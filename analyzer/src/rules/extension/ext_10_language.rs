@@ -64,7 +64,7 @@ fn check(ctx: &mut Context<'_>) {
             let fix = match trusted(ctx, name) {
                 _ if is_there(ctx, name) => fix.present(),
                 Some(extension) => FixDraft::replace_with(
-                    format!("extension {extension} brings it"),
+                    format!("Create extension {extension}, which brings it"),
                     vec![format!("CREATE EXTENSION IF NOT EXISTS {};", quoted(extension))],
                 )
                 .present(),
@@ -152,7 +152,7 @@ fn used(ctx: &mut Context<'_>, language: &str, words: &str, range: Option<Range<
     draft = match allowed {
         // The dump was cut to some schemas: pg_dump leaves extensions out then.
         Some(extension) if root.is_none() => draft.fix(FixDraft::surround(
-            format!("make extension {extension}"),
+            format!("Create extension {extension} first"),
             vec![format!("CREATE EXTENSION IF NOT EXISTS {};", quoted(extension))],
             Vec::new(),
         )),

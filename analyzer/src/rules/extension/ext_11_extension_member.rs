@@ -102,7 +102,7 @@ fn check(ctx: &mut Context<'_>) {
             Need::Privilege => format!("permission denied for {word} {}", id.name),
         };
         let words = Object { word, id }.to_string();
-        let fix = FixDraft::remove(format!("Leave it out: {words} belongs to extension {extension}"))
+        let fix = FixDraft::remove(format!("{words} belongs to extension {extension}"))
             .review()
             .lost(format!("change of {words}"));
         ctx.report(

@@ -35,7 +35,7 @@ pub const RULE: Rule = Rule {
                and indexes that use it stay. What the extension no longer has is named. The script of tsearch2 is left out, \
                too: PostgreSQL has had tsvector, tsquery and most of their functions since 8.3, and the rest is named.",
         before: "CREATE TYPE public.cube;\nCREATE FUNCTION public.cube_in(cstring) RETURNS public.cube\n    LANGUAGE c IMMUTABLE STRICT AS '$libdir/cube', 'cube_in';\nCREATE TABLE public.places (at public.cube);",
-        after: "-- tsmigrate EXT-12: Create extension cube\n-- CREATE TYPE public.cube;\nCREATE EXTENSION IF NOT EXISTS cube WITH SCHEMA public;\n-- tsmigrate EXT-12: extension cube has it\n-- CREATE FUNCTION public.cube_in(cstring) RETURNS public.cube\n--     LANGUAGE c IMMUTABLE STRICT AS '$libdir/cube', 'cube_in';\nCREATE TABLE public.places (at public.cube);",
+        after: "-- tsmigrate EXT-12: Create extension cube\n-- CREATE TYPE public.cube;\nCREATE EXTENSION IF NOT EXISTS cube WITH SCHEMA public;\n-- tsmigrate EXT-12: Remove it: extension cube has it\n-- CREATE FUNCTION public.cube_in(cstring) RETURNS public.cube\n--     LANGUAGE c IMMUTABLE STRICT AS '$libdir/cube', 'cube_in';\nCREATE TABLE public.places (at public.cube);",
         sources: &[
             "PostgreSQL 9.1 release notes: contrib modules are extensions; contrib/*/*--unpackaged--1.0.sql",
         ],
@@ -166,7 +166,7 @@ fn mentions(ctx: &mut Context<'_>, node: &NodeEnum) -> bool {
         _ => ServerError::new("42704", format!("{} \"{}\" does not exist", object.word, id.path())),
     };
     let fix = match node {
-        _ if extension == TSEARCH2 => FixDraft::remove(format!("{words} is left out")),
+        _ if extension == TSEARCH2 => FixDraft::remove(format!("{words} was part of tsearch2")),
         NodeEnum::GrantStmt(_) => FixDraft::remove(format!("{words} belongs to extension {extension}"))
             .lost(format!("privileges on {words}")),
         _ => FixDraft::remove(format!("{words} belongs to extension {extension}")),
@@ -265,7 +265,7 @@ fn uses(ctx: &mut Context<'_>, node: &NodeEnum) {
             .advice(format!("Only the owner of a type casts it, and extension {extension} owns {words}."))
             .fix(FixDraft::remove("the types are an extension's and the server's").review().lost(what))
     } else {
-        let title = format!("extension {extension} is created before it");
+        let title = format!("Use extension {extension}, which is created before it");
         draft.fix(FixDraft::surround(title, Vec::new(), Vec::new()))
     });
 }

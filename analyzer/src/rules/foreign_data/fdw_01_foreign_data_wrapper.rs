@@ -47,7 +47,7 @@ pub const RULE: Rule = Rule {
         ],
         help: "Wrappers are removed. Servers and foreign tables on postgres_fdw stay; what is on other wrappers is listed: load its data in another way, then --accept FDW-01. Change passwords that stand in a dump.",
         before: "CREATE FOREIGN DATA WRAPPER myfdw;",
-        after: "-- tsmigrate FDW-01: the target cannot have a wrapper of its own\n-- CREATE FOREIGN DATA WRAPPER myfdw;",
+        after: "-- tsmigrate FDW-01: Remove it: the target cannot have a wrapper of its own\n-- CREATE FOREIGN DATA WRAPPER myfdw;",
         sources: &[
             "PostgreSQL src/backend/commands/foreigncmds.c, CreateForeignDataWrapper, CreateForeignServer",
             "PostgreSQL contrib/postgres_fdw/option.c, postgres_fdw_validator",
@@ -195,7 +195,7 @@ fn mapping(ctx: &mut Context<'_>, s: &pg::CreateUserMappingStmt) {
         let fix = match from_list(statement, &s.options, &gone) {
             Some(ranges) => {
                 let fix =
-                    ranges.into_iter().fold(FixDraft::edit(format!("remove {names}")), FixDraft::delete);
+                    ranges.into_iter().fold(FixDraft::edit(format!("Remove {names}")), FixDraft::delete);
                 gone.iter().fold(fix, |fix, index| {
                     fix.change(Change::Remove(format!("/CreateUserMappingStmt/options/{index}")))
                 })

@@ -136,7 +136,7 @@ fn make_chosen(ctx: &mut Context<'_>, table: &ObjectId) {
     ))
     .object(format!("table {}", table.path()))
     .advice("Everything that comes behind in the dump is changed where a hypertable needs it.")
-    .fix(FixDraft::surround("make it a hypertable, as was asked for", Vec::new(), vec![call]));
+    .fix(FixDraft::surround("Make it a hypertable, as was asked for", Vec::new(), vec![call]));
     ctx.report(draft);
 }
 

@@ -83,7 +83,7 @@ fn check(ctx: &mut Context<'_>) {
     if let Some(word) = word {
         let range = word.start..word.end;
         draft = draft.at(range.clone()).fix(
-            FixDraft::edit("remove ONLY")
+            FixDraft::edit("Remove ONLY")
                 .delete(statement.with_gap(&range))
                 .change(Change::Set(path, serde_json::Value::Bool(true))),
         );

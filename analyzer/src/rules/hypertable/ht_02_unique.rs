@@ -180,7 +180,7 @@ fn widened(
     let at = statement.end_before(close.start);
     let list = listed(columns);
     draft.at(open.start..close.end).fix(
-        FixDraft::edit(format!("add the column {}", quoted(missing)))
+        FixDraft::edit(format!("Add the column {}", quoted(missing)))
             .review()
             .replace(at..at, format!(", {}", quoted(missing)))
             .change(change)

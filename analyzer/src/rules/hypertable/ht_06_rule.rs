@@ -63,7 +63,7 @@ fn check(ctx: &mut Context<'_>) {
     let draft = Draft::new(format!("{} is a hypertable and takes no rules", id.path()))
         .object(rule.clone())
         .server(answer(None))
-        .fix(FixDraft::remove("leave the rule out").review().lost(rule));
+        .fix(FixDraft::remove("a hypertable cannot have rules").review().lost(rule));
     ctx.report(draft);
 }
 

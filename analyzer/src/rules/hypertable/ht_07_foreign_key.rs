@@ -70,7 +70,7 @@ fn check(ctx: &mut Context<'_>) {
             .object(name.clone())
             .server(answer());
         if s.cmds.len() == 1 {
-            draft = draft.fix(FixDraft::remove("leave the foreign key out").review().lost(name));
+            draft = draft.fix(FixDraft::remove("the hypertable cannot be referenced").review().lost(name));
         }
         ctx.report(draft);
     }

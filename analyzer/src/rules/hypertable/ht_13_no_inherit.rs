@@ -70,7 +70,7 @@ fn check(ctx: &mut Context<'_>) {
         {
             let path = format!("/AlterTableStmt/cmds/{index}/AlterTableCmd/def/Constraint/is_no_inherit");
             draft = draft.at(words.clone()).fix(
-                FixDraft::edit("remove NO INHERIT")
+                FixDraft::edit("Remove NO INHERIT")
                     .delete(statement.with_gap(&words))
                     .change(Change::Set(path, serde_json::Value::Bool(false))),
             );

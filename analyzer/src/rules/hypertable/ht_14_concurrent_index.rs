@@ -59,7 +59,7 @@ fn check(ctx: &mut Context<'_>) {
                     ));
             if let Some(word) = statement.words(&["CONCURRENTLY"]) {
                 draft = draft.at(word.clone()).fix(
-                    FixDraft::edit("remove CONCURRENTLY")
+                    FixDraft::edit("Remove CONCURRENTLY")
                         .delete(statement.with_gap(&word))
                         .change(Change::Set("/IndexStmt/concurrent".into(), serde_json::Value::Bool(false))),
                 );

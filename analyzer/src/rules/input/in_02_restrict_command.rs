@@ -53,7 +53,7 @@ fn check(ctx: &mut Context<'_>) {
         Draft::new(format!("a psql older than August 2025 does not know \\{name} and stops here"))
             .advice("Restore with a current psql of any major version, or accept that the lines go: --accept IN-02.")
             .fix(
-                FixDraft::remove(format!("no \\{name} for an old psql"))
+                FixDraft::remove(format!("an old psql has no \\{name}"))
                     .review()
                     .lost("psql's protection against meta-commands that a malicious source could smuggle in"),
             ),

@@ -26,7 +26,7 @@ pub const RULE: Rule = Rule {
         server: &["3D000 database \"shop\" does not exist", "psql: \\connect: connection to server … failed"],
         help: "The line is removed: the statements run in the database that psql was started with.",
         before: "\\connect shop\nCREATE TABLE public.orders (\n    id integer\n);",
-        after: "-- tsmigrate IN-03: everything goes into tsdb\n-- \\connect shop\nCREATE TABLE public.orders (\n    id integer\n);",
+        after: "-- tsmigrate IN-03: Remove it: everything goes into tsdb\n-- \\connect shop\nCREATE TABLE public.orders (\n    id integer\n);",
         sources: &["PostgreSQL src/bin/pg_dump/pg_backup_archiver.c, _reconnectToDB"],
         link: TROUBLESHOOTING,
     },
@@ -67,7 +67,7 @@ fn check(ctx: &mut Context<'_>) {
         }
         // Without a name it only tells about the connection.
         None => Draft::new("the session is in the database of the restore already")
-            .fix(FixDraft::remove("nothing to connect to")),
+            .fix(FixDraft::remove("there is nothing to connect to")),
     };
     ctx.report(draft);
 }

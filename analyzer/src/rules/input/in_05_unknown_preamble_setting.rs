@@ -29,7 +29,7 @@ pub const RULE: Rule = Rule {
         ],
         help: "The statement is removed. transaction_timeout = 0 is what a server without it does anyway. Where tables had hidden oid columns, look whether the application reads them.",
         before: "SET default_with_oids = true;",
-        after: "-- tsmigrate IN-05: no server since 12 has oid columns\n-- SET default_with_oids = true;",
+        after: "-- tsmigrate IN-05: Remove it: no server since 12 has oid columns\n-- SET default_with_oids = true;",
         sources: &[
             "PostgreSQL src/bin/pg_dump/pg_backup_archiver.c, _doSetFixedOutputState; utils/misc/guc_tables.c",
         ],

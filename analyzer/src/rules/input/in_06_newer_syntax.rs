@@ -193,7 +193,7 @@ fn maintain(statement: &Statement<'_>, s: &pg::GrantStmt, path: &str, hits: &mut
     let fix = if s.privileges.len() == 1 {
         FixDraft::remove("only a newer server has MAINTAIN")
     } else {
-        FixDraft::edit("remove MAINTAIN")
+        FixDraft::edit("Remove MAINTAIN")
             .delete(statement.list_item(&word))
             .change(Change::Remove(format!("{path}/privileges/{index}")))
     };

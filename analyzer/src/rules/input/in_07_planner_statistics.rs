@@ -34,7 +34,7 @@ pub const RULE: Rule = Rule {
         ],
         help: "The calls are removed. Run ANALYZE once the rows are loaded: it makes the statistics anew.",
         before: "SELECT * FROM pg_catalog.pg_restore_relation_stats(\n	'version', '180004'::integer,\n	'schemaname', 'public',\n	'relname', 'orders',\n	'relpages', '10'::integer\n);",
-        after: "-- tsmigrate IN-07: ANALYZE makes the statistics anew\n-- SELECT * FROM pg_catalog.pg_restore_relation_stats(\n-- 	'version', '180004'::integer,\n-- 	'schemaname', 'public',\n-- 	'relname', 'orders',\n-- 	'relpages', '10'::integer\n-- );",
+        after: "-- tsmigrate IN-07: Remove it: ANALYZE makes the statistics anew\n-- SELECT * FROM pg_catalog.pg_restore_relation_stats(\n-- 	'version', '180004'::integer,\n-- 	'schemaname', 'public',\n-- 	'relname', 'orders',\n-- 	'relpages', '10'::integer\n-- );",
         sources: &["PostgreSQL 18 src/bin/pg_dump/pg_dump.c, dumpRelationStats"],
         link: "https://www.postgresql.org/docs/18/functions-admin.html",
     },

@@ -21,7 +21,7 @@ pub const RULE: Rule = Rule {
         server: &["psql: error: backslash commands are restricted; only \\unrestrict is allowed"],
         help: "Commands that only show or format something are removed. For the others look what they do: give a file that \\i includes as an input of its own, load what \\copy reads after the migration, or accept the loss with --accept IN-11.",
         before: "\\echo loading\nSELECT 1;",
-        after: "-- tsmigrate IN-11: it changes nothing on the server\n-- \\echo loading\nSELECT 1;",
+        after: "-- tsmigrate IN-11: Remove it: it changes nothing on the server\n-- \\echo loading\nSELECT 1;",
         sources: &["PostgreSQL src/bin/psql/command.c, exec_command; CVE-2025-8714"],
         link: "https://www.postgresql.org/docs/current/app-psql.html",
     },
@@ -110,7 +110,7 @@ fn check(ctx: &mut Context<'_>) {
                 .advice("Put a semicolon in its place, or remove the statement too.")
         }
         Kind::Matters(what, lost) => Draft::new(format!("\\{name} {what}"))
-            .fix(FixDraft::remove(format!("no \\{name}")).review().lost(lost)),
+            .fix(FixDraft::remove(format!("only psql knows \\{name}")).review().lost(lost)),
     };
     ctx.report(draft.object(format!("\\{name}")));
 }

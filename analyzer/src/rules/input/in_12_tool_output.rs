@@ -20,7 +20,7 @@ pub const RULE: Rule = Rule {
         server: &["42601 syntax error at or near \"pg_dump\""],
         help: "The line is removed. Read it: an error there means that the dump is not complete. Write dumps with --file, and leave the messages on the terminal.",
         before: "pg_dump: warning: there are circular foreign-key constraints on this table:\nSELECT 1;",
-        after: "-- tsmigrate IN-12: a message, not a statement\n-- pg_dump: warning: there are circular foreign-key constraints on this table:\nSELECT 1;",
+        after: "-- tsmigrate IN-12: Remove it: it is a message, not a statement\n-- pg_dump: warning: there are circular foreign-key constraints on this table:\nSELECT 1;",
         sources: &["PostgreSQL src/common/logging.c, pg_log_generic_v"],
         link: "https://www.postgresql.org/docs/current/app-pgdump.html",
     },
@@ -35,7 +35,7 @@ fn check(ctx: &mut Context<'_>) {
     let near = text.get(..word.max(1)).unwrap_or_default();
     let mut draft = Draft::new("a tool's message stands among the statements")
         .server(ServerError::new("42601", format!("syntax error at or near \"{near}\"")))
-        .fix(FixDraft::remove("a message, not a statement"));
+        .fix(FixDraft::remove("it is a message, not a statement"));
     if text.contains("error") || text.contains("ERROR") || text.contains("FATAL") {
         draft = draft.advice("It tells of an error: the dump may lack what came after it. Write it again.");
     }

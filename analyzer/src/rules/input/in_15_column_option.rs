@@ -90,7 +90,7 @@ fn check(ctx: &mut Context<'_>) {
         let fix = if found.len() < all.len() {
             kept(statement, &all, &found).map(|(range, text)| {
                 found.iter().fold(
-                    FixDraft::edit(format!("remove {name}")).replace(range, text),
+                    FixDraft::edit(format!("Remove {name}")).replace(range, text),
                     |fix, place| {
                         let path =
                             format!("/AlterTableStmt/cmds/{index}/AlterTableCmd/def/List/items/{place}");

@@ -244,9 +244,9 @@ fn parameters(ctx: &Context<'_>, statement: &Statement<'_>, hits: &mut Vec<Hit>)
             "42704",
             format!("unrecognized configuration parameter \"{}\"", setting.set.name),
         );
-        let title = format!("PostgreSQL {} has no {name}", ctx.target.version);
+        let reason = format!("PostgreSQL {} has no {name}", ctx.target.version);
         let mut hit = Hit::new(format!("the parameter {name}"), *since, error)
-            .fix(setting.without(statement, title).lost(setting.lost()));
+            .fix(setting.without(statement, reason).lost(setting.lost()));
         hit.at = setting.clause.as_ref().map(|(range, _)| range.clone());
         hits.push(hit);
     }

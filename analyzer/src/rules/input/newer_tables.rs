@@ -178,7 +178,7 @@ fn added_not_null(statement: &Statement<'_>, s: &pg::AlterTableStmt, c: &pg::Con
         return hit;
     }
     hit.fix(FixDraft::replace_with(
-        "the same in older words",
+        "Say it in older words",
         vec![format!("{head}ALTER COLUMN {} SET NOT NULL;", quoted(column))],
     ))
 }

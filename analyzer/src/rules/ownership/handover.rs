@@ -132,7 +132,7 @@ pub(crate) fn hand_over(
         draft = draft
             .message(format!("{admin} could give {words} to {owner}, but not work on it any more"))
             .severity(Severity::Warning)
-            .fix(FixDraft::surround(format!("let {admin} act as {owner}"), before, after));
+            .fix(FixDraft::surround(format!("Let {admin} act as {owner}"), before, after));
         ctx.report(draft);
         return;
     }
@@ -141,7 +141,7 @@ pub(crate) fn hand_over(
     draft = draft
         .message(format!("{admin} may not give {words} to {owner} yet"))
         .server(error)
-        .fix(FixDraft::surround(format!("let {admin} hand over to {owner}"), before, after));
+        .fix(FixDraft::surround(format!("Let {admin} hand over to {owner}"), before, after));
     ctx.report(draft);
 }
 

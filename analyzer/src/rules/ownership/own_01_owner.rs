@@ -232,7 +232,7 @@ impl<'a> OwnerChange<'a> {
         let lost = format!("owner {owner} of {words}: it stays {}'s, {owner} may use it", ctx.target.admin);
         self.draft(format!("{words} cannot be given to {owner}: only a superuser may let it use the wrapper"))
             .server(error)
-            .fix(FixDraft::replace_with(format!("{owner} may use it instead"), vec![usage]).lost(lost))
+            .fix(FixDraft::replace_with(format!("Let {owner} use it instead"), vec![usage]).lost(lost))
     }
 
     /// What the relation is, where TimescaleDB keeps its rows in chunks that nobody can hand over.
@@ -276,7 +276,7 @@ fn identity_of_hypertable(ctx: &mut Context<'_>, node: &NodeEnum) {
         let draft = Draft::new(format!("{words} stays {admin}'s, as its hypertable {} does", table.path()))
             .object(words)
             .severity(Severity::Warning)
-            .fix(FixDraft::surround(format!("{owner} gets all privileges on it"), Vec::new(), grant));
+            .fix(FixDraft::surround(format!("Grant {owner} all privileges on it"), Vec::new(), grant));
         ctx.report(draft);
     }
 }
@@ -364,7 +364,7 @@ fn out_of_reach(ctx: &Context<'_>, object: &Object, id: &ObjectId) -> Option<Str
 }
 
 fn title_instead(owner: &str) -> String {
-    format!("{owner} gets all privileges instead")
+    format!("Grant {owner} all privileges instead")
 }
 
 fn grant_all(word: &str, id: &ObjectId, owner: &str) -> String {

@@ -172,7 +172,7 @@ fn create(ctx: &mut Context<'_>, s: &pg::CreateSchemaStmt) {
             draft = draft
                 .message(format!("{admin} may not make schema {name} for {owner} yet"))
                 .server(refused)
-                .fix(FixDraft::surround(format!("let {admin} hand over to {owner}"), before, Vec::new()));
+                .fix(FixDraft::surround(format!("Let {admin} hand over to {owner}"), before, Vec::new()));
         }
     }
     ctx.report(draft);
@@ -183,7 +183,7 @@ fn without_owner(ctx: &Context<'_>, s: &pg::CreateSchemaStmt, name: &str) -> Opt
     let statement = ctx.statement()?;
     let clause = statement.words(&["AUTHORIZATION"])?;
     let range = clause.start..role_range(statement, s.authrole.as_ref()?)?.end;
-    let fix = FixDraft::edit(format!("schema {name} becomes {}'s", ctx.target.admin))
+    let fix = FixDraft::edit(format!("Give schema {name} to {}", ctx.target.admin))
         .change(Change::unset("/CreateSchemaStmt/authrole"));
     Some(if s.schemaname.is_empty() {
         fix.replace(range, quoted(name)).change(Change::set_str("/CreateSchemaStmt/schemaname", name))

@@ -42,7 +42,7 @@ pub const RULE: Rule = Rule {
         ],
         help: "Privileges on objects of the dump are kept. Those on objects of the service are removed and listed. A role that does not exist has to be created first: give the roles dump together with the others.",
         before: "CREATE ROLE grp;\nGRANT ALL ON FUNCTION pg_catalog.pg_ls_dir(text) TO grp;",
-        after: "CREATE ROLE grp;\n-- tsmigrate OWN-03: function pg_catalog.pg_ls_dir belongs to the service\n-- GRANT ALL ON FUNCTION pg_catalog.pg_ls_dir(text) TO grp;",
+        after: "CREATE ROLE grp;\n-- tsmigrate OWN-03: Remove it: function pg_catalog.pg_ls_dir belongs to the service\n-- GRANT ALL ON FUNCTION pg_catalog.pg_ls_dir(text) TO grp;",
         sources: &["PostgreSQL src/backend/catalog/aclchk.c, restrict_and_check_grant"],
         link: TROUBLESHOOTING,
     },
@@ -143,7 +143,7 @@ fn check(ctx: &mut Context<'_>) {
             .object(what(ctx, s))
             .server(ServerError::new("0A000", "grantor must be current user"))
             .fix(
-                FixDraft::edit(format!("remove GRANTED BY {name}"))
+                FixDraft::edit(format!("Remove GRANTED BY {name}"))
                     .delete(statement.with_gap(&range))
                     .change(Change::unset("/GrantStmt/grantor")),
             );
@@ -265,14 +265,14 @@ fn foreign(ctx: &mut Context<'_>, s: &pg::GrantStmt, objects: &[Foreign]) {
     let words = objects.iter().map(|object| object.words.as_str()).collect::<Vec<_>>().join(", ");
     let title = format!("{words} belongs to {}", first.keeper);
     let fix = if objects.len() == s.objects.len() {
-        Some(FixDraft::remove(title.clone()))
+        Some(FixDraft::remove(&title))
     } else {
         // `ON TABLE a, b TO …`: the words before the first name are the kind's.
         let drop: Vec<usize> = objects.iter().map(|object| object.index).collect();
         statement.words(&["ON"]).and_then(|on| {
             let from = kind_end(statement, on.end, s.objtype);
             let items = items(statement, from, &["TO", "FROM"]);
-            trim(FixDraft::edit(title.clone()), &items, s.objects.len(), "/GrantStmt/objects", &drop)
+            trim(FixDraft::without(&title), &items, s.objects.len(), "/GrantStmt/objects", &drop)
         })
     };
     let verb = if s.is_grant { "granted" } else { "revoked" };
@@ -337,7 +337,7 @@ pub(crate) fn missing_grantees(
     } else {
         let drop: Vec<usize> = found.iter().map(|(index, ..)| *index).collect();
         let items = items(statement, from, &["WITH", "GRANTED", "CASCADE", "RESTRICT"]);
-        trim(FixDraft::edit(title), &items, specs.len(), path, &drop)
+        trim(FixDraft::without(title), &items, specs.len(), path, &drop)
     };
     let mut draft = if let Trouble::NotYet(since) = trouble {
         Draft::new(format!("role {name} came with PostgreSQL {since}"))

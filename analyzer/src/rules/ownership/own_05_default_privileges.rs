@@ -93,7 +93,7 @@ fn owners(ctx: &mut Context<'_>, s: &pg::AlterDefaultPrivilegesStmt) {
         .filter(|(_, _, name)| *name != admin && ctx.target.reserved_roles.contains_key(*name))
         .collect();
     if let Some((_, spec, name)) = service.first() {
-        let mut fix = FixDraft::edit(format!("for {admin} in the place of {name}"));
+        let mut fix = FixDraft::edit(format!("Set them for {admin} in the place of {name}"));
         for (index, spec, _) in &service {
             let Some(range) = role_range(statement, spec) else { return };
             let path = format!(
@@ -160,6 +160,6 @@ fn owners(ctx: &mut Context<'_>, s: &pg::AlterDefaultPrivilegesStmt) {
     let draft = Draft::new(format!("{admin} may not change the default privileges of {name} yet"))
         .object(object)
         .server(refused(name))
-        .fix(FixDraft::surround(format!("let {admin} act for {name}"), before, Vec::new()));
+        .fix(FixDraft::surround(format!("Let {admin} act for {name}"), before, Vec::new()));
     ctx.report(draft);
 }

@@ -39,7 +39,7 @@ pub const RULE: Rule = Rule {
         help: "The rewrite grants what the role needs to create its objects, so that they stay its own. All else is done as \
                tsdbadmin, between RESET ROLE and SET ROLE.",
         before: "CREATE ROLE app;\nGRANT app TO tsdbadmin;\nSET ROLE app;\nCREATE TABLE public.t (id integer);",
-        after: "CREATE ROLE app;\nGRANT app TO tsdbadmin;\nSET ROLE app;\n-- tsmigrate OWN-08: let app create it\nRESET ROLE;\nGRANT USAGE, CREATE ON SCHEMA public TO app;\nSET ROLE app;\nCREATE TABLE public.t (id integer);",
+        after: "CREATE ROLE app;\nGRANT app TO tsdbadmin;\nSET ROLE app;\n-- tsmigrate OWN-08: Let app create it\nRESET ROLE;\nGRANT USAGE, CREATE ON SCHEMA public TO app;\nSET ROLE app;\nCREATE TABLE public.t (id integer);",
         sources: &["PostgreSQL src/backend/catalog/namespace.c, RangeVarGetAndCheckCreationNamespace; \
              catalog/objectaddress.c, check_object_ownership; commands/user.c, CreateRole"],
         link: "https://www.postgresql.org/docs/current/sql-set-role.html",
@@ -112,7 +112,7 @@ fn check(ctx: &mut Context<'_>) {
     } else {
         let before = std::iter::once(reset).chain(grants).chain([set]).collect();
         let verb = if matches!(node, NodeEnum::CopyStmt(_)) { "copy" } else { "create" };
-        FixDraft::surround(format!("let {acting} {verb} it"), before, Vec::new())
+        FixDraft::surround(format!("Let {acting} {verb} it"), before, Vec::new())
     };
     let words = ctx.created(node).or_else(|| subject(node));
     let words = match (words, of_rows) {

@@ -54,7 +54,7 @@ fn check(ctx: &mut Context<'_>) {
     let tables = published(ctx, None);
     let fix = match cut(statement, &range) {
         Some(empty) if !tables.is_empty() => FixDraft::replace_with(
-            "publish the tables that exist",
+            "Publish the tables that exist",
             vec![
                 empty,
                 format!(

@@ -84,7 +84,7 @@ fn check(ctx: &mut Context<'_>) {
     let plain = schemas.len() == objects.len();
     let fix = match (adds, list) {
         (true, _) if plain && tables.is_empty() => FixDraft::remove("the schema has no tables").lost(loss),
-        (true, _) if plain => FixDraft::replace_with("add the tables that exist", vec![add]).lost(loss),
+        (true, _) if plain => FixDraft::replace_with("Add the tables that exist", vec![add]).lost(loss),
         (false, Some(list)) if plain => {
             let from =
                 statement.code().rfind(|token| token.end <= list.start).map_or(list.start, |t| t.start);
@@ -92,10 +92,11 @@ fn check(ctx: &mut Context<'_>) {
                 statement.words_from(list.end, &["WITH"]).map_or(statement.body().end, |with| with.start);
             match cut(statement, &(from..statement.end_before(to))) {
                 Some(empty) if tables.is_empty() => {
-                    FixDraft::replace_with("the schema has no tables", vec![empty]).lost(loss)
+                    FixDraft::replace_with("Publish nothing: the schema has no tables", vec![empty])
+                        .lost(loss)
                 }
                 Some(empty) => {
-                    FixDraft::replace_with("add the tables that exist", vec![empty, add]).lost(loss)
+                    FixDraft::replace_with("Add the tables that exist", vec![empty, add]).lost(loss)
                 }
                 None => FixDraft::remove("only a superuser may make it").review().lost(words),
             }

@@ -114,9 +114,9 @@ impl<'a> Membership<'a> {
     }
 
     /// A fix that takes the rule's own troubles out: items of the lists, or the whole statement.
-    pub(crate) fn without(&self, title: String, mine: impl Fn(&Trouble<'_>) -> bool) -> Option<FixDraft> {
+    pub(crate) fn without(&self, reason: String, mine: impl Fn(&Trouble<'_>) -> bool) -> Option<FixDraft> {
         if self.nothing_left(&mine) {
-            return Some(FixDraft::remove(title));
+            return Some(FixDraft::remove(reason));
         }
         let drop = |troubles: &mut dyn Iterator<Item = &Option<Trouble<'a>>>| -> Vec<usize> {
             troubles
@@ -129,7 +129,7 @@ impl<'a> Membership<'a> {
         let members = drop(&mut self.members.iter().map(|(_, trouble)| trouble));
         let s = self.statement;
         let separator = s.words(&[if self.node.is_grant { "TO" } else { "FROM" }])?;
-        let mut fix = FixDraft::edit(title);
+        let mut fix = FixDraft::without(reason);
         if !granted.is_empty() {
             let verb = s.code().next()?.end;
             let from = match s.words_from(verb, &["OPTION", "FOR"]) {

@@ -35,7 +35,7 @@ pub const RULE: Rule = Rule {
         server: &["42704 role \"rds_superuser\" does not exist"],
         help: "The statements are removed, and the names are removed from GRANT lists. What such a role owned is owned by tsdbadmin on the target. Members of a provider's administrator group lose those powers: GRANT tsdbowner is the nearest that a service has.",
         before: "GRANT rds_superuser TO app;",
-        after: "-- tsmigrate ROLE-02: rds_superuser is a role of Amazon RDS and Aurora\n-- GRANT rds_superuser TO app;",
+        after: "-- tsmigrate ROLE-02: Remove it: rds_superuser is a role of Amazon RDS and Aurora\n-- GRANT rds_superuser TO app;",
         sources: &[
             "timescale/docs, migrate, Amazon RDS: the sed script removes rds roles",
             "the providers' own lists of system roles (see tsmigrate's target file)",
@@ -194,7 +194,7 @@ fn grantees(ctx: &mut Context<'_>, s: &pg::GrantStmt, path: &str, from: usize) {
         let drop: Vec<usize> = found.iter().map(|(index, ..)| *index).collect();
         statement.words_from(from, &[if s.is_grant { "TO" } else { "FROM" }]).and_then(|word| {
             let items = items(statement, word.end, &["WITH", "GRANTED", "CASCADE", "RESTRICT"]);
-            trim(FixDraft::edit(title), &items, specs.len(), path, &drop)
+            trim(FixDraft::without(title), &items, specs.len(), path, &drop)
         })
     };
     let mut draft = missing(ctx, name, from_provider, fix);

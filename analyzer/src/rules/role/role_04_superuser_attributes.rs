@@ -68,7 +68,7 @@ fn check(ctx: &mut Context<'_>) {
         return;
     }
     let mut fix = FixDraft::edit(format!(
-        "remove {}",
+        "Remove {}",
         found.iter().map(|(_, word, on)| written(word, *on)).collect::<Vec<_>>().join(", ")
     ));
     if alter && found.len() == nodes.len() {

@@ -69,7 +69,7 @@ fn check(ctx: &mut Context<'_>) {
         let late: Vec<&str> = options(&node.opt).filter(is_late).map(|o| o.defname.as_str()).collect();
         let names = listed(late.iter().copied()).to_uppercase();
         said.push(format!("{names} of a membership came with PostgreSQL 16"));
-        title.push(format!("remove {names}"));
+        title.push(names);
         let near = if option(&node.opt, "admin").is_some() { "," } else { "INHERIT" };
         error = Some(ServerError::new("42601", format!("syntax error at or near \"{near}\"")));
         fix = match clause.without_late(s, node, fix) {
@@ -82,13 +82,13 @@ fn check(ctx: &mut Context<'_>) {
     if let Some((spec, name)) = foreign {
         let Some(range) = granted_by(s, spec) else { return };
         said.push(format!("{} cannot grant in the name of {name}", ctx.target.admin));
-        title.push(format!("remove GRANTED BY {name}"));
+        title.push(format!("GRANTED BY {name}"));
         error.get_or_insert_with(|| refused(ctx, name));
         fix = fix.delete(s.with_gap(&range)).change(Change::unset("/GrantRoleStmt/grantor"));
         at.get_or_insert(range);
     }
     let Some(error) = error else { return };
-    fix = fix.title(title.join(", "));
+    fix = fix.title(format!("Remove {}", title.join(" and ")));
     if !lost.is_empty() {
         fix = fix.lost(lost.join("; "));
     }
@@ -214,7 +214,7 @@ fn merged(ctx: &Context<'_>, m: &Membership<'_>) -> Option<FixDraft> {
     }
     let on = |flag: bool| if flag { "TRUE" } else { "FALSE" };
     Some(FixDraft::replace_with(
-        "one membership with all that was granted",
+        "Grant one membership with all that was granted",
         vec![format!(
             "GRANT {} TO {} WITH ADMIN {}, INHERIT {}, SET {};",
             quoted(role),

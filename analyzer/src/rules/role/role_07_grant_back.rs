@@ -32,7 +32,7 @@ pub const RULE: Rule = Rule {
         server: &["0LP01 ADMIN option cannot be granted back to your own grantor (16 and newer)"],
         help: "The ADMIN OPTION is removed, and the whole GRANT where it gives nothing else: tsdbadmin has it already.",
         before: "CREATE ROLE app;\nGRANT app TO tsdbadmin WITH ADMIN OPTION, INHERIT FALSE, SET FALSE;",
-        after: "CREATE ROLE app;\n-- tsmigrate ROLE-07: tsdbadmin has ADMIN on app from making it\n-- GRANT app TO tsdbadmin WITH ADMIN OPTION, INHERIT FALSE, SET FALSE;",
+        after: "CREATE ROLE app;\n-- tsmigrate ROLE-07: Remove it: tsdbadmin has ADMIN on app from making it\n-- GRANT app TO tsdbadmin WITH ADMIN OPTION, INHERIT FALSE, SET FALSE;",
         sources: &["PostgreSQL src/backend/commands/user.c, AddRoleMems, plan_recursive_revoke"],
         link: TROUBLESHOOTING,
     },
@@ -75,7 +75,7 @@ fn check(ctx: &mut Context<'_>) {
     } else {
         s.words(&["TO"]).and_then(|to| {
             let items = items(s, to.end, &["WITH", "GRANTED"]);
-            trim(FixDraft::edit(title), &items, m.members.len(), "/GrantRoleStmt/grantee_roles", &mine)
+            trim(FixDraft::without(title), &items, m.members.len(), "/GrantRoleStmt/grantee_roles", &mine)
         })
     };
     let mut draft = Draft::new(format!("{member} cannot be granted ADMIN on {granted} again"))
@@ -116,10 +116,10 @@ fn without_admin(m: &Membership<'_>, title: &str) -> Option<FixDraft> {
     if items.len() == 1 && m.node.opt.len() == 1 {
         let clause = with.start..items.last()?.end;
         return Some(
-            FixDraft::edit(title)
+            FixDraft::without(title)
                 .delete(s.with_gap(&clause))
                 .change(Change::Remove(format!("{path}/{index}"))),
         );
     }
-    trim(FixDraft::edit(title), &items, m.node.opt.len(), path, &[index])
+    trim(FixDraft::without(title), &items, m.node.opt.len(), path, &[index])
 }

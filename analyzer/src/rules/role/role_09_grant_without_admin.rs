@@ -37,7 +37,7 @@ pub const RULE: Rule = Rule {
         ],
         help: "The GRANT is removed. tsdbowner can be granted in the place of tsdbadmin. A role that does not exist has to be created first: give the roles dump together with the others.",
         before: "CREATE ROLE app;\nGRANT postgres TO app;",
-        after: "CREATE ROLE app;\n-- tsmigrate ROLE-09: postgres cannot be granted\n-- GRANT postgres TO app;",
+        after: "CREATE ROLE app;\n-- tsmigrate ROLE-09: Remove it: postgres cannot be granted\n-- GRANT postgres TO app;",
         sources: &["PostgreSQL src/backend/commands/user.c, check_role_membership_authorization"],
         link: TROUBLESHOOTING,
     },
@@ -150,7 +150,7 @@ fn lists(ctx: &mut Context<'_>, s: &pg::CreateRoleStmt) {
             format!("membership of {names} in {}", s.role)
         };
         let unsure = troubles.iter().any(|(.., trouble)| *trouble == Trouble::Missing);
-        let title = format!("without {names}");
+        let title = format!("Remove {names}");
         let next = usize::try_from(option.location).ok().and_then(|from| {
             let until = starts.iter().copied().filter(|start| *start > from).min();
             let until = until.unwrap_or(statement.body().end);

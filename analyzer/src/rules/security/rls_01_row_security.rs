@@ -166,7 +166,7 @@ fn policy(ctx: &mut Context<'_>, s: &pg::CreatePolicyStmt) {
         statement.words(&["TO"]).and_then(|to| {
             let items = items(statement, to.end, &["USING", "WITH"]);
             let title = format!("{names} does not exist");
-            trim(FixDraft::edit(title), &items, specs.len(), "/CreatePolicyStmt/roles", &drop)
+            trim(FixDraft::without(title), &items, specs.len(), "/CreatePolicyStmt/roles", &drop)
         })
     };
     let mut draft = match trouble {

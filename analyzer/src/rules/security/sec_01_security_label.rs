@@ -61,7 +61,7 @@ fn check(ctx: &mut Context<'_>) {
         .object(words.clone())
         .server(ServerError::new("22023", error))
         .fix(
-            FixDraft::remove(format!("no security label{from}"))
+            FixDraft::remove(format!("the target has no security label{from}"))
                 .review()
                 .lost(format!("security label{from} on {words}")),
         );

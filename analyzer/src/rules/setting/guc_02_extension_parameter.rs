@@ -31,7 +31,7 @@ pub const RULE: Rule = Rule {
         server: &["42501 permission denied to set parameter \"pgaudit.log\""],
         help: "The setting is removed and listed. An application's own parameters can be set when it connects (options=-c myapp.tenant=x) or by SET. Settings of TimescaleDB stay: its library is always loaded. Those of PL/pgSQL stay, too: an empty DO block loads it first.",
         before: "CREATE ROLE app;\nALTER ROLE app SET pgaudit.log TO 'ddl';",
-        after: "CREATE ROLE app;\n-- tsmigrate GUC-02: only a superuser may store pgaudit.log\n-- ALTER ROLE app SET pgaudit.log TO 'ddl';",
+        after: "CREATE ROLE app;\n-- tsmigrate GUC-02: Remove it: only a superuser may store pgaudit.log\n-- ALTER ROLE app SET pgaudit.log TO 'ddl';",
         sources: &["PostgreSQL src/backend/utils/misc/guc.c, validate_option_array_item"],
         link: TROUBLESHOOTING,
     },
@@ -90,7 +90,7 @@ fn check(ctx: &mut Context<'_>) {
                     draft
                         .message(format!("{name} can be stored only once PL/pgSQL is loaded"))
                         .server(error)
-                        .fix(FixDraft::surround("load PL/pgSQL", before, Vec::new())),
+                        .fix(FixDraft::surround("Load PL/pgSQL first", before, Vec::new())),
                 );
             }
             continue;

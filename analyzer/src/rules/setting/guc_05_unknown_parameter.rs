@@ -66,7 +66,7 @@ fn check(ctx: &mut Context<'_>) {
         let name = setting.set.name.as_str();
         // What is stored is reset by its name only (GUCArrayDelete), whoever knows it.
         let Some(error) = refusal(ctx, name).filter(|_| named && sets(ctx, &setting)) else { continue };
-        let mut fix = setting.without(statement, title(ctx, name)).lost(setting.lost());
+        let mut fix = setting.without(statement, reason(ctx, name)).lost(setting.lost());
         if setting.function {
             // The body may ask for the value.
             fix = fix.review();
@@ -80,12 +80,12 @@ fn check(ctx: &mut Context<'_>) {
     if let NodeEnum::VariableShowStmt(show) = node
         && let Some(error) = refusal(ctx, &show.name).filter(|_| show.name != "all")
     {
-        let fix = FixDraft::remove(title(ctx, &show.name));
+        let fix = FixDraft::remove(reason(ctx, &show.name));
         ctx.report(Draft::new(message(ctx, &show.name)).server(error).fix(fix));
     }
     let Some((name, range, error)) = set_by_call(statement, |name| refusal(ctx, name)) else { return };
     let object = format!("SET {name}");
-    let fix = FixDraft::remove(title(ctx, name)).review().lost(object.clone());
+    let fix = FixDraft::remove(reason(ctx, name)).review().lost(object.clone());
     let mut draft = Draft::new(message(ctx, name)).object(object).server(error).fix(fix);
     if let Some(range) = range {
         draft = draft.at(range);
@@ -97,6 +97,6 @@ fn message(ctx: &Context<'_>, name: &str) -> String {
     format!("PostgreSQL {} does not have parameter {name}", ctx.target.version)
 }
 
-fn title(ctx: &Context<'_>, name: &str) -> String {
-    format!("Remove {name}: PostgreSQL {} does not have it", ctx.target.version)
+fn reason(ctx: &Context<'_>, name: &str) -> String {
+    format!("PostgreSQL {} has no {name}", ctx.target.version)
 }

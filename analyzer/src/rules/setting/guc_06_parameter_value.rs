@@ -59,8 +59,7 @@ fn check(ctx: &mut Context<'_>) {
         };
         let value = value.filter(|_| !setting.set.args.is_empty());
         let Some((what, error)) = refusal(parameter, name, value.as_deref()) else { continue };
-        let fix =
-            setting.without(statement, format!("Remove {what}: the server refuses it")).lost(setting.lost());
+        let fix = setting.without(statement, format!("the server refuses {what}")).lost(setting.lost());
         let mut draft = Draft::new(format!("the server refuses {what}"))
             .object(setting.lost())
             .server(error)
@@ -75,8 +74,7 @@ fn check(ctx: &mut Context<'_>) {
         .find_map(|(name, value, _)| Some((name, refusal(parameter(name)?, name, Some(value))?)));
     if let Some((name, (what, error))) = refused {
         let object = format!("SET {name}");
-        let fix =
-            FixDraft::remove(format!("Remove {what}: the server refuses it")).review().lost(object.clone());
+        let fix = FixDraft::remove(format!("the server refuses {what}")).review().lost(object.clone());
         ctx.report(Draft::new(format!("the server refuses {what}")).object(object).server(error).fix(fix));
     }
 }

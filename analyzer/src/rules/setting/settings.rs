@@ -27,12 +27,12 @@ pub(crate) struct Setting<'a> {
 
 impl Setting<'_> {
     /// Takes it out.
-    pub(crate) fn without(&self, statement: &Statement<'_>, title: String) -> FixDraft {
+    pub(crate) fn without(&self, statement: &Statement<'_>, reason: impl AsRef<str>) -> FixDraft {
         match &self.clause {
-            Some((range, path)) => {
-                FixDraft::edit(title).delete(statement.with_gap(range)).change(Change::Remove(path.clone()))
-            }
-            None => FixDraft::remove(title),
+            Some((range, path)) => FixDraft::without(reason)
+                .delete(statement.with_gap(range))
+                .change(Change::Remove(path.clone())),
+            None => FixDraft::remove(reason),
         }
     }
 

@@ -41,7 +41,7 @@ pub(super) fn report(ctx: &mut Context<'_>, option: &FunctionOption) {
     let fix = if alone {
         FixDraft::remove(format!("nothing is left of it without {word}"))
     } else {
-        FixDraft::edit(format!("remove {word}"))
+        FixDraft::edit(format!("Remove {word}"))
             .delete(statement.with_gap(&range))
             .change(Change::Remove(format!("{path}/{index}")))
     };

@@ -86,7 +86,7 @@ fn same(statement: &Statement<'_>, s: &pg::CreateFunctionStmt) -> Option<FixDraf
     let text = statement.code().find(|token| token.start >= from && token.kind == TokenKind::String)?;
     let path = "/CreateFunctionStmt/options";
     Some(
-        FixDraft::edit(format!("call pg_catalog.{name}"))
+        FixDraft::edit(format!("Call pg_catalog.{name}"))
             .replace(language_range(statement)?, "sql")
             .change(Change::set_str(format!("{path}/{language_index}/DefElem/arg/String/sval"), "sql"))
             .replace(Statement::token_range(text), format!("'{sql}'"))

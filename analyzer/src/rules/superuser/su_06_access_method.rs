@@ -89,7 +89,7 @@ fn check(ctx: &mut Context<'_>) {
                 .detail(format!("Table access method \"{name}\" does not exist.")),
             )
             .fix(
-                FixDraft::edit("use heap")
+                FixDraft::edit("Use heap")
                     .replace(range, "heap")
                     .change(Change::set_str("/VariableSetStmt/args/0/AConst/val/Sval/sval", "heap"))
                     .lost(format!("access method {name} of the tables that follow: they are heap tables")),
@@ -143,7 +143,7 @@ fn clause(ctx: &mut Context<'_>, name: &str, path: &str) {
             .object(words.clone())
             .server(missing(name))
             .fix(
-                FixDraft::edit("tables are heap on the target")
+                FixDraft::edit("Use heap")
                     .delete(statement.with_gap(&(using.start..range.end)))
                     .change(Change::set_str(path, ""))
                     .lost(format!("access method {name} of {words}: it is a heap table")),

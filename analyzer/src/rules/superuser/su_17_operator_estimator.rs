@@ -64,7 +64,7 @@ fn check(ctx: &mut Context<'_>) {
     let gone: Vec<usize> = own.iter().map(|(index, _)| *index).collect();
     let fix = match from_list(statement, nodes, &gone) {
         Some(ranges) => {
-            let fix = ranges.into_iter().fold(FixDraft::edit("remove the estimators"), FixDraft::delete);
+            let fix = ranges.into_iter().fold(FixDraft::edit("Remove the estimators"), FixDraft::delete);
             gone.iter().fold(fix, |fix, index| fix.change(Change::Remove(format!("{path}/{index}"))))
         }
         None => FixDraft::remove("nothing is left of it without the estimators"),

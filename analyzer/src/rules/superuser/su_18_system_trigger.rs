@@ -80,7 +80,7 @@ fn check(ctx: &mut Context<'_>) {
         return;
     }
     let words = ctx.describe(&object);
-    let mut fix = FixDraft::edit("leave the server's own triggers alone");
+    let mut fix = FixDraft::edit("Leave the server's own triggers alone");
     let mut last: Option<Range<usize>> = None;
     for (index, disable) in &all {
         let word = if *disable { "DISABLE" } else { "ENABLE" };
@@ -133,7 +133,7 @@ fn report_named(ctx: &mut Context<'_>, node: &NodeEnum, s: &pg::AlterTableStmt, 
     let words = ctx.describe(&object);
     let table = s.relation.as_ref().map_or("", |range| range.relname.as_str());
     let error = ServerError::new("42704", format!("trigger \"{name}\" for table \"{table}\" does not exist"));
-    let fix = FixDraft::remove("Leave it out: the target checks the key")
+    let fix = FixDraft::remove("the target checks the key")
         .lost(format!("state of the server's trigger {} on {words}", quoted(name)));
     ctx.report(
         Draft::new(format!(

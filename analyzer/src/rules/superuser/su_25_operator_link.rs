@@ -68,7 +68,7 @@ fn check(ctx: &mut Context<'_>) {
         .object(words.clone())
         .server(ServerError::new("42501", format!("must be owner of operator {name}")));
     if let Some(ranges) = from_list(statement, &s.definition, &gone) {
-        let fix = ranges.into_iter().fold(FixDraft::edit("remove the link"), FixDraft::delete);
+        let fix = ranges.into_iter().fold(FixDraft::edit("Remove the link"), FixDraft::delete);
         let fix = gone
             .iter()
             .fold(fix, |fix, index| fix.change(Change::Remove(format!("/DefineStmt/definition/{index}"))));

@@ -70,7 +70,7 @@ fn check(ctx: &mut Context<'_>) {
         )
     };
     ctx.report(Draft::new(message).at(range.clone()).object(format!("tablespace {name}")).server(error).fix(
-        FixDraft::edit("use the target's own storage").replace(range, "''").change(Change::set_str(path, "")),
+        FixDraft::edit("Use the target's own storage").replace(range, "''").change(Change::set_str(path, "")),
     ));
 }
 

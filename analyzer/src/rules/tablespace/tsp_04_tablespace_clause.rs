@@ -115,7 +115,7 @@ fn check(ctx: &mut Context<'_>) {
     let Some(first) = clauses.first() else { return };
     let name = first.name.clone();
     let set = matches!(node, NodeEnum::AlterTableStmt(_));
-    let mut fix = FixDraft::edit("use the target's own storage");
+    let mut fix = FixDraft::edit("Use the target's own storage");
     let mut at: Option<Range<usize>> = None;
     let mut from = 0;
     for clause in clauses {
@@ -147,12 +147,12 @@ fn message(name: &str) -> String {
     }
 }
 
-fn whole(ctx: &mut Context<'_>, statement: &Statement<'_>, name: Option<impl AsRef<str>>, title: &str) {
+fn whole(ctx: &mut Context<'_>, statement: &Statement<'_>, name: Option<impl AsRef<str>>, reason: &str) {
     let Some(name) = name else { return };
     let name = name.as_ref();
     let object = subject(statement.node()).map_or_else(|| format!("tablespace {name}"), |o| ctx.describe(&o));
     ctx.report(
-        Draft::new(message(name)).object(object).server(no_tablespace(name)).fix(FixDraft::remove(title)),
+        Draft::new(message(name)).object(object).server(no_tablespace(name)).fix(FixDraft::remove(reason)),
     );
 }
 

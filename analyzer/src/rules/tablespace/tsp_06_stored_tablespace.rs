@@ -36,7 +36,7 @@ pub const RULE: Rule = Rule {
         ],
         help: "The setting is removed: the target's own storage is used.",
         before: "ALTER ROLE app SET default_tablespace TO 'ts1';",
-        after: "-- tsmigrate TSP-06: the target has no tablespaces of its users\n-- ALTER ROLE app SET default_tablespace TO 'ts1';",
+        after: "-- tsmigrate TSP-06: Remove it: the target has no tablespaces of its users\n-- ALTER ROLE app SET default_tablespace TO 'ts1';",
         sources: &[
             "PostgreSQL src/backend/commands/tablespace.c, check_default_tablespace and check_temp_tablespaces; catalog/pg_proc.c, ProcedureCreate",
         ],
@@ -99,7 +99,7 @@ fn session(ctx: &mut Context<'_>, name: &str) {
         Draft::new(format!("tablespace \"{name}\" does not exist on the target"))
             .object(format!("tablespace {name}"))
             .server(no_tablespace(name))
-            .fix(FixDraft::remove("use the target's own storage")),
+            .fix(FixDraft::remove("the target has its own storage")),
     );
 }
 
@@ -148,9 +148,9 @@ fn function(
             }
         };
         let fix = if alter && nodes.len() == 1 {
-            FixDraft::remove("use the target's own storage")
+            FixDraft::remove("the target has its own storage")
         } else {
-            FixDraft::edit("use the target's own storage")
+            FixDraft::edit("Use the target's own storage")
                 .delete(statement.with_gap(&range))
                 .change(Change::Remove(format!("{list}/{index}")))
         };

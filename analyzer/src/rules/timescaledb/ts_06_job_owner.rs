@@ -114,7 +114,7 @@ fn look(ctx: &mut Context<'_>, row: &Row, edit: impl FnOnce(FixDraft, std::ops::
             quoted_path(Some(schema), name)
         ));
     }
-    let fix = FixDraft::edit(format!("{admin} owns it"))
+    let fix = FixDraft::edit(format!("Give it to {admin}"))
         .lost(format!("owner {owner} of job {id}: it runs as {admin}"));
     ctx.report(draft.fix(edit(fix, range)));
 }
