@@ -12,6 +12,7 @@ use tsmigrate_analyzer::secrets;
 use super::pictures;
 use super::pieces::{Cell, ROWS, bar, begin, bullets, steps, table};
 use super::{Outcome, Report, view};
+use crate::estimate;
 use crate::human::{self, count, plural, thousands};
 use crate::quote::quoted;
 use crate::results::{Finding, span};
@@ -48,15 +49,25 @@ impl Report {
         self.to_do(&mut page);
         self.verified(&mut page);
         self.absent(&mut page);
-        self.timeline(&mut page);
-        self.tables_and_builds(&mut page);
+        if self.is_plan() {
+            self.planned(&mut page);
+        } else {
+            self.timeline(&mut page);
+            self.tables_and_builds(&mut page);
+        }
         self.found(&mut page);
-        self.planned(&mut page);
+        if !self.is_plan() {
+            self.planned(&mut page);
+        }
         self.others(&mut page);
+        let beside = match self.work_dir {
+            Some(_) => " report.json beside it has the same for programs.",
+            None => "",
+        };
         let _ = write!(
             page,
-            "</main>\n<footer><div class=\"wrap\">Written by tsmigrate {}. Nothing in this page is sent anywhere. \
-             report.json beside it has the same for programs.</div></footer>\n\
+            "</main>\n<footer><div class=\"wrap\">Written by tsmigrate {}. Nothing in this page is sent anywhere.{beside}\
+             </div></footer>\n\
              <script type=\"application/json\" id=\"data\">{}</script>\n<script>{}</script>\n</body>\n</html>\n",
             env!("CARGO_PKG_VERSION"),
             view::data(self)?,
@@ -65,20 +76,22 @@ impl Report {
         out.write_all(page.as_bytes())
     }
 
-    fn header(&self, page: &mut String) {
-        let (class, sign) = match self.outcome {
-            Outcome::Migrated | Outcome::Planned => ("done", "✓"),
-            Outcome::Blocked | Outcome::Differs | Outcome::Failed | Outcome::Interrupted => ("stopped", "✗"),
-        };
-        let _ = write!(
-            page,
-            "<header class=\"{class}\"><div class=\"wrap\">\n<p class=\"tool\">tsmigrate migrate</p>\n\
-             <h1><span class=\"sign\" aria-hidden=\"true\">{sign}</span> {}</h1>\n",
-            text(&capital(self.title()))
-        );
-        let moved = self.what_moved();
-        if !moved.is_empty() {
-            let _ = writeln!(page, "<p class=\"sentence\">{}</p>", text(&moved));
+    /// Nothing was written: what will happen counts, not what did.
+    fn is_plan(&self) -> bool {
+        matches!(self.outcome, Outcome::Planned | Outcome::Blocked)
+    }
+
+    /// Figures at the top: a class, a number and what it is of.
+    fn figures(&self) -> Vec<(&'static str, String, String)> {
+        if self.is_plan() {
+            let Some(plan) = &self.plan else { return Vec::new() };
+            let time = plan.estimate.as_ref();
+            let time =
+                time.map(|time| ("note", estimate::range(time.low, time.high), "will take".to_owned()));
+            let size = plan.volume.as_ref();
+            let size =
+                size.map(|size| ("note", human::bytes(size.table_bytes), "of rows to copy".to_owned()));
+            return time.into_iter().chain(size).collect();
         }
         let differences = self.verification.as_ref().map(|found| found.differences.len() as u64);
         let missing = self.missing.len() as u64;
@@ -96,8 +109,26 @@ impl Report {
         }
         let class = if missing == 0 { "note none" } else { "warning" };
         boxes.push((class, thousands(missing), "did not arrive".to_owned()));
+        boxes
+    }
+
+    fn header(&self, page: &mut String) {
+        let (class, sign) = match self.outcome {
+            Outcome::Migrated | Outcome::Planned => ("done", "✓"),
+            Outcome::Blocked | Outcome::Differs | Outcome::Failed | Outcome::Interrupted => ("stopped", "✗"),
+        };
+        let _ = write!(
+            page,
+            "<header class=\"{class}\"><div class=\"wrap\">\n<p class=\"tool\">tsmigrate migrate</p>\n\
+             <h1><span class=\"sign\" aria-hidden=\"true\">{sign}</span> {}</h1>\n",
+            text(&capital(self.title()))
+        );
+        let moved = self.what_moved();
+        if !moved.is_empty() {
+            let _ = writeln!(page, "<p class=\"sentence\">{}</p>", text(&moved));
+        }
         *page += "<dl class=\"figures\">\n";
-        for (class, number, words) in boxes {
+        for (class, number, words) in self.figures() {
             let _ = writeln!(
                 page,
                 "<div class=\"{class}\"><dt>{}</dt><dd>{}</dd></div>",
@@ -242,7 +273,8 @@ impl Report {
         if self.missing.is_empty() && lost.is_empty() {
             return;
         }
-        begin(page, "missing", "What the target does not have");
+        let title = if self.is_plan() { "What you will lose" } else { "What the target does not have" };
+        begin(page, "missing", title);
         if !self.missing.is_empty() {
             let row = |missing: &crate::results::Missing| {
                 vec![Cell::Code(missing.what.clone()), Cell::Text(missing.why.clone())]

@@ -90,6 +90,19 @@ fn what_has_to_be_decided_is_said_with_and_without_the_view() {
 }
 
 #[test]
+fn a_plan_says_what_will_happen_before_what_was_found() {
+    let volume = Some(crate::volume::Volume { table_bytes: 5_000_000, ..Default::default() });
+    let plan = Some(crate::plan::Plan { volume, ..Default::default() });
+    let page = page(&Report { outcome: Outcome::Planned, work_dir: None, plan, ..report() });
+    assert!(page.find("id=\"plan\"").is_some_and(|plan| Some(plan) < page.find("id=\"findings\"")));
+    assert!(page.contains("What you will lose</h2>"));
+    assert!(page.contains("<dt>of rows to copy</dt><dd>5.00 MB</dd>"));
+    for done in ["did not arrive", "id=\"timeline\"", "report.json beside it"] {
+        assert!(!page.contains(done), "{done}");
+    }
+}
+
+#[test]
 fn a_run_that_did_nothing_is_a_page_too() {
     let page = page(&Report { error: Some("cannot start".into()), ..Report::default() });
     assert!(page.contains("<h1><span class=\"sign\" aria-hidden=\"true\">✗</span> Failed</h1>"));
