@@ -12,6 +12,7 @@ use super::sessions;
 use super::work::Work;
 use crate::connect::{Row, Session};
 use crate::error::{Error, Server};
+use crate::human::count;
 use crate::quote::identifier;
 
 /// So many rows at most are looked at one by one: 16 bytes of memory each.
@@ -25,9 +26,25 @@ const SHOWN: usize = 10;
 /// Rows by the hash of their key.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Apart {
-    missing: Vec<i64>,
-    extra: Vec<i64>,
-    changed: Vec<i64>,
+    missing: Kind,
+    extra: Kind,
+    changed: Kind,
+}
+
+/// Rows of one kind.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Kind {
+    /// The hashes of their keys, each once.
+    keys: Vec<i64>,
+    /// How many rows they are: without a key there may be many of one kind.
+    rows: u64,
+}
+
+impl Kind {
+    fn add(&mut self, key: i64, rows: u32) {
+        self.keys.push(key);
+        self.rows += u64::from(rows);
+    }
 }
 
 /// Lines that name the rows. Where a server refuses, the line says so: the difference itself is known.
@@ -88,12 +105,12 @@ pub(super) async fn locate(
     };
     let apart = apart(&ours, &theirs);
     drop((ours, theirs));
-    let missing = describe(source, work, &work.source, &key, &apart.missing).await?;
-    lines.extend(summary("missing on the target", apart.missing.len(), &missing));
-    let extra = describe(target, work, &work.target, &key, &apart.extra).await?;
-    lines.extend(summary("on the target only", apart.extra.len(), &extra));
-    let changed = changed(source, target, work, formula, &key, &apart.changed).await?;
-    lines.extend(summary("changed", apart.changed.len(), &changed));
+    let missing = describe(source, work, &work.source, &key, &apart.missing.keys).await?;
+    lines.extend(summary("missing on the target", &apart.missing, &missing));
+    let extra = describe(target, work, &work.target, &key, &apart.extra.keys).await?;
+    lines.extend(summary("on the target only", &apart.extra, &extra));
+    let changed = changed(source, target, work, formula, &key, &apart.changed.keys).await?;
+    lines.extend(summary("changed", &apart.changed, &changed));
     Ok(lines)
 }
 
@@ -112,13 +129,12 @@ fn key(work: &Work, formula: Formula) -> String {
     }
 }
 
-fn summary(what: &str, count: usize, shown: &[String]) -> Option<String> {
-    if count == 0 {
+fn summary(what: &str, apart: &Kind, shown: &[String]) -> Option<String> {
+    if apart.rows == 0 {
         return None;
     }
-    let more = if count > shown.len() { ", …" } else { "" };
-    let rows = if count == 1 { "1 row".to_owned() } else { format!("{count} rows") };
-    Some(format!("{rows} {what}: {}{more}", shown.join(", ")))
+    let more = if apart.keys.len() > shown.len() { ", …" } else { "" };
+    Some(format!("{} {what}: {}{more}", count(apart.rows, "row"), shown.join(", ")))
 }
 
 /// Rows of both servers: by the hash of the key how often which row.
@@ -128,17 +144,19 @@ fn apart(ours: &Rows, theirs: &Rows) -> Apart {
     let mut apart = Apart::default();
     for (key, (row, count)) in ours {
         match theirs.get(key) {
-            None => apart.missing.push(*key),
-            Some((other, _)) if other != row => apart.changed.push(*key),
-            Some((_, other)) if other < count => apart.missing.push(*key),
-            Some((_, other)) if other > count => apart.extra.push(*key),
+            None => apart.missing.add(*key, *count),
+            Some((other, count)) if other != row => apart.changed.add(*key, *count),
+            Some((_, other)) if other < count => apart.missing.add(*key, count - other),
+            Some((_, other)) if other > count => apart.extra.add(*key, other - count),
             Some(_) => {}
         }
     }
-    apart.extra.extend(theirs.keys().filter(|key| !ours.contains_key(key)));
-    apart.missing.sort_unstable();
-    apart.extra.sort_unstable();
-    apart.changed.sort_unstable();
+    for (key, (_, count)) in theirs.iter().filter(|(key, _)| !ours.contains_key(key)) {
+        apart.extra.add(*key, *count);
+    }
+    for kind in [&mut apart.missing, &mut apart.extra, &mut apart.changed] {
+        kind.keys.sort_unstable();
+    }
     apart
 }
 
@@ -302,22 +320,28 @@ mod tests {
         let ours = Rows::from([(1, (10, 1)), (2, (20, 1)), (3, (30, 1))]);
         let theirs = Rows::from([(1, (10, 1)), (2, (21, 1)), (4, (40, 1))]);
         let apart = apart(&ours, &theirs);
-        assert_eq!(apart, Apart { missing: vec![3], extra: vec![4], changed: vec![2] });
+        let one = |key| Kind { keys: vec![key], rows: 1 };
+        assert_eq!(apart, Apart { missing: one(3), extra: one(4), changed: one(2) });
     }
 
     #[test]
     fn a_row_that_is_there_twice_is_not_the_same_as_once() {
-        let ours = Rows::from([(1, (1, 1)), (2, (2, 1))]);
-        let theirs = Rows::from([(1, (1, 2))]);
+        let ours = Rows::from([(1, (1, 1)), (2, (2, 22)), (3, (3, 5))]);
+        let theirs = Rows::from([(1, (1, 2)), (3, (3, 2))]);
         let apart = apart(&ours, &theirs);
-        assert_eq!(apart, Apart { missing: vec![2], extra: vec![1], changed: vec![] });
+        let (missing, extra) = (Kind { keys: vec![2, 3], rows: 25 }, Kind { keys: vec![1], rows: 1 });
+        assert_eq!(apart, Apart { missing, extra, changed: Kind::default() });
     }
 
     #[test]
     fn totals_are_told_and_the_first_keys() {
-        assert_eq!(summary("changed", 0, &[]), None);
-        assert_eq!(summary("changed", 1, &["id = 1".into()]).as_deref(), Some("1 row changed: id = 1"));
+        let apart = |keys, rows| Kind { keys, rows };
+        assert_eq!(summary("changed", &apart(vec![], 0), &[]), None);
+        let one = ["id = 1".to_owned()];
+        assert_eq!(summary("changed", &apart(vec![1], 1), &one).as_deref(), Some("1 row changed: id = 1"));
+        assert_eq!(summary("changed", &apart(vec![1], 22), &one).as_deref(), Some("22 rows changed: id = 1"));
         let two = ["id = 1".to_owned(), "id = 2".to_owned()];
-        assert_eq!(summary("changed", 7, &two).as_deref(), Some("7 rows changed: id = 1, id = 2, …"));
+        let seven = summary("changed", &apart((1..8).collect(), 7), &two);
+        assert_eq!(seven.as_deref(), Some("7 rows changed: id = 1, id = 2, …"));
     }
 }
