@@ -197,6 +197,7 @@ pub fn seen(described: Target, facts: &Facts) -> Target {
             installed.map(|(name, extension)| (name.clone(), extension.schema.clone())).collect(),
         ),
         live_collations: Some(facts.collations.clone()).filter(|collations| !collations.is_empty()),
+        refused_wrappers: facts.refused_wrappers.clone(),
         ..described
     };
     // Whatever it is called: no dump makes or changes the role that we connect as.

@@ -76,6 +76,9 @@ pub enum Error {
         /// What it wrote to its error output.
         output: String,
     },
+    /// A connection pooler gives transactions any backend: no session of ours is kept.
+    #[error("{}{}", .0.what, steps(&.0.next))]
+    Pooler(Box<Blocker>),
     /// One end is not in a state to migrate from or to.
     #[error("the preflight failed:\n{}", list(.0))]
     Preflight(Vec<Blocker>),
@@ -110,6 +113,9 @@ pub enum Error {
         /// The server's answer.
         answer: Box<Server>,
     },
+    /// Rows break constraints or unique indexes: each is an error of its own.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Rows(Vec<Error>),
     /// The session that keeps the source's snapshot has ended.
     #[error("the snapshot of the source is gone: its session has ended")]
     SnapshotLost,
@@ -143,6 +149,7 @@ impl Error {
                 Some(answer)
             }
             Self::Statement(refused) => Some(&refused.server),
+            Self::Rows(all) => all.first().and_then(Self::answer),
             _ => None,
         }
     }

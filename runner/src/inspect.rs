@@ -98,6 +98,9 @@ pub struct Facts {
     /// Collations of `pg_catalog`, of a target; none of a plan that is read again.
     #[serde(skip)]
     pub collations: BTreeSet<String>,
+    /// Of a target: foreign-data wrappers of the source's servers that the user may not use there.
+    #[serde(default)]
+    pub refused_wrappers: BTreeSet<String>,
 }
 
 impl Facts {

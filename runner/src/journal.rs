@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tsmigrate_analyzer::clean;
 
 use crate::error::Error;
+use crate::inspect::Facts;
 use crate::jobs::Job;
 use crate::private_file;
 use crate::record;
@@ -25,6 +26,18 @@ pub struct Identity {
     pub database: String,
     /// The database's object id.
     pub oid: String,
+}
+
+impl Identity {
+    /// That of a server that was inspected.
+    #[must_use]
+    pub fn of(facts: &Facts) -> Self {
+        Self {
+            system: facts.system.clone(),
+            database: facts.database.clone(),
+            oid: facts.database_oid.clone(),
+        }
+    }
 }
 
 /// What happened.

@@ -83,12 +83,13 @@ pub fn add(scripts: &mut Vec<Script>, missing: &[Missing]) {
     });
     let Some(script) = scripts.get_mut(position) else { return };
     script.sql.push_str("\n-- What the run found out\n");
-    for Missing { what, why } in missing {
+    for Missing { what, why, sql } in missing {
         let _ = write!(
             script.sql,
-            "\n{}{}",
+            "\n{}{}{}",
             comment(&secrets::in_text(what)),
-            comment(&format!("  because: {}", secrets::in_text(why)))
+            comment(&format!("  because: {}", secrets::in_text(why))),
+            sql.as_ref().map(|sql| comment(&secrets::in_sql(sql.trim()))).unwrap_or_default()
         );
     }
 }

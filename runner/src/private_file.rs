@@ -12,8 +12,15 @@ use rustix::fs::OFlags;
 use crate::error::Error;
 
 /// The files of a run; a directory is one of ours where it has the first.
-const FILES: [&str; 6] =
-    ["journal.jsonl", "plan.json", "plan.json.new", "log.jsonl", "report.json", "report.html"];
+const FILES: [&str; 7] = [
+    "journal.jsonl",
+    "plan.json",
+    "plan.json.new",
+    "log.jsonl",
+    "report.json",
+    "report.html",
+    "announced.json",
+];
 
 /// Opens a file of ours to add to it; a new one is for its owner alone.
 ///

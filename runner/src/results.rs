@@ -63,13 +63,16 @@ pub struct Decision {
 }
 
 /// Something that did not arrive, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Missing {
     /// What.
     pub what: String,
     /// Why.
     pub why: String,
+    /// The statement that adds it once the reason is gone, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sql: Option<String>,
 }
 
 /// A job of the source on the target.

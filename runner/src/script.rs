@@ -155,6 +155,9 @@ pub(crate) fn subject_of(node: &NodeEnum, sql: &str) -> Option<(Subject, String)
         NodeEnum::CreateFunctionStmt(_) => (Subject::Replaceable, "function"),
         NodeEnum::ViewStmt(_) => (Subject::Replaceable, "view"),
         NodeEnum::CreateStmt(_) => (Subject::Other, "table"),
+        NodeEnum::CreateSeqStmt(_) => (Subject::Other, "sequence"),
+        NodeEnum::CreateDomainStmt(_) => (Subject::Other, "domain"),
+        NodeEnum::CreateEnumStmt(_) => (Subject::Other, "type"),
         NodeEnum::IndexStmt(index) => {
             let schema = index.relation.as_ref().map(|table| table.schemaname.as_str()).unwrap_or_default();
             return Some((Subject::Other, format!("index {}", Relation::new(schema, &index.idxname))));

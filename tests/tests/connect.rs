@@ -385,6 +385,44 @@ fn bouncer(program: &Path, server: &str, mode: &str, pool: usize) -> Result<Boun
     Err("pgbouncer does not listen".into())
 }
 
+/// Whatever command is refused: who gets the pool's backend next has no setting of ours.
+fn nothing_stays_with_a_pool(lab: &Lab, bouncer: &Bouncer) -> Outcome {
+    let through = format!("postgres://postgres@127.0.0.1:{}/postgres", bouncer.port);
+    let psql = |sql: &str| -> Result<String, Box<dyn Error>> {
+        let output =
+            Command::new(lab.programs()?.join("psql")).args(["-XqAt", "-c", sql, &through]).output()?;
+        Ok(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).trim().to_owned())
+    };
+    let settings = "SELECT concat_ws('; ', current_setting('search_path'), \
+        current_setting('statement_timeout'), current_setting('lock_timeout'), current_setting('row_security'))";
+    psql("ALTER SYSTEM SET statement_timeout = '77s'")?;
+    psql("SELECT pg_reload_conf()")?;
+    let before = psql(settings)?;
+    assert!(before.contains("77s"), "{before}");
+    let target = lab.uri(Server::Target17)?;
+    let dump = tempfile::NamedTempFile::with_suffix(".sql")?;
+    fs::write(dump.path(), "CREATE TABLE a (b int);")?;
+    let dump = dump.path().to_string_lossy().into_owned();
+    for (arguments, source, target) in [
+        (&["migrate", "--dry-run"][..], through.as_str(), target),
+        (&["migrate", "--dry-run"][..], target, through.as_str()),
+        (&["check", &dump, "--target", &through][..], through.as_str(), target),
+        (&["check", &through][..], through.as_str(), target),
+        (&["verify"][..], through.as_str(), target),
+        (&["cleanup"][..], target, through.as_str()),
+    ] {
+        let mut command = program();
+        command.args(arguments).env("SOURCE", source).env("TARGET", target);
+        command.env("PATH", env::var_os("PATH").unwrap_or_default());
+        let output = command.output()?;
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(said.contains("there is a connection pooler in front of"), "{arguments:?}: {said}");
+        assert_eq!(psql(settings)?, before, "{arguments:?}");
+    }
+    psql("ALTER SYSTEM RESET statement_timeout")?;
+    psql("SELECT pg_reload_conf()").map(drop)
+}
+
 #[test]
 fn a_pooler_in_between_is_recognised() -> Outcome {
     let test = "a_pooler_in_between_is_recognised";
@@ -409,9 +447,13 @@ fn a_pooler_in_between_is_recognised() -> Outcome {
             let through = format!("postgres://postgres@127.0.0.1:{}/postgres", bouncer.port);
             let connector = Connector::new(Side::Source, &through)?;
             assert_eq!(pooler::find(&connector).await?, Some(expected), "{mode} {pool}");
+            if expected == Pooler::Transactions {
+                assert!(connector.open().await.is_err(), "no session of ours");
+            }
         }
         Ok::<_, Box<dyn Error>>(())
     })?;
+    nothing_stays_with_a_pool(&lab, &bouncer(&program_of_it, server, "transaction", 1)?)?;
     let bouncer = bouncer(&program_of_it, server, "session", 30)?;
     let run = |arguments: &[&str]| {
         let mut command = program();

@@ -242,7 +242,15 @@ fn the_work_directory_is_ours_or_refused() -> Outcome {
     names.sort();
     assert_eq!(
         names,
-        ["journal.jsonl", "left-out.sql", "log.jsonl", "plan.json", "report.html", "report.json"]
+        [
+            "announced.json",
+            "journal.jsonl",
+            "left-out.sql",
+            "log.jsonl",
+            "plan.json",
+            "report.html",
+            "report.json"
+        ]
     );
     Ok(())
 }

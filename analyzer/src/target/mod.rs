@@ -129,6 +129,9 @@ pub struct Target {
     /// Collations of `pg_catalog` that a live target has.
     #[serde(skip)]
     pub live_collations: Option<BTreeSet<String>>,
+    /// Foreign-data wrappers that a live target does not let the administrator use.
+    #[serde(skip)]
+    pub refused_wrappers: BTreeSet<String>,
     /// Versions of the extensions that a live target has or would create.
     #[serde(default)]
     pub live_versions: Option<BTreeMap<String, String>>,
@@ -165,6 +168,7 @@ impl Default for Target {
             live_extensions: None,
             live_locale: None,
             live_collations: None,
+            refused_wrappers: BTreeSet::new(),
             live_versions: None,
         })
     }

@@ -59,6 +59,7 @@ impl From<Error> for Failure {
         }
         match error {
             Error::Tool { what, next } => Self::new(what).next(next),
+            Error::Pooler(found) => Self::new(found.what).next(found.next.join("\n        ")),
             // Each below the one before.
             Error::Refused { what, next } => Self::new(what).next(next.join("\n        ")),
             error => Self::new(error.to_string()),

@@ -12,7 +12,11 @@ use tsmigrate::error::{Error, Unreachable};
 use tsmigrate::human::{self, count_or_no, thousands};
 use tsmigrate::progress::{Mode, Progress};
 use tsmigrate::report::{self, Format};
+use tsmigrate::verify::known::{self, Known};
 use tsmigrate::verify::{self, Check, PERCENT, Verification, VerifyOptions};
+use tsmigrate::workdir::WorkDir;
+
+use tsmigrate_analyzer::quote::shell;
 
 use super::failure::{Failure, Status};
 use super::runtime::runtime;
@@ -29,6 +33,8 @@ Examples:
   tsmigrate verify             compare SOURCE and TARGET, every row by checksum
   tsmigrate verify --counts    compare the numbers of rows
   tsmigrate verify --sample 5  compare checksums of 5 percent of the rows
+  tsmigrate verify --work-dir tsmigrate-shop
+                               what that migration announced is no difference
 
 Nothing is written.
 
@@ -64,6 +70,10 @@ pub(super) struct Args {
     /// Not these schemas and tables
     #[arg(long, value_name = "PATTERN", num_args = 1.., value_delimiter = ',', help_heading = "Contents")]
     exclude: Vec<String>,
+
+    /// Work directory of a migration: what it announced is no difference
+    #[arg(long, value_name = "DIR", help_heading = "Contents")]
+    work_dir: Option<PathBuf>,
 
     /// Tables compared at once
     #[arg(
@@ -159,6 +169,12 @@ struct Report {
     /// What to do about it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     next: Vec<String>,
+    /// The work directory of the migration whose announcements were known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    announced: Option<String>,
+    /// One beside us that was not named.
+    #[serde(skip)]
+    beside: Option<String>,
 }
 
 impl Report {
@@ -180,18 +196,47 @@ impl Report {
                 let head = if self.cause.is_some() { "error:" } else { "✗ failed:" };
                 lines.push(format!("{} {}", paint(AnsiColor::Red, head), human::clean(error)));
                 lines.extend(self.cause.iter().map(|cause| format!("  cause: {}", human::clean(cause))));
-                let head = |number| if number == 0 { "next:" } else { "     " };
-                let next = self.next.iter().enumerate();
-                lines.extend(next.map(|(number, step)| format!("  {} {}", head(number), human::clean(step))));
+                lines.extend(self.steps());
             }
         }
-        lines.push(format!("  source  {}", human::line(&self.source)));
-        lines.push(format!("  target  {}", human::line(&self.target)));
+        // One whose connection string cannot be read has no name.
+        let ends = [("source", &self.source), ("target", &self.target)].into_iter();
+        let ends = ends.filter(|(_, end)| !end.is_empty());
+        lines.extend(ends.map(|(side, end)| format!("  {side}  {}", human::line(end))));
         if let Some(found) = &self.verification {
+            lines.extend(self.steps());
             lines.push(String::new());
             lines.extend(found.render());
         }
         lines.join("\n") + "\n"
+    }
+
+    /// What to do, below the verdict of a comparison.
+    fn steps(&self) -> Vec<String> {
+        let head = |number| if number == 0 { "next:" } else { "     " };
+        let steps = self.next.iter().enumerate();
+        steps.map(|(number, step)| format!("  {} {}", head(number), human::clean(step))).collect()
+    }
+
+    /// What comes next, once both are compared.
+    fn conclude(&mut self, found: &Verification) {
+        self.next = match (found.differences.is_empty(), &self.announced, &self.beside) {
+            (true, Some(_), _) => vec!["point the applications at the target".to_owned()],
+            (true, None, _) => vec!["nothing is left to do: the target has what the source has".to_owned()],
+            (false, Some(_), _) => vec![
+                "look at the differences before any application uses the target".to_owned(),
+                "nothing adds what is missing to a target that is finished: to have it, migrate anew into an empty database"
+                    .to_owned(),
+            ],
+            (false, None, Some(work)) => vec![format!(
+                "see what of it the migration has announced: tsmigrate verify --work-dir {}",
+                shell(work)
+            )],
+            (false, None, None) => vec![
+                "look at the differences before any application uses the target".to_owned(),
+                "after a migration, see what of it was announced: tsmigrate verify --work-dir DIR".to_owned(),
+            ],
+        };
     }
 
     fn totals(&self, found: &Verification) -> String {
@@ -221,6 +266,7 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     match result {
         Ok(found) => {
             report.outcome = if found.differences.is_empty() { Outcome::Equal } else { Outcome::Different };
+            report.conclude(&found);
             report.verification = Some(found);
         }
         Err(error) => match error.unreachable() {
@@ -250,12 +296,18 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
 
 async fn supervise(args: &Args, report: &mut Report) -> Result<Verification, Error> {
     let source = Connector::new(Side::Source, &args.source)?;
-    let target = Connector::new(Side::Target, &args.target)?;
     report.source = source.endpoint().to_string();
+    let target = Connector::new(Side::Target, &args.target)?;
     report.target = target.endpoint().to_string();
     let progress = Progress::new(args.progress);
+    let found = known(args, source.endpoint().database())?;
+    report.announced = found.as_ref().map(|(place, _)| place.clone());
+    // The one that a migration of this database uses where nobody names another.
+    let other = WorkDir::new(None, source.endpoint().database());
+    report.beside = other.path().join(known::FILE).exists().then(|| other.path().display().to_string());
+    let told = found.as_ref().map(|(place, known)| (place.as_str(), known));
     let result = tokio::select! {
-        result = verify::databases(&source, &target, args.options(), &progress) => result,
+        result = verify::databases(&source, &target, args.options(), told, &progress) => result,
         _ = tokio::signal::ctrl_c() => Err(Error::Interrupted("Ctrl-C")),
     };
     if result.is_err() {
@@ -263,6 +315,20 @@ async fn supervise(args: &Args, report: &mut Report) -> Result<Verification, Err
         tokio::join!(source.cancel_all(), target.cancel_all());
     }
     result
+}
+
+/// What the migration has announced whose work directory is named.
+fn known(args: &Args, database: &str) -> Result<Option<(String, Known)>, Error> {
+    let Some(named) = &args.work_dir else { return Ok(None) };
+    let work = WorkDir::new(Some(named), database);
+    let place = work.path().display().to_string();
+    match work.kept(known::FILE)? {
+        Some(known) => Ok(Some((place, known))),
+        None => Err(Error::Refused {
+            what: format!("{place} tells of no migration that has come as far as its comparison"),
+            next: vec!["name the --work-dir of one, or leave --work-dir out".into()],
+        }),
+    }
 }
 
 #[cfg(test)]

@@ -4,9 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{AsyncMessage, CancelToken};
 
+use super::backends::{self, Pooler};
 use super::endpoint::{Endpoint, Host};
 use super::session::{CANCEL, Notices, Opened, Session};
 use super::side::Side;
@@ -30,6 +32,8 @@ pub struct Connector {
     /// The server was asked for TLS and has none.
     no_tls: Arc<AtomicBool>,
     running: Arc<Mutex<Vec<(CancelToken, Streams)>>>,
+    /// What a pooler in between does with sessions, once that was looked at.
+    pooler: Arc<OnceCell<Option<Pooler>>>,
 }
 
 impl std::fmt::Debug for Connector {
@@ -57,6 +61,7 @@ impl Connector {
             tls,
             no_tls: Arc::default(),
             running: Arc::default(),
+            pooler: Arc::default(),
         };
         connector.named("tsmigrate");
         Ok(connector)
@@ -119,12 +124,36 @@ impl Connector {
     }
 
     async fn open_once(&self) -> Result<Session, Error> {
+        // Settings of ours would stay with a backend that others get next.
+        if let Some(found) = Box::pin(self.pooler_of_transactions()).await? {
+            return Err(Error::Pooler(Box::new(backends::blocker(self.side, &self.endpoint, found))));
+        }
+        let session = self.bare().await?;
+        session.run(&pinned::sql(self.side)).await?;
+        Ok(session)
+    }
+
+    /// Opens a session without any setting of ours.
+    pub(super) async fn bare(&self) -> Result<Session, Error> {
         let Opened { client, notices, streams } = self.connect().await?;
         let running = (client.cancel_token(), streams.clone());
         self.running.lock().unwrap_or_else(PoisonError::into_inner).push(running);
-        let session = Session { side: self.side, client, notices, streams };
-        session.run(&pinned::sql(self.side)).await?;
-        Ok(session)
+        Ok(Session { side: self.side, client, notices, streams })
+    }
+
+    /// A pooler that gives each transaction any backend; looked for once.
+    pub(super) async fn pooler_of_transactions(&self) -> Result<Option<Pooler>, Error> {
+        let look = || async {
+            let two = async { tokio::try_join!(Box::pin(self.bare()), Box::pin(self.bare())) };
+            match backends::transactions(two).await {
+                // What a role is given may end these questions, and a full server takes one session perhaps: the session
+                // that is wanted says so itself.
+                Err(error @ Error::Query { .. }) if !error.code().is_empty() && !ends(&error) => Ok(None),
+                Err(error) if error.code() == "53300" => Ok(None),
+                result => result,
+            }
+        };
+        self.pooler.get_or_try_init(look).await.copied()
     }
 
     /// Opens a session and runs one command in it before anything else, without the settings of our sessions: TimescaleDB is
@@ -288,6 +317,11 @@ impl Connector {
 
 /// Settings that end a session at once where they are very small, by the code that the server ends it with.
 const ENDING: [(&str, &str); 2] = [("57P05", "idle_session_timeout"), ("25P04", "transaction_timeout")];
+
+/// A setting of a server, a database or a role has ended a session.
+fn ends(error: &Error) -> bool {
+    ENDING.iter().any(|(code, _)| *code == error.code())
+}
 
 /// Names the setting where the server ends our sessions all the same.
 fn ended(mut error: Error) -> Error {

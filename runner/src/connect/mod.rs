@@ -1,6 +1,7 @@
 //! Sessions on the two servers.
 
 mod advice;
+mod backends;
 mod connector;
 mod endpoint;
 mod keywords;

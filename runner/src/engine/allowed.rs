@@ -11,7 +11,7 @@ use crate::names::Relation;
 pub const BY_ROWS: [&str; 4] = ["23503", "23505", "23514", "23P01"];
 
 /// An index, a constraint or a unique key that a statement needs does not exist.
-const NO_KEY: [&str; 2] = ["42704", "42830"];
+pub(super) const NO_KEY: [&str; 2] = ["42704", "42830"];
 
 /// Why something may stay away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

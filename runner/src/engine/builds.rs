@@ -265,13 +265,13 @@ pub fn undo(node: &NodeEnum) -> Option<String> {
             Some(format!("DROP INDEX IF EXISTS {}", Relation::new(&table.schema, &name).sql()))
         }
         What::Constraint(table, key) => Some(format!(
-            "ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}; DROP INDEX IF EXISTS {}",
+            "ALTER TABLE IF EXISTS {} DROP CONSTRAINT IF EXISTS {}; DROP INDEX IF EXISTS {}",
             table.sql(),
             identifier(&key.conname),
             Relation::new(&table.schema, &key.conname).sql()
         )),
         What::ForeignKey(table, key) => Some(format!(
-            "ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}",
+            "ALTER TABLE IF EXISTS {} DROP CONSTRAINT IF EXISTS {}",
             table.sql(),
             identifier(&key.conname)
         )),
@@ -316,6 +316,35 @@ pub fn behind_rows(statements: &[Statement]) -> Vec<BehindRows> {
             What::Refresh(relation) => Some(BehindRows { number, relation, foreign_key: None }),
             _ => None,
         }
+    };
+    statements.iter().enumerate().filter_map(of).collect()
+}
+
+/// What a statement of post-data builds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuiltBy {
+    /// Its number, as in [`Step::Build`].
+    pub number: usize,
+    /// The table that it is built on, or the materialized view.
+    pub relation: Relation,
+    /// The name of the index or the constraint; none where a view is filled.
+    pub name: Option<String>,
+}
+
+/// Indexes, constraints, foreign keys and the filling of materialized views.
+#[must_use]
+pub fn built(statements: &[Statement]) -> Vec<BuiltBy> {
+    let of = |(number, statement): (usize, &Statement)| {
+        let parsed = parse::parse(&statement.sql, true).ok().flatten()?;
+        let (relation, name) = match what(parsed.node()) {
+            What::Index(relation, name) => (relation, Some(name)),
+            What::Constraint(relation, key) | What::ForeignKey(relation, key) => {
+                (relation, Some(key.conname.clone()))
+            }
+            What::Refresh(relation) => (relation, None),
+            What::RowSecurity(_) | What::Comment(..) | What::Other => return None,
+        };
+        Some(BuiltBy { number, relation, name })
     };
     statements.iter().enumerate().filter_map(of).collect()
 }

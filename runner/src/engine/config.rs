@@ -2,6 +2,7 @@
 //! of their foreign keys, all in one transaction, before any other row.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use bytes::{Bytes, BytesMut};
 use tokio_postgres::Statement;
@@ -152,6 +153,7 @@ pub async fn copy(
                  table's owner as us",
                 table.extension
             ),
+            sql: None,
         });
     }
     let all = treatments(target, &tables, shapes).await?;
@@ -169,7 +171,8 @@ pub async fn copy(
                 let rows = all_rows(source).await?.split_inclusive(|byte| *byte == b'\n').count();
                 filled.skipped.insert(table.relation.clone());
                 if rows > 0 {
-                    filled.missing.push(Missing { what: format!("{rows} rows of {}", table.relation), why });
+                    let what = format!("{rows} rows of {}", table.relation);
+                    filled.missing.push(Missing { what, why, sql: None });
                 }
                 continue;
             }
@@ -272,6 +275,27 @@ pub async fn same(source: &Session, target: &Session, table: &ConfigTable) -> Re
     );
     let (ours, theirs) = tokio::try_join!(source.ask_row(&question), target.ask_row(&question))?;
     Ok(ours == theirs)
+}
+
+/// The statements that take away what [`copy`] has filled these tables with, each with a semicolon. What is an extension's
+/// own stays.
+///
+/// # Errors
+/// When the target refuses the question.
+pub async fn empty_sql(target: &Session, tables: &[ConfigTable]) -> Result<String, Error> {
+    let mut sql = String::new();
+    // Those that refer to others come first.
+    for table in tables.iter().rev() {
+        let name = table.relation.sql();
+        let strange = table.strange && !table.condition.is_empty();
+        let there = format!("SELECT pg_catalog.to_regclass({}) IS NOT NULL", literal(&name));
+        let goes_over = !matches!(job_rows::treatment(&table.relation, true), Treatment::Skip(_));
+        if goes_over && !strange && target.ask_flag(&there).await? {
+            // Writing to a String cannot fail.
+            let _ = write!(sql, "DELETE FROM ONLY {name} {}; ", table.condition);
+        }
+    }
+    Ok(sql)
 }
 
 async fn all_rows(source: &mut LiveSource) -> Result<Bytes, Error> {

@@ -40,7 +40,7 @@ impl Engine {
     /// Runs the data stage.
     ///
     /// # Errors
-    /// The first that does not pass.
+    /// The first that does not pass; of those that rows are the reason of all, at the end.
     pub async fn load(self: &Arc<Self>, load: Load) -> Result<(), Error> {
         let mut builds = Builds::default();
         let mut to_copy = Vec::new();
@@ -113,7 +113,8 @@ impl Engine {
         for _ in 0..self.builders {
             workers.spawn(build_all(self.clone(), plan.clone()));
         }
-        pool::all(workers).await
+        pool::all(workers).await?;
+        self.broken().map_or(Ok(()), Err)
     }
 }
 
@@ -132,17 +133,25 @@ async fn copy_all(
         match piece {
             Piece::Range(number, range) => {
                 let Some(table) = plan.tables.get(number) else { continue };
-                pool::copy_range(&engine, &sessions, table, &range).await?;
+                if let Err(error) = pool::copy_range(&engine, &sessions, table, &range).await {
+                    engine.put_off(error)?;
+                    plan.give_up(number);
+                    continue;
+                }
                 if plan.left.get(number).is_some_and(|left| left.fetch_sub(1, Ordering::AcqRel) == 1) {
                     plan.rows_are_there(number, !analyzed_with_root(&table.relation));
                 }
             }
             Piece::Together(list) => {
-                together::copy_small(&engine, &sessions, &plan, &list).await?;
+                let refused = together::copy_small(&engine, &sessions, &plan, &list).await?;
+                for number in &refused {
+                    plan.give_up(*number);
+                }
                 let analyze = |number: usize| {
                     plan.tables.get(number).is_some_and(|table| !analyzed_with_root(&table.relation))
                 };
-                plan.small_are_there(list.iter().map(|(number, _)| *number).collect(), analyze);
+                let there = list.iter().map(|(number, _)| *number);
+                plan.small_are_there(there.filter(|number| !refused.contains(number)).collect(), analyze);
             }
             Piece::Objects(batch) => pool::copy_objects(&engine, &sessions, &batch).await?,
         }
@@ -153,11 +162,11 @@ async fn build_all(engine: Arc<Engine>, plan: Arc<Plan>) -> Result<(), Error> {
     let mut target = LiveTarget::new(&engine.target, &engine.build_setup);
     while let Some(job) = plan.job().await {
         match &job {
-            Job::Index(_, build) => engine.one(&mut target, TaskKind::Index, build).await?,
+            Job::Index(_, build) => engine.one_or_put_off(&mut target, TaskKind::Index, build).await?,
             Job::Constraints(number) => {
                 let of = plan.builds().of.get(*number).map(|of| of.constraints.clone()).unwrap_or_default();
                 for build in &of {
-                    engine.one(&mut target, TaskKind::Index, build).await?;
+                    engine.one_or_put_off(&mut target, TaskKind::Index, build).await?;
                 }
             }
             Job::Together(_, builds) => {
@@ -171,7 +180,7 @@ async fn build_all(engine: Arc<Engine>, plan: Arc<Plan>) -> Result<(), Error> {
                     together::build(&engine, &mut target, TaskKind::ForeignKey, &all).await?;
                 } else {
                     for build in all.iter().filter(|build| engine.marks.done(&build.step).is_none()) {
-                        engine.one(&mut target, TaskKind::ForeignKey, build).await?;
+                        engine.one_or_put_off(&mut target, TaskKind::ForeignKey, build).await?;
                     }
                 }
             }

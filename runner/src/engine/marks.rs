@@ -49,6 +49,7 @@ impl Marks {
                 "BEGIN; CREATE SCHEMA {SCHEMA}; \
                  CREATE TABLE {SCHEMA}.run (format integer NOT NULL, id text NOT NULL, started timestamptz NOT NULL DEFAULT pg_catalog.now(), source text); \
                  CREATE TABLE {SCHEMA}.done (step text PRIMARY KEY, rows bigint NOT NULL); \
+                 CREATE TABLE {SCHEMA}.schema (saved text NOT NULL); \
                  INSERT INTO {SCHEMA}.run (format, id, source) VALUES ({}, {}, {})",
                 record::FORMAT,
                 literal(id),
@@ -124,6 +125,34 @@ impl Marks {
     #[must_use]
     pub fn done(&self, step: &Step) -> Option<u64> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(step).copied()
+    }
+
+    /// What the run has to know of its schema, where it has taken up a change of it.
+    ///
+    /// # Errors
+    /// When the target refuses the question.
+    pub async fn schema(session: &Session) -> Result<Option<String>, Error> {
+        session.ask_one(&format!("SELECT saved FROM {SCHEMA}.schema")).await
+    }
+
+    /// The statements that keep it, to stand in the transaction that takes a change up.
+    #[must_use]
+    pub fn schema_sql(saved: &str) -> String {
+        format!("DELETE FROM {SCHEMA}.schema; INSERT INTO {SCHEMA}.schema VALUES ({})", literal(saved))
+    }
+
+    /// All steps that are done.
+    #[must_use]
+    pub fn steps(&self) -> Vec<Step> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// The steps of a list that are done.
+    #[must_use]
+    pub fn of_list(&self, list: List) -> Vec<Step> {
+        let mut steps = self.steps();
+        steps.retain(|step| matches!(step, Step::Statements(of, _, _) if *of == list));
+        steps
     }
 
     /// Batches of large objects that are done.

@@ -6,6 +6,7 @@
 //! [`allowed`] (what of it may stay away), [`pool`] (one piece of work), `together` (many small tables at once), [`load`] (who does what when).
 
 pub mod allowed;
+mod broken;
 pub mod builds;
 pub mod config;
 pub mod copy;

@@ -64,6 +64,8 @@ pub struct Engine {
     pub begun: Instant,
     /// What has been done in this run.
     pub done: Mutex<Done>,
+    /// What rows have broken: the run stops for it when all rows are there.
+    pub broken: Mutex<Vec<Error>>,
 }
 
 /// What has been done in one run.

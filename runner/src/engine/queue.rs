@@ -58,6 +58,8 @@ pub(super) struct Builds {
     pub(super) analyze: Vec<bool>,
     pub(super) keys: Vec<WaitingKeys>,
     pub(super) ready: VecDeque<Job>,
+    /// Tables whose rows are refused.
+    pub(super) given_up: BTreeSet<usize>,
     /// Tables whose rows are still to come, and jobs that may make others ready.
     pub(super) open: usize,
 }
@@ -126,6 +128,19 @@ impl Plan {
 
     pub(super) fn builds(&self) -> MutexGuard<'_, Builds> {
         self.builds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Rows of a table are refused: nothing is built on it, and keys that touch it wait for ever.
+    pub(super) fn give_up(&self, number: usize) {
+        let mut pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
+        pieces.retain(|piece| !matches!(piece, Piece::Range(of, _) if *of == number));
+        drop(pieces);
+        let mut builds = self.builds();
+        if builds.given_up.insert(number) {
+            builds.open -= 1;
+        }
+        drop(builds);
+        self.changed.notify_waiters();
     }
 
     /// All rows of a table are there: what is built on it can begin.

@@ -89,18 +89,19 @@ async fn copy(
     Ok(Some(loaded))
 }
 
-/// Copies small tables together, or each by itself where that is refused.
+/// Copies small tables together, or each by itself where that is refused. Returns the numbers of those whose rows the target
+/// refuses, for they break a constraint.
 pub(super) async fn copy_small(
     engine: &Engine,
     sessions: &CopySessions,
     plan: &Plan,
     list: &[(usize, CopyRange)],
-) -> Result<(), Error> {
+) -> Result<Vec<usize>, Error> {
     let mut tables: Vec<(&Table, &CopyRange)> = Vec::new();
     for (number, range) in list {
         tables.extend(plan.tables.get(*number).map(|table| (table, range)));
     }
-    let [(first, range), others @ ..] = tables.as_slice() else { return Ok(()) };
+    let [(first, range), others @ ..] = tables.as_slice() else { return Ok(Vec::new()) };
     if !others.is_empty() {
         let start = Instant::now();
         let bytes = tables.iter().map(|(_, range)| range.bytes).sum();
@@ -126,19 +127,24 @@ pub(super) async fn copy_small(
                     engine.copied(table, range, copied, begun, ended);
                     begun = ended;
                 }
-                return Ok(());
+                return Ok(Vec::new());
             }
             Err(error) if retry::transient(&error) => return Err(error),
             // Each by itself.
             Ok(None) | Err(_) => {}
         }
     }
-    for (table, range) in tables {
-        if engine.marks.done(&range.step(table)).is_none() {
-            copy_range(engine, sessions, table, range).await?;
+    let mut refused = Vec::new();
+    for (number, range) in list {
+        let Some(table) = plan.tables.get(*number) else { continue };
+        if engine.marks.done(&range.step(table)).is_none()
+            && let Err(error) = copy_range(engine, sessions, table, range).await
+        {
+            engine.put_off(error)?;
+            refused.push(*number);
         }
     }
-    Ok(())
+    Ok(refused)
 }
 
 /// Builds in one transaction, or each by itself where that is refused.
@@ -169,7 +175,7 @@ pub(super) async fn build(
         target.reset().await;
     }
     for build in builds {
-        engine.one(target, kind, build).await?;
+        engine.one_or_put_off(target, kind, build).await?;
     }
     Ok(())
 }

@@ -13,6 +13,8 @@ mod names;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 pub use glob::Pattern;
 pub(crate) use glob::joined;
 pub use names::{Listed, Names, names};
@@ -27,7 +29,7 @@ use crate::quote::{identifier, quoted};
 const NAMES_IN_ARGUMENT: usize = 50;
 
 /// The patterns of a command line.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wish {
     /// `--include`.
     pub include: Vec<String>,

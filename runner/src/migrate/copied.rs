@@ -33,25 +33,25 @@ impl Copied {
         }
     }
 
-    /// How many tables there are, and how many of them are copied whole; rows of all that is copied, and of how many tables
-    /// they are.
+    /// What is copied, in numbers.
     pub(super) fn counts(&self) -> CopiedCounts {
-        let whole = |steps: &&Vec<Step>| steps.iter().all(|step| self.done.contains_key(step));
-        let has_rows =
-            |steps: &&Vec<Step>| steps.iter().any(|step| self.done.get(step).is_some_and(|rows| *rows > 0));
-        CopiedCounts {
-            tables: self.tables.len(),
-            whole: self.tables.iter().filter(whole).count(),
-            with_rows: self.tables.iter().filter(has_rows).count() as u64,
-            rows: self.tables.iter().flatten().filter_map(|step| self.done.get(step)).sum(),
+        let mut counts = CopiedCounts::default();
+        for steps in self.tables.iter().filter(|steps| !steps.is_empty()) {
+            let done = steps.iter().filter(|step| self.done.contains_key(step)).count();
+            counts.tables += 1;
+            counts.whole += u64::from(done == steps.len());
+            counts.in_part += u64::from(done > 0 && done < steps.len());
+            counts.rows += steps.iter().filter_map(|step| self.done.get(step)).sum::<u64>();
         }
+        counts
     }
 }
 
-/// Numbers of what is copied.
+/// Numbers of tables with something to copy, and of their rows.
+#[derive(Default)]
 pub(super) struct CopiedCounts {
-    pub(super) tables: usize,
-    pub(super) whole: usize,
-    pub(super) with_rows: u64,
+    pub(super) tables: u64,
+    pub(super) whole: u64,
+    pub(super) in_part: u64,
     pub(super) rows: u64,
 }

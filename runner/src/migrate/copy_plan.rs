@@ -10,6 +10,7 @@ use crate::engine::marks::Marks;
 use crate::error::Error;
 use crate::journal::Event;
 use crate::names::Relation;
+use crate::step::Step;
 use crate::tables::Table;
 use crate::tables::range::{self, CopyRange, Split};
 use crate::workdir::SavedPlan;
@@ -52,6 +53,19 @@ pub(super) fn ranges(context: &Context, tables: &[Table]) -> Vec<TableRanges> {
         None => Split::balanced(tables.iter().map(|table| table.bytes), context.jobs()),
     };
     tables.iter().map(|table| (table.clone(), range::ranges(table, split))).collect()
+}
+
+/// The steps that copy `tables`.
+pub(super) fn steps(tables: &[TableRanges]) -> Vec<Step> {
+    tables.iter().flat_map(|(table, ranges)| ranges.iter().map(|range| range.step(table))).collect()
+}
+
+/// The same by table.
+pub(super) fn by_table(tables: &[TableRanges]) -> Vec<(Relation, Vec<Step>)> {
+    let steps = |(table, ranges): &TableRanges| {
+        (table.relation.clone(), ranges.iter().map(|range| range.step(table)).collect())
+    };
+    tables.iter().map(steps).collect()
 }
 
 /// The relations of `tables`.

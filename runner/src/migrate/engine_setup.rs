@@ -42,6 +42,7 @@ pub(super) async fn engine(
         on_step: Box::new(move |step, rows| watcher.step(step, rows)),
         begun: context.begun,
         done: std::sync::Mutex::default(),
+        broken: std::sync::Mutex::default(),
     })
 }
 

@@ -3,17 +3,6 @@
 use sha2::{Digest, Sha256};
 
 use super::Context;
-use crate::inspect::Facts;
-use crate::journal::Identity;
-
-/// A server's database as the journal knows it.
-pub(super) fn identity(facts: &Facts) -> Identity {
-    Identity {
-        system: facts.system.clone(),
-        database: facts.database.clone(),
-        oid: facts.database_oid.clone(),
-    }
-}
 
 /// A hash of the options that decide what arrives; how fast it arrives may change from start to start.
 pub(super) fn options_fingerprint(context: &Context) -> String {

@@ -211,6 +211,7 @@ impl Handover {
                     why: format!(
                         "the target refused to hand over its chunks ({why}): it stays {admin}'s, {role} has all privileges on it"
                     ),
+                    sql: None,
                 }
             }));
         }

@@ -6,7 +6,7 @@ use tsmigrate_analyzer::Target;
 
 use super::servers::Servers;
 use super::weigh;
-use super::{Context, limits, possession, stages, violations};
+use super::{Context, limits, possession, stages, violations, wrappers};
 use crate::connect::{Session, Side, pooler};
 use crate::converted::Conversions;
 use crate::error::{Blocker, Error};
@@ -50,7 +50,7 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
     let start = Instant::now();
     let (source, target) = limits::open(context).await?;
     source.run(&format!("SET lock_timeout = {}", context.args.lock_timeout.as_millis())).await?;
-    let (source_facts, target_facts) =
+    let (source_facts, mut target_facts) =
         tokio::try_join!(inspect::inspect(&source, Side::Source), inspect::inspect(&target, Side::Target))?;
     let filter = Filter::ask(&source, &source_facts, &context.args.wish()).await?;
     let mut blockers = plan::preflight(&source_facts, &target_facts);
@@ -76,6 +76,8 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
         blockers.extend(poolers(context).await?);
         return Err(Error::Preflight(blockers));
     }
+    target_facts.refused_wrappers = wrappers::refused(&source, &target, &target_facts).await?;
+    let target_facts = target_facts;
     let given = violations::given(context, resumed);
     let reach = limits::sessions(context, source_facts.size, &source, &target).await?;
     let tools = tools::find(context.args.pg_bin.as_deref(), source_facts.major(), target_facts.major());
@@ -163,7 +165,9 @@ async fn unreadable(source: &Session, facts: &Facts) -> Result<Option<Blocker>, 
 async fn poolers(context: &Context) -> Result<Vec<Blocker>, Error> {
     let (source, target) = tokio::try_join!(pooler::find(&context.source), pooler::find(&context.target))?;
     let found = [(&context.source, source), (&context.target, target)].into_iter();
-    let found = found.filter_map(|(connector, pooler)| Some(pooler::blocker(connector, pooler?)));
+    let found = found.filter_map(|(connector, pooler)| {
+        Some(pooler::blocker(connector.side(), connector.endpoint(), pooler?))
+    });
     let accepted = |check: &str| context.args.accept.iter().any(|given| given.eq_ignore_ascii_case(check));
     Ok(found.filter(|found| found.check != pooler::SESSIONS || !accepted(found.check)).collect())
 }

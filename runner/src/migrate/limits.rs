@@ -21,6 +21,9 @@ pub(super) async fn open(context: &Context) -> Result<(Session, Session), Error>
     let (source, target) = tokio::join!(context.source.open(), context.target.open());
     let mut blockers = Vec::new();
     for (side, result) in [(Side::Source, &source), (Side::Target, &target)] {
+        if let Err(Error::Pooler(blocker)) = result {
+            blockers.push(Blocker::clone(blocker));
+        }
         // too_many_connections: the server's, the role's or the database's limit.
         if let Err(error) = result
             && error.code() == "53300"

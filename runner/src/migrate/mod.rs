@@ -2,6 +2,7 @@
 
 mod administrator;
 mod all_roles;
+mod anew;
 mod bridging;
 mod broken;
 pub mod cleanup;
@@ -32,6 +33,7 @@ mod snapshot;
 mod stages;
 mod torn;
 mod unchecked;
+mod undone;
 mod violations;
 mod ways_on;
 mod weigh;
@@ -127,10 +129,10 @@ pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static
             let rows = broken_rows(&context, &error).await;
             report.error = Some(match error {
                 Error::Preflight(_) => "the preflight failed".to_owned(),
-                error => match rows.as_ref().and_then(|rows| rows.keys.as_ref()) {
-                    Some(keys) => format!("{error}\n  rows: {keys}"),
-                    None => error.to_string(),
-                },
+                _ if !rows.is_empty() => {
+                    rows.iter().map(|broken| broken.said.clone()).collect::<Vec<_>>().join("\n")
+                }
+                error => error.to_string(),
             });
             if let Some(found) = unreachable {
                 report.unreachable(found);
@@ -138,7 +140,7 @@ pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static
             if interrupted {
                 go_on(&context, &mut report);
             } else {
-                explain(&context, &mut report, own, rows);
+                explain(&context, &mut report, own, &rows);
             }
         }
     }
@@ -193,26 +195,39 @@ fn has_own_steps(error: &Error) -> bool {
 struct BrokenRows {
     /// Its name, as `--allow-violations` takes it.
     constraint: Option<String>,
-    keys: Option<String>,
+    /// The error, with the rows' keys where they can be told.
+    said: String,
 }
 
-async fn broken_rows(context: &Context, error: &Error) -> Option<BrokenRows> {
-    let constraint =
-        error.answer().filter(|answer| BY_ROWS.contains(&answer.code.as_str()))?.constraint.clone();
-    let keys = match &constraint {
-        Some(constraint) => match (context.source.open().await, context.target.open().await) {
-            // The error itself has said what it is: keys are more.
-            (Ok(source), Ok(target)) => {
-                broken::keys(&source, &target, constraint, "60s").await.ok().flatten()
-            }
-            _ => None,
-        },
-        None => None,
+/// So many constraints are looked at for the keys of their rows.
+const LOOKED_AT: usize = 8;
+
+async fn broken_rows(context: &Context, error: &Error) -> Vec<BrokenRows> {
+    let all = match error {
+        Error::Rows(all) => &all[..],
+        error => std::slice::from_ref(error),
     };
-    Some(BrokenRows { constraint, keys })
+    let is_by_rows = |error: &&Error| BY_ROWS.contains(&error.code());
+    let mut found = Vec::new();
+    for (number, error) in all.iter().filter(is_by_rows).enumerate() {
+        let constraint = error.answer().and_then(|answer| answer.constraint.clone());
+        let keys = match constraint.as_ref().filter(|_| number < LOOKED_AT) {
+            Some(constraint) => match (context.source.open().await, context.target.open().await) {
+                // The error itself has said what it is: keys are more.
+                (Ok(source), Ok(target)) => {
+                    broken::keys(&source, &target, constraint, "60s").await.ok().flatten()
+                }
+                _ => None,
+            },
+            None => None,
+        };
+        let said = keys.map_or_else(|| error.to_string(), |keys| format!("{error}\n  rows: {keys}"));
+        found.push(BrokenRows { constraint, said });
+    }
+    found
 }
 
-fn explain(context: &Context, report: &mut Report, own_steps: bool, rows: Option<BrokenRows>) {
+fn explain(context: &Context, report: &mut Report, own_steps: bool, rows: &[BrokenRows]) {
     let undo = context.undo();
     if undo.reached == Reached::Nothing {
         // Of a run that goes on the target holds what was written before.
@@ -222,14 +237,15 @@ fn explain(context: &Context, report: &mut Report, own_steps: bool, rows: Option
     }
     let copied = context.copied().counts();
     report.moved.rows = copied.rows;
-    report.moved.tables = copied.with_rows;
+    report.moved.tables = copied.whole + copied.in_part;
     let of = if copied.tables == 0 {
         String::new()
     } else {
         format!(
-            ": {} of {} are copied whole, {}",
+            ": {} of {} are copied whole{}, {}",
             copied.whole,
-            count(copied.tables as u64, "table"),
+            count(copied.tables, "table"),
+            if copied.in_part == 0 { String::new() } else { format!(" and {} in part", copied.in_part) },
             count(copied.rows, "row")
         )
     };
@@ -241,16 +257,19 @@ fn explain(context: &Context, report: &mut Report, own_steps: bool, rows: Option
         report.next.push("as the error says".to_owned());
         return;
     }
-    let go_on = if rows.is_some() {
-        "correct these rows on the source, and copy anew what has changed there: the same command with --resume --new-snapshot"
-    } else {
+    let go_on = if rows.is_empty() {
         "remove the cause, and go on with what is left: the same command with --resume"
+    } else {
+        "correct these rows on the source, and copy anew what has changed there: the same command with --resume --new-snapshot"
     };
     report.next.push(go_on.to_owned());
-    if let Some(constraint) = rows.and_then(|rows| rows.constraint) {
+    let constraints: Vec<String> =
+        rows.iter().filter_map(|rows| rows.constraint.as_deref().map(shell)).collect();
+    if !constraints.is_empty() {
         report.next.push(format!(
-            "or keep them, without that check on the target: the same command with --resume --allow-violations {}",
-            shell(&constraint)
+            "or keep them, without {} on the target: the same command with --resume --allow-violations {}",
+            if constraints.len() == 1 { "that check" } else { "these checks" },
+            constraints.join(" ")
         ));
     }
     report.next.push(

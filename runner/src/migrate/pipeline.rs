@@ -20,8 +20,7 @@ use super::stages::{
     restoring, roles, sequences, statements, verify, workers,
 };
 use super::{
-    Context, Reached, bridging, engine_setup, fingerprint, planning, resume, violations, ways_on, wrappers,
-    written,
+    Context, Reached, bridging, engine_setup, fingerprint, planning, resume, violations, ways_on, written,
 };
 use crate::engine::builds::{self, AfterRestoring, Builds, ForeignKeys};
 use crate::engine::load::Load;
@@ -29,7 +28,7 @@ use crate::engine::marks::Marks;
 use crate::engine::objects;
 use crate::engine::retry::retrying;
 use crate::error::{Blocker, Error};
-use crate::journal::Event;
+use crate::journal::{Event, Identity};
 use crate::names::Relation;
 use crate::quote::{identifier, quoted};
 use crate::report::Outcome;
@@ -88,8 +87,8 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
             format: crate::record::FORMAT,
             run: context.run.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            source: fingerprint::identity(&servers.source),
-            target: fingerprint::identity(&servers.target),
+            source: Identity::of(&servers.source),
+            target: Identity::of(&servers.target),
             options: fingerprint::options_fingerprint(&context),
         };
         context.open_journal(before.as_deref(), start)?;
@@ -210,8 +209,7 @@ async fn may_begin(
         !hazards::ACCEPTABLE.contains(&hazard.check)
             || !context.args.accept.iter().any(|accepted| accepted.eq_ignore_ascii_case(hazard.check))
     });
-    let wrappers = wrappers::unusable(context, scripts, &servers.target.user).await?;
-    let stops: Vec<Blocker> = version.into_iter().chain(hazards.cloned()).chain(wrappers).collect();
+    let stops: Vec<Blocker> = version.into_iter().chain(hazards.cloned()).collect();
     let free = stops.is_empty() && clear;
     let mut report = context.report();
     report.blockers = stops;
@@ -287,6 +285,7 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
     if may_break {
         violations::before_rows(&run.target().await?, &servers.violations).await?;
     }
+    let steps = copy_plan::by_table(&tables);
     let load = Load {
         tables,
         objects: if access::with_large_objects(context) {
@@ -298,7 +297,9 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
         foreign_keys: sorted.while_copying,
         analyzed_with_root: Arc::new(|_| false),
     };
-    run.stage("data", data::run(run, load, partitions, &mut loaded)).await?;
+    if let Err(error) = run.stage("data", data::run(run, load, partitions, &mut loaded)).await {
+        return Err(foreign_keys::with_later(run, error, &steps, sorted.after_rows).await?);
+    }
     run.stage("sequences", sequences::run(run, &mut loaded)).await?;
     if may_break {
         let target = run.target().await?;
@@ -397,6 +398,7 @@ fn after(context: &Context, servers: &Servers, equal: bool, written: Option<Stri
             report.missing.push(Missing {
                 what: format!("extension {}", quoted(name)),
                 why: "the service does not have it".into(),
+                sql: None,
             });
         }
     }

@@ -17,3 +17,9 @@ pub(super) fn anew_from_start(context: &Context) -> String {
     let cleanup = record::cleanup(context.work.path(), true);
     format!("or start anew: {cleanup}, then the same command without --resume")
 }
+
+/// The same where there is no other way.
+pub(super) fn begin_anew(context: &Context) -> String {
+    let cleanup = record::cleanup(context.work.path(), true);
+    format!("start anew: {cleanup}, then the same command without --resume and --new-snapshot")
+}

@@ -1,9 +1,11 @@
 //! A resumed run with a new snapshot: what is on the target is compared with the source as it is now, and what differs is
 //! copied anew.
 
+use std::collections::BTreeMap;
+
 use super::Context;
 use super::copy_plan::{self, TableRanges};
-use super::refusal::refused;
+use super::refusal::begin_anew;
 use super::snapshot::Snapshot;
 use crate::connect::Session;
 use crate::engine::builds::{BehindRows, behind_rows};
@@ -34,31 +36,26 @@ pub(super) async fn renew(
     let source = snapshot.holder.turn().await?;
     let (watch_source, watch_target) = tokio::try_join!(context.source.open(), context.target.open())?;
     let both = ((&*source, &watch_source), (target, &watch_target));
-    if marks.done(&Step::Catalogs).is_some() {
-        for table in config::list(&source).await? {
-            if !config::same(&source, target, &table).await? {
-                return Err(refused(
-                    context,
-                    &format!("the rows of {} have changed since", table.relation()),
-                ));
-            }
-        }
-    }
-    let now: std::collections::BTreeMap<_, _> = copy_plan::ranges(context, &snapshot.listing.tables)
+    catalogs(context, marks, &source, target).await?;
+    // In restoring mode, where it is on: TimescaleDB would look at a chunk as at a part of its hypertable.
+    let writer = context.target.open().await?;
+    let mut now: BTreeMap<_, _> = copy_plan::ranges(context, &snapshot.listing.tables)
         .into_iter()
         .map(|(table, ranges)| (table.relation.clone(), (table, ranges)))
         .collect();
     let behind = behind_rows(post_data);
     let mut kept = 0;
     let mut result = Vec::new();
-    let mut shared: std::collections::BTreeMap<Relation, Vec<Step>> = std::collections::BTreeMap::new();
+    let mut shared: BTreeMap<Relation, Vec<Step>> = BTreeMap::new();
     for (table, ranges) in tables {
+        // One that is gone was dropped with its rows.
+        let Some(as_now) = now.remove(&table.relation) else { continue };
         let steps: Vec<Step> = ranges.iter().map(|range| range.step(&table)).collect();
         let done = steps.iter().filter(|step| marks.done(step).is_some()).count();
         if table.into != table.relation {
             // Whose rows they are cannot be told any more.
             shared.entry(table.into.clone()).or_default().extend(steps);
-            result.extend(now.get(&table.relation).cloned());
+            result.push(as_now);
             continue;
         }
         if done == steps.len() && done > 0 && verify::same(both.0, both.1, &table.relation).await? {
@@ -70,7 +67,7 @@ pub(super) async fn renew(
             replaceable(context, target, marks, &table.into).await?;
             let (drop, built) = keys_of(target, &table.into, &behind).await?;
             let steps: Vec<Step> = steps.into_iter().chain(built).collect();
-            target
+            writer
                 .run(&format!(
                     "BEGIN; {drop}TRUNCATE ONLY {}; {}; COMMIT",
                     table.into.sql(),
@@ -80,13 +77,13 @@ pub(super) async fn renew(
             marks.forget(&steps);
         }
         // Its parts as they are now.
-        result.extend(now.get(&table.relation).cloned());
+        result.push(as_now);
     }
     for (into, steps) in
         shared.iter().filter(|(_, steps)| steps.iter().any(|step| marks.done(step).is_some()))
     {
         let into = into.sql();
-        target.run(&format!("BEGIN; TRUNCATE {into}; {}; COMMIT", Marks::forget_sql(steps))).await?;
+        writer.run(&format!("BEGIN; TRUNCATE {into}; {}; COMMIT", Marks::forget_sql(steps))).await?;
         marks.forget(steps);
     }
     let objects = marks.large_objects();
@@ -99,12 +96,43 @@ pub(super) async fn renew(
             .await?;
         marks.forget(&objects);
     }
+    // Those that the source has got since.
+    result.extend(now.into_values());
     context.progress.line(&format!(
         "  {kept} tables that were copied are the same on the source now; the others are copied anew"
     ));
     let saved_plan = SavedPlan { tables: result.clone(), ..context.work.saved_plan(&context.run)? };
     context.work.save_plan(&saved_plan)?;
     Ok(result)
+}
+
+/// Has rows of extensions' own tables copied once more, TimescaleDB's catalogs above all, where the source has others now.
+async fn catalogs(context: &Context, marks: &Marks, source: &Session, target: &Session) -> Result<(), Error> {
+    if marks.done(&Step::Catalogs).is_none() {
+        return Ok(());
+    }
+    let tables = config::list(source).await?;
+    let mut differs = None;
+    for table in &tables {
+        if !config::same(source, target, table).await? {
+            differs = Some(table.relation());
+            break;
+        }
+    }
+    let Some(differs) = differs else { return Ok(()) };
+    let late = |why: &str| Error::Refused {
+        what: format!("--resume --new-snapshot: the rows of {differs} have changed since, and {why}"),
+        next: vec![begin_anew(context)],
+    };
+    if marks.done(&Step::Restored).is_some() {
+        return Err(late("the target works with those of before already"));
+    }
+    let steps = [Step::Catalogs];
+    let empty = config::empty_sql(target, &tables).await?;
+    let sql = format!("BEGIN; {empty}{}; COMMIT", Marks::forget_sql(&steps));
+    target.run(&sql).await.map_err(|error| late(&error.to_string()))?;
+    marks.forget(&steps);
+    Ok(())
 }
 
 /// Refuses where rows of a table cannot be replaced without more being done again: its triggers would fire.
@@ -121,12 +149,13 @@ async fn replaceable(
     );
     let over = [Step::Restored, Step::Access].iter().any(|step| marks.done(step).is_some());
     if over || target.ask_flag(&question).await? {
-        return Err(refused(
-            context,
-            &format!(
-                "the rows of {table} have changed since, and the target has what comes behind rows already"
+        return Err(Error::Refused {
+            what: format!(
+                "--resume --new-snapshot: the rows of {table} have changed since, and the target has what comes behind rows \
+                 already"
             ),
-        ));
+            next: vec![begin_anew(context)],
+        });
     }
     Ok(())
 }

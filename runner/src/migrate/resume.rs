@@ -1,19 +1,24 @@
 //! Resumed runs: what has to be the same as before.
 
+use std::collections::BTreeSet;
+
 use super::copy_plan::{self, CopyPlan, TableRanges};
 use super::possession::{MARKS, take_possession};
 use super::refusal::{anew_from_start, refused};
 use super::scripts::Scripts;
 use super::servers::Servers;
 use super::snapshot::Snapshot;
+use super::stages::restoring;
 use super::{Context, fingerprint, mended, renewal};
 use crate::connect::Session;
 use crate::engine::marks::Marks;
 use crate::error::Error;
-use crate::journal::{Event, State};
-use crate::quote::quoted;
+use crate::journal::{Event, Identity, State};
+use crate::names::Relation;
+use crate::quote::{quoted, shell};
 use crate::record;
 use crate::step::Step;
+use crate::tables::Table;
 use crate::workdir::SavedPlan;
 
 /// The run to go on with, where one is wanted.
@@ -24,6 +29,20 @@ pub(super) fn past(context: &Context) -> Result<Option<State>, Error> {
     let past = context.work.past()?.filter(|past| !past.done);
     match past {
         Some(past) if args.resume => context.work.check(&past).map(|()| Some(past)),
+        None if args.resume && context.work.past()?.is_some_and(|past| past.ending.is_some()) => {
+            Err(Error::Refused {
+                what: format!("the run in {directory} has come to its end: there is nothing to go on with"),
+                next: vec![
+                    format!(
+                        "see whether the target still has what the source has: tsmigrate verify --work-dir {}",
+                        shell(&directory.to_string())
+                    ),
+                    "to have what was written to the source since, migrate anew into an empty database, with another \
+                     --work-dir"
+                        .into(),
+                ],
+            })
+        }
         None if args.resume => Err(Error::Refused {
             what: format!("there is no run to go on with in {directory}"),
             next: vec!["name its directory with --work-dir, or start without --resume".into()],
@@ -76,8 +95,8 @@ pub(super) async fn check_same_run(context: &Context, past: &State, servers: &Se
         ));
     }
     for (side, before, now) in [
-        ("source", &past.source, fingerprint::identity(&servers.source)),
-        ("target", &past.target, fingerprint::identity(&servers.target)),
+        ("source", &past.source, Identity::of(&servers.source)),
+        ("target", &past.target, Identity::of(&servers.target)),
     ] {
         if *before != now {
             return Err(refused(
@@ -169,7 +188,17 @@ pub(super) async fn continue_run(
         return Ok(CopyPlan { marks: take_possession(context).await?, tables: saved_plan.tables });
     }
     let marks = Marks::read(&target).await?;
-    saved_plan.schema = mended::take_up(context, &target, &marks, &saved_plan.schema, scripts).await?;
+    // What was taken up before stands on the target, in the transaction that did it.
+    if let Some(schema) = Marks::schema(&target).await? {
+        saved_plan.schema = serde_json::from_str(&schema)
+            .map_err(|error| Error::Defect(format!("the schema in {MARKS}: {error}")))?;
+    }
+    let has_catalogs = marks.done(&Step::Catalogs).is_some() && marks.done(&Step::Restored).is_none();
+    if context.args.new_snapshot && servers.source.timescale.is_some() && has_catalogs {
+        // Chunks come, go and are emptied like any table.
+        restoring::turn_on(context).await?;
+    }
+    saved_plan.schema = mended::take_up(context, &marks, &saved_plan.schema, scripts).await?;
     context.work.save_plan(&saved_plan)?;
     let (done, all) = progress(&marks, &saved_plan.tables);
     context
@@ -185,7 +214,7 @@ pub(super) async fn continue_run(
         tables
     } else if context.args.new_snapshot {
         renewal::renew(context, snapshot, &marks, saved_plan.tables, &target, &scripts.post_data).await?
-    } else if done == all {
+    } else if done == all && !has_new_rows(&saved_plan.tables, &snapshot.listing.tables) {
         context.progress.warn(
             "the source has been written to since its rows were copied; what was written later is not on the target: the \
              same command with --resume --new-snapshot copies anew what differs",
@@ -209,8 +238,13 @@ pub(super) async fn continue_run(
     Ok(CopyPlan { marks, tables })
 }
 
+/// Whether there are rows in tables that the run does not know.
+fn has_new_rows(known: &[TableRanges], now: &[Table]) -> bool {
+    let known: BTreeSet<&Relation> = known.iter().map(|(table, _)| &table.relation).collect();
+    now.iter().any(|table| table.blocks > 0 && !known.contains(&table.relation))
+}
+
 fn progress(marks: &Marks, tables: &[TableRanges]) -> (usize, usize) {
-    let all: Vec<Step> =
-        tables.iter().flat_map(|(table, ranges)| ranges.iter().map(|range| range.step(table))).collect();
+    let all = copy_plan::steps(tables);
     (all.iter().filter(|step| marks.done(step).is_some()).count(), all.len())
 }

@@ -103,7 +103,8 @@ pub(super) async fn analyse(
         report.decisions = decisions;
         report.findings.extend(omitted.into_iter().map(analysis::omitted));
         report.findings.extend(states.into_iter().map(analysis::state));
-        let left = memberships.iter().map(|left| Missing { what: left.name(), why: left.why(&reserved) });
+        let left =
+            memberships.iter().map(|left| Missing { what: left.name(), why: left.why(&reserved), sql: None });
         // The source is analysed twice where its jobs are paused.
         report.missing.retain(|missing| !memberships.iter().any(|left| left.name() == missing.what));
         report.missing.extend(left);

@@ -34,10 +34,25 @@ pub(super) struct Violation {
     name: String,
     /// `CHECK (…)`; empty of other kinds.
     definition: String,
+    /// The statement that creates it.
+    sql: String,
     /// Tables that inherit a CHECK, the nearest first.
     heirs: Vec<Relation>,
     /// Foreign keys that need the key.
-    needed_by: Vec<(Relation, String)>,
+    needed_by: Vec<Need>,
+}
+
+/// A foreign key that needs a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Need {
+    table: Relation,
+    name: String,
+    /// The statement that adds it.
+    sql: String,
+}
+
+fn add_constraint(alter: &str, name: &str, definition: &str) -> String {
+    format!("{alter} ADD CONSTRAINT {} {definition};", identifier(name))
 }
 
 impl Violation {
@@ -46,8 +61,12 @@ impl Violation {
     }
 
     fn alter(&self) -> String {
-        format!("ALTER {} {}", if self.kind == Kind::OfDomain { "DOMAIN" } else { "TABLE" }, self.of.sql())
+        alter(self.kind, &self.of)
     }
+}
+
+fn alter(kind: Kind, of: &Relation) -> String {
+    format!("ALTER {} {}", if kind == Kind::OfDomain { "DOMAIN" } else { "TABLE" }, of.sql())
 }
 
 /// What became of one on the target.
@@ -154,7 +173,7 @@ FROM c LEFT JOIN pg_catalog.pg_class t ON t.oid = c.conrelid LEFT JOIN pg_catalo
 JOIN pg_catalog.pg_namespace n ON n.oid = coalesce(t.relnamespace, d.typnamespace)
 WHERE c.contype NOT IN ('f', 'c') OR NOT EXISTS (SELECT FROM c a WHERE c.contype = 'f' AND a.oid = c.conparentid
   OR c.contype = 'c' AND a.conrelid IN (SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.conrelid))
-UNION ALL SELECT 'u', '', n.nspname, t.relname, x.relname
+UNION ALL SELECT 'i', pg_catalog.pg_get_indexdef(i.indexrelid), n.nspname, t.relname, x.relname
 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
 WHERE i.indisunique AND n.nspname = {schema} AND t.relname = {table} AND x.relname = {name}
@@ -167,10 +186,10 @@ WITH RECURSIVE x AS (
   WHERE n.nspname = {schema} AND x.relname = {name} AND x.relkind IN ('i', 'I')
   UNION SELECT i.inhparent FROM x JOIN pg_catalog.pg_inherits i ON i.inhrelid = x.oid),
 k AS (SELECT k.oid FROM pg_catalog.pg_constraint k JOIN x ON k.conindid = x.oid WHERE k.contype IN ('p', 'u', 'x'))
-SELECT n.nspname, t.relname, f.conname, NULL FROM pg_catalog.pg_constraint f JOIN x ON x.oid = f.conindid
+SELECT n.nspname, t.relname, f.conname, NULL, pg_catalog.pg_get_constraintdef(f.oid) FROM pg_catalog.pg_constraint f JOIN x ON x.oid = f.conindid
 JOIN pg_catalog.pg_class t ON t.oid = f.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
 WHERE f.contype = 'f' AND f.conparentid = 0
-UNION ALL SELECT NULL, NULL, NULL, pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)
+UNION ALL SELECT NULL, NULL, NULL, pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), NULL
 FROM pg_catalog.pg_depend d
 WHERE (d.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.refobjid IN (SELECT oid FROM k)
     OR d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid IN (SELECT oid FROM x))
@@ -236,11 +255,18 @@ async fn of_name(
                     let why = format!("{other} needs it, and would be another thing without it");
                     return Err(refused(given, &why, "correct the rows on the source"));
                 }
-                needed_by.push((row.relation(0)?, row.text(2)?.to_owned()));
+                let (table, name) = (row.relation(0)?, row.text(2)?.to_owned());
+                let sql = add_constraint(&alter(Kind::ForeignKey, &table), &name, row.text(4)?);
+                needed_by.push(Need { table, name, sql });
             }
         }
-        let definition = if matches!(kind, Kind::Check | Kind::OfDomain) { row.text(1)? } else { "" };
-        found.push(Violation { kind, of, name, definition: definition.to_owned(), heirs, needed_by });
+        let whole = row.text(1)?;
+        let sql = match row.text(0)? {
+            "i" => format!("{whole};"),
+            _ => add_constraint(&alter(kind, &of), &name, whole),
+        };
+        let definition = if matches!(kind, Kind::Check | Kind::OfDomain) { whole } else { "" };
+        found.push(Violation { kind, of, name, definition: definition.to_owned(), sql, heirs, needed_by });
     }
     if found.is_empty() {
         let what = "the source has no foreign key, CHECK, unique index or exclusion constraint of that name";
@@ -302,8 +328,8 @@ pub(super) fn allowed(violations: &[Violation]) -> Allowed {
     let mut allowed = Allowed::default();
     for violation in violations {
         allowed.add(&violation.of, &violation.name, May::BreakIt);
-        for (table, key) in &violation.needed_by {
-            allowed.add(table, key, May::LackItsKey);
+        for need in &violation.needed_by {
+            allowed.add(&need.table, &need.name, May::LackItsKey);
         }
     }
     allowed
@@ -367,14 +393,18 @@ pub(super) async fn unfulfilled(
     violations: &[Violation],
 ) -> Result<(Vec<Missing>, Vec<Unfulfilled>), Error> {
     let (mut missing, mut all) = (Vec::new(), Vec::new());
-    let mut note = |of: &Relation, name: &str, state: Option<&str>, why: &str| {
+    let mut note = |kind: Kind, of: &Relation, (name, sql): (&str, &str), state: Option<&str>, why: &str| {
         let title = of.part(name);
-        let (what, gone) = match state {
+        let (what, sql) = match state {
             Some("valid") => return,
-            Some(_) => (format!("the check of {title} over the existing rows (it is NOT VALID)"), false),
-            None => (title.clone(), true),
+            Some(_) => (
+                format!("the check of {title} over the existing rows (it is NOT VALID)"),
+                format!("{} VALIDATE CONSTRAINT {};", alter(kind, of), identifier(name)),
+            ),
+            None => (title.clone(), sql.to_owned()),
         };
-        missing.push(Missing { what, why: why.to_owned() });
+        let gone = state.is_none();
+        missing.push(Missing { what, why: why.to_owned(), sql: Some(sql) });
         all.push(Unfulfilled { object: title, gone });
         if gone {
             all.push(Unfulfilled { object: Relation::new(&of.schema, name).to_string(), gone });
@@ -382,19 +412,16 @@ pub(super) async fn unfulfilled(
     };
     for violation in violations {
         let state = target.ask_one(&filled(STATE, &violation.of, &violation.name)).await?;
-        note(&violation.of, &violation.name, state.as_deref(), "rows break it (--allow-violations)");
+        let (kind, own) = (violation.kind, (violation.name.as_str(), violation.sql.as_str()));
+        note(kind, &violation.of, own, state.as_deref(), "rows break it (--allow-violations)");
         for heir in &violation.heirs {
             let state = target.ask_one(&filled(STATE, heir, &violation.name)).await?;
-            note(heir, &violation.name, state.as_deref(), "rows break it (--allow-violations)");
+            note(kind, heir, own, state.as_deref(), "rows break it (--allow-violations)");
         }
-        for (table, key) in &violation.needed_by {
-            let state = target.ask_one(&filled(STATE, table, key)).await?;
-            note(
-                table,
-                key,
-                state.as_deref(),
-                &format!("it needs {}, which does not exist", violation.title()),
-            );
+        for Need { table, name, sql } in &violation.needed_by {
+            let state = target.ask_one(&filled(STATE, table, name)).await?;
+            let why = format!("it needs {}, which does not exist", violation.title());
+            note(Kind::ForeignKey, table, (name, sql), state.as_deref(), &why);
         }
     }
     Ok((missing, all))

@@ -54,7 +54,8 @@ pub(super) async fn since(source: &Connector, before: &Counts, listing: &Listing
     };
     Some(format!(
         "the source was written to while it was copied ({}{more}), and the target has nothing of that: stop what writes there, \
-         and see what is missing: tsmigrate verify",
+         and see what is missing: tsmigrate verify; nothing adds it to a target that is finished, so that to have it means to \
+         migrate anew, into an empty database",
         named.join(", ")
     ))
 }

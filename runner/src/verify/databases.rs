@@ -1,23 +1,29 @@
 //! The comparison of two databases by themselves, without a migration.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use super::known::Known;
 use super::options::{Expect, VerifyOptions};
 use super::result::Verification;
+use super::select::Chosen;
 use super::sessions::{self, Sessions};
 use crate::connect::{Connector, Side};
+use crate::converted::Conversions;
 use crate::error::Error;
+use crate::filter::Filter;
 use crate::progress::Progress;
 use crate::{inspect, watch};
 
-/// Compares two databases. Nothing is written.
+/// Compares two databases. Nothing is written. What a migration between them has announced may be `known`, with the place
+/// where it stands.
 ///
 /// # Errors
 /// When one of them cannot be read; a difference is no error here.
 pub async fn databases(
     source: &Connector,
     target: &Connector,
-    options: VerifyOptions,
+    mut options: VerifyOptions,
+    known: Option<(&str, &Known)>,
     progress: &Progress,
 ) -> Result<Verification, Error> {
     let _watch = [source, target].map(|end| watch::start(end, progress));
@@ -25,6 +31,14 @@ pub async fn databases(
     let (source_facts, target_facts) =
         tokio::try_join!(inspect::inspect(&reader, Side::Source), inspect::inspect(&other, Side::Target))?;
     drop(other);
+    if let Some((place, known)) = known {
+        known.check(place, &source_facts, &target_facts)?;
+        options.chosen = Chosen {
+            filter: Filter::ask(&reader, &source_facts, &known.wish).await?,
+            convert: Conversions::ask(&reader, &source_facts, &known.before, &known.hypertable).await?,
+        };
+        options.without = known.without;
+    }
     reader.run(sessions::BEGIN).await?;
     let mut notes = Vec::new();
     if source_facts.is_same(&target_facts) {
@@ -42,14 +56,16 @@ pub async fn databases(
         reader.ask_text("SELECT pg_catalog.pg_export_snapshot()").await?
     };
     let sessions = Sessions { source, target, snapshot: &snapshot, holder: None };
+    let nothing = Known { before: target_facts, ..Known::default() };
+    let told = known.map_or(&nothing, |(_, known)| known);
     let expect = Expect {
         source: &source_facts,
-        target: &target_facts,
+        target: &told.before,
         rows: &BTreeMap::new(),
-        skipped: &BTreeSet::new(),
+        skipped: &told.skipped,
         sequences: &BTreeMap::new(),
-        findings: Vec::new(),
-        kept: None,
+        findings: told.findings(),
+        kept: known.map(|(_, known)| &known.kept),
     };
     let found = super::verify(&sessions, &expect, options, progress).await;
     progress.flush();

@@ -21,6 +21,7 @@ mod identity;
 mod kept;
 mod keys;
 mod kinds;
+pub mod known;
 mod large;
 mod locked;
 mod measured;
@@ -44,6 +45,7 @@ mod work;
 
 pub(crate) use compare::plural;
 pub use databases::databases;
+pub use known::Known;
 pub use options::{Check, Expect, Kept, PERCENT, VerifyOptions, Without};
 pub use result::{Difference, Rows, Verification};
 pub use same::same;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 
 use super::select::Chosen;
 use crate::inspect::Facts;
@@ -45,7 +46,7 @@ pub struct VerifyOptions {
 }
 
 /// Kinds of objects that a migration was told to leave behind: they are not compared, and a note says so.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Without {
     /// Roles, their memberships and settings: everything belongs to the target's user, and nobody else has privileges.
     pub roles: bool,
@@ -122,7 +123,7 @@ pub struct Expect<'a> {
 }
 
 /// What stays the administrator's, for the target refused to hand it over.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     /// The owners on the source of such hypertables and continuous aggregates.
     pub owners: BTreeSet<String>,

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Blocker, Error};
@@ -174,6 +175,43 @@ impl WorkDir {
         let mut file = private_file::create(&new)?;
         file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed)?;
         std::fs::rename(&new, &path).map_err(failed)
+    }
+
+    /// Keeps what the run has announced, for a comparison later on.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep(&self, name: &str, what: &impl Serialize) -> Result<(), Error> {
+        let path = self.0.join(name);
+        let failed = |error| Error::File { what: format!("write {}", path.display()), error };
+        let text = serde_json::to_vec(what).map_err(|error| Error::Defect(error.to_string()))?;
+        let mut file = tempfile::Builder::new().prefix(".tsmigrate-").tempfile_in(&self.0).map_err(failed)?;
+        file.write_all(&text).map_err(failed)?;
+        file.persist(&path).map(drop).map_err(|error| failed(error.error))
+    }
+
+    /// What a run has kept; none where it has not come so far.
+    ///
+    /// # Errors
+    /// When it cannot be read, or has another form than this version's.
+    pub fn kept<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
+        let path = self.0.join(name);
+        let failed = |error| Error::File { what: format!("read {}", path.display()), error };
+        let mut file = match private_file::read(&path) {
+            Ok(file) => file,
+            Err(Error::File { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).map_err(failed)?;
+        let wrong = |error: serde_json::Error| {
+            failed(std::io::Error::new(std::io::ErrorKind::InvalidData, error.to_string()))
+        };
+        let Head { format } = serde_json::from_slice(&text).map_err(wrong)?;
+        record::check(&path.display().to_string(), format, &self.0, "")?;
+        serde_json::from_slice(&text).map(Some).map_err(wrong)
     }
 
     /// What was settled.

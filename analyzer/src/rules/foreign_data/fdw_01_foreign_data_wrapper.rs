@@ -32,7 +32,7 @@ pub const RULE: Rule = Rule {
         summary: "Foreign-data wrappers made by hand, servers on wrappers that are missing, user mappings that \
                only a superuser may make.",
         what: "CREATE and ALTER FOREIGN DATA WRAPPER, CREATE SERVER on a wrapper that neither an extension of the \
-               dump nor the target brings, the options password_required=false, sslcert and sslkey of user \
+               dump nor the target brings, or that a live target keeps from the administrator, the options password_required=false, sslcert and sslkey of user \
                mappings; and, as notes, passwords in clear text and servers that have to be reachable from the \
                service.",
         why: "A wrapper runs C code: only a superuser may make one. postgres_fdw is on every service, and \
@@ -134,6 +134,27 @@ fn server(ctx: &mut Context<'_>, s: &pg::CreateForeignServerStmt) {
         if let Some(range) = range {
             draft = draft.at(range);
         }
+        ctx.report(draft);
+        return;
+    }
+    if ctx.target.refused_wrappers.contains(wrapper) {
+        let admin = quoted(&ctx.target.admin);
+        let name = quoted(wrapper);
+        let draft =
+            Draft::new(format!("{admin} may not use wrapper {name} on the target: it cannot create {words}"))
+                .object(words.clone())
+                .server(ServerError::new(
+                    "42501",
+                    format!("permission denied for foreign-data wrapper {wrapper}"),
+                ))
+                .advice(format!(
+                    "Ask the provider for it: GRANT USAGE ON FOREIGN DATA WRAPPER {name} TO {admin};"
+                ))
+                .fix(
+                    FixDraft::remove(format!("the target keeps wrapper {name} to itself"))
+                        .review()
+                        .lost(words),
+                );
         ctx.report(draft);
         return;
     }

@@ -142,7 +142,7 @@ async fn apply(session: &Session, statements: &[AccessStatement]) -> Result<Vec<
             // Large objects whose ownership cannot be handed over stay the administrator's, and the verification judges it.
             Err(error) if *part == "data" && ["42501", "42704"].contains(&error.code()) => {
                 let why = error.answer().map(|answer| answer.message.clone()).unwrap_or_default();
-                missing.push(Missing { what: statement.sql.clone(), why });
+                missing.push(Missing { what: statement.sql.clone(), why, sql: None });
             }
             result => result?,
         }

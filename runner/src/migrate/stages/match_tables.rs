@@ -24,7 +24,7 @@ pub(in crate::migrate) async fn run(
             loaded.skipped.insert(table.relation.clone());
             if !parts.is_empty() {
                 let what = format!("about {} rows of {}", table.rows, table.relation);
-                missing.push(Missing { what, why: "its table is not on the target".into() });
+                missing.push(Missing { what, why: "its table is not on the target".into(), sql: None });
             }
         }
         exists

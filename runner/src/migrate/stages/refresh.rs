@@ -50,8 +50,9 @@ pub(in crate::migrate) async fn run(run: &Run<'_>, views: Vec<Build>) -> Result<
                     return Err(error);
                 }
                 let why = error.answer().map_or_else(|| error.to_string(), ToString::to_string);
-                let what = format!("rows of the materialized view {} ({})", view.name, view.statement.sql);
-                failed.lock().unwrap_or_else(PoisonError::into_inner).push(Missing { what, why });
+                let what = format!("rows of the materialized view {}", view.name);
+                let missing = Missing { what, why, sql: Some(view.statement.sql.clone()) };
+                failed.lock().unwrap_or_else(PoisonError::into_inner).push(missing);
                 Ok(())
             })
             .await?;

@@ -7,19 +7,25 @@ use crate::connect::{Connector, Session};
 use crate::engine::retry::retrying;
 use crate::error::Error;
 use crate::journal::Event;
+use crate::migrate::Context;
 use crate::migrate::driver::{Run, StageResult};
 use crate::step::Step;
 
-/// Turns restoring mode on. The journal knows before: whatever ends this process, the next start turns it off.
+/// Turns restoring mode on.
 pub(in crate::migrate) async fn enter(run: &Run<'_>) -> Result<StageResult, Error> {
-    let context = run.context;
+    turn_on(run.context).await?;
+    Ok(StageResult::done("on"))
+}
+
+/// Turns restoring mode on for sessions that begin later. The journal knows before: whatever ends this process, the next
+/// start turns it off.
+pub(in crate::migrate) async fn turn_on(context: &Context) -> Result<(), Error> {
     context.journal(Event::Restoring)?;
     context.undo().restoring = true;
     retrying(context.retry_policy(), &context.progress, "restoring mode", || async {
         context.target.open().await?.run("SELECT public.timescaledb_pre_restore()").await
     })
-    .await?;
-    Ok(StageResult::done("on"))
+    .await
 }
 
 /// Turns restoring mode off, in a session of its own: the others may have ended.

@@ -5,6 +5,7 @@ use crate::engine::sequences;
 use crate::error::Error;
 use crate::migrate::driver::{Run, StageResult};
 use crate::migrate::loaded::Loaded;
+use crate::quote::literal;
 use crate::results::Missing;
 
 /// Sets them.
@@ -18,8 +19,13 @@ pub(in crate::migrate) async fn run(run: &Run<'_>, loaded: &mut Loaded) -> Resul
     })
     .await?;
     loaded.sequences = values;
-    let missing =
-        refused.into_iter().map(|(name, why)| Missing { what: format!("value of sequence {name}"), why });
+    let missing = refused.into_iter().map(|(name, why)| Missing {
+        what: format!("value of sequence {name}"),
+        why,
+        sql: loaded.sequences.get(&name).map(|(value, called)| {
+            format!("SELECT pg_catalog.setval({}, {value}, {called});", literal(&name.sql()))
+        }),
+    });
     run.context.report().missing.extend(missing);
     Ok(if set > 0 { StageResult::done(format!("{set} set")) } else { StageResult::default() })
 }

@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use crate::error::Error;
+use crate::journal::Identity;
 use crate::migrate::driver::Run;
 use crate::migrate::loaded::Loaded;
 use crate::migrate::violations::Unfulfilled;
-use crate::verify::{self, Check, Difference, Verification};
+use crate::verify::{self, Check, Difference, Known, Verification, known};
 
 /// Compares them; true where they are equal as far as they were compared.
 pub(in crate::migrate) async fn run(run: &Run<'_>, loaded: &Loaded) -> Result<bool, Error> {
@@ -46,6 +47,31 @@ fn of_any_version(difference: &Difference) -> bool {
 async fn compare(run: &Run<'_>, loaded: &Loaded) -> Result<Option<Verification>, Error> {
     let (context, servers) = (run.context, run.servers);
     let args = &context.args;
+    let mut findings = context.report().findings.clone();
+    findings.extend(loaded.unfulfilled.iter().map(Unfulfilled::finding));
+    let without = verify::Without {
+        roles: args.no_roles,
+        owners: args.no_owner,
+        privileges: args.no_privileges,
+        comments: args.no_comments,
+        publications: args.no_publications,
+    };
+    let known = Known {
+        format: crate::record::FORMAT,
+        source: Identity::of(&servers.source),
+        target: Identity::of(&servers.target),
+        before: servers.target.clone(),
+        announcements: findings.iter().map(Into::into).collect(),
+        skipped: loaded.skipped.clone(),
+        kept: loaded.kept.clone(),
+        wish: args.wish(),
+        hypertable: args.hypertable.clone(),
+        without,
+    };
+    // Only a later comparison asks for it.
+    if let Err(error) = context.work.keep(known::FILE, &known) {
+        context.progress.warn(&error.to_string());
+    }
     if args.verify == Check::None {
         return Ok(None);
     }
@@ -55,8 +81,6 @@ async fn compare(run: &Run<'_>, loaded: &Loaded) -> Result<Option<Verification>,
         snapshot: run.snapshot.holder.snapshot(),
         holder: Some(&run.snapshot.holder),
     };
-    let mut findings = context.report().findings.clone();
-    findings.extend(loaded.unfulfilled.iter().map(Unfulfilled::finding));
     let expect = verify::Expect {
         source: &servers.source,
         target: &servers.target,
@@ -67,13 +91,6 @@ async fn compare(run: &Run<'_>, loaded: &Loaded) -> Result<Option<Verification>,
         kept: Some(&loaded.kept),
     };
     let chosen = verify::Chosen { filter: servers.filter.clone(), convert: servers.convert.clone() };
-    let without = verify::Without {
-        roles: args.no_roles,
-        owners: args.no_owner,
-        privileges: args.no_privileges,
-        comments: args.no_comments,
-        publications: args.no_publications,
-    };
     let options = verify::VerifyOptions {
         jobs: usize::try_from(context.jobs()).unwrap_or(1),
         chosen,

@@ -77,7 +77,7 @@ pub(in crate::report) fn report() -> Report {
             activity("wait", "copy of s.t5", 31.0, 4.0),
         ],
         built: vec![built("index", name.clone(), 12.0), built("foreign-key", "f on s.t1".into(), 3.0)],
-        missing: vec![Missing { what: name.clone(), why: "the service does not have it".into() }],
+        missing: vec![Missing { what: name.clone(), why: "the service does not have it".into(), sql: None }],
         passwords_to_set: vec![name.clone()],
         jobs: vec![MovedJob {
             id: 1000,

@@ -1,0 +1,163 @@
+//! What drops again what a statement of pre-data has created, by its tree.
+
+use tsmigrate_analyzer::facts::names::strings;
+use tsmigrate_analyzer::parse::{self, NodeEnum, pg};
+
+use crate::names::Relation;
+use crate::quote::{identifier, literal};
+
+/// What is to be done about a statement that has no place in a schema any more: nothing.
+const NOTHING: &str = "SELECT";
+
+/// The statement that takes back what a statement before the rows has done, with what depends on it. None where there is no
+/// such statement.
+pub(super) fn undo(node: &NodeEnum, sql: &str) -> Option<String> {
+    let relation = |relation: Option<&pg::RangeVar>| {
+        relation.map(|relation| Relation::new(&relation.schemaname, &relation.relname).sql())
+    };
+    let drop = |what: &str, name: &str| Some(format!("DROP {what} IF EXISTS {name} CASCADE"));
+    match node {
+        NodeEnum::CreateStmt(create) => drop("TABLE", &relation(create.relation.as_ref())?),
+        NodeEnum::CreateForeignTableStmt(create) => {
+            drop("FOREIGN TABLE", &relation(create.base_stmt.as_ref()?.relation.as_ref())?)
+        }
+        NodeEnum::ViewStmt(create) => drop("VIEW", &relation(create.view.as_ref())?),
+        NodeEnum::CreateTableAsStmt(create) => {
+            drop("MATERIALIZED VIEW", &relation(create.into.as_ref()?.rel.as_ref())?)
+        }
+        NodeEnum::CreateSeqStmt(create) => drop("SEQUENCE", &relation(create.sequence.as_ref())?),
+        NodeEnum::CompositeTypeStmt(create) => drop("TYPE", &relation(create.typevar.as_ref())?),
+        NodeEnum::CreateEnumStmt(create) => drop("TYPE", &name(&create.type_name)?),
+        NodeEnum::CreateRangeStmt(create) => drop("TYPE", &name(&create.type_name)?),
+        NodeEnum::CreateDomainStmt(create) => drop("DOMAIN", &name(&create.domainname)?),
+        // What was in a schema is gone by itself: nothing else may go with it.
+        NodeEnum::CreateSchemaStmt(create) => {
+            Some(format!("DROP SCHEMA IF EXISTS {}", identifier(&create.schemaname)))
+        }
+        NodeEnum::CreateForeignServerStmt(create) => drop("SERVER", &identifier(&create.servername)),
+        NodeEnum::CreateFunctionStmt(create) => routines(&create.funcname),
+        NodeEnum::DefineStmt(define) => match define.kind() {
+            pg::ObjectType::ObjectAggregate => routines(&define.defnames),
+            pg::ObjectType::ObjectCollation => drop("COLLATION", &name(&define.defnames)?),
+            pg::ObjectType::ObjectTsconfiguration => {
+                drop("TEXT SEARCH CONFIGURATION", &name(&define.defnames)?)
+            }
+            pg::ObjectType::ObjectTsdictionary => drop("TEXT SEARCH DICTIONARY", &name(&define.defnames)?),
+            _ => None,
+        },
+        NodeEnum::AlterTableStmt(alter) => of_alter(alter),
+        NodeEnum::AlterSeqStmt(alter) => {
+            Some(format!("ALTER SEQUENCE IF EXISTS {} OWNED BY NONE", relation(alter.sequence.as_ref())?))
+        }
+        // Of a comment whose object has ` IS ` in its name the old text stays, and the comparison says so.
+        NodeEnum::CommentStmt(_) => {
+            let about = sql.split(" IS ").next().unwrap_or_default();
+            let removed = format!("{about} IS NULL");
+            Some(if parse::parse(&removed, true).is_ok_and(|parsed| parsed.is_some()) {
+                removed
+            } else {
+                NOTHING.to_owned()
+            })
+        }
+        NodeEnum::VariableSetStmt(_) | NodeEnum::SelectStmt(_) => Some(NOTHING.to_owned()),
+        _ => None,
+    }
+}
+
+/// A default is dropped; a table that something else was done to is created anew.
+fn of_alter(alter: &pg::AlterTableStmt) -> Option<String> {
+    let range = alter.relation.as_ref()?;
+    let table = Relation::new(&range.schemaname, &range.relname).sql();
+    if let [pg::Node { node: Some(NodeEnum::AlterTableCmd(command)) }] = &alter.cmds[..] {
+        if command.subtype() == pg::AlterTableType::AtColumnDefault {
+            return Some(format!(
+                "ALTER TABLE IF EXISTS {table} ALTER COLUMN {} DROP DEFAULT",
+                identifier(&command.name)
+            ));
+        }
+        // Not the whole, but the partition that has other bounds, or none.
+        if let Some(NodeEnum::PartitionCmd(attach)) = command.def.as_ref().and_then(|def| def.node.as_ref()) {
+            let range = attach.name.as_ref()?;
+            let partition = Relation::new(&range.schemaname, &range.relname).sql();
+            return Some(format!("DROP TABLE IF EXISTS {partition} CASCADE"));
+        }
+    }
+    let is_table = alter.objtype() == pg::ObjectType::ObjectTable;
+    is_table.then(|| format!("DROP TABLE IF EXISTS {table} CASCADE"))
+}
+
+/// Drops all functions of a name: the statements that create them run once more.
+fn routines(names: &[pg::Node]) -> Option<String> {
+    let [schema, name] = strings(names)[..] else { return None };
+    let drop = format!(
+        "DECLARE all_of_it text; BEGIN \
+         SELECT pg_catalog.string_agg(p.oid::pg_catalog.regprocedure::pg_catalog.text, ', ') INTO all_of_it \
+         FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
+         WHERE n.nspname = {} AND p.proname = {}; \
+         IF all_of_it IS NOT NULL THEN EXECUTE 'DROP ROUTINE IF EXISTS ' || all_of_it || ' CASCADE'; END IF; END",
+        literal(schema),
+        literal(name)
+    );
+    Some(format!("DO {}", literal(&drop)))
+}
+
+/// Whether it drops something, and not a part of it alone.
+pub(super) fn drops(undo: &str) -> bool {
+    undo.starts_with("DROP ") || undo.starts_with("DO ")
+}
+
+/// A name with its schema; what has none is nothing that a dump creates.
+fn name(nodes: &[pg::Node]) -> Option<String> {
+    match strings(nodes)[..] {
+        [schema, name] => Some(Relation::new(schema, name).sql()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_statement_creates_is_dropped_by_its_kind_and_name() {
+        for (sql, expected) in [
+            ("CREATE TABLE s.\"T\" (a int);", "DROP TABLE IF EXISTS \"s\".\"T\" CASCADE"),
+            ("CREATE VIEW s.v AS SELECT 1;", "DROP VIEW IF EXISTS \"s\".\"v\" CASCADE"),
+            (
+                "CREATE MATERIALIZED VIEW s.m AS SELECT 1 WITH NO DATA;",
+                "DROP MATERIALIZED VIEW IF EXISTS \"s\".\"m\" CASCADE",
+            ),
+            ("CREATE SEQUENCE s.q;", "DROP SEQUENCE IF EXISTS \"s\".\"q\" CASCADE"),
+            ("CREATE TYPE s.e AS ENUM ('a');", "DROP TYPE IF EXISTS \"s\".\"e\" CASCADE"),
+            ("CREATE TYPE s.c AS (a int);", "DROP TYPE IF EXISTS \"s\".\"c\" CASCADE"),
+            ("CREATE DOMAIN s.d AS int;", "DROP DOMAIN IF EXISTS \"s\".\"d\" CASCADE"),
+            ("CREATE SCHEMA s;", "DROP SCHEMA IF EXISTS \"s\""),
+            ("COMMENT ON TABLE s.t IS 'it IS so';", "COMMENT ON TABLE s.t IS NULL"),
+            ("COMMENT ON TABLE s.\"a IS b\" IS 'c';", "SELECT"),
+            (
+                "ALTER TABLE ONLY s.t ALTER COLUMN a SET DEFAULT 7;",
+                "ALTER TABLE IF EXISTS \"s\".\"t\" ALTER COLUMN \"a\" DROP DEFAULT",
+            ),
+            (
+                "ALTER TABLE ONLY s.t ATTACH PARTITION s.p FOR VALUES IN (1);",
+                "DROP TABLE IF EXISTS \"s\".\"p\" CASCADE",
+            ),
+            (
+                "ALTER TABLE ONLY s.t ALTER COLUMN a SET STATISTICS 7;",
+                "DROP TABLE IF EXISTS \"s\".\"t\" CASCADE",
+            ),
+            ("SET default_tablespace = '';", "SELECT"),
+        ] {
+            let parsed = parse::parse(sql, true).ok().flatten().expect(sql);
+            assert_eq!(undo(parsed.node(), sql).as_deref(), Some(expected), "{sql}");
+        }
+        let sql = "CREATE FUNCTION s.\"f'\"(a int) RETURNS int LANGUAGE sql AS 'SELECT 1';";
+        let parsed = parse::parse(sql, true).ok().flatten().expect("a function");
+        let drop = undo(parsed.node(), sql).expect("it can be dropped");
+        assert!(drops(&drop) && drop.contains("DROP ROUTINE"), "{drop}");
+        assert!(parse::parse(&drop, true).is_ok_and(|parsed| parsed.is_some()), "{drop}");
+        let cast = "CREATE CAST (s.a AS s.b) WITHOUT FUNCTION;";
+        let parsed = parse::parse(cast, true).ok().flatten().expect("a cast");
+        assert_eq!(undo(parsed.node(), cast), None);
+    }
+}

@@ -1,0 +1,139 @@
+//! What a migration has announced, kept in its work directory: a comparison later on knows the same as the one at its end.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::options::{Kept, Without};
+use crate::error::Error;
+use crate::filter::Wish;
+use crate::inspect::Facts;
+use crate::journal::Identity;
+use crate::names::Relation;
+use crate::quote::quoted;
+use crate::results::Finding;
+
+/// Its file.
+pub const FILE: &str = "announced.json";
+
+/// What a migration has announced, and what it was told to leave behind or to change.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// The form of the file: [`crate::record::FORMAT`].
+    pub format: u32,
+    /// What was read.
+    pub source: Identity,
+    /// What was written.
+    pub target: Identity,
+    /// The target as it was before.
+    pub before: Facts,
+    /// What findings said will not be there, or will be different.
+    pub announcements: Vec<Announcement>,
+    /// Tables whose rows stayed behind.
+    pub skipped: BTreeSet<Relation>,
+    /// What stayed the administrator's.
+    pub kept: Kept,
+    /// `--include`, `--exclude` and `--exclude-data`.
+    pub wish: Wish,
+    /// `--hypertable`.
+    pub hypertable: Vec<String>,
+    /// Kinds that stayed behind.
+    pub without: Without,
+}
+
+/// A finding, as far as a comparison asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announcement {
+    rule: String,
+    severity: String,
+    object: Option<String>,
+    lost: Option<String>,
+    solved: bool,
+}
+
+impl From<&Finding> for Announcement {
+    fn from(finding: &Finding) -> Self {
+        Self {
+            rule: finding.rule.clone(),
+            severity: finding.severity.to_owned(),
+            object: finding.object.clone(),
+            lost: finding.lost.clone(),
+            solved: finding.solved,
+        }
+    }
+}
+
+impl Announcement {
+    fn finding(&self) -> Finding {
+        Finding {
+            rule: self.rule.clone(),
+            severity: match self.severity.as_str() {
+                "error" => "error",
+                "warning" => "warning",
+                _ => "note",
+            },
+            part: "",
+            line: 0,
+            object: self.object.clone(),
+            message: String::new(),
+            solved: self.solved,
+            accepted: false,
+            lost: self.lost.clone(),
+            advice: None,
+            cause: None,
+            view: None,
+        }
+    }
+}
+
+impl Known {
+    /// The findings.
+    #[must_use]
+    pub fn findings(&self) -> Vec<Finding> {
+        self.announcements.iter().map(Announcement::finding).collect()
+    }
+
+    /// Refuses to judge other databases by it.
+    ///
+    /// # Errors
+    /// Where one of them is another.
+    pub fn check(&self, place: &str, source: &Facts, target: &Facts) -> Result<(), Error> {
+        for (side, was, is) in
+            [("source", &self.source, Identity::of(source)), ("target", &self.target, Identity::of(target))]
+        {
+            if *was != is {
+                return Err(Error::Refused {
+                    what: format!(
+                        "{place} tells of a run with another {side}: database {} ({}) of server {}, and --{side} is {} ({}) of {}",
+                        quoted(&was.database),
+                        was.oid,
+                        was.system,
+                        quoted(&is.database),
+                        is.oid,
+                        is.system
+                    ),
+                    next: vec![format!("name that run's {side} with --{side}, or leave --work-dir out")],
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_is_not_used_for_other_databases() {
+        let facts = |oid: &str| Facts { database_oid: oid.to_owned(), ..Facts::default() };
+        let known = Known {
+            source: Identity::of(&facts("1")),
+            target: Identity::of(&facts("2")),
+            ..Known::default()
+        };
+        known.check("w", &facts("1"), &facts("2")).expect("the same");
+        let error = known.check("w", &facts("1"), &facts("3")).expect_err("another").to_string();
+        assert!(error.contains("another target") && error.contains("--target"), "{error}");
+    }
+}
