@@ -146,9 +146,9 @@ impl Connector {
         let look = || async {
             let two = async { tokio::try_join!(Box::pin(self.bare()), Box::pin(self.bare())) };
             match backends::transactions(two).await {
-                // What a role is given may end these questions, and a full server takes one session perhaps: the session
-                // that is wanted says so itself.
-                Err(error @ Error::Query { .. }) if !error.code().is_empty() && !ends(&error) => Ok(None),
+                // A timeout of the role or the database may end these questions, and a full server takes one session
+                // perhaps: the session that is wanted says so itself.
+                Err(Error::Query { .. }) => Ok(None),
                 Err(error) if error.code() == "53300" => Ok(None),
                 result => result,
             }
@@ -317,11 +317,6 @@ impl Connector {
 
 /// Settings that end a session at once where they are very small, by the code that the server ends it with.
 const ENDING: [(&str, &str); 2] = [("57P05", "idle_session_timeout"), ("25P04", "transaction_timeout")];
-
-/// A setting of a server, a database or a role has ended a session.
-fn ends(error: &Error) -> bool {
-    ENDING.iter().any(|(code, _)| *code == error.code())
-}
 
 /// Names the setting where the server ends our sessions all the same.
 fn ended(mut error: Error) -> Error {
