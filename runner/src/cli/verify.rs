@@ -71,7 +71,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "PATTERN", num_args = 1.., value_delimiter = ',', help_heading = "Contents")]
     exclude: Vec<String>,
 
-    /// Work directory of a migration: what it announced is no difference
+    /// Know what the migration in DIR announced
     #[arg(long, value_name = "DIR", help_heading = "Contents")]
     work_dir: Option<PathBuf>,
 
