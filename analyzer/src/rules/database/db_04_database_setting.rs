@@ -1,5 +1,6 @@
 //! DB-04: Settings of a database that has another name on the target.
 
+use super::undecided::{self, is_of_the_server};
 use crate::edit::Safety;
 use crate::facts::Facts;
 use crate::facts::names::quoted;
@@ -33,6 +34,7 @@ pub const RULE: Rule = Rule {
         link: TROUBLESHOOTING,
     },
     check,
+    finish: Some(undecided::finish),
     ..Rule::DEFAULT
 };
 
@@ -45,11 +47,9 @@ pub enum Fate {
     Renamed,
     /// It is left out, or one that every server has: the statement goes.
     LeftOut,
-    /// The dump names several, and which one is kept is not known at this place.
-    Unknown,
 }
 
-/// What becomes of this database.
+/// What becomes of this database, as far as it is known at this place.
 #[must_use]
 pub fn fate(facts: &Facts, target: &Target, name: &str) -> Fate {
     let kept = match (&facts.kept_database, &facts.current_database) {
@@ -60,19 +60,11 @@ pub fn fate(facts: &Facts, target: &Target, name: &str) -> Fate {
         Some(kept) if kept == name => {}
         // A script for the target itself, and no part of a cluster dump.
         None if is_of_the_server(name) => return Fate::LeftOut,
-        None if facts.databases.keys().any(|other| &**other != name && !is_of_the_server(other)) => {
-            return Fate::Unknown;
-        }
         None => {}
         Some(_) if name == target.database && !facts.databases.contains_key(name) => return Fate::Own,
         Some(_) => return Fate::LeftOut,
     }
     if name == target.database { Fate::Own } else { Fate::Renamed }
-}
-
-/// Databases that initdb makes.
-fn is_of_the_server(name: &str) -> bool {
-    matches!(name, "postgres" | "template0" | "template1")
 }
 
 /// What the server answers to a statement about a database.
@@ -99,32 +91,31 @@ fn check(ctx: &mut Context<'_>) {
         _ => return,
     };
     let fate = fate(ctx.facts, ctx.target, name);
-    if fate == Fate::Own {
+    let is_open = undecided::is_open(ctx.facts) && fate != Fate::LeftOut;
+    if fate == Fate::Own && !is_open {
         return;
     }
     let Some(range) = statement.words(words).and_then(|words| statement.name_at(words.end)) else { return };
     let database = &ctx.target.database;
-    let draft = Draft::new("").at(range.clone()).object(format!("database {name}"));
-    // A database of this name is there: the setting would be that one's.
-    let draft =
-        if name == database { draft.severity(Severity::Warning) } else { draft.server(refusal(name)) };
-    let lost = format!("setting {what} of database {name}");
-    ctx.report(match fate {
-        Fate::Renamed => {
-            draft.message(format!("database \"{name}\" is called {database} on the target")).fix(
-                FixDraft::edit(format!("Say {database}"))
-                    .replace(range, quoted(database))
-                    .change(Change::set_str(path, database)),
-            )
+    let draft = |message| {
+        let draft = Draft::new(message).at(range.clone()).object(format!("database {name}"));
+        // A database of this name is there: the setting would be that one's.
+        if name == database { draft.severity(Severity::Warning) } else { draft.server(refusal(name)) }
+    };
+    if fate == Fate::LeftOut || is_open {
+        let gone = FixDraft::remove("it is another database's setting")
+            .lost(format!("setting {what} of database {name}"));
+        let gone = draft(format!("database \"{name}\" is not on the target")).fix(gone);
+        if is_open {
+            undecided::keep(ctx, &[name], gone);
+        } else {
+            ctx.report(gone);
         }
-        Fate::Unknown => draft
-            .message(format!(
-                "database \"{name}\" is one of several, and which one is kept is not known here"
-            ))
-            .advice(format!("Run again with --database {name} to keep it with its settings."))
-            .fix(FixDraft::remove("it is another database's setting").review().lost(lost)),
-        _ => draft
-            .message(format!("database \"{name}\" is not on the target"))
-            .fix(FixDraft::remove("it is another database's setting").lost(lost)),
-    });
+    }
+    if fate == Fate::Renamed {
+        let fix = FixDraft::edit(format!("Say {database}"))
+            .replace(range.clone(), quoted(database))
+            .change(Change::set_str(path, database));
+        ctx.report(draft(format!("database \"{name}\" is called {database} on the target")).fix(fix));
+    }
 }

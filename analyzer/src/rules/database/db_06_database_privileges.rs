@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::db_04_database_setting::{Fate, fate, refusal};
+use super::undecided;
 use crate::edit::Safety;
 use crate::facts::names::{quoted, roles, string, strings};
 use crate::finding::{ServerError, Severity};
@@ -66,28 +67,33 @@ fn names(statement: &Statement<'_>) -> Vec<Range<usize>> {
 
 fn comment(ctx: &mut Context<'_>, statement: &Statement<'_>, name: &str) {
     let fate = fate(ctx.facts, ctx.target, name);
-    let Some(range) = names(statement).into_iter().next().filter(|_| fate != Fate::Own) else { return };
+    let is_open = undecided::is_open(ctx.facts) && fate != Fate::LeftOut;
+    let Some(range) = names(statement).into_iter().next().filter(|_| is_open || fate != Fate::Own) else {
+        return;
+    };
     let database = &ctx.target.database;
-    let error = refusal(name);
-    let severity = if error.sqlstate == "3D000" { Severity::Warning } else { Severity::Error };
-    let draft = Draft::new(format!("database \"{name}\" is not on the target"))
-        .at(range.clone())
-        .object(format!("database {name}"))
-        .severity(severity)
-        .server(error);
-    let gone =
-        FixDraft::remove("it is another database's comment").lost(format!("comment on database {name}"));
-    ctx.report(match fate {
-        Fate::Renamed => {
-            draft.message(format!("database \"{name}\" is called {database} on the target")).fix(
-                FixDraft::edit(format!("Say {database}"))
-                    .replace(range, quoted(database))
-                    .change(Change::set_str("/CommentStmt/object/String/sval", database)),
-            )
+    let draft = |message| {
+        let error = refusal(name);
+        let severity = if error.sqlstate == "3D000" { Severity::Warning } else { Severity::Error };
+        let draft = Draft::new(message).at(range.clone()).object(format!("database {name}"));
+        draft.severity(severity).server(error)
+    };
+    if fate == Fate::LeftOut || is_open {
+        let gone =
+            FixDraft::remove("it is another database's comment").lost(format!("comment on database {name}"));
+        let gone = draft(format!("database \"{name}\" is not on the target")).fix(gone);
+        if is_open {
+            undecided::keep(ctx, &[name], gone);
+        } else {
+            ctx.report(gone);
         }
-        Fate::Unknown => draft.fix(gone.review()),
-        _ => draft.fix(gone),
-    });
+    }
+    if fate == Fate::Renamed {
+        let fix = FixDraft::edit(format!("Say {database}"))
+            .replace(range.clone(), quoted(database))
+            .change(Change::set_str("/CommentStmt/object/String/sval", database));
+        ctx.report(draft(format!("database \"{name}\" is called {database} on the target")).fix(fix));
+    }
 }
 
 fn privileges(ctx: &mut Context<'_>, statement: &Statement<'_>, s: &pg::GrantStmt) {
@@ -111,40 +117,41 @@ fn privileges(ctx: &mut Context<'_>, statement: &Statement<'_>, s: &pg::GrantStm
         Some(error) if error.sqlstate == "3D000" => Severity::Error,
         _ => Severity::Warning,
     };
-    let mut draft = Draft::new(format!("database \"{listed}\" is not on the target"))
-        .object(format!("database {listed}"))
-        .severity(severity);
-    if let Some(error) = error {
-        draft = draft.server(error);
+    let draft = |message| {
+        let draft = Draft::new(message).object(format!("database {listed}")).severity(severity);
+        error.iter().fold(draft, |draft, error| draft.server(error.clone()))
+    };
+    let verb = if s.is_grant { "GRANT" } else { "REVOKE" };
+    let gone = || {
+        let fix = FixDraft::remove("they are another database's privileges")
+            .lost(format!("{verb} on database {listed}"));
+        draft(format!("database \"{listed}\" is not on the target")).fix(fix)
+    };
+    let is_here = |fate: &Fate| *fate != Fate::LeftOut;
+    if !fates.iter().any(is_here) {
+        ctx.report(gone());
+        return;
+    }
+    if undecided::is_open(ctx.facts) {
+        let open: Vec<&str> =
+            all.iter().zip(&fates).filter(|(_, fate)| is_here(fate)).map(|(name, _)| *name).collect();
+        undecided::keep(ctx, &open, gone());
     }
     let (locks_out, revoked) = connect_from_public(s);
-    if locks_out && fates.iter().any(|fate| matches!(fate, Fate::Own | Fate::Renamed)) {
+    if locks_out {
         ctx.report(
-            draft
-                .message(format!(
-                    "PUBLIC would lose {revoked}: roles of the service itself might not reach {database} any more"
-                ))
-                .fix(
-                    FixDraft::remove("PUBLIC may go on to connect")
-                        .lost(format!("REVOKE {revoked} ON DATABASE {listed} FROM PUBLIC: every role can connect")),
-                ),
+            draft(format!(
+                "PUBLIC would lose {revoked}: roles of the service itself might not reach {database} any more"
+            ))
+            .fix(
+                FixDraft::remove("PUBLIC may go on to connect").lost(format!(
+                    "REVOKE {revoked} ON DATABASE {listed} FROM PUBLIC: every role can connect"
+                )),
+            ),
         );
         return;
     }
     if fates.iter().all(|fate| *fate == Fate::Own) {
-        return;
-    }
-    let verb = if s.is_grant { "GRANT" } else { "REVOKE" };
-    let gone = FixDraft::remove("they are another database's privileges")
-        .lost(format!("{verb} on database {listed}"));
-    if fates.contains(&Fate::Unknown) {
-        ctx.report(
-            draft.advice("Run again with --database and the name of the one to keep.").fix(gone.review()),
-        );
-        return;
-    }
-    if !fates.iter().any(|fate| matches!(fate, Fate::Own | Fate::Renamed)) {
-        ctx.report(draft.fix(gone));
         return;
     }
     let ranges = names(statement);
@@ -156,10 +163,10 @@ fn privileges(ctx: &mut Context<'_>, statement: &Statement<'_>, s: &pg::GrantStm
             Fate::Renamed => fix
                 .replace(range, quoted(database))
                 .change(Change::set_str(format!("{path}/String/sval"), database)),
-            _ => fix.delete(statement.list_item(&range)).change(Change::Remove(path)),
+            Fate::LeftOut => fix.delete(statement.list_item(&range)).change(Change::Remove(path)),
         };
     }
-    ctx.report(draft.message(format!("database \"{listed}\" is called {database} on the target")).fix(fix));
+    ctx.report(draft(format!("database \"{listed}\" is called {database} on the target")).fix(fix));
 }
 
 /// Takes CONNECT from PUBLIC; and the privileges in words.

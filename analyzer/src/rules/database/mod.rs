@@ -7,6 +7,7 @@ pub mod db_04_database_setting;
 pub mod db_05_database_properties;
 pub mod db_06_database_privileges;
 pub mod db_07_database_name;
+mod undecided;
 
 use crate::rule::Rule;
 
