@@ -62,6 +62,15 @@ pub enum Answers {
     Purpose(&'static str),
 }
 
+impl Answers {
+    /// The limit of the rule's own id: its name in short, and how it is answered. The table of limits is a page of the
+    /// repository: a module for browsers does not carry its words.
+    #[must_use]
+    pub const fn limit(slug: &'static str, how: &'static str) -> Self {
+        if cfg!(target_arch = "wasm32") { Self::Others } else { Self::Limit { slug, how } }
+    }
+}
+
 /// A piece of an input other than a statement that the parser takes: see [`Subject`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece {

@@ -15,10 +15,10 @@ pub const RULE: Rule = Rule {
     name: "text-partitions",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Limit {
-        slug: "database.locale",
-        how: "Partitions that divide text by the database's order. DB-01 names the locale that the database was created with; the migration compares both servers' locales.",
-    },
+    answers: Answers::limit(
+        "database.locale",
+        "Partitions that divide text by the database's order. DB-01 names the locale that the database was created with; the migration compares both servers' locales.",
+    ),
     statements: &[StatementKind::AlterTableStmt, StatementKind::CreateStmt, StatementKind::CreatedbStmt],
     doc: Doc {
         summary: "A table partitioned by ranges of text: which rows a partition takes depends on the database's locale.",

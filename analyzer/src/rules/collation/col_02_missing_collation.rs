@@ -22,10 +22,10 @@ pub const RULE: Rule = Rule {
     name: "missing-collation",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "create-collation",
-        how: "Collations of missing locales become ICU's; what is newer than the target is IN-06's.",
-    },
+    answers: Answers::limit(
+        "create-collation",
+        "Collations of missing locales become ICU's; what is newer than the target is IN-06's.",
+    ),
     also_answers: &["SU-22"],
     statements: StatementKind::ALL,
     doc: Doc {

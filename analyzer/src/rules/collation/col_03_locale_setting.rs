@@ -14,10 +14,10 @@ pub const RULE: Rule = Rule {
     name: "locale-setting",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "locale-settings",
-        how: "lc_time, lc_numeric and lc_monetary of missing locales; lc_messages is GUC-01's.",
-    },
+    answers: Answers::limit(
+        "locale-settings",
+        "lc_time, lc_numeric and lc_monetary of missing locales; lc_messages is GUC-01's.",
+    ),
     statement_groups: &[StatementKind::SETTING],
     doc: Doc {
         summary: "lc_time, lc_numeric or lc_monetary with a locale that the target does not have.",

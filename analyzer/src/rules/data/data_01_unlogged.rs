@@ -12,7 +12,7 @@ pub const RULE: Rule = Rule {
     name: "unlogged",
     severity: Severity::Warning,
     fix: Safety::Review,
-    answers: Answers::Limit { slug: "unlogged", how: "Unlogged tables and sequences." },
+    answers: Answers::limit("unlogged", "Unlogged tables and sequences."),
     statements: &[
         StatementKind::AlterTableStmt,
         StatementKind::CreateSeqStmt,

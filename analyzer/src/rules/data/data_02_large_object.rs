@@ -13,10 +13,10 @@ pub const RULE: Rule = Rule {
     name: "large-object-number",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Limit {
-        slug: "large-objects",
-        how: "Numbers that two dumps both bring. All else of large objects is taken; their owners are OWN-01's.",
-    },
+    answers: Answers::limit(
+        "large-objects",
+        "Numbers that two dumps both bring. All else of large objects is taken; their owners are OWN-01's.",
+    ),
     statements: &[StatementKind::SelectStmt],
     doc: Doc {
         summary: "Two dumps bring a large object of the same number.",

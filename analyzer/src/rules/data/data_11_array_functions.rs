@@ -19,10 +19,10 @@ pub const RULE: Rule = Rule {
     name: "array-function-types",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "array-agg polymorphism",
-        how: "Functions on arrays whose argument types changed with 14.",
-    },
+    answers: Answers::limit(
+        "array-agg polymorphism",
+        "Functions on arrays whose argument types changed with 14.",
+    ),
     also_answers: &["PG-14"],
     statements: &[
         StatementKind::AlterObjectSchemaStmt,

@@ -16,10 +16,10 @@ pub const RULE: Rule = Rule {
     name: "postfix-operator",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "postfix-operators",
-        how: "Operators behind their operand, in definitions and in use.",
-    },
+    answers: Answers::limit(
+        "postfix-operators",
+        "Operators behind their operand, in definitions and in use.",
+    ),
     also_answers: &["PG-14"],
     statements: &[
         StatementKind::AlterObjectSchemaStmt,

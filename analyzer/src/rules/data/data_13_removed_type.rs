@@ -42,10 +42,7 @@ pub const RULE: Rule = Rule {
     name: "removed-type",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "removed-types",
-        how: "abstime and its like, from dumps of servers before 12.",
-    },
+    answers: Answers::limit("removed-types", "abstime and its like, from dumps of servers before 12."),
     statements: StatementKind::ALL,
     doc: Doc {
         summary: "A type that PostgreSQL no longer has: abstime, reltime, tinterval, opaque, smgr, or a column of type unknown.",

@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     name: "database",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "database.create", how: "CREATE DATABASE." },
+    answers: Answers::limit("database.create", "CREATE DATABASE."),
     also_answers: &["TSP-05", "COL-01", "NS-2"],
     statements: &[StatementKind::CreatedbStmt],
     doc: Doc {

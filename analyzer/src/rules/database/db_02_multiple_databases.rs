@@ -12,10 +12,10 @@ pub const RULE: Rule = Rule {
     name: "multiple-databases",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Limit {
-        slug: "database.multiple",
-        how: "Several databases in one dump. Which one is kept is a person's choice (--database): merging them into schemas changes names that applications use, and stays a person's work.",
-    },
+    answers: Answers::limit(
+        "database.multiple",
+        "Several databases in one dump. Which one is kept is a person's choice (--database): merging them into schemas changes names that applications use, and stays a person's work.",
+    ),
     also_answers: &["IN-03"],
     pieces: &[Piece::Server],
     // Without it a database would be left out in silence.

@@ -14,7 +14,7 @@ pub const RULE: Rule = Rule {
     name: "database-owner",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "database.owner", how: "ALTER DATABASE … OWNER TO." },
+    answers: Answers::limit("database.owner", "ALTER DATABASE … OWNER TO."),
     statements: &[StatementKind::AlterOwnerStmt],
     doc: Doc {
         summary: "ALTER DATABASE … OWNER TO.",

@@ -16,10 +16,7 @@ pub const RULE: Rule = Rule {
     name: "database-setting",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "database.set",
-        how: "ALTER DATABASE … SET is renamed to the service's database.",
-    },
+    answers: Answers::limit("database.set", "ALTER DATABASE … SET is renamed to the service's database."),
     statements: &[StatementKind::AlterDatabaseSetStmt, StatementKind::AlterRoleSetStmt],
     in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {

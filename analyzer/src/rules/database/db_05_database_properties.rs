@@ -14,7 +14,7 @@ pub const RULE: Rule = Rule {
     name: "database-properties",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "database.props", how: "Connection limit, template, DROP DATABASE." },
+    answers: Answers::limit("database.props", "Connection limit, template, DROP DATABASE."),
     also_answers: &["PG-15"],
     statements: &[
         StatementKind::AlterDatabaseRefreshCollStmt,

@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
     name: "database-privileges",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "database.acl-comment", how: "Privileges and comments of databases." },
+    answers: Answers::limit("database.acl-comment", "Privileges and comments of databases."),
     statements: &[StatementKind::CommentStmt, StatementKind::GrantStmt],
     doc: Doc {
         summary: "Privileges on a database, or its comment, under the source's name.",

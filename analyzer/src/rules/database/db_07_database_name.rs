@@ -15,10 +15,10 @@ pub const RULE: Rule = Rule {
     name: "database-name",
     severity: Severity::Warning,
     fix: Safety::None,
-    answers: Answers::Limit {
-        slug: "database.name-literals",
-        how: "The old name in functions and foreign servers. An application's own settings are not in a dump.",
-    },
+    answers: Answers::limit(
+        "database.name-literals",
+        "The old name in functions and foreign servers. An application's own settings are not in a dump.",
+    ),
     statements: StatementKind::ALL,
     doc: Doc {
         summary: "The old database's name in a string.",

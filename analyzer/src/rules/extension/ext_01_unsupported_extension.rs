@@ -16,10 +16,10 @@ pub const RULE: Rule = Rule {
     name: "unsupported-extension",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "extension.unsupported",
-        how: "Extensions that the service does not offer, with what to use in their place; what depends on them is DEP-01's.",
-    },
+    answers: Answers::limit(
+        "extension.unsupported",
+        "Extensions that the service does not offer, with what to use in their place; what depends on them is DEP-01's.",
+    ),
     also_answers: &["PG-13", "PG-17", "NS-3"],
     statements: &[StatementKind::CreateExtensionStmt],
     in_bodies: InBodies::Yes { queries: false, by_name: true },

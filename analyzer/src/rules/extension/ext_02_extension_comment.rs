@@ -12,7 +12,7 @@ pub const RULE: Rule = Rule {
     name: "extension-comment",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "extension.comment", how: "COMMENT ON EXTENSION." },
+    answers: Answers::limit("extension.comment", "COMMENT ON EXTENSION."),
     statements: &[StatementKind::CommentStmt],
     doc: Doc {
         summary: "COMMENT ON EXTENSION of an extension that is not on the target's list.",

@@ -19,10 +19,7 @@ pub const RULE: Rule = Rule {
     name: "extension-schema",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "extension.schema",
-        how: "An extension that the service has in another schema.",
-    },
+    answers: Answers::limit("extension.schema", "An extension that the service has in another schema."),
     statements: StatementKind::ALL,
     doc: Doc {
         summary: "CREATE EXTENSION in a schema that does not exist, or of an extension that the target already has in another schema.",

@@ -13,10 +13,7 @@ pub const RULE: Rule = Rule {
     name: "timescaledb-schema",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "extension.timescaledb-schema",
-        how: "TimescaleDB outside of schema public.",
-    },
+    answers: Answers::limit("extension.timescaledb-schema", "TimescaleDB outside of schema public."),
     statements: StatementKind::ALL,
     doc: Doc {
         summary: "CREATE EXTENSION timescaledb WITH SCHEMA other than public, and all names qualified with that \

@@ -12,10 +12,7 @@ pub const RULE: Rule = Rule {
     name: "extension-version",
     severity: Severity::Warning,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "extension.version",
-        how: "VERSION of an extension; versions of live servers.",
-    },
+    answers: Answers::limit("extension.version", "VERSION of an extension; versions of live servers."),
     statements: &[StatementKind::AlterExtensionStmt, StatementKind::CreateExtensionStmt],
     doc: Doc {
         summary: "CREATE EXTENSION … VERSION x, and ALTER EXTENSION … UPDATE TO x.",

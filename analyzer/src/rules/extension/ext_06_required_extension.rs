@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     name: "required-extension",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "extension.cascade/order", how: "Extensions that need others first." },
+    answers: Answers::limit("extension.cascade/order", "Extensions that need others first."),
     statements: &[StatementKind::CreateExtensionStmt],
     doc: Doc {
         summary: "CREATE EXTENSION before an extension that it needs.",

@@ -15,10 +15,10 @@ pub const RULE: Rule = Rule {
     name: "extension-too-late",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Limit {
-        slug: "extension.shadow-and-temp",
-        how: "CREATE EXTENSION after temporary tables or after functions that shadow PostgreSQL's.",
-    },
+    answers: Answers::limit(
+        "extension.shadow-and-temp",
+        "CREATE EXTENSION after temporary tables or after functions that shadow PostgreSQL's.",
+    ),
     statements: &[StatementKind::CreateExtensionStmt],
     doc: Doc {
         summary: "CREATE EXTENSION after temporary objects, or beside objects named like the server's own.",

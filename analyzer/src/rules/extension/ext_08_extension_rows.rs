@@ -14,10 +14,7 @@ pub const RULE: Rule = Rule {
     name: "extension-rows",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "extension.members",
-        how: "Rows and changes of an extension's own tables.",
-    },
+    answers: Answers::limit("extension.members", "Rows and changes of an extension's own tables."),
     statements: &[StatementKind::CopyStmt, StatementKind::InsertStmt, StatementKind::SelectStmt],
     doc: Doc {
         summary: "Rows (and sequence values) of a table that belongs to an extension.",

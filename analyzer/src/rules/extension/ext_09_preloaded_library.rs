@@ -13,10 +13,10 @@ pub const RULE: Rule = Rule {
     name: "preloaded-library",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "extension.preload",
-        how: "Extensions and parameters of libraries that the server must preload.",
-    },
+    answers: Answers::limit(
+        "extension.preload",
+        "Extensions and parameters of libraries that the server must preload.",
+    ),
     statements: &[StatementKind::CreateExtensionStmt, StatementKind::LoadStmt],
     in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {

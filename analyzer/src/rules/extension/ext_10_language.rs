@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
     name: "language",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "language", how: "Languages that the service does not have." },
+    answers: Answers::limit("language", "Languages that the service does not have."),
     statements: &[
         StatementKind::AlterOwnerStmt,
         StatementKind::CommentStmt,

@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     name: "foreign-data-wrapper",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "fdw", how: "Foreign-data wrappers, servers and user mappings." },
+    answers: Answers::limit("fdw", "Foreign-data wrappers, servers and user mappings."),
     statements: &[
         StatementKind::AlterFdwStmt,
         StatementKind::AlterOwnerStmt,

@@ -20,10 +20,10 @@ pub const RULE: Rule = Rule {
     name: "superuser-call",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Limit {
-        slug: "body.superuser-call",
-        how: "Bodies of functions and DO blocks that do what only a superuser may.",
-    },
+    answers: Answers::limit(
+        "body.superuser-call",
+        "Bodies of functions and DO blocks that do what only a superuser may.",
+    ),
     also_answers: &["SU-23"],
     statements: StatementKind::ALL,
     after: &["*", "DEP-01", "DEP-02"],

@@ -25,7 +25,7 @@ pub const RULE: Rule = Rule {
     name: "hypertable-candidate",
     severity: Severity::Note,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "ht.candidates", how: "Tables that may become hypertables." },
+    answers: Answers::limit("ht.candidates", "Tables that may become hypertables."),
     statements: &[StatementKind::CreateStmt, StatementKind::SelectStmt],
     doc: Doc {
         summary: "A table that could be a hypertable.",

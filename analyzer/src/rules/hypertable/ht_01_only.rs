@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     name: "hypertable-only",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "ht.only", how: "ONLY on a table that becomes a hypertable." },
+    answers: Answers::limit("ht.only", "ONLY on a table that becomes a hypertable."),
     also_answers: &["REP-05", "TS-05"],
     statements: &[StatementKind::AlterTableStmt, StatementKind::TruncateStmt],
     doc: Doc {

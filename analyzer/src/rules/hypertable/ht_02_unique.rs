@@ -19,7 +19,7 @@ pub const RULE: Rule = Rule {
     name: "hypertable-unique",
     severity: Severity::Error,
     fix: Safety::Review,
-    answers: Answers::Limit { slug: "ht.unique", how: "Unique keys without the time column." },
+    answers: Answers::limit("ht.unique", "Unique keys without the time column."),
     statements: &[StatementKind::AlterTableStmt, StatementKind::IndexStmt],
     doc: Doc {
         summary: "A unique key or index of a hypertable that lacks its time column.",

@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     name: "hypertable-partitioned",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Limit { slug: "ht.partitioned", how: "Partitioned tables." },
+    answers: Answers::limit("ht.partitioned", "Partitioned tables."),
     doc: Doc {
         summary: "A partitioned table that is to be a hypertable.",
         what: "create_hypertable on a table that is PARTITION BY anything, and (as a note) tables partitioned \

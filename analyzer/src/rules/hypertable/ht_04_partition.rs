@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     name: "hypertable-partition",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Limit { slug: "ht.partition", how: "Partitions." },
+    answers: Answers::limit("ht.partition", "Partitions."),
     statements: &[StatementKind::AlterTableStmt, StatementKind::CreateStmt],
     doc: Doc {
         summary: "A partition that is to be a hypertable, or a hypertable that is to be a partition.",

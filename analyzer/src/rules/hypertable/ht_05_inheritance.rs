@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     name: "hypertable-inheritance",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Limit { slug: "ht.inheritance", how: "Inheritance." },
+    answers: Answers::limit("ht.inheritance", "Inheritance."),
     also_answers: &["DATA-06"],
     statements: &[StatementKind::AlterTableStmt, StatementKind::CreateStmt],
     doc: Doc {

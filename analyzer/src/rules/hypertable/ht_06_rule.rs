@@ -16,7 +16,7 @@ pub const RULE: Rule = Rule {
     name: "hypertable-rule",
     severity: Severity::Error,
     fix: Safety::Review,
-    answers: Answers::Limit { slug: "ht.rules", how: "Rules." },
+    answers: Answers::limit("ht.rules", "Rules."),
     also_answers: &["SU-21"],
     statements: &[StatementKind::RuleStmt],
     doc: Doc {

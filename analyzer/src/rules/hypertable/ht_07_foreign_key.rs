@@ -16,7 +16,7 @@ pub const RULE: Rule = Rule {
     name: "hypertable-foreign-key",
     severity: Severity::Error,
     fix: Safety::Review,
-    answers: Answers::Limit { slug: "ht.fk", how: "Foreign keys between hypertables." },
+    answers: Answers::limit("ht.fk", "Foreign keys between hypertables."),
     statements: &[StatementKind::AlterTableStmt],
     doc: Doc {
         summary: "A foreign key from one hypertable to another.",

@@ -16,7 +16,7 @@ pub const RULE: Rule = Rule {
     name: "hypertable-transition-trigger",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Limit { slug: "ht.trigger-transition", how: "Triggers with transition tables." },
+    answers: Answers::limit("ht.trigger-transition", "Triggers with transition tables."),
     statements: &[StatementKind::CreateTrigStmt],
     doc: Doc {
         summary: "A row trigger with a transition table on a hypertable.",

@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     name: "hypertable-nonempty",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Limit { slug: "ht.nonempty", how: "Tables that have rows already." },
+    answers: Answers::limit("ht.nonempty", "Tables that have rows already."),
     doc: Doc {
         summary: "A table with rows that is to be a hypertable.",
         what: "create_hypertable without migrate_data => true after a COPY or INSERT into the table.",

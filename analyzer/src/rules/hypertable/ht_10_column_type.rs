@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     name: "hypertable-column-type",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Limit { slug: "ht.type", how: "Columns that cannot be a time dimension." },
+    answers: Answers::limit("ht.type", "Columns that cannot be a time dimension."),
     doc: Doc {
         summary: "A time column of a type that cannot be one.",
         what: "create_hypertable on a column that is no timestamp, date, integer or (newer versions) uuid.",

@@ -14,7 +14,7 @@ pub const RULE: Rule = Rule {
     name: "hypertable-generated-column",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Limit { slug: "ht.generated", how: "Generated time columns." },
+    answers: Answers::limit("ht.generated", "Generated time columns."),
     doc: Doc {
         summary: "A generated column as the time column of a hypertable.",
         what: "create_hypertable on a column that is GENERATED ALWAYS AS (…).",

@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     name: "hypertable-nullable-column",
     severity: Severity::Warning,
     fix: Safety::None,
-    answers: Answers::Limit { slug: "ht.null", how: "Time columns that may be NULL." },
+    answers: Answers::limit("ht.null", "Time columns that may be NULL."),
     doc: Doc {
         summary: "A time column that may be NULL.",
         what: "create_hypertable on a column without NOT NULL, and (as a note) such columns of tables that \

@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     name: "hypertable-no-inherit",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "ht.noinherit-check", how: "CHECK … NO INHERIT." },
+    answers: Answers::limit("ht.noinherit-check", "CHECK … NO INHERIT."),
     statements: &[StatementKind::AlterTableStmt],
     doc: Doc {
         summary: "CHECK … NO INHERIT on a hypertable.",

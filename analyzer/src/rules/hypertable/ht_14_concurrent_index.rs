@@ -14,10 +14,10 @@ pub const RULE: Rule = Rule {
     name: "hypertable-index",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "ht.index-concurrently/using-index",
-        how: "CREATE INDEX CONCURRENTLY and USING INDEX.",
-    },
+    answers: Answers::limit(
+        "ht.index-concurrently/using-index",
+        "CREATE INDEX CONCURRENTLY and USING INDEX.",
+    ),
     statements: &[StatementKind::AlterTableStmt, StatementKind::IndexStmt],
     doc: Doc {
         summary: "CREATE INDEX CONCURRENTLY and ADD CONSTRAINT … USING INDEX on a hypertable.",

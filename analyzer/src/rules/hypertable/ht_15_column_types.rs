@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     name: "hypertable-timestamp",
     severity: Severity::Note,
     fix: Safety::None,
-    answers: Answers::Limit { slug: "ht.types-warning", how: "timestamp without time zone, varchar(n)." },
+    answers: Answers::limit("ht.types-warning", "timestamp without time zone, varchar(n)."),
     doc: Doc {
         summary: "A time column without time zone.",
         what: "create_hypertable on a timestamp without time zone, and such columns of tables that could be \

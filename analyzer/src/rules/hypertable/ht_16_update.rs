@@ -14,7 +14,7 @@ pub const RULE: Rule = Rule {
     name: "hypertable-update",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Limit { slug: "ht.update-partition", how: "Updates that move a row to another chunk." },
+    answers: Answers::limit("ht.update-partition", "Updates that move a row to another chunk."),
     statements: &[StatementKind::InsertStmt, StatementKind::UpdateStmt],
     doc: Doc {
         summary: "Statements on rows of a hypertable that it refuses as a table does.",

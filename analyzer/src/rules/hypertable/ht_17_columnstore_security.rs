@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     name: "columnstore-row-security",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Limit { slug: "ht.columnstore-rls", how: "Row security and the columnstore." },
+    answers: Answers::limit("ht.columnstore-rls", "Row security and the columnstore."),
     statements: &[StatementKind::AlterTableStmt],
     doc: Doc {
         summary: "Row-level security and the columnstore of a hypertable.",

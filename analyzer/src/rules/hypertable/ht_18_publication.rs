@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     name: "hypertable-publication",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Limit { slug: "ht.publication", how: "Publications of hypertables." },
+    answers: Answers::limit("ht.publication", "Publications of hypertables."),
     statements: &[StatementKind::AlterPublicationStmt, StatementKind::CreatePublicationStmt],
     doc: Doc {
         summary: "A publication of a hypertable.",

@@ -10,10 +10,10 @@ pub const RULE: Rule = Rule {
     name: "missing-end-mark",
     severity: Severity::Warning,
     fix: Safety::None,
-    answers: Answers::Limit {
-        slug: "dump.header",
-        how: "The comments of pg_dump give the versions; a dump without its end mark is incomplete.",
-    },
+    answers: Answers::limit(
+        "dump.header",
+        "The comments of pg_dump give the versions; a dump without its end mark is incomplete.",
+    ),
     pieces: &[Piece::End],
     doc: Doc {
         summary: "The dump has a beginning but no end mark.",

@@ -13,10 +13,10 @@ pub const RULE: Rule = Rule {
     name: "restrict-command",
     severity: Severity::Warning,
     fix: Safety::Review,
-    answers: Answers::Limit {
-        slug: "psql.restrict",
-        how: "\\restrict and \\unrestrict stop a psql that does not know them.",
-    },
+    answers: Answers::limit(
+        "psql.restrict",
+        "\\restrict and \\unrestrict stop a psql that does not know them.",
+    ),
     pieces: &[Piece::Meta],
     about: About::Psql,
     doc: Doc {

@@ -13,10 +13,7 @@ pub const RULE: Rule = Rule {
     name: "connect-command",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "psql.connect",
-        how: "\\connect leads to a database that the service does not have.",
-    },
+    answers: Answers::limit("psql.connect", "\\connect leads to a database that the service does not have."),
     pieces: &[Piece::Meta],
     about: About::Psql,
     doc: Doc {

@@ -13,10 +13,10 @@ pub const RULE: Rule = Rule {
     name: "rows-as-inserts",
     severity: Severity::Note,
     fix: Safety::None,
-    answers: Answers::Limit {
-        slug: "copy.stdin",
-        how: "COPY is read and streamed as it is; rows as INSERT statements are noted.",
-    },
+    answers: Answers::limit(
+        "copy.stdin",
+        "COPY is read and streamed as it is; rows as INSERT statements are noted.",
+    ),
     statements: &[StatementKind::InsertStmt],
     doc: Doc {
         summary: "The rows come as INSERT statements.",

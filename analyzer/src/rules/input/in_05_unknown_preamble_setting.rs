@@ -13,10 +13,10 @@ pub const RULE: Rule = Rule {
     name: "unknown-preamble-setting",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "preamble.guc",
-        how: "transaction_timeout for targets up to 16, default_with_oids for all.",
-    },
+    answers: Answers::limit(
+        "preamble.guc",
+        "transaction_timeout for targets up to 16, default_with_oids for all.",
+    ),
     also_answers: &["PG-17"],
     statements: &[StatementKind::SelectStmt, StatementKind::VariableSetStmt],
     doc: Doc {

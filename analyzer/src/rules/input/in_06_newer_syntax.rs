@@ -17,10 +17,10 @@ pub const RULE: Rule = Rule {
     name: "newer-syntax",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "dump.newer-than-target",
-        how: "Syntax, privileges, options and functions newer than the target; options of memberships are ROLE-06's.",
-    },
+    answers: Answers::limit(
+        "dump.newer-than-target",
+        "Syntax, privileges, options and functions newer than the target; options of memberships are ROLE-06's.",
+    ),
     also_answers: &["DATA-08", "COL-02", "PG-17", "PG-18"],
     statements: StatementKind::ALL,
     doc: Doc {

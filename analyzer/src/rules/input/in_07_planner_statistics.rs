@@ -19,10 +19,7 @@ pub const RULE: Rule = Rule {
     name: "planner-statistics",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "dump.statistics",
-        how: "Calls that load planner statistics, for targets up to 17.",
-    },
+    answers: Answers::limit("dump.statistics", "Calls that load planner statistics, for targets up to 17."),
     also_answers: &["PG-18"],
     statements: &[StatementKind::SelectStmt],
     doc: Doc {

@@ -99,10 +99,7 @@ pub const RULE: Rule = Rule {
     name: "encoding",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Limit {
-        slug: "encoding",
-        how: "SQL_ASCII and encodings that cannot be converted to UTF8.",
-    },
+    answers: Answers::limit("encoding", "SQL_ASCII and encodings that cannot be converted to UTF8."),
     statements: StatementKind::ALL,
     pieces: &[Piece::Server, Piece::Unparsed],
     doc: Doc {

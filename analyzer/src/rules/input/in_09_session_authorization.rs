@@ -14,7 +14,7 @@ pub const RULE: Rule = Rule {
     name: "session-authorization",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "dump.owner-switch", how: "SET SESSION AUTHORIZATION and SET ROLE." },
+    answers: Answers::limit("dump.owner-switch", "SET SESSION AUTHORIZATION and SET ROLE."),
     statements: StatementKind::ALL,
     in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {

@@ -21,10 +21,10 @@ pub const RULE: Rule = Rule {
     name: "owner",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "owner.to",
-        how: "Owners are kept by lending memberships; those of superusers become tsdbadmin's, and those of hypertables where a dump is restored by hand. REASSIGN OWNED is OWN-07's.",
-    },
+    answers: Answers::limit(
+        "owner.to",
+        "Owners are kept by lending memberships; those of superusers become tsdbadmin's, and those of hypertables where a dump is restored by hand. REASSIGN OWNED is OWN-07's.",
+    ),
     also_answers: &["DATA-02", "PG-16"],
     statements: &[
         StatementKind::AlterOwnerStmt,

@@ -17,10 +17,7 @@ pub const RULE: Rule = Rule {
     name: "schema-authorization",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "schema.authorization",
-        how: "CREATE SCHEMA … AUTHORIZATION, and schemas that exist.",
-    },
+    answers: Answers::limit("schema.authorization", "CREATE SCHEMA … AUTHORIZATION, and schemas that exist."),
     statements: &[StatementKind::CreateSchemaStmt, StatementKind::DropStmt],
     doc: Doc {
         summary: "CREATE SCHEMA … AUTHORIZATION, or of a schema that the target has.",

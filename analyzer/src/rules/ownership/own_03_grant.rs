@@ -21,10 +21,10 @@ pub const RULE: Rule = Rule {
     name: "grant",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "acl.grant",
-        how: "Privileges on what tsdbadmin does not own, to roles that do not exist, in another's name.",
-    },
+    answers: Answers::limit(
+        "acl.grant",
+        "Privileges on what tsdbadmin does not own, to roles that do not exist, in another's name.",
+    ),
     statements: &[StatementKind::GrantStmt],
     doc: Doc {
         summary: "GRANT or REVOKE on an object of the service, for a role that does not exist, or in another's name.",

@@ -14,10 +14,10 @@ pub const RULE: Rule = Rule {
     name: "public-schema",
     severity: Severity::Warning,
     fix: Safety::None,
-    answers: Answers::Limit {
-        slug: "acl.public-schema",
-        how: "CREATE on schema public from sources up to 14; USAGE that is taken from everyone.",
-    },
+    answers: Answers::limit(
+        "acl.public-schema",
+        "CREATE on schema public from sources up to 14; USAGE that is taken from everyone.",
+    ),
     also_answers: &["PG-15"],
     statements: &[StatementKind::GrantStmt],
     pieces: &[Piece::End],

@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     name: "default-privileges",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "acl.default-privileges", how: "ALTER DEFAULT PRIVILEGES FOR ROLE." },
+    answers: Answers::limit("acl.default-privileges", "ALTER DEFAULT PRIVILEGES FOR ROLE."),
     statements: &[StatementKind::AlterDefaultPrivilegesStmt],
     doc: Doc {
         summary: "ALTER DEFAULT PRIVILEGES FOR ROLE of a role that tsdbadmin is not.",

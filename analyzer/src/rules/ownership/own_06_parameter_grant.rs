@@ -14,7 +14,7 @@ pub const RULE: Rule = Rule {
     name: "parameter-grant",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "acl.parameter", how: "GRANT … ON PARAMETER." },
+    answers: Answers::limit("acl.parameter", "GRANT … ON PARAMETER."),
     also_answers: &["PG-15"],
     statements: &[StatementKind::GrantStmt],
     in_bodies: InBodies::Yes { queries: false, by_name: false },

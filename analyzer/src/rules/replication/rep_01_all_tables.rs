@@ -16,10 +16,7 @@ pub const RULE: Rule = Rule {
     name: "publication-of-all-tables",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "publication.all-tables",
-        how: "FOR ALL TABLES becomes a list of tables.",
-    },
+    answers: Answers::limit("publication.all-tables", "FOR ALL TABLES becomes a list of tables."),
     statements: &[StatementKind::CreatePublicationStmt],
     in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {

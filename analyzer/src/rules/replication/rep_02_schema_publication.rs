@@ -14,7 +14,7 @@ pub const RULE: Rule = Rule {
     name: "publication-of-schema",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "publication.schema", how: "TABLES IN SCHEMA becomes a list of tables." },
+    answers: Answers::limit("publication.schema", "TABLES IN SCHEMA becomes a list of tables."),
     also_answers: &["PG-15"],
     statements: &[StatementKind::AlterPublicationStmt, StatementKind::CreatePublicationStmt],
     doc: Doc {

@@ -13,10 +13,10 @@ pub const RULE: Rule = Rule {
     name: "publication",
     severity: Severity::Note,
     fix: Safety::None,
-    answers: Answers::Limit {
-        slug: "publication.table",
-        how: "Publications of tables are taken: one note for all of them.",
-    },
+    answers: Answers::limit(
+        "publication.table",
+        "Publications of tables are taken: one note for all of them.",
+    ),
     also_answers: &["REP-06"],
     doc: Doc {
         summary: "Publications: they are restored, and nobody subscribes to them.",

@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     name: "subscription",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "subscription", how: "Subscriptions." },
+    answers: Answers::limit("subscription", "Subscriptions."),
     also_answers: &["PG-16"],
     statements: &[StatementKind::CreateSubscriptionStmt],
     doc: Doc {

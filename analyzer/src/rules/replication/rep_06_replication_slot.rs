@@ -11,10 +11,10 @@ pub const RULE: Rule = Rule {
     name: "replication-slot",
     severity: Severity::Warning,
     fix: Safety::None,
-    answers: Answers::Limit {
-        slug: "slots",
-        how: "Slots are in no dump: the note on publications says so, and a live source is asked for them.",
-    },
+    answers: Answers::limit(
+        "slots",
+        "Slots are in no dump: the note on publications says so, and a live source is asked for them.",
+    ),
     pieces: &[Piece::Server],
     about: About::Server,
     doc: Doc {

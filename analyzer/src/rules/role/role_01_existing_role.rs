@@ -14,7 +14,7 @@ pub const RULE: Rule = Rule {
     name: "existing-role",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "role.exists", how: "Roles that the service has from the start." },
+    answers: Answers::limit("role.exists", "Roles that the service has from the start."),
     also_answers: &["ROLE-11"],
     statements: &[StatementKind::AlterRoleStmt, StatementKind::CommentStmt, StatementKind::CreateRoleStmt],
     doc: Doc {

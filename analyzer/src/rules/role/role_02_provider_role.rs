@@ -16,7 +16,7 @@ pub const RULE: Rule = Rule {
     name: "provider-role",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "role.provider-roles", how: "Roles of other providers." },
+    answers: Answers::limit("role.provider-roles", "Roles of other providers."),
     statements: &[
         StatementKind::AlterDefaultPrivilegesStmt,
         StatementKind::AlterRoleSetStmt,

@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     name: "reserved-role-name",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "role.reserved-name", how: "Names that PostgreSQL keeps for itself." },
+    answers: Answers::limit("role.reserved-name", "Names that PostgreSQL keeps for itself."),
     statements: &[
         StatementKind::AlterRoleSetStmt,
         StatementKind::AlterRoleStmt,

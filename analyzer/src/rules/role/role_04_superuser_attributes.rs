@@ -14,10 +14,10 @@ pub const RULE: Rule = Rule {
     name: "superuser-attribute",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "role.superuser-attrs",
-        how: "SUPERUSER, REPLICATION and BYPASSRLS, with NO and without.",
-    },
+    answers: Answers::limit(
+        "role.superuser-attrs",
+        "SUPERUSER, REPLICATION and BYPASSRLS, with NO and without.",
+    ),
     also_answers: &["PG-16"],
     statements: &[StatementKind::AlterRoleStmt, StatementKind::CreateRoleStmt],
     in_bodies: InBodies::Yes { queries: false, by_name: true },

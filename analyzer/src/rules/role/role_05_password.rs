@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     name: "role-password",
     severity: Severity::Warning,
     fix: Safety::None,
-    answers: Answers::Limit { slug: "role.password", how: "Missing and MD5 passwords." },
+    answers: Answers::limit("role.password", "Missing and MD5 passwords."),
     also_answers: &["PG-18", "NS-5"],
     statements: &[StatementKind::AlterRoleStmt, StatementKind::CreateRoleStmt],
     about: About::File,

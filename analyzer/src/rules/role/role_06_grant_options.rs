@@ -15,10 +15,10 @@ pub const RULE: Rule = Rule {
     name: "grant-options",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "role.grant-options",
-        how: "GRANTED BY, and options of memberships that came with 16.",
-    },
+    answers: Answers::limit(
+        "role.grant-options",
+        "GRANTED BY, and options of memberships that came with 16.",
+    ),
     also_answers: &["IN-06", "PG-16"],
     statements: &[StatementKind::GrantRoleStmt],
     doc: Doc {

@@ -17,10 +17,7 @@ pub const RULE: Rule = Rule {
     name: "grant-back-to-grantor",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "role.grant-back-to-grantor",
-        how: "Memberships of tsdbadmin in roles that it makes.",
-    },
+    answers: Answers::limit("role.grant-back-to-grantor", "Memberships of tsdbadmin in roles that it makes."),
     also_answers: &["PG-16"],
     statements: &[StatementKind::GrantRoleStmt],
     doc: Doc {

@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     name: "predefined-role-grant",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "role.predefined-grants", how: "PostgreSQL's predefined roles." },
+    answers: Answers::limit("role.predefined-grants", "PostgreSQL's predefined roles."),
     also_answers: &["PG-14", "PG-16", "PG-17", "PG-18"],
     statements: &[StatementKind::GrantRoleStmt],
     in_bodies: InBodies::Yes { queries: false, by_name: true },

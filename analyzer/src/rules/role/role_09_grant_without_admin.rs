@@ -16,10 +16,7 @@ pub const RULE: Rule = Rule {
     name: "grant-without-admin",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "role.grant-not-admin",
-        how: "Memberships in superusers and in roles of the service.",
-    },
+    answers: Answers::limit("role.grant-not-admin", "Memberships in superusers and in roles of the service."),
     also_answers: &["PG-16"],
     statements: &[StatementKind::CreateRoleStmt, StatementKind::GrantRoleStmt],
     doc: Doc {

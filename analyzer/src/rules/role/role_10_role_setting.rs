@@ -18,10 +18,10 @@ pub const RULE: Rule = Rule {
     name: "role-setting",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "role.set-guc",
-        how: "ALTER ROLE … SET of the service's roles and of all roles; which parameters is GUC-01's.",
-    },
+    answers: Answers::limit(
+        "role.set-guc",
+        "ALTER ROLE … SET of the service's roles and of all roles; which parameters is GUC-01's.",
+    ),
     statements: &[StatementKind::AlterRoleSetStmt],
     in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {

@@ -15,10 +15,10 @@ pub const RULE: Rule = Rule {
     name: "repeated-or-dropped-role",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "role.misc",
-        how: "Roles made twice, comments, labels, DROP ROLE. Whether a VALID UNTIL has expired is not told: the analysis has no clock.",
-    },
+    answers: Answers::limit(
+        "role.misc",
+        "Roles made twice, comments, labels, DROP ROLE. Whether a VALID UNTIL has expired is not told: the analysis has no clock.",
+    ),
     statements: &[
         StatementKind::AlterRoleSetStmt,
         StatementKind::AlterRoleStmt,

@@ -20,10 +20,10 @@ pub const RULE: Rule = Rule {
     name: "row-security",
     severity: Severity::Error,
     fix: Safety::Review,
-    answers: Answers::Limit {
-        slug: "rls.owner-bypass",
-        how: "Roles that bypassed policies, policies of missing roles, rows that are loaded too late; rows that policies hide from the dump.",
-    },
+    answers: Answers::limit(
+        "rls.owner-bypass",
+        "Roles that bypassed policies, policies of missing roles, rows that are loaded too late; rows that policies hide from the dump.",
+    ),
     also_answers: &["DATA-09"],
     statements: &[
         StatementKind::AlterTableStmt,

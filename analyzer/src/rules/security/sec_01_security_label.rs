@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     name: "security-label",
     severity: Severity::Error,
     fix: Safety::Review,
-    answers: Answers::Limit { slug: "security.label", how: "SECURITY LABEL." },
+    answers: Answers::limit("security.label", "SECURITY LABEL."),
     also_answers: &["ROLE-11"],
     statements: &[StatementKind::SecLabelStmt],
     in_bodies: InBodies::Yes { queries: false, by_name: false },

@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     name: "superuser-function",
     severity: Severity::Warning,
     fix: Safety::None,
-    answers: Answers::Limit { slug: "security.definer", how: "SECURITY DEFINER functions of superusers." },
+    answers: Answers::limit("security.definer", "SECURITY DEFINER functions of superusers."),
     statements: &[StatementKind::CreateFunctionStmt],
     doc: Doc {
         summary: "A SECURITY DEFINER function that a superuser owns.",

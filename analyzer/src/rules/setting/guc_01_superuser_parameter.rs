@@ -15,10 +15,7 @@ pub const RULE: Rule = Rule {
     name: "superuser-parameter",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "guc.superuser",
-        how: "Parameters of superusers, and those that are gone.",
-    },
+    answers: Answers::limit("guc.superuser", "Parameters of superusers, and those that are gone."),
     also_answers: &["ROLE-10", "SU-05", "DATA-07", "COL-03", "PG-17"],
     statement_groups: &[StatementKind::SETTING, StatementKind::RUNNING],
     in_bodies: InBodies::Yes { queries: true, by_name: true },

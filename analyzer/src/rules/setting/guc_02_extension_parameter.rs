@@ -14,10 +14,7 @@ pub const RULE: Rule = Rule {
     name: "extension-parameter",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "guc.extension-class",
-        how: "Parameters with a dot whose library is not loaded.",
-    },
+    answers: Answers::limit("guc.extension-class", "Parameters with a dot whose library is not loaded."),
     also_answers: &["EXT-09"],
     statements: &[StatementKind::DoStmt],
     statement_groups: &[StatementKind::SETTING],

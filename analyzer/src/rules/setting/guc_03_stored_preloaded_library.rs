@@ -13,10 +13,7 @@ pub const RULE: Rule = Rule {
     name: "stored-preloaded-library",
     severity: Severity::Warning,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "guc.local_preload_libraries",
-        how: "Stored libraries that logins fail over.",
-    },
+    answers: Answers::limit("guc.local_preload_libraries", "Stored libraries that logins fail over."),
     also_answers: &["EXT-09"],
     statement_groups: &[StatementKind::SETTING],
     doc: Doc {

@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     name: "search-path",
     severity: Severity::Note,
     fix: Safety::None,
-    answers: Answers::Limit { slug: "guc.search_path", how: "Stored search paths without schema public." },
+    answers: Answers::limit("guc.search_path", "Stored search paths without schema public."),
     statement_groups: &[StatementKind::SETTING],
     doc: Doc {
         summary: "A search_path stored for a role or the database, without public.",

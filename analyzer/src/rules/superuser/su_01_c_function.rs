@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
     name: "c-function",
     severity: Severity::Error,
     fix: Safety::Review,
-    answers: Answers::Limit { slug: "func.c", how: "Functions in C." },
+    answers: Answers::limit("func.c", "Functions in C."),
     also_answers: &["SU-15"],
     statements: &[StatementKind::CreateFunctionStmt],
     in_bodies: InBodies::Yes { queries: false, by_name: false },

@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     name: "internal-function",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "func.internal", how: "Functions in language internal." },
+    answers: Answers::limit("func.internal", "Functions in language internal."),
     statements: &[StatementKind::CreateFunctionStmt],
     in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {

@@ -14,7 +14,7 @@ pub const RULE: Rule = Rule {
     name: "leakproof",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "func.leakproof", how: "LEAKPROOF." },
+    answers: Answers::limit("func.leakproof", "LEAKPROOF."),
     statements: &[StatementKind::AlterFunctionStmt, StatementKind::CreateFunctionStmt],
     in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {

@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     name: "support-function",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "func.support", how: "SUPPORT." },
+    answers: Answers::limit("func.support", "SUPPORT."),
     statements: &[StatementKind::AlterFunctionStmt, StatementKind::CreateFunctionStmt],
     in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {

@@ -16,10 +16,7 @@ pub const RULE: Rule = Rule {
     name: "access-method",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "am",
-        how: "Access methods and tables that use them: the tables become heap.",
-    },
+    answers: Answers::limit("am", "Access methods and tables that use them: the tables become heap."),
     statements: &[
         StatementKind::AlterTableStmt,
         StatementKind::CreateAmStmt,

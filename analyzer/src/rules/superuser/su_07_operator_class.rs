@@ -14,7 +14,7 @@ pub const RULE: Rule = Rule {
     name: "operator-class",
     severity: Severity::Error,
     fix: Safety::Review,
-    answers: Answers::Limit { slug: "opclass", how: "Operator classes and families." },
+    answers: Answers::limit("opclass", "Operator classes and families."),
     statements: &[
         StatementKind::AlterOpFamilyStmt,
         StatementKind::CreateOpClassStmt,

@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     name: "base-type",
     severity: Severity::Error,
     fix: Safety::Review,
-    answers: Answers::Limit { slug: "type.base", how: "Base types and shell types." },
+    answers: Answers::limit("type.base", "Base types and shell types."),
     statements: &[StatementKind::DefineStmt],
     in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {

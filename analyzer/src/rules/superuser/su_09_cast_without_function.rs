@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     name: "cast-without-function",
     severity: Severity::Error,
     fix: Safety::Review,
-    answers: Answers::Limit { slug: "cast.nofunc", how: "Casts WITHOUT FUNCTION." },
+    answers: Answers::limit("cast.nofunc", "Casts WITHOUT FUNCTION."),
     statements: &[StatementKind::CreateCastStmt],
     in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {

@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     name: "builtin-cast",
     severity: Severity::Error,
     fix: Safety::Review,
-    answers: Answers::Limit { slug: "cast.builtin", how: "Casts between types of the superuser." },
+    answers: Answers::limit("cast.builtin", "Casts between types of the superuser."),
     statements: &[StatementKind::CreateCastStmt],
     doc: Doc {
         summary: "CREATE CAST between two types that are not yours.",

@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     name: "text-search-parser",
     severity: Severity::Error,
     fix: Safety::Review,
-    answers: Answers::Limit { slug: "ts.parser / ts.template", how: "Text search parsers and templates." },
+    answers: Answers::limit("ts.parser / ts.template", "Text search parsers and templates."),
     statements: &[StatementKind::DefineStmt],
     in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {

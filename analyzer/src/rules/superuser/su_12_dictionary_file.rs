@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     name: "dictionary-file",
     severity: Severity::Error,
     fix: Safety::Review,
-    answers: Answers::Limit { slug: "ts.dict-file", how: "Dictionaries that read files of the server." },
+    answers: Answers::limit("ts.dict-file", "Dictionaries that read files of the server."),
     statements: &[StatementKind::DefineStmt],
     in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {

@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     name: "event-trigger",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "event-trigger", how: "Event triggers." },
+    answers: Answers::limit("event-trigger", "Event triggers."),
     statements: &[StatementKind::CreateEventTrigStmt],
     in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {

@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     name: "transform",
     severity: Severity::Error,
     fix: Safety::Review,
-    answers: Answers::Limit { slug: "transform", how: "Transforms." },
+    answers: Answers::limit("transform", "Transforms."),
     statements: &[StatementKind::CreateTransformStmt],
     doc: Doc {
         summary: "CREATE TRANSFORM.",

@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     name: "internal-state",
     severity: Severity::Error,
     fix: Safety::Review,
-    answers: Answers::Limit { slug: "aggregate.internal", how: "Aggregates with internal state." },
+    answers: Answers::limit("aggregate.internal", "Aggregates with internal state."),
     statements: &[StatementKind::DefineStmt],
     in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {

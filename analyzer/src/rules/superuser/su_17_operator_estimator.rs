@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     name: "operator-estimator",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "operator.estimator", how: "Operators with estimators of their own." },
+    answers: Answers::limit("operator.estimator", "Operators with estimators of their own."),
     statements: &[StatementKind::AlterOperatorStmt, StatementKind::DefineStmt],
     in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {

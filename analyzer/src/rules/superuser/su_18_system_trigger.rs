@@ -19,10 +19,10 @@ pub const RULE: Rule = Rule {
     name: "system-trigger",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "system-trigger",
-        how: "DISABLE TRIGGER ALL becomes DISABLE TRIGGER USER. A trigger of the server's own that is named is left as the target makes it.",
-    },
+    answers: Answers::limit(
+        "system-trigger",
+        "DISABLE TRIGGER ALL becomes DISABLE TRIGGER USER. A trigger of the server's own that is named is left as the target makes it.",
+    ),
     also_answers: &["DATA-03", "DATA-07"],
     statements: &[StatementKind::AlterTableStmt],
     in_bodies: InBodies::Yes { queries: false, by_name: false },

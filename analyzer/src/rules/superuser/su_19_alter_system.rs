@@ -12,7 +12,7 @@ pub const RULE: Rule = Rule {
     name: "alter-system",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "alter-system", how: "ALTER SYSTEM." },
+    answers: Answers::limit("alter-system", "ALTER SYSTEM."),
     statements: &[StatementKind::AlterSystemStmt],
     doc: Doc {
         summary: "ALTER SYSTEM.",

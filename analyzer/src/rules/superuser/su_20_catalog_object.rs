@@ -16,7 +16,7 @@ pub const RULE: Rule = Rule {
     name: "catalog-object",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit { slug: "pg_catalog-object", how: "Objects and rows of pg_catalog." },
+    answers: Answers::limit("pg_catalog-object", "Objects and rows of pg_catalog."),
     statements: StatementKind::ALL,
     in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {

@@ -13,10 +13,10 @@ pub const RULE: Rule = Rule {
     name: "view-rule",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Limit {
-        slug: "rule",
-        how: "Rules are taken on plain tables, but for the one that makes a view of a table. On a hypertable they are HT-06's.",
-    },
+    answers: Answers::limit(
+        "rule",
+        "Rules are taken on plain tables, but for the one that makes a view of a table. On a hypertable they are HT-06's.",
+    ),
     statements: &[StatementKind::RuleStmt],
     doc: Doc {
         summary: "A rule \"_RETURN\" that makes a view of a table.",

@@ -16,10 +16,10 @@ pub const RULE: Rule = Rule {
     name: "server-access",
     severity: Severity::Error,
     fix: Safety::Review,
-    answers: Answers::Limit {
-        slug: "checkpoint etc.",
-        how: "Statements and functions of the server's administration; in bodies they are FN-01's.",
-    },
+    answers: Answers::limit(
+        "checkpoint etc.",
+        "Statements and functions of the server's administration; in bodies they are FN-01's.",
+    ),
     statement_groups: &[StatementKind::RUNNING],
     in_bodies: InBodies::Yes { queries: true, by_name: false },
     after: &["SU-20"],

@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     name: "analyze-all",
     severity: Severity::Note,
     fix: Safety::None,
-    answers: Answers::Limit { slug: "analyze", how: "ANALYZE and VACUUM of everything warn and go on." },
+    answers: Answers::limit("analyze", "ANALYZE and VACUUM of everything warn and go on."),
     statements: &[StatementKind::VacuumStmt],
     doc: Doc {
         summary: "ANALYZE or VACUUM without a table: the server warns of each catalog that it skips.",

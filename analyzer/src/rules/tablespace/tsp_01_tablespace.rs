@@ -13,10 +13,10 @@ pub const RULE: Rule = Rule {
     name: "tablespace",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "tablespace.create",
-        how: "CREATE and DROP TABLESPACE; tablespaces in use on a live source.",
-    },
+    answers: Answers::limit(
+        "tablespace.create",
+        "CREATE and DROP TABLESPACE; tablespaces in use on a live source.",
+    ),
     statements: &[StatementKind::CreateTableSpaceStmt, StatementKind::DropTableSpaceStmt],
     doc: Doc {
         summary: "A tablespace is created or dropped.",

@@ -14,10 +14,10 @@ pub const RULE: Rule = Rule {
     name: "tablespace-attributes",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "tablespace.attrs",
-        how: "Settings, owners, privileges, comments and labels of tablespaces.",
-    },
+    answers: Answers::limit(
+        "tablespace.attrs",
+        "Settings, owners, privileges, comments and labels of tablespaces.",
+    ),
     statements: &[
         StatementKind::AlterOwnerStmt,
         StatementKind::AlterTableSpaceOptionsStmt,

@@ -14,10 +14,10 @@ pub const RULE: Rule = Rule {
     name: "default-tablespace",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "tablespace.default-guc",
-        how: "SET default_tablespace, as pg_dump writes it before an object.",
-    },
+    answers: Answers::limit(
+        "tablespace.default-guc",
+        "SET default_tablespace, as pg_dump writes it before an object.",
+    ),
     statements: &[StatementKind::SelectStmt, StatementKind::VariableSetStmt],
     in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {

@@ -18,10 +18,10 @@ pub const RULE: Rule = Rule {
     name: "tablespace-clause",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "tablespace.clause",
-        how: "TABLESPACE clauses, SET TABLESPACE, ALL IN TABLESPACE, REINDEX (TABLESPACE).",
-    },
+    answers: Answers::limit(
+        "tablespace.clause",
+        "TABLESPACE clauses, SET TABLESPACE, ALL IN TABLESPACE, REINDEX (TABLESPACE).",
+    ),
     statements: &[
         StatementKind::AlterTableMoveAllStmt,
         StatementKind::AlterTableStmt,

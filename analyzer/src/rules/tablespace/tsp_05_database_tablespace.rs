@@ -13,10 +13,7 @@ pub const RULE: Rule = Rule {
     name: "database-tablespace",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "tablespace.database",
-        how: "The tablespace of a database goes with CREATE DATABASE.",
-    },
+    answers: Answers::limit("tablespace.database", "The tablespace of a database goes with CREATE DATABASE."),
     statements: &[StatementKind::AlterDatabaseStmt],
     doc: Doc {
         summary: "ALTER DATABASE … SET TABLESPACE.",

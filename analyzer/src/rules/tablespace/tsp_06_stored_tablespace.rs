@@ -17,10 +17,10 @@ pub const RULE: Rule = Rule {
     name: "stored-tablespace",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "tablespace.role-db-guc",
-        how: "default_tablespace and temp_tablespaces stored for roles, databases and functions.",
-    },
+    answers: Answers::limit(
+        "tablespace.role-db-guc",
+        "default_tablespace and temp_tablespaces stored for roles, databases and functions.",
+    ),
     statements: &[StatementKind::SelectStmt],
     statement_groups: &[StatementKind::SETTING],
     in_bodies: InBodies::Yes { queries: false, by_name: true },

@@ -15,10 +15,10 @@ pub const RULE: Rule = Rule {
     name: "attached-tablespace",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "tablespace.ts-catalog",
-        how: "Rows of TimescaleDB's own table of tablespaces, and calls that attach one.",
-    },
+    answers: Answers::limit(
+        "tablespace.ts-catalog",
+        "Rows of TimescaleDB's own table of tablespaces, and calls that attach one.",
+    ),
     also_answers: &["TS-07"],
     statements: &[
         StatementKind::CallStmt,

@@ -13,10 +13,10 @@ pub const RULE: Rule = Rule {
     name: "timescaledb-version",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Limit {
-        slug: "ts.version-mismatch",
-        how: "Versions of a full dump and of a live source; the migration compares both servers and says how to make them equal.",
-    },
+    answers: Answers::limit(
+        "ts.version-mismatch",
+        "Versions of a full dump and of a live source; the migration compares both servers and says how to make them equal.",
+    ),
     doc: Doc {
         summary: "A full dump of a TimescaleDB source, and a target with another version of TimescaleDB.",
         what: "The version in _timescaledb_catalog.metadata (2.13 and newer), or what the layout of the catalogs tells \

@@ -10,10 +10,10 @@ pub const RULE: Rule = Rule {
     name: "restoring-mode",
     severity: Severity::Warning,
     fix: Safety::None,
-    answers: Answers::Limit {
-        slug: "ts.pre-restore",
-        how: "A full dump needs restoring mode. The migration turns it on before and off after, however it ends.",
-    },
+    answers: Answers::limit(
+        "ts.pre-restore",
+        "A full dump needs restoring mode. The migration turns it on before and off after, however it ends.",
+    ),
     doc: Doc {
         summary: "A full dump of a TimescaleDB source is restored between timescaledb_pre_restore() and timescaledb_post_restore().",
         what: "Dumps with rows of TimescaleDB's catalogs, and scripts that call timescaledb_pre_restore() and never \

@@ -15,10 +15,10 @@ pub const RULE: Rule = Rule {
     name: "unqualified-restore-call",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "ts.post-restore-unqualified",
-        how: "The calls without their schema, where search_path is empty.",
-    },
+    answers: Answers::limit(
+        "ts.post-restore-unqualified",
+        "The calls without their schema, where search_path is empty.",
+    ),
     statements: &[StatementKind::SelectStmt, StatementKind::CallStmt],
     doc: Doc {
         summary: "A function of TimescaleDB, or a table that is given to one, without its schema where search_path is empty.",

@@ -25,10 +25,7 @@ pub const RULE: Rule = Rule {
     name: "schema-only-hypertables",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "ts.schema-only",
-        how: "Hypertables of a schema-only dump come back as plain tables.",
-    },
+    answers: Answers::limit("ts.schema-only", "Hypertables of a schema-only dump come back as plain tables."),
     statements: StatementKind::ALL,
     pieces: &[Piece::Unparsed, Piece::Meta],
     about: About::File,

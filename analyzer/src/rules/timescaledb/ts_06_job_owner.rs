@@ -14,10 +14,10 @@ pub const RULE: Rule = Rule {
     name: "job-owner",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "ts.jobs",
-        how: "Rows of jobs with owners that the target does not have; jobs that run on a live source.",
-    },
+    answers: Answers::limit(
+        "ts.jobs",
+        "Rows of jobs with owners that the target does not have; jobs that run on a live source.",
+    ),
     statements: &[StatementKind::InsertStmt],
     pieces: &[Piece::Row],
     doc: Doc {

@@ -15,10 +15,10 @@ pub const RULE: Rule = Rule {
     name: "old-continuous-aggregate",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Limit {
-        slug: "ts.partial-cagg",
-        how: "Continuous aggregates of the old form, in a dump and on a live source.",
-    },
+    answers: Answers::limit(
+        "ts.partial-cagg",
+        "Continuous aggregates of the old form, in a dump and on a live source.",
+    ),
     statements: &[StatementKind::ViewStmt],
     doc: Doc {
         summary: "A continuous aggregate in the format of before TimescaleDB 2.7, or one with time_bucket_ng.",

@@ -17,10 +17,10 @@ pub const RULE: Rule = Rule {
     name: "removed-timescaledb-feature",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Limit {
-        slug: "ts.removed-features",
-        how: "Functions and options that newer TimescaleDB does not have.",
-    },
+    answers: Answers::limit(
+        "ts.removed-features",
+        "Functions and options that newer TimescaleDB does not have.",
+    ),
     statements: StatementKind::ALL,
     doc: Doc {
         summary: "A feature or function of TimescaleDB that the target's version does not have.",

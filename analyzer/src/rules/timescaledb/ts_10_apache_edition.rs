@@ -11,7 +11,7 @@ pub const RULE: Rule = Rule {
     name: "apache-edition",
     severity: Severity::Note,
     fix: Safety::None,
-    answers: Answers::Limit { slug: "ts.apache-edition", how: "Sources of the Apache edition." },
+    answers: Answers::limit("ts.apache-edition", "Sources of the Apache edition."),
     doc: Doc {
         summary: "The source runs TimescaleDB's Apache edition, the service the Community edition.",
         what: "The comment on the extension ends in (Apache 2 Edition).",

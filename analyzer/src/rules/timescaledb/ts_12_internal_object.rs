@@ -16,10 +16,10 @@ pub const RULE: Rule = Rule {
     name: "timescaledb-internals",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Limit {
-        slug: "ts.notes",
-        how: "Privileges on TimescaleDB's own objects, references to chunks, objects in its schemas.",
-    },
+    answers: Answers::limit(
+        "ts.notes",
+        "Privileges on TimescaleDB's own objects, references to chunks, objects in its schemas.",
+    ),
     statements: StatementKind::ALL,
     doc: Doc {
         summary: "Objects of users among TimescaleDB's own, and columns that depend on the toolkit's version.",
