@@ -161,8 +161,10 @@ test("the target is chosen: version, extensions, TimescaleDB", async ({ checker 
   await settings.getByLabel("PostgreSQL", { exact: true }).selectOption("16");
   await settings.getByLabel("The service takes these too").fill("dblink");
   await settings.getByLabel("The service takes these too").press("Enter");
+  await expect(settings.getByRole("button", { name: "Take dblink out" })).toBeVisible();
   await settings.getByLabel("It refuses these").fill("hstore");
   await settings.getByLabel("It refuses these").press("Enter");
+  await expect(settings.getByRole("button", { name: "Take hstore out" })).toBeVisible();
   await settings.getByLabel("TimescaleDB", { exact: true }).fill("not a version");
   await settings.getByLabel("TimescaleDB", { exact: true }).press("Enter");
   await expect(settings.getByRole("alert")).toContainText("not a version");
