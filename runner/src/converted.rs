@@ -1,4 +1,4 @@
-//! `--hypertable`: tables of a plain PostgreSQL source that become hypertables on the way.
+//! `--hypertable`: plain tables that become hypertables on the way, where no hypertable of the source comes with them.
 //!
 //! The analyzer writes `create_hypertable` behind the table's CREATE TABLE and mends what hypertables refuse, or says why
 //! it cannot. Here is what takes the source to know: whether table and column are there, whether rows fit, and which
@@ -345,10 +345,11 @@ fn block<T: Into<String>>(what: String, next: impl IntoIterator<Item = T>) -> Bl
 fn ends(source: &Facts, target: &Facts) -> Option<Blocker> {
     if source.timescale.is_some() {
         return Some(block(
-            "--hypertable is for plain PostgreSQL, and the source has TimescaleDB, whose catalogs come over as a whole"
+            "--hypertable does not go together with hypertables of the source, whose ids come over with them"
                 .to_owned(),
             [
-                "make the hypertable on the source: SELECT create_hypertable('…', by_range('…'), migrate_data => true)",
+                "leave those out with --exclude, where the tables are wanted alone",
+                "or make the hypertable on the source: SELECT create_hypertable('…', by_range('…'), migrate_data => true)",
                 "or do so on the target after the migration",
             ],
         ));

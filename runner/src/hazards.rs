@@ -8,6 +8,7 @@ use crate::connect::{Row, Session};
 use crate::error::{Blocker, Error};
 use crate::guard;
 use crate::inspect::Timescale;
+use crate::names::Relation;
 use crate::quote::literal;
 use crate::timescale::{Catalogs, numbers};
 
@@ -26,29 +27,37 @@ pub const ENUM_DIMENSION: &str = "dimension-by-enum";
 /// What `--accept` takes: the others end in an error of the target, whatever one accepts.
 pub const ACCEPTABLE: [&str; 2] = [ADDED_DEFAULT, crate::connect::pooler::SESSIONS];
 
-/// Looks for all of them. Reads the compressed tables' own rows, not the data in them.
+/// Looks for all of them in the hypertables and chunks that come over. Reads the compressed tables' own rows, not the data
+/// in them.
 ///
 /// # Errors
 /// When the server refuses a question.
-pub async fn find(session: &Session, timescale: &Timescale) -> Result<Vec<Blocker>, Error> {
+pub async fn find(
+    session: &Session,
+    timescale: &Timescale,
+    comes: impl Fn(&Relation) -> bool,
+) -> Result<Vec<Blocker>, Error> {
     let mut found = Vec::new();
     let version = numbers(&timescale.version);
-    found.extend(enum_dimensions(session).await?);
+    found.extend(enum_dimensions(session, &comes).await?);
     // 2.11 has none of this.
     if timescale.license == "apache" || version < vec![2, 12] {
         return Ok(found);
     }
     let catalogs = Catalogs::read(session).await?;
     let schema = crate::quote::identifier(&timescale.schema);
-    found.extend(added_defaults(session, &catalogs, &schema).await?);
+    found.extend(added_defaults(session, &catalogs, &schema, &comes).await?);
     if version < vec![2, 20, 3] {
-        found.extend(chunk_skipping(session, &catalogs, &schema).await?);
+        found.extend(chunk_skipping(session, &catalogs, &schema, &comes).await?);
     }
     Ok(found)
 }
 
 /// TimescaleDB has no way to load rows past their chunks, as PostgreSQL has for partitions.
-async fn enum_dimensions(session: &Session) -> Result<Option<Blocker>, Error> {
+async fn enum_dimensions(
+    session: &Session,
+    comes: &impl Fn(&Relation) -> bool,
+) -> Result<Option<Blocker>, Error> {
     let question = "
 WITH RECURSIVE types(id, of) AS (
   SELECT d.id, d.column_type::pg_catalog.oid FROM _timescaledb_catalog.dimension d WHERE d.num_slices IS NOT NULL
@@ -57,17 +66,19 @@ WITH RECURSIVE types(id, of) AS (
     LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid
     LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = t.typrelid AND t.typrelid <> 0 AND a.attnum > 0 AND NOT a.attisdropped
     JOIN pg_catalog.pg_type x ON x.oid IN (t.typbasetype, t.typelem, r.rngsubtype, a.atttypid))
-SELECT DISTINCT pg_catalog.format('%I.%I', h.schema_name, h.table_name), pg_catalog.quote_ident(d.column_name)
+SELECT DISTINCT h.schema_name, h.table_name, pg_catalog.quote_ident(d.column_name)
 FROM types s JOIN pg_catalog.pg_type t ON t.oid = s.of AND t.typtype = 'e'
-JOIN _timescaledb_catalog.dimension d USING (id) JOIN _timescaledb_catalog.hypertable h ON h.id = d.hypertable_id ORDER BY 1, 2";
-    let found = session.ask(question).await?;
-    let Some(first) = found.first() else { return Ok(None) };
-    let names: Vec<String> = found
-        .iter()
-        .take(4)
-        .map(|row| Ok(format!("{} by {}", row.text(0)?, row.text(1)?)))
-        .collect::<Result<_, Error>>()?;
-    let (table, column) = (first.text(0)?, first.text(1)?);
+JOIN _timescaledb_catalog.dimension d USING (id) JOIN _timescaledb_catalog.hypertable h ON h.id = d.hypertable_id ORDER BY 1, 2, 3";
+    let mut found = Vec::new();
+    for row in session.ask(question).await? {
+        let table = row.relation(0)?;
+        if comes(&table) {
+            found.push((table.to_string(), row.text(2)?.to_owned()));
+        }
+    }
+    let Some((table, column)) = found.first() else { return Ok(None) };
+    let names: Vec<String> =
+        found.iter().take(4).map(|(table, column)| format!("{table} by {column}")).collect();
     Ok(Some(Blocker {
         check: ENUM_DIMENSION,
         what: format!(
@@ -87,8 +98,9 @@ async fn added_defaults(
     session: &Session,
     catalogs: &Catalogs,
     schema: &str,
+    comes: &impl Fn(&Relation) -> bool,
 ) -> Result<Option<Blocker>, Error> {
-    let columns = session
+    let mut columns = session
         .ask(&format!(
             "{} JOIN pg_catalog.pg_attribute k \
                  ON k.attrelid = c.compressed AND k.attname = a.attname AND NOT k.attisdropped \
@@ -96,6 +108,7 @@ async fn added_defaults(
             compressed(catalogs)?
         ))
         .await?;
+    columns.retain(|row| row.relation(3).is_ok_and(|chunk| comes(&chunk)));
     let chunks =
         hits(session, &columns, |table, column| format!("SELECT FROM ONLY {table} WHERE {column} IS NULL"))
             .await?;
@@ -117,25 +130,27 @@ async fn chunk_skipping(
     session: &Session,
     catalogs: &Catalogs,
     schema: &str,
+    comes: &impl Fn(&Relation) -> bool,
 ) -> Result<Option<Blocker>, Error> {
     let Some(ranges) = catalogs.table("chunk_column_stats") else { return Ok(None) };
     let rows = session
         .ask(&format!(
-            "SELECT DISTINCT pg_catalog.format('%I.%I', h.schema_name, h.table_name), s.column_name::text \
-             FROM {ranges} s JOIN ({}) h ON h.id = s.hypertable_id ORDER BY 1, 2",
+            "SELECT DISTINCT h.schema_name, h.table_name, s.column_name::text \
+             FROM {ranges} s JOIN ({}) h ON h.id = s.hypertable_id ORDER BY 1, 2, 3",
             catalogs.hypertables()?
         ))
         .await?;
-    let commands: Vec<String> = rows
-        .iter()
-        .map(|row| {
-            Ok(format!(
+    let mut commands = Vec::new();
+    for row in &rows {
+        let table = row.relation(0)?;
+        if comes(&table) {
+            commands.push(format!(
                 "  SET timescaledb.enable_chunk_skipping = on; SELECT {schema}.disable_chunk_skipping({}, {});",
-                literal(row.text(0)?),
-                literal(row.text(1)?)
-            ))
-        })
-        .collect::<Result<_, Error>>()?;
+                literal(&table.to_string()),
+                literal(row.text(2)?)
+            ));
+        }
+    }
     Ok((!commands.is_empty()).then(|| Blocker {
         check: CHUNK_SKIPPING,
         what: format!("{} columns have chunk skipping, whose ranges this TimescaleDB does not restore", commands.len()),
@@ -147,11 +162,11 @@ async fn chunk_skipping(
 }
 
 /// A query of the compressed chunks, to be restricted to columns `a` of either table: the table of the compressed rows, the
-/// column, the chunk.
+/// column, the chunk, its schema and name.
 fn compressed(catalogs: &Catalogs) -> Result<String, Error> {
     Ok(format!(
         "SELECT pg_catalog.format('%I.%I', zn.nspname, z.relname), pg_catalog.quote_ident(a.attname), \
-                pg_catalog.format('%I.%I', un.nspname, u.relname) \
+                pg_catalog.format('%I.%I', un.nspname, u.relname), un.nspname, u.relname \
          FROM ({}) c JOIN pg_catalog.pg_class u ON u.oid = c.relid JOIN pg_catalog.pg_namespace un ON un.oid = u.relnamespace \
          JOIN pg_catalog.pg_class z ON z.oid = c.compressed JOIN pg_catalog.pg_namespace zn ON zn.oid = z.relnamespace \
          CROSS JOIN pg_catalog.pg_attribute a",

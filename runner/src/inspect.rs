@@ -155,9 +155,10 @@ pub async fn objects(session: &Session) -> Result<Vec<String>, Error> {
     session.ask_list(OBJECTS).await
 }
 
-/// Tables and sequences that the session's user may not read, or of whose rows a policy would hide some.
+/// Tables and sequences that the session's user may not read, or of whose rows a policy would hide some, and which of them
+/// are an extension's: those come over whatever is left out.
 const UNREADABLE: &str = "
-SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), c.relkind::text <> 'S' AND pg_catalog.row_security_active(c.oid)
+SELECT n.nspname, c.relname, c.oid IN (SELECT pg_catalog.unnest(extconfig) FROM pg_catalog.pg_extension), c.relkind::text <> 'S' AND pg_catalog.row_security_active(c.oid)
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'S') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
   AND (c.oid IN (SELECT pg_catalog.unnest(extconfig) FROM pg_catalog.pg_extension)
@@ -165,15 +166,24 @@ WHERE c.relkind IN ('r', 'S') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_
                       AND d.objid = c.oid AND d.deptype = 'e'))
   AND CASE c.relkind WHEN 'S' THEN NOT pg_catalog.has_sequence_privilege(c.oid, 'SELECT')
       ELSE NOT pg_catalog.has_table_privilege(c.oid, 'SELECT') OR pg_catalog.row_security_active(c.oid) END
-ORDER BY 1";
+ORDER BY 1, 2";
 
-/// What cannot be read as a whole: the names, and whether a policy is the reason.
+/// What of that which comes over cannot be read as a whole: the names, and whether a policy is the reason.
 ///
 /// # Errors
 /// When the server refuses the question.
-pub async fn unreadable(session: &Session) -> Result<Vec<(String, bool)>, Error> {
-    let rows = session.ask(UNREADABLE).await?;
-    rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.flag(1)?))).collect()
+pub async fn unreadable(
+    session: &Session,
+    comes: impl Fn(&Relation) -> bool,
+) -> Result<Vec<(String, bool)>, Error> {
+    let mut found = Vec::new();
+    for row in session.ask(UNREADABLE).await? {
+        let relation = row.relation(0)?;
+        if row.flag(2)? || comes(&relation) {
+            found.push((relation.to_string(), row.flag(3)?));
+        }
+    }
+    Ok(found)
 }
 
 /// Roles, and whether each is a superuser, can log in, and owns something in the database.

@@ -232,7 +232,7 @@ pub async fn survey(session: &Session, facts: &Facts, name: String) -> Server {
                 .await,
             jobs: jobs_of(&mut ask).await,
         });
-        match hazards::find(session, timescale).await {
+        match hazards::find(session, timescale, |_| true).await {
             Ok(found) => {
                 server.hazards =
                     found.into_iter().map(|hazard| Hazard { what: hazard.what, next: hazard.next }).collect();

@@ -207,6 +207,19 @@ pub fn new_owner(sql: &str) -> Option<(Relation, String)> {
     Some((Relation::new(&relation.schemaname, &relation.relname), owner.rolename.clone()))
 }
 
+/// The table of the trigger of this name that a statement creates.
+#[must_use]
+pub fn table_of_trigger(sql: &str, name: &str) -> Option<Relation> {
+    // Most statements are about something else, and need no tree.
+    if !sql.contains(name) {
+        return None;
+    }
+    let parsed = parse::parse(sql, true).ok().flatten()?;
+    let NodeEnum::CreateTrigStmt(trigger) = parsed.node() else { return None };
+    let table = trigger.relation.as_ref().filter(|_| trigger.trigname == name)?;
+    Some(Relation::new(&table.schemaname, &table.relname))
+}
+
 /// The table or view that a GRANT or REVOKE is about, and whether it grants.
 #[must_use]
 pub fn privileges(sql: &str) -> Option<(Relation, bool)> {
@@ -283,5 +296,18 @@ pub fn relation_name(relation: &pg::RangeVar) -> String {
         quoted(&relation.relname)
     } else {
         Relation::new(&relation.schemaname, &relation.relname).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trigger_is_known_by_its_name_and_table() {
+        let watch = "CREATE TRIGGER watch AFTER INSERT ON m.\"T\" FOR EACH ROW EXECUTE FUNCTION f('1');";
+        assert_eq!(table_of_trigger(watch, "watch"), Some(Relation::new("m", "T")));
+        assert_eq!(table_of_trigger(watch, "other"), None);
+        assert_eq!(table_of_trigger("ALTER TABLE m.t ENABLE TRIGGER watch;", "watch"), None);
     }
 }

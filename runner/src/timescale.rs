@@ -5,13 +5,20 @@
 //! nobody else names a column that has changed: [`Catalogs`] asks the server what exists, and offers what all versions know
 //! in one form.
 
+mod chosen;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::connect::Session;
 use crate::error::Error;
 
+pub use chosen::Chosen;
+
 /// The schema of chunks, unless a hypertable has another, and of the insides of continuous aggregates.
 pub const INTERNAL: &str = "_timescaledb_internal";
+
+/// The trigger that notes what changes in a hypertable and its chunks for continuous aggregates.
+pub const INVALIDATION_TRIGGER: &str = "ts_cagg_invalidation_trigger";
 
 /// Schemas that catalogs are in. The one before the last holds jobs until 2.25.
 const SCHEMAS: [&str; 2] = ["_timescaledb_catalog", "_timescaledb_config"];
@@ -218,6 +225,19 @@ impl Catalogs {
         Ok(
             "SELECT user_view_schema, user_view_name, mat_hypertable_id FROM _timescaledb_catalog.continuous_agg",
         )
+    }
+
+    /// A query of the continuous aggregates with all that TimescaleDB keeps for each: `id` (of the hypertable of its
+    /// materialized rows), `of` (the id of the hypertable that it is made from), `user_view_schema`, `user_view_name`, and the
+    /// schemas and names of its inner views.
+    ///
+    /// # Errors
+    /// When this version's catalogs are not known.
+    pub fn inner_views(&self) -> Result<&'static str, Error> {
+        self.need("continuous_agg", &["raw_hypertable_id", "partial_view_name", "direct_view_name"])?;
+        Ok("SELECT mat_hypertable_id AS id, raw_hypertable_id AS of, user_view_schema, user_view_name, \
+            partial_view_schema, partial_view_name, direct_view_schema, direct_view_name \
+            FROM _timescaledb_catalog.continuous_agg")
     }
 
     fn need(&self, table: &str, columns: &[&str]) -> Result<(), Error> {

@@ -103,6 +103,14 @@ impl Stage {
         self.script(&self.source, text).map(drop)
     }
 
+    /// Several statements for the target, as superuser.
+    ///
+    /// # Errors
+    /// What the server said where it refused.
+    pub fn sql_on_target(&self, text: &str) -> Outcome {
+        self.script(&self.admin, text).map(drop)
+    }
+
     /// The same for any server, and what it answered.
     ///
     /// # Errors

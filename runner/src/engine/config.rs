@@ -18,6 +18,7 @@ use crate::quote::literal;
 use crate::results::Missing;
 use crate::step::Step;
 use crate::tables::Shapes;
+use crate::timescale::{Catalogs, Chosen};
 
 /// A configuration table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +26,12 @@ pub struct ConfigTable {
     extension: String,
     relation: Relation,
     oid: u32,
-    /// `WHERE …`, or nothing.
+    /// `WHERE …`, or nothing: the rows that are not the extension's own.
     condition: String,
+    /// Which of those go over, where not all do.
+    chosen: Option<String>,
+    /// A query of rows that go over besides.
+    besides: Option<String>,
     /// Column names as they are.
     columns: Vec<String>,
     /// Column names as SQL writes them, with commas.
@@ -40,6 +45,19 @@ impl ConfigTable {
     #[must_use]
     pub fn relation(&self) -> &Relation {
         &self.relation
+    }
+
+    /// A query of the rows that go over; none for all of the table.
+    fn query(&self) -> Option<String> {
+        let (list, name) = (&self.list, self.relation.sql());
+        let condition = match (self.condition.as_str(), &self.chosen) {
+            ("", None) if self.besides.is_none() => return None,
+            (condition, None) => condition.to_owned(),
+            ("", Some(chosen)) => format!("WHERE {chosen}"),
+            (condition, Some(chosen)) => format!("{condition} AND {chosen}"),
+        };
+        let besides = self.besides.as_ref().map(|rows| format!(" UNION ALL {rows}")).unwrap_or_default();
+        Some(format!("SELECT {list} FROM ONLY {name} {condition}{besides}"))
     }
 }
 
@@ -60,25 +78,34 @@ const REFERENCES: &str = "
 SELECT conrelid, confrelid FROM pg_catalog.pg_constraint WHERE contype = 'f' AND conrelid <> confrelid
   AND conrelid IN (SELECT pg_catalog.unnest(extconfig) FROM pg_catalog.pg_extension)";
 
-/// The tables in the order they have to be filled.
+/// The tables in the order they have to be filled, of TimescaleDB's catalogs with the rows that are `chosen`.
 ///
 /// # Errors
-/// When the source refuses a question.
-pub async fn list(session: &Session) -> Result<Vec<ConfigTable>, Error> {
+/// When the source refuses a question, or its TimescaleDB is not known.
+pub async fn list(session: &Session, chosen: Option<&Chosen>) -> Result<Vec<ConfigTable>, Error> {
+    let catalogs = if chosen.is_some() { Catalogs::read(session).await? } else { Catalogs::default() };
     let mut tables = Vec::new();
     for row in session.ask(&TABLES.replace("{folded}", &guard::folded("c.oid"))).await? {
-        tables.push((
-            row.text(4)?.to_owned(),
-            ConfigTable {
-                extension: row.text(0)?.to_owned(),
-                relation: row.relation(1)?,
-                oid: row.number(4)?,
-                condition: row.optional(3)?.unwrap_or_default().trim().to_owned(),
-                columns: row.json(5)?,
-                list: row.optional(6)?.unwrap_or_default().to_owned(),
-                strange: row.flag(7)?,
-            },
-        ));
+        let mut table = ConfigTable {
+            extension: row.text(0)?.to_owned(),
+            relation: row.relation(1)?,
+            oid: row.number(4)?,
+            condition: row.optional(3)?.unwrap_or_default().trim().to_owned(),
+            chosen: None,
+            besides: None,
+            columns: row.json(5)?,
+            list: row.optional(6)?.unwrap_or_default().to_owned(),
+            strange: row.flag(7)?,
+        };
+        if let Some(chosen) = chosen.filter(|_| table.extension == "timescaledb") {
+            if chosen.is_nothing() {
+                continue;
+            }
+            let name = &table.relation.name;
+            table.chosen = chosen.rows(&catalogs, name, &table.columns)?;
+            table.besides = chosen.besides(name, &table.columns);
+        }
+        tables.push((row.text(4)?.to_owned(), table));
     }
     let mut needs = BTreeMap::<String, BTreeSet<String>>::new();
     for row in session.ask(REFERENCES).await? {
@@ -161,9 +188,9 @@ pub async fn copy(
     let mut open: Option<&Relation> = None;
     for (table, treatment) in tables.into_iter().zip(all) {
         let (name, columns) = (table.relation.sql(), &table.list);
-        let sql = match table.condition.as_str() {
-            "" => format!("COPY {name} ({columns}) TO STDOUT"),
-            condition => format!("COPY (SELECT {columns} FROM ONLY {name} {condition}) TO STDOUT"),
+        let sql = match table.query() {
+            None => format!("COPY {name} ({columns}) TO STDOUT"),
+            Some(query) => format!("COPY ({query}) TO STDOUT"),
         };
         source.copy(&table.relation, Some(table.oid), &sql).await?;
         let (copy, first) = match treatment {
@@ -268,12 +295,16 @@ pub async fn same(source: &Session, target: &Session, table: &ConfigTable) -> Re
     if !target.ask_flag(&there).await? {
         return Ok(true);
     }
-    let question = format!(
-        "SELECT pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(t::text, 0)::numeric) \
-         FROM (SELECT {} FROM ONLY {name} {}) t",
-        table.list, table.condition
-    );
-    let (ours, theirs) = tokio::try_join!(source.ask_row(&question), target.ask_row(&question))?;
+    let question = |rows: &str| {
+        format!(
+            "SELECT pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(t::text, 0)::numeric) FROM ({rows}) t"
+        )
+    };
+    // The target holds nothing else.
+    let all = format!("SELECT {} FROM ONLY {name} {}", table.list, table.condition);
+    let wanted = question(table.query().as_ref().unwrap_or(&all));
+    let found = question(&all);
+    let (ours, theirs) = tokio::try_join!(source.ask_row(&wanted), target.ask_row(&found))?;
     Ok(ours == theirs)
 }
 

@@ -19,23 +19,31 @@ const BATCH: usize = 200;
 
 /// Sequences of users, and those that extensions have dumped (`pg_extension.extconfig`).
 const SEQUENCES: &str = "
-SELECT n.nspname, c.relname, c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+SELECT n.nspname, c.relname, c.oid, c.oid IN (SELECT pg_catalog.unnest(extconfig) FROM pg_catalog.pg_extension)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
   AND (c.oid IN (SELECT pg_catalog.unnest(extconfig) FROM pg_catalog.pg_extension)
        OR NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
                       AND d.objid = c.oid AND d.deptype = 'e'))";
 
-async fn names(session: &Session) -> Result<Vec<(Relation, u32)>, Error> {
-    let rows = session.ask(SEQUENCES).await?;
-    rows.iter().map(|row| Ok((row.relation(0)?, row.number(2)?))).collect()
+/// Their names and object ids; those of users only where they are wanted.
+async fn names(session: &Session, wanted: impl Fn(&Relation) -> bool) -> Result<Vec<(Relation, u32)>, Error> {
+    let mut names = Vec::new();
+    for row in session.ask(SEQUENCES).await? {
+        let name = row.relation(0)?;
+        if row.flag(3)? || wanted(&name) {
+            names.push((name, row.number(2)?));
+        }
+    }
+    Ok(names)
 }
 
-/// Reads all of them.
+/// Reads those that are wanted, and all of extensions.
 ///
 /// # Errors
 /// When the server refuses a question, or a name stands for something else than the sequence that was listed.
-pub async fn read(session: &Session) -> Result<Values, Error> {
-    let names = names(session).await?;
+pub async fn read(session: &Session, wanted: impl Fn(&Relation) -> bool) -> Result<Values, Error> {
+    let names = names(session, wanted).await?;
     let mut values = Values::new();
     for batch in names.chunks(BATCH) {
         let guards: Vec<_> = batch.iter().map(|(name, oid)| Guard::of_sequence(&name.sql(), *oid)).collect();
@@ -67,7 +75,7 @@ pub async fn read(session: &Session) -> Result<Values, Error> {
 /// When the target refuses a question.
 pub async fn write(session: &Session, values: &Values) -> Result<(usize, Vec<(Relation, String)>), Error> {
     let there: std::collections::BTreeSet<Relation> =
-        names(session).await?.into_iter().map(|(name, _)| name).collect();
+        names(session, |_| true).await?.into_iter().map(|(name, _)| name).collect();
     let wanted: Vec<_> = values.iter().filter(|(name, _)| there.contains(*name)).collect();
     let mut refused = Vec::new();
     for batch in wanted.chunks(BATCH) {

@@ -1,4 +1,7 @@
 use super::*;
+use crate::inspect::{Facts, Timescale};
+use crate::names::Relation;
+use crate::timescale::Chosen;
 
 fn relation(schema: &str, name: &str, kind: char) -> Listed {
     Listed { name: key(schema, name), kind, ..Listed::default() }
@@ -31,6 +34,16 @@ fn shop() -> Names {
     }
 }
 
+fn inner(name: &str) -> Relation {
+    key("_timescaledb_internal", name)
+}
+
+fn job(id: i64, hypertable: i64) -> Job {
+    let schema = "_timescaledb_functions".to_owned();
+    Job { id, name: format!("Policy [{id}]"), schema, hypertable: Some(hypertable) }
+}
+
+/// A hypertable with compressed rows and a continuous aggregate, with policies, and a job of a user's.
 fn iot() -> Names {
     Names {
         schemas: ["public", "iot"].map(str::to_owned).into(),
@@ -39,11 +52,37 @@ fn iot() -> Names {
             relation("iot", "metrics", 'r'),
             relation("iot", "daily", 'v'),
         ],
-        hypertables: [key("iot", "metrics")].into(),
-        aggregates: [key("iot", "daily")].into(),
-        chunks: [(key("iot", "metrics"), vec![key("_timescaledb_internal", "_hyper_1_1_chunk")])].into(),
-        chunk_schemas: ["_timescaledb_internal".to_owned()].into(),
-        jobs: vec![("User-Defined Action [1000]".to_owned(), "public".to_owned())],
+        hypertables: [
+            (
+                key("iot", "metrics"),
+                Hypertable {
+                    ids: [1, 2].into(),
+                    chunks: [inner("_hyper_1_1_chunk"), inner("compress_hyper_2_3_chunk")].into(),
+                    inside: [inner("_compressed_hypertable_2")].into(),
+                    made_from: None,
+                },
+            ),
+            (
+                key("iot", "daily"),
+                Hypertable {
+                    ids: [3].into(),
+                    chunks: [inner("_hyper_3_2_chunk")].into(),
+                    inside: [inner("_materialized_hypertable_3"), inner("_direct_view_3")].into(),
+                    made_from: Some(key("iot", "metrics")),
+                },
+            ),
+        ]
+        .into(),
+        jobs: vec![
+            Job {
+                id: 1000,
+                name: "User-Defined Action [1000]".into(),
+                schema: "public".into(),
+                hypertable: None,
+            },
+            job(1001, 1),
+            job(1002, 3),
+        ],
         ..Names::default()
     }
 }
@@ -147,30 +186,87 @@ fn what_others_need_cannot_be_left_out() {
 }
 
 #[test]
-fn hypertables_come_and_their_rows_may_stay() {
-    let error = filter(&iot(), &[], &["iot"], &[]).expect_err("hypertables come as a whole");
-    assert!(error.contains("cannot be left out: iot.metrics, iot.daily"), "{error}");
-    let error = filter(&iot(), &["public"], &[], &[]).expect_err("hypertables come as a whole");
-    assert!(error.contains("--include 'iot.metrics,iot.daily'"), "{error}");
-    let error =
-        filter(&iot(), &[], &[], &["_timescaledb_internal._hyper*"]).expect_err("chunks have no pattern");
-    assert!(error.contains("follow their hypertable"), "{error}");
-    let error = filter(&iot(), &[], &[], &["iot.*"]).expect_err("an aggregate cannot be empty");
-    assert!(error.contains("the rows of continuous aggregates cannot be left out: iot.daily"), "{error}");
-    let error = filter(&iot(), &["iot"], &[], &[]).expect_err("a job needs it");
-    assert!(error.contains("User-Defined Action [1000] runs a procedure of the schema public"), "{error}");
-    let found = filter(&iot(), &["iot", "public"], &[], &["iot.metrics"]).expect("all of them are there");
-    assert!(!found.keeps_rows(&key("iot", "metrics")));
-    assert!(!found.keeps_rows(&key("_timescaledb_internal", "_hyper_1_1_chunk")));
+fn plain_tables_come_without_anything_of_timescaledb() {
+    let found = filter(&iot(), &["public.plain"], &[], &[]).expect("it is there");
+    assert_eq!(found.arguments(), ["--schema=\"public\"", "--extension=*"]);
+    assert!(found.chosen().is_some_and(Chosen::is_nothing) && !found.has_job(1000));
+    assert!(!found.has(&inner("_hyper_1_1_chunk")) && !found.has_schema("_timescaledb_internal"));
+    let mut facts = Facts { timescale: Some(Timescale::default()), ..Facts::default() };
+    found.restrict(&mut facts);
+    assert_eq!(facts.timescale, None);
+    // The same by leaving out all the others.
+    let found = filter(&iot(), &[], &["iot"], &[]).expect("it is there");
+    assert_eq!(found.arguments(), ["--exclude-schema=\"_timescaledb_internal\"", "--exclude-schema=\"iot\""]);
+    assert!(found.chosen().is_some_and(Chosen::is_nothing));
+    let lines = found.lines().join("\n");
+    assert!(
+        lines.contains("jobs left out: User-Defined Action [1000] (of the schema public), Policy [1001]"),
+        "{lines}"
+    );
+}
+
+#[test]
+fn a_hypertable_comes_with_all_that_is_kept_for_it() {
+    let found = filter(&iot(), &["iot.metrics"], &[], &[]).expect("it is there");
+    let wanted = Chosen { hypertables: [1, 2].into(), jobs: [1001].into(), ..Chosen::default() };
+    assert_eq!(found.chosen(), Some(&wanted));
     assert_eq!(
-        found.data_arguments(),
+        found.arguments(),
         [
             "--schema=\"_timescaledb_internal\"",
             "--schema=\"iot\"",
-            "--schema=\"public\"",
             "--extension=*",
-            "--exclude-table-data=\"iot\".\"metrics\"",
-            "--exclude-table-data=\"_timescaledb_internal\".\"_hyper_1_1_chunk\""
+            "--exclude-table=\"_timescaledb_internal\".\"_direct_view_3\"|\"_hyper_3_2_chunk\"|\"_materialized_hypertable_3\"",
+            "--exclude-table=\"iot\".\"daily\""
         ]
     );
+    assert!(found.has(&inner("compress_hyper_2_3_chunk")) && !found.has(&inner("_hyper_3_2_chunk")));
+    // Nobody reads what its trigger would note.
+    assert!(found.is_unwatched(&inner("_hyper_1_1_chunk")) && found.is_unwatched(&key("iot", "metrics")));
+    let found = filter(&iot(), &["iot"], &[], &[]).expect("both are there");
+    assert!(!found.is_unwatched(&key("iot", "metrics")) && !found.has_job(1000) && found.has_job(1002));
+    let error = filter(&iot(), &["iot.daily"], &[], &[]).expect_err("its hypertable is missing");
+    assert!(
+        error.contains("iot.daily is made from iot.metrics") && error.contains("--include 'iot.metrics'"),
+        "{error}"
+    );
+    let error = filter(&iot(), &[], &["iot.metrics"], &[]).expect_err("its hypertable is missing");
+    assert!(error.contains("leave the aggregate out as well: --exclude 'iot.daily'"), "{error}");
+    assert!(filter(&iot(), &["iot", "public"], &[], &[]).expect("all").chosen().is_none());
+}
+
+#[test]
+fn rows_of_hypertables_stay_behind_with_their_chunks() {
+    let error =
+        filter(&iot(), &[], &[], &["_timescaledb_internal._hyper*"]).expect_err("chunks have no pattern");
+    assert!(error.contains("follow their hypertable"), "{error}");
+    let found = filter(&iot(), &[], &[], &["iot.metrics"]).expect("it is there");
+    let wanted =
+        Chosen { hypertables: [1, 2, 3].into(), empty: [1, 2].into(), jobs: [1000, 1001, 1002].into() };
+    assert_eq!(found.chosen(), Some(&wanted));
+    assert!(!found.keeps_rows(&key("iot", "metrics")) && !found.has(&inner("_hyper_1_1_chunk")));
+    assert!(found.has(&inner("_compressed_hypertable_2")) && found.has(&inner("_hyper_3_2_chunk")));
+    let found = filter(&iot(), &[], &[], &["iot.daily"]).expect("an aggregate has rows, too");
+    assert!(found.leaves_rows(&key("iot", "daily")) && !found.has(&inner("_hyper_3_2_chunk")));
+    assert!(found.has(&inner("_materialized_hypertable_3")) && found.has(&key("iot", "daily")));
+}
+
+#[test]
+fn what_is_used_and_left_out_is_named_with_the_option_that_adds_it() {
+    let uses = vec![
+        (key("sales", "customers"), Used::Relation(key("old", "stuff"))),
+        (key("sales", "customers"), Used::Schema("old".to_owned())),
+        (key("sales", "customers"), Used::Relation(key("sales", "customers_id_seq"))),
+    ];
+    let names = Names { uses, ..shop() };
+    let found = filter(&names, &["sales"], &[], &[]).expect("they are there");
+    assert_eq!(
+        found.needs(),
+        [
+            "sales.customers uses something of the schema old, which is left out: --include 'old' adds it",
+            "sales.customers uses old.stuff, which is left out: --include 'old.stuff' adds it"
+        ]
+    );
+    let found = filter(&names, &[], &["old.stuff"], &[]).expect("they are there");
+    assert!(found.needs().concat().contains("leave out both: --exclude 'sales.customers'"));
 }

@@ -50,9 +50,11 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
     let start = Instant::now();
     let (source, target) = limits::open(context).await?;
     source.run(&format!("SET lock_timeout = {}", context.args.lock_timeout.as_millis())).await?;
-    let (source_facts, mut target_facts) =
+    let (mut source_facts, mut target_facts) =
         tokio::try_join!(inspect::inspect(&source, Side::Source), inspect::inspect(&target, Side::Target))?;
-    let filter = Filter::ask(&source, &source_facts, &context.args.wish()).await?;
+    let filter = Filter::ask(&source, &context.args.wish()).await?;
+    filter.restrict(&mut source_facts);
+    let source_facts = source_facts;
     let mut blockers = plan::preflight(&source_facts, &target_facts);
     let mut begun = resumed;
     if !resumed {
@@ -83,18 +85,19 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
     let tools = tools::find(context.args.pg_bin.as_deref(), source_facts.major(), target_facts.major());
     let (found, poolers, asked) = tokio::try_join!(tools, poolers(context), async {
         let timescale = source_facts.timescale.as_ref();
-        let jobs = if timescale.is_some() { jobs::list(&source).await? } else { Vec::new() };
+        let mut jobs = if timescale.is_some() { jobs::list(&source).await? } else { Vec::new() };
+        jobs.retain(|job| filter.has_job(job.id));
         let paused = stages::jobs::not_pausable(context, &source, &source_facts, &jobs).await?;
         if let Some(blocker) = paused {
             return Err(Error::Preflight(vec![blocker]));
         }
         let hazards = match timescale {
-            Some(timescale) => hazards::find(&source, timescale).await?,
+            Some(timescale) => hazards::find(&source, timescale, |table| filter.has(table)).await?,
             None => Vec::new(),
         };
         let convert =
             Conversions::ask(&source, &source_facts, &target_facts, &context.args.hypertable).await?;
-        if let Some(blocker) = unreadable(&source, &source_facts).await? {
+        if let Some(blocker) = unreadable(&source, &source_facts, &filter).await? {
             return Err(Error::Preflight(vec![blocker]));
         }
         let weight = weigh::weigh(context, &filter, &source, &target, reach).await?;
@@ -135,8 +138,8 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
 }
 
 /// Rows that the source would keep from us: none may stay behind in silence.
-async fn unreadable(source: &Session, facts: &Facts) -> Result<Option<Blocker>, Error> {
-    let found = inspect::unreadable(source).await?;
+async fn unreadable(source: &Session, facts: &Facts, filter: &Filter) -> Result<Option<Blocker>, Error> {
+    let found = inspect::unreadable(source, |relation| filter.has(relation)).await?;
     let Some((_, policy)) = found.first() else { return Ok(None) };
     let names: Vec<&str> = found.iter().take(8).map(|(name, _)| name.as_str()).collect();
     let user = quoted(&facts.user);

@@ -19,6 +19,8 @@ Examples:
   tsmigrate migrate --dry-run         see what will happen, write nothing
   tsmigrate migrate --accept EXT-01   do it, and lose what EXT-01 loses
   tsmigrate migrate --resume          continue after a stop or a crash
+  tsmigrate migrate --include metrics.readings
+                                      move one hypertable with its chunks
 
 Passwords come from the addresses, PGPASSWORD or ~/.pgpass.
 

@@ -219,6 +219,10 @@ async fn may_begin(
     plan.notes.extend(servers.convert.lines());
     report.plan = Some(plan);
     report.next = if free { Vec::new() } else { ways_on::ways_on(&report.findings) };
+    if !clear {
+        // What is missing may only have been left out.
+        report.next.splice(0..0, servers.filter.needs().iter().cloned());
+    }
     Ok(free)
 }
 

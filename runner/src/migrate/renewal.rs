@@ -16,6 +16,7 @@ use crate::names::Relation;
 use crate::quote::{identifier, literal};
 use crate::script::Statement;
 use crate::step::Step;
+use crate::timescale::Chosen;
 use crate::verify;
 use crate::workdir::SavedPlan;
 
@@ -31,12 +32,13 @@ pub(super) async fn renew(
     tables: Vec<TableRanges>,
     target: &Session,
     post_data: &[Statement],
+    chosen: Option<&Chosen>,
 ) -> Result<Vec<TableRanges>, Error> {
     // The session that has every lock: nobody who waits for one stops it.
     let source = snapshot.holder.turn().await?;
     let (watch_source, watch_target) = tokio::try_join!(context.source.open(), context.target.open())?;
     let both = ((&*source, &watch_source), (target, &watch_target));
-    catalogs(context, marks, &source, target).await?;
+    catalogs(context, marks, &source, target, chosen).await?;
     // In restoring mode, where it is on: TimescaleDB would look at a chunk as at a part of its hypertable.
     let writer = context.target.open().await?;
     let mut now: BTreeMap<_, _> = copy_plan::ranges(context, &snapshot.listing.tables)
@@ -107,11 +109,17 @@ pub(super) async fn renew(
 }
 
 /// Has rows of extensions' own tables copied once more, TimescaleDB's catalogs above all, where the source has others now.
-async fn catalogs(context: &Context, marks: &Marks, source: &Session, target: &Session) -> Result<(), Error> {
+async fn catalogs(
+    context: &Context,
+    marks: &Marks,
+    source: &Session,
+    target: &Session,
+    chosen: Option<&Chosen>,
+) -> Result<(), Error> {
     if marks.done(&Step::Catalogs).is_none() {
         return Ok(());
     }
-    let tables = config::list(source).await?;
+    let tables = config::list(source, chosen).await?;
     let mut differs = None;
     for table in &tables {
         if !config::same(source, target, table).await? {

@@ -213,7 +213,16 @@ pub(super) async fn continue_run(
         context.work.save_plan(&crate::workdir::SavedPlan { tables: tables.clone(), ..saved_plan })?;
         tables
     } else if context.args.new_snapshot {
-        renewal::renew(context, snapshot, &marks, saved_plan.tables, &target, &scripts.post_data).await?
+        renewal::renew(
+            context,
+            snapshot,
+            &marks,
+            saved_plan.tables,
+            &target,
+            &scripts.post_data,
+            servers.filter.chosen(),
+        )
+        .await?
     } else if done == all && !has_new_rows(&saved_plan.tables, &snapshot.listing.tables) {
         context.progress.warn(
             "the source has been written to since its rows were copied; what was written later is not on the target: the \

@@ -17,6 +17,7 @@ use crate::plan::Counts;
 use crate::results::Missing;
 use crate::script::{self, Class, Input, Statement};
 use crate::states;
+use crate::timescale::INVALIDATION_TRIGGER;
 use crate::tools;
 
 /// Dumps roles and schema and has them analysed; false where findings stand in the way.
@@ -86,6 +87,11 @@ pub(super) async fn analyse(
             "the statistics object {name} was dropped on the source while it was dumped: it is left out"
         ));
     }
+    // What changes in a hypertable would be noted for nobody, for ever.
+    scripts.post_data.retain(|statement| {
+        script::table_of_trigger(&statement.sql, INVALIDATION_TRIGGER)
+            .is_none_or(|table| !servers.filter.is_unwatched(&table))
+    });
     let (give, take_back) = servers.convert.owners(&scripts.access, &servers.target.user);
     scripts.pre_data.extend(give);
     scripts.access.splice(0..0, take_back);

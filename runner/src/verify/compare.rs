@@ -296,7 +296,9 @@ fn said(kind: &str, identity: &str, ours: &Says, theirs: &Says, world: &World<'_
             (Some(wanted), Some(has)) => definition::same(kind, name, wanted, has, source, target),
             _ => wanted == has,
         };
-        if equal || !counts(kind, name, world) || world.selection.reshapes(kind, name, identity) {
+        let told =
+            world.selection.reshapes(kind, name, identity) || world.selection.empties(kind, name, identity);
+        if equal || told || !counts(kind, name, world) {
             continue;
         }
         let mut difference = difference(
@@ -305,7 +307,7 @@ fn said(kind: &str, identity: &str, ours: &Says, theirs: &Says, world: &World<'_
             Some(shown(kind, wanted)),
             Some(shown(kind, has)),
         );
-        difference.reason = reason(kind, name, identity)
+        difference.reason = reason(kind, name, identity, world)
             .or_else(|| definition::icu_locale(kind, wanted?, has?, source, target))
             .or_else(|| {
                 (kind == "publication" && world.selection.leaves_out()).then_some("tables were left out")
@@ -337,9 +339,12 @@ fn counts(kind: &str, name: &str, world: &World<'_>) -> bool {
 }
 
 /// Why a value cannot be the same on a service, whoever has moved it there.
-fn reason(kind: &str, name: &str, identity: &str) -> Option<&'static str> {
+fn reason(kind: &str, name: &str, identity: &str, world: &World<'_>) -> Option<&'static str> {
     match (kind, name) {
-        ("extension", "version") if identity != "timescaledb" => Some("the target has its own version of it"),
+        // What it keeps fits its own version only.
+        ("extension", "version") if identity != "timescaledb" || world.expect.source.timescale.is_none() => {
+            Some("the target has its own version of it")
+        }
         ("column", "position below others") => Some("a dump writes the columns of a table's parents first"),
         ("role", "bypassrls" | "replication") => Some("the service cannot give it"),
         _ => None,

@@ -28,17 +28,20 @@ pub async fn databases(
 ) -> Result<Verification, Error> {
     let _watch = [source, target].map(|end| watch::start(end, progress));
     let (reader, other) = tokio::try_join!(source.open(), target.open())?;
-    let (source_facts, target_facts) =
+    let (mut source_facts, target_facts) =
         tokio::try_join!(inspect::inspect(&reader, Side::Source), inspect::inspect(&other, Side::Target))?;
     drop(other);
     if let Some((place, known)) = known {
         known.check(place, &source_facts, &target_facts)?;
+        let filter = Filter::ask(&reader, &known.wish).await?;
+        filter.restrict(&mut source_facts);
         options.chosen = Chosen {
-            filter: Filter::ask(&reader, &source_facts, &known.wish).await?,
+            filter,
             convert: Conversions::ask(&reader, &source_facts, &known.before, &known.hypertable).await?,
         };
         options.without = known.without;
     }
+    let source_facts = source_facts;
     reader.run(sessions::BEGIN).await?;
     let mut notes = Vec::new();
     if source_facts.is_same(&target_facts) {

@@ -5,6 +5,7 @@ use crate::converted::Conversions;
 use crate::error::Error;
 use crate::filter::{self, Filter, Pattern};
 use crate::names::Relation;
+use crate::timescale::INVALIDATION_TRIGGER;
 
 /// What a migration was told to leave behind or to change.
 #[derive(Clone, Debug, Default)]
@@ -73,6 +74,35 @@ impl Selection {
             && self.partitioned().any(|table| table.to_string() == identity)
     }
 
+    /// What TimescaleDB says of a hypertable or an aggregate whose rows stayed behind.
+    pub(super) fn empties(&self, kind: &str, what: &str, identity: &str) -> bool {
+        matches!((kind, what), ("hypertable", "chunks") | ("continuous aggregate", "watermark"))
+            && self.leaves_rows(kind, identity)
+    }
+
+    fn leaves_rows(&self, kind: &str, identity: &str) -> bool {
+        matches!(identity::place(kind, identity), Place::Schema(relation) if self.chosen.filter.leaves_rows(&relation))
+    }
+
+    /// Jobs and triggers that did not come, and chunks of hypertables without rows.
+    fn left_by_timescale(&self, kind: &str, identity: &str) -> bool {
+        let filter = &self.chosen.filter;
+        match kind {
+            "job" => {
+                let id = identity.split(' ').next().and_then(|id| id.parse().ok());
+                id.is_some_and(|id| !filter.has_job(id))
+            }
+            "chunk" => self.leaves_rows(kind, identity),
+            "trigger" => {
+                let table =
+                    identity.strip_prefix(INVALIDATION_TRIGGER).and_then(|rest| rest.strip_prefix(" on "));
+                let table = table.and_then(|table| table.parse().ok());
+                table.is_some_and(|table: Relation| filter.is_unwatched(&table))
+            }
+            _ => false,
+        }
+    }
+
     /// What TimescaleDB adds to a table that became a hypertable.
     fn added(&self, identity: &str) -> bool {
         let table = identity.strip_prefix("ts_insert_blocker on ").and_then(|table| table.parse().ok());
@@ -92,7 +122,7 @@ impl Selection {
         if self.is_all() {
             return true;
         }
-        if self.converts() && self.added(identity) {
+        if self.converts() && self.added(identity) || self.left_by_timescale(kind, identity) {
             return false;
         }
         match identity::place(kind, identity) {
@@ -105,7 +135,7 @@ impl Selection {
             // What is in no schema is left out where schemas are named, but roles and extensions.
             Place::Database(_) => {
                 self.include.is_empty()
-                    && (!self.chosen.filter.names_schemas() || matches!(kind, "role" | "extension"))
+                    && (!self.chosen.filter.names_schemas() || matches!(kind, "role" | "extension" | "job"))
             }
         }
     }

@@ -24,7 +24,7 @@ pub(in crate::migrate) async fn run(
     let filled = retrying(engine.retry_policy, &engine.progress, "extensions' tables", || async {
         let mut servers = servers.lock().await;
         let (source, target) = &mut *servers;
-        let tables = config::list(source.session().await?).await?;
+        let tables = config::list(source.session().await?, run.servers.filter.chosen()).await?;
         if tables.is_empty() {
             return Ok(None);
         }

@@ -7,13 +7,16 @@ use crate::migrate::driver::{Run, StageResult};
 use crate::migrate::loaded::Loaded;
 use crate::quote::literal;
 use crate::results::Missing;
+use crate::timescale;
 
 /// Sets them.
 pub(in crate::migrate) async fn run(run: &Run<'_>, loaded: &mut Loaded) -> Result<StageResult, Error> {
     let engine = &run.engine;
     let ((set, refused), values) = retrying(engine.retry_policy, &engine.progress, "sequences", || async {
         let source = run.context.source.open().await?;
-        let values = sequences::read(&source).await?;
+        let mut values = sequences::read(&source, |name| run.servers.filter.has(name)).await?;
+        // Those of TimescaleDB number what its catalogs hold.
+        values.retain(|name, _| !timescale::is_own(&name.schema) || run.servers.source.timescale.is_some());
         let set = sequences::write(&engine.target.open().await?, &values).await?;
         Ok((set, values))
     })
