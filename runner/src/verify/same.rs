@@ -70,8 +70,9 @@ pub async fn same(
             session.run(end).await?;
             answer
         };
-        tokio::try_join!(one(&ours, watch_source), one(&theirs, watch_target))
-            .map(|(ours, theirs)| ours == theirs)
+        // Both come to their end, whatever the other says: a transaction that is left open keeps its locks.
+        let (ours, theirs) = tokio::join!(one(&ours, watch_source), one(&theirs, watch_target));
+        Ok::<_, Error>(ours? == theirs?)
     };
     match ask(formula).await {
         // Not to be told without functions of users: copied anew.

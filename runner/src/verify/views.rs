@@ -164,6 +164,12 @@ pub(super) async fn explain(
     };
     Ok(if same {
         Explained::Note(format!("{object}: {older}; the target has what a refresh of the source would give"))
+    } else if reads.iter().any(|read| read.alone) {
+        // What is read is as old as it is, and the target's was filled anew.
+        Explained::IfAllElseIsEqual(format!(
+            "{object}: its content differs, while all rows and definitions are the same: {older}, or than those of a \
+             materialized view that it reads"
+        ))
     } else {
         Explained::Not
     })
