@@ -108,3 +108,118 @@ fn a_run_goes_on_with_new_chunks_dropped_chunks_and_a_new_hypertable() -> Outcom
     stage.sql(&stage.admin, "INSERT INTO metrics VALUES ('2025-01-01', 1)")?;
     Ok(())
 }
+
+/// Who else works on the target while the run is not over, with what it says then and what takes that back.
+const OTHERS: [(&str, &str, &str); 9] = [
+    ("CREATE VIEW public.mine AS SELECT id FROM app.grows", "view public.mine", "DROP VIEW public.mine"),
+    (
+        "CREATE TABLE public.mine(g int REFERENCES app.grows)",
+        "mine_g_fkey",
+        "ALTER TABLE public.mine DROP CONSTRAINT mine_g_fkey",
+    ),
+    ("CREATE INDEX mine ON app.grows(id, v)", "index app.mine", "DROP INDEX app.mine"),
+    ("ALTER TABLE app.grows ADD mine int", "column app.grows.mine", "ALTER TABLE app.grows DROP mine"),
+    ("CREATE PUBLICATION mine FOR TABLE app.grows", "publication", "DROP PUBLICATION mine"),
+    ("ALTER TABLE public.mine ADD m app.gone", "public.mine.m", "ALTER TABLE public.mine DROP m"),
+    (
+        "INSERT INTO app.grows VALUES (9001, 'mine')",
+        "1 row of it is not",
+        "DELETE FROM app.grows WHERE id = 9001",
+    ),
+    // Nobody can take that back: what is said is the way on.
+    ("UPDATE app.grows SET v = 'mine' WHERE id = 7", "1 of 500 copied rows", "TRUNCATE app.grows CASCADE"),
+    // The schema has followed by then.
+    (
+        "INSERT INTO app.same VALUES (9001, 'sad')",
+        "1 row of it is not",
+        "DELETE FROM app.same WHERE id = 9001",
+    ),
+];
+
+#[test]
+fn what_others_have_on_the_target_is_neither_dropped_nor_emptied() -> Outcome {
+    let test = "what_others_have_on_the_target_is_neither_dropped_nor_emptied";
+    let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
+    stage.sql_text(BEFORE)?;
+    stage.sql_text("SELECT lo_from_bytea(4711, 'ours'); GRANT SELECT ON LARGE OBJECT 4711 TO app")?;
+    let (code, report, all) = stage.migrate(&[])?;
+    assert!(code == 2 && report["next"].to_string().contains("app.child.no_parent"), "{all}");
+    stage.sql_text(RELEASE)?;
+    stage.sql_text(
+        "INSERT INTO app.same VALUES (501, 'so-so'), (502, 'glad'); INSERT INTO app.parent VALUES (7)",
+    )?;
+    stage.sql(&stage.target, "SELECT lo_from_bytea(815, 'theirs')")?;
+    for (done, said, back) in OTHERS {
+        stage.sql(&stage.admin, done)?;
+        let (code, report, all) = stage.migrate(&["--resume", "--new-snapshot"])?;
+        let error = report["error"].to_string();
+        assert!(code == 2 && error.contains(said), "{done}: {all}");
+        stage.sql(&stage.admin, back)?;
+    }
+    let (code, report, all) = stage.migrate(&["--resume", "--new-snapshot"])?;
+    let differs = report["verification"]["differences"].to_string();
+    assert!(code == 2 && report["outcome"] == "differs", "{all}");
+    assert!(differs.contains("public.mine") && !differs.contains("app."), "{differs}");
+    let objects = "SELECT string_agg(convert_from(lo_get(oid), 'UTF8') || coalesce(lomacl::text, ''), ' ' ORDER BY oid) \
+                   FROM pg_largeobject_metadata";
+    let objects = stage.sql(&stage.admin, objects)?;
+    assert!(objects.starts_with("theirs ours{") && objects.contains("app=r/"), "{objects}");
+    Ok(())
+}
+
+#[test]
+fn a_table_that_others_refer_to_may_be_renamed_and_an_index_follows_its_function() -> Outcome {
+    let test = "a_table_that_others_refer_to_may_be_renamed_and_an_index_follows_its_function";
+    let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
+    stage.sql_text(BEFORE)?;
+    stage.sql_text(
+        "CREATE FUNCTION app.key(v text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower(v)';
+         CREATE INDEX same_key ON app.same(app.key('Key ' || id)); ALTER TABLE app.refers OWNER TO app;
+         GRANT SELECT ON app.same TO app; CREATE EXTENSION hstore; CREATE SCHEMA lonely; CREATE TABLE lonely.one(id int); ALTER TABLE app.grows OWNER TO app;
+         CREATE MATERIALIZED VIEW app.of_filled AS SELECT count(*) FROM app.filled; INSERT INTO app.grows(v) VALUES ('late')",
+    )?;
+    let (code, report, all) = stage.migrate(&[])?;
+    assert!(code == 2 && report["next"].to_string().contains("app.child.no_parent"), "{all}");
+    stage.sql_text(
+        "CREATE SCHEMA nova; CREATE TABLE nova.one(id int); DROP SCHEMA lonely CASCADE; REVOKE CREATE ON SCHEMA app FROM app; REVOKE SELECT ON app.same FROM app;
+         ALTER TABLE app.refers OWNER TO postgres; ALTER TABLE app.grows RENAME TO grown; INSERT INTO app.parent VALUES (7);
+         ALTER TABLE app.same RENAME CONSTRAINT same_pkey TO same_key_of_all;
+         CREATE OR REPLACE FUNCTION app.key(v text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT upper(v)'",
+    )?;
+    let (code, report, all) = stage.migrate(&["--resume", "--new-snapshot"])?;
+    assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
+    assert!(
+        report["verification"]["notes"].to_string().contains("app.of_filled: its content differs"),
+        "{all}"
+    );
+    stage.sql_text("REFRESH MATERIALIZED VIEW app.filled; REFRESH MATERIALIZED VIEW app.of_filled")?;
+    assert_eq!(stage.differences(&[])?, Vec::<String>::new(), "{all}");
+    let by_index =
+        "SET enable_seqscan = off; SELECT count(*) FROM app.same WHERE app.key('Key ' || id) = 'KEY 7'";
+    assert_eq!(stage.sql(&stage.admin, by_index)?, "1");
+    Ok(())
+}
+
+#[test]
+fn a_table_that_only_the_source_may_not_compare_is_copied_anew() -> Outcome {
+    let test = "a_table_that_only_the_source_may_not_compare_is_copied_anew";
+    let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
+    stage.sql_text(BEFORE)?;
+    stage.sql_text(
+        "CREATE FUNCTION app.key(v text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower(v)';
+         ALTER FUNCTION app.key OWNER TO app; CREATE TABLE app.owned AS SELECT i AS id, 'Key' AS v FROM generate_series(1, 50) i;
+         ALTER TABLE app.owned OWNER TO app",
+    )?;
+    let (code, report, all) = stage.migrate(&[])?;
+    assert!(code == 2 && report["next"].to_string().contains("app.child.no_parent"), "{all}");
+    // Planning a query there calls a function of a user's now, and on the target nothing yet.
+    stage.sql_text("CREATE INDEX owned_key ON app.owned(app.key(v)); INSERT INTO app.parent VALUES (7)")?;
+    stage.sql(&stage.admin, "ALTER TABLE app.drops RENAME TO hidden")?;
+    let (code, report, all) = stage.migrate(&["--resume", "--new-snapshot"])?;
+    assert!(code == 2 && report["error"].to_string().contains("has dropped or renamed app.drops"), "{all}");
+    stage.sql(&stage.admin, "ALTER TABLE app.hidden RENAME TO drops")?;
+    let (code, report, all) = stage.migrate(&["--resume", "--new-snapshot"])?;
+    assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
+    assert_eq!(stage.differences(&[])?, Vec::<String>::new(), "{all}");
+    Ok(())
+}

@@ -262,10 +262,10 @@ pub fn undo(node: &NodeEnum) -> Option<String> {
     };
     match what(node) {
         What::Index(table, name) => {
-            Some(format!("DROP INDEX IF EXISTS {}", Relation::new(&table.schema, &name).sql()))
+            Some(format!("DROP INDEX IF EXISTS {} CASCADE", Relation::new(&table.schema, &name).sql()))
         }
         What::Constraint(table, key) => Some(format!(
-            "ALTER TABLE IF EXISTS {} DROP CONSTRAINT IF EXISTS {}; DROP INDEX IF EXISTS {}",
+            "ALTER TABLE IF EXISTS {} DROP CONSTRAINT IF EXISTS {} CASCADE; DROP INDEX IF EXISTS {} CASCADE",
             table.sql(),
             identifier(&key.conname),
             Relation::new(&table.schema, &key.conname).sql()

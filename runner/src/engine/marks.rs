@@ -50,6 +50,7 @@ impl Marks {
                  CREATE TABLE {SCHEMA}.run (format integer NOT NULL, id text NOT NULL, started timestamptz NOT NULL DEFAULT pg_catalog.now(), source text); \
                  CREATE TABLE {SCHEMA}.done (step text PRIMARY KEY, rows bigint NOT NULL); \
                  CREATE TABLE {SCHEMA}.schema (saved text NOT NULL); \
+                 CREATE TABLE {SCHEMA}.large_objects (oid oid NOT NULL); \
                  INSERT INTO {SCHEMA}.run (format, id, source) VALUES ({}, {}, {})",
                 record::FORMAT,
                 literal(id),
@@ -139,6 +140,25 @@ impl Marks {
     #[must_use]
     pub fn schema_sql(saved: &str) -> String {
         format!("DELETE FROM {SCHEMA}.schema; INSERT INTO {SCHEMA}.schema VALUES ({})", literal(saved))
+    }
+
+    /// The statement that notes large objects as the run's, to stand in the transaction that creates them.
+    #[must_use]
+    pub fn objects_sql(ids: &[u32]) -> String {
+        let ids: Vec<String> = ids.iter().map(u32::to_string).collect();
+        format!(
+            "INSERT INTO {SCHEMA}.large_objects SELECT pg_catalog.unnest('{{{}}}'::pg_catalog.oid[])",
+            ids.join(",")
+        )
+    }
+
+    /// The statements that remove all large objects of the run, and no others.
+    #[must_use]
+    pub fn unlink_sql() -> String {
+        format!(
+            "SELECT pg_catalog.lo_unlink(m.oid) FROM pg_catalog.pg_largeobject_metadata m \
+             WHERE m.oid IN (SELECT o.oid FROM {SCHEMA}.large_objects o); DELETE FROM {SCHEMA}.large_objects"
+        )
     }
 
     /// All steps that are done.

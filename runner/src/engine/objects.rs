@@ -6,6 +6,7 @@ use std::fmt::Write;
 use futures_util::TryStreamExt;
 
 use super::copy::LiveSource;
+use super::marks::Marks;
 use super::rate::Rate;
 use super::target::LiveTarget;
 use crate::connect::Session;
@@ -64,6 +65,7 @@ pub async fn copy(
     if !target.transaction(&[batch.step()]).await? {
         return Ok(None);
     }
+    target.session().await?.run(&Marks::objects_sql(&batch.ids)).await?;
     let mut bytes = 0;
     let mut long = Vec::new();
     {

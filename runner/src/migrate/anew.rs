@@ -8,18 +8,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tsmigrate_analyzer::facts::names::strings;
-use tsmigrate_analyzer::parse::{self, NodeEnum, pg};
+use tsmigrate_analyzer::parse::{self, NodeEnum};
 
 use super::Context;
 use super::refusal::begin_anew;
-use super::undone;
+use super::{enums, others, undone};
 use crate::connect::Session;
 use crate::engine::builds;
 use crate::engine::marks::Marks;
 use crate::engine::statements;
 use crate::error::{Error, Server};
 use crate::names::Relation;
-use crate::quote::literal;
+use crate::quote::{identifier, literal};
 use crate::script::{self, Class, Statement, Subject};
 use crate::step::{List, Step};
 use crate::workdir::{SavedSchema, SavedStatement};
@@ -37,6 +37,83 @@ pub(super) struct Change<'a> {
     /// How many places the list before the rows has, where new statements are to run here; none where their stage is still to
     /// come.
     pub(super) places: Option<usize>,
+    /// Objects that the source has or had.
+    pub(super) known: BTreeSet<String>,
+    /// What takes back grants and owners that are gone.
+    pub(super) revoked: Vec<String>,
+    /// Statements that create new schemas, and the names of those that are gone.
+    pub(super) schemas: (Vec<String>, Vec<String>),
+}
+
+impl Change<'_> {
+    /// The statements before the rows that the target has not run.
+    fn unknown(&self) -> impl Iterator<Item = &Statement> {
+        self.order.iter().filter(|(_, known)| !known).map(|(statement, _)| statement)
+    }
+}
+
+/// What has to be dropped first.
+struct Drops<'a> {
+    /// What takes back a part of an object.
+    parts: Vec<&'a str>,
+    /// What drops an object, with its name.
+    whole: Vec<(&'a str, &'a str)>,
+    /// What drops that which was built behind the rows, the last first: others need the first.
+    built: Vec<&'a str>,
+}
+
+impl<'a> Drops<'a> {
+    fn of(
+        context: &Context,
+        change: &'a Change<'_>,
+        grown: &BTreeSet<String>,
+        replaced: &BTreeSet<String>,
+    ) -> Result<Self, Error> {
+        let built = change.undo.iter().rev().map(String::as_str).collect();
+        let mut drops = Self { parts: Vec::new(), whole: Vec::new(), built };
+        for gone in change.gone.iter().rev() {
+            let name = gone.name.as_deref().unwrap_or("something");
+            if grown.contains(name) || replaced.contains(name) {
+                continue;
+            }
+            match gone.undo.as_deref() {
+                None => return Err(impossible(context, name, "tsmigrate knows no statement that drops it")),
+                Some(undo) if undone::drops(undo) => drops.whole.push((name, undo)),
+                Some(undo) => drops.parts.push(undo),
+            }
+        }
+        Ok(drops)
+    }
+
+    fn are_none(&self) -> bool {
+        self.parts.is_empty() && self.whole.is_empty() && self.built.is_empty()
+    }
+
+    /// Drops all, with what depends on it; refuses where something of others would go with it. `before` and `objects` are
+    /// what the target had.
+    async fn run(
+        &self,
+        context: &Context,
+        session: &Session,
+        change: &Change<'_>,
+        before: &BTreeMap<Object, There>,
+        objects: &BTreeSet<String>,
+    ) -> Result<(), Error> {
+        for drop in self.built.iter().chain(&self.parts) {
+            session.run(drop).await?;
+        }
+        for (name, drop) in &self.whole {
+            session.run(drop).await.map_err(|error| explained(context, name, &error))?;
+        }
+        loop {
+            others::gone_with_ours(context, session, objects, &change.known).await?;
+            let hurt = hurt(&held(session).await?, before);
+            if hurt.is_empty() {
+                return Ok(());
+            }
+            session.run(&hurt.join("; ")).await?;
+        }
+    }
 }
 
 /// What the change has to be called where it cannot be done.
@@ -62,32 +139,42 @@ pub(super) async fn apply(
 ) -> Result<(), Error> {
     let session = context.target.open().await?;
     session.run("SET check_function_bodies = off").await?;
-    let grown = grown_enums(&session, change).await?;
+    let grown = enums::grown(&session, change.unknown(), &change.gone).await?;
     session.run("BEGIN").await?;
-    for undo in &change.undo {
-        session.run(undo).await?;
+    for create in &change.schemas.0 {
+        session.run(create).await.map_err(|error| explained(context, create, &error))?;
     }
     let replaced = replaced(&session, change).await?;
-    let mut drops = Vec::new();
-    for gone in change.gone.iter().rev() {
-        let name = gone.name.as_deref().unwrap_or("something");
-        if grown.contains(name) || replaced.contains(name) {
-            continue;
-        }
-        match gone.undo.as_deref() {
-            None => return Err(impossible(context, name, "tsmigrate knows no statement that drops it")),
-            Some(undo) if undone::drops(undo) => drops.push((name, undo)),
-            Some(undo) => session.run(undo).await?,
-        }
-    }
+    let drops = Drops::of(context, change, &grown, &replaced)?;
     let before = held(&session).await?;
-    for (name, drop) in &drops {
-        session.run(drop).await.map_err(|error| explained(context, name, &error))?;
+    if !drops.are_none() {
+        let objects = others::objects(&session).await?;
+        // Once to see what goes: nobody writes there while the rows of that are looked at.
+        session.run("SAVEPOINT tried").await?;
+        drops.run(context, &session, change, &before, &objects).await?;
+        let after = held(&session).await?;
+        session.run("ROLLBACK TO SAVEPOINT tried; RELEASE SAVEPOINT tried").await?;
+        let goes =
+            before.iter().filter(|(object, there)| there.kind == "r" && !there.is_same(after.get(object)));
+        for ((table, _), _) in goes {
+            others::rows(context, &session, marks, table).await?;
+        }
+        drops.run(context, &session, change, &before, &objects).await?;
     }
-    drop_hurt(&session, &before).await?;
     if change.places.is_some() {
-        run_all(context, &session, change, &grown, &replaced, !drops.is_empty()).await?;
+        run_all(context, &session, change, &grown, &replaced, !drops.whole.is_empty()).await?;
         drop_overloads(context, &session, change, &replaced).await?;
+        build_again(&session, &replaced).await?;
+        for gone in &change.schemas.1 {
+            // Nothing may go with it.
+            let drop = format!("DROP SCHEMA IF EXISTS {}", identifier(gone));
+            session.run(&drop).await.map_err(|error| explained(context, gone, &error))?;
+        }
+    }
+    // Last, for nothing of a former owner's may run as ours.
+    for revoke in &change.revoked {
+        // Who or what it is about may be gone as well.
+        let _ = attempt(&session, revoke).await?;
     }
     let after = held(&session).await?;
     let vanished: BTreeSet<&Object> = before
@@ -97,7 +184,7 @@ pub(super) async fn apply(
         .collect();
     let mut forgotten = change.again.clone();
     forgotten.extend(lost_steps(marks, &vanished, post_data));
-    if !change.order.iter().all(|(_, known)| *known) || !vanished.is_empty() {
+    if !change.order.iter().all(|(_, known)| *known) || !vanished.is_empty() || !change.schemas.0.is_empty() {
         forgotten.extend([Step::Owners, Step::Access]);
     }
     let mut done = Vec::new();
@@ -166,26 +253,16 @@ async fn held(session: &Session) -> Result<BTreeMap<Object, There>, Error> {
     rows.iter().map(of).collect()
 }
 
-/// Drops tables that have lost a column, a default or a check to what was dropped: they are created anew as a whole.
-async fn drop_hurt(session: &Session, before: &BTreeMap<Object, There>) -> Result<(), Error> {
-    loop {
-        let now = held(session).await?;
-        let is_hurt = |object: &Object, was: &There| {
-            now.get(object).is_some_and(|is| is.oid == was.oid && is.parts != was.parts)
-        };
-        let hurt: Vec<String> = before
-            .iter()
-            .filter(|(object, was)| is_hurt(object, was))
-            .map(|((relation, _), was)| {
-                let what = if was.kind == "f" { "FOREIGN TABLE" } else { "TABLE" };
-                format!("DROP {what} IF EXISTS {} CASCADE", relation.sql())
-            })
-            .collect();
-        if hurt.is_empty() {
-            return Ok(());
-        }
-        session.run(&hurt.join("; ")).await?;
-    }
+/// What drops tables that have lost a column, a default or a check to what was dropped: they are created anew as a whole.
+fn hurt(now: &BTreeMap<Object, There>, before: &BTreeMap<Object, There>) -> Vec<String> {
+    let is_hurt = |object: &Object, was: &There| {
+        now.get(object).is_some_and(|is| is.oid == was.oid && is.parts != was.parts)
+    };
+    let drop = |((relation, _), was): (&Object, &There)| {
+        let what = if was.kind == "f" { "FOREIGN TABLE" } else { "TABLE" };
+        format!("DROP {what} IF EXISTS {} CASCADE", relation.sql())
+    };
+    before.iter().filter(|(object, was)| is_hurt(object, was)).map(drop).collect()
 }
 
 /// Answers of a server that has what a statement creates.
@@ -216,7 +293,13 @@ async fn run_all(
             continue;
         }
         let sql = if replaced.contains(&name) { or_replace(&statement.sql) } else { statement.sql.clone() };
-        let Err(error) = attempt(session, &sql).await? else { continue };
+        let Err(mut error) = attempt(session, &sql).await? else { continue };
+        if let Some(give) = with_its_table(session, &sql, &error).await? {
+            match attempt(session, &format!("{give}; {sql}")).await? {
+                Ok(()) => continue,
+                Err(other) => error = other,
+            }
+        }
         if is_setting || *known && EXISTS.contains(&error.code.as_str()) {
             continue;
         }
@@ -227,6 +310,34 @@ async fn run_all(
         return Err(impossible(context, &name, &error.to(&statement.sql).to_string()));
     }
     Ok(())
+}
+
+/// What gives a sequence to the owner of the table that it is to be a part of, where it was refused for having another.
+/// Owners follow later.
+async fn with_its_table(session: &Session, sql: &str, error: &Server) -> Result<Option<String>, Error> {
+    if error.code != "55000" {
+        return Ok(None);
+    }
+    let Some(parsed) = parse::parse(sql, true).ok().flatten() else { return Ok(None) };
+    let NodeEnum::AlterSeqStmt(alter) = parsed.node() else { return Ok(None) };
+    let Some(sequence) = &alter.sequence else { return Ok(None) };
+    let Some(NodeEnum::List(column)) =
+        alter.options.iter().find_map(|option| match option.node.as_ref()? {
+            NodeEnum::DefElem(option) => option.arg.as_ref()?.node.as_ref(),
+            _ => None,
+        })
+    else {
+        return Ok(None);
+    };
+    let [schema, table, _] = strings(&column.items)[..] else { return Ok(None) };
+    let owner = format!(
+        "SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(c.relowner)) FROM pg_catalog.pg_class c \
+         WHERE c.oid = pg_catalog.to_regclass({})",
+        literal(&Relation::new(schema, table).sql())
+    );
+    let Some(owner) = session.ask_one(&owner).await? else { return Ok(None) };
+    let sequence = Relation::new(&sequence.schemaname, &sequence.relname).sql();
+    Ok(Some(format!("ALTER SEQUENCE {sequence} OWNER TO {owner}")))
 }
 
 /// Runs a statement; what the server answers where it refuses it. The transaction goes on.
@@ -248,7 +359,7 @@ const NOT_REPLACED: [&str; 3] = ["42P13", "42P16", "42809"];
 /// Functions and views of which the new one takes the place of the old one.
 async fn replaced(session: &Session, change: &Change<'_>) -> Result<BTreeSet<String>, Error> {
     let mut replaced = BTreeSet::new();
-    for (statement, _) in change.order.iter().filter(|(_, known)| !known) {
+    for statement in change.unknown() {
         let Some((Subject::Replaceable, name)) = script::subject(&statement.sql) else { continue };
         if !change.gone.iter().any(|gone| gone.name.as_deref() == Some(&name)) {
             continue;
@@ -296,58 +407,27 @@ async fn drop_overloads(
     Ok(())
 }
 
-/// Enums that have got more values: they are added. Their names. Added values can be used only when that is committed.
-async fn grown_enums(session: &Session, change: &Change<'_>) -> Result<BTreeSet<String>, Error> {
-    let mut grown = BTreeSet::new();
-    for (statement, _) in change.order.iter().filter(|(_, known)| !known) {
-        let Some(parsed) = parse::parse(&statement.sql, true).ok().flatten() else { continue };
-        let NodeEnum::CreateEnumStmt(create) = parsed.node() else { continue };
-        let Some((_, name)) = script::subject(&statement.sql) else { continue };
-        if !change.gone.iter().any(|gone| gone.name.as_deref() == Some(&name)) {
-            continue;
-        }
-        let Some(kind) = enum_name(create) else { continue };
-        let question = format!(
-            "SELECT e.enumlabel FROM pg_catalog.pg_enum e JOIN pg_catalog.pg_type t ON t.oid = e.enumtypid \
-             JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
-             WHERE n.nspname = {} AND t.typname = {} ORDER BY e.enumsortorder",
-            literal(&kind.schema),
-            literal(&kind.name)
-        );
-        let old: Vec<String> = session.ask_list(&question).await?;
-        let Some(added) = added(&old, &strings(&create.vals)) else { continue };
-        for value in added {
-            session.run(&format!("ALTER TYPE {} ADD VALUE IF NOT EXISTS {value}", kind.sql())).await?;
-        }
-        grown.insert(name);
-    }
-    Ok(grown)
-}
+/// Indexes whose expressions call functions of users, with or without one in between.
+const CALLING: &str = "
+SELECT DISTINCT i.indexrelid::pg_catalog.regclass::pg_catalog.text FROM pg_catalog.pg_index i
+JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid AND c.relkind = 'i'
+JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE d.objid >= 16384 AND d.refobjid >= 16384 AND n.nspname !~ '^pg_'
+AND d.refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass)
+AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = d.refclassid AND e.objid = d.refobjid AND e.deptype = 'e')
+ORDER BY 1";
 
-fn enum_name(create: &pg::CreateEnumStmt) -> Option<Relation> {
-    match strings(&create.type_name)[..] {
-        [schema, name] => Some(Relation::new(schema, name)),
-        _ => None,
+/// Indexes that hold what a function has answered before it was replaced.
+async fn build_again(session: &Session, replaced: &BTreeSet<String>) -> Result<(), Error> {
+    if !replaced.iter().any(|name| name.starts_with("function ")) {
+        return Ok(());
     }
-}
-
-/// Values that an enum has got, each with its place; none where it has lost some, or has them in another order.
-fn added(old: &[String], new: &[&str]) -> Option<Vec<String>> {
-    let first = old.first()?;
-    let mut rest = old.iter().peekable();
-    let mut added = Vec::new();
-    let mut before: Option<&str> = None;
-    for value in new {
-        if rest.next_if(|old| old == value).is_none() {
-            let place = before.map_or_else(
-                || format!("BEFORE {}", literal(first)),
-                |value| format!("AFTER {}", literal(value)),
-            );
-            added.push(format!("{} {place}", literal(value)));
-        }
-        before = Some(value);
+    let indexes: Vec<String> = session.ask_list(CALLING).await?;
+    for index in indexes {
+        session.run(&format!("REINDEX INDEX {index}")).await?;
     }
-    rest.next().is_none().then_some(added)
+    Ok(())
 }
 
 /// Steps whose effect has gone with relations and constraints.
@@ -379,22 +459,4 @@ fn lost_steps(marks: &Marks, vanished: &BTreeSet<&Object>, post_data: &[Statemen
         }
     }
     lost
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_enum_grows_where_its_old_values_stay_in_their_order() {
-        let old = ["b", "d"].map(str::to_owned);
-        assert_eq!(
-            added(&old, &["a", "b", "c", "d", "e'"]).expect("it has grown"),
-            ["'a' BEFORE 'b'", "'c' AFTER 'b'", "'e''' AFTER 'd'"]
-        );
-        assert_eq!(added(&old, &["a", "z", "b", "d"]).expect("two"), ["'a' BEFORE 'b'", "'z' AFTER 'a'"]);
-        assert_eq!(added(&old, &["d", "b"]), None);
-        assert_eq!(added(&old, &["b"]), None);
-        assert_eq!(added(&[], &["a"]), None);
-    }
 }

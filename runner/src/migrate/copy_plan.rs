@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::scripts::Scripts;
 use super::servers::Servers;
 use super::snapshot::Snapshot;
-use super::{Context, mended, possession};
+use super::{Context, mended, others, possession};
 use crate::engine::marks::Marks;
 use crate::error::Error;
 use crate::journal::Event;
@@ -38,7 +38,7 @@ pub(super) async fn begin(
         target: servers.target.clone(),
         tables: ranges(context, &snapshot.listing.tables),
         allow_violations: servers.violations_given.clone(),
-        schema: mended::saved(scripts),
+        schema: mended::saved(scripts, others::known(&*snapshot.holder.turn().await?).await?),
     };
     context.work.save_plan(&saved_plan)?;
     context.journal(Event::Snapshot { state: snapshot.state.clone(), schema: scripts.hash.clone() })?;

@@ -3,7 +3,7 @@
 //! Steps are known by the numbers of their statements. So the statements of before keep their numbers, those that are gone
 //! leave an empty place, and new ones come behind.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use sha2::{Digest, Sha256};
 use tsmigrate_analyzer::parse;
@@ -16,25 +16,53 @@ use crate::engine::builds;
 use crate::engine::marks::Marks;
 use crate::error::Error;
 use crate::human::{count, hex};
-use crate::script::{self, Statement};
+use crate::quote::quoted;
+use crate::script::{self, Class, Statement};
 use crate::step::{self, Step};
 use crate::workdir::{SavedSchema, SavedStatement};
 
 /// So many changes are named.
 const SHOWN: usize = 6;
 
-/// What a run has to know of its schema when it goes on.
-pub(super) fn saved(scripts: &Scripts) -> SavedSchema {
+/// What a run has to know of its schema when it goes on. `objects` are those of the source.
+pub(super) fn saved(scripts: &Scripts, objects: BTreeSet<String>) -> SavedSchema {
     let all = |statements: &[Statement], before_rows| {
         statements.iter().map(|statement| saved_statement(statement, before_rows)).collect()
     };
+    let schemas = scripts.extensions.iter();
+    let extensions = scripts.extensions.iter().filter(|statement| created_schema(statement).is_none());
     SavedSchema {
         roles: hash(scripts.roles.iter().map(|statement| statement.sql.as_str())),
         access: hash(scripts.access.iter().map(|(_, statement)| statement.sql.as_str())),
-        extensions: hash(scripts.extensions.iter().map(|statement| statement.sql.as_str())),
+        grants: scripts
+            .access
+            .iter()
+            .filter_map(|(_, statement)| undone::taken_back(&statement.sql))
+            .collect(),
+        extensions: hash(extensions.map(|statement| statement.sql.as_str())),
+        schemas: schemas.filter_map(|one| Some((created_schema(one)?, one.sql.clone()))).collect(),
         pre_data: all(&scripts.pre_data, true),
         post_data: all(&scripts.post_data, false),
+        objects,
     }
+}
+
+fn created_schema(statement: &Statement) -> Option<String> {
+    match &statement.class {
+        Class::CreateSchema(name) => Some(name.clone()),
+        _ => None,
+    }
+}
+
+/// Of the schemas that are created before extensions, the statements of those that are new, and the names of those that are
+/// gone. The second is what both are called.
+fn changed_schemas(before: &SavedSchema, now: &SavedSchema) -> ((Vec<String>, Vec<String>), Vec<String>) {
+    let missing = |of: &SavedSchema, from: &SavedSchema| {
+        of.schemas.keys().filter(|name| !from.schemas.contains_key(*name)).cloned().collect::<Vec<_>>()
+    };
+    let (new, gone) = (missing(now, before), missing(before, now));
+    let names = new.iter().chain(&gone).map(|name| format!("schema {}", quoted(name))).collect();
+    ((new.iter().filter_map(|name| now.schemas.get(name).cloned()).collect(), gone), names)
 }
 
 fn saved_statement(statement: &Statement, before_rows: bool) -> SavedStatement {
@@ -73,8 +101,10 @@ pub(super) async fn take_up(
     marks: &Marks,
     before: &SavedSchema,
     scripts: &mut Scripts,
+    objects: BTreeSet<String>,
 ) -> Result<SavedSchema, Error> {
-    let now = saved(scripts);
+    let known = before.objects.union(&objects).cloned().collect();
+    let now = saved(scripts, BTreeSet::new());
     let mut again = Vec::new();
     if now.roles != before.roles {
         again.push(Step::Roles);
@@ -82,20 +112,25 @@ pub(super) async fn take_up(
     if now.access != before.access {
         again.extend([Step::Owners, Step::Access]);
     }
-    let has_extension =
-        (0..scripts.extensions.len()).any(|number| marks.done(&Step::Extension(number)).is_some());
-    if now.extensions != before.extensions && has_extension {
-        return Err(too_late(context, &["its extensions, or schemas beside new ones".to_owned()]));
+    let begun = marks.steps().iter().any(|step| matches!(step, Step::Extension(_)));
+    if now.extensions != before.extensions && begun {
+        return Err(too_late(context, &["its extensions".to_owned()]));
     }
+    let (schemas, changed) = changed_schemas(before, &now);
     let lists = [step::List::PostData, step::List::RowSecurity, step::List::LateRowSecurity];
     // What runs in the dump's order has run, or a part of it: others have no place there any more.
     let in_order = lists.iter().any(|list| marks.has_list(*list));
     let end = marks.end_of(step::List::PreData);
+    if !changed.is_empty() && begun && end == 0 {
+        return Err(too_late(context, &changed));
+    }
     let done = end.min(before.pre_data.len());
     let all_done = end >= before.pre_data.len() && end > 0;
     let pre_data = std::mem::take(&mut scripts.pre_data);
     let mut pre = align(&before.pre_data, done, pre_data.clone(), true);
-    let hopeless = not_again(&mut pre, before, done, all_done);
+    let mut hopeless = not_again(&mut pre, before, done, all_done);
+    // Those that are still to be created come with the extensions.
+    hopeless.extend(changed.into_iter().filter(|_| begun));
     if !hopeless.is_empty() && in_order {
         return Err(too_late(context, &hopeless));
     }
@@ -118,11 +153,16 @@ pub(super) async fn take_up(
     let places =
         (all_done && pre.statements.len() > end || !hopeless.is_empty()).then_some(pre.statements.len());
     let order = pre_data.into_iter().zip(pre.known).collect();
-    let change = Change { order, gone, undo, again, places };
+    let revoked = before.grants.difference(&now.grants).cloned().collect();
+    let change = Change { order, gone, undo, again, places, known, revoked, schemas };
     scripts.pre_data = pre.statements;
     scripts.post_data = post.statements;
-    let schema = saved(scripts);
-    if change.again.is_empty() && new.is_empty() && names.is_empty() {
+    let schema = saved(scripts, objects);
+    if begun && end > 0 {
+        // All of them are done, whatever numbers they have now.
+        scripts.extensions.clear();
+    }
+    if hopeless.is_empty() && change.again.is_empty() && new.is_empty() && names.is_empty() {
         return Ok(schema);
     }
     anew::apply(context, marks, &change, &scripts.post_data, &schema).await?;
@@ -173,7 +213,7 @@ fn not_again(pre: &mut Aligned, before: &SavedSchema, done: usize, all_done: boo
     let gone = pre.gone.iter().filter_map(|number| before.pre_data.get(*number));
     let names: Vec<Option<String>> = gone.map(|gone| gone.name.clone()).collect();
     let mut hopeless = Vec::new();
-    let mut said = std::collections::BTreeSet::new();
+    let mut said = BTreeSet::new();
     for statement in pre.statements.iter_mut().skip(done) {
         let Some((kind, name)) = script::subject(&statement.sql) else { continue };
         let replaced = names.contains(&Some(name.clone()));

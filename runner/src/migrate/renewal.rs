@@ -3,22 +3,22 @@
 
 use std::collections::BTreeMap;
 
-use super::Context;
 use super::copy_plan::{self, TableRanges};
 use super::refusal::begin_anew;
 use super::snapshot::Snapshot;
+use super::{Context, others};
 use crate::connect::Session;
 use crate::engine::builds::{BehindRows, behind_rows};
 use crate::engine::config;
 use crate::engine::marks::Marks;
 use crate::error::Error;
 use crate::names::Relation;
-use crate::quote::{identifier, literal};
+use crate::quote::{identifier, literal, shell};
 use crate::script::Statement;
 use crate::step::Step;
 use crate::timescale::Chosen;
-use crate::verify;
 use crate::workdir::SavedPlan;
+use crate::{timescale, verify};
 
 /// Brings what is there to the new snapshot: whole tables that are the same stay, all others are emptied. Foreign keys
 /// that touch those are dropped, and added again with the statements of `post_data`.
@@ -53,6 +53,7 @@ pub(super) async fn renew(
         // One that is gone was dropped with its rows.
         let Some(as_now) = now.remove(&table.relation) else { continue };
         let steps: Vec<Step> = ranges.iter().map(|range| range.step(&table)).collect();
+        exists(context, target, &table.into).await?;
         let done = steps.iter().filter(|step| marks.done(step).is_some()).count();
         if table.into != table.relation {
             // Whose rows they are cannot be told any more.
@@ -67,11 +68,13 @@ pub(super) async fn renew(
         }
         if done > 0 {
             replaceable(context, target, marks, &table.into).await?;
-            let (drop, built) = keys_of(target, &table.into, &behind).await?;
+            let (drop, built) = keys_of(context, target, &table.into, &behind).await?;
             let steps: Vec<Step> = steps.into_iter().chain(built).collect();
+            writer.run("BEGIN").await?;
+            others::rows(context, &writer, marks, &table.into).await?;
             writer
                 .run(&format!(
-                    "BEGIN; {drop}TRUNCATE ONLY {}; {}; COMMIT",
+                    "{drop}TRUNCATE ONLY {}; {}; COMMIT",
                     table.into.sql(),
                     Marks::forget_sql(&steps)
                 ))
@@ -84,19 +87,19 @@ pub(super) async fn renew(
     for (into, steps) in
         shared.iter().filter(|(_, steps)| steps.iter().any(|step| marks.done(step).is_some()))
     {
-        let into = into.sql();
-        writer.run(&format!("BEGIN; TRUNCATE {into}; {}; COMMIT", Marks::forget_sql(steps))).await?;
+        writer.run("BEGIN").await?;
+        for table in others::parts(&writer, into).await? {
+            others::rows(context, &writer, marks, &table).await?;
+        }
+        writer.run(&format!("TRUNCATE {}; {}; COMMIT", into.sql(), Marks::forget_sql(steps))).await?;
         marks.forget(steps);
     }
     let objects = marks.large_objects();
     if !objects.is_empty() {
-        target
-            .run(&format!(
-                "BEGIN; SELECT pg_catalog.lo_unlink(oid) FROM pg_catalog.pg_largeobject_metadata; {}; COMMIT",
-                Marks::forget_sql(&objects)
-            ))
-            .await?;
-        marks.forget(&objects);
+        // Their owners and privileges go with them.
+        let steps: Vec<Step> = objects.into_iter().chain([Step::Access]).collect();
+        target.run(&format!("BEGIN; {}; {}; COMMIT", Marks::unlink_sql(), Marks::forget_sql(&steps))).await?;
+        marks.forget(&steps);
     }
     // Those that the source has got since.
     result.extend(now.into_values());
@@ -143,6 +146,22 @@ async fn catalogs(
     Ok(())
 }
 
+/// Refuses where somebody else has dropped or renamed a table of the run.
+async fn exists(context: &Context, target: &Session, table: &Relation) -> Result<(), Error> {
+    let there = format!("SELECT pg_catalog.to_regclass({}) IS NOT NULL", literal(&table.sql()));
+    if target.ask_flag(&there).await? {
+        return Ok(());
+    }
+    let what = format!(
+        "somebody else has dropped or renamed {table} on the target, which the run has created there"
+    );
+    Err(others::not_ours(
+        context,
+        &what,
+        "put it back, where it was renamed, then the same command again".into(),
+    ))
+}
+
 /// Refuses where rows of a table cannot be replaced without more being done again: its triggers would fire.
 async fn replaceable(
     context: &Context,
@@ -171,6 +190,7 @@ async fn replaceable(
 /// The foreign keys of the target that touch a table: the statements that drop them, and the steps to be done again.
 /// Views that were filled are filled again.
 async fn keys_of(
+    context: &Context,
     target: &Session,
     table: &Relation,
     behind: &[BehindRows],
@@ -186,6 +206,19 @@ async fn keys_of(
     let mut steps = Vec::new();
     for row in target.ask(&question).await? {
         let (of, name) = (row.relation(0)?, row.text(2)?);
+        let is_ours = |key: &&BehindRows| key.relation == of && key.foreign_key.as_deref() == Some(name);
+        if of.schema != timescale::INTERNAL && !behind.iter().any(|key| is_ours(&key)) {
+            let what = format!(
+                "somebody else has added the foreign key {} on the target, and its rows would have to be copied anew",
+                of.part(name)
+            );
+            let drop = format!("ALTER TABLE {} DROP CONSTRAINT {}", of.sql(), identifier(name));
+            return Err(others::not_ours(
+                context,
+                &what,
+                format!("drop it, then the same command again: psql -X \"$TARGET\" -c {}", shell(&drop)),
+            ));
+        }
         drop.push(format!("ALTER TABLE {} DROP CONSTRAINT {}; ", of.sql(), identifier(name)));
         for key in behind.iter().filter(|key| key.relation == of) {
             // One check is for all keys of a table, by the number of the first.

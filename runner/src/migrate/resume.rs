@@ -9,7 +9,7 @@ use super::scripts::Scripts;
 use super::servers::Servers;
 use super::snapshot::Snapshot;
 use super::stages::restoring;
-use super::{Context, fingerprint, mended, renewal};
+use super::{Context, fingerprint, mended, others, renewal};
 use crate::connect::Session;
 use crate::engine::marks::Marks;
 use crate::error::Error;
@@ -164,6 +164,7 @@ pub(super) async fn continue_run(
 ) -> Result<CopyPlan, Error> {
     let target = context.target.open().await?;
     end_sessions(context, &target).await?;
+    let objects = others::known(&*snapshot.holder.turn().await?).await?;
     let seen = Event::Snapshot { state: snapshot.state.clone(), schema: scripts.hash.clone() };
     let mut saved_plan = if past.snapshot.is_some() {
         context.work.saved_plan(&context.run)?
@@ -175,14 +176,14 @@ pub(super) async fn continue_run(
             target: servers.target.clone(),
             tables: copy_plan::ranges(context, &snapshot.listing.tables),
             allow_violations: servers.violations_given.clone(),
-            schema: mended::saved(scripts),
+            schema: mended::saved(scripts, objects.clone()),
         };
         context.work.save_plan(&saved_plan)?;
         saved_plan
     };
     saved_plan.allow_violations.clone_from(&servers.violations_given);
     if Marks::owner(&target).await?.is_none() {
-        saved_plan.schema = mended::saved(scripts);
+        saved_plan.schema = mended::saved(scripts, objects);
         context.work.save_plan(&saved_plan)?;
         context.journal(seen)?;
         return Ok(CopyPlan { marks: take_possession(context).await?, tables: saved_plan.tables });
@@ -198,7 +199,7 @@ pub(super) async fn continue_run(
         // Chunks come, go and are emptied like any table.
         restoring::turn_on(context).await?;
     }
-    saved_plan.schema = mended::take_up(context, &marks, &saved_plan.schema, scripts).await?;
+    saved_plan.schema = mended::take_up(context, &marks, &saved_plan.schema, scripts, objects).await?;
     context.work.save_plan(&saved_plan)?;
     let (done, all) = progress(&marks, &saved_plan.tables);
     context
@@ -243,6 +244,12 @@ pub(super) async fn continue_run(
             ],
         });
     };
+    let begun = |ranges: &TableRanges| {
+        copy_plan::steps(std::slice::from_ref(ranges)).iter().any(|step| marks.done(step).is_some())
+    };
+    let to_copy =
+        tables.iter().filter(|ranges| !begun(ranges)).map(|(table, _)| table.into.clone()).collect();
+    others::before_rows(context, &target, &marks, &to_copy).await?;
     context.journal(seen)?;
     Ok(CopyPlan { marks, tables })
 }

@@ -101,6 +101,33 @@ fn routines(names: &[pg::Node]) -> Option<String> {
     Some(format!("DO {}", literal(&drop)))
 }
 
+/// The statement that takes back a grant to one role, or an owner, as `pg_dump` writes them.
+pub(super) fn taken_back(sql: &str) -> Option<String> {
+    let is_grant = |sql: &str| {
+        let parsed = parse::parse(sql, true).ok().flatten()?;
+        match parsed.node() {
+            NodeEnum::GrantStmt(grant) => Some((grant.is_grant, grant.grantees.len())),
+            _ => None,
+        }
+    };
+    let said = sql.trim().strip_suffix(';')?;
+    if let Some((what, _)) = split(said, " OWNER TO ").filter(|_| said.starts_with("ALTER ")) {
+        let back = format!("{what} OWNER TO CURRENT_USER");
+        return parse::parse(&back, true).is_ok_and(|parsed| parsed.is_some()).then_some(back);
+    }
+    let grant = said.strip_suffix(" WITH GRANT OPTION").unwrap_or(said);
+    let what = grant.strip_prefix("GRANT ").filter(|_| is_grant(sql) == Some((true, 1)))?;
+    let (what, role) = split(what, " TO ")?;
+    let revoke = format!("REVOKE {what} FROM {role}");
+    (is_grant(&revoke) == Some((false, 1))).then_some(revoke)
+}
+
+/// A text around the last such word that no name in quotes holds.
+fn split<'a>(text: &'a str, word: &str) -> Option<(&'a str, &'a str)> {
+    let mut words = text.rmatch_indices(word).map(|(at, _)| (&text[..at], &text[at + word.len()..]));
+    words.find(|(_, rest)| rest.matches('"').count() % 2 == 0)
+}
+
 /// Whether it drops something, and not a part of it alone.
 pub(super) fn drops(undo: &str) -> bool {
     undo.starts_with("DROP ") || undo.starts_with("DO ")
@@ -156,6 +183,18 @@ mod tests {
         let drop = undo(parsed.node(), sql).expect("it can be dropped");
         assert!(drops(&drop) && drop.contains("DROP ROUTINE"), "{drop}");
         assert!(parse::parse(&drop, true).is_ok_and(|parsed| parsed.is_some()), "{drop}");
+        assert_eq!(
+            taken_back("GRANT SELECT(a),UPDATE(a) ON TABLE s.\"a TO b\" TO \"c TO d\" WITH GRANT OPTION;")
+                .as_deref(),
+            Some("REVOKE SELECT(a),UPDATE(a) ON TABLE s.\"a TO b\" FROM \"c TO d\"")
+        );
+        assert_eq!(taken_back("REVOKE ALL ON SCHEMA s FROM PUBLIC;"), None);
+        assert_eq!(taken_back("GRANT a TO b;"), None);
+        assert_eq!(
+            taken_back("ALTER TABLE s.\" OWNER TO \" OWNER TO \"b c\";").as_deref(),
+            Some("ALTER TABLE s.\" OWNER TO \" OWNER TO CURRENT_USER")
+        );
+        assert_eq!(taken_back("ALTER TABLE s.t ENABLE ROW LEVEL SECURITY;"), None);
         let cast = "CREATE CAST (s.a AS s.b) WITHOUT FUNCTION;";
         let parsed = parse::parse(cast, true).ok().flatten().expect("a cast");
         assert_eq!(undo(parsed.node(), cast), None);

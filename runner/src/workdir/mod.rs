@@ -1,5 +1,6 @@
 //! The work directory: plan, journal and reports of a run. No data and no secret, and all of it for its owner alone.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -45,12 +46,18 @@ pub struct SavedSchema {
     pub roles: String,
     /// Of those about ownership, privileges and settings.
     pub access: String,
+    /// What takes back the grants and owners among those.
+    pub grants: BTreeSet<String>,
     /// Of those that create extensions.
     pub extensions: String,
+    /// The statements that create schemas before those.
+    pub schemas: BTreeMap<String, String>,
     /// The statements before the rows.
     pub pre_data: Vec<SavedStatement>,
     /// Those after them.
     pub post_data: Vec<SavedStatement>,
+    /// Hashes of the objects that the source had then.
+    pub objects: BTreeSet<String>,
 }
 
 /// One statement.

@@ -1,0 +1,235 @@
+//! What others have created on the target, or written into it, while a run is not over: none of it may go together with what
+//! the run created and has to drop or to empty.
+//!
+//! An object is the run's where the source has one of that name now, or had it when the run last read its schema. A row is
+//! the run's where a transaction has written it that has left a mark of the run.
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest, Sha256};
+
+use super::Context;
+use super::refusal::begin_anew;
+use crate::connect::Session;
+use crate::engine::marks::{Marks, SCHEMA};
+use crate::error::Error;
+use crate::guard::Plans;
+use crate::human::{count, hex};
+use crate::names::Relation;
+use crate::quote::{literal, shell};
+use crate::step::Step;
+
+/// So many are named.
+const SHOWN: usize = 5;
+
+/// So many bytes of a hash tell objects apart.
+const HASH: usize = 8;
+
+/// Objects that can go with others, by their identity, and columns of tables. Not those of extensions and of TimescaleDB,
+/// those of other sessions, and those that the server names by itself: they go and come with what they belong to.
+const OBJECTS: &str = "
+WITH found AS (
+  SELECT DISTINCT d.classid, d.objid FROM pg_catalog.pg_depend d
+  WHERE d.objid >= 16384 AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_depend e WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e')
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = d.objid AND n.nspname ~ '^(pg_|_timescaledb_|_tsmigrate$)')
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_type t
+    WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND t.oid = d.objid AND (t.typrelid <> 0 OR t.typelem <> 0))
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k
+    WHERE d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND k.oid = d.objid AND (k.conparentid <> 0 AND k.contype = 'f' OR k.contype = 'n'))
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t
+    WHERE d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND t.oid = d.objid
+    AND (t.tgisinternal OR t.tgparentid <> 0 OR t.tgname = 'ts_insert_blocker')))
+SELECT i.type || ' ' || i.identity FROM found f, LATERAL pg_catalog.pg_identify_object(f.classid, f.objid, 0) i
+WHERE i.identity !~ '(^|for |on |in )(pg_temp|pg_toast|_timescaledb_|_tsmigrate)'
+UNION SELECT pg_catalog.format('column %I.%I.%I', n.nspname, c.relname, a.attname)
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'f', 'c') AND a.attnum > 0 AND NOT a.attisdropped
+AND n.nspname !~ '^(pg_|_timescaledb_|_tsmigrate$)'";
+
+/// Objects of a server.
+pub(super) async fn objects(session: &Session) -> Result<BTreeSet<String>, Error> {
+    session.ask_list(OBJECTS).await
+}
+
+/// The same as a run keeps them.
+pub(super) async fn known(source: &Session) -> Result<BTreeSet<String>, Error> {
+    Ok(objects(source).await?.iter().map(|object| hash(object)).collect())
+}
+
+fn hash(object: &str) -> String {
+    hex(&Sha256::digest(object)[..HASH])
+}
+
+/// Refuses where objects of the target have gone that the run does not know.
+///
+/// # Errors
+/// With their names; what has dropped them has to be rolled back.
+pub(super) async fn gone_with_ours(
+    context: &Context,
+    session: &Session,
+    before: &BTreeSet<String>,
+    known: &BTreeSet<String>,
+) -> Result<(), Error> {
+    let now = objects(session).await?;
+    let theirs: Vec<&String> =
+        before.difference(&now).filter(|object| !known.contains(&hash(object))).collect();
+    if theirs.is_empty() {
+        return Ok(());
+    }
+    let more = if theirs.len() > SHOWN { ", …" } else { "" };
+    let names: Vec<&str> = theirs.iter().take(SHOWN).map(|name| name.as_str()).collect();
+    Err(not_ours(
+        context,
+        &format!(
+            "{}{more} on the target would go together with what has changed on the source, and is not the run's: {}",
+            names.join(", "),
+            if theirs.len() == 1 { "somebody else created it" } else { "somebody else created them" }
+        ),
+        "keep it elsewhere and drop it, where nobody needs it there, then the same command again".to_owned(),
+    ))
+}
+
+/// Refuses to touch what is not the run's.
+pub(super) fn not_ours(context: &Context, what: &str, way: String) -> Error {
+    Error::Refused { what: format!("--resume: {what}"), next: vec![way, begin_anew(context)] }
+}
+
+/// The table's object id, if it is a plain one.
+fn plain(table: &Relation) -> String {
+    format!(
+        "SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = {} AND c.relname = {} AND c.relkind = 'r'",
+        literal(&table.schema),
+        literal(&table.name)
+    )
+}
+
+/// What drops, of the table `{oid}`, all that planning could evaluate: it is rolled back.
+const EVALUATED: &str = "
+SELECT CASE WHEN k.oid IS NULL THEN 'DROP INDEX IF EXISTS ' || i.root::pg_catalog.regclass
+  ELSE pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS %I CASCADE', k.conrelid::pg_catalog.regclass, k.conname) END
+FROM (SELECT DISTINCT coalesce(pg_catalog.pg_partition_root(x.indexrelid)::pg_catalog.oid, x.indexrelid) AS root
+  FROM pg_catalog.pg_index x WHERE x.indrelid = {oid} AND (x.indexprs IS NOT NULL OR x.indpred IS NOT NULL)) i
+LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = i.root AND k.contype IN ('p', 'u', 'x')
+UNION ALL SELECT pg_catalog.format('DROP STATISTICS IF EXISTS %I.%I', n.nspname, s.stxname)
+FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
+WHERE s.stxrelid = {oid} AND s.stxexprs IS NOT NULL";
+
+/// Refuses where a table that is about to be dropped or emptied has other rows than the run has copied into it. The session is
+/// in a transaction, which keeps everybody from writing there until it ends.
+///
+/// # Errors
+/// With their number.
+pub(super) async fn rows(
+    context: &Context,
+    session: &Session,
+    marks: &Marks,
+    table: &Relation,
+) -> Result<(), Error> {
+    let Some(oid) = session.ask_one(&plain(table)).await? else { return Ok(()) };
+    let oid: u32 =
+        oid.parse().map_err(|_| Error::Defect(format!("the object id of {table} is no number: {oid}")))?;
+    let name = table.sql();
+    session.run(&format!("LOCK TABLE ONLY {name} IN ACCESS EXCLUSIVE MODE; SAVEPOINT looked")).await?;
+    let calls = async || {
+        Ok::<_, Error>(Plans::answer(&session.ask(&Plans::question(&[oid])).await?) == Plans::CallsUsers)
+    };
+    // With the lock nobody gives it more of that.
+    if calls().await? {
+        let drops: Vec<String> = session.ask_list(&EVALUATED.replace("{oid}", &oid.to_string())).await?;
+        session.run(&drops.join("; ")).await?;
+        if calls().await? {
+            return Err(not_ours(
+                context,
+                &format!(
+                    "whether all rows of {table} are the run's cannot be told: a query would run its owner's functions"
+                ),
+                emptied(table),
+            ));
+        }
+    }
+    let own: Vec<(Step, u64)> = marks
+        .steps()
+        .into_iter()
+        .filter(|step| matches!(step, Step::Table(of) | Step::CopyRange(of, _, _) if of == table))
+        .filter_map(|step| marks.done(&step).map(|rows| (step, rows)))
+        .collect();
+    // What comes through another table has its mark.
+    let steps: Vec<String> = own.iter().map(|(step, _)| literal(&step.to_string())).collect();
+    let of =
+        if steps.is_empty() { String::new() } else { format!(" WHERE d.step IN ({})", steps.join(", ")) };
+    let row = session
+        .ask_row(&format!(
+            "SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE t.xmin NOT IN (SELECT d.xmin FROM {SCHEMA}.done d{of})) \
+             FROM ONLY {name} t"
+        ))
+        .await?;
+    let (all, theirs): (u64, u64) = (row.number(0)?, row.number(1)?);
+    session.run("ROLLBACK TO SAVEPOINT looked; RELEASE SAVEPOINT looked").await?;
+    let copied: u64 = own.iter().map(|(_, rows)| rows).sum();
+    let missing = if own.is_empty() { 0 } else { copied.saturating_sub(all - theirs) };
+    if all == 0 || theirs == 0 && missing == 0 {
+        return Ok(());
+    }
+    Err(not_ours(
+        context,
+        &format!(
+            "somebody else has written to {table} on the target, whose rows are to be copied there: {} of it {} not copied by \
+             the run, and {missing} of {copied} copied rows are deleted or changed",
+            count(theirs, "row"),
+            if theirs == 1 { "is" } else { "are" }
+        ),
+        emptied(table),
+    ))
+}
+
+/// A table and all that inherits from it, as its chunks do.
+pub(super) async fn parts(session: &Session, table: &Relation) -> Result<Vec<Relation>, Error> {
+    let sql = format!(
+        "WITH RECURSIVE tree(oid) AS (SELECT pg_catalog.to_regclass({})::pg_catalog.oid \
+         UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree t ON i.inhparent = t.oid) \
+         SELECT n.nspname, c.relname FROM tree t JOIN pg_catalog.pg_class c ON c.oid = t.oid \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace",
+        literal(&table.sql())
+    );
+    session.ask(&sql).await?.iter().map(|row| row.relation(0)).collect()
+}
+
+/// The way on where somebody else's rows are not needed.
+fn emptied(table: &Relation) -> String {
+    format!(
+        "keep elsewhere what is needed of it, and empty it: psql -X \"$TARGET\" -c {}; then the same command again",
+        shell(&format!("TRUNCATE {}", table.sql()))
+    )
+}
+
+/// Tables of the target with rows although none of them is copied yet: the copy would take them away, or put its own beside
+/// them.
+const FILLED: &str = "
+SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND c.oid >= 16384 AND pg_catalog.pg_relation_size(c.oid) > 0";
+
+/// Refuses where one of `tables`, whose rows are still to be copied, has some of somebody else's.
+///
+/// # Errors
+/// With their number.
+pub(super) async fn before_rows(
+    context: &Context,
+    session: &Session,
+    marks: &Marks,
+    tables: &BTreeSet<Relation>,
+) -> Result<(), Error> {
+    let mut filled = Vec::new();
+    for row in session.ask(FILLED).await? {
+        filled.push(row.relation(0)?);
+    }
+    for table in filled.iter().filter(|table| tables.contains(table)) {
+        session.run("BEGIN").await?;
+        rows(context, session, marks, table).await?;
+        session.run("COMMIT").await?;
+    }
+    Ok(())
+}
