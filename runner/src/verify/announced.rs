@@ -1,5 +1,6 @@
 //! Differences that findings have announced: what will not be there, or will be different, and by which rule.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use tsmigrate_analyzer::facts::names::shown_type;
@@ -12,8 +13,10 @@ use crate::quote::quoted;
 
 /// What findings said will not be there, or will be different.
 pub(super) struct Announced {
-    /// By object: the rule that takes it away.
+    /// By object: the rule that takes the whole of it away.
     gone: BTreeMap<String, String>,
+    /// By function: how many of its name are taken away, and are still to be found missing. Rules name no arguments.
+    functions: RefCell<BTreeMap<String, usize>>,
     /// By object: the rule that rewrites it.
     changed: BTreeMap<String, String>,
     /// What is lost in the rules' words: `log_statement of role app`.
@@ -27,25 +30,38 @@ impl Announced {
     pub(super) fn new(expect: &Expect<'_>) -> Self {
         let (mut gone, mut changed, mut settings) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         let mut transforms = BTreeMap::new();
+        let mut functions: BTreeMap<String, BTreeSet<(&str, u64)>> = BTreeMap::new();
         for finding in expect.findings.iter().filter(|finding| finding.severity != "note") {
-            // Only a rewrite that says what it takes away, or a statement that the target refuses, can explain that
-            // something is not there. OWN-01 takes an owner away, never the object.
-            let takes = finding.lost.is_some() || finding.severity == "error" && !finding.solved;
-            if let Some(object) = finding.object.as_ref().filter(|_| finding.rule != "OWN-01") {
-                transforms.extend(transform(object).filter(|_| takes).map(|it| (it, finding.rule.clone())));
-                if takes {
-                    gone.entry(announced(object)).or_insert_with(|| finding.rule.clone());
+            let lost = finding.lost.as_deref().map(announced);
+            settings.extend(lost.clone().map(|lost| (lost, finding.rule.clone())));
+            // OWN-01 takes an owner away, never the object.
+            let object = finding.object.as_deref().filter(|_| finding.rule != "OWN-01");
+            let refused = finding.severity == "error" && !finding.solved;
+            // A rewrite may take a parameter of a table away, or a comment on it: the table is gone where that is what is lost.
+            let takes = refused
+                || lost
+                    .as_deref()
+                    .zip(object)
+                    .is_some_and(|(lost, object)| is_whole(lost, &announced(object)));
+            let whole = object.filter(|_| takes);
+            transforms.extend(whole.and_then(transform).map(|it| (it, finding.rule.clone())));
+            for key in whole.map(announced).into_iter().chain(lost.clone()) {
+                if FUNCTIONS.iter().any(|kind| key.starts_with(kind)) {
+                    functions.entry(key.clone()).or_default().insert((finding.part, finding.line));
                 }
-                if takes || finding.solved {
-                    changed.entry(announced(object)).or_insert_with(|| finding.rule.clone());
-                }
+                gone.entry(key).or_insert_with(|| finding.rule.clone());
             }
-            settings.extend(finding.lost.as_ref().map(|lost| (announced(lost), finding.rule.clone())));
+            if let Some(object) = object.filter(|_| refused || lost.is_some() || finding.solved) {
+                changed.entry(announced(object)).or_insert_with(|| finding.rule.clone());
+            }
         }
+        let functions = functions.into_iter().map(|(name, places)| (name, places.len())).collect();
         for table in expect.skipped {
             changed.entry(plain(&table.to_string())).or_insert_with(|| "its rows stayed behind".to_owned());
         }
-        Self { gone, changed, settings, transforms, source: extensions_left(expect.source, expect.target) }
+        let functions = RefCell::new(functions);
+        let source = extensions_left(expect.source, expect.target);
+        Self { gone, functions, changed, settings, transforms, source }
     }
 
     /// Why a difference was to be expected. What the target has and the source does not was announced by nobody.
@@ -59,10 +75,11 @@ impl Announced {
             // What a database says to everybody has no role.
             let (whose, setting) = identity::rsplit_once(&object, " ").unwrap_or(("", &object));
             let lost = format!("{setting} of role {whose}");
-            let found = self.settings.iter().find(|(text, _)| {
-                text.ends_with(&lost)
-                    || difference.kind == "database setting" && text.split(' ').any(|word| word == setting)
-            });
+            let of_database = difference.kind == "database setting";
+            let found = self
+                .settings
+                .iter()
+                .find(|(text, _)| text.ends_with(&lost) || of_database && is_of_database(text, setting));
             return found.map(|(_, rule)| rule.clone());
         }
         if difference.kind == "transform" && difference.found.is_none() {
@@ -71,8 +88,8 @@ impl Announced {
             return self.transforms.get(&(kind.to_owned(), language.to_owned())).cloned();
         }
         let of_publication = difference.kind == "publication schema";
-        let announced =
-            if difference.found.is_none() && !of_publication { &self.gone } else { &self.changed };
+        let is_gone = difference.found.is_none() && !of_publication;
+        let announced = if is_gone { &self.gone } else { &self.changed };
         let words = [format!("{} {object}", difference.kind), object.clone()];
         let table = identity::split_once(&object, " on ").map(|(_, table)| table.to_owned());
         let without_column = identity::rsplit_once(&object, ".").map(|(table, _)| table.to_owned());
@@ -86,12 +103,15 @@ impl Announced {
                 Place::Schema(relation) => relation.to_string(),
                 Place::Database(_) => on.to_owned(),
             };
-            [on.to_owned(), place]
+            // A constraint is announced without the words for its kind.
+            let constraint = on.strip_prefix("table constraint ").unwrap_or(on);
+            [on.to_owned(), place, constraint.to_owned()]
         });
         let publication = identity::split_once(&object, " in ").filter(|_| of_publication);
         // An index, an operator class and a family are known by their names: not by their table, nor by what they are for.
         let known = match difference.kind.as_str() {
-            "index" => identity::split_once(&object, " on ").map(|(name, _)| format!("index {name}")),
+            // Rows that break it are announced by its name alone.
+            "index" => identity::split_once(&object, " on ").map(|(name, _)| name.to_owned()),
             kind @ ("operator class" | "operator family") => {
                 identity::split_once(&object, " USING ").map(|(name, _)| format!("{kind} {name}"))
             }
@@ -111,10 +131,56 @@ impl Announced {
             let name = identity::before(&name, "(").trim().to_owned();
             announced
                 .iter()
-                .find(|(object, _)| **object == name || object.ends_with(&format!(" {name}")))
+                // What is changed of an object is announced with it: `setting work_mem of function public.f`.
+                .find(|(object, _)| if is_gone { says(object, &name) } else { mentions(object, &name) })
+                .filter(|(object, _)| difference.kind == "comment" || self.is_another(object))
                 .map(|(_, rule)| rule.clone())
         })
     }
+
+    /// False where all functions of this name that were announced as lost have been found missing.
+    fn is_another(&self, function: &str) -> bool {
+        match self.functions.borrow_mut().get_mut(function) {
+            Some(0) => false,
+            Some(left) => {
+                *left -= 1;
+                true
+            }
+            None => true,
+        }
+    }
+}
+
+/// This parameter, as the database or all roles have it, is what is lost.
+fn is_of_database(lost: &str, parameter: &str) -> bool {
+    let lost = lost.strip_prefix("setting ").unwrap_or(lost);
+    lost.strip_prefix(parameter)
+        .is_some_and(|of| of.is_empty() || of.starts_with(" of database ") || of == " of role \"ALL\"")
+}
+
+/// What has overloads.
+const FUNCTIONS: [&str; 3] = ["function ", "procedure ", "aggregate "];
+
+/// What is lost is the object itself, perhaps with a word about it: `tablespace t: what was in it goes …`.
+fn is_whole(lost: &str, object: &str) -> bool {
+    lost.strip_prefix(object).is_some_and(|rest| rest.is_empty() || rest.starts_with([',', ':']))
+}
+
+/// An announcement is about the object of this name, or about something of it.
+fn mentions(announced: &str, name: &str) -> bool {
+    announced.strip_suffix(name).is_some_and(|words| words.is_empty() || words.ends_with(' '))
+}
+
+/// An announcement is about the object of this name alone: it is the name, behind nothing but the words for its kind. The trigger of a
+/// table, a setting of a role, the comment on a view are others.
+fn says(announced: &str, name: &str) -> bool {
+    let Some(kind) = announced.strip_suffix(name) else { return false };
+    let Some(kind) = kind.strip_suffix(' ') else { return kind.is_empty() };
+    let is_word = |word: &str| {
+        word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+            && !["on", "of", "for", "in"].contains(&word)
+    };
+    kind == "membership of" || kind.split(' ').all(is_word)
 }
 
 fn extensions_left(source: &Facts, target: &Facts) -> BTreeSet<String> {
@@ -162,6 +228,7 @@ mod tests {
         let announced = Announced {
             changed: gone.clone(),
             gone,
+            functions: RefCell::default(),
             settings: Vec::new(),
             transforms: transforms.iter().filter_map(|it| Some((transform(it)?, "B".to_owned()))).collect(),
             source: BTreeSet::new(),

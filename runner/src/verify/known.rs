@@ -46,6 +46,8 @@ pub struct Known {
 pub struct Announcement {
     rule: String,
     severity: String,
+    #[serde(default)]
+    line: u64,
     object: Option<String>,
     lost: Option<String>,
     solved: bool,
@@ -56,6 +58,7 @@ impl From<&Finding> for Announcement {
         Self {
             rule: finding.rule.clone(),
             severity: finding.severity.to_owned(),
+            line: finding.line,
             object: finding.object.clone(),
             lost: finding.lost.clone(),
             solved: finding.solved,
@@ -73,7 +76,7 @@ impl Announcement {
                 _ => "note",
             },
             part: "",
-            line: 0,
+            line: self.line,
             object: self.object.clone(),
             message: String::new(),
             solved: self.solved,
