@@ -30,9 +30,7 @@ pub(super) async fn transactions(
 ) -> Result<Option<Pooler>, Error> {
     let (one, other) = match tokio::time::timeout(PATIENCE, two).await {
         Ok(Ok(two)) => two,
-        Ok(Err(error)) if error.to_string().contains("pooling mode") => {
-            return Ok(Some(Pooler::Transactions));
-        }
+        Ok(Err(error)) if is_pooler(&error) => return Ok(Some(Pooler::Transactions)),
         Ok(Err(error)) => return Err(error),
         // Nothing can be said of a server that is slow to log in.
         Err(_) => return Ok(None),
@@ -51,7 +49,7 @@ async fn between(one: &Session, other: &Session) -> Result<Option<Pooler>, Error
     let first = pid(one).await?;
     for _ in 0..ROUNDS {
         match other.run("BEGIN").await {
-            Err(error) if error.to_string().contains("pooling mode") => return Ok(FOUND),
+            Err(error) if is_pooler(&error) => return Ok(FOUND),
             result => result?,
         }
         let busy = pid(other).await?;
@@ -75,6 +73,12 @@ async fn between(one: &Session, other: &Session) -> Result<Option<Pooler>, Error
         }
     }
     Ok(None)
+}
+
+/// `PgBouncer` refuses what its mode cannot do with an SQLSTATE that says nothing of that (08P01, as for each error of its own).
+/// So its words decide: "transaction blocks not allowed in statement pooling mode".
+fn is_pooler(error: &Error) -> bool {
+    error.to_string().contains("pooling mode")
 }
 
 async fn pid(session: &Session) -> Result<Option<String>, Error> {
