@@ -256,6 +256,20 @@ function sameFinding(before: Finding | undefined, now: readonly Finding[]): numb
 /** The settings that the module took last. */
 let taken: Settings = {};
 
+/** What is typed or put together by hand, so that the module may refuse it. */
+const REFUSABLE = ["timescaledb", "levels", "hypertables"] as const;
+
+/** Takes back what the module refused. What was chosen besides stays, also what was chosen since it was asked. */
+function takeBack(): void {
+  const next: Settings = { ...settings.value };
+  for (const key of REFUSABLE) {
+    delete next[key];
+    if (key in taken) Object.assign(next, { [key]: taken[key] });
+  }
+  // Settings of another version of the page may be refused for something else: then all of them go.
+  settings.value = JSON.stringify(next) === JSON.stringify(settings.value) ? taken : next;
+}
+
 /** Takes back what was chosen for findings: another dump has others. The target stays. */
 function forgetChoices(): void {
   const { accept, leave, database, hypertables, ...target } = settings.value;
@@ -327,7 +341,7 @@ export async function check(): Promise<void> {
     mine(() => {
       if (error instanceof InputRefused && error.refusal.input === "") {
         settingsRefused.value = error.refusal.what;
-        settings.value = taken;
+        takeBack();
         return;
       }
       if (error instanceof InputRefused) {
