@@ -80,17 +80,7 @@ pub fn root_is_accepted(finding: &Finding, options: &Options) -> bool {
     finding.cause.as_ref().is_some_and(|cause| cause.rule.is_accepted(options))
 }
 
-/// A statement after its edits.
-#[derive(Debug, Default)]
-pub struct Rewritten {
-    /// Its new text; `None` where nothing changed.
-    pub text: Option<String>,
-    /// All intended changes, in order.
-    pub changes: Vec<Change>,
-}
-
-/// Applies edits to a text that begins at byte `start` of its input. Edits that overlap an earlier one
-/// are left out: the second value says which were applied.
+/// Applies edits to a text that begins at byte `start` of its input. `None` where two of them overlap, or lie outside of it.
 #[must_use]
 pub fn apply(text: &str, start: u64, edits: &[&Edit]) -> Option<String> {
     let mut order: Vec<&Edit> = edits.to_vec();

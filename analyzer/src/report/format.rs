@@ -53,18 +53,6 @@ impl Format {
         }
     }
 
-    /// Its media type.
-    #[must_use]
-    pub const fn media_type(self) -> &'static str {
-        match self {
-            Self::Json => "application/json",
-            Self::Sarif => "application/sarif+json",
-            Self::Github => "text/plain",
-            Self::Html => "text/html",
-            Self::Markdown => "text/markdown",
-        }
-    }
-
     /// True where people read it: it may show fewer findings than there are. Programs get all of them.
     #[must_use]
     pub const fn is_for_people(self) -> bool {

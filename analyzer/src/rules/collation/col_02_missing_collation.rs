@@ -16,8 +16,7 @@ use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::{paths, value};
 use crate::target::{icu_of_locale, is_locale, is_no_icu_collation};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "COL-02",
     name: "missing-collation",
     severity: Severity::Error,

@@ -8,8 +8,7 @@ use crate::parse::pg::VariableSetKind;
 use crate::rule::{Answers, Context, Doc, Draft, Rule};
 use crate::rules::setting::settings::settings;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "COL-03",
     name: "locale-setting",
     severity: Severity::Error,

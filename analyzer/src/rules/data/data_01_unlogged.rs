@@ -6,8 +6,7 @@ use crate::finding::Severity;
 use crate::parse::{Change, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "DATA-01",
     name: "unlogged",
     severity: Severity::Warning,

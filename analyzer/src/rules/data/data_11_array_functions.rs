@@ -13,8 +13,7 @@ use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::paths;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "DATA-11",
     name: "array-function-types",
     severity: Severity::Error,

@@ -10,8 +10,7 @@ use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum, ParseError, StatementKind, Token, TokenKind, Tokens, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Piece, Rule, Subject};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "DATA-12",
     name: "postfix-operator",
     severity: Severity::Error,

@@ -36,8 +36,7 @@ const GONE: [Gone; 6] = [
     gone("unknown", 10, Some("text")),
 ];
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "DATA-13",
     name: "removed-type",
     severity: Severity::Error,

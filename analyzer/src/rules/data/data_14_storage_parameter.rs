@@ -10,8 +10,7 @@ use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule};
 use crate::rules::clauses::from_list;
 use crate::target::{Storage, has_storage_parameter, refused_storage_value};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "DATA-14",
     name: "storage-parameter",
     severity: Severity::Error,

@@ -11,8 +11,7 @@ use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::clauses::has_extension;
 use crate::target::has_default_operator_class;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "DATA-15",
     name: "default-operator-class",
     severity: Severity::Error,

@@ -6,8 +6,7 @@ use crate::options::Options;
 use crate::rule::{Answers, Context, Doc, Draft, Piece, Rule};
 use crate::rules::TROUBLESHOOTING;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "DB-02",
     name: "multiple-databases",
     severity: Severity::Error,

@@ -12,8 +12,7 @@ use crate::parse::{Change, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "DB-06",
     name: "database-privileges",
     severity: Severity::Error,

@@ -9,8 +9,7 @@ use crate::parse::{NodeEnum, StatementKind, Token, TokenKind, Tokens, pg};
 use crate::rule::{Answers, Context, Doc, Draft, Rule};
 use crate::rules::TROUBLESHOOTING;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "DB-07",
     name: "database-name",
     severity: Severity::Warning,

@@ -16,8 +16,7 @@ use crate::rules::role::known::{Known, known};
 use crate::rules::superuser::su_01_c_function::language;
 use crate::split::{Kind, Piece, Splitter};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "DEP-01",
     name: "missing-dependency",
     severity: Severity::Error,

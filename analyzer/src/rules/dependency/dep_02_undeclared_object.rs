@@ -18,8 +18,7 @@ use crate::target::{
     Target, is_builtin, is_builtin_operator_class, is_in_information_schema, known, members,
 };
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "DEP-02",
     name: "undeclared-object",
     severity: Severity::Error,

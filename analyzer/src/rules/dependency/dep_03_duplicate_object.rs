@@ -10,8 +10,7 @@ use crate::finding::{Place, ServerError, Severity};
 use crate::parse::{Class, NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "DEP-03",
     name: "duplicate-object",
     severity: Severity::Error,

@@ -17,8 +17,7 @@ use crate::rules::qualify::qualify;
 use crate::rules::superuser::su_01_c_function::language;
 use crate::target::{Members, known, members};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "DEP-04",
     name: "unqualified-name",
     severity: Severity::Error,

@@ -10,8 +10,7 @@ use crate::locate::Statement;
 use crate::parse::{NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Finish, FixDraft, InBodies, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "EXT-01",
     name: "unsupported-extension",
     severity: Severity::Error,

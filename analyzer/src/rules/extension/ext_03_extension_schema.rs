@@ -13,8 +13,7 @@ use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::clauses::{requalified, value};
 use crate::target::members;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "EXT-03",
     name: "extension-schema",
     severity: Severity::Error,

@@ -11,8 +11,7 @@ use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::clauses::has_extension;
 use crate::target::members;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "EXT-06",
     name: "required-extension",
     severity: Severity::Error,

@@ -9,8 +9,7 @@ use crate::parse::{Class, NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Rule};
 use crate::target::{is_builtin, is_variadic_builtin};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "EXT-07",
     name: "extension-too-late",
     severity: Severity::Error,

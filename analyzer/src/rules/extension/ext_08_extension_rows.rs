@@ -8,8 +8,7 @@ use crate::parse::{Class, NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::target::members;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "EXT-08",
     name: "extension-rows",
     severity: Severity::Error,

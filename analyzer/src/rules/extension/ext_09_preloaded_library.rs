@@ -7,8 +7,7 @@ use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "EXT-09",
     name: "preloaded-library",
     severity: Severity::Error,

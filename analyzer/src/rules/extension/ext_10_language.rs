@@ -12,8 +12,7 @@ use crate::rules::clauses::{absence, has_extension, providers};
 use crate::rules::superuser::su_01_c_function::{language, language_range};
 use crate::target::{is_builtin, members};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "EXT-10",
     name: "language",
     severity: Severity::Error,

@@ -10,8 +10,7 @@ use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::ownership::own_03_grant::extension_of;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "EXT-11",
     name: "extension-member",
     severity: Severity::Error,

@@ -11,8 +11,7 @@ use crate::rule::{Answers, Context, Doc, Draft, Finish, FixDraft, Rule};
 use crate::rules::clauses::has_extension;
 use crate::target::{Members, is_builtin};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "EXT-12",
     name: "extension-script",
     severity: Severity::Error,

@@ -11,8 +11,7 @@ use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::{absence, from_list, has_extension, providers};
 use crate::rules::role::known::{Known, known};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "FDW-01",
     name: "foreign-data-wrapper",
     severity: Severity::Error,

@@ -14,8 +14,7 @@ use crate::rule::{Answers, Context, Doc, Draft, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::superuser::su_23_server_access::{place, refusal};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "FN-01",
     name: "superuser-call",
     severity: Severity::Error,

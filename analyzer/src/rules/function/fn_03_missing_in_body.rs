@@ -18,8 +18,7 @@ use crate::rules::superuser::su_23_server_access::place;
 use crate::target::is_builtin;
 use crate::text::Position;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "FN-03",
     name: "missing-in-body",
     severity: Severity::Error,

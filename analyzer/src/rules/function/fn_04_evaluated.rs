@@ -14,8 +14,7 @@ use crate::rules::TROUBLESHOOTING;
 use crate::rules::dependency::dep_01_missing_dependency::{error_for, words};
 use crate::target::is_builtin;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "FN-04",
     name: "evaluated-function",
     severity: Severity::Error,

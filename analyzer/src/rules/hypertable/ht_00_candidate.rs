@@ -19,8 +19,7 @@ use crate::parse::StatementKind;
 use crate::quote::literal;
 use crate::rule::{Answers, Context, Doc, Draft, Finish, FixDraft, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "HT-00",
     name: "hypertable-candidate",
     severity: Severity::Note,

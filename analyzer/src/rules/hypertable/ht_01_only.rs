@@ -7,8 +7,7 @@ use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "HT-01",
     name: "hypertable-only",
     severity: Severity::Error,

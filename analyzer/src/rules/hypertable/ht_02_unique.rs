@@ -13,8 +13,7 @@ use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, NodeEnum, StatementKind, canonical, parse, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "HT-02",
     name: "hypertable-unique",
     severity: Severity::Error,

@@ -7,8 +7,7 @@ use crate::facts::tables::Strategy;
 use crate::finding::Severity;
 use crate::rule::{Answers, Doc, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "HT-03",
     name: "hypertable-partitioned",
     severity: Severity::Error,

@@ -7,8 +7,7 @@ use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
 use crate::rule::{Answers, Doc, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "HT-09",
     name: "hypertable-nonempty",
     severity: Severity::Error,

@@ -8,8 +8,7 @@ use crate::facts::tables::Traits;
 use crate::finding::{ServerError, Severity};
 use crate::rule::{Answers, Doc, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "HT-11",
     name: "hypertable-generated-column",
     severity: Severity::Error,

@@ -9,8 +9,7 @@ use crate::facts::tables::Traits;
 use crate::finding::{ServerError, Severity};
 use crate::rule::{Answers, Doc, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "HT-12",
     name: "hypertable-nullable-column",
     severity: Severity::Warning,

@@ -8,8 +8,7 @@ use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "HT-14",
     name: "hypertable-index",
     severity: Severity::Error,

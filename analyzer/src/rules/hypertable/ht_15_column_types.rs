@@ -9,8 +9,7 @@ use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
 use crate::rule::{Answers, Doc, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "HT-15",
     name: "hypertable-timestamp",
     severity: Severity::Note,

@@ -8,8 +8,7 @@ use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "HT-16",
     name: "hypertable-update",
     severity: Severity::Error,

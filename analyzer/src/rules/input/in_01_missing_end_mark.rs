@@ -4,8 +4,7 @@ use crate::edit::Safety;
 use crate::finding::Severity;
 use crate::rule::{Answers, Context, Doc, Draft, Piece, Rule, Subject};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "IN-01",
     name: "missing-end-mark",
     severity: Severity::Warning,

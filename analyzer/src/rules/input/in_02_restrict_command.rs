@@ -7,8 +7,7 @@ use crate::edit::Safety;
 use crate::finding::Severity;
 use crate::rule::{About, Answers, Context, Doc, Draft, FixDraft, Piece, Rule, Subject};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "IN-02",
     name: "restrict-command",
     severity: Severity::Warning,

@@ -7,8 +7,7 @@ use crate::input::connect_target;
 use crate::rule::{About, Answers, Context, Doc, Draft, FixDraft, Piece, Rule, Subject};
 use crate::rules::TROUBLESHOOTING;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "IN-03",
     name: "connect-command",
     severity: Severity::Error,

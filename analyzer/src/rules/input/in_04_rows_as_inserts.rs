@@ -7,8 +7,7 @@ use crate::finding::Severity;
 use crate::parse::{NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "IN-04",
     name: "rows-as-inserts",
     severity: Severity::Note,

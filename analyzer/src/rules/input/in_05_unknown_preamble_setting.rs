@@ -7,8 +7,7 @@ use crate::parse::{NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::text::parse_bool;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "IN-05",
     name: "unknown-preamble-setting",
     severity: Severity::Error,

@@ -11,8 +11,7 @@ use crate::locate::Statement;
 use crate::parse::{Change, Class, NodeEnum, StatementKind, canonical, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "IN-06",
     name: "newer-syntax",
     severity: Severity::Error,

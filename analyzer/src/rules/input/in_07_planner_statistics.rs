@@ -13,8 +13,7 @@ const FUNCTIONS: [&str; 4] = [
     "pg_clear_attribute_stats",
 ];
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "IN-07",
     name: "planner-statistics",
     severity: Severity::Error,

@@ -93,8 +93,7 @@ const CONVERTED: [&str; 79] = [
     "windows950",
 ];
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "IN-08",
     name: "encoding",
     severity: Severity::Error,

@@ -8,8 +8,7 @@ use crate::finding::{Place, ServerError, Severity};
 use crate::parse::{NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Finish, FixDraft, InBodies, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "IN-09",
     name: "session-authorization",
     severity: Severity::Error,

@@ -7,8 +7,7 @@ use crate::locate::Statement;
 use crate::parse::{MAX_TOKENS, NodeEnum, ParseError, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Piece, Rule, Subject};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "IN-10",
     name: "syntax-error",
     severity: Severity::Error,

@@ -4,8 +4,7 @@ use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Piece, Rule, Subject};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "IN-12",
     name: "tool-output",
     severity: Severity::Error,

@@ -5,8 +5,7 @@ use crate::edit::Safety;
 use crate::finding::Severity;
 use crate::rule::{Answers, Context, Doc, Draft, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "IN-13",
     name: "allowance",
     severity: Severity::Note,

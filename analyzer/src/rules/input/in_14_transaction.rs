@@ -5,8 +5,7 @@ use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, Piece, Rule, Subject};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "IN-14",
     name: "transaction-command",
     severity: Severity::Error,

@@ -8,8 +8,7 @@ use crate::locate::Statement;
 use crate::parse::{Change, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "IN-15",
     name: "column-option",
     severity: Severity::Error,

@@ -4,8 +4,7 @@ use crate::edit::Safety;
 use crate::finding::{Place, ServerError, Severity};
 use crate::rule::{Answers, Doc, Draft, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "IN-17",
     name: "aborted-transaction",
     severity: Severity::Error,

@@ -15,8 +15,7 @@ use crate::rules::TROUBLESHOOTING;
 use crate::rules::role::known::{DATABASE_OWNER, Known, known, missing_advice};
 use crate::rules::role::lists::role_range;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "OWN-01",
     name: "owner",
     severity: Severity::Error,

@@ -15,8 +15,7 @@ use crate::rules::role::lists::{granted_by, items, listed, role_range, trim};
 use crate::rules::role::membership::{Trouble, presence_trouble};
 use crate::target::members;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "OWN-03",
     name: "grant",
     severity: Severity::Error,

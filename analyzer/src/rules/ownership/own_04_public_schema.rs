@@ -8,8 +8,7 @@ use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, Finish, Piece, Rule, Subject};
 use crate::rules::TROUBLESHOOTING;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "OWN-04",
     name: "public-schema",
     severity: Severity::Warning,

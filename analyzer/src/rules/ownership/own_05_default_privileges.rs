@@ -11,8 +11,7 @@ use crate::rules::TROUBLESHOOTING;
 use crate::rules::role::known::{Known, known, missing_advice};
 use crate::rules::role::lists::{listed, role_range};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "OWN-05",
     name: "default-privileges",
     severity: Severity::Error,

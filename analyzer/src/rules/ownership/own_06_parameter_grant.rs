@@ -8,8 +8,7 @@ use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::role::lists::listed;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "OWN-06",
     name: "parameter-grant",
     severity: Severity::Error,

@@ -8,8 +8,7 @@ use crate::rule::{Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::role::known::SUPERUSER;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "OWN-07",
     name: "reassigned-objects",
     severity: Severity::Error,

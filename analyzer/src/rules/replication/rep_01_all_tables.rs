@@ -10,8 +10,7 @@ use crate::parse::{NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "REP-01",
     name: "publication-of-all-tables",
     severity: Severity::Error,

@@ -8,8 +8,7 @@ use crate::parse::{NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "REP-02",
     name: "publication-of-schema",
     severity: Severity::Error,

@@ -7,8 +7,7 @@ use crate::parse::Class;
 use crate::rule::{Answers, Doc, Draft, Finish, Rule};
 use crate::rules::TROUBLESHOOTING;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "REP-03",
     name: "publication",
     severity: Severity::Note,

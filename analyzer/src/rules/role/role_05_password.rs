@@ -7,8 +7,7 @@ use crate::parse::{NodeEnum, StatementKind, pg};
 use crate::rule::{About, Answers, Context, Doc, Draft, Finish, Rule};
 use crate::rules::TROUBLESHOOTING;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "ROLE-05",
     name: "role-password",
     severity: Severity::Warning,

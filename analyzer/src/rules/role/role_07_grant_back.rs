@@ -11,8 +11,7 @@ use crate::parse::{Change, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "ROLE-07",
     name: "grant-back-to-grantor",
     severity: Severity::Error,

@@ -9,8 +9,7 @@ use crate::parse::StatementKind;
 use crate::rule::{Answers, Context, Doc, Draft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "ROLE-08",
     name: "predefined-role-grant",
     severity: Severity::Error,

@@ -12,8 +12,7 @@ use crate::rules::setting::guc_05_unknown_parameter::refusal as unknown;
 use crate::rules::setting::guc_06_parameter_value::{refusal as invalid, value};
 use crate::target::parameter;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "ROLE-10",
     name: "role-setting",
     severity: Severity::Error,

@@ -14,8 +14,7 @@ use crate::rules::role::known::{SourceAttributes, missing_advice};
 use crate::rules::role::lists::{items, listed, role_range, trim};
 use crate::rules::role::membership::{Trouble, presence_trouble};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "RLS-01",
     name: "row-security",
     severity: Severity::Error,

@@ -11,8 +11,7 @@ use crate::rule::{Answers, Context, Doc, Draft, Finish, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::role::known::{SUPERUSER, SourceAttributes};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "SEC-02",
     name: "superuser-function",
     severity: Severity::Warning,

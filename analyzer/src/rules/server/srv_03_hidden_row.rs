@@ -6,8 +6,7 @@ use crate::finding::{ServerError, Severity};
 use crate::rule::{About, Context, Doc, Draft, Piece, Rule};
 use crate::server::list;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "SRV-03",
     name: "hidden-row",
     severity: Severity::Error,

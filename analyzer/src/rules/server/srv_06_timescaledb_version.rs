@@ -4,8 +4,7 @@ use crate::edit::Safety;
 use crate::finding::Severity;
 use crate::rule::{About, Context, Doc, Draft, Piece, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "SRV-06",
     name: "source-timescaledb-version",
     severity: Severity::Error,

@@ -5,8 +5,7 @@ use crate::finding::Severity;
 use crate::rule::{About, Context, Doc, Draft, Piece, Rule};
 use crate::server::list;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "SRV-08",
     name: "background-job",
     severity: Severity::Note,

@@ -5,8 +5,7 @@ use crate::finding::Severity;
 use crate::rule::{About, Answers, Context, Doc, Draft, Piece, Rule};
 use crate::server::list;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "SRV-13",
     name: "unanswered",
     severity: Severity::Note,

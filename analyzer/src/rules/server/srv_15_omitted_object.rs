@@ -4,7 +4,7 @@ use crate::edit::Safety;
 use crate::finding::Severity;
 use crate::rule::{About, Answers, Context, Doc, Draft, Piece, Rule};
 
-/// See the module's head.
+/// What a server tells and no dump has.
 pub const RULE: Rule = Rule {
     id: "SRV-15",
     name: "omitted-object",

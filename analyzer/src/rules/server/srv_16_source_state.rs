@@ -4,7 +4,7 @@ use crate::edit::Safety;
 use crate::finding::Severity;
 use crate::rule::{About, Answers, Context, Doc, Draft, Piece, Rule};
 
-/// See the module's head.
+/// A state of the source that does not move, or fails late.
 pub const RULE: Rule = Rule {
     id: "SRV-16",
     name: "source-state",

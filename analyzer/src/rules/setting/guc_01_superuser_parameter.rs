@@ -9,8 +9,7 @@ use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::target::parameter as parameter_of;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "GUC-01",
     name: "superuser-parameter",
     severity: Severity::Error,

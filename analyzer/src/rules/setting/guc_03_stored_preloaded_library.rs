@@ -7,8 +7,7 @@ use crate::parse::StatementKind;
 use crate::rule::{Answers, Context, Doc, Draft, Rule};
 use crate::rules::TROUBLESHOOTING;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "GUC-03",
     name: "stored-preloaded-library",
     severity: Severity::Warning,

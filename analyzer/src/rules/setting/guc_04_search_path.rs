@@ -7,8 +7,7 @@ use crate::finding::Severity;
 use crate::parse::{StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, Finish, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "GUC-04",
     name: "search-path",
     severity: Severity::Note,

@@ -7,8 +7,7 @@ use crate::parse::{NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, InBodies, Rule};
 use crate::target::parameter;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "GUC-05",
     name: "unknown-parameter",
     severity: Severity::Error,

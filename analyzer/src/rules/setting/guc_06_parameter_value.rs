@@ -8,8 +8,7 @@ use crate::parse::{NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::target::{Parameter, parameter};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "GUC-06",
     name: "parameter-value",
     severity: Severity::Error,

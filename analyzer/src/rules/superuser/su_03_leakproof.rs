@@ -8,8 +8,7 @@ use crate::parse::StatementKind;
 use crate::rule::{Answers, Context, Doc, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "SU-03",
     name: "leakproof",
     severity: Severity::Error,

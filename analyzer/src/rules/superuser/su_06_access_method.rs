@@ -10,8 +10,7 @@ use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::{absence, has_extension, providers};
 use crate::target::is_builtin;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "SU-06",
     name: "access-method",
     severity: Severity::Error,

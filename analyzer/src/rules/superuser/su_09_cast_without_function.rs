@@ -7,8 +7,7 @@ use crate::parse::{Class, NodeEnum, Reference, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "SU-09",
     name: "cast-without-function",
     severity: Severity::Error,

@@ -9,8 +9,7 @@ use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::is_superusers_type;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "SU-14",
     name: "transform",
     severity: Severity::Error,

@@ -9,8 +9,7 @@ use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::value;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "SU-16",
     name: "internal-state",
     severity: Severity::Error,

@@ -11,8 +11,7 @@ use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::{from_list, value};
 use crate::target::is_builtin;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "SU-17",
     name: "operator-estimator",
     severity: Severity::Error,

@@ -10,8 +10,7 @@ use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::target::{is_builtin, is_in_information_schema};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "SU-20",
     name: "catalog-object",
     severity: Severity::Error,

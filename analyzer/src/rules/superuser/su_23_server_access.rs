@@ -10,8 +10,7 @@ use crate::parse::{Class, NodeEnum, Reference, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::function::bodies::runs;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "SU-23",
     name: "server-access",
     severity: Severity::Error,

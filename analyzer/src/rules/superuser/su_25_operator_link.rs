@@ -11,8 +11,7 @@ use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::{from_list, value};
 use crate::target::{is_builtin, is_builtin_operator};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "SU-25",
     name: "operator-link",
     severity: Severity::Error,

@@ -8,8 +8,7 @@ use crate::parse::{Change, NodeEnum, StatementKind, TokenKind};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "TSP-03",
     name: "default-tablespace",
     severity: Severity::Error,

@@ -12,8 +12,7 @@ use crate::parse::{Change, NodeEnum, StatementKind, Token, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "TSP-04",
     name: "tablespace-clause",
     severity: Severity::Error,

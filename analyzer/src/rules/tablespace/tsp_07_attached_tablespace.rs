@@ -9,8 +9,7 @@ use crate::parse::{NodeEnum, StatementKind, TokenKind, Tokens, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::clauses::calls;
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "TSP-07",
     name: "attached-tablespace",
     severity: Severity::Error,

@@ -7,8 +7,7 @@ use crate::facts::timescale::Version;
 use crate::finding::Severity;
 use crate::rule::{Answers, Doc, Draft, Finish, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "TS-01",
     name: "timescaledb-version",
     severity: Severity::Error,

@@ -4,8 +4,7 @@ use crate::edit::Safety;
 use crate::finding::Severity;
 use crate::rule::{Answers, Doc, Draft, Finish, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "TS-02",
     name: "restoring-mode",
     severity: Severity::Warning,

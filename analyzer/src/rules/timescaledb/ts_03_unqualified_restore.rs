@@ -9,8 +9,7 @@ use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::qualify::qualify;
 use crate::target::{is_builtin, members};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "TS-03",
     name: "unqualified-restore-call",
     severity: Severity::Error,

@@ -19,8 +19,7 @@ const FILE: &str = "hypertables.sql";
 
 const TITLE: &str = "Remove it: hypertables.sql makes the hypertables and aggregates again";
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "TS-04",
     name: "schema-only-hypertables",
     severity: Severity::Error,

@@ -8,8 +8,7 @@ use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Piece, Rule, Subject};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "TS-06",
     name: "job-owner",
     severity: Severity::Error,

@@ -9,8 +9,7 @@ use crate::rule::{Answers, Context, Doc, Draft, Finish, Rule};
 /// The first version without either.
 const GONE: Version = Version(2, 25, 0);
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "TS-08",
     name: "old-continuous-aggregate",
     severity: Severity::Error,

@@ -5,8 +5,7 @@ use crate::facts::timescale::Edition;
 use crate::finding::Severity;
 use crate::rule::{Answers, Doc, Draft, Finish, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "TS-10",
     name: "apache-edition",
     severity: Severity::Note,

@@ -10,8 +10,7 @@ use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Finish, Rule};
 
-/// See the module's head.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "TS-12",
     name: "timescaledb-internals",
     severity: Severity::Error,
