@@ -328,7 +328,9 @@ pub(crate) fn missing_grantees(
             matches!(trouble, Trouble::Missing | Trouble::NotYet(_)).then_some((index, name, trouble))
         })
         .collect();
-    let Some((first, name, trouble)) = found.first() else { return };
+    // The target may have one that is only missing here: it decides, wherever it stands.
+    let missing = found.iter().find(|(.., trouble)| *trouble == Trouble::Missing);
+    let Some((first, name, trouble)) = missing.or(found.first()) else { return };
     let names = listed(found.iter().map(|(_, name, _)| *name));
     let title = format!("{names} does not exist");
     let mut fix = if found.len() == specs.len() {
