@@ -12,6 +12,7 @@ use tsmigrate_analyzer::server::Omitted;
 use tsmigrate_analyzer::{Analysis, Options, Severity, Target};
 
 use crate::converted::Conversions;
+use crate::defect;
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::inspect::Facts;
@@ -52,7 +53,7 @@ pub fn analyse(
             .spawn_scoped(scope, work)
             .map_err(|error| Error::File { what: "start a thread".into(), error })?
             .join()
-            .unwrap_or_else(|_| Err(Error::Defect("the analysis ended in a panic".into())))
+            .unwrap_or_else(|panic| Err(Error::Defect(defect::said(&*panic))))
     })
 }
 

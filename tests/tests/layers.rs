@@ -49,7 +49,9 @@ const CRATES: &[Crate] = &[
     Crate {
         source: "runner/src",
         layers: &[
+            "defect",
             "redact",
+            "signals",
             "error",
             "human",
             "quote",

@@ -31,6 +31,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+use tsmigrate::defect;
 use tsmigrate_analyzer::clean;
 
 use self::failure::{Failure, Status, words};
@@ -91,19 +92,22 @@ enum Color {
 /// Runs the command that the process was started with.
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
+    defect::catch();
     match cli.color {
         Color::Auto => {}
         Color::Always => anstream::ColorChoice::Always.write_global(),
         Color::Never => anstream::ColorChoice::Never.write_global(),
     }
-    let result = match &cli.command {
-        Command::Migrate(args) => migrate::run(args),
-        Command::Cleanup(args) => cleanup::run(args),
-        Command::Verify(args) => verify::run(args),
-        Command::Schema(args) => help::schema(*args),
-        Command::Completions(args) => help::completions(*args, Cli::command()),
-        Command::Man(args) => help::man(args, Cli::command()),
-        Command::Check(_) | Command::Rewrite(_) | Command::Rules(_) => on_large_stack(cli),
+    let result = match cli.command {
+        Command::Migrate(args) => migrate::run(&args),
+        Command::Cleanup(args) => cleanup::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Schema(args) => help::schema(args),
+        Command::Completions(args) => help::completions(args, Cli::command()),
+        Command::Man(args) => help::man(&args, Cli::command()),
+        Command::Check(args) => on_large_stack(move || check::run(&args)),
+        Command::Rewrite(args) => on_large_stack(move || rewrite::run(&args)),
+        Command::Rules(args) => on_large_stack(move || rules::run(&args)),
     };
     match result {
         Ok(Status::Clean) => ExitCode::SUCCESS,
@@ -119,27 +123,15 @@ pub(crate) fn main() -> ExitCode {
 }
 
 /// The analyzer asks for more stack than a process starts with. A defect comes back as a failure.
-fn on_large_stack(cli: Cli) -> Result<Status, Failure> {
-    // What a panic says goes into the failure, not to the terminal.
-    std::panic::set_hook(Box::new(|_| ()));
+fn on_large_stack(run: impl FnOnce() -> Result<Status, Failure> + Send + 'static) -> Result<Status, Failure> {
     std::thread::Builder::new()
         .stack_size(tsmigrate_analyzer::parse::STACK)
-        .spawn(move || match &cli.command {
-            Command::Check(args) => check::run(args),
-            Command::Rewrite(args) => rewrite::run(args),
-            Command::Rules(args) => rules::run(args),
-            _ => Ok(Status::Clean),
-        })
+        .spawn(run)
         .map_err(|error| Failure::new(format!("cannot start: {}", words(&error))))?
         .join()
         .unwrap_or_else(|panic| {
-            let text = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| panic.downcast_ref::<&str>().copied())
-                .unwrap_or("unknown");
             Err(Failure::new("a defect in tsmigrate; nothing was changed")
-                .at(text)
+                .at(defect::said(&*panic))
                 .next("please report it, with the statement that it stopped at if you can"))
         })
 }

@@ -55,7 +55,7 @@ use crate::error::Error;
 use crate::human::count;
 use crate::journal::Event;
 use crate::report::{self, Outcome, Report};
-use crate::{jobs, progress, record};
+use crate::{defect, jobs, progress, record, signals};
 
 /// Runs a migration, and puts both servers in order whatever ends it. A first signal (Ctrl-C, SIGTERM, SIGHUP) stops it in
 /// order; at the second one `give_up` is called, which may end the process at once: the journal knows what is open. It is
@@ -78,14 +78,19 @@ pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static
     // In a task of its own, so that even a panic comes back here as a value.
     let mut task = tokio::spawn(pipeline::migrate(context.clone()));
     let result = tokio::select! {
-        joined = &mut task => joined.unwrap_or_else(|error| Err(Error::Defect(error.to_string()))),
-        signal = stop_signal() => {
+        joined = &mut task => joined.unwrap_or_else(|error| {
+            Err(Error::Defect(match error.try_into_panic() {
+                Ok(panic) => defect::said(&*panic),
+                Err(error) => error.to_string(),
+            }))
+        }),
+        signal = signals::stop() => {
             context.progress.warn(&format!(
                 "{signal}: stopping; what is under way is rolled back, both servers are put in order (once more: at once)"
             ));
             let work = context.work.clone();
             tokio::spawn(async move {
-                let signal = stop_signal().await;
+                let signal = signals::stop().await;
                 give_up(signal, work.path());
             });
             task.abort();
@@ -166,7 +171,7 @@ fn go_on(context: &Context, report: &mut Report) {
 /// The command of this process as it can be pasted: servers come from the environment, as they may hold passwords.
 fn again(args: impl Iterator<Item = String>, resume: bool) -> String {
     let mut words = vec!["tsmigrate".to_owned()];
-    let mut args = args.skip(1).filter(|arg| arg != "--resume").peekable();
+    let mut args = args.skip(1).filter(|arg| arg != "--resume");
     while let Some(arg) = args.next() {
         let server = [("--source", "SOURCE"), ("--target", "TARGET")].into_iter().find(|(option, _)| {
             arg.strip_prefix(option).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
@@ -252,48 +257,30 @@ fn explain(context: &Context, report: &mut Report, own_steps: bool, rows: &[Brok
         )
     };
     report.state.push(format!(
-        "the target is half filled{of}; what is done stays, and is known to it and to {}",
+        "the target has a part of the source{of}; it stays, and {} has the record of it",
         context.work.path().display()
     ));
     if own_steps {
         report.next.push("as the error says".to_owned());
         return;
     }
-    let go_on = if rows.is_empty() {
-        "remove the cause, and go on with what is left: the same command with --resume"
+    let resume = again(std::env::args(), true);
+    report.next.push(if rows.is_empty() {
+        format!("remove the cause, then continue with: {resume}")
     } else {
-        "correct these rows on the source, and copy anew what has changed there: the same command with --resume --new-snapshot"
-    };
-    report.next.push(go_on.to_owned());
+        let new_snapshot = if context.args.new_snapshot { "" } else { " --new-snapshot" };
+        format!("correct these rows on the source, then copy what has changed: {resume}{new_snapshot}")
+    });
     let constraints: Vec<String> =
         rows.iter().filter_map(|rows| rows.constraint.as_deref().map(shell)).collect();
     if !constraints.is_empty() {
         report.next.push(format!(
-            "or keep them, without {} on the target: the same command with --resume --allow-violations {}",
+            "or keep them, without {} on the target: {resume} --allow-violations {}",
             if constraints.len() == 1 { "that check" } else { "these checks" },
             constraints.join(" ")
         ));
     }
-    report.next.push(
-        "or give it up and empty the target: tsmigrate cleanup --drop-target (with the same --source, --target, --work-dir)"
-            .to_owned(),
-    );
-}
-
-/// Waits for the first signal to stop; later ones are heard and do nothing, for cleaning up is under way.
-async fn stop_signal() -> &'static str {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => "Ctrl-C",
-        _ = terminate.recv() => "SIGTERM",
-        _ = hangup.recv() => "SIGHUP",
-    }
+    report.next.push(format!("or give it up: {}", record::cleanup(context.work.path(), true)));
 }
 
 /// Undoes what a run has changed for its own sake. Every part is tried, whatever becomes of the others; false where
@@ -325,7 +312,9 @@ async fn clean_up(context: &Context) -> bool {
         let left = jobs::put_back(&context.source, &schema, &jobs).await;
         if left.is_empty() {
             let _ = context.journal(Event::JobsBack);
-            context.progress.line(&format!("  {} jobs of the source are scheduled again", jobs.len()));
+            context
+                .progress
+                .line(&format!("  scheduled again: {} of the source", count(jobs.len() as u64, "job")));
         } else {
             closed = false;
             let line = format!(
