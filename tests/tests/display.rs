@@ -142,6 +142,15 @@ fn people_read_the_verdict_where_the_eye_is() -> Outcome {
     };
     stage.sql(&stage.source, "CREATE TABLE t (id integer PRIMARY KEY)")?;
     let folder = tempfile::tempdir()?;
+    for (name, words) in
+        [("nowhere/a.html", "directory does not exist"), ("plan.pdf", "ends with .html or .json")]
+    {
+        let mut command = stage.command(&["--dry-run", "--report"])?;
+        let output = command.arg(folder.path().join(name)).output()?;
+        let told = String::from_utf8(output.stderr)?;
+        assert!(output.status.code() == Some(2) && told.contains(words), "{told}");
+        assert!(!told.contains("inspect"), "before anything is asked of a server: {told}");
+    }
     for (name, arguments, title) in [
         ("planned.html", &["--dry-run"][..], "planned; nothing was written"),
         ("done.HTML", &[], "migrated and verified"),

@@ -8,15 +8,17 @@ use tsmigrate::migrate::{self, Args};
 use tsmigrate::report::{self, Format, Outcome, Report};
 
 use super::failure::{Failure, Status};
+use super::output;
 use super::runtime::runtime;
 use super::terminal::note;
 
 /// Clean when it is done and verified, or planned; findings where it is blocked and nothing was written.
 pub(super) fn run(args: &Args) -> Result<Status, Failure> {
+    args.report.iter().try_for_each(|path| output::check(path, &[]))?;
     let report = runtime()?.block_on(migrate::run(args, give_up));
     let written = write(args, &report);
     // Who reads the report may have gone; what was done stays done.
-    let _ = match args.format {
+    let _ = match args.shown.format {
         Format::Json => writeln!(std::io::stdout(), "{}", report::json(&report)),
         Format::Text => writeln!(anstream::stdout(), "{}", report.colored().trim_end()),
     };
@@ -30,20 +32,14 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
 
 /// Writes the reports that stay.
 fn write(args: &Args, report: &Report) -> Result<(), Failure> {
-    if let Some(path) = &args.report {
-        let is_page = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("html"));
-        std::fs::File::create(path)
-            .and_then(
-                |mut out| {
-                    if is_page { report.html(&mut out) } else { writeln!(out, "{}", report::json(report)) }
-                },
-            )
-            .map_err(|error| Failure::io("the report cannot be written", path, &error))?;
-    }
+    // A migration that is done has scripts to run, whatever becomes of a file beside them.
     if let Some(folder) = &report.work_dir {
         report::write_files(report, folder.as_ref())?;
     }
-    Ok(())
+    let Some(path) = &args.report else { return Ok(()) };
+    output::write("the report", path, |out| {
+        if report::is_page(path) { report.html(out) } else { writeln!(out, "{}", report::json(report)) }
+    })
 }
 
 /// A second signal: nothing more can be done, and nothing is lost.

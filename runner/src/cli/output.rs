@@ -148,6 +148,15 @@ pub(super) fn make(
     Ok(Some((file, path)))
 }
 
+/// Writes a file that stands for itself.
+pub(super) fn write(
+    what: &str,
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Failure> {
+    place(make(what, path, write)?)
+}
+
 /// Everything is whole: now, and only now, it takes its place.
 pub(super) fn place(made: impl IntoIterator<Item = (NamedTempFile, PathBuf)>) -> Result<(), Failure> {
     for (file, path) in made {

@@ -9,9 +9,10 @@ use serde::Serialize;
 
 use tsmigrate::connect::{Connector, Side};
 use tsmigrate::error::{Error, Unreachable};
-use tsmigrate::human::{self, count_or_no, thousands};
-use tsmigrate::progress::{Mode, Progress};
-use tsmigrate::report::{self, Format};
+use tsmigrate::human::{self, count, count_or_no, thousands};
+use tsmigrate::progress::Progress;
+use tsmigrate::report::{self, Format, Shown};
+use tsmigrate::signals;
 use tsmigrate::verify::known::{self, Known};
 use tsmigrate::verify::{self, Check, PERCENT, Verification, VerifyOptions};
 use tsmigrate::workdir::WorkDir;
@@ -19,6 +20,7 @@ use tsmigrate::workdir::WorkDir;
 use tsmigrate_analyzer::quote::shell;
 
 use super::failure::{Failure, Status};
+use super::output;
 use super::runtime::runtime;
 
 /// The version of the report; it grows when a field changes its meaning or goes.
@@ -82,23 +84,11 @@ pub(super) struct Args {
     )]
     jobs: u16,
 
-    /// auto, lines, json or none
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        value_name = "HOW",
-        hide_possible_values = true,
-        help_heading = "Output"
-    )]
-    progress: Mode,
+    #[command(flatten)]
+    shown: Shown,
 
-    /// text or json
-    #[arg(long, value_enum, default_value_t, hide_possible_values = true, help_heading = "Output")]
-    format: Format,
-
-    /// Also write the report (JSON) to a file
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    /// Also write the report to a file: .json
+    #[arg(long, value_name = "FILE", value_parser = report::json_file, help_heading = "Output")]
     report: Option<PathBuf>,
 }
 
@@ -248,10 +238,10 @@ impl Report {
             (summed, _) => format!("counted, {} of them by checksum", thousands(summed)),
         };
         format!(
-            "{} things compared, {} rows in {} tables {options}, in {:.1} s",
-            thousands(total as u64),
-            thousands(rows.counted),
-            thousands(rows.tables),
+            "{} compared, {} in {} {options}, in {:.1} s",
+            count(total as u64, "thing"),
+            count(rows.counted, "row"),
+            count(rows.tables, "table"),
             self.seconds
         )
     }
@@ -259,6 +249,7 @@ impl Report {
 
 /// Clean where both are equal, findings where they differ.
 pub(super) fn run(args: &Args) -> Result<Status, Failure> {
+    args.report.iter().try_for_each(|path| output::check(path, &[]))?;
     let start = Instant::now();
     let mut report = Report { version: VERSION, ..Report::default() };
     let result = runtime()?.block_on(supervise(args, &mut report));
@@ -277,12 +268,11 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
         },
     }
     let written = match &args.report {
-        Some(path) => std::fs::write(path, report::json(&report) + "\n")
-            .map_err(|error| Failure::io("the report cannot be written", path, &error)),
+        Some(path) => output::write("the report", path, |out| writeln!(out, "{}", report::json(&report))),
         None => Ok(()),
     };
     // Who reads the report may have gone; the exit status still tells.
-    let _ = match args.format {
+    let _ = match args.shown.format {
         Format::Json => writeln!(std::io::stdout(), "{}", report::json(&report)),
         Format::Text => write!(anstream::stdout(), "{}", report.text()),
     };
@@ -299,7 +289,7 @@ async fn supervise(args: &Args, report: &mut Report) -> Result<Verification, Err
     report.source = source.endpoint().to_string();
     let target = Connector::new(Side::Target, &args.target)?;
     report.target = target.endpoint().to_string();
-    let progress = Progress::new(args.progress);
+    let progress = Progress::new(args.shown.progress);
     let found = known(args, source.endpoint().database())?;
     report.announced = found.as_ref().map(|(place, _)| place.clone());
     // The one that a migration of this database uses where nobody names another.
@@ -308,7 +298,7 @@ async fn supervise(args: &Args, report: &mut Report) -> Result<Verification, Err
     let told = found.as_ref().map(|(place, known)| (place.as_str(), known));
     let result = tokio::select! {
         result = verify::databases(&source, &target, args.options(), told, &progress) => result,
-        _ = tokio::signal::ctrl_c() => Err(Error::Interrupted("Ctrl-C")),
+        signal = signals::stop() => Err(Error::Interrupted(signal)),
     };
     if result.is_err() {
         // What the servers still count is of no use to anybody.

@@ -102,7 +102,7 @@ impl Context {
             args: args.clone(),
             source,
             target,
-            progress: Progress::new(args.progress),
+            progress: Progress::new(args.shown.progress),
             report: Mutex::new(report),
             undo: Mutex::default(),
             work,

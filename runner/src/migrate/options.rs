@@ -162,23 +162,12 @@ pub struct Args {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration, help_heading = "Run")]
     pub lock_timeout: Duration,
 
-    /// auto, lines, json or none
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        value_name = "HOW",
-        hide_possible_values = true,
-        help_heading = "Output"
-    )]
-    pub progress: crate::progress::Mode,
-
-    /// text or json
-    #[arg(long, value_enum, default_value_t, hide_possible_values = true, help_heading = "Output")]
-    pub format: crate::report::Format,
+    /// What is shown meanwhile, and how the report is printed.
+    #[command(flatten)]
+    pub shown: crate::report::Shown,
 
     /// Also write the report to a file: .html or .json
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    #[arg(long, value_name = "FILE", value_parser = crate::report::page_or_json_file, help_heading = "Output")]
     pub report: Option<PathBuf>,
 }
 

@@ -51,12 +51,11 @@ impl Report {
         self.absent(&mut page);
         if self.is_plan() {
             self.planned(&mut page);
+            self.found(&mut page);
         } else {
             self.timeline(&mut page);
             self.tables_and_builds(&mut page);
-        }
-        self.found(&mut page);
-        if !self.is_plan() {
+            self.found(&mut page);
             self.planned(&mut page);
         }
         self.others(&mut page);

@@ -7,6 +7,8 @@ mod pieces;
 mod text;
 mod view;
 
+use std::path::{Path, PathBuf};
+
 use serde::Serialize;
 
 pub use files::write_files;
@@ -28,6 +30,51 @@ pub enum Format {
     Text,
     /// For programs.
     Json,
+}
+
+/// What is shown while a command runs, and how its report is printed.
+#[derive(Clone, Copy, Debug, clap::Args)]
+#[command(next_help_heading = "Output")]
+pub struct Shown {
+    /// auto, lines, json or none
+    #[arg(long, value_enum, default_value_t, value_name = "HOW", hide_possible_values = true)]
+    pub progress: crate::progress::Mode,
+
+    /// text or json
+    #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
+    pub format: Format,
+}
+
+fn ends(path: &Path, end: &str) -> bool {
+    path.extension().is_some_and(|is| is.eq_ignore_ascii_case(end))
+}
+
+/// The name of a file says that it is a page.
+#[must_use]
+pub fn is_page(path: &Path) -> bool {
+    ends(path, "html")
+}
+
+/// Reads the name of a file for a report: a page or JSON.
+///
+/// # Errors
+/// Where the name ends with neither, unless it is that of a pipe.
+pub fn page_or_json_file(name: &str) -> Result<PathBuf, String> {
+    file(name, &["html", "json"]).ok_or_else(|| "name a file that ends with .html or .json".to_owned())
+}
+
+/// Reads the name of a file for a report that has no page.
+///
+/// # Errors
+/// Where the name does not end with .json, unless it is that of a pipe.
+pub fn json_file(name: &str) -> Result<PathBuf, String> {
+    file(name, &["json"]).ok_or_else(|| "name a file that ends with .json".to_owned())
+}
+
+fn file(name: &str, accepted: &[&str]) -> Option<PathBuf> {
+    let path = PathBuf::from(name);
+    let is_pipe = path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
+    (is_pipe || accepted.iter().any(|end| ends(&path, end))).then_some(path)
 }
 
 /// How a run ended.
