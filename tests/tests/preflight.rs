@@ -73,7 +73,7 @@ fn sessions_that_are_not_there_are_found_or_done_without() -> Outcome {
     assert_eq!(code, 0, "{all}");
     let notes = report["plan"]["notes"].to_string();
     assert!(
-        notes.contains("2 tables at once, not 8, 2 indexes at once, not 8: the target takes 7 sessions"),
+        notes.contains("2 tables at once, not 8, 2 indexes at once, not 8: the target accepts 7 sessions"),
         "{notes}"
     );
     assert!(all.contains("2 tables at once, not 8"), "{all}");
@@ -322,6 +322,23 @@ fn a_full_work_directory_is_found_and_one_that_fills_up_ends_the_run_in_order() 
     let (code, report, all) = stage.migrate(&["--resume"])?;
     assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
     assert_eq!(stage.left_behind()?, Vec::<String>::new());
+    Ok(())
+}
+
+#[test]
+fn what_stands_in_the_way_is_named_at_one_stop() -> Outcome {
+    let test = "what_stands_in_the_way_is_named_at_one_stop";
+    let Some(stage) = Stage::new(test, Server::Source15, Server::Target17)? else { return Ok(()) };
+    stage.script(
+        &stage.source,
+        "CREATE TABLE hidden (a integer); CREATE ROLE stranger LOGIN PASSWORD 'stranger';",
+    )?;
+    let stranger = stage.source.replace("postgres://postgres", "postgres://stranger:stranger");
+    let mut command = stage.command(&["--dry-run", "--hypertable", "hidden"])?;
+    let (code, report, all) = told(&command.env("SOURCE", &stranger).output()?)?;
+    assert_eq!(code, 2, "{all}");
+    assert!(blocker(&report, "source-unreadable")?.contains("public.hidden"), "{all}");
+    assert!(blocker(&report, "hypertable")?.contains("--hypertable hidden"), "{all}");
     Ok(())
 }
 

@@ -87,33 +87,34 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
         let timescale = source_facts.timescale.as_ref();
         let mut jobs = if timescale.is_some() { jobs::list(&source).await? } else { Vec::new() };
         jobs.retain(|job| filter.has_job(job.id));
-        let paused = stages::jobs::not_pausable(context, &source, &source_facts, &jobs).await?;
-        if let Some(blocker) = paused {
-            return Err(Error::Preflight(vec![blocker]));
-        }
+        // One stop names all of them.
+        let mut blockers = Vec::new();
+        blockers.extend(stages::jobs::not_pausable(context, &source, &source_facts, &jobs).await?);
         let hazards = match timescale {
             Some(timescale) => hazards::find(&source, timescale, |table| filter.has(table)).await?,
             None => Vec::new(),
         };
-        let convert =
-            Conversions::ask(&source, &source_facts, &target_facts, &context.args.hypertable).await?;
-        if let Some(blocker) = unreadable(&source, &source_facts, &filter).await? {
-            return Err(Error::Preflight(vec![blocker]));
-        }
+        let convert = Conversions::ask(&source, &source_facts, &target_facts, &context.args.hypertable).await;
+        let convert = held(&mut blockers, convert)?;
+        let unreadable = unreadable(&source, &source_facts, &filter).await?;
+        let is_readable = unreadable.is_none();
+        blockers.extend(unreadable);
         let weight = weigh::weigh(context, &filter, &source, &target, reach).await?;
-        limits::room(context, &weight, &filter, &source, &target).await?;
-        let violations = violations::find(context, &given, &source, &source_facts).await?;
-        if let Some(blocker) =
-            violations::without_rows(&source, &filter, &violations).await?.filter(|_| !resumed)
-        {
-            return Err(Error::Preflight(vec![blocker]));
-        }
-        Ok((jobs, hazards, convert, weight, violations))
+        held(&mut blockers, limits::room(context, &weight, &filter, &source, &target).await)?;
+        let violations = if is_readable {
+            violations::find(context, &given, &source, &source_facts).await?
+        } else {
+            Vec::new()
+        };
+        let without_rows = violations::without_rows(&source, &filter, &violations).await?;
+        blockers.extend(without_rows.filter(|_| !resumed));
+        Ok((blockers, (jobs, hazards, convert, weight, violations)))
     })?;
-    if !poolers.is_empty() {
-        return Err(Error::Preflight(poolers));
-    }
-    let (jobs, hazards, convert, weight, violations) = asked;
+    let (mut blockers, (jobs, hazards, convert, weight, violations)) = asked;
+    blockers.extend(poolers);
+    let (Some(convert), true) = (convert, blockers.is_empty()) else {
+        return Err(Error::Preflight(blockers));
+    };
     // A pooler that was accepted refuses what it does not know.
     if !context.args.accept.iter().any(|given| given.eq_ignore_ascii_case(pooler::SESSIONS)) {
         context.source.endpoint().pin();
@@ -135,6 +136,17 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
         violations,
         violations_given: given,
     })
+}
+
+/// Takes what stands in the way out of a result, for others to come beside it.
+fn held<T>(blockers: &mut Vec<Blocker>, result: Result<T, Error>) -> Result<Option<T>, Error> {
+    match result {
+        Err(Error::Preflight(found)) => {
+            blockers.extend(found);
+            Ok(None)
+        }
+        result => result.map(Some),
+    }
 }
 
 /// Rows that the source would keep from us: none may stay behind in silence.
