@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use crate::connect::{Row, Session};
 use crate::error::{Blocker, Error};
 use crate::guard;
+use crate::human::count;
 use crate::inspect::Timescale;
 use crate::names::Relation;
 use crate::quote::literal;
@@ -41,7 +42,7 @@ pub async fn find(
     let version = numbers(&timescale.version);
     found.extend(enum_dimensions(session, &comes).await?);
     // 2.11 has none of this.
-    if timescale.license == "apache" || version < vec![2, 12] {
+    if !timescale.runs_jobs() || version < vec![2, 12] {
         return Ok(found);
     }
     let catalogs = Catalogs::read(session).await?;
@@ -115,9 +116,9 @@ async fn added_defaults(
     Ok((!chunks.is_empty()).then(|| Blocker {
         check: ADDED_DEFAULT,
         what: format!(
-            "{} chunks were compressed before a column with a default was added; their rows show the default here, and \
-             would be NULL after any restore: {}",
-            chunks.len(),
+            "compressed before a column with a default was added: {}; the rows show the default here, and would be NULL after \
+             any restore: {}",
+            count(chunks.len() as u64, "chunk"),
             shown(&chunks)
         ),
         next: commands(&chunks, "write the values into these chunks on the source first:", |chunk| {
@@ -153,7 +154,7 @@ async fn chunk_skipping(
     }
     Ok((!commands.is_empty()).then(|| Blocker {
         check: CHUNK_SKIPPING,
-        what: format!("{} columns have chunk skipping, whose ranges this TimescaleDB does not restore", commands.len()),
+        what: format!("{} with chunk skipping, whose ranges this TimescaleDB does not restore", count(commands.len() as u64, "column")),
         next: ["update the source to TimescaleDB 2.20.3 or newer, or turn it off there and on again on the target:".to_owned()]
             .into_iter()
             .chain(commands)

@@ -42,6 +42,12 @@ pub struct Timescale {
 }
 
 impl Timescale {
+    /// The full edition, whose background jobs run; the Apache edition has none.
+    #[must_use]
+    pub fn runs_jobs(&self) -> bool {
+        self.license != "apache"
+    }
+
     /// Tables that TimescaleDB keeps, in whatever schema: hypertables and chunks.
     pub fn tables(&self) -> impl Iterator<Item = &Relation> {
         self.hypertables.iter().chain(&self.chunks)

@@ -1,5 +1,6 @@
 //! A rewritten part of a dump as the statements to run, each with what it does to the order of a migration.
 
+use tsmigrate_analyzer::facts::names::{option, option_is_on};
 use tsmigrate_analyzer::parse::{self, NodeEnum, pg};
 use tsmigrate_analyzer::split::{End, Kind, Splitter};
 
@@ -218,6 +219,15 @@ pub fn table_of_trigger(sql: &str, name: &str) -> Option<Relation> {
     let NodeEnum::CreateTrigStmt(trigger) = parsed.node() else { return None };
     let table = trigger.relation.as_ref().filter(|_| trigger.trigname == name)?;
     Some(Relation::new(&table.schemaname, &table.relname))
+}
+
+/// The role that `ALTER ROLE` lets log in.
+#[must_use]
+pub fn login(sql: &str) -> Option<String> {
+    let parsed = parse::parse(sql, true).ok().flatten()?;
+    let NodeEnum::AlterRoleStmt(alter) = parsed.node() else { return None };
+    let login = option(&alter.options, "canlogin").is_some_and(option_is_on);
+    alter.role.as_ref().filter(|_| login).map(|role| role.rolename.clone())
 }
 
 /// The table or view that a GRANT or REVOKE is about, and whether it grants.

@@ -265,12 +265,19 @@ fn hurt(now: &BTreeMap<Object, There>, before: &BTreeMap<Object, There>) -> Vec<
     before.iter().filter(|(object, was)| is_hurt(object, was)).map(drop).collect()
 }
 
-/// Answers of a server that has what a statement creates.
+/// Answers of a server that has what a statement creates, where nothing of it was dropped.
 const EXISTS: [&str; 11] = [
-    "42P06", "42P07", "42710", "42723", "42701", "23505", // it is an identity column already
-    "55000", // it is a partition already
-    "42809", // it inherits already, or is a hypertable already
-    "42P16", "42P17", "TS110",
+    "42P06", // a schema
+    "42P07", // a relation
+    "42710", // another object, such as a type, a trigger or a policy
+    "42723", // a function
+    "42701", // a column
+    "23505", // a mapping of a text search configuration
+    "55000", // it is an identity column already
+    "42809", // it is a partition already
+    "42P16", // it has a primary key already
+    "42P17", // it is a partition of another bound already, or an overlapping one
+    "TS110", // it is a hypertable already
 ];
 
 /// Runs what is new; where something was dropped, what is as it was too, for it may have gone with that.

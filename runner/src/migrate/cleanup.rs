@@ -191,7 +191,11 @@ async fn end_sessions(session: &Session, run: &str, say: Say<'_>) -> Result<(), 
         ))
         .await?;
     if !rows.is_empty() {
-        say(&format!("✓ {}: {} sessions that were left are ended", session.side().name(), rows.len()));
+        say(&format!(
+            "✓ {}: ended {} of the run",
+            session.side().name(),
+            count(rows.len() as u64, "session")
+        ));
     }
     Ok(())
 }
@@ -211,11 +215,11 @@ async fn put_jobs_back(
         if let Some(journal) = journal {
             journal.write(Event::JobsBack)?;
         }
-        say(&format!("✓ source: {} jobs are scheduled again", jobs.len()));
+        say(&format!("✓ source: scheduled {} again", count(jobs.len() as u64, "job")));
         return Ok(());
     }
     Err(Error::Refused {
-        what: format!("{} jobs of the source could not be scheduled again", left.len()),
+        what: format!("{} of the source could not be scheduled again", count(left.len() as u64, "job")),
         next: left,
     })
 }

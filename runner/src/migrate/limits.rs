@@ -94,7 +94,7 @@ pub(super) async fn sessions(
         let (user, database) = (quoted(endpoint.user()), quoted(endpoint.database()));
         let why = reason(connections, &user, &database);
         if connections.left < wanted {
-            few.push(format!("the {} takes {} sessions ({why})", side.name(), connections.left));
+            few.push(format!("the {} accepts {} ({why})", side.name(), count(connections.left, "session")));
         }
         if connections.left >= least {
             continue;
@@ -102,9 +102,9 @@ pub(super) async fn sessions(
         blockers.push(Blocker {
             check: check(side),
             what: format!(
-                "the {} takes {} sessions of {}, and a migration needs {least} at the least ({why})",
+                "the {} accepts {} of {}, and a migration needs {least} at the least ({why})",
                 side.name(),
-                connections.left,
+                count(connections.left, "session"),
                 user
             ),
             next: vec![match connections.narrowest {

@@ -83,7 +83,9 @@ pub(super) fn is_linked_sequence(error: &Error) -> bool {
 /// Lets no role log in that could not before, until everything is handed over: one that the run creates, or lets log in.
 pub(super) fn logins_at_the_end(scripts: &mut Scripts, target: &Facts) {
     for statement in &mut scripts.roles {
-        let Some(role) = login(&statement.sql).filter(|role| !target.logins.contains(role)) else { continue };
+        let Some(role) = script::login(&statement.sql).filter(|role| !target.logins.contains(role)) else {
+            continue;
+        };
         let alter = |word: &str| format!("ALTER ROLE {} {word};", identifier(&role));
         let at_the_end = script::statement(&alter("LOGIN"), statement.line, statement.column, true);
         scripts.access.push(("roles", at_the_end));
@@ -91,23 +93,6 @@ pub(super) fn logins_at_the_end(scripts: &mut Scripts, target: &Facts) {
         statement.sql.push('\n');
         statement.sql.push_str(&alter("NOLOGIN"));
     }
-}
-
-/// The role that ALTER ROLE lets log in.
-fn login(sql: &str) -> Option<String> {
-    let parsed = parse::parse(sql, true).ok().flatten()?;
-    let NodeEnum::AlterRoleStmt(alter) = parsed.node() else { return None };
-    let on = alter.options.iter().any(|option| match &option.node {
-        Some(NodeEnum::DefElem(option)) if option.defname == "canlogin" => {
-            match option.arg.as_ref().and_then(|arg| arg.node.as_ref()) {
-                Some(NodeEnum::Boolean(value)) => value.boolval,
-                Some(NodeEnum::Integer(value)) => value.ival != 0,
-                _ => true,
-            }
-        }
-        _ => false,
-    });
-    on.then(|| alter.role.as_ref().map(|role| role.rolename.clone())).flatten()
 }
 
 #[cfg(test)]

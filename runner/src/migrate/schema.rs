@@ -3,8 +3,6 @@
 use std::time::Instant;
 
 use sha2::{Digest, Sha256};
-use tsmigrate_analyzer::facts::names::{option, option_is_on};
-use tsmigrate_analyzer::parse::{self, NodeEnum};
 
 use super::scripts::Scripts;
 use super::servers::Servers;
@@ -98,7 +96,11 @@ pub(super) async fn analyse(
     scripts.roles_text = roles;
     scripts.pre_data_text = pre;
     scripts.hash = hash;
-    let log_in = if passwords { Vec::new() } else { logins(&scripts.roles) };
+    let log_in = if passwords {
+        Vec::new()
+    } else {
+        scripts.roles.iter().filter_map(|role| script::login(&role.sql)).collect()
+    };
     ownership::logins_at_the_end(&mut scripts, &servers.target);
     let open = findings.iter().filter(|finding| finding.severity == "error" && !finding.solved);
     let clear = open.filter(|finding| !finding.accepted).count() == 0;
@@ -153,17 +155,6 @@ async fn dump_roles(context: &Context, servers: &Servers) -> Result<(Vec<u8>, bo
         }
         result => result.map(|roles| (roles, true)),
     }
-}
-
-/// Roles that can log in.
-fn logins(roles: &[Statement]) -> Vec<String> {
-    let login = |statement: &Statement| {
-        let parsed = parse::parse(&statement.sql, true).ok().flatten()?;
-        let NodeEnum::AlterRoleStmt(alter) = parsed.node() else { return None };
-        let login = option(&alter.options, "canlogin").is_some_and(option_is_on);
-        alter.role.as_ref().filter(|_| login).map(|role| role.rolename.clone())
-    };
-    roles.iter().filter_map(login).collect()
 }
 
 fn sort(roles: &[u8], pre: &[u8], post: &[u8], target: &Facts) -> Result<Scripts, Error> {

@@ -146,7 +146,7 @@ fn steps(basis: &Basis<'_>) -> Vec<Step> {
     let mut step = |name, what: String| steps.push(Step { name, what });
     let number = |number: usize, noun: &str| count(number as u64, noun);
     let scheduled = jobs.iter().filter(|job| job.scheduled).count();
-    let pauses = source.timescale.as_ref().is_some_and(|timescale| timescale.license != "apache");
+    let pauses = source.timescale.as_ref().is_some_and(Timescale::runs_jobs);
     if scheduled > 0 && pauses && basis.pause_jobs {
         step(
             "pause jobs",
@@ -333,7 +333,7 @@ fn notes(basis: &Basis<'_>, plan: &Plan) -> Vec<String> {
         notes.push("the target's user is a superuser; a service gives none".into());
     }
     notes.extend(logins(source, target));
-    let runs = source.timescale.as_ref().is_some_and(|timescale| timescale.license != "apache");
+    let runs = source.timescale.as_ref().is_some_and(Timescale::runs_jobs);
     if runs && !basis.pause_jobs && basis.jobs.iter().any(|job| job.scheduled) {
         notes.push(format!("the source's jobs run meanwhile: {RUNNING}"));
     }
@@ -346,7 +346,7 @@ fn notes(basis: &Basis<'_>, plan: &Plan) -> Vec<String> {
     if source.encoding != "UTF8" {
         notes.push(format!("the source's encoding is {}; its text is converted to UTF8", source.encoding));
     }
-    if source.timescale.as_ref().is_some_and(|timescale: &Timescale| timescale.license == "apache") {
+    if source.timescale.as_ref().is_some_and(|timescale| !timescale.runs_jobs()) {
         notes.push(
             "the source runs TimescaleDB's Apache edition: no compression, no continuous aggregates".into(),
         );

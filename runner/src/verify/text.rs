@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Reset, Style};
 
 use super::result::{Difference, Verification};
-use crate::human::{self, count_or_no, thousands};
+use crate::human::{self, count, count_or_no, thousands};
 
 /// Values longer than this are cut.
 const LONG: usize = 120;
@@ -19,7 +19,7 @@ impl Verification {
         let differences = count_or_no(self.differences.len() as u64, "difference");
         let summed = match self.rows.summed {
             0 => String::new(),
-            summed => format!(", {} rows by checksum", thousands(summed)),
+            summed => format!(", {} by checksum", count(summed, "row")),
         };
         format!("{} comparisons{summed}, {differences}", thousands(total as u64))
     }

@@ -5,6 +5,7 @@ use crate::engine::copy::LiveSource;
 use crate::engine::retry::retrying;
 use crate::engine::target::LiveTarget;
 use crate::error::Error;
+use crate::human::count;
 use crate::migrate::driver::{Run, StageResult};
 use crate::migrate::engine_setup::SETUP;
 use crate::migrate::loaded::Loaded;
@@ -43,6 +44,6 @@ pub(in crate::migrate) async fn run(
     Ok(StageResult {
         rows,
         missing: filled.missing,
-        ..StageResult::done(format!("{rows} rows of extensions' own tables"))
+        ..StageResult::done(format!("{} of extensions' own tables", count(rows, "row")))
     })
 }

@@ -6,7 +6,7 @@ use crate::connect::Session;
 use crate::engine::retry::{retrying, transient};
 use crate::error::{Blocker, Error};
 use crate::human;
-use crate::inspect::Facts;
+use crate::inspect::{Facts, Timescale};
 use crate::jobs::{self, Job};
 use crate::migrate::driver::{Run, StageResult};
 use crate::migrate::loaded::Loaded;
@@ -21,7 +21,7 @@ pub(in crate::migrate) fn pausable<'a>(
     context: &Context,
     servers: &'a Servers,
 ) -> impl Iterator<Item = &'a Job> {
-    let runs = servers.source.timescale.as_ref().is_some_and(|timescale| timescale.license != "apache");
+    let runs = servers.source.timescale.as_ref().is_some_and(Timescale::runs_jobs);
     let pauses = runs && !context.args.no_pause_jobs;
     servers.jobs.iter().filter(move |job| pauses && job.scheduled)
 }
@@ -33,7 +33,7 @@ pub(in crate::migrate) async fn not_pausable(
     source: &Facts,
     jobs: &[Job],
 ) -> Result<Option<Blocker>, Error> {
-    let runs = source.timescale.as_ref().is_some_and(|timescale| timescale.license != "apache");
+    let runs = source.timescale.as_ref().is_some_and(Timescale::runs_jobs);
     if !runs || context.args.no_pause_jobs {
         return Ok(None);
     }
@@ -82,7 +82,7 @@ pub(in crate::migrate) async fn pause(context: &Context, servers: &Servers) -> R
     for name in &running {
         context.progress.warn(&format!("{name} of the source still runs; what it drops now may be missed"));
     }
-    Ok(StageResult::done(format!("{} jobs of the source", scheduled.len())))
+    Ok(StageResult::done(format!("{} of the source", human::count(scheduled.len() as u64, "job"))))
 }
 
 /// Gives copied jobs the owners that they have on the source, so that what they call runs as those. They still wait. A
@@ -184,7 +184,7 @@ pub(in crate::migrate) async fn start(
     })
     .await?;
     let admin = &servers.target.user;
-    let apache = servers.target.timescale.as_ref().is_some_and(|timescale| timescale.license == "apache");
+    let apache = servers.target.timescale.as_ref().is_some_and(|timescale| !timescale.runs_jobs());
     let mut later = Vec::new();
     for job in &servers.jobs {
         let Some(found) = copied.get(&job.id) else { continue };

@@ -3,6 +3,7 @@
 use crate::engine::retry::retrying;
 use crate::engine::statements;
 use crate::error::{Error, Server};
+use crate::human::count;
 use crate::migrate::driver::{Run, StageResult};
 use crate::script::{Class, Statement};
 use crate::step::Step;
@@ -36,9 +37,9 @@ pub(in crate::migrate) async fn run(run: &Run<'_>, roles: &[Statement]) -> Resul
         engine.marks.set(&session, &Step::Roles).await.map(|()| existing)
     })
     .await?;
-    let existed = if existing > 0 { format!(", {existing} roles existed") } else { String::new() };
+    let existed = if existing > 0 { format!(", {} existed", count(existing, "role")) } else { String::new() };
     Ok(StageResult {
         statements: roles.len() as u64,
-        ..StageResult::done(format!("{} statements{existed}", roles.len()))
+        ..StageResult::done(format!("{}{existed}", count(roles.len() as u64, "statement")))
     })
 }

@@ -7,6 +7,7 @@ use crate::engine::retry::retrying;
 use crate::engine::statements::List;
 use crate::engine::target::LiveTarget;
 use crate::error::Error;
+use crate::human::count;
 use crate::migrate::driver::{Run, StageResult};
 use crate::script::Statement;
 use crate::step;
@@ -51,5 +52,9 @@ pub(in crate::migrate) async fn run(
         Ok(session) => session.take_notices(),
         Err(_) => Vec::new(),
     };
-    Ok(StageResult { statements: done as u64, warnings, ..StageResult::done(format!("{done} statements")) })
+    Ok(StageResult {
+        statements: done as u64,
+        warnings,
+        ..StageResult::done(count(done as u64, "statement"))
+    })
 }
