@@ -5,8 +5,8 @@ use super::state::{CopyState, DatabaseSection, Pass};
 use super::statement::accept_loss;
 use crate::batches::{ParseOutcome, Tree, read};
 use crate::edit::Fix;
-use crate::facts::Encoding;
 use crate::facts::rows::RowReader;
+use crate::facts::{Encoding, Session, Transaction};
 use crate::finding::Place;
 use crate::input::{InputError, Problem};
 use crate::locate::Statement;
@@ -204,6 +204,7 @@ impl Pass<'_> {
             let place = near.place(&near.range());
             let at = Position { line: place.line, column: place.column };
             let added = Statement::new(sql, &parsed, place.input, place.statement, place.span.start, at);
+            rules::dependency::order::created(&self.analysis.facts, &mut self.states, &added);
             self.analysis.facts.observe(&added, None);
         }
     }
@@ -222,24 +223,22 @@ impl Pass<'_> {
     fn meta(&mut self, piece: &Piece<'_>) {
         let text = parseable(piece.text);
         let place = self.place(piece, 0);
-        let mut session = None;
+        let mut before = None;
         if let Some(database) = crate::input::connect_target(&text) {
             if self.begins_section(&database) {
                 self.end_section();
                 self.begin_section(&database, place);
             }
-            if database != "-" {
-                // The server rolls back what was not committed.
-                self.end_transaction(true);
-            }
-            session = Some(self.analysis.facts.session.clone());
-            self.analysis.facts.connect(&database, place);
+            let facts = &mut self.analysis.facts;
+            before = (database != "-").then(|| (facts.session.clone(), facts.transaction.clone()));
+            facts.connect(&database, place);
         }
         if let Some(encoding) = text.strip_prefix("\\encoding ") {
             self.analysis.facts.session.set_encoding(Encoding::named(encoding.trim()));
         }
         self.copy.removal = None;
         if self.is_left_out() {
+            self.connected(before, true);
             return;
         }
         let first = self.analysis.findings.len();
@@ -248,11 +247,21 @@ impl Pass<'_> {
         // The rows of a `\copy … from stdin` go with it.
         let removed = self.analysis.findings.get(first..).into_iter().flatten().position(|f| f.solved);
         self.copy.removal = removed.map(|index| first + index);
-        if let Some(session) = session.filter(|_| removed.is_some()) {
-            // Without the \connect it is the same session.
-            self.analysis.facts.session = session;
-            self.analysis.facts.refresh_path();
+        self.connected(before, removed.is_some());
+    }
+
+    /// A `\connect` has been looked at: what was known before it of the session and its transaction.
+    fn connected(&mut self, before: Option<(Session, Transaction)>, removed: bool) {
+        let Some((session, transaction)) = before else { return };
+        let new = std::mem::replace(&mut self.analysis.facts.session, session);
+        self.analysis.facts.transaction = transaction;
+        // Without the \connect it is the same session. Else the server rolls back what was not committed.
+        if !removed {
+            self.end_transaction(true);
+            self.analysis.facts.drop_temporary();
+            self.analysis.facts.session = new;
         }
+        self.analysis.facts.refresh_path();
     }
 
     pub(super) fn end_input(&mut self) -> Result<(), InputError> {

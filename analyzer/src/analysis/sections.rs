@@ -31,6 +31,7 @@ impl Pass<'_> {
                 section,
                 facts: self.analysis.facts.clone(),
                 states: self.states.clone(),
+                undo: self.undo.clone(),
                 findings: self.analysis.findings.len(),
                 allowances: self.allowances.count(),
                 place: None,
@@ -45,12 +46,13 @@ impl Pass<'_> {
         else {
             return;
         };
-        let UndecidedSection { section, facts, states, findings, allowances, place } = *undecided;
+        let UndecidedSection { section, facts, states, undo, findings, allowances, place } = *undecided;
         let old = std::mem::replace(&mut self.analysis.facts, facts);
         // Marks of a begin and an end count wherever they stand, and a database was named.
         self.analysis.facts.headers = old.headers;
         self.analysis.facts.databases = old.databases;
         self.states = states;
+        self.undo = undo;
         let dropped = self.analysis.findings.split_off(findings.min(self.analysis.findings.len()));
         // What the parser does not take may be anything: it does not vanish with the section.
         let unparsed = &rules::input::in_10_syntax_error::RULE;

@@ -107,6 +107,7 @@ pub(super) struct UndecidedSection {
     pub(super) section: LeftOutSection,
     pub(super) facts: Facts,
     pub(super) states: States,
+    pub(super) undo: Undo,
     /// How many findings there were.
     pub(super) findings: usize,
     /// How many allowances there were.

@@ -3,7 +3,7 @@
 use super::state::Pass;
 use crate::edit::{Action, Edit, Fix, Safety};
 use crate::facts::Absence;
-use crate::finding::Severity;
+use crate::finding::{Place, Severity};
 use crate::locate::Statement;
 use crate::options::Options;
 use crate::parse::{Change, Parsed};
@@ -51,42 +51,12 @@ impl Pass<'_> {
         let whole =
             |finding: &Finding| wanted(finding) && finding.fix.as_deref().is_some_and(Fix::removes_statement);
         // What needs an object that will be missing goes, whatever else could be done to it.
-        let is_dependent =
-            |finding: &Finding| finding.rule.id == rules::dependency::dep_01_missing_dependency::RULE.id;
         let chosen = findings
             .iter()
             .position(|finding| whole(finding) && is_dependent(finding))
             .or_else(|| findings.iter().position(whole));
         if let Some(index) = chosen {
-            let mut finding = findings.swap_remove(index);
-            let with = match finding.fix.as_ref().map(|fix| &fix.action) {
-                Some(Action::Replace { with, .. }) => with.clone(),
-                _ => Vec::new(),
-            };
-            finding.solved = with.iter().all(|sql| rewrite::is_statement(sql));
-            // Taking it out solves the others' errors: the statement would fail all the same.
-            if let Some(worse) = findings.iter().find(|other| other.severity == Severity::Error)
-                && finding.severity < Severity::Error
-            {
-                finding.severity = Severity::Error;
-                finding.server_error.clone_from(&worse.server_error);
-            }
-            let present = finding.fix.as_ref().is_some_and(|fix| fix.present);
-            let mut absence = (!present).then(|| absence_of(&finding, statement, true));
-            // What comes in its place needs the same objects.
-            findings.retain(|other| !with.is_empty() && is_dependent(other));
-            if let Some(other) = findings.first() {
-                absence = Some(absence_of(other, statement, false));
-            }
-            findings.insert(0, finding);
-            return StatementResult {
-                findings,
-                new: None,
-                before: Vec::new(),
-                // What comes in its place may create the same object: it is there after all.
-                after: with,
-                absence,
-            };
+            return removed(statement, findings, index);
         }
 
         let (mut before, mut after) = (Vec::new(), Vec::new());
@@ -102,6 +72,12 @@ impl Pass<'_> {
             }
         }
         let new = self.edit(statement, parsed, piece, &mut findings);
+        // What is left of it after the edits may have to go.
+        if new.is_some()
+            && let Some(index) = findings.iter().position(|finding| !finding.solved && whole(finding))
+        {
+            return removed(statement, findings, index);
+        }
         // What exists without the statement exists after it has failed.
         let absence = findings
             .iter()
@@ -170,14 +146,18 @@ impl Pass<'_> {
             let fresh = self.check(Subject::Statement(&again));
             current = Some((new_text, new_parsed));
             // What was found in the first round and cannot be edited is known already.
-            round = fresh
+            let left;
+            (round, left) = fresh
                 .into_iter()
-                .filter(|f| edits_of(f).next().is_some() && !applied.iter().any(|a| same_words(a, f)))
-                .collect();
+                .filter(|f| !applied.iter().any(|a| same_words(a, f)))
+                .partition::<Vec<_>, _>(|f| edits_of(f).next().is_some());
             for finding in &round {
                 if !findings.iter().any(|known| same_words(known, finding)) {
                     findings.push(finding.clone());
                 }
+            }
+            for finding in left {
+                self.add_left(statement, finding, findings);
             }
         }
         if rounds > 1
@@ -187,6 +167,80 @@ impl Pass<'_> {
         }
         current
     }
+}
+
+impl Pass<'_> {
+    /// Adds what a rule finds in an edited statement only, and that no edit solves: its place is the statement as it was.
+    fn add_left(&self, statement: &Statement<'_>, mut finding: Finding, findings: &mut Vec<Finding>) {
+        let whole = statement.span(&statement.range());
+        // A rule that keeps what statements create finds the one at hand.
+        let is_here =
+            |place: Place| (place.input, place.statement) == (self.input(), finding.place.statement);
+        if finding.related.iter().any(|related| is_here(related.place)) {
+            return;
+        }
+        match finding.fix.as_mut().map(|fix| &mut fix.action) {
+            Some(Action::Remove { span } | Action::Replace { span, .. }) => *span = whole,
+            _ => finding.fix = None,
+        }
+        accept_loss(&mut finding, self.options, whole);
+        finding.place = statement.place(&statement.body());
+        match findings.iter_mut().find(|known| known.rule == finding.rule) {
+            // It may be removed by now.
+            Some(known)
+                if same_words(known, &finding)
+                    && finding.fix.as_deref().is_some_and(Fix::removes_statement)
+                    && rewrite::is_wanted(&finding, self.options, &self.file()) =>
+            {
+                *known = finding;
+            }
+            None if finding.fails() => findings.push(finding),
+            _ => {}
+        }
+    }
+}
+
+/// What comes of a statement that the fix of one of its findings removes or replaces.
+fn removed(statement: &Statement<'_>, mut findings: Vec<Finding>, index: usize) -> StatementResult {
+    let mut finding = findings.swap_remove(index);
+    let with = match finding.fix.as_ref().map(|fix| &fix.action) {
+        Some(Action::Replace { with, .. }) => with.clone(),
+        _ => Vec::new(),
+    };
+    finding.solved = with.iter().all(|sql| rewrite::is_statement(sql));
+    // Taking it out solves the others' errors: the statement would fail all the same.
+    if let Some(worse) = findings.iter().find(|other| other.severity == Severity::Error)
+        && finding.severity < Severity::Error
+    {
+        finding.severity = Severity::Error;
+        finding.server_error.clone_from(&worse.server_error);
+    }
+    let present = finding.fix.as_ref().is_some_and(|fix| fix.present);
+    let mut absence = (!present).then(|| absence_of(&finding, statement, true));
+    // What comes in its place needs the same objects.
+    findings.retain(|other| !with.is_empty() && (is_dependent(other) || is_present(other)));
+    if let Some(other) = findings.first().filter(|other| !is_present(other)) {
+        absence = Some(absence_of(other, statement, false));
+    }
+    findings.insert(0, finding);
+    StatementResult {
+        findings,
+        new: None,
+        before: Vec::new(),
+        // What comes in its place may create the same object: it is there after all.
+        after: with,
+        absence,
+    }
+}
+
+/// It needs an object that will be missing.
+fn is_dependent(finding: &Finding) -> bool {
+    *finding.rule == rules::dependency::dep_01_missing_dependency::RULE
+}
+
+/// What it creates exists without it.
+fn is_present(finding: &Finding) -> bool {
+    finding.fix.as_ref().is_some_and(|fix| fix.present)
 }
 
 /// An error without a fix, of a rule whose losses are accepted: the statement is removed.

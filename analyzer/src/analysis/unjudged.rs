@@ -1,38 +1,75 @@
 //! What runs during the restore and is not judged: code in DO blocks, and functions of the inputs.
 
+use std::collections::BTreeSet;
+
 use super::state::Pass;
-use crate::facts::{Facts, ObjectId};
+use crate::facts::ObjectId;
+use crate::facts::objects::subject;
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Reference};
 use crate::rule::Unjudged;
 use crate::rules;
 
+/// Tables, views and types that call functions of the inputs when rows come, or when they are read.
+#[derive(Clone, Default)]
+struct Callers(BTreeSet<ObjectId>);
+
+/// Functions of PostgreSQL and of tablefunc that run SQL which they are given as text.
+const RUN_TEXT: [&str; 6] =
+    ["query_to_xml", "query_to_xmlschema", "query_to_xml_and_xmlschema", "ts_stat", "crosstab", "connectby"];
+
 impl Pass<'_> {
     /// Notes what a statement that the server takes does without a judgement.
     pub(super) fn note_unjudged(&mut self, statement: &Statement<'_>) {
         let node = statement.node();
+        let fills = match node {
+            NodeEnum::CopyStmt(s) => s.is_from,
+            NodeEnum::RefreshMatViewStmt(s) => !s.skip_data,
+            _ => false,
+        };
+        let runs = fills || rules::runs(node);
+        let runs_text =
+            |called: &Reference| called.class == Class::Function && RUN_TEXT.contains(&&*called.name);
         let what = match node {
             NodeEnum::DoStmt(_) | NodeEnum::ExecuteStmt(_) => Unjudged::Code,
-            node if !self.analysis.facts.overloads.is_empty()
-                && rules::runs(node)
-                && statement.references().iter().any(|called| is_own(&self.analysis.facts, called)) =>
-            {
-                Unjudged::Calls
-            }
+            _ if runs && statement.references().iter().any(runs_text) => Unjudged::Code,
+            _ if self.analysis.facts.overloads.is_empty() || !self.calls(statement) => return,
+            _ if runs || self.keep_caller(node) => Unjudged::Calls,
             _ => return,
         };
         self.not_judged(what, statement.place(&statement.range()));
     }
-}
 
-/// True for a function that the inputs create.
-fn is_own(facts: &Facts, called: &Reference) -> bool {
-    called.class == Class::Function
-        && facts.overloads.contains_key(&facts.resolved(&ObjectId::new(
-            Class::Function,
-            called.schema.as_deref(),
-            &called.name,
-        )))
+    /// True where a statement names a function of the inputs, or what calls one.
+    fn calls(&self, statement: &Statement<'_>) -> bool {
+        let facts = &self.analysis.facts;
+        let callers = self.states.get::<Callers>();
+        let subject = subject(statement.node())
+            .map(|object| Reference::new(object.id.class, object.id.schema.as_deref(), &object.id.name));
+        statement.references().iter().chain(&subject).any(|called| {
+            let id = facts.resolved(&ObjectId::new(called.class, called.schema.as_deref(), &called.name));
+            facts.overloads.contains_key(&id) && called.class == Class::Function
+                || callers.is_some_and(|callers| callers.0.contains(&id))
+        })
+    }
+
+    /// Keeps the table, view or type that calls a function from here on. True where its rows are there already.
+    fn keep_caller(&mut self, node: &NodeEnum) -> bool {
+        let facts = &self.analysis.facts;
+        let object = match node {
+            // Policies do not bind who restores.
+            NodeEnum::CreatePolicyStmt(_) => None,
+            _ => subject(node).map(|object| facts.resolved(&object.id)),
+        };
+        let object = object.or_else(|| facts.created(node).map(|object| object.id));
+        let Some(id) = object.filter(|id| matches!(id.class, Class::Relation | Class::Type)) else {
+            return false;
+        };
+        let evaluates = matches!(node, NodeEnum::IndexStmt(_) | NodeEnum::AlterTableStmt(_));
+        let is_filled = evaluates && facts.filled.contains(&id);
+        self.states.of::<Callers>().0.insert(id);
+        is_filled
+    }
 }
 
 #[cfg(test)]
@@ -79,6 +116,33 @@ mod tests {
                  CREATE TABLE t (a int DEFAULT f());",
                 None,
             ),
+            (
+                "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';\nCREATE TABLE t (a int DEFAULT f());\n\
+                 COPY t FROM stdin;\n1\n\\.\nINSERT INTO t VALUES (1);",
+                Some("calls 2 3"),
+            ),
+            (
+                "CREATE FUNCTION f(int) RETURNS bool LANGUAGE sql AS 'SELECT true';\n\
+                 CREATE DOMAIN d AS int CHECK (f(VALUE));\nCREATE TABLE t (a d);\nINSERT INTO t VALUES (1);",
+                Some("calls 1 4"),
+            ),
+            (
+                "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';\n\
+                 CREATE TABLE t (a int);\nINSERT INTO t VALUES (1);\n\
+                 CREATE TRIGGER g BEFORE INSERT ON t EXECUTE FUNCTION f();\nINSERT INTO t VALUES (1);",
+                Some("calls 1 5"),
+            ),
+            (
+                "CREATE FUNCTION f(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN 1; END';\n\
+                 CREATE TABLE t (a int);\nINSERT INTO t VALUES (1);\nCREATE INDEX i ON t (f(a));",
+                Some("calls 1 4"),
+            ),
+            (
+                "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';\nCREATE VIEW v AS SELECT f();\n\
+                 CREATE MATERIALIZED VIEW m AS SELECT * FROM v WITH NO DATA;\nREFRESH MATERIALIZED VIEW m;",
+                Some("calls 1 4"),
+            ),
+            ("SELECT query_to_xml('CREATE ROLE r', true, true, '');", Some("code 1 1")),
             ("SELECT 1;\nCREATE VIEW v AS SELECT * FROM there;", Some("objects 1 2")),
             ("CREATE TABLE t (a mood);", Some("objects 1 1")),
             ("CREATE TYPE mood AS ENUM ('a');\nCREATE TABLE t (a mood, b varchar(3), c serial);", None),

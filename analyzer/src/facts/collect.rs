@@ -12,7 +12,7 @@ use super::{
 use crate::finding::Place;
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Reference, pg, references};
-use crate::target::is_builtin;
+use crate::target::{is_builtin, members};
 
 impl Facts {
     /// Takes what a row says.
@@ -34,6 +34,7 @@ impl Facts {
     /// The next input begins: a new session, connected to the database of the target.
     pub fn begin_input(&mut self, name: &str) {
         self.headers.push(Header { input: name.to_owned(), ..Header::default() });
+        self.drop_temporary();
         self.begin_session(None);
     }
 
@@ -259,7 +260,10 @@ impl Facts {
             }
             NodeEnum::GrantStmt(s) if !absent => self.privileges_of(s, place),
             NodeEnum::DropStmt(s) if s.remove_type == pg::ObjectType::ObjectExtension as i32 && !absent => {
-                self.dropped_extensions.extend(strings(&s.objects).into_iter().map(Into::into));
+                for name in strings(&s.objects) {
+                    self.extensions.remove(name);
+                    self.dropped_extensions.insert(name.into());
+                }
             }
             NodeEnum::CreateExtensionStmt(s) => {
                 self.dropped_extensions.remove(s.extname.as_str());
@@ -368,16 +372,6 @@ pub(super) const fn has_signature(class: Class) -> bool {
     matches!(class, Class::Function | Class::Operator | Class::OperatorClass)
 }
 
-/// TimescaleDB's functions that create a hypertable of a table: nothing that another statement names.
-const OF_HYPERTABLES: [&str; 6] = [
-    "create_hypertable",
-    "by_range",
-    "by_hash",
-    "add_dimension",
-    "set_integer_now_func",
-    "set_chunk_time_interval",
-];
-
 /// True for a statement that may create objects which it does not name.
 fn is_dynamic(node: &NodeEnum) -> bool {
     match node {
@@ -386,14 +380,14 @@ fn is_dynamic(node: &NodeEnum) -> bool {
         | NodeEnum::ImportForeignSchemaStmt(_)
         | NodeEnum::ExecuteStmt(_) => true,
         NodeEnum::CreateSchemaStmt(s) => !s.schema_elts.is_empty(),
-        NodeEnum::SelectStmt(s) => {
+        NodeEnum::SelectStmt(_) => {
             let is_own = |r: &Reference| {
                 r.schema.as_deref().is_none_or(|schema| schema == "pg_catalog")
                     && is_builtin(Class::Function, &r.name)
-                    || OF_HYPERTABLES.contains(&&*r.name)
+                    // A hypertable or a job of it is nothing that another statement names.
+                    || members("timescaledb").is_some_and(|of| of.has(Class::Function, &r.name))
             };
-            s.into_clause.is_some()
-                || references(node).iter().any(|r| r.class == Class::Function && !is_own(r))
+            references(node).iter().any(|r| r.class == Class::Function && !is_own(r))
         }
         _ => false,
     }

@@ -13,7 +13,6 @@ impl Facts {
         self.current_database = database;
         self.session = self.stored_path().map_or_else(Session::default, Session::with_path);
         self.transaction = super::Transaction::default();
-        self.drop_temporary();
         self.refresh_path();
     }
 
@@ -33,7 +32,8 @@ impl Facts {
         found.max_by_key(|setting| rank(setting))?.path.as_deref()
     }
 
-    fn drop_temporary(&mut self) {
+    /// The session ends: its temporary objects are gone.
+    pub(crate) fn drop_temporary(&mut self) {
         if std::mem::take(&mut self.temporary_objects) {
             self.relations.retain(|id, _| id.schema.as_deref() != Some(TEMPORARY));
             self.objects.retain(|id, _| id.schema.as_deref() != Some(TEMPORARY));

@@ -17,6 +17,7 @@ pub fn created(node: &NodeEnum) -> Option<Object> {
             let word = if s.objtype == T::ObjectMatview as i32 { "materialized view" } else { "table" };
             of_relation(word, s.into.as_ref()?.rel.as_ref())
         }
+        NodeEnum::SelectStmt(s) => of_relation("table", s.into_clause.as_ref()?.rel.as_ref()),
         NodeEnum::ViewStmt(s) => of_relation("view", s.view.as_ref()),
         NodeEnum::CreateSeqStmt(s) => of_relation("sequence", s.sequence.as_ref()),
         NodeEnum::IndexStmt(s) if !s.idxname.is_empty() => {
@@ -108,6 +109,7 @@ pub fn created_range(node: &NodeEnum) -> Option<&pg::RangeVar> {
     match node {
         NodeEnum::CreateStmt(s) => s.relation.as_ref(),
         NodeEnum::CreateTableAsStmt(s) => s.into.as_ref()?.rel.as_ref(),
+        NodeEnum::SelectStmt(s) => s.into_clause.as_ref()?.rel.as_ref(),
         NodeEnum::ViewStmt(s) => s.view.as_ref(),
         NodeEnum::CreateSeqStmt(s) => s.sequence.as_ref(),
         _ => None,

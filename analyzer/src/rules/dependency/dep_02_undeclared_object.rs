@@ -1,10 +1,11 @@
 //! DEP-02: a dump that needs what it does not make: a part of a dump, or one without an extension.
 
+use super::dep_01_missing_dependency;
 use super::drops::{drops, may_be_missing, nothing_to_drop};
 use super::missing::{Missing, error, what};
 use super::order;
 use super::overloads;
-use crate::edit::{Fix, Safety};
+use crate::edit::{Action, Fix, Safety};
 use crate::facts::names::quoted;
 use crate::facts::objects::subject;
 use crate::facts::{Facts, ObjectId};
@@ -57,7 +58,18 @@ pub(crate) const RULE: Rule = Rule {
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
     order::creates(ctx, statement, node);
-    if may_be_missing(node) || ctx.findings.iter().any(says_it_all) {
+    if may_be_missing(node) {
+        return;
+    }
+    if ctx.findings.iter().any(says_it_all) {
+        // What may stay, and fails for now, needs its schema too.
+        let may_stay = |finding: &Finding| {
+            *finding.rule == dep_01_missing_dependency::RULE
+                && finding.fix.as_deref().is_some_and(|fix| fix.safety == Safety::Review)
+        };
+        if ctx.findings.iter().filter(|finding| says_it_all(finding)).all(may_stay) {
+            missing_schema(ctx, statement, node);
+        }
         return;
     }
     if let Some(server) = undeclared_server(ctx, node) {
@@ -95,27 +107,12 @@ fn check(ctx: &mut Context<'_>) {
             return;
         }
     }
-    let mut new_schema = None;
-    if let Some(object) = &made
-        && let Some(schema) = object.id.schema.as_deref()
-        && !matches!(object.id.class, Class::Nameless | Class::Attached)
-        && !has_schema(ctx, schema)
-    {
-        let missing = Missing {
-            class: Class::Schema,
-            schema: None,
-            name: schema.into(),
-            whole_schema: true,
-            extension: extension_of_schema(ctx.target, schema),
-            location: None,
-        };
-        judge(ctx, statement, node, &missing, false);
-        if missing.extension.is_some() || !is_judged(ctx) {
-            return;
-        }
-        // With the schema made, the statement may miss more.
-        new_schema = Some(missing.name);
+    let new_schema = missing_schema(ctx, statement, node);
+    if new_schema.as_ref().is_some_and(|missing| missing.extension.is_some() || !is_judged(ctx)) {
+        return;
     }
+    // With the schema made, the statement may miss more.
+    let new_schema = new_schema.map(|missing| missing.name);
     let own = made.map(|object| object.id);
     if order::uses_what_fails(ctx, statement, node, own.as_ref()) {
         return;
@@ -138,6 +135,25 @@ fn check(ctx: &mut Context<'_>) {
     if let Some(found) = found {
         judge(ctx, statement, node, &found, false);
     }
+}
+
+/// The schema that the statement would create its object in: reported where it is missing.
+fn missing_schema(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &NodeEnum) -> Option<Missing> {
+    let object = ctx.created(node)?;
+    let schema = object.id.schema.as_deref()?;
+    if matches!(object.id.class, Class::Nameless | Class::Attached) || has_schema(ctx, schema) {
+        return None;
+    }
+    let missing = Missing {
+        class: Class::Schema,
+        schema: None,
+        name: schema.into(),
+        whole_schema: true,
+        extension: extension_of_schema(ctx.target, schema),
+        location: None,
+    };
+    judge(ctx, statement, node, &missing, false);
+    Some(missing)
 }
 
 /// True where what no input creates is missing: in dumps, and as long as nothing could have created anything.
@@ -191,9 +207,10 @@ fn gone(ctx: &Context<'_>, id: &ObjectId) -> Option<(&'static str, Place)> {
     dropped.or_else(|| ctx.facts.renamed.get(id).map(|place| ("renamed or moved", *place)))
 }
 
-/// Another rule has said that the statement goes, or that something is missing.
+/// Another rule has said that the statement goes, or that something is missing, and what is said is not solved beside it.
 pub(super) fn says_it_all(finding: &Finding) -> bool {
     finding.severity == Severity::Error
+        && !finding.fix.as_ref().is_some_and(|fix| matches!(fix.action, Action::Surround { .. }))
         && (finding.fix.as_deref().is_some_and(Fix::removes_statement)
             || finding
                 .server_error

@@ -3,12 +3,14 @@
 use super::constraints;
 use super::order;
 use crate::edit::{Fix, Safety};
+use crate::facts::hypertables::CallKind;
 use crate::facts::names::is_temporary;
 use crate::facts::objects::{created_range, signature};
 use crate::facts::{Object, ObjectId};
 use crate::finding::{Place, ServerError, Severity};
 use crate::parse::{Class, NodeEnum, StatementKind};
-use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule};
+use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule, Unjudged};
+use crate::rules::clauses::has_extension;
 
 pub(crate) const RULE: Rule = Rule {
     id: "DEP-03",
@@ -24,6 +26,10 @@ pub(crate) const RULE: Rule = Rule {
         StatementKind::CreateSchemaStmt,
         StatementKind::CreateForeignServerStmt,
         StatementKind::CreateEventTrigStmt,
+        StatementKind::CreateExtensionStmt,
+        StatementKind::CreateStatsStmt,
+        StatementKind::CreateConversionStmt,
+        StatementKind::SelectStmt,
         StatementKind::CreatePublicationStmt,
         StatementKind::CreateSubscriptionStmt,
         StatementKind::CreateTrigStmt,
@@ -39,8 +45,8 @@ pub(crate) const RULE: Rule = Rule {
     after: &["*"],
     doc: Doc {
         summary: "An object that the files have created before.",
-        what: "A second CREATE of a table, view, sequence, index, type, function or operator with the same arguments, operator class, trigger, policy or \
-               schema, a second constraint of one name or a second primary key of a table, a type with a table's name, without OR REPLACE or IF NOT EXISTS and without a DROP between: a dump that was given twice, two dumps \
+        what: "A second CREATE of a table, view, sequence, index, type, function or operator with the same arguments, operator class, trigger, policy, \
+               extension or schema, a second create_hypertable, a second constraint of one name or a second primary key of a table, a type with a table's name, what an extension has created, without OR REPLACE or IF NOT EXISTS and without a DROP between: a dump that was given twice, two dumps \
                that overlap, a script that was appended. Not looked for where a DROP … CASCADE, a DO, a CALL or a call \
                of a function could have dropped the first.",
         why: "The server refuses the second, and what follows it changes the first.",
@@ -66,6 +72,7 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
+    hypertable(ctx, node);
     object(ctx, node);
     let fails = ctx.findings.iter().any(says_it_all);
     let place = statement.place(&statement.range());
@@ -90,19 +97,47 @@ fn check(ctx: &mut Context<'_>) {
 
 /// Another rule has said that the statement fails as a whole.
 fn says_it_all(finding: &Finding) -> bool {
-    finding.severity == Severity::Error && finding.fix.as_deref().is_none_or(Fix::removes_statement)
+    finding.severity == Severity::Error && finding.fix.as_deref().is_none_or(Fix::only_removes)
 }
 
-/// True for what was created at this place, and that nothing can have dropped since.
-fn is_surely_there(ctx: &Context<'_>, place: Place) -> bool {
-    !ctx.facts.dynamic && ctx.facts.cascaded.is_none_or(|cascaded| cascaded < place)
+/// True for what was created at this place, and that nothing can have dropped since. Else the statement is not judged.
+fn is_surely_there(ctx: &mut Context<'_>, place: Place) -> bool {
+    let is_there = !ctx.facts.dynamic && ctx.facts.cascaded.is_none_or(|cascaded| cascaded < place);
+    if !is_there {
+        ctx.not_judged(Unjudged::Objects);
+    }
+    is_there
+}
+
+/// A table that is a hypertable already.
+fn hypertable(ctx: &mut Context<'_>, node: &NodeEnum) {
+    let Some(call) = ctx.facts.hypertable_call(node) else { return };
+    let first = ctx.facts.converted.get(&call.table).map(|hypertable| hypertable.place);
+    let Some(first) = first.filter(|first| is_surely_there(ctx, *first)) else { return };
+    if call.kind != CallKind::Create || call.if_not_exists || ctx.findings.iter().any(says_it_all) {
+        return;
+    }
+    let table = Object { word: "table", id: call.table.clone() }.to_string();
+    let error = ServerError::new("TS110", format!("table \"{}\" is already a hypertable", call.table.name));
+    ctx.report(
+        Draft::new(format!("{table} is a hypertable already: since line {}", first.line))
+            .object(table)
+            .server(error)
+            .related(first, "the first")
+            .fix(
+                FixDraft::remove("the table is a hypertable")
+                    .review()
+                    .present()
+                    .lost("what differs from the first"),
+            ),
+    );
 }
 
 /// An object that exists already.
 fn object(ctx: &mut Context<'_>, node: &NodeEnum) {
     let Some(object) = ctx.created(node) else { return };
     let temporary = created_range(node).is_some_and(is_temporary);
-    if ctx.facts.dynamic || temporary || may_exist(node) || ctx.findings.iter().any(says_it_all) {
+    if temporary || may_exist(node) || ctx.findings.iter().any(says_it_all) {
         return;
     }
     let id = object.id.clone();
@@ -128,7 +163,7 @@ fn object(ctx: &mut Context<'_>, node: &NodeEnum) {
     if ctx.facts.absent.contains_key(&id) || order::may_have_failed(ctx, &id) {
         return;
     }
-    let Some(first) = first(ctx, node, &id).filter(|first| is_surely_there(ctx, *first)) else { return };
+    let Some(first) = first(ctx, node, &object).filter(|first| is_surely_there(ctx, *first)) else { return };
     let draft = Draft::new(format!("{words} is created a second time: it exists since line {}", first.line))
         .object(words.clone())
         .server(error(&object, &id))
@@ -147,6 +182,9 @@ fn namesake(ctx: &Context<'_>, node: &NodeEnum, object: &Object) -> Option<(Stri
     let with = |class| ObjectId { class, ..object.id.clone() };
     let exists = |text: String, code| ServerError::new(code, text);
     let name = &object.id.name;
+    if let Some((extension, place)) = extension_with(ctx, &object.id) {
+        return Some((format!("a member of extension {extension}"), place, error(object, &object.id)));
+    }
     match object.id.class {
         Class::Relation if object.word != "index" => {
             let id = with(Class::Type);
@@ -175,12 +213,39 @@ fn namesake(ctx: &Context<'_>, node: &NodeEnum, object: &Object) -> Option<(Stri
     }
 }
 
+/// The extension that has a type or relation of this name in the same schema.
+fn extension_with<'a>(ctx: &Context<'a>, id: &ObjectId) -> Option<(&'a str, Place)> {
+    let facts = ctx.facts;
+    let has_it = |name: &str| {
+        matches!(id.class, Class::Type | Class::Relation)
+            && facts.is_member_of(name, id.class, id.schema.as_deref(), &id.name)
+            && has_extension(ctx, name)
+    };
+    // What a script created of an extension goes anyway, and fails on no server that lacks the extension.
+    let goes = |finding: &Finding| finding.fix.as_deref().is_some_and(Fix::only_removes);
+    if ctx.findings.iter().any(goes) {
+        return None;
+    }
+    let (name, extension) = facts.extensions.iter().find(|(name, _)| has_it(name))?;
+    Some((name, extension.place))
+}
+
 /// Where the object was created first.
-fn first(ctx: &Context<'_>, node: &NodeEnum, id: &ObjectId) -> Option<Place> {
+fn first(ctx: &Context<'_>, node: &NodeEnum, Object { word, id }: &Object) -> Option<Place> {
     let facts = ctx.facts;
     match id.class {
         Class::Relation => facts.relations.get(id).map(|found| found.place),
         Class::Schema => facts.schemas.get(&id.name).map(|found| found.place),
+        // Of those that the target has another rule speaks.
+        Class::Extension if ctx.target.installed_in(&id.name).is_none() => {
+            facts.extensions.get(&id.name).map(|found| found.place)
+        }
+        // Others of this class are told apart by more than their names.
+        Class::Nameless
+            if matches!(node, NodeEnum::CreateStatsStmt(_) | NodeEnum::CreateConversionStmt(_)) =>
+        {
+            facts.objects.get(id).filter(|found| found.word == *word).map(|found| found.place)
+        }
         Class::Function | Class::Operator | Class::OperatorClass => {
             let signature = signature(node)?;
             let same = |overload: &crate::facts::Overload| overload.signature.types == signature.types;
@@ -216,6 +281,9 @@ fn error(object: &Object, id: &ObjectId) -> ServerError {
             ServerError::new("42710", text)
         }
         // A domain, too.
+        (Class::Nameless, _) if object.word == "statistics" => {
+            ServerError::new("42710", format!("statistics object \"{name}\" already exists"))
+        }
         (Class::Type, _) => ServerError::new("42710", format!("type \"{name}\" already exists")),
         _ => ServerError::new("42710", format!("{} \"{name}\" already exists", object.word)),
     }
@@ -236,6 +304,8 @@ fn may_exist(node: &NodeEnum) -> bool {
         NodeEnum::CreateTrigStmt(s) => s.replace,
         NodeEnum::RuleStmt(s) => s.replace,
         NodeEnum::CreateForeignServerStmt(s) => s.if_not_exists,
+        NodeEnum::CreateExtensionStmt(s) => s.if_not_exists,
+        NodeEnum::CreateStatsStmt(s) => s.if_not_exists,
         _ => false,
     }
 }

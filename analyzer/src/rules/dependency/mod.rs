@@ -7,7 +7,7 @@ pub mod dep_03_duplicate_object;
 pub mod dep_04_unqualified_name;
 mod drops;
 mod missing;
-mod order;
+pub(crate) mod order;
 mod overloads;
 
 use crate::rule::Rule;

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use super::missing::{Missing, error, what};
-use crate::facts::ObjectId;
 use crate::facts::names::is_temporary;
 use crate::facts::objects::{created_range, subject};
+use crate::facts::{Facts, ObjectId};
 use crate::finding::Place;
 use crate::locate::Statement;
 use crate::parse::NodeEnum;
-use crate::rule::{Context, Draft, Finding, Finish};
+use crate::rule::{Context, Draft, Finding, Finish, States};
 
 /// Uses that are remembered.
 const MAX_USES: usize = 10_000;
@@ -140,9 +140,17 @@ pub(super) fn creates(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &N
         ctx.states.of::<Uses>().forget();
     }
     let temporary = created_range(node).is_some_and(is_temporary);
-    if let Some(object) = ctx.created(node).filter(|_| !temporary) {
-        let place = statement.place(&statement.range());
-        ctx.states.of::<Uses>().create(&object.id, place);
+    if !temporary {
+        created(ctx.facts, ctx.states, statement);
+    }
+}
+
+/// The same of a statement that a fix adds.
+pub(crate) fn created(facts: &Facts, states: &mut States, statement: &Statement<'_>) {
+    if states.get::<Uses>().is_some_and(|uses| !uses.is_empty())
+        && let Some(object) = facts.created(statement.node())
+    {
+        states.of::<Uses>().create(&object.id, statement.place(&statement.range()));
     }
 }
 

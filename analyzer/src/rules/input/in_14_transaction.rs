@@ -1,6 +1,7 @@
 //! IN-14: what works inside of a transaction only.
 
 use crate::edit::Safety;
+use crate::facts::names::{option, option_is_on, qualified};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, Piece, Rule, Subject};
@@ -10,22 +11,35 @@ pub(crate) const RULE: Rule = Rule {
     name: "transaction-command",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Purpose("LOCK TABLE and SAVEPOINT need a transaction, which scripts forget"),
+    answers: Answers::Purpose("what needs a transaction, and what takes none"),
     pieces: &[Piece::End],
-    statements: &[StatementKind::LockStmt, StatementKind::TransactionStmt],
+    statements: &[
+        StatementKind::LockStmt,
+        StatementKind::TransactionStmt,
+        StatementKind::VacuumStmt,
+        StatementKind::IndexStmt,
+        StatementKind::DropStmt,
+        StatementKind::ReindexStmt,
+        StatementKind::ClusterStmt,
+        StatementKind::DiscardStmt,
+        StatementKind::CallStmt,
+    ],
     doc: Doc {
-        summary: "LOCK TABLE or SAVEPOINT outside of a transaction, or a savepoint that does not exist.",
+        summary: "LOCK TABLE or SAVEPOINT outside of a transaction, VACUUM in one, or a savepoint that does not exist.",
         what: "LOCK TABLE, SAVEPOINT, RELEASE and ROLLBACK TO where no BEGIN or START TRANSACTION stands before them; RELEASE \
-               and ROLLBACK TO of a savepoint that the transaction does not have at that point; a file that ends before the \
+               and ROLLBACK TO of a savepoint that the transaction does not have at that point; VACUUM, CREATE INDEX CONCURRENTLY \
+               and others that run in no transaction; a file that ends before the \
                COMMIT.",
         why: "psql sends each statement of a file as a transaction of its own; outside of a transaction a lock or a \
               savepoint would be gone at once.",
         server: &[
             "25P01 LOCK TABLE can only be used in transaction blocks",
             "25P01 SAVEPOINT can only be used in transaction blocks",
+            "25001 VACUUM cannot run inside a transaction block",
             "3B001 savepoint \"before\" does not exist",
         ],
-        help: "Write BEGIN; before and COMMIT; behind, or take the statement out: nobody else works in a new service.",
+        help: "Write BEGIN; before and COMMIT; behind, or take the statement out: nobody else works in a new service. VACUUM \
+               and its like stand behind the COMMIT.",
         before: "LOCK TABLE public.orders;",
         after: "",
         sources: &["PostgreSQL src/backend/access/transam/xact.c, RequireTransactionBlock"],
@@ -46,6 +60,17 @@ fn check(ctx: &mut Context<'_>) {
         return;
     }
     let Some((_, node)) = ctx.node() else { return };
+    if let Some(words) = alone(node) {
+        if ctx.facts.transaction.begun.is_some() {
+            ctx.report(
+                Draft::new(format!("{words} stands inside of a transaction")).server(ServerError::new(
+                    "25001",
+                    format!("{words} cannot run inside a transaction block"),
+                )),
+            );
+        }
+        return;
+    }
     let words = match node {
         NodeEnum::LockStmt(_) => "LOCK TABLE",
         NodeEnum::TransactionStmt(s) => match K::try_from(s.kind) {
@@ -64,6 +89,32 @@ fn check(ctx: &mut Context<'_>) {
         Draft::new(format!("{words} stands outside of a transaction"))
             .server(ServerError::new("25P01", format!("{words} can only be used in transaction blocks"))),
     );
+}
+
+/// A statement that runs in no transaction, in words.
+fn alone(node: &NodeEnum) -> Option<&'static str> {
+    use pg::ReindexObjectType as R;
+    match node {
+        NodeEnum::VacuumStmt(s) if s.is_vacuumcmd => Some("VACUUM"),
+        NodeEnum::IndexStmt(s) if s.concurrent => Some("CREATE INDEX CONCURRENTLY"),
+        NodeEnum::DropStmt(s) if s.concurrent => Some("DROP INDEX CONCURRENTLY"),
+        NodeEnum::ReindexStmt(s) if option(&s.params, "concurrently").is_some_and(option_is_on) => {
+            Some("REINDEX CONCURRENTLY")
+        }
+        NodeEnum::ReindexStmt(s) => match R::try_from(s.kind) {
+            Ok(R::ReindexObjectSchema) => Some("REINDEX SCHEMA"),
+            Ok(R::ReindexObjectDatabase) => Some("REINDEX DATABASE"),
+            Ok(R::ReindexObjectSystem) => Some("REINDEX SYSTEM"),
+            _ => None,
+        },
+        NodeEnum::ClusterStmt(s) if s.relation.is_none() => Some("CLUSTER"),
+        NodeEnum::DiscardStmt(s) if s.target == pg::DiscardMode::DiscardAll as i32 => Some("DISCARD ALL"),
+        NodeEnum::CallStmt(s) => {
+            let (_, name) = qualified(&s.funccall.as_ref()?.funcname)?;
+            (name == "refresh_continuous_aggregate").then_some("refresh_continuous_aggregate()")
+        }
+        _ => None,
+    }
 }
 
 /// RELEASE or ROLLBACK TO of a savepoint that the transaction does not have.
