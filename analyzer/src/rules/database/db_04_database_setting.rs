@@ -2,13 +2,10 @@
 
 use super::undecided::{self, is_of_the_server};
 use crate::edit::Safety;
-use crate::facts::Facts;
-use crate::facts::names::quoted;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Change, NodeEnum, StatementKind};
+use crate::parse::{NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
-use crate::target::Target;
 
 pub(crate) const RULE: Rule = Rule {
     id: "DB-04",
@@ -34,35 +31,6 @@ pub(crate) const RULE: Rule = Rule {
     ..Rule::DEFAULT
 };
 
-/// What becomes of the database that a statement names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It is the target's own.
-    Own,
-    /// It is the one that is migrated: the target's takes its place.
-    Renamed,
-    /// It is left out, or one that every server has: the statement goes.
-    LeftOut,
-}
-
-/// What becomes of this database, as far as it is known at this place.
-#[must_use]
-pub fn fate(facts: &Facts, target: &Target, name: &str) -> Fate {
-    let kept = match (&facts.kept_database, &facts.current_database) {
-        (Some(kept), _) => Some(&**kept),
-        (None, current) => current.as_deref(),
-    };
-    match kept {
-        Some(kept) if kept == name => {}
-        // A script for the target itself, and no part of a cluster dump.
-        None if is_of_the_server(name) => return Fate::LeftOut,
-        None => {}
-        Some(_) if name == target.database && !facts.databases.contains_key(name) => return Fate::Own,
-        Some(_) => return Fate::LeftOut,
-    }
-    if name == target.database { Fate::Own } else { Fate::Renamed }
-}
-
 /// What the server answers to a statement about a database.
 #[must_use]
 pub fn refusal(name: &str) -> ServerError {
@@ -86,32 +54,14 @@ fn check(ctx: &mut Context<'_>) {
         }
         _ => return,
     };
-    let fate = fate(ctx.facts, ctx.target, name);
-    let is_open = undecided::is_open(ctx.facts) && fate != Fate::LeftOut;
-    if fate == Fate::Own && !is_open {
-        return;
-    }
     let Some(range) = statement.words(words).and_then(|words| statement.name_at(words.end)) else { return };
     let database = &ctx.target.database;
-    let draft = |message| {
-        let draft = Draft::new(message).at(range.clone()).object(format!("database {name}"));
+    let draft = || {
+        let draft = Draft::new("").at(range.clone()).object(format!("database {name}"));
         // A database of this name is there: the setting would be that one's.
         if name == database { draft.severity(Severity::Warning) } else { draft.server(refusal(name)) }
     };
-    if fate == Fate::LeftOut || is_open {
-        let gone = FixDraft::remove("it is another database's setting")
-            .lost(format!("setting {what} of database {name}"));
-        let gone = draft(format!("database \"{name}\" is not on the target")).fix(gone);
-        if is_open {
-            undecided::keep(ctx, &[name], gone);
-        } else {
-            ctx.report(gone);
-        }
-    }
-    if fate == Fate::Renamed {
-        let fix = FixDraft::edit(format!("Say {database}"))
-            .replace(range.clone(), quoted(database))
-            .change(Change::set_str(path, database));
-        ctx.report(draft(format!("database \"{name}\" is called {database} on the target")).fix(fix));
-    }
+    let gone = FixDraft::remove("it is another database's setting")
+        .lost(format!("setting {what} of database {name}"));
+    undecided::report(ctx, name, range.clone(), &draft, gone, path);
 }

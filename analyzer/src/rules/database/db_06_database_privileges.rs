@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::db_04_database_setting::{Fate, fate, refusal};
-use super::undecided;
+use super::db_04_database_setting::refusal;
+use super::undecided::{self, Fate, fate};
 use crate::edit::Safety;
 use crate::facts::names::{quoted, roles, string, strings};
 use crate::finding::{ServerError, Severity};
@@ -65,34 +65,16 @@ fn names(statement: &Statement<'_>) -> Vec<Range<usize>> {
 }
 
 fn comment(ctx: &mut Context<'_>, statement: &Statement<'_>, name: &str) {
-    let fate = fate(ctx.facts, ctx.target, name);
-    let is_open = undecided::is_open(ctx.facts) && fate != Fate::LeftOut;
-    let Some(range) = names(statement).into_iter().next().filter(|_| is_open || fate != Fate::Own) else {
-        return;
-    };
-    let database = &ctx.target.database;
-    let draft = |message| {
+    let Some(range) = names(statement).into_iter().next() else { return };
+    let draft = || {
         let error = refusal(name);
         let severity = if error.sqlstate == "3D000" { Severity::Warning } else { Severity::Error };
-        let draft = Draft::new(message).at(range.clone()).object(format!("database {name}"));
+        let draft = Draft::new("").at(range.clone()).object(format!("database {name}"));
         draft.severity(severity).server(error)
     };
-    if fate == Fate::LeftOut || is_open {
-        let gone =
-            FixDraft::remove("it is another database's comment").lost(format!("comment on database {name}"));
-        let gone = draft(format!("database \"{name}\" is not on the target")).fix(gone);
-        if is_open {
-            undecided::keep(ctx, &[name], gone);
-        } else {
-            ctx.report(gone);
-        }
-    }
-    if fate == Fate::Renamed {
-        let fix = FixDraft::edit(format!("Say {database}"))
-            .replace(range.clone(), quoted(database))
-            .change(Change::set_str("/CommentStmt/object/String/sval", database));
-        ctx.report(draft(format!("database \"{name}\" is called {database} on the target")).fix(fix));
-    }
+    let gone =
+        FixDraft::remove("it is another database's comment").lost(format!("comment on database {name}"));
+    undecided::report(ctx, name, range.clone(), &draft, gone, "/CommentStmt/object/String/sval");
 }
 
 fn privileges(ctx: &mut Context<'_>, statement: &Statement<'_>, s: &pg::GrantStmt) {

@@ -2,10 +2,14 @@
 //! in databases, and older ones settings and privileges of databases, before the first `\connect`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use crate::edit::{Action, Safety};
 use crate::facts::Facts;
-use crate::rule::{Context, Draft, Finding, Finish};
+use crate::facts::names::quoted;
+use crate::parse::Change;
+use crate::rule::{Context, Draft, Finding, Finish, FixDraft};
+use crate::target::Target;
 
 /// What is said of such statements if their databases are left out.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +22,34 @@ pub(super) fn is_of_the_server(name: &str) -> bool {
 
 fn statement(finding: &Finding) -> (usize, u64) {
     (finding.place.input, finding.place.statement)
+}
+
+/// What becomes of the database that a statement names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is the target's own.
+    Own,
+    /// It is the one that is migrated: the target's takes its place.
+    Renamed,
+    /// It is left out, or one that every server has: the statement goes.
+    LeftOut,
+}
+
+/// What becomes of this database, as far as it is known at this place.
+pub(super) fn fate(facts: &Facts, target: &Target, name: &str) -> Fate {
+    let kept = match (&facts.kept_database, &facts.current_database) {
+        (Some(kept), _) => Some(&**kept),
+        (None, current) => current.as_deref(),
+    };
+    match kept {
+        Some(kept) if kept == name => {}
+        // A script for the target itself, and no part of a cluster dump.
+        None if is_of_the_server(name) => return Fate::LeftOut,
+        None => {}
+        Some(_) if name == target.database && !facts.databases.contains_key(name) => return Fate::Own,
+        Some(_) => return Fate::LeftOut,
+    }
+    if name == target.database { Fate::Own } else { Fate::Renamed }
 }
 
 /// True where it is not known at this point which database is kept.
@@ -33,6 +65,36 @@ pub(super) fn keep(ctx: &mut Context<'_>, names: &[&str], draft: Draft) {
     // After a fix the statement is looked at once more, and names the target's database.
     if all.last().is_none_or(|(_, last)| statement(last) != statement(&finding)) {
         all.push((names.iter().map(|&name| name.into()).collect(), finding));
+    }
+}
+
+/// Reports a statement that names one database, in this range and at this path of its tree: it is removed with a database
+/// that is left out, kept until the inputs have ended, or names the target's. `draft` has no message yet.
+pub(super) fn report(
+    ctx: &mut Context<'_>,
+    name: &str,
+    range: Range<usize>,
+    draft: &dyn Fn() -> Draft,
+    gone: FixDraft,
+    path: &str,
+) {
+    let fate = fate(ctx.facts, ctx.target, name);
+    let is_open = is_open(ctx.facts) && fate != Fate::LeftOut;
+    if fate == Fate::LeftOut || is_open {
+        let gone = draft().message(format!("database \"{name}\" is not on the target")).fix(gone);
+        if is_open {
+            keep(ctx, &[name], gone);
+        } else {
+            ctx.report(gone);
+        }
+    }
+    if fate == Fate::Renamed {
+        let database = &ctx.target.database;
+        let fix = FixDraft::edit(format!("Say {database}"))
+            .replace(range, quoted(database))
+            .change(Change::set_str(path, database));
+        let message = format!("database \"{name}\" is called {database} on the target");
+        ctx.report(draft().message(message).fix(fix));
     }
 }
 
