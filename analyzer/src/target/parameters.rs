@@ -42,7 +42,7 @@ fn read(line: &'static str) -> Option<(&'static str, Parameter)> {
     let fields: Vec<&'static str> = line.split(' ').collect();
     let [name, since, until, kind, rest @ ..] = fields.as_slice() else { return None };
     let version = |word: &str, end| if word == "-" { Some(end) } else { word.parse().ok() };
-    let bound = |word: &str, end: f64| if word == "-" { Some(end) } else { word.parse().ok() };
+    let bound = |word: &str, end: f64| if word == "-" { Some(end) } else { decimal(word) };
     let (fixed, kind) = kind.split_once(':').map_or((None, *kind), |(fixed, kind)| (Some(fixed), kind));
     let fixed = fixed.map(|fixed| match fixed {
         "p" => "cannot be changed without restarting the server",
@@ -157,13 +157,31 @@ pub(super) fn number(value: &str, unit: &str) -> Option<f64> {
         })
         .map_or(value.len(), |(at, _)| at);
     let (digits, given) = value.split_at(end);
-    let amount: f64 = digits.parse().ok()?;
+    let amount = decimal(digits)?;
     let given = given.trim();
     if given.is_empty() {
         return Some(amount);
     }
     Some(amount * size(given)? / size(unit)?)
         .filter(|_| MEMORY.iter().any(|(name, _)| *name == given) == is_memory(unit))
+}
+
+/// A decimal number. Exact where it has few digits, which limits need no more of: the tables of `str::parse` would be ten
+/// kilobytes of a module for browsers.
+fn decimal(text: &str) -> Option<f64> {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let magnitude = mantissa.strip_prefix(['+', '-']).unwrap_or(mantissa);
+    let (whole, fraction) = magnitude.split_once('.').unwrap_or((magnitude, ""));
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let digits = whole.chars().chain(fraction.chars());
+    let number =
+        digits.map(|c| c.to_digit(10)).try_fold(0.0, |sum, digit| Some(sum * 10.0 + f64::from(digit?)))?;
+    let power = exponent.parse::<i32>().ok()?.checked_sub(i32::try_from(fraction.len()).ok()?)?;
+    let scale = 10_f64.powi(power.abs());
+    let number = if power < 0 { number / scale } else { number * scale };
+    Some(if mantissa.starts_with('-') { -number } else { number })
 }
 
 /// Units of memory in bytes, with those that only parameters have.
@@ -214,6 +232,39 @@ mod tests {
         );
         // What came with 16 or 17 is not known apart.
         assert!(is_in("transaction_timeout", 16));
+    }
+
+    #[test]
+    fn decimals_are_those_of_rust() {
+        for text in [
+            "0",
+            "-1",
+            "+7",
+            "10.5",
+            ".5",
+            "5.",
+            "-0.25",
+            "1e1",
+            "2.5E-3",
+            "2147483647",
+            "1e10",
+            "1.1",
+            "0.9",
+            "1e9",
+            "007.5",
+            "9007199254740991",
+            "3.14159",
+            "0e5",
+        ] {
+            assert_eq!(decimal(text), text.parse::<f64>().ok(), "{text}");
+        }
+        for text in ["", ".", "-", "e5", "1e", "1e+", "1.2.3", "--1", "1e5e5", "1e99999999999"] {
+            assert_eq!(decimal(text), None, "{text}");
+        }
+        assert!(
+            decimal("1e400").is_some_and(f64::is_infinite)
+                && decimal("1.79769e+308").is_some_and(f64::is_finite)
+        );
     }
 
     #[test]
