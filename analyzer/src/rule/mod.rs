@@ -23,6 +23,9 @@ use crate::options::Options;
 use crate::parse::StatementKind;
 use crate::target::Target;
 
+/// True in a module for browsers: each visitor waits for its bytes.
+const FOR_BROWSERS: bool = cfg!(target_arch = "wasm32");
+
 /// What a person can read about a rule.
 #[derive(Clone, Copy, Debug)]
 pub struct Doc {
@@ -67,7 +70,13 @@ impl Answers {
     /// repository: a module for browsers does not carry its words.
     #[must_use]
     pub const fn limit(slug: &'static str, how: &'static str) -> Self {
-        if cfg!(target_arch = "wasm32") { Self::Others } else { Self::Limit { slug, how } }
+        if FOR_BROWSERS { Self::Others } else { Self::Limit { slug, how } }
+    }
+
+    /// What a rule is for that answers for no limit: see [`Answers::limit`].
+    #[must_use]
+    pub const fn purpose(what: &'static str) -> Self {
+        if FOR_BROWSERS { Self::Others } else { Self::Purpose(what) }
     }
 }
 
@@ -210,6 +219,18 @@ impl Rule {
         check: |_| {},
         finish: None,
     };
+
+    /// The rule as one about a live server. A module for browsers reaches none: it knows the rule by its names alone.
+    #[must_use]
+    pub const fn of_servers(self) -> Self {
+        let of_servers = Self { pieces: &[Piece::Server], about: About::Server, ..self };
+        if FOR_BROWSERS {
+            let Self { doc, check, finish, .. } = Self::DEFAULT;
+            Self { doc, check, finish, ..of_servers }
+        } else {
+            of_servers
+        }
+    }
 
     /// True where these words are its id, its name or a name that it had before, in any case.
     #[must_use]

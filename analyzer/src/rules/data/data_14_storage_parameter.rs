@@ -15,7 +15,7 @@ pub(crate) const RULE: Rule = Rule {
     name: "storage-parameter",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Purpose("storage parameters of another version or of a fork"),
+    answers: Answers::purpose("storage parameters of another version or of a fork"),
     statements: &[
         StatementKind::CreateStmt,
         StatementKind::CreateTableAsStmt,

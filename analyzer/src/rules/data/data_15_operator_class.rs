@@ -16,7 +16,7 @@ pub(crate) const RULE: Rule = Rule {
     name: "default-operator-class",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Purpose("indexes whose operator class comes from an extension that is not created"),
+    answers: Answers::purpose("indexes whose operator class comes from an extension that is not created"),
     statements: &[
         StatementKind::IndexStmt,
         StatementKind::CreateStmt,

@@ -21,7 +21,7 @@ pub(crate) const RULE: Rule = Rule {
     name: "missing-dependency",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Purpose(
+    answers: Answers::purpose(
         "what follows from another finding: a statement that needs what the target will not have",
     ),
     also_answers: &["EXT-01", "SU-15", "FN-02"],

@@ -24,7 +24,7 @@ pub(crate) const RULE: Rule = Rule {
     name: "undeclared-object",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Purpose("what a statement needs and no dump makes"),
+    answers: Answers::purpose("what a statement needs and no dump makes"),
     statements: StatementKind::ALL,
     after: &["*", "DEP-01", "DEP-04"],
     doc: Doc {

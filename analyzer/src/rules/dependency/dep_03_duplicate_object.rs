@@ -17,7 +17,7 @@ pub(crate) const RULE: Rule = Rule {
     name: "duplicate-object",
     severity: Severity::Error,
     fix: Safety::Review,
-    answers: Answers::Purpose("objects that the files create twice"),
+    answers: Answers::purpose("objects that the files create twice"),
     statement_groups: &[StatementKind::CREATING],
     statements: &[
         StatementKind::IndexStmt,

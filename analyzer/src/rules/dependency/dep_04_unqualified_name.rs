@@ -22,7 +22,7 @@ pub(crate) const RULE: Rule = Rule {
     name: "unqualified-name",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Purpose("names without a schema where search_path does not lead to them"),
+    answers: Answers::purpose("names without a schema where search_path does not lead to them"),
     statements: StatementKind::ALL,
     after: &["*", "DEP-01"],
     doc: Doc {

@@ -15,7 +15,7 @@ pub(crate) const RULE: Rule = Rule {
     name: "extension-member",
     severity: Severity::Error,
     fix: Safety::Review,
-    answers: Answers::Purpose("changes of what belongs to an extension"),
+    answers: Answers::purpose("changes of what belongs to an extension"),
     statements: &[
         StatementKind::InsertStmt,
         StatementKind::UpdateStmt,

@@ -16,7 +16,7 @@ pub(crate) const RULE: Rule = Rule {
     name: "extension-script",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Purpose("extensions that a script created, as before CREATE EXTENSION"),
+    answers: Answers::purpose("extensions that a script created, as before CREATE EXTENSION"),
     statements: StatementKind::ALL,
     doc: Doc {
         summary: "The objects of an extension that was loaded by its script.",

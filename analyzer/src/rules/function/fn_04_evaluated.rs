@@ -19,7 +19,7 @@ pub(crate) const RULE: Rule = Rule {
     name: "evaluated-function",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Purpose("functions that run while rows arrive"),
+    answers: Answers::purpose("functions that run while rows arrive"),
     statements: &[
         StatementKind::CreateFunctionStmt,
         StatementKind::CreateStmt,

@@ -12,7 +12,7 @@ pub(crate) const RULE: Rule = Rule {
     name: "syntax-error",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Purpose("what the parser refuses must not go by in silence"),
+    answers: Answers::purpose("what the parser refuses must not go by in silence"),
     statements: &[StatementKind::CreateFunctionStmt, StatementKind::CreateStmt],
     pieces: &[Piece::Unparsed],
     // Without it a dump that is cut off would pass for a whole one.

@@ -9,7 +9,7 @@ pub(crate) const RULE: Rule = Rule {
     name: "unexpected-meta-command",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Purpose(
+    answers: Answers::purpose(
         "meta-commands that pg_dump never writes run programs or read files of the machine that restores",
     ),
     pieces: &[Piece::Meta],

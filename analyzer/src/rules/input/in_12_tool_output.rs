@@ -9,7 +9,7 @@ pub(crate) const RULE: Rule = Rule {
     name: "tool-output",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Purpose("messages of tools among the statements"),
+    answers: Answers::purpose("messages of tools among the statements"),
     also_answers: &["DATA-03"],
     pieces: &[Piece::Noise],
     doc: Doc {

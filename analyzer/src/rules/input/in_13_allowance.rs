@@ -10,7 +10,7 @@ pub(crate) const RULE: Rule = Rule {
     name: "allowance",
     severity: Severity::Note,
     fix: Safety::None,
-    answers: Answers::Purpose("comments in a dump that allow findings: whether they do what they say"),
+    answers: Answers::purpose("comments in a dump that allow findings: whether they do what they say"),
     doc: Doc {
         summary: "A comment that allows a finding, and allows nothing, or does not say why.",
         what: "Comments of the form -- tsmigrate: allow RULE reason, before a statement, in it or behind it on its last line, and -- tsmigrate: allow-file RULE reason, for the rest of the file. RULE is an id, a name or a family such as HT-*. What is allowed stays in the report and does not count; its statement is left as it is.",

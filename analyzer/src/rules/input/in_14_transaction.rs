@@ -11,7 +11,7 @@ pub(crate) const RULE: Rule = Rule {
     name: "transaction-command",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Purpose("what needs a transaction, and what takes none"),
+    answers: Answers::purpose("what needs a transaction, and what takes none"),
     pieces: &[Piece::End],
     statements: &[
         StatementKind::LockStmt,

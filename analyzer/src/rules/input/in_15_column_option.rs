@@ -13,7 +13,7 @@ pub(crate) const RULE: Rule = Rule {
     name: "column-option",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Purpose(
+    answers: Answers::purpose(
         "options of columns that no other server takes, such as PostgreSQL 17.12's own",
     ),
     statements: &[StatementKind::AlterTableStmt],

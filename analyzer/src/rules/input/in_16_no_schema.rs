@@ -17,7 +17,7 @@ pub(crate) const RULE: Rule = Rule {
     name: "no-schema",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Purpose(
+    answers: Answers::purpose(
         "objects without a schema where search_path is empty, as in statements added to a dump by hand",
     ),
     statement_groups: &[StatementKind::CREATING],

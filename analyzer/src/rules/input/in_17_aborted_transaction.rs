@@ -9,7 +9,7 @@ pub(crate) const RULE: Rule = Rule {
     name: "aborted-transaction",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Purpose("what the server ignores after an error in a transaction"),
+    answers: Answers::purpose("what the server ignores after an error in a transaction"),
     doc: Doc {
         summary: "A statement after one that fails in the same transaction.",
         what: "Every statement between an error that the rewrite does not fix and the end of its transaction (BEGIN … COMMIT).",

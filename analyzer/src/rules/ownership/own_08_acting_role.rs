@@ -19,7 +19,7 @@ pub(crate) const RULE: Rule = Rule {
     name: "acting-role",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Purpose("what a role may not do that SET ROLE has made the acting one"),
+    answers: Answers::purpose("what a role may not do that SET ROLE has made the acting one"),
     statements: StatementKind::ALL,
     doc: Doc {
         summary: "A statement behind SET ROLE that the role has no privilege for.",

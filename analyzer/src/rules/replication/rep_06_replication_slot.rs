@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{About, Answers, Context, Doc, Draft, Piece, Rule};
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 use crate::server::list;
 
 pub(crate) const RULE: Rule = Rule {
@@ -14,8 +14,6 @@ pub(crate) const RULE: Rule = Rule {
         "slots",
         "Slots are in no dump: the note on publications says so, and a live source is asked for them.",
     ),
-    pieces: &[Piece::Server],
-    about: About::Server,
     doc: Doc {
         summary: "Logical replication slots and subscriptions stay behind.",
         what: "Logical slots of the database, and its subscriptions.",
@@ -29,7 +27,8 @@ pub(crate) const RULE: Rule = Rule {
     },
     check,
     ..Rule::DEFAULT
-};
+}
+.of_servers();
 
 fn check(ctx: &mut Context<'_>) {
     let Some(server) = ctx.server() else { return };

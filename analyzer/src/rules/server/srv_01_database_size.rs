@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{About, Answers, Context, Doc, Draft, Piece, Rule};
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 use crate::server::{bytes, list};
 
 pub(crate) const RULE: Rule = Rule {
@@ -10,9 +10,7 @@ pub(crate) const RULE: Rule = Rule {
     name: "database-size",
     severity: Severity::Warning,
     fix: Safety::None,
-    answers: Answers::Purpose("of a live source: how much there is to move"),
-    pieces: &[Piece::Server],
-    about: About::Server,
+    answers: Answers::purpose("of a live source: how much there is to move"),
     doc: Doc {
         summary: "How much there is to move, and the biggest tables.",
         what: "The size of a live database, and its biggest tables with their chunks or partitions, as the planner's statistics know them.",
@@ -26,7 +24,8 @@ pub(crate) const RULE: Rule = Rule {
     },
     check,
     ..Rule::DEFAULT
-};
+}
+.of_servers();
 
 /// What a service is given room for only on request, in bytes.
 const ON_REQUEST: u64 = 400_000_000_000;

@@ -3,7 +3,7 @@
 use crate::edit::Safety;
 use crate::facts::hypertables::regclass;
 use crate::finding::{ServerError, Severity};
-use crate::rule::{About, Answers, Context, Doc, Draft, Piece, Rule};
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 use crate::server::list;
 
 pub(crate) const RULE: Rule = Rule {
@@ -11,9 +11,7 @@ pub(crate) const RULE: Rule = Rule {
     name: "unreadable-table",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Purpose("of a live source: tables that cannot be read"),
-    pieces: &[Piece::Server],
-    about: About::Server,
+    answers: Answers::purpose("of a live source: tables that cannot be read"),
     doc: Doc {
         summary: "Tables that the user of the source may not read.",
         what: "Tables and sequences on which the user has no SELECT, or whose schema it may not use.",
@@ -27,7 +25,8 @@ pub(crate) const RULE: Rule = Rule {
     },
     check,
     ..Rule::DEFAULT
-};
+}
+.of_servers();
 
 fn check(ctx: &mut Context<'_>) {
     let Some(server) = ctx.server() else { return };

@@ -3,7 +3,7 @@
 use crate::edit::Safety;
 use crate::facts::hypertables::regclass;
 use crate::finding::{ServerError, Severity};
-use crate::rule::{About, Context, Doc, Draft, Piece, Rule};
+use crate::rule::{Context, Doc, Draft, Rule};
 use crate::server::list;
 
 pub(crate) const RULE: Rule = Rule {
@@ -12,8 +12,6 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Error,
     fix: Safety::None,
     also_answers: &["RLS-01"],
-    pieces: &[Piece::Server],
-    about: About::Server,
     doc: Doc {
         summary: "Row-level security would hide rows from the dump.",
         what: "Tables with row-level security that holds for the user of the source.",
@@ -27,7 +25,8 @@ pub(crate) const RULE: Rule = Rule {
     },
     check,
     ..Rule::DEFAULT
-};
+}
+.of_servers();
 
 fn check(ctx: &mut Context<'_>) {
     let Some(server) = ctx.server() else { return };

@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{About, Answers, Context, Doc, Draft, Piece, Rule};
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 use crate::server::list;
 
 pub(crate) const RULE: Rule = Rule {
@@ -10,9 +10,7 @@ pub(crate) const RULE: Rule = Rule {
     name: "open-transaction",
     severity: Severity::Warning,
     fix: Safety::None,
-    answers: Answers::Purpose("of a live source: transactions that stand in the way"),
-    pieces: &[Piece::Server],
-    about: About::Server,
+    answers: Answers::purpose("of a live source: transactions that stand in the way"),
     doc: Doc {
         summary: "Prepared and long-running transactions.",
         what: "Prepared transactions of the database, and transactions that have been open for more than five minutes.",
@@ -26,7 +24,8 @@ pub(crate) const RULE: Rule = Rule {
     },
     check,
     ..Rule::DEFAULT
-};
+}
+.of_servers();
 
 fn check(ctx: &mut Context<'_>) {
     let Some(server) = ctx.server() else { return };

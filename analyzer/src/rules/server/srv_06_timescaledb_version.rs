@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{About, Context, Doc, Draft, Piece, Rule};
+use crate::rule::{Context, Doc, Draft, Rule};
 
 pub(crate) const RULE: Rule = Rule {
     id: "SRV-06",
@@ -10,8 +10,6 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Error,
     fix: Safety::None,
     also_answers: &["TS-01"],
-    pieces: &[Piece::Server],
-    about: About::Server,
     doc: Doc {
         summary: "TimescaleDB's version and edition on the source.",
         what: "The version of the extension on the source and, where it is known, on the target; its edition; restoring mode.",
@@ -25,7 +23,8 @@ pub(crate) const RULE: Rule = Rule {
     },
     check,
     ..Rule::DEFAULT
-};
+}
+.of_servers();
 
 fn check(ctx: &mut Context<'_>) {
     let Some(server) = ctx.server() else { return };

@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{About, Context, Doc, Draft, Piece, Rule};
+use crate::rule::{Context, Doc, Draft, Rule};
 use crate::server::list;
 
 pub(crate) const RULE: Rule = Rule {
@@ -11,8 +11,6 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     fix: Safety::None,
     also_answers: &["TS-08"],
-    pieces: &[Piece::Server],
-    about: About::Server,
     doc: Doc {
         summary: "Continuous aggregates in the old (partial) form.",
         what: "Continuous aggregates whose materialized rows are partial states: finalized is false in TimescaleDB's catalog.",
@@ -29,7 +27,8 @@ pub(crate) const RULE: Rule = Rule {
     },
     check,
     ..Rule::DEFAULT
-};
+}
+.of_servers();
 
 fn check(ctx: &mut Context<'_>) {
     let Some(old) = ctx.server().and_then(|server| Some(&server.timescale.as_ref()?.old_aggregates)) else {

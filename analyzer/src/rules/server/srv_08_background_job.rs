@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{About, Context, Doc, Draft, Piece, Rule};
+use crate::rule::{Context, Doc, Draft, Rule};
 use crate::server::list;
 
 pub(crate) const RULE: Rule = Rule {
@@ -11,8 +11,6 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Note,
     fix: Safety::None,
     also_answers: &["TS-06"],
-    pieces: &[Piece::Server],
-    about: About::Server,
     doc: Doc {
         summary: "TimescaleDB's background jobs run while the database is read.",
         what: "Jobs of policies and users that are scheduled on the source.",
@@ -26,7 +24,8 @@ pub(crate) const RULE: Rule = Rule {
     },
     check,
     ..Rule::DEFAULT
-};
+}
+.of_servers();
 
 fn check(ctx: &mut Context<'_>) {
     let Some(jobs) = ctx.server().and_then(|server| Some(&server.timescale.as_ref()?.jobs)) else { return };

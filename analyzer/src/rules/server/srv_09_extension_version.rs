@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{About, Context, Doc, Draft, Piece, Rule};
+use crate::rule::{Context, Doc, Draft, Rule};
 use crate::server::list;
 
 pub(crate) const RULE: Rule = Rule {
@@ -11,8 +11,6 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Note,
     fix: Safety::None,
     also_answers: &["EXT-05"],
-    pieces: &[Piece::Server],
-    about: About::Server,
     doc: Doc {
         summary: "Extensions that both servers have in different versions.",
         what: "Versions of extensions on a live source and a live target.",
@@ -26,7 +24,8 @@ pub(crate) const RULE: Rule = Rule {
     },
     check,
     ..Rule::DEFAULT
-};
+}
+.of_servers();
 
 fn check(ctx: &mut Context<'_>) {
     let (Some(server), Some(theirs)) = (ctx.server(), &ctx.target.live_versions) else { return };

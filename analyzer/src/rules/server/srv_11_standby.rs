@@ -2,16 +2,14 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{About, Answers, Context, Doc, Draft, Piece, Rule};
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 
 pub(crate) const RULE: Rule = Rule {
     id: "SRV-11",
     name: "standby",
     severity: Severity::Warning,
     fix: Safety::None,
-    answers: Answers::Purpose("of a live source: a standby gives no snapshot"),
-    pieces: &[Piece::Server],
-    about: About::Server,
+    answers: Answers::purpose("of a live source: a standby gives no snapshot"),
     doc: Doc {
         summary: "The source is a standby.",
         what: "A server in recovery.",
@@ -25,7 +23,8 @@ pub(crate) const RULE: Rule = Rule {
     },
     check,
     ..Rule::DEFAULT
-};
+}
+.of_servers();
 
 fn check(ctx: &mut Context<'_>) {
     if ctx.server().is_some_and(|server| server.in_recovery) {

@@ -2,16 +2,14 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{About, Answers, Context, Doc, Draft, Piece, Rule};
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 
 pub(crate) const RULE: Rule = Rule {
     id: "SRV-12",
     name: "compressed-data",
     severity: Severity::Error,
     fix: Safety::None,
-    answers: Answers::Purpose("of a live source: chunks that a dump damages"),
-    pieces: &[Piece::Server],
-    about: About::Server,
+    answers: Answers::purpose("of a live source: chunks that a dump damages"),
     doc: Doc {
         summary: "Compressed chunks that a dump of this TimescaleDB version damages.",
         what: "Batches that are NULL throughout in a column, defaults that were added after a compression, and ranges of chunk skipping.",
@@ -25,7 +23,8 @@ pub(crate) const RULE: Rule = Rule {
     },
     check,
     ..Rule::DEFAULT
-};
+}
+.of_servers();
 
 fn check(ctx: &mut Context<'_>) {
     let Some(server) = ctx.server() else { return };

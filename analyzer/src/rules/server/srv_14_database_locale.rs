@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{About, Context, Doc, Draft, Piece, Rule};
+use crate::rule::{Context, Doc, Draft, Rule};
 
 pub(crate) const RULE: Rule = Rule {
     id: "SRV-14",
@@ -10,8 +10,6 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     fix: Safety::None,
     also_answers: &["COL-01"],
-    pieces: &[Piece::Server],
-    about: About::Server,
     doc: Doc {
         summary: "The database sorts text by another locale than the target.",
         what: "The locale of a live source's database: its provider, its collation and its character type.",
@@ -25,7 +23,8 @@ pub(crate) const RULE: Rule = Rule {
     },
     check,
     ..Rule::DEFAULT
-};
+}
+.of_servers();
 
 /// What a service's database has, unless its own server says otherwise.
 const USUAL: &str = "C.UTF-8";

@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{About, Answers, Context, Doc, Draft, Piece, Rule};
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 
 /// What a server tells and no dump has.
 pub const RULE: Rule = Rule {
@@ -10,9 +10,7 @@ pub const RULE: Rule = Rule {
     name: "omitted-object",
     severity: Severity::Warning,
     fix: Safety::None,
-    answers: Answers::Purpose("of a live source: what no dump has"),
-    pieces: &[Piece::Server],
-    about: About::Server,
+    answers: Answers::purpose("of a live source: what no dump has"),
     doc: Doc {
         summary: "Something on the source that no dump has.",
         what: "Tables, functions, types, operators, collations, text search objects and whatever else a user made a part of an extension, keys whose checks are switched off, and settings of all roles (ALTER ROLE ALL SET).",
@@ -30,7 +28,8 @@ pub const RULE: Rule = Rule {
     },
     check,
     ..Rule::DEFAULT
-};
+}
+.of_servers();
 
 fn check(ctx: &mut Context<'_>) {
     let Some(server) = ctx.server() else { return };

@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::rule::{About, Answers, Context, Doc, Draft, Piece, Rule};
+use crate::rule::{Answers, Context, Doc, Draft, Rule};
 
 /// A state of the source that does not move, or fails late.
 pub const RULE: Rule = Rule {
@@ -10,9 +10,7 @@ pub const RULE: Rule = Rule {
     name: "source-state",
     severity: Severity::Warning,
     fix: Safety::None,
-    answers: Answers::Purpose("of a live source: what fails late, or means something else after a move"),
-    pieces: &[Piece::Server],
-    about: About::Server,
+    answers: Answers::purpose("of a live source: what fails late, or means something else after a move"),
     doc: Doc {
         summary: "A state of the source that does not move, or fails late.",
         what: "Views whose owner reads their tables as a superuser alone, collations whose version has changed, ages of transaction ids, and values that are transaction ids of the source.",
@@ -32,7 +30,8 @@ pub const RULE: Rule = Rule {
     },
     check,
     ..Rule::DEFAULT
-};
+}
+.of_servers();
 
 fn check(ctx: &mut Context<'_>) {
     let Some(server) = ctx.server() else { return };

@@ -12,7 +12,7 @@ pub(crate) const RULE: Rule = Rule {
     name: "unknown-parameter",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Purpose("parameters of another version or of a fork"),
+    answers: Answers::purpose("parameters of another version or of a fork"),
     statements: &[StatementKind::VariableShowStmt],
     statement_groups: &[StatementKind::SETTING, StatementKind::RUNNING],
     in_bodies: InBodies::Yes { queries: true, by_name: true },

@@ -13,7 +13,7 @@ pub(crate) const RULE: Rule = Rule {
     name: "parameter-value",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Purpose("values that a parameter refuses"),
+    answers: Answers::purpose("values that a parameter refuses"),
     statements: &[StatementKind::SelectStmt],
     statement_groups: &[StatementKind::SETTING],
     in_bodies: InBodies::Yes { queries: false, by_name: true },

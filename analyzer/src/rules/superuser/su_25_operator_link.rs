@@ -16,7 +16,7 @@ pub(crate) const RULE: Rule = Rule {
     name: "operator-link",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::Purpose("operators that old dumps link with PostgreSQL's own"),
+    answers: Answers::purpose("operators that old dumps link with PostgreSQL's own"),
     statements: &[StatementKind::DefineStmt],
     doc: Doc {
         summary: "An operator whose COMMUTATOR or NEGATOR is PostgreSQL's own.",
