@@ -26,6 +26,8 @@ test("a search leads to a rule's page, with the keyboard alone, and asks nothing
     await page.getByRole("navigation").getByRole("link", { name: "Every rule" }).click();
     await page.getByRole("main").getByRole("link", { name: "OWN-03", exact: true }).first().click();
     await expect(page.getByRole("heading", { level: 1 })).toHaveText(/^OWN-03 /);
+    // A page that still loads would be asked of the next round.
+    await page.waitForLoadState();
     expect(wrong).toEqual([]);
     page.removeAllListeners();
   }
