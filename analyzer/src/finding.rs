@@ -50,6 +50,18 @@ pub struct Answer {
     /// The HINT line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// What does not exist, where a person can create it first.
+    #[serde(skip)]
+    pub missing: Option<Missing>,
+}
+
+/// Something that does not exist, by its name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Missing {
+    /// A role.
+    Role(String),
+    /// A schema.
+    Schema(String),
 }
 
 impl Deref for ServerError {
@@ -69,7 +81,23 @@ impl Serialize for ServerError {
 impl ServerError {
     /// An answer without detail and hint.
     pub fn new(sqlstate: &'static str, text: impl Into<String>) -> Self {
-        Self(Arc::new(Answer { sqlstate, text: text.into(), detail: None, hint: None }))
+        Self(Arc::new(Answer { sqlstate, text: text.into(), detail: None, hint: None, missing: None }))
+    }
+
+    /// The answer where a role does not exist.
+    #[must_use]
+    pub fn missing_role(name: &str) -> Self {
+        Self::missing("42704", format!("role \"{name}\" does not exist"), Missing::Role(name.to_owned()))
+    }
+
+    /// The answer where a schema does not exist.
+    #[must_use]
+    pub fn missing_schema(name: &str) -> Self {
+        Self::missing("3F000", format!("schema \"{name}\" does not exist"), Missing::Schema(name.to_owned()))
+    }
+
+    fn missing(sqlstate: &'static str, text: String, missing: Missing) -> Self {
+        Self(Arc::new(Answer { sqlstate, text, detail: None, hint: None, missing: Some(missing) }))
     }
 
     /// The answer as psql shows it: `ERROR 42501: …`, or WARNING where its class is one of warnings (01).

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tsmigrate_analyzer::facts::timescale::Version;
 use tsmigrate_analyzer::parse::STACK;
-use tsmigrate_analyzer::report::{Choice, Report, page};
+use tsmigrate_analyzer::report::{Choice, Report, Way, page};
 use tsmigrate_analyzer::rule::About;
 use tsmigrate_analyzer::rule::Rule;
 use tsmigrate_analyzer::rules::server::{srv_15_omitted_object, srv_16_source_state};
@@ -114,22 +114,16 @@ fn decisions(analysis: &Analysis, report: &Report<'_>) -> Vec<Decision> {
                 let object = finding.object.as_ref().map_or_else(String::new, |object| format!(" {object}"));
                 format!("{part}:{}{object}", finding.place.line)
             };
-            let is_option = |command: &str| command.starts_with("--");
             // A migration dumps the roles itself.
-            let is_way = |choice: &&Choice| {
-                !choice.command.as_deref().is_some_and(|command| command.starts_with("pg_dumpall"))
+            let ways = || decision.choices.iter().filter(|choice| choice.way != Way::Roles);
+            let again = |choice: &Choice| match choice.way {
+                Way::Option => "the same command with ",
+                _ => "",
             };
-            let choices = decision.choices.iter().filter(is_way).map(|choice| {
-                choice.written(str::to_owned, |command| {
-                    if is_option(command) {
-                        format!("the same command with {command}")
-                    } else {
-                        command.to_owned()
-                    }
-                })
-            });
-            let ways = decision.choices.iter().filter(is_way).map(|choice| match choice.command.as_deref() {
-                Some(command) if is_option(command) => {
+            let choices = ways()
+                .map(|choice| choice.written(str::to_owned, |command| format!("{}{command}", again(choice))));
+            let ways = ways().map(|choice| match choice.way {
+                Way::Option => {
                     Choice { what: format!("{}, by the same command with", choice.what), ..choice.clone() }
                 }
                 _ => choice.clone(),

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::class::Class;
+use crate::finding::Missing;
 use crate::rule::Finding;
 
 /// What is behind findings: those with the same one are decided together.
@@ -61,16 +62,10 @@ impl<'a> Numbers<'a> {
             return Key::Object(rule, object);
         }
         let Some(error) = &finding.server_error else { return Key::Said(rule, &finding.message) };
-        match error.sqlstate {
-            "42704" if missing("role", finding).is_some() => Key::Roles,
-            "3F000" if missing("schema", finding).is_some() => Key::Schemas,
-            _ => Key::Said(rule, &error.text),
+        match error.missing {
+            Some(Missing::Role(_)) => Key::Roles,
+            Some(Missing::Schema(_)) => Key::Schemas,
+            None => Key::Said(rule, &error.text),
         }
     }
-}
-
-/// The name of what does not exist, in the server's words.
-pub(super) fn missing<'a>(kind: &str, finding: &'a Finding) -> Option<&'a str> {
-    let text = finding.server_error.as_ref()?.text.strip_prefix(kind)?;
-    text.strip_prefix(" \"")?.strip_suffix("\" does not exist")
 }

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
-use super::behind::{Key, missing};
+use super::behind::Key;
 use super::entries::{Entries, Entry, to_accept};
 use super::shape::PlaceEntry;
 use crate::edit::Safety;
-use crate::finding::Severity;
+use crate::finding::{Missing, Severity};
 use crate::human::{count, thousands};
 use crate::quote::{quoted, shell};
 use crate::rule::Finding;
@@ -71,12 +71,28 @@ pub struct Choice {
     /// What to type: a command, an option of the same command, or SQL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
+    /// What of it that is.
+    #[serde(skip)]
+    pub way: Way,
+}
+
+/// How one goes the way of a choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Way {
+    /// Something is changed on the source, or on the target.
+    #[default]
+    Elsewhere,
+    /// The roles' dump is added to the files.
+    Roles,
+    /// The same command is given again with an option.
+    Option,
 }
 
 /// The names of all that is missing, in the order in which they first are.
-fn names(kind: &str, group: &[&Finding]) -> Vec<String> {
+fn names(group: &[&Finding]) -> Vec<String> {
     let mut seen = HashSet::new();
-    let all = group.iter().filter_map(|finding| missing(kind, finding));
+    let missing = group.iter().filter_map(|finding| finding.server_error.as_ref()?.missing.as_ref());
+    let all = missing.map(|(Missing::Role(name) | Missing::Schema(name))| name.as_str());
     all.filter(|name| seen.insert(*name)).map(quoted).collect()
 }
 
@@ -139,16 +155,17 @@ fn decision<'a>(
     let why = first.map_or("", |first| first.why);
     let (title, why, mut choices) = match (key, &first) {
         (Some(Key::Roles), _) => {
-            let missing = names("role", &group);
+            let missing = names(&group);
             let why = "These files create no such role, and a new service has only its own.";
             (title_of_missing("Role", &missing), why, role_choices(&missing, inputs))
         }
         (Some(Key::Schemas), _) => {
-            let schemas = names("schema", &group);
+            let schemas = names(&group);
             let create = Choice {
                 what: "Create what is missing before these files are restored".to_owned(),
                 lost: None,
                 command: Some(create("SCHEMA", &schemas)),
+                way: Way::Elsewhere,
             };
             let why = "These files do not create it, and a new service is empty.";
             (title_of_missing("Schema", &schemas), why, vec![create])
@@ -186,7 +203,9 @@ fn decision<'a>(
 
 fn advice(help: &str) -> Vec<Choice> {
     let what = Some(help).filter(|help| !help.is_empty());
-    what.map(|what| Choice { what: what.to_owned(), lost: None, command: None }).into_iter().collect()
+    what.map(|what| Choice { what: what.to_owned(), lost: None, command: None, way: Way::Elsewhere })
+        .into_iter()
+        .collect()
 }
 
 fn role_choices(roles: &[String], inputs: &[&str]) -> Vec<Choice> {
@@ -198,11 +217,13 @@ fn role_choices(roles: &[String], inputs: &[&str]) -> Vec<Choice> {
             "pg_dumpall --roles-only > roles.sql; tsmigrate check roles.sql {}",
             files.join(" ")
         )),
+        way: Way::Roles,
     };
     let create = Choice {
         what: "Create what is missing on the target first".to_owned(),
         lost: None,
         command: Some(create("ROLE", roles)),
+        way: Way::Elsewhere,
     };
     vec![add, create]
 }
@@ -248,7 +269,7 @@ fn leave_out(key: Option<Key<'_>>, group: &[&Finding], findings: &Entries<'_>) -
         0 => (*first).to_owned(),
         more => format!("{first}, and {} more", thousands(more)),
     });
-    Some(Choice { what, lost, command: Some(format!("--accept {}", accept.join(","))) })
+    Some(Choice { what, lost, command: Some(format!("--accept {}", accept.join(","))), way: Way::Option })
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ mod words;
 
 pub use around::{Around, Block, Section, Step};
 pub use class::Class;
-pub use decisions::{Choice, Decision};
+pub use decisions::{Choice, Decision, Way};
 pub use entries::{Entries, Entry, RelatedEntries, RelatedEntry, to_accept};
 pub use format::Format;
 pub use groups::Group;

@@ -102,7 +102,7 @@ fn missing_subject(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum
         _ => None,
     };
     let error = match owner.filter(|owner| known(ctx, owner) == Known::Missing) {
-        Some(owner) => ServerError::new("42704", format!("role \"{owner}\" does not exist")),
+        Some(owner) => ServerError::missing_role(owner),
         None => argument.map_or_else(|| not_there(&object), error_for),
     };
     Some(Lack::of_subject(absence, &name, shown, error))

@@ -74,7 +74,7 @@ pub(super) fn error(node: &NodeEnum, missing: &Missing, is_subject: bool) -> Ser
     let schema_first = *whole_schema && !(in_query && *class == Class::Relation);
     if schema_first {
         let schema = if *class == Class::Schema { name } else { schema.as_ref().unwrap_or(name) };
-        return ServerError::new("3F000", format!("schema \"{schema}\" does not exist"));
+        return ServerError::missing_schema(schema);
     }
     match class {
         Class::Relation if is_subject && let NodeEnum::DropStmt(s) = node => {

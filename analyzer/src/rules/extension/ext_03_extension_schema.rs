@@ -215,7 +215,7 @@ fn missing_schema(ctx: &mut Context<'_>, s: &pg::CreateExtensionStmt) {
     let words = format!("extension {}", quoted(&s.extname));
     let mut draft = Draft::new(format!("schema {} is not made before {words}", quoted(schema)))
         .object(words)
-        .server(ServerError::new("3F000", format!("schema \"{schema}\" does not exist")))
+        .server(ServerError::missing_schema(schema))
         .fix(FixDraft::surround(
             format!("Create schema {schema} first"),
             vec![format!("CREATE SCHEMA IF NOT EXISTS {};", quoted(schema))],

@@ -190,7 +190,7 @@ fn handed_over(ctx: &Context<'_>, node: &NodeEnum) -> Option<ServerError> {
     let NodeEnum::AlterOwnerStmt(s) = node else { return None };
     let owner = s.newowner.as_ref().and_then(role).filter(|owner| *owner != ctx.target.admin)?;
     if !ctx.facts.makes_role(owner) && !ctx.target.has_role(owner) {
-        return Some(ServerError::new("42704", format!("role \"{owner}\" does not exist")));
+        return Some(ServerError::missing_role(owner));
     }
     Some(ServerError::new("42501", format!("must be able to SET ROLE \"{owner}\"")))
 }

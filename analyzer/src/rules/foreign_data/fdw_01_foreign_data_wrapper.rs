@@ -186,7 +186,7 @@ fn mapping(ctx: &mut Context<'_>, s: &pg::CreateUserMappingStmt) {
     {
         let mut draft = Draft::new(format!("{words} is for a role that is not made by these files"))
             .object(words.clone())
-            .server(ServerError::new("42704", format!("role \"{role}\" does not exist")))
+            .server(ServerError::missing_role(role))
             .advice("Give the roles dump together with this one (pg_dumpall --roles-only).")
             .fix(FixDraft::remove(format!("there is no role {role}")).review().lost(words));
         if let Some(range) = statement.words(&["FOR"]).and_then(|word| statement.name_at(word.end)) {

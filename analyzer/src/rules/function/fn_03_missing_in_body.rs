@@ -220,7 +220,7 @@ fn draft<P>(registry: &Registry, facts: &Facts, function: &str, need: &Need<P>, 
     let schema = reference.schema.as_deref().filter(|schema| facts.missing_schema(schema).is_some());
     let error = match schema {
         Some(schema) if matches!(reference.class, Class::Function | Class::Type) => {
-            ServerError::new("3F000", format!("schema \"{schema}\" does not exist"))
+            ServerError::missing_schema(schema)
         }
         _ => error_for(reference),
     };

@@ -12,7 +12,7 @@ use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, Finding, Finish, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
-use crate::rules::role::known::{DATABASE_OWNER, Known, known, missing_advice};
+use crate::rules::role::known::{DATABASE_OWNER, Known, known, missing_advice, missing_message};
 use crate::rules::role::lists::role_range;
 
 pub(crate) const RULE: Rule = Rule {
@@ -147,7 +147,7 @@ impl<'a> OwnerChange<'a> {
     /// The owner is a role of the service or of a provider, or does not exist.
     fn to_unusable_owner(&self, ctx: &Context<'_>) -> Option<Draft> {
         let (owner, words, admin) = (self.owner, &self.words, &ctx.target.admin);
-        let absent = || ServerError::new("42704", format!("role \"{owner}\" does not exist"));
+        let absent = || ServerError::missing_role(owner);
         let becomes = || {
             let message = format!("{words} cannot belong to {owner} on the target: it becomes {admin}'s");
             self.draft(message).fix(self.stays(ctx))
@@ -159,9 +159,7 @@ impl<'a> OwnerChange<'a> {
             return Some(becomes().server(absent()));
         }
         (self.known == Known::Missing).then(|| {
-            self.draft(format!(
-                "role \"{owner}\" is not made by these files: this fails unless the target has it"
-            ))
+            self.draft(missing_message(owner))
             .server(absent())
             .advice(format!(
                 "{} Owners are kept then. Or leave owners out (--accept OWN-01): everything becomes {admin}'s.",

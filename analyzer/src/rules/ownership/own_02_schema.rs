@@ -8,7 +8,7 @@ use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
-use crate::rules::role::known::{Known, known, missing_advice};
+use crate::rules::role::known::{Known, known, missing_advice, missing_message};
 use crate::rules::role::lists::role_range;
 
 pub(crate) const RULE: Rule = Rule {
@@ -123,7 +123,7 @@ fn create(ctx: &mut Context<'_>, s: &pg::CreateSchemaStmt) {
     } else {
         ServerError::new("42501", format!("must be member of role \"{owner}\""))
     };
-    let absent = ServerError::new("42704", format!("role \"{owner}\" does not exist"));
+    let absent = ServerError::missing_role(owner);
     let becomes = format!("schema {name} cannot belong to {owner} on the target: it becomes {admin}'s");
     match known(ctx, owner) {
         Known::Target
@@ -142,12 +142,7 @@ fn create(ctx: &mut Context<'_>, s: &pg::CreateSchemaStmt) {
             }
         }
         Known::Missing => {
-            draft = draft
-                .message(format!(
-                    "role \"{owner}\" is not made by these files: this fails unless the target has it"
-                ))
-                .server(absent)
-                .advice(missing_advice(ctx));
+            draft = draft.message(missing_message(owner)).server(absent).advice(missing_advice(ctx));
             if let Some(fix) = without_owner(ctx, s, name) {
                 draft = draft.fix(fix.review().lost(format!("owner {owner} of schema {name}")));
             }

@@ -10,7 +10,7 @@ use crate::parse::{Change, Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::extension::moved::MovedExtensions;
-use crate::rules::role::known::missing_advice;
+use crate::rules::role::known::{missing_advice, missing_message};
 use crate::rules::role::lists::{granted_by, items, listed, role_range, trim};
 use crate::rules::role::membership::{Trouble, presence_trouble};
 use crate::target::members;
@@ -280,7 +280,7 @@ fn foreign(ctx: &mut Context<'_>, s: &pg::GrantStmt, objects: &[Foreign]) {
     let missing = roles(&s.grantees)
         .filter_map(role)
         .find(|name| matches!(presence_trouble(ctx, name), Some(Trouble::Missing | Trouble::NotYet(_))));
-    let missing = missing.map(|name| ServerError::new("42704", format!("role \"{name}\" does not exist")));
+    let missing = missing.map(ServerError::missing_role);
     draft = match missing.or_else(|| objects.iter().find_map(|object| object.error.clone())) {
         Some(error) => draft.server(error),
         None => draft.severity(Severity::Warning),
@@ -344,10 +344,9 @@ pub(crate) fn missing_grantees(
         Draft::new(format!("role {name} came with PostgreSQL {since}"))
     } else {
         fix = fix.map(FixDraft::review);
-        Draft::new(format!("role \"{name}\" is not made by these files: this fails unless the target has it"))
-            .advice(missing_advice(ctx))
+        Draft::new(missing_message(name)).advice(missing_advice(ctx))
     };
-    draft = draft.object(what).server(ServerError::new("42704", format!("role \"{name}\" does not exist")));
+    draft = draft.object(what).server(ServerError::missing_role(name));
     if let Some(range) = specs.get(*first).and_then(|spec| role_range(statement, spec)) {
         draft = draft.at(range);
     }

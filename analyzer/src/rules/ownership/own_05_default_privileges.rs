@@ -8,7 +8,7 @@ use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
-use crate::rules::role::known::{Known, known, missing_advice};
+use crate::rules::role::known::{Known, known, missing_advice, missing_message};
 use crate::rules::role::lists::{listed, role_range};
 
 pub(crate) const RULE: Rule = Rule {
@@ -116,17 +116,15 @@ fn owners(ctx: &mut Context<'_>, s: &pg::AlterDefaultPrivilegesStmt) {
     for name in specs.iter().filter_map(|spec| role(spec)).filter(|name| *name != admin) {
         match known(ctx, name) {
             Known::Missing => {
-                let draft = Draft::new(format!(
-                    "role \"{name}\" is not made by these files: this fails unless the target has it"
-                ))
-                .object(object)
-                .server(ServerError::new("42704", format!("role \"{name}\" does not exist")))
-                .advice(missing_advice(ctx))
-                .fix(
-                    FixDraft::remove(format!("role {name} does not exist"))
-                        .review()
-                        .lost(format!("default privileges of {name}")),
-                );
+                let draft = Draft::new(missing_message(name))
+                    .object(object)
+                    .server(ServerError::missing_role(name))
+                    .advice(missing_advice(ctx))
+                    .fix(
+                        FixDraft::remove(format!("role {name} does not exist"))
+                            .review()
+                            .lost(format!("default privileges of {name}")),
+                    );
                 ctx.report(draft);
                 return;
             }

@@ -53,7 +53,7 @@ fn check(ctx: &mut Context<'_>) {
             error
         }
     } else {
-        ServerError::new("42704", format!("role \"{name}\" does not exist"))
+        ServerError::missing_role(name)
     };
     let draft =
         Draft::new(format!("{admin} has not the privileges of role {name}, whose objects this would {verb}"))

@@ -75,7 +75,12 @@ pub(crate) fn may_alter(ctx: &Context<'_>, name: &str) -> bool {
             || !ctx.target.reserved_roles.contains_key(name))
 }
 
-/// What to do about a role that no one makes.
+/// What is said of a statement that needs a role which nothing creates.
+pub(crate) fn missing_message(name: &str) -> String {
+    format!("role \"{name}\" is not made by these files: this fails unless the target has it")
+}
+
+/// What to do about a role that nothing creates.
 pub(crate) fn missing_advice(ctx: &Context<'_>) -> String {
     if ctx.facts.role_statements == 0 {
         "Give the roles dump together with this one (pg_dumpall --roles-only): tsmigrate check roles.sql \

@@ -115,7 +115,7 @@ fn missing(ctx: &Context<'_>, name: &str, from: &str, fix: Option<FixDraft>) -> 
             .severity(Severity::Warning)
     } else {
         Draft::new(format!("{name} is a role of {from}: the target has none of that name"))
-            .server(ServerError::new("42704", format!("role \"{name}\" does not exist")))
+            .server(ServerError::missing_role(name))
     };
     let draft = draft.object(format!("role {name}"));
     match fix {

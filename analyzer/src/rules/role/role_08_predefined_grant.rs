@@ -100,7 +100,7 @@ fn check(ctx: &mut Context<'_>) {
 }
 
 fn does_not_exist(name: &str) -> ServerError {
-    ServerError::new("42704", format!("role \"{name}\" does not exist"))
+    ServerError::missing_role(name)
 }
 
 /// What gives the same, or the nearest.

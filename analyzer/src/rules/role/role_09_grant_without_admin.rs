@@ -1,6 +1,6 @@
 //! ROLE-09: roles that tsdbadmin may not grant, and roles that are not there.
 
-use super::known::missing_advice;
+use super::known::{missing_advice, missing_message};
 use super::lists::{items, listed, trim};
 use super::membership::{Membership, Trouble, granted_trouble, member_trouble};
 use crate::edit::Safety;
@@ -93,12 +93,10 @@ fn missing(ctx: &mut Context<'_>, m: &Membership<'_>) {
         .chain(members)
         .find_map(|(name, trouble)| name.filter(|_| trouble.as_ref().is_some_and(mine)));
     let Some(name) = name else { return };
-    let mut draft = Draft::new(format!(
-        "role \"{name}\" is not made by these files: this fails unless the target has it"
-    ))
-    .object(format!("role {name}"))
-    .server(ServerError::new("42704", format!("role \"{name}\" does not exist")))
-    .advice(missing_advice(ctx));
+    let mut draft = Draft::new(missing_message(name))
+        .object(format!("role {name}"))
+        .server(ServerError::missing_role(name))
+        .advice(missing_advice(ctx));
     if let Some(mut fix) = m.without(format!("role {name} does not exist"), mine) {
         if let Some(lost) = m.lost(mine) {
             fix = fix.lost(lost);
@@ -132,9 +130,7 @@ fn lists(ctx: &mut Context<'_>, s: &pg::CreateRoleStmt) {
         let Some((_, name, trouble)) = troubles.first() else { continue };
         let names = listed(troubles.iter().map(|(_, name, _)| *name));
         let error = match trouble {
-            Trouble::Provider(_) | Trouble::Missing | Trouble::NotYet(_) => {
-                ServerError::new("42704", format!("role \"{name}\" does not exist"))
-            }
+            Trouble::Provider(_) | Trouble::Missing | Trouble::NotYet(_) => ServerError::missing_role(name),
             _ if ctx.target.version <= 15 => {
                 ServerError::new("42501", "must be superuser to alter superusers")
             }

@@ -1,6 +1,6 @@
 //! ROLE-11: roles that are made twice, dropped, or changed without being there.
 
-use super::known::{Known, SUPERUSER, known, missing_advice};
+use super::known::{Known, SUPERUSER, known, missing_advice, missing_message};
 use super::lists::listed;
 use crate::edit::Safety;
 use crate::facts::names::{role, roles, string};
@@ -120,7 +120,7 @@ fn drop_role(ctx: &mut Context<'_>, s: &pg::DropRoleStmt) {
         } else if ctx.target.existing_roles.contains(*name) {
             warning.get_or_insert(*name);
         } else if !s.missing_ok && !ctx.facts.makes_role(name) {
-            error.get_or_insert_with(|| ServerError::new("42704", format!("role \"{name}\" does not exist")));
+            error.get_or_insert_with(|| ServerError::missing_role(name));
         }
     }
     let list = listed(names.iter().copied());
@@ -142,16 +142,14 @@ fn missing(ctx: &mut Context<'_>, name: Option<&str>) {
     if known(ctx, name) != Known::Missing {
         return;
     }
-    let draft = Draft::new(format!(
-        "role \"{name}\" is not made by these files: this fails unless the target has it"
-    ))
-    .object(format!("role {name}"))
-    .server(ServerError::new("42704", format!("role \"{name}\" does not exist")))
-    .advice(missing_advice(ctx))
-    .fix(
-        FixDraft::remove(format!("role {name} does not exist"))
-            .review()
-            .lost(format!("this change of role {name}")),
-    );
+    let draft = Draft::new(missing_message(name))
+        .object(format!("role {name}"))
+        .server(ServerError::missing_role(name))
+        .advice(missing_advice(ctx))
+        .fix(
+            FixDraft::remove(format!("role {name} does not exist"))
+                .review()
+                .lost(format!("this change of role {name}")),
+        );
     ctx.report(draft);
 }

@@ -10,7 +10,7 @@ use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Piece, Rule, Subject};
 use crate::rules::TROUBLESHOOTING;
-use crate::rules::role::known::{SourceAttributes, missing_advice};
+use crate::rules::role::known::{SourceAttributes, missing_advice, missing_message};
 use crate::rules::role::lists::{items, listed, role_range, trim};
 use crate::rules::role::membership::{Trouble, presence_trouble};
 
@@ -171,12 +171,9 @@ fn policy(ctx: &mut Context<'_>, s: &pg::CreatePolicyStmt) {
     let mut draft = match trouble {
         Trouble::Provider(from) => Draft::new(format!("{name} is a role of {from}: {words} cannot name it")),
         Trouble::NotYet(since) => Draft::new(format!("role {name} came with PostgreSQL {since}")),
-        _ => Draft::new(format!(
-            "role \"{name}\" is not made by these files: this fails unless the target has it"
-        ))
-        .advice(missing_advice(ctx)),
+        _ => Draft::new(missing_message(name)).advice(missing_advice(ctx)),
     };
-    draft = draft.object(words).server(ServerError::new("42704", format!("role \"{name}\" does not exist")));
+    draft = draft.object(words).server(ServerError::missing_role(name));
     if let Some(range) = specs.get(*first).and_then(|spec| role_range(statement, spec)) {
         draft = draft.at(range);
     }

@@ -101,7 +101,7 @@ fn look(ctx: &mut Context<'_>, row: &Row, edit: impl FnOnce(FixDraft, std::ops::
     .at(range.clone())
     .object(format!("job {id}"));
     if !is_there {
-        draft = draft.server(ServerError::new("42704", format!("role \"{owner}\" does not exist")));
+        draft = draft.server(ServerError::missing_role(&owner));
     } else if owner == "postgres" {
         draft = draft.severity(Severity::Warning);
     }

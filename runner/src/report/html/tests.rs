@@ -70,6 +70,7 @@ fn what_has_to_be_decided_is_said_with_and_without_the_view() {
         what: what.into(),
         lost: None,
         command: command.map(Into::into),
+        way: tsmigrate_analyzer::report::Way::default(),
     };
     let decision = crate::results::Decision {
         title: "The target will not have extension \"<b>\"".into(),
