@@ -7,11 +7,14 @@ use std::collections::BTreeSet;
 use crate::connect::{Row, Session};
 use crate::error::{Blocker, Error};
 use crate::guard;
-use crate::human::count;
+use crate::human::{self, count};
 use crate::inspect::Timescale;
 use crate::names::Relation;
 use crate::quote::literal;
 use crate::timescale::{Catalogs, numbers};
+
+/// So many are named.
+const SHOWN: usize = 4;
 
 /// So many tables are asked about in one statement.
 const BATCH: usize = 100;
@@ -78,14 +81,12 @@ JOIN _timescaledb_catalog.dimension d USING (id) JOIN _timescaledb_catalog.hyper
         }
     }
     let Some((table, column)) = found.first() else { return Ok(None) };
-    let names: Vec<String> =
-        found.iter().take(4).map(|(table, column)| format!("{table} by {column}")).collect();
+    let names = found.iter().map(|(table, column)| format!("{table} by {column}"));
     Ok(Some(Blocker {
         check: ENUM_DIMENSION,
         what: format!(
-            "rows of hypertables are divided by the hash of an enum, which is another one on every server: {}{}",
-            names.join(", "),
-            if found.len() > names.len() { ", …" } else { "" }
+            "rows of hypertables are divided by the hash of an enum, which is another one on every server: {}",
+            human::first(names, SHOWN)
         ),
         next: vec![
             "copy such a table on the source into one whose dimension is by text, and drop it, or move it by hand:".into(),
@@ -211,11 +212,7 @@ async fn hits(
 }
 
 fn shown(chunks: &BTreeSet<String>) -> String {
-    let mut names: Vec<&str> = chunks.iter().take(4).map(String::as_str).collect();
-    if chunks.len() > names.len() {
-        names.push("…");
-    }
-    names.join(", ")
+    human::first(chunks, SHOWN)
 }
 
 fn commands(chunks: &BTreeSet<String>, first: &str, command: impl Fn(&str) -> String) -> Vec<String> {

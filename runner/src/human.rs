@@ -53,6 +53,15 @@ pub fn count_or_no(number: u64, noun: &str) -> String {
     if number == 0 { format!("no {noun}s") } else { count(number, noun) }
 }
 
+/// The first of these names; `…` stands for the rest.
+#[must_use]
+pub fn first<T: std::fmt::Display>(names: impl IntoIterator<Item = T>, most: usize) -> String {
+    let mut names = names.into_iter();
+    let mut shown: Vec<String> = names.by_ref().take(most).map(|name| name.to_string()).collect();
+    shown.extend(names.next().map(|_| "…".to_owned()));
+    shown.join(", ")
+}
+
 /// Columns of a terminal that `text` takes.
 #[must_use]
 pub fn width(text: &str) -> usize {

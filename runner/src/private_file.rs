@@ -10,6 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::OFlags;
 
 use crate::error::Error;
+use crate::human;
 
 /// The files of a run; a directory is one of ours where it has the first.
 const FILES: [&str; 7] = [
@@ -183,13 +184,11 @@ fn contents(path: &Path) -> Result<(), Error> {
         return Ok(());
     }
     others.sort();
-    let more = if others.len() > 3 { ", …" } else { "" };
-    others.truncate(3);
     Err(refused(
         format!(
-            "the work directory {} has files that are of no run of tsmigrate: {}{more}",
+            "the work directory {} has files that are of no run of tsmigrate: {}",
             path.display(),
-            others.join(", ")
+            human::first(&others, 3)
         ),
         ["name an empty directory, or one that does not exist, with --work-dir".to_owned()],
     ))

@@ -221,6 +221,12 @@ pub fn table_of_trigger(sql: &str, name: &str) -> Option<Relation> {
     Some(Relation::new(&table.schemaname, &table.relname))
 }
 
+/// The statement that puts a function or a view in the place of the one of that name.
+#[must_use]
+pub fn or_replace(sql: &str) -> String {
+    sql.replacen("CREATE ", "CREATE OR REPLACE ", 1)
+}
+
 /// The role that `ALTER ROLE` lets log in.
 #[must_use]
 pub fn login(sql: &str) -> Option<String> {

@@ -4,6 +4,7 @@ use tsmigrate_analyzer::server::Omitted;
 
 use crate::connect::Session;
 use crate::error::Error;
+use crate::human;
 use crate::quote::{literal, quoted};
 
 /// Names that are listed of each kind.
@@ -171,10 +172,8 @@ async fn names(session: &Session) -> Result<Option<Omitted>, Error> {
                          AND e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass) ORDER BY 1";
     let columns: Vec<String> = session.ask_list(question).await?;
     Ok((!columns.is_empty()).then(|| {
-        let more = if columns.len() > SHOWN { ", …" } else { "" };
-        let names: Vec<&str> = columns.iter().take(SHOWN).map(String::as_str).collect();
         state(
-            format!("names in {}{more}", names.join(", ")),
+            format!("names in {}", human::first(&columns, SHOWN)),
             "such values go over as names of objects, and the target refuses a row whose object it does not have: one of an \
              extension, a role or a schema that stays behind, one that is created after the rows, or a number whose object \
              is gone"
@@ -220,10 +219,8 @@ async fn transaction_ids(session: &Session) -> Result<Option<Omitted>, Error> {
               ~ '(txid_current|pg_current_xact_id|pg_current_snapshot|txid_current_snapshot)\\(') ORDER BY 1";
     let columns: Vec<String> = session.ask_list(question).await?;
     Ok((!columns.is_empty()).then(|| {
-        let more = if columns.len() > SHOWN { ", …" } else { "" };
-        let names: Vec<&str> = columns.iter().take(SHOWN).map(String::as_str).collect();
         state(
-            format!("transaction ids in {}{more}", names.join(", ")),
+            format!("transaction ids in {}", human::first(&columns, SHOWN)),
             "the target counts transactions anew, far below these: who reads rows with greater ids than the last one sees no \
              new rows after the move"
                 .into(),

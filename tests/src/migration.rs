@@ -103,6 +103,15 @@ impl Stage {
         self.script(&self.source, text).map(drop)
     }
 
+    /// The target's TimescaleDB is the full edition, with compression, continuous aggregates and jobs.
+    ///
+    /// # Errors
+    /// What the server said where it refused.
+    pub fn is_full_edition(&self) -> Result<bool, Box<dyn Error>> {
+        let license = "SELECT setting FROM pg_settings WHERE name = 'timescaledb.license'";
+        Ok(self.sql(&self.target, license)? == "timescale")
+    }
+
     /// Several statements for the target, as superuser.
     ///
     /// # Errors

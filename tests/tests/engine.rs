@@ -211,8 +211,7 @@ fn catalogs(stage: &Stage, uri: &str) -> Result<String, Box<dyn std::error::Erro
 fn compressed_chunks_and_continuous_aggregates_arrive_as_they_are() -> Outcome {
     let test = "compressed_chunks_and_continuous_aggregates_arrive_as_they_are";
     let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
-    let license = "SELECT setting FROM pg_settings WHERE name = 'timescaledb.license'";
-    if stage.sql(&stage.target, license)? != "timescale" {
+    if !stage.is_full_edition()? {
         skipped(
             test,
             "this TimescaleDB is the Apache edition, without compression and continuous aggregates",

@@ -96,8 +96,7 @@ fn chunks_in_a_schema_of_the_users_own_arrive() -> Outcome {
 fn jobs_start_when_they_are_due() -> Outcome {
     let test = "jobs_start_when_they_are_due";
     let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
-    let license = "SELECT setting FROM pg_settings WHERE name = 'timescaledb.license'";
-    if stage.sql(&stage.target, license)? != "timescale" {
+    if !stage.is_full_edition()? {
         skipped(test, "this TimescaleDB is the Apache edition, without jobs");
         return Ok(());
     }

@@ -11,8 +11,7 @@ use crate::timescale::{Chosen, INTERNAL};
 
 impl Resolver<'_> {
     /// Notes what comes with the relations that do, and what has to stay behind with the others. A policy goes with its
-    /// hypertable; a user's job with the whole schema of its procedure,
-    /// where any hypertable comes.
+    /// hypertable; a user's job with the whole schema of its procedure, where any hypertable comes.
     pub(super) fn hypertables(
         &self,
         filter: &mut Filter,

@@ -299,7 +299,8 @@ async fn run_all(
         if grown.contains(&name) {
             continue;
         }
-        let sql = if replaced.contains(&name) { or_replace(&statement.sql) } else { statement.sql.clone() };
+        let sql =
+            if replaced.contains(&name) { script::or_replace(&statement.sql) } else { statement.sql.clone() };
         let Err(mut error) = attempt(session, &sql).await? else { continue };
         if let Some(give) = with_its_table(session, &sql, &error).await? {
             match attempt(session, &format!("{give}; {sql}")).await? {
@@ -356,10 +357,6 @@ async fn attempt(session: &Session, sql: &str) -> Result<Result<(), Server>, Err
     Ok(Err(error))
 }
 
-fn or_replace(sql: &str) -> String {
-    sql.replacen("CREATE ", "CREATE OR REPLACE ", 1)
-}
-
 /// Answers to CREATE OR REPLACE where something else than a body has changed.
 const NOT_REPLACED: [&str; 3] = ["42P13", "42P16", "42809"];
 
@@ -371,9 +368,11 @@ async fn replaced(session: &Session, change: &Change<'_>) -> Result<BTreeSet<Str
         if !change.gone.iter().any(|gone| gone.name.as_deref() == Some(&name)) {
             continue;
         }
-        let tried =
-            attempt(session, &format!("{}\n; ROLLBACK TO SAVEPOINT anew", or_replace(&statement.sql)))
-                .await?;
+        let tried = attempt(
+            session,
+            &format!("{}\n; ROLLBACK TO SAVEPOINT anew", script::or_replace(&statement.sql)),
+        )
+        .await?;
         if !tried.is_err_and(|error| NOT_REPLACED.contains(&error.code.as_str())) {
             replaced.insert(name);
         }

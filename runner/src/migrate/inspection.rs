@@ -11,6 +11,7 @@ use crate::connect::{Session, Side, pooler};
 use crate::converted::Conversions;
 use crate::error::{Blocker, Error};
 use crate::filter::Filter;
+use crate::human;
 use crate::inspect::{self, Facts};
 use crate::jobs;
 use crate::quote::quoted;
@@ -153,17 +154,16 @@ fn held<T>(blockers: &mut Vec<Blocker>, result: Result<T, Error>) -> Result<Opti
 async fn unreadable(source: &Session, facts: &Facts, filter: &Filter) -> Result<Option<Blocker>, Error> {
     let found = inspect::unreadable(source, |relation| filter.has(relation)).await?;
     let Some((_, policy)) = found.first() else { return Ok(None) };
-    let names: Vec<&str> = found.iter().take(8).map(|(name, _)| name.as_str()).collect();
+    let names = found.iter().map(|(name, _)| name);
     let user = quoted(&facts.user);
     let grant = format!("GRANT pg_read_all_data TO {user}");
     Ok(Some(Blocker {
         check: "source-unreadable",
         what: format!(
-            "{} tables and sequences of the source cannot be read as a whole by {}: {}{}",
+            "{} tables and sequences of the source cannot be read as a whole by {}: {}",
             found.len(),
             user,
-            names.join(", "),
-            if found.len() > names.len() { ", …" } else { "" }
+            human::first(names, 8)
         ),
         next: vec![
             "name a user with --source that may read everything, a superuser or the owner, or there:"

@@ -15,7 +15,7 @@ use super::{Context, undone};
 use crate::engine::builds;
 use crate::engine::marks::Marks;
 use crate::error::Error;
-use crate::human::{count, hex};
+use crate::human::{self, count, hex};
 use crate::quote::quoted;
 use crate::script::{self, Class, Statement};
 use crate::step::{self, Step};
@@ -219,7 +219,7 @@ fn not_again(pre: &mut Aligned, before: &SavedSchema, done: usize, all_done: boo
         let replaced = names.contains(&Some(name.clone()));
         match kind {
             script::Subject::Replaceable if replaced => {
-                statement.sql = statement.sql.replacen("CREATE ", "CREATE OR REPLACE ", 1);
+                statement.sql = script::or_replace(&statement.sql);
             }
             script::Subject::Other if all_done || replaced => hopeless.push(name.clone()),
             _ => {}
@@ -261,9 +261,7 @@ fn only_with_new_rows(context: &Context, what: &[String]) -> Error {
 }
 
 fn shown(names: &[String]) -> String {
-    let more = if names.len() > SHOWN { ", …" } else { "" };
-    let names: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
-    if names.is_empty() { "none".to_owned() } else { format!("{}{more}", names.join(", ")) }
+    if names.is_empty() { "none".to_owned() } else { human::first(names, SHOWN) }
 }
 
 struct Aligned {

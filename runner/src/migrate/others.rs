@@ -14,7 +14,7 @@ use crate::connect::Session;
 use crate::engine::marks::{Marks, SCHEMA};
 use crate::error::Error;
 use crate::guard::Plans;
-use crate::human::{count, hex};
+use crate::human::{self, count, hex};
 use crate::names::Relation;
 use crate::quote::{literal, shell};
 use crate::step::Step;
@@ -79,13 +79,11 @@ pub(super) async fn gone_with_ours(
     if theirs.is_empty() {
         return Ok(());
     }
-    let more = if theirs.len() > SHOWN { ", …" } else { "" };
-    let names: Vec<&str> = theirs.iter().take(SHOWN).map(|name| name.as_str()).collect();
     Err(not_ours(
         context,
         &format!(
-            "{}{more} on the target would go together with what has changed on the source, and is not the run's: {}",
-            names.join(", "),
+            "{} on the target would go together with what has changed on the source, and is not the run's: {}",
+            human::first(&theirs, SHOWN),
             if theirs.len() == 1 { "somebody else created it" } else { "somebody else created them" }
         ),
         "keep it elsewhere and drop it, where nobody needs it there, then the same command again".to_owned(),

@@ -1,6 +1,7 @@
 //! What is wrong with the servers: nothing can be done before it is put right.
 
 use crate::error::Blocker;
+use crate::human;
 use crate::inspect::Facts;
 use crate::quote::{psql, quoted};
 
@@ -81,11 +82,9 @@ pub fn preflight(source: &Facts, target: &Facts) -> Vec<Blocker> {
         }
     }
     if !target.objects.is_empty() {
-        let shown = target.objects.iter().take(8).cloned().collect::<Vec<_>>().join(", ");
-        let more = if target.objects.len() > 8 { ", …" } else { "" };
         block(
             "target-not-empty",
-            format!("the target's database already has objects: {shown}{more}"),
+            format!("the target's database already has objects: {}", human::first(&target.objects, 8)),
             &[
                 "a migration writes into an empty database only, so that it overwrites nothing:",
                 "drop them, or make a new service",
