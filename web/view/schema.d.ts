@@ -11,7 +11,19 @@ export type Verdict = "ready" | "ready-after-rewrite" | "needs-work";
 /**
  * A kind of what is not judged.
  */
-export type Unjudged = "settings" | "comments" | "objects" | "code" | "calls" | "encoding" | "conversion" | "nul-byte" | "size";
+export type Unjudged =
+  | "settings"
+  | "comments"
+  | "objects"
+  | "code"
+  | "calls"
+  | "columns"
+  | "read-only"
+  | "escapes"
+  | "encoding"
+  | "conversion"
+  | "nul-byte"
+  | "size";
 /**
  * How bad it is.
  */

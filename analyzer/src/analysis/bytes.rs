@@ -63,6 +63,10 @@ impl Pass<'_> {
     }
 
     fn row_bytes(&mut self, piece: &Piece<'_>) {
+        if self.copy.bytes.writes_byte(piece.text) {
+            let number = self.analysis.inputs.last().map_or(0, |input| input.statements);
+            self.not_judged(Unjudged::Escapes, self.place(piece, number));
+        }
         if self.copy.bytes.settled || self.copy.bytes.cut.is_empty() && piece.text.is_ascii() {
             return;
         }

@@ -13,17 +13,44 @@ pub(super) struct RowBytes {
     pub(super) cut: Vec<u8>,
     /// What is invalid was reported, or does not matter.
     pub(super) settled: bool,
+    /// Where a backslash writes a byte: not in CSV and binary, nor once one was found.
+    has_escapes: bool,
+    /// The last byte was the first of two.
+    escaped: bool,
 }
 
 impl RowBytes {
     /// For the rows of this COPY.
     pub(super) fn of(copy: &pg::CopyStmt) -> Self {
         let text = |name: &str| option(&copy.options, name).and_then(option_text);
+        let format = text("format").unwrap_or("text");
         Self {
             encoding: text("encoding").map(Encoding::named),
             cut: Vec::new(),
-            settled: text("format").is_some_and(|format| format.eq_ignore_ascii_case("binary")),
+            settled: format.eq_ignore_ascii_case("binary"),
+            has_escapes: format.eq_ignore_ascii_case("text"),
+            escaped: false,
         }
+    }
+
+    /// True once: for the first backslash that writes a byte as a number. pg_dump writes none.
+    pub(super) fn writes_byte(&mut self, text: &[u8]) -> bool {
+        if !self.has_escapes {
+            return false;
+        }
+        let mut next = 0;
+        while let Some(rest) = text.get(next..).filter(|rest| !rest.is_empty()) {
+            if !std::mem::take(&mut self.escaped) {
+                let Some(at) = memchr::memchr(b'\\', rest) else { return false };
+                self.escaped = true;
+                next += at;
+            } else if matches!(rest.first(), Some(b'0'..=b'7' | b'x')) {
+                self.has_escapes = false;
+                return true;
+            }
+            next += 1;
+        }
+        false
     }
 
     /// The place of the first bytes that are no UTF-8, and these bytes.

@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::state::Pass;
+use crate::body::parts;
 use crate::facts::ObjectId;
+use crate::facts::names::{option, option_text, set_configs, truth};
 use crate::facts::objects::subject;
 use crate::locate::Statement;
-use crate::parse::{Class, NodeEnum, Reference};
+use crate::parse::{Class, NodeEnum, Reference, names_columns, pg};
 use crate::rule::Unjudged;
 use crate::rules;
+use crate::text::parse_bool;
 
 /// Tables, views and types that call functions of the inputs when rows come, or when they are read.
 #[derive(Clone, Default)]
@@ -22,6 +25,12 @@ impl Pass<'_> {
     /// Notes what a statement that the server takes does without a judgement.
     pub(super) fn note_unjudged(&mut self, statement: &Statement<'_>) {
         let node = statement.node();
+        if !self.analysis.facts.is_dump && self.has_unread_columns(statement) {
+            self.not_judged(Unjudged::Columns, statement.place(&statement.range()));
+        }
+        if becomes_read_only(node) {
+            self.not_judged(Unjudged::ReadOnly, statement.place(&statement.range()));
+        }
         let fills = match node {
             NodeEnum::CopyStmt(s) => s.is_from,
             NodeEnum::RefreshMatViewStmt(s) => !s.skip_data,
@@ -38,6 +47,36 @@ impl Pass<'_> {
             _ => return,
         };
         self.not_judged(what, statement.place(&statement.range()));
+    }
+
+    /// True where a statement names columns that no rule looks for: in a query, a view, the body of a function in SQL.
+    fn has_unread_columns(&self, statement: &Statement<'_>) -> bool {
+        match statement.node() {
+            // DEP-05 reads these, and a domain has no columns.
+            NodeEnum::CreateStmt(_)
+            | NodeEnum::CreateForeignTableStmt(_)
+            | NodeEnum::IndexStmt(_)
+            | NodeEnum::CreateStatsStmt(_)
+            | NodeEnum::CreateDomainStmt(_)
+            | NodeEnum::AlterDomainStmt(_)
+            | NodeEnum::VariableSetStmt(_) => false,
+            NodeEnum::AlterTableStmt(s) => {
+                let converts = |command: &pg::Node| match &command.node {
+                    Some(NodeEnum::AlterTableCmd(command)) => {
+                        command.subtype == pg::AlterTableType::AtAlterColumnType as i32
+                    }
+                    _ => false,
+                };
+                s.cmds.iter().any(converts) && names_columns(statement.node())
+            }
+            NodeEnum::CreateFunctionStmt(s) if s.sql_body.is_none() => {
+                let is_sql = option(&s.options, "language").and_then(option_text) == Some("sql");
+                is_sql
+                    && !self.analysis.facts.session.now.unchecked_bodies
+                    && parts(statement).iter().any(|part| names_columns(part.parsed().node()))
+            }
+            node => names_columns(node),
+        }
     }
 
     /// True where a statement names a function of the inputs, or what calls one.
@@ -70,6 +109,30 @@ impl Pass<'_> {
         self.states.of::<Callers>().0.insert(id);
         is_filled
     }
+}
+
+/// True for a statement from which on the session or the transaction may only read.
+fn becomes_read_only(node: &NodeEnum) -> bool {
+    let is_named = |name: &str| matches!(name, "transaction_read_only" | "default_transaction_read_only");
+    let sets = |s: &pg::VariableSetStmt| {
+        let value = s.args.first();
+        is_named(&s.name) && value.and_then(truth) == Some(true) || has_read_only(&s.args)
+    };
+    match node {
+        NodeEnum::VariableSetStmt(s) => sets(s),
+        NodeEnum::AlterDatabaseSetStmt(s) => s.setstmt.as_ref().is_some_and(sets),
+        NodeEnum::TransactionStmt(s) => has_read_only(&s.options),
+        NodeEnum::SelectStmt(s) => {
+            set_configs(s).any(|(name, value, _)| is_named(name) && parse_bool(value) == Some(true))
+        }
+        _ => false,
+    }
+}
+
+/// READ ONLY among the modes of a transaction.
+fn has_read_only(modes: &[pg::Node]) -> bool {
+    let mode = option(modes, "transaction_read_only").and_then(|mode| mode.arg.as_ref());
+    mode.and_then(|value| truth(value)) == Some(true)
 }
 
 #[cfg(test)]
@@ -146,6 +209,22 @@ mod tests {
             ("SELECT 1;\nCREATE VIEW v AS SELECT * FROM there;", Some("objects 1 2")),
             ("CREATE TABLE t (a mood);", Some("objects 1 1")),
             ("CREATE TYPE mood AS ENUM ('a');\nCREATE TABLE t (a mood, b varchar(3), c serial);", None),
+            ("CREATE TABLE t (a int CHECK (a > 0));\nCREATE VIEW v AS SELECT b FROM t;", Some("columns 1 2")),
+            ("CREATE TABLE t (a int);\nUPDATE t SET a = 1;\nDELETE FROM t WHERE b = 1;", Some("columns 1 3")),
+            ("CREATE TABLE t (a int);\nCREATE TABLE u (LIKE t, CHECK (a > 0));", Some("columns 1 2")),
+            ("CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql AS 'SELECT a';", Some("columns 1 1")),
+            ("CREATE TABLE t (a int);\nSET default_transaction_read_only = on;", Some("read-only 1 2")),
+            ("SET default_transaction_read_only = off;", None),
+            ("BEGIN READ ONLY;\nCREATE TABLE t (a int);\nCOMMIT;", Some("read-only 1 1")),
+            ("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY;", Some("read-only 1 1")),
+            ("BEGIN READ WRITE;\nCOMMIT;", None),
+            ("SELECT set_config('transaction_read_only', 'on', true);", Some("read-only 1 1")),
+            (
+                "CREATE TABLE t (a text);\nCOPY t FROM stdin;\na\\\\000\n\\N\nb\\000\n\\.\n",
+                Some("escapes 1 3"),
+            ),
+            ("CREATE TABLE t (a text);\nCOPY t FROM stdin;\n\\\\x00\n\\tb\n\\.\n", None),
+            ("CREATE TABLE t (a text);\nCOPY t FROM stdin (FORMAT csv);\n\\000\n\\.\n", None),
             ("SELECT 'é';", Some("encoding 1 1")),
             ("SET client_encoding = 'UTF8';\nSELECT 'é';", None),
             ("SET NAMES 'utf-8';\nSELECT 'é';", None),

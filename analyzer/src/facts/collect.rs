@@ -94,6 +94,7 @@ impl Facts {
         let node = statement.node();
         let place = statement.place(&statement.range());
         if let Some(Object { word, id }) = self.created(node) {
+            let is_second = self.is_surely_there(&id);
             self.overload(node, &id, absence);
             let all_absent =
                 self.overloads.get(&id).is_none_or(|all| all.iter().all(|one| one.absence.is_some()));
@@ -107,7 +108,10 @@ impl Facts {
             if let Some(role) = self.session.now.role.clone().filter(|_| absence.is_none()) {
                 self.set_owner(Owner { object: id.clone(), role, place });
             }
-            self.declare(node, id, word, place);
+            // A table that exists keeps its columns: the second CREATE is refused, or has IF NOT EXISTS.
+            if !is_second || listed(node).is_none() {
+                self.declare(node, id, word, place);
+            }
         }
         // ALTER TABLE … ADD CONSTRAINT that fails leaves its table alone, but creates no index.
         // What is absent under one name is absent under the next.
@@ -149,6 +153,12 @@ impl Facts {
         }
     }
 
+    /// True for a relation that exists, and that nothing can have dropped.
+    fn is_surely_there(&self, id: &ObjectId) -> bool {
+        let place = self.relations.get(id).filter(|_| !self.absent.contains_key(id)).map(|found| found.place);
+        place.is_some_and(|place| !self.dynamic && self.cascaded.is_none_or(|cascaded| cascaded < place))
+    }
+
     fn overload(&mut self, node: &NodeEnum, id: &ObjectId, absence: Option<&Absence>) {
         let Some(signature) = signature(node).filter(|_| has_signature(id.class)) else { return };
         let all = self.overloads.entry(id.clone()).or_default();
@@ -165,7 +175,9 @@ impl Facts {
                 let columns = self.columns(node);
                 self.dropped.remove(&id);
                 self.renamed.remove(&id);
-                let relation = Relation { word, place, columns, transient: is_transient(node), parents };
+                let has_more_columns = has_more_columns(node);
+                let transient = is_transient(node);
+                let relation = Relation { word, place, columns, has_more_columns, transient, parents };
                 self.relations.insert(id, relation);
             }
             Class::Schema => {
@@ -306,13 +318,7 @@ impl Facts {
     }
 
     fn columns(&mut self, node: &NodeEnum) -> Box<[Column]> {
-        let elements = match node {
-            NodeEnum::CreateStmt(s) => s.table_elts.as_slice(),
-            NodeEnum::CreateForeignTableStmt(s) => {
-                s.base_stmt.as_ref().map_or(&[][..], |base| base.table_elts.as_slice())
-            }
-            _ => &[],
-        };
+        let elements = listed(node).map_or(&[][..], |s| &s.table_elts);
         let column = |element: &pg::Node| match &element.node {
             Some(NodeEnum::ColumnDef(column)) => self.column(column),
             _ => None,
@@ -409,21 +415,35 @@ fn is_transient(node: &NodeEnum) -> bool {
     created_range(node).is_some_and(|range| is_temporary(range) || range.relpersistence == "u")
 }
 
+/// The statement that lists a table's columns.
+fn listed(node: &NodeEnum) -> Option<&pg::CreateStmt> {
+    match node {
+        NodeEnum::CreateStmt(s) => Some(s),
+        NodeEnum::CreateForeignTableStmt(s) => s.base_stmt.as_ref(),
+        _ => None,
+    }
+}
+
+/// True where the statement does not list all columns itself.
+fn has_more_columns(node: &NodeEnum) -> bool {
+    let likes = |element: &pg::Node| matches!(element.node, Some(NodeEnum::TableLikeClause(_)));
+    listed(node).is_none_or(|s| s.of_typename.is_some() || s.table_elts.iter().any(likes))
+}
+
 fn parents(facts: &Facts, node: &NodeEnum) -> Box<[ObjectId]> {
     let id = |range: &pg::RangeVar| {
         let (schema, name) = relation(range);
         facts.resolved(&ObjectId::new(Class::Relation, schema, name))
     };
     match node {
-        NodeEnum::CreateStmt(s) => s
-            .inh_relations
-            .iter()
+        NodeEnum::IndexStmt(s) => s.relation.iter().map(id).collect(),
+        _ => listed(node)
+            .into_iter()
+            .flat_map(|s| &s.inh_relations)
             .filter_map(|parent| match parent.node.as_ref()? {
                 NodeEnum::RangeVar(range) => Some(id(range)),
                 _ => None,
             })
             .collect(),
-        NodeEnum::IndexStmt(s) => s.relation.iter().map(id).collect(),
-        _ => Box::default(),
     }
 }

@@ -133,6 +133,8 @@ pub struct Relation {
     pub place: Place,
     /// Its columns, for tables.
     pub columns: Box<[Column]>,
+    /// It may have columns beside these and those of its parents: LIKE, OF, a query.
+    pub has_more_columns: bool,
     /// UNLOGGED or TEMPORARY.
     pub transient: bool,
     /// The table of an index; the parents of a table that inherits.

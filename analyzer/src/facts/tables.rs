@@ -1,6 +1,8 @@
 //! What tables are made of: traits of columns, constraints with their columns, indexes, partitions, rules, triggers and
 //! publications. A few bytes each: a large schema has tens of thousands of them.
 
+use std::collections::BTreeSet;
+
 use super::column_traits::{column_traits, default_traits, excluded};
 use super::names::{relation, strings};
 use super::partition_bounds::{bounds, checked_range};
@@ -12,6 +14,9 @@ use crate::parse::{Class, NodeEnum, pg};
 
 /// So many ranges tell the interval.
 const BOUNDS: usize = 24;
+
+/// Columns that every table has.
+const SYSTEM_COLUMNS: [&str; 7] = ["ctid", "tableoid", "xmin", "xmax", "cmin", "cmax", "oid"];
 
 impl Facts {
     /// The identity of a relation in a statement.
@@ -60,6 +65,9 @@ impl Facts {
             NodeEnum::CreateStmt(s) => self.table(s, place),
             NodeEnum::AlterTableStmt(s) => self.altered(s, place),
             NodeEnum::IndexStmt(s) => self.index(s, place),
+            NodeEnum::RenameStmt(s) if s.rename_type == pg::ObjectType::ObjectColumn as i32 => {
+                self.rename_column(s);
+            }
             NodeEnum::RuleStmt(s) => {
                 self.attach(s.relation.as_ref(), Attachment::Rule, &s.rulename, place);
             }
@@ -200,6 +208,16 @@ impl Facts {
                     }
                     self.column_constraints(range, column, place);
                 }
+                (Ok(A::AtDropColumn), _) => {
+                    let Some(name) = self.names.known(&command.name) else { continue };
+                    if let Some(relation) = self.relations.get_mut(&id) {
+                        let left = relation.columns.iter().filter(|column| column.name != name);
+                        relation.columns = left.copied().collect();
+                    }
+                    if !range.inh {
+                        self.keep_inherited(&id);
+                    }
+                }
                 (Ok(A::AtAlterColumnType), Some(NodeEnum::ColumnDef(column))) => {
                     self.retype(&id, &command.name, column);
                 }
@@ -214,7 +232,18 @@ impl Facts {
                 (Ok(A::AtAttachPartition), Some(NodeEnum::PartitionCmd(partition))) => {
                     self.attach_partition(&id, partition);
                 }
+                (Ok(A::AtDropInherit), _) => self.has_more_columns(&id),
+                (
+                    Ok(A::AtDetachPartition | A::AtDetachPartitionFinalize),
+                    Some(NodeEnum::PartitionCmd(partition)),
+                ) => {
+                    if let Some(range) = &partition.name {
+                        let id = self.table_id(range);
+                        self.has_more_columns(&id);
+                    }
+                }
                 (Ok(A::AtAddInherit), Some(NodeEnum::RangeVar(parent))) => {
+                    self.has_more_columns(&id);
                     let parent = self.table_id(parent);
                     if let Some(relation) = self.relations.get_mut(&id) {
                         relation.parents = vec![parent].into();
@@ -223,6 +252,56 @@ impl Facts {
                 _ => {}
             }
         }
+    }
+
+    /// A table keeps columns that it has had from a parent.
+    fn has_more_columns(&mut self, id: &ObjectId) {
+        if let Some(relation) = self.relations.get_mut(id).filter(|relation| !relation.parents.is_empty()) {
+            relation.has_more_columns = true;
+        }
+    }
+
+    /// ALTER TABLE ONLY … DROP COLUMN: children keep the column.
+    fn keep_inherited(&mut self, parent: &ObjectId) {
+        let children = self.relations.values_mut().filter(|relation| relation.parents.contains(parent));
+        children.for_each(|child| child.has_more_columns = true);
+    }
+
+    fn rename_column(&mut self, s: &pg::RenameStmt) {
+        let id = s.relation.as_ref().map(|range| self.table_id(range));
+        let (old, new) = (self.names.symbol(&s.subname), self.names.symbol(&s.newname));
+        if let Some(relation) = id.and_then(|id| self.relations.get_mut(&id))
+            && let Some(column) = relation.columns.iter_mut().find(|column| column.name == old)
+        {
+            column.name = new;
+        }
+    }
+
+    /// Whether a table has a column of this name; `None` where it cannot be told.
+    #[must_use]
+    pub fn has_column(&self, table: &ObjectId, name: &str) -> Option<bool> {
+        if SYSTEM_COLUMNS.contains(&name) {
+            return Some(true);
+        }
+        let symbol = self.names.known(name);
+        let (mut next, mut seen) = (vec![table], BTreeSet::new());
+        let mut all_known = true;
+        while let Some(table) = next.pop() {
+            if !seen.insert(table) {
+                continue;
+            }
+            match self.relations.get(table).filter(|_| !self.absent.contains_key(table)) {
+                Some(found) if found.columns.iter().any(|column| Some(column.name) == symbol) => {
+                    return Some(true);
+                }
+                Some(found) => {
+                    all_known &= !found.has_more_columns;
+                    next.extend(&found.parents);
+                }
+                None => all_known = false,
+            }
+        }
+        all_known.then_some(false)
     }
 
     fn attach_partition(&mut self, parent: &ObjectId, partition: &pg::PartitionCmd) {

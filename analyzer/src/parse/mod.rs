@@ -1,6 +1,7 @@
 //! One statement in, PostgreSQL 18's own parse tree and tokens out. The only module that calls the parser.
 
 mod canonical;
+mod columns;
 mod constants;
 mod kind;
 mod left_out;
@@ -12,6 +13,7 @@ mod values;
 mod walk;
 
 pub use canonical::{Change, canonical, changed};
+pub use columns::{ColumnName, columns_in, names_columns};
 pub use kind::StatementKind;
 pub use pg_query::NodeEnum;
 pub use pg_query::protobuf as pg;

@@ -20,6 +20,12 @@ pub enum Unjudged {
     Code,
     /// Calls of functions that the inputs create.
     Calls,
+    /// Columns that a script's queries, views and expressions name.
+    Columns,
+    /// Statements behind one that makes the session or a transaction read-only.
+    ReadOnly,
+    /// Bytes that rows of COPY write as numbers.
+    Escapes,
     /// Bytes beyond ASCII whose encoding no input declares.
     Encoding,
     /// Bytes beyond ASCII that the server converts to UTF-8 from another encoding.
@@ -58,6 +64,15 @@ impl Unjudged {
                 count(number, "statement"),
                 verb("runs", "run")
             ),
+            Self::Columns => format!(
+                "{} {} columns in queries or expressions: whether they exist was not looked at",
+                count(number, "statement"),
+                verb("names", "name")
+            ),
+            Self::ReadOnly => "which statements a read-only transaction refuses was not looked at".to_owned(),
+            Self::Escapes => {
+                "rows write bytes as numbers: whether they are text was not looked at".to_owned()
+            }
             Self::Encoding => "no client_encoding is set: bytes beyond ASCII were taken for UTF-8".to_owned(),
             Self::Conversion => {
                 "whether all text can be converted from its client_encoding to UTF-8 was not looked at"

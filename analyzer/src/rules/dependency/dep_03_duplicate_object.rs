@@ -46,7 +46,7 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "An object that the files have created before.",
         what: "A second CREATE of a table, view, sequence, index, type, function or operator with the same arguments, operator class, trigger, policy, \
-               extension or schema, a second create_hypertable, a second constraint of one name or a second primary key of a table, a type with a table's name, what an extension has created, without OR REPLACE or IF NOT EXISTS and without a DROP between: a dump that was given twice, two dumps \
+               extension or schema, a second create_hypertable, a second constraint of one name or a second primary key of a table, a type with a table's name, what has the name of an index or sequence that the server makes for a key or a serial column, what an extension has created, without OR REPLACE or IF NOT EXISTS and without a DROP between: a dump that was given twice, two dumps \
                that overlap, a script that was appended. Not looked for where a DROP … CASCADE, a DO, a CALL or a call \
                of a function could have dropped the first.",
         why: "The server refuses the second, and what follows it changes the first.",
@@ -78,7 +78,14 @@ fn check(ctx: &mut Context<'_>) {
     let place = statement.place(&statement.range());
     let found = if fails { None } else { constraints::duplicate(ctx, node, place) };
     let found = found.filter(|found| is_surely_there(ctx, found.place));
-    constraints::observe(ctx, node, place, fails || found.is_some());
+    let taken = if fails || found.is_some() { None } else { constraints::taken(ctx, node) };
+    let taken = taken.filter(|(.., first)| is_surely_there(ctx, *first));
+    constraints::observe(ctx, node, place, fails || found.is_some() || taken.is_some());
+    if let Some((name, other, first)) = taken {
+        // The table exists, be it without this constraint.
+        let present = matches!(node, NodeEnum::AlterTableStmt(_));
+        ctx.report(same_name(&format!("constraint {name}"), &name, &other, first, present));
+    }
     let Some(constraints::Duplicate { table, words, place, error, is_alone }) = found else { return };
     if order::may_have_failed(ctx, &table) {
         return;
@@ -163,7 +170,20 @@ fn object(ctx: &mut Context<'_>, node: &NodeEnum) {
     if ctx.facts.absent.contains_key(&id) || order::may_have_failed(ctx, &id) {
         return;
     }
-    let Some(first) = first(ctx, node, &object).filter(|first| is_surely_there(ctx, *first)) else { return };
+    let Some(first) = first(ctx, node, &object) else {
+        if id.class == Class::Relation
+            && let Some((other, place)) = constraints::made(ctx, &id)
+            && is_surely_there(ctx, place)
+        {
+            // What uses it finds the other one, which is of the same kind.
+            let present = matches!(object.word, "index" | "sequence");
+            ctx.report(same_name(&words, &id.name, &other, place, present).object(words));
+        }
+        return;
+    };
+    if !is_surely_there(ctx, first) {
+        return;
+    }
     let draft = Draft::new(format!("{words} is created a second time: it exists since line {}", first.line))
         .object(words.clone())
         .server(error(&object, &id))
@@ -175,6 +195,20 @@ fn object(ctx: &mut Context<'_>, node: &NodeEnum) {
                 .lost("what differs from the first"),
         );
     ctx.report(draft);
+}
+
+/// What has the name of another relation, which exists since this place. With `present`, what needs it is not in trouble.
+fn same_name(words: &str, name: &str, other: &str, first: Place, present: bool) -> Draft {
+    let draft =
+        Draft::new(format!("{words} has the name of {other}, which exists since line {}", first.line))
+            .server(ServerError::new("42P07", format!("relation \"{name}\" already exists")))
+            .related(first, other)
+            .advice("Give one of the two another name.");
+    if !present {
+        return draft;
+    }
+    let reason = format!("relation {name} exists");
+    draft.fix(FixDraft::remove(reason).review().present().lost(words))
 }
 
 /// A type with the name of a table or view, or the other way round: each relation has a row type.

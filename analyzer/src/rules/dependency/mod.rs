@@ -5,6 +5,7 @@ pub mod dep_01_missing_dependency;
 pub mod dep_02_undeclared_object;
 pub mod dep_03_duplicate_object;
 pub mod dep_04_unqualified_name;
+pub mod dep_05_unknown_column;
 mod drops;
 mod missing;
 pub(crate) mod order;
@@ -18,4 +19,5 @@ pub const RULES: &[&Rule] = &[
     &dep_04_unqualified_name::RULE,
     &dep_02_undeclared_object::RULE,
     &dep_03_duplicate_object::RULE,
+    &dep_05_unknown_column::RULE,
 ];
