@@ -8,6 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use tsmigrate::archive::Archive;
+use tsmigrate_analyzer::archive::Section;
 use tsmigrate_tests::lab::{Lab, Server};
 use tsmigrate_tests::program;
 
@@ -99,6 +100,16 @@ fn an_archive_reads_as_pg_restore_prints_it() -> Outcome {
                 .arg(&archive))?;
             let theirs = run(Command::new(programs.join("pg_restore")).args(["-f", "-"]).arg(&archive))?;
             assert_same(&script(&archive, true)?, &theirs, &what);
+            // The database itself stands before the rows.
+            for (section, arguments) in [
+                (Section::PreData, &["--section=pre-data", "--create"][..]),
+                (Section::PostData, &["--section=post-data"]),
+            ] {
+                let mut restore = Command::new(programs.join("pg_restore"));
+                let theirs = run(restore.args(arguments).args(["-f", "-"]).arg(&archive))?;
+                let ours = opened(&archive)?.section(section, |_| true);
+                assert_same(&ours, &theirs, &format!("{what}, {arguments:?}"));
+            }
             // Without rows it is what pg_restore prints of the schema, and each COPY.
             let schema = script(&archive, false)?;
             let copies = |script: &[u8]| {

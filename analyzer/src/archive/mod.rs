@@ -11,7 +11,7 @@ mod toc;
 
 pub use head::{Damage, int};
 pub use script::{Part, Script};
-pub use toc::{Compression, Entry, Format, Place, Toc};
+pub use toc::{Compression, Entry, Format, Place, Section, Toc};
 
 /// The first bytes of an archive's table of contents.
 pub const MAGIC: &[u8] = b"PGDMP";

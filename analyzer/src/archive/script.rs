@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::large_objects;
-use super::toc::{Entry, Toc};
+use super::toc::{Entry, Section, Toc};
 use crate::quote::quote_ident;
 
 /// A piece of the script.
@@ -83,7 +83,7 @@ fn pass(entry: &Entry) -> u8 {
     let about_event_trigger =
         || (entry.is("COMMENT") || entry.is("SECURITY LABEL")) && entry.tag.starts_with(b"EVENT TRIGGER ");
     // Statistics of a materialized view wait for its rows.
-    let of_view_data = || entry.is("STATISTICS DATA") && entry.is_after_data;
+    let of_view_data = || entry.is("STATISTICS DATA") && entry.section == Section::PostData;
     if entry.is("ACL") || entry.is("ACL LANGUAGE") || entry.is("DEFAULT ACL") {
         1
     } else if entry.is("EVENT TRIGGER")
@@ -104,14 +104,31 @@ fn is_of_database(entry: &Entry) -> bool {
 }
 
 impl Script {
-    /// Begins. `key` is what `\restrict` names, where that `pg_dump` knew it: letters and digits that no data holds.
+    /// The script of all but the database itself. `key` is what `\restrict` names, where that `pg_dump` knew it: letters
+    /// and digits that no data holds.
     #[must_use]
     pub fn new(toc: Arc<Toc>, key: &str) -> Self {
-        let restored = |index: &usize| {
+        let order = (0..toc.entries.len())
+            .filter(|index| toc.entries.get(*index).is_some_and(|entry| !is_of_database(entry)));
+        let order = order.collect();
+        Self::with(toc, key, order)
+    }
+
+    /// The script of one part, of entries that are `wanted`; what is the database's own is in it, as `pg_restore --create`
+    /// prints it.
+    #[must_use]
+    pub fn of_section(toc: Arc<Toc>, key: &str, section: Section, wanted: impl Fn(&Entry) -> bool) -> Self {
+        let of = toc.sections().into_iter().zip(&toc.entries).enumerate();
+        let order = of.filter(|(_, (of, entry))| *of == section && wanted(entry)).map(|(index, _)| index);
+        let order = order.collect();
+        Self::with(toc, key, order)
+    }
+
+    fn with(toc: Arc<Toc>, key: &str, mut order: Vec<usize>) -> Self {
+        order.retain(|index| {
             let entry = toc.entries.get(*index);
-            entry.is_some_and(|entry| !SETTINGS.iter().any(|kind| entry.is(kind)) && !is_of_database(entry))
-        };
-        let mut order: Vec<usize> = (0..toc.entries.len()).filter(restored).collect();
+            entry.is_some_and(|entry| !SETTINGS.iter().any(|kind| entry.is(kind)))
+        });
         order.sort_by_key(|index| toc.entries.get(*index).map_or(0, pass));
         let (major, minor) = toc.writer_version();
         let since = RESTRICTED.iter().find(|(of, _)| *of == major).map_or(0, |(_, since)| *since);
@@ -141,6 +158,12 @@ impl Script {
             }
         }
         out.push(b'\n');
+        self.settings(&mut out);
+        out
+    }
+
+    /// What is set at the beginning of a session.
+    fn settings(&self, out: &mut Vec<u8>) {
         let (major, _) = self.toc.writer_version();
         out.extend_from_slice(b"SET statement_timeout = 0;\nSET lock_timeout = 0;\n");
         out.extend_from_slice(b"SET idle_in_transaction_session_timeout = 0;\n");
@@ -165,7 +188,20 @@ impl Script {
             out.extend_from_slice(b"SET escape_string_warning = off;\n");
         }
         out.extend_from_slice(b"SET row_security = off;\n\n");
-        out
+    }
+
+    /// Goes over to the database that was created.
+    fn connect(&mut self, database: &[u8], out: &mut Vec<u8>) {
+        if let Some(key) = &self.restrict {
+            push(out, &[b"\\unrestrict ", key.as_bytes(), b"\n"]);
+        }
+        push(out, &[b"\\connect ", &connection(database), b"\n"]);
+        if let Some(key) = &self.restrict {
+            push(out, &[b"\\restrict ", key.as_bytes(), b"\n"]);
+        }
+        out.push(b'\n');
+        (self.tablespace, self.access_method, self.schema) = (None, None, None);
+        self.settings(out);
     }
 
     fn tail(&self) -> Vec<u8> {
@@ -239,6 +275,9 @@ impl Script {
         {
             let table = path(entry);
             push(&mut out, &[b"ALTER TABLE ", &table, b" SET ACCESS METHOD ", &name(method), b";\n\n"]);
+        }
+        if entry.is("DATABASE") || entry.is("DATABASE PROPERTIES") {
+            self.connect(&entry.tag, &mut out);
         }
         out
     }
@@ -324,6 +363,23 @@ impl Iterator for Script {
         }
         None
     }
+}
+
+/// A database as `\connect` names it.
+fn connection(database: &[u8]) -> Vec<u8> {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
+    if database.iter().all(is_plain) {
+        return name(database);
+    }
+    let escaped = database.iter().flat_map(|byte| match byte {
+        b'\'' | b'\\' => vec![b'\\', *byte],
+        b'"' => vec![b'"'; 2],
+        byte => vec![*byte],
+    });
+    let mut out = b"-reuse-previous=on \"dbname='".to_vec();
+    out.extend(escaped);
+    out.extend_from_slice(b"'\"");
+    out
 }
 
 fn without_quotes(text: &[u8]) -> Vec<u8> {

@@ -32,6 +32,19 @@ pub enum Compression {
     Zstd,
 }
 
+/// Which part of a dump an entry belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// That of the entry before it: comments and privileges.
+    Open,
+    /// What stands before the rows.
+    PreData,
+    /// Rows, large objects and the values of sequences.
+    Data,
+    /// What stands behind them.
+    PostData,
+}
+
 /// Where the data of an entry is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -56,8 +69,8 @@ pub struct Entry {
     pub tag: Vec<u8>,
     /// Its kind, in `pg_dump`'s words: `TABLE`, `TABLE DATA`, `FK CONSTRAINT`.
     pub kind: Vec<u8>,
-    /// True where it is restored after all rows.
-    pub is_after_data: bool,
+    /// Which part of a dump it belongs to.
+    pub section: Section,
     /// The statements that make it.
     pub definition: Vec<u8>,
     /// The statement that drops it.
@@ -99,6 +112,8 @@ pub struct Toc {
     pub compression: Compression,
     /// Bytes of a number in the data's blocks.
     pub int_size: u8,
+    /// When it was begun: second, minute, hour, day, month from 0, years since 1900, and whether it was summer.
+    pub created: [i64; 7],
     /// The database's name.
     pub database: Vec<u8>,
     /// The server's version, as it says it: `17.12 (Debian 17.12-1)`.
@@ -144,15 +159,16 @@ impl Toc {
         } else {
             Compression::Gzip
         };
-        // Second, minute, hour, day, month, year, and whether it was summer.
-        for _ in 0..7 {
-            reader.int()?;
+        let mut created = [0; 7];
+        for number in &mut created {
+            *number = reader.int()?;
         }
         let mut toc = Self {
             format,
             version,
             compression,
             int_size,
+            created,
             database: reader.text()?,
             server: reader.text()?,
             writer: reader.text()?,
@@ -164,9 +180,29 @@ impl Toc {
         Ok(toc)
     }
 
+    /// The part of a dump that each entry belongs to.
+    #[must_use]
+    pub fn sections(&self) -> Vec<Section> {
+        let mut now = Section::PreData;
+        let of = |entry: &Entry| {
+            if entry.section != Section::Open {
+                now = entry.section;
+            }
+            now
+        };
+        self.entries.iter().map(of).collect()
+    }
+
     /// The entry of this kind that only tells how the others are to be read.
     pub(super) fn setting(&self, kind: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.is(kind))
+    }
+
+    /// True where its text is UTF-8.
+    #[must_use]
+    pub fn is_utf8(&self) -> bool {
+        let is_named = |entry: &Entry| entry.definition.windows(6).any(|word| word == b"'UTF8'");
+        self.setting("ENCODING").is_some_and(is_named)
     }
 
     /// True where a backslash in its strings is a backslash.
@@ -198,8 +234,12 @@ fn entry(reader: &mut Reader<impl Read>, toc: &Toc, offset_size: u8) -> Result<E
     reader.string()?;
     let tag = reader.text()?;
     let kind = reader.text()?;
-    // 1 is none, 2 before data, 3 data, 4 after data.
-    let is_after_data = reader.int()? == 4;
+    let section = match reader.int()? {
+        2 => Section::PreData,
+        3 => Section::Data,
+        4 => Section::PostData,
+        _ => Section::Open,
+    };
     let definition = reader.text()?;
     let drop = reader.text()?;
     let copy = reader.text()?;
@@ -231,7 +271,7 @@ fn entry(reader: &mut Reader<impl Read>, toc: &Toc, offset_size: u8) -> Result<E
         has_data,
         tag,
         kind,
-        is_after_data,
+        section,
         definition,
         drop,
         copy,

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
 use lz4_flex::frame::FrameDecoder;
-use tsmigrate_analyzer::archive::{Compression, Toc};
+use tsmigrate_analyzer::archive::{Compression, Entry, Place, Toc};
 
 use super::blocks::{Blocks, Chunks};
 use super::files::{CHUNK, Files, Range, damaged};
@@ -30,30 +30,48 @@ pub(super) fn of_chunks(blocks: Rc<RefCell<Blocks>>, compression: Compression) -
     }
 }
 
-/// Unpacked bytes of a file, whose name's ending says how it is packed.
-pub(super) fn of_file(files: &Files, name: &[u8]) -> io::Result<Box<dyn Read>> {
+/// The file of this name, and the ending of its compression.
+fn packed_file(files: &Files, name: &[u8]) -> io::Result<(Range, &'static [u8])> {
     let mut missing = None;
     for ending in [&b""[..], b".gz", b".lz4", b".zst"] {
-        let range = match files.open(&[name, ending].concat()) {
-            Ok(range) => range,
+        match files.open(&[name, ending].concat()) {
+            Ok(range) => return Ok((range, ending)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 missing.get_or_insert(error);
-                continue;
             }
             Err(error) => return Err(error),
-        };
-        if ending == b".lz4" && !ends(&range)? {
-            return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let packed = BufReader::with_capacity(CHUNK, range);
-        return Ok(match ending {
-            b".gz" => Box::new(MultiGzDecoder::new(packed)),
-            b".lz4" => Box::new(FrameDecoder::new(packed)),
-            b".zst" => Box::new(Frames::new(packed)),
-            _ => Box::new(packed),
-        });
     }
     Err(missing.unwrap_or_else(|| io::ErrorKind::NotFound.into()))
+}
+
+/// Unpacked bytes of a file, whose name's ending says how it is packed.
+pub(super) fn of_file(files: &Files, name: &[u8]) -> io::Result<Box<dyn Read>> {
+    let (range, ending) = packed_file(files, name)?;
+    if ending == b".lz4" && !ends(&range)? {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let packed = BufReader::with_capacity(CHUNK, range);
+    Ok(match ending {
+        b".gz" => Box::new(MultiGzDecoder::new(packed)),
+        b".lz4" => Box::new(FrameDecoder::new(packed)),
+        b".zst" => Box::new(Frames::new(packed)),
+        _ => Box::new(packed),
+    })
+}
+
+/// The bytes that an entry's data takes in its file.
+pub(super) fn packed(files: &Files, entry: &Entry) -> io::Result<u64> {
+    let Place::File(name) = &entry.place else {
+        return Err(named(entry, &damaged("it is not in the archive")));
+    };
+    let (range, _) = packed_file(files, name).map_err(|error| named(entry, &error))?;
+    Ok(range.end - range.at)
+}
+
+/// An error that names the entry.
+pub(super) fn named(entry: &Entry, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("data of {}: {error}", String::from_utf8_lossy(&entry.tag)))
 }
 
 /// Where the large objects of an entry are.

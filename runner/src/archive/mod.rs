@@ -7,6 +7,8 @@
 mod blocks;
 mod data;
 mod files;
+mod places;
+mod rows;
 mod script;
 
 use std::fs::File;
@@ -14,9 +16,11 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
-use tsmigrate_analyzer::archive::{Damage, Format, MAGIC, Toc};
+use tsmigrate_analyzer::archive::{Damage, Entry, Format, MAGIC, Part, Script, Section, Toc};
 
 use files::{CHUNK, Files};
+pub use places::Places;
+pub use rows::Rows;
 pub use script::ScriptReader;
 
 /// An archive that was opened: its table of contents is whole.
@@ -89,5 +93,32 @@ impl Archive {
     /// When the places of the data cannot be found.
     pub fn script(&self, with_data: bool) -> io::Result<ScriptReader> {
         ScriptReader::new(Arc::clone(&self.toc), Arc::clone(&self.files), with_data)
+    }
+
+    /// The text of one part, without data, of entries that are `wanted`; what is the database's own is in it.
+    #[must_use]
+    pub fn section(&self, section: Section, wanted: impl Fn(&Entry) -> bool) -> Vec<u8> {
+        let parts = Script::of_section(Arc::clone(&self.toc), &script::key(), section, wanted);
+        let text = parts.filter_map(|part| match part {
+            Part::Text(text) => Some(text),
+            Part::Data(_) => None,
+        });
+        text.collect::<Vec<_>>().concat()
+    }
+
+    /// Where the data of each entry is, and how many bytes it takes there: all of it exists.
+    ///
+    /// # Errors
+    /// When a piece of data is missing, or the archive is cut off before it.
+    pub fn places(&self) -> io::Result<Places> {
+        Places::find(&self.toc, &self.files)
+    }
+
+    /// The rows of an entry that has some.
+    ///
+    /// # Errors
+    /// When they are not there.
+    pub fn rows(&self, places: &Places, entry: &Entry) -> io::Result<Rows> {
+        Rows::open(&self.toc, &self.files, places, entry)
     }
 }

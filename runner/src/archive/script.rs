@@ -12,9 +12,13 @@ use tsmigrate_analyzer::archive::{Entry, Format, Part, Place, Script, Toc};
 use super::blocks::{self, Blocks};
 use super::data::{self, LargeObjects};
 use super::files::Files;
+use super::rows::NO_ROWS;
 
-/// What ends the rows of a COPY in `pg_dump`'s own data.
-const NO_ROWS: &[u8] = b"\\.\n\n\n";
+/// A key for `\\restrict`, which no text of the archive can know.
+pub(super) fn key() -> String {
+    let random = RandomState::new();
+    format!("{:016x}{:016x}", random.hash_one(1), random.hash_one(2))
+}
 
 /// What ends statements that are data.
 const STATEMENTS_END: &[u8] = b"\n\n";
@@ -52,10 +56,7 @@ impl ScriptReader {
         let is_read = with_data || toc.entries.iter().any(is_catalog);
         let is_custom = is_read && toc.format == Format::Custom;
         let places = if is_custom { blocks::places(&toc, &files)? } else { BTreeMap::new() };
-        // No text of the archive can know it.
-        let random = RandomState::new();
-        let key = format!("{:016x}{:016x}", random.hash_one(1), random.hash_one(2));
-        let script = Script::new(Arc::clone(&toc), &key);
+        let script = Script::new(Arc::clone(&toc), &key());
         Ok(Self { toc, files, script, with_data, places, now: Now::Text(Cursor::default()) })
     }
 
@@ -126,10 +127,7 @@ impl Read for ScriptReader {
                 Part::Data(index) => {
                     let toc = Arc::clone(&self.toc);
                     let Some(entry) = toc.entries.get(index) else { continue };
-                    self.data(entry).map_err(|error| {
-                        let tag = String::from_utf8_lossy(&entry.tag);
-                        io::Error::new(error.kind(), format!("data of {tag}: {error}"))
-                    })?
+                    self.data(entry).map_err(|error| data::named(entry, &error))?
                 }
             };
         }
