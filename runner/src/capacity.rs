@@ -46,6 +46,14 @@ fn steps(round_trip: Duration) -> u64 {
 }
 
 impl Workers {
+    /// As many as were asked for: copies, and builds, of which there are as many where only copies were named.
+    #[must_use]
+    pub fn asked(self, jobs: Option<u16>, builders: Option<u16>) -> Self {
+        let copies = jobs.map_or(self.jobs, u64::from);
+        let builders = builders.or(jobs).map_or(self.builders, u64::from);
+        Self { jobs: copies, small: copies, builders }
+    }
+
     /// As many as are worth their while, for servers so far away and a database of so many bytes; `left` are sessions that
     /// both servers can still take, of which at most a half is taken for the sake of the distance.
     #[must_use]

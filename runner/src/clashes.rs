@@ -199,7 +199,10 @@ fn on_source(sql: &str) -> String {
 }
 
 /// Settings that were given to the user or to the database, and that our sessions cannot put right themselves.
-async fn settings(session: &Session, facts: &Facts) -> Result<Vec<Blocker>, Error> {
+///
+/// # Errors
+/// When the server refuses the question.
+pub async fn settings(session: &Session, facts: &Facts) -> Result<Vec<Blocker>, Error> {
     let names: Vec<_> = STEADY.iter().map(|(name, _)| format!("'{name}'")).collect();
     let question =
         format!("SELECT name, setting FROM pg_catalog.pg_settings WHERE name IN ({})", names.join(", "));

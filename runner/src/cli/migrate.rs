@@ -16,34 +16,39 @@ use super::terminal::note;
 pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     args.report.iter().try_for_each(|path| output::check(path, &[]))?;
     let report = runtime()?.block_on(migrate::run(args, give_up));
-    let written = write(args, &report);
+    finish(&report, args.report.as_deref(), args.shown.format)
+}
+
+/// Writes and prints the report of a run that has ended; how the process ends.
+pub(super) fn finish(report: &Report, file: Option<&Path>, format: Format) -> Result<Status, Failure> {
+    let written = write(report, file);
     // Who reads the report may have gone; what was done stays done.
-    let _ = match args.shown.format {
-        Format::Json => writeln!(std::io::stdout(), "{}", report::json(&report)),
+    let _ = match format {
+        Format::Json => writeln!(std::io::stdout(), "{}", report::json(report)),
         Format::Text => writeln!(anstream::stdout(), "{}", report.colored().trim_end()),
     };
     written?;
     Ok(match report.outcome {
-        Outcome::Migrated | Outcome::Planned => Status::Clean,
+        Outcome::Migrated | Outcome::Restored | Outcome::Planned => Status::Clean,
         Outcome::Blocked => Status::Findings,
         Outcome::Failed | Outcome::Interrupted | Outcome::Differs => Status::Failed,
     })
 }
 
 /// Writes the reports that stay.
-fn write(args: &Args, report: &Report) -> Result<(), Failure> {
+fn write(report: &Report, file: Option<&Path>) -> Result<(), Failure> {
     // A migration that is done has scripts to run, whatever becomes of a file beside them.
     if let Some(folder) = &report.work_dir {
         report::write_files(report, folder.as_ref())?;
     }
-    let Some(path) = &args.report else { return Ok(()) };
+    let Some(path) = file else { return Ok(()) };
     output::write("the report", path, |out| {
         if report::is_page(path) { report.html(out) } else { writeln!(out, "{}", report::json(report)) }
     })
 }
 
 /// A second signal: nothing more can be done, and nothing is lost.
-fn give_up(signal: &str, work: &Path) {
+pub(super) fn give_up(signal: &str, work: &Path) {
     note(&format!(
         "tsmigrate: {signal} again: stopped at once. What may be open (restoring mode of the target, paused jobs of the \
          source) is in {}; tsmigrate cleanup closes it, --resume goes on",

@@ -19,6 +19,7 @@ mod packed;
 mod page;
 mod render;
 mod reports;
+mod restore;
 mod rewrite;
 mod rules;
 mod runtime;
@@ -64,6 +65,8 @@ enum Command {
     Rewrite(rewrite::Args),
     /// Move a live database: dump, rewrite, copy, verify
     Migrate(Box<tsmigrate::migrate::Args>),
+    /// Restore an archive of pg_dump: check, rewrite, load
+    Restore(Box<tsmigrate::migrate::restore::Args>),
     /// Compare two databases: every object, owner, privilege and row
     Verify(Box<verify::Args>),
     /// Close what a migration that was killed has left open
@@ -100,6 +103,7 @@ pub(crate) fn main() -> ExitCode {
     }
     let result = match cli.command {
         Command::Migrate(args) => migrate::run(&args),
+        Command::Restore(args) => restore::run(&args),
         Command::Cleanup(args) => cleanup::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Schema(args) => help::schema(args),

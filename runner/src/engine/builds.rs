@@ -86,6 +86,17 @@ impl Builds {
         about.for_each(|statement| statement.sql.clear());
     }
 
+    /// Takes out the foreign keys: those between `tables`, whose rows are copied, wait for nothing else; the others come
+    /// after all rows.
+    pub fn take_while_copying(
+        &mut self,
+        tables: &BTreeSet<Relation>,
+    ) -> (Vec<ForeignKeys>, Vec<ForeignKeys>) {
+        std::mem::take(&mut self.foreign_keys).into_iter().partition(|keys| {
+            !keys.checks.is_empty() && tables.contains(&keys.table) && keys.references.is_subset(tables)
+        })
+    }
+
     /// Takes out what cannot be done in restoring mode, where a hypertable looks empty: foreign keys that refer to one
     /// would be refused (23503), and TimescaleDB would not guard the referenced rows in its chunks.
     pub fn take_after_restoring(&mut self, hypertables: &BTreeSet<Relation>) -> AfterRestoring {

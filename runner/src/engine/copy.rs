@@ -27,6 +27,11 @@ pub trait Source: Send {
 
     /// The next bytes; none at the end.
     fn next(&mut self) -> impl Future<Output = Result<Option<Bytes>, Error>> + Send;
+
+    /// Rows of the part that has come to its end, where they are counted while they are read.
+    fn counted(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Something that rows can be written to.
@@ -38,8 +43,8 @@ pub trait Target: Send {
     /// Takes bytes.
     fn send(&mut self, bytes: Bytes) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Keeps all of it, or nothing; returns the number of rows.
-    fn commit(&mut self) -> impl Future<Output = Result<u64, Error>> + Send;
+    /// Keeps all of it, or nothing; returns the number of rows, which is `expected` where that is known.
+    fn commit(&mut self, expected: Option<u64>) -> impl Future<Output = Result<u64, Error>> + Send;
 }
 
 /// As much goes to the target at once. Servers send a message for each row; fewer and larger ones cost the target less.
@@ -71,7 +76,7 @@ pub async fn copy_rows(
     }
     source.begin(table, range).await?;
     let bytes = pump(source, target, rate, &moved).await?;
-    Ok(Some(Copied { rows: target.commit().await?, bytes }))
+    Ok(Some(Copied { rows: target.commit(source.counted()).await?, bytes }))
 }
 
 /// Takes all rows from the one to the other; their bytes.
@@ -113,6 +118,17 @@ async fn flush(
         moved(bytes);
     }
     Ok(bytes)
+}
+
+/// Refuses a part of which the target has taken other rows than were read: nothing of it is kept.
+pub(super) fn check(table: &Relation, expected: Option<u64>, taken: u64) -> Result<(), Error> {
+    match expected.filter(|expected| *expected != taken) {
+        None => Ok(()),
+        Some(expected) => Err(Error::Refused {
+            what: format!("{table}: {expected} rows were read, and the target has taken {taken}"),
+            next: vec!["look at the archive's rows of this table: is there a line of \\. alone?".into()],
+        }),
+    }
 }
 
 pub(super) fn refused(table: &Relation, side: &'static str, error: &tokio_postgres::Error) -> Error {

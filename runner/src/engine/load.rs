@@ -9,10 +9,10 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::builds::{Build, ForeignKeys, OfTable};
-use super::copy::LiveSource;
 use super::objects;
 use super::pool::{self, Engine};
 use super::queue::{Builds, Job, Piece, Plan, Takes, WaitingKeys};
+use super::rows::RowSource;
 use super::target::LiveTarget;
 use super::together;
 use crate::error::Error;
@@ -125,7 +125,7 @@ async fn copy_all(
     analyzed_with_root: Arc<dyn Fn(&Relation) -> bool + Send + Sync>,
 ) -> Result<(), Error> {
     let sessions = tokio::sync::Mutex::new((
-        LiveSource::new(&engine.source, &engine.holder, &engine.progress),
+        RowSource::new(&engine.rows, &engine.progress),
         LiveTarget::new(&engine.target, &engine.setup),
     ));
     loop {

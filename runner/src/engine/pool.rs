@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use super::builds::Build;
-use super::copy::{self, Copied, LiveSource};
-use super::holder::Holder;
+use super::copy::{self, Copied};
 use super::marks::Marks;
 use super::objects;
 use super::rate::Rate;
 use super::retry::{self, RetryPolicy};
+use super::rows::{RowSource, Rows};
 use super::statements::refused;
 use super::target::LiveTarget;
 use crate::connect::Connector;
@@ -30,12 +30,10 @@ pub type OnStep = Box<dyn Fn(&Step, u64) + Send + Sync>;
 
 /// Everything that workers share.
 pub struct Engine {
-    /// The source.
-    pub source: Connector,
+    /// Where rows come from.
+    pub rows: Rows,
     /// The target.
     pub target: Connector,
-    /// Who keeps the source's snapshot.
-    pub holder: Arc<Holder>,
     /// What is done.
     pub marks: Marks,
     /// What people see.
@@ -270,7 +268,7 @@ async fn build_once(target: &mut LiveTarget, build: &Build, workers: usize) -> R
     target.end_with(&sql, |error| refused("post-data", &build.statement, Server::new(error))).await
 }
 
-pub(super) type CopySessions = tokio::sync::Mutex<(LiveSource, LiveTarget)>;
+pub(super) type CopySessions = tokio::sync::Mutex<(RowSource, LiveTarget)>;
 
 pub(super) async fn copy_range(
     engine: &Engine,
@@ -323,6 +321,9 @@ pub(super) async fn copy_objects(
         let task = engine.progress.task(TaskKind::LargeObjects, &label, 0);
         let mut sessions = sessions.lock().await;
         let (source, target) = &mut *sessions;
+        let RowSource::Live(source) = source else {
+            return Err(Error::Defect("large objects are not read from an archive".into()));
+        };
         let copied = objects::copy(source, target, batch, &engine.rate, |bytes| task.add(bytes)).await;
         if copied.is_err() {
             task.failed();

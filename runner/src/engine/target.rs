@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt, future};
 use tokio_postgres::{CopyInSink, SimpleQueryMessage};
 
-use super::copy::{Target, refused};
+use super::copy::{Target, check, refused};
 use super::marks::Marks;
 use crate::connect::{Connector, Session};
 use crate::error::{Error, Server};
@@ -288,8 +288,9 @@ impl Target for LiveTarget {
         Ok(())
     }
 
-    async fn commit(&mut self) -> Result<u64, Error> {
+    async fn commit(&mut self, expected: Option<u64>) -> Result<u64, Error> {
         let rows = self.copied().await?;
+        check(&self.table, expected, rows)?;
         self.end(&[rows]).await?;
         Ok(rows)
     }

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::builds::Build;
-use super::copy::{Copied, LiveSource, Source, pump};
+use super::copy::{Copied, Source, check, pump};
 use super::pool::{Busy, CopySessions, Engine, copy_range};
 use super::queue::{Piece, Plan};
 use super::rate::Rate;
 use super::retry;
+use super::rows::RowSource;
 use super::statements::refused;
 use super::target::LiveTarget;
 use crate::error::{Error, Server};
@@ -57,7 +58,7 @@ pub(super) fn put_together(
 
 /// Copies tables in one transaction; none where one of them is there already.
 async fn copy(
-    source: &mut LiveSource,
+    source: &mut RowSource,
     target: &mut LiveTarget,
     tables: &[(&Table, &CopyRange)],
     rate: &Rate,
@@ -69,6 +70,7 @@ async fn copy(
     }
     let copies = target.prepare(tables).await?;
     let mut loaded: Vec<(Copied, Instant)> = Vec::with_capacity(tables.len());
+    let mut counted = Vec::with_capacity(tables.len());
     for ((table, range), copy) in tables.iter().zip(&copies) {
         let (rows, begun) =
             tokio::join!(target.turn_to(Some((&table.into, copy))), source.begin(table, range));
@@ -78,6 +80,7 @@ async fn copy(
             before.rows = rows;
         }
         let bytes = pump(source, target, rate, &moved).await?;
+        counted.push(source.counted());
         loaded.push((Copied { rows: 0, bytes }, Instant::now()));
     }
     let rows = target.turn_to(None).await?;
@@ -85,6 +88,9 @@ async fn copy(
         last.rows = rows;
     }
     let rows: Vec<u64> = loaded.iter().map(|(copied, _)| copied.rows).collect();
+    for (((table, _), expected), taken) in tables.iter().zip(counted).zip(&rows) {
+        check(&table.relation, expected, *taken)?;
+    }
     target.end(&rows).await?;
     Ok(Some(loaded))
 }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use crate::human::count;
 
-use super::session_name;
 use super::stages::restoring;
+use super::{restore, session_name};
 use crate::connect::{Connector, Session, Side};
 use crate::engine::marks::{Marks, Owner};
 use crate::error::Error;
@@ -26,9 +26,9 @@ Examples:
 
 Exit status: 0 if nothing is open any more, 2 if something is")]
 pub struct Args {
-    /// Database that was read
+    /// Database that was read; not of a restore
     #[arg(long, env = "SOURCE", value_name = "URI", hide_env_values = true)]
-    pub source: String,
+    pub source: Option<String>,
 
     /// Service that was written
     #[arg(long, env = "TARGET", value_name = "URI", hide_env_values = true)]
@@ -58,11 +58,29 @@ type Say<'a> = &'a (dyn Fn(&str) + Sync);
 /// # Errors
 /// When something is still open, or a server refuses.
 pub async fn run(args: &Args, say: Say<'_>) -> Result<(), Error> {
-    let source = Connector::new(Side::Source, &args.source)?;
+    let source = args.source.as_deref().map(|uri| Connector::new(Side::Source, uri)).transpose()?;
     let target = Connector::new(Side::Target, &args.target)?;
-    let work = WorkDir::new(args.work_dir.as_deref(), source.endpoint().database());
+    let work = match (&args.work_dir, &source) {
+        (Some(directory), _) => WorkDir::new(Some(directory), ""),
+        (None, Some(source)) => WorkDir::new(None, source.endpoint().database()),
+        (None, None) => {
+            return Err(Error::Refused {
+                what: "nothing says which run is meant".into(),
+                next: vec!["name its work directory with --work-dir, or its source with --source".into()],
+            });
+        }
+    };
     work.check_ours()?;
     let past = work.past()?.filter(|past| !past.done);
+    // A restore has no source's server to put in order.
+    let is_restore = past.as_ref().is_some_and(|past| past.source.system == restore::SYSTEM);
+    let source = source.filter(|_| !is_restore);
+    if source.is_none() && past.as_ref().is_some_and(|past| !is_restore && past.unknown == 0) {
+        return Err(Error::Refused {
+            what: format!("the run in {} has read a database, which is not named", work.path().display()),
+            next: vec!["name it with --source".into()],
+        });
+    }
     // Nobody else may be at work in it.
     let journal = past.as_ref().map(|_| Journal::open(work.path())).transpose()?;
     let session = target.open().await?;
@@ -83,7 +101,12 @@ pub async fn run(args: &Args, say: Say<'_>) -> Result<(), Error> {
     }
     // Of a run whose journal we hold, nobody is left; of another one only the servers know.
     if let (None, Some(owner)) = (&past, &owner) {
-        check_over(&source.open().await?, &session, owner).await?;
+        let of_source = match &source {
+            Some(source) => Some(source.open().await?),
+            None => None,
+        };
+        let sessions: Vec<&Session> = of_source.iter().chain([&session]).collect();
+        check_over(&sessions, owner).await?;
     }
     match &past {
         Some(past) => say(&format!(
@@ -102,10 +125,14 @@ pub async fn run(args: &Args, say: Say<'_>) -> Result<(), Error> {
     let run =
         past.as_ref().map(|past| past.run.clone()).or_else(|| owner.as_ref().map(|owner| owner.id.clone()));
     if let Some(run) = run.as_ref().filter(|run| !run.is_empty()) {
-        end_sessions(&source.open().await?, run, say).await?;
+        if let Some(source) = &source {
+            end_sessions(&source.open().await?, run, say).await?;
+        }
         end_sessions(&session, run, say).await?;
     }
-    put_jobs_back(&source, past.as_ref(), journal.as_ref(), say).await?;
+    if let Some(source) = &source {
+        put_jobs_back(source, past.as_ref(), journal.as_ref(), say).await?;
+    }
     leave_restoring(&target, &session, past.as_ref(), owner.as_ref(), journal.as_ref(), say).await?;
     if args.drop_target {
         drop_target(&target, past.as_ref(), owner.as_ref(), say).await?;
@@ -119,7 +146,8 @@ pub async fn run(args: &Args, say: Say<'_>) -> Result<(), Error> {
         ));
     } else if owner.is_some() {
         say(
-            "the target keeps what was written: go on with tsmigrate migrate --resume, or give it up with --drop-target",
+            "the target keeps what was written: go on with the command that began the run and --resume, or give it up with \
+             --drop-target",
         );
     } else if let Some(journal) = &journal {
         journal.write(Event::Done)?;
@@ -128,11 +156,11 @@ pub async fn run(args: &Args, say: Say<'_>) -> Result<(), Error> {
 }
 
 /// Refuses to touch a run that has sessions: it may be at work, with a work directory that we do not know.
-async fn check_over(source: &Session, target: &Session, owner: &Owner) -> Result<(), Error> {
+async fn check_over(sessions: &[&Session], owner: &Owner) -> Result<(), Error> {
     let name = crate::quote::literal(&session_name(&owner.id));
     let mut alive = Vec::new();
     let mut commands = Vec::new();
-    for session in [source, target] {
+    for session in sessions.iter().copied() {
         let sessions = watch::named(session, &session_name(&owner.id)).await?;
         let Some(first) = sessions.first() else { continue };
         let side = session.side().name();

@@ -1,11 +1,12 @@
 //! The driver of all stages that write: it skips what is done, journals, times and reports.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Context;
 use super::servers::Servers;
 use super::snapshot::Snapshot;
+use super::{Context, RunContext};
 use crate::connect::Session;
 use crate::engine::pool::Engine;
 use crate::engine::retry::retrying;
@@ -13,12 +14,37 @@ use crate::error::Error;
 use crate::results::{Built, Finding, Missing};
 use crate::step::Step;
 
-/// What every stage works with.
+/// What every stage works with that asks nothing of a source's server.
+pub(super) struct TargetRun<'a> {
+    pub(super) context: &'a RunContext,
+    pub(super) engine: Arc<Engine>,
+}
+
+/// What the stages of a migration work with.
 pub(super) struct Run<'a> {
     pub(super) context: &'a Arc<Context>,
     pub(super) servers: &'a Servers,
     pub(super) snapshot: &'a Snapshot,
-    pub(super) engine: Arc<Engine>,
+    on_target: TargetRun<'a>,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        context: &'a Arc<Context>,
+        servers: &'a Servers,
+        snapshot: &'a Snapshot,
+        engine: Arc<Engine>,
+    ) -> Self {
+        Self { context, servers, snapshot, on_target: TargetRun { context, engine } }
+    }
+}
+
+impl<'a> Deref for Run<'a> {
+    type Target = TargetRun<'a>;
+
+    fn deref(&self) -> &TargetRun<'a> {
+        &self.on_target
+    }
 }
 
 /// What a stage did.
@@ -47,7 +73,7 @@ impl StageResult {
     }
 }
 
-impl Run<'_> {
+impl TargetRun<'_> {
     /// Runs a stage of any number of steps, which looks itself at what is done.
     pub(super) async fn stage(
         &self,
@@ -114,6 +140,6 @@ impl Run<'_> {
 }
 
 /// Opens a session on the target; a server that has just gone away is waited for.
-pub(super) async fn open_target(context: &Context) -> Result<Session, Error> {
+pub(super) async fn open_target(context: &RunContext) -> Result<Session, Error> {
     retrying(context.retry_policy(), &context.progress, "connection", || context.target.open()).await
 }

@@ -3,35 +3,52 @@
 use std::sync::Arc;
 
 use super::snapshot::Snapshot;
-use super::{Context, evaluation};
+use super::{Context, RunContext, evaluation};
 use crate::connect::Session;
 use crate::engine::marks::Marks;
-use crate::engine::pool::Engine;
+use crate::engine::pool::{Engine, OnStep};
+use crate::engine::rate::Rate;
+use crate::engine::rows::Rows;
 use crate::error::Error;
 
 /// Settings of every session that writes.
 pub(super) const SETUP: &str = "SET synchronous_commit = off; SET check_function_bodies = off";
 
-/// The engine of a run.
+/// The engine of a migration.
 pub(super) async fn engine(
     context: &Arc<Context>,
     snapshot: &Snapshot,
     marks: Marks,
 ) -> Result<Engine, Error> {
-    let args = &context.args;
     let session = context.target.open().await?;
-    let builders = usize::try_from(context.builders()).unwrap_or(1);
-    let setup = format!("{SETUP}{}", evaluation::settings(context, &session).await?);
-    let (build_setup, processors) = size_of(&session, builders, &setup).await?;
+    let settings = evaluation::settings(context, &session).await?;
+    let rate = Rate::new(context.args.max_rate.map(|rate| rate.as_u64()));
+    let rows = Rows::Live(Box::new(context.source.clone()), snapshot.holder.clone());
     let watcher = context.clone();
+    let on_step: OnStep = Box::new(move |step, rows| watcher.step(step, rows));
+    of_run(context, &session, rows, marks, &settings, rate, on_step).await
+}
+
+/// The engine of any run. `settings` are statements for sessions that write, each behind a semicolon.
+pub(super) async fn of_run(
+    context: &RunContext,
+    session: &Session,
+    rows: Rows,
+    marks: Marks,
+    settings: &str,
+    rate: Rate,
+    on_step: OnStep,
+) -> Result<Engine, Error> {
+    let builders = usize::try_from(context.builders()).unwrap_or(1);
+    let setup = format!("{SETUP}{settings}");
+    let (build_setup, processors) = size_of(session, builders, &setup).await?;
     Ok(Engine {
-        source: context.source.clone(),
+        rows,
         target: context.target.clone(),
-        holder: snapshot.holder.clone(),
         marks,
         progress: context.progress.clone(),
         retry_policy: context.retry_policy(),
-        rate: crate::engine::rate::Rate::new(args.max_rate.map(|rate| rate.as_u64())),
+        rate,
         jobs: usize::try_from(context.jobs()).unwrap_or(1),
         small: usize::try_from(context.small()).unwrap_or(1),
         builders,
@@ -39,7 +56,7 @@ pub(super) async fn engine(
         build_setup,
         processors,
         busy: std::sync::atomic::AtomicUsize::new(0),
-        on_step: Box::new(move |step, rows| watcher.step(step, rows)),
+        on_step,
         begun: context.begun,
         done: std::sync::Mutex::default(),
         broken: std::sync::Mutex::default(),

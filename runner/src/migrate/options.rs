@@ -185,12 +185,7 @@ impl Args {
     /// How many copies and how many builds are to run at once; `otherwise` where nobody says so.
     #[must_use]
     pub fn workers(&self, otherwise: Workers) -> Workers {
-        let jobs = self.jobs.map_or(otherwise.jobs, u64::from);
-        Workers {
-            jobs,
-            small: jobs,
-            builders: self.index_jobs.or(self.jobs).map_or(otherwise.builders, u64::from),
-        }
+        otherwise.asked(self.jobs, self.index_jobs)
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
-use super::Context;
+use super::RunContext;
 use super::refusal::begin_anew;
 use crate::connect::Session;
 use crate::engine::marks::{Marks, SCHEMA};
@@ -68,7 +68,7 @@ fn hash(object: &str) -> String {
 /// # Errors
 /// With their names; what has dropped them has to be rolled back.
 pub(super) async fn gone_with_ours(
-    context: &Context,
+    context: &RunContext,
     session: &Session,
     before: &BTreeSet<String>,
     known: &BTreeSet<String>,
@@ -91,7 +91,7 @@ pub(super) async fn gone_with_ours(
 }
 
 /// Refuses to touch what is not the run's.
-pub(super) fn not_ours(context: &Context, what: &str, way: String) -> Error {
+pub(super) fn not_ours(context: &RunContext, what: &str, way: String) -> Error {
     Error::Refused { what: format!("--resume: {what}"), next: vec![way, begin_anew(context)] }
 }
 
@@ -122,7 +122,7 @@ WHERE s.stxrelid = {oid} AND s.stxexprs IS NOT NULL";
 /// # Errors
 /// With their number.
 pub(super) async fn rows(
-    context: &Context,
+    context: &RunContext,
     session: &Session,
     marks: &Marks,
     table: &Relation,
@@ -215,7 +215,7 @@ WHERE c.relkind = 'r' AND c.oid >= 16384 AND pg_catalog.pg_relation_size(c.oid) 
 /// # Errors
 /// With their number.
 pub(super) async fn before_rows(
-    context: &Context,
+    context: &RunContext,
     session: &Session,
     marks: &Marks,
     tables: &BTreeSet<Relation>,

@@ -20,11 +20,11 @@ use super::stages::{
     restoring, roles, sequences, statements, verify, workers,
 };
 use super::{
-    Context, Reached, bridging, engine_setup, fingerprint, planning, resume, violations, ways_on, written,
+    Context, Reached, bridging, engine_setup, evaluation, fingerprint, planning, release, resume, violations,
+    ways_on, written,
 };
 use crate::engine::builds::{self, AfterRestoring, Builds, ForeignKeys};
 use crate::engine::load::Load;
-use crate::engine::marks::Marks;
 use crate::engine::objects;
 use crate::engine::retry::retrying;
 use crate::error::{Blocker, Error};
@@ -135,7 +135,7 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
         workers::start(&context).await?;
     }
     jobs::start(&context, &servers, equal).await?;
-    release_target(&context, equal).await?;
+    release::target(&context, equal).await?;
     after(&context, &servers, equal, written);
     Ok(if equal { Outcome::Migrated } else { Outcome::Differs })
 }
@@ -248,7 +248,7 @@ async fn write_and_compare(
     }
     *context.copied() = Copied::new(&tables, &marks);
     let engine = Arc::new(engine_setup::engine(context, snapshot, marks).await?);
-    let run = Run { context, servers, snapshot, engine };
+    let run = Run::new(context, servers, snapshot, engine);
     let loaded = write(&run, scripts, tables).await?;
     if updated {
         return verify::updated(&run, &loaded).await;
@@ -266,15 +266,17 @@ async fn write_and_compare(
 async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Result<Loaded, Error> {
     let (context, servers) = (run.context, run.servers);
     let mut loaded = Loaded::default();
+    let admin = &servers.target.user;
     run.step("roles", Step::Roles, roles::run(run, &scripts.roles)).await?;
-    run.stage("extensions", extensions::run(run, &scripts.extensions)).await?;
+    let timescale = servers.source.timescale.as_ref();
+    run.stage("extensions", extensions::run(run, &scripts.extensions, timescale)).await?;
     let restoring = servers.source.timescale.is_some() && !run.is_done(&Step::Restored);
     if restoring {
         run.stage("restoring", restoring::enter(run)).await?;
     }
     run_list(run, List::PreData, &scripts.pre_data).await?;
     let mut handover = Handover::new(servers.source.timescale.as_ref(), &scripts.access);
-    let owners = ownership::run(run, &scripts.access, &handover, &mut loaded);
+    let owners = ownership::run(run, &scripts.access, &handover, admin, &mut loaded);
     run.step("owners", Step::Owners, owners).await?;
     let session = run.target().await?;
     let shapes = tables::shapes(&session).await?;
@@ -332,10 +334,12 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
     let access = access::run(run, &mut session, scripts.access, &dumped, &handover);
     run.step("access", Step::Access, access).await?;
     context.report().warnings.extend(session.take_notices());
-    let kept = ownership::kept(run, run.still(&mut session).await?, &handover, &mut loaded);
+    let kept = ownership::kept(run.still(&mut session).await?, &handover, admin, &mut loaded);
     run.stage("owners", kept).await?;
     run.stage("jobs", jobs::hand_over(run, &mut loaded)).await?;
-    run.stage("refresh", refresh::run(run, sorted.builds.refreshes)).await?;
+    let styles = evaluation::of_refresh(context).await?;
+    let refreshed = refresh::run(run, sorted.builds.refreshes, &styles, &context.source);
+    run.stage("refresh", refreshed).await?;
     if may_break {
         let (missing, unfulfilled) =
             violations::unfulfilled(run.still(&mut session).await?, &servers.violations).await?;
@@ -374,22 +378,8 @@ fn sort_builds(servers: &Servers, post_data: Vec<Statement>, relations: &BTreeSe
     };
     let mut builds = builds::sort(post_data, relations, plain, &violations::allowed(&servers.violations));
     let after_restoring = builds.take_after_restoring(&hypertables);
-    let (while_copying, after_rows) =
-        std::mem::take(&mut builds.foreign_keys).into_iter().partition(|keys: &ForeignKeys| {
-            !keys.checks.is_empty() && relations.contains(&keys.table) && keys.references.is_subset(relations)
-        });
+    let (while_copying, after_rows) = builds.take_while_copying(relations);
     SortedBuilds { builds, while_copying, after_rows, after_restoring }
-}
-
-/// Drops the marks: nothing of ours stays on the target.
-async fn release_target(context: &Context, equal: bool) -> Result<(), Error> {
-    context.journal(Event::Ending { equal })?;
-    retrying(context.retry_policy(), &context.progress, "the end", || async {
-        Marks::drop(&context.target.open().await?).await
-    })
-    .await?;
-    context.undo().reached = Reached::Nothing;
-    Ok(())
 }
 
 fn after(context: &Context, servers: &Servers, equal: bool, written: Option<String>) {

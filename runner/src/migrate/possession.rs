@@ -1,6 +1,6 @@
 //! Whose the target is: marks of a run that is not over, and taking possession for a new one.
 
-use super::{Context, session_name};
+use super::{RunContext, session_name};
 use crate::connect::Session;
 use crate::engine::marks::{Marks, Owner};
 use crate::error::{Blocker, Error};
@@ -9,9 +9,10 @@ use crate::record;
 use crate::watch;
 
 /// Marks the target as this run's.
-pub(super) async fn take_possession(context: &Context) -> Result<Marks, Error> {
+pub(super) async fn take_possession(context: &RunContext) -> Result<Marks, Error> {
     let session = context.target.open().await?;
-    match Marks::create(&session, &context.run, &context.source.endpoint().to_string()).await {
+    let source = context.report().source.clone();
+    match Marks::create(&session, &context.run, &source).await {
         // Another run with another work directory was faster.
         Err(error) if ["42P06", "42P07", "23505"].contains(&error.code()) => {
             let target = context.target.open().await?;
@@ -23,7 +24,7 @@ pub(super) async fn take_possession(context: &Context) -> Result<Marks, Error> {
 }
 
 /// What a run before has left on the target, where this one is a new one.
-pub(super) async fn left_over(context: &Context, target: &Session) -> Result<Option<Blocker>, Error> {
+pub(super) async fn left_over(context: &RunContext, target: &Session) -> Result<Option<Blocker>, Error> {
     let Some(Owner { format, id, started, source }) = Marks::owner(target).await? else {
         return Ok(Marks::has_schema(target).await?.then(|| Blocker {
             check: "target-unfinished",

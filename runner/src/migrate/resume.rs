@@ -9,10 +9,11 @@ use super::scripts::Scripts;
 use super::servers::Servers;
 use super::snapshot::Snapshot;
 use super::stages::restoring;
-use super::{Context, fingerprint, mended, others, renewal};
+use super::{Context, RunContext, fingerprint, mended, others, renewal};
 use crate::connect::Session;
 use crate::engine::marks::Marks;
 use crate::error::Error;
+use crate::inspect::Facts;
 use crate::journal::{Event, Identity, State};
 use crate::names::Relation;
 use crate::quote::{quoted, shell};
@@ -23,7 +24,17 @@ use crate::workdir::SavedPlan;
 
 /// The run to go on with, where one is wanted.
 pub(super) fn past(context: &Context) -> Result<Option<State>, Error> {
-    let args = &context.args;
+    let verify = format!(
+        "see whether the target still has what the source has: tsmigrate verify --work-dir {}",
+        shell(&context.work.path().display().to_string())
+    );
+    let anew = "to have what was written to the source since, migrate anew into an empty database, with another --work-dir";
+    past_run(context, vec![verify, anew.to_owned()])
+}
+
+/// The same of any run; `after_end` is what can be done where it has come to its end.
+pub(super) fn past_run(context: &RunContext, after_end: Vec<String>) -> Result<Option<State>, Error> {
+    let args = &context.tuning;
     let work = context.work.path();
     let directory = work.display();
     let past = context.work.past()?.filter(|past| !past.done);
@@ -32,15 +43,7 @@ pub(super) fn past(context: &Context) -> Result<Option<State>, Error> {
         None if args.resume && context.work.past()?.is_some_and(|past| past.ending.is_some()) => {
             Err(Error::Refused {
                 what: format!("the run in {directory} has come to its end: there is nothing to go on with"),
-                next: vec![
-                    format!(
-                        "see whether the target still has what the source has: tsmigrate verify --work-dir {}",
-                        shell(&directory.to_string())
-                    ),
-                    "to have what was written to the source since, migrate anew into an empty database, with another \
-                     --work-dir"
-                        .into(),
-                ],
+                next: after_end,
             })
         }
         None if args.resume => Err(Error::Refused {
@@ -76,7 +79,7 @@ pub(super) fn past(context: &Context) -> Result<Option<State>, Error> {
 }
 
 /// How the run had come out, where it was stopped after the target had forgotten it.
-pub(super) async fn ended(context: &Context, past: &State) -> Result<Option<bool>, Error> {
+pub(super) async fn ended(context: &RunContext, past: &State) -> Result<Option<bool>, Error> {
     let Some(equal) = past.ending else { return Ok(None) };
     let owner = Marks::owner(&context.target.open().await?).await?;
     Ok(owner.is_none().then_some(equal))
@@ -84,6 +87,19 @@ pub(super) async fn ended(context: &Context, past: &State) -> Result<Option<bool
 
 /// Refuses to go on with anything but what was begun.
 pub(super) async fn check_same_run(context: &Context, past: &State, servers: &Servers) -> Result<(), Error> {
+    let options = fingerprint::options_fingerprint(context);
+    let fixed = "--accept, --include, --exclude, --exclude-data, --hypertable and --no-…";
+    check_run(context, past, &Identity::of(&servers.source), &servers.target, (&options, fixed)).await
+}
+
+/// The same of any run, with a hash of its options and the names of those that have to stay as they were.
+pub(super) async fn check_run(
+    context: &RunContext,
+    past: &State,
+    source: &Identity,
+    target_facts: &Facts,
+    (options, fixed): (&str, &str),
+) -> Result<(), Error> {
     if past.version != env!("CARGO_PKG_VERSION") {
         return Err(refused(
             context,
@@ -94,11 +110,10 @@ pub(super) async fn check_same_run(context: &Context, past: &State, servers: &Se
             ),
         ));
     }
-    for (side, before, now) in [
-        ("source", &past.source, Identity::of(&servers.source)),
-        ("target", &past.target, Identity::of(&servers.target)),
-    ] {
-        if *before != now {
+    for (side, before, now) in
+        [("source", &past.source, source), ("target", &past.target, &Identity::of(target_facts))]
+    {
+        if before != now {
             return Err(refused(
                 context,
                 &format!(
@@ -113,11 +128,10 @@ pub(super) async fn check_same_run(context: &Context, past: &State, servers: &Se
             ));
         }
     }
-    if past.options != fingerprint::options_fingerprint(context) {
+    if past.options != options {
         return Err(refused(
             context,
-            "the options have changed: --accept, --include, --exclude, --exclude-data, --hypertable and --no-… have to \
-             stay as they were",
+            &format!("the options have changed: {fixed} have to stay as they were"),
         ));
     }
     let target = context.target.open().await?;
@@ -133,7 +147,7 @@ pub(super) async fn check_same_run(context: &Context, past: &State, servers: &Se
                 owner.id, owner.started, owner.source
             ),
         )),
-        None if past.ending.is_some() || servers.target.objects.is_empty() => Ok(()),
+        None if past.ending.is_some() || target_facts.objects.is_empty() => Ok(()),
         None => Err(refused(
             context,
             "the target does not know of the run any more (its schema _tsmigrate is gone), and is not empty",
@@ -142,7 +156,7 @@ pub(super) async fn check_same_run(context: &Context, past: &State, servers: &Se
 }
 
 /// Ends what sessions of the run before may still do.
-async fn end_sessions(context: &Context, session: &Session) -> Result<(), Error> {
+pub(super) async fn end_sessions(context: &RunContext, session: &Session) -> Result<(), Error> {
     let question = format!(
         "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE datname = pg_catalog.current_database() \
          AND usename = current_user AND pid <> pg_catalog.pg_backend_pid() AND application_name = {}",

@@ -129,7 +129,7 @@ pub(super) async fn analyse(
 
 /// A hash of a dump, which is the same as long as the schema is. Comments name versions of tools, and `\\restrict` a
 /// random word.
-fn hash(parts: &[&[u8]]) -> String {
+pub(super) fn hash(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     for line in parts.iter().flat_map(|part| part.split(|byte| *byte == b'\n')) {
         if !line.starts_with(b"--") && !line.starts_with(b"\\") {
@@ -157,7 +157,8 @@ async fn dump_roles(context: &Context, servers: &Servers) -> Result<(Vec<u8>, bo
     }
 }
 
-fn sort(roles: &[u8], pre: &[u8], post: &[u8], target: &Facts) -> Result<Scripts, Error> {
+/// Sorts the statements of a dump into the stages that they belong to.
+pub(super) fn sort(roles: &[u8], pre: &[u8], post: &[u8], target: &Facts) -> Result<Scripts, Error> {
     let mut scripts = Scripts::default();
     for statement in script::statements("roles", roles)? {
         scripts.roles.push(statement);

@@ -113,7 +113,7 @@ impl Report {
 
     fn header(&self, page: &mut String) {
         let (class, sign) = match self.outcome {
-            Outcome::Migrated | Outcome::Planned => ("done", "✓"),
+            Outcome::Migrated | Outcome::Restored | Outcome::Planned => ("done", "✓"),
             Outcome::Blocked | Outcome::Differs | Outcome::Failed | Outcome::Interrupted => ("stopped", "✗"),
         };
         let _ = write!(

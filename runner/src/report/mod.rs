@@ -95,6 +95,8 @@ pub enum Outcome {
     Migrated,
     /// Everything is over, and the target differs from the source.
     Differs,
+    /// An archive is on the target.
+    Restored,
 }
 
 /// A stage that came to its end.

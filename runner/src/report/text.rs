@@ -154,6 +154,7 @@ impl Report {
             Outcome::Blocked => "blocked; nothing was written",
             Outcome::Migrated if !self.is_compared() => "migrated, not verified",
             Outcome::Migrated => "migrated and verified",
+            Outcome::Restored => "restored; rows were counted, and not compared",
             Outcome::Differs => "migrated, but the target differs from the source",
         }
     }
@@ -182,7 +183,7 @@ impl Report {
 
     fn verdict(&self, page: &mut Page) {
         let (sign, color) = match self.outcome {
-            Outcome::Migrated | Outcome::Planned => ("✓", AnsiColor::Green),
+            Outcome::Migrated | Outcome::Restored | Outcome::Planned => ("✓", AnsiColor::Green),
             Outcome::Blocked | Outcome::Differs | Outcome::Failed => ("✗", AnsiColor::Red),
             Outcome::Interrupted => ("✗", AnsiColor::Yellow),
         };

@@ -6,7 +6,7 @@ use crate::engine::marks::Marks;
 use crate::engine::retry::retrying;
 use crate::engine::{objects, statements};
 use crate::error::Error;
-use crate::migrate::driver::{Run, StageResult};
+use crate::migrate::driver::{Run, StageResult, TargetRun};
 use crate::migrate::engine_setup::SETUP;
 use crate::migrate::handover::Handover;
 use crate::migrate::ownership::is_linked_sequence;
@@ -35,23 +35,33 @@ pub(in crate::migrate) async fn run(
     dumped: &Dumped<'_>,
     handover: &Handover,
 ) -> Result<StageResult, Error> {
-    let engine = &run.engine;
     let mut findings = Vec::new();
     if with_large_objects(run.context) {
         let (of_large_objects, found) = of_large_objects(run, dumped).await?;
         statements.extend(of_large_objects);
         findings = found;
     }
+    let result = apply_in_order(run, session, &statements, handover).await?;
+    Ok(StageResult { findings, ..result })
+}
+
+/// Runs the statements in their order, but for those of hypertables.
+pub(in crate::migrate) async fn apply_in_order(
+    run: &TargetRun<'_>,
+    session: &mut Session,
+    statements: &[AccessStatement],
+    handover: &Handover,
+) -> Result<StageResult, Error> {
+    let engine = &run.engine;
     run.context.undo().reached = Reached::Given;
     let session = run.still(session).await?;
-    let statements = handover.statements(session, &statements, false).await?;
+    let statements = handover.statements(session, statements, false).await?;
     let missing =
         retrying(engine.retry_policy, &engine.progress, "access", || finish(run, session, &statements))
             .await?;
     Ok(StageResult {
         statements: statements.len() as u64,
         missing,
-        findings,
         ..StageResult::done(format!("{} owners, privileges and settings", statements.len()))
     })
 }
@@ -108,7 +118,7 @@ async fn of_large_objects(
 
 /// Runs the statements, and marks that.
 async fn finish(
-    run: &Run<'_>,
+    run: &TargetRun<'_>,
     session: &Session,
     statements: &[AccessStatement],
 ) -> Result<Vec<Missing>, Error> {

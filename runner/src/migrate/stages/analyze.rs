@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use crate::connect::Session;
 use crate::error::Error;
-use crate::migrate::Context;
-use crate::migrate::driver::{Run, StageResult, open_target};
+use crate::migrate::RunContext;
+use crate::migrate::driver::{StageResult, TargetRun, open_target};
 use crate::migrate::engine_setup::SETUP;
 use crate::migrate::loaded::Loaded;
 use crate::names::Relation;
@@ -43,12 +43,12 @@ pub(in crate::migrate) async fn partitioned(session: &Session) -> Result<Partiti
 
 /// Analyzes partitioned tables, and lists the hypertables, whose turn comes later.
 pub(in crate::migrate) async fn run(
-    run: &Run<'_>,
+    run: &TargetRun<'_>,
     session: &Session,
     loaded: &mut Loaded,
 ) -> Result<StageResult, Error> {
     let built = run.engine.take_built();
-    if run.context.args.no_analyze {
+    if run.context.tuning.no_analyze {
         return Ok(StageResult { built, ..StageResult::default() });
     }
     let catalogs = Catalogs::read(session).await?;
@@ -63,7 +63,7 @@ pub(in crate::migrate) async fn run(
 }
 
 /// Analyzes hypertables.
-pub(in crate::migrate) async fn hypertables(context: &Context, hypertables: Vec<Relation>) {
+pub(in crate::migrate) async fn hypertables(context: &RunContext, hypertables: Vec<Relation>) {
     let start = Instant::now();
     if let Some(summary) = analyze(context, hypertables).await {
         context.stage("analyze", summary, start.elapsed());
@@ -72,7 +72,7 @@ pub(in crate::migrate) async fn hypertables(context: &Context, hypertables: Vec<
 
 /// Analyzes tables, several at once. Statistics that cannot be made now are made by autovacuum later: not worth a failed
 /// run.
-async fn analyze(context: &Context, relations: Vec<Relation>) -> Option<String> {
+async fn analyze(context: &RunContext, relations: Vec<Relation>) -> Option<String> {
     if relations.is_empty() {
         return None;
     }

@@ -19,7 +19,7 @@ pub(in crate::migrate) async fn run(
 ) -> Result<StageResult, Error> {
     let engine = &run.engine;
     let servers = tokio::sync::Mutex::new((
-        LiveSource::new(&engine.source, &engine.holder, &engine.progress),
+        LiveSource::new(&run.context.source, &run.snapshot.holder, &engine.progress),
         LiveTarget::new(&engine.target, SETUP),
     ));
     let filled = retrying(engine.retry_policy, &engine.progress, "extensions' tables", || async {

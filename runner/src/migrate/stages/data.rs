@@ -10,7 +10,7 @@ use crate::human::count;
 use crate::engine::load::Load;
 use crate::engine::retry::retrying;
 use crate::error::Error;
-use crate::migrate::driver::{Run, StageResult};
+use crate::migrate::driver::{StageResult, TargetRun};
 use crate::migrate::loaded::Loaded;
 use crate::names::Relation;
 use crate::progress::rate;
@@ -22,7 +22,7 @@ use crate::{human, timescale};
 /// Copies everything, again where a crash of the target has taken it back. Statistics of `partitions` come with those of the
 /// whole.
 pub(in crate::migrate) async fn run(
-    run: &Run<'_>,
+    run: &TargetRun<'_>,
     mut load: Load,
     partitions: BTreeSet<Relation>,
     loaded: &mut Loaded,
@@ -43,7 +43,7 @@ pub(in crate::migrate) async fn run(
     if before > 0 {
         context.progress.at(before, "parts of tables that are done");
     }
-    let none = context.args.no_analyze;
+    let none = context.tuning.no_analyze;
     load.analyzed_with_root =
         Arc::new(move |table| none || partitions.contains(table) || table.schema == timescale::INTERNAL);
     let result = loop {
@@ -68,7 +68,7 @@ pub(in crate::migrate) async fn run(
     }
     let mut summary = report(run, loaded, start);
     // The source's TimescaleDB keeps them in a form that no restore reads, and NULL means the same.
-    match run.snapshot.holder.null_batches() {
+    match engine.rows.null_batches() {
         0 => {}
         1 => summary.push_str("; 1 compressed batch of NULLs written as NULL"),
         batches => {
@@ -80,7 +80,7 @@ pub(in crate::migrate) async fn run(
 }
 
 /// Steps that a crash of the target has taken back.
-pub(in crate::migrate) async fn lost(run: &Run<'_>) -> Result<Vec<Step>, Error> {
+pub(in crate::migrate) async fn lost(run: &TargetRun<'_>) -> Result<Vec<Step>, Error> {
     let engine = &run.engine;
     retrying(engine.retry_policy, &engine.progress, "confirmation", || async {
         engine.marks.lost(&engine.target.open().await?).await
@@ -89,7 +89,7 @@ pub(in crate::migrate) async fn lost(run: &Run<'_>) -> Result<Vec<Step>, Error> 
 }
 
 /// Writes what was copied into the report; in words.
-fn report(run: &Run<'_>, loaded: &Loaded, start: Instant) -> String {
+fn report(run: &TargetRun<'_>, loaded: &Loaded, start: Instant) -> String {
     let took = start.elapsed();
     let done = run.engine.done();
     let rows: u64 = done.tables.values().map(|table| table.rows).sum();

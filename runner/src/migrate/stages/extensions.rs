@@ -4,14 +4,19 @@ use crate::engine::retry::retrying;
 use crate::engine::statements;
 use crate::engine::target::LiveTarget;
 use crate::error::Error;
-use crate::migrate::driver::{Run, StageResult};
+use crate::inspect::Timescale;
+use crate::migrate::driver::{StageResult, TargetRun};
 use crate::quote::identifier;
 use crate::script::{Class, Statement};
 use crate::step::Step;
 
 /// Creates them, each in a transaction and a session of its own: an extension is refused where temporary objects are, and
 /// TimescaleDB where another version of it has been loaded. TimescaleDB comes in the source's version.
-pub(in crate::migrate) async fn run(run: &Run<'_>, extensions: &[Statement]) -> Result<StageResult, Error> {
+pub(in crate::migrate) async fn run(
+    run: &TargetRun<'_>,
+    extensions: &[Statement],
+    timescale: Option<&Timescale>,
+) -> Result<StageResult, Error> {
     let engine = &run.engine;
     let mut created = 0;
     for (number, statement) in extensions.iter().enumerate() {
@@ -20,8 +25,7 @@ pub(in crate::migrate) async fn run(run: &Run<'_>, extensions: &[Statement]) -> 
             continue;
         }
         let mut statement = statement.clone();
-        if let (Class::CreateExtension { name, .. }, Some(timescale)) =
-            (&statement.class, &run.servers.source.timescale)
+        if let (Class::CreateExtension { name, .. }, Some(timescale)) = (&statement.class, timescale)
             && name == "timescaledb"
         {
             let version = identifier(&timescale.version);

@@ -5,14 +5,17 @@ use std::collections::BTreeSet;
 
 use crate::engine::builds::ForeignKeys;
 use crate::error::Error;
-use crate::migrate::driver::{Run, StageResult};
+use crate::migrate::driver::{StageResult, TargetRun};
 use crate::names::Relation;
 use crate::progress::TaskKind;
 use crate::quote::literal;
 use crate::step::Step;
 
 /// Adds them one after the other, for each takes a short lock on two tables; then checks them side by side.
-pub(in crate::migrate) async fn run(run: &Run<'_>, keys: Vec<ForeignKeys>) -> Result<StageResult, Error> {
+pub(in crate::migrate) async fn run(
+    run: &TargetRun<'_>,
+    keys: Vec<ForeignKeys>,
+) -> Result<StageResult, Error> {
     let count: usize = keys.iter().map(|keys| keys.add.len()).sum();
     if count == 0 {
         return Ok(StageResult::default());
@@ -35,7 +38,7 @@ pub(in crate::migrate) async fn run(run: &Run<'_>, keys: Vec<ForeignKeys>) -> Re
 /// # Errors
 /// What rows are not the reason of.
 pub(in crate::migrate) async fn with_later(
-    run: &Run<'_>,
+    run: &TargetRun<'_>,
     error: Error,
     steps: &[(Relation, Vec<Step>)],
     mut keys: Vec<ForeignKeys>,
@@ -55,7 +58,7 @@ pub(in crate::migrate) async fn with_later(
 }
 
 /// A table of the target, and all that it inherits from.
-async fn with_parents(run: &Run<'_>, table: &Relation) -> Result<Vec<Relation>, Error> {
+async fn with_parents(run: &TargetRun<'_>, table: &Relation) -> Result<Vec<Relation>, Error> {
     let question = format!(
         "WITH RECURSIVE up(oid) AS (SELECT pg_catalog.to_regclass({})::pg_catalog.oid \
          UNION SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN up ON i.inhrelid = up.oid) \

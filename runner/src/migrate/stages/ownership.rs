@@ -3,7 +3,7 @@
 use crate::connect::Session;
 use crate::engine::retry::retrying;
 use crate::error::Error;
-use crate::migrate::driver::{Run, StageResult};
+use crate::migrate::driver::{StageResult, TargetRun};
 use crate::migrate::engine_setup::SETUP;
 use crate::migrate::handover::Handover;
 use crate::migrate::loaded::Loaded;
@@ -13,9 +13,10 @@ use crate::step::Step;
 
 /// Runs those of the access statements that may come early, and hands over hypertables with their chunks.
 pub(in crate::migrate) async fn run(
-    run: &Run<'_>,
+    run: &TargetRun<'_>,
     access: &[AccessStatement],
     handover: &Handover,
+    admin: &str,
     loaded: &mut Loaded,
 ) -> Result<StageResult, Error> {
     let engine = &run.engine;
@@ -24,7 +25,7 @@ pub(in crate::migrate) async fn run(
         let session = run.target().await?;
         session.run(SETUP).await?;
         let count = ownership::apply_early(&session, access, handover).await? + handover.count();
-        let refused = handover.apply(&session, &run.servers.target.user).await?;
+        let refused = handover.apply(&session, admin).await?;
         engine.marks.set(&session, &Step::Owners).await.map(|()| (count, refused))
     })
     .await?;
@@ -34,13 +35,13 @@ pub(in crate::migrate) async fn run(
 
 /// What stayed the administrator's of the hypertables, once all is handed over; a run that goes on asks again.
 pub(in crate::migrate) async fn kept(
-    run: &Run<'_>,
     session: &Session,
     handover: &Handover,
+    admin: &str,
     loaded: &mut Loaded,
 ) -> Result<StageResult, Error> {
     let kept = handover.kept(session).await?;
-    let missing = handover.missing(&kept, &loaded.refused, &run.servers.target.user);
+    let missing = handover.missing(&kept, &loaded.refused, admin);
     loaded.kept.owners = kept.into_keys().collect();
     Ok(StageResult { missing, ..StageResult::default() })
 }

@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::connect::Session;
+use crate::connect::{Connector, Session};
 use crate::engine::builds::Build;
 use crate::engine::retry;
 use crate::error::Error;
-use crate::migrate::driver::{Run, StageResult};
-use crate::migrate::evaluation;
+use crate::migrate::driver::{StageResult, TargetRun};
 use crate::names::Relation;
 use crate::progress::TaskKind;
 use crate::results::Missing;
@@ -26,14 +25,19 @@ JOIN pg_catalog.pg_class c ON c.oid = a.view AND c.relkind = 'm' JOIN pg_catalog
 JOIN pg_catalog.pg_class b ON b.oid = a.relation AND b.relkind = 'm' JOIN pg_catalog.pg_namespace m ON m.oid = b.relnamespace";
 
 /// Fills them, level by level. One that cannot be filled exists, and can be filled once what it lacks is put right.
-pub(in crate::migrate) async fn run(run: &Run<'_>, views: Vec<Build>) -> Result<StageResult, Error> {
+/// `styles` are the statements that each transaction begins with; `server` is asked which view reads which.
+pub(in crate::migrate) async fn run(
+    run: &TargetRun<'_>,
+    views: Vec<Build>,
+    styles: &[String],
+    server: &Connector,
+) -> Result<StageResult, Error> {
     if views.is_empty() {
         return Ok(StageResult::default());
     }
     let engine = &run.engine;
     let count = views.len();
     let failed = Arc::new(Mutex::new(Vec::new()));
-    let styles = evaluation::of_refresh(run.context).await?;
     let views = views
         .into_iter()
         .map(|mut view| {
@@ -41,7 +45,7 @@ pub(in crate::migrate) async fn run(run: &Run<'_>, views: Vec<Build>) -> Result<
             view
         })
         .collect();
-    let reads = reads(&run.context.source.open().await?).await?;
+    let reads = reads(&server.open().await?).await?;
     for level in levels(views, &reads) {
         let failed = failed.clone();
         engine

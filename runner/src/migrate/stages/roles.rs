@@ -4,7 +4,7 @@ use crate::engine::retry::retrying;
 use crate::engine::statements;
 use crate::error::{Error, Server};
 use crate::human::count;
-use crate::migrate::driver::{Run, StageResult};
+use crate::migrate::driver::{StageResult, TargetRun};
 use crate::script::{Class, Statement};
 use crate::step::Step;
 
@@ -12,7 +12,7 @@ const NAME: &str = "roles";
 
 /// Runs the statements of the roles' dump. A role of an earlier run, or of somebody else, stays: its attributes follow
 /// from the statements after it.
-pub(in crate::migrate) async fn run(run: &Run<'_>, roles: &[Statement]) -> Result<StageResult, Error> {
+pub(in crate::migrate) async fn run(run: &TargetRun<'_>, roles: &[Statement]) -> Result<StageResult, Error> {
     if roles.is_empty() {
         return Ok(StageResult::default());
     }

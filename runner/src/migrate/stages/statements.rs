@@ -8,13 +8,13 @@ use crate::engine::statements::List;
 use crate::engine::target::LiveTarget;
 use crate::error::Error;
 use crate::human::count;
-use crate::migrate::driver::{Run, StageResult};
+use crate::migrate::driver::{StageResult, TargetRun};
 use crate::script::Statement;
 use crate::step;
 
 /// Runs a list in steps of some hundred statements, each step in a transaction.
 pub(in crate::migrate) async fn run(
-    run: &Run<'_>,
+    run: &TargetRun<'_>,
     list: step::List,
     statements: &[Statement],
 ) -> Result<StageResult, Error> {

@@ -1,0 +1,191 @@
+//! How a run ends: by itself, by a signal, by a panic; and what its report says of that.
+
+use std::path::Path;
+
+use tokio::task::JoinHandle;
+use tsmigrate_analyzer::quote::shell;
+
+use super::run_context::{Reached, RunContext};
+use crate::error::Error;
+use crate::human::count;
+use crate::journal::Event;
+use crate::report::{self, Outcome, Report};
+use crate::{defect, progress, record, signals};
+
+/// Waits for the end of a run, which is in a task of its own, so that even a panic comes back here as a value. A first signal
+/// stops it in order; at the second one `give_up` is called.
+pub(super) async fn until_end(
+    context: &RunContext,
+    mut task: JoinHandle<Result<Outcome, Error>>,
+    give_up: impl FnOnce(&str, &Path) + Send + 'static,
+) -> Result<Outcome, Error> {
+    let result = tokio::select! {
+        joined = &mut task => joined.unwrap_or_else(|error| {
+            Err(Error::Defect(match error.try_into_panic() {
+                Ok(panic) => defect::said(&*panic),
+                Err(error) => error.to_string(),
+            }))
+        }),
+        signal = signals::stop() => {
+            context.progress.warn(&format!(
+                "{signal}: stopping; what is under way is rolled back, both servers are put in order (once more: at once)"
+            ));
+            let work = context.work.path().to_owned();
+            tokio::spawn(async move {
+                let signal = signals::stop().await;
+                give_up(signal, &work);
+            });
+            task.abort();
+            // Sessions close and pg_dump ends when the task has dropped them.
+            match task.await {
+                Ok(done @ Ok(_)) => done,
+                _ => Err(Error::Interrupted(signal)),
+            }
+        }
+    };
+    context.progress.stop();
+    result
+}
+
+/// Writes down how it ended; `closed` where nothing is open any more.
+pub(super) fn note(context: &RunContext, closed: bool, result: &Result<Outcome, Error>) {
+    let last = match result {
+        _ if !closed => Event::Stopped { why: "something is still open".to_owned() },
+        Ok(_) => Event::Done,
+        Err(_) if context.undo().reached == Reached::Nothing => Event::Done,
+        Err(error) => Event::Stopped { why: error.to_string() },
+    };
+    if let Err(error) = context.journal(last) {
+        context.progress.warn(&error.to_string());
+    }
+    context.progress.flush();
+}
+
+/// The report of a run that could not begin.
+pub(super) fn not_begun(error: &Error) -> Report {
+    let mut report = Report { version: report::VERSION, ..Report::default() };
+    match error.unreachable() {
+        Some(found) => report.unreachable(found),
+        None => report.error = Some(error.to_string()),
+    }
+    report
+}
+
+/// The report of a run, but for how it ended.
+pub(super) fn report(context: &RunContext) -> Report {
+    let mut report = context.report().clone();
+    report.seconds = progress::seconds(context.begun.elapsed());
+    report.activity = context.progress.past(context.begun);
+    // A dry run keeps nothing.
+    let missing = report.missing.clone();
+    crate::left_out::add(&mut report.scripts, &missing);
+    report.work_dir = context.journal.get().map(|_| context.work.path().display().to_string());
+    report
+}
+
+/// Says in the report what stopped the run.
+pub(super) fn failed(report: &mut Report, error: Error) {
+    let interrupted = matches!(error, Error::Interrupted(_));
+    report.outcome = if interrupted { Outcome::Interrupted } else { Outcome::Failed };
+    let unreachable = error.unreachable();
+    report.error = Some(match error {
+        Error::Preflight(blockers) => {
+            report.blockers = blockers;
+            "the preflight failed".to_owned()
+        }
+        error => error.to_string(),
+    });
+    if let Some(found) = unreachable {
+        report.unreachable(found);
+    }
+}
+
+/// Says in the report which state the target is in; false where nothing was written.
+pub(super) fn state(context: &RunContext, report: &mut Report) -> bool {
+    let undo = context.undo();
+    if undo.reached == Reached::Nothing {
+        // Of a run that goes on the target holds what was written before.
+        let by = if context.tuning.resume { "by this start" } else { "to the target" };
+        report.state.push(format!("nothing was written {by}"));
+        return false;
+    }
+    let copied = context.copied().counts();
+    report.moved.rows = copied.rows;
+    report.moved.tables = copied.whole + copied.in_part;
+    let of = if copied.tables == 0 {
+        String::new()
+    } else {
+        format!(
+            ": {} of {} are copied whole{}, {}",
+            copied.whole,
+            count(copied.tables, "table"),
+            if copied.in_part == 0 { String::new() } else { format!(" and {} in part", copied.in_part) },
+            count(copied.rows, "row")
+        )
+    };
+    report.state.push(format!(
+        "the target has a part of the source{of}; it stays, and {} has the record of it",
+        context.work.path().display()
+    ));
+    true
+}
+
+/// How a run goes on that somebody stopped.
+pub(super) fn go_on(context: &RunContext, report: &mut Report) {
+    let reached = context.undo().reached;
+    report.state.push(match reached {
+        Reached::Nothing => "nothing was written".to_owned(),
+        _ => "what was copied stays on the target and is not copied again".to_owned(),
+    });
+    let resume = reached != Reached::Nothing || context.tuning.resume;
+    report.next.push(format!("continue with: {}", again(std::env::args(), resume)));
+    if resume {
+        report.next.push(format!("or give it up: {}", record::cleanup(context.work.path(), true)));
+    }
+}
+
+/// The command of this process as it can be pasted: servers come from the environment, as they may hold passwords.
+pub(super) fn again(args: impl Iterator<Item = String>, resume: bool) -> String {
+    let mut words = vec!["tsmigrate".to_owned()];
+    let mut args = args.skip(1).filter(|arg| arg != "--resume");
+    while let Some(arg) = args.next() {
+        let server = [("--source", "SOURCE"), ("--target", "TARGET")].into_iter().find(|(option, _)| {
+            arg.strip_prefix(option).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        });
+        match server {
+            Some((option, variable)) => {
+                if arg == option {
+                    args.next();
+                }
+                words.push(format!("{option} \"${variable}\""));
+            }
+            None => words.push(shell(&arg)),
+        }
+    }
+    if resume {
+        words.push("--resume".to_owned());
+    }
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_that_continues_can_be_pasted_and_holds_no_password() {
+        let of = |args: &str, resume| again(args.split(' ').map(str::to_owned), resume);
+        assert_eq!(
+            of(
+                "/x/tsmigrate migrate --source postgres://u:secret@h/d --jobs 2 --target=postgres://u:secret@h/d",
+                true
+            ),
+            "tsmigrate migrate --source \"$SOURCE\" --jobs 2 --target \"$TARGET\" --resume"
+        );
+        assert_eq!(
+            of("tsmigrate migrate --resume --include a.*", true),
+            "tsmigrate migrate --include 'a.*' --resume"
+        );
+        assert_eq!(of("tsmigrate migrate --dry-run", false), "tsmigrate migrate --dry-run");
+    }
+}

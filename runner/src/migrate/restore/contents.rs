@@ -1,0 +1,249 @@
+//! What an archive holds, as far as a run has to know it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use tsmigrate_analyzer::archive::{Damage, Entry, Section};
+
+use super::{entries, refused};
+use crate::archive::{self, Archive, Places};
+use crate::engine::marks;
+use crate::engine::rows::OpenRows;
+use crate::engine::sequences;
+use crate::error::{Blocker, Error};
+use crate::human::count;
+use crate::inspect::{Extension, Facts};
+use crate::journal::Identity;
+use crate::names::Relation;
+use crate::tables::Table;
+
+/// What stands for the server that was read, in the record of a restore.
+pub(in crate::migrate) const SYSTEM: &str = "archive";
+
+/// Bytes that tell what a file is.
+const HEAD: usize = 512;
+
+/// Kinds of entries that are large objects, or about them.
+const LARGE_OBJECTS: [&str; 3] = ["BLOB", "BLOBS", "BLOB METADATA"];
+
+/// An archive, and what it holds.
+pub(super) struct Contents {
+    archive: Arc<Archive>,
+    places: Arc<Places>,
+    /// The number of the entry that holds the rows of each table.
+    of_tables: Arc<BTreeMap<Relation, usize>>,
+    /// Tables with rows, the largest first.
+    pub(super) tables: Vec<Table>,
+    /// Tables that the archive creates.
+    pub(super) created: BTreeSet<Relation>,
+    /// Values of sequences.
+    pub(super) sequences: sequences::Values,
+    /// The database that was dumped, as far as the archive tells.
+    pub(super) facts: Facts,
+    /// By which the archive is known again.
+    pub(super) identity: Identity,
+    /// What a person has to know of it.
+    pub(super) notes: Vec<String>,
+}
+
+impl Contents {
+    /// Opens an archive, and looks at its table of contents.
+    ///
+    /// # Errors
+    /// When it cannot be read, or [`Error::Preflight`] with all that cannot be restored.
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        let archive = opened(path)?;
+        let places = archive.places().map_err(|error| refused::damage(path, &Damage::Io(error)))?;
+        let toc = archive.toc();
+        let blockers = blockers(&toc.entries, toc.is_utf8());
+        if !blockers.is_empty() {
+            return Err(Error::Preflight(blockers));
+        }
+        let (mut tables, mut of_tables) = (Vec::new(), BTreeMap::new());
+        let (mut created, mut sequences) = (BTreeSet::new(), sequences::Values::new());
+        for (number, entry) in toc.entries.iter().enumerate() {
+            if entry.has_data
+                && let Some(table) = entries::table(entry, places.size(entry))
+            {
+                of_tables.insert(table.relation.clone(), number);
+                tables.push(table);
+            }
+            if entry.is("TABLE") {
+                created.extend(entries::name(entry));
+            }
+            sequences
+                .extend(Some(entry).filter(|entry| entry.is("SEQUENCE SET")).and_then(entries::sequence));
+        }
+        // What an extension has made may hold rows of its own, which stay.
+        for table in &mut tables {
+            table.routed |= !created.contains(&table.relation);
+        }
+        tables.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.relation.cmp(&b.relation)));
+        let facts = facts(&archive);
+        let identity = Identity {
+            system: SYSTEM.to_owned(),
+            database: facts.database.clone(),
+            oid: fingerprint(&archive),
+        };
+        let notes = notes(&archive, &created, &of_tables);
+        Ok(Self {
+            archive: Arc::new(archive),
+            places: Arc::new(places),
+            of_tables: Arc::new(of_tables),
+            tables,
+            created,
+            sequences,
+            facts,
+            identity,
+            notes,
+        })
+    }
+
+    /// The text of one part. Statistics are left out: they are made anew.
+    pub(super) fn section(&self, section: Section) -> Vec<u8> {
+        self.archive.section(section, |entry| !entry.is("STATISTICS DATA"))
+    }
+
+    /// What opens the rows of a table.
+    pub(super) fn rows(&self) -> OpenRows {
+        let (archive, places) = (Arc::clone(&self.archive), Arc::clone(&self.places));
+        let of_tables = Arc::clone(&self.of_tables);
+        Arc::new(move |table| {
+            let entry = of_tables.get(table).and_then(|number| archive.toc().entries.get(*number));
+            let entry = entry.ok_or_else(|| std::io::Error::other("it has no rows of this table"))?;
+            Ok(Box::new(archive.rows(&places, entry)?))
+        })
+    }
+}
+
+fn opened(path: &Path) -> Result<Archive, Error> {
+    let failed = |error| Error::File { what: format!("read {}", path.display()), error };
+    let damaged = |damage: Damage| refused::damage(path, &damage);
+    if path.is_dir() {
+        if !archive::is_directory(path) {
+            return Err(refused::no_directory(path));
+        }
+        return Archive::of_directory(path).map_err(damaged);
+    }
+    let mut file = File::open(path).map_err(failed)?;
+    let mut head = Vec::new();
+    (&mut file).take(HEAD as u64).read_to_end(&mut head).map_err(failed)?;
+    if !archive::begins(&head) {
+        return Err(refused::no_archive(path, &head));
+    }
+    file.seek(SeekFrom::Start(0)).map_err(failed)?;
+    Archive::of_file(file).map_err(damaged)
+}
+
+/// What refuses some entries.
+type Refuse = fn(&[&Entry]) -> Blocker;
+
+/// All that cannot be restored.
+fn blockers(all: &[Entry], is_utf8: bool) -> Vec<Blocker> {
+    let of_kind = |kind: &'static str| all.iter().filter(move |entry| entry.is(kind));
+    let is_large = |entry: &Entry| LARGE_OBJECTS.iter().any(|kind| entry.is(kind));
+    let mut blockers = Vec::new();
+    if of_kind("EXTENSION").any(|entry| entry.tag == b"timescaledb") {
+        blockers.push(refused::timescaledb());
+    }
+    if all.iter().any(is_large) {
+        blockers.push(refused::large_objects());
+    }
+    if !is_utf8 {
+        blockers.push(refused::encoding());
+    }
+    if of_kind("SCHEMA").any(|entry| entry.tag == marks::SCHEMA.as_bytes()) {
+        blockers.push(refused::marks(marks::SCHEMA));
+    }
+    let (rows, others): (Vec<&Entry>, Vec<&Entry>) = all
+        .iter()
+        .filter(|entry| !is_large(entry))
+        .filter(|entry| entry.has_data || entry.section == Section::Data)
+        .partition(|entry| entry.has_data && entry.is("TABLE DATA"));
+    let (values, others): (Vec<&Entry>, Vec<&Entry>) =
+        others.into_iter().partition(|entry| !entry.has_data && entry.is("SEQUENCE SET"));
+    let mut unknown: Vec<&Entry> = others.into_iter().filter(|entry| !entry.is("STATISTICS DATA")).collect();
+    unknown.extend(values.into_iter().filter(|entry| entries::sequence(entry).is_none()));
+    let not_copied: Vec<&Entry> =
+        rows.iter().copied().filter(|entry| entries::table(entry, 0).is_none()).collect();
+    let created: BTreeSet<_> = of_kind("TABLE").filter_map(entries::name).collect();
+    // An extension's own tables are created with it.
+    let has_extensions = of_kind("EXTENSION").next().is_some();
+    let is_alone = |entry: &&Entry| entries::name(entry).is_none_or(|name| !created.contains(&name));
+    let alone: Vec<&Entry> =
+        rows.iter().copied().filter(|entry| !has_extensions && is_alone(entry)).collect();
+    let mut seen = BTreeSet::new();
+    let twice: Vec<&Entry> = rows
+        .iter()
+        .copied()
+        .filter(|entry| entries::name(entry).is_some_and(|name| !seen.insert(name)))
+        .collect();
+    let lists: [(&Vec<&Entry>, Refuse); 4] = [
+        (&not_copied, refused::inserts),
+        (&alone, refused::rows_alone),
+        (&twice, refused::twice),
+        (&unknown, refused::unknown),
+    ];
+    blockers.extend(lists.into_iter().filter(|(found, _)| !found.is_empty()).map(|(found, of)| of(found)));
+    blockers
+}
+
+/// The database that was dumped, in the form in which a server's is known.
+fn facts(archive: &Archive) -> Facts {
+    let toc = archive.toc();
+    let version = String::from_utf8_lossy(&toc.server).into_owned();
+    let major = version.split(|c: char| !c.is_ascii_digit()).next().and_then(|word| word.parse().ok());
+    let extensions = toc.entries.iter().filter(|entry| entry.is("EXTENSION"));
+    let extensions = extensions
+        .map(|entry| (String::from_utf8_lossy(&entry.tag).into_owned(), Extension::default()))
+        .collect();
+    Facts {
+        version_num: major.unwrap_or(0_u32).saturating_mul(10_000),
+        version,
+        database: String::from_utf8_lossy(&toc.database).into_owned(),
+        encoding: "UTF8".to_owned(),
+        extensions,
+        ..Facts::default()
+    }
+}
+
+/// A hash of the table of contents, which says when it was written: data that was damaged may be put right meanwhile.
+fn fingerprint(archive: &Archive) -> String {
+    let toc = archive.toc();
+    let mut hash = Sha256::new();
+    hash.update(format!("{:?} {:?} {:?} {:?}", toc.format, toc.created, toc.server, toc.writer));
+    for entry in &toc.entries {
+        hash.update(format!("{entry:?}\n"));
+    }
+    crate::human::hex(&hash.finalize())
+}
+
+fn notes(
+    archive: &Archive,
+    created: &BTreeSet<Relation>,
+    of_tables: &BTreeMap<Relation, usize>,
+) -> Vec<String> {
+    let toc = archive.toc();
+    let [second, minute, hour, day, month, year, _] = toc.created;
+    let mut notes = vec![format!(
+        "the archive was begun at {}-{:02}-{day:02} {hour:02}:{minute:02}:{second:02}, its server's clock, by pg_dump {}",
+        year.saturating_add(1900),
+        month.saturating_add(1),
+        String::from_utf8_lossy(&toc.writer)
+    )];
+    // Partitioned tables have none of their own.
+    let is_plain = |entry: &&Entry| entry.is("TABLE") && entry.relation_kind != b'p';
+    let plain = toc.entries.iter().filter(is_plain).filter_map(entries::name);
+    let empty = plain.filter(|table| created.contains(table) && !of_tables.contains_key(table)).count();
+    if empty > 0 {
+        notes.push(format!(
+            "{} without rows in the archive: partitioned, or dumped without their rows",
+            count(empty as u64, "table")
+        ));
+    }
+    notes
+}

@@ -1,0 +1,86 @@
+//! What a restore has besides what every run has: its options, the archive, and the roles.
+
+use std::fs;
+use std::ops::Deref;
+use std::path::Path;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::contents::Contents;
+use super::options::Args;
+use crate::capacity::Workers;
+use crate::connect::{Connector, Side};
+use crate::engine::retry::RetryPolicy;
+use crate::error::Error;
+use crate::migrate::context::check_rules;
+use crate::migrate::run_context::{RunContext, Tuning};
+use crate::workdir::WorkDir;
+
+/// What a restore has besides what every run has.
+pub(super) struct Restore {
+    pub(super) args: Args,
+    pub(super) contents: Contents,
+    /// The roles' dump; empty where none was given.
+    pub(super) roles: Vec<u8>,
+    pub(super) run: RunContext,
+}
+
+/// All that holds for every run holds for a restore.
+impl Deref for Restore {
+    type Target = RunContext;
+
+    fn deref(&self) -> &RunContext {
+        &self.run
+    }
+}
+
+impl Restore {
+    pub(super) fn new(args: &Args) -> Result<Self, Error> {
+        check_rules(&args.accept)?;
+        let contents = Contents::open(&args.archive)?;
+        let roles = match &args.roles {
+            None => Vec::new(),
+            Some(path) => roles(path)?,
+        };
+        let target = Connector::new(Side::Target, &args.target)?;
+        let work = WorkDir::new(args.work_dir.as_deref(), &contents.facts.database);
+        let tuning = Tuning {
+            resume: args.resume,
+            dry_run: args.dry_run,
+            workers: args.workers(Workers::by_distance(Duration::ZERO, 0, 0)),
+            retry_policy: RetryPolicy { retries: args.retries, disk: args.wait_for_disk },
+            no_analyze: args.no_analyze,
+        };
+        let shown = args.archive.display().to_string();
+        let run = RunContext::new(target, work, shown, args.shown.progress, tuning)?;
+        Ok(Self { args: args.clone(), contents, roles, run })
+    }
+
+    /// A hash of what decides what arrives, but for the archive.
+    pub(super) fn fingerprint(&self) -> String {
+        let mut accept = self.args.accept.clone();
+        accept.sort();
+        let roles = crate::human::hex(&Sha256::digest(&self.roles));
+        let text = serde_json::to_vec(&(accept, roles)).unwrap_or_default();
+        crate::human::hex(&Sha256::digest(&text))
+    }
+}
+
+/// Reads a roles' dump.
+fn roles(path: &Path) -> Result<Vec<u8>, Error> {
+    let failed = |error| Error::File { what: format!("read {}", path.display()), error };
+    let text = fs::read(path).map_err(failed)?;
+    let is_connect = |line: &[u8]| line.starts_with(b"\\connect ");
+    let why = if text.split(|byte| *byte == b'\n').any(is_connect) {
+        "it holds databases too"
+    } else if str::from_utf8(&text).is_err() {
+        "it is no text in UTF-8"
+    } else {
+        return Ok(text);
+    };
+    Err(Error::Refused {
+        what: format!("--roles {}: {why}", path.display()),
+        next: vec!["name a dump of the roles alone: pg_dumpall --roles-only > roles.sql".into()],
+    })
+}

@@ -1,0 +1,108 @@
+//! What a person may say about a restore.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::capacity::Workers;
+
+/// Options of `tsmigrate restore`.
+#[derive(Clone, clap::Args)]
+#[command(
+    next_help_heading = "Contents",
+    after_help = "\
+Examples:
+  export TARGET='postgres://tsdbadmin@new.example:5432/tsdb?sslmode=require'
+  tsmigrate restore shop.dump --roles roles.sql --dry-run
+                                      see what will happen, write nothing
+  tsmigrate restore shop.dump --roles roles.sql --accept EXT-01
+                                      do it, and lose what EXT-01 loses
+  tsmigrate restore shop.dump --roles roles.sql --resume
+                                      continue after a stop or a crash
+
+The archive is what pg_dump wrote with -Fc, -Fd or -Ft; the roles are what
+pg_dumpall --roles-only wrote. Archives of databases with TimescaleDB and with
+large objects are refused: tsmigrate migrate moves those.
+
+Passwords come from the address, PGPASSWORD or ~/.pgpass.
+
+Exit status:
+  0  restored, or planned
+  1  blocked by a decision: nothing was written
+  2  failed, interrupted, or an archive or a server that cannot be used so"
+)]
+pub struct Args {
+    /// Archive of pg_dump: a file or a directory
+    #[arg(value_name = "ARCHIVE")]
+    pub archive: PathBuf,
+
+    /// Target: postgres://tsdbadmin@host/tsdb
+    #[arg(long, env = "TARGET", value_name = "URI", hide_env_values = true)]
+    pub target: String,
+
+    /// Roles, from pg_dumpall --roles-only
+    #[arg(long, value_name = "FILE")]
+    pub roles: Option<PathBuf>,
+
+    /// Accept what these rules lose: RULE,RULE
+    #[arg(long, value_name = "RULE", num_args = 1.., value_delimiter = ',')]
+    pub accept: Vec<String>,
+
+    /// Print the plan, write nothing
+    #[arg(long, help_heading = "Run")]
+    pub dry_run: bool,
+
+    /// Logs and reports [default: tsmigrate-DATABASE]
+    #[arg(long, value_name = "DIR", help_heading = "Run")]
+    pub work_dir: Option<PathBuf>,
+
+    /// Continue the run recorded in --work-dir
+    #[arg(long, help_heading = "Run", conflicts_with = "dry_run")]
+    pub resume: bool,
+
+    /// Retries of a step that failed
+    #[arg(long, value_name = "N", default_value_t = 10, help_heading = "Run")]
+    pub retries: u32,
+
+    /// Wait for a full disk to grow
+    #[arg(long, value_name = "TIME", default_value = "6h", value_parser = humantime::parse_duration, help_heading = "Run")]
+    pub wait_for_disk: Duration,
+
+    /// Tables at once [default: by distance]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Speed")]
+    pub jobs: Option<u16>,
+
+    /// Indexes and keys at once [default: --jobs]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Speed")]
+    pub index_jobs: Option<u16>,
+
+    /// Do not run ANALYZE at the end
+    #[arg(long, help_heading = "Speed")]
+    pub no_analyze: bool,
+
+    /// What is shown meanwhile, and how the report is printed.
+    #[command(flatten)]
+    pub shown: crate::report::Shown,
+
+    /// Also write the report to a file: .html or .json
+    #[arg(long, value_name = "FILE", value_parser = crate::report::page_or_json_file, help_heading = "Output")]
+    pub report: Option<PathBuf>,
+}
+
+impl Args {
+    /// How many copies and how many builds are to run at once; `otherwise` where nobody says so.
+    #[must_use]
+    pub fn workers(&self, otherwise: Workers) -> Workers {
+        otherwise.asked(self.jobs, self.index_jobs)
+    }
+}
+
+impl std::fmt::Debug for Args {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The URI may hold a password.
+        f.debug_struct("Args")
+            .field("archive", &self.archive)
+            .field("dry_run", &self.dry_run)
+            .field("accept", &self.accept)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,316 @@
+//! The order of a restore. Each step takes what the one before it found out.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::context::Restore;
+use super::{schema, target};
+use crate::connect::Session;
+use crate::engine::allowed::Allowed;
+use crate::engine::builds;
+use crate::engine::load::Load;
+use crate::engine::marks::Marks;
+use crate::engine::pool::OnStep;
+use crate::engine::rate::Rate;
+use crate::engine::retry::retrying;
+use crate::engine::rows::Rows;
+use crate::engine::sequences;
+use crate::error::Error;
+use crate::human::count;
+use crate::inspect::Facts;
+use crate::journal::{Event, Identity, State};
+use crate::migrate::copied::Copied;
+use crate::migrate::copy_plan::{self, CopyPlan, TableRanges};
+use crate::migrate::driver::{StageResult, TargetRun};
+use crate::migrate::handover::Handover;
+use crate::migrate::loaded::Loaded;
+use crate::migrate::run_context::Reached;
+use crate::migrate::scripts::Scripts;
+use crate::migrate::stages::{
+    access, analyze, data, extensions, foreign_keys, ownership, refresh, roles, statements,
+};
+use crate::migrate::{engine_setup, others, possession, refusal, release, resume, ways_on};
+use crate::names::Relation;
+use crate::plan::{Plan, Step as Planned};
+use crate::quote::{identifier, literal, quoted, shell};
+use crate::record;
+use crate::report::Outcome;
+use crate::results::Missing;
+use crate::script::Statement;
+use crate::step::{List, Step};
+use crate::tables;
+use crate::tables::range::CopyRange;
+use crate::watch;
+use crate::workdir::{SavedPlan, SavedSchema};
+
+/// Runs a whole restore, or the rest of one.
+pub(super) async fn restore(context: Arc<Restore>) -> Result<Outcome, Error> {
+    let again = "to restore it once more, name an empty database, with another --work-dir";
+    let past = resume::past_run(&context, vec![again.to_owned()])?;
+    let before = context.work.past()?.map(|past| past.run);
+    let _watch = watch::start(&context.target, &context.progress);
+    let source = schema::source(&context)?;
+    let mut facts = target::inspect(&context, &source, past.is_some()).await?;
+    if let Some(past) = &past {
+        let options = context.fingerprint();
+        let fixed = (options.as_str(), "--accept and --roles");
+        resume::check_run(&context, past, &context.contents.identity, &facts, fixed).await?;
+        if past.snapshot.is_some() {
+            facts = context.work.saved_plan(&context.run.run)?.target;
+        }
+        context.open_journal(before.as_deref(), Event::Resume)?;
+        context.undo().reached = Reached::Written;
+        if resume::ended(&context, past).await?.is_some() {
+            context.undo().reached = Reached::Nothing;
+            context.progress.line("  everything had arrived; what was still open is closed");
+            return Ok(Outcome::Restored);
+        }
+    }
+    let (scripts, clear) = schema::analyse(&context, &source, &facts)?;
+    if past.is_none() {
+        let may_begin = plan(&context, &scripts, clear);
+        if !may_begin || context.args.dry_run {
+            return Ok(if may_begin { Outcome::Planned } else { Outcome::Blocked });
+        }
+        let start = Event::Start {
+            format: record::FORMAT,
+            run: context.run.run.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            source: context.contents.identity.clone(),
+            target: Identity::of(&facts),
+            options: context.fingerprint(),
+        };
+        context.open_journal(before.as_deref(), start)?;
+    }
+    let CopyPlan { marks, tables } = match &past {
+        None => begin(&context, &facts, &scripts).await?,
+        Some(past) => go_on(&context, &facts, &scripts, past).await?,
+    };
+    context.undo().reached = Reached::Written;
+    *context.copied() = Copied::new(&tables, &marks);
+    let session = context.target.open().await?;
+    let watcher = context.clone();
+    let on_step: OnStep = Box::new(move |step, rows| watcher.step(step, rows));
+    let rows = Rows::Archive(context.contents.rows());
+    let engine = engine_setup::of_run(&context, &session, rows, marks, "", Rate::new(None), on_step).await?;
+    drop(session);
+    let run = TargetRun { context: &context, engine: Arc::new(engine) };
+    write(&context, &run, &facts, scripts, tables).await?;
+    release::target(&context, true).await?;
+    after(&context, &facts);
+    Ok(Outcome::Restored)
+}
+
+/// Writes the plan into the report; false where something stands in the way.
+fn plan(context: &Restore, scripts: &Scripts, clear: bool) -> bool {
+    let contents = &context.contents;
+    let mut steps = Vec::new();
+    let mut step = |name, number: usize, noun: &str, what: &str| {
+        steps.push(Planned { name, what: format!("{}{what}", count(number as u64, noun)) });
+    };
+    step("roles", scripts.roles.len(), "statement", "");
+    step("extensions", scripts.extensions.len(), "statement", "");
+    step(
+        "pre-data",
+        scripts.pre_data.len(),
+        "statement",
+        ": tables, functions, views, as yet without indexes",
+    );
+    let bytes: u64 = contents.tables.iter().map(|table| table.bytes).sum();
+    let size =
+        format!(" with rows, {} in the archive; {} at once", crate::human::bytes(bytes), context.jobs());
+    step("data", contents.tables.len(), "table", &size);
+    step("sequences", contents.sequences.len(), "value", "");
+    step("post-data", scripts.post_data.len(), "statement", ": indexes, keys, triggers");
+    step("access", scripts.access.len(), "statement", ": owners, privileges, settings");
+    let mut report = context.report();
+    let mut notes = contents.notes.clone();
+    notes.extend(context.workers.get().iter().flat_map(|(_, why)| why.iter().cloned()));
+    report.plan = Some(Plan { steps, notes, ..Plan::default() });
+    report.next = if clear { Vec::new() } else { ways_on::ways_on(&report.findings) };
+    if !clear && context.args.roles.is_none() {
+        let first = "if roles are missing, give them: pg_dumpall --roles-only > roles.sql on the source, then the same \
+                     command with --roles roles.sql";
+        report.next.insert(0, first.to_owned());
+    }
+    clear
+}
+
+/// Settles what is copied, and takes possession of the target.
+async fn begin(context: &Restore, facts: &Facts, scripts: &Scripts) -> Result<CopyPlan, Error> {
+    let whole = |bytes| vec![CopyRange { number: 0, of: 1, blocks: None, bytes }];
+    let tables: Vec<TableRanges> =
+        context.contents.tables.iter().map(|table| (table.clone(), whole(table.bytes))).collect();
+    context.work.save_plan(&SavedPlan {
+        format: record::FORMAT,
+        run: context.run.run.clone(),
+        target: facts.clone(),
+        tables: tables.clone(),
+        allow_violations: Vec::new(),
+        schema: SavedSchema::default(),
+    })?;
+    let state = context.contents.identity.oid.clone();
+    context.journal(Event::Snapshot { state, schema: scripts.hash.clone() })?;
+    Ok(CopyPlan { marks: possession::take_possession(context).await?, tables })
+}
+
+/// Goes on with a run of before: what is done stays.
+async fn go_on(context: &Restore, facts: &Facts, scripts: &Scripts, past: &State) -> Result<CopyPlan, Error> {
+    let session = context.target.open().await?;
+    resume::end_sessions(context, &session).await?;
+    if past.snapshot.is_none() || Marks::owner(&session).await?.is_none() {
+        // It ended before anything was written.
+        return begin(context, facts, scripts).await;
+    }
+    if past.snapshot.as_ref().is_some_and(|(_, schema)| *schema != scripts.hash) {
+        return Err(refusal::refused(context, "the archive or the roles are others than before"));
+    }
+    let tables = context.work.saved_plan(&context.run.run)?.tables;
+    let marks = Marks::read(&session).await?;
+    let is_open =
+        |(table, ranges): &&TableRanges| !ranges.iter().any(|range| marks.done(&range.step(table)).is_some());
+    // Of an extension's own tables the rows that came with it are there before ours.
+    let is_created = |relation: &&Relation| context.contents.created.contains(*relation);
+    let to_copy = tables.iter().filter(is_open).map(|(table, _)| &table.into).filter(is_created);
+    others::before_rows(context, &session, &marks, &to_copy.cloned().collect()).await?;
+    let done = tables.len() - tables.iter().filter(is_open).count();
+    context.progress.line(&format!(
+        "  {} steps are done, {done} of {} tables among them",
+        marks.count(),
+        tables.len()
+    ));
+    Ok(CopyPlan { marks, tables })
+}
+
+/// Runs all stages that write.
+async fn write(
+    context: &Restore,
+    run: &TargetRun<'_>,
+    facts: &Facts,
+    scripts: Scripts,
+    mut tables: Vec<TableRanges>,
+) -> Result<(), Error> {
+    let mut loaded = Loaded::default();
+    let admin = &facts.user;
+    run.step("roles", Step::Roles, roles::run(run, &scripts.roles)).await?;
+    run.stage("extensions", extensions::run(run, &scripts.extensions, None)).await?;
+    run_list(run, List::PreData, &scripts.pre_data).await?;
+    let handover = Handover::default();
+    let owners = ownership::run(run, &scripts.access, &handover, admin, &mut loaded);
+    run.step("owners", Step::Owners, owners).await?;
+    let session = run.target().await?;
+    run.stage("tables", match_tables(context, &session, &mut tables)).await?;
+    let partitions = analyze::partitioned(&session).await?.partitions;
+    drop(session);
+    let relations = copy_plan::relations(&tables);
+    let mut builds = builds::sort(scripts.post_data, &relations, |_| true, &Allowed::default());
+    let (while_copying, after_rows) = builds.take_while_copying(&relations);
+    let steps = copy_plan::by_table(&tables);
+    let load = Load {
+        tables,
+        objects: Vec::new(),
+        builds: std::mem::take(&mut builds.tables),
+        foreign_keys: while_copying,
+        analyzed_with_root: Arc::new(|_| false),
+    };
+    if let Err(error) = run.stage("data", data::run(run, load, partitions, &mut loaded)).await {
+        return Err(foreign_keys::with_later(run, error, &steps, after_rows).await?);
+    }
+    run.stage("sequences", set_sequences(context, run)).await?;
+    run_list(run, List::PostData, &builds.rest).await?;
+    run.stage("foreign keys", foreign_keys::run(run, after_rows)).await?;
+    let row_security: Vec<_> = builds.row_security.into_iter().map(|(_, statement)| statement).collect();
+    run_list(run, List::RowSecurity, &row_security).await?;
+    let mut session = run.target().await?;
+    session.run(engine_setup::SETUP).await?;
+    run.stage("analyze", analyze::run(run, &session, &mut loaded)).await?;
+    let access = access::apply_in_order(run, &mut session, &scripts.access, &handover);
+    run.step("access", Step::Access, access).await?;
+    run.stage("refresh", refresh::run(run, builds.refreshes, &[], &context.target)).await?;
+    context.report().warnings.extend(session.take_notices());
+    match data::lost(run).await?.len() {
+        0 => Ok(()),
+        number => Err(Error::Refused {
+            what: format!("the target's server has crashed and lost {number} steps that it had confirmed"),
+            next: vec!["do them again: the same command with --resume".into()],
+        }),
+    }
+}
+
+async fn run_list(run: &TargetRun<'_>, list: List, all: &[Statement]) -> Result<(), Error> {
+    run.stage(list.name(), statements::run(run, list, all)).await
+}
+
+/// Leaves out tables that the target does not have, and those of extensions that nobody but a superuser may write.
+async fn match_tables(
+    context: &Restore,
+    session: &Session,
+    tables: &mut Vec<TableRanges>,
+) -> Result<StageResult, Error> {
+    let shapes = tables::shapes(session).await?;
+    let of_extensions: Vec<String> = tables
+        .iter()
+        .map(|(table, _)| &table.into)
+        .filter(|into| !context.contents.created.contains(*into) && shapes.contains_key(*into))
+        .map(|into| format!("({})", literal(&into.sql())))
+        .collect();
+    let mut closed = BTreeSet::new();
+    if !of_extensions.is_empty() {
+        let question = format!(
+            "SELECT v.name FROM (VALUES {}) v(name) WHERE NOT pg_catalog.has_table_privilege(v.name, 'INSERT')",
+            of_extensions.join(", ")
+        );
+        closed = session.ask_list(&question).await?;
+    }
+    let mut missing = Vec::new();
+    tables.retain(|(table, _)| {
+        let why = if !shapes.contains_key(&table.into) {
+            "its table is not on the target"
+        } else if closed.contains(&table.into.sql()) {
+            "its extension lets nobody but a superuser write them"
+        } else {
+            return true;
+        };
+        missing.push(Missing { what: format!("rows of {}", table.relation), why: why.into(), sql: None });
+        false
+    });
+    Ok(StageResult { missing, ..StageResult::default() })
+}
+
+/// Gives sequences the values that they have in the archive.
+async fn set_sequences(context: &Restore, run: &TargetRun<'_>) -> Result<StageResult, Error> {
+    let engine = &run.engine;
+    let values = &context.contents.sequences;
+    let (set, refused) = retrying(engine.retry_policy, &engine.progress, "sequences", || async {
+        sequences::write(&engine.target.open().await?, values).await
+    })
+    .await?;
+    let missing = refused.into_iter().map(|(name, why)| Missing {
+        what: format!("value of sequence {name}"),
+        why,
+        sql: values.get(&name).map(|(value, called)| {
+            format!("SELECT pg_catalog.setval({}, {value}, {called});", literal(&name.sql()))
+        }),
+    });
+    let summary = (set > 0).then(|| format!("{set} set"));
+    Ok(StageResult { summary, missing: missing.collect(), ..StageResult::default() })
+}
+
+/// What is left to do.
+fn after(context: &Restore, facts: &Facts) {
+    let mut report = context.report();
+    for role in report.passwords_to_set.clone() {
+        report.next.push(format!("ALTER ROLE {} PASSWORD '…';", identifier(&role)));
+    }
+    for name in context.contents.facts.extensions.keys() {
+        if !facts.extensions.contains_key(name) && !facts.creatable.contains(name) {
+            report.missing.push(Missing {
+                what: format!("extension {}", quoted(name)),
+                why: "the service does not have it".into(),
+                sql: None,
+            });
+        }
+    }
+    let archive = shell(&context.args.archive.display().to_string());
+    report.next.push(format!("keep {archive} until the applications have used the target for a while"));
+}

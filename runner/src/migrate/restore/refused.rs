@@ -1,0 +1,158 @@
+//! What of an archive is not restored: all of it is named before anything is written.
+
+use std::path::Path;
+
+use tsmigrate_analyzer::archive::{Damage, Entry};
+use tsmigrate_analyzer::quote::shell;
+
+use crate::error::{Blocker, Error};
+use crate::human;
+
+/// So many are named.
+const SHOWN: usize = 5;
+
+/// The way on where a live source can be had.
+const MIGRATE: &str = "move the database itself, where its server can be reached: tsmigrate migrate";
+
+/// The way on with the archive alone.
+const BY_HAND: &str = "or rewrite its script, and run that with psql: tsmigrate rewrite ARCHIVE -o dump.sql";
+
+/// What stands in the way.
+pub(super) fn blocker(check: &'static str, what: impl Into<String>, next: &[&str]) -> Blocker {
+    Blocker { check, what: what.into(), next: next.iter().map(|&next| next.to_owned()).collect() }
+}
+
+/// Names of entries, the first of them.
+pub(super) fn named(entries: &[&Entry]) -> String {
+    human::first(entries.iter().map(|entry| String::from_utf8_lossy(&entry.tag)), SHOWN)
+}
+
+/// A database with TimescaleDB.
+pub(super) fn timescaledb() -> Blocker {
+    blocker(
+        "archive-timescaledb",
+        "the archive is of a database with TimescaleDB, which restore does not know how to restore yet",
+        &[
+            MIGRATE,
+            BY_HAND,
+            "or, where it has no hypertables, dump it again without the extension: DROP EXTENSION timescaledb",
+        ],
+    )
+}
+
+/// Large objects.
+pub(super) fn large_objects() -> Blocker {
+    blocker(
+        "archive-large-objects",
+        "the archive holds large objects, which restore does not restore yet",
+        &[MIGRATE, "or dump it again without them, where nobody needs them: pg_dump --no-large-objects"],
+    )
+}
+
+/// Rows that are not read by COPY.
+pub(super) fn inserts(entries: &[&Entry]) -> Blocker {
+    blocker(
+        "archive-inserts",
+        format!(
+            "the archive holds rows as statements other than COPY from standard input: {}",
+            named(entries)
+        ),
+        &["dump it again without --inserts, --column-inserts and --rows-per-insert"],
+    )
+}
+
+/// Text in another encoding.
+pub(super) fn encoding() -> Blocker {
+    blocker(
+        "archive-encoding",
+        "the archive's text is not in UTF-8",
+        &["dump it again with: pg_dump --encoding=UTF8"],
+    )
+}
+
+/// Rows without the tables that they belong to.
+pub(super) fn rows_alone(entries: &[&Entry]) -> Blocker {
+    blocker(
+        "archive-rows-alone",
+        format!("the archive holds rows of tables that it does not create: {}", named(entries)),
+        &["dump it again as a whole, without --data-only and --section"],
+    )
+}
+
+/// Two entries with the rows of one table.
+pub(super) fn twice(entries: &[&Entry]) -> Blocker {
+    blocker(
+        "archive-rows-twice",
+        format!("the archive holds the rows of one table twice: {}", named(entries)),
+        &["pg_dump writes no such archive: dump it again"],
+    )
+}
+
+/// Entries of which nothing is known.
+pub(super) fn unknown(entries: &[&Entry]) -> Blocker {
+    let mut kinds: Vec<_> = entries.iter().map(|entry| String::from_utf8_lossy(&entry.kind)).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    blocker(
+        "archive-unknown",
+        format!(
+            "the archive holds data that restore does not know ({}): {}",
+            kinds.join(", "),
+            named(entries)
+        ),
+        &[MIGRATE, BY_HAND],
+    )
+}
+
+/// The schema that marks are kept in.
+pub(super) fn marks(schema: &str) -> Blocker {
+    blocker(
+        "archive-marks",
+        format!(
+            "the archive creates a schema {schema}, and tsmigrate keeps its marks on the target under that name"
+        ),
+        &["drop or rename that schema on the source, and dump it again"],
+    )
+}
+
+/// An archive that cannot be read.
+pub(super) fn damage(path: &Path, damage: &Damage) -> Error {
+    let file = shell(&path.display().to_string());
+    let test =
+        format!("write or copy it again; this tells whether it is whole: pg_restore --file=/dev/null {file}");
+    let next = match damage {
+        Damage::Version(..) => {
+            format!(
+                "turn it into text with the pg_restore that wrote it, and see tsmigrate rewrite: pg_restore --file=dump.sql {file}"
+            )
+        }
+        _ => test,
+    };
+    Error::Refused { what: format!("{} cannot be restored: {damage}", path.display()), next: vec![next] }
+}
+
+/// What begins like this, in words, and what to do with it.
+pub(super) fn no_archive(path: &Path, head: &[u8]) -> Error {
+    let text = "rewrite it, and run the result with psql: tsmigrate rewrite roles.sql dump.sql --output-dir rewritten";
+    let (what, next) = match head {
+        [] => ("it is empty", "dump it again"),
+        [0x1f, 0x8b, ..] => {
+            ("it is compressed by gzip; restore reads archives of pg_dump -Fc, -Fd and -Ft", text)
+        }
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            ("it is compressed by zstd; restore reads archives of pg_dump -Fc, -Fd and -Ft", text)
+        }
+        [b'P', b'K', ..] => ("it is a zip file", "unpack it, and name the archive in it"),
+        head if str::from_utf8(head).is_ok() || head.starts_with(b"--") => {
+            ("it is text; restore reads archives of pg_dump -Fc, -Fd and -Ft", text)
+        }
+        _ => ("it is no archive of pg_dump, or an encrypted one", "decrypt it, and name what pg_dump wrote"),
+    };
+    Error::Refused { what: format!("{} cannot be restored: {what}", path.display()), next: vec![next.into()] }
+}
+
+/// A directory that is no archive.
+pub(super) fn no_directory(path: &Path) -> Error {
+    let what = format!("{} cannot be restored: it is a directory without toc.dat", path.display());
+    Error::Refused { what, next: vec!["name the directory that pg_dump -Fd wrote, as a whole".into()] }
+}

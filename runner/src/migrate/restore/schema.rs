@@ -1,0 +1,93 @@
+//! Roles and schema of an archive: analysed, rewritten, and sorted into the stages they belong to.
+
+use std::time::Instant;
+
+use tsmigrate_analyzer::archive::Section;
+use tsmigrate_analyzer::parse::{NodeEnum, parse};
+
+use super::context::Restore;
+use crate::analysis::{self, Analysed};
+use crate::converted::Conversions;
+use crate::error::Error;
+use crate::filter::Filter;
+use crate::inspect::Facts;
+use crate::migrate::scripts::Scripts;
+use crate::migrate::{administrator, ownership, schema};
+use crate::results::Missing;
+use crate::script::{self, Class, Input, Statement};
+
+/// What is known of the database that was dumped, with the roles that come with it.
+pub(super) fn source(context: &Restore) -> Result<Facts, Error> {
+    let mut facts = context.contents.facts.clone();
+    for statement in script::statements("roles", &context.roles)? {
+        if let Class::CreateRole(name) = statement.class {
+            facts.roles.insert(name);
+        }
+    }
+    Ok(facts)
+}
+
+/// Analyses roles and schema; false where findings stand in the way.
+pub(super) fn analyse(context: &Restore, source: &Facts, target: &Facts) -> Result<(Scripts, bool), Error> {
+    let start = Instant::now();
+    let contents = &context.contents;
+    let (pre, post) = (contents.section(Section::PreData), contents.section(Section::PostData));
+    let hash = schema::hash(&[&context.roles, &pre, &post]);
+    let reserved = administrator::reserved(target);
+    let (roles, memberships) = administrator::without_memberships(&context.roles, &reserved);
+    let dump = [Input { part: "pre-data", text: &pre }, Input { part: "post-data", text: &post }];
+    let with_roles = Some(Input { part: "roles", text: &roles }).filter(|_| !roles.is_empty());
+    let inputs: Vec<Input<'_>> = with_roles.into_iter().chain(dump).collect();
+    let chosen = (&Filter::default(), &Conversions::default());
+    let Analysed { findings, decisions, scripts: later, texts } =
+        analysis::analyse(&inputs, source, target, &context.args.accept, chosen)?;
+    let (roles_text, pre_text, post_text) = match &texts[..] {
+        [roles, pre, post] => (&roles[..], pre, post),
+        [pre, post] => (&[][..], pre, post),
+        _ => return Err(Error::Defect("the analysis lost a part of the archive".into())),
+    };
+    let mut scripts = schema::sort(roles_text, pre_text, post_text, target)?;
+    let all = [&scripts.roles, &scripts.extensions, &scripts.pre_data, &scripts.post_data];
+    for statement in all.into_iter().flatten().chain(scripts.access.iter().map(|(_, statement)| statement)) {
+        refuse_transaction(statement)?;
+    }
+    scripts.hash = hash;
+    // pg_dumpall may have been told to leave passwords out, or not have been allowed to read them.
+    let has_passwords = scripts.roles.iter().any(|role| role.sql.contains(" PASSWORD '"));
+    let log_in = scripts.roles.iter().filter(|_| !has_passwords).filter_map(|role| script::login(&role.sql));
+    let log_in = log_in.collect();
+    ownership::logins_at_the_end(&mut scripts, target);
+    let open = findings.iter().filter(|finding| finding.severity == "error" && !finding.solved);
+    let clear = open.filter(|finding| !finding.accepted).count() == 0;
+    let errors = findings.iter().filter(|finding| finding.severity == "error").count();
+    let result = format!("{errors} errors, {} findings", findings.len());
+    {
+        let mut report = context.report();
+        report.passwords_to_set = log_in;
+        report.findings = findings;
+        report.decisions = decisions;
+        report.missing.extend(memberships.iter().map(|left| Missing {
+            what: left.name(),
+            why: left.why(&reserved),
+            sql: None,
+        }));
+        report.scripts = later;
+    }
+    context.stage("analysis", result, start.elapsed());
+    Ok((scripts, clear))
+}
+
+/// Refuses a statement that would end the transaction of its step: no dump has one.
+fn refuse_transaction(statement: &Statement) -> Result<(), Error> {
+    let parsed = parse(&statement.sql, true).ok().flatten();
+    match parsed.as_ref().map(tsmigrate_analyzer::parse::Parsed::node) {
+        Some(NodeEnum::TransactionStmt(_)) => Err(Error::Refused {
+            what: format!(
+                "the archive holds a statement that begins or ends a transaction: {}",
+                crate::redact::statement(&statement.sql)
+            ),
+            next: vec!["pg_dump writes no such archive: dump it again".into()],
+        }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,311 @@
+//! `tsmigrate restore` of archives that real servers' `pg_dump` wrote, to a target that refuses what the service refuses.
+
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tsmigrate_tests::lab::Server;
+use tsmigrate_tests::migration::{Outcome, Stage, told};
+use tsmigrate_tests::program;
+
+/// A stage with dumps of its source.
+struct Dumps {
+    stage: Stage,
+    folder: tempfile::TempDir,
+}
+
+impl Dumps {
+    fn new(test: &str, source: Server, fixture: &str) -> Result<Option<Self>, Box<dyn Error>> {
+        let Some(stage) = Stage::new(test, source, Server::Target17)? else { return Ok(None) };
+        stage.fixture(fixture)?;
+        let dumps = Self { stage, folder: tempfile::tempdir()? };
+        dumps.run("pg_dumpall", &["--roles-only"], "roles.sql")?;
+        Ok(Some(dumps))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs a program of the source's version, with its output in a file or a directory.
+    fn run(&self, tool: &str, arguments: &[&str], name: &str) -> Result<PathBuf, Box<dyn Error>> {
+        let path = self.path(name);
+        let programs = self.stage.lab.programs_of(self.stage.source_server)?;
+        let output = Command::new(programs.join(tool))
+            .args(arguments)
+            .args(["-d", &self.stage.source, "-f"])
+            .arg(&path)
+            .output()?;
+        if output.status.success() {
+            return Ok(path);
+        }
+        Err(format!("{tool} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr)).into())
+    }
+
+    fn dump(&self, arguments: &[&str], name: &str) -> Result<PathBuf, Box<dyn Error>> {
+        self.run("pg_dump", arguments, name)
+    }
+
+    fn command(&self, archive: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program::path());
+        command
+            .args(["restore", "--format", "json", "--work-dir"])
+            .arg(&self.stage.work)
+            .arg("--roles")
+            .arg(self.path("roles.sql"))
+            .arg(archive)
+            .args(arguments)
+            .env_remove("SOURCE")
+            .env("TARGET", &self.stage.target)
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn restore(&self, archive: &Path, arguments: &[&str]) -> Result<(i32, Value, String), Box<dyn Error>> {
+        told(&self.command(archive, arguments).output()?)
+    }
+
+    /// What `tsmigrate verify` says of source and target: its exit status, and all it wrote.
+    fn verify(&self) -> Result<(i32, String), Box<dyn Error>> {
+        let output = Command::new(program::path())
+            .args(["verify", "--format", "json"])
+            .env("SOURCE", &self.stage.source)
+            .env("TARGET", &self.stage.target)
+            .output()?;
+        let said = [output.stdout, output.stderr].concat();
+        Ok((output.status.code().ok_or("killed")?, String::from_utf8_lossy(&said).into_owned()))
+    }
+}
+
+/// The checks of what stood in the way.
+fn checks(report: &Value) -> Vec<&str> {
+    let blockers = report["blockers"].as_array().into_iter().flatten();
+    blockers.filter_map(|blocker| blocker["check"].as_str()).collect()
+}
+
+/// The files of a directory archive with rows, the largest first.
+fn data_files(archive: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    let mut files = Vec::new();
+    for file in fs::read_dir(archive)? {
+        let path = file?.path();
+        if !path.ends_with("toc.dat") {
+            files.push((path.metadata()?.len(), path));
+        }
+    }
+    files.sort();
+    Ok(files.into_iter().rev().map(|(_, path)| path).collect())
+}
+
+#[test]
+fn archives_of_every_format_arrive_as_a_migration_does() -> Outcome {
+    let test = "archives_of_every_format_arrive_as_a_migration_does";
+    let Some(dumps) = Dumps::new(test, Server::Source17, "plain.sql")? else { return Ok(()) };
+    dumps.stage.sql(&dumps.stage.source, "SELECT lo_unlink(4242)")?;
+    dumps.stage.sql(&dumps.stage.source, "ALTER DATABASE shop SET work_mem = '7MB'")?;
+    let formats: [&[&str]; 4] = [&["-Fd", "-j2"], &["-Fc"], &["-Ft"], &["-Fd", "-Zzstd"]];
+    for (number, format) in formats.into_iter().enumerate() {
+        let archive = dumps.dump(format, &format!("archive.{number}"))?;
+        let (code, report, all) = dumps.restore(&archive, &[])?;
+        assert_eq!((code, &report["outcome"]), (0, &"restored".into()), "{format:?}: {all}");
+        let (code, said) = dumps.verify()?;
+        assert_eq!(code, 0, "{format:?}: {said}");
+        assert_eq!(dumps.stage.left_behind()?, [""; 0]);
+        // A second run would write over it.
+        fs::remove_dir_all(&dumps.stage.work)?;
+        let (code, report, all) = dumps.restore(&archive, &[])?;
+        assert_eq!((code, checks(&report)), (2, vec!["target-not-empty"]), "{all}");
+        dumps.stage.empty_target()?;
+    }
+    // One that was written into a pipe does not say where its data is.
+    let piped = dumps.path("piped");
+    let programs = dumps.stage.lab.programs_of(Server::Source17)?;
+    let output = Command::new(programs.join("pg_dump")).args(["-Fc", "-d", &dumps.stage.source]).output()?;
+    fs::write(&piped, output.stdout)?;
+    let (code, report, all) = dumps.restore(&piped, &["--dry-run"])?;
+    assert_eq!((code, &report["outcome"]), (0, &"planned".into()), "{all}");
+    assert!(!dumps.stage.work.exists(), "a dry run writes nothing");
+    let (code, _, all) = dumps.restore(&piped, &["--jobs", "2"])?;
+    assert_eq!(code, 0, "{all}");
+    assert_eq!(dumps.verify()?.0, 0);
+    Ok(())
+}
+
+#[test]
+fn what_is_not_restored_is_refused_by_name_before_anything_is_written() -> Outcome {
+    let test = "what_is_not_restored_is_refused_by_name_before_anything_is_written";
+    let Some(dumps) = Dumps::new(test, Server::Source17, "plain.sql")? else { return Ok(()) };
+    let stage = &dumps.stage;
+    let untouched = stage.target_objects()?;
+    let refused = |archive: &Path, expected: &[&str]| -> Outcome {
+        let (code, report, all) = dumps.restore(archive, &[])?;
+        assert_eq!((code, checks(&report)), (2, expected.to_vec()), "{all}");
+        Ok(())
+    };
+    refused(&dumps.dump(&["-Fc"], "large")?, &["archive-large-objects"])?;
+    let inserts = dumps.dump(&["-Fc", "-B", "--inserts"], "inserts")?;
+    refused(&inserts, &["archive-inserts"])?;
+    refused(&dumps.dump(&["-Fc", "-B", "--encoding=SQL_ASCII"], "ascii")?, &["archive-encoding"])?;
+    stage.sql(
+        &stage.source,
+        "DROP EXTENSION IF EXISTS hstore CASCADE; DROP EXTENSION IF EXISTS citext CASCADE",
+    )?;
+    let alone = dumps.dump(&["-Fc", "-B", "--data-only"], "alone")?;
+    refused(&alone, &["archive-rows-alone"])?;
+
+    let why = |archive: &Path| -> Result<String, Box<dyn Error>> {
+        let (code, report, all) = dumps.restore(archive, &[])?;
+        assert_eq!(code, 2, "{all}");
+        Ok(format!("{} {}", report["error"].as_str().unwrap_or_default(), report["next"]))
+    };
+    let plain = dumps.dump(&["-Fp", "-B"], "text.sql")?;
+    let why_text = why(&plain)?;
+    assert!(why_text.contains("it is text") && why_text.contains("tsmigrate rewrite"), "{why_text}");
+    assert!(why(&dumps.dump(&["-Fp", "-B", "-Z6"], "text.sql.gz")?)?.contains("compressed by gzip"));
+    let whole = dumps.dump(&["-Fc", "-B"], "whole")?;
+    let bytes = fs::read(&whole)?;
+    let cut = dumps.path("cut");
+    fs::write(&cut, &bytes[..bytes.len() / 10])?;
+    assert!(why(&cut)?.contains("cut off"));
+    fs::write(&cut, b"PK\x03\x04 and so on")?;
+    assert!(why(&cut)?.contains("zip file"));
+    fs::write(&cut, [0xff, 0, 0xfe, 7])?;
+    assert!(why(&cut)?.contains("encrypted"));
+    assert!(why(&dumps.path("nothing"))?.contains("nothing"));
+    let directory = dumps.dump(&["-Fd", "-B"], "directory")?;
+    fs::remove_file(&data_files(&directory)?[0])?;
+    let missing = why(&directory)?;
+    assert!(missing.contains("data of ") && missing.contains("it has no "), "{missing}");
+    fs::remove_file(directory.join("toc.dat"))?;
+    assert!(why(&directory)?.contains("without toc.dat"));
+    // Roles are not there, so that a person has to decide.
+    let (code, report, all) = told(
+        &Command::new(program::path())
+            .args(["restore", "--format", "json", "--work-dir"])
+            .args([&stage.work, &whole])
+            .env("TARGET", &stage.target)
+            .output()?,
+    )?;
+    assert_eq!((code, &report["outcome"]), (1, &"blocked".into()), "{all}");
+    assert!(report["next"][0].to_string().contains("--roles roles.sql"), "{all}");
+    // Neither a superuser, nor roles that come with databases.
+    let mut command = dumps.command(&whole, &[]);
+    let (_, report, all) = told(&command.env("TARGET", &stage.admin).output()?)?;
+    assert!(checks(&report).contains(&"target-superuser"), "{all}");
+    fs::write(dumps.path("roles.sql"), "CREATE ROLE a;\n\\connect shop\n")?;
+    assert!(why(&whole)?.contains("it holds databases too"));
+    assert_eq!(stage.target_objects()?, untouched);
+    Ok(())
+}
+
+#[test]
+fn an_archive_with_timescaledb_is_refused() -> Outcome {
+    let test = "an_archive_with_timescaledb_is_refused";
+    let Some(dumps) = Dumps::new(test, Server::Source17, "timescale.sql")? else { return Ok(()) };
+    let archive = dumps.dump(&["-Fd"], "archive")?;
+    let (code, report, all) = dumps.restore(&archive, &[])?;
+    assert_eq!((code, checks(&report)), (2, vec!["archive-timescaledb"]), "{all}");
+    assert!(report["blockers"][0]["next"].to_string().contains("tsmigrate migrate"), "{all}");
+    Ok(())
+}
+
+/// Rows enough that a process can be killed while they go over.
+const ROWS: &str = "
+CREATE SCHEMA many;
+DO $$ BEGIN
+  FOR n IN 1..12 LOOP
+    EXECUTE format('CREATE TABLE many.t%s AS SELECT i AS id, md5(i::text) AS a, repeat(''x'', 200) AS b FROM generate_series(1, 20000) i', n);
+    EXECUTE format('ALTER TABLE many.t%s ADD PRIMARY KEY (id)', n);
+  END LOOP;
+END $$;";
+
+#[test]
+fn a_killed_restore_goes_on_and_damaged_rows_stay_away() -> Outcome {
+    let test = "a_killed_restore_goes_on_and_damaged_rows_stay_away";
+    let Some(dumps) = Dumps::new(test, Server::Source17, "plain.sql")? else { return Ok(()) };
+    let stage = &dumps.stage;
+    stage.sql(&stage.source, "SELECT lo_unlink(4242)")?;
+    stage.sql_text(ROWS)?;
+    let archive = dumps.dump(&["-Fd", "-Z0"], "archive")?;
+    let done = "SELECT CASE WHEN to_regclass('_tsmigrate.done') IS NULL THEN 0 ELSE \
+                (xpath('/row/c/text()', query_to_xml('SELECT count(*) AS c FROM _tsmigrate.done', false, true, '')))[1]::text::int END";
+    let mut killed = 0;
+    for steps in [1, 4, 9, 14] {
+        let mut child =
+            dumps.command(&archive, &["--jobs", "1"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        while child.try_wait()?.is_none() && stage.sql(&stage.admin, done)?.parse::<u32>()? < steps {}
+        killed += usize::from(child.try_wait()?.is_none());
+        child.kill()?;
+        child.wait()?;
+        if stage.sql(&stage.admin, done)? != "0" {
+            // Without --resume nothing is begun beside it.
+            let (code, _, all) = dumps.restore(&archive, &[])?;
+            assert!(code == 2 && all.contains("--resume"), "{all}");
+        }
+        let (code, report, all) = dumps.restore(&archive, &["--resume"])?;
+        assert_eq!((code, &report["outcome"]), (0, &"restored".into()), "after {steps} steps: {all}");
+        let (code, said) = dumps.verify()?;
+        assert_eq!(code, 0, "after {steps} steps: {said}");
+        stage.empty_target()?;
+    }
+    assert!(killed > 0, "none was killed while it ran");
+
+    // A damaged table is rolled back; once it is whole, the same run goes on.
+    let files = data_files(&archive)?;
+    let file = files.first().ok_or("no rows")?;
+    let whole = fs::read(file)?;
+    fs::write(file, &whole[..whole.len() - 1000])?;
+    let (code, report, all) = dumps.restore(&archive, &["--jobs", "1"])?;
+    assert_eq!(code, 2, "{all}");
+    let error = report["error"].as_str().unwrap_or_default();
+    assert!(error.contains("read the rows of many.t"), "{all}");
+    let filled = "SELECT count(*) FROM pg_class WHERE relname ~ '^t[0-9]+$' AND relkind = 'r' AND pg_relation_size(oid) > 0";
+    let filled: u32 = stage.sql(&stage.admin, filled)?.parse()?;
+    assert!(filled < 12, "its rows are on the target");
+    // A line that ends the rows before their end.
+    let mut early = whole.clone();
+    early[..4].copy_from_slice(b"\\.\n\n");
+    fs::write(file, early)?;
+    let (code, _, all) = dumps.restore(&archive, &["--resume"])?;
+    assert_eq!(code, 2, "{all}");
+    // Another archive is not taken for the same.
+    let other = dumps.dump(&["-Fd"], "other")?;
+    let (code, _, all) = dumps.restore(&other, &["--resume"])?;
+    assert!(code == 2 && all.contains("the source is another one"), "{all}");
+    fs::write(file, whole)?;
+    let (code, report, all) = dumps.restore(&archive, &["--resume"])?;
+    assert_eq!((code, &report["outcome"]), (0, &"restored".into()), "{all}");
+    let (code, said) = dumps.verify()?;
+    assert_eq!(code, 0, "{said}");
+    let (code, _, all) = dumps.restore(&archive, &["--resume"])?;
+    assert!(code == 2 && all.contains("has come to its end"), "{all}");
+    Ok(())
+}
+
+#[test]
+fn a_restore_that_is_given_up_leaves_an_empty_target() -> Outcome {
+    let test = "a_restore_that_is_given_up_leaves_an_empty_target";
+    let Some(dumps) = Dumps::new(test, Server::Source17, "plain.sql")? else { return Ok(()) };
+    let stage = &dumps.stage;
+    stage.sql(&stage.source, "SELECT lo_unlink(4242)")?;
+    let archive = dumps.dump(&["-Fd", "-Z0"], "archive")?;
+    let files = data_files(&archive)?;
+    let file = files.first().ok_or("no rows")?;
+    let whole = fs::read(file)?;
+    fs::write(file, &whole[..whole.len() - 7])?;
+    assert_eq!(dumps.restore(&archive, &[])?.0, 2);
+    let output = Command::new(program::path())
+        .args(["cleanup", "--drop-target", "--work-dir"])
+        .arg(&stage.work)
+        .env_remove("SOURCE")
+        .env("TARGET", &stage.target)
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("is removed"), "{said}");
+    fs::write(file, whole)?;
+    let (code, report, all) = dumps.restore(&archive, &[])?;
+    assert_eq!((code, &report["outcome"]), (0, &"restored".into()), "{all}");
+    assert_eq!(dumps.verify()?.0, 0);
+    Ok(())
+}
