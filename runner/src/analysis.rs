@@ -57,7 +57,9 @@ pub fn analyse(
     })
 }
 
-fn run(inputs: &[Input<'_>], target: &Target, options: &Options) -> Result<Analysed, Error> {
+fn run(all: &[Input<'_>], target: &Target, options: &Options) -> Result<Analysed, Error> {
+    // What is empty is no dump to the analyzer: nobody has asked for it.
+    let inputs: Vec<Input<'_>> = all.iter().filter(|input| !input.text.is_empty()).copied().collect();
     let texts: Vec<_> =
         inputs.iter().map(|input| tsmigrate_analyzer::Input { name: input.part, text: input.text }).collect();
     let analysis = tsmigrate_analyzer::analyze(&texts, target, options)
@@ -84,8 +86,10 @@ fn run(inputs: &[Input<'_>], target: &Target, options: &Options) -> Result<Analy
         })
         .collect();
     let decisions = decisions(&analysis, &report);
-    let texts =
-        inputs.iter().enumerate().map(|(number, input)| analysis.rewritten(number, input.text)).collect();
+    let mut rewritten =
+        inputs.iter().enumerate().map(|(number, input)| analysis.rewritten(number, input.text));
+    let of = |input: &Input<'_>| if input.text.is_empty() { None } else { rewritten.next() };
+    let texts = all.iter().map(of).map(Option::unwrap_or_default).collect();
     let mut scripts: Vec<_> = analysis
         .scripts
         .iter()
@@ -96,7 +100,7 @@ fn run(inputs: &[Input<'_>], target: &Target, options: &Options) -> Result<Analy
             sql: script.sql.clone(),
         })
         .collect();
-    scripts.extend(crate::left_out::script(&analysis, inputs));
+    scripts.extend(crate::left_out::script(&analysis, &inputs));
     Ok(Analysed { findings, decisions, scripts, texts })
 }
 

@@ -9,6 +9,7 @@ use crate::names::Relation;
 use crate::quote::{identifier, quoted};
 
 /// One part of a dump.
+#[derive(Clone, Copy)]
 pub struct Input<'a> {
     /// Its name: `roles`, `pre-data`, `post-data`.
     pub part: &'static str,

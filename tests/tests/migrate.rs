@@ -294,3 +294,15 @@ fn verify(stage: &Stage) -> Result<Vec<tsmigrate::verify::Difference>, Box<dyn E
         Ok(verification.differences)
     })
 }
+
+#[test]
+fn without_roles_everything_is_the_administrators() -> Outcome {
+    let test = "without_roles_everything_is_the_administrators";
+    let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
+    stage.sql(&stage.source, "CREATE TABLE note AS SELECT 1 AS id")?;
+    let (code, report, all) = stage.migrate(&["--no-roles"])?;
+    assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
+    let owner = "SELECT relowner::regrole FROM pg_class WHERE oid = 'note'::regclass";
+    assert_eq!(stage.sql(&stage.admin, owner)?, "tsdbadmin");
+    Ok(())
+}
