@@ -114,12 +114,12 @@ impl Script {
         Self::with(toc, key, order)
     }
 
-    /// The script of one part, of entries that are `wanted`; what is the database's own is in it, as `pg_restore --create`
-    /// prints it.
+    /// The script of the entries that are `wanted`, by the part of a dump that they belong to; what is the database's own may be
+    /// among them, as `pg_restore --create` prints it.
     #[must_use]
-    pub fn of_section(toc: Arc<Toc>, key: &str, section: Section, wanted: impl Fn(&Entry) -> bool) -> Self {
-        let of = toc.sections().into_iter().zip(&toc.entries).enumerate();
-        let order = of.filter(|(_, (of, entry))| *of == section && wanted(entry)).map(|(index, _)| index);
+    pub fn of(toc: Arc<Toc>, key: &str, wanted: impl Fn(Section, &Entry) -> bool) -> Self {
+        let all = toc.sections().into_iter().zip(&toc.entries).enumerate();
+        let order = all.filter(|(_, (section, entry))| wanted(*section, entry)).map(|(index, _)| index);
         let order = order.collect();
         Self::with(toc, key, order)
     }

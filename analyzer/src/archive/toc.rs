@@ -99,6 +99,14 @@ impl Entry {
     pub fn is(&self, kind: &str) -> bool {
         self.kind == kind.as_bytes()
     }
+
+    /// True for large objects, and for what is said about them.
+    #[must_use]
+    pub fn is_of_large_objects(&self) -> bool {
+        let is_about = ["ACL", "COMMENT", "SECURITY LABEL"].iter().any(|kind| self.is(kind));
+        ["BLOB", "BLOBS", "BLOB METADATA"].iter().any(|kind| self.is(kind))
+            || is_about && self.tag.starts_with(b"LARGE OBJECT")
+    }
 }
 
 /// The table of contents of an archive.

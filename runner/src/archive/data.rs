@@ -1,6 +1,7 @@
 //! The data of an entry: its rows or statements, or its large objects as the statements that write them.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, BufReader, Cursor, Read};
 use std::rc::Rc;
@@ -20,7 +21,7 @@ const WRITTEN: u64 = 16 << 10;
 const LONGEST_LIST: u64 = 1 << 30;
 
 /// Unpacked bytes of a custom archive's chunks: gzip is zlib's format there.
-pub(super) fn of_chunks(blocks: Rc<RefCell<Blocks>>, compression: Compression) -> Box<dyn Read> {
+fn of_chunks(blocks: Rc<RefCell<Blocks>>, compression: Compression) -> Box<dyn Read> {
     let packed = BufReader::with_capacity(CHUNK, Chunks(blocks));
     match compression {
         Compression::None => Box::new(packed),
@@ -46,7 +47,7 @@ fn packed_file(files: &Files, name: &[u8]) -> io::Result<(Range, &'static [u8])>
 }
 
 /// Unpacked bytes of a file, whose name's ending says how it is packed.
-pub(super) fn of_file(files: &Files, name: &[u8]) -> io::Result<Box<dyn Read>> {
+fn of_file(files: &Files, name: &[u8]) -> io::Result<Box<dyn Read>> {
     let (range, ending) = packed_file(files, name)?;
     if ending == b".lz4" && !ends(&range)? {
         return Err(io::ErrorKind::UnexpectedEof.into());
@@ -58,6 +59,24 @@ pub(super) fn of_file(files: &Files, name: &[u8]) -> io::Result<Box<dyn Read>> {
         b".zst" => Box::new(Frames::new(packed)),
         _ => Box::new(packed),
     })
+}
+
+/// Unpacked rows or statements of an entry.
+pub(super) fn of_entry(
+    toc: &Toc,
+    files: &Files,
+    offsets: &BTreeMap<i64, u64>,
+    entry: &Entry,
+) -> io::Result<Box<dyn Read>> {
+    if let Place::File(name) = &entry.place {
+        return of_file(files, name);
+    }
+    let missing = || damaged("the data is not in the archive");
+    let at = *offsets.get(&entry.id).ok_or_else(missing)?;
+    let mut blocks = Blocks::new(files.from(at)?, toc.int_size);
+    blocks.head_of(entry.id)?;
+    blocks.begin_rows();
+    Ok(of_chunks(Rc::new(RefCell::new(blocks)), toc.compression))
 }
 
 /// The bytes that an entry's data takes in its file.
@@ -110,12 +129,12 @@ pub(super) struct LargeObjects {
 }
 
 impl LargeObjects {
-    pub(super) fn of_blocks(blocks: Rc<RefCell<Blocks>>, toc: &Toc) -> Self {
+    fn of_blocks(blocks: Rc<RefCell<Blocks>>, toc: &Toc) -> Self {
         Self::new(Objects::Blocks(blocks, toc.compression), toc)
     }
 
     /// Reads the list of them: a number and a file in each line.
-    pub(super) fn of_files(files: &Files, list: &[u8], toc: &Toc) -> io::Result<Self> {
+    fn of_files(files: &Files, list: &[u8], toc: &Toc) -> io::Result<Self> {
         let mut text = Vec::new();
         files.open(list)?.take(LONGEST_LIST).read_to_end(&mut text)?;
         let mut objects = Vec::new();
@@ -135,22 +154,50 @@ impl LargeObjects {
         Self { objects, open: None, backslash, text: Cursor::default() }
     }
 
+    /// Those of an entry, wherever they are.
+    pub(super) fn open(
+        toc: &Toc,
+        files: &Files,
+        offsets: &BTreeMap<i64, u64>,
+        entry: &Entry,
+    ) -> io::Result<Self> {
+        match &entry.place {
+            Place::File(name) => {
+                // In a tar file the entry has another name than the list, which is one for all until version 16.
+                let own = format!("blobs_{}.toc", entry.id).into_bytes();
+                let lists = [name, own.as_slice(), b"blobs.toc"];
+                let list = lists.into_iter().find(|list| files.has(list)).unwrap_or(name);
+                Self::of_files(files, list, toc)
+            }
+            Place::At(_) | Place::Unknown | Place::Nowhere => {
+                let missing = || damaged("the data is not in the archive");
+                let at = *offsets.get(&entry.id).ok_or_else(missing)?;
+                let mut blocks = Blocks::new(files.from(at)?, toc.int_size);
+                blocks.head_of(entry.id)?;
+                Ok(Self::of_blocks(Rc::new(RefCell::new(blocks)), toc))
+            }
+        }
+    }
+
+    /// The next one's number and bytes; none where there is none.
+    pub(super) fn next(&mut self, files: &Files) -> io::Result<Option<(u64, Box<dyn Read>)>> {
+        let (number, object) = match &mut self.objects {
+            Objects::Blocks(blocks, compression) => {
+                let number = blocks.borrow_mut().begin_object()?;
+                (number, of_chunks(Rc::clone(blocks), *compression))
+            }
+            Objects::Files(list) => match list.pop() {
+                Some((number, name)) => (number, of_file(files, &name)?),
+                None => return Ok(None),
+            },
+        };
+        Ok((number != 0).then_some((number, object)))
+    }
+
     /// Writes the next statement; false where there is none.
     fn statement(&mut self, files: &Files) -> io::Result<bool> {
         let Some(object) = &mut self.open else {
-            let (number, object) = match &mut self.objects {
-                Objects::Blocks(blocks, compression) => {
-                    let number = blocks.borrow_mut().begin_object()?;
-                    (number, of_chunks(Rc::clone(blocks), *compression))
-                }
-                Objects::Files(list) => match list.pop() {
-                    Some((number, name)) => (number, of_file(files, &name)?),
-                    None => return Ok(false),
-                },
-            };
-            if number == 0 {
-                return Ok(false);
-            }
+            let Some((number, object)) = self.next(files)? else { return Ok(false) };
             self.text = Cursor::new(format!("SELECT pg_catalog.lo_open('{number}', 131072);\n").into_bytes());
             self.open = Some(object);
             return Ok(true);

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use tsmigrate_analyzer::archive::{Damage, Entry, Format, MAGIC, Part, Script, Section, Toc};
 
+use data::LargeObjects;
 use files::{CHUNK, Files};
 pub use places::Places;
 pub use rows::Rows;
@@ -95,10 +96,10 @@ impl Archive {
         ScriptReader::new(Arc::clone(&self.toc), Arc::clone(&self.files), with_data)
     }
 
-    /// The text of one part, without data, of entries that are `wanted`; what is the database's own is in it.
+    /// The text of the entries that are `wanted`, without data, by the part of a dump that they belong to.
     #[must_use]
-    pub fn section(&self, section: Section, wanted: impl Fn(&Entry) -> bool) -> Vec<u8> {
-        let parts = Script::of_section(Arc::clone(&self.toc), &script::key(), section, wanted);
+    pub fn text(&self, wanted: impl Fn(Section, &Entry) -> bool) -> Vec<u8> {
+        let parts = Script::of(Arc::clone(&self.toc), &script::key(), wanted);
         let text = parts.filter_map(|part| match part {
             Part::Text(text) => Some(text),
             Part::Data(_) => None,
@@ -112,6 +113,23 @@ impl Archive {
     /// When a piece of data is missing, or the archive is cut off before it.
     pub fn places(&self) -> io::Result<Places> {
         Places::find(&self.toc, &self.files)
+    }
+
+    /// Reads the large objects of an entry, one after the other: their numbers and bytes.
+    ///
+    /// # Errors
+    /// When they cannot be read, or `each` fails.
+    pub fn large_objects(
+        &self,
+        places: &Places,
+        entry: &Entry,
+        mut each: impl FnMut(u64, &mut dyn Read) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut objects = LargeObjects::open(&self.toc, &self.files, &places.offsets, entry)?;
+        while let Some((number, mut bytes)) = objects.next(&self.files)? {
+            each(number, &mut bytes)?;
+        }
+        Ok(())
     }
 
     /// The rows of an entry that has some.

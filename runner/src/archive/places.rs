@@ -22,7 +22,7 @@ impl Places {
         let mut sizes = BTreeMap::new();
         let has_data = || toc.entries.iter().filter(|entry| entry.has_data);
         if toc.format != Format::Custom {
-            for entry in has_data() {
+            for entry in has_data().filter(|entry| !entry.is("BLOBS")) {
                 sizes.insert(entry.id, data::packed(files, entry)?);
             }
             return Ok(Self { offsets: BTreeMap::new(), sizes });

@@ -1,14 +1,11 @@
 //! The rows of one table, as COPY takes them.
 
-use std::cell::RefCell;
 use std::io::{self, Read};
-use std::rc::Rc;
 
-use tsmigrate_analyzer::archive::{Entry, Place, Toc};
+use tsmigrate_analyzer::archive::{Entry, Toc};
 
-use super::blocks::Blocks;
 use super::data;
-use super::files::{Files, damaged};
+use super::files::Files;
 use super::places::Places;
 
 /// What ends the rows of a COPY in `pg_dump`'s own data.
@@ -24,17 +21,7 @@ pub struct Rows {
 
 impl Rows {
     pub(super) fn open(toc: &Toc, files: &Files, places: &Places, entry: &Entry) -> io::Result<Self> {
-        let data = match &entry.place {
-            Place::File(name) => data::of_file(files, name)?,
-            Place::At(_) | Place::Unknown | Place::Nowhere => {
-                let missing = || damaged("it is not in the archive");
-                let at = places.offsets.get(&entry.id).copied().ok_or_else(missing)?;
-                let mut blocks = Blocks::new(files.from(at)?, toc.int_size);
-                blocks.head_of(entry.id)?;
-                blocks.begin_rows();
-                data::of_chunks(Rc::new(RefCell::new(blocks)), toc.compression)
-            }
-        };
+        let data = data::of_entry(toc, files, &places.offsets, entry)?;
         Ok(Self { data, held: Vec::new(), is_over: false })
     }
 }

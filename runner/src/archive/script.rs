@@ -1,15 +1,13 @@
 //! The script of an archive as a stream of bytes.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Cursor, Read};
-use std::rc::Rc;
 use std::sync::Arc;
 
 use tsmigrate_analyzer::archive::{Entry, Format, Part, Place, Script, Toc};
 
-use super::blocks::{self, Blocks};
+use super::blocks;
 use super::data::{self, LargeObjects};
 use super::files::Files;
 use super::rows::NO_ROWS;
@@ -67,34 +65,15 @@ impl ScriptReader {
             let end = if entry.copy.is_empty() { &b""[..] } else { NO_ROWS };
             return Ok(Now::Text(Cursor::new(end.to_vec())));
         }
-        let name = match &entry.place {
-            Place::File(name) => name,
-            Place::Nowhere => return Ok(Now::Text(Cursor::default())),
-            Place::At(_) | Place::Unknown => {
-                let missing = || super::files::damaged("the data is not in the archive");
-                let at = *self.places.get(&entry.id).ok_or_else(missing)?;
-                let mut blocks = Blocks::new(self.files.from(at)?, self.toc.int_size);
-                blocks.head_of(entry.id)?;
-                if !is_large {
-                    blocks.begin_rows();
-                }
-                let blocks = Rc::new(RefCell::new(blocks));
-                return Ok(if is_large {
-                    Now::LargeObjects(LargeObjects::of_blocks(blocks, &self.toc))
-                } else {
-                    Now::Rows(data::of_chunks(blocks, self.toc.compression), end, Vec::new())
-                });
-            }
-        };
-        Ok(if is_large {
-            // In a tar file the entry has another name than the list, which is one for all until version 16.
-            let own = format!("blobs_{}.toc", entry.id).into_bytes();
-            let lists = [name, own.as_slice(), b"blobs.toc"];
-            let list = lists.into_iter().find(|list| self.files.has(list)).unwrap_or(name);
-            Now::LargeObjects(LargeObjects::of_files(&self.files, list, &self.toc)?)
-        } else {
-            Now::Rows(data::of_file(&self.files, name)?, end, Vec::new())
-        })
+        if matches!(entry.place, Place::Nowhere) {
+            return Ok(Now::Text(Cursor::default()));
+        }
+        if is_large {
+            let objects = LargeObjects::open(&self.toc, &self.files, &self.places, entry)?;
+            return Ok(Now::LargeObjects(objects));
+        }
+        let rows = data::of_entry(&self.toc, &self.files, &self.places, entry)?;
+        Ok(Now::Rows(rows, end, Vec::new()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Rows from one server to another, and what is built on them: in parallel, and so that a run that ends anywhere can
 //! go on from there.
 //!
-//! In the order data flows: [`holder`] (the snapshot and its locks), [`copy`] (reading), [`rows`] (from a server or an archive), [`target`] (writing), [`marks`]
+//! In the order data flows: [`holder`] (the snapshot and its locks), [`copy`] (reading), [`rows`] (from a server or an archive), [`sums`] (checksums of what an archive gave), [`target`] (writing), [`marks`]
 //! (what is done), [`config`] (extensions' own rows), [`objects`] (large objects), [`sequences`], [`builds`] (what post-data holds),
 //! [`allowed`] (what of it may stay away), [`pool`] (one piece of work), `together` (many small tables at once), [`load`] (who does what when).
 
@@ -24,5 +24,6 @@ pub mod retry;
 pub mod rows;
 pub mod sequences;
 pub mod statements;
+pub mod sums;
 pub mod target;
 mod together;

@@ -1,13 +1,15 @@
 //! Where a run's rows come from: the source's server, or an archive that is read in the background.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::copy::{LiveSource, Source};
 use super::holder::Holder;
+use super::sums::{Shape, Shapes, Sum, Summing};
 use crate::connect::Connector;
 use crate::error::Error;
 use crate::names::Relation;
@@ -18,13 +20,63 @@ use crate::tables::range::CopyRange;
 /// Opens the rows of a table, as COPY takes them as text.
 pub type OpenRows = Arc<dyn Fn(&Relation) -> io::Result<Box<dyn Read>> + Send + Sync>;
 
+/// An archive that rows are read from, with the checksums of what was read.
+pub struct ArchiveRows {
+    open: OpenRows,
+    /// What of each table's values goes into its checksum: known once the target has the tables.
+    pub shapes: OnceLock<Shapes>,
+    sums: Mutex<BTreeMap<Relation, Sum>>,
+}
+
+impl ArchiveRows {
+    /// An archive of which nothing has been read.
+    #[must_use]
+    pub fn new(open: OpenRows) -> Self {
+        Self { open, shapes: OnceLock::new(), sums: Mutex::default() }
+    }
+
+    /// What of a table's values goes into its checksum.
+    #[must_use]
+    pub fn shape(&self, table: &Relation) -> Shape {
+        self.shapes.get().and_then(|shapes| shapes.get(table)).cloned().unwrap_or_default()
+    }
+
+    /// The checksum of a table's rows, which are read once more where a start before has copied them.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn sum(self: &Arc<Self>, table: &Relation) -> Result<Sum, Error> {
+        if let Some(sum) = self.sums.lock().unwrap_or_else(PoisonError::into_inner).get(table) {
+            return Ok(*sum);
+        }
+        let (rows, relation) = (self.clone(), table.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            let mut summing = Summing::new(rows.shape(&relation));
+            let mut source = (rows.open)(&relation)?;
+            let mut chunk = vec![0; CHUNK];
+            loop {
+                match source.read(&mut chunk)? {
+                    0 => return Ok(summing.sum()),
+                    length => summing.take(chunk.get(..length).unwrap_or_default()),
+                }
+            }
+        });
+        let read = read.await.unwrap_or_else(|error| Err(io::Error::other(error.to_string())));
+        read.map_err(|error| cannot_read(table, error))
+    }
+}
+
+fn cannot_read(table: &Relation, error: io::Error) -> Error {
+    Error::File { what: format!("read the rows of {table} from the archive"), error }
+}
+
 /// Where rows come from.
 #[derive(Clone)]
 pub enum Rows {
     /// A server, with the session that keeps its snapshot.
     Live(Box<Connector>, Arc<Holder>),
     /// An archive.
-    Archive(OpenRows),
+    Archive(Arc<ArchiveRows>),
 }
 
 impl Rows {
@@ -52,9 +104,11 @@ impl RowSource {
     pub fn new(rows: &Rows, progress: &Progress) -> Self {
         match rows {
             Rows::Live(source, holder) => Self::Live(Box::new(LiveSource::new(source, holder, progress))),
-            Rows::Archive(open) => {
-                Self::Archive(ArchiveSource { open: open.clone(), reading: None, rows: 0 })
-            }
+            Rows::Archive(rows) => Self::Archive(ArchiveSource {
+                rows: rows.clone(),
+                reading: None,
+                summing: Summing::default(),
+            }),
         }
     }
 
@@ -99,10 +153,10 @@ const WAITING: usize = 4;
 
 /// A reader of an archive.
 pub struct ArchiveSource {
-    open: OpenRows,
+    rows: Arc<ArchiveRows>,
     reading: Option<(Relation, mpsc::Receiver<io::Result<Bytes>>)>,
-    /// Rows that were read of the table.
-    rows: u64,
+    /// What was read of the table.
+    summing: Summing,
 }
 
 impl Source for ArchiveSource {
@@ -111,7 +165,7 @@ impl Source for ArchiveSource {
             return Err(Error::Defect(format!("{} is not read in ranges", table.relation)));
         }
         let (sender, receiver) = mpsc::channel(WAITING);
-        let (open, relation) = (self.open.clone(), table.relation.clone());
+        let (open, relation) = (self.rows.open.clone(), table.relation.clone());
         tokio::task::spawn_blocking(move || {
             if let Err(error) = read(&open, &relation, &sender) {
                 // Nobody listens where the copy has ended before.
@@ -119,31 +173,32 @@ impl Source for ArchiveSource {
             }
         });
         self.reading = Some((table.relation.clone(), receiver));
-        self.rows = 0;
+        self.summing = Summing::new(self.rows.shape(&table.relation));
         Ok(())
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         let Some((table, receiver)) = &mut self.reading else { return Ok(None) };
-        let cannot =
-            |error| Error::File { what: format!("read the rows of {table} from the archive"), error };
         match receiver.recv().await {
             Some(Ok(chunk)) if chunk.is_empty() => {
+                let mut sums = self.rows.sums.lock().unwrap_or_else(PoisonError::into_inner);
+                sums.insert(table.clone(), self.summing.sum());
+                drop(sums);
                 self.reading = None;
                 Ok(None)
             }
             Some(Ok(chunk)) => {
-                self.rows += memchr::memchr_iter(b'\n', &chunk).count() as u64;
+                self.summing.take(&chunk);
                 Ok(Some(chunk))
             }
-            Some(Err(error)) => Err(cannot(error)),
+            Some(Err(error)) => Err(cannot_read(table, error)),
             // The reader has ended without having said so.
-            None => Err(cannot(io::Error::other("reading it ended in a defect"))),
+            None => Err(cannot_read(table, io::Error::other("reading it ended in a defect"))),
         }
     }
 
     fn counted(&self) -> Option<u64> {
-        Some(self.rows)
+        Some(self.summing.sum().rows)
     }
 }
 

@@ -154,8 +154,9 @@ impl Report {
             Outcome::Blocked => "blocked; nothing was written",
             Outcome::Migrated if !self.is_compared() => "migrated, not verified",
             Outcome::Migrated => "migrated and verified",
-            Outcome::Restored => "restored; rows were counted, and not compared",
-            Outcome::Differs => "migrated, but the target differs from the source",
+            Outcome::Restored if !self.is_compared() => "restored; rows were counted, and not compared",
+            Outcome::Restored => "restored and verified",
+            Outcome::Differs => "done, but the target differs from the source",
         }
     }
 

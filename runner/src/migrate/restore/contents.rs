@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,8 +27,18 @@ pub(in crate::migrate) const SYSTEM: &str = "archive";
 /// Bytes that tell what a file is.
 const HEAD: usize = 512;
 
-/// Kinds of entries that are large objects, or about them.
-const LARGE_OBJECTS: [&str; 3] = ["BLOB", "BLOBS", "BLOB METADATA"];
+/// So much of a large object is written at once, in bytes.
+const PIECE: u64 = 1 << 20;
+
+/// A piece of a large object.
+#[derive(Debug, Default)]
+pub(super) struct ObjectPiece {
+    /// The object; 0 at the end of all.
+    pub(super) id: u32,
+    /// Where it begins.
+    pub(super) offset: i64,
+    pub(super) bytes: Vec<u8>,
+}
 
 /// An archive, and what it holds.
 pub(super) struct Contents {
@@ -67,6 +77,7 @@ impl Contents {
         let (mut created, mut sequences) = (BTreeSet::new(), sequences::Values::new());
         for (number, entry) in toc.entries.iter().enumerate() {
             if entry.has_data
+                && entry.is("TABLE DATA")
                 && let Some(table) = entries::table(entry, places.size(entry))
             {
                 of_tables.insert(table.relation.clone(), number);
@@ -103,9 +114,54 @@ impl Contents {
         })
     }
 
-    /// The text of one part. Statistics are left out: they are made anew.
+    /// The text of one part, but for large objects. Statistics are left out: they are made anew.
     pub(super) fn section(&self, section: Section) -> Vec<u8> {
-        self.archive.section(section, |entry| !entry.is("STATISTICS DATA"))
+        self.archive
+            .text(|of, entry| of == section && !entry.is("STATISTICS DATA") && !entry.is_of_large_objects())
+    }
+
+    /// Owners, privileges and comments of large objects; empty where there are none.
+    pub(super) fn about_objects(&self) -> Vec<u8> {
+        if self.archive.toc().entries.iter().any(Entry::is_of_large_objects) {
+            self.archive.text(|_, entry| !entry.has_data && entry.is_of_large_objects())
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn object_lists(&self) -> impl Iterator<Item = &Entry> {
+        self.archive.toc().entries.iter().filter(|entry| entry.has_data && entry.is("BLOBS"))
+    }
+
+    /// How many lists of large objects there are.
+    pub(super) fn lists_of_objects(&self) -> usize {
+        self.object_lists().count()
+    }
+
+    /// Reads the large objects of a list, by its number, in pieces. An empty one is a piece too.
+    pub(super) fn read_objects(
+        &self,
+        number: usize,
+        each: &mut dyn FnMut(ObjectPiece) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let Some(entry) = self.object_lists().nth(number) else { return Ok(()) };
+        self.archive.large_objects(&self.places, entry, |id, object| {
+            let id =
+                u32::try_from(id).map_err(|_| io::Error::other("a large object's number is too large"))?;
+            let mut offset = 0;
+            loop {
+                let mut bytes = Vec::new();
+                object.take(PIECE).read_to_end(&mut bytes)?;
+                let length = bytes.len() as u64;
+                if length > 0 || offset == 0 {
+                    each(ObjectPiece { id, offset, bytes })?;
+                }
+                if length < PIECE {
+                    return Ok(());
+                }
+                offset += i64::try_from(length).unwrap_or(i64::MAX);
+            }
+        })
     }
 
     /// What opens the rows of a table.
@@ -114,7 +170,7 @@ impl Contents {
         let of_tables = Arc::clone(&self.of_tables);
         Arc::new(move |table| {
             let entry = of_tables.get(table).and_then(|number| archive.toc().entries.get(*number));
-            let entry = entry.ok_or_else(|| std::io::Error::other("it has no rows of this table"))?;
+            let entry = entry.ok_or_else(|| io::Error::other("it has no rows of this table"))?;
             Ok(Box::new(archive.rows(&places, entry)?))
         })
     }
@@ -145,13 +201,9 @@ type Refuse = fn(&[&Entry]) -> Blocker;
 /// All that cannot be restored.
 fn blockers(all: &[Entry], is_utf8: bool) -> Vec<Blocker> {
     let of_kind = |kind: &'static str| all.iter().filter(move |entry| entry.is(kind));
-    let is_large = |entry: &Entry| LARGE_OBJECTS.iter().any(|kind| entry.is(kind));
     let mut blockers = Vec::new();
     if of_kind("EXTENSION").any(|entry| entry.tag == b"timescaledb") {
         blockers.push(refused::timescaledb());
-    }
-    if all.iter().any(is_large) {
-        blockers.push(refused::large_objects());
     }
     if !is_utf8 {
         blockers.push(refused::encoding());
@@ -161,7 +213,7 @@ fn blockers(all: &[Entry], is_utf8: bool) -> Vec<Blocker> {
     }
     let (rows, others): (Vec<&Entry>, Vec<&Entry>) = all
         .iter()
-        .filter(|entry| !is_large(entry))
+        .filter(|entry| !entry.is_of_large_objects())
         .filter(|entry| entry.has_data || entry.section == Section::Data)
         .partition(|entry| entry.has_data && entry.is("TABLE DATA"));
     let (values, others): (Vec<&Entry>, Vec<&Entry>) =

@@ -3,6 +3,7 @@
 use std::fs;
 use std::ops::Deref;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -20,7 +21,7 @@ use crate::workdir::WorkDir;
 /// What a restore has besides what every run has.
 pub(super) struct Restore {
     pub(super) args: Args,
-    pub(super) contents: Contents,
+    pub(super) contents: Arc<Contents>,
     /// The roles' dump; empty where none was given.
     pub(super) roles: Vec<u8>,
     pub(super) run: RunContext,
@@ -54,7 +55,7 @@ impl Restore {
         };
         let shown = args.archive.display().to_string();
         let run = RunContext::new(target, work, shown, args.shown.progress, tuning)?;
-        Ok(Self { args: args.clone(), contents, roles, run })
+        Ok(Self { args: args.clone(), contents: Arc::new(contents), roles, run })
     }
 
     /// A hash of what decides what arrives, but for the archive.

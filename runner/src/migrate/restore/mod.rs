@@ -4,11 +4,13 @@
 mod contents;
 mod context;
 mod entries;
+mod large_objects;
 mod options;
 mod pipeline;
 mod refused;
 mod schema;
 mod target;
+mod verify;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -20,15 +20,16 @@ Examples:
                                       continue after a stop or a crash
 
 The archive is what pg_dump wrote with -Fc, -Fd or -Ft; the roles are what
-pg_dumpall --roles-only wrote. Archives of databases with TimescaleDB and with
-large objects are refused: tsmigrate migrate moves those.
+pg_dumpall --roles-only wrote. Archives of databases with TimescaleDB are
+refused: tsmigrate migrate moves those.
 
 Passwords come from the address, PGPASSWORD or ~/.pgpass.
 
 Exit status:
-  0  restored, or planned
+  0  restored and verified, or planned
   1  blocked by a decision: nothing was written
-  2  failed, interrupted, or an archive or a server that cannot be used so"
+  2  failed, interrupted, an archive or a server that cannot be used so,
+     or the target's rows differ from the archive's"
 )]
 pub struct Args {
     /// Archive of pg_dump: a file or a directory
@@ -58,6 +59,10 @@ pub struct Args {
     /// Continue the run recorded in --work-dir
     #[arg(long, help_heading = "Run", conflicts_with = "dry_run")]
     pub resume: bool,
+
+    /// Compare no rows at the end
+    #[arg(long, help_heading = "Run")]
+    pub no_verify: bool,
 
     /// Retries of a step that failed
     #[arg(long, value_name = "N", default_value_t = 10, help_heading = "Run")]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::context::Restore;
-use super::{schema, target};
+use super::{large_objects, schema, target, verify};
 use crate::connect::Session;
 use crate::engine::allowed::Allowed;
 use crate::engine::builds;
@@ -13,7 +13,7 @@ use crate::engine::marks::Marks;
 use crate::engine::pool::OnStep;
 use crate::engine::rate::Rate;
 use crate::engine::retry::retrying;
-use crate::engine::rows::Rows;
+use crate::engine::rows::{ArchiveRows, Rows};
 use crate::engine::sequences;
 use crate::error::Error;
 use crate::human::count;
@@ -60,10 +60,10 @@ pub(super) async fn restore(context: Arc<Restore>) -> Result<Outcome, Error> {
         }
         context.open_journal(before.as_deref(), Event::Resume)?;
         context.undo().reached = Reached::Written;
-        if resume::ended(&context, past).await?.is_some() {
+        if let Some(equal) = resume::ended(&context, past).await? {
             context.undo().reached = Reached::Nothing;
             context.progress.line("  everything had arrived; what was still open is closed");
-            return Ok(Outcome::Restored);
+            return Ok(outcome(equal));
         }
     }
     let (scripts, clear) = schema::analyse(&context, &source, &facts)?;
@@ -91,14 +91,19 @@ pub(super) async fn restore(context: Arc<Restore>) -> Result<Outcome, Error> {
     let session = context.target.open().await?;
     let watcher = context.clone();
     let on_step: OnStep = Box::new(move |step, rows| watcher.step(step, rows));
-    let rows = Rows::Archive(context.contents.rows());
+    let archive = Arc::new(ArchiveRows::new(context.contents.rows()));
+    let rows = Rows::Archive(archive.clone());
     let engine = engine_setup::of_run(&context, &session, rows, marks, "", Rate::new(None), on_step).await?;
     drop(session);
     let run = TargetRun { context: &context, engine: Arc::new(engine) };
-    write(&context, &run, &facts, scripts, tables).await?;
-    release::target(&context, true).await?;
-    after(&context, &facts);
-    Ok(Outcome::Restored)
+    let equal = write(&context, &run, &archive, &facts, scripts, tables).await?;
+    release::target(&context, equal).await?;
+    after(&context, &facts, equal);
+    Ok(outcome(equal))
+}
+
+fn outcome(equal: bool) -> Outcome {
+    if equal { Outcome::Restored } else { Outcome::Differs }
 }
 
 /// Writes the plan into the report; false where something stands in the way.
@@ -120,9 +125,15 @@ fn plan(context: &Restore, scripts: &Scripts, clear: bool) -> bool {
     let size =
         format!(" with rows, {} in the archive; {} at once", crate::human::bytes(bytes), context.jobs());
     step("data", contents.tables.len(), "table", &size);
+    if contents.lists_of_objects() > 0 {
+        step("large objects", contents.lists_of_objects(), "list", " of them, each in one transaction");
+    }
     step("sequences", contents.sequences.len(), "value", "");
     step("post-data", scripts.post_data.len(), "statement", ": indexes, keys, triggers");
     step("access", scripts.access.len(), "statement", ": owners, privileges, settings");
+    if !context.args.no_verify {
+        step("verify", contents.tables.len(), "table", ": rows and their checksums, archive against target");
+    }
     let mut report = context.report();
     let mut notes = contents.notes.clone();
     notes.extend(context.workers.get().iter().flat_map(|(_, why)| why.iter().cloned()));
@@ -182,14 +193,15 @@ async fn go_on(context: &Restore, facts: &Facts, scripts: &Scripts, past: &State
     Ok(CopyPlan { marks, tables })
 }
 
-/// Runs all stages that write.
+/// Runs all stages that write; true where the target's rows are the archive's, as far as they were compared.
 async fn write(
     context: &Restore,
     run: &TargetRun<'_>,
+    archive: &Arc<ArchiveRows>,
     facts: &Facts,
     scripts: Scripts,
     mut tables: Vec<TableRanges>,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let mut loaded = Loaded::default();
     let admin = &facts.user;
     run.step("roles", Step::Roles, roles::run(run, &scripts.roles)).await?;
@@ -201,6 +213,9 @@ async fn write(
     let session = run.target().await?;
     run.stage("tables", match_tables(context, &session, &mut tables)).await?;
     let partitions = analyze::partitioned(&session).await?.partitions;
+    let compared = verify::Compared::new(&session, &tables, &context.contents.created).await?;
+    // There is one start in each process.
+    let _ = archive.shapes.set(compared.shapes.clone());
     drop(session);
     let relations = copy_plan::relations(&tables);
     let mut builds = builds::sort(scripts.post_data, &relations, |_| true, &Allowed::default());
@@ -216,9 +231,12 @@ async fn write(
     if let Err(error) = run.stage("data", data::run(run, load, partitions, &mut loaded)).await {
         return Err(foreign_keys::with_later(run, error, &steps, after_rows).await?);
     }
+    run.stage("large objects", large_objects::run(run, &context.contents)).await?;
     run.stage("sequences", set_sequences(context, run)).await?;
     run_list(run, List::PostData, &builds.rest).await?;
     run.stage("foreign keys", foreign_keys::run(run, after_rows)).await?;
+    // As long as nothing is hidden from who has copied it.
+    let equal = verify::run(context, archive, &compared).await?;
     let row_security: Vec<_> = builds.row_security.into_iter().map(|(_, statement)| statement).collect();
     run_list(run, List::RowSecurity, &row_security).await?;
     let mut session = run.target().await?;
@@ -229,7 +247,7 @@ async fn write(
     run.stage("refresh", refresh::run(run, builds.refreshes, &[], &context.target)).await?;
     context.report().warnings.extend(session.take_notices());
     match data::lost(run).await?.len() {
-        0 => Ok(()),
+        0 => Ok(equal),
         number => Err(Error::Refused {
             what: format!("the target's server has crashed and lost {number} steps that it had confirmed"),
             next: vec!["do them again: the same command with --resume".into()],
@@ -297,7 +315,7 @@ async fn set_sequences(context: &Restore, run: &TargetRun<'_>) -> Result<StageRe
 }
 
 /// What is left to do.
-fn after(context: &Restore, facts: &Facts) {
+fn after(context: &Restore, facts: &Facts, equal: bool) {
     let mut report = context.report();
     for role in report.passwords_to_set.clone() {
         report.next.push(format!("ALTER ROLE {} PASSWORD '…';", identifier(&role)));
@@ -310,6 +328,9 @@ fn after(context: &Restore, facts: &Facts) {
                 sql: None,
             });
         }
+    }
+    if !equal {
+        report.next.push("look at the differences before any application uses the target".to_owned());
     }
     let archive = shell(&context.args.archive.display().to_string());
     report.next.push(format!("keep {archive} until the applications have used the target for a while"));

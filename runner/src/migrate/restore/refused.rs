@@ -40,15 +40,6 @@ pub(super) fn timescaledb() -> Blocker {
     )
 }
 
-/// Large objects.
-pub(super) fn large_objects() -> Blocker {
-    blocker(
-        "archive-large-objects",
-        "the archive holds large objects, which restore does not restore yet",
-        &[MIGRATE, "or dump it again without them, where nobody needs them: pg_dump --no-large-objects"],
-    )
-}
-
 /// Rows that are not read by COPY.
 pub(super) fn inserts(entries: &[&Entry]) -> Blocker {
     blocker(

@@ -32,21 +32,28 @@ pub(super) fn analyse(context: &Restore, source: &Facts, target: &Facts) -> Resu
     let start = Instant::now();
     let contents = &context.contents;
     let (pre, post) = (contents.section(Section::PreData), contents.section(Section::PostData));
-    let hash = schema::hash(&[&context.roles, &pre, &post]);
+    let objects = contents.about_objects();
+    let hash = schema::hash(&[&context.roles, &pre, &post, &objects]);
     let reserved = administrator::reserved(target);
     let (roles, memberships) = administrator::without_memberships(&context.roles, &reserved);
-    let dump = [Input { part: "pre-data", text: &pre }, Input { part: "post-data", text: &post }];
-    let with_roles = Some(Input { part: "roles", text: &roles }).filter(|_| !roles.is_empty());
-    let inputs: Vec<Input<'_>> = with_roles.into_iter().chain(dump).collect();
+    let inputs = [
+        Input { part: "roles", text: &roles },
+        Input { part: "pre-data", text: &pre },
+        Input { part: "post-data", text: &post },
+        Input { part: "data", text: &objects },
+    ];
     let chosen = (&Filter::default(), &Conversions::default());
     let Analysed { findings, decisions, scripts: later, texts } =
         analysis::analyse(&inputs, source, target, &context.args.accept, chosen)?;
-    let (roles_text, pre_text, post_text) = match &texts[..] {
-        [roles, pre, post] => (&roles[..], pre, post),
-        [pre, post] => (&[][..], pre, post),
-        _ => return Err(Error::Defect("the analysis lost a part of the archive".into())),
+    let [roles_text, pre_text, post_text, objects_text] = &texts[..] else {
+        return Err(Error::Defect("the analysis lost a part of the archive".into()));
     };
     let mut scripts = schema::sort(roles_text, pre_text, post_text, target)?;
+    // The objects themselves are created with their bytes.
+    let creates = |statement: &Statement| statement.sql.trim_start().starts_with("SELECT");
+    let about = script::statements("data", objects_text)?.into_iter();
+    let about = about.filter(|statement| statement.class != Class::Setting && !creates(statement));
+    scripts.access.extend(about.map(|statement| ("data", statement)));
     let all = [&scripts.roles, &scripts.extensions, &scripts.pre_data, &scripts.post_data];
     for statement in all.into_iter().flatten().chain(scripts.access.iter().map(|(_, statement)| statement)) {
         refuse_transaction(statement)?;

@@ -111,7 +111,7 @@ fn every_part_is_there_and_the_verdict_is_the_end() {
     let (parts, end) = text.split_at(text.find("\n✗").expect("a verdict"));
     assert_eq!(
         end,
-        "\n✗ migrated, but the target differs from the source in 1 min 35 s\n  \
+        "\n✗ done, but the target differs from the source in 1 min 35 s\n  \
          96,000,000 rows in 8 tables, 9.60 GB of data, 332 statements\n  \
          from postgres://postgres@db.example:5432/shop\n  \
          to   postgres://tsdbadmin@x.tsdb.example:5432/tsdb?sslmode=require\n\
