@@ -126,7 +126,7 @@ function how(model: Model, finding: Finding): Child {
     finding.left && !model.fixes ? " (left as it is, as --leave says)"
     : choiceOf(finding) === "none" ? ""
     : isOn(model, finding) ? (finding.solved ? " (applied by the rewrite)" : "")
-    : choiceOf(finding) === "review" ? ` (loses something: off until you accept ${rules})`
+    : choiceOf(finding) === "review" ? ` (a loss: applied only if you accept ${rules})`
     : " (off: the statement stays as it is)";
   return [title, (fix ?? finding.solved) ? make("span", { class: "quiet" }, state) : null];
 }

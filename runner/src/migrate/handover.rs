@@ -209,7 +209,7 @@ impl Handover {
                 Missing {
                     what: format!("owner {role} of {word} {root}"),
                     why: format!(
-                        "the target refused to hand over its chunks ({why}): it stays {admin}'s, {role} has all privileges on it"
+                        "the target refused to hand over its chunks ({why}): {admin} owns it, {role} has all privileges on it"
                     ),
                     sql: None,
                 }

@@ -346,7 +346,7 @@ fn reason(kind: &str, name: &str, identity: &str, world: &World<'_>) -> Option<&
             Some("the target has its own version of it")
         }
         ("column", "position below others") => Some("a dump writes the columns of a table's parents first"),
-        ("role", "bypassrls" | "replication") => Some("the service cannot give it"),
+        ("role", "bypassrls" | "replication") => Some("the service does not grant it"),
         _ => None,
     }
 }

@@ -20,7 +20,7 @@ test("roles and schema that are dropped together are restored roles first", asyn
   await checker.phase("checked");
   await expect(tabs(checker)).toHaveText(["1roles.sql", "2schema.sql"]);
   await expect(tabs(checker).nth(1)).toHaveAttribute("aria-selected", "true");
-  await expect(checker.result).not.toContainText("is not made by these files");
+  await expect(checker.result).not.toContainText("these files do not create it");
 });
 
 test("files over the page are awaited with a sign", async ({ checker }) => {

@@ -26,7 +26,7 @@ pub(crate) const RULE: Rule = Rule {
         ],
         help: "The statement is removed. What the owner of a database may do, a role can be granted: CREATE, TEMPORARY and CONNECT on the database, and CREATE on schema public, which belongs to the database's owner.",
         before: "ALTER DATABASE shop OWNER TO app;",
-        after: "-- tsmigrate DB-03: Remove it: the database stays tsdbadmin's\n-- ALTER DATABASE shop OWNER TO app;",
+        after: "-- tsmigrate DB-03: Remove it: tsdbadmin remains the owner of the database\n-- ALTER DATABASE shop OWNER TO app;",
         sources: &["PostgreSQL src/backend/commands/dbcommands.c, AlterDatabaseOwner"],
         link: TROUBLESHOOTING,
     },
@@ -54,7 +54,7 @@ fn check(ctx: &mut Context<'_>) {
     } else {
         ServerError::new("42501", format!("must be member of role \"{owner}\""))
     };
-    let mut fix = FixDraft::remove(format!("the database stays {admin}'s"));
+    let mut fix = FixDraft::remove(format!("{admin} remains the owner of the database"));
     if owner != admin && !ctx.facts.is_superuser(owner) && !ctx.target.reserved_roles.contains_key(owner) {
         fix = fix.lost(format!(
             "owner {owner} of database {name}, who may then create no schema, and nothing in schema public"
@@ -62,7 +62,7 @@ fn check(ctx: &mut Context<'_>) {
     }
     let (to, here) = (quoted(owner), quoted(&ctx.target.database));
     ctx.report(
-        Draft::new(format!("the target's database stays {admin}'s"))
+        Draft::new(format!("{admin} remains the owner of the target's database"))
             .object(format!("database {name}"))
             .advice(format!(
                 "Where {to} creates schemas or tables in public by being the owner, grant that on the target: GRANT CREATE ON \

@@ -184,11 +184,12 @@ fn mapping(ctx: &mut Context<'_>, s: &pg::CreateUserMappingStmt) {
     if let Some(role) = s.user.as_ref().and_then(role)
         && matches!(known(ctx, role), Known::Missing | Known::Provider(_))
     {
-        let mut draft = Draft::new(format!("{words} is for a role that is not made by these files"))
-            .object(words.clone())
-            .server(ServerError::missing_role(role))
-            .advice("Give the roles dump together with this one (pg_dumpall --roles-only).")
-            .fix(FixDraft::remove(format!("there is no role {role}")).review().lost(words));
+        let mut draft =
+            Draft::new(format!("{words} is for a role that is missing: these files do not create it"))
+                .object(words.clone())
+                .server(ServerError::missing_role(role))
+                .advice("Give the roles dump together with this one (pg_dumpall --roles-only).")
+                .fix(FixDraft::remove(format!("there is no role {role}")).review().lost(words));
         if let Some(range) = statement.words(&["FOR"]).and_then(|word| statement.name_at(word.end)) {
             draft = draft.at(range);
         }

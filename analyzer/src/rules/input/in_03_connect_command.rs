@@ -48,7 +48,7 @@ fn check(ctx: &mut Context<'_>) {
             "the restore connects as {admin} and as nobody else"
         ))
         .fix(FixDraft::remove(format!("{admin} goes on")).lost(format!(
-            "the user of this connection: what follows becomes {admin}'s unless it is given an owner"
+            "the user of this connection: {admin} owns what follows, unless the dump sets an owner"
         ))),
         Some(name) => {
             let draft = if name == *database {

@@ -125,7 +125,7 @@ fn check(ctx: &mut Context<'_>) {
         }
         (true, false) => ServerError::new("42501", format!("permission denied to set role \"{role}\"")),
     };
-    let mut fix = FixDraft::remove(format!("what follows becomes {admin}'s"));
+    let mut fix = FixDraft::remove(format!("{admin} owns what follows"));
     // What a superuser owned becomes the administrator's anyway: see OWN-01.
     if !ctx.facts.is_superuser(role)
         && !ctx.target.reserved_roles.contains_key(role)

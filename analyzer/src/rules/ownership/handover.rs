@@ -68,10 +68,10 @@ pub(crate) fn hand_over(
         if ctx.facts.reaches(admin, owner) {
             // Up to 15 a role may have been made a member of tsdbadmin, which then cannot be one of its.
             draft = draft
-                .message(format!("{words} cannot belong to {owner}, who is a member of {admin}"))
+                .message(format!("{owner} cannot own {words}: it is a member of {admin}"))
                 .server(refused)
-                .fix(FixDraft::remove(format!("{words} stays {admin}'s")).lost(format!(
-                    "owner {owner} of {words}: it stays {admin}'s, and {owner} is {admin}'s member"
+                .fix(FixDraft::remove(format!("{admin} remains the owner of {words}")).lost(format!(
+                    "owner {owner} of {words}: {admin} owns it, and {owner} is a member of {admin}"
                 )));
             ctx.report(draft);
             return;
@@ -94,15 +94,15 @@ pub(crate) fn hand_over(
     if inner && before.is_empty() {
         return;
     }
-    let mut next_error = None;
+    // What the new owner may not create in, and what the server says then.
+    let mut closed = None;
     if object.id.class == Class::Publication {
         let database = ctx.target.database.as_str();
         let creates = |p: &&Privilege| p.object.class == Class::Database;
         if !may_create(ctx, owner, creates) {
             before.push(format!("GRANT CREATE ON DATABASE {} TO {};", quoted(database), quoted(owner)));
             after.push(format!("REVOKE CREATE ON DATABASE {} FROM {};", quoted(database), quoted(owner)));
-            next_error =
-                Some(ServerError::new("42501", format!("permission denied for database {database}")));
+            closed = Some(format!("database {database}"));
         }
     } else if let Some(schema) = id.schema.as_deref().filter(|_| needs_create(object) && !inner) {
         let schema_id = ObjectId::new(Class::Schema, None, schema);
@@ -116,7 +116,7 @@ pub(crate) fn hand_over(
             if !granted {
                 before.push(format!("GRANT CREATE ON SCHEMA {} TO {};", quoted(schema), quoted(owner)));
             }
-            next_error = Some(ServerError::new("42501", format!("permission denied for schema {schema}")));
+            closed = Some(format!("schema {schema}"));
             let place = statement.place(&statement.range());
             ctx.states
                 .of::<Handover>()
@@ -124,24 +124,30 @@ pub(crate) fn hand_over(
                 .insert(key, Loan { role: owner.to_owned(), place, kept: false });
         }
     }
-    if before.is_empty() && next_error.is_none() && member_by_dump(ctx, owner) {
+    if before.is_empty() && closed.is_none() && member_by_dump(ctx, owner) {
         return;
     }
-    if strange && next_error.is_none() {
+    if strange && closed.is_none() {
         // It passes, and all that follows on the object does not: without INHERIT its owner is a stranger.
         draft = draft
-            .message(format!("{admin} could give {words} to {owner}, but not work on it any more"))
+            .message(format!("{admin} can hand over {words} to {owner}, but loses its access to it"))
             .severity(Severity::Warning)
             .fix(FixDraft::surround(format!("Let {admin} act as {owner}"), before, after));
         ctx.report(draft);
         return;
     }
-    let may = strange || member_by_dump(ctx, owner);
-    let error = if may { next_error.unwrap_or(refused) } else { refused };
-    draft = draft
-        .message(format!("{admin} may not give {words} to {owner} yet"))
-        .server(error)
-        .fix(FixDraft::surround(format!("Let {admin} hand over to {owner}"), before, after));
+    let (message, error) = match closed {
+        Some(closed) if strange || member_by_dump(ctx, owner) => (
+            format!("{owner} needs CREATE on {closed} to own {words}"),
+            ServerError::new("42501", format!("permission denied for {closed}")),
+        ),
+        _ => (format!("{admin} must be a member of {owner} to hand over {words}"), refused),
+    };
+    draft = draft.message(message).server(error).fix(FixDraft::surround(
+        format!("Let {admin} hand over to {owner}"),
+        before,
+        after,
+    ));
     ctx.report(draft);
 }
 

@@ -141,7 +141,7 @@ impl<'a> OwnerChange<'a> {
 
     /// The fix that leaves the object with the restoring role.
     fn stays(&self, ctx: &Context<'_>) -> FixDraft {
-        FixDraft::remove(format!("{} stays {}'s", self.words, ctx.target.admin))
+        FixDraft::remove(format!("{} remains the owner of {}", ctx.target.admin, self.words))
     }
 
     /// The owner is a role of the service or of a provider, or does not exist.
@@ -149,7 +149,7 @@ impl<'a> OwnerChange<'a> {
         let (owner, words, admin) = (self.owner, &self.words, &ctx.target.admin);
         let absent = || ServerError::missing_role(owner);
         let becomes = || {
-            let message = format!("{words} cannot belong to {owner} on the target: it becomes {admin}'s");
+            let message = format!("{owner} cannot own {words} on the target");
             self.draft(message).fix(self.stays(ctx))
         };
         if ctx.target.reserved_roles.contains_key(owner) || ctx.target.predefined_roles.contains_key(owner) {
@@ -162,7 +162,7 @@ impl<'a> OwnerChange<'a> {
             self.draft(missing_message(owner))
             .server(absent())
             .advice(format!(
-                "{} Owners are kept then. Or leave owners out (--accept OWN-01): everything becomes {admin}'s.",
+                "{} Owners are kept then. Or leave owners out (--accept OWN-01): {admin} owns everything.",
                 missing_advice(ctx)
             ))
             .fix(self.stays(ctx).review().lost(format!("owner {owner} of {words}")))
@@ -174,10 +174,10 @@ impl<'a> OwnerChange<'a> {
         let Self { object, id, words, owner, .. } = self;
         let admin = &ctx.target.admin;
         if let Some(keeper) = out_of_reach(ctx, object, id) {
-            let fix = FixDraft::remove(format!("{words} belongs to {keeper}"))
+            let fix = FixDraft::remove(format!("{keeper} remains the owner of {words}"))
                 .lost(format!("owner {owner} of {words}"));
             return Some(
-                self.draft(format!("{words} belongs to {keeper} on the target: its owner cannot be changed"))
+                self.draft(format!("{keeper} owns {words} on the target: nobody else can become its owner"))
                     .server(ServerError::new(
                         "42501",
                         format!("must be owner of {} {}", object.word, id.name),
@@ -198,7 +198,7 @@ impl<'a> OwnerChange<'a> {
             let path = id.path();
             return Some(
                 self.draft(format!(
-                    "{kind} {path} cannot be given to {owner}: its chunks are in a schema of the service"
+                    "{admin} cannot hand over {kind} {path} to {owner}: its chunks are in a schema of the service"
                 ))
                 .server(chunks)
                 .fix(fix),
@@ -206,13 +206,16 @@ impl<'a> OwnerChange<'a> {
         }
         if is_chunk(ctx, id) {
             return Some(
-                self.draft(format!("chunk {} cannot be given to {owner}: TimescaleDB refuses it", id.path()))
-                    .server(ServerError::new("0A000", "operation not supported on chunk tables"))
-                    .fix(self.stays(ctx)),
+                self.draft(format!(
+                    "{admin} cannot hand over chunk {} to {owner}: TimescaleDB refuses it",
+                    id.path()
+                ))
+                .server(ServerError::new("0A000", "operation not supported on chunk tables"))
+                .fix(self.stays(ctx)),
             );
         }
         id.schema.as_deref().is_some_and(|schema| schema.starts_with("_timescaledb_")).then(|| {
-            self.draft(format!("{words} is TimescaleDB's own: it stays {admin}'s"))
+            self.draft(format!("{admin} owns {words}: it is part of TimescaleDB"))
                 .server(chunks)
                 .fix(self.stays(ctx))
         })
@@ -226,10 +229,13 @@ impl<'a> OwnerChange<'a> {
             self.refused.clone()
         };
         let usage = format!("GRANT USAGE ON FOREIGN SERVER {} TO {};", quoted(&id.name), quoted(owner));
-        let lost = format!("owner {owner} of {words}: it stays {}'s, {owner} may use it", ctx.target.admin);
-        self.draft(format!("{words} cannot be given to {owner}: only a superuser may let it use the wrapper"))
-            .server(error)
-            .fix(FixDraft::replace_with(format!("Let {owner} use it instead"), vec![usage]).lost(lost))
+        let lost = format!("owner {owner} of {words}: {} owns it, {owner} may use it", ctx.target.admin);
+        self.draft(format!(
+            "{} cannot hand over {words} to {owner}: only a superuser can grant USAGE on its wrapper",
+            ctx.target.admin
+        ))
+        .server(error)
+        .fix(FixDraft::replace_with(format!("Let {owner} use it instead"), vec![usage]).lost(lost))
     }
 
     /// What the relation is, where TimescaleDB keeps its rows in chunks that nobody can hand over.
@@ -248,7 +254,7 @@ impl<'a> OwnerChange<'a> {
 }
 
 /// The sequence of an identity column follows its table, and no statement of a dump names its owner: where the table is a
-/// hypertable that stays tsdbadmin's, the former owner would have lost the sequence without a word.
+/// hypertable that tsdbadmin owns, the former owner would have lost the sequence without a word.
 fn identity_of_hypertable(ctx: &mut Context<'_>, node: &NodeEnum) {
     let NodeEnum::AlterTableStmt(s) = node else { return };
     let Some(range) = &s.relation else { return };
@@ -270,10 +276,13 @@ fn identity_of_hypertable(ctx: &mut Context<'_>, node: &NodeEnum) {
         let id = ctx.resolved(&sequence);
         let words = format!("sequence {}", id.path());
         let grant = vec![grant_all("SEQUENCE", &id, &owner)];
-        let draft = Draft::new(format!("{words} stays {admin}'s, as its hypertable {} does", table.path()))
-            .object(words)
-            .severity(Severity::Warning)
-            .fix(FixDraft::surround(format!("Grant {owner} all privileges on it"), Vec::new(), grant));
+        let draft = Draft::new(format!(
+            "{admin} remains the owner of {words}, as of its hypertable {}",
+            table.path()
+        ))
+        .object(words)
+        .severity(Severity::Warning)
+        .fix(FixDraft::surround(format!("Grant {owner} all privileges on it"), Vec::new(), grant));
         ctx.report(draft);
     }
 }
@@ -369,7 +378,7 @@ fn grant_all(word: &str, id: &ObjectId, owner: &str) -> String {
 }
 
 fn lost_owner(kind: &str, id: &ObjectId, owner: &str, admin: &str) -> String {
-    format!("owner {owner} of {kind} {}: it stays {admin}'s, {owner} has all privileges on it", id.path())
+    format!("owner {owner} of {kind} {}: {admin} owns it, {owner} has all privileges on it", id.path())
 }
 
 /// The role that the statement makes an owner.
@@ -404,7 +413,8 @@ fn finish(all: &mut Finish<'_>) {
         keep(finding, word, kind, &owner.object, &owner.role, &all.target.admin);
         if word == "SEQUENCE" {
             finding.message = format!(
-                "{kind} {} cannot be given to {}: it belongs with the table",
+                "{} cannot hand over {kind} {} to {}: a sequence has the owner of its table",
+                all.target.admin,
                 owner.object.path(),
                 owner.role
             );
@@ -445,8 +455,10 @@ fn keep(finding: &mut Finding, word: &str, kind: &str, id: &ObjectId, owner: &st
     let mut with = before.clone();
     with.push(grant_all(word, id, owner));
     with.extend(after.iter().cloned());
-    finding.message =
-        format!("{kind} {} cannot be given to {owner}: its chunks are in a schema of the service", id.path());
+    finding.message = format!(
+        "{admin} cannot hand over {kind} {} to {owner}: its chunks are in a schema of the service",
+        id.path()
+    );
     if word == "TABLE" {
         let text = "permission denied for schema _timescaledb_internal";
         finding.server_error = Some(ServerError::new("42501", text));

@@ -124,7 +124,7 @@ fn create(ctx: &mut Context<'_>, s: &pg::CreateSchemaStmt) {
         ServerError::new("42501", format!("must be member of role \"{owner}\""))
     };
     let absent = ServerError::missing_role(owner);
-    let becomes = format!("schema {name} cannot belong to {owner} on the target: it becomes {admin}'s");
+    let becomes = format!("{owner} cannot own schema {name} on the target");
     match known(ctx, owner) {
         Known::Target
             if ctx.target.reserved_roles.contains_key(owner)

@@ -77,7 +77,7 @@ pub(crate) fn may_alter(ctx: &Context<'_>, name: &str) -> bool {
 
 /// What is said of a statement that needs a role which nothing creates.
 pub(crate) fn missing_message(name: &str) -> String {
-    format!("role \"{name}\" is not made by these files: this fails unless the target has it")
+    format!("role {name} is missing: these files do not create it")
 }
 
 /// What to do about a role that nothing creates.
@@ -87,6 +87,6 @@ pub(crate) fn missing_advice(ctx: &Context<'_>) -> String {
          schema.sql. Or create the role on the target first."
             .into()
     } else {
-        "The roles dump does not make it: create it on the target first, or leave this out.".into()
+        "The roles dump does not create it: create it on the target first, or leave this out.".into()
     }
 }

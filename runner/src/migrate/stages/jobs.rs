@@ -136,8 +136,7 @@ async fn hand_over_once(run: &Run<'_>, kept: &BTreeSet<String>) -> Result<(u64, 
             }
         };
         let what = format!("owner {} of job {} ({})", quoted(&job.owner), job.id, job.name);
-        missing
-            .push((job.id, Missing { what, why: format!("{why}: it stays {}'s", quoted(admin)), sql: None }));
+        missing.push((job.id, Missing { what, why: format!("{why}: {} owns it", quoted(admin)), sql: None }));
     }
     Ok((count, missing))
 }
