@@ -93,6 +93,10 @@ pub(super) fn failed(report: &mut Report, error: Error) {
             report.blockers = blockers;
             "the preflight failed".to_owned()
         }
+        Error::Refused { what, next } => {
+            report.next = next;
+            what
+        }
         error => error.to_string(),
     });
     if let Some(found) = unreachable {

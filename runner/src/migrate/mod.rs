@@ -148,11 +148,7 @@ async fn broken_rows(context: &Context, error: &Error) -> Vec<BrokenRows> {
 }
 
 fn explain(context: &Context, report: &mut Report, own_steps: bool, rows: &[BrokenRows]) {
-    if !ending::state(context, report) {
-        return;
-    }
-    if own_steps {
-        report.next.push("as the error says".to_owned());
+    if !ending::state(context, report) || own_steps {
         return;
     }
     let resume = ending::again(std::env::args(), true);
