@@ -14,6 +14,7 @@ pub mod conversion;
 pub mod edit;
 pub mod facts;
 pub mod finding;
+mod grow;
 pub mod human;
 pub mod input;
 pub mod locate;

@@ -251,7 +251,8 @@ fn is_of_timescaledb(sent: &Sent) -> bool {
     let sql = parseable(sent.step.sql());
     let Ok(Some(parsed)) = parse(&sql, true) else { return false };
     let subject = subject(parsed.node()).and_then(|object| object.id.schema);
-    let references = references(parsed.node()).into_iter().filter_map(|reference| reference.schema);
+    let references =
+        references(parsed.node()).into_iter().filter_map(|reference| Some(reference.schema?.into()));
     subject.into_iter().chain(references).any(|schema| schema.starts_with("_timescaledb"))
 }
 

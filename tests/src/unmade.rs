@@ -41,7 +41,7 @@ impl Unmade {
         let types = signature(node).map(|signature| signature.types);
         for id in made {
             let name = id.part.unwrap_or(id.name);
-            self.0.entry(name.into()).or_default().push(Refused { types: types.clone(), predicted });
+            self.0.entry(name.to_string()).or_default().push(Refused { types: types.clone(), predicted });
         }
     }
 

@@ -20,6 +20,7 @@ const CRATES: &[Crate] = &[
             "text",
             "clean",
             "human",
+            "grow",
             "split",
             "parse",
             "quote",

@@ -68,8 +68,8 @@ fn schemas(fixture: &Fixture) -> Vec<ReplayStep> {
             let sql = parseable(step.sql()).into_owned();
             let Ok(Some(parsed)) = parse(&sql, true) else { continue };
             wanted.extend(references(parsed.node()).into_iter().filter_map(|reference| reference.schema));
-            wanted.extend(subject(parsed.node()).into_iter().filter_map(|object| object.id.schema));
-            wanted.extend(created(parsed.node()).into_iter().filter_map(|object| object.id.schema));
+            let objects = subject(parsed.node()).into_iter().chain(created(parsed.node()));
+            wanted.extend(objects.filter_map(|object| Some(object.id.schema?.as_ref().into())));
         }
     }
     let made = |name: &str| {

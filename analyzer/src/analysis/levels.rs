@@ -14,21 +14,22 @@ impl Pass<'_> {
     /// what others add around them, on which later statements count.
     pub(super) fn remove_late(&mut self) {
         let at = |finding: &Finding| (finding.place.input, finding.place.statement);
+        let (inputs, findings) = (&self.analysis.inputs, &mut self.analysis.findings);
         // All others were chosen when their statements came.
-        let is_late = |finding: &Finding| {
-            let file = self.analysis.inputs.get(finding.place.input).map_or("", |input| input.name.as_str());
+        let is_late = |finding: &mut Finding| {
+            let file = inputs.get(finding.place.input).map_or("", |input| input.name.as_str());
             !finding.solved
                 && finding.fix.as_deref().is_some_and(Fix::only_removes)
                 && rewrite::is_wanted(finding, self.options, file)
         };
-        let findings = std::mem::take(&mut self.analysis.findings);
-        let (late, mut others): (Vec<_>, Vec<_>) = findings.into_iter().partition(is_late);
+        // In place: there may be hundreds of thousands.
+        let late: Vec<_> = findings.extract_if(.., is_late).collect();
         let removed: BTreeSet<_> = late.iter().map(at).collect();
-        let (gone, kept): (Vec<_>, Vec<_>) = others.drain(..).partition(|finding| {
+        let is_gone = |finding: &mut Finding| {
             let adds = finding.fix.as_ref().is_some_and(|fix| matches!(fix.action, Action::Surround { .. }));
             !adds && removed.contains(&at(finding))
-        });
-        self.analysis.findings = kept;
+        };
+        let gone: Vec<_> = findings.extract_if(.., is_gone).collect();
         for mut finding in late {
             finding.solved = true;
             // Without it the statement would fail all the same.
@@ -38,7 +39,7 @@ impl Pass<'_> {
                 finding.severity = Severity::Error;
                 finding.server_error.clone_from(&worse.server_error);
             }
-            self.analysis.findings.push(finding);
+            findings.push(finding);
         }
     }
 

@@ -12,6 +12,7 @@ use crate::batches::ParseOutcome;
 use crate::facts::Facts;
 use crate::facts::rows::RowReader;
 use crate::finding::{Place, ServerError, Severity};
+use crate::grow;
 use crate::input::{InputError, Problem};
 use crate::options::Options;
 use crate::rule::{Context, Finding, NotJudgedList, Rule, States, Subject, Unjudged};
@@ -215,7 +216,7 @@ impl Pass<'_> {
         finding.shrink();
         finding.server_error = finding.server_error.map(|error| shared(&mut self.answers, error));
         finding.advice = finding.advice.map(|advice| shared(&mut self.advice, advice));
-        self.analysis.findings.push(finding);
+        grow::push(&mut self.analysis.findings, finding);
     }
 
     /// Runs all rules on one piece.

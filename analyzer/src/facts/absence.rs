@@ -16,7 +16,7 @@ impl Facts {
             return None;
         }
         let id = self.resolved(id);
-        self.absent.get(&id).or_else(|| self.absent.get(&id.table()?))
+        self.absent.get(&id).or_else(|| self.absent.get(&id.table()?)).map(|absence| &**absence)
     }
 
     /// Why the object that a statement changes, fills or mentions will be missing. Tells overloaded
@@ -32,7 +32,7 @@ impl Facts {
                 .get(&id)
                 .and_then(|all| all.iter().find(|o| o.signature.types == signature.types))
         {
-            return overload.absence.as_ref();
+            return overload.absence.as_deref();
         }
         if let Some(absence) = self.absence(&id) {
             return Some(absence);
@@ -121,9 +121,12 @@ impl Facts {
             // Which of several is meant depends on types that only the server knows.
             return match fitting.find_map(|o| o.absence.is_none().then_some(())) {
                 Some(()) => Known::There,
-                None => {
-                    self.absent.get(id).or_else(|| overloads.iter().find_map(|o| o.absence.as_ref())).into()
-                }
+                None => self
+                    .absent
+                    .get(id)
+                    .or_else(|| overloads.iter().find_map(|o| o.absence.as_ref()))
+                    .map(|absence| &**absence)
+                    .into(),
             };
         }
         match self.absent.get(id) {
@@ -164,7 +167,7 @@ impl Facts {
         self.absent
             .range(first..)
             .take_while(|(id, _)| id.class == Class::Extension)
-            .map(|(id, absence)| (&*id.name, absence))
+            .map(|(id, absence)| (&*id.name, &**absence))
     }
 
     /// The absent extension that this name belongs to.

@@ -1,5 +1,7 @@
 //! Objects that a statement drops, renames, moves or rolls back: they are no longer there under their old names.
 
+use std::sync::Arc;
+
 use super::names::{role, roles};
 use super::objects::{ObjectId, new_name, signature, subject};
 use super::{Absence, Facts, Owner, Scope, Session};
@@ -41,8 +43,9 @@ impl Facts {
     pub(crate) fn roll_back(&mut self, created: Vec<ObjectId>, session: Session, absence: &Absence) {
         // A table that it has dropped exists again.
         self.dropped.clear();
+        let absence = Arc::new(absence.clone());
         for id in created {
-            self.mark(id, Some(absence));
+            self.mark(id, Some(&absence));
         }
         self.session = session;
         self.refresh_path();
@@ -82,7 +85,7 @@ impl Facts {
             }
             NodeEnum::AlterObjectSchemaStmt(s) => {
                 let Some(old) = subject(node) else { return };
-                if let Some(extension) = self.extensions.get_mut(&old.id.name)
+                if let Some(extension) = self.extensions.get_mut(&*old.id.name)
                     && old.id.class == Class::Extension
                 {
                     extension.schema = Some(s.newschema.as_str().into());
@@ -180,7 +183,7 @@ impl Facts {
             rename(&mut one.role);
             rename(&mut one.member);
         }
-        self.owners.iter_mut().for_each(|owner| rename(&mut owner.role));
+        self.owners.iter_mut().filter(|owner| &*owner.role == old).for_each(|owner| owner.role = new.into());
         self.privileges.iter_mut().filter_map(|one| one.grantee.as_mut()).for_each(rename);
         for setting in &mut self.settings {
             if let Scope::Role(role) | Scope::RoleInDatabase(role, _) = &mut setting.scope {
@@ -240,7 +243,7 @@ impl Facts {
         self.overloads.remove(id);
         self.objects.remove(id);
         if id.class == Class::Schema {
-            self.schemas.remove(&id.name);
+            self.schemas.remove(&*id.name);
         }
         if self.relations.remove(id).is_some() {
             // Its indexes, triggers and policies go with it.

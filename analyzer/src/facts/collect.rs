@@ -1,5 +1,7 @@
 //! Statements into facts.
 
+use std::sync::Arc;
+
 use super::names::{is_temporary, option, option_is_on, option_text, relation, role, roles, strings, text};
 use super::objects::{created_range, granted, is_user_object, new_name, signature, subject};
 use super::partman::part_config;
@@ -93,12 +95,15 @@ impl Facts {
     pub fn observe(&mut self, statement: &Statement<'_>, absence: Option<&Absence>) {
         let node = statement.node();
         let place = statement.place(&statement.range());
+        let kept = absence.cloned().map(Arc::new);
+        let kept = kept.as_ref();
         if let Some(Object { word, id }) = self.created(node) {
+            let id = self.interned(&id);
             let is_second = self.is_surely_there(&id);
-            self.overload(node, &id, absence);
+            self.overload(node, &id, kept);
             let all_absent =
                 self.overloads.get(&id).is_none_or(|all| all.iter().all(|one| one.absence.is_some()));
-            self.mark(id.clone(), absence.filter(|_| all_absent));
+            self.mark(id.clone(), kept.filter(|_| all_absent));
             if is_user_object(node)
                 && let Some(name) = self.current_database.clone()
                 && let Some(database) = self.databases.get_mut(&name)
@@ -106,7 +111,7 @@ impl Facts {
                 database.first_object.get_or_insert(place);
             }
             if let Some(role) = self.session.now.role.clone().filter(|_| absence.is_none()) {
-                self.set_owner(Owner { object: id.clone(), role, place });
+                self.set_owner(Owner { object: id.clone(), role: role.into(), place });
             }
             // A table that exists keeps its columns: the second CREATE is refused, or has IF NOT EXISTS.
             if !is_second || listed(node).is_none() {
@@ -117,13 +122,14 @@ impl Facts {
         // What is absent under one name is absent under the next.
         if let Some(id) = new_name(node).filter(|_| absence.is_some()) {
             let id = self.resolved(&id);
-            self.mark(id, absence);
+            self.mark(id, kept);
         }
         for id in self.also_created(node) {
+            let id = self.interned(&id);
             if id.class == Class::Type && absence.is_none() {
                 self.declare(node, id.clone(), "type", place);
             }
-            self.mark(id, absence);
+            self.mark(id, kept);
         }
         for row in rows_of_insert(self, statement) {
             self.take_row(&row);
@@ -142,7 +148,7 @@ impl Facts {
         self.observe_timescale(statement);
     }
 
-    pub(super) fn mark(&mut self, id: ObjectId, absence: Option<&Absence>) {
+    pub(super) fn mark(&mut self, id: ObjectId, absence: Option<&Arc<Absence>>) {
         match absence {
             Some(absence) => {
                 self.absent.entry(id).or_insert_with(|| absence.clone());
@@ -159,12 +165,16 @@ impl Facts {
         place.is_some_and(|place| !self.dynamic && self.cascaded.is_none_or(|cascaded| cascaded < place))
     }
 
-    fn overload(&mut self, node: &NodeEnum, id: &ObjectId, absence: Option<&Absence>) {
+    fn overload(&mut self, node: &NodeEnum, id: &ObjectId, absence: Option<&Arc<Absence>>) {
         let Some(signature) = signature(node).filter(|_| has_signature(id.class)) else { return };
         let all = self.overloads.entry(id.clone()).or_default();
-        match all.iter_mut().find(|one| one.signature.types == signature.types) {
-            Some(one) => one.absence = absence.cloned(),
-            None => all.push(Overload { signature, absence: absence.cloned() }),
+        let absence = absence.cloned();
+        if let Some(one) = all.iter_mut().find(|one| one.signature.types == signature.types) {
+            one.absence = absence;
+        } else {
+            // Most functions have one.
+            all.reserve_exact(1);
+            all.push(Overload { signature, absence });
         }
     }
 
@@ -182,10 +192,10 @@ impl Facts {
             }
             Class::Schema => {
                 self.renamed.remove(&id);
-                self.schemas.entry(id.name).or_insert(Declared { word, place });
+                self.schemas.entry((*id.name).into()).or_insert(Declared { word, place });
             }
             Class::Role => {
-                self.roles.entry(id.name).or_default().created.get_or_insert(place);
+                self.roles.entry((*id.name).into()).or_default().created.get_or_insert(place);
             }
             Class::Database => self.database(&id.name, place),
             Class::Extension => {
@@ -193,7 +203,8 @@ impl Facts {
                 let fixed = crate::target::members(&s.extname).and_then(|known| known.schema);
                 let schema = option(&s.options, "schema").and_then(option_text).or(fixed).map(Into::into);
                 let schema = schema.or_else(|| self.search_path.first().cloned());
-                let known = self.extensions.entry(id.name).or_insert(Extension { schema: None, place });
+                let known =
+                    self.extensions.entry((*id.name).into()).or_insert(Extension { schema: None, place });
                 // What a fix writes for it names its schema.
                 known.schema = known.schema.take().or(schema);
             }

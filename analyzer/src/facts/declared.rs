@@ -1,5 +1,7 @@
 //! What a dump declares, as data: roles, relations, privileges, settings, and why an object is missing.
 
+use std::sync::Arc;
+
 use super::intern::Symbol;
 use super::objects::{ObjectId, Signature};
 use super::table_types::Traits;
@@ -156,7 +158,7 @@ pub struct Owner {
     /// The object.
     pub object: ObjectId,
     /// Its owner.
-    pub role: Box<str>,
+    pub role: Arc<str>,
     /// Where.
     pub place: Place,
 }
@@ -221,7 +223,7 @@ pub struct Overload {
     /// Its arguments.
     pub signature: Signature,
     /// Why it will not be on the target, where it will not.
-    pub absence: Option<Absence>,
+    pub absence: Option<Arc<Absence>>,
 }
 
 /// A table that pg_partman partitions.

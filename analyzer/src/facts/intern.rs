@@ -27,6 +27,12 @@ impl Names {
         symbol
     }
 
+    /// The name itself, kept once.
+    pub fn shared(&mut self, name: &str) -> Arc<str> {
+        let symbol = self.symbol(name);
+        self.names.get(symbol.0 as usize).cloned().unwrap_or_else(|| name.into())
+    }
+
     /// The symbol of a name that was interned before.
     #[must_use]
     pub fn known(&self, name: &str) -> Option<Symbol> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use super::declared::{
     Absence, Constraint, Database, Declared, Extension, Header, Membership, Overload, Owner, Partman,
@@ -14,6 +15,7 @@ use super::table_types::{Attached, Hypertable, Index, Partitioned};
 use super::timescale::Timescale;
 use super::transaction::Transaction;
 use crate::finding::Place;
+use crate::grow;
 use crate::parse::{Class, NodeEnum, pg};
 
 /// Everything that the dumps declare so far.
@@ -62,7 +64,7 @@ pub struct Facts {
     /// Stored settings, in order.
     pub settings: Vec<Setting>,
     /// Objects that the target will not have. Of functions those whose every overload is absent.
-    pub absent: BTreeMap<ObjectId, Absence>,
+    pub absent: BTreeMap<ObjectId, Arc<Absence>>,
     /// Functions and aggregates with all their overloads.
     pub overloads: BTreeMap<ObjectId, Vec<Overload>>,
     /// Tables with triggers of the server's own: those of foreign keys, on both sides, and of
@@ -160,11 +162,24 @@ impl Facts {
         self.owners.iter().rev().find(|owner| owner.object == *object).map(|owner| &*owner.role)
     }
 
+    /// The same identity, its names kept once.
+    pub(super) fn interned(&mut self, id: &ObjectId) -> ObjectId {
+        let mut shared = |name: &Arc<str>| self.names.shared(name);
+        ObjectId {
+            class: id.class,
+            schema: id.schema.as_ref().map(&mut shared),
+            name: shared(&id.name),
+            part: id.part.as_ref().map(&mut shared),
+        }
+    }
+
     /// Takes an owner.
-    pub(super) fn set_owner(&mut self, owner: Owner) {
+    pub(super) fn set_owner(&mut self, mut owner: Owner) {
+        owner.object = self.interned(&owner.object);
+        owner.role = self.names.shared(&owner.role);
         let index = u32::try_from(self.owners.len()).unwrap_or(u32::MAX);
         self.last_owners.insert(hash(&owner.object), index);
-        self.owners.push(owner);
+        grow::push(&mut self.owners, owner);
     }
 
     /// True where TimescaleDB is among the extensions.
@@ -197,8 +212,8 @@ impl Facts {
         if id.schema.is_some() || !in_schema(id.class) {
             return id.clone();
         }
-        let schema = self.search_path.first().cloned().unwrap_or_else(|| "public".into());
-        ObjectId { schema: Some(schema), ..id.clone() }
+        let schema = self.search_path.first().map_or("public", |schema| schema);
+        ObjectId { schema: Some(schema.into()), ..id.clone() }
     }
 
     /// The object that the statement creates, with the schema in which it does.
@@ -241,7 +256,7 @@ impl Facts {
     pub fn declares(&self, id: &ObjectId) -> bool {
         self.relations.contains_key(id)
             || self.objects.contains_key(id)
-            || id.class == Class::Schema && self.schemas.contains_key(&id.name)
+            || id.class == Class::Schema && self.schemas.contains_key(&*id.name)
     }
 }
 

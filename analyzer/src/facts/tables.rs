@@ -10,6 +10,7 @@ use super::state::Facts;
 pub use super::table_types::{Attached, Attachment, Index, Partitioned, Strategy, Traits};
 use super::{Absence, Column, Constraint, ObjectId, Symbol};
 use crate::finding::Place;
+use crate::grow;
 use crate::parse::{Class, NodeEnum, pg};
 
 /// So many ranges tell the interval.
@@ -103,7 +104,7 @@ impl Facts {
         let id = self.table_id(range);
         let (schema, table) = self.pair(&id);
         let name = self.names.symbol(name);
-        self.attached.push(Attached { schema, table, what, name, place });
+        grow::push(&mut self.attached, Attached { schema, table, what, name, place });
     }
 
     fn published(&mut self, name: &str, objects: &[pg::Node], place: Place) {
@@ -381,7 +382,7 @@ impl Facts {
             self.pair(&id)
         });
         let (schema, table) = self.pair(&id);
-        self.constraints.push(Constraint {
+        let new = Constraint {
             schema,
             table,
             name: self.names.symbol(&constraint.conname),
@@ -390,7 +391,8 @@ impl Facts {
             references,
             no_inherit: constraint.is_no_inherit,
             place,
-        });
+        };
+        grow::push(&mut self.constraints, new);
     }
 
     fn index(&mut self, s: &pg::IndexStmt, place: Place) {
@@ -404,7 +406,8 @@ impl Facts {
         let columns = s.index_params.iter().map(column).collect();
         let name = self.names.symbol(&s.idxname);
         let brin = s.access_method == "brin";
-        self.indexes.push(Index { schema, table, name, columns, unique: s.unique, brin, place });
+        let index = Index { schema, table, name, columns, unique: s.unique, brin, place };
+        grow::push(&mut self.indexes, index);
     }
 
     /// A column's definition as a fact.

@@ -1,19 +1,21 @@
 //! The identity of an object, and the object that a statement speaks of.
 
+use std::sync::Arc;
+
 use crate::facts::names::{qualified, quoted, quoted_path, relation, string, strings};
 use crate::parse::{Class, NodeEnum, pg};
 
-/// The identity of an object within a dump. Overloaded functions share one.
+/// The identity of an object within a dump. Overloaded functions share one. Its names are shared: there are many copies.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId {
     /// Its kind.
     pub class: Class,
     /// Its schema, where it has one.
-    pub schema: Option<Box<str>>,
+    pub schema: Option<Arc<str>>,
     /// Its name; for objects that live in a table, the table's.
-    pub name: Box<str>,
+    pub name: Arc<str>,
     /// The name of a trigger, policy, rule or constraint in its table.
-    pub part: Option<Box<str>>,
+    pub part: Option<Arc<str>>,
 }
 
 impl ObjectId {

@@ -22,7 +22,7 @@ impl Constraints {
     /// The relation of this name that the server has made.
     fn relation(&self, id: &ObjectId) -> Option<&Known> {
         let known = self.tables.get(self.made.get(id)?)?;
-        known.iter().find(|known| known.kind.has_relation() && known.name == id.name)
+        known.iter().find(|known| known.kind.has_relation() && *known.name == *id.name)
     }
 }
 

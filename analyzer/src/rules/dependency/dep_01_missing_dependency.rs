@@ -226,7 +226,7 @@ fn part_of_table(ctx: &Context<'_>, node: &NodeEnum) -> Option<(Object, Absence)
             _ => return None,
         };
         let part = Object { word, id: ObjectId::attached(schema, table, &command.name) };
-        let absence = ctx.facts.absent.get(&ctx.resolved(&part.id))?.clone();
+        let absence = (**ctx.facts.absent.get(&ctx.resolved(&part.id))?).clone();
         Some((part, absence))
     })
 }

@@ -247,8 +247,8 @@ fn missing(ctx: &Context<'_>, reference: &Reference, new_schema: Option<&str>) -
         return None;
     }
     let found = |whole_schema: bool, extension: Option<&'static str>| {
-        let (class, schema, name) = (*class, schema.clone(), name.clone());
-        Some(Missing { class, schema, name, whole_schema, extension, location: *location })
+        let (schema, name) = (schema.as_deref().map(Into::into), (**name).into());
+        Some(Missing { class: *class, schema, name, whole_schema, extension, location: *location })
     };
     if *class == Class::Schema {
         return if has_schema(ctx, name) { None } else { found(true, extension_of_schema(ctx.target, name)) };

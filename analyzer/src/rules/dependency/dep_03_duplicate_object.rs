@@ -269,10 +269,10 @@ fn first(ctx: &Context<'_>, node: &NodeEnum, Object { word, id }: &Object) -> Op
     let facts = ctx.facts;
     match id.class {
         Class::Relation => facts.relations.get(id).map(|found| found.place),
-        Class::Schema => facts.schemas.get(&id.name).map(|found| found.place),
+        Class::Schema => facts.schemas.get(&*id.name).map(|found| found.place),
         // Of those that the target has another rule speaks.
         Class::Extension if ctx.target.installed_in(&id.name).is_none() => {
-            facts.extensions.get(&id.name).map(|found| found.place)
+            facts.extensions.get(&*id.name).map(|found| found.place)
         }
         // Others of this class are told apart by more than their names.
         Class::Nameless

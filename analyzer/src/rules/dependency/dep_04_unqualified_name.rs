@@ -1,5 +1,7 @@
 //! DEP-04: a name without its schema, which `search_path` does not lead to.
 
+use std::sync::Arc;
+
 use super::dep_02_undeclared_object::{is_servers_own, says_it_all};
 use super::drops::{drops, may_be_missing};
 use super::missing::{Missing, error, what};
@@ -52,7 +54,7 @@ pub(crate) const RULE: Rule = Rule {
 /// A name without a schema.
 struct Bare {
     class: Class,
-    name: Box<str>,
+    name: Arc<str>,
     location: Option<u32>,
     is_subject: bool,
 }
@@ -62,7 +64,7 @@ fn check(ctx: &mut Context<'_>) {
     if may_be_missing(node) || ctx.findings.iter().any(says_it_all) {
         return;
     }
-    let mut seen: Vec<(Class, Box<str>)> = Vec::new();
+    let mut seen: Vec<(Class, Arc<str>)> = Vec::new();
     for name in names(ctx, statement, node) {
         let key = (name.class, name.name.clone());
         if seen.contains(&key) || is_found(ctx, &ctx.facts.search_path, name.class, &name.name) {
@@ -92,7 +94,7 @@ fn checked_body(ctx: &mut Context<'_>, node: &NodeEnum) {
     let made: Vec<String> = parts
         .iter()
         .filter_map(|part| created(part.parsed().node()))
-        .map(|object| object.id.name.into())
+        .map(|object| object.id.name.to_string())
         .collect();
     for reference in parts.iter().flat_map(|part| part.parsed().references()) {
         let (class, name) = (reference.class, &*reference.name);

@@ -1,5 +1,7 @@
 //! What a statement misses, in words and in the server's.
 
+use std::sync::Arc;
+
 use crate::facts::ObjectId;
 use crate::facts::names::{quoted, quoted_path};
 use crate::facts::objects::{relation_word, subject};
@@ -10,8 +12,8 @@ use crate::rule::Context;
 /// What a statement misses.
 pub(super) struct Missing {
     pub(super) class: Class,
-    pub(super) schema: Option<Box<str>>,
-    pub(super) name: Box<str>,
+    pub(super) schema: Option<Arc<str>>,
+    pub(super) name: Arc<str>,
     /// The schema itself is missing.
     pub(super) whole_schema: bool,
     /// The extension that has it.

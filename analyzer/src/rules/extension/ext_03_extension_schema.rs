@@ -110,13 +110,13 @@ fn changing(ctx: &mut Context<'_>) {
     let Some((_, node)) = ctx.node() else { return };
     let Some(object) = subject(node).filter(|object| object.id.class == Class::Extension) else { return };
     let name = &object.id.name;
-    let made = ctx.facts.extensions.contains_key(name);
+    let made = ctx.facts.extensions.contains_key(&**name);
     if ctx.facts.absence(&object.id).is_some() {
         return;
     }
     let words = format!("extension {}", quoted(name));
     let there =
-        !ctx.facts.dropped_extensions.contains(name) && (made || ctx.target.installed_in(name).is_some());
+        !ctx.facts.dropped_extensions.contains(&**name) && (made || ctx.target.installed_in(name).is_some());
     let server = if there {
         ServerError::new("42501", format!("must be owner of extension {name}"))
     } else {

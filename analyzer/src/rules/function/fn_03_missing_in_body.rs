@@ -97,8 +97,8 @@ fn check(ctx: &mut Context<'_>) {
     let parts = body(ctx);
     let function = created(node).map_or_else(|| "the DO block".to_owned(), |object| ctx.describe(&object));
     // What the body makes itself (a temporary table) is there.
-    let mut own: BTreeSet<Box<str>> = BTreeSet::new();
-    own.extend(parts.iter().filter_map(|part| created(part.parsed().node())).map(|object| object.id.name));
+    let own = parts.iter().filter_map(|part| created(part.parsed().node())).map(|object| object.id.name);
+    let own: BTreeSet<Arc<str>> = own.collect();
     let path: Option<Arc<[Box<str>]>> = match node {
         NodeEnum::DoStmt(_) => Some(ctx.facts.search_path.clone().into()),
         NodeEnum::CreateFunctionStmt(s) => path_of_function(s).map(Into::into),
@@ -118,7 +118,7 @@ fn check(ctx: &mut Context<'_>) {
                 !matches!(class, Class::Role | Class::Attached | Class::Database | Class::Tablespace);
             if builtin
                 || !judged
-                || own.contains(name)
+                || own.contains(&**name)
                 || name.contains(crate::body::UNKNOWN)
                 || !seen.insert((class, reference.schema.clone(), name.clone()))
             {

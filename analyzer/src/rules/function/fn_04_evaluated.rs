@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::bodies::body;
+use super::needed::{Function, has_path, look};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{qualified, quoted, quoted_path, relation};
@@ -12,7 +13,6 @@ use crate::parse::{Class, NodeEnum, Reference, StatementKind, pg, references};
 use crate::rule::{Answers, Context, Doc, Draft, Finish, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::dependency::dep_01_missing_dependency::{error_for, words};
-use crate::target::is_builtin;
 
 pub(crate) const RULE: Rule = Rule {
     id: "FN-04",
@@ -65,30 +65,18 @@ pub(crate) const RULE: Rule = Rule {
 /// What is known of the functions of a dump, and of the expressions that call them.
 #[derive(Clone, Debug, Default)]
 struct Evaluated {
-    functions: BTreeMap<ObjectId, Function>,
+    /// Without what it needs, where that is nothing.
+    functions: BTreeMap<ObjectId, Option<Box<Function>>>,
     /// Functions that checks of domains call.
-    domains: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
+    domains: BTreeMap<ObjectId, Vec<ObjectId>>,
     uses: Vec<Use>,
     /// Materialized views that the dump fills, and where.
     refreshed: BTreeMap<ObjectId, Place>,
     /// What the policies of a table call, and tables whose owners they bind too.
-    policies: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
+    policies: BTreeMap<ObjectId, Vec<ObjectId>>,
     forced: BTreeSet<ObjectId>,
     /// Tables whose rows were judged at their COPY.
     copied: BTreeSet<ObjectId>,
-}
-
-/// What a function's body needs. Overloads are one: what one of them does not need is not counted.
-#[derive(Clone, Debug, Default)]
-struct Function {
-    /// The first name without a schema that no catalog has; true where it may not be reached.
-    unqualified: Option<(Reference, bool)>,
-    /// A table that it reads.
-    reads: Option<ObjectId>,
-    /// Other functions, by names with a schema.
-    calls: BTreeSet<ObjectId>,
-    /// It sets a search_path.
-    has_path: bool,
 }
 
 /// An expression that is evaluated while rows arrive, or when an index is built.
@@ -98,7 +86,7 @@ struct Use {
     /// `generated column s of table app.art`.
     what: String,
     kind: Kind,
-    functions: BTreeSet<ObjectId>,
+    functions: Vec<ObjectId>,
     /// Names without a schema are not found there.
     is_bare: bool,
     place: Place,
@@ -112,7 +100,7 @@ enum Kind {
     Check(Option<String>),
     Index,
     /// A materialized view, by the tables that it reads.
-    View(BTreeSet<ObjectId>),
+    View(Vec<ObjectId>),
 }
 
 /// What is wrong with a function, whichever one it calls says so.
@@ -151,75 +139,46 @@ fn function(ctx: &mut Context<'_>, node: &NodeEnum) {
     }
     let id = ctx.resolved(&object.id);
     let all = &mut ctx.states.of::<Evaluated>().functions;
-    match all.get_mut(&id) {
-        None => drop(all.insert(id, found)),
-        Some(other) => {
-            other.unqualified = other.unqualified.take().filter(|_| found.unqualified.is_some());
-            other.reads = other.reads.take().filter(|_| found.reads.is_some());
-            other.calls.retain(|call| found.calls.contains(call));
-            other.has_path |= found.has_path;
-        }
+    if let Some(known) = all.get_mut(&id) {
+        let Some(other) = known else { return };
+        found.unqualified = other.unqualified.take().filter(|_| found.unqualified.is_some());
+        found.reads = other.reads.take().filter(|_| found.reads.is_some());
+        found.calls.retain(|call| other.calls.contains(call));
+        found.has_path |= other.has_path;
     }
-}
-
-fn look(found: &mut Function, reference: &Reference, conditional: bool, own: &BTreeSet<Box<str>>) {
-    let (class, name, schema) = (reference.class, &reference.name, reference.schema.as_deref());
-    let judged = matches!(class, Class::Function | Class::Relation | Class::Type | Class::Operator);
-    let of_server = matches!(schema, Some("pg_catalog" | "information_schema"));
-    let builtin = is_builtin(class, name)
-        || matches!(class, Class::Type | Class::Function) && is_builtin(Class::Type, name)
-        || class == Class::Type && is_builtin(Class::Relation, name);
-    if !judged
-        || of_server
-        || own.contains(name)
-        || name.contains(crate::body::UNKNOWN)
-        || schema.is_none() && builtin
-    {
-        return;
-    }
-    if schema.is_none() && !found.has_path {
-        // One that is surely reached counts more.
-        if found.unqualified.as_ref().is_none_or(|(_, before)| *before && !conditional) {
-            found.unqualified = Some((Reference { location: None, ..reference.clone() }, conditional));
-        }
-        return;
-    }
-    let id = ObjectId::new(class, schema, name);
-    match class {
-        Class::Relation if found.reads.is_none() => found.reads = Some(id),
-        Class::Function => drop(found.calls.insert(id)),
-        _ => {}
-    }
-}
-
-/// It sets a search_path for its body.
-fn has_path(node: &NodeEnum) -> bool {
-    let NodeEnum::CreateFunctionStmt(s) = node else { return false };
-    crate::facts::names::options(&s.options).any(|option| {
-        matches!(option.arg.as_ref().and_then(|arg| arg.node.as_ref()),
-            Some(NodeEnum::VariableSetStmt(set)) if set.name == "search_path")
-    })
+    let needs = found.unqualified.is_some() || found.reads.is_some() || !found.calls.is_empty();
+    all.insert(id, needs.then(|| Box::new(found)));
 }
 
 /// The functions and operators that an expression calls.
-fn called(ctx: &Context<'_>, expression: Option<&pg::Node>) -> BTreeSet<ObjectId> {
+fn called(ctx: &Context<'_>, expression: Option<&pg::Node>) -> Vec<ObjectId> {
     named(ctx, expression, Class::Function)
 }
 
-fn named(ctx: &Context<'_>, expression: Option<&pg::Node>, class: Class) -> BTreeSet<ObjectId> {
-    let Some(node) = expression.and_then(|expression| expression.node.as_ref()) else {
-        return BTreeSet::new();
-    };
-    let found = references(node).into_iter().filter(|reference| reference.class == class);
-    found.map(|found| ctx.resolved(&ObjectId::new(class, found.schema.as_deref(), &found.name))).collect()
+fn named(ctx: &Context<'_>, expression: Option<&pg::Node>, class: Class) -> Vec<ObjectId> {
+    let node = expression.and_then(|expression| expression.node.as_ref());
+    let found = node.map(references).into_iter().flatten().filter(|reference| reference.class == class);
+    once(
+        found
+            .map(|found| ctx.resolved(&ObjectId::new(class, found.schema.as_deref(), &found.name)))
+            .collect(),
+    )
+}
+
+/// Each once, in their order. Most lists have one: a set takes ten times the memory.
+fn once(mut all: Vec<ObjectId>) -> Vec<ObjectId> {
+    all.sort();
+    all.dedup();
+    all.shrink_to_fit();
+    all
 }
 
 fn domain(ctx: &mut Context<'_>, s: &pg::CreateDomainStmt) {
     let Some((schema, name)) = qualified(&s.domainname) else { return };
     let id = ctx.resolved(&ObjectId::new(Class::Type, schema, name));
-    let functions: BTreeSet<_> = constraints(&s.constraints)
-        .flat_map(|constraint| called(ctx, constraint.raw_expr.as_deref()))
-        .collect();
+    let functions =
+        constraints(&s.constraints).flat_map(|constraint| called(ctx, constraint.raw_expr.as_deref()));
+    let functions = once(functions.collect());
     if !functions.is_empty() {
         ctx.states.of::<Evaluated>().domains.insert(id, functions);
     }
@@ -242,7 +201,7 @@ fn table(ctx: &mut Context<'_>, s: &pg::CreateStmt) {
     let path = quoted_path(schema, name);
     let mut uses = Vec::new();
     let is_bare = ctx.facts.search_path.is_empty();
-    let mut add = |what: String, kind: Kind, functions: BTreeSet<ObjectId>| {
+    let mut add = |what: String, kind: Kind, functions: Vec<ObjectId>| {
         if !functions.is_empty() {
             uses.push(Use { table: table.clone(), what, kind, functions, is_bare, place });
         }
@@ -308,6 +267,7 @@ fn index(ctx: &mut Context<'_>, s: &pg::IndexStmt) {
             functions.extend(called(ctx, element.expr.as_deref()));
         }
     }
+    let functions = once(functions);
     if functions.is_empty() {
         return;
     }
@@ -358,7 +318,8 @@ fn policy(ctx: &mut Context<'_>, s: &pg::CreatePolicyStmt) {
     let functions = called(ctx, s.qual.as_deref());
     let Some(range) = s.table.as_ref().filter(|_| !functions.is_empty()) else { return };
     let table = id(ctx, range);
-    ctx.states.of::<Evaluated>().policies.entry(table).or_default().extend(functions);
+    let all = ctx.states.of::<Evaluated>().policies.entry(table).or_default();
+    *all = once(all.drain(..).chain(functions).collect());
 }
 
 fn forced(ctx: &mut Context<'_>, s: &pg::AlterTableStmt) {
@@ -418,7 +379,8 @@ impl Evaluated {
         let mut reads = None;
         let bound = match &found.kind {
             Kind::View(tables) => {
-                tables.intersection(&self.forced).filter_map(|table| self.policies.get(table)).collect()
+                let forced = tables.iter().filter(|table| self.forced.contains(table));
+                forced.filter_map(|table| self.policies.get(table)).collect()
             }
             _ => Vec::new(),
         };
@@ -433,7 +395,7 @@ impl Evaluated {
     }
 
     fn of_function(&self, id: &ObjectId, has_path: bool, seen: &mut BTreeSet<ObjectId>) -> Option<Trouble> {
-        let function = self.functions.get(id).filter(|_| seen.insert(id.clone()))?;
+        let function = self.functions.get(id)?.as_ref().filter(|_| seen.insert(id.clone()))?;
         let has_path = has_path || function.has_path;
         if let Some((reference, conditional)) = function.unqualified.as_ref().filter(|_| !has_path) {
             let (reference, conditional) = (reference.clone(), *conditional);

@@ -1,6 +1,7 @@
 //! Rules about what bodies of functions do when they run.
 
 pub(crate) mod bodies;
+mod needed;
 
 pub mod fn_01_superuser_call;
 pub mod fn_03_missing_in_body;

@@ -344,7 +344,7 @@ fn used(ctx: &Context<'_>, node: &NodeEnum) -> BTreeSet<String> {
     referred
         .map(|id| ctx.resolved(&id))
         .filter(|id| ctx.facts.declares(id) || ctx.facts.overloads.contains_key(id))
-        .filter_map(|id| id.schema.map(String::from))
+        .filter_map(|id| id.schema.map(|schema| schema.to_string()))
         .filter(|schema| ctx.facts.schemas.contains_key(schema.as_str()) && schema != "public")
         .collect()
 }

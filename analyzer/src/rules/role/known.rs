@@ -60,9 +60,11 @@ pub(crate) fn known<'a>(ctx: &Context<'a>, name: &str) -> Known<'a> {
 /// The provider whose own role this is.
 pub(crate) fn provider<'a>(ctx: &Context<'a>, name: &str) -> Option<&'a str> {
     let provider = ctx.target.provider_of(name)?;
-    let others = || ctx.facts.roles.keys().chain(ctx.facts.owners.iter().map(|owner| &owner.role));
+    let others = || {
+        ctx.facts.roles.keys().map(|role| &**role).chain(ctx.facts.owners.iter().map(|owner| &*owner.role))
+    };
     let sure = !AMBIGUOUS.contains(&name)
-        || others().any(|other| &**other != name && ctx.target.provider_of(other) == Some(provider));
+        || others().any(|other| other != name && ctx.target.provider_of(other) == Some(provider));
     sure.then_some(provider)
 }
 
