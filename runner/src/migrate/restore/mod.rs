@@ -19,7 +19,7 @@ pub(super) use contents::SYSTEM;
 pub use options::Args;
 
 use self::context::Restore;
-use super::ending;
+use super::{ending, has_own_steps};
 use crate::error::Error;
 use crate::record;
 use crate::report::Report;
@@ -49,10 +49,11 @@ pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static
         Ok(outcome) => report.outcome = outcome,
         Err(error) => {
             let interrupted = matches!(error, Error::Interrupted(_));
+            let own_steps = has_own_steps(&error);
             ending::failed(&mut report, error);
             if interrupted {
                 ending::go_on(&context, &mut report);
-            } else if ending::state(&context, &mut report) {
+            } else if ending::state(&context, &mut report) && !own_steps {
                 let resume = ending::again(std::env::args(), true);
                 report.next.push(format!("remove the cause, then continue with: {resume}"));
                 let cleanup = record::cleanup(context.work.path(), true);
