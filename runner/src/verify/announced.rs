@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tsmigrate_analyzer::facts::names::shown_type;
 
+use super::changed::{self, Change, STAYED, is_word_of_kind};
 use super::identity::{self, Place};
 use super::options::Expect;
 use super::result::Difference;
@@ -17,8 +18,8 @@ pub(super) struct Announced {
     gone: BTreeMap<String, String>,
     /// By function: how many of its name are taken away, and are still to be found missing. Rules name no arguments.
     functions: RefCell<BTreeMap<String, usize>>,
-    /// By object: the rule that rewrites it.
-    changed: BTreeMap<String, String>,
+    /// What is rewritten of objects that arrive.
+    changed: Vec<Change>,
     /// What is lost in the rules' words: `log_statement of role app`.
     settings: Vec<(String, String)>,
     /// By type and language: the rule that takes it away.
@@ -28,7 +29,7 @@ pub(super) struct Announced {
 
 impl Announced {
     pub(super) fn new(expect: &Expect<'_>) -> Self {
-        let (mut gone, mut changed, mut settings) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let (mut gone, mut changed, mut settings) = (BTreeMap::new(), Vec::new(), Vec::new());
         let mut transforms = BTreeMap::new();
         let mut functions: BTreeMap<String, BTreeSet<(&str, u64)>> = BTreeMap::new();
         for finding in expect.findings.iter().filter(|finding| finding.severity != "note") {
@@ -51,14 +52,12 @@ impl Announced {
                 }
                 gone.entry(key).or_insert_with(|| finding.rule.clone());
             }
-            if let Some(object) = object.filter(|_| refused || lost.is_some() || finding.solved) {
-                changed.entry(announced(object)).or_insert_with(|| finding.rule.clone());
-            }
+            let rewritten = object.filter(|_| refused || lost.is_some() || finding.solved).map(announced);
+            let all: BTreeSet<String> = rewritten.into_iter().chain(lost).collect();
+            changed.extend(all.iter().map(|words| Change::new(words, &finding.rule)));
         }
         let functions = functions.into_iter().map(|(name, places)| (name, places.len())).collect();
-        for table in expect.skipped {
-            changed.entry(plain(&table.to_string())).or_insert_with(|| "its rows stayed behind".to_owned());
-        }
+        changed.extend(expect.skipped.iter().map(|table| Change::new(&plain(&table.to_string()), STAYED)));
         let functions = RefCell::new(functions);
         let source = extensions_left(expect.source, expect.target);
         Self { gone, functions, changed, settings, transforms, source }
@@ -87,17 +86,23 @@ impl Announced {
                 object.strip_prefix("for ").and_then(|it| identity::split_once(it, " language "))?;
             return self.transforms.get(&(kind.to_owned(), language.to_owned())).cloned();
         }
-        let of_publication = difference.kind == "publication schema";
-        let is_gone = difference.found.is_none() && !of_publication;
-        let announced = if is_gone { &self.gone } else { &self.changed };
+        if difference.kind == "publication schema" {
+            // A publication that arrives may have tables in its place.
+            let (_, publication) = identity::split_once(&object, " in ")?;
+            return changed::reason(&self.changed, difference, publication);
+        }
+        if let Some(expected) = difference.expected.as_ref().filter(|_| difference.found.is_some()) {
+            // A table is kept by the usual access method where its own cannot be.
+            let method =
+                (difference.kind == "table access method").then(|| format!("access method {expected}"));
+            return changed::reason(&self.changed, difference, &object)
+                .or_else(|| self.gone.get(&method?).cloned());
+        }
         let words = [format!("{} {object}", difference.kind), object.clone()];
         let table = identity::split_once(&object, " on ").map(|(_, table)| table.to_owned());
         let without_column = identity::rsplit_once(&object, ".").map(|(table, _)| table.to_owned());
-        // A part goes with its table; that the table is rewritten says nothing about its parts.
-        let part = |name: Option<String>| name.filter(|_| difference.found.is_none());
         // A comment goes with what it is on, and with the view that its column is of.
-        let comment =
-            object.strip_prefix("on ").filter(|_| difference.kind == "comment" && difference.found.is_none());
+        let comment = object.strip_prefix("on ").filter(|_| difference.kind == "comment");
         let commented = comment.into_iter().flat_map(|on| {
             let place = match identity::place("comment", &object) {
                 Place::Schema(relation) => relation.to_string(),
@@ -107,7 +112,6 @@ impl Announced {
             let constraint = on.strip_prefix("table constraint ").unwrap_or(on);
             [on.to_owned(), place, constraint.to_owned()]
         });
-        let publication = identity::split_once(&object, " in ").filter(|_| of_publication);
         // An index, an operator class and a family are known by their names: not by their table, nor by what they are for.
         let known = match difference.kind.as_str() {
             // Rows that break it are announced by its name alone.
@@ -117,22 +121,18 @@ impl Announced {
             }
             _ => None,
         };
-        // A table is kept by the usual access method where its own cannot be.
-        let method = difference.expected.as_ref().filter(|_| difference.kind == "table access method");
+        // A part goes with its table.
         let candidates = words
             .into_iter()
-            .chain(method.map(|method| format!("access method {method}")))
-            .chain(part(known))
+            .chain(known)
             .chain(commented)
-            .chain(publication.map(|(_, publication)| publication.to_owned()))
-            .chain(part(table))
-            .chain(part(without_column).filter(|_| difference.kind == "column"));
+            .chain(table)
+            .chain(without_column.filter(|_| difference.kind == "column"));
         candidates.into_iter().find_map(|name| {
             let name = identity::before(&name, "(").trim().to_owned();
-            announced
+            self.gone
                 .iter()
-                // What is changed of an object is announced with it: `setting work_mem of function public.f`.
-                .find(|(object, _)| if is_gone { says(object, &name) } else { mentions(object, &name) })
+                .find(|(object, _)| says(object, &name))
                 .filter(|(object, _)| difference.kind == "comment" || self.is_another(object))
                 .map(|(_, rule)| rule.clone())
         })
@@ -166,21 +166,12 @@ fn is_whole(lost: &str, object: &str) -> bool {
     lost.strip_prefix(object).is_some_and(|rest| rest.is_empty() || rest.starts_with([',', ':']))
 }
 
-/// An announcement is about the object of this name, or about something of it.
-fn mentions(announced: &str, name: &str) -> bool {
-    announced.strip_suffix(name).is_some_and(|words| words.is_empty() || words.ends_with(' '))
-}
-
 /// An announcement is about the object of this name alone: it is the name, behind nothing but the words for its kind. The trigger of a
 /// table, a setting of a role, the comment on a view are others.
 fn says(announced: &str, name: &str) -> bool {
     let Some(kind) = announced.strip_suffix(name) else { return false };
     let Some(kind) = kind.strip_suffix(' ') else { return kind.is_empty() };
-    let is_word = |word: &str| {
-        word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
-            && !["on", "of", "for", "in"].contains(&word)
-    };
-    kind == "membership of" || kind.split(' ').all(is_word)
+    kind == "membership of" || kind.split(' ').all(is_word_of_kind)
 }
 
 fn extensions_left(source: &Facts, target: &Facts) -> BTreeSet<String> {
@@ -226,7 +217,7 @@ mod tests {
         let transforms =
             ["transform (for int4 language \"sql\")", "transform (for public.\"T\" language \"plperl\")"];
         let announced = Announced {
-            changed: gone.clone(),
+            changed: Vec::new(),
             gone,
             functions: RefCell::default(),
             settings: Vec::new(),

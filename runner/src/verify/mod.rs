@@ -12,6 +12,7 @@
 mod announced;
 mod besides;
 mod catalog;
+mod changed;
 mod checksum;
 mod compare;
 mod databases;

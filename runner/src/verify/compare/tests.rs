@@ -123,8 +123,8 @@ fn a_definition_that_changed_is_named_by_what_of_it() {
 
 #[test]
 fn a_warning_takes_nothing_away_and_a_rewrite_does_not_excuse_what_is_missing() {
-    let source = catalog(17, &[("table", "app.t", object(&[("options", "a")]))]);
-    let other = catalog(17, &[("table", "app.t", object(&[("options", "b")]))]);
+    let source = catalog(17, &[("table", "app.t", object(&[("bound", "a")]))]);
+    let other = catalog(17, &[("table", "app.t", object(&[("bound", "b")]))]);
     let none = catalog(17, &[]);
     let options = &Check::Full.into();
     let run = |target, finding| run(&source, target, vec![finding], options).differences.len();
@@ -179,6 +179,60 @@ fn what_is_lost_of_an_object_does_not_excuse_the_object_nor_its_other_parts() {
     assert_eq!(missing("role", "app", privileges.0, privileges.1), 1);
     let member = ("membership of app in x", "membership of app in x");
     assert_eq!(missing("membership", "app in x", member.0, member.1), 0);
+}
+
+#[test]
+fn what_is_changed_of_an_object_does_not_excuse_what_else_differs() {
+    let function = |settings: &str, body: &str| format!("CREATE FUNCTION app.f()\n{settings}AS $${body}$$");
+    let ours = function(" SET a TO '1'\n SET b TO '2'\n", "x");
+    let differs =
+        |kind: &str, name: &str, (expected, has): (&str, &str), (object, lost): (&str, Option<&str>)| {
+            let told = Finding { lost: lost.map(str::to_owned), ..finding("error", object, true) };
+            let (kind, says) = kind.split_once(": ").unwrap_or((kind, ""));
+            let of = |value: &str| match says {
+                "owner" => Object { owner: Some(value.to_owned()), ..Object::default() },
+                "privileges" => {
+                    Object { privileges: [("r".into(), value.to_owned(), false)].into(), ..Object::default() }
+                }
+                _ => self::object(&[(says, value)]),
+            };
+            let catalogs = [expected, has].map(|value| catalog(17, &[(kind, name, of(value))]));
+            run(&catalogs[0], &catalogs[1], vec![told], &Check::Full.into()).differences.len()
+        };
+    let lost = "setting a of function app.f";
+    let setting = (lost, Some(lost));
+    let without = |body| function(" SET b TO '2'\n", body);
+    assert_eq!(differs("function: definition", "app.f()", (&ours, &without("x")), setting), 0);
+    assert_eq!(differs("function: definition", "app.f()", (&ours, &without("y")), setting), 1);
+    assert_eq!(differs("function: definition", "app.f()", (&ours, &function("", "x")), setting), 1);
+    assert_eq!(differs("function: owner", "app.f()", ("app", "tsdbadmin"), setting), 1);
+    assert_eq!(differs("function: privileges", "app.f()", ("EXECUTE", "x"), setting), 1);
+    // A rewrite of the whole, which keeps owners.
+    let rewritten = ("function app.f", None);
+    assert_eq!(differs("function: definition", "app.f()", (&ours, "another"), rewritten), 0);
+    assert_eq!(differs("function: owner", "app.f()", ("app", "tsdbadmin"), rewritten), 1);
+    // A lost trigger is not its table, nor a role's privileges the role.
+    let trigger = ("trigger tg on app.t", Some("trigger tg on app.t"));
+    for part in ["options", "row security", "replica identity", "owner", "privileges"] {
+        assert_eq!(differs(&format!("table: {part}"), "app.t", ("a", "b"), trigger), 1, "{part}");
+    }
+    let fillfactor = ("table app.t", Some("storage parameter fillfactor of table app.t"));
+    assert_eq!(differs("table: options", "app.t", ("a", "b"), fillfactor), 0);
+    assert_eq!(differs("table: row security", "app.t", ("a", "b"), fillfactor), 1);
+    let heap = ("table app.t", Some("access method m of table app.t: it is a heap table"));
+    assert_eq!(differs("table: access method", "app.t", ("m", "heap"), heap), 0);
+    assert_eq!(differs("table: options", "app.t", ("a", "b"), heap), 1);
+    let owner = ("schema app", Some("owner x of schema app"));
+    assert_eq!(differs("schema: owner", "app", ("x", "tsdbadmin"), owner), 0);
+    let granted = ("table app.t", Some("privileges of r on table app.t"));
+    assert_eq!(differs("table: privileges", "app.t", ("SELECT", "INSERT"), granted), 0);
+    for object in ["default privileges of app", "membership in app", "role app"] {
+        assert_eq!(differs("role: login", "app", ("yes", "no"), (object, None)), 1, "{object}");
+    }
+    let superuser = ("role app", Some("BYPASSRLS of role app"));
+    assert_eq!(differs("role: createdb", "app", ("yes", "no"), superuser), 1);
+    let publication = ("publication p", Some("tables to come in publication p: add each to it"));
+    assert_eq!(differs("publication: tables", "p", ("all", "t"), publication), 0);
 }
 
 #[test]
