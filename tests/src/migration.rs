@@ -78,6 +78,17 @@ impl Stage {
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
 
+    /// psql for one server, to be started beside others.
+    ///
+    /// # Errors
+    /// Where the lab has no programs.
+    pub fn psql_command(&self, uri: &str) -> Result<Command, Box<dyn Error>> {
+        let mut command = Command::new(self.lab.programs()?.join("psql"));
+        command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", uri]);
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        Ok(command)
+    }
+
     /// What the server answers to one statement.
     ///
     /// # Errors
@@ -215,6 +226,21 @@ impl Stage {
             .output()?;
         let said = [output.stdout, output.stderr].concat();
         Ok((output.status.code().ok_or("killed")?, String::from_utf8_lossy(&said).into_owned()))
+    }
+
+    /// `tsmigrate verify` with what the run has announced: its exit status and what it printed.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn verify_known(&self) -> Result<(Option<i32>, String), Box<dyn Error>> {
+        let output = Command::new(program::path())
+            .args(["verify", "--work-dir"])
+            .arg(&self.work)
+            .env("SOURCE", &self.source)
+            .env("TARGET", &self.target)
+            .stdin(Stdio::null())
+            .output()?;
+        Ok((output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned()))
     }
 
     /// What a database holds, a line for each thing; asked of the server directly, as superuser.

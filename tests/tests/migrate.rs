@@ -161,6 +161,30 @@ fn a_finding_without_a_rewrite_blocks_until_it_is_accepted() -> Outcome {
     Ok(())
 }
 
+#[test]
+fn roles_may_stay_behind_and_large_objects_are_no_missing_ones() -> Outcome {
+    let test = "roles_may_stay_behind_and_large_objects_are_no_missing_ones";
+    let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
+    stage.sql_text(
+        "CREATE ROLE owner; CREATE ROLE other; CREATE TABLE t(id int PRIMARY KEY); INSERT INTO t VALUES (1);
+         ALTER TABLE t OWNER TO owner; GRANT SELECT ON t TO owner;
+         SELECT lo_create(7); COMMENT ON LARGE OBJECT 7 IS 'seven'; GRANT SELECT ON LARGE OBJECT 7 TO owner",
+    )?;
+    // One that exists has what is its own.
+    stage.sql(&stage.target, "CREATE ROLE owner")?;
+    let (code, report, all) = stage.migrate(&["--no-roles"])?;
+    assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
+    assert_eq!(report["verification"]["differences"], serde_json::json!([]), "{all}");
+    let there = "SELECT tableowner || ' ' || (SELECT count(*) FROM pg_roles WHERE rolname = 'other') || ' ' || \
+                 obj_description(7, 'pg_largeobject') FROM pg_tables WHERE tablename = 't'";
+    assert_eq!(stage.sql(&stage.admin, there)?, "owner 0 seven");
+    // What has come beside the dump is not called missing, which would excuse its loss.
+    assert!(!report["findings"].to_string().contains("DEP-02"), "{}", report["findings"]);
+    stage.sql(&stage.admin, "SELECT lo_unlink(7)")?;
+    assert_eq!(stage.verify_known()?.0, Some(1));
+    Ok(())
+}
+
 /// A table of the source whose check holds there only: `condition` is evaluated on the target while rows come in.
 fn table_with_check(stage: &Stage, condition: &str, rows: u32) -> Outcome {
     stage.sql_text(&format!(
