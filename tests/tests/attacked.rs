@@ -263,3 +263,68 @@ fn what_the_source_drops_meanwhile_is_named_and_no_difference() -> Outcome {
     assert!(said.contains("e.stale: its content differs, while all rows"), "{said}");
     Ok(())
 }
+
+/// What others have on the target when a run is given up, what takes that back, and how it is named.
+const THEIRS: [(&str, &str, &str); 6] = [
+    (
+        "CREATE TABLE app.mine(id int); INSERT INTO app.mine VALUES (1)",
+        "table app.mine",
+        "DROP TABLE app.mine",
+    ),
+    ("CREATE VIEW public.seen AS SELECT id FROM app.t", "view public.seen", "DROP VIEW public.seen"),
+    (
+        "CREATE TABLE public.refers(id int REFERENCES app.t)",
+        "refers_id_fkey on public.refers",
+        "DROP TABLE public.refers",
+    ),
+    ("INSERT INTO app.t VALUES (7, 'new')", "1 row of app.t", "DELETE FROM app.t WHERE id = 7"),
+    ("UPDATE app.u SET v = 'other'", "3 rows of app.u", "DELETE FROM app.u"),
+    ("SELECT lo_create(77)", "1 large object", "SELECT lo_unlink(77)"),
+];
+
+#[test]
+fn a_run_that_is_given_up_takes_nothing_of_others_with_it() -> Outcome {
+    let test = "a_run_that_is_given_up_takes_nothing_of_others_with_it";
+    let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
+    stage.sql_text(
+        "CREATE EXTENSION timescaledb; CREATE EXTENSION hstore; CREATE ROLE app; CREATE ROLE reader;
+         CREATE SCHEMA app AUTHORIZATION app; SET ROLE app;
+         CREATE TABLE app.t(id serial PRIMARY KEY, v text DEFAULT 'a' CHECK (v <> '')); INSERT INTO app.t VALUES (1, 'x'), (2, 'y');
+         CREATE TABLE app.u(v text); INSERT INTO app.u VALUES ('a'), ('b'), ('c'); CREATE INDEX ON app.u(v);
+         CREATE TABLE app.parted(id int PRIMARY KEY) PARTITION BY RANGE (id);
+         CREATE TABLE app.parted_1 PARTITION OF app.parted FOR VALUES FROM (0) TO (10); INSERT INTO app.parted VALUES (1);
+         CREATE VIEW app.w AS SELECT v FROM app.u; CREATE MATERIALIZED VIEW app.m AS SELECT v FROM app.u;
+         ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT SELECT ON TABLES TO reader;
+         RESET ROLE; ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT SELECT ON TABLES TO reader;
+         CREATE TABLE app.h(at timestamptz NOT NULL, v int); SELECT create_hypertable('app.h', 'at');
+         INSERT INTO app.h SELECT timestamptz '2024-01-01' + i * interval '1 day', i FROM generate_series(1, 20) i;
+         CREATE PUBLICATION of_all FOR ALL TABLES; SELECT lo_create(7);
+         CREATE TABLE parent(id int PRIMARY KEY); CREATE TABLE child(p int CONSTRAINT no_parent REFERENCES parent);
+         SET session_replication_role = replica; INSERT INTO child VALUES (7)",
+    )?;
+    let (code, _, all) = stage.migrate(&[])?;
+    assert!(code == 2 && all.contains("no_parent"), "{all}");
+    let mine = |sql: &str| stage.script(&stage.target, sql);
+    for (create, named, undo) in THEIRS {
+        mine(create)?;
+        let before = stage.digest(&stage.admin)?;
+        let (code, said) = stage.cleanup(&["--drop-target"])?;
+        assert!(code == 2 && said.contains(named) && said.contains("--with-others"), "{named}: {said}");
+        assert_eq!(stage.digest(&stage.admin)?, before, "{named}");
+        mine(undo)?;
+    }
+    // A row that was changed and taken away again is gone: that its rows were copied stays known.
+    mine("TRUNCATE app.u; CREATE TABLE app.mine(id int)")?;
+    let (code, said) = stage.cleanup(&["--drop-target", "--with-others"])?;
+    assert_eq!(code, 0, "{said}");
+    // Nothing of the run's own is taken for somebody else's.
+    let (code, _, all) = stage.migrate(&[])?;
+    assert!(code == 2 && all.contains("no_parent"), "{all}");
+    let (code, said) = stage.cleanup(&["--drop-target"])?;
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(stage.left_behind()?, Vec::<String>::new());
+    stage.sql(&stage.source, "INSERT INTO parent VALUES (7)")?;
+    let (code, _, all) = stage.migrate(&[])?;
+    assert_eq!(code, 0, "{all}");
+    Ok(())
+}

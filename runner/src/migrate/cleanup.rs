@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::human::count;
 
+use super::given_up::{self, Say};
 use super::stages::restoring;
 use super::{restore, session_name};
 use crate::connect::{Connector, Session, Side};
@@ -12,7 +13,6 @@ use crate::error::Error;
 use crate::inspect;
 use crate::jobs;
 use crate::journal::{Event, Journal, State};
-use crate::quote::identifier;
 use crate::record;
 use crate::watch;
 use crate::workdir::WorkDir;
@@ -41,6 +41,10 @@ pub struct Args {
     /// Give the run up: drop everything that it wrote
     #[arg(long)]
     pub drop_target: bool,
+
+    /// With --drop-target: also drop what others have created or written there
+    #[arg(long, requires = "drop_target")]
+    pub with_others: bool,
 }
 
 impl std::fmt::Debug for Args {
@@ -49,9 +53,6 @@ impl std::fmt::Debug for Args {
         f.debug_struct("Args").field("drop_target", &self.drop_target).finish_non_exhaustive()
     }
 }
-
-/// Told of each thing that is closed, in a line.
-type Say<'a> = &'a (dyn Fn(&str) + Sync);
 
 /// Closes what is open, and says so line by line.
 ///
@@ -135,7 +136,8 @@ pub async fn run(args: &Args, say: Say<'_>) -> Result<(), Error> {
     }
     leave_restoring(&target, &session, past.as_ref(), owner.as_ref(), journal.as_ref(), say).await?;
     if args.drop_target {
-        drop_target(&target, past.as_ref(), owner.as_ref(), say).await?;
+        let run = (past.as_ref(), owner.as_ref());
+        given_up::run((source.as_ref(), &target), &session, run, (&work, args.with_others), say).await?;
         if let Some(journal) = &journal {
             journal.write(Event::Done)?;
         }
@@ -278,59 +280,5 @@ async fn leave_restoring(
         journal.write(Event::Restored)?;
     }
     say("✓ target: has left restoring mode");
-    Ok(())
-}
-
-/// Removes what the run has written: everything in the database that belongs to the administrator or to a role that the
-/// run made. Only a target that says of itself that it belongs to a run is emptied.
-async fn drop_target(
-    target: &Connector,
-    past: Option<&State>,
-    owner: Option<&Owner>,
-    say: Say<'_>,
-) -> Result<(), Error> {
-    let Some(owner) = owner.filter(|owner| past.is_none_or(|past| past.run == owner.id)) else {
-        return Err(Error::Refused {
-            what: "the target does not belong to an unfinished run: nothing is removed".into(),
-            next: vec!["empty it by hand, or make a new service".into()],
-        });
-    };
-    let session = target.open().await?;
-    let admin = session.ask_text("SELECT current_user::text").await?;
-    let timescale = session
-        .ask_one("SELECT pg_catalog.quote_ident(extversion) FROM pg_catalog.pg_extension WHERE extname = 'timescaledb'")
-        .await?;
-    if timescale.is_some() {
-        session.run("DROP EXTENSION timescaledb CASCADE").await?;
-    }
-    // Roles that own something here and that we may act for: those of the run.
-    let session = target.open().await?;
-    let roles: Vec<String> = session
-        .ask_list(
-            "SELECT DISTINCT r.rolname FROM pg_catalog.pg_shdepend d \
-             JOIN pg_catalog.pg_roles r ON r.oid = d.refobjid AND d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass \
-             JOIN pg_catalog.pg_database b ON b.oid = d.dbid AND b.datname = pg_catalog.current_database() \
-             WHERE r.rolname <> current_user AND NOT r.rolsuper AND r.rolname !~ '^pg_' \
-             AND EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles u ON u.oid = m.member \
-                         WHERE m.roleid = r.oid AND u.rolname = current_user)",
-        )
-        .await?;
-    for role in &roles {
-        let role = identifier(role);
-        session.run(&format!("GRANT {role} TO {}", identifier(&admin))).await?;
-        session.run(&format!("DROP OWNED BY {role} CASCADE")).await?;
-    }
-    session.run(&format!("DROP OWNED BY {} CASCADE", identifier(&admin))).await?;
-    Marks::drop(&session).await?;
-    if let Some(version) = timescale {
-        let session = target.open().await?;
-        session
-            .run(&format!("CREATE EXTENSION IF NOT EXISTS timescaledb WITH SCHEMA public VERSION {version}"))
-            .await?;
-    }
-    say(&format!(
-        "✓ target: what the run begun at {} had written is removed; roles stay, and do no harm to a new start",
-        owner.started
-    ));
     Ok(())
 }

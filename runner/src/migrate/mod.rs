@@ -15,6 +15,7 @@ mod engine_setup;
 mod enums;
 mod evaluation;
 mod fingerprint;
+mod given_up;
 mod handover;
 mod inspection;
 mod limits;

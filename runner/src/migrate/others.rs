@@ -63,6 +63,15 @@ fn hash(object: &str) -> String {
     hex(&Sha256::digest(object)[..HASH])
 }
 
+/// Objects that have gone and that the run does not know.
+pub(super) fn unknown(
+    before: &BTreeSet<String>,
+    now: &BTreeSet<String>,
+    known: &BTreeSet<String>,
+) -> Vec<String> {
+    before.difference(now).filter(|object| !known.contains(&hash(object))).cloned().collect()
+}
+
 /// Refuses where objects of the target have gone that the run does not know.
 ///
 /// # Errors
@@ -74,8 +83,8 @@ pub(super) async fn gone_with_ours(
     known: &BTreeSet<String>,
 ) -> Result<(), Error> {
     let now = objects(session).await?;
-    let theirs: Vec<&String> =
-        before.difference(&now).filter(|object| !known.contains(&hash(object))).collect();
+    let theirs = unknown(before, &now, known);
+    let theirs: Vec<&String> = theirs.iter().collect();
     if theirs.is_empty() {
         return Ok(());
     }
@@ -116,18 +125,29 @@ UNION ALL SELECT pg_catalog.format('DROP STATISTICS IF EXISTS %I.%I', n.nspname,
 FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
 WHERE s.stxrelid = {oid} AND s.stxexprs IS NOT NULL";
 
-/// Refuses where a table that is about to be dropped or emptied has other rows than the run has copied into it. The session is
-/// in a transaction, which keeps everybody from writing there until it ends.
+/// Whose rows a table has.
+pub(super) enum Rows {
+    /// The run's, or none.
+    Own,
+    /// Nobody can tell: a query would run its owner's functions.
+    Untold,
+    /// Others have added so many, and so many of those that were copied are not there as they were.
+    Others {
+        /// Rows that the run did not write.
+        added: u64,
+        /// Rows that it wrote, and that are deleted or changed.
+        missing: u64,
+        /// Rows that it wrote.
+        copied: u64,
+    },
+}
+
+/// Whose rows a table has. The session is in a transaction, which keeps everybody from writing there until it ends.
 ///
 /// # Errors
-/// With their number.
-pub(super) async fn rows(
-    context: &RunContext,
-    session: &Session,
-    marks: &Marks,
-    table: &Relation,
-) -> Result<(), Error> {
-    let Some(oid) = session.ask_one(&plain(table)).await? else { return Ok(()) };
+/// When the server refuses the question.
+pub(super) async fn found(session: &Session, marks: &Marks, table: &Relation) -> Result<Rows, Error> {
+    let Some(oid) = session.ask_one(&plain(table)).await? else { return Ok(Rows::Own) };
     let oid: u32 =
         oid.parse().map_err(|_| Error::Defect(format!("the object id of {table} is no number: {oid}")))?;
     let name = table.sql();
@@ -140,13 +160,7 @@ pub(super) async fn rows(
         let drops: Vec<String> = session.ask_list(&EVALUATED.replace("{oid}", &oid.to_string())).await?;
         session.run(&drops.join("; ")).await?;
         if calls().await? {
-            return Err(not_ours(
-                context,
-                &format!(
-                    "whether all rows of {table} are the run's cannot be told: a query would run its owner's functions"
-                ),
-                emptied(table),
-            ));
+            return Ok(Rows::Untold);
         }
     }
     let own: Vec<(Step, u64)> = marks
@@ -165,23 +179,43 @@ pub(super) async fn rows(
              FROM ONLY {name} t"
         ))
         .await?;
-    let (all, theirs): (u64, u64) = (row.number(0)?, row.number(1)?);
+    let (all, added): (u64, u64) = (row.number(0)?, row.number(1)?);
     session.run("ROLLBACK TO SAVEPOINT looked; RELEASE SAVEPOINT looked").await?;
     let copied: u64 = own.iter().map(|(_, rows)| rows).sum();
-    let missing = if own.is_empty() { 0 } else { copied.saturating_sub(all - theirs) };
-    if all == 0 || theirs == 0 && missing == 0 {
-        return Ok(());
-    }
-    Err(not_ours(
-        context,
-        &format!(
+    let missing = if own.is_empty() { 0 } else { copied.saturating_sub(all - added) };
+    Ok(if all == 0 || added == 0 && missing == 0 {
+        Rows::Own
+    } else {
+        Rows::Others { added, missing, copied }
+    })
+}
+
+/// Refuses where a table that is about to be dropped or emptied has other rows than the run has copied into it. The session is
+/// in a transaction, which keeps everybody from writing there until it ends.
+///
+/// # Errors
+/// With their number.
+pub(super) async fn rows(
+    context: &RunContext,
+    session: &Session,
+    marks: &Marks,
+    table: &Relation,
+) -> Result<(), Error> {
+    let what = match found(session, marks, table).await? {
+        Rows::Own => return Ok(()),
+        Rows::Untold => {
+            format!(
+                "whether all rows of {table} are the run's cannot be told: a query would run its owner's functions"
+            )
+        }
+        Rows::Others { added, missing, copied } => format!(
             "somebody else has written to {table} on the target, whose rows are to be copied there: {} of it {} not copied by \
              the run, and {missing} of {copied} copied rows are deleted or changed",
-            count(theirs, "row"),
-            if theirs == 1 { "is" } else { "are" }
+            count(added, "row"),
+            if added == 1 { "is" } else { "are" }
         ),
-        emptied(table),
-    ))
+    };
+    Err(not_ours(context, &what, emptied(table)))
 }
 
 /// A table and all that inherits from it, as its chunks do.

@@ -1,0 +1,225 @@
+//! A run that is given up: what it has written is dropped, and nothing goes with that which others have created on the target
+//! or written there, but where that is asked for.
+
+use std::collections::BTreeSet;
+
+use super::others;
+use crate::connect::{Connector, Session};
+use crate::engine::marks::{Marks, Owner, SCHEMA};
+use crate::error::Error;
+use crate::human::{self, count};
+use crate::journal::State;
+use crate::names::Relation;
+use crate::quote::identifier;
+use crate::record;
+use crate::workdir::{SavedSchema, WorkDir};
+
+/// Told of each thing that is closed, in a line.
+pub(super) type Say<'a> = &'a (dyn Fn(&str) + Sync);
+
+/// So many are named.
+const SHOWN: usize = 10;
+
+/// Roles that own something here and that we may act for.
+const ROLES: &str = "
+SELECT DISTINCT r.rolname FROM pg_catalog.pg_shdepend d
+JOIN pg_catalog.pg_roles r ON r.oid = d.refobjid AND d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass
+JOIN pg_catalog.pg_database b ON b.oid = d.dbid AND b.datname = pg_catalog.current_database()
+WHERE r.rolname <> current_user AND NOT r.rolsuper AND r.rolname !~ '^pg_'
+AND EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles u ON u.oid = m.member
+            WHERE m.roleid = r.oid AND u.rolname = current_user)";
+
+/// What has its owner's name in its own has the administrator's on the target; what a publication of all tables has is listed
+/// there.
+const NAMED_OTHERWISE: [&str; 4] =
+    ["default acl ", "user mapping ", "publication relation ", "publication namespace "];
+
+/// Tables with rows, but those of extensions.
+const FILLED: &str = "
+SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND c.oid >= 16384 AND pg_catalog.pg_relation_size(c.oid) > 0
+AND n.nspname !~ '^(pg_|_tsmigrate$)' AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
+  WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.objid = c.oid AND e.deptype = 'e')";
+
+/// Gives a run up. Only a target that says of itself that it belongs to a run is emptied.
+///
+/// # Errors
+/// Where the target belongs to none, or to another; where something of others would go, unless it is to; where a server refuses.
+pub(super) async fn run(
+    (source, target): (Option<&Connector>, &Connector),
+    session: &Session,
+    (past, owner): (Option<&State>, Option<&Owner>),
+    (work, with_others): (&WorkDir, bool),
+    say: Say<'_>,
+) -> Result<(), Error> {
+    let Some(owner) = owner.filter(|owner| past.is_none_or(|past| past.run == owner.id)) else {
+        return Err(Error::Refused {
+            what: "the target does not belong to an unfinished run: nothing is removed".into(),
+            next: vec!["empty it by hand, or make a new service".into()],
+        });
+    };
+    if !with_others {
+        let known = known(source, session, work, owner).await?;
+        refuse_others(target, (owner, known.as_ref()), work, say).await?;
+    }
+    drop_all(target, owner, say).await
+}
+
+/// Objects that the run may have created: those that the source has, and had. None where there is no server to ask, as for the run
+/// of an archive.
+///
+/// # Errors
+/// When a server refuses the question.
+async fn known(
+    source: Option<&Connector>,
+    target: &Session,
+    work: &WorkDir,
+    owner: &Owner,
+) -> Result<Option<BTreeSet<String>>, Error> {
+    let Some(source) = source else { return Ok(None) };
+    let mut known = others::known(&source.open().await?).await?;
+    // Without a work directory the source as it is now has to do.
+    known.extend(work.saved_plan(&owner.id).into_iter().flat_map(|plan| plan.schema.objects));
+    if owner.format == record::FORMAT
+        && let Some(saved) = Marks::schema(target).await?
+        && let Ok(schema) = serde_json::from_str::<SavedSchema>(&saved)
+    {
+        known.extend(schema.objects);
+    }
+    Ok(Some(known))
+}
+
+/// Removes what the run has written: everything in the database that belongs to the administrator or to a role that the
+/// run made.
+async fn drop_all(target: &Connector, owner: &Owner, say: Say<'_>) -> Result<(), Error> {
+    let session = target.open().await?;
+    let timescale = session
+        .ask_one("SELECT pg_catalog.quote_ident(extversion) FROM pg_catalog.pg_extension WHERE extname = 'timescaledb'")
+        .await?;
+    if timescale.is_some() {
+        session.run(DROP_TIMESCALE).await?;
+    }
+    // A session in which the extension was is not asked for more.
+    let session = target.open().await?;
+    drop_owned(&session).await?;
+    Marks::drop(&session).await?;
+    if let Some(version) = timescale {
+        let session = target.open().await?;
+        session
+            .run(&format!("CREATE EXTENSION IF NOT EXISTS timescaledb WITH SCHEMA public VERSION {version}"))
+            .await?;
+    }
+    say(&format!(
+        "✓ target: what the run begun at {} had written is removed; roles stay, and do no harm to a new start",
+        owner.started
+    ));
+    Ok(())
+}
+
+const DROP_TIMESCALE: &str = "DROP EXTENSION IF EXISTS timescaledb CASCADE";
+
+async fn drop_owned(session: &Session) -> Result<(), Error> {
+    let admin = identifier(&session.ask_text("SELECT current_user::text").await?);
+    let roles: Vec<String> = session.ask_list(ROLES).await?;
+    for role in roles.iter().map(|role| identifier(role)) {
+        session.run(&format!("GRANT {role} TO {admin}")).await?;
+        session.run(&format!("DROP OWNED BY {role} CASCADE")).await?;
+    }
+    session.run(&format!("DROP OWNED BY {admin} CASCADE")).await
+}
+
+/// Refuses where something of others would go.
+async fn refuse_others(
+    target: &Connector,
+    (owner, known): (&Owner, Option<&BTreeSet<String>>),
+    work: &WorkDir,
+    say: Say<'_>,
+) -> Result<(), Error> {
+    let session = target.open().await?;
+    let mut theirs = Vec::new();
+    if let Some(known) = known {
+        theirs.extend(objects(&session, known).await?);
+    } else {
+        say(
+            "! without a source nobody can tell which objects on the target others have created: all of them go",
+        );
+    }
+    // What marks another version has left is not known.
+    if owner.format == record::FORMAT {
+        theirs.extend(large_objects(&session).await?);
+        theirs.extend(rows(&session, say).await?);
+    }
+    if theirs.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<&String> = theirs.iter().collect();
+    Err(Error::Refused {
+        what: format!(
+            "others have created or written on the target what would be dropped with what the run wrote: {}",
+            human::first(&named, SHOWN)
+        ),
+        next: vec![
+            "keep elsewhere what is needed of it, and drop it, then the same command again".into(),
+            format!(
+                "or drop it too: {}",
+                record::cleanup(work.path(), true).replacen(
+                    "--drop-target",
+                    "--drop-target --with-others",
+                    1
+                )
+            ),
+        ],
+    })
+}
+
+/// Objects that go and are not known, by trying.
+async fn objects(session: &Session, known: &BTreeSet<String>) -> Result<Vec<String>, Error> {
+    let before = others::objects(session).await?;
+    session.run(&format!("BEGIN; {DROP_TIMESCALE}")).await?;
+    let tried = drop_owned(session).await;
+    let now = others::objects(session).await;
+    session.run("ROLLBACK").await?;
+    tried?;
+    let gone = others::unknown(&before, &now?, known);
+    Ok(gone
+        .into_iter()
+        .filter(|object| !NAMED_OTHERWISE.iter().any(|kind| object.starts_with(kind)))
+        .collect())
+}
+
+/// Large objects that go and are not the run's.
+async fn large_objects(session: &Session) -> Result<Option<String>, Error> {
+    let theirs: u64 = session
+        .ask_row(&format!(
+            "SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata m \
+             WHERE pg_catalog.pg_has_role(m.lomowner, 'MEMBER') AND m.oid NOT IN (SELECT o.oid FROM {SCHEMA}.large_objects o)"
+        ))
+        .await?
+        .number(0)?;
+    Ok((theirs > 0).then(|| count(theirs, "large object")))
+}
+
+/// Tables of the run with rows that it has not copied.
+async fn rows(session: &Session, say: Say<'_>) -> Result<Vec<String>, Error> {
+    let marks = Marks::read(session).await?;
+    let tables: Vec<Relation> =
+        session.ask(FILLED).await?.iter().map(|row| row.relation(0)).collect::<Result<_, _>>()?;
+    let mut theirs = Vec::new();
+    for table in &tables {
+        session.run("BEGIN").await?;
+        let found = others::found(session, &marks, table).await;
+        session.run("ROLLBACK").await?;
+        match found? {
+            others::Rows::Own => {}
+            others::Rows::Untold => say(&format!(
+                "! whether all rows of {table} are the run's cannot be told: a query would run its owner's functions"
+            )),
+            others::Rows::Others { added, missing, .. } => theirs.push(if added > 0 {
+                format!("{} of {table}", count(added, "row"))
+            } else {
+                format!("{table}, with {} changed or gone", count(missing, "row"))
+            }),
+        }
+    }
+    Ok(theirs)
+}
