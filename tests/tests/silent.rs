@@ -195,6 +195,7 @@ CREATE TABLE held(id int, v int) PARTITION BY LIST (id); CREATE TABLE held_1 PAR
 INSERT INTO held VALUES (1, -1);
 ALTER TABLE held ADD CONSTRAINT positive CHECK (v > 0) NOT VALID;
 UPDATE pg_constraint SET convalidated = true WHERE conname = 'positive';
+COMMENT ON CONSTRAINT positive ON held IS 'kept'; COMMENT ON CONSTRAINT positive ON held_1 IS 'kept, too';
 CREATE TABLE named(id int, name text); INSERT INTO named VALUES (1, 'a'), (2, 'b');
 CREATE UNIQUE INDEX by_name ON named(name); ALTER TABLE named CLUSTER ON by_name; COMMENT ON INDEX by_name IS 'goes too';
 CREATE TABLE names(name text CONSTRAINT of_name REFERENCES named(name));
@@ -282,6 +283,9 @@ fn rows_that_break_keys_are_shown_and_may_stay_and_a_mended_schema_is_taken_up()
     let states = "SELECT string_agg(conname || ' ' || convalidated, ', ' ORDER BY conname, conrelid::regclass::text) \
                   FROM pg_constraint WHERE contype IN ('c', 'f') AND connamespace = 'public'::regnamespace";
     assert_eq!(stage.sql(&stage.admin, states)?, "a.key false, positive false, positive false");
+    let comments = "SELECT string_agg(description, ', ' ORDER BY description) FROM pg_description d \
+                    JOIN pg_constraint k ON k.oid = d.objoid WHERE k.conname = 'positive'";
+    assert_eq!(stage.sql(&stage.admin, comments)?, "kept, kept, too");
     let indexes =
         "SELECT string_agg(indexrelid::regclass::text, ' ') FROM pg_index WHERE indrelid = 'named'::regclass";
     assert_eq!(stage.sql(&stage.admin, indexes)?, "by_three_anew");

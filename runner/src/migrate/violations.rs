@@ -38,6 +38,8 @@ pub(super) struct Violation {
     sql: String,
     /// Tables that inherit a CHECK, the nearest first.
     heirs: Vec<Relation>,
+    /// The statements that comment on a CHECK, and on those of its heirs: a comment goes with what it is on.
+    comments: Vec<String>,
     /// Foreign keys that need the key.
     needed_by: Vec<Need>,
 }
@@ -129,7 +131,7 @@ pub(super) async fn find(
                 "write schema.table.constraint, each as SQL writes it",
             )
         })?;
-        match of_name(source, facts, given, named).await {
+        match of_name((source, !context.args.no_comments), facts, given, named).await {
             // Dropped since on the source.
             Err(Error::Refused { .. }) if !context.args.allow_violations.contains(given) => {}
             result => found.extend(result?),
@@ -205,6 +207,32 @@ SELECT n.nspname, c.relname FROM h JOIN pg_catalog.pg_class c ON c.oid = h.oid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE h.depth > 0
 GROUP BY 1, 2 ORDER BY max(h.depth), 1, 2";
 
+/// Comments on the CHECK `{name}` of `{schema}.{table}`, which may be a domain.
+const COMMENT: &str = "
+SELECT e.description FROM pg_catalog.pg_constraint k
+JOIN pg_catalog.pg_description e ON e.classoid = k.tableoid AND e.objoid = k.oid
+LEFT JOIN pg_catalog.pg_class t ON t.oid = k.conrelid LEFT JOIN pg_catalog.pg_type d ON d.oid = k.contypid
+JOIN pg_catalog.pg_namespace n ON n.oid = coalesce(t.relnamespace, d.typnamespace)
+WHERE n.nspname = {schema} AND coalesce(t.relname, d.typname) = {table} AND k.conname = {name} AND k.contype = 'c'";
+
+/// The statements that comment on a CHECK and on those of its heirs.
+async fn comments(
+    source: &Session,
+    kind: Kind,
+    name: &str,
+    tables: impl Iterator<Item = &Relation>,
+) -> Result<Vec<String>, Error> {
+    let of = if kind == Kind::OfDomain { "DOMAIN " } else { "" };
+    let mut all = Vec::new();
+    for table in tables {
+        for comment in source.ask_list::<Vec<String>>(&filled(COMMENT, table, name)).await? {
+            let (name, comment) = (identifier(name), literal(&comment));
+            all.push(format!("COMMENT ON CONSTRAINT {name} ON {of}{} IS {comment}", table.sql()));
+        }
+    }
+    Ok(all)
+}
+
 fn filled(question: &str, table: &Relation, name: &str) -> String {
     // Names may hold braces: each place is filled once, from the end.
     let mut out = String::new();
@@ -223,7 +251,7 @@ fn filled(question: &str, table: &Relation, name: &str) -> String {
 }
 
 async fn of_name(
-    source: &Session,
+    (source, with_comments): (&Session, bool),
     facts: &Facts,
     given: &str,
     (table, name): (Relation, String),
@@ -248,6 +276,12 @@ async fn of_name(
                 heirs.push(row.relation(0)?);
             }
         }
+        let is_check = matches!(kind, Kind::Check | Kind::OfDomain);
+        let comments = if is_check && with_comments {
+            comments(source, kind, &name, std::iter::once(&of).chain(&heirs)).await?
+        } else {
+            Vec::new()
+        };
         let mut needed_by = Vec::new();
         if kind == Kind::Key {
             for row in source.ask(&filled(NEEDED, &of, &name)).await? {
@@ -265,8 +299,8 @@ async fn of_name(
             "i" => format!("{whole};"),
             _ => add_constraint(&alter(kind, &of), &name, whole),
         };
-        let definition = if matches!(kind, Kind::Check | Kind::OfDomain) { whole } else { "" };
-        found.push(Violation { kind, of, name, definition: definition.to_owned(), sql, heirs, needed_by });
+        let definition = if is_check { whole } else { "" }.to_owned();
+        found.push(Violation { kind, of, name, definition, sql, heirs, comments, needed_by });
     }
     if found.is_empty() {
         let what = "the source has no foreign key, CHECK, unique index or exclusion constraint of that name";
@@ -301,7 +335,16 @@ pub(super) async fn without_rows(
         }
     }
     let Some((key, other)) = keys.first() else { return Ok(None) };
-    let all: Vec<String> = keys.iter().map(|(key, _)| shell(key)).collect();
+    // What TimescaleDB's tables refer to cannot stay away.
+    let all: Vec<String> =
+        keys.iter().map(|(key, _)| key).filter(|key| !timescale::is_own(key)).map(|key| shell(key)).collect();
+    let mut next = vec!["leave the rows behind that refer to those too, with --exclude-data".to_owned()];
+    if all.len() == keys.len() {
+        next.push(format!(
+            "or have these keys NOT VALID on the target where rows break them: --allow-violations {}",
+            all.join(" ")
+        ));
+    }
     Ok(Some(Blocker {
         check: "excluded-rows",
         what: format!(
@@ -313,13 +356,7 @@ pub(super) async fn without_rows(
                 format!("{} foreign keys refer", keys.len())
             }
         ),
-        next: vec![
-            "leave the rows behind that refer to those too, with --exclude-data".into(),
-            format!(
-                "or have these keys NOT VALID on the target where rows break them: --allow-violations {}",
-                all.join(" ")
-            ),
-        ],
+        next,
     }))
 }
 
@@ -357,6 +394,9 @@ pub(super) async fn after_rows(target: &Session, violations: &[Violation]) -> Re
         match target.run(&add).await {
             Err(error) if BY_ROWS.contains(&error.code()) => target.run(&format!("{add} NOT VALID")).await?,
             result => result?,
+        }
+        for comment in &violation.comments {
+            target.run(comment).await?;
         }
     }
     Ok(())
