@@ -303,6 +303,25 @@ async fn timescale(session: &Session, extension: Extension) -> Result<Timescale,
               pg_catalog.unnest(s.setconfig) c)",
         )
         .await?;
+    Ok(Timescale {
+        version: extension.version,
+        schema: extension.schema,
+        license: settings.optional(0)?.unwrap_or_default().to_owned(),
+        restoring: settings.optional(1)? == Some("on") || settings.optional(2)? == Some("t"),
+        restoring_of_role: resets(session, "timescaledb.restoring")
+            .await?
+            .into_iter()
+            .filter(|sql| sql.starts_with("ALTER ROLE"))
+            .collect(),
+        ..listed(session, &Timescale::default()).await?
+    })
+}
+
+/// The same with its hypertables, aggregates and chunks as the session sees them: they come and go at any time.
+///
+/// # Errors
+/// When the server refuses the question.
+pub async fn listed(session: &Session, timescale: &Timescale) -> Result<Timescale, Error> {
     let named =
         |rows: Vec<Row>| rows.iter().map(|row| row.relation(0)).collect::<Result<Vec<Relation>, Error>>();
     let catalogs = Catalogs::read(session).await?;
@@ -324,18 +343,10 @@ async fn timescale(session: &Session, extension: Extension) -> Result<Timescale,
         ))
         .await?;
     Ok(Timescale {
-        version: extension.version,
-        schema: extension.schema,
-        license: settings.optional(0)?.unwrap_or_default().to_owned(),
-        restoring: settings.optional(1)? == Some("on") || settings.optional(2)? == Some("t"),
-        restoring_of_role: resets(session, "timescaledb.restoring")
-            .await?
-            .into_iter()
-            .filter(|sql| sql.starts_with("ALTER ROLE"))
-            .collect(),
         hypertables: named(hypertables)?,
         aggregates: named(aggregates)?,
         chunks: named(chunks)?,
+        ..timescale.clone()
     })
 }
 

@@ -1,11 +1,8 @@
 //! Some of a TimescaleDB source: plain tables alone, a hypertable alone, hypertables without their rows.
 
-use std::process::Command;
-
 use serde_json::Value;
 use tsmigrate_tests::lab::{Server, skipped};
 use tsmigrate_tests::migration::{Outcome, Stage};
-use tsmigrate_tests::program;
 
 /// Two hypertables with different dimensions, one of them with chunks beside the tables of the user, plain tables that refer
 /// to each other, and jobs that policies and users would have made.
@@ -68,13 +65,8 @@ fn migrate(stage: &Stage, arguments: &[&str]) -> Result<Value, Box<dyn std::erro
 }
 
 fn verify(stage: &Stage) -> Outcome {
-    let output = Command::new(program::path())
-        .args(["verify", "--work-dir"])
-        .arg(&stage.work)
-        .env("SOURCE", &stage.source)
-        .env("TARGET", &stage.target)
-        .output()?;
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let (code, said) = stage.verify_known()?;
+    assert_eq!(code, Some(0), "{said}");
     Ok(())
 }
 
@@ -199,6 +191,30 @@ fn a_choice_is_resumed() -> Outcome {
     assert_eq!(tables(&stage)?, "app.child app.country metrics.readings");
     let rows = "SELECT count(*), sum(v), (SELECT count(*) FROM show_chunks('metrics.readings')) FROM metrics.readings";
     assert_eq!(stage.sql(&stage.source, rows)?, stage.sql(&stage.admin, rows)?);
+    Ok(())
+}
+
+/// Chunks of hypertables that come, and of those that stay behind, are made while the choice is looked up and dumped.
+#[test]
+fn chunks_come_while_a_choice_is_read() -> Outcome {
+    let test = "chunks_come_while_a_choice_is_read";
+    let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
+    source(&stage)?;
+    let mut writer = stage.psql_command(&stage.source)?;
+    let writer = writer.args(["-c", "SELECT pg_sleep(0.4)"]).arg("-c").arg(
+        "DO $$ BEGIN FOR i IN 1..150 LOOP INSERT INTO metrics.noise VALUES (timestamptz '2031-01-01' + i * interval '1 day', i); \
+         INSERT INTO metrics.readings (ts, sensor, v) VALUES (timestamptz '2031-01-01' + i * interval '7 days', 1, i); \
+         COMMIT; PERFORM pg_sleep(1); END LOOP; END $$",
+    );
+    let mut writer = writer.spawn()?;
+    let migrated = stage.migrate(&["--include", "metrics.readings"]);
+    writer.kill()?;
+    writer.wait()?;
+    let (code, report, all) = migrated?;
+    assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
+    assert_eq!(report["verification"]["differences"], Value::Array(Vec::new()), "{all}");
+    assert_eq!(tables(&stage)?, "metrics.readings");
+    stage.sql(&stage.admin, "INSERT INTO metrics.readings (ts, sensor, v) VALUES ('2041-01-01', 1, 1)")?;
     Ok(())
 }
 

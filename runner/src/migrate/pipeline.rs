@@ -23,11 +23,14 @@ use super::{
     Context, Reached, bridging, engine_setup, evaluation, fingerprint, planning, release, resume, violations,
     ways_on, written,
 };
+use crate::connect::Session;
 use crate::engine::builds::{self, AfterRestoring, Builds, ForeignKeys};
 use crate::engine::load::Load;
 use crate::engine::objects;
 use crate::engine::retry::retrying;
 use crate::error::{Blocker, Error};
+use crate::filter::Filter;
+use crate::inspect::{Facts, Timescale};
 use crate::journal::{Event, Identity};
 use crate::names::Relation;
 use crate::quote::{identifier, quoted};
@@ -55,7 +58,6 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
             servers.target = context.work.saved_plan(&context.run)?.target;
         }
     }
-    let servers = servers;
     let pauses = jobs::pausable(&context, &servers).next().is_some();
     if past.is_some() {
         context.open_journal(before.as_deref(), Event::Resume)?;
@@ -76,7 +78,7 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
     }
     // What is dumped twice is dumped so that nothing is paused for a plan that nobody can run.
     if context.args.dry_run || pauses && past.is_none() {
-        let (scripts, clear) = analyse_now(&context, &servers).await?;
+        let (scripts, clear) = analyse_now(&context, &mut servers).await?;
         let stopped = !may_begin(&context, &servers, &scripts, clear).await?;
         if stopped || context.args.dry_run {
             return Ok(if stopped { Outcome::Blocked } else { Outcome::Planned });
@@ -99,7 +101,7 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
         context.stage("pause jobs", result.summary.unwrap_or_default(), start.elapsed());
     }
     // What was analysed may have changed since: what is run is what the snapshot shows.
-    let (mut snapshot, mut scripts, clear) = read_schema(&context, &servers).await?;
+    let (mut snapshot, mut scripts, clear) = read_chosen(&context, &mut servers, false).await?;
     if past.is_none() && !may_begin(&context, &servers, &scripts, clear).await? {
         return Ok(Outcome::Blocked);
     }
@@ -121,10 +123,7 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
         context.progress.warn(
             "the source has ended the session that keeps the snapshot; if nobody has written there since, it goes on",
         );
-        (snapshot, scripts, _) = retrying(context.retry_policy(), &context.progress, "snapshot", || {
-            read_schema(&context, &servers)
-        })
-        .await?;
+        (snapshot, scripts, _) = read_chosen(&context, &mut servers, true).await?;
         let past = context.work.past()?.ok_or_else(|| Error::Defect("the journal is gone".into()))?;
         begun = resume::continue_run(&context, &servers, &past, &snapshot, &mut scripts).await?;
     };
@@ -154,14 +153,73 @@ async fn take(context: &Context, servers: &Servers) -> Result<Snapshot, Error> {
 /// So often a session that waits for our locks is let through before anything is read.
 const LET_THROUGH: u32 = 5;
 
-/// Takes a snapshot, and the schema as it shows it. `pg_dump` asks for locks that our own session holds: an ALTER TABLE
+/// So often what is chosen is looked up anew before anything is read.
+const CHOICES: u32 = 10;
+
+/// What is chosen, and what of it is TimescaleDB's.
+type Choice = (Filter, Option<Timescale>);
+
+/// The choice as the session sees it, where that has changed: hypertables get chunks at any time.
+async fn chosen_anew(
+    context: &Context,
+    servers: &Servers,
+    session: &Session,
+) -> Result<Option<Choice>, Error> {
+    let filter = Filter::ask(session, &context.args.wish()).await?;
+    let timescale = match &servers.source.timescale {
+        Some(timescale) => Some(inspect::listed(session, timescale).await?),
+        None => None,
+    };
+    let mut now = Facts { timescale, ..Facts::default() };
+    filter.restrict(&mut now);
+    let is_same = filter == servers.filter && now.timescale == servers.source.timescale;
+    Ok((!is_same).then_some((filter, now.timescale)))
+}
+
+fn changes_too_often() -> Error {
+    Error::Refused {
+        what: "what is to come over of the source changes faster than it can be read: tables or chunks are created and \
+               dropped there all the time"
+            .into(),
+        next: vec!["wait for that to end, or migrate all of the database, without --include and --exclude".into()],
+    }
+}
+
+/// Takes a snapshot, and the schema of what is chosen as it shows it.
+async fn read_chosen(
+    context: &Context,
+    servers: &mut Servers,
+    again: bool,
+) -> Result<(Snapshot, Scripts, bool), Error> {
+    for _ in 0..CHOICES {
+        let read = if again {
+            let read = || read_schema(context, servers);
+            retrying(context.retry_policy(), &context.progress, "snapshot", read).await?
+        } else {
+            read_schema(context, servers).await?
+        };
+        match read {
+            Ok(read) => return Ok(read),
+            Err(choice) => (servers.filter, servers.source.timescale) = choice,
+        }
+    }
+    Err(changes_too_often())
+}
+
+/// Takes a snapshot, and the schema as it shows it, or what is chosen where that is something else there. `pg_dump` asks for locks that our own session holds: an ALTER TABLE
 /// that came in between waits for the one and stops the other. Nothing is read yet, so all is given back, and it goes first.
-async fn read_schema(context: &Context, servers: &Servers) -> Result<(Snapshot, Scripts, bool), Error> {
+async fn read_schema(
+    context: &Context,
+    servers: &Servers,
+) -> Result<Result<(Snapshot, Scripts, bool), Choice>, Error> {
     let mut attempt = 0;
     loop {
         let snapshot = take(context, servers).await?;
+        if let Some(choice) = chosen_anew(context, servers, &*snapshot.holder.turn().await?).await? {
+            return Ok(Err(choice));
+        }
         let error = match schema::analyse(context, servers, Some(snapshot.holder.snapshot())).await {
-            Ok((scripts, clear)) => return Ok((snapshot, scripts, clear)),
+            Ok((scripts, clear)) => return Ok(Ok((snapshot, scripts, clear))),
             Err(error) if tools::stopped_by_a_lock(&error) => error,
             Err(error) => return Err(error),
         };
@@ -171,10 +229,19 @@ async fn read_schema(context: &Context, servers: &Servers) -> Result<(Snapshot, 
 }
 
 /// Dumps and analyses without a snapshot of ours.
-async fn analyse_now(context: &Context, servers: &Servers) -> Result<(Scripts, bool), Error> {
-    let mut attempt = 0;
+async fn analyse_now(context: &Context, servers: &mut Servers) -> Result<(Scripts, bool), Error> {
+    let (mut attempt, mut choices) = (0, 0);
     loop {
-        match schema::analyse(context, servers, None).await {
+        let analysed = schema::analyse(context, servers, None).await;
+        if let Some(choice) = chosen_anew(context, servers, &context.source.open().await?).await? {
+            choices += 1;
+            if choices == CHOICES {
+                return Err(changes_too_often());
+            }
+            (servers.filter, servers.source.timescale) = choice;
+            continue;
+        }
+        match analysed {
             Err(error) if tools::stopped_by_a_lock(&error) => {
                 goes_first(context, error, &mut attempt).await?;
             }
