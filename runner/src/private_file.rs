@@ -155,9 +155,15 @@ pub(crate) fn directory(path: &Path) -> Result<bool, Error> {
     }
     let mode = about.permissions().mode();
     if mode & 0o022 != 0 {
+        // One with the sticky bit, such as /tmp, is everybody's.
+        let next = if mode & 0o1000 == 0 {
+            vec![format!("look at what is in it, then: chmod 700 {}", word(&path)), ANOTHER.to_owned()]
+        } else {
+            vec!["name another directory with --work-dir".to_owned()]
+        };
         return Err(refused(
             format!("others can write into the work directory {shown} (its mode is {:04o})", mode & 0o7777),
-            [format!("look at what is in it, then: chmod 700 {}", word(&path)), ANOTHER.to_owned()],
+            next,
         ));
     }
     contents(&path)?;

@@ -1,5 +1,7 @@
 //! Some of a TimescaleDB source: plain tables alone, a hypertable alone, hypertables without their rows.
 
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::Value;
 use tsmigrate_tests::lab::{Server, skipped};
 use tsmigrate_tests::migration::{Outcome, Stage};
@@ -224,8 +226,12 @@ fn what_is_needed_is_named() -> Outcome {
     let test = "what_is_needed_is_named";
     let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
     source(&stage)?;
+    // A dry run writes nothing into a directory of everybody's, and says that a run would not either.
+    std::fs::create_dir(&stage.work)?;
+    std::fs::set_permissions(&stage.work, PermissionsExt::from_mode(0o777))?;
     let (code, report, all) = stage.migrate(&["--dry-run", "--include", "app.site"])?;
     assert_eq!((code, &report["outcome"]), (1, &"blocked".into()), "{all}");
+    assert!(all.contains("a run would not begin in this work directory: others can write into"), "{all}");
     let adds = "app.site uses app.country, which is left out: --include 'app.country' adds it";
     assert_eq!(report["next"][0], adds, "{all}");
     stage.sql(&stage.target, "CREATE TABLE own (ts timestamptz NOT NULL)")?;

@@ -93,14 +93,19 @@ impl RunContext {
         mode: progress::Mode,
         tuning: Tuning,
     ) -> Result<Self, Error> {
-        work.check_ours()?;
-        // A dry run writes nothing there.
+        // A dry run writes nothing there, and says what a run would be refused for.
+        let mut refused = work.check_ours().err();
         if !tuning.dry_run {
+            refused.take().map_or(Ok(()), Err)?;
             journal::free(work.path())?;
         }
         let past = work.past().ok().flatten().filter(|past| tuning.resume && !past.done);
         let run = past.map_or_else(new_id, |past| past.run);
         target.named(&session_name(&run));
+        let progress = Progress::new(mode);
+        if let Some(refused) = refused {
+            progress.warn(&format!("a run would not begin in this work directory: {refused}"));
+        }
         let report = Report {
             version: report::VERSION,
             source,
@@ -110,7 +115,7 @@ impl RunContext {
         };
         Ok(Self {
             target,
-            progress: Progress::new(mode),
+            progress,
             report: Mutex::new(report),
             undo: Mutex::default(),
             work,

@@ -281,7 +281,7 @@ mod tests {
         let error = work.check_ours().expect_err("it is not ours");
         let Error::Refused { what, next } = error else { return error.to_string() };
         assert!(!next.is_empty(), "{what}");
-        what
+        what + " " + &next.join(" ")
     }
 
     #[test]
@@ -309,7 +309,9 @@ mod tests {
         mode(&at("open"), 0o777);
         assert!(refused(&work("open")).contains("others can write into the work directory"));
         assert!(refused(&work("open/below")).contains("others can write into"));
+        assert!(refused(&work("open")).contains("chmod 700"));
         mode(&at("open"), 0o1777);
+        assert!(!refused(&work("open")).contains("chmod"));
         work("open/below").check_ours().expect("the sticky bit keeps it");
         // A link of ours that leads through a folder in which others may put another in its place.
         std::fs::create_dir(at("hall")).expect("a folder");
