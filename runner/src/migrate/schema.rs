@@ -39,8 +39,9 @@ pub(super) async fn analyse(
             arguments.push("--create");
         }
         let flags = [
-            (args.no_owner, "--no-owner"),
-            (args.no_privileges, "--no-privileges"),
+            // Nobody else is there to own or to use anything.
+            (args.no_owner || args.no_roles, "--no-owner"),
+            (args.no_privileges || args.no_roles, "--no-privileges"),
             (args.no_comments, "--no-comments"),
             (args.no_publications, "--no-publications"),
         ];

@@ -94,8 +94,8 @@ async fn of_large_objects(
     let text: String = text
         .lines()
         .filter(|line| {
-            !(args.no_owner && line.starts_with("ALTER")
-                || args.no_privileges && line.starts_with("GRANT")
+            !((args.no_owner || args.no_roles) && line.starts_with("ALTER")
+                || (args.no_privileges || args.no_roles) && line.starts_with("GRANT")
                 || args.no_comments && line.starts_with("COMMENT"))
         })
         .fold(String::new(), |text, line| text + line + "\n");
