@@ -110,7 +110,7 @@ async fn drop_all(target: &Connector, owner: &Owner, say: Say<'_>) -> Result<(),
             .await?;
     }
     say(&format!(
-        "✓ target: what the run begun at {} had written is removed; roles stay, and do no harm to a new start",
+        "✓ target: what the run begun at {} had written is removed; roles stay, and extensions that are the service's, and do no harm to a new start",
         owner.started
     ));
     Ok(())
