@@ -58,10 +58,19 @@ struct Comparison<'a> {
 impl Comparison<'_> {
     /// Keeps a difference: with its reason, where it was announced.
     fn differ(&mut self, difference: Difference) {
-        match difference.reason.clone().or_else(|| self.announced.reason(&difference)) {
+        let announced = || self.announced.reason(&difference).filter(|_| self.is_as_before(&difference));
+        match difference.reason.clone().or_else(announced) {
             Some(reason) => self.result.announced.push(Difference { reason: Some(reason), ..difference }),
             None => self.result.differences.push(difference),
         }
+    }
+
+    /// No comparison before has seen the target with something else there.
+    fn is_as_before(&self, difference: &Difference) -> bool {
+        let mut now = difference.clone();
+        now.hide_secrets();
+        let (Some(seen), Some((object, hash))) = (self.world.expect.seen, now.seen()) else { return true };
+        seen.get(&object) == Some(&hash)
     }
 
     fn count(&mut self, kind: impl Into<String>) {

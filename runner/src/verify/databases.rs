@@ -69,6 +69,7 @@ pub async fn databases(
         sequences: &BTreeMap::new(),
         findings: told.findings(),
         kept: known.map(|(_, known)| &known.kept),
+        seen: told.seen.as_ref(),
     };
     let found = super::verify(&sessions, &expect, options, progress).await;
     progress.flush();

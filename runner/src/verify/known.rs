@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::options::{Kept, Without};
+use super::options::{Kept, Seen, Without};
 use crate::error::Error;
 use crate::filter::Wish;
 use crate::inspect::Facts;
@@ -39,6 +39,10 @@ pub struct Known {
     pub hypertable: Vec<String>,
     /// Kinds that stayed behind.
     pub without: Without,
+    /// What the comparison at its end found different, as announced: by object, a hash of what the target had. None where nothing
+    /// was compared.
+    #[serde(default)]
+    pub seen: Option<Seen>,
 }
 
 /// A finding, as far as a comparison asks.

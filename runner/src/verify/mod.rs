@@ -47,7 +47,7 @@ mod work;
 pub(crate) use compare::plural;
 pub use databases::databases;
 pub use known::Known;
-pub use options::{Check, Expect, Kept, PERCENT, VerifyOptions, Without};
+pub use options::{Check, Expect, Kept, PERCENT, Seen, VerifyOptions, Without};
 pub use result::{Difference, Rows, Verification};
 pub use same::same;
 pub use select::Chosen;

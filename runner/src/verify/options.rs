@@ -120,7 +120,12 @@ pub struct Expect<'a> {
     pub findings: Vec<Finding>,
     /// What a migration could not hand over; none where nobody knows how the target was filled.
     pub kept: Option<&'a Kept>,
+    /// What a comparison has seen before of what was announced: something else by now is no longer that.
+    pub seen: Option<&'a Seen>,
 }
+
+/// Objects that a comparison has found as they were announced, with a hash of what the target has.
+pub type Seen = BTreeMap<String, String>;
 
 /// What stays the administrator's, for the target refused to hand it over.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

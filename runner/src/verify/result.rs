@@ -3,7 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use tsmigrate_analyzer::secrets;
+
+use super::options::Seen;
+use crate::human::hex;
+
+/// So many bytes of a hash tell what was seen apart.
+const HASH: usize = 8;
 
 /// One thing that is not the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -26,6 +33,12 @@ pub struct Difference {
 }
 
 impl Difference {
+    /// Its object, and a hash of what the target has, for a comparison later on; none where the target has nothing. Secrets are hidden.
+    pub(super) fn seen(&self) -> Option<(String, String)> {
+        let found = self.found.as_ref()?;
+        Some((format!("{} {}", self.kind, self.object), hex(&Sha256::digest(found)[..HASH])))
+    }
+
     /// Takes secrets out of what both servers have: settings, options and definitions may hold them.
     pub(super) fn hide_secrets(&mut self) {
         // `default value definition` of `for public.t.api_key`, `type default` of a domain.
@@ -85,4 +98,12 @@ pub struct Verification {
     pub announced: Vec<Difference>,
     /// What could be compared in a lesser way only.
     pub notes: Vec<String>,
+}
+
+impl Verification {
+    /// What was found as it was announced.
+    #[must_use]
+    pub fn seen(&self) -> Seen {
+        self.announced.iter().filter_map(Difference::seen).collect()
+    }
 }

@@ -56,7 +56,7 @@ async fn compare(run: &Run<'_>, loaded: &Loaded) -> Result<Option<Verification>,
         comments: args.no_comments,
         publications: args.no_publications,
     };
-    let known = Known {
+    let mut known = Known {
         format: crate::record::FORMAT,
         source: Identity::of(&servers.source),
         target: Identity::of(&servers.target),
@@ -67,11 +67,15 @@ async fn compare(run: &Run<'_>, loaded: &Loaded) -> Result<Option<Verification>,
         wish: args.wish(),
         hypertable: args.hypertable.clone(),
         without,
+        seen: None,
     };
     // Only a later comparison asks for it.
-    if let Err(error) = context.work.keep(known::FILE, &known) {
-        context.progress.warn(&error.to_string());
-    }
+    let keep = |known: &Known| {
+        if let Err(error) = context.work.keep(known::FILE, known) {
+            context.progress.warn(&error.to_string());
+        }
+    };
+    keep(&known);
     if args.verify == Check::None {
         return Ok(None);
     }
@@ -89,6 +93,7 @@ async fn compare(run: &Run<'_>, loaded: &Loaded) -> Result<Option<Verification>,
         sequences: &loaded.sequences,
         findings,
         kept: Some(&loaded.kept),
+        seen: None,
     };
     let chosen = verify::Chosen { filter: servers.filter.clone(), convert: servers.convert.clone() };
     let options = verify::VerifyOptions {
@@ -97,5 +102,8 @@ async fn compare(run: &Run<'_>, loaded: &Loaded) -> Result<Option<Verification>,
         without,
         ..args.verify.into()
     };
-    verify::verify(&sessions, &expect, options, &context.progress).await.map(Some)
+    let verification = verify::verify(&sessions, &expect, options, &context.progress).await?;
+    known.seen = Some(verification.seen());
+    keep(&known);
+    Ok(Some(verification))
 }

@@ -45,6 +45,7 @@ fn run_with(
         sequences: &BTreeMap::new(),
         findings,
         kept,
+        seen: None,
     };
     compare(source, target, &expect, options, &Selection::default())
 }
