@@ -42,7 +42,7 @@ pub struct Args {
     #[arg(long)]
     pub drop_target: bool,
 
-    /// With --drop-target: also drop what others have created or written there
+    /// With --drop-target: also drop others' objects
     #[arg(long, requires = "drop_target")]
     pub with_others: bool,
 }

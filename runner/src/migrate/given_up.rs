@@ -34,6 +34,9 @@ AND EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles u 
 const NAMED_OTHERWISE: [&str; 4] =
     ["default acl ", "user mapping ", "publication relation ", "publication namespace "];
 
+/// What is created again at the end.
+const COMES_AGAIN: &str = "extension timescaledb";
+
 /// Tables with rows, but those of extensions.
 const FILLED: &str = "
 SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -183,7 +186,9 @@ async fn objects(session: &Session, known: &BTreeSet<String>) -> Result<Vec<Stri
     let gone = others::unknown(&before, &now?, known);
     Ok(gone
         .into_iter()
-        .filter(|object| !NAMED_OTHERWISE.iter().any(|kind| object.starts_with(kind)))
+        .filter(|object| {
+            object != COMES_AGAIN && !NAMED_OTHERWISE.iter().any(|kind| object.starts_with(kind))
+        })
         .collect())
 }
 

@@ -25,13 +25,15 @@ const SHOWN: usize = 5;
 /// So many bytes of a hash tell objects apart.
 const HASH: usize = 8;
 
-/// Objects that can go with others, by their identity, and columns of tables. Not those of extensions and of TimescaleDB,
+/// Objects that can go with others, by their identity, and columns of tables. Not those of extensions and their parts, of TimescaleDB,
 /// those of other sessions, and those that the server names by itself: they go and come with what they belong to.
 const OBJECTS: &str = "
 WITH found AS (
   SELECT DISTINCT d.classid, d.objid FROM pg_catalog.pg_depend d
   WHERE d.objid >= 16384 AND NOT EXISTS (
     SELECT FROM pg_catalog.pg_depend e WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e')
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend i JOIN pg_catalog.pg_depend e ON e.classid = i.refclassid
+    AND e.objid = i.refobjid AND e.deptype = 'e' WHERE i.classid = d.classid AND i.objid = d.objid AND i.deptype = 'i')
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = d.objid AND n.nspname ~ '^(pg_|_timescaledb_|_tsmigrate$)')
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_type t
