@@ -116,11 +116,9 @@ fn settings_alone<'a>(changes: &'a [Change], difference: &Difference, name: &str
         changes.iter().filter_map(|change| Some((change.setting_of(name)?, change))).collect();
     let (_, first) = lost.first()?;
     let is_lost = |line: &str| {
-        let of = line.trim_start().strip_prefix("SET ");
-        of.is_some_and(|of| {
-            lost.iter()
-                .any(|(parameter, _)| of.strip_prefix(parameter).is_some_and(|rest| rest.starts_with(" TO ")))
-        })
+        let of = line.trim_start().strip_prefix("SET ").and_then(|of| of.split_once(" TO "));
+        // The server quotes a name with a point in it.
+        of.is_some_and(|(name, _)| lost.iter().any(|(parameter, _)| *parameter == name.trim_matches('"')))
     };
     let kept = |text: &Option<String>| -> Vec<String> {
         let lines = text.iter().flat_map(|text| text.lines());

@@ -208,6 +208,9 @@ fn what_is_changed_of_an_object_does_not_excuse_what_else_differs() {
     assert_eq!(differs("function: definition", "app.f()", (&ours, &function("", "x")), setting), 1);
     assert_eq!(differs("function: owner", "app.f()", ("app", "tsdbadmin"), setting), 1);
     assert_eq!(differs("function: privileges", "app.f()", ("EXECUTE", "x"), setting), 1);
+    let quoted = function(" SET \"x.a\" TO '1'\n", "x");
+    let custom = ("function app.f", Some("setting x.a of function app.f"));
+    assert_eq!(differs("function: definition", "app.f()", (&quoted, &function("", "x")), custom), 0);
     // A rewrite of the whole, which keeps owners.
     let rewritten = ("function app.f", None);
     assert_eq!(differs("function: definition", "app.f()", (&ours, "another"), rewritten), 0);
