@@ -210,7 +210,11 @@ fn the_work_directory_is_ours_or_refused() -> Outcome {
         "report.html",
     ] {
         stage.work = path(name);
-        for arguments in [&["--dry-run"][..], &[], &["--resume"]] {
+        let (code, _, all) = stage.migrate(&["--dry-run"])?;
+        let is_warned =
+            all.contains("a run would not begin in this work directory") && all.contains("next: ");
+        assert!(code == 0 && is_warned, "{name}: {all}");
+        for arguments in [&[][..], &["--resume"]] {
             let (code, report, all) = stage.migrate(arguments)?;
             let error = report["error"].as_str().unwrap_or_default();
             assert_eq!(code, 2, "{name}: {all}");

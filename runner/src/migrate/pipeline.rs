@@ -44,7 +44,7 @@ use crate::{hazards, inspect, timescale, tools, watch};
 /// Runs a whole migration, or the rest of one.
 pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
     let past = resume::past(&context)?;
-    let before = context.work.past()?.map(|past| past.run);
+    let before = context.past()?.map(|past| past.run);
     let _watch = [&context.source, &context.target].map(|server| watch::start(server, &context.progress));
     let mut servers = inspect_servers(&context, past.is_some()).await?;
     if let Some(past) = &past {

@@ -37,7 +37,7 @@ pub(super) fn past_run(context: &RunContext, after_end: Vec<String>) -> Result<O
     let args = &context.tuning;
     let work = context.work.path();
     let directory = work.display();
-    let past = context.work.past()?.filter(|past| !past.done);
+    let past = context.past()?.filter(|past| !past.done);
     match past {
         Some(past) if args.resume => context.work.check(&past).map(|()| Some(past)),
         None if args.resume && context.work.past()?.is_some_and(|past| past.ending.is_some()) => {

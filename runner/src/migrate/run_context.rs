@@ -137,6 +137,17 @@ impl RunContext {
         self.undo.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What the work directory has of a run before. A dry run may look into one that a run would refuse, and has said so.
+    ///
+    /// # Errors
+    /// When its journal cannot be read.
+    pub(super) fn past(&self) -> Result<Option<journal::State>, Error> {
+        match self.work.past() {
+            Err(_) if self.tuning.dry_run => Ok(None),
+            past => past,
+        }
+    }
+
     /// Copies and builds at once: as many as were asked for, or as are worth their while, and as the servers take.
     pub(crate) fn workers(&self) -> Workers {
         self.workers.get().map_or(self.tuning.workers, |(workers, _)| *workers)

@@ -47,7 +47,7 @@ use crate::workdir::{SavedPlan, SavedSchema};
 pub(super) async fn restore(context: Arc<Restore>) -> Result<Outcome, Error> {
     let again = "to restore it once more, name an empty database, with another --work-dir";
     let past = resume::past_run(&context, vec![again.to_owned()])?;
-    let before = context.work.past()?.map(|past| past.run);
+    let before = context.past()?.map(|past| past.run);
     let _watch = watch::start(&context.target, &context.progress);
     let source = schema::source(&context)?;
     let mut facts = target::inspect(&context, &source, past.is_some()).await?;
