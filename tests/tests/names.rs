@@ -57,7 +57,7 @@ fn killed(stage: &Stage, arguments: &[&str]) -> Outcome {
 fn refused(stage: &Stage, arguments: &[&str], parts: &[&str]) -> Outcome {
     let (code, report, all) = stage.migrate(arguments)?;
     assert_eq!(code, 2, "{all}");
-    let said = format!("{} {}", report["error"], report["blockers"]);
+    let said = format!("{} {} {}", report["error"], report["blockers"], report["next"]);
     for part in parts {
         assert!(said.contains(part), "{part}: {said}");
     }

@@ -127,9 +127,9 @@ fn hypertables_have_their_owners_back() -> Outcome {
     for part in [
         "owner \\\"Odd Owner\\\" of hypertable m.h\"",
         "owner \\\"Odd Owner\\\" of hypertable m.apart\"",
-        "hand over its chunks (not on this service): it stays tsdbadmin's, \\\"Odd Owner\\\" has all privileges on it",
+        "hand over its chunks (not on this service): tsdbadmin owns it, \\\"Odd Owner\\\" has all privileges on it",
         "owner \\\"Odd Owner\\\" of job 1000 (Action [1000])",
-        "jobs of others are refused: it stays tsdbadmin's",
+        "jobs of others are refused: tsdbadmin owns it",
     ] {
         assert!(missing.contains(part), "{part}: {missing}");
     }
