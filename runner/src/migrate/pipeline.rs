@@ -341,7 +341,7 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
     if restoring {
         run.stage("restoring", restoring::enter(run)).await?;
     }
-    run_list(run, List::PreData, &scripts.pre_data).await?;
+    statements::stage(run, List::PreData, &scripts.pre_data).await?;
     let mut handover = Handover::new(servers.source.timescale.as_ref(), &scripts.access);
     let owners = ownership::run(run, &scripts.access, &handover, admin, &mut loaded);
     run.step("owners", Step::Owners, owners).await?;
@@ -379,11 +379,11 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
         violations::after_rows(&target, &servers.violations).await?;
         sorted.builds.without(&violations::keys_left_out(&target, &servers.violations).await?);
     }
-    run_list(run, List::PostData, &sorted.builds.rest).await?;
+    statements::stage(run, List::PostData, &sorted.builds.rest).await?;
     run.stage("foreign keys", foreign_keys::run(run, sorted.after_rows)).await?;
     let row_security: Vec<_> =
         sorted.builds.row_security.into_iter().map(|(_, statement)| statement).collect();
-    run_list(run, List::RowSecurity, &row_security).await?;
+    statements::stage(run, List::RowSecurity, &row_security).await?;
     let referenced = sorted.after_restoring.foreign_keys.iter().flat_map(|keys| keys.references.clone());
     handover.wait_for(&referenced.collect(), &scripts.access);
     if restoring {
@@ -392,7 +392,7 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
         run.stage("restored", restoring::leave(run)).await?;
     }
     run.stage("foreign keys", foreign_keys::run(run, sorted.after_restoring.foreign_keys)).await?;
-    run_list(run, List::LateRowSecurity, &sorted.after_restoring.row_security).await?;
+    statements::stage(run, List::LateRowSecurity, &sorted.after_restoring.row_security).await?;
     let mut session = run.target().await?;
     session.run(engine_setup::SETUP).await?;
     // Before tables are given to their owners, who alone may analyze them.
@@ -414,17 +414,8 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
         context.report().missing.extend(missing);
     }
     context.report().warnings.extend(session.take_notices());
-    match data::lost(run).await?.len() {
-        0 => Ok(loaded),
-        number => Err(Error::Refused {
-            what: format!("the target's server has crashed and lost {number} steps that it had confirmed"),
-            next: vec!["do them again: the same command with --resume".into()],
-        }),
-    }
-}
-
-async fn run_list(run: &Run<'_>, list: List, all: &[Statement]) -> Result<(), Error> {
-    run.stage(list.name(), statements::run(run, list, all)).await
+    data::nothing_is_lost(run).await?;
+    Ok(loaded)
 }
 
 /// Post-data by the time when each part of it can be built.

@@ -36,7 +36,6 @@ use crate::quote::{identifier, literal, quoted, shell};
 use crate::record;
 use crate::report::Outcome;
 use crate::results::Missing;
-use crate::script::Statement;
 use crate::step::{List, Step};
 use crate::tables;
 use crate::tables::range::CopyRange;
@@ -206,7 +205,7 @@ async fn write(
     let admin = &facts.user;
     run.step("roles", Step::Roles, roles::run(run, &scripts.roles)).await?;
     run.stage("extensions", extensions::run(run, &scripts.extensions, None)).await?;
-    run_list(run, List::PreData, &scripts.pre_data).await?;
+    statements::stage(run, List::PreData, &scripts.pre_data).await?;
     let handover = Handover::default();
     let owners = ownership::run(run, &scripts.access, &handover, admin, &mut loaded);
     run.step("owners", Step::Owners, owners).await?;
@@ -233,12 +232,12 @@ async fn write(
     }
     run.stage("large objects", large_objects::run(run, &context.contents)).await?;
     run.stage("sequences", set_sequences(context, run)).await?;
-    run_list(run, List::PostData, &builds.rest).await?;
+    statements::stage(run, List::PostData, &builds.rest).await?;
     run.stage("foreign keys", foreign_keys::run(run, after_rows)).await?;
     // As long as nothing is hidden from who has copied it.
     let equal = verify::run(context, archive, &compared).await?;
     let row_security: Vec<_> = builds.row_security.into_iter().map(|(_, statement)| statement).collect();
-    run_list(run, List::RowSecurity, &row_security).await?;
+    statements::stage(run, List::RowSecurity, &row_security).await?;
     let mut session = run.target().await?;
     session.run(engine_setup::SETUP).await?;
     run.stage("analyze", analyze::run(run, &session, &mut loaded)).await?;
@@ -246,17 +245,8 @@ async fn write(
     run.step("access", Step::Access, access).await?;
     run.stage("refresh", refresh::run(run, builds.refreshes, &[], &context.target)).await?;
     context.report().warnings.extend(session.take_notices());
-    match data::lost(run).await?.len() {
-        0 => Ok(equal),
-        number => Err(Error::Refused {
-            what: format!("the target's server has crashed and lost {number} steps that it had confirmed"),
-            next: vec!["do them again: the same command with --resume".into()],
-        }),
-    }
-}
-
-async fn run_list(run: &TargetRun<'_>, list: List, all: &[Statement]) -> Result<(), Error> {
-    run.stage(list.name(), statements::run(run, list, all)).await
+    data::nothing_is_lost(run).await?;
+    Ok(equal)
 }
 
 /// Leaves out tables that the target does not have, and those of extensions that nobody but a superuser may write.

@@ -80,12 +80,23 @@ pub(in crate::migrate) async fn run(
 }
 
 /// Steps that a crash of the target has taken back.
-pub(in crate::migrate) async fn lost(run: &TargetRun<'_>) -> Result<Vec<Step>, Error> {
+async fn lost(run: &TargetRun<'_>) -> Result<Vec<Step>, Error> {
     let engine = &run.engine;
     retrying(engine.retry_policy, &engine.progress, "confirmation", || async {
         engine.marks.lost(&engine.target.open().await?).await
     })
     .await
+}
+
+/// Refuses to end a run of which a crash of the target has taken steps back.
+pub(in crate::migrate) async fn nothing_is_lost(run: &TargetRun<'_>) -> Result<(), Error> {
+    match lost(run).await?.len() {
+        0 => Ok(()),
+        number => Err(Error::Refused {
+            what: format!("the target's server has crashed and lost {number} steps that it had confirmed"),
+            next: vec!["do them again: the same command with --resume".into()],
+        }),
+    }
 }
 
 /// Writes what was copied into the report; in words.

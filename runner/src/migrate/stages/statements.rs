@@ -12,12 +12,17 @@ use crate::migrate::driver::{StageResult, TargetRun};
 use crate::script::Statement;
 use crate::step;
 
-/// Runs a list in steps of some hundred statements, each step in a transaction.
-pub(in crate::migrate) async fn run(
+/// Runs a list as a stage of its name.
+pub(in crate::migrate) async fn stage(
     run: &TargetRun<'_>,
     list: step::List,
     statements: &[Statement],
-) -> Result<StageResult, Error> {
+) -> Result<(), Error> {
+    run.stage(list.name(), self::run(run, list, statements)).await
+}
+
+/// Runs a list in steps of some hundred statements, each step in a transaction.
+async fn run(run: &TargetRun<'_>, list: step::List, statements: &[Statement]) -> Result<StageResult, Error> {
     if statements.is_empty() {
         return Ok(StageResult::default());
     }
