@@ -252,7 +252,8 @@ impl Names<'_, '_> {
                 [row, star] if **row == *table.name && star == "*" => {}
                 [.., star] if star == "*" => self.is_unknown = true,
                 [column] => self.name(table, column, location, Use::Plain),
-                [of, column] if **of == *table.name => self.name(table, column, location, Use::Plain),
+                // What is no column may be a function of the row: `t.f` is `f(t)` then.
+                [of, column] if **of == *table.name && self.has(table, column) == Some(true) => {}
                 _ => self.is_unknown = true,
             }
         }
