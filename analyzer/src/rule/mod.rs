@@ -19,6 +19,7 @@ use std::cmp::Ordering;
 use crate::edit::Safety;
 use crate::facts::Facts;
 use crate::finding::{Place, Script, Severity};
+use crate::grow;
 use crate::options::Options;
 use crate::parse::StatementKind;
 use crate::target::Target;
@@ -273,7 +274,7 @@ pub struct Finish<'a> {
 impl Finish<'_> {
     /// Reports a finding at the place of a fact. It has no excerpt and no fix: what it says must be enough.
     pub fn report(&mut self, place: Place, draft: Draft) {
-        self.findings.push(draft.without_statement(self.rule, place));
+        grow::push(self.findings, draft.without_statement(self.rule, place));
     }
 
     /// Adds a script for a person to run.
