@@ -85,7 +85,7 @@ pub struct Facts {
     pub available: BTreeMap<String, String>,
     /// Those the user may create: on the allow-list, trusted, or any for a superuser.
     pub creatable: BTreeSet<String>,
-    /// Versions of TimescaleDB that can be created.
+    /// Versions of TimescaleDB that the server has files of.
     pub timescale_versions: Vec<String>,
     /// TimescaleDB, where it is installed.
     pub timescale: Option<Timescale>,
@@ -255,6 +255,9 @@ pub async fn inspect(session: &Session, side: Side) -> Result<Facts, Error> {
         }
         facts.roles.insert(name.to_owned());
     }
+    facts.timescale_versions = session
+        .ask_list("SELECT version FROM pg_catalog.pg_available_extension_versions WHERE name = 'timescaledb'")
+        .await?;
     if side == Side::Target {
         creatable(session, &mut facts, allow_list).await?;
         facts.objects = objects(session).await?;
@@ -287,9 +290,6 @@ async fn creatable(session: &Session, facts: &mut Facts, allow_list: &str) -> Re
         // An extension's control file need not name a default version.
         facts.available.extend(row.optional(1)?.map(|version| (name.to_owned(), version.to_owned())));
     }
-    facts.timescale_versions = session
-        .ask_list("SELECT version FROM pg_catalog.pg_available_extension_versions WHERE name = 'timescaledb'")
-        .await?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@
 //! in one form.
 
 mod chosen;
+pub mod updates;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -10,7 +10,6 @@ const TABLES: &str = "
 INSERT INTO readings VALUES ('2030-01-01 00:00+00', 1, 1, 'new'), ('2024-03-14 00:00:02+00', 2, 2, 'old') RETURNING *;
 UPDATE readings SET value = value + 1 WHERE time = '2024-03-14 00:00+00' AND sensor = 3 RETURNING value;
 DELETE FROM readings WHERE time = '2024-03-13 00:00+00' AND sensor = 6 RETURNING sensor;
-INSERT INTO readings VALUES ('2030-01-01 00:00+00', 99, 1, 'no such sensor') ON CONFLICT DO NOTHING;
 INSERT INTO spare VALUES (10000, '{}');
 ALTER TABLE readings ADD COLUMN extra integer DEFAULT 5; ALTER TABLE readings ADD COLUMN unset text;
 SELECT count(*), sum(extra), count(unset) FROM readings;
@@ -59,7 +58,7 @@ SELECT count(*) FROM (SELECT add_retention_policy('later', interval '90 years'),
   add_continuous_aggregate_policy('by_half', interval '3 months', interval '1 day', interval '1 hour')) x;
 SELECT count(*) FROM (SELECT remove_retention_policy('later'), remove_compression_policy('later'),
   remove_continuous_aggregate_policy('by_half')) x;
-SELECT scheduled FROM timescaledb_information.jobs j, alter_job(j.job_id, scheduled => true) WHERE proc_name = 'own_job' ORDER BY 1;
+SELECT a.scheduled FROM timescaledb_information.jobs j, alter_job(j.job_id, scheduled => false) a WHERE proc_name = 'own_job';
 SELECT delete_job(add_job('own_job', interval '3 hours', initial_start => '2099-01-01 00:00+00'));
 DROP MATERIALIZED VIEW by_half; DROP MATERIALIZED VIEW by_two_days;
 SELECT md5(string_agg(r::text, '' ORDER BY r::text)) FROM readings r; SELECT md5(string_agg(h::text, '' ORDER BY h::text)) FROM hourly h;

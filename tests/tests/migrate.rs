@@ -131,13 +131,18 @@ fn a_timescaledb_source_arrives_with_hypertables_and_jobs() -> Outcome {
 fn different_timescaledb_versions_block_with_the_commands_that_help() -> Outcome {
     let test = "different_timescaledb_versions_block_with_the_commands_that_help";
     let Some(stage) = Stage::new(test, Server::Source17, Server::Target18)? else { return Ok(()) };
-    stage.sql(&stage.source, "CREATE EXTENSION timescaledb")?;
+    stage.sql_text(
+        "CREATE EXTENSION timescaledb; CREATE TABLE adapts (ts timestamptz NOT NULL);
+         SELECT create_hypertable('adapts', 'ts'); CREATE INDEX ON adapts (ts); SELECT set_adaptive_chunking('adapts', '100MB')",
+    )?;
     let before = stage.target_objects()?;
     let (code, report, all) = stage.migrate(&[])?;
     assert_eq!((code, &report["outcome"]), (1, &"blocked".into()), "{all}");
     assert_eq!(report["blockers"][0]["check"], "timescaledb-version");
     let next = report["blockers"][0]["next"].to_string();
     assert!(next.contains("ALTER EXTENSION timescaledb UPDATE TO"), "{next}");
+    // What that update would refuse is named beside it.
+    assert!(next.contains("while there is 1 hypertable with adaptive chunking (public.adapts)"), "{next}");
     assert_eq!(stage.target_objects()?, before);
     Ok(())
 }

@@ -9,6 +9,7 @@ use crate::engine::retry::retrying;
 use crate::error::{Blocker, Error};
 use crate::plan::{self, Bridge};
 use crate::quote::{identifier, literal};
+use crate::timescale::updates;
 
 const VERSION: &str = "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'timescaledb'";
 
@@ -19,14 +20,60 @@ const DROP: &str = "DROP EXTENSION timescaledb";
 pub(super) async fn obstacle(context: &Context, servers: &Servers) -> Result<Option<Blocker>, Error> {
     let (source, target) = (&servers.source, &servers.target);
     let Some(bridge) = plan::bridge(source, target) else {
-        return Ok(plan::timescale_version(source, target));
+        let Some(mut blocker) = plan::timescale_version(source, target) else { return Ok(None) };
+        if let Some(to) = plan::source_update(source, target) {
+            // What an update refuses is ended before it.
+            blocker.next.splice(0..0, refused(context, servers, &to).await?);
+        }
+        return Ok(Some(blocker));
     };
     let session = context.target.open().await?;
     let timeout = context.args.lock_timeout.as_millis();
     let tried = session.run(&format!("BEGIN; SET LOCAL lock_timeout = {timeout}; {DROP}; ROLLBACK")).await;
-    let Err(error) = tried else { return Ok(None) };
-    let Some(answer) = error.answer() else { return Err(error) };
-    Ok(Some(plan::stays(&bridge, source, target, &answer.message)))
+    match tried {
+        Ok(()) if context.args.update_timescaledb => later_update(context, servers, &bridge).await,
+        Ok(()) => Ok(None),
+        Err(error) => match error.answer() {
+            Some(answer) => Ok(Some(plan::stays(&bridge, source, target, &answer.message))),
+            None => Err(error),
+        },
+    }
+}
+
+/// What an update of what the source holds to that version refuses.
+async fn refused(context: &Context, servers: &Servers, to: &str) -> Result<Vec<String>, Error> {
+    let Some(ours) = servers.source.timescale.as_ref().map(|timescale| &timescale.version) else {
+        return Ok(Vec::new());
+    };
+    updates::refused(&context.source.open().await?, ours, to).await
+}
+
+/// The update that was asked for at the end would be refused: better known before the first row than after the last.
+async fn later_update(
+    context: &Context,
+    servers: &Servers,
+    bridge: &Bridge,
+) -> Result<Option<Blocker>, Error> {
+    let mut next = refused(context, servers, &bridge.theirs).await?;
+    if next.is_empty() {
+        return Ok(None);
+    }
+    next.push(
+        "do that on the source first; or move without --update-timescaledb, and do it on the target".into(),
+    );
+    Ok(Some(Blocker {
+        check: "timescaledb-update",
+        what: format!("the target's TimescaleDB could not be updated to {} at the end", bridge.theirs),
+        next,
+    }))
+}
+
+/// What has to be done on the target before its TimescaleDB is updated by hand, for the plan.
+pub(super) async fn notes(context: &Context, servers: &Servers) -> Result<Vec<String>, Error> {
+    match plan::bridge(&servers.source, &servers.target) {
+        Some(bridge) if !context.args.update_timescaledb => refused(context, servers, &bridge.theirs).await,
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// Gives the target the source's version, unless it has it already.

@@ -272,6 +272,7 @@ async fn may_begin(
     clear: bool,
 ) -> Result<bool, Error> {
     let version = bridging::obstacle(context, servers).await?;
+    let later = bridging::notes(context, servers).await?;
     let hazards = servers.hazards.iter().filter(|hazard| {
         !hazards::ACCEPTABLE.contains(&hazard.check)
             || !context.args.accept.iter().any(|accepted| accepted.eq_ignore_ascii_case(hazard.check))
@@ -284,6 +285,7 @@ async fn may_begin(
     plan.notes.extend(context.workers.get().iter().flat_map(|(_, why)| why.iter().cloned()));
     plan.notes.extend(servers.filter.lines().iter().cloned());
     plan.notes.extend(servers.convert.lines());
+    plan.notes.extend(later);
     report.plan = Some(plan);
     report.next = if free { Vec::new() } else { ways_on::ways_on(&report.findings) };
     if !clear {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use tsmigrate_analyzer::report::{count, thousands};
 
 pub use preflight::preflight;
-pub use versions::{Bridge, bridge, stays, timescale_version};
+pub use versions::{Bridge, bridge, source_update, stays, timescale_version};
 
 use crate::capacity::{Connections, Workers};
 use crate::connect::Side;

@@ -5,9 +5,9 @@ use crate::inspect::Facts;
 use crate::quote::psql;
 use crate::timescale::numbers;
 
-/// The last version of TimescaleDB for a major version of PostgreSQL: the CMakeLists.txt of 2.20.0 refuses 14, and that of
-/// 2.29.2 still takes 15.
-const LAST: [(u32, &str); 1] = [(14, "2.19.3")];
+/// The last version of TimescaleDB for a major version of PostgreSQL (TimescaleDB's CHANGELOG, 2.20.0 and 2.29.0: "support
+/// removed"; the first of the next is refused by its CMakeLists.txt, or does not compile), and the newest PostgreSQL that it runs on.
+const LAST: [(u32, &str, u32); 2] = [(14, "2.19.3", 17), (15, "2.28.3", 18)];
 
 /// The target's TimescaleDB gives way to the source's version for the migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,13 @@ pub fn bridge(source: &Facts, target: &Facts) -> Option<Bridge> {
     (offers && ours != theirs).then(|| Bridge { ours: ours.clone(), theirs: theirs.clone() })
 }
 
+/// The version that the source has to be updated to before it moves; none where it need not, or cannot.
+#[must_use]
+pub fn source_update(source: &Facts, target: &Facts) -> Option<String> {
+    let ours = &source.timescale.as_ref()?.version;
+    nearest(source, target, ours).cloned()
+}
+
 /// A difference of versions that the target alone cannot end, with the commands that do.
 #[must_use]
 pub fn timescale_version(source: &Facts, target: &Facts) -> Option<Blocker> {
@@ -41,7 +48,7 @@ pub fn timescale_version(source: &Facts, target: &Facts) -> Option<Blocker> {
         what: format!(
             "TimescaleDB is {ours} on the source and {theirs} on the target; a dump fits its own version only"
         ),
-        next: path(source, target, ours, theirs),
+        next: path(source, target, ours),
     })
 }
 
@@ -54,32 +61,37 @@ pub fn stays(bridge: &Bridge, source: &Facts, target: &Facts, why: &str) -> Bloc
         what: format!(
             "TimescaleDB is {ours} on the source and {theirs} on the target, where it cannot be dropped and created as {ours}: {why}"
         ),
-        next: path(source, target, ours, theirs),
+        next: path(source, target, ours),
     }
 }
 
+/// The newer version of the target that takes the least: what the source's server has already needs no installation, and the
+/// nearest one changes least.
+fn nearest<'a>(source: &Facts, target: &'a Facts, ours: &str) -> Option<&'a String> {
+    let installed = target.timescale.iter().map(|timescale| &timescale.version);
+    let newer =
+        target.timescale_versions.iter().chain(installed).filter(|version| numbers(version) > numbers(ours));
+    newer.min_by_key(|version| (!source.timescale_versions.contains(version), numbers(version)))
+}
+
 /// The fewest updates that bring both to one version.
-fn path(source: &Facts, target: &Facts, ours: &str, theirs: &str) -> Vec<String> {
-    let ours_first = numbers(ours) < numbers(theirs);
-    if !ours_first {
-        return vec![
-            format!(
-                "the target offers {theirs} and not {ours}, and a version cannot be taken back: update the target to {ours} first"
-            ),
-            format!("  {}", psql("TARGET", &format!("ALTER EXTENSION timescaledb UPDATE TO '{ours}'"))),
-        ];
-    }
-    // What the source's server has already needs no installation, and the nearest version changes least.
-    let newer = |version: &&String| numbers(version) > numbers(ours);
-    let mut offered: Vec<&String> = target.timescale_versions.iter().filter(newer).collect();
-    if offered.is_empty() {
-        offered = target.timescale.iter().map(|timescale| &timescale.version).collect();
-    }
-    offered.sort_by_key(|version| (!source.timescale_versions.contains(version), numbers(version)));
-    let to = offered.first().map_or(theirs, |version| version.as_str());
+fn path(source: &Facts, target: &Facts, ours: &str) -> Vec<String> {
+    let Some(to) = nearest(source, target, ours) else {
+        if target.timescale_versions.iter().any(|version| version == ours) {
+            let update = format!("ALTER EXTENSION timescaledb UPDATE TO '{ours}'");
+            return vec![
+                format!("update the target to {ours} first, which it offers:"),
+                format!("  {}", psql("TARGET", &update)),
+            ];
+        }
+        return vec![format!(
+            "a version cannot be taken back, and the target offers no newer one: move to a service that offers {ours}, or ask \
+             its support when this one does"
+        )];
+    };
     let mut next = Vec::new();
-    let last = LAST.iter().find(|(major, last)| *major == source.major() && numbers(to) > numbers(last));
-    if let Some((major, last)) = last {
+    let last = LAST.iter().find(|(major, last, _)| *major == source.major() && numbers(to) > numbers(last));
+    if let Some((major, last, newest)) = last {
         if numbers(ours) < numbers(last) {
             next.push(format!(
                 "update the source to {last}, the last TimescaleDB for PostgreSQL {major} (install it on its server first), as the \
@@ -89,7 +101,7 @@ fn path(source: &Facts, target: &Facts, ours: &str, theirs: &str) -> Vec<String>
         }
         next.push(format!(
             "then move the source to PostgreSQL {} with pg_upgrade, TimescaleDB {last} installed for both: {to} has no PostgreSQL {major}",
-            major + 1
+            newest.min(&target.major())
         ));
     }
     let install = if source.timescale_versions.iter().any(|version| version == to) {
@@ -148,10 +160,12 @@ mod tests {
         let source = Facts { version_num: 140_010, ..with("2.15.0") };
         let next = timescale_version(&source, &offering(&["2.27.2"])).expect("they differ").next.join("\n");
         assert!(next.contains("2.19.3, the last TimescaleDB for PostgreSQL 14"), "{next}");
-        assert!(next.contains("PostgreSQL 15 with pg_upgrade") && next.ends_with("'2.27.2'\""), "{next}");
+        assert!(next.contains("PostgreSQL 17 with pg_upgrade") && next.ends_with("'2.27.2'\""), "{next}");
         let source = Facts { version_num: 150_018, ..with("2.15.0") };
         let next = timescale_version(&source, &offering(&["2.29.2"])).expect("they differ").next.join("\n");
-        assert!(!next.contains("pg_upgrade") && next.ends_with("'2.29.2'\""), "{next}");
+        assert!(next.contains("2.28.3, the last TimescaleDB for PostgreSQL 15"), "{next}");
+        let next = timescale_version(&source, &offering(&["2.28.3"])).expect("they differ").next.join("\n");
+        assert!(!next.contains("pg_upgrade") && next.ends_with("'2.28.3'\""), "{next}");
     }
 
     #[test]
@@ -164,6 +178,13 @@ mod tests {
         target.timescale = None;
         assert_eq!(timescale_version(&with("2.17.2"), &target), None);
         let newer = timescale_version(&with("2.29.2"), &offering(&["2.19.3"])).expect("they differ");
+        assert!(newer.next[0].contains("offers no newer one") && newer.next.len() == 1, "{newer:?}");
+        // It was not updated to the newest that it offers.
+        let mut target = offering(&["2.19.3", "2.29.2", "2.19.3"]);
+        target.creatable.clear();
+        let newer = timescale_version(&with("2.29.2"), &target).expect("they differ");
         assert!(newer.next[1].contains("$TARGET"), "{newer:?}");
+        let newer = timescale_version(&with("2.27.0"), &target).expect("they differ");
+        assert!(newer.next[1].contains("$SOURCE") && newer.next[1].contains("2.29.2"), "{newer:?}");
     }
 }
