@@ -20,14 +20,27 @@ impl Pass<'_> {
         if self.is_left_out() {
             return;
         }
-        if memchr::memchr(0, piece.text).is_some() {
-            self.not_judged(Unjudged::NulByte, self.place(piece, 0));
+        if let Some(at) = memchr::memchr(0, piece.text) {
+            let number = if piece.kind == Kind::CopyData { self.number() } else { 0 };
+            self.not_judged(Unjudged::NulByte, self.byte(piece, number, at));
         }
         match piece.kind {
             Kind::Statement => self.statement_bytes(piece),
             Kind::CopyData => self.row_bytes(piece),
             _ => {}
         }
+    }
+
+    /// The number of the last statement.
+    fn number(&self) -> u64 {
+        self.analysis.inputs.last().map_or(0, |input| input.statements)
+    }
+
+    /// The place of one byte of rows: the same wherever a chunk ends.
+    fn byte(&self, piece: &Piece<'_>, number: u64, at: usize) -> Place {
+        let Position { line, column } = position(piece.text, piece.at, at);
+        let start = piece.span.start + at as u64;
+        Place { span: Span::new(start, start + 1), line, column, ..self.place(piece, number) }
     }
 
     /// True where the bytes have to be UTF-8. What cannot be judged is noted.
@@ -51,7 +64,7 @@ impl Pass<'_> {
         if piece.text.is_ascii() {
             return;
         }
-        let number = self.analysis.inputs.last().map_or(0, |input| input.statements + 1);
+        let number = self.number() + 1;
         let encoding = self.analysis.facts.session.now.encoding;
         if self.has_to_be_utf8(encoding, self.place(piece, number))
             && let Err(error) = std::str::from_utf8(piece.text)
@@ -63,15 +76,15 @@ impl Pass<'_> {
     }
 
     fn row_bytes(&mut self, piece: &Piece<'_>) {
-        if self.copy.bytes.writes_byte(piece.text) {
-            let number = self.analysis.inputs.last().map_or(0, |input| input.statements);
-            self.not_judged(Unjudged::Escapes, self.place(piece, number));
+        let number = self.number();
+        if let Some(at) = self.copy.bytes.writes_byte(piece.text) {
+            self.not_judged(Unjudged::Escapes, self.byte(piece, number, at));
         }
-        if self.copy.bytes.settled || self.copy.bytes.cut.is_empty() && piece.text.is_ascii() {
+        let other = piece.text.iter().position(|byte| !byte.is_ascii());
+        if self.copy.bytes.settled || self.copy.bytes.cut.is_empty() && other.is_none() {
             return;
         }
-        let number = self.analysis.inputs.last().map_or(0, |input| input.statements);
-        let place = self.place(piece, number);
+        let place = self.byte(piece, number, other.unwrap_or(0));
         let encoding = self.copy.bytes.encoding.unwrap_or(self.analysis.facts.session.now.encoding);
         if !self.has_to_be_utf8(encoding, place) {
             return;
@@ -88,9 +101,9 @@ impl Pass<'_> {
         if self.copy.removal.is_some() || own.clone().any(fails) {
             return;
         }
-        let Position { line, column } = position(piece.text, piece.at, at);
-        let start = piece.span.start + at as u64;
-        let place = Place { span: Span::new(start, start + bytes.len() as u64), line, column, ..place };
+        let first = self.byte(piece, number, at);
+        let place =
+            Place { span: Span::new(first.span.start, first.span.start + bytes.len() as u64), ..first };
         let draft = in_08::invalid(&InvalidBytes { at, bytes }, encoding, true);
         self.context(&in_08::RULE, Subject::End { place }, |context| context.report(draft));
         self.analysis.facts.transaction.fail(place);

@@ -33,24 +33,24 @@ impl RowBytes {
         }
     }
 
-    /// True once: for the first backslash that writes a byte as a number. pg_dump writes none.
-    pub(super) fn writes_byte(&mut self, text: &[u8]) -> bool {
+    /// Where a backslash writes a byte as a number: the first digit, once. pg_dump writes none.
+    pub(super) fn writes_byte(&mut self, text: &[u8]) -> Option<usize> {
         if !self.has_escapes {
-            return false;
+            return None;
         }
         let mut next = 0;
         while let Some(rest) = text.get(next..).filter(|rest| !rest.is_empty()) {
             if !std::mem::take(&mut self.escaped) {
-                let Some(at) = memchr::memchr(b'\\', rest) else { return false };
+                let at = memchr::memchr(b'\\', rest)?;
                 self.escaped = true;
                 next += at;
             } else if matches!(rest.first(), Some(b'0'..=b'7' | b'x')) {
                 self.has_escapes = false;
-                return true;
+                return Some(next);
             }
             next += 1;
         }
-        false
+        None
     }
 
     /// The place of the first bytes that are no UTF-8, and these bytes.

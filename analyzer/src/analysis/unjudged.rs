@@ -221,7 +221,7 @@ mod tests {
             ("SELECT set_config('transaction_read_only', 'on', true);", Some("read-only 1 1")),
             (
                 "CREATE TABLE t (a text);\nCOPY t FROM stdin;\na\\\\000\n\\N\nb\\000\n\\.\n",
-                Some("escapes 1 3"),
+                Some("escapes 1 5"),
             ),
             ("CREATE TABLE t (a text);\nCOPY t FROM stdin;\n\\\\x00\n\\tb\n\\.\n", None),
             ("CREATE TABLE t (a text);\nCOPY t FROM stdin (FORMAT csv);\n\\000\n\\.\n", None),
@@ -261,6 +261,9 @@ mod tests {
                 String::from_utf8_lossy(&text)
             );
         }
+        let undeclared = b"CREATE TABLE t (a text);\nCOPY t FROM stdin;\na\nb\xff\nc\n\\.\n";
+        let (_, entries, errors) = judged(undeclared);
+        assert_eq!((entries, errors), (vec!["encoding 1 4".into()], vec!["IN-08 4".into()]));
         let (title, entries, errors) = judged(b"SELECT 1;\nSELECT 'caf\xe9';\n");
         assert_eq!(
             (title.as_str(), entries, errors),
@@ -270,12 +273,15 @@ mod tests {
 
     #[test]
     fn a_nul_byte_behind_the_head_is_said_however_the_bytes_come() {
-        let text = [&b"SELECT 1;\n".repeat(60)[..], b"SELECT 'a\0b';\n"].concat();
-        let (title, entries, errors) = judged(&text);
-        assert_eq!(
-            (title.as_str(), entries, errors),
-            ("No known incompatibility", vec!["nul-byte 1 61".into()], vec![])
-        );
+        let rows = &b"CREATE TABLE t (a text);\nCOPY t FROM stdin;\na\nb\0c\0\n\0\n\\.\n"[..];
+        for (text, entry) in [(&b"SELECT 'a\0b';\n"[..], "nul-byte 1 61"), (rows, "nul-byte 1 64")] {
+            let text = [&b"SELECT 1;\n".repeat(60)[..], text].concat();
+            let (title, entries, errors) = judged(&text);
+            assert_eq!(
+                (title.as_str(), entries, errors),
+                ("No known incompatibility", vec![entry.into()], vec![])
+            );
+        }
     }
 
     #[test]

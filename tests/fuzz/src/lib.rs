@@ -114,9 +114,13 @@ pub fn faults_of_chunks(
     texts.sort_by_cached_key(|(_, text)| begins(text.get(..HEAD).unwrap_or(text)));
     let whole = analysed(&texts, target, options);
     let parts = chunked(&texts, target, options, length);
-    let same = whole.as_ref().map(said) == parts.as_ref().map(said)
-        && whole.map(|analysis| analysis.not_judged) == parts.map(|analysis| analysis.not_judged);
-    if same { Vec::new() } else { vec!["in chunks other findings".to_owned()] }
+    let told = |analysis: Option<&Analysis>| {
+        let Some(analysis) = analysis else { return vec!["refused as a whole".to_owned()] };
+        let not_judged = analysis.not_judged.iter().map(|entry| format!("{entry:?}"));
+        said(analysis).into_iter().chain(not_judged).collect()
+    };
+    let (whole, parts) = (told(whole.as_ref()), told(parts.as_ref()));
+    if whole == parts { Vec::new() } else { vec![format!("in chunks {parts:#?}, at once {whole:#?}")] }
 }
 
 /// What is wrong with the rewrite of the inputs: a second one changes nothing and finds nothing new.
