@@ -41,7 +41,7 @@ JOIN pg_catalog.pg_extension x ON d.refclassid = 'pg_catalog.pg_extension'::pg_c
 /// What turns restoring mode on and off, called without arguments: another function of that name makes the call ambiguous.
 const RESTORING: [&str; 2] = ["timescaledb_pre_restore", "timescaledb_post_restore"];
 
-/// Settings that only a superuser may change, and that nothing of ours can work with.
+/// Settings that only a superuser can change, and that nothing of ours can work with.
 const STEADY: [(&str, &str); 3] = [
     ("session_replication_role", "origin"),
     ("zero_damaged_pages", "off"),

@@ -349,7 +349,7 @@ fn ends(source: &Facts, target: &Facts) -> Option<Blocker> {
                 .to_owned(),
             [
                 "leave those out with --exclude, where the tables are wanted alone",
-                "or make the hypertable on the source: SELECT create_hypertable('…', by_range('…'), migrate_data => true)",
+                "or create the hypertable on the source: SELECT create_hypertable('…', by_range('…'), migrate_data => true)",
                 "or do so on the target after the migration",
             ],
         ));

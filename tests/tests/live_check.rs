@@ -152,7 +152,7 @@ fn what_stands_in_the_way_of_a_dump_is_found() -> Outcome {
     // The lab's servers write no logical WAL and prepare nothing.
     let (code, report, all) = stage.check(&[&stage.shop_as("reader")?])?;
     assert_eq!(code, 1, "{all}");
-    assert_eq!(messages(&report, "SRV-02"), ["reader may not read public.closed: pg_dump stops there"]);
+    assert_eq!(messages(&report, "SRV-02"), ["reader cannot read public.closed: pg_dump fails there"]);
     assert_eq!(
         messages(&report, "SRV-03"),
         ["row-level security holds for reader: pg_dump cannot read public.guarded"]

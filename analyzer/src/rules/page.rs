@@ -68,14 +68,14 @@ fn entry(out: &mut String, rule: &Rule) {
     if !rule.also_answers.is_empty() {
         let _ = write!(out, " Also answers for {}.", rule.also_answers.join(", "));
     }
-    let _ = writeln!(out, "\n\n{}\n\n{}", text(doc.what), text(doc.why));
+    let _ = writeln!(out, "\n\n{}\n\n**Why.** {}", text(doc.what), text(doc.why));
     if !doc.server.is_empty() {
         out.push_str("\nThe server says:\n\n");
         for line in doc.server {
             let _ = writeln!(out, "- {}", code(line));
         }
     }
-    let _ = writeln!(out, "\n{}", text(doc.help));
+    let _ = writeln!(out, "\n**What to do.** {}", text(doc.help));
     block(out, "Example:", doc.before);
     block(out, "After `tsmigrate rewrite`:", doc.after);
     out.push_str("\nKnown from:\n\n");

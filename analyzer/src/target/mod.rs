@@ -97,7 +97,7 @@ pub struct Target {
     /// PostgreSQL's predefined roles with the major version that brought them (predefined-roles.sgml).
     #[serde(default)]
     pub predefined_roles: BTreeMap<String, u32>,
-    /// Parameters that only a superuser may set (`context = superuser` in pg_settings of 14 to 18).
+    /// Parameters that only a superuser can set (`context = superuser` in pg_settings of 14 to 18).
     #[serde(default)]
     pub superuser_parameters: BTreeSet<String>,
     /// Functions of pg_catalog that the restoring role may not execute (`has_function_privilege` on 15 to 18).

@@ -29,6 +29,11 @@ Exit status:
 
 /// Options of `tsmigrate schema`.
 #[derive(Clone, Copy, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tsmigrate schema                                what check --format json writes
+  tsmigrate schema config > tsmigrate.schema.json
+                                                  for an editor's completion")]
 pub(super) struct SchemaArgs {
     /// report (check --format json), or config (tsmigrate.toml)
     #[arg(value_enum, value_name = "OF", default_value_t, hide_possible_values = true)]
@@ -89,7 +94,9 @@ pub(super) fn completions(args: CompletionArgs, mut program: clap::Command) -> R
 }
 
 /// Prints a manual page, or writes all.
-pub(super) fn man(args: &ManArgs, mut program: clap::Command) -> Result<Status, Failure> {
+pub(super) fn man(args: &ManArgs, program: clap::Command) -> Result<Status, Failure> {
+    // Pages about help would say nothing that is not in the others.
+    let mut program = program.disable_help_subcommand(true);
     program.build();
     if let Some(dir) = &args.output_dir {
         return clap_mangen::generate_to(program, dir)

@@ -342,7 +342,7 @@ fn chosen_are_there(analysis: &Analysis, options: &Options) -> Result<(), Failur
         let id = ObjectId::new(Class::Relation, Some(schema), name);
         let table = facts.relations.get(&id).filter(|relation| relation.word == "table");
         let wrong = match table {
-            None => format!("no dump makes a table {}", id.path()),
+            None => format!("no dump creates table {}", id.path()),
             Some(table) if table.columns.iter().all(|c| facts.names.name(c.name) != conversion.column) => {
                 format!("{} has no column {}", id.path(), quoted(&conversion.column))
             }

@@ -41,7 +41,7 @@ pub(super) fn check(path: &Path, inputs: &[Input]) -> Result<(), Failure> {
             let word = shell(&parent.to_string_lossy());
             Err(Failure::new("the output's directory does not exist")
                 .at(path.display())
-                .next(format!("make it first: mkdir -p {word}")))
+                .next(format!("create it first: mkdir -p {word}")))
         }
     }
 }

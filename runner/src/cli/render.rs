@@ -168,10 +168,12 @@ fn one(
         page.file_link(entry.file, &place)
     };
     let indent = gutter + 5 + human::width(&place) + 2;
-    let also = human::hang(&" ".repeat(indent), also, page.width.max(indent + 30));
+    // Beside the place where there is room for it, otherwise below.
+    let is_beside = indent + 30 <= page.width;
+    let also = human::hang(&" ".repeat(if is_beside { indent } else { gutter + 5 }), also, page.width);
     out.push(format!("{:gutter$} {} {shown}", "", page.dim("-->")));
     for (index, line) in also.iter().filter(|line| !line.trim().is_empty()).enumerate() {
-        match out.last_mut().filter(|_| index == 0) {
+        match out.last_mut().filter(|_| is_beside && index == 0) {
             Some(last) => *last += &page.dim(&format!("  {}", line.trim_start())),
             None => out.push(page.dim(line)),
         }

@@ -191,7 +191,7 @@ impl Files {
             }
         }
         std::fs::create_dir_all(dir)
-            .map_err(|error| Failure::io("the directory for scripts cannot be made", dir, &error))?;
+            .map_err(|error| Failure::io("the directory for scripts cannot be created", dir, &error))?;
         scripts
             .into_iter()
             .map(|(name, text)| {

@@ -298,16 +298,13 @@ fn changes(out: &mut dyn Write, report: &Report<'_>, all: bool) -> io::Result<()
         if !all && *number > LOGGED {
             continue;
         }
-        writeln!(
-            out,
-            "{}:{}:{} {} {} (because {})",
-            clean::text(entry.file),
-            entry.line,
-            entry.column,
-            entry.rule,
-            clean::text(&fix.title),
-            clean::text(entry.message)
-        )?;
+        let (file, title) = (clean::text(entry.file), clean::text(&fix.title));
+        write!(out, "{file}:{}:{} {} {title}", entry.line, entry.column, entry.rule)?;
+        // A title with a reason of its own says it already.
+        if !title.contains(": ") {
+            write!(out, ": {}", clean::text(entry.message))?;
+        }
+        writeln!(out)?;
     }
     for (rule, number) in seen.into_iter().filter(|(_, number)| !all && *number > LOGGED) {
         writeln!(out, "… and {} more {rule} (--log FILE has all)", thousands((number - LOGGED) as u64))?;

@@ -302,7 +302,7 @@ pub const LEFT: [(&str, &[&str]); 17] = [
     ),
     ("set by the connection", &["application_name"]),
     (
-        "only superusers make event triggers, and only a superuser can turn them off",
+        "only superusers create event triggers, and only a superuser can turn them off",
         &["event_triggers", "deadlock_timeout"],
     ),
     (

@@ -28,7 +28,7 @@ pub(super) async fn until_end(
         }),
         signal = signals::stop() => {
             context.progress.warn(&format!(
-                "{signal}: stopping; what is under way is rolled back, both servers are put in order (once more: at once)"
+                "{signal}: rolling back what is under way (once more: at once)"
             ));
             let work = context.work.path().to_owned();
             tokio::spawn(async move {

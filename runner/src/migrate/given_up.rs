@@ -58,7 +58,7 @@ pub(super) async fn run(
     let Some(owner) = owner.filter(|owner| past.is_none_or(|past| past.run == owner.id)) else {
         return Err(Error::Refused {
             what: "the target does not belong to an unfinished run: nothing is removed".into(),
-            next: vec!["empty it by hand, or make a new service".into()],
+            next: vec!["empty it by hand, or create a new service".into()],
         });
     };
     if !with_others {

@@ -30,7 +30,7 @@ pub(super) async fn left_over(context: &RunContext, target: &Session) -> Result<
             check: "target-unfinished",
             what: format!("{MARKS} holds no run that this version of tsmigrate knows"),
             next: vec![
-                "go on with the version that made it, or have that one clean up".into(),
+                "go on with the version that created it, or have that one clean up".into(),
                 "or remove it, where nobody needs it: psql -X \"$TARGET\" -c 'DROP SCHEMA _tsmigrate CASCADE'".into(),
             ],
         }));

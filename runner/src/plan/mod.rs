@@ -162,7 +162,7 @@ fn steps(basis: &Basis<'_>) -> Vec<Step> {
     }
     step("roles", number(counts.roles, "statement"));
     if counts.extensions > 0 {
-        step("extensions", format!("{}, in a session of their own", number(counts.extensions, "extension")));
+        step("extensions", format!("{}, in one session apart", number(counts.extensions, "extension")));
     }
     if timescale {
         step("restoring", "public.timescaledb_pre_restore()".into());
@@ -214,7 +214,7 @@ fn steps(basis: &Basis<'_>) -> Vec<Step> {
         step(
             "refresh",
             format!(
-                "{}, in the order of their dependencies",
+                "{}, each after what it depends on",
                 count(volume.materialized_views, "materialized view")
             ),
         );

@@ -56,7 +56,7 @@ pub fn preflight(source: &Facts, target: &Facts) -> Vec<Blocker> {
         block(
             "target-encoding",
             format!("the target's database has the encoding {}, not UTF8", target.encoding),
-            &["make a new service: the encoding of a database cannot be changed"],
+            &["create a new service: the encoding of a database cannot be changed"],
         );
     }
     for (check, side, facts) in
@@ -85,10 +85,7 @@ pub fn preflight(source: &Facts, target: &Facts) -> Vec<Blocker> {
         block(
             "target-not-empty",
             format!("the target's database already has objects: {}", human::first(&target.objects, 8)),
-            &[
-                "a migration writes into an empty database only, so that it overwrites nothing:",
-                "drop them, or make a new service",
-            ],
+            &["drop them, or create a new service: a migration overwrites nothing"],
         );
     }
     if source.timescale.is_some() && target.timescale.is_none() && !target.creatable.contains("timescaledb") {

@@ -10,29 +10,26 @@ use crate::volume::{Kind, TableSize, Volume};
 /// So many tables are named.
 const TABLES: usize = 10;
 
-/// Columns of a line.
-const COLUMNS: usize = 96;
-
 impl Plan {
-    /// The plan for people, part by part. Parts without lines are left out.
+    /// The plan for people, part by part, in lines of so many columns. Parts without lines are left out.
     #[must_use]
-    pub fn parts(&self) -> Vec<(&'static str, Vec<String>)> {
+    pub fn parts(&self, columns: usize) -> Vec<(&'static str, Vec<String>)> {
         let steps = self.steps.iter().enumerate();
         let steps = steps.flat_map(|(number, step)| {
-            human::hang(&format!("{:>2}. {:<13} ", number + 1, step.name), &step.what, COLUMNS)
+            human::hang(&format!("{:>2}. {:<13} ", number + 1, step.name), &step.what, columns)
         });
         let parts = [
             ("steps", steps.collect()),
             ("tables", self.volume.as_ref().map(tables).unwrap_or_default()),
-            ("time", self.time()),
-            ("disk", self.disk()),
+            ("time", self.time(columns)),
+            ("disk", self.disk(columns)),
             ("sessions", self.sessions.iter().map(sessions).collect()),
-            ("good to know", self.notes.iter().flat_map(|note| good_to_know(note)).collect()),
+            ("good to know", self.notes.iter().flat_map(|note| good_to_know(note, columns)).collect()),
         ];
         parts.into_iter().filter(|(_, lines)| !lines.is_empty()).collect()
     }
 
-    fn time(&self) -> Vec<String> {
+    fn time(&self, columns: usize) -> Vec<String> {
         let Some(estimate) = &self.estimate else { return Vec::new() };
         let mut lines = vec![estimate::range(estimate.low, estimate.high)];
         for span in &estimate.spans {
@@ -49,11 +46,11 @@ impl Plan {
         } else {
             format!("measured with one session: {}; the rest from known rates", measured.join(", "))
         };
-        lines.extend(human::hang("", &origin, COLUMNS));
+        lines.extend(human::hang("", &origin, columns));
         lines
     }
 
-    fn disk(&self) -> Vec<String> {
+    fn disk(&self, columns: usize) -> Vec<String> {
         let (Some(bytes), Some(volume)) = (self.target_bytes, &self.volume) else { return Vec::new() };
         let of = [
             ("tables", volume.table_bytes),
@@ -65,14 +62,14 @@ impl Plan {
         let of: Vec<String> = of.map(|(what, bytes)| format!("{what} {}", human::bytes(*bytes))).collect();
         let of = if of.is_empty() { String::new() } else { format!(": {}", of.join(", ")) };
         let text = format!("the target needs about {} and room for its WAL{of}", human::bytes(bytes));
-        human::hang("", &text, COLUMNS)
+        human::hang("", &text, columns)
     }
 }
 
 /// A note, and the commands in the lines after it, which stay whole.
-fn good_to_know(note: &str) -> Vec<String> {
+fn good_to_know(note: &str, columns: usize) -> Vec<String> {
     let (text, commands) = note.split_once('\n').unwrap_or((note, ""));
-    let mut lines = human::hang("- ", text, COLUMNS);
+    let mut lines = human::hang("- ", text, columns);
     lines.extend(commands.lines().map(|command| format!("  {command}")));
     lines
 }
@@ -224,7 +221,7 @@ mod tests {
             check: Some("checksums"),
         });
         let mut shown = String::new();
-        for (title, lines) in plan.parts() {
+        for (title, lines) in plan.parts(96) {
             let _ = writeln!(shown, "{title}");
             for line in &lines {
                 let _ = writeln!(shown, "  {line}");
@@ -233,6 +230,10 @@ mod tests {
         let expected = include_str!("expected.txt");
         assert_eq!(shown, expected, "{shown}");
         assert!(shown.lines().all(|line| human::width(line) <= 100), "{shown}");
+        // In a narrow terminal all is narrower but the tables' own columns.
+        for (title, lines) in plan.parts(60).into_iter().filter(|(title, _)| *title != "tables") {
+            assert!(lines.iter().all(|line| human::width(line) <= 60), "{title}: {lines:?}");
+        }
     }
 
     #[test]
@@ -255,7 +256,7 @@ mod tests {
             builds: 1,
             check: None,
         });
-        let titles: Vec<_> = plan.parts().into_iter().map(|(title, _)| title).collect();
+        let titles: Vec<_> = plan.parts(96).into_iter().map(|(title, _)| title).collect();
         assert_eq!(titles, ["steps", "good to know"]);
         assert!(plan.steps.iter().any(|step| step.what == "5.00 MB at the source"));
         assert!(plan.sessions.iter().all(|sessions| sessions.side == Side::Source));

@@ -18,6 +18,9 @@ use crate::quote::quoted;
 use crate::results::{Finding, span};
 use crate::verify::Difference;
 
+/// Columns of the plan's lines.
+const WIDTH: usize = 96;
+
 /// What this page has beyond the common style.
 const STYLE: &str = include_str!("page.css");
 /// Its SHA-256, by which a browser knows it.
@@ -388,7 +391,7 @@ impl Report {
         );
         table(page, &["Step", "What it does"], plan.steps.iter().map(step).collect());
         *page += "</details>\n";
-        for (title, lines) in plan.parts().iter().filter(|(title, _)| *title != "steps") {
+        for (title, lines) in plan.parts(WIDTH).iter().filter(|(title, _)| *title != "steps") {
             let _ = writeln!(
                 page,
                 "<details class=\"part\"{open}><summary>{}</summary><div class=\"block\"><pre tabindex=\"0\">{}</pre></div></details>",

@@ -91,7 +91,7 @@ impl Report {
     fn details(&self, page: &mut Page) {
         let planned = matches!(self.outcome, Outcome::Planned | Outcome::Blocked);
         if let Some(plan) = self.plan.as_ref().filter(|_| planned) {
-            for (title, lines) in plan.parts() {
+            for (title, lines) in plan.parts(page.columns - 4) {
                 page.lines(title, &lines);
             }
         }
@@ -257,6 +257,7 @@ impl Report {
             lines.truncate(COMPARED);
             lines.push(format!("… and {} lines more, in the report", thousands(more as u64)));
         }
+        let lines: Vec<String> = lines.iter().flat_map(|line| set_in(line, page.columns - 2)).collect();
         page.lines("verification", &lines);
     }
 }
@@ -322,6 +323,21 @@ impl Page {
             lines.push(format!("… and {} more", thousands(more as u64)));
         }
         self.lines(title, &lines);
+    }
+}
+
+/// A line in several where it is wider, the later ones behind its own beginning.
+fn set_in(line: &str, columns: usize) -> Vec<String> {
+    let text = line.trim_start();
+    let (space, rest) = (line.len() - text.len(), text.split_once(' '));
+    let head = match rest {
+        // Behind a mark of one character.
+        Some((mark, _)) if mark.chars().count() == 1 => format!("{}{mark} ", " ".repeat(space)),
+        _ => " ".repeat(space),
+    };
+    match line.strip_prefix(&head) {
+        Some(text) if human::width(line) > columns => human::hang(&head, text, columns),
+        _ => vec![line.to_owned()],
     }
 }
 

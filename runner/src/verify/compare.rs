@@ -189,7 +189,7 @@ impl Comparison<'_> {
             notes.extend(besides::memberships(*versions, |role| self.world.reserved(role)));
         }
         if compared.contains_key("roles") {
-            notes.push("passwords were not compared: only a superuser may read them".to_owned());
+            notes.push("passwords were not compared: only a superuser can read them".to_owned());
         }
     }
 }

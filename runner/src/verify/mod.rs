@@ -6,7 +6,7 @@
 //! differ, `keys` finds which. No view is read, for its query would run as us: a continuous aggregate is compared as its
 //! materialized rows and its definition. Everything is read in one snapshot of each server, and nothing is written.
 //!
-//! Not compared: passwords, which only a superuser may read; options of user mappings, for they hold passwords; rows of
+//! Not compared: passwords, which only a superuser can read; options of user mappings, for they hold passwords; rows of
 //! foreign tables, which are elsewhere; what a database owner cannot change on a service, such as tablespaces.
 
 mod announced;

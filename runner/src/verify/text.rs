@@ -57,7 +57,7 @@ impl Verification {
         let line = |row: usize| {
             let cells = cells.iter().skip(row).step_by(rows);
             let cells: Vec<_> =
-                cells.map(|(number, kind)| format!("{number:>numbers$} {kind:<names$}")).collect();
+                cells.map(|(number, kind)| format!("{kind:<names$} {number:>numbers$}")).collect();
             format!("  {}", cells.join("  ").trim_end())
         };
         (0..rows).map(line).collect()

@@ -21,7 +21,7 @@ export function Hypertables() {
   return (
     <div class="hypertables">
       <p class="quiet">
-        These tables look like time series. A hypertable makes its partitions by itself, compresses old ones, drops them by a policy
+        These tables look like time series. A hypertable creates its partitions by itself, compresses old ones, drops them by a policy
         and reads only those that a query needs. This is advice: the dump restores without it. Choose a table, and the rewritten
         dump restores it as a hypertable; or run the script after the restore.
       </p>

@@ -27,7 +27,7 @@ pub(crate) const RULE: Rule = Rule {
               backup, comes up without them. On a server of one's own that may be rare; on a service it is how \
               maintenance works.",
         server: &["0A000 cannot access temporary or unlogged relations during recovery (on a replica)"],
-        help: "Make it logged unless its rows may vanish at any time: --accept DATA-01 takes the word UNLOGGED out. \
+        help: "Make it logged unless its rows may vanish at any time: --accept DATA-01 removes the word UNLOGGED. \
                Writing then costs what it costs for every other table.",
         before: "CREATE UNLOGGED TABLE public.sessions (\n    id integer NOT NULL\n);",
         after: "",

@@ -46,7 +46,7 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "A type that PostgreSQL no longer has: abstime, reltime, tinterval, opaque, smgr, or a column of type unknown.",
         what: "Columns, arguments, results and casts of these types in a dump of a server up to 13, which the dump \
-               does not make itself.",
+               does not create itself.",
         why: "abstime, reltime and tinterval went with 12, opaque with 13, smgr with 14. Since 10 no column can be of \
               the pseudo-type unknown.",
         server: &["42704 type \"abstime\" does not exist", "42P16 column \"a\" has pseudo-type unknown"],

@@ -17,8 +17,8 @@ pub(crate) const RULE: Rule = Rule {
     statements: &[StatementKind::CreatedbStmt],
     doc: Doc {
         summary: "CREATE DATABASE.",
-        what: "pg_dumpall and pg_dump --create make the database before they fill it.",
-        why: "A service has one database and refuses to make another. Plain PostgreSQL would allow it to tsdbadmin; the service's own module does not.",
+        what: "pg_dumpall and pg_dump --create create the database before they fill it.",
+        why: "A service has one database and refuses to create another. Plain PostgreSQL would allow it to tsdbadmin; the service's own module does not.",
         server: &[
             "tsdb_admin: database shop is not an allowed database name",
             "HINT Contact your administrator to configure the \"tsdb_admin.allowed_databases\".",
@@ -64,10 +64,11 @@ fn check(ctx: &mut Context<'_>) {
         fix =
             fix.lost(format!("{} of database {name}: text may sort in another order", made_with.join(", ")));
     }
-    let mut draft = Draft::new(format!("the target's one database is {target}: \"{name}\" cannot be made"))
-        .object(format!("database {name}"))
-        .server(error)
-        .fix(fix);
+    let mut draft =
+        Draft::new(format!("the target's one database is {target}: \"{name}\" cannot be created"))
+            .object(format!("database {name}"))
+            .server(error)
+            .fix(fix);
     if let Some(range) = statement.words(&["DATABASE"]).and_then(|word| statement.name_at(word.end)) {
         draft = draft.at(range);
     }

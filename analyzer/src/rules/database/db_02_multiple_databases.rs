@@ -21,8 +21,7 @@ pub(crate) const RULE: Rule = Rule {
     may_be_off: false,
     doc: Doc {
         summary: "More than one database with objects; a service has one.",
-        what: "A pg_dumpall file holds every database of the cluster, each behind a \\connect. The first one that \
-               makes an object is kept; the parts of the others are left out of the rewritten dump.",
+        what: "A pg_dumpall file holds every database of the cluster, each behind a \\connect. The first one that creates an object is kept; the parts of the others are left out of the rewritten dump.",
         why: "A service has exactly one database, tsdb. Restored into it one after the other, databases would \
               overwrite each other's tables of the same name.",
         server: &[],

@@ -24,7 +24,7 @@ pub(crate) const RULE: Rule = Rule {
             "42501 must be able to SET ROLE \"app\" (16 and newer)",
             "42501 must be member of role \"app\" (15)",
         ],
-        help: "The statement is removed. What the owner of a database may do, a role can be granted: CREATE, TEMPORARY and CONNECT on the database, and CREATE on schema public, which belongs to the database's owner.",
+        help: "The statement is removed. What the owner of a database can do, a role can be granted: CREATE, TEMPORARY and CONNECT on the database, and CREATE on schema public, which belongs to the database's owner.",
         before: "ALTER DATABASE shop OWNER TO app;",
         after: "-- tsmigrate DB-03: Remove it: tsdbadmin remains the owner of the database\n-- ALTER DATABASE shop OWNER TO app;",
         sources: &["PostgreSQL src/backend/commands/dbcommands.c, AlterDatabaseOwner"],
@@ -57,7 +57,7 @@ fn check(ctx: &mut Context<'_>) {
     let mut fix = FixDraft::remove(format!("{admin} remains the owner of the database"));
     if owner != admin && !ctx.facts.is_superuser(owner) && !ctx.target.reserved_roles.contains_key(owner) {
         fix = fix.lost(format!(
-            "owner {owner} of database {name}, who may then create no schema, and nothing in schema public"
+            "owner {owner} of database {name}, who can then create no schema, and nothing in schema public"
         ));
     }
     let (to, here) = (quoted(owner), quoted(&ctx.target.database));

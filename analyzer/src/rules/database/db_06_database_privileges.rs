@@ -28,7 +28,7 @@ pub(crate) const RULE: Rule = Rule {
             "WARNING 3D000 database \"shop\" does not exist (COMMENT)",
             "42501 must be owner of database postgres",
         ],
-        help: "The database's name is replaced by the target's: privileges and comment are kept. REVOKE of CONNECT from PUBLIC is removed: every role that may log in can connect.",
+        help: "The database's name is replaced by the target's: privileges and comment are kept. REVOKE of CONNECT from PUBLIC is removed: every role with LOGIN can connect.",
         before: "GRANT CONNECT ON DATABASE shop TO tsdbowner;",
         after: "GRANT CONNECT ON DATABASE tsdb TO tsdbowner;",
         sources: &["PostgreSQL src/backend/catalog/aclchk.c; commands/comment.c, CommentObject"],

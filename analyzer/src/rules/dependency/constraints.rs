@@ -287,7 +287,7 @@ fn has_sequence(column: &pg::ColumnDef) -> bool {
 pub(super) fn made(ctx: &mut Context<'_>, id: &ObjectId) -> Option<(String, Place)> {
     let all = ctx.states.get::<Constraints>()?;
     let table = all.made.get(id)?;
-    let words = format!("a relation that the server has made for table {}", table.path());
+    let words = format!("a relation that the server has created for table {}", table.path());
     let found = all.relation(id).map(|known| (words, known.place));
     if found.is_none() {
         ctx.not_judged(Unjudged::Objects);

@@ -24,15 +24,15 @@ pub(crate) const RULE: Rule = Rule {
     name: "undeclared-object",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::purpose("what a statement needs and no dump makes"),
+    answers: Answers::purpose("what a statement needs and no dump creates"),
     statements: StatementKind::ALL,
     after: &["*", "DEP-01", "DEP-04"],
     doc: Doc {
-        summary: "The dump needs an object that it does not make.",
+        summary: "The dump needs an object that it does not create.",
         what: "A dump of some tables or schemas only (pg_dump -t, -n, --data-only, --clean without --if-exists) refers \
-               to a schema, table, type, function or server that none of the files makes, or to a member of an \
+               to a schema, table, type, function or server that none of the files creates, or to a member of an \
                extension that none of them creates. Of a script only what it uses before it creates it, and what it uses after a DROP. No further than \
-               the first DO, CALL or call of a function that could have made anything.",
+               the first DO, CALL or call of a function that could have created anything.",
         why: "A new service is empty: the server finds nothing of that name.",
         server: &[
             "3F000 schema \"app\" does not exist",
@@ -404,7 +404,7 @@ fn report(
                 "{what} needs {words}, which belongs to extension {extension}: these files do not create it"
             )
         }
-        None => format!("{what} needs {words}, which these files do not make"),
+        None => format!("{what} needs {words}, which these files do not create"),
     };
     if drops(node) {
         ctx.report(nothing(&words).object(what).server(error(node, missing, is_subject)));
@@ -433,7 +433,7 @@ fn report(
 
 /// A statement that drops what is not there.
 fn nothing(words: &str) -> Draft {
-    Draft::new(format!("there is nothing to drop: these files do not make {words} before"))
+    Draft::new(format!("there is nothing to drop: these files do not create {words} before"))
         .object(words)
         .fix(FixDraft::remove("a new service has nothing to drop"))
 }

@@ -46,7 +46,7 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "An object that the files have created before.",
         what: "A second CREATE of a table, view, sequence, index, type, function or operator with the same arguments, operator class, trigger, policy, \
-               extension or schema, a second create_hypertable, a second constraint of one name or a second primary key of a table, a type with a table's name, what has the name of an index or sequence that the server makes for a key or a serial column, what an extension has created, without OR REPLACE or IF NOT EXISTS and without a DROP between: a dump that was given twice, two dumps \
+               extension or schema, a second create_hypertable, a second constraint of one name or a second primary key of a table, a type with a table's name, what has the name of an index or sequence that the server creates for a key or a serial column, what an extension has created, without OR REPLACE or IF NOT EXISTS and without a DROP between: a dump that was given twice, two dumps \
                that overlap, a script that was appended. Not looked for where a DROP … CASCADE, a DO, a CALL or a call \
                of a function could have dropped the first.",
         why: "The server refuses the second, and what follows it changes the first.",

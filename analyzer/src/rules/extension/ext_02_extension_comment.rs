@@ -15,7 +15,7 @@ pub(crate) const RULE: Rule = Rule {
     statements: &[StatementKind::CommentStmt],
     doc: Doc {
         summary: "COMMENT ON EXTENSION of an extension that is not on the target's list.",
-        what: "pg_dump writes the comment after every CREATE EXTENSION. Where the dump makes the extension, EXT-01 removes the comment with it; this is about a comment alone, as in dumps of PostgreSQL 10 and older for plpgsql.",
+        what: "pg_dump writes the comment after every CREATE EXTENSION. Where the dump creates the extension, EXT-01 removes the comment with it; this is about a comment alone, as in dumps of PostgreSQL 10 and older for plpgsql.",
         why: "The service lets tsdbadmin comment on the extensions of its list, and on no others.",
         server: &[
             "42501 must be owner of extension adminpack",

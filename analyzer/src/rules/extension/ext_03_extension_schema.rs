@@ -22,7 +22,7 @@ pub(crate) const RULE: Rule = Rule {
     statements: StatementKind::ALL,
     doc: Doc {
         summary: "CREATE EXTENSION in a schema that does not exist, or of an extension that the target already has in another schema.",
-        what: "The schema of CREATE EXTENSION … WITH SCHEMA is not made before it; or the extension is one that \
+        what: "The schema of CREATE EXTENSION … WITH SCHEMA is not created before it; or the extension is one that \
                every service has from the start, in schema public (the target file lists them; a live target is \
                asked), and the dump puts it elsewhere. Then all names that the dump qualifies with the other \
                schema are found too.",
@@ -213,7 +213,7 @@ fn missing_schema(ctx: &mut Context<'_>, s: &pg::CreateExtensionStmt) {
         return;
     }
     let words = format!("extension {}", quoted(&s.extname));
-    let mut draft = Draft::new(format!("schema {} is not made before {words}", quoted(schema)))
+    let mut draft = Draft::new(format!("schema {} is not created before {words}", quoted(schema)))
         .object(words)
         .server(ServerError::missing_schema(schema))
         .fix(FixDraft::surround(
@@ -260,7 +260,7 @@ pub(crate) fn uses(ctx: &mut Context<'_>, statement: &Statement<'_>, moved: &Mov
     };
     let object = created(statement.node()).or_else(|| subject(statement.node()));
     let words = object.map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object));
-    let title = format!("Name schema {to}: {extension} is there");
+    let title = format!("Name schema {to}, which {extension} is in");
     if let Some((range, name, fix)) = requalified(statement, (from, to), title, takes) {
         let member = name.rsplit('.').next().unwrap_or("").trim_matches('"');
         let error = if known.has(Class::Type, member) {

@@ -22,7 +22,7 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "CREATE EXTENSION after temporary objects, or beside objects named like the server's own.",
         what: "A CREATE EXTENSION (even one that says IF NOT EXISTS, of an extension that exists) after CREATE TEMPORARY in the same session, or after the dump has put into the extension's schema a table, a function or an aggregate of a name that pg_catalog has too: public.pg_class, public.sum(app.money). For timescaledb only functions count that take any number of arguments, such as concat and format.",
-        why: "The service's module pgextwlist runs the extension's script as superuser and refuses where the script could be led to the wrong object. A dump makes its extensions first, so this happens where two dumps are restored one after the other, or extensions are created late.",
+        why: "The service's module pgextwlist runs the extension's script as superuser and refuses where the script could be led to the wrong object. A dump creates its extensions first, so this happens where two dumps are restored one after the other, or extensions are created late.",
         server: &[
             "extension \"hstore\" cannot be installed with temporary objects in the session",
             "HINT Start a new session (psql -X).",
@@ -62,10 +62,10 @@ fn check(ctx: &mut Context<'_>) {
         })
     };
     let Some((server, place)) = server else { return };
-    let mut draft = Draft::new(format!("the service refuses to make extension \"{name}\" this late"))
+    let mut draft = Draft::new(format!("the service refuses to create extension \"{name}\" this late"))
         .object(format!("extension {}", quoted(name)))
         .server(ServerError::new("42501", server))
-        .advice("Make all extensions in a session of their own, before anything else.");
+        .advice("Create all extensions in a session of their own, before anything else.");
     if let Some(place) = place {
         draft = draft.related(place, "this has a name of the server's");
     }

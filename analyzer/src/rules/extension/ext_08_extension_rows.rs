@@ -20,12 +20,12 @@ pub(crate) const RULE: Rule = Rule {
         what: "A dump never holds an extension's objects, but it holds the rows of its configuration tables: \
                cron.job, partman.part_config, topology.topology, public.spatial_ref_sys and their like, even where \
                there are none.",
-        why: "The tables of an extension that the target refuses do not exist. Those of one that it takes belong to the superuser: tsdbadmin may read them, and not write.",
+        why: "The tables of an extension that the target refuses do not exist. Those of one that it takes belong to the superuser: tsdbadmin can read them, and not write.",
         server: &[
             "42P01 relation \"cron.job\" does not exist",
             "42501 permission denied for table spatial_ref_sys",
         ],
-        help: "A COPY without rows is removed. Rows are yours: carry them over by hand, then leave them out here with --accept EXT-08. Jobs of pg_cron become SELECT add_job('procedure', '1 day'); coordinate systems of your own and topologies need the service's support.",
+        help: "A COPY without rows is removed. Rows are yours: copy them by hand, then leave them out here with --accept EXT-08. Jobs of pg_cron become SELECT add_job('procedure', '1 day'); coordinate systems of your own and topologies need the service's support.",
         before: "CREATE EXTENSION postgis WITH SCHEMA public;\nCOPY public.spatial_ref_sys (srid, auth_name, auth_srid, srtext, proj4text) FROM stdin;\n990001	mine	1	LOCAL_CS[]	\n\\.\n",
         after: "",
         sources: &[
@@ -84,7 +84,7 @@ fn check(ctx: &mut Context<'_>) {
                 .cause(ctx.registry.cause(absence))
         }
         None => {
-            Draft::new(format!("{words} belongs to extension {extension}: only a superuser may write it"))
+            Draft::new(format!("{words} belongs to extension {extension}: only a superuser can write it"))
                 .server(ServerError::new("42501", format!("permission denied for {kind} {name}")))
         }
     };

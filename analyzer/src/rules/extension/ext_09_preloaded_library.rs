@@ -22,7 +22,7 @@ pub(crate) const RULE: Rule = Rule {
         summary: "LOAD of a library, and extensions that the service has to enable.",
         what: "LOAD 'auto_explain' and its like; CREATE EXTENSION of an extension of which the service's list says \
                more than its name (pg_cron has to be enabled, ai is deprecated).",
-        why: "Only a superuser may load a library that is not in the server's folder for plugins. Extensions that \
+        why: "Only a superuser can load a library that is not in the server's folder for plugins. Extensions that \
                need shared_preload_libraries work where the service has loaded them.",
         server: &[
             "42501 access to library \"auto_explain\" is not allowed",

@@ -30,7 +30,7 @@ pub(crate) const RULE: Rule = Rule {
         summary: "CREATE LANGUAGE with a handler, changes of a language, and functions in languages that the \
                target does not have.",
         what: "CREATE LANGUAGE … HANDLER; ALTER and COMMENT ON LANGUAGE; functions, procedures and DO in plpython3u, plperlu, pltclu, plr, plv8, java and others. SQL, PL/pgSQL and (trusted) PL/Perl are allowed; C and internal are SU-01 and SU-02.",
-        why: "Only a superuser may make a language, and untrusted ones may be used by superusers only. The service \
+        why: "Only a superuser can create a language, and only superusers can use untrusted ones. The service \
                has plpgsql and plperl.",
         server: &[
             "42501 must be superuser to create custom procedural language",
@@ -39,8 +39,7 @@ pub(crate) const RULE: Rule = Rule {
             "42501 permission denied for language plpython3u",
         ],
         help: "Write the functions again in PL/pgSQL, SQL or PL/Perl, or move them to the application. To leave \
-               them out with all that calls them: --accept EXT-10 (or --accept EXT-01, where the dump makes the \
-               language's extension).",
+               them out with all that calls them: --accept EXT-10 (or --accept EXT-01, where the dump creates the language's extension).",
         before: "CREATE FUNCTION app.word(text) RETURNS text\n    LANGUAGE plv8\n    AS $$return $1.split(' ')[0]$$;",
         after: "",
         sources: &[
@@ -59,7 +58,7 @@ fn check(ctx: &mut Context<'_>) {
         NodeEnum::CreatePlangStmt(s) => {
             let words = format!("language {}", quoted(&s.plname));
             let name = &s.plname;
-            let fix = FixDraft::remove("only a superuser may make a language");
+            let fix = FixDraft::remove("only a superuser can create a language");
             let fix = match trusted(ctx, name) {
                 _ if is_there(ctx, name) => fix.present(),
                 Some(extension) => FixDraft::replace_with(
@@ -69,7 +68,7 @@ fn check(ctx: &mut Context<'_>) {
                 .present(),
                 None => fix.lost(words.clone()),
             };
-            let draft = Draft::new(format!("only a superuser may make {words}"))
+            let draft = Draft::new(format!("only a superuser can create {words}"))
                 .object(words)
                 .server(ServerError::new("42501", "must be superuser to create custom procedural language"))
                 .fix(fix);

@@ -105,7 +105,7 @@ fn check(ctx: &mut Context<'_>) {
             .review()
             .lost(format!("change of {words}"));
         ctx.report(
-            Draft::new(format!("{words} belongs to extension {extension}: only a superuser may change it"))
+            Draft::new(format!("{words} belongs to extension {extension}: only a superuser can change it"))
                 .object(words)
                 .server(ServerError::new("42501", text))
                 .fix(fix),

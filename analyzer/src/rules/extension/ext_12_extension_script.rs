@@ -23,7 +23,7 @@ pub(crate) const RULE: Rule = Rule {
         what: "Types, functions in C, operators, operator classes, casts, aggregates and tables of hstore, cube, PostGIS and \
                other extensions, each as a statement of its own: the source had them from contrib's SQL script, as was usual \
                before PostgreSQL 9.1, or from a dump of such a database. They are known by their library and by their names.",
-        why: "Only a superuser may create base types and functions in C.",
+        why: "Only a superuser can create base types and functions in C.",
         server: &[
             "42501 must be superuser to create a base type",
             "42501 permission denied for language c",

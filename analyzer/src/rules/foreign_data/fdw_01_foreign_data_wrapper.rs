@@ -29,13 +29,12 @@ pub(crate) const RULE: Rule = Rule {
     after: &["DB-07"],
     doc: Doc {
         summary: "Foreign-data wrappers made by hand, servers on wrappers that are missing, user mappings that \
-               only a superuser may make.",
+               only a superuser can create.",
         what: "CREATE and ALTER FOREIGN DATA WRAPPER, CREATE SERVER on a wrapper that neither an extension of the \
                dump nor the target brings, or that a live target keeps from the administrator, the options password_required=false, sslcert and sslkey of user \
                mappings; and, as notes, passwords in clear text and servers that have to be reachable from the \
                service.",
-        why: "A wrapper runs C code: only a superuser may make one. postgres_fdw is on every service, and \
-               tsdbadmin may use it.",
+        why: "A wrapper runs C code: only a superuser can create one. postgres_fdw is on every service, and tsdbadmin can use it.",
         server: &[
             "42501 permission denied to create foreign-data wrapper \"myfdw\"",
             "42704 foreign-data wrapper \"myfdw\" does not exist",
@@ -63,7 +62,7 @@ fn check(ctx: &mut Context<'_>) {
         NodeEnum::CreateFdwStmt(s) => {
             let error = format!("permission denied to create foreign-data wrapper \"{}\"", s.fdwname);
             let words = format!("foreign-data wrapper {}", quoted(&s.fdwname));
-            let draft = Draft::new(format!("only a superuser may make {words}"))
+            let draft = Draft::new(format!("only a superuser can create {words}"))
                 .object(words.clone())
                 .server(
                     ServerError::new("42501", error)
@@ -140,7 +139,7 @@ fn server(ctx: &mut Context<'_>, s: &pg::CreateForeignServerStmt) {
         let admin = quoted(&ctx.target.admin);
         let name = quoted(wrapper);
         let draft =
-            Draft::new(format!("{admin} may not use wrapper {name} on the target: it cannot create {words}"))
+            Draft::new(format!("{admin} cannot use wrapper {name} on the target: it cannot create {words}"))
                 .object(words.clone())
                 .server(ServerError::new(
                     "42501",
@@ -223,7 +222,7 @@ fn mapping(ctx: &mut Context<'_>, s: &pg::CreateUserMappingStmt) {
             }
             None => FixDraft::remove(format!("nothing is left of it without {names}")),
         };
-        let draft = Draft::new(format!("only a superuser may give {words} {names}"))
+        let draft = Draft::new(format!("only a superuser can give {words} {names}"))
             .object(words.clone())
             .server(ServerError::new("42501", error))
             .fix(fix.lost(format!("{names} of {words}: it needs a password")));
@@ -237,7 +236,7 @@ fn mapping(ctx: &mut Context<'_>, s: &pg::CreateUserMappingStmt) {
         Draft::new(format!("{words} has its password in clear text: everyone who sees this dump can use it"))
             .advice("Keep the dump safe, and change the password after the migration.")
     } else {
-        Draft::new(format!("{words} has no password: only superusers may connect without one"))
+        Draft::new(format!("{words} has no password: only superusers can connect without one"))
             .server(ServerError::new("2F003", "password or GSSAPI delegated credentials required").detail(
                 "Non-superusers must delegate GSSAPI credentials, provide a password, or enable SCRAM \
                      pass-through in user mapping.",

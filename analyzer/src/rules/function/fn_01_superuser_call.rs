@@ -21,7 +21,7 @@ pub(crate) const RULE: Rule = Rule {
     fix: Safety::None,
     answers: Answers::limit(
         "body.superuser-call",
-        "Bodies of functions and DO blocks that do what only a superuser may.",
+        "Bodies of functions and DO blocks that do what only a superuser can.",
     ),
     also_answers: &["SU-23"],
     statements: StatementKind::ALL,

@@ -29,7 +29,7 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "A table that could be a hypertable.",
         what: "Tables whose rows are points in time: partitioned by ranges of time (by PostgreSQL, by inheritance, by pg_partman), or named and built like metrics, events, logs and measurements. Each gets a score whose parts the finding spells out; from 5 on, and where the table's name, its partitions, a BRIN index or measured values speak of a series, it is suggested. A table that was chosen (--hypertable) is created a hypertable right behind its CREATE TABLE.",
-        why: "A hypertable makes its partitions by itself, compresses old ones, drops them by a policy and reads only \
+        why: "A hypertable creates its partitions by itself, compresses old ones, drops them by a policy and reads only \
               those that a query needs. A plain table does none of that. This is advice: the dump restores without \
               it.",
         server: &[],

@@ -25,7 +25,7 @@ pub(crate) const RULE: Rule = Rule {
             "0A000 ONLY option not supported on hypertable operations",
             "42809 cannot truncate only a hypertable",
         ],
-        help: "The rewrite takes ONLY away. Or make the hypertables after the whole restore, with migrate_data \
+        help: "The rewrite removes ONLY. Or create the hypertables after the whole restore, with migrate_data \
                => true: ONLY is no trouble then.",
         before: "CREATE TABLE public.m (ts timestamp with time zone NOT NULL, id bigint NOT NULL);\nSELECT \
                create_hypertable('public.m', 'ts');\nALTER TABLE ONLY public.m ALTER COLUMN id SET STATISTICS \

@@ -17,7 +17,7 @@ pub(crate) const RULE: Rule = Rule {
         summary: "A partitioned table that is to be a hypertable.",
         what: "create_hypertable on a table that is PARTITION BY anything, and (as a note) tables partitioned \
                by ranges of time that could be hypertables.",
-        why: "A hypertable has chunks in the place of partitions, and makes them by itself.",
+        why: "A hypertable has chunks in the place of partitions, and creates them by itself.",
         server: &[
             "42809 table \"d\" is already partitioned (DETAIL: It is not possible to turn partitioned tables \
                into hypertables.)",

@@ -22,7 +22,7 @@ pub(crate) const RULE: Rule = Rule {
                one.",
         why: "Chunks inherit from their hypertable: a constraint that is not passed on would hold for no row.",
         server: &["42P16 cannot have NO INHERIT constraints on hypertable \"n\""],
-        help: "The rewrite takes NO INHERIT away: the constraint says the same of a table that nothing else \
+        help: "The rewrite removes NO INHERIT: the constraint says the same of a table that nothing else \
                inherits from.",
         before: "CREATE TABLE public.m (ts timestamp with time zone NOT NULL, id bigint NOT NULL);\nSELECT \
                create_hypertable('public.m', 'ts');\nALTER TABLE public.m ADD CONSTRAINT c CHECK ((id > 0)) NO \

@@ -26,7 +26,7 @@ pub(crate) const RULE: Rule = Rule {
             "0A000 hypertables do not support concurrent index creation",
             "0A000 hypertables do not support adding a constraint using an existing index",
         ],
-        help: "The rewrite takes CONCURRENTLY away: nobody else uses the table during a restore. On a running \
+        help: "The rewrite removes CONCURRENTLY: nobody else uses the table during a restore. On a running \
                service, WITH (timescaledb.transaction_per_chunk) locks one chunk at a time. In place of USING \
                INDEX, add the constraint with its columns and drop the index.",
         before: "CREATE TABLE public.m (ts timestamp with time zone NOT NULL, id bigint NOT NULL);\nSELECT \

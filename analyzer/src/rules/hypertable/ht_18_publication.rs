@@ -25,7 +25,7 @@ pub(crate) const RULE: Rule = Rule {
         why: "A table of a publication does not become a hypertable. And a publication of a hypertable sends \
                nothing: its rows change in chunks, which the publication does not name.",
         server: &["TS101 cannot create hypertable for table \"m\" because it is part of a publication"],
-        help: "Take the table out of the publication before: ALTER PUBLICATION p DROP TABLE t. What follows the \
+        help: "Remove the table from the publication first: ALTER PUBLICATION p DROP TABLE t. What follows the \
                changes of a hypertable needs the chunks in its publication, or \
                timescaledb.enable_chunk_auto_publication where the version has it.",
         before: "CREATE TABLE public.m (ts timestamp with time zone NOT NULL);\nCREATE PUBLICATION p FOR TABLE \

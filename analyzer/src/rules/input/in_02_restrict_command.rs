@@ -23,7 +23,7 @@ pub(crate) const RULE: Rule = Rule {
         what: "pg_dump of 13.22, 14.19, 15.14, 16.10, 17.6, 18.0 and newer puts \\restrict KEY before the statements and \\unrestrict KEY behind them. The first of them in a file is reported.",
         why: "An older psql calls them invalid commands and stops where ON_ERROR_STOP is set. A newer psql refuses all other meta-commands between the two: a malicious source server cannot smuggle in one that runs a program on your machine (CVE-2025-8714).",
         server: &["psql: error: invalid command \\restrict"],
-        help: "Restore with a current psql: the lines protect you and are kept. tsmigrate itself reads them and sends none of them. Where only an old psql is at hand and the source server is trusted, take the lines out with --accept IN-02.",
+        help: "Restore with a current psql: the lines protect you and are kept. tsmigrate itself reads them and sends none of them. Where only an old psql is at hand and the source server is trusted, remove the lines with --accept IN-02.",
         before: "\\restrict uus5RMLR5WLDvLS23kTgPd3iPxQbXugHZeScaCMJjNFeZpi3OcCt1PAA07Ifv42\n\nSELECT 1;",
         after: "",
         sources: &["PostgreSQL release notes 13.22 to 17.6, CVE-2025-8714"],

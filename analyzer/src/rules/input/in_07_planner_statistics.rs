@@ -24,13 +24,13 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "Statistics for the planner that a target before 18 cannot take.",
         what: "pg_dump 18 with --statistics or --statistics-only calls pg_restore_relation_stats and pg_restore_attribute_stats for every table.",
-        why: "The functions came with PostgreSQL 18. From 18 on the owner of the table may call them.",
+        why: "The functions came with PostgreSQL 18. From 18 on the owner of the table can call them.",
         server: &[
             "42883 function pg_catalog.pg_restore_relation_stats(unknown, integer, …) does not exist (17 and older)",
         ],
-        help: "The calls are removed. Run ANALYZE once the rows are loaded: it makes the statistics anew.",
+        help: "The calls are removed. Run ANALYZE once the rows are loaded: it collects the statistics again.",
         before: "SELECT * FROM pg_catalog.pg_restore_relation_stats(\n	'version', '180004'::integer,\n	'schemaname', 'public',\n	'relname', 'orders',\n	'relpages', '10'::integer\n);",
-        after: "-- tsmigrate IN-07: Remove it: ANALYZE makes the statistics anew\n-- SELECT * FROM pg_catalog.pg_restore_relation_stats(\n-- 	'version', '180004'::integer,\n-- 	'schemaname', 'public',\n-- 	'relname', 'orders',\n-- 	'relpages', '10'::integer\n-- );",
+        after: "-- tsmigrate IN-07: Remove it: ANALYZE collects the statistics again\n-- SELECT * FROM pg_catalog.pg_restore_relation_stats(\n-- 	'version', '180004'::integer,\n-- 	'schemaname', 'public',\n-- 	'relname', 'orders',\n-- 	'relpages', '10'::integer\n-- );",
         sources: &["PostgreSQL 18 src/bin/pg_dump/pg_dump.c, dumpRelationStats"],
         link: "https://www.postgresql.org/docs/18/functions-admin.html",
     },
@@ -54,7 +54,7 @@ fn check(ctx: &mut Context<'_>) {
             .server(ServerError::new("42883", format!("function pg_catalog.{function}(…) does not exist")))
             .advice("Run ANALYZE on the target once the rows are loaded.")
             .fix(
-                FixDraft::remove("ANALYZE makes the statistics anew")
+                FixDraft::remove("ANALYZE collects the statistics again")
                     .lost("planner statistics, until ANALYZE"),
             ),
     );

@@ -1,4 +1,4 @@
-//! IN-09: SET SESSION AUTHORIZATION or SET ROLE: another role than tsdbadmin makes the objects.
+//! IN-09: SET SESSION AUTHORIZATION or SET ROLE: another role than tsdbadmin creates the objects.
 
 use std::collections::BTreeSet;
 
@@ -17,9 +17,9 @@ pub(crate) const RULE: Rule = Rule {
     statements: StatementKind::ALL,
     in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {
-        summary: "SET SESSION AUTHORIZATION or SET ROLE: another role than tsdbadmin makes the objects.",
+        summary: "SET SESSION AUTHORIZATION or SET ROLE: another role than tsdbadmin creates the objects.",
         what: "pg_dump --use-set-session-authorization writes SET SESSION AUTHORIZATION before each object in place of ALTER … OWNER TO; pg_dump --role writes SET ROLE at its head. Every pg_dump writes it around a privilege that a role has passed on.",
-        why: "Only a superuser may become any role. SET ROLE takes membership. Whatever follows would belong to the role and need its privileges.",
+        why: "Only a superuser can become any role. SET ROLE takes membership. Whatever follows would belong to the role and need its privileges.",
         server: &[
             "42501 permission denied to set session authorization \"app\"",
             "42501 permission denied to set role \"app\"",

@@ -16,7 +16,7 @@ pub(crate) const RULE: Rule = Rule {
         what: "Comments of the form -- tsmigrate: allow RULE reason, before a statement, in it or behind it on its last line, and -- tsmigrate: allow-file RULE reason, for the rest of the file. RULE is an id, a name or a family such as HT-*. What is allowed stays in the report and does not count; its statement is left as it is.",
         why: "An allowance for a rule that does not exist, or that finds nothing there, is a mistake or out of date. One without a reason tells nobody later why it is there.",
         server: &[],
-        help: "Correct the rule, move the comment to its statement, take it away, or add the reason behind the rule.",
+        help: "Correct the rule, move the comment to its statement, remove it, or add the reason behind the rule.",
         before: "-- tsmigrate: allow TSP-04 moved by hand\nCREATE TABLE t (a integer);",
         after: "",
         sources: &["tsmigrate itself"],

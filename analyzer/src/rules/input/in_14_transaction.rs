@@ -38,7 +38,7 @@ pub(crate) const RULE: Rule = Rule {
             "25001 VACUUM cannot run inside a transaction block",
             "3B001 savepoint \"before\" does not exist",
         ],
-        help: "Write BEGIN; before and COMMIT; behind, or take the statement out: nobody else works in a new service. VACUUM \
+        help: "Write BEGIN; before and COMMIT; behind, or remove the statement: nobody else works in a new service. VACUUM \
                and its like stand behind the COMMIT.",
         before: "LOCK TABLE public.orders;",
         after: "",

@@ -25,8 +25,8 @@ pub(crate) const RULE: Rule = Rule {
         why: "A server takes the options that it knows, and no other has this one: the restore stops at the first \
               table. Servers of 17 from 17.12 on take it and give the column a number of their own.",
         server: &["22023 unrecognized parameter \"pg_attver\" (18.6, 15.18)"],
-        help: "The rewrite takes pg_attver away: nothing is lost, for a server that has it sets it itself. An option of \
-               another name is taken away once you accept it.",
+        help: "The rewrite removes pg_attver: nothing is lost, for a server that has it sets it itself. An option of \
+               another name is removed once you accept it.",
         before: "ALTER TABLE ONLY public.orders ALTER COLUMN id SET (pg_attver=26459784, n_distinct=-0.5);",
         after: "ALTER TABLE ONLY public.orders ALTER COLUMN id SET (n_distinct=-0.5);",
         sources: &[

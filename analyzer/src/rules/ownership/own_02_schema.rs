@@ -104,7 +104,7 @@ fn create(ctx: &mut Context<'_>, s: &pg::CreateSchemaStmt) {
         draft = if s.schema_elts.is_empty() {
             draft.fix(FixDraft::remove(format!("the target has schema {name}")).present())
         } else {
-            draft.advice("The statement makes objects, too: write them as statements of their own.")
+            draft.advice("The statement creates objects, too: write them as statements of their own.")
         };
         ctx.report(draft);
         return;
@@ -161,7 +161,7 @@ fn create(ctx: &mut Context<'_>, s: &pg::CreateSchemaStmt) {
                 ctx.states.of::<Handover>().lent_membership.insert(owner.to_owned());
             }
             draft = draft
-                .message(format!("{admin} may not make schema {name} for {owner} yet"))
+                .message(format!("{admin} must be a member of {owner} to create schema {name} for it"))
                 .server(refused)
                 .fix(FixDraft::surround(format!("Let {admin} hand over to {owner}"), before, Vec::new()));
         }

@@ -28,7 +28,7 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "GRANT or REVOKE on an object of the service, for a role that does not exist, or in another's name.",
         what: "Privileges on functions and tables of pg_catalog, on languages, foreign-data wrappers, TimescaleDB's \
-               own objects and those of other extensions; privileges for roles that neither the dumps make nor the \
+               own objects and those of other extensions; privileges for roles that neither the dumps create nor the \
                target has; GRANTED BY.",
         why: "Only an object's owner grants privileges on it. Where tsdbadmin has some privilege itself, the server \
               warns and does nothing; where it has none, the statement fails.",

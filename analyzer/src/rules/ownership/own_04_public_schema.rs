@@ -24,8 +24,8 @@ pub(crate) const RULE: Rule = Rule {
         summary: "Schema public is open to all on the source, and not on the target; or closed to all.",
         what: "A dump of a server up to 14, where every role may create in schema public and the dump has no word of \
                it. And REVOKE USAGE ON SCHEMA public FROM PUBLIC.",
-        why: "From 15 on only the database's owner may create in schema public. TimescaleDB's functions live in that \
-              schema: who may not use it cannot call time_bucket.",
+        why: "From 15 on only the database's owner can create in schema public. TimescaleDB's functions live in that \
+              schema: who has no USAGE on it cannot call time_bucket.",
         server: &["42501 permission denied for schema public (when an application creates a table)"],
         help: "Grant CREATE to the roles that create tables there, and USAGE to those that query.",
         before: "-- Dumped from database version 13.4\nCREATE ROLE app LOGIN PASSWORD 'x';\nCREATE TABLE public.t (a integer);",

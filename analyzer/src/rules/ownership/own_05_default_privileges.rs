@@ -21,13 +21,13 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "ALTER DEFAULT PRIVILEGES FOR ROLE of a role that tsdbadmin is not.",
         what: "pg_dump writes default privileges with the role whose objects they are for.",
-        why: "tsdbadmin must have the privileges of that role: from 16 on making a role gives ADMIN on it, not its privileges. Nobody but the provider is superuser on the service.",
+        why: "tsdbadmin must have the privileges of that role: from 16 on creating a role gives ADMIN on it, not its privileges. Nobody but the provider is superuser on the service.",
         server: &[
             "42501 permission denied to change default privileges (16 and newer)",
             "42501 must be member of role \"app\" (15 and older)",
             "42704 role \"app\" does not exist",
         ],
-        help: "tsdbadmin becomes a member of the role first. What was for postgres is for tsdbadmin on the target: it makes the objects there that postgres made on the source.",
+        help: "tsdbadmin becomes a member of the role first. What was for postgres is for tsdbadmin on the target: it creates the objects there that postgres created on the source.",
         before: "CREATE ROLE app;\nALTER DEFAULT PRIVILEGES FOR ROLE postgres IN SCHEMA public GRANT SELECT ON TABLES  TO app;",
         after: "CREATE ROLE app;\nALTER DEFAULT PRIVILEGES FOR ROLE tsdbadmin IN SCHEMA public GRANT SELECT ON TABLES  TO app;",
         sources: &["PostgreSQL src/backend/catalog/aclchk.c, ExecAlterDefaultPrivilegesStmt"],
@@ -101,7 +101,7 @@ fn owners(ctx: &mut Context<'_>, s: &pg::AlterDefaultPrivilegesStmt) {
             fix = fix.replace(range, quoted(admin)).change(Change::set_str(path, admin));
         }
         let mut draft = Draft::new(format!(
-            "{admin} makes the objects on the target that {name} made: default privileges go with that"
+            "{admin} creates the objects on the target that {name} created: default privileges follow"
         ))
         .object(object.clone())
         .server(refused(name))
@@ -154,7 +154,7 @@ fn owners(ctx: &mut Context<'_>, s: &pg::AlterDefaultPrivilegesStmt) {
         }
     }
     let Some(name) = first else { return };
-    let draft = Draft::new(format!("{admin} may not change the default privileges of {name} yet"))
+    let draft = Draft::new(format!("{admin} must be a member of {name} to change its default privileges"))
         .object(object)
         .server(refused(name))
         .fix(FixDraft::surround(format!("Let {admin} act for {name}"), before, Vec::new()));

@@ -21,8 +21,7 @@ pub(crate) const RULE: Rule = Rule {
                their privileges. That it made a role is not enough.",
         why: "The server asks for the privileges of every role named.",
         server: &["42501 permission denied to reassign objects", "42501 permission denied to drop objects"],
-        help: "A new service holds nothing of these roles but what this restore gave them: taking the statement out is \
-               mostly right. Otherwise GRANT the role to tsdbadmin first.",
+        help: "A new service holds nothing of these roles but what this restore gave them: removing the statement is mostly right. Otherwise GRANT the role to tsdbadmin first.",
         before: "CREATE ROLE app;\nREASSIGN OWNED BY app TO tsdbadmin;",
         after: "",
         sources: &["PostgreSQL src/backend/commands/user.c, ReassignOwnedObjects, DropOwnedObjects"],

@@ -136,14 +136,14 @@ fn commands(ctx: &Context<'_>, acting: &str) -> (String, String) {
 
 fn lack(ctx: &Context<'_>, node: &NodeEnum, acting: &str) -> Option<Lack> {
     if let Some(server) = of_cluster(ctx, node, acting) {
-        let message = format!("{acting} is the acting role here, and may not change roles and databases");
+        let message = format!("{acting} is the acting role here, and cannot change roles and databases");
         return Some(Lack { message, server, table: None, grants: Vec::new(), is_open: false });
     }
     if let NodeEnum::CreateSchemaStmt(_) | NodeEnum::CreatePublicationStmt(_) = node {
         let database = &ctx.target.database;
         let granted = may_create(ctx, acting, |p: &&Privilege| p.object.class == Class::Database);
         return (!granted).then(|| Lack {
-            message: format!("{acting} is the acting role here, and may not create in database {database}"),
+            message: format!("{acting} is the acting role here, and cannot create in database {database}"),
             server: format!("permission denied for database {database}"),
             table: None,
             grants: vec![format!("GRANT CREATE ON DATABASE {} TO {};", quoted(database), quoted(acting))],
@@ -194,7 +194,7 @@ fn lack(ctx: &Context<'_>, node: &NodeEnum, acting: &str) -> Option<Lack> {
         && !is_or_in(ctx, acting, owner)
     {
         return Some(Lack {
-            message: format!("{acting} is the acting role here, and may not hand over to {owner}"),
+            message: format!("{acting} is the acting role here, and cannot hand over to {owner}"),
             server: format!("must be able to SET ROLE \"{owner}\""),
             table: None,
             grants: Vec::new(),

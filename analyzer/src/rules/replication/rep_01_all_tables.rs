@@ -21,9 +21,9 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "CREATE PUBLICATION … FOR ALL TABLES.",
         what: "A publication that includes every table, those to come too.",
-        why: "It includes tables of others: only a superuser may make it.",
+        why: "It includes tables of others: only a superuser can create it.",
         server: &["42501 must be superuser to create FOR ALL TABLES publication"],
-        help: "It becomes a publication of the tables that the dump makes; tables made later have to be added. A \
+        help: "It becomes a publication of the tables that the dump creates; tables created later have to be added. A \
                migration target rarely needs the publications of its source: pg_dump --no-publications leaves them \
                out.",
         before: "CREATE TABLE public.orders (id integer);\nCREATE PUBLICATION everything FOR ALL TABLES WITH (publish = 'insert');",
@@ -43,7 +43,7 @@ fn check(ctx: &mut Context<'_>) {
     }
     let words = format!("publication {}", quoted(&s.pubname));
     let Some(range) = statement.words(&["FOR", "ALL", "TABLES"]) else { return };
-    let draft = Draft::new(format!("only a superuser may make {words} for all tables"))
+    let draft = Draft::new(format!("only a superuser can create {words} for all tables"))
         .at(range.clone())
         .object(words.clone())
         .server(ServerError::new("42501", "must be superuser to create FOR ALL TABLES publication"));
@@ -61,7 +61,7 @@ fn check(ctx: &mut Context<'_>) {
             ],
         )
         .lost(format!("tables to come in {words}: add each to it")),
-        _ => FixDraft::remove("only a superuser may make it").review().lost(words),
+        _ => FixDraft::remove("only a superuser can create it").review().lost(words),
     };
     ctx.report(draft.fix(fix));
 }

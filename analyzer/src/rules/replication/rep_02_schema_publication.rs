@@ -19,12 +19,12 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "ALTER PUBLICATION … ADD TABLES IN SCHEMA, and CREATE PUBLICATION … FOR TABLES IN SCHEMA.",
         what: "A publication that includes every table of a schema, those to come too.",
-        why: "It includes tables of others: only a superuser may make it.",
+        why: "It includes tables of others: only a superuser can create it.",
         server: &[
             "42501 must be superuser to add or set schemas",
             "42501 must be superuser to create FOR TABLES IN SCHEMA publication",
         ],
-        help: "The tables of the schema that the dump makes are added one by one; tables made later have to be \
+        help: "The tables of the schema that the dump creates are added one by one; tables created later have to be \
                added. pg_dump --no-publications leaves publications out.",
         before: "CREATE SCHEMA app;\nCREATE TABLE app.orders (id integer);\nCREATE PUBLICATION p WITH (publish = 'insert');\nALTER PUBLICATION p ADD TABLES IN SCHEMA app;",
         after: "CREATE SCHEMA app;\nCREATE TABLE app.orders (id integer);\nCREATE PUBLICATION p WITH (publish = 'insert');\nALTER PUBLICATION p ADD TABLE ONLY app.orders;",
@@ -69,7 +69,7 @@ fn check(ctx: &mut Context<'_>) {
     } else {
         "must be superuser to create FOR TABLES IN SCHEMA publication"
     };
-    let mut draft = Draft::new(format!("only a superuser may add all tables of a schema to {words}"))
+    let mut draft = Draft::new(format!("only a superuser can add all tables of a schema to {words}"))
         .object(words.clone())
         .server(ServerError::new("42501", error));
     let list = statement.words(&["TABLES", "IN", "SCHEMA"]);
@@ -97,10 +97,10 @@ fn check(ctx: &mut Context<'_>) {
                 Some(empty) => {
                     FixDraft::replace_with("Add the tables that exist", vec![empty, add]).lost(loss)
                 }
-                None => FixDraft::remove("only a superuser may make it").review().lost(words),
+                None => FixDraft::remove("only a superuser can create it").review().lost(words),
             }
         }
-        _ => FixDraft::remove("only a superuser may make it").review().lost(words),
+        _ => FixDraft::remove("only a superuser can create it").review().lost(words),
     };
     ctx.report(draft.fix(fix));
 }

@@ -21,13 +21,12 @@ pub(crate) const RULE: Rule = Rule {
         summary: "Publications: they are restored, and nobody subscribes to them.",
         what: "CREATE PUBLICATION. Reported once for a migration, at the first of them.",
         why: "A dump holds no replication slots and nothing of the subscribers: whoever follows the source, be it a \
-              subscription or a program such as Debezium, goes on following the source. The publication itself can be \
-              made by the owner of its tables.",
+              subscription or a program such as Debezium, goes on following the source. The publication itself can be created by the owner of its tables.",
         server: &[
             "WARNING 55000 wal_level is insufficient to publish logical changes (where the target's is)",
         ],
-        help: "Make the subscriptions and slots anew against the target once it is in use, or leave publications out: \
-               pg_dump --no-publications. A published table cannot be made unlogged; changes of a hypertable are those \
+        help: "Create the subscriptions and slots again against the target once it is in use, or leave publications out: \
+               pg_dump --no-publications. A published table cannot become unlogged; changes of a hypertable are those \
                of its chunks, which are not in the publication of the table.",
         before: "CREATE TABLE public.orders (id integer PRIMARY KEY);\nCREATE PUBLICATION shop FOR TABLE public.orders;",
         after: "",
@@ -58,6 +57,6 @@ fn finish(end: &mut Finish<'_>) {
     };
     let draft = Draft::new(message)
         .object(object)
-        .advice("Slots and subscriptions are not in a dump: make them anew against the target, or leave publications out.");
+        .advice("Slots and subscriptions are not in a dump: create them again against the target, or leave publications out.");
     end.report(first.place, draft);
 }

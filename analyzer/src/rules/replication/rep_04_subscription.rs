@@ -19,7 +19,7 @@ pub(crate) const RULE: Rule = Rule {
         summary: "CREATE SUBSCRIPTION.",
         what: "A subscription fetches changes from another server; its connection string, often with a password, \
                stands in the dump.",
-        why: "Up to 15 only superusers may make one; from 16 on also members of pg_create_subscription, which \
+        why: "Up to 15 only superusers can create one; from 16 on also members of pg_create_subscription, which \
                tsdbadmin is not.",
         server: &[
             "42501 permission denied to create subscription (16 and newer)",
@@ -50,7 +50,7 @@ fn check(ctx: &mut Context<'_>) {
     } else {
         ServerError::new("42501", "must be superuser to create subscriptions")
     };
-    let mut draft = Draft::new(format!("tsdbadmin may not make {words}"))
+    let mut draft = Draft::new(format!("tsdbadmin cannot create {words}"))
         .object(words.clone())
         .server(server)
         .fix(FixDraft::remove("the target cannot have subscriptions").lost(words));

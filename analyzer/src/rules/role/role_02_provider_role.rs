@@ -85,7 +85,7 @@ fn check(ctx: &mut Context<'_>) {
                 let names_of = || roles(&list.items).filter_map(role);
                 let name = names_of().find(|name| !is_made(ctx, name)).or_else(|| names_of().next());
                 let fix = FixDraft::remove(format!(
-                    "{names} is a role of {from}: it will make no objects on the target"
+                    "{names} is a role of {from}: it will create no objects on the target"
                 ))
                 .lost(format!("default privileges of {names}"));
                 let mut draft = missing(ctx, name.unwrap_or_default(), from, Some(fix));

@@ -24,7 +24,7 @@ pub(crate) const RULE: Rule = Rule {
         summary: "A role's SUPERUSER, REPLICATION or BYPASSRLS, with or without NO.",
         what: "pg_dumpall writes every attribute of every role: ALTER ROLE app WITH NOSUPERUSER … NOREPLICATION \
                NOBYPASSRLS. In CREATE ROLE the NO forms are harmless, in ALTER ROLE they are not.",
-        why: "The server looks at whether the attribute is mentioned, not at its value: only a superuser may \
+        why: "The server looks at whether the attribute is mentioned, not at its value: only a superuser can \
               mention SUPERUSER, and the others only who has them. tsdbadmin has none of the three.",
         server: &[
             "42501 permission denied to alter role (16 and newer)",
@@ -95,7 +95,7 @@ fn check(ctx: &mut Context<'_>) {
     }
     let had: Vec<&str> = found.iter().filter(|(_, _, on)| *on).map(|(_, word, _)| *word).collect();
     let message = if had.is_empty() {
-        format!("only a superuser may mention {}, even in the NO form", listed(&found))
+        format!("only a superuser can mention {}, even in the NO form", listed(&found))
     } else {
         let attributes = had.iter().map(|word| word.to_uppercase()).collect::<Vec<_>>().join(", ");
         fix = fix.lost(format!("{attributes} of role {name}"));

@@ -16,19 +16,22 @@ pub(crate) const RULE: Rule = Rule {
     name: "grant-back-to-grantor",
     severity: Severity::Error,
     fix: Safety::Safe,
-    answers: Answers::limit("role.grant-back-to-grantor", "Memberships of tsdbadmin in roles that it makes."),
+    answers: Answers::limit(
+        "role.grant-back-to-grantor",
+        "Memberships of tsdbadmin in roles that it creates.",
+    ),
     also_answers: &["PG-16"],
     statements: &[StatementKind::GrantRoleStmt],
     doc: Doc {
-        summary: "GRANT of a role WITH ADMIN OPTION to tsdbadmin, who has that from making the role.",
+        summary: "GRANT of a role WITH ADMIN OPTION to tsdbadmin, who has that from creating the role.",
         what: "From 16 on the maker of a role has ADMIN on it, and pg_dumpall writes that: GRANT app TO tsdbadmin \
                WITH ADMIN OPTION, INHERIT FALSE, SET FALSE.",
-        why: "tsdbadmin restores, so tsdbadmin makes the roles and has ADMIN on them from the service's superuser. \
+        why: "tsdbadmin restores, so tsdbadmin creates the roles and has ADMIN on them from the service's superuser. \
               It cannot grant ADMIN to itself, nor to that superuser.",
         server: &["0LP01 ADMIN option cannot be granted back to your own grantor (16 and newer)"],
         help: "The ADMIN OPTION is removed, and the whole GRANT where it gives nothing else: tsdbadmin has it already.",
         before: "CREATE ROLE app;\nGRANT app TO tsdbadmin WITH ADMIN OPTION, INHERIT FALSE, SET FALSE;",
-        after: "CREATE ROLE app;\n-- tsmigrate ROLE-07: Remove it: tsdbadmin has ADMIN on app from making it\n-- GRANT app TO tsdbadmin WITH ADMIN OPTION, INHERIT FALSE, SET FALSE;",
+        after: "CREATE ROLE app;\n-- tsmigrate ROLE-07: Remove it: tsdbadmin has ADMIN on app from creating it\n-- GRANT app TO tsdbadmin WITH ADMIN OPTION, INHERIT FALSE, SET FALSE;",
         sources: &["PostgreSQL src/backend/commands/user.c, AddRoleMems, plan_recursive_revoke"],
         link: TROUBLESHOOTING,
     },
@@ -94,7 +97,7 @@ fn check(ctx: &mut Context<'_>) {
 fn origin(ctx: &Context<'_>, m: &Membership<'_>) -> &'static str {
     match (ctx.target.version >= 16, m.granted.iter().any(|(name, _)| ctx.target.has_role(name))) {
         (true, true) => "from the service",
-        (true, false) => "from making it",
+        (true, false) => "from creating it",
         (false, _) => "by CREATEROLE",
     }
 }

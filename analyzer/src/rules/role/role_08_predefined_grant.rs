@@ -1,4 +1,4 @@
-//! ROLE-08: PostgreSQL's predefined roles that tsdbadmin may not grant, or that the target lacks.
+//! ROLE-08: PostgreSQL's predefined roles that tsdbadmin cannot grant, or that the target lacks.
 
 use super::known::DATABASE_OWNER;
 use super::lists::listed;
@@ -19,10 +19,10 @@ pub(crate) const RULE: Rule = Rule {
     statements: &[StatementKind::GrantRoleStmt],
     in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {
-        summary: "GRANT of a predefined role such as pg_read_all_data, which tsdbadmin may not grant.",
+        summary: "GRANT of a predefined role such as pg_read_all_data, which tsdbadmin cannot grant.",
         what: "Memberships in PostgreSQL's own roles. tsdbadmin may grant pg_monitor, pg_read_all_stats, \
                pg_stat_scan_tables, pg_signal_backend and pg_checkpoint, and no others.",
-        why: "From 16 on only a role with ADMIN on a predefined role may grant it; up to 15 CREATEROLE was enough. A predefined role that came with a newer version does not exist at all.",
+        why: "From 16 on only a role with ADMIN on a predefined role can grant it; up to 15 CREATEROLE was enough. A predefined role that came with a newer version does not exist at all.",
         server: &[
             "42501 permission denied to grant role \"pg_read_all_data\" (16 and newer)",
             "DETAIL Only roles with the ADMIN option on role \"pg_read_all_data\" may grant this role.",
@@ -31,7 +31,7 @@ pub(crate) const RULE: Rule = Rule {
         ],
         help: "The GRANT is removed, and the report names what to grant instead: privileges on the schemas and tables themselves, and default privileges for tables to come.",
         before: "CREATE ROLE app;\nGRANT pg_read_all_data TO app;",
-        after: "CREATE ROLE app;\n-- tsmigrate ROLE-08: Remove it: tsdbadmin may not grant pg_read_all_data\n-- GRANT pg_read_all_data TO app;",
+        after: "CREATE ROLE app;\n-- tsmigrate ROLE-08: Remove it: tsdbadmin cannot grant pg_read_all_data\n-- GRANT pg_read_all_data TO app;",
         sources: &[
             "PostgreSQL src/backend/commands/user.c, check_role_membership_authorization",
             "timescale/docs changelog: the predefined roles that tsdbadmin may grant",
@@ -71,8 +71,8 @@ fn check(ctx: &mut Context<'_>) {
             *name,
             ServerError::new("42501", format!("permission denied to grant role \"{name}\""))
                 .detail(format!("Only roles with the ADMIN option on role \"{name}\" may grant this role.")),
-            format!("{admin} may not grant {name}"),
-            format!("{admin} may not grant {name}"),
+            format!("{admin} cannot grant {name}"),
+            format!("{admin} cannot grant {name}"),
         ),
         (None, Some((Some(name), _))) => (
             *name,

@@ -1,4 +1,4 @@
-//! ROLE-09: roles that tsdbadmin may not grant, and roles that are not there.
+//! ROLE-09: roles that tsdbadmin cannot grant, and roles that are not there.
 
 use super::known::{missing_advice, missing_message};
 use super::lists::{items, listed, trim};
@@ -19,11 +19,11 @@ pub(crate) const RULE: Rule = Rule {
     also_answers: &["PG-16"],
     statements: &[StatementKind::CreateRoleStmt, StatementKind::GrantRoleStmt],
     doc: Doc {
-        summary: "GRANT of a role that tsdbadmin may not grant, or of one that does not exist.",
+        summary: "GRANT of a role that tsdbadmin cannot grant, or of one that does not exist.",
         what: "Memberships in the service's own roles: postgres, tsdbadmin and others. And memberships with a role \
-               that neither the dumps make nor the target has.",
-        why: "Only a superuser may grant a superuser. From 16 on a role may be granted only by who has ADMIN on it, \
-              and tsdbadmin has that for the roles that it made and for tsdbowner.",
+               that neither the dumps create nor the target has.",
+        why: "Only a superuser can grant a superuser. From 16 on only who has ADMIN on a role can grant it, \
+              and tsdbadmin has that for the roles that it created and for tsdbowner.",
         server: &[
             "42501 permission denied to grant role \"postgres\" (16 and newer)",
             "DETAIL Only roles with the SUPERUSER attribute may grant roles with the SUPERUSER attribute.",
@@ -68,7 +68,7 @@ fn refused(ctx: &mut Context<'_>, m: &Membership<'_>) {
         (true, false) => ServerError::new("42501", format!("permission denied to {verb} role \"{name}\""))
             .detail(format!("Only roles with the ADMIN option on role \"{name}\" may {verb} this role.")),
     };
-    let mut draft = Draft::new(format!("{} may not {verb} {name}, a role of the service", ctx.target.admin))
+    let mut draft = Draft::new(format!("{} cannot {verb} {name}, a role of the service", ctx.target.admin))
         .object(format!("membership of {members} in {name}"))
         .server(error);
     if m.node.is_grant {

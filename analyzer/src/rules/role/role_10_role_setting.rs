@@ -27,9 +27,8 @@ pub(crate) const RULE: Rule = Rule {
         summary: "ALTER ROLE … SET for a role of the service, or for ALL roles.",
         what: "ALTER ROLE postgres SET … or ALTER ROLE tsdbadmin SET …, which pg_dumpall and pg_dump --create write where \
                the source had such settings, and ALTER ROLE ALL SET …, written by hand.",
-        why: "tsdbadmin may not change the service's superuser and, from 16 on, no role on which it has no ADMIN. \
-              Settings for all roles in all databases need a superuser. Its own settings tsdbadmin may change, and must \
-              not: a role or a search_path that the source has stored for a role of that name would be in force for \
+        why: "tsdbadmin cannot change the service's superuser and, from 16 on, no role on which it has no ADMIN. \
+              Settings for all roles in all databases need a superuser. tsdbadmin can change its own settings, and must not: a role or a search_path that the source has stored for a role of that name would be in force for \
               everything that the administrator does on the target.",
         server: &[
             "42501 permission denied to alter role (16 and newer)",

@@ -16,7 +16,7 @@ pub(crate) const RULE: Rule = Rule {
     fix: Safety::Safe,
     answers: Answers::limit(
         "role.misc",
-        "Roles made twice, comments, labels, DROP ROLE. Whether a VALID UNTIL has expired is not told: the analysis has no clock.",
+        "Roles created twice, comments, labels, DROP ROLE. Whether a VALID UNTIL has expired is not told: the analysis has no clock.",
     ),
     statements: &[
         StatementKind::AlterRoleSetStmt,

@@ -25,7 +25,7 @@ pub(crate) const RULE: Rule = Rule {
             "22023 no security label providers have been loaded",
         ],
         help: "What the labels protected is not protected on the target: a masked column shows its real values to \
-               whoever may read it. Replace masks by views, or by privileges on columns, then take the labels out with \
+               whoever can read it. Replace masks by views, or by privileges on columns, then remove the labels with \
                --accept SEC-01.",
         before: "CREATE TABLE public.t (c text);\nSECURITY LABEL FOR anon ON COLUMN public.t.c IS 'MASKED WITH VALUE NULL';",
         after: "",
@@ -66,7 +66,7 @@ fn check(ctx: &mut Context<'_>) {
         );
     if masked {
         draft = draft.advice(
-            "Without the mask whoever may read it sees the real values: use a view or privileges on columns.",
+            "Without the mask whoever can read it sees the real values: use a view or privileges on columns.",
         );
     }
     ctx.report(draft);

@@ -1,4 +1,4 @@
-//! SEC-02: functions that ran with a superuser's rights.
+//! SEC-02: functions that ran with a superuser's privileges.
 
 use std::collections::BTreeMap;
 
@@ -22,10 +22,9 @@ pub(crate) const RULE: Rule = Rule {
         summary: "A SECURITY DEFINER function that a superuser owns.",
         what: "Functions and procedures with SECURITY DEFINER whose owner, by the dump's own ALTER … OWNER TO, is a \
                superuser, another provider's administrator, or a role that has the name of one of the service's own.",
-        why: "Such a function runs with its owner's rights. On the target the owner is tsdbadmin, or the same role \
-              without SUPERUSER: what the body does with a superuser's rights fails when it is called. The restore \
-              does not show it. Where an ordinary role has the name of the service's administrator, whoever may call \
-              its function acts as the administrator.",
+        why: "Such a function runs with its owner's privileges. On the target the owner is tsdbadmin, or the same role \
+              without SUPERUSER: what the body does with a superuser's privileges fails when it is called. The restore \
+              does not show it. Where an ordinary role has the name of the service's administrator, whoever can call its function acts as the administrator.",
         server: &["42501 permission denied for … (when it is called)"],
         help: "Read the body for what needs a superuser: files, pg_authid, other sessions, settings. What it does as \
                an owner of tables goes on working.",
@@ -54,7 +53,7 @@ fn check(ctx: &mut Context<'_>) {
         )
     });
     let mut draft = Draft::new(format!(
-        "{} runs with its owner's rights, who was a superuser and is none on the target",
+        "{} runs with its owner's privileges, who was a superuser and is none on the target",
         ctx.describe(&object)
     ))
     .object(ctx.describe(&object));

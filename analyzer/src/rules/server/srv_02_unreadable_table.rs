@@ -13,9 +13,9 @@ pub(crate) const RULE: Rule = Rule {
     fix: Safety::None,
     answers: Answers::purpose("of a live source: tables that cannot be read"),
     doc: Doc {
-        summary: "Tables that the user of the source may not read.",
-        what: "Tables and sequences on which the user has no SELECT, or whose schema it may not use.",
-        why: "pg_dump locks every table that it dumps, and reads every row. It stops at the first one that it may not read.",
+        summary: "Tables that the user of the source cannot read.",
+        what: "Tables and sequences on which the user has no SELECT, or whose schema it cannot use.",
+        why: "pg_dump locks every table that it dumps, and reads every row. It fails at the first one that it cannot read.",
         server: &["42501 permission denied for table orders"],
         help: "Connect as the owner or as a superuser, or let this user read: GRANT pg_read_all_data TO it (PostgreSQL 14).",
         before: "",
@@ -34,7 +34,7 @@ fn check(ctx: &mut Context<'_>) {
     // The server's message has the name alone, without quotes.
     let name = regclass(first).map_or_else(|| first.clone(), |(_, name)| name);
     ctx.report(
-        Draft::new(format!("{} may not read {}: pg_dump stops there", server.user, list(&server.unreadable)))
+        Draft::new(format!("{} cannot read {}: pg_dump fails there", server.user, list(&server.unreadable)))
             .object(format!("role {}", server.user))
             .server(ServerError::new("42501", format!("permission denied for table {name}"))),
     );

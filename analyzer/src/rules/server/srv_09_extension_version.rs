@@ -14,7 +14,7 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "Extensions that both servers have in different versions.",
         what: "Versions of extensions on a live source and a live target.",
-        why: "A dump does not name a version: the target makes its own. Stored values and functions may differ between versions.",
+        why: "A dump does not name a version: the target installs its own. Stored values and functions may differ between versions.",
         server: &[],
         help: "Update the older side where it matters: ALTER EXTENSION … UPDATE.",
         before: "",

@@ -13,7 +13,7 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "The database sorts text by another locale than the target.",
         what: "The locale of a live source's database: its provider, its collation and its character type.",
-        why: "The service makes its database itself, and no dump changes the locale of one that exists. Text then sorts in another order: ORDER BY, ranges of text, LIKE on plain indexes, bounds of partitions by text.",
+        why: "The service creates its database itself, and no dump changes the locale of one that exists. Text then sorts in another order: ORDER BY, ranges of text, LIKE on plain indexes, bounds of partitions by text.",
         server: &[],
         help: "Compare the orders that matter. Where a column needs the order of a language, give it an ICU collation: COLLATE \"de-DE-x-icu\".",
         before: "",

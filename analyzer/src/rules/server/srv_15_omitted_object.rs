@@ -16,7 +16,7 @@ pub const RULE: Rule = Rule {
         what: "Tables, functions, types, operators, collations, text search objects and whatever else a user made a part of an extension, keys whose checks are switched off, and settings of all roles (ALTER ROLE ALL SET).",
         why: "pg_dump writes CREATE EXTENSION and nothing of what belongs to it, no state of the triggers behind a key that another server could know, and pg_dumpall no setting of all roles. The target then lacks them, and no error says so.",
         server: &[],
-        help: "Take an object out of its extension before the dump (ALTER EXTENSION … DROP …), and make settings of all roles settings of the database.",
+        help: "Remove an object from its extension before the dump (ALTER EXTENSION … DROP …), and make settings of all roles settings of the database.",
         before: "",
         after: "",
         sources: &[

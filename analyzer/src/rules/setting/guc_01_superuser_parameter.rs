@@ -1,4 +1,4 @@
-//! GUC-01: parameters that only a superuser may set, and those that are gone.
+//! GUC-01: parameters that only a superuser can set, and those that are gone.
 
 use super::settings::{set_by_call, sets, settings};
 use crate::edit::Safety;
@@ -19,18 +19,18 @@ pub(crate) const RULE: Rule = Rule {
     statement_groups: &[StatementKind::SETTING, StatementKind::RUNNING],
     in_bodies: InBodies::Yes { queries: true, by_name: true },
     doc: Doc {
-        summary: "A parameter that only a superuser may set: log_statement, session_replication_role and others.",
+        summary: "A parameter that only a superuser can set: log_statement, session_replication_role and others.",
         what: "ALTER ROLE … SET and ALTER DATABASE … SET, the SET clause of a function, and SET by itself, of a \
                parameter whose context is superuser, or that the target's version no longer has. set_config in a query \
                is the same.",
-        why: "Storing a value asks for the same right as setting it.",
+        why: "Storing a value needs the same privilege as setting it.",
         server: &[
             "42501 permission denied to set parameter \"log_statement\"",
             "42704 unrecognized configuration parameter \"force_parallel_mode\" (gone in 16)",
         ],
         help: "The setting is removed and listed. Many of these are parameters of the service: set them for all in its console. Where SET session_replication_role was to keep triggers and foreign keys quiet while rows load, load the rows before the triggers and keys are created, as a dump of the whole database does.",
         before: "CREATE ROLE app;\nALTER ROLE app SET log_statement TO 'all';",
-        after: "CREATE ROLE app;\n-- tsmigrate GUC-01: Remove it: only a superuser may set log_statement\n-- ALTER ROLE app SET log_statement TO 'all';",
+        after: "CREATE ROLE app;\n-- tsmigrate GUC-01: Remove it: only a superuser can set log_statement\n-- ALTER ROLE app SET log_statement TO 'all';",
         sources: &[
             "PostgreSQL src/backend/utils/misc/guc.c, set_config_with_handle, validate_option_array_item",
             "pg_settings of PostgreSQL 14 to 18, context = superuser",
@@ -75,7 +75,7 @@ fn check(ctx: &mut Context<'_>) {
         let title = if gone {
             format!("PostgreSQL {} has no {name}", ctx.target.version)
         } else {
-            format!("only a superuser may set {name}")
+            format!("only a superuser can set {name}")
         };
         let mut draft = Draft::new(title.clone()).object(setting.lost()).server(error);
         if let Some((range, _)) = &setting.clause {
@@ -108,7 +108,7 @@ fn calls(ctx: &mut Context<'_>, statement: &Statement<'_>) {
     let title = if error.sqlstate == "42704" {
         format!("PostgreSQL {} has no {name}", ctx.target.version)
     } else {
-        format!("only a superuser may set {name}")
+        format!("only a superuser can set {name}")
     };
     let object = format!("SET {name}");
     let mut draft = Draft::new(title.clone())

@@ -23,11 +23,11 @@ pub(crate) const RULE: Rule = Rule {
         summary: "A stored setting with a prefix: pgaudit.log, myapp.tenant.",
         what: "ALTER ROLE … SET, ALTER DATABASE … SET and the SET clause of a function, of a parameter prefix.name \
                whose library is not loaded: an extension's, or one that an application made up.",
-        why: "A parameter that the server does not know may be stored only by a superuser: it might turn out to be one that only superusers may set. SET myapp.tenant in a session works.",
+        why: "A parameter that the server does not know may be stored only by a superuser: it might turn out to be one that only superusers can set. SET myapp.tenant in a session works.",
         server: &["42501 permission denied to set parameter \"pgaudit.log\""],
         help: "The setting is removed and listed. An application's own parameters can be set when it connects (options=-c myapp.tenant=x) or by SET. Settings of TimescaleDB stay: its library is always loaded. Those of PL/pgSQL stay, too: an empty DO block loads it first.",
         before: "CREATE ROLE app;\nALTER ROLE app SET pgaudit.log TO 'ddl';",
-        after: "CREATE ROLE app;\n-- tsmigrate GUC-02: Remove it: only a superuser may store pgaudit.log\n-- ALTER ROLE app SET pgaudit.log TO 'ddl';",
+        after: "CREATE ROLE app;\n-- tsmigrate GUC-02: Remove it: only a superuser can store pgaudit.log\n-- ALTER ROLE app SET pgaudit.log TO 'ddl';",
         sources: &["PostgreSQL src/backend/utils/misc/guc.c, validate_option_array_item"],
         link: TROUBLESHOOTING,
     },
@@ -74,7 +74,7 @@ fn check(ctx: &mut Context<'_>) {
         }
         let name = setting.set.name.as_str();
         let error = ServerError::new("42501", format!("permission denied to set parameter \"{name}\""));
-        let mut draft = Draft::new(format!("only a superuser may store {name}")).object(setting.lost());
+        let mut draft = Draft::new(format!("only a superuser can store {name}")).object(setting.lost());
         if let Some((range, _)) = &setting.clause {
             draft = draft.at(range.clone());
         }
@@ -93,7 +93,7 @@ fn check(ctx: &mut Context<'_>) {
         }
         let Some(error) = refusal(ctx, setting.set) else { continue };
         let mut fix =
-            setting.without(statement, format!("only a superuser may store {name}")).lost(setting.lost());
+            setting.without(statement, format!("only a superuser can store {name}")).lost(setting.lost());
         if setting.function {
             // The body may ask for the value.
             fix = fix.review();

@@ -1,4 +1,4 @@
-//! An option of CREATE FUNCTION and ALTER FUNCTION that only a superuser may write.
+//! An option of CREATE FUNCTION and ALTER FUNCTION that only a superuser can write.
 
 use crate::facts::names::options;
 use crate::facts::objects::{created, subject};

@@ -24,7 +24,7 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "A function in C.",
         what: "CREATE FUNCTION … LANGUAGE c: a function in a library on the server's disk. What an extension brings is not in a dump: these functions were made by hand, or belong to an extension older than CREATE EXTENSION. Conversions (SU-15) are allowed where their function is PostgreSQL's own; one with a C function goes with it.",
-        why: "C code runs as the server itself. Only a superuser may make such a function, and the library is not \
+        why: "C code runs as the server itself. Only a superuser can create such a function, and the library is not \
                on the service's disk.",
         server: &["42501 permission denied for language c"],
         help: "Use the extension that has the function, where the service takes it, or write the function in SQL \
@@ -46,7 +46,7 @@ fn check(ctx: &mut Context<'_>) {
     }
     let Some(object) = created(node) else { return };
     let words = ctx.describe(&object);
-    let mut draft = Draft::new(format!("{words} is written in C: only a superuser may make it"))
+    let mut draft = Draft::new(format!("{words} is written in C: only a superuser can create it"))
         .object(words.clone())
         .server(ServerError::new("42501", "permission denied for language c"))
         .fix(FixDraft::remove("a function in C cannot be on the target").review().lost(words));

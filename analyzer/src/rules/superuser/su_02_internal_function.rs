@@ -22,7 +22,7 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "A function in LANGUAGE internal.",
         what: "CREATE FUNCTION … LANGUAGE internal gives a name to a C function inside the server.",
-        why: "It runs as the server itself, with whatever argument types were declared. Only a superuser may make \
+        why: "It runs as the server itself, with whatever argument types were declared. Only a superuser can create \
                it.",
         server: &["42501 permission denied for language internal"],
         help: "Where one of the server's functions is the same by its arguments and result, it becomes a function in \
@@ -50,7 +50,7 @@ fn check(ctx: &mut Context<'_>) {
             .review()
             .lost(words.clone())
     });
-    let mut draft = Draft::new(format!("{words} is in language internal: only a superuser may make it"))
+    let mut draft = Draft::new(format!("{words} is in language internal: only a superuser can create it"))
         .object(words)
         .server(ServerError::new("42501", "permission denied for language internal"))
         .fix(fix);

@@ -20,7 +20,7 @@ pub(crate) const RULE: Rule = Rule {
         summary: "A function marked LEAKPROOF.",
         what: "CREATE FUNCTION or ALTER FUNCTION … LEAKPROOF: the promise that a function tells nothing about its \
                arguments.",
-        why: "The promise opens security barriers: only a superuser may give it. NOT LEAKPROOF is allowed.",
+        why: "The promise opens security barriers: only a superuser can give it. NOT LEAKPROOF is allowed.",
         server: &["42501 only superuser can define a leakproof function"],
         help: "The word is removed. The function works as before; in queries on tables with row-level security and on security_barrier views the planner may no longer use it before the policies, so some get slower.",
         before: "CREATE FUNCTION app.same(integer, integer) RETURNS boolean\n    LANGUAGE sql IMMUTABLE LEAKPROOF\n    AS $_$select $1 = $2$_$;",

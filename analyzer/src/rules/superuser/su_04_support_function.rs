@@ -18,7 +18,7 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "A function with a planner support function.",
         what: "CREATE FUNCTION or ALTER FUNCTION … SUPPORT f.",
-        why: "A support function takes the planner's own data and must be trusted: only a superuser may name one.",
+        why: "A support function takes the planner's own data and must be trusted: only a superuser can name one.",
         server: &["42501 must be superuser to specify a support function"],
         help: "The clause is removed. The function works as before; the planner knows less about it. COST and ROWS can be set instead.",
         before: "CREATE FUNCTION app.many(integer) RETURNS SETOF integer\n    LANGUAGE sql SUPPORT pg_catalog.generate_series_int4_support\n    AS $_$select generate_series(1, $1)$_$;",

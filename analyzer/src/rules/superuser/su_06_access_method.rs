@@ -30,7 +30,7 @@ pub(crate) const RULE: Rule = Rule {
         what: "CREATE ACCESS METHOD; SET default_table_access_method = x, as pg_dump writes it before a table; \
                USING x of a table or materialized view; ALTER TABLE … SET ACCESS METHOD x; CREATE INDEX … USING x \
                of an index method that no extension of the dump brings.",
-        why: "An access method is C code in the server. Only a superuser may make one, and the service's tables \
+        why: "An access method is C code in the server. Only a superuser can create one, and the service's tables \
                are heap tables (TimescaleDB's columnstore works on hypertables; its table access method hypercore \
                is gone since 2.22).",
         server: &[
@@ -59,7 +59,7 @@ fn check(ctx: &mut Context<'_>) {
         NodeEnum::CreateAmStmt(s) => {
             let words = format!("access method {}", s.amname);
             let error = format!("permission denied to create access method \"{}\"", s.amname);
-            let draft = Draft::new(format!("only a superuser may make {words}"))
+            let draft = Draft::new(format!("only a superuser can create {words}"))
                 .object(words.clone())
                 .server(
                     ServerError::new("42501", error).hint("Must be superuser to create an access method."),

@@ -23,7 +23,7 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "CREATE OPERATOR CLASS, CREATE OPERATOR FAMILY and ALTER OPERATOR FAMILY.",
         what: "An operator class tells an index method how to sort or hash a type.",
-        why: "A wrong one makes the server read wrong memory: only a superuser may make or change it.",
+        why: "A wrong one makes the server read wrong memory: only a superuser can create or change it.",
         server: &[
             "42501 must be superuser to create an operator class",
             "42501 must be superuser to create an operator family",
@@ -57,9 +57,9 @@ fn check(ctx: &mut Context<'_>) {
         ServerError::new("42501", message)
     };
     let Some(object) = created(node).or_else(|| subject(node)) else { return };
-    let verb = if created(node).is_some() { "make" } else { "change" };
+    let verb = if created(node).is_some() { "create" } else { "change" };
     let words = ctx.describe(&object);
-    let draft = Draft::new(format!("only a superuser may {verb} {words}"))
+    let draft = Draft::new(format!("only a superuser can {verb} {words}"))
         .object(words.clone())
         .server(server)
         .fix(FixDraft::remove("the target cannot have operator classes of its own").review().lost(words));

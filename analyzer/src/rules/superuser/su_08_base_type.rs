@@ -19,7 +19,7 @@ pub(crate) const RULE: Rule = Rule {
         summary: "CREATE TYPE of a base type, and its shell before it.",
         what: "A base type has input and output functions in C or internal. pg_dump writes it in three parts: \
                CREATE TYPE name (the shell), the functions, CREATE TYPE name (INPUT = …).",
-        why: "Its functions read memory as they were told to: only a superuser may make it. Composite, enum and range types are allowed.",
+        why: "Its functions read memory as they were told to: only a superuser can create it. Composite, enum and range types are allowed.",
         server: &["42501 must be superuser to create a base type"],
         help: "Make it a domain, an enum or a composite type, and convert the columns that use it. To leave it out \
                with all that depends on it: --accept SU-08.",
@@ -41,7 +41,7 @@ fn check(ctx: &mut Context<'_>) {
     let Some(object) = created(node) else { return };
     let words = ctx.describe(&object);
     let shell = if s.definition.is_empty() { " (this is its shell)" } else { "" };
-    let draft = Draft::new(format!("only a superuser may make base {words}{shell}"))
+    let draft = Draft::new(format!("only a superuser can create base {words}{shell}"))
         .object(words.clone())
         .server(ServerError::new("42501", "must be superuser to create a base type"))
         .fix(FixDraft::remove("the target cannot have base types of its own").review().lost(words));

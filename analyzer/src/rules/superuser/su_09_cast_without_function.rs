@@ -18,7 +18,7 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "CREATE CAST … WITHOUT FUNCTION.",
         what: "A cast that takes the bytes of one type for those of another.",
-        why: "Nothing checks that the bytes fit: only a superuser may say so.",
+        why: "Nothing checks that the bytes fit: only a superuser can say so.",
         server: &["42501 must be superuser to create a cast WITHOUT FUNCTION"],
         help: "Make it WITH INOUT (through the text form) or WITH FUNCTION, if one of the types is yours, and look \
                at what it gives. To leave it out: --accept SU-09; queries then need explicit conversions.",
@@ -44,7 +44,7 @@ fn check(ctx: &mut Context<'_>) {
     }
     let Some(object) = created(node) else { return };
     let words = ctx.describe(&object);
-    let mut draft = Draft::new(format!("only a superuser may make {words} without a function"))
+    let mut draft = Draft::new(format!("only a superuser can create {words} without a function"))
         .object(words.clone())
         .server(ServerError::new("42501", "must be superuser to create a cast WITHOUT FUNCTION"))
         .fix(FixDraft::remove("the target cannot have such a cast").review().lost(words));

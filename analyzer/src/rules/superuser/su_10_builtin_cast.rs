@@ -20,7 +20,7 @@ pub(crate) const RULE: Rule = Rule {
         summary: "CREATE CAST between two types that are not yours.",
         what: "A cast whose types both belong to PostgreSQL or to an extension, such as text AS integer, often \
                made IMPLICIT for an application that came from another database system.",
-        why: "Who makes a cast must own one of its types. The superuser owns those.",
+        why: "Who creates a cast must own one of its types. The superuser owns those.",
         server: &["42501 must be owner of type text or type integer"],
         help: "Write the conversion in the queries that rely on it (value::integer). To leave the cast out: \
                --accept SU-10.",
@@ -89,7 +89,7 @@ fn check(ctx: &mut Context<'_>) {
         .object(words.clone())
         .server(server)
         .advice("Queries that rely on it need an explicit conversion.")
-        .fix(FixDraft::remove("only an owner of one of the types may make it").review().lost(words));
+        .fix(FixDraft::remove("only an owner of one of the types can create it").review().lost(words));
     ctx.report(draft);
 }
 

@@ -18,7 +18,7 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "CREATE TEXT SEARCH PARSER and CREATE TEXT SEARCH TEMPLATE.",
         what: "Parsers and templates are C functions of the server or of an extension. Dictionaries and configurations are allowed.",
-        why: "They run as the server itself: only a superuser may make them.",
+        why: "They run as the server itself: only a superuser can create them.",
         server: &[
             "42501 must be superuser to create text search parsers",
             "42501 must be superuser to create text search templates",
@@ -45,7 +45,7 @@ fn check(ctx: &mut Context<'_>) {
     let Some(object) = created(node) else { return };
     let words = ctx.describe(&object);
     let title = format!("the target cannot have text search {plural} of its own");
-    let draft = Draft::new(format!("only a superuser may make {words}"))
+    let draft = Draft::new(format!("only a superuser can create {words}"))
         .object(words.clone())
         .server(ServerError::new("42501", format!("must be superuser to create text search {plural}")))
         .fix(FixDraft::remove(title).review().lost(words));

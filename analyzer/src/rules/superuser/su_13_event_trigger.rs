@@ -18,7 +18,7 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "CREATE EVENT TRIGGER.",
         what: "A function that runs on DDL or on login.",
-        why: "It would run in everybody's sessions, the service's own too: only a superuser may make one.",
+        why: "It would run in everybody's sessions, the service's own too: only a superuser can create one.",
         server: &[
             "42501 permission denied to create event trigger \"audit\"",
             "HINT Must be superuser to create an event trigger.",
@@ -38,7 +38,7 @@ fn check(ctx: &mut Context<'_>) {
     let NodeEnum::CreateEventTrigStmt(s) = node else { return };
     let words = format!("event trigger {}", quoted(&s.trigname));
     let error = format!("permission denied to create event trigger \"{}\"", s.trigname);
-    let draft = Draft::new(format!("only a superuser may make {words}"))
+    let draft = Draft::new(format!("only a superuser can create {words}"))
         .object(words.clone())
         .server(ServerError::new("42501", error).hint("Must be superuser to create an event trigger."))
         .fix(FixDraft::remove("the target cannot have event triggers").lost(words));

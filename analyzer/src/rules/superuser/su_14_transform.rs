@@ -20,7 +20,7 @@ pub(crate) const RULE: Rule = Rule {
         summary: "CREATE TRANSFORM.",
         what: "Functions that convert values of a type between SQL and a procedural language. What an extension \
                brings (hstore_plperl) is not in a dump.",
-        why: "Who makes a transform must own its type and may use its language, and its functions are in C.",
+        why: "Who creates a transform must own its type and have USAGE on its language, and its functions are in C.",
         server: &["42501 must be owner of type integer"],
         help: "Use the extension that has it, or convert in the function itself. To leave it out: --accept SU-14.",
         before: "CREATE TRANSFORM FOR integer LANGUAGE plpgsql (FROM SQL WITH FUNCTION pg_catalog.int4recv(internal));",
@@ -41,6 +41,6 @@ fn check(ctx: &mut Context<'_>) {
     let draft = Draft::new(format!("{words} is for a type that the superuser owns"))
         .object(words.clone())
         .server(ServerError::new("42501", format!("must be owner of type {}", server_name(name))))
-        .fix(FixDraft::remove("only the type's owner may make a transform").review().lost(words));
+        .fix(FixDraft::remove("only the type's owner can create a transform").review().lost(words));
     ctx.report(draft);
 }

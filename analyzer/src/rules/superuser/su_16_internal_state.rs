@@ -21,7 +21,7 @@ pub(crate) const RULE: Rule = Rule {
         summary: "CREATE AGGREGATE with STYPE = internal.",
         what: "An aggregate that keeps its state in the server's own memory, through functions of the server or in \
                C.",
-        why: "The state has no type to check: only a superuser may make such an aggregate.",
+        why: "The state has no type to check: only a superuser can create such an aggregate.",
         server: &["42P13 aggregate transition data type cannot be internal"],
         help: "Build it on a state type of SQL (an array, a composite type), or use the server's own aggregate in \
                its place. To leave it out with all that depends on it: --accept SU-16.",
@@ -47,7 +47,7 @@ fn check(ctx: &mut Context<'_>) {
     let Some(state) = options(&s.definition).find(is_internal) else { return };
     let Some(object) = created(node) else { return };
     let words = ctx.describe(&object);
-    let mut draft = Draft::new(format!("only a superuser may make {words}: its state is internal"))
+    let mut draft = Draft::new(format!("only a superuser can create {words}: its state is internal"))
         .object(words.clone())
         .server(ServerError::new("42P13", "aggregate transition data type cannot be internal"))
         .fix(FixDraft::remove("the target cannot have aggregates with internal state").review().lost(words));

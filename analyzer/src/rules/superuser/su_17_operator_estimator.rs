@@ -22,7 +22,7 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "CREATE OPERATOR or ALTER OPERATOR with a RESTRICT or JOIN function that is not PostgreSQL's own.",
         what: "Estimators tell the planner how many rows an operator will find.",
-        why: "They take the planner's own data: since 14.21, 15.16, 16.12, 17.8 and 18.2 only a superuser may name \
+        why: "They take the planner's own data: since 14.21, 15.16, 16.12, 17.8 and 18.2 only a superuser can name \
                one that is not built in.",
         server: &[
             "42501 must be superuser to specify a non-built-in restriction estimator function",

@@ -30,9 +30,8 @@ pub(crate) const RULE: Rule = Rule {
         what: "pg_dump --data-only --disable-triggers writes it around the rows of every table. Where the checks of a \
                foreign key are switched off on one partition only, pg_dump 15 and newer write that too, with the name \
                of the server's own trigger: DISABLE TRIGGER \"RI_ConstraintTrigger_c_16446\".",
-        why: "ALL includes the triggers that enforce foreign keys and deferrable keys, which only a superuser may \
-               turn off. A table without such keys takes the statement; whether it has them is seen where the dump \
-               makes them. The name of such a trigger holds a number that each server chooses for itself.",
+        why: "ALL includes the triggers that enforce foreign keys and deferrable keys, which only a superuser can \
+               turn off. A table without such keys takes the statement; whether it has them is seen where the dump creates them. The name of such a trigger holds a number that each server chooses for itself.",
         server: &[
             "42501 permission denied: \"RI_ConstraintTrigger_c_16446\" is a system trigger",
             "42704 trigger \"RI_ConstraintTrigger_c_16446\" for table \"child\" does not exist",
@@ -92,9 +91,9 @@ fn check(ctx: &mut Context<'_>) {
         last = Some(range);
     }
     let mut draft = Draft::new(if is_known {
-        format!("{words} has triggers of the server, which only a superuser may turn off")
+        format!("{words} has triggers of the server, which only a superuser can turn off")
     } else {
-        format!("if {words} has foreign keys, only a superuser may turn their triggers off")
+        format!("if {words} has foreign keys, only a superuser can turn their triggers off")
     })
     .object(words)
     .server(ServerError::new("42501", "permission denied: \"RI_ConstraintTrigger_c_16446\" is a system trigger"))

@@ -43,7 +43,7 @@ fn check(ctx: &mut Context<'_>) {
     } else {
         (format!("server setting {name}"), format!("permission denied to set parameter \"{name}\""))
     };
-    let draft = Draft::new("only a superuser may change the server's configuration")
+    let draft = Draft::new("only a superuser can change the server's configuration")
         .object(what.clone())
         .server(ServerError::new("42501", server))
         .advice("Set it in the service's console, under Database parameters.")

@@ -67,7 +67,7 @@ fn check(ctx: &mut Context<'_>) {
         let fix = if schema == "information_schema" && is_in_information_schema(&object.id.name) {
             FixDraft::remove(format!("the target has its own {schema}")).present()
         } else {
-            FixDraft::remove(format!("nothing can be made in {schema}")).review().lost(words.clone())
+            FixDraft::remove(format!("nothing can be created in {schema}")).review().lost(words.clone())
         };
         let draft = Draft::new(format!("{words} would be in a schema of the server"))
             .object(words)
@@ -102,7 +102,7 @@ fn check(ctx: &mut Context<'_>) {
     let words = object.to_string();
     let (message, error) = if writes {
         let table = &object.id.name;
-        (format!("only a superuser may write {words}"), format!("permission denied for table {table}"))
+        (format!("only a superuser can write {words}"), format!("permission denied for table {table}"))
     } else {
         let owned = if object.word == "table" { object.id.name.to_string() } else { object.id.path() };
         (format!("{words} belongs to the superuser"), format!("must be owner of {} {owned}", object.word))

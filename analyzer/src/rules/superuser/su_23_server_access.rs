@@ -24,7 +24,7 @@ pub(crate) const RULE: Rule = Rule {
     after: &["SU-20"],
     doc: Doc {
         summary: "Files and programs of the server, WAL, replication slots, passwords.",
-        what: "COPY from or to a file or program of the server, a query that calls a function which only a superuser may \
+        what: "COPY from or to a file or program of the server, a query that calls a function which only a superuser can \
                execute (pg_read_file, lo_import, pg_switch_wal, pg_reload_conf, pg_stat_reset) or which asks for \
                REPLICATION (pg_create_logical_replication_slot), and one that reads a table of the server which only a \
                superuser may read (pg_authid, pg_shadow, pg_largeobject).",
@@ -114,7 +114,7 @@ pub(crate) fn refusal(ctx: &Context<'_>, reference: &Reference) -> Option<Refusa
     }
     let (target, version) = (ctx.target, ctx.target.version);
     let denied = |word: &'static str, verb: &str, advice| {
-        let message = format!("only a superuser may {verb} {name}");
+        let message = format!("only a superuser can {verb} {name}");
         let error = ServerError::new("42501", format!("permission denied for {word} {}", quoted(name)));
         Some(Refusal { word, message, error, advice })
     };

@@ -23,7 +23,7 @@ pub(crate) const RULE: Rule = Rule {
         what: "CREATE OPERATOR on types of PostgreSQL with a commutator or negator that PostgreSQL has for the same \
                types. Dumps of old servers write the operators of modules so that became part of PostgreSQL \
                (tsearch2).",
-        why: "The server links both operators with each other, and only their owner may change the one it has.",
+        why: "The server links both operators with each other, and only their owner can change the one it has.",
         server: &["42501 must be owner of operator >"],
         help: "The link is removed: the planner cannot turn the operator around any more, and its results are the same. An operator that PostgreSQL has itself is better left out.",
         before: "CREATE FUNCTION public.after(tsvector, tsvector) RETURNS boolean LANGUAGE sql AS 'SELECT true';\n\

@@ -20,7 +20,7 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "A tablespace is created or dropped.",
         what: "CREATE TABLESPACE, as pg_dumpall writes it, and DROP TABLESPACE without IF EXISTS, as pg_dumpall --clean writes it.",
-        why: "Tablespaces are folders of the server. Making one takes a superuser, and the service has none but its own.",
+        why: "Tablespaces are folders of the server. Creating one takes a superuser, and the service has none but its own.",
         server: &[
             "42501 permission denied to create tablespace \"ts1\"",
             "HINT Must be superuser to create a tablespace.",
@@ -48,7 +48,7 @@ fn check(ctx: &mut Context<'_>) {
             let error =
                 ServerError::new("42501", format!("permission denied to create tablespace \"{name}\""))
                     .hint("Must be superuser to create a tablespace.");
-            let draft = Draft::new(format!("tablespace \"{name}\" cannot be made on the target"))
+            let draft = Draft::new(format!("tablespace \"{name}\" cannot be created on the target"))
                 .server(error)
                 .advice(format!("What was in {} goes to the service's own storage.", s.location))
                 .fix(

@@ -34,7 +34,7 @@ pub(crate) const RULE: Rule = Rule {
             "42501 must be owner of tablespace pg_default",
             "42501 permission denied for tablespace pg_default",
         ],
-        help: "The statement is removed. Everybody may create objects in the service's storage; its costs for the planner are the service's.",
+        help: "The statement is removed. Everybody can create objects in the service's storage; its costs for the planner are the service's.",
         before: "GRANT ALL ON TABLESPACE ts1 TO app;",
         after: "-- tsmigrate TSP-02: Remove it: the target has no tablespaces of its users\n-- GRANT ALL ON TABLESPACE ts1 TO app;",
         sources: &["PostgreSQL src/backend/commands/tablespace.c; catalog/aclchk.c"],

@@ -22,7 +22,7 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "SET default_tablespace names a tablespace that the target does not have.",
         what: "pg_dump writes no TABLESPACE clauses: before a table, index, materialized view or constraint that lives in a tablespace it writes SET default_tablespace = name. The same as SELECT set_config('default_tablespace', …).",
-        why: "The service has no tablespaces but its own. The statement fails; a restore that goes on puts the objects that follow where the one before stood. pg_global is taken, but then nothing can be made: it is for the server's shared catalogs.",
+        why: "The service has no tablespaces but its own. The statement fails; a restore that goes on puts the objects that follow where the one before stood. pg_global is taken, but then nothing can be created: it is for the server's shared catalogs.",
         server: &[
             "22023 invalid value for parameter \"default_tablespace\": \"ts1\"",
             "DETAIL Tablespace \"ts1\" does not exist.",
@@ -60,7 +60,7 @@ fn check(ctx: &mut Context<'_>) {
     };
     let Some(range) = value.filter(|_| !is_usable(name)) else { return };
     let (message, error) = if name == "pg_global" {
-        ("nothing can be made in tablespace \"pg_global\"".to_owned(), no_tablespace(name))
+        ("nothing can be created in tablespace \"pg_global\"".to_owned(), no_tablespace(name))
     } else {
         let error = format!("invalid value for parameter \"default_tablespace\": \"{name}\"");
         (

@@ -140,7 +140,7 @@ fn check(ctx: &mut Context<'_>) {
 
 fn message(name: &str) -> String {
     if name == "pg_global" {
-        "nothing can be made in tablespace \"pg_global\"".into()
+        "nothing can be created in tablespace \"pg_global\"".into()
     } else {
         format!("tablespace \"{name}\" does not exist on the target")
     }

@@ -17,7 +17,7 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "ALTER DATABASE … SET TABLESPACE.",
         what: "A database is moved to another tablespace. (CREATE DATABASE … TABLESPACE goes with its statement: see DB-01.)",
-        why: "Nobody may move the database that he is connected to, and the service has no tablespaces to move it to.",
+        why: "Nobody can move the database that they are connected to, and the service has no tablespaces to move it to.",
         server: &[
             "55006 cannot change the tablespace of the currently open database",
             "3D000 database \"shop\" does not exist",

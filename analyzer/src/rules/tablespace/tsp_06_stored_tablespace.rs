@@ -158,7 +158,7 @@ fn function(
             Draft::new(format!("{object} fails when it is called: tablespace \"{name}\" does not exist"))
                 .severity(Severity::Warning)
         } else {
-            Draft::new(format!("{object} cannot be made: tablespace \"{name}\" does not exist"))
+            Draft::new(format!("{object} cannot be created: tablespace \"{name}\" does not exist"))
         };
         ctx.report(draft.at(range).object(object).server(error).fix(fix));
     }

@@ -17,7 +17,7 @@ use crate::text::Span;
 /// The file of the script.
 const FILE: &str = "hypertables.sql";
 
-const TITLE: &str = "Remove it: hypertables.sql makes the hypertables and aggregates again";
+const TITLE: &str = "Remove it: hypertables.sql creates the hypertables and aggregates again";
 
 pub(crate) const RULE: Rule = Rule {
     id: "TS-04",
@@ -38,9 +38,9 @@ pub(crate) const RULE: Rule = Rule {
         server: &[
             "42P01 relation \"_timescaledb_internal._materialized_hypertable_2\" does not exist (where the dump excludes TimescaleDB's schemas)",
         ],
-        help: "The rewrite removes chunks, TimescaleDB's triggers and its views, and hypertables.sql makes the rest again: hypertables with their dimensions and intervals as the chunks show them, compression settings as the compressed chunks show them, continuous aggregates with their own queries, and what depends on those. Run it after the schema and before the rows are loaded. Policies and jobs are not in such a dump. tsmigrate migrate moves all of it from the live source. If the rows of the catalogs are in another file of the same dump, check the files together.",
+        help: "The rewrite removes chunks, TimescaleDB's triggers and its views, and hypertables.sql creates the rest again: hypertables with their dimensions and intervals as the chunks show them, compression settings as the compressed chunks show them, continuous aggregates with their own queries, and what depends on those. Run it after the schema and before the rows are loaded. Policies and jobs are not in such a dump. tsmigrate migrate moves all of it from the live source. If the rows of the catalogs are in another file of the same dump, check the files together.",
         before: "CREATE TABLE app.metrics (\n    ts timestamp with time zone NOT NULL\n);\nCREATE TABLE _timescaledb_internal._hyper_1_1_chunk (\n    CONSTRAINT constraint_1 CHECK (((ts >= '2024-01-01 00:00:00+00'::timestamp with time zone) AND (ts < '2024-01-02 00:00:00+00'::timestamp with time zone)))\n)\nINHERITS (app.metrics);\n",
-        after: "CREATE TABLE app.metrics (\n    ts timestamp with time zone NOT NULL\n);\n-- tsmigrate TS-04: Remove it: hypertables.sql makes the hypertables and aggregates again\n-- CREATE TABLE _timescaledb_internal._hyper_1_1_chunk (\n--     CONSTRAINT constraint_1 CHECK (((ts >= '2024-01-01 00:00:00+00'::timestamp with time zone) AND (ts < '2024-01-02 00:00:00+00'::timestamp with time zone)))\n-- )\n-- INHERITS (app.metrics);\n",
+        after: "CREATE TABLE app.metrics (\n    ts timestamp with time zone NOT NULL\n);\n-- tsmigrate TS-04: Remove it: hypertables.sql creates the hypertables and aggregates again\n-- CREATE TABLE _timescaledb_internal._hyper_1_1_chunk (\n--     CONSTRAINT constraint_1 CHECK (((ts >= '2024-01-01 00:00:00+00'::timestamp with time zone) AND (ts < '2024-01-02 00:00:00+00'::timestamp with time zone)))\n-- )\n-- INHERITS (app.metrics);\n",
         sources: &[
             "TimescaleDB src/chunk_constraint.c, create_dimension_check_constraint; src/hypertable.c, insert_blocker_trigger_add",
             "TimescaleDB sql/pre_install/tables.sql",
@@ -131,7 +131,7 @@ fn finish(all: &mut Finish<'_>) {
     let script = script(all, orphans, &what, &written.sql);
     all.script(
         FILE,
-        "Makes the hypertables again: run it after the rewritten schema, before the rows",
+        "Creates the hypertables again: run it after the rewritten schema, before the rows",
         script,
     );
 

@@ -23,7 +23,7 @@ pub(crate) const RULE: Rule = Rule {
         summary: "Rows of TimescaleDB's jobs whose owner is not the restoring role.",
         what: "Rows of bgw_job (in _timescaledb_config, from 2.25 on in _timescaledb_catalog) with ids from 1000 on: \
                policies and user-defined actions.",
-        why: "A role that does not exist makes the COPY of all jobs fail. The service makes postgres' jobs tsdbadmin's and refuses those of other roles. Where no such trigger is, tsdbadmin could not even pause them, and a job whose owner does not own its hypertable fails each time it runs.",
+        why: "A role that does not exist makes the COPY of all jobs fail. The service hands postgres' jobs over to tsdbadmin and refuses those of other roles. Where no such trigger is, tsdbadmin could not even pause them, and a job whose owner does not own its hypertable fails each time it runs.",
         server: &[
             "42704 role \"jobber\" does not exist",
             "42501 insufficient permissions to alter job 1000 (later, in alter_job)",
@@ -94,8 +94,10 @@ fn look(ctx: &mut Context<'_>, row: &Row, edit: impl FnOnce(FixDraft, std::ops::
     };
     let is_there = ctx.facts.makes_role(&owner) || ctx.target.has_role(&owner);
     let mut draft = Draft::new(match () {
-        () if !is_there => format!("{what} is owned by {owner}, a role that these files do not make"),
-        () if owner == "postgres" => format!("{what} is owned by postgres: the service makes it {admin}'s"),
+        () if !is_there => format!("{what} is owned by {owner}, a role that these files do not create"),
+        () if owner == "postgres" => {
+            format!("{what} is owned by postgres: the service hands it over to {admin}")
+        }
         () => format!("{what} is owned by {owner}: the service takes jobs of the role that restores only"),
     })
     .at(range.clone())

@@ -30,8 +30,7 @@ pub(crate) const RULE: Rule = Rule {
             "08P01 insufficient data left in message (when it is read on another PostgreSQL version)",
             "42883 function timescaledb_experimental.time_bucket_ng(interval, timestamp with time zone) does not exist (2.25 and newer)",
         ],
-        help: "On the source, before the dump: CALL cagg_migrate('schema.aggregate'). It makes an aggregate of the new \
-               format, and replaces time_bucket_ng by time_bucket (2.14.2 and newer).",
+        help: "On the source, before the dump: CALL cagg_migrate('schema.aggregate'). It creates an aggregate of the new format, and replaces time_bucket_ng by time_bucket (2.14.2 and newer).",
         before: "COPY _timescaledb_catalog.continuous_agg (mat_hypertable_id, raw_hypertable_id, user_view_schema, user_view_name, materialized_only, finalized) FROM stdin;\n3	1	public	hourly	t	f\n\\.\n",
         after: "",
         sources: &[
@@ -60,7 +59,7 @@ fn check(ctx: &mut Context<'_>) {
     let range = found.location.and_then(|at| statement.name_at(at as usize));
     let gone = ctx.target.timescaledb.installed.is_some_and(|installed| installed >= GONE);
     let mut draft = Draft::new(
-        "time_bucket_ng makes no continuous aggregate from TimescaleDB 2.15 on, and is gone from 2.25 on",
+        "no continuous aggregate can use time_bucket_ng from TimescaleDB 2.15 on, and it is gone from 2.25 on",
     )
     .object("function timescaledb_experimental.time_bucket_ng")
     .advice("Replace it by time_bucket on the source: for a continuous aggregate CALL cagg_migrate('…').");

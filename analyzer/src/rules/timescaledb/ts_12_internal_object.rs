@@ -25,7 +25,7 @@ pub(crate) const RULE: Rule = Rule {
         what: "Tables, views and functions of users in schemas of TimescaleDB; in a dump of the schema alone, views and \
                functions that name a chunk; columns of types of timescaledb_toolkit. Privileges on TimescaleDB's own \
                objects are OWN-03's.",
-        why: "In some of these schemas only a superuser may create anything; what lies in the others is in the way of updates of TimescaleDB. Chunks have other names once hypertables are created again. The toolkit keeps summaries in a format of its own, which fits one version.",
+        why: "In some of these schemas only a superuser can create anything; what lies in the others is in the way of updates of TimescaleDB. Chunks have other names once hypertables are created again. The toolkit keeps summaries in a format of its own, which fits one version.",
         server: &[
             "42501 permission denied for schema _timescaledb_functions",
             "42P01 relation \"_timescaledb_internal._hyper_1_1_chunk\" does not exist (in a dump of the schema alone)",

@@ -7,9 +7,7 @@ use crate::capacity::Workers;
 
 /// Options of `tsmigrate restore`.
 #[derive(Clone, clap::Args)]
-#[command(
-    next_help_heading = "Contents",
-    after_help = "\
+#[command(after_help = "\
 Examples:
   export TARGET='postgres://tsdbadmin@new.example:5432/tsdb?sslmode=require'
   tsmigrate restore shop.dump --roles roles.sql --dry-run
@@ -29,23 +27,22 @@ Exit status:
   0  restored and verified, or planned
   1  blocked by a decision: nothing was written
   2  failed, interrupted, an archive or a server that cannot be used so,
-     or the target's rows differ from the archive's"
-)]
+     or the target's rows differ from the archive's")]
 pub struct Args {
     /// Archive of pg_dump: a file or a directory
     #[arg(value_name = "ARCHIVE")]
     pub archive: PathBuf,
 
     /// Target: postgres://tsdbadmin@host/tsdb
-    #[arg(long, env = "TARGET", value_name = "URI", hide_env_values = true)]
+    #[arg(long, env = "TARGET", value_name = "URI", hide_env_values = true, help_heading = "Target")]
     pub target: String,
 
     /// Roles, from pg_dumpall --roles-only
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Contents")]
     pub roles: Option<PathBuf>,
 
     /// Accept what these rules lose: RULE,RULE
-    #[arg(long, value_name = "RULE", num_args = 1.., value_delimiter = ',')]
+    #[arg(long, value_name = "RULE", num_args = 1.., value_delimiter = ',', help_heading = "Contents")]
     pub accept: Vec<String>,
 
     /// Print the plan, write nothing

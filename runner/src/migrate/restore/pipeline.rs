@@ -249,7 +249,7 @@ async fn write(
     Ok(equal)
 }
 
-/// Leaves out tables that the target does not have, and those of extensions that nobody but a superuser may write.
+/// Leaves out tables that the target does not have, and those of extensions that nobody but a superuser can write.
 async fn match_tables(
     context: &Restore,
     session: &Session,

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use crate::connect::Session;
 use crate::error::Error;
+use crate::human;
 use crate::migrate::RunContext;
 use crate::migrate::driver::{StageResult, TargetRun, open_target};
 use crate::migrate::engine_setup::SETUP;
@@ -93,5 +94,5 @@ async fn analyze(context: &RunContext, relations: Vec<Relation>) -> Option<Strin
     for error in futures_util::future::join_all(workers).await.into_iter().filter_map(Result::err) {
         context.progress.warn(&format!("statistics: {error}"));
     }
-    Some(format!("statistics of {count} tables with parts"))
+    Some(format!("statistics of {}", human::count(count as u64, "partitioned table")))
 }

@@ -56,7 +56,7 @@ pub(in crate::migrate) async fn not_pausable(
     Ok(Some(Blocker {
         check: "source-jobs",
         what: format!(
-            "{user} may not pause {} of the source, such as {} of {}",
+            "{user} cannot pause {} of the source, such as {} of {}",
             human::count(found.len() as u64, "job"),
             human::line(&first.name),
             quoted(&first.owner)

@@ -1,5 +1,6 @@
 //! Source and target side by side: how many objects of each kind either has.
 
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 
 use tsmigrate_analyzer::report::page::{capital, text};
@@ -15,9 +16,23 @@ struct Kind {
     target: u64,
     /// Differences of any sort that nobody announced.
     differences: u64,
+    /// Those that the run announced before.
+    announced: u64,
 }
 
-/// The kinds that were compared. What is on one server alone is a difference without the other's words.
+impl Kind {
+    /// Its differences in words.
+    fn differences(&self) -> String {
+        let number = thousands(self.differences);
+        match (self.differences, self.announced) {
+            (_, 0) => number,
+            (0, announced) => format!("{} announced", thousands(announced)),
+            (_, announced) => format!("{number}, {} announced", thousands(announced)),
+        }
+    }
+}
+
+/// The kinds that were compared, those with differences first. What is on one server alone is a difference without the other's words.
 fn kinds(found: &Verification) -> Vec<Kind> {
     let of = |differences: &[Difference], name: &str, is: &dyn Fn(&Difference) -> bool| {
         differences.iter().filter(|one| plural(&one.kind) == name && is(one)).count() as u64
@@ -34,9 +49,12 @@ fn kinds(found: &Verification) -> Vec<Kind> {
             source,
             target: source.saturating_sub(missing) + more,
             differences: of(&found.differences, name, &|_| true),
+            announced: of(&found.announced, name, &|_| true),
         }
     };
-    found.compared.iter().map(kind).collect()
+    let mut kinds: Vec<Kind> = found.compared.iter().map(kind).collect();
+    kinds.sort_by_key(|kind| (Reverse(kind.differences), Reverse(kind.announced)));
+    kinds
 }
 
 /// Draws both servers beside each other, a line for each kind.
@@ -66,7 +84,7 @@ pub(in super::super) fn sides(page: &mut String, found: &Verification) {
              <rect class=\"rows\" x=\"102\" width=\"{target:.1}\" height=\"10\"/></svg></td><td class=\"number\">{}</td><td class=\"number\">{}</td></tr>",
             100.0 - source,
             thousands(kind.target),
-            thousands(kind.differences)
+            kind.differences()
         );
     }
     *page += "</tbody></table></div>\n";
@@ -85,7 +103,7 @@ mod tests {
             ..Difference::default()
         };
         let found = Verification {
-            compared: [("indexes".to_owned(), 7), ("tables".to_owned(), 3)].into(),
+            compared: [("casts".to_owned(), 2), ("indexes".to_owned(), 7), ("tables".to_owned(), 3)].into(),
             differences: vec![
                 difference("index", Some("i"), None),
                 difference("table", Some("a"), Some("b")),
@@ -93,13 +111,18 @@ mod tests {
             announced: vec![difference("index", None, Some("j")), difference("index", Some("k"), None)],
             ..Verification::default()
         };
-        let kind = |name: &str, source, target, differences| Kind {
+        let kind = |name: &str, source, target, differences, announced| Kind {
             name: name.to_owned(),
             source,
             target,
             differences,
+            announced,
         };
-        assert_eq!(kinds(&found), [kind("indexes", 7, 6, 1), kind("tables", 3, 3, 1)]);
+        // What differs leads.
+        let wanted = [kind("indexes", 7, 6, 1, 2), kind("tables", 3, 3, 1, 0), kind("casts", 2, 2, 0, 0)];
+        assert_eq!(kinds(&found), wanted);
+        assert_eq!(wanted.map(|kind| kind.differences()), ["1, 2 announced", "1", "0"]);
+        assert_eq!(kind("views", 2, 1, 0, 1).differences(), "1 announced");
         let mut page = String::new();
         sides(&mut page, &found);
         assert_eq!(page.matches("<tr class=\"differs\">").count(), 2);

@@ -192,3 +192,11 @@ fn without_a_comparison_nothing_is_called_verified() {
     let report = Report { outcome: Outcome::Migrated, ..Report::default() };
     assert!(report.text().contains("✓ migrated, not verified"));
 }
+
+#[test]
+fn a_line_that_is_too_wide_goes_on_behind_its_mark() {
+    let wide = "    ! view  reports.orders  is not on the target";
+    assert_eq!(set_in(wide, 32), ["    ! view  reports.orders  is", "      not on the target"]);
+    assert_eq!(set_in(wide, 80), [wide]);
+    assert_eq!(set_in("  a note of some words", 15), ["  a note of", "    some words"]);
+}
