@@ -1,4 +1,5 @@
 // The package's functions, in Node.
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pathToFileURL } from "node:url";
@@ -142,8 +143,33 @@ test("a full stack is a CrashError, and the next check starts afresh", () => {
   expect(analyzer.check([{ name: "a.sql", text: TABLESPACE }]).verdict).toBe("ready-after-rewrite");
 });
 
+test("the kind of a file is told by its beginning, and its text as ranges count in it", () => {
+  expect(analyzer.refusal({ name: "dump.sql", text: TABLESPACE })).toBeNull();
+  // Cut anywhere, it is text all the same.
+  expect(analyzer.refusal({ name: "dump.sql", text: "CREATE FUNCTION f() RETURNS int AS $$ SELECT" })).toBeNull();
+  const archive = analyzer.refusal({ name: "dump.sql", bytes: utf8("PGDMP\u0001") });
+  expect(archive).toBeInstanceOf(tsmigrate.InputError);
+  expect(archive).toMatchObject({ input: "dump.sql", what: /custom format/ });
+  const bytes = Uint8Array.of(...utf8("-- "), 0xe9, 0xff, ...utf8(`\n${TABLESPACE}`));
+  expect(analyzer.decode(bytes)).toBe(`-- \ufffd\ufffd\n${TABLESPACE}`);
+});
+
+test("the verdict has the words of the command line", () => {
+  const { words } = analyzer.check([{ name: "schema.sql", text: `${TABLESPACE}ALTER TABLE public.t OWNER TO shop;\n` }]);
+  expect(words).toMatchObject({ sign: "✗", title: "Needs 1 decision", sentence: /^1 error remains/ });
+  expect(words.checked[0]).toEqual(["schema.sql", "83 B, 2 statements"]);
+});
+
+test("the browser checker has nothing of the module but this package", () => {
+  const folder = join(ROOT, "web/page");
+  const sources = readdirSync(folder, { recursive: true }).map(String).filter((name) => /\.tsx?$/.test(name) && !name.startsWith(".built"));
+  const importing = (what: RegExp): string[] => sources.filter((name) => what.test(readFileSync(join(folder, name), "utf8")));
+  expect(importing(/module\/tsmigrate_web/)).toEqual([]);
+  expect(importing(/^import \{ Analyzer,.*package-src\/src\/api"/m)).toEqual([join("engine", "worker.ts")]);
+});
+
 test("what there is to choose from is known", () => {
-  expect(analyzer.rules().map(({ id }) => id)).toContain("TSP-03");
+  expect(analyzer.rules().find(({ id }) => id === "TSP-03")).toMatchObject({ name: "default-tablespace", why: /tablespace/, before: /SET default_tablespace/ });
   expect(analyzer.targets.versions).toContain(analyzer.targets.version);
   expect(analyzer.targets.extensionLists.at(-1)?.extensions).toContain("timescaledb");
   const text = "CREATE EXTENSION mine;\n";

@@ -25,6 +25,7 @@ test("a worker says what an analyzer says", async () => {
   const own = (await tsmigrate.load()).check([{ name: "a.sql", text }]);
   const result = await analyzer.check([{ name: "a.sql", text }]);
   expect(result.report).toEqual(own.report);
+  expect(result.words).toEqual(own.words);
   expect(await result.rewrite(0)).toBe(own.rewrite(0));
   expect(await result.changes(0)).toEqual(own.changes(0));
   expect(await result.format("sarif")).toBe(own.format("sarif"));

@@ -1,6 +1,7 @@
 // The analyzer: inputs and options in, a result out.
 
 import type { Checker, ParseCache } from "../../module/tsmigrate_web.js";
+import { InputError } from "./errors";
 import { bytesOf, namesOf, pieces, streamOf, type AnyInput, type Host, type Input } from "./inputs";
 import { Instance } from "./instance";
 import { settingsOf, type CheckOptions } from "./options";
@@ -24,6 +25,9 @@ interface Catalogue {
   targetVersions: number[];
   extensionLists: Targets["extensionLists"];
 }
+
+/** So many bytes tell the kind of a file. */
+const HEAD = 4096;
 
 /** Checks dumps. One is enough for any number of checks; it works on the thread that calls it. */
 export class Analyzer {
@@ -109,11 +113,42 @@ export class Analyzer {
     return this.#end(instance, checker, inputs, others);
   }
 
+  /**
+   * Why a file that begins with these bytes cannot be checked: an archive, a compressed file, another encoding. Null where
+   * it is text: what its statements are, only a check tells.
+   */
+  refusal(input: Input): InputError | null {
+    const head = new Uint8Array(HEAD).fill(0x20);
+    head.set(bytesOf(input).subarray(0, HEAD));
+    const instance = this.#alive();
+    const checker = instance.call((glue) => new glue.Checker("{}"));
+    try {
+      instance.call(() => checker.begin(input.name));
+      instance.call(() => checker.feed(head));
+      return null;
+    } catch (error) {
+      if (error instanceof InputError) return error;
+      throw error;
+    } finally {
+      if (!instance.isDead) checker.free();
+    }
+  }
+
+  /** The text of a dump that is no UTF-8 throughout, as ranges count in it: each byte that is none is one U+FFFD. */
+  decode(bytes: Uint8Array): string {
+    return this.#alive().call((glue) => glue.decode(bytes));
+  }
+
+  /** An instance that has not stopped. */
+  #alive(): Instance {
+    if (this.#instance.isDead) this.#instance = Instance.startNow(this.#module);
+    return this.#instance;
+  }
+
   /** A checker of a living instance. */
   #begin(options: CheckOptions): { instance: Instance; checker: Checker } {
     const settings = settingsOf(options);
-    if (this.#instance.isDead) this.#instance = Instance.startNow(this.#module);
-    const instance = this.#instance;
+    const instance = this.#alive();
     if (this.#cache && (this.#cache.instance !== instance || !options.cache)) {
       if (!this.#cache.instance.isDead) this.#cache.cache.free();
       this.#cache = null;
@@ -128,7 +163,6 @@ export class Analyzer {
   }
 
   #known(): Catalogue {
-    if (this.#instance.isDead) this.#instance = Instance.startNow(this.#module);
-    return (this.#catalogue ??= JSON.parse(this.#instance.call((glue) => glue.catalogue())) as Catalogue);
+    return (this.#catalogue ??= JSON.parse(this.#alive().call((glue) => glue.catalogue())) as Catalogue);
   }
 }

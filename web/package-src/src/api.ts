@@ -5,5 +5,5 @@ export { CrashError, InputError, LoadError, OptionsError, TsmigrateError } from 
 export type { AnyInput, BlobInput, BytesInput, ByteStream, Input, PathInput, StoredInput, StreamInput, TextInput } from "./inputs";
 export type { CheckOptions } from "./options";
 export { Result } from "./result";
-export type { Change, Decision, Finding, Format, Level, Position, Range, Report, RewriteOptions, Rule, Severity, Span, Targets, Verdict } from "./types";
+export type { Change, Decision, Finding, Format, Level, Position, Range, Report, RewriteOptions, Rule, Severity, Span, Targets, Verdict, Words } from "./types";
 export { WorkerAnalyzer, WorkerResult, type WorkerOptions } from "./worker-analyzer";

@@ -2,7 +2,7 @@
 
 import type { StoredInput } from "./inputs";
 import type { CheckOptions } from "./options";
-import type { Change, Format, Report, RewriteOptions, Rule, Targets } from "./types";
+import type { Change, Format, Report, RewriteOptions, Rule, Targets, Words } from "./types";
 
 /** What a worker is asked. Whoever asks for a check numbers its result. */
 export type Request =
@@ -21,7 +21,7 @@ export interface Known {
 
 export interface Answers {
   start: Known;
-  check: Report;
+  check: { report: Report; words: Words };
   rewrite: Blob;
   changes: Change[] | null;
   format: string;

@@ -6,7 +6,7 @@ import { InputError, OptionsError } from "./errors";
 import { bytesOf, isStored, nameOf, pieces, streamOf, type AnyInput, type ByteStream, type Host } from "./inputs";
 import type { Instance } from "./instance";
 import { rangesOf, type Text } from "./places";
-import type { Change, Decision, Finding, Format, Range, Report, RewriteOptions, Span, Verdict } from "./types";
+import type { Change, Decision, Finding, Format, Range, Report, RewriteOptions, Span, Verdict, Words } from "./types";
 
 const decoder = new TextDecoder();
 
@@ -58,6 +58,11 @@ export class Result {
   /** All of the report. It is made when it is first asked for. */
   get report(): Report {
     return (this.#report ??= this.#placed(JSON.parse(this.#ask((checked) => checked.view(this.#most))) as Whole));
+  }
+
+  /** The answer in words. */
+  get words(): Words {
+    return JSON.parse(this.#ask((checked) => checked.words())) as Words;
   }
 
   /** The report in one of the command line's forms, the same bytes. */

@@ -52,10 +52,33 @@ export interface Rule {
   severity: Severity;
   /** How safe its fix is, and "none" where it has none. */
   fix: "none" | "review" | "safe";
-  /** What it looks for. */
+  /** What it looks for, in one sentence. */
   summary: string;
+  /** What it looks for in full. */
+  what: string;
+  /** Why the service refuses it. */
+  why: string;
+  /** The server's words. */
+  server: string[];
+  /** What to do. */
+  help: string;
+  /** Statements that it finds, and what becomes of them; empty where there is no example. */
+  before: string;
+  after: string;
   /** A page to read on. */
   docs: string;
+}
+
+/** The answer in words, as the command line says it. */
+export interface Words {
+  /** A sign before the verdict. */
+  sign: string;
+  /** The verdict in a few words: "Needs 2 decisions". */
+  title: string;
+  /** What it means here, in one sentence. */
+  sentence: string;
+  /** What was checked, for which target, and what was not judged: names, or none, and what is said of each. */
+  checked: [string, string][];
 }
 
 /** What can be chosen of the service. */

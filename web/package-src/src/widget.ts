@@ -4,7 +4,7 @@ import type { WorkerAnalyzer } from "./worker-analyzer";
 import { loadWorker } from "./browser";
 import { InputError } from "./errors";
 import type { CheckOptions } from "./options";
-import type { Report } from "./types";
+import type { Report, Words } from "./types";
 
 const STYLE = `
 :host { display: block; --text: #1b1f24; --dim: #57606a; --line: #d0d7de; --ground: #fff; --bad: #b3261e; --good: #087f5b;
@@ -30,12 +30,6 @@ const PAUSE = 250;
 /** So many findings are listed. */
 const MOST = 100;
 const NAME = "dump.sql";
-
-const VERDICTS: Record<Report["verdict"], string> = {
-  ready: "No known incompatibility",
-  "ready-after-rewrite": "Ready after a rewrite: it fixes every statement that fails",
-  "needs-work": "Decisions are needed before it restores",
-};
 
 function made<Tag extends keyof HTMLElementTagNameMap>(tag: Tag, part: string, text = ""): HTMLElementTagNameMap[Tag] {
   const element = document.createElement(tag);
@@ -134,7 +128,7 @@ function checker(): CustomElementConstructor {
       try {
         const result = await (await (worker ??= loadWorker())).check([{ name: NAME, text: this.value }], { ...this.#options(), signal: running.signal });
         if (running.signal.aborted) return;
-        this.#show(result.report);
+        this.#show(result.report, result.words);
         const { verdict, decisions, findings, counts } = result.report;
         this.#tell("tsmigrate-result", { verdict, decisions, findings, counts });
         void result.free();
@@ -155,9 +149,9 @@ function checker(): CustomElementConstructor {
       this.#list.append(made("li", "error", words));
     }
 
-    #show(report: Report | null): void {
+    #show(report: Report | null, words?: Words): void {
       this.#list.replaceChildren();
-      this.#verdict.textContent = report ? VERDICTS[report.verdict] : "";
+      this.#verdict.textContent = words ? `${words.sign} ${words.title}: ${words.sentence}` : "";
       if (!report) {
         delete this.#verdict.dataset["verdict"];
         return;

@@ -4,7 +4,7 @@ import { CrashError, InputError, LoadError, OptionsError, TsmigrateError } from 
 import { namesOf, type StoredInput } from "./inputs";
 import { settingsOf, type CheckOptions } from "./options";
 import type { Answers, Known, Packed, Request, Told } from "./protocol";
-import type { Change, Decision, Finding, Format, Report, RewriteOptions, Rule, Targets, Verdict } from "./types";
+import type { Change, Decision, Finding, Format, Report, RewriteOptions, Rule, Targets, Verdict, Words } from "./types";
 
 /** A worker, of a browser or of Node. */
 export interface Thread {
@@ -97,7 +97,7 @@ export class WorkerAnalyzer {
     if (inputs.some((input) => "stream" in input)) throw new OptionsError("Streams cannot go to a worker: give blobs, paths or bytes.");
     const kept = [...inputs];
     const result = ++this.#count;
-    const check = (ending?: AbortSignal, heard?: (bytes: number) => void): Promise<Report> =>
+    const check = (ending?: AbortSignal, heard?: (bytes: number) => void): Promise<Answers["check"]> =>
       this.#ask<"check">({ op: "check", result, inputs: kept, options: others }, ending, heard);
     return new WorkerResult(this, result, await check(signal, onProgress), check);
   }
@@ -234,16 +234,19 @@ export class WorkerAnalyzer {
 export class WorkerResult {
   /** All of the report. */
   readonly report: Report;
+  /** The answer in words. */
+  readonly words: Words;
   readonly #analyzer: WorkerAnalyzer;
   readonly #result: number;
-  readonly #check: () => Promise<Report>;
+  readonly #check: () => Promise<unknown>;
 
   /** @internal */
-  constructor(analyzer: WorkerAnalyzer, result: number, report: Report, check: () => Promise<Report>) {
+  constructor(analyzer: WorkerAnalyzer, result: number, { report, words }: Answers["check"], check: () => Promise<unknown>) {
     this.#analyzer = analyzer;
     this.#result = result;
     this.#check = check;
     this.report = report;
+    this.words = words;
   }
 
   /** Whether the dump can be restored: as it is, after the rewrite, or only after decisions. */

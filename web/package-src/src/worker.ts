@@ -59,7 +59,7 @@ class Desk {
     };
     const result = await this.#analyzer.checkStreams(inputs, { ...options, onProgress });
     this.#results.set(number, result);
-    return result.report;
+    return { report: result.report, words: result.words };
   }
 
   #result(number: number): Result {

@@ -1,10 +1,10 @@
-// The bytes of a source in pieces, unpacked where they are compressed.
+// The bytes of a file in pieces, unpacked where they are compressed.
 
-import type { Source } from "./protocol";
 import { unpacking } from "./unpack";
 
-/** So many bytes are read from a file at once. */
+/** So many bytes are read from a file at once, and from one that grows when it is unpacked. */
 const PIECE = 4 << 20;
+const PACKED = 64 << 10;
 
 /** A file that the browser does not give any more. */
 export class Unreadable extends Error {
@@ -20,24 +20,31 @@ async function bytesOf(file: File, from: number, to: number): Promise<Uint8Array
   }
 }
 
-/** Calls `take` with the bytes of a source; `read` hears how many of its own bytes were read. */
-export async function eachPiece(
-  source: Source | { file: File },
-  take: (bytes: Uint8Array) => void,
-  read: (bytes: number) => void = () => {},
-): Promise<void> {
-  if ("text" in source) {
-    const bytes = new TextEncoder().encode(source.text);
-    for (let at = 0; at < bytes.length; at += PIECE) take(bytes.subarray(at, at + PIECE));
-    read(bytes.length);
-    return;
+/** The bytes of a file; `read` hears how many of its own bytes were read. */
+export async function* piecesOf(file: File, read: (bytes: number) => void = () => {}): AsyncGenerator<Uint8Array, void, undefined> {
+  const ready: Uint8Array[] = [];
+  const feed = await unpacking(await bytesOf(file, 0, 4), (bytes) => ready.push(bytes.slice()));
+  const most = feed ? PACKED : PIECE;
+  for (let at = 0; at < file.size || at === 0; at += most) {
+    const piece = await bytesOf(file, at, at + most);
+    if (!feed) yield piece;
+    else {
+      feed(piece, at + most >= file.size);
+      yield* ready.splice(0);
+    }
+    read(Math.min(at + most, file.size));
   }
-  const { file } = source;
-  const head = await bytesOf(file, 0, 4);
-  const feed = await unpacking(head, take);
-  for (let at = 0; at < file.size || at === 0; at += PIECE) {
-    const piece = await bytesOf(file, at, at + PIECE);
-    feed(piece, at + PIECE >= file.size);
-    read(Math.min(at + PIECE, file.size));
+}
+
+/** Pieces as one. */
+export function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const [first] = pieces;
+  if (first && pieces.length === 1) return first;
+  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
   }
+  return whole;
 }

@@ -1,7 +1,7 @@
 // What the page and the worker say to each other.
 
 import type { Words } from "../../view/words";
-import type { Catalogue, Change, Finding, Refusal, Report, Settings } from "./report";
+import type { Catalogue, Finding, Refusal, Report, Settings } from "./report";
 
 /** Where the bytes of an input come from. */
 export type Source =
@@ -77,4 +77,4 @@ export type Told =
   | { id: number; kind: "refused"; refusal: Refusal }
   | { id: number; kind: "failed"; message: string };
 
-export type { Catalogue, Change, Refusal, Report, Settings };
+export type { Catalogue, Refusal, Report, Settings };

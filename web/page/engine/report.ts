@@ -1,45 +1,22 @@
-// What the module writes: the report, whose types are made of its schema, and what it says besides.
+// What a check gives: the report, whose types are made of its schema, and what it says besides.
 
-import type { Severity, Span } from "../../view/schema";
+import type { Rule, Targets } from "../../package-src/src/api";
 
 export type { Choice, Decision, Edit, Entry as Finding, Fix, InputReport, Report, Script, Severity, Span, Verdict } from "../../view/schema";
 
-/** A change of an input, in bytes; `text` is null where a statement becomes a comment. */
-export interface Change extends Span {
-  text: string | null;
-  rule: string | null;
-}
+export type { Rule };
 
-/** What there is to read about a rule. */
-export interface Rule {
-  id: string;
-  name: string;
-  /** The worst that it reports. */
-  severity: Severity;
-  /** The best fix that it offers. */
-  fix: "none" | "review" | "safe";
-  summary: string;
-  what: string;
-  why: string;
-  /** The server's words. */
-  server: string[];
-  help: string;
-  /** A statement that it finds, and what becomes of it; empty where there is none. */
-  before: string;
-  after: string;
-  docs: string;
-}
-
+/** The rules, and what there is to choose from. */
 export interface Catalogue {
   version: string;
   rules: Rule[];
   target: string;
   targetVersion: number;
   targetVersions: number[];
-  extensionLists: { name: string; date: string; source: string; extensions: string[] }[];
+  extensionLists: Targets["extensionLists"];
 }
 
-/** What the person chose: web/src/settings.rs reads it. */
+/** What the person chose. */
 export interface Settings {
   targetVersion?: number;
   timescaledb?: string;

@@ -31,35 +31,21 @@ const shellWord = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? wor
 
 const startsWith = (bytes: Uint8Array, ...magic: number[]): boolean => magic.every((byte, at) => bytes[at] === byte);
 
-/** What unpacks a file with this beginning. */
-export async function unpacking(head: Uint8Array, take: (bytes: Uint8Array) => void): Promise<Feed> {
-  if (startsWith(head, 0x1f, 0x8b)) return guarding("gzip", take, gunzip);
-  if (startsWith(head, 0x28, 0xb5, 0x2f, 0xfd)) {
-    const sums = await xxhash();
-    return guarding("zstd", take, (take) => unzstd(take, sums));
-  }
-  return (piece) => take(piece);
+/** What unpacks a file with this beginning, into `take`, which does not throw; null where it is not compressed. */
+export async function unpacking(head: Uint8Array, take: (bytes: Uint8Array) => void): Promise<Feed | null> {
+  if (startsWith(head, 0x1f, 0x8b)) return guarding("gzip", gunzip(take));
+  if (startsWith(head, 0x28, 0xb5, 0x2f, 0xfd)) return guarding("zstd", unzstd(take, await xxhash()));
+  return null;
 }
 
-/** What goes wrong in the unpacking is the archive's fault; what goes wrong where the bytes go is not. */
-function guarding(format: BadArchive["format"], take: (bytes: Uint8Array) => void, unpacker: (take: (bytes: Uint8Array) => void) => Feed): Feed {
-  let failed: { why: unknown } | null = null;
-  const feed = unpacker((bytes) => {
-    try {
-      take(bytes);
-    } catch (why) {
-      failed = { why };
-      throw why;
-    }
-  });
-  return (piece, last) => {
-    try {
-      feed(piece, last);
-    } catch (error) {
-      throw failed ? failed.why : new BadArchive(format, error instanceof Error ? error.message : String(error));
-    }
-  };
-}
+/** What goes wrong in the unpacking is the archive's fault. */
+const guarding = (format: BadArchive["format"], feed: Feed): Feed => (piece, last) => {
+  try {
+    feed(piece, last);
+  } catch (error) {
+    throw new BadArchive(format, error instanceof Error ? error.message : String(error));
+  }
+};
 
 const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte;
