@@ -61,6 +61,13 @@ fn nothing_is_broken_within_a_word_at_eighty_columns_and_files_are_links() {
     let Some(plain) = shown(&[("NO_COLOR", "1"), ("LANG", "C.UTF-8"), ("LC_ALL", "C.UTF-8")]) else { return };
     let long = |line: &&str| line.trim_end().chars().count() > 80 && !line.contains("    tsmigrate ");
     assert_eq!(plain.lines().find(long), None, "{plain}");
+    // Further places stand below a place that leaves them no room.
+    let name = "schema-of-the-shop-as-its-old-server-had-it-in-autumn.sql";
+    folder.write(name, folder.read("ordinary.sql"));
+    let command = format!("stty rows 40 cols 80; {program} check {name}");
+    let places = on_terminal(test, &command, folder.0.path(), &[("NO_COLOR", "1")]).unwrap().unwrap();
+    assert_eq!(places.lines().find(long), None, "{places}");
+    assert!(places.lines().any(|line| line.trim_start().starts_with("also lines ")), "{places}");
     let excerpt =
         plain.lines().find(|line| line.contains("│ CREATE TABLE") || line.contains("│ … ")).unwrap();
     let shown_words = excerpt.split('│').nth(1).unwrap().split_whitespace();
