@@ -9,7 +9,7 @@ use tsmigrate_analyzer::quote::shell;
 use crate::error::Error;
 
 /// The number of this version's form. It grows when a step, an event or a field changes its name or meaning.
-pub const FORMAT: u32 = 5;
+pub const FORMAT: u32 = 6;
 
 /// The number of records that have none: those of the first version.
 #[must_use]

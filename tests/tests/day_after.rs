@@ -84,7 +84,7 @@ INSERT INTO spare SELECT n, jsonb_build_object('n', n) FROM generate_series(1, 5
 /// The same work by its owner and by the administrator, on both servers.
 fn works(stage: &Stage, full: bool) -> Outcome {
     let body = if full { format!("{TABLES}{FULL}") } else { TABLES.to_owned() };
-    let body = format!("SET timezone = 'UTC'; SET client_min_messages = warning; {body} DROP TABLE later;");
+    let body = format!("SET timezone = 'UTC'; SET client_min_messages = error; {body} DROP TABLE later;");
     let owner = format!("SET SESSION AUTHORIZATION full_owner; {body}");
     assert_eq!(stage.script(&stage.source, &owner)?, stage.script(&stage.admin, &owner)?);
     assert_eq!(stage.script(&stage.source, &body)?, stage.script(&stage.target, &body)?);

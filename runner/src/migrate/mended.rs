@@ -19,7 +19,7 @@ use crate::human::{self, count, hex};
 use crate::quote::quoted;
 use crate::script::{self, Class, Statement};
 use crate::step::{self, Step};
-use crate::workdir::{SavedSchema, SavedStatement};
+use crate::workdir::{Behind, SavedSchema, SavedStatement};
 
 /// So many changes are named.
 const SHOWN: usize = 6;
@@ -78,6 +78,7 @@ fn saved_statement(statement: &Statement, before_rows: bool) -> SavedStatement {
         name: node.and_then(|node| script::subject_of(node, &statement.sql)).map(|(_, name)| name),
         undo: node.and_then(undo),
         key: node.is_some_and(builds::is_key),
+        behind: node.filter(|_| !before_rows).map_or(Behind::No, undone::behind),
     }
 }
 
@@ -235,8 +236,11 @@ fn not_again(pre: &mut Aligned, before: &SavedSchema, done: usize, all_done: boo
     hopeless
 }
 
-/// The target has what comes behind rows: triggers that would fire, owners' policies.
-fn too_late(context: &Context, what: &[String]) -> Error {
+/// The target has what comes behind rows, triggers that would fire and owners' policies, and cannot be rid of it.
+pub(super) fn too_late(context: &Context, what: &[String]) -> Error {
+    if !context.args.new_snapshot {
+        return only_with_new_rows(context, what);
+    }
     Error::Refused {
         what: format!(
             "--resume: the source's schema has changed since the run began, in what the target has already: {}; and the target \

@@ -32,6 +32,7 @@ mod release;
 mod renewal;
 pub mod restore;
 mod resume;
+mod rewind;
 mod run_context;
 mod schema;
 mod scripts;

@@ -9,7 +9,7 @@ use super::scripts::Scripts;
 use super::servers::Servers;
 use super::snapshot::Snapshot;
 use super::stages::restoring;
-use super::{Context, RunContext, fingerprint, mended, others, renewal};
+use super::{Context, RunContext, fingerprint, mended, others, renewal, rewind};
 use crate::connect::Session;
 use crate::engine::marks::Marks;
 use crate::error::Error;
@@ -208,6 +208,10 @@ pub(super) async fn continue_run(
         saved_plan.schema = serde_json::from_str(&schema)
             .map_err(|error| Error::Defect(format!("the schema in {MARKS}: {error}")))?;
     }
+    let unchanged = past.snapshot.as_ref().is_some_and(|(state, _)| *state == snapshot.state);
+    if context.args.new_snapshot && !unchanged {
+        rewind::run(context, servers, &marks, &saved_plan.schema, scripts).await?;
+    }
     let has_catalogs = marks.done(&Step::Catalogs).is_some() && marks.done(&Step::Restored).is_none();
     if context.args.new_snapshot && servers.source.timescale.is_some() && has_catalogs {
         // Chunks come, go and are emptied like any table.
@@ -219,7 +223,6 @@ pub(super) async fn continue_run(
     context
         .progress
         .line(&format!("  {} steps are done, {done} of {all} parts of tables among them", marks.count()));
-    let unchanged = past.snapshot.as_ref().is_some_and(|(state, _)| *state == snapshot.state);
     let tables = if unchanged {
         saved_plan.tables
     } else if done == 0 && marks.done(&Step::Catalogs).is_none() {

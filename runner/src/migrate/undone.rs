@@ -1,10 +1,12 @@
-//! What drops again what a statement of pre-data has created, by its tree.
+//! What takes back what a statement of the dump has done, by its tree.
 
 use tsmigrate_analyzer::facts::names::strings;
 use tsmigrate_analyzer::parse::{self, NodeEnum, pg};
 
+use crate::engine::builds;
 use crate::names::Relation;
 use crate::quote::{identifier, literal};
+use crate::workdir::Behind;
 
 /// What is to be done about a statement that has no place in a schema any more: nothing.
 const NOTHING: &str = "SELECT";
@@ -61,6 +63,72 @@ pub(super) fn undo(node: &NodeEnum, sql: &str) -> Option<String> {
         }
         NodeEnum::VariableSetStmt(_) | NodeEnum::SelectStmt(_) => Some(NOTHING.to_owned()),
         _ => None,
+    }
+}
+
+/// How a statement of post-data is taken back that comes behind the rows of all tables. What can be said twice is.
+pub(super) fn behind(node: &NodeEnum) -> Behind {
+    let known = |undo: Option<String>| undo.map_or(Behind::Unknown, Behind::Undone);
+    match node {
+        NodeEnum::IndexStmt(_) | NodeEnum::RefreshMatViewStmt(_) => Behind::No,
+        NodeEnum::AlterTableStmt(alter) => behind_alter(alter, node),
+        NodeEnum::CreateTrigStmt(_) | NodeEnum::RuleStmt(_) | NodeEnum::CreatePolicyStmt(_) => {
+            known(builds::undo(node))
+        }
+        NodeEnum::CreateStatsStmt(create) => {
+            known(name(&create.defnames).map(|name| format!("DROP STATISTICS IF EXISTS {name}")))
+        }
+        NodeEnum::CreatePublicationStmt(create) => {
+            known(Some(format!("DROP PUBLICATION IF EXISTS {}", identifier(&create.pubname))))
+        }
+        NodeEnum::ViewStmt(view) if view.replace => known(Some(NOTHING.to_owned())),
+        NodeEnum::CommentStmt(_)
+        | NodeEnum::AlterPublicationStmt(_)
+        | NodeEnum::AlterStatsStmt(_)
+        | NodeEnum::AlterObjectDependsStmt(_)
+        | NodeEnum::AlterDefaultPrivilegesStmt(_)
+        | NodeEnum::GrantStmt(_)
+        | NodeEnum::VariableSetStmt(_)
+        | NodeEnum::SelectStmt(_) => known(Some(NOTHING.to_owned())),
+        _ => Behind::Unknown,
+    }
+}
+
+fn behind_alter(alter: &pg::AlterTableStmt, node: &NodeEnum) -> Behind {
+    use pg::AlterTableType as Type;
+    let ([pg::Node { node: Some(NodeEnum::AlterTableCmd(command)) }], Some(range)) =
+        (&alter.cmds[..], &alter.relation)
+    else {
+        return Behind::Unknown;
+    };
+    let table = Relation::new(&range.schemaname, &range.relname).sql();
+    let back = |what: &str| Behind::Undone(format!("ALTER TABLE IF EXISTS {table} {what}"));
+    match (command.subtype(), command.def.as_ref().and_then(|def| def.node.as_ref())) {
+        (Type::AtEnableRowSecurity, _) => back("DISABLE ROW LEVEL SECURITY"),
+        (Type::AtForceRowSecurity, _) => back("NO FORCE ROW LEVEL SECURITY"),
+        (Type::AtAddConstraint, Some(NodeEnum::Constraint(constraint))) => match constraint.contype() {
+            pg::ConstrType::ConstrPrimary
+            | pg::ConstrType::ConstrUnique
+            | pg::ConstrType::ConstrExclusion => Behind::No,
+            pg::ConstrType::ConstrForeign => builds::undo(node).map_or(Behind::Unknown, Behind::Undone),
+            _ => back(&format!("DROP CONSTRAINT IF EXISTS {}", identifier(&constraint.conname))),
+        },
+        (
+            Type::AtClusterOn
+            | Type::AtReplicaIdentity
+            | Type::AtAttachPartition
+            | Type::AtSetStatistics
+            | Type::AtEnableTrig
+            | Type::AtEnableAlwaysTrig
+            | Type::AtEnableReplicaTrig
+            | Type::AtDisableTrig
+            | Type::AtEnableRule
+            | Type::AtEnableAlwaysRule
+            | Type::AtEnableReplicaRule
+            | Type::AtDisableRule,
+            _,
+        ) => Behind::Undone(NOTHING.to_owned()),
+        _ => Behind::Unknown,
     }
 }
 
@@ -198,5 +266,44 @@ mod tests {
         let cast = "CREATE CAST (s.a AS s.b) WITHOUT FUNCTION;";
         let parsed = parse::parse(cast, true).ok().flatten().expect("a cast");
         assert_eq!(undo(parsed.node(), cast), None);
+    }
+
+    #[test]
+    fn what_comes_behind_rows_is_taken_back_and_what_can_be_said_twice_is() {
+        let undone = |sql: &str| Behind::Undone(sql.to_owned());
+        for (sql, expected) in [
+            ("CREATE INDEX i ON s.t (a);", Behind::No),
+            ("ALTER TABLE ONLY s.t ADD CONSTRAINT k PRIMARY KEY (a);", Behind::No),
+            ("REFRESH MATERIALIZED VIEW s.m;", Behind::No),
+            (
+                "CREATE TRIGGER g BEFORE INSERT ON s.t FOR EACH ROW EXECUTE FUNCTION s.f();",
+                undone("DROP TRIGGER IF EXISTS \"g\" ON \"s\".\"t\""),
+            ),
+            (
+                "ALTER TABLE ONLY s.t ADD CONSTRAINT r FOREIGN KEY (a) REFERENCES s.u(a);",
+                undone("ALTER TABLE IF EXISTS \"s\".\"t\" DROP CONSTRAINT IF EXISTS \"r\""),
+            ),
+            (
+                "ALTER TABLE s.t ADD CONSTRAINT c CHECK ((a > 0)) NOT VALID;",
+                undone("ALTER TABLE IF EXISTS \"s\".\"t\" DROP CONSTRAINT IF EXISTS \"c\""),
+            ),
+            (
+                "ALTER TABLE s.t ENABLE ROW LEVEL SECURITY;",
+                undone("ALTER TABLE IF EXISTS \"s\".\"t\" DISABLE ROW LEVEL SECURITY"),
+            ),
+            (
+                "ALTER TABLE ONLY s.t FORCE ROW LEVEL SECURITY;",
+                undone("ALTER TABLE IF EXISTS \"s\".\"t\" NO FORCE ROW LEVEL SECURITY"),
+            ),
+            ("CREATE STATISTICS s.n ON a, b FROM s.t;", undone("DROP STATISTICS IF EXISTS \"s\".\"n\"")),
+            ("CREATE PUBLICATION p;", undone("DROP PUBLICATION IF EXISTS \"p\"")),
+            ("ALTER TABLE s.t DISABLE TRIGGER g;", undone(NOTHING)),
+            ("ALTER TABLE ONLY s.t REPLICA IDENTITY FULL;", undone(NOTHING)),
+            ("COMMENT ON TRIGGER g ON s.t IS 'x';", undone(NOTHING)),
+            ("CREATE SUBSCRIPTION n CONNECTION '' PUBLICATION p;", Behind::Unknown),
+        ] {
+            let parsed = parse::parse(sql, true).ok().flatten().expect(sql);
+            assert_eq!(behind(parsed.node()), expected, "{sql}");
+        }
     }
 }

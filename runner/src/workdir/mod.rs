@@ -71,6 +71,20 @@ pub struct SavedStatement {
     pub undo: Option<String>,
     /// It is about a foreign key.
     pub key: bool,
+    /// How it is taken back, where it comes behind the rows of all tables.
+    pub behind: Behind,
+}
+
+/// Whether a statement comes behind the rows of all tables, so that none may be copied once more while it stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Behind {
+    /// It does not: indexes and the like follow their own table.
+    #[default]
+    No,
+    /// It does, and this takes it back.
+    Undone(String),
+    /// It does, and nobody knows what takes it back.
+    Unknown,
 }
 
 /// A work directory.
