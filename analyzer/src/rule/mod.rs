@@ -50,6 +50,14 @@ pub struct Doc {
     pub link: &'static str,
 }
 
+impl Doc {
+    /// What a rule is known from; in a browser nobody reads it.
+    #[must_use]
+    pub const fn sources(all: &'static [&'static str]) -> &'static [&'static str] {
+        if FOR_BROWSERS { &[] } else { all }
+    }
+}
+
 /// What a rule answers for in the catalogue of the service's limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answers {
@@ -214,7 +222,7 @@ impl Rule {
             help: "",
             before: "",
             after: "",
-            sources: &[],
+            sources: Doc::sources(&[]),
             link: "",
         },
         check: |_| {},

@@ -37,10 +37,10 @@ pub(crate) const RULE: Rule = Rule {
                \"en-US-x-icu\", on the source or in the dump.",
         before: "CREATE TABLE public.orders (customer text) PARTITION BY RANGE (customer);",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/partitioning/partbounds.c, check_new_partition_bound",
             "timescaledb-docker-ha, Dockerfile: LANG=C.UTF-8",
-        ],
+        ]),
         link: "https://www.postgresql.org/docs/current/ddl-partitioning.html",
     },
     check,

@@ -43,10 +43,10 @@ pub(crate) const RULE: Rule = Rule {
                at unique keys and range partitions on such columns.",
         before: "CREATE COLLATION app.german (provider = libc, locale = 'de_DE.utf8');",
         after: "CREATE COLLATION app.german (provider = icu, locale = 'de-DE');",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/commands/collationcmds.c, DefineCollation",
             "PostgreSQL src/backend/utils/adt/pg_locale.c, report_newlocale_failure",
-        ],
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

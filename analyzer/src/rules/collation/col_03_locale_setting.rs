@@ -28,7 +28,9 @@ pub(crate) const RULE: Rule = Rule {
         help: "The setting is removed. to_char with the TM prefix then writes English names of days and months, with the L and D patterns the signs of the C locale; type money shows dollars or no sign.",
         before: "CREATE ROLE app;\nALTER ROLE app SET lc_time TO 'de_DE.utf8';",
         after: "CREATE ROLE app;\n-- tsmigrate COL-03: Remove it: there is no locale de_DE.utf8\n-- ALTER ROLE app SET lc_time TO 'de_DE.utf8';",
-        sources: &["PostgreSQL src/backend/utils/adt/pg_locale.c, check_locale_time and its like"],
+        sources: Doc::sources(&[
+            "PostgreSQL src/backend/utils/adt/pg_locale.c, check_locale_time and its like",
+        ]),
         link: "https://www.postgresql.org/docs/current/runtime-config-client.html#RUNTIME-CONFIG-CLIENT-FORMAT",
     },
     check,

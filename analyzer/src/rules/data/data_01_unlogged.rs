@@ -31,7 +31,10 @@ pub(crate) const RULE: Rule = Rule {
                Writing then costs what it costs for every other table.",
         before: "CREATE UNLOGGED TABLE public.sessions (\n    id integer NOT NULL\n);",
         after: "",
-        sources: &["PostgreSQL documentation, CREATE TABLE, UNLOGGED", "src/backend/catalog/storage.c"],
+        sources: Doc::sources(&[
+            "PostgreSQL documentation, CREATE TABLE, UNLOGGED",
+            "src/backend/catalog/storage.c",
+        ]),
         link: "https://www.postgresql.org/docs/current/sql-createtable.html#SQL-CREATETABLE-UNLOGGED",
     },
     check,

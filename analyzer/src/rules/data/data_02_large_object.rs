@@ -31,10 +31,10 @@ pub(crate) const RULE: Rule = Rule {
                gives new numbers, and change the columns that hold the old ones.",
         before: "SELECT pg_catalog.lo_create('16499');\nSELECT pg_catalog.lo_create('16499');",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/catalog/pg_largeobject.c, LargeObjectCreate",
             "PostgreSQL src/bin/pg_dump/pg_dump.c, dumpLO",
-        ],
+        ]),
         link: "https://www.postgresql.org/docs/current/largeobjects.html",
     },
     check,

@@ -42,7 +42,7 @@ pub(crate) const RULE: Rule = Rule {
                operator.",
         before: "CREATE AGGREGATE public.array_accum(anyelement) (\n    SFUNC = array_append,\n    STYPE = anyarray,\n    INITCOND = '{}'\n);",
         after: "CREATE AGGREGATE public.array_accum(anycompatible) (\n    SFUNC = array_append,\n    STYPE = anycompatiblearray,\n    INITCOND = '{}'\n);",
-        sources: &["PostgreSQL release notes 14, Migration to Version 14"],
+        sources: Doc::sources(&["PostgreSQL release notes 14, Migration to Version 14"]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -44,10 +44,10 @@ pub(crate) const RULE: Rule = Rule {
         help: "What is said of such an operator is removed. Write factorial(n) for n !, and call the operator's function by its name elsewhere: change the views and functions on the source, and dump again. To leave the operator out: --accept DATA-12.",
         before: "CREATE OPERATOR app.!! (FUNCTION = app.double_factorial, LEFTARG = bigint);",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL 14 release notes, Migration to Version 14",
             "PostgreSQL src/backend/commands/operatorcmds.c, DefineOperator",
-        ],
+        ]),
         link: "https://www.postgresql.org/docs/release/14.0/",
     },
     check,

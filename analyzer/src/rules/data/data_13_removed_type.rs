@@ -55,7 +55,7 @@ pub(crate) const RULE: Rule = Rule {
                with --accept DATA-13: look at the rows, an abstime may be 'invalid'.",
         before: "CREATE FUNCTION public.stamp() RETURNS opaque LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;",
         after: "CREATE FUNCTION public.stamp() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;",
-        sources: &["PostgreSQL release notes 10, 12, 13 and 14"],
+        sources: Doc::sources(&["PostgreSQL release notes 10, 12, 13 and 14"]),
         link: "https://www.postgresql.org/docs/release/12.0/",
     },
     check,

@@ -42,10 +42,10 @@ pub(crate) const RULE: Rule = Rule {
                its partitions.",
         before: "CREATE TABLE public.events (id integer) WITH (appendonly=true, fillfactor=70);",
         after: "CREATE TABLE public.events (id integer) WITH (fillfactor=70);",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/access/common/reloptions.c, parseRelOptions, transformRelOptions, partitioned_table_reloptions",
             "asked of 15.18, 17.12 and 18.6 (target/storage.rs)",
-        ],
+        ]),
         link: "https://www.postgresql.org/docs/current/sql-createtable.html#SQL-CREATETABLE-STORAGE-PARAMETERS",
     },
     check,

@@ -36,10 +36,10 @@ pub(crate) const RULE: Rule = Rule {
                elsewhere, give the file that creates it.",
         before: "CREATE TABLE public.bookings (room integer, during tsrange, EXCLUDE USING gist (room WITH =, during WITH &&));",
         after: "-- tsmigrate DATA-15: Create extension btree_gist first\nCREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;\nCREATE TABLE public.bookings (room integer, during tsrange, EXCLUDE USING gist (room WITH =, during WITH &&));",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/commands/indexcmds.c, ResolveOpClass",
             "pg_opclass of 15.18, 17.12 and 18.6, which are the same (target/operator_classes.rs)",
-        ],
+        ]),
         link: "https://www.postgresql.org/docs/current/indexes-opclass.html",
     },
     check,

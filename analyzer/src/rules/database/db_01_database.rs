@@ -27,7 +27,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "The statement is removed: the objects go into the service's database. Its encoding is UTF8; where the source's locale differs, text may sort in another order.",
         before: "CREATE DATABASE shop WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE = 'C.UTF-8';",
         after: "-- tsmigrate DB-01: Remove it: its objects go into tsdb\n-- CREATE DATABASE shop WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE = 'C.UTF-8';",
-        sources: &["timescale/docs, _troubleshooting/cloud-singledb.md"],
+        sources: Doc::sources(&["timescale/docs, _troubleshooting/cloud-singledb.md"]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -30,7 +30,9 @@ pub(crate) const RULE: Rule = Rule {
                --accept DB-02.",
         before: "\\connect shop\nCREATE TABLE public.orders (id integer);\n\\connect blog\nCREATE TABLE public.posts (id integer);",
         after: "",
-        sources: &["timescale/docs, migrate/troubleshooting.md, Only one database per instance"],
+        sources: Doc::sources(&[
+            "timescale/docs, migrate/troubleshooting.md, Only one database per instance",
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

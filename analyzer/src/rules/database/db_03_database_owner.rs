@@ -27,7 +27,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "The statement is removed. What the owner of a database can do, a role can be granted: CREATE, TEMPORARY and CONNECT on the database, and CREATE on schema public, which belongs to the database's owner.",
         before: "ALTER DATABASE shop OWNER TO app;",
         after: "-- tsmigrate DB-03: Remove it: tsdbadmin remains the owner of the database\n-- ALTER DATABASE shop OWNER TO app;",
-        sources: &["PostgreSQL src/backend/commands/dbcommands.c, AlterDatabaseOwner"],
+        sources: Doc::sources(&["PostgreSQL src/backend/commands/dbcommands.c, AlterDatabaseOwner"]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -23,7 +23,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "The database's name is replaced by the target's: the settings are kept. Settings of databases that are left out go with them.",
         before: "ALTER DATABASE shop SET \"TimeZone\" TO 'UTC';",
         after: "ALTER DATABASE tsdb SET \"TimeZone\" TO 'UTC';",
-        sources: &["PostgreSQL src/backend/commands/dbcommands.c, AlterDatabaseSet"],
+        sources: Doc::sources(&["PostgreSQL src/backend/commands/dbcommands.c, AlterDatabaseSet"]),
         link: TROUBLESHOOTING,
     },
     check,

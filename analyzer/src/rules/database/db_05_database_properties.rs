@@ -38,7 +38,9 @@ pub(crate) const RULE: Rule = Rule {
         help: "The statement is removed.",
         before: "ALTER DATABASE shop CONNECTION LIMIT = 50;",
         after: "-- tsmigrate DB-05: Remove it: the service looks after its database\n-- ALTER DATABASE shop CONNECTION LIMIT = 50;",
-        sources: &["PostgreSQL src/backend/commands/dbcommands.c; bin/pg_dump/pg_dump.c, dumpDatabase"],
+        sources: Doc::sources(&[
+            "PostgreSQL src/backend/commands/dbcommands.c; bin/pg_dump/pg_dump.c, dumpDatabase",
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

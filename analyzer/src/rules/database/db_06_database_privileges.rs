@@ -31,7 +31,9 @@ pub(crate) const RULE: Rule = Rule {
         help: "The database's name is replaced by the target's: privileges and comment are kept. REVOKE of CONNECT from PUBLIC is removed: every role with LOGIN can connect.",
         before: "GRANT CONNECT ON DATABASE shop TO tsdbowner;",
         after: "GRANT CONNECT ON DATABASE tsdb TO tsdbowner;",
-        sources: &["PostgreSQL src/backend/catalog/aclchk.c; commands/comment.c, CommentObject"],
+        sources: Doc::sources(&[
+            "PostgreSQL src/backend/catalog/aclchk.c; commands/comment.c, CommentObject",
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -27,7 +27,9 @@ pub(crate) const RULE: Rule = Rule {
         help: "Change the name to tsdb where the service itself is meant. It is left alone: it may as well mean another server.",
         before: "CREATE FUNCTION public.is_live() RETURNS boolean LANGUAGE sql AS $$ SELECT current_database() = 'shop' $$;",
         after: "",
-        sources: &["timescale/docs, migrate/troubleshooting.md, Only one database per instance"],
+        sources: Doc::sources(&[
+            "timescale/docs, migrate/troubleshooting.md, Only one database per instance",
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -39,9 +39,9 @@ pub(crate) const RULE: Rule = Rule {
         help: "Replace what it depends on first (the finding named under \"because of\" says by what). Comments, owners and grants of an object that is removed go with it. To leave dependents out with their cause, accept the cause's rule: --accept EXT-01.",
         before: "CREATE EXTENSION hll WITH SCHEMA public;\nCREATE TABLE app.visitors (day date, users public.hll);",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/parser/parse_type.c, typenameType; parse_func.c, ParseFuncOrColumn",
-        ],
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -43,11 +43,11 @@ pub(crate) const RULE: Rule = Rule {
         help: "Give all files of the dump together (roles, schema, data), in the order in which they are restored. Otherwise dump the missing part too, or create it on the target first. A schema that the dump puts objects into is created.",
         before: "SET statement_timeout = 0;\nSET check_function_bodies = false;\nCREATE TABLE app.orders (id integer);",
         after: "SET statement_timeout = 0;\nSET check_function_bodies = false;\n-- tsmigrate DEP-02: Create schema app first\nCREATE SCHEMA IF NOT EXISTS app;\nCREATE TABLE app.orders (id integer);",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL doc/src/sgml/ref/pg_dump.sgml, notes at --table and --schema",
             "PostgreSQL src/backend/catalog/namespace.c, get_namespace_oid; src/backend/parser/parse_relation.c, \
              parserOpenTable",
-        ],
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -60,10 +60,10 @@ pub(crate) const RULE: Rule = Rule {
         help: "Give each dump once. Where the two differ, decide which is right and remove the other.",
         before: "CREATE TABLE public.orders (id integer);\nCREATE TABLE public.orders (id bigint);",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/catalog/heap.c, heap_create_with_catalog; pg_type.c, TypeCreate; pg_proc.c, \
              ProcedureCreate; commands/trigger.c, policy.c, schemacmds.c",
-        ],
+        ]),
         link: "https://www.postgresql.org/docs/current/sql-createtable.html",
     },
     check,

@@ -42,9 +42,9 @@ pub(crate) const RULE: Rule = Rule {
                several, write the one that you mean.",
         before: "CREATE TABLE public.notes (id integer);\nSELECT pg_catalog.set_config('search_path', '', false);\nALTER TABLE notes ADD COLUMN text text;",
         after: "CREATE TABLE public.notes (id integer);\nSELECT pg_catalog.set_config('search_path', '', false);\nALTER TABLE public.notes ADD COLUMN text text;",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/catalog/namespace.c, RelnameGetRelid, TypenameGetTypid, FuncnameGetCandidates",
-        ],
+        ]),
         link: "https://www.postgresql.org/docs/current/ddl-schemas.html#DDL-SCHEMAS-PATH",
     },
     check,

@@ -44,10 +44,10 @@ pub(crate) const RULE: Rule = Rule {
         help: "Write the column's name as CREATE TABLE does, or add the column before.",
         before: "CREATE TABLE public.orders (id integer, total numeric);\nINSERT INTO public.orders (id, totl) VALUES (1, 2);",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/parser/parse_target.c, checkInsertTargets; parse_utilcmd.c, transformIndexConstraint; \
              commands/copy.c, CopyGetAttnums; commands/tablecmds.c",
-        ],
+        ]),
         link: "https://www.postgresql.org/docs/current/ddl-alter.html",
     },
     check,

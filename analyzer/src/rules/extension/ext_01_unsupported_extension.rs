@@ -35,10 +35,10 @@ pub(crate) const RULE: Rule = Rule {
         help: "The statement and its comment are removed. Everything that depends on the extension is listed with it: replace it first, or leave it out with --accept EXT-01.",
         before: "CREATE EXTENSION IF NOT EXISTS dblink WITH SCHEMA public;",
         after: "-- tsmigrate EXT-01: Remove it: the target refuses dblink\n-- CREATE EXTENSION IF NOT EXISTS dblink WITH SCHEMA public;",
-        sources: &[
+        sources: Doc::sources(&[
             "tigerdata.com docs, Tiger Cloud extensions (the target file has the lists and their dates)",
             "timescale/pgextwlist, pgextwlist.c",
-        ],
+        ]),
         link: "https://www.tigerdata.com/docs/deploy/tiger-cloud/tiger-cloud-aws/tiger-cloud-extensions",
     },
     check,

@@ -24,10 +24,10 @@ pub(crate) const RULE: Rule = Rule {
         help: "It is removed: the text is the extension's own.",
         before: "COMMENT ON EXTENSION adminpack IS 'administrative functions for PostgreSQL';",
         after: "-- tsmigrate EXT-02: Remove it: the comment is the extension's own\n-- COMMENT ON EXTENSION adminpack IS 'administrative functions for PostgreSQL';",
-        sources: &[
+        sources: Doc::sources(&[
             "tigerdata.com docs, Tiger Cloud extensions (the target file has the lists and their dates)",
             "timescale/pgextwlist, pgextwlist.c",
-        ],
+        ]),
         link: "https://www.tigerdata.com/docs/deploy/tiger-cloud/tiger-cloud-aws/tiger-cloud-extensions",
     },
     check,

@@ -35,10 +35,10 @@ pub(crate) const RULE: Rule = Rule {
         help: "A missing schema is created before the extension. For one that exists, the names are changed to the schema that it is in. In the bodies of functions they are text: look at those. An extension may also be moved: DROP EXTENSION and CREATE EXTENSION … SCHEMA, before the restore.",
         before: "CREATE SCHEMA ext;\nCREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA ext;\nCREATE TABLE public.items (v ext.vector(3));",
         after: "CREATE SCHEMA ext;\nCREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public;\nCREATE TABLE public.items (v public.vector(3));",
-        sources: &[
+        sources: Doc::sources(&[
             "tigerdata.com docs, Tiger Cloud extensions (the target file has the lists and their dates)",
             "PostgreSQL src/backend/commands/extension.c, CreateExtension",
-        ],
+        ]),
         link: "https://www.tigerdata.com/docs/deploy/tiger-cloud/tiger-cloud-aws/tiger-cloud-extensions",
     },
     check,

@@ -29,7 +29,9 @@ pub(crate) const RULE: Rule = Rule {
                checks and indexes. In the bodies of functions names are text: those are shown.",
         before: "CREATE SCHEMA ts;\nCREATE EXTENSION IF NOT EXISTS timescaledb WITH SCHEMA ts;\nCREATE VIEW public.v AS SELECT ts.time_bucket('1 day'::interval, now()) AS day;",
         after: "CREATE SCHEMA ts;\nCREATE EXTENSION IF NOT EXISTS timescaledb WITH SCHEMA public;\nCREATE VIEW public.v AS SELECT public.time_bucket('1 day'::interval, now()) AS day;",
-        sources: &["timescale/docs, migrate/troubleshooting.md, TimescaleDB extension in the public schema"],
+        sources: Doc::sources(&[
+            "timescale/docs, migrate/troubleshooting.md, TimescaleDB extension in the public schema",
+        ]),
         link: "https://www.tigerdata.com/docs/deploy/tiger-cloud/tiger-cloud-aws/tiger-cloud-extensions",
     },
     check,

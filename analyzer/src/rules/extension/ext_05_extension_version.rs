@@ -21,8 +21,10 @@ pub(crate) const RULE: Rule = Rule {
         help: "The clause is removed: the target's default version is created. Look at the extension's release notes where its major version differs.",
         before: "CREATE EXTENSION citext WITH SCHEMA public VERSION '1.5';",
         after: "CREATE EXTENSION citext WITH SCHEMA public;",
-        sources: &["PostgreSQL src/bin/pg_dump/pg_dump.c, dumpExtension; src/backend/commands/extension.c, \
-                   CreateExtensionInternal"],
+        sources: Doc::sources(&[
+            "PostgreSQL src/bin/pg_dump/pg_dump.c, dumpExtension; src/backend/commands/extension.c, \
+                   CreateExtensionInternal",
+        ]),
         link: "https://www.tigerdata.com/docs/deploy/tiger-cloud/tiger-cloud-aws/tiger-cloud-extensions",
     },
     check,

@@ -31,9 +31,9 @@ pub(crate) const RULE: Rule = Rule {
         help: "CASCADE is added: the server installs what is missing, in the same schema.",
         before: "CREATE EXTENSION earthdistance WITH SCHEMA public;",
         after: "CREATE EXTENSION earthdistance WITH SCHEMA public CASCADE;",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/commands/extension.c, get_required_extension; control files of the extensions",
-        ],
+        ]),
         link: "https://www.tigerdata.com/docs/deploy/tiger-cloud/tiger-cloud-aws/tiger-cloud-extensions",
     },
     check,

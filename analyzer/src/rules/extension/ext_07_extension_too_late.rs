@@ -32,7 +32,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "Run all CREATE EXTENSION statements in a session of their own before everything else.",
         before: "CREATE TEMPORARY TABLE work (a integer);\nCREATE EXTENSION hstore WITH SCHEMA public;",
         after: "",
-        sources: &["timescale/pgextwlist, pgextwlist.c lines 273 to 470"],
+        sources: Doc::sources(&["timescale/pgextwlist, pgextwlist.c lines 273 to 470"]),
         link: "https://www.tigerdata.com/docs/deploy/tiger-cloud/tiger-cloud-aws/tiger-cloud-extensions",
     },
     check,

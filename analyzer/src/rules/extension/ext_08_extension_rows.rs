@@ -28,10 +28,10 @@ pub(crate) const RULE: Rule = Rule {
         help: "A COPY without rows is removed. Rows are yours: copy them by hand, then leave them out here with --accept EXT-08. Jobs of pg_cron become SELECT add_job('procedure', '1 day'); coordinate systems of your own and topologies need the service's support.",
         before: "CREATE EXTENSION postgis WITH SCHEMA public;\nCOPY public.spatial_ref_sys (srid, auth_name, auth_srid, srtext, proj4text) FROM stdin;\n990001	mine	1	LOCAL_CS[]	\n\\.\n",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL doc/src/sgml/extend.sgml, Extension Configuration Tables",
             "control and script files of the extensions",
-        ],
+        ]),
         link: "https://www.tigerdata.com/docs/deploy/tiger-cloud/tiger-cloud-aws/tiger-cloud-extensions",
     },
     check,

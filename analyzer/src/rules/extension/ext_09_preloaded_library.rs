@@ -31,10 +31,10 @@ pub(crate) const RULE: Rule = Rule {
         help: "LOAD is removed: what the service needs is loaded. Ask the service's support to enable an extension before the restore.",
         before: "LOAD 'auto_explain';",
         after: "-- tsmigrate EXT-09: Remove it: the service loads its libraries itself\n-- LOAD 'auto_explain';",
-        sources: &[
+        sources: Doc::sources(&[
             "tigerdata.com docs, Tiger Cloud extensions (the target file has the lists and their dates)",
             "PostgreSQL src/backend/utils/fmgr/dfmgr.c, check_restricted_library_name",
-        ],
+        ]),
         link: "https://www.tigerdata.com/docs/deploy/tiger-cloud/tiger-cloud-aws/tiger-cloud-extensions",
     },
     check,

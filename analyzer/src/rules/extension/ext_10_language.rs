@@ -42,10 +42,10 @@ pub(crate) const RULE: Rule = Rule {
                them out with all that calls them: --accept EXT-10 (or --accept EXT-01, where the dump creates the language's extension).",
         before: "CREATE FUNCTION app.word(text) RETURNS text\n    LANGUAGE plv8\n    AS $$return $1.split(' ')[0]$$;",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/commands/proclang.c, CreateProceduralLanguage; functioncmds.c, CreateFunction",
             "tigerdata.com docs, Tiger Cloud extensions (the target file has the lists and their dates)",
-        ],
+        ]),
         link: "https://www.tigerdata.com/docs/deploy/tiger-cloud/tiger-cloud-aws/tiger-cloud-extensions",
     },
     check,

@@ -53,10 +53,10 @@ pub(crate) const RULE: Rule = Rule {
                service's support.",
         before: "CREATE EXTENSION postgis WITH SCHEMA public;\nCREATE INDEX srs_name ON public.spatial_ref_sys (auth_name);",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/catalog/aclchk.c, object_ownercheck, aclcheck_error",
             "seen on 15.18, 17.12 and 18.6 with postgis as tsdbadmin",
-        ],
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -35,9 +35,9 @@ pub(crate) const RULE: Rule = Rule {
                too: PostgreSQL has had tsvector, tsquery and most of their functions since 8.3, and the rest is named.",
         before: "CREATE TYPE public.cube;\nCREATE FUNCTION public.cube_in(cstring) RETURNS public.cube\n    LANGUAGE c IMMUTABLE STRICT AS '$libdir/cube', 'cube_in';\nCREATE TABLE public.places (at public.cube);",
         after: "-- tsmigrate EXT-12: Create extension cube\n-- CREATE TYPE public.cube;\nCREATE EXTENSION IF NOT EXISTS cube WITH SCHEMA public;\n-- tsmigrate EXT-12: Remove it: extension cube has it\n-- CREATE FUNCTION public.cube_in(cstring) RETURNS public.cube\n--     LANGUAGE c IMMUTABLE STRICT AS '$libdir/cube', 'cube_in';\nCREATE TABLE public.places (at public.cube);",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL 9.1 release notes: contrib modules are extensions; contrib/*/*--unpackaged--1.0.sql",
-        ],
+        ]),
         link: "https://www.postgresql.org/docs/current/sql-createextension.html",
     },
     check,

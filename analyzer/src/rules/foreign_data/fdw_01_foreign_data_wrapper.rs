@@ -46,10 +46,10 @@ pub(crate) const RULE: Rule = Rule {
         help: "Wrappers are removed. Servers and foreign tables on postgres_fdw stay; what is on other wrappers is listed: load its data in another way, then --accept FDW-01. Change passwords that stand in a dump.",
         before: "CREATE FOREIGN DATA WRAPPER myfdw;",
         after: "-- tsmigrate FDW-01: Remove it: the target cannot have a wrapper of its own\n-- CREATE FOREIGN DATA WRAPPER myfdw;",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/commands/foreigncmds.c, CreateForeignDataWrapper, CreateForeignServer",
             "PostgreSQL contrib/postgres_fdw/option.c, postgres_fdw_validator",
-        ],
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -38,8 +38,10 @@ pub(crate) const RULE: Rule = Rule {
                help what to do instead. What stands in a branch may never be reached.",
         before: "CREATE FUNCTION app.reload() RETURNS boolean LANGUAGE sql AS $$ SELECT pg_catalog.pg_reload_conf() $$;",
         after: "",
-        sources: &["PostgreSQL src/backend/catalog/pg_proc.c, ProcedureCreate (check_function_bodies); \
-             src/backend/executor/execExpr.c, ExecInitFunc"],
+        sources: Doc::sources(&[
+            "PostgreSQL src/backend/catalog/pg_proc.c, ProcedureCreate (check_function_bodies); \
+             src/backend/executor/execExpr.c, ExecInitFunc",
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -42,9 +42,9 @@ pub(crate) const RULE: Rule = Rule {
                function any more, drop it on the source.",
         before: "CREATE EXTENSION dblink WITH SCHEMA public;\nCREATE FUNCTION app.remote() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM public.dblink_connect('x'); END $$;",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/pl/plpgsql/src/pl_comp.c and src/backend/catalog/pg_proc.c, ProcedureCreate",
-        ],
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

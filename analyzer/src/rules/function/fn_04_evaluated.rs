@@ -50,11 +50,11 @@ pub(crate) const RULE: Rule = Rule {
                  CREATE FUNCTION app.slug(t text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN own_lower(t); END $$;\n\
                  CREATE TABLE app.art (name text, s text GENERATED ALWAYS AS (app.slug(name)) STORED);",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL 17 release notes: maintenance operations use a safe search_path",
             "pg_dump.c: set_config('search_path', '', false)",
             "seen on 15.18 and 17.12",
-        ],
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

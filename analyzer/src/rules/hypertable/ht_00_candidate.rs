@@ -40,10 +40,10 @@ pub(crate) const RULE: Rule = Rule {
                  sensor_id integer NOT NULL,\n    value double precision\n);\nCREATE INDEX readings_sensor_id_time_idx \
                  ON public.readings USING btree (sensor_id, \"time\" DESC);",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "https://www.tigerdata.com/docs (livesync: choosing tables)",
             "TimescaleDB sql/ddl_api.sql, create_hypertable",
-        ],
+        ]),
         link: PAGE,
     },
     check,

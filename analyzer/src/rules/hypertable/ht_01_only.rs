@@ -32,11 +32,11 @@ pub(crate) const RULE: Rule = Rule {
                1000;",
         after: "CREATE TABLE public.m (ts timestamp with time zone NOT NULL, id bigint NOT NULL);\nSELECT \
                create_hypertable('public.m', 'ts');\nALTER TABLE public.m ALTER COLUMN id SET STATISTICS 1000;",
-        sources: &[
+        sources: Doc::sources(&[
             "TimescaleDB src/process_utility.c, check_alter_table_allowed_on_ht_with_compression and \
                process_altertable_start",
             "seen on 2.19.3, 2.29.2 and 2.31.0",
-        ],
+        ]),
         link: LIMITS,
     },
     check,

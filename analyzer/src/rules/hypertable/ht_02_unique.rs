@@ -37,10 +37,10 @@ pub(crate) const RULE: Rule = Rule {
         after: "CREATE TABLE public.m (ts timestamp with time zone NOT NULL, id bigint NOT NULL);\nSELECT \
                create_hypertable('public.m', 'ts');\nALTER TABLE public.m ADD CONSTRAINT m_pkey PRIMARY KEY \
                (id, ts);",
-        sources: &[
+        sources: Doc::sources(&[
             "TimescaleDB src/indexing.c, ts_indexing_verify_columns",
             "seen on 2.19.3, 2.29.2 and 2.31.0",
-        ],
+        ]),
         link: LIMITS,
     },
     check,

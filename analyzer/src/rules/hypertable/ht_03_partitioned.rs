@@ -27,10 +27,10 @@ pub(crate) const RULE: Rule = Rule {
         before: "CREATE TABLE public.d (ts timestamp with time zone NOT NULL) PARTITION BY RANGE (ts);\nSELECT \
                create_hypertable('public.d', 'ts');",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "TimescaleDB src/hypertable.c, ts_hypertable_create_from_info",
             "seen on 2.19.3, 2.29.2 and 2.31.0",
-        ],
+        ]),
         link: LIMITS,
     },
     ..Rule::DEFAULT

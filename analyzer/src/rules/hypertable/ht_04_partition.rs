@@ -36,10 +36,10 @@ pub(crate) const RULE: Rule = Rule {
                NULL, id bigint NOT NULL) PARTITION BY RANGE (ts);\nALTER TABLE public.p ATTACH PARTITION \
                public.m DEFAULT;",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "TimescaleDB src/process_utility.c, process_create_stmt and process_altertable_start",
             "seen on 2.19.3 and 2.31.0",
-        ],
+        ]),
         link: LIMITS,
     },
     check,

@@ -36,10 +36,10 @@ pub(crate) const RULE: Rule = Rule {
         before: "CREATE TABLE public.m (ts timestamp with time zone NOT NULL, id bigint NOT NULL);\nSELECT \
                create_hypertable('public.m', 'ts');\nALTER TABLE public.m INHERIT public.base;",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "TimescaleDB src/process_utility.c, process_create_stmt and process_altertable_start",
             "seen on 2.19.3 and 2.31.0",
-        ],
+        ]),
         link: LIMITS,
     },
     check,

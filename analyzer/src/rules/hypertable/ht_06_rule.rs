@@ -34,10 +34,10 @@ pub(crate) const RULE: Rule = Rule {
         after: "CREATE TABLE public.m (ts timestamp with time zone NOT NULL, id bigint NOT NULL);\nSELECT \
                create_hypertable('public.m', 'ts');\n-- CREATE RULE r AS ON INSERT TO public.m DO INSTEAD \
                NOTHING;",
-        sources: &[
+        sources: Doc::sources(&[
             "TimescaleDB src/process_utility.c, process_create_rule_start; src/hypertable.c",
             "seen on 2.19.3, 2.29.2 and 2.31.0",
-        ],
+        ]),
         link: LIMITS,
     },
     check,

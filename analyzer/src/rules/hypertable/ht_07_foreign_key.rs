@@ -35,11 +35,11 @@ pub(crate) const RULE: Rule = Rule {
                'ts');\nALTER TABLE public.n ADD CONSTRAINT n_fkey FOREIGN KEY (id, ts) REFERENCES public.m(id, \
                ts);",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "TimescaleDB src/process_utility.c, process_altertable_start; src/foreign_key.c; src/hypertable.c \
                (rows are moved, then the table is truncated)",
             "seen on 2.19.3, 2.29.2 and 2.31.0",
-        ],
+        ]),
         link: LIMITS,
     },
     check,

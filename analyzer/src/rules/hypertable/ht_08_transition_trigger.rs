@@ -28,10 +28,10 @@ pub(crate) const RULE: Rule = Rule {
                create_hypertable('public.m', 'ts');\nCREATE TRIGGER t AFTER INSERT ON public.m REFERENCING NEW \
                TABLE AS n FOR EACH ROW EXECUTE FUNCTION public.f();",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "TimescaleDB src/process_utility.c, process_create_trigger_start; src/trigger.c",
             "seen on 2.19.3, 2.29.2 and 2.31.0",
-        ],
+        ]),
         link: LIMITS,
     },
     check,

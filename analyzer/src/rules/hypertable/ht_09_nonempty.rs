@@ -26,10 +26,10 @@ pub(crate) const RULE: Rule = Rule {
         before: "CREATE TABLE public.c (ts timestamp with time zone NOT NULL);\nINSERT INTO public.c VALUES \
                (now());\nSELECT create_hypertable('public.c', 'ts');",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "TimescaleDB src/hypertable.c, ts_hypertable_create_from_info",
             "seen on 2.19.3, 2.29.2 and 2.31.0",
-        ],
+        ]),
         link: LIMITS,
     },
     ..Rule::DEFAULT

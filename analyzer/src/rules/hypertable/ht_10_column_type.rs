@@ -23,10 +23,10 @@ pub(crate) const RULE: Rule = Rule {
         help: "Give the column a time type, or add one that has it.",
         before: "CREATE TABLE public.j (ts text NOT NULL);\nSELECT create_hypertable('public.j', 'ts');",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "TimescaleDB src/dimension.c, dimension_info_validate_open",
             "seen on 2.19.3, 2.29.2 and 2.31.0",
-        ],
+        ]),
         link: LIMITS,
     },
     ..Rule::DEFAULT

@@ -26,7 +26,7 @@ pub(crate) const RULE: Rule = Rule {
         before: "CREATE TABLE public.b (t0 timestamp, ts timestamp GENERATED ALWAYS AS ((t0 + \
                '01:00:00'::interval)) STORED);\nSELECT create_hypertable('public.b', 'ts');",
         after: "",
-        sources: &["TimescaleDB src/dimension.c", "seen on 2.19.3, 2.29.2 and 2.31.0"],
+        sources: Doc::sources(&["TimescaleDB src/dimension.c", "seen on 2.19.3, 2.29.2 and 2.31.0"]),
         link: LIMITS,
     },
     ..Rule::DEFAULT

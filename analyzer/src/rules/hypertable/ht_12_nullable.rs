@@ -29,10 +29,10 @@ pub(crate) const RULE: Rule = Rule {
         before: "CREATE TABLE public.q (ts timestamp with time zone);\nSELECT create_hypertable('public.q', \
                'ts');",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "TimescaleDB src/dimension.c (NOTICE: adding not-null constraint to column)",
             "seen on 2.19.3, 2.29.2 and 2.31.0",
-        ],
+        ]),
         link: LIMITS,
     },
     ..Rule::DEFAULT

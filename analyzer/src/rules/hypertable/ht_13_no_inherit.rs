@@ -29,10 +29,10 @@ pub(crate) const RULE: Rule = Rule {
                INHERIT;",
         after: "CREATE TABLE public.m (ts timestamp with time zone NOT NULL, id bigint NOT NULL);\nSELECT \
                create_hypertable('public.m', 'ts');\nALTER TABLE public.m ADD CONSTRAINT c CHECK ((id > 0));",
-        sources: &[
+        sources: Doc::sources(&[
             "TimescaleDB src/hypertable.c, src/process_utility.c",
             "seen on 2.19.3, 2.29.2 and 2.31.0",
-        ],
+        ]),
         link: LIMITS,
     },
     check,

@@ -34,10 +34,10 @@ pub(crate) const RULE: Rule = Rule {
                (id);",
         after: "CREATE TABLE public.m (ts timestamp with time zone NOT NULL, id bigint NOT NULL);\nSELECT \
                create_hypertable('public.m', 'ts');\nCREATE INDEX m_id_idx ON public.m USING btree (id);",
-        sources: &[
+        sources: Doc::sources(&[
             "TimescaleDB src/process_utility.c, process_index_start and process_altertable_start",
             "seen on 2.19.3, 2.29.2 and 2.31.0",
-        ],
+        ]),
         link: LIMITS,
     },
     check,

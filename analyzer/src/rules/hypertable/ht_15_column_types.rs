@@ -30,7 +30,10 @@ pub(crate) const RULE: Rule = Rule {
         before: "CREATE TABLE public.r (ts timestamp without time zone NOT NULL);\nSELECT \
                create_hypertable('public.r', 'ts');",
         after: "",
-        sources: &["TimescaleDB src/dimension.c, src/process_utility.c", "seen on 2.19.3, 2.29.2 and 2.31.0"],
+        sources: Doc::sources(&[
+            "TimescaleDB src/dimension.c, src/process_utility.c",
+            "seen on 2.19.3, 2.29.2 and 2.31.0",
+        ]),
         link: LIMITS,
     },
     ..Rule::DEFAULT

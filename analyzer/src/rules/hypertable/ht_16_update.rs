@@ -31,10 +31,10 @@ pub(crate) const RULE: Rule = Rule {
                create_hypertable('public.m', 'ts');\nINSERT INTO public.m VALUES ('2024-01-01 00:00:00+00', 1) \
                ON CONFLICT (id) DO NOTHING;",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/optimizer/util/plancat.c, infer_arbiter_indexes",
             "https://www.tigerdata.com/docs/use-timescale/latest/limitations",
-        ],
+        ]),
         link: LIMITS,
     },
     check,

@@ -34,10 +34,10 @@ pub(crate) const RULE: Rule = Rule {
                create_hypertable('public.m', 'ts');\nALTER TABLE public.m ENABLE ROW LEVEL SECURITY;\nALTER \
                TABLE public.m SET (timescaledb.enable_columnstore = true);",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "TimescaleDB tsl/src/compression/create.c; src/process_utility.c",
             "seen on 2.19.3 and 2.29.2",
-        ],
+        ]),
         link: LIMITS,
     },
     check,

@@ -31,7 +31,7 @@ pub(crate) const RULE: Rule = Rule {
         before: "CREATE TABLE public.m (ts timestamp with time zone NOT NULL);\nCREATE PUBLICATION p FOR TABLE \
                public.m;\nSELECT create_hypertable('public.m', 'ts');",
         after: "",
-        sources: &["TimescaleDB src/hypertable.c; seen on 2.19.3 and 2.31.0"],
+        sources: Doc::sources(&["TimescaleDB src/hypertable.c; seen on 2.19.3 and 2.31.0"]),
         link: LIMITS,
     },
     check,

@@ -22,7 +22,9 @@ pub(crate) const RULE: Rule = Rule {
         help: "Write the dump again and look at pg_dump's exit status and messages.",
         before: "--\n-- PostgreSQL database dump\n--\n\nCREATE TABLE public.orders (\n    id integer\n);",
         after: "",
-        sources: &["PostgreSQL src/bin/pg_dump/pg_backup_archiver.c, RestoreArchive; pg_dumpall.c, main"],
+        sources: Doc::sources(&[
+            "PostgreSQL src/bin/pg_dump/pg_backup_archiver.c, RestoreArchive; pg_dumpall.c, main",
+        ]),
         link: "https://www.postgresql.org/docs/current/app-pgdump.html",
     },
     check,

@@ -26,7 +26,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "Restore with a current psql: the lines protect you and are kept. tsmigrate itself reads them and sends none of them. Where only an old psql is at hand and the source server is trusted, remove the lines with --accept IN-02.",
         before: "\\restrict uus5RMLR5WLDvLS23kTgPd3iPxQbXugHZeScaCMJjNFeZpi3OcCt1PAA07Ifv42\n\nSELECT 1;",
         after: "",
-        sources: &["PostgreSQL release notes 13.22 to 17.6, CVE-2025-8714"],
+        sources: Doc::sources(&["PostgreSQL release notes 13.22 to 17.6, CVE-2025-8714"]),
         link: "https://www.postgresql.org/support/security/CVE-2025-8714/",
     },
     check,

@@ -23,7 +23,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "The line is removed: the statements run in the database that psql was started with.",
         before: "\\connect shop\nCREATE TABLE public.orders (\n    id integer\n);",
         after: "-- tsmigrate IN-03: Remove it: everything goes into tsdb\n-- \\connect shop\nCREATE TABLE public.orders (\n    id integer\n);",
-        sources: &["PostgreSQL src/bin/pg_dump/pg_backup_archiver.c, _reconnectToDB"],
+        sources: Doc::sources(&["PostgreSQL src/bin/pg_dump/pg_backup_archiver.c, _reconnectToDB"]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -25,7 +25,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "For much data write the dump again without --inserts: COPY is the default, and the target takes it.",
         before: "--\n-- PostgreSQL database dump\n--\n\nINSERT INTO public.orders VALUES (1, 'first');\n\n--\n-- PostgreSQL database dump complete\n--\n",
         after: "",
-        sources: &["PostgreSQL documentation, pg_dump, --inserts"],
+        sources: Doc::sources(&["PostgreSQL documentation, pg_dump, --inserts"]),
         link: "https://www.postgresql.org/docs/current/app-pgdump.html",
     },
     check,

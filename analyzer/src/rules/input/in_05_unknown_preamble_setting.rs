@@ -29,9 +29,9 @@ pub(crate) const RULE: Rule = Rule {
         help: "The statement is removed. transaction_timeout = 0 is what a server without it does anyway. Where tables had hidden oid columns, look whether the application reads them.",
         before: "SET default_with_oids = true;",
         after: "-- tsmigrate IN-05: Remove it: no server since 12 has oid columns\n-- SET default_with_oids = true;",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/bin/pg_dump/pg_backup_archiver.c, _doSetFixedOutputState; utils/misc/guc_tables.c",
-        ],
+        ]),
         link: "https://www.postgresql.org/docs/current/runtime-config-client.html",
     },
     check,

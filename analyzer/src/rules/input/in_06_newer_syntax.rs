@@ -49,7 +49,9 @@ pub(crate) const RULE: Rule = Rule {
         help: "Best: create the service with the source's major version or a newer one. MAINTAIN is removed from lists of privileges, a NOT NULL constraint that ALTER TABLE adds becomes SET NOT NULL, and settings of newer parameters are removed. The rest has to be written in the older way by hand.",
         before: "ALTER TABLE ONLY public.orders\n    ADD CONSTRAINT orders_day_not_null NOT NULL day;",
         after: "ALTER TABLE ONLY public.orders\n    ALTER COLUMN day SET NOT NULL;",
-        sources: &["PostgreSQL release notes 16, 17 and 18; src/backend/parser/gram.y of 15 to 18"],
+        sources: Doc::sources(&[
+            "PostgreSQL release notes 16, 17 and 18; src/backend/parser/gram.y of 15 to 18",
+        ]),
         link: "https://www.postgresql.org/docs/release/",
     },
     check,

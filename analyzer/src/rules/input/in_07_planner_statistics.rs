@@ -31,7 +31,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "The calls are removed. Run ANALYZE once the rows are loaded: it collects the statistics again.",
         before: "SELECT * FROM pg_catalog.pg_restore_relation_stats(\n	'version', '180004'::integer,\n	'schemaname', 'public',\n	'relname', 'orders',\n	'relpages', '10'::integer\n);",
         after: "-- tsmigrate IN-07: Remove it: ANALYZE collects the statistics again\n-- SELECT * FROM pg_catalog.pg_restore_relation_stats(\n-- 	'version', '180004'::integer,\n-- 	'schemaname', 'public',\n-- 	'relname', 'orders',\n-- 	'relpages', '10'::integer\n-- );",
-        sources: &["PostgreSQL 18 src/bin/pg_dump/pg_dump.c, dumpRelationStats"],
+        sources: Doc::sources(&["PostgreSQL 18 src/bin/pg_dump/pg_dump.c, dumpRelationStats"]),
         link: "https://www.postgresql.org/docs/18/functions-admin.html",
     },
     check,

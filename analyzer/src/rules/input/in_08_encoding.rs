@@ -113,7 +113,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "Find out what the bytes really are and say so: pg_dump --encoding=LATIN1, or change the SET of the dump. Where it is mixed, clean the data on the source first (iconv -f … -t UTF-8 tells where it fails).",
         before: "SET client_encoding = 'SQL_ASCII';",
         after: "",
-        sources: &["PostgreSQL src/common/encnames.c; documentation, Character Set Support"],
+        sources: Doc::sources(&["PostgreSQL src/common/encnames.c; documentation, Character Set Support"]),
         link: "https://www.postgresql.org/docs/current/multibyte.html",
     },
     check,

@@ -28,7 +28,9 @@ pub(crate) const RULE: Rule = Rule {
         help: "The statement is removed: what follows is owned by tsdbadmin on the target. For superusers of the source that is all there is to do. To keep other owners, write the dump again without --use-set-session-authorization: tsmigrate then hands the objects over. Where nothing but GRANT and REVOKE follows, nothing is lost but who has granted: the owner does.",
         before: "SET SESSION AUTHORIZATION 'postgres';",
         after: "-- tsmigrate IN-09: Remove it: what follows becomes tsdbadmin's\n-- SET SESSION AUTHORIZATION 'postgres';",
-        sources: &["PostgreSQL src/backend/commands/variable.c, check_session_authorization and check_role"],
+        sources: Doc::sources(&[
+            "PostgreSQL src/backend/commands/variable.c, check_session_authorization and check_role",
+        ]),
         link: "https://www.postgresql.org/docs/current/sql-set-session-authorization.html",
     },
     check,

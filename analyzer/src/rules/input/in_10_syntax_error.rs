@@ -29,7 +29,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "Look at the place. Write the dump again with a current pg_dump, or correct the statement by hand.",
         before: "CREATE TABEL orders (id integer);",
         after: "",
-        sources: &["PostgreSQL src/backend/parser/gram.y"],
+        sources: Doc::sources(&["PostgreSQL src/backend/parser/gram.y"]),
         link: "https://www.postgresql.org/docs/current/errcodes-appendix.html",
     },
     check,

@@ -21,7 +21,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "Commands that only show or format something are removed. For the others look what they do: give a file that \\i includes as an input of its own, load what \\copy reads after the migration, or accept the loss with --accept IN-11.",
         before: "\\echo loading\nSELECT 1;",
         after: "-- tsmigrate IN-11: Remove it: it changes nothing on the server\n-- \\echo loading\nSELECT 1;",
-        sources: &["PostgreSQL src/bin/psql/command.c, exec_command; CVE-2025-8714"],
+        sources: Doc::sources(&["PostgreSQL src/bin/psql/command.c, exec_command; CVE-2025-8714"]),
         link: "https://www.postgresql.org/docs/current/app-psql.html",
     },
     check,

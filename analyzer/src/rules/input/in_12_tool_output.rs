@@ -20,7 +20,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "The line is removed. Read it: an error there means that the dump is not complete. Write dumps with --file, and leave the messages on the terminal.",
         before: "pg_dump: warning: there are circular foreign-key constraints on this table:\nSELECT 1;",
         after: "-- tsmigrate IN-12: Remove it: it is a message, not a statement\n-- pg_dump: warning: there are circular foreign-key constraints on this table:\nSELECT 1;",
-        sources: &["PostgreSQL src/common/logging.c, pg_log_generic_v"],
+        sources: Doc::sources(&["PostgreSQL src/common/logging.c, pg_log_generic_v"]),
         link: "https://www.postgresql.org/docs/current/app-pgdump.html",
     },
     check,

@@ -19,7 +19,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "Correct the rule, move the comment to its statement, remove it, or add the reason behind the rule.",
         before: "-- tsmigrate: allow TSP-04 moved by hand\nCREATE TABLE t (a integer);",
         after: "",
-        sources: &["tsmigrate itself"],
+        sources: Doc::sources(&["tsmigrate itself"]),
         link: "https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-COMMENTS",
     },
     ..Rule::DEFAULT

@@ -42,7 +42,7 @@ pub(crate) const RULE: Rule = Rule {
                and its like stand behind the COMMIT.",
         before: "LOCK TABLE public.orders;",
         after: "",
-        sources: &["PostgreSQL src/backend/access/transam/xact.c, RequireTransactionBlock"],
+        sources: Doc::sources(&["PostgreSQL src/backend/access/transam/xact.c, RequireTransactionBlock"]),
         link: "https://www.postgresql.org/docs/current/sql-lock.html",
     },
     check,

@@ -29,10 +29,10 @@ pub(crate) const RULE: Rule = Rule {
                another name is removed once you accept it.",
         before: "ALTER TABLE ONLY public.orders ALTER COLUMN id SET (pg_attver=26459784, n_distinct=-0.5);",
         after: "ALTER TABLE ONLY public.orders ALTER COLUMN id SET (n_distinct=-0.5);",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/access/common/reloptions.c, attribute_reloptions",
             "seen on 15.18, 17.12 and 18.6",
-        ],
+        ]),
         link: "https://www.postgresql.org/docs/current/sql-altertable.html",
     },
     check,

@@ -42,8 +42,10 @@ pub(crate) const RULE: Rule = Rule {
                the name where you mean one.",
         before: "SELECT pg_catalog.set_config('search_path', '', false);\nCREATE TABLE notes (id integer);",
         after: "SELECT pg_catalog.set_config('search_path', '', false);\nCREATE TABLE public.notes (id integer);",
-        sources: &["PostgreSQL src/backend/catalog/namespace.c, RangeVarGetCreationNamespace, \
-                    QualifiedNameGetCreationNamespace; src/backend/commands/extension.c, CreateExtensionInternal"],
+        sources: Doc::sources(&[
+            "PostgreSQL src/backend/catalog/namespace.c, RangeVarGetCreationNamespace, \
+                    QualifiedNameGetCreationNamespace; src/backend/commands/extension.c, CreateExtensionInternal",
+        ]),
         link: "https://www.postgresql.org/docs/current/ddl-schemas.html#DDL-SCHEMAS-PATH",
     },
     check,

@@ -20,7 +20,7 @@ pub(crate) const RULE: Rule = Rule {
                stands for itself.",
         before: "BEGIN;\nCREATE FUNCTION public.f() RETURNS integer LANGUAGE c AS 'mylib', 'f';\nCREATE TABLE public.b (id integer);\nCOMMIT;",
         after: "",
-        sources: &["PostgreSQL src/backend/tcop/postgres.c, exec_simple_query"],
+        sources: Doc::sources(&["PostgreSQL src/backend/tcop/postgres.c, exec_simple_query"]),
         link: "https://www.postgresql.org/docs/current/tutorial-transactions.html",
     },
     // It looks at nothing itself: the pass follows transactions (analysis/transaction.rs), for only it knows which errors a

@@ -46,10 +46,10 @@ pub(crate) const RULE: Rule = Rule {
         help: "Owners are kept: tsdbadmin becomes a member of the owner once, and the owner gets CREATE on the schema for as long as ownership is handed over. What postgres or a provider's administrator owned is owned by tsdbadmin on the target. A superuser of the source with another name is an ordinary role on the target, and keeps what it owned. tsmigrate migrate hands over hypertables and continuous aggregates too, with their chunks and sequences. Where a dump is restored by hand they stay tsdbadmin's, as nobody else can create in the schema of the chunks; the former owner gets all privileges on them.",
         before: "CREATE ROLE app;\nCREATE TABLE public.t (a integer);\nALTER TABLE public.t OWNER TO app;",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/utils/adt/acl.c, check_can_set_role; commands/tablecmds.c, ATExecChangeOwner; \
              commands/alter.c, AlterObjectOwner_internal; commands/publicationcmds.c, AlterPublicationOwner_internal",
-        ],
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -33,7 +33,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "The owner is kept: tsdbadmin becomes a member of it first. What a superuser owned is owned by tsdbadmin on the target. CREATE and DROP of schema public are removed. A schema whose name begins with pg_ has to be renamed on the source.",
         before: "CREATE SCHEMA app AUTHORIZATION postgres;",
         after: "CREATE SCHEMA app;",
-        sources: &["PostgreSQL src/backend/commands/schemacmds.c, CreateSchemaCommand"],
+        sources: Doc::sources(&["PostgreSQL src/backend/commands/schemacmds.c, CreateSchemaCommand"]),
         link: TROUBLESHOOTING,
     },
     check,

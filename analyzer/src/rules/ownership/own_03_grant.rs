@@ -42,7 +42,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "Privileges on objects of the dump are kept. Those on objects of the service are removed and listed. A role that does not exist has to be created first: give the roles dump together with the others.",
         before: "CREATE ROLE grp;\nGRANT ALL ON FUNCTION pg_catalog.pg_ls_dir(text) TO grp;",
         after: "CREATE ROLE grp;\n-- tsmigrate OWN-03: Remove it: function pg_catalog.pg_ls_dir belongs to the service\n-- GRANT ALL ON FUNCTION pg_catalog.pg_ls_dir(text) TO grp;",
-        sources: &["PostgreSQL src/backend/catalog/aclchk.c, restrict_and_check_grant"],
+        sources: Doc::sources(&["PostgreSQL src/backend/catalog/aclchk.c, restrict_and_check_grant"]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -30,7 +30,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "Grant CREATE to the roles that create tables there, and USAGE to those that query.",
         before: "-- Dumped from database version 13.4\nCREATE ROLE app LOGIN PASSWORD 'x';\nCREATE TABLE public.t (a integer);",
         after: "",
-        sources: &["PostgreSQL 15 release notes, Migration to Version 15"],
+        sources: Doc::sources(&["PostgreSQL 15 release notes, Migration to Version 15"]),
         link: TROUBLESHOOTING,
     },
     check,

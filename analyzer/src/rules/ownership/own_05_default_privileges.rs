@@ -30,7 +30,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "tsdbadmin becomes a member of the role first. What was for postgres is for tsdbadmin on the target: it creates the objects there that postgres created on the source.",
         before: "CREATE ROLE app;\nALTER DEFAULT PRIVILEGES FOR ROLE postgres IN SCHEMA public GRANT SELECT ON TABLES  TO app;",
         after: "CREATE ROLE app;\nALTER DEFAULT PRIVILEGES FOR ROLE tsdbadmin IN SCHEMA public GRANT SELECT ON TABLES  TO app;",
-        sources: &["PostgreSQL src/backend/catalog/aclchk.c, ExecAlterDefaultPrivilegesStmt"],
+        sources: Doc::sources(&["PostgreSQL src/backend/catalog/aclchk.c, ExecAlterDefaultPrivilegesStmt"]),
         link: TROUBLESHOOTING,
     },
     check,

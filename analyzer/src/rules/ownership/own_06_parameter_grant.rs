@@ -25,7 +25,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "The statement is removed and listed. Parameters of the service are set in its console.",
         before: "CREATE ROLE grp;\nGRANT SET ON PARAMETER log_statement TO grp;",
         after: "CREATE ROLE grp;\n-- tsmigrate OWN-06: Remove it: parameters belong to the service\n-- GRANT SET ON PARAMETER log_statement TO grp;",
-        sources: &["PostgreSQL src/backend/catalog/aclchk.c, ExecGrant_Parameter"],
+        sources: Doc::sources(&["PostgreSQL src/backend/catalog/aclchk.c, ExecGrant_Parameter"]),
         link: TROUBLESHOOTING,
     },
     check,

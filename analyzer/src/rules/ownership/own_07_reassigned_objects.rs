@@ -24,7 +24,9 @@ pub(crate) const RULE: Rule = Rule {
         help: "A new service holds nothing of these roles but what this restore gave them: removing the statement is mostly right. Otherwise GRANT the role to tsdbadmin first.",
         before: "CREATE ROLE app;\nREASSIGN OWNED BY app TO tsdbadmin;",
         after: "",
-        sources: &["PostgreSQL src/backend/commands/user.c, ReassignOwnedObjects, DropOwnedObjects"],
+        sources: Doc::sources(&[
+            "PostgreSQL src/backend/commands/user.c, ReassignOwnedObjects, DropOwnedObjects",
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

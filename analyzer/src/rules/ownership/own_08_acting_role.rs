@@ -39,8 +39,10 @@ pub(crate) const RULE: Rule = Rule {
                tsdbadmin, between RESET ROLE and SET ROLE.",
         before: "CREATE ROLE app;\nGRANT app TO tsdbadmin;\nSET ROLE app;\nCREATE TABLE public.t (id integer);",
         after: "CREATE ROLE app;\nGRANT app TO tsdbadmin;\nSET ROLE app;\n-- tsmigrate OWN-08: Let app create it\nRESET ROLE;\nGRANT USAGE, CREATE ON SCHEMA public TO app;\nSET ROLE app;\nCREATE TABLE public.t (id integer);",
-        sources: &["PostgreSQL src/backend/catalog/namespace.c, RangeVarGetAndCheckCreationNamespace; \
-             catalog/objectaddress.c, check_object_ownership; commands/user.c, CreateRole"],
+        sources: Doc::sources(&[
+            "PostgreSQL src/backend/catalog/namespace.c, RangeVarGetAndCheckCreationNamespace; \
+             catalog/objectaddress.c, check_object_ownership; commands/user.c, CreateRole",
+        ]),
         link: "https://www.postgresql.org/docs/current/sql-set-role.html",
     },
     check,

@@ -28,7 +28,7 @@ pub(crate) const RULE: Rule = Rule {
                out.",
         before: "CREATE TABLE public.orders (id integer);\nCREATE PUBLICATION everything FOR ALL TABLES WITH (publish = 'insert');",
         after: "CREATE TABLE public.orders (id integer);\nCREATE PUBLICATION everything WITH (publish = 'insert');\nALTER PUBLICATION everything ADD TABLE ONLY public.orders;",
-        sources: &["PostgreSQL src/backend/commands/publicationcmds.c, CreatePublication"],
+        sources: Doc::sources(&["PostgreSQL src/backend/commands/publicationcmds.c, CreatePublication"]),
         link: TROUBLESHOOTING,
     },
     check,

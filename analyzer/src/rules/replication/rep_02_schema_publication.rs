@@ -28,9 +28,9 @@ pub(crate) const RULE: Rule = Rule {
                added. pg_dump --no-publications leaves publications out.",
         before: "CREATE SCHEMA app;\nCREATE TABLE app.orders (id integer);\nCREATE PUBLICATION p WITH (publish = 'insert');\nALTER PUBLICATION p ADD TABLES IN SCHEMA app;",
         after: "CREATE SCHEMA app;\nCREATE TABLE app.orders (id integer);\nCREATE PUBLICATION p WITH (publish = 'insert');\nALTER PUBLICATION p ADD TABLE ONLY app.orders;",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/commands/publicationcmds.c, CreatePublication, AlterPublicationSchemas",
-        ],
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

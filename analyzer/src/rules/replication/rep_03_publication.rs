@@ -30,10 +30,10 @@ pub(crate) const RULE: Rule = Rule {
                of its chunks, which are not in the publication of the table.",
         before: "CREATE TABLE public.orders (id integer PRIMARY KEY);\nCREATE PUBLICATION shop FOR TABLE public.orders;",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL documentation, Logical Replication, Restrictions",
             "src/bin/pg_dump/pg_dump.c, dumpPublication",
-        ],
+        ]),
         link: TROUBLESHOOTING,
     },
     finish: Some(finish),

@@ -29,7 +29,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "It is removed. The rows that it brought so far are in the dump; from there on the target gets no changes. Ask for the service's own ways to replicate into it, and change the password: it stands in the dump.",
         before: "CREATE SUBSCRIPTION s CONNECTION 'host=db.example.com dbname=shop' PUBLICATION p WITH (connect = false, slot_name = 's');",
         after: "-- tsmigrate REP-04: Remove it: the target cannot have subscriptions\n-- CREATE SUBSCRIPTION s CONNECTION 'host=db.example.com dbname=shop' PUBLICATION p WITH (connect = false, slot_name = 's');",
-        sources: &["PostgreSQL src/backend/commands/subscriptioncmds.c, CreateSubscription"],
+        sources: Doc::sources(&["PostgreSQL src/backend/commands/subscriptioncmds.c, CreateSubscription"]),
         link: TROUBLESHOOTING,
     },
     check,

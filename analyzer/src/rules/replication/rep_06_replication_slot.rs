@@ -22,7 +22,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "Set the consumers up again on the target, with a first copy of their own. A slot that stays on the source keeps its WAL: drop it in the end.",
         before: "",
         after: "",
-        sources: &["pg_replication_slots", "pg_subscription"],
+        sources: Doc::sources(&["pg_replication_slots", "pg_subscription"]),
         link: "https://www.postgresql.org/docs/current/logicaldecoding-explanation.html",
     },
     check,

@@ -32,10 +32,10 @@ pub(crate) const RULE: Rule = Rule {
         help: "The statements are removed: the service's own role stays as it is. What these roles owned on the source is owned by tsdbadmin on the target. A superuser of the source with a name of its own (boss) is created as an ordinary role, and keeps what it owns.",
         before: "CREATE ROLE postgres;",
         after: "-- tsmigrate ROLE-01: Remove it: the service has its own role postgres\n-- CREATE ROLE postgres;",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/bin/pg_dump/pg_dumpall.c, dumpRoles",
             "timescale/docs PR 1382: the roles of a service",
-        ],
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -35,10 +35,10 @@ pub(crate) const RULE: Rule = Rule {
         help: "The statements are removed, and the names are removed from GRANT lists. What such a role owned is owned by tsdbadmin on the target. Members of a provider's administrator group lose those powers: GRANT tsdbowner is the nearest that a service has.",
         before: "GRANT rds_superuser TO app;",
         after: "-- tsmigrate ROLE-02: Remove it: rds_superuser is a role of Amazon RDS and Aurora\n-- GRANT rds_superuser TO app;",
-        sources: &[
+        sources: Doc::sources(&[
             "timescale/docs, migrate, Amazon RDS: the sed script removes rds roles",
             "the providers' own lists of system roles (see tsmigrate's target file)",
-        ],
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

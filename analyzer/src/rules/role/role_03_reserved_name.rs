@@ -32,7 +32,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "Rename the role on the source, where all that names it follows: ALTER ROLE … RENAME TO …. A change of one of PostgreSQL's own roles is removed.",
         before: "ALTER ROLE pg_monitor SET work_mem TO '1GB';",
         after: "-- tsmigrate ROLE-03: Remove it: pg_monitor is PostgreSQL's own\n-- ALTER ROLE pg_monitor SET work_mem TO '1GB';",
-        sources: &["PostgreSQL src/backend/commands/user.c, CreateRole, AlterRole"],
+        sources: Doc::sources(&["PostgreSQL src/backend/commands/user.c, CreateRole, AlterRole"]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -34,7 +34,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "The attributes are removed, token by token: names, passwords and comments are never touched. A role that really had one of them loses it: grant what it needs (policies for BYPASSRLS, the service's own features for REPLICATION). A superuser of the source is an ordinary role on the target, and keeps what it owns.",
         before: "ALTER ROLE app WITH NOSUPERUSER LOGIN NOREPLICATION NOBYPASSRLS;",
         after: "ALTER ROLE app WITH LOGIN;",
-        sources: &["PostgreSQL src/backend/commands/user.c, AlterRole and CreateRole"],
+        sources: Doc::sources(&["PostgreSQL src/backend/commands/user.c, AlterRole and CreateRole"]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -30,10 +30,10 @@ pub(crate) const RULE: Rule = Rule {
                or \\password app in psql. Passwords kept as SCRAM-SHA-256 come along as they are.",
         before: "CREATE ROLE app;\nALTER ROLE app WITH LOGIN PASSWORD 'md500000000000000000000000000000000';",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL 18 release notes, MD5 password authentication",
             "timescale/docs, migrate, Managed Service for TimescaleDB: --no-role-passwords",
-        ],
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

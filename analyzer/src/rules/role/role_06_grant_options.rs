@@ -35,7 +35,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "GRANTED BY is removed: tsdbadmin grants it. Up to 15 INHERIT and SET go too; where that changes what the member can do, the report says so. A membership that several roles granted becomes one, with all that any of them gave.",
         before: "CREATE ROLE grp;\nCREATE ROLE app;\nGRANT grp TO app WITH INHERIT TRUE GRANTED BY postgres;",
         after: "CREATE ROLE grp;\nCREATE ROLE app;\nGRANT grp TO app WITH INHERIT TRUE;",
-        sources: &["PostgreSQL src/backend/commands/user.c, check_role_grantor, AddRoleMems"],
+        sources: Doc::sources(&["PostgreSQL src/backend/commands/user.c, check_role_grantor, AddRoleMems"]),
         link: TROUBLESHOOTING,
     },
     check,

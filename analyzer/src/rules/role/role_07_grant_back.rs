@@ -32,7 +32,9 @@ pub(crate) const RULE: Rule = Rule {
         help: "The ADMIN OPTION is removed, and the whole GRANT where it gives nothing else: tsdbadmin has it already.",
         before: "CREATE ROLE app;\nGRANT app TO tsdbadmin WITH ADMIN OPTION, INHERIT FALSE, SET FALSE;",
         after: "CREATE ROLE app;\n-- tsmigrate ROLE-07: Remove it: tsdbadmin has ADMIN on app from creating it\n-- GRANT app TO tsdbadmin WITH ADMIN OPTION, INHERIT FALSE, SET FALSE;",
-        sources: &["PostgreSQL src/backend/commands/user.c, AddRoleMems, plan_recursive_revoke"],
+        sources: Doc::sources(&[
+            "PostgreSQL src/backend/commands/user.c, AddRoleMems, plan_recursive_revoke",
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

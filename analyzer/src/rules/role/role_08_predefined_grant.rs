@@ -32,10 +32,10 @@ pub(crate) const RULE: Rule = Rule {
         help: "The GRANT is removed, and the report names what to grant instead: privileges on the schemas and tables themselves, and default privileges for tables to come.",
         before: "CREATE ROLE app;\nGRANT pg_read_all_data TO app;",
         after: "CREATE ROLE app;\n-- tsmigrate ROLE-08: Remove it: tsdbadmin cannot grant pg_read_all_data\n-- GRANT pg_read_all_data TO app;",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/commands/user.c, check_role_membership_authorization",
             "timescale/docs changelog: the predefined roles that tsdbadmin may grant",
-        ],
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

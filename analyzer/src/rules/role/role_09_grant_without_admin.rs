@@ -34,7 +34,9 @@ pub(crate) const RULE: Rule = Rule {
         help: "The GRANT is removed. tsdbowner can be granted in the place of tsdbadmin. A role that does not exist has to be created first: give the roles dump together with the others.",
         before: "CREATE ROLE app;\nGRANT postgres TO app;",
         after: "CREATE ROLE app;\n-- tsmigrate ROLE-09: Remove it: postgres cannot be granted\n-- GRANT postgres TO app;",
-        sources: &["PostgreSQL src/backend/commands/user.c, check_role_membership_authorization"],
+        sources: Doc::sources(&[
+            "PostgreSQL src/backend/commands/user.c, check_role_membership_authorization",
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -39,7 +39,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "A setting for ALL becomes one for the database, which is the same on a service. A setting of a role of the service is removed: store it for the role that the application uses now.",
         before: "ALTER ROLE ALL SET work_mem TO '64MB';",
         after: "-- tsmigrate ROLE-10: Say it of the service's one database\n-- ALTER ROLE ALL SET work_mem TO '64MB';\nALTER DATABASE tsdb SET work_mem TO '64MB';",
-        sources: &["PostgreSQL src/backend/commands/user.c, AlterRoleSet"],
+        sources: Doc::sources(&["PostgreSQL src/backend/commands/user.c, AlterRoleSet"]),
         link: TROUBLESHOOTING,
     },
     check,

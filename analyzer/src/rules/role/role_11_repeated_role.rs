@@ -41,10 +41,10 @@ pub(crate) const RULE: Rule = Rule {
         help: "DROP ROLE and the second CREATE ROLE are removed; the ALTER ROLE that follows brings the attributes. DROP ROLE IF EXISTS of a role that does not exist is harmless and stays.",
         before: "DROP ROLE app;",
         after: "-- tsmigrate ROLE-11: Remove it: a fresh target has nothing to drop\n-- DROP ROLE app;",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/bin/pg_dump/pg_dumpall.c, dropRoles",
             "src/backend/commands/user.c, DropRole",
-        ],
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

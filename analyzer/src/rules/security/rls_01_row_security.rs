@@ -46,7 +46,9 @@ pub(crate) const RULE: Rule = Rule {
                does.",
         before: "CREATE TABLE public.t (a integer);\nCREATE POLICY p ON public.t TO app USING (true);",
         after: "",
-        sources: &["PostgreSQL src/backend/utils/misc/rls.c, check_enable_rls; commands/copy.c, DoCopy"],
+        sources: Doc::sources(&[
+            "PostgreSQL src/backend/utils/misc/rls.c, check_enable_rls; commands/copy.c, DoCopy",
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

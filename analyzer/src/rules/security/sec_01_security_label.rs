@@ -29,7 +29,7 @@ pub(crate) const RULE: Rule = Rule {
                --accept SEC-01.",
         before: "CREATE TABLE public.t (c text);\nSECURITY LABEL FOR anon ON COLUMN public.t.c IS 'MASKED WITH VALUE NULL';",
         after: "",
-        sources: &["PostgreSQL src/backend/commands/seclabel.c, ExecSecLabelStmt"],
+        sources: Doc::sources(&["PostgreSQL src/backend/commands/seclabel.c, ExecSecLabelStmt"]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -30,7 +30,9 @@ pub(crate) const RULE: Rule = Rule {
                an owner of tables goes on working.",
         before: "CREATE FUNCTION public.f() RETURNS integer LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';\nALTER FUNCTION public.f() OWNER TO postgres;",
         after: "",
-        sources: &["PostgreSQL documentation, CREATE FUNCTION, Writing SECURITY DEFINER Functions Safely"],
+        sources: Doc::sources(&[
+            "PostgreSQL documentation, CREATE FUNCTION, Writing SECURITY DEFINER Functions Safely",
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -19,7 +19,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "Plan the time: the vendor recommends a dump for up to 100 GB. Above 400 GB, ask the support for the room first.",
         before: "",
         after: "",
-        sources: &["Timescale documentation, migrate with downtime", "pg_database_size, pg_class.relpages"],
+        sources: Doc::sources(&["Timescale documentation, migrate with downtime", "pg_database_size, pg_class.relpages"]),
         link: "https://www.tigerdata.com/docs/migrate/latest/pg-dump-and-restore",
     },
     check,

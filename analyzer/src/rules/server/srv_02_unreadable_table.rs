@@ -20,7 +20,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "Connect as the owner or as a superuser, or let this user read: GRANT pg_read_all_data TO it (PostgreSQL 14).",
         before: "",
         after: "",
-        sources: &["PostgreSQL src/bin/pg_dump/pg_dump.c, getTables", "has_table_privilege"],
+        sources: Doc::sources(&["PostgreSQL src/bin/pg_dump/pg_dump.c, getTables", "has_table_privilege"]),
         link: "https://www.postgresql.org/docs/current/app-pgdump.html",
     },
     check,

@@ -20,7 +20,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "Connect as a superuser, as a role with BYPASSRLS, or as the owner where the table does not force the policies on it.",
         before: "",
         after: "",
-        sources: &["row_security_active", "PostgreSQL src/backend/utils/misc/rls.c"],
+        sources: Doc::sources(&["row_security_active", "PostgreSQL src/backend/utils/misc/rls.c"]),
         link: "https://www.postgresql.org/docs/current/ddl-rowsecurity.html",
     },
     check,

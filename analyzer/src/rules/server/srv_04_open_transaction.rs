@@ -19,7 +19,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "End them before the move: COMMIT PREPARED or ROLLBACK PREPARED for the prepared ones. Look at the others: who writes is to be stopped first.",
         before: "",
         after: "",
-        sources: &["pg_prepared_xacts", "pg_stat_activity.xact_start"],
+        sources: Doc::sources(&["pg_prepared_xacts", "pg_stat_activity.xact_start"]),
         link: "https://www.postgresql.org/docs/current/view-pg-prepared-xacts.html",
     },
     check,

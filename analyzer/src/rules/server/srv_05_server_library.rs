@@ -19,7 +19,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "Find out who needs it. The service's settings are changed in its console.",
         before: "",
         after: "",
-        sources: &["pg_settings, shared_preload_libraries"],
+        sources: Doc::sources(&["pg_settings, shared_preload_libraries"]),
         link: "https://www.postgresql.org/docs/current/runtime-config-client.html",
     },
     check,

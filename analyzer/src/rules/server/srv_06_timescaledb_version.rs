@@ -18,7 +18,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "Bring both servers to one version. tsmigrate migrate --dry-run tells the commands.",
         before: "",
         after: "",
-        sources: &["Timescale documentation, migrate with downtime", "timescaledb post_restore"],
+        sources: Doc::sources(&["Timescale documentation, migrate with downtime", "timescaledb post_restore"]),
         link: "https://www.tigerdata.com/docs/self-hosted/latest/upgrades",
     },
     check,

@@ -22,7 +22,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "Convert them on the source first: CALL cagg_migrate('schema.name').",
         before: "",
         after: "",
-        sources: &["_timescaledb_catalog.continuous_agg", "timescaledb sql/updates"],
+        sources: Doc::sources(&["_timescaledb_catalog.continuous_agg", "timescaledb sql/updates"]),
         link: "https://www.tigerdata.com/docs/use-timescale/latest/continuous-aggregates/migrate",
     },
     check,

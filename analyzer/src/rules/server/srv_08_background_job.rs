@@ -19,7 +19,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "tsmigrate migrate pauses them and puts them back. For a dump by hand, pause them first: SELECT alter_job(id, scheduled => false).",
         before: "",
         after: "",
-        sources: &["timescaledb_information.jobs"],
+        sources: Doc::sources(&["timescaledb_information.jobs"]),
         link: "https://www.tigerdata.com/docs/api/latest/jobs-automation",
     },
     check,

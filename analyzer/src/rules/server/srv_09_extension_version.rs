@@ -19,7 +19,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "Update the older side where it matters: ALTER EXTENSION … UPDATE.",
         before: "",
         after: "",
-        sources: &["pg_extension.extversion", "pg_available_extensions.default_version"],
+        sources: Doc::sources(&["pg_extension.extversion", "pg_available_extensions.default_version"]),
         link: "https://www.postgresql.org/docs/current/sql-alterextension.html",
     },
     check,

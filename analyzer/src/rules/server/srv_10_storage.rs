@@ -19,7 +19,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "Nothing is to be done. Plan the room and the time.",
         before: "",
         after: "",
-        sources: &["pg_class.reltablespace", "pg_largeobject_metadata"],
+        sources: Doc::sources(&["pg_class.reltablespace", "pg_largeobject_metadata"]),
         link: "https://www.postgresql.org/docs/current/manage-ag-tablespaces.html",
     },
     check,

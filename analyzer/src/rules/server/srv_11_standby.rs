@@ -18,7 +18,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "Name the primary.",
         before: "",
         after: "",
-        sources: &["pg_is_in_recovery"],
+        sources: Doc::sources(&["pg_is_in_recovery"]),
         link: "https://www.postgresql.org/docs/current/functions-admin.html",
     },
     check,

@@ -18,7 +18,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "Do what is named, on the source, before the dump.",
         before: "",
         after: "",
-        sources: &["TimescaleDB issues 8893, 8091, 8130"],
+        sources: Doc::sources(&["TimescaleDB issues 8893, 8091, 8130"]),
         link: "https://www.tigerdata.com/docs/use-timescale/latest/compression",
     },
     check,

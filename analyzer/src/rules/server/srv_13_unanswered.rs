@@ -19,7 +19,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "Ask again as a superuser, or when nothing holds the locks.",
         before: "",
         after: "",
-        sources: &["tsmigrate itself"],
+        sources: Doc::sources(&["tsmigrate itself"]),
         link: "https://www.postgresql.org/docs/current/predefined-roles.html",
     },
     check,

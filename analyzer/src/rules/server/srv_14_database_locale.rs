@@ -18,7 +18,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "Compare the orders that matter. Where a column needs the order of a language, give it an ICU collation: COLLATE \"de-DE-x-icu\".",
         before: "",
         after: "",
-        sources: &["pg_database.datcollate, datctype, datlocprovider", "timescaledb-docker-ha: LANG=C.UTF-8"],
+        sources: Doc::sources(&["pg_database.datcollate, datctype, datlocprovider", "timescaledb-docker-ha: LANG=C.UTF-8"]),
         link: "https://www.postgresql.org/docs/current/collation.html",
     },
     check,

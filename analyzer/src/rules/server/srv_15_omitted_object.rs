@@ -19,11 +19,11 @@ pub const RULE: Rule = Rule {
         help: "Remove an object from its extension before the dump (ALTER EXTENSION … DROP …), and make settings of all roles settings of the database.",
         before: "",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "pg_dump.c: checkExtensionMembership",
             "pg_dump.c: getTriggers",
             "pg_dumpall.c: dumpUserConfig",
-        ],
+        ]),
         link: "https://www.postgresql.org/docs/current/sql-alterextension.html",
     },
     check,

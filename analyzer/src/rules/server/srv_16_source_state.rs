@@ -22,10 +22,10 @@ pub const RULE: Rule = Rule {
         help: "Do on the source, before the dump, what the finding says.",
         before: "",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "pg_database.datcollversion, datfrozenxid",
             "PostgreSQL documentation, Rules and Privileges",
-        ],
+        ]),
         link: "https://www.postgresql.org/docs/current/rules-privileges.html",
     },
     check,

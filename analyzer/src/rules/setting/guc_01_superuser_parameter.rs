@@ -31,10 +31,10 @@ pub(crate) const RULE: Rule = Rule {
         help: "The setting is removed and listed. Many of these are parameters of the service: set them for all in its console. Where SET session_replication_role was to keep triggers and foreign keys quiet while rows load, load the rows before the triggers and keys are created, as a dump of the whole database does.",
         before: "CREATE ROLE app;\nALTER ROLE app SET log_statement TO 'all';",
         after: "CREATE ROLE app;\n-- tsmigrate GUC-01: Remove it: only a superuser can set log_statement\n-- ALTER ROLE app SET log_statement TO 'all';",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/utils/misc/guc.c, set_config_with_handle, validate_option_array_item",
             "pg_settings of PostgreSQL 14 to 18, context = superuser",
-        ],
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

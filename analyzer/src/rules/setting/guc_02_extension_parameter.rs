@@ -28,7 +28,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "The setting is removed and listed. An application's own parameters can be set when it connects (options=-c myapp.tenant=x) or by SET. Settings of TimescaleDB stay: its library is always loaded. Those of PL/pgSQL stay, too: an empty DO block loads it first.",
         before: "CREATE ROLE app;\nALTER ROLE app SET pgaudit.log TO 'ddl';",
         after: "CREATE ROLE app;\n-- tsmigrate GUC-02: Remove it: only a superuser can store pgaudit.log\n-- ALTER ROLE app SET pgaudit.log TO 'ddl';",
-        sources: &["PostgreSQL src/backend/utils/misc/guc.c, validate_option_array_item"],
+        sources: Doc::sources(&["PostgreSQL src/backend/utils/misc/guc.c, validate_option_array_item"]),
         link: TROUBLESHOOTING,
     },
     check,

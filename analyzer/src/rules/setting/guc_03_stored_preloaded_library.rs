@@ -26,7 +26,9 @@ pub(crate) const RULE: Rule = Rule {
         help: "The setting is removed and listed: the libraries of a service are the service's.",
         before: "CREATE ROLE app;\nALTER ROLE app SET local_preload_libraries TO '$libdir/plugins/x';",
         after: "CREATE ROLE app;\n-- tsmigrate GUC-03: Remove it: logins may fail over local_preload_libraries\n-- ALTER ROLE app SET local_preload_libraries TO '$libdir/plugins/x';",
-        sources: &["PostgreSQL src/backend/utils/init/miscinit.c, process_session_preload_libraries"],
+        sources: Doc::sources(&[
+            "PostgreSQL src/backend/utils/init/miscinit.c, process_session_preload_libraries",
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -26,9 +26,9 @@ pub(crate) const RULE: Rule = Rule {
                public.time_bucket.",
         before: "CREATE ROLE app;\nALTER ROLE app SET search_path TO 'app';\nCREATE EXTENSION IF NOT EXISTS timescaledb WITH SCHEMA public;",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "timescale/docs, migrate/troubleshooting.md, Extension availability: timescaledb is in schema public",
-        ],
+        ]),
         link: "https://www.postgresql.org/docs/current/ddl-schemas.html#DDL-SCHEMAS-PATH",
     },
     check,

@@ -28,10 +28,10 @@ pub(crate) const RULE: Rule = Rule {
                parameter needs a dot in its name (myapp.shard_mode).",
         before: "SET shard_mode = 'all';\nSELECT 1;",
         after: "-- tsmigrate GUC-05: Remove shard_mode: PostgreSQL 17 does not have it\n-- SET shard_mode = 'all';\nSELECT 1;",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/utils/misc/guc.c, find_option, assignable_custom_variable_name",
             "pg_settings of 15.18, 17.12 and 18.6 (target/parameters.txt)",
-        ],
+        ]),
         link: "https://www.postgresql.org/docs/current/runtime-config.html",
     },
     check,

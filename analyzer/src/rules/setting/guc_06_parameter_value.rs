@@ -33,10 +33,10 @@ pub(crate) const RULE: Rule = Rule {
         help: "Write a value that the server takes. Without the setting the target's own value is in force.",
         before: "SET work_mem = '10kB';\nSELECT 1;",
         after: "-- tsmigrate GUC-06: Remove work_mem = 10kB: the server refuses it\n-- SET work_mem = '10kB';\nSELECT 1;",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/utils/misc/guc.c, parse_and_validate_value",
             "pg_settings of 15.18, 17.12 and 18.6 (target/parameters.txt)",
-        ],
+        ]),
         link: "https://www.postgresql.org/docs/current/config-setting.html",
     },
     check,

@@ -31,7 +31,7 @@ pub(crate) const RULE: Rule = Rule {
                or PL/pgSQL. To leave it out with everything that depends on it: --accept SU-01.",
         before: "CREATE FUNCTION public.add_one(integer) RETURNS integer\n    LANGUAGE c STRICT\n    AS '$libdir/my_functions', 'add_one';",
         after: "",
-        sources: &["PostgreSQL src/backend/commands/functioncmds.c, CreateFunction"],
+        sources: Doc::sources(&["PostgreSQL src/backend/commands/functioncmds.c, CreateFunction"]),
         link: TROUBLESHOOTING,
     },
     check,

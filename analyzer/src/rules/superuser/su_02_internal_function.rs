@@ -30,7 +30,7 @@ pub(crate) const RULE: Rule = Rule {
                out with everything that depends on it: --accept SU-02.",
         before: "CREATE FUNCTION app.sine(double precision) RETURNS double precision\n    LANGUAGE internal IMMUTABLE STRICT\n    AS $$dsin$$;",
         after: "CREATE FUNCTION app.sine(double precision) RETURNS double precision\n    LANGUAGE sql IMMUTABLE STRICT\n    AS 'SELECT pg_catalog.sin($1)';",
-        sources: &["PostgreSQL src/backend/commands/functioncmds.c, CreateFunction"],
+        sources: Doc::sources(&["PostgreSQL src/backend/commands/functioncmds.c, CreateFunction"]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -25,7 +25,9 @@ pub(crate) const RULE: Rule = Rule {
         help: "The word is removed. The function works as before; in queries on tables with row-level security and on security_barrier views the planner may no longer use it before the policies, so some get slower.",
         before: "CREATE FUNCTION app.same(integer, integer) RETURNS boolean\n    LANGUAGE sql IMMUTABLE LEAKPROOF\n    AS $_$select $1 = $2$_$;",
         after: "CREATE FUNCTION app.same(integer, integer) RETURNS boolean\n    LANGUAGE sql IMMUTABLE\n    AS $_$select $1 = $2$_$;",
-        sources: &["PostgreSQL src/backend/commands/functioncmds.c, CreateFunction, AlterFunction"],
+        sources: Doc::sources(&[
+            "PostgreSQL src/backend/commands/functioncmds.c, CreateFunction, AlterFunction",
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -23,7 +23,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "The clause is removed. The function works as before; the planner knows less about it. COST and ROWS can be set instead.",
         before: "CREATE FUNCTION app.many(integer) RETURNS SETOF integer\n    LANGUAGE sql SUPPORT pg_catalog.generate_series_int4_support\n    AS $_$select generate_series(1, $1)$_$;",
         after: "CREATE FUNCTION app.many(integer) RETURNS SETOF integer\n    LANGUAGE sql\n    AS $_$select generate_series(1, $1)$_$;",
-        sources: &["PostgreSQL src/backend/commands/functioncmds.c, interpret_func_support"],
+        sources: Doc::sources(&["PostgreSQL src/backend/commands/functioncmds.c, interpret_func_support"]),
         link: TROUBLESHOOTING,
     },
     check,

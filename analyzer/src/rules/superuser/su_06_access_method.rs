@@ -43,10 +43,10 @@ pub(crate) const RULE: Rule = Rule {
                without it. For columnar tables look at hypertables with the columnstore.",
         before: "SET default_table_access_method = columnar;",
         after: "SET default_table_access_method = heap;",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/commands/amcmds.c, CreateAccessMethod",
             "PostgreSQL src/backend/access/table/tableamapi.c, check_default_table_access_method",
-        ],
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

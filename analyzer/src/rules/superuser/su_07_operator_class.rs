@@ -33,9 +33,9 @@ pub(crate) const RULE: Rule = Rule {
                one. To leave it out with all that depends on it: --accept SU-07.",
         before: "CREATE OPERATOR CLASS app.even_ops FOR TYPE integer USING btree AS\n    OPERATOR 1 <(integer, integer),\n    FUNCTION 1 (integer, integer) btint4cmp(integer, integer);",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/commands/opclasscmds.c, DefineOpClass, DefineOpFamily, AlterOpFamily",
-        ],
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

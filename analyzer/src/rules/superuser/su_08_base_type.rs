@@ -25,7 +25,7 @@ pub(crate) const RULE: Rule = Rule {
                with all that depends on it: --accept SU-08.",
         before: "CREATE TYPE app.box3;",
         after: "",
-        sources: &["PostgreSQL src/backend/commands/typecmds.c, DefineType"],
+        sources: Doc::sources(&["PostgreSQL src/backend/commands/typecmds.c, DefineType"]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -24,7 +24,7 @@ pub(crate) const RULE: Rule = Rule {
                at what it gives. To leave it out: --accept SU-09; queries then need explicit conversions.",
         before: "CREATE TYPE app.pair AS (a integer);\nCREATE TYPE app.other AS (a integer);\nCREATE CAST (app.pair AS app.other) WITHOUT FUNCTION;",
         after: "",
-        sources: &["PostgreSQL src/backend/commands/functioncmds.c, CreateCast"],
+        sources: Doc::sources(&["PostgreSQL src/backend/commands/functioncmds.c, CreateCast"]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -26,7 +26,7 @@ pub(crate) const RULE: Rule = Rule {
                --accept SU-10.",
         before: "CREATE CAST (text AS integer) WITH INOUT AS IMPLICIT;",
         after: "",
-        sources: &["PostgreSQL src/backend/commands/functioncmds.c, CreateCast"],
+        sources: Doc::sources(&["PostgreSQL src/backend/commands/functioncmds.c, CreateCast"]),
         link: TROUBLESHOOTING,
     },
     check,

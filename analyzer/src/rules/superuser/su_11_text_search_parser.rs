@@ -27,7 +27,9 @@ pub(crate) const RULE: Rule = Rule {
                dictionaries and configurations that use it: --accept SU-11.",
         before: "CREATE TEXT SEARCH TEMPLATE app.plain (\n    LEXIZE = dsimple_lexize );",
         after: "",
-        sources: &["PostgreSQL src/backend/commands/tsearchcmds.c, DefineTSParser, DefineTSTemplate"],
+        sources: Doc::sources(&[
+            "PostgreSQL src/backend/commands/tsearchcmds.c, DefineTSParser, DefineTSTemplate",
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -34,11 +34,11 @@ pub(crate) const RULE: Rule = Rule {
                query. To leave it out with the configurations that use it: --accept SU-12.",
         before: "CREATE TEXT SEARCH DICTIONARY public.czech (\n    TEMPLATE = pg_catalog.ispell,\n    dictfile = 'czech', afffile = 'czech', stopwords = 'czech' );",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/tsearch/spell.c, NIImportDictionary; ts_utils.c, readstoplist; dict_synonym.c; \
                    dict_thesaurus.c",
             "PostgreSQL src/backend/snowball/stopwords and src/backend/tsearch: the files it installs",
-        ],
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

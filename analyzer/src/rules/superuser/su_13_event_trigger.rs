@@ -26,7 +26,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "It is removed; its function stays. What it did on DDL (checks, logging, owners) has to be done elsewhere.",
         before: "CREATE EVENT TRIGGER audit ON ddl_command_end\n   EXECUTE FUNCTION app.audit();",
         after: "-- tsmigrate SU-13: Remove it: the target cannot have event triggers\n-- CREATE EVENT TRIGGER audit ON ddl_command_end\n--    EXECUTE FUNCTION app.audit();",
-        sources: &["PostgreSQL src/backend/commands/event_trigger.c, CreateEventTrigger"],
+        sources: Doc::sources(&["PostgreSQL src/backend/commands/event_trigger.c, CreateEventTrigger"]),
         link: TROUBLESHOOTING,
     },
     check,

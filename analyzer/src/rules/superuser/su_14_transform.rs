@@ -25,7 +25,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "Use the extension that has it, or convert in the function itself. To leave it out: --accept SU-14.",
         before: "CREATE TRANSFORM FOR integer LANGUAGE plpgsql (FROM SQL WITH FUNCTION pg_catalog.int4recv(internal));",
         after: "",
-        sources: &["PostgreSQL src/backend/commands/functioncmds.c, CreateTransform"],
+        sources: Doc::sources(&["PostgreSQL src/backend/commands/functioncmds.c, CreateTransform"]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -27,7 +27,7 @@ pub(crate) const RULE: Rule = Rule {
                its place. To leave it out with all that depends on it: --accept SU-16.",
         before: "CREATE AGGREGATE app.mean(integer) (\n    SFUNC = int4_avg_accum,\n    STYPE = internal\n);",
         after: "",
-        sources: &["PostgreSQL src/backend/commands/aggregatecmds.c, DefineAggregate"],
+        sources: Doc::sources(&["PostgreSQL src/backend/commands/aggregatecmds.c, DefineAggregate"]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -32,9 +32,9 @@ pub(crate) const RULE: Rule = Rule {
         help: "The clause is removed: the operator works as before, the planner guesses. One of the built-in estimators (eqsel, contsel, scalarltsel …) may fit.",
         before: "CREATE OPERATOR app.<~> (\n    FUNCTION = int4eq,\n    LEFTARG = integer,\n    RIGHTARG = integer,\n    RESTRICT = app.my_estimate\n);",
         after: "CREATE OPERATOR app.<~> (\n    FUNCTION = int4eq,\n    LEFTARG = integer,\n    RIGHTARG = integer\n);",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/commands/operatorcmds.c, ValidateRestrictionEstimator, ValidateJoinEstimator",
-        ],
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

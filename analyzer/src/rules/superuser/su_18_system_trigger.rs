@@ -39,10 +39,10 @@ pub(crate) const RULE: Rule = Rule {
         help: "ALL becomes USER: your own triggers are off while rows load, foreign keys are checked. Load the tables that are referred to first, or better: dump schema and data together, where keys are created after the rows. A statement that names a trigger of the server's own is removed: the target checks that key, and refuses it where rows do not meet it.",
         before: "ALTER TABLE app.child DISABLE TRIGGER ALL;",
         after: "ALTER TABLE app.child DISABLE TRIGGER USER;",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/commands/trigger.c, EnableDisableTrigger",
             "pg_dump.c: getTriggers, dumpTrigger",
-        ],
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -24,7 +24,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "It is removed. Set what is needed in the service's console (Database parameters), or for the database or a role with ALTER DATABASE … SET or ALTER ROLE … SET.",
         before: "ALTER SYSTEM SET work_mem = '64MB';",
         after: "-- tsmigrate SU-19: Remove it: the service configures the server\n-- ALTER SYSTEM SET work_mem = '64MB';",
-        sources: &["PostgreSQL src/backend/utils/misc/guc.c, AlterSystemSetConfigFile"],
+        sources: Doc::sources(&["PostgreSQL src/backend/utils/misc/guc.c, AlterSystemSetConfigFile"]),
         link: TROUBLESHOOTING,
     },
     check,

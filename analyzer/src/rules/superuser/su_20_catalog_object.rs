@@ -32,7 +32,7 @@ pub(crate) const RULE: Rule = Rule {
                objects is left out by itself; for all else look at what it is for: --accept SU-20 leaves it out.",
         before: "CREATE FUNCTION pg_catalog.first_word(text) RETURNS text\n    LANGUAGE sql\n    AS $_$select split_part($1, ' ', 1)$_$;",
         after: "",
-        sources: &["PostgreSQL src/backend/catalog/aclchk.c"],
+        sources: Doc::sources(&["PostgreSQL src/backend/catalog/aclchk.c"]),
         link: TROUBLESHOOTING,
     },
     check,

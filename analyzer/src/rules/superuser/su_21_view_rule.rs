@@ -26,10 +26,10 @@ pub(crate) const RULE: Rule = Rule {
                TABLE and the rule by hand, behind what it needs.",
         before: "CREATE TABLE public.totals (n bigint);\nCREATE RULE \"_RETURN\" AS ON SELECT TO public.totals DO INSTEAD SELECT count(*) AS n FROM pg_class;",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/rewrite/rewriteDefine.c, DefineQueryRewrite; release notes 16",
             "PostgreSQL 9.6 src/bin/pg_dump/pg_dump_sort.c, repairViewRuleMultiLoop",
-        ],
+        ]),
         link: "https://www.postgresql.org/docs/release/16.0/",
     },
     check,

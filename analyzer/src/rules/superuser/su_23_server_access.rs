@@ -44,11 +44,11 @@ pub(crate) const RULE: Rule = Rule {
                statement out.",
         before: "COPY app.prices FROM '/srv/import/prices.csv' WITH (FORMAT csv);",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/catalog/system_functions.sql and system_views.sql; src/backend/commands/copy.c, DoCopy; \
              src/backend/replication/slot.c, CheckSlotPermissions",
             "has_function_privilege and has_any_column_privilege of pg_catalog on PostgreSQL 15, 17 and 18",
-        ],
+        ]),
         link: "https://www.postgresql.org/docs/current/functions-admin.html",
     },
     check,

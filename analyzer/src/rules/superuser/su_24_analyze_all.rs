@@ -26,10 +26,10 @@ pub(crate) const RULE: Rule = Rule {
         help: "Nothing has to be done. The warnings do no harm.",
         before: "ANALYZE;",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/commands/vacuum.c, vacuum_is_permitted_for_relation",
             "timescale/docs, migrate/troubleshooting.md",
-        ],
+        ]),
         link: "https://www.postgresql.org/docs/current/sql-analyze.html",
     },
     check,

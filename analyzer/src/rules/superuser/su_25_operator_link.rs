@@ -30,7 +30,9 @@ pub(crate) const RULE: Rule = Rule {
                  CREATE OPERATOR public.> (FUNCTION = public.after, LEFTARG = tsvector, RIGHTARG = tsvector, COMMUTATOR = OPERATOR(pg_catalog.<));",
         after: "CREATE FUNCTION public.after(tsvector, tsvector) RETURNS boolean LANGUAGE sql AS 'SELECT true';\n\
                 CREATE OPERATOR public.> (FUNCTION = public.after, LEFTARG = tsvector, RIGHTARG = tsvector);",
-        sources: &["PostgreSQL src/backend/catalog/pg_operator.c, OperatorCreate, get_other_operator"],
+        sources: Doc::sources(&[
+            "PostgreSQL src/backend/catalog/pg_operator.c, OperatorCreate, get_other_operator",
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -29,10 +29,10 @@ pub(crate) const RULE: Rule = Rule {
         help: "The statement is removed: everything is stored in the service's own storage. See that the service has room for what the tablespaces held.",
         before: "CREATE TABLESPACE ts1 OWNER postgres LOCATION '/mnt/pg/ts1';",
         after: "-- tsmigrate TSP-01: Remove it: the target has no tablespaces of its users\n-- CREATE TABLESPACE ts1 OWNER postgres LOCATION '/mnt/pg/ts1';",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/commands/tablespace.c, CreateTableSpace",
             "timescale/docs, migrate/troubleshooting.md, Tablespaces",
-        ],
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

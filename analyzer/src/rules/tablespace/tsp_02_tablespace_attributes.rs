@@ -37,7 +37,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "The statement is removed. Everybody can create objects in the service's storage; its costs for the planner are the service's.",
         before: "GRANT ALL ON TABLESPACE ts1 TO app;",
         after: "-- tsmigrate TSP-02: Remove it: the target has no tablespaces of its users\n-- GRANT ALL ON TABLESPACE ts1 TO app;",
-        sources: &["PostgreSQL src/backend/commands/tablespace.c; catalog/aclchk.c"],
+        sources: Doc::sources(&["PostgreSQL src/backend/commands/tablespace.c; catalog/aclchk.c"]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -31,7 +31,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "The value is replaced by '': the objects that follow go to the target's own storage. Or write the dump with --no-tablespaces.",
         before: "SET default_tablespace = ts1;",
         after: "SET default_tablespace = '';",
-        sources: &["PostgreSQL src/bin/pg_dump/pg_backup_archiver.c, _selectTablespace"],
+        sources: Doc::sources(&["PostgreSQL src/bin/pg_dump/pg_backup_archiver.c, _selectTablespace"]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -43,7 +43,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "The clause is removed: the object goes to the target's own storage. ALTER … SET TABLESPACE is removed as a whole.",
         before: "CREATE TABLE public.orders (\n    id integer PRIMARY KEY USING INDEX TABLESPACE fast\n) TABLESPACE slow;",
         after: "CREATE TABLE public.orders (\n    id integer PRIMARY KEY\n);",
-        sources: &["PostgreSQL src/backend/commands/tablespace.c, get_tablespace_oid"],
+        sources: Doc::sources(&["PostgreSQL src/backend/commands/tablespace.c, get_tablespace_oid"]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -25,7 +25,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "The statement is removed.",
         before: "ALTER DATABASE shop SET TABLESPACE ts1;",
         after: "-- tsmigrate TSP-05: Remove it: the database stays in the service's own storage\n-- ALTER DATABASE shop SET TABLESPACE ts1;",
-        sources: &["PostgreSQL src/backend/commands/dbcommands.c, movedb"],
+        sources: Doc::sources(&["PostgreSQL src/backend/commands/dbcommands.c, movedb"]),
         link: TROUBLESHOOTING,
     },
     check,

@@ -36,9 +36,9 @@ pub(crate) const RULE: Rule = Rule {
         help: "The setting is removed: the target's own storage is used.",
         before: "ALTER ROLE app SET default_tablespace TO 'ts1';",
         after: "-- tsmigrate TSP-06: Remove it: the target has no tablespaces of its users\n-- ALTER ROLE app SET default_tablespace TO 'ts1';",
-        sources: &[
+        sources: Doc::sources(&[
             "PostgreSQL src/backend/commands/tablespace.c, check_default_tablespace and check_temp_tablespaces; catalog/pg_proc.c, ProcedureCreate",
-        ],
+        ]),
         link: TROUBLESHOOTING,
     },
     check,

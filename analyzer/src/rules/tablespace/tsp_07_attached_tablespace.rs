@@ -37,7 +37,7 @@ pub(crate) const RULE: Rule = Rule {
         help: "The rows and the calls are removed: chunks go to the service's own storage. In place of moving old chunks to a slower tablespace the service has tiered storage: see its documentation.",
         before: "COPY _timescaledb_catalog.tablespace (id, hypertable_id, tablespace_name) FROM stdin;\n1	1	ts1\n\\.\n",
         after: "-- tsmigrate TSP-07: Remove it: chunks go to the service's own storage\n-- COPY _timescaledb_catalog.tablespace (id, hypertable_id, tablespace_name) FROM stdin;\n-- 1	1	ts1\n-- \\.\n",
-        sources: &["TimescaleDB src/ts_catalog/tablespace.c, tablespace_attach_internal"],
+        sources: Doc::sources(&["TimescaleDB src/ts_catalog/tablespace.c, tablespace_attach_internal"]),
         link: "https://www.tigerdata.com/docs/use-timescale/latest/data-tiering",
     },
     check,

@@ -35,11 +35,11 @@ pub(crate) const RULE: Rule = Rule {
                depend on the version.",
         before: "COPY _timescaledb_catalog.hypertable (id, schema_name, table_name) FROM stdin;\n1	public	metrics\n\\.\nCOPY _timescaledb_catalog.metadata (key, value, include_in_telemetry) FROM stdin;\ntimescaledb_version	2.29.2	f\n\\.\n",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "timescale/docs, migrate/pg-dump-and-restore: same version of TimescaleDB on source and target",
             "TimescaleDB sql/restoring.sql, timescaledb_post_restore; sql/updates/*.sql for what blocks an update",
             "timescaledb-docker-ha, build_scripts/versions.yaml",
-        ],
+        ]),
         link: "https://www.tigerdata.com/docs/self-hosted/latest/upgrades",
     },
     finish: Some(finish),

@@ -33,7 +33,7 @@ pub(crate) const RULE: Rule = Rule {
                migrate does all of this, in parallel, and always leaves restoring mode.",
         before: "SELECT public.timescaledb_pre_restore();\n",
         after: "",
-        sources: &["TimescaleDB sql/restoring.sql", "timescaledb-backup, ts-restore"],
+        sources: Doc::sources(&["TimescaleDB sql/restoring.sql", "timescaledb-backup, ts-restore"]),
         link: "https://www.tigerdata.com/docs/migrate/latest/pg-dump-and-restore",
     },
     finish: Some(finish),

@@ -32,7 +32,9 @@ pub(crate) const RULE: Rule = Rule {
         help: "public. is put before the names.",
         before: "SELECT pg_catalog.set_config('search_path', '', false);\nSELECT timescaledb_pre_restore();\nSELECT timescaledb_post_restore();",
         after: "SELECT pg_catalog.set_config('search_path', '', false);\nSELECT public.timescaledb_pre_restore();\nSELECT public.timescaledb_post_restore();",
-        sources: &["timescale/docs, migrate/pg-dump-and-restore: the call lacks its schema there"],
+        sources: Doc::sources(&[
+            "timescale/docs, migrate/pg-dump-and-restore: the call lacks its schema there",
+        ]),
         link: "https://www.tigerdata.com/docs/migrate/latest/pg-dump-and-restore",
     },
     check,

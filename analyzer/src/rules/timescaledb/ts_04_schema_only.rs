@@ -41,10 +41,10 @@ pub(crate) const RULE: Rule = Rule {
         help: "The rewrite removes chunks, TimescaleDB's triggers and its views, and hypertables.sql creates the rest again: hypertables with their dimensions and intervals as the chunks show them, compression settings as the compressed chunks show them, continuous aggregates with their own queries, and what depends on those. Run it after the schema and before the rows are loaded. Policies and jobs are not in such a dump. tsmigrate migrate moves all of it from the live source. If the rows of the catalogs are in another file of the same dump, check the files together.",
         before: "CREATE TABLE app.metrics (\n    ts timestamp with time zone NOT NULL\n);\nCREATE TABLE _timescaledb_internal._hyper_1_1_chunk (\n    CONSTRAINT constraint_1 CHECK (((ts >= '2024-01-01 00:00:00+00'::timestamp with time zone) AND (ts < '2024-01-02 00:00:00+00'::timestamp with time zone)))\n)\nINHERITS (app.metrics);\n",
         after: "CREATE TABLE app.metrics (\n    ts timestamp with time zone NOT NULL\n);\n-- tsmigrate TS-04: Remove it: hypertables.sql creates the hypertables and aggregates again\n-- CREATE TABLE _timescaledb_internal._hyper_1_1_chunk (\n--     CONSTRAINT constraint_1 CHECK (((ts >= '2024-01-01 00:00:00+00'::timestamp with time zone) AND (ts < '2024-01-02 00:00:00+00'::timestamp with time zone)))\n-- )\n-- INHERITS (app.metrics);\n",
-        sources: &[
+        sources: Doc::sources(&[
             "TimescaleDB src/chunk_constraint.c, create_dimension_check_constraint; src/hypertable.c, insert_blocker_trigger_add",
             "TimescaleDB sql/pre_install/tables.sql",
-        ],
+        ]),
         link: "https://www.tigerdata.com/docs/migrate/latest/pg-dump-and-restore",
     },
     check,

@@ -34,10 +34,10 @@ pub(crate) const RULE: Rule = Rule {
                until the rows are checked: SELECT public.alter_job(id, scheduled => false).",
         before: "COPY _timescaledb_config.bgw_job (id, application_name, proc_schema, proc_name, owner, scheduled) FROM stdin;\n1004	User-Defined Action [1004]	public	tidy	jobber	t\n\\.\n",
         after: "COPY _timescaledb_config.bgw_job (id, application_name, proc_schema, proc_name, owner, scheduled) FROM stdin;\n1004	User-Defined Action [1004]	public	tidy	tsdbadmin	t\n\\.\n",
-        sources: &[
+        sources: Doc::sources(&[
             "timescale/docs, migrate/troubleshooting.md, Ownership of background jobs",
             "TimescaleDB tsl/src/bgw_policy/job_api.c; src/bgw/job.c, ts_bgw_job_validate_job_owner",
-        ],
+        ]),
         link: crate::rules::TROUBLESHOOTING,
     },
     check,

@@ -33,10 +33,10 @@ pub(crate) const RULE: Rule = Rule {
         help: "On the source, before the dump: CALL cagg_migrate('schema.aggregate'). It creates an aggregate of the new format, and replaces time_bucket_ng by time_bucket (2.14.2 and newer).",
         before: "COPY _timescaledb_catalog.continuous_agg (mat_hypertable_id, raw_hypertable_id, user_view_schema, user_view_name, materialized_only, finalized) FROM stdin;\n3	1	public	hourly	t	f\n\\.\n",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "TimescaleDB CHANGELOG 2.7.0, 2.15.0, 2.25.0",
             "timescale/docs, use-timescale/continuous-aggregates/migrate.md",
-        ],
+        ]),
         link: "https://www.tigerdata.com/docs/use-timescale/latest/continuous-aggregates/migrate",
     },
     check,

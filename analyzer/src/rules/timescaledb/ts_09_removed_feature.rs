@@ -42,10 +42,10 @@ pub(crate) const RULE: Rule = Rule {
                MATERIALIZED VIEW, its refreshing a policy: add_continuous_aggregate_policy.",
         before: "SELECT public.add_data_node('dn1', host => 'dn1.example.com');",
         after: "-- tsmigrate TS-09: Remove it: multi-node is gone\n-- SELECT public.add_data_node('dn1', host => 'dn1.example.com');",
-        sources: &[
+        sources: Doc::sources(&[
             "TimescaleDB CHANGELOG 2.0.0, 2.12.0, 2.14.0, 2.28.0",
             "TimescaleDB tsl/src/continuous_aggs/create.c; src/process_utility.c, process_viewstmt",
-        ],
+        ]),
         link: "https://www.tigerdata.com/docs/self-hosted/latest/upgrades",
     },
     check,

@@ -21,7 +21,7 @@ pub(crate) const RULE: Rule = Rule {
                aggregates in place of materialized views that are refreshed as a whole.",
         before: "COMMENT ON EXTENSION timescaledb IS 'Enables scalable inserts and complex queries for time-series data (Apache 2 Edition)';",
         after: "",
-        sources: &["timescale/docs, about/timescaledb-editions.md"],
+        sources: Doc::sources(&["timescale/docs, about/timescaledb-editions.md"]),
         link: "https://www.tigerdata.com/docs/about/latest/timescaledb-editions",
     },
     finish: Some(finish),

@@ -35,10 +35,10 @@ pub(crate) const RULE: Rule = Rule {
                timescaledb_toolkit UPDATE on the older side.",
         before: "CREATE TABLE _timescaledb_internal.notes (a integer);",
         after: "",
-        sources: &[
+        sources: Doc::sources(&[
             "timescaledb-docker-ha, scripts/timescaledb/after-create.sql",
             "timescaledb-toolkit, README.md, A note on stabilization",
-        ],
+        ]),
         link: "https://www.tigerdata.com/docs/migrate/latest/troubleshooting",
     },
     check,
