@@ -289,7 +289,7 @@ impl Source for LiveSource {
         let Some((table, rows)) = &mut self.rows else { return Ok(None) };
         match rows.try_next().await {
             Ok(Some(row)) => Ok(Some(match &mut self.null_batches {
-                Some(batches) => batches.row(row),
+                Some(batches) => batches.rows(row),
                 None => row,
             })),
             Ok(None) => {

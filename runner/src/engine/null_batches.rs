@@ -12,7 +12,7 @@ const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 const BINARY: &[u8] = &[6];
 const TEXT: &[u8] = b"Bg==";
 
-/// Replaces them in the rows of one COPY. A server sends each row as a message of its own.
+/// Replaces them in the rows of one COPY. They come in messages of whole rows, one or many (`connect/merged.rs`).
 pub(crate) struct NullBatches {
     columns: Vec<usize>,
     format: Format,
@@ -36,23 +36,23 @@ impl NullBatches {
         self.replaced
     }
 
-    /// The row as it goes over.
-    pub(crate) fn row(&mut self, row: Bytes) -> Bytes {
+    /// Rows as they go over.
+    pub(crate) fn rows(&mut self, rows: Bytes) -> Bytes {
         let replaced = match self.format {
-            Format::Binary => binary(&row, &self.columns),
-            Format::Text => text(&row, &self.columns),
+            Format::Binary => binary(&rows, &self.columns),
+            Format::Text => text(&rows, &self.columns),
         };
         match replaced {
             Some((other, batches)) => {
                 self.replaced += batches;
                 other
             }
-            None => row,
+            None => rows,
         }
     }
 }
 
-/// The row with the batches replaced, and their number; none where it has none, or is the end.
+/// The rows with the batches replaced, and their number; none where they have none. What is not understood goes over as it is.
 fn binary(message: &Bytes, columns: &[usize]) -> Option<(Bytes, u64)> {
     let mut rest = message.as_ref();
     if rest.starts_with(SIGNATURE) {
@@ -60,46 +60,50 @@ fn binary(message: &Bytes, columns: &[usize]) -> Option<(Bytes, u64)> {
         let extension = usize::try_from(rest.try_get_u32().ok()?).ok()?;
         rest = rest.get(extension..)?;
     }
-    let head = message.len() - rest.len();
-    let fields = usize::try_from(rest.try_get_i16().ok()?).ok()?;
     let mut out = BytesMut::with_capacity(message.len());
-    out.extend_from_slice(message.get(..head + 2)?);
+    out.extend_from_slice(message.get(..message.len() - rest.len())?);
     let mut batches = 0;
-    for field in 0..fields {
-        let length = rest.try_get_i32().ok()?;
-        let value = rest.get(..usize::try_from(length).unwrap_or_default())?;
-        rest = rest.get(value.len()..)?;
-        if value == BINARY && columns.contains(&field) {
-            batches += 1;
-            out.put_i32(-1);
-        } else {
-            out.put_i32(length);
-            out.extend_from_slice(value);
+    while !rest.is_empty() {
+        let fields = rest.try_get_i16().ok()?;
+        out.put_i16(fields);
+        // The end has -1.
+        for field in 0..usize::try_from(fields).unwrap_or_default() {
+            let length = rest.try_get_i32().ok()?;
+            let value = rest.get(..usize::try_from(length).unwrap_or_default())?;
+            rest = rest.get(value.len()..)?;
+            if value == BINARY && columns.contains(&field) {
+                batches += 1;
+                out.put_i32(-1);
+            } else {
+                out.put_i32(length);
+                out.extend_from_slice(value);
+            }
         }
     }
-    out.extend_from_slice(rest);
     (batches > 0).then(|| (out.freeze(), batches))
 }
 
-fn text(line: &Bytes, columns: &[usize]) -> Option<(Bytes, u64)> {
-    let (content, end) = match line.strip_suffix(b"\n") {
-        Some(content) => (content, b"\n".as_slice()),
-        None => (line.as_ref(), b"".as_slice()),
-    };
-    let mut out = BytesMut::with_capacity(line.len());
+fn text(lines: &Bytes, columns: &[usize]) -> Option<(Bytes, u64)> {
+    let mut out = BytesMut::with_capacity(lines.len());
     let mut batches = 0;
-    for (position, field) in content.split(|byte| *byte == b'\t').enumerate() {
-        if position > 0 {
-            out.put_u8(b'\t');
+    for line in lines.split_inclusive(|byte| *byte == b'\n') {
+        let (content, end) = match line.strip_suffix(b"\n") {
+            Some(content) => (content, b"\n".as_slice()),
+            None => (line, b"".as_slice()),
+        };
+        for (position, field) in content.split(|byte| *byte == b'\t').enumerate() {
+            if position > 0 {
+                out.put_u8(b'\t');
+            }
+            if field == TEXT && columns.contains(&position) {
+                batches += 1;
+                out.extend_from_slice(br"\N");
+            } else {
+                out.extend_from_slice(field);
+            }
         }
-        if field == TEXT && columns.contains(&position) {
-            batches += 1;
-            out.extend_from_slice(br"\N");
-        } else {
-            out.extend_from_slice(field);
-        }
+        out.extend_from_slice(end);
     }
-    out.extend_from_slice(end);
     (batches > 0).then(|| (out.freeze(), batches))
 }
 
@@ -132,22 +136,30 @@ mod tests {
     fn a_batch_of_nulls_goes_over_as_null_in_columns_of_compressed_rows_only() {
         let mut batches = NullBatches { columns: vec![1, 3], format: Format::Binary, replaced: 0 };
         let of = |second| row(true, &[Some(&[6]), second, None, Some(&[6, 0])]);
-        assert_eq!(batches.row(of(Some(&[6]))), of(None));
+        assert_eq!(batches.rows(of(Some(&[6]))), of(None));
         let plain = row(false, &[Some(&[6]), None, Some(&[6]), Some(&[])]);
-        assert_eq!(batches.row(plain.clone()), plain);
+        assert_eq!(batches.rows(plain.clone()), plain);
         let end = Bytes::from_static(&[0xff, 0xff]);
-        assert_eq!(batches.row(end.clone()), end);
+        assert_eq!(batches.rows(end.clone()), end);
         let cut = of(Some(&[6])).slice(..25);
-        assert_eq!(batches.row(cut.clone()), cut, "what is not understood goes over as it is");
+        assert_eq!(batches.rows(cut.clone()), cut, "what is not understood goes over as it is");
         assert_eq!(batches.replaced(), 1);
+        // As many as were at hand come at once, the end too.
+        let many = |second| {
+            let next = row(false, &[None, second, Some(b"x"), second]);
+            Bytes::from([of(second), next.clone(), next, end.clone()].concat())
+        };
+        assert_eq!(batches.rows(many(Some(&[6]))), many(None));
+        assert_eq!(batches.replaced(), 6);
     }
 
     #[test]
     fn the_same_as_text() {
         let mut batches = NullBatches { columns: vec![1, 2], format: Format::Text, replaced: 0 };
         let line = |text: &'static str| Bytes::from_static(text.as_bytes());
-        assert_eq!(batches.row(line("Bg==\tBg==\tBgA=\n")), line("Bg==\t\\N\tBgA=\n"));
-        assert_eq!(batches.row(line("Bg==\tx\tBg==")), line("Bg==\tx\t\\N"));
-        assert_eq!(batches.replaced(), 2);
+        assert_eq!(batches.rows(line("Bg==\tBg==\tBgA=\n")), line("Bg==\t\\N\tBgA=\n"));
+        assert_eq!(batches.rows(line("Bg==\tx\tBg==")), line("Bg==\tx\t\\N"));
+        assert_eq!(batches.rows(line("Bg==\tBg==\nx\tBg==\tBg==\n")), line("Bg==\t\\N\nx\t\\N\t\\N\n"));
+        assert_eq!(batches.replaced(), 5);
     }
 }

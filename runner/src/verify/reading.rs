@@ -233,7 +233,7 @@ async fn copy(
         let mut null_batches = NullBatches::in_text(compressed.to_vec());
         while let Some(piece) = rows.try_next().await.map_err(|error| Server::new(&error))? {
             let piece = match &mut null_batches {
-                Some(batches) => batches.row(piece),
+                Some(batches) => batches.rows(piece),
                 None => piece,
             };
             for part in piece.split_inclusive(|byte| *byte == b'\n') {
