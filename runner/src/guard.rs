@@ -163,7 +163,8 @@ impl Guard {
 
 /// A question with a row where another session may have created statistics on one of these relations and not yet
 /// committed: it keeps its lock of the relation until then, though not that of `pg_statistic_ext`. To be asked when that
-/// catalog is locked, and before the look at what there is.
+/// catalog is locked, and before the look at what there is. Our own sessions, which nobody else can log in as, lock chunks
+/// in that mode while they read the hypertable.
 #[must_use]
 pub fn creating(oids: &[u32]) -> String {
     let oids: Vec<String> = std::iter::once("0".to_owned()).chain(oids.iter().map(u32::to_string)).collect();
@@ -172,6 +173,8 @@ pub fn creating(oids: &[u32]) -> String {
          LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
          WHERE l.granted AND d.datname = pg_catalog.current_database() AND l.mode = 'ShareUpdateExclusiveLock' \
          AND l.relation IN ({}) AND a.backend_type IS DISTINCT FROM 'autovacuum worker' \
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity o WHERE o.pid = pg_catalog.pg_backend_pid() \
+         AND (o.usesysid, o.application_name) = (a.usesysid, a.application_name)) \
          AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_vacuum v WHERE v.pid = l.pid) \
          AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index i WHERE i.pid = l.pid \
          AND i.command LIKE '%CONCURRENTLY') LIMIT 1",
