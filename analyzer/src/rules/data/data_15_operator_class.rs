@@ -120,6 +120,7 @@ fn look(
     method: &str,
     elements: &[pg::Node],
 ) {
+    let method = if method == "rtree" { "gist" } else { method };
     let (schema, name) = relation(table);
     let table = ctx.resolved(&ObjectId::new(Class::Relation, schema, name));
     let found = elements.iter().find_map(|element| {

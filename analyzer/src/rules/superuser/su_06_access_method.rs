@@ -149,7 +149,9 @@ fn clause(ctx: &mut Context<'_>, name: &str, path: &str) {
 
 /// An index method that no extension of the dump brings. One of an extension that is absent is DEP-01's.
 fn index(ctx: &mut Context<'_>, name: &str) {
+    // The server takes gist for rtree, which it had until version 8.2 (DefineIndex).
     if is_builtin(Class::AccessMethod, name)
+        || name == "rtree"
         || absence(ctx, Class::AccessMethod, name).is_some()
         || providers(Class::AccessMethod, name).iter().any(|extension| has_extension(ctx, extension))
     {
