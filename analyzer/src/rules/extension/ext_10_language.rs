@@ -24,12 +24,13 @@ pub(crate) const RULE: Rule = Rule {
         StatementKind::CreateFunctionStmt,
         StatementKind::CreatePlangStmt,
         StatementKind::DoStmt,
+        StatementKind::DropStmt,
     ],
     in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {
         summary: "CREATE LANGUAGE with a handler, changes of a language, and functions in languages that the \
                target does not have.",
-        what: "CREATE LANGUAGE … HANDLER; ALTER and COMMENT ON LANGUAGE; functions, procedures and DO in plpython3u, plperlu, pltclu, plr, plv8, java and others. SQL, PL/pgSQL and (trusted) PL/Perl are allowed; C and internal are SU-01 and SU-02.",
+        what: "CREATE LANGUAGE … HANDLER; ALTER, DROP and COMMENT ON LANGUAGE; functions, procedures and DO in plpython3u, plperlu, pltclu, plr, plv8, java and others. SQL, PL/pgSQL and (trusted) PL/Perl are allowed; C and internal are SU-01 and SU-02.",
         why: "Only a superuser can create a language, and only superusers can use untrusted ones. The service \
                has plpgsql and plperl.",
         server: &[
@@ -74,10 +75,14 @@ fn check(ctx: &mut Context<'_>) {
                 .fix(fix);
             ctx.report(draft);
         }
-        NodeEnum::CommentStmt(_) | NodeEnum::AlterOwnerStmt(_) => {
+        NodeEnum::CommentStmt(_) | NodeEnum::AlterOwnerStmt(_) | NodeEnum::DropStmt(_) => {
             let Some(object) = subject(node).filter(|object| object.id.class == Class::Language) else {
                 return;
             };
+            // Of others DEP-02 says that there is nothing to drop.
+            if matches!(node, NodeEnum::DropStmt(_)) && !is_builtin(Class::Language, &object.id.name) {
+                return;
+            }
             // The language is the bootstrap superuser's already: asking for that again is no change, and passes.
             let no_change = matches!(node, NodeEnum::AlterOwnerStmt(s)
                 if s.newowner.as_ref().and_then(role) == Some("postgres"));
