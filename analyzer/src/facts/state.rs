@@ -51,6 +51,8 @@ pub struct Facts {
     pub partitioned: BTreeMap<ObjectId, Partitioned>,
     /// What stands on tables and matters to hypertables, in order.
     pub attached: Vec<Attached>,
+    /// Sequences of identity columns that are named in their statements.
+    pub identity_sequences: BTreeSet<ObjectId>,
     /// Tables that rows go into.
     pub filled: BTreeSet<ObjectId>,
     /// The table of the COPY whose rows may follow.

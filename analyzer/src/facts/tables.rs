@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::column_traits::{column_traits, default_traits, excluded};
 use super::names::{relation, strings};
+use super::objects::identity_sequence;
 use super::partition_bounds::{bounds, checked_range};
 use super::state::Facts;
 pub use super::table_types::{Attached, Attachment, Index, Partitioned, Strategy, Traits};
@@ -223,7 +224,12 @@ impl Facts {
                     self.retype(&id, &command.name, column);
                 }
                 (Ok(A::AtSetNotNull), _) => self.trait_of(&id, &command.name, Traits::NOT_NULL),
-                (Ok(A::AtAddIdentity), _) => self.trait_of(&id, &command.name, Traits::NUMBERED),
+                (Ok(A::AtAddIdentity), def) => {
+                    self.trait_of(&id, &command.name, Traits::NUMBERED);
+                    if let Some(NodeEnum::Constraint(constraint)) = def {
+                        self.identity(range, constraint);
+                    }
+                }
                 (Ok(A::AtColumnDefault), Some(default)) => {
                     self.trait_of(&id, &command.name, default_traits(default));
                 }
@@ -353,12 +359,21 @@ impl Facts {
         use pg::ConstrType as C;
         for constraint in &column.constraints {
             let Some(NodeEnum::Constraint(constraint)) = &constraint.node else { continue };
-            if matches!(
-                C::try_from(constraint.contype),
-                Ok(C::ConstrPrimary | C::ConstrUnique | C::ConstrForeign | C::ConstrCheck)
-            ) {
-                self.constraint_of(table, constraint, &[&column.colname], place);
+            match C::try_from(constraint.contype) {
+                Ok(C::ConstrPrimary | C::ConstrUnique | C::ConstrForeign | C::ConstrCheck) => {
+                    self.constraint_of(table, constraint, &[&column.colname], place);
+                }
+                Ok(C::ConstrIdentity) => self.identity(table, constraint),
+                _ => {}
             }
+        }
+    }
+
+    /// An identity column brings a sequence, whose name need not begin with the table's.
+    fn identity(&mut self, table: &pg::RangeVar, constraint: &pg::Constraint) {
+        if let Some(mut sequence) = identity_sequence(table, constraint) {
+            sequence.schema = sequence.schema.or_else(|| self.table_id(table).schema);
+            self.identity_sequences.insert(sequence);
         }
     }
 

@@ -164,6 +164,15 @@ pub fn also_created(node: &NodeEnum) -> Vec<ObjectId> {
     made
 }
 
+/// The sequence of an identity column, where the constraint names it.
+#[must_use]
+pub fn identity_sequence(table: &pg::RangeVar, constraint: &pg::Constraint) -> Option<ObjectId> {
+    let named = crate::facts::names::option(&constraint.options, "sequence_name")?;
+    let NodeEnum::List(list) = named.arg.as_ref()?.node.as_ref()? else { return None };
+    let (schema, sequence) = qualified(&list.items)?;
+    Some(ObjectId::new(Class::Relation, schema.or(relation(table).0), sequence))
+}
+
 fn of_element(table: Option<&pg::RangeVar>, element: &pg::Node, made: &mut Vec<ObjectId>) {
     use pg::ConstrType as C;
     let Some(table) = table else { return };
@@ -177,13 +186,7 @@ fn of_element(table: Option<&pg::RangeVar>, element: &pg::Node, made: &mut Vec<O
         Some(NodeEnum::Constraint(constraint)) => {
             let kind = C::try_from(constraint.contype);
             if matches!(kind, Ok(C::ConstrIdentity)) {
-                let named = crate::facts::names::option(&constraint.options, "sequence_name");
-                if let Some(NodeEnum::List(list)) =
-                    named.and_then(|option| option.arg.as_ref()).and_then(|arg| arg.node.as_ref())
-                    && let Some((sequence_schema, sequence)) = qualified(&list.items)
-                {
-                    made.push(ObjectId::new(Class::Relation, sequence_schema.or(schema), sequence));
-                }
+                made.extend(identity_sequence(table, constraint));
                 return;
             }
             let index = match kind {

@@ -121,7 +121,8 @@ fn check(ctx: &mut Context<'_>) {
         !matches!(node, NodeEnum::CreateStmt(_) | NodeEnum::AlterTableStmt(_) | NodeEnum::IndexStmt(_));
     // FOR UPDATE OF names an alias, and `column%TYPE` a column: neither is what it looks like in the tree.
     let aliases = || of_query && statement.words(&["FOR"]).is_some();
-    let of_columns = matches!(node, NodeEnum::CreateFunctionStmt(_)) && statement.sql().contains('%');
+    let of_columns = matches!(node, NodeEnum::CreateFunctionStmt(_))
+        && statement.words_where(&["TYPE"], |_| true).is_some();
     let found = statement.references().iter().find_map(|reference| {
         let id = ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name);
         let id = ctx.resolved(&id);
@@ -382,7 +383,8 @@ fn is_implied(facts: &Facts, schema: Option<&str>, name: &str) -> bool {
             })
         })
     };
-    name.len() >= 60 || of_constraint() || of_table()
+    let of_identity = || facts.identity_sequences.contains(&ObjectId::new(Class::Relation, schema, name));
+    name.len() >= 60 || of_constraint() || of_table() || of_identity()
 }
 
 fn report(

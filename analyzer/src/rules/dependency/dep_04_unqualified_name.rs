@@ -11,7 +11,7 @@ use crate::facts::objects::{created, dropped, granted, subject};
 use crate::facts::session::{TEMPORARY, path_of_function};
 use crate::finding::Severity;
 use crate::locate::Statement;
-use crate::parse::{Class, NodeEnum, StatementKind};
+use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::clauses::has_extension;
 use crate::rules::function::bodies::body;
@@ -140,11 +140,16 @@ fn names(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum) -> Vec<B
         !matches!(node, NodeEnum::CreateStmt(_) | NodeEnum::AlterTableStmt(_) | NodeEnum::IndexStmt(_));
     // FOR UPDATE OF names an alias, and `column%TYPE` a column.
     let aliases = || of_query && statement.words(&["FOR"]).is_some();
-    let of_columns = matches!(node, NodeEnum::CreateFunctionStmt(_)) && statement.sql().contains('%');
+    let of_columns = matches!(node, NodeEnum::CreateFunctionStmt(_))
+        && statement.words_where(&["TYPE"], |_| true).is_some();
     let is_other = |class: Class| class == Class::Relation && aliases() || class == Class::Type && of_columns;
     let subjects = match node {
         NodeEnum::DropStmt(s) => dropped(s),
-        NodeEnum::GrantStmt(s) => s.objects.iter().filter_map(|object| granted(s, object)).collect(),
+        // ALL TABLES IN SCHEMA lists schemas.
+        NodeEnum::GrantStmt(s) if s.targtype == pg::GrantTargetType::AclTargetObject as i32 => {
+            s.objects.iter().filter_map(|object| granted(s, object)).collect()
+        }
+        NodeEnum::GrantStmt(_) => Vec::new(),
         _ => subject(node).into_iter().collect(),
     };
     let subjects = subjects.into_iter().map(|object| {
