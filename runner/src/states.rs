@@ -6,6 +6,7 @@ use crate::connect::Session;
 use crate::error::Error;
 use crate::human;
 use crate::quote::{literal, quoted};
+use crate::timescale::Catalogs;
 
 /// Names that are listed of each kind.
 const SHOWN: usize = 8;
@@ -23,6 +24,7 @@ pub async fn find(session: &Session) -> Result<Vec<Omitted>, Error> {
     found.extend(orders(session).await?);
     found.extend(names(session).await?);
     found.extend(transaction_ids(session).await?);
+    found.extend(chunk_checks(session).await?);
     Ok(found)
 }
 
@@ -225,6 +227,39 @@ async fn transaction_ids(session: &Session) -> Result<Option<Omitted>, Error> {
              new rows after the move"
                 .into(),
             vec!["Add an offset there, or let such readers begin anew.".into()],
+        )
+    }))
+}
+
+/// Checks of chunks by the name of a slice that is another chunk's, or nobody's: merges up to TimescaleDB 2.27 left the old
+/// name behind. From 2.28 to 2.29.1 such a check is nobody's, and a later merge puts another one beside it; the script that
+/// updates to 2.29.2 renames or drops them (`sql/updates/2.29.1--2.29.2.sql`).
+async fn chunk_checks(session: &Session) -> Result<Option<Omitted>, Error> {
+    let catalogs = Catalogs::read(session).await?;
+    if catalogs.is_empty() {
+        return Ok(None);
+    }
+    let question = format!(
+        "SELECT pg_catalog.format('%I on %I.%I', k.conname, n.nspname, r.relname) FROM ({}) c \
+         JOIN pg_catalog.pg_class r ON r.oid = c.relid JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace \
+         JOIN pg_catalog.pg_constraint k ON k.conrelid = r.oid AND k.contype = 'c' AND k.coninhcount = 0 \
+         WHERE k.conname ~ '^constraint_[0-9]+$' AND NOT c.tiered AND NOT EXISTS (SELECT FROM ({}) s \
+           WHERE s.chunk_id = c.id AND 'constraint_' || s.id = k.conname) ORDER BY 1",
+        catalogs.chunks()?,
+        catalogs.slices()?
+    );
+    let checks: Vec<String> = session.ask_list(&question).await?;
+    Ok((!checks.is_empty()).then(|| {
+        state(
+            format!("checks of merged chunks: {}", human::first(&checks, SHOWN)),
+            "such a name is that of another slice, left behind by a merge of chunks: TimescaleDB 2.28 to 2.29.1 does not know \
+             the check as its own, and after another merge it refuses rows that the chunk holds, when they are copied"
+                .into(),
+            vec![
+                "Update TimescaleDB on the source to 2.29.2 or newer, which renames them; one that stays below 2.28 on both \
+                 servers moves as it is."
+                    .into(),
+            ],
         )
     }))
 }

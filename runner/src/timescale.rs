@@ -190,12 +190,12 @@ impl Catalogs {
         ))
     }
 
-    /// A query of what each chunk holds: `chunk_id`, `dimension_id`, `range_start`, `range_end`.
+    /// A query of what each chunk holds: `id`, `chunk_id`, `dimension_id`, `range_start`, `range_end`.
     ///
     /// # Errors
     /// When this version's catalogs are not known.
     pub fn slices(&self) -> Result<String, Error> {
-        self.need("dimension_slice", &["dimension_id", "range_start", "range_end"])?;
+        self.need("dimension_slice", &["id", "dimension_id", "range_start", "range_end"])?;
         let (chunk, of_chunk) = if self.has("dimension_slice", "chunk_id") {
             ("s", "")
         } else {
@@ -203,7 +203,7 @@ impl Catalogs {
             ("k", " JOIN _timescaledb_catalog.chunk_constraint k ON k.dimension_slice_id = s.id")
         };
         Ok(format!(
-            "SELECT {chunk}.chunk_id, s.dimension_id, s.range_start, s.range_end \
+            "SELECT s.id, {chunk}.chunk_id, s.dimension_id, s.range_start, s.range_end \
              FROM _timescaledb_catalog.dimension_slice s{of_chunk}"
         ))
     }

@@ -221,3 +221,47 @@ fn a_database_that_cannot_be_reached_is_an_error_without_its_password() -> Outco
     }
     Ok(())
 }
+
+/// States that catalogs tell, made by hand: indexes older than their collation, old transactions, checks of merged chunks.
+#[test]
+fn states_that_fail_late_are_named() -> Outcome {
+    let test = "states_that_fail_late_are_named";
+    let Some(stage) = Stage::new(test, Server::Source17, &[])? else { return Ok(()) };
+    let server = stage.lab.uri(stage.server)?.to_owned();
+    stage.sql(
+        &server,
+        "CREATE DATABASE \"by icu\" LOCALE_PROVIDER icu ICU_LOCALE 'de' TEMPLATE template0; ALTER SYSTEM SET autovacuum = off;
+         SELECT pg_reload_conf()",
+    )?;
+    let uri = stage.shop.replace("/shop", "/by%20icu");
+    stage.sql(
+        &uri,
+        "CREATE EXTENSION timescaledb; CREATE TABLE words (w text COLLATE \"sv-x-icu\" UNIQUE);
+         CREATE TABLE m (at timestamptz NOT NULL, v int CONSTRAINT constraint_77 CHECK (v > 0));
+         SELECT create_hypertable('m', 'at'); INSERT INTO m VALUES ('2024-01-01', 1), ('2024-03-01', 2);",
+    )?;
+    let (_, report, all) = stage.check(&[&uri])?;
+    assert_eq!(messages(&report, "SRV-16"), Vec::<String>::new(), "{all}");
+    stage.sql(
+        &uri,
+        "SET allow_system_table_mods = on; UPDATE pg_database SET datcollversion = '1.1' WHERE datname = 'by icu';
+         UPDATE pg_collation SET collversion = '2.2' WHERE collname IN ('sv-x-icu', 'fi-x-icu');
+         UPDATE pg_constraint SET conname = 'constraint_999' WHERE contype = 'c' AND conname = 'constraint_2';
+         UPDATE pg_database SET datfrozenxid = ((txid_current() - 1600000000 + 4294967296) % 4294967296)::text::xid
+           WHERE datname = 'by icu'",
+    )?;
+    let (_, report, all) = stage.check(&[&uri])?;
+    let mut found = messages(&report, "SRV-16");
+    found.sort();
+    let begins = [
+        "checks of merged chunks: constraint_999 on _timescaledb_internal._hyper_1_2_chunk: ",
+        "collation of database \"by icu\": its version was 1.1 when indexes were built, and is ",
+        "collation pg_catalog.\"sv-x-icu\": its version was 2.2 when indexes were built, and is ",
+        "database \"by icu\": its oldest transaction is 1600000",
+    ];
+    assert_eq!(found.len(), begins.len(), "{found:?} {all}");
+    for (found, begin) in found.iter().zip(begins) {
+        assert!(found.starts_with(begin), "{begin}: {found}");
+    }
+    Ok(())
+}
