@@ -210,6 +210,13 @@ impl Report {
 
     /// What comes next, once both are compared.
     fn conclude(&mut self, found: &Verification) {
+        if found.differences.is_empty() && found.rows.not_compared > 0 {
+            self.next = vec![format!(
+                "look at the notes: rows of {} were not compared, and nothing else differs",
+                count(found.rows.not_compared, "table")
+            )];
+            return;
+        }
         self.next = match (found.differences.is_empty(), &self.announced, &self.beside) {
             (true, Some(_), _) => vec!["point the applications at the target".to_owned()],
             (true, None, _) => vec!["nothing is left to do: the target has what the source has".to_owned()],
@@ -237,8 +244,12 @@ impl Report {
             (summed, counted) if summed == counted => "by checksum".to_owned(),
             (summed, _) => format!("counted, {} of them by checksum", thousands(summed)),
         };
+        let not_compared = match rows.not_compared {
+            0 => String::new(),
+            number => format!(", {} not compared", count(number, "table")),
+        };
         format!(
-            "{} compared, {} in {} {options}, in {:.1} s",
+            "{} compared, {} in {} {options}{not_compared}, in {:.1} s",
             count(total as u64, "thing"),
             count(rows.counted, "row"),
             count(rows.tables, "table"),

@@ -11,6 +11,7 @@ use super::kinds::DATABASE;
 use super::members;
 use super::object::{Catalog, Object, Privilege, Says};
 use super::options::{Expect, VerifyOptions};
+use super::published;
 use super::result::{Difference, Verification};
 use super::select::Selection;
 use crate::names::Relation;
@@ -97,6 +98,12 @@ impl Comparison<'_> {
         };
         for difference in said(kind, &identity, &ours.says, &theirs.says, &self.world) {
             self.differ(difference);
+        }
+        if kind == "publication" {
+            let compares = |table: &str| compares("table", table, &self.world);
+            let missing = published::missing(&identity, (ours, theirs), self.world.versions, compares);
+            // Whoever announced a list of tables has not announced that some are not in it.
+            self.result.differences.extend(missing);
         }
         self.owner((kind, &identity), ours, theirs);
         if self.world.options.without.has("privileges") {

@@ -59,8 +59,7 @@ async fn counted(
 ) -> Result<Outcome, Error> {
     let why = "another session keeps it locked on the source";
     let Some(&count) = expect.rows.get(&item.relation) else {
-        let note = format!("{} of {} were not compared: {why}", item.kind, item.relation);
-        return Ok(Outcome { notes: vec![note], ..Outcome::default() });
+        return Ok(Outcome::not_compared(item, why));
     };
     let sql = |_| format!("SELECT pg_catalog.count(*) FROM {}", item.target.from);
     let (found, _) = read(target, &item.target, sql, formula, &item.owner).await?;

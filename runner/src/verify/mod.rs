@@ -30,6 +30,7 @@ mod members;
 mod object;
 mod options;
 mod printed;
+mod published;
 mod reading;
 mod relation_rows;
 mod relations;

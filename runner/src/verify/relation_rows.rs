@@ -11,6 +11,7 @@ use super::views::Explained;
 use super::work::Work;
 use crate::error::Error;
 use crate::guard;
+use crate::quote::quoted;
 
 /// What came of one relation.
 #[derive(Default)]
@@ -20,6 +21,8 @@ pub(super) struct Outcome {
     pub(super) rows: u64,
     pub(super) sample: u64,
     pub(super) summed: bool,
+    /// Nobody could compare its rows; a note says why.
+    pub(super) not_compared: bool,
     pub(super) differences: Vec<Difference>,
     pub(super) announced: Vec<Difference>,
     pub(super) notes: Vec<String>,
@@ -29,9 +32,13 @@ pub(super) struct Outcome {
 
 impl Outcome {
     pub(super) fn into(self, options: &VerifyOptions, verification: &mut Verification) {
-        *verification.compared.entry("tables' rows".into()).or_default() += 1;
         let rows = &mut verification.rows;
-        if self.table {
+        if self.not_compared {
+            rows.not_compared += 1;
+        } else {
+            *verification.compared.entry("tables' rows".into()).or_default() += 1;
+        }
+        if self.table && !self.not_compared {
             rows.tables += 1;
             rows.counted += self.rows;
         }
@@ -42,6 +49,38 @@ impl Outcome {
         verification.announced.extend(self.announced);
         verification.notes.extend(self.notes);
     }
+
+    /// A relation that nobody can compare, and why.
+    pub(super) fn not_compared(work: &Work, why: &str) -> Self {
+        let note = format!("{}: its rows were not compared: {why}", work.relation);
+        Self { notes: vec![note], not_compared: true, ..Self::default() }
+    }
+}
+
+/// Why row security keeps rows from us, and the way on; none where something else is the reason.
+async fn hidden(reader: &Reader<'_>, place: &Place, reading: &Reading) -> Result<Option<String>, Error> {
+    if !matches!(reading, Reading::Refused { code, .. } if code == "42501") {
+        return Ok(None);
+    }
+    let question = format!(
+        "SELECT c.relforcerowsecurity, current_user::text, pg_catalog.format('%I.%I', n.nspname, c.relname) \
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.oid = {} AND pg_catalog.row_security_active(c.oid)",
+        place.guard.oid
+    );
+    let rows = reader.watch.ask(&question).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let (side, user, table) = (reader.session.side().name(), quoted(row.text(1)?), row.text(2)?);
+    let (whom, way) = if row.flag(0)? {
+        let way =
+            format!("with ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY there as long as it takes, or ");
+        (" and from its owner", way)
+    } else {
+        (", who does not own it", String::new())
+    };
+    Ok(Some(format!(
+        "row security hides rows of it on the {side} from {user}{whom}; compare again {way}as a user with BYPASSRLS"
+    )))
 }
 
 /// Reads one relation on both servers in the same way; the formula that was used.
@@ -112,8 +151,7 @@ pub(super) async fn one(
     let (wanted, mut found, formula) = both(source, target, work, formula, options).await?;
     let mut outcome = Outcome { table: work.kind == "rows", ..Outcome::default() };
     if let Some(why) = gone::relation(source, work, &wanted).await? {
-        outcome.notes.push(format!("{}: its rows were not compared: {why}", work.relation));
-        return Ok(outcome);
+        return Ok(Outcome::not_compared(work, &why));
     }
     if let Reading::Rows { count, sample, sum } = &wanted {
         outcome.rows = *count;
@@ -144,9 +182,12 @@ pub(super) async fn one(
             Reading::Refused { why, .. } if reading.folds() => Some(why.as_str()),
             _ => None,
         });
-        let why = why.unwrap_or_default();
-        outcome.notes.push(format!("{}: its rows were not compared: {why}", work.relation));
-        return Ok(outcome);
+        return Ok(Outcome::not_compared(work, why.unwrap_or_default()));
+    }
+    for (reader, place, reading) in [(source, &work.source, &wanted), (target, &work.target, &found)] {
+        if let Some(why) = hidden(reader, place, reading).await? {
+            return Ok(Outcome::not_compared(work, &why));
+        }
     }
     if wanted == found {
         if let Reading::Refused { why, .. } = wanted {

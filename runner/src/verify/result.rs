@@ -82,6 +82,14 @@ pub struct Rows {
     pub summed: u64,
     /// Bytes that the tables take on the source.
     pub bytes: u64,
+    /// Tables and the like whose rows could not be compared: a note says of each why.
+    #[serde(skip_serializing_if = "is_none")]
+    pub not_compared: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What the comparison found.

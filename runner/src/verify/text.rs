@@ -21,7 +21,11 @@ impl Verification {
             0 => String::new(),
             summed => format!(", {} by checksum", count(summed, "row")),
         };
-        format!("{} comparisons{summed}, {differences}", thousands(total as u64))
+        let not_compared = match self.rows.not_compared {
+            0 => String::new(),
+            number => format!(", rows of {} not compared", count(number, "table")),
+        };
+        format!("{} comparisons{summed}, {differences}{not_compared}", thousands(total as u64))
     }
 
     /// For people, without a colour.

@@ -21,6 +21,14 @@ pub(super) struct Held<'a> {
     pub(super) target: &'a Catalog,
 }
 
+impl Held<'_> {
+    /// The table is a hypertable on one of them, and has its rows in chunks there.
+    fn is_hypertable_on_one(&self, table: &Relation) -> bool {
+        let key = ("hypertable".to_owned(), table.to_string());
+        self.source.objects.contains_key(&key) != self.target.objects.contains_key(&key)
+    }
+}
+
 /// One relation to read.
 #[derive(Clone, Debug)]
 pub(super) struct Work {
@@ -132,7 +140,8 @@ pub(super) fn list(all: &Held<'_>, expect: &Expect<'_>, selection: &Selection) -
             continue;
         }
         // A chunk that is compressed has its rows in another table, and shows them only when it is not asked for alone.
-        let spread = chunk.is_some() || selection.is_converted(relation);
+        let spread =
+            chunk.is_some() || selection.is_converted(relation) || all.is_hypertable_on_one(relation);
         let plain =
             chunk.is_some_and(|chunk| all.source.is_plain_chunk(chunk) && all.target.is_plain_chunk(chunk));
         let place = |relation: &Relation, table: &relations::Held| {
@@ -185,7 +194,9 @@ fn by_root(
 ) -> Vec<Work> {
     let mut list = Vec::new();
     let (ours, theirs) = (&all.ours.tables, &all.theirs.tables);
-    for relation in selection.partitioned() {
+    let became = all.ours.roots.keys().filter(|root| selection.has(root) && all.is_hypertable_on_one(root));
+    let converted: BTreeSet<&Relation> = selection.partitioned().chain(became).collect();
+    for relation in converted {
         let (Some(root), Some(held)) = (all.ours.roots.get(relation), theirs.get(relation)) else {
             continue;
         };
