@@ -19,6 +19,8 @@ const UNDER_WAY: usize = 4000;
 #[derive(Debug)]
 struct State {
     upstream: SocketAddr,
+    /// Where every second connection leads.
+    other: Mutex<Option<SocketAddr>>,
     /// Both ends of every connection, by its number.
     open: Mutex<BTreeMap<u64, (TcpStream, TcpStream)>>,
     refusing: AtomicBool,
@@ -47,16 +49,13 @@ impl Proxy {
     /// # Errors
     /// Where the URI names no host and port, or no port is free.
     pub fn start(uri: &str) -> io::Result<(Self, String)> {
-        let unfit = || io::Error::new(io::ErrorKind::InvalidInput, "the URI names no address and port");
-        let after = uri.rfind('@').map_or_else(|| uri.find("://").map(|at| at + 3), |at| Some(at + 1));
-        let start = after.ok_or_else(unfit)?;
-        let rest = uri.get(start..).ok_or_else(unfit)?;
-        let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        let server = rest.get(..end).ok_or_else(unfit)?;
+        let (start, server) = server_of(uri)?;
+        let (rest, end) = (uri.get(start..).unwrap_or_default(), server.len());
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
         let state = Arc::new(State {
             upstream: server.parse().map_err(|_| unfit())?,
+            other: Mutex::default(),
             open: Mutex::default(),
             refusing: AtomicBool::new(false),
             stalled: AtomicBool::new(false),
@@ -74,6 +73,17 @@ impl Proxy {
             rest.get(end..).unwrap_or_default()
         );
         Ok((Self { state, address, listener: Some(listener) }, through))
+    }
+
+    /// Leads every second connection to the server of `uri`, as a balancer of readers does.
+    ///
+    /// # Errors
+    /// Where the URI names no host and port.
+    pub fn balance(&self, uri: &str) -> io::Result<()> {
+        let (_, server) = server_of(uri)?;
+        let server = server.parse().map_err(|_| unfit())?;
+        *self.state.other.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
+        Ok(())
     }
 
     /// Cuts every connection.
@@ -113,6 +123,19 @@ impl Proxy {
     pub fn cuts(&self) -> u64 {
         self.state.cuts.load(Ordering::SeqCst)
     }
+}
+
+fn unfit() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "the URI names no address and port")
+}
+
+/// Where the address and port of a URI's server begin, and what they are.
+fn server_of(uri: &str) -> io::Result<(usize, &str)> {
+    let after = uri.rfind('@').map_or_else(|| uri.find("://").map(|at| at + 3), |at| Some(at + 1));
+    let start = after.ok_or_else(unfit)?;
+    let rest = uri.get(start..).ok_or_else(unfit)?;
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    Ok((start, rest.get(..end).unwrap_or_default()))
 }
 
 impl Drop for Proxy {
@@ -155,7 +178,9 @@ fn listen(listener: &TcpListener, state: &Arc<State>) {
             continue;
         }
         // Where the server is down, the client sees a connection that closes.
-        let Ok(server) = TcpStream::connect(state.upstream) else { continue };
+        let other = *state.other.lock().unwrap_or_else(PoisonError::into_inner);
+        let upstream = other.filter(|_| number % 2 == 1).unwrap_or(state.upstream);
+        let Ok(server) = TcpStream::connect(upstream) else { continue };
         drop(forward(number, client, server, state));
     }
 }

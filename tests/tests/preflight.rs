@@ -11,6 +11,7 @@ use std::{fs, thread};
 use serde_json::Value;
 use tsmigrate_tests::lab::{Server, skipped};
 use tsmigrate_tests::migration::{Outcome, Stage, told};
+use tsmigrate_tests::proxy::Proxy;
 
 /// The blocker of this check, in one line.
 fn blocker(report: &Value, check: &str) -> Result<String, Box<dyn Error>> {
@@ -326,6 +327,50 @@ fn a_full_work_directory_is_found_and_one_that_fills_up_ends_the_run_in_order() 
     let (code, report, all) = stage.migrate(&["--resume"])?;
     assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
     assert_eq!(stage.left_behind()?, Vec::<String>::new());
+    Ok(())
+}
+
+#[test]
+fn a_report_that_cannot_be_written_makes_no_failure_of_a_run_that_is_verified() -> Outcome {
+    let test = "a_report_that_cannot_be_written_makes_no_failure_of_a_run_that_is_verified";
+    let Some(stage) = Stage::new(test, Server::Source15, Server::Target17)? else { return Ok(()) };
+    stage.sql_text("CREATE TABLE t AS SELECT 1 AS a; CREATE TABLE named (a text UNIQUE);")?;
+    // The page is the one file of a run that is larger than 32 kB.
+    let command = stage.command(&[])?;
+    let mut shell = Command::new("sh");
+    let limited = "trap '' XFSZ; ulimit -f 64; exec \"$0\" \"$@\"";
+    shell.args(["-c", limited]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        shell.env(name, value.unwrap_or_default());
+    }
+    let (code, report, all) = told(&shell.output()?)?;
+    assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
+    assert!(all.contains("warning: ") && all.contains("report.html"), "{all}");
+    assert!(all.contains("the run itself has ended as the summary says"), "{all}");
+    assert!(stage.work.join("report.json").exists() && !stage.work.join("report.html").exists(), "{all}");
+    Ok(())
+}
+
+#[test]
+fn an_address_of_several_servers_is_found() -> Outcome {
+    let test = "an_address_of_several_servers_is_found";
+    let Some(stage) = Stage::new(test, Server::Source15, Server::Target17)? else { return Ok(()) };
+    stage.sql_text("CREATE TABLE t AS SELECT 1 AS a")?;
+    let (proxy, through) = Proxy::start(&stage.source)?;
+    let dry_run = || -> Result<(i32, Value, String), Box<dyn Error>> {
+        let mut command = stage.command(&["--dry-run"])?;
+        told(&command.env("SOURCE", &through).output()?)
+    };
+    let (code, _, all) = dry_run()?;
+    assert_eq!(code, 0, "{all}");
+    // Another server has a database of that name, and no snapshot of the first: here the target stands for a copy.
+    stage.sql(&stage.admin, "CREATE DATABASE shop")?;
+
+    proxy.balance(&stage.admin)?;
+    let (code, report, all) = dry_run()?;
+    assert_eq!(code, 2, "{all}");
+    let found = blocker(&report, "source-several-servers")?;
+    assert!(found.contains("name one server with --source"), "{found}");
     Ok(())
 }
 

@@ -1,11 +1,13 @@
 //! `tsmigrate migrate`: runs a migration and prints its report.
 
+use std::fmt::Write as _;
 use std::io::Write;
 use std::path::Path;
 
 use tsmigrate::human;
 use tsmigrate::migrate::{self, Args};
 use tsmigrate::report::{self, Format, Outcome, Report};
+use tsmigrate_analyzer::clean;
 
 use super::failure::{Failure, Status};
 use super::output;
@@ -27,12 +29,31 @@ pub(super) fn finish(report: &Report, file: Option<&Path>, format: Format) -> Re
         Format::Json => writeln!(std::io::stdout(), "{}", report::json(report)),
         Format::Text => writeln!(anstream::stdout(), "{}", report.colored().trim_end()),
     };
-    written?;
+    match (&written, report.outcome) {
+        // What was moved and verified stays so, whatever becomes of a file that tells of it.
+        (Err(failure), Outcome::Migrated | Outcome::Restored) => {
+            note(&not_written(failure, report));
+        }
+        _ => written?,
+    }
     Ok(match report.outcome {
         Outcome::Migrated | Outcome::Restored | Outcome::Planned => Status::Clean,
         Outcome::Blocked => Status::Findings,
         Outcome::Failed | Outcome::Interrupted | Outcome::Differs => Status::Failed,
     })
+}
+
+/// What is said of a run that came to its end and whose reports could not be written: with its scripts, which are nowhere else.
+fn not_written(failure: &Failure, report: &Report) -> String {
+    let place = failure.place.iter().map(|place| format!("\n  {place}"));
+    let mut said = format!("warning: {}{}", failure.what, place.collect::<String>());
+    said.push_str("\n  the run itself has ended as the summary says, and so does the exit status");
+    for script in &report.scripts {
+        // Writing to a String cannot fail.
+        let _ =
+            write!(said, "\n  what {} would have held, to be kept:\n{}", script.file, script.sql.trim_end());
+    }
+    clean::text(&said)
 }
 
 /// Writes the reports that stay.

@@ -6,7 +6,7 @@ use tsmigrate_analyzer::Target;
 
 use super::servers::Servers;
 use super::weigh;
-use super::{Context, limits, possession, stages, violations, wrappers};
+use super::{Context, limits, possession, snapshot, stages, violations, wrappers};
 use crate::connect::{Session, Side, pooler};
 use crate::converted::Conversions;
 use crate::error::{Blocker, Error};
@@ -97,6 +97,7 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
         };
         let convert = Conversions::ask(&source, &source_facts, &target_facts, &context.args.hypertable).await;
         let convert = held(&mut blockers, convert)?;
+        blockers.extend(snapshot::of_one_server(&context.source, &source).await?);
         let unreadable = unreadable(&source, &source_facts, &filter).await?;
         let is_readable = unreadable.is_none();
         blockers.extend(unreadable);

@@ -50,17 +50,21 @@ pub(super) async fn check_versions(context: &Context) -> Result<(), Error> {
         })
         .await
     };
-    match (of(&context.source).await?, of(&context.target).await?) {
-        (Some(ours), Some(theirs)) if ours != theirs => Err(Error::Refused {
-            what: format!(
-                "TimescaleDB is {ours} on the source and {theirs} on the target by now: what is dumped fits its own version only"
-            ),
-            next: vec![
-                "bring both to one version (has a maintenance changed the service?), then the same command with --resume".into(),
-            ],
-        }),
-        _ => Ok(()),
-    }
+    let (ours, theirs) = (of(&context.source).await?, of(&context.target).await?);
+    changed(ours.as_deref(), theirs.as_deref()).map_or(Ok(()), Err)
+}
+
+/// The error where both have TimescaleDB, in versions that differ.
+fn changed(ours: Option<&str>, theirs: Option<&str>) -> Option<Error> {
+    let (ours, theirs) = (ours?, theirs?);
+    (ours != theirs).then(|| Error::Refused {
+        what: format!(
+            "TimescaleDB is {ours} on the source and {theirs} on the target by now: what is dumped fits its own version only"
+        ),
+        next: vec![
+            "bring both to one version (has a maintenance changed the service?), then the same command with --resume".into(),
+        ],
+    })
 }
 
 /// What was weighed.
@@ -82,5 +86,20 @@ impl Weight {
     /// Things that files of the run speak of: tables, their parts, indexes.
     pub(super) fn things(&self) -> u64 {
         self.lockable().1 + self.volume.tables.iter().map(|table| table.parts).sum::<u64>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_that_a_maintenance_has_changed_ends_the_run_before_it_writes_on() {
+        assert!(changed(Some("2.19.3"), Some("2.19.3")).is_none() && changed(Some("2.19.3"), None).is_none());
+        let error = changed(Some("2.19.3"), Some("2.20.0")).expect("they differ").to_string();
+        assert!(
+            error.contains("2.19.3 on the source and 2.20.0 on the target") && error.contains("--resume"),
+            "{error}"
+        );
     }
 }

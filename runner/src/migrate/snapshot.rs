@@ -10,7 +10,7 @@ use super::written::{self, Counts};
 use crate::connect::pinned::LOCK_TIMEOUT;
 use crate::connect::{Connector, Session};
 use crate::engine::holder::{Holder, reader};
-use crate::error::Error;
+use crate::error::{Blocker, Error};
 use crate::names::Relation;
 use crate::progress::Progress;
 use crate::tables::{self, Listing};
@@ -111,14 +111,45 @@ impl Snapshot {
 /// Whether another session sees the snapshot: each of them has to come to the same server.
 async fn seen(source: &Connector, name: &str) -> Result<(), Error> {
     match reader(source, name).await {
-        Err(Error::SnapshotLost) => Err(Error::Refused {
-            what: "a second session of the source does not see the snapshot of the first".into(),
-            next: vec![
-                "name one server with --source: its address leads to several, such as a balancer of readers does".into(),
-            ],
-        }),
+        Err(Error::SnapshotLost) => {
+            let Blocker { what, next, .. } = several();
+            Err(Error::Refused { what, next })
+        }
         result => result.map(drop),
     }
+}
+
+/// The source's address leads to more than one server.
+fn several() -> Blocker {
+    Blocker {
+        check: "source-several-servers",
+        what: "a second session of the source does not see the snapshot of the first".into(),
+        next: vec![
+            "name one server with --source: its address leads to several, such as a balancer of readers does"
+                .into(),
+        ],
+    }
+}
+
+/// So many sessions look for a snapshot: of two servers each sees it with one half of the chances.
+const LOOKS: usize = 3;
+
+/// Tries before anything is planned whether other sessions see a snapshot of this one, which is in no transaction.
+pub(super) async fn of_one_server(source: &Connector, session: &Session) -> Result<Option<Blocker>, Error> {
+    session.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    let look = async {
+        let name = session.ask_text("SELECT pg_catalog.pg_export_snapshot()").await?;
+        for _ in 0..LOOKS {
+            match reader(source, &name).await {
+                Err(Error::SnapshotLost) => return Ok(Some(several())),
+                result => result.map(drop)?,
+            }
+        }
+        Ok(None)
+    };
+    let found = look.await;
+    session.run("ROLLBACK").await?;
+    found
 }
 
 /// A question whose answer is another one when columns, indexes, constraints, triggers or rules of these tables are.
