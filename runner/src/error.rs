@@ -272,6 +272,8 @@ pub struct Server {
     /// The constraint or the unique index that rows break: schema, table or domain, name, with quotes where SQL needs
     /// them.
     pub constraint: Option<String>,
+    /// What was refused was tried in a transaction that was rolled back: its rows are not on the target.
+    pub rolled_back: bool,
 }
 
 impl Server {
@@ -286,6 +288,7 @@ impl Server {
                 hint: answer.hint().map(secrets::in_text),
                 context: answer.where_().map(secrets::in_text),
                 constraint: constraint(answer),
+                rolled_back: false,
             };
         }
         let mut message = error.to_string();

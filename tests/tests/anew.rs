@@ -223,3 +223,65 @@ fn a_table_that_only_the_source_may_not_compare_is_copied_anew() -> Outcome {
     assert_eq!(stage.differences(&[])?, Vec::<String>::new(), "{all}");
     Ok(())
 }
+
+/// Rows that break two CHECKs, a unique index and a foreign key of one table, a CHECK that partitions inherit, and a key of another
+/// table that refers to one whose rows are refused: written while nobody looked.
+const BROKEN: &str = "
+CREATE TABLE p(id int PRIMARY KEY); INSERT INTO p VALUES (1);
+CREATE TABLE \"Many\"(id int PRIMARY KEY, v int, w int, u int, p int CONSTRAINT to_p REFERENCES p);
+CREATE UNIQUE INDEX by_u ON \"Many\"(u);
+CREATE TABLE child(m int CONSTRAINT to_many REFERENCES \"Many\"); CREATE TABLE good(m int CONSTRAINT good_key REFERENCES \"Many\");
+CREATE TABLE parted(id int, v int) PARTITION BY LIST (id); CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1);
+UPDATE pg_index SET indisready = false WHERE indexrelid = 'by_u'::regclass;
+SET session_replication_role = replica;
+INSERT INTO \"Many\" SELECT i, i, i, i % 400, CASE WHEN i = 7 THEN 99 ELSE 1 END FROM generate_series(1, 500) i;
+INSERT INTO child VALUES (1), (9999); INSERT INTO good VALUES (500); INSERT INTO parted VALUES (1, -1);
+UPDATE pg_index SET indisready = true WHERE indexrelid = 'by_u'::regclass;
+ALTER TABLE \"Many\" ADD CONSTRAINT small CHECK (v < 500) NOT VALID, ADD CONSTRAINT \"Few\" CHECK (w < 490) NOT VALID,
+  ADD CONSTRAINT fine CHECK (id > 0);
+ALTER TABLE parted ADD CONSTRAINT positive CHECK (v > 0) NOT VALID, ADD CONSTRAINT odd CHECK (v <> -1) NOT VALID;
+UPDATE pg_constraint SET convalidated = true WHERE conname IN ('small', 'Few', 'positive', 'odd');
+";
+
+#[test]
+fn all_that_rows_break_is_named_at_one_stop() -> Outcome {
+    let test = "all_that_rows_break_is_named_at_one_stop";
+    let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
+    stage.sql_text(BROKEN)?;
+    let (code, report, all) = stage.migrate(&[])?;
+    assert_eq!(code, 2, "{all}");
+    let mut next = report["next"].as_array().into_iter().flatten().filter_map(|next| next.as_str());
+    let names = next.find_map(|next| next.split_once("--allow-violations ")).ok_or("no way on")?.1;
+    let names: Vec<&str> = names.split(' ').map(|name| name.trim_matches('\'')).collect();
+    let mut sorted = names.clone();
+    sorted.sort_unstable();
+    let expected = [
+        "public.\"Many\".\"Few\"",
+        "public.\"Many\".by_u",
+        "public.\"Many\".small",
+        "public.\"Many\".to_p",
+        "public.child.to_many",
+        "public.parted_1.odd",
+        "public.parted_1.positive",
+    ];
+    assert_eq!(sorted, expected, "{all}");
+    // Rows that were tried are not there, so that keys that refer to them are not looked up.
+    assert_eq!(stage.sql(&stage.admin, "SELECT count(*) FROM \"Many\"")?, "0");
+    let error = report["error"].as_str().unwrap_or_default();
+    assert!(
+        error.contains("(9999)") && !error.contains("(500)") && !error.contains("rows: (m) = (1)"),
+        "{error}"
+    );
+    let checks =
+        "SELECT count(*) FROM pg_constraint WHERE conname IN ('small', 'Few', 'fine', 'positive', 'odd')";
+    assert_eq!(stage.sql(&stage.admin, checks)?, "7", "the trial is taken back");
+    let mut arguments = vec!["--resume", "--new-snapshot"];
+    arguments.extend(names.iter().flat_map(|name| ["--allow-violations", name]));
+    let (code, report, all) = stage.migrate(&arguments)?;
+    assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
+    assert_eq!(stage.sql(&stage.admin, "SELECT count(*) FROM \"Many\"")?, "500");
+    let valid = "SELECT string_agg(conname, ' ' ORDER BY conname COLLATE \"C\") FROM pg_constraint \
+                 WHERE convalidated AND contype IN ('c', 'f') AND connamespace = 'public'::regnamespace";
+    assert_eq!(stage.sql(&stage.admin, valid)?, "fine good_key");
+    Ok(())
+}

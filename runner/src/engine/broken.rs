@@ -86,7 +86,7 @@ impl Engine {
 }
 
 /// A statement for each constraint that a statement validates.
-fn validations(sql: &str) -> Vec<String> {
+pub(super) fn validations(sql: &str) -> Vec<String> {
     let parsed = parse::parse(sql, true).ok().flatten();
     let Some(NodeEnum::AlterTableStmt(alter)) = parsed.as_ref().map(parse::Parsed::node) else {
         return Vec::new();

@@ -44,6 +44,7 @@ impl Engine {
     pub async fn load(self: &Arc<Self>, load: Load) -> Result<(), Error> {
         let mut builds = Builds::default();
         let mut to_copy = Vec::new();
+        let mut parts = Vec::new();
         let (mut tables, mut left) = (Vec::new(), Vec::new());
         let mut ready = Vec::new();
         let mut of_tables = load.builds;
@@ -59,6 +60,7 @@ impl Engine {
             let missing: Vec<CopyRange> =
                 ranges.into_iter().filter(|range| self.marks.done(&range.step(&table)).is_none()).collect();
             left.push(AtomicUsize::new(missing.len()));
+            parts.push(missing.clone());
             if missing.is_empty() {
                 ready.push((number, rows && !(load.analyzed_with_root)(&table.relation)));
             }
@@ -114,6 +116,7 @@ impl Engine {
             workers.spawn(build_all(self.clone(), plan.clone()));
         }
         pool::all(workers).await?;
+        Box::pin(self.try_refused(&plan, &parts)).await;
         self.broken().map_or(Ok(()), Err)
     }
 }

@@ -27,3 +27,4 @@ pub mod statements;
 pub mod sums;
 pub mod target;
 mod together;
+mod trial;

@@ -182,6 +182,26 @@ impl LiveTarget {
         answer.map_err(|error| refused(&error))
     }
 
+    /// Begins a transaction that is never committed: it has no steps. [`LiveTarget::reset`] ends it.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub(super) async fn begin_trial(&mut self) -> Result<(), Error> {
+        self.reset().await;
+        self.steps.clear();
+        self.session().await?.run("BEGIN").await?;
+        self.in_transaction = true;
+        Ok(())
+    }
+
+    /// Begins to write a part of a table, within the transaction.
+    pub(super) async fn begin_part(&mut self, table: &Table, range: &CopyRange) -> Result<(), Error> {
+        if freezes(table, range) {
+            self.session().await?.run(&truncate(table)).await?;
+        }
+        self.copy(&table.into, &copy_in(table, range)).await
+    }
+
     /// Begins `sql`, a COPY from standard input.
     ///
     /// # Errors
@@ -271,10 +291,7 @@ impl Target for LiveTarget {
         if !self.transaction(&[range.step(table)]).await? {
             return Ok(false);
         }
-        if freezes(table, range) {
-            self.session().await?.run(&truncate(table)).await?;
-        }
-        self.copy(&table.into, &copy_in(table, range)).await?;
+        self.begin_part(table, range).await?;
         Ok(true)
     }
 

@@ -133,7 +133,8 @@ async fn broken_rows(context: &Context, error: &Error) -> Vec<BrokenRows> {
     let mut found = Vec::new();
     for (number, error) in all.iter().filter(is_by_rows).enumerate() {
         let constraint = error.answer().and_then(|answer| answer.constraint.clone());
-        let keys = match constraint.as_ref().filter(|_| number < LOOKED_AT) {
+        let is_there = error.answer().is_some_and(|answer| !answer.rolled_back);
+        let keys = match constraint.as_ref().filter(|_| number < LOOKED_AT && is_there) {
             Some(constraint) => match (context.source.open().await, context.target.open().await) {
                 // The error itself has said what it is: keys are more.
                 (Ok(source), Ok(target)) => {

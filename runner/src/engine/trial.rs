@@ -1,0 +1,187 @@
+//! Rows that a CHECK refuses, tried without it: what else they break is known at the same stop. All of it happens in one
+//! transaction, which is rolled back.
+
+use std::collections::BTreeSet;
+
+use super::allowed::BY_ROWS;
+use super::broken::validations;
+use super::builds::Build;
+use super::copy::{Source, pump};
+use super::pool::Engine;
+use super::queue::Plan;
+use super::rows::RowSource;
+use super::statements::refused;
+use super::target::LiveTarget;
+use crate::error::{Error, Server};
+use crate::human;
+use crate::names::Relation;
+use crate::quote::literal;
+use crate::tables::Table;
+use crate::tables::range::CopyRange;
+
+/// Tables with more bytes than that in all are not copied for a trial.
+const MOST: u64 = 1 << 30;
+
+/// CHECKs of the table `{table}` and of all that it inherits from: where each comes from, its name, its definition, whether it
+/// is inherited, and whether it is the table's own.
+const CHECKS: &str = "
+WITH RECURSIVE up(oid) AS (SELECT pg_catalog.to_regclass({table})::pg_catalog.oid
+  UNION SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN up ON i.inhrelid = up.oid)
+SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.quote_ident(k.conname), pg_catalog.pg_get_constraintdef(k.oid),
+       k.coninhcount > 0, c.oid = pg_catalog.to_regclass({table})::pg_catalog.oid
+FROM up JOIN pg_catalog.pg_class c ON c.oid = up.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_constraint k ON k.conrelid = c.oid AND k.contype = 'c' ORDER BY 1, 2";
+
+impl Engine {
+    /// Looks what else is broken by the rows of tables that were given up, of which these parts are not copied. That it cannot be
+    /// found out is no error: what is known is said all the same.
+    pub(super) async fn try_refused(&self, plan: &Plan, parts: &[Vec<CopyRange>]) {
+        let mut given_up: Vec<(usize, &Table, u64)> = Vec::new();
+        for number in &plan.builds().given_up {
+            let bytes = parts.get(*number).into_iter().flatten().map(|part| part.bytes).sum();
+            given_up.extend(plan.tables.get(*number).map(|table| (*number, table, bytes)));
+        }
+        given_up.sort_by_key(|(number, _, bytes)| (*bytes, *number));
+        let mut all = 0;
+        let (tried, large): (Vec<_>, Vec<_>) = given_up.into_iter().partition(|(_, _, bytes)| {
+            all += bytes;
+            all <= MOST
+        });
+        if !large.is_empty() {
+            let names = large.iter().map(|(_, table, _)| table.relation.to_string());
+            self.progress.warn(&format!(
+                "what else rows break of large tables is known when they are copied: {}",
+                human::first(names, 5)
+            ));
+        }
+        if tried.is_empty() {
+            return;
+        }
+        let tables: Vec<(usize, &Table)> = tried.iter().map(|(number, table, _)| (*number, *table)).collect();
+        let mut target = LiveTarget::new(&self.target, &self.setup);
+        if let Err(error) = self.all_of(&mut target, plan, &tables, parts).await {
+            self.progress.warn(&format!("what else these rows break could not be found out: {error}"));
+        }
+        target.reset().await;
+    }
+
+    async fn all_of(
+        &self,
+        target: &mut LiveTarget,
+        plan: &Plan,
+        tables: &[(usize, &Table)],
+        parts: &[Vec<CopyRange>],
+    ) -> Result<(), Error> {
+        let mut source = RowSource::new(&self.rows, &self.progress);
+        target.begin_trial().await?;
+        let mut there = BTreeSet::new();
+        for (number, table) in tables {
+            let parts = parts.get(*number).map(Vec::as_slice).unwrap_or_default();
+            if self.rows_of(&mut source, target, table, parts).await? {
+                there.insert(*number);
+            }
+        }
+        for number in &there {
+            let of = plan.builds().of.get(*number).cloned().unwrap_or_default();
+            for build in of.indexes.iter().chain(&of.constraints) {
+                let is_key = build.sql.iter().any(|sql| !sql.starts_with("CREATE INDEX "));
+                if is_key && self.marks.done(&build.step).is_none() {
+                    self.try_build(target, build).await?;
+                }
+            }
+        }
+        let keys: Vec<(Vec<Build>, Vec<Build>)> = plan
+            .builds()
+            .keys
+            .iter()
+            .filter(|waiting| waiting.tables.is_subset(&there))
+            .map(|waiting| (waiting.keys.add.clone(), waiting.keys.checks.clone()))
+            .collect();
+        for (add, checks) in &keys {
+            for build in add {
+                self.try_build(target, build).await?;
+            }
+            for build in checks {
+                for sql in build.sql.iter().flat_map(|sql| validations(sql)) {
+                    self.try_build(target, &Build { sql: vec![sql], ..build.clone() }).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies the rows of a table without its CHECKs, and tries each of those; false where the target refuses rows all the same.
+    async fn rows_of(
+        &self,
+        source: &mut RowSource,
+        target: &mut LiveTarget,
+        table: &Table,
+        parts: &[CopyRange],
+    ) -> Result<bool, Error> {
+        let question = CHECKS.replace("{table}", &literal(&table.into.sql()));
+        let (mut drops, mut adds) = (Vec::new(), Vec::new());
+        for row in target.session().await?.ask(&question).await? {
+            let (relation, name, definition) = (row.text(0)?, row.text(1)?, row.text(2)?);
+            if !row.flag(3)? {
+                drops.push(format!("ALTER TABLE {relation} DROP CONSTRAINT {name}"));
+            }
+            if row.flag(4)? {
+                adds.push(format!("ALTER TABLE {} ADD CONSTRAINT {name} {definition}", table.into.sql()));
+            }
+        }
+        if attempt(target, &drops.join("; "), true).await?.is_err() {
+            return Ok(false);
+        }
+        target.session().await?.run("SAVEPOINT rows").await?;
+        for part in parts.iter().filter(|part| self.marks.done(&part.step(table)).is_none()) {
+            let copied = async {
+                target.begin_part(table, part).await?;
+                source.begin(table, part).await?;
+                pump(source, target, &self.rate, &|_| {}).await?;
+                target.copied().await
+            };
+            if let Err(error) = copied.await {
+                source.reset().await;
+                if error.answer().is_none_or(|answer| answer.code.is_empty()) {
+                    return Err(error);
+                }
+                target.session().await?.run("ROLLBACK TO SAVEPOINT rows").await?;
+                return Ok(false);
+            }
+        }
+        for add in adds {
+            if let Err(answer) = attempt(target, &add, false).await? {
+                self.found(&table.relation, answer);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn try_build(&self, target: &mut LiveTarget, build: &Build) -> Result<(), Error> {
+        if let Err(answer) = attempt(target, &build.sql.join(";\n"), true).await?
+            && BY_ROWS.contains(&answer.code.as_str())
+        {
+            // Anything but rows as the reason follows from what was left out here.
+            let _ = self.put_off(refused("post-data", &build.statement, answer));
+        }
+        Ok(())
+    }
+
+    fn found(&self, table: &Relation, answer: Server) {
+        if BY_ROWS.contains(&answer.code.as_str()) {
+            let error = Error::Copy { table: table.to_string(), side: "target", answer: Box::new(answer) };
+            let _ = self.put_off(error);
+        }
+    }
+}
+
+/// Runs statements within the transaction, which goes on whatever the answer is; what they did stays in it with `keep`.
+async fn attempt(target: &mut LiveTarget, sql: &str, keep: bool) -> Result<Result<(), Server>, Error> {
+    let session = target.session().await?;
+    session.run("SAVEPOINT trial").await?;
+    let answer = session.client().batch_execute(sql).await;
+    let answer = answer.map_err(|error| Server { rolled_back: true, ..Server::new(&error) });
+    let back = if answer.is_ok() && keep { "" } else { "ROLLBACK TO SAVEPOINT trial; " };
+    session.run(&format!("{back}RELEASE SAVEPOINT trial")).await?;
+    Ok(answer)
+}
