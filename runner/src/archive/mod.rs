@@ -17,6 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tsmigrate_analyzer::archive::{Damage, Entry, Format, MAGIC, Part, Script, Section, Toc};
+use tsmigrate_analyzer::quote::shell;
 
 use data::LargeObjects;
 use files::{CHUNK, Files};
@@ -41,6 +42,25 @@ pub fn begins(head: &[u8]) -> bool {
 #[must_use]
 pub fn is_directory(path: &Path) -> bool {
     path.join("toc.dat").is_file()
+}
+
+/// The directory that a file is the table of contents of; none of other files.
+#[must_use]
+pub fn directory_of(file: &Path) -> Option<&Path> {
+    let directory = file.parent().filter(|_| file.file_name().is_some_and(|name| name == "toc.dat"))?;
+    Some(if directory == Path::new("") { Path::new(".") } else { directory })
+}
+
+/// The command that unpacks a compressed file, and the name of what it writes.
+#[must_use]
+pub fn unpacking(file: &str, is_gzip: bool) -> (String, String) {
+    let (beside, piped, end) =
+        if is_gzip { ("gunzip -k", "gunzip -c", ".gz") } else { ("zstd -d", "zstd -dc", ".zst") };
+    if let Some(name) = file.strip_suffix(end).filter(|name| !name.is_empty()) {
+        return (format!("{beside} {}", shell(file)), name.to_owned());
+    }
+    let name = format!("{file}.unpacked");
+    (format!("{piped} {} > {}", shell(file), shell(&name)), name)
 }
 
 impl Archive {

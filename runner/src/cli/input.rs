@@ -13,6 +13,7 @@ use tsmigrate::workers::Workers;
 use tsmigrate_analyzer::clean;
 use tsmigrate_analyzer::facts::ObjectId;
 use tsmigrate_analyzer::facts::names::quoted;
+use tsmigrate_analyzer::input::Problem;
 use tsmigrate_analyzer::order::{HEAD, begins};
 use tsmigrate_analyzer::parse::Class;
 use tsmigrate_analyzer::quote::shell;
@@ -95,7 +96,14 @@ impl Input {
             return Ok(None);
         }
         let file = self.file.try_clone().map_err(|error| failed(&error))?;
-        Archive::of_file(file).map(Some).map_err(|damage| archive_failure(&self.name, &damage))
+        Archive::of_file(file).map(Some).map_err(|damage| {
+            match archive::directory_of(Path::new(&self.name)) {
+                Some(directory) => Failure::new("this is one file of an archive that is a directory")
+                    .at(&self.name)
+                    .next(format!("name the directory: {}", shell(&directory.to_string_lossy()))),
+                None => archive_failure(&self.name, &damage),
+            }
+        })
     }
 
     fn stdin() -> Result<Self, Failure> {
@@ -366,7 +374,14 @@ fn bad_input(error: &InputError, word: &str) -> Failure {
         Some(line) => format!("{name}, line {line}"),
         None => name.to_owned(),
     };
-    Failure::new(problem.what()).at(place).next(problem.next(word))
+    let is_archive = matches!(problem, Problem::CustomFormat | Problem::Tar);
+    let next = if is_archive && packed::unpacked_name(name) != name {
+        let (command, file) = archive::unpacking(name, name.to_lowercase().ends_with(".gz"));
+        format!("unpack it first: {command}; then name {}", shell(&file))
+    } else {
+        problem.next(word)
+    };
+    Failure::new(problem.what()).at(place).next(next)
 }
 
 /// How far the reading of a large file is: shown on a terminal, where it takes more than two seconds.

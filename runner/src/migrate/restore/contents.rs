@@ -24,9 +24,6 @@ use crate::tables::Table;
 /// What stands for the server that was read, in the record of a restore.
 pub(in crate::migrate) const SYSTEM: &str = "archive";
 
-/// Bytes that tell what a file is.
-const HEAD: usize = 512;
-
 /// So much of a large object is written at once, in bytes.
 const PIECE: u64 = 1 << 20;
 
@@ -187,12 +184,15 @@ fn opened(path: &Path) -> Result<Archive, Error> {
     }
     let mut file = File::open(path).map_err(failed)?;
     let mut head = Vec::new();
-    (&mut file).take(HEAD as u64).read_to_end(&mut head).map_err(failed)?;
+    (&mut file).take(refused::HEAD as u64).read_to_end(&mut head).map_err(failed)?;
     if !archive::begins(&head) {
         return Err(refused::no_archive(path, &head));
     }
     file.seek(SeekFrom::Start(0)).map_err(failed)?;
-    Archive::of_file(file).map_err(damaged)
+    Archive::of_file(file).map_err(|damage| match archive::directory_of(path) {
+        Some(directory) => refused::part_of_directory(path, directory),
+        None => damaged(damage),
+    })
 }
 
 /// What refuses some entries.

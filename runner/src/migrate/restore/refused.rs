@@ -1,15 +1,23 @@
 //! What of an archive is not restored: all of it is named before anything is written.
 
+use std::fs::File;
+use std::io::{BufReader, Read};
 use std::path::Path;
 
+use flate2::bufread::GzDecoder;
 use tsmigrate_analyzer::archive::{Damage, Entry};
 use tsmigrate_analyzer::quote::shell;
 
+use crate::archive;
 use crate::error::{Blocker, Error};
+use crate::frames::Frames;
 use crate::human;
 
 /// So many are named.
 const SHOWN: usize = 5;
+
+/// Bytes that tell what a file is.
+pub(super) const HEAD: usize = 512;
 
 /// The way on where a live source can be had.
 const MIGRATE: &str = "move the database itself, where its server can be reached: tsmigrate migrate";
@@ -122,24 +130,62 @@ pub(super) fn damage(path: &Path, damage: &Damage) -> Error {
     Error::Refused { what: format!("{} cannot be restored: {damage}", path.display()), next: vec![next] }
 }
 
+/// The way on with a dump that is text.
+const TEXT: &str =
+    "rewrite it, and run the result with psql: tsmigrate rewrite roles.sql dump.sql --output-dir rewritten";
+
 /// What begins like this, in words, and what to do with it.
 pub(super) fn no_archive(path: &Path, head: &[u8]) -> Error {
-    let text = "rewrite it, and run the result with psql: tsmigrate rewrite roles.sql dump.sql --output-dir rewritten";
     let (what, next) = match head {
         [] => ("it is empty", "dump it again"),
-        [0x1f, 0x8b, ..] => {
-            ("it is compressed by gzip; restore reads archives of pg_dump -Fc, -Fd and -Ft", text)
-        }
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-            ("it is compressed by zstd; restore reads archives of pg_dump -Fc, -Fd and -Ft", text)
-        }
+        [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] => return packed(path, head),
         [b'P', b'K', ..] => ("it is a zip file", "unpack it, and name the archive in it"),
         head if str::from_utf8(head).is_ok() || head.starts_with(b"--") => {
-            ("it is text; restore reads archives of pg_dump -Fc, -Fd and -Ft", text)
+            ("it is text; restore reads archives of pg_dump -Fc, -Fd and -Ft", TEXT)
         }
         _ => ("it is no archive of pg_dump, or an encrypted one", "decrypt it, and name what pg_dump wrote"),
     };
     Error::Refused { what: format!("{} cannot be restored: {what}", path.display()), next: vec![next.into()] }
+}
+
+/// A file that another program has compressed: an archive, or text.
+fn packed(path: &Path, head: &[u8]) -> Error {
+    let is_gzip = head.starts_with(&[0x1f, 0x8b]);
+    // What cannot be unpacked is not taken for an archive.
+    let first = |unpacked: &mut dyn Read| {
+        let mut head = Vec::new();
+        let _ = unpacked.take(HEAD as u64).read_to_end(&mut head);
+        head
+    };
+    let is_archive = File::open(path).is_ok_and(|file| {
+        let file = BufReader::new(file);
+        let head = if is_gzip { first(&mut GzDecoder::new(file)) } else { first(&mut Frames::new(file)) };
+        archive::begins(&head)
+    });
+    let program = if is_gzip { "gzip" } else { "zstd" };
+    let (what, next) = if is_archive {
+        let (command, name) = archive::unpacking(&path.display().to_string(), is_gzip);
+        (
+            format!("it is an archive that was compressed once more, by {program}"),
+            format!("unpack it first: {command}; then name {}", shell(&name)),
+        )
+    } else {
+        (
+            format!(
+                "it is text, compressed by {program}; restore reads archives of pg_dump -Fc, -Fd and -Ft"
+            ),
+            TEXT.to_owned(),
+        )
+    };
+    Error::Refused { what: format!("{} cannot be restored: {what}", path.display()), next: vec![next] }
+}
+
+/// The table of contents of an archive that is a directory.
+pub(super) fn part_of_directory(path: &Path, directory: &Path) -> Error {
+    let what =
+        format!("{} cannot be restored: it is one file of an archive that is a directory", path.display());
+    let next = format!("name the directory: {}", shell(&directory.display().to_string()));
+    Error::Refused { what, next: vec![next] }
 }
 
 /// A directory that is no archive.
