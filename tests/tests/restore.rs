@@ -193,7 +193,10 @@ fn what_is_not_restored_is_refused_by_name_before_anything_is_written() -> Outco
     let plain = dumps.dump(&["-Fp", "-B"], "text.sql")?;
     let why_text = why(&plain)?;
     assert!(why_text.contains("it is text") && why_text.contains("tsmigrate rewrite"), "{why_text}");
-    assert!(why(&dumps.dump(&["-Fp", "-B", "-Z6"], "text.sql.gz")?)?.contains("compressed by gzip"));
+    assert!(
+        why(&dumps.dump(&["-Fp", "-B", "-Z6"], "text.sql.gz")?)?.contains("it is text, compressed by gzip")
+    );
+    packed_archives_and_parts_of_one(&dumps, &why)?;
     let whole = dumps.dump(&["-Fc", "-B"], "whole")?;
     let bytes = fs::read(&whole)?;
     let cut = dumps.path("cut");
@@ -320,6 +323,38 @@ fn a_killed_restore_goes_on_and_damaged_rows_stay_away() -> Outcome {
     Ok(())
 }
 
+/// An archive that was compressed once more, and the table of contents of one: what to name in its place.
+fn packed_archives_and_parts_of_one(
+    dumps: &Dumps,
+    why: &impl Fn(&Path) -> Result<String, Box<dyn Error>>,
+) -> Outcome {
+    for kind in ["-Fc", "-Ft"] {
+        let archive = dumps.dump(&[kind], &format!("once{kind}.dump"))?;
+        let packed = archive.with_extension("dump.gz");
+        let mut gzip = flate2::write::GzEncoder::new(fs::File::create(&packed)?, flate2::Compression::fast());
+        std::io::copy(&mut fs::File::open(&archive)?, &mut gzip)?;
+        gzip.finish()?;
+        let name = archive.display();
+        let way = format!("unpack it first: gunzip -k {name}.gz; then name {name}");
+        let said = why(&packed)?;
+        assert!(
+            said.contains("an archive that was compressed once more, by gzip") && said.contains(&way),
+            "{said}"
+        );
+        let output = Command::new(program::path()).arg("check").arg(&packed).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains(&way), "{said}");
+    }
+    let directory = dumps.dump(&["-Fd"], "parts")?;
+    let way = format!("name the directory: {}", directory.display());
+    let said = why(&directory.join("toc.dat"))?;
+    assert!(said.contains("one file of an archive that is a directory") && said.contains(&way), "{said}");
+    let output = Command::new(program::path()).arg("check").arg(directory.join("toc.dat")).output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.contains(&way), "{said}");
+    Ok(())
+}
+
 #[test]
 fn a_restore_that_is_given_up_leaves_an_empty_target() -> Outcome {
     let test = "a_restore_that_is_given_up_leaves_an_empty_target";
@@ -331,14 +366,31 @@ fn a_restore_that_is_given_up_leaves_an_empty_target() -> Outcome {
     let whole = fs::read(file)?;
     fs::write(file, &whole[..whole.len() - 7])?;
     assert_eq!(dumps.restore(&archive, &[])?.0, 2);
-    let output = Command::new(program::path())
-        .args(["cleanup", "--drop-target", "--work-dir"])
-        .arg(&stage.work)
-        .env_remove("SOURCE")
-        .env("TARGET", &stage.target)
-        .output()?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("is removed"), "{said}");
+    let cleanup = |arguments: &[&str]| -> Result<(i32, String), Box<dyn Error>> {
+        let output = Command::new(program::path())
+            .args(["cleanup", "--drop-target", "--work-dir"])
+            .arg(&stage.work)
+            .args(arguments)
+            .env_remove("SOURCE")
+            .env("TARGET", &stage.target)
+            .output()?;
+        let said = [output.stdout, output.stderr].concat();
+        Ok((output.status.code().ok_or("killed")?, String::from_utf8_lossy(&said).into_owned()))
+    };
+    // What others have created meanwhile is told from what the archive's own statements have, without the source.
+    stage.sql(&stage.target, "CREATE TABLE public.\"Theirs, too\" (a int PRIMARY KEY)")?;
+    stage.sql(&stage.target, "CREATE VIEW public.of_others AS SELECT 1 AS a")?;
+    let (code, said) = cleanup(&[])?;
+    assert!(code == 2 && said.contains("--with-others"), "{said}");
+    for object in ["table public.\"Theirs, too\"", "view public.of_others"] {
+        assert!(said.contains(object), "{object}: {said}");
+    }
+    let theirs = said.split_once("others have created").ok_or("nothing is named")?.1;
+    assert!(!theirs.contains("app."), "the archive's own: {said}");
+    assert_eq!(stage.sql(&stage.admin, "SELECT count(*) FROM public.of_others")?, "1");
+    stage.sql(&stage.target, "DROP TABLE public.\"Theirs, too\"; DROP VIEW public.of_others")?;
+    let (code, said) = cleanup(&[])?;
+    assert!(code == 0 && said.contains("is removed") && !said.contains("nobody can tell"), "{said}");
     fs::write(file, whole)?;
     let (code, report, all) = dumps.restore(&archive, &[])?;
     assert_eq!((code, &report["outcome"]), (0, &"restored".into()), "{all}");

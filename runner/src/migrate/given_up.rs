@@ -20,6 +20,9 @@ pub(super) type Say<'a> = &'a (dyn Fn(&str) + Sync);
 /// So many are named.
 const SHOWN: usize = 10;
 
+/// So many tables are asked about, and locked, in one transaction.
+const TOGETHER: usize = 100;
+
 /// Roles that own something here and that we may act for.
 const ROLES: &str = "
 SELECT DISTINCT r.rolname FROM pg_catalog.pg_shdepend d
@@ -33,6 +36,9 @@ AND EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles u 
 /// there.
 const NAMED_OTHERWISE: [&str; 4] =
     ["default acl ", "user mapping ", "publication relation ", "publication namespace "];
+
+/// A view is named, and not the rule that it is.
+const OF_A_VIEW: &str = "rule \"_RETURN\" on ";
 
 /// What is created again at the end.
 const COMES_AGAIN: &str = "extension timescaledb";
@@ -68,8 +74,8 @@ pub(super) async fn run(
     drop_all(target, owner, say).await
 }
 
-/// Objects that the run may have created: those that the source has, and had. None where there is no server to ask, as for the run
-/// of an archive.
+/// Objects that the run may have created: those that the source has, and had; of a restore, those that its marks tell. None where
+/// nobody tells.
 ///
 /// # Errors
 /// When a server refuses the question.
@@ -79,17 +85,22 @@ async fn known(
     work: &WorkDir,
     owner: &Owner,
 ) -> Result<Option<BTreeSet<String>>, Error> {
-    let Some(source) = source else { return Ok(None) };
-    let mut known = others::known(&source.open().await?).await?;
-    // Without a work directory the source as it is now has to do.
-    known.extend(work.saved_plan(&owner.id).into_iter().flat_map(|plan| plan.schema.objects));
+    let mut known = match source {
+        Some(source) => Some(others::known(&source.open().await?).await?),
+        None => None,
+    };
     if owner.format == record::FORMAT
         && let Some(saved) = Marks::schema(target).await?
         && let Ok(schema) = serde_json::from_str::<SavedSchema>(&saved)
     {
-        known.extend(schema.objects);
+        known.get_or_insert_default().extend(schema.objects);
     }
-    Ok(Some(known))
+    // Without a work directory the source as it is now has to do.
+    let planned = work.saved_plan(&owner.id).into_iter().flat_map(|plan| plan.schema.objects);
+    if let Some(known) = &mut known {
+        known.extend(planned);
+    }
+    Ok(known)
 }
 
 /// Removes what the run has written: everything in the database that belongs to the administrator or to a role that the
@@ -144,7 +155,8 @@ async fn refuse_others(
         theirs.extend(objects(&session, known).await?);
     } else {
         say(
-            "! without a source nobody can tell which objects on the target others have created: all of them go",
+            "! nobody can tell which objects on the target others have created, for neither a source nor the run's marks tell its \
+             own: all of them go",
         );
     }
     // What marks another version has left is not known.
@@ -187,7 +199,9 @@ async fn objects(session: &Session, known: &BTreeSet<String>) -> Result<Vec<Stri
     Ok(gone
         .into_iter()
         .filter(|object| {
-            object != COMES_AGAIN && !NAMED_OTHERWISE.iter().any(|kind| object.starts_with(kind))
+            object != COMES_AGAIN
+                && !object.starts_with(OF_A_VIEW)
+                && !NAMED_OTHERWISE.iter().any(|kind| object.starts_with(kind))
         })
         .collect())
 }
@@ -210,21 +224,40 @@ async fn rows(session: &Session, say: Say<'_>) -> Result<Vec<String>, Error> {
     let tables: Vec<Relation> =
         session.ask(FILLED).await?.iter().map(|row| row.relation(0)).collect::<Result<_, _>>()?;
     let mut theirs = Vec::new();
-    for table in &tables {
+    for some in tables.chunks(TOGETHER) {
         session.run("BEGIN").await?;
-        let found = others::found(session, &marks, table).await;
+        let all = others::found_in(session, &marks, some).await;
         session.run("ROLLBACK").await?;
-        match found? {
-            others::Rows::Own => {}
-            others::Rows::Untold => say(&format!(
-                "! whether all rows of {table} are the run's cannot be told: a query would run its owner's functions"
-            )),
-            others::Rows::Others { added, missing, .. } => theirs.push(if added > 0 {
-                format!("{} of {table}", count(added, "row"))
-            } else {
-                format!("{table}, with {} changed or gone", count(missing, "row"))
-            }),
+        let all = match all {
+            Ok(Some(all)) => all,
+            // Each by itself, so that one that has gone meanwhile, or cannot be asked about, is told from the others.
+            Ok(None) | Err(_) => each(session, &marks, some).await?,
+        };
+        for (table, found) in some.iter().zip(all) {
+            match found {
+                others::Rows::Own => {}
+                others::Rows::Untold => say(&format!(
+                    "! whether all rows of {table} are the run's cannot be told: a query would run its owner's functions"
+                )),
+                others::Rows::Others { added, missing, .. } => theirs.push(if added > 0 {
+                    format!("{} of {table}", count(added, "row"))
+                } else {
+                    format!("{table}, with {} changed or gone", count(missing, "row"))
+                }),
+            }
         }
     }
     Ok(theirs)
+}
+
+/// Asks about tables one after the other.
+async fn each(session: &Session, marks: &Marks, tables: &[Relation]) -> Result<Vec<others::Rows>, Error> {
+    let mut all = Vec::new();
+    for table in tables {
+        session.run("BEGIN").await?;
+        let found = others::found(session, marks, table).await;
+        session.run("ROLLBACK").await?;
+        all.push(found?);
+    }
+    Ok(all)
 }

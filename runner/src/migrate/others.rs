@@ -61,7 +61,8 @@ pub(super) async fn known(source: &Session) -> Result<BTreeSet<String>, Error> {
     Ok(objects(source).await?.iter().map(|object| hash(object)).collect())
 }
 
-fn hash(object: &str) -> String {
+/// How the identity of an object is kept.
+pub(super) fn hash(object: &str) -> String {
     hex(&Sha256::digest(object)[..HASH])
 }
 
@@ -165,6 +166,15 @@ pub(super) async fn found(session: &Session, marks: &Marks, table: &Relation) ->
             return Ok(Rows::Untold);
         }
     }
+    let (copied, question) = counting(marks, table);
+    let row = session.ask_row(&question).await?;
+    session.run("ROLLBACK TO SAVEPOINT looked; RELEASE SAVEPOINT looked").await?;
+    Ok(judged(copied, row.number(0)?, row.number(1)?))
+}
+
+/// How many rows the marks say were copied, where there are some of the table; and the question how many there are, and how many
+/// of others.
+fn counting(marks: &Marks, table: &Relation) -> (Option<u64>, String) {
     let own: Vec<(Step, u64)> = marks
         .steps()
         .into_iter()
@@ -175,21 +185,57 @@ pub(super) async fn found(session: &Session, marks: &Marks, table: &Relation) ->
     let steps: Vec<String> = own.iter().map(|(step, _)| literal(&step.to_string())).collect();
     let of =
         if steps.is_empty() { String::new() } else { format!(" WHERE d.step IN ({})", steps.join(", ")) };
-    let row = session
-        .ask_row(&format!(
-            "SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE t.xmin NOT IN (SELECT d.xmin FROM {SCHEMA}.done d{of})) \
-             FROM ONLY {name} t"
-        ))
-        .await?;
-    let (all, added): (u64, u64) = (row.number(0)?, row.number(1)?);
-    session.run("ROLLBACK TO SAVEPOINT looked; RELEASE SAVEPOINT looked").await?;
-    let copied: u64 = own.iter().map(|(_, rows)| rows).sum();
-    let missing = if own.is_empty() { 0 } else { copied.saturating_sub(all - added) };
-    Ok(if all == 0 || added == 0 && missing == 0 {
+    let question = format!(
+        "SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE t.xmin NOT IN (SELECT d.xmin FROM {SCHEMA}.done d{of})) \
+         FROM ONLY {} t",
+        table.sql()
+    );
+    let copied = (!own.is_empty()).then(|| own.iter().map(|(_, rows)| rows).sum());
+    (copied, question)
+}
+
+/// Whose `all` rows are, of which the run has not written `added`, and the marks say that it copied `copied`.
+fn judged(copied: Option<u64>, all: u64, added: u64) -> Rows {
+    let missing = copied.map_or(0, |copied| copied.saturating_sub(all.saturating_sub(added)));
+    if all == 0 || added == 0 && missing == 0 {
         Rows::Own
     } else {
-        Rows::Others { added, missing, copied }
-    })
+        Rows::Others { added, missing, copied: copied.unwrap_or_default() }
+    }
+}
+
+/// Whose rows some tables have, in one question; none where that cannot be told of one of them without more. The session is in a
+/// transaction, as in [`found`].
+///
+/// # Errors
+/// When the server refuses the question.
+pub(super) async fn found_in(
+    session: &Session,
+    marks: &Marks,
+    tables: &[Relation],
+) -> Result<Option<Vec<Rows>>, Error> {
+    let names: Vec<String> = tables.iter().map(Relation::sql).collect();
+    session.run(&format!("LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE", names.join(", ONLY "))).await?;
+    let oids: Vec<String> = names
+        .iter()
+        .map(|name| format!("pg_catalog.to_regclass({})::pg_catalog.oid", literal(name)))
+        .collect();
+    let asked = format!("SELECT o FROM pg_catalog.unnest(ARRAY[{}]) o", oids.join(", "));
+    let oids: Vec<u32> =
+        session.ask(&asked).await?.iter().map(|row| row.number(0)).collect::<Result<_, _>>()?;
+    // With the locks nobody gives them more of that.
+    if Plans::answer(&session.ask(&Plans::question(&oids)).await?) == Plans::CallsUsers {
+        return Ok(None);
+    }
+    let (copied, questions): (Vec<Option<u64>>, Vec<String>) =
+        tables.iter().map(|table| counting(marks, table)).unzip();
+    let questions = questions.iter().enumerate();
+    let questions: Vec<String> =
+        questions.map(|(place, sql)| format!("SELECT q.*, {place} AS place FROM ({sql}) q")).collect();
+    let rows = session.ask(&format!("{} ORDER BY place", questions.join(" UNION ALL "))).await?;
+    let all =
+        copied.iter().zip(&rows).map(|(copied, row)| Ok(judged(*copied, row.number(0)?, row.number(1)?)));
+    all.collect::<Result<_, Error>>().map(Some)
 }
 
 /// Refuses where a table that is about to be dropped or emptied has other rows than the run has copied into it. The session is

@@ -4,6 +4,7 @@
 mod contents;
 mod context;
 mod entries;
+mod known;
 mod large_objects;
 mod options;
 mod pipeline;

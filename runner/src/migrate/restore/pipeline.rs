@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::context::Restore;
-use super::{large_objects, schema, target, verify};
+use super::{known, large_objects, schema, target, verify};
 use crate::connect::Session;
 use crate::engine::allowed::Allowed;
 use crate::engine::builds;
@@ -206,6 +206,7 @@ async fn write(
     run.step("roles", Step::Roles, roles::run(run, &scripts.roles)).await?;
     run.stage("extensions", extensions::run(run, &scripts.extensions, None)).await?;
     statements::stage(run, List::PreData, &scripts.pre_data).await?;
+    known::keep(run, known::behind_rows(&scripts.post_data)).await?;
     let handover = Handover::default();
     let owners = ownership::run(run, &scripts.access, &handover, admin, &mut loaded);
     run.step("owners", Step::Owners, owners).await?;
