@@ -22,6 +22,9 @@ const NAMES: usize = 4;
 /// Statements that create what is missing in one command.
 const CREATED: usize = 20;
 
+/// What the roles' dump is called in commands.
+const ROLES: &str = "roles.sql";
+
 /// Something to decide.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -214,7 +217,7 @@ fn role_choices(roles: &[String], inputs: &[&str]) -> Vec<Choice> {
         what: "Add your roles dump".to_owned(),
         lost: None,
         command: Some(format!(
-            "pg_dumpall --roles-only > roles.sql; tsmigrate check roles.sql {}",
+            "pg_dumpall --roles-only > {ROLES}; tsmigrate check {ROLES} {}",
             files.join(" ")
         )),
         way: Way::Roles,
@@ -225,7 +228,9 @@ fn role_choices(roles: &[String], inputs: &[&str]) -> Vec<Choice> {
         command: Some(create("ROLE", roles)),
         way: Way::Elsewhere,
     };
-    vec![add, create]
+    // The command would write over a file that was given, and that lacks the role.
+    let is_given = inputs.iter().any(|name| name.rsplit('/').next() == Some(ROLES));
+    (!is_given).then_some(add).into_iter().chain([create]).collect()
 }
 
 /// To leave the statements as they cannot be, or parts of them; none where nothing can be left out, as of a live server.
@@ -306,6 +311,10 @@ mod tests {
                 "--accept OWN-01,OWN-03"
             ]
         );
+        // Nobody's file is written over.
+        let given = super::role_choices(&["r".to_owned()], &["old/roles.sql", "a.sql"]);
+        let commands: Vec<_> = given.iter().filter_map(|choice| choice.command.as_deref()).collect();
+        assert_eq!(commands, ["CREATE ROLE r;"]);
     }
 
     #[test]

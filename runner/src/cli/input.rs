@@ -343,9 +343,19 @@ pub(super) fn analyse(
     Ok(analysis)
 }
 
-/// A table that a person wants as a hypertable has to be in the dump, with its column.
+/// The database that a person wants to keep has to be one of the dump's, and a table that is to be a hypertable has to be in it,
+/// with its column.
 fn chosen_are_there(analysis: &Analysis, options: &Options) -> Result<(), Failure> {
     let facts = &analysis.facts;
+    if let Some(database) = &options.database
+        && !facts.databases.is_empty()
+        && !facts.databases.contains_key(database.as_str())
+    {
+        let names: Vec<String> = facts.databases.keys().map(|name| shell(name)).collect();
+        return Err(Failure::new(format!("no dump has a database {}", quoted(database)))
+            .at("--database")
+            .next(format!("name one of these: {}", names.join(", "))));
+    }
     for ((schema, name), conversion) in &options.convert {
         let id = ObjectId::new(Class::Relation, Some(schema), name);
         let table = facts.relations.get(&id).filter(|relation| relation.word == "table");

@@ -289,7 +289,8 @@ fn is_archive(name: &str) -> bool {
             file.take(HEAD as u64).read_to_end(&mut head).map(|_| archive::begins(&head))
         })
     };
-    archive::is_directory(path) || is_file().unwrap_or(false)
+    // To open a named pipe once more would wait for somebody to write into it.
+    archive::is_directory(path) || path.is_file() && is_file().unwrap_or(false)
 }
 
 /// The command that rewrites what was checked.

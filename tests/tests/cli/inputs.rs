@@ -2,6 +2,8 @@
 
 use crate::folder::{Folder, Ran};
 use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 use tsmigrate_tests::program::run_with;
 
 #[test]
@@ -110,4 +112,43 @@ fn a_dump_that_is_piped_in_is_read_once_for_check_and_kept_for_rewrite() {
     let half = schema.split("2024-05-02").next().unwrap();
     let ran = Ran::new(run_with(&mut folder.command(&["rewrite", "-"]), half.as_bytes()).unwrap());
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+}
+
+#[test]
+fn a_named_pipe_is_opened_once() {
+    let folder = Folder::new();
+    let (pipe, schema) = (folder.path("pipe"), folder.read("schema.sql"));
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for args in [&["check", "pipe"][..], &["rewrite", "pipe", "-o", "rewritten.sql"]] {
+        let (to, text) = (pipe.clone(), schema.clone());
+        let writer = std::thread::spawn(move || fs::write(to, text));
+        let mut child = folder.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break Some(status);
+            }
+            if begun.elapsed() > Duration::from_secs(60) {
+                child.kill().unwrap();
+                break None;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        assert!(status.is_some(), "{args:?} waits for a second writer");
+        writer.join().unwrap().unwrap();
+    }
+}
+
+#[test]
+fn a_database_that_no_dump_has_is_not_kept() {
+    let folder = Folder::new();
+    let cluster = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/dumps/cluster-15.sql");
+    for command in ["check", "rewrite"] {
+        let ran = folder.run(&[command, cluster, "--database", "nope"]);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{}", ran.all());
+        assert!(ran.err.contains("no dump has a database nope"), "{}", ran.err);
+        assert!(ran.err.contains("name one of these: postgres, shop, template1"), "{}", ran.err);
+    }
+    // A dump of one database does not say its name.
+    assert_eq!(folder.run(&["check", "schema.sql", "--database", "any"]).code, 1);
 }
