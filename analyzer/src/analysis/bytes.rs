@@ -80,12 +80,18 @@ impl Pass<'_> {
         if let Some(at) = self.copy.bytes.writes_byte(piece.text) {
             self.not_judged(Unjudged::Escapes, self.byte(piece, number, at));
         }
-        let other = piece.text.iter().position(|byte| !byte.is_ascii());
-        if self.copy.bytes.settled || self.copy.bytes.cut.is_empty() && other.is_none() {
+        if self.copy.bytes.settled || self.copy.bytes.cut.is_empty() && piece.text.is_ascii() {
             return;
         }
-        let place = self.byte(piece, number, other.unwrap_or(0));
         let encoding = self.copy.bytes.encoding.unwrap_or(self.analysis.facts.session.now.encoding);
+        // Rows may be large: the byte is looked for only where its place is noted.
+        let place = match encoding {
+            Encoding::Checked | Encoding::Converted => self.place(piece, number),
+            Encoding::Undeclared | Encoding::MayFail => {
+                let other = piece.text.iter().position(|byte| !byte.is_ascii());
+                self.byte(piece, number, other.unwrap_or(0))
+            }
+        };
         if !self.has_to_be_utf8(encoding, place) {
             return;
         }
