@@ -91,6 +91,8 @@ impl Class {
             Self::TextSearchTemplate => "text search template",
             Self::TextSearchConfiguration => "text search configuration",
             Self::Schema => "schema",
+            Self::Extension => "extension",
+            Self::Publication => "publication",
             _ => "object",
         }
     }

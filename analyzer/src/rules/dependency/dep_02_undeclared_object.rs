@@ -2,16 +2,16 @@
 
 use super::dep_01_missing_dependency;
 use super::drops::{drops, may_be_missing, nothing_to_drop};
-use super::missing::{Missing, error, what};
+use super::missing::{Missing, error, is_of_column, is_option, what};
 use super::order;
 use super::overloads;
 use crate::edit::{Action, Fix, Safety};
-use crate::facts::names::quoted;
-use crate::facts::objects::subject;
+use crate::facts::names::{option, quoted, strings};
+use crate::facts::objects::{dropped, subject};
 use crate::facts::{Facts, ObjectId};
 use crate::finding::{Place, Severity};
 use crate::locate::Statement;
-use crate::parse::{Class, NodeEnum, Reference, StatementKind};
+use crate::parse::{Class, NodeEnum, Reference, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule, Unjudged};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::has_extension;
@@ -81,6 +81,11 @@ fn check(ctx: &mut Context<'_>) {
             ctx.report(nothing(&words).server(error));
         } else {
             ctx.not_judged(Unjudged::Objects);
+            if let Some(object) = subject(node).filter(|_| !ctx.facts.dynamic) {
+                let missing = Missing::of(ctx.resolved(&object.id), None);
+                let id = missing.id(ctx);
+                order::waits(ctx, node, &missing, &id, true);
+            }
         }
         return;
     }
@@ -99,13 +104,18 @@ fn check(ctx: &mut Context<'_>) {
         return;
     }
     let made = ctx.created(node);
-    if let Some(object) = subject(node) {
+    let subjects = match node {
+        NodeEnum::DropStmt(s) => dropped(s),
+        _ => subject(node).into_iter().collect(),
+    };
+    let lost = subjects.into_iter().find_map(|object| {
         let id = object.id.table().unwrap_or(object.id);
         let reference = Reference::new(id.class, id.schema.as_deref(), &id.name);
-        if let Some(missing) = missing(ctx, &reference, None) {
-            judge(ctx, statement, node, &missing, true);
-            return;
-        }
+        missing(ctx, &reference, None, drops(node))
+    });
+    if let Some(missing) = lost.or_else(|| named_schema(ctx, node)) {
+        judge(ctx, statement, node, &missing, true);
+        return;
     }
     let new_schema = missing_schema(ctx, statement, node);
     if new_schema.as_ref().is_some_and(|missing| missing.extension.is_some() || !is_judged(ctx)) {
@@ -121,17 +131,16 @@ fn check(ctx: &mut Context<'_>) {
         !matches!(node, NodeEnum::CreateStmt(_) | NodeEnum::AlterTableStmt(_) | NodeEnum::IndexStmt(_));
     // FOR UPDATE OF names an alias, and `column%TYPE` a column: neither is what it looks like in the tree.
     let aliases = || of_query && statement.words(&["FOR"]).is_some();
-    let of_columns = matches!(node, NodeEnum::CreateFunctionStmt(_))
-        && statement.words_where(&["TYPE"], |_| true).is_some();
     let found = statement.references().iter().find_map(|reference| {
         let id = ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name);
         let id = ctx.resolved(&id);
         // A composite type is written like a table.
         let is_own = own.as_ref().is_some_and(|own| own.name == id.name && own.schema == id.schema);
         let is_other = reference.class == Class::Relation && reference.schema.is_none() && aliases()
-            || of_columns && reference.class == Class::Type
+            || reference.class == Class::Type && is_of_column(statement, reference.location)
+            || is_option(statement, reference)
             || is_own;
-        if is_other { None } else { missing(ctx, reference, new_schema.as_deref()) }
+        if is_other { None } else { missing(ctx, reference, new_schema.as_deref(), false) }
     });
     if let Some(found) = found {
         judge(ctx, statement, node, &found, false);
@@ -221,26 +230,43 @@ pub(super) fn says_it_all(finding: &Finding) -> bool {
 
 /// A server that a foreign table or user mapping names: scripts make it, too.
 fn undeclared_server(ctx: &Context<'_>, node: &NodeEnum) -> Option<Missing> {
-    let name = match node {
-        NodeEnum::CreateForeignTableStmt(s) => &s.servername,
-        NodeEnum::CreateUserMappingStmt(s) => &s.servername,
+    let id = match node {
+        NodeEnum::CreateForeignTableStmt(s) => ObjectId::new(Class::Server, None, &s.servername),
+        NodeEnum::CreateUserMappingStmt(s) => ObjectId::new(Class::Server, None, &s.servername),
+        NodeEnum::GrantStmt(_) | NodeEnum::CommentStmt(_) if is_judged(ctx) => {
+            subject(node).filter(|object| object.id.class == Class::Server)?.id
+        }
         _ => return None,
     };
-    let id = ObjectId::new(Class::Server, None, name);
     let gone = !ctx.facts.dynamic && !ctx.facts.declares(&id) && ctx.facts.absence(&id).is_none();
-    gone.then(|| Missing {
-        class: Class::Server,
-        schema: None,
-        name: name.as_str().into(),
-        whole_schema: false,
-        extension: None,
-        location: None,
-    })
+    gone.then(|| Missing::of(id, None))
+}
+
+/// A schema that is missing, of those in whose tables or functions a statement sets privileges.
+fn named_schema(ctx: &Context<'_>, node: &NodeEnum) -> Option<Missing> {
+    let names = match node {
+        NodeEnum::GrantStmt(s) if s.targtype == pg::GrantTargetType::AclTargetAllInSchema as i32 => {
+            strings(&s.objects)
+        }
+        NodeEnum::AlterDefaultPrivilegesStmt(s) => {
+            match option(&s.options, "schemas")?.arg.as_ref()?.node.as_ref()? {
+                NodeEnum::List(list) => strings(&list.items),
+                _ => return None,
+            }
+        }
+        _ => return None,
+    };
+    names.into_iter().find_map(|name| missing(ctx, &Reference::new(Class::Schema, None, name), None, false))
 }
 
 /// What is missing of a reference: nothing that another rule speaks of, nothing that the server may have.
 /// `new_schema` is a schema that a fix of this statement makes.
-fn missing(ctx: &Context<'_>, reference: &Reference, new_schema: Option<&str>) -> Option<Missing> {
+fn missing(
+    ctx: &Context<'_>,
+    reference: &Reference,
+    new_schema: Option<&str>,
+    drops: bool,
+) -> Option<Missing> {
     let Reference { class, schema, name, location, .. } = reference;
     let facts = ctx.facts;
     let looked_for = class.is_in_search_path() || *class == Class::Schema;
@@ -275,8 +301,10 @@ fn missing(ctx: &Context<'_>, reference: &Reference, new_schema: Option<&str>) -
         Class::Relation => found(false, extension),
         // An operator of that name may be PostgreSQL's or an extension's, for other types.
         class if schema.is_some() && *class != Class::Operator => found(false, extension),
-        // Not PostgreSQL's own: a script takes it from the target.
-        Class::Type | Class::Function if !is_judged(ctx) => found(false, extension),
+        // Not PostgreSQL's own.
+        Class::Type | Class::OperatorClass => found(false, extension),
+        // A script takes it from the target.
+        Class::Function if drops || !is_judged(ctx) => found(false, extension),
         // What else is not declared may be the server's own.
         _ => extension.and_then(|extension| found(false, Some(extension))),
     }
@@ -406,10 +434,18 @@ fn report(
                 "{what} needs {words}, which belongs to extension {extension}: these files do not create it"
             )
         }
+        None if what == words => format!("{words} is not created by these files"),
         None => format!("{what} needs {words}, which these files do not create"),
     };
     if drops(node) {
-        ctx.report(nothing(&words).object(what).server(error(node, missing, is_subject)));
+        // The rest of a list may exist.
+        let draft = match node {
+            NodeEnum::DropStmt(s) if s.objects.len() > 1 => {
+                Draft::new(message).advice("Write DROP … IF EXISTS.")
+            }
+            _ => nothing(&words),
+        };
+        ctx.report(draft.object(what).server(error(node, missing, is_subject)));
         return;
     }
     let mut draft = Draft::new(message).object(what).server(error(node, missing, is_subject));

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::dep_02_undeclared_object::{is_servers_own, says_it_all};
 use super::drops::{drops, may_be_missing};
-use super::missing::{Missing, error, what};
+use super::missing::{Missing, error, is_of_column, is_option, what};
+use super::order::waits;
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::objects::{created, dropped, granted, subject};
@@ -91,25 +92,31 @@ fn checked_body(ctx: &mut Context<'_>, node: &NodeEnum) {
         |path| path.into_iter().filter(|schema| facts.may_have_schema(schema)).collect(),
     );
     let parts = body(ctx);
-    let made: Vec<String> = parts
-        .iter()
-        .filter_map(|part| created(part.parsed().node()))
-        .map(|object| object.id.name.to_string())
-        .collect();
+    let in_body = parts.iter().filter_map(|part| created(part.parsed().node()));
+    // The function itself exists when its body is looked at.
+    let made: Vec<Arc<str>> = in_body.chain(ctx.created(node)).map(|object| object.id.name).collect();
     for reference in parts.iter().flat_map(|part| part.parsed().references()) {
         let (class, name) = (reference.class, &*reference.name);
         if reference.schema.is_some()
             || !matches!(class, Class::Relation | Class::Type | Class::Function)
-            || made.iter().any(|made| made == name)
+            || made.iter().any(|made| **made == *name)
             || is_found(ctx, &path, class, name)
         {
             continue;
         }
         let found = schemas(ctx, class, name);
-        if found.is_empty() && !path.is_empty() || facts.dynamic {
+        if facts.dynamic {
             continue;
         }
         let missing = Missing::of(ObjectId::new(class, None, name), None);
+        if found.is_empty() && !path.is_empty() {
+            // A later statement of the script may create it.
+            if !facts.is_dump {
+                let needed = missing.id(ctx);
+                waits(ctx, node, &missing, &needed, false);
+            }
+            continue;
+        }
         let (function, words) = (what(ctx, node), missing.words());
         let draft = Draft::new(format!("the body of {function} names {words} without its schema"))
             .object(function)
@@ -140,54 +147,38 @@ fn names(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum) -> Vec<B
         !matches!(node, NodeEnum::CreateStmt(_) | NodeEnum::AlterTableStmt(_) | NodeEnum::IndexStmt(_));
     // FOR UPDATE OF names an alias, and `column%TYPE` a column.
     let aliases = || of_query && statement.words(&["FOR"]).is_some();
-    let of_columns = matches!(node, NodeEnum::CreateFunctionStmt(_))
-        && statement.words_where(&["TYPE"], |_| true).is_some();
-    let is_other = |class: Class| class == Class::Relation && aliases() || class == Class::Type && of_columns;
+    let is_other = |class: Class, location: Option<u32>| {
+        class == Class::Relation && aliases() || class == Class::Type && is_of_column(statement, location)
+    };
     let subjects = match node {
         NodeEnum::DropStmt(s) => dropped(s),
         // ALL TABLES IN SCHEMA lists schemas.
-        NodeEnum::GrantStmt(s) if s.targtype == pg::GrantTargetType::AclTargetObject as i32 => {
-            s.objects.iter().filter_map(|object| granted(s, object)).collect()
-        }
-        NodeEnum::GrantStmt(_) => Vec::new(),
+        NodeEnum::GrantStmt(s) if s.targtype != pg::GrantTargetType::AclTargetObject as i32 => Vec::new(),
+        NodeEnum::GrantStmt(s) => s.objects.iter().filter_map(|object| granted(s, object)).collect(),
         _ => subject(node).into_iter().collect(),
     };
     let subjects = subjects.into_iter().map(|object| {
         let id = object.id.table().unwrap_or(object.id);
         (id, None, true)
     });
-    // PostgreSQL's grammar reads a word that is the value of an option as a type.
-    let is_option = |class: Class, location: Option<u32>| {
-        let before = location.and_then(|at| statement.sql().get(..usize::try_from(at).ok()?));
-        let option = before.and_then(|before| before.trim_end().strip_suffix('=')).map(str::trim_end);
-        let name =
-            option.map(|option| option.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default());
-        class == Class::Type
-            && name.is_some_and(|name| !OF_TYPES.iter().any(|of| of.eq_ignore_ascii_case(name)))
-    };
-    let references =
-        statement.references().iter().filter(|of| !is_option(of.class, of.location)).map(|reference| {
-            let id = ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name);
-            (id, reference.location, false)
-        });
+    let references = statement.references().iter().filter(|of| !is_option(statement, of)).map(|reference| {
+        let id = ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name);
+        (id, reference.location, false)
+    });
     subjects
         .chain(references)
-        .filter(|(id, _, is_subject)| {
+        .filter(|(id, location, is_subject)| {
             let is_own = own.as_deref() == Some(&*id.name)
                 || into.is_some_and(|into| into.relname == *id.name && id.class == Class::Relation);
             id.schema.is_none()
                 && id.class.is_in_search_path()
                 && !id.name.is_empty()
-                && (*is_subject || !is_own && !is_other(id.class))
+                && (*is_subject || !is_own && !is_other(id.class, *location))
                 && !of_timescale(id.class, &id.name)
         })
         .map(|(id, location, is_subject)| Bare { class: id.class, name: id.name, location, is_subject })
         .collect()
 }
-
-/// Options whose value is a type.
-const OF_TYPES: [&str; 8] =
-    ["leftarg", "rightarg", "stype", "mstype", "basetype", "subtype", "element", "like"];
 
 /// True where the server finds the name along `search_path`, or may.
 fn is_found(ctx: &Context<'_>, path: &[Box<str>], class: Class, name: &str) -> bool {

@@ -6,7 +6,8 @@ use crate::facts::ObjectId;
 use crate::facts::names::{quoted, quoted_path};
 use crate::facts::objects::{relation_word, subject};
 use crate::finding::ServerError;
-use crate::parse::{Class, NodeEnum};
+use crate::locate::Statement;
+use crate::parse::{Class, NodeEnum, Reference};
 use crate::rule::Context;
 
 /// What a statement misses.
@@ -53,6 +54,28 @@ pub(super) fn what(ctx: &Context<'_>, node: &NodeEnum) -> String {
         .or_else(|| subject(node))
         .map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object))
 }
+
+/// True for what is written like a type and is `table.column%TYPE`.
+pub(super) fn is_of_column(statement: &Statement<'_>, location: Option<u32>) -> bool {
+    let name = location.and_then(|at| statement.name_at(usize::try_from(at).ok()?));
+    let behind = name.and_then(|name| statement.sql().get(name.end..));
+    behind.is_some_and(|behind| behind.trim_start().starts_with('%'))
+}
+
+/// True for a word that is the value of an option, which PostgreSQL's grammar reads as a type: `WITH (fastupdate = off)`.
+pub(super) fn is_option(statement: &Statement<'_>, of: &Reference) -> bool {
+    if of.class != Class::Type {
+        return false;
+    }
+    let before = of.location.and_then(|at| statement.sql().get(..usize::try_from(at).ok()?));
+    let option = before.and_then(|before| before.trim_end().strip_suffix('=')).map(str::trim_end);
+    let name = option.and_then(|option| option.rsplit(|c: char| !c.is_alphanumeric()).next());
+    name.is_some_and(|name| !OF_TYPES.iter().any(|of| of.eq_ignore_ascii_case(name)))
+}
+
+/// Options whose value is a type.
+const OF_TYPES: [&str; 8] =
+    ["leftarg", "rightarg", "stype", "mstype", "basetype", "subtype", "element", "like"];
 
 fn word(class: Class) -> &'static str {
     match class {

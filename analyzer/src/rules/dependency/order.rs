@@ -9,7 +9,7 @@ use crate::facts::objects::{created_range, subject};
 use crate::facts::{Facts, ObjectId};
 use crate::finding::Place;
 use crate::locate::Statement;
-use crate::parse::NodeEnum;
+use crate::parse::{Class, NodeEnum};
 use crate::rule::{Context, Draft, Finding, Finish, States};
 
 /// Uses that are remembered.
@@ -85,6 +85,29 @@ impl Uses {
     fn forget(&mut self) {
         self.waiting.clear();
         self.creates.clear();
+    }
+
+    /// Uses of a name that the inputs have in upper or lower case only: a quoted name keeps its case, and one without quotes
+    /// is in lower case.
+    fn written_otherwise<'a>(&'a self, facts: &'a Facts) -> impl Iterator<Item = Finding> + 'a {
+        let relations = self.waiting.keys().any(|id| id.class == Class::Relation).then_some(&facts.relations);
+        let folded = |id: &ObjectId| (id.schema.clone(), id.name.to_lowercase());
+        let created: BTreeMap<_, _> =
+            relations.into_iter().flatten().map(|(id, found)| (folded(id), (id, found.place))).collect();
+        self.waiting.iter().filter(|(id, _)| id.class == Class::Relation).flat_map(move |(id, uses)| {
+            // A temporary table has its own name only.
+            let found = created.get(&folded(id)).copied().filter(|(created, _)| *created != id);
+            uses.iter().filter_map(move |index| {
+                let (created, place) = found?;
+                let Use { finding, words, .. } = self.all.get(*index)?;
+                let mut finding = finding.clone();
+                finding.message = format!("{words} is not created by these files: {} is", created.path());
+                finding.advice = Some("Quotes keep upper case: write the name as it was created.".into());
+                let message = format!("{} is created here", created.path());
+                finding.related.push(crate::finding::Related { place, message });
+                Some(finding)
+            })
+        })
     }
 
     /// What is known to fail at the end.
@@ -187,6 +210,7 @@ pub(super) fn uses_what_fails(
 
 /// What of the inputs uses an object before it is created.
 pub(super) fn finish(finish: &mut Finish<'_>) {
-    let failing: Vec<Finding> = finish.states.get::<Uses>().into_iter().flat_map(Uses::failing).collect();
+    let Some(uses) = finish.states.get::<Uses>() else { return };
+    let failing: Vec<Finding> = uses.failing().chain(uses.written_otherwise(finish.facts)).collect();
     finish.findings.extend(failing);
 }
