@@ -152,7 +152,8 @@ fn identifiers(list: &str) -> Vec<Box<str>> {
             ',' if !quoted => names.push(String::new()),
             c if quoted => name.push(c),
             c if c.is_whitespace() => {}
-            c => name.extend(c.to_lowercase()),
+            // In UTF-8 the server folds ASCII alone.
+            c => name.push(c.to_ascii_lowercase()),
         }
     }
     names.into_iter().map(Into::into).collect()

@@ -220,7 +220,7 @@ fn path_of_text(text: &str) -> Option<(Option<String>, String)> {
             '.' if !quoted => names.push(String::new()),
             '(' | '[' if !quoted => break,
             c if quoted => last.push(c),
-            c => last.extend(c.to_lowercase()),
+            c => last.push(c.to_ascii_lowercase()),
         }
     }
     let name = names.pop()?.trim_end().to_owned();

@@ -1,6 +1,7 @@
 //! What every page of tsmigrate is made of: its style, the view of results, and text that stays text.
 
 use std::fmt::Write as _;
+use std::iter;
 
 use super::Choice;
 use super::view::Item;
@@ -44,7 +45,10 @@ pub fn copyable(page: &mut String, lines: &str) {
 #[must_use]
 pub fn capital(sentence: &str) -> String {
     let mut chars = sentence.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+    chars
+        .next()
+        .map(|first| iter::once(first.to_ascii_uppercase()).chain(chars).collect())
+        .unwrap_or_default()
 }
 
 /// Text as HTML, also between quotation marks. What would steer how text is shown is shown itself.

@@ -131,7 +131,16 @@ impl Parameter {
 
 /// A number as the server's messages write it (`%g` of C where it is large).
 pub(super) fn shown(number: f64) -> String {
-    if number.abs() < 1e15 { number.to_string() } else { format!("{number:.5e}").replace('e', "e+") }
+    if number.abs() < 1e15 {
+        return number.to_string();
+    }
+    // Not `{:e}`: its code would be a kilobyte of a module for browsers.
+    let (mut digits, mut power) = (number, 0);
+    while digits.abs() >= 10.0 {
+        digits /= 10.0;
+        power += 1;
+    }
+    format!("{digits:.5}e+{power}")
 }
 
 /// Values of enumerations that pg_settings does not list (`hidden` in guc_tables.c), of whichever parameter.
@@ -290,7 +299,11 @@ mod tests {
             ("work_mem", "10", "outside the valid range"),
             ("work_mem", "10 parsecs", "invalid value"),
             ("work_mem", "1min", "invalid value"),
-            ("random_page_cost", "-1", "outside the valid range"),
+            (
+                "random_page_cost",
+                "-1",
+                "-1 is outside the valid range for parameter \"random_page_cost\" (0 .. 1.79769e+308)",
+            ),
             ("enable_seqscan", "maybe", "requires a Boolean value"),
             ("client_min_messages", "loud", "invalid value"),
         ] {

@@ -56,7 +56,7 @@ fn check(ctx: &mut Context<'_>) {
                 "icu_locale" | "icu_rules" | "builtin_locale" => true,
                 _ => false,
             };
-            own.then(|| format!("{} {value}", option.defname.to_uppercase()))
+            own.then(|| format!("{} {value}", option.defname.to_ascii_uppercase()))
         })
         .collect();
     let mut fix = FixDraft::remove(format!("its objects go into {target}"));

@@ -53,7 +53,7 @@ fn check(ctx: &mut Context<'_>) {
     let (name, what, error) = match node {
         NodeEnum::AlterDatabaseStmt(s) if option(&s.options, "tablespace").is_none() => {
             let words: Vec<String> =
-                options(&s.options).map(|o| o.defname.replace('_', " ").to_uppercase()).collect();
+                options(&s.options).map(|o| o.defname.replace('_', " ").to_ascii_uppercase()).collect();
             let forbids = options(&s.options)
                 .any(|o| o.defname == "allow_connections" && !crate::facts::names::option_is_on(o));
             let error = match (own(&s.dbname), forbids) {

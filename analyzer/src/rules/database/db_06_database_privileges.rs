@@ -158,7 +158,7 @@ fn connect_from_public(s: &pg::GrantStmt) -> (bool, String) {
         .privileges
         .iter()
         .filter_map(|privilege| match privilege.node.as_ref()? {
-            NodeEnum::AccessPriv(privilege) => Some(privilege.priv_name.to_uppercase()),
+            NodeEnum::AccessPriv(privilege) => Some(privilege.priv_name.to_ascii_uppercase()),
             _ => None,
         })
         .collect();

@@ -69,7 +69,7 @@ pub(super) fn is_option(statement: &Statement<'_>, of: &Reference) -> bool {
     }
     let before = of.location.and_then(|at| statement.sql().get(..usize::try_from(at).ok()?));
     let option = before.and_then(|before| before.trim_end().strip_suffix('=')).map(str::trim_end);
-    let name = option.and_then(|option| option.rsplit(|c: char| !c.is_alphanumeric()).next());
+    let name = option.and_then(|option| option.rsplit(|c: char| !c.is_ascii_alphanumeric()).next());
     name.is_some_and(|name| !OF_TYPES.iter().any(|of| of.eq_ignore_ascii_case(name)))
 }
 

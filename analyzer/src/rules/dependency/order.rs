@@ -91,7 +91,7 @@ impl Uses {
     /// is in lower case.
     fn written_otherwise<'a>(&'a self, facts: &'a Facts) -> impl Iterator<Item = Finding> + 'a {
         let relations = self.waiting.keys().any(|id| id.class == Class::Relation).then_some(&facts.relations);
-        let folded = |id: &ObjectId| (id.schema.clone(), id.name.to_lowercase());
+        let folded = |id: &ObjectId| (id.schema.clone(), id.name.to_ascii_lowercase());
         let created: BTreeMap<_, _> =
             relations.into_iter().flatten().map(|(id, found)| (folded(id), (id, found.place))).collect();
         self.waiting.iter().filter(|(id, _)| id.class == Class::Relation).flat_map(move |(id, uses)| {

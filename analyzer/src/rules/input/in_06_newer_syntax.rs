@@ -147,7 +147,7 @@ fn check(ctx: &mut Context<'_>) {
             for (name, since) in [("on_error", 17), ("log_verbosity", 17), ("reject_limit", 18)] {
                 if option(&s.options, name).is_some() {
                     let error = ServerError::new("42601", format!("option \"{name}\" not recognized"));
-                    hits.push(Hit::new(name.to_uppercase(), since, error).at(statement, &[name]));
+                    hits.push(Hit::new(name.to_ascii_uppercase(), since, error).at(statement, &[name]));
                 }
             }
         }

@@ -110,7 +110,8 @@ fn of_statement(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum, h
                         format!("argument to option \"{name}\" must be a list of column names"),
                     );
                     hits.push(
-                        Hit::new(format!("{} *", name.to_uppercase()), 17, error).at(statement, &[name]),
+                        Hit::new(format!("{} *", name.to_ascii_uppercase()), 17, error)
+                            .at(statement, &[name]),
                     );
                 }
             }
@@ -133,7 +134,8 @@ fn bracketed(statement: &Statement<'_>, verb: &str, nodes: &[pg::Node], hits: &m
         if let Some((name, since)) = OPTIONS.iter().find(|(known, _)| *known == name) {
             let error = ServerError::new("42601", format!("unrecognized {verb} option \"{name}\""));
             hits.push(
-                Hit::new(format!("{} of {verb}", name.to_uppercase()), *since, error).at(statement, &[name]),
+                Hit::new(format!("{} of {verb}", name.to_ascii_uppercase()), *since, error)
+                    .at(statement, &[name]),
             );
         }
     }
@@ -145,7 +147,7 @@ fn operator(statement: &Statement<'_>, s: &pg::AlterOperatorStmt, hits: &mut Vec
         if !matches!(name, "merges" | "hashes" | "commutator" | "negator") {
             continue;
         }
-        let what = format!("{} in ALTER OPERATOR", name.to_uppercase());
+        let what = format!("{} in ALTER OPERATOR", name.to_ascii_uppercase());
         let hit = if option.arg.is_none() {
             Hit::syntax(what, 17, ")")
         } else {
@@ -435,7 +437,7 @@ fn returning(statement: &Statement<'_>, tree: &Value, hits: &mut Vec<Hit>) {
         if any(tree, &in_returning) && !any(tree, &is_named) {
             let error = ServerError::new("42P01", format!("missing FROM-clause entry for table \"{name}\""));
             hits.push(
-                Hit::new(format!("{} in RETURNING", name.to_uppercase()), 18, error)
+                Hit::new(format!("{} in RETURNING", name.to_ascii_uppercase()), 18, error)
                     .at(statement, &["RETURNING"]),
             );
             return;

@@ -132,7 +132,7 @@ fn refusal(ctx: &Context<'_>, name: &str, nodes: &[pg::Node]) -> Option<ServerEr
         )));
     }
     special.map(|word| {
-        let upper = word.to_uppercase();
+        let upper = word.to_ascii_uppercase();
         if new {
             ServerError::new("42501", "permission denied to alter role")
                 .detail(format!("Only roles with the {upper} attribute may change the {upper} attribute."))

@@ -97,12 +97,12 @@ fn check(ctx: &mut Context<'_>) {
     let message = if had.is_empty() {
         format!("only a superuser can mention {}, even in the NO form", listed(&found))
     } else {
-        let attributes = had.iter().map(|word| word.to_uppercase()).collect::<Vec<_>>().join(", ");
+        let attributes = had.iter().map(|word| word.to_ascii_uppercase()).collect::<Vec<_>>().join(", ");
         fix = fix.lost(format!("{attributes} of role {name}"));
         format!("role \"{name}\" cannot have {attributes} on the target")
     };
     let Some((_, word, _)) = found.first().copied() else { return };
-    let upper = word.to_uppercase();
+    let upper = word.to_ascii_uppercase();
     let error = match (alter, ctx.target.version >= 16) {
         (true, true) => ServerError::new("42501", "permission denied to alter role")
             .detail(format!("Only roles with the {upper} attribute may change the {upper} attribute.")),
@@ -132,9 +132,9 @@ fn check(ctx: &mut Context<'_>) {
 }
 
 fn written(word: &str, on: bool) -> String {
-    if on { word.to_uppercase() } else { format!("NO{}", word.to_uppercase()) }
+    if on { word.to_ascii_uppercase() } else { format!("NO{}", word.to_ascii_uppercase()) }
 }
 
 fn listed(found: &[(usize, &str, bool)]) -> String {
-    found.iter().map(|(_, word, _)| word.to_uppercase()).collect::<Vec<_>>().join(", ")
+    found.iter().map(|(_, word, _)| word.to_ascii_uppercase()).collect::<Vec<_>>().join(", ")
 }

@@ -66,7 +66,7 @@ fn check(ctx: &mut Context<'_>) {
     if old && options(&node.opt).any(|o| is_late(&o)) && node.is_grant {
         let Some(clause) = options_clause(&m) else { return };
         let late: Vec<&str> = options(&node.opt).filter(is_late).map(|o| o.defname.as_str()).collect();
-        let names = listed(late.iter().copied()).to_uppercase();
+        let names = listed(late.iter().copied()).to_ascii_uppercase();
         said.push(format!("{names} of a membership came with PostgreSQL 16"));
         title.push(names);
         let near = if option(&node.opt, "admin").is_some() { "," } else { "INHERIT" };
