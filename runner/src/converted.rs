@@ -1,4 +1,4 @@
-//! `--hypertable`: plain tables that become hypertables on the way, where no hypertable of the source comes with them.
+//! `--hypertable`: plain tables that become hypertables on the way; where hypertables of the source come too, at the end.
 //!
 //! The analyzer writes `create_hypertable` behind the table's CREATE TABLE and mends what hypertables refuse, or says why
 //! it cannot. Here is what takes the source to know: whether table and column are there, whether rows fit, and which
@@ -33,6 +33,8 @@ pub struct Conversions {
     partitioned: BTreeSet<Relation>,
     /// Partitions of all levels, each with the table whose place the hypertable takes.
     partitions: BTreeMap<Relation, Relation>,
+    /// TimescaleDB's catalogs come over too.
+    is_late: bool,
 }
 
 impl Conversions {
@@ -46,11 +48,11 @@ impl Conversions {
         target: &Facts,
         wishes: &[String],
     ) -> Result<Self, Error> {
-        let mut found = Self::default();
+        let mut found = Self { is_late: source.timescale.is_some(), ..Self::default() };
         if wishes.is_empty() {
             return Ok(found);
         }
-        let mut blockers: Vec<Blocker> = ends(source, target).into_iter().collect();
+        let mut blockers: Vec<Blocker> = without_timescale(target).into_iter().collect();
         for wish in wishes {
             match conversion(wish) {
                 Ok((table, conversion)) => {
@@ -102,6 +104,35 @@ impl Conversions {
         }
     }
 
+    /// The tables that have their rows before they become hypertables.
+    #[must_use]
+    pub fn late(&self) -> BTreeSet<Relation> {
+        let names = self.wanted.keys().filter(|_| self.is_late);
+        names.map(|(schema, name)| Relation::new(schema, name)).collect()
+    }
+
+    /// Takes the calls that make hypertables out of the statements before rows, where hypertables of the source come over: an
+    /// id that such a call takes would be one of theirs, and in restoring mode no row finds its chunk. They move the rows
+    /// that are there by then.
+    ///
+    /// # Errors
+    /// When a call is not in the form that is known.
+    pub fn take_late(&self, pre_data: &mut Vec<Statement>) -> Result<Vec<Statement>, Error> {
+        if !self.is_late || self.wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let is_call = |statement: &Statement| statement.sql.starts_with("SELECT public.create_hypertable(");
+        let (mut calls, rest): (Vec<_>, _) = std::mem::take(pre_data).into_iter().partition(is_call);
+        *pre_data = rest;
+        for call in &mut calls {
+            let Some(open) = call.sql.trim_end().strip_suffix(");") else {
+                return Err(Error::Defect(format!("{} is not in the form that is known", call.sql)));
+            };
+            call.sql = format!("{open}, migrate_data => true);");
+        }
+        Ok(calls)
+    }
+
     /// Partitions: the target will not have them.
     pub fn left_out(&self) -> impl Iterator<Item = &Relation> {
         self.partitions.keys()
@@ -118,7 +149,12 @@ impl Conversions {
         admin: &str,
     ) -> (Vec<Statement>, Vec<(&'static str, Statement)>) {
         let (mut give, mut take_back) = (Vec::new(), Vec::new());
-        for (part, statement) in access.iter().filter(|_| !self.wanted.is_empty()) {
+        if self.wanted.is_empty() {
+            return (give, take_back);
+        }
+        let with_schema: BTreeSet<_> =
+            access.iter().filter_map(|(_, statement)| script::new_owner_of_schema(&statement.sql)).collect();
+        for (part, statement) in access {
             let Some((table, owner)) = script::new_owner(&statement.sql).filter(|(table, _)| self.has(table))
             else {
                 continue;
@@ -128,7 +164,10 @@ impl Conversions {
             give.push(at(&format!("GRANT {role} TO {};", identifier(admin))));
             give.push(at(&format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {role};")));
             give.push(statement.clone());
-            take_back.push((*part, at(&format!("REVOKE USAGE, CREATE ON SCHEMA {schema} FROM {role};"))));
+            // It would be the owner's own.
+            if !with_schema.contains(&(table.schema, owner)) {
+                take_back.push((*part, at(&format!("REVOKE USAGE, CREATE ON SCHEMA {schema} FROM {role};"))));
+            }
         }
         (give, take_back)
     }
@@ -197,7 +236,9 @@ impl Conversions {
             } else {
                 String::new()
             };
-            format!("{table} becomes a hypertable by {}{of}", quoted(&conversion.column))
+            let late =
+                if self.is_late { "; its rows move into chunks when all rows have arrived" } else { "" };
+            format!("{table} becomes a hypertable by {}{of}{late}", quoted(&conversion.column))
         };
         self.wanted.iter().map(line).collect()
     }
@@ -341,19 +382,7 @@ fn block<T: Into<String>>(what: String, next: impl IntoIterator<Item = T>) -> Bl
     Blocker { check: "hypertable", what, next: next.into_iter().map(Into::into).collect() }
 }
 
-/// What is wrong with the servers for any table.
-fn ends(source: &Facts, target: &Facts) -> Option<Blocker> {
-    if source.timescale.is_some() {
-        return Some(block(
-            "--hypertable does not go together with hypertables of the source, whose ids come over with them"
-                .to_owned(),
-            [
-                "leave those out with --exclude, where the tables are wanted alone",
-                "or create the hypertable on the source: SELECT create_hypertable('…', by_range('…'), migrate_data => true)",
-                "or do so on the target after the migration",
-            ],
-        ));
-    }
+fn without_timescale(target: &Facts) -> Option<Blocker> {
     if target.timescale.is_none() {
         let next = if target.creatable.contains("timescaledb") {
             "create it there: CREATE EXTENSION timescaledb"
@@ -403,6 +432,7 @@ mod tests {
             .into(),
             partitioned: [root.clone()].into(),
             partitions: [(Relation::new("iot", "p_1"), root)].into(),
+            is_late: false,
         }
     }
 

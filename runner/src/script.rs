@@ -209,6 +209,22 @@ pub fn new_owner(sql: &str) -> Option<(Relation, String)> {
     Some((Relation::new(&relation.schemaname, &relation.relname), owner.rolename.clone()))
 }
 
+/// The schema that `ALTER SCHEMA … OWNER TO` hands over, and to whom.
+#[must_use]
+pub fn new_owner_of_schema(sql: &str) -> Option<(String, String)> {
+    if !sql.contains("OWNER TO") {
+        return None;
+    }
+    let parsed = parse::parse(sql, true).ok().flatten()?;
+    let NodeEnum::AlterOwnerStmt(alter) = parsed.node() else { return None };
+    match alter.object.as_ref()?.node.as_ref()? {
+        NodeEnum::String(schema) if alter.object_type() == pg::ObjectType::ObjectSchema => {
+            Some((schema.sval.clone(), alter.newowner.as_ref()?.rolename.clone()))
+        }
+        _ => None,
+    }
+}
+
 /// The table of the trigger of this name that a statement creates.
 #[must_use]
 pub fn table_of_trigger(sql: &str, name: &str) -> Option<Relation> {

@@ -49,10 +49,25 @@ pub enum List {
     RowSecurity,
     /// That of tables with foreign keys to hypertables, which are checked later.
     LateRowSecurity,
+    /// Calls that make hypertables of tables that have their rows.
+    Hypertables,
+    /// What of post-data is about those tables, and would be in the way of their rows.
+    OfHypertables,
 }
 
 impl List {
-    const ALL: [Self; 4] = [Self::PreData, Self::PostData, Self::RowSecurity, Self::LateRowSecurity];
+    const ALL: [Self; 6] = [
+        Self::PreData,
+        Self::PostData,
+        Self::RowSecurity,
+        Self::LateRowSecurity,
+        Self::Hypertables,
+        Self::OfHypertables,
+    ];
+
+    /// Those that run when rows are there.
+    pub const BEHIND_ROWS: [Self; 5] =
+        [Self::PostData, Self::RowSecurity, Self::LateRowSecurity, Self::Hypertables, Self::OfHypertables];
 
     /// Its name for people, and in steps.
     #[must_use]
@@ -62,6 +77,8 @@ impl List {
             Self::PostData => "post-data",
             Self::RowSecurity => "row-security",
             Self::LateRowSecurity => "row-sec-late",
+            Self::Hypertables => "hypertables",
+            Self::OfHypertables => "of-hypertables",
         }
     }
 
@@ -69,8 +86,8 @@ impl List {
     #[must_use]
     pub fn part(self) -> &'static str {
         match self {
-            Self::PreData => "pre-data",
-            Self::PostData | Self::RowSecurity | Self::LateRowSecurity => "post-data",
+            Self::PreData | Self::Hypertables => "pre-data",
+            Self::PostData | Self::RowSecurity | Self::LateRowSecurity | Self::OfHypertables => "post-data",
         }
     }
 }

@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use tsmigrate_analyzer::parse::{self, NodeEnum, pg};
 
+pub use self::late::AfterRestoring;
 use super::allowed::{self, Allowed, Instead};
 use crate::names::Relation;
 use crate::quote::identifier;
@@ -67,15 +68,6 @@ pub struct Builds {
     pub refreshes: Vec<Build>,
 }
 
-/// What waits until TimescaleDB's restoring mode has ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AfterRestoring {
-    /// Those that refer to a hypertable.
-    pub foreign_keys: Vec<ForeignKeys>,
-    /// Of the tables at both servers of these keys.
-    pub row_security: Vec<Statement>,
-}
-
 impl Builds {
     /// Empties what is about indexes that do not exist. Its place stays, for steps are known by numbers.
     pub fn without(&mut self, indexes: &BTreeSet<Relation>) {
@@ -95,25 +87,6 @@ impl Builds {
         std::mem::take(&mut self.foreign_keys).into_iter().partition(|keys| {
             !keys.checks.is_empty() && tables.contains(&keys.table) && keys.references.is_subset(tables)
         })
-    }
-
-    /// Takes out what cannot be done in restoring mode, where a hypertable looks empty: foreign keys that refer to one
-    /// would be refused (23503), and TimescaleDB would not guard the referenced rows in its chunks.
-    pub fn take_after_restoring(&mut self, hypertables: &BTreeSet<Relation>) -> AfterRestoring {
-        let (foreign_keys, now): (Vec<_>, _) = std::mem::take(&mut self.foreign_keys)
-            .into_iter()
-            .partition(|keys| !keys.references.is_disjoint(hypertables));
-        self.foreign_keys = now;
-        let checked = |table: &Relation| {
-            foreign_keys.iter().any(|keys| keys.table == *table || keys.references.contains(table))
-        };
-        let (late, now): (Vec<_>, _) =
-            std::mem::take(&mut self.row_security).into_iter().partition(|(table, _)| checked(table));
-        self.row_security = now;
-        AfterRestoring {
-            foreign_keys,
-            row_security: late.into_iter().map(|(_, statement)| statement).collect(),
-        }
     }
 }
 
@@ -483,5 +456,6 @@ fn options(nodes: &[pg::Node]) -> Option<String> {
     options.map(|options| options.join(", "))
 }
 
+pub mod late;
 #[cfg(test)]
 mod tests;

@@ -118,9 +118,8 @@ pub(super) async fn take_up(
         return Err(too_late(context, &["its extensions".to_owned()]));
     }
     let (schemas, changed) = changed_schemas(before, &now);
-    let lists = [step::List::PostData, step::List::RowSecurity, step::List::LateRowSecurity];
     // What runs in the dump's order has run, or a part of it: others have no place there any more.
-    let in_order = lists.iter().any(|list| marks.has_list(*list));
+    let in_order = step::List::BEHIND_ROWS.iter().any(|list| marks.has_list(*list));
     let end = marks.end_of(step::List::PreData);
     if !changed.is_empty() && begun && end == 0 {
         return Err(too_late(context, &changed));

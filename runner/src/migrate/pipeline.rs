@@ -393,6 +393,8 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
         run.stage("privileges", access::of_hypertables(run, &scripts.access, &handover)).await?;
         run.stage("restored", restoring::leave(run)).await?;
     }
+    statements::stage(run, List::Hypertables, &scripts.hypertables).await?;
+    statements::stage(run, List::OfHypertables, &sorted.after_restoring.of_converted).await?;
     run.stage("foreign keys", foreign_keys::run(run, sorted.after_restoring.foreign_keys)).await?;
     statements::stage(run, List::LateRowSecurity, &sorted.after_restoring.row_security).await?;
     let mut session = run.target().await?;
@@ -437,7 +439,7 @@ fn sort_builds(servers: &Servers, post_data: Vec<Statement>, relations: &BTreeSe
         !timescale::is_own(&table.schema) && !hypertables.contains(table) && !servers.convert.has(table)
     };
     let mut builds = builds::sort(post_data, relations, plain, &violations::allowed(&servers.violations));
-    let after_restoring = builds.take_after_restoring(&hypertables);
+    let after_restoring = builds.take_after_restoring(&hypertables, &servers.convert.late());
     let (while_copying, after_rows) = builds.take_while_copying(relations);
     SortedBuilds { builds, while_copying, after_rows, after_restoring }
 }

@@ -19,9 +19,6 @@ use crate::script;
 use crate::step::{List, Step};
 use crate::workdir::{Behind, SavedSchema};
 
-/// What runs in the dump's order behind the rows.
-const LISTS: [List; 3] = [List::PostData, List::RowSecurity, List::LateRowSecurity];
-
 /// Takes back what the target has behind its rows; nothing where it has nothing of it. Whatever ends that half way, the next
 /// start does it again.
 ///
@@ -35,13 +32,18 @@ pub(super) async fn run(
     scripts: &Scripts,
 ) -> Result<(), Error> {
     let late = [Step::Restored, Step::Access];
-    let mut steps: Vec<Step> = LISTS.iter().flat_map(|list| marks.of_list(*list)).collect();
+    let mut steps: Vec<Step> = List::BEHIND_ROWS.iter().flat_map(|list| marks.of_list(*list)).collect();
     steps.extend(late.into_iter().filter(|step| marks.done(step).is_some()));
     if steps.is_empty() {
         return Ok(());
     }
     if bridging::is_back(context, servers).await? {
         return Err(too_late(context, &["TimescaleDB, which was updated".to_owned()]));
+    }
+    if marks.has_list(List::Hypertables) {
+        let tables: Vec<String> =
+            servers.convert.late().iter().map(|table| format!("{table}, a hypertable now")).collect();
+        return Err(too_late(context, &tables));
     }
     let mut undo = Vec::new();
     for (number, statement) in before.post_data.iter().enumerate().rev() {

@@ -93,6 +93,7 @@ pub(super) async fn analyse(
     });
     let (give, take_back) = servers.convert.owners(&scripts.access, &servers.target.user);
     scripts.pre_data.extend(give);
+    scripts.hypertables = servers.convert.take_late(&mut scripts.pre_data)?;
     scripts.access.splice(0..0, take_back);
     scripts.roles_text = roles;
     scripts.pre_data_text = pre;

@@ -6,11 +6,13 @@ use crate::script::Statement;
 pub(super) type AccessStatement = (&'static str, Statement);
 
 /// The statements of a dump, rewritten and sorted into the stages they belong to.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Scripts {
     pub(super) roles: Vec<Statement>,
     pub(super) extensions: Vec<Statement>,
     pub(super) pre_data: Vec<Statement>,
+    /// Calls that make hypertables of tables that have their rows.
+    pub(super) hypertables: Vec<Statement>,
     pub(super) post_data: Vec<Statement>,
     pub(super) access: Vec<AccessStatement>,
     /// The roles' dump as it came, for what stands in the data.

@@ -83,13 +83,28 @@ fn foreign_keys_to_hypertables_wait_until_restoring_mode_has_ended() {
          ALTER TABLE ONLY s.hyper FORCE ROW LEVEL SECURITY;
          ALTER TABLE s.b ENABLE ROW LEVEL SECURITY;",
     );
-    let late = builds.take_after_restoring(&[Relation::new("s", "hyper")].into());
+    let late = builds.take_after_restoring(&[Relation::new("s", "hyper")].into(), &BTreeSet::new());
     let tables = |keys: &[ForeignKeys]| keys.iter().map(|keys| keys.table.name.clone()).collect::<Vec<_>>();
     assert_eq!(
         (tables(&late.foreign_keys), tables(&builds.foreign_keys)),
         (vec!["a".into()], vec!["b".into()])
     );
     assert_eq!((late.row_security.len(), builds.row_security.len()), (2, 1));
+}
+
+#[test]
+fn what_would_be_in_the_way_of_a_table_that_becomes_a_hypertable_waits() {
+    let mut builds = sorted(
+        "ALTER TABLE ONLY s.a ADD CONSTRAINT to_b FOREIGN KEY (x) REFERENCES s.b(id);
+         CREATE TRIGGER t BEFORE INSERT ON s.b FOR EACH ROW EXECUTE FUNCTION f();
+         COMMENT ON TRIGGER t ON s.b IS 'it fires on every row';
+         ALTER TABLE s.b ENABLE ALWAYS TRIGGER t;
+         CREATE TRIGGER t BEFORE INSERT ON s.a FOR EACH ROW EXECUTE FUNCTION f();
+         ALTER TABLE s.b ENABLE ROW LEVEL SECURITY;",
+    );
+    let late = builds.take_after_restoring(&BTreeSet::new(), &[Relation::new("s", "b")].into());
+    assert_eq!((late.foreign_keys.len(), late.row_security.len(), late.of_converted.len()), (1, 1, 3));
+    assert!(matches!(&builds.rest[..], [trigger] if trigger.sql.contains("ON s.a")));
 }
 
 #[test]
