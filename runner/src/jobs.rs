@@ -81,8 +81,9 @@ pub fn unquoted(name: &str) -> String {
 /// all arguments in their types can only be this one.
 ///
 /// It calls the job's check of its configuration (`add_job(…, check_config => …)`) as whoever asks, although nothing of the
-/// configuration changes. So a job with a check of a user's is changed in its table, and TimescaleDB's scheduler, which
-/// reads the table when `alter_job` was used, is told by a call for another job that changes nothing.
+/// configuration changes; TimescaleDB's own checks of policies call the function that says what time it is in a hypertable
+/// by integers (`set_integer_now_func`), which is a user's. So such a job is changed in its table, and TimescaleDB's
+/// scheduler, which reads the table when `alter_job` was used, is told by a call for another job that changes nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Alter {
     name: String,
@@ -90,9 +91,9 @@ pub struct Alter {
     arguments: Vec<(String, String)>,
     /// The table of jobs.
     table: String,
-    /// Jobs whose configuration a function of a user's checks.
+    /// Jobs whose change calls a function of a user's.
     checked: BTreeSet<i64>,
-    /// A job without one.
+    /// A job whose change calls none.
     unchecked: Option<i64>,
 }
 
@@ -119,7 +120,10 @@ impl Alter {
         } else {
             "false"
         };
-        for row in session.ask(&format!("SELECT id, {of_user} FROM {table} ORDER BY id")).await? {
+        let by_now = if catalogs.has("dimension", "integer_now_func") { NOW } else { "false" };
+        for row in
+            session.ask(&format!("SELECT id, {of_user} OR {by_now} FROM {table} j ORDER BY id")).await?
+        {
             let id = row.number(0)?;
             if row.flag(1)? {
                 alter.checked.insert(id);
@@ -130,7 +134,7 @@ impl Alter {
         Ok(alter)
     }
 
-    /// A function of a user's checks the job's configuration.
+    /// A change of the job calls a function of a user's.
     #[must_use]
     pub fn has_check(&self, id: i64) -> bool {
         self.checked.contains(&id)
@@ -189,6 +193,13 @@ impl Alter {
         session.run(&self.sql(id, Some(scheduled), due)).await
     }
 }
+
+/// The job's hypertable has a function of a user's that says what time it is in it. That of a continuous aggregate has it
+/// from the hypertable below.
+const NOW: &str =
+    "EXISTS (SELECT FROM _timescaledb_catalog.dimension d WHERE nullif(d.integer_now_func, '') IS NOT NULL
+  AND (d.hypertable_id = j.hypertable_id OR EXISTS (
+    SELECT FROM _timescaledb_catalog.continuous_agg a WHERE a.mat_hypertable_id = j.hypertable_id)))";
 
 const ALTER_JOB: &str = "
 SELECT pg_catalog.format('%I.%I', n.nspname, p.proname),

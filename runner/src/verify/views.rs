@@ -1,13 +1,12 @@
 //! Content that follows from other rows: materialized views.
 //!
 //! A materialized view comes over as its query, which the target runs anew, as the view's owner. Where the source's content
-//! is older than its tables, the target's is right and the source's is stale: a note, if the source's query says now what
-//! the target has. We run that query only where nothing but the server's own functions and types and rows of tables is in
-//! it: anything of a user's would run as us. Of other queries the target's content has to be right where all rows and all
-//! definitions are the same: a note then, and else a difference. Sums of floating-point numbers depend on the order of the
-//! rows, which no restore keeps: a note, if everything else is the same and the sums of such columns agree but for their
-//! last digits. A query that asks for the time, for chance, or for who asks where gives something else each time: a note as
-//! well, for nobody can say more. Everything else is a difference.
+//! is older than its tables, the target's is right and the source's is stale. Nobody runs the source's query to see: it is a
+//! user's, and would run as us, for even PostgreSQL's own functions take queries and names of types as text
+//! (`query_to_xml`, `ts_stat`, `pg_input_is_valid`). Where all rows and all definitions are the same, other content is a
+//! note, and else a difference. Sums of floating-point numbers depend on the order of the rows, which no restore keeps: a
+//! note, if everything else is the same and the sums of such columns agree but for their last digits. A query that asks for
+//! the time, for chance, or for who asks where gives something else each time: a note as well, for nobody can say more.
 
 use super::checksum::Formula;
 use super::measured::Reading;
@@ -17,8 +16,6 @@ use super::sessions;
 use super::work::Work;
 use crate::connect::Row;
 use crate::error::Error;
-use crate::guard::Guard;
-use crate::names::Relation;
 
 /// Words of queries whose result is another one each time, for another user, or in another database.
 const FLEETING: [&str; 12] = [
@@ -132,7 +129,7 @@ pub(super) async fn explain(
     wanted: &Reading,
     found: &Reading,
 ) -> Result<Explained, Error> {
-    let (Reading::Rows { .. }, Reading::Rows { sum, .. }) = (wanted, found) else {
+    let (Reading::Rows { .. }, Reading::Rows { .. }) = (wanted, found) else {
         return Ok(Explained::Not);
     };
     let object = &work.relation;
@@ -141,85 +138,21 @@ pub(super) async fn explain(
             "{object}: the same but for the last digits of sums of floating-point numbers"
         )));
     }
-    let Some(query) = query(source, work.source.guard.oid).await? else { return Ok(Explained::Not) };
-    if let Some(fleeting) = fleeting(&query.sql) {
+    let question = format!("SELECT pg_catalog.pg_get_viewdef({}::pg_catalog.oid)", work.source.guard.oid);
+    let Ok(rows) = sessions::attempt(source.session, &question).await? else { return Ok(Explained::Not) };
+    // A view that was dropped in the meantime has no query.
+    let Some(query) = rows.first().map(|row| row.optional(0)).transpose()?.flatten() else {
+        return Ok(Explained::Not);
+    };
+    if let Some(fleeting) = fleeting(query) {
         return Ok(Explained::Note(format!(
             "{object}: its content cannot be compared, for its query depends on {fleeting}; its definition was"
         )));
     }
-    let older = "the source's content is older than its tables";
-    let Some(reads) = query.reads else {
-        return Ok(Explained::IfAllElseIsEqual(format!(
-            "{object}: its content differs, while all rows and definitions are the same: {older}. Its query was not run: it \
-             uses more than PostgreSQL's own functions and types on plain tables"
-        )));
-    };
-    let row = formula.row(&work.columns);
-    let sum_now = if sum.is_some() { format!("pg_catalog.sum({row})") } else { "NULL".to_owned() };
-    let now = format!("SELECT pg_catalog.count(*), pg_catalog.count(*), {sum_now} FROM ({}) q", query.sql);
-    let fresh = Reading::of(reading::attempt(source, &reads, &now, None).await?)?;
-    let same = match (&fresh, found) {
-        (Reading::Rows { count, sum, .. }, Reading::Rows { count: c, sum: s, .. }) => count == c && sum == s,
-        _ => false,
-    };
-    Ok(if same {
-        Explained::Note(format!("{object}: {older}; the target has what a refresh of the source would give"))
-    } else if reads.iter().any(|read| read.alone) {
-        // What is read is as old as it is, and the target's was filled anew.
-        Explained::IfAllElseIsEqual(format!(
-            "{object}: its content differs, while all rows and definitions are the same: {older}, or than those of a \
-             materialized view that it reads"
-        ))
-    } else {
-        Explained::Not
-    })
-}
-
-/// A materialized view's query.
-struct Query {
-    sql: String,
-    /// The tables that it reads; none where it has anything of a user's but rows of them.
-    reads: Option<Vec<Guard>>,
-}
-
-/// A table that a query reads: schema, name, object id, its columns with the ids of their types, and whether
-/// it is a materialized view.
-type Read = (String, String, u32, Option<Vec<(String, u32)>>, bool);
-
-/// Asks for the query of the materialized view `oid`. What has an id from 16384 on is no part of PostgreSQL itself; the
-/// columns of its tables count too, for a cast of theirs is looked up anew when the query is read.
-async fn query(reader: &Reader<'_>, oid: u32) -> Result<Option<Query>, Error> {
-    let sql = format!(
-        "WITH uses AS (SELECT d.refclassid, d.refobjid, d.refobjsubid FROM pg_catalog.pg_rewrite r \
-           JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid \
-           WHERE r.ev_class = {oid} AND d.refobjid <> {oid} AND d.refobjid >= 16384), \
-         reads AS (SELECT c.oid, c.relkind, n.nspname, c.relname FROM pg_catalog.pg_class c \
-           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid IN (SELECT u.refobjid FROM uses u)), \
-         columns AS (SELECT a.attrelid, a.attname, a.atttypid, a.attnum FROM pg_catalog.pg_attribute a \
-           JOIN reads ON reads.oid = a.attrelid WHERE a.attnum > 0 AND NOT a.attisdropped) \
-         SELECT pg_catalog.pg_get_viewdef({oid}::pg_catalog.oid), \
-           NOT EXISTS (SELECT FROM uses WHERE refclassid <> 'pg_catalog.pg_class'::pg_catalog.regclass) \
-           AND NOT EXISTS (SELECT FROM reads WHERE relkind NOT IN ('r', 'p', 'm')) \
-           AND NOT EXISTS (SELECT FROM columns WHERE atttypid >= 16384), \
-           (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(r.nspname, r.relname, r.oid::bigint, \
-              (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.attname, c.atttypid::bigint)) FROM columns c \
-               WHERE c.attrelid = r.oid), r.relkind = 'm')) FROM reads r)"
-    );
-    let Ok(rows) = sessions::attempt(reader.session, &sql).await? else { return Ok(None) };
-    let Some(row) = rows.first() else { return Ok(None) };
-    // A view that was dropped in the meantime has no query.
-    let Some(sql) = row.optional(0)? else { return Ok(None) };
-    let reads: Vec<Read> = row.json(2)?;
-    let guard = |(schema, name, oid, columns, materialized): Read| Guard {
-        from: Relation::new(&schema, &name).sql(),
-        oid,
-        columns: columns.unwrap_or_default(),
-        alone: materialized,
-    };
-    Ok(Some(Query {
-        sql: sql.trim_end().trim_end_matches(';').to_owned(),
-        reads: row.flag(1)?.then(|| reads.into_iter().map(guard).collect()),
-    }))
+    Ok(Explained::IfAllElseIsEqual(format!(
+        "{object}: its content differs, while all rows and definitions are the same: on one server it is older than the rows \
+         it comes from, and a refresh there ends that. Its query was not run, for it would run as us"
+    )))
 }
 
 fn float(column: &Column) -> bool {

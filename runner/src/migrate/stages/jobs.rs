@@ -165,7 +165,7 @@ const SCRIPT: &str = "start-jobs.sql";
 
 /// Starts the copied jobs, where that is asked for, when they are due on the source: what a dump does not carry would let
 /// them all run at once. Otherwise the run leaves a script that does it. They came paused, so that none of them drops a chunk that is still to be counted. What a user's job calls is not started as
-/// the administrator, and what checks its configuration is not called as one.
+/// the administrator, and what checks its configuration, or says the time for it, is not called as one.
 pub(in crate::migrate) async fn start(
     context: &Context,
     servers: &Servers,
@@ -211,7 +211,8 @@ pub(in crate::migrate) async fn start(
             } else if checked {
                 let owner = quoted(&found.owner);
                 format!(
-                    "job {} has a check that runs as who starts it: connect as {owner}, or look at it first; ",
+                    "job {} calls a user's function as who starts it, a check or what says the time: connect as {owner}, or look \
+                     at it first; ",
                     job.id
                 )
             } else {
