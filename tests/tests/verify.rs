@@ -213,6 +213,8 @@ const PLAIN_CHANGES: &[(&str, &str, &str)] = &[
     ("ALTER ROLE reporting CONNECTION LIMIT 5", "role connection limit", "reporting"),
     ("ALTER ROLE reporting SET statement_timeout = '6min'", "role setting", "reporting statement_timeout"),
     ("REVOKE app_reader FROM reporting GRANTED BY tsdbadmin", "membership", "reporting in app_reader"),
+    ("ALTER ROLE reporting BYPASSRLS", "role bypassrls", "reporting"),
+    ("ALTER ROLE reporting SUPERUSER", "role superuser", "reporting"),
     (
         "ALTER DEFAULT PRIVILEGES FOR ROLE app_owner IN SCHEMA app REVOKE SELECT ON TABLES FROM app_reader",
         "default privileges",
@@ -226,7 +228,7 @@ const PLAIN_CHANGES: &[(&str, &str, &str)] = &[
     ("SELECT lo_put(4242, 1, '\\x11')", "large object content", "4242"),
     // What may not be read is never the same.
     (
-        "CREATE ROLE stranger SUPERUSER; CREATE ROLE friend; GRANT app_reader TO friend; ALTER TABLE public.scratch OWNER TO stranger",
+        "CREATE ROLE stranger SUPERUSER; CREATE ROLE friend; GRANT app_reader TO friend; ALTER ROLE app_reader SET work_mem = '9MB'; ALTER TABLE public.scratch OWNER TO stranger",
         "owner",
         "of table public.scratch",
     ),
@@ -260,6 +262,7 @@ fn every_change_of_a_plain_database_is_found_and_named() -> Outcome {
     for note in [
         "superusers on the target that are none on the source: stranger",
         "memberships that the target has besides: friend in app_reader",
+        "settings of roles that the target has besides: work_mem of app_reader",
     ] {
         assert!(report["verification"]["notes"].to_string().contains(note), "{report:#}");
     }
@@ -407,16 +410,18 @@ fn a_stale_materialized_view_of_the_source_is_a_note() -> Outcome {
     pair.migrate()?;
     let report = pair.equal(&[])?;
     let notes = report["verification"]["notes"].to_string();
-    assert!(notes.contains("public.stale: the source's content is older"), "{notes}");
+    assert!(notes.contains("public.stale: its content differs, while all rows"), "{notes}");
     assert!(!notes.contains("public.fresh"), "{notes}");
-    // Content that follows from nothing is a difference.
+    // It is named wherever it is, and a difference where rows differ too.
+    let stale =
+        "INSERT INTO t VALUES (201, 1); REFRESH MATERIALIZED VIEW fresh; DELETE FROM t WHERE id = 201";
+    pair.run(&pair.admin, stale)?;
+    let report = pair.equal(&[])?;
+    assert!(report["verification"]["notes"].to_string().contains("public.fresh: its content differs"));
     pair.differs(&[
-        (
-            "INSERT INTO t VALUES (201, 1); REFRESH MATERIALIZED VIEW fresh; DELETE FROM t WHERE id = 201",
-            "",
-            "",
-        ),
+        ("DELETE FROM t WHERE id = 1", "rows", "public.t"),
         ("SELECT 1", "materialized view content", "public.fresh"),
+        ("SELECT 1", "materialized view content", "public.stale"),
     ])?;
     Ok(())
 }

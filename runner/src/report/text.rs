@@ -153,11 +153,19 @@ impl Report {
             Outcome::Planned => "planned; nothing was written",
             Outcome::Blocked => "blocked; nothing was written",
             Outcome::Migrated if !self.is_compared() => "migrated, not verified",
+            Outcome::Migrated if self.leaves_out_rows() => {
+                "migrated and verified, but for the rows that the notes name"
+            }
             Outcome::Migrated => "migrated and verified",
             Outcome::Restored if !self.is_compared() => "restored; rows were counted, and not compared",
             Outcome::Restored => "restored and verified",
             Outcome::Differs => "done, but the target differs from the source",
         }
+    }
+
+    /// Rows of some tables could not be compared.
+    fn leaves_out_rows(&self) -> bool {
+        self.verification.as_ref().is_some_and(|found| found.rows.not_compared > 0)
     }
 
     fn is_compared(&self) -> bool {

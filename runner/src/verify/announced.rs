@@ -81,6 +81,10 @@ impl Announced {
                 .find(|(text, _)| text.ends_with(&lost) || of_database && is_of_database(text, setting));
             return found.map(|(_, rule)| rule.clone());
         }
+        if difference.kind.starts_with("extension member ") {
+            let body = format!("body of {object}");
+            return self.settings.iter().find(|(lost, _)| *lost == body).map(|(_, rule)| rule.clone());
+        }
         if difference.kind == "transform" && difference.found.is_none() {
             let (kind, language) =
                 object.strip_prefix("for ").and_then(|it| identity::split_once(it, " language "))?;
@@ -100,7 +104,8 @@ impl Announced {
         }
         let words = [format!("{} {object}", difference.kind), object.clone()];
         let table = identity::split_once(&object, " on ").map(|(_, table)| table.to_owned());
-        let without_column = identity::rsplit_once(&object, ".").map(|(table, _)| table.to_owned());
+        let of_column = object.strip_prefix("for ").unwrap_or(&object);
+        let without_column = identity::rsplit_once(of_column, ".").map(|(table, _)| table.to_owned());
         // A comment goes with what it is on, and with the view that its column is of.
         let comment = object.strip_prefix("on ").filter(|_| difference.kind == "comment");
         let commented = comment.into_iter().flat_map(|on| {
@@ -122,12 +127,10 @@ impl Announced {
             _ => None,
         };
         // A part goes with its table.
-        let candidates = words
-            .into_iter()
-            .chain(known)
-            .chain(commented)
-            .chain(table)
-            .chain(without_column.filter(|_| difference.kind == "column"));
+        let candidates =
+            words.into_iter().chain(known).chain(commented).chain(table).chain(
+                without_column.filter(|_| matches!(difference.kind.as_str(), "column" | "default value")),
+            );
         candidates.into_iter().find_map(|name| {
             let name = identity::before(&name, "(").trim().to_owned();
             self.gone

@@ -4,17 +4,45 @@ use std::collections::BTreeSet;
 
 use super::identity;
 use super::object::{Catalog, Privilege};
-use super::options::Expect;
 use crate::quote::quoted;
 
 /// So many names stand in a note.
 const NAMES: usize = 8;
 
-/// Superusers of the target that are none on the source, the provider's aside.
-pub(super) fn superusers(expect: &Expect<'_>) -> Option<String> {
-    let besides = expect.target.superusers.difference(&expect.source.superusers);
-    let besides: Vec<String> = besides.filter(|role| *role != "postgres").map(|role| quoted(role)).collect();
+/// How a flag that is set reads.
+pub(super) const YES: &str = "yes";
+
+/// A role that is no superuser.
+pub(super) fn is_ordinary(catalog: &Catalog, role: &str) -> bool {
+    let role = catalog.objects.get(&("role".to_owned(), quoted(role)));
+    role.and_then(|role| role.says.get("superuser")).is_some_and(|superuser| superuser != YES)
+}
+
+/// Superusers of the target that the source does not have at all, the provider's aside.
+pub(super) fn superusers((source, target): (&Catalog, &Catalog)) -> Option<String> {
+    let besides = target.objects.iter().filter(|(key, role)| {
+        key.0 == "role"
+            && key.1 != "postgres"
+            && role.says.get("superuser").is_some_and(|superuser| superuser == YES)
+            && !source.objects.contains_key(*key)
+    });
+    let besides: Vec<String> = besides.map(|((_, role), _)| role.clone()).collect();
     note("superusers on the target that are none on the source", &besides)
+}
+
+/// Settings of the source's roles that the target alone has.
+pub(super) fn settings(
+    (source, target): (&Catalog, &Catalog),
+    reserved: impl Fn(&str) -> bool,
+) -> Option<String> {
+    let besides =
+        target.objects.keys().filter(|key| key.0 == "role setting" && !source.objects.contains_key(*key));
+    let of_source = besides.filter_map(|(_, identity)| {
+        let (role, setting) = identity::rsplit_once(identity, " ")?;
+        let is_there = source.objects.contains_key(&("role".to_owned(), role.to_owned()));
+        (is_there && !reserved(&identity::name(role))).then(|| format!("{setting} of {role}"))
+    });
+    note("settings of roles that the target has besides", &of_source.collect::<Vec<_>>())
 }
 
 /// Memberships of the target alone, those of the service's own roles aside.

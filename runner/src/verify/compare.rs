@@ -190,10 +190,12 @@ impl Comparison<'_> {
             let have = if *count == 1 { "foreign table has its" } else { "foreign tables have their" };
             notes.push(format!("{count} {have} rows on another server: definitions were compared"));
         }
-        let World { expect, versions, .. } = &self.world;
-        notes.extend(besides::superusers(expect));
+        let versions = self.world.versions;
+        let reserved = |role: &str| self.world.reserved(role);
+        notes.extend(besides::superusers(versions));
         if compared.contains_key("roles") {
-            notes.extend(besides::memberships(*versions, |role| self.world.reserved(role)));
+            notes.extend(besides::memberships(versions, reserved));
+            notes.extend(besides::settings(versions, reserved));
         }
         if compared.contains_key("roles") {
             notes.push("passwords were not compared: only a superuser can read them".to_owned());
@@ -240,7 +242,7 @@ impl World<'_> {
     /// Roles that a service has of its own. A superuser of the source with another name comes over as an ordinary
     /// role.
     fn reserved(&self, role: &str) -> bool {
-        self.expect.target.superusers.contains(role)
+        self.expect.target.superusers.contains(role) && !besides::is_ordinary(self.versions.0, role)
             || self.expect.target.user == role
             || ["tsdbadmin", "tsdbowner", "tsdbexplorer", "tsdbquerier", "standby", "postgres"]
                 .contains(&role)
@@ -323,7 +325,7 @@ fn said(kind: &str, identity: &str, ours: &Says, theirs: &Says, world: &World<'_
             Some(shown(kind, wanted)),
             Some(shown(kind, has)),
         );
-        difference.reason = reason(kind, name, identity, world)
+        difference.reason = reason((kind, name), identity, has, world)
             .or_else(|| definition::icu_locale(kind, wanted?, has?, source, target))
             .or_else(|| {
                 (kind == "publication" && world.selection.leaves_out()).then_some("tables were left out")
@@ -355,14 +357,22 @@ fn counts(kind: &str, name: &str, world: &World<'_>) -> bool {
 }
 
 /// Why a value cannot be the same on a service, whoever has moved it there.
-fn reason(kind: &str, name: &str, identity: &str, world: &World<'_>) -> Option<&'static str> {
+fn reason(
+    (kind, name): (&str, &str),
+    identity: &str,
+    has: Option<&String>,
+    world: &World<'_>,
+) -> Option<&'static str> {
     match (kind, name) {
         // What it keeps fits its own version only.
         ("extension", "version") if identity != "timescaledb" || world.expect.source.timescale.is_none() => {
             Some("the target has its own version of it")
         }
         ("column", "position below others") => Some("a dump writes the columns of a table's parents first"),
-        ("role", "bypassrls" | "replication") => Some("the service does not grant it"),
+        // Who has it there and not on the source was given it by somebody.
+        ("role", "bypassrls" | "replication" | "superuser") if has.is_none_or(|has| has != besides::YES) => {
+            Some("the service does not grant it")
+        }
         _ => None,
     }
 }

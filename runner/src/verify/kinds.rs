@@ -410,7 +410,7 @@ fn others() -> Vec<String> {
          FROM pg_subscription) s WHERE s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
             .into(),
         "SELECT 'role', quote_ident(rolname), NULL, NULL, json_build_object('login', rolcanlogin, 'inherit', rolinherit, \
-         'createrole', rolcreaterole, 'createdb', rolcreatedb, 'bypassrls', rolbypassrls, 'replication', rolreplication, \
+         'createrole', rolcreaterole, 'createdb', rolcreatedb, 'bypassrls', rolbypassrls, 'replication', rolreplication, 'superuser', rolsuper, \
          'connection limit', rolconnlimit, 'valid until', rolvaliduntil) FROM pg_roles WHERE rolname !~ '^pg_'"
             .into(),
         "SELECT 'membership', format('%I in %I', m.rolname, g.rolname), NULL, NULL, json_build_object('', \

@@ -9,7 +9,7 @@ use super::checksum::Formula;
 use super::measured::Reading;
 use super::options::{Expect, VerifyOptions};
 use super::reading::{Reader, read};
-use super::relation_rows::{Outcome, difference, one};
+use super::relation_rows::{Outcome, Unread, difference, one};
 use super::sessions::{Sessions, TRIES};
 use super::work::Work;
 use crate::error::{Error, is_locked};
@@ -66,8 +66,7 @@ async fn counted(
     let wanted = Reading::Rows { count, sample: count, sum: None };
     let mut outcome = Outcome { table: true, rows: count, ..Outcome::default() };
     if wanted == found {
-        let what = "was counted while it was loaded, its values were not compared";
-        outcome.notes.push(format!("{} {what}: {why}", item.relation));
+        outcome.unread = Some((Unread::Values, item.relation.to_string(), why.to_owned()));
     } else {
         outcome.differences.push(difference(item, &wanted, &found));
     }

@@ -32,6 +32,7 @@ mod options;
 mod printed;
 mod published;
 mod reading;
+mod recompressed;
 mod relation_rows;
 mod relations;
 mod result;

@@ -6,12 +6,44 @@ use super::keys;
 use super::measured::{Reading, rows, show, sums};
 use super::options::{Check, Expect, VerifyOptions};
 use super::reading::{self, Place, Reader, read};
+use super::recompressed;
 use super::result::{Difference, Verification};
 use super::views::Explained;
 use super::work::Work;
 use crate::error::Error;
 use crate::guard;
+use crate::human;
 use crate::quote::quoted;
+
+/// What is said of relations whose values nobody could read: of one, and of several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Unread {
+    /// Nothing is known of its rows.
+    Rows,
+    /// As many arrived as were copied.
+    Values,
+}
+
+impl Unread {
+    /// A note on relations that share a reason.
+    pub(super) fn note(self, relations: &[String], why: &str) -> String {
+        let mut names = human::first(relations, NAMES);
+        if relations.len() > NAMES {
+            names = format!("{} tables ({names})", human::thousands(relations.len() as u64));
+        }
+        let (one, several) = match self {
+            Self::Rows => (": its rows were not compared", ": their rows were not compared"),
+            Self::Values => (
+                " was counted while it was loaded, its values were not compared",
+                " were counted while they were loaded, their values were not compared",
+            ),
+        };
+        format!("{names}{}: {why}", if relations.len() == 1 { one } else { several })
+    }
+}
+
+/// So many relations stand in a note.
+const NAMES: usize = 8;
 
 /// What came of one relation.
 #[derive(Default)]
@@ -21,8 +53,8 @@ pub(super) struct Outcome {
     pub(super) rows: u64,
     pub(super) sample: u64,
     pub(super) summed: bool,
-    /// Nobody could compare its rows; a note says why.
-    pub(super) not_compared: bool,
+    /// What nobody could read of it, the relation, and why.
+    pub(super) unread: Option<(Unread, String, String)>,
     pub(super) differences: Vec<Difference>,
     pub(super) announced: Vec<Difference>,
     pub(super) notes: Vec<String>,
@@ -33,12 +65,13 @@ pub(super) struct Outcome {
 impl Outcome {
     pub(super) fn into(self, options: &VerifyOptions, verification: &mut Verification) {
         let rows = &mut verification.rows;
-        if self.not_compared {
+        let not_compared = self.unread.as_ref().is_some_and(|(what, ..)| *what == Unread::Rows);
+        if not_compared {
             rows.not_compared += 1;
         } else {
             *verification.compared.entry("tables' rows".into()).or_default() += 1;
         }
-        if self.table && !self.not_compared {
+        if self.table && !not_compared {
             rows.tables += 1;
             rows.counted += self.rows;
         }
@@ -52,8 +85,7 @@ impl Outcome {
 
     /// A relation that nobody can compare, and why.
     pub(super) fn not_compared(work: &Work, why: &str) -> Self {
-        let note = format!("{}: its rows were not compared: {why}", work.relation);
-        Self { notes: vec![note], not_compared: true, ..Self::default() }
+        Self { unread: Some((Unread::Rows, work.relation.to_string(), why.to_owned())), ..Self::default() }
     }
 }
 
@@ -83,6 +115,40 @@ async fn hidden(reader: &Reader<'_>, place: &Place, reading: &Reading) -> Result
     )))
 }
 
+/// Reads what one relation itself holds on both servers.
+async fn both_copied(
+    source: &Reader<'_>,
+    target: &Reader<'_>,
+    work: &Work,
+    options: &VerifyOptions,
+) -> Result<(Reading, Reading), Error> {
+    let (sum, columns) = (work.sum && options.check != Check::Counts, &work.columns);
+    tokio::try_join!(
+        reading::copied(source, &work.source, columns, sum, &work.owner),
+        reading::copied(target, &work.target, columns, sum, &work.owner),
+    )
+}
+
+/// Why planning a query on either server would run what is a user's.
+fn folded<'a>(wanted: &'a Reading, found: &'a Reading) -> Option<&'a str> {
+    [wanted, found].into_iter().find_map(|reading| match reading {
+        Reading::Refused { why, .. } if reading.folds() => Some(why.as_str()),
+        _ => None,
+    })
+}
+
+/// Why a hypertable cannot be read as a whole.
+fn unreadable<'a>(wanted: &'a Reading, found: &'a Reading) -> Option<&'a str> {
+    match (wanted, found) {
+        (Reading::Rows { .. }, Reading::Refused { code, why }) if code == "42501" => Some(why),
+        _ => folded(wanted, found),
+    }
+}
+
+fn by_chunk(work: &Work, why: &str) -> String {
+    format!("{} was compared chunk by chunk, not through the hypertable: {why}", work.relation)
+}
+
 /// Reads one relation on both servers in the same way; the formula that was used.
 async fn both(
     source: &Reader<'_>,
@@ -103,13 +169,10 @@ async fn both(
             found = Reading::Rows { count, sample: count, sum: None };
         }
     }
-    if (wanted.folds() || found.folds()) && work.source.copies && work.target.copies {
-        let sum = work.sum && options.check != Check::Counts;
-        let columns = &work.columns;
-        let (wanted, found) = tokio::try_join!(
-            reading::copied(source, &work.source, columns, sum, &work.owner),
-            reading::copied(target, &work.target, columns, sum, &work.owner),
-        )?;
+    // The compressed rows of a chunk are compared as the table that they are.
+    let copies = work.source.copies && work.target.copies || work.kind == "rows" && work.source.guard.alone;
+    if (wanted.folds() || found.folds()) && copies {
+        let (wanted, found) = both_copied(source, target, work, options).await?;
         return Ok((wanted, found, formula));
     }
     if long != too {
@@ -148,8 +211,15 @@ pub(super) async fn one(
     options: &VerifyOptions,
     expect: &Expect<'_>,
 ) -> Result<Outcome, Error> {
-    let (wanted, mut found, formula) = both(source, target, work, formula, options).await?;
+    let (mut wanted, mut found, formula) = both(source, target, work, formula, options).await?;
     let mut outcome = Outcome { table: work.kind == "rows", ..Outcome::default() };
+    if wanted != found && recompressed::since(source, work).await? {
+        if work.kind == "hypertable rows" {
+            outcome.notes.push(by_chunk(work, recompressed::WHY));
+            return Ok(outcome);
+        }
+        (wanted, found) = both_copied(source, target, work, options).await?;
+    }
     if let Some(why) = gone::relation(source, work, &wanted).await? {
         return Ok(Outcome::not_compared(work, &why));
     }
@@ -158,31 +228,21 @@ pub(super) async fn one(
         outcome.sample = *sample;
         outcome.summed = sum.is_some();
     }
-    if let (Reading::Rows { .. }, Reading::Refused { code, why }, "hypertable rows") =
-        (&wanted, &found, work.kind)
-        && ["42501", guard::FOLDED].contains(&code.as_str())
+    if work.kind == "hypertable rows"
+        && let Some(why) = unreadable(&wanted, &found)
     {
-        let note =
-            format!("{} was compared chunk by chunk, not through the hypertable: {why}", work.relation);
-        outcome.notes.push(note);
+        outcome.notes.push(by_chunk(work, why));
         return Ok(outcome);
     }
     if let (Reading::Refused { code, why }, Some(counted)) = (&found, expect.rows.get(&work.relation))
         && code != guard::UNSEEN
     {
-        outcome.notes.push(format!(
-            "{} was counted while it was loaded, its values were not compared: {why}",
-            work.relation
-        ));
+        outcome.unread = Some((Unread::Values, work.relation.to_string(), why.clone()));
         let sum = sums(&wanted).map(ToOwned::to_owned);
         found = Reading::Rows { count: *counted, sample: *counted, sum };
     }
-    if wanted.folds() || found.folds() {
-        let why = [&wanted, &found].into_iter().find_map(|reading| match reading {
-            Reading::Refused { why, .. } if reading.folds() => Some(why.as_str()),
-            _ => None,
-        });
-        return Ok(Outcome::not_compared(work, why.unwrap_or_default()));
+    if let Some(why) = folded(&wanted, &found) {
+        return Ok(Outcome::not_compared(work, why));
     }
     for (reader, place, reading) in [(source, &work.source, &wanted), (target, &work.target, &found)] {
         if let Some(why) = hidden(reader, place, reading).await? {
@@ -249,5 +309,21 @@ pub(super) fn difference(work: &Work, wanted: &Reading, found: &Reading) -> Diff
         expected: Some(show(wanted, content)),
         found: Some(show(found, content)),
         ..Difference::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relations_that_share_a_reason_share_a_note() {
+        let of = |count: usize| (1..=count).map(|number| format!("s.t{number}")).collect::<Vec<_>>();
+        assert_eq!(Unread::Rows.note(&of(1), "why"), "s.t1: its rows were not compared: why");
+        assert_eq!(
+            Unread::Values.note(&of(2), "why"),
+            "s.t1, s.t2 were counted while they were loaded, their values were not compared: why"
+        );
+        assert!(Unread::Rows.note(&of(9), "why").starts_with("9 tables (s.t1, s.t2, "));
     }
 }

@@ -1,5 +1,6 @@
 //! Rows of every table: counted and summed up on both servers at once, several tables at a time, the largest first.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -83,15 +84,23 @@ pub(super) async fn compare(
     }
     result?;
     let mut uncertain = Vec::new();
+    let mut unread = BTreeMap::<_, Vec<String>>::new();
     for mut outcome in found.into_inner().unwrap_or_else(PoisonError::into_inner) {
         uncertain.extend(outcome.uncertain.take());
+        if let Some((what, relation, why)) = outcome.unread.clone() {
+            unread.entry((what, why)).or_default().push(relation);
+        }
         outcome.into(options, verification);
+    }
+    for ((what, why), mut relations) in unread {
+        relations.sort();
+        verification.notes.push(what.note(&relations, &why));
     }
     // What follows from rows that are the same by a definition that is the same.
     let derived = |difference: &Difference| difference.kind.starts_with("materialized view ");
     let of_rows =
         |difference: &Difference| ["rows", "content"].iter().any(|of| difference.kind.ends_with(of));
-    let equal = verification.differences.iter().all(|difference| derived(difference) && of_rows(difference));
+    let equal = verification.differences.iter().all(|difference| derived(difference) || !of_rows(difference));
     for (difference, note) in uncertain {
         if equal {
             verification.notes.push(note);
