@@ -2,7 +2,7 @@
 
 use tsmigrate_analyzer::server::Omitted;
 
-use crate::connect::Session;
+use crate::connect::{Row, Session};
 use crate::error::Error;
 use crate::human;
 use crate::quote::{literal, quoted};
@@ -25,6 +25,9 @@ pub async fn find(session: &Session) -> Result<Vec<Omitted>, Error> {
     found.extend(names(session).await?);
     found.extend(transaction_ids(session).await?);
     found.extend(chunk_checks(session).await?);
+    if version < 180_000 {
+        found.extend(nulls(session).await?);
+    }
     Ok(found)
 }
 
@@ -89,6 +92,34 @@ async fn views(session: &Session, version: u32) -> Result<Vec<Omitted>, Error> {
         ));
     }
     Ok(found)
+}
+
+/// Columns that may be NULL though they may not in the table that they are inherited from: a dump does not say so, and
+/// since 18 no server takes it (PostgreSQL 18's release notes, inherited NOT NULL).
+const NULLS: &str = "
+SELECT pg_catalog.format('%I.%I.%I', n.nspname, c.relname, a.attname), pg_catalog.format('%I.%I', pn.nspname, p.relname)
+FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND NOT c.relispartition
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND NOT pg_catalog.starts_with(n.nspname, '_timescaledb_')
+JOIN pg_catalog.pg_class p ON p.oid = i.inhparent JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attnotnull AND NOT a.attisdropped
+JOIN pg_catalog.pg_attribute b ON b.attrelid = p.oid AND b.attname = a.attname AND b.attnotnull ORDER BY 1";
+
+async fn nulls(session: &Session) -> Result<Vec<Omitted>, Error> {
+    let omitted = |row: &Row| {
+        let (column, parent) = (row.text(0)?, row.text(1)?);
+        Ok(Omitted {
+            object: format!("NULLs of column {column}"),
+            why: format!(
+                "it may be NULL, and may not in {parent}, from which it is inherited: no dump says so, and the target refuses \
+                 rows with NULL in it"
+            ),
+            is_lost: true,
+            next: vec![
+                "Let both be NULL on the source, or neither: ALTER TABLE … ALTER … DROP NOT NULL.".into(),
+            ],
+        })
+    };
+    session.ask(NULLS).await?.iter().map(omitted).collect()
 }
 
 /// Indexes on text of users, whose order has changed under them.

@@ -74,6 +74,7 @@ const CRATES: &[Crate] = &[
             "filter",
             "clashes",
             "volume",
+            "altered_members",
             "omitted",
             "states",
             "tools",

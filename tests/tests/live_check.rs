@@ -103,6 +103,7 @@ fn a_live_database_is_checked_with_what_only_its_server_knows() -> Outcome {
     stage.sql(
         &stage.shop,
         "ALTER ROLE ALL SET work_mem = '5MB'; CREATE TABLE app.held (x int); ALTER EXTENSION citext ADD TABLE app.held; \
+         DO $$ BEGIN EXECUTE 'COMMENT ON TYPE ' || to_regtype('citext') || ' IS ''ours'''; END $$; \
          CREATE TABLE app.unchecked (id int REFERENCES app.customer); ALTER TABLE app.unchecked DISABLE TRIGGER ALL",
     )?;
     stage.sql(&stage.shop, "ANALYZE")?;
@@ -131,8 +132,12 @@ fn a_live_database_is_checked_with_what_only_its_server_knows() -> Outcome {
         .iter()
         .filter_map(|message| message.split_once(": ").map(|(object, _)| object.to_owned()))
         .collect();
-    let expected =
-        ["table app.held", "foreign key unchecked_id_fkey on app.unchecked", "setting work_mem of all roles"];
+    let expected = [
+        "table app.held",
+        "comment on type public.citext",
+        "foreign key unchecked_id_fkey on app.unchecked",
+        "setting work_mem of all roles",
+    ];
     assert_eq!(omitted, expected, "{all}");
     let live = report["findings"].as_array().into_iter().flatten().find(|f| f["rule"] == "SRV-01");
     assert_eq!(live.map(|finding| (&finding["file"], &finding["line"])), Some((&place.into(), &0.into())));
@@ -246,6 +251,7 @@ fn states_that_fail_late_are_named() -> Outcome {
         &uri,
         "SET allow_system_table_mods = on; UPDATE pg_database SET datcollversion = '1.1' WHERE datname = 'by icu';
          UPDATE pg_collation SET collversion = '2.2' WHERE collname IN ('sv-x-icu', 'fi-x-icu');
+         CREATE TABLE above (a int NOT NULL); CREATE TABLE below () INHERITS (above); ALTER TABLE below ALTER a DROP NOT NULL;
          UPDATE pg_constraint SET conname = 'constraint_999' WHERE contype = 'c' AND conname = 'constraint_2';
          UPDATE pg_database SET datfrozenxid = ((txid_current() - 1600000000 + 4294967296) % 4294967296)::text::xid
            WHERE datname = 'by icu'",
@@ -254,6 +260,7 @@ fn states_that_fail_late_are_named() -> Outcome {
     let mut found = messages(&report, "SRV-16");
     found.sort();
     let begins = [
+        "NULLs of column public.below.a: it may be NULL, and may not in public.above",
         "checks of merged chunks: constraint_999 on _timescaledb_internal._hyper_1_2_chunk: ",
         "collation of database \"by icu\": its version was 1.1 when indexes were built, and is ",
         "collation pg_catalog.\"sv-x-icu\": its version was 2.2 when indexes were built, and is ",

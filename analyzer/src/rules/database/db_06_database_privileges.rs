@@ -28,7 +28,7 @@ pub(crate) const RULE: Rule = Rule {
             "WARNING 3D000 database \"shop\" does not exist (COMMENT)",
             "42501 must be owner of database postgres",
         ],
-        help: "The database's name is replaced by the target's: privileges and comment are kept. REVOKE of CONNECT from PUBLIC is removed: every role with LOGIN can connect.",
+        help: "The database's name is replaced by the target's: privileges and comment are kept. CONNECT stays with PUBLIC: every role with LOGIN can connect.",
         before: "GRANT CONNECT ON DATABASE shop TO tsdbowner;",
         after: "GRANT CONNECT ON DATABASE tsdb TO tsdbowner;",
         sources: Doc::sources(&[
@@ -120,26 +120,45 @@ fn privileges(ctx: &mut Context<'_>, statement: &Statement<'_>, s: &pg::GrantStm
             all.iter().zip(&fates).filter(|(_, fate)| is_here(fate)).map(|(name, _)| *name).collect();
         undecided::keep(ctx, &open, gone());
     }
-    let (locks_out, revoked) = connect_from_public(s);
-    if locks_out {
-        ctx.report(
-            draft(format!(
-                "PUBLIC would lose {revoked}: roles of the service itself might not reach {database} any more"
-            ))
-            .fix(
-                FixDraft::remove("PUBLIC may go on to connect").lost(format!(
-                    "REVOKE {revoked} ON DATABASE {listed} FROM PUBLIC: every role can connect"
-                )),
-            ),
-        );
-        return;
-    }
-    if fates.iter().all(|fate| *fate == Fate::Own) {
-        return;
-    }
-    let ranges = names(statement);
-    let mut fix = FixDraft::edit(format!("Say {database}"));
-    for (index, (fate, range)) in fates.iter().zip(ranges).enumerate() {
+    let revoked = taken_from_public(s);
+    let connect = revoked.as_ref().and_then(|names| names.iter().position(|name| name == "CONNECT"));
+    let locks_out = |what: &str| {
+        draft(format!(
+            "PUBLIC would lose {what}: roles of the service itself might not reach {database} any more"
+        ))
+    };
+    let lost = |what: &str, all: &str| {
+        format!("REVOKE {what} ON DATABASE {listed} FROM PUBLIC: every role can connect{all}")
+    };
+    let token = statement.code().find(|token| token.is_word(statement.sql(), "connect"));
+    let (draft, fix) = match (&revoked, connect.zip(token)) {
+        (Some(names), Some((index, token))) if names.len() > 1 => {
+            let fix = FixDraft::edit("Leave PUBLIC its CONNECT")
+                .delete(statement.list_item(&(token.start..token.end)))
+                .change(Change::Remove(format!("/GrantStmt/privileges/{index}")))
+                .lost(lost("CONNECT", ""));
+            (locks_out("CONNECT"), fix)
+        }
+        (Some(names), connect) if names.is_empty() || connect.is_some() => {
+            let (what, all) =
+                if names.is_empty() { ("ALL", ", and create temporary tables") } else { ("CONNECT", "") };
+            let fix = FixDraft::remove("PUBLIC may go on to connect").lost(lost(what, all));
+            ctx.report(locks_out(what).fix(fix));
+            return;
+        }
+        _ if fates.iter().all(|fate| *fate == Fate::Own) => return,
+        _ => {
+            let message = format!("database \"{listed}\" is called {database} on the target");
+            (draft(message), FixDraft::edit(format!("Say {database}")))
+        }
+    };
+    ctx.report(draft.fix(renamed(ctx, statement, &fates, fix)));
+}
+
+/// The target's name for the databases that arrive, and nothing for those that do not.
+fn renamed(ctx: &Context<'_>, statement: &Statement<'_>, fates: &[Fate], mut fix: FixDraft) -> FixDraft {
+    let database = &ctx.target.database;
+    for (index, (fate, range)) in fates.iter().zip(names(statement)).enumerate() {
         let path = format!("/GrantStmt/objects/{index}");
         fix = match fate {
             Fate::Own => fix,
@@ -149,21 +168,18 @@ fn privileges(ctx: &mut Context<'_>, statement: &Statement<'_>, s: &pg::GrantStm
             Fate::LeftOut => fix.delete(statement.list_item(&range)).change(Change::Remove(path)),
         };
     }
-    ctx.report(draft(format!("database \"{listed}\" is called {database} on the target")).fix(fix));
+    fix
 }
 
-/// Takes CONNECT from PUBLIC; and the privileges in words.
-fn connect_from_public(s: &pg::GrantStmt) -> (bool, String) {
-    let names: Vec<String> = s
-        .privileges
-        .iter()
-        .filter_map(|privilege| match privilege.node.as_ref()? {
-            NodeEnum::AccessPriv(privilege) => Some(privilege.priv_name.to_ascii_uppercase()),
-            _ => None,
-        })
-        .collect();
+/// The privileges that are taken from PUBLIC, none for all of them.
+fn taken_from_public(s: &pg::GrantStmt) -> Option<Vec<String>> {
     let public = roles(&s.grantees).any(|role| role.roletype == pg::RoleSpecType::RolespecPublic as i32);
-    let connect = names.is_empty() || names.iter().any(|name| name == "CONNECT");
-    let words = if names.is_empty() { "ALL".into() } else { names.join(", ") };
-    (!s.is_grant && !s.grant_option && public && connect, words)
+    if s.is_grant || s.grant_option || !public {
+        return None;
+    }
+    let name = |privilege: &pg::Node| match privilege.node.as_ref()? {
+        NodeEnum::AccessPriv(privilege) => Some(privilege.priv_name.to_ascii_uppercase()),
+        _ => None,
+    };
+    Some(s.privileges.iter().filter_map(name).collect())
 }
