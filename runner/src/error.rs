@@ -36,7 +36,7 @@ pub enum Error {
         next: Vec<String>,
     },
     /// A server refused a query of our own.
-    #[error("the {side} refused a query: {answer}\n  query: {sql}")]
+    #[error("{}: {answer}\n  query: {sql}", failed_query(side, answer))]
     Query {
         /// `source` or `target`.
         side: &'static str,
@@ -154,6 +154,12 @@ impl Error {
         }
     }
 
+    /// A server went away.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.answer().is_some_and(Server::is_gone)
+    }
+
     /// What happened, why, and what to do, where a server cannot be used at all.
     #[must_use]
     pub fn unreachable(&self) -> Option<Unreachable> {
@@ -210,6 +216,15 @@ impl fmt::Display for Blocker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "✗ {}: {}", self.check, self.what)?;
         self.next.iter().try_for_each(|next| write!(f, "\n    {next}"))
+    }
+}
+
+/// A server that went away has refused nothing.
+fn failed_query(side: &str, answer: &Server) -> String {
+    if answer.is_gone() {
+        format!("the {side} went away at a query")
+    } else {
+        format!("the {side} refused a query")
     }
 }
 
@@ -277,6 +292,13 @@ pub struct Server {
 }
 
 impl Server {
+    /// The server went away, or the connection did: no SQLSTATE, a shutdown or crash (57P01 to 57P03), a connection's
+    /// errors (class 08).
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.code.is_empty() || self.code.starts_with("57P0") || self.code.starts_with("08")
+    }
+
     /// Takes a driver's error apart. What the server repeats of secrets and rows is left out.
     #[must_use]
     pub fn new(error: &tokio_postgres::Error) -> Self {

@@ -164,6 +164,14 @@ fn what_others_have_on_the_target_is_neither_dropped_nor_emptied() -> Outcome {
                    FROM pg_largeobject_metadata";
     let objects = stage.sql(&stage.admin, objects)?;
     assert!(objects.starts_with("theirs ours{") && objects.contains("app=r/"), "{objects}");
+    // That is not the end: what differs is mended, and what the source has got since comes too.
+    assert!(report["next"].to_string().contains("compare again: "), "{all}");
+    stage.sql(&stage.admin, "DROP TABLE public.mine; SELECT lo_unlink(815)")?;
+    stage.sql_text("INSERT INTO app.parent VALUES (8)")?;
+    let (code, report, all) = stage.migrate(&["--resume", "--new-snapshot"])?;
+    assert_eq!((code, &report["outcome"]), (0, &"migrated".into()), "{all}");
+    assert_eq!(stage.sql(&stage.admin, "SELECT count(*) FROM app.parent WHERE id = 8")?, "1");
+    assert_eq!(stage.left_behind()?, Vec::<String>::new());
     Ok(())
 }
 

@@ -34,6 +34,10 @@ CREATE TRIGGER turned BEFORE INSERT ON w.readings FOR EACH ROW EXECUTE FUNCTION 
 ALTER TABLE w.plain ENABLE ROW LEVEL SECURITY; CREATE POLICY all_rows ON w.plain USING (true);
 CREATE RULE quiet AS ON DELETE TO w.sensor DO INSTEAD NOTHING; CREATE STATISTICS w.both ON sensor, v FROM w.plain;
 CREATE MATERIALIZED VIEW w.counted AS SELECT sensor, count(*) FROM w.plain GROUP BY 1;
+CREATE UNIQUE INDEX counted_by ON w.counted (sensor);
+CREATE TABLE w.split (n integer PRIMARY KEY, v text) PARTITION BY RANGE (n); CREATE INDEX split_v ON w.split (v);
+CREATE TABLE w.split_1 PARTITION OF w.split FOR VALUES FROM (0) TO (100); CREATE TABLE w.split_rest PARTITION OF w.split DEFAULT;
+INSERT INTO w.split SELECT n, 'v' || n FROM generate_series(1, 300) n;
 RESET SESSION AUTHORIZATION;
 ";
 

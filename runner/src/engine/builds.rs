@@ -232,7 +232,18 @@ pub fn is_about_key(sql: &str) -> bool {
     parsed.is_some_and(|parsed| is_key(parsed.node()))
 }
 
-/// The same of a tree.
+/// The index that a statement of post-data makes, by itself or of a constraint.
+#[must_use]
+pub fn index_of(sql: &str) -> Option<Relation> {
+    let parsed = parse::parse(sql, true).ok().flatten()?;
+    match what(parsed.node()) {
+        What::Index(table, name) => Some(Relation::new(&table.schema, &name)),
+        What::Constraint(table, key) => Some(Relation::new(&table.schema, &key.conname)),
+        _ => None,
+    }
+}
+
+/// Whether a tree is about a foreign key.
 #[must_use]
 pub fn is_key(node: &NodeEnum) -> bool {
     matches!(what(node), What::ForeignKey(..) | What::Comment(..))

@@ -18,23 +18,13 @@ pub struct RetryPolicy {
 /// The longest pause but for a full disk.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Full disk, too many connections, cancelled, shutting down, starting up, crashed, serialization, deadlock, lock
-/// (PostgreSQL's errcodes.txt).
-const TRANSIENT: [&str; 9] =
-    ["53100", "53300", "57014", "57P01", "57P02", "57P03", "40001", "40P01", "55P03"];
+/// Full disk, too many connections, cancelled, serialization, deadlock, lock (PostgreSQL's errcodes.txt).
+const TRANSIENT: [&str; 6] = ["53100", "53300", "57014", "40001", "40P01", "55P03"];
 
 /// True where the same step may work a little later.
 #[must_use]
 pub fn transient(error: &Error) -> bool {
-    match error.answer() {
-        // No SQLSTATE: the connection broke.
-        Some(answer) => {
-            answer.code.is_empty()
-                || TRANSIENT.contains(&answer.code.as_str())
-                || answer.code.starts_with("08")
-        }
-        None => false,
-    }
+    error.is_gone() || error.answer().is_some_and(|answer| TRANSIENT.contains(&answer.code.as_str()))
 }
 
 /// Runs `step` until it works, fails for good, or patience ends.

@@ -51,6 +51,9 @@ pub(super) async fn until_end(
 pub(super) fn note(context: &RunContext, closed: bool, result: &Result<Outcome, Error>) {
     let last = match result {
         _ if !closed => Event::Stopped { why: "something is still open".to_owned() },
+        Ok(Outcome::Differs) if context.undo().reached != Reached::Nothing => {
+            Event::Stopped { why: "the target differs from the source".to_owned() }
+        }
         Ok(_) => Event::Done,
         Err(_) if context.undo().reached == Reached::Nothing => Event::Done,
         Err(error) => Event::Stopped { why: error.to_string() },
@@ -132,6 +135,12 @@ pub(super) fn state(context: &RunContext, report: &mut Report) -> bool {
         context.work.path().display()
     ));
     true
+}
+
+/// How a run goes on that failed, with the command that continues it.
+pub(super) fn way_on(gone: bool, resume: &str) -> String {
+    let when = if gone { "when the server can be reached again," } else { "remove the cause, then" };
+    format!("{when} continue with: {resume}")
 }
 
 /// How a run goes on that somebody stopped.

@@ -91,7 +91,7 @@ pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static
         Ok(outcome) => report.outcome = outcome,
         Err(error) => {
             let interrupted = matches!(error, Error::Interrupted(_));
-            let own = has_own_steps(&error);
+            let (own, gone) = (has_own_steps(&error), error.is_gone() && error.unreachable().is_none());
             ending::failed(&mut report, error);
             if !rows.is_empty() {
                 let said: Vec<&str> = rows.iter().map(|broken| broken.said.as_str()).collect();
@@ -100,7 +100,7 @@ pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static
             if interrupted {
                 ending::go_on(&context, &mut report);
             } else {
-                explain(&context, &mut report, own, &rows);
+                explain(&context, &mut report, (own, gone), &rows);
             }
         }
     }
@@ -150,13 +150,20 @@ async fn broken_rows(context: &Context, error: &Error) -> Vec<BrokenRows> {
     found
 }
 
-fn explain(context: &Context, report: &mut Report, own_steps: bool, rows: &[BrokenRows]) {
-    if !ending::state(context, report) || own_steps {
+fn explain(context: &Context, report: &mut Report, (own_steps, gone): (bool, bool), rows: &[BrokenRows]) {
+    if !ending::state(context, report) {
+        if gone {
+            let again = ending::again(std::env::args(), context.tuning.resume);
+            report.next.push(ending::way_on(true, &again));
+        }
+        return;
+    }
+    if own_steps {
         return;
     }
     let resume = ending::again(std::env::args(), true);
     report.next.push(if rows.is_empty() {
-        format!("remove the cause, then continue with: {resume}")
+        ending::way_on(gone, &resume)
     } else {
         let new_snapshot = if context.args.new_snapshot { "" } else { " --new-snapshot" };
         format!("correct these rows on the source, then copy what has changed: {resume}{new_snapshot}")

@@ -20,14 +20,14 @@ use super::stages::{
     restoring, roles, sequences, statements, verify, workers,
 };
 use super::{
-    Context, Reached, bridging, engine_setup, evaluation, fingerprint, planning, release, resume, violations,
-    ways_on, written,
+    Context, Reached, bridging, ending, engine_setup, evaluation, fingerprint, planning, release, resume,
+    violations, ways_on, written,
 };
 use crate::connect::Session;
 use crate::engine::builds::{self, AfterRestoring, Builds, ForeignKeys};
 use crate::engine::load::Load;
 use crate::engine::objects;
-use crate::engine::retry::retrying;
+use crate::engine::retry::{retrying, transient};
 use crate::error::{Blocker, Error};
 use crate::filter::Filter;
 use crate::inspect::{Facts, Timescale};
@@ -39,7 +39,7 @@ use crate::results::Missing;
 use crate::script::Statement;
 use crate::step::{List, Step};
 use crate::tables;
-use crate::{hazards, inspect, timescale, tools, watch};
+use crate::{hazards, inspect, record, timescale, tools, watch};
 
 /// Runs a whole migration, or the rest of one.
 pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
@@ -86,7 +86,7 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
     }
     if past.is_none() {
         let start = Event::Start {
-            format: crate::record::FORMAT,
+            format: record::FORMAT,
             run: context.run.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             source: Identity::of(&servers.source),
@@ -109,21 +109,29 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
         Some(past) => resume::continue_run(&context, &servers, past, &snapshot, &mut scripts).await?,
         None => copy_plan::begin(&context, &servers, &snapshot, &scripts).await?,
     };
-    let mut lost = 0;
+    let (mut lost, mut cut) = (0, 0);
     let equal = loop {
-        let error = match write_and_compare(&context, &servers, scripts, &snapshot, begun).await {
+        let error = match write_and_compare(&context, &servers, scripts.clone(), &snapshot, begun).await {
             Ok(equal) => break equal,
             Err(error) => error,
         };
         let gone = matches!(error, Error::SnapshotLost) || snapshot.holder.lost();
-        if !gone || lost == context.args.retries {
+        if gone && lost < context.args.retries {
+            lost += 1;
+            context.progress.warn(
+                "the source has ended the session that keeps the snapshot; if nobody has written there since, it goes on",
+            );
+            (snapshot, scripts, _) = read_chosen(&context, &mut servers, true).await?;
+        } else if !gone && transient(&error) && cut < FROM_MARKS.min(context.args.retries) {
+            // Between steps nothing is tried again by itself.
+            cut += 1;
+            let why = error.answer().map(ToString::to_string).unwrap_or_default();
+            let why = why.lines().next().unwrap_or_default();
+            context.progress.retry("what is not done", why, PAUSE, cut, FROM_MARKS);
+            tokio::time::sleep(PAUSE).await;
+        } else {
             return Err(error);
         }
-        lost += 1;
-        context.progress.warn(
-            "the source has ended the session that keeps the snapshot; if nobody has written there since, it goes on",
-        );
-        (snapshot, scripts, _) = read_chosen(&context, &mut servers, true).await?;
         let past = context.work.past()?.ok_or_else(|| Error::Defect("the journal is gone".into()))?;
         begun = resume::continue_run(&context, &servers, &past, &snapshot, &mut scripts).await?;
     };
@@ -134,7 +142,10 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
         workers::start(&context).await?;
     }
     jobs::start(&context, &servers, equal).await?;
-    release::target(&context, equal).await?;
+    // What differs can be mended, and copied: a run that goes on needs its marks.
+    if equal {
+        release::target(&context, equal).await?;
+    }
     after(&context, &servers, equal, written);
     Ok(if equal { Outcome::Migrated } else { Outcome::Differs })
 }
@@ -149,6 +160,12 @@ async fn take(context: &Context, servers: &Servers) -> Result<Snapshot, Error> {
     snapshot.listing.tables.iter_mut().for_each(|table| servers.convert.direct(table));
     Ok(snapshot)
 }
+
+/// So often a run goes on from its marks where a server was away between two steps; each step has tries of its own.
+const FROM_MARKS: u32 = 2;
+
+/// So long a server that was away is left alone before.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// So often a session that waits for our locks is let through before anything is read.
 const LET_THROUGH: u32 = 5;
@@ -381,6 +398,7 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
         violations::after_rows(&target, &servers.violations).await?;
         sorted.builds.without(&violations::keys_left_out(&target, &servers.violations).await?);
     }
+    statements::without_built(run, &mut sorted.builds.rest).await?;
     statements::stage(run, List::PostData, &sorted.builds.rest).await?;
     run.stage("foreign keys", foreign_keys::run(run, sorted.after_rows)).await?;
     let row_security: Vec<_> =
@@ -465,4 +483,12 @@ fn after(context: &Context, servers: &Servers, equal: bool, written: Option<Stri
     };
     report.next.extend(written);
     report.next.push(last.to_owned());
+    if !equal {
+        let (resume, work) = (ending::again(std::env::args(), true), context.work.path());
+        let anew = if context.args.new_snapshot { "" } else { " --new-snapshot" };
+        report.next.extend([
+            format!("then copy what has changed on the source, and compare again: {resume}{anew}"),
+            format!("or keep it as it is, without the run's own schema: {}", record::cleanup(work, false)),
+        ]);
+    }
 }

@@ -50,13 +50,13 @@ pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static
         Ok(outcome) => report.outcome = outcome,
         Err(error) => {
             let interrupted = matches!(error, Error::Interrupted(_));
-            let own_steps = has_own_steps(&error);
+            let (own_steps, gone) = (has_own_steps(&error), error.is_gone());
             ending::failed(&mut report, error);
             if interrupted {
                 ending::go_on(&context, &mut report);
             } else if ending::state(&context, &mut report) && !own_steps {
                 let resume = ending::again(std::env::args(), true);
-                report.next.push(format!("remove the cause, then continue with: {resume}"));
+                report.next.push(ending::way_on(gone, &resume));
                 let cleanup = record::cleanup(context.work.path(), true);
                 report.next.push(format!("or give it up: {cleanup}"));
             }

@@ -1,14 +1,17 @@
 //! Statements that run in the dump's order: tables, functions and types before the rows; what is not built by itself, and
 //! row security, after them.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::engine::builds;
 use crate::engine::retry::retrying;
 use crate::engine::statements::List;
 use crate::engine::target::LiveTarget;
 use crate::error::Error;
 use crate::human::count;
 use crate::migrate::driver::{StageResult, TargetRun};
+use crate::names::Relation;
 use crate::script::Statement;
 use crate::step;
 
@@ -19,6 +22,35 @@ pub(in crate::migrate) async fn stage(
     statements: &[Statement],
 ) -> Result<(), Error> {
     run.stage(list.name(), self::run(run, list, statements)).await
+}
+
+/// Empties what makes an index that the target has: where all behind the rows was taken back, indexes of materialized views
+/// and of partitioned tables stayed. Places stay, for steps are known by numbers.
+pub(in crate::migrate) async fn without_built(
+    run: &TargetRun<'_>,
+    statements: &mut [Statement],
+) -> Result<(), Error> {
+    let indexes: Vec<(usize, Relation)> = statements
+        .iter()
+        .enumerate()
+        .filter_map(|(number, statement)| Some((number, builds::index_of(&statement.sql)?)))
+        .collect();
+    if indexes.is_empty() {
+        return Ok(());
+    }
+    let engine = &run.engine;
+    let question = "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c \
+                    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('i', 'I')";
+    let built: BTreeSet<Relation> = retrying(engine.retry_policy, &engine.progress, "indexes", || async {
+        run.target().await?.ask(question).await?.iter().map(|row| row.relation(0)).collect()
+    })
+    .await?;
+    for (number, _) in indexes.iter().filter(|(_, index)| built.contains(index)) {
+        if let Some(statement) = statements.get_mut(*number) {
+            statement.sql.clear();
+        }
+    }
+    Ok(())
 }
 
 /// Runs a list in steps of some hundred statements, each step in a transaction.
