@@ -107,7 +107,10 @@ impl Report {
             .collect();
         page.list("not fixed by the rewrite", &grouped(open.into_iter(), OF_A_RULE), usize::MAX);
         page.lines("fixed by the rewrite", &rewritten(&self.findings, page.columns));
-        let warnings = self.findings.iter().filter(|finding| finding.severity == "warning");
+        // What is fixed without a loss is nothing to read.
+        let changes =
+            |finding: &&Finding| finding.severity == "warning" && !(finding.solved && finding.lost.is_none());
+        let warnings = self.findings.iter().filter(changes);
         page.list("what changes", &grouped(warnings, OF_A_RULE), usize::MAX);
         page.list("you will lose", &lost(&self.losses()), usize::MAX);
         let missing: Vec<_> = self.missing.iter().map(|m| format!("{}: {}", m.what, m.why)).collect();

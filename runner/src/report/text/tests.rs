@@ -61,7 +61,7 @@ pub(in crate::report) fn report() -> Report {
         findings: vec![
             finding("OWN-01", "error", true, Some("owner <b>")),
             finding("EXT-01", "error", false, None),
-            finding("TSP-03", "warning", true, None),
+            finding("TSP-03", "warning", false, None),
         ],
         blockers: Vec::new(),
         stages: vec![
