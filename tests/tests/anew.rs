@@ -166,6 +166,8 @@ fn what_others_have_on_the_target_is_neither_dropped_nor_emptied() -> Outcome {
     assert!(objects.starts_with("theirs ours{") && objects.contains("app=r/"), "{objects}");
     // That is not the end: what differs is mended, and what the source has got since comes too.
     assert!(report["next"].to_string().contains("compare again: "), "{all}");
+    let (code, said) = stage.verify_known()?;
+    assert!(code == Some(1) && said.contains("with --resume --new-snapshot"), "{said}");
     stage.sql(&stage.admin, "DROP TABLE public.mine; SELECT lo_unlink(815)")?;
     stage.sql_text("INSERT INTO app.parent VALUES (8)")?;
     let (code, report, all) = stage.migrate(&["--resume", "--new-snapshot"])?;

@@ -162,6 +162,9 @@ struct Report {
     /// The work directory of the migration whose announcements were known.
     #[serde(skip_serializing_if = "Option::is_none")]
     announced: Option<String>,
+    /// That migration can go on.
+    #[serde(skip)]
+    can_go_on: bool,
     /// One beside us that was not named.
     #[serde(skip)]
     beside: Option<String>,
@@ -220,6 +223,11 @@ impl Report {
         self.next = match (found.differences.is_empty(), &self.announced, &self.beside) {
             (true, Some(_), _) => vec!["point the applications at the target".to_owned()],
             (true, None, _) => vec!["nothing is left to do: the target has what the source has".to_owned()],
+            (false, Some(_), _) if self.can_go_on => vec![
+                "look at the differences before any application uses the target".to_owned(),
+                "then copy what has changed on the source: the command of the migration with --resume --new-snapshot"
+                    .to_owned(),
+            ],
             (false, Some(_), _) => vec![
                 "look at the differences before any application uses the target".to_owned(),
                 "nothing adds what is missing to a target that is finished: to have it, migrate anew into an empty database"
@@ -303,6 +311,8 @@ async fn supervise(args: &Args, report: &mut Report) -> Result<Verification, Err
     let progress = Progress::new(args.shown.progress);
     let found = known(args, source.endpoint().database())?;
     report.announced = found.as_ref().map(|(place, _)| place.clone());
+    let past = args.work_dir.as_deref().map(|named| WorkDir::new(Some(named), "").past()).transpose()?;
+    report.can_go_on = past.flatten().is_some_and(|past| !past.done);
     // The one that a migration of this database uses where nobody names another.
     let other = WorkDir::new(None, source.endpoint().database());
     report.beside = other.path().join(known::FILE).exists().then(|| other.path().display().to_string());
