@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::hash::Hash;
-use std::sync::Arc;
+
+use arcstr::ArcStr;
 
 use super::allowances::Allowances;
 use super::result::{Analysis, InputSummary, LeftOutSection};
@@ -59,7 +60,7 @@ pub(super) struct Pass<'t> {
     /// Answers of the server that findings share.
     answers: HashSet<ServerError>,
     /// What to do, in words that findings share.
-    advice: HashSet<Arc<str>>,
+    advice: HashSet<ArcStr>,
     /// How the last piece ended, and where.
     pub(super) last: Option<(End, Position)>,
     /// What comments of the dumps allow.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use arcstr::ArcStr;
+
 use super::intern::Symbol;
 use super::objects::{ObjectId, Signature};
 use super::table_types::Traits;
@@ -158,7 +160,7 @@ pub struct Owner {
     /// The object.
     pub object: ObjectId,
     /// Its owner.
-    pub role: Arc<str>,
+    pub role: ArcStr,
     /// Where.
     pub place: Place,
 }

@@ -274,7 +274,7 @@ mod tests {
                    SELECT create_hypertable('m', 'ts', 'a', 4);\nSELECT add_dimension('m', by_hash('b', 4));\n";
         let facts = facts(sql);
         let columns = facts.converted.into_values().next().unwrap().columns;
-        assert_eq!(columns, ["ts".into(), "a".into(), "b".into()]);
+        assert_eq!(columns, ["ts", "a", "b"].map(Box::<str>::from));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Names that occur again and again, kept once: a large schema has many columns and few names for them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+
+use arcstr::ArcStr;
 
 /// A name in [`Names`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -10,8 +11,8 @@ pub struct Symbol(u32);
 /// All names that were interned.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
-    known: HashMap<Arc<str>, Symbol>,
-    names: Vec<Arc<str>>,
+    known: HashMap<ArcStr, Symbol>,
+    names: Vec<ArcStr>,
 }
 
 impl Names {
@@ -20,7 +21,7 @@ impl Names {
         if let Some(symbol) = self.known.get(name) {
             return *symbol;
         }
-        let name: Arc<str> = name.into();
+        let name: ArcStr = name.into();
         let symbol = Symbol(u32::try_from(self.names.len()).unwrap_or(u32::MAX));
         self.known.insert(name.clone(), symbol);
         self.names.push(name);
@@ -28,7 +29,7 @@ impl Names {
     }
 
     /// The name itself, kept once.
-    pub fn shared(&mut self, name: &str) -> Arc<str> {
+    pub fn shared(&mut self, name: &str) -> ArcStr {
         let symbol = self.symbol(name);
         self.names.get(symbol.0 as usize).cloned().unwrap_or_else(|| name.into())
     }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use arcstr::ArcStr;
+
 use super::declared::{
     Absence, Constraint, Database, Declared, Extension, Header, Membership, Overload, Owner, Partman,
     Privilege, Relation, Role, Setting,
@@ -166,7 +168,7 @@ impl Facts {
 
     /// The same identity, its names kept once.
     pub(super) fn interned(&mut self, id: &ObjectId) -> ObjectId {
-        let mut shared = |name: &Arc<str>| self.names.shared(name);
+        let mut shared = |name: &ArcStr| self.names.shared(name);
         ObjectId {
             class: id.class,
             schema: id.schema.as_ref().map(&mut shared),

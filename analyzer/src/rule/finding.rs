@@ -1,6 +1,6 @@
 //! A finding: one place of a dump where the target will not do what the source did.
 
-use std::sync::Arc;
+use arcstr::ArcStr;
 
 use super::Rule;
 use crate::edit::{Action, Fix};
@@ -37,7 +37,7 @@ pub struct Finding {
     /// What the server answers, where it refuses.
     pub server_error: Option<ServerError>,
     /// What to do in this case, where the rule's own advice is not the whole answer.
-    pub advice: Option<Arc<str>>,
+    pub advice: Option<ArcStr>,
     /// The finding that it follows from.
     pub cause: Option<Box<Cause>>,
     /// Other places, such as what depends on it.

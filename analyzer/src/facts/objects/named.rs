@@ -1,6 +1,6 @@
 //! The identity of an object, and the object that a statement speaks of.
 
-use std::sync::Arc;
+use arcstr::ArcStr;
 
 use crate::facts::names::{qualified, quoted, quoted_path, relation, string, strings};
 use crate::parse::{Class, NodeEnum, pg};
@@ -11,11 +11,11 @@ pub struct ObjectId {
     /// Its kind.
     pub class: Class,
     /// Its schema, where it has one.
-    pub schema: Option<Arc<str>>,
+    pub schema: Option<ArcStr>,
     /// Its name; for objects that live in a table, the table's.
-    pub name: Arc<str>,
+    pub name: ArcStr,
     /// The name of a trigger, policy, rule or constraint in its table.
-    pub part: Option<Arc<str>>,
+    pub part: Option<ArcStr>,
 }
 
 impl ObjectId {

@@ -1,6 +1,6 @@
 //! DEP-04: a name without its schema, which `search_path` does not lead to.
 
-use std::sync::Arc;
+use arcstr::ArcStr;
 
 use super::dep_02_undeclared_object::{is_servers_own, says_it_all};
 use super::drops::{drops, may_be_missing};
@@ -55,7 +55,7 @@ pub(crate) const RULE: Rule = Rule {
 /// A name without a schema.
 struct Bare {
     class: Class,
-    name: Arc<str>,
+    name: ArcStr,
     location: Option<u32>,
     is_subject: bool,
 }
@@ -65,7 +65,7 @@ fn check(ctx: &mut Context<'_>) {
     if may_be_missing(node) || ctx.findings.iter().any(says_it_all) {
         return;
     }
-    let mut seen: Vec<(Class, Arc<str>)> = Vec::new();
+    let mut seen: Vec<(Class, ArcStr)> = Vec::new();
     for name in names(ctx, statement, node) {
         let key = (name.class, name.name.clone());
         if seen.contains(&key) || is_found(ctx, &ctx.facts.search_path, name.class, &name.name) {
@@ -94,7 +94,7 @@ fn checked_body(ctx: &mut Context<'_>, node: &NodeEnum) {
     let parts = body(ctx);
     let in_body = parts.iter().filter_map(|part| created(part.parsed().node()));
     // The function itself exists when its body is looked at.
-    let made: Vec<Arc<str>> = in_body.chain(ctx.created(node)).map(|object| object.id.name).collect();
+    let made: Vec<ArcStr> = in_body.chain(ctx.created(node)).map(|object| object.id.name).collect();
     for reference in parts.iter().flat_map(|part| part.parsed().references()) {
         let (class, name) = (reference.class, &*reference.name);
         if reference.schema.is_some()

@@ -1,6 +1,6 @@
 //! What a statement misses, in words and in the server's.
 
-use std::sync::Arc;
+use arcstr::ArcStr;
 
 use crate::facts::ObjectId;
 use crate::facts::names::{quoted, quoted_path};
@@ -13,8 +13,8 @@ use crate::rule::Context;
 /// What a statement misses.
 pub(super) struct Missing {
     pub(super) class: Class,
-    pub(super) schema: Option<Arc<str>>,
-    pub(super) name: Arc<str>,
+    pub(super) schema: Option<ArcStr>,
+    pub(super) name: ArcStr,
     /// The schema itself is missing.
     pub(super) whole_schema: bool,
     /// The extension that has it.

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use arcstr::ArcStr;
+
 use super::bodies::{body, fails_already};
 use crate::edit::Safety;
 use crate::facts::objects::created;
@@ -98,7 +100,7 @@ fn check(ctx: &mut Context<'_>) {
     let function = created(node).map_or_else(|| "the DO block".to_owned(), |object| ctx.describe(&object));
     // What the body makes itself (a temporary table) is there.
     let own = parts.iter().filter_map(|part| created(part.parsed().node())).map(|object| object.id.name);
-    let own: BTreeSet<Arc<str>> = own.collect();
+    let own: BTreeSet<ArcStr> = own.collect();
     let path: Option<Arc<[Box<str>]>> = match node {
         NodeEnum::DoStmt(_) => Some(ctx.facts.search_path.clone().into()),
         NodeEnum::CreateFunctionStmt(s) => path_of_function(s).map(Into::into),

@@ -150,9 +150,13 @@ fn function(ctx: &mut Context<'_>, node: &NodeEnum) {
     all.insert(id, needs.then(|| Box::new(found)));
 }
 
-/// The functions and operators that an expression calls.
+/// The functions of the dump that an expression calls: they exist before it.
 fn called(ctx: &Context<'_>, expression: Option<&pg::Node>) -> Vec<ObjectId> {
-    named(ctx, expression, Class::Function)
+    let Some(known) = ctx.states.get::<Evaluated>() else { return Vec::new() };
+    let mut all = named(ctx, expression, Class::Function);
+    all.retain(|id| known.functions.contains_key(id));
+    all.shrink_to_fit();
+    all
 }
 
 fn named(ctx: &Context<'_>, expression: Option<&pg::Node>, class: Class) -> Vec<ObjectId> {

@@ -1,7 +1,8 @@
 //! What the bodies of functions need, for who judges the expressions that call them.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+
+use arcstr::ArcStr;
 
 use crate::facts::ObjectId;
 use crate::parse::{Class, NodeEnum, Reference};
@@ -21,7 +22,7 @@ pub(super) struct Function {
 }
 
 /// Takes a name of the body.
-pub(super) fn look(found: &mut Function, reference: &Reference, conditional: bool, own: &BTreeSet<Arc<str>>) {
+pub(super) fn look(found: &mut Function, reference: &Reference, conditional: bool, own: &BTreeSet<ArcStr>) {
     let (class, name, schema) = (reference.class, &reference.name, reference.schema.as_deref());
     let judged = matches!(class, Class::Function | Class::Relation | Class::Type | Class::Operator);
     let of_server = matches!(schema, Some("pg_catalog" | "information_schema"));

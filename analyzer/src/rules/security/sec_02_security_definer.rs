@@ -78,7 +78,7 @@ fn finish(all: &mut Finish<'_>) {
     let of_functions = facts.owners.iter().filter(|owner| owner.object.class == Class::Function);
     // The last one counts.
     let mut owners: BTreeMap<String, String> = BTreeMap::new();
-    owners.extend(of_functions.map(|owner| (owner.object.path(), owner.role.as_ref().to_owned())));
+    owners.extend(of_functions.map(|owner| (owner.object.path(), owner.role.to_string())));
     let owner_of = |object: &str| owners.get(object.split_once(' ').map_or("", |(_, path)| path));
     let was_superuser = |owner: &String| {
         owner == SUPERUSER
