@@ -6,6 +6,7 @@ use crate::facts::Encoding;
 use crate::finding::Place;
 use crate::rule::{Subject, Unjudged};
 use crate::rules::input::in_08_encoding::{self as in_08, InvalidBytes};
+use crate::rules::input::in_18_row_columns as in_18;
 use crate::split::{Kind, Piece};
 use crate::text::{Position, Span, position};
 
@@ -80,10 +81,54 @@ impl Pass<'_> {
         if let Some(at) = self.copy.bytes.writes_byte(piece.text) {
             self.not_judged(Unjudged::Escapes, self.byte(piece, number, at));
         }
-        if self.copy.bytes.settled || self.copy.bytes.cut.is_empty() && piece.text.is_ascii() {
+        if self.copy.bytes.settled {
             return;
         }
         let encoding = self.copy.bytes.encoding.unwrap_or(self.analysis.facts.session.now.encoding);
+        // A byte of a character in another encoding may be that of a backslash.
+        let fault = match encoding {
+            Encoding::Converted => None,
+            _ => self.copy.bytes.shape.fault(piece.text),
+        };
+        let invalid = self.invalid_bytes(piece, encoding, number);
+        let (at, length, rule, draft) = match (fault, invalid) {
+            (Some((at, fault)), invalid) if invalid.as_ref().is_none_or(|(other, _)| at < *other) => {
+                let columns = self.copy.bytes.shape.columns.len();
+                (at, 1, &in_18::RULE, in_18::refused(&fault, columns, self.target.version))
+            }
+            (_, Some((at, bytes))) => {
+                let length = bytes.len() as u64;
+                (at, length, &in_08::RULE, in_08::invalid(&InvalidBytes { at, bytes }, encoding, true))
+            }
+            _ => return,
+        };
+        self.copy.bytes.settled = true;
+        let first = self.byte(piece, number, at);
+        let fails = |finding: &crate::rule::Finding| finding.fails() && !finding.solved;
+        let own = self
+            .analysis
+            .findings
+            .iter()
+            .rev()
+            .take_while(|f| f.place.statement == number && f.place.input == first.input);
+        if self.copy.removal.is_some() || own.clone().any(fails) {
+            return;
+        }
+        let place = Place { span: Span::new(first.span.start, first.span.start + length), ..first };
+        self.context(rule, Subject::End { place }, |context| context.report(draft));
+        self.analysis.facts.transaction.fail(place);
+    }
+
+    /// The first bytes of rows that have to be UTF-8 and are none.
+    fn invalid_bytes(
+        &mut self,
+        piece: &Piece<'_>,
+        encoding: Encoding,
+        number: u64,
+    ) -> Option<(usize, Vec<u8>)> {
+        if self.copy.bytes.cut.is_empty() && piece.text.is_ascii() {
+            return None;
+        }
         // Rows may be large: the byte is looked for only where its place is noted.
         let place = match encoding {
             Encoding::Checked | Encoding::Converted => self.place(piece, number),
@@ -93,25 +138,8 @@ impl Pass<'_> {
             }
         };
         if !self.has_to_be_utf8(encoding, place) {
-            return;
+            return None;
         }
-        let Some((at, bytes)) = self.copy.bytes.invalid(piece.text) else { return };
-        self.copy.bytes.settled = true;
-        let fails = |finding: &crate::rule::Finding| finding.fails() && !finding.solved;
-        let own = self
-            .analysis
-            .findings
-            .iter()
-            .rev()
-            .take_while(|f| f.place.statement == number && f.place.input == place.input);
-        if self.copy.removal.is_some() || own.clone().any(fails) {
-            return;
-        }
-        let first = self.byte(piece, number, at);
-        let place =
-            Place { span: Span::new(first.span.start, first.span.start + bytes.len() as u64), ..first };
-        let draft = in_08::invalid(&InvalidBytes { at, bytes }, encoding, true);
-        self.context(&in_08::RULE, Subject::End { place }, |context| context.report(draft));
-        self.analysis.facts.transaction.fail(place);
+        self.copy.bytes.invalid(piece.text)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::state::Pass;
 use crate::edit::{Action, Safety};
+use crate::facts::row_shape::RowShape;
 use crate::rewrite;
 use crate::rule::{Finding, Subject};
 use crate::split::Piece;
@@ -22,6 +23,8 @@ impl Pass<'_> {
         self.leave_out_without_rows();
         self.extend_removal(piece.span.end);
         self.copy.removal = None;
+        // Rows of a \copy that follow are another matter.
+        self.copy.bytes.shape = RowShape::default();
     }
 
     /// Rows of an extension's own tables say what the source is, and some need a change.

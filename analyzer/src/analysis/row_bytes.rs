@@ -2,6 +2,7 @@
 
 use crate::facts::Encoding;
 use crate::facts::names::{option, option_text};
+use crate::facts::row_shape::RowShape;
 use crate::parse::pg;
 
 /// What is known of the bytes of the rows at hand.
@@ -13,6 +14,8 @@ pub(super) struct RowBytes {
     pub(super) cut: Vec<u8>,
     /// What is invalid was reported, or does not matter.
     pub(super) settled: bool,
+    /// Whether each row has its columns.
+    pub(super) shape: RowShape,
     /// Where a backslash writes a byte: not in CSV and binary, nor once one was found.
     has_escapes: bool,
     /// The last byte was the first of two.
@@ -28,6 +31,7 @@ impl RowBytes {
             encoding: text("encoding").map(Encoding::named),
             cut: Vec::new(),
             settled: format.eq_ignore_ascii_case("binary"),
+            shape: RowShape::of(copy),
             has_escapes: format.eq_ignore_ascii_case("text"),
             escaped: false,
         }

@@ -13,6 +13,7 @@ pub mod names;
 pub mod objects;
 mod partition_bounds;
 pub mod partman;
+pub(crate) mod row_shape;
 pub mod rows;
 pub mod session;
 mod session_changes;

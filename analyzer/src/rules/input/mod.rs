@@ -21,6 +21,7 @@ pub mod in_14_transaction;
 pub mod in_15_column_option;
 pub mod in_16_no_schema;
 pub mod in_17_aborted_transaction;
+pub mod in_18_row_columns;
 
 use crate::rule::Rule;
 
@@ -43,4 +44,5 @@ pub const RULES: &[&Rule] = &[
     &in_15_column_option::RULE,
     &in_16_no_schema::RULE,
     &in_17_aborted_transaction::RULE,
+    &in_18_row_columns::RULE,
 ];
