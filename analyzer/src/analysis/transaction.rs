@@ -68,7 +68,10 @@ impl Pass<'_> {
     pub(super) fn in_transaction(&mut self, statement: &Statement<'_>, fails: bool) {
         let place = statement.place(&statement.range());
         let facts = &mut self.analysis.facts;
-        if fails {
+        let is_prepared = matches!(statement.node(), NodeEnum::TransactionStmt(s) if s.kind == pg::TransactionStmtKind::TransStmtPrepare as i32);
+        if fails && is_prepared {
+            self.end_transaction(true);
+        } else if fails {
             facts.transaction.fail(place);
         } else if let NodeEnum::TransactionStmt(s) = statement.node() {
             self.transaction_command(s, place);

@@ -75,7 +75,8 @@ impl Facts {
                     self.memberships.retain(|one| &*one.role != name && &*one.member != name);
                 }
             }
-            NodeEnum::RenameStmt(_) => {
+            NodeEnum::RenameStmt(s) => {
+                self.rename_part(s);
                 let (Some(old), Some(new)) = (subject(node), new_name(node)) else { return };
                 match old.id.class {
                     Class::Role => self.rename_role(&old.id.name, &new.name),
@@ -94,6 +95,19 @@ impl Facts {
                 self.put_under(&old.id, &new, place);
             }
             _ => {}
+        }
+    }
+
+    /// A trigger, policy or rule is known under another name from here on.
+    fn rename_part(&mut self, s: &pg::RenameStmt) {
+        use pg::ObjectType as T;
+        let is_part =
+            matches!(T::try_from(s.rename_type), Ok(T::ObjectTrigger | T::ObjectRule | T::ObjectPolicy));
+        let Some(range) = s.relation.as_ref().filter(|_| is_part) else { return };
+        let table = self.table_id(range);
+        let id = |part: &str| ObjectId { class: Class::Attached, part: Some(part.into()), ..table.clone() };
+        if let Some(object) = self.objects.remove(&id(&s.subname)) {
+            self.objects.insert(id(&s.newname), object);
         }
     }
 

@@ -107,7 +107,8 @@ fn of_object(object: &pg::ObjectWithArgs) -> Signature {
 
 /// An argument's type without its schema: `integer` is `pg_catalog.int4` to the parser, `app.t` may be
 /// written without its schema.
-fn argument(name: Option<&pg::TypeName>) -> String {
+#[must_use]
+pub fn argument(name: Option<&pg::TypeName>) -> String {
     name.map_or_else(String::new, |name| {
         let base = qualified(&name.names).map_or("", |(_, base)| base);
         format!("{base}{}", "[]".repeat(name.array_bounds.len()))

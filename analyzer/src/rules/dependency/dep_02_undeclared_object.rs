@@ -5,6 +5,7 @@ use super::drops::{drops, may_be_missing, nothing_to_drop};
 use super::missing::{Missing, error, is_of_column, is_option, what};
 use super::order;
 use super::overloads;
+use super::parts;
 use crate::edit::{Action, Fix, Safety};
 use crate::facts::names::{option, quoted, strings};
 use crate::facts::objects::{dropped, subject};
@@ -99,7 +100,9 @@ fn check(ctx: &mut Context<'_>) {
         ctx.report(draft.server(error));
         return;
     }
-    if let Some((words, error)) = overloads::large_object(ctx, node).filter(|_| is_judged(ctx)) {
+    let part = || parts::undeclared(ctx, node).filter(|_| !ctx.facts.dynamic);
+    if let Some((words, error)) = overloads::large_object(ctx, node).filter(|_| is_judged(ctx)).or_else(part)
+    {
         ctx.report(Draft::new(format!("{words} is not created by these files")).object(words).server(error));
         return;
     }

@@ -2,6 +2,7 @@
 
 use super::constraints;
 use super::order;
+use super::replaced::replaced;
 use crate::edit::{Fix, Safety};
 use crate::facts::hypertables::CallKind;
 use crate::facts::names::is_temporary;
@@ -48,7 +49,8 @@ pub(crate) const RULE: Rule = Rule {
         what: "A second CREATE of a table, view, sequence, index, type, function or operator with the same arguments, operator class, trigger, policy, \
                extension or schema, a second create_hypertable, a second constraint of one name or a second primary key of a table, a type with a table's name, what has the name of an index or sequence that the server creates for a key or a serial column, what an extension has created, without OR REPLACE or IF NOT EXISTS and without a DROP between: a dump that was given twice, two dumps \
                that overlap, a script that was appended. Not looked for where a DROP … CASCADE, a DO, a CALL or a call \
-               of a function could have dropped the first.",
+               of a function could have dropped the first. OR REPLACE of a function with another result, other names of \
+               arguments or fewer defaults, and of a view whose first columns are others.",
         why: "The server refuses the second, and what follows it changes the first.",
         server: &[
             "42P07 relation \"orders\" already exists",
@@ -56,6 +58,8 @@ pub(crate) const RULE: Rule = Rule {
             "42723 function \"f\" already exists with same argument types",
             "42710 constraint \"orders_check\" for relation \"orders\" already exists",
             "42P16 multiple primary keys for table \"orders\" are not allowed",
+            "42P13 cannot change return type of existing function",
+            "42P16 cannot drop columns from view",
         ],
         help: "Give each dump once. Where the two differ, decide which is right and remove the other.",
         before: "CREATE TABLE public.orders (id integer);\nCREATE TABLE public.orders (id bigint);",
@@ -72,10 +76,11 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
+    let place = statement.place(&statement.range());
     hypertable(ctx, node);
     object(ctx, node);
+    other_shape(ctx, node, place);
     let fails = ctx.findings.iter().any(says_it_all);
-    let place = statement.place(&statement.range());
     let found = if fails { None } else { constraints::duplicate(ctx, node, place) };
     let found = found.filter(|found| is_surely_there(ctx, found.place));
     let taken = if fails || found.is_some() { None } else { constraints::taken(ctx, node) };
@@ -195,6 +200,24 @@ fn object(ctx: &mut Context<'_>, node: &NodeEnum) {
                 .lost("what differs from the first"),
         );
     ctx.report(draft);
+}
+
+/// What OR REPLACE cannot replace.
+fn other_shape(ctx: &mut Context<'_>, node: &NodeEnum, place: Place) {
+    let Some((first, error)) = replaced(ctx, node, place) else { return };
+    let Some(object) = ctx.created(node).filter(|_| is_surely_there(ctx, first)) else { return };
+    if ctx.findings.iter().any(says_it_all) {
+        return;
+    }
+    let words = object.to_string();
+    let draft = Draft::new(format!(
+        "{words} cannot be replaced: it exists in another shape since line {}",
+        first.line
+    ));
+    let fix =
+        FixDraft::remove(format!("{words} exists")).review().present().lost("what differs from the first");
+    let draft = draft.object(words).server(error).related(first, "the first").fix(fix);
+    ctx.report(draft.advice("Write a DROP of the first before it, and create again what that needs."));
 }
 
 /// What has the name of another relation, which exists since this place. With `present`, what needs it is not in trouble.

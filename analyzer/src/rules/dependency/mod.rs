@@ -10,6 +10,8 @@ mod drops;
 mod missing;
 pub(crate) mod order;
 mod overloads;
+mod parts;
+mod replaced;
 
 use crate::rule::Rule;
 

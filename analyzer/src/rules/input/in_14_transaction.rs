@@ -28,7 +28,7 @@ pub(crate) const RULE: Rule = Rule {
         summary: "LOCK TABLE or SAVEPOINT outside of a transaction, VACUUM in one, or a savepoint that does not exist.",
         what: "LOCK TABLE, SAVEPOINT, RELEASE and ROLLBACK TO where no BEGIN or START TRANSACTION stands before them; RELEASE \
                and ROLLBACK TO of a savepoint that the transaction does not have at that point; VACUUM, CREATE INDEX CONCURRENTLY \
-               and others that run in no transaction; a file that ends before the \
+               and others that run in no transaction; prepared transactions; a file that ends before the \
                COMMIT.",
         why: "psql sends each statement of a file as a transaction of its own; outside of a transaction a lock or a \
               savepoint would be gone at once.",
@@ -37,6 +37,7 @@ pub(crate) const RULE: Rule = Rule {
             "25P01 SAVEPOINT can only be used in transaction blocks",
             "25001 VACUUM cannot run inside a transaction block",
             "3B001 savepoint \"before\" does not exist",
+            "55000 prepared transactions are disabled",
         ],
         help: "Write BEGIN; before and COMMIT; behind, or remove the statement: nobody else works in a new service. VACUUM \
                and its like stand behind the COMMIT.",
@@ -60,6 +61,10 @@ fn check(ctx: &mut Context<'_>) {
         return;
     }
     let Some((_, node)) = ctx.node() else { return };
+    if let Some(draft) = prepared(ctx, node) {
+        ctx.report(draft);
+        return;
+    }
     if let Some(words) = alone(node) {
         if ctx.facts.transaction.begun.is_some() {
             ctx.report(
@@ -91,6 +96,35 @@ fn check(ctx: &mut Context<'_>) {
     );
 }
 
+/// What is said of prepared transactions, which servers have for transaction managers, and only once they are told to.
+fn prepared(ctx: &Context<'_>, node: &NodeEnum) -> Option<Draft> {
+    use pg::TransactionStmtKind as K;
+    let NodeEnum::TransactionStmt(s) = node else { return None };
+    match K::try_from(s.kind) {
+        // A transaction that has failed is rolled back, and one that was never begun is nothing.
+        Ok(K::TransStmtPrepare)
+            if ctx.facts.transaction.begun.is_some() && ctx.facts.transaction.failed.is_none() =>
+        {
+            Some(
+                Draft::new("the target keeps no prepared transactions: what this one did is rolled back")
+                    .server(ServerError::new("55000", "prepared transactions are disabled"))
+                    .advice("Write COMMIT in place of PREPARE TRANSACTION, and remove the COMMIT PREPARED."),
+            )
+        }
+        Ok(K::TransStmtCommitPrepared | K::TransStmtRollbackPrepared)
+            if ctx.facts.transaction.begun.is_none() =>
+        {
+            let gid = &s.gid;
+            let error = format!("prepared transaction with identifier \"{gid}\" does not exist");
+            Some(
+                Draft::new(format!("there is no prepared transaction {gid} on the target"))
+                    .server(ServerError::new("42704", error)),
+            )
+        }
+        _ => None,
+    }
+}
+
 /// A statement that runs in no transaction, in words.
 fn alone(node: &NodeEnum) -> Option<&'static str> {
     use pg::ReindexObjectType as R;
@@ -109,6 +143,14 @@ fn alone(node: &NodeEnum) -> Option<&'static str> {
         },
         NodeEnum::ClusterStmt(s) if s.relation.is_none() => Some("CLUSTER"),
         NodeEnum::DiscardStmt(s) if s.target == pg::DiscardMode::DiscardAll as i32 => Some("DISCARD ALL"),
+        NodeEnum::TransactionStmt(s) if s.kind == pg::TransactionStmtKind::TransStmtCommitPrepared as i32 => {
+            Some("COMMIT PREPARED")
+        }
+        NodeEnum::TransactionStmt(s)
+            if s.kind == pg::TransactionStmtKind::TransStmtRollbackPrepared as i32 =>
+        {
+            Some("ROLLBACK PREPARED")
+        }
         NodeEnum::CallStmt(s) => {
             let (_, name) = qualified(&s.funccall.as_ref()?.funcname)?;
             (name == "refresh_continuous_aggregate").then_some("refresh_continuous_aggregate()")
