@@ -111,11 +111,19 @@ impl Pass<'_> {
             .iter()
             .rev()
             .take_while(|f| f.place.statement == number && f.place.input == first.input);
-        if self.copy.removal.is_some() || own.clone().any(fails) {
+        if self.copy.removal.is_some() || own.clone().any(|other| other.place < first && fails(other)) {
             return;
         }
         let place = Place { span: Span::new(first.span.start, first.span.start + length), ..first };
+        let before = self.analysis.findings.len();
         self.context(rule, Subject::End { place }, |context| context.report(draft));
+        let findings = &mut self.analysis.findings;
+        if before < findings.len() {
+            // Rows of the same piece may stand behind it: findings are in order wherever a chunk ends.
+            let found = findings.remove(before);
+            let at = findings.iter().rposition(|other| other.place <= place).map_or(0, |at| at + 1);
+            findings.insert(at, found);
+        }
         self.analysis.facts.transaction.fail(place);
     }
 

@@ -38,10 +38,15 @@ impl Pass<'_> {
             self.cut_off(piece, open);
             return;
         }
-        self.look_at_bytes(piece);
+        if piece.kind != Kind::CopyData {
+            self.look_at_bytes(piece);
+        }
         match piece.kind {
             Kind::Statement => self.statement(piece, outcome),
-            Kind::CopyData => self.copy_rows(piece),
+            Kind::CopyData => {
+                self.copy_rows(piece);
+                self.look_at_bytes(piece);
+            }
             Kind::CopyEnd => self.copy_end(piece),
             Kind::Meta => self.meta(piece),
             Kind::Comment => {

@@ -143,7 +143,7 @@ mod tests {
             ("", "1\t2\t3\n1\t\\N\t\\\\\n\t\t\n", 0, None),
             ("", "1\t2\t3\n1\t2\n", 9, missing("c")),
             ("", "1\t2\t3\n\n", 6, missing("b")),
-            ("", "1\t2\t3\t\n", 7, Some(RowFault::Extra)),
+            ("", "1\t2\t3\t\n", 6, Some(RowFault::Extra)),
             ("", "1\t2\\\t2\t3\n1\t2\t3\\\n3\n", 0, None),
             ("", "1\t2\\\\\t3\t4\n", 9, Some(RowFault::Extra)),
             ("", "1\t2\t3\\.\n", 7, Some(RowFault::Marker)),
