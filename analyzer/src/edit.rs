@@ -1,5 +1,6 @@
 //! Changes to the bytes of a dump, and how far each can be trusted.
 
+use arcstr::ArcStr;
 use serde::Serialize;
 
 use crate::parse::Change;
@@ -94,7 +95,8 @@ pub enum Action {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Fix {
     /// What it does, in a few words ("remove NOSUPERUSER").
-    pub title: String,
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub title: ArcStr,
     /// Whether it may be applied without asking.
     pub safety: Safety,
     /// The change itself.
@@ -105,7 +107,7 @@ pub struct Fix {
     pub present: bool,
     /// What the target will not have after it, in words for a person.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub lost: Option<String>,
+    pub lost: Option<Box<str>>,
 }
 
 impl Fix {

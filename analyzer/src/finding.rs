@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use arcstr::ArcStr;
 use serde::Serialize;
 
 use crate::text::Span;
@@ -155,7 +156,7 @@ pub struct Related {
     #[serde(flatten)]
     pub place: Place,
     /// What is there.
-    pub message: String,
+    pub message: ArcStr,
 }
 
 /// The lines of the dump that a finding points into, secrets masked.
@@ -165,7 +166,7 @@ pub struct Excerpt {
     /// The number of its first line.
     pub line: u64,
     /// The text, at most a few lines.
-    pub text: String,
+    pub text: Box<str>,
     /// First byte of the marked part in `text`.
     pub start: usize,
     /// One past the last byte of the marked part.

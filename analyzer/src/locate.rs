@@ -258,7 +258,7 @@ pub fn excerpt(text: &str, at: Position, range: &Range<usize>, masks: &[Range<us
         shown.push(if c == '\r' { ' ' } else { c });
         byte += c.len_utf8();
     }
-    Excerpt { line, text: shown, start: marked_start, end: marked_end.max(marked_start) }
+    Excerpt { line, text: shown.into(), start: marked_start, end: marked_end.max(marked_start) }
 }
 
 #[cfg(test)]
@@ -351,6 +351,6 @@ mod tests {
     fn a_long_statement_is_shown_by_its_first_lines() {
         let sql = format!("CREATE TABLE t (\n{}  z int\n);", "  a int,\n".repeat(9));
         with(&sql, |s| assert_eq!(s.excerpt(&s.range()).text.lines().count(), 4));
-        with("SELECT 1;", |s| assert_eq!(s.excerpt(&(7..8)).text, "SELECT 1;"));
+        with("SELECT 1;", |s| assert_eq!(&*s.excerpt(&(7..8)).text, "SELECT 1;"));
     }
 }

@@ -69,7 +69,7 @@ fn schemas(fixture: &Fixture) -> Vec<ReplayStep> {
             let Ok(Some(parsed)) = parse(&sql, true) else { continue };
             wanted.extend(references(parsed.node()).into_iter().filter_map(|reference| reference.schema));
             let objects = subject(parsed.node()).into_iter().chain(created(parsed.node()));
-            wanted.extend(objects.filter_map(|object| Some(object.id.schema?.as_ref().into())));
+            wanted.extend(objects.filter_map(|object| Some(object.id.schema?.as_str().into())));
         }
     }
     let made = |name: &str| {

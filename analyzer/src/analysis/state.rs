@@ -59,8 +59,8 @@ pub(super) struct Pass<'t> {
     pub(super) failure: Option<InputError>,
     /// Answers of the server that findings share.
     answers: HashSet<ServerError>,
-    /// What to do, in words that findings share.
-    advice: HashSet<ArcStr>,
+    /// What to do, titles of fixes and what is in other places, in words that findings share.
+    words: HashSet<ArcStr>,
     /// How the last piece ended, and where.
     pub(super) last: Option<(End, Position)>,
     /// What comments of the dumps allow.
@@ -155,7 +155,7 @@ impl<'t> Pass<'t> {
             left_out_databases: BTreeSet::new(),
             failure: None,
             answers: HashSet::new(),
-            advice: HashSet::new(),
+            words: HashSet::new(),
             last: None,
             allowances: Allowances::default(),
             undo: Undo::default(),
@@ -216,7 +216,11 @@ impl Pass<'_> {
     pub(super) fn keep(&mut self, mut finding: Finding) {
         finding.shrink();
         finding.server_error = finding.server_error.map(|error| shared(&mut self.answers, error));
-        finding.advice = finding.advice.map(|advice| shared(&mut self.advice, advice));
+        finding.advice = finding.advice.map(|advice| shared(&mut self.words, advice));
+        let titles = finding.fix.iter_mut().map(|fix| &mut fix.title);
+        for words in titles.chain(finding.related.iter_mut().map(|related| &mut related.message)) {
+            *words = shared(&mut self.words, std::mem::take(words));
+        }
         grow::push(&mut self.analysis.findings, finding);
     }
 

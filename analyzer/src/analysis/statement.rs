@@ -263,7 +263,7 @@ fn absence_of(finding: &Finding, statement: &Statement<'_>, removed: bool) -> Ab
     let (rule, root, place) = if let Some(cause) = &finding.cause {
         (cause.rule.id, cause.object.clone(), cause.place)
     } else {
-        let root = finding.object.clone().unwrap_or_else(|| "a statement that fails".into());
+        let root = finding.object.as_deref().unwrap_or("a statement that fails").to_owned();
         (finding.rule.id, root, statement.place(&statement.range()))
     };
     Absence {

@@ -196,7 +196,10 @@ mod tests {
     #[test]
     fn schemas_that_a_dump_does_not_create_lead_nowhere() {
         let dump = "SET statement_timeout = 0;\nSET check_function_bodies = false;\n";
-        assert_eq!(path(&format!("{dump}CREATE SCHEMA b;\nSET search_path = a, b;")), [Box::<str>::from("b")]);
+        assert_eq!(
+            path(&format!("{dump}CREATE SCHEMA b;\nSET search_path = a, b;")),
+            [Box::<str>::from("b")]
+        );
         assert_eq!(path(&format!("{dump}SET search_path = b;\nCREATE SCHEMA b;")), [Box::<str>::from("b")]);
     }
 }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use arcstr::ArcStr;
+
 use super::finding::{Cause, Finding};
 use super::{NotJudgedList, Registry, Rule, States, Subject, Unjudged};
 use crate::edit::{Action, Edit, Fix, Safety};
@@ -141,15 +143,15 @@ impl<'a> Context<'a> {
                 (place, row.place.span, excerpt(&row.text, start, &range, &masks))
             }
             Subject::End { place } | Subject::Server { place, .. } => {
-                (place, place.span, Excerpt { line: place.line, text: String::new(), start: 0, end: 0 })
+                (place, place.span, Excerpt { line: place.line, text: Box::default(), start: 0, end: 0 })
             }
         };
         let fix = draft.fix.map(|fix| {
             Box::new(Fix {
-                title: fix.title,
+                title: fix.title.into(),
                 safety: fix.safety,
                 present: fix.present,
-                lost: fix.lost,
+                lost: fix.lost.map(Into::into),
                 action: match fix.action {
                     ActionDraft::Remove => Action::Remove { span: whole },
                     ActionDraft::Edit { edits, changes } => {
@@ -175,9 +177,9 @@ impl<'a> Context<'a> {
             severity: draft.severity.unwrap_or(self.rule.severity),
             own_severity: None,
             allowed: None,
-            object: draft.object,
+            object: draft.object.map(Into::into),
             place,
-            message: draft.message,
+            message: draft.message.into(),
             server_error: draft.server_error,
             advice: draft.advice.map(Into::into),
             cause: draft.cause,
@@ -238,7 +240,9 @@ impl Draft {
         let hide = |said: &mut String| *said = secrets::without_values(said, &values);
         hide(&mut self.message);
         self.object.iter_mut().chain(&mut self.advice).for_each(hide);
-        self.related.iter_mut().for_each(|related| hide(&mut related.message));
+        for related in &mut self.related {
+            related.message = secrets::without_values(&related.message, &values).into();
+        }
         self.cause.iter_mut().for_each(|cause| hide(&mut cause.object));
         if let Some(fix) = &mut self.fix {
             hide(&mut fix.title);
@@ -301,7 +305,7 @@ impl Draft {
 
     /// Another place that belongs to it.
     #[must_use]
-    pub fn related(mut self, place: Place, message: impl Into<String>) -> Self {
+    pub fn related(mut self, place: Place, message: impl Into<ArcStr>) -> Self {
         self.related.push(Related { place, message: message.into() });
         self
     }
@@ -320,9 +324,9 @@ impl Draft {
             severity: self.severity.unwrap_or(rule.severity),
             own_severity: None,
             allowed: None,
-            object: self.object,
+            object: self.object.map(Into::into),
             place,
-            message: self.message,
+            message: self.message.into(),
             server_error: self.server_error,
             advice: self.advice.map(Into::into),
             cause: self.cause,
@@ -330,7 +334,7 @@ impl Draft {
             solved: false,
             needs_rows: false,
             fix: None,
-            excerpt: Excerpt { line: place.line, text: String::new(), start: 0, end: 0 },
+            excerpt: Excerpt { line: place.line, text: Box::default(), start: 0, end: 0 },
         }
     }
 

@@ -29,11 +29,11 @@ pub struct Finding {
     /// A comment in the dump allows it: the reason that it gives, which may be empty. It does not count.
     pub allowed: Option<Box<str>>,
     /// The object it is about, such as `table app.orders`.
-    pub object: Option<String>,
+    pub object: Option<Box<str>>,
     /// Where it is.
     pub place: Place,
     /// What will happen.
-    pub message: String,
+    pub message: Box<str>,
     /// What the server answers, where it refuses.
     pub server_error: Option<ServerError>,
     /// What to do in this case, where the rule's own advice is not the whole answer.
@@ -61,16 +61,8 @@ impl Finding {
 
     /// Gives back memory that was taken for growing: there may be hundreds of thousands of findings.
     pub(crate) fn shrink(&mut self) {
-        let fix = self.fix.as_mut();
-        let (title, lost, action) = match fix {
-            Some(fix) => (Some(&mut fix.title), fix.lost.as_mut(), Some(&mut fix.action)),
-            None => (None, None, None),
-        };
-        let texts =
-            [Some(&mut self.message), self.object.as_mut(), Some(&mut self.excerpt.text), title, lost];
-        texts.into_iter().flatten().for_each(String::shrink_to_fit);
         self.related.shrink_to_fit();
-        if let Some(Action::Edit { edits, changes }) = action {
+        if let Some(Action::Edit { edits, changes }) = self.fix.as_mut().map(|fix| &mut fix.action) {
             edits.shrink_to_fit();
             // They were for the proof, and that is over.
             *changes = Vec::new();

@@ -97,7 +97,7 @@ mod tests {
 
     fn shown(text: &str, mark: Range<usize>, columns: usize) -> Vec<String> {
         let page = Page { color: false, unicode: true, links: false, width: columns };
-        let excerpt = Excerpt { line: 7, text: text.to_owned(), start: mark.start, end: mark.end };
+        let excerpt = Excerpt { line: 7, text: text.into(), start: mark.start, end: mark.end };
         lines(page, &excerpt, 1, Severity::Error)
     }
 

@@ -251,7 +251,7 @@ fn lines(entry: &Entry<'_>, first: bool) -> Vec<(&'static str, String)> {
         Some(fix) if fix.safety == Safety::Review => {
             lines.push(("fix", format!("{}, where you accept that: {}", fix.title, accept())));
         }
-        Some(fix) => lines.push(("fix", fix.title.clone())),
+        Some(fix) => lines.push(("fix", fix.title.to_string())),
         // What a server says of itself is no statement that could be left out.
         None if fails && entry.line > 0 => {
             lines.push(("fix", format!("none; {} leaves the statement out", accept())));
@@ -259,7 +259,7 @@ fn lines(entry: &Entry<'_>, first: bool) -> Vec<(&'static str, String)> {
         None => {}
     }
     if let Some(lost) = entry.fix.and_then(|fix| fix.lost.as_ref()) {
-        lines.push(("lost", lost.clone()));
+        lines.push(("lost", lost.to_string()));
     }
     if first && !entry.docs.is_empty() {
         lines.push(("docs", entry.docs.to_owned()));

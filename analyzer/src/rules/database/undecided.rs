@@ -138,7 +138,8 @@ pub(super) fn finish(finish: &mut Finish<'_>) {
             let names = names.join("\", \"");
             finding.message = format!(
                 "database \"{names}\" is one of several, and these files do not tell which one is kept"
-            );
+            )
+            .into();
             finding.advice = Some("Run again with --database and the name of the one to keep.".into());
             if let Some(fix) = &mut finding.fix {
                 fix.safety = Safety::Review;

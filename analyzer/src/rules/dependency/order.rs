@@ -101,10 +101,11 @@ impl Uses {
                 let (created, place) = found?;
                 let Use { finding, words, .. } = self.all.get(*index)?;
                 let mut finding = finding.clone();
-                finding.message = format!("{words} is not created by these files: {} is", created.path());
+                finding.message =
+                    format!("{words} is not created by these files: {} is", created.path()).into();
                 finding.advice = Some("Quotes keep upper case: write the name as it was created.".into());
                 let message = format!("{} is created here", created.path());
-                finding.related.push(crate::finding::Related { place, message });
+                finding.related.push(crate::finding::Related { place, message: message.into() });
                 Some(finding)
             })
         })
@@ -118,9 +119,10 @@ impl Uses {
             let advice =
                 format!("Put it behind the statement that creates {}, in line {}.", one.words, place.line);
             finding.advice = Some(advice.into());
-            finding
-                .related
-                .push(crate::finding::Related { place, message: format!("{} is created here", one.words) });
+            finding.related.push(crate::finding::Related {
+                place,
+                message: format!("{} is created here", one.words).into(),
+            });
             Some(finding)
         })
     }

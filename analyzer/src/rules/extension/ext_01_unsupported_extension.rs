@@ -99,14 +99,14 @@ pub(crate) fn extension_name(statement: &Statement<'_>) -> Option<Range<usize>> 
 fn finish(all: &mut Finish<'_>) {
     // An extension that is created twice has, each time, what stands behind that statement.
     let key = |place: Place, object: &str| (place.input, place.statement, object.to_owned());
-    let mut dependents: HashMap<_, (Vec<Related>, HashSet<String>)> = HashMap::new();
+    let mut dependents: HashMap<_, (Vec<Related>, HashSet<Box<str>>)> = HashMap::new();
     for finding in all.findings.iter() {
         let Some(cause) = finding.cause.as_ref().filter(|cause| *cause.rule == RULE) else { continue };
         let message = finding.object.as_ref().unwrap_or(&finding.message);
         let (related, known) = dependents.entry(key(cause.place, &cause.object)).or_default();
         // A table's columns, keys and rows are one table to a reader.
         if known.insert(message.clone()) {
-            related.push(Related { place: finding.place, message: message.clone() });
+            related.push(Related { place: finding.place, message: (&**message).into() });
         }
     }
     for finding in all.findings.iter_mut().filter(|finding| *finding.rule == RULE) {

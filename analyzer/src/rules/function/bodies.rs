@@ -110,7 +110,7 @@ pub(crate) fn troubles(ctx: &Context<'_>, part: &BodyPart) -> Vec<Trouble> {
         .filter_map(|mut finding| {
             let range = usize::try_from(finding.place.span.start).ok()?
                 ..usize::try_from(finding.place.span.end).ok()?;
-            finding.message = finding.message.replace(UNKNOWN, "…");
+            finding.message = finding.message.replace(UNKNOWN, "…").into();
             if let Some(error) = finding.server_error.take() {
                 let known = ServerError::new(error.sqlstate, error.text.replace(UNKNOWN, "…"));
                 finding.server_error = Some(if error.text.contains(UNKNOWN) { known } else { error });

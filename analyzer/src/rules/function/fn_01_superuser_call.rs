@@ -90,7 +90,7 @@ fn check(ctx: &mut Context<'_>) {
             let finding = trouble.finding;
             faults.push(Fault {
                 rule: finding.rule.id,
-                message: finding.message,
+                message: finding.message.into(),
                 error: finding.server_error,
                 advice: finding.advice.map(|advice| advice.to_string()),
                 range: Some(part.range(&trouble.range)).filter(|range| !range.is_empty()),

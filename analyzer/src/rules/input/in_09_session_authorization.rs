@@ -73,7 +73,7 @@ fn finish(all: &mut Finish<'_>) {
         let Some(fix) = &mut finding.fix else { continue };
         let role = finding.object.as_deref().unwrap_or("the role");
         fix.title = "Let the owner grant what follows".into();
-        fix.lost = Some(format!("who granted: {role} (the owner grants the same)"));
+        fix.lost = Some(format!("who granted: {role} (the owner grants the same)").into());
         fix.safety = Safety::Safe;
         finding.solved = true;
     }

@@ -417,7 +417,8 @@ fn finish(all: &mut Finish<'_>) {
                 all.target.admin,
                 owner.object.path(),
                 owner.role
-            );
+            )
+            .into();
         }
     }
     let loans = known.into_iter().flat_map(|known| &known.borrowed_create);
@@ -458,12 +459,13 @@ fn keep(finding: &mut Finding, word: &str, kind: &str, id: &ObjectId, owner: &st
     finding.message = format!(
         "{admin} cannot hand over {kind} {} to {owner}: its chunks are in a schema of the service",
         id.path()
-    );
+    )
+    .into();
     if word == "TABLE" {
         let text = "permission denied for schema _timescaledb_internal";
         finding.server_error = Some(ServerError::new("42501", text));
     }
-    fix.title = title_instead(owner);
-    fix.lost = Some(lost_owner(kind, id, owner, admin));
+    fix.title = title_instead(owner).into();
+    fix.lost = Some(lost_owner(kind, id, owner, admin).into());
     fix.action = Action::Replace { span: *span, with };
 }

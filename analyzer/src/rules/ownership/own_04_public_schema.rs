@@ -76,7 +76,7 @@ fn finish(all: &mut Finish<'_>) {
     let public = ObjectId::new(Class::Schema, None, "public");
     let last = all.facts.privileges.iter().rev().find(|p| p.object == public && p.grantee.is_none());
     if last.is_some_and(|p| p.granted) {
-        all.findings.retain(|finding| *finding.rule != RULE || finding.message != CLOSED);
+        all.findings.retain(|finding| *finding.rule != RULE || *finding.message != *CLOSED);
     }
 }
 

@@ -100,7 +100,7 @@ fn finish(all: &mut Finish<'_>) {
                 "{object} runs with the rights of its owner {owner}, which is a role of the service there: whoever may \
                  call it acts as {}",
                 target.admin
-            );
+            ).into();
         }
         is_of_service
     });
