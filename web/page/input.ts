@@ -41,10 +41,14 @@ export const fileInput = (name: string, file: File): FileInput => ({ id: nextId+
 
 export const isBlank = (input: Input): boolean => input.kind === "text" && input.content.blank;
 
+/** Files that go by another name here, since one of their name was there: by that name. */
+export const renamed = new Map<string, string>();
+
 /** Names that differ, for reports name an input by its name alone. */
 export function unique(name: string, taken: readonly Input[]): string {
   let free = name;
   for (let number = 2; taken.some((input) => input.name === free); number++) free = `${number}-${name}`;
+  if (free !== name) renamed.set(free, name);
   return free;
 }
 

@@ -182,6 +182,9 @@ test("two files of one name are told apart", async ({ checker }) => {
   await expect(tabs(checker)).toHaveText(["1a.sql", "22-a.sql"]);
   await tabs(checker).first().click();
   await expect(checker.input.locator(".cm-place")).toHaveText(["fast"]);
+  // The command names a file that is on nobody's disk yet.
+  await checker.result.getByRole("tab", { name: "Download" }).click();
+  await expect(checker.result.getByText("Two files are called a.sql: give the second the name 2-a.sql first.")).toBeVisible();
 });
 
 test("what is pasted and typed while the module starts is checked as soon as it is there @both", async ({ checker }) => {

@@ -93,3 +93,15 @@ test("the result is printed without what only a screen can do", async ({ checker
   await expect(checker.result.locator(".tools")).toBeHidden();
   await expect(checker.input).toBeHidden();
 });
+
+test("the rewrite is printed whole", async ({ checker }) => {
+  await checker.open();
+  await checker.paste(Array.from({ length: 150 }, (_, at) => `SET default_tablespace = fast${at};`).join("\n"));
+  await checker.phase("checked");
+  await checker.result.getByRole("tab", { name: "Rewrite" }).click();
+  const shown = checker.result.locator(".merge .cm-mergeView");
+  await expect(shown).toBeVisible();
+  await checker.page.emulateMedia({ media: "print" });
+  const isCut = await shown.evaluate((element) => element.scrollHeight > element.clientHeight + 1 && getComputedStyle(element).overflowY !== "visible");
+  expect(isCut).toBe(false);
+});

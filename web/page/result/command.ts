@@ -5,32 +5,11 @@ import type { Catalogue, Settings } from "../engine/report";
 /** A word as a shell reads it. */
 export const shell = (word: string): string => (/^[\w\-./=:,+@%]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
-/** The program that unpacks a file and keeps it, by the end of its name; it asks before it writes over another. */
-const UNPACKERS: readonly [RegExp, string][] = [
-  [/\.gz$/i, "gunzip -k"],
-  [/\.zst$/i, "zstd -d"],
-];
+/** The name of a file as a shell reads it, and no program for an option. */
+const shellFile = (name: string): string => shell(name.startsWith("-") ? `./${name}` : name);
 
-/** A file's name once it is unpacked. */
-const unpackedName = (name: string): string => UNPACKERS.reduce((rest, [end]) => rest.replace(end, ""), name);
-
-/** What unpacks the compressed ones of some files: the program reads text. */
-function unpacking(names: readonly string[]): string {
-  const commands = names.flatMap((name) => {
-    const unpacker = UNPACKERS.find(([end]) => end.test(name))?.[1];
-    return unpacker ? [`${unpacker} ${shell(name)} && `] : [];
-  });
-  return commands.join("");
-}
-
-/** The settings for the unpacked files: what stays as it is stands at a place of one of them. */
-function unpackedSettings(settings: Settings, names: readonly string[]): Settings {
-  const leave = settings.leave?.map((key) => {
-    const name = names.find((one) => key.includes(`@${one}:`));
-    return name === undefined ? key : key.replace(`@${name}:`, () => `@${unpackedName(name)}:`);
-  });
-  return leave ? { ...settings, leave } : settings;
-}
+/** A file's name once it is unpacked: the program reads it as it is. */
+const unpackedName = (name: string): string => name.replace(/\.(gz|zst)$/i, "");
 
 /** The name of a rewritten dump. */
 export function rewrittenName(name: string): string {
@@ -68,20 +47,16 @@ export interface Asked {
 }
 
 /** The command that writes the same dumps as the page. */
-export function command({ names: given, settings, remove, scripts }: Asked): string {
-  const options = words(unpackedSettings(settings, given));
-  const more = `${remove ? " --delete-removed" : ""}${scripts ? " --scripts scripts" : ""}${options}`;
-  const names = given.map(unpackedName);
+export function command({ names, settings, remove, scripts }: Asked): string {
+  const more = `${remove ? " --delete-removed" : ""}${scripts ? " --scripts scripts" : ""}${words(settings)}`;
   const [name] = names;
-  if (names.length === 1 && name !== undefined) {
-    return `${unpacking(given)}tsmigrate rewrite ${shell(name)} -o ${shell(rewrittenName(name))}${more}`;
-  }
-  return `${unpacking(given)}tsmigrate rewrite ${names.map(shell).join(" ")} --output-dir rewritten${more}`;
+  if (names.length === 1 && name !== undefined) return `tsmigrate rewrite ${shellFile(name)} -o ${shellFile(rewrittenName(name))}${more}`;
+  return `tsmigrate rewrite ${names.map(shellFile).join(" ")} --output-dir rewritten${more}`;
 }
 
 /** The command that prints the same report. */
 export const checkCommand = ({ names, settings }: Pick<Asked, "names" | "settings">): string =>
-  `${unpacking(names)}tsmigrate check ${names.map((name) => shell(unpackedName(name))).join(" ")}${words(unpackedSettings(settings, names))}`;
+  `tsmigrate check ${names.map(shellFile).join(" ")}${words(settings)}`;
 
 /** A string of TOML: those of JSON are, but for a control character that JSON leaves as it is. */
 const quoted = (text: string): string => JSON.stringify(text).replaceAll("\x7f", "\\u007F");

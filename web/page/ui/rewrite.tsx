@@ -143,8 +143,8 @@ function Diff({ input, index }: { input: Extract<Input, { kind: "text" }>; index
       )}
       {same.value && <p class="nothing quiet">Nothing changes in this input.</p>}
       <div class="heads" hidden={same.value} aria-hidden="true">
-        <span>as it is</span>
-        <span>rewritten</span>
+        <span>As it is</span>
+        <span>Rewritten</span>
       </div>
       <div class="merge" ref={place} />
     </>

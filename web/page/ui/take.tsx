@@ -2,6 +2,7 @@ import { signal } from "@preact/signals";
 import { catalogue, rewritten, settings, stage, written } from "../state";
 import type { Format } from "../engine/types";
 import type { Report, Script } from "../engine/report";
+import { renamed } from "../input";
 import { report, tab } from "../result/view";
 import { checkCommand, command, configuration, needsFile, rewrittenName } from "../result/command";
 import { bytes, count, seen } from "../../view/words";
@@ -102,6 +103,16 @@ export function Take() {
 
       <section aria-labelledby="take-command">
         <h3 id="take-command">The same on the command line</h3>
+        {inputs.map((name) => {
+          const given = renamed.get(name);
+          return (
+            given !== undefined && (
+              <p key={name}>
+                Two files are called <code>{seen(given)}</code>: give the second the name <code>{seen(name)}</code> first.
+              </p>
+            )
+          );
+        })}
         <Copyable label="The command that does the same" text={command(asked)} />
         {needsFile(settings.value) && catalogue.value && <Toml text={configuration(settings.value, catalogue.value)} />}
         <p class="quiet">The report alone:</p>
