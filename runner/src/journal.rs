@@ -17,6 +17,9 @@ use crate::private_file;
 use crate::record;
 use crate::step::Step;
 
+/// What stands for the server that was read, in the record of a restore.
+pub const ARCHIVE: &str = "archive";
+
 /// A server's database, so that it is known again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {

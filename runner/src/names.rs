@@ -94,6 +94,16 @@ pub fn part(text: &str) -> Option<(String, &str)> {
     }
 }
 
+/// The names in a list of columns, as SQL writes it.
+pub fn list(columns: &str) -> impl Iterator<Item = String> {
+    let mut rest = columns;
+    std::iter::from_fn(move || {
+        let (name, after) = part(rest)?;
+        rest = after.strip_prefix(", ").unwrap_or(after);
+        Some(name)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

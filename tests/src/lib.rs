@@ -1,5 +1,6 @@
 //! What the black-box tests share: the lab of real servers, and asking a server about every statement of a dump.
 
+pub mod dumps;
 pub mod fixture;
 pub mod lab;
 pub mod migration;

@@ -2,105 +2,14 @@
 
 use std::error::Error;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use tsmigrate_tests::dumps::{Dumps, checks, data_files};
 use tsmigrate_tests::lab::Server;
-use tsmigrate_tests::migration::{Outcome, Stage, told};
+use tsmigrate_tests::migration::{Outcome, told};
 use tsmigrate_tests::program;
-
-/// A stage with dumps of its source.
-struct Dumps {
-    stage: Stage,
-    folder: tempfile::TempDir,
-}
-
-impl Dumps {
-    fn new(test: &str, source: Server, fixture: &str) -> Result<Option<Self>, Box<dyn Error>> {
-        let target = if source == Server::Source18 { Server::Target18 } else { Server::Target17 };
-        let Some(stage) = Stage::new(test, source, target)? else { return Ok(None) };
-        stage.fixture(fixture)?;
-        let dumps = Self { stage, folder: tempfile::tempdir()? };
-        dumps.run("pg_dumpall", &["--roles-only"], "roles.sql")?;
-        Ok(Some(dumps))
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Runs a program of the source's version, with its output in a file or a directory.
-    fn run(&self, tool: &str, arguments: &[&str], name: &str) -> Result<PathBuf, Box<dyn Error>> {
-        let path = self.path(name);
-        let programs = self.stage.lab.programs_of(self.stage.source_server)?;
-        let output = Command::new(programs.join(tool))
-            .args(arguments)
-            .args(["-d", &self.stage.source, "-f"])
-            .arg(&path)
-            // Values look as the session that dumps them is set.
-            .env("PGTZ", "Asia/Kolkata")
-            .env("PGOPTIONS", "-c bytea_output=escape")
-            .output()?;
-        if output.status.success() {
-            return Ok(path);
-        }
-        Err(format!("{tool} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr)).into())
-    }
-
-    fn dump(&self, arguments: &[&str], name: &str) -> Result<PathBuf, Box<dyn Error>> {
-        self.run("pg_dump", arguments, name)
-    }
-
-    fn command(&self, archive: &Path, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program::path());
-        command
-            .args(["restore", "--format", "json", "--work-dir"])
-            .arg(&self.stage.work)
-            .arg("--roles")
-            .arg(self.path("roles.sql"))
-            .arg(archive)
-            .args(arguments)
-            .env_remove("SOURCE")
-            .env("TARGET", &self.stage.target)
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn restore(&self, archive: &Path, arguments: &[&str]) -> Result<(i32, Value, String), Box<dyn Error>> {
-        told(&self.command(archive, arguments).output()?)
-    }
-
-    /// What `tsmigrate verify` says of source and target: its exit status, and all it wrote.
-    fn verify(&self) -> Result<(i32, String), Box<dyn Error>> {
-        let output = Command::new(program::path())
-            .args(["verify", "--format", "json"])
-            .env("SOURCE", &self.stage.source)
-            .env("TARGET", &self.stage.target)
-            .output()?;
-        let said = [output.stdout, output.stderr].concat();
-        Ok((output.status.code().ok_or("killed")?, String::from_utf8_lossy(&said).into_owned()))
-    }
-}
-
-/// The checks of what stood in the way.
-fn checks(report: &Value) -> Vec<&str> {
-    let blockers = report["blockers"].as_array().into_iter().flatten();
-    blockers.filter_map(|blocker| blocker["check"].as_str()).collect()
-}
-
-/// The files of a directory archive with rows, the largest first.
-fn data_files(archive: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
-    let mut files = Vec::new();
-    for file in fs::read_dir(archive)? {
-        let path = file?.path();
-        if !path.ends_with("toc.dat") {
-            files.push((path.metadata()?.len(), path));
-        }
-    }
-    files.sort();
-    Ok(files.into_iter().rev().map(|(_, path)| path).collect())
-}
 
 /// Long, empty, granted and with a comment.
 const LARGE_OBJECTS: &str = "
@@ -230,17 +139,6 @@ fn what_is_not_restored_is_refused_by_name_before_anything_is_written() -> Outco
     fs::write(dumps.path("roles.sql"), "CREATE ROLE a;\n\\connect shop\n")?;
     assert!(why(&whole)?.contains("it holds databases too"));
     assert_eq!(stage.target_objects()?, untouched);
-    Ok(())
-}
-
-#[test]
-fn an_archive_with_timescaledb_is_refused() -> Outcome {
-    let test = "an_archive_with_timescaledb_is_refused";
-    let Some(dumps) = Dumps::new(test, Server::Source17, "timescale.sql")? else { return Ok(()) };
-    let archive = dumps.dump(&["-Fd"], "archive")?;
-    let (code, report, all) = dumps.restore(&archive, &[])?;
-    assert_eq!((code, checks(&report)), (2, vec!["archive-timescaledb"]), "{all}");
-    assert!(report["blockers"][0]["next"].to_string().contains("tsmigrate migrate"), "{all}");
     Ok(())
 }
 
@@ -395,5 +293,70 @@ fn a_restore_that_is_given_up_leaves_an_empty_target() -> Outcome {
     let (code, report, all) = dumps.restore(&archive, &[])?;
     assert_eq!((code, &report["outcome"]), (0, &"restored".into()), "{all}");
     assert_eq!(dumps.verify()?.0, 0);
+    Ok(())
+}
+
+/// Rows without partners, in a partition too; two equal ones; a table that is left out of a dump.
+const BROKEN: &str = "
+CREATE SCHEMA broken; CREATE TABLE broken.\"Par.ent\" (id int PRIMARY KEY); INSERT INTO broken.\"Par.ent\" VALUES (1), (2);
+CREATE TABLE broken.child (id int REFERENCES broken.\"Par.ent\"); INSERT INTO broken.child VALUES (1), (NULL);
+CREATE TABLE broken.root (id int CONSTRAINT \"F k\" REFERENCES broken.\"Par.ent\") PARTITION BY RANGE (id);
+CREATE TABLE broken.part PARTITION OF broken.root FOR VALUES FROM (0) TO (10); INSERT INTO broken.root VALUES (2);
+CREATE TABLE broken.idle (id int REFERENCES broken.\"Par.ent\");";
+
+#[test]
+fn rows_that_break_keys_are_named_before_or_let_through() -> Outcome {
+    let test = "rows_that_break_keys_are_named_before_or_let_through";
+    let Some(dumps) = Dumps::new(test, Server::Source17, "plain.sql")? else { return Ok(()) };
+    let stage = &dumps.stage;
+    stage.sql_text(BROKEN)?;
+    let untouched = stage.target_objects()?;
+    let without = dumps.dump(&["-Fd", "--exclude-table-data=broken.\"Par.ent\""], "without")?;
+    let (code, report, all) = dumps.restore(&without, &[])?;
+    assert_eq!((code, checks(&report)), (2, vec!["excluded-rows"]), "{all}");
+    let said = report["blockers"][0].to_string();
+    assert!(said.contains("2 foreign keys refer") && said.contains("not in the archive"), "{said}");
+    assert!(said.contains("child_id_fkey") && said.contains("F k") && !said.contains("idle"), "{said}");
+    assert_eq!(stage.target_objects()?, untouched);
+    let (code, _, all) = dumps.restore(&without, &["--allow-violations", "broken.child.none"])?;
+    assert!(code == 2 && all.contains("has no foreign key"), "{all}");
+    let allow = ["--allow-violations", "broken.child.child_id_fkey", "broken.part.\"F k\""];
+    let (code, report, all) = dumps.restore(&without, &allow)?;
+    assert_eq!((code, &report["outcome"]), (0, &"restored".into()), "{all}");
+    let missing = report["missing"].to_string();
+    assert!(missing.contains("NOT VALID") && missing.contains("VALIDATE CONSTRAINT"), "{missing}");
+    let valid = "SELECT string_agg(conrelid::regclass || ' ' || convalidated, ', ' ORDER BY conrelid::regclass::text) FROM pg_constraint \
+                 WHERE contype = 'f' AND conparentid = 0 AND connamespace = 'broken'::regnamespace";
+    assert_eq!(
+        stage.sql(&stage.admin, valid)?,
+        // No key of a partitioned table can be NOT VALID.
+        "broken.child false, broken.idle true",
+        "{all}"
+    );
+    // What it has announced is no difference to the database that was dumped.
+    let (code, said) = stage.verify_known()?;
+    assert_eq!(code, Some(0), "{said}");
+    stage.empty_target()?;
+
+    // Rows of which no table of contents tells.
+    stage.sql_text("SET session_replication_role = replica; INSERT INTO broken.child VALUES (77);")?;
+    let archive = dumps.dump(&["-Fc"], "archive")?;
+    let (code, report, all) = dumps.restore(&archive, &[])?;
+    assert_eq!(code, 2, "{all}");
+    assert!(report["error"].to_string().contains("(id) = (77)"), "{all}");
+    assert!(
+        report["next"][0].to_string().contains("--resume --allow-violations broken.child.child_id_fkey"),
+        "{all}"
+    );
+    let (code, report, all) =
+        dumps.restore(&archive, &["--resume", "--allow-violations", "broken.child.child_id_fkey"])?;
+    assert_eq!((code, &report["outcome"]), (0, &"restored".into()), "{all}");
+    assert_eq!(
+        stage.sql(&stage.admin, valid)?,
+        "broken.child false, broken.idle true, broken.root true",
+        "{all}"
+    );
+    let (code, said) = stage.verify_known()?;
+    assert_eq!(code, Some(0), "{said}");
     Ok(())
 }

@@ -324,6 +324,8 @@ pub struct BuiltBy {
     pub relation: Relation,
     /// The name of the index or the constraint; none where a view is filled.
     pub name: Option<String>,
+    /// The table that a foreign key refers to, where rows are checked.
+    pub references: Option<Relation>,
 }
 
 /// Indexes, constraints, foreign keys and the filling of materialized views.
@@ -331,15 +333,17 @@ pub struct BuiltBy {
 pub fn built(statements: &[Statement]) -> Vec<BuiltBy> {
     let of = |(number, statement): (usize, &Statement)| {
         let parsed = parse::parse(&statement.sql, true).ok().flatten()?;
-        let (relation, name) = match what(parsed.node()) {
-            What::Index(relation, name) => (relation, Some(name)),
-            What::Constraint(relation, key) | What::ForeignKey(relation, key) => {
-                (relation, Some(key.conname.clone()))
+        let (relation, name, references) = match what(parsed.node()) {
+            What::Index(relation, name) => (relation, Some(name), None),
+            What::Constraint(relation, key) => (relation, Some(key.conname.clone()), None),
+            What::ForeignKey(table, key) => {
+                let is_checked = key.initially_valid && enforced(&key);
+                (table, Some(key.conname.clone()), relation(key.pktable.as_ref()).filter(|_| is_checked))
             }
-            What::Refresh(relation) => (relation, None),
+            What::Refresh(relation) => (relation, None, None),
             What::RowSecurity(_) | What::Comment(..) | What::Other => return None,
         };
-        Some(BuiltBy { number, relation, name })
+        Some(BuiltBy { number, relation, name, references })
     };
     statements.iter().enumerate().filter_map(of).collect()
 }

@@ -7,14 +7,15 @@ use std::fmt::Write as _;
 use bytes::{Bytes, BytesMut};
 use tokio_postgres::Statement;
 
-use super::copy::{LiveSource, Source, Target};
+use super::copy::{Source, Target};
 use super::job_rows::{self, Treatment};
+use super::rows::RowSource;
 use super::target::LiveTarget;
 use crate::connect::Session;
 use crate::error::Error;
 use crate::guard;
 use crate::names::Relation;
-use crate::quote::literal;
+use crate::quote::{identifier, literal};
 use crate::results::Missing;
 use crate::step::Step;
 use crate::tables::Shapes;
@@ -45,6 +46,27 @@ impl ConfigTable {
     #[must_use]
     pub fn relation(&self) -> &Relation {
         &self.relation
+    }
+
+    /// The same table with the rows that an archive of its database has, which are all of them.
+    #[must_use]
+    pub fn of_archive(self, columns: Vec<String>) -> Self {
+        let list = columns.iter().map(|name| identifier(name)).collect::<Vec<_>>().join(", ");
+        Self { chosen: None, besides: None, columns, list, strange: false, ..self }
+    }
+
+    /// What COPY reads of it: the rows that are not the extension's own, where they go over as they are.
+    #[must_use]
+    pub fn kept(&self) -> Option<String> {
+        let is_kept = job_rows::treatment(&self.relation, true) == Treatment::Keep;
+        let query = || format!("(SELECT {} FROM ONLY {} {})", self.list, self.relation.sql(), self.condition);
+        is_kept.then(query)
+    }
+
+    /// Its columns.
+    #[must_use]
+    pub fn columns(&self) -> &[String] {
+        &self.columns
     }
 
     /// A query of the rows that go over; none for all of the table.
@@ -159,7 +181,7 @@ enum Rows {
 /// # Errors
 /// Those of both servers; then nothing of it is kept.
 pub async fn copy(
-    source: &mut LiveSource,
+    source: &mut RowSource,
     target: &mut LiveTarget,
     tables: &[ConfigTable],
     shapes: &Shapes,
@@ -192,7 +214,7 @@ pub async fn copy(
             None => format!("COPY {name} ({columns}) TO STDOUT"),
             Some(query) => format!("COPY ({query}) TO STDOUT"),
         };
-        source.copy(&table.relation, Some(table.oid), &sql).await?;
+        source.copy(&table.relation, table.oid, &sql).await?;
         let (copy, first) = match treatment {
             Rows::Skip(why) => {
                 let rows = all_rows(source).await?.split_inclusive(|byte| *byte == b'\n').count();
@@ -329,7 +351,7 @@ pub async fn empty_sql(target: &Session, tables: &[ConfigTable]) -> Result<Strin
     Ok(sql)
 }
 
-async fn all_rows(source: &mut LiveSource) -> Result<Bytes, Error> {
+async fn all_rows(source: &mut RowSource) -> Result<Bytes, Error> {
     let mut all = BytesMut::new();
     while let Some(row) = source.next().await? {
         all.extend_from_slice(&row);

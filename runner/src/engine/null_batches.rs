@@ -1,6 +1,8 @@
 //! Batches of compressed rows that are NULL throughout in a column, as TimescaleDB 2.19.0 to 2.20.0 keep them: one byte, which
 //! no restore reads. NULL means the same, and goes over in its place.
 
+use std::io::{self, BufRead, BufReader, Read};
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::tables::Table;
@@ -36,6 +38,11 @@ impl NullBatches {
         self.replaced
     }
 
+    /// The same rows, read as they go over.
+    pub(super) fn reading(self, rows: impl Read) -> impl Read {
+        Reading { batches: self, rows: BufReader::new(rows), line: Bytes::new() }
+    }
+
     /// Rows as they go over.
     pub(crate) fn rows(&mut self, rows: Bytes) -> Bytes {
         let replaced = match self.format {
@@ -49,6 +56,27 @@ impl NullBatches {
             }
             None => rows,
         }
+    }
+}
+
+/// Text that is replaced line by line.
+struct Reading<R> {
+    batches: NullBatches,
+    rows: BufReader<R>,
+    /// What is left of the line that was read last.
+    line: Bytes,
+}
+
+impl<R: Read> Read for Reading<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.line.is_empty() {
+            let mut line = Vec::new();
+            self.rows.read_until(b'\n', &mut line)?;
+            self.line = self.batches.rows(line.into());
+        }
+        let length = self.line.len().min(out.len());
+        self.line.split_to(length).copy_to_slice(out.get_mut(..length).unwrap_or_default());
+        Ok(length)
     }
 }
 
@@ -161,5 +189,10 @@ mod tests {
         assert_eq!(batches.rows(line("Bg==\tx\tBg==")), line("Bg==\tx\t\\N"));
         assert_eq!(batches.rows(line("Bg==\tBg==\nx\tBg==\tBg==\n")), line("Bg==\t\\N\nx\t\\N\t\\N\n"));
         assert_eq!(batches.replaced(), 5);
+        let rows: &[u8] = b"Bg==\tBg==\nx\tBg==\tBg==\n";
+        let mut read = String::new();
+        let batches = NullBatches { columns: vec![1, 2], format: Format::Text, replaced: 0 };
+        BufReader::with_capacity(3, batches.reading(rows)).read_to_string(&mut read).expect("text");
+        assert_eq!(read, "Bg==\t\\N\nx\t\\N\t\\N\n");
     }
 }

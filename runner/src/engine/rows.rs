@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::copy::{LiveSource, Source};
 use super::holder::Holder;
+use super::null_batches::NullBatches;
 use super::sums::{Shape, Shapes, Sum, Summing};
 use crate::connect::Connector;
 use crate::error::Error;
@@ -25,6 +26,8 @@ pub struct ArchiveRows {
     open: OpenRows,
     /// What of each table's values goes into its checksum: known once the target has the tables.
     pub shapes: OnceLock<Shapes>,
+    /// Positions of columns whose batches of NULLs are written as NULL, by table: known with the shapes.
+    pub null_batches: OnceLock<BTreeMap<Relation, Vec<usize>>>,
     sums: Mutex<BTreeMap<Relation, Sum>>,
 }
 
@@ -32,7 +35,17 @@ impl ArchiveRows {
     /// An archive of which nothing has been read.
     #[must_use]
     pub fn new(open: OpenRows) -> Self {
-        Self { open, shapes: OnceLock::new(), sums: Mutex::default() }
+        Self { open, shapes: OnceLock::new(), null_batches: OnceLock::new(), sums: Mutex::default() }
+    }
+
+    /// Opens the rows of a table as they go over.
+    fn opened(&self, table: &Relation) -> io::Result<Box<dyn Read>> {
+        let rows = (self.open)(table)?;
+        let columns = self.null_batches.get().and_then(|tables| tables.get(table));
+        Ok(match columns.and_then(|columns| NullBatches::in_text(columns.clone())) {
+            Some(batches) => Box::new(batches.reading(rows)),
+            None => rows,
+        })
     }
 
     /// What of a table's values goes into its checksum.
@@ -52,7 +65,7 @@ impl ArchiveRows {
         let (rows, relation) = (self.clone(), table.clone());
         let read = tokio::task::spawn_blocking(move || {
             let mut summing = Summing::new(rows.shape(&relation));
-            let mut source = (rows.open)(&relation)?;
+            let mut source = rows.opened(&relation)?;
             let mut chunk = vec![0; CHUNK];
             loop {
                 match source.read(&mut chunk)? {
@@ -122,6 +135,19 @@ impl RowSource {
     }
 }
 
+impl RowSource {
+    /// Begins to read a table by this COPY, or all that an archive has of it.
+    pub(super) async fn copy(&mut self, relation: &Relation, oid: u32, sql: &str) -> Result<(), Error> {
+        match self {
+            Self::Live(source) => source.copy(relation, Some(oid), sql).await,
+            Self::Archive(source) => {
+                source.open(relation);
+                Ok(())
+            }
+        }
+    }
+}
+
 impl Source for RowSource {
     async fn begin(&mut self, table: &Table, range: &CopyRange) -> Result<(), Error> {
         match self {
@@ -159,21 +185,27 @@ pub struct ArchiveSource {
     summing: Summing,
 }
 
+impl ArchiveSource {
+    fn open(&mut self, table: &Relation) {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let (rows, relation) = (self.rows.clone(), table.clone());
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = read(&rows, &relation, &sender) {
+                // Nobody listens where the copy has ended before.
+                let _ = sender.blocking_send(Err(error));
+            }
+        });
+        self.reading = Some((table.clone(), receiver));
+        self.summing = Summing::new(self.rows.shape(table));
+    }
+}
+
 impl Source for ArchiveSource {
     async fn begin(&mut self, table: &Table, range: &CopyRange) -> Result<(), Error> {
         if range.of != 1 {
             return Err(Error::Defect(format!("{} is not read in ranges", table.relation)));
         }
-        let (sender, receiver) = mpsc::channel(WAITING);
-        let (open, relation) = (self.rows.open.clone(), table.relation.clone());
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = read(&open, &relation, &sender) {
-                // Nobody listens where the copy has ended before.
-                let _ = sender.blocking_send(Err(error));
-            }
-        });
-        self.reading = Some((table.relation.clone(), receiver));
-        self.summing = Summing::new(self.rows.shape(&table.relation));
+        self.open(&table.relation);
         Ok(())
     }
 
@@ -203,8 +235,8 @@ impl Source for ArchiveSource {
 }
 
 /// Reads all rows of a table; an empty chunk says that these were all.
-fn read(open: &OpenRows, table: &Relation, sender: &mpsc::Sender<io::Result<Bytes>>) -> io::Result<()> {
-    let mut rows = open(table)?;
+fn read(archive: &ArchiveRows, table: &Relation, sender: &mpsc::Sender<io::Result<Bytes>>) -> io::Result<()> {
+    let mut rows = archive.opened(table)?;
     loop {
         let mut chunk = Vec::with_capacity(CHUNK);
         rows.by_ref().take(CHUNK as u64).read_to_end(&mut chunk)?;

@@ -2,8 +2,8 @@
 //!
 //! A row's hash is XXH3 (64 bits) of its line, a table's is the sum of its rows' hashes: the order of rows does not count, and
 //! two equal rows do not cancel. `pg_dump` pins what values look like, but for the time zone and the form of bytes: a
-//! `timestamptz` goes into the hash as microseconds of UTC, a `bytea` as hexadecimal digits. Types that hold one of those
-//! inside, and money, are left out.
+//! `timestamptz` goes into the hash as microseconds of UTC, a `bytea` as hexadecimal digits, a `regclass` and the like without
+//! quotes. Types that hold one of those inside, and money, are left out.
 
 use crate::names::Relation;
 
@@ -16,6 +16,8 @@ pub enum Field {
     Moment,
     /// Of a `bytea`: its bytes.
     Bytes,
+    /// Of the name of an object: without quotes, which `pg_dump --quote-all-identifiers` puts around all of them.
+    Name,
     /// Nothing: its text depends on who has written it.
     Nothing,
 }
@@ -131,6 +133,7 @@ fn write(value: &[u8], field: Field, out: &mut Vec<u8>) {
             Some(moment) => out.extend_from_slice(moment.to_string().as_bytes()),
             None => out.extend_from_slice(value),
         },
+        Field::Name => out.extend(value.iter().filter(|byte| **byte != b'"')),
         Field::Bytes => match bytes(value) {
             Some(bytes) => {
                 out.extend_from_slice(b"\\\\x");
@@ -272,6 +275,13 @@ mod tests {
         assert_eq!(of(r"a\\000\\\\b\\377"), of(r"\\x61005c62ff"));
         assert_eq!(of(""), of(r"\\x"));
         assert_ne!(of(r"\N"), of(r"\\x"));
+    }
+
+    #[test]
+    fn names_are_the_same_with_and_without_quotes() {
+        let of = |value: &str| sum(&[&format!("{value}\n")], &[("relid", Field::Name)], false);
+        assert_eq!(of("public.metrics"), of("\"public\".\"metrics\""));
+        assert_ne!(of("public.metrics"), of("public.other"));
     }
 
     #[test]

@@ -1,17 +1,21 @@
 //! A target whose TimescaleDB has another version than the source's: it gives way for the migration, and comes back after it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::Context;
 use super::servers::Servers;
-use crate::connect::Session;
+use super::{Context, RunContext};
+use crate::connect::{Connector, Session};
 use crate::engine::retry::retrying;
 use crate::error::{Blocker, Error};
+use crate::inspect::Facts;
 use crate::plan::{self, Bridge};
 use crate::quote::{identifier, literal};
 use crate::timescale::updates;
 
 const VERSION: &str = "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'timescaledb'";
+
+/// So long a restore waits for who uses the target's TimescaleDB.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Not CASCADE: what depends on it is not ours to drop.
 const DROP: &str = "DROP EXTENSION timescaledb";
@@ -27,17 +31,48 @@ pub(super) async fn obstacle(context: &Context, servers: &Servers) -> Result<Opt
         }
         return Ok(Some(blocker));
     };
-    let session = context.target.open().await?;
-    let timeout = context.args.lock_timeout.as_millis();
-    let tried = session.run(&format!("BEGIN; SET LOCAL lock_timeout = {timeout}; {DROP}; ROLLBACK")).await;
-    match tried {
-        Ok(()) if context.args.update_timescaledb => later_update(context, servers, &bridge).await,
+    let stays = stays(&context.target, source, target, &bridge, context.args.lock_timeout).await?;
+    if stays.is_none() && context.args.update_timescaledb {
+        return later_update(context, servers, &bridge).await;
+    }
+    Ok(stays)
+}
+
+/// What keeps the target's version from giving way. That it does is tried, and rolled back.
+async fn stays(
+    connector: &Connector,
+    source: &Facts,
+    target: &Facts,
+    bridge: &Bridge,
+    patience: Duration,
+) -> Result<Option<Blocker>, Error> {
+    let session = connector.open().await?;
+    let timeout = patience.as_millis();
+    match session.run(&format!("BEGIN; SET LOCAL lock_timeout = {timeout}; {DROP}; ROLLBACK")).await {
         Ok(()) => Ok(None),
         Err(error) => match error.answer() {
-            Some(answer) => Ok(Some(plan::stays(&bridge, source, target, &answer.message))),
+            Some(answer) => Ok(Some(plan::stays(bridge, source, target, &answer.message))),
             None => Err(error),
         },
     }
+}
+
+/// The same of an archive, whose version nobody can change any more.
+pub(super) async fn obstacle_of_archive(
+    connector: &Connector,
+    source: &Facts,
+    target: &Facts,
+) -> Result<Option<Blocker>, Error> {
+    let found = match plan::bridge(source, target) {
+        Some(bridge) => stays(connector, source, target, &bridge, PATIENCE).await?,
+        None => plan::timescale_version(source, target),
+    };
+    Ok(found.map(|mut blocker| {
+        blocker
+            .next
+            .push("then dump the source again: an archive keeps the version that it was dumped with".into());
+        blocker
+    }))
 }
 
 /// What an update of what the source holds to that version refuses.
@@ -77,8 +112,8 @@ pub(super) async fn notes(context: &Context, servers: &Servers) -> Result<Vec<St
 }
 
 /// Gives the target the source's version, unless it has it already.
-pub(super) async fn cross(context: &Context, servers: &Servers) -> Result<(), Error> {
-    let Some(Bridge { ours, theirs }) = plan::bridge(&servers.source, &servers.target) else { return Ok(()) };
+pub(super) async fn cross(context: &RunContext, source: &Facts, target: &Facts) -> Result<(), Error> {
+    let Some(Bridge { ours, theirs }) = plan::bridge(source, target) else { return Ok(()) };
     let begun = Instant::now();
     let crossed = retrying(context.retry_policy(), &context.progress, "timescaledb", || async {
         let session = context.target.open().await?;
@@ -101,10 +136,8 @@ pub(super) async fn cross(context: &Context, servers: &Servers) -> Result<(), Er
 }
 
 /// The target's own version has come back after a migration.
-pub(super) async fn is_back(context: &Context, servers: &Servers) -> Result<bool, Error> {
-    let Some(Bridge { theirs, .. }) = plan::bridge(&servers.source, &servers.target) else {
-        return Ok(false);
-    };
+pub(super) async fn is_back(context: &RunContext, source: &Facts, target: &Facts) -> Result<bool, Error> {
+    let Some(Bridge { theirs, .. }) = plan::bridge(source, target) else { return Ok(false) };
     Ok(context.target.open().await?.ask_one(VERSION).await?.as_ref() == Some(&theirs))
 }
 
@@ -113,20 +146,22 @@ async fn holds_hypertables(session: &Session) -> Result<bool, Error> {
 }
 
 /// The command that brings the target's own version back, in a session of its own.
-fn update(version: &str) -> String {
+fn update_sql(version: &str) -> String {
     format!("ALTER EXTENSION timescaledb UPDATE TO {}", literal(version))
 }
 
-/// Updates the target to the version that it had, where that is asked for and all is `equal`; else says how. True where it
-/// was updated.
-pub(super) async fn back(context: &Context, servers: &Servers, equal: bool) -> Result<bool, Error> {
-    let Some(Bridge { theirs, .. }) = plan::bridge(&servers.source, &servers.target) else {
-        return Ok(false);
-    };
-    if !equal || !context.args.update_timescaledb {
+/// Updates the target to the version that it had, where it is to `update`; else says how. True where it was updated.
+pub(super) async fn back(
+    context: &RunContext,
+    source: &Facts,
+    target: &Facts,
+    update: bool,
+) -> Result<bool, Error> {
+    let Some(Bridge { theirs, .. }) = plan::bridge(source, target) else { return Ok(false) };
+    if !update {
         context.report().next.push(format!(
             "update the target's TimescaleDB to {theirs} again: psql -X \"$TARGET\" -c \"{}\"",
-            update(&theirs)
+            update_sql(&theirs)
         ));
         return Ok(false);
     }
@@ -135,7 +170,7 @@ pub(super) async fn back(context: &Context, servers: &Servers, equal: bool) -> R
         if context.target.open().await?.ask_one(VERSION).await?.as_ref() == Some(&theirs) {
             return Ok(());
         }
-        context.target.run_first(&update(&theirs)).await
+        context.target.run_first(&update_sql(&theirs)).await
     })
     .await?;
     context.stage("update", format!("TimescaleDB {theirs} on the target again"), begun.elapsed());

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use crate::human::count;
 
 use super::given_up::{self, Say};
+use super::session_name;
 use super::stages::restoring;
-use super::{restore, session_name};
 use crate::connect::{Connector, Session, Side};
 use crate::engine::marks::{Marks, Owner};
 use crate::error::Error;
 use crate::inspect;
 use crate::jobs;
-use crate::journal::{Event, Journal, State};
+use crate::journal::{ARCHIVE, Event, Journal, State};
 use crate::record;
 use crate::watch;
 use crate::workdir::WorkDir;
@@ -74,7 +74,7 @@ pub async fn run(args: &Args, say: Say<'_>) -> Result<(), Error> {
     work.check_ours()?;
     let past = work.past()?.filter(|past| !past.done);
     // A restore has no source's server to put in order.
-    let is_restore = past.as_ref().is_some_and(|past| past.source.system == restore::SYSTEM);
+    let is_restore = past.as_ref().is_some_and(|past| past.source.system == ARCHIVE);
     let source = source.filter(|_| !is_restore);
     if source.is_none() && past.as_ref().is_some_and(|past| !is_restore && past.unknown == 0) {
         return Err(Error::Refused {

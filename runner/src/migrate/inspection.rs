@@ -81,7 +81,7 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
     }
     target_facts.refused_wrappers = wrappers::refused(&source, &target, &target_facts).await?;
     let target_facts = target_facts;
-    let given = violations::given(context, resumed);
+    let given = violations::given(context, &context.args.allow_violations, resumed);
     let reach = limits::sessions(context, source_facts.size, &source, &target).await?;
     let tools = tools::find(context.args.pg_bin.as_deref(), source_facts.major(), target_facts.major());
     let (found, poolers, asked) = tokio::try_join!(tools, poolers(context), async {

@@ -38,6 +38,7 @@ mod schema;
 mod scripts;
 mod servers;
 mod snapshot;
+mod sorted_builds;
 mod stages;
 mod torn;
 mod unchecked;
@@ -57,6 +58,7 @@ pub(crate) use context::Context;
 pub use options::{Args, Check};
 pub(crate) use run_context::{Reached, RunContext, session_name};
 
+use crate::connect::Connector;
 use crate::engine::allowed::BY_ROWS;
 use crate::error::Error;
 use crate::human::count;
@@ -84,7 +86,7 @@ pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static
     ending::note(&context, closed, &result);
     let rows = match &result {
         Ok(_) => Vec::new(),
-        Err(error) => broken_rows(&context, error).await,
+        Err(error) => broken_rows(&context.source, &context.target, error).await,
     };
     let mut report = ending::report(&context);
     match result {
@@ -124,7 +126,8 @@ struct BrokenRows {
 /// So many constraints are looked at for the keys of their rows.
 const LOOKED_AT: usize = 8;
 
-async fn broken_rows(context: &Context, error: &Error) -> Vec<BrokenRows> {
+/// Constraints that rows break, by an error of a run. `source` is who tells their definitions.
+async fn broken_rows(source: &Connector, target: &Connector, error: &Error) -> Vec<BrokenRows> {
     let all = match error {
         Error::Rows(all) => &all[..],
         error => std::slice::from_ref(error),
@@ -135,7 +138,7 @@ async fn broken_rows(context: &Context, error: &Error) -> Vec<BrokenRows> {
         let constraint = error.answer().and_then(|answer| answer.constraint.clone());
         let is_there = error.answer().is_some_and(|answer| !answer.rolled_back);
         let keys = match constraint.as_ref().filter(|_| number < LOOKED_AT && is_there) {
-            Some(constraint) => match (context.source.open().await, context.target.open().await) {
+            Some(constraint) => match (source.open().await, target.open().await) {
                 // The error itself has said what it is: keys are more.
                 (Ok(source), Ok(target)) => {
                     broken::keys(&source, &target, constraint, "60s").await.ok().flatten()
@@ -148,6 +151,21 @@ async fn broken_rows(context: &Context, error: &Error) -> Vec<BrokenRows> {
         found.push(BrokenRows { constraint, said });
     }
     found
+}
+
+/// The option that lets rows break all of these.
+fn allowing(rows: &[BrokenRows]) -> Option<String> {
+    let all: Vec<String> = rows.iter().filter_map(|rows| rows.constraint.as_deref().map(shell)).collect();
+    (!all.is_empty()).then(|| format!("--allow-violations {}", all.join(" ")))
+}
+
+fn kept(rows: &[BrokenRows]) -> &'static str {
+    let named = rows.iter().filter(|rows| rows.constraint.is_some()).count();
+    if named == 1 {
+        "keep them, without that check on the target"
+    } else {
+        "keep them, without these checks on the target"
+    }
 }
 
 fn explain(context: &Context, report: &mut Report, (own_steps, gone): (bool, bool), rows: &[BrokenRows]) {
@@ -168,43 +186,18 @@ fn explain(context: &Context, report: &mut Report, (own_steps, gone): (bool, boo
         let new_snapshot = if context.args.new_snapshot { "" } else { " --new-snapshot" };
         format!("correct these rows on the source, then copy what has changed: {resume}{new_snapshot}")
     });
-    let constraints: Vec<String> =
-        rows.iter().filter_map(|rows| rows.constraint.as_deref().map(shell)).collect();
-    if !constraints.is_empty() {
-        report.next.push(format!(
-            "or keep them, without {} on the target: {resume} --allow-violations {}",
-            if constraints.len() == 1 { "that check" } else { "these checks" },
-            constraints.join(" ")
-        ));
-    }
+    report.next.extend(allowing(rows).map(|options| format!("or {}: {resume} {options}", kept(rows))));
     report.next.push(format!("or give it up: {}", record::cleanup(context.work.path(), true)));
 }
 
 /// Undoes what a run has changed for its own sake. Every part is tried, whatever becomes of the others; false where
 /// something is still open.
 async fn clean_up(context: &Context) -> bool {
-    let mut closed = true;
-    let (restoring, jobs, schema) = {
+    let mut closed = stages::restoring::leave_in_the_end(context).await;
+    let (jobs, schema) = {
         let mut undo = context.undo();
-        (std::mem::take(&mut undo.restoring), std::mem::take(&mut undo.jobs), undo.jobs_schema.clone())
+        (std::mem::take(&mut undo.jobs), undo.jobs_schema.clone())
     };
-    if restoring {
-        let line = match stages::restoring::end(&context.target).await {
-            Ok(_) => {
-                let _ = context.journal(Event::Restored);
-                "the target has left restoring mode".to_owned()
-            }
-            Err(error) => {
-                closed = false;
-                format!(
-                    "the target IS STILL IN RESTORING MODE, hypertables read as empty there: {error}\n\
-                 run: tsmigrate cleanup, or psql -X \"$TARGET\" -c 'SELECT public.timescaledb_post_restore()'"
-                )
-            }
-        };
-        context.progress.warn(&line);
-        context.report().state.push(line);
-    }
     if !jobs.is_empty() {
         let left = jobs::put_back(&context.source, &schema, &jobs).await;
         if left.is_empty() {

@@ -1,7 +1,6 @@
 //! The order of a migration, from the inspection of both servers to the end. Each step takes what the one before it found
 //! out.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,6 +14,7 @@ use super::schema;
 use super::scripts::Scripts;
 use super::servers::{self, Servers};
 use super::snapshot::Snapshot;
+use super::sorted_builds::SortedBuilds;
 use super::stages::{
     access, analyze, catalogs, data, extensions, foreign_keys, jobs, match_tables, ownership, refresh,
     restoring, roles, sequences, statements, verify, workers,
@@ -24,7 +24,6 @@ use super::{
     violations, ways_on, written,
 };
 use crate::connect::Session;
-use crate::engine::builds::{self, AfterRestoring, Builds, ForeignKeys};
 use crate::engine::load::Load;
 use crate::engine::objects;
 use crate::engine::retry::{retrying, transient};
@@ -32,14 +31,12 @@ use crate::error::{Blocker, Error};
 use crate::filter::Filter;
 use crate::inspect::{Facts, Timescale};
 use crate::journal::{Event, Identity};
-use crate::names::Relation;
 use crate::quote::{identifier, quoted};
 use crate::report::Outcome;
 use crate::results::Missing;
-use crate::script::Statement;
 use crate::step::{List, Step};
 use crate::tables;
-use crate::{hazards, inspect, record, timescale, tools, watch};
+use crate::{hazards, inspect, record, tools, watch};
 
 /// Runs a whole migration, or the rest of one.
 pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
@@ -140,8 +137,8 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
     drop(snapshot);
     if servers.source.timescale.is_some() {
         workers::start(&context).await?;
+        jobs::start_moved(&context, &servers, equal).await?;
     }
-    jobs::start(&context, &servers, equal).await?;
     // What differs can be mended, and copied: a run that goes on needs its marks.
     if equal {
         release::target(&context, equal).await?;
@@ -327,9 +324,10 @@ async fn write_and_compare(
     }
     let CopyPlan { marks, tables } = plan;
     // A run that was stopped while it compared once more.
-    let updated = marks.done(&Step::Access).is_some() && bridging::is_back(context, servers).await?;
+    let updated = marks.done(&Step::Access).is_some()
+        && bridging::is_back(context, &servers.source, &servers.target).await?;
     if servers.source.timescale.is_some() && !updated {
-        bridging::cross(context, servers).await?;
+        bridging::cross(context, &servers.source, &servers.target).await?;
         servers::check_versions(context).await?;
     }
     *context.copied() = Copied::new(&tables, &marks);
@@ -342,7 +340,8 @@ async fn write_and_compare(
     let analyzed = analyze::hypertables(context, loaded.hypertables.clone());
     let (equal, ()) = tokio::join!(verify::run(&run, &loaded), analyzed);
     let equal = equal?;
-    if bridging::back(context, servers, equal).await? {
+    let update = equal && context.args.update_timescaledb;
+    if bridging::back(context, &servers.source, &servers.target, update).await? {
         return verify::updated(&run, &loaded).await;
     }
     Ok(equal)
@@ -368,11 +367,16 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
     let shapes = tables::shapes(&session).await?;
     let partitions = analyze::partitioned(&session).await?.partitions;
     drop(session);
-    run.step("catalogs", Step::Catalogs, catalogs::run(run, &shapes, &mut loaded)).await?;
+    let catalogs = async {
+        let tables = catalogs::of_source(run).await?;
+        catalogs::run(run, &tables, &shapes, admin, &mut loaded).await
+    };
+    run.step("catalogs", Step::Catalogs, catalogs).await?;
     let mut tables = tables;
     run.stage("tables", match_tables::run(run, &mut tables, &shapes, &mut loaded)).await?;
     let relations = copy_plan::relations(&tables);
-    let mut sorted = sort_builds(servers, scripts.post_data, &relations);
+    let allowed = violations::allowed(&servers.violations);
+    let mut sorted = SortedBuilds::new(scripts.post_data, &relations, timescale, &servers.convert, &allowed);
     let may_break = !servers.violations.is_empty();
     if may_break {
         violations::before_rows(&run.target().await?, &servers.violations).await?;
@@ -425,7 +429,10 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
     context.report().warnings.extend(session.take_notices());
     let kept = ownership::kept(run.still(&mut session).await?, &handover, admin, &mut loaded);
     run.stage("owners", kept).await?;
-    run.stage("jobs", jobs::hand_over(run, &mut loaded)).await?;
+    let stay = context.args.no_owner || context.args.no_roles;
+    if !stay {
+        run.stage("jobs", jobs::hand_over(run, &jobs::moved(servers, None), &mut loaded)).await?;
+    }
     let styles = evaluation::of_refresh(context).await?;
     let refreshed = refresh::run(run, sorted.builds.refreshes, &styles, &context.source);
     run.stage("refresh", refreshed).await?;
@@ -438,28 +445,6 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
     context.report().warnings.extend(session.take_notices());
     data::nothing_is_lost(run).await?;
     Ok(loaded)
-}
-
-/// Post-data by the time when each part of it can be built.
-struct SortedBuilds {
-    builds: Builds,
-    /// Foreign keys between tables that are copied: they wait for nothing else.
-    while_copying: Vec<ForeignKeys>,
-    /// The other ones.
-    after_rows: Vec<ForeignKeys>,
-    after_restoring: AfterRestoring,
-}
-
-fn sort_builds(servers: &Servers, post_data: Vec<Statement>, relations: &BTreeSet<Relation>) -> SortedBuilds {
-    let hypertables: BTreeSet<Relation> =
-        servers.source.timescale.iter().flat_map(inspect::Timescale::tables).cloned().collect();
-    let plain = |table: &Relation| {
-        !timescale::is_own(&table.schema) && !hypertables.contains(table) && !servers.convert.has(table)
-    };
-    let mut builds = builds::sort(post_data, relations, plain, &violations::allowed(&servers.violations));
-    let after_restoring = builds.take_after_restoring(&hypertables, &servers.convert.late());
-    let (while_copying, after_rows) = builds.take_while_copying(relations);
-    SortedBuilds { builds, while_copying, after_rows, after_restoring }
 }
 
 fn after(context: &Context, servers: &Servers, equal: bool, written: Option<String>) {

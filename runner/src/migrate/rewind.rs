@@ -37,7 +37,7 @@ pub(super) async fn run(
     if steps.is_empty() {
         return Ok(());
     }
-    if bridging::is_back(context, servers).await? {
+    if bridging::is_back(context, &servers.source, &servers.target).await? {
         return Err(too_late(context, &["TimescaleDB, which was updated".to_owned()]));
     }
     if marks.has_list(List::Hypertables) {

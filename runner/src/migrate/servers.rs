@@ -1,9 +1,8 @@
 //! Both servers as they were before anything was written.
 
-use super::Context;
 use super::violations::Violation;
+use super::{Context, RunContext};
 use crate::capacity::Connections;
-use crate::connect::Connector;
 use crate::converted::Conversions;
 use crate::engine::retry::retrying;
 use crate::error::{Blocker, Error};
@@ -41,17 +40,24 @@ impl Servers {
     }
 }
 
+const VERSION: &str = "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'timescaledb'";
+
 /// Refuses to write where a maintenance has changed TimescaleDB's version on one server since both were inspected.
 pub(super) async fn check_versions(context: &Context) -> Result<(), Error> {
-    let question = "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'timescaledb'";
-    let of = async |connector: &Connector| {
-        retrying(context.retry_policy(), &context.progress, "versions", || async {
-            connector.open().await?.ask_one(question).await
-        })
-        .await
-    };
-    let (ours, theirs) = (of(&context.source).await?, of(&context.target).await?);
-    changed(ours.as_deref(), theirs.as_deref()).map_or(Ok(()), Err)
+    let ours = retrying(context.retry_policy(), &context.progress, "versions", || async {
+        context.source.open().await?.ask_one(VERSION).await
+    })
+    .await?;
+    check_target(context, ours.as_deref()).await
+}
+
+/// The same where the source's version is known.
+pub(super) async fn check_target(context: &RunContext, ours: Option<&str>) -> Result<(), Error> {
+    let theirs = retrying(context.retry_policy(), &context.progress, "versions", || async {
+        context.target.open().await?.ask_one(VERSION).await
+    })
+    .await?;
+    changed(ours, theirs.as_deref()).map_or(Ok(()), Err)
 }
 
 /// The error where both have TimescaleDB, in versions that differ.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::Context;
+use super::{Context, RunContext};
 use crate::connect::Session;
 use crate::engine::allowed::{Allowed, BY_ROWS, May};
 use crate::error::{Blocker, Error};
@@ -58,6 +58,30 @@ fn add_constraint(alter: &str, name: &str, definition: &str) -> String {
 }
 
 impl Violation {
+    /// One that a statement creates when all rows are there. `needed_by` are tables, names and statements of foreign keys that
+    /// need it.
+    pub(super) fn behind_rows(
+        is_foreign_key: bool,
+        (of, name, sql): (Relation, String, String),
+        needed_by: impl Iterator<Item = (Relation, String, String)>,
+    ) -> Self {
+        Self {
+            kind: if is_foreign_key { Kind::ForeignKey } else { Kind::Key },
+            of,
+            name,
+            definition: String::new(),
+            sql,
+            heirs: Vec::new(),
+            comments: Vec::new(),
+            needed_by: needed_by.map(|(table, name, sql)| Need { table, name, sql }).collect(),
+        }
+    }
+
+    /// Whether it is the constraint of that name.
+    pub(super) fn is(&self, table: &Relation, name: &str) -> bool {
+        self.of == *table && self.name == name
+    }
+
     fn title(&self) -> String {
         self.of.part(&self.name)
     }
@@ -101,10 +125,10 @@ impl Unfulfilled {
 }
 
 /// What was named by this start, and by those before: what was taken away for them is still to be added.
-pub(super) fn given(context: &Context, resumed: bool) -> Vec<String> {
+pub(super) fn given(context: &RunContext, asked: &[String], resumed: bool) -> Vec<String> {
     let before = context.work.saved_plan(&context.run).ok().filter(|_| resumed);
     let mut all = before.map(|plan| plan.allow_violations).unwrap_or_default();
-    for given in &context.args.allow_violations {
+    for given in asked {
         if !all.contains(given) {
             all.push(given.clone());
         }
@@ -140,12 +164,12 @@ pub(super) async fn find(
     Ok(found)
 }
 
-fn refused(given: &str, what: &str, next: &str) -> Error {
+pub(super) fn refused(given: &str, what: &str, next: &str) -> Error {
     Error::Refused { what: format!("--allow-violations {given}: {what}"), next: vec![next.to_owned()] }
 }
 
 /// Schema, table and constraint as SQL writes them: folded to lower case where they are not in quotes.
-fn named(given: &str) -> Option<(Relation, String)> {
+pub(super) fn named(given: &str) -> Option<(Relation, String)> {
     let mut in_quotes = false;
     let fold = |c: char| {
         in_quotes ^= c == '"';
@@ -329,27 +353,32 @@ pub(super) async fn without_rows(
     let mut keys = Vec::new();
     for row in source.ask(REFERENCES).await? {
         let (table, other, name) = (row.relation(0)?, row.relation(2)?, row.text(4)?);
-        let is_allowed = violations.iter().any(|violation| violation.of == table && violation.name == name);
+        let is_allowed = violations.iter().any(|violation| violation.is(&table, name));
         if filter.keeps_rows(&table) && filter.has(&other) && filter.leaves_rows(&other) && !is_allowed {
             keys.push((format!("{table}.{}", quoted(name)), other));
         }
     }
-    let Some((key, other)) = keys.first() else { return Ok(None) };
+    let left = "leave the rows behind that refer to those too, with --exclude-data";
+    Ok(excluded_rows(&keys, "whose rows stay behind (--exclude-data)", left))
+}
+
+/// The same in words: `keys` with the tables that they refer to, `why` those have no rows, and the first way on.
+pub(super) fn excluded_rows(keys: &[(String, Relation)], why: &str, first: &str) -> Option<Blocker> {
+    let (key, other) = keys.first()?;
     // What TimescaleDB's tables refer to cannot stay away.
     let all: Vec<String> =
         keys.iter().map(|(key, _)| key).filter(|key| !timescale::is_own(key)).map(|key| shell(key)).collect();
-    let mut next = vec!["leave the rows behind that refer to those too, with --exclude-data".to_owned()];
+    let mut next = vec![first.to_owned()];
     if all.len() == keys.len() {
         next.push(format!(
             "or have these keys NOT VALID on the target where rows break them: --allow-violations {}",
             all.join(" ")
         ));
     }
-    Ok(Some(Blocker {
+    Some(Blocker {
         check: "excluded-rows",
         what: format!(
-            "{} to tables whose rows stay behind (--exclude-data), such as {key} to {other}: the target would refuse it once all \
-             other rows are there",
+            "{} to tables {why}, such as {key} to {other}: the target would refuse it once all other rows are there",
             if keys.len() == 1 {
                 "a foreign key refers".to_owned()
             } else {
@@ -357,7 +386,7 @@ pub(super) async fn without_rows(
             }
         ),
         next,
-    }))
+    })
 }
 
 /// What of post-data may stay away.

@@ -8,7 +8,7 @@ use super::options::{Kept, Seen, Without};
 use crate::error::Error;
 use crate::filter::Wish;
 use crate::inspect::Facts;
-use crate::journal::Identity;
+use crate::journal::{ARCHIVE, Identity};
 use crate::names::Relation;
 use crate::quote::quoted;
 use crate::results::Finding;
@@ -108,7 +108,8 @@ impl Known {
         for (side, was, is) in
             [("source", &self.source, Identity::of(source)), ("target", &self.target, Identity::of(target))]
         {
-            if *was != is {
+            // Which server an archive was dumped from nobody knows.
+            if *was != is && was.system != ARCHIVE {
                 return Err(Error::Refused {
                     what: format!(
                         "{place} tells of a run with another {side}: database {} ({}) of server {}, and --{side} is {} ({}) of {}",
@@ -142,5 +143,9 @@ mod tests {
         known.check("w", &facts("1"), &facts("2")).expect("the same");
         let error = known.check("w", &facts("1"), &facts("3")).expect_err("another").to_string();
         assert!(error.contains("another target") && error.contains("--target"), "{error}");
+        let archive = Identity { system: ARCHIVE.to_owned(), ..Identity::of(&facts("9")) };
+        let known = Known { source: archive, ..known };
+        known.check("w", &facts("1"), &facts("2")).expect("nobody knows the archive's server");
+        assert!(known.check("w", &facts("1"), &facts("3")).is_err());
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use tsmigrate_analyzer::archive::{Damage, Entry, Section};
 
+use super::hypertables::{self, Hypertables};
 use super::{entries, refused};
 use crate::archive::{self, Archive, Places};
 use crate::engine::marks;
@@ -16,13 +17,10 @@ use crate::engine::rows::OpenRows;
 use crate::engine::sequences;
 use crate::error::{Blocker, Error};
 use crate::human::count;
-use crate::inspect::{Extension, Facts};
-use crate::journal::Identity;
+use crate::inspect::{Extension, Facts, Timescale};
+use crate::journal::{ARCHIVE, Identity};
 use crate::names::Relation;
 use crate::tables::Table;
-
-/// What stands for the server that was read, in the record of a restore.
-pub(in crate::migrate) const SYSTEM: &str = "archive";
 
 /// So much of a large object is written at once, in bytes.
 const PIECE: u64 = 1 << 20;
@@ -55,6 +53,8 @@ pub(super) struct Contents {
     pub(super) identity: Identity,
     /// What a person has to know of it.
     pub(super) notes: Vec<String>,
+    /// TimescaleDB, where the archive has it.
+    pub(super) hypertables: Hypertables,
 }
 
 impl Contents {
@@ -66,22 +66,30 @@ impl Contents {
         let archive = opened(path)?;
         let places = archive.places().map_err(|error| refused::damage(path, &Damage::Io(error)))?;
         let toc = archive.toc();
-        let blockers = blockers(&toc.entries, toc.is_utf8());
+        let created: BTreeSet<Relation> =
+            toc.entries.iter().filter(|entry| entry.is("TABLE")).filter_map(entries::name).collect();
+        let mut blockers = blockers(&toc.entries, toc.is_utf8());
+        let hypertables = Hypertables::read(&archive, &places, &created)
+            .map_err(|error| refused::damage(path, &Damage::Io(error)))?;
+        let all = hypertables::relations(&toc.entries);
+        if blockers.is_empty() {
+            blockers.extend(hypertables.iter().flat_map(|hypertables| hypertables.blockers(&all)));
+            blockers.extend(hypertables::without_extension(&toc.entries, &created));
+        }
         if !blockers.is_empty() {
             return Err(Error::Preflight(blockers));
         }
         let (mut tables, mut of_tables) = (Vec::new(), BTreeMap::new());
-        let (mut created, mut sequences) = (BTreeSet::new(), sequences::Values::new());
+        let mut sequences = sequences::Values::new();
         for (number, entry) in toc.entries.iter().enumerate() {
             if entry.has_data
                 && entry.is("TABLE DATA")
                 && let Some(table) = entries::table(entry, places.size(entry))
             {
                 of_tables.insert(table.relation.clone(), number);
-                tables.push(table);
-            }
-            if entry.is("TABLE") {
-                created.extend(entries::name(entry));
+                if hypertables.is_none() || !hypertables::is_catalog(&table.relation, &created) {
+                    tables.push(table);
+                }
             }
             sequences
                 .extend(Some(entry).filter(|entry| entry.is("SEQUENCE SET")).and_then(entries::sequence));
@@ -91,13 +99,18 @@ impl Contents {
             table.routed |= !created.contains(&table.relation);
         }
         tables.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.relation.cmp(&b.relation)));
-        let facts = facts(&archive);
+        let mut facts = facts(&archive);
+        if let Some(hypertables) = &hypertables {
+            let Timescale { version, schema, .. } = hypertables.timescale.clone();
+            facts.extensions.insert("timescaledb".to_owned(), Extension { version, schema });
+            facts.timescale = Some(hypertables.timescale.clone());
+        }
         let identity = Identity {
-            system: SYSTEM.to_owned(),
+            system: ARCHIVE.to_owned(),
             database: facts.database.clone(),
             oid: fingerprint(&archive),
         };
-        let notes = notes(&archive, &created, &of_tables);
+        let notes = notes(&archive, &of_tables);
         Ok(Self {
             archive: Arc::new(archive),
             places: Arc::new(places),
@@ -108,6 +121,7 @@ impl Contents {
             facts,
             identity,
             notes,
+            hypertables: hypertables.unwrap_or_default(),
         })
     }
 
@@ -161,6 +175,21 @@ impl Contents {
         })
     }
 
+    /// Tables whose rows are not in the archive: `pg_dump` says so of empty ones too.
+    pub(super) fn without_rows(&self) -> BTreeSet<Relation> {
+        without_rows(&self.archive, &self.of_tables)
+    }
+
+    /// Tables whose rows are in the archive; there may be none.
+    pub(super) fn with_rows(&self) -> impl Iterator<Item = &Relation> {
+        self.of_tables.keys()
+    }
+
+    /// Whether there are some.
+    pub(super) fn has_rows(&self, table: &Relation) -> io::Result<bool> {
+        Ok((self.rows())(table)?.read(&mut [0])? > 0)
+    }
+
     /// What opens the rows of a table.
     pub(super) fn rows(&self) -> OpenRows {
         let (archive, places) = (Arc::clone(&self.archive), Arc::clone(&self.places));
@@ -202,9 +231,6 @@ type Refuse = fn(&[&Entry]) -> Blocker;
 fn blockers(all: &[Entry], is_utf8: bool) -> Vec<Blocker> {
     let of_kind = |kind: &'static str| all.iter().filter(move |entry| entry.is(kind));
     let mut blockers = Vec::new();
-    if of_kind("EXTENSION").any(|entry| entry.tag == b"timescaledb") {
-        blockers.push(refused::timescaledb());
-    }
     if !is_utf8 {
         blockers.push(refused::encoding());
     }
@@ -274,11 +300,7 @@ fn fingerprint(archive: &Archive) -> String {
     crate::human::hex(&hash.finalize())
 }
 
-fn notes(
-    archive: &Archive,
-    created: &BTreeSet<Relation>,
-    of_tables: &BTreeMap<Relation, usize>,
-) -> Vec<String> {
+fn notes(archive: &Archive, of_tables: &BTreeMap<Relation, usize>) -> Vec<String> {
     let toc = archive.toc();
     let [second, minute, hour, day, month, year, _] = toc.created;
     let mut notes = vec![format!(
@@ -287,10 +309,10 @@ fn notes(
         month.saturating_add(1),
         String::from_utf8_lossy(&toc.writer)
     )];
-    // Partitioned tables have none of their own.
-    let is_plain = |entry: &&Entry| entry.is("TABLE") && entry.relation_kind != b'p';
-    let plain = toc.entries.iter().filter(is_plain).filter_map(entries::name);
-    let empty = plain.filter(|table| created.contains(table) && !of_tables.contains_key(table)).count();
+    if !of_tables.is_empty() && !toc.entries.iter().any(|entry| entry.section == Section::PostData) {
+        notes.push("the archive has no index, key or trigger: was it dumped with --section?".to_owned());
+    }
+    let empty = without_rows(archive, of_tables).len();
     if empty > 0 {
         notes.push(format!(
             "{} without rows in the archive: partitioned, or dumped without their rows",
@@ -298,4 +320,12 @@ fn notes(
         ));
     }
     notes
+}
+
+/// Tables whose rows are not in the archive.
+fn without_rows(archive: &Archive, of_tables: &BTreeMap<Relation, usize>) -> BTreeSet<Relation> {
+    // Partitioned tables have none of their own.
+    let is_plain = |entry: &&Entry| entry.is("TABLE") && entry.relation_kind != b'p';
+    let plain = archive.toc().entries.iter().filter(is_plain).filter_map(entries::name);
+    plain.filter(|table| !of_tables.contains_key(table)).collect()
 }

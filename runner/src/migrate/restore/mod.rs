@@ -4,6 +4,7 @@
 mod contents;
 mod context;
 mod entries;
+mod hypertables;
 mod known;
 mod large_objects;
 mod options;
@@ -12,15 +13,16 @@ mod refused;
 mod schema;
 mod target;
 mod verify;
+mod violations;
 
 use std::path::Path;
 use std::sync::Arc;
 
-pub(super) use contents::SYSTEM;
 pub use options::Args;
 
 use self::context::Restore;
-use super::{ending, has_own_steps};
+use super::stages::restoring;
+use super::{allowing, broken_rows, ending, has_own_steps, kept};
 use crate::error::Error;
 use crate::record;
 use crate::report::Report;
@@ -44,7 +46,12 @@ pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static
     if result.is_err() {
         context.target.cancel_all().await;
     }
-    ending::note(&context, true, &result);
+    let closed = restoring::leave_in_the_end(&context).await;
+    ending::note(&context, closed, &result);
+    let rows = match &result {
+        Ok(_) => Vec::new(),
+        Err(error) => broken_rows(&context.target, &context.target, error).await,
+    };
     let mut report = ending::report(&context);
     match result {
         Ok(outcome) => report.outcome = outcome,
@@ -52,11 +59,18 @@ pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static
             let interrupted = matches!(error, Error::Interrupted(_));
             let (own_steps, gone) = (has_own_steps(&error), error.is_gone());
             ending::failed(&mut report, error);
+            if !rows.is_empty() {
+                let said: Vec<&str> = rows.iter().map(|broken| broken.said.as_str()).collect();
+                report.error = Some(said.join("\n"));
+            }
             if interrupted {
                 ending::go_on(&context, &mut report);
             } else if ending::state(&context, &mut report) && !own_steps {
                 let resume = ending::again(std::env::args(), true);
-                report.next.push(ending::way_on(gone, &resume));
+                report.next.push(match allowing(&rows) {
+                    Some(options) => format!("{}: {resume} {options}", kept(&rows)),
+                    None => ending::way_on(gone, &resume),
+                });
                 let cleanup = record::cleanup(context.work.path(), true);
                 report.next.push(format!("or give it up: {cleanup}"));
             }

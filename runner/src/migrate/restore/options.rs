@@ -18,8 +18,7 @@ Examples:
                                       continue after a stop or a crash
 
 The archive is what pg_dump wrote with -Fc, -Fd or -Ft; the roles are what
-pg_dumpall --roles-only wrote. Archives of databases with TimescaleDB are
-refused: tsmigrate migrate moves those.
+pg_dumpall --roles-only wrote.
 
 Passwords come from the address, PGPASSWORD or ~/.pgpass.
 
@@ -44,6 +43,10 @@ pub struct Args {
     /// Accept what these rules lose: RULE,RULE
     #[arg(long, value_name = "RULE", num_args = 1.., value_delimiter = ',', help_heading = "Contents")]
     pub accept: Vec<String>,
+
+    /// Let rows break a key: SCHEMA.TABLE.NAME
+    #[arg(long, value_name = "NAME", num_args = 1.., help_heading = "Contents")]
+    pub allow_violations: Vec<String>,
 
     /// Print the plan, write nothing
     #[arg(long, help_heading = "Run")]

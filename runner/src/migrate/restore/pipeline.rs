@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::context::Restore;
-use super::{known, large_objects, schema, target, verify};
+use super::{hypertables, known, large_objects, schema, target, verify, violations};
 use crate::connect::Session;
-use crate::engine::allowed::Allowed;
-use crate::engine::builds;
+use crate::converted::Conversions;
+use crate::engine::builds::Build;
+use crate::engine::config::ConfigTable;
 use crate::engine::load::Load;
 use crate::engine::marks::Marks;
 use crate::engine::pool::OnStep;
@@ -15,7 +16,7 @@ use crate::engine::rate::Rate;
 use crate::engine::retry::retrying;
 use crate::engine::rows::{ArchiveRows, Rows};
 use crate::engine::sequences;
-use crate::error::Error;
+use crate::error::{Blocker, Error};
 use crate::human::count;
 use crate::inspect::Facts;
 use crate::journal::{Event, Identity, State};
@@ -26,10 +27,15 @@ use crate::migrate::handover::Handover;
 use crate::migrate::loaded::Loaded;
 use crate::migrate::run_context::Reached;
 use crate::migrate::scripts::Scripts;
+use crate::migrate::sorted_builds::SortedBuilds;
 use crate::migrate::stages::{
-    access, analyze, data, extensions, foreign_keys, ownership, refresh, roles, statements,
+    access, analyze, catalogs, data, extensions, foreign_keys, jobs, ownership, refresh, restoring, roles,
+    statements, workers,
 };
-use crate::migrate::{engine_setup, others, possession, refusal, release, resume, ways_on};
+use crate::migrate::violations::{Unfulfilled, Violation};
+use crate::migrate::{
+    self, bridging, engine_setup, others, possession, refusal, release, resume, servers, ways_on,
+};
 use crate::names::Relation;
 use crate::plan::{Plan, Step as Planned};
 use crate::quote::{identifier, literal, quoted, shell};
@@ -39,6 +45,7 @@ use crate::results::Missing;
 use crate::step::{List, Step};
 use crate::tables;
 use crate::tables::range::CopyRange;
+use crate::verify::known::{self as announced, Known};
 use crate::watch;
 use crate::workdir::{SavedPlan, SavedSchema};
 
@@ -58,7 +65,11 @@ pub(super) async fn restore(context: Arc<Restore>) -> Result<Outcome, Error> {
             facts = context.work.saved_plan(&context.run.run)?.target;
         }
         context.open_journal(before.as_deref(), Event::Resume)?;
-        context.undo().reached = Reached::Written;
+        {
+            let mut undo = context.undo();
+            undo.reached = Reached::Written;
+            undo.restoring = past.restoring;
+        }
         if let Some(equal) = resume::ended(&context, past).await? {
             context.undo().reached = Reached::Nothing;
             context.progress.line("  everything had arrived; what was still open is closed");
@@ -66,6 +77,16 @@ pub(super) async fn restore(context: Arc<Restore>) -> Result<Outcome, Error> {
         }
     }
     let (scripts, clear) = schema::analyse(&context, &source, &facts)?;
+    let given = violations::given(&context, past.is_some());
+    let violations = violations::find(&given, &scripts)?;
+    if past.is_none() {
+        let found = violations::without_rows(&context.contents, &scripts, &violations);
+        let failed = |error| Error::File { what: "read the archive".to_owned(), error };
+        let found: Vec<Blocker> = found.map_err(failed)?.into_iter().collect();
+        if !found.is_empty() {
+            return Err(Error::Preflight(found));
+        }
+    }
     if past.is_none() {
         let may_begin = plan(&context, &scripts, clear);
         if !may_begin || context.args.dry_run {
@@ -82,11 +103,15 @@ pub(super) async fn restore(context: Arc<Restore>) -> Result<Outcome, Error> {
         context.open_journal(before.as_deref(), start)?;
     }
     let CopyPlan { marks, tables } = match &past {
-        None => begin(&context, &facts, &scripts).await?,
-        Some(past) => go_on(&context, &facts, &scripts, past).await?,
+        None => begin(&context, &facts, &scripts, &given).await?,
+        Some(past) => go_on(&context, &facts, &scripts, past, &given).await?,
     };
     context.undo().reached = Reached::Written;
     *context.copied() = Copied::new(&tables, &marks);
+    if let Some(timescale) = &source.timescale {
+        bridging::cross(&context, &source, &facts).await?;
+        servers::check_target(&context, Some(&timescale.version)).await?;
+    }
     let session = context.target.open().await?;
     let watcher = context.clone();
     let on_step: OnStep = Box::new(move |step, rows| watcher.step(step, rows));
@@ -95,7 +120,20 @@ pub(super) async fn restore(context: Arc<Restore>) -> Result<Outcome, Error> {
     let engine = engine_setup::of_run(&context, &session, rows, marks, "", Rate::new(None), on_step).await?;
     drop(session);
     let run = TargetRun { context: &context, engine: Arc::new(engine) };
-    let equal = write(&context, &run, &archive, &facts, scripts, tables).await?;
+    let contents = &context.contents;
+    let moved = jobs::Moved {
+        jobs: &contents.hypertables.jobs,
+        source: &source,
+        target: &facts,
+        due: None,
+        start: false,
+    };
+    let equal = write(&context, &run, &archive, &moved, (scripts, &violations), tables).await?;
+    if source.timescale.is_some() {
+        workers::start(&context).await?;
+        jobs::start(&context, &moved, equal).await?;
+        bridging::back(&context, &source, &facts, false).await?;
+    }
     release::target(&context, equal).await?;
     after(&context, &facts, equal);
     Ok(outcome(equal))
@@ -120,6 +158,15 @@ fn plan(context: &Restore, scripts: &Scripts, clear: bool) -> bool {
         "statement",
         ": tables, functions, views, as yet without indexes",
     );
+    let catalogs = contents.hypertables.catalogs.len();
+    if catalogs > 0 {
+        step(
+            "catalogs",
+            catalogs,
+            "table",
+            " of TimescaleDB's own; in restoring mode until indexes and keys exist",
+        );
+    }
     let bytes: u64 = contents.tables.iter().map(|table| table.bytes).sum();
     let size =
         format!(" with rows, {} in the archive; {} at once", crate::human::bytes(bytes), context.jobs());
@@ -147,7 +194,12 @@ fn plan(context: &Restore, scripts: &Scripts, clear: bool) -> bool {
 }
 
 /// Settles what is copied, and takes possession of the target.
-async fn begin(context: &Restore, facts: &Facts, scripts: &Scripts) -> Result<CopyPlan, Error> {
+async fn begin(
+    context: &Restore,
+    facts: &Facts,
+    scripts: &Scripts,
+    given: &[String],
+) -> Result<CopyPlan, Error> {
     let whole = |bytes| vec![CopyRange { number: 0, of: 1, blocks: None, bytes }];
     let tables: Vec<TableRanges> =
         context.contents.tables.iter().map(|table| (table.clone(), whole(table.bytes))).collect();
@@ -156,7 +208,7 @@ async fn begin(context: &Restore, facts: &Facts, scripts: &Scripts) -> Result<Co
         run: context.run.run.clone(),
         target: facts.clone(),
         tables: tables.clone(),
-        allow_violations: Vec::new(),
+        allow_violations: given.to_vec(),
         schema: SavedSchema::default(),
     })?;
     let state = context.contents.identity.oid.clone();
@@ -165,17 +217,26 @@ async fn begin(context: &Restore, facts: &Facts, scripts: &Scripts) -> Result<Co
 }
 
 /// Goes on with a run of before: what is done stays.
-async fn go_on(context: &Restore, facts: &Facts, scripts: &Scripts, past: &State) -> Result<CopyPlan, Error> {
+async fn go_on(
+    context: &Restore,
+    facts: &Facts,
+    scripts: &Scripts,
+    past: &State,
+    given: &[String],
+) -> Result<CopyPlan, Error> {
     let session = context.target.open().await?;
     resume::end_sessions(context, &session).await?;
     if past.snapshot.is_none() || Marks::owner(&session).await?.is_none() {
         // It ended before anything was written.
-        return begin(context, facts, scripts).await;
+        return begin(context, facts, scripts, given).await;
     }
     if past.snapshot.as_ref().is_some_and(|(_, schema)| *schema != scripts.hash) {
         return Err(refusal::refused(context, "the archive or the roles are others than before"));
     }
-    let tables = context.work.saved_plan(&context.run.run)?.tables;
+    let mut saved = context.work.saved_plan(&context.run.run)?;
+    given.clone_into(&mut saved.allow_violations);
+    context.work.save_plan(&saved)?;
+    let tables = saved.tables;
     let marks = Marks::read(&session).await?;
     let is_open =
         |(table, ranges): &&TableRanges| !ranges.iter().any(|range| marks.done(&range.step(table)).is_some());
@@ -197,57 +258,146 @@ async fn write(
     context: &Restore,
     run: &TargetRun<'_>,
     archive: &Arc<ArchiveRows>,
-    facts: &Facts,
-    scripts: Scripts,
+    moved: &jobs::Moved<'_>,
+    (mut scripts, violations): (Scripts, &[Violation]),
     mut tables: Vec<TableRanges>,
 ) -> Result<bool, Error> {
     let mut loaded = Loaded::default();
-    let admin = &facts.user;
-    run.step("roles", Step::Roles, roles::run(run, &scripts.roles)).await?;
-    run.stage("extensions", extensions::run(run, &scripts.extensions, None)).await?;
-    statements::stage(run, List::PreData, &scripts.pre_data).await?;
-    known::keep(run, known::behind_rows(&scripts.post_data)).await?;
-    let handover = Handover::default();
-    let owners = ownership::run(run, &scripts.access, &handover, admin, &mut loaded);
-    run.step("owners", Step::Owners, owners).await?;
+    let timescale = moved.source.timescale.as_ref();
+    let restoring = timescale.is_some() && !run.is_done(&Step::Restored);
+    let mut handover = Handover::new(timescale, &scripts.access);
+    create(run, &scripts, moved, &handover, restoring, &mut loaded).await?;
     let session = run.target().await?;
     run.stage("tables", match_tables(context, &session, &mut tables)).await?;
     let partitions = analyze::partitioned(&session).await?.partitions;
-    let compared = verify::Compared::new(&session, &tables, &context.contents.created).await?;
+    let catalogs = hypertables::catalogs(&session, &context.contents.hypertables.catalogs).await?;
+    let mut compared = verify::Compared::new(&session, &tables, &context.contents.created).await?;
+    compared.with_catalogs(&catalogs);
+    let copied = tables.iter().map(|(table, _)| table);
+    let null_batches = hypertables::null_batches(&session, timescale, copied).await?;
     // There is one start in each process.
     let _ = archive.shapes.set(compared.shapes.clone());
+    let _ = archive.null_batches.set(null_batches);
+    fill_catalogs(run, &session, &catalogs, moved, &mut loaded).await?;
     drop(session);
     let relations = copy_plan::relations(&tables);
-    let mut builds = builds::sort(scripts.post_data, &relations, |_| true, &Allowed::default());
-    let (while_copying, after_rows) = builds.take_while_copying(&relations);
+    let post_data = std::mem::take(&mut scripts.post_data);
+    let allowed = migrate::violations::allowed(violations);
+    let mut sorted = SortedBuilds::new(post_data, &relations, timescale, &Conversions::default(), &allowed);
     let steps = copy_plan::by_table(&tables);
     let load = Load {
         tables,
         objects: Vec::new(),
-        builds: std::mem::take(&mut builds.tables),
-        foreign_keys: while_copying,
+        builds: std::mem::take(&mut sorted.builds.tables),
+        foreign_keys: sorted.while_copying,
         analyzed_with_root: Arc::new(|_| false),
     };
     if let Err(error) = run.stage("data", data::run(run, load, partitions, &mut loaded)).await {
-        return Err(foreign_keys::with_later(run, error, &steps, after_rows).await?);
+        return Err(foreign_keys::with_later(run, error, &steps, sorted.after_rows).await?);
     }
     run.stage("large objects", large_objects::run(run, &context.contents)).await?;
     run.stage("sequences", set_sequences(context, run)).await?;
-    statements::stage(run, List::PostData, &builds.rest).await?;
-    run.stage("foreign keys", foreign_keys::run(run, after_rows)).await?;
+    sorted.builds.without(&migrate::violations::keys_left_out(&run.target().await?, violations).await?);
+    statements::stage(run, List::PostData, &sorted.builds.rest).await?;
+    run.stage("foreign keys", foreign_keys::run(run, sorted.after_rows)).await?;
     // As long as nothing is hidden from who has copied it.
     let equal = verify::run(context, archive, &compared).await?;
-    let row_security: Vec<_> = builds.row_security.into_iter().map(|(_, statement)| statement).collect();
+    let row_security: Vec<_> =
+        sorted.builds.row_security.into_iter().map(|(_, statement)| statement).collect();
     statements::stage(run, List::RowSecurity, &row_security).await?;
+    let referenced = sorted.after_restoring.foreign_keys.iter().flat_map(|keys| keys.references.clone());
+    handover.wait_for(&referenced.collect(), &scripts.access);
+    if restoring {
+        servers::check_target(context, timescale.map(|timescale| timescale.version.as_str())).await?;
+        run.stage("privileges", access::of_hypertables(run, &scripts.access, &handover)).await?;
+        run.stage("restored", restoring::leave(run)).await?;
+    }
+    run.stage("foreign keys", foreign_keys::run(run, sorted.after_restoring.foreign_keys)).await?;
+    statements::stage(run, List::LateRowSecurity, &sorted.after_restoring.row_security).await?;
+    finish(context, run, &scripts, moved, &handover, sorted.builds.refreshes, &mut loaded).await?;
+    let (missing, unfulfilled) = migrate::violations::unfulfilled(&run.target().await?, violations).await?;
+    context.report().missing.extend(missing);
+    announce(context, moved, &loaded, &unfulfilled);
+    Ok(equal)
+}
+
+/// Keeps what the restore has announced, for a comparison with the database that was dumped, where that can be had.
+fn announce(context: &Restore, moved: &jobs::Moved<'_>, loaded: &Loaded, unfulfilled: &[Unfulfilled]) {
+    let mut findings = context.report().findings.clone();
+    findings.extend(unfulfilled.iter().map(Unfulfilled::finding));
+    let known = Known {
+        format: record::FORMAT,
+        source: context.contents.identity.clone(),
+        target: Identity::of(moved.target),
+        before: moved.target.clone(),
+        announcements: findings.iter().map(Into::into).collect(),
+        skipped: context.contents.without_rows().into_iter().chain(loaded.skipped.clone()).collect(),
+        kept: loaded.kept.clone(),
+        ..Known::default()
+    };
+    if let Err(error) = context.work.keep(announced::FILE, &known) {
+        context.progress.warn(&error.to_string());
+    }
+}
+
+/// Creates everything that rows go into, with its owners.
+async fn create(
+    run: &TargetRun<'_>,
+    scripts: &Scripts,
+    moved: &jobs::Moved<'_>,
+    handover: &Handover,
+    restoring: bool,
+    loaded: &mut Loaded,
+) -> Result<(), Error> {
+    run.step("roles", Step::Roles, roles::run(run, &scripts.roles)).await?;
+    let timescale = moved.source.timescale.as_ref();
+    run.stage("extensions", extensions::run(run, &scripts.extensions, timescale)).await?;
+    if restoring {
+        run.stage("restoring", restoring::enter(run)).await?;
+    }
+    statements::stage(run, List::PreData, &scripts.pre_data).await?;
+    known::keep(run, known::behind_rows(&scripts.post_data)).await?;
+    let owners = ownership::run(run, &scripts.access, handover, &moved.target.user, loaded);
+    run.step("owners", Step::Owners, owners).await
+}
+
+/// Fills TimescaleDB's catalogs.
+async fn fill_catalogs(
+    run: &TargetRun<'_>,
+    session: &Session,
+    catalogs: &[ConfigTable],
+    moved: &jobs::Moved<'_>,
+    loaded: &mut Loaded,
+) -> Result<(), Error> {
+    let shapes = tables::shapes(session).await?;
+    let filled = catalogs::run(run, catalogs, &shapes, &moved.target.user, loaded);
+    run.step("catalogs", Step::Catalogs, filled).await
+}
+
+/// What comes when all rows and constraints are there.
+async fn finish(
+    context: &Restore,
+    run: &TargetRun<'_>,
+    scripts: &Scripts,
+    moved: &jobs::Moved<'_>,
+    handover: &Handover,
+    refreshes: Vec<Build>,
+    loaded: &mut Loaded,
+) -> Result<(), Error> {
     let mut session = run.target().await?;
     session.run(engine_setup::SETUP).await?;
-    run.stage("analyze", analyze::run(run, &session, &mut loaded)).await?;
-    let access = access::apply_in_order(run, &mut session, &scripts.access, &handover);
+    run.stage("analyze", analyze::run(run, &session, loaded)).await?;
+    analyze::hypertables(context, std::mem::take(&mut loaded.hypertables)).await;
+    let access = access::apply_in_order(run, &mut session, &scripts.access, handover);
     run.step("access", Step::Access, access).await?;
-    run.stage("refresh", refresh::run(run, builds.refreshes, &[], &context.target)).await?;
     context.report().warnings.extend(session.take_notices());
-    data::nothing_is_lost(run).await?;
-    Ok(equal)
+    let admin = &moved.target.user;
+    let kept = ownership::kept(run.still(&mut session).await?, handover, admin, loaded);
+    run.stage("owners", kept).await?;
+    run.stage("jobs", jobs::hand_over(run, moved, loaded)).await?;
+    run.stage("refresh", refresh::run(run, refreshes, &[], &context.target)).await?;
+    context.report().warnings.extend(session.take_notices());
+    data::nothing_is_lost(run).await
 }
 
 /// Leaves out tables that the target does not have, and those of extensions that nobody but a superuser can write.

@@ -12,6 +12,7 @@ use crate::archive;
 use crate::error::{Blocker, Error};
 use crate::frames::Frames;
 use crate::human;
+use crate::names::Relation;
 
 /// So many are named.
 const SHOWN: usize = 5;
@@ -35,16 +36,37 @@ pub(super) fn named(entries: &[&Entry]) -> String {
     human::first(entries.iter().map(|entry| String::from_utf8_lossy(&entry.tag)), SHOWN)
 }
 
-/// A database with TimescaleDB.
-pub(super) fn timescaledb() -> Blocker {
+/// A database with TimescaleDB, of which no row says which version it was.
+pub(super) fn no_version() -> Blocker {
     blocker(
-        "archive-timescaledb",
-        "the archive is of a database with TimescaleDB, which restore does not know how to restore yet",
-        &[
-            MIGRATE,
-            BY_HAND,
-            "or, where it has no hypertables, dump it again without the extension: DROP EXTENSION timescaledb",
-        ],
+        "archive-timescaledb-version",
+        "the archive does not say which version of TimescaleDB it needs: rows of TimescaleDB's catalogs are not in it, or \
+         they are older than 2.13",
+        &["dump it again as a whole, without --schema-only, --no-data and --section", MIGRATE],
+    )
+}
+
+/// Parts of hypertables without the extension.
+pub(super) fn no_extension(found: &[String]) -> Blocker {
+    blocker(
+        "archive-hypertables",
+        format!(
+            "the archive has parts of hypertables, and not the extension with its catalogs: {}",
+            human::first(found, SHOWN)
+        ),
+        &["dump it again as a whole, without --table, --schema and their opposites", MIGRATE],
+    )
+}
+
+/// Hypertables, chunks or aggregates that TimescaleDB's catalogs name, without their tables or views.
+pub(super) fn hypertables(missing: &[&Relation]) -> Blocker {
+    blocker(
+        "archive-hypertables",
+        format!(
+            "the archive has TimescaleDB's records of hypertables, chunks or aggregates that it does not create: {}",
+            human::first(missing, SHOWN)
+        ),
+        &["dump it again as a whole, without --table, --schema and their opposites", MIGRATE],
     )
 }
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use tsmigrate_analyzer::archive::Section;
-use tsmigrate_analyzer::parse::{NodeEnum, parse};
+use tsmigrate_analyzer::parse::{NodeEnum, parse, pg};
 
 use super::context::Restore;
 use crate::analysis::{self, Analysed};
@@ -20,11 +20,25 @@ use crate::script::{self, Class, Input, Statement};
 pub(super) fn source(context: &Restore) -> Result<Facts, Error> {
     let mut facts = context.contents.facts.clone();
     for statement in script::statements("roles", &context.roles)? {
+        facts.superusers.extend(superuser(&statement.sql));
         if let Class::CreateRole(name) = statement.class {
             facts.roles.insert(name);
         }
     }
     Ok(facts)
+}
+
+/// The role that a statement of a roles' dump makes a superuser.
+fn superuser(sql: &str) -> Option<String> {
+    let parsed = parse(sql, true).ok()??;
+    let NodeEnum::AlterRoleStmt(alter) = parsed.node() else { return None };
+    let is_superuser = |option: &pg::Node| match &option.node {
+        Some(NodeEnum::DefElem(option)) if option.defname == "superuser" => {
+            matches!(option.arg.as_ref().and_then(|arg| arg.node.as_ref()), Some(NodeEnum::Boolean(on)) if on.boolval)
+        }
+        _ => false,
+    };
+    alter.options.iter().any(is_superuser).then(|| alter.role.as_ref().map(|role| role.rolename.clone()))?
 }
 
 /// Analyses roles and schema; false where findings stand in the way.
@@ -96,5 +110,18 @@ fn refuse_transaction(statement: &Statement) -> Result<(), Error> {
             next: vec!["pg_dump writes no such archive: dump it again".into()],
         }),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn superusers_of_a_roles_dump_are_known() {
+        let of = |sql: &str| superuser(sql);
+        assert_eq!(of("ALTER ROLE \"P g\" WITH SUPERUSER INHERIT LOGIN;"), Some("P g".to_owned()));
+        assert_eq!(of("ALTER ROLE app WITH NOSUPERUSER LOGIN;"), None);
+        assert_eq!(of("CREATE ROLE app;"), None);
     }
 }

@@ -12,7 +12,7 @@ use crate::connect::{Session, Side, pooler};
 use crate::error::{Blocker, Error};
 use crate::human::count;
 use crate::inspect::{self, Facts};
-use crate::migrate::possession;
+use crate::migrate::{bridging, possession};
 use crate::plan;
 use crate::quote::quoted;
 
@@ -36,9 +36,12 @@ pub(super) async fn inspect(context: &Restore, source: &Facts, resumed: bool) ->
         blockers.extend(clashes::roles(&session, source, &facts, reserved).await?);
         blockers.extend(clashes::settings(&session, &facts).await?);
     }
+    if !begun {
+        blockers.extend(bridging::obstacle_of_archive(&context.target, source, &facts).await?);
+    }
     if begun {
         // The run's own objects are there.
-        blockers.retain(|blocker| blocker.check != "target-not-empty");
+        blockers.retain(|blocker| !["target-not-empty", "target-restoring"].contains(&blocker.check));
     }
     if facts.superuser {
         blockers.push(blocker(

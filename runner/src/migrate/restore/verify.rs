@@ -9,6 +9,7 @@ use futures_util::TryStreamExt;
 
 use super::context::Restore;
 use crate::connect::Session;
+use crate::engine::config::ConfigTable;
 use crate::engine::retry::retrying;
 use crate::engine::rows::ArchiveRows;
 use crate::engine::sums::{Field, Shape, Shapes, Sum, Summing};
@@ -16,7 +17,7 @@ use crate::error::{Error, Server};
 use crate::human::{self, count};
 use crate::migrate::copy_plan::TableRanges;
 use crate::migrate::driver::open_target;
-use crate::names::Relation;
+use crate::names::{self, Relation};
 use crate::quote::literal;
 use crate::tables::Table;
 use crate::verify::{Difference, Rows, Verification};
@@ -25,6 +26,8 @@ use crate::verify::{Difference, Rows, Verification};
 pub(super) struct Compared {
     /// What of each table's values goes into its checksum.
     pub(super) shapes: Shapes,
+    /// Columns of the target's tables.
+    columns: BTreeMap<Relation, BTreeMap<String, Field>>,
     /// Tables of the archive whose rows came to the same place, and tables of the target that hold them.
     groups: Vec<Group>,
     notes: Vec<String>,
@@ -34,8 +37,8 @@ pub(super) struct Compared {
 struct Group {
     name: Relation,
     of_archive: Vec<Relation>,
-    of_target: Vec<Relation>,
-    columns: String,
+    /// With what COPY reads of each.
+    of_target: Vec<(Relation, String)>,
     shape: Shape,
 }
 
@@ -55,6 +58,8 @@ parts(root, part) AS (
       WHERE t.typrelid <> 0 AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) x)
 SELECT nspname, relname, attname, CASE WHEN atttypid = 'timestamptz'::pg_catalog.regtype THEN 'moment'
   WHEN atttypid = 'bytea'::pg_catalog.regtype THEN 'bytes'
+  WHEN EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.oid = atttypid AND t.typname ~ '^reg'
+               AND t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace) THEN 'name'
   WHEN EXISTS (SELECT FROM parts p WHERE p.root = atttypid
                AND p.part IN ('timestamptz'::pg_catalog.regtype, 'bytea'::pg_catalog.regtype, 'money'::pg_catalog.regtype))
   THEN 'nothing' ELSE 'text' END
@@ -73,12 +78,13 @@ impl Compared {
             let field = match row.text(3)? {
                 "moment" => Field::Moment,
                 "bytes" => Field::Bytes,
+                "name" => Field::Name,
                 "nothing" => Field::Nothing,
                 _ => Field::Text,
             };
             columns.entry(row.relation(0)?).or_default().insert(row.text(2)?.to_owned(), field);
         }
-        let mut compared = Self { shapes: Shapes::new(), groups: Vec::new(), notes: Vec::new() };
+        let mut compared = Self { shapes: Shapes::new(), columns, groups: Vec::new(), notes: Vec::new() };
         let (ours, others): (Vec<&Table>, Vec<&Table>) =
             tables.iter().map(|(table, _)| table).partition(|table| created.contains(&table.relation));
         if !others.is_empty() {
@@ -99,10 +105,7 @@ impl Compared {
         let mut together = BTreeMap::<&Relation, Group>::new();
         for table in ours {
             let root = inside.get(&table.relation).copied().or_else(|| roots.get(&table.into).copied());
-            let of_target = columns.get(&table.into);
-            let field = |name: &str| of_target.and_then(|of| of.get(name)).copied().unwrap_or(Field::Text);
-            let named: Vec<(String, Field)> =
-                names_of(&table.columns).map(|name| (name.clone(), field(&name))).collect();
+            let named = compared.fields(&table.into, names::list(&table.columns));
             left_out += named.iter().filter(|(_, field)| *field == Field::Nothing).count();
             let shape = Shape::new(&named, root.is_some());
             compared.shapes.insert(table.relation.clone(), shape.clone());
@@ -110,23 +113,26 @@ impl Compared {
                 name: name.clone(),
                 of_archive: Vec::new(),
                 of_target: Vec::new(),
-                columns: table.columns.clone(),
                 shape: shape.clone(),
             };
+            let copied = |name: &Relation| (name.clone(), copied(name, &table.columns));
             let Some(root) = root else {
                 let name = table.relation.clone();
-                let group =
-                    Group { of_archive: vec![name.clone()], of_target: vec![name], ..new(&table.relation) };
-                compared.groups.push(group);
+                let of_target = vec![copied(&name)];
+                compared.groups.push(Group { of_archive: vec![name.clone()], of_target, ..new(&name) });
                 continue;
             };
-            together.entry(root).or_insert_with(|| new(root)).of_archive.push(table.relation.clone());
+            let group = together.entry(root).or_insert_with(|| Group {
+                of_target: inside
+                    .iter()
+                    .filter(|(_, of)| **of == root)
+                    .map(|(leaf, _)| copied(leaf))
+                    .collect(),
+                ..new(root)
+            });
+            group.of_archive.push(table.relation.clone());
         }
-        for (root, mut group) in together {
-            group.of_target =
-                inside.iter().filter(|(_, of)| **of == root).map(|(leaf, _)| leaf.clone()).collect();
-            compared.groups.push(group);
-        }
+        compared.groups.extend(together.into_values());
         if left_out > 0 {
             compared.notes.push(format!(
                 "{} left out of checksums: arrays, ranges and composites with time zones or bytes, and money, look as the \
@@ -136,16 +142,30 @@ impl Compared {
         }
         Ok(compared)
     }
+
+    /// The columns of a table, with what of each goes into its checksum.
+    fn fields(&self, table: &Relation, columns: impl Iterator<Item = String>) -> Vec<(String, Field)> {
+        let of_table = self.columns.get(table);
+        let field = |name: &String| of_table.and_then(|of| of.get(name)).copied().unwrap_or(Field::Text);
+        columns.map(|name| (name.clone(), field(&name))).collect()
+    }
+
+    /// Compares TimescaleDB's catalogs too, as far as their rows come as they are.
+    pub(super) fn with_catalogs(&mut self, catalogs: &[ConfigTable]) {
+        for catalog in catalogs {
+            let Some(kept) = catalog.kept() else { continue };
+            let name = catalog.relation().clone();
+            let shape = Shape::new(&self.fields(&name, catalog.columns().iter().cloned()), false);
+            self.shapes.insert(name.clone(), shape.clone());
+            let of_target = vec![(name.clone(), kept)];
+            self.groups.push(Group { of_archive: vec![name.clone()], name, of_target, shape });
+        }
+    }
 }
 
-/// The names in a list of columns.
-fn names_of(columns: &str) -> impl Iterator<Item = String> {
-    let mut rest = columns;
-    std::iter::from_fn(move || {
-        let (name, after) = crate::names::part(rest)?;
-        rest = after.strip_prefix(", ").unwrap_or(after);
-        Some(name)
-    })
+/// What COPY reads of a table.
+fn copied(table: &Relation, columns: &str) -> String {
+    if columns.is_empty() { table.sql() } else { format!("{} ({columns})", table.sql()) }
 }
 
 /// The partitions of a table that hold rows.
@@ -251,14 +271,13 @@ async fn of_target(
     };
     let session = held.insert(session);
     let mut sum = Sum::default();
-    for table in &group.of_target {
-        let columns = if group.columns.is_empty() { String::new() } else { format!(" ({})", group.columns) };
+    for (table, copied) in &group.of_target {
         let refused = |error: tokio_postgres::Error| Error::Copy {
             table: table.to_string(),
             side: "target",
             answer: Box::new(Server::new(&error)),
         };
-        let copy = format!("COPY {}{columns} TO STDOUT", table.sql());
+        let copy = format!("COPY {copied} TO STDOUT");
         let mut rows = std::pin::pin!(session.client().copy_out(&copy).await.map_err(refused)?);
         let mut summing = Summing::new(group.shape.clone());
         while let Some(row) = rows.try_next().await.map_err(refused)? {

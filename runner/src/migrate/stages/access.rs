@@ -68,7 +68,7 @@ pub(in crate::migrate) async fn apply_in_order(
 
 /// Grants what others had on hypertables and all that is kept for them, while restoring mode is on.
 pub(in crate::migrate) async fn of_hypertables(
-    run: &Run<'_>,
+    run: &TargetRun<'_>,
     access: &[AccessStatement],
     handover: &Handover,
 ) -> Result<StageResult, Error> {

@@ -1,35 +1,42 @@
 //! Rows of extensions' own tables (`pg_extension_config_dump`), TimescaleDB's catalog among them.
 
-use crate::engine::config;
-use crate::engine::copy::LiveSource;
+use crate::engine::config::{self, ConfigTable};
 use crate::engine::retry::retrying;
+use crate::engine::rows::RowSource;
 use crate::engine::target::LiveTarget;
 use crate::error::Error;
 use crate::human::count;
-use crate::migrate::driver::{Run, StageResult};
+use crate::migrate::driver::{Run, StageResult, TargetRun};
 use crate::migrate::engine_setup::SETUP;
 use crate::migrate::loaded::Loaded;
 use crate::tables;
 
+/// Those of a source.
+pub(in crate::migrate) async fn of_source(run: &Run<'_>) -> Result<Vec<ConfigTable>, Error> {
+    let chosen = run.servers.filter.chosen();
+    config::list(&*run.snapshot.holder.turn().await?, chosen).await
+}
+
 /// Copies them in one transaction.
 pub(in crate::migrate) async fn run(
-    run: &Run<'_>,
+    run: &TargetRun<'_>,
+    tables: &[ConfigTable],
     shapes: &tables::Shapes,
+    admin: &str,
     loaded: &mut Loaded,
 ) -> Result<StageResult, Error> {
+    if tables.is_empty() {
+        return Ok(StageResult::default());
+    }
     let engine = &run.engine;
     let servers = tokio::sync::Mutex::new((
-        LiveSource::new(&run.context.source, &run.snapshot.holder, &engine.progress),
+        RowSource::new(&engine.rows, &engine.progress),
         LiveTarget::new(&engine.target, SETUP),
     ));
     let filled = retrying(engine.retry_policy, &engine.progress, "extensions' tables", || async {
         let mut servers = servers.lock().await;
         let (source, target) = &mut *servers;
-        let tables = config::list(source.session().await?, run.servers.filter.chosen()).await?;
-        if tables.is_empty() {
-            return Ok(None);
-        }
-        let filled = config::copy(source, target, &tables, shapes, &run.servers.target.user).await;
+        let filled = config::copy(source, target, tables, shapes, admin).await;
         if filled.is_err() {
             tokio::join!(source.reset(), target.reset());
         }

@@ -8,10 +8,10 @@ use crate::error::{Blocker, Error};
 use crate::human;
 use crate::inspect::{Facts, Timescale};
 use crate::jobs::{self, Job};
-use crate::migrate::driver::{Run, StageResult};
+use crate::migrate::driver::{StageResult, TargetRun};
 use crate::migrate::loaded::Loaded;
 use crate::migrate::servers::Servers;
-use crate::migrate::{Context, administrator};
+use crate::migrate::{Context, RunContext, administrator};
 use crate::plan::RUNNING;
 use crate::quote::{identifier, literal, psql, quoted};
 use crate::results::{Missing, MovedJob, Script};
@@ -87,15 +87,18 @@ pub(in crate::migrate) async fn pause(context: &Context, servers: &Servers) -> R
 
 /// Gives copied jobs the owners that they have on the source, so that what they call runs as those. They still wait. A
 /// service may refuse jobs of others than its administrator.
-pub(in crate::migrate) async fn hand_over(run: &Run<'_>, loaded: &mut Loaded) -> Result<StageResult, Error> {
-    let (context, servers) = (run.context, run.servers);
-    let stay = context.args.no_owner || context.args.no_roles || servers.source.timescale.is_none();
-    if stay || servers.jobs.is_empty() {
+pub(in crate::migrate) async fn hand_over(
+    run: &TargetRun<'_>,
+    moved: &Moved<'_>,
+    loaded: &mut Loaded,
+) -> Result<StageResult, Error> {
+    let context = run.context;
+    if moved.source.timescale.is_none() || moved.jobs.is_empty() {
         return Ok(StageResult::default());
     }
     let kept = &loaded.kept.owners;
-    let (count, missing) =
-        retrying(context.retry_policy(), &context.progress, "jobs", || hand_over_once(run, kept)).await?;
+    let once = || hand_over_once(run, moved, kept);
+    let (count, missing) = retrying(context.retry_policy(), &context.progress, "jobs", once).await?;
     loaded.kept.jobs.extend(missing.iter().map(|(id, _)| *id));
     Ok(StageResult {
         summary: (count > 0).then(|| format!("{} handed over", human::count(count, "job"))),
@@ -105,16 +108,19 @@ pub(in crate::migrate) async fn hand_over(run: &Run<'_>, loaded: &mut Loaded) ->
 }
 
 /// How many were handed over, and those that were not. To do it twice does no harm.
-async fn hand_over_once(run: &Run<'_>, kept: &BTreeSet<String>) -> Result<(u64, Vec<(i64, Missing)>), Error> {
-    let servers = run.servers;
+async fn hand_over_once(
+    run: &TargetRun<'_>,
+    moved: &Moved<'_>,
+    kept: &BTreeSet<String>,
+) -> Result<(u64, Vec<(i64, Missing)>), Error> {
     let (mut count, mut missing) = (0, Vec::new());
     let session = run.target().await?;
     let Some(table) = jobs::table(&session).await? else { return Ok((count, missing)) };
-    let admin = &servers.target.user;
-    let reserved = administrator::reserved(&servers.target);
+    let admin = &moved.target.user;
+    let reserved = administrator::reserved(moved.target);
     let roles: BTreeSet<String> = session.ask_list("SELECT rolname FROM pg_catalog.pg_roles").await?;
     let copied = copied(&session, &table).await?;
-    for job in &servers.jobs {
+    for job in moved.jobs {
         let Some(found) = copied.get(&job.id) else { continue };
         if found.owner == job.owner || reserved.contains(&job.owner) || !roles.contains(&job.owner) {
             continue;
@@ -160,6 +166,40 @@ async fn copied(session: &Session, table: &str) -> Result<BTreeMap<i64, Copied>,
         .collect()
 }
 
+/// Jobs that come over, and what is known of their servers.
+pub(in crate::migrate) struct Moved<'a> {
+    /// As the source had them.
+    pub(in crate::migrate) jobs: &'a [Job],
+    pub(in crate::migrate) source: &'a Facts,
+    pub(in crate::migrate) target: &'a Facts,
+    /// When each of them is due; none where nobody can tell.
+    pub(in crate::migrate) due: Option<&'a BTreeMap<i64, String>>,
+    /// They are started at the end.
+    pub(in crate::migrate) start: bool,
+}
+
+/// Those of a source.
+pub(in crate::migrate) fn moved<'a>(
+    servers: &'a Servers,
+    due: Option<&'a BTreeMap<i64, String>>,
+) -> Moved<'a> {
+    Moved { jobs: &servers.jobs, source: &servers.source, target: &servers.target, due, start: false }
+}
+
+/// Starts those of a source when they are due there, or leaves a script that does it.
+pub(in crate::migrate) async fn start_moved(
+    context: &Context,
+    servers: &Servers,
+    equal: bool,
+) -> Result<(), Error> {
+    let due = retrying(context.retry_policy(), &context.progress, "jobs", || async {
+        jobs::due(&context.source.open().await?).await
+    })
+    .await?;
+    let moved = Moved { start: context.args.start_jobs, ..moved(servers, Some(&due)) };
+    start(context, &moved, equal).await
+}
+
 /// What starts the copied jobs later.
 const SCRIPT: &str = "start-jobs.sql";
 
@@ -167,32 +207,25 @@ const SCRIPT: &str = "start-jobs.sql";
 /// them all run at once. Otherwise the run leaves a script that does it. They came paused, so that none of them drops a chunk that is still to be counted. What a user's job calls is not started as
 /// the administrator, and what checks its configuration, or says the time for it, is not called as one.
 pub(in crate::migrate) async fn start(
-    context: &Context,
-    servers: &Servers,
+    context: &RunContext,
+    moved: &Moved<'_>,
     equal: bool,
 ) -> Result<(), Error> {
-    if servers.source.timescale.is_none() {
-        return Ok(());
-    }
     let session = context.target.open().await?;
     let Some(table) = jobs::table(&session).await? else { return Ok(()) };
     let alter = jobs::Alter::find(&session).await?;
     let copied = copied(&session, &table).await?;
-    let due = retrying(context.retry_policy(), &context.progress, "jobs", || async {
-        jobs::due(&context.source.open().await?).await
-    })
-    .await?;
-    let admin = &servers.target.user;
-    let apache = servers.target.timescale.as_ref().is_some_and(|timescale| !timescale.runs_jobs());
+    let admin = &moved.target.user;
+    let apache = moved.target.timescale.as_ref().is_some_and(|timescale| !timescale.runs_jobs());
     let mut later = Vec::new();
-    for job in &servers.jobs {
+    for job in moved.jobs {
         let Some(found) = copied.get(&job.id) else { continue };
-        let of_user = job.owner != *admin && !servers.source.superusers.contains(&job.owner);
+        let of_user = job.owner != *admin && !moved.source.superusers.contains(&job.owner);
         let strange = found.action && of_user && found.owner == *admin;
         let checked = of_user && alter.has_check(job.id);
         let may = job.scheduled && !strange && !checked;
-        let scheduled = may && equal && context.args.start_jobs;
-        let due = due.get(&job.id).map(String::as_str);
+        let scheduled = may && equal && moved.start;
+        let due = moved.due.and_then(|due| due.get(&job.id)).map(String::as_str);
         if scheduled && alter.schedule(&session, job.id, true, due).await.is_err() {
             // The Apache edition has no alter_job.
             session.run(&format!("UPDATE {table} SET scheduled = true WHERE id = {}", job.id)).await?;
@@ -229,21 +262,24 @@ pub(in crate::migrate) async fn start(
         });
     }
     if !later.is_empty() {
-        start_later(context, &later);
+        start_later(context, &later, moved.due.is_some());
     }
     Ok(())
 }
 
 /// Leaves a script that starts jobs, and says how it is run.
-fn start_later(context: &Context, calls: &[String]) {
+fn start_later(context: &RunContext, calls: &[String], is_known: bool) {
     let jobs = human::count(calls.len() as u64, "job");
-    let title = format!(
-        "Starts {jobs} on the target, each when it is due on the source; run it when the target is in use."
-    );
+    let when = if is_known {
+        "each when it is due on the source"
+    } else {
+        "at once, for no archive tells when they were due"
+    };
+    let title = format!("Starts {jobs} on the target, {when}; run it when the target is in use.");
     let path = context.work.path().join(SCRIPT);
     let mut report = context.report();
     report.next.push(format!(
-        "start {jobs} on the target, each when it is due on the source: psql -X \"$TARGET\" -f {}",
+        "start {jobs} on the target, {when}: psql -X \"$TARGET\" -f {}",
         tsmigrate_analyzer::quote::shell(&path.display().to_string())
     ));
     report.scripts.push(Script {

@@ -7,19 +7,19 @@ use crate::connect::{Connector, Session};
 use crate::engine::retry::retrying;
 use crate::error::Error;
 use crate::journal::Event;
-use crate::migrate::Context;
-use crate::migrate::driver::{Run, StageResult};
+use crate::migrate::RunContext;
+use crate::migrate::driver::{StageResult, TargetRun};
 use crate::step::Step;
 
 /// Turns restoring mode on.
-pub(in crate::migrate) async fn enter(run: &Run<'_>) -> Result<StageResult, Error> {
+pub(in crate::migrate) async fn enter(run: &TargetRun<'_>) -> Result<StageResult, Error> {
     turn_on(run.context).await?;
     Ok(StageResult::done("on"))
 }
 
 /// Turns restoring mode on for sessions that begin later. The journal knows before: whatever ends this process, the next
 /// start turns it off.
-pub(in crate::migrate) async fn turn_on(context: &Context) -> Result<(), Error> {
+pub(in crate::migrate) async fn turn_on(context: &RunContext) -> Result<(), Error> {
     context.journal(Event::Restoring)?;
     context.undo().restoring = true;
     retrying(context.retry_policy(), &context.progress, "restoring mode", || async {
@@ -36,7 +36,7 @@ pub(in crate::migrate) async fn end(target: &Connector) -> Result<Session, Error
 }
 
 /// Turns restoring mode off where the run turned it on.
-pub(in crate::migrate) async fn leave(run: &Run<'_>) -> Result<StageResult, Error> {
+pub(in crate::migrate) async fn leave(run: &TargetRun<'_>) -> Result<StageResult, Error> {
     let (context, engine) = (run.context, &run.engine);
     let mut session =
         retrying(engine.retry_policy, &engine.progress, "restoring mode", || end(&context.target)).await?;
@@ -44,4 +44,27 @@ pub(in crate::migrate) async fn leave(run: &Run<'_>) -> Result<StageResult, Erro
     context.journal(Event::Restored)?;
     engine.marks.set(run.still(&mut session).await?, &Step::Restored).await?;
     Ok(StageResult::done("restoring mode is off"))
+}
+
+/// Turns restoring mode off where an error has left it on; false where it stays on.
+pub(in crate::migrate) async fn leave_in_the_end(context: &RunContext) -> bool {
+    if !std::mem::take(&mut context.undo().restoring) {
+        return true;
+    }
+    let (closed, line) = match end(&context.target).await {
+        Ok(_) => {
+            let _ = context.journal(Event::Restored);
+            (true, "the target has left restoring mode".to_owned())
+        }
+        Err(error) => (
+            false,
+            format!(
+                "the target IS STILL IN RESTORING MODE, hypertables read as empty there: {error}\n\
+                 run: tsmigrate cleanup, or psql -X \"$TARGET\" -c 'SELECT public.timescaledb_post_restore()'"
+            ),
+        ),
+    };
+    context.progress.warn(&line);
+    context.report().state.push(line);
+    closed
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::connect::Session;
 use crate::error::Error;
-use crate::migrate::Context;
+use crate::migrate::RunContext;
 use crate::quote::psql;
 
 /// Whether the launcher of all databases is to be seen, and the scheduler of this one. They are named so in TimescaleDB's
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Starts the scheduler where there is none. The one that the end of restoring mode starts may have seen the mode still on,
 /// and have ended at once.
-pub(in crate::migrate) async fn start(context: &Context) -> Result<(), Error> {
+pub(in crate::migrate) async fn start(context: &RunContext) -> Result<(), Error> {
     let session = context.target.open().await?;
     if scheduler_runs(&session, Duration::ZERO).await? {
         return Ok(());
