@@ -44,11 +44,12 @@ fn archives_of_every_format_arrive_as_a_migration_does() -> Outcome {
         assert_eq!((code, checks(&report)), (2, vec!["target-not-empty"]), "{all}");
         dumps.stage.empty_target()?;
     }
-    // One that was written into a pipe does not say where its data is.
+    // One that was written into a pipe does not say where its data is; behind a file's end (>>) its head is written twice.
     let piped = dumps.path("piped");
     let programs = dumps.stage.lab.programs_of(Server::Source17)?;
     let output = Command::new(programs.join("pg_dump")).args(["-Fc", "-d", &dumps.stage.source]).output()?;
-    fs::write(&piped, output.stdout)?;
+    let twice = output.stdout.get(..1000).ok_or("a short archive")?;
+    fs::write(&piped, [&output.stdout, twice].concat())?;
     let (code, report, all) = dumps.restore(&piped, &["--dry-run"])?;
     assert_eq!((code, &report["outcome"]), (0, &"planned".into()), "{all}");
     assert!(!dumps.stage.work.exists(), "a dry run writes nothing");

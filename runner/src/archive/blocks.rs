@@ -1,7 +1,7 @@
 //! The blocks of a custom archive: an entry's data, in chunks with their lengths.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, Read};
 use std::rc::Rc;
 
@@ -136,20 +136,23 @@ fn io_error(damage: Damage) -> io::Error {
 }
 
 /// Where each entry's data begins. An archive that was written into a pipe does not say it: its blocks are looked
-/// through, from the first behind the table of contents.
+/// through, from the first behind the table of contents, until all are found. What is behind them is none: where `pg_dump` wrote
+/// to the end of a file (`>>`), it has written its table of contents there once more.
 pub(super) fn places(toc: &Toc, files: &Files) -> io::Result<BTreeMap<i64, u64>> {
     let mut places = BTreeMap::new();
-    let mut unknown = false;
+    let mut unknown = BTreeSet::new();
     for entry in &toc.entries {
         match entry.place {
             Place::At(offset) => {
                 places.insert(entry.id, offset);
             }
-            Place::Unknown => unknown |= entry.has_data,
-            Place::Nowhere | Place::File(_) => {}
+            Place::Unknown if entry.has_data => {
+                unknown.insert(entry.id);
+            }
+            Place::Unknown | Place::Nowhere | Place::File(_) => {}
         }
     }
-    if !unknown {
+    if unknown.is_empty() {
         return Ok(places);
     }
     let start = files.from(0)?;
@@ -157,10 +160,11 @@ pub(super) fn places(toc: &Toc, files: &Files) -> io::Result<BTreeMap<i64, u64>>
     // The table of contents is read once more: what is behind it are blocks.
     let mut after = Blocks::new(start, toc.int_size);
     Toc::read(&mut after.source).map_err(io_error)?;
-    while !after.is_at_end()? {
+    while !unknown.is_empty() && !after.is_at_end()? {
         let at = after.at() - origin;
         let (large_objects, id) = after.head()?;
         places.insert(id, at);
+        unknown.remove(&id);
         if large_objects {
             while after.int()? != 0 {
                 after.skip_chunks()?;
