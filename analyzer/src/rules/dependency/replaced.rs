@@ -46,9 +46,12 @@ pub(super) fn replaced(ctx: &mut Context<'_>, node: &NodeEnum, place: Place) -> 
     let new = shape(node, place);
     let all = &mut ctx.states.of::<Shapes>().0;
     let key = (id, types);
-    let old = all.remove(&key).filter(|old| exists && replaces && old.place != place);
+    let known = all.remove(&key);
+    let is_known = known.is_some() || !exists;
+    let old = known.filter(|old| exists && replaces && old.place != place);
     let found = old.as_ref().zip(new.as_ref()).and_then(|(old, new)| old.refuses(new));
-    let kept = if found.is_some() { old.clone() } else { new };
+    // The server may have refused to replace what is not known: then neither is what exists now.
+    let kept = if found.is_some() { old.clone() } else { new.filter(|_| is_known) };
     all.extend(kept.map(|shape| (key, shape)));
     Some((old?.place, found?))
 }
