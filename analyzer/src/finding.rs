@@ -60,9 +60,24 @@ pub struct Answer {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Missing {
     /// A role.
-    Role(String),
+    Role(MissingName),
     /// A schema.
-    Schema(String),
+    Schema(MissingName),
+}
+
+/// The name of what does not exist.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MissingName {
+    /// The name, with `_` in the place of bytes that are no UTF-8.
+    pub name: String,
+    /// True where that is the name itself, so that SQL can be written with it.
+    pub is_exact: bool,
+}
+
+impl MissingName {
+    fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), is_exact: true }
+    }
 }
 
 impl Deref for ServerError {
@@ -88,13 +103,21 @@ impl ServerError {
     /// The answer where a role does not exist.
     #[must_use]
     pub fn missing_role(name: &str) -> Self {
-        Self::missing("42704", format!("role \"{name}\" does not exist"), Missing::Role(name.to_owned()))
+        Self::missing(
+            "42704",
+            format!("role \"{name}\" does not exist"),
+            Missing::Role(MissingName::new(name)),
+        )
     }
 
     /// The answer where a schema does not exist.
     #[must_use]
     pub fn missing_schema(name: &str) -> Self {
-        Self::missing("3F000", format!("schema \"{name}\" does not exist"), Missing::Schema(name.to_owned()))
+        Self::missing(
+            "3F000",
+            format!("schema \"{name}\" does not exist"),
+            Missing::Schema(MissingName::new(name)),
+        )
     }
 
     fn missing(sqlstate: &'static str, text: String, missing: Missing) -> Self {
@@ -113,6 +136,17 @@ impl ServerError {
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.0).detail = Some(detail.into());
         self
+    }
+
+    /// What is missing is not exactly what was read, where the statement's bytes do not have it.
+    pub(crate) fn compare_name(&mut self, statement: &[u8]) {
+        let Some(Missing::Role(known) | Missing::Schema(known)) = &self.0.missing else { return };
+        if memchr::memmem::find(statement, known.name.as_bytes()).is_some() {
+            return;
+        }
+        if let Some(Missing::Role(known) | Missing::Schema(known)) = &mut Arc::make_mut(&mut self.0).missing {
+            known.is_exact = !known.name.contains('_');
+        }
     }
 
     /// Changes each of its texts, where one changes.

@@ -1,5 +1,8 @@
 //! What an input has to be before it can be analysed, and what to do where it is not.
 
+mod foreign;
+
+pub(crate) use self::foreign::KNOWN_BY;
 use crate::split::Open;
 
 /// So many bytes tell what kind of file it is.
@@ -33,6 +36,8 @@ pub enum Problem {
     Utf16(&'static str),
     /// Bytes that no dump has.
     Binary,
+    /// A file of another program: what it is, and what to do in its place.
+    Foreign(&'static str, &'static str),
     /// It ends in the middle of something.
     CutOff {
         /// What is open.
@@ -63,6 +68,7 @@ impl Problem {
                 format!("the text is {encoding}, which PostgreSQL does not read (PowerShell's > writes it)")
             }
             Self::Binary => "this is a binary file, not a dump in plain SQL".into(),
+            Self::Foreign(what, _) => (*what).to_owned(),
             Self::CutOff { open, line } => format!(
                 "the file ends inside {} that begins on line {line}: the dump is cut off",
                 open_words(*open)
@@ -110,6 +116,7 @@ impl Problem {
                  iconv -f {encoding} -t UTF-8 {file} > dump.sql"
             ),
             Self::Binary => "write a dump in plain format: pg_dump --format=plain --file=dump.sql".into(),
+            Self::Foreign(_, next) => (*next).to_owned(),
             Self::CutOff { .. } => "write the dump again: nothing after this place can be trusted".into(),
             Self::TooDeep { .. } if cfg!(target_arch = "wasm32") => {
                 format!(
@@ -168,6 +175,10 @@ pub fn sniff(head: &[u8]) -> Result<(), Problem> {
     if starts(b"\xff\xfe") || starts(b"\xfe\xff") {
         return Err(Problem::Utf16("UTF-16"));
     }
+    if starts(b"SQLite format 3\0") {
+        let (what, next) = foreign::SQLITE_FILE;
+        return Err(Problem::Foreign(what, next));
+    }
     let zeros = memchr::memchr_iter(0, head).count();
     if zeros * 3 > head.len() && head.len() > 3 {
         return Err(Problem::Utf16(if head[0] == 0 { "UTF-16BE" } else { "UTF-16LE" }));
@@ -176,6 +187,14 @@ pub fn sniff(head: &[u8]) -> Result<(), Problem> {
         return Err(Problem::Binary);
     }
     Ok(())
+}
+
+/// Looks whether a text is one of another program, by its first bytes.
+///
+/// # Errors
+/// What it is, where it is certainly no dump of PostgreSQL.
+pub fn sniff_text(head: &[u8]) -> Result<(), Problem> {
+    foreign::foreign(head).map_or(Ok(()), |(what, next)| Err(Problem::Foreign(what, next)))
 }
 
 /// The database that a `\connect` names; `-` where it keeps the one it has.

@@ -63,6 +63,17 @@ pub fn shell(word: &str) -> String {
     }
 }
 
+/// The name of a file as a shell reads it, and no program for an option. `-` stays standard input.
+///
+/// ```
+/// assert_eq!(tsmigrate_analyzer::quote::shell_file("-a.sql"), "./-a.sql");
+/// ```
+#[must_use]
+pub fn shell_file(name: &str) -> String {
+    let is_option = name.starts_with('-') && name != "-";
+    if is_option { shell(&format!("./{name}")) } else { shell(name) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -104,6 +104,9 @@ fn run(all: &[Input<'_>], target: &Target, options: &Options) -> Result<Analysed
     Ok(Analysed { findings, decisions, scripts, texts })
 }
 
+/// What is said of roles that are missing on both servers.
+const CREATE: &str = "Create what is missing on the target first";
+
 /// Places of a decision that are named.
 const PLACES: usize = 5;
 
@@ -118,8 +121,15 @@ fn decisions(analysis: &Analysis, report: &Report<'_>) -> Vec<Decision> {
                 let object = finding.object.as_ref().map_or_else(String::new, |object| format!(" {object}"));
                 format!("{part}:{}{object}", finding.place.line)
             };
-            // A migration dumps the roles itself.
-            let ways = || decision.choices.iter().filter(|choice| choice.way != Way::Roles);
+            // A migration dumps the roles itself, and looks at those of the target.
+            let own = decision.choices.iter().filter(|choice| choice.way != Way::Roles).cloned();
+            let own: Vec<Choice> = own
+                .map(|choice| match choice.way {
+                    Way::Create => Choice { what: CREATE.to_owned(), ..choice },
+                    _ => choice,
+                })
+                .collect();
+            let ways = || own.iter();
             let again = |choice: &Choice| match choice.way {
                 Way::Option => "the same command with ",
                 _ => "",

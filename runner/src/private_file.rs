@@ -116,7 +116,7 @@ pub(crate) fn uid() -> u32 {
 
 /// A path as a word of a command.
 pub(crate) fn word(path: &Path) -> String {
-    tsmigrate_analyzer::quote::shell(&path.to_string_lossy())
+    tsmigrate_analyzer::quote::shell_file(&path.to_string_lossy())
 }
 
 /// Looks at the folder, what is in it, and those above it. True where it exists.

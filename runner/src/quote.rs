@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use tsmigrate_analyzer::clean::steers;
-pub use tsmigrate_analyzer::quote::{identifier, is_plain, literal, quote_ident as quoted, shell};
+pub use tsmigrate_analyzer::quote::{
+    identifier, is_plain, literal, quote_ident as quoted, shell, shell_file,
+};
 
 /// The command that has psql run a statement on a server, whatever names are in it; `server` is SOURCE or TARGET, the
 /// variable that README has for its connection string. It is one line, and means the same after it was shown: what a

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Deserializer};
-use tsmigrate_analyzer::quote::shell;
+use tsmigrate_analyzer::quote::shell_file;
 
 use crate::error::Error;
 
@@ -34,7 +34,7 @@ pub fn any<'de, D: Deserializer<'de>>(value: D) -> Result<u32, D::Error> {
 #[must_use]
 pub fn cleanup(work: &Path, give_up: bool) -> String {
     let give_up = if give_up { " --drop-target" } else { "" };
-    let work = shell(&work.display().to_string());
+    let work = shell_file(&work.display().to_string());
     format!("tsmigrate cleanup{give_up} --work-dir {work}  # with the run's --source and --target")
 }
 

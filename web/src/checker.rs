@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use serde_json::json;
-use tsmigrate_analyzer::quote::shell;
+use tsmigrate_analyzer::quote::shell_file;
 use tsmigrate_analyzer::{Analyzer, InputError, Options, ParseCache, Target};
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 
@@ -114,7 +114,7 @@ fn refusal(error: &InputError) -> JsError {
     let words = json!({
         "input": input,
         "what": problem.what(),
-        "next": problem.next(&shell(input)),
+        "next": problem.next(&shell_file(input)),
         "line": problem.line(),
     });
     JsError::new(&words.to_string())

@@ -71,7 +71,7 @@ function decisionRow(model: Model, decision: Decision, isFirst: boolean): HTMLEl
         { class: "what" },
         make("b", {}, title),
         " ",
-        make("span", { class: "quiet" }, `(${count(decision.blocks, "statement")})`),
+        make("span", { class: "quiet" }, `(${count(decision.blocks, "error")})`),
         // What a list of findings says of each needs saying where there is none.
         findings.length === 0 && make("p", {}, seen(decision.why)),
         make("ul", {}, decision.choices.map((choice) => choiceRow(choice, choice === own))),

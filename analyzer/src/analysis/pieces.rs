@@ -73,7 +73,9 @@ impl Pass<'_> {
         const END_MARK: &[u8] = b"\n-- PostgreSQL database dump complete";
         let is_whole = memchr::memmem::find(piece.text, END_MARK).is_some() && open != Open::CopyData;
         if !is_whole {
-            self.failure = Some(self.error(Problem::CutOff { open, line: piece.at.line }));
+            // Of rows, what is left at the end of the input is only the last of them.
+            let line = if open == Open::CopyData { self.copy.line } else { piece.at.line };
+            self.failure = Some(self.error(Problem::CutOff { open, line }));
             return;
         }
         let number = self.next_statement();
@@ -90,7 +92,7 @@ impl Pass<'_> {
 
     fn statement(&mut self, piece: &Piece<'_>, outcome: Option<ParseOutcome>) {
         let number = self.next_statement();
-        self.copy = CopyState::default();
+        self.copy = CopyState { line: piece.at.line, ..CopyState::default() };
         if matches!(self.section, DatabaseSection::LeftOut { reported: true, .. }) {
             return;
         }
@@ -181,7 +183,11 @@ impl Pass<'_> {
         self.copy.needs_rows.extend(
             result.findings.iter().zip(first..).filter(|(f, _)| f.needs_rows).map(|(_, index)| index),
         );
-        for finding in result.findings {
+        let is_text = std::str::from_utf8(piece.text).is_ok();
+        for mut finding in result.findings {
+            if let Some(error) = finding.server_error.as_mut().filter(|_| !is_text) {
+                error.compare_name(piece.text);
+            }
             self.keep(finding);
         }
         self.copy.without_rows = is_copy_in.then_some(first);
@@ -291,6 +297,7 @@ impl Pass<'_> {
                 && finding.rule.id == "IN-10"
         });
         if end == End::InputEnded && broken && header.completed < header.begun {
+            let line = self.copy.line;
             return Err(self.error(Problem::CutOff { open: Open::Parenthesis, line }));
         }
         let findings = self.check(Subject::End { place });

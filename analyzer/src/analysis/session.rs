@@ -5,7 +5,7 @@ use super::state::Pass;
 use crate::batches::{Executor, Inline, ParseOutcome, Pipeline};
 use crate::facts::{Facts, ObjectId};
 use crate::finding::Place;
-use crate::input::{HEAD, InputError, sniff};
+use crate::input::{HEAD, InputError, KNOWN_BY, sniff, sniff_text};
 use crate::options::Options;
 use crate::order::begins;
 use crate::parse::Class;
@@ -49,7 +49,10 @@ pub struct Analyzer<'t> {
     /// The first bytes, until there are enough to tell what kind of file it is.
     head: Vec<u8>,
     /// The first bytes were those of a text.
+    /// It is known whether this is text.
     sniffed: bool,
+    /// It is known whose text it is: what comes goes on.
+    opened: bool,
 }
 
 impl<'t> Analyzer<'t> {
@@ -75,6 +78,7 @@ impl<'t> Analyzer<'t> {
             pass: Pass::new(target, options, facts),
             head: Vec::new(),
             sniffed: false,
+            opened: false,
         }
     }
 
@@ -82,7 +86,7 @@ impl<'t> Analyzer<'t> {
     pub fn begin(&mut self, name: &str) {
         self.splitter = Splitter::new();
         self.head.clear();
-        self.sniffed = false;
+        (self.sniffed, self.opened) = (false, false);
         self.pass.begin_input(name);
     }
 
@@ -105,19 +109,31 @@ impl<'t> Analyzer<'t> {
     /// # Errors
     /// [`InputError`] where the bytes are not those of a dump in text form.
     pub fn feed(&mut self, chunk: &[u8]) -> Result<(), InputError> {
-        if self.sniffed {
+        if self.opened {
             return self.split(chunk);
         }
         self.head.extend_from_slice(chunk);
-        if self.head.len() >= HEAD { self.open() } else { Ok(()) }
+        if self.head.len() >= HEAD {
+            self.sniff()?;
+        }
+        if self.head.len() >= KNOWN_BY { self.open() } else { Ok(()) }
     }
 
     /// The first bytes have come: they tell whether this is text.
-    fn open(&mut self) -> Result<(), InputError> {
-        self.sniffed = true;
-        let head = std::mem::take(&mut self.head);
+    fn sniff(&mut self) -> Result<(), InputError> {
+        if std::mem::replace(&mut self.sniffed, true) {
+            return Ok(());
+        }
         // The same bytes, however many came at once.
-        sniff(head.get(..HEAD).unwrap_or(&head)).map_err(|problem| self.pass.error(problem))?;
+        sniff(self.head.get(..HEAD).unwrap_or(&self.head)).map_err(|problem| self.pass.error(problem))
+    }
+
+    /// So many have come that they tell whose text it is.
+    fn open(&mut self) -> Result<(), InputError> {
+        self.sniff()?;
+        self.opened = true;
+        let head = std::mem::take(&mut self.head);
+        sniff_text(&head).map_err(|problem| self.pass.error(problem))?;
         self.split(&head)
     }
 
@@ -133,7 +149,7 @@ impl<'t> Analyzer<'t> {
     /// # Errors
     /// [`InputError`] where it is empty, cut off, or cannot be analysed safely.
     pub fn end(&mut self) -> Result<(), InputError> {
-        if !self.sniffed {
+        if !self.opened {
             self.open()?;
         }
         let (pass, pipeline) = (&mut self.pass, &mut self.pipeline);

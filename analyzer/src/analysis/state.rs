@@ -74,6 +74,8 @@ pub(super) struct Pass<'t> {
 /// What is known of the last COPY. All numbers are places in the list of findings.
 #[derive(Debug, Default)]
 pub(super) struct CopyState {
+    /// The line where the last statement begins, be it a COPY or another.
+    pub(super) line: u64,
     /// It was removed, for this finding: its rows go with it.
     pub(super) removal: Option<usize>,
     /// Findings that stand only if rows follow.

@@ -254,7 +254,7 @@ pub(super) fn accept_loss(finding: &mut Finding, options: &Options, whole: Span)
             safety: Safety::Review,
             present: false,
             action: Action::Remove { span: whole },
-            lost: Some(finding.object.clone().unwrap_or_else(|| "this statement".into())),
+            lost: Some(finding.left_out().into()),
         }));
     }
 }

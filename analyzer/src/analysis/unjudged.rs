@@ -304,7 +304,7 @@ mod tests {
         let report = Report::new(&analysis, &target, &options);
         assert_eq!(
             (report.verdict, &*report.sentence()),
-            (Verdict::Ready, "1 failing statement is ignored by your settings.")
+            (Verdict::Ready, "1 error is ignored by your settings.")
         );
     }
 }

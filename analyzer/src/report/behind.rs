@@ -1,6 +1,6 @@
-//! What is behind open errors: those with the same thing behind them are decided together.
+//! What is behind open errors: those that the same answer decides are decided together.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::class::Class;
@@ -10,20 +10,25 @@ use crate::rule::Finding;
 /// What is behind findings: those with the same one are decided together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Key<'a> {
-    /// Another statement, whose object is missing: the rule that found it, and the object.
-    Object(&'a str, &'a str),
     /// Roles that nothing creates.
     Roles,
     /// Schemas that nothing creates.
     Schemas,
-    /// What the server, or the rule, says of all of them.
-    Said(&'a str, &'a str),
+    /// What is accepted with this rule: it takes all of them at once.
+    Rule(&'a str),
+}
+
+/// The rule that has to be accepted for the statement of a finding to be left out or changed with a loss: that of its
+/// cause, or its own.
+pub(super) fn accepted_by(finding: &Finding) -> &'static str {
+    finding.cause.as_deref().map_or(finding.rule, |cause| cause.rule).id
 }
 
 /// The numbers of decisions by what is behind a finding.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Numbers<'a> {
-    objects: HashSet<(&'a str, &'a str)>,
+    /// What is behind objects that others miss.
+    objects: HashMap<(&'a str, &'a str), Key<'a>>,
     numbers: HashMap<Key<'a>, u32>,
 }
 
@@ -31,9 +36,18 @@ impl<'a> Numbers<'a> {
     /// Numbers what is behind findings, by how many each is behind.
     pub(super) fn new(findings: impl Iterator<Item = &'a Finding> + Clone) -> Arc<Self> {
         let open = findings.filter(|finding| Class::of(finding) == Class::Open);
-        let causes = open.clone().filter_map(|finding| finding.cause.as_deref());
-        let objects = causes.map(|cause| (cause.rule.id, cause.object.as_str())).collect();
-        let mut all = Self { objects, numbers: HashMap::new() };
+        let mut all = Self::default();
+        for cause in open.clone().filter_map(|finding| finding.cause.as_deref()) {
+            all.objects.insert((cause.rule.id, &cause.object), Key::Rule(cause.rule.id));
+        }
+        for finding in open.clone().filter(|finding| finding.cause.is_none()) {
+            if let (Some(object), key @ (Key::Roles | Key::Schemas)) =
+                (finding.object.as_deref(), own(finding))
+                && let Some(known) = all.objects.get_mut(&(finding.rule.id, object))
+            {
+                *known = key;
+            }
+        }
         let mut counts: HashMap<Key<'a>, (usize, usize)> = HashMap::new();
         for (at, finding) in open.enumerate() {
             counts.entry(all.key(finding)).or_insert((0, at)).0 += 1;
@@ -52,20 +66,17 @@ impl<'a> Numbers<'a> {
 
     /// What is behind a finding.
     pub(super) fn key(&self, finding: &'a Finding) -> Key<'a> {
-        let rule = finding.rule.id;
-        if let Some(cause) = finding.cause.as_deref() {
-            return Key::Object(cause.rule.id, &cause.object);
-        }
-        if let Some(object) = finding.object.as_deref()
-            && self.objects.contains(&(rule, object))
-        {
-            return Key::Object(rule, object);
-        }
-        let Some(error) = &finding.server_error else { return Key::Said(rule, &finding.message) };
-        match error.missing {
-            Some(Missing::Role(_)) => Key::Roles,
-            Some(Missing::Schema(_)) => Key::Schemas,
-            None => Key::Said(rule, &error.text),
-        }
+        let Some(cause) = finding.cause.as_deref() else { return own(finding) };
+        let object = (cause.rule.id, cause.object.as_str());
+        self.objects.get(&object).copied().unwrap_or(Key::Rule(cause.rule.id))
+    }
+}
+
+/// What is behind a finding that follows from no other.
+fn own(finding: &Finding) -> Key<'_> {
+    match finding.server_error.as_ref().and_then(|error| error.missing.as_ref()) {
+        Some(Missing::Role { .. }) => Key::Roles,
+        Some(Missing::Schema(_)) => Key::Schemas,
+        None => Key::Rule(finding.rule.id),
     }
 }

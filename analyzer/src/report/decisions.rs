@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, HashSet};
 use serde::Serialize;
 
 use super::behind::Key;
-use super::entries::{Entries, Entry, to_accept};
+use super::choice::{Choice, Way};
+use super::entries::{Entries, Entry};
+use super::leave_out::Losses;
 use super::shape::PlaceEntry;
-use crate::edit::Safety;
-use crate::finding::{Missing, Severity};
-use crate::human::{count, thousands};
-use crate::quote::{quoted, shell};
+use crate::finding::{Missing, MissingName};
+use crate::human::thousands;
+use crate::quote::{quoted, shell_file};
 use crate::rule::Finding;
 
 /// Places of a decision's findings that are given.
@@ -22,8 +23,18 @@ const NAMES: usize = 4;
 /// Statements that create what is missing in one command.
 const CREATED: usize = 20;
 
+/// Different advice of one decision that is shown.
+const ADVICE: usize = 3;
+
 /// What the roles' dump is called in commands.
 const ROLES: &str = "roles.sql";
+
+/// How roles are created where a check has to learn of them.
+const CREATE_ROLES: &str = "Create what is missing on the target first, and check with --target, or with its name in \
+                            existing-roles of tsmigrate.toml";
+
+/// What standard input is called.
+const STDIN: &str = "-";
 
 /// Something to decide.
 #[derive(Clone, Debug, Serialize)]
@@ -62,72 +73,48 @@ fn shown<'a>(findings: &[&'a Finding]) -> Option<&'a Finding> {
     findings.iter().find(|finding| finding.cause.is_none()).or(findings.first()).copied()
 }
 
-/// One way to decide.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Choice {
-    /// What to do.
-    pub what: String,
-    /// What the target will not have then.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lost: Option<String>,
-    /// What to type: a command, an option of the same command, or SQL.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub command: Option<String>,
-    /// What of it that is.
-    #[serde(skip)]
-    pub way: Way,
-}
-
-/// How one goes the way of a choice.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Way {
-    /// Something is changed on the source, or on the target.
-    #[default]
-    Elsewhere,
-    /// The roles' dump is added to the files.
-    Roles,
-    /// The same command is given again with an option.
-    Option,
-}
-
 /// The names of all that is missing, in the order in which they first are.
-fn names(group: &[&Finding]) -> Vec<String> {
+fn names<'a>(group: &[&'a Finding]) -> Vec<&'a MissingName> {
     let mut seen = HashSet::new();
     let missing = group.iter().filter_map(|finding| finding.server_error.as_ref()?.missing.as_ref());
-    let all = missing.map(|(Missing::Role(name) | Missing::Schema(name))| name.as_str());
-    all.filter(|name| seen.insert(*name)).map(quoted).collect()
+    let all = missing.map(|(Missing::Role(name) | Missing::Schema(name))| name);
+    all.filter(|known| seen.insert(known.name.as_str())).collect()
+}
+
+/// Names in a row, as many as a title has room for: `a`, `a, b and 3 more`.
+fn in_title(names: &[String]) -> String {
+    let shown = names.iter().take(NAMES).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMES) as u64 {
+        0 => shown,
+        more => format!("{shown} and {} more", thousands(more)),
+    }
 }
 
 /// `Role a is missing`, `Roles a, b and 3 more are missing`.
-fn title_of_missing(kind: &str, names: &[String]) -> String {
-    let more = names.len().saturating_sub(NAMES) as u64;
-    let shown = names.iter().take(NAMES).cloned().collect::<Vec<_>>().join(", ");
-    match (names.len(), more) {
-        (1, _) => format!("{kind} {shown} is missing"),
-        (_, 0) => format!("{kind}s {shown} are missing"),
-        (_, more) => format!("{kind}s {shown} and {} more are missing", thousands(more)),
-    }
+fn title_of_missing(kind: &str, names: &[&MissingName]) -> String {
+    let (plural, verb) = if names.len() == 1 { ("", "is") } else { ("s", "are") };
+    let names: Vec<String> = names.iter().map(|known| quoted(&known.name)).collect();
+    format!("{kind}{plural} {} {verb} missing", in_title(&names))
 }
 
-/// Statements that create each, as far as a line holds them.
-fn create(kind: &str, names: &[String]) -> String {
-    let more = if names.len() > CREATED { " …" } else { "" };
-    let all: Vec<_> = names.iter().take(CREATED).map(|name| format!("CREATE {kind} {name};")).collect();
-    all.join(" ") + more
-}
-
-impl Choice {
-    /// It in one line, with its words and its command as a format writes each.
-    pub fn written(&self, words: impl Fn(&str) -> String, command: impl Fn(&str) -> String) -> String {
-        let what = match self.command {
-            Some(_) => self.what.trim_end_matches('.'),
-            None => &self.what,
-        };
-        let command = self.command.as_ref().map_or_else(String::new, |it| format!(": {}", command(it)));
-        let lost = self.lost.as_ref().map_or_else(String::new, |lost| format!(" (lost: {})", words(lost)));
-        format!("{}{command}{lost}", words(what))
-    }
+/// To create what is missing before the files are restored. A name that was not read whole is in no command.
+fn create(kind: &str, what: &str, names: &[&MissingName], way: Way) -> Choice {
+    let exact: Vec<String> =
+        names.iter().filter(|known| known.is_exact).map(|known| quoted(&known.name)).collect();
+    let more = if exact.len() > CREATED { " …" } else { "" };
+    let all: Vec<_> = exact.iter().take(CREATED).map(|name| format!("CREATE {kind} {name};")).collect();
+    let other: Vec<String> =
+        names.iter().filter(|known| !known.is_exact).map(|known| quoted(&known.name)).collect();
+    let hidden = match other.as_slice() {
+        [] => String::new(),
+        [name] => format!(", {name} by the name in the file: it has bytes that are no UTF-8, shown as _"),
+        names => format!(
+            ", {} by the names in the file: they have bytes that are no UTF-8, shown as _",
+            in_title(names)
+        ),
+    };
+    let command = (!all.is_empty()).then(|| all.join(" ") + more);
+    Choice { what: format!("{what}{hidden}"), lost: None, command, way }
 }
 
 /// Everything to decide, in the order of their numbers.
@@ -138,13 +125,15 @@ pub(super) fn decisions<'a>(findings: &Entries<'a>, inputs: &[&str]) -> Vec<Deci
             groups.entry(number).or_default().push(finding);
         }
     }
-    groups.into_iter().map(|(number, group)| decision(number, group, findings, inputs)).collect()
+    let losses = Losses::new(findings);
+    groups.into_iter().map(|(number, group)| decision(number, group, findings, &losses, inputs)).collect()
 }
 
 fn decision<'a>(
     number: u32,
     group: Vec<&'a Finding>,
     findings: &Entries<'a>,
+    losses: &Losses<'a>,
     inputs: &[&str],
 ) -> Decision<'a> {
     let entry = |finding: &&'a Finding| findings.entry(finding);
@@ -153,10 +142,8 @@ fn decision<'a>(
     for finding in &group {
         *rules.entry(finding.rule.id).or_insert(0) += 1;
     }
-    let key = group.first().map(|finding| findings.key(finding));
-    let leave = leave_out(key, &group, findings);
     let why = first.map_or("", |first| first.why);
-    let (title, why, mut choices) = match (key, &first) {
+    let (title, why, mut choices) = match (group.first().map(|finding| findings.key(finding)), &first) {
         (Some(Key::Roles), _) => {
             let missing = names(&group);
             let why = "These files create no such role, and a new service has only its own.";
@@ -164,27 +151,26 @@ fn decision<'a>(
         }
         (Some(Key::Schemas), _) => {
             let schemas = names(&group);
-            let create = Choice {
-                what: "Create what is missing before these files are restored".to_owned(),
-                lost: None,
-                command: Some(create("SCHEMA", &schemas)),
-                way: Way::Elsewhere,
-            };
+            let what = "Create what is missing before these files are restored";
+            let create = create("SCHEMA", what, &schemas, Way::Elsewhere);
             let why = "These files do not create it, and a new service is empty.";
             (title_of_missing("Schema", &schemas), why, vec![create])
         }
-        (Some(Key::Object(_, object)), Some(first))
-            if first.related.iter().any(|place| place.rule.is_some()) =>
-        {
+        (_, Some(first)) if first.related.iter().any(|place| place.rule.is_some()) => {
             let cause = group.iter().find_map(|finding| finding.cause.as_deref());
             let why = cause.map_or(why, |cause| cause.rule.doc.why);
-            let change = format!("Change what needs {object} on the source");
-            (format!("The target will not have {object}"), why, advice(&change))
+            let objects = in_title(&causes(&group));
+            let change = format!("Change what needs {objects} on the source");
+            (format!("The target will not have {objects}"), why, said(change))
         }
-        (_, Some(first)) => (first.message.to_owned(), why, advice(first.help)),
+        (_, Some(_)) => {
+            let roots: Vec<Entry<'a>> =
+                group.iter().filter(|finding| finding.cause.is_none()).map(entry).collect();
+            (title_of_roots(&roots), why, said(advice(&roots)))
+        }
         (_, None) => (String::new(), why, Vec::new()),
     };
-    choices.extend(leave);
+    choices.extend(losses.leave_out(number, findings));
     let place = |entry: Entry<'a>| PlaceEntry {
         file: entry.file,
         line: entry.line,
@@ -204,77 +190,62 @@ fn decision<'a>(
     }
 }
 
-fn advice(help: &str) -> Vec<Choice> {
-    let what = Some(help).filter(|help| !help.is_empty());
-    what.map(|what| Choice { what: what.to_owned(), lost: None, command: None, way: Way::Elsewhere })
-        .into_iter()
-        .collect()
+/// The objects that findings miss, each once.
+fn causes(group: &[&Finding]) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let all = group.iter().filter_map(|finding| Some(finding.cause.as_deref()?.object.as_str()));
+    all.filter(|object| seen.insert(*object)).map(str::to_owned).collect()
 }
 
-fn role_choices(roles: &[String], inputs: &[&str]) -> Vec<Choice> {
-    let files: Vec<String> = inputs.iter().map(|name| shell(name)).collect();
+/// What the first says, and how many say the like of other things.
+fn title_of_roots(roots: &[Entry<'_>]) -> String {
+    let messages: HashSet<&str> = roots.iter().map(|root| root.message).collect();
+    let first = roots.first().map_or("", |root| root.message);
+    match messages.len().saturating_sub(1) as u64 {
+        0 => first.to_owned(),
+        more => format!("{first}, and {} more like it", thousands(more)),
+    }
+}
+
+/// What to do about each: once where it is the same for all of them, else with what each is about.
+fn advice(roots: &[Entry<'_>]) -> String {
+    let mut seen = HashSet::new();
+    let different = roots.iter().filter(|root| !root.help.is_empty() && seen.insert(root.help));
+    let different: Vec<&Entry<'_>> = different.collect();
+    if let [one] = different.as_slice() {
+        return one.help.to_owned();
+    }
+    let about = |root: &&Entry<'_>| {
+        root.object.map_or_else(|| root.help.to_owned(), |object| format!("{object}: {}", root.help))
+    };
+    let shown: Vec<String> = different.iter().take(ADVICE).map(about).collect();
+    let more = if different.len() > ADVICE { " Each other finding says its own way." } else { "" };
+    shown.join(" ") + more
+}
+
+fn said(what: String) -> Vec<Choice> {
+    if what.is_empty() {
+        return Vec::new();
+    }
+    vec![Choice { what, lost: None, command: None, way: Way::Elsewhere }]
+}
+
+fn role_choices(roles: &[&MissingName], inputs: &[&str]) -> Vec<Choice> {
+    let files: Vec<String> = inputs.iter().map(|name| shell_file(name)).collect();
+    let piped = if inputs.contains(&STDIN) { "… | " } else { "" };
     let add = Choice {
         what: "Add your roles dump".to_owned(),
         lost: None,
         command: Some(format!(
-            "pg_dumpall --roles-only > {ROLES}; tsmigrate check {ROLES} {}",
+            "pg_dumpall --roles-only > {ROLES}; {piped}tsmigrate check {ROLES} {}",
             files.join(" ")
         )),
         way: Way::Roles,
     };
-    let create = Choice {
-        what: "Create what is missing on the target first".to_owned(),
-        lost: None,
-        command: Some(create("ROLE", roles)),
-        way: Way::Elsewhere,
-    };
+    let create = create("ROLE", CREATE_ROLES, roles, Way::Create);
     // The command would write over a file that was given, and that lacks the role.
     let is_given = inputs.iter().any(|name| name.rsplit('/').next() == Some(ROLES));
     (!is_given).then_some(add).into_iter().chain([create]).collect()
-}
-
-/// To leave the statements as they cannot be, or parts of them; none where nothing can be left out, as of a live server.
-fn leave_out(key: Option<Key<'_>>, group: &[&Finding], findings: &Entries<'_>) -> Option<Choice> {
-    let fails = |entry: &Entry<'_>| {
-        entry.own_severity.unwrap_or(entry.severity) == Severity::Error && entry.line > 0 && !entry.left
-    };
-    let mut accept: Vec<&str> = Vec::new();
-    let (mut out, mut changed, mut lost) = (0, 0, Vec::new());
-    let mut title = None;
-    for entry in group.iter().map(|finding| findings.entry(finding)).filter(fails) {
-        match entry.fix {
-            Some(fix) if fix.safety == Safety::Review => {
-                changed += 1;
-                title = title.or(Some(fix.title.as_str()));
-                lost.extend(fix.lost.as_deref());
-            }
-            Some(_) => continue,
-            None => out += 1,
-        }
-        accept.extend(to_accept(&entry));
-    }
-    accept.sort_unstable();
-    accept.dedup();
-    let what = match (changed, out, title) {
-        (0, 0, _) => return None,
-        (..) if matches!(key, Some(Key::Object(..))) => {
-            format!("Leave out what needs it ({})", count(changed + out, "statement"))
-        }
-        (1, 0, Some(title)) => title.to_owned(),
-        (0, 1, _) => "Leave the statement out".to_owned(),
-        (0, out, _) => format!("Leave out {}", count(out, "statement")),
-        (changed, out, Some(title)) => {
-            let all = count(changed + out, "statement");
-            format!("Accept changes of {all}, such as: {title}")
-        }
-        (_, _, None) => return None,
-    };
-    let more = lost.len().saturating_sub(1) as u64;
-    let lost = lost.first().map(|first| match more {
-        0 => (*first).to_owned(),
-        more => format!("{first}, and {} more", thousands(more)),
-    });
-    Some(Choice { what, lost, command: Some(format!("--accept {}", accept.join(","))), way: Way::Option })
 }
 
 #[cfg(test)]
@@ -312,9 +283,96 @@ mod tests {
             ]
         );
         // Nobody's file is written over.
-        let given = super::role_choices(&["r".to_owned()], &["old/roles.sql", "a.sql"]);
+        let role = crate::finding::MissingName { name: "r".to_owned(), is_exact: true };
+        let given = super::role_choices(&[&role], &["old/roles.sql", "a.sql"]);
         let commands: Vec<_> = given.iter().filter_map(|choice| choice.command.as_deref()).collect();
         assert_eq!(commands, ["CREATE ROLE r;"]);
+    }
+
+    /// What can be done about each decision, in words.
+    fn choices(text: &[u8], accept: &[&str]) -> Vec<Vec<String>> {
+        let target = Target::default();
+        let accept = accept.iter().map(|rule| (*rule).to_owned()).collect();
+        let options = Options { accept, ..Options::default() };
+        let analysis = analyze(&[Input { name: "a.sql", text }], &target, &options).unwrap();
+        let report = Report::new(&analysis, &target, &options);
+        let written = |decision: &super::Decision<'_>| {
+            decision.choices.iter().map(|all| all.written(str::to_owned, str::to_owned)).collect()
+        };
+        report.decisions.iter().map(written).collect()
+    }
+
+    #[test]
+    fn what_one_command_decides_is_one_decision_that_says_all_it_loses() {
+        let cast = |from: &str| format!("CREATE CAST ({from} AS date) WITH INOUT AS IMPLICIT;\n");
+        let text: String = ["int4", "int8", "text", "bool", "numeric"].map(cast).concat();
+        let decided = decided(&text);
+        assert_eq!(decided.len(), 1);
+        assert_eq!(
+            (decided[0].0.as_str(), decided[0].1),
+            ("cast (int4 AS date) is between types that the superuser owns, and 4 more like it", 5)
+        );
+        let choices = choices(text.as_bytes(), &[]);
+        let lost = "(lost: cast (int4 AS date); cast (int8 AS date); cast (\"text\" AS date); and 2 more)";
+        assert!(
+            choices[0].iter().any(|choice| choice.contains("--accept SU-10") && choice.ends_with(lost)),
+            "{choices:?}"
+        );
+    }
+
+    #[test]
+    fn statements_without_a_fix_are_lost_by_name_or_line() {
+        let choices = choices(b"SELEC 1;\nSELEC 2;\n", &[]);
+        assert_eq!(choices.len(), 1);
+        let leave = choices[0].last().unwrap();
+        assert_eq!(
+            leave,
+            "Leave out 2 statements: --accept IN-10 (lost: the statement on line 1; the statement on line 2)"
+        );
+    }
+
+    #[test]
+    fn a_database_that_is_left_out_is_no_statement() {
+        let text = b"\\connect a\nCREATE TABLE t (x int);\n\\connect b\nCREATE TABLE u (x int);\nCREATE TABLE v (x int);\n";
+        let choices = choices(text, &[]);
+        let leave = choices[0].last().unwrap();
+        assert_eq!(
+            leave,
+            "Leave out 1 database, with all objects and rows: --accept DB-02 (lost: database b)"
+        );
+    }
+
+    #[test]
+    fn what_a_command_takes_of_another_decision_is_said() {
+        let text = b"CREATE TABLE t (x int);\nALTER TABLE t OWNER TO nobody_here;\nALTER TABLE gone OWNER TO tsdbadmin;\n";
+        let all = choices(text, &[]);
+        assert!(!all.is_empty());
+        for decision in &all {
+            let accept = decision.iter().find(|choice| choice.contains("--accept"));
+            assert!(accept.is_none_or(|choice| choice.contains("(lost: ")), "{decision:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_missing_role_makes_missing_is_decided_with_it() {
+        let text = "CREATE SCHEMA s AUTHORIZATION nobody_here;\nCREATE TABLE s.t (x int);\n";
+        let decided = decided(text);
+        assert_eq!(
+            decided.iter().map(|(title, ..)| title.as_str()).collect::<Vec<_>>(),
+            ["Role nobody_here is missing"]
+        );
+    }
+
+    #[test]
+    fn a_name_that_is_no_utf8_is_in_no_command() {
+        let text = b"SET client_encoding = 'LATIN1';\nCREATE TABLE t (x int);\nALTER TABLE t OWNER TO \"m\xfcller\";\nGRANT SELECT ON t TO r_r;\n";
+        let choices = choices(text, &[]).concat();
+        let create = choices.iter().find(|choice| choice.starts_with("Create")).unwrap();
+        assert!(
+            create.ends_with("shown as _: CREATE ROLE r_r;")
+                && create.contains(", m_ller by the name in the file"),
+            "{create}"
+        );
     }
 
     #[test]

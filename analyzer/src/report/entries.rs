@@ -11,7 +11,7 @@ use super::class::Class;
 use crate::analysis::Analysis;
 use crate::edit::Fix;
 use crate::finding::{Excerpt, Place, Related, ServerError, Severity};
-use crate::options::Options;
+use crate::options::{Leave, Options};
 use crate::rewrite::root_is_accepted;
 use crate::rule::{Cause, Finding};
 use crate::text::Span;
@@ -183,6 +183,20 @@ impl<'a> Entries<'a> {
         kept.truncate(most);
         kept.sort_unstable_by_key(|&(_, at)| at);
         self.order = kept.iter().filter_map(|&(_, at)| self.order.get(at).copied()).collect();
+    }
+
+    /// Places that were to be left, without a finding of their rule.
+    pub(super) fn left_nowhere(&self) -> impl Iterator<Item = String> {
+        let is_at = |leave: &&Leave, finding: &Finding| {
+            let file = name_of(self.analysis, finding.place.input);
+            finding.rule.id == leave.rule
+                && leave.line == Some(finding.place.line)
+                && leave.file.as_deref().is_none_or(|named| named == file)
+        };
+        let places = self.options.leave.iter().filter(|leave| leave.line.is_some());
+        places
+            .filter(move |leave| !self.analysis.findings.iter().any(|finding| is_at(leave, finding)))
+            .map(ToString::to_string)
     }
 
     /// Each finding, as it was found.

@@ -96,7 +96,7 @@ fn decisions(page: &mut String, report: &Report<'_>) {
     }
     let _ = writeln!(page, "\n### To decide\n");
     for decision in report.decisions.iter().take(DECISIONS) {
-        let blocks = count(decision.blocks, "statement");
+        let blocks = count(decision.blocks, "error");
         let _ = writeln!(page, "{}. **{}** ({blocks})", decision.number, text(&decision.title));
         for choice in &decision.choices {
             let _ = writeln!(page, "   - {}", choice.written(text, code));

@@ -5,6 +5,7 @@
 
 mod around;
 mod behind;
+mod choice;
 mod class;
 mod decisions;
 mod diff;
@@ -14,6 +15,7 @@ mod github;
 mod groups;
 mod html;
 mod json;
+mod leave_out;
 mod losses;
 mod markdown;
 pub mod page;
@@ -24,8 +26,9 @@ mod whole;
 mod words;
 
 pub use around::{Around, Block, Section, Step};
+pub use choice::{Choice, Way};
 pub use class::Class;
-pub use decisions::{Choice, Decision, Way};
+pub use decisions::Decision;
 pub use entries::{Entries, Entry, RelatedEntries, RelatedEntry, to_accept};
 pub use format::Format;
 pub use groups::Group;

@@ -28,7 +28,7 @@ pub fn finding(entry: &super::Entry<'_>) -> serde_json::Value {
 /// What a page shows of a decision where its program does not run.
 pub fn decision(page: &mut String, title: &str, blocks: u64, choices: &[Choice]) {
     let command = |it: &str| format!("<code>{}</code>", text(it));
-    let _ = write!(page, "<li><b>{}</b> ({})<ul>", text(title), crate::human::count(blocks, "statement"));
+    let _ = write!(page, "<li><b>{}</b> ({})<ul>", text(title), crate::human::count(blocks, "error"));
     for choice in choices {
         let _ = write!(page, "<li>{}</li>", choice.written(text, command));
     }

@@ -122,6 +122,13 @@ impl Report<'_> {
     }
 }
 
+impl Report<'_> {
+    /// Places that were to be left as they are, and at which the rule has found nothing.
+    pub fn left_nowhere(&self) -> impl Iterator<Item = String> {
+        self.findings.left_nowhere()
+    }
+}
+
 /// What was not judged: what the pass could not look at, and errors that options and comments take out of the count.
 fn not_judged(analysis: &Analysis) -> Vec<NotJudgedEntry<'_>> {
     let mut all: BTreeMap<Unjudged, (u64, Place)> =

@@ -112,11 +112,10 @@ impl Report<'_> {
             Verdict::Ready if not_judged.is_empty() => "no statement fails on the target.".to_owned(),
             Verdict::Ready => format!("{not_judged}."),
             Verdict::ReadyAfterRewrite => {
-                let fails = if counts.error == 1 { "statement fails" } else { "statements fail" };
-                let (number, all) =
-                    (thousands(counts.error), if counts.error == 1 { "it" } else { "all of them" });
+                let all = if counts.error == 1 { "it" } else { "all of them" };
                 let rest = if not_judged.is_empty() { String::new() } else { format!("; {not_judged}") };
-                format!("as it is, {number} {fails}; the rewrite fixes {all}{rest}.")
+                let errors = count(counts.error, "error");
+                format!("as it is, it restores with {errors}; the rewrite fixes {all}{rest}.")
             }
             Verdict::NeedsWork => {
                 let remain = if counts.unsolved == 1 { "error remains" } else { "errors remain" };
@@ -136,10 +135,7 @@ impl Report<'_> {
         let counts = self.counts;
         let mut apart = Vec::new();
         if counts.lowered > 0 {
-            apart.push(format!(
-                "{} counted as less, by configuration",
-                count(counts.lowered, "failing statement")
-            ));
+            apart.push(format!("{} counted as less, by configuration", count(counts.lowered, "error")));
         }
         if counts.allowed > 0 {
             apart.push(format!("{} allowed by comments", thousands(counts.allowed)));

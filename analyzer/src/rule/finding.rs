@@ -59,6 +59,14 @@ impl Finding {
         self.own_severity.unwrap_or(self.severity) == Severity::Error && self.allowed.is_none()
     }
 
+    /// What the target does not have where the statement is left out: the object that it is about, or the statement.
+    #[must_use]
+    pub fn left_out(&self) -> String {
+        self.object
+            .as_deref()
+            .map_or_else(|| format!("the statement on line {}", self.place.line), str::to_owned)
+    }
+
     /// Gives back memory that was taken for growing: there may be hundreds of thousands of findings.
     pub(crate) fn shrink(&mut self) {
         self.related.shrink_to_fit();

@@ -163,6 +163,8 @@ pub struct Rule {
     pub in_bodies: InBodies,
     /// What its findings are about.
     pub about: About,
+    /// What it finds is the part of a whole database, not a statement.
+    pub of_databases: bool,
     /// False where what it finds must be known: nobody can switch it off.
     pub may_be_off: bool,
     /// Rules (by id) that look at a piece before it does, because it reads what they found or kept. `*` is every rule
@@ -212,6 +214,7 @@ impl Rule {
         pieces: &[],
         in_bodies: InBodies::No,
         about: About::Dump,
+        of_databases: false,
         may_be_off: true,
         after: &[],
         doc: Doc {

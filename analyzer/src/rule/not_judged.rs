@@ -37,17 +37,17 @@ pub enum Unjudged {
 }
 
 impl Unjudged {
-    /// What is not judged, in words that begin a sentence or follow another: `8 failing statements are ignored …`.
+    /// What is not judged, in words that begin a sentence or follow another: `8 errors are ignored …`.
     #[must_use]
     pub fn words(self, number: u64) -> String {
         let verb = |one: &'static str, more: &'static str| if number == 1 { one } else { more };
         let are = verb("is", "are");
         match self {
             Self::Settings => {
-                format!("{} {are} ignored by your settings", count(number, "failing statement"))
+                format!("{} {are} ignored by your settings", count(number, "error"))
             }
             Self::Comments => {
-                format!("{} {are} allowed by comments in the dump", count(number, "failing statement"))
+                format!("{} {are} allowed by comments in the dump", count(number, "error"))
             }
             Self::Objects => format!(
                 "{} {} objects that these files do not create: whether the target has them was not looked at",

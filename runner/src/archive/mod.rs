@@ -17,7 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tsmigrate_analyzer::archive::{Damage, Entry, Format, MAGIC, Part, Script, Section, Toc};
-use tsmigrate_analyzer::quote::shell;
+use tsmigrate_analyzer::quote::shell_file;
 
 use data::LargeObjects;
 use files::{CHUNK, Files};
@@ -57,10 +57,10 @@ pub fn unpacking(file: &str, is_gzip: bool) -> (String, String) {
     let (beside, piped, end) =
         if is_gzip { ("gunzip -k", "gunzip -c", ".gz") } else { ("zstd -d", "zstd -dc", ".zst") };
     if let Some(name) = file.strip_suffix(end).filter(|name| !name.is_empty()) {
-        return (format!("{beside} {}", shell(file)), name.to_owned());
+        return (format!("{beside} {}", shell_file(file)), name.to_owned());
     }
     let name = format!("{file}.unpacked");
-    (format!("{piped} {} > {}", shell(file), shell(&name)), name)
+    (format!("{piped} {} > {}", shell_file(file), shell_file(&name)), name)
 }
 
 impl Archive {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tsmigrate_analyzer::analysis::LevelError;
 use tsmigrate_analyzer::conversion::conversion;
 use tsmigrate_analyzer::facts::timescale::Version;
-use tsmigrate_analyzer::quote::shell;
+use tsmigrate_analyzer::quote::{shell, shell_file};
 use tsmigrate_analyzer::rule::Rule;
 use tsmigrate_analyzer::rules::{all, matching, rule};
 use tsmigrate_analyzer::target::{NEWEST_VERSION, OLDEST_VERSION};
@@ -16,6 +16,7 @@ use tsmigrate_analyzer::{Level, Options, Target};
 use super::config::Config;
 use super::failure::Failure;
 use super::rules;
+use super::terminal::note;
 
 /// What an analysis is told, whatever is done with it.
 #[derive(Clone, Debug, clap::Args)]
@@ -176,6 +177,16 @@ impl Analysed {
         let words = |given: &[String]| -> Vec<String> {
             given.iter().map(|given| given.trim().to_owned()).filter(|given| !given.is_empty()).collect()
         };
+        let all_rules = |option: &str| {
+            Failure::new(format!("{option} takes rules and families, and * is all of them"))
+                .at(option)
+                .next("name a family, such as 'HT-*'; --select RULE turns off all others")
+        };
+        for (option, given) in [("--ignore", &self.ignore), ("--select", &self.select)] {
+            if given.iter().any(|given| given.trim().chars().all(|c| c == '*') && given.contains('*')) {
+                return Err(all_rules(option));
+            }
+        }
         let selected = words(&self.select);
         let mut kept = BTreeSet::new();
         for given in &selected {
@@ -193,11 +204,20 @@ impl Analysed {
         for given in words(&self.ignore) {
             match options.set_level(&given, Level::Off) {
                 Err(LevelError::UnknownRule(_)) => return Err(rules::unknown(&given).at("--ignore")),
-                // Of a family, all but those that must stay are off.
                 Err(error @ LevelError::NeverOff(_)) if !given.ends_with('*') => {
                     return Err(Failure::new(error.to_string())
                         .at("--ignore")
                         .next("note is the least it can count as: [severity] of tsmigrate.toml"));
+                }
+                // Of a family, all but those that must stay are off.
+                Err(LevelError::NeverOff(_)) => {
+                    let stay = matching(&given).into_iter().filter(|rule| !rule.may_be_off);
+                    let stay: Vec<&str> = stay.map(|rule| rule.id).collect();
+                    let verb = if stay.len() == 1 { "stays" } else { "stay" };
+                    note(&format!(
+                        "--ignore {given}: {} {verb} on, for what is found must be known",
+                        stay.join(", ")
+                    ));
                 }
                 _ => {}
             }
@@ -234,10 +254,10 @@ impl Analysed {
             let _ = write!(words, " --target-timescaledb {version}");
         }
         if let Some(path) = &self.target_file {
-            let _ = write!(words, " --target-file {}", shell(&path.to_string_lossy()));
+            let _ = write!(words, " --target-file {}", shell_file(&path.to_string_lossy()));
         }
         if let Some(path) = &self.config {
-            let _ = write!(words, " --config {}", shell(&path.to_string_lossy()));
+            let _ = write!(words, " --config {}", shell_file(&path.to_string_lossy()));
         }
         if self.no_config {
             words.push_str(" --no-config");

@@ -15,6 +15,9 @@ use super::summary;
 use super::terminal::note;
 use super::{effective, input, live, output};
 
+/// A command that names its files.
+const EXAMPLE: &str = "tsmigrate check roles.sql schema.sql";
+
 /// So many bytes of a report are written at a time.
 const WRITTEN: usize = 64 << 10;
 
@@ -157,7 +160,7 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     let Setup { mut target, mut options, .. } = setup;
     let uri = live::uri(&args.files)?;
     let mut inputs =
-        if uri.is_some() { Vec::new() } else { input::open(&input::named(&args.files)?, false)? };
+        if uri.is_some() { Vec::new() } else { input::open(&input::named(&args.files, EXAMPLE)?, false)? };
     let file = args.output.as_deref().filter(|path| *path != Path::new(input::STDIN));
     args.written.check(&inputs)?;
     file.map_or(Ok(()), |path| output::check(path, &inputs))?;
@@ -174,6 +177,7 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
         None => input::analyse(&mut inputs, &target, &options, false, args.quiet)?,
     };
     let report = Report::new(&analysis, &target, &options);
+    report.left_nowhere().for_each(|given| reports::left_nowhere(&given));
     let status = args.fail_on.status(&report);
     let next = reports::next(&report, &args.analysed);
     let shown = Shown { all: args.all, most: args.max_findings };

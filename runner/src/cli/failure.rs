@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use tsmigrate_analyzer::quote::shell;
+use tsmigrate_analyzer::quote::shell_file;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,9 +45,8 @@ impl Failure {
     pub(super) fn io(what: &str, path: &Path, error: &io::Error) -> Self {
         let failure = Self::new(format!("{what}: {}", words(error))).at(path.display());
         match error.kind() {
-            io::ErrorKind::PermissionDenied => {
-                failure.next(format!("look at its permissions: ls -ld {}", shell(&path.to_string_lossy())))
-            }
+            io::ErrorKind::PermissionDenied => failure
+                .next(format!("look at its permissions: ls -ld {}", shell_file(&path.to_string_lossy()))),
             io::ErrorKind::StorageFull => failure.next("make room there, or choose another place"),
             _ => failure,
         }

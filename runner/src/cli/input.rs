@@ -16,7 +16,7 @@ use tsmigrate_analyzer::facts::names::quoted;
 use tsmigrate_analyzer::input::Problem;
 use tsmigrate_analyzer::order::{HEAD, begins};
 use tsmigrate_analyzer::parse::Class;
-use tsmigrate_analyzer::quote::shell;
+use tsmigrate_analyzer::quote::{shell, shell_file};
 use tsmigrate_analyzer::{Analysis, Analyzer, InputError, Options, Target};
 
 use super::failure::Failure;
@@ -28,6 +28,9 @@ const CHUNK: usize = 256 << 10;
 
 /// What standard input is called.
 pub(super) const STDIN: &str = "-";
+
+/// What a dump from standard input is called in a directory.
+const PIPED: &str = "stdin.sql";
 
 /// A dump to read.
 #[derive(Debug)]
@@ -100,7 +103,7 @@ impl Input {
             match archive::directory_of(Path::new(&self.name)) {
                 Some(directory) => Failure::new("this is one file of an archive that is a directory")
                     .at(&self.name)
-                    .next(format!("name the directory: {}", shell(&directory.to_string_lossy()))),
+                    .next(format!("name the directory: {}", shell_file(&directory.to_string_lossy()))),
                 None => archive_failure(&self.name, &damage),
             }
         })
@@ -150,7 +153,7 @@ impl Input {
 
     /// Its name as a shell reads it.
     pub(super) fn word(&self) -> String {
-        if self.path.is_some() { shell(&self.name) } else { "FILE".to_owned() }
+        if self.path.is_some() { shell_file(&self.name) } else { "FILE".to_owned() }
     }
 
     /// How many bytes are read of it, where that is known.
@@ -158,10 +161,10 @@ impl Input {
         self.length.filter(|_| self.archive.is_none())
     }
 
-    /// The file's name without the ending that says how it is packed; none for standard input. An archive's text is
-    /// another kind of file.
+    /// The file's name without the ending that says how it is packed. An archive's text is another kind of file.
     pub(super) fn file_name(&self) -> Option<PathBuf> {
-        let name = self.path.as_ref()?.file_name()?;
+        let Some(path) = self.path.as_ref() else { return Some(PIPED.into()) };
+        let name = path.file_name()?;
         if self.archive.is_some() {
             return Some(Path::new(name).with_extension("sql"));
         }
@@ -230,15 +233,16 @@ impl Input {
 
 fn directory(path: &Path) -> Failure {
     if path.join("toc.dat.gz").exists() {
-        let next = format!("unpack it first: gunzip {}", shell(&path.join("toc.dat.gz").to_string_lossy()));
+        let next =
+            format!("unpack it first: gunzip {}", shell_file(&path.join("toc.dat.gz").to_string_lossy()));
         Failure::new("the table of contents of this dump is compressed").at(path.display()).next(next)
     } else {
         Failure::new("this is a directory, not a dump").at(path.display()).next("name the files in it")
     }
 }
 
-/// The files that were named, or standard input where a dump is piped in.
-pub(super) fn named(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+/// The files that were named, or standard input where a dump is piped in. `example` is a command that names some.
+pub(super) fn named(paths: &[PathBuf], example: &str) -> Result<Vec<PathBuf>, Failure> {
     let is_piped = || {
         let file = io::stdin().as_fd().try_clone_to_owned().map(File::from);
         let kind = file.and_then(|file| file.metadata()).map(|metadata| metadata.file_type());
@@ -250,8 +254,7 @@ pub(super) fn named(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     if is_piped() {
         return Ok(vec![STDIN.into()]);
     }
-    Err(Failure::new("no dump is named, and none is piped in")
-        .next("name the files: tsmigrate check roles.sql schema.sql"))
+    Err(Failure::new("no dump is named, and none is piped in").next(format!("name the files: {example}")))
 }
 
 /// Opens all files, before anything is read. Rows of archives are read only where somebody wants them.
@@ -387,7 +390,7 @@ fn bad_input(error: &InputError, word: &str) -> Failure {
     let is_archive = matches!(problem, Problem::CustomFormat | Problem::Tar);
     let next = if is_archive && packed::unpacked_name(name) != name {
         let (command, file) = archive::unpacking(name, name.to_lowercase().ends_with(".gz"));
-        format!("unpack it first: {command}; then name {}", shell(&file))
+        format!("unpack it first: {command}; then name {}", shell_file(&file))
     } else {
         problem.next(word)
     };

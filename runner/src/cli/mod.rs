@@ -27,6 +27,7 @@ mod summary;
 mod terminal;
 mod verify;
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -94,7 +95,7 @@ enum Color {
 
 /// Runs the command that the process was started with.
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(words_of(std::env::args_os()));
     defect::catch();
     match cli.color {
         Color::Auto => {}
@@ -124,6 +125,18 @@ pub(crate) fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// The words of the command line. Of the command that helps, help is what it does.
+fn words_of(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut words: Vec<OsString> = words.collect();
+    if let [_, command, flag] = words.as_mut_slice()
+        && command == "help"
+        && (flag == "--help" || flag == "-h")
+    {
+        *flag = "help".into();
+    }
+    words
 }
 
 /// The analyzer asks for more stack than a process starts with. A defect comes back as a failure.

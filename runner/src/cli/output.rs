@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 use tsmigrate_analyzer::clean::Cleaner;
-use tsmigrate_analyzer::quote::shell;
+use tsmigrate_analyzer::quote::shell_file;
 
 use super::diff::Paint;
 use super::failure::Failure;
@@ -38,7 +38,7 @@ pub(super) fn check(path: &Path, inputs: &[Input]) -> Result<(), Failure> {
             if parent.is_dir() {
                 return Ok(());
             }
-            let word = shell(&parent.to_string_lossy());
+            let word = shell_file(&parent.to_string_lossy());
             Err(Failure::new("the output's directory does not exist")
                 .at(path.display())
                 .next(format!("create it first: mkdir -p {word}")))

@@ -9,7 +9,7 @@ use flate2::bufread::MultiGzDecoder;
 use tsmigrate::archive::ScriptReader;
 use tsmigrate::frames::Frames;
 use tsmigrate_analyzer::archive::Damage;
-use tsmigrate_analyzer::quote::shell;
+use tsmigrate_analyzer::quote::shell_file;
 
 use super::failure::Failure;
 
@@ -104,7 +104,7 @@ impl Unpacked {
         } else {
             "the compressed file is damaged"
         };
-        let test = format!("{} {}", self.packing.test(), shell(name));
+        let test = format!("{} {}", self.packing.test(), shell_file(name));
         Failure::new(what)
             .at(name)
             .next(format!("write or copy it again; this tells whether it is whole: {test}"))
@@ -113,7 +113,7 @@ impl Unpacked {
 
 /// Why an archive cannot be read.
 pub(super) fn archive_failure(name: &str, damage: &Damage) -> Failure {
-    let file = shell(name);
+    let file = shell_file(name);
     let failure = match damage {
         Damage::Io(error) => match error.kind() {
             // The decompressor of Zstandard says it in its own words.

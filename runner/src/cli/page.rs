@@ -56,6 +56,12 @@ impl Page {
         }
     }
 
+    /// Text that leads to the page on a rule, of a rule that has one.
+    pub(super) fn rule(self, id: &str, text: &str) -> String {
+        let url = tsmigrate_analyzer::rules::rule(id).map_or("", |rule| rule.doc.link);
+        if url.is_empty() { text.to_owned() } else { self.link(url, text) }
+    }
+
     /// Text that leads to a file on this machine.
     pub(super) fn file_link(self, file: &str, text: &str) -> String {
         match std::path::absolute(file) {

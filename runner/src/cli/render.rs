@@ -62,7 +62,7 @@ fn decision(page: Page, report: &Report<'_>, decision: &Decision<'_>) -> String 
         _ => format!("{rule} {}", thousands(*number)),
     };
     let rules: Vec<String> = decision.rules.iter().map(of).collect();
-    let title = format!("{} ({}: {})", decision.title, count(decision.blocks, "statement"), rules.join(", "));
+    let title = format!("{} ({}: {})", decision.title, count(decision.blocks, "error"), rules.join(", "));
     let mut below = lines(&entry, true);
     // The ways out say it, but for what was asked for.
     below.retain(|(word, _)| !["why", "help", "lost"].contains(word) && (*word != "fix" || entry.left));
@@ -71,7 +71,7 @@ fn decision(page: Page, report: &Report<'_>, decision: &Decision<'_>) -> String 
         decision.findings.iter().copied().filter(|finding| finding.place != first.place).collect();
     below.push(("why", decision.why.to_owned()));
     for (index, choice) in decision.choices.iter().enumerate() {
-        let words = choice.written(str::to_owned, str::to_owned);
+        let words = choice.written(clean::line, str::to_owned);
         below.push((if index == 0 { "do" } else { "or" }, words));
     }
     // The page stands there too, and a terminal that follows links leads to it.

@@ -9,8 +9,8 @@ use clap::builder::PossibleValue;
 use tsmigrate::archive;
 use tsmigrate_analyzer::Report;
 use tsmigrate_analyzer::input::HEAD;
-use tsmigrate_analyzer::quote::shell;
-use tsmigrate_analyzer::report::{self, Around, Step, Verdict};
+use tsmigrate_analyzer::quote::{shell, shell_file};
+use tsmigrate_analyzer::report::{self, Around, Step, Verdict, Way};
 
 use super::analysed::Analysed;
 use super::failure::Failure;
@@ -20,6 +20,12 @@ use super::output::{self, Made};
 use super::packed;
 use super::page::Page;
 use super::render;
+use super::terminal::note;
+
+/// The directory for scripts in commands that are printed.
+const SCRIPTS: &str = "scripts";
+/// So many directories are looked at for one that is free.
+const MOST_DIRECTORIES: usize = 100;
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,18 +179,11 @@ impl Files {
         let Some(dir) = self.scripts.as_ref().filter(|_| !report.scripts.is_empty()) else {
             return Ok(Vec::new());
         };
-        let mut scripts: BTreeMap<&str, String> = BTreeMap::new();
-        for script in report.scripts {
-            let text = scripts.entry(script.file).or_default();
-            text.push_str(&script.sql);
-            if !script.sql.ends_with('\n') {
-                text.push('\n');
-            }
-        }
-        for name in scripts.keys() {
+        let scripts = texts(report);
+        for (name, text) in &scripts {
             let path = dir.join(name);
             output::check_no_link(&path)?;
-            if path.exists() && !self.force {
+            if path.exists() && !self.force && !is_same(&path, text) {
                 return Err(Failure::new("the script already exists, and may have been changed")
                     .at(path.display())
                     .next("choose another directory, or overwrite it with --force"));
@@ -238,6 +237,11 @@ pub(super) fn write(
     }
 }
 
+/// Says that a `--leave` names a place where there is nothing to leave.
+pub(super) fn left_nowhere(given: &str) {
+    note(&format!("--leave {given}: this rule has found nothing there, so nothing is left"));
+}
+
 /// What to do after a check.
 pub(super) fn next(report: &Report<'_>, analysed: &Analysed) -> Vec<Step> {
     let mut steps = Vec::new();
@@ -246,6 +250,8 @@ pub(super) fn next(report: &Report<'_>, analysed: &Analysed) -> Vec<Step> {
     let rules: Vec<&str> = open.iter().map(|(id, ..)| *id).collect();
     let first =
         report.decisions.first().and_then(|decision| decision.rules.keys().next().copied()).unwrap_or("");
+    let mut choices = report.decisions.iter().flat_map(|decision| &decision.choices);
+    let kept = choices.find(|choice| choice.way == Way::Roles).and_then(|choice| choice.command.clone());
     let is_live = report.inputs.first().is_some_and(|input| input.name.starts_with("postgres://"));
     match report.verdict {
         Verdict::Ready => {}
@@ -258,10 +264,16 @@ pub(super) fn next(report: &Report<'_>, analysed: &Analysed) -> Vec<Step> {
             step("rewrite the dump:", rewrite_command(report, &analysed.words(&[])));
         }
         Verdict::NeedsWork => {
-            step(
-                "leave out what cannot be saved (the target will not have it):",
-                rewrite_command(report, &analysed.words(&rules)),
-            );
+            // What names a role is kept where the role is known.
+            let what = if kept.is_some() {
+                "or leave out all that is to decide (the target will not have it):"
+            } else {
+                "leave out all that is to decide (the target will not have it):"
+            };
+            if let Some(command) = kept {
+                step("keep what names a role, with your roles dump:", command + &analysed.words(&[]));
+            }
+            step(what, rewrite_command(report, &analysed.words(&rules)));
         }
     }
     let accept: Vec<&str> = report.options.accept.iter().map(String::as_str).collect();
@@ -296,7 +308,10 @@ fn is_archive(name: &str) -> bool {
 /// The command that rewrites what was checked.
 fn rewrite_command(report: &Report<'_>, words: &str) -> String {
     let names: Vec<&str> = report.inputs.iter().map(|input| input.name).collect();
-    let scripts = if report.scripts.is_empty() { "" } else { " --scripts scripts" };
+    let scripts = match scripts_directory(report) {
+        Some(directory) => format!(" --scripts {directory}"),
+        None => String::new(),
+    };
     match names.as_slice() {
         [input::STDIN] => format!("… | tsmigrate rewrite - -o rewritten.sql{scripts}{words}"),
         [name] => {
@@ -307,13 +322,51 @@ fn rewrite_command(report: &Report<'_>, words: &str) -> String {
                 None if is_archive(text) => format!("{}.rewritten.sql", text.trim_end_matches('/')),
                 None => format!("{text}.rewritten"),
             };
-            format!("tsmigrate rewrite {} -o {}{scripts}{words}", shell(name), shell(&output))
+            format!("tsmigrate rewrite {} -o {}{scripts}{words}", shell_file(name), shell_file(&output))
         }
         names => {
-            let files: Vec<String> = names.iter().map(|name| shell(name)).collect();
-            format!("tsmigrate rewrite {} --output-dir rewritten{scripts}{words}", files.join(" "))
+            let files: Vec<String> = names.iter().map(|name| shell_file(name)).collect();
+            let piped = if names.contains(&input::STDIN) { "… | " } else { "" };
+            let files = files.join(" ");
+            format!("{piped}tsmigrate rewrite {files} --output-dir rewritten{scripts}{words}")
         }
     }
+}
+
+/// A directory for the scripts where they stand over no others; none where there are no scripts.
+fn scripts_directory(report: &Report<'_>) -> Option<String> {
+    let scripts = texts(report);
+    if scripts.is_empty() {
+        return None;
+    }
+    let names = std::iter::once(SCRIPTS.to_owned()).chain((2..).map(|number| format!("{SCRIPTS}-{number}")));
+    let is_free = |directory: &String| {
+        let directory = Path::new(directory);
+        let takes = |name: &&str, text: &String| {
+            let path = directory.join(name);
+            !path.exists() || is_same(&path, text)
+        };
+        (!directory.exists() || directory.is_dir()) && scripts.iter().all(|(name, text)| takes(name, text))
+    };
+    names.take(MOST_DIRECTORIES).find(is_free)
+}
+
+/// The scripts by the names of their files.
+fn texts<'r>(report: &Report<'r>) -> BTreeMap<&'r str, String> {
+    let mut scripts: BTreeMap<&str, String> = BTreeMap::new();
+    for script in report.scripts {
+        let text = scripts.entry(script.file).or_default();
+        text.push_str(&script.sql);
+        if !script.sql.ends_with('\n') {
+            text.push('\n');
+        }
+    }
+    scripts
+}
+
+/// True where a file has this text already.
+fn is_same(path: &Path, text: &str) -> bool {
+    path.is_file() && std::fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use tsmigrate_analyzer::clean::{self, Cleaner};
-use tsmigrate_analyzer::quote::shell;
+use tsmigrate_analyzer::quote::shell_file;
 use tsmigrate_analyzer::report::{count, thousands};
 use tsmigrate_analyzer::{Analysis, Report, Style};
 
@@ -23,6 +23,9 @@ use super::page::Page;
 use super::reports::{self, Files, Shown};
 use super::summary;
 use super::terminal::note;
+
+/// A command that names its file.
+const EXAMPLE: &str = "tsmigrate rewrite schema.sql -o schema.rewritten.sql";
 
 /// Changes of one rule that the log on the standard error shows, unless `--log stderr` asks for all.
 const LOGGED: usize = 10;
@@ -98,7 +101,7 @@ enum Destination {
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     let Setup { target, options, .. } = args.analysed.setup()?;
-    let named = input::named(&args.files)?;
+    let named = input::named(&args.files, EXAMPLE)?;
     let paths: Vec<PathBuf> = args.with.iter().chain(&named).cloned().collect();
     let mut inputs = input::open(&paths, true)?;
     // Removed again where anything fails before the outputs are placed.
@@ -115,6 +118,7 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
 
     let analysis = input::analyse(&mut inputs, &target, &options, true, args.quiet)?;
     let report = Report::new(&analysis, &target, &options);
+    report.left_nowhere().for_each(|given| reports::left_nowhere(&given));
 
     // What may be refused comes before the long work.
     let next = reports::next(&report, &args.analysed);
@@ -123,7 +127,11 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
         let index = index + args.with.len();
         let Some(input) = inputs.get_mut(index) else { continue };
         match destination {
-            Destination::Stdout => to_stdout(args, &analysis, index, input)?,
+            // Who reads no further has seen enough: the status still says what was found.
+            Destination::Stdout => match to_stdout(args, &analysis, index, input) {
+                Err(failure) if failure.silent => break,
+                written => written?,
+            },
             Destination::File(path) => made.push(to_file(args, &analysis, index, input, path)?),
         }
     }
@@ -145,13 +153,14 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     }
     let open = count(report.counts.unsolved, "error");
     let page = Page::stderr();
-    let files: Vec<String> = paths.iter().map(|path| shell(&path.to_string_lossy())).collect();
+    let files: Vec<String> = paths.iter().map(|path| shell_file(&path.to_string_lossy())).collect();
+    let piped = if files.iter().any(|file| file == input::STDIN) { "… | " } else { "" };
     note(&format!(
         "{} {open} {} that the rewrite does not fix: this dump does not restore without an error yet\n  {} {}",
         page.red("error:"),
         if report.counts.unsolved == 1 { "remains" } else { "remain" },
         page.bold("next:"),
-        page.command(&format!("tsmigrate check {}{}", files.join(" "), args.analysed.words(&[]))),
+        page.command(&format!("{piped}tsmigrate check {}{}", files.join(" "), args.analysed.words(&[]))),
     ));
     Ok(Status::Findings)
 }
@@ -170,7 +179,7 @@ fn destinations(args: &Args, inputs: &[Input]) -> Result<Vec<Destination>, Failu
     }
     if let Some(path) = args.output.as_deref().filter(|path| *path != Path::new(input::STDIN)) {
         if path.is_dir() {
-            let word = shell(&path.to_string_lossy());
+            let word = shell_file(&path.to_string_lossy());
             return Err(Failure::new("the output is a directory")
                 .at(path.display())
                 .next(format!("name a file, or use --output-dir {word}")));
@@ -188,22 +197,25 @@ fn destinations(args: &Args, inputs: &[Input]) -> Result<Vec<Destination>, Failu
 }
 
 fn into_directory(dir: &Path, files: &[Input], inputs: &[Input]) -> Result<Vec<Destination>, Failure> {
-    let mut destinations = Vec::new();
-    for input in files {
-        let Some(name) = input.file_name() else {
-            return Err(Failure::new("standard input has no name to be written under")
-                .at("--output-dir")
-                .next("write it with -o FILE, or give the dump as a file"));
+    let mut names: Vec<PathBuf> = files.iter().filter_map(Input::file_name).collect();
+    // Each of the same name gets a number behind its stem, which no other file has.
+    for at in 1..names.len() {
+        let (before, name) = (names[..at].to_vec(), names[at].clone());
+        let numbered = |number: usize| {
+            let stem = name.file_stem().unwrap_or_default().to_string_lossy();
+            let end = name.extension().map_or(String::new(), |end| format!(".{}", end.to_string_lossy()));
+            PathBuf::from(format!("{stem}-{number}{end}"))
         };
-        let destination = Destination::File(dir.join(&name));
-        if destinations.contains(&destination) {
-            return Err(Failure::new("two of the files have the same name")
-                .at(dir.join(&name).display())
-                .next("rewrite them one by one: --with names the files that are only read"));
+        if before.contains(&name) {
+            let free = (2..=names.len() + 1).map(numbered).find(|free| !names.contains(free));
+            names[at] = free.unwrap_or(name);
         }
-        output::check_no_link(&dir.join(&name))?;
-        output::check(&dir.join(&name), inputs)?;
-        destinations.push(destination);
+    }
+    let mut destinations = Vec::new();
+    for path in names.iter().map(|name| dir.join(name)) {
+        output::check_no_link(&path)?;
+        output::check(&path, inputs)?;
+        destinations.push(Destination::File(path));
     }
     Ok(destinations)
 }

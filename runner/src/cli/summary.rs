@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use tsmigrate::human::width;
+use tsmigrate::human::{self, width};
 use tsmigrate_analyzer::finding::Script;
 use tsmigrate_analyzer::human::bytes;
 use tsmigrate_analyzer::report::{Class, Group, InputReport, Loss, Report, Step, Verdict, count, thousands};
@@ -48,9 +48,16 @@ pub(super) fn write(
     scripts(out, page, report, told)?;
     for (index, step) in next.iter().enumerate() {
         let command = clean::text(&step.command);
+        // A command is never broken: it is to be copied.
         let gap = if width(&step.what) + width(&command) + 7 > page.width { "\n    " } else { " " };
-        let head = if index == 0 { format!("\n{}", page.bold("next:")) } else { " ".to_owned() };
-        writeln!(out, "{head} {}{gap}{}", step.what, page.command(&command))?;
+        let (head, shown) = if index == 0 {
+            ("next: ", format!("\n{} ", page.bold("next:")))
+        } else {
+            ("  ", "  ".to_owned())
+        };
+        let what = human::hang(head, &step.what, page.width).join("\n");
+        let what = what.strip_prefix(head).unwrap_or(&what);
+        writeln!(out, "{shown}{what}{gap}{}", page.command(&command))?;
     }
     Ok(())
 }
@@ -69,27 +76,27 @@ pub(super) fn head(out: &mut dyn Write, page: Page, report: &Report<'_>) -> io::
         writeln!(out, "{}", painted(page, report.verdict, &line))?;
     }
     let counts = report.counts;
-    let of = |severity: Severity, number: u64| {
+    let of = |severity: Severity, number: u64, rest: &str| {
         let text = count(number, severity.name());
-        if number == 0 { page.dim(&text) } else { page.severity(severity, &text) }
+        let shown = if number == 0 { page.dim(&text) } else { page.severity(severity, &text) };
+        (width(&text) + width(rest), shown + rest)
     };
-    let how = match counts {
-        counts if counts.error == 0 => String::new(),
-        counts => format!(
-            " ({} fixed by the rewrite, {} open)",
-            thousands(counts.solved),
-            thousands(counts.unsolved)
-        ),
-    };
-    writeln!(
-        out,
-        "  {}{how}, {}, {}",
-        of(Severity::Error, counts.error),
-        of(Severity::Warning, counts.warning),
-        of(Severity::Note, counts.note)
-    )?;
+    let plain = |text: String| (width(&text), text);
+    let mut words = Vec::new();
+    if counts.error == 0 {
+        words.push(of(Severity::Error, 0, ","));
+    } else {
+        words.push(of(Severity::Error, counts.error, ""));
+        words.push(plain(format!("({} fixed by the rewrite,", thousands(counts.solved))));
+        words.push(plain(format!("{} open),", thousands(counts.unsolved))));
+    }
+    words.push(of(Severity::Warning, counts.warning, ","));
+    words.push(of(Severity::Note, counts.note, ""));
+    in_lines(out, page, &words)?;
     for apart in report.apart_words().split("; ").filter(|apart| !apart.is_empty()) {
-        writeln!(out, "  {apart}")?;
+        for line in wrap(apart, page.width.saturating_sub(2)) {
+            writeln!(out, "  {line}")?;
+        }
     }
     let mut about: Vec<String> = report.inputs.iter().map(about).collect();
     about.push(format!("for {}", report.target_words()));
@@ -100,6 +107,21 @@ pub(super) fn head(out: &mut dyn Write, page: Page, report: &Report<'_>) -> io::
         }
     }
     Ok(())
+}
+
+/// Words with their widths, which colours do not change, in lines that the page holds.
+fn in_lines(out: &mut dyn Write, page: Page, words: &[(usize, String)]) -> io::Result<()> {
+    let mut columns = 0;
+    for (width, word) in words {
+        let gap = match columns {
+            0 => "  ",
+            used if used + 1 + width > page.width => "\n  ",
+            _ => " ",
+        };
+        columns = if gap == " " { columns + 1 } else { 2 } + width;
+        write!(out, "{gap}{word}")?;
+    }
+    writeln!(out)
 }
 
 /// `roles.sql: 1.60 kB, 18 statements, PostgreSQL 17.2`.
@@ -135,7 +157,7 @@ fn more_decisions(out: &mut dyn Write, page: Page, report: &Report<'_>) -> io::R
     for decision in decisions.iter().take(MORE_DECISIONS) {
         let number = format!("{:>4}", decision.number);
         let place = decision.places.first().map_or_else(String::new, |place| format!(", {place}"));
-        let blocks = count(decision.blocks, "statement");
+        let blocks = count(decision.blocks, "error");
         let text = clean::line(&format!("{} ({blocks}{place})", decision.title));
         for (index, line) in wrap(&text, page.width.saturating_sub(8)).into_iter().enumerate() {
             let number = if index == 0 { page.red(&number) } else { "    ".to_owned() };
@@ -151,8 +173,9 @@ fn fixed(out: &mut dyn Write, page: Page, report: &Report<'_>, groups: &[Group<'
     if groups.is_empty() {
         return Ok(());
     }
-    let title = format!("fixed by the rewrite: {}", count(report.counts.solved, "statement"));
-    writeln!(out, "\n{} (--all shows each)", page.bold(&title))?;
+    let words = format!("{} (--all shows each)", count(report.counts.solved, "error"));
+    writeln!(out)?;
+    titled(out, page, "fixed by the rewrite", &words)?;
     let number = |group: &Group<'_>| thousands(group.findings.len() as u64);
     let most = |of: &dyn Fn(&Group<'_>) -> usize| groups.iter().map(|group| of(group)).max().unwrap_or(0);
     let (id, name, digits) = (
@@ -167,7 +190,7 @@ fn fixed(out: &mut dyn Write, page: Page, report: &Report<'_>, groups: &[Group<'
         let cells = groups.iter().skip(row).step_by(rows);
         let cells: Vec<String> = cells
             .map(|group| {
-                let rule = page.green(&format!("{:<id$}", group.rule));
+                let rule = page.rule(group.rule, &page.green(&format!("{:<id$}", group.rule)));
                 format!("{rule} {:<name$} {:>digits$}", group.name, number(group))
             })
             .collect();
@@ -201,7 +224,7 @@ fn by_rule(
         let text = format!("{} ({}{more})", first.message, first.place());
         for (index, line) in wrap(&clean::text(&text), page.width.saturating_sub(INDENT)).iter().enumerate() {
             let rule = format!("{:<8}", if index == 0 { group.rule } else { "" });
-            writeln!(out, "  {} {line}", page.severity(first.severity, &rule))?;
+            writeln!(out, "  {} {line}", page.rule(group.rule, &page.severity(first.severity, &rule)))?;
         }
     }
     more(out, page, groups.len().saturating_sub(RULES))
@@ -266,7 +289,13 @@ fn scripts(out: &mut dyn Write, page: Page, report: &Report<'_>, told: bool) -> 
         let names: Vec<String> = report.scripts.iter().map(of).collect();
         return titled(out, page, title, &format!("{}; --scripts DIR writes them", names.join(", ")));
     }
-    writeln!(out, "{} (--scripts DIR writes them)", page.bold(title))?;
+    for (index, line) in wrap(&format!("{title} (--scripts DIR writes them)"), page.width).iter().enumerate()
+    {
+        match line.strip_prefix(title).filter(|_| index == 0) {
+            Some(rest) => writeln!(out, "{}{rest}", page.bold(title))?,
+            None => writeln!(out, "{line}")?,
+        }
+    }
     let indent = report.scripts.iter().map(|script| script.file.len()).max().unwrap_or(0) + 4;
     for script in report.scripts {
         let about = format!("{} ({})", clean::text(&script.title), script.rule);
@@ -293,7 +322,7 @@ pub(super) fn lost(
     for loss in losses {
         for (index, line) in joined(&loss.lost, columns, rest).iter().enumerate() {
             let rule = format!("{:<8}", if index == 0 { loss.rule } else { "" });
-            writeln!(out, "  {} {line}", page.yellow(&rule))?;
+            writeln!(out, "  {} {line}", page.rule(loss.rule, &page.yellow(&rule)))?;
         }
     }
     Ok(())

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::inspect::Facts;
 use crate::journal::{Event, Identity, State};
 use crate::names::Relation;
-use crate::quote::{quoted, shell};
+use crate::quote::{quoted, shell_file};
 use crate::record;
 use crate::step::Step;
 use crate::tables::Table;
@@ -26,7 +26,7 @@ use crate::workdir::SavedPlan;
 pub(super) fn past(context: &Context) -> Result<Option<State>, Error> {
     let verify = format!(
         "see whether the target still has what the source has: tsmigrate verify --work-dir {}",
-        shell(&context.work.path().display().to_string())
+        shell_file(&context.work.path().display().to_string())
     );
     let anew = "to have what was written to the source since, migrate anew into an empty database, with another --work-dir";
     past_run(context, vec![verify, anew.to_owned()])

@@ -131,7 +131,7 @@ impl Report {
         }
         for (number, decision) in (1..).zip(&self.decisions) {
             let head = format!("decision {number}: ");
-            let blocks = count(decision.blocks, "statement");
+            let blocks = count(decision.blocks, "error");
             page.text.push('\n');
             page.hang(
                 &head,

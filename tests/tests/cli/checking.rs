@@ -232,11 +232,17 @@ fn rules_are_ignored_and_selected_but_for_those_that_must_be_known() {
         (["--ignore", "DB-02"], "DB-02 cannot be off"),
         (["--ignore", "TSP-3"], "did you mean TSP-03?"),
         (["--select", "nonsense"], "there is no rule nonsense"),
+        (["--ignore", "*"], "* is all of them"),
     ] {
         let ran = folder.run(&[&["check", "a.sql"][..], &args].concat());
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?}");
         assert!(ran.err.contains(why) && ran.err.contains(args[0]), "{}", ran.err);
     }
+    let family = folder.run(&["check", "a.sql", "--ignore", "IN-*"]);
+    assert!(family.err.contains("--ignore IN-*: IN-10 stays on"), "{}", family.err);
+    // Nothing is left where the rule has found nothing.
+    let left = folder.run(&["check", "a.sql", "--leave", "TSP-03@999", "--leave", "TSP-03@1"]);
+    assert_eq!(left.err, "--leave TSP-03@999: this rule has found nothing there, so nothing is left\n");
     // What is said to be done next is done with the same rules.
     let said = folder.run(&["check", "a.sql", "--ignore", "EXT-*"]).out;
     assert!(said.contains(" --ignore 'EXT-*'"), "{said}");

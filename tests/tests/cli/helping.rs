@@ -34,6 +34,8 @@ fn help_of_every_command_is_grouped_and_fits_eighty_columns() {
         let help = folder.run(&["help", command]).out;
         assert!(help.contains("Examples:") && help.contains("Exit status:"), "{help}");
     }
+    let help = folder.run(&["help", "--help"]);
+    assert!(help.code == 0 && help.out.contains("Usage: tsmigrate help [COMMAND]"), "{help:?}");
     for group in ["Target:", "Source:", "Report:", "Rules:", "Configuration:"] {
         assert!(folder.run(&["check", "--help"]).out.contains(&format!("\n{group}\n")), "{group}");
     }

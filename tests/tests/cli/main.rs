@@ -10,6 +10,7 @@
 )]
 
 mod checking;
+mod commands;
 mod configuration;
 mod folder;
 mod helping;

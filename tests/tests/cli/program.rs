@@ -37,6 +37,9 @@ fn a_reader_that_goes_away_is_no_error() {
     ] {
         assert_eq!(shell(command).err, "", "{command}");
     }
+    // The status is still that of what was found.
+    let status = shell("{ tsmigrate rewrite -q many.sql; echo $? >&3; } 3>status | head -1; cat status");
+    assert!(status.out.ends_with("\n0\n"), "{status:?}");
 }
 
 #[test]

@@ -59,8 +59,24 @@ fn nothing_is_broken_within_a_word_at_eighty_columns_and_files_are_links() {
     let test = "nothing_is_broken_within_a_word_at_eighty_columns_and_files_are_links";
     let shown = |set: &[(&str, &str)]| on_terminal(test, &command, folder.0.path(), set).unwrap();
     let Some(plain) = shown(&[("NO_COLOR", "1"), ("LANG", "C.UTF-8"), ("LC_ALL", "C.UTF-8")]) else { return };
-    let long = |line: &&str| line.trim_end().chars().count() > 80 && !line.contains("    tsmigrate ");
+    let long = |line: &&str| {
+        line.trim_end().chars().count() > 80
+            && !line.contains("    tsmigrate ")
+            && !line.starts_with("    pg_dumpall ")
+    };
     assert_eq!(plain.lines().find(long), None, "{plain}");
+    // Narrow terminals are as wide as they are: only what is to be copied is longer, and no word is broken.
+    for columns in [40, 60] {
+        let command = format!("stty rows 40 cols {columns}; {program} check people.sql ordinary.sql");
+        let narrow = on_terminal(test, &command, folder.0.path(), &[("NO_COLOR", "1")]).unwrap().unwrap();
+        let is_long = |line: &&str| {
+            let line = line.trim_end();
+            line.chars().count() > columns && !line.contains("tsmigrate ") && line.trim().contains(' ')
+        };
+        let below = narrow.lines().skip_while(|line| !line.starts_with("you will lose"));
+        let head = narrow.lines().take_while(|line| !line.is_empty());
+        assert_eq!(head.chain(below).find(is_long), None, "{narrow}");
+    }
     // Further places stand below a place that leaves them no room.
     let name = "schema-of-the-shop-as-its-old-server-had-it-in-autumn.sql";
     folder.write(name, folder.read("ordinary.sql"));
@@ -84,6 +100,9 @@ fn nothing_is_broken_within_a_word_at_eighty_columns_and_files_are_links() {
         "{linked:?}"
     );
     assert!(linked.contains("\u{1b}]8;;https://"), "{linked:?}");
+    // The rules of the table lead to their pages too.
+    let fixed = linked.split("fixed by the rewrite").nth(1).unwrap();
+    assert!(fixed.contains("\u{1b}]8;;https://"), "{linked:?}");
     assert!(!shown(&[("FORCE_HYPERLINK", "0")]).unwrap().contains("\u{1b}]8"));
 }
 

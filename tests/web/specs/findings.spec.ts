@@ -40,7 +40,7 @@ test("the verdict has the command line's words and numbers", async ({ checker },
 test("each verdict is said in words, with a sign", async ({ checker }) => {
   for (const [sql, verdict, words, sign] of [
     ["CREATE TABLE public.t (a integer);", "ready", "No statement fails on the target.", "✓"],
-    ["SET default_tablespace = fast;", "ready-after-rewrite", "As it is, 1 statement fails; the rewrite fixes it.", "✓"],
+    ["SET default_tablespace = fast;", "ready-after-rewrite", "As it is, it restores with 1 error; the rewrite fixes it.", "✓"],
     [DUMP, "needs-work", "that the rewrite does not fix by itself.", "✗"],
   ] as const) {
     await checker.open();

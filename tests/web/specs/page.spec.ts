@@ -67,7 +67,7 @@ test("the outcome is said once, politely, when it changes", async ({ checker }) 
   await checker.paste("SET default_tablespace = fast;\n");
   await checker.verdict("ready-after-rewrite");
   const said = checker.result.locator(".verdict [role=status]");
-  await expect(said).toHaveText("Ready after a rewrite: as it is, 1 statement fails; the rewrite fixes it.");
+  await expect(said).toHaveText("Ready after a rewrite: as it is, it restores with 1 error; the rewrite fixes it.");
   await checker.result.locator(".switch").first().click();
   await checker.verdict("needs-work");
   await expect(said).toHaveText("Needs 1 decision: 1 error remains that the rewrite does not fix by itself.");

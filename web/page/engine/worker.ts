@@ -3,7 +3,6 @@
 
 import { Analyzer, CrashError, InputError, OptionsError, type AnyInput, type CheckOptions, type Level, type Result as Found } from "../../package-src/src/api";
 import { joined, piecesOf, Unreadable } from "./bytes";
-import { foreign, HEAD as KNOWN_BY } from "./foreign";
 import type { Answers, Asked, Format, Range, Request, Result, Settings, Source, Told } from "./protocol";
 import type { Catalogue, Refusal } from "./report";
 import { BadArchive } from "./unpack";
@@ -36,21 +35,10 @@ async function start(module: WebAssembly.Module): Promise<Catalogue> {
   return { version, rules: started.rules(), target, targetVersion, targetVersions, extensionLists };
 }
 
-/** A file of another program is refused by its beginning. */
-function refuseForeign(input: string, bytes: Uint8Array): void {
-  const known = foreign(new TextDecoder().decode(bytes.subarray(0, KNOWN_BY)));
-  if (known) throw new Refused({ input, ...known, line: null });
-}
-
 /** A file's bytes; why they do not come is a refusal. */
 async function* bytesOf(name: string, file: File, read?: (bytes: number) => void): AsyncGenerator<Uint8Array, void, undefined> {
-  let isFirst = true;
   try {
-    for await (const piece of piecesOf(file, read)) {
-      if (isFirst) refuseForeign(name, piece);
-      isFirst = false;
-      yield piece;
-    }
+    yield* piecesOf(file, read);
   } catch (error) {
     if (error instanceof BadArchive) throw new Refused({ input: name, ...error.words(name), line: null });
     if (error instanceof Unreadable) throw new Refused({ input: name, what: error.what, next: error.next, line: null });
@@ -67,10 +55,7 @@ async function wholeOf(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
 /** A source as the package reads it: a text and a file that an editor shows at once, others as they come. */
 async function inputOf(source: Source, read: (bytes: number) => void): Promise<AnyInput> {
   const { name } = source;
-  if ("text" in source) {
-    refuseForeign(name, new TextEncoder().encode(source.text.slice(0, KNOWN_BY)));
-    return { name, text: source.text };
-  }
+  if ("text" in source) return { name, text: source.text };
   if (source.shown) return { name, bytes: await wholeOf(bytesOf(name, source.file, read)) };
   return { name, stream: () => bytesOf(name, source.file, read) };
 }

@@ -17,6 +17,7 @@ pub(crate) const RULE: Rule = Rule {
     ),
     also_answers: &["IN-03"],
     pieces: &[Piece::Server],
+    of_databases: true,
     // Without it a database would be left out in silence.
     may_be_off: false,
     doc: Doc {

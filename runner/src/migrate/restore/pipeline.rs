@@ -38,7 +38,7 @@ use crate::migrate::{
 };
 use crate::names::Relation;
 use crate::plan::{Plan, Step as Planned};
-use crate::quote::{identifier, literal, quoted, shell};
+use crate::quote::{identifier, literal, quoted, shell_file};
 use crate::record;
 use crate::report::Outcome;
 use crate::results::Missing;
@@ -473,6 +473,6 @@ fn after(context: &Restore, facts: &Facts, equal: bool) {
     if !equal {
         report.next.push("look at the differences before any application uses the target".to_owned());
     }
-    let archive = shell(&context.args.archive.display().to_string());
+    let archive = shell_file(&context.args.archive.display().to_string());
     report.next.push(format!("keep {archive} until the applications have used the target for a while"));
 }

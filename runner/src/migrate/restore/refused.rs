@@ -6,7 +6,7 @@ use std::path::Path;
 
 use flate2::bufread::GzDecoder;
 use tsmigrate_analyzer::archive::{Damage, Entry};
-use tsmigrate_analyzer::quote::shell;
+use tsmigrate_analyzer::quote::shell_file;
 
 use crate::archive;
 use crate::error::{Blocker, Error};
@@ -138,7 +138,7 @@ pub(super) fn marks(schema: &str) -> Blocker {
 
 /// An archive that cannot be read.
 pub(super) fn damage(path: &Path, damage: &Damage) -> Error {
-    let file = shell(&path.display().to_string());
+    let file = shell_file(&path.display().to_string());
     let test =
         format!("write or copy it again; this tells whether it is whole: pg_restore --file=/dev/null {file}");
     let next = match damage {
@@ -189,7 +189,7 @@ fn packed(path: &Path, head: &[u8]) -> Error {
         let (command, name) = archive::unpacking(&path.display().to_string(), is_gzip);
         (
             format!("it is an archive that was compressed once more, by {program}"),
-            format!("unpack it first: {command}; then name {}", shell(&name)),
+            format!("unpack it first: {command}; then name {}", shell_file(&name)),
         )
     } else {
         (
@@ -206,7 +206,7 @@ fn packed(path: &Path, head: &[u8]) -> Error {
 pub(super) fn part_of_directory(path: &Path, directory: &Path) -> Error {
     let what =
         format!("{} cannot be restored: it is one file of an archive that is a directory", path.display());
-    let next = format!("name the directory: {}", shell(&directory.display().to_string()));
+    let next = format!("name the directory: {}", shell_file(&directory.display().to_string()));
     Error::Refused { what, next: vec![next] }
 }
 

@@ -80,7 +80,7 @@ fn what_has_to_be_decided_is_said_with_and_without_the_view() {
         ..Default::default()
     };
     let page = page(&Report { outcome: Outcome::Blocked, decisions: vec![decision], ..report() });
-    assert!(page.contains("extension &quot;&lt;b&gt;&quot;</b> (2 statements)<ul><li>Change it</li>"));
+    assert!(page.contains("extension &quot;&lt;b&gt;&quot;</b> (2 errors)<ul><li>Change it</li>"));
     assert!(page.contains("<li>Leave it out: <code>--accept EXT-01</code></li>"));
     assert!(page.find("id=\"decisions\"") < page.find("id=\"next\""), "decisions come first");
     let data =

@@ -139,7 +139,7 @@ fn a_blocked_run_leads_to_its_decisions() {
     let report = Report { outcome: Outcome::Blocked, decisions: vec![decision], ..Report::default() };
     assert_eq!(
         report.text(),
-        "\ndecision 1: The target will not have extension dblink (7 statements: DEP-01)\n  \
+        "\ndecision 1: The target will not have extension dblink (7 errors: DEP-01)\n  \
          at: pre-data:680 view v, pre-data:683 view v and 5 more\n  \
          why: The service installs extensions from a list.\n  \
          do: Change it\n  or: Leave it out: the same command with --accept EXT-01\n\n\
