@@ -155,6 +155,6 @@ mod tests {
         let list: Vec<_> =
             list.sorted().iter().map(|entry| (entry.what, entry.count, entry.place.line)).collect();
         assert_eq!(list, [(Unjudged::Settings, 1, 3), (Unjudged::Code, 2, 2)]);
-        assert_eq!(Unjudged::Settings.words(8), "8 failing statements are ignored by your settings");
+        assert_eq!(Unjudged::Settings.words(8), "8 errors are ignored by your settings");
     }
 }
