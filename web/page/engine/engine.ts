@@ -57,8 +57,7 @@ async function parts(): Promise<Parts> {
   const bytes = new Uint8Array(text.length);
   for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  // It is compiled while it is unpacked.
-  const module = await WebAssembly.compileStreaming(new Response(stream, { headers: { "Content-Type": "application/wasm" } }));
+  const module = await WebAssembly.compile(await new Response(stream).arrayBuffer());
   return { script: engine.worker.replaceAll("<\\/script", "</script"), module };
 }
 
