@@ -221,11 +221,8 @@ impl fmt::Display for Blocker {
 
 /// A server that went away has refused nothing.
 fn failed_query(side: &str, answer: &Server) -> String {
-    if answer.is_gone() {
-        format!("the {side} went away at a query")
-    } else {
-        format!("the {side} refused a query")
-    }
+    let did = if answer.is_gone() { "went away at" } else { "refused" };
+    format!("the {side} {did} a query")
 }
 
 fn steps(next: &[String]) -> String {

@@ -471,6 +471,6 @@ fn options(nodes: &[pg::Node]) -> Option<String> {
     options.map(|options| options.join(", "))
 }
 
-pub mod late;
+mod late;
 #[cfg(test)]
 mod tests;

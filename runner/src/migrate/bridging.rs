@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::servers::Servers;
+use super::servers::{Servers, VERSION};
 use super::{Context, RunContext};
 use crate::connect::{Connector, Session};
 use crate::engine::retry::retrying;
@@ -11,8 +11,6 @@ use crate::inspect::Facts;
 use crate::plan::{self, Bridge};
 use crate::quote::{identifier, literal};
 use crate::timescale::updates;
-
-const VERSION: &str = "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'timescaledb'";
 
 /// So long a restore waits for who uses the target's TimescaleDB.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -40,7 +40,9 @@ impl Servers {
     }
 }
 
-const VERSION: &str = "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'timescaledb'";
+/// The version of a database's TimescaleDB; no row where it has none.
+pub(super) const VERSION: &str =
+    "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'timescaledb'";
 
 /// Refuses to write where a maintenance has changed TimescaleDB's version on one server since both were inspected.
 pub(super) async fn check_versions(context: &Context) -> Result<(), Error> {

@@ -3,14 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::identity;
-use super::object::{Catalog, Privilege};
+use super::object::{Catalog, Privilege, YES};
 use crate::quote::quoted;
 
 /// So many names stand in a note.
 const NAMES: usize = 8;
-
-/// How a flag that is set reads.
-pub(super) const YES: &str = "yes";
 
 /// A role that is no superuser.
 pub(super) fn is_ordinary(catalog: &Catalog, role: &str) -> bool {

@@ -6,7 +6,7 @@ use futures_util::stream::FuturesOrdered;
 use futures_util::{TryStreamExt, future};
 
 use super::identity::{self, Place};
-use super::object::{Catalog, Object, Says, not_member};
+use super::object::{Catalog, Object, Says, YES, not_member};
 use super::{kinds, timescale};
 use crate::connect::{Row, Session};
 use crate::error::{Error, Server};
@@ -67,7 +67,7 @@ fn said(object: serde_json::Map<String, serde_json::Value>) -> Says {
         .filter_map(|(name, value)| match value {
             serde_json::Value::Null => None,
             serde_json::Value::String(text) => Some((name, text)),
-            serde_json::Value::Bool(yes) => Some((name, if yes { "yes" } else { "no" }.to_owned())),
+            serde_json::Value::Bool(yes) => Some((name, if yes { YES } else { "no" }.to_owned())),
             value => Some((name, value.to_string())),
         })
         .collect()

@@ -9,7 +9,7 @@ use super::identity::{self, Place};
 use super::kept;
 use super::kinds::DATABASE;
 use super::members;
-use super::object::{Catalog, Object, Privilege, Says};
+use super::object::{Catalog, Object, Privilege, Says, YES};
 use super::options::{Expect, VerifyOptions};
 use super::published;
 use super::result::{Difference, Verification};
@@ -370,7 +370,7 @@ fn reason(
         }
         ("column", "position below others") => Some("a dump writes the columns of a table's parents first"),
         // Who has it there and not on the source was given it by somebody.
-        ("role", "bypassrls" | "replication" | "superuser") if has.is_none_or(|has| has != besides::YES) => {
+        ("role", "bypassrls" | "replication" | "superuser") if has.is_none_or(|has| has != YES) => {
             Some("the service does not grant it")
         }
         _ => None,

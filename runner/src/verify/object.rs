@@ -10,6 +10,9 @@ pub(super) type Privilege = (String, String, bool);
 /// What is compared of an object, by name; the name is empty where the object is nothing but that.
 pub(super) type Says = BTreeMap<String, String>;
 
+/// How a flag that is set is written.
+pub(super) const YES: &str = "yes";
+
 /// One object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Object {

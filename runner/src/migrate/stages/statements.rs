@@ -30,6 +30,10 @@ pub(in crate::migrate) async fn without_built(
     run: &TargetRun<'_>,
     statements: &mut [Statement],
 ) -> Result<(), Error> {
+    // Of a run that begins the target has none.
+    if !run.context.tuning.resume {
+        return Ok(());
+    }
     let indexes: Vec<(usize, Relation)> = statements
         .iter()
         .enumerate()
