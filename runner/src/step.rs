@@ -78,7 +78,7 @@ impl List {
             Self::RowSecurity => "row-security",
             Self::LateRowSecurity => "row-sec-late",
             Self::Hypertables => "hypertables",
-            Self::OfHypertables => "of-hypertables",
+            Self::OfHypertables => "triggers",
         }
     }
 

@@ -124,7 +124,7 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
             cut += 1;
             let why = error.answer().map(ToString::to_string).unwrap_or_default();
             let why = why.lines().next().unwrap_or_default();
-            context.progress.retry("what is not done", why, PAUSE, cut, FROM_MARKS);
+            context.progress.retry("the run", why, PAUSE, cut, FROM_MARKS);
             tokio::time::sleep(PAUSE).await;
         } else {
             return Err(error);
