@@ -43,8 +43,22 @@ pub async fn find(session: &Session) -> Result<Vec<Omitted>, Error> {
     for row in session.ask(QUESTION).await? {
         all.push((row.text(0)?.to_owned(), row.text(1)?.to_owned()));
     }
-    let found = all.chunk_by(|one, other| one.0 == other.0).filter(|of| of.len() <= AN_UPDATE).flatten();
-    Ok(found.map(|(extension, object)| omitted(extension, object)).collect())
+    let by_extension = all.chunk_by(|one, other| one.0 == other.0);
+    Ok(by_extension.flat_map(of_extension).collect())
+}
+
+fn of_extension(altered: &[(String, String)]) -> Vec<Omitted> {
+    match altered {
+        [(extension, _), ..] if altered.len() > AN_UPDATE => vec![Omitted {
+            object: format!("{} bodies of and comments on members of extension {extension}", altered.len()),
+            is_lost: false,
+            why: "they were written after the extension was created, by updates of it or by somebody: no server tells \
+                  which, and the target has what the extension itself brings"
+                .into(),
+            next: vec!["Nothing, unless somebody has replaced functions of it.".into()],
+        }],
+        _ => altered.iter().map(|(extension, object)| omitted(extension, object)).collect(),
+    }
 }
 
 fn omitted(extension: &str, object: &str) -> Omitted {
@@ -56,5 +70,24 @@ fn omitted(extension: &str, object: &str) -> Omitted {
              the target has what the extension itself brings"
         ),
         next: vec!["Look whether anything uses it. Only a superuser can write it on the target.".into()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_altered_members_are_said_once_and_few_by_name() {
+        let of = |number: usize| -> Vec<(String, String)> {
+            (0..number).map(|n| ("hstore".to_owned(), format!("comment on function f{n}()"))).collect()
+        };
+        assert_eq!(of_extension(&of(10)).len(), 10);
+        let many = of_extension(&of(11));
+        assert!(
+            matches!(many.as_slice(), [one] if !one.is_lost && one.object.starts_with("11 ")),
+            "{many:?}"
+        );
+        assert!(of_extension(&[]).is_empty());
     }
 }

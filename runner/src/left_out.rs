@@ -8,6 +8,7 @@ use tsmigrate_analyzer::secrets;
 use tsmigrate_analyzer::split::{Kind, Splitter};
 use tsmigrate_analyzer::{Action, Analysis};
 
+use crate::human;
 use crate::results::{Missing, Script};
 use crate::script::Input;
 
@@ -87,8 +88,8 @@ pub fn add(scripts: &mut Vec<Script>, missing: &[Missing]) {
         let _ = write!(
             script.sql,
             "\n{}{}{}",
-            comment(&secrets::in_text(what)),
-            comment(&format!("  because: {}", secrets::in_text(why))),
+            comment(&human::clean(&secrets::in_text(what))),
+            comment(&human::clean(&format!("  because: {}", secrets::in_text(why)))),
             sql.as_ref().map(|sql| comment(&secrets::in_sql(sql.trim()))).unwrap_or_default()
         );
     }
@@ -100,9 +101,10 @@ fn section(sql: &mut String, title: &str, entries: &[Entry<'_>]) {
     }
     let _ = writeln!(sql, "\n-- {title}");
     for entry in entries {
-        let _ = write!(sql, "\n{}", comment(&format!("{} ({}): {}", entry.rule, entry.place, entry.message)));
+        let head = format!("{} ({}): {}", entry.rule, entry.place, entry.message);
+        let _ = write!(sql, "\n{}", comment(&human::clean(&head)));
         if let Some(lost) = entry.lost {
-            sql.push_str(&comment(&format!("  lost: {lost}")));
+            sql.push_str(&comment(&human::clean(&format!("  lost: {lost}"))));
         }
         sql.push_str(&comment(&entry.sql));
     }

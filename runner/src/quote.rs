@@ -14,6 +14,45 @@ pub(crate) fn psql(server: &str, sql: &str) -> String {
     format!("psql -X \"${server}\" -c {}", shell(&in_one_line(sql)))
 }
 
+/// A name in SQL as an option of ours on a command line: one line, and the same after it was shown.
+pub(crate) fn argument(name: &str) -> String {
+    shell(&in_one_line(name))
+}
+
+/// A name as [`argument`] writes it, with its characters in place of their numbers.
+pub(crate) fn from_argument(given: &str) -> Option<String> {
+    let mut out = String::with_capacity(given.len());
+    let mut rest = given;
+    while let Some(at) = rest.find("U&\"").or_else(|| rest.find("u&\"")) {
+        let (before, coded) = (rest.get(..at)?, rest.get(at + 3..)?);
+        let (inner, after) = coded.split_once('"')?;
+        out.extend([before, "\"", &decoded(inner)?, "\""]);
+        rest = after;
+    }
+    out.push_str(rest);
+    Some(out)
+}
+
+/// The text of `U&"…"`: `\\` is a backslash, `\0041` and `\+000041` a character by its number.
+fn decoded(coded: &str) -> Option<String> {
+    let mut out = String::with_capacity(coded.len());
+    let mut rest = coded;
+    while let Some((before, escape)) = rest.split_once('\\') {
+        out.push_str(before);
+        rest = if let Some(after) = escape.strip_prefix('\\') {
+            out.push('\\');
+            after
+        } else {
+            let (digits, length) = escape.strip_prefix('+').map_or((escape, 4), |digits| (digits, 6));
+            let number = u32::from_str_radix(digits.get(..length)?, 16).ok()?;
+            out.push(char::from_u32(number)?);
+            digits.get(length..)?
+        };
+    }
+    out.push_str(rest);
+    Some(out)
+}
+
 /// A statement whose quoted names and strings hold nothing that is cleaned off when it is shown: `U&"a\000Ab"`.
 fn in_one_line(sql: &str) -> String {
     let mut out = String::with_capacity(sql.len());
@@ -79,6 +118,19 @@ mod tests {
             let line = psql("SOURCE", &format!("ALTER ROLE {} NOLOGIN", quoted(name)));
             assert_eq!(line, format!("psql -X \"$SOURCE\" -c 'ALTER ROLE {text} NOLOGIN'"));
             assert_eq!(tsmigrate_analyzer::clean::line(&line), line);
+        }
+    }
+
+    #[test]
+    fn a_printed_name_is_read_again() {
+        for name in ["plain", "a\nb", "a\\\tb", "\u{202e}x", "q\"uo\nte", "größe"] {
+            let name = format!("public.{}.fk", quoted(name));
+            assert_eq!(tsmigrate_analyzer::clean::line(&argument(&name)), argument(&name));
+            assert_eq!(from_argument(&in_one_line(&name)).as_deref(), Some(name.as_str()));
+        }
+        assert_eq!(from_argument("public.u&\"\\0041\"").as_deref(), Some("public.\"A\""));
+        for broken in ["U&\"\\00\"", "U&\"\\+110000\"", "U&\"a"] {
+            assert_eq!(from_argument(broken), None, "{broken}");
         }
     }
 

@@ -47,7 +47,7 @@ fn rows_that_row_security_hides_are_not_compared_and_said_to_be() -> Outcome {
     let (code, _, all) = stage.migrate(&[])?;
     assert_eq!(code, 0, "{all}");
     let (code, report, said) = verify(&stage, &[])?;
-    assert_eq!((code, &report["outcome"]), (0, &"equal".into()), "{said}");
+    assert_eq!((code, &report["outcome"]), (2, &"incomplete".into()), "{said}");
     assert_eq!(report["verification"]["rows"]["not_compared"], 1, "{said}");
     let hidden = "public.\"Hid den\": its rows were not compared: row security hides rows of it on the target from tsdbadmin and \
                   from its owner; compare again with ALTER TABLE public.\"Hid den\" NO FORCE ROW LEVEL SECURITY";

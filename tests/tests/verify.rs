@@ -228,11 +228,13 @@ const PLAIN_CHANGES: &[(&str, &str, &str)] = &[
     ("SELECT lo_put(4242, 1, '\\x11')", "large object content", "4242"),
     // What may not be read is never the same.
     (
-        "CREATE ROLE stranger SUPERUSER; CREATE ROLE friend; GRANT app_reader TO friend; ALTER ROLE app_reader SET work_mem = '9MB'; ALTER TABLE public.scratch OWNER TO stranger",
+        "CREATE ROLE stranger SUPERUSER; CREATE ROLE friend; GRANT app_reader TO friend; ALTER ROLE app_reader SET work_mem = '9MB'; ALTER TABLE public.scratch OWNER TO stranger; DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET geqo = off', current_database()); END $$",
         "owner",
         "of table public.scratch",
     ),
     ("SELECT 1", "rows", "public.scratch"),
+    ("COMMENT ON EXTENSION pg_trgm IS 'trigrams'", "comment", "on extension pg_trgm"),
+    ("ALTER SEQUENCE public.fast SET LOGGED", "sequence persistence", "public.fast"),
     ("DROP STATISTICS app.invoice_stats", "statistics object", "app.invoice_stats"),
 ];
 
@@ -251,7 +253,7 @@ fn every_change_of_a_plain_database_is_found_and_named() -> Outcome {
     pair.fill("migrate/plain.sql")?;
     pair.sql(
         &pair.source,
-        "COMMENT ON DATABASE shop IS 'a shop'; GRANT CREATE ON DATABASE shop TO app_owner; COMMENT ON LARGE OBJECT 4242 IS 'x'; \
+        "COMMENT ON EXTENSION pg_trgm IS 'for names'; CREATE UNLOGGED SEQUENCE public.fast; COMMENT ON DATABASE shop IS 'a shop'; GRANT CREATE ON DATABASE shop TO app_owner; COMMENT ON LARGE OBJECT 4242 IS 'x'; \
          CREATE TABLE public.halfway (a int); CREATE INDEX halfway_a ON public.halfway (a); \
          UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'public.halfway_a'::regclass",
     )?;
@@ -263,6 +265,7 @@ fn every_change_of_a_plain_database_is_found_and_named() -> Outcome {
         "superusers on the target that are none on the source: stranger",
         "memberships that the target has besides: friend in app_reader",
         "settings of roles that the target has besides: work_mem of app_reader",
+        "settings of the database that the target has besides: geqo",
     ] {
         assert!(report["verification"]["notes"].to_string().contains(note), "{report:#}");
     }

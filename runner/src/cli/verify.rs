@@ -43,7 +43,7 @@ Nothing is written.
 Exit status:
   0  the databases are equal
   1  they differ
-  2  they could not be compared"
+  2  they could not be compared, or not all of it"
 )]
 pub(super) struct Args {
     /// Database that is right: postgres://…
@@ -137,6 +137,8 @@ enum Outcome {
     Failed,
     Equal,
     Different,
+    /// Nothing differs of what could be compared: a note says of each table why its rows could not be.
+    Incomplete,
 }
 
 /// What is written at the end.
@@ -179,6 +181,10 @@ impl Report {
             (Some(found), Outcome::Equal) => {
                 lines.push(format!("{} {}", paint(AnsiColor::Green, "✓ equal:"), self.totals(found)));
             }
+            (Some(found), Outcome::Incomplete) => {
+                let verdict = paint(AnsiColor::Yellow, "! equal as far as it was compared:");
+                lines.push(format!("{verdict} {}", self.totals(found)));
+            }
             (Some(found), _) => {
                 let differences = count_or_no(found.differences.len() as u64, "difference");
                 let verdict = paint(AnsiColor::Red, &format!("✗ {differences}:"));
@@ -214,10 +220,13 @@ impl Report {
     /// What comes next, once both are compared.
     fn conclude(&mut self, found: &Verification) {
         if found.differences.is_empty() && found.rows.not_compared > 0 {
-            self.next = vec![format!(
-                "look at the notes: rows of {} were not compared, and nothing else differs",
-                count(found.rows.not_compared, "table")
-            )];
+            self.next = vec![
+                format!(
+                    "look at the notes: rows of {} were not compared, and nothing else differs",
+                    count(found.rows.not_compared, "table")
+                ),
+                "what they name may be compared then, or left out with --exclude".to_owned(),
+            ];
             return;
         }
         self.next = match (found.differences.is_empty(), &self.announced, &self.beside) {
@@ -275,7 +284,11 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     report.seconds = Duration::as_secs_f64(&start.elapsed());
     match result {
         Ok(found) => {
-            report.outcome = if found.differences.is_empty() { Outcome::Equal } else { Outcome::Different };
+            report.outcome = match (found.differences.is_empty(), found.rows.not_compared) {
+                (true, 0) => Outcome::Equal,
+                (true, _) => Outcome::Incomplete,
+                (false, _) => Outcome::Different,
+            };
             report.conclude(&found);
             report.verification = Some(found);
         }
@@ -299,7 +312,7 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     Ok(match report.outcome {
         Outcome::Equal => Status::Clean,
         Outcome::Different => Status::Findings,
-        Outcome::Failed => Status::Failed,
+        Outcome::Incomplete | Outcome::Failed => Status::Failed,
     })
 }
 

@@ -52,8 +52,6 @@ mod written;
 use std::path::Path;
 use std::sync::Arc;
 
-use tsmigrate_analyzer::quote::shell;
-
 pub(crate) use context::Context;
 pub use options::{Args, Check};
 pub(crate) use run_context::{Reached, RunContext, session_name};
@@ -63,6 +61,7 @@ use crate::engine::allowed::BY_ROWS;
 use crate::error::Error;
 use crate::human::count;
 use crate::journal::Event;
+use crate::quote::argument;
 use crate::report::Report;
 use crate::{jobs, record};
 
@@ -155,7 +154,7 @@ async fn broken_rows(source: &Connector, target: &Connector, error: &Error) -> V
 
 /// The option that lets rows break all of these.
 fn allowing(rows: &[BrokenRows]) -> Option<String> {
-    let all: Vec<String> = rows.iter().filter_map(|rows| rows.constraint.as_deref().map(shell)).collect();
+    let all: Vec<String> = rows.iter().filter_map(|rows| rows.constraint.as_deref().map(argument)).collect();
     (!all.is_empty()).then(|| format!("--allow-violations {}", all.join(" ")))
 }
 

@@ -9,7 +9,7 @@ use super::broken;
 use crate::connect::{Connector, Session};
 use crate::error::Error;
 use crate::names::Relation;
-use crate::quote::{quoted, shell};
+use crate::quote::{argument, quoted};
 
 /// So many keys are looked at.
 const MOST: usize = 8;
@@ -59,7 +59,7 @@ async fn rows(session: &Session, table: &Relation, name: &str) -> Option<Omitted
         why,
         next: vec![
             "Correct the rows on the source, or keep them without that check:".into(),
-            format!("  tsmigrate migrate --allow-violations {}", shell(&constraint)),
+            format!("  tsmigrate migrate --allow-violations {}", argument(&constraint)),
         ],
     })
 }

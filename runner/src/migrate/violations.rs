@@ -11,7 +11,7 @@ use crate::error::{Blocker, Error};
 use crate::filter::Filter;
 use crate::inspect::{Facts, Timescale};
 use crate::names::{self, Relation};
-use crate::quote::{identifier, literal, quoted, shell};
+use crate::quote::{self, identifier, literal, quoted};
 use crate::results::{Finding, Missing};
 use crate::timescale;
 
@@ -175,7 +175,7 @@ pub(super) fn named(given: &str) -> Option<(Relation, String)> {
         in_quotes ^= c == '"';
         if in_quotes { c } else { c.to_ascii_lowercase() }
     };
-    let text: String = given.chars().map(fold).collect();
+    let text: String = quote::from_argument(given)?.chars().map(fold).collect();
     let (table, rest) = names::read(&text)?;
     let (name, rest) = names::part(rest.strip_prefix('.')?)?;
     rest.is_empty().then_some((table, name))
@@ -366,8 +366,12 @@ pub(super) async fn without_rows(
 pub(super) fn excluded_rows(keys: &[(String, Relation)], why: &str, first: &str) -> Option<Blocker> {
     let (key, other) = keys.first()?;
     // What TimescaleDB's tables refer to cannot stay away.
-    let all: Vec<String> =
-        keys.iter().map(|(key, _)| key).filter(|key| !timescale::is_own(key)).map(|key| shell(key)).collect();
+    let all: Vec<String> = keys
+        .iter()
+        .map(|(key, _)| key)
+        .filter(|key| !timescale::is_own(key))
+        .map(|key| quote::argument(key))
+        .collect();
     let mut next = vec![first.to_owned()];
     if all.len() == keys.len() {
         next.push(format!(

@@ -42,6 +42,15 @@ pub(super) fn settings(
     note("settings of roles that the target has besides", &of_source.collect::<Vec<_>>())
 }
 
+/// Settings of the database for everybody that the target alone has: those of a service, or of somebody after the move.
+pub(super) fn database_settings((source, target): (&Catalog, &Catalog)) -> Option<String> {
+    let besides = target.objects.keys().filter(|key| {
+        key.0 == "database setting" && !key.1.contains(' ') && !source.objects.contains_key(*key)
+    });
+    let besides: Vec<String> = besides.map(|(_, identity)| identity.clone()).collect();
+    note("settings of the database that the target has besides", &besides)
+}
+
 /// Memberships of the target alone, those of the service's own roles aside.
 pub(super) fn memberships(
     (source, target): (&Catalog, &Catalog),

@@ -61,6 +61,8 @@ impl Change {
             "populated" => is_named(&[of]) || by(&[STAYED]),
             "enabled" => is_named(&["state"]),
             "options" => is_named(&["parameter", "option"]) || by(&["IN-"]),
+            // It takes options of columns away, and nothing else.
+            _ if by(&["IN-15"]) => false,
             "access method" => is_named(&["access method"]),
             "row security" | "replica identity" | "persistence" | "statistics target" => is_named(&[of]),
             _ if part.starts_with("setting ") => false,

@@ -196,6 +196,7 @@ impl Comparison<'_> {
         if compared.contains_key("roles") {
             notes.extend(besides::memberships(versions, reserved));
             notes.extend(besides::settings(versions, reserved));
+            notes.extend(besides::database_settings(versions));
         }
         if compared.contains_key("roles") {
             notes.push("passwords were not compared: only a superuser can read them".to_owned());

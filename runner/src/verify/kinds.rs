@@ -198,7 +198,9 @@ const KINDS: &[Kind] = &[
 /// its own here, it is no difference.
 const CLASS: &str = concat!(
     "\
-    'persistence', CASE WHEN o.relkind = 'r' THEN CASE o.relpersistence WHEN 'u' THEN 'unlogged' ELSE 'logged' END END, \
+    'persistence', CASE WHEN o.relkind = 'r' OR o.relkind = 'S' AND NOT EXISTS (SELECT FROM pg_depend d \
+      WHERE d.classid = o.tableoid AND d.objid = o.oid AND d.deptype = 'i') \
+      THEN CASE o.relpersistence WHEN 'u' THEN 'unlogged' ELSE 'logged' END END, \
     'options', CASE WHEN o.relkind <> 'f' THEN (SELECT string_agg(x, ', ' ORDER BY x) FROM (SELECT unnest(o.reloptions) \
       UNION ALL SELECT 'toast.' || unnest(t.reloptions) FROM pg_class t WHERE t.oid = o.reltoastrelid) y(x) \
       WHERE x !~ '^(toast\\.)?pg_') \
@@ -323,6 +325,12 @@ fn whole() -> Vec<String> {
                OR d.classoid = 'pg_namespace'::regclass AND d.objoid = {PUBLIC_OID}) AND i.type <> 'extension' AND {}",
             not_member("d.classoid", "d.objoid")
         ),
+        // An extension brings its own, which differs from version to version.
+        "SELECT 'comment', 'on extension ' || quote_ident(e.extname), NULL, NULL, json_build_object('', d.description) \
+         FROM pg_extension e JOIN pg_description d ON d.classoid = 'pg_extension'::regclass AND d.objoid = e.oid \
+         JOIN pg_available_extensions a ON a.name = e.extname \
+         WHERE d.description <> a.comment AND e.extname NOT IN ('plpgsql', 'timescaledb')"
+            .into(),
         "SELECT 'comment', 'on role ' || quote_ident(r.rolname), NULL, NULL, json_build_object('', d.description) \
          FROM pg_shdescription d JOIN pg_roles r ON r.oid = d.objoid AND d.classoid = 'pg_authid'::regclass \
          WHERE r.rolname !~ '^pg_'"

@@ -7,7 +7,7 @@ use crate::facts::names::{option, option_text, string};
 use crate::facts::objects::created;
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::target::members;
@@ -53,7 +53,11 @@ fn check(ctx: &mut Context<'_>) {
     if let Some(range) = language_range(statement) {
         draft = draft.at(range);
     }
-    if let Some(extension) = library(&s.options).filter(|library| members(library).is_some()) {
+    let is_member = |extension: &str| {
+        let name = s.funcname.last().and_then(string).unwrap_or_default();
+        members(extension).is_some_and(|known| known.holds(Class::Function, name))
+    };
+    if let Some(extension) = library(&s.options).filter(|library| is_member(library)) {
         draft = draft.advice(if ctx.target.allows_extension(extension) {
             format!(
                 "Its library is that of extension {extension}, which the target takes: CREATE EXTENSION {extension} \
