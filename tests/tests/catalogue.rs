@@ -102,7 +102,7 @@ const NAMED: &[(&str, &[&str])] = &[
     ("runner/src/migrate/stages/access.rs", &["DEP-02"]),
     ("runner/src/verify/announced.rs", &["OWN-01"]),
     // Both change something without a word for it among what is lost.
-    ("runner/src/verify/changed.rs", &["IN-06", "ROLE-01"]),
+    ("runner/src/verify/changed.rs", &["IN-06", "IN-15", "ROLE-01"]),
     ("tests/src/score.rs", &["DB-02"]),
 ];
 

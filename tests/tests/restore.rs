@@ -80,6 +80,7 @@ fn what_is_not_restored_is_refused_by_name_before_anything_is_written() -> Outco
     let Some(dumps) = Dumps::new(test, Server::Source17, "plain.sql")? else { return Ok(()) };
     let stage = &dumps.stage;
     let untouched = stage.target_objects()?;
+    a_wrapper_that_is_kept_from_the_administrator_is_known_before(&dumps)?;
     let refused = |archive: &Path, expected: &[&str]| -> Outcome {
         let (code, report, all) = dumps.restore(archive, &[])?;
         assert_eq!((code, checks(&report)), (2, expected.to_vec()), "{all}");
@@ -141,6 +142,16 @@ fn what_is_not_restored_is_refused_by_name_before_anything_is_written() -> Outco
     assert!(why(&whole)?.contains("it holds databases too"));
     assert_eq!(stage.target_objects()?, untouched);
     Ok(())
+}
+
+/// Its extension is not there yet, and whom it lets use it is asked all the same.
+fn a_wrapper_that_is_kept_from_the_administrator_is_known_before(dumps: &Dumps) -> Outcome {
+    let source = |sql: &str| dumps.stage.sql(&dumps.stage.source, sql);
+    source("CREATE EXTENSION postgres_fdw; CREATE SERVER other FOREIGN DATA WRAPPER postgres_fdw")?;
+    let (code, report, all) = dumps.restore(&dumps.dump(&["-Fc", "-B"], "foreign")?, &["--dry-run"])?;
+    assert_eq!(code, 1, "{all}");
+    assert!(report["next"].to_string().contains("GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw"), "{all}");
+    source("DROP EXTENSION postgres_fdw CASCADE").map(drop)
 }
 
 /// Rows enough that a process can be killed while they go over.

@@ -79,7 +79,8 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
         blockers.extend(poolers(context).await?);
         return Err(Error::Preflight(blockers));
     }
-    target_facts.refused_wrappers = wrappers::refused(&source, &target, &target_facts).await?;
+    let used = wrappers::used(&source).await?;
+    target_facts.refused_wrappers = wrappers::refused(used, &target, &target_facts).await?;
     let target_facts = target_facts;
     let given = violations::given(context, &context.args.allow_violations, resumed);
     let reach = limits::sessions(context, source_facts.size, &source, &target).await?;

@@ -3,23 +3,41 @@
 
 use std::collections::BTreeSet;
 
+use tsmigrate_analyzer::parse::{NodeEnum, parse};
+
 use crate::connect::Session;
 use crate::error::Error;
 use crate::inspect::Facts;
 use crate::quote::{identifier, literal};
+use crate::script;
 
 /// Wrappers that servers of the source use.
 const USED: &str = "
 SELECT DISTINCT w.fdwname FROM pg_catalog.pg_foreign_server s JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = s.srvfdw";
 
-/// Asks the target for every wrapper that a server of the source needs. One that comes with an extension that is not there
+/// Wrappers that servers of the source use.
+pub(super) async fn used(source: &Session) -> Result<BTreeSet<String>, Error> {
+    source.ask_list(USED).await
+}
+
+/// Wrappers that servers of a dump use.
+pub(super) fn used_in(pre_data: &[u8]) -> Result<BTreeSet<String>, Error> {
+    let statements = script::statements("pre-data", pre_data)?;
+    let servers = statements.iter().filter(|statement| statement.sql.starts_with("CREATE SERVER "));
+    let wrapper = |sql: &str| match parse(sql, true).ok()??.node() {
+        NodeEnum::CreateForeignServerStmt(server) => Some(server.fdwname.clone()),
+        _ => None,
+    };
+    Ok(servers.filter_map(|server| wrapper(&server.sql)).collect())
+}
+
+/// Asks the target for every wrapper that a server needs. One that comes with an extension that is not there
 /// yet is tried in a transaction that is rolled back: who may use it is known only then.
 pub(super) async fn refused(
-    source: &Session,
+    used: BTreeSet<String>,
     target: &Session,
     facts: &Facts,
 ) -> Result<BTreeSet<String>, Error> {
-    let used: Vec<String> = source.ask_list(USED).await?;
     let mut refused = BTreeSet::new();
     for wrapper in used {
         target.run("BEGIN").await?;

@@ -25,6 +25,7 @@ pub(crate) const RULE: Rule = Rule {
         StatementKind::CreatePlangStmt,
         StatementKind::DoStmt,
         StatementKind::DropStmt,
+        StatementKind::RenameStmt,
     ],
     in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {
@@ -75,7 +76,10 @@ fn check(ctx: &mut Context<'_>) {
                 .fix(fix);
             ctx.report(draft);
         }
-        NodeEnum::CommentStmt(_) | NodeEnum::AlterOwnerStmt(_) | NodeEnum::DropStmt(_) => {
+        NodeEnum::CommentStmt(_)
+        | NodeEnum::AlterOwnerStmt(_)
+        | NodeEnum::DropStmt(_)
+        | NodeEnum::RenameStmt(_) => {
             let Some(object) = subject(node).filter(|object| object.id.class == Class::Language) else {
                 return;
             };
@@ -86,18 +90,30 @@ fn check(ctx: &mut Context<'_>) {
             // The language is the bootstrap superuser's already: asking for that again is no change, and passes.
             let no_change = matches!(node, NodeEnum::AlterOwnerStmt(s)
                 if s.newowner.as_ref().and_then(role) == Some("postgres"));
-            if no_change || ctx.facts.absence(&object.id).is_some() {
+            if ctx.facts.absence(&object.id).is_some() {
                 return;
             }
-            let fix = FixDraft::remove("the superuser owns languages");
+            // pg_dump writes a language of the user's own with a handler of the server's as if it were an extension.
+            let name = object.id.name.to_string();
+            let is_missing = !is_there(ctx, &name) && !is_brought(ctx, &name);
+            if no_change && !is_missing {
+                return;
+            }
+            let (server, why) = if is_missing {
+                let server = ServerError::new("42704", format!("language \"{name}\" does not exist"));
+                (server, format!("there is no language {name}"))
+            } else {
+                let server = ServerError::new("42501", format!("must be owner of language {name}"));
+                (server, "the superuser owns languages".to_owned())
+            };
+            let fix = FixDraft::remove(why);
             let fix = match node {
                 NodeEnum::CommentStmt(_) => fix.lost(format!("comment on {object}")),
                 _ => fix,
             };
-            let draft = Draft::new(format!("{object} belongs to the superuser"))
-                .object(object.to_string())
-                .server(ServerError::new("42501", format!("must be owner of language {}", object.id.name)))
-                .fix(fix);
+            let message = if is_missing { "is not on the target" } else { "belongs to the superuser" };
+            let draft =
+                Draft::new(format!("{object} {message}")).object(object.to_string()).server(server).fix(fix);
             ctx.report(draft);
         }
         NodeEnum::CreateFunctionStmt(s) => {
@@ -122,6 +138,11 @@ fn is_there(ctx: &Context<'_>, language: &str) -> bool {
         })
 }
 
+/// True where an extension that the target gets brings the language, trusted or not.
+fn is_brought(ctx: &Context<'_>, language: &str) -> bool {
+    providers(Class::Language, language).iter().any(|extension| has_extension(ctx, extension))
+}
+
 /// The extension that brings a language that everyone may use, where the target takes it.
 fn trusted(ctx: &Context<'_>, language: &str) -> Option<&'static str> {
     providers(Class::Language, language).into_iter().find(|extension| {
@@ -136,7 +157,7 @@ fn used(ctx: &mut Context<'_>, language: &str, words: &str, range: Option<Range<
     let root = absence(ctx, Class::Language, language).cloned();
     let bringing = providers(Class::Language, language);
     let allowed = trusted(ctx, language);
-    let untrusted = bringing.iter().any(|extension| has_extension(ctx, extension));
+    let untrusted = is_brought(ctx, language);
     let server = if untrusted {
         ServerError::new("42501", format!("permission denied for language {language}"))
     } else {

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use tsmigrate_analyzer::Target;
+use tsmigrate_analyzer::archive::Section;
 
 use super::context::Restore;
 use super::refused::blocker;
@@ -12,7 +13,7 @@ use crate::connect::{Session, Side, pooler};
 use crate::error::{Blocker, Error};
 use crate::human::count;
 use crate::inspect::{self, Facts};
-use crate::migrate::{bridging, possession};
+use crate::migrate::{bridging, possession, wrappers};
 use crate::plan;
 use crate::quote::quoted;
 
@@ -24,7 +25,7 @@ use crate::quote::quoted;
 pub(super) async fn inspect(context: &Restore, source: &Facts, resumed: bool) -> Result<Facts, Error> {
     let start = Instant::now();
     let session = context.target.open().await?;
-    let facts = inspect::inspect(&session, Side::Target).await?;
+    let mut facts = inspect::inspect(&session, Side::Target).await?;
     let mut blockers = plan::preflight(source, &facts);
     let mut begun = resumed;
     if !resumed {
@@ -60,6 +61,8 @@ pub(super) async fn inspect(context: &Restore, source: &Facts, resumed: bool) ->
     if !blockers.is_empty() {
         return Err(Error::Preflight(blockers));
     }
+    let used = wrappers::used_in(&context.contents.section(Section::PreData))?;
+    facts.refused_wrappers = wrappers::refused(used, &session, &facts).await?;
     let result = format!("PostgreSQL {} to {}", source.major(), facts.major());
     context.stage("preflight", result, start.elapsed());
     Ok(facts)
