@@ -243,8 +243,9 @@ fn is_present(finding: &Finding) -> bool {
     finding.fix.as_ref().is_some_and(|fix| fix.present)
 }
 
-/// An error without a fix, of a rule whose losses are accepted: the statement is removed.
+/// An error without a fix, of a rule whose losses are accepted: the statement is removed. One that may go well stays.
 pub(super) fn accept_loss(finding: &mut Finding, options: &Options, whole: Span) {
+    finding.take_risk(options);
     if finding.fails()
         && finding.fix.is_none()
         && (finding.rule.is_accepted(options) || rewrite::root_is_accepted(finding, options))

@@ -186,7 +186,7 @@ pub fn named_table(node: &NodeEnum) -> Option<&str> {
 }
 
 /// The function that a SELECT calls, and that is all it does.
-fn called(select: &pg::SelectStmt) -> Option<&pg::FuncCall> {
+pub(crate) fn called(select: &pg::SelectStmt) -> Option<&pg::FuncCall> {
     let [NodeEnum::ResTarget(target)] =
         select.target_list.iter().filter_map(|node| node.node.as_ref()).collect::<Vec<_>>()[..]
     else {

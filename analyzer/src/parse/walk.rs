@@ -23,6 +23,9 @@ pub fn references(node: &NodeEnum) -> Vec<Reference> {
     let Walker { mut found, ctes, .. } = walker;
     found.retain(|r| r.class != Class::Relation || r.schema.is_some() || !ctes.contains(&*r.name));
     super::options::references(node, &mut found);
+    if let NodeEnum::AlterObjectDependsStmt(s) = node {
+        found.extend(s.extname.as_ref().map(|name| Reference::new(Class::Extension, None, &name.sval)));
+    }
     found
 }
 

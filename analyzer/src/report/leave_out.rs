@@ -82,6 +82,9 @@ fn what(own: &[&Finding]) -> String {
         _ if own.iter().all(|finding| finding.rule.of_databases) => {
             format!("Leave out {}, with all objects and rows", count(own.len() as u64, "database"))
         }
+        _ if own.iter().all(|finding| finding.rule.is_a_risk) => {
+            "Take the risk that it fails, and keep it".to_owned()
+        }
         _ if own.iter().any(|finding| finding.cause.is_some()) => format!("Leave out what needs it ({all})"),
         (None, 1) => "Leave the statement out".to_owned(),
         (None, _) => format!("Leave out {all}"),
@@ -97,6 +100,7 @@ fn lost<'f>(findings: impl Iterator<Item = &'f &'f Finding>) -> Option<String> {
     for finding in findings {
         match finding.fix.as_deref() {
             Some(fix) => all.extend(fix.lost.as_deref().map(str::to_owned)),
+            None if finding.rule.is_a_risk => {}
             None => all.push(finding.left_out()),
         }
     }

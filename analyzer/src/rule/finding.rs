@@ -5,6 +5,7 @@ use arcstr::ArcStr;
 use super::Rule;
 use crate::edit::{Action, Fix};
 use crate::finding::{Excerpt, Place, Related, ServerError, Severity};
+use crate::options::Options;
 
 /// The cause of a finding: another finding, whose statement leaves an object missing.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +58,13 @@ impl Finding {
     #[must_use]
     pub fn fails(&self) -> bool {
         self.own_severity.unwrap_or(self.severity) == Severity::Error && self.allowed.is_none()
+    }
+
+    /// Makes a warning of a risk that a person has accepted.
+    pub(crate) fn take_risk(&mut self, options: &Options) {
+        if self.rule.is_a_risk && self.severity == Severity::Error && self.rule.is_accepted(options) {
+            self.severity = Severity::Warning;
+        }
     }
 
     /// What the target does not have where the statement is left out: the object that it is about, or the statement.

@@ -165,6 +165,8 @@ pub struct Rule {
     pub about: About,
     /// What it finds is the part of a whole database, not a statement.
     pub of_databases: bool,
+    /// What it finds may go well: who accepts it keeps the statement, and takes the risk.
+    pub is_a_risk: bool,
     /// False where what it finds must be known: nobody can switch it off.
     pub may_be_off: bool,
     /// Rules (by id) that look at a piece before it does, because it reads what they found or kept. `*` is every rule
@@ -215,6 +217,7 @@ impl Rule {
         in_bodies: InBodies::No,
         about: About::Dump,
         of_databases: false,
+        is_a_risk: false,
         may_be_off: true,
         after: &[],
         doc: Doc {
@@ -285,7 +288,9 @@ pub struct Finish<'a> {
 impl Finish<'_> {
     /// Reports a finding at the place of a fact. It has no excerpt and no fix: what it says must be enough.
     pub fn report(&mut self, place: Place, draft: Draft) {
-        grow::push(self.findings, draft.without_statement(self.rule, place));
+        let mut finding = draft.without_statement(self.rule, place);
+        finding.take_risk(self.options);
+        grow::push(self.findings, finding);
     }
 
     /// Adds a script for a person to run.

@@ -97,8 +97,8 @@ impl Announced {
         }
         if let Some(expected) = difference.expected.as_ref().filter(|_| difference.found.is_some()) {
             // A table is kept by the usual access method where its own cannot be.
-            let method =
-                (difference.kind == "table access method").then(|| format!("access method {expected}"));
+            let method = (difference.kind == "table access method")
+                .then(|| format!("access method {}", quoted(expected)));
             return changed::reason(&self.changed, difference, &object)
                 .or_else(|| self.gone.get(&method?).cloned());
         }

@@ -113,6 +113,10 @@ pub fn subject(node: &NodeEnum) -> Option<Object> {
             Some(range) => of_relation("table", Some(range)),
             None => named(s.object_type, s.object.as_deref()),
         },
+        NodeEnum::AlterObjectDependsStmt(s) => match &s.relation {
+            Some(range) => of_relation(relation_word(s.object_type), Some(range)),
+            None => named(s.object_type, s.object.as_deref()),
+        },
         NodeEnum::CommentStmt(s) if s.objtype == pg::ObjectType::ObjectCast as i32 => {
             let Some(NodeEnum::List(list)) = &s.object.as_ref()?.node else { return None };
             let types = |index: usize| match list.items.get(index)?.node.as_ref()? {
@@ -196,6 +200,8 @@ pub(super) fn renamed(s: &pg::RenameStmt) -> Option<Object> {
     match &s.relation {
         Some(range) => of_relation(relation_word(s.rename_type), Some(range)),
         None => match (T::try_from(s.rename_type).ok()?, s.object.as_deref()) {
+            // Its object is the domain.
+            (T::ObjectDomconstraint, Some(object)) => named_node("domain", Class::Type, object),
             (_, Some(object)) => named(s.rename_type, Some(object)),
             (T::ObjectSchema, None) => Some(object("schema", Class::Schema, (None, &s.subname))),
             (T::ObjectRole, None) => Some(object("role", Class::Role, (None, &s.subname))),

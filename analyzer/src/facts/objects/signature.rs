@@ -59,6 +59,7 @@ pub fn signature(node: &NodeEnum) -> Option<Signature> {
         NodeEnum::AlterFunctionStmt(s) => s.func.as_ref().map(of_object),
         NodeEnum::AlterOwnerStmt(s) => of_typed(s.object_type, s.object.as_deref()?),
         NodeEnum::AlterObjectSchemaStmt(s) => of_typed(s.object_type, s.object.as_deref()?),
+        NodeEnum::AlterObjectDependsStmt(s) => of_typed(s.object_type, s.object.as_deref()?),
         NodeEnum::RenameStmt(s) => of_typed(s.rename_type, s.object.as_deref()?),
         NodeEnum::CommentStmt(s) => of_typed(s.objtype, s.object.as_deref()?),
         NodeEnum::SecLabelStmt(s) => of_named(s.object.as_deref()?),

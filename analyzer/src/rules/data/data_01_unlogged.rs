@@ -1,8 +1,11 @@
 //! DATA-01: unlogged tables and sequences, which a failover empties.
 
+use std::ops::Range;
+
 use crate::edit::Safety;
 use crate::facts::objects::{created, subject};
-use crate::finding::Severity;
+use crate::finding::{ServerError, Severity};
+use crate::locate::Statement;
 use crate::parse::{Change, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 
@@ -26,7 +29,10 @@ pub(crate) const RULE: Rule = Rule {
               crash, and a replica never has its rows: a service that fails over to one, or is restored from a \
               backup, comes up without them. On a server of one's own that may be rare; on a service it is how \
               maintenance works.",
-        server: &["0A000 cannot access temporary or unlogged relations during recovery (on a replica)"],
+        server: &[
+            "0A000 cannot access temporary or unlogged relations during recovery (on a replica)",
+            "0A000 partitioned tables cannot be unlogged (18 and newer)",
+        ],
         help: "Make it logged unless its rows may vanish at any time: --accept DATA-01 removes the word UNLOGGED. \
                Writing then costs what it costs for every other table.",
         before: "CREATE UNLOGGED TABLE public.sessions (\n    id integer NOT NULL\n);",
@@ -65,20 +71,30 @@ fn check(ctx: &mut Context<'_>) {
         let gone: Vec<usize> = (0..s.cmds.len()).filter(|i| s.cmds.get(*i).is_some_and(unlogs)).collect();
         (gone.len() == s.cmds.len()).then(|| FixDraft::remove("it stays logged").review())
     } else {
-        Some(
-            FixDraft::edit("Make it logged")
-                .delete(statement.with_gap(&word))
-                .change(Change::set_str(format!("{path}/relpersistence"), "p"))
-                .review(),
-        )
+        Some(to_logged(statement, &word, path).review())
     };
-    let mut draft = Draft::new(format!("{words} is unlogged: after a failover of the service it {rows}"))
-        .at(word)
-        .object(words);
-    if let Some(fix) = fix {
-        draft = draft.fix(fix);
-    }
-    ctx.report(draft);
+    let is_in_partitions = matches!(node, NodeEnum::CreateStmt(s) if s.partspec.is_some());
+    let draft = if is_in_partitions && ctx.target.version >= 18 {
+        // It has no rows that would be unlogged.
+        Draft::new(format!("{words} is in partitions, which PostgreSQL 18 takes for no unlogged table"))
+            .severity(Severity::Error)
+            .server(ServerError::new("0A000", "partitioned tables cannot be unlogged"))
+            .fix(to_logged(statement, &word, path))
+    } else {
+        let draft = Draft::new(format!("{words} is unlogged: after a failover of the service it {rows}"));
+        match fix {
+            Some(fix) => draft.fix(fix),
+            None => draft,
+        }
+    };
+    ctx.report(draft.at(word).object(words));
+}
+
+/// Takes the word away.
+fn to_logged(statement: &Statement<'_>, word: &Range<usize>, path: &str) -> FixDraft {
+    FixDraft::edit("Make it logged")
+        .delete(statement.with_gap(word))
+        .change(Change::set_str(format!("{path}/relpersistence"), "p"))
 }
 
 fn is_unlogged(range: Option<&pg::RangeVar>) -> bool {

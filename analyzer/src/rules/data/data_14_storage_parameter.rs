@@ -3,6 +3,7 @@
 use crate::edit::Safety;
 use crate::facts::names::{option_is_on, options, qualified};
 use crate::facts::objects::{created, subject};
+use crate::facts::timescale::Version;
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{Change, NodeEnum, StatementKind, Token, pg};
@@ -65,9 +66,36 @@ fn check(ctx: &mut Context<'_>) {
     if ctx.is_removed() {
         return;
     }
+    if let Some(draft) = hypertable_by_parameters(ctx, node) {
+        ctx.report(draft);
+        return;
+    }
     for list in lists(node) {
         report(ctx, statement, node, &list);
     }
+}
+
+/// The first version that makes a hypertable of CREATE TABLE … WITH (TimescaleDB's CHANGELOG, 2.20.0).
+const BY_PARAMETERS: Version = Version(2, 20, 0);
+
+/// A hypertable made by parameters of CREATE TABLE, which an older TimescaleDB does not know. Without them it would be a plain
+/// table, so that nothing is taken out.
+fn hypertable_by_parameters(ctx: &Context<'_>, node: &NodeEnum) -> Option<Draft> {
+    let NodeEnum::CreateStmt(s) = node else { return None };
+    let installed = ctx.target.timescaledb.installed.filter(|installed| *installed < BY_PARAMETERS)?;
+    let of_timescaledb = |option: &&pg::DefElem| matches!(&*option.defnamespace, "timescaledb" | "tsdb");
+    let namespace = &options(&s.options).find(of_timescaledb)?.defnamespace;
+    let words = created(node).map_or_else(|| "this table".to_owned(), |object| ctx.describe(&object));
+    let text = format!("unrecognized parameter namespace \"{namespace}\"");
+    Some(
+        Draft::new(format!(
+            "{words} becomes a hypertable by parameters, which the target's TimescaleDB {}.{} does not know",
+            installed.0, installed.1
+        ))
+        .object(words)
+        .server(ServerError::new("22023", text))
+        .advice("Create the table without them, then call create_hypertable() on it."),
+    )
 }
 
 /// The lists of storage parameters in a statement.

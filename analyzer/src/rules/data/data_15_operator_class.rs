@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::facts::ObjectId;
-use crate::facts::names::{quoted, relation, shown_type};
+use crate::facts::names::{quoted, relation, shown_type, string};
 use crate::facts::objects::created;
 use crate::facts::tables::Traits;
 use crate::finding::{ServerError, Severity};
@@ -96,6 +96,18 @@ fn exclusion(
     definition: Option<&pg::CreateStmt>,
     constraint: &pg::Constraint,
 ) {
+    if constraint.without_overlaps && ctx.target.version >= 18 {
+        // It is an exclusion by gist: all columns but the last are compared by equality.
+        let (_, compared) = constraint.keys.split_last().unzip();
+        let element = |key: &pg::Node| {
+            let name = string(key)?.to_owned();
+            Some(pg::Node {
+                node: Some(NodeEnum::IndexElem(Box::new(pg::IndexElem { name, ..Default::default() }))),
+            })
+        };
+        let elements: Vec<pg::Node> = compared.into_iter().flatten().filter_map(element).collect();
+        return look(ctx, table, definition, "gist", &elements);
+    }
     if constraint.contype != pg::ConstrType::ConstrExclusion as i32 {
         return;
     }

@@ -172,7 +172,12 @@ fn missing_reference(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEn
         object,
         error: error_for(&reference),
         range: range.filter(|range| !range.is_empty()),
-        safety: Safety::Review,
+        // DEPENDS ON EXTENSION says when to drop the object, and nothing else.
+        safety: if matches!(node, NodeEnum::AlterObjectDependsStmt(_)) {
+            Safety::Safe
+        } else {
+            Safety::Review
+        },
         subject_is_gone: false,
     })
 }
@@ -240,7 +245,10 @@ fn report(ctx: &mut Context<'_>, lack: Lack, node: &NodeEnum) {
     fix = match node {
         NodeEnum::CopyStmt(_) | NodeEnum::InsertStmt(_) => fix.lost(format!("rows of {object}")),
         // What was said of an object that is gone is gone with it.
-        NodeEnum::CommentStmt(_) | NodeEnum::AlterOwnerStmt(_) | NodeEnum::GrantStmt(_) => fix,
+        NodeEnum::CommentStmt(_)
+        | NodeEnum::AlterOwnerStmt(_)
+        | NodeEnum::AlterObjectDependsStmt(_)
+        | NodeEnum::GrantStmt(_) => fix,
         _ if created(node).is_some() || constraint(node).is_some() => fix.lost(object.clone()),
         _ if subject_is_gone => fix,
         NodeEnum::DoStmt(_) | NodeEnum::CallStmt(_) | NodeEnum::SelectStmt(_) => {

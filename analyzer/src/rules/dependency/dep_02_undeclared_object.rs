@@ -9,6 +9,7 @@ use super::parts;
 use crate::edit::{Action, Fix, Safety};
 use crate::facts::names::{option, quoted, strings};
 use crate::facts::objects::{dropped, subject};
+use crate::facts::session::TEMPORARY;
 use crate::facts::{Facts, ObjectId};
 use crate::finding::{Place, Severity};
 use crate::locate::Statement;
@@ -73,7 +74,7 @@ fn check(ctx: &mut Context<'_>) {
         }
         return;
     }
-    if let Some(server) = undeclared_server(ctx, node) {
+    if let Some(server) = undeclared_link(ctx, node) {
         report(ctx, statement, node, &server, false);
         return;
     }
@@ -138,7 +139,10 @@ fn check(ctx: &mut Context<'_>) {
         let id = ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name);
         let id = ctx.resolved(&id);
         // A composite type is written like a table.
-        let is_own = own.as_ref().is_some_and(|own| own.name == id.name && own.schema == id.schema);
+        let is_own = own.as_ref().is_some_and(|own| {
+            let is_temporary = || reference.schema.is_none() && own.schema.as_deref() == Some(TEMPORARY);
+            own.name == id.name && (own.schema == id.schema || is_temporary())
+        });
         let is_other = reference.class == Class::Relation && reference.schema.is_none() && aliases()
             || reference.class == Class::Type && is_of_column(statement, reference.location)
             || is_option(statement, reference)
@@ -231,11 +235,15 @@ pub(super) fn says_it_all(finding: &Finding) -> bool {
                 .is_some_and(|error| matches!(error.sqlstate, "3F000" | "42P01" | "42704" | "42883")))
 }
 
-/// A server that a foreign table or user mapping names: scripts make it, too.
-fn undeclared_server(ctx: &Context<'_>, node: &NodeEnum) -> Option<Missing> {
+/// A server that a foreign table or user mapping names, which scripts make too, or an extension that an object depends on.
+fn undeclared_link(ctx: &Context<'_>, node: &NodeEnum) -> Option<Missing> {
     let id = match node {
         NodeEnum::CreateForeignTableStmt(s) => ObjectId::new(Class::Server, None, &s.servername),
         NodeEnum::CreateUserMappingStmt(s) => ObjectId::new(Class::Server, None, &s.servername),
+        NodeEnum::AlterObjectDependsStmt(s) if is_judged(ctx) => {
+            let extension = s.extname.as_ref().filter(|name| !has_extension(ctx, &name.sval))?;
+            ObjectId::new(Class::Extension, None, &extension.sval)
+        }
         NodeEnum::GrantStmt(_) | NodeEnum::CommentStmt(_) if is_judged(ctx) => {
             subject(node).filter(|object| object.id.class == Class::Server)?.id
         }
@@ -361,10 +369,9 @@ fn is_known(ctx: &Context<'_>, class: Class, schema: Option<&str>, name: &str) -
         Class::Type | Class::Function | Class::Relation => &[Class::Type, Class::Relation, Class::Function],
         ref class => std::slice::from_ref(class),
     };
-    let path: Vec<Option<&str>> = match schema {
-        Some(schema) => vec![Some(schema)],
-        None => facts.search_path.iter().map(|schema| Some(&**schema)).collect(),
-    };
+    let of_session = || std::iter::once(TEMPORARY).chain(facts.search_path.iter().map(|schema| &**schema));
+    let path: Vec<Option<&str>> =
+        schema.map_or_else(|| of_session().map(Some).collect(), |schema| vec![Some(schema)]);
     let is_declared = path.iter().any(|schema| {
         classes.iter().any(|class| {
             let id = ObjectId::new(*class, *schema, name);
@@ -462,7 +469,10 @@ fn report(
         draft = draft.advice(if hidden.is_some() {
             "Write its schema before the name.".to_owned()
         } else {
-            format!("Put CREATE EXTENSION {}; before it.", quoted(extension))
+            format!(
+                "Create extension {extension} on the target first, or put CREATE EXTENSION {}; before it.",
+                quoted(extension)
+            )
         });
     }
     let range = location.and_then(|at| statement.name_at(usize::try_from(at).ok()?));

@@ -132,6 +132,10 @@ fn checked_body(ctx: &mut Context<'_>, node: &NodeEnum) {
 
 /// The names without a schema that the statement uses.
 fn names(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum) -> Vec<Bare> {
+    // The new schema comes first on the path of what stands in CREATE SCHEMA.
+    if matches!(node, NodeEnum::CreateSchemaStmt(_)) {
+        return Vec::new();
+    }
     let own = ctx.created(node).map(|object| object.id.name);
     let into = match node {
         NodeEnum::SelectStmt(s) => s.into_clause.as_ref().and_then(|into| into.rel.as_ref()),

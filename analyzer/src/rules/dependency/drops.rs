@@ -26,6 +26,11 @@ pub(super) fn drops(node: &NodeEnum) -> bool {
     use pg::AlterTableType as T;
     match node {
         NodeEnum::DropStmt(_) | NodeEnum::DropSubscriptionStmt(_) | NodeEnum::DropUserMappingStmt(_) => true,
+        // DEFAULT, NOT NULL and CONSTRAINT, by the parser's letters for them.
+        NodeEnum::AlterDomainStmt(s) => match &*s.subtype {
+            "T" => s.def.is_none(),
+            subtype => matches!(subtype, "N" | "X"),
+        },
         NodeEnum::AlterTableStmt(s) => s.cmds.iter().all(|command| {
             let Some(NodeEnum::AlterTableCmd(command)) = &command.node else { return false };
             match T::try_from(command.subtype) {

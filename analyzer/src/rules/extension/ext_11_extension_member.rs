@@ -36,13 +36,14 @@ pub(crate) const RULE: Rule = Rule {
         StatementKind::AlterTsdictionaryStmt,
         StatementKind::RenameStmt,
         StatementKind::AlterObjectSchemaStmt,
+        StatementKind::AlterOwnerStmt,
     ],
     after: &["EXT-02", "EXT-08", "OWN-01"],
     doc: Doc {
         summary: "A change of a table, function or type that belongs to an extension.",
         what: "ALTER, ENABLE ROW LEVEL SECURITY, CREATE POLICY, INDEX, TRIGGER and RULE, INSERT, UPDATE, DELETE and TRUNCATE, \
                COMMENT and DROP of a member of an extension that the target has or gets. Rows of configuration tables are \
-               EXT-08's, grants OWN-03's, owners OWN-01's.",
+               EXT-08's, grants OWN-03's, owners of other roles OWN-01's.",
         why: "On the service extensions and what they bring belong to the superuser.",
         server: &[
             "42501 must be owner of table spatial_ref_sys",
@@ -101,9 +102,8 @@ fn check(ctx: &mut Context<'_>) {
             Need::Privilege => format!("permission denied for {word} {}", id.name),
         };
         let words = Object { word, id }.to_string();
-        let fix = FixDraft::remove(format!("{words} belongs to extension {extension}"))
-            .review()
-            .lost(format!("change of {words}"));
+        let fix = FixDraft::remove(format!("{words} belongs to extension {extension}"));
+        let fix = if only_owner(node) { fix } else { fix.review().lost(format!("change of {words}")) };
         ctx.report(
             Draft::new(format!("{words} belongs to extension {extension}: only a superuser can change it"))
                 .object(words)
@@ -145,11 +145,11 @@ fn changed(node: &NodeEnum) -> Vec<(Object, Need)> {
         NodeEnum::CommentStmt(s) if s.objtype != pg::ObjectType::ObjectExtension as i32 => {
             one(subject(node), Need::Owner)
         }
-        NodeEnum::AlterTableStmt(s) if !only_owner(s) => one(subject(node), Need::Owner),
         NodeEnum::DropStmt(s) if s.remove_type != pg::ObjectType::ObjectExtension as i32 => {
             one(subject(node), Need::Owner)
         }
-        NodeEnum::IndexStmt(_)
+        NodeEnum::AlterTableStmt(_)
+        | NodeEnum::IndexStmt(_)
         | NodeEnum::CreatePolicyStmt(_)
         | NodeEnum::RuleStmt(_)
         | NodeEnum::AlterFunctionStmt(_)
@@ -158,13 +158,15 @@ fn changed(node: &NodeEnum) -> Vec<(Object, Need)> {
         | NodeEnum::AlterSeqStmt(_)
         | NodeEnum::AlterTsdictionaryStmt(_)
         | NodeEnum::RenameStmt(_)
+        | NodeEnum::AlterOwnerStmt(_)
         | NodeEnum::AlterObjectSchemaStmt(_) => one(subject(node), Need::Owner),
         _ => Vec::new(),
     }
 }
 
-/// ALTER TABLE … OWNER TO alone is OWN-01's.
-fn only_owner(s: &pg::AlterTableStmt) -> bool {
+/// A statement that gives its object away, and does nothing else: the owner stays who it is.
+fn only_owner(node: &NodeEnum) -> bool {
+    let NodeEnum::AlterTableStmt(s) = node else { return matches!(node, NodeEnum::AlterOwnerStmt(_)) };
     s.cmds.iter().all(|command| {
         matches!(&command.node, Some(NodeEnum::AlterTableCmd(command))
             if command.subtype == pg::AlterTableType::AtChangeOwner as i32)

@@ -70,7 +70,8 @@ fn check(ctx: &mut Context<'_>) {
             (extension != TSEARCH2 && !has_extension(ctx, extension)).then(|| {
                 let (name, schema) = (quoted(extension), quoted(&schema));
                 let sql = format!("CREATE EXTENSION IF NOT EXISTS {name} WITH SCHEMA {schema};");
-                FixDraft::replace_with(format!("Create extension {extension}"), vec![sql])
+                let fix = FixDraft::replace_with(format!("Create extension {extension}"), vec![sql]);
+                if is_member { fix } else { fix.lost(words.clone()) }
             })
         }
         Some(_) => None,

@@ -19,6 +19,7 @@ pub(crate) const RULE: Rule = Rule {
     name: "evaluated-function",
     severity: Severity::Error,
     fix: Safety::None,
+    is_a_risk: true,
     answers: Answers::purpose("functions that run while rows arrive"),
     statements: &[
         StatementKind::CreateFunctionStmt,
@@ -370,7 +371,14 @@ fn finish(all: &mut Finish<'_>) {
             Kind::View(_) => state.refreshed.get(&found.table).filter(|_| !reads).copied(),
             _ => Some(found.place),
         };
-        let draft = found.draft(&trouble, !all.options.catalogs_follow);
+        // A migration asks the source for rows.
+        let has_rows = |table: &ObjectId| all.facts.filled.contains(table);
+        let is_guess = match &found.kind {
+            Kind::View(tables) => all.options.catalogs_follow || !tables.iter().any(has_rows),
+            Kind::Index => !all.options.catalogs_follow && !has_rows(&found.table),
+            _ => !all.options.catalogs_follow,
+        };
+        let draft = found.draft(&trouble, is_guess);
         if let (Some(place), Some(draft)) = (place, draft) {
             all.report(place, draft);
         }
@@ -436,8 +444,7 @@ impl Use {
                 .advice(format!(
                     "On the source, name all schemas that the function needs: ALTER FUNCTION {of} SET search_path = {schemas}public, pg_temp;"
                 ));
-                let is_guess = *conditional || is_guess || matches!(kind, Kind::View(_));
-                if is_guess { draft.severity(Severity::Warning) } else { draft }
+                if *conditional || is_guess { draft.severity(Severity::Warning) } else { draft }
             }
             Trouble::Reads { function, table: read } => {
                 let of = quoted_path(function.schema.as_deref(), &function.name);

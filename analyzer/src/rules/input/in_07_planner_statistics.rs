@@ -1,8 +1,11 @@
 //! IN-07: Statistics for the planner that a target before 18 cannot take.
 
 use crate::edit::Safety;
+use crate::facts::ObjectId;
+use crate::facts::hypertables::called;
+use crate::facts::names::text;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Class, NodeEnum, StatementKind};
+use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 
 /// New in 18 (functions-admin.sgml).
@@ -39,16 +42,17 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &mut Context<'_>) {
-    let Some((statement, NodeEnum::SelectStmt(_))) = ctx.node() else { return };
-    if ctx.target.version >= 18 {
-        return;
-    }
+    let Some((statement, NodeEnum::SelectStmt(select))) = ctx.node() else { return };
     let called = statement.references().iter().find(|reference| {
         reference.class == Class::Function
             && matches!(reference.schema.as_deref(), None | Some("pg_catalog"))
             && FUNCTIONS.contains(&&*reference.name)
     });
     let Some(function) = called.map(|reference| reference.name.to_string()) else { return };
+    if ctx.target.version >= 18 {
+        of_what_is_absent(ctx, select);
+        return;
+    }
     ctx.report(
         Draft::new(format!("PostgreSQL {} cannot take statistics from a dump", ctx.target.version))
             .server(ServerError::new("42883", format!("function pg_catalog.{function}(…) does not exist")))
@@ -57,5 +61,24 @@ fn check(ctx: &mut Context<'_>) {
                 FixDraft::remove("ANALYZE collects the statistics again")
                     .lost("planner statistics, until ANALYZE"),
             ),
+    );
+}
+
+/// Statistics of a table or an index that another finding keeps from the target.
+fn of_what_is_absent(ctx: &mut Context<'_>, select: &pg::SelectStmt) {
+    let Some(call) = called(select) else { return };
+    let texts: Vec<Option<&str>> = call.args.iter().map(text).collect();
+    let after = |name: &str| {
+        let at = texts.iter().position(|text| *text == Some(name))?;
+        texts.get(at + 1).copied().flatten()
+    };
+    let (Some(schema), Some(name)) = (after("schemaname"), after("relname")) else { return };
+    let id = ObjectId::new(Class::Relation, Some(schema), name);
+    let Some(absence) = ctx.facts.absence(&id).cloned() else { return };
+    ctx.report(
+        Draft::new(format!("{} will not be on the target, and these are its statistics", id.path()))
+            .server(ServerError::new("42P01", format!("relation \"{schema}.{name}\" does not exist")))
+            .cause(ctx.registry.cause(&absence))
+            .fix(FixDraft::removal(format!("Remove it together with {}", absence.root))),
     );
 }

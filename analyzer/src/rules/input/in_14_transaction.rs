@@ -4,13 +4,13 @@ use crate::edit::Safety;
 use crate::facts::names::{option, option_is_on, qualified};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, StatementKind, pg};
-use crate::rule::{Answers, Context, Doc, Draft, Piece, Rule, Subject};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Piece, Rule, Subject};
 
 pub(crate) const RULE: Rule = Rule {
     id: "IN-14",
     name: "transaction-command",
     severity: Severity::Error,
-    fix: Safety::None,
+    fix: Safety::Review,
     answers: Answers::purpose("what needs a transaction, and what takes none"),
     pieces: &[Piece::End],
     statements: &[
@@ -108,7 +108,8 @@ fn prepared(ctx: &Context<'_>, node: &NodeEnum) -> Option<Draft> {
             Some(
                 Draft::new("the target keeps no prepared transactions: what this one did is rolled back")
                     .server(ServerError::new("55000", "prepared transactions are disabled"))
-                    .advice("Write COMMIT in place of PREPARE TRANSACTION, and remove the COMMIT PREPARED."),
+                    .advice("Write COMMIT in place of PREPARE TRANSACTION, and remove the COMMIT PREPARED.")
+                    .fix(FixDraft::replace_with("Commit it here", vec!["COMMIT;".to_owned()]).review()),
             )
         }
         Ok(K::TransStmtCommitPrepared | K::TransStmtRollbackPrepared)

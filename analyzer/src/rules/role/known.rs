@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::facts::encoding::Encoding;
+use crate::parse::NodeEnum;
 use crate::rule::Context;
+use crate::rules::function::bodies::body;
 
 /// Roles that could do on the source what none can do on the target.
 #[derive(Clone, Debug, Default)]
@@ -50,11 +53,41 @@ pub(crate) enum Known<'a> {
 pub(crate) fn known<'a>(ctx: &Context<'a>, name: &str) -> Known<'a> {
     if ctx.target.has_role(name) {
         Known::Target
-    } else if ctx.facts.makes_role(name) {
+    } else if ctx.facts.makes_role(name)
+        || is_made_in_another_encoding(ctx, name)
+        || ctx.states.get::<MadeInBlocks>().is_some_and(|made| made.0.contains(name))
+    {
         Known::Made
     } else {
         provider(ctx, name).map_or(Known::Missing, Known::Provider)
     }
+}
+
+/// Roles that DO blocks make, perhaps where they do not exist yet.
+#[derive(Clone, Debug, Default)]
+struct MadeInBlocks(BTreeSet<String>);
+
+/// Keeps the roles that the DO block at hand makes.
+pub(super) fn look_into_block(ctx: &mut Context<'_>) {
+    let parts = body(ctx);
+    let made = parts.iter().filter_map(|part| match part.parsed().node() {
+        NodeEnum::CreateRoleStmt(s) => Some(s.role.clone()),
+        _ => None,
+    });
+    let made: Vec<String> = made.collect();
+    if !made.is_empty() {
+        ctx.states.of::<MadeInBlocks>().0.extend(made);
+    }
+}
+
+/// True where a role that other inputs make may be the one that this input names in another encoding than UTF-8: each byte
+/// beyond ASCII is `_` here.
+fn is_made_in_another_encoding(ctx: &Context<'_>, name: &str) -> bool {
+    let is_other = matches!(ctx.facts.session.now.encoding, Encoding::Converted | Encoding::MayFail);
+    let here = |role: &str| role.chars().map(|c| if c.is_ascii() { c } else { '_' }).eq(name.chars());
+    is_other
+        && name.contains('_')
+        && ctx.facts.roles.keys().any(|role| here(role) && ctx.facts.makes_role(role))
 }
 
 /// The provider whose own role this is.

@@ -7,8 +7,8 @@ use crate::parse::{Change, pg};
 use crate::rule::FixDraft;
 
 /// Names in a sentence.
-pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    names.collect::<Vec<_>>().join(", ")
+pub(crate) fn listed(names: impl Iterator<Item: AsRef<str>>) -> String {
+    names.map(|name| name.as_ref().to_owned()).collect::<Vec<_>>().join(", ")
 }
 
 /// The items of a list that begins with the first token at byte `from`, up to one of these words (where

@@ -2,7 +2,7 @@
 
 use super::known::{DATABASE_OWNER, Known, SUPERUSER, known};
 use super::lists::{items, listed, trim};
-use crate::facts::names::{role, roles};
+use crate::facts::names::{quoted, role, roles};
 use crate::locate::Statement;
 use crate::parse::{NodeEnum, pg};
 use crate::rule::{Context, FixDraft};
@@ -155,10 +155,13 @@ impl<'a> Membership<'a> {
             self.granted
                 .iter()
                 .filter(|(_, trouble)| trouble.as_ref().is_some_and(&mine))
-                .map(|(name, _)| *name),
+                .map(|(name, _)| quoted(name)),
         );
         let members = listed(
-            self.members.iter().filter(|(_, trouble)| trouble.is_none()).filter_map(|(name, _)| *name),
+            self.members
+                .iter()
+                .filter(|(_, trouble)| trouble.is_none())
+                .filter_map(|(name, _)| name.map(quoted)),
         );
         if !granted.is_empty() && !members.is_empty() {
             return Some(format!("membership of {members} in {granted}"));
@@ -169,9 +172,9 @@ impl<'a> Membership<'a> {
                 .filter(|(_, trouble)| {
                     trouble.as_ref().is_some_and(|t| mine(t) && !matches!(t, Trouble::Provider(_)))
                 })
-                .filter_map(|(name, _)| *name),
+                .filter_map(|(name, _)| name.map(quoted)),
         );
-        let granted = listed(self.granted.iter().map(|(name, _)| *name));
+        let granted = listed(self.granted.iter().map(|(name, _)| quoted(name)));
         (!members.is_empty()).then(|| format!("membership of {members} in {granted}"))
     }
 }

@@ -1,6 +1,6 @@
 //! ROLE-11: roles that are made twice, dropped, or changed without being there.
 
-use super::known::{Known, SUPERUSER, known, missing_advice, missing_message};
+use super::known::{Known, SUPERUSER, known, look_into_block, missing_advice, missing_message};
 use super::lists::listed;
 use crate::edit::Safety;
 use crate::facts::names::{role, roles, string};
@@ -23,6 +23,7 @@ pub(crate) const RULE: Rule = Rule {
         StatementKind::AlterRoleStmt,
         StatementKind::CommentStmt,
         StatementKind::CreateRoleStmt,
+        StatementKind::DoStmt,
         StatementKind::DropRoleStmt,
     ],
     doc: Doc {
@@ -70,6 +71,7 @@ fn check(ctx: &mut Context<'_>) {
             }
             ctx.report(draft);
         }
+        NodeEnum::DoStmt(_) => look_into_block(ctx),
         NodeEnum::DropRoleStmt(s) => drop_role(ctx, s),
         NodeEnum::AlterRoleStmt(s) => missing(ctx, s.role.as_ref().and_then(role)),
         NodeEnum::AlterRoleSetStmt(s) => missing(ctx, s.role.as_ref().and_then(role)),

@@ -1,7 +1,7 @@
 //! SU-06: access methods that only a superuser can bring.
 
 use crate::edit::Safety;
-use crate::facts::names::text;
+use crate::facts::names::{quoted, text};
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, Class, NodeEnum, StatementKind, pg};
@@ -57,7 +57,7 @@ fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
     match node {
         NodeEnum::CreateAmStmt(s) => {
-            let words = format!("access method {}", s.amname);
+            let words = format!("access method {}", quoted(&s.amname));
             let error = format!("permission denied to create access method \"{}\"", s.amname);
             let draft = Draft::new(format!("only a superuser can create {words}"))
                 .object(words.clone())
@@ -76,7 +76,7 @@ fn check(ctx: &mut Context<'_>) {
                 "the target has no table access method \"{name}\": tables are heap there"
             ))
             .at(range.clone())
-            .object(format!("access method {name}"))
+            .object(format!("access method {}", quoted(name)))
             .server(
                 ServerError::new(
                     "22023",
@@ -88,7 +88,10 @@ fn check(ctx: &mut Context<'_>) {
                 FixDraft::edit("Use heap")
                     .replace(range, "heap")
                     .change(Change::set_str("/VariableSetStmt/args/0/AConst/val/Sval/sval", "heap"))
-                    .lost(format!("access method {name} of the tables that follow: they are heap tables")),
+                    .lost(format!(
+                        "access method {} of the tables that follow: they are heap tables",
+                        quoted(name)
+                    )),
             );
             ctx.report(draft);
         }
@@ -114,7 +117,7 @@ fn check(ctx: &mut Context<'_>) {
                 .server(missing(name))
                 .fix(
                     FixDraft::remove("tables are heap on the target")
-                        .lost(format!("access method {name} of {words}")),
+                        .lost(format!("access method {} of {words}", quoted(name))),
                 );
             ctx.report(draft);
         }
@@ -142,7 +145,7 @@ fn clause(ctx: &mut Context<'_>, name: &str, path: &str) {
                 FixDraft::edit("Use heap")
                     .delete(statement.with_gap(&(using.start..range.end)))
                     .change(Change::set_str(path, ""))
-                    .lost(format!("access method {name} of {words}: it is a heap table")),
+                    .lost(format!("access method {} of {words}: it is a heap table", quoted(name))),
             );
     ctx.report(draft);
 }

@@ -8,7 +8,7 @@ use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
-use crate::target::{is_builtin, is_in_information_schema};
+use crate::target::{is_builtin, is_builtin_operator_class, is_in_information_schema};
 
 pub(crate) const RULE: Rule = Rule {
     id: "SU-20",
@@ -41,6 +41,7 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(ctx: &mut Context<'_>) {
     let Some((_, node)) = ctx.node() else { return };
+    let is_comment = matches!(node, NodeEnum::CommentStmt(_));
     let in_server = |object: &Object| {
         let schema = object.id.schema.as_deref().or(match object.id.class {
             Class::Schema => Some(&*object.id.name),
@@ -49,6 +50,7 @@ fn check(ctx: &mut Context<'_>) {
             {
                 Some("pg_catalog")
             }
+            _ if is_comment && is_servers_own(ctx, &object.id) => Some("pg_catalog"),
             _ => None,
         });
         // Casts, transforms and user mappings are in no schema.
@@ -105,7 +107,13 @@ fn check(ctx: &mut Context<'_>) {
         (format!("only a superuser can write {words}"), format!("permission denied for table {table}"))
     } else {
         let owned = if object.word == "table" { object.id.name.to_string() } else { object.id.path() };
-        (format!("{words} belongs to the superuser"), format!("must be owner of {} {owned}", object.word))
+        let error = match object.id.class {
+            Class::AccessMethod | Class::TextSearchParser | Class::TextSearchTemplate => {
+                "must be superuser".to_owned()
+            }
+            _ => format!("must be owner of {} {owned}", object.word),
+        };
+        (format!("{words} belongs to the superuser"), error)
     };
     let fix = FixDraft::remove(format!("{words} is the server's own"));
     let fix = match node {
@@ -114,6 +122,22 @@ fn check(ctx: &mut Context<'_>) {
         _ => fix.review().lost(format!("change of {words}")),
     };
     ctx.report(Draft::new(message).object(words).server(ServerError::new("42501", error)).fix(fix));
+}
+
+/// True where this name without a schema is one of the server's own objects: nothing on search_path goes by it.
+fn is_servers_own(ctx: &Context<'_>, id: &ObjectId) -> bool {
+    let builtin = match id.class {
+        Class::Function | Class::Operator | Class::AccessMethod => is_builtin(id.class, &id.name),
+        Class::OperatorClass => is_builtin_operator_class(&id.name),
+        Class::Collation => matches!(&*id.name, "C" | "POSIX" | "default" | "ucs_basic"),
+        Class::TextSearchParser => &*id.name == "default",
+        Class::TextSearchTemplate => {
+            matches!(&*id.name, "simple" | "synonym" | "ispell" | "thesaurus" | "snowball")
+        }
+        _ => false,
+    };
+    let own = ctx.resolved(id);
+    builtin && id.schema.is_none() && !ctx.facts.declares(&own) && !ctx.facts.overloads.contains_key(&own)
 }
 
 /// True where search_path names a schema with a table of the dump's own before it names pg_catalog, which else comes first.

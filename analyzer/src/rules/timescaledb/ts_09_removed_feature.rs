@@ -2,7 +2,7 @@
 
 use crate::edit::Safety;
 use crate::facts::ObjectId;
-use crate::facts::names::{options, qualified};
+use crate::facts::names::{option_is_on, options, qualified};
 use crate::facts::objects::{created, subject};
 use crate::facts::timescale::{INTERNAL, Version};
 use crate::finding::{ServerError, Severity};
@@ -230,6 +230,11 @@ fn options_of_view(ctx: &mut Context<'_>, given: &[pg::Node], is_view: bool) {
         }
         (false, None) if finalized.is_some() && is_gone(ctx, Version(2, 25, 0)) => {
             ServerError::new("22023", "unrecognized parameter \"timescaledb.finalized\"")
+        }
+        (false, None)
+            if finalized.is_some_and(|option| !option_is_on(option)) && is_gone(ctx, Version(2, 14, 0)) =>
+        {
+            ServerError::new("0A000", "old format of continuous aggregate is not supported")
         }
         (false, None) => return,
     };
