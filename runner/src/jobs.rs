@@ -197,9 +197,10 @@ impl Alter {
 /// The job's hypertable has a function of a user's that says what time it is in it. That of a continuous aggregate has it
 /// from the hypertable below.
 const NOW: &str =
-    "EXISTS (SELECT FROM _timescaledb_catalog.dimension d WHERE nullif(d.integer_now_func, '') IS NOT NULL
-  AND (d.hypertable_id = j.hypertable_id OR EXISTS (
-    SELECT FROM _timescaledb_catalog.continuous_agg a WHERE a.mat_hypertable_id = j.hypertable_id)))";
+    "EXISTS (WITH RECURSIVE below(id) AS (SELECT j.hypertable_id
+    UNION SELECT a.raw_hypertable_id FROM _timescaledb_catalog.continuous_agg a JOIN below b ON a.mat_hypertable_id = b.id)
+  SELECT FROM _timescaledb_catalog.dimension d JOIN below b ON b.id = d.hypertable_id
+  WHERE nullif(d.integer_now_func, '') IS NOT NULL)";
 
 const ALTER_JOB: &str = "
 SELECT pg_catalog.format('%I.%I', n.nspname, p.proname),

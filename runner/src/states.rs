@@ -5,6 +5,7 @@ use tsmigrate_analyzer::server::Omitted;
 use crate::connect::{Row, Session};
 use crate::error::Error;
 use crate::human;
+use crate::inspect::Facts;
 use crate::quote::{literal, quoted};
 use crate::timescale::Catalogs;
 
@@ -25,6 +26,7 @@ pub async fn find(session: &Session) -> Result<Vec<Omitted>, Error> {
     found.extend(names(session).await?);
     found.extend(transaction_ids(session).await?);
     found.extend(chunk_checks(session).await?);
+    found.extend(checks(session).await?);
     if version < 180_000 {
         found.extend(nulls(session).await?);
     }
@@ -120,6 +122,63 @@ async fn nulls(session: &Session) -> Result<Vec<Omitted>, Error> {
         })
     };
     session.ask(NULLS).await?.iter().map(omitted).collect()
+}
+
+/// CHECKs that are validated, and whose parents' are not: a dump has them with their parents, as they are there.
+const CHECKS: &str = "
+SELECT pg_catalog.format('%I on %I.%I', k.conname, n.nspname, c.relname),
+       pg_catalog.format('ALTER TABLE %I.%I VALIDATE CONSTRAINT %I;', n.nspname, c.relname, k.conname)
+FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid AND NOT c.relispartition
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND NOT pg_catalog.starts_with(n.nspname, '_timescaledb_')
+WHERE k.contype = 'c' AND k.convalidated AND k.coninhcount > 0 AND EXISTS (
+  SELECT FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_constraint p ON p.conrelid = i.inhparent
+  WHERE i.inhrelid = c.oid AND p.contype = 'c' AND p.conname = k.conname AND NOT p.convalidated) ORDER BY 1";
+
+async fn checks(session: &Session) -> Result<Vec<Omitted>, Error> {
+    let of = |row: &Row| {
+        let (check, command) = (row.text(0)?, row.text(1)?);
+        Ok(state(
+            format!("check {check}"),
+            "it is validated, and that of its parent is not: a dump has one for both, and the target takes its rows without \
+             looking"
+                .into(),
+            vec!["On the target, once all rows are there:".into(), format!("  {command}")],
+        ))
+    };
+    session.ask(CHECKS).await?.iter().map(of).collect()
+}
+
+/// Tables with a replica identity of which PostgreSQL 18 has to publish a generated column, and publishes none unless told to
+/// (PostgreSQL 18's `publish_generated_columns`; execReplication.c, `CheckCmdReplicaIdentity`).
+const IDENTITIES: &str = "
+SELECT pg_catalog.format('%I.%I', n.nspname, c.relname),
+       pg_catalog.string_agg(DISTINCT pg_catalog.quote_ident(a.attname), ', '),
+       pg_catalog.string_agg(DISTINCT pg_catalog.quote_ident(p.pubname), ', ')
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attgenerated = 's' AND NOT a.attisdropped
+JOIN pg_catalog.pg_publication_tables t ON t.schemaname = n.nspname AND t.tablename = c.relname
+JOIN pg_catalog.pg_publication p ON p.pubname = t.pubname AND (p.pubupdate OR p.pubdelete)
+WHERE c.relreplident = 'f' OR EXISTS (
+  SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND a.attnum = ANY (i.indkey)
+    AND (c.relreplident = 'i' AND i.indisreplident OR c.relreplident = 'd' AND i.indisprimary))
+GROUP BY n.nspname, c.relname ORDER BY 1";
+
+/// Tables that take UPDATE and DELETE on the source, and refuse them on the target.
+async fn identities(session: &Session) -> Result<Vec<Omitted>, Error> {
+    let of = |row: &Row| {
+        let (table, columns, publications) = (row.text(0)?, row.text(1)?, row.text(2)?);
+        Ok(state(
+            format!("replica identity of table {table}"),
+            format!(
+                "it has generated columns ({columns}), which publications of PostgreSQL 18 do not publish unless they are told \
+                 to: the target refuses every UPDATE and DELETE of the table as long as {publications} has it"
+            ),
+            vec![format!(
+                "On the target, for each: ALTER PUBLICATION {publications} SET (publish_generated_columns = stored);"
+            )],
+        ))
+    };
+    session.ask(IDENTITIES).await?.iter().map(of).collect()
 }
 
 /// Indexes on text of users, whose order has changed under them.
@@ -295,6 +354,21 @@ async fn chunk_checks(session: &Session) -> Result<Option<Omitted>, Error> {
     }))
 }
 
+/// What only both servers together tell.
+///
+/// # Errors
+/// When a server refuses a question.
+pub async fn between(
+    (source, ours): (&Session, &Facts),
+    (target, theirs): (&Session, &Facts),
+) -> Result<Vec<Omitted>, Error> {
+    let mut found = settings(source, target, &theirs.database).await?;
+    if ours.major() < 18 && theirs.major() >= 18 {
+        found.extend(identities(source).await?);
+    }
+    Ok(found)
+}
+
 /// Settings that change what values and text mean, where nobody has set them for the database.
 const MEANING: &str = "
 SELECT s.name, s.reset_val, EXISTS (
@@ -308,10 +382,7 @@ FROM pg_catalog.pg_settings s WHERE s.name IN ('TimeZone', 'DateStyle', 'Interva
 
 /// Settings of the source's server that the target's does not have: no dump has them. What is set for the database moves, and
 /// what a role of ours has for itself hides the server's.
-///
-/// # Errors
-/// When a server refuses the question.
-pub async fn settings(source: &Session, target: &Session, database: &str) -> Result<Vec<Omitted>, Error> {
+async fn settings(source: &Session, target: &Session, database: &str) -> Result<Vec<Omitted>, Error> {
     let (ours, theirs) = tokio::try_join!(source.ask(MEANING), target.ask(MEANING))?;
     let mut found = Vec::new();
     for ours in ours {

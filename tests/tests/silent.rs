@@ -282,7 +282,10 @@ fn rows_that_break_keys_are_shown_and_may_stay_and_a_mended_schema_is_taken_up()
     }
     let states = "SELECT string_agg(conname || ' ' || convalidated, ', ' ORDER BY conname, conrelid::regclass::text) \
                   FROM pg_constraint WHERE contype IN ('c', 'f') AND connamespace = 'public'::regnamespace";
-    assert_eq!(stage.sql(&stage.admin, states)?, "a.key false, positive false, positive false");
+    assert_eq!(
+        stage.sql(&stage.admin, states)?,
+        "a.key false, late false, late false, positive false, positive false"
+    );
     let comments = "SELECT string_agg(description, ', ' ORDER BY description) FROM pg_description d \
                     JOIN pg_constraint k ON k.oid = d.objoid WHERE k.conname = 'positive'";
     assert_eq!(stage.sql(&stage.admin, comments)?, "kept, kept, too");
@@ -332,7 +335,8 @@ fn what_fails_late_is_named_before(stage: &Stage) -> Outcome {
          CREATE VIEW v_boss AS SELECT * FROM names; ALTER VIEW v_boss OWNER TO boss;
          CREATE VIEW v_seer AS SELECT * FROM names; ALTER VIEW v_seer OWNER TO seer;
          CREATE TABLE ids(x xid8, t bigint DEFAULT txid_current());
-         CREATE TABLE above(a int); CREATE TABLE below(b int) INHERITS (above); ALTER TABLE above ADD COLUMN c int;
+         CREATE TABLE above(a int); ALTER TABLE above ADD CONSTRAINT late CHECK (a > 0) NOT VALID;
+         CREATE TABLE below(b int) INHERITS (above); ALTER TABLE above ADD COLUMN c int;
          CREATE TYPE mood AS ENUM ('a', 'b', 'c'); CREATE TABLE moods(m mood[]) PARTITION BY HASH (m);
          CREATE TABLE moods_0 PARTITION OF moods FOR VALUES WITH (MODULUS 3, REMAINDER 0);
          CREATE TABLE moods_1 PARTITION OF moods FOR VALUES WITH (MODULUS 3, REMAINDER 1);
@@ -354,6 +358,7 @@ fn what_fails_late_is_named_before(stage: &Stage) -> Outcome {
         .collect();
     states.sort_unstable();
     let expected = [
+        "check late on public.below",
         "names in public.regs.r (regclass)",
         "order of the columns of table public.below",
         "rows of foreign key public.child.\"a.key\"",

@@ -255,7 +255,9 @@ fn every_change_of_a_plain_database_is_found_and_named() -> Outcome {
         &pair.source,
         "COMMENT ON EXTENSION pg_trgm IS 'for names'; CREATE UNLOGGED SEQUENCE public.fast; COMMENT ON DATABASE shop IS 'a shop'; GRANT CREATE ON DATABASE shop TO app_owner; COMMENT ON LARGE OBJECT 4242 IS 'x'; \
          CREATE TABLE public.halfway (a int); CREATE INDEX halfway_a ON public.halfway (a); \
-         UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'public.halfway_a'::regclass",
+         UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'public.halfway_a'::regclass; \
+         CREATE TABLE public.over (a int); ALTER TABLE public.over ADD CONSTRAINT late CHECK (a > 0) NOT VALID; \
+         CREATE TABLE public.under () INHERITS (public.over)",
     )?;
     pair.migrate()?;
     let report = pair.equal(&[])?;

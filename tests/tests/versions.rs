@@ -130,7 +130,22 @@ fn a_plain_database_goes_from_15_to_18() -> Outcome {
     let test = "a_plain_database_goes_from_15_to_18";
     let Some(mut stage) = Stage::new(test, Server::Source15, Server::Target18)? else { return Ok(()) };
     stage.programs = stage.lab.programs_of(Server::Target18)?.to_owned();
-    same(&stage, &PLAIN).map(drop)
+    stage.sql_text(
+        "CREATE TABLE public.sent (a int, b int GENERATED ALWAYS AS (a) STORED); INSERT INTO public.sent VALUES (1);
+         ALTER TABLE public.sent REPLICA IDENTITY FULL; CREATE PUBLICATION sends FOR TABLE public.sent;
+         CREATE ROLE \"dash-ed\"; GRANT pg_write_all_data TO \"dash-ed\";
+         CREATE ACCESS METHOD \"Am x\" TYPE TABLE HANDLER heap_tableam_handler; COMMENT ON ACCESS METHOD \"Am x\" IS 'ours';
+         CREATE TABLE public.like_heap (i int) USING \"Am x\"; ALTER TABLE public.like_heap OWNER TO \"dash-ed\";",
+    )?;
+    let report = same(&stage, &PLAIN)?;
+    let told = "replica identity of table public.sent";
+    let is_told = |finding: &Value| finding["object"] == told;
+    assert!(report["findings"].as_array().is_some_and(|all| all.iter().any(is_told)), "{report:#}");
+    // As it says, the server does.
+    let update = || stage.sql(&stage.admin, "UPDATE public.sent SET a = 2");
+    assert!(update().is_err_and(|error| error.to_string().contains("cannot update table")));
+    stage.sql(&stage.admin, "ALTER PUBLICATION sends SET (publish_generated_columns = stored)")?;
+    update().map(drop)
 }
 
 #[test]

@@ -6,7 +6,7 @@ use tsmigrate_analyzer::Target;
 
 use super::servers::Servers;
 use super::weigh;
-use super::{Context, limits, possession, snapshot, stages, violations, wrappers};
+use super::{Context, excluded, limits, possession, snapshot, stages, violations, wrappers};
 use crate::connect::{Session, Side, pooler};
 use crate::converted::Conversions;
 use crate::error::{Blocker, Error};
@@ -109,7 +109,7 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
         } else {
             Vec::new()
         };
-        let without_rows = violations::without_rows(&source, &filter, &violations).await?;
+        let without_rows = excluded::without_rows(&source, &filter, &violations).await?;
         blockers.extend(without_rows.filter(|_| !resumed));
         Ok((blockers, (jobs, hazards, convert, weight, violations)))
     })?;

@@ -14,6 +14,7 @@ mod ending;
 mod engine_setup;
 mod enums;
 mod evaluation;
+mod excluded;
 mod fingerprint;
 mod given_up;
 mod handover;

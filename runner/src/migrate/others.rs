@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::RunContext;
 use super::refusal::begin_anew;
-use crate::connect::Session;
+use crate::connect::{Row, Session};
 use crate::engine::marks::{Marks, SCHEMA};
 use crate::error::Error;
 use crate::guard::Plans;
@@ -169,11 +169,11 @@ pub(super) async fn found(session: &Session, marks: &Marks, table: &Relation) ->
     let (copied, question) = counting(marks, table);
     let row = session.ask_row(&question).await?;
     session.run("ROLLBACK TO SAVEPOINT looked; RELEASE SAVEPOINT looked").await?;
-    Ok(judged(copied, row.number(0)?, row.number(1)?))
+    judged(copied, &row)
 }
 
-/// How many rows the marks say were copied, where there are some of the table; and the question how many there are, and how many
-/// of others.
+/// How many rows the marks say were copied, where there are some of the table; and the question how many there are, how many
+/// without the table's own marks, how many without any, and whether it is a partition.
 fn counting(marks: &Marks, table: &Relation) -> (Option<u64>, String) {
     let own: Vec<(Step, u64)> = marks
         .steps()
@@ -186,16 +186,28 @@ fn counting(marks: &Marks, table: &Relation) -> (Option<u64>, String) {
     let of =
         if steps.is_empty() { String::new() } else { format!(" WHERE d.step IN ({})", steps.join(", ")) };
     let question = format!(
-        "SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE t.xmin NOT IN (SELECT d.xmin FROM {SCHEMA}.done d{of})) \
+        "SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE t.xmin NOT IN (SELECT d.xmin FROM {SCHEMA}.done d{of})), \
+           pg_catalog.count(*) FILTER (WHERE t.xmin NOT IN (SELECT d.xmin FROM {SCHEMA}.done d)), \
+           (SELECT c.relispartition FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass({})::pg_catalog.oid) \
          FROM ONLY {} t",
+        literal(&table.sql()),
         table.sql()
     );
     let copied = (!own.is_empty()).then(|| own.iter().map(|(_, rows)| rows).sum());
     (copied, question)
 }
 
+/// Whose rows they are by the answer to [`counting`], where the marks say that `copied` were copied. Rows of a partition may have
+/// gone through its root into another one than on the source: hashes of enums differ from server to server.
+fn judged(copied: Option<u64>, row: &Row) -> Result<Rows, Error> {
+    let (all, is_part) = (row.number::<u64>(0)?, row.flag(3)?);
+    let added: u64 = row.number(if is_part { 2 } else { 1 })?;
+    let copied = copied.filter(|_| !is_part);
+    Ok(told(copied, all, added))
+}
+
 /// Whose `all` rows are, of which the run has not written `added`, and the marks say that it copied `copied`.
-fn judged(copied: Option<u64>, all: u64, added: u64) -> Rows {
+fn told(copied: Option<u64>, all: u64, added: u64) -> Rows {
     let missing = copied.map_or(0, |copied| copied.saturating_sub(all.saturating_sub(added)));
     if all == 0 || added == 0 && missing == 0 {
         Rows::Own
@@ -233,9 +245,7 @@ pub(super) async fn found_in(
     let questions: Vec<String> =
         questions.map(|(place, sql)| format!("SELECT q.*, {place} AS place FROM ({sql}) q")).collect();
     let rows = session.ask(&format!("{} ORDER BY place", questions.join(" UNION ALL "))).await?;
-    let all =
-        copied.iter().zip(&rows).map(|(copied, row)| Ok(judged(*copied, row.number(0)?, row.number(1)?)));
-    all.collect::<Result<_, Error>>().map(Some)
+    copied.iter().zip(&rows).map(|(copied, row)| judged(*copied, row)).collect::<Result<_, Error>>().map(Some)
 }
 
 /// Refuses where a table that is about to be dropped or emptied has other rows than the run has copied into it. The session is

@@ -56,13 +56,13 @@ pub(super) async fn analyse(
         all_roles::settings(context)
     )?;
     let (source, target) = tokio::try_join!(context.source.open(), context.target.open())?;
-    let (omitted, mut states, settings, broken) = tokio::try_join!(
+    let (omitted, mut states, between, broken) = tokio::try_join!(
         omitted::find(&source),
         states::find(&source),
-        states::settings(&source, &target, &servers.target.database),
+        states::between((&source, &servers.source), (&target, &servers.target)),
         unchecked::find(&context.source, |table| servers.filter.has(table))
     )?;
-    states.extend(settings.into_iter().chain(broken));
+    states.extend(between.into_iter().chain(broken));
     drop((source, target));
     pre.extend(all_roles);
     let (roles, passwords) = roles;

@@ -7,11 +7,10 @@ use std::fmt::Write as _;
 use super::{Context, RunContext};
 use crate::connect::Session;
 use crate::engine::allowed::{Allowed, BY_ROWS, May};
-use crate::error::{Blocker, Error};
-use crate::filter::Filter;
+use crate::error::Error;
 use crate::inspect::{Facts, Timescale};
 use crate::names::{self, Relation};
-use crate::quote::{self, identifier, literal, quoted};
+use crate::quote::{self, identifier, literal};
 use crate::results::{Finding, Missing};
 use crate::timescale;
 
@@ -331,66 +330,6 @@ async fn of_name(
         return Err(refused(given, what, "look there: psql -X \"$SOURCE\" -c '\\d schema.table'"));
     }
     Ok(found)
-}
-
-/// Foreign keys of tables with rows, and the tables that they refer to.
-const REFERENCES: &str = "
-SELECT n.nspname, t.relname, r.nspname, p.relname, k.conname FROM pg_catalog.pg_constraint k
-JOIN pg_catalog.pg_class t ON t.oid = k.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
-JOIN pg_catalog.pg_class p ON p.oid = k.confrelid JOIN pg_catalog.pg_namespace r ON r.oid = p.relnamespace
-WHERE k.contype = 'f' AND k.conparentid = 0 AND k.convalidated AND t.oid <> p.oid
-  AND (t.relkind = 'p' OR pg_catalog.pg_relation_size(t.oid) > 0) ORDER BY 1, 2, 5";
-
-/// Keys to tables whose rows are to stay behind: the target would refuse them when all other rows are there.
-pub(super) async fn without_rows(
-    source: &Session,
-    filter: &Filter,
-    violations: &[Violation],
-) -> Result<Option<Blocker>, Error> {
-    if !filter.leaves_any_rows() {
-        return Ok(None);
-    }
-    let mut keys = Vec::new();
-    for row in source.ask(REFERENCES).await? {
-        let (table, other, name) = (row.relation(0)?, row.relation(2)?, row.text(4)?);
-        let is_allowed = violations.iter().any(|violation| violation.is(&table, name));
-        if filter.keeps_rows(&table) && filter.has(&other) && filter.leaves_rows(&other) && !is_allowed {
-            keys.push((format!("{table}.{}", quoted(name)), other));
-        }
-    }
-    let left = "leave the rows behind that refer to those too, with --exclude-data";
-    Ok(excluded_rows(&keys, "whose rows stay behind (--exclude-data)", left))
-}
-
-/// The same in words: `keys` with the tables that they refer to, `why` those have no rows, and the first way on.
-pub(super) fn excluded_rows(keys: &[(String, Relation)], why: &str, first: &str) -> Option<Blocker> {
-    let (key, other) = keys.first()?;
-    // What TimescaleDB's tables refer to cannot stay away.
-    let all: Vec<String> = keys
-        .iter()
-        .map(|(key, _)| key)
-        .filter(|key| !timescale::is_own(key))
-        .map(|key| quote::argument(key))
-        .collect();
-    let mut next = vec![first.to_owned()];
-    if all.len() == keys.len() {
-        next.push(format!(
-            "or have these keys NOT VALID on the target where rows break them: --allow-violations {}",
-            all.join(" ")
-        ));
-    }
-    Some(Blocker {
-        check: "excluded-rows",
-        what: format!(
-            "{} to tables {why}, such as {key} to {other}: the target would refuse it once all other rows are there",
-            if keys.len() == 1 {
-                "a foreign key refers".to_owned()
-            } else {
-                format!("{} foreign keys refer", keys.len())
-            }
-        ),
-        next,
-    })
 }
 
 /// What of post-data may stay away.

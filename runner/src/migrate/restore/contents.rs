@@ -325,7 +325,7 @@ fn notes(archive: &Archive, of_tables: &BTreeMap<Relation, usize>) -> Vec<String
 /// Tables whose rows are not in the archive.
 fn without_rows(archive: &Archive, of_tables: &BTreeMap<Relation, usize>) -> BTreeSet<Relation> {
     // Partitioned tables have none of their own.
-    let is_plain = |entry: &&Entry| entry.is("TABLE") && entry.relation_kind != b'p';
+    let is_plain = |entry: &&Entry| entry.is("TABLE") && !entries::is_partitioned(entry);
     let plain = archive.toc().entries.iter().filter(is_plain).filter_map(entries::name);
     plain.filter(|table| !of_tables.contains_key(table)).collect()
 }

@@ -46,6 +46,17 @@ pub(super) fn table(entry: &Entry, bytes: u64) -> Option<Table> {
     })
 }
 
+/// True for a table in partitions, which has no rows of its own. Archives of `pg_dump` 16 and older do not say so beside the
+/// statement.
+pub(super) fn is_partitioned(entry: &Entry) -> bool {
+    let by_statement = || {
+        let sql = str::from_utf8(&entry.definition).ok().filter(|sql| sql.contains("PARTITION BY"))?;
+        let parsed = parse(sql, true).ok()??;
+        Some(matches!(parsed.node(), NodeEnum::CreateStmt(create) if create.partspec.is_some()))
+    };
+    entry.relation_kind == b'p' || entry.relation_kind == 0 && by_statement().unwrap_or(false)
+}
+
 /// The sequence that an entry sets, with its value and whether it was called; none where it does anything else.
 pub(super) fn sequence(entry: &Entry) -> Option<(Relation, (i64, bool))> {
     let parsed = parse(str::from_utf8(&entry.definition).ok()?, true).ok()??;
