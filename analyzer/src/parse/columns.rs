@@ -30,6 +30,61 @@ pub fn names_columns(node: &NodeEnum) -> bool {
     finder.found.iter().any(|column| column.names.last().is_some_and(|name| name != "*"))
 }
 
+/// All columns that a statement names, in its queries too.
+#[must_use]
+pub fn all_columns(node: &NodeEnum) -> Vec<ColumnName> {
+    let mut finder = Finder::default();
+    visit(node, &mut finder);
+    finder.found
+}
+
+/// The relations that a statement names, each with the name that its columns go by: its alias, or its own.
+#[must_use]
+pub fn names_of_relations(node: &NodeEnum) -> Vec<(String, String)> {
+    let mut relations = Relations::default();
+    visit(node, &mut relations);
+    let named = |(name, alias): (String, String)| {
+        let goes_by = if alias.is_empty() { name.clone() } else { alias };
+        (name, goes_by)
+    };
+    relations.found.into_iter().map(named).collect()
+}
+
+#[derive(Default)]
+struct Relations {
+    nodes: Vec<&'static str>,
+    field: &'static str,
+    found: Vec<(String, String)>,
+}
+
+impl Visitor for Relations {
+    fn open(&mut self, node: &'static str) {
+        self.nodes.push(node);
+        if node == "RangeVar" {
+            self.found.push(Default::default());
+        }
+    }
+
+    fn field(&mut self, name: &'static str) {
+        self.field = name;
+    }
+
+    fn close(&mut self) {
+        self.nodes.pop();
+    }
+
+    fn text(&mut self, value: &str) {
+        let Some((name, alias)) = self.found.last_mut() else { return };
+        match (self.nodes.as_slice(), self.field) {
+            ([.., "RangeVar"], "relname") => value.clone_into(name),
+            ([.., "RangeVar", "Alias"], "aliasname") => value.clone_into(alias),
+            _ => {}
+        }
+    }
+
+    fn number(&mut self, _: Number) {}
+}
+
 #[derive(Default)]
 struct Finder {
     /// The column at hand, and how many nodes are open in it.

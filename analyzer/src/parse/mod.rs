@@ -13,7 +13,7 @@ mod values;
 mod walk;
 
 pub use canonical::{Change, canonical, changed};
-pub use columns::{ColumnName, columns_in, names_columns};
+pub use columns::{ColumnName, all_columns, columns_in, names_columns, names_of_relations};
 pub use kind::StatementKind;
 pub use pg_query::NodeEnum;
 pub use pg_query::protobuf as pg;

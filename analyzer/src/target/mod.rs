@@ -1,6 +1,7 @@
 //! What the destination can do, as data with its sources.
 
 mod builtin;
+mod catalog_columns;
 mod icu;
 mod members;
 mod names;
@@ -14,6 +15,7 @@ pub use builtin::{
     builtin_of_internal, is_builtin, is_builtin_operator, is_builtin_operator_class,
     is_in_information_schema, is_variadic_builtin,
 };
+pub use catalog_columns::{GoneColumn, gone_columns};
 pub use icu::{icu_of_locale, is_locale, is_no_icu_collation};
 pub use members::{Members, known, members};
 pub use names::Names;

@@ -6,6 +6,7 @@ pub mod dep_02_undeclared_object;
 pub mod dep_03_duplicate_object;
 pub mod dep_04_unqualified_name;
 pub mod dep_05_unknown_column;
+pub mod dep_06_catalog_column;
 mod drops;
 mod missing;
 pub(crate) mod order;
@@ -22,4 +23,5 @@ pub const RULES: &[&Rule] = &[
     &dep_02_undeclared_object::RULE,
     &dep_03_duplicate_object::RULE,
     &dep_05_unknown_column::RULE,
+    &dep_06_catalog_column::RULE,
 ];

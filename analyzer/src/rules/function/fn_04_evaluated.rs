@@ -78,6 +78,8 @@ struct Evaluated {
     forced: BTreeSet<ObjectId>,
     /// Tables whose rows were judged at their COPY.
     copied: BTreeSet<ObjectId>,
+    /// Those of them whose rows are refused.
+    refused: BTreeSet<ObjectId>,
 }
 
 /// An expression that is evaluated while rows arrive, or when an index is built.
@@ -348,6 +350,11 @@ fn copy(ctx: &mut Context<'_>, s: &pg::CopyStmt) {
         // What it reads has arrived.
         .filter(|(_, trouble)| !matches!(trouble, Trouble::Reads { table, .. } if ctx.facts.filled.contains(&ctx.resolved(table))))
         .collect();
+    let fails =
+        |(_, trouble): &(Use, Trouble)| matches!(trouble, Trouble::Unqualified { conditional: false, .. });
+    if found.iter().any(fails) {
+        ctx.states.of::<Evaluated>().refused.insert(table.clone());
+    }
     ctx.states.of::<Evaluated>().copied.insert(table);
     for (found, trouble) in found {
         let is_guess = matches!(trouble, Trouble::Reads { .. });
@@ -372,7 +379,7 @@ fn finish(all: &mut Finish<'_>) {
             _ => Some(found.place),
         };
         // A migration asks the source for rows.
-        let has_rows = |table: &ObjectId| all.facts.filled.contains(table);
+        let has_rows = |table: &ObjectId| all.facts.filled.contains(table) && !state.refused.contains(table);
         let is_guess = match &found.kind {
             Kind::View(tables) => all.options.catalogs_follow || !tables.iter().any(has_rows),
             Kind::Index => !all.options.catalogs_follow && !has_rows(&found.table),
