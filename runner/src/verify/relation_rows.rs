@@ -202,6 +202,18 @@ async fn counted(source: &Reader<'_>, chunks: &[Place], formula: Formula) -> Res
     Ok(Reading::Rows { count: total, sample: total, sum: None })
 }
 
+/// Why a server lets us read no rows of a relation that it has: an owner may take even the own privileges away.
+fn forbidden<'a>(wanted: &'a Reading, found: &'a Reading) -> Option<&'a str> {
+    let of = |reading: &'a Reading| match reading {
+        Reading::Refused { code, why } if code == "42501" => Ok(Some(&**why)),
+        Reading::Rows { .. } => Ok(None),
+        _ => Err(()),
+    };
+    // What else is refused says more.
+    let (wanted, found) = (of(wanted).ok()?, of(found).ok()?);
+    wanted.or(found)
+}
+
 /// Compares one relation.
 pub(super) async fn one(
     source: &Reader<'_>,
@@ -248,6 +260,9 @@ pub(super) async fn one(
         if let Some(why) = hidden(reader, place, reading).await? {
             return Ok(Outcome::not_compared(work, &why));
         }
+    }
+    if let Some(why) = forbidden(&wanted, &found) {
+        return Ok(Outcome::not_compared(work, why));
     }
     if wanted == found {
         if let Reading::Refused { why, .. } = wanted {
