@@ -1,9 +1,77 @@
-//! Zstandard's frames, unpacked as they are read.
+//! Compressed files, unpacked as they are read: gzip, and Zstandard's frames.
 
 use std::io::{self, BufRead, Read};
 
+use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+
+/// How a file is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    /// Not at all.
+    Plain,
+    /// gzip.
+    Gzip,
+    /// Zstandard.
+    Zstd,
+}
+
+impl Packing {
+    /// So many of the first bytes tell it.
+    pub const MAGIC: usize = 4;
+
+    /// Tells it by the first bytes.
+    #[must_use]
+    pub fn of(head: &[u8]) -> Self {
+        match head {
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            // A frame, or one that is to be skipped.
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
+            _ => Self::Plain,
+        }
+    }
+
+    /// What looks whether such a file is whole.
+    #[must_use]
+    pub fn test(self) -> &'static str {
+        match self {
+            Self::Zstd => "zstd -t",
+            Self::Plain | Self::Gzip => "gzip -t",
+        }
+    }
+}
+
+/// A file that is unpacked.
+pub enum Unpacking<R> {
+    /// As it is.
+    Plain(R),
+    /// Of gzip.
+    Gzip(MultiGzDecoder<R>),
+    /// Of Zstandard.
+    Zstd(Box<Frames<R>>),
+}
+
+impl<R: BufRead> Unpacking<R> {
+    /// Reads from its beginning.
+    pub fn new(packing: Packing, source: R) -> Self {
+        match packing {
+            Packing::Plain => Self::Plain(source),
+            Packing::Gzip => Self::Gzip(MultiGzDecoder::new(source)),
+            Packing::Zstd => Self::Zstd(Box::new(Frames::new(source))),
+        }
+    }
+}
+
+impl<R: BufRead> Read for Unpacking<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(source) => source.read(out),
+            Self::Gzip(source) => source.read(out),
+            Self::Zstd(source) => source.read(out),
+        }
+    }
+}
 
 /// Bytes that are unpacked at a time.
 const CHUNK: usize = 256 << 10;

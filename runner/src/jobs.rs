@@ -244,11 +244,22 @@ pub fn start_command(schema: &str, id: i64, due: Option<&str>) -> String {
     format!("SELECT {schema}.alter_job({id}, scheduled => true{at})")
 }
 
-/// Waits until none of `jobs` runs, or for two minutes; returns the names of those that still do.
+/// Pauses `jobs`, and waits for those that run; returns the names of those that still do.
 ///
 /// # Errors
-/// When the server refuses the question.
-pub async fn settle(session: &Session, jobs: &[Job]) -> Result<Vec<String>, Error> {
+/// When the server refuses.
+pub async fn pause(session: &Session, jobs: &[Job]) -> Result<Vec<String>, Error> {
+    if !jobs.is_empty() {
+        let alter = Alter::find(session).await?;
+        for job in jobs {
+            alter.schedule(session, job.id, false, None).await?;
+        }
+    }
+    settle(session, jobs).await
+}
+
+/// Waits until none of `jobs` runs, or for two minutes; returns the names of those that still do.
+async fn settle(session: &Session, jobs: &[Job]) -> Result<Vec<String>, Error> {
     let names: Vec<_> = jobs.iter().map(|job| crate::quote::literal(&job.name)).collect();
     if names.is_empty() {
         return Ok(Vec::new());

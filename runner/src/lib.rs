@@ -41,6 +41,7 @@ pub mod signals;
 pub mod states;
 pub mod step;
 pub mod tables;
+pub mod text_dump;
 pub mod timescale;
 pub mod tools;
 pub mod verify;

@@ -79,13 +79,19 @@ impl Dumps {
     /// The program, told to restore an archive.
     #[must_use]
     pub fn command(&self, archive: &Path, arguments: &[&str]) -> Command {
+        let mut command = self.command_of(&[archive], arguments);
+        command.arg("--roles").arg(self.path("roles.sql"));
+        command
+    }
+
+    /// The program, told to restore these files.
+    #[must_use]
+    pub fn command_of(&self, files: &[&Path], arguments: &[&str]) -> Command {
         let mut command = Command::new(program::path());
         command
             .args(["restore", "--format", "json", "--work-dir"])
             .arg(&self.stage.work)
-            .arg("--roles")
-            .arg(self.path("roles.sql"))
-            .arg(archive)
+            .args(files)
             .args(arguments)
             .env_remove("SOURCE")
             .env("TARGET", &self.stage.target)

@@ -273,6 +273,16 @@ impl Stage {
         Ok(found)
     }
 
+    /// How many steps a run has marked as done on the target.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub fn steps_done(&self) -> Result<u32, Box<dyn Error>> {
+        let count = "SELECT CASE WHEN to_regclass('_tsmigrate.done') IS NULL THEN 0 ELSE (xpath('/row/c/text()', \
+                     query_to_xml('SELECT count(*) AS c FROM _tsmigrate.done', false, true, '')))[1]::text::int END";
+        Ok(self.sql(&self.admin, count)?.parse()?)
+    }
+
     /// What runs have left behind on either end or on the disk; empty where all is in order.
     ///
     /// # Errors

@@ -93,6 +93,7 @@ const CRATES: &[Crate] = &[
             "report",
             "frames",
             "archive",
+            "text_dump",
             "migrate",
             "workers",
             "cli",

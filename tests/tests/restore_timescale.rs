@@ -90,13 +90,11 @@ fn a_killed_restore_of_hypertables_goes_on() -> Outcome {
     let Some(dumps) = hypertables(test, Server::Source17)? else { return Ok(()) };
     let stage = &dumps.stage;
     let archive = dumps.dump(&["-Ft"], "archive")?;
-    let done = "SELECT CASE WHEN to_regclass('_tsmigrate.done') IS NULL THEN 0 ELSE \
-                (xpath('/row/c/text()', query_to_xml('SELECT count(*) AS c FROM _tsmigrate.done', false, true, '')))[1]::text::int END";
     let mut killed = 0;
     for steps in [1, 4, 20, 60] {
         let mut child =
             dumps.command(&archive, &["--jobs", "1"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        while child.try_wait()?.is_none() && stage.sql(&stage.admin, done)?.parse::<u32>()? < steps {}
+        while child.try_wait()?.is_none() && stage.steps_done()? < steps {}
         killed += usize::from(child.try_wait()?.is_none());
         child.kill()?;
         child.wait()?;

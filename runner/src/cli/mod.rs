@@ -6,6 +6,7 @@ mod cleanup;
 mod config;
 mod config_schema;
 mod diff;
+mod dump;
 mod effective;
 mod excerpt;
 mod failure;
@@ -66,7 +67,9 @@ enum Command {
     Rewrite(rewrite::Args),
     /// Move a live database: dump, rewrite, copy, verify
     Migrate(Box<tsmigrate::migrate::Args>),
-    /// Restore an archive of pg_dump: check, rewrite, load
+    /// Dump a live database, with what no dump tells
+    Dump(Box<tsmigrate::migrate::dump::Args>),
+    /// Restore what pg_dump wrote: check, rewrite, load
     Restore(Box<tsmigrate::migrate::restore::Args>),
     /// Compare two databases: every object, owner, privilege and row
     Verify(Box<verify::Args>),
@@ -104,6 +107,7 @@ pub(crate) fn main() -> ExitCode {
     }
     let result = match cli.command {
         Command::Migrate(args) => migrate::run(&args),
+        Command::Dump(args) => dump::run(&args),
         Command::Restore(args) => restore::run(&args),
         Command::Cleanup(args) => cleanup::run(&args),
         Command::Verify(args) => verify::run(&args),

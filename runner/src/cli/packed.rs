@@ -5,52 +5,23 @@ use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
 use std::rc::Rc;
 
-use flate2::bufread::MultiGzDecoder;
 use tsmigrate::archive::ScriptReader;
-use tsmigrate::frames::Frames;
+use tsmigrate::frames::{Packing, Unpacking};
 use tsmigrate_analyzer::archive::Damage;
 use tsmigrate_analyzer::quote::shell_file;
 
 use super::failure::Failure;
 
-/// The first bytes tell a format.
-const MAGIC: usize = 4;
-
 /// Bytes that are unpacked at a time.
 const CHUNK: usize = 256 << 10;
 
-/// How a dump is packed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Packing {
-    Plain,
-    Gzip,
-    Zstd,
-    Archive,
-}
-
-impl Packing {
-    fn of(head: &[u8]) -> Self {
-        match head {
-            [0x1f, 0x8b, ..] => Self::Gzip,
-            // A frame, or one that is to be skipped.
-            [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Self::Zstd,
-            _ => Self::Plain,
-        }
-    }
-
-    /// What looks whether such a file is whole.
-    fn test(self) -> &'static str {
-        match self {
-            Self::Zstd => "zstd -t",
-            Self::Archive => "pg_restore --file=/dev/null",
-            Self::Plain | Self::Gzip => "gzip -t",
-        }
-    }
-}
+/// What looks whether an archive is whole.
+const TEST: &str = "pg_restore --file=/dev/null";
 
 /// The text of a dump.
 pub(super) struct Unpacked {
-    packing: Packing,
+    /// None of an archive's script.
+    packing: Option<Packing>,
     reader: Box<dyn Read>,
     state: Rc<State>,
 }
@@ -69,21 +40,20 @@ impl Unpacked {
     pub(super) fn new(source: impl Read + 'static) -> io::Result<Self> {
         let state = Rc::new(State::default());
         let mut source = Counted { source, state: Rc::clone(&state) };
-        let mut head = Vec::with_capacity(MAGIC);
-        source.by_ref().take(MAGIC as u64).read_to_end(&mut head)?;
+        let mut head = Vec::with_capacity(Packing::MAGIC);
+        source.by_ref().take(Packing::MAGIC as u64).read_to_end(&mut head)?;
         let packing = Packing::of(&head);
         let whole = Cursor::new(head).chain(source);
         let reader: Box<dyn Read> = match packing {
-            Packing::Plain | Packing::Archive => Box::new(whole),
-            Packing::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(CHUNK, whole))),
-            Packing::Zstd => Box::new(Frames::new(BufReader::with_capacity(CHUNK, whole))),
+            Packing::Plain => Box::new(whole),
+            _ => Box::new(Unpacking::new(packing, BufReader::with_capacity(CHUNK, whole))),
         };
-        Ok(Self { packing, reader, state })
+        Ok(Self { packing: Some(packing), reader, state })
     }
 
     /// An archive's script.
     pub(super) fn of_archive(script: ScriptReader) -> Self {
-        Self { packing: Packing::Archive, reader: Box::new(script), state: Rc::default() }
+        Self { packing: None, reader: Box::new(script), state: Rc::default() }
     }
 
     /// How many packed bytes were read since this was last asked.
@@ -93,10 +63,10 @@ impl Unpacked {
 
     /// Why it cannot be read any further.
     pub(super) fn failure(&self, name: &str, error: &io::Error) -> Failure {
-        if self.packing == Packing::Archive {
+        let Some(packing) = self.packing else {
             return archive_failure(name, &Damage::Io(io::Error::new(error.kind(), error.to_string())));
-        }
-        if self.packing == Packing::Plain || self.state.has_failed.get() {
+        };
+        if packing == Packing::Plain || self.state.has_failed.get() {
             return Failure::io("the file cannot be read", Path::new(name), error);
         }
         let what = if self.state.has_ended.get() {
@@ -104,7 +74,7 @@ impl Unpacked {
         } else {
             "the compressed file is damaged"
         };
-        let test = format!("{} {}", self.packing.test(), shell_file(name));
+        let test = format!("{} {}", packing.test(), shell_file(name));
         Failure::new(what)
             .at(name)
             .next(format!("write or copy it again; this tells whether it is whole: {test}"))
@@ -136,7 +106,7 @@ pub(super) fn archive_failure(name: &str, damage: &Damage) -> Failure {
         }
         Damage::CutOff | Damage::Broken(_) | Damage::NoArchive => Failure::new(damage.to_string()),
     };
-    let test = format!("{} {file}", Packing::Archive.test());
+    let test = format!("{TEST} {file}");
     failure.at(name).next(format!("write or copy it again; this tells whether it is whole: {test}"))
 }
 

@@ -10,6 +10,7 @@ mod broken;
 pub mod builds;
 pub mod config;
 pub mod copy;
+pub mod fields;
 pub mod holder;
 mod job_rows;
 pub mod load;

@@ -29,13 +29,31 @@ pub struct ArchiveRows {
     /// Positions of columns whose batches of NULLs are written as NULL, by table: known with the shapes.
     pub null_batches: OnceLock<BTreeMap<Relation, Vec<usize>>>,
     sums: Mutex<BTreeMap<Relation, Sum>>,
+    /// What the source had, by table, where that is known.
+    expected: BTreeMap<Relation, Sum>,
 }
 
 impl ArchiveRows {
-    /// An archive of which nothing has been read.
+    /// An archive of which nothing has been read. `expected` is what the source had, where that is known.
     #[must_use]
-    pub fn new(open: OpenRows) -> Self {
-        Self { open, shapes: OnceLock::new(), null_batches: OnceLock::new(), sums: Mutex::default() }
+    pub fn new(open: OpenRows, expected: BTreeMap<Relation, Sum>) -> Self {
+        let (shapes, null_batches, sums) = (OnceLock::new(), OnceLock::new(), Mutex::default());
+        Self { open, shapes, null_batches, sums, expected }
+    }
+
+    /// Refuses rows that are not those that the source had.
+    fn check(&self, table: &Relation, sum: Sum) -> Result<(), Error> {
+        // Batches of NULLs go over as others.
+        let is_other = self.null_batches.get().is_some_and(|tables| tables.contains_key(table));
+        match self.expected.get(table).filter(|expected| !is_other && **expected != sum) {
+            None => Ok(()),
+            Some(expected) => Err(Error::Refused {
+                what: format!(
+                    "the rows of {table} are not those that were dumped: {sum} in the archive, {expected} on the source"
+                ),
+                next: vec!["copy the archive again, or dump it again".into()],
+            }),
+        }
     }
 
     /// Opens the rows of a table as they go over.
@@ -213,6 +231,7 @@ impl Source for ArchiveSource {
         let Some((table, receiver)) = &mut self.reading else { return Ok(None) };
         match receiver.recv().await {
             Some(Ok(chunk)) if chunk.is_empty() => {
+                self.rows.check(table, self.summing.sum())?;
                 let mut sums = self.rows.sums.lock().unwrap_or_else(PoisonError::into_inner);
                 sums.insert(table.clone(), self.summing.sum());
                 drop(sums);
@@ -241,7 +260,13 @@ fn read(archive: &ArchiveRows, table: &Relation, sender: &mpsc::Sender<io::Resul
         let mut chunk = Vec::with_capacity(CHUNK);
         rows.by_ref().take(CHUNK as u64).read_to_end(&mut chunk)?;
         let is_over = chunk.is_empty();
-        if sender.blocking_send(Ok(chunk.into())).is_err() || is_over {
+        if is_over {
+            // Whoever reads the next table goes on where this one has ended.
+            drop(rows);
+            let _ = sender.blocking_send(Ok(Bytes::new()));
+            return Ok(());
+        }
+        if sender.blocking_send(Ok(chunk.into())).is_err() {
             return Ok(());
         }
     }

@@ -2,7 +2,7 @@
 //! them, and no user of a service may make them. In the one database of a service, settings of the database are the same:
 //! those of a role come before both.
 
-use super::Context;
+use crate::connect::Connector;
 use crate::error::Error;
 
 /// Parameters whose values are lists of quoted names (`GUC_LIST_QUOTE`; `variable_is_guc_list_quote` in pg_dump's
@@ -15,7 +15,7 @@ const LISTS: &str = "'local_preload_libraries', 'search_path', 'session_preload_
 ///
 /// # Errors
 /// When the source refuses the question.
-pub(super) async fn settings(context: &Context) -> Result<Vec<u8>, Error> {
+pub(super) async fn settings(source: &Connector) -> Result<Vec<u8>, Error> {
     let question = format!(
         r#"SELECT pg_catalog.format('ALTER DATABASE %I SET %I TO %s;', pg_catalog.current_database(), one.name,
                   CASE WHEN one.name IN ({LISTS}) THEN
@@ -34,7 +34,7 @@ pub(super) async fn settings(context: &Context) -> Result<Vec<u8>, Error> {
                              WHERE own.setrole = 0 AND d.datname = pg_catalog.current_database()
                                AND pg_catalog.split_part(its, '=', 1) = one.name)"#
     );
-    let settings: Vec<String> = context.source.open().await?.ask_list(&question).await?;
+    let settings: Vec<String> = source.open().await?.ask_list(&question).await?;
     if settings.is_empty() {
         return Ok(Vec::new());
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::human::count;
 
+use super::ending;
 use super::given_up::{self, Say};
 use super::session_name;
 use super::stages::restoring;
@@ -141,20 +142,29 @@ pub async fn run(args: &Args, say: Say<'_>) -> Result<(), Error> {
         if let Some(journal) = &journal {
             journal.write(Event::Done)?;
         }
-    } else if owner.is_some() && other {
-        say(&format!(
-            "the target keeps what was written: go on with the version of tsmigrate that began the run, or give it up: {}",
-            record::cleanup(work.path(), true)
-        ));
+    } else if owner.is_some() && !other && past.as_ref().is_some_and(has_only_differed) {
+        Marks::drop(&session).await?;
+        if let Some(journal) = &journal {
+            journal.write(Event::Done)?;
+        }
+        say("✓ target: stays as it is; the run's own schema is removed");
     } else if owner.is_some() {
-        say(
-            "the target keeps what was written: go on with the command that began the run and --resume, or give it up with \
-             --drop-target",
-        );
+        let give_up = record::cleanup(work.path(), true);
+        let go_on = if other {
+            "with the version of tsmigrate that began the run"
+        } else {
+            "with the command that began the run and --resume"
+        };
+        say(&format!("the target keeps what was written: go on {go_on}, or give it up: {give_up}"));
     } else if let Some(journal) = &journal {
         journal.write(Event::Done)?;
     }
     Ok(())
+}
+
+/// A run that has come to its end, but for differences.
+fn has_only_differed(past: &State) -> bool {
+    past.stopped.as_deref() == Some(ending::DIFFERS)
 }
 
 /// Refuses to touch a run that has sessions: it may be at work, with a work directory that we do not know.

@@ -9,16 +9,18 @@ use super::run_context::{Reached, RunContext};
 use crate::error::Error;
 use crate::human::count;
 use crate::journal::Event;
+use crate::progress::Progress;
 use crate::report::{self, Outcome, Report};
 use crate::{defect, progress, record, signals};
 
 /// Waits for the end of a run, which is in a task of its own, so that even a panic comes back here as a value. A first signal
 /// stops it in order; at the second one `give_up` is called.
-pub(super) async fn until_end(
-    context: &RunContext,
-    mut task: JoinHandle<Result<Outcome, Error>>,
+pub(super) async fn until_end<T>(
+    progress: &Progress,
+    work: &Path,
+    mut task: JoinHandle<Result<T, Error>>,
     give_up: impl FnOnce(&str, &Path) + Send + 'static,
-) -> Result<Outcome, Error> {
+) -> Result<T, Error> {
     let result = tokio::select! {
         joined = &mut task => joined.unwrap_or_else(|error| {
             Err(Error::Defect(match error.try_into_panic() {
@@ -27,10 +29,10 @@ pub(super) async fn until_end(
             }))
         }),
         signal = signals::stop() => {
-            context.progress.warn(&format!(
+            progress.warn(&format!(
                 "{signal}: rolling back what is under way (once more: at once)"
             ));
-            let work = context.work.path().to_owned();
+            let work = work.to_owned();
             tokio::spawn(async move {
                 let signal = signals::stop().await;
                 give_up(signal, &work);
@@ -43,16 +45,19 @@ pub(super) async fn until_end(
             }
         }
     };
-    context.progress.stop();
+    progress.stop();
     result
 }
+
+/// Why a run has stopped that has come to its end: who ends it may keep the target as it is.
+pub(super) const DIFFERS: &str = "the target differs from the source";
 
 /// Writes down how it ended; `closed` where nothing is open any more.
 pub(super) fn note(context: &RunContext, closed: bool, result: &Result<Outcome, Error>) {
     let last = match result {
         _ if !closed => Event::Stopped { why: "something is still open".to_owned() },
         Ok(Outcome::Differs) if context.undo().reached != Reached::Nothing => {
-            Event::Stopped { why: "the target differs from the source".to_owned() }
+            Event::Stopped { why: DIFFERS.to_owned() }
         }
         Ok(_) => Event::Done,
         Err(_) if context.undo().reached == Reached::Nothing => Event::Done,

@@ -14,6 +14,7 @@ use crate::filter::Filter;
 use crate::human;
 use crate::inspect::{self, Facts};
 use crate::jobs;
+use crate::names::Relation;
 use crate::quote::quoted;
 use crate::tools;
 use crate::{clashes, hazards, plan, watch};
@@ -91,7 +92,9 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
         jobs.retain(|job| filter.has_job(job.id));
         // One stop names all of them.
         let mut blockers = Vec::new();
-        blockers.extend(stages::jobs::not_pausable(context, &source, &source_facts, &jobs).await?);
+        blockers.extend(
+            stages::jobs::not_pausable(context.args.no_pause_jobs, &source, &source_facts, &jobs).await?,
+        );
         let hazards = match timescale {
             Some(timescale) => hazards::find(&source, timescale, |table| filter.has(table)).await?,
             None => Vec::new(),
@@ -99,7 +102,7 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
         let convert = Conversions::ask(&source, &source_facts, &target_facts, &context.args.hypertable).await;
         let convert = held(&mut blockers, convert)?;
         blockers.extend(snapshot::of_one_server(&context.source, &source).await?);
-        let unreadable = unreadable(&source, &source_facts, &filter).await?;
+        let unreadable = unreadable(&source, &source_facts, |table| filter.has(table)).await?;
         let is_readable = unreadable.is_none();
         blockers.extend(unreadable);
         let weight = weigh::weigh(context, &filter, &source, &target, reach).await?;
@@ -153,8 +156,12 @@ fn held<T>(blockers: &mut Vec<Blocker>, result: Result<T, Error>) -> Result<Opti
 }
 
 /// Rows that the source would keep from us: none may stay behind in silence.
-async fn unreadable(source: &Session, facts: &Facts, filter: &Filter) -> Result<Option<Blocker>, Error> {
-    let found = inspect::unreadable(source, |relation| filter.has(relation)).await?;
+pub(super) async fn unreadable(
+    source: &Session,
+    facts: &Facts,
+    comes: impl Fn(&Relation) -> bool,
+) -> Result<Option<Blocker>, Error> {
+    let found = inspect::unreadable(source, comes).await?;
     let Some((_, policy)) = found.first() else { return Ok(None) };
     let names = found.iter().map(|(name, _)| name);
     let user = quoted(&facts.user);

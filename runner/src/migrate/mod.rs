@@ -10,6 +10,7 @@ mod context;
 mod copied;
 mod copy_plan;
 mod driver;
+pub mod dump;
 mod ending;
 mod engine_setup;
 mod enums;
@@ -21,6 +22,7 @@ mod handover;
 mod inspection;
 mod limits;
 mod loaded;
+mod manifest;
 mod mended;
 mod options;
 mod others;
@@ -78,7 +80,7 @@ pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static
         end.endpoint().warnings().iter().for_each(|warning| context.progress.warn(warning));
     }
     let task = tokio::spawn(pipeline::migrate(context.clone()));
-    let result = ending::until_end(&context, task, give_up).await;
+    let result = ending::until_end(&context.progress, context.work.path(), task, give_up).await;
     if result.is_err() {
         tokio::join!(context.source.cancel_all(), context.target.cancel_all());
     }

@@ -8,6 +8,7 @@ use super::scripts::Scripts;
 use super::servers::Servers;
 use super::{Context, administrator, all_roles, ownership, torn, unchecked};
 use crate::analysis::{self, Analysed};
+use crate::connect::Endpoint;
 use crate::error::Error;
 use crate::inspect::Facts;
 use crate::omitted;
@@ -16,7 +17,7 @@ use crate::results::Missing;
 use crate::script::{self, Class, Input, Statement};
 use crate::states;
 use crate::timescale::INVALIDATION_TRIGGER;
-use crate::tools;
+use crate::tools::{self, Tools};
 
 /// Dumps roles and schema and has them analysed; false where findings stand in the way.
 pub(super) async fn analyse(
@@ -50,10 +51,10 @@ pub(super) async fn analyse(
         servers.tools.output("pg_dump", context.source.endpoint(), &arguments).await
     };
     let (roles, mut pre, post, all_roles) = tokio::try_join!(
-        dump_roles(context, servers),
+        roles(context, servers),
         section("--section=pre-data"),
         section("--section=post-data"),
-        all_roles::settings(context)
+        all_roles::settings(&context.source)
     )?;
     let (source, target) = tokio::try_join!(context.source.open(), context.target.open())?;
     let (omitted, mut states, between, broken) = tokio::try_join!(
@@ -142,18 +143,22 @@ pub(super) fn hash(parts: &[&[u8]]) -> String {
     crate::human::hex(&hash.finalize())
 }
 
-/// The roles' dump, and whether it has passwords: to read those takes a superuser.
-async fn dump_roles(context: &Context, servers: &Servers) -> Result<(Vec<u8>, bool), Error> {
+/// The roles' dump, where roles come over.
+async fn roles(context: &Context, servers: &Servers) -> Result<(Vec<u8>, bool), Error> {
     if context.args.no_roles {
         return Ok((Vec::new(), true));
     }
-    let endpoint = context.source.endpoint();
+    dump_roles(&servers.tools, context.source.endpoint()).await
+}
+
+/// The roles' dump, and whether it has passwords: to read those takes a superuser.
+pub(super) async fn dump_roles(tools: &Tools, endpoint: &Endpoint) -> Result<(Vec<u8>, bool), Error> {
     let database = &tools::database(endpoint.database());
     let with = ["--roles-only", "--database", database];
-    match servers.tools.output("pg_dumpall", endpoint, &with).await {
+    match tools.output("pg_dumpall", endpoint, &with).await {
         Err(Error::ToolFailed { output, .. }) if output.contains("pg_authid") => {
             let without = ["--roles-only", "--no-role-passwords", "--database", database];
-            Ok((servers.tools.output("pg_dumpall", endpoint, &without).await?, false))
+            Ok((tools.output("pg_dumpall", endpoint, &without).await?, false))
         }
         result => result.map(|roles| (roles, true)),
     }

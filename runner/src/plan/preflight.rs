@@ -8,29 +8,21 @@ use crate::quote::{psql, quoted};
 /// The oldest PostgreSQL that is read: multiranges, `pg_read_all_data` and reading by block ranges came with it.
 const OLDEST: u32 = 14;
 
-/// What is wrong with one of the servers, other than TimescaleDB's version.
+fn blocker(check: &'static str, what: String, next: &[&str]) -> Blocker {
+    Blocker { check, what, next: next.iter().map(|&next| next.to_owned()).collect() }
+}
+
+/// What is wrong with a source, whatever its target.
 #[must_use]
-pub fn preflight(source: &Facts, target: &Facts) -> Vec<Blocker> {
+pub fn of_source(source: &Facts) -> Vec<Blocker> {
     let mut blockers = Vec::new();
-    let mut block = |check, what: String, next: &[&str]| {
-        blockers.push(Blocker { check, what, next: next.iter().map(|&next| next.to_owned()).collect() });
-    };
-    if source.is_same(target) {
-        block(
-            "same-database",
-            format!("the source and the target are one database, {}", quoted(&source.database)),
-            &["name the service's database with --target"],
-        );
-    }
+    let mut block = |check, what: String, next: &[&str]| blockers.push(blocker(check, what, next));
     if source.in_recovery {
         block(
             "source-standby",
             "the source is a standby, and a standby exports no snapshot".into(),
             &["name the primary with --source"],
         );
-    }
-    if target.in_recovery {
-        block("target-standby", "the target is a standby".into(), &["name the primary with --target"]);
     }
     if source.major() < OLDEST {
         block(
@@ -41,6 +33,45 @@ pub fn preflight(source: &Facts, target: &Facts) -> Vec<Blocker> {
                 "tsmigrate rewrite makes a dump of any version fit the service",
             ],
         );
+    }
+    blockers.extend(restoring("source-restoring", "SOURCE", source));
+    blockers
+}
+
+/// A server in restoring mode.
+fn restoring(check: &'static str, side: &str, facts: &Facts) -> Option<Blocker> {
+    let timescale = facts.timescale.as_ref().filter(|timescale| timescale.restoring)?;
+    let command = psql(side, &format!("SELECT {}.timescaledb_post_restore()", timescale.schema));
+    if !timescale.restoring_of_role.is_empty() {
+        let mut next =
+            vec!["a role's setting says so, which timescaledb_post_restore() leaves alone:".to_owned()];
+        next.extend(timescale.restoring_of_role.iter().map(|sql| format!("  {}", psql(side, sql))));
+        let what = "sessions there have timescaledb.restoring = on: hypertables read as empty";
+        return Some(Blocker { check, what: format!("{what} (the {})", side.to_lowercase()), next });
+    }
+    Some(blocker(
+        check,
+        format!("the {} is in restoring mode: hypertables read as empty there", side.to_lowercase()),
+        &["a restore is under way, or one was left half done; if it is the latter:", &command],
+    ))
+}
+
+/// What is wrong with one of the servers, other than TimescaleDB's version.
+#[must_use]
+pub fn preflight(source: &Facts, target: &Facts) -> Vec<Blocker> {
+    let mut blockers = Vec::new();
+    let mut block = |check, what: String, next: &[&str]| blockers.push(blocker(check, what, next));
+    if source.is_same(target) {
+        block(
+            "same-database",
+            format!("the source and the target are one database, {}", quoted(&source.database)),
+            &["name the service's database with --target"],
+        );
+    }
+    blockers.extend(of_source(source));
+    let mut block = |check, what: String, next: &[&str]| blockers.push(blocker(check, what, next));
+    if target.in_recovery {
+        block("target-standby", "the target is a standby".into(), &["name the primary with --target"]);
     }
     if target.major() < source.major() {
         block(
@@ -59,28 +90,8 @@ pub fn preflight(source: &Facts, target: &Facts) -> Vec<Blocker> {
             &["create a new service: the encoding of a database cannot be changed"],
         );
     }
-    for (check, side, facts) in
-        [("source-restoring", "SOURCE", source), ("target-restoring", "TARGET", target)]
-    {
-        if let Some(timescale) = facts.timescale.as_ref().filter(|timescale| timescale.restoring) {
-            let command = psql(side, &format!("SELECT {}.timescaledb_post_restore()", timescale.schema));
-            if !timescale.restoring_of_role.is_empty() {
-                let mut next = vec![
-                    "a role's setting says so, which timescaledb_post_restore() leaves alone:".to_owned(),
-                ];
-                next.extend(timescale.restoring_of_role.iter().map(|sql| format!("  {}", psql(side, sql))));
-                let next: Vec<&str> = next.iter().map(String::as_str).collect();
-                let what = "sessions there have timescaledb.restoring = on: hypertables read as empty";
-                block(check, format!("{what} (the {})", side.to_lowercase()), &next);
-                continue;
-            }
-            block(
-                check,
-                format!("the {} is in restoring mode: hypertables read as empty there", side.to_lowercase()),
-                &["a restore is under way, or one was left half done; if it is the latter:", &command],
-            );
-        }
-    }
+    blockers.extend(restoring("target-restoring", "TARGET", target));
+    let mut block = |check, what: String, next: &[&str]| blockers.push(blocker(check, what, next));
     if !target.objects.is_empty() {
         block(
             "target-not-empty",

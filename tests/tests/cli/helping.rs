@@ -3,8 +3,19 @@
 use crate::folder::Folder;
 use tsmigrate_tests::program::on_terminal;
 
-const COMMANDS: [&str; 10] =
-    ["check", "rewrite", "migrate", "restore", "verify", "cleanup", "rules", "schema", "completions", "man"];
+const COMMANDS: [&str; 11] = [
+    "check",
+    "rewrite",
+    "migrate",
+    "dump",
+    "restore",
+    "verify",
+    "cleanup",
+    "rules",
+    "schema",
+    "completions",
+    "man",
+];
 
 #[test]
 fn help_of_every_command_is_grouped_and_fits_eighty_columns() {
@@ -30,7 +41,7 @@ fn help_of_every_command_is_grouped_and_fits_eighty_columns() {
         .map(|(line, _)| line)
         .collect();
     assert!(hanging.is_empty(), "{hanging:#?}");
-    for command in ["check", "rewrite", "migrate", "restore", "verify", "cleanup", "rules"] {
+    for command in ["check", "rewrite", "migrate", "dump", "restore", "verify", "cleanup", "rules"] {
         let help = folder.run(&["help", command]).out;
         assert!(help.contains("Examples:") && help.contains("Exit status:"), "{help}");
     }

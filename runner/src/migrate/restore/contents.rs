@@ -1,17 +1,16 @@
 //! What an archive holds, as far as a run has to know it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::io::{self, Read};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use tsmigrate_analyzer::archive::{Damage, Entry, Section};
+use tsmigrate_analyzer::archive::{Entry, Section};
 
+use super::dump::{self, Dump, Named};
 use super::hypertables::{self, Hypertables};
 use super::{entries, refused};
-use crate::archive::{self, Archive, Places};
 use crate::engine::marks;
 use crate::engine::rows::OpenRows;
 use crate::engine::sequences;
@@ -19,11 +18,16 @@ use crate::error::{Blocker, Error};
 use crate::human::count;
 use crate::inspect::{Extension, Facts, Timescale};
 use crate::journal::{ARCHIVE, Identity};
+use crate::migrate::manifest::Manifest;
 use crate::names::Relation;
 use crate::tables::Table;
 
 /// So much of a large object is written at once, in bytes.
 const PIECE: u64 = 1 << 20;
+
+/// What nobody knows without a manifest.
+const UNKNOWN: &str = "not known, for no dump tells it: what the source's rows were, ALTER ROLE ALL, hazards of TimescaleDB, when \
+    jobs are due; tsmigrate dump writes it down";
 
 /// A piece of a large object.
 #[derive(Debug, Default)]
@@ -35,10 +39,9 @@ pub(super) struct ObjectPiece {
     pub(super) bytes: Vec<u8>,
 }
 
-/// An archive, and what it holds.
+/// A dump, and what it holds.
 pub(super) struct Contents {
-    archive: Arc<Archive>,
-    places: Arc<Places>,
+    dump: Arc<Dump>,
     /// The number of the entry that holds the rows of each table.
     of_tables: Arc<BTreeMap<Relation, usize>>,
     /// Tables with rows, the largest first.
@@ -55,36 +58,42 @@ pub(super) struct Contents {
     pub(super) notes: Vec<String>,
     /// TimescaleDB, where the archive has it.
     pub(super) hypertables: Hypertables,
+    /// What `tsmigrate dump` has written beside it.
+    pub(super) manifest: Option<Manifest>,
 }
 
 impl Contents {
-    /// Opens an archive, and looks at its table of contents.
+    /// Opens what a person has named, and looks at what it holds; with it come the roles' statements that it has.
     ///
     /// # Errors
     /// When it cannot be read, or [`Error::Preflight`] with all that cannot be restored.
-    pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let archive = opened(path)?;
-        let places = archive.places().map_err(|error| refused::damage(path, &Damage::Io(error)))?;
-        let toc = archive.toc();
+    pub(super) fn open(paths: &[PathBuf], database: Option<&str>) -> Result<(Self, Vec<u8>), Error> {
+        let Named { dump, roles, manifest } = dump::open(paths, database)?;
+        let entries = dump.entries();
         let created: BTreeSet<Relation> =
-            toc.entries.iter().filter(|entry| entry.is("TABLE")).filter_map(entries::name).collect();
-        let mut blockers = blockers(&toc.entries, toc.is_utf8());
-        let hypertables = Hypertables::read(&archive, &places, &created)
-            .map_err(|error| refused::damage(path, &Damage::Io(error)))?;
-        let all = hypertables::relations(&toc.entries);
+            entries.iter().filter(|entry| entry.is("TABLE")).filter_map(entries::name).collect();
+        let mut blockers = blockers(&dump);
+        let failed = |error| Error::File { what: "read the dump".to_owned(), error };
+        let mut hypertables =
+            if blockers.is_empty() { Hypertables::read(&dump, &created).map_err(failed)? } else { None };
+        if let (Some(hypertables), Some(manifest)) = (&mut hypertables, &manifest) {
+            // They were paused while their rows were dumped.
+            hypertables.jobs.clone_from(&manifest.jobs);
+        }
+        let all = hypertables::relations(entries);
         if blockers.is_empty() {
             blockers.extend(hypertables.iter().flat_map(|hypertables| hypertables.blockers(&all)));
-            blockers.extend(hypertables::without_extension(&toc.entries, &created));
+            blockers.extend(hypertables::without_extension(entries, &created));
         }
         if !blockers.is_empty() {
             return Err(Error::Preflight(blockers));
         }
         let (mut tables, mut of_tables) = (Vec::new(), BTreeMap::new());
         let mut sequences = sequences::Values::new();
-        for (number, entry) in toc.entries.iter().enumerate() {
+        for (number, entry) in entries.iter().enumerate() {
             if entry.has_data
                 && entry.is("TABLE DATA")
-                && let Some(table) = entries::table(entry, places.size(entry))
+                && let Some(table) = entries::table(entry, dump.size(entry))
             {
                 of_tables.insert(table.relation.clone(), number);
                 if hypertables.is_none() || !hypertables::is_catalog(&table.relation, &created) {
@@ -98,8 +107,8 @@ impl Contents {
         for table in &mut tables {
             table.routed |= !created.contains(&table.relation);
         }
-        tables.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.relation.cmp(&b.relation)));
-        let mut facts = facts(&archive);
+        dump.order(&mut tables, &of_tables);
+        let mut facts = facts(&dump);
         if let Some(hypertables) = &hypertables {
             let Timescale { version, schema, .. } = hypertables.timescale.clone();
             facts.extensions.insert("timescaledb".to_owned(), Extension { version, schema });
@@ -108,12 +117,18 @@ impl Contents {
         let identity = Identity {
             system: ARCHIVE.to_owned(),
             database: facts.database.clone(),
-            oid: fingerprint(&archive),
+            oid: fingerprint(&dump),
         };
-        let notes = notes(&archive, &of_tables);
-        Ok(Self {
-            archive: Arc::new(archive),
-            places: Arc::new(places),
+        let mut notes = notes(&dump, &of_tables);
+        notes.push(match &manifest {
+            Some(manifest) => format!(
+                "the source as of {}: its rows have to be those that the manifest counts",
+                manifest.begun
+            ),
+            None => UNKNOWN.to_owned(),
+        });
+        let contents = Self {
+            dump: Arc::new(dump),
             of_tables: Arc::new(of_tables),
             tables,
             created,
@@ -122,26 +137,23 @@ impl Contents {
             identity,
             notes,
             hypertables: hypertables.unwrap_or_default(),
-        })
+            manifest,
+        };
+        Ok((contents, roles))
     }
 
-    /// The text of one part, but for large objects. Statistics are left out: they are made anew.
+    /// The text of one part, but for large objects.
     pub(super) fn section(&self, section: Section) -> Vec<u8> {
-        self.archive
-            .text(|of, entry| of == section && !entry.is("STATISTICS DATA") && !entry.is_of_large_objects())
+        self.dump.section(section)
     }
 
     /// Owners, privileges and comments of large objects; empty where there are none.
     pub(super) fn about_objects(&self) -> Vec<u8> {
-        if self.archive.toc().entries.iter().any(Entry::is_of_large_objects) {
-            self.archive.text(|_, entry| !entry.has_data && entry.is_of_large_objects())
-        } else {
-            Vec::new()
-        }
+        self.dump.about_objects()
     }
 
     fn object_lists(&self) -> impl Iterator<Item = &Entry> {
-        self.archive.toc().entries.iter().filter(|entry| entry.has_data && entry.is("BLOBS"))
+        self.dump.entries().iter().filter(|entry| entry.has_data && entry.is("BLOBS"))
     }
 
     /// How many lists of large objects there are.
@@ -156,7 +168,7 @@ impl Contents {
         each: &mut dyn FnMut(ObjectPiece) -> io::Result<()>,
     ) -> io::Result<()> {
         let Some(entry) = self.object_lists().nth(number) else { return Ok(()) };
-        self.archive.large_objects(&self.places, entry, |id, object| {
+        self.dump.large_objects(entry, &mut |id, object| {
             let id =
                 u32::try_from(id).map_err(|_| io::Error::other("a large object's number is too large"))?;
             let mut offset = 0;
@@ -177,7 +189,7 @@ impl Contents {
 
     /// Tables whose rows are not in the archive: `pg_dump` says so of empty ones too.
     pub(super) fn without_rows(&self) -> BTreeSet<Relation> {
-        without_rows(&self.archive, &self.of_tables)
+        without_rows(&self.dump, &self.of_tables)
     }
 
     /// Tables whose rows are in the archive; there may be none.
@@ -192,46 +204,30 @@ impl Contents {
 
     /// What opens the rows of a table.
     pub(super) fn rows(&self) -> OpenRows {
-        let (archive, places) = (Arc::clone(&self.archive), Arc::clone(&self.places));
-        let of_tables = Arc::clone(&self.of_tables);
+        let (dump, of_tables) = (Arc::clone(&self.dump), Arc::clone(&self.of_tables));
         Arc::new(move |table| {
-            let entry = of_tables.get(table).and_then(|number| archive.toc().entries.get(*number));
+            let entry = of_tables.get(table).and_then(|number| dump.entries().get(*number));
             let entry = entry.ok_or_else(|| io::Error::other("it has no rows of this table"))?;
-            Ok(Box::new(archive.rows(&places, entry)?))
+            dump.rows(entry)
         })
     }
-}
-
-fn opened(path: &Path) -> Result<Archive, Error> {
-    let failed = |error| Error::File { what: format!("read {}", path.display()), error };
-    let damaged = |damage: Damage| refused::damage(path, &damage);
-    if path.is_dir() {
-        if !archive::is_directory(path) {
-            return Err(refused::no_directory(path));
-        }
-        return Archive::of_directory(path).map_err(damaged);
-    }
-    let mut file = File::open(path).map_err(failed)?;
-    let mut head = Vec::new();
-    (&mut file).take(refused::HEAD as u64).read_to_end(&mut head).map_err(failed)?;
-    if !archive::begins(&head) {
-        return Err(refused::no_archive(path, &head));
-    }
-    file.seek(SeekFrom::Start(0)).map_err(failed)?;
-    Archive::of_file(file).map_err(|damage| match archive::directory_of(path) {
-        Some(directory) => refused::part_of_directory(path, directory),
-        None => damaged(damage),
-    })
 }
 
 /// What refuses some entries.
 type Refuse = fn(&[&Entry]) -> Blocker;
 
 /// All that cannot be restored.
-fn blockers(all: &[Entry], is_utf8: bool) -> Vec<Blocker> {
+fn blockers(dump: &Dump) -> Vec<Blocker> {
+    let all = dump.entries();
     let of_kind = |kind: &'static str| all.iter().filter(move |entry| entry.is(kind));
     let mut blockers = Vec::new();
-    if !is_utf8 {
+    if let Dump::Text(text) = dump {
+        blockers.extend(text.problems().map(refused::problem));
+        if text.versions().0.is_empty() {
+            blockers.push(refused::no_head());
+        }
+    }
+    if !dump.is_utf8() {
         blockers.push(refused::encoding());
     }
     if of_kind("SCHEMA").any(|entry| entry.tag == marks::SCHEMA.as_bytes()) {
@@ -271,61 +267,89 @@ fn blockers(all: &[Entry], is_utf8: bool) -> Vec<Blocker> {
 }
 
 /// The database that was dumped, in the form in which a server's is known.
-fn facts(archive: &Archive) -> Facts {
-    let toc = archive.toc();
-    let version = String::from_utf8_lossy(&toc.server).into_owned();
+fn facts(dump: &Dump) -> Facts {
+    let version = dump.server();
     let major = version.split(|c: char| !c.is_ascii_digit()).next().and_then(|word| word.parse().ok());
-    let extensions = toc.entries.iter().filter(|entry| entry.is("EXTENSION"));
+    let extensions = dump.entries().iter().filter(|entry| entry.is("EXTENSION"));
     let extensions = extensions
         .map(|entry| (String::from_utf8_lossy(&entry.tag).into_owned(), Extension::default()))
         .collect();
     Facts {
         version_num: major.unwrap_or(0_u32).saturating_mul(10_000),
         version,
-        database: String::from_utf8_lossy(&toc.database).into_owned(),
+        database: dump.database(),
         encoding: "UTF8".to_owned(),
         extensions,
         ..Facts::default()
     }
 }
 
-/// A hash of the table of contents, which says when it was written: data that was damaged may be put right meanwhile.
-fn fingerprint(archive: &Archive) -> String {
-    let toc = archive.toc();
+/// A hash of what it holds; of an archive, with when it was written. Rows that were damaged may be put right meanwhile.
+fn fingerprint(dump: &Dump) -> String {
     let mut hash = Sha256::new();
-    hash.update(format!("{:?} {:?} {:?} {:?}", toc.format, toc.created, toc.server, toc.writer));
-    for entry in &toc.entries {
+    match dump {
+        Dump::Archive(archive, _) => {
+            let toc = archive.toc();
+            hash.update(format!("{:?} {:?} {:?} {:?}", toc.format, toc.created, toc.server, toc.writer));
+        }
+        Dump::Text(text) => hash.update(format!("text {:?}", text.versions())),
+    }
+    for entry in dump.entries() {
         hash.update(format!("{entry:?}\n"));
     }
     crate::human::hex(&hash.finalize())
 }
 
-fn notes(archive: &Archive, of_tables: &BTreeMap<Relation, usize>) -> Vec<String> {
-    let toc = archive.toc();
-    let [second, minute, hour, day, month, year, _] = toc.created;
-    let mut notes = vec![format!(
-        "the archive was begun at {}-{:02}-{day:02} {hour:02}:{minute:02}:{second:02}, its server's clock, by pg_dump {}",
-        year.saturating_add(1900),
-        month.saturating_add(1),
-        String::from_utf8_lossy(&toc.writer)
-    )];
-    if !of_tables.is_empty() && !toc.entries.iter().any(|entry| entry.section == Section::PostData) {
-        notes.push("the archive has no index, key or trigger: was it dumped with --section?".to_owned());
+fn notes(dump: &Dump, of_tables: &BTreeMap<Relation, usize>) -> Vec<String> {
+    let mut notes = Vec::new();
+    let has_more = match dump {
+        Dump::Archive(archive, _) => {
+            let toc = archive.toc();
+            let [second, minute, hour, day, month, year, _] = toc.created;
+            notes.push(format!(
+                "the archive was begun at {}-{:02}-{day:02} {hour:02}:{minute:02}:{second:02}, its server's clock, by pg_dump {}",
+                year.saturating_add(1900),
+                month.saturating_add(1),
+                String::from_utf8_lossy(&toc.writer)
+            ));
+            toc.entries.iter().any(|entry| entry.section == Section::PostData)
+        }
+        Dump::Text(text) => {
+            let (server, writer) = text.versions();
+            let (server, writer) = (String::from_utf8_lossy(server), String::from_utf8_lossy(writer));
+            notes.push(format!("the text was written by pg_dump {writer}, of a server of version {server}"));
+            if !text.has_database() {
+                notes.push("it was written without --create: settings, privileges and comments of the database itself are not in it".to_owned());
+            }
+            if text.drops() > 0 {
+                notes.push(format!(
+                    "left out, for the target is empty: {} that drop objects",
+                    count(text.drops(), "statement")
+                ));
+            }
+            if text.is_packed() {
+                notes.push("tables go over in the order of the compressed file".to_owned());
+            }
+            !text.section(Section::PostData).is_empty()
+        }
+    };
+    if !of_tables.is_empty() && !has_more {
+        notes.push("the dump has no index, key or trigger: was it dumped with --section?".to_owned());
     }
-    let empty = without_rows(archive, of_tables).len();
+    let empty = without_rows(dump, of_tables).len();
     if empty > 0 {
         notes.push(format!(
-            "{} without rows in the archive: partitioned, or dumped without their rows",
+            "{} without rows in the dump: partitioned, or dumped without their rows",
             count(empty as u64, "table")
         ));
     }
     notes
 }
 
-/// Tables whose rows are not in the archive.
-fn without_rows(archive: &Archive, of_tables: &BTreeMap<Relation, usize>) -> BTreeSet<Relation> {
+/// Tables whose rows are not in the dump.
+fn without_rows(dump: &Dump, of_tables: &BTreeMap<Relation, usize>) -> BTreeSet<Relation> {
     // Partitioned tables have none of their own.
     let is_plain = |entry: &&Entry| entry.is("TABLE") && !entries::is_partitioned(entry);
-    let plain = archive.toc().entries.iter().filter(is_plain).filter_map(entries::name);
+    let plain = dump.entries().iter().filter(is_plain).filter_map(entries::name);
     plain.filter(|table| !of_tables.contains_key(table)).collect()
 }

@@ -1,14 +1,13 @@
 //! What a restore has besides what every run has: its options, the archive, and the roles.
 
-use std::fs;
 use std::ops::Deref;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use super::contents::Contents;
+use super::dump;
 use super::options::Args;
 use crate::capacity::Workers;
 use crate::connect::{Connector, Side};
@@ -39,11 +38,10 @@ impl Deref for Restore {
 impl Restore {
     pub(super) fn new(args: &Args) -> Result<Self, Error> {
         check_rules(&args.accept)?;
-        let contents = Contents::open(&args.archive)?;
-        let roles = match &args.roles {
-            None => Vec::new(),
-            Some(path) => roles(path)?,
-        };
+        let (contents, mut roles) = Contents::open(&args.files, args.database.as_deref())?;
+        if let Some(path) = &args.roles {
+            roles.splice(0..0, dump::roles(path)?);
+        }
         let target = Connector::new(Side::Target, &args.target)?;
         let work = WorkDir::new(args.work_dir.as_deref(), &contents.facts.database);
         let tuning = Tuning {
@@ -53,7 +51,7 @@ impl Restore {
             retry_policy: RetryPolicy { retries: args.retries, disk: args.wait_for_disk },
             no_analyze: args.no_analyze,
         };
-        let shown = args.archive.display().to_string();
+        let shown = args.shown_files();
         let run = RunContext::new(target, work, shown, args.shown.progress, tuning)?;
         Ok(Self { args: args.clone(), contents: Arc::new(contents), roles, run })
     }
@@ -66,22 +64,4 @@ impl Restore {
         let text = serde_json::to_vec(&(accept, roles)).unwrap_or_default();
         crate::human::hex(&Sha256::digest(&text))
     }
-}
-
-/// Reads a roles' dump.
-fn roles(path: &Path) -> Result<Vec<u8>, Error> {
-    let failed = |error| Error::File { what: format!("read {}", path.display()), error };
-    let text = fs::read(path).map_err(failed)?;
-    let is_connect = |line: &[u8]| line.starts_with(b"\\connect ");
-    let why = if text.split(|byte| *byte == b'\n').any(is_connect) {
-        "it holds databases too"
-    } else if str::from_utf8(&text).is_err() {
-        "it is no text in UTF-8"
-    } else {
-        return Ok(text);
-    };
-    Err(Error::Refused {
-        what: format!("--roles {}: {why}", path.display()),
-        next: vec!["name a dump of the roles alone: pg_dumpall --roles-only > roles.sql".into()],
-    })
 }

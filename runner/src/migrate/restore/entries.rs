@@ -10,14 +10,14 @@ use crate::tables::Table;
 use crate::tables::format::Format;
 
 /// An entry's own name, with its schema.
-pub(super) fn name(entry: &Entry) -> Option<Relation> {
+pub(in crate::migrate) fn name(entry: &Entry) -> Option<Relation> {
     let schema = str::from_utf8(entry.schema.as_deref()?).ok()?;
     Some(Relation::new(schema, str::from_utf8(&entry.tag).ok()?))
 }
 
 /// The table whose rows an entry holds, which take `bytes` in the archive; none where it says anything but COPY from
 /// standard input.
-pub(super) fn table(entry: &Entry, bytes: u64) -> Option<Table> {
+pub(in crate::migrate) fn table(entry: &Entry, bytes: u64) -> Option<Table> {
     let sql = str::from_utf8(&entry.copy).ok()?;
     let parsed = parse(sql, true).ok()??;
     let NodeEnum::CopyStmt(copy) = parsed.node() else { return None };

@@ -5,8 +5,8 @@ use std::io::{self, BufRead, BufReader};
 
 use tsmigrate_analyzer::archive::Entry;
 
+use super::dump::Dump;
 use super::{entries, refused};
-use crate::archive::{Archive, Places};
 use crate::connect::Session;
 use crate::engine::config::{self, ConfigTable};
 use crate::error::{Blocker, Error};
@@ -46,12 +46,8 @@ impl Hypertables {
     ///
     /// # Errors
     /// When their rows cannot be read.
-    pub(super) fn read(
-        archive: &Archive,
-        places: &Places,
-        created: &BTreeSet<Relation>,
-    ) -> io::Result<Option<Self>> {
-        let entries = &archive.toc().entries;
+    pub(super) fn read(dump: &Dump, created: &BTreeSet<Relation>) -> io::Result<Option<Self>> {
+        let entries = dump.entries();
         if !entries.iter().any(|entry| entry.is("EXTENSION") && entry.tag == b"timescaledb") {
             return Ok(None);
         }
@@ -67,7 +63,7 @@ impl Hypertables {
                 found.catalogs.insert(table.relation, columns);
                 continue;
             }
-            for line in BufReader::new(archive.rows(places, entry)?).split(b'\n') {
+            for line in BufReader::new(dump.rows(entry)?).split(b'\n') {
                 let line = line?;
                 let values = line.split(|byte| *byte == b'\t').map(value);
                 let row = columns.iter().map(String::as_str).zip(values).collect();

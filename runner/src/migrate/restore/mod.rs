@@ -1,9 +1,10 @@
-//! `tsmigrate restore`: an archive of `pg_dump`, one target, one run. It shares the stages of a migration that ask nothing of
+//! `tsmigrate restore`: what `pg_dump` or `pg_dumpall` wrote, one target, one run. It shares the stages of a migration that ask nothing of
 //! a source's server.
 
 mod contents;
 mod context;
-mod entries;
+mod dump;
+pub(super) mod entries;
 mod hypertables;
 mod known;
 mod large_objects;
@@ -32,17 +33,18 @@ use crate::report::Report;
 pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static) -> Report {
     let context = match Restore::new(args) {
         Ok(context) => Arc::new(context),
-        Err(Error::Preflight(blockers)) => {
+        Err(error @ (Error::Preflight(_) | Error::Refused { .. })) => {
             let mut report = ending::not_begun(&Error::Preflight(Vec::new()));
-            ending::failed(&mut report, Error::Preflight(blockers));
-            report.state.push("nothing was written to the target".to_owned());
+            ending::failed(&mut report, error);
+            let by = if args.resume { "by this start" } else { "to the target" };
+            report.state.push(format!("nothing was written {by}"));
             return report;
         }
         Err(error) => return ending::not_begun(&error),
     };
     context.target.endpoint().warnings().iter().for_each(|warning| context.progress.warn(warning));
     let task = tokio::spawn(pipeline::restore(context.clone()));
-    let result = ending::until_end(&context, task, give_up).await;
+    let result = ending::until_end(&context.progress, context.work.path(), task, give_up).await;
     if result.is_err() {
         context.target.cancel_all().await;
     }

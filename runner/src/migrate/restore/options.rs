@@ -17,8 +17,14 @@ Examples:
   tsmigrate restore shop.dump --roles roles.sql --resume
                                       continue after a stop or a crash
 
-The archive is what pg_dump wrote with -Fc, -Fd or -Ft; the roles are what
-pg_dumpall --roles-only wrote.
+  tsmigrate restore roles.sql shop.sql.gz
+                                      the same of dumps that are text
+  tsmigrate restore --database shop cluster.sql.zst
+                                      one database out of a pg_dumpall file
+
+FILE is what pg_dump wrote with -Fc, -Fd or -Ft, or text of pg_dump and
+pg_dumpall, plain or compressed by gzip or zstd; the roles are what
+pg_dumpall --roles-only wrote, where they are not in a FILE.
 
 Passwords come from the address, PGPASSWORD or ~/.pgpass.
 
@@ -28,9 +34,9 @@ Exit status:
   2  failed, interrupted, an archive or a server that cannot be used so,
      or the target's rows differ from the archive's")]
 pub struct Args {
-    /// Archive of pg_dump: a file or a directory
-    #[arg(value_name = "ARCHIVE")]
-    pub archive: PathBuf,
+    /// Archive of pg_dump, or dumps that are text
+    #[arg(value_name = "FILE", required = true, num_args = 1..)]
+    pub files: Vec<PathBuf>,
 
     /// Target: postgres://tsdbadmin@host/tsdb
     #[arg(long, env = "TARGET", value_name = "URI", hide_env_values = true, help_heading = "Target")]
@@ -39,6 +45,10 @@ pub struct Args {
     /// Roles, from pg_dumpall --roles-only
     #[arg(long, value_name = "FILE", help_heading = "Contents")]
     pub roles: Option<PathBuf>,
+
+    /// The one database of a pg_dumpall file
+    #[arg(long, value_name = "NAME", help_heading = "Contents")]
+    pub database: Option<String>,
 
     /// Accept what these rules lose: RULE,RULE
     #[arg(long, value_name = "RULE", num_args = 1.., value_delimiter = ',', help_heading = "Contents")]
@@ -59,6 +69,14 @@ pub struct Args {
     /// Continue the run recorded in --work-dir
     #[arg(long, help_heading = "Run", conflicts_with = "dry_run")]
     pub resume: bool,
+
+    /// Start the jobs on the target at the end
+    #[arg(long, help_heading = "Run")]
+    pub start_jobs: bool,
+
+    /// Update the target's TimescaleDB at the end
+    #[arg(long, help_heading = "Run")]
+    pub update_timescaledb: bool,
 
     /// Compare no rows at the end
     #[arg(long, help_heading = "Run")]
@@ -94,6 +112,12 @@ pub struct Args {
 }
 
 impl Args {
+    /// The files as people see them.
+    #[must_use]
+    pub(super) fn shown_files(&self) -> String {
+        self.files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(" ")
+    }
+
     /// How many copies and how many builds are to run at once; `otherwise` where nobody says so.
     #[must_use]
     pub fn workers(&self, otherwise: Workers) -> Workers {
@@ -105,7 +129,7 @@ impl std::fmt::Debug for Args {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The URI may hold a password.
         f.debug_struct("Args")
-            .field("archive", &self.archive)
+            .field("files", &self.files)
             .field("dry_run", &self.dry_run)
             .field("accept", &self.accept)
             .finish_non_exhaustive()

@@ -25,6 +25,7 @@ use crate::migrate::copy_plan::{self, CopyPlan, TableRanges};
 use crate::migrate::driver::{StageResult, TargetRun};
 use crate::migrate::handover::Handover;
 use crate::migrate::loaded::Loaded;
+use crate::migrate::manifest::Manifest;
 use crate::migrate::run_context::Reached;
 use crate::migrate::scripts::Scripts;
 use crate::migrate::sorted_builds::SortedBuilds;
@@ -34,7 +35,7 @@ use crate::migrate::stages::{
 };
 use crate::migrate::violations::{Unfulfilled, Violation};
 use crate::migrate::{
-    self, bridging, engine_setup, others, possession, refusal, release, resume, servers, ways_on,
+    self, bridging, ending, engine_setup, others, possession, refusal, release, resume, servers, ways_on,
 };
 use crate::names::Relation;
 use crate::plan::{Plan, Step as Planned};
@@ -115,7 +116,9 @@ pub(super) async fn restore(context: Arc<Restore>) -> Result<Outcome, Error> {
     let session = context.target.open().await?;
     let watcher = context.clone();
     let on_step: OnStep = Box::new(move |step, rows| watcher.step(step, rows));
-    let archive = Arc::new(ArchiveRows::new(context.contents.rows()));
+    let manifest = context.contents.manifest.as_ref();
+    let sums = manifest.map(Manifest::sums).unwrap_or_default();
+    let archive = Arc::new(ArchiveRows::new(context.contents.rows(), sums));
     let rows = Rows::Archive(archive.clone());
     let engine = engine_setup::of_run(&context, &session, rows, marks, "", Rate::new(None), on_step).await?;
     drop(session);
@@ -125,16 +128,20 @@ pub(super) async fn restore(context: Arc<Restore>) -> Result<Outcome, Error> {
         jobs: &contents.hypertables.jobs,
         source: &source,
         target: &facts,
-        due: None,
-        start: false,
+        due: manifest.map(|manifest| &manifest.due),
+        start: context.args.start_jobs,
     };
     let equal = write(&context, &run, &archive, &moved, (scripts, &violations), tables).await?;
     if source.timescale.is_some() {
         workers::start(&context).await?;
         jobs::start(&context, &moved, equal).await?;
-        bridging::back(&context, &source, &facts, false).await?;
+        let update = equal && context.args.update_timescaledb;
+        bridging::back(&context, &source, &facts, update).await?;
     }
-    release::target(&context, equal).await?;
+    // What differs can be looked at, and compared again: a run that goes on needs its marks.
+    if equal {
+        release::target(&context, equal).await?;
+    }
     after(&context, &facts, equal);
     Ok(outcome(equal))
 }
@@ -185,7 +192,7 @@ fn plan(context: &Restore, scripts: &Scripts, clear: bool) -> bool {
     notes.extend(context.workers.get().iter().flat_map(|(_, why)| why.iter().cloned()));
     report.plan = Some(Plan { steps, notes, ..Plan::default() });
     report.next = if clear { Vec::new() } else { ways_on::ways_on(&report.findings) };
-    if !clear && context.args.roles.is_none() {
+    if !clear && context.roles.is_empty() {
         let first = "if roles are missing, give them: pg_dumpall --roles-only > roles.sql on the source, then the same \
                      command with --roles roles.sql";
         report.next.insert(0, first.to_owned());
@@ -471,8 +478,19 @@ fn after(context: &Restore, facts: &Facts, equal: bool) {
         }
     }
     if !equal {
-        report.next.push("look at the differences before any application uses the target".to_owned());
+        let resume = ending::again(std::env::args(), true);
+        report.next.extend([
+            "look at the differences before any application uses the target".to_owned(),
+            format!("then compare again: {resume}"),
+            format!(
+                "or keep it as it is, without the run's own schema: {}",
+                record::cleanup(context.work.path(), false)
+            ),
+        ]);
     }
-    let archive = shell_file(&context.args.archive.display().to_string());
-    report.next.push(format!("keep {archive} until the applications have used the target for a while"));
+    let files: Vec<_> =
+        context.args.files.iter().map(|file| shell_file(&file.display().to_string())).collect();
+    report
+        .next
+        .push(format!("keep {} until the applications have used the target for a while", files.join(" ")));
 }

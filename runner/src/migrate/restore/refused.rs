@@ -1,18 +1,21 @@
 //! What of an archive is not restored: all of it is named before anything is written.
 
-use std::fs::File;
-use std::io::{BufReader, Read};
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
-use flate2::bufread::GzDecoder;
 use tsmigrate_analyzer::archive::{Damage, Entry};
+use tsmigrate_analyzer::input::{Problem, sniff, sniff_text};
 use tsmigrate_analyzer::quote::shell_file;
 
 use crate::archive;
 use crate::error::{Blocker, Error};
-use crate::frames::Frames;
+use crate::frames::Packing;
+use crate::hazards;
 use crate::human;
+use crate::migrate::manifest::Hazard;
 use crate::names::Relation;
+use crate::quote::quoted;
+use crate::text_dump::{self, Choice, Failure, TextFile};
 
 /// So many are named.
 const SHOWN: usize = 5;
@@ -40,7 +43,7 @@ pub(super) fn named(entries: &[&Entry]) -> String {
 pub(super) fn no_version() -> Blocker {
     blocker(
         "archive-timescaledb-version",
-        "the archive does not say which version of TimescaleDB it needs: rows of TimescaleDB's catalogs are not in it, or \
+        "the dump does not say which version of TimescaleDB it needs: rows of TimescaleDB's catalogs are not in it, or \
          they are older than 2.13",
         &["dump it again as a whole, without --schema-only, --no-data and --section", MIGRATE],
     )
@@ -51,7 +54,7 @@ pub(super) fn no_extension(found: &[String]) -> Blocker {
     blocker(
         "archive-hypertables",
         format!(
-            "the archive has parts of hypertables, and not the extension with its catalogs: {}",
+            "the dump has parts of hypertables, and not the extension with its catalogs: {}",
             human::first(found, SHOWN)
         ),
         &["dump it again as a whole, without --table, --schema and their opposites", MIGRATE],
@@ -63,7 +66,7 @@ pub(super) fn hypertables(missing: &[&Relation]) -> Blocker {
     blocker(
         "archive-hypertables",
         format!(
-            "the archive has TimescaleDB's records of hypertables, chunks or aggregates that it does not create: {}",
+            "the dump has TimescaleDB's records of hypertables, chunks or aggregates that it does not create: {}",
             human::first(missing, SHOWN)
         ),
         &["dump it again as a whole, without --table, --schema and their opposites", MIGRATE],
@@ -74,10 +77,7 @@ pub(super) fn hypertables(missing: &[&Relation]) -> Blocker {
 pub(super) fn inserts(entries: &[&Entry]) -> Blocker {
     blocker(
         "archive-inserts",
-        format!(
-            "the archive holds rows as statements other than COPY from standard input: {}",
-            named(entries)
-        ),
+        format!("the dump holds rows as statements other than COPY from standard input: {}", named(entries)),
         &["dump it again without --inserts, --column-inserts and --rows-per-insert"],
     )
 }
@@ -86,7 +86,7 @@ pub(super) fn inserts(entries: &[&Entry]) -> Blocker {
 pub(super) fn encoding() -> Blocker {
     blocker(
         "archive-encoding",
-        "the archive's text is not in UTF-8",
+        "the dump's text is not in UTF-8",
         &["dump it again with: pg_dump --encoding=UTF8"],
     )
 }
@@ -95,7 +95,7 @@ pub(super) fn encoding() -> Blocker {
 pub(super) fn rows_alone(entries: &[&Entry]) -> Blocker {
     blocker(
         "archive-rows-alone",
-        format!("the archive holds rows of tables that it does not create: {}", named(entries)),
+        format!("the dump holds rows of tables that it does not create: {}", named(entries)),
         &["dump it again as a whole, without --data-only and --section"],
     )
 }
@@ -104,8 +104,8 @@ pub(super) fn rows_alone(entries: &[&Entry]) -> Blocker {
 pub(super) fn twice(entries: &[&Entry]) -> Blocker {
     blocker(
         "archive-rows-twice",
-        format!("the archive holds the rows of one table twice: {}", named(entries)),
-        &["pg_dump writes no such archive: dump it again"],
+        format!("the dump holds the rows of one table twice: {}", named(entries)),
+        &["pg_dump writes no such dump: dump it again"],
     )
 }
 
@@ -116,11 +116,7 @@ pub(super) fn unknown(entries: &[&Entry]) -> Blocker {
     kinds.dedup();
     blocker(
         "archive-unknown",
-        format!(
-            "the archive holds data that restore does not know ({}): {}",
-            kinds.join(", "),
-            named(entries)
-        ),
+        format!("the dump holds data that restore does not know ({}): {}", kinds.join(", "), named(entries)),
         &[MIGRATE, BY_HAND],
     )
 }
@@ -130,7 +126,7 @@ pub(super) fn marks(schema: &str) -> Blocker {
     blocker(
         "archive-marks",
         format!(
-            "the archive creates a schema {schema}, and tsmigrate keeps its marks on the target under that name"
+            "the dump creates a schema {schema}, and tsmigrate keeps its marks on the target under that name"
         ),
         &["drop or rename that schema on the source, and dump it again"],
     )
@@ -152,54 +148,182 @@ pub(super) fn damage(path: &Path, damage: &Damage) -> Error {
     Error::Refused { what: format!("{} cannot be restored: {damage}", path.display()), next: vec![next] }
 }
 
-/// The way on with a dump that is text.
-const TEXT: &str =
-    "rewrite it, and run the result with psql: tsmigrate rewrite roles.sql dump.sql --output-dir rewritten";
-
-/// What begins like this, in words, and what to do with it.
-pub(super) fn no_archive(path: &Path, head: &[u8]) -> Error {
-    let (what, next) = match head {
-        [] => ("it is empty", "dump it again"),
-        [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] => return packed(path, head),
-        [b'P', b'K', ..] => ("it is a zip file", "unpack it, and name the archive in it"),
-        head if str::from_utf8(head).is_ok() || head.starts_with(b"--") => {
-            ("it is text; restore reads archives of pg_dump -Fc, -Fd and -Ft", TEXT)
+/// Refuses what is no text of a dump; `head` is what it begins with, unpacked.
+pub(super) fn unless_text(file: &TextFile, head: &[u8]) -> Result<(), Error> {
+    let name = shell_file(&file.path().display().to_string());
+    let (what, next) = match (file.packing(), head) {
+        (_, []) => ("it is empty".to_owned(), "dump it again".to_owned()),
+        (Packing::Plain, [b'P', b'K', ..]) => {
+            ("it is a zip file".to_owned(), "unpack it, and name the dump in it".to_owned())
         }
-        _ => ("it is no archive of pg_dump, or an encrypted one", "decrypt it, and name what pg_dump wrote"),
+        (packing @ (Packing::Gzip | Packing::Zstd), head) if archive::begins(head) => {
+            let is_gzip = packing == Packing::Gzip;
+            let program = if is_gzip { "gzip" } else { "zstd" };
+            let (command, unpacked) = archive::unpacking(&file.path().display().to_string(), is_gzip);
+            (
+                format!("it is an archive that was compressed once more, by {program}"),
+                format!("unpack it first: {command}; then name {}", shell_file(&unpacked)),
+            )
+        }
+        (_, head) => match sniff(head).and_then(|()| sniff_text(head)) {
+            Ok(()) => return Ok(()),
+            Err(Problem::Compressed(_, tool)) => (
+                "it is compressed by a program that restore does not know".to_owned(),
+                format!("unpack it first: {tool} {name} > dump.sql; then name dump.sql"),
+            ),
+            Err(Problem::Binary) => (
+                "it is no dump of pg_dump, or an encrypted one".to_owned(),
+                "decrypt it, and name what pg_dump wrote".to_owned(),
+            ),
+            Err(problem) => (problem.what(), problem.next(&name)),
+        },
     };
-    Error::Refused { what: format!("{} cannot be restored: {what}", path.display()), next: vec![next.into()] }
+    Err(Error::Refused {
+        what: format!("{} cannot be restored: {what}", file.path().display()),
+        next: vec![next],
+    })
 }
 
-/// A file that another program has compressed: an archive, or text.
-fn packed(path: &Path, head: &[u8]) -> Error {
-    let is_gzip = head.starts_with(&[0x1f, 0x8b]);
-    // What cannot be unpacked is not taken for an archive.
-    let first = |unpacked: &mut dyn Read| {
-        let mut head = Vec::new();
-        let _ = unpacked.take(HEAD as u64).read_to_end(&mut head);
-        head
-    };
-    let is_archive = File::open(path).is_ok_and(|file| {
-        let file = BufReader::new(file);
-        let head = if is_gzip { first(&mut GzDecoder::new(file)) } else { first(&mut Frames::new(file)) };
-        archive::begins(&head)
-    });
-    let program = if is_gzip { "gzip" } else { "zstd" };
-    let (what, next) = if is_archive {
-        let (command, name) = archive::unpacking(&path.display().to_string(), is_gzip);
-        (
-            format!("it is an archive that was compressed once more, by {program}"),
-            format!("unpack it first: {command}; then name {}", shell_file(&name)),
-        )
-    } else {
-        (
-            format!(
-                "it is text, compressed by {program}; restore reads archives of pg_dump -Fc, -Fd and -Ft"
+/// A text that cannot be read to its end.
+pub(super) fn unreadable(file: &TextFile, error: &io::Error) -> Error {
+    let path = file.path().display();
+    if file.packing() == Packing::Plain {
+        return Error::File {
+            what: format!("read {path}"),
+            error: io::Error::new(error.kind(), error.to_string()),
+        };
+    }
+    // The decompressor of Zstandard says it in its own words.
+    let is_cut = error.kind() == io::ErrorKind::UnexpectedEof || error.to_string().contains("UnexpectedEof");
+    let why = if is_cut { "it is cut off: its end is missing" } else { "it is damaged" };
+    let test = format!("{} {}", file.packing().test(), shell_file(&path.to_string()));
+    Error::Refused {
+        what: format!("{path} cannot be restored: {why}"),
+        next: vec![format!("write or copy it again; this tells whether it is whole: {test}")],
+    }
+}
+
+/// A text that cannot be looked through.
+pub(super) fn text(failure: &Failure) -> Error {
+    match failure {
+        Failure::Io(file, error) => unreadable(file, error),
+        Failure::CutOff(file, line) => Error::Refused {
+            what: format!(
+                "{} cannot be restored: it is cut off, what is open in line {line} has no end",
+                file.path().display()
             ),
-            TEXT.to_owned(),
-        )
+            next: vec![
+                "write or copy it again: pg_dump ends a dump with \"PostgreSQL database dump complete\""
+                    .into(),
+            ],
+        },
+    }
+}
+
+/// What can be read only once.
+pub(super) fn read_once(path: &Path) -> Error {
+    Error::Refused {
+        what: format!(
+            "{} cannot be restored: it can be read only once, and a restore looks through a dump before it writes anything",
+            path.display()
+        ),
+        next: vec!["write it into a file, and name that; .gz and .zst are read as they are".into()],
+    }
+}
+
+/// A folder of `tsmigrate dump` that has changed since.
+pub(super) fn changed(path: &Path, name: &str) -> Error {
+    Error::Refused {
+        what: format!("{} cannot be restored: {name} is not as it was dumped", path.display()),
+        next: vec!["copy it again, with all of its files, or dump it again".into()],
+    }
+}
+
+/// A hazard that was found on the source when it was dumped.
+pub(super) fn hazard(hazard: &Hazard) -> Blocker {
+    let known = [hazards::ADDED_DEFAULT, hazards::CHUNK_SKIPPING, hazards::ENUM_DIMENSION];
+    let check = known.into_iter().find(|known| *known == hazard.check).unwrap_or("source-hazard");
+    Blocker { check, what: hazard.what.clone(), next: hazard.next.clone() }
+}
+
+/// More than one dump.
+pub(super) fn several(paths: &[PathBuf]) -> Error {
+    let names = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    Error::Refused {
+        what: format!("more than one database is named: {names}"),
+        next: vec!["name one archive, or files of text; beside an archive text with roles alone".into()],
+    }
+}
+
+/// No database, or more than one.
+pub(super) fn choice(choice: &Choice, paths: &[PathBuf]) -> Error {
+    let names = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    let (what, next) = match choice {
+        Choice::Several(all) => (
+            format!("{names} has {}: {}", human::count(all.len() as u64, "database"), list(all)),
+            "name one of them: --database NAME; each goes to a service of its own".to_owned(),
+        ),
+        Choice::Others(all) if all.is_empty() => {
+            (format!("{names} does not say which database it has"), "leave out --database".to_owned())
+        }
+        Choice::Others(all) => (
+            format!("{names} does not have the database that --database names; it has {}", list(all)),
+            "name one that is there".to_owned(),
+        ),
+        Choice::Nothing => (
+            format!("{names} has no database, roles at the most"),
+            "name a dump of the database too: tsmigrate restore roles.sql shop.sql".to_owned(),
+        ),
     };
-    Error::Refused { what: format!("{} cannot be restored: {what}", path.display()), next: vec![next] }
+    Error::Refused { what, next: vec![next] }
+}
+
+fn list(names: &[String]) -> String {
+    names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ")
+}
+
+/// What of a text is not restored.
+pub(super) fn problem(problem: &text_dump::Problem) -> Blocker {
+    match problem {
+        text_dump::Problem::Mixed(line) => blocker(
+            "text-order",
+            format!(
+                "rows stand behind indexes, keys or other statements that belong behind all rows, in line {line}"
+            ),
+            &[
+                "dump it as a whole, or name its files in the order of pg_dump: schema, rows, indexes and keys",
+            ],
+        ),
+        text_dump::Problem::Unqualified(line, name) => blocker(
+            "text-names",
+            format!("table {} is named without its schema, in line {line}", quoted(name)),
+            &["dump it again with a pg_dump that names schemas (10.3 or newer)"],
+        ),
+        text_dump::Problem::Psql(line, command) => blocker(
+            "text-psql",
+            format!("a command of psql, {command}, in line {line}: restore runs none"),
+            &["put in its place what it stands for, or run the file with psql", BY_HAND],
+        ),
+        text_dump::Problem::Rows(line) => blocker(
+            "text-rows",
+            format!("rows whose COPY cannot be read, in line {line}"),
+            &["pg_dump writes no such text: dump it again"],
+        ),
+        text_dump::Problem::LineEnds => blocker(
+            "text-line-ends",
+            "the text's lines end as on Windows, and no row of it could be compared",
+            &["write them as pg_dump does elsewhere: sed -i 's/\\r$//' dump.sql"],
+        ),
+    }
+}
+
+/// A text that says nothing of its server.
+pub(super) fn no_head() -> Blocker {
+    blocker(
+        "text-version",
+        "the text does not say which version of PostgreSQL was dumped: its first lines are missing",
+        &["name the dump as pg_dump wrote it, with \"-- Dumped from database version …\" in its head"],
+    )
 }
 
 /// The table of contents of an archive that is a directory.

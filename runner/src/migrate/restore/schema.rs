@@ -45,7 +45,9 @@ fn superuser(sql: &str) -> Option<String> {
 pub(super) fn analyse(context: &Restore, source: &Facts, target: &Facts) -> Result<(Scripts, bool), Error> {
     let start = Instant::now();
     let contents = &context.contents;
-    let (pre, post) = (contents.section(Section::PreData), contents.section(Section::PostData));
+    let (mut pre, post) = (contents.section(Section::PreData), contents.section(Section::PostData));
+    let manifest = contents.manifest.as_ref();
+    pre.extend(manifest.iter().flat_map(|manifest| manifest.settings_of_all_roles.bytes()));
     let objects = contents.about_objects();
     let hash = schema::hash(&[&context.roles, &pre, &post, &objects]);
     let reserved = administrator::reserved(target);
@@ -86,6 +88,10 @@ pub(super) fn analyse(context: &Restore, source: &Facts, target: &Facts) -> Resu
         let mut report = context.report();
         report.passwords_to_set = log_in;
         report.findings = findings;
+        let (omitted, states) =
+            manifest.map(|manifest| (manifest.omitted.clone(), manifest.states.clone())).unwrap_or_default();
+        report.findings.extend(omitted.into_iter().map(|note| analysis::omitted(note.into())));
+        report.findings.extend(states.into_iter().map(|note| analysis::state(note.into())));
         report.decisions = decisions;
         report.missing.extend(memberships.iter().map(|left| Missing {
             what: left.name(),

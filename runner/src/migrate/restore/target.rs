@@ -6,13 +6,15 @@ use tsmigrate_analyzer::Target;
 use tsmigrate_analyzer::archive::Section;
 
 use super::context::Restore;
-use super::refused::blocker;
+use super::refused::{self, blocker};
 use crate::capacity::{self, LEAST_TARGET, Workers};
 use crate::clashes;
 use crate::connect::{Session, Side, pooler};
 use crate::error::{Blocker, Error};
+use crate::hazards;
 use crate::human::count;
 use crate::inspect::{self, Facts};
+use crate::migrate::manifest::Hazard;
 use crate::migrate::{bridging, possession, wrappers};
 use crate::plan;
 use crate::quote::quoted;
@@ -34,6 +36,12 @@ pub(super) async fn inspect(context: &Restore, source: &Facts, resumed: bool) ->
         let left = possession::left_over(context, &session).await?;
         begun = left.is_some();
         blockers.splice(0..0, left);
+        let hazards = context.contents.manifest.iter().flat_map(|manifest| &manifest.hazards);
+        let is_open = |hazard: &&Hazard| {
+            let accepted = context.args.accept.iter().any(|given| given.eq_ignore_ascii_case(&hazard.check));
+            !accepted || !hazards::ACCEPTABLE.contains(&hazard.check.as_str())
+        };
+        blockers.extend(hazards.filter(is_open).map(refused::hazard));
         blockers.extend(clashes::roles(&session, source, &facts, reserved).await?);
         blockers.extend(clashes::settings(&session, &facts).await?);
     }

@@ -1,7 +1,7 @@
 //! The comparison of the target's rows with those of the archive: their number, and a checksum that was taken while they were
 //! read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -10,6 +10,7 @@ use futures_util::TryStreamExt;
 use super::context::Restore;
 use crate::connect::Session;
 use crate::engine::config::ConfigTable;
+use crate::engine::fields::{self, Fields};
 use crate::engine::retry::retrying;
 use crate::engine::rows::ArchiveRows;
 use crate::engine::sums::{Field, Shape, Shapes, Sum, Summing};
@@ -27,7 +28,7 @@ pub(super) struct Compared {
     /// What of each table's values goes into its checksum.
     pub(super) shapes: Shapes,
     /// Columns of the target's tables.
-    columns: BTreeMap<Relation, BTreeMap<String, Field>>,
+    columns: Fields,
     /// Tables of the archive whose rows came to the same place, and tables of the target that hold them.
     groups: Vec<Group>,
     notes: Vec<String>,
@@ -42,29 +43,6 @@ struct Group {
     shape: Shape,
 }
 
-/// Columns of users' tables, and what their text depends on: the session's time zone, its form of bytes, its money.
-const COLUMNS: &str = "
-WITH RECURSIVE columns AS (
-  SELECT c.oid, n.nspname, c.relname, a.attname, a.attnum, a.atttypid
-  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind IN ('r', 'p') AND c.oid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped),
-parts(root, part) AS (
-  SELECT DISTINCT atttypid, atttypid FROM columns
-  UNION SELECT p.root, x.part FROM parts p JOIN pg_catalog.pg_type t ON t.oid = p.part, LATERAL (
-    SELECT t.typelem AS part WHERE t.typelem <> 0 UNION ALL SELECT t.typbasetype WHERE t.typbasetype <> 0
-    UNION ALL SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE t.oid IN (r.rngtypid, r.rngmultitypid)
-    UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a
-      WHERE t.typrelid <> 0 AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) x)
-SELECT nspname, relname, attname, CASE WHEN atttypid = 'timestamptz'::pg_catalog.regtype THEN 'moment'
-  WHEN atttypid = 'bytea'::pg_catalog.regtype THEN 'bytes'
-  WHEN EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.oid = atttypid AND t.typname ~ '^reg'
-               AND t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace) THEN 'name'
-  WHEN EXISTS (SELECT FROM parts p WHERE p.root = atttypid
-               AND p.part IN ('timestamptz'::pg_catalog.regtype, 'bytea'::pg_catalog.regtype, 'money'::pg_catalog.regtype))
-  THEN 'nothing' ELSE 'text' END
-FROM columns ORDER BY oid, attnum";
-
 impl Compared {
     /// Looks at the tables of the target. `created` are those that the archive creates: of an extension's own nobody knows
     /// which rows came with it.
@@ -73,17 +51,7 @@ impl Compared {
         tables: &[TableRanges],
         created: &BTreeSet<Relation>,
     ) -> Result<Self, Error> {
-        let mut columns = BTreeMap::<Relation, BTreeMap<String, Field>>::new();
-        for row in session.ask(COLUMNS).await? {
-            let field = match row.text(3)? {
-                "moment" => Field::Moment,
-                "bytes" => Field::Bytes,
-                "name" => Field::Name,
-                "nothing" => Field::Nothing,
-                _ => Field::Text,
-            };
-            columns.entry(row.relation(0)?).or_default().insert(row.text(2)?.to_owned(), field);
-        }
+        let columns = fields::read(session).await?;
         let mut compared = Self { shapes: Shapes::new(), columns, groups: Vec::new(), notes: Vec::new() };
         let (ours, others): (Vec<&Table>, Vec<&Table>) =
             tables.iter().map(|(table, _)| table).partition(|table| created.contains(&table.relation));
@@ -105,7 +73,7 @@ impl Compared {
         let mut together = BTreeMap::<&Relation, Group>::new();
         for table in ours {
             let root = inside.get(&table.relation).copied().or_else(|| roots.get(&table.into).copied());
-            let named = compared.fields(&table.into, names::list(&table.columns));
+            let named = fields::of_table(&compared.columns, &table.into, names::list(&table.columns));
             left_out += named.iter().filter(|(_, field)| *field == Field::Nothing).count();
             let shape = Shape::new(&named, root.is_some());
             compared.shapes.insert(table.relation.clone(), shape.clone());
@@ -115,7 +83,7 @@ impl Compared {
                 of_target: Vec::new(),
                 shape: shape.clone(),
             };
-            let copied = |name: &Relation| (name.clone(), copied(name, &table.columns));
+            let copied = |name: &Relation| (name.clone(), fields::copied(name, &table.columns));
             let Some(root) = root else {
                 let name = table.relation.clone();
                 let of_target = vec![copied(&name)];
@@ -143,29 +111,18 @@ impl Compared {
         Ok(compared)
     }
 
-    /// The columns of a table, with what of each goes into its checksum.
-    fn fields(&self, table: &Relation, columns: impl Iterator<Item = String>) -> Vec<(String, Field)> {
-        let of_table = self.columns.get(table);
-        let field = |name: &String| of_table.and_then(|of| of.get(name)).copied().unwrap_or(Field::Text);
-        columns.map(|name| (name.clone(), field(&name))).collect()
-    }
-
     /// Compares TimescaleDB's catalogs too, as far as their rows come as they are.
     pub(super) fn with_catalogs(&mut self, catalogs: &[ConfigTable]) {
         for catalog in catalogs {
             let Some(kept) = catalog.kept() else { continue };
             let name = catalog.relation().clone();
-            let shape = Shape::new(&self.fields(&name, catalog.columns().iter().cloned()), false);
+            let shape =
+                Shape::new(&fields::of_table(&self.columns, &name, catalog.columns().iter().cloned()), false);
             self.shapes.insert(name.clone(), shape.clone());
             let of_target = vec![(name.clone(), kept)];
             self.groups.push(Group { of_archive: vec![name.clone()], name, of_target, shape });
         }
     }
-}
-
-/// What COPY reads of a table.
-fn copied(table: &Relation, columns: &str) -> String {
-    if columns.is_empty() { table.sql() } else { format!("{} ({columns})", table.sql()) }
 }
 
 /// The partitions of a table that hold rows.
@@ -189,13 +146,14 @@ pub(super) async fn run(
         return Ok(true);
     }
     let start = Instant::now();
-    let queue = Mutex::new(compared.groups.iter().collect::<Vec<_>>());
+    // In the order in which they were copied: so a compressed file is read once.
+    let queue = Mutex::new(compared.groups.iter().collect::<VecDeque<_>>());
     let found = Mutex::new(Vec::new());
     let hidden = Mutex::new(Vec::new());
     let worker = || async {
         let session = tokio::sync::Mutex::new(None);
         loop {
-            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
             let Some(group) = next else { return Ok::<(), Error>(()) };
             let mut expected = Sum::default();
             for table in &group.of_archive {

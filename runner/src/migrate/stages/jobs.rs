@@ -28,13 +28,13 @@ pub(in crate::migrate) fn pausable<'a>(
 
 /// Jobs that run while they are copied, for the user may not pause them.
 pub(in crate::migrate) async fn not_pausable(
-    context: &Context,
+    are_left_alone: bool,
     session: &Session,
     source: &Facts,
     jobs: &[Job],
 ) -> Result<Option<Blocker>, Error> {
     let runs = source.timescale.as_ref().is_some_and(Timescale::runs_jobs);
-    if !runs || context.args.no_pause_jobs {
+    if !runs || are_left_alone {
         return Ok(None);
     }
     let found = jobs::not_ours(session, jobs).await?;
@@ -72,14 +72,7 @@ pub(in crate::migrate) async fn pause(context: &Context, servers: &Servers) -> R
     let scheduled: Vec<Job> = pausable(context, servers).cloned().collect();
     let session = context.source.open().await?;
     context.pausing(&timescale.schema, &scheduled)?;
-    if !scheduled.is_empty() {
-        let alter = jobs::Alter::find(&session).await?;
-        for job in &scheduled {
-            alter.schedule(&session, job.id, false, None).await?;
-        }
-    }
-    let running = jobs::settle(&session, &scheduled).await?;
-    for name in &running {
+    for name in &jobs::pause(&session, &scheduled).await? {
         context.progress.warn(&format!("{name} of the source still runs; what it drops now may be missed"));
     }
     Ok(StageResult::done(format!("{} of the source", human::count(scheduled.len() as u64, "job"))))

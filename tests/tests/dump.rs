@@ -1,0 +1,157 @@
+//! `tsmigrate dump`, and `tsmigrate restore` of what it has written.
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tsmigrate_tests::dumps::Dumps;
+use tsmigrate_tests::lab::Server;
+use tsmigrate_tests::migration::{Outcome, told};
+use tsmigrate_tests::program;
+
+fn command(dumps: &Dumps, directory: &Path) -> Result<Command, Box<dyn Error>> {
+    let programs = dumps.stage.lab.programs_of(dumps.stage.source_server)?;
+    let mut command = Command::new(program::path());
+    command
+        .args(["dump", "--format", "json", "--jobs", "2", "--pg-bin"])
+        .arg(programs)
+        .arg(directory)
+        .env("SOURCE", &dumps.stage.source)
+        .env_remove("TARGET")
+        .stdin(Stdio::null());
+    Ok(command)
+}
+
+/// Dumps, and says what it said.
+fn dump(dumps: &Dumps, directory: &Path) -> Result<(i32, String), Box<dyn Error>> {
+    let output = command(dumps, directory)?.output()?;
+    let said = [output.stdout, output.stderr].concat();
+    Ok((output.status.code().ok_or("killed")?, String::from_utf8_lossy(&said).into_owned()))
+}
+
+fn restore(
+    dumps: &Dumps,
+    directory: &Path,
+    arguments: &[&str],
+) -> Result<(i32, Value, String), Box<dyn Error>> {
+    told(&dumps.command_of(&[directory], arguments).output()?)
+}
+
+fn manifest(directory: &Path) -> Result<Value, Box<dyn Error>> {
+    Ok(serde_json::from_slice(&fs::read(directory.join("manifest.json"))?)?)
+}
+
+#[test]
+fn a_dump_is_restored_as_a_migration_arrives() -> Outcome {
+    let name = "a_dump_is_restored_as_a_migration_arrives";
+    for (source, fixture) in [(Server::Source17, "plain.sql"), (Server::Source15, "plain.sql")] {
+        let Some(dumps) = Dumps::new(name, source, fixture)? else { return Ok(()) };
+        let stage = &dumps.stage;
+        // Of this no dump tells.
+        stage.sql(&stage.source, "ALTER ROLE ALL SET work_mem = '7MB'")?;
+        let directory = dumps.path("My dump");
+        let (code, said) = dump(&dumps, &directory)?;
+        stage.sql(&stage.source, "ALTER ROLE ALL RESET work_mem")?;
+        assert_eq!(code, 0, "{said}");
+        assert!(!directory.join("unfinished.json").exists() && directory.join("roles.sql").exists());
+        let listed = Command::new(stage.lab.programs_of(source)?.join("pg_restore"))
+            .arg("-l")
+            .arg(&directory)
+            .output()?;
+        assert!(listed.status.success(), "pg_restore reads it: {}", String::from_utf8_lossy(&listed.stderr));
+        let written = manifest(&directory)?;
+        assert!(written["tables"].as_array().is_some_and(|tables| tables.len() > 9), "{written}");
+        assert!(written["settings_of_all_roles"].to_string().contains("7MB"), "{written}");
+        // It is never written over.
+        let (code, said) = dump(&dumps, &directory)?;
+        assert!(code == 2 && said.contains("is not empty"), "{said}");
+
+        let (code, report, said) = restore(&dumps, &directory, &[])?;
+        assert_eq!((code, &report["outcome"]), (0, &"restored".into()), "{said}");
+        assert!(report["plan"]["notes"].to_string().contains("the source as of"), "{said}");
+        assert_eq!(report["verification"]["differences"], Value::Array(Vec::new()), "{said}");
+        let setting = "SELECT setconfig::text FROM pg_db_role_setting WHERE setrole = 0 AND setdatabase = \
+                       (SELECT oid FROM pg_database WHERE datname = current_database())";
+        assert!(stage.sql(&stage.admin, setting)?.contains("work_mem=7MB"));
+        let (_, told) = dumps.verify()?;
+        let report: Value = serde_json::from_str(told.split_inclusive("\n}").next().unwrap_or_default())?;
+        let differences = report["verification"]["differences"].as_array().ok_or(told.clone())?;
+        // The source does not have it any more.
+        assert!(differences.iter().all(|difference| difference["object"] == "work_mem"), "{told}");
+        assert_eq!(stage.left_behind()?, [""; 0]);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_dump_that_has_changed_since_is_not_restored() -> Outcome {
+    let name = "a_dump_that_has_changed_since_is_not_restored";
+    let Some(dumps) = Dumps::new(name, Server::Source17, "plain.sql")? else { return Ok(()) };
+    let stage = &dumps.stage;
+    let directory = dumps.path("dump");
+    let (code, said) = dump(&dumps, &directory)?;
+    assert_eq!(code, 0, "{said}");
+    let untouched = stage.target_objects()?;
+    let why = |expected: &str| -> Outcome {
+        let (code, report, said) = restore(&dumps, &directory, &[])?;
+        assert!(code == 2 && report["error"].to_string().contains(expected), "{said}");
+        Ok(())
+    };
+    let roles = directory.join("roles.sql");
+    let whole = fs::read(&roles)?;
+    fs::write(&roles, [&whole[..], b"CREATE ROLE another;\n"].concat())?;
+    why("roles.sql is not as it was dumped")?;
+    fs::write(&roles, &whole)?;
+    fs::write(directory.join("unfinished.json"), "{}")?;
+    why("its dump was interrupted")?;
+    fs::remove_file(directory.join("unfinished.json"))?;
+    let file = directory.join("manifest.json");
+    let text = fs::read_to_string(&file)?;
+    fs::write(&file, text.replacen("\"format\": 1", "\"format\": 2", 1))?;
+    why("is of version 2")?;
+    assert_eq!(stage.target_objects()?, untouched);
+    // Rows of which the manifest says others do not stay on the target.
+    let mut other: Value = serde_json::from_str(&text)?;
+    let tables = other["tables"].as_array_mut().ok_or("no tables")?;
+    let table = tables.iter_mut().find(|table| table["rows"].as_u64() > Some(10)).ok_or("no rows")?;
+    let table_name = format!(
+        "{}.{}",
+        table["table"]["schema"].as_str().unwrap_or_default(),
+        table["table"]["name"].as_str().unwrap_or_default()
+    );
+    table["sum"] = "7".into();
+    fs::write(&file, serde_json::to_vec(&other)?)?;
+    why("are not those that were dumped")?;
+    assert_eq!(stage.sql(&stage.admin, &format!("SELECT count(*) FROM {table_name}"))?, "0");
+    fs::write(&file, text)?;
+    let (code, report, said) = restore(&dumps, &directory, &["--resume"])?;
+    assert_eq!((code, &report["outcome"]), (0, &"restored".into()), "{said}");
+    let (code, told) = dumps.verify()?;
+    assert_eq!(code, 0, "{told}");
+    Ok(())
+}
+
+#[test]
+fn a_killed_dump_is_known_as_such_and_made_anew() -> Outcome {
+    let name = "a_killed_dump_is_known_as_such_and_made_anew";
+    let Some(dumps) = Dumps::new(name, Server::Source17, "timescale.sql")? else { return Ok(()) };
+    let stage = &dumps.stage;
+    let directory = dumps.path("dump");
+    let mut child = command(&dumps, &directory)?.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    while child.try_wait()?.is_none() && !directory.join("unfinished").exists() {}
+    child.kill()?;
+    child.wait()?;
+    assert!(directory.join("unfinished.json").exists(), "it was killed too late");
+    let (code, report, said) = restore(&dumps, &directory, &[])?;
+    assert!(code == 2 && report["error"].to_string().contains("interrupted"), "{said}");
+    let (code, said) = dump(&dumps, &directory)?;
+    assert_eq!(code, 0, "{said}");
+    assert!(!directory.join("unfinished").exists() && !directory.join("unfinished.json").exists());
+    let (code, report, said) = restore(&dumps, &directory, &[])?;
+    assert_eq!((code, &report["outcome"]), (0, &"restored".into()), "{said}");
+    assert_eq!(report["verification"]["differences"], Value::Array(Vec::new()), "{said}");
+    assert_eq!(stage.left_behind()?, [""; 0]);
+    Ok(())
+}
