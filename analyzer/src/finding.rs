@@ -207,6 +207,34 @@ pub struct Excerpt {
     pub end: usize,
 }
 
+/// Why a place is not moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Why {
+    /// A text speaks of a schema that moves.
+    Text,
+    /// SQL that is put together when it runs.
+    Dynamic,
+    /// Unqualified names whose `search_path` cannot be set where they stand.
+    Path,
+    /// Rows that are names of objects.
+    Rows,
+    /// A setting that two databases have.
+    Shared,
+}
+
+/// A place that may have to change, and that nothing proves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmoved {
+    /// Why.
+    pub why: Why,
+    /// Where.
+    pub place: Place,
+    /// What it is in, such as `function public.f`.
+    pub object: Option<String>,
+    /// The dump's own lines there.
+    pub excerpt: Excerpt,
+}
+
 /// SQL that the analysis wrote for a person to run, such as what recreates hypertables.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -18,6 +18,7 @@ mod grow;
 pub mod human;
 pub mod input;
 pub mod locate;
+pub mod moving;
 pub mod options;
 pub mod order;
 pub mod parse;

@@ -79,6 +79,8 @@ pub struct Options {
     pub accept: BTreeSet<String>,
     /// Of a cluster dump, the one database to keep.
     pub database: Option<String>,
+    /// Databases of a cluster dump that move into schemas of their own, all of which are kept: see [`crate::moving`].
+    pub moved: BTreeSet<String>,
     /// Tables (schema, name) that are known to be hypertables on the source.
     pub hypertables: BTreeSet<(String, String)>,
     /// Tables (schema, name) that are known to be chunks on the source, and lie in a schema of the user's own.

@@ -42,6 +42,7 @@ const CRATES: &[Crate] = &[
             "server",
             "rule",
             "rewrite",
+            "moving",
             "rules",
             "analysis",
             "report",

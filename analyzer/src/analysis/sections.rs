@@ -19,6 +19,10 @@ impl Pass<'_> {
 
     /// A `\connect` to a database begins its section.
     pub(super) fn begin_section(&mut self, database: &str, place: Place) {
+        if self.options.moved.contains(database) {
+            self.section = DatabaseSection::Kept;
+            return;
+        }
         let section = LeftOutSection { input: place.input, span: place.span, database: database.to_owned() };
         self.section = match &self.analysis.facts.kept_database {
             Some(kept) if **kept == *database => DatabaseSection::Kept,

@@ -4,7 +4,7 @@ use super::result::{Analysis, Input};
 use super::state::Pass;
 use crate::batches::{Executor, Inline, ParseOutcome, Pipeline};
 use crate::facts::{Facts, ObjectId};
-use crate::finding::Place;
+use crate::finding::{Place, Unmoved};
 use crate::input::{HEAD, InputError, KNOWN_BY, sniff, sniff_text};
 use crate::options::Options;
 use crate::order::begins;
@@ -53,6 +53,8 @@ pub struct Analyzer<'t> {
     sniffed: bool,
     /// It is known whose text it is: what comes goes on.
     opened: bool,
+    /// Findings were added behind those of later places.
+    unordered: bool,
 }
 
 impl<'t> Analyzer<'t> {
@@ -65,7 +67,8 @@ impl<'t> Analyzer<'t> {
     /// An analyzer whose statements are parsed where the executor says.
     #[must_use]
     pub fn with_executor(target: &'t Target, options: &'t Options, executor: &'t dyn Executor) -> Self {
-        let kept_database = options.database.as_deref().map(Into::into);
+        let kept_database =
+            options.database.as_ref().or(options.moved.first()).map(|name| name.as_str().into());
         let (admin, database) = (target.admin.as_str().into(), target.database.as_str().into());
         let mut facts = Facts { kept_database, admin, database, ..Facts::default() };
         let hypertables = options.hypertables.iter();
@@ -79,6 +82,7 @@ impl<'t> Analyzer<'t> {
             head: Vec::new(),
             sniffed: false,
             opened: false,
+            unordered: false,
         }
     }
 
@@ -102,6 +106,21 @@ impl<'t> Analyzer<'t> {
         for rule in rules::registry().looking_at(&subject) {
             pass.context(rule, subject, rule.check);
         }
+    }
+
+    /// Takes the places of all inputs that are not moved with their schemas, once the inputs have ended.
+    pub fn unmoved(&mut self, places: &[Unmoved]) {
+        let first = self.pass.analysis.findings.len();
+        for unmoved in places {
+            let subject = Subject::Unmoved(unmoved);
+            for rule in rules::registry().looking_at(&subject) {
+                self.pass.context(rule, subject, rule.check);
+            }
+        }
+        for finding in self.pass.analysis.findings.iter_mut().skip(first) {
+            finding.take_risk(self.pass.options);
+        }
+        self.unordered |= !places.is_empty();
     }
 
     /// Takes the next bytes of the input.
@@ -190,6 +209,9 @@ impl<'t> Analyzer<'t> {
             &[]
         };
         pass.analysis.not_judged = pass.states.get::<NotJudgedList>().cloned().unwrap_or_default().sorted();
+        if self.unordered {
+            pass.analysis.findings.sort_by_key(|finding| (finding.place.input, finding.place.line));
+        }
         pass.analysis.plan(orphans);
         pass.analysis
     }

@@ -34,6 +34,43 @@ pub struct BodyPart {
     pub statement: bool,
     /// It is the text of an EXECUTE.
     pub dynamic: bool,
+    /// It is the type of a variable, behind `SELECT NULL::`.
+    pub declares: bool,
+    /// It is the expression whose text an EXECUTE runs: that text, as far as it is written there.
+    pub executed: Option<Executed>,
+}
+
+/// What an EXECUTE runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Executed {
+    /// A text in which [`UNKNOWN`] stands for what is only known at run time.
+    Text(Box<str>),
+    /// What a variable or function says.
+    Unknown,
+}
+
+/// The text of a body, or a part of it that SQL writes as one string.
+#[derive(Debug)]
+pub struct BodyText(Source);
+
+impl BodyText {
+    /// The text as the server reads it.
+    #[must_use]
+    pub fn sql(&self) -> &str {
+        self.0.text()
+    }
+
+    /// A range of its text as a range of the statement that holds the body.
+    #[must_use]
+    pub fn range(&self, range: &Range<usize>) -> Range<usize> {
+        self.0.range(range)
+    }
+}
+
+/// The text of the body of a function, procedure or DO block in SQL or PL/pgSQL.
+#[must_use]
+pub fn body_text(statement: &Statement<'_>) -> Option<BodyText> {
+    body(statement.sql(), statement.node(), statement).map(|(_, source)| BodyText(source))
 }
 
 impl BodyPart {
@@ -160,8 +197,8 @@ fn take(
     statement: bool,
     out: &mut Vec<BodyPart>,
     inner: &mut Vec<Body>,
-) {
-    let Ok(Some(parsed)) = parse::parse(source.text(), true) else { return };
+) -> bool {
+    let Ok(Some(parsed)) = parse::parse(source.text(), true) else { return false };
     if let NodeEnum::DoStmt(_) = parsed.node() {
         let text = source.text().to_owned();
         let own = Statement::new(&text, &parsed, 0, 0, 0, crate::text::Position { line: 1, column: 1 });
@@ -177,7 +214,10 @@ fn take(
         conditional: body.conditional || conditional,
         statement,
         dynamic: body.dynamic,
+        declares: false,
+        executed: None,
     });
+    true
 }
 
 fn sql_parts(body: &Body, out: &mut Vec<BodyPart>, inner: &mut Vec<Body>) {
@@ -218,11 +258,17 @@ fn plpgsql_parts(body: &Body, out: &mut Vec<BodyPart>, inner: &mut Vec<Body>) {
         } else {
             source.push(&body.source, range);
         }
-        take(body, source, fragment.conditional, fragment.kind == Kind::Statement, out, inner);
-        if fragment.kind == Kind::Dynamic
-            && let Some(text) = dynamic::text(&body.source, range)
-        {
-            inner.extend(body.inner(Language::Sql, text, fragment.conditional));
+        let taken = take(body, source, fragment.conditional, fragment.kind == Kind::Statement, out, inner);
+        let part = out.last_mut().filter(|_| taken);
+        if fragment.kind == Kind::Dynamic {
+            let text = dynamic::text(&body.source, range);
+            if let Some(part) = part {
+                let known = text.as_ref().map(|text| Executed::Text(text.text().into()));
+                part.executed = Some(known.unwrap_or(Executed::Unknown));
+            }
+            inner.extend(text.and_then(|text| body.inner(Language::Sql, text, fragment.conditional)));
+        } else if let Some(part) = part {
+            part.declares = fragment.kind == Kind::Type;
         }
     }
 }

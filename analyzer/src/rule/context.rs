@@ -142,6 +142,7 @@ impl<'a> Context<'a> {
                 let masks = draft.hide(&row.text, secrets::masks_in_text(&row.text));
                 (place, row.place.span, excerpt(&row.text, start, &range, &masks))
             }
+            Subject::Unmoved(unmoved) => (unmoved.place, unmoved.place.span, unmoved.excerpt.clone()),
             Subject::End { place } | Subject::Server { place, .. } => {
                 (place, place.span, Excerpt { line: place.line, text: Box::default(), start: 0, end: 0 })
             }

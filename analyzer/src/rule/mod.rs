@@ -104,6 +104,8 @@ pub enum Piece {
     Server,
     /// The end of an input.
     End,
+    /// A place that is not moved with its schema.
+    Unmoved,
 }
 
 /// Whether a rule's answer about a statement holds in the body of a function too: it must be the same at whatever time
@@ -134,6 +136,8 @@ pub enum About {
     File,
     /// What a live server has: no dump makes the rule fire. See [`crate::server`].
     Server,
+    /// What is not proved where schemas move: no dump makes the rule fire by itself. See [`crate::moving`].
+    Move,
 }
 
 /// A rule. Its defaults are those of [`Rule::DEFAULT`].
@@ -235,15 +239,25 @@ impl Rule {
         finish: None,
     };
 
-    /// The rule as one about a live server. A module for browsers reaches none: it knows the rule by its names alone.
+    /// The rule as one about a live server.
     #[must_use]
     pub const fn of_servers(self) -> Self {
-        let of_servers = Self { pieces: &[Piece::Server], about: About::Server, ..self };
+        Self { pieces: &[Piece::Server], about: About::Server, ..self }.without_browsers()
+    }
+
+    /// The rule as one about what is not proved where schemas move.
+    #[must_use]
+    pub const fn of_moves(self) -> Self {
+        Self { pieces: &[Piece::Unmoved], about: About::Move, is_a_risk: true, ..self }.without_browsers()
+    }
+
+    /// A module for browsers reaches no server and moves nothing: it knows such a rule by its names alone.
+    const fn without_browsers(self) -> Self {
         if FOR_BROWSERS {
             let Self { doc, check, finish, .. } = Self::DEFAULT;
-            Self { doc, check, finish, ..of_servers }
+            Self { doc, check, finish, ..self }
         } else {
-            of_servers
+            self
         }
     }
 

@@ -5,8 +5,8 @@ use crate::facts::Absence;
 use crate::parse::StatementKind;
 
 /// The pieces, each at the place of its number.
-const PIECES: [Piece; 6] =
-    [Piece::Unparsed, Piece::Meta, Piece::Noise, Piece::Row, Piece::Server, Piece::End];
+const PIECES: [Piece; 7] =
+    [Piece::Unparsed, Piece::Meta, Piece::Noise, Piece::Row, Piece::Server, Piece::End, Piece::Unmoved];
 
 /// All rules, and who looks at what.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl Registry {
     /// A registry of the rules of these families. Rules run in this order.
     #[must_use]
     pub fn new(families: &[&[&'static Rule]]) -> Self {
-        let is_live = |rule: &Rule| rule.about == About::Server;
+        let is_live = |rule: &Rule| matches!(rule.about, About::Server | About::Move);
         let all = || families.iter().flat_map(|rules| rules.iter().copied());
         let rules: Vec<_> =
             all().filter(|rule| !is_live(rule)).chain(all().filter(|rule| is_live(rule))).collect();
@@ -69,6 +69,7 @@ impl Registry {
             Subject::Row(_) => Piece::Row,
             Subject::Server { .. } => Piece::Server,
             Subject::End { .. } => Piece::End,
+            Subject::Unmoved(_) => Piece::Unmoved,
         };
         self.of_pieces.get(piece as usize).map_or(&[], Vec::as_slice)
     }

@@ -1,7 +1,7 @@
 //! A piece of the input, as rules look at it.
 
 use crate::facts::rows::Row;
-use crate::finding::Place;
+use crate::finding::{Place, Unmoved};
 use crate::locate::Statement;
 use crate::parse::ParseError;
 use crate::server::Server;
@@ -46,6 +46,8 @@ pub enum Subject<'a> {
         /// Its place among the inputs: no line of a text.
         place: Place,
     },
+    /// A place that is not moved with its schema.
+    Unmoved(&'a Unmoved),
     /// The end of an input.
     End {
         /// The place behind its last byte.

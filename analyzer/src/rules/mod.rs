@@ -18,6 +18,7 @@ pub mod function;
 pub mod hypertable;
 pub mod input;
 mod links;
+pub mod moving;
 pub mod ownership;
 pub mod replication;
 pub mod role;
@@ -55,6 +56,7 @@ const FAMILIES: &[&[&Rule]] = &[
     timescaledb::RULES,
     dependency::RULES,
     function::RULES,
+    moving::RULES,
     server::RULES,
 ];
 
@@ -73,7 +75,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
 
 /// The rules that a dump can make fire.
 pub fn of_dumps() -> impl Iterator<Item = &'static Rule> {
-    all().filter(|rule| rule.about != About::Server)
+    all().filter(|rule| !matches!(rule.about, About::Server | About::Move))
 }
 
 /// See [`Registry::rule`].

@@ -13,7 +13,7 @@ pub(crate) const RULE: Rule = Rule {
     fix: Safety::None,
     answers: Answers::limit(
         "database.multiple",
-        "Several databases in one dump. Which one is kept is a person's choice (--database): merging them into schemas changes names that applications use, and stays a person's work.",
+        "Several databases in one dump. Which one is kept is a person's choice (--database), or all of them are, each in schemas of its own (--into-schema).",
     ),
     also_answers: &["IN-03"],
     pieces: &[Piece::Server],
@@ -26,8 +26,8 @@ pub(crate) const RULE: Rule = Rule {
         why: "A service has exactly one database, tsdb. Restored into it one after the other, databases would \
               overwrite each other's tables of the same name.",
         server: &[],
-        help: "Move each database to a service of its own: run with --database NAME once for each. Or merge them \
-               into schemas of one database on the source first. To keep the first and leave the others behind: \
+        help: "Keep several in one service, each in schemas of its own: --into-schema DATABASE=NAME for each; public of \
+               DATABASE becomes NAME. Or move each to a service of its own: run with --database NAME once for each. To keep the first and leave the others behind: \
                --accept DB-02.",
         before: "\\connect shop\nCREATE TABLE public.orders (id integer);\n\\connect blog\nCREATE TABLE public.posts (id integer);",
         after: "",
@@ -50,7 +50,10 @@ pub fn draft(kept: &str, current: &str, options: &Options) -> Draft {
         Draft::new(format!(
             "database \"{current}\" has objects too, and only \"{kept}\" fits the target: its part is left out"
         ))
-        .advice(format!("Run again with --database {current} to get it for a service of its own."))
+        .advice(format!(
+            "To move both, give each schemas of its own: --into-schema {kept}={kept} --into-schema {current}={current}. \
+             Or run again with --database {current} to get it for a service of its own."
+        ))
     };
     // Its part is left out in any case: accepting that says that somebody knows.
     let draft = if options.database.is_none() && RULE.is_accepted(options) {

@@ -82,7 +82,7 @@ fn comment(ctx: &mut Context<'_>, statement: &Statement<'_>, name: &str) {
 fn privileges(ctx: &mut Context<'_>, statement: &Statement<'_>, s: &pg::GrantStmt) {
     let database = &ctx.target.database;
     let all = strings(&s.objects);
-    let fates: Vec<Fate> = all.iter().map(|name| fate(ctx.facts, ctx.target, name)).collect();
+    let fates: Vec<Fate> = all.iter().map(|name| fate(ctx.facts, ctx.target, ctx.options, name)).collect();
     let listed = all.join(", ");
     let refused = all.iter().zip(&fates).find(|(_, fate)| **fate != Fate::Own).map(|(name, _)| *name);
     let error = refused.map(|name| {

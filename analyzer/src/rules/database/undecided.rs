@@ -7,6 +7,7 @@ use std::ops::Range;
 use crate::edit::{Action, Safety};
 use crate::facts::Facts;
 use crate::facts::names::quoted;
+use crate::options::Options;
 use crate::parse::Change;
 use crate::rule::{Context, Draft, Finding, Finish, FixDraft};
 use crate::target::Target;
@@ -36,7 +37,10 @@ pub(super) enum Fate {
 }
 
 /// What becomes of this database, as far as it is known at this place.
-pub(super) fn fate(facts: &Facts, target: &Target, name: &str) -> Fate {
+pub(super) fn fate(facts: &Facts, target: &Target, options: &Options, name: &str) -> Fate {
+    if options.moved.contains(name) {
+        return if name == target.database { Fate::Own } else { Fate::Renamed };
+    }
     let kept = match (&facts.kept_database, &facts.current_database) {
         (Some(kept), _) => Some(&**kept),
         (None, current) => current.as_deref(),
@@ -78,7 +82,7 @@ pub(super) fn report(
     gone: FixDraft,
     path: &str,
 ) {
-    let fate = fate(ctx.facts, ctx.target, name);
+    let fate = fate(ctx.facts, ctx.target, ctx.options, name);
     let is_open = is_open(ctx.facts) && fate != Fate::LeftOut;
     if fate == Fate::LeftOut || is_open {
         let gone = draft().message(format!("database \"{name}\" is not on the target")).fix(gone);
@@ -113,6 +117,7 @@ pub(super) fn finish(finish: &mut Finish<'_>) {
         .filter(|name| *name != finish.target.database && !is_of_the_server(name))
         .collect();
     let is_kept = |name: &str| match &facts.kept_database {
+        _ if finish.options.moved.contains(name) => true,
         Some(kept) => **kept == *name,
         None => known.iter().all(|other| *other == name),
     };
