@@ -4,6 +4,7 @@ pub mod dumps;
 pub mod fixture;
 pub mod lab;
 pub mod migration;
+pub mod moved;
 pub mod program;
 pub mod proxy;
 pub mod replay;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use tsmigrate_analyzer::analysis::LevelError;
 use tsmigrate_analyzer::conversion::conversion;
 use tsmigrate_analyzer::facts::timescale::Version;
+use tsmigrate_analyzer::moving::SchemaMap;
 use tsmigrate_analyzer::quote::{shell, shell_file};
 use tsmigrate_analyzer::rule::Rule;
 use tsmigrate_analyzer::rules::{all, matching, rule};
@@ -40,6 +41,14 @@ pub(super) struct Analysed {
     /// Database to keep, of a dump of a whole cluster
     #[arg(long, value_name = "NAME", help_heading = "Source")]
     pub(super) database: Option<String>,
+
+    /// Move public into this schema: [DB=]NAME
+    #[arg(long, value_name = "NAME", help_heading = "Target")]
+    pub(super) into_schema: Vec<String>,
+
+    /// Move one schema: [DB:]OLD=NEW
+    #[arg(long, value_name = "MAP", help_heading = "Target")]
+    pub(super) map_schema: Vec<String>,
 
     /// Make a hypertable: TABLE:COLUMN[:INTERVAL]
     #[arg(long, value_name = "TABLE", help_heading = "Target")]
@@ -78,6 +87,8 @@ pub(super) struct Setup {
     /// The file that the destination is read from, where it is not the built-in one.
     pub(super) target_file: Option<PathBuf>,
     pub(super) config: Option<Config>,
+    /// What becomes of schemas.
+    pub(super) schemas: SchemaMap,
 }
 
 /// The fixes that a `--leave` names. Commas separate them, but for those in the name of a file, which a line has to follow.
@@ -116,7 +127,29 @@ impl Analysed {
         let of_config = config.as_ref().and_then(|config| config.target_file.as_ref());
         let target_file = self.target_file.as_ref().or(of_config).cloned();
         let target = self.target(target_file.as_deref(), config.as_ref())?;
-        Ok(Setup { target, options: self.options(config.as_ref())?, target_file, config })
+        let schemas = self.schemas()?;
+        let mut options = self.options(config.as_ref())?;
+        options.moved = schemas.names();
+        if !schemas.is_empty() {
+            // The configuration's choice is for checks of one database.
+            options.database = None;
+        }
+        Ok(Setup { target, options, target_file, config, schemas })
+    }
+
+    fn schemas(&self) -> Result<SchemaMap, Failure> {
+        let schemas = SchemaMap::read(&self.into_schema, &self.map_schema).map_err(|(option, what)| {
+            Failure::new(what)
+                .at(option)
+                .next("write it like --into-schema crm --map-schema audit=crm_log; where the dump has several databases, --into-schema shop=shop --map-schema shop:audit=shop_log")
+        })?;
+        if !schemas.is_empty() && (self.database.is_some() || !self.hypertable.is_empty()) {
+            let option = if self.database.is_some() { "--database" } else { "--hypertable" };
+            return Err(Failure::new(format!("{option} is not possible where schemas move"))
+                .at(option)
+                .next("write the moved dump with tsmigrate rewrite first, and use the option on that"));
+        }
+        Ok(schemas)
     }
 
     fn target(&self, file: Option<&Path>, config: Option<&Config>) -> Result<Target, Failure> {
@@ -243,6 +276,11 @@ impl Analysed {
         }
         if let Some(database) = &self.database {
             let _ = write!(words, " --database {}", shell(database));
+        }
+        for (option, all) in [("--into-schema", &self.into_schema), ("--map-schema", &self.map_schema)] {
+            for given in all {
+                let _ = write!(words, " {option} {}", shell(given));
+            }
         }
         for given in &self.hypertable {
             let _ = write!(words, " --hypertable {}", shell(given));

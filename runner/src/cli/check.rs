@@ -13,7 +13,7 @@ use super::page::Page;
 use super::reports::{self, Files, Format, Shown};
 use super::summary;
 use super::terminal::note;
-use super::{effective, input, live, output};
+use super::{effective, input, live, moved, output};
 
 /// A command that names its files.
 const EXAMPLE: &str = "tsmigrate check roles.sql schema.sql";
@@ -157,8 +157,13 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     if args.show_config {
         return effective::show(&setup);
     }
-    let Setup { mut target, mut options, .. } = setup;
+    let Setup { mut target, mut options, schemas, .. } = setup;
     let uri = live::uri(&args.files)?;
+    if uri.is_some() && !schemas.is_empty() {
+        return Err(Failure::new("schemas move in dumps, and this is a live database")
+            .at("--into-schema")
+            .next("check a dump of it: pg_dump --schema-only > schema.sql"));
+    }
     let mut inputs =
         if uri.is_some() { Vec::new() } else { input::open(&input::named(&args.files, EXAMPLE)?, false)? };
     let file = args.output.as_deref().filter(|path| *path != Path::new(input::STDIN));
@@ -169,12 +174,12 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     if let Some(uri) = &args.target {
         target = live::target(target, uri)?;
     }
-    let analysis = match uri {
-        Some(uri) => {
-            let source = live::source(uri, args.pg_bin.as_deref(), &target)?;
-            live::analyse(&source, &target, &mut options)?
-        }
-        None => input::analyse(&mut inputs, &target, &options, false, args.quiet)?,
+    let analysis = if let Some(uri) = uri {
+        let source = live::source(uri, args.pg_bin.as_deref(), &target)?;
+        live::analyse(&source, &target, &mut options)?
+    } else {
+        let unmoved = moved::prepare(&mut inputs, &schemas)?;
+        input::analyse(&mut inputs, &target, &options, &unmoved, false, args.quiet)?
     };
     let report = Report::new(&analysis, &target, &options);
     report.left_nowhere().for_each(|given| reports::left_nowhere(&given));

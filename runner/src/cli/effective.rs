@@ -17,7 +17,7 @@ pub(super) fn show(setup: &Setup) -> Result<Status, Failure> {
 }
 
 fn text(setup: &Setup) -> String {
-    let Setup { target, options, target_file, config } = setup;
+    let Setup { target, options, target_file, config, .. } = setup;
     let mut out = match config {
         Some(config) => format!("# read from {}\n", config.path.display()),
         None => format!("# no {FILE} was read\n"),

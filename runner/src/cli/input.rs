@@ -13,11 +13,13 @@ use tsmigrate::workers::Workers;
 use tsmigrate_analyzer::clean;
 use tsmigrate_analyzer::facts::ObjectId;
 use tsmigrate_analyzer::facts::names::quoted;
+use tsmigrate_analyzer::finding::Unmoved;
 use tsmigrate_analyzer::input::Problem;
 use tsmigrate_analyzer::order::{HEAD, begins};
 use tsmigrate_analyzer::parse::Class;
 use tsmigrate_analyzer::quote::{shell, shell_file};
-use tsmigrate_analyzer::{Analysis, Analyzer, InputError, Options, Target};
+use tsmigrate_analyzer::rewrite::Planned;
+use tsmigrate_analyzer::{Analysis, Analyzer, InputError, Options, Rewriter, Style, Target};
 
 use super::failure::Failure;
 use super::packed::{self, Unpacked, archive_failure};
@@ -51,6 +53,8 @@ pub(super) struct Input {
     archive: Option<Archive>,
     /// Rows of an archive are read.
     with_rows: bool,
+    /// Changes of its text that are made while it is read.
+    pub(super) moves: Vec<Planned>,
 }
 
 impl Input {
@@ -138,6 +142,7 @@ impl Input {
             mode: metadata.mode() & 0o666,
             archive: None,
             with_rows: false,
+            moves: Vec::new(),
         })
     }
 
@@ -185,6 +190,26 @@ impl Input {
         self.file.try_clone().and_then(Unpacked::new).map_err(|error| failed(&error))
     }
 
+    /// Keeps what cannot be read twice in a temporary file.
+    pub(super) fn keep(&mut self) -> Result<(), Failure> {
+        if self.length.is_some() {
+            return Ok(());
+        }
+        let mut kept = tempfile::tempfile().map_err(|error| not_kept(&error))?;
+        let progress = Progress::new("keeping", &self.name, None);
+        let read = self.read(&progress, |chunk| kept.write_all(chunk).map_err(|error| not_kept(&error)))?;
+        self.modified = kept.metadata().and_then(|metadata| metadata.modified()).ok();
+        (self.file, self.start, self.length) = (kept, 0, Some(read));
+        Ok(())
+    }
+
+    /// The name of the database that its own name tells: that of the file without its endings.
+    pub(super) fn database(&self) -> String {
+        let name = self.file_name().unwrap_or_default();
+        let name = name.to_string_lossy();
+        name.split_once('.').map_or(&*name, |(stem, _)| stem).to_owned()
+    }
+
     /// Reads it from its start to its end.
     pub(super) fn read(
         &mut self,
@@ -194,12 +219,28 @@ impl Input {
         let mut unpacked = self.unpacked()?;
         let mut chunk = vec![0; CHUNK];
         let mut read = 0;
+        let mut moved = Rewriter::new(&self.moves, Style::Delete);
+        let mut out = Vec::new();
         loop {
             match unpacked.read(&mut chunk) {
-                Ok(0) => return Ok(read),
+                Ok(0) => {
+                    out.clear();
+                    moved.finish(&mut out);
+                    if !out.is_empty() {
+                        take(&out)?;
+                    }
+                    return Ok(read);
+                }
                 Ok(length) => {
                     read += length as u64;
-                    take(chunk.get(..length).unwrap_or_default())?;
+                    let chunk = chunk.get(..length).unwrap_or_default();
+                    if self.moves.is_empty() {
+                        take(chunk)?;
+                    } else {
+                        out.clear();
+                        moved.feed(chunk, &mut out);
+                        take(&out)?;
+                    }
                     progress.advance(unpacked.advanced());
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -306,6 +347,7 @@ pub(super) fn analyse(
     inputs: &mut [Input],
     target: &Target,
     options: &Options,
+    unmoved: &[Unmoved],
     keep: bool,
     quiet: bool,
 ) -> Result<Analysis, Failure> {
@@ -339,6 +381,7 @@ pub(super) fn analyse(
             (input.file, input.start, input.length) = (kept, 0, Some(read));
         }
     }
+    analyzer.unmoved(unmoved);
     let mut analysis = analyzer.finish();
     chosen_are_there(&analysis, options)?;
     // Of a large schema they are as large as a third of the findings, and nobody asks for more than the headers now.

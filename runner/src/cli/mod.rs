@@ -15,6 +15,7 @@ mod help;
 mod input;
 mod live;
 mod migrate;
+mod moved;
 mod output;
 mod packed;
 mod page;

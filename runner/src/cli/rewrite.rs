@@ -17,6 +17,7 @@ use super::analysed::{Analysed, Setup};
 use super::diff::{Diff, Paint, Search, Secrets};
 use super::failure::{Failure, Status};
 use super::input::{self, Input, Progress};
+use super::moved;
 use super::output::{self, Made, Out, beside, overwrites};
 use super::packed;
 use super::page::Page;
@@ -39,6 +40,8 @@ Examples:
     tsmigrate rewrite roles.sql schema.sql.gz --output-dir rewritten
   Roles that are only read:
     pg_dump mydb | tsmigrate rewrite --with roles.sql - -o mydb.sql
+  Several databases into schemas of one:
+    tsmigrate rewrite all.sql --into-schema shop=shop --into-schema crm=crm
   See the changes first:
     tsmigrate rewrite schema.sql --diff
 
@@ -100,7 +103,12 @@ enum Destination {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<Status, Failure> {
-    let Setup { target, options, .. } = args.analysed.setup()?;
+    let Setup { target, options, schemas, .. } = args.analysed.setup()?;
+    if args.diff && !schemas.is_empty() {
+        return Err(Failure::new("--diff does not show schemas that move")
+            .at("--diff")
+            .next("write the dump with -o, and compare the two: diff -u"));
+    }
     let named = input::named(&args.files, EXAMPLE)?;
     let paths: Vec<PathBuf> = args.with.iter().chain(&named).cloned().collect();
     let mut inputs = input::open(&paths, true)?;
@@ -116,7 +124,8 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     });
     output::check_different(dumps.chain(log.map(|log| ("the log", log))).chain(args.written.paths()))?;
 
-    let analysis = input::analyse(&mut inputs, &target, &options, true, args.quiet)?;
+    let unmoved = moved::prepare(&mut inputs, &schemas)?;
+    let analysis = input::analyse(&mut inputs, &target, &options, &unmoved, true, args.quiet)?;
     let report = Report::new(&analysis, &target, &options);
     report.left_nowhere().for_each(|given| reports::left_nowhere(&given));
 

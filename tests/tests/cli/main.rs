@@ -15,6 +15,7 @@ mod configuration;
 mod folder;
 mod helping;
 mod inputs;
+mod moving;
 mod packed;
 mod program;
 mod rewriting;
