@@ -343,6 +343,8 @@ fn rows_that_break_keys_are_named_before_or_let_through() -> Outcome {
     let allow = ["--allow-violations", "broken.child.child_id_fkey", "broken.part.\"F k\""];
     let (code, report, all) = dumps.restore(&without, &allow)?;
     assert_eq!((code, &report["outcome"]), (0, &"restored".into()), "{all}");
+    let lacks = "the dump has no rows of 1 table: broken.\\\"Par.ent\\\"";
+    assert!(report["verification"]["notes"].to_string().contains(lacks), "{all}");
     let missing = report["missing"].to_string();
     assert!(missing.contains("NOT VALID") && missing.contains("VALIDATE CONSTRAINT"), "{missing}");
     let valid = "SELECT string_agg(conrelid::regclass || ' ' || convalidated, ', ' ORDER BY conrelid::regclass::text) FROM pg_constraint \

@@ -15,7 +15,7 @@ use crate::engine::marks;
 use crate::engine::rows::OpenRows;
 use crate::engine::sequences;
 use crate::error::{Blocker, Error};
-use crate::human::count;
+use crate::human::{self, count};
 use crate::inspect::{Extension, Facts, Timescale};
 use crate::journal::{ARCHIVE, Identity};
 use crate::migrate::manifest::Manifest;
@@ -56,6 +56,8 @@ pub(super) struct Contents {
     pub(super) identity: Identity,
     /// What a person has to know of it.
     pub(super) notes: Vec<String>,
+    /// What it lacks of a whole database.
+    pub(super) lacks: Vec<String>,
     /// TimescaleDB, where the archive has it.
     pub(super) hypertables: Hypertables,
     /// What `tsmigrate dump` has written beside it.
@@ -119,7 +121,8 @@ impl Contents {
             database: facts.database.clone(),
             oid: fingerprint(&dump),
         };
-        let mut notes = notes(&dump, &of_tables);
+        let lacks = lacks(&dump, &of_tables);
+        let mut notes = notes(&dump);
         notes.push(match &manifest {
             Some(manifest) => format!(
                 "the source as of {}: its rows have to be those that the manifest counts",
@@ -136,6 +139,7 @@ impl Contents {
             facts,
             identity,
             notes,
+            lacks,
             hypertables: hypertables.unwrap_or_default(),
             manifest,
         };
@@ -300,9 +304,9 @@ fn fingerprint(dump: &Dump) -> String {
     crate::human::hex(&hash.finalize())
 }
 
-fn notes(dump: &Dump, of_tables: &BTreeMap<Relation, usize>) -> Vec<String> {
+fn notes(dump: &Dump) -> Vec<String> {
     let mut notes = Vec::new();
-    let has_more = match dump {
+    match dump {
         Dump::Archive(archive, _) => {
             let toc = archive.toc();
             let [second, minute, hour, day, month, year, _] = toc.created;
@@ -312,7 +316,6 @@ fn notes(dump: &Dump, of_tables: &BTreeMap<Relation, usize>) -> Vec<String> {
                 month.saturating_add(1),
                 String::from_utf8_lossy(&toc.writer)
             ));
-            toc.entries.iter().any(|entry| entry.section == Section::PostData)
         }
         Dump::Text(text) => {
             let (server, writer) = text.versions();
@@ -330,20 +333,33 @@ fn notes(dump: &Dump, of_tables: &BTreeMap<Relation, usize>) -> Vec<String> {
             if text.is_packed() {
                 notes.push("tables go over in the order of the compressed file".to_owned());
             }
-            !text.section(Section::PostData).is_empty()
         }
-    };
-    if !of_tables.is_empty() && !has_more {
-        notes.push("the dump has no index, key or trigger: was it dumped with --section?".to_owned());
-    }
-    let empty = without_rows(dump, of_tables).len();
-    if empty > 0 {
-        notes.push(format!(
-            "{} without rows in the dump: partitioned, or dumped without their rows",
-            count(empty as u64, "table")
-        ));
     }
     notes
+}
+
+/// What a dump of a whole database has, and this one does not: the target will not have it either.
+fn lacks(dump: &Dump, of_tables: &BTreeMap<Relation, usize>) -> Vec<String> {
+    let mut lacks = Vec::new();
+    let has_more = match dump {
+        Dump::Archive(archive, _) => {
+            archive.toc().entries.iter().any(|entry| entry.section == Section::PostData)
+        }
+        Dump::Text(text) => !text.section(Section::PostData).is_empty(),
+    };
+    if !of_tables.is_empty() && !has_more {
+        lacks.push("the dump has no index, key or trigger: was it dumped with --section?".to_owned());
+    }
+    let without = without_rows(dump, of_tables);
+    if !without.is_empty() {
+        let (number, names) = (count(without.len() as u64, "table"), human::first(&without, 5));
+        lacks.push(if of_tables.is_empty() {
+            format!("the dump has no rows at all ({number}: {names}): was it dumped with --schema-only?")
+        } else {
+            format!("the dump has no rows of {number}: {names}")
+        });
+    }
+    lacks
 }
 
 /// Tables whose rows are not in the dump.

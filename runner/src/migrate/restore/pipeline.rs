@@ -188,7 +188,7 @@ fn plan(context: &Restore, scripts: &Scripts, clear: bool) -> bool {
         step("verify", contents.tables.len(), "table", ": rows and their checksums, archive against target");
     }
     let mut report = context.report();
-    let mut notes = contents.notes.clone();
+    let mut notes = [&contents.notes[..], &contents.lacks].concat();
     notes.extend(context.workers.get().iter().flat_map(|(_, why)| why.iter().cloned()));
     report.plan = Some(Plan { steps, notes, ..Plan::default() });
     report.next = if clear { Vec::new() } else { ways_on::ways_on(&report.findings) };
@@ -207,6 +207,7 @@ async fn begin(
     scripts: &Scripts,
     given: &[String],
 ) -> Result<CopyPlan, Error> {
+    context.contents.lacks.iter().for_each(|lack| context.progress.warn(lack));
     let whole = |bytes| vec![CopyRange { number: 0, of: 1, blocks: None, bytes }];
     let tables: Vec<TableRanges> =
         context.contents.tables.iter().map(|table| (table.clone(), whole(table.bytes))).collect();

@@ -177,7 +177,8 @@ pub(super) async fn run(
     let workers = (0..context.jobs()).map(|_| worker());
     futures_util::future::try_join_all(workers).await?;
     let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let mut verification = Verification { notes: compared.notes.clone(), ..Verification::default() };
+    let notes = [&context.contents.lacks[..], &compared.notes].concat();
+    let mut verification = Verification { notes, ..Verification::default() };
     let hidden = hidden.into_inner().unwrap_or_else(PoisonError::into_inner);
     if !hidden.is_empty() {
         let names = human::first(&hidden, 5);
