@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -52,10 +53,19 @@ fn a_dump_is_restored_as_a_migration_arrives() -> Outcome {
         // Of this no dump tells.
         stage.sql(&stage.source, "ALTER ROLE ALL SET work_mem = '7MB'")?;
         let directory = dumps.path("My dump");
+        fs::create_dir(&directory)?;
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o777))?;
         let (code, said) = dump(&dumps, &directory)?;
         stage.sql(&stage.source, "ALTER ROLE ALL RESET work_mem")?;
         assert_eq!(code, 0, "{said}");
         assert!(!directory.join("unfinished.json").exists() && directory.join("roles.sql").exists());
+        // It holds passwords of roles.
+        let mode = |path: &Path| Ok::<_, std::io::Error>(fs::metadata(path)?.permissions().mode() & 0o777);
+        assert_eq!((mode(&directory)?, mode(&directory.join("roles.sql"))?), (0o700, 0o600));
+        let link = dumps.path("link");
+        std::os::unix::fs::symlink(dumps.path("elsewhere"), &link)?;
+        let (code, said_of_link) = dump(&dumps, &link)?;
+        assert!(code == 2 && !dumps.path("elsewhere").exists(), "{said_of_link}");
         let listed = Command::new(stage.lab.programs_of(source)?.join("pg_restore"))
             .arg("-l")
             .arg(&directory)

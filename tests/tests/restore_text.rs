@@ -105,6 +105,7 @@ fn one_database_of_all_arrives() -> Outcome {
 
     // Another database beside it, with objects of the same names.
     stage.sql(&stage.source, "CREATE DATABASE \"Other 'one\"")?;
+    stage.sql(&stage.source, "ALTER DATABASE \"Other 'one\" SET work_mem = '5MB'")?;
     let other = stage.source.replace("/shop", "/Other%20'one");
     stage.sql(&other, "CREATE TABLE public.theirs (a int); INSERT INTO public.theirs VALUES (1)")?;
     let cluster = packed(&dumps.run("pg_dumpall", &["--clean"], "cluster.sql")?)?;
@@ -125,6 +126,11 @@ fn one_database_of_all_arrives() -> Outcome {
     assert!(!said.contains("theirs"), "{said}");
     let (code, told) = dumps.verify()?;
     assert_eq!(code, 0, "{told}");
+    stage.empty_target()?;
+    // pg_dump writes \encoding before each \connect to such a name, and connects twice where the database has settings.
+    let (code, report, said) = restore(&dumps, &[&cluster], &["--database", "Other 'one"])?;
+    assert_eq!((code, &report["outcome"]), (0, &"restored".into()), "{said}");
+    assert_eq!(stage.sql(&stage.admin, "SELECT a FROM public.theirs")?, "1");
     Ok(())
 }
 

@@ -77,10 +77,15 @@ impl Files {
                 let is_plain = !name.is_empty() && !name.contains(&b'/') && name != b"..";
                 let path =
                     Some(path.join(OsStr::from_bytes(name))).filter(|_| is_plain).ok_or_else(missing)?;
-                let file = File::open(path).map_err(|error| match error.kind() {
+                let absent = |error: io::Error| match error.kind() {
                     io::ErrorKind::NotFound => missing(),
                     _ => error,
-                })?;
+                };
+                // A pipe would be waited for.
+                if !std::fs::metadata(&path).map_err(absent)?.is_file() {
+                    return Err(damaged("it is no plain file"));
+                }
+                let file = File::open(path).map_err(absent)?;
                 Ok(Range { end: file.metadata()?.len(), file: Arc::new(file), at: 0 })
             }
         }

@@ -284,6 +284,9 @@ impl Scan {
             if database != "-" {
                 self.connect(Some(database), command.as_bytes());
             }
+        } else if name == "\\encoding" {
+            // pg_dump writes it before it connects to a name that is not plain; SET client_encoding follows.
+            self.current.is_of_other_encoding = !command.to_ascii_uppercase().contains("UTF8");
         } else if !["\\restrict", "\\unrestrict"].contains(&name) {
             let problem = Problem::Psql(line, name.to_owned());
             self.current.problems.insert(problem);

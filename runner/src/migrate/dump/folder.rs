@@ -1,8 +1,8 @@
 //! The folder of a dump, which says as long as it is not whole that it is not.
 
-use std::fs::{self, DirBuilder, File};
-use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use tsmigrate_analyzer::quote::shell_file;
 use crate::error::Error;
 use crate::jobs::Job;
 use crate::migrate::manifest::{self, FILE, Manifest, ROLES, UNFINISHED};
+use crate::private_file;
 
 /// Where `pg_dump` writes: it wants a folder of its own.
 const ARCHIVE: &str = "unfinished";
@@ -44,6 +45,9 @@ impl Folder {
     pub(super) fn begin(&self) -> Result<Option<(String, Vec<Job>)>, Error> {
         let failed = |error| Error::File { what: format!("write into {}", self.0.display()), error };
         let unfinished = self.0.join(UNFINISHED);
+        if self.0.exists() {
+            self.ours()?;
+        }
         match fs::read(&unfinished) {
             Ok(text) => {
                 // What was cut off while it was written was written before anything was paused.
@@ -54,6 +58,7 @@ impl Folder {
             Err(error) => return Err(failed(error)),
         }
         DirBuilder::new().recursive(true).mode(0o700).create(&self.0).map_err(failed)?;
+        self.ours()?;
         if fs::read_dir(&self.0).map_err(failed)?.next().is_some() {
             return Err(Error::Refused {
                 what: format!("{} is not empty: a dump is never written over", self.0.display()),
@@ -65,6 +70,26 @@ impl Folder {
         }
         manifest::write(&unfinished, &Unfinished::default()).map_err(failed)?;
         Ok(None)
+    }
+
+    /// Keeps others away: rows and passwords of roles come into the folder.
+    ///
+    /// # Errors
+    /// When it is somebody else's.
+    fn ours(&self) -> Result<(), Error> {
+        let failed = |error| Error::File { what: format!("look at {}", self.0.display()), error };
+        let about = fs::symlink_metadata(&self.0).map_err(failed)?;
+        let why = if about.file_type().is_symlink() {
+            "is a symbolic link".to_owned()
+        } else if about.uid() != private_file::uid() {
+            format!("belongs to user {}, not to you ({})", about.uid(), private_file::uid())
+        } else {
+            return fs::set_permissions(&self.0, Permissions::from_mode(0o700)).map_err(failed);
+        };
+        Err(Error::Refused {
+            what: format!("{} {why}: a dump holds passwords of roles", self.0.display()),
+            next: vec!["name a directory of your own, or one that does not exist".into()],
+        })
     }
 
     /// Removes what a dump before has left.
@@ -112,8 +137,10 @@ impl Folder {
         File::open(&self.0)?.sync_all()
     }
 
-    pub(super) fn write_roles(&self, text: &[u8]) -> io::Result<()> {
-        fs::write(self.0.join(ROLES), text)
+    pub(super) fn write_roles(&self, text: &[u8]) -> Result<(), Error> {
+        let path = self.0.join(ROLES);
+        let mut file = private_file::create(&path)?;
+        file.write_all(text).map_err(|error| Error::File { what: format!("write {}", path.display()), error })
     }
 
     /// Moves what `pg_dump` has written to its place, and writes the manifest.

@@ -299,7 +299,7 @@ async fn write_archive(dump: &Dump, tools: &Tools, snapshot: &Snapshot) -> Resul
     if !has_passwords {
         dump.progress.warn("roles are dumped without passwords: only a superuser can read them");
     }
-    dump.folder.write_roles(&roles).map_err(|error| dump.failed(error))?;
+    dump.folder.write_roles(&roles)?;
     let archive = dump.folder.archive().display().to_string();
     let (file, snapshot) =
         (format!("--file={archive}"), format!("--snapshot={}", snapshot.holder.snapshot()));
