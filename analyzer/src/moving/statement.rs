@@ -92,7 +92,8 @@ fn strings(statement: &Statement<'_>, tree: &Value, changes: &[Change], scope: S
         changes.iter().any(|change| matches!(change, Change::Set(at, _) if path.starts_with(at.as_str())))
     };
     let asks = names::asks_catalogs(sql);
-    for (path, said) in places::constants(tree) {
+    let arguments = trigger_arguments(statement.node());
+    for (path, said) in places::constants(tree).into_iter().chain(arguments) {
         let speaks = |schema: &str| !names::spoken_of(&said, schema).is_empty() || asks && said == schema;
         if is_read(&path) || !scope.moving().any(|(schema, _)| speaks(schema)) {
             continue;
@@ -102,6 +103,15 @@ fn strings(statement: &Statement<'_>, tree: &Value, changes: &[Change], scope: S
         let range = statement.code().find(holds).map_or_else(|| statement.body(), Statement::token_range);
         moved.doubts.push(Doubt { why: Why::Text, range });
     }
+}
+
+/// What a trigger hands to its function: only that knows what they mean.
+fn trigger_arguments(node: &NodeEnum) -> impl Iterator<Item = (String, String)> {
+    let arguments = match node {
+        NodeEnum::CreateTrigStmt(trigger) => crate::facts::names::strings(&trigger.args),
+        _ => Vec::new(),
+    };
+    arguments.into_iter().map(|said| (String::new(), said.to_owned())).collect::<Vec<_>>().into_iter()
 }
 
 /// What of a large statement is not in its tree: rows and constants behind the first ones, which may be expressions.

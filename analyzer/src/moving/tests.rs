@@ -320,6 +320,10 @@ fn what_is_not_proved_is_in_doubt() {
     );
     assert_eq!(doubts("CREATE TABLE public.u (a regclass);"), [(Why::Rows, "a".into())]);
     assert_eq!(doubts("CREATE VIEW public.v AS SELECT f('audit.t');"), [(Why::Text, "'audit.t'".into())]);
+    assert_eq!(
+        doubts("CREATE TRIGGER t BEFORE INSERT ON public.v FOR EACH ROW EXECUTE FUNCTION f('a', 'audit.t');"),
+        [(Why::Text, "'audit.t'".into())]
+    );
     let of_user = "CREATE ROLE audit;\nALTER ROLE audit SET search_path TO \"$user\", public;";
     assert_eq!(
         doubts(of_user),

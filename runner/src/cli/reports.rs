@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use tsmigrate::archive;
-use tsmigrate_analyzer::Report;
 use tsmigrate_analyzer::input::HEAD;
 use tsmigrate_analyzer::quote::{shell, shell_file};
 use tsmigrate_analyzer::report::{self, Around, Step, Verdict, Way};
+use tsmigrate_analyzer::{Report, rules};
 
 use super::analysed::Analysed;
 use super::failure::Failure;
@@ -265,10 +265,11 @@ pub(super) fn next(report: &Report<'_>, analysed: &Analysed) -> Vec<Step> {
         }
         Verdict::NeedsWork => {
             // What names a role is kept where the role is known.
-            let what = if kept.is_some() {
-                "or leave out all that is to decide (the target will not have it):"
-            } else {
-                "leave out all that is to decide (the target will not have it):"
+            let is_a_risk = |id: &&str| rules::all().any(|rule| rule.id == *id && rule.is_a_risk);
+            let what = match (kept.is_some(), rules.iter().all(is_a_risk)) {
+                (true, _) => "or leave out all that is to decide (the target will not have it):",
+                (false, true) => "keep all that is to decide, when you have looked at it:",
+                (false, false) => "leave out all that is to decide (the target will not have it):",
             };
             if let Some(command) = kept {
                 step("keep what names a role, with your roles dump:", command + &analysed.words(&[]));
@@ -279,6 +280,10 @@ pub(super) fn next(report: &Report<'_>, analysed: &Analysed) -> Vec<Step> {
     let accept: Vec<&str> = report.options.accept.iter().map(String::as_str).collect();
     let accept = if accept.is_empty() { String::new() } else { format!(" --accept {}", accept.join(",")) };
     let dry_run = if is_live { " --dry-run" } else { "" };
+    // A migration moves no schemas.
+    if !analysed.into_schema.is_empty() {
+        return steps;
+    }
     step(
         if is_live {
             "see what a migration would do (without --dry-run, it does it):"

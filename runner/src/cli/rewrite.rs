@@ -155,7 +155,8 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
             // Who does not read the log any more does not need it.
             let _ = changes(&mut BufWriter::new(io::stderr().lock()), &report, all);
         }
-        let _ = say(args, &report, &destinations);
+        let moved = inputs.iter().map(|input| input.moves.len() as u64).sum();
+        let _ = say(args, &report, moved, &destinations);
     }
     if report.counts.unsolved == 0 {
         return Ok(Status::Clean);
@@ -334,11 +335,14 @@ fn changes(out: &mut dyn Write, report: &Report<'_>, all: bool) -> io::Result<()
 }
 
 /// What was done, in a few words.
-fn say(args: &Args, report: &Report<'_>, destinations: &[Destination]) -> io::Result<()> {
+fn say(args: &Args, report: &Report<'_>, moved: u64, destinations: &[Destination]) -> io::Result<()> {
     let page = Page::stderr();
     let mut out = io::stderr().lock();
     let solved = report.findings.findings().filter(|finding| finding.solved).count() as u64;
     let verb = if args.diff { "planned" } else { "made" };
+    if moved > 0 {
+        writeln!(out, "{} of schemas moved", page.bold(&count(moved, "name")))?;
+    }
     writeln!(out, "{} {verb}", page.bold(&count(solved, "change")))?;
     let dumps = destinations.iter().filter_map(|destination| match destination {
         Destination::Stdout => None,

@@ -69,6 +69,12 @@ fn a_text_that_may_name_a_schema_is_a_decision_until_it_is_accepted() {
     assert_eq!(open.code, 1);
     assert!(open.out.contains("crm.sql:3:") && open.out.contains("MAP-01"), "{}", open.out);
     assert!(open.out.contains("Take the risk that it fails, and keep it: --accept MAP-01"), "{}", open.out);
+    // Nothing is left out, and a migration would move no schema.
+    assert!(
+        open.out.contains("keep all that is to decide") && !open.out.contains("tsmigrate migrate"),
+        "{}",
+        open.out
+    );
     assert_eq!(check(&["--accept", "MAP-01"]).code, 0);
     let written = folder.run(&[
         "rewrite",
