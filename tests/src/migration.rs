@@ -290,10 +290,17 @@ impl Stage {
     pub fn left_behind(&self) -> Result<Vec<String>, Box<dyn Error>> {
         let mut left = Vec::new();
         let mut look = |uri: &str, what: &str, sql: &str| -> Outcome {
-            let found = self.sql(uri, sql)?;
-            if !found.is_empty() && found != "0" {
-                left.push(format!("{what}: {found}"));
+            let is_none = |found: &str| found.is_empty() || found == "0";
+            let mut found = self.sql(uri, sql)?;
+            // A busy server takes a moment to see that a program has gone.
+            for _ in 0..100 {
+                if is_none(&found) {
+                    return Ok(());
+                }
+                std::thread::sleep(std::time::Duration::from_millis(100));
+                found = self.sql(uri, sql)?;
             }
+            left.push(format!("{what}: {found}"));
             Ok(())
         };
         for uri in [&self.source, &self.admin] {
