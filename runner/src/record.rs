@@ -35,7 +35,9 @@ pub fn any<'de, D: Deserializer<'de>>(value: D) -> Result<u32, D::Error> {
 pub fn cleanup(work: &Path, give_up: bool) -> String {
     let give_up = if give_up { " --drop-target" } else { "" };
     let work = shell_file(&work.display().to_string());
-    format!("tsmigrate cleanup{give_up} --work-dir {work}  # with the run's --source and --target")
+    format!(
+        "tsmigrate cleanup{give_up} --work-dir {work}  # with the run's --target, and --source of a migration"
+    )
 }
 
 /// What is wrong with a record of another form. `place` is the file or the schema, with its word.
@@ -80,11 +82,11 @@ mod tests {
     fn the_command_can_be_pasted() {
         assert_eq!(
             cleanup(Path::new("a/tsmigrate-shop"), false),
-            "tsmigrate cleanup --work-dir a/tsmigrate-shop  # with the run's --source and --target"
+            "tsmigrate cleanup --work-dir a/tsmigrate-shop  # with the run's --target, and --source of a migration"
         );
         assert_eq!(
             cleanup(Path::new("my db's"), true),
-            r"tsmigrate cleanup --drop-target --work-dir 'my db'\''s'  # with the run's --source and --target"
+            r"tsmigrate cleanup --drop-target --work-dir 'my db'\''s'  # with the run's --target, and --source of a migration"
         );
     }
 
