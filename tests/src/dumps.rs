@@ -11,6 +11,16 @@ use crate::lab::Server;
 use crate::migration::{Stage, told};
 use crate::program;
 
+/// Rows enough that a process can be killed while they go over.
+pub const MANY_ROWS: &str = "
+CREATE SCHEMA many;
+DO $$ BEGIN
+  FOR n IN 1..12 LOOP
+    EXECUTE format('CREATE TABLE many.t%s AS SELECT i AS id, md5(i::text) AS a, repeat(''x'', 200) AS b, now() + i * interval ''1 h'' AS at, decode(md5(i::text), ''hex'') AS raw FROM generate_series(1, 20000) i', n);
+    EXECUTE format('ALTER TABLE many.t%s ADD PRIMARY KEY (id)', n);
+  END LOOP;
+END $$;";
+
 /// A stage with dumps of its source.
 #[derive(Debug)]
 pub struct Dumps {
@@ -97,6 +107,20 @@ impl Dumps {
             .env("TARGET", &self.stage.target)
             .stdin(Stdio::null());
         command
+    }
+
+    /// Restores table by table, and kills the program once the target has so many steps. True where it was still at work.
+    ///
+    /// # Errors
+    /// Where it cannot be started, or the target does not answer.
+    pub fn kill_restore(&self, dump: &Path, steps: u32) -> Result<bool, Box<dyn Error>> {
+        let mut command = self.command(dump, &["--jobs", "1"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        while child.try_wait()?.is_none() && self.stage.steps_done()? < steps {}
+        let is_at_work = child.try_wait()?.is_none();
+        child.kill()?;
+        child.wait()?;
+        Ok(is_at_work)
     }
 
     /// Runs the program: its exit status, its report, and all it wrote.

@@ -3,10 +3,10 @@
 use std::error::Error;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
-use tsmigrate_tests::dumps::{Dumps, checks, data_files};
+use tsmigrate_tests::dumps::{Dumps, MANY_ROWS, checks, data_files};
 use tsmigrate_tests::lab::Server;
 use tsmigrate_tests::migration::{Outcome, told};
 use tsmigrate_tests::program;
@@ -154,31 +154,16 @@ fn a_wrapper_that_is_kept_from_the_administrator_is_known_before(dumps: &Dumps) 
     source("DROP EXTENSION postgres_fdw CASCADE").map(drop)
 }
 
-/// Rows enough that a process can be killed while they go over.
-const ROWS: &str = "
-CREATE SCHEMA many;
-DO $$ BEGIN
-  FOR n IN 1..12 LOOP
-    EXECUTE format('CREATE TABLE many.t%s AS SELECT i AS id, md5(i::text) AS a, repeat(''x'', 200) AS b, now() + i * interval ''1 h'' AS at, decode(md5(i::text), ''hex'') AS raw FROM generate_series(1, 20000) i', n);
-    EXECUTE format('ALTER TABLE many.t%s ADD PRIMARY KEY (id)', n);
-  END LOOP;
-END $$;";
-
 #[test]
 fn a_killed_restore_goes_on_and_damaged_rows_stay_away() -> Outcome {
     let test = "a_killed_restore_goes_on_and_damaged_rows_stay_away";
     let Some(dumps) = Dumps::new(test, Server::Source17, "plain.sql")? else { return Ok(()) };
     let stage = &dumps.stage;
-    stage.sql_text(ROWS)?;
+    stage.sql_text(MANY_ROWS)?;
     let archive = dumps.dump(&["-Fd", "-Z0"], "archive")?;
     let mut killed = 0;
     for steps in [1, 4, 9, 14] {
-        let mut child =
-            dumps.command(&archive, &["--jobs", "1"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        while child.try_wait()?.is_none() && stage.steps_done()? < steps {}
-        killed += usize::from(child.try_wait()?.is_none());
-        child.kill()?;
-        child.wait()?;
+        killed += usize::from(dumps.kill_restore(&archive, steps)?);
         if stage.steps_done()? != 0 {
             // Without --resume nothing is begun beside it.
             let (code, _, all) = dumps.restore(&archive, &[])?;

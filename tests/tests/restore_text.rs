@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::Value;
-use tsmigrate_tests::dumps::{Dumps, checks};
+use tsmigrate_tests::dumps::{Dumps, MANY_ROWS, checks};
 use tsmigrate_tests::lab::Server;
 use tsmigrate_tests::migration::{Outcome, told};
 
@@ -207,32 +207,17 @@ fn texts_that_are_not_restored_are_refused_by_name_before_anything_is_written() 
     Ok(())
 }
 
-/// Rows enough that a process can be killed while they go over.
-const ROWS: &str = "
-CREATE SCHEMA many;
-DO $$ BEGIN
-  FOR n IN 1..12 LOOP
-    EXECUTE format('CREATE TABLE many.t%s AS SELECT i AS id, md5(i::text) AS a, repeat(''x'', 200) AS b, now() + i * interval ''1 h'' AS at, decode(md5(i::text), ''hex'') AS raw FROM generate_series(1, 20000) i', n);
-    EXECUTE format('ALTER TABLE many.t%s ADD PRIMARY KEY (id)', n);
-  END LOOP;
-END $$;";
-
 #[test]
 fn a_killed_restore_of_text_goes_on() -> Outcome {
     let name = "a_killed_restore_of_text_goes_on";
     let Some(dumps) = Dumps::new(name, Server::Source17, "plain.sql")? else { return Ok(()) };
     let stage = &dumps.stage;
-    stage.sql_text(ROWS)?;
+    stage.sql_text(MANY_ROWS)?;
     let plain = dumps.dump(&["-Fp"], "shop.sql")?;
     let gzip = packed(&plain)?;
     let mut killed = 0;
     for (steps, file) in [(1, &plain), (9, &gzip), (14, &gzip)] {
-        let mut child =
-            dumps.command(file, &["--jobs", "1"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        while child.try_wait()?.is_none() && stage.steps_done()? < steps {}
-        killed += usize::from(child.try_wait()?.is_none());
-        child.kill()?;
-        child.wait()?;
+        killed += usize::from(dumps.kill_restore(file, steps)?);
         let (code, report, said) = dumps.restore(file, &["--resume"])?;
         assert_eq!((code, &report["outcome"]), (0, &"restored".into()), "after {steps} steps: {said}");
         let (code, told) = dumps.verify()?;
