@@ -212,6 +212,13 @@ pub struct Blocker {
     pub next: Vec<String>,
 }
 
+impl Blocker {
+    /// One with these ways on.
+    pub(crate) fn new(check: &'static str, what: impl Into<String>, next: &[&str]) -> Self {
+        Self { check, what: what.into(), next: next.iter().map(|&next| next.to_owned()).collect() }
+    }
+}
+
 impl fmt::Display for Blocker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "✗ {}: {}", self.check, self.what)?;

@@ -156,7 +156,8 @@ pub fn declared(s: &pg::CreateStmt) -> Option<Declaration> {
     Some(Declaration { column: column.and_then(|option| option_text(option)).map(Into::into) })
 }
 
-fn is_own(option: &pg::DefElem) -> bool {
+/// True for a parameter of TimescaleDB's.
+pub(crate) fn is_own(option: &pg::DefElem) -> bool {
     matches!(option.defnamespace.as_str(), "tsdb" | "timescaledb")
 }
 

@@ -64,6 +64,12 @@ pub fn is_builtin(class: Class, name: &str) -> bool {
     }
 }
 
+/// True for a text search template of pg_catalog's.
+#[must_use]
+pub fn is_builtin_template(name: &str) -> bool {
+    matches!(name, "simple" | "synonym" | "ispell" | "thesaurus" | "snowball")
+}
+
 /// True where pg_catalog has an operator class or family of this name, for one access method or another.
 #[must_use]
 pub fn is_builtin_operator_class(name: &str) -> bool {

@@ -12,7 +12,7 @@ mod storage;
 mod timescale;
 
 pub use builtin::{
-    builtin_of_internal, is_builtin, is_builtin_operator, is_builtin_operator_class,
+    builtin_of_internal, is_builtin, is_builtin_operator, is_builtin_operator_class, is_builtin_template,
     is_in_information_schema, is_variadic_builtin,
 };
 pub use catalog_columns::{GoneColumn, gone_columns};

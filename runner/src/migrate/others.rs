@@ -203,17 +203,12 @@ fn judged(copied: Option<u64>, row: &Row) -> Result<Rows, Error> {
     let (all, is_part) = (row.number::<u64>(0)?, row.flag(3)?);
     let added: u64 = row.number(if is_part { 2 } else { 1 })?;
     let copied = copied.filter(|_| !is_part);
-    Ok(told(copied, all, added))
-}
-
-/// Whose `all` rows are, of which the run has not written `added`, and the marks say that it copied `copied`.
-fn told(copied: Option<u64>, all: u64, added: u64) -> Rows {
     let missing = copied.map_or(0, |copied| copied.saturating_sub(all.saturating_sub(added)));
-    if all == 0 || added == 0 && missing == 0 {
+    Ok(if all == 0 || added == 0 && missing == 0 {
         Rows::Own
     } else {
         Rows::Others { added, missing, copied: copied.unwrap_or_default() }
-    }
+    })
 }
 
 /// Whose rows some tables have, in one question; none where that cannot be told of one of them without more. The session is in a

@@ -8,15 +8,11 @@ use crate::quote::{psql, quoted};
 /// The oldest PostgreSQL that is read: multiranges, `pg_read_all_data` and reading by block ranges came with it.
 const OLDEST: u32 = 14;
 
-fn blocker(check: &'static str, what: String, next: &[&str]) -> Blocker {
-    Blocker { check, what, next: next.iter().map(|&next| next.to_owned()).collect() }
-}
-
 /// What is wrong with a source, whatever its target.
 #[must_use]
 pub fn of_source(source: &Facts) -> Vec<Blocker> {
     let mut blockers = Vec::new();
-    let mut block = |check, what: String, next: &[&str]| blockers.push(blocker(check, what, next));
+    let mut block = |check, what: String, next: &[&str]| blockers.push(Blocker::new(check, what, next));
     if source.in_recovery {
         block(
             "source-standby",
@@ -49,7 +45,7 @@ fn restoring(check: &'static str, side: &str, facts: &Facts) -> Option<Blocker> 
         let what = "sessions there have timescaledb.restoring = on: hypertables read as empty";
         return Some(Blocker { check, what: format!("{what} (the {})", side.to_lowercase()), next });
     }
-    Some(blocker(
+    Some(Blocker::new(
         check,
         format!("the {} is in restoring mode: hypertables read as empty there", side.to_lowercase()),
         &["a restore is under way, or one was left half done; if it is the latter:", &command],
@@ -60,7 +56,7 @@ fn restoring(check: &'static str, side: &str, facts: &Facts) -> Option<Blocker> 
 #[must_use]
 pub fn preflight(source: &Facts, target: &Facts) -> Vec<Blocker> {
     let mut blockers = Vec::new();
-    let mut block = |check, what: String, next: &[&str]| blockers.push(blocker(check, what, next));
+    let mut block = |check, what: String, next: &[&str]| blockers.push(Blocker::new(check, what, next));
     if source.is_same(target) {
         block(
             "same-database",
@@ -69,7 +65,7 @@ pub fn preflight(source: &Facts, target: &Facts) -> Vec<Blocker> {
         );
     }
     blockers.extend(of_source(source));
-    let mut block = |check, what: String, next: &[&str]| blockers.push(blocker(check, what, next));
+    let mut block = |check, what: String, next: &[&str]| blockers.push(Blocker::new(check, what, next));
     if target.in_recovery {
         block("target-standby", "the target is a standby".into(), &["name the primary with --target"]);
     }
@@ -91,7 +87,7 @@ pub fn preflight(source: &Facts, target: &Facts) -> Vec<Blocker> {
         );
     }
     blockers.extend(restoring("target-restoring", "TARGET", target));
-    let mut block = |check, what: String, next: &[&str]| blockers.push(blocker(check, what, next));
+    let mut block = |check, what: String, next: &[&str]| blockers.push(Blocker::new(check, what, next));
     if !target.objects.is_empty() {
         block(
             "target-not-empty",

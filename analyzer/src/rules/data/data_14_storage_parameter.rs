@@ -1,6 +1,7 @@
 //! DATA-14: storage parameters that the target does not have.
 
 use crate::edit::Safety;
+use crate::facts::hypertables::is_own;
 use crate::facts::names::{option_is_on, options, qualified};
 use crate::facts::objects::{created, subject};
 use crate::facts::timescale::Version;
@@ -83,8 +84,7 @@ const BY_PARAMETERS: Version = Version(2, 20, 0);
 fn hypertable_by_parameters(ctx: &Context<'_>, node: &NodeEnum) -> Option<Draft> {
     let NodeEnum::CreateStmt(s) = node else { return None };
     let installed = ctx.target.timescaledb.installed.filter(|installed| *installed < BY_PARAMETERS)?;
-    let of_timescaledb = |option: &&pg::DefElem| matches!(&*option.defnamespace, "timescaledb" | "tsdb");
-    let namespace = &options(&s.options).find(of_timescaledb)?.defnamespace;
+    let namespace = &options(&s.options).find(|option| is_own(option))?.defnamespace;
     let words = created(node).map_or_else(|| "this table".to_owned(), |object| ctx.describe(&object));
     let text = format!("unrecognized parameter namespace \"{namespace}\"");
     Some(

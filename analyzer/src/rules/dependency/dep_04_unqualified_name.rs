@@ -18,7 +18,7 @@ use crate::rules::clauses::has_extension;
 use crate::rules::function::bodies::body;
 use crate::rules::qualify::qualify;
 use crate::rules::superuser::su_01_c_function::language;
-use crate::target::{Members, known, members};
+use crate::target::{Members, is_builtin_template, known, members};
 
 pub(crate) const RULE: Rule = Rule {
     id: "DEP-04",
@@ -221,9 +221,7 @@ fn may_be_servers_own(class: Class, name: &str) -> bool {
                 || is_locale()
         }
         Class::TextSearchDictionary => name == "simple" || name.ends_with("_stem"),
-        Class::TextSearchTemplate => {
-            matches!(name, "simple" | "synonym" | "ispell" | "thesaurus" | "snowball")
-        }
+        Class::TextSearchTemplate => is_builtin_template(name),
         Class::TextSearchParser => name == "default",
         Class::TextSearchConfiguration => name == "simple" || STEMMED.contains(&name),
         _ => false,

@@ -8,7 +8,7 @@ use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
-use crate::target::{is_builtin, is_builtin_operator_class, is_in_information_schema};
+use crate::target::{is_builtin, is_builtin_operator_class, is_builtin_template, is_in_information_schema};
 
 pub(crate) const RULE: Rule = Rule {
     id: "SU-20",
@@ -131,9 +131,7 @@ fn is_servers_own(ctx: &Context<'_>, id: &ObjectId) -> bool {
         Class::OperatorClass => is_builtin_operator_class(&id.name),
         Class::Collation => matches!(&*id.name, "C" | "POSIX" | "default" | "ucs_basic"),
         Class::TextSearchParser => &*id.name == "default",
-        Class::TextSearchTemplate => {
-            matches!(&*id.name, "simple" | "synonym" | "ispell" | "thesaurus" | "snowball")
-        }
+        Class::TextSearchTemplate => is_builtin_template(&id.name),
         _ => false,
     };
     let own = ctx.resolved(id);

@@ -29,11 +29,6 @@ const MIGRATE: &str = "move the database itself, where its server can be reached
 /// The way on with the archive alone.
 const BY_HAND: &str = "or rewrite its script, and run that with psql: tsmigrate rewrite ARCHIVE -o dump.sql";
 
-/// What stands in the way.
-pub(super) fn blocker(check: &'static str, what: impl Into<String>, next: &[&str]) -> Blocker {
-    Blocker { check, what: what.into(), next: next.iter().map(|&next| next.to_owned()).collect() }
-}
-
 /// Names of entries, the first of them.
 pub(super) fn named(entries: &[&Entry]) -> String {
     human::first(entries.iter().map(|entry| String::from_utf8_lossy(&entry.tag)), SHOWN)
@@ -41,7 +36,7 @@ pub(super) fn named(entries: &[&Entry]) -> String {
 
 /// A database with TimescaleDB, of which no row says which version it was.
 pub(super) fn no_version() -> Blocker {
-    blocker(
+    Blocker::new(
         "archive-timescaledb-version",
         "the dump does not say which version of TimescaleDB it needs: rows of TimescaleDB's catalogs are not in it, or \
          they are older than 2.13",
@@ -51,7 +46,7 @@ pub(super) fn no_version() -> Blocker {
 
 /// Parts of hypertables without the extension.
 pub(super) fn no_extension(found: &[String]) -> Blocker {
-    blocker(
+    Blocker::new(
         "archive-hypertables",
         format!(
             "the dump has parts of hypertables, and not the extension with its catalogs: {}",
@@ -63,7 +58,7 @@ pub(super) fn no_extension(found: &[String]) -> Blocker {
 
 /// Hypertables, chunks or aggregates that TimescaleDB's catalogs name, without their tables or views.
 pub(super) fn hypertables(missing: &[&Relation]) -> Blocker {
-    blocker(
+    Blocker::new(
         "archive-hypertables",
         format!(
             "the dump has TimescaleDB's records of hypertables, chunks or aggregates that it does not create: {}",
@@ -75,7 +70,7 @@ pub(super) fn hypertables(missing: &[&Relation]) -> Blocker {
 
 /// Rows that are not read by COPY.
 pub(super) fn inserts(entries: &[&Entry]) -> Blocker {
-    blocker(
+    Blocker::new(
         "archive-inserts",
         format!("the dump holds rows as statements other than COPY from standard input: {}", named(entries)),
         &["dump it again without --inserts, --column-inserts and --rows-per-insert"],
@@ -84,7 +79,7 @@ pub(super) fn inserts(entries: &[&Entry]) -> Blocker {
 
 /// Text in another encoding.
 pub(super) fn encoding() -> Blocker {
-    blocker(
+    Blocker::new(
         "archive-encoding",
         "the dump's text is not in UTF-8",
         &["dump it again with: pg_dump --encoding=UTF8"],
@@ -93,7 +88,7 @@ pub(super) fn encoding() -> Blocker {
 
 /// Rows without the tables that they belong to.
 pub(super) fn rows_alone(entries: &[&Entry]) -> Blocker {
-    blocker(
+    Blocker::new(
         "archive-rows-alone",
         format!("the dump holds rows of tables that it does not create: {}", named(entries)),
         &["dump it again as a whole, without --data-only and --section"],
@@ -102,7 +97,7 @@ pub(super) fn rows_alone(entries: &[&Entry]) -> Blocker {
 
 /// Two entries with the rows of one table.
 pub(super) fn twice(entries: &[&Entry]) -> Blocker {
-    blocker(
+    Blocker::new(
         "archive-rows-twice",
         format!("the dump holds the rows of one table twice: {}", named(entries)),
         &["pg_dump writes no such dump: dump it again"],
@@ -114,7 +109,7 @@ pub(super) fn unknown(entries: &[&Entry]) -> Blocker {
     let mut kinds: Vec<_> = entries.iter().map(|entry| String::from_utf8_lossy(&entry.kind)).collect();
     kinds.sort_unstable();
     kinds.dedup();
-    blocker(
+    Blocker::new(
         "archive-unknown",
         format!("the dump holds data that restore does not know ({}): {}", kinds.join(", "), named(entries)),
         &[MIGRATE, BY_HAND],
@@ -123,7 +118,7 @@ pub(super) fn unknown(entries: &[&Entry]) -> Blocker {
 
 /// The schema that marks are kept in.
 pub(super) fn marks(schema: &str) -> Blocker {
-    blocker(
+    Blocker::new(
         "archive-marks",
         format!(
             "the dump creates a schema {schema}, and tsmigrate keeps its marks on the target under that name"
@@ -285,7 +280,7 @@ fn list(names: &[String]) -> String {
 /// What of a text is not restored.
 pub(super) fn problem(problem: &text_dump::Problem) -> Blocker {
     match problem {
-        text_dump::Problem::Mixed(line) => blocker(
+        text_dump::Problem::Mixed(line) => Blocker::new(
             "text-order",
             format!(
                 "rows stand behind indexes, keys or other statements that belong behind all rows, in line {line}"
@@ -294,22 +289,22 @@ pub(super) fn problem(problem: &text_dump::Problem) -> Blocker {
                 "dump it as a whole, or name its files in the order of pg_dump: schema, rows, indexes and keys",
             ],
         ),
-        text_dump::Problem::Unqualified(line, name) => blocker(
+        text_dump::Problem::Unqualified(line, name) => Blocker::new(
             "text-names",
             format!("table {} is named without its schema, in line {line}", quoted(name)),
             &["dump it again with a pg_dump that names schemas (10.3 or newer)"],
         ),
-        text_dump::Problem::Psql(line, command) => blocker(
+        text_dump::Problem::Psql(line, command) => Blocker::new(
             "text-psql",
             format!("a command of psql, {command}, in line {line}: restore runs none"),
             &["put in its place what it stands for, or run the file with psql", BY_HAND],
         ),
-        text_dump::Problem::Rows(line) => blocker(
+        text_dump::Problem::Rows(line) => Blocker::new(
             "text-rows",
             format!("rows whose COPY cannot be read, in line {line}"),
             &["pg_dump writes no such text: dump it again"],
         ),
-        text_dump::Problem::LineEnds => blocker(
+        text_dump::Problem::LineEnds => Blocker::new(
             "text-line-ends",
             "the text's lines end as on Windows, and no row of it could be compared",
             &["write them as pg_dump does elsewhere: sed -i 's/\\r$//' dump.sql"],
@@ -319,7 +314,7 @@ pub(super) fn problem(problem: &text_dump::Problem) -> Blocker {
 
 /// A text that says nothing of its server.
 pub(super) fn no_head() -> Blocker {
-    blocker(
+    Blocker::new(
         "text-version",
         "the text does not say which version of PostgreSQL was dumped: its first lines are missing",
         &["name the dump as pg_dump wrote it, with \"-- Dumped from database version …\" in its head"],

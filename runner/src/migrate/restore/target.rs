@@ -6,7 +6,7 @@ use tsmigrate_analyzer::Target;
 use tsmigrate_analyzer::archive::Section;
 
 use super::context::Restore;
-use super::refused::{self, blocker};
+use super::refused;
 use crate::capacity::{self, LEAST_TARGET, Workers};
 use crate::clashes;
 use crate::connect::{Session, Side, pooler};
@@ -53,7 +53,7 @@ pub(super) async fn inspect(context: &Restore, source: &Facts, resumed: bool) ->
         blockers.retain(|blocker| !["target-not-empty", "target-restoring"].contains(&blocker.check));
     }
     if facts.superuser {
-        blockers.push(blocker(
+        blockers.push(Blocker::new(
             "target-superuser",
             format!("{} is a superuser, and what an archive holds would run as one", quoted(&facts.user)),
             &["name the service's administrator with --target"],
@@ -83,7 +83,7 @@ async fn workers(context: &Restore, session: &Session) -> Result<Option<Blocker>
     let bytes = context.contents.tables.iter().map(|table| table.bytes).sum();
     let wanted = context.args.workers(Workers::by_distance(round_trip, bytes, found.left));
     let Some(fitted) = wanted.fitted(u64::MAX, found.left).filter(|_| found.left >= LEAST_TARGET) else {
-        return Ok(Some(blocker(
+        return Ok(Some(Blocker::new(
             "target-sessions",
             format!(
                 "the target accepts {}, and a restore needs {LEAST_TARGET} at the least",
