@@ -101,6 +101,9 @@ impl Facts {
     /// A trigger, policy or rule is known under another name from here on.
     fn rename_part(&mut self, s: &pg::RenameStmt) {
         use pg::ObjectType as T;
+        if s.rename_type == T::ObjectTabconstraint as i32 {
+            self.names.symbol(&s.newname);
+        }
         let is_part =
             matches!(T::try_from(s.rename_type), Ok(T::ObjectTrigger | T::ObjectRule | T::ObjectPolicy));
         let Some(range) = s.relation.as_ref().filter(|_| is_part) else { return };

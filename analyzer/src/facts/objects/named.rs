@@ -79,7 +79,9 @@ pub(super) fn of_relation(word: &'static str, range: Option<&pg::RangeVar>) -> O
     Some(object(word, Class::Relation, relation(range?)))
 }
 
-pub(super) fn of_part(word: &'static str, range: Option<&pg::RangeVar>, part: &str) -> Option<Object> {
+/// A trigger, policy, rule or constraint of a table.
+#[must_use]
+pub fn of_part(word: &'static str, range: Option<&pg::RangeVar>, part: &str) -> Option<Object> {
     let (schema, table) = relation(range?);
     Some(Object { word, id: ObjectId::attached(schema, table, part) })
 }
@@ -99,6 +101,9 @@ pub fn subject(node: &NodeEnum) -> Option<Object> {
         NodeEnum::RefreshMatViewStmt(s) => of_relation("materialized view", s.relation.as_ref()),
         NodeEnum::AlterOwnerStmt(s) => named(s.object_type, s.object.as_deref()),
         NodeEnum::RenameStmt(s) => renamed(s),
+        NodeEnum::DropStmt(s) if s.remove_type == pg::ObjectType::ObjectCast as i32 => {
+            cast_of(s.objects.first()?)
+        }
         NodeEnum::DropStmt(s) => {
             let (word, class) = word_and_class(s.remove_type)?;
             match s.objects.as_slice() {
@@ -118,18 +123,14 @@ pub fn subject(node: &NodeEnum) -> Option<Object> {
             None => named(s.object_type, s.object.as_deref()),
         },
         NodeEnum::CommentStmt(s) if s.objtype == pg::ObjectType::ObjectCast as i32 => {
-            let Some(NodeEnum::List(list)) = &s.object.as_ref()?.node else { return None };
-            let types = |index: usize| match list.items.get(index)?.node.as_ref()? {
-                NodeEnum::TypeName(name) => Some(name),
-                _ => None,
-            };
-            cast(types(0), types(1))
+            cast_of(s.object.as_ref()?)
         }
         NodeEnum::CommentStmt(s) => named(s.objtype, s.object.as_deref()),
         NodeEnum::SecLabelStmt(s) => named(s.objtype, s.object.as_deref()),
         NodeEnum::AlterFunctionStmt(s) => {
             Some(object("function", Class::Function, qualified(&s.func.as_ref()?.objname)?))
         }
+        NodeEnum::AlterStatsStmt(s) => Some(object("statistics", Class::Nameless, qualified(&s.defnames)?)),
         NodeEnum::AlterEnumStmt(s) => Some(object("type", Class::Type, qualified(&s.type_name)?)),
         NodeEnum::AlterDomainStmt(s) => Some(object("domain", Class::Type, qualified(&s.type_name)?)),
         NodeEnum::AlterOpFamilyStmt(s) => {
@@ -179,6 +180,16 @@ pub fn subject(node: &NodeEnum) -> Option<Object> {
 pub fn granted(s: &pg::GrantStmt, object: &pg::Node) -> Option<Object> {
     let (word, class) = word_and_class(s.objtype)?;
     named_node(word, class, object)
+}
+
+/// The cast that a list of two types names.
+fn cast_of(node: &pg::Node) -> Option<Object> {
+    let Some(NodeEnum::List(list)) = &node.node else { return None };
+    let types = |index: usize| match list.items.get(index)?.node.as_ref()? {
+        NodeEnum::TypeName(name) => Some(name),
+        _ => None,
+    };
+    cast(types(0), types(1))
 }
 
 pub(super) fn cast(source: Option<&pg::TypeName>, target: Option<&pg::TypeName>) -> Option<Object> {

@@ -104,7 +104,12 @@ fn check(ctx: &mut Context<'_>) {
     let part = || parts::undeclared(ctx, node).filter(|_| !ctx.facts.dynamic);
     if let Some((words, error)) = overloads::large_object(ctx, node).filter(|_| is_judged(ctx)).or_else(part)
     {
-        ctx.report(Draft::new(format!("{words} is not created by these files")).object(words).server(error));
+        let draft = if drops(node) {
+            nothing(&words)
+        } else {
+            Draft::new(format!("{words} is not created by these files")).object(words)
+        };
+        ctx.report(draft.server(error));
         return;
     }
     let made = ctx.created(node);

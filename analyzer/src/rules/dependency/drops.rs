@@ -98,6 +98,10 @@ pub(super) fn nothing_to_drop(ctx: &Context<'_>, node: &NodeEnum) -> Option<(Str
     }
     let (words, path) = (object.word, id.path().replace('"', ""));
     let server = match (id.class, words) {
+        (_, "cast") => {
+            let types = path.trim_matches(['(', ')']).replacen(" AS ", " to type ", 1);
+            ("42704", format!("cast from type {types} does not exist"))
+        }
         (Class::Operator, _) => ("42883", format!("operator does not exist: … {path} …")),
         (Class::Collation, _) => {
             ("42704", format!("collation \"{path}\" for encoding \"UTF8\" does not exist"))

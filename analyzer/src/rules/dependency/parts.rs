@@ -1,31 +1,95 @@
-//! What DEP-02 finds of statements about triggers, policies and rules that nothing creates, of tables that exist.
+//! What DEP-02 finds of statements about triggers, policies, rules and constraints that nothing creates, of tables that
+//! exist, and about statistics and conversions that nothing creates.
 
-use crate::facts::objects::subject;
+use crate::facts::ObjectId;
+use crate::facts::names::string;
+use crate::facts::objects::{of_part, subject};
 use crate::finding::ServerError;
-use crate::parse::{Class, NodeEnum};
+use crate::parse::{Class, NodeEnum, pg};
 use crate::rule::Context;
 
 /// What is missing in words, and what the server says.
 pub(super) fn undeclared(ctx: &Context<'_>, node: &NodeEnum) -> Option<(String, ServerError)> {
-    let object = subject(node).filter(|object| object.id.class == Class::Attached)?;
-    let id = ctx.resolved(&object.id);
+    if let Some(object) = subject(node).filter(|object| matches!(object.word, "statistics" | "conversion")) {
+        let id = ctx.resolved(&object.id);
+        let is_judged = ctx.facts.is_dump && !matches!(node, NodeEnum::DropStmt(_)) && id.schema.is_some();
+        if !is_judged || ctx.facts.declares(&id) || ctx.facts.absence(&id).is_some() {
+            return None;
+        }
+        let word = if object.word == "statistics" { "statistics object" } else { object.word };
+        let text = format!("{word} \"{}\" does not exist", id.path().replace('"', ""));
+        return Some((object.to_string(), ServerError::new("42704", text)));
+    }
+    let (word, id, of) = named(node)?;
+    let id = ctx.resolved(&id);
     let (table, part) = (id.table()?, id.part.as_deref()?);
-    let of = match object.word {
+    let facts = ctx.facts;
+    let is_known = match word {
         // A partition has the triggers of its table.
-        "trigger" if ctx.facts.partitioned.is_empty() => "table",
-        "policy" => "table",
+        "trigger" => !facts.partitioned.is_empty() || facts.declares(&id),
+        "policy" => facts.declares(&id),
         // A view's own.
-        "rule" if part != "_RETURN" => "relation",
+        "rule" => part == "_RETURN" || facts.declares(&id),
+        // The server's own names begin with the table's; those of NOT NULL, of keys and of parents are names as others.
+        "constraint" => {
+            let of_table = part.strip_prefix(&*table.name).is_some_and(|rest| rest.starts_with('_'));
+            of_table || part.len() >= 60 || facts.names.known(part).is_some()
+        }
         _ => return None,
     };
     // What belongs to a table that got another name is known under the old one.
-    if !ctx.facts.renamed.is_empty()
-        || !ctx.facts.exists(&table)
-        || ctx.facts.declares(&id)
-        || ctx.facts.absent.contains_key(&id)
-    {
+    if is_known || !facts.renamed.is_empty() || !facts.exists(&table) || facts.absent.contains_key(&id) {
         return None;
     }
-    let text = format!("{} \"{part}\" for {of} \"{}\" does not exist", object.word, table.name);
-    Some((format!("{} {}", object.word, id.path()), ServerError::new("42704", text)))
+    let text = format!("{word} \"{part}\" {of} \"{}\" does not exist", table.name);
+    Some((format!("{word} {}", id.path()), ServerError::new("42704", text)))
+}
+
+/// The part of a table that a statement is about: the word for it, which one, and how the server names its table.
+fn named(node: &NodeEnum) -> Option<(&'static str, ObjectId, &'static str)> {
+    use pg::ObjectType as T;
+    let of = |word| if word == "rule" { "for relation" } else { "for table" };
+    let object = match node {
+        NodeEnum::AlterTableStmt(s) => {
+            let mut parts = s.cmds.iter().filter_map(altered);
+            return parts
+                .find_map(|(word, part, of)| Some((word, of_part(word, s.relation.as_ref(), part)?.id, of)));
+        }
+        NodeEnum::RenameStmt(s) => {
+            let word = match T::try_from(s.rename_type).ok()? {
+                T::ObjectTrigger => "trigger",
+                T::ObjectPolicy => "policy",
+                T::ObjectRule => "rule",
+                T::ObjectTabconstraint => "constraint",
+                _ => return None,
+            };
+            of_part(word, s.relation.as_ref().filter(|_| !s.missing_ok), &s.subname)?
+        }
+        NodeEnum::AlterPolicyStmt(s) => of_part("policy", s.table.as_ref(), &s.policy_name)?,
+        NodeEnum::AlterObjectDependsStmt(s) if s.object_type == T::ObjectTrigger as i32 => {
+            let Some(NodeEnum::List(list)) = &s.object.as_ref()?.node else { return None };
+            of_part("trigger", s.relation.as_ref(), string(list.items.first()?)?)?
+        }
+        node => subject(node).filter(|object| object.id.class == Class::Attached)?,
+    };
+    Some((object.word, object.id, of(object.word)))
+}
+
+/// The part of its table that a command of ALTER TABLE is about.
+fn altered(node: &pg::Node) -> Option<(&'static str, &str, &'static str)> {
+    use pg::AlterTableType as T;
+    let Some(NodeEnum::AlterTableCmd(command)) = &node.node else { return None };
+    let name = &*command.name;
+    match T::try_from(command.subtype).ok()? {
+        T::AtEnableTrig | T::AtEnableAlwaysTrig | T::AtEnableReplicaTrig | T::AtDisableTrig => {
+            Some(("trigger", name, "for table"))
+        }
+        T::AtEnableRule | T::AtEnableAlwaysRule | T::AtEnableReplicaRule | T::AtDisableRule => {
+            Some(("rule", name, "for relation"))
+        }
+        T::AtDropConstraint | T::AtValidateConstraint if !command.missing_ok => {
+            Some(("constraint", name, "of relation"))
+        }
+        _ => None,
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::own_02_schema::{is_service_schema, schema_of};
 use crate::edit::Safety;
-use crate::facts::names::{role, roles};
+use crate::facts::names::{role, roles, string};
 use crate::facts::objects::granted;
 use crate::facts::{Object, ObjectId};
 use crate::finding::{ServerError, Severity};
@@ -27,7 +27,7 @@ pub(crate) const RULE: Rule = Rule {
     statements: &[StatementKind::GrantStmt],
     doc: Doc {
         summary: "GRANT or REVOKE on an object of the service, for a role that does not exist, or in another's name.",
-        what: "Privileges on functions and tables of pg_catalog, on languages, foreign-data wrappers, TimescaleDB's \
+        what: "Privileges on functions and tables of pg_catalog, one by one or all in the schema, on languages, foreign-data wrappers, TimescaleDB's \
                own objects and those of other extensions; privileges for roles that neither the dumps create nor the \
                target has; GRANTED BY.",
         why: "Only an object's owner grants privileges on it. Where tsdbadmin has some privilege itself, the server \
@@ -170,7 +170,8 @@ struct Foreign {
 
 fn foreign_objects(ctx: &Context<'_>, s: &pg::GrantStmt) -> Vec<Foreign> {
     if s.targtype != pg::GrantTargetType::AclTargetObject as i32 {
-        return Vec::new();
+        let schemas = s.objects.iter().filter_map(string).enumerate();
+        return schemas.filter_map(|(index, schema)| all_in_schema(s, schema, index)).collect();
     }
     let objects = s.objects.iter().enumerate().filter_map(|(index, node)| {
         let object = granted(s, node)?;
@@ -182,6 +183,20 @@ fn foreign_objects(ctx: &Context<'_>, s: &pg::GrantStmt) -> Vec<Foreign> {
         Some(Foreign { index, words: ctx.describe(&object), keeper, error })
     });
     objects.collect()
+}
+
+/// All tables or functions of one of the server's schemas: some are closed to all but superusers.
+fn all_in_schema(s: &pg::GrantStmt, schema: &str, index: usize) -> Option<Foreign> {
+    use pg::ObjectType as T;
+    let (kind, closed) = match (schema, T::try_from(s.objtype).ok()?) {
+        ("pg_catalog", T::ObjectTable) => ("tables", "table pg_statistic"),
+        ("information_schema", T::ObjectTable) => ("tables", "table sql_parts"),
+        ("pg_catalog", T::ObjectFunction | T::ObjectRoutine) => ("functions", "function lo_import"),
+        _ => return None,
+    };
+    let error = ServerError::new("42501", format!("permission denied for {closed}"));
+    let (words, keeper) = (format!("all {kind} in schema {schema}"), "the service".to_owned());
+    Some(Foreign { index, words, keeper, error: Some(error) })
 }
 
 /// Who owns an object that the dump does not make, and what the server says where it says more than a
@@ -265,6 +280,8 @@ fn foreign(ctx: &mut Context<'_>, s: &pg::GrantStmt, objects: &[Foreign]) {
     let title = format!("{words} belongs to {}", first.keeper);
     let fix = if objects.len() == s.objects.len() {
         Some(FixDraft::remove(&title))
+    } else if s.targtype != pg::GrantTargetType::AclTargetObject as i32 {
+        None
     } else {
         // `ON TABLE a, b TO …`: the words before the first name are the kind's.
         let drop: Vec<usize> = objects.iter().map(|object| object.index).collect();

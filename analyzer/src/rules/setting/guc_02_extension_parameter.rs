@@ -22,10 +22,10 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "A stored setting with a prefix: pgaudit.log, myapp.tenant.",
         what: "ALTER ROLE … SET, ALTER DATABASE … SET and the SET clause of a function, of a parameter prefix.name \
-               whose library is not loaded: an extension's, or one that an application made up.",
+               whose library is not loaded: an extension's, or one that an application made up, and of parameters that TimescaleDB had before 2.19.",
         why: "A parameter that the server does not know may be stored only by a superuser: it might turn out to be one that only superusers can set. SET myapp.tenant in a session works.",
         server: &["42501 permission denied to set parameter \"pgaudit.log\""],
-        help: "The setting is removed and listed. An application's own parameters can be set when it connects (options=-c myapp.tenant=x) or by SET. Settings of TimescaleDB stay: its library is always loaded. Those of PL/pgSQL stay, too: an empty DO block loads it first.",
+        help: "The setting is removed and listed. An application's own parameters can be set when it connects (options=-c myapp.tenant=x) or by SET. Settings that TimescaleDB still has stay: its library is always loaded. Those of PL/pgSQL stay, too: an empty DO block loads it first.",
         before: "CREATE ROLE app;\nALTER ROLE app SET pgaudit.log TO 'ddl';",
         after: "CREATE ROLE app;\n-- tsmigrate GUC-02: Remove it: only a superuser can store pgaudit.log\n-- ALTER ROLE app SET pgaudit.log TO 'ddl';",
         sources: Doc::sources(&["PostgreSQL src/backend/utils/misc/guc.c, validate_option_array_item"]),
@@ -47,11 +47,34 @@ struct Plpgsql {
 /// Parameters of PL/pgSQL that anyone may set once it is loaded (pl_handler.c).
 const PLPGSQL: [&str; 4] = ["check_asserts", "extra_errors", "extra_warnings", "print_strict_params"];
 
+/// Parameters that TimescaleDB had until 2.18, most of them of multi-node, and has in no version from 2.19 on (src/guc.c).
+const GONE: [&str; 18] = [
+    "cagg_processing_wal_batch_size",
+    "dist_copy_transfer_format",
+    "enable_2pc",
+    "enable_async_append",
+    "enable_cagg_wal_based_invalidation",
+    "enable_client_ddl_on_data_nodes",
+    "enable_connection_binary_data",
+    "enable_decompression_logrep_markers",
+    "enable_parameterized_data_node_scan",
+    "enable_per_data_node_queries",
+    "enable_remote_explain",
+    "hypertable_distributed_default",
+    "hypertable_replication_factor_default",
+    "max_insert_batch_size",
+    "passfile",
+    "remote_data_fetcher",
+    "ssl_dir",
+    "vectorized_aggregation",
+];
+
 /// What the server says to storing this parameter; `None` where it is none of this rule's.
 pub(crate) fn refusal(ctx: &Context<'_>, set: &pg::VariableSetStmt) -> Option<ServerError> {
     let (prefix, rest) = set.name.split_once('.')?;
-    let known = prefix.eq_ignore_ascii_case("timescaledb")
-        || is_plpgsql(prefix) && PLPGSQL.contains(&rest.to_ascii_lowercase().as_str());
+    let rest = rest.to_ascii_lowercase();
+    let known = prefix.eq_ignore_ascii_case("timescaledb") && !GONE.contains(&&*rest)
+        || is_plpgsql(prefix) && PLPGSQL.contains(&&*rest);
     let refused = ServerError::new("42501", format!("permission denied to set parameter \"{}\"", set.name));
     (!known && !ctx.target.superuser_parameters.contains(&set.name.to_ascii_lowercase())).then_some(refused)
 }
@@ -99,7 +122,9 @@ fn check(ctx: &mut Context<'_>) {
             fix = fix.review();
         }
         let extension = ctx.target.allows_extension(prefix);
-        draft = draft.advice(if extension {
+        draft = draft.advice(if prefix.eq_ignore_ascii_case("timescaledb") {
+            "TimescaleDB has no such parameter any more.".to_owned()
+        } else if extension {
             format!(
                 "{prefix} is on the service's list of extensions: ask its support, or look in its console."
             )
