@@ -6,6 +6,7 @@
 use divan::counter::BytesCount;
 use divan::{AllocProfiler, Bencher, black_box};
 use tsmigrate_analyzer::facts::Facts;
+use tsmigrate_analyzer::finding::Place;
 use tsmigrate_analyzer::locate::Statement;
 use tsmigrate_analyzer::parse::{Parsed, STACK, parse};
 use tsmigrate_analyzer::split::{Kind, Piece, Splitter, split};
@@ -89,7 +90,8 @@ fn d_facts(bencher: Bencher<'_, '_>, name: &str) {
     bencher.counter(BytesCount::of_slice(&text)).bench_local(|| {
         let mut facts = Facts::default();
         for (number, (piece, sql, parsed)) in parsed.iter().enumerate() {
-            let statement = Statement::new(sql, parsed, 0, number as u64, piece.span.start, piece.at);
+            let statement =
+                Statement::new(sql, parsed, 0, Place::number(number as u64), piece.span.start, piece.at);
             facts.observe(&statement, None);
         }
         facts

@@ -174,13 +174,21 @@ pub struct Place {
     /// Which input, from 0.
     pub input: usize,
     /// The statement's number in that input, from 1; 0 where it is no statement.
-    pub statement: u64,
+    pub statement: u32,
     /// The bytes.
     pub span: Span,
     /// The line of its first byte, from 1.
     pub line: u64,
     /// The column of its first byte, from 1, in characters.
-    pub column: u64,
+    pub column: u32,
+}
+
+impl Place {
+    /// A statement's number as places have it: the last that they can tell stands for all after it.
+    #[must_use]
+    pub fn number(statement: u64) -> u32 {
+        u32::try_from(statement).unwrap_or(u32::MAX)
+    }
 }
 
 /// Another place that belongs to a finding.
@@ -202,9 +210,17 @@ pub struct Excerpt {
     /// The text, at most a few lines.
     pub text: Box<str>,
     /// First byte of the marked part in `text`.
-    pub start: usize,
+    pub start: u32,
     /// One past the last byte of the marked part.
-    pub end: usize,
+    pub end: u32,
+}
+
+impl Excerpt {
+    /// The marked bytes of `text`.
+    #[must_use]
+    pub const fn marked(&self) -> std::ops::Range<usize> {
+        self.start as usize..self.end as usize
+    }
 }
 
 /// Why a place is not moved.

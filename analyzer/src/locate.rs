@@ -13,7 +13,7 @@ pub struct Statement<'a> {
     sql: &'a str,
     parsed: &'a Parsed,
     input: usize,
-    number: u64,
+    number: u32,
     start: u64,
     at: Position,
     /// The places of its secrets, once somebody has asked.
@@ -28,7 +28,7 @@ impl<'a> Statement<'a> {
         sql: &'a str,
         parsed: &'a Parsed,
         input: usize,
-        number: u64,
+        number: u32,
         start: u64,
         at: Position,
     ) -> Self {
@@ -258,7 +258,9 @@ pub fn excerpt(text: &str, at: Position, range: &Range<usize>, masks: &[Range<us
         shown.push(if c == '\r' { ' ' } else { c });
         byte += c.len_utf8();
     }
-    Excerpt { line, text: shown.into(), start: marked_start, end: marked_end.max(marked_start) }
+    // An excerpt is a few lines.
+    let byte = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    Excerpt { line, text: shown.into(), start: byte(marked_start), end: byte(marked_end.max(marked_start)) }
 }
 
 #[cfg(test)]
@@ -342,7 +344,7 @@ mod tests {
         let sql = "ALTER ROLE r PASSWORD 'abc' NOSUPERUSER;";
         with(sql, |s| {
             let shown = s.excerpt(&s.words(&["NOSUPERUSER"]).unwrap());
-            assert_eq!(&shown.text[shown.start..shown.end], "NOSUPERUSER");
+            assert_eq!(&shown.text[shown.marked()], "NOSUPERUSER");
             assert_eq!(shown.line, 7);
         });
     }

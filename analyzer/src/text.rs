@@ -53,7 +53,7 @@ pub struct Position {
     /// Line, from 1. Lines end with LF; the CR of a CRLF belongs to the line before it.
     pub line: u64,
     /// Column, from 1.
-    pub column: u64,
+    pub column: u32,
 }
 
 /// Where the byte at `offset` of `text` stands, given that `text` itself begins at `start`.
@@ -61,18 +61,20 @@ pub struct Position {
 pub fn position(text: &[u8], start: Position, offset: usize) -> Position {
     let before = &text[..offset.min(text.len())];
     match memchr::memrchr(b'\n', before) {
-        None => Position { line: start.line, column: start.column + columns(before) },
+        None => Position { line: start.line, column: start.column.saturating_add(columns(before)) },
         Some(newline) => Position {
             line: start.line + memchr::memchr_iter(b'\n', before).count() as u64,
-            column: 1 + columns(&before[newline + 1..]),
+            column: columns(&before[newline + 1..]).saturating_add(1),
         },
     }
 }
 
 /// How many columns `text` takes: one for each Unicode scalar value, one for each stray byte.
 #[must_use]
-pub fn columns(text: &[u8]) -> u64 {
-    text.utf8_chunks().map(|chunk| chunk.valid().chars().count() as u64 + chunk.invalid().len() as u64).sum()
+pub fn columns(text: &[u8]) -> u32 {
+    let count: usize =
+        text.utf8_chunks().map(|chunk| chunk.valid().chars().count() + chunk.invalid().len()).sum();
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// `text` with every byte that is not UTF-8, and every NUL, replaced by one `_`, so that

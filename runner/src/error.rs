@@ -248,7 +248,7 @@ pub struct Refused {
     /// Line in that part.
     pub line: u64,
     /// Column in that line.
-    pub column: u64,
+    pub column: u32,
     /// The object it was about, as far as it is known.
     pub object: Option<String>,
     /// Its first lines, without secrets.

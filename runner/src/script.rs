@@ -47,7 +47,7 @@ pub struct Statement {
     /// Its line in the part.
     pub line: u64,
     /// Its column in that line.
-    pub column: u64,
+    pub column: u32,
     /// What it is.
     pub class: Class,
     /// The object it is about, as far as its tree names one.
@@ -87,7 +87,7 @@ pub fn statements(part: &'static str, text: &[u8]) -> Result<Vec<Statement>, Err
 
 /// One statement with what it is.
 #[must_use]
-pub fn statement(sql: &str, line: u64, column: u64, standard_strings: bool) -> Statement {
+pub fn statement(sql: &str, line: u64, column: u32, standard_strings: bool) -> Statement {
     let parsed = parse::parse(sql, standard_strings).ok().flatten();
     let (class, object) =
         parsed.map_or((Class::Plain, None), |parsed| (class(parsed.node()), object(parsed.node())));

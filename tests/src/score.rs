@@ -224,9 +224,9 @@ impl Announced {
                 continue;
             }
             let state = finding.server_error.as_ref().map_or("", |error| error.sqlstate);
-            all.errors.entry(place.statement).or_default().insert((state, finding.rule.id));
+            all.errors.entry(place.statement.into()).or_default().insert((state, finding.rule.id));
             if !finding.solved {
-                all.unsolved.insert(place.statement);
+                all.unsolved.insert(place.statement.into());
             }
         }
         all

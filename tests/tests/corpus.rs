@@ -47,7 +47,7 @@ fn every_dump_is_analysed_and_every_finding_points_into_it() {
             assert_eq!(finding.place.line, lines, "{name}: {finding:?}");
             assert!(
                 !finding.message.is_empty()
-                    && finding.excerpt.text.get(finding.excerpt.start..finding.excerpt.end).is_some()
+                    && finding.excerpt.text.get(finding.excerpt.marked()).is_some()
             );
         }
     });

@@ -55,7 +55,7 @@ fn unsolved(analysis: &Analysis) -> Unsolved {
     for finding in analysis.unsolved() {
         let server = finding.server_error.as_ref().map_or("?", |error| error.sqlstate);
         let words = format!("{server} {} {}", finding.rule.id, finding.message);
-        all.entry((finding.place.input, finding.place.statement)).or_default().push(words);
+        all.entry((finding.place.input, finding.place.statement.into())).or_default().push(words);
     }
     all
 }

@@ -1,5 +1,7 @@
 //! Allowances: which finding each of them covers.
 
+use arcstr::ArcStr;
+
 use crate::allow::{Comment, Reach, Unused};
 use crate::finding::Place;
 use crate::rule::Finding;
@@ -11,12 +13,12 @@ struct Allowance {
     reach: Reach,
     rules: Vec<&'static str>,
     pattern: Box<str>,
-    reason: Box<str>,
+    reason: ArcStr,
     /// The comment.
     place: Place,
     comment: Box<str>,
     /// The number of the statement that it is for.
-    statement: Option<u64>,
+    statement: Option<u32>,
     used: bool,
 }
 
@@ -78,7 +80,7 @@ impl Allowances {
         self.here.clear();
         for index in self.waiting.drain(..) {
             if let Some(given) = self.given.get_mut(index) {
-                given.statement = Some(statement);
+                given.statement = Some(Place::number(statement));
             }
             self.here.push(index);
         }

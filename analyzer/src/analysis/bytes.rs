@@ -110,7 +110,7 @@ impl Pass<'_> {
             .findings
             .iter()
             .rev()
-            .take_while(|f| f.place.statement == number && f.place.input == first.input);
+            .take_while(|f| f.place.statement == Place::number(number) && f.place.input == first.input);
         if self.copy.removal.is_some() || own.clone().any(|other| other.place < first && fails(other)) {
             return;
         }

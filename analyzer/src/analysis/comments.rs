@@ -82,7 +82,7 @@ impl Pass<'_> {
             let at = position(piece.text, piece.at, token.start);
             let place = Place {
                 input: self.input(),
-                statement: number,
+                statement: Place::number(number),
                 span: Span::new(token.start as u64, token.end as u64).shifted(piece.span.start),
                 line: at.line,
                 column: at.column,

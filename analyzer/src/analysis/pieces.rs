@@ -102,8 +102,14 @@ impl Pass<'_> {
         }
         match outcome.unwrap_or_else(|| read(&sql, piece.standard_strings)) {
             Ok(Some(tree)) => {
-                let statement =
-                    Statement::new(&sql, &tree.parsed, self.input(), number, piece.span.start, piece.at);
+                let statement = Statement::new(
+                    &sql,
+                    &tree.parsed,
+                    self.input(),
+                    Place::number(number),
+                    piece.span.start,
+                    piece.at,
+                );
                 if !self.other_database(&statement) {
                     self.parsed(&statement, &tree, piece);
                 }
@@ -293,7 +299,7 @@ impl Pass<'_> {
         // and where the parser missed the rest, the file was cut off.
         let broken = self.analysis.findings.last().is_some_and(|finding| {
             finding.place.input == self.input()
-                && finding.place.statement == statements
+                && finding.place.statement == Place::number(statements)
                 && finding.rule.id == "IN-10"
         });
         if end == End::InputEnded && broken && header.completed < header.begun {

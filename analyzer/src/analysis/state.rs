@@ -199,7 +199,7 @@ impl Pass<'_> {
     pub(super) fn place(&self, piece: &Piece<'_>, statement: u64) -> Place {
         Place {
             input: self.input(),
-            statement,
+            statement: Place::number(statement),
             span: piece.span,
             line: piece.at.line,
             column: piece.at.column,

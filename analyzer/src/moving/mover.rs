@@ -40,7 +40,7 @@ pub struct Mover<'a> {
     survey: &'a Survey,
     moves: Moves,
     splitter: Splitter,
-    statements: u64,
+    statements: u32,
     /// The database at hand.
     current: String,
     /// Schemas that have been created in place of a `public`.

@@ -66,10 +66,11 @@ pub(super) fn diff(entry: &Entry<'_>) -> Option<Vec<(Mark, String)>> {
 /// on the way to it.
 pub(super) fn place(entry: &Entry<'_>, byte: u64) -> Option<usize> {
     let shown = entry.excerpt;
-    let first = shown.text.get(..shown.start)?.rfind(MASK).map_or(0, |at| at + MASK.len());
-    let last = shown.text.get(shown.start..)?.find(MASK).map_or(shown.text.len(), |at| shown.start + at);
+    let start = shown.marked().start;
+    let first = shown.text.get(..start)?.rfind(MASK).map_or(0, |at| at + MASK.len());
+    let last = shown.text.get(start..)?.find(MASK).map_or(shown.text.len(), |at| start + at);
     let from_start = i64::try_from(byte).ok()?.checked_sub(i64::try_from(entry.span.start).ok()?)?;
-    let at = usize::try_from(i64::try_from(shown.start).ok()?.checked_add(from_start)?).ok()?;
+    let at = usize::try_from(i64::from(shown.start).checked_add(from_start)?).ok()?;
     ((first..=last).contains(&at) && shown.text.is_char_boundary(at)).then_some(at)
 }
 

@@ -115,7 +115,14 @@ impl<'a> RelatedEntries<'a> {
         let others = self.related.iter().map(|related| (None, related.message.as_str(), related.place));
         cause.into_iter().chain(others).map(move |(rule, message, place)| {
             let Place { input, span, line, column, .. } = place;
-            RelatedEntry { file: name_of(self.analysis, input), line, column, span, rule, message }
+            RelatedEntry {
+                file: name_of(self.analysis, input),
+                line,
+                column: column.into(),
+                span,
+                rule,
+                message,
+            }
         })
     }
 }
@@ -253,10 +260,10 @@ fn entry<'a>(
         allowed: finding.allowed.as_deref(),
         object: finding.object.as_deref(),
         file: name_of(analysis, input),
-        statement,
+        statement: statement.into(),
         span,
         line,
-        column,
+        column: column.into(),
         message: &finding.message,
         server_error: finding.server_error.as_ref(),
         why: rule.doc.why,

@@ -277,7 +277,7 @@ impl Results<'_, '_> {
         let shown = entry.excerpt;
         let mut physical = json!({ "artifactLocation": self.artifact(entry.file), "region": region });
         if !shown.text.is_empty() {
-            if let Some(marked) = shown.text.get(shown.start..shown.end).filter(|marked| !marked.is_empty()) {
+            if let Some(marked) = shown.text.get(shown.marked()).filter(|marked| !marked.is_empty()) {
                 physical["region"]["snippet"] = json!({ "text": marked });
             }
             let lines = shown.text.matches('\n').count() as u64;
@@ -368,17 +368,18 @@ fn region(entry: &Entry<'_>, span: Span) -> Value {
 
 /// The line and the column of a byte that the excerpt shows.
 fn position(entry: &Entry<'_>, byte: u64) -> Option<(u64, u64)> {
+    let start = entry.excerpt.marked().start;
     if byte == entry.span.start {
         return Some((entry.line, entry.column));
     }
     let shown = entry.excerpt;
     let at = place(entry, byte)?;
-    if at < shown.start {
+    if at < start {
         // The excerpt begins on the line of the finding.
-        let before = shown.text.get(at..shown.start)?.chars().count() as u64;
+        let before = shown.text.get(at..start)?.chars().count() as u64;
         return Some((entry.line, entry.column.checked_sub(before)?));
     }
-    let between = shown.text.get(shown.start..at)?;
+    let between = shown.text.get(start..at)?;
     Some(match between.rsplit_once('\n') {
         None => (entry.line, entry.column + between.chars().count() as u64),
         Some((lines, last)) => {
@@ -389,7 +390,7 @@ fn position(entry: &Entry<'_>, byte: u64) -> Option<(u64, u64)> {
 
 /// What a finding is, without where in its file it is (64-bit FNV-1a, so that it is the same everywhere).
 fn fingerprint(entry: &Entry<'_>) -> u64 {
-    let marked = entry.excerpt.text.get(entry.excerpt.start..entry.excerpt.end).unwrap_or_default();
+    let marked = entry.excerpt.text.get(entry.excerpt.marked()).unwrap_or_default();
     let parts = [entry.rule, entry.file, entry.object.unwrap_or_default(), entry.message, marked];
     parts.iter().flat_map(|part| part.bytes().chain([0])).fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -150,7 +150,7 @@ fn not_judged(analysis: &Analysis) -> Vec<NotJudgedEntry<'_>> {
         place: PlaceEntry {
             file: analysis.inputs.get(place.input).map_or("", |input| &input.name),
             line: place.line,
-            column: place.column,
+            column: place.column.into(),
             span: place.span,
         },
     };

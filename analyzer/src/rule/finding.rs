@@ -28,7 +28,7 @@ pub struct Finding {
     /// How bad the rule itself says it is, where the options say otherwise.
     pub own_severity: Option<Severity>,
     /// A comment in the dump allows it: the reason that it gives, which may be empty. It does not count.
-    pub allowed: Option<Box<str>>,
+    pub allowed: Option<ArcStr>,
     /// The object it is about, such as `table app.orders`.
     pub object: Option<Box<str>>,
     /// Where it is.
@@ -42,7 +42,7 @@ pub struct Finding {
     /// The finding that it follows from.
     pub cause: Option<Box<Cause>>,
     /// Other places, such as what depends on it.
-    pub related: Vec<Related>,
+    pub related: Box<[Related]>,
     /// True where the rewrite fixes it: its fix was applied and proved.
     pub solved: bool,
     /// The change that solves it.
@@ -75,9 +75,15 @@ impl Finding {
             .map_or_else(|| format!("the statement on line {}", self.place.line), str::to_owned)
     }
 
+    /// Adds another place.
+    pub(crate) fn relate(&mut self, place: Place, message: ArcStr) {
+        let mut all = std::mem::take(&mut self.related).into_vec();
+        all.push(Related { place, message });
+        self.related = all.into();
+    }
+
     /// Gives back memory that was taken for growing: there may be hundreds of thousands of findings.
     pub(crate) fn shrink(&mut self) {
-        self.related.shrink_to_fit();
         if let Some(Action::Edit { edits, changes }) = self.fix.as_mut().map(|fix| &mut fix.action) {
             edits.shrink_to_fit();
             // They were for the proof, and that is over.

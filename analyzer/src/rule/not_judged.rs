@@ -100,7 +100,7 @@ pub struct NotJudged {
     /// Where it is first.
     pub place: Place,
     /// Where it was last: a statement counts once.
-    last: (usize, u64, u64),
+    last: (usize, u32, u64),
 }
 
 /// All that is not judged: one entry of each kind.
@@ -141,7 +141,7 @@ mod tests {
     fn a_statement_counts_once_and_the_first_place_is_kept() {
         let at = |statement: u64| Place {
             input: 0,
-            statement,
+            statement: Place::number(statement),
             span: Span::new(statement * 10, statement * 10 + 5),
             line: statement,
             column: 1,

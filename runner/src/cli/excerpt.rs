@@ -52,8 +52,8 @@ pub(super) fn lines(page: Page, excerpt: &Excerpt, gutter: usize, severity: Seve
 fn cleaned(excerpt: &Excerpt) -> (String, Range<usize>) {
     let part =
         |range: Range<usize>| clean::text(excerpt.text.get(range).unwrap_or_default()).replace('\t', TAB);
-    let end = excerpt.end.max(excerpt.start);
-    let (before, marked) = (part(0..excerpt.start), part(excerpt.start..end));
+    let Range { start, end } = excerpt.marked();
+    let (before, marked) = (part(0..start), part(start..end));
     let mark = before.len()..before.len() + marked.len();
     (before + &marked + &part(end..excerpt.text.len()), mark)
 }
@@ -95,7 +95,7 @@ fn clip(line: &str, mark: Range<usize>, columns: usize) -> (String, Range<usize>
 mod tests {
     use super::*;
 
-    fn shown(text: &str, mark: Range<usize>, columns: usize) -> Vec<String> {
+    fn shown(text: &str, mark: Range<u32>, columns: usize) -> Vec<String> {
         let page = Page { color: false, unicode: true, links: false, width: columns };
         let excerpt = Excerpt { line: 7, text: text.into(), start: mark.start, end: mark.end };
         lines(page, &excerpt, 1, Severity::Error)
@@ -114,7 +114,8 @@ mod tests {
         let text = words.join(" ");
         for word in [0, 3, 30, 59] {
             let start = text.find(&words[word]).unwrap();
-            let lines = shown(&text, start..start + words[word].len(), 80);
+            let mark = u32::try_from(start).unwrap()..u32::try_from(start + words[word].len()).unwrap();
+            let lines = shown(&text, mark, 80);
             assert!(lines.iter().all(|line| width(line) <= 80), "{lines:?}");
             let shown = lines[0].strip_prefix("7 │").unwrap();
             assert!(

@@ -21,7 +21,7 @@ pub(super) fn is_of_the_server(name: &str) -> bool {
     matches!(name, "postgres" | "template0" | "template1")
 }
 
-fn statement(finding: &Finding) -> (usize, u64) {
+fn statement(finding: &Finding) -> (usize, u32) {
     (finding.place.input, finding.place.statement)
 }
 

@@ -105,7 +105,7 @@ impl Uses {
                     format!("{words} is not created by these files: {} is", created.path()).into();
                 finding.advice = Some("Quotes keep upper case: write the name as it was created.".into());
                 let message = format!("{} is created here", created.path());
-                finding.related.push(crate::finding::Related { place, message: message.into() });
+                finding.relate(place, message.into());
                 Some(finding)
             })
         })
@@ -119,10 +119,7 @@ impl Uses {
             let advice =
                 format!("Put it behind the statement that creates {}, in line {}.", one.words, place.line);
             finding.advice = Some(advice.into());
-            finding.related.push(crate::finding::Related {
-                place,
-                message: format!("{} is created here", one.words).into(),
-            });
+            finding.relate(place, format!("{} is created here", one.words).into());
             Some(finding)
         })
     }

@@ -112,7 +112,7 @@ fn finish(all: &mut Finish<'_>) {
     for finding in all.findings.iter_mut().filter(|finding| *finding.rule == RULE) {
         let Some(object) = &finding.object else { continue };
         if let Some((related, _)) = dependents.remove(&key(finding.place, object)) {
-            finding.related.extend(related);
+            finding.related = std::mem::take(&mut finding.related).into_iter().chain(related).collect();
         }
     }
 }

@@ -22,7 +22,7 @@ pub(crate) struct Orphans {
     /// Continuous aggregates, and what needs them.
     moved: BTreeSet<ObjectId>,
     /// The last statement that was looked at: input and number.
-    seen: (usize, u64),
+    seen: (usize, u32),
     /// Nothing stands between it and the end of the last run.
     open: bool,
 }
@@ -31,7 +31,7 @@ pub(crate) struct Orphans {
 #[derive(Clone, Debug)]
 pub(crate) struct Later {
     pub input: usize,
-    pub statement: u64,
+    pub statement: u32,
     pub span: Span,
     /// Its text in the dump; changes of other rules are still to be applied.
     pub sql: String,
@@ -69,7 +69,7 @@ impl Orphans {
     }
 
     /// The statement that moves to the script, where this one does.
-    pub(crate) fn moves(&self, input: usize, statement: u64) -> bool {
+    pub(crate) fn moves(&self, input: usize, statement: u32) -> bool {
         self.later.binary_search_by_key(&(input, statement), |later| (later.input, later.statement)).is_ok()
     }
 
