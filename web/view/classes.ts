@@ -32,7 +32,7 @@ export function classOf(finding: Finding): Class {
   return finding.solved ? "solved" : "open";
 }
 
-/** Rules that have to be accepted for this finding's statement to be left out: its causes, or itself. */
+/** Rules that have to be accepted for this finding's statement to be left out, or kept as a risk: its causes, or itself. */
 export function toAccept(finding: Finding): string[] {
   const causes = new Set(finding.related.flatMap((related) => (related.rule ? [related.rule] : [])));
   return causes.size > 0 ? [...causes].sort() : [finding.rule];
@@ -111,6 +111,7 @@ export function choiceOf(finding: Finding): Choice {
   if (finding.allowed !== null || finding.line === 0) return "none";
   if (finding.fix?.safety === "safe") return "safe";
   if (finding.fix?.safety === "review") return "review";
-  // Where nothing fixes a statement that fails, it can be left out.
-  return (finding.own_severity ?? finding.severity) === "error" ? "review" : "none";
+  // Where nothing fixes a statement that fails, it can be left out; one that may go well can be kept.
+  const fails = (finding.own_severity ?? finding.severity) === "error";
+  return fails || (finding.risk && finding.accepted) ? "review" : "none";
 }

@@ -12,8 +12,11 @@ import { count, seen } from "./words";
 /** Other places of one finding that are listed at once. */
 const PLACES = 8;
 
-/** True where the rewrite of this result applies the fix, or will after the next check. */
-const isOn = ({ fixes }: Model, finding: Finding): boolean => (fixes ? fixes.isOn(finding) : finding.solved);
+/** True where the rewrite of this result applies the fix, or will after the next check; or where the risk is taken. */
+const isOn = ({ fixes }: Model, finding: Finding): boolean =>
+  fixes ? fixes.isOn(finding)
+  : finding.risk ? finding.accepted && !finding.left
+  : finding.solved;
 
 export function findingRow(model: Model, at: number, inRule: boolean): Child {
   const finding = model.findings[at];
@@ -49,10 +52,12 @@ function fixSwitch({ fixes }: Model, finding: Finding): Child {
   const choice = choiceOf(finding);
   if (choice === "none") return make("span", { class: "no-switch" });
   const { fix } = finding;
-  const what = fix ? fix.title : `leave the statement out (accept ${toAccept(finding).join(", ")})`;
-  const label = seen(`Fix: ${what}${fix?.lost ? `. Lost: ${fix.lost}` : ""}`);
+  const label = seen(fix ? `Fix: ${fix.title}${fix.lost ? `. Lost: ${fix.lost}` : ""}` : `Accept ${toAccept(finding).join(", ")}: ${accepted(finding)}`);
   return tri(fixes.isOn(finding) ? "on" : "off", label, (on) => fixes.set([finding], on), choice);
 }
+
+/** What accepting does where there is no fix. */
+const accepted = ({ risk }: Finding): string => (risk ? "keep the statement, and take the risk that it fails" : "leave the statement out");
 
 /** What a rule says of all its findings. */
 export const ruleWords = (model: Model, finding: Finding): HTMLElement =>
@@ -121,7 +126,10 @@ function copies(finding: Finding): HTMLElement {
 function how(model: Model, finding: Finding): Child {
   const { fix } = finding;
   const rules = toAccept(finding).join(", ");
-  const title = fix?.title ? seen(fix.title) : `No fix. Accept ${rules} to leave the statement out`;
+  const title =
+    fix?.title ? seen(fix.title)
+    : finding.risk && isOn(model, finding) ? "None: the risk that the statement fails is accepted, and it is kept"
+    : `No fix. Accept ${rules} to ${accepted(finding)}`;
   const state =
     finding.left && !model.fixes ? " (left as it is, as --leave says)"
     : choiceOf(finding) === "none" ? ""

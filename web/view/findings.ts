@@ -239,8 +239,14 @@ function groupSwitch({ fixes, findings }: Model, group: Group): Child {
   const members = choosable(findings, group);
   if (members.length === 0) return make("span", { class: "no-switch" });
   const on = members.filter((finding) => fixes.isOn(finding)).length;
-  const reviews = members.filter((finding) => choiceOf(finding) === "review").length;
-  const what = reviews === 0 ? "all safe" : `${thousands(reviews)} of them ${reviews === 1 ? "loses" : "lose"} something`;
-  const label = `All fixes of ${group.rule ?? seen(group.title)}: ${thousands(on)} of ${thousands(members.length)} on (${what})`;
+  const risks = members.filter((finding) => finding.risk).length;
+  const losing = members.filter((finding) => !finding.risk && choiceOf(finding) === "review").length;
+  const what = [
+    losing > 0 && `${thousands(losing)} of them ${losing === 1 ? "loses" : "lose"} something`,
+    risks > 0 && `${thousands(risks)} of them may fail`,
+  ]
+    .filter(Boolean)
+    .join(", ");
+  const label = `All fixes of ${group.rule ?? seen(group.title)}: ${thousands(on)} of ${thousands(members.length)} on (${what || "all safe"})`;
   return tri(on === 0 ? "off" : on === members.length ? "on" : "some", label, (value) => fixes.set(members, value));
 }

@@ -42,6 +42,7 @@ const NONE = {
   solved: false,
   accepted: false,
   left: false,
+  risk: false,
   decision: null,
   fix: null,
   excerpt: { line: 0, text: "", start: 0, end: 0 },
@@ -122,7 +123,7 @@ class Shower implements Model {
 
   /** Shows the findings of a rule, the worst first. */
   openRuleGroup(rule: string): void {
-    if (!this.#rules[rule]) return;
+    if (!Object.hasOwn(this.#rules, rule)) return;
     this.show({ by: "rule", hidden: new Set(), search: "", words: [] });
     const first = this.groups.find((group) => group.rule === rule);
     const at = first?.members[0];
@@ -161,8 +162,8 @@ function start(data: Data): void {
   }
   // A link to a rule opens its findings.
   const follow = (): void => {
-    const rule = decodeURIComponent(location.hash.slice(1));
-    if (rule) model.openRuleGroup(rule);
+    // An id has nothing that an address would say otherwise.
+    model.openRuleGroup(location.hash.slice(1));
   };
   addEventListener("hashchange", follow);
   follow();

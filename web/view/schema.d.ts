@@ -438,6 +438,10 @@ export interface Entry {
    */
   left: boolean;
   /**
+   * True where accepting it keeps the statement, with the risk that it fails: nothing is left out.
+   */
+  risk: boolean;
+  /**
    * The number of the decision that it waits for, where it is an open error.
    */
   decision: number | null;

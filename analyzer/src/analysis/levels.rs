@@ -53,6 +53,11 @@ impl Pass<'_> {
                 rules::input::in_13_allowance::report_unused(context, &unused);
             });
         }
+        // What is known at the end alone can be a risk, too.
+        for finding in &mut self.analysis.findings {
+            let input = self.analysis.inputs.get(finding.place.input);
+            finding.take_risk(self.options, input.map_or("", |input| &input.name));
+        }
         if self.options.levels.is_empty() {
             return;
         }

@@ -154,6 +154,38 @@ mod tests {
     }
 
     #[test]
+    fn a_risk_is_taken_where_it_is_accepted_and_not_left() {
+        let text = "SELECT pg_catalog.set_config('search_path', '', false);\n\
+                    CREATE SCHEMA app;\n\
+                    CREATE FUNCTION app.more(integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE \
+                    AS $$ BEGIN RETURN twice($1); END $$;\n\
+                    CREATE TABLE app.item (id integer);\nCOPY app.item (id) FROM stdin;\n1\n\\.\n\
+                    CREATE INDEX a ON app.item (app.more(id));\nCREATE INDEX b ON app.item (app.more(id));\n";
+        let severities = |accept: &[&str], leave: &[&str]| -> Vec<Severity> {
+            let mut options = Options {
+                accept: accept.iter().map(|rule| (*rule).to_owned()).collect(),
+                ..Options::default()
+            };
+            for leave in leave {
+                options.leave(leave).unwrap();
+            }
+            let input = crate::Input { name: "dump.sql", text: text.as_bytes() };
+            let analysis = crate::analyze(&[input], &crate::Target::default(), &options).unwrap();
+            assert_eq!(analysis.rewritten(0, text.as_bytes()), text.as_bytes(), "it is kept");
+            analysis
+                .findings
+                .iter()
+                .filter(|finding| finding.rule.id == "FN-04")
+                .map(|finding| finding.severity)
+                .collect()
+        };
+        let (open, taken) = (Severity::Error, Severity::Warning);
+        assert_eq!(severities(&[], &[]), [open, open]);
+        assert_eq!(severities(&["FN-04"], &[]), [taken, taken]);
+        assert_eq!(severities(&["FN-04"], &["FN-04@9"]), [taken, open]);
+    }
+
+    #[test]
     fn what_must_be_known_cannot_be_off() {
         let mut options = Options::default();
         assert_eq!(options.set_level("IN-10", Level::Off), Err(LevelError::NeverOff("IN-10")));

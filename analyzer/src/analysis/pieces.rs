@@ -230,7 +230,7 @@ impl Pass<'_> {
     /// line.
     fn keep_whole(&mut self, findings: Vec<Finding>, whole: Span) {
         for mut finding in findings {
-            accept_loss(&mut finding, self.options, whole);
+            accept_loss(&mut finding, self.options, &self.file(), whole);
             finding.solved = finding.fix.as_deref().is_some_and(Fix::only_removes)
                 && rewrite::is_wanted(&finding, self.options, &self.file());
             self.keep(finding);

@@ -110,15 +110,11 @@ impl<'t> Analyzer<'t> {
 
     /// Takes the places of all inputs that are not moved with their schemas, once the inputs have ended.
     pub fn unmoved(&mut self, places: &[Unmoved]) {
-        let first = self.pass.analysis.findings.len();
         for unmoved in places {
             let subject = Subject::Unmoved(unmoved);
             for rule in rules::registry().looking_at(&subject) {
                 self.pass.context(rule, subject, rule.check);
             }
-        }
-        for finding in self.pass.analysis.findings.iter_mut().skip(first) {
-            finding.take_risk(self.pass.options);
         }
         self.unordered |= !places.is_empty();
     }

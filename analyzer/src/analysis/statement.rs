@@ -44,7 +44,7 @@ impl Pass<'_> {
         let file = self.file();
         let wanted = |finding: &Finding| rewrite::is_wanted(finding, options, &file);
         for finding in &mut findings {
-            accept_loss(finding, options, statement.span(&statement.range()));
+            accept_loss(finding, options, &file, statement.span(&statement.range()));
         }
 
         // A statement that is removed needs no other change, and no other finding matters.
@@ -183,7 +183,7 @@ impl Pass<'_> {
             Some(Action::Remove { span } | Action::Replace { span, .. }) => *span = whole,
             _ => finding.fix = None,
         }
-        accept_loss(&mut finding, self.options, whole);
+        accept_loss(&mut finding, self.options, &self.file(), whole);
         finding.place = statement.place(&statement.body());
         match findings.iter_mut().find(|known| known.rule == finding.rule) {
             // It may be removed by now.
@@ -244,11 +244,12 @@ fn is_present(finding: &Finding) -> bool {
 }
 
 /// An error without a fix, of a rule whose losses are accepted: the statement is removed. One that may go well stays.
-pub(super) fn accept_loss(finding: &mut Finding, options: &Options, whole: Span) {
-    finding.take_risk(options);
+pub(super) fn accept_loss(finding: &mut Finding, options: &Options, file: &str, whole: Span) {
+    finding.take_risk(options, file);
+    let is_accepted = || !finding.rule.is_a_risk && finding.rule.is_accepted(options);
     if finding.fails()
         && finding.fix.is_none()
-        && (finding.rule.is_accepted(options) || rewrite::root_is_accepted(finding, options))
+        && (is_accepted() || rewrite::root_is_accepted(finding, options))
     {
         finding.fix = Some(Box::new(Fix {
             title: "Remove it: its loss was accepted".into(),

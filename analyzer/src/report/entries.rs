@@ -81,6 +81,8 @@ pub struct Entry<'a> {
     pub accepted: bool,
     /// True where it was asked to leave it as it is.
     pub left: bool,
+    /// True where accepting it keeps the statement, with the risk that it fails: nothing is left out.
+    pub risk: bool,
     /// The number of the decision that it waits for, where it is an open error.
     pub decision: Option<u32>,
     /// The change that fixes it.
@@ -273,6 +275,7 @@ fn entry<'a>(
         solved: finding.solved,
         accepted: finding.rule.is_accepted(options) || root_is_accepted(finding, options),
         left: options.leaves(finding.rule.id, name_of(analysis, input), line),
+        risk: rule.is_a_risk,
         decision,
         fix: finding.fix.as_deref(),
         excerpt: &finding.excerpt,

@@ -239,7 +239,8 @@ impl Results<'_, '_> {
                 suppressions.push(suppression);
             }
             if entry.accepted {
-                let why = "its loss was accepted with --accept";
+                let what = if entry.risk { "risk" } else { "loss" };
+                let why = format!("its {what} was accepted with --accept");
                 suppressions.push(json!({ "kind": "external", "status": "accepted", "justification": why }));
             }
             result.insert("suppressions".into(), suppressions.into());

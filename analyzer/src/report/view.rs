@@ -101,6 +101,8 @@ pub(super) struct Item<'a> {
     accepted: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     left: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    risk: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     decision: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,6 +130,7 @@ impl<'a> Item<'a> {
             solved: entry.solved,
             accepted: entry.accepted,
             left: entry.left,
+            risk: entry.risk,
             decision: entry.decision,
             fix: entry.fix,
             excerpt: entry.excerpt,

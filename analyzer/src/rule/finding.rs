@@ -60,9 +60,13 @@ impl Finding {
         self.own_severity.unwrap_or(self.severity) == Severity::Error && self.allowed.is_none()
     }
 
-    /// Makes a warning of a risk that a person has accepted.
-    pub(crate) fn take_risk(&mut self, options: &Options) {
-        if self.rule.is_a_risk && self.severity == Severity::Error && self.rule.is_accepted(options) {
+    /// Makes a warning of a risk that a person has accepted, and has not left at its place. `file` is the name of its input.
+    pub(crate) fn take_risk(&mut self, options: &Options, file: &str) {
+        if self.rule.is_a_risk
+            && self.severity == Severity::Error
+            && self.rule.is_accepted(options)
+            && !options.leaves(self.rule.id, file, self.place.line)
+        {
             self.severity = Severity::Warning;
         }
     }

@@ -302,9 +302,7 @@ pub struct Finish<'a> {
 impl Finish<'_> {
     /// Reports a finding at the place of a fact. It has no excerpt and no fix: what it says must be enough.
     pub fn report(&mut self, place: Place, draft: Draft) {
-        let mut finding = draft.without_statement(self.rule, place);
-        finding.take_risk(self.options);
-        grow::push(self.findings, finding);
+        grow::push(self.findings, draft.without_statement(self.rule, place));
     }
 
     /// Adds a script for a person to run.

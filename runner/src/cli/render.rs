@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use tsmigrate::human;
 use tsmigrate_analyzer::clean;
 use tsmigrate_analyzer::report::{Decision, Entry, Report, Step, count, thousands, to_accept};
-use tsmigrate_analyzer::{Finding, Safety, Severity, rules};
+use tsmigrate_analyzer::{Finding, Safety, Severity};
 
 use super::excerpt;
 use super::input;
@@ -254,8 +254,7 @@ fn lines(entry: &Entry<'_>, first: bool) -> Vec<(&'static str, String)> {
         Some(fix) => lines.push(("fix", fix.title.to_string())),
         // What a server says of itself is no statement that could be left out.
         None if fails && entry.line > 0 => {
-            let is_a_risk = rules::all().any(|rule| rule.id == entry.rule && rule.is_a_risk);
-            let does = if is_a_risk {
+            let does = if entry.risk {
                 "takes the risk, and keeps the statement"
             } else {
                 "leaves the statement out"

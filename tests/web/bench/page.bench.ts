@@ -3,7 +3,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, write
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { check, checkAgain, instance, rewritten } from "../support/module";
-import { test } from "../support/checker";
+import { test, type Checker } from "../support/checker";
 import { ROOT, SINGLE_FILE } from "../support/paths";
 import { data, schema } from "./schema";
 
@@ -76,6 +76,58 @@ test("an edited text in Node", async () => {
     print(`edited text of ${what}, checked again, share`, `${Math.round((100 * other) / one)} %`);
     print(`edited text of ${what}, memory of what is remembered`, `${(module.memory.buffer.byteLength - before) >> 20} MiB`);
     cache.free();
+  }
+});
+
+/** How long from an act in the page until its verdict is painted, measured there: nothing between counts but the page. */
+async function verdictAfter({ page }: Checker, act: "sample" | "paste", text = ""): Promise<number> {
+  return page.evaluate(
+    async ([act, text]) => {
+      const painted = (): Promise<number> =>
+        new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve(performance.now()))));
+      const shown = new Promise<void>((resolve) => {
+        const look = (): void => {
+          if (document.querySelector("section.result")?.getAttribute("data-phase") === "checked") resolve();
+        };
+        new MutationObserver(look).observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ["data-phase"] });
+      });
+      const from = performance.now();
+      if (act === "sample") document.querySelector<HTMLElement>(".samples button")?.click();
+      else {
+        const data = new DataTransfer();
+        data.setData("text/plain", text);
+        document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+      }
+      await shown;
+      return (await painted()) - from;
+    },
+    [act, text] as const,
+  );
+}
+
+/** So many times each, as a machine that does something else meanwhile shows by the longest. */
+const ROUNDS = 9;
+
+test("first verdicts", async ({ checker }) => {
+  const text = schema(500_000);
+  const spread = (times: number[]): string => {
+    const [first = NaN, ...more] = times.sort((a, b) => a - b);
+    const last = more.at(-1) ?? first;
+    return `${Math.round(first)} to ${Math.round(last)}, middle ${Math.round(times[times.length >> 1] ?? NaN)} ms`;
+  };
+  for (const [what, act, isReady] of [
+    ["sample, clicked as soon as the page is seen", "sample", false],
+    ["sample, clicked when the module is there", "sample", true],
+    ["500 KB of schema, pasted as soon as the page is seen", "paste", false],
+    ["500 KB of schema, pasted when the module is there", "paste", true],
+  ] as const) {
+    const times: number[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      await checker.open();
+      if (isReady) await checker.phase("empty");
+      times.push(await verdictAfter(checker, act, text));
+    }
+    print(`page, ${what}, until the verdict`, spread(times));
   }
 });
 

@@ -71,6 +71,36 @@ test("a command of a decision is copied", async ({ checker, context, form }) => 
   expect(await checker.page.evaluate(() => navigator.clipboard.readText())).toBe("CREATE ROLE rnacen;");
 });
 
+test("a risk is accepted, and the statement is kept", async ({ checker }) => {
+  await checker.open();
+  await checker.paste(`SELECT pg_catalog.set_config('search_path', '', false);
+CREATE SCHEMA app;
+CREATE FUNCTION app.more(integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN twice($1); END $$;
+CREATE TABLE app.item (id integer);
+COPY app.item (id) FROM stdin;
+1
+\\.
+CREATE INDEX item_more ON app.item USING btree (app.more(id));
+`);
+  await checker.verdict("needs-work");
+  const { result } = checker;
+  // Nothing says that it would be left out.
+  await decisions(checker).getByRole("button", { name: /^Show me/ }).click();
+  await expect(result.locator(".finding.open")).toContainText("Accept FN-04 to keep the statement, and take the risk that it fails");
+  await expect(result).not.toContainText(/leave the statement out/i);
+  await expect(result.getByRole("checkbox", { name: "Accept FN-04: keep the statement, and take the risk that it fails" })).not.toBeChecked();
+  await decisions(checker).getByRole("button", { name: /^Accept/ }).click();
+  await checker.verdict("ready");
+  await expect(decided(checker)).toHaveCount(1);
+  await expect(result.locator(".counts .warning")).toHaveText("1 warning");
+  const accepted = result.getByRole("checkbox", { name: /^Accept FN-04/ });
+  await expect(accepted).toBeChecked();
+  expect(await checker.axe()).toEqual([]);
+  await accepted.click();
+  await checker.verdict("needs-work");
+  await expect(decided(checker)).toHaveCount(0);
+});
+
 test("the numbers are there once: each shows its own findings alone, and all again", async ({ checker }) => {
   await checker.open();
   await checker.paste(DUMP);
