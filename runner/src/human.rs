@@ -120,6 +120,19 @@ pub fn hang(head: &str, text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
+/// Columns between those of a table of cells.
+const GAP: usize = 3;
+
+/// Cells, each of which takes `cell` columns, as lines of `columns`: down first, in as many columns as there is room for.
+#[must_use]
+pub fn in_columns(cells: &[String], cell: usize, columns: usize) -> Vec<String> {
+    let across = ((columns + GAP) / (cell + GAP)).max(1);
+    let rows = cells.len().div_ceil(across);
+    (0..rows)
+        .map(|row| cells.iter().skip(row).step_by(rows).cloned().collect::<Vec<_>>().join(&" ".repeat(GAP)))
+        .collect()
+}
+
 /// Bytes as hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {

@@ -31,9 +31,12 @@ Exit status:
 #[derive(Clone, Copy, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  tsmigrate schema                                what check --format json writes
-  tsmigrate schema config > tsmigrate.schema.json
-                                                  for an editor's completion")]
+  What check --format json writes:
+    tsmigrate schema
+  For an editor that completes tsmigrate.toml:
+    tsmigrate schema config > tsmigrate.schema.json
+
+Exit status: 0, or 2 if there is no such schema")]
 pub(super) struct SchemaArgs {
     /// report (check --format json), or config (tsmigrate.toml)
     #[arg(value_enum, value_name = "OF", default_value_t, hide_possible_values = true)]
@@ -53,7 +56,9 @@ enum SchemaOf {
 Examples:
   source <(tsmigrate completions bash)
   tsmigrate completions zsh > \"${fpath[1]}/_tsmigrate\"
-  tsmigrate completions fish > ~/.config/fish/completions/tsmigrate.fish")]
+  tsmigrate completions fish > ~/.config/fish/completions/tsmigrate.fish
+
+Exit status: 0, or 2 if the shell is not known")]
 pub(super) struct CompletionArgs {
     /// bash, elvish, fish, powershell or zsh
     #[arg(value_enum, value_name = "SHELL", hide_possible_values = true)]
@@ -66,7 +71,9 @@ pub(super) struct CompletionArgs {
 Examples:
   tsmigrate man | man -l -
   tsmigrate man check | man -l -
-  tsmigrate man --output-dir /usr/local/share/man/man1")]
+  tsmigrate man --output-dir /usr/local/share/man/man1
+
+Exit status: 0, or 2 if there is no such command or nothing can be written")]
 pub(super) struct ManArgs {
     /// Command that the page is of
     #[arg(value_name = "COMMAND", conflicts_with = "output_dir")]

@@ -7,6 +7,7 @@ use tsmigrate::human::{self, width};
 use tsmigrate_analyzer::finding::Script;
 use tsmigrate_analyzer::human::bytes;
 use tsmigrate_analyzer::report::{Class, Group, InputReport, Loss, Report, Step, Verdict, count, thousands};
+use tsmigrate_analyzer::rule::Finding;
 use tsmigrate_analyzer::{Severity, clean};
 
 use super::input;
@@ -22,8 +23,6 @@ const RULES: usize = 12;
 const LINES: usize = 2;
 /// Columns of a rule's id, with the space before it and behind it.
 const INDENT: usize = 11;
-/// Columns between those of the table of fixes.
-const GAP: usize = 3;
 
 /// Writes what follows the decisions; `told` where the findings stand in full above it.
 pub(super) fn write(
@@ -184,22 +183,21 @@ fn fixed(out: &mut dyn Write, page: Page, report: &Report<'_>, groups: &[Group<'
         most(&|group| number(group).len()),
     );
     let cell = id + name + digits + 2;
-    let columns = ((page.width.saturating_sub(2) + GAP) / (cell + GAP)).max(1);
-    let rows = groups.len().div_ceil(columns);
-    for row in 0..rows {
-        let cells = groups.iter().skip(row).step_by(rows);
-        let cells: Vec<String> = cells
-            .map(|group| {
-                let rule = page.rule(group.rule, &page.green(&format!("{:<id$}", group.rule)));
-                format!("{rule} {:<name$} {:>digits$}", group.name, number(group))
-            })
-            .collect();
-        writeln!(out, "  {}", cells.join(&" ".repeat(GAP)))?;
+    let cells: Vec<String> = groups
+        .iter()
+        .map(|group| {
+            let rule = page.rule(group.rule, &page.green(&format!("{:<id$}", group.rule)));
+            format!("{rule} {:<name$} {:>digits$}", group.name, number(group))
+        })
+        .collect();
+    for line in human::in_columns(&cells, cell, page.width.saturating_sub(2)) {
+        writeln!(out, "  {line}")?;
     }
     Ok(())
 }
 
-/// Findings that decide nothing: of each rule the first, and where the others are.
+/// Findings that decide nothing: of each rule the first, and how many there are besides. What the rewrite has removed with
+/// a loss stands among the losses.
 fn by_rule(
     out: &mut dyn Write,
     page: Page,
@@ -208,16 +206,23 @@ fn by_rule(
     class: Class,
     title: &str,
 ) -> io::Result<()> {
-    let groups: Vec<_> = groups.iter().filter(|group| group.class == class).collect();
+    let is_lost =
+        |finding: &Finding| finding.solved && finding.fix.as_ref().is_some_and(|fix| fix.lost.is_some());
+    let groups: Vec<(&Group<'_>, Vec<&Finding>)> = groups
+        .iter()
+        .filter(|group| group.class == class)
+        .map(|group| (group, group.findings.iter().copied().filter(|finding| !is_lost(finding)).collect()))
+        .filter(|(_, findings): &(_, Vec<_>)| !findings.is_empty())
+        .collect();
     if groups.is_empty() {
         return Ok(());
     }
     writeln!(out, "\n{}", page.bold(title))?;
-    for group in groups.iter().take(RULES) {
-        let Some(first) = group.findings.first().map(|finding| report.findings.entry(finding)) else {
+    for (group, findings) in groups.iter().take(RULES) {
+        let Some(first) = findings.first().map(|finding| report.findings.entry(finding)) else {
             continue;
         };
-        let more = match group.findings.len() as u64 - 1 {
+        let more = match findings.len() as u64 - 1 {
             0 => String::new(),
             more => format!(", and {} more", thousands(more)),
         };

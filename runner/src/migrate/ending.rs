@@ -162,6 +162,11 @@ pub(super) fn go_on(context: &RunContext, report: &mut Report) {
     }
 }
 
+/// The command of this run.
+pub(super) fn command(context: &RunContext) -> String {
+    again(std::env::args(), context.tuning.resume)
+}
+
 /// The command of this process as it can be pasted: servers come from the environment, as they may hold passwords.
 pub(super) fn again(args: impl Iterator<Item = String>, resume: bool) -> String {
     let mut words = vec!["tsmigrate".to_owned()];

@@ -301,7 +301,8 @@ async fn may_begin(
     plan.notes.extend(servers.convert.lines());
     plan.notes.extend(later);
     report.plan = Some(plan);
-    report.next = if free { Vec::new() } else { ways_on::ways_on(&report.findings) };
+    report.next =
+        if free { Vec::new() } else { ways_on::ways_on(&report.findings, &ending::command(context)) };
     if !clear {
         // What is missing may only have been left out.
         report.next.splice(0..0, servers.filter.needs().iter().cloned());

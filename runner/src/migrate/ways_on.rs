@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use tsmigrate_analyzer::rules;
+
 use crate::results::Finding;
 
 /// So many pieces of advice are said here; the findings say the rest.
 const SHOWN: usize = 6;
 
-/// The steps that lead on.
+/// The steps that lead on; `command` is the one of this run, as it can be pasted.
 #[must_use]
-pub(super) fn ways_on(findings: &[Finding]) -> Vec<String> {
+pub(super) fn ways_on(findings: &[Finding], command: &str) -> Vec<String> {
     let open: Vec<&Finding> = findings
         .iter()
         .filter(|finding| finding.severity == "error" && !finding.solved && !finding.accepted)
@@ -28,10 +30,13 @@ pub(super) fn ways_on(findings: &[Finding]) -> Vec<String> {
         open.iter().map(|finding| finding.cause.as_deref().unwrap_or(&finding.rule)).collect();
     let rules: Vec<&str> = rules.into_iter().collect();
     let or = if next.is_empty() { "go" } else { "or go" };
-    next.push(format!(
-        "{or} on without what the target cannot have: the same command with --accept {}",
-        rules.join(",")
-    ));
+    let is_a_risk = |id: &&str| rules::rule(id).is_some_and(|rule| rule.is_a_risk);
+    let how = if rules.iter().all(is_a_risk) {
+        "with the risk that it fails"
+    } else {
+        "without what the target cannot have"
+    };
+    next.push(format!("{or} on {how}: {command} --accept {}", rules.join(",")));
     next
 }
 
@@ -62,12 +67,14 @@ mod tests {
             finding("D-1", None, Some("never mind"), true),
         ];
         assert_eq!(
-            ways_on(&findings),
-            [
-                "do this",
-                "or go on without what the target cannot have: the same command with --accept A-1,C-1"
-            ]
+            ways_on(&findings, "tsmigrate migrate"),
+            ["do this", "or go on without what the target cannot have: tsmigrate migrate --accept A-1,C-1"]
         );
-        assert_eq!(ways_on(&findings[3..]), [""; 0]);
+        assert_eq!(ways_on(&findings[3..], ""), [""; 0]);
+        let risk = [finding("FN-04", None, None, false)];
+        assert_eq!(
+            ways_on(&risk, "tsmigrate restore x"),
+            ["go on with the risk that it fails: tsmigrate restore x --accept FN-04"]
+        );
     }
 }

@@ -79,7 +79,7 @@ impl Report {
         }
         for (index, step) in self.next.iter().take(DIFFERENCES).enumerate() {
             let head = if index == 0 { "next: " } else { "  " };
-            page.hang(head, &human::clean(step));
+            page.step(head, &human::clean(step));
         }
         if let Some(folder) = self.work_dir.as_ref().filter(|_| self.outcome != Outcome::Interrupted) {
             let _ = writeln!(page.text, "report: {}/report.html", human::line(folder));
@@ -107,9 +107,8 @@ impl Report {
             .collect();
         page.list("not fixed by the rewrite", &grouped(open.into_iter(), OF_A_RULE), usize::MAX);
         page.lines("fixed by the rewrite", &rewritten(&self.findings, page.columns));
-        // What is fixed without a loss is nothing to read.
-        let changes =
-            |finding: &&Finding| finding.severity == "warning" && !(finding.solved && finding.lost.is_none());
+        // What is fixed is nothing to read, or stands below with what is lost.
+        let changes = |finding: &&Finding| finding.severity == "warning" && !finding.solved;
         let warnings = self.findings.iter().filter(changes);
         page.list("what changes", &grouped(warnings, OF_A_RULE), usize::MAX);
         page.list("you will lose", &lost(&self.losses()), usize::MAX);
@@ -279,6 +278,17 @@ impl Page {
     }
 
     /// Text under a head that stands out; commands below a step are set in already and stay as they are.
+    /// A step. Its command is never broken: it is to be copied.
+    fn step(&mut self, head: &str, step: &str) {
+        match step.split_once(": tsmigrate ") {
+            Some((what, command)) if human::width(head) + human::width(step) > self.columns => {
+                self.hang(head, &format!("{what}:"));
+                let _ = writeln!(self.text, "    tsmigrate {command}");
+            }
+            _ => self.hang(head, step),
+        }
+    }
+
     fn hang(&mut self, head: &str, text: &str) {
         let mut lines = text.lines();
         let first = human::hang(head, lines.next().unwrap_or_default(), self.columns);
@@ -368,17 +378,19 @@ fn grouped<'a>(findings: impl Iterator<Item = &'a Finding>, shown: usize) -> Vec
     lines
 }
 
-/// How often each rule's rewrite was used, and what it is about.
+/// How often each rule's rewrite was used, as a check says it.
 fn rewritten(findings: &[Finding], columns: usize) -> Vec<String> {
     let mut rules = BTreeMap::<&str, u64>::new();
     for finding in findings.iter().filter(|finding| finding.solved) {
         *rules.entry(&finding.rule).or_default() += 1;
     }
-    let about = |id: &str| tsmigrate_analyzer::rules::rule(id).map_or("", |rule| rule.doc.summary);
-    let line = |(rule, times): (&str, u64)| {
-        human::clip(&format!("{:>7} × {rule:<8} {}", thousands(times), about(rule)), columns - 2)
-    };
-    rules.into_iter().map(line).collect()
+    let name = |id: &str| tsmigrate_analyzer::rules::rule(id).map_or("", |rule| rule.name);
+    let longest = rules.keys().map(|rule| name(rule).len()).max().unwrap_or(0);
+    let cells: Vec<String> = rules
+        .into_iter()
+        .map(|(rule, times)| format!("{rule:<7} {:<longest$} {:>6}", name(rule), thousands(times)))
+        .collect();
+    human::in_columns(&cells, longest + 15, columns.saturating_sub(2))
 }
 
 /// What is lost by each rule, the first things by name.

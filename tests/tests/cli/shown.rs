@@ -117,3 +117,12 @@ fn a_diff_is_in_colour_on_terminals_and_plain_elsewhere() {
     assert_eq!(codes.iter().fold(painted, |text, code| text.replace(code, "")), plain);
     assert!(!folder.run(&["rewrite", "-q", "--color", "always", "schema.sql"]).out.contains('\u{1b}'));
 }
+
+#[test]
+fn what_the_rewrite_removes_is_a_loss_and_said_once() {
+    let folder = Folder::new();
+    folder.write("roles.sql", "CREATE ROLE r;\nALTER ROLE r SET default_tablespace TO 'fast';\n");
+    let shown = folder.run(&["check", "roles.sql", "--no-config"]).out;
+    assert_eq!(shown.matches("TSP-06").count(), 1, "{shown}");
+    assert!(shown.contains("you will lose\n  TSP-06") && !shown.contains("what changes"), "{shown}");
+}

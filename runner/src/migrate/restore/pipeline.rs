@@ -191,7 +191,8 @@ fn plan(context: &Restore, scripts: &Scripts, clear: bool) -> bool {
     let mut notes = [&contents.notes[..], &contents.lacks].concat();
     notes.extend(context.workers.get().iter().flat_map(|(_, why)| why.iter().cloned()));
     report.plan = Some(Plan { steps, notes, ..Plan::default() });
-    report.next = if clear { Vec::new() } else { ways_on::ways_on(&report.findings) };
+    report.next =
+        if clear { Vec::new() } else { ways_on::ways_on(&report.findings, &ending::command(context)) };
     if !clear && context.roles.is_empty() {
         let first = "if roles are missing, give them: pg_dumpall --roles-only > roles.sql on the source, then the same \
                      command with --roles roles.sql";

@@ -165,6 +165,44 @@ fn an_interrupted_run_is_five_lines_with_the_command_that_continues() {
 }
 
 #[test]
+fn a_command_is_never_broken_and_no_title_is_cut() {
+    let finding = |rule: &str, severity, solved, lost: Option<&str>| Finding {
+        rule: rule.into(),
+        severity,
+        part: "roles",
+        line: 7,
+        object: None,
+        message: "every login would warn".into(),
+        solved,
+        accepted: false,
+        lost: lost.map(ToOwned::to_owned),
+        advice: None,
+        cause: None,
+        view: None,
+    };
+    let command =
+        format!("tsmigrate migrate --dry-run --pg-bin {} --accept EXT-01", "/long/folder".repeat(9));
+    let report = Report {
+        outcome: Outcome::Blocked,
+        findings: vec![
+            finding("TSP-06", "warning", true, Some("default_tablespace of role reporting")),
+            finding("OWN-01", "error", true, None),
+            finding("OWN-01", "error", true, None),
+        ],
+        next: vec![format!("go on without what the target cannot have: {command}"), "look around".into()],
+        ..Report::default()
+    };
+    let text = report.page(false, 80);
+    let fixed =
+        "fixed by the rewrite\n  OWN-01  owner                  2   TSP-06  stored-tablespace      1\n";
+    assert!(text.contains(fixed), "{text}");
+    // What is lost is said once.
+    assert!(text.contains("you will lose\n  TSP-06") && !text.contains("what changes"), "{text}");
+    let next = format!("next: go on without what the target cannot have:\n    {command}\n  look around\n");
+    assert!(text.contains(&next), "{text}");
+}
+
+#[test]
 fn the_slowest_tables_come_with_their_rates() {
     let text = report().text();
     assert!(text.contains("      30 s   1.20 GB  40.0 MB/s 12,000,000 rows  binary <script>"), "{text}");
