@@ -335,7 +335,7 @@ export async function check(): Promise<void> {
         phase.value = { kind: "checked" };
         selected.value = sameFinding(before, result.report.findings);
       };
-      hold(last && outcome.value && unfinishedIn(result, checked, last, outcome.value.result.report), show);
+      hold(last && unfinishedIn(result, checked, last, outcome.value?.result.report ?? null), show);
     });
   } catch (error) {
     mine(() => {
@@ -346,7 +346,7 @@ export async function check(): Promise<void> {
       }
       if (error instanceof InputRefused) {
         const { refusal } = error;
-        const open = last && outcome.value && openIn(refusal, checked, last);
+        const open = last && openIn(refusal, checked, last);
         const show = (): void => {
           // The result of what was there before somebody typed stays.
           if (!open) forgetOutcome();

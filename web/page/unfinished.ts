@@ -24,10 +24,10 @@ export const UNREADABLE = "IN-10";
 const unreadable = (report: Report, name: string): number =>
   report.findings.filter(({ rule, file }) => rule === UNREADABLE && file === name).length;
 
-/** The statement around the last edit, where it cannot be read and could be before. */
-export function unfinishedIn(result: Result, inputs: readonly Input[], { id, head }: Edited, before: Report): Unfinished | null {
+/** The statement around the last edit, where it cannot be read and could be before, or nothing was. */
+export function unfinishedIn(result: Result, inputs: readonly Input[], { id, head }: Edited, before: Report | null): Unfinished | null {
   const input = inputs.find((one) => one.id === id);
-  if (input?.kind !== "text" || unreadable(result.report, input.name) <= unreadable(before, input.name)) return null;
+  if (input?.kind !== "text" || unreadable(result.report, input.name) <= (before ? unreadable(before, input.name) : 0)) return null;
   const { doc } = input.content;
   for (const [at, { rule, file, line }] of result.report.findings.entries()) {
     const place = rule === UNREADABLE && file === input.name ? result.places[at] : null;

@@ -60,6 +60,21 @@ test("the address of a rule opens its page inside the app @both", async ({ check
   await expect(result.locator("[data-verdict]")).toBeVisible();
 });
 
+test("a rule that does not exist is said to, and nothing stands beside the one main button", async ({ checker }) => {
+  for (const [rule, words] of [
+    ["XYZ-99", "No rule of dumps is called XYZ-99"],
+    ["constructor", "No rule of dumps is called CONSTRUCTOR"],
+    ["MAP-01", "about schemas that move"],
+    ["", "No rule of dumps is called"],
+  ]) {
+    await checker.open(`#rule=${rule}`);
+    await checker.page.reload();
+    await expect(checker.result).toContainText(words ?? "");
+    await expect(checker.page.getByRole("button", { name: "Open files …" })).toBeVisible();
+    await expect(checker.page.locator("button.main")).toHaveCount(0);
+  }
+});
+
 test("a finding leads to its rule's page, and is copied as text, with its fix", async ({ checker, context, form }) => {
   test.skip(form === "file", "a page from a disk has no clipboard to read");
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);

@@ -278,6 +278,16 @@ test("the report is downloaded in each form, as the command line writes it", asy
   }
 });
 
+test("where nothing is to be rewritten, nothing is said to change, and no download is the main thing", async ({ checker }) => {
+  await checker.open();
+  await checker.paste("CREATE TABLE public.t (a int);\n");
+  await checker.verdict("ready");
+  await checker.result.getByRole("tab", { name: "Download" }).click();
+  await expect(checker.result.locator(".take")).toContainText("The rewrite changes nothing in it");
+  await expect(checker.result.getByRole("button", { name: "See what changes" })).toHaveCount(0);
+  await expect(checker.result.locator(".take .main")).toHaveCount(0);
+});
+
 test("the rewrite is shown beside the dump, and a change names its rule", async ({ checker }) => {
   await checker.open();
   await checker.paste(DUMP.replaceAll("\n", "\r\n"));

@@ -41,6 +41,28 @@ test("an open quote takes nothing from the result either", async ({ checker }) =
   await checker.phase("checked");
 });
 
+test("the first statement is not judged before it is whole either", async ({ checker }) => {
+  await checker.open();
+  await checker.type("CREATE TABL");
+  await checker.phase("unfinished");
+  await expect(squiggle(checker)).toHaveText("CREATE TABL");
+  await expect(checker.result).toHaveText("Line 1 of dump.sql is unfinished: the result comes with the end of its statement.");
+  expect(await checker.axe()).toEqual([]);
+  await checker.page.keyboard.press("Backspace");
+  await checker.page.keyboard.type("LE public.t (a text DEFAULT '");
+  await checker.phase("unfinished");
+  await checker.page.keyboard.type("');");
+  await checker.verdict("ready");
+  // What is left so is judged.
+  await checker.page.keyboard.press("Control+A");
+  await checker.page.keyboard.press("Backspace");
+  await checker.phase("empty");
+  await checker.type("CREATE TABL public.t;");
+  await checker.phase("unfinished");
+  await checker.page.getByLabel("Colours").focus();
+  await checker.verdict("needs-work");
+});
+
 test("what is left as it is counts as soon as nobody types there", async ({ checker }) => {
   await begin(checker);
   await checker.type("CREATE TABL public.three;");

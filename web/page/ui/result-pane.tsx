@@ -1,5 +1,6 @@
 import { outcome, phase, stage } from "../state";
 import { report, rulePage, tab, type Tab } from "../result/view";
+import { seen, thousands } from "../../view/words";
 import { Findings } from "./findings";
 import { Make } from "./first";
 import { Hypertables } from "./hypertables";
@@ -62,7 +63,16 @@ function Panel({ name }: { name: Tab }) {
 
 /** What stands there where there is no result. */
 function Nothing() {
-  const kind = phase.value.kind;
+  const now = phase.value;
+  const { kind } = now;
+  if (kind === "unfinished") {
+    const words = `Line ${thousands(now.at.line)} of ${seen(now.at.name)} is unfinished: the result comes with the end of its statement.`;
+    return (
+      <p class="nothing quiet" role="status">
+        {words}
+      </p>
+    );
+  }
   if (kind === "refused" || kind === "crashed") return <p class="nothing quiet">There is no result: the reason stands beside the dump.</p>;
   if (kind === "cancelled") return <p class="nothing quiet">The check was cancelled.</p>;
   return <p class="nothing quiet">Checking …</p>;

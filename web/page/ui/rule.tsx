@@ -21,7 +21,7 @@ export function RulePage({ id }: { id: string }) {
   return (
     <article class="rule-page" aria-labelledby="rule-title">
       <nav class="buttons" aria-label="Rules">
-        <button type="button" class="main" onClick={() => (rulePage.value = null)}>
+        <button type="button" class={outcome.value ? "main" : ""} onClick={() => (rulePage.value = null)}>
           {outcome.value ? "Back to the result" : "Check a dump"}
         </button>
         <label>
@@ -42,7 +42,7 @@ export function RulePage({ id }: { id: string }) {
         <>
           <h2 id="rule-title">No rule of dumps is called {seen(id)}</h2>
           <p>
-            Rules about live servers are explained on the command line: <code>tsmigrate rules</code>
+            Rules about live servers and about schemas that move are explained on the command line: <code>tsmigrate rules</code>
           </p>
         </>
       )}

@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import { catalogue, rewritten, settings, stage, written } from "../state";
+import { catalogue, findings, rewritten, settings, stage, written } from "../state";
 import type { Format } from "../engine/types";
 import type { Report, Script } from "../engine/report";
 import { renamed } from "../input";
@@ -55,6 +55,8 @@ export function Take() {
   const all = async (): Promise<void> => {
     for (const [at, name] of inputs.entries()) await make(name, rewrittenName(name), () => rewritten(at, remove.value));
   };
+  const isChanged = findings.value.some(({ solved }) => solved) || (settings.value.hypertables ?? []).length > 0;
+  const main = isChanged ? "main" : "";
   return (
     <div class="take">
       <section aria-labelledby="take-dumps">
@@ -64,16 +66,20 @@ export function Take() {
             ? `${count(shown.counts.unsolved, "error")} will remain in it: it does not restore without an error yet.`
             : shown.not_judged.length > 0
               ? `No incompatibility is known in it, but not all was judged: ${seen(shown.not_judged.map(({ what }) => what).join("; "))}.`
-              : shown.counts.error === 0
-                ? "No statement fails: the changes are for notes and warnings."
-                : "No incompatibility is known in it."}{" "}
-          <button type="button" class="link" onClick={() => (tab.value = "rewrite")}>
-            See what changes
-          </button>
+              : !isChanged
+                ? "The rewrite changes nothing in it, and no statement fails."
+                : shown.counts.error === 0
+                  ? "No statement fails: the changes are for notes and warnings."
+                  : "No incompatibility is known in it."}{" "}
+          {isChanged && (
+            <button type="button" class="link" onClick={() => (tab.value = "rewrite")}>
+              See what changes
+            </button>
+          )}
         </p>
         <div class="buttons">
           {inputs.length > 1 && (
-            <button type="button" class="main" disabled={!idle} onClick={() => void all()}>
+            <button type="button" class={main} disabled={!idle} onClick={() => void all()}>
               Download all
             </button>
           )}
@@ -81,7 +87,7 @@ export function Take() {
             <button
               key={name}
               type="button"
-              class={inputs.length === 1 ? "main" : ""}
+              class={inputs.length === 1 ? main : ""}
               disabled={!idle}
               data-download={name}
               onClick={() => void make(name, rewrittenName(name), () => rewritten(at, remove.value))}
