@@ -32,6 +32,9 @@ pub(super) fn steps(page: &mut String, lines: &[String]) {
         let is_command = line.starts_with("  ") || line.trim_end().ends_with(';');
         if is_command {
             copyable(page, line.trim());
+        } else if let Some((what, command)) = line.split_once(": tsmigrate ") {
+            let _ = writeln!(page, "<p>{}:</p>", text(&capital(what)));
+            copyable(page, &format!("tsmigrate {command}"));
         } else {
             let _ = writeln!(page, "<p>{}</p>", text(&capital(line)));
         }
@@ -90,7 +93,7 @@ pub(super) fn bar(page: &mut String, class: &str, label: &str, words: &str, begu
 }
 
 fn part(page: &mut String, head: &[&str], rows: Vec<Vec<Cell>>) {
-    *page += "<div class=\"card table\"><table>\n<thead><tr>";
+    *page += "<div class=\"card table\" tabindex=\"0\"><table>\n<thead><tr>";
     for (column, word) in head.iter().enumerate() {
         let number =
             rows.first().and_then(|row| row.get(column)).is_some_and(|cell| matches!(cell, Cell::Number(_)));

@@ -110,7 +110,7 @@ fn extra(page: &mut String, section: &Section) {
             }
             Block::Code(lines) => copyable(page, lines),
             Block::Table { head, rows } => {
-                *page += "<div class=\"card table\"><table>\n<thead><tr>";
+                *page += "<div class=\"card table\" tabindex=\"0\"><table>\n<thead><tr>";
                 for cell in head {
                     let _ = write!(page, "<th scope=\"col\">{}</th>", text(cell));
                 }
@@ -178,7 +178,7 @@ fn findings(report: &Report<'_>, around: &Around<'_>, out: &mut impl Write) -> i
 
 /// Without the page's program: what was found, by rule.
 fn by_rule(page: &mut String, report: &Report<'_>) {
-    *page += "<div class=\"card table\"><table>\n<thead><tr><th scope=\"col\">Rule</th>\
+    *page += "<div class=\"card table\" tabindex=\"0\"><table>\n<thead><tr><th scope=\"col\">Rule</th>\
               <th scope=\"col\">What it is</th><th scope=\"col\" class=\"number\">Findings</th>\
               <th scope=\"col\">First place</th></tr></thead>\n<tbody>\n";
     for group in report.groups() {

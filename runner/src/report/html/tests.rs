@@ -49,6 +49,16 @@ fn every_part_of_a_run_has_its_section() {
 }
 
 #[test]
+fn commands_are_there_to_copy_and_tables_are_reached_with_the_keyboard() {
+    let next = vec!["go on without it: tsmigrate migrate --accept 'EXT-01'".into()];
+    let page = page(&Report { next, ..report() });
+    assert!(page.contains(
+        "<p>Go on without it:</p>\n<div class=\"block copyable\"><pre tabindex=\"0\">tsmigrate migrate --accept &#39;EXT-01&#39;</pre>"
+    ));
+    assert!(page.contains("class=\"card table\" tabindex=\"0\"") && !page.contains("class=\"card table\">"));
+}
+
+#[test]
 fn every_picture_is_there_with_its_words_and_what_waited_for_whom() {
     let page = page(&report());
     for title in ["Workers", "Throughput", "Largest tables"] {

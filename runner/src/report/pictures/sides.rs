@@ -64,7 +64,7 @@ pub(in super::super) fn sides(page: &mut String, found: &Verification) {
         return;
     }
     let most = kinds.iter().map(|kind| kind.source.max(kind.target)).max().unwrap_or(1).max(1);
-    *page += "<div class=\"card table\"><table class=\"sides\">\n<thead><tr><th scope=\"col\">What</th><th scope=\"col\" class=\"number\">Source</th>\
+    *page += "<div class=\"card table\" tabindex=\"0\"><table class=\"sides\">\n<thead><tr><th scope=\"col\">What</th><th scope=\"col\" class=\"number\">Source</th>\
               <th scope=\"col\"><span class=\"hidden\">Source and target as bars</span></th><th scope=\"col\" class=\"number\">Target</th>\
               <th scope=\"col\" class=\"number\">Differences</th></tr></thead>\n<tbody>\n";
     for kind in &kinds {
