@@ -399,7 +399,7 @@ pub const LEFT: [(&str, &[&str]); 17] = [
 /// What sessions of `pg_dump` and `pg_dumpall` need beside what those set themselves, for the connection's `options`.
 pub const OPTIONS: &str = "-c role=none -c statement_timeout=0 -c idle_session_timeout=0 -c exit_on_error=off \
                            -c standard_conforming_strings=on -c lc_monetary=C -c TimeZone=UTC \
-                           -c DateStyle=ISO";
+                           -c DateStyle=ISO -c jit=off";
 
 /// True where a setting stands in [`PINNED`] or in [`LEFT`].
 #[must_use]

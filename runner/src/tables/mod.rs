@@ -47,14 +47,16 @@ pub struct Table {
 /// Tables of users with rows of their own: no partitioned parents, none that belong to an extension. An enum's hash
 /// is that of its object id, so partitions by it, or by what may be made of it, hold other rows on another server (`pg_dump`
 /// knows that of enums alone); one by a collation that is not deterministic depends on the version of ICU.
-const TABLES: &str = "
+const TABLES: &str = "{guard}
 SELECT c.oid, n.nspname, c.relname, pg_catalog.pg_relation_size(c.oid), pg_catalog.pg_table_size(c.oid),
-       greatest(c.reltuples, 0)::bigint, coalesce(m.amname, 'heap') = 'heap' AND {lockable} AND NOT {folded},
+       greatest(c.reltuples, 0)::bigint, coalesce(m.amname, 'heap') = 'heap' AND ({locks} OR o.oid IS NULL) AND f.oid IS NULL,
        {rewritten}{moved}, a.columns, a.types,
        rn.nspname, r.relname
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam
+LEFT JOIN folded f ON f.oid = c.oid
+LEFT JOIN owned o ON o.oid = c.oid
 LEFT JOIN pg_catalog.pg_class r ON c.relispartition AND r.oid = pg_catalog.pg_partition_root(c.oid)
   AND EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(c.oid) p
               JOIN pg_catalog.pg_partitioned_table t ON t.partrelid = p.relid AND t.partstrat = 'h'
@@ -131,8 +133,9 @@ pub async fn list(session: &Session, locked: Option<&[u32]>) -> Result<Listing, 
     };
     let tables =
         TABLES.replace("{only}", &only).replace("{rewritten}", guard::REWRITTEN).replace("{moved}", moved);
-    let tables = tables.replace("{folded}", &guard::folded("c.oid")).replace("{unstable}", UNSTABLE);
-    for row in session.ask(&tables.replace("{lockable}", &guard::lockable("c.oid"))).await? {
+    let tables =
+        tables.replace("{guard}", guard::FOLDED_AND_OWNED).replace("{locks}", guard::LOCKS_OWNERS_OUT);
+    for row in session.ask(&tables.replace("{unstable}", UNSTABLE)).await? {
         let relation = row.relation(1)?;
         // A table that was dropped after the snapshot was taken has no size any more. The server may ask for sizes after
         // it has looked at the file: it puts off volatile functions until it has sorted.
