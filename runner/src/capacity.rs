@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::connect::Session;
+use crate::connect::{Session, Side};
 use crate::error::Error;
+use crate::human::{self, count};
 
 /// Copies and builds at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,16 @@ fn steps(round_trip: Duration) -> u64 {
     u64::try_from(round_trip.as_micros() / STEP.as_micros()).unwrap_or(FAR).min(FAR)
 }
 
+/// Copies at once that are worth their while over such a distance.
+fn worth(round_trip: Duration) -> u64 {
+    (NEAR + steps(round_trip)).min(FAR)
+}
+
+/// Copies at once for which there is something to copy.
+fn of_size(bytes: u64) -> u64 {
+    (bytes / SHARE).max(NEAR)
+}
+
 impl Workers {
     /// As many as were asked for: copies, and builds, of which there are as many where only copies were named.
     #[must_use]
@@ -58,8 +69,29 @@ impl Workers {
     /// both servers can still take, of which at most a half is taken for the sake of the distance.
     #[must_use]
     pub fn by_distance(round_trip: Duration, bytes: u64, left: u64) -> Self {
-        let jobs = (NEAR + steps(round_trip)).min(FAR).min((bytes / SHARE).max(NEAR));
+        let jobs = worth(round_trip).min(of_size(bytes));
         Self { jobs: NEAR, small: NEAR, builders: BUILDERS }.with_small(jobs, left).with_jobs()
+    }
+
+    /// Why [`Self::by_distance`] has chosen so many, where `side` is the farther server.
+    #[must_use]
+    pub fn reason(self, side: Side, round_trip: Duration, bytes: u64, left: u64) -> String {
+        let milliseconds = round_trip.as_secs_f64() * 1000.0;
+        let shown =
+            if milliseconds < 9.95 { format!("{milliseconds:.1}") } else { format!("{milliseconds:.0}") };
+        let worth = worth(round_trip);
+        let but = if self.jobs >= worth {
+            String::new()
+        } else if self.jobs >= of_size(bytes) {
+            format!(", which is worth {worth}, but only {} are to be copied", human::bytes(bytes))
+        } else {
+            format!(", which is worth {worth}, but at most half of {} are taken", count(left, "free session"))
+        };
+        let tables = count(self.jobs, "table");
+        let side = side.name();
+        format!(
+            "{tables} at once: a round trip to the {side} takes {shown} ms{but} (--jobs N for another number)"
+        )
     }
 
     /// As many copies of small tables as that, or as half of the sessions that are left allow.
@@ -312,6 +344,23 @@ mod tests {
         assert_eq!(jobs(300, 1, 97), 4, "1 MB");
         assert_eq!(jobs(300, 100_000, 30), 8, "half of 30 sessions");
         assert_eq!(jobs(300, 100_000, 3), 4, "what does not fit is told elsewhere");
+        let reason = |milliseconds, bytes: u64, left| {
+            let (far, bytes) = (Duration::from_millis(milliseconds), bytes * 1_000_000);
+            Workers::by_distance(far, bytes, left).reason(Side::Target, far, bytes, left)
+        };
+        let at_once = "at once: a round trip to the target takes";
+        let other = "(--jobs N for another number)";
+        assert_eq!(reason(1, 100_000, 97), format!("4 tables {at_once} 1.0 ms {other}"));
+        assert_eq!(reason(30, 100_000, 97), format!("10 tables {at_once} 30 ms {other}"));
+        let few = format!(
+            "4 tables {at_once} 30 ms, which is worth 10, but only {} are to be copied {other}",
+            human::bytes(35_000_000)
+        );
+        assert_eq!(reason(30, 35, 97), few);
+        let full = format!(
+            "8 tables {at_once} 300 ms, which is worth 12, but at most half of 30 free sessions are taken {other}"
+        );
+        assert_eq!(reason(300, 100_000, 30), full);
         // Who says how many has so many, and more for small tables alone.
         let small = |jobs, milliseconds, left| {
             let workers = Workers { jobs, small: 0, builders: 4 };

@@ -75,7 +75,7 @@ pub(super) async fn sessions(
     let mut lines = Vec::new();
     if context.args.jobs.is_none() {
         let farther = if to_source > to_target { Side::Source } else { Side::Target };
-        lines.push(chosen(wanted, farther, reach.round_trip));
+        lines.push(wanted.reason(farther, reach.round_trip, bytes, left));
     } else {
         wanted = wanted.over_distance(reach.round_trip, left);
     }
@@ -138,17 +138,6 @@ pub(super) async fn sessions(
     // A second look at the servers changes nothing.
     let _ = context.workers.set((workers, lines));
     Ok(reach)
-}
-
-/// Why so many, where nobody has said how many.
-fn chosen(workers: Workers, farther: Side, round_trip: Duration) -> String {
-    let milliseconds = round_trip.as_secs_f64() * 1000.0;
-    let shown = if milliseconds < 9.95 { format!("{milliseconds:.1}") } else { format!("{milliseconds:.0}") };
-    format!(
-        "{} at once: a round trip to the {} takes {shown} ms (--jobs N for another number)",
-        count(workers.jobs, "table"),
-        farther.name()
-    )
 }
 
 fn fewer(wanted: Workers, fitted: Workers, why: &str) -> String {

@@ -93,6 +93,9 @@ async fn workers(context: &Restore, session: &Session) -> Result<Option<Blocker>
         )));
     };
     let mut lines = Vec::new();
+    if context.args.jobs.is_none() {
+        lines.push(wanted.reason(Side::Target, round_trip, bytes, found.left));
+    }
     if fitted != wanted {
         let line = format!(
             "{} at once, not {}: the target accepts {}",
