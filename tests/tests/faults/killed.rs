@@ -26,7 +26,8 @@ fn killed_at_every_step_of_its_journal() -> Outcome {
     assert!(all > 20, "{all} lines of journal");
     let step = if long() { 1 } else { all.div_ceil(4) };
     let mut killed = 0;
-    for line in (1..all).step_by(step) {
+    for (number, line) in (1..all).step_by(step).enumerate() {
+        theatre.far(number % 2 == 1);
         let mut child = theatre.spawn(&["--verify", "none"])?;
         if theatre.until(&mut child, || Ok(theatre.journal().lines().count() >= line))? {
             child.kill()?;
@@ -76,6 +77,7 @@ fn killed_at_random_moments() -> Outcome {
     let mut whole = u64::try_from(begun.elapsed().as_millis())?;
     let (mut kills, mut late) = (0, 0);
     for round in 0..if long() { 100 } else { 2 } {
+        theatre.far(round % 2 == 1);
         let mut moments = Vec::new();
         let mut arguments = vec!["--verify", "none"];
         // One in two is killed once more on its way back.

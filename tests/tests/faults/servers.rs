@@ -52,9 +52,7 @@ fn connections_are_cut() -> Outcome {
     let whole = theatre.target.passed() - whole;
     let cuts = if long() { 40 } else { 2 };
     for number in 1..=cuts {
-        // Over a distance more is under way.
-        let far = number % 2 == 0;
-        theatre.target.delay(Duration::from_millis(if far { 10 } else { 0 }));
+        theatre.far(number % 2 == 0);
         let before = theatre.target.cuts();
         theatre.target.cut_after(whole * number / (cuts + 1));
         theatre.run(&["--verify", "none"])?;

@@ -67,6 +67,11 @@ impl Theatre {
         Ok(Some(Self { source, target, source_uri, target_uri, jobs, stage }))
     }
 
+    /// Puts the target a round trip of 20 ms away, so that more is under way when it is cut; or near again.
+    pub(crate) fn far(&self, far: bool) {
+        self.target.delay(Duration::from_millis(if far { 10 } else { 0 }));
+    }
+
     pub(crate) fn out(&self, name: &str) -> PathBuf {
         self.stage.lab.folder().join(name)
     }
