@@ -9,15 +9,15 @@ use tsmigrate_analyzer::rule::About;
 use tsmigrate_analyzer::rule::Rule;
 use tsmigrate_analyzer::rules::server::{srv_15_omitted_object, srv_16_source_state};
 use tsmigrate_analyzer::server::Omitted;
-use tsmigrate_analyzer::{Analysis, Options, Severity, Target};
+use tsmigrate_analyzer::{Analysis, Facts, Options, Severity, Target};
 
 use crate::converted::Conversions;
 use crate::defect;
 use crate::error::Error;
 use crate::filter::Filter;
-use crate::inspect::Facts;
+use crate::inspect;
 use crate::names::Relation;
-use crate::results::{Decision, Finding, Script};
+use crate::results::{Decision, Finding, Script, worst_first};
 use crate::script::Input;
 
 /// What came of it.
@@ -38,8 +38,8 @@ pub struct Analysed {
 /// When a part is no whole dump.
 pub fn analyse(
     inputs: &[Input<'_>],
-    source: &Facts,
-    target: &Facts,
+    source: &inspect::Facts,
+    target: &inspect::Facts,
     accept: &[String],
     (filter, convert): (&Filter, &Conversions),
 ) -> Result<Analysed, Error> {
@@ -62,34 +62,14 @@ fn run(all: &[Input<'_>], target: &Target, options: &Options) -> Result<Analysed
     let inputs: Vec<Input<'_>> = all.iter().filter(|input| !input.text.is_empty()).copied().collect();
     let texts: Vec<_> =
         inputs.iter().map(|input| tsmigrate_analyzer::Input { name: input.part, text: input.text }).collect();
-    let analysis = tsmigrate_analyzer::analyze(&texts, target, options)
+    let mut analysis = tsmigrate_analyzer::analyze(&texts, target, options)
         .map_err(|error| Error::Analysis(error.to_string()))?;
     let report = Report::new(&analysis, target, options);
-    let findings = analysis
-        .findings
-        .iter()
-        // No psql reads what is restored here.
-        .filter(|finding| finding.rule.about != About::Psql)
-        .map(|finding| Finding {
-            rule: finding.rule.id.to_owned(),
-            severity: finding.severity.name(),
-            part: inputs.get(finding.place.input).map_or("", |input| input.part),
-            line: finding.place.line,
-            object: finding.object.as_deref().map(str::to_owned),
-            message: finding.message.to_string(),
-            solved: finding.solved,
-            accepted: finding.rule.is_accepted(options),
-            lost: finding.fix.as_ref().and_then(|fix| fix.lost.as_deref().map(str::to_owned)),
-            advice: finding.advice.as_deref().map(str::to_owned),
-            cause: finding.cause.as_ref().map(|cause| cause.rule.id.to_owned()),
-            view: Some(page::finding(&report.findings.entry(finding))),
-        })
-        .collect();
+    let views = views(&analysis, &report);
     let decisions = decisions(&analysis, &report);
-    let mut rewritten =
-        inputs.iter().enumerate().map(|(number, input)| analysis.rewritten(number, input.text));
-    let of = |input: &Input<'_>| if input.text.is_empty() { None } else { rewritten.next() };
-    let texts = all.iter().map(of).map(Option::unwrap_or_default).collect();
+    drop(report);
+    // What is no longer needed goes at once: it is larger than all else that a run holds.
+    analysis.facts = Facts::default();
     let mut scripts: Vec<_> = analysis
         .scripts
         .iter()
@@ -101,7 +81,42 @@ fn run(all: &[Input<'_>], target: &Target, options: &Options) -> Result<Analysed
         })
         .collect();
     scripts.extend(crate::left_out::script(&analysis, &inputs));
+    let found = std::mem::take(&mut analysis.findings).into_iter().zip(views);
+    let findings = found
+        // No psql reads what is restored here.
+        .filter(|(finding, _)| finding.rule.about != About::Psql)
+        .map(|(finding, view)| Finding {
+            rule: finding.rule.id.into(),
+            severity: finding.severity.name(),
+            part: inputs.get(finding.place.input).map_or("", |input| input.part),
+            line: finding.place.line,
+            object: finding.object,
+            message: finding.message,
+            solved: finding.solved,
+            accepted: finding.rule.is_accepted(options),
+            lost: finding.fix.and_then(|fix| fix.lost),
+            advice: finding.advice,
+            cause: finding.cause.map(|cause| cause.rule.id),
+            view,
+        })
+        .collect();
+    let mut rewritten =
+        inputs.iter().enumerate().map(|(number, input)| analysis.rewritten(number, input.text));
+    let of = |input: &Input<'_>| if input.text.is_empty() { None } else { rewritten.next() };
+    let texts = all.iter().map(of).map(Option::unwrap_or_default).collect();
     Ok(Analysed { findings, decisions, scripts, texts })
+}
+
+/// What a page shows of each finding, where it has a place for it.
+fn views(analysis: &Analysis, report: &Report<'_>) -> Vec<Option<Box<str>>> {
+    let mut views = vec![None; analysis.findings.len()];
+    let class = |finding: &tsmigrate_analyzer::Finding| (finding.severity.name(), finding.solved);
+    for (number, finding) in worst_first(&analysis.findings, class) {
+        if let Some(view) = views.get_mut(number) {
+            *view = Some(page::finding(&report.findings.entry(finding)).to_string().into());
+        }
+    }
+    views
 }
 
 /// What is said of roles that are missing on both servers.
@@ -171,15 +186,15 @@ pub fn state(state: Omitted) -> Finding {
 fn live(rule: &Rule, omitted: Omitted) -> Finding {
     let next: Vec<&str> = omitted.next.iter().map(|line| line.trim()).collect();
     Finding {
-        rule: rule.id.to_owned(),
+        rule: rule.id.into(),
         severity: Severity::Warning.name(),
         part: "",
         line: 0,
-        message: format!("{}. {}", omitted.why, next.join(" ")),
+        message: format!("{}. {}", omitted.why, next.join(" ")).into(),
         solved: false,
         accepted: false,
-        lost: omitted.is_lost.then(|| omitted.object.clone()),
-        object: Some(omitted.object),
+        lost: omitted.is_lost.then(|| omitted.object.as_str().into()),
+        object: Some(omitted.object.into()),
         advice: None,
         cause: None,
         view: None,
@@ -188,7 +203,7 @@ fn live(rule: &Rule, omitted: Omitted) -> Finding {
 
 /// The service as it is described, corrected by what the server itself said.
 #[must_use]
-pub fn seen(described: Target, facts: &Facts) -> Target {
+pub fn seen(described: Target, facts: &inspect::Facts) -> Target {
     let installed = facts.extensions.iter();
     let mut target = Target {
         version: facts.major(),
@@ -226,7 +241,7 @@ pub fn pair(relation: &Relation) -> (String, String) {
     (relation.schema.clone(), relation.name.clone())
 }
 
-fn options(source: &Facts, accept: &[String], filter: &Filter, convert: &Conversions) -> Options {
+fn options(source: &inspect::Facts, accept: &[String], filter: &Filter, convert: &Conversions) -> Options {
     let timescale = source.timescale.iter();
     Options {
         accept: accept.iter().cloned().collect::<BTreeSet<_>>(),

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use tsmigrate_analyzer::secrets;
 use tsmigrate_analyzer::split::{Kind, Splitter};
-use tsmigrate_analyzer::{Action, Analysis};
+use tsmigrate_analyzer::{Action, Analysis, Finding};
 
 use crate::human;
 use crate::results::{Missing, Script};
@@ -22,19 +22,16 @@ const HEAD: &str = "-- What of the source is not on the target, or not as it was
     -- All of it is commented out: the target refuses it as it is. Where the reason is gone, or something else takes its\n\
     -- place, take the comment's signs away and run it. Secrets are masked ('…'): put them in again by hand.\n";
 
-/// One statement with why it is here.
-struct Entry<'a> {
-    rule: &'a str,
-    place: String,
-    message: &'a str,
-    lost: Option<&'a str>,
-    sql: String,
+/// The texts that statements are taken from, and where each statement is.
+struct Texts<'a> {
+    inputs: &'a [Input<'a>],
+    spans: Vec<Vec<(u64, u64)>>,
 }
 
 /// The script of an analysis; none where nothing is left out.
 #[must_use]
 pub fn script(analysis: &Analysis, inputs: &[Input<'_>]) -> Option<Script> {
-    let spans: Vec<_> = inputs.iter().map(|input| statements(input.text)).collect();
+    let texts = Texts { inputs, spans: inputs.iter().map(|input| statements(input.text)).collect() };
     let mut seen = BTreeSet::new();
     let (mut lost, mut taken) = (Vec::new(), Vec::new());
     for finding in analysis.findings.iter().filter(|finding| finding.solved) {
@@ -44,26 +41,19 @@ pub fn script(analysis: &Analysis, inputs: &[Input<'_>]) -> Option<Script> {
         if !removed && fix.lost.is_none() || !seen.insert((place.input, place.span.start, finding.rule.id)) {
             continue;
         }
-        let (Some(input), Some(spans)) = (inputs.get(place.input), spans.get(place.input)) else { continue };
-        let entry = Entry {
-            rule: finding.rule.id,
-            place: format!("{}, line {}", input.part, place.line),
-            message: &finding.message,
-            lost: fix.lost.as_deref(),
-            sql: statement(input.text, spans, place.span.start),
-        };
-        if fix.lost.is_some() { &mut lost } else { &mut taken }.push(entry);
+        if fix.lost.is_some() { &mut lost } else { &mut taken }.push(finding);
     }
     if lost.is_empty() && taken.is_empty() {
         return None;
     }
     let mut sql = HEAD.to_owned();
-    section(&mut sql, "What is lost", &lost);
-    section(
+    texts.section(&mut sql, "What is lost", &lost);
+    texts.section(
         &mut sql,
         "What was removed because it exists on the target already, or is of no use there",
         &taken,
     );
+    sql.shrink_to_fit();
     Some(Script { file: FILE.to_owned(), title: TITLE.to_owned(), rule: String::new(), sql })
 }
 
@@ -95,18 +85,26 @@ pub fn add(scripts: &mut Vec<Script>, missing: &[Missing]) {
     }
 }
 
-fn section(sql: &mut String, title: &str, entries: &[Entry<'_>]) {
-    if entries.is_empty() {
-        return;
-    }
-    let _ = writeln!(sql, "\n-- {title}");
-    for entry in entries {
-        let head = format!("{} ({}): {}", entry.rule, entry.place, entry.message);
-        let _ = write!(sql, "\n{}", comment(&human::clean(&head)));
-        if let Some(lost) = entry.lost {
-            sql.push_str(&comment(&human::clean(&format!("  lost: {lost}"))));
+impl Texts<'_> {
+    fn section(&self, sql: &mut String, title: &str, findings: &[&Finding]) {
+        if findings.is_empty() {
+            return;
         }
-        sql.push_str(&comment(&entry.sql));
+        let _ = writeln!(sql, "\n-- {title}");
+        for finding in findings {
+            let place = finding.place;
+            let (Some(input), Some(spans)) = (self.inputs.get(place.input), self.spans.get(place.input))
+            else {
+                continue;
+            };
+            let head =
+                format!("{} ({}, line {}): {}", finding.rule.id, input.part, place.line, finding.message);
+            let _ = write!(sql, "\n{}", comment(&human::clean(&head)));
+            if let Some(lost) = finding.fix.as_ref().and_then(|fix| fix.lost.as_deref()) {
+                sql.push_str(&comment(&human::clean(&format!("  lost: {lost}"))));
+            }
+            sql.push_str(&comment(&statement(input.text, spans, place.span.start)));
+        }
     }
 }
 

@@ -1,14 +1,18 @@
 //! What layers find and do, each in the form in which the report shows it.
 
+use std::borrow::Cow;
+
+use arcstr::ArcStr;
 use serde::Serialize;
 use tsmigrate_analyzer::report::Choice;
 
+// A large schema has hundreds of thousands of them: they are moved from the analysis, never copied.
 /// A finding, as far as a migration is concerned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
     /// The rule's id.
-    pub rule: String,
+    pub rule: Cow<'static, str>,
     /// `error`, `warning` or `note`.
     pub severity: &'static str,
     /// Which part of the dump.
@@ -17,25 +21,44 @@ pub struct Finding {
     pub line: u64,
     /// The object it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub object: Option<String>,
+    pub object: Option<Box<str>>,
     /// What will happen.
-    pub message: String,
+    pub message: Box<str>,
     /// The rewrite fixes it.
     pub solved: bool,
     /// `--accept` names its rule.
     pub accepted: bool,
     /// What the target will not have by its rewrite.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub lost: Option<String>,
+    pub lost: Option<Box<str>>,
     /// What to do about it.
     #[serde(skip)]
-    pub advice: Option<String>,
+    pub advice: Option<ArcStr>,
     /// The rule of the finding that it follows from.
     #[serde(skip)]
-    pub cause: Option<String>,
-    /// All that a page shows of it; none where no dump has it.
+    pub cause: Option<&'static str>,
+    /// All that a page shows of it, as JSON; none where no dump has it, or where a page has no place for it.
     #[serde(skip)]
-    pub view: Option<serde_json::Value>,
+    pub view: Option<Box<str>>,
+}
+
+/// Findings that are put into one page: more make it slow to open. The JSON has all.
+const IN_A_PAGE: usize = 20_000;
+
+/// So many findings as a page holds, each with its number, and each class in the order of the dump. `class` tells severity, and
+/// whether the rewrite fixes it.
+pub fn worst_first<'a, T>(
+    findings: &'a [T],
+    class: impl Fn(&T) -> (&'static str, bool) + Copy + 'a,
+) -> impl Iterator<Item = (usize, &'a T)> {
+    let rank = move |finding: &T| match class(finding) {
+        ("error", false) => 0,
+        ("error", true) => 1,
+        ("warning", _) => 2,
+        _ => 3,
+    };
+    let of = move |wanted| findings.iter().enumerate().filter(move |(_, one)| rank(one) == wanted);
+    (0..=3).flat_map(of).take(IN_A_PAGE)
 }
 
 /// Something that a person decides before anything is written.

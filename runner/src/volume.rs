@@ -69,8 +69,15 @@ pub struct Volume {
     pub materialized_view_bytes: u64,
     /// Sequences.
     pub sequences: u64,
+    /// Each by itself, until those are chosen that go over: there may be hundreds of thousands.
     #[serde(skip)]
     pub(crate) relations: Vec<Size>,
+    /// How many of them there are.
+    #[serde(skip)]
+    pub(crate) number: u64,
+    /// That with the most bytes.
+    #[serde(skip)]
+    pub(crate) largest: Option<Relation>,
 }
 
 /// The size of one relation with rows of its own.
@@ -217,18 +224,19 @@ impl Volume {
             None => false,
         });
         self.group();
+        self.relations = Vec::new();
     }
 
     /// The relation with the most bytes.
     #[must_use]
-    pub fn largest(&self) -> Option<&Relation> {
-        self.relations.iter().max_by_key(|relation| relation.bytes).map(|relation| &relation.name)
+    pub const fn largest(&self) -> Option<&Relation> {
+        self.largest.as_ref()
     }
 
     /// Relations that rows are copied of, each by itself.
     #[must_use]
-    pub fn relations(&self) -> u64 {
-        self.relations.len() as u64
+    pub const fn relations(&self) -> u64 {
+        self.number
     }
 
     /// Chunks, compressed ones among them, of all hypertables and continuous aggregates.
@@ -279,6 +287,9 @@ impl Volume {
         let mut tables: Vec<TableSize> = groups.into_values().collect();
         tables.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
         self.tables = tables;
+        self.number = self.relations.len() as u64;
+        let largest = self.relations.iter().max_by_key(|relation| relation.bytes);
+        self.largest = largest.map(|relation| relation.name.clone());
         self.table_bytes = self.relations.iter().map(|relation| relation.bytes).sum();
         self.indexes = self.relations.iter().map(|relation| relation.indexes).sum();
         self.index_bytes = self.relations.iter().map(|relation| relation.index_bytes).sum();

@@ -127,11 +127,17 @@ impl<'t> Analyzer<'t> {
         if self.opened {
             return self.split(chunk);
         }
-        self.head.extend_from_slice(chunk);
+        // No more of it is kept: a whole dump may come at once.
+        let (head, rest) = chunk.split_at(KNOWN_BY.saturating_sub(self.head.len()).min(chunk.len()));
+        self.head.extend_from_slice(head);
         if self.head.len() >= HEAD {
             self.sniff()?;
         }
-        if self.head.len() >= KNOWN_BY { self.open() } else { Ok(()) }
+        if self.head.len() < KNOWN_BY {
+            return Ok(());
+        }
+        self.open()?;
+        self.split(rest)
     }
 
     /// The first bytes have come: they tell whether this is text.

@@ -26,7 +26,7 @@ pub(super) fn finish(report: &Report, file: Option<&Path>, format: Format) -> Re
     let written = write(report, file);
     // Who reads the report may have gone; what was done stays done.
     let _ = match format {
-        Format::Json => writeln!(std::io::stdout(), "{}", report::json(report)),
+        Format::Json => report::json(report, &mut std::io::stdout()),
         Format::Text => writeln!(anstream::stdout(), "{}", report.colored().trim_end()),
     };
     match (&written, report.outcome) {
@@ -64,7 +64,7 @@ fn write(report: &Report, file: Option<&Path>) -> Result<(), Failure> {
     }
     let Some(path) = file else { return Ok(()) };
     output::write("the report", path, |out| {
-        if report::is_page(path) { report.html(out) } else { writeln!(out, "{}", report::json(report)) }
+        if report::is_page(path) { report.html(out) } else { report::json(report, out) }
     })
 }
 

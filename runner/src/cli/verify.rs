@@ -300,12 +300,12 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
         },
     }
     let written = match &args.report {
-        Some(path) => output::write("the report", path, |out| writeln!(out, "{}", report::json(&report))),
+        Some(path) => output::write("the report", path, |out| report::json(&report, out)),
         None => Ok(()),
     };
     // Who reads the report may have gone; the exit status still tells.
     let _ = match args.shown.format {
-        Format::Json => writeln!(std::io::stdout(), "{}", report::json(&report)),
+        Format::Json => report::json(&report, &mut std::io::stdout()),
         Format::Text => write!(anstream::stdout(), "{}", report.text()),
     };
     written?;

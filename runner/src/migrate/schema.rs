@@ -78,10 +78,11 @@ pub(super) async fn analyse(
     ];
     let Analysed { findings, decisions, scripts: later, texts } =
         analysis::analyse(&inputs, &servers.source, &servers.target, &context.args.accept, servers.chosen())?;
-    let [roles_text, pre_text, post_text] = &texts[..] else {
-        return Err(Error::Defect("the analysis lost a part of the dump".into()));
-    };
-    let mut scripts = sort(roles_text, pre_text, post_text, &servers.target)?;
+    // What is no longer needed goes first: a large dump is held as text, rewritten, and as statements.
+    drop(post);
+    let pre = if args.dry_run { Vec::new() } else { pre };
+    let texts = texts.try_into().map_err(|_| Error::Defect("the analysis lost a part of the dump".into()))?;
+    let mut scripts = sort(texts, &servers.target)?;
     for name in torn::without_torn(&mut scripts) {
         context.progress.warn(&format!(
             "the statistics object {name} was dropped on the source while it was dumped: it is left out"
@@ -164,13 +165,12 @@ pub(super) async fn dump_roles(tools: &Tools, endpoint: &Endpoint) -> Result<(Ve
     }
 }
 
-/// Sorts the statements of a dump into the stages that they belong to.
-pub(super) fn sort(roles: &[u8], pre: &[u8], post: &[u8], target: &Facts) -> Result<Scripts, Error> {
-    let mut scripts = Scripts::default();
-    for statement in script::statements("roles", roles)? {
-        scripts.roles.push(statement);
-    }
-    let pre = script::statements("pre-data", pre)?;
+/// Sorts the statements of a dump (roles, pre-data, post-data) into the stages that they belong to.
+pub(super) fn sort([roles, pre, post]: [Vec<u8>; 3], target: &Facts) -> Result<Scripts, Error> {
+    let mut scripts = Scripts { roles: script::statements("roles", &roles)?, ..Scripts::default() };
+    let sorted = script::statements("pre-data", &pre)?;
+    drop(pre);
+    let pre = sorted;
     let creates = |statement: &Statement| matches!(&statement.class, Class::CreateExtension { name, .. } if !target.extensions.contains_key(name));
     let has_new = pre.iter().any(creates);
     for statement in pre {
@@ -185,7 +185,7 @@ pub(super) fn sort(roles: &[u8], pre: &[u8], post: &[u8], target: &Facts) -> Res
     // Schemas first, as in the dump: an extension needs its own, and a script such as PostGIS's makes another one only
     // where it does not exist.
     scripts.extensions.sort_by_key(|statement| !matches!(statement.class, Class::CreateSchema(_)));
-    for statement in script::statements("post-data", post)? {
+    for statement in script::statements("post-data", &post)? {
         match statement.class {
             Class::Access => scripts.access.push(("post-data", statement)),
             _ => scripts.post_data.push(statement),

@@ -87,7 +87,7 @@ pub(super) struct Weight {
 impl Weight {
     /// Tables, and tables with their indexes.
     pub(super) fn lockable(&self) -> (u64, u64) {
-        let tables = self.volume.relations.len() as u64;
+        let tables = self.volume.relations();
         (tables, tables + self.volume.indexes)
     }
 

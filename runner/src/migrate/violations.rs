@@ -107,15 +107,15 @@ impl Unfulfilled {
     /// For the comparison: what was announced.
     pub(super) fn finding(&self) -> Finding {
         Finding {
-            rule: "--allow-violations".to_owned(),
+            rule: "--allow-violations".into(),
             severity: "warning",
             part: "",
             line: 0,
-            object: Some(self.object.clone()),
-            message: String::new(),
+            object: Some(self.object.as_str().into()),
+            message: Box::default(),
             solved: true,
             accepted: true,
-            lost: self.gone.then(|| self.object.clone()),
+            lost: self.gone.then(|| self.object.as_str().into()),
             advice: None,
             cause: None,
             view: None,

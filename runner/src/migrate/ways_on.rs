@@ -21,13 +21,12 @@ pub(super) fn ways_on(findings: &[Finding], command: &str) -> Vec<String> {
     }
     let mut next: Vec<String> = Vec::new();
     for advice in open.iter().filter_map(|finding| finding.advice.as_ref()) {
-        if next.len() < SHOWN && !next.contains(advice) {
-            next.push(advice.clone());
+        if next.len() < SHOWN && !next.iter().any(|said| advice == said) {
+            next.push(advice.to_string());
         }
     }
     // What follows from another finding is accepted with that one.
-    let rules: BTreeSet<&str> =
-        open.iter().map(|finding| finding.cause.as_deref().unwrap_or(&finding.rule)).collect();
+    let rules: BTreeSet<&str> = open.iter().map(|finding| finding.cause.unwrap_or(&finding.rule)).collect();
     let rules: Vec<&str> = rules.into_iter().collect();
     let or = if next.is_empty() { "go" } else { "or go" };
     let is_a_risk = |id: &&str| rules::rule(id).is_some_and(|rule| rule.is_a_risk);
@@ -46,20 +45,21 @@ mod tests {
 
     #[test]
     fn a_cause_is_what_is_accepted() {
-        let finding = |rule: &str, cause: Option<&str>, advice: Option<&str>, solved| Finding {
-            rule: rule.to_owned(),
-            severity: "error",
-            part: "pre-data",
-            line: 1,
-            object: None,
-            message: String::new(),
-            solved,
-            accepted: false,
-            lost: None,
-            advice: advice.map(str::to_owned),
-            cause: cause.map(str::to_owned),
-            view: None,
-        };
+        let finding =
+            |rule: &'static str, cause: Option<&'static str>, advice: Option<&str>, solved| Finding {
+                rule: rule.into(),
+                severity: "error",
+                part: "pre-data",
+                line: 1,
+                object: None,
+                message: Box::default(),
+                solved,
+                accepted: false,
+                lost: None,
+                advice: advice.map(Into::into),
+                cause,
+                view: None,
+            };
         let findings = [
             finding("B-1", Some("A-1"), None, false),
             finding("A-1", None, Some("do this"), false),

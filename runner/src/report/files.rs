@@ -24,7 +24,7 @@ pub fn write_files(report: &Report, folder: &Path) -> Result<Vec<PathBuf>, Error
         written.push(path);
         Ok::<(), Error>(())
     };
-    put("report.json", &|out| writeln!(out, "{}", super::json(report)))?;
+    put("report.json", &|out| super::json(report, out))?;
     put("report.html", &|out| report.html(out))?;
     for script in &report.scripts {
         put(&plain(&script.file), &|out| writeln!(out, "{}", script.sql.trim_end()))?;

@@ -7,6 +7,7 @@ mod pieces;
 mod text;
 mod view;
 
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -241,12 +242,14 @@ impl Report {
     }
 }
 
-/// A report for programs, also where a person looks at it: no name in it steers a terminal.
-#[must_use]
-pub fn json(report: &impl Serialize) -> String {
-    let mut out = Vec::new();
-    match tsmigrate_analyzer::clean::pretty_json(report, &mut out) {
-        Ok(()) => String::from_utf8_lossy(&out).into_owned(),
-        Err(error) => serde_json::json!({ "error": error.to_string() }).to_string(),
-    }
+/// Writes a report for programs, also where a person looks at it: no name in it steers a terminal. It goes out as it is made:
+/// that of a large schema is larger than all else that a run holds.
+///
+/// # Errors
+/// What `out` answers.
+pub fn json(report: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    let mut out = BufWriter::new(out);
+    tsmigrate_analyzer::clean::pretty_json(report, &mut out)?;
+    writeln!(out)?;
+    out.flush()
 }

@@ -3,16 +3,13 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use tsmigrate_analyzer::report::page::{InPage, RuleWords};
 use tsmigrate_analyzer::rules::rule;
 
 use super::Report;
-use crate::results::{Decision, Finding};
-
-/// Findings that are put into one page: more make it slow to open. The JSON has all.
-const FINDINGS: usize = 20_000;
+use crate::results::{Decision, Finding, worst_first};
 
 /// The data of a page.
 ///
@@ -22,7 +19,7 @@ pub(super) fn data(report: &Report) -> io::Result<String> {
     let rules: BTreeMap<&str, RuleWords> = report
         .findings
         .iter()
-        .filter_map(|finding| Some((finding.rule.as_str(), RuleWords::of(rule(&finding.rule)?))))
+        .filter_map(|finding| Some((&*finding.rule, RuleWords::of(rule(&finding.rule)?))))
         .collect();
     let number = |severity: &str, solved: Option<bool>| {
         let is_one = |finding: &&Finding| {
@@ -30,34 +27,39 @@ pub(super) fn data(report: &Report) -> io::Result<String> {
         };
         report.findings.iter().filter(is_one).count()
     };
-    let data = json!({
-        "counts": {
+    let data = Data {
+        counts: json!({
             "unsolved": number("error", Some(false)),
             "solved": number("error", Some(true)),
             "warning": number("warning", None),
             "note": number("note", None),
             "allowed": 0,
-        },
-        "decisions": report.decisions.iter().map(decision).collect::<Vec<_>>(),
-        // What is lost stands in a section of its own, with what did not arrive.
-        "lost": [],
-        "rules": rules,
-        "findings": worst_first(&report.findings).map(finding).collect::<Vec<_>>(),
-    });
+        }),
+        decisions: report.decisions.iter().map(decision).collect(),
+        lost: [],
+        rules,
+        findings: &report.findings,
+    };
     let mut out = Vec::new();
     data.serialize(&mut serde_json::Serializer::with_formatter(&mut out, InPage))?;
     String::from_utf8(out).map_err(io::Error::other)
 }
 
-/// So many as a page holds; each class in the order of the dump.
-fn worst_first(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
-    let rank = |finding: &Finding| match (finding.severity, finding.solved) {
-        ("error", false) => 0,
-        ("error", true) => 1,
-        ("warning", _) => 2,
-        _ => 3,
-    };
-    (0..=3).flat_map(move |wanted| findings.iter().filter(move |one| rank(one) == wanted)).take(FINDINGS)
+#[derive(Serialize)]
+struct Data<'a> {
+    counts: Value,
+    decisions: Vec<Value>,
+    /// What is lost stands in a section of its own, with what did not arrive.
+    lost: [(); 0],
+    rules: BTreeMap<&'a str, RuleWords>,
+    #[serde(serialize_with = "worst")]
+    findings: &'a [Finding],
+}
+
+/// One at a time: all of them as values would take more memory than anything else of a run.
+fn worst<S: Serializer>(findings: &[Finding], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer
+        .collect_seq(worst_first(findings, |one| (one.severity, one.solved)).map(|(_, one)| finding(one)))
 }
 
 fn decision(decision: &Decision) -> Value {
@@ -79,5 +81,6 @@ fn finding(finding: &Finding) -> Value {
             "message": message, "solved": solved, "accepted": accepted,
         })
     };
-    finding.view.clone().unwrap_or_else(live)
+    let view = finding.view.as_ref().and_then(|view| serde_json::from_str(view).ok());
+    view.unwrap_or_else(live)
 }

@@ -34,7 +34,7 @@ impl Announced {
         let mut functions: BTreeMap<String, BTreeSet<(&str, u64)>> = BTreeMap::new();
         for finding in expect.findings.iter().filter(|finding| finding.severity != "note") {
             let lost = finding.lost.as_deref().map(announced);
-            settings.extend(lost.clone().map(|lost| (lost, finding.rule.clone())));
+            settings.extend(lost.clone().map(|lost| (lost, finding.rule.to_string())));
             // OWN-01 takes an owner away, never the object.
             let object = finding.object.as_deref().filter(|_| finding.rule != "OWN-01");
             let refused = finding.severity == "error" && !finding.solved;
@@ -45,12 +45,12 @@ impl Announced {
                     .zip(object)
                     .is_some_and(|(lost, object)| is_whole(lost, &announced(object)));
             let whole = object.filter(|_| takes);
-            transforms.extend(whole.and_then(transform).map(|it| (it, finding.rule.clone())));
+            transforms.extend(whole.and_then(transform).map(|it| (it, finding.rule.to_string())));
             for key in whole.map(announced).into_iter().chain(lost.clone()) {
                 if FUNCTIONS.iter().any(|kind| key.starts_with(kind)) {
                     functions.entry(key.clone()).or_default().insert((finding.part, finding.line));
                 }
-                gone.entry(key).or_insert_with(|| finding.rule.clone());
+                gone.entry(key).or_insert_with(|| finding.rule.to_string());
             }
             let rewritten = object.filter(|_| refused || lost.is_some() || finding.solved).map(announced);
             let all: BTreeSet<String> = rewritten.into_iter().chain(lost).collect();

@@ -52,15 +52,15 @@ pub struct Announcement {
     severity: String,
     #[serde(default)]
     line: u64,
-    object: Option<String>,
-    lost: Option<String>,
+    object: Option<Box<str>>,
+    lost: Option<Box<str>>,
     solved: bool,
 }
 
 impl From<&Finding> for Announcement {
     fn from(finding: &Finding) -> Self {
         Self {
-            rule: finding.rule.clone(),
+            rule: finding.rule.to_string(),
             severity: finding.severity.to_owned(),
             line: finding.line,
             object: finding.object.clone(),
@@ -73,7 +73,7 @@ impl From<&Finding> for Announcement {
 impl Announcement {
     fn finding(&self) -> Finding {
         Finding {
-            rule: self.rule.clone(),
+            rule: self.rule.clone().into(),
             severity: match self.severity.as_str() {
                 "error" => "error",
                 "warning" => "warning",
@@ -82,7 +82,7 @@ impl Announcement {
             part: "",
             line: self.line,
             object: self.object.clone(),
-            message: String::new(),
+            message: Box::default(),
             solved: self.solved,
             accepted: false,
             lost: self.lost.clone(),

@@ -59,15 +59,14 @@ pub(super) fn analyse(context: &Restore, source: &Facts, target: &Facts) -> Resu
         Input { part: "data", text: &objects },
     ];
     let chosen = (&Filter::default(), &Conversions::default());
-    let Analysed { findings, decisions, scripts: later, texts } =
+    let Analysed { findings, decisions, scripts: later, mut texts } =
         analysis::analyse(&inputs, source, target, &context.args.accept, chosen)?;
-    let [roles_text, pre_text, post_text, objects_text] = &texts[..] else {
-        return Err(Error::Defect("the analysis lost a part of the archive".into()));
-    };
-    let mut scripts = schema::sort(roles_text, pre_text, post_text, target)?;
+    let lost = || Error::Defect("the analysis lost a part of the archive".into());
+    let objects_text = texts.pop().ok_or_else(lost)?;
+    let mut scripts = schema::sort(texts.try_into().map_err(|_| lost())?, target)?;
     // The objects themselves are created with their bytes.
     let creates = |statement: &Statement| statement.sql.trim_start().starts_with("SELECT");
-    let about = script::statements("data", objects_text)?.into_iter();
+    let about = script::statements("data", &objects_text)?.into_iter();
     let about = about.filter(|statement| statement.class != Class::Setting && !creates(statement));
     scripts.access.extend(about.map(|statement| ("data", statement)));
     let all = [&scripts.roles, &scripts.extensions, &scripts.pre_data, &scripts.post_data];

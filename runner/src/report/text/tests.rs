@@ -18,16 +18,16 @@ pub(in crate::report) fn report() -> Report {
         seconds: seconds * 3.0,
     };
     let built = |kind: &str, name: String, seconds| Built { kind: kind.into(), name, begun: 20.0, seconds };
-    let finding = |rule: &str, severity, solved, lost: Option<&str>| Finding {
+    let finding = |rule: &'static str, severity, solved, lost: Option<&str>| Finding {
         rule: rule.into(),
         severity,
         part: "pre-data",
         line: 7,
-        object: Some(name.clone()),
+        object: Some(name.as_str().into()),
         message: "it cannot be made".into(),
         solved,
         accepted: false,
-        lost: lost.map(ToOwned::to_owned),
+        lost: lost.map(Into::into),
         advice: None,
         cause: None,
         view: None,
@@ -166,7 +166,7 @@ fn an_interrupted_run_is_five_lines_with_the_command_that_continues() {
 
 #[test]
 fn a_command_is_never_broken_and_no_title_is_cut() {
-    let finding = |rule: &str, severity, solved, lost: Option<&str>| Finding {
+    let finding = |rule: &'static str, severity, solved, lost: Option<&str>| Finding {
         rule: rule.into(),
         severity,
         part: "roles",
@@ -175,7 +175,7 @@ fn a_command_is_never_broken_and_no_title_is_cut() {
         message: "every login would warn".into(),
         solved,
         accepted: false,
-        lost: lost.map(ToOwned::to_owned),
+        lost: lost.map(Into::into),
         advice: None,
         cause: None,
         view: None,

@@ -58,14 +58,14 @@ fn found(verification: &Verification) -> Vec<String> {
 fn a_setting_of_the_database_that_was_announced_is_no_difference() {
     let says = [("", "session_replication_role=replica")];
     let source = catalog(17, &[("database setting", "session_replication_role", object(&says))]);
-    let lost = Some("setting session_replication_role of database g".to_owned());
+    let lost = Some("setting session_replication_role of database g".into());
     let told = Finding { lost, ..finding("error", "database g", true) };
     let options = VerifyOptions::from(Check::Full);
     assert!(found(&run(&source, &catalog(17, &[]), vec![told], &options)).is_empty());
     for other in
         [None, Some("setting session_replication_role of role app"), Some("SET session_replication_role")]
     {
-        let told = Finding { lost: other.map(str::to_owned), ..finding("error", "role app", true) };
+        let told = Finding { lost: other.map(Into::into), ..finding("error", "role app", true) };
         assert_eq!(
             found(&run(&source, &catalog(17, &[]), vec![told], &options)),
             ["database setting session_replication_role"]
@@ -87,7 +87,7 @@ fn a_comment_goes_with_what_it_is_on_and_a_schema_of_a_publication_with_the_publ
     let source: Vec<_> =
         objects.iter().map(|(kind, name, object)| (*kind, name.as_str(), object.clone())).collect();
     let source = catalog(17, &source);
-    let lost = |of: &str| Finding { lost: Some(of.to_owned()), ..finding("error", of, true) };
+    let lost = |of: &str| Finding { lost: Some(of.into()), ..finding("error", of, true) };
     let told = ["view public.v", "function public.f", "event trigger ev"].map(lost).into_iter();
     let told: Vec<_> = told.chain([finding("warning", "publication p", true)]).collect();
     let options = VerifyOptions::from(Check::Full);
@@ -102,7 +102,7 @@ fn finding(severity: &'static str, object: &str, solved: bool) -> Finding {
         part: "pre-data",
         line: 1,
         object: Some(object.into()),
-        message: String::new(),
+        message: Box::default(),
         solved,
         accepted: false,
         lost: None,
@@ -157,7 +157,7 @@ fn an_announcement_is_about_one_name() {
 #[test]
 fn what_is_lost_of_an_object_does_not_excuse_the_object_nor_its_other_parts() {
     let missing = |kind: &str, name: &str, object: &str, lost: &str| {
-        let told = Finding { lost: Some(lost.to_owned()), ..finding("error", object, true) };
+        let told = Finding { lost: Some(lost.into()), ..finding("error", object, true) };
         let source = catalog(17, &[(kind, name, self::object(&[]))]);
         run(&source, &catalog(17, &[]), vec![told], &Check::Full.into()).differences.len()
     };
@@ -188,7 +188,7 @@ fn what_is_changed_of_an_object_does_not_excuse_what_else_differs() {
     let ours = function(" SET a TO '1'\n SET b TO '2'\n", "x");
     let differs =
         |kind: &str, name: &str, (expected, has): (&str, &str), (object, lost): (&str, Option<&str>)| {
-            let told = Finding { lost: lost.map(str::to_owned), ..finding("error", object, true) };
+            let told = Finding { lost: lost.map(Into::into), ..finding("error", object, true) };
             let (kind, says) = kind.split_once(": ").unwrap_or((kind, ""));
             let of = |value: &str| match says {
                 "owner" => Object { owner: Some(value.to_owned()), ..Object::default() },
@@ -242,7 +242,7 @@ fn what_is_changed_of_an_object_does_not_excuse_what_else_differs() {
 #[test]
 fn a_function_that_is_lost_excuses_one_of_its_name() {
     let lost = |line| Finding {
-        lost: Some("function app.f".to_owned()),
+        lost: Some("function app.f".into()),
         line,
         ..finding("error", "function app.f", true)
     };
