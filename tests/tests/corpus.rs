@@ -46,8 +46,7 @@ fn every_dump_is_analysed_and_every_finding_points_into_it() {
             let lines = 1 + before.iter().filter(|b| **b == b'\n').count() as u64;
             assert_eq!(finding.place.line, lines, "{name}: {finding:?}");
             assert!(
-                !finding.message.is_empty()
-                    && finding.excerpt.text.get(finding.excerpt.marked()).is_some()
+                !finding.message.is_empty() && finding.excerpt.text.get(finding.excerpt.marked()).is_some()
             );
         }
     });
