@@ -31,7 +31,7 @@ fn rendered(fixture: &Fixture, analysis: &Analysis) -> String {
             finding.message,
         );
         let shown = &finding.excerpt;
-        let _ = writeln!(out, "    at: {}", shown.text.get(shown.start..shown.end).unwrap_or("(outside)"));
+        let _ = writeln!(out, "    at: {}", shown.text.get(shown.marked()).unwrap_or("(outside)"));
         if let Some(object) = &finding.object {
             let _ = writeln!(out, "    object: {object}");
         }

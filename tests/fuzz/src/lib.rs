@@ -56,7 +56,7 @@ fn said(analysis: &Analysis) -> Vec<String> {
 }
 
 /// The statements that fail and are not solved.
-fn open(analysis: &Analysis) -> BTreeSet<(usize, u64)> {
+fn open(analysis: &Analysis) -> BTreeSet<(usize, u32)> {
     analysis.unsolved().map(|finding| (finding.place.input, finding.place.statement)).collect()
 }
 
