@@ -80,7 +80,7 @@ const NAMED: &[(&str, &[&str])] = &[
     ("analyzer/src/analysis/bytes.rs", &["IN-08", "IN-18"]),
     ("analyzer/src/analysis/comments.rs", &["IN-13"]),
     ("analyzer/src/analysis/levels.rs", &["IN-13"]),
-    ("analyzer/src/analysis/pieces.rs", &["IN-10"]),
+    ("analyzer/src/analysis/pieces.rs", &["IN-10", "IN-11"]),
     ("analyzer/src/analysis/plan.rs", &["DB-02", "TS-04"]),
     ("analyzer/src/analysis/sections.rs", &["IN-10", "DB-02"]),
     ("analyzer/src/analysis/session.rs", &["TS-04"]),

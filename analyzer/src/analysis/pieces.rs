@@ -1,6 +1,7 @@
 //! The pieces of an input in their order: each is checked by the rules, and a statement is kept as facts.
 
 use super::row_bytes::RowBytes;
+use super::sections::may_be_of_cluster;
 use super::state::{CopyState, DatabaseSection, Pass};
 use super::statement::accept_loss;
 use crate::batches::{ParseOutcome, Tree, read};
@@ -64,7 +65,7 @@ impl Pass<'_> {
             }
             Kind::Blank => {}
         }
-        self.extend_section(piece.span.end);
+        self.extend_section(piece);
     }
 
     /// The input ends inside something. Where what was swallowed holds the end mark of the dump, the dump is whole
@@ -93,10 +94,11 @@ impl Pass<'_> {
     fn statement(&mut self, piece: &Piece<'_>, outcome: Option<ParseOutcome>) {
         let number = self.next_statement();
         self.copy = CopyState { line: piece.at.line, ..CopyState::default() };
-        if matches!(self.section, DatabaseSection::LeftOut { reported: true, .. }) {
+        let sql = parseable(piece.text);
+        if matches!(self.section, DatabaseSection::LeftOut { reported: true, .. }) && !may_be_of_cluster(&sql)
+        {
             return;
         }
-        let sql = parseable(piece.text);
         if !self.is_left_out() {
             self.inner_comments(&sql, piece, number);
         }
@@ -110,8 +112,13 @@ impl Pass<'_> {
                     piece.span.start,
                     piece.at,
                 );
+                let section = self.leave_section(&statement);
                 if !self.other_database(&statement) {
                     self.parsed(&statement, &tree, piece);
+                }
+                if let Some(database) = section {
+                    let end = Span::new(piece.span.end, piece.span.end);
+                    self.begin_section(&database, Place { span: end, ..self.place(piece, number) });
                 }
             }
             Err(ParseError::TooDeep) => {
@@ -231,7 +238,7 @@ impl Pass<'_> {
     fn keep_whole(&mut self, findings: Vec<Finding>, whole: Span) {
         for mut finding in findings {
             accept_loss(&mut finding, self.options, &self.file(), whole);
-            finding.solved = finding.fix.as_deref().is_some_and(Fix::only_removes)
+            finding.solved = finding.fix.as_deref().is_some_and(Fix::removes_statement)
                 && rewrite::is_wanted(&finding, self.options, &self.file());
             self.keep(finding);
         }
@@ -254,7 +261,8 @@ impl Pass<'_> {
             self.analysis.facts.session.set_encoding(Encoding::named(encoding.trim()));
         }
         self.copy.removal = None;
-        if self.is_left_out() {
+        let matters = rules::input::in_11_unexpected_meta_command::matters(&text);
+        if matters && self.unparsed_of_other_database(place) || self.is_left_out() {
             self.connected(before, true);
             return;
         }

@@ -14,6 +14,9 @@ impl Analysis {
             plan_fix(&mut input.planned, finding.rule.id, fix);
         }
         for LeftOutSection { input, span, database } in &self.left_out {
+            if span.start == span.end {
+                continue;
+            }
             if let Some(input) = self.inputs.get_mut(*input) {
                 let rule = rules::database::db_02_multiple_databases::RULE.id;
                 // The title becomes a line of a comment.

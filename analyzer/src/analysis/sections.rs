@@ -9,7 +9,9 @@ use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, pg};
 use crate::rule::{Draft, Subject};
 use crate::rules;
+use crate::split::{Kind, Piece};
 use crate::target::is_builtin;
+use crate::text::Span;
 
 impl Pass<'_> {
     /// True inside the section of a database that is left out.
@@ -62,11 +64,26 @@ impl Pass<'_> {
         let unparsed = &rules::input::in_10_syntax_error::RULE;
         self.analysis.findings.extend(dropped.into_iter().filter(|finding| finding.rule == unparsed));
         self.allowances.forget(allowances);
-        if let Some(place) = place {
+        if let Some(place) = place
+            && self.empty_databases.insert(section.database.clone())
+        {
             let draft = rules::database::db_02_multiple_databases::empty(&section.database);
             self.report_section(Subject::End { place }, draft);
         }
-        self.analysis.left_out.push(section);
+        if section.span.start < section.span.end {
+            self.analysis.left_out.push(section);
+        }
+    }
+
+    /// Roles belong to the whole cluster, whatever database they were made from: the section of another database ends before
+    /// such a statement. Gives that database: its section goes on behind the statement.
+    pub(super) fn leave_section(&mut self, statement: &Statement<'_>) -> Option<String> {
+        if matches!(self.section, DatabaseSection::Kept) || !is_of_cluster(statement.node()) {
+            return None;
+        }
+        self.end_section();
+        self.section = DatabaseSection::Kept;
+        self.analysis.facts.current_database.as_deref().map(str::to_owned)
     }
 
     /// A `\connect` at this place: true where it begins a section. pg_dump connects again after it has set the
@@ -76,16 +93,20 @@ impl Pass<'_> {
             && !matches!(&self.section, DatabaseSection::Undecided(u) if u.section.database == database)
     }
 
-    /// A piece of the section has gone by.
-    pub(super) fn extend_section(&mut self, end: u64) {
-        match &mut self.section {
-            DatabaseSection::Kept => {}
-            DatabaseSection::Undecided(undecided) => undecided.section.span.end = end,
-            DatabaseSection::LeftOut { index, .. } => {
-                if let Some(left_out) = self.analysis.left_out.get_mut(*index) {
-                    left_out.span.end = end;
-                }
-            }
+    /// A piece of the section has gone by. One that goes on behind a statement about roles begins with the next line.
+    pub(super) fn extend_section(&mut self, piece: &Piece<'_>) {
+        let section = match &mut self.section {
+            DatabaseSection::Kept => return,
+            DatabaseSection::Undecided(undecided) => &mut undecided.section,
+            DatabaseSection::LeftOut { index, .. } => match self.analysis.left_out.get_mut(*index) {
+                Some(section) => section,
+                None => return,
+            },
+        };
+        let has_begun = section.span.start < section.span.end;
+        if has_begun || piece.kind != Kind::Blank {
+            let start = if has_begun { section.span.start } else { piece.span.start.max(section.span.start) };
+            section.span = Span::new(start, piece.span.end);
         }
     }
 
@@ -142,6 +163,14 @@ impl Pass<'_> {
         }
     }
 
+    /// Says once of a database that is left out, and has no objects so far, that its part goes.
+    fn report_empty(&mut self, subject: Subject<'_>) {
+        let current = self.analysis.facts.current_database.as_deref().unwrap_or_default().to_owned();
+        if !self.left_out_databases.contains(&current) && self.empty_databases.insert(current.clone()) {
+            self.report_section(subject, rules::database::db_02_multiple_databases::empty(&current));
+        }
+    }
+
     /// True where the statement belongs to a database that is left out.
     pub(super) fn other_database(&mut self, statement: &Statement<'_>) -> bool {
         let service = self.is_of_service() && !self.analysis.facts.extensions.is_empty();
@@ -152,8 +181,11 @@ impl Pass<'_> {
             | NodeEnum::UpdateStmt(_)
             | NodeEnum::DeleteStmt(_)
             | NodeEnum::MergeStmt(_)
+            | NodeEnum::TruncateStmt(_)
+            | NodeEnum::RefreshMatViewStmt(_)
             | NodeEnum::DoStmt(_)
             | NodeEnum::CallStmt(_) => !service,
+            NodeEnum::DropStmt(_) => !self.is_of_service(),
             node => objects::is_user_object(node) || matches!(node, NodeEnum::AlterTableStmt(_)),
         };
         match &mut self.section {
@@ -172,10 +204,57 @@ impl Pass<'_> {
             DatabaseSection::LeftOut { .. } => {
                 if has_content {
                     self.report_left_out(Subject::Statement(statement));
+                } else if !is_of_every_database(statement.node()) {
+                    self.report_empty(Subject::Statement(statement));
                 }
                 true
             }
         }
+    }
+}
+
+/// True for a statement about roles, which all databases share.
+fn is_of_cluster(node: &NodeEnum) -> bool {
+    match node {
+        NodeEnum::CreateRoleStmt(_)
+        | NodeEnum::AlterRoleStmt(_)
+        | NodeEnum::DropRoleStmt(_)
+        | NodeEnum::GrantRoleStmt(_) => true,
+        NodeEnum::AlterRoleSetStmt(s) => s.database.is_empty(),
+        _ => false,
+    }
+}
+
+/// False for text that is surely no statement about roles: of a database that is left out no other is parsed.
+pub(super) fn may_be_of_cluster(sql: &str) -> bool {
+    let mut words = sql.split_ascii_whitespace().map(str::to_ascii_uppercase);
+    match words.next().as_deref() {
+        Some("CREATE" | "ALTER" | "DROP") => {
+            words.next().is_some_and(|word| matches!(&*word, "ROLE" | "USER" | "GROUP"))
+        }
+        Some("GRANT" | "REVOKE") => words.all(|word| word != "ON"),
+        _ => false,
+    }
+}
+
+/// True for what pg_dumpall writes of a database that has nothing of its own, and for settings of a session.
+fn is_of_every_database(node: &NodeEnum) -> bool {
+    use pg::ObjectType as T;
+    let is_common =
+        |kind: i32| matches!(T::try_from(kind), Ok(T::ObjectDatabase | T::ObjectSchema | T::ObjectExtension));
+    match node {
+        NodeEnum::VariableSetStmt(_)
+        | NodeEnum::SelectStmt(_)
+        | NodeEnum::TransactionStmt(_)
+        | NodeEnum::CreatedbStmt(_)
+        | NodeEnum::DropdbStmt(_)
+        | NodeEnum::AlterDatabaseStmt(_)
+        | NodeEnum::AlterDatabaseSetStmt(_)
+        | NodeEnum::AlterRoleSetStmt(_) => true,
+        NodeEnum::CommentStmt(s) => is_common(s.objtype),
+        NodeEnum::GrantStmt(s) => is_common(s.objtype),
+        NodeEnum::AlterOwnerStmt(s) => is_common(s.object_type),
+        _ => false,
     }
 }
 

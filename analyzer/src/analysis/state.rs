@@ -55,6 +55,8 @@ pub(super) struct Pass<'t> {
     pub(super) section: DatabaseSection,
     /// Databases that were reported to be left out.
     pub(super) left_out_databases: BTreeSet<String>,
+    /// Those of which it was said that they have no objects.
+    pub(super) empty_databases: BTreeSet<String>,
     /// Why the input cannot be analysed.
     pub(super) failure: Option<InputError>,
     /// Answers of the server that findings share.
@@ -155,6 +157,7 @@ impl<'t> Pass<'t> {
             copy: CopyState::default(),
             section: DatabaseSection::default(),
             left_out_databases: BTreeSet::new(),
+            empty_databases: BTreeSet::new(),
             failure: None,
             answers: HashSet::new(),
             words: HashSet::new(),

@@ -95,18 +95,36 @@ fn kind(name: &str, text: &str) -> Kind {
     }
 }
 
+/// True for a command that a part of a cluster dump may need.
+pub(crate) fn matters(text: &str) -> bool {
+    let name = command(text);
+    !is_of_pg_dump(name, text) && !matches!(kind(name, text), Kind::Harmless)
+}
+
+/// True for a command that pg_dump and pg_dumpall write.
+fn is_of_pg_dump(name: &str, text: &str) -> bool {
+    matches!(name, "c" | "connect" | "restrict" | "unrestrict") || text.trim_end() == BEFORE_CONNECT
+}
+
 fn check(ctx: &mut Context<'_>) {
     let Subject::Meta { text, .. } = ctx.subject else { return };
     let name = command(text);
-    if matches!(name, "c" | "connect" | "restrict" | "unrestrict") || text.trim_end() == BEFORE_CONNECT {
+    if is_of_pg_dump(name, text) {
         return;
     }
     let draft = match kind(name, text) {
         Kind::Harmless => Draft::new(format!("\\{name} is a command of psql, not a statement"))
             .fix(FixDraft::remove("it changes nothing on the server")),
         Kind::Statement => {
-            Draft::new(format!("\\{name} is a command of psql: it ends the statement before it"))
-                .advice("Put a semicolon in its place, or remove the statement too.")
+            // Without an end the statement would take the next one with it.
+            let fix = FixDraft::replace_with("Put a semicolon in its place", vec![";".into()]);
+            let fix = match name {
+                "g" | "gx" | "gdesc" | "crosstabview" | ";" => fix,
+                "gexec" => fix.review().lost("what the statements would do that the query writes"),
+                "gset" => fix.review().lost("the variables that it sets"),
+                _ => fix.review().lost(format!("what \\{name} does with the statement before it")),
+            };
+            Draft::new(format!("\\{name} is a command of psql: it ends the statement before it")).fix(fix)
         }
         Kind::Matters(what, lost) => Draft::new(format!("\\{name} {what}"))
             .fix(FixDraft::remove(format!("only psql knows \\{name}")).review().lost(lost)),
