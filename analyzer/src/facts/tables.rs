@@ -202,6 +202,7 @@ impl Facts {
                 (Ok(A::AtAddColumn), Some(NodeEnum::ColumnDef(column))) => {
                     if let Some(new) = self.column(column)
                         && let Some(relation) = self.relations.get_mut(&id)
+                        && relation.columns.iter().all(|known| known.name != new.name)
                     {
                         let mut columns = std::mem::take(&mut relation.columns).into_vec();
                         // Offsets count in the statement of the table: a column of another statement has none.

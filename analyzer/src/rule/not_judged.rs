@@ -22,6 +22,8 @@ pub enum Unjudged {
     Calls,
     /// Columns that a script's queries, views and expressions name.
     Columns,
+    /// Values that a script inserts.
+    Values,
     /// Statements behind one that makes the session or a transaction read-only.
     ReadOnly,
     /// Bytes that rows of COPY write as numbers.
@@ -68,6 +70,11 @@ impl Unjudged {
                 "{} {} columns in queries or expressions: whether they exist was not looked at",
                 count(number, "statement"),
                 verb("names", "name")
+            ),
+            Self::Values => format!(
+                "{} {} values: whether their columns take them was not looked at",
+                count(number, "statement"),
+                verb("inserts", "insert")
             ),
             Self::ReadOnly => "which statements a read-only transaction refuses was not looked at".to_owned(),
             Self::Escapes => {

@@ -1,5 +1,7 @@
 //! DATA-15: indexes and exclusion constraints on columns whose type has no default operator class for the access method.
 
+use std::collections::BTreeSet;
+
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{quoted, relation, shown_type, string};
@@ -137,10 +139,14 @@ fn look(
     let table = ctx.resolved(&ObjectId::new(Class::Relation, schema, name));
     let found = elements.iter().find_map(|element| {
         let Some(NodeEnum::IndexElem(element)) = &element.node else { return None };
-        if element.name.is_empty() || !element.opclass.is_empty() {
+        if !element.opclass.is_empty() {
             return None;
         }
-        let data_type = column_type(ctx, &table, definition, &element.name)?;
+        let data_type = match element.expr.as_ref().map(|expression| &expression.node) {
+            None => column_type(ctx, &table, definition, &element.name)?,
+            Some(Some(NodeEnum::TypeCast(cast))) => base_type(cast.type_name.as_ref()?)?,
+            Some(_) => return None,
+        };
         (has_default_operator_class(method, &data_type) == Some(false)).then_some(data_type)
     });
     let Some(data_type) = found else { return };
@@ -185,6 +191,13 @@ fn look(
     ctx.report(draft);
 }
 
+/// The name in `pg_type` of a type of PostgreSQL's own, as its tree writes it.
+fn base_type(data_type: &pg::TypeName) -> Option<String> {
+    let (schema, name) = crate::facts::names::qualified(&data_type.names)?;
+    let of_catalog = schema.is_none_or(|schema| schema == "pg_catalog");
+    (of_catalog && data_type.array_bounds.is_empty()).then(|| name.to_owned())
+}
+
 /// The name in `pg_type` of a column's type, where it is one of PostgreSQL's own.
 fn column_type(
     ctx: &Context<'_>,
@@ -197,12 +210,19 @@ fn column_type(
             NodeEnum::ColumnDef(found) if found.colname == column => found.type_name.as_ref(),
             _ => None,
         })?;
-        let (schema, name) = crate::facts::names::qualified(&types.names)?;
-        let of_catalog = schema.is_none_or(|schema| schema == "pg_catalog");
-        return (of_catalog && types.array_bounds.is_empty()).then(|| name.to_owned());
+        return base_type(types);
     }
-    let relation = ctx.facts.relations.get(table)?;
-    let found = relation.columns.iter().find(|found| ctx.facts.names.name(found.name) == column)?;
+    let (mut tables, mut seen) = (vec![table], BTreeSet::new());
+    let found = loop {
+        let table = tables.pop()?;
+        let Some(relation) = ctx.facts.relations.get(table).filter(|_| seen.insert(table)) else { continue };
+        let own = relation.columns.iter().find(|found| ctx.facts.names.name(found.name) == column);
+        match own {
+            Some(own) => break own,
+            // What it inherits.
+            None => tables.extend(&relation.parents),
+        }
+    };
     if found.traits.has(Traits::ARRAY) {
         return None;
     }

@@ -10,7 +10,7 @@ use crate::edit::{Action, Fix, Safety};
 use crate::facts::names::{option, quoted, strings};
 use crate::facts::objects::{dropped, subject};
 use crate::facts::session::TEMPORARY;
-use crate::facts::{Facts, ObjectId};
+use crate::facts::{Facts, Object, ObjectId};
 use crate::finding::{Place, Severity};
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Reference, StatementKind, pg};
@@ -115,7 +115,10 @@ fn check(ctx: &mut Context<'_>) {
     let made = ctx.created(node);
     let subjects = match node {
         NodeEnum::DropStmt(s) => dropped(s),
-        _ => subject(node).into_iter().collect(),
+        _ => {
+            let of_call = || Some(Object { word: "table", id: ctx.facts.hypertable_call(node)?.table });
+            subject(node).or_else(of_call).into_iter().collect()
+        }
     };
     let lost = subjects.into_iter().find_map(|object| {
         let id = object.id.table().unwrap_or(object.id);
@@ -367,7 +370,9 @@ fn extension_of_schema(target: &Target, schema: &str) -> Option<&'static str> {
 /// True where the object is there at this point, or may be.
 fn is_known(ctx: &Context<'_>, class: Class, schema: Option<&str>, name: &str) -> bool {
     let facts = ctx.facts;
-    if is_servers_own(class, name) || is_in_information_schema(name) {
+    let is_of_server = schema.is_none_or(|schema| schema == "pg_catalog");
+    let comes_with_another = class == Class::Type && is_implied_type(name);
+    if comes_with_another || is_of_server && (is_servers_own(class, name) || is_in_information_schema(name)) {
         return true;
     }
     let classes: &[Class] = match class {
@@ -387,7 +392,8 @@ fn is_known(ctx: &Context<'_>, class: Class, schema: Option<&str>, name: &str) -
     let is_seen = |of: &crate::target::Members| {
         schema.is_some() || !facts.search_path.is_empty() || of.schema == Some("pg_catalog")
     };
-    is_declared || extensions(ctx).any(|(_, of)| of.is_none_or(|of| is_seen(of) && of.holds(class, name)))
+    let has = |of: &crate::target::Members| of.holds(class, name) || of.overloads(class, name);
+    is_declared || extensions(ctx).any(|(_, of)| of.is_none_or(|of| is_seen(of) && has(of)))
 }
 
 /// True for what every server has in pg_catalog.

@@ -9,7 +9,7 @@ use crate::facts::names::is_temporary;
 use crate::facts::objects::{created_range, signature};
 use crate::facts::{Object, ObjectId};
 use crate::finding::{Place, ServerError, Severity};
-use crate::parse::{Class, NodeEnum, StatementKind};
+use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule, Unjudged};
 use crate::rules::clauses::has_extension;
 
@@ -47,7 +47,7 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "An object that the files have created before.",
         what: "A second CREATE of a table, view, sequence, index, type, function or operator with the same arguments, operator class, trigger, policy, \
-               extension or schema, a second create_hypertable, a second constraint of one name or a second primary key of a table, a type with a table's name, what has the name of an index or sequence that the server creates for a key or a serial column, what an extension has created, without OR REPLACE or IF NOT EXISTS and without a DROP between: a dump that was given twice, two dumps \
+               extension or schema, a second create_hypertable, a second column or constraint of one name or a second primary key of a table, a type with a table's name, what has the name of an index or sequence that the server creates for a key or a serial column, what an extension has created, without OR REPLACE or IF NOT EXISTS and without a DROP between: a dump that was given twice, two dumps \
                that overlap, a script that was appended. Not looked for where a DROP … CASCADE, a DO, a CALL or a call \
                of a function could have dropped the first. OR REPLACE of a function with another result, other names of \
                arguments or fewer defaults, and of a view whose first columns are others.",
@@ -91,6 +91,9 @@ fn check(ctx: &mut Context<'_>) {
         let present = matches!(node, NodeEnum::AlterTableStmt(_));
         ctx.report(same_name(&format!("constraint {name}"), &name, &other, first, present));
     }
+    if let Some(draft) = column(ctx, node) {
+        ctx.report(draft);
+    }
     let Some(constraints::Duplicate { table, words, place, error, is_alone }) = found else { return };
     if order::may_have_failed(ctx, &table) {
         return;
@@ -105,6 +108,36 @@ fn check(ctx: &mut Context<'_>) {
         draft = draft.fix(FixDraft::remove(reason).review().present().lost("what differs from the first"));
     }
     ctx.report(draft);
+}
+
+/// A column that the table has already.
+fn column(ctx: &mut Context<'_>, node: &NodeEnum) -> Option<Draft> {
+    let NodeEnum::AlterTableStmt(s) = node else { return None };
+    if ctx.findings.iter().any(says_it_all) {
+        return None;
+    }
+    let id = ctx.facts.table_id(s.relation.as_ref()?);
+    let name = s.cmds.iter().find_map(|command| match &command.node {
+        Some(NodeEnum::AlterTableCmd(command))
+            if command.subtype == pg::AlterTableType::AtAddColumn as i32 && !command.missing_ok =>
+        {
+            let Some(NodeEnum::ColumnDef(column)) = &command.def.as_ref()?.node else { return None };
+            (ctx.facts.has_column(&id, &column.colname) == Some(true)).then(|| column.colname.clone())
+        }
+        _ => None,
+    })?;
+    let first = ctx.facts.relations.get(&id).map(|found| found.place)?;
+    if !is_surely_there(ctx, first) {
+        return None;
+    }
+    let table = Object { word: "table", id: id.clone() }.to_string();
+    let text = format!("column \"{name}\" of relation \"{}\" already exists", id.name);
+    let draft = Draft::new(format!("{table} has column {name} already"))
+        .object(table)
+        .server(ServerError::new("42701", text))
+        .related(first, "the table");
+    let fix = FixDraft::remove(format!("column {name} exists")).review().present();
+    Some(if s.cmds.len() == 1 { draft.fix(fix.lost("what differs from the first")) } else { draft })
 }
 
 /// Another rule has said that the statement fails as a whole.

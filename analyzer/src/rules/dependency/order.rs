@@ -1,7 +1,9 @@
 //! Scripts that use an object before they create it. Only the end of the inputs tells such a use from one of an object that
 //! the target has: until then it waits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use arcstr::ArcStr;
 
 use super::missing::{Missing, error, what};
 use crate::facts::names::is_temporary;
@@ -35,6 +37,8 @@ struct Uses {
     creates: BTreeMap<ObjectId, ObjectId>,
     /// Objects that were used too early, and where they are created.
     late: BTreeMap<ObjectId, Place>,
+    /// Schemas that the inputs create: they hold nothing else.
+    new_schemas: BTreeSet<ArcStr>,
     /// What the statement at hand creates once more: a use that came too early had created it before.
     again: Option<ObjectId>,
 }
@@ -111,6 +115,22 @@ impl Uses {
         })
     }
 
+    /// Uses of what nothing creates in schemas that the inputs create.
+    fn in_new_schemas(&self) -> impl Iterator<Item = Finding> + '_ {
+        let is_new = |id: &ObjectId| {
+            let schema = if id.class == Class::Schema { None } else { id.schema.as_ref() };
+            schema.is_some_and(|schema| self.new_schemas.contains(schema))
+        };
+        let uses = self.waiting.iter().filter(move |(id, _)| is_new(id)).flat_map(|(_, uses)| uses);
+        uses.filter_map(|index| {
+            let Use { finding, words, .. } = self.all.get(*index)?;
+            let mut finding = finding.clone();
+            finding.message =
+                format!("{words} is not created by these files, which create its schema").into();
+            Some(finding)
+        })
+    }
+
     /// What is known to fail at the end.
     fn failing(&self) -> impl Iterator<Item = Finding> + '_ {
         self.all.iter().filter_map(|one| {
@@ -155,6 +175,12 @@ pub(super) fn waits(
 
 /// What a statement creates was used too early, where something waits for it.
 pub(super) fn creates(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &NodeEnum) {
+    if let NodeEnum::CreateSchemaStmt(s) = node
+        && !s.if_not_exists
+        && s.schema_elts.is_empty()
+    {
+        ctx.states.of::<Uses>().new_schemas.insert(s.schemaname.as_str().into());
+    }
     if ctx.states.get::<Uses>().is_none_or(Uses::is_empty) {
         return;
     }
@@ -211,5 +237,7 @@ pub(super) fn uses_what_fails(
 pub(super) fn finish(finish: &mut Finish<'_>) {
     let Some(uses) = finish.states.get::<Uses>() else { return };
     let failing: Vec<Finding> = uses.failing().chain(uses.written_otherwise(finish.facts)).collect();
-    finish.findings.extend(failing);
+    let said = |other: &Finding| failing.iter().any(|finding| finding.place == other.place);
+    let others: Vec<Finding> = uses.in_new_schemas().filter(|other| !said(other)).collect();
+    finish.findings.extend(failing.into_iter().chain(others));
 }
