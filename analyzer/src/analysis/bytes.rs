@@ -47,7 +47,7 @@ impl Pass<'_> {
     /// True where the bytes have to be UTF-8. What cannot be judged is noted.
     fn has_to_be_utf8(&mut self, encoding: Encoding, place: Place) -> bool {
         match encoding {
-            Encoding::Checked => true,
+            Encoding::Checked | Encoding::Stored => true,
             Encoding::Undeclared => {
                 self.not_judged(Unjudged::Encoding, place);
                 true
@@ -124,7 +124,9 @@ impl Pass<'_> {
             let at = findings.iter().rposition(|other| other.place <= place).map_or(0, |at| at + 1);
             findings.insert(at, found);
         }
-        self.analysis.facts.transaction.fail(place);
+        if *rule != in_08::RULE || encoding != Encoding::Stored {
+            self.analysis.facts.transaction.fail(place);
+        }
     }
 
     /// The first bytes of rows that have to be UTF-8 and are none.
@@ -139,7 +141,7 @@ impl Pass<'_> {
         }
         // Rows may be large: the byte is looked for only where its place is noted.
         let place = match encoding {
-            Encoding::Checked | Encoding::Converted => self.place(piece, number),
+            Encoding::Checked | Encoding::Stored | Encoding::Converted => self.place(piece, number),
             Encoding::Undeclared | Encoding::MayFail => {
                 let other = piece.text.iter().position(|byte| !byte.is_ascii());
                 self.byte(piece, number, other.unwrap_or(0))

@@ -251,6 +251,8 @@ mod tests {
             (rows("UTF8", "", b"caf\xe9"), error.clone()),
             (rows("UTF8", "", b"\xf0\x9f\x98"), error.clone()),
             (rows("UTF8", " (ENCODING 'LATIN1')", b"caf\xe9"), (vec![], vec![])),
+            // The server stores them: a warning says what that means.
+            (rows("SQL_ASCII", "", b"caf\xe9"), (vec![], vec![])),
             (rows("LATIN1", "", b"caf\xe9"), (vec![], vec![])),
         ] {
             let (_, entries_found, errors_found) = judged(&text);

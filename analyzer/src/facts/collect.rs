@@ -237,7 +237,9 @@ impl Facts {
                 let inherit = option(&s.opt, "inherit").map(option_is_on);
                 for granted in &s.granted_roles {
                     let Some(NodeEnum::AccessPriv(granted)) = &granted.node else { continue };
-                    for member in roles(&s.grantee_roles).filter_map(role) {
+                    let admin_role = self.admin.clone();
+                    // CURRENT_USER and SESSION_USER are who connects.
+                    for member in roles(&s.grantee_roles).map(|spec| role(spec).unwrap_or(&admin_role)) {
                         let inherits = !self.roles.get(member).is_some_and(|role| role.noinherit);
                         let inherit = inherit.unwrap_or(inherits);
                         let (role, member) = (granted.priv_name.as_str().into(), member.into());

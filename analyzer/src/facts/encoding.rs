@@ -6,8 +6,11 @@ pub enum Encoding {
     /// Nothing is declared: the server takes them for UTF8, unless psql's surroundings say otherwise.
     #[default]
     Undeclared,
-    /// It refuses what is no UTF8: declared as UTF8, or as `SQL_ASCII`, for which the bytes are stored as they are.
+    /// It refuses what is no UTF8: declared as UTF8.
     Checked,
+    /// Declared as `SQL_ASCII`: statements are refused where they are no UTF8, rows of COPY are stored as they are
+    /// (pg_any_to_server in mbutils.c, CopyConvertBuf in copyfromparse.c).
+    Stored,
     /// It converts each byte of them: Latin 1 has a character for each.
     Converted,
     /// It converts them, and refuses what has no character.
@@ -20,7 +23,8 @@ impl Encoding {
     pub fn named(name: &str) -> Self {
         match cleaned(name).as_str() {
             "default" => Self::Undeclared,
-            "utf8" | "unicode" | "sqlascii" => Self::Checked,
+            "utf8" | "unicode" => Self::Checked,
+            "sqlascii" => Self::Stored,
             "latin1" | "iso88591" => Self::Converted,
             _ => Self::MayFail,
         }

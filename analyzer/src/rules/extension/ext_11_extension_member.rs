@@ -37,12 +37,18 @@ pub(crate) const RULE: Rule = Rule {
         StatementKind::RenameStmt,
         StatementKind::AlterObjectSchemaStmt,
         StatementKind::AlterOwnerStmt,
+        StatementKind::CreateStmt,
+        StatementKind::ViewStmt,
+        StatementKind::CreateStatsStmt,
+        StatementKind::CreatePublicationStmt,
+        StatementKind::AlterPublicationStmt,
     ],
     after: &["EXT-02", "EXT-08", "OWN-01"],
     doc: Doc {
         summary: "A change of a table, function or type that belongs to an extension.",
         what: "ALTER, ENABLE ROW LEVEL SECURITY, CREATE POLICY, INDEX, TRIGGER and RULE, INSERT, UPDATE, DELETE and TRUNCATE, \
-               COMMENT and DROP of a member of an extension that the target has or gets. Rows of configuration tables are \
+               COMMENT and DROP of a member of an extension that the target has or gets, foreign keys to one, statistics \
+               and publications of one, CREATE OR REPLACE of a view of its. Rows of configuration tables are \
                EXT-08's, grants OWN-03's, owners of other roles OWN-01's.",
         why: "On the service extensions and what they bring belong to the superuser.",
         server: &[
@@ -85,7 +91,8 @@ fn check(ctx: &mut Context<'_>) {
         let id = ctx.resolved(&object.id);
         let id = id.table().unwrap_or(id);
         // Operators and their like are told apart by their types, which are not looked at here.
-        let is_known = matches!(id.class, Class::Relation | Class::Type | Class::Function);
+        let is_known =
+            matches!(id.class, Class::Relation | Class::Type | Class::Function | Class::OperatorClass);
         if !is_known && !id.class.is_text_search() {
             continue;
         }
@@ -148,8 +155,24 @@ fn changed(node: &NodeEnum) -> Vec<(Object, Need)> {
         NodeEnum::DropStmt(s) if s.remove_type != pg::ObjectType::ObjectExtension as i32 => {
             one(subject(node), Need::Owner)
         }
-        NodeEnum::AlterTableStmt(_)
-        | NodeEnum::IndexStmt(_)
+        NodeEnum::AlterTableStmt(s) => {
+            let added = s.cmds.iter().filter_map(|command| match &command.node {
+                Some(NodeEnum::AlterTableCmd(command)) => command.def.as_deref(),
+                _ => None,
+            });
+            let keys = added.flat_map(referenced).filter_map(|range| table(Some(range), "table"));
+            let own = subject(node).map(|object| (object, Need::Owner));
+            own.into_iter().chain(keys.map(|object| (object, Need::Privilege))).collect()
+        }
+        NodeEnum::CreateStmt(s) => {
+            let keys = s.table_elts.iter().flat_map(referenced);
+            keys.filter_map(|range| Some((table(Some(range), "table")?, Need::Privilege))).collect()
+        }
+        NodeEnum::ViewStmt(s) if s.replace => one(table(s.view.as_ref(), "view"), Need::Owner),
+        NodeEnum::CreateStatsStmt(s) => owned(&s.relations, &table),
+        NodeEnum::CreatePublicationStmt(s) => owned(&s.pubobjects, &table),
+        NodeEnum::AlterPublicationStmt(s) => owned(&s.pubobjects, &table),
+        NodeEnum::IndexStmt(_)
         | NodeEnum::CreatePolicyStmt(_)
         | NodeEnum::RuleStmt(_)
         | NodeEnum::AlterFunctionStmt(_)
@@ -162,6 +185,30 @@ fn changed(node: &NodeEnum) -> Vec<(Object, Need)> {
         | NodeEnum::AlterObjectSchemaStmt(_) => one(subject(node), Need::Owner),
         _ => Vec::new(),
     }
+}
+
+/// The tables that foreign keys of a column or table refer to.
+fn referenced(element: &pg::Node) -> Vec<&pg::RangeVar> {
+    match &element.node {
+        Some(NodeEnum::Constraint(constraint)) => constraint.pktable.iter().collect(),
+        Some(NodeEnum::ColumnDef(column)) => column.constraints.iter().flat_map(referenced).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Tables of a list, each of which has to be one's own.
+fn owned(
+    nodes: &[pg::Node],
+    table: &dyn Fn(Option<&pg::RangeVar>, &'static str) -> Option<Object>,
+) -> Vec<(Object, Need)> {
+    let range = |node: &pg::Node| match &node.node {
+        Some(NodeEnum::RangeVar(range)) => table(Some(range), "table"),
+        Some(NodeEnum::PublicationObjSpec(object)) => {
+            table(object.pubtable.as_ref()?.relation.as_ref(), "table")
+        }
+        _ => None,
+    };
+    nodes.iter().filter_map(range).map(|object| (object, Need::Owner)).collect()
 }
 
 /// A statement that gives its object away, and does nothing else: the owner stays who it is.

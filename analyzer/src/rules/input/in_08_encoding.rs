@@ -104,7 +104,7 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "Text in an encoding that the target's UTF8 database cannot take.",
         what: "SET client_encoding of SQL_ASCII, of MULE_INTERNAL and of encodings that PostgreSQL does not know. All other encodings are converted by the server. Bytes in statements and in rows of COPY that are no UTF8, where the client encoding is UTF8 or SQL_ASCII, or is not set.",
-        why: "The service's database is UTF8, and the server refuses bytes that are none. SQL_ASCII means that nobody knows what the bytes are: the server takes them as they are and refuses those that are no UTF8. There is no conversion between MULE_INTERNAL and UTF8.",
+        why: "The service's database is UTF8, and the server refuses bytes that are none. SQL_ASCII means that nobody knows what the bytes are: the server refuses statements that are no UTF8, and stores rows of COPY as they are: reading them fails later. There is no conversion between MULE_INTERNAL and UTF8.",
         server: &[
             "22021 invalid byte sequence for encoding \"UTF8\": 0xe9",
             "0A000 invalid value for parameter \"client_encoding\": \"MULE_INTERNAL\"",
@@ -134,6 +134,13 @@ pub(crate) fn invalid(found: &InvalidBytes, encoding: Encoding, in_rows: bool) -
     let shown: Vec<String> = found.bytes.iter().map(|byte| format!("0x{byte:02x}")).collect();
     let shown = shown.join(" ");
     let what = if in_rows { "these rows hold" } else { "this statement holds" };
+    if in_rows && encoding == Encoding::Stored {
+        return Draft::new(format!(
+            "{what} bytes that are no UTF8 ({shown}): SQL_ASCII stores them as they are, and who reads them gets an error"
+        ))
+        .severity(Severity::Warning)
+        .advice("Find out what the bytes are and say so before them, as in SET client_encoding = 'LATIN1'.");
+    }
     let lost = if in_rows { ": no row of this COPY will be loaded" } else { "" };
     let declared = if encoding == Encoding::Undeclared { ", and no client_encoding is set" } else { "" };
     Draft::new(format!("{what} bytes that are no UTF8 ({shown}){declared}{lost}"))

@@ -171,7 +171,7 @@ struct Foreign {
 fn foreign_objects(ctx: &Context<'_>, s: &pg::GrantStmt) -> Vec<Foreign> {
     if s.targtype != pg::GrantTargetType::AclTargetObject as i32 {
         let schemas = s.objects.iter().filter_map(string).enumerate();
-        return schemas.filter_map(|(index, schema)| all_in_schema(s, schema, index)).collect();
+        return schemas.filter_map(|(index, schema)| all_in_schema(ctx, s, schema, index)).collect();
     }
     let objects = s.objects.iter().enumerate().filter_map(|(index, node)| {
         let object = granted(s, node)?;
@@ -185,17 +185,29 @@ fn foreign_objects(ctx: &Context<'_>, s: &pg::GrantStmt) -> Vec<Foreign> {
     objects.collect()
 }
 
-/// All tables or functions of one of the server's schemas: some are closed to all but superusers.
-fn all_in_schema(s: &pg::GrantStmt, schema: &str, index: usize) -> Option<Foreign> {
+/// All tables or functions of a schema where some are closed to all but superusers.
+fn all_in_schema(ctx: &Context<'_>, s: &pg::GrantStmt, schema: &str, index: usize) -> Option<Foreign> {
     use pg::ObjectType as T;
+    let has_statements = || {
+        let made = ctx.facts.extensions.get("pg_stat_statements");
+        let there = made.map_or_else(
+            || ctx.target.installed_in("pg_stat_statements"),
+            |made| Some(made.schema.as_deref().unwrap_or("public")),
+        );
+        there == Some(schema)
+    };
     let (kind, closed) = match (schema, T::try_from(s.objtype).ok()?) {
+        (_, T::ObjectFunction | T::ObjectRoutine) if has_statements() => {
+            ("functions", "function pg_stat_statements_reset")
+        }
         ("pg_catalog", T::ObjectTable) => ("tables", "table pg_statistic"),
         ("information_schema", T::ObjectTable) => ("tables", "table sql_parts"),
         ("pg_catalog", T::ObjectFunction | T::ObjectRoutine) => ("functions", "function lo_import"),
         _ => return None,
     };
     let error = ServerError::new("42501", format!("permission denied for {closed}"));
-    let (words, keeper) = (format!("all {kind} in schema {schema}"), "the service".to_owned());
+    let keeper = if closed.ends_with("_reset") { "extension pg_stat_statements" } else { "the service" };
+    let (words, keeper) = (format!("all {kind} in schema {schema}"), keeper.to_owned());
     Some(Foreign { index, words, keeper, error: Some(error) })
 }
 
@@ -264,8 +276,7 @@ pub(crate) fn extension_of<'a>(ctx: &Context<'a>, id: &ObjectId) -> Option<&'a s
             // Named with its schema where the extension fixes one.
             Class::Relation => [&brought.tables, &brought.config_tables].into_iter().any(|names| {
                 let path = schema.map(|schema| format!("{schema}.{}", id.name));
-                path.is_some_and(|path| names.contains(&path))
-                    || schema == Some(home) && names.contains(&id.name)
+                path.is_some_and(|path| names.contains(&path)) || is_there && names.contains(&id.name)
             }),
             Class::Schema => false,
             class => is_there && (brought.has(class, &id.name) || brought.overloads(class, &id.name)),
@@ -277,10 +288,12 @@ fn foreign(ctx: &mut Context<'_>, s: &pg::GrantStmt, objects: &[Foreign]) {
     let Some(statement) = ctx.statement() else { return };
     let Some(first) = objects.first() else { return };
     let words = objects.iter().map(|object| object.words.as_str()).collect::<Vec<_>>().join(", ");
-    let title = format!("{words} belongs to {}", first.keeper);
+    let is_list = s.targtype != pg::GrantTargetType::AclTargetObject as i32;
+    let belongs = if is_list { "include some of" } else { "belongs to" };
+    let title = format!("{words} {belongs} {}", first.keeper);
     let fix = if objects.len() == s.objects.len() {
         Some(FixDraft::remove(&title))
-    } else if s.targtype != pg::GrantTargetType::AclTargetObject as i32 {
+    } else if is_list {
         None
     } else {
         // `ON TABLE a, b TO …`: the words before the first name are the kind's.
@@ -292,7 +305,13 @@ fn foreign(ctx: &mut Context<'_>, s: &pg::GrantStmt, objects: &[Foreign]) {
         })
     };
     let verb = if s.is_grant { "granted" } else { "revoked" };
-    let mut draft = Draft::new(format!("{title}: privileges on it cannot be {verb}")).object(words.clone());
+    let it = if is_list { "them" } else { "it" };
+    let mut draft = Draft::new(format!("{title}: privileges on {it} cannot be {verb}")).object(words.clone());
+    // The user's own are among them.
+    let is_review = is_list && first.keeper != "the service";
+    if is_review {
+        draft = draft.advice("Name your own functions one by one, and leave the statement out.");
+    }
     // The server looks for roles before all else.
     let missing = roles(&s.grantees)
         .filter_map(role)
@@ -309,7 +328,8 @@ fn foreign(ctx: &mut Context<'_>, s: &pg::GrantStmt, objects: &[Foreign]) {
         } else {
             format!("REVOKE from {} on {words}: what the target grants stays", who.join(", "))
         };
-        draft = draft.fix(fix.lost(lost));
+        let fix = fix.lost(lost);
+        draft = draft.fix(if is_review { fix.review() } else { fix });
     }
     ctx.report(draft);
 }

@@ -28,12 +28,14 @@ pub(crate) const RULE: Rule = Rule {
         StatementKind::AlterTableStmt,
         StatementKind::CopyStmt,
         StatementKind::CreatePolicyStmt,
+        StatementKind::CreateTableAsStmt,
+        StatementKind::RefreshMatViewStmt,
         StatementKind::VariableSetStmt,
     ],
     pieces: &[Piece::Meta, Piece::End],
     doc: Doc {
         summary: "Row-level security that works differently on the target.",
-        what: "ENABLE ROW LEVEL SECURITY where the roles dump has superusers or BYPASSRLS roles with names of their own; CREATE POLICY for a role that does not exist; COPY into a table whose row security is already forced.",
+        what: "ENABLE ROW LEVEL SECURITY where the roles dump has superusers or BYPASSRLS roles with names of their own; CREATE POLICY for a role that does not exist; COPY into a table whose row security is already forced; REFRESH of a materialized view of such a table.",
         why: "No role has SUPERUSER or BYPASSRLS on the target: such a role sees only what policies let it see. A \
               policy needs its roles. And COPY is not possible where policies apply to tsdbadmin itself.",
         server: &[
@@ -60,6 +62,8 @@ pub(crate) const RULE: Rule = Rule {
 struct RowSecurity {
     /// Of tables: enabled, forced.
     tables: BTreeMap<ObjectId, (bool, bool)>,
+    /// The tables that materialized views read.
+    read: BTreeMap<ObjectId, Vec<ObjectId>>,
     /// `SET row_security = off` is in force.
     off: bool,
 }
@@ -68,7 +72,7 @@ fn check(ctx: &mut Context<'_>) {
     if matches!(ctx.subject, Subject::End { .. } | Subject::Meta { .. }) {
         ctx.states.of::<RowSecurity>().off = false;
     }
-    let Some((_, node)) = ctx.node() else { return };
+    let Some((statement, node)) = ctx.node() else { return };
     match node {
         NodeEnum::VariableSetStmt(set) if set.name.eq_ignore_ascii_case("row_security") => {
             ctx.states.of::<RowSecurity>().off = set.args.first().and_then(truth) == Some(false);
@@ -76,6 +80,15 @@ fn check(ctx: &mut Context<'_>) {
         NodeEnum::AlterTableStmt(s) => switched(ctx, s),
         NodeEnum::CreatePolicyStmt(s) => policy(ctx, s),
         NodeEnum::CopyStmt(s) if s.is_from => copy(ctx, s),
+        NodeEnum::CreateTableAsStmt(s) if s.objtype == pg::ObjectType::ObjectMatview as i32 => {
+            let Some(view) = ctx.created(node).map(|object| object.id) else { return };
+            let tables = statement.references().iter().filter(|used| used.class == Class::Relation);
+            let tables = tables
+                .map(|used| ctx.resolved(&ObjectId::new(used.class, used.schema.as_deref(), &used.name)));
+            let tables = tables.collect();
+            ctx.states.of::<RowSecurity>().read.insert(view, tables);
+        }
+        NodeEnum::RefreshMatViewStmt(s) if !s.skip_data => refresh(ctx, s),
         _ => {}
     }
 }
@@ -183,6 +196,27 @@ fn policy(ctx: &mut Context<'_>, s: &pg::CreatePolicyStmt) {
         draft = draft.fix(if unsure { fix.review() } else { fix });
     }
     ctx.report(draft);
+}
+
+/// A materialized view is filled as its owner, and row security of a table holds for its owner too where it is forced.
+fn refresh(ctx: &mut Context<'_>, s: &pg::RefreshMatViewStmt) {
+    let Some(range) = &s.relation else { return };
+    let view = table(ctx, range);
+    let Some(all) = ctx.states.get::<RowSecurity>().filter(|all| all.off) else { return };
+    let is_forced = |id: &&ObjectId| all.tables.get(*id) == Some(&(true, true));
+    let Some(id) = all.read.get(&view).and_then(|tables| tables.iter().find(is_forced)).cloned() else {
+        return;
+    };
+    let text = format!("query would be affected by row-level security policy for table \"{}\"", id.name);
+    let (path, words) = (id.path(), format!("materialized view {}", view.path()));
+    let alter = |what: &str| vec![format!("ALTER TABLE {path} {what} ROW LEVEL SECURITY;")];
+    let fix = FixDraft::surround(
+        format!("Lift the forced row security of {path} for it"),
+        alter("NO FORCE"),
+        alter("FORCE"),
+    );
+    let draft = Draft::new(format!("row security of {path} is forced, and keeps {words} from being filled"));
+    ctx.report(draft.object(words).server(ServerError::new("42501", text)).fix(fix));
 }
 
 fn copy(ctx: &mut Context<'_>, s: &pg::CopyStmt) {
