@@ -24,6 +24,27 @@ SELECT n.nspname, c.relname, m.nspname, b.relname FROM all_reads a
 JOIN pg_catalog.pg_class c ON c.oid = a.view AND c.relkind = 'm' JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_class b ON b.oid = a.relation AND b.relkind = 'm' JOIN pg_catalog.pg_namespace m ON m.oid = b.relnamespace";
 
+/// Tables with row security that a materialized view read past all policies: its owner, or that of a view between them, is a
+/// superuser or has BYPASSRLS there. A view with `security_invoker` reads as who asks.
+const PAST_POLICIES: &str = "
+WITH RECURSIVE reads(view, relation) AS (
+  SELECT DISTINCT r.ev_class, d.refobjid FROM pg_catalog.pg_rewrite r
+  JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
+   AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> r.ev_class),
+through(view, at, reader) AS (
+  SELECT m.oid, m.oid, m.relowner FROM pg_catalog.pg_class m WHERE m.relkind = 'm'
+  UNION
+  SELECT t.view, v.oid, CASE WHEN pg_catalog.array_to_string(v.reloptions, ',') ~ 'security_invoker=(true|on|yes|1)'
+    THEN t.reader ELSE v.relowner END
+  FROM through t JOIN reads r ON r.view = t.at JOIN pg_catalog.pg_class v ON v.oid = r.relation AND v.relkind = 'v')
+SELECT n.nspname, m.relname, tn.nspname, c.relname FROM through t
+JOIN pg_catalog.pg_class m ON m.oid = t.view JOIN pg_catalog.pg_namespace n ON n.oid = m.relnamespace
+JOIN pg_catalog.pg_roles o ON o.oid = t.reader
+JOIN reads r ON r.view = t.at
+JOIN pg_catalog.pg_class c ON c.oid = r.relation AND c.relkind IN ('r', 'p') AND c.relrowsecurity
+JOIN pg_catalog.pg_namespace tn ON tn.oid = c.relnamespace
+GROUP BY 1, 2, 3, 4 HAVING pg_catalog.bool_and(o.rolsuper OR o.rolbypassrls)";
+
 /// Fills them, level by level. One that cannot be filled exists, and can be filled once what it lacks is put right.
 /// `styles` are the statements that each transaction begins with; `server` is asked which view reads which.
 pub(in crate::migrate) async fn run(
@@ -38,15 +59,25 @@ pub(in crate::migrate) async fn run(
     let engine = &run.engine;
     let count = views.len();
     let failed = Arc::new(Mutex::new(Vec::new()));
+    let session = server.open().await?;
+    let (reads, past) = (pairs(&session, READS).await?, pairs(&session, PAST_POLICIES).await?);
     let views = views
         .into_iter()
         .map(|mut view| {
-            view.sql.splice(0..0, styles.iter().cloned().chain(["SET LOCAL row_security = on".to_owned()]));
+            let tables = past.get(&view.relation).into_iter().flatten();
+            let switch = |what: &str| {
+                let sql = |table| format!("ALTER TABLE {table} {what} ROW LEVEL SECURITY");
+                tables.clone().map(sql).collect::<Vec<_>>()
+            };
+            // Nobody else sees it: the switches are in the view's own transaction.
+            let before = ["SET LOCAL row_security = on".to_owned()].into_iter().chain(switch("DISABLE"));
+            let after = switch("ENABLE");
+            view.sql.splice(0..0, styles.iter().cloned().chain(before));
+            view.sql.extend(after);
             view
         })
         .collect();
-    let reads = reads(&server.open().await?).await?;
-    for level in levels(views, &reads) {
+    for level in levels(views, &reads, &past) {
         let failed = failed.clone();
         engine
             .build(TaskKind::Refresh, level, move |view, error| {
@@ -72,16 +103,17 @@ pub(in crate::migrate) async fn run(
 
 type Reads = BTreeMap<Relation, BTreeSet<Relation>>;
 
-async fn reads(source: &Session) -> Result<Reads, Error> {
+async fn pairs(server: &Session, query: &str) -> Result<Reads, Error> {
     let mut reads = Reads::new();
-    for row in source.ask(READS).await? {
+    for row in server.ask(query).await? {
         reads.entry(row.relation(0)?).or_default().insert(row.relation(2)?);
     }
     Ok(reads)
 }
 
-/// Materialized views by what they read: those of one level can be filled side by side.
-fn levels(views: Vec<Build>, reads: &Reads) -> Vec<Vec<Build>> {
+/// Materialized views by what they read: those of one level can be filled side by side. Those that lock tables, for which
+/// `past` has some, come one by one.
+fn levels(views: Vec<Build>, reads: &Reads, past: &Reads) -> Vec<Vec<Build>> {
     let mut levels = Vec::new();
     let mut left = views;
     while !left.is_empty() {
@@ -92,7 +124,10 @@ fn levels(views: Vec<Build>, reads: &Reads) -> Vec<Vec<Build>> {
             levels.extend(rest.into_iter().map(|view| vec![view]));
             break;
         }
-        levels.push(next);
+        let (alone, together): (Vec<Build>, Vec<Build>) =
+            next.into_iter().partition(|view| past.contains_key(&view.relation));
+        levels.extend(std::iter::once(together).filter(|level| !level.is_empty()));
+        levels.extend(alone.into_iter().map(|view| vec![view]));
         left = rest;
     }
     levels
