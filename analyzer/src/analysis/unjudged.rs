@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn ready_is_only_said_where_all_was_judged() {
         for (text, not_judged) in [
-            ("CREATE TABLE t (a int);\nINSERT INTO t VALUES (1);", None),
+            ("CREATE TABLE t (a int);\nINSERT INTO t SELECT 1;", None),
             ("DO $$ BEGIN NULL; END $$;\nDO 'BEGIN END';", Some("code 2 1")),
             (
                 "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';\nSELECT f();\nSELECT 1;",
@@ -181,23 +181,23 @@ mod tests {
             ),
             (
                 "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';\nCREATE TABLE t (a int DEFAULT f());\n\
-                 COPY t FROM stdin;\n1\n\\.\nINSERT INTO t VALUES (1);",
+                 COPY t FROM stdin;\n1\n\\.\nINSERT INTO t SELECT 1;",
                 Some("calls 2 3"),
             ),
             (
                 "CREATE FUNCTION f(int) RETURNS bool LANGUAGE sql AS 'SELECT true';\n\
-                 CREATE DOMAIN d AS int CHECK (f(VALUE));\nCREATE TABLE t (a d);\nINSERT INTO t VALUES (1);",
+                 CREATE DOMAIN d AS int CHECK (f(VALUE));\nCREATE TABLE t (a d);\nINSERT INTO t SELECT 1;",
                 Some("calls 1 4"),
             ),
             (
                 "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';\n\
-                 CREATE TABLE t (a int);\nINSERT INTO t VALUES (1);\n\
-                 CREATE TRIGGER g BEFORE INSERT ON t EXECUTE FUNCTION f();\nINSERT INTO t VALUES (1);",
+                 CREATE TABLE t (a int);\nINSERT INTO t SELECT 1;\n\
+                 CREATE TRIGGER g BEFORE INSERT ON t EXECUTE FUNCTION f();\nINSERT INTO t SELECT 1;",
                 Some("calls 1 5"),
             ),
             (
                 "CREATE FUNCTION f(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN 1; END';\n\
-                 CREATE TABLE t (a int);\nINSERT INTO t VALUES (1);\nCREATE INDEX i ON t (f(a));",
+                 CREATE TABLE t (a int);\nINSERT INTO t SELECT 1;\nCREATE INDEX i ON t (f(a));",
                 Some("calls 1 4"),
             ),
             (
@@ -225,6 +225,7 @@ mod tests {
             ),
             ("CREATE TABLE t (a text);\nCOPY t FROM stdin;\n\\\\x00\n\\tb\n\\.\n", None),
             ("CREATE TABLE t (a text);\nCOPY t FROM stdin (FORMAT csv);\n\\000\n\\.\n", None),
+            ("CREATE TABLE t (a date);\nINSERT INTO t VALUES ('0000-00-00');", Some("values 1 2")),
             ("SELECT 'é';", Some("encoding 1 1")),
             ("SET client_encoding = 'UTF8';\nSELECT 'é';", None),
             ("SET NAMES 'utf-8';\nSELECT 'é';", None),
@@ -252,7 +253,7 @@ mod tests {
             (rows("UTF8", "", b"\xf0\x9f\x98"), error.clone()),
             (rows("UTF8", " (ENCODING 'LATIN1')", b"caf\xe9"), (vec![], vec![])),
             // The server stores them: a warning says what that means.
-            (rows("SQL_ASCII", "", b"caf\xe9"), (vec![], vec![])),
+            (rows("SQL_ASCII", "", b"caf\xe9"), (vec![], vec!["IN-08 1".to_owned(), "IN-08 5".to_owned()])),
             (rows("LATIN1", "", b"caf\xe9"), (vec![], vec![])),
         ] {
             let (_, entries_found, errors_found) = judged(&text);

@@ -29,7 +29,11 @@ pub(super) fn column_traits(column: &pg::ColumnDef, data_type: &str) -> Traits {
         let Some(NodeEnum::Constraint(constraint)) = &constraint.node else { continue };
         traits = match C::try_from(constraint.contype) {
             Ok(C::ConstrNotnull | C::ConstrPrimary) => traits.with(Traits::NOT_NULL),
-            Ok(C::ConstrIdentity) => traits.with(Traits::NUMBERED).with(Traits::NOT_NULL),
+            Ok(C::ConstrIdentity) => {
+                let always =
+                    if constraint.generated_when == "a" { Traits::ALWAYS } else { Traits::default() };
+                traits.with(Traits::NUMBERED).with(Traits::NOT_NULL).with(always)
+            }
             Ok(C::ConstrGenerated) => traits.with(Traits::GENERATED),
             Ok(C::ConstrDefault) => {
                 let default = constraint.raw_expr.as_ref().and_then(|expression| expression.node.as_ref());

@@ -19,6 +19,8 @@ impl Traits {
     pub const GENERATED: Self = Self(8);
     /// An array of its type.
     pub const ARRAY: Self = Self(16);
+    /// GENERATED ALWAYS AS IDENTITY.
+    pub const ALWAYS: Self = Self(32);
 
     /// True where all of these are known of the column.
     #[must_use]

@@ -113,12 +113,11 @@ fn check(ctx: &mut Context<'_>) {
         return;
     }
     let made = ctx.created(node);
-    let subjects = match node {
-        NodeEnum::DropStmt(s) => dropped(s),
-        _ => {
-            let of_call = || Some(Object { word: "table", id: ctx.facts.hypertable_call(node)?.table });
-            subject(node).or_else(of_call).into_iter().collect()
-        }
+    let subjects = if let NodeEnum::DropStmt(s) = node {
+        dropped(s)
+    } else {
+        let of_call = || Some(Object { word: "table", id: ctx.facts.hypertable_call(node)?.table });
+        subject(node).or_else(of_call).into_iter().collect()
     };
     let lost = subjects.into_iter().find_map(|object| {
         let id = object.id.table().unwrap_or(object.id);

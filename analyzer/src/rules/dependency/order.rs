@@ -13,6 +13,7 @@ use crate::finding::Place;
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum};
 use crate::rule::{Context, Draft, Finding, Finish, States};
+use crate::target::{Members, members};
 
 /// Uses that are remembered.
 const MAX_USES: usize = 10_000;
@@ -83,6 +84,17 @@ impl Uses {
             }
         }
         self.again = self.creates.remove(object).map(|_| object.clone());
+    }
+
+    /// An extension is created here: what has used a member of it before fails.
+    fn create_members(&mut self, extension: &Members, place: Place) {
+        let is_member = |id: &&ObjectId| {
+            id.schema.as_deref().is_none_or(|schema| schema == "public")
+                && extension.holds(id.class, &id.name)
+        };
+        for id in self.waiting.keys().filter(is_member).cloned().collect::<Vec<_>>() {
+            self.create(&id, place);
+        }
     }
 
     /// Forgets what waits for an object: something unknown may have created it.
@@ -198,7 +210,14 @@ pub(crate) fn created(facts: &Facts, states: &mut States, statement: &Statement<
     if states.get::<Uses>().is_some_and(|uses| !uses.is_empty())
         && let Some(object) = facts.created(statement.node())
     {
-        states.of::<Uses>().create(&object.id, statement.place(&statement.range()));
+        let place = statement.place(&statement.range());
+        let uses = states.of::<Uses>();
+        uses.create(&object.id, place);
+        if object.id.class == Class::Extension
+            && let Some(extension) = members(&object.id.name)
+        {
+            uses.create_members(extension, place);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::edit::Safety;
 use crate::facts::row_shape::RowFault;
+use crate::facts::tables::Traits;
 use crate::finding::{ServerError, Severity};
 use crate::human::count;
 use crate::parse::{NodeEnum, StatementKind, pg};
@@ -67,6 +68,13 @@ fn check(ctx: &mut Context<'_>) {
         ("this INSERT has more values than columns", "INSERT has more expressions than target columns")
     } else if first < s.cols.len() {
         ("this INSERT has fewer values than columns", "INSERT has more target columns than expressions")
+    } else if let Some(column) = own_value(ctx, s, &select.values_lists) {
+        let answer = format!("cannot insert a non-DEFAULT value into column \"{column}\"");
+        let draft = Draft::new(format!("this INSERT has values for column {column}, which has its own"));
+        ctx.report(draft.server(ServerError::new("428C9", answer)).advice(
+            "Leave the column out; numbers of an identity column are kept with OVERRIDING SYSTEM VALUE.",
+        ));
+        return;
     } else {
         // Rows that pg_dump writes were in such a table.
         if !ctx.facts.is_dump {
@@ -77,12 +85,44 @@ fn check(ctx: &mut Context<'_>) {
     ctx.report(Draft::new(what).server(ServerError::new("42601", answer)));
 }
 
+/// A column that takes no values, and gets some: GENERATED ALWAYS.
+fn own_value(ctx: &Context<'_>, s: &pg::InsertStmt, rows: &[pg::Node]) -> Option<String> {
+    let id = ctx.facts.table_id(s.relation.as_ref()?);
+    let relation = ctx.facts.relations.get(&id).filter(|_| ctx.facts.exists(&id) && !ctx.facts.dynamic)?;
+    let overrides = !matches!(
+        pg::OverridingKind::try_from(s.r#override),
+        Ok(pg::OverridingKind::OverridingNotSet | pg::OverridingKind::Undefined)
+    );
+    let listed = s.cols.iter().map(|column| match &column.node {
+        Some(NodeEnum::ResTarget(target)) => target.name.as_str(),
+        _ => "",
+    });
+    let all = relation.columns.iter().map(|column| ctx.facts.names.name(column.name));
+    let columns: Vec<&str> = if s.cols.is_empty() { all.collect() } else { listed.collect() };
+    let is_given = |at: usize| {
+        rows.iter().any(|row| match &row.node {
+            Some(NodeEnum::List(row)) => {
+                row.items.get(at).is_some_and(|value| !matches!(value.node, Some(NodeEnum::SetToDefault(_))))
+            }
+            _ => false,
+        })
+    };
+    let takes_none = |name: &str| {
+        let symbol = ctx.facts.names.known(name);
+        relation.columns.iter().find(|column| Some(column.name) == symbol).is_some_and(|column| {
+            column.traits.has(Traits::GENERATED) || !overrides && column.traits.has(Traits::ALWAYS)
+        })
+    };
+    let mut given = columns.into_iter().enumerate();
+    given.find(|(at, name)| takes_none(name) && is_given(*at)).map(|(_, name)| name.to_owned())
+}
+
 /// How many columns the table of an INSERT has, where all are known.
 fn all_columns(ctx: &Context<'_>, s: &pg::InsertStmt) -> Option<usize> {
     let id = ctx.facts.table_id(s.relation.as_ref()?);
     let relation = ctx.facts.relations.get(&id).filter(|_| ctx.facts.exists(&id) && !ctx.facts.dynamic)?;
     let is_whole = !relation.has_more_columns && relation.parents.is_empty() && relation.word == "table";
-    is_whole.then(|| relation.columns.len())
+    is_whole.then_some(relation.columns.len())
 }
 
 /// What is said of the first row that a server of this version refuses, of a COPY into so many columns.
