@@ -18,6 +18,7 @@ export type Unjudged =
   | "code"
   | "calls"
   | "columns"
+  | "values"
   | "read-only"
   | "escapes"
   | "encoding"

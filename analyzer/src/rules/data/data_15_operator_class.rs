@@ -1,7 +1,5 @@
 //! DATA-15: indexes and exclusion constraints on columns whose type has no default operator class for the access method.
 
-use std::collections::BTreeSet;
-
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::{quoted, relation, shown_type, string};
@@ -212,10 +210,14 @@ fn column_type(
         })?;
         return base_type(types);
     }
-    let (mut tables, mut seen) = (vec![table], BTreeSet::new());
+    let (mut tables, mut seen) = (vec![table], Vec::new());
     let found = loop {
         let table = tables.pop()?;
-        let Some(relation) = ctx.facts.relations.get(table).filter(|_| seen.insert(table)) else { continue };
+        if seen.contains(&table) {
+            continue;
+        }
+        seen.push(table);
+        let Some(relation) = ctx.facts.relations.get(table) else { continue };
         let own = relation.columns.iter().find(|found| ctx.facts.names.name(found.name) == column);
         match own {
             Some(own) => break own,

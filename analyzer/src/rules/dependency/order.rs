@@ -1,7 +1,7 @@
 //! Scripts that use an object before they create it. Only the end of the inputs tells such a use from one of an object that
 //! the target has: until then it waits.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use arcstr::ArcStr;
 
@@ -39,7 +39,7 @@ struct Uses {
     /// Objects that were used too early, and where they are created.
     late: BTreeMap<ObjectId, Place>,
     /// Schemas that the inputs create: they hold nothing else.
-    new_schemas: BTreeSet<ArcStr>,
+    new_schemas: Vec<ArcStr>,
     /// What the statement at hand creates once more: a use that came too early had created it before.
     again: Option<ObjectId>,
 }
@@ -191,7 +191,7 @@ pub(super) fn creates(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &N
         && !s.if_not_exists
         && s.schema_elts.is_empty()
     {
-        ctx.states.of::<Uses>().new_schemas.insert(s.schemaname.as_str().into());
+        ctx.states.of::<Uses>().new_schemas.push(s.schemaname.as_str().into());
     }
     if ctx.states.get::<Uses>().is_none_or(Uses::is_empty) {
         return;

@@ -1,6 +1,7 @@
 //! IN-18: Rows that do not fit the columns that their COPY or INSERT names.
 
 use crate::edit::Safety;
+use crate::facts::Relation;
 use crate::facts::row_shape::RowFault;
 use crate::facts::tables::Traits;
 use crate::finding::{ServerError, Severity};
@@ -85,42 +86,40 @@ fn check(ctx: &mut Context<'_>) {
     ctx.report(Draft::new(what).server(ServerError::new("42601", answer)));
 }
 
+/// The table of an INSERT, where the files create it.
+fn table<'a>(ctx: &Context<'a>, s: &pg::InsertStmt) -> Option<&'a Relation> {
+    let id = ctx.facts.table_id(s.relation.as_ref()?);
+    ctx.facts.relations.get(&id).filter(|_| ctx.facts.exists(&id) && !ctx.facts.dynamic)
+}
+
 /// A column that takes no values, and gets some: GENERATED ALWAYS.
 fn own_value(ctx: &Context<'_>, s: &pg::InsertStmt, rows: &[pg::Node]) -> Option<String> {
-    let id = ctx.facts.table_id(s.relation.as_ref()?);
-    let relation = ctx.facts.relations.get(&id).filter(|_| ctx.facts.exists(&id) && !ctx.facts.dynamic)?;
-    let overrides = !matches!(
-        pg::OverridingKind::try_from(s.r#override),
-        Ok(pg::OverridingKind::OverridingNotSet | pg::OverridingKind::Undefined)
-    );
-    let listed = s.cols.iter().map(|column| match &column.node {
-        Some(NodeEnum::ResTarget(target)) => target.name.as_str(),
-        _ => "",
-    });
-    let all = relation.columns.iter().map(|column| ctx.facts.names.name(column.name));
-    let columns: Vec<&str> = if s.cols.is_empty() { all.collect() } else { listed.collect() };
-    let is_given = |at: usize| {
-        rows.iter().any(|row| match &row.node {
-            Some(NodeEnum::List(row)) => {
+    let overrides = s.r#override > pg::OverridingKind::OverridingNotSet as i32;
+    for (at, column) in table(ctx, s)?.columns.iter().enumerate() {
+        let always = column.traits.has(Traits::ALWAYS) && !overrides;
+        if !always && !column.traits.has(Traits::GENERATED) {
+            continue;
+        }
+        let name = ctx.facts.names.name(column.name);
+        let is_it =
+            |listed: &pg::Node| matches!(&listed.node, Some(NodeEnum::ResTarget(of)) if of.name == *name);
+        let at = if s.cols.is_empty() { Some(at) } else { s.cols.iter().position(is_it) };
+        let is_given = |row: &pg::Node| match (&row.node, at) {
+            (Some(NodeEnum::List(row)), Some(at)) => {
                 row.items.get(at).is_some_and(|value| !matches!(value.node, Some(NodeEnum::SetToDefault(_))))
             }
             _ => false,
-        })
-    };
-    let takes_none = |name: &str| {
-        let symbol = ctx.facts.names.known(name);
-        relation.columns.iter().find(|column| Some(column.name) == symbol).is_some_and(|column| {
-            column.traits.has(Traits::GENERATED) || !overrides && column.traits.has(Traits::ALWAYS)
-        })
-    };
-    let mut given = columns.into_iter().enumerate();
-    given.find(|(at, name)| takes_none(name) && is_given(*at)).map(|(_, name)| name.to_owned())
+        };
+        if rows.iter().any(is_given) {
+            return Some(name.to_owned());
+        }
+    }
+    None
 }
 
 /// How many columns the table of an INSERT has, where all are known.
 fn all_columns(ctx: &Context<'_>, s: &pg::InsertStmt) -> Option<usize> {
-    let id = ctx.facts.table_id(s.relation.as_ref()?);
-    let relation = ctx.facts.relations.get(&id).filter(|_| ctx.facts.exists(&id) && !ctx.facts.dynamic)?;
+    let relation = table(ctx, s)?;
     let is_whole = !relation.has_more_columns && relation.parents.is_empty() && relation.word == "table";
     is_whole.then_some(relation.columns.len())
 }

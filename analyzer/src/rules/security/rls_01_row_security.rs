@@ -63,7 +63,7 @@ struct RowSecurity {
     /// Of tables: enabled, forced.
     tables: BTreeMap<ObjectId, (bool, bool)>,
     /// The tables that materialized views read.
-    read: BTreeMap<ObjectId, Vec<ObjectId>>,
+    read: Vec<(ObjectId, ObjectId)>,
     /// `SET row_security = off` is in force.
     off: bool,
 }
@@ -82,11 +82,10 @@ fn check(ctx: &mut Context<'_>) {
         NodeEnum::CopyStmt(s) if s.is_from => copy(ctx, s),
         NodeEnum::CreateTableAsStmt(s) if s.objtype == pg::ObjectType::ObjectMatview as i32 => {
             let Some(view) = ctx.created(node).map(|object| object.id) else { return };
-            let tables = statement.references().iter().filter(|used| used.class == Class::Relation);
-            let tables = tables
-                .map(|used| ctx.resolved(&ObjectId::new(used.class, used.schema.as_deref(), &used.name)));
-            let tables = tables.collect();
-            ctx.states.of::<RowSecurity>().read.insert(view, tables);
+            for used in statement.references().iter().filter(|used| used.class == Class::Relation) {
+                let id = ctx.resolved(&ObjectId::new(used.class, used.schema.as_deref(), &used.name));
+                ctx.states.of::<RowSecurity>().read.push((view.clone(), id));
+            }
         }
         NodeEnum::RefreshMatViewStmt(s) if !s.skip_data => refresh(ctx, s),
         _ => {}
@@ -203,10 +202,9 @@ fn refresh(ctx: &mut Context<'_>, s: &pg::RefreshMatViewStmt) {
     let Some(range) = &s.relation else { return };
     let view = table(ctx, range);
     let Some(all) = ctx.states.get::<RowSecurity>().filter(|all| all.off) else { return };
-    let is_forced = |id: &&ObjectId| all.tables.get(*id) == Some(&(true, true));
-    let Some(id) = all.read.get(&view).and_then(|tables| tables.iter().find(is_forced)).cloned() else {
-        return;
-    };
+    let is_forced =
+        |(of, id): &&(ObjectId, ObjectId)| *of == view && all.tables.get(id) == Some(&(true, true));
+    let Some((_, id)) = all.read.iter().find(is_forced).cloned() else { return };
     let text = format!("query would be affected by row-level security policy for table \"{}\"", id.name);
     let (path, words) = (id.path(), format!("materialized view {}", view.path()));
     let alter = |what: &str| vec![format!("ALTER TABLE {path} {what} ROW LEVEL SECURITY;")];
