@@ -64,7 +64,7 @@ fn check(ctx: &mut Context<'_>) {
         NodeEnum::CreateExtensionStmt(s) => ctx.states.of::<Added>().0.retain(|name| *name != s.extname),
         NodeEnum::IndexStmt(s) => {
             let Some(range) = &s.relation else { return };
-            look(ctx, range, None, &s.access_method, &s.index_params);
+            look(ctx, range, None, &s.access_method, &s.index_params.iter().collect::<Vec<_>>());
         }
         NodeEnum::CreateStmt(s) => {
             let Some(range) = &s.relation else { return };
@@ -106,17 +106,18 @@ fn exclusion(
             })
         };
         let elements: Vec<pg::Node> = compared.into_iter().flatten().filter_map(element).collect();
-        return look(ctx, table, definition, "gist", &elements);
+        return look(ctx, table, definition, "gist", &elements.iter().collect::<Vec<_>>());
     }
     if constraint.contype != pg::ConstrType::ConstrExclusion as i32 {
         return;
     }
     // Each is a list of an element and its operator.
-    let elements: Vec<pg::Node> = constraint
+    // Copies of trees would take their code into the module for browsers: 66 kB and more.
+    let elements: Vec<&pg::Node> = constraint
         .exclusions
         .iter()
         .filter_map(|pair| match pair.node.as_ref()? {
-            NodeEnum::List(pair) => pair.items.first().cloned(),
+            NodeEnum::List(pair) => pair.items.first(),
             _ => None,
         })
         .collect();
@@ -130,7 +131,7 @@ fn look(
     table: &pg::RangeVar,
     definition: Option<&pg::CreateStmt>,
     method: &str,
-    elements: &[pg::Node],
+    elements: &[&pg::Node],
 ) {
     let method = if method == "rtree" { "gist" } else { method };
     let (schema, name) = relation(table);
