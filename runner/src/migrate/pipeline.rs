@@ -108,6 +108,7 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
     };
     let (mut lost, mut cut) = (0, 0);
     let equal = loop {
+        let retries = context.progress.retries();
         let error = match write_and_compare(&context, &servers, scripts.clone(), &snapshot, begun).await {
             Ok(equal) => break equal,
             Err(error) => error,
@@ -119,8 +120,11 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
                 "the source has ended the session that keeps the snapshot; if nobody has written there since, it goes on",
             );
             (snapshot, scripts, _) = read_chosen(&context, &mut servers, true).await?;
-        } else if !gone && transient(&error) && cut < FROM_MARKS.min(context.args.retries) {
-            // Between steps nothing is tried again by itself.
+        } else if !gone
+            && (transient(&error) || may_be_forgotten(&error) && context.progress.retries() > retries)
+            && cut < FROM_MARKS.min(context.args.retries)
+        {
+            // Between steps nothing is tried again by itself. The marks tell what a crash has taken back.
             cut += 1;
             let why = error.answer().map(ToString::to_string).unwrap_or_default();
             let why = why.lines().next().unwrap_or_default();
@@ -160,6 +164,12 @@ async fn take(context: &Context, servers: &Servers) -> Result<Snapshot, Error> {
 
 /// So often a run goes on from its marks where a server was away between two steps; each step has tries of its own.
 const FROM_MARKS: u32 = 2;
+
+/// True where something is not there that the run has made: a server that crashes forgets what it has confirmed a moment
+/// before.
+fn may_be_forgotten(error: &Error) -> bool {
+    matches!(error.code(), "42830" | "42P01" | "42703" | "42704" | "42883" | "3F000")
+}
 
 /// So long a server that was away is left alone before.
 const PAUSE: Duration = Duration::from_secs(2);

@@ -224,6 +224,12 @@ impl Progress {
         Task { progress: self.clone(), running, finished: true }
     }
 
+    /// How often something was tried again so far.
+    #[must_use]
+    pub fn retries(&self) -> u64 {
+        lock(&self.shared.state).retries
+    }
+
     /// Something is tried again after `wait`: for the `attempt`th time, of `limit` (0 where their number has none).
     /// People read the first three in lines of their own, and then every tenth.
     pub fn retry(&self, what: &str, why: &str, wait: Duration, attempt: u32, limit: u32) {
