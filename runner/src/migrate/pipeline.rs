@@ -120,16 +120,9 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
                 "the source has ended the session that keeps the snapshot; if nobody has written there since, it goes on",
             );
             (snapshot, scripts, _) = read_chosen(&context, &mut servers, true).await?;
-        } else if !gone
-            && (transient(&error) || may_be_forgotten(&error) && context.progress.retries() > retries)
-            && cut < FROM_MARKS.min(context.args.retries)
-        {
-            // Between steps nothing is tried again by itself. The marks tell what a crash has taken back.
+        } else if !gone && may_pass(&context, &error, retries) && cut < FROM_MARKS.min(context.args.retries) {
             cut += 1;
-            let why = error.answer().map(ToString::to_string).unwrap_or_default();
-            let why = why.lines().next().unwrap_or_default();
-            context.progress.retry("the run", why, PAUSE, cut, FROM_MARKS);
-            tokio::time::sleep(PAUSE).await;
+            wait(&context, &error, cut).await;
         } else {
             return Err(error);
         }
@@ -165,10 +158,20 @@ async fn take(context: &Context, servers: &Servers) -> Result<Snapshot, Error> {
 /// So often a run goes on from its marks where a server was away between two steps; each step has tries of its own.
 const FROM_MARKS: u32 = 2;
 
-/// True where something is not there that the run has made: a server that crashes forgets what it has confirmed a moment
-/// before.
-fn may_be_forgotten(error: &Error) -> bool {
-    matches!(error.code(), "42830" | "42P01" | "42703" | "42704" | "42883" | "3F000")
+/// True where a run may go on from its marks: between steps nothing is tried again by itself. So it is where a server was
+/// away since there were `retries`, and something is not there that the run has made: one that crashes forgets what it has
+/// confirmed a moment before.
+fn may_pass(context: &Context, error: &Error, retries: u64) -> bool {
+    let is_missing = matches!(error.code(), "42830" | "42P01" | "42703" | "42704" | "42883" | "3F000");
+    transient(error) || is_missing && context.progress.retries() > retries
+}
+
+/// Says why a run goes on from its marks for this time, and waits a little.
+async fn wait(context: &Context, error: &Error, time: u32) {
+    let why = error.answer().map(ToString::to_string).unwrap_or_default();
+    let why = why.lines().next().unwrap_or_default();
+    context.progress.retry("the run", why, PAUSE, time, FROM_MARKS);
+    tokio::time::sleep(PAUSE).await;
 }
 
 /// So long a server that was away is left alone before.
