@@ -51,7 +51,7 @@ const OWNED: &str = "EXISTS (
   SELECT FROM tree t JOIN pg_catalog.pg_class c ON c.oid = t.oid
   JOIN pg_catalog.pg_roles r ON r.oid = c.relowner AND NOT r.rolsuper AND r.rolname <> current_user)";
 
-/// For a list of all relations, what [`folded`] and [`owned`] are for few: begins a query that joins `folded` and `owned` by
+/// For a list of all relations, what [`folded`] and `owned` are for few: begins a query that joins `folded` and `owned` by
 /// their `oid`. They go from functions and owners up to tables, and to what those inherit from: a look down at all that
 /// inherits from each takes hours where a hypertable has 100,000 chunks.
 pub const FOLDED_AND_OWNED: &str = "
