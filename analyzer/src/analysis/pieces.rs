@@ -94,11 +94,12 @@ impl Pass<'_> {
     fn statement(&mut self, piece: &Piece<'_>, outcome: Option<ParseOutcome>) {
         let number = self.next_statement();
         self.copy = CopyState { line: piece.at.line, ..CopyState::default() };
-        let sql = parseable(piece.text);
-        if matches!(self.section, DatabaseSection::LeftOut { reported: true, .. }) && !may_be_of_cluster(&sql)
+        if matches!(self.section, DatabaseSection::LeftOut { reported: true, .. })
+            && !may_be_of_cluster(piece.text)
         {
             return;
         }
+        let sql = parseable(piece.text);
         if !self.is_left_out() {
             self.inner_comments(&sql, piece, number);
         }

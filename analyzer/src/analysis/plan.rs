@@ -14,6 +14,7 @@ impl Analysis {
             plan_fix(&mut input.planned, finding.rule.id, fix);
         }
         for LeftOutSection { input, span, database } in &self.left_out {
+            // Nothing stands between two statements about roles.
             if span.start == span.end {
                 continue;
             }

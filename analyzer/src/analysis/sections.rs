@@ -70,9 +70,7 @@ impl Pass<'_> {
             let draft = rules::database::db_02_multiple_databases::empty(&section.database);
             self.report_section(Subject::End { place }, draft);
         }
-        if section.span.start < section.span.end {
-            self.analysis.left_out.push(section);
-        }
+        self.analysis.left_out.push(section);
     }
 
     /// Roles belong to the whole cluster, whatever database they were made from: the section of another database ends before
@@ -226,14 +224,16 @@ fn is_of_cluster(node: &NodeEnum) -> bool {
 }
 
 /// False for text that is surely no statement about roles: of a database that is left out no other is parsed.
-pub(super) fn may_be_of_cluster(sql: &str) -> bool {
-    let mut words = sql.split_ascii_whitespace().map(str::to_ascii_uppercase);
-    match words.next().as_deref() {
-        Some("CREATE" | "ALTER" | "DROP") => {
-            words.next().is_some_and(|word| matches!(&*word, "ROLE" | "USER" | "GROUP"))
-        }
-        Some("GRANT" | "REVOKE") => words.all(|word| word != "ON"),
-        _ => false,
+pub(super) fn may_be_of_cluster(sql: &[u8]) -> bool {
+    let mut words = sql.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let is_one_of = |word: Option<&[u8]>, of: &[&str]| {
+        word.is_some_and(|word| of.iter().any(|one| word.eq_ignore_ascii_case(one.as_bytes())))
+    };
+    let first = words.next();
+    if is_one_of(first, &["CREATE", "ALTER", "DROP"]) {
+        is_one_of(words.next(), &["ROLE", "USER", "GROUP"])
+    } else {
+        is_one_of(first, &["GRANT", "REVOKE"]) && words.all(|word| !word.eq_ignore_ascii_case(b"ON"))
     }
 }
 

@@ -12,12 +12,15 @@ use crate::names::Relation;
 use crate::progress::TaskKind;
 use crate::results::Missing;
 
-/// Which materialized view reads which, through any number of others.
+/// What both questions begin with: which view reads which relation, by itself.
 const READS: &str = "
 WITH RECURSIVE reads(view, relation) AS (
-  SELECT r.ev_class, d.refobjid FROM pg_catalog.pg_rewrite r
+  SELECT DISTINCT r.ev_class, d.refobjid FROM pg_catalog.pg_rewrite r
   JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
-   AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> r.ev_class),
+   AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> r.ev_class),";
+
+/// Which materialized view reads which, through any number of others.
+const OTHERS: &str = "
 all_reads(view, relation) AS (
   SELECT view, relation FROM reads UNION SELECT a.view, r.relation FROM all_reads a JOIN reads r ON r.view = a.relation)
 SELECT n.nspname, c.relname, m.nspname, b.relname FROM all_reads a
@@ -27,10 +30,6 @@ JOIN pg_catalog.pg_class b ON b.oid = a.relation AND b.relkind = 'm' JOIN pg_cat
 /// Tables with row security that a materialized view read past all policies: its owner, or that of a view between them, is a
 /// superuser or has BYPASSRLS there. A view with `security_invoker` reads as who asks.
 const PAST_POLICIES: &str = "
-WITH RECURSIVE reads(view, relation) AS (
-  SELECT DISTINCT r.ev_class, d.refobjid FROM pg_catalog.pg_rewrite r
-  JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
-   AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> r.ev_class),
 through(view, at, reader) AS (
   SELECT m.oid, m.oid, m.relowner FROM pg_catalog.pg_class m WHERE m.relkind = 'm'
   UNION
@@ -60,7 +59,7 @@ pub(in crate::migrate) async fn run(
     let count = views.len();
     let failed = Arc::new(Mutex::new(Vec::new()));
     let session = server.open().await?;
-    let (reads, past) = (pairs(&session, READS).await?, pairs(&session, PAST_POLICIES).await?);
+    let (reads, past) = (pairs(&session, OTHERS).await?, pairs(&session, PAST_POLICIES).await?);
     let views = views
         .into_iter()
         .map(|mut view| {
@@ -103,9 +102,9 @@ pub(in crate::migrate) async fn run(
 
 type Reads = BTreeMap<Relation, BTreeSet<Relation>>;
 
-async fn pairs(server: &Session, query: &str) -> Result<Reads, Error> {
+async fn pairs(server: &Session, question: &str) -> Result<Reads, Error> {
     let mut reads = Reads::new();
-    for row in server.ask(query).await? {
+    for row in server.ask(&format!("{READS}{question}")).await? {
         reads.entry(row.relation(0)?).or_default().insert(row.relation(2)?);
     }
     Ok(reads)
