@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::process::Command;
 
 use serde_json::Value;
 use tsmigrate_tests::lab::Server;
 use tsmigrate_tests::migration::{Outcome, Stage, told};
+use tsmigrate_tests::program;
 
 /// Every line that was written for programs, by its event.
 fn events(stderr: &[u8]) -> Result<BTreeMap<String, Vec<Value>>, Box<dyn std::error::Error>> {
@@ -184,5 +186,46 @@ fn people_read_the_verdict_where_the_eye_is() -> Outcome {
         assert!(page.contains(&format!("<title>tsmigrate: {title}")), "{page}");
         assert!(page.contains(">The plan</h2>"), "{page}");
     }
+    Ok(())
+}
+
+/// Runs a migration at a terminal, where somebody types `answer` at the end. What the terminal shows.
+fn at_a_terminal(stage: &Stage, answer: &str) -> Result<String, Box<dyn std::error::Error>> {
+    let mut command = Command::new("script");
+    // Words without quotes of ours: the lab's paths have none.
+    let migrate = format!(
+        "{} migrate --progress none --pg-bin {} --work-dir {}",
+        program::path().display(),
+        stage.programs.display(),
+        stage.work.display()
+    );
+    command.args(["--quiet", "--return", "--command", &migrate, "/dev/null"]);
+    command.env("SOURCE", &stage.source).env("TARGET", &stage.target);
+    let output = program::run_with(&mut command, answer.as_bytes())?;
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    Ok(shown)
+}
+
+#[test]
+fn a_terminal_is_asked_whether_jobs_are_to_start() -> Outcome {
+    let test = "a_terminal_is_asked_whether_jobs_are_to_start";
+    let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
+    stage.fixture("timescale.sql")?;
+    let jobs = "SELECT string_agg(id || ' ' || scheduled, ', ' ORDER BY id) FROM _timescaledb_config.bgw_job WHERE id >= 1000";
+    let script = stage.work.join("start-jobs.sql");
+    let shown = at_a_terminal(&stage, "no\n")?;
+    assert!(shown.contains("Starts 1 job on the target") && shown.contains("Run it now? [y/N]"), "{shown}");
+    assert_eq!(stage.sql(&stage.admin, jobs)?, "1000 false, 1001 false");
+    assert!(script.exists(), "it can be started later");
+
+    stage.empty_target()?;
+    let shown = at_a_terminal(&stage, "Yes\n")?;
+    assert!(shown.contains("started 1 job on the target"), "{shown}");
+    assert_eq!(stage.sql(&stage.admin, jobs)?, "1000 true, 1001 false");
+    assert!(!script.exists(), "what is done needs no script");
+    let report: Value = serde_json::from_slice(&fs::read(stage.work.join("report.json"))?)?;
+    assert_eq!(report["jobs"][0]["scheduled"], true);
+    assert!(!report["next"].to_string().contains("start 1 job"), "{report}");
     Ok(())
 }

@@ -4,21 +4,28 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::path::Path;
 
+use tokio::runtime::Runtime;
 use tsmigrate::human;
-use tsmigrate::migrate::{self, Args};
+use tsmigrate::migrate::{self, Args, started};
 use tsmigrate::report::{self, Format, Outcome, Report};
 use tsmigrate_analyzer::clean;
 
 use super::failure::{Failure, Status};
 use super::output;
+use super::question;
 use super::runtime::runtime;
 use super::terminal::note;
 
 /// Clean when it is done and verified, or planned; findings where it is blocked and nothing was written.
 pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     args.report.iter().try_for_each(|path| output::check(path, &[]))?;
-    let report = runtime()?.block_on(migrate::run(args, give_up));
-    finish(&report, args.report.as_deref(), args.shown.format)
+    let runtime = runtime()?;
+    let report = runtime.block_on(migrate::run(args, give_up));
+    let status = finish(&report, args.report.as_deref(), args.shown.format)?;
+    if args.shown.format == Format::Text {
+        start_jobs(&runtime, &args.target, report, args.report.as_deref());
+    }
+    Ok(status)
 }
 
 /// Writes and prints the report of a run that has ended; how the process ends.
@@ -41,6 +48,25 @@ pub(super) fn finish(report: &Report, file: Option<&Path>, format: Format) -> Re
         Outcome::Blocked => Status::Findings,
         Outcome::Failed | Outcome::Interrupted | Outcome::Differs => Status::Failed,
     })
+}
+
+/// Asks whether the jobs of the target are to run now, where somebody can answer, and starts them. The summary has said how
+/// that is done at any other time.
+pub(super) fn start_jobs(runtime: &Runtime, target: &str, mut report: Report, file: Option<&Path>) {
+    let Some(script) = started::script(&report).filter(|_| question::can_ask()) else { return };
+    let title = clean::text(&script.title);
+    if !question::yes(runtime, &format!("\n{title}\nRun it now?")) {
+        return;
+    }
+    match runtime.block_on(started::start(target, &mut report)) {
+        Ok(jobs) => {
+            note(&format!("started {} on the target", human::count(jobs, "job")));
+            if let Err(failure) = write(&report, file) {
+                note(&not_written(&failure, &report));
+            }
+        }
+        Err(error) => note(&clean::text(&format!("error: no job was started: {error}"))),
+    }
 }
 
 /// What is said of a run that came to its end and whose reports could not be written: with its scripts, which are nowhere else.

@@ -19,6 +19,7 @@ mod moved;
 mod output;
 mod packed;
 mod page;
+mod question;
 mod render;
 mod reports;
 mod restore;

@@ -43,6 +43,7 @@ mod servers;
 mod snapshot;
 mod sorted_builds;
 mod stages;
+pub mod started;
 mod torn;
 mod unchecked;
 mod undone;

@@ -194,7 +194,7 @@ pub(in crate::migrate) async fn start_moved(
 }
 
 /// What starts the copied jobs later.
-const SCRIPT: &str = "start-jobs.sql";
+pub(in crate::migrate) const SCRIPT: &str = "start-jobs.sql";
 
 /// Starts the copied jobs, where that is asked for, when they are due on the source: what a dump does not carry would let
 /// them all run at once. Otherwise the run leaves a script that does it. They came paused, so that none of them drops a chunk that is still to be counted. What a user's job calls is not started as
