@@ -146,6 +146,40 @@ impl Alter {
         self.sql(id, Some(true), due)
     }
 
+    /// The statement that starts a job when it is due without a call, and so without a user's function: it writes what the call
+    /// writes (`bgw_job_stat_insert_relation` in TimescaleDB's `src/bgw/job_stat.c`; the table is the same from 2.17 to 2.30). The
+    /// scheduler sees that when `alter_job` is used for another job, or when it starts.
+    #[must_use]
+    pub fn start_in_tables(&self, id: i64, due: Option<&str>) -> String {
+        let start = format!("UPDATE {} SET scheduled = true WHERE id = {id}", self.table);
+        let Some(due) = due.map(crate::quote::literal) else { return start };
+        format!(
+            "WITH started AS ({start} RETURNING id) INSERT INTO {STATISTICS} (job_id, last_start, last_finish, next_start, \
+             last_successful_finish, last_run_success, total_runs, total_duration, total_duration_failures, total_successes, \
+             total_failures, total_crashes, consecutive_failures, consecutive_crashes) SELECT id, '-infinity', '-infinity', {due}, \
+             '-infinity', true, 0, '0', '0', 0, 0, 0, 0, 0 FROM started \
+             ON CONFLICT (job_id) DO UPDATE SET next_start = excluded.next_start"
+        )
+    }
+
+    /// Whether the session's user may do that.
+    ///
+    /// # Errors
+    /// When the server refuses the question.
+    pub async fn writes_tables(&self, session: &Session) -> Result<bool, Error> {
+        let may = |table: &str, what: &str| {
+            let table = crate::quote::literal(table);
+            format!("pg_catalog.has_table_privilege(pg_catalog.to_regclass({table}), '{what}')")
+        };
+        let sql = format!(
+            "SELECT coalesce({} AND {} AND {}, false)",
+            may(&self.table, "UPDATE"),
+            may(STATISTICS, "INSERT"),
+            may(STATISTICS, "UPDATE")
+        );
+        session.ask_flag(&sql).await
+    }
+
     fn sql(&self, id: i64, scheduled: Option<bool>, due: Option<&str>) -> String {
         let arguments: Vec<String> = self
             .arguments
@@ -164,18 +198,11 @@ impl Alter {
         format!("SELECT {}({})", self.name, arguments.join(", "))
     }
 
-    /// Stops one job from being started, or lets it start again, at the time it is due where one is named and the job has no
-    /// check.
+    /// Stops one job from being started, or lets it start again.
     ///
     /// # Errors
     /// When the server refuses; the Apache edition knows the call and does not have it.
-    pub async fn schedule(
-        &self,
-        session: &Session,
-        id: i64,
-        scheduled: bool,
-        due: Option<&str>,
-    ) -> Result<(), Error> {
+    pub async fn schedule(&self, session: &Session, id: i64, scheduled: bool) -> Result<(), Error> {
         if self.has_check(id) {
             let update = format!("UPDATE {} SET scheduled = {scheduled} WHERE id = {id}", self.table);
             match session.run(&update).await {
@@ -190,7 +217,7 @@ impl Alter {
                 }
             }
         }
-        session.run(&self.sql(id, Some(scheduled), due)).await
+        session.run(&self.sql(id, Some(scheduled), None)).await
     }
 }
 
@@ -210,6 +237,9 @@ FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespa
 JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e'
 JOIN pg_catalog.pg_extension x ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND x.oid = d.refobjid
 WHERE p.proname = 'alter_job' AND x.extname = 'timescaledb'";
+
+/// When jobs ran, and when they are due.
+const STATISTICS: &str = "_timescaledb_internal.bgw_job_stat";
 
 /// The command that does it, for people to copy.
 #[must_use]
@@ -252,7 +282,7 @@ pub async fn pause(session: &Session, jobs: &[Job]) -> Result<Vec<String>, Error
     if !jobs.is_empty() {
         let alter = Alter::find(session).await?;
         for job in jobs {
-            alter.schedule(session, job.id, false, None).await?;
+            alter.schedule(session, job.id, false).await?;
         }
     }
     settle(session, jobs).await
@@ -292,7 +322,7 @@ pub async fn put_back(source: &Connector, schema: &str, jobs: &[Job]) -> Vec<Str
     };
     let mut left = Vec::new();
     for job in jobs.iter().filter(|job| !scheduled.contains(&job.id)) {
-        if alter.schedule(&session, job.id, true, None).await.is_err() {
+        if alter.schedule(&session, job.id, true).await.is_err() {
             left.push(format!("{};", command(schema, job.id, true)));
         }
     }

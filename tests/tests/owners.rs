@@ -30,12 +30,18 @@ SELECT create_hypertable('m.apart', 'ts', associated_schema_name => 'Ch.unks', a
 INSERT INTO m.apart VALUES ('2024-01-01 00:00+00', 1), ('2024-02-01 00:00+00', 2);
 REVOKE TRUNCATE ON m.apart FROM \"Odd Owner\";
 CREATE TABLE m.remark (ts timestamptz REFERENCES m.apart (ts)); INSERT INTO m.remark VALUES ('2024-01-01 00:00+00');
+CREATE TABLE m.counted (n bigint NOT NULL); SELECT create_hypertable('m.counted', 'n', chunk_time_interval => 100);
+CREATE FUNCTION m.now() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT 500::bigint'; SELECT set_integer_now_func('m.counted', 'm.now');
 RESET SESSION AUTHORIZATION;
 CREATE PROCEDURE m.act(job_id integer, config jsonb) LANGUAGE sql AS 'SELECT 1';
 INSERT INTO {jobs} (id, application_name, schedule_interval, max_runtime, max_retries, retry_period,
     proc_schema, proc_name, owner, scheduled, fixed_schedule)
 VALUES (1000, 'Action [1000]', '1 day', '0', 1, '1 hour', 'm', 'act', '\"Odd Owner\"', true, false),
-       (1001, 'Policy [1001]', '1 day', '0', 1, '1 hour', '_timescaledb_functions', 'policy_retention', '\"Odd Owner\"', true, false);
+       (1001, 'Policy [1001]', '1 day', '0', 1, '1 hour', '_timescaledb_functions', 'policy_retention', '\"Odd Owner\"', true, false),
+       (1002, 'Policy [1002]', '1 day', '0', 1, '1 hour', '_timescaledb_functions', 'policy_retention', '\"Odd Owner\"', true, false);
+UPDATE {jobs} SET hypertable_id = (SELECT id FROM _timescaledb_catalog.hypertable WHERE table_name = 'counted') WHERE id = 1002;
+INSERT INTO _timescaledb_internal.bgw_job_stat VALUES
+  (1002, '-infinity', '-infinity', '2099-01-01 00:00+00', '-infinity', true, 0, '0', '0', 0, 0, 0, 0, 0, 0);
 ";
 
 /// Relations with owners and privileges; a superuser's are the administrator's there.
@@ -138,8 +144,10 @@ fn hypertables_have_their_owners_back() -> Outcome {
     // What a user's job calls does not run as the administrator because a trigger said so.
     let jobs = "SELECT string_agg(id || ' ' || owner || ' ' || scheduled, ', ' ORDER BY id) \
                 FROM _timescaledb_config.bgw_job WHERE id >= 1000";
-    assert_eq!(stage.sql(&stage.admin, jobs)?, "1000 tsdbadmin false, 1001 tsdbadmin true");
+    let of_admin = "1000 tsdbadmin false, 1001 tsdbadmin true, 1002 tsdbadmin false";
+    assert_eq!(stage.sql(&stage.admin, jobs)?, of_admin);
     assert!(report["next"].to_string().contains("look at what job 1000 calls"), "{all}");
+    assert!(report["next"].to_string().contains("job 1002 calls a user's function"), "{all}");
     let owner = "SELECT string_agg(DISTINCT pg_get_userbyid(relowner), ' ') FROM pg_class \
                  WHERE relname ~ '^(_hyper|a.b|h_|h$|apart)' AND relkind IN ('r', 'S')";
     assert_eq!(stage.sql(&stage.admin, owner)?, "tsdbadmin");
@@ -165,7 +173,11 @@ fn hypertables_have_their_owners_back() -> Outcome {
     let (code, report, all) = stage.migrate(&["--resume", "--start-jobs"])?;
     assert_eq!((code, &report["verification"]["announced"]), (0, &serde_json::json!([])), "{all}");
     assert!(!report["missing"].to_string().contains("owner"), "{all}");
-    assert_eq!(stage.sql(&stage.admin, jobs)?, "1000 \"Odd Owner\" true, 1001 \"Odd Owner\" true");
+    let own = "1000 \"Odd Owner\" true, 1001 \"Odd Owner\" true, 1002 \"Odd Owner\" true";
+    assert_eq!(stage.sql(&stage.admin, jobs)?, own);
+    // Without a call that would ask the owner's function what time it is.
+    let due = "SELECT next_start = '2099-01-01 00:00+00' FROM _timescaledb_internal.bgw_job_stat WHERE job_id = 1002";
+    assert_eq!(stage.sql(&stage.admin, due)?, "t");
     owners_are_back(&stage)
 }
 

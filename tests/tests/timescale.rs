@@ -117,12 +117,12 @@ fn jobs_start_when_they_are_due() -> Outcome {
     migrate(&stage, &["--start-jobs"])?;
     let called = "SELECT string_agg(DISTINCT who, ' ') FROM checks.called";
     let paused = "SELECT count(*) FROM timescaledb_information.jobs WHERE job_id >= 1000 AND NOT scheduled";
-    for (uri, not_started) in [(&stage.source, "0"), (&stage.admin, "1")] {
+    for uri in [&stage.source, &stage.admin] {
         assert_eq!(stage.sql(uri, called)?, "checker", "a check ran as somebody else");
-        assert_eq!(stage.sql(uri, paused)?, not_started);
+        assert_eq!(stage.sql(uri, paused)?, "0");
     }
     let due = "SELECT string_agg(concat_ws(' ', job_id, next_start AT TIME ZONE 'UTC'), ', ' ORDER BY job_id) \
-               FROM _timescaledb_internal.bgw_job_stat WHERE job_id IN (1000, 1001)";
+               FROM _timescaledb_internal.bgw_job_stat WHERE job_id >= 1000";
     assert_eq!(stage.sql(&stage.source, due)?, stage.sql(&stage.admin, due)?);
     assert_eq!(stage.sql(&stage.admin, "SELECT count(*) FROM metrics")?, "1", "the policy has run");
     Ok(())

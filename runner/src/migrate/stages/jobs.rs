@@ -11,6 +11,7 @@ use crate::jobs::{self, Job};
 use crate::migrate::driver::{StageResult, TargetRun};
 use crate::migrate::loaded::Loaded;
 use crate::migrate::servers::Servers;
+use crate::migrate::stages::workers::POST_RESTORE;
 use crate::migrate::{Context, RunContext, administrator};
 use crate::plan::RUNNING;
 use crate::quote::{identifier, literal, psql, quoted};
@@ -196,6 +197,42 @@ pub(in crate::migrate) async fn start_moved(
 /// What starts the copied jobs later.
 pub(in crate::migrate) const SCRIPT: &str = "start-jobs.sql";
 
+/// How a copied job is started.
+enum Start {
+    /// By TimescaleDB's own call.
+    Call,
+    /// In its tables: the call would run a function of the owner's, a check or what says the time, as who makes it. The job itself
+    /// runs as its owner.
+    Tables,
+    /// By somebody who has looked at it first.
+    ByHand(String),
+}
+
+impl Start {
+    fn of(job: &Job, found: &Copied, moved: &Moved<'_>, alter: &jobs::Alter, writes_tables: bool) -> Self {
+        let admin = &moved.target.user;
+        let of_user = job.owner != *admin && !moved.source.superusers.contains(&job.owner);
+        if !of_user {
+            return Self::Call;
+        }
+        if found.action && found.owner == *admin {
+            let admin = quoted(admin);
+            return Self::ByHand(format!("look at what job {} calls, for it runs as {admin} now; ", job.id));
+        }
+        if !alter.has_check(job.id) {
+            return Self::Call;
+        }
+        if writes_tables && found.owner != *admin {
+            return Self::Tables;
+        }
+        Self::ByHand(format!(
+            "job {} calls a user's function as who starts it, a check or what says the time: connect as {}, or look at it first; ",
+            job.id,
+            quoted(&found.owner)
+        ))
+    }
+}
+
 /// Starts the copied jobs, where that is asked for, when they are due on the source: what a dump does not carry would let
 /// them all run at once. Otherwise the run leaves a script that does it. They came paused, so that none of them drops a chunk that is still to be counted. What a user's job calls is not started as
 /// the administrator, and what checks its configuration, or says the time for it, is not called as one.
@@ -207,61 +244,63 @@ pub(in crate::migrate) async fn start(
     let session = context.target.open().await?;
     let Some(table) = jobs::table(&session).await? else { return Ok(()) };
     let alter = jobs::Alter::find(&session).await?;
+    let writes_tables = alter.writes_tables(&session).await?;
     let copied = copied(&session, &table).await?;
-    let admin = &moved.target.user;
     let apache = moved.target.timescale.as_ref().is_some_and(|timescale| !timescale.runs_jobs());
-    let mut later = Vec::new();
+    let (mut calls, mut in_tables) = (Vec::new(), Vec::new());
     for job in moved.jobs {
         let Some(found) = copied.get(&job.id) else { continue };
-        let of_user = job.owner != *admin && !moved.source.superusers.contains(&job.owner);
-        let strange = found.action && of_user && found.owner == *admin;
-        let checked = of_user && alter.has_check(job.id);
-        let may = job.scheduled && !strange && !checked;
-        let scheduled = may && equal && moved.start;
         let due = moved.due.and_then(|due| due.get(&job.id)).map(String::as_str);
-        if scheduled && alter.schedule(&session, job.id, true, due).await.is_err() {
-            // The Apache edition has no alter_job.
-            session.run(&format!("UPDATE {table} SET scheduled = true WHERE id = {}", job.id)).await?;
-        }
-        if may && !scheduled {
-            let call = if apache {
-                format!("UPDATE {table} SET scheduled = true WHERE id = {}", job.id)
-            } else {
-                alter.start(job.id, due)
-            };
-            later.push(format!("{call}; -- {}", human::line(&job.name)));
-        } else if job.scheduled && !scheduled {
-            let start = jobs::start_command("public", job.id, due);
-            let first = if strange {
-                format!("look at what job {} calls, for it runs as {} now; ", job.id, quoted(admin))
-            } else if checked {
-                let owner = quoted(&found.owner);
-                format!(
-                    "job {} calls a user's function as who starts it, a check or what says the time: connect as {owner}, or look \
-                     at it first; ",
-                    job.id
-                )
-            } else {
-                String::new()
-            };
-            context.report().next.push(format!("{first}start the job: {start};"));
+        let way = Start::of(job, found, moved, &alter, writes_tables);
+        match &way {
+            _ if !job.scheduled => {}
+            Start::ByHand(first) => {
+                let start = jobs::start_command("public", job.id, due);
+                context.report().next.push(format!("{first}start the job: {start};"));
+            }
+            Start::Tables => in_tables.push((job, due, alter.start_in_tables(job.id, due))),
+            // Its edition has no alter_job.
+            Start::Call if apache => {
+                calls.push((job, due, format!("UPDATE {table} SET scheduled = true WHERE id = {}", job.id)));
+            }
+            Start::Call => calls.push((job, due, alter.start(job.id, due))),
         }
         context.report().jobs.push(MovedJob {
             id: job.id,
             name: job.name.clone(),
             owner: job.owner.clone(),
             new_owner: found.owner.clone(),
-            scheduled,
+            scheduled: job.scheduled && equal && moved.start && !matches!(way, Start::ByHand(_)),
         });
     }
-    if !later.is_empty() {
-        start_later(context, &later, moved.due.is_some());
+    // The scheduler reads the tables again when it is called for a job, so calls come last.
+    let wakes = (calls.is_empty() && !in_tables.is_empty()).then_some(POST_RESTORE);
+    let all = in_tables.into_iter().chain(calls);
+    if equal && moved.start {
+        for (job, due, sql) in all {
+            if let Err(error) = session.run(&sql).await {
+                // Who may not act for a job's owner may still write down when it is due.
+                if transient(&error) || !writes_tables {
+                    return Err(error);
+                }
+                session.run(&alter.start_in_tables(job.id, due)).await?;
+            }
+        }
+        return match wakes {
+            Some(wakes) => session.run(wakes).await,
+            None => Ok(()),
+        };
+    }
+    let lines: Vec<String> =
+        all.map(|(job, _, sql)| format!("{sql}; -- {}", human::line(&job.name))).collect();
+    if !lines.is_empty() {
+        start_later(context, &lines, wakes, moved.due.is_some());
     }
     Ok(())
 }
 
 /// Leaves a script that starts jobs, and says how it is run.
-fn start_later(context: &RunContext, calls: &[String], is_known: bool) {
+fn start_later(context: &RunContext, calls: &[String], wakes: Option<&str>, is_known: bool) {
     let jobs = human::count(calls.len() as u64, "job");
     let when = if is_known {
         "each when it is due on the source"
@@ -277,7 +316,11 @@ fn start_later(context: &RunContext, calls: &[String], is_known: bool) {
     ));
     report.scripts.push(Script {
         file: SCRIPT.to_owned(),
-        sql: format!("-- {title}\n{}\n", calls.join("\n")),
+        sql: format!(
+            "-- {title}\n{}\n{}",
+            calls.join("\n"),
+            wakes.map_or_else(String::new, |wakes| format!("{wakes}; -- so that they are seen\n"))
+        ),
         title,
         rule: String::new(),
     });

@@ -14,7 +14,7 @@ SELECT coalesce(bool_or(backend_type = 'TimescaleDB Background Worker Launcher')
        coalesce(bool_or(backend_type = 'TimescaleDB Background Worker Scheduler' AND datname = pg_catalog.current_database()), false)
 FROM pg_catalog.pg_stat_activity";
 
-const POST_RESTORE: &str = "SELECT public.timescaledb_post_restore()";
+pub(in crate::migrate) const POST_RESTORE: &str = "SELECT public.timescaledb_post_restore()";
 
 /// How long a scheduler may take to start.
 const PATIENCE: Duration = Duration::from_secs(10);
