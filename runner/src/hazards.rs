@@ -11,7 +11,7 @@ use crate::human::{self, count};
 use crate::inspect::Timescale;
 use crate::names::Relation;
 use crate::quote::literal;
-use crate::timescale::{Catalogs, numbers};
+use crate::timescale::{Catalogs, Function, numbers};
 
 /// So many are named.
 const SHOWN: usize = 4;
@@ -49,10 +49,9 @@ pub async fn find(
         return Ok(found);
     }
     let catalogs = Catalogs::read(session).await?;
-    let schema = crate::quote::identifier(&timescale.schema);
-    found.extend(added_defaults(session, &catalogs, &schema, &comes).await?);
+    found.extend(added_defaults(session, &catalogs, &comes).await?);
     if version < vec![2, 20, 3] {
-        found.extend(chunk_skipping(session, &catalogs, &schema, &comes).await?);
+        found.extend(chunk_skipping(session, &catalogs, &comes).await?);
     }
     Ok(found)
 }
@@ -99,7 +98,6 @@ JOIN _timescaledb_catalog.dimension d USING (id) JOIN _timescaledb_catalog.hyper
 async fn added_defaults(
     session: &Session,
     catalogs: &Catalogs,
-    schema: &str,
     comes: &impl Fn(&Relation) -> bool,
 ) -> Result<Option<Blocker>, Error> {
     let mut columns = session
@@ -114,7 +112,26 @@ async fn added_defaults(
     let chunks =
         hits(session, &columns, |table, column| format!("SELECT FROM ONLY {table} WHERE {column} IS NULL"))
             .await?;
-    Ok((!chunks.is_empty()).then(|| Blocker {
+    if chunks.is_empty() {
+        return Ok(None);
+    }
+    let (compress, decompress) = (
+        Function::find(session, "compress_chunk").await?,
+        Function::find(session, "decompress_chunk").await?,
+    );
+    let again = |chunk: &str| {
+        let whole = decompress.call(|argument| match argument {
+            "uncompressed_chunk" => Some(literal(chunk)),
+            _ => Some("true".to_owned()),
+        });
+        let call = compress.call(|argument| match argument {
+            "uncompressed_chunk" => Some(whole.clone()),
+            "if_not_compressed" => Some("true".to_owned()),
+            _ => Some("false".to_owned()),
+        });
+        format!("SELECT {call};")
+    };
+    Ok(Some(Blocker {
         check: ADDED_DEFAULT,
         what: format!(
             "compressed before a column with a default was added: {}; the rows show the default here, and would be NULL after \
@@ -122,16 +139,13 @@ async fn added_defaults(
             count(chunks.len() as u64, "chunk"),
             shown(&chunks)
         ),
-        next: commands(&chunks, "write the values into these chunks on the source first:", |chunk| {
-            format!("SELECT {schema}.compress_chunk({schema}.decompress_chunk({}));", literal(chunk))
-        }),
+        next: commands(&chunks, "write the values into these chunks on the source first:", again),
     }))
 }
 
 async fn chunk_skipping(
     session: &Session,
     catalogs: &Catalogs,
-    schema: &str,
     comes: &impl Fn(&Relation) -> bool,
 ) -> Result<Option<Blocker>, Error> {
     let Some(ranges) = catalogs.table("chunk_column_stats") else { return Ok(None) };
@@ -143,15 +157,26 @@ async fn chunk_skipping(
         ))
         .await?;
     let mut commands = Vec::new();
+    let mut disable = None;
     for row in &rows {
-        let table = row.relation(0)?;
-        if comes(&table) {
-            commands.push(format!(
-                "  SET timescaledb.enable_chunk_skipping = on; SELECT {schema}.disable_chunk_skipping({}, {});",
-                literal(&table.to_string()),
-                literal(row.text(2)?)
-            ));
+        let (table, column) = (row.relation(0)?, row.text(2)?);
+        if !comes(&table) {
+            continue;
         }
+        if disable.is_none() {
+            disable = Some(Function::find(session, "disable_chunk_skipping").await?);
+        }
+        let call = disable
+            .iter()
+            .map(|disable| {
+                disable.call(|argument| match argument {
+                    "hypertable" => Some(literal(&table.to_string())),
+                    "column_name" => Some(literal(column)),
+                    _ => Some("false".to_owned()),
+                })
+            })
+            .collect::<String>();
+        commands.push(format!("  SET timescaledb.enable_chunk_skipping = on; SELECT {call};"));
     }
     Ok((!commands.is_empty()).then(|| Blocker {
         check: CHUNK_SKIPPING,

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::connect::{Connector, Session};
 use crate::error::Error;
-use crate::timescale::Catalogs;
+use crate::human;
+use crate::timescale::{Catalogs, Function};
 
 /// How long a job that runs may take to come to its end.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -77,8 +78,7 @@ pub fn unquoted(name: &str) -> String {
     }
 }
 
-/// TimescaleDB's own `alter_job`. A short call of it may be a user's function of that name, which fits better; a call with
-/// all arguments in their types can only be this one.
+/// TimescaleDB's own `alter_job`.
 ///
 /// It calls the job's check of its configuration (`add_job(…, check_config => …)`) as whoever asks, although nothing of the
 /// configuration changes; TimescaleDB's own checks of policies call the function that says what time it is in a hypertable
@@ -86,9 +86,7 @@ pub fn unquoted(name: &str) -> String {
 /// scheduler, which reads the table when `alter_job` was used, is told by a call for another job that changes nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Alter {
-    name: String,
-    /// Names and types of its arguments.
-    arguments: Vec<(String, String)>,
+    function: Function,
     /// The table of jobs.
     table: String,
     /// Jobs whose change calls a function of a user's.
@@ -103,18 +101,10 @@ impl Alter {
     /// # Errors
     /// When the server refuses the question, or TimescaleDB has no such function.
     pub async fn find(session: &Session) -> Result<Self, Error> {
-        let rows = session.ask(ALTER_JOB).await?;
-        let Some(row) = rows.first() else {
-            return Err(Error::Defect("this TimescaleDB has no alter_job".into()));
-        };
         let catalogs = Catalogs::read(session).await?;
         let table = catalogs.jobs()?;
-        let mut alter = Self {
-            name: row.text(0)?.to_owned(),
-            arguments: row.json(1)?,
-            table: table.clone(),
-            ..Self::default()
-        };
+        let function = Function::find(session, "alter_job").await?;
+        let mut alter = Self { function, table: table.clone(), ..Self::default() };
         let of_user = if catalogs.has("bgw_job", "check_schema") {
             "coalesce(NOT pg_catalog.starts_with(nullif(check_schema, '')::text, '_timescaledb_'), false)"
         } else {
@@ -181,21 +171,14 @@ impl Alter {
     }
 
     fn sql(&self, id: i64, scheduled: Option<bool>, due: Option<&str>) -> String {
-        let arguments: Vec<String> = self
-            .arguments
-            .iter()
-            .map(|(name, of_type)| {
-                let value = match name.as_str() {
-                    "job_id" => id.to_string(),
-                    "scheduled" => scheduled.map_or_else(|| "NULL".to_owned(), |on| on.to_string()),
-                    "if_exists" => "false".to_owned(),
-                    "next_start" => due.map_or_else(|| "NULL".to_owned(), crate::quote::literal),
-                    _ => "NULL".to_owned(),
-                };
-                format!("{value}::{of_type}")
-            })
-            .collect();
-        format!("SELECT {}({})", self.name, arguments.join(", "))
+        let call = self.function.call(|argument| match argument {
+            "job_id" => Some(id.to_string()),
+            "scheduled" => scheduled.map(|on| on.to_string()),
+            "if_exists" => Some("false".to_owned()),
+            "next_start" => due.map(crate::quote::literal),
+            _ => None,
+        });
+        format!("SELECT {call}")
     }
 
     /// Stops one job from being started, or lets it start again.
@@ -229,23 +212,8 @@ const NOW: &str =
   SELECT FROM _timescaledb_catalog.dimension d JOIN below b ON b.id = d.hypertable_id
   WHERE nullif(d.integer_now_func, '') IS NOT NULL)";
 
-const ALTER_JOB: &str = "
-SELECT pg_catalog.format('%I.%I', n.nspname, p.proname),
-       (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(coalesce(p.proargnames[i], ''),
-          pg_catalog.format_type(p.proargtypes[i - 1], NULL)) ORDER BY i) FROM pg_catalog.generate_series(1, p.pronargs) i)
-FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e'
-JOIN pg_catalog.pg_extension x ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND x.oid = d.refobjid
-WHERE p.proname = 'alter_job' AND x.extname = 'timescaledb'";
-
 /// When jobs ran, and when they are due.
 const STATISTICS: &str = "_timescaledb_internal.bgw_job_stat";
-
-/// The command that does it, for people to copy.
-#[must_use]
-pub fn command(schema: &str, id: i64, scheduled: bool) -> String {
-    format!("SELECT {}.alter_job({id}, scheduled => {scheduled})", crate::quote::identifier(schema))
-}
 
 /// When jobs are due next, by their ids, in UTC. A job that is not among them is due at once.
 ///
@@ -264,14 +232,6 @@ pub async fn due(session: &Session) -> Result<BTreeMap<i64, String>, Error> {
         )
         .await?;
     rows.iter().map(|row| Ok((row.number(0)?, row.text(1)?.to_owned()))).collect()
-}
-
-/// The command that lets a job start again, at the time it is due; at once where none is named.
-#[must_use]
-pub fn start_command(schema: &str, id: i64, due: Option<&str>) -> String {
-    let schema = crate::quote::identifier(schema);
-    let at = due.map(|due| format!(", next_start => {}", crate::quote::literal(due))).unwrap_or_default();
-    format!("SELECT {schema}.alter_job({id}, scheduled => true{at})")
 }
 
 /// Pauses `jobs`, and waits for those that run; returns the names of those that still do.
@@ -310,9 +270,9 @@ async fn settle(session: &Session, jobs: &[Job]) -> Result<Vec<String>, Error> {
 }
 
 /// Puts `jobs` back through a session of its own: whatever ended the run may have ended the others.
-/// Returns the commands for those that could not be.
-pub async fn put_back(source: &Connector, schema: &str, jobs: &[Job]) -> Vec<String> {
-    let all = || jobs.iter().map(|job| format!("{};", command(schema, job.id, true))).collect();
+/// Returns the commands for those that could not be, and their names where nobody can tell the command.
+pub async fn put_back(source: &Connector, jobs: &[Job]) -> Vec<String> {
+    let all = || jobs.iter().map(|job| format!("schedule it again: {}", human::line(&job.name))).collect();
     let Ok(session) = source.open().await else { return all() };
     let Ok(alter) = Alter::find(&session).await else { return all() };
     // One that could not be paused either is as it was.
@@ -323,7 +283,7 @@ pub async fn put_back(source: &Connector, schema: &str, jobs: &[Job]) -> Vec<Str
     let mut left = Vec::new();
     for job in jobs.iter().filter(|job| !scheduled.contains(&job.id)) {
         if alter.schedule(&session, job.id, true).await.is_err() {
-            left.push(format!("{};", command(schema, job.id, true)));
+            left.push(format!("{};", alter.start(job.id, None)));
         }
     }
     left
@@ -334,21 +294,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_starts_when_it_is_due() {
-        assert_eq!(
-            start_command("public", 1000, None),
-            "SELECT \"public\".alter_job(1000, scheduled => true)"
-        );
-        assert_eq!(
-            start_command("public", 1000, Some("2099-01-01 00:00:00.000000+00")),
-            "SELECT \"public\".alter_job(1000, scheduled => true, next_start => '2099-01-01 00:00:00.000000+00')"
-        );
-    }
-
-    #[test]
-    fn a_call_names_every_argument_with_its_type() {
+    fn a_job_is_altered_by_a_call_of_all_arguments() {
         let argument = |name: &str, of_type: &str| (name.to_owned(), of_type.to_owned());
-        let alter = Alter {
+        let function = Function {
             name: "public.alter_job".into(),
             arguments: vec![
                 argument("job_id", "integer"),
@@ -356,8 +304,8 @@ mod tests {
                 argument("config", "jsonb"),
                 argument("next_start", "timestamp with time zone"),
             ],
-            ..Alter::default()
         };
+        let alter = Alter { function, ..Alter::default() };
         assert_eq!(
             alter.sql(1000, Some(true), Some("2099-01-01 00:00:00+00")),
             "SELECT public.alter_job(1000::integer, true::boolean, NULL::jsonb, '2099-01-01 00:00:00+00'::timestamp with time zone)"

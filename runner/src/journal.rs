@@ -67,8 +67,6 @@ pub enum Event {
     Resume,
     /// Jobs of the source are about to be paused; those named were scheduled.
     Pausing {
-        /// The schema of TimescaleDB's functions.
-        schema: String,
         /// The jobs.
         jobs: Vec<Job>,
     },
@@ -269,8 +267,8 @@ pub struct State {
     pub options: String,
     /// The source's state and the schema's hash, where the run has come so far.
     pub snapshot: Option<(String, String)>,
-    /// Jobs of the source that may be paused, with the schema of TimescaleDB's functions.
-    pub jobs: Option<(String, Vec<Job>)>,
+    /// Jobs of the source that may be paused.
+    pub jobs: Option<Vec<Job>>,
     /// The target may be in restoring mode.
     pub restoring: bool,
     /// Everything is over, and the target may have forgotten the run; whether it equals the source.
@@ -348,7 +346,7 @@ fn follow(state: &mut Option<State>, at: String, event: Event) {
     match event {
         Event::Start { .. } => {}
         Event::Resume => state.stopped = None,
-        Event::Pausing { schema, jobs } => state.jobs = Some((schema, jobs)),
+        Event::Pausing { jobs } => state.jobs = Some(jobs),
         Event::JobsBack => state.jobs = None,
         Event::Snapshot { state: source, schema } => state.snapshot = Some((source, schema)),
         Event::Restoring => state.restoring = true,
@@ -386,7 +384,7 @@ mod tests {
                 start("a"),
                 Event::Done,
                 start("b"),
-                Event::Pausing { schema: "public".into(), jobs: vec![job.clone()] },
+                Event::Pausing { jobs: vec![job.clone()] },
                 Event::Restoring,
             ] {
                 journal.write(event).expect("written");
@@ -398,7 +396,7 @@ mod tests {
         file.write_all(b"{\"at\":\"2026\",\"event\":\"resto").expect("a torn line");
         let state = read(folder.path()).expect("readable").expect("a run");
         assert_eq!((state.run.as_str(), state.steps, state.restoring, state.done), ("b", 1, true, false));
-        assert_eq!(state.jobs, Some(("public".to_owned(), vec![job])));
+        assert_eq!(state.jobs, Some(vec![job]));
         // What is written next is not lost in the torn line.
         let journal = Journal::open(folder.path()).expect("a journal");
         journal.write(Event::Restored).expect("written");

@@ -6,6 +6,7 @@
 //! in one form.
 
 mod chosen;
+mod function;
 pub mod updates;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use crate::connect::Session;
 use crate::error::Error;
 
 pub use chosen::Chosen;
+pub use function::Function;
 
 /// The schema of chunks, unless a hypertable has another, and of the insides of continuous aggregates.
 pub const INTERNAL: &str = "_timescaledb_internal";

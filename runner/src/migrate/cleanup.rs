@@ -246,11 +246,11 @@ async fn put_jobs_back(
     journal: Option<&Journal>,
     say: Say<'_>,
 ) -> Result<(), Error> {
-    let Some((schema, jobs)) = past.and_then(|past| past.jobs.as_ref()) else {
+    let Some(jobs) = past.and_then(|past| past.jobs.as_ref()) else {
         say("✓ source: no job is paused by us");
         return Ok(());
     };
-    let left = jobs::put_back(source, schema, jobs).await;
+    let left = jobs::put_back(source, jobs).await;
     if left.is_empty() {
         if let Some(journal) = journal {
             journal.write(Event::JobsBack)?;

@@ -197,12 +197,9 @@ fn explain(context: &Context, report: &mut Report, (own_steps, gone): (bool, boo
 /// something is still open.
 async fn clean_up(context: &Context) -> bool {
     let mut closed = stages::restoring::leave_in_the_end(context).await;
-    let (jobs, schema) = {
-        let mut undo = context.undo();
-        (std::mem::take(&mut undo.jobs), undo.jobs_schema.clone())
-    };
+    let jobs = std::mem::take(&mut context.undo().jobs);
     if !jobs.is_empty() {
-        let left = jobs::put_back(&context.source, &schema, &jobs).await;
+        let left = jobs::put_back(&context.source, &jobs).await;
         if left.is_empty() {
             let _ = context.journal(Event::JobsBack);
             context
@@ -211,7 +208,7 @@ async fn clean_up(context: &Context) -> bool {
         } else {
             closed = false;
             let line = format!(
-                "jobs of the source ARE STILL PAUSED; run tsmigrate cleanup, or there:\n  {}",
+                "jobs of the source ARE STILL PAUSED; run tsmigrate cleanup, or on the source:\n  {}",
                 left.join("\n  ")
             );
             context.progress.warn(&line);

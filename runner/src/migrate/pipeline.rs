@@ -47,8 +47,7 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
     if let Some(past) = &past {
         resume::check_same_run(&context, past, &servers).await?;
         // What has been paused was scheduled.
-        for (id, scheduled) in past.jobs.iter().flat_map(|(_, jobs)| jobs).map(|job| (job.id, job.scheduled))
-        {
+        for (id, scheduled) in past.jobs.iter().flatten().map(|job| (job.id, job.scheduled)) {
             servers.jobs.iter_mut().filter(|job| job.id == id).for_each(|job| job.scheduled = scheduled);
         }
         if past.snapshot.is_some() {
@@ -62,8 +61,8 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
         let mut undo = context.undo();
         undo.reached = Reached::Written;
         undo.restoring = past.as_ref().is_some_and(|past| past.restoring);
-        if let Some((schema, jobs)) = past.as_ref().and_then(|past| past.jobs.clone()) {
-            (undo.jobs_schema, undo.jobs) = (schema, jobs);
+        if let Some(jobs) = past.as_ref().and_then(|past| past.jobs.clone()) {
+            undo.jobs = jobs;
         }
     }
     if let Some(past) = &past

@@ -63,7 +63,7 @@ pub(super) fn past_run(context: &RunContext, after_end: Vec<String>) -> Result<O
                     past.steps,
                     if past.restoring { ", the target may be in restoring mode" } else { "" },
                     match &past.jobs {
-                        Some((_, jobs)) => format!(", {} jobs of the source may be paused", jobs.len()),
+                        Some(jobs) => format!(", {} jobs of the source may be paused", jobs.len()),
                         None => String::new(),
                     },
                 ),

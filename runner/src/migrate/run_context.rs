@@ -58,8 +58,6 @@ pub(crate) struct Tuning {
 pub(crate) struct Undo {
     /// Jobs of the source that are paused.
     pub(crate) jobs: Vec<Job>,
-    /// The schema of the source's TimescaleDB functions.
-    pub(crate) jobs_schema: String,
     /// The target is in restoring mode.
     pub(crate) restoring: bool,
     /// What the target may hold.
@@ -224,13 +222,9 @@ impl RunContext {
     }
 
     /// Remembers jobs that are about to be paused, here and in the journal.
-    pub(crate) fn pausing(&self, schema: &str, jobs: &[Job]) -> Result<(), Error> {
-        {
-            let mut undo = self.undo();
-            schema.clone_into(&mut undo.jobs_schema);
-            undo.jobs = jobs.to_vec();
-        }
-        self.journal(Event::Pausing { schema: schema.to_owned(), jobs: jobs.to_vec() })
+    pub(crate) fn pausing(&self, jobs: &[Job]) -> Result<(), Error> {
+        self.undo().jobs = jobs.to_vec();
+        self.journal(Event::Pausing { jobs: jobs.to_vec() })
     }
 
     pub(crate) fn stage(&self, name: &'static str, result: String, took: Duration) {

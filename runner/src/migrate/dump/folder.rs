@@ -22,8 +22,6 @@ pub(super) struct Folder(PathBuf);
 /// What is known of a dump that is not whole.
 #[derive(Default, Serialize, Deserialize)]
 struct Unfinished {
-    /// The schema of TimescaleDB's functions.
-    schema: String,
     /// Jobs of the source that are paused.
     paused: Vec<Job>,
 }
@@ -42,7 +40,7 @@ impl Folder {
     ///
     /// # Errors
     /// When it has files that are no dump's.
-    pub(super) fn begin(&self) -> Result<Option<(String, Vec<Job>)>, Error> {
+    pub(super) fn begin(&self) -> Result<Option<Vec<Job>>, Error> {
         let failed = |error| Error::File { what: format!("write into {}", self.0.display()), error };
         let unfinished = self.0.join(UNFINISHED);
         if self.0.exists() {
@@ -52,7 +50,7 @@ impl Folder {
             Ok(text) => {
                 // What was cut off while it was written was written before anything was paused.
                 let before: Unfinished = serde_json::from_slice(&text).unwrap_or_default();
-                return Ok(Some((before.schema, before.paused)));
+                return Ok(Some(before.paused));
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
@@ -120,8 +118,8 @@ impl Folder {
     }
 
     /// Notes which jobs are going to be paused.
-    pub(super) fn pausing(&self, schema: &str, jobs: &[Job]) -> io::Result<()> {
-        let unfinished = Unfinished { schema: schema.to_owned(), paused: jobs.to_vec() };
+    pub(super) fn pausing(&self, jobs: &[Job]) -> io::Result<()> {
+        let unfinished = Unfinished { paused: jobs.to_vec() };
         self.note(&unfinished)
     }
 

@@ -110,8 +110,8 @@ struct Dump {
     source: Connector,
     progress: Progress,
     folder: Folder,
-    /// Jobs that are paused, and the schema of the functions that do it.
-    paused: Mutex<(String, Vec<Job>)>,
+    /// Jobs that are paused.
+    paused: Mutex<Vec<Job>>,
 }
 
 /// Dumps a source, and puts its jobs back whatever ends it. A first signal stops it; at the second one `give_up` is called.
@@ -153,14 +153,14 @@ impl Dump {
 
     /// Puts paused jobs back.
     async fn put_back(&self) -> Result<(), Error> {
-        let (schema, jobs) = {
+        let jobs = {
             let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *paused)
         };
         if jobs.is_empty() {
             return Ok(());
         }
-        let left = jobs::put_back(&self.source, &schema, &jobs).await;
+        let left = jobs::put_back(&self.source, &jobs).await;
         if left.is_empty() {
             self.folder.jobs_are_back().map_err(|error| self.failed(error))?;
             let jobs = count(jobs.len() as u64, "job");
@@ -176,9 +176,9 @@ impl Dump {
 /// Dumps all of it.
 async fn dump_all(dump: Arc<Dump>) -> Result<Dumped, Error> {
     let begun = Instant::now();
-    if let Some((schema, jobs)) = dump.folder.begin()? {
+    if let Some(jobs) = dump.folder.begin()? {
         // A dump before was killed.
-        *dump.paused.lock().unwrap_or_else(PoisonError::into_inner) = (schema, jobs);
+        *dump.paused.lock().unwrap_or_else(PoisonError::into_inner) = jobs;
         dump.put_back().await?;
     }
     dump.folder.empty()?;
@@ -266,9 +266,8 @@ async fn pause(dump: &Dump, session: &Session, timescale: &Timescale, jobs: &[Jo
         return Ok(());
     }
     let start = Instant::now();
-    dump.folder.pausing(&timescale.schema, &scheduled).map_err(|error| dump.failed(error))?;
-    *dump.paused.lock().unwrap_or_else(PoisonError::into_inner) =
-        (timescale.schema.clone(), scheduled.clone());
+    dump.folder.pausing(&scheduled).map_err(|error| dump.failed(error))?;
+    *dump.paused.lock().unwrap_or_else(PoisonError::into_inner) = scheduled.clone();
     let running = jobs::pause(session, &scheduled).await?;
     for name in &running {
         dump.progress.warn(&format!("{name} of the source still runs; what it drops now may be missed"));

@@ -69,10 +69,12 @@ pub(in crate::migrate) async fn not_pausable(
 /// Pauses them, and waits for those that run. The journal knows before: whatever ends this process, the next start puts
 /// them back.
 pub(in crate::migrate) async fn pause(context: &Context, servers: &Servers) -> Result<StageResult, Error> {
-    let Some(timescale) = &servers.source.timescale else { return Ok(StageResult::default()) };
+    if servers.source.timescale.is_none() {
+        return Ok(StageResult::default());
+    }
     let scheduled: Vec<Job> = pausable(context, servers).cloned().collect();
     let session = context.source.open().await?;
-    context.pausing(&timescale.schema, &scheduled)?;
+    context.pausing(&scheduled)?;
     for name in &jobs::pause(&session, &scheduled).await? {
         context.progress.warn(&format!("{name} of the source still runs; what it drops now may be missed"));
     }
@@ -255,7 +257,7 @@ pub(in crate::migrate) async fn start(
         match &way {
             _ if !job.scheduled => {}
             Start::ByHand(first) => {
-                let start = jobs::start_command("public", job.id, due);
+                let start = alter.start(job.id, due);
                 context.report().next.push(format!("{first}start the job: {start};"));
             }
             Start::Tables => in_tables.push((job, due, alter.start_in_tables(job.id, due))),
