@@ -25,15 +25,18 @@ SELECT '  its rows: ' || count(*) FROM shop.visits;
 
 SELECT current_setting('timescaledb.license') = 'timescale' AS full_edition \gset
 \if :full_edition
-ALTER TABLE shop.readings SET (timescaledb.compress, timescaledb.compress_segmentby = 'sensor');
-SELECT '  chunks compressed: ' || count(public.compress_chunk(c)) FROM public.show_chunks('shop.readings', older_than => timestamptz '2025-04-01') c;
 INSERT INTO shop.readings (at, sensor, celsius) VALUES ('2025-03-03 00:00:01', 7, 23);
+SELECT '  a reading in a compressed chunk, and chunks compressed: ' || count(public.compress_chunk(c, true))
+    FROM public.show_chunks('shop.readings', older_than => timestamptz '2025-05-01') c;
 SELECT '  chunks decompressed: ' || count(public.decompress_chunk(c)) FROM public.show_chunks('shop.readings', older_than => timestamptz '2025-02-15') c;
 CREATE MATERIALIZED VIEW shop.daily WITH (timescaledb.continuous) AS
     SELECT public.time_bucket('1 day', at) AS day, sensor, avg(celsius) AS celsius FROM shop.readings GROUP BY 1, 2 WITH NO DATA;
 CALL public.refresh_continuous_aggregate('shop.daily', NULL, NULL);
 SELECT '  a continuous aggregate over a moved hypertable: ' || count(*) || ' rows' FROM shop.daily;
-SELECT '  a retention policy: job ' || public.add_retention_policy('shop.readings', interval '50 years');
+CALL public.refresh_continuous_aggregate('shop.hourly', NULL, NULL);
+SELECT '  a moved one, refreshed: ' || count(*) || ' rows, ' || sum(number) || ' readings' FROM shop.hourly;
+SELECT '  policies as on the source: ' || count(*) FROM timescaledb_information.jobs WHERE hypertable_name = 'readings';
+SELECT '  a retention policy: job ' || public.add_retention_policy('shop.daily', interval '50 years');
 \else
 \echo '  (this server has the Apache edition: no compression, continuous aggregates and policies to try)'
 \endif

@@ -122,6 +122,22 @@ INSERT INTO shop.doors
     SELECT timestamptz '2025-01-01' + i * interval '3 minutes', i % 20, i % 2 = 0 FROM generate_series(0, 49999) i;
 REFRESH MATERIALIZED VIEW reports.best_customers;
 
+-- What only the full edition of TimescaleDB has.
+SELECT current_setting('timescaledb.license') = 'timescale' AS full_edition \gset
+\if :full_edition
+SET ROLE shop_owner;
+ALTER TABLE shop.readings SET (timescaledb.compress, timescaledb.compress_segmentby = 'sensor');
+SELECT FROM (SELECT public.compress_chunk(c) FROM public.show_chunks('shop.readings', older_than => timestamptz '2025-04-01') c) x;
+CREATE MATERIALIZED VIEW shop.hourly WITH (timescaledb.continuous) AS
+    SELECT public.time_bucket('1 hour', at) AS hour, sensor, avg(celsius) AS celsius, count(*) AS number
+    FROM shop.readings GROUP BY 1, 2 WITH NO DATA;
+SELECT FROM (SELECT public.add_retention_policy('shop.readings', interval '50 years'),
+    public.add_compression_policy('shop.readings', interval '40 years'),
+    public.add_continuous_aggregate_policy('shop.hourly', interval '1 month', interval '1 day', interval '1 hour')) x;
+RESET ROLE;
+CALL public.refresh_continuous_aggregate('shop.hourly', '2025-01-01', '2025-05-01');
+\endif
+
 CREATE TRIGGER note_order AFTER INSERT ON shop.orders FOR EACH ROW WHEN (NEW.state = 'paid')
     EXECUTE FUNCTION shop.note_order();
 ALTER TABLE shop.customers ENABLE ROW LEVEL SECURITY;

@@ -267,7 +267,7 @@ async fn pause(dump: &Dump, session: &Session, timescale: &Timescale, jobs: &[Jo
     }
     let start = Instant::now();
     dump.folder.pausing(&scheduled).map_err(|error| dump.failed(error))?;
-    *dump.paused.lock().unwrap_or_else(PoisonError::into_inner) = scheduled.clone();
+    dump.paused.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&scheduled);
     let running = jobs::pause(session, &scheduled).await?;
     for name in &running {
         dump.progress.warn(&format!("{name} of the source still runs; what it drops now may be missed"));
