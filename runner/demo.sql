@@ -125,6 +125,8 @@ REFRESH MATERIALIZED VIEW reports.best_customers;
 -- What only the full edition of TimescaleDB has.
 SELECT current_setting('timescaledb.license') = 'timescale' AS full_edition \gset
 \if :full_edition
+-- Whose policies these are has to be able to log in.
+ALTER ROLE shop_owner LOGIN;
 SET ROLE shop_owner;
 ALTER TABLE shop.readings SET (timescaledb.compress, timescaledb.compress_segmentby = 'sensor');
 SELECT FROM (SELECT public.compress_chunk(c) FROM public.show_chunks('shop.readings', older_than => timestamptz '2025-04-01') c) x;
