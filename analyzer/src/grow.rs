@@ -9,6 +9,12 @@ pub(crate) fn push<T>(all: &mut Vec<T>, one: T) {
     all.push(one);
 }
 
+/// Adds one to a list that mostly stays as short as it is, of which there are many.
+pub(crate) fn push_exact<T>(all: &mut Vec<T>, one: T) {
+    all.reserve_exact(1);
+    all.push(one);
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

@@ -186,7 +186,10 @@ impl Tools {
                 command.output().await.map_err(|error| Error::File { what: format!("run {tool}"), error })?;
             drop(passwords);
             if output.status.success() {
-                return Ok(output.stdout);
+                let mut stdout = output.stdout;
+                // It has grown by doubling, and is held for as long as the schema is looked at.
+                stdout.shrink_to_fit();
+                return Ok(stdout);
             }
             let said = endpoint.hide(&String::from_utf8_lossy(&output.stderr));
             // A session that was closed a moment ago may still count.

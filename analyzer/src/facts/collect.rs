@@ -12,6 +12,7 @@ use super::{
     Privilege, Relation, Role, Scope, Setting,
 };
 use crate::finding::Place;
+use crate::grow;
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Reference, pg, references};
 use crate::target::{is_builtin, members};
@@ -173,8 +174,7 @@ impl Facts {
             one.absence = absence;
         } else {
             // Most functions have one.
-            all.reserve_exact(1);
-            all.push(Overload { signature, absence });
+            grow::push_exact(all, Overload { signature, absence });
         }
     }
 

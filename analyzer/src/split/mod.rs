@@ -85,10 +85,11 @@ impl Splitter {
     pub fn feed(&mut self, chunk: &[u8], sink: &mut dyn FnMut(Piece<'_>)) {
         let mut chunk = chunk;
         while !self.held.is_empty() && !chunk.is_empty() {
-            // Only the row at hand is copied: the rest of the chunk can be lent out.
+            // Only the row at hand is copied, the rest of the chunk can be lent out; and of other text a little at a time, for
+            // the chunk may be a whole dump.
             let needed = match self.state.mode {
                 Mode::Rows => memchr::memchr(b'\n', chunk).map_or(chunk.len(), |newline| newline + 1),
-                _ => chunk.len(),
+                _ => chunk.len().min(Self::COPIED),
             };
             let (first, rest) = chunk.split_at_checked(needed).unwrap_or((chunk, &[]));
             self.held.extend_from_slice(first);
@@ -108,6 +109,9 @@ impl Splitter {
         Lexer::new(&mut self.state, &self.held, true, &mut |piece| sink(piece)).run();
         *self = Self::with_longest(self.state.longest);
     }
+
+    /// How much of a chunk is put behind a statement that has begun before, at a time.
+    const COPIED: usize = 256 << 10;
 
     /// How much memory is kept for the next statement when a large one has been given out.
     const KEPT: usize = 1 << 20;

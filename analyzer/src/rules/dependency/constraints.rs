@@ -7,6 +7,7 @@ use crate::facts::names::{is_temporary, option, relation, strings};
 use crate::facts::objects::{dropped, subject};
 use crate::facts::{Object, ObjectId};
 use crate::finding::{Place, ServerError};
+use crate::grow;
 use crate::parse::{Class, NodeEnum, columns_in, pg};
 use crate::rule::{Context, Unjudged};
 
@@ -138,7 +139,7 @@ pub(super) fn observe(ctx: &mut Context<'_>, node: &NodeEnum, place: Place, fail
         }
         if kind == Kind::PrimaryKey || !name.is_empty() {
             let known = Known { name: name.into(), kind, place };
-            all.tables.entry(table.clone()).or_default().push(known);
+            grow::push_exact(all.tables.entry(table.clone()).or_default(), known);
         }
     }
 }
