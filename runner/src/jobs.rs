@@ -242,7 +242,12 @@ pub async fn pause(session: &Session, jobs: &[Job]) -> Result<Vec<String>, Error
     if !jobs.is_empty() {
         let alter = Alter::find(session).await?;
         for job in jobs {
-            alter.schedule(session, job.id, false).await?;
+            if let Err(error) = alter.schedule(session, job.id, false).await
+                && list(session).await?.iter().any(|now| now.id == job.id)
+            {
+                // One that somebody has deleted since it was listed does not run.
+                return Err(error);
+            }
         }
     }
     settle(session, jobs).await
@@ -275,13 +280,11 @@ pub async fn put_back(source: &Connector, jobs: &[Job]) -> Vec<String> {
     let all = || jobs.iter().map(|job| format!("schedule it again: {}", human::line(&job.name))).collect();
     let Ok(session) = source.open().await else { return all() };
     let Ok(alter) = Alter::find(&session).await else { return all() };
-    // One that could not be paused either is as it was.
-    let scheduled: BTreeSet<i64> = match list(&session).await {
-        Ok(now) => now.iter().filter(|job| job.scheduled).map(|job| job.id).collect(),
-        Err(_) => BTreeSet::new(),
-    };
+    let Ok(now) = list(&session).await else { return all() };
+    // One that could not be paused either is as it was, and somebody may have deleted one meanwhile.
+    let paused: BTreeSet<i64> = now.iter().filter(|job| !job.scheduled).map(|job| job.id).collect();
     let mut left = Vec::new();
-    for job in jobs.iter().filter(|job| !scheduled.contains(&job.id)) {
+    for job in jobs.iter().filter(|job| paused.contains(&job.id)) {
         if alter.schedule(&session, job.id, true).await.is_err() {
             left.push(format!("{};", alter.start(job.id, None)));
         }
