@@ -10,12 +10,13 @@ use tsmigrate::signals;
 /// So long an answer is waited for: a script that was started in a terminal has to go on, too.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// Somebody can read a question and answer it: a process in the background would be stopped for reading.
+/// Somebody can read a question and answer it. A process in the background would be stopped for reading, and a pager behind us
+/// reads the same keys.
 pub(super) fn can_ask() -> bool {
     let stdin = io::stdin();
     let in_front =
         || rustix::termios::tcgetpgrp(&stdin).is_ok_and(|group| group == rustix::process::getpgrp());
-    stdin.is_terminal() && io::stderr().is_terminal() && in_front()
+    stdin.is_terminal() && io::stdout().is_terminal() && io::stderr().is_terminal() && in_front()
 }
 
 /// Asks, and waits for the answer; anything but a yes is a no, a signal and silence too.
