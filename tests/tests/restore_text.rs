@@ -59,11 +59,14 @@ fn texts_arrive_as_a_migration_does() -> Outcome {
         .map(|part| dumps.dump(&["-Fp", &format!("--section={part}")], &format!("{part}.sql")))
         .collect::<Result<_, _>>()?;
     let parts: Vec<&Path> = sections.iter().chain([&roles]).map(PathBuf::as_path).collect();
+    // Its name does not say how it is packed.
+    let lz4 = dumps.dump(&["-Fp", "-Zlz4"], "shop.dump")?;
     let archive = dumps.dump(&["-Fc"], "archive")?;
-    let all: [(&str, &[&Path]); 5] = [
+    let all: [(&str, &[&Path]); 6] = [
         ("plain", &[&roles, &plain]),
         ("gzip", &[&gzip, &roles]),
         ("zstd", &[&roles, &zstd]),
+        ("lz4", &[&roles, &lz4]),
         ("sections", &parts),
         ("an archive", &[&roles, &archive]),
     ];
@@ -71,7 +74,11 @@ fn texts_arrive_as_a_migration_does() -> Outcome {
         let (code, report, said) = restore(&dumps, files, &["--dry-run"])?;
         assert_eq!((code, &report["outcome"]), (0, &"planned".into()), "{what}: {said}");
         let is_without_database = report["plan"]["notes"].to_string().contains("without --create");
-        assert_eq!(is_without_database, ["plain", "zstd", "sections"].contains(&what), "{what}: {said}");
+        assert_eq!(
+            is_without_database,
+            ["plain", "zstd", "lz4", "sections"].contains(&what),
+            "{what}: {said}"
+        );
         let (code, report, said) = restore(&dumps, files, &[])?;
         assert_eq!((code, &report["outcome"]), (0, &"restored".into()), "{what}: {said}");
         let verification = &report["verification"];

@@ -7,12 +7,11 @@ use std::io::{self, BufReader, Cursor, Read};
 use std::rc::Rc;
 
 use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
-use lz4_flex::frame::FrameDecoder;
 use tsmigrate_analyzer::archive::{Compression, Entry, Place, Toc};
 
 use super::blocks::{Blocks, Chunks};
 use super::files::{CHUNK, Files, Range, damaged};
-use crate::frames::Frames;
+use crate::frames::{Frames, Lz4Frames};
 
 /// `pg_restore` writes a large object by so many bytes.
 const WRITTEN: u64 = 16 << 10;
@@ -26,7 +25,7 @@ fn of_chunks(blocks: Rc<RefCell<Blocks>>, compression: Compression) -> Box<dyn R
     match compression {
         Compression::None => Box::new(packed),
         Compression::Gzip => Box::new(ZlibDecoder::new(packed)),
-        Compression::Lz4 => Box::new(FrameDecoder::new(packed)),
+        Compression::Lz4 => Box::new(Lz4Frames::new(packed)),
         Compression::Zstd => Box::new(Frames::new(packed)),
     }
 }
@@ -49,13 +48,10 @@ fn packed_file(files: &Files, name: &[u8]) -> io::Result<(Range, &'static [u8])>
 /// Unpacked bytes of a file, whose name's ending says how it is packed.
 fn of_file(files: &Files, name: &[u8]) -> io::Result<Box<dyn Read>> {
     let (range, ending) = packed_file(files, name)?;
-    if ending == b".lz4" && !ends(&range)? {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
     let packed = BufReader::with_capacity(CHUNK, range);
     Ok(match ending {
         b".gz" => Box::new(MultiGzDecoder::new(packed)),
-        b".lz4" => Box::new(FrameDecoder::new(packed)),
+        b".lz4" => Box::new(Lz4Frames::new(packed)),
         b".zst" => Box::new(Frames::new(packed)),
         _ => Box::new(packed),
     })
@@ -98,24 +94,6 @@ enum Objects {
     Blocks(Rc<RefCell<Blocks>>, Compression),
     /// Numbers and names of files, the next one last.
     Files(Vec<(u64, Vec<u8>)>),
-}
-
-/// True where a file of LZ4 frames has its end: the decoder takes what ends between two blocks for whole.
-fn ends(range: &Range) -> io::Result<bool> {
-    let mut tail = range.clone();
-    let length = tail.end - tail.at;
-    // A frame's head has seven bytes or more, an end four, and a checksum may stand behind it. Of nothing pg_dump
-    // writes no frame.
-    if length < 11 {
-        return Ok(length == 0);
-    }
-    let mut flags = [0; 5];
-    tail.clone().read_exact(&mut flags)?;
-    let checksum = u64::from(flags[4] & 4);
-    tail.skip(length - 4 - checksum)?;
-    let mut mark = [0; 4];
-    tail.read_exact(&mut mark)?;
-    Ok(mark == [0; 4])
 }
 
 /// Large objects as the statements that write them.

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use tsmigrate_analyzer::archive::{Damage, Entry, Format, MAGIC, Part, Script, Section, Toc};
 use tsmigrate_analyzer::quote::shell_file;
 
+use crate::frames::Packing;
 use data::LargeObjects;
 use files::{CHUNK, Files};
 pub use places::Places;
@@ -53,9 +54,12 @@ pub fn directory_of(file: &Path) -> Option<&Path> {
 
 /// The command that unpacks a compressed file, and the name of what it writes.
 #[must_use]
-pub fn unpacking(file: &str, is_gzip: bool) -> (String, String) {
-    let (beside, piped, end) =
-        if is_gzip { ("gunzip -k", "gunzip -c", ".gz") } else { ("zstd -d", "zstd -dc", ".zst") };
+pub fn unpacking(file: &str, packing: Packing) -> (String, String) {
+    let (beside, piped, end) = match packing {
+        Packing::Zstd => ("zstd -d", "zstd -dc", ".zst"),
+        Packing::Lz4 => ("lz4 -dk", "lz4 -dc", ".lz4"),
+        Packing::Gzip | Packing::Plain => ("gunzip -k", "gunzip -c", ".gz"),
+    };
     if let Some(name) = file.strip_suffix(end).filter(|name| !name.is_empty()) {
         return (format!("{beside} {}", shell_file(file)), name.to_owned());
     }

@@ -43,7 +43,7 @@ Exit status:
   1  a statement fails
   2  the check could not be done")]
 pub(super) struct Args {
-    /// SQL dumps (also .gz, .zst), archives, - for stdin, or a URI
+    /// SQL dumps (also .gz, .zst, .lz4), archives, - for stdin, or a URI
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 

@@ -432,7 +432,7 @@ fn bad_input(error: &InputError, word: &str) -> Failure {
     };
     let is_archive = matches!(problem, Problem::CustomFormat | Problem::Tar);
     let next = if is_archive && packed::unpacked_name(name) != name {
-        let (command, file) = archive::unpacking(name, name.to_lowercase().ends_with(".gz"));
+        let (command, file) = archive::unpacking(name, packed::packing_of(name));
         format!("unpack it first: {command}; then name {}", shell_file(&file))
     } else {
         problem.next(word)

@@ -1,4 +1,4 @@
-//! Compressed dumps, unpacked as they are read: gzip and Zstandard, told by their first bytes; and archives as text.
+//! Compressed dumps, unpacked as they are read: gzip, Zstandard and LZ4, told by their first bytes; and archives as text.
 
 use std::cell::Cell;
 use std::io::{self, BufReader, Cursor, Read};
@@ -134,12 +134,20 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
+/// How a file is packed, by the ending of its name.
+pub(super) fn packing_of(name: &str) -> Packing {
+    match Path::new(name).extension().map(|ending| ending.to_ascii_lowercase()) {
+        Some(ending) if ending == "gz" => Packing::Gzip,
+        Some(ending) if ending == "zst" => Packing::Zstd,
+        Some(ending) if ending == "lz4" => Packing::Lz4,
+        _ => Packing::Plain,
+    }
+}
+
 /// A name without the ending that says how a file is packed: `dump.sql` of `dump.sql.gz`.
 pub(super) fn unpacked_name(name: &str) -> &str {
-    let endings = [".gz", ".zst", ".GZ", ".ZST"];
-    endings
-        .iter()
-        .find_map(|ending| name.strip_suffix(ending))
-        .filter(|name| !name.is_empty())
-        .unwrap_or(name)
+    if packing_of(name) == Packing::Plain {
+        return name;
+    }
+    name.rsplit_once('.').map(|(name, _)| name).filter(|name| !name.is_empty()).unwrap_or(name)
 }

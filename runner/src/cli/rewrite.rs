@@ -53,7 +53,7 @@ Exit status:
   1  errors remain, the output is written
   2  nothing was written")]
 pub(super) struct Args {
-    /// SQL dumps (also .gz, .zst) and archives, - for stdin
+    /// SQL dumps (also .gz, .zst, .lz4) and archives, - for stdin
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 

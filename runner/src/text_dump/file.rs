@@ -82,7 +82,7 @@ impl TextFile {
                 let source = Unpacking::Plain(BufReader::with_capacity(CHUNK, file));
                 Unpacked { source, at: start }
             }
-            Packing::Gzip | Packing::Zstd => {
+            Packing::Gzip | Packing::Zstd | Packing::Lz4 => {
                 let mut reader = self.idle_before(start).map_or_else(|| self.unpacked(), Ok)?;
                 let before = start - reader.at;
                 if io::copy(&mut reader.source.by_ref().take(before), &mut io::sink())? < before {

@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use crate::folder::{Folder, Ran};
 use flate2::{Compression, write::GzEncoder};
+use lz4_flex::frame::FrameEncoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use tsmigrate_tests::program::run_with;
 
@@ -15,6 +16,12 @@ fn gzip(text: &[u8]) -> Vec<u8> {
 
 fn zstd(text: &[u8]) -> Vec<u8> {
     compress_to_vec(text, CompressionLevel::Fastest)
+}
+
+fn lz4(text: &[u8]) -> Vec<u8> {
+    let mut out = FrameEncoder::new(Vec::new());
+    out.write_all(text).unwrap();
+    out.finish().unwrap()
 }
 
 #[test]
@@ -29,10 +36,22 @@ fn a_compressed_dump_is_read_as_what_is_in_it() {
         .write("two.sql.gz", [gzip(start), gzip(end)].concat())
         .write("one.sql.zst", zstd(schema.as_bytes()))
         .write("two.sql.zst", skipped)
+        .write("one.sql.lz4", lz4(schema.as_bytes()))
+        .write("two.sql.LZ4", [lz4(start), lz4(end)].concat())
         // Its bytes tell, not its name.
-        .write("three.sql", gzip(schema.as_bytes()));
+        .write("three.sql", gzip(schema.as_bytes()))
+        .write("four", lz4(schema.as_bytes()));
     let plain = folder.run(&["rewrite", "-q", "--with", "roles.sql", "schema.sql"]).out;
-    for name in ["one.sql.gz", "two.sql.gz", "one.sql.zst", "two.sql.zst", "three.sql"] {
+    for name in [
+        "one.sql.gz",
+        "two.sql.gz",
+        "one.sql.zst",
+        "two.sql.zst",
+        "one.sql.lz4",
+        "two.sql.LZ4",
+        "three.sql",
+        "four",
+    ] {
         let ran = folder.run(&["rewrite", "-q", "--with", "roles.sql", name]);
         assert_eq!(ran.out, plain, "{name} {}", ran.err);
     }
@@ -52,9 +71,11 @@ fn a_compressed_dump_is_read_as_what_is_in_it() {
 fn a_compressed_dump_that_is_cut_off_or_damaged_is_told_apart() {
     let folder = Folder::new();
     let schema = folder.read("schema.sql").repeat(3);
-    for (name, whole, test) in
-        [("a.sql.gz", gzip(schema.as_bytes()), "gzip -t"), ("a.sql.zst", zstd(schema.as_bytes()), "zstd -t")]
-    {
+    for (name, whole, test) in [
+        ("a.sql.gz", gzip(schema.as_bytes()), "gzip -t"),
+        ("a.sql.zst", zstd(schema.as_bytes()), "zstd -t"),
+        ("a.sql.lz4", lz4(schema.as_bytes()), "lz4 -t"),
+    ] {
         for length in [7, whole.len() / 2, whole.len() - 1] {
             folder.write(name, &whole[..length]);
             let ran = folder.run(&["check", name]);

@@ -23,7 +23,7 @@ Examples:
                                       one database out of a pg_dumpall file
 
 FILE is what pg_dump wrote with -Fc, -Fd or -Ft, or text of pg_dump and
-pg_dumpall, plain or compressed by gzip or zstd; the roles are what
+pg_dumpall, plain or compressed by gzip, zstd or lz4; the roles are what
 pg_dumpall --roles-only wrote, where they are not in a FILE.
 
 Passwords come from the address, PGPASSWORD or ~/.pgpass.

@@ -151,10 +151,9 @@ pub(super) fn unless_text(file: &TextFile, head: &[u8]) -> Result<(), Error> {
         (Packing::Plain, [b'P', b'K', ..]) => {
             ("it is a zip file".to_owned(), "unpack it, and name the dump in it".to_owned())
         }
-        (packing @ (Packing::Gzip | Packing::Zstd), head) if archive::begins(head) => {
-            let is_gzip = packing == Packing::Gzip;
-            let program = if is_gzip { "gzip" } else { "zstd" };
-            let (command, unpacked) = archive::unpacking(&file.path().display().to_string(), is_gzip);
+        (packing, head) if packing != Packing::Plain && archive::begins(head) => {
+            let program = packing.program();
+            let (command, unpacked) = archive::unpacking(&file.path().display().to_string(), packing);
             (
                 format!("it is an archive that was compressed once more, by {program}"),
                 format!("unpack it first: {command}; then name {}", shell_file(&unpacked)),
@@ -222,7 +221,7 @@ pub(super) fn read_once(path: &Path) -> Error {
             "{} cannot be restored: it can be read only once, and a restore looks through a dump before it writes anything",
             path.display()
         ),
-        next: vec!["write it into a file, and name that; .gz and .zst are read as they are".into()],
+        next: vec!["write it into a file, and name that; .gz, .zst and .lz4 are read as they are".into()],
     }
 }
 
