@@ -18,12 +18,41 @@ COMMENT ON LARGE OBJECT 4301 IS 'empty';
 GRANT SELECT ON LARGE OBJECT 4302 TO PUBLIC;";
 
 #[test]
+fn a_rewritten_archive_is_restored_by_pg_restore() -> Outcome {
+    let test = "a_rewritten_archive_is_restored_by_pg_restore";
+    let Some(dumps) = Dumps::new(test, Server::Source17, "plain.sql")? else { return Ok(()) };
+    dumps.stage.sql_text(LARGE_OBJECTS)?;
+    let programs = dumps.stage.lab.programs_of(Server::Source17)?;
+    let new = dumps.path("new");
+    for (number, format) in [&["-Fc", "-Zzstd"][..], &["-Ft"]].into_iter().enumerate() {
+        let archive = dumps.dump(format, &format!("shop.{number}"))?;
+        let mut rewrite = program::program();
+        rewrite.args(["rewrite", "--no-config", "-q", "-F", "custom"]).arg("--output-dir").arg(&new);
+        let mut roles = Command::new(programs.join("psql"));
+        roles
+            .args(["-Xq", "-v", "ON_ERROR_STOP=1", "-d", &dumps.stage.target, "-f"])
+            .arg(new.join("roles.sql"));
+        let mut restore = Command::new(programs.join("pg_restore"));
+        restore.args(["--exit-on-error", "-j2", "-d", &dumps.stage.target]).arg(new.join("shop.dump"));
+        for command in [rewrite.arg(dumps.path("roles.sql")).arg(&archive), &mut roles, &mut restore] {
+            let output = command.output()?;
+            assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        let (code, said) = dumps.verify()?;
+        assert_eq!(code, 0, "{format:?}: {said}");
+        dumps.stage.empty_target()?;
+    }
+    Ok(())
+}
+
+#[test]
 fn archives_of_every_format_arrive_as_a_migration_does() -> Outcome {
     let test = "archives_of_every_format_arrive_as_a_migration_does";
     let Some(dumps) = Dumps::new(test, Server::Source17, "plain.sql")? else { return Ok(()) };
     dumps.stage.sql_text(LARGE_OBJECTS)?;
     dumps.stage.sql(&dumps.stage.source, "ALTER DATABASE shop SET work_mem = '7MB'")?;
-    let formats: [&[&str]; 4] = [&["-Fd", "-j2"], &["-Fc"], &["-Ft"], &["-Fd", "-Zzstd"]];
+    let formats: [&[&str]; 4] =
+        [&["-Fd", "-j2"], &["-Fc"], &["-Ft"], &["-Fd", "-Zzstd"]];
     for (number, format) in formats.into_iter().enumerate() {
         let archive = dumps.dump(format, &format!("archive.{number}"))?;
         let (code, report, all) = dumps.restore(&archive, &[])?;

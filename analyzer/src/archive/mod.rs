@@ -6,12 +6,16 @@
 
 mod head;
 mod large_objects;
+mod looked_at;
 mod script;
 mod toc;
+mod write;
 
 pub use head::{Damage, int};
-pub use script::{Part, Script};
+pub use looked_at::ROWS_END;
+pub use script::{Field, Part, Pieces, Script};
 pub use toc::{Compression, Entry, Format, Place, Section, Toc};
+pub use write::push_int;
 
 /// The first bytes of an archive's table of contents.
 pub const MAGIC: &[u8] = b"PGDMP";

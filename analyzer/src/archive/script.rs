@@ -16,6 +16,36 @@ pub enum Part {
     Data(usize),
 }
 
+/// What of an entry a piece of the script's text comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// The path of names, in archives of before CVE-2018-1058.
+    SearchPath,
+    /// `SET default_tablespace`, where it changes.
+    Tablespace,
+    /// `SET default_table_access_method`, where it changes.
+    AccessMethod,
+    /// The comment that names the entry, and what else is written around it.
+    Frame,
+    /// Its statements.
+    Definition,
+    /// `ALTER … OWNER TO`.
+    Owner,
+    /// `ALTER TABLE … SET ACCESS METHOD` of a partitioned table.
+    PartitionedMethod,
+    /// The COPY before its rows.
+    Copy,
+}
+
+/// What the last text of a script is made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pieces {
+    /// The index of its entry; none of what is written around all entries.
+    pub entry: Option<usize>,
+    /// The fields in their order, each with the byte behind its end.
+    pub fields: Vec<(Field, usize)>,
+}
+
 /// Kinds that only tell how the others are to be read.
 const SETTINGS: [&str; 3] = ["ENCODING", "STDSTRINGS", "SEARCHPATH"];
 
@@ -66,6 +96,7 @@ pub struct Script {
     schema: Option<Vec<u8>>,
     /// The archive says which search_path holds from the start.
     has_search_path: bool,
+    pieces: Pieces,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,7 +175,19 @@ impl Script {
             access_method: None,
             schema: None,
             has_search_path,
+            pieces: Pieces::default(),
         }
+    }
+
+    /// What the text that was given last is made of.
+    #[must_use]
+    pub fn pieces(&self) -> &Pieces {
+        &self.pieces
+    }
+
+    /// Everything since the field before is of this one.
+    fn mark(&mut self, field: Field, out: &[u8]) {
+        self.pieces.fields.push((field, out.len()));
     }
 
     fn head(&self) -> Vec<u8> {
@@ -214,7 +257,9 @@ impl Script {
 
     /// What has to be set before an entry, and its comment.
     fn before(&mut self, entry: &Entry, prefix: &str, out: &mut Vec<u8>) {
+        self.pieces.fields.clear();
         self.select_schema(entry, out);
+        self.mark(Field::SearchPath, out);
         if let Some(wanted) = entry.tablespace.as_deref()
             && self.tablespace.as_deref() != Some(wanted)
         {
@@ -222,6 +267,7 @@ impl Script {
             push(out, &[b"SET default_tablespace = ", &name, b";\n\n"]);
             self.tablespace = Some(wanted.to_vec());
         }
+        self.mark(Field::Tablespace, out);
         if let Some(wanted) = entry.access_method.as_deref()
             && entry.relation_kind != b'p'
             && self.access_method.as_deref() != Some(wanted)
@@ -229,6 +275,7 @@ impl Script {
             push(out, &[b"SET default_table_access_method = ", &name(wanted), b";\n\n"]);
             self.access_method = Some(wanted.to_vec());
         }
+        self.mark(Field::AccessMethod, out);
         let or_hyphen =
             |text: &Option<Vec<u8>>| text.as_ref().map_or_else(|| b"-".to_vec(), |text| line(text));
         push(out, &[b"--\n-- ", prefix.as_bytes(), b"Name: ", &line(&entry.tag), b"; Type: ", &entry.kind]);
@@ -237,6 +284,7 @@ impl Script {
             push(out, &[b"; Tablespace: ", &line(tablespace)]);
         }
         out.extend_from_slice(b"\n--\n\n");
+        self.mark(Field::Frame, out);
     }
 
     /// Archives of before CVE-2018-1058 change the path from schema to schema.
@@ -260,6 +308,7 @@ impl Script {
         } else {
             push(&mut out, &[&entry.definition, b"\n\n"]);
         }
+        self.mark(Field::Definition, &out);
         if let Some(owner) = entry.owner.as_deref().filter(|owner| !owner.is_empty())
             && !entry.drop.is_empty()
         {
@@ -270,14 +319,17 @@ impl Script {
                 push(&mut out, &[b"ALTER ", &object, &to, b";\n\n"]);
             }
         }
+        self.mark(Field::Owner, &out);
         if entry.relation_kind == b'p'
             && let Some(method) = entry.access_method.as_deref().filter(|method| !method.is_empty())
         {
             let table = path(entry);
             push(&mut out, &[b"ALTER TABLE ", &table, b" SET ACCESS METHOD ", &name(method), b";\n\n"]);
         }
+        self.mark(Field::PartitionedMethod, &out);
         if entry.is("DATABASE") || entry.is("DATABASE PROPERTIES") {
             self.connect(&entry.tag, &mut out);
+            self.mark(Field::Frame, &out);
         }
         out
     }
@@ -308,6 +360,7 @@ impl Script {
     fn part(&mut self, index: usize) -> Option<Part> {
         let toc = Arc::clone(&self.toc);
         let entry = toc.entries.get(index)?;
+        self.pieces.entry = Some(index);
         loop {
             match self.step {
                 Step::Definition => {
@@ -325,7 +378,12 @@ impl Script {
                         push(&mut out, &[&entry.definition, b"\n\n"]);
                     }
                     let large = entry.is("BLOBS");
-                    out.extend_from_slice(if large { b"BEGIN;\n\n" } else { &entry.copy });
+                    if large {
+                        out.extend_from_slice(b"BEGIN;\n\n");
+                    }
+                    self.mark(Field::Frame, &out);
+                    out.extend_from_slice(&entry.copy);
+                    self.mark(Field::Copy, &out);
                     return Some(Part::Text(out));
                 }
                 Step::Data => {
@@ -334,6 +392,7 @@ impl Script {
                 }
                 Step::DataEnd if entry.is("BLOBS") => {
                     self.step = Step::End;
+                    self.pieces.fields = vec![(Field::Frame, usize::MAX)];
                     return Some(Part::Text(b"COMMIT;\n\n".to_vec()));
                 }
                 Step::Start | Step::DataHead | Step::DataEnd | Step::End => return None,
@@ -359,6 +418,7 @@ impl Iterator for Script {
         }
         if self.next == self.order.len() {
             self.next += 1;
+            self.pieces = Pieces::default();
             return Some(Part::Text(self.tail()));
         }
         None

@@ -36,13 +36,13 @@ pub enum Compression {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
     /// That of the entry before it: comments and privileges.
-    Open,
+    Open = 1,
     /// What stands before the rows.
-    PreData,
+    PreData = 2,
     /// Rows, large objects and the values of sequences.
-    Data,
+    Data = 3,
     /// What stands behind them.
-    PostData,
+    PostData = 4,
 }
 
 /// Where the data of an entry is.
@@ -63,6 +63,8 @@ pub enum Place {
 pub struct Entry {
     /// `pg_dump`'s number for it.
     pub id: i64,
+    /// The numbers of its catalog and of the object itself on the server.
+    pub object: (u32, u32),
     /// True where it has data.
     pub has_data: bool,
     /// Its name for people; for functions with their arguments.
@@ -234,12 +236,15 @@ impl Toc {
     }
 }
 
+/// A number of an object; 0 of what has none.
+fn oid(text: &[u8]) -> u32 {
+    str::from_utf8(text).ok().and_then(|number| number.parse().ok()).unwrap_or_default()
+}
+
 fn entry(reader: &mut Reader<impl Read>, toc: &Toc, offset_size: u8) -> Result<Entry, Damage> {
     let id = reader.int()?;
     let has_data = reader.int()? != 0;
-    // The object's numbers on the server: its catalog's, and its own.
-    reader.string()?;
-    reader.string()?;
+    let object = (oid(&reader.text()?), oid(&reader.text()?));
     let tag = reader.text()?;
     let kind = reader.text()?;
     let section = match reader.int()? {
@@ -276,6 +281,7 @@ fn entry(reader: &mut Reader<impl Read>, toc: &Toc, offset_size: u8) -> Result<E
     };
     Ok(Entry {
         id,
+        object,
         has_data,
         tag,
         kind,

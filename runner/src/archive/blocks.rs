@@ -2,16 +2,16 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::rc::Rc;
 
-use tsmigrate_analyzer::archive::{self, Damage, Place, Toc};
+use tsmigrate_analyzer::archive::{self, Damage, Entry, Place, Toc};
 
 use super::files::{CHUNK, Files, Range, damaged};
 
 /// The kinds of blocks.
-const ROWS: u8 = 1;
-const LARGE_OBJECTS: u8 = 3;
+pub(super) const ROWS: u8 = 1;
+pub(super) const LARGE_OBJECTS: u8 = 3;
 
 /// A reader of blocks that may go on behind one.
 pub(super) struct Blocks {
@@ -28,7 +28,7 @@ impl Blocks {
         Self { source: BufReader::with_capacity(CHUNK, source), int_size, left: 0, is_over: true }
     }
 
-    fn byte(&mut self) -> io::Result<u8> {
+    pub(super) fn byte(&mut self) -> io::Result<u8> {
         let mut byte = [0];
         self.source.read_exact(&mut byte)?;
         let [byte] = byte;
@@ -40,7 +40,7 @@ impl Blocks {
     }
 
     /// The head of a block: whether it has large objects, and its entry's number.
-    fn head(&mut self) -> io::Result<(bool, i64)> {
+    pub(super) fn head(&mut self) -> io::Result<(bool, i64)> {
         match self.byte()? {
             ROWS => Ok((false, self.int()?)),
             LARGE_OBJECTS => Ok((true, self.int()?)),
@@ -57,7 +57,7 @@ impl Blocks {
     }
 
     /// The next chunk's length; none at the end.
-    fn chunk(&mut self) -> io::Result<Option<u64>> {
+    pub(super) fn chunk(&mut self) -> io::Result<Option<u64>> {
         let length = self.int()?;
         let length = u64::try_from(length).map_err(|_| damaged("a chunk's length is below zero"))?;
         Ok(Some(length).filter(|length| *length > 0))
@@ -90,6 +90,12 @@ impl Blocks {
         }
         self.left -= read as u64;
         Ok(read)
+    }
+
+    /// Writes the bytes of a chunk as they stand.
+    pub(super) fn copy(&mut self, bytes: u64, out: &mut dyn Write) -> io::Result<()> {
+        let copied = io::copy(&mut self.source.by_ref().take(bytes), out)?;
+        if copied < bytes { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
     }
 
     /// Begins the rows behind the head.
@@ -135,23 +141,22 @@ fn io_error(damage: Damage) -> io::Error {
     }
 }
 
+/// Where entries' data begins, as far as the table of contents says it.
+pub(super) fn known_places(toc: &Toc) -> BTreeMap<i64, u64> {
+    let known = toc.entries.iter().filter_map(|entry| match entry.place {
+        Place::At(offset) => Some((entry.id, offset)),
+        Place::Unknown | Place::Nowhere | Place::File(_) => None,
+    });
+    known.collect()
+}
+
 /// Where each entry's data begins. An archive that was written into a pipe does not say it: its blocks are looked
 /// through, from the first behind the table of contents, until all are found. What is behind them is none: where `pg_dump` wrote
 /// to the end of a file (`>>`), it has written its table of contents there once more.
 pub(super) fn places(toc: &Toc, files: &Files) -> io::Result<BTreeMap<i64, u64>> {
-    let mut places = BTreeMap::new();
-    let mut unknown = BTreeSet::new();
-    for entry in &toc.entries {
-        match entry.place {
-            Place::At(offset) => {
-                places.insert(entry.id, offset);
-            }
-            Place::Unknown if entry.has_data => {
-                unknown.insert(entry.id);
-            }
-            Place::Unknown | Place::Nowhere | Place::File(_) => {}
-        }
-    }
+    let mut places = known_places(toc);
+    let is_unknown = |entry: &&Entry| entry.has_data && entry.place == Place::Unknown;
+    let mut unknown: BTreeSet<_> = toc.entries.iter().filter(is_unknown).map(|entry| entry.id).collect();
     if unknown.is_empty() {
         return Ok(places);
     }

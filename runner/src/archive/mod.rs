@@ -5,9 +5,11 @@
 //! entry's data whole.
 
 mod blocks;
+mod copied;
 mod data;
 mod files;
 mod places;
+mod rewritten;
 mod rows;
 mod script;
 
@@ -23,6 +25,7 @@ use crate::frames::Packing;
 use data::LargeObjects;
 use files::{CHUNK, Files};
 pub use places::Places;
+pub use rewritten::{Rewritten, Unwritable};
 pub use rows::Rows;
 pub use script::ScriptReader;
 

@@ -2,14 +2,11 @@
 
 use std::io::{self, Read};
 
-use tsmigrate_analyzer::archive::{Entry, Toc};
+use tsmigrate_analyzer::archive::{Entry, ROWS_END as NO_ROWS, Toc};
 
 use super::data;
 use super::files::Files;
 use super::places::Places;
-
-/// What ends the rows of a COPY in `pg_dump`'s own data.
-pub(super) const NO_ROWS: &[u8] = b"\\.\n\n\n";
 
 /// The rows of one table, without the line that ends them.
 pub struct Rows {

@@ -5,12 +5,10 @@ use std::io::{self, IsTerminal, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tsmigrate::archive::{self, Archive};
 use tsmigrate::workers::Workers;
-use tsmigrate_analyzer::clean;
 use tsmigrate_analyzer::facts::ObjectId;
 use tsmigrate_analyzer::facts::names::quoted;
 use tsmigrate_analyzer::finding::Unmoved;
@@ -23,7 +21,8 @@ use tsmigrate_analyzer::{Analysis, Analyzer, InputError, Options, Rewriter, Styl
 
 use super::failure::Failure;
 use super::packed::{self, Unpacked, archive_failure};
-use super::terminal::{note, on_terminal};
+use super::reading::Progress;
+use super::terminal::note;
 
 /// So much is read at a time.
 const CHUNK: usize = 256 << 10;
@@ -84,7 +83,7 @@ impl Input {
         } else {
             let file = File::open(path).map_err(|error| failed(&error))?;
             let mut input = Self::new(name, Some(path.to_owned()), file)?;
-            input.archive = input.archive()?;
+            input.archive = input.look_for_archive()?;
             input
         };
         input.with_rows = with_rows;
@@ -92,7 +91,7 @@ impl Input {
     }
 
     /// The archive that the file is.
-    fn archive(&self) -> Result<Option<Archive>, Failure> {
+    fn look_for_archive(&self) -> Result<Option<Archive>, Failure> {
         if self.length.is_none() {
             return Ok(None);
         }
@@ -256,20 +255,42 @@ impl Input {
         progress: &Progress,
         mut take: impl FnMut(&[u8]) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let changed = |name: &str| {
-            Failure::new("the file was changed while it was being read")
-                .at(name)
-                .next("run the command again when nothing writes to the file any more")
-        };
         let mut left = first;
         let name = self.name.clone();
         self.read(progress, |chunk| {
             left = left.checked_sub(chunk.len() as u64).ok_or_else(|| changed(&name))?;
             take(chunk)
         })?;
-        let modified = self.file.metadata().and_then(|metadata| metadata.modified()).ok();
-        if left > 0 || modified != self.modified { Err(changed(&name)) } else { Ok(()) }
+        if left > 0 { Err(changed(&name)) } else { self.unchanged() }
     }
+
+    /// Refuses what was written to since it was opened.
+    pub(super) fn unchanged(&self) -> Result<(), Failure> {
+        let modified = self.file.metadata().and_then(|metadata| metadata.modified()).ok();
+        if modified == self.modified { Ok(()) } else { Err(changed(&self.name)) }
+    }
+
+    /// What it is, where it is no text.
+    pub(super) fn archive(&self) -> Option<&Archive> {
+        self.archive.as_ref()
+    }
+
+    /// True where it is no text.
+    pub(super) fn is_archive(&self) -> bool {
+        self.archive.is_some()
+    }
+
+    /// Of an archive, rows are not read.
+    pub(super) fn leave_rows(&mut self) {
+        self.with_rows = false;
+    }
+}
+
+/// What was written to while it was read.
+pub(super) fn changed(name: &str) -> Failure {
+    Failure::new("the file was changed while it was being read")
+        .at(name)
+        .next("run the command again when nothing writes to the file any more")
 }
 
 fn directory(path: &Path) -> Failure {
@@ -438,52 +459,4 @@ fn bad_input(error: &InputError, word: &str) -> Failure {
         problem.next(word)
     };
     Failure::new(problem.what()).at(place).next(next)
-}
-
-/// How far the reading of a large file is: shown on a terminal, where it takes more than two seconds.
-pub(super) struct Progress {
-    bar: Option<ProgressBar>,
-    shown: std::cell::Cell<bool>,
-    started: Instant,
-}
-
-impl Progress {
-    const PATIENCE: Duration = Duration::from_secs(2);
-
-    /// Starts to measure.
-    pub(super) fn new(verb: &str, name: &str, length: Option<u64>) -> Self {
-        let bar = on_terminal().then(|| {
-            let template = match length {
-                Some(_) => {
-                    "  {prefix} {bar:24.cyan/dim} {bytes:>10} of {total_bytes}  {binary_bytes_per_sec:>12}  {eta} left"
-                }
-                None => "  {prefix} {spinner} {bytes:>10}  {binary_bytes_per_sec:>12}",
-            };
-            let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::hidden())
-                .with_prefix(format!("{verb} {}", clean::text(name)));
-            if let Ok(style) = ProgressStyle::with_template(template) {
-                bar.set_style(style.progress_chars("━╸─"));
-            }
-            bar
-        });
-        Self { bar, shown: false.into(), started: Instant::now() }
-    }
-
-    /// So many more bytes are done.
-    pub(super) fn advance(&self, bytes: u64) {
-        let Some(bar) = &self.bar else { return };
-        bar.inc(bytes);
-        if !self.shown.get() && self.started.elapsed() > Self::PATIENCE {
-            self.shown.set(true);
-            bar.set_draw_target(ProgressDrawTarget::stderr());
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
 }

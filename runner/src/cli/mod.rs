@@ -1,6 +1,7 @@
 //! Arguments in, exit status out: 0 clean, 1 findings, 2 failed.
 
 mod analysed;
+mod archive_output;
 mod check;
 mod cleanup;
 mod config;
@@ -20,6 +21,7 @@ mod output;
 mod packed;
 mod page;
 mod question;
+mod reading;
 mod render;
 mod reports;
 mod restore;

@@ -5,7 +5,8 @@ use tsmigrate_analyzer::moving::{MoveError, Mover, SchemaMap, Surveyor};
 use tsmigrate_analyzer::quote::shell;
 
 use super::failure::Failure;
-use super::input::{Input, Progress};
+use super::input::Input;
+use super::reading::Progress;
 
 /// Plans the changes of every input, which are made from then on wherever it is read. What cannot be proved is returned.
 pub(super) fn prepare(inputs: &mut [Input], schemas: &SchemaMap) -> Result<Vec<Unmoved>, Failure> {

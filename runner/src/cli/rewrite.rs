@@ -14,13 +14,15 @@ use tsmigrate_analyzer::report::{count, thousands};
 use tsmigrate_analyzer::{Analysis, Report, Style};
 
 use super::analysed::{Analysed, Setup};
+use super::archive_output::{self, Format};
 use super::diff::{Diff, Paint, Search, Secrets};
 use super::failure::{Failure, Status};
-use super::input::{self, Input, Progress};
+use super::input::{self, Input};
 use super::moved;
 use super::output::{self, Made, Out, beside, overwrites};
 use super::packed;
 use super::page::Page;
+use super::reading::Progress;
 use super::reports::{self, Files, Shown};
 use super::summary;
 use super::terminal::note;
@@ -40,6 +42,8 @@ Examples:
     tsmigrate rewrite roles.sql schema.sql.gz --output-dir rewritten
   Roles that are only read:
     pg_dump mydb | tsmigrate rewrite --with roles.sql - -o mydb.sql
+  An archive stays one, for pg_restore:
+    tsmigrate rewrite nightly.dump -o nightly.rewritten.dump
   Several databases into schemas of one:
     tsmigrate rewrite all.sql --into-schema shop=shop --into-schema crm=crm
   See the changes first:
@@ -62,6 +66,18 @@ pub(super) struct Args {
         short, long, value_name = "FILE", conflicts_with_all = ["output_dir", "diff"], help_heading = "Output"
     )]
     output: Option<PathBuf>,
+
+    /// Of archives: plain, or custom, an archive again
+    #[arg(
+        short = 'F',
+        long = "as",
+        value_enum,
+        value_name = "FORMAT",
+        hide_possible_values = true,
+        conflicts_with = "diff",
+        help_heading = "Output"
+    )]
+    as_format: Option<Format>,
 
     /// Write to a directory, under the names of the dumps
     #[arg(long, value_name = "DIR", conflicts_with = "diff", help_heading = "Output")]
@@ -101,6 +117,45 @@ enum Destination {
     File(PathBuf),
 }
 
+impl Args {
+    /// What happens to statements that are removed.
+    fn style(&self) -> Style {
+        if self.delete_removed { Style::Delete } else { Style::Comment }
+    }
+}
+
+impl Destination {
+    /// The file; none of standard output.
+    fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Stdout => None,
+            Self::File(path) => Some(path),
+        }
+    }
+}
+
+/// What each of the files becomes. The rows of an archive that becomes one are not read.
+fn formats(
+    args: &Args,
+    inputs: &mut [Input],
+    destinations: &[Destination],
+    moves_schemas: bool,
+) -> Result<Vec<Format>, Failure> {
+    let files = inputs.get_mut(args.with.len()..).unwrap_or_default();
+    Format::check(args.as_format, files)?;
+    let mut formats = Vec::new();
+    for (input, destination) in files.iter_mut().zip(destinations).filter(|_| !args.diff) {
+        let format = Format::of(args.as_format, input, destination.path());
+        if format == Format::Custom {
+            archive_output::check(moves_schemas, *destination == Destination::Stdout)?;
+            input.leave_rows();
+        }
+        formats.push(format);
+    }
+    formats.resize(destinations.len(), Format::Plain);
+    Ok(formats)
+}
+
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     let Setup { target, options, schemas, .. } = args.analysed.setup()?;
@@ -115,6 +170,7 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     // Removed again where anything fails before the outputs are placed.
     let _created = args.output_dir.as_deref().map(output::create_directory).transpose()?;
     let destinations = destinations(args, &inputs)?;
+    let formats = formats(args, &mut inputs, &destinations, !schemas.is_empty())?;
     let log = args.log.as_deref().filter(|log| *log != Path::new("stderr"));
     log.map_or(Ok(()), |log| output::check(log, &inputs))?;
     args.written.check(&inputs)?;
@@ -132,9 +188,19 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     // What may be refused comes before the long work.
     let next = reports::next(&report, &args.analysed);
     let mut made = args.written.make(&report, &next, Shown::default())?;
-    for (index, destination) in destinations.iter().enumerate() {
+    for ((index, destination), format) in destinations.iter().enumerate().zip(formats) {
         let index = index + args.with.len();
         let Some(input) = inputs.get_mut(index) else { continue };
+        if format == Format::Custom {
+            made.push(archive_output::write(
+                &analysis,
+                (index, args.style()),
+                input,
+                destination.path(),
+                args.quiet,
+            )?);
+            continue;
+        }
         match destination {
             // Who reads no further has seen enough: the status still says what was found.
             Destination::Stdout => match to_stdout(args, &analysis, index, input) {
@@ -179,7 +245,7 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
 fn destinations(args: &Args, inputs: &[Input]) -> Result<Vec<Destination>, Failure> {
     let files = inputs.get(args.with.len()..).unwrap_or_default();
     if let Some(dir) = &args.output_dir {
-        return into_directory(dir, files, inputs);
+        return into_directory(dir, args.as_format, files, inputs);
     }
     if files.len() > 1 && !args.diff {
         let words: Vec<String> = files.iter().map(Input::word).collect();
@@ -206,8 +272,18 @@ fn destinations(args: &Args, inputs: &[Input]) -> Result<Vec<Destination>, Failu
     Ok(files.iter().map(|_| Destination::Stdout).collect())
 }
 
-fn into_directory(dir: &Path, files: &[Input], inputs: &[Input]) -> Result<Vec<Destination>, Failure> {
-    let mut names: Vec<PathBuf> = files.iter().filter_map(Input::file_name).collect();
+fn into_directory(
+    dir: &Path,
+    wanted: Option<Format>,
+    files: &[Input],
+    inputs: &[Input],
+) -> Result<Vec<Destination>, Failure> {
+    let name = |input: &Input| {
+        let name = input.file_name()?;
+        let is_archive = Format::of(wanted, input, None) == Format::Custom;
+        Some(if is_archive { name.with_extension("dump") } else { name })
+    };
+    let mut names: Vec<PathBuf> = files.iter().filter_map(name).collect();
     // Each of the same name gets a number behind its stem, which no other file has.
     for at in 1..names.len() {
         let (before, name) = (names[..at].to_vec(), names[at].clone());
@@ -239,7 +315,7 @@ fn transform(
     out: &mut dyn Write,
     failed: &dyn Fn(&io::Error) -> Failure,
 ) -> Result<(), Failure> {
-    let style = if args.delete_removed { Style::Delete } else { Style::Comment };
+    let style = args.style();
     let Some(summary) = analysis.inputs.get(index) else { return Ok(()) };
     let progress = Progress::new("writing", &input.name, input.length());
     let mut rewriter = analysis.rewriter(index, style);

@@ -99,6 +99,7 @@ impl Database {
         let id = i64::try_from(self.entries.len()).unwrap_or(i64::MAX).saturating_add(1);
         let mut entry = Entry {
             id,
+            object: (0, 0),
             has_data: false,
             tag: name.name.as_bytes().to_vec(),
             kind: kind.as_bytes().to_vec(),

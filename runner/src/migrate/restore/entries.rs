@@ -101,6 +101,7 @@ mod tests {
     fn entry(copy: &str, definition: &str) -> Entry {
         Entry {
             id: 1,
+            object: (0, 0),
             has_data: true,
             tag: b"T".to_vec(),
             kind: b"TABLE DATA".to_vec(),
