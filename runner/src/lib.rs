@@ -20,6 +20,7 @@ pub mod frames;
 pub mod guard;
 pub mod hazards;
 pub mod human;
+pub mod inserts;
 pub mod inspect;
 pub mod jobs;
 pub mod journal;

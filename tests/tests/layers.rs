@@ -93,6 +93,7 @@ const CRATES: &[Crate] = &[
             "verify",
             "report",
             "frames",
+            "inserts",
             "archive",
             "text_dump",
             "migrate",

@@ -24,6 +24,12 @@ CREATE TABLE "My ""S".leaf0 PARTITION OF "My ""S".root FOR VALUES WITH (MODULUS 
 CREATE TABLE "My ""S".leaf1 PARTITION OF "My ""S".root FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 INSERT INTO "My ""S".root SELECT n, 'v' || n FROM generate_series(1, 500) n;
 CREATE TABLE "My ""S".empty (a int);
+CREATE TABLE "My ""S".bare ();
+INSERT INTO "My ""S".bare DEFAULT VALUES;
+CREATE TABLE "My ""S"."VALUES (" (id int GENERATED ALWAYS AS IDENTITY, "DEFAULT" text, n int GENERATED ALWAYS AS (length("DEFAULT")) STORED,
+    b bit(4), v varbit, f float8, t bool, d date, a text[]);
+INSERT INTO "My ""S"."VALUES (" ("DEFAULT", b, v, f, t, d, a) VALUES ('it''s', b'0101', b'1', 'NaN', true, 'infinity', ARRAY['a''b', E'c\\d', NULL]),
+    (E'INSERT INTO x VALUES (''a'');\r\n\t', NULL, b'', '-1e-7', false, NULL, '{}');
 CREATE FUNCTION "My ""S".f() RETURNS text LANGUAGE sql AS $$ SELECT '-- PostgreSQL database dump' $$;
 "#;
 
@@ -61,12 +67,14 @@ fn texts_arrive_as_a_migration_does() -> Outcome {
     let parts: Vec<&Path> = sections.iter().chain([&roles]).map(PathBuf::as_path).collect();
     // Its name does not say how it is packed.
     let lz4 = dumps.dump(&["-Fp", "-Zlz4"], "shop.dump")?;
+    let inserts = dumps.dump(&["-Fp", "--rows-per-insert=7", "--load-via-partition-root"], "inserts")?;
     let archive = dumps.dump(&["-Fc"], "archive")?;
-    let all: [(&str, &[&Path]); 6] = [
+    let all: [(&str, &[&Path]); 7] = [
         ("plain", &[&roles, &plain]),
         ("gzip", &[&gzip, &roles]),
         ("zstd", &[&roles, &zstd]),
         ("lz4", &[&roles, &lz4]),
+        ("inserts", &[&inserts, &roles]),
         ("sections", &parts),
         ("an archive", &[&roles, &archive]),
     ];
@@ -76,7 +84,7 @@ fn texts_arrive_as_a_migration_does() -> Outcome {
         let is_without_database = report["plan"]["notes"].to_string().contains("without --create");
         assert_eq!(
             is_without_database,
-            ["plain", "zstd", "lz4", "sections"].contains(&what),
+            ["plain", "zstd", "lz4", "inserts", "sections"].contains(&what),
             "{what}: {said}"
         );
         let (code, report, said) = restore(&dumps, files, &[])?;
@@ -156,7 +164,8 @@ fn texts_that_are_not_restored_are_refused_by_name_before_anything_is_written() 
         assert_eq!((code, checks(&report)), (2, expected.to_vec()), "{said}");
         Ok(())
     };
-    fs::copy(dumps.dump(&["-Fp", "--inserts"], "inserts.sql")?, &other)?;
+    let inserts = fs::read_to_string(dumps.dump(&["-Fp", "--inserts"], "inserts.sql")?)?;
+    write(&inserts.replacen("VALUES (", "VALUES (now(), ", 1))?;
     refused(&["archive-inserts"])?;
     fs::copy(dumps.dump(&["-Fp", "--encoding=SQL_ASCII"], "ascii.sql")?, &other)?;
     refused(&["archive-encoding"])?;

@@ -13,6 +13,7 @@ mod rewritten;
 mod rows;
 mod script;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -22,11 +23,13 @@ use tsmigrate_analyzer::archive::{Damage, Entry, Format, MAGIC, Part, Script, Se
 use tsmigrate_analyzer::quote::shell_file;
 
 use crate::frames::Packing;
+use crate::inserts;
+use crate::names::Relation;
 use data::LargeObjects;
 use files::{CHUNK, Files};
 pub use places::Places;
 pub use rewritten::{Rewritten, Unwritable};
-pub use rows::Rows;
+use rows::Rows;
 pub use script::ScriptReader;
 
 /// An archive that was opened: its table of contents is whole.
@@ -34,6 +37,8 @@ pub use script::ScriptReader;
 pub struct Archive {
     toc: Arc<Toc>,
     files: Arc<Files>,
+    /// Entries whose rows are statements.
+    inserts: BTreeSet<i64>,
 }
 
 /// True for a file that begins as an archive in custom or tar format does.
@@ -68,6 +73,12 @@ pub fn unpacking(file: &str, packing: Packing) -> (String, String) {
     }
     let name = format!("{file}.unpacked");
     (format!("{piped} {} > {}", shell_file(file), shell_file(&name)), name)
+}
+
+/// The table of an entry.
+fn relation(entry: &Entry) -> Relation {
+    let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+    Relation::new(&text(entry.schema.as_deref().unwrap_or_default()), &text(&entry.tag))
 }
 
 impl Archive {
@@ -106,7 +117,7 @@ impl Archive {
     }
 
     fn new(toc: Toc, files: Files) -> Self {
-        Self { toc: Arc::new(toc), files: Arc::new(files) }
+        Self { toc: Arc::new(toc), files: Arc::new(files), inserts: BTreeSet::new() }
     }
 
     /// What it holds.
@@ -142,6 +153,36 @@ impl Archive {
         Places::find(&self.toc, &self.files)
     }
 
+    /// Takes rows that are INSERT statements for those of a COPY. Statements that are not as `pg_dump` writes them stay what they
+    /// are.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn take_inserts(&mut self, places: &Places) -> io::Result<()> {
+        let standard_strings = self.toc.has_standard_strings();
+        let is_open = |entry: &&Entry| entry.has_data && entry.copy.is_empty() && entry.is("TABLE DATA");
+        let mut found = Vec::new();
+        for (index, entry) in self.toc.entries.iter().enumerate().filter(|(_, entry)| is_open(entry)) {
+            let data = data::of_entry(&self.toc, &self.files, &places.offsets, entry)
+                .map_err(|error| data::named(entry, &error))?;
+            match inserts::look(BufReader::new(data), standard_strings) {
+                Ok(Some(into)) => found.push((index, into.copy())),
+                // Without a row nothing says where it would go.
+                Ok(None) => found.push((index, format!("COPY {} FROM stdin;\n", relation(entry).sql()))),
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
+                Err(error) => return Err(data::named(entry, &error)),
+            }
+        }
+        let toc = Arc::make_mut(&mut self.toc);
+        for (index, copy) in found {
+            if let Some(entry) = toc.entries.get_mut(index) {
+                entry.copy = copy.into_bytes();
+                self.inserts.insert(entry.id);
+            }
+        }
+        Ok(())
+    }
+
     /// Reads the large objects of an entry, one after the other: their numbers and bytes.
     ///
     /// # Errors
@@ -163,7 +204,12 @@ impl Archive {
     ///
     /// # Errors
     /// When they are not there.
-    pub fn rows(&self, places: &Places, entry: &Entry) -> io::Result<Rows> {
-        Rows::open(&self.toc, &self.files, places, entry)
+    pub fn rows(&self, places: &Places, entry: &Entry) -> io::Result<Box<dyn Read>> {
+        if !self.inserts.contains(&entry.id) {
+            return Ok(Box::new(Rows::open(&self.toc, &self.files, places, entry)?));
+        }
+        let data = data::of_entry(&self.toc, &self.files, &places.offsets, entry)?;
+        let data = BufReader::with_capacity(CHUNK, data);
+        Ok(Box::new(inserts::Rows::with_end(data, self.toc.has_standard_strings())))
     }
 }

@@ -9,7 +9,7 @@ use super::files::Files;
 use super::places::Places;
 
 /// The rows of one table, without the line that ends them.
-pub struct Rows {
+pub(super) struct Rows {
     data: Box<dyn Read>,
     /// Bytes that were read and not given away, the last of which may be the end.
     held: Vec<u8>,

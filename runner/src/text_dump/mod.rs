@@ -7,19 +7,23 @@ mod scan;
 mod statement;
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
 use tsmigrate_analyzer::archive::{Entry, Section};
 use tsmigrate_analyzer::split::Splitter;
 
+use crate::inserts;
 pub use file::TextFile;
 pub use scan::Problem;
 use scan::{Database, Scan};
 
 /// So much is read at a time.
 const CHUNK: usize = 1 << 20;
+
+/// So much of statements with rows is read at a time.
+const READ: usize = 64 << 10;
 
 /// What behind a table's rows says that these were all.
 const ROWS_END: &[u8] = b"\\.";
@@ -227,8 +231,12 @@ impl TextDump {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub fn rows(&self, entry: &Entry) -> io::Result<impl Read + use<>> {
-        self.range(entry, ROWS_END)
+    pub fn rows(&self, entry: &Entry) -> io::Result<Box<dyn Read>> {
+        let Some(standard_strings) = self.database.inserts.get(&entry.id) else {
+            return Ok(Box::new(self.range(entry, ROWS_END)?));
+        };
+        let statements = BufReader::with_capacity(READ, self.range(entry, b"")?);
+        Ok(Box::new(inserts::Rows::new(statements, *standard_strings)))
     }
 
     /// Reads the large objects of an entry, one after the other: their numbers and bytes.

@@ -7,6 +7,7 @@ use tsmigrate_analyzer::input::connect_target;
 use tsmigrate_analyzer::split::{End, Kind, Piece};
 
 use super::statement::{What, what};
+use crate::inserts;
 use crate::names::Relation;
 
 /// Where rows are.
@@ -57,6 +58,8 @@ pub(super) struct Database {
     /// About large objects.
     pub(super) about_objects: Vec<u8>,
     pub(super) entries: Vec<Entry>,
+    /// Entries whose rows are statements, with whether backslashes in their strings are backslashes.
+    pub(super) inserts: BTreeMap<i64, bool>,
     /// Where rows and large objects are, by the numbers of entries.
     pub(super) spans: BTreeMap<i64, Span>,
     /// What is not restored.
@@ -74,6 +77,8 @@ pub(super) struct Database {
     pub(super) has_objects: bool,
     /// The last statement that sets each setting.
     settings: Vec<(String, String)>,
+    /// Tables that `pg_dump` has begun to write rows of, and there were none.
+    empty: BTreeSet<Relation>,
     /// Tables that rows are of, where they go through another.
     labels: BTreeMap<i64, Relation>,
 }
@@ -128,6 +133,20 @@ impl Database {
         }
     }
 
+    /// Adds an entry for rows that this COPY takes.
+    fn rows(&mut self, into: &Relation, copy: &str, label: Option<Relation>, line: u64) -> i64 {
+        self.data(line);
+        if into.schema.is_empty() {
+            self.problems.insert(Problem::Unqualified(line, into.name.clone()));
+        }
+        let id = self.enter("TABLE DATA", into, Section::Data, |entry| {
+            entry.has_data = true;
+            entry.copy = copy.as_bytes().to_vec();
+        });
+        self.labels.extend(label.filter(|label| label != into).map(|label| (id, label)));
+        id
+    }
+
     /// A statement that is run where it stands.
     fn define(&mut self, text: &[u8]) {
         self.has_objects = true;
@@ -149,8 +168,28 @@ impl Database {
         self.settings.push((name, sql.to_owned()));
     }
 
-    /// To be called at the end: rows that go through the root of their table are known by their own.
+    /// To be called at the end: rows that go through the root of their table are known by their own, and tables without rows
+    /// have some too: none.
     fn finish(&mut self) {
+        self.finish_labels();
+        let created: BTreeSet<Relation> =
+            self.entries.iter().filter(|entry| entry.is("TABLE")).filter_map(relation).collect();
+        let filled: BTreeSet<Relation> =
+            self.entries.iter().filter(|entry| entry.is("TABLE DATA")).filter_map(relation).collect();
+        for table in std::mem::take(&mut self.empty) {
+            // The comment has the name without line ends: only a table that is created is one.
+            if created.contains(&table) && !filled.contains(&table) {
+                let id = self.enter("TABLE DATA", &table, Section::Data, |entry| {
+                    entry.has_data = true;
+                    entry.copy = format!("COPY {} FROM stdin;\n", table.sql()).into_bytes();
+                });
+                self.inserts.insert(id, true);
+                self.spans.insert(id, Span { file: self.file.unwrap_or_default(), start: 0, end: 0 });
+            }
+        }
+    }
+
+    fn finish_labels(&mut self) {
         let name = |entry: &Entry| (entry.schema.clone().unwrap_or_default(), entry.tag.clone());
         let tables = || self.entries.iter().filter(|entry| entry.is("TABLE"));
         let created: BTreeSet<_> = tables().map(name).collect();
@@ -166,6 +205,11 @@ impl Database {
             }
         }
     }
+}
+
+fn relation(entry: &Entry) -> Option<Relation> {
+    let schema = str::from_utf8(entry.schema.as_deref()?).ok()?;
+    Some(Relation::new(schema, str::from_utf8(&entry.tag).ok()?))
 }
 
 /// The look through.
@@ -187,6 +231,8 @@ pub(super) struct Scan {
     label: Option<Relation>,
     /// The entry whose rows are read.
     rows: Option<i64>,
+    /// The entry whose rows are read from statements, and what they go into.
+    inserts: Option<(i64, Relation)>,
     /// The entry whose large objects are read.
     objects: Option<i64>,
     /// A transaction that has begun with nothing in it yet.
@@ -209,6 +255,7 @@ impl Scan {
 
     /// Settles what only the end tells.
     pub(super) fn finish(&mut self) {
+        self.current.empty.extend(self.label.take());
         self.databases.push(std::mem::take(&mut self.current));
         for database in &mut self.databases {
             database.finish();
@@ -216,7 +263,9 @@ impl Scan {
     }
 
     fn connect(&mut self, name: Option<String>, meta: &[u8]) {
-        (self.label, self.rows, self.objects) = (None, None, None);
+        self.current.empty.extend(self.label.take());
+        (self.rows, self.objects) = (None, None);
+        self.inserts = None;
         if self.current.name == name {
             return;
         }
@@ -307,6 +356,7 @@ impl Scan {
             self.versions.1 = version.as_bytes().to_vec();
             self.current.writer.clone_from(&self.versions.1);
         } else if let Some(rows) = text.strip_prefix(ROWS_OF) {
+            self.current.empty.extend(self.label.take());
             self.label = rows.split_once("; Type: TABLE DATA; Schema: ").and_then(|(name, rest)| {
                 let (schema, _) = rest.rsplit_once("; Owner: ")?;
                 Some(Relation::new(schema, name))
@@ -329,6 +379,10 @@ impl Scan {
             }
             return;
         }
+        let inserts = self.inserts.take();
+        let is_rows = matches!(found, What::Rows(_) | What::Insert(_));
+        let (label, without_rows) = if is_rows { (label, None) } else { (None, label) };
+        self.current.empty.extend(without_rows);
         let begun = std::mem::take(&mut self.begun);
         if !begun.is_empty() && found != What::ObjectBytes {
             self.current.define(&begun);
@@ -336,7 +390,9 @@ impl Scan {
         let line = |text: &[u8]| [text, b"\n"].concat();
         match found {
             What::Rows(into) => self.rows_of(&into, sql, label, piece.at.line),
-            What::Insert(_) | What::Sequence | What::ObjectBytes => self.data(&found, sql, objects, piece),
+            What::Insert(into) => self.inserted(into, label, inserts, piece),
+            What::Sequence => self.sequence(sql, piece.at.line),
+            What::ObjectBytes => self.object_bytes(objects, piece),
             What::Role => self.roles.extend(line(piece.text)),
             What::Database(name) => self.about.entry(name).or_default().extend(line(piece.text)),
             What::Setting(name) => return self.current.setting(name, sql),
@@ -366,45 +422,50 @@ impl Scan {
     }
 
     fn rows_of(&mut self, into: &Relation, sql: &str, label: Option<Relation>, line: u64) {
-        self.current.data(line);
-        if into.schema.is_empty() {
-            self.current.problems.insert(Problem::Unqualified(line, into.name.clone()));
-        }
-        let id = self.current.enter("TABLE DATA", into, Section::Data, |entry| {
-            entry.has_data = true;
-            entry.copy = sql.as_bytes().to_vec();
-        });
-        let label = label.filter(|label| label != into).map(|label| (id, label));
-        self.current.labels.extend(label);
-        self.rows = Some(id);
+        self.rows = Some(self.current.rows(into, sql, label, line));
     }
 
-    fn data(&mut self, what: &What, sql: &str, objects: Option<i64>, piece: &Piece<'_>) {
-        let database = &mut self.current;
-        database.data(piece.at.line);
-        match what {
-            What::Insert(table) => {
-                // One for each table says it.
-                let is_same = |entry: &Entry| {
-                    entry.is("TABLE DATA") && entry.copy.is_empty() && entry.tag == table.name.as_bytes()
-                };
-                if !database.entries.last().is_some_and(is_same) {
-                    database.enter("TABLE DATA", table, Section::Data, |entry| entry.has_data = true);
-                }
-            }
-            What::Sequence => {
-                database.enter("SEQUENCE SET", &Relation::new("", sql), Section::Data, |entry| {
-                    entry.definition = sql.as_bytes().to_vec();
-                });
-            }
+    /// Rows of a table that stand in statements, one behind the other.
+    fn inserted(
+        &mut self,
+        into: Relation,
+        label: Option<Relation>,
+        before: Option<(i64, Relation)>,
+        piece: &Piece<'_>,
+    ) {
+        let (line, standard_strings) = (piece.at.line, piece.standard_strings);
+        let id = match before {
+            // A comment stands before the rows of each table.
+            Some((id, table)) if table == into && label.is_none() => id,
             _ => {
-                let id = objects.unwrap_or_else(|| {
-                    let name = Relation::new("", "BLOBS");
-                    database.enter("BLOBS", &name, Section::Data, |entry| entry.has_data = true)
-                });
-                self.objects = Some(id);
-                self.extend(id, piece);
+                // Of what is not as pg_dump writes it, nobody knows where it goes.
+                let found = inserts::look(piece.text, standard_strings).ok().flatten();
+                let copy = found.map(|into| into.copy()).unwrap_or_default();
+                let id = self.current.rows(&into, &copy, label, line);
+                self.current.inserts.insert(id, standard_strings);
+                id
             }
-        }
+        };
+        self.current.data(line);
+        self.extend(id, piece);
+        self.inserts = Some((id, into));
+    }
+
+    fn sequence(&mut self, sql: &str, line: u64) {
+        self.current.data(line);
+        self.current.enter("SEQUENCE SET", &Relation::new("", sql), Section::Data, |entry| {
+            entry.definition = sql.as_bytes().to_vec();
+        });
+    }
+
+    /// A piece of a large object, of those that stand one behind the other.
+    fn object_bytes(&mut self, objects: Option<i64>, piece: &Piece<'_>) {
+        self.current.data(piece.at.line);
+        let id = objects.unwrap_or_else(|| {
+            let name = Relation::new("", "BLOBS");
+            self.current.enter("BLOBS", &name, Section::Data, |entry| entry.has_data = true)
+        });
+        self.objects = Some(id);
+        self.extend(id, piece);
     }
 }

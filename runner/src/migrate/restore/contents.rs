@@ -21,6 +21,7 @@ use crate::journal::{ARCHIVE, Identity};
 use crate::migrate::manifest::Manifest;
 use crate::names::Relation;
 use crate::tables::Table;
+use crate::timescale;
 
 /// So much of a large object is written at once, in bytes.
 const PIECE: u64 = 1 << 20;
@@ -246,8 +247,7 @@ fn blockers(dump: &Dump) -> Vec<Blocker> {
         others.into_iter().partition(|entry| !entry.has_data && entry.is("SEQUENCE SET"));
     let mut unknown: Vec<&Entry> = others.into_iter().filter(|entry| !entry.is("STATISTICS DATA")).collect();
     unknown.extend(values.into_iter().filter(|entry| entries::sequence(entry).is_none()));
-    let not_copied: Vec<&Entry> =
-        rows.iter().copied().filter(|entry| entries::table(entry, 0).is_none()).collect();
+    let not_copied: Vec<&Entry> = rows.iter().copied().filter(|entry| !is_known(entry)).collect();
     let created: BTreeSet<_> = of_kind("TABLE").filter_map(entries::name).collect();
     // An extension's own tables are created with it.
     let has_extensions = of_kind("EXTENSION").next().is_some();
@@ -268,6 +268,13 @@ fn blockers(dump: &Dump) -> Vec<Blocker> {
     ];
     blockers.extend(lists.into_iter().filter(|(found, _)| !found.is_empty()).map(|(found, of)| of(found)));
     blockers
+}
+
+/// True for rows of which it is known where they go. Those of TimescaleDB's catalogs are read before the target has them: their
+/// columns have to be named.
+fn is_known(entry: &Entry) -> bool {
+    let table = entries::table(entry, 0);
+    table.is_some_and(|table| !timescale::is_own(&table.relation.schema) || !table.columns.is_empty())
 }
 
 /// The database that was dumped, in the form in which a server's is known.

@@ -48,7 +48,7 @@ pub(super) fn open(paths: &[PathBuf], database: Option<&str>) -> Result<Named, E
     if archives.len() > 1 || !archives.is_empty() && !found.is_roles_alone() {
         return Err(refused::several(paths));
     }
-    let Some((path, archive)) = archives.pop() else {
+    let Some((path, mut archive)) = archives.pop() else {
         let roles = found.roles.clone();
         let text = found.choose(database).map_err(|choice| refused::choice(&choice, paths))?;
         return Ok(Named { dump: Dump::Text(Box::new(text)), roles, manifest: None });
@@ -61,6 +61,7 @@ pub(super) fn open(paths: &[PathBuf], database: Option<&str>) -> Result<Named, E
         }
     }
     let places = archive.places().map_err(|error| refused::damage(path, &Damage::Io(error)))?;
+    archive.take_inserts(&places).map_err(|error| refused::damage(path, &Damage::Io(error)))?;
     let manifest = if path.is_dir() { Manifest::read(path)? } else { None };
     if let Some(manifest) = &manifest {
         unchanged(path, &archive, manifest)?;
@@ -241,8 +242,8 @@ impl Dump {
     /// The rows of an entry.
     pub(super) fn rows(&self, entry: &Entry) -> io::Result<Box<dyn Read>> {
         Ok(match self {
-            Self::Archive(archive, places) => Box::new(archive.rows(places, entry)?),
-            Self::Text(text) => Box::new(text.rows(entry)?),
+            Self::Archive(archive, places) => archive.rows(places, entry)?,
+            Self::Text(text) => text.rows(entry)?,
         })
     }
 

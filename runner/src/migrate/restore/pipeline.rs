@@ -430,6 +430,7 @@ async fn match_tables(
         );
         closed = session.ask_list(&question).await?;
     }
+    name_columns(session, tables).await?;
     let mut missing = Vec::new();
     tables.retain(|(table, _)| {
         let why = if !shapes.contains_key(&table.into) {
@@ -443,6 +444,21 @@ async fn match_tables(
         false
     });
     Ok(StageResult { missing, ..StageResult::default() })
+}
+
+/// Names the columns of tables whose rows are in statements that name none: the values stand in the order of the table's columns.
+async fn name_columns(session: &Session, tables: &mut [TableRanges]) -> Result<(), Error> {
+    for (table, _) in tables.iter_mut().filter(|(table, _)| table.columns.is_empty()) {
+        let question = format!(
+            "SELECT pg_catalog.quote_ident(attname) FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass({}) \
+             AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum",
+            literal(&table.into.sql())
+        );
+        let names = session.ask(&question).await?;
+        let names: Vec<&str> = names.iter().map(|row| row.text(0)).collect::<Result<_, _>>()?;
+        table.columns = names.join(", ");
+    }
+    Ok(())
 }
 
 /// Gives sequences the values that they have in the archive.

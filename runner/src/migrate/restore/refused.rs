@@ -72,7 +72,10 @@ pub(super) fn hypertables(missing: &[&Relation]) -> Blocker {
 pub(super) fn inserts(entries: &[&Entry]) -> Blocker {
     Blocker::new(
         "archive-inserts",
-        format!("the dump holds rows as statements other than COPY from standard input: {}", named(entries)),
+        format!(
+            "the dump holds rows as statements that restore does not read, or of TimescaleDB's catalogs without names of columns: {}",
+            named(entries)
+        ),
         &["dump it again without --inserts, --column-inserts and --rows-per-insert"],
     )
 }
