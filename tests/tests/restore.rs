@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 use tsmigrate_tests::dumps::{Dumps, MANY_ROWS, checks, data_files};
 use tsmigrate_tests::lab::Server;
-use tsmigrate_tests::migration::{Outcome, told};
+use tsmigrate_tests::migration::{Outcome, Stage, told};
 use tsmigrate_tests::program;
 
 /// Long, empty, granted and with a comment.
@@ -16,6 +16,41 @@ const LARGE_OBJECTS: &str = "
 SELECT lo_from_bytea(4300, decode(repeat('00ff', 1500000), 'hex')), lo_create(4301), lo_from_bytea(4302, 'x');
 COMMENT ON LARGE OBJECT 4301 IS 'empty';
 GRANT SELECT ON LARGE OBJECT 4302 TO PUBLIC;";
+
+/// Roles that read past row security, and materialized views of theirs, by themselves and through a view.
+const PAST_POLICIES: &str = "
+CREATE ROLE keeper; CREATE ROLE bypasser BYPASSRLS;
+CREATE SCHEMA rls; GRANT ALL ON SCHEMA rls TO keeper, bypasser;
+CREATE TABLE rls.t AS SELECT g AS id, CASE WHEN g % 10 = 0 THEN 'keeper' ELSE 'x' END AS who FROM generate_series(1, 100) g;
+ALTER TABLE rls.t OWNER TO keeper;
+ALTER TABLE rls.t ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY p ON rls.t USING (who = current_user);
+CREATE VIEW rls.v AS SELECT * FROM rls.t;
+CREATE MATERIALIZED VIEW rls.of_superuser AS SELECT count(*) FROM rls.t;
+CREATE MATERIALIZED VIEW rls.through AS SELECT count(*) FROM rls.v;
+GRANT SELECT ON rls.t TO bypasser;
+CREATE MATERIALIZED VIEW rls.of_bypasser AS SELECT count(*) FROM rls.t;
+ALTER MATERIALIZED VIEW rls.of_bypasser OWNER TO bypasser;
+CREATE MATERIALIZED VIEW rls.of_owner AS SELECT count(*) FROM rls.t WITH NO DATA;
+ALTER MATERIALIZED VIEW rls.of_owner OWNER TO keeper;
+REFRESH MATERIALIZED VIEW rls.of_owner;";
+
+#[test]
+fn materialized_views_hold_what_their_owners_saw_past_row_security() -> Outcome {
+    let test = "materialized_views_hold_what_their_owners_saw_past_row_security";
+    let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
+    stage.sql_text(PAST_POLICIES)?;
+    let dumps = Dumps::of(stage)?;
+    let seen = "SELECT (TABLE rls.of_superuser), (TABLE rls.through), (TABLE rls.of_bypasser), (TABLE rls.of_owner), relrowsecurity \
+        FROM pg_class WHERE oid = 'rls.t'::regclass";
+    let before = dumps.stage.sql(&dumps.stage.source, seen)?;
+    assert_eq!(before, "100|100|100|10|t");
+    let archive = dumps.dump(&["-Fc"], "archive")?;
+    let (code, _, all) = dumps.restore(&archive, &[])?;
+    assert_eq!(code, 0, "{all}");
+    assert_eq!(dumps.stage.sql(&dumps.stage.admin, seen)?, before);
+    Ok(())
+}
 
 #[test]
 fn a_rewritten_archive_is_restored_by_pg_restore() -> Outcome {
@@ -189,7 +224,9 @@ fn a_killed_restore_goes_on_and_damaged_rows_stay_away() -> Outcome {
     stage.sql_text(MANY_ROWS)?;
     let archive = dumps.dump(&["-Fd", "-Z0"], "archive")?;
     let mut killed = 0;
-    for steps in [1, 4, 9, 14] {
+    let long = std::env::var("TSMIGRATE_FAULTS").is_ok_and(|wish| wish == "long");
+    let moments: Vec<u32> = if long { (1..=20).collect() } else { vec![1, 6, 14] };
+    for steps in moments {
         killed += usize::from(dumps.kill_restore(&archive, steps)?);
         if stage.steps_done()? != 0 {
             // Without --resume nothing is begun beside it.

@@ -45,6 +45,7 @@ mod sorted_builds;
 mod stages;
 pub mod started;
 mod torn;
+mod tries;
 mod unchecked;
 mod undone;
 mod violations;

@@ -16,7 +16,8 @@ use super::servers::{self, Servers};
 use super::snapshot::Snapshot;
 use super::sorted_builds::SortedBuilds;
 use super::stages::{
-    access, analyze, catalogs, data, extensions, foreign_keys, jobs, match_tables, ownership, refresh,
+    access, analyze, catalogs, data, extensions, foreign_keys, jobs, match_tables, ownership,
+    refresh::{self, Readers},
     restoring, roles, sequences, statements, verify, workers,
 };
 use super::{
@@ -26,11 +27,12 @@ use super::{
 use crate::connect::Session;
 use crate::engine::load::Load;
 use crate::engine::objects;
-use crate::engine::retry::{retrying, transient};
+use crate::engine::retry::retrying;
 use crate::error::{Blocker, Error};
 use crate::filter::Filter;
 use crate::inspect::{Facts, Timescale};
 use crate::journal::{Event, Identity};
+use crate::migrate::tries::Tries;
 use crate::quote::{identifier, quoted};
 use crate::report::Outcome;
 use crate::results::Missing;
@@ -105,9 +107,9 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
         Some(past) => resume::continue_run(&context, &servers, past, &snapshot, &mut scripts).await?,
         None => copy_plan::begin(&context, &servers, &snapshot, &scripts).await?,
     };
-    let (mut lost, mut cut) = (0, 0);
+    let (mut lost, mut tries) = (0, Tries::default());
     let equal = loop {
-        let retries = context.progress.retries();
+        tries.begin(&context);
         let error = match write_and_compare(&context, &servers, scripts.clone(), &snapshot, begun).await {
             Ok(equal) => break equal,
             Err(error) => error,
@@ -119,10 +121,7 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
                 "the source has ended the session that keeps the snapshot; if nobody has written there since, it goes on",
             );
             (snapshot, scripts, _) = read_chosen(&context, &mut servers, true).await?;
-        } else if !gone && may_pass(&context, &error, retries) && cut < FROM_MARKS.min(context.args.retries) {
-            cut += 1;
-            wait(&context, &error, cut).await;
-        } else {
+        } else if gone || !tries.goes_on(&context, &error).await {
             return Err(error);
         }
         let past = context.work.past()?.ok_or_else(|| Error::Defect("the journal is gone".into()))?;
@@ -153,28 +152,6 @@ async fn take(context: &Context, servers: &Servers) -> Result<Snapshot, Error> {
     snapshot.listing.tables.iter_mut().for_each(|table| servers.convert.direct(table));
     Ok(snapshot)
 }
-
-/// So often a run goes on from its marks where a server was away between two steps; each step has tries of its own.
-const FROM_MARKS: u32 = 2;
-
-/// True where a run may go on from its marks: between steps nothing is tried again by itself. So it is where a server was
-/// away since there were `retries`, and something is not there that the run has made: one that crashes forgets what it has
-/// confirmed a moment before.
-fn may_pass(context: &Context, error: &Error, retries: u64) -> bool {
-    let is_missing = matches!(error.code(), "42830" | "42P01" | "42703" | "42704" | "42883" | "3F000");
-    transient(error) || is_missing && context.progress.retries() > retries
-}
-
-/// Says why a run goes on from its marks for this time, and waits a little.
-async fn wait(context: &Context, error: &Error, time: u32) {
-    let why = error.answer().map(ToString::to_string).unwrap_or_default();
-    let why = why.lines().next().unwrap_or_default();
-    context.progress.retry("the run", why, PAUSE, time, FROM_MARKS);
-    tokio::time::sleep(PAUSE).await;
-}
-
-/// So long a server that was away is left alone before.
-const PAUSE: Duration = Duration::from_secs(2);
 
 /// So often a session that waits for our locks is let through before anything is read.
 const LET_THROUGH: u32 = 5;
@@ -447,7 +424,7 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
         run.stage("jobs", jobs::hand_over(run, &jobs::moved(servers, None), &mut loaded)).await?;
     }
     let styles = evaluation::of_refresh(context).await?;
-    let refreshed = refresh::run(run, sorted.builds.refreshes, &styles, &context.source);
+    let refreshed = refresh::run(run, sorted.builds.refreshes, &styles, Readers::Source(&context.source));
     run.stage("refresh", refreshed).await?;
     if may_break {
         let (missing, unfulfilled) =

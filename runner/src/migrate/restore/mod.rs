@@ -9,12 +9,14 @@ mod hypertables;
 mod known;
 mod large_objects;
 mod options;
+mod past_policies;
 mod pipeline;
 mod refused;
 mod schema;
 mod target;
 mod verify;
 mod violations;
+mod writing;
 
 use std::path::Path;
 use std::sync::Arc;

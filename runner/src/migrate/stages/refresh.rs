@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::migrate::driver::{StageResult, TargetRun};
 use crate::names::Relation;
 use crate::progress::TaskKind;
+use crate::quote::literal;
 use crate::results::Missing;
 
 /// What both questions begin with: which view reads which relation, by itself.
@@ -30,27 +31,57 @@ JOIN pg_catalog.pg_class b ON b.oid = a.relation AND b.relkind = 'm' JOIN pg_cat
 /// Tables with row security that a materialized view read past all policies: its owner, or that of a view between them, is a
 /// superuser or has BYPASSRLS there. A view with `security_invoker` reads as who asks.
 const PAST_POLICIES: &str = "
-through(view, at, reader) AS (
-  SELECT m.oid, m.oid, m.relowner FROM pg_catalog.pg_class m WHERE m.relkind = 'm'
+past(view) AS ({past}),
+through(view, at, is_past) AS (
+  SELECT m.oid, m.oid, EXISTS (SELECT FROM past p WHERE p.view = m.oid) FROM pg_catalog.pg_class m WHERE m.relkind = 'm'
   UNION
   SELECT t.view, v.oid, CASE WHEN pg_catalog.array_to_string(v.reloptions, ',') ~ 'security_invoker=(true|on|yes|1)'
-    THEN t.reader ELSE v.relowner END
+    THEN t.is_past ELSE EXISTS (SELECT FROM past p WHERE p.view = v.oid) END
   FROM through t JOIN reads r ON r.view = t.at JOIN pg_catalog.pg_class v ON v.oid = r.relation AND v.relkind = 'v')
 SELECT n.nspname, m.relname, tn.nspname, c.relname FROM through t
 JOIN pg_catalog.pg_class m ON m.oid = t.view JOIN pg_catalog.pg_namespace n ON n.oid = m.relnamespace
-JOIN pg_catalog.pg_roles o ON o.oid = t.reader
 JOIN reads r ON r.view = t.at
 JOIN pg_catalog.pg_class c ON c.oid = r.relation AND c.relkind IN ('r', 'p') AND c.relrowsecurity
 JOIN pg_catalog.pg_namespace tn ON tn.oid = c.relnamespace
-GROUP BY 1, 2, 3, 4 HAVING pg_catalog.bool_and(o.rolsuper OR o.rolbypassrls)";
+GROUP BY 1, 2, 3, 4 HAVING pg_catalog.bool_and(t.is_past)";
+
+/// Views of a server whose owners read past policies there.
+const OF_ROLES: &str =
+    "SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
+  WHERE c.relkind IN ('m', 'v') AND (o.rolsuper OR o.rolbypassrls)";
+
+/// Where it is known what views have read.
+pub(in crate::migrate) enum Readers<'a> {
+    /// On the source.
+    Source(&'a Connector),
+    /// Nowhere but in a dump: these views' owners read past policies.
+    Dump(&'a BTreeSet<Relation>),
+}
+
+impl Readers<'_> {
+    /// The question after tables that views read past all policies.
+    fn past_policies(&self) -> String {
+        let past = match self {
+            Self::Source(_) => OF_ROLES.to_owned(),
+            Self::Dump(views) => {
+                let names = views.iter().map(|view| {
+                    format!("(pg_catalog.to_regclass({})::pg_catalog.oid)", literal(&view.sql()))
+                });
+                let names = names.chain(["(NULL::pg_catalog.oid)".to_owned()]).collect::<Vec<_>>();
+                format!("VALUES {}", names.join(", "))
+            }
+        };
+        PAST_POLICIES.replace("{past}", &past)
+    }
+}
 
 /// Fills them, level by level. One that cannot be filled exists, and can be filled once what it lacks is put right.
-/// `styles` are the statements that each transaction begins with; `server` is asked which view reads which.
+/// `styles` are the statements that each transaction begins with.
 pub(in crate::migrate) async fn run(
     run: &TargetRun<'_>,
     views: Vec<Build>,
     styles: &[String],
-    server: &Connector,
+    readers: Readers<'_>,
 ) -> Result<StageResult, Error> {
     if views.is_empty() {
         return Ok(StageResult::default());
@@ -58,8 +89,11 @@ pub(in crate::migrate) async fn run(
     let engine = &run.engine;
     let count = views.len();
     let failed = Arc::new(Mutex::new(Vec::new()));
-    let session = server.open().await?;
-    let (reads, past) = (pairs(&session, OTHERS).await?, pairs(&session, PAST_POLICIES).await?);
+    let session = match readers {
+        Readers::Source(source) => source.open().await?,
+        Readers::Dump(_) => run.target().await?,
+    };
+    let (reads, past) = (pairs(&session, OTHERS).await?, pairs(&session, &readers.past_policies()).await?);
     let views = views
         .into_iter()
         .map(|mut view| {
