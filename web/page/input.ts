@@ -28,6 +28,8 @@ export interface FileInput {
   kind: "file";
   name: string;
   file: File;
+  /** It is an archive of pg_dump, whose rows are not read. */
+  isArchive: boolean;
 }
 
 export type Input = TextInput | FileInput;
@@ -37,7 +39,7 @@ let nextId = 1;
 export const textInput = (name: string, text: string, bytes: File | null = null): TextInput =>
   new TextInput(nextId++, name, Content.of(text), bytes);
 
-export const fileInput = (name: string, file: File): FileInput => ({ id: nextId++, kind: "file", name, file });
+export const fileInput = (name: string, file: File, isArchive: boolean): FileInput => ({ id: nextId++, kind: "file", name, file, isArchive });
 
 export const isBlank = (input: Input): boolean => input.kind === "text" && input.content.blank;
 

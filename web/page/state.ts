@@ -109,10 +109,10 @@ export async function addFiles(files: readonly File[]): Promise<void> {
       const text = await own.read(file, EDITABLE).catch((error: unknown) => {
         if (error instanceof Cancelled) throw error;
         // What is wrong with it is what its check will say.
-        return { text: null, exact: true };
+        return { text: null, exact: true, isArchive: false };
       });
       // An empty file is checked as a file: the check says so.
-      if (text.text === null || !/\S/.test(text.text)) added.push(fileInput(name, file));
+      if (text.text === null || !/\S/.test(text.text)) added.push(fileInput(name, file, text.isArchive));
       else added.push(textInput(name, text.text, text.exact ? null : file));
     }
     if (own === reader) add(added);

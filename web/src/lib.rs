@@ -7,6 +7,7 @@
 //! Everything structured crosses the border as JSON text. A trap (out of memory, a stack that is too deep) leaves an
 //! instance in an unknown state: whoever calls it drops the instance and makes another.
 
+mod archive;
 mod catalogue;
 mod checked;
 mod checker;
@@ -18,6 +19,7 @@ mod settings;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
+pub use archive::ArchiveScript;
 pub use catalogue::catalogue;
 pub use checked::{Checked, Rewriting};
 pub use checker::Checker;

@@ -136,7 +136,7 @@ impl<R: Read> Read for Counted<R> {
 
 /// How a file is packed, by the ending of its name.
 pub(super) fn packing_of(name: &str) -> Packing {
-    match Path::new(name).extension().map(|ending| ending.to_ascii_lowercase()) {
+    match Path::new(name).extension().map(std::ffi::OsStr::to_ascii_lowercase) {
         Some(ending) if ending == "gz" => Packing::Gzip,
         Some(ending) if ending == "zst" => Packing::Zstd,
         Some(ending) if ending == "lz4" => Packing::Lz4,

@@ -70,14 +70,16 @@ for (const [what, file, words, command] of [
   ["a damaged zstd file", { name: "dump.zst", bytes: changed }, "its checksum is not right", "zstd -t dump.zst"],
   ["a zstd file with something behind it", { name: "dump.zst", bytes: Buffer.concat([ZSTD, Buffer.from("something else")]) }, "damaged", "zstd -t dump.zst"],
   ["a damaged archive", { name: "dump.sql.gz", bytes: damaged }, "damaged", "gzip -t dump.sql.gz"],
-  ["custom format", { name: "shop.dump", bytes: "PGDMP\x01\x0f\x00\x04\x08" }, "custom format", "pg_restore --file=dump.sql shop.dump"],
+  ["the head of an archive", { name: "shop.dump", bytes: "PGDMP\x01\x0f\x00\x04\x08" }, "the archive is cut off", "pg_restore --list shop.dump"],
+  ["an archive of a newer version", { name: "shop.dump", bytes: "PGDMP\x01\x11\x00\x04\x08\x01" }, "version 1.17", "pg_restore --file=dump.sql shop.dump"],
+  ["no archive, whose first bytes are one's", { name: "shop.dump", bytes: "PGDMP\x01\x10\x00\x04\x08\x07" }, "damaged", "pg_restore --list shop.dump"],
   [
-    "custom format under a name that a shell would split",
+    "the head of an archive under a name that a shell would split",
     { name: "my shop.dump", bytes: "PGDMP\x01\x0f\x00\x04\x08" },
-    "custom format",
-    "pg_restore --file=dump.sql 'my shop.dump'",
+    "the archive is cut off",
+    "pg_restore --list 'my shop.dump'",
   ],
-  ["a tar archive", { name: "shop.tar", bytes: tar }, "tar archive", "pg_restore --file=dump.sql shop.tar"],
+  ["a tar archive", { name: "shop.tar", bytes: tar }, "the archive is cut off", "pg_restore --list shop.tar"],
   ["UTF-16", { name: "shop.sql", bytes: Buffer.from("\ufeffSELECT 1;", "utf16le") }, "UTF-16", "iconv -f UTF-16 -t UTF-8 shop.sql > dump.sql"],
 ] as const) {
   test(`${what} gets the command that helps`, async ({ checker }) => {
@@ -100,7 +102,7 @@ test("a command is copied", async ({ checker, context, form }) => {
   await checker.phase("refused");
   await refused(checker).getByRole("button", { name: "Copy the command" }).click();
   await checker.said("Copied");
-  expect(await checker.page.evaluate(() => navigator.clipboard.readText())).toBe("pg_restore --file=dump.sql shop.dump");
+  expect(await checker.page.evaluate(() => navigator.clipboard.readText())).toBe("pg_restore --list shop.dump");
 });
 
 test("an empty file is said to be empty", async ({ checker }) => {

@@ -1,6 +1,6 @@
 // The analyzer: inputs and options in, a result out.
 
-import type { Checker, ParseCache } from "../../module/tsmigrate_web.js";
+import type { ArchiveScript, Checker, ParseCache } from "../../module/tsmigrate_web.js";
 import { InputError } from "./errors";
 import { bytesOf, namesOf, pieces, streamOf, type AnyInput, type Host, type Input } from "./inputs";
 import { Instance } from "./instance";
@@ -132,6 +132,16 @@ export class Analyzer {
     } finally {
       if (!instance.isDead) checker.free();
     }
+  }
+
+  /**
+   * The script of an archive of pg_dump by its first bytes; null where its table of contents is longer. `isWhole`: there are no
+   * more bytes.
+   *
+   * @internal
+   */
+  archive(name: string, head: Uint8Array, isWhole: boolean): ArchiveScript | null {
+    return this.#alive().call((glue) => glue.ArchiveScript.of(name, head, isWhole) ?? null);
   }
 
   /** The text of a dump that is no UTF-8 throughout, as ranges count in it: each byte that is none is one U+FFFD. */

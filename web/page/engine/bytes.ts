@@ -1,5 +1,6 @@
 // The bytes of a file in pieces, unpacked where they are compressed.
 
+import { HEAD, isArchive, scriptOf, type Open } from "./archive";
 import { unpacking } from "./unpack";
 
 /** So many bytes are read from a file at once, and from one that grows when it is unpacked. */
@@ -20,8 +21,20 @@ async function bytesOf(file: File, from: number, to: number): Promise<Uint8Array
   }
 }
 
-/** The bytes of a file; `read` hears how many of its own bytes were read. */
-export async function* piecesOf(file: File, read: (bytes: number) => void = () => {}): AsyncGenerator<Uint8Array, void, undefined> {
+/** True for an archive of pg_dump. */
+export const isArchiveFile = async (file: File): Promise<boolean> => isArchive(await bytesOf(file, 0, HEAD));
+
+/** The bytes of a file, or of the script of an archive; `read` hears how many of its own bytes were read. */
+export async function* piecesOf(
+  file: File,
+  open: Open,
+  read: (bytes: number) => void = () => {},
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const head = await bytesOf(file, 0, HEAD);
+  if (isArchive(head)) {
+    yield* scriptOf(head, file.size, (from, to) => bytesOf(file, from, to), open);
+    return;
+  }
   const ready: Uint8Array[] = [];
   const feed = await unpacking(await bytesOf(file, 0, 4), (bytes) => ready.push(bytes.slice()));
   const most = feed ? PACKED : PIECE;

@@ -65,6 +65,8 @@ export interface FileText {
   text: string | null;
   /** Its bytes are not all UTF-8: an edited text would not be the same bytes. */
   exact: boolean;
+  /** It is an archive of pg_dump: it is checked, and rewritten on the command line. */
+  isArchive: boolean;
 }
 
 export type Asked = Request & { id: number };

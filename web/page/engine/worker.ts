@@ -2,7 +2,7 @@
 // by ending the worker and starting another.
 
 import { Analyzer, CrashError, InputError, OptionsError, type AnyInput, type CheckOptions, type Level, type Result as Found } from "../../package-src/src/api";
-import { joined, piecesOf, Unreadable } from "./bytes";
+import { isArchiveFile, joined, piecesOf, Unreadable } from "./bytes";
 import type { Answers, Asked, Format, Range, Request, Result, Settings, Source, Told } from "./protocol";
 import type { Catalogue, Refusal } from "./report";
 import { BadArchive } from "./unpack";
@@ -38,8 +38,9 @@ async function start(module: WebAssembly.Module): Promise<Catalogue> {
 /** A file's bytes; why they do not come is a refusal. */
 async function* bytesOf(name: string, file: File, read?: (bytes: number) => void): AsyncGenerator<Uint8Array, void, undefined> {
   try {
-    yield* piecesOf(file, read);
+    yield* piecesOf(file, (head, isWhole) => analyzer().archive(name, head, isWhole), read);
   } catch (error) {
+    if (error instanceof InputError) throw new Refused({ input: name, what: error.what, next: error.next, line: null });
     if (error instanceof BadArchive) throw new Refused({ input: name, ...error.words(name), line: null });
     if (error instanceof Unreadable) throw new Refused({ input: name, what: error.what, next: error.next, line: null });
     throw error;
@@ -137,13 +138,20 @@ const write = (format: Format): Blob => new Blob([checked().format(format)], { t
 const HEAD = 4096;
 
 async function read(file: File, limit: number): Promise<Answers["read"]> {
-  const none = { text: null, exact: true };
+  const none = { text: null, exact: true, isArchive: false };
+  try {
+    // It has no rows here: an edited text of it would not be the dump.
+    if (await isArchiveFile(file)) return { ...none, isArchive: true };
+  } catch (error) {
+    if (error instanceof Unreadable) return none;
+    throw error;
+  }
   if (file.size > limit) return none;
   const { name } = file;
   const pieces: Uint8Array[] = [];
   let size = 0;
   try {
-    for await (const piece of piecesOf(file)) {
+    for await (const piece of piecesOf(file, () => null)) {
       pieces.push(piece);
       const before = size;
       size += piece.length;
@@ -158,7 +166,7 @@ async function read(file: File, limit: number): Promise<Answers["read"]> {
   if (size < HEAD && analyzer().refusal({ name, bytes })) return none;
   const text = analyzer().decode(bytes);
   const exact = !text.includes("\ufffd") || new TextEncoder().encode(text).length === bytes.length;
-  return { text, exact };
+  return { text, exact, isArchive: false };
 }
 
 async function answer(request: Request, id: number): Promise<Answers[keyof Answers]> {

@@ -60,7 +60,7 @@ export function DropZone() {
   useEffect(listen, []);
   return over.value ? (
     <div class="drop-zone" aria-hidden="true">
-      <p>Drop dumps here: roles and schema together, .sql, .gz or .zst</p>
+      <p>Drop dumps here: roles and schema together, .sql, .gz, .zst, or archives</p>
     </div>
   ) : null;
 }

@@ -22,10 +22,10 @@ const isPacked = async (file: File): Promise<boolean> => {
   return (head[0] === 0x1f && head[1] === 0x8b) || (head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd);
 };
 
-/** The lines around a finding: from the file, or from the report where the file is compressed. */
-async function around(file: File, finding: Finding): Promise<Excerpt> {
+/** The lines around a finding: from the file, or from the report where the file is compressed or an archive. */
+async function around({ file, isArchive }: FileInput, finding: Finding): Promise<Excerpt> {
   const { span, excerpt, line } = finding;
-  if (await isPacked(file)) {
+  if (isArchive || (await isPacked(file))) {
     const encoded = new TextEncoder().encode(excerpt.text);
     const part = (from: number, to?: number): string => new TextDecoder().decode(encoded.slice(from, to));
     return { line: excerpt.line, before: part(0, excerpt.start), place: part(excerpt.start, excerpt.end), after: part(excerpt.end) };
@@ -52,7 +52,7 @@ export function FileView({ input }: { input: FileInput }) {
     let current = true;
     excerpt.value = null;
     if (own) {
-      void around(input.file, own).then(
+      void around(input, own).then(
         (found) => {
           if (current) excerpt.value = found;
         },
@@ -70,7 +70,11 @@ export function FileView({ input }: { input: FileInput }) {
         <strong>{input.name}</strong> · {size(input.file.size)}
       </p>
       {phase.value.kind !== "refused" && (
-        <p class="quiet">It stays a file: it is read in pieces, checked and rewritten as it is, and no editor holds it.</p>
+        <p class="quiet">
+          {input.isArchive
+            ? "An archive of pg_dump: its table of contents is read, and its schema is checked as the script that pg_restore prints. Its rows are not read."
+            : "It stays a file: it is read in pieces, checked and rewritten as it is, and no editor holds it."}
+        </p>
       )}
       {own && excerpt.value ? (
         <Lines excerpt={excerpt.value} finding={own} />

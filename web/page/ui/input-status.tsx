@@ -67,7 +67,7 @@ function Stopped() {
 
 function About() {
   const input = inputs.value[shown.value];
-  if (!input || isEmpty.value) return <span>.sql, .gz or .zst of any size; roles and schema together.</span>;
+  if (!input || isEmpty.value) return <span>.sql, .gz, .zst, and archives of pg_dump, of any size; roles and schema together.</span>;
   if (input.kind === "file") return <span>{size(input.file.size)}</span>;
   const { doc, lineBreak } = input.content;
   return (

@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import { catalogue, findings, rewritten, settings, stage, written } from "../state";
+import { catalogue, findings, outcome, rewritten, settings, stage, written } from "../state";
 import type { Format } from "../engine/types";
 import type { Report, Script } from "../engine/report";
 import { renamed } from "../input";
@@ -51,9 +51,11 @@ export function Take() {
   if (!shown) return null;
   const idle = stage.value === "checked" && busy.value === null;
   const inputs = shown.inputs.map(({ name }) => name);
+  const isArchive = (outcome.value?.inputs ?? []).map((input) => input.kind === "file" && input.isArchive);
+  const texts = inputs.map((name, at) => ({ name, at })).filter(({ at }) => !isArchive[at]);
   const asked = { names: inputs, settings: settings.value, remove: remove.value, scripts: shown.scripts.length > 0 };
   const all = async (): Promise<void> => {
-    for (const [at, name] of inputs.entries()) await make(name, rewrittenName(name), () => rewritten(at, remove.value));
+    for (const { name, at } of texts) await make(name, rewrittenName(name), () => rewritten(at, remove.value));
   };
   const isChanged = findings.value.some(({ solved }) => solved) || (settings.value.hypertables ?? []).length > 0;
   const main = isChanged ? "main" : "";
@@ -78,16 +80,16 @@ export function Take() {
           )}
         </p>
         <div class="buttons">
-          {inputs.length > 1 && (
+          {texts.length > 1 && (
             <button type="button" class={main} disabled={!idle} onClick={() => void all()}>
               Download all
             </button>
           )}
-          {inputs.map((name, at) => (
+          {texts.map(({ name, at }) => (
             <button
               key={name}
               type="button"
-              class={inputs.length === 1 ? main : ""}
+              class={texts.length === 1 ? main : ""}
               disabled={!idle}
               data-download={name}
               onClick={() => void make(name, rewrittenName(name), () => rewritten(at, remove.value))}
@@ -96,6 +98,9 @@ export function Take() {
             </button>
           ))}
         </div>
+        {texts.length < inputs.length && (
+          <p data-archive>An archive is rewritten on the command line, with its rows, which this page does not read: see below.</p>
+        )}
         <label class="check">
           <input type="checkbox" checked={remove.value} onChange={(event) => (remove.value = event.currentTarget.checked)} /> Delete
           statements that are removed; without this they stay as comments
