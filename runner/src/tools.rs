@@ -250,7 +250,12 @@ pub fn database(name: &str) -> String {
 /// `pg_dump` did not get a lock within its `--lock-wait-timeout`.
 #[must_use]
 pub fn stopped_by_a_lock(error: &Error) -> bool {
-    let words = ["LOCK TABLE", "canceling statement due to lock timeout"];
+    let words = [
+        "LOCK TABLE",
+        "canceling statement due to lock timeout",
+        // With --jobs, of a table that its first session has locked.
+        "could not obtain lock on relation",
+    ];
     let waited = |output: &str| {
         words.iter().any(|words| output.contains(words)) && !output.contains("permission denied")
     };

@@ -33,6 +33,18 @@ use crate::{hazards, omitted, states, watch};
 /// The first major version whose `pg_dump` compresses by Zstandard, where it was built with it.
 const ZSTD: u32 = 16;
 
+/// So often a statement that wants a table for itself is let through, and the dump begins anew.
+const LET_THROUGH: u32 = 5;
+
+/// So long it has to take its lock.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// So long `pg_dump` waits for a lock. We have all of them when it begins: whoever keeps it waiting waits for us.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
+
+const STOPPED: &str =
+    "a statement that wants a table for itself waits for the dump's locks, and is let through";
+
 /// Options of `tsmigrate dump`.
 #[derive(Clone, clap::Args)]
 #[command(after_help = "\
@@ -194,30 +206,23 @@ async fn dump_all(dump: Arc<Dump>) -> Result<Dumped, Error> {
         due = jobs::due(&session).await?;
         pause(&dump, &session, timescale, &jobs).await?;
     }
-    let taken = progress::event::now();
-    let snapshot = Snapshot::take(&dump.source, dump.args.lock_timeout, &dump.progress, |_| true).await?;
     let mut manifest = told(&dump, &session, facts, jobs).await?;
-    (manifest.begun, manifest.due) = (taken, due);
-    manifest.snapshot.clone_from(&snapshot.state);
+    manifest.due = due;
     manifest.pg_dump.clone_from(&tools.version);
-    let start = Instant::now();
-    match write_archive(&dump, &tools, &snapshot).await {
-        Err(error) if tools::stopped_by_a_lock(&error) => {
+    let mut let_through = 0;
+    while let Err(error) = dump_one_snapshot(&dump, &tools, &mut manifest).await {
+        if !tools::stopped_by_a_lock(&error) && error.code() != "55P03" {
+            return Err(error);
+        }
+        if let_through == LET_THROUGH {
             return Err(watch::explain(error, &dump.source).await);
         }
-        written => written?,
+        // It waits for our locks, and we would wait for it: so would everybody who wants that table.
+        let_through += 1;
+        dump.progress.retry("the dump", STOPPED, PAUSE, let_through, LET_THROUGH);
+        tokio::time::sleep(PAUSE).await;
+        dump.folder.empty()?;
     }
-    dump.progress.done("pg_dump", &tools.version, start.elapsed());
-    let start = Instant::now();
-    let sums = rows::sums(&dump.source, &snapshot, &dump.folder.archive(), dump.args.jobs).await?;
-    for (table, sum) in sums {
-        manifest.table(table, sum);
-    }
-    drop(snapshot);
-    let (tables, rows, _) = manifest.counts();
-    let summary = format!("{} of {}", count(rows, "row"), count(tables as u64, "table"));
-    dump.progress.done("checksums", &summary, start.elapsed());
-    manifest.ended = progress::event::now();
     let warnings: Vec<String> = manifest.hazards.iter().map(|hazard| hazard.what.clone()).collect();
     for warning in &warnings {
         dump.progress.warn(warning);
@@ -240,6 +245,26 @@ async fn dump_all(dump: Arc<Dump>) -> Result<Dumped, Error> {
         seconds: progress::seconds(begun.elapsed()),
         warnings,
     })
+}
+
+/// Dumps all of it once, as one snapshot shows it.
+async fn dump_one_snapshot(dump: &Dump, tools: &Tools, manifest: &mut Manifest) -> Result<(), Error> {
+    manifest.begun = progress::event::now();
+    let snapshot = Snapshot::take(&dump.source, dump.args.lock_timeout, &dump.progress, |_| true).await?;
+    manifest.snapshot.clone_from(&snapshot.state);
+    let start = Instant::now();
+    write_archive(dump, tools, &snapshot).await?;
+    dump.progress.done("pg_dump", &tools.version, start.elapsed());
+    let start = Instant::now();
+    let at_once = (dump.args.jobs, dump.args.lock_timeout.min(LOCK_WAIT));
+    for (table, sum) in rows::sums(&dump.source, &snapshot, &dump.folder.archive(), at_once).await? {
+        manifest.table(table, sum);
+    }
+    let (tables, rows, _) = manifest.counts();
+    let summary = format!("{} of {}", count(rows, "row"), count(tables as u64, "table"));
+    dump.progress.done("checksums", &summary, start.elapsed());
+    manifest.ended = progress::event::now();
+    Ok(())
 }
 
 /// What stands in the way of a dump, and the tools to do it with.
@@ -304,7 +329,7 @@ async fn write_archive(dump: &Dump, tools: &Tools, snapshot: &Snapshot) -> Resul
         (format!("--file={archive}"), format!("--snapshot={}", snapshot.holder.snapshot()));
     let (jobs, wait) = (
         format!("--jobs={}", dump.args.jobs),
-        format!("--lock-wait-timeout={}", dump.args.lock_timeout.as_millis()),
+        format!("--lock-wait-timeout={}", dump.args.lock_timeout.min(LOCK_WAIT).as_millis()),
     );
     let all = ["--format=directory", "--encoding=UTF8", &file, &snapshot, &jobs, &wait];
     if tools.major >= ZSTD {

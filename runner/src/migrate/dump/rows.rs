@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
 
@@ -22,7 +23,7 @@ pub(super) async fn sums(
     source: &Connector,
     snapshot: &Snapshot,
     archive: &Path,
-    jobs: u16,
+    (jobs, lock_wait): (u16, Duration),
 ) -> Result<Vec<(Relation, Sum)>, Error> {
     let failed = |error: tsmigrate_analyzer::archive::Damage| Error::Refused {
         what: format!("what pg_dump has written cannot be read: {error}"),
@@ -42,6 +43,8 @@ pub(super) async fn sums(
     let fields = fields::read(&source.open().await?).await?;
     let worker = || async {
         let session = reader(source, snapshot.holder.snapshot()).await?;
+        let wait = lock_wait.as_millis();
+        session.run(&format!("SET LOCAL lock_timeout = {wait}")).await?;
         loop {
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let Some(table) = next else { return Ok::<(), Error>(()) };
