@@ -53,6 +53,24 @@ pub fn is_directory(path: &Path) -> bool {
     path.join("toc.dat").is_file()
 }
 
+/// True for a directory that `pg_dumpall` of PostgreSQL 19 wrote, and for the file in it that says what all databases share.
+#[must_use]
+pub fn is_of_cluster(path: &Path) -> bool {
+    const SHARED: &str = "toc.glo";
+    path.join(SHARED).is_file() || path.file_name().is_some_and(|name| name == SHARED)
+}
+
+/// The command that makes text of such a directory, for a person who named it or the file in it.
+#[must_use]
+pub fn text_of_cluster(path: &Path) -> String {
+    let directory = if path.is_dir() { Some(path) } else { path.parent() };
+    let directory = directory.filter(|path| *path != Path::new("")).unwrap_or(Path::new("."));
+    format!(
+        "turn it into text with the pg_restore that wrote it: pg_restore --create --file=dump.sql {}",
+        shell_file(&directory.display().to_string())
+    )
+}
+
 /// The directory that a file is the table of contents of; none of other files.
 #[must_use]
 pub fn directory_of(file: &Path) -> Option<&Path> {

@@ -101,6 +101,9 @@ impl Input {
         if !archive::begins(head.get(..read).unwrap_or_default()) {
             return Ok(None);
         }
+        if archive::is_of_cluster(Path::new(&self.name)) {
+            return Err(of_cluster(Path::new(&self.name)));
+        }
         let file = self.file.try_clone().map_err(|error| failed(&error))?;
         Archive::of_file(file).map(Some).map_err(|damage| {
             match archive::directory_of(Path::new(&self.name)) {
@@ -293,7 +296,16 @@ pub(super) fn changed(name: &str) -> Failure {
         .next("run the command again when nothing writes to the file any more")
 }
 
+fn of_cluster(path: &Path) -> Failure {
+    Failure::new("this is an archive of a whole cluster (pg_dumpall of PostgreSQL 19), which is not read")
+        .at(path.display())
+        .next(archive::text_of_cluster(path))
+}
+
 fn directory(path: &Path) -> Failure {
+    if archive::is_of_cluster(path) {
+        return of_cluster(path);
+    }
     if path.join("toc.dat.gz").exists() {
         let next =
             format!("unpack it first: gunzip {}", shell_file(&path.join("toc.dat.gz").to_string_lossy()));

@@ -92,9 +92,10 @@ pub(super) fn archive_failure(name: &str, damage: &Damage) -> Failure {
             {
                 Failure::new("the archive is cut off: its end is missing")
             }
-            io::ErrorKind::InvalidData | io::ErrorKind::NotFound | io::ErrorKind::Other => {
-                Failure::new(format!("the archive is damaged: {error}"))
-            }
+            io::ErrorKind::InvalidData
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::NotFound
+            | io::ErrorKind::Other => Failure::new(format!("the archive is damaged: {error}")),
             _ => return Failure::io("the archive cannot be read", Path::new(name), error),
         },
         Damage::Version(..) => {

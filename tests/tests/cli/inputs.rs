@@ -158,3 +158,20 @@ fn a_database_that_no_dump_has_is_not_kept() {
     // A dump of one database does not say its name.
     assert_eq!(folder.run(&["check", "schema.sql", "--database", "any"]).code, 1);
 }
+
+#[test]
+fn an_archive_of_a_cluster_is_refused_with_the_command_that_makes_text_of_it() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path("all")).unwrap();
+    folder.write("all/toc.glo", b"PGDMP\x01\x11\x00\x04\x08\x05").write("all/map.dat", "16384 shop\n");
+    for (name, command) in [("all", "check"), ("all/toc.glo", "check"), ("all", "rewrite")] {
+        let ran = folder.run(&[command, name]);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+        let said = ["pg_dumpall of PostgreSQL 19", "pg_restore --create --file=dump.sql all"];
+        assert!(said.iter().all(|words| ran.err.contains(words)), "{}", ran.err);
+    }
+    let ran =
+        folder.run(&["restore", "all", "--target", "postgres://nobody@127.0.0.1:1/x", "--work-dir", "wd"]);
+    let all = ran.all();
+    assert!(ran.code == 2 && all.contains("pg_dumpall of PostgreSQL 19"), "{all}");
+}

@@ -126,6 +126,9 @@ enum Opened {
 fn opened(path: &Path) -> Result<Opened, Error> {
     let failed = |error| Error::File { what: format!("read {}", path.display()), error };
     let damaged = |damage: Damage| refused::damage(path, &damage);
+    if archive::is_of_cluster(path) {
+        return Err(refused::of_cluster(path));
+    }
     if path.is_dir() {
         manifest::check_whole(path)?;
         if !archive::is_directory(path) {

@@ -331,6 +331,20 @@ pub(super) fn part_of_directory(path: &Path, directory: &Path) -> Error {
     Error::Refused { what, next: vec![next] }
 }
 
+/// An archive of a whole cluster.
+pub(super) fn of_cluster(path: &Path) -> Error {
+    Error::Refused {
+        what: format!(
+            "{} cannot be restored: it is an archive of a whole cluster (pg_dumpall of PostgreSQL 19), which is not read",
+            path.display()
+        ),
+        next: vec![
+            archive::text_of_cluster(path),
+            "then name that, with --database for one of its databases".into(),
+        ],
+    }
+}
+
 /// A directory that is no archive.
 pub(super) fn no_directory(path: &Path) -> Error {
     let what = format!("{} cannot be restored: it is a directory without toc.dat", path.display());
