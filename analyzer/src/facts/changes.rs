@@ -60,6 +60,10 @@ impl Facts {
                 }
                 for object in super::objects::dropped(s) {
                     let id = self.resolved(&object.id);
+                    if self.is_type_of_column(&id) && s.behavior != pg::DropBehavior::DropCascade as i32 {
+                        // The server refuses to drop it.
+                        continue;
+                    }
                     if id.class == Class::Relation
                         && (s.behavior == pg::DropBehavior::DropCascade as i32 || !self.may_be_needed(&id))
                     {
@@ -245,6 +249,15 @@ impl Facts {
         }) || self.constraints.iter().any(|constraint| {
             constraint.references.is_some_and(|(of, name)| named(of, schema) && named(name, &id.name))
         })
+    }
+
+    /// True for a type that a column of a table has.
+    fn is_type_of_column(&self, id: &ObjectId) -> bool {
+        let path = format!("{}.{}", id.schema.as_deref().unwrap_or_default(), id.name);
+        let Some(symbol) = self.names.known(&path).filter(|_| id.class == Class::Type) else { return false };
+        self.relations
+            .iter()
+            .any(|(id, of)| self.exists(id) && of.columns.iter().any(|column| column.data_type == symbol))
     }
 
     fn forget(&mut self, node: &NodeEnum, id: &ObjectId) {

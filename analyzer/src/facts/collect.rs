@@ -101,7 +101,7 @@ impl Facts {
         if let Some(Object { word, id }) = self.created(node) {
             let id = self.interned(&id);
             let is_second = self.is_surely_there(&id);
-            self.overload(node, &id, kept);
+            self.overload(node, (word, &id), kept);
             let all_absent =
                 self.overloads.get(&id).is_none_or(|all| all.iter().all(|one| one.absence.is_some()));
             self.mark(id.clone(), kept.filter(|_| all_absent));
@@ -136,6 +136,7 @@ impl Facts {
             self.take_row(&row);
         }
         if absence.is_none() {
+            self.change_type(node);
             self.follow(node, place);
         }
         self.follow_database(node);
@@ -166,7 +167,12 @@ impl Facts {
         place.is_some_and(|place| !self.dynamic && self.cascaded.is_none_or(|cascaded| cascaded < place))
     }
 
-    fn overload(&mut self, node: &NodeEnum, id: &ObjectId, absence: Option<&Arc<Absence>>) {
+    fn overload(
+        &mut self,
+        node: &NodeEnum,
+        (word, id): (&'static str, &ObjectId),
+        absence: Option<&Arc<Absence>>,
+    ) {
         let Some(signature) = signature(node).filter(|_| has_signature(id.class)) else { return };
         let all = self.overloads.entry(id.clone()).or_default();
         let absence = absence.cloned();
@@ -174,7 +180,7 @@ impl Facts {
             one.absence = absence;
         } else {
             // Most functions have one.
-            grow::push_exact(all, Overload { signature, absence });
+            grow::push_exact(all, Overload { word, signature, absence });
         }
     }
 
@@ -209,6 +215,9 @@ impl Facts {
                 known.schema = known.schema.take().or(schema);
             }
             _ => {
+                if id.class == Class::Type {
+                    self.new_type(node, place);
+                }
                 self.objects.entry(id).or_insert(Declared { word, place });
             }
         }

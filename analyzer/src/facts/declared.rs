@@ -222,6 +222,8 @@ pub struct Absence {
 /// One of the functions that share a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overload {
+    /// The word for it: function, procedure, aggregate.
+    pub word: &'static str,
     /// Its arguments.
     pub signature: Signature,
     /// Why it will not be on the target, where it will not.

@@ -22,6 +22,7 @@ mod table_types;
 pub mod tables;
 pub mod timescale;
 mod transaction;
+pub mod type_parts;
 
 pub use declared::{
     Absence, Column, Constraint, Database, Declared, Extension, Header, Membership, Overload, Owner, Partman,

@@ -16,6 +16,7 @@ use super::session::{Session, TEMPORARY};
 use super::table_types::{Attached, Hypertable, Index, Partitioned};
 use super::timescale::Timescale;
 use super::transaction::Transaction;
+use super::type_parts::TypeParts;
 use crate::finding::Place;
 use crate::grow;
 use crate::parse::{Class, NodeEnum, pg};
@@ -43,6 +44,8 @@ pub struct Facts {
     pub relations: BTreeMap<ObjectId, Relation>,
     /// Types and domains, functions, operators, triggers, policies and all else that is created.
     pub objects: BTreeMap<ObjectId, Declared>,
+    /// What enums, composite types, domains and ranges are made of, by the place of their statement.
+    pub types: BTreeMap<Place, TypeParts>,
     /// Names of columns, types and constraints.
     pub names: Names,
     /// Constraints, in order.

@@ -19,7 +19,7 @@ pub use catalog_columns::{GoneColumn, gone_columns};
 pub use icu::{icu_of_locale, is_locale, is_no_icu_collation};
 pub use members::{Members, known, members};
 pub use names::Names;
-pub use operator_classes::has_default_operator_class;
+pub use operator_classes::{IndexedType, has_default_operator_class};
 pub use parameters::{Parameter, parameter};
 pub use storage::{Storage, has_storage_parameter, refused_storage_value};
 pub use timescale::Timescale;

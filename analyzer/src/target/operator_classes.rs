@@ -2,8 +2,7 @@
 //!
 //! Source: `pg_opclass` of PostgreSQL 15.18, 17.12 and 18.6, which have the same.
 
-/// Types with a default operator class of their own, by their names in `pg_type`. `anyarray` and its like are not named:
-/// arrays, enums, ranges and composite types are not judged here.
+/// Types with a default operator class of their own, by their names in `pg_type`. `anyarray` and its like are not named.
 const DEFAULTS: [(&str, &str); 6] = [
     (
         "btree",
@@ -28,16 +27,35 @@ const DEFAULTS: [(&str, &str); 6] = [
 /// Types that are judged: scalars of PostgreSQL's own. Those that are binary coercible to another stand with it.
 const JUDGED: &str = "bit bool bpchar bytea char cidr circle box date float4 float8 inet int2 int4 int8 interval json jsonb \
     line lseg macaddr macaddr8 money name numeric oid path pg_lsn point polygon text time timestamp timestamptz timetz tsquery \
-    tsvector uuid varbit varchar xml";
+    tsvector uuid varbit varchar xid xml";
+
+/// What a type is to an access method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IndexedType<'a> {
+    /// One of PostgreSQL's own, by its name in `pg_type`.
+    Own(&'a str),
+    /// An enum.
+    Enum,
+    /// A composite type.
+    Composite,
+    /// A range.
+    Range,
+}
 
 /// True where a column of this type needs no operator class in an index of this access method; `None` where that is not
 /// known: other types and access methods.
 #[must_use]
-pub fn has_default_operator_class(method: &str, data_type: &str) -> Option<bool> {
-    let judged = JUDGED.split_whitespace().any(|judged| judged == data_type);
-    let (_, types) = DEFAULTS.iter().find(|(name, _)| *name == method).filter(|_| judged)?;
+pub fn has_default_operator_class(method: &str, data_type: IndexedType<'_>) -> Option<bool> {
+    let (_, types) = DEFAULTS.iter().find(|(name, _)| *name == method)?;
+    let name = match data_type {
+        // The classes for anyenum, record and anyrange.
+        IndexedType::Enum | IndexedType::Composite => return Some(matches!(method, "btree" | "hash")),
+        IndexedType::Range => return Some(method != "gin"),
+        IndexedType::Own(name) => name,
+    };
+    JUDGED.split_whitespace().any(|judged| judged == name).then_some(())?;
     // What they are binary coercible to (pg_cast).
-    let stands_for = match data_type {
+    let stands_for = match name {
         "varchar" => "text",
         "cidr" => "inet",
         other => other,
@@ -63,7 +81,8 @@ mod tests {
             ("hnsw", "int4", None),
             ("gin", "int4[]", None),
         ] {
-            assert_eq!(has_default_operator_class(method, data_type), has, "{method} {data_type}");
+            let judged = has_default_operator_class(method, IndexedType::Own(data_type));
+            assert_eq!(judged, has, "{method} {data_type}");
         }
     }
 }

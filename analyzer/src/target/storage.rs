@@ -16,7 +16,12 @@ pub enum Storage<'a> {
     View,
     /// An index of this access method.
     Index(&'a str),
+    /// An index whose access method is not known.
+    AnyIndex,
 }
+
+/// PostgreSQL's access methods.
+const METHODS: [&str; 6] = ["btree", "hash", "gist", "gin", "spgist", "brin"];
 
 /// Of tables and of their TOAST tables, without what follows.
 const BOTH: &str = "autovacuum_enabled autovacuum_vacuum_threshold autovacuum_vacuum_scale_factor \
@@ -46,6 +51,12 @@ pub fn has_storage_parameter(storage: Storage<'_>, name: &str, version: u32) -> 
         Storage::Index("gist") => among("fillfactor buffering"),
         Storage::Index("gin") => among("fastupdate gin_pending_list_limit"),
         Storage::Index("brin") => among("pages_per_range autosummarize"),
+        Storage::AnyIndex => {
+            return METHODS
+                .iter()
+                .any(|method| has_storage_parameter(Storage::Index(method), name, version) == Some(true))
+                .then_some(true);
+        }
         Storage::Index(_) => return None,
     })
 }

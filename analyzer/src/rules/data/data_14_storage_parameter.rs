@@ -103,9 +103,14 @@ fn lists(node: &NodeEnum) -> Vec<Parameters<'_>> {
     use pg::AlterTableType as T;
     let one = |nodes, path: &str, storage| vec![Parameters { nodes, path: path.to_owned(), storage }];
     match node {
-        NodeEnum::CreateStmt(s) if matches!(&*s.access_method, "" | "heap") => {
+        NodeEnum::CreateStmt(s) => {
             let storage = s.partspec.is_none().then_some(Storage::Table);
-            one(s.options.as_slice(), "/CreateStmt/options", storage)
+            let own = matches!(&*s.access_method, "" | "heap")
+                .then(|| one(s.options.as_slice(), "/CreateStmt/options", storage));
+            let elements = s.table_elts.iter().enumerate().flat_map(|(index, element)| {
+                of_constraint(element.node.as_ref(), &format!("/CreateStmt/table_elts/{index}"))
+            });
+            own.into_iter().flatten().chain(elements).collect()
         }
         NodeEnum::CreateTableAsStmt(s) => s.into.as_ref().map_or_else(Vec::new, |into| {
             one(into.options.as_slice(), "/CreateTableAsStmt/into/options", Some(Storage::Table))
@@ -118,20 +123,44 @@ fn lists(node: &NodeEnum) -> Vec<Parameters<'_>> {
             let storage = match pg::ObjectType::try_from(s.objtype) {
                 Ok(pg::ObjectType::ObjectTable | pg::ObjectType::ObjectMatview) => Storage::Table,
                 Ok(pg::ObjectType::ObjectView) => Storage::View,
-                // Of an index the access method is not in the statement.
+                // The access method is not in the statement.
+                Ok(pg::ObjectType::ObjectIndex) => Storage::AnyIndex,
                 _ => return Vec::new(),
             };
-            let commands = s.cmds.iter().enumerate().filter_map(|(index, command)| {
-                let Some(NodeEnum::AlterTableCmd(command)) = &command.node else { return None };
-                let Some(NodeEnum::List(list)) = command.def.as_ref()?.node.as_ref() else { return None };
-                let path = format!("/AlterTableStmt/cmds/{index}/AlterTableCmd/def/List/items");
-                (command.subtype == T::AtSetRelOptions as i32).then_some(Parameters {
-                    nodes: list.items.as_slice(),
-                    path,
-                    storage: Some(storage),
-                })
+            let commands = s.cmds.iter().enumerate().flat_map(|(index, command)| {
+                let Some(NodeEnum::AlterTableCmd(command)) = &command.node else { return Vec::new() };
+                let path = format!("/AlterTableStmt/cmds/{index}/AlterTableCmd/def");
+                match command.def.as_ref().and_then(|def| def.node.as_ref()) {
+                    Some(NodeEnum::List(list)) if command.subtype == T::AtSetRelOptions as i32 => {
+                        one(list.items.as_slice(), &format!("{path}/List/items"), Some(storage))
+                    }
+                    definition => of_constraint(definition, &path),
+                }
             });
             commands.collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The parameters of the index of a key or an exclusion constraint, also of one behind a column.
+fn of_constraint<'a>(element: Option<&'a NodeEnum>, path: &str) -> Vec<Parameters<'a>> {
+    match element {
+        Some(NodeEnum::Constraint(one)) => {
+            let method = if one.access_method.is_empty() { "btree" } else { &one.access_method };
+            // Without a method an exclusion is by gist.
+            let is_exclusion = one.contype == pg::ConstrType::ConstrExclusion as i32;
+            let method = if is_exclusion && one.access_method.is_empty() { "gist" } else { method };
+            let path = format!("{path}/Constraint/options");
+            vec![Parameters { nodes: one.options.as_slice(), path, storage: Some(Storage::Index(method)) }]
+        }
+        Some(NodeEnum::ColumnDef(column)) => {
+            let constraints = column.constraints.iter().enumerate();
+            constraints
+                .flat_map(|(index, one)| {
+                    of_constraint(one.node.as_ref(), &format!("{path}/ColumnDef/constraints/{index}"))
+                })
+                .collect()
         }
         _ => Vec::new(),
     }
@@ -223,10 +252,10 @@ fn report(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &NodeEnum, lis
     let title = format!("Remove {}", names.join(", "));
     let fix = match from_list(statement, list.nodes, &gone) {
         Some(ranges) => Some(ranges.into_iter().fold(FixDraft::edit(title), FixDraft::delete)),
-        None => whole(statement, node, title),
+        None => whole(statement, node, first, title),
     };
     if let Some(fix) = fix {
-        let edits = !matches!(node, NodeEnum::AlterTableStmt(_)) || gone.len() < list.nodes.len();
+        let edits = !sets(node) || gone.len() < list.nodes.len();
         let fix = if edits {
             gone.iter().fold(fix, |fix, index| fix.change(Change::Remove(format!("{}/{index}", list.path))))
         } else {
@@ -243,18 +272,36 @@ fn has_value(error: &ServerError) -> bool {
 }
 
 /// Removes all of a statement's storage parameters: the clause, or an ALTER that does nothing else.
-fn whole(statement: &Statement<'_>, node: &NodeEnum, title: String) -> Option<FixDraft> {
-    if let NodeEnum::AlterTableStmt(s) = node {
+fn whole(
+    statement: &Statement<'_>,
+    node: &NodeEnum,
+    first: &pg::DefElem,
+    title: String,
+) -> Option<FixDraft> {
+    if let NodeEnum::AlterTableStmt(s) = node
+        && sets(node)
+    {
         return (s.cmds.len() == 1).then(|| FixDraft::removal(title));
     }
+    let first = usize::try_from(first.location).ok()?;
     let code: Vec<&Token> = statement.code().collect();
     let is_open = |token: &Token| token.text(statement.sql()) == "(";
-    let at = code
-        .windows(2)
-        .position(|two| two[0].depth == 0 && two[0].is_word(statement.sql(), "WITH") && is_open(two[1]))?;
+    let is_with =
+        |two: &[&Token]| two[0].is_word(statement.sql(), "WITH") && is_open(two[1]) && two[1].start < first;
+    let at = code.windows(2).rposition(is_with)?;
+    let depth = code[at].depth;
     let close =
-        code.iter().skip(at + 2).find(|token| token.depth == 0 && token.text(statement.sql()) == ")")?;
+        code.iter().skip(at + 2).find(|token| token.depth == depth && token.text(statement.sql()) == ")")?;
     Some(FixDraft::edit(title).delete(statement.with_gap(&(code[at].start..close.end))))
+}
+
+/// ALTER … SET (…): without its parameters nothing is left of it.
+fn sets(node: &NodeEnum) -> bool {
+    let is_set = |command: &pg::Node| {
+        matches!(&command.node, Some(NodeEnum::AlterTableCmd(one))
+            if one.subtype == pg::AlterTableType::AtSetRelOptions as i32)
+    };
+    matches!(node, NodeEnum::AlterTableStmt(s) if s.cmds.iter().any(is_set))
 }
 
 fn name(option: &pg::DefElem) -> String {

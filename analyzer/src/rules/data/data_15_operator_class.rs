@@ -5,11 +5,12 @@ use crate::facts::ObjectId;
 use crate::facts::names::{quoted, relation, shown_type, string};
 use crate::facts::objects::created;
 use crate::facts::tables::Traits;
+use crate::facts::type_parts::TypeKind;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::clauses::has_extension;
-use crate::target::has_default_operator_class;
+use crate::target::{IndexedType, has_default_operator_class, is_builtin};
 
 pub(crate) const RULE: Rule = Rule {
     id: "DATA-15",
@@ -25,10 +26,10 @@ pub(crate) const RULE: Rule = Rule {
     ],
     doc: Doc {
         summary: "A column whose type has no default operator class for the index's access method.",
-        what: "CREATE INDEX … USING gist, gin, spgist or hash and EXCLUDE USING gist on a plain column of one of \
-               PostgreSQL's own types, where neither PostgreSQL nor an extension that the files create has an operator \
-               class for it: mostly btree_gist or btree_gin that is missing. Expressions and columns of other types are not \
-               looked at.",
+        what: "CREATE INDEX, EXCLUDE, UNIQUE, PRIMARY KEY and PARTITION BY on a plain column of one of PostgreSQL's own types, or \
+               of an enum, a composite type, a range or a domain of the files, where neither PostgreSQL nor an extension that \
+               the files create has an operator class for it: mostly btree_gist or btree_gin that is missing. Expressions, \
+               arrays and columns of other types are not looked at.",
         why: "Without an operator class in the statement the server takes the default one for the type, and refuses where there \
               is none.",
         server: &["42704 data type integer has no default operator class for access method \"gist\""],
@@ -64,24 +65,32 @@ fn check(ctx: &mut Context<'_>) {
         NodeEnum::CreateExtensionStmt(s) => ctx.states.of::<Added>().0.retain(|name| *name != s.extname),
         NodeEnum::IndexStmt(s) => {
             let Some(range) = &s.relation else { return };
-            look(ctx, range, None, &s.access_method, &s.index_params.iter().collect::<Vec<_>>());
+            let keys: Vec<Key<'_>> = s.index_params.iter().filter_map(Key::of_index).collect();
+            look(ctx, range, None, &s.access_method, &keys);
         }
         NodeEnum::CreateStmt(s) => {
             let Some(range) = &s.relation else { return };
             for element in &s.table_elts {
-                if let Some(NodeEnum::Constraint(constraint)) = &element.node {
-                    exclusion(ctx, range, Some(s), constraint);
+                match &element.node {
+                    Some(NodeEnum::Constraint(one)) => constraint(ctx, range, Some(s), None, one),
+                    Some(NodeEnum::ColumnDef(column)) => of_column(ctx, range, Some(s), column),
+                    _ => {}
                 }
+            }
+            if let Some(spec) = &s.partspec {
+                let is_hash = spec.strategy == pg::PartitionStrategy::Hash as i32;
+                let keys: Vec<Key<'_>> = spec.part_params.iter().filter_map(Key::of_partitions).collect();
+                look(ctx, range, Some(s), if is_hash { "hash" } else { "btree" }, &keys);
             }
         }
         NodeEnum::AlterTableStmt(s) => {
             let Some(range) = &s.relation else { return };
             for command in &s.cmds {
-                if let Some(NodeEnum::AlterTableCmd(command)) = &command.node
-                    && let Some(NodeEnum::Constraint(constraint)) =
-                        command.def.as_ref().and_then(|def| def.node.as_ref())
-                {
-                    exclusion(ctx, range, None, constraint);
+                let Some(NodeEnum::AlterTableCmd(command)) = &command.node else { continue };
+                match command.def.as_ref().and_then(|def| def.node.as_ref()) {
+                    Some(NodeEnum::Constraint(one)) => constraint(ctx, range, None, None, one),
+                    Some(NodeEnum::ColumnDef(column)) => of_column(ctx, range, None, column),
+                    _ => {}
                 }
             }
         }
@@ -89,40 +98,81 @@ fn check(ctx: &mut Context<'_>) {
     }
 }
 
-/// The index of an exclusion constraint.
-fn exclusion(
+/// A column, or an expression that is a cast, for which the server looks for the default operator class.
+#[derive(Clone, Copy)]
+enum Key<'a> {
+    Column(&'a str),
+    Type(&'a pg::TypeName),
+}
+
+impl<'a> Key<'a> {
+    fn new(column: &'a str, expression: Option<&'a pg::Node>, operator_class: &[pg::Node]) -> Option<Self> {
+        if !operator_class.is_empty() {
+            return None;
+        }
+        match expression.map(|expression| &expression.node) {
+            None => Some(Self::Column(column)),
+            Some(Some(NodeEnum::TypeCast(cast))) => cast.type_name.as_ref().map(Self::Type),
+            Some(_) => None,
+        }
+    }
+
+    fn of_index(element: &'a pg::Node) -> Option<Self> {
+        let Some(NodeEnum::IndexElem(one)) = &element.node else { return None };
+        Self::new(&one.name, one.expr.as_deref(), &one.opclass)
+    }
+
+    fn of_partitions(element: &'a pg::Node) -> Option<Self> {
+        let Some(NodeEnum::PartitionElem(one)) = &element.node else { return None };
+        Self::new(&one.name, one.expr.as_deref(), &one.opclass)
+    }
+}
+
+/// UNIQUE and PRIMARY KEY behind a column.
+fn of_column(
     ctx: &mut Context<'_>,
     table: &pg::RangeVar,
     definition: Option<&pg::CreateStmt>,
+    column: &pg::ColumnDef,
+) {
+    for one in &column.constraints {
+        if let Some(NodeEnum::Constraint(one)) = &one.node {
+            constraint(ctx, table, definition, Some(column), one);
+        }
+    }
+}
+
+/// The index of a key or of an exclusion constraint.
+fn constraint(
+    ctx: &mut Context<'_>,
+    table: &pg::RangeVar,
+    definition: Option<&pg::CreateStmt>,
+    column: Option<&pg::ColumnDef>,
     constraint: &pg::Constraint,
 ) {
-    if constraint.without_overlaps && ctx.target.version >= 18 {
-        // It is an exclusion by gist: all columns but the last are compared by equality.
-        let (_, compared) = constraint.keys.split_last().unzip();
-        let element = |key: &pg::Node| {
-            let name = string(key)?.to_owned();
-            Some(pg::Node {
-                node: Some(NodeEnum::IndexElem(Box::new(pg::IndexElem { name, ..Default::default() }))),
-            })
-        };
-        let elements: Vec<pg::Node> = compared.into_iter().flatten().filter_map(element).collect();
-        return look(ctx, table, definition, "gist", &elements.iter().collect::<Vec<_>>());
-    }
-    if constraint.contype != pg::ConstrType::ConstrExclusion as i32 {
-        return;
-    }
-    // Each is a list of an element and its operator.
-    // Copies of trees would take their code into the module for browsers: 66 kB and more.
-    let elements: Vec<&pg::Node> = constraint
-        .exclusions
-        .iter()
-        .filter_map(|pair| match pair.node.as_ref()? {
-            NodeEnum::List(pair) => pair.items.first(),
-            _ => None,
-        })
-        .collect();
-    let method = if constraint.access_method.is_empty() { "gist" } else { &constraint.access_method };
-    look(ctx, table, definition, method, &elements);
+    use pg::ConstrType as C;
+    let columns = || constraint.keys.iter().filter_map(string).map(Key::Column);
+    let (method, keys): (&str, Vec<Key<'_>>) = match C::try_from(constraint.contype) {
+        Ok(C::ConstrPrimary | C::ConstrUnique) if constraint.without_overlaps && ctx.target.version >= 18 => {
+            // It is an exclusion by gist: all columns but the last are compared by equality.
+            ("gist", columns().take(constraint.keys.len().saturating_sub(1)).collect())
+        }
+        Ok(C::ConstrPrimary | C::ConstrUnique) => {
+            let own = column.and_then(|column| column.type_name.as_ref()).map(Key::Type);
+            ("btree", columns().chain(own).collect())
+        }
+        Ok(C::ConstrExclusion) => {
+            // Each is a list of an element and its operator.
+            let keys = constraint.exclusions.iter().filter_map(|pair| match pair.node.as_ref()? {
+                NodeEnum::List(pair) => Key::of_index(pair.items.first()?),
+                _ => None,
+            });
+            let method = &*constraint.access_method;
+            (if method.is_empty() { "gist" } else { method }, keys.collect())
+        }
+        _ => return,
+    };
+    look(ctx, table, definition, method, &keys);
 }
 
 /// Reports the first column without an operator class.
@@ -131,24 +181,19 @@ fn look(
     table: &pg::RangeVar,
     definition: Option<&pg::CreateStmt>,
     method: &str,
-    elements: &[&pg::Node],
+    keys: &[Key<'_>],
 ) {
     let method = if method == "rtree" { "gist" } else { method };
     let (schema, name) = relation(table);
     let table = ctx.resolved(&ObjectId::new(Class::Relation, schema, name));
-    let found = elements.iter().find_map(|element| {
-        let Some(NodeEnum::IndexElem(element)) = &element.node else { return None };
-        if !element.opclass.is_empty() {
-            return None;
-        }
-        let data_type = match element.expr.as_ref().map(|expression| &expression.node) {
-            None => column_type(ctx, &table, definition, &element.name)?,
-            Some(Some(NodeEnum::TypeCast(cast))) => base_type(cast.type_name.as_ref()?)?,
-            Some(_) => return None,
+    let found = keys.iter().find_map(|key| {
+        let indexed = match key {
+            Key::Column(column) => column_type(ctx, &table, definition, column)?,
+            Key::Type(written) => indexed(ctx, written)?,
         };
-        (has_default_operator_class(method, &data_type) == Some(false)).then_some(data_type)
+        (has_default_operator_class(method, indexed.base) == Some(false)).then_some(indexed)
     });
-    let Some(data_type) = found else { return };
+    let Some(Indexed { base: data_type, shown }) = found else { return };
     let there: Vec<&'static str> =
         PROVIDERS.iter().map(|(_, extension)| *extension).filter(|name| has_extension(ctx, name)).collect();
     let has = |extension: &str| there.contains(&extension);
@@ -163,17 +208,14 @@ fn look(
     let error = ServerError::new(
         "42704",
         format!(
-            "data type {} has no default operator class for access method \"{method}\"",
-            shown_type(&data_type)
+            "data type {shown} has no default operator class for access method \"{method}\"",
         ),
     );
-    let message = format!(
-        "{object}: type {} has no default operator class for access method {method}",
-        shown_type(&data_type)
-    );
+    let message =
+        format!("{object}: type {shown} has no default operator class for access method {method}");
     let mut draft = Draft::new(message).object(object).server(error);
     if let Some(extension) = providers()
-        .find(|extension| ctx.target.allows_extension(extension) && !UNPROVIDED.contains(&&*data_type))
+        .find(|extension| ctx.target.allows_extension(extension) && is_provided(data_type))
     {
         draft = draft.fix(if has(extension) {
             FixDraft::surround(
@@ -190,26 +232,59 @@ fn look(
     ctx.report(draft);
 }
 
-/// The name in `pg_type` of a type of PostgreSQL's own, as its tree writes it.
-fn base_type(data_type: &pg::TypeName) -> Option<String> {
-    let (schema, name) = crate::facts::names::qualified(&data_type.names)?;
-    let of_catalog = schema.is_none_or(|schema| schema == "pg_catalog");
-    (of_catalog && data_type.array_bounds.is_empty()).then(|| name.to_owned())
+/// True where the extension of the access method has an operator class for it.
+fn is_provided(indexed: IndexedType<'_>) -> bool {
+    match indexed {
+        IndexedType::Own(name) => !UNPROVIDED.contains(&name),
+        IndexedType::Enum => true,
+        IndexedType::Composite | IndexedType::Range => false,
+    }
 }
 
-/// The name in `pg_type` of a column's type, where it is one of PostgreSQL's own.
-fn column_type(
-    ctx: &Context<'_>,
+/// The type of a column that is indexed: what it is to an access method, and its name in the server's messages.
+struct Indexed<'a> {
+    base: IndexedType<'a>,
+    shown: String,
+}
+
+/// A type as its tree writes it, where it is known what it is to an access method.
+fn indexed<'a>(ctx: &'a Context<'_>, written: &'a pg::TypeName) -> Option<Indexed<'a>> {
+    let (schema, name) = crate::facts::names::qualified(&written.names)?;
+    if written.array_bounds.is_empty() { known(ctx, schema, name) } else { None }
+}
+
+fn known<'a>(ctx: &'a Context<'_>, schema: Option<&str>, name: &'a str) -> Option<Indexed<'a>> {
+    if schema.is_none_or(|schema| schema == "pg_catalog") && is_builtin(Class::Type, name) {
+        return Some(Indexed { base: IndexedType::Own(name), shown: shown_type(name).to_owned() });
+    }
+    let id = ctx.resolved(&ObjectId::new(Class::Type, schema, name));
+    let parts = ctx.facts.type_parts(&id)?;
+    let base = match parts.kind {
+        TypeKind::Enum => IndexedType::Enum,
+        TypeKind::Composite => IndexedType::Composite,
+        TypeKind::Range => IndexedType::Range,
+        // A domain is indexed as its type is.
+        TypeKind::Domain => IndexedType::Own(
+            parts.base.strip_prefix("pg_catalog.").filter(|base| !base.contains(['.', '[']))?,
+        ),
+    };
+    let is_seen = ctx.facts.search_path.iter().any(|seen| Some(&**seen) == id.schema.as_deref());
+    Some(Indexed { base, shown: if is_seen { quoted(&id.name).to_string() } else { id.path() } })
+}
+
+/// A column's type, where it is known what it is to an access method.
+fn column_type<'a>(
+    ctx: &'a Context<'_>,
     table: &ObjectId,
-    definition: Option<&pg::CreateStmt>,
+    definition: Option<&'a pg::CreateStmt>,
     column: &str,
-) -> Option<String> {
+) -> Option<Indexed<'a>> {
     if let Some(definition) = definition {
-        let types = definition.table_elts.iter().find_map(|element| match element.node.as_ref()? {
+        let written = definition.table_elts.iter().find_map(|element| match element.node.as_ref()? {
             NodeEnum::ColumnDef(found) if found.colname == column => found.type_name.as_ref(),
             _ => None,
         })?;
-        return base_type(types);
+        return indexed(ctx, written);
     }
     let (mut tables, mut seen) = (vec![table], Vec::new());
     let found = loop {
@@ -229,6 +304,9 @@ fn column_type(
     if found.traits.has(Traits::ARRAY) {
         return None;
     }
-    let data_type = ctx.facts.names.name(found.data_type);
-    Some(data_type.strip_prefix("pg_catalog.").unwrap_or(data_type).to_owned())
+    let (schema, name) = match ctx.facts.names.name(found.data_type).split_once('.') {
+        Some((schema, name)) => (Some(schema), name),
+        None => (None, ctx.facts.names.name(found.data_type)),
+    };
+    known(ctx, schema, name)
 }

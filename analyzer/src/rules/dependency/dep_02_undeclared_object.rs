@@ -74,7 +74,7 @@ fn check(ctx: &mut Context<'_>) {
         }
         return;
     }
-    if let Some(server) = undeclared_link(ctx, node) {
+    if let Some(server) = parts::undeclared_link(ctx, node, is_judged(ctx)) {
         report(ctx, statement, node, &server, false);
         return;
     }
@@ -89,6 +89,11 @@ fn check(ctx: &mut Context<'_>) {
                 order::waits(ctx, node, &missing, &id, true);
             }
         }
+        return;
+    }
+    if let Some((words, error)) = overloads::of_other_kind(ctx, node).filter(|_| !ctx.facts.dynamic) {
+        let advice = "Write the word for what it is.";
+        ctx.report(Draft::new(format!("{words} is created as something else")).object(words).server(error).advice(advice));
         return;
     }
     if let Some((words, error)) = overloads::undeclared(ctx, node).filter(|_| !ctx.facts.dynamic) {
@@ -242,25 +247,7 @@ pub(super) fn says_it_all(finding: &Finding) -> bool {
                 .is_some_and(|error| matches!(error.sqlstate, "3F000" | "42P01" | "42704" | "42883")))
 }
 
-/// A server that a foreign table or user mapping names, which scripts make too, or an extension that an object depends on.
-fn undeclared_link(ctx: &Context<'_>, node: &NodeEnum) -> Option<Missing> {
-    let id = match node {
-        NodeEnum::CreateForeignTableStmt(s) => ObjectId::new(Class::Server, None, &s.servername),
-        NodeEnum::CreateUserMappingStmt(s) => ObjectId::new(Class::Server, None, &s.servername),
-        NodeEnum::AlterObjectDependsStmt(s) if is_judged(ctx) => {
-            let extension = s.extname.as_ref().filter(|name| !has_extension(ctx, &name.sval))?;
-            ObjectId::new(Class::Extension, None, &extension.sval)
-        }
-        NodeEnum::GrantStmt(_) | NodeEnum::CommentStmt(_) if is_judged(ctx) => {
-            subject(node).filter(|object| object.id.class == Class::Server)?.id
-        }
-        _ => return None,
-    };
-    let gone = !ctx.facts.dynamic && !ctx.facts.declares(&id) && ctx.facts.absence(&id).is_none();
-    gone.then(|| Missing::of(id, None))
-}
-
-/// A schema that is missing, of those in whose tables or functions a statement sets privileges.
+/// A schema that is missing, of those in whose tables or functions a statement sets privileges, or that it moves an object to.
 fn named_schema(ctx: &Context<'_>, node: &NodeEnum) -> Option<Missing> {
     let names = match node {
         NodeEnum::GrantStmt(s) if s.targtype == pg::GrantTargetType::AclTargetAllInSchema as i32 => {
@@ -272,6 +259,7 @@ fn named_schema(ctx: &Context<'_>, node: &NodeEnum) -> Option<Missing> {
                 _ => return None,
             }
         }
+        NodeEnum::AlterObjectSchemaStmt(s) => vec![s.newschema.as_str()],
         _ => return None,
     };
     names.into_iter().find_map(|name| missing(ctx, &Reference::new(Class::Schema, None, name), None, false))
@@ -317,8 +305,7 @@ fn missing(
         .map(|(extension, _)| extension);
     match class {
         Class::Relation => found(false, extension),
-        // An operator of that name may be PostgreSQL's or an extension's, for other types.
-        class if schema.is_some() && *class != Class::Operator => found(false, extension),
+        _ if schema.is_some() => found(false, extension),
         // Not PostgreSQL's own.
         Class::Type | Class::OperatorClass => found(false, extension),
         // A script takes it from the target.

@@ -332,7 +332,10 @@ fn first(ctx: &Context<'_>, node: &NodeEnum, Object { word, id }: &Object) -> Op
         }
         // Others of this class are told apart by more than their names.
         Class::Nameless
-            if matches!(node, NodeEnum::CreateStatsStmt(_) | NodeEnum::CreateConversionStmt(_)) =>
+            if matches!(
+                node,
+                NodeEnum::CreateStatsStmt(_) | NodeEnum::CreateConversionStmt(_) | NodeEnum::CreateCastStmt(_)
+            ) =>
         {
             facts.objects.get(id).filter(|found| found.word == *word).map(|found| found.place)
         }
@@ -369,6 +372,10 @@ fn error(object: &Object, id: &ObjectId) -> ServerError {
             let of = if object.word == "policy" { "table" } else { "relation" };
             let text = format!("{} \"{part}\" for {of} \"{name}\" already exists", object.word);
             ServerError::new("42710", text)
+        }
+        (Class::Nameless, _) if object.word == "cast" => {
+            let types = name.trim_matches(['(', ')']).replacen(" AS ", " to type ", 1);
+            ServerError::new("42710", format!("cast from type {types} already exists"))
         }
         // A domain, too.
         (Class::Nameless, _) if object.word == "statistics" => {

@@ -7,6 +7,7 @@ pub mod dep_03_duplicate_object;
 pub mod dep_04_unqualified_name;
 pub mod dep_05_unknown_column;
 pub mod dep_06_catalog_column;
+pub mod dep_07_type_part;
 mod drops;
 mod missing;
 pub(crate) mod order;
@@ -24,4 +25,5 @@ pub const RULES: &[&Rule] = &[
     &dep_03_duplicate_object::RULE,
     &dep_05_unknown_column::RULE,
     &dep_06_catalog_column::RULE,
+    &dep_07_type_part::RULE,
 ];

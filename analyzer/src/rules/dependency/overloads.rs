@@ -43,6 +43,39 @@ pub(super) fn undeclared(ctx: &Context<'_>, node: &NodeEnum) -> Option<(String, 
     Some((format!("{word} {}({types})", id.path()), ServerError::new("42883", text)))
 }
 
+/// A function that the inputs create as another kind of routine than the statement says.
+pub(super) fn of_other_kind(ctx: &Context<'_>, node: &NodeEnum) -> Option<(String, ServerError)> {
+    use pg::ObjectType as T;
+    let wanted = match node {
+        NodeEnum::DropStmt(s) => s.remove_type,
+        NodeEnum::CommentStmt(s) => s.objtype,
+        NodeEnum::AlterFunctionStmt(s) => s.objtype,
+        NodeEnum::AlterOwnerStmt(s) => s.object_type,
+        NodeEnum::AlterObjectSchemaStmt(s) => s.object_type,
+        NodeEnum::RenameStmt(s) => s.rename_type,
+        NodeEnum::GrantStmt(s) if s.objects.len() == 1 => s.objtype,
+        _ => return None,
+    };
+    let Object { word, id } = subject(node).filter(|object| object.id.class == Class::Function)?;
+    let own = signature(node)?;
+    let all = ctx.facts.overloads.get(&ctx.resolved(&id))?;
+    let one = all.iter().find(|one| one.signature.types == own.types && one.absence.is_none())?;
+    let (path, types) = (id.path().replace('"', ""), own.types.replace(',', ", "));
+    let text = match (T::try_from(wanted).ok()?, one.word) {
+        (T::ObjectProcedure, "function" | "aggregate") => format!("{path}({types}) is not a procedure"),
+        (T::ObjectAggregate, "function" | "procedure") => {
+            format!("function {path}({types}) is not an aggregate")
+        }
+        (T::ObjectFunction, "procedure") => format!("{path}({types}) is not a function"),
+        // All else that is said of functions may be said of aggregates.
+        (T::ObjectFunction, "aggregate") if matches!(node, NodeEnum::DropStmt(_)) => {
+            format!("\"{path}\" is an aggregate function")
+        }
+        _ => return None,
+    };
+    Some((format!("{word} {}({types})", id.path()), ServerError::new("42809", text)))
+}
+
 /// True where two lists of types are the same: arrays are written in two ways.
 fn same(a: &str, b: &str) -> bool {
     let base = |name: &str| match (name.strip_prefix('_'), name.split_once("[]")) {

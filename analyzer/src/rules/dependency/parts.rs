@@ -5,8 +5,10 @@ use crate::facts::ObjectId;
 use crate::facts::names::string;
 use crate::facts::objects::{of_part, subject};
 use crate::finding::ServerError;
+use super::missing::Missing;
 use crate::parse::{Class, NodeEnum, pg};
 use crate::rule::Context;
+use crate::rules::clauses::has_extension;
 
 /// What is missing in words, and what the server says.
 pub(super) fn undeclared(ctx: &Context<'_>, node: &NodeEnum) -> Option<(String, ServerError)> {
@@ -43,6 +45,29 @@ pub(super) fn undeclared(ctx: &Context<'_>, node: &NodeEnum) -> Option<(String, 
     }
     let text = format!("{word} \"{part}\" {of} \"{}\" does not exist", table.name);
     Some((format!("{word} {}", id.path()), ServerError::new("42704", text)))
+}
+
+/// A server that a foreign table or user mapping names, which scripts make too, or an extension that an object depends on.
+pub(super) fn undeclared_link(ctx: &Context<'_>, node: &NodeEnum, is_judged: bool) -> Option<Missing> {
+    let id = match node {
+        NodeEnum::CreateForeignTableStmt(s) => ObjectId::new(Class::Server, None, &s.servername),
+        NodeEnum::CreateUserMappingStmt(s) => ObjectId::new(Class::Server, None, &s.servername),
+        NodeEnum::AlterObjectDependsStmt(s) if is_judged => {
+            let extension = s.extname.as_ref().filter(|name| !has_extension(ctx, &name.sval))?;
+            ObjectId::new(Class::Extension, None, &extension.sval)
+        }
+        NodeEnum::GrantStmt(_)
+        | NodeEnum::CommentStmt(_)
+        | NodeEnum::AlterForeignServerStmt(_)
+        | NodeEnum::AlterEventTrigStmt(_)
+            if is_judged =>
+        {
+            subject(node).filter(|object| matches!(object.id.class, Class::Server | Class::EventTrigger))?.id
+        }
+        _ => return None,
+    };
+    let gone = !ctx.facts.dynamic && !ctx.facts.declares(&id) && ctx.facts.absence(&id).is_none();
+    gone.then(|| Missing::of(id, None))
 }
 
 /// The part of a table that a statement is about: the word for it, which one, and how the server names its table.
