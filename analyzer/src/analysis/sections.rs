@@ -141,6 +141,24 @@ impl Pass<'_> {
         }
     }
 
+    /// True for the database that new ones are copies of, unless it was asked for.
+    fn is_pattern(&self) -> bool {
+        self.analysis.facts.current_database.as_deref() == Some("template1")
+            && self.options.database.as_deref() != Some("template1")
+    }
+
+    /// The section of the pattern for new databases goes, whatever is in it: the database to keep has its own.
+    fn leave_pattern(&mut self, statement: &Statement<'_>) {
+        if let DatabaseSection::Undecided(undecided) = &mut self.section {
+            undecided.place = None;
+        }
+        self.end_section();
+        let index = self.analysis.left_out.len().saturating_sub(1);
+        self.section = DatabaseSection::LeftOut { index, reported: true };
+        let draft = rules::database::db_02_multiple_databases::pattern("template1");
+        self.report_section(Subject::Statement(statement), draft);
+    }
+
     /// The section is that of the database to keep.
     fn keep_section(&mut self) {
         self.analysis.facts.kept_database = self.analysis.facts.current_database.clone();
@@ -186,8 +204,13 @@ impl Pass<'_> {
             NodeEnum::DropStmt(_) => !self.is_of_service(),
             node => objects::is_user_object(node) || matches!(node, NodeEnum::AlterTableStmt(_)),
         };
+        let is_pattern = self.is_pattern();
         match &mut self.section {
             DatabaseSection::Kept => false,
+            DatabaseSection::Undecided(_) if has_content && is_pattern => {
+                self.leave_pattern(statement);
+                true
+            }
             DatabaseSection::Undecided(_) if has_content => {
                 self.keep_section();
                 false

@@ -15,7 +15,7 @@ use std::ops::Range;
 
 use crate::facts::names::{option, option_text, string};
 use crate::locate::Statement;
-use crate::parse::{self, NodeEnum, Parsed, TokenKind, pg};
+use crate::parse::{self, NodeEnum, ParseError, Parsed, TokenKind, pg};
 use crate::split::{Kind as PieceKind, Piece, Splitter};
 use plpgsql::Kind;
 use source::Source;
@@ -114,6 +114,38 @@ fn text(node: &NodeEnum) -> Option<(Language, &str, &pg::DefElem)> {
         _ => return None,
     };
     Some((language, text, option))
+}
+
+/// The first statement of a body in SQL that the parser refuses: where in the statement that holds the body, and the
+/// parser's words.
+#[must_use]
+pub fn syntax_error(statement: &Statement<'_>) -> Option<(Range<usize>, String)> {
+    if is_too_large(statement.node()) {
+        return None;
+    }
+    let (Language::Sql, body) = self::body(statement.sql(), statement.node(), statement)? else {
+        return None;
+    };
+    let mut found = None;
+    let mut look = |piece: Piece<'_>| {
+        let (Ok(start), Ok(end)) = (usize::try_from(piece.span.start), usize::try_from(piece.span.end))
+        else {
+            return;
+        };
+        if found.is_some() || piece.kind != PieceKind::Statement {
+            return;
+        }
+        if let Some(Err(ParseError::Syntax { message, near })) =
+            body.text().get(start..end).map(|sql| parse::parse(sql, true))
+        {
+            let range = near.map_or(start..end, |(from, to)| start + from..start + to);
+            found = Some((body.range(&range), message));
+        }
+    };
+    let mut splitter = Splitter::new();
+    splitter.feed(body.text().as_bytes(), &mut look);
+    splitter.finish(&mut look);
+    found
 }
 
 /// True where the statement has a body that is too large to be read: it has no parts.

@@ -114,8 +114,8 @@ impl Facts {
             if let Some(role) = self.session.now.role.clone().filter(|_| absence.is_none()) {
                 self.set_owner(Owner { object: id.clone(), role: role.into(), place });
             }
-            // A table that exists keeps its columns: the second CREATE is refused, or has IF NOT EXISTS.
-            if !is_second || listed(node).is_none() {
+            // What exists keeps its columns: the second CREATE is refused, or has IF NOT EXISTS.
+            if !is_second || replaces(node) {
                 self.declare(node, id, word, place);
             }
         }
@@ -123,7 +123,10 @@ impl Facts {
         // What is absent under one name is absent under the next.
         if let Some(id) = new_name(node).filter(|_| absence.is_some()) {
             let id = self.resolved(&id);
-            self.mark(id, kept);
+            // Another one of that name stays.
+            if !self.exists(&id) {
+                self.mark(id, kept);
+            }
         }
         for id in self.also_created(node) {
             let id = self.interned(&id);
@@ -444,6 +447,11 @@ fn listed(node: &NodeEnum) -> Option<&pg::CreateStmt> {
         NodeEnum::CreateForeignTableStmt(s) => s.base_stmt.as_ref(),
         _ => None,
     }
+}
+
+/// True for a view that takes the place of the one that exists.
+fn replaces(node: &NodeEnum) -> bool {
+    matches!(node, NodeEnum::ViewStmt(s) if s.replace)
 }
 
 /// True where the statement does not list all columns itself.

@@ -283,6 +283,24 @@ impl Facts {
         {
             column.name = new;
         }
+        let Some((schema, table)) =
+            s.relation.as_ref().map(|range| self.table_id(range)).map(|id| self.pair(&id))
+        else {
+            return;
+        };
+        let of_keys = self
+            .constraints
+            .iter_mut()
+            .filter(|one| (one.schema, one.table) == (schema, table))
+            .map(|one| &mut one.columns);
+        let of_indexes = self
+            .indexes
+            .iter_mut()
+            .filter(|one| (one.schema, one.table) == (schema, table))
+            .map(|one| &mut one.columns);
+        for columns in of_keys.chain(of_indexes) {
+            columns.iter_mut().filter(|column| **column == old).for_each(|column| *column = new);
+        }
     }
 
     /// Whether a table has a column of this name; `None` where it cannot be told.

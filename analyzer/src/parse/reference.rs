@@ -93,6 +93,7 @@ impl Class {
             Self::Schema => "schema",
             Self::Extension => "extension",
             Self::Publication => "publication",
+            Self::EventTrigger => "event trigger",
             _ => "object",
         }
     }

@@ -133,6 +133,9 @@ pub fn subject(node: &NodeEnum) -> Option<Object> {
         NodeEnum::AlterStatsStmt(s) => Some(object("statistics", Class::Nameless, qualified(&s.defnames)?)),
         NodeEnum::AlterEnumStmt(s) => Some(object("type", Class::Type, qualified(&s.type_name)?)),
         NodeEnum::AlterDomainStmt(s) => Some(object("domain", Class::Type, qualified(&s.type_name)?)),
+        NodeEnum::AlterOperatorStmt(s) => {
+            Some(object("operator", Class::Operator, qualified(&s.opername.as_ref()?.objname)?))
+        }
         NodeEnum::AlterOpFamilyStmt(s) => {
             Some(object("operator family", Class::OperatorClass, qualified(&s.opfamilyname)?))
         }

@@ -146,7 +146,8 @@ fn lists(node: &NodeEnum) -> Vec<Parameters<'_>> {
 /// The parameters of the index of a key or an exclusion constraint, also of one behind a column.
 fn of_constraint<'a>(element: Option<&'a NodeEnum>, path: &str) -> Vec<Parameters<'a>> {
     match element {
-        Some(NodeEnum::Constraint(one)) => {
+        // Others have options of their own: those of a sequence.
+        Some(NodeEnum::Constraint(one)) if has_index(one) => {
             let method = if one.access_method.is_empty() { "btree" } else { &one.access_method };
             // Without a method an exclusion is by gist.
             let is_exclusion = one.contype == pg::ConstrType::ConstrExclusion as i32;
@@ -164,6 +165,11 @@ fn of_constraint<'a>(element: Option<&'a NodeEnum>, path: &str) -> Vec<Parameter
         }
         _ => Vec::new(),
     }
+}
+
+fn has_index(constraint: &pg::Constraint) -> bool {
+    use pg::ConstrType as C;
+    matches!(C::try_from(constraint.contype), Ok(C::ConstrPrimary | C::ConstrUnique | C::ConstrExclusion))
 }
 
 /// Why the server refuses a parameter.
@@ -272,12 +278,7 @@ fn has_value(error: &ServerError) -> bool {
 }
 
 /// Removes all of a statement's storage parameters: the clause, or an ALTER that does nothing else.
-fn whole(
-    statement: &Statement<'_>,
-    node: &NodeEnum,
-    first: &pg::DefElem,
-    title: String,
-) -> Option<FixDraft> {
+fn whole(statement: &Statement<'_>, node: &NodeEnum, first: &pg::DefElem, title: String) -> Option<FixDraft> {
     if let NodeEnum::AlterTableStmt(s) = node
         && sets(node)
     {

@@ -207,15 +207,12 @@ fn look(
         node.and_then(created).map_or_else(|| format!("table {}", table.path()), |o| ctx.describe(&o));
     let error = ServerError::new(
         "42704",
-        format!(
-            "data type {shown} has no default operator class for access method \"{method}\"",
-        ),
+        format!("data type {shown} has no default operator class for access method \"{method}\"",),
     );
-    let message =
-        format!("{object}: type {shown} has no default operator class for access method {method}");
+    let message = format!("{object}: type {shown} has no default operator class for access method {method}");
     let mut draft = Draft::new(message).object(object).server(error);
-    if let Some(extension) = providers()
-        .find(|extension| ctx.target.allows_extension(extension) && is_provided(data_type))
+    if let Some(extension) =
+        providers().find(|extension| ctx.target.allows_extension(extension) && is_provided(data_type))
     {
         draft = draft.fix(if has(extension) {
             FixDraft::surround(

@@ -22,7 +22,7 @@ pub(crate) const RULE: Rule = Rule {
     may_be_off: false,
     doc: Doc {
         summary: "More than one database with objects; a service has one.",
-        what: "A pg_dumpall file holds every database of the cluster, each behind a \\connect. The first one that creates an object is kept; the parts of the others are left out of the rewritten dump.",
+        what: "A pg_dumpall file holds every database of the cluster, each behind a \\connect. The first one that creates an object is kept, but never template1; the parts of the others are left out of the rewritten dump.",
         why: "A service has exactly one database, tsdb. Restored into it one after the other, databases would \
               overwrite each other's tables of the same name.",
         server: &[],
@@ -69,6 +69,17 @@ pub fn draft(kept: &str, current: &str, options: &Options) -> Draft {
 pub fn empty(current: &str) -> Draft {
     Draft::new(format!("database \"{current}\" has no objects of its own: its part is left out"))
         .severity(Severity::Note)
+        .object(format!("database {current}"))
+}
+
+/// The part of the database that new ones are copies of is left out.
+#[must_use]
+pub fn pattern(current: &str) -> Draft {
+    Draft::new(format!("database \"{current}\" is the pattern for new databases: its part is left out"))
+        .severity(Severity::Warning)
+        .advice(format!(
+            "A database that was created after these objects has its own copies of them. To keep this part: --database {current}."
+        ))
         .object(format!("database {current}"))
 }
 

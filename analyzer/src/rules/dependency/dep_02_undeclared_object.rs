@@ -91,9 +91,17 @@ fn check(ctx: &mut Context<'_>) {
         }
         return;
     }
-    if let Some((words, error)) = overloads::of_other_kind(ctx, node).filter(|_| !ctx.facts.dynamic) {
+    if let Some((words, error)) = overloads::of_other_kind(ctx, node)
+        .or_else(|| overloads::of_other_relation(ctx, node))
+        .filter(|_| !ctx.facts.dynamic)
+    {
         let advice = "Write the word for what it is.";
-        ctx.report(Draft::new(format!("{words} is created as something else")).object(words).server(error).advice(advice));
+        ctx.report(
+            Draft::new(format!("{words} is created as something else"))
+                .object(words)
+                .server(error)
+                .advice(advice),
+        );
         return;
     }
     if let Some((words, error)) = overloads::undeclared(ctx, node).filter(|_| !ctx.facts.dynamic) {
@@ -129,8 +137,13 @@ fn check(ctx: &mut Context<'_>) {
         let reference = Reference::new(id.class, id.schema.as_deref(), &id.name);
         missing(ctx, &reference, None, drops(node))
     });
-    if let Some(missing) = lost.or_else(|| named_schema(ctx, node)) {
+    if let Some(missing) = lost {
         judge(ctx, statement, node, &missing, true);
+        return;
+    }
+    if let Some(missing) = named_schema(ctx, node) {
+        // What is moved into a schema is as what is created in one.
+        judge(ctx, statement, node, &missing, !matches!(node, NodeEnum::AlterObjectSchemaStmt(_)));
         return;
     }
     let new_schema = missing_schema(ctx, statement, node);

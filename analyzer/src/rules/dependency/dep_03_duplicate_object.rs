@@ -6,7 +6,8 @@ use super::replaced::replaced;
 use crate::edit::{Fix, Safety};
 use crate::facts::hypertables::CallKind;
 use crate::facts::names::is_temporary;
-use crate::facts::objects::{created_range, signature};
+use crate::facts::objects::{created_range, new_name, signature, subject};
+use crate::facts::type_parts::attributes;
 use crate::facts::{Object, ObjectId};
 use crate::finding::{Place, ServerError, Severity};
 use crate::parse::{Class, NodeEnum, StatementKind, pg};
@@ -79,6 +80,7 @@ fn check(ctx: &mut Context<'_>) {
     let place = statement.place(&statement.range());
     hypertable(ctx, node);
     object(ctx, node);
+    renamed(ctx, node);
     other_shape(ctx, node, place);
     let fails = ctx.findings.iter().any(says_it_all);
     let found = if fails { None } else { constraints::duplicate(ctx, node, place) };
@@ -112,6 +114,16 @@ fn check(ctx: &mut Context<'_>) {
 
 /// A column that the table has already.
 fn column(ctx: &mut Context<'_>, node: &NodeEnum) -> Option<Draft> {
+    if let NodeEnum::CreateStmt(s) = node {
+        let names: Vec<&str> = attributes(&s.table_elts).collect();
+        let is_second = |(at, name): &(usize, &&str)| names.iter().take(*at).any(|first| first == *name);
+        let (_, name) = names.iter().enumerate().find(is_second)?;
+        let table = ctx.created(node)?.to_string();
+        let error = ServerError::new("42701", format!("column \"{name}\" specified more than once"));
+        let fails = ctx.findings.iter().any(says_it_all);
+        return (!fails)
+            .then(|| Draft::new(format!("{table} has column {name} twice")).object(table).server(error));
+    }
     let NodeEnum::AlterTableStmt(s) = node else { return None };
     if ctx.findings.iter().any(says_it_all) {
         return None;
@@ -138,6 +150,50 @@ fn column(ctx: &mut Context<'_>, node: &NodeEnum) -> Option<Draft> {
         .related(first, "the table");
     let fix = FixDraft::remove(format!("column {name} exists")).review().present();
     Some(if s.cmds.len() == 1 { draft.fix(fix.lost("what differs from the first")) } else { draft })
+}
+
+/// A new name, or another schema, where something has that name already.
+fn renamed(ctx: &mut Context<'_>, node: &NodeEnum) {
+    let old = match node {
+        NodeEnum::RenameStmt(_) | NodeEnum::AlterObjectSchemaStmt(_) => subject(node),
+        _ => None,
+    };
+    let Some(old) = old.filter(|_| !ctx.findings.iter().any(says_it_all)) else { return };
+    let id = ctx.resolved(&old.id);
+    let (new, moved) = match node {
+        NodeEnum::AlterObjectSchemaStmt(s) => {
+            (ObjectId { schema: Some(s.newschema.as_str().into()), ..id.clone() }, Some(s.newschema.as_str()))
+        }
+        _ => match new_name(node) {
+            Some(new) => (ObjectId { schema: id.schema.clone(), ..new }, None),
+            None => return,
+        },
+    };
+    let facts = ctx.facts;
+    let first = match id.class {
+        Class::Relation => facts.relations.get(&new).map(|found| found.place),
+        Class::Type => facts.objects.get(&new).map(|found| found.place),
+        Class::Schema => facts.schemas.get(&*new.name).map(|found| found.place),
+        _ => None,
+    };
+    let Some(first) = first.filter(|_| new != id && !facts.absent.contains_key(&new)) else { return };
+    if !is_surely_there(ctx, first) {
+        return;
+    }
+    let error = error(&Object { word: old.word, id: new.clone() }, &new);
+    let error = match moved {
+        Some(schema) => ServerError::new(error.sqlstate, format!("{} in schema \"{schema}\"", error.text)),
+        None => error,
+    };
+    let (old, new) = (Object { id, ..old }.to_string(), Object { word: old.word, id: new });
+    let what = if moved.is_some() { "moved" } else { "renamed" };
+    ctx.report(
+        Draft::new(format!("{old} cannot be {what}: {new} exists since line {}", first.line))
+            .object(old)
+            .server(error)
+            .related(first, new.to_string())
+            .advice("Give it another name, or rename the other one before."),
+    );
 }
 
 /// Another rule has said that the statement fails as a whole.
@@ -334,7 +390,9 @@ fn first(ctx: &Context<'_>, node: &NodeEnum, Object { word, id }: &Object) -> Op
         Class::Nameless
             if matches!(
                 node,
-                NodeEnum::CreateStatsStmt(_) | NodeEnum::CreateConversionStmt(_) | NodeEnum::CreateCastStmt(_)
+                NodeEnum::CreateStatsStmt(_)
+                    | NodeEnum::CreateConversionStmt(_)
+                    | NodeEnum::CreateCastStmt(_)
             ) =>
         {
             facts.objects.get(id).filter(|found| found.word == *word).map(|found| found.place)

@@ -27,12 +27,13 @@ pub(crate) const RULE: Rule = Rule {
         StatementKind::CreateStatsStmt,
         StatementKind::CreateSeqStmt,
         StatementKind::AlterSeqStmt,
+        StatementKind::SelectStmt,
     ],
     after: &["*", "DEP-01", "DEP-02"],
     doc: Doc {
         summary: "A column that the table does not have.",
         what: "Columns in the lists of INSERT, UPDATE, COPY, GRANT, triggers, indexes, statistics and keys, in checks, \
-               partition keys and expressions of indexes, and those that ALTER TABLE, COMMENT and OWNED BY name, of tables \
+               partition keys and expressions of indexes, those that ALTER TABLE, COMMENT and OWNED BY name, and those that create_hypertable names, of tables \
                whose columns the files tell. Queries and views are not looked at: a script with any is not called ready.",
         why: "The server looks the column up when the statement runs.",
         server: &[
@@ -86,6 +87,7 @@ fn check(ctx: &mut Context<'_>) {
     if is_unknown && !ctx.facts.is_dump {
         ctx.not_judged(Unjudged::Columns);
     }
+    let found = found.or_else(|| of_hypertable(ctx, node));
     let Some(Named { table, column, location, used }) = found else { return };
     if ctx.facts.dynamic {
         ctx.not_judged(Unjudged::Objects);
@@ -109,6 +111,13 @@ fn check(ctx: &mut Context<'_>) {
         draft = draft.at(range);
     }
     ctx.report(draft);
+}
+
+/// A column that decides about chunks, of those that create_hypertable names.
+fn of_hypertable(ctx: &Context<'_>, node: &NodeEnum) -> Option<Named> {
+    let call = ctx.facts.hypertable_call(node)?;
+    let column = call.columns.iter().find(|name| ctx.facts.has_column(&call.table, name) == Some(false))?;
+    Some(Named { column: column.to_string(), table: call.table, location: None, used: Use::Plain })
 }
 
 /// Another rule has said that the statement fails or goes as a whole.

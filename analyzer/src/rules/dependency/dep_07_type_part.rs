@@ -16,7 +16,9 @@ pub(crate) const RULE: Rule = Rule {
     name: "type-part",
     severity: Severity::Error,
     fix: Safety::Review,
-    answers: Answers::purpose("labels, attributes and constraints of types that are missing, or there already"),
+    answers: Answers::purpose(
+        "labels, attributes and constraints of types that are missing, or there already",
+    ),
     statements: StatementKind::ALL,
     after: &["*", "DEP-01", "DEP-02", "DEP-03"],
     doc: Doc {
@@ -75,8 +77,11 @@ fn check(ctx: &mut Context<'_>) {
         changed(node, &id, parts).map(|refusal| (words(&id, parts), refusal))
     });
     if let Some((object, Refusal { error, words, is_there })) = found {
-        let message =
-            if is_there { format!("{object} has {words} already") } else { format!("{object} has no {words}") };
+        let message = if is_there {
+            format!("{object} has {words} already")
+        } else {
+            format!("{object} has no {words}")
+        };
         let is_alone = !matches!(node, NodeEnum::AlterTableStmt(s) if s.cmds.len() != 1);
         let mut draft = Draft::new(message).object(object).server(error);
         if is_there && is_alone && !creates_type(node) {
@@ -105,7 +110,8 @@ fn twice(ctx: &Context<'_>, node: &NodeEnum) -> Option<(String, Refusal)> {
         NodeEnum::CompositeTypeStmt(s) => attributes(&s.coldeflist).collect(),
         _ => return None,
     };
-    let second = names.iter().enumerate().find(|(at, name)| names.iter().take(*at).any(|first| first == *name));
+    let second =
+        names.iter().enumerate().find(|(at, name)| names.iter().take(*at).any(|first| first == *name));
     let name = second?.1;
     let refusal = if matches!(node, NodeEnum::CreateEnumStmt(_)) {
         let text = "duplicate key value violates unique constraint \"pg_enum_typid_label_index\"";

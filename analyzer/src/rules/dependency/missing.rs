@@ -43,7 +43,10 @@ impl Missing {
         let schema_name = if *class == Class::Schema { Some(&**name) } else { schema.as_deref() };
         match (whole_schema, schema_name) {
             (true, Some(schema)) => format!("schema {}", quoted(schema)),
-            _ => format!("{} {}", word(*class), quoted_path(schema.as_deref(), name)),
+            _ => {
+                let id = ObjectId::new(*class, schema.as_deref(), name);
+                format!("{} {}", word(*class), id.path())
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod dep_04_unqualified_name;
 pub mod dep_05_unknown_column;
 pub mod dep_06_catalog_column;
 pub mod dep_07_type_part;
+pub mod dep_08_referenced_key;
 mod drops;
 mod missing;
 pub(crate) mod order;
@@ -26,4 +27,5 @@ pub const RULES: &[&Rule] = &[
     &dep_05_unknown_column::RULE,
     &dep_06_catalog_column::RULE,
     &dep_07_type_part::RULE,
+    &dep_08_referenced_key::RULE,
 ];

@@ -76,6 +76,42 @@ pub(super) fn of_other_kind(ctx: &Context<'_>, node: &NodeEnum) -> Option<(Strin
     Some((format!("{word} {}({types})", id.path()), ServerError::new("42809", text)))
 }
 
+/// A relation that the inputs create as another kind than the statement says.
+pub(super) fn of_other_relation(ctx: &Context<'_>, node: &NodeEnum) -> Option<(String, ServerError)> {
+    use pg::ObjectType as T;
+    let (wanted, id) = match node {
+        NodeEnum::CommentStmt(s) => (s.objtype, subject(node)?.id),
+        NodeEnum::DropStmt(s) if s.objects.len() == 1 => (s.remove_type, subject(node)?.id),
+        NodeEnum::GrantStmt(s) if s.objects.len() == 1 && s.objtype == T::ObjectSequence as i32 => {
+            (s.objtype, subject(node)?.id)
+        }
+        NodeEnum::AlterTableStmt(s) if s.objtype != T::ObjectTable as i32 => (s.objtype, subject(node)?.id),
+        NodeEnum::RefreshMatViewStmt(s) => {
+            (T::ObjectMatview as i32, ctx.facts.table_id(s.relation.as_ref()?))
+        }
+        _ => return None,
+    };
+    let id = ctx.resolved(&id);
+    let relation = ctx.facts.relations.get(&id).filter(|_| ctx.facts.exists(&id))?;
+    let kind = match T::try_from(wanted).ok()? {
+        T::ObjectTable => "table",
+        T::ObjectView => "view",
+        T::ObjectMatview => "materialized view",
+        T::ObjectSequence => "sequence",
+        T::ObjectIndex => "index",
+        T::ObjectForeignTable => "foreign table",
+        _ => return None,
+    };
+    // A continuous aggregate is a view that goes by materialized view.
+    if relation.word == kind || kind == "materialized view" && relation.word == "view" {
+        return None;
+    }
+    let code = if matches!(node, NodeEnum::RefreshMatViewStmt(_)) { "0A000" } else { "42809" };
+    let article = if kind == "index" { "an" } else { "a" };
+    let text = format!("\"{}\" is not {article} {kind}", id.name);
+    Some((format!("{kind} {}", id.path()), ServerError::new(code, text)))
+}
+
 /// True where two lists of types are the same: arrays are written in two ways.
 fn same(a: &str, b: &str) -> bool {
     let base = |name: &str| match (name.strip_prefix('_'), name.split_once("[]")) {

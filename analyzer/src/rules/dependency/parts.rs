@@ -1,11 +1,11 @@
 //! What DEP-02 finds of statements about triggers, policies, rules and constraints that nothing creates, of tables that
 //! exist, and about statistics and conversions that nothing creates.
 
+use super::missing::Missing;
 use crate::facts::ObjectId;
 use crate::facts::names::string;
 use crate::facts::objects::{of_part, subject};
 use crate::finding::ServerError;
-use super::missing::Missing;
 use crate::parse::{Class, NodeEnum, pg};
 use crate::rule::Context;
 use crate::rules::clauses::has_extension;

@@ -37,6 +37,7 @@ pub(crate) const RULE: Rule = Rule {
         StatementKind::RenameStmt,
         StatementKind::AlterObjectSchemaStmt,
         StatementKind::AlterOwnerStmt,
+        StatementKind::AlterOperatorStmt,
         StatementKind::CreateStmt,
         StatementKind::ViewStmt,
         StatementKind::CreateStatsStmt,
@@ -90,10 +91,13 @@ fn check(ctx: &mut Context<'_>) {
     for (object, need) in changed(node) {
         let id = ctx.resolved(&object.id);
         let id = id.table().unwrap_or(id);
-        // Operators and their like are told apart by their types, which are not looked at here.
+        // Operators are told apart by their types, which are not looked at here: the schema tells whose they are.
         let is_known =
             matches!(id.class, Class::Relation | Class::Type | Class::Function | Class::OperatorClass);
-        if !is_known && !id.class.is_text_search() {
+        let is_operator = id.class == Class::Operator
+            && object.id.schema.is_some()
+            && !matches!(node, NodeEnum::DropStmt(_));
+        if !is_known && !is_operator && !id.class.is_text_search() {
             continue;
         }
         // TimescaleDB's catalog is there to be written by a restore, and has rules of its own.
@@ -182,6 +186,7 @@ fn changed(node: &NodeEnum) -> Vec<(Object, Need)> {
         | NodeEnum::AlterTsdictionaryStmt(_)
         | NodeEnum::RenameStmt(_)
         | NodeEnum::AlterOwnerStmt(_)
+        | NodeEnum::AlterOperatorStmt(_)
         | NodeEnum::AlterObjectSchemaStmt(_) => one(subject(node), Need::Owner),
         _ => Vec::new(),
     }

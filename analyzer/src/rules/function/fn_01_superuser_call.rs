@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::bodies::{body, fails_already, runs, troubles};
+use super::roles;
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::relation;
@@ -12,6 +13,9 @@ use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Rule};
 use crate::rules::TROUBLESHOOTING;
+use crate::rules::ownership::own_03_grant;
+use crate::rules::role::known::missing_message;
+use crate::rules::superuser::su_19_alter_system;
 use crate::rules::superuser::su_23_server_access::{place, refusal};
 
 pub(crate) const RULE: Rule = Rule {
@@ -28,7 +32,7 @@ pub(crate) const RULE: Rule = Rule {
     after: &["*", "DEP-01", "DEP-02"],
     doc: Doc {
         summary: "A function, procedure, DO block or view does what the target refuses.",
-        what: "Each statement and expression in a body in SQL or PL/pgSQL, and each text that it gives to EXECUTE as far as it is written there, is held against the rules for statements: files and programs of the server, parameters for superusers, extensions that the target refuses, and so on. Views and bodies of standard SQL are looked through for functions and tables of the server that are closed.",
+        what: "Each statement and expression in a body in SQL or PL/pgSQL, and each text that it gives to EXECUTE as far as it is written there, is held against the rules for statements: files and programs of the server, parameters for superusers, extensions that the target refuses, and so on. Of a DO block also the roles that it names. Views and bodies of standard SQL are looked through for functions and tables of the server that are closed.",
         why: "The server does not look into a body when it is created. Nothing is said at the restore; the first call fails. A DO block runs at once: it fails at the restore, and so does a statement that calls such a function.",
         server: &[
             "42501 permission denied for function pg_read_file (when it is called)",
@@ -91,7 +95,7 @@ fn check(ctx: &mut Context<'_>) {
             faults.push(Fault {
                 rule: finding.rule.id,
                 message: finding.message.into(),
-                error: finding.server_error,
+                error: of_body(finding.rule, finding.server_error),
                 advice: finding.advice.map(|advice| advice.to_string()),
                 range: Some(part.range(&trouble.range)).filter(|range| !range.is_empty()),
                 conditional: part.conditional,
@@ -100,6 +104,17 @@ fn check(ctx: &mut Context<'_>) {
     }
     let words = ctx.created(node).map_or_else(|| "the DO block".to_owned(), |object| ctx.describe(&object));
     let at_once = matches!(node, NodeEnum::DoStmt(_));
+    if at_once {
+        let parts = body(ctx);
+        faults.extend(roles::missing(ctx, &parts).into_iter().map(|(part, role)| Fault {
+            rule: own_03_grant::RULE.id,
+            message: missing_message(&role),
+            error: Some(ServerError::missing_role(&role)),
+            advice: None,
+            range: Some(part.range(&(0..part.sql().len()))).filter(|range| !range.is_empty()),
+            conditional: part.conditional,
+        }));
+    }
     for fault in faults {
         if !said.insert((fault.rule, fault.message.clone())) {
             continue;
@@ -142,6 +157,14 @@ fn check(ctx: &mut Context<'_>) {
         }
         ctx.report(draft);
     }
+}
+
+/// What the server says of a statement in a body, where it is something else than of the same statement alone.
+fn of_body(rule: &Rule, error: Option<ServerError>) -> Option<ServerError> {
+    if *rule == su_19_alter_system::RULE {
+        return Some(ServerError::new("25001", "ALTER SYSTEM cannot be executed from a function"));
+    }
+    error
 }
 
 /// Closed functions and tables in a view, and in a body that is part of the statement's own tree.

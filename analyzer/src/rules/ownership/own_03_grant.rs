@@ -13,7 +13,7 @@ use crate::rules::extension::moved::MovedExtensions;
 use crate::rules::role::known::{missing_advice, missing_message};
 use crate::rules::role::lists::{granted_by, items, listed, role_range, trim};
 use crate::rules::role::membership::{Trouble, presence_trouble};
-use crate::target::members;
+use crate::target::{is_builtin, members};
 
 pub(crate) const RULE: Rule = Rule {
     id: "OWN-03",
@@ -220,6 +220,10 @@ fn keeper(ctx: &Context<'_>, object: &Object, id: &ObjectId) -> Option<(String, 
     match id.class {
         // A language or wrapper that the dump makes by hand is refused: see EXT-10 and FDW-01.
         Class::Language | Class::ForeignDataWrapper if ctx.facts.declares(id) => return None,
+        Class::Language | Class::ForeignDataWrapper if !is_there(ctx, id) => {
+            let text = format!("{} \"{name}\" does not exist", object.word);
+            return Some((service(), Some(ServerError::new("42704", text))));
+        }
         // The service lets tsdbadmin use postgres_fdw, not hand it on.
         Class::Language | Class::ForeignDataWrapper => return Some((service(), None)),
         _ => {}
@@ -240,6 +244,12 @@ fn keeper(ctx: &Context<'_>, object: &Object, id: &ObjectId) -> Option<(String, 
                 Some(denied("function"))
             }
             Class::Relation if CLOSED_TABLES.contains(&name) => Some(denied("table")),
+            Class::Relation if !is_builtin(Class::Relation, name) => {
+                Some(ServerError::new("42P01", format!("relation \"pg_catalog.{name}\" does not exist")))
+            }
+            Class::Function if !is_builtin(Class::Function, name) => {
+                Some(ServerError::new("42883", format!("function pg_catalog.{name}(…) does not exist")))
+            }
             _ => None,
         };
         return Some((service(), error));
@@ -254,6 +264,17 @@ fn keeper(ctx: &Context<'_>, object: &Object, id: &ObjectId) -> Option<(String, 
         format!("extension {extension}"),
         (closed && object.word == "function").then(|| denied("function")),
     ))
+}
+
+/// True for a language or wrapper that the target has, or that an extension brings.
+fn is_there(ctx: &Context<'_>, id: &ObjectId) -> bool {
+    let name = &*id.name;
+    let made = ctx.facts.extensions.keys().map(|name| &**name);
+    let mut there = made.chain(ctx.target.installed_extensions.iter().map(String::as_str));
+    is_builtin(id.class, name)
+        || name == "postgres_fdw"
+        || ctx.target.live_extensions.is_some()
+        || there.any(|extension| members(extension).is_none_or(|of| of.has(id.class, name)))
 }
 
 /// The extension that brings this object, which the dump does not make.

@@ -25,11 +25,12 @@ pub(crate) const RULE: Rule = Rule {
         StatementKind::CreateRoleStmt,
         StatementKind::DoStmt,
         StatementKind::DropRoleStmt,
+        StatementKind::RenameStmt,
     ],
     doc: Doc {
         summary: "A role that is created a second time, dropped, or changed without existing.",
-        what: "DROP ROLE of pg_dumpall --clean, CREATE ROLE of a role that an earlier dump made, and ALTER or COMMENT \
-               of a role that nothing makes.",
+        what: "DROP ROLE of pg_dumpall --clean, CREATE ROLE of a role that an earlier dump made, RENAME TO the \
+               name of one, and ALTER or COMMENT of a role that nothing makes.",
         why: "On a fresh target there is nothing to drop, and the service's own roles must stay. A second CREATE of \
               the same role fails.",
         server: &[
@@ -72,6 +73,17 @@ fn check(ctx: &mut Context<'_>) {
             ctx.report(draft);
         }
         NodeEnum::DoStmt(_) => look_into_block(ctx),
+        NodeEnum::RenameStmt(s) if s.rename_type == pg::ObjectType::ObjectRole as i32 => {
+            let name = s.newname.as_str();
+            let taken = ctx.target.has_role(name) && !name.starts_with("pg_") || ctx.facts.makes_role(name);
+            if taken && known(ctx, &s.subname) == Known::Made {
+                let draft = Draft::new(format!("role {name} exists: {} cannot get its name", s.subname))
+                    .object(format!("role {}", s.subname))
+                    .server(ServerError::new("42710", format!("role \"{name}\" already exists")))
+                    .advice("Give it another name.");
+                ctx.report(draft);
+            }
+        }
         NodeEnum::DropRoleStmt(s) => drop_role(ctx, s),
         NodeEnum::AlterRoleStmt(s) => missing(ctx, s.role.as_ref().and_then(role)),
         NodeEnum::AlterRoleSetStmt(s) => missing(ctx, s.role.as_ref().and_then(role)),

@@ -3,7 +3,7 @@
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, StatementKind};
-use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
+use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
 use crate::rules::TROUBLESHOOTING;
 
 pub(crate) const RULE: Rule = Rule {
@@ -13,6 +13,7 @@ pub(crate) const RULE: Rule = Rule {
     fix: Safety::Safe,
     answers: Answers::limit("alter-system", "ALTER SYSTEM."),
     statements: &[StatementKind::AlterSystemStmt],
+    in_bodies: InBodies::Yes { queries: false, by_name: false },
     doc: Doc {
         summary: "ALTER SYSTEM.",
         what: "Settings of the whole server. pg_dump does not write them; scripts do.",

@@ -88,7 +88,8 @@ fn check(ctx: &mut Context<'_>) {
         | NodeEnum::AlterTableStmt(_)
         | NodeEnum::CommentStmt(_)
         | NodeEnum::AlterObjectSchemaStmt(_)
-        | NodeEnum::IndexStmt(_) => false,
+        | NodeEnum::IndexStmt(_)
+        | NodeEnum::DropStmt(_) => false,
         _ => return,
     };
     let target = match node {
