@@ -1,19 +1,25 @@
-//! Members of extensions that were altered since the extension was created: no dump has them, as it has no member.
+//! Members of extensions that were altered since the extension was created, and what was added to their tables: no dump
+//! has them, as it has no member.
 //!
-//! What an extension's script makes, it makes in the transaction of the membership. A comment, or a body, that another
-//! transaction wrote is not the script's. Where no two members have one transaction, `pg_upgrade` has made them one by
+//! What an extension's script makes, it makes in the transaction of the membership. A comment, a body, an index, a column or
+//! a row that another transaction wrote is not the script's. Where no two members have one transaction, `pg_upgrade` has made them one by
 //! one, and nothing can be told (PostgreSQL src/bin/pg_dump/pg_dump.c, `binary_upgrade_extension_member`).
 
 use tsmigrate_analyzer::server::Omitted;
 
 use crate::connect::Session;
 use crate::error::Error;
+use crate::guard;
+use crate::human::count;
+use crate::names::Relation;
+use crate::quote::literal;
 
 /// More than that in one extension come from an update of it.
 const AN_UPDATE: usize = 10;
 
 /// The extension's name in SQL, what was written, and by which statement it is seen. A function that is replaced gets its
-/// dependency on its schema anew, one that is granted or given away does not.
+/// dependency on its schema anew, one that is granted or given away does not. Of a member that is a table: its columns,
+/// and what depends on the table alone, such as indexes, triggers and policies.
 const QUESTION: &str = "
 WITH made AS (
   SELECT e.oid AS extension, pg_catalog.quote_ident(e.extname) AS name, e.xmin AS last, d.classid, d.objid, d.xmin AS by,
@@ -27,12 +33,55 @@ written AS (
   SELECT 'body of ', m.*, n.xmin
   FROM made m JOIN pg_catalog.pg_depend n ON n.classid = m.classid AND n.objid = m.objid AND n.objsubid = 0
     AND n.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND n.deptype = 'n'
-  WHERE m.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass)
-SELECT w.name, w.what || i.type || ' ' || i.identity
-FROM written w, LATERAL pg_catalog.pg_identify_object(w.classid, w.objid, 0) i
-WHERE w.is_told AND w.later <> w.last
-  AND NOT EXISTS (SELECT FROM made o WHERE o.extension = w.extension AND o.by = w.later)
+  WHERE m.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass),
+tables AS (
+  SELECT m.* FROM made m JOIN pg_catalog.pg_class c ON c.oid = m.objid AND c.relkind IN ('r', 'p', 'f')
+  WHERE m.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND m.name <> 'timescaledb'),
+parts AS (
+  SELECT w.*, w.classid AS part_class, w.objid AS part, 0 AS number FROM written w
+  UNION ALL
+  SELECT 'comment on ', t.*, c.xmin, t.classid, t.objid, c.objsubid
+  FROM tables t JOIN pg_catalog.pg_description c ON c.classoid = t.classid AND c.objoid = t.objid AND c.objsubid <> 0
+  UNION ALL
+  SELECT '', t.*, a.xmin, t.classid, t.objid, a.attnum
+  FROM tables t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.objid AND a.attnum > 0 AND NOT a.attisdropped
+  UNION ALL
+  SELECT '', t.*, n.xmin, n.classid, n.objid, 0
+  FROM tables t JOIN pg_catalog.pg_depend n ON n.refclassid = t.classid AND n.refobjid = t.objid AND n.deptype = 'a'
+  WHERE n.classid IN ('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_trigger'::pg_catalog.regclass,
+      'pg_catalog.pg_policy'::pg_catalog.regclass, 'pg_catalog.pg_constraint'::pg_catalog.regclass,
+      'pg_catalog.pg_rewrite'::pg_catalog.regclass, 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass)
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend o
+      WHERE o.classid = n.classid AND o.objid = n.objid AND o.deptype = 'e')),
+altered AS (
+  SELECT w.name, w.what, w.part_class, w.part, w.number FROM parts w
+  WHERE w.is_told AND w.later <> w.last
+    AND NOT EXISTS (SELECT FROM made o WHERE o.extension = w.extension AND o.by = w.later)
+  UNION
+  -- No script of an extension turns it on.
+  SELECT t.name, 'row security of ', t.classid, t.objid, 0
+  FROM tables t JOIN pg_catalog.pg_class c ON c.oid = t.objid AND c.relrowsecurity)
+SELECT a.name, a.what || i.type || ' ' || i.identity
+FROM altered a, LATERAL pg_catalog.pg_identify_object(a.part_class, a.part, a.number) i
 ORDER BY 1, 2";
+
+/// The configuration tables of extensions that have rows of the extension's own, and the transactions that made the
+/// extension. A table is left out where to read it could run a function of a user's.
+const ROWS: &str = "
+SELECT pg_catalog.quote_ident(e.extname), n.nspname, c.relname, e.extcondition[i],
+  (SELECT pg_catalog.json_agg(DISTINCT d.xmin::pg_catalog.text) FROM pg_catalog.pg_depend d
+   WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.refobjid = e.oid AND d.deptype = 'e'),
+  e.xmin, e.extversion
+FROM pg_catalog.pg_extension e CROSS JOIN LATERAL pg_catalog.generate_subscripts(e.extconfig, 1) i
+JOIN pg_catalog.pg_class c ON c.oid = e.extconfig[i] AND c.relkind = 'r'
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_roles r ON r.oid = c.relowner AND r.rolsuper
+WHERE e.extname <> 'timescaledb' AND pg_catalog.btrim(e.extcondition[i]) <> '' AND NOT {folded}
+  AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+    JOIN pg_catalog.pg_roles o ON o.oid = t.typowner AND NOT o.rolsuper
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
+ORDER BY 1, 2, 3";
 
 /// Comments and bodies of members that their extension did not write.
 ///
@@ -44,7 +93,61 @@ pub async fn find(session: &Session) -> Result<Vec<Omitted>, Error> {
         all.push((row.text(0)?.to_owned(), row.text(1)?.to_owned()));
     }
     let by_extension = all.chunk_by(|one, other| one.0 == other.0);
-    Ok(by_extension.flat_map(of_extension).collect())
+    let mut found: Vec<Omitted> = by_extension.flat_map(of_extension).collect();
+    found.extend(rows(session).await?);
+    Ok(found)
+}
+
+/// A configuration table with rows of the extension's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnRows {
+    /// The extension's name in SQL.
+    pub extension: String,
+    /// Its version.
+    pub version: String,
+    /// The table.
+    pub relation: Relation,
+    /// The rows of the extension's own, as the FROM of a query: all but those that a dump has.
+    pub from: String,
+    /// The transactions that made the extension's members, where they tell anything.
+    by: Vec<String>,
+}
+
+/// The configuration tables with rows of the extensions' own, TimescaleDB's catalogs aside.
+///
+/// # Errors
+/// When the server refuses the question.
+pub async fn own_rows(session: &Session) -> Result<Vec<OwnRows>, Error> {
+    let mut found = Vec::new();
+    for row in session.ask(&ROWS.replace("{folded}", &guard::folded("c.oid"))).await? {
+        let (relation, condition) = (row.relation(1)?, row.text(3)?);
+        let table = relation.sql();
+        let from =
+            format!("ONLY {table} AS own WHERE own.ctid NOT IN (SELECT ctid FROM ONLY {table} {condition})");
+        let mut by: Vec<String> = row.json(4)?;
+        by.push(row.text(5)?.to_owned());
+        let version = row.text(6)?.to_owned();
+        found.push(OwnRows { extension: row.text(0)?.to_owned(), version, relation, from, by });
+    }
+    Ok(found)
+}
+
+/// Rows of the extensions' own that somebody has changed.
+async fn rows(session: &Session) -> Result<Vec<Omitted>, Error> {
+    let mut found = Vec::new();
+    for OwnRows { extension, relation, from, by, .. } in own_rows(session).await? {
+        let by: Vec<String> = by.iter().map(|transaction| literal(transaction)).collect();
+        let question = format!(
+            "SELECT pg_catalog.count(*) FROM {from} AND own.xmin::pg_catalog.text NOT IN ({})",
+            by.join(", ")
+        );
+        let number: u64 = session.ask_row(&question).await?.number(0)?;
+        if number > 0 {
+            let rows = count(number, "changed row");
+            found.push(omitted(&extension, &format!("{rows} of table {relation}")));
+        }
+    }
+    Ok(found)
 }
 
 fn of_extension(altered: &[(String, String)]) -> Vec<Omitted> {

@@ -152,6 +152,8 @@ CREATE TABLE other(id int PRIMARY KEY, p int REFERENCES parent); INSERT INTO oth
 CREATE MATERIALIZED VIEW summed AS SELECT count(*) AS n FROM child;
 CREATE EXTENSION postgis; CREATE EXTENSION postgis_topology; CREATE EXTENSION fuzzystrmatch; CREATE EXTENSION postgis_tiger_geocoder;
 CREATE TABLE places(id int PRIMARY KEY, g geometry(Point,4326)); INSERT INTO places VALUES (1, 'SRID=4326;POINT(1 2)');
+UPDATE spatial_ref_sys SET proj4text = 'ours' WHERE srid = 2000; DELETE FROM spatial_ref_sys WHERE srid = 3857;
+CREATE INDEX of_names ON spatial_ref_sys (auth_name); ALTER TABLE spatial_ref_sys ADD COLUMN note text;
 ALTER TABLE child DISABLE TRIGGER ALL;
 INSERT INTO child VALUES (1, 1), (2, 99);
 ";
@@ -179,6 +181,15 @@ fn a_new_snapshot_takes_up_what_was_corrected_when_all_rows_were_there() -> Outc
     assert_eq!(stage.sql(&stage.admin, "SELECT string_agg(id::text, ' ' ORDER BY id) FROM child")?, "1 3");
     // What every database of the usual image has: their schemas and sequences are no obstacle.
     assert_eq!(stage.sql(&stage.admin, "SELECT public.st_astext(g) FROM places")?, "POINT(1 2)");
+    // What was changed in an extension is not there, and each thing is named.
+    for named in [
+        "index public.of_names",
+        "table column public.spatial_ref_sys.note",
+        "1 changed row of table public.spatial_ref_sys",
+        "(8,499 there, 8,500 on the target)",
+    ] {
+        assert!(all.contains(named), "{named}: {all}");
+    }
     Ok(())
 }
 

@@ -271,16 +271,7 @@ async fn treatments(
         .filter(|(_, treatment)| !matches!(treatment, Treatment::Skip(_)))
         .map(|(table, _)| *table)
         .collect();
-    let names: Vec<String> =
-        open.iter().map(|table| format!("({})", literal(&table.relation.sql()))).collect();
-    let mut may_insert = BTreeSet::new();
-    if !names.is_empty() {
-        let question = format!(
-            "SELECT v.name FROM (VALUES {}) v(name) WHERE pg_catalog.has_table_privilege(v.name, 'INSERT')",
-            names.join(", ")
-        );
-        may_insert = target.session().await?.ask_list(&question).await?;
-    }
+    let may_insert = writable(target.session().await?, &open).await?;
     let open: Vec<&ConfigTable> =
         open.into_iter().filter(|table| may_insert.contains(&table.relation.sql())).collect();
     let sql = |table: &&ConfigTable| {
@@ -290,21 +281,45 @@ async fn treatments(
     let copies = target.understood("", &open.iter().map(sql).collect::<Vec<_>>()).await?;
     let mut copies: BTreeMap<&Relation, Statement> =
         open.iter().map(|table| &table.relation).zip(copies).collect();
-    let of =
-        |(table, treatment): (&&ConfigTable, Treatment)| match (treatment, copies.remove(&table.relation)) {
-            (Treatment::Skip(why), _) => Rows::Skip(why),
-            (Treatment::Keep, Some(copy)) => Rows::Copy(copy),
-            (Treatment::Jobs, Some(copy)) => Rows::Jobs(copy),
-            (_, None) => Rows::Skip(format!(
-                "the extension {} lets nobody but a superuser write them",
-                table.extension
-            )),
-        };
+    let of = |(table, treatment): (&&ConfigTable, Treatment)| match (
+        treatment,
+        copies.remove(&table.relation),
+    ) {
+        (Treatment::Skip(why), _) => Rows::Skip(why),
+        (Treatment::Keep, Some(copy)) => Rows::Copy(copy),
+        (Treatment::Jobs, Some(copy)) => Rows::Jobs(copy),
+        (_, None) => Rows::Skip(format!(
+            "the extension {} lets nobody but a superuser write them, or they have columns that somebody added",
+            table.extension
+        )),
+    };
     Ok(tables.iter().zip(wanted).map(of).collect())
 }
 
+/// The tables, as SQL writes their names, that the target lets us write, and that have all these columns there.
+async fn writable(target: &Session, tables: &[&ConfigTable]) -> Result<BTreeSet<String>, Error> {
+    if tables.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let values: Vec<String> = tables
+        .iter()
+        .map(|table| {
+            let columns = table.columns.iter().map(|name| literal(name)).collect::<Vec<_>>().join(", ");
+            format!("({}, ARRAY[{columns}]::pg_catalog.name[])", literal(&table.relation.sql()))
+        })
+        .collect();
+    let question = format!(
+        "SELECT v.name FROM (VALUES {}) v(name, columns) WHERE pg_catalog.has_table_privilege(v.name, 'INSERT') \
+         AND NOT EXISTS (SELECT FROM pg_catalog.unnest(v.columns) c(name) WHERE NOT EXISTS (SELECT \
+           FROM pg_catalog.pg_attribute a WHERE a.attrelid = pg_catalog.to_regclass(v.name) AND a.attname = c.name \
+           AND NOT a.attisdropped))",
+        values.join(", ")
+    );
+    target.ask_list(&question).await
+}
+
 /// True where the target still holds the rows that the source has now. Rows that never go over as they are (jobs, whose
-/// owners change; tablespaces) are not compared.
+/// owners change; tablespaces), or that nobody may write, are not compared.
 ///
 /// # Errors
 /// When one of the servers refuses the question.
@@ -314,7 +329,7 @@ pub async fn same(source: &Session, target: &Session, table: &ConfigTable) -> Re
     }
     let name = table.relation.sql();
     let there = format!("SELECT pg_catalog.to_regclass({}) IS NOT NULL", literal(&name));
-    if !target.ask_flag(&there).await? {
+    if !target.ask_flag(&there).await? || !writable(target, &[table]).await?.contains(&name) {
         return Ok(true);
     }
     let question = |rows: &str| {

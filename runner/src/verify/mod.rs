@@ -17,6 +17,7 @@ mod checksum;
 mod compare;
 mod databases;
 mod definition;
+mod extension_rows;
 mod gone;
 mod identity;
 mod kept;
@@ -108,6 +109,7 @@ pub async fn verify(
     let task = rows::Task { expect, options: &options, selection: &selection, held: &held };
     rows::compare(sessions, &pair, &task, progress, &mut verification).await?;
     large::compare(&pair, &options, progress, &mut verification).await?;
+    extension_rows::compare(&pair, &mut verification).await?;
     let differences = verification.differences.iter_mut().chain(&mut verification.announced);
     differences.for_each(Difference::hide_secrets);
     verification.differences.sort();
