@@ -33,10 +33,18 @@ written AS (
   SELECT 'body of ', m.*, n.xmin
   FROM made m JOIN pg_catalog.pg_depend n ON n.classid = m.classid AND n.objid = m.objid AND n.objsubid = 0
     AND n.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND n.deptype = 'n'
+  WHERE m.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+  UNION ALL
+  -- A GRANT writes the same row.
+  SELECT 'properties of ', m.*, p.xmin
+  FROM made m JOIN pg_catalog.pg_proc p ON p.oid = m.objid AND p.proacl IS NULL
+    AND (p.prosecdef OR p.proconfig IS NOT NULL)
   WHERE m.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass),
 tables AS (
   SELECT m.* FROM made m JOIN pg_catalog.pg_class c ON c.oid = m.objid AND c.relkind IN ('r', 'p', 'f')
-  WHERE m.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND m.name <> 'timescaledb'),
+  WHERE m.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND m.name <> 'timescaledb'
+    -- Of a table that a user has made a member the columns are older.
+    AND EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.xmin = m.by)),
 parts AS (
   SELECT w.*, w.classid AS part_class, w.objid AS part, 0 AS number FROM written w
   UNION ALL

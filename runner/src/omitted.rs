@@ -98,8 +98,43 @@ pub struct Addition {
 pub async fn find(session: &Session) -> Result<Vec<Omitted>, Error> {
     let mut found: Vec<_> = additions(session).await?.into_iter().map(Addition::omitted).collect();
     found.extend(altered_members::find(session).await?);
+    found.extend(in_system_schemas(session).await?);
     found.extend(unchecked_keys(session).await?);
     found.extend(invalid_indexes(session).await?);
+    Ok(found)
+}
+
+/// Objects that users have put into schemas of the server, extensions' own aside: pg_dump leaves those schemas out.
+const IN_SYSTEM_SCHEMAS: &str = "
+SELECT i.type, i.identity FROM (
+  SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, oid, pronamespace FROM pg_catalog.pg_proc
+  UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, oid, relnamespace FROM pg_catalog.pg_class
+    WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
+  UNION ALL SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid, t.typnamespace FROM pg_catalog.pg_type t
+    LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
+    WHERE t.typcategory <> 'A' AND t.typtype <> 'm' AND coalesce(c.relkind, 'c') = 'c'
+  UNION ALL SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, oid, oprnamespace FROM pg_catalog.pg_operator
+  UNION ALL SELECT 'pg_catalog.pg_opclass'::pg_catalog.regclass, oid, opcnamespace FROM pg_catalog.pg_opclass
+  UNION ALL SELECT 'pg_catalog.pg_ts_config'::pg_catalog.regclass, oid, cfgnamespace FROM pg_catalog.pg_ts_config
+  UNION ALL SELECT 'pg_catalog.pg_ts_dict'::pg_catalog.regclass, oid, dictnamespace FROM pg_catalog.pg_ts_dict
+) o(class, oid, namespace) JOIN pg_catalog.pg_namespace n ON n.oid = o.namespace,
+LATERAL pg_catalog.pg_identify_object(o.class, o.oid, 0) i
+WHERE o.oid >= 16384 AND n.nspname IN ('pg_catalog', 'information_schema')
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+    WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype IN ('e', 'i'))
+ORDER BY 1, 2";
+
+async fn in_system_schemas(session: &Session) -> Result<Vec<Omitted>, Error> {
+    let mut found = Vec::new();
+    for row in session.ask(IN_SYSTEM_SCHEMAS).await? {
+        let (kind, identity) = (row.text(0)?, row.text(1)?);
+        found.push(Omitted {
+            object: format!("{kind} {identity}"),
+            is_lost: true,
+            why: "it is in a schema of the server, which no dump has, and only a superuser can put anything there".into(),
+            next: vec!["Move it into a schema of your own before, with ALTER … SET SCHEMA, where anything needs it.".into()],
+        });
+    }
     Ok(found)
 }
 

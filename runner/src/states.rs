@@ -76,16 +76,19 @@ async fn views(session: &Session, version: u32) -> Result<Vec<Omitted>, Error> {
     let mut found = Vec::new();
     for row in session.ask(&VIEWS.replace("{invoker}", invoker)).await? {
         let (view, owner, tables) = (row.text(0)?, row.text(1)?, row.text(3)?);
-        let (kind, alter) = if row.flag(2)? {
-            ("materialized view", "ALTER MATERIALIZED VIEW")
+        let (kind, alter, refused) = if row.flag(2)? {
+            (
+                "materialized view",
+                "ALTER MATERIALIZED VIEW",
+                "it is filled once, and a REFRESH is refused there",
+            )
         } else {
-            ("view", "ALTER VIEW")
+            ("view", "ALTER VIEW", "who reads the view is refused there")
         };
         found.push(state(
             format!("{kind} {view}"),
             format!(
-                "its owner {owner} reads {tables} as a superuser alone, and is none on the target: who reads the view is refused \
-                 there"
+                "its owner {owner} reads {tables} as a superuser alone, and is none on the target: {refused}"
             ),
             vec![
                 "Let its owner read them, or give it to their owner, on the source:".into(),

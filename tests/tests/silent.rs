@@ -204,6 +204,9 @@ CREATE VIEW between AS SELECT id FROM held; CREATE VIEW asked WITH (security_inv
 CREATE MATERIALIZED VIEW through AS SELECT count(*) AS n FROM between;
 GRANT SELECT ON asked TO reader; SET ROLE reader;
 CREATE MATERIALIZED VIEW restricted AS SELECT count(*) AS n FROM asked; RESET ROLE;
+CREATE ROLE \"the Boss\" SUPERUSER; CREATE SCHEMA \"se cret\" AUTHORIZATION tenant;
+CREATE TABLE \"se cret\".t(id int); INSERT INTO \"se cret\".t VALUES (1), (2); ALTER TABLE \"se cret\".t OWNER TO tenant;
+CREATE MATERIALIZED VIEW bossy AS SELECT count(*) AS n FROM \"se cret\".t; ALTER MATERIALIZED VIEW bossy OWNER TO \"the Boss\";
 ";
 
 #[test]
@@ -217,6 +220,11 @@ fn materialized_views_of_a_superuser_hold_what_it_saw() -> Outcome {
     let (code, _, all) = stage.migrate(&[])?;
     assert_eq!(code, 0, "{all}");
     assert_eq!(stage.sql(&stage.admin, filled)?, "5 5 0");
+    // What was lent for that is taken back.
+    let of_boss = "SELECT (SELECT n FROM bossy) || ' ' || has_table_privilege('the Boss', '\"se cret\".t', 'SELECT') \
+                   || ' ' || has_schema_privilege('the Boss', 'se cret', 'USAGE')";
+    assert_eq!(stage.sql(&stage.admin, of_boss)?, "2 false false");
+    assert!(all.contains("it is filled once, and a REFRESH is refused there"), "{all}");
     let security = "SELECT relrowsecurity AND relforcerowsecurity FROM pg_class WHERE oid = 'held'::regclass";
     assert_eq!(stage.sql(&stage.admin, security)?, "t");
     Ok(())

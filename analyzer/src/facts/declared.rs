@@ -246,3 +246,57 @@ pub struct Partman {
     /// Its row.
     pub place: Place,
 }
+
+/// What kind of type it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TypeKind {
+    /// AS ENUM (labels).
+    Enum,
+    /// AS (attributes).
+    Composite,
+    /// A domain with its constraints.
+    Domain,
+    /// AS RANGE.
+    Range,
+}
+
+/// A type that the dump creates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypeParts {
+    /// Its kind.
+    pub kind: TypeKind,
+    /// The labels, attributes or named constraints at this point.
+    pub parts: Vec<Box<str>>,
+    /// Of a domain: its type as the dump writes it, without modifiers. An array's ends with `[]`.
+    pub base: Box<str>,
+    /// There may be constraints that the server named itself.
+    pub has_unnamed: bool,
+}
+
+impl TypeParts {
+    pub(super) fn new(kind: TypeKind, parts: Vec<Box<str>>) -> Self {
+        Self { kind, parts, base: "".into(), has_unnamed: false }
+    }
+
+    /// True where it has this label, attribute or constraint.
+    #[must_use]
+    pub fn has(&self, part: &str) -> bool {
+        self.parts.iter().any(|known| **known == *part)
+    }
+
+    pub(super) fn rename(&mut self, old: &str, new: &str) {
+        if let Some(part) = self.parts.iter_mut().find(|part| ***part == *old) {
+            *part = new.into();
+        }
+    }
+
+    pub(super) fn add(&mut self, part: &str) {
+        if !self.has(part) {
+            self.parts.push(part.into());
+        }
+    }
+
+    pub(super) fn remove(&mut self, part: &str) {
+        self.parts.retain(|known| **known != *part);
+    }
+}

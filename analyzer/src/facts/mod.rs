@@ -26,7 +26,7 @@ pub mod type_parts;
 
 pub use declared::{
     Absence, Column, Constraint, Database, Declared, Extension, Header, Membership, Overload, Owner, Partman,
-    Privilege, Relation, Role, Scope, Setting,
+    Privilege, Relation, Role, Scope, Setting, TypeKind, TypeParts,
 };
 pub use encoding::Encoding;
 pub use intern::{Names, Symbol};

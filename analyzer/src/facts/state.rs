@@ -8,7 +8,7 @@ use arcstr::ArcStr;
 
 use super::declared::{
     Absence, Constraint, Database, Declared, Extension, Header, Membership, Overload, Owner, Partman,
-    Privilege, Relation, Role, Setting,
+    Privilege, Relation, Role, Setting, TypeParts,
 };
 use super::intern::Names;
 use super::objects::{self, Object, ObjectId};
@@ -16,7 +16,6 @@ use super::session::{Session, TEMPORARY};
 use super::table_types::{Attached, Hypertable, Index, Partitioned};
 use super::timescale::Timescale;
 use super::transaction::Transaction;
-use super::type_parts::TypeParts;
 use crate::finding::Place;
 use crate::grow;
 use crate::parse::{Class, NodeEnum, pg};

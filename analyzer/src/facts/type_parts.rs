@@ -1,64 +1,11 @@
 //! What types of the dump are made of: labels of enums, attributes of composite types, constraints of domains.
 
+use super::declared::{TypeKind, TypeParts};
 use super::names::{string, strings};
 use super::objects::{ObjectId, subject};
 use super::state::Facts;
 use crate::finding::Place;
 use crate::parse::{Class, NodeEnum, pg};
-
-/// What kind of type it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TypeKind {
-    /// AS ENUM (labels).
-    Enum,
-    /// AS (attributes).
-    Composite,
-    /// A domain with its constraints.
-    Domain,
-    /// AS RANGE.
-    Range,
-}
-
-/// A type that the dump creates.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TypeParts {
-    /// Its kind.
-    pub kind: TypeKind,
-    /// The labels, attributes or named constraints at this point.
-    pub parts: Vec<Box<str>>,
-    /// Of a domain: its type as the dump writes it, without modifiers. An array's ends with `[]`.
-    pub base: Box<str>,
-    /// There may be constraints that the server named itself.
-    pub has_unnamed: bool,
-}
-
-impl TypeParts {
-    fn new(kind: TypeKind, parts: Vec<Box<str>>) -> Self {
-        Self { kind, parts, base: "".into(), has_unnamed: false }
-    }
-
-    /// True where it has this label, attribute or constraint.
-    #[must_use]
-    pub fn has(&self, part: &str) -> bool {
-        self.parts.iter().any(|known| **known == *part)
-    }
-
-    fn rename(&mut self, old: &str, new: &str) {
-        if let Some(part) = self.parts.iter_mut().find(|part| ***part == *old) {
-            *part = new.into();
-        }
-    }
-
-    fn add(&mut self, part: &str) {
-        if !self.has(part) {
-            self.parts.push(part.into());
-        }
-    }
-
-    fn remove(&mut self, part: &str) {
-        self.parts.retain(|known| **known != *part);
-    }
-}
 
 impl Facts {
     /// What a type is made of at this point, where the dump creates it.
@@ -77,8 +24,10 @@ impl Facts {
             }
             NodeEnum::CreateRangeStmt(_) => TypeParts::new(TypeKind::Range, Vec::new()),
             NodeEnum::CreateDomainStmt(s) => {
-                let named = constraints(&s.constraints).filter(|one| !one.conname.is_empty());
-                let names = named.map(|one| one.conname.as_str()).collect();
+                let names = constraints(&s.constraints)
+                    .map(|one| one.conname.as_str())
+                    .filter(|name| !name.is_empty())
+                    .collect();
                 TypeParts {
                     base: s.type_name.as_ref().map_or("".into(), |name| written(name).into()),
                     has_unnamed: constraints(&s.constraints).any(|one| one.conname.is_empty()),

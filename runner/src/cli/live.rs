@@ -158,6 +158,8 @@ async fn dump(tools: &Tools, connector: &Connector, server: &mut Server) -> Resu
 pub(super) fn analyse(source: &Source, target: &Target, options: &mut Options) -> Result<Analysis, Failure> {
     options.hypertables.extend(source.hypertables.iter().cloned());
     options.chunks.extend(source.chunks.iter().cloned());
+    // What is said holds for a migration, which is what follows.
+    options.catalogs_follow = true;
     let mut analyzer = Analyzer::new(target, options);
     analyzer.server(&source.server);
     for (name, text) in [(ROLES, Some(&source.roles)), (SCHEMA, source.schema.as_ref())] {

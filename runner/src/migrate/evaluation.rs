@@ -67,14 +67,18 @@ fn of_copy(name: &str, value: &str) -> Option<String> {
     }
 }
 
-/// The statements that set them, those that the target knows: of all roles, then the database's own.
+/// The statements that set them, those that the target knows: the server's configuration of searches, what is set for all
+/// roles, then the database's own.
 pub(super) async fn settings(context: &Context, target: &Session) -> Result<String, Error> {
     let question = format!(
-        "SELECT pg_catalog.split_part(c, '=', 1), pg_catalog.substr(c, pg_catalog.strpos(c, '=') + 1) \
+        "SELECT pg_catalog.split_part(c, '=', 1), pg_catalog.substr(c, pg_catalog.strpos(c, '=') + 1), s.setdatabase \
          FROM pg_catalog.pg_db_role_setting s LEFT JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase, \
          LATERAL pg_catalog.unnest(s.setconfig) c WHERE s.setrole = 0 \
          AND (s.setdatabase = 0 OR d.datname = pg_catalog.current_database()) \
-         AND pg_catalog.split_part(c, '=', 1) IN ({NAMES}) ORDER BY s.setdatabase"
+         AND pg_catalog.split_part(c, '=', 1) IN ({NAMES}) \
+         UNION ALL SELECT n.name, n.reset_val, NULL FROM pg_catalog.pg_settings n \
+         WHERE n.name = 'default_text_search_config' AND n.source IN ('configuration file', 'command line') \
+         ORDER BY 3 NULLS FIRST"
     );
     let source = context.source.open().await?;
     let mut known = Vec::new();

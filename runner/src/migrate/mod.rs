@@ -145,14 +145,21 @@ async fn broken_rows(source: &Connector, target: &Connector, error: &Error) -> V
             Some(constraint) => match (source.open().await, target.open().await) {
                 // The error itself has said what it is: keys are more.
                 (Ok(source), Ok(target)) => {
-                    broken::keys(&source, &target, constraint, "60s").await.ok().flatten()
+                    let keys = broken::keys(&source, &target, constraint, "60s").await.ok().flatten();
+                    (keys, violations::needing(&source, constraint).await.ok().flatten())
                 }
-                _ => None,
+                _ => (None, None),
             },
-            None => None,
+            None => (None, None),
         };
-        let said = keys.map_or_else(|| error.to_string(), |keys| format!("{error}\n  rows: {keys}"));
-        found.push(BrokenRows { constraint, said });
+        let (keys, needing) = keys;
+        let mut said = keys.map_or_else(|| error.to_string(), |keys| format!("{error}\n  rows: {keys}"));
+        if let Some(needing) = &needing {
+            said.push_str(&format!(
+                "\n  note: {needing} needs it, and would be another thing without it: correct the rows on the source"
+            ));
+        }
+        found.push(BrokenRows { constraint: constraint.filter(|_| needing.is_none()), said });
     }
     found
 }

@@ -332,6 +332,20 @@ async fn of_name(
     Ok(found)
 }
 
+/// What of the source needs a constraint, and would be another thing without it: such a constraint cannot stay away.
+///
+/// # Errors
+/// When the source refuses the question.
+pub(super) async fn needing(source: &Session, given: &str) -> Result<Option<String>, Error> {
+    let Some((table, name)) = named(given) else { return Ok(None) };
+    for row in source.ask(&filled(NEEDED, &table, &name)).await? {
+        if let Some(other) = row.optional(3)? {
+            return Ok(Some(other.to_owned()));
+        }
+    }
+    Ok(None)
+}
+
 /// What of post-data may stay away.
 pub(super) fn allowed(violations: &[Violation]) -> Allowed {
     let mut allowed = Allowed::default();

@@ -82,8 +82,9 @@ impl Announced {
             return found.map(|(_, rule)| rule.clone());
         }
         if difference.kind.starts_with("extension member ") {
-            let body = format!("body of {object}");
-            return self.settings.iter().find(|(lost, _)| *lost == body).map(|(_, rule)| rule.clone());
+            let (body, properties) = (format!("body of {object}"), format!("properties of {object}"));
+            let found = self.settings.iter().find(|(lost, _)| *lost == body || *lost == properties);
+            return found.map(|(_, rule)| rule.clone());
         }
         if difference.kind == "transform" && difference.found.is_none() {
             let (kind, language) =

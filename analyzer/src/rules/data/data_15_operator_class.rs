@@ -1,11 +1,10 @@
 //! DATA-15: indexes and exclusion constraints on columns whose type has no default operator class for the access method.
 
 use crate::edit::Safety;
-use crate::facts::ObjectId;
 use crate::facts::names::{quoted, relation, shown_type, string};
 use crate::facts::objects::created;
 use crate::facts::tables::Traits;
-use crate::facts::type_parts::TypeKind;
+use crate::facts::{ObjectId, TypeKind};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
@@ -207,7 +206,7 @@ fn look(
         node.and_then(created).map_or_else(|| format!("table {}", table.path()), |o| ctx.describe(&o));
     let error = ServerError::new(
         "42704",
-        format!("data type {shown} has no default operator class for access method \"{method}\"",),
+        format!("data type {shown} has no default operator class for access method \"{method}\""),
     );
     let message = format!("{object}: type {shown} has no default operator class for access method {method}");
     let mut draft = Draft::new(message).object(object).server(error);
@@ -266,7 +265,7 @@ fn known<'a>(ctx: &'a Context<'_>, schema: Option<&str>, name: &'a str) -> Optio
         ),
     };
     let is_seen = ctx.facts.search_path.iter().any(|seen| Some(&**seen) == id.schema.as_deref());
-    Some(Indexed { base, shown: if is_seen { quoted(&id.name).to_string() } else { id.path() } })
+    Some(Indexed { base, shown: if is_seen { quoted(&id.name) } else { id.path() } })
 }
 
 /// A column's type, where it is known what it is to an access method.

@@ -7,13 +7,13 @@ use super::order;
 use super::overloads;
 use super::parts;
 use crate::edit::{Action, Fix, Safety};
-use crate::facts::names::{option, quoted, strings};
+use crate::facts::names::quoted;
 use crate::facts::objects::{dropped, subject};
 use crate::facts::session::TEMPORARY;
 use crate::facts::{Facts, Object, ObjectId};
 use crate::finding::{Place, Severity};
 use crate::locate::Statement;
-use crate::parse::{Class, NodeEnum, Reference, StatementKind, pg};
+use crate::parse::{Class, NodeEnum, Reference, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule, Unjudged};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::has_extension;
@@ -91,38 +91,7 @@ fn check(ctx: &mut Context<'_>) {
         }
         return;
     }
-    if let Some((words, error)) = overloads::of_other_kind(ctx, node)
-        .or_else(|| overloads::of_other_relation(ctx, node))
-        .filter(|_| !ctx.facts.dynamic)
-    {
-        let advice = "Write the word for what it is.";
-        ctx.report(
-            Draft::new(format!("{words} is created as something else"))
-                .object(words)
-                .server(error)
-                .advice(advice),
-        );
-        return;
-    }
-    if let Some((words, error)) = overloads::undeclared(ctx, node).filter(|_| !ctx.facts.dynamic) {
-        let draft = match node {
-            NodeEnum::DropStmt(_) => nothing(&words),
-            _ => Draft::new(format!("{words} is not created by these files: others of its name are"))
-                .object(words)
-                .advice("Write the arguments of one that exists."),
-        };
-        ctx.report(draft.server(error));
-        return;
-    }
-    let part = || parts::undeclared(ctx, node).filter(|_| !ctx.facts.dynamic);
-    if let Some((words, error)) = overloads::large_object(ctx, node).filter(|_| is_judged(ctx)).or_else(part)
-    {
-        let draft = if drops(node) {
-            nothing(&words)
-        } else {
-            Draft::new(format!("{words} is not created by these files")).object(words)
-        };
-        ctx.report(draft.server(error));
+    if named_otherwise(ctx, node) {
         return;
     }
     let made = ctx.created(node);
@@ -177,6 +146,46 @@ fn check(ctx: &mut Context<'_>) {
     if let Some(found) = found {
         judge(ctx, statement, node, &found, false);
     }
+}
+
+/// Reports an object that is of another kind than the statement says, or that has other arguments, or a part of a table
+/// that nothing creates: true where it is one.
+fn named_otherwise(ctx: &mut Context<'_>, node: &NodeEnum) -> bool {
+    if let Some((words, error)) = overloads::of_other_kind(ctx, node)
+        .or_else(|| overloads::of_other_relation(ctx, node))
+        .filter(|_| !ctx.facts.dynamic)
+    {
+        let advice = "Write the word for what it is.";
+        ctx.report(
+            Draft::new(format!("{words} is created as something else"))
+                .object(words)
+                .server(error)
+                .advice(advice),
+        );
+        return true;
+    }
+    if let Some((words, error)) = overloads::undeclared(ctx, node).filter(|_| !ctx.facts.dynamic) {
+        let draft = match node {
+            NodeEnum::DropStmt(_) => nothing(&words),
+            _ => Draft::new(format!("{words} is not created by these files: others of its name are"))
+                .object(words)
+                .advice("Write the arguments of one that exists."),
+        };
+        ctx.report(draft.server(error));
+        return true;
+    }
+    let part = || parts::undeclared(ctx, node).filter(|_| !ctx.facts.dynamic);
+    if let Some((words, error)) = overloads::large_object(ctx, node).filter(|_| is_judged(ctx)).or_else(part)
+    {
+        let draft = if drops(node) {
+            nothing(&words)
+        } else {
+            Draft::new(format!("{words} is not created by these files")).object(words)
+        };
+        ctx.report(draft.server(error));
+        return true;
+    }
+    false
 }
 
 /// The schema that the statement would create its object in: reported where it is missing.
@@ -260,22 +269,10 @@ pub(super) fn says_it_all(finding: &Finding) -> bool {
                 .is_some_and(|error| matches!(error.sqlstate, "3F000" | "42P01" | "42704" | "42883")))
 }
 
-/// A schema that is missing, of those in whose tables or functions a statement sets privileges, or that it moves an object to.
+/// A schema that is missing, of those that a statement names for what is in them.
 fn named_schema(ctx: &Context<'_>, node: &NodeEnum) -> Option<Missing> {
-    let names = match node {
-        NodeEnum::GrantStmt(s) if s.targtype == pg::GrantTargetType::AclTargetAllInSchema as i32 => {
-            strings(&s.objects)
-        }
-        NodeEnum::AlterDefaultPrivilegesStmt(s) => {
-            match option(&s.options, "schemas")?.arg.as_ref()?.node.as_ref()? {
-                NodeEnum::List(list) => strings(&list.items),
-                _ => return None,
-            }
-        }
-        NodeEnum::AlterObjectSchemaStmt(s) => vec![s.newschema.as_str()],
-        _ => return None,
-    };
-    names.into_iter().find_map(|name| missing(ctx, &Reference::new(Class::Schema, None, name), None, false))
+    let mut names = parts::schemas(node).into_iter();
+    names.find_map(|name| missing(ctx, &Reference::new(Class::Schema, None, name), None, false))
 }
 
 /// What is missing of a reference: nothing that another rule speaks of, nothing that the server may have.

@@ -4,8 +4,8 @@ use super::dep_02_undeclared_object::says_it_all;
 use crate::edit::Safety;
 use crate::facts::names::quoted_path;
 use crate::facts::objects::Object;
-use crate::facts::type_parts::{TypeKind, TypeParts, attributes, changed_type};
-use crate::facts::{Facts, ObjectId};
+use crate::facts::type_parts::{attributes, changed_type};
+use crate::facts::{Facts, ObjectId, TypeKind, TypeParts};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, StatementKind, pg};
@@ -232,7 +232,7 @@ fn constant(ctx: &mut Context<'_>, statement: &Statement<'_>) {
             _ => return None,
         };
         let value = constant.strip_prefix('\'')?.strip_suffix('\'')?.replace("''", "'");
-        (!parts.has(&value)).then(|| (id, value, token.start..token.end))
+        (!parts.has(&value)).then_some((id, value, token.start..token.end))
     });
     let Some((id, value, range)) = found else { return };
     let path = quoted_path(id.schema.as_deref(), &id.name);

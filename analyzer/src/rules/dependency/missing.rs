@@ -41,13 +41,10 @@ impl Missing {
     pub(super) fn words(&self) -> String {
         let Self { class, schema, name, whole_schema, .. } = self;
         let schema_name = if *class == Class::Schema { Some(&**name) } else { schema.as_deref() };
-        match (whole_schema, schema_name) {
-            (true, Some(schema)) => format!("schema {}", quoted(schema)),
-            _ => {
-                let id = ObjectId::new(*class, schema.as_deref(), name);
-                format!("{} {}", word(*class), id.path())
-            }
+        if let (true, Some(schema)) = (whole_schema, schema_name) {
+            return format!("schema {}", quoted(schema));
         }
+        format!("{} {}", word(*class), ObjectId::new(*class, schema.as_deref(), name).path())
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::missing::Missing;
 use crate::facts::ObjectId;
-use crate::facts::names::string;
+use crate::facts::names::{option, string, strings};
 use crate::facts::objects::{of_part, subject};
 use crate::finding::ServerError;
 use crate::parse::{Class, NodeEnum, pg};
@@ -45,6 +45,23 @@ pub(super) fn undeclared(ctx: &Context<'_>, node: &NodeEnum) -> Option<(String, 
     }
     let text = format!("{word} \"{part}\" {of} \"{}\" does not exist", table.name);
     Some((format!("{word} {}", id.path()), ServerError::new("42704", text)))
+}
+
+/// The schemas in whose tables or functions a statement sets privileges, or that it moves an object to.
+pub(super) fn schemas(node: &NodeEnum) -> Vec<&str> {
+    match node {
+        NodeEnum::GrantStmt(s) if s.targtype == pg::GrantTargetType::AclTargetAllInSchema as i32 => {
+            strings(&s.objects)
+        }
+        NodeEnum::AlterDefaultPrivilegesStmt(s) => {
+            match option(&s.options, "schemas").and_then(|option| option.arg.as_ref()?.node.as_ref()) {
+                Some(NodeEnum::List(list)) => strings(&list.items),
+                _ => Vec::new(),
+            }
+        }
+        NodeEnum::AlterObjectSchemaStmt(s) => vec![s.newschema.as_str()],
+        _ => Vec::new(),
+    }
 }
 
 /// A server that a foreign table or user mapping names, which scripts make too, or an extension that an object depends on.

@@ -35,7 +35,7 @@ pub(super) fn missing<'p>(ctx: &Context<'_>, parts: &'p [BodyPart]) -> Vec<(&'p 
         .filter(|part| !(asks && part.conditional))
         .filter_map(|part| {
             let name = named(part.parsed().node()).into_iter().find(is_missing)?;
-            Some((part, quoted(name).to_string()))
+            Some((part, quoted(name)))
         })
         .collect()
 }

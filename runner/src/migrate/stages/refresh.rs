@@ -75,6 +75,50 @@ impl Readers<'_> {
     }
 }
 
+/// What a materialized view reads as a superuser alone: the view, the relation, its schema's name and the role in SQL, and
+/// whether the role has a privilege of its own on each of the two.
+const AS_SUPERUSER: &str = "
+through(view, at, reader) AS (
+  SELECT m.oid, m.oid, m.relowner FROM pg_catalog.pg_class m WHERE m.relkind = 'm'
+  UNION
+  SELECT t.view, v.oid, CASE WHEN pg_catalog.array_to_string(v.reloptions, ',') ~ 'security_invoker=(true|on|yes|1)'
+    THEN t.reader ELSE v.relowner END
+  FROM through t JOIN reads r ON r.view = t.at JOIN pg_catalog.pg_class v ON v.oid = r.relation AND v.relkind = 'v')
+SELECT DISTINCT n.nspname, m.relname, tn.nspname, c.relname, pg_catalog.quote_ident(tn.nspname), pg_catalog.quote_ident(o.rolname),
+  c.relowner = t.reader OR EXISTS (SELECT FROM pg_catalog.aclexplode(c.relacl) a
+    WHERE a.privilege_type = 'SELECT' AND a.grantee IN (0, t.reader)),
+  tn.nspowner = t.reader OR EXISTS (SELECT FROM pg_catalog.aclexplode(coalesce(tn.nspacl, pg_catalog.acldefault('n', tn.nspowner))) a
+    WHERE a.privilege_type = 'USAGE' AND a.grantee IN (0, t.reader))
+FROM through t
+JOIN pg_catalog.pg_class m ON m.oid = t.view JOIN pg_catalog.pg_namespace n ON n.oid = m.relnamespace
+JOIN pg_catalog.pg_roles o ON o.oid = t.reader AND o.rolsuper AND o.oid >= 16384
+JOIN reads r ON r.view = t.at
+JOIN pg_catalog.pg_class c ON c.oid = r.relation AND c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+JOIN pg_catalog.pg_namespace tn ON tn.oid = c.relnamespace";
+
+/// For each materialized view the statements that lend its readers what they had as superusers, and those that take it back.
+async fn lent(server: &Session) -> Result<BTreeMap<Relation, (Vec<String>, Vec<String>)>, Error> {
+    let mut all = BTreeMap::<Relation, (Vec<String>, Vec<String>)>::new();
+    for row in server.ask(&format!("{READS}{AS_SUPERUSER}")).await? {
+        let (table, schema, role) = (row.relation(2)?.sql(), row.text(4)?, row.text(5)?);
+        let (give, take) = all.entry(row.relation(0)?).or_default();
+        let mut lend = |what: String| {
+            let (given, taken) = (format!("GRANT {what} TO {role}"), format!("REVOKE {what} FROM {role}"));
+            if !give.contains(&given) {
+                give.push(given);
+                take.push(taken);
+            }
+        };
+        if !row.flag(6)? {
+            lend(format!("SELECT ON {table}"));
+        }
+        if !row.flag(7)? {
+            lend(format!("USAGE ON SCHEMA {schema}"));
+        }
+    }
+    Ok(all)
+}
+
 /// Fills them, level by level. One that cannot be filled exists, and can be filled once what it lacks is put right.
 /// `styles` are the statements that each transaction begins with.
 pub(in crate::migrate) async fn run(
@@ -94,6 +138,8 @@ pub(in crate::migrate) async fn run(
         Readers::Dump(_) => run.target().await?,
     };
     let (reads, past) = (pairs(&session, OTHERS).await?, pairs(&session, &readers.past_policies()).await?);
+    // A dump tells no superusers: the target's views are nobody's who was one.
+    let lent = lent(&session).await?;
     let views = views
         .into_iter()
         .map(|mut view| {
@@ -102,15 +148,18 @@ pub(in crate::migrate) async fn run(
                 let sql = |table| format!("ALTER TABLE {table} {what} ROW LEVEL SECURITY");
                 tables.clone().map(sql).collect::<Vec<_>>()
             };
-            // Nobody else sees it: the switches are in the view's own transaction.
-            let before = ["SET LOCAL row_security = on".to_owned()].into_iter().chain(switch("DISABLE"));
-            let after = switch("ENABLE");
+            // Nobody else sees it: the switches and the privileges are in the view's own transaction.
+            let (give, take) = lent.get(&view.relation).cloned().unwrap_or_default();
+            let before =
+                ["SET LOCAL row_security = on".to_owned()].into_iter().chain(switch("DISABLE")).chain(give);
+            let after: Vec<String> = switch("ENABLE").into_iter().chain(take).collect();
             view.sql.splice(0..0, styles.iter().cloned().chain(before));
             view.sql.extend(after);
             view
         })
         .collect();
-    for level in levels(views, &reads, &past) {
+    let alone: BTreeSet<Relation> = past.keys().chain(lent.keys()).cloned().collect();
+    for level in levels(views, &reads, &alone) {
         let failed = failed.clone();
         engine
             .build(TaskKind::Refresh, level, move |view, error| {
@@ -144,9 +193,9 @@ async fn pairs(server: &Session, question: &str) -> Result<Reads, Error> {
     Ok(reads)
 }
 
-/// Materialized views by what they read: those of one level can be filled side by side. Those that lock tables, for which
-/// `past` has some, come one by one.
-fn levels(views: Vec<Build>, reads: &Reads, past: &Reads) -> Vec<Vec<Build>> {
+/// Materialized views by what they read: those of one level can be filled side by side. Those `alone`, whose
+/// transactions lock tables or change privileges, come one by one.
+fn levels(views: Vec<Build>, reads: &Reads, alone: &BTreeSet<Relation>) -> Vec<Vec<Build>> {
     let mut levels = Vec::new();
     let mut left = views;
     while !left.is_empty() {
@@ -157,10 +206,10 @@ fn levels(views: Vec<Build>, reads: &Reads, past: &Reads) -> Vec<Vec<Build>> {
             levels.extend(rest.into_iter().map(|view| vec![view]));
             break;
         }
-        let (alone, together): (Vec<Build>, Vec<Build>) =
-            next.into_iter().partition(|view| past.contains_key(&view.relation));
+        let (one_by_one, together): (Vec<Build>, Vec<Build>) =
+            next.into_iter().partition(|view| alone.contains(&view.relation));
         levels.extend(std::iter::once(together).filter(|level| !level.is_empty()));
-        levels.extend(alone.into_iter().map(|view| vec![view]));
+        levels.extend(one_by_one.into_iter().map(|view| vec![view]));
         left = rest;
     }
     levels
