@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -62,6 +63,9 @@ pub enum Event {
         target: Identity,
         /// A hash of the options that decide what arrives.
         options: String,
+        /// The number of the journal's file on its disk: a copy of the directory has another one. 0 where it is not known.
+        #[serde(default)]
+        file: u64,
     },
     /// A run goes on.
     Resume,
@@ -144,6 +148,12 @@ impl Journal {
             let _ = folder.sync_all();
         }
         Ok(Self { path, file: Mutex::new(file) })
+    }
+
+    /// The number of its file on its disk; 0 where the system does not tell.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.file.lock().ok().and_then(|file| file.metadata().ok()).map_or(0, |found| found.ino())
     }
 
     /// Writes an event down; it stays, whatever happens next.
@@ -279,6 +289,10 @@ pub struct State {
     pub stopped: Option<String>,
     /// Steps that were written down.
     pub steps: usize,
+    /// The number of the file in which it began; 0 where it is not known.
+    pub file: u64,
+    /// The journal is a copy: who wrote the first may be at work.
+    pub is_copy: bool,
 }
 
 /// Reads the journal in `directory`: the last run in it, none where there is none.
@@ -298,6 +312,10 @@ pub fn read(directory: &Path) -> Result<Option<State>, Error> {
         let mut line = Vec::new();
         let failed = |error| Error::File { what: format!("read {}", path.display()), error };
         if lines.read_until(b'\n', &mut line).map_err(failed)? == 0 {
+            let number = lines.get_ref().metadata().map_err(failed)?.ino();
+            if let Some(state) = &mut state {
+                state.is_copy = state.file != 0 && state.file != number;
+            }
             return Ok(state);
         }
         let is_whole = line.last() == Some(&b'\n');
@@ -337,8 +355,9 @@ enum Begin {
 }
 
 fn follow(state: &mut Option<State>, at: String, event: Event) {
-    if let Event::Start { format, run, version, source, target, options } = event {
-        let begun = State { format, run, started: at, version, source, target, options, ..State::default() };
+    if let Event::Start { format, run, version, source, target, options, file } = event {
+        let begun =
+            State { format, run, started: at, version, source, target, options, file, ..State::default() };
         *state = Some(begun);
         return;
     }
@@ -370,6 +389,7 @@ mod tests {
             source: Identity::default(),
             target: Identity::default(),
             options: String::new(),
+            file: 0,
         }
     }
 
@@ -397,6 +417,18 @@ mod tests {
         let state = read(folder.path()).expect("readable").expect("a run");
         assert_eq!((state.run.as_str(), state.steps, state.restoring, state.done), ("b", 1, true, false));
         assert_eq!(state.jobs, Some(vec![job]));
+        // A copy knows that it is one.
+        let copy = tempfile::tempdir().expect("a folder");
+        {
+            let journal = Journal::open(copy.path()).expect("a journal");
+            let Event::Start { format, run, version, source, target, options, .. } = start("c") else {
+                return;
+            };
+            let number = journal.number() + 1;
+            let begun = Event::Start { format, run, version, source, target, options, file: number };
+            journal.write(begun).expect("written");
+        }
+        assert!(read(copy.path()).expect("readable").expect("a run").is_copy && !state.is_copy);
         // What is written next is not lost in the torn line.
         let journal = Journal::open(folder.path()).expect("a journal");
         journal.write(Event::Restored).expect("written");

@@ -101,8 +101,8 @@ pub async fn run(args: &Args, say: Say<'_>) -> Result<(), Error> {
             next: vec!["name the work directory of that run with --work-dir".into()],
         });
     }
-    // Of a run whose journal we hold, nobody is left; of another one only the servers know.
-    if let (None, Some(owner)) = (&past, &owner) {
+    // Of a run whose journal we hold, nobody is left; of another one, or of a copy, only the servers know.
+    if let Some(owner) = owner.as_ref().filter(|_| past.as_ref().is_none_or(|past| past.is_copy)) {
         let of_source = match &source {
             Some(source) => Some(source.open().await?),
             None => None,

@@ -155,9 +155,9 @@ async fn broken_rows(source: &Connector, target: &Connector, error: &Error) -> V
         let (keys, needing) = keys;
         let mut said = keys.map_or_else(|| error.to_string(), |keys| format!("{error}\n  rows: {keys}"));
         if let Some(needing) = &needing {
-            said.push_str(&format!(
-                "\n  note: {needing} needs it, and would be another thing without it: correct the rows on the source"
-            ));
+            said.push_str("\n  note: ");
+            said.push_str(needing);
+            said.push_str(" needs it, and would be another thing without it: correct the rows on the source");
         }
         found.push(BrokenRows { constraint: constraint.filter(|_| needing.is_none()), said });
     }

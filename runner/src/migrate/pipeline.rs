@@ -90,6 +90,7 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
             source: Identity::of(&servers.source),
             target: Identity::of(&servers.target),
             options: fingerprint::options_fingerprint(&context),
+            file: 0,
         };
         context.open_journal(before.as_deref(), start)?;
     }

@@ -157,15 +157,31 @@ pub(super) async fn check_run(
 
 /// Ends what sessions of the run before may still do.
 pub(super) async fn end_sessions(context: &RunContext, session: &Session) -> Result<(), Error> {
-    let question = format!(
-        "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE datname = pg_catalog.current_database() \
-         AND usename = current_user AND pid <> pg_catalog.pg_backend_pid() AND application_name = {}",
-        crate::quote::literal(&context.name())
-    );
     // Ours are there too: only those that began before this process did.
-    let older =
-        format!("{question} AND backend_start < pg_catalog.now() - {} * interval '1 second'", context.age());
-    session.ask(&older).await.map(drop)
+    let older = format!(
+        "FROM pg_catalog.pg_stat_activity WHERE datname = pg_catalog.current_database() \
+         AND usename = current_user AND pid <> pg_catalog.pg_backend_pid() AND application_name = {} \
+         AND backend_start < pg_catalog.now() - {} * interval '1 second'",
+        crate::quote::literal(&context.name()),
+        context.age()
+    );
+    if context.work.past()?.is_some_and(|past| past.is_copy)
+        && session.ask_flag(&format!("SELECT EXISTS (SELECT {older})")).await?
+    {
+        return Err(Error::Refused {
+            what: format!(
+                "{} is a copy of a work directory, and the run has sessions on the {}: it may be at work with the first one",
+                context.work.path().display(),
+                session.side().name()
+            ),
+            next: vec![
+                "let that run end, or stop it with Ctrl-C where it runs, then go on in its own directory"
+                    .into(),
+                "if it was killed, wait until its sessions have ended, and start this again".into(),
+            ],
+        });
+    }
+    session.ask(&format!("SELECT pg_catalog.pg_terminate_backend(pid) {older}")).await.map(drop)
 }
 
 /// Goes on: what is done stays, where it still fits.

@@ -194,6 +194,12 @@ impl RunContext {
                 next: vec!["look at its report, or name another directory with --work-dir".into()],
             });
         }
+        let first = match first {
+            Event::Start { format, run, version, source, target, options, .. } => {
+                Event::Start { format, run, version, source, target, options, file: journal.number() }
+            }
+            other => other,
+        };
         journal.write(first)?;
         self.progress.log_to(self.work.log()?);
         // Opened once: there is one start in each process.

@@ -94,6 +94,7 @@ pub(super) async fn restore(context: Arc<Restore>) -> Result<Outcome, Error> {
             source: context.contents.identity.clone(),
             target: Identity::of(&facts),
             options: context.fingerprint(),
+            file: 0,
         };
         context.open_journal(before.as_deref(), start)?;
     }
