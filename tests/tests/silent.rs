@@ -174,6 +174,9 @@ fn a_new_snapshot_takes_up_what_was_corrected_when_all_rows_were_there() -> Outc
         &stage.source,
         "DELETE FROM child WHERE id = 2; INSERT INTO child VALUES (3, 3); INSERT INTO parent VALUES (3)",
     )?;
+    // A start that keeps the rows of before does not take them for those of now.
+    let (code, _, all) = stage.migrate(&["--resume"])?;
+    assert!(code == 2 && all.contains("the source has been written to since"), "{all}");
     let (code, _, all) = stage.migrate(&["--resume", "--new-snapshot"])?;
     assert_eq!(code, 0, "{all}");
     let keys = "SELECT string_agg(conname || convalidated, ' ' ORDER BY conname) FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace";

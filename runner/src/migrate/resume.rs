@@ -195,7 +195,7 @@ pub(super) async fn continue_run(
     let target = context.target.open().await?;
     end_sessions(context, &target).await?;
     let objects = others::known(&*snapshot.holder.turn().await?).await?;
-    let seen = Event::Snapshot { state: snapshot.state.clone(), schema: scripts.hash.clone() };
+    let mut seen = (snapshot.state.clone(), scripts.hash.clone());
     let mut saved_plan = if past.snapshot.is_some() {
         context.work.saved_plan(&context.run)?
     } else {
@@ -215,7 +215,7 @@ pub(super) async fn continue_run(
     if Marks::owner(&target).await?.is_none() {
         saved_plan.schema = mended::saved(scripts, objects);
         context.work.save_plan(&saved_plan)?;
-        context.journal(seen)?;
+        context.journal(read_at(seen))?;
         return Ok(CopyPlan { marks: take_possession(context).await?, tables: saved_plan.tables });
     }
     let marks = Marks::read(&target).await?;
@@ -262,6 +262,10 @@ pub(super) async fn continue_run(
             "the source has been written to since its rows were copied; what was written later is not on the target: the \
              same command with --resume --new-snapshot copies anew what differs",
         );
+        // The rows stay those of before, which a later start has to know.
+        if let Some((state, _)) = &past.snapshot {
+            seen.0.clone_from(state);
+        }
         saved_plan.tables
     } else {
         return Err(Error::Refused {
@@ -283,8 +287,13 @@ pub(super) async fn continue_run(
     let to_copy =
         tables.iter().filter(|ranges| !begun(ranges)).map(|(table, _)| table.into.clone()).collect();
     others::before_rows(context, &target, &marks, &to_copy).await?;
-    context.journal(seen)?;
+    context.journal(read_at(seen))?;
     Ok(CopyPlan { marks, tables })
+}
+
+/// The state that the rows on the target are of, and the hash of the schema.
+fn read_at((state, schema): (String, String)) -> Event {
+    Event::Snapshot { state, schema }
 }
 
 /// Whether there are rows in tables that the run does not know.
