@@ -423,6 +423,16 @@ fn what_fails_late_is_named_before(stage: &Stage) -> Outcome {
     assert_eq!(texts(&report["blockers"], "check"), ["excluded-rows"], "{all}");
     let next = report["blockers"][0]["next"].to_string();
     assert!(next.contains("public.parted.parted_key") && next.contains("a.key"), "{next}");
+    stage.sql_text(
+        "CREATE TABLE rooted(id int PRIMARY KEY) PARTITION BY LIST (id);
+         CREATE TABLE rooted_1 PARTITION OF rooted FOR VALUES IN (1); INSERT INTO rooted VALUES (1);
+         CREATE TABLE to_rooted(id int CONSTRAINT to_root REFERENCES rooted); INSERT INTO to_rooted VALUES (1)",
+    )?;
+    for option in ["--exclude", "--exclude-data"] {
+        let (code, report, all) = stage.migrate(&["--dry-run", option, "public.rooted_1"])?;
+        assert_eq!((code, texts(&report["blockers"], "check")), (2, vec!["excluded-rows"]), "{all}");
+    }
+    stage.sql(&stage.source, "DROP TABLE to_rooted, rooted")?;
     Ok(())
 }
 

@@ -25,6 +25,8 @@ pub(super) struct Announced {
     /// By type and language: the rule that takes it away.
     transforms: BTreeMap<(String, String), String>,
     source: BTreeSet<String>,
+    /// Tables whose keys get the columns of their hypertable.
+    keys: BTreeSet<String>,
 }
 
 impl Announced {
@@ -60,7 +62,9 @@ impl Announced {
         changed.extend(expect.skipped.iter().map(|table| Change::new(&plain(&table.to_string()), STAYED)));
         let functions = RefCell::new(functions);
         let source = extensions_left(expect.source, expect.target);
-        Self { gone, functions, changed, settings, transforms, source }
+        let of_keys = expect.findings.iter().filter(|finding| finding.rule == "HT-02" && finding.solved);
+        let keys = of_keys.filter_map(|finding| Some(announced(finding.object.as_deref()?))).collect();
+        Self { gone, functions, changed, settings, transforms, source, keys }
     }
 
     /// Why a difference was to be expected. What the target has and the source does not was announced by nobody.
@@ -85,6 +89,12 @@ impl Announced {
             let (body, properties) = (format!("body of {object}"), format!("properties of {object}"));
             let found = self.settings.iter().find(|(lost, _)| *lost == body || *lost == properties);
             return found.map(|(_, rule)| rule.clone());
+        }
+        if matches!(difference.kind.as_str(), "index definition" | "table constraint definition")
+            && let Some((_, table)) = identity::split_once(&object, " on ")
+            && self.keys.contains(&format!("table {table}"))
+        {
+            return Some("HT-02".into());
         }
         if difference.kind == "transform" && difference.found.is_none() {
             let (kind, language) =
@@ -227,6 +237,7 @@ mod tests {
             settings: Vec::new(),
             transforms: transforms.iter().filter_map(|it| Some((transform(it)?, "B".to_owned()))).collect(),
             source: BTreeSet::new(),
+            keys: BTreeSet::new(),
         };
         let reason = |kind: &str, object: &str, expected: &str, found: Option<&str>| {
             announced.reason(&Difference {
