@@ -2,7 +2,9 @@
 
 import { unzlibSync } from "fflate";
 import { decompress } from "fzstd";
-import type { ArchiveScript } from "../../module/tsmigrate_web.js";
+import type { Analyzer } from "../../package-src/src/api";
+
+type ArchiveScript = NonNullable<ReturnType<Analyzer["archive"]>>;
 
 /** Reads bytes of a file from here to there. */
 type Read = (from: number, to: number) => Promise<Uint8Array>;
