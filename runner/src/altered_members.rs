@@ -73,19 +73,25 @@ SELECT a.name, a.what || i.type || ' ' || i.identity
 FROM altered a, LATERAL pg_catalog.pg_identify_object(a.part_class, a.part, a.number) i
 ORDER BY 1, 2";
 
-/// The configuration tables of extensions that have rows of the extension's own, and the transactions that made the
-/// extension. A table is left out where to read it could run a function of a user's.
-const ROWS: &str = "
-SELECT pg_catalog.quote_ident(e.extname), n.nspname, c.relname, e.extcondition[i],
-  (SELECT pg_catalog.json_agg(DISTINCT d.xmin::pg_catalog.text) FROM pg_catalog.pg_depend d
-   WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.refobjid = e.oid AND d.deptype = 'e'),
-  e.xmin, e.extversion
-FROM pg_catalog.pg_extension e CROSS JOIN LATERAL pg_catalog.generate_subscripts(e.extconfig, 1) i
-JOIN pg_catalog.pg_class c ON c.oid = e.extconfig[i] AND c.relkind = 'r'
+/// The tables of extensions: of configuration tables the condition of the rows that a dump has, the transactions that made the
+/// extension, and whether everybody may write there. A table is left out where to read it could run a function of a user's.
+const TABLES: &str = "
+SELECT pg_catalog.quote_ident(e.extname), n.nspname, c.relname, k.condition,
+  (SELECT pg_catalog.json_agg(DISTINCT m.xmin::pg_catalog.text) FROM pg_catalog.pg_depend m
+   WHERE m.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND m.refobjid = e.oid AND m.deptype = 'e'),
+  e.xmin, e.extversion,
+  EXISTS (SELECT FROM pg_catalog.aclexplode(c.relacl) a WHERE a.grantee = 0 AND a.privilege_type = 'INSERT')
+FROM pg_catalog.pg_extension e
+JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.refobjid = e.oid
+  AND d.deptype = 'e' AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind = 'r'
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_roles r ON r.oid = c.relowner AND r.rolsuper
-WHERE e.extname <> 'timescaledb' AND pg_catalog.btrim(e.extcondition[i]) <> '' AND NOT {folded}
-  AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
+LEFT JOIN LATERAL (SELECT coalesce(e.extcondition[i], '') AS condition
+  FROM pg_catalog.generate_subscripts(e.extconfig, 1) i WHERE e.extconfig[i] = c.oid) k ON true
+WHERE e.extname <> 'timescaledb' AND NOT {folded} AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
+  -- Of a table that a user has made a member the columns are older.
+  AND EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.xmin = d.xmin)
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
     JOIN pg_catalog.pg_roles o ON o.oid = t.typowner AND NOT o.rolsuper
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
@@ -106,56 +112,91 @@ pub async fn find(session: &Session) -> Result<Vec<Omitted>, Error> {
     Ok(found)
 }
 
-/// A configuration table with rows of the extension's own.
+/// A table of an extension.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OwnRows {
+pub struct ExtensionTable {
     /// The extension's name in SQL.
     pub extension: String,
     /// Its version.
     pub version: String,
     /// The table.
     pub relation: Relation,
-    /// The rows of the extension's own, as the FROM of a query: all but those that a dump has.
-    pub from: String,
-    /// The transactions that made the extension's members, where they tell anything.
+    /// The rows of the extension's own, as the FROM of a query; none of a table that is there for users' rows alone.
+    pub own: Option<String>,
+    /// The users' rows, in the same way.
+    users: Option<String>,
+    /// Who is no superuser may write users' rows.
+    is_open: bool,
+    /// The transactions that made the extension's members.
     by: Vec<String>,
 }
 
-/// The configuration tables with rows of the extensions' own, TimescaleDB's catalogs aside.
+/// The tables of extensions, TimescaleDB's aside.
 ///
 /// # Errors
 /// When the server refuses the question.
-pub async fn own_rows(session: &Session) -> Result<Vec<OwnRows>, Error> {
+pub async fn tables(session: &Session) -> Result<Vec<ExtensionTable>, Error> {
     let mut found = Vec::new();
-    for row in session.ask(&ROWS.replace("{folded}", &guard::folded("c.oid"))).await? {
-        let (relation, condition) = (row.relation(1)?, row.text(3)?);
+    for row in session.ask(&TABLES.replace("{folded}", &guard::folded("c.oid"))).await? {
+        let relation = row.relation(1)?;
         let table = relation.sql();
-        let from =
-            format!("ONLY {table} AS own WHERE own.ctid NOT IN (SELECT ctid FROM ONLY {table} {condition})");
+        let (own, users) = match row.optional(3)?.map(str::trim) {
+            None => (Some(format!("ONLY {table} AS own WHERE true")), None),
+            Some("") => (None, Some(format!("ONLY {table}"))),
+            Some(condition) => {
+                let users = format!("ONLY {table} {condition}");
+                (
+                    Some(format!("ONLY {table} AS own WHERE own.ctid NOT IN (SELECT ctid FROM {users})")),
+                    Some(users),
+                )
+            }
+        };
         let mut by: Vec<String> = row.json(4)?;
         by.push(row.text(5)?.to_owned());
-        let version = row.text(6)?.to_owned();
-        found.push(OwnRows { extension: row.text(0)?.to_owned(), version, relation, from, by });
+        found.push(ExtensionTable {
+            extension: row.text(0)?.to_owned(),
+            version: row.text(6)?.to_owned(),
+            relation,
+            own,
+            users,
+            is_open: row.flag(7)?,
+            by,
+        });
     }
     Ok(found)
 }
 
-/// Rows of the extensions' own that somebody has changed.
+/// Rows of the extensions' own that somebody has changed, and rows of users that nobody but a superuser can write.
 async fn rows(session: &Session) -> Result<Vec<Omitted>, Error> {
     let mut found = Vec::new();
-    for OwnRows { extension, relation, from, by, .. } in own_rows(session).await? {
-        let by: Vec<String> = by.iter().map(|transaction| literal(transaction)).collect();
-        let question = format!(
-            "SELECT pg_catalog.count(*) FROM {from} AND own.xmin::pg_catalog.text NOT IN ({})",
-            by.join(", ")
-        );
-        let number: u64 = session.ask_row(&question).await?.number(0)?;
-        if number > 0 {
-            let rows = count(number, "changed row");
+    for ExtensionTable { extension, relation, own, users, is_open, by, .. } in tables(session).await? {
+        let by = by.iter().map(|transaction| literal(transaction)).collect::<Vec<_>>().join(", ");
+        // Rows that are older than the extension came with `pg_upgrade`.
+        let changed = own.map(|own| {
+            format!(
+                "{own} AND own.xmin::pg_catalog.text NOT IN ({by}) AND pg_catalog.age(own.xmin) < (SELECT \
+                 pg_catalog.max(pg_catalog.age(b::pg_catalog.xid)) FROM pg_catalog.unnest(ARRAY[{by}]) b)"
+            )
+        });
+        if let Some(rows) = counted(session, changed.as_deref(), "changed row").await? {
             found.push(omitted(&extension, &format!("{rows} of table {relation}")));
+        }
+        if let Some(rows) = counted(session, users.as_deref().filter(|_| !is_open), "row").await? {
+            found.push(Omitted {
+                object: format!("{rows} of table {relation}"),
+                is_lost: true,
+                why: format!("the table is the extension {extension}'s, and only a superuser can write it on the target"),
+                next: vec!["Ask the service's support to put them there, where anything needs them.".into()],
+            });
         }
     }
     Ok(found)
+}
+
+async fn counted(session: &Session, from: Option<&str>, noun: &str) -> Result<Option<String>, Error> {
+    let Some(from) = from else { return Ok(None) };
+    let number: u64 = session.ask_row(&format!("SELECT pg_catalog.count(*) FROM {from}")).await?.number(0)?;
+    Ok((number > 0).then(|| count(number, noun)))
 }
 
 fn of_extension(altered: &[(String, String)]) -> Vec<Omitted> {

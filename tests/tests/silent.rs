@@ -153,6 +153,7 @@ CREATE MATERIALIZED VIEW summed AS SELECT count(*) AS n FROM child;
 CREATE EXTENSION postgis; CREATE EXTENSION postgis_topology; CREATE EXTENSION fuzzystrmatch; CREATE EXTENSION postgis_tiger_geocoder;
 CREATE TABLE places(id int PRIMARY KEY, g geometry(Point,4326)); INSERT INTO places VALUES (1, 'SRID=4326;POINT(1 2)');
 UPDATE spatial_ref_sys SET proj4text = 'ours' WHERE srid = 2000; DELETE FROM spatial_ref_sys WHERE srid = 3857;
+INSERT INTO spatial_ref_sys (srid) VALUES (900914); INSERT INTO tiger.loader_platform (os) VALUES ('ours');
 CREATE INDEX of_names ON spatial_ref_sys (auth_name); ALTER TABLE spatial_ref_sys ADD COLUMN note text;
 ALTER TABLE child DISABLE TRIGGER ALL;
 INSERT INTO child VALUES (1, 1), (2, 99);
@@ -189,6 +190,8 @@ fn a_new_snapshot_takes_up_what_was_corrected_when_all_rows_were_there() -> Outc
         "index public.of_names",
         "table column public.spatial_ref_sys.note",
         "1 changed row of table public.spatial_ref_sys",
+        "1 row of table public.spatial_ref_sys",
+        "1 changed row of table tiger.loader_platform",
         "(8,499 there, 8,500 on the target)",
     ] {
         assert!(all.contains(named), "{named}: {all}");
