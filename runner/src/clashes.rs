@@ -38,6 +38,37 @@ JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_namespace'::pg_catalog
   AND d.deptype = 'e'
 JOIN pg_catalog.pg_extension x ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND x.oid = d.refobjid";
 
+/// Names that no extension has: the kind, the schema, the name as SQL writes it, the owner.
+const NAMES: &str = "
+SELECT 'schema', n.nspname, pg_catalog.quote_ident(n.nspname), n.nspowner FROM pg_catalog.pg_namespace n
+WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'public') AND NOT EXISTS (
+  SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+  AND d.objid = n.oid AND d.deptype = 'e')
+UNION ALL
+SELECT 'relation', n.nspname, pg_catalog.format('%I.%I', n.nspname, c.relname), c.relowner
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                  AND d.objid = c.oid AND d.deptype = 'e')
+UNION ALL
+SELECT 'function', n.nspname, pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.oidvectortypes(p.proargtypes)), p.proowner
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+                  AND d.objid = p.oid AND d.deptype IN ('e', 'i'))
+UNION ALL
+SELECT 'type', n.nspname, pg_catalog.format('%I.%I', n.nspname, t.typname), t.typowner
+FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND t.typtype IN ('d', 'e', 'r')
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass
+                  AND d.objid = t.oid AND d.deptype = 'e')";
+
+/// Those that a superuser has where the session's user is none.
+const OF_SUPERUSERS: &str = "
+SELECT x.kind, x.schema, x.name FROM ({names}) x(kind, schema, name, owner)
+JOIN pg_catalog.pg_roles o ON o.oid = x.owner AND o.rolsuper
+WHERE NOT (SELECT u.rolsuper FROM pg_catalog.pg_roles u WHERE u.rolname = current_user) ORDER BY 1, 3";
+
 /// What turns restoring mode on and off, called without arguments: another function of that name makes the call ambiguous.
 const RESTORING: [&str; 2] = ["timescaledb_pre_restore", "timescaledb_post_restore"];
 
@@ -69,6 +100,7 @@ pub async fn find(
     let mut blockers = Vec::new();
     blockers.extend(functions_of_extensions(&functions, &members, of_source)?);
     blockers.extend(schemas_of_extensions(&schemas, &member_schemas)?);
+    blockers.extend(names_of_superusers(source, target, filter).await?);
     for session in [source, target] {
         let facts = if session.side() == source.side() { of_source } else { of_target };
         blockers.extend(settings(session, facts).await?);
@@ -190,6 +222,39 @@ fn schemas_of_extensions(schemas: &[Row], members: &[Row]) -> Result<Option<Bloc
         check: "schema-of-extension",
         what: format!("the schema {first} has a name that belongs to an extension of the target{more}"),
         next,
+    }))
+}
+
+/// Names of the source that a superuser has on the target: a service has helpers of its own, which nobody can drop.
+async fn names_of_superusers(
+    source: &Session,
+    target: &Session,
+    filter: &Filter,
+) -> Result<Option<Blocker>, Error> {
+    let taken: BTreeSet<(String, String)> = target
+        .ask(&OF_SUPERUSERS.replace("{names}", NAMES))
+        .await?
+        .iter()
+        .map(|row| Ok((row.text(0)?.to_owned(), row.text(2)?.to_owned())))
+        .collect::<Result<_, Error>>()?;
+    if taken.is_empty() {
+        return Ok(None);
+    }
+    let mut found = Vec::new();
+    for row in source.ask(NAMES).await? {
+        let (kind, schema, name) = (row.text(0)?, row.text(1)?, row.text(2)?);
+        if filter.has_schema(schema) && taken.contains(&(kind.to_owned(), name.to_owned())) {
+            found.push(format!("{kind} {name}"));
+        }
+    }
+    let Some(first) = found.first() else { return Ok(None) };
+    Ok(Some(Blocker {
+        check: "name-of-superuser",
+        what: format!(
+            "a superuser has made the {first} on the target, and the source has one of that name{}",
+            more(found.len())
+        ),
+        next: vec!["rename it on the source, or leave it out with --exclude".into()],
     }))
 }
 

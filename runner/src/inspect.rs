@@ -125,40 +125,51 @@ impl Facts {
     }
 }
 
-/// Objects that belong to nobody's extension and not to PostgreSQL: what a restore could collide with.
+/// Objects that belong to nobody's extension and not to PostgreSQL: what a restore could collide with. What a
+/// superuser has made does not count where we are none: a service has helpers of its own, and nobody can drop them.
 const OBJECTS: &str = "
 SELECT 'schema ' || quote_ident(nspname) FROM pg_catalog.pg_namespace n
  WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public', '_tsmigrate')
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
-                   AND d.objid = n.oid AND d.deptype = 'e')
+                   AND d.objid = n.oid AND d.deptype = 'e') AND {schemas}
 UNION ALL
 SELECT 'relation ' || c.oid::pg_catalog.regclass::text FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', '_tsmigrate') AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-                   AND d.objid = c.oid AND d.deptype = 'e')
+                   AND d.objid = c.oid AND d.deptype = 'e') AND {relations}
 UNION ALL
 SELECT 'function ' || p.oid::pg_catalog.regprocedure::text FROM pg_catalog.pg_proc p
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
  WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
-                   AND d.objid = p.oid AND d.deptype IN ('e', 'i'))
+                   AND d.objid = p.oid AND d.deptype IN ('e', 'i')) AND {functions}
 UNION ALL
 SELECT 'type ' || t.oid::pg_catalog.regtype::text FROM pg_catalog.pg_type t
   JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
  WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND t.typtype IN ('d', 'e', 'r')
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass
-                   AND d.objid = t.oid AND d.deptype = 'e')
+                   AND d.objid = t.oid AND d.deptype = 'e') AND {types}
 UNION ALL
 SELECT 'large object ' || oid FROM pg_catalog.pg_largeobject_metadata
 ORDER BY 1 LIMIT 20";
+
+/// Of the owner's objects those that count: all to a superuser, else those of who is none.
+const OURS: &str = "((SELECT u.rolsuper FROM pg_catalog.pg_roles u WHERE u.rolname = current_user)
+    OR NOT (SELECT o.rolsuper FROM pg_catalog.pg_roles o WHERE o.oid = {owner}))";
 
 /// What somebody has made in the session's database, up to twenty of them.
 ///
 /// # Errors
 /// When the server refuses the question.
 pub async fn objects(session: &Session) -> Result<Vec<String>, Error> {
-    session.ask_list(OBJECTS).await
+    let ours = |owner: &str| OURS.replace("{owner}", owner);
+    let question = OBJECTS
+        .replace("{schemas}", &ours("n.nspowner"))
+        .replace("{relations}", &ours("c.relowner"))
+        .replace("{functions}", &ours("p.proowner"))
+        .replace("{types}", &ours("t.typowner"));
+    session.ask_list(&question).await
 }
 
 /// Tables and sequences that the session's user may not read, or of whose rows a policy would hide some, and which of them

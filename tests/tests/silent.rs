@@ -199,43 +199,6 @@ fn a_new_snapshot_takes_up_what_was_corrected_when_all_rows_were_there() -> Outc
     Ok(())
 }
 
-/// Materialized views of a superuser, and one of a role that policies hold for, over tables with row security.
-const PAST_POLICIES: &str = "
-CREATE ROLE tenant; CREATE ROLE reader; GRANT CREATE ON SCHEMA public TO reader;
-CREATE TABLE held(id int, who text); INSERT INTO held SELECT g, 'nobody' FROM generate_series(1, 5) g;
-ALTER TABLE held OWNER TO tenant; ALTER TABLE held ENABLE ROW LEVEL SECURITY; ALTER TABLE held FORCE ROW LEVEL SECURITY;
-CREATE POLICY own ON held USING (who = current_user); GRANT SELECT ON held TO reader;
-CREATE MATERIALIZED VIEW seen AS SELECT count(*) AS n FROM held;
-CREATE VIEW between AS SELECT id FROM held; CREATE VIEW asked WITH (security_invoker = true) AS SELECT id FROM held;
-CREATE MATERIALIZED VIEW through AS SELECT count(*) AS n FROM between;
-GRANT SELECT ON asked TO reader; SET ROLE reader;
-CREATE MATERIALIZED VIEW restricted AS SELECT count(*) AS n FROM asked; RESET ROLE;
-CREATE ROLE \"the Boss\" SUPERUSER; CREATE SCHEMA \"se cret\" AUTHORIZATION tenant;
-CREATE TABLE \"se cret\".t(id int); INSERT INTO \"se cret\".t VALUES (1), (2); ALTER TABLE \"se cret\".t OWNER TO tenant;
-CREATE MATERIALIZED VIEW bossy AS SELECT count(*) AS n FROM \"se cret\".t; ALTER MATERIALIZED VIEW bossy OWNER TO \"the Boss\";
-";
-
-#[test]
-fn materialized_views_of_a_superuser_hold_what_it_saw() -> Outcome {
-    let test = "materialized_views_of_a_superuser_hold_what_it_saw";
-    let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
-    stage.sql_text(PAST_POLICIES)?;
-    let filled =
-        "SELECT (SELECT n FROM seen) || ' ' || (SELECT n FROM through) || ' ' || (SELECT n FROM restricted)";
-    assert_eq!(stage.sql(&stage.source, filled)?, "5 5 0");
-    let (code, _, all) = stage.migrate(&[])?;
-    assert_eq!(code, 0, "{all}");
-    assert_eq!(stage.sql(&stage.admin, filled)?, "5 5 0");
-    // What was lent for that is taken back.
-    let of_boss = "SELECT (SELECT n FROM bossy) || ' ' || has_table_privilege('the Boss', '\"se cret\".t', 'SELECT') \
-                   || ' ' || has_schema_privilege('the Boss', 'se cret', 'USAGE')";
-    assert_eq!(stage.sql(&stage.admin, of_boss)?, "2 false false");
-    assert!(all.contains("it is filled once, and a REFRESH is refused there"), "{all}");
-    let security = "SELECT relrowsecurity AND relforcerowsecurity FROM pg_class WHERE oid = 'held'::regclass";
-    assert_eq!(stage.sql(&stage.admin, security)?, "t");
-    Ok(())
-}
-
 /// Rows that break what the source says of them: written while nobody looked.
 const VIOLATED: &str = "
 CREATE ROLE late;

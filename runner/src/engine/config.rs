@@ -296,6 +296,25 @@ async fn treatments(
     Ok(tables.iter().zip(wanted).map(of).collect())
 }
 
+/// The tables whose rows stay behind, whether or not there are any.
+///
+/// # Errors
+/// When the target refuses the question.
+pub async fn left_behind(
+    target: &Session,
+    tables: &[ConfigTable],
+    shapes: &Shapes,
+) -> Result<BTreeSet<Relation>, Error> {
+    let goes_over = |table: &&ConfigTable| {
+        let treatment = job_rows::treatment(&table.relation, shapes.contains_key(&table.relation));
+        !matches!(treatment, Treatment::Skip(_)) && !(table.strange && !table.condition.is_empty())
+    };
+    let open: Vec<&ConfigTable> = tables.iter().filter(goes_over).collect();
+    let writable = writable(target, &open).await?;
+    let is_open = |table: &&ConfigTable| goes_over(table) && writable.contains(&table.relation.sql());
+    Ok(tables.iter().filter(|table| !is_open(table)).map(|table| table.relation.clone()).collect())
+}
+
 /// The tables, as SQL writes their names, that the target lets us write, and that have all these columns there.
 async fn writable(target: &Session, tables: &[&ConfigTable]) -> Result<BTreeSet<String>, Error> {
     if tables.is_empty() {

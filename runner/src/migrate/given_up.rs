@@ -47,6 +47,7 @@ const COMES_AGAIN: &str = "extension timescaledb";
 const FILLED: &str = "
 SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND c.oid >= 16384 AND pg_catalog.pg_relation_size(c.oid) > 0
+AND pg_catalog.pg_has_role(c.relowner, 'MEMBER')
 AND n.nspname !~ '^(pg_|_tsmigrate$)' AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
   WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.objid = c.oid AND e.deptype = 'e')";
 

@@ -358,10 +358,11 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
     let shapes = tables::shapes(&session).await?;
     let partitions = analyze::partitioned(&session).await?.partitions;
     drop(session);
-    let catalogs = async {
-        let tables = catalogs::of_source(run).await?;
-        catalogs::run(run, &tables, &shapes, admin, &mut loaded).await
-    };
+    let of_extensions = catalogs::of_source(run).await?;
+    if run.is_done(&Step::Catalogs) {
+        catalogs::left_behind(run, &of_extensions, &shapes, &mut loaded).await?;
+    }
+    let catalogs = catalogs::run(run, &of_extensions, &shapes, admin, &mut loaded);
     run.step("catalogs", Step::Catalogs, catalogs).await?;
     let mut tables = tables;
     run.stage("tables", match_tables::run(run, &mut tables, &shapes, &mut loaded)).await?;

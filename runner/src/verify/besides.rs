@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::identity;
+use super::identity::{self, Place};
 use super::object::{Catalog, Privilege, YES};
+use crate::names::Relation;
 use crate::quote::quoted;
 
 /// So many names stand in a note.
@@ -66,6 +67,67 @@ pub(super) fn memberships(
     let besides: Vec<String> =
         besides.filter(|(_, identity)| !own(identity)).map(|(_, identity)| identity.clone()).collect();
     note("memberships that the target has besides", &besides)
+}
+
+/// What a service's superuser has made in the target's database, and the source does not have: helpers of the vendor.
+pub(super) struct OfService {
+    schemas: BTreeSet<String>,
+    /// Those of other schemas, with the words for their kinds.
+    objects: BTreeSet<String>,
+    /// The tables and their like among them, whose parts are theirs too.
+    relations: BTreeSet<Relation>,
+}
+
+impl OfService {
+    /// `superusers` are the target's, `user` is who connects there.
+    pub(super) fn new(
+        (source, target): (&Catalog, &Catalog),
+        superusers: &BTreeSet<String>,
+        user: &str,
+    ) -> Self {
+        let is_theirs = |owner: &Option<String>| {
+            owner.as_ref().is_some_and(|owner| superusers.contains(owner) && owner != user)
+        };
+        let mut all = Self { schemas: BTreeSet::new(), objects: BTreeSet::new(), relations: BTreeSet::new() };
+        for (key @ (kind, identity), object) in &target.objects {
+            // A column is a part of its table.
+            if !is_theirs(&object.owner) || source.objects.contains_key(key) || kind == "column" {
+                continue;
+            }
+            match identity::place(kind, identity) {
+                Place::Database(name) if kind == "schema" => drop(all.schemas.insert(name)),
+                Place::Database(_) => {}
+                Place::Schema(relation) => {
+                    all.objects.insert(format!("{kind} {identity}"));
+                    // Functions are told apart by their arguments, and have no parts.
+                    if !identity.ends_with(')') {
+                        all.relations.insert(relation);
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    /// Whether it is one of them, or a part of one.
+    pub(super) fn has(&self, kind: &str, identity: &str) -> bool {
+        let commented = identity.strip_prefix("on ").filter(|_| kind == "comment");
+        let object = commented.map_or_else(|| format!("{kind} {identity}"), ToOwned::to_owned);
+        self.objects.contains(&object)
+            || match identity::place(kind, identity) {
+                Place::Schema(relation) => {
+                    self.schemas.contains(&relation.schema) || self.relations.contains(&relation)
+                }
+                Place::Database(name) => matches!(kind, "schema" | "comment") && self.schemas.contains(&name),
+            }
+    }
+
+    /// Says which there are.
+    pub(super) fn note(&self) -> Option<String> {
+        let schemas = self.schemas.iter().map(|schema| format!("schema {}", quoted(schema)));
+        let names: Vec<String> = schemas.chain(self.objects.iter().cloned()).collect();
+        note("objects of the target's superuser, which are not compared", &names)
+    }
 }
 
 fn note(what: &str, names: &[String]) -> Option<String> {

@@ -14,6 +14,7 @@ use super::options::{Expect, VerifyOptions};
 use super::published;
 use super::result::{Difference, Verification};
 use super::select::Selection;
+use super::text::plural;
 use crate::names::Relation;
 use crate::quote::quoted;
 use crate::timescale::{INTERNAL, is_own};
@@ -148,8 +149,13 @@ impl Comparison<'_> {
             .keys()
             .map(|(kind, identity)| (kind.clone(), map_identity(kind, identity, &self.world)))
             .collect();
+        let expect = self.world.expect;
+        let of_service =
+            besides::OfService::new((source, target), &expect.target.superusers, &expect.target.user);
+        self.result.notes.extend(of_service.note());
         for key @ (kind, identity) in target.objects.keys() {
             if !ours.contains(key)
+                && !of_service.has(kind, identity)
                 && !may_be_more(kind, identity, &self.world)
                 && compares(kind, identity, &self.world)
             {
@@ -214,16 +220,6 @@ fn of(kind: &str, identity: &str) -> String {
 
 fn difference(kind: &str, object: &str, expected: Option<String>, found: Option<String>) -> Difference {
     Difference { kind: kind.into(), object: object.into(), expected, found, ..Difference::default() }
-}
-
-/// What is written of several things of a kind.
-pub(crate) fn plural(kind: &str) -> String {
-    match kind.strip_suffix('y') {
-        Some(stem) => format!("{stem}ies"),
-        None if kind.ends_with("privileges") => kind.to_owned(),
-        None if kind.ends_with('s') || kind.ends_with('x') => format!("{kind}es"),
-        None => format!("{kind}s"),
-    }
 }
 
 /// What is compared, and which roles did not come over.

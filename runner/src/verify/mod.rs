@@ -47,7 +47,6 @@ mod together;
 mod views;
 mod work;
 
-pub(crate) use compare::plural;
 pub use databases::databases;
 pub use known::Known;
 pub use options::{Check, Expect, Kept, PERCENT, Seen, VerifyOptions, Without};
@@ -55,6 +54,7 @@ pub use result::{Difference, Rows, Verification};
 pub use same::same;
 pub use select::Chosen;
 pub use sessions::Sessions;
+pub(crate) use text::plural;
 
 use self::object::Catalog;
 use self::select::Selection;

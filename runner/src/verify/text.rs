@@ -11,6 +11,16 @@ const LONG: usize = 120;
 /// Columns of the list of what was compared.
 const COLUMNS: usize = 3;
 
+/// What is written of several things of a kind.
+pub(crate) fn plural(kind: &str) -> String {
+    match kind.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None if kind.ends_with("privileges") => kind.to_owned(),
+        None if kind.ends_with('s') || kind.ends_with('x') => format!("{kind}es"),
+        None => format!("{kind}s"),
+    }
+}
+
 impl Verification {
     /// In one line.
     #[must_use]

@@ -243,7 +243,22 @@ impl WorkDir {
         let path = self.0.join("plan.json");
         let failed = |error| Error::File { what: format!("read {}", path.display()), error };
         let mut text = Vec::new();
-        private_file::read(&path)?.read_to_end(&mut text).map_err(failed)?;
+        let mut file = match private_file::read(&path) {
+            Err(Error::File { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Error::Refused {
+                    what: format!("the plan of the run, {}, is gone", path.display()),
+                    next: vec![
+                        "put it back".into(),
+                        format!(
+                            "or give the run up, and empty the target: {}",
+                            record::cleanup(&self.0, true)
+                        ),
+                    ],
+                });
+            }
+            file => file?,
+        };
+        file.read_to_end(&mut text).map_err(failed)?;
         let wrong = |error: serde_json::Error| {
             failed(std::io::Error::new(std::io::ErrorKind::InvalidData, error.to_string()))
         };

@@ -17,6 +17,17 @@ pub(in crate::migrate) async fn of_source(run: &Run<'_>) -> Result<Vec<ConfigTab
     config::list(&*run.snapshot.holder.turn().await?, chosen).await
 }
 
+/// Those whose rows stay behind: an earlier start may have filled the others.
+pub(in crate::migrate) async fn left_behind(
+    run: &TargetRun<'_>,
+    tables: &[ConfigTable],
+    shapes: &tables::Shapes,
+    loaded: &mut Loaded,
+) -> Result<(), Error> {
+    loaded.skipped.extend(config::left_behind(&run.target().await?, tables, shapes).await?);
+    Ok(())
+}
+
 /// Copies them in one transaction.
 pub(in crate::migrate) async fn run(
     run: &TargetRun<'_>,
