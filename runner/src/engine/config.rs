@@ -307,7 +307,7 @@ pub async fn left_behind(
 ) -> Result<BTreeSet<Relation>, Error> {
     let goes_over = |table: &&ConfigTable| {
         let treatment = job_rows::treatment(&table.relation, shapes.contains_key(&table.relation));
-        !matches!(treatment, Treatment::Skip(_)) && !(table.strange && !table.condition.is_empty())
+        !matches!(treatment, Treatment::Skip(_)) && (!table.strange || table.condition.is_empty())
     };
     let open: Vec<&ConfigTable> = tables.iter().filter(goes_over).collect();
     let writable = writable(target, &open).await?;

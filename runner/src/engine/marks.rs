@@ -99,6 +99,19 @@ impl Marks {
         Ok(Some(Owner { format, id: text(0)?, started: text(1)?, source: text(2)? }))
     }
 
+    /// Whose the schema is, in SQL, where it is not the session's user's.
+    ///
+    /// # Errors
+    /// When the target refuses the question.
+    pub async fn other_owner(session: &Session) -> Result<Option<String>, Error> {
+        session
+            .ask_one(&format!(
+                "SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(n.nspowner)) FROM pg_catalog.pg_namespace n \
+                 WHERE n.nspname = '{SCHEMA}' AND pg_catalog.pg_get_userbyid(n.nspowner) <> current_user"
+            ))
+            .await
+    }
+
     /// Whether the target has a schema of this name at all.
     ///
     /// # Errors

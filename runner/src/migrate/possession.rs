@@ -26,6 +26,15 @@ pub(super) async fn take_possession(context: &RunContext) -> Result<Marks, Error
 /// What a run before has left on the target, where this one is a new one.
 pub(super) async fn left_over(context: &RunContext, target: &Session) -> Result<Option<Blocker>, Error> {
     let Some(Owner { format, id, started, source }) = Marks::owner(target).await? else {
+        if let Some(role) = Marks::other_owner(target).await? {
+            return Ok(Some(Blocker {
+                check: "target-unfinished",
+                what: format!("{MARKS} belongs to {role}: it may hold a part of another run"),
+                next: vec![format!(
+                    "connect to the target as {role}: go on with that run, or give it up with cleanup"
+                )],
+            }));
+        }
         return Ok(Marks::has_schema(target).await?.then(|| Blocker {
             check: "target-unfinished",
             what: format!("{MARKS} holds no run that this version of tsmigrate knows"),
