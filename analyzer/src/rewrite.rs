@@ -61,6 +61,16 @@ pub(crate) fn plan_fix(planned: &mut Vec<Planned>, rule: &'static str, fix: &Fix
     }
 }
 
+/// The changes that the fix of one finding makes, in the order of the input's bytes; none where it has no fix.
+#[must_use]
+pub fn of_one(finding: &Finding) -> Vec<Planned> {
+    let mut planned = Vec::new();
+    if let Some(fix) = &finding.fix {
+        plan_fix(&mut planned, finding.rule.id, fix);
+    }
+    planned
+}
+
 /// True where the fix of a finding is to be applied. `file` is the name of its input.
 #[must_use]
 pub fn is_wanted(finding: &Finding, options: &Options, file: &str) -> bool {

@@ -15,6 +15,8 @@ mod gitlab;
 mod help;
 mod input;
 mod live;
+mod lsp;
+mod lsp_text;
 mod migrate;
 mod moved;
 mod output;
@@ -81,6 +83,8 @@ enum Command {
     Cleanup(tsmigrate::migrate::cleanup::Args),
     /// List the rules, or explain one
     Rules(rules::Args),
+    /// Check in an editor: a language server on standard input
+    Lsp(lsp::Args),
     /// Print the JSON Schema of reports or of tsmigrate.toml
     Schema(help::SchemaArgs),
     /// Print completions for a shell
@@ -121,6 +125,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(args) => on_large_stack(move || check::run(&args)),
         Command::Rewrite(args) => on_large_stack(move || rewrite::run(&args)),
         Command::Rules(args) => on_large_stack(move || rules::run(&args)),
+        Command::Lsp(args) => on_large_stack(move || lsp::run(&args)),
     };
     match result {
         Ok(Status::Clean) => ExitCode::SUCCESS,

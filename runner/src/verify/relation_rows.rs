@@ -202,10 +202,11 @@ async fn counted(source: &Reader<'_>, chunks: &[Place], formula: Formula) -> Res
     Ok(Reading::Rows { count: total, sample: total, sum: None })
 }
 
-/// Why a server reads no rows of a relation that it has: a privilege that its owner took away, a damaged file.
+/// Why a server reads no rows of a relation that it has: a privilege that its owner took away, a damaged file. Rows that the
+/// snapshot does not see are a difference.
 fn refused<'a>(wanted: &'a Reading, found: &'a Reading) -> Option<&'a str> {
     [wanted, found].into_iter().find_map(|reading| match reading {
-        Reading::Refused { why, .. } => Some(&**why),
+        Reading::Refused { code, why } if code != guard::UNSEEN => Some(&**why),
         _ => None,
     })
 }

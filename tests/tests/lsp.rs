@@ -1,0 +1,130 @@
+//! The language server, as an editor speaks to it.
+
+use std::error::Error;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use serde_json::{Value, json};
+use tsmigrate_tests::program;
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+struct Editor {
+    server: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+}
+
+impl Editor {
+    fn start() -> Result<Self, Box<dyn Error>> {
+        let mut server = Command::new(program::path())
+            .args(["lsp", "--no-config", "--target-version", "17"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let (to, from) = (server.stdin.take().ok_or("no stdin")?, server.stdout.take().ok_or("no stdout")?);
+        let mut editor = Self { server, to, from: BufReader::new(from) };
+        let answer = editor.ask("initialize", &json!({ "capabilities": {} }))?;
+        assert_eq!(answer["capabilities"]["hoverProvider"], true, "{answer}");
+        editor.tell("initialized", &json!({}))?;
+        Ok(editor)
+    }
+
+    fn send(&mut self, message: &Value) -> Outcome {
+        let text = message.to_string();
+        write!(self.to, "Content-Length: {}\r\n\r\n{text}", text.len())?;
+        Ok(self.to.flush()?)
+    }
+
+    fn tell(&mut self, method: &str, params: &Value) -> Outcome {
+        self.send(&json!({ "jsonrpc": "2.0", "method": method, "params": params }))
+    }
+
+    fn next(&mut self) -> Result<Value, Box<dyn Error>> {
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            self.from.read_line(&mut line)?;
+            match line.trim_end().strip_prefix("Content-Length: ") {
+                Some(number) => length = number.parse()?,
+                None if line.trim_end().is_empty() => break,
+                None => {}
+            }
+        }
+        let mut text = vec![0; length];
+        self.from.read_exact(&mut text)?;
+        Ok(serde_json::from_slice(&text)?)
+    }
+
+    fn ask(&mut self, method: &str, params: &Value) -> Result<Value, Box<dyn Error>> {
+        self.send(&json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }))?;
+        loop {
+            let message = self.next()?;
+            if message["id"] == 1 {
+                return Ok(message["result"].clone());
+            }
+        }
+    }
+
+    fn diagnostics(&mut self) -> Result<Vec<Value>, Box<dyn Error>> {
+        loop {
+            let message = self.next()?;
+            if message["method"] == "textDocument/publishDiagnostics" {
+                return Ok(message["params"]["diagnostics"].as_array().cloned().unwrap_or_default());
+            }
+        }
+    }
+}
+
+const FILE: &str = "file:///tmp/shop%20dump.sql";
+
+#[test]
+fn an_editor_sees_findings_where_they_are_and_can_apply_their_fixes() -> Outcome {
+    let mut editor = Editor::start()?;
+    let text = "-- für 😀\nCREATE TABLE public.\"é\" (id integer); SET default_tablespace = fast;\n";
+    let document = json!({ "uri": FILE, "languageId": "sql", "version": 1, "text": text });
+    editor.tell("textDocument/didOpen", &json!({ "textDocument": document }))?;
+    let found = editor.diagnostics()?;
+    let codes: Vec<_> = found.iter().map(|one| one["code"].as_str().unwrap_or_default()).collect();
+    assert_eq!(codes, ["TSP-03"], "{found:#?}");
+    let range = found[0]["range"].clone();
+    assert_eq!(range["start"]["line"], 1, "{range}");
+    let hover = editor
+        .ask("textDocument/hover", &json!({ "textDocument": { "uri": FILE }, "position": range["start"] }))?;
+    assert!(hover["contents"]["value"].as_str().is_some_and(|text| text.contains("**TSP-03**")), "{hover}");
+    let actions = editor.ask(
+        "textDocument/codeAction",
+        &json!({ "textDocument": { "uri": FILE }, "range": range, "context": { "diagnostics": [] } }),
+    )?;
+    let kinds: Vec<_> =
+        actions.as_array().ok_or("no actions")?.iter().map(|one| one["kind"].clone()).collect();
+    assert_eq!(kinds, ["quickfix", "source.fixAll"], "{actions:#}");
+    let edit = &actions[0]["edit"]["changes"][FILE][0];
+    // Columns are counted in UTF-16.
+    let before = "CREATE TABLE public.\"é\" (id integer); SET default_tablespace = ".encode_utf16().count();
+    assert_eq!(edit["range"]["start"], json!({ "line": 1, "character": before }), "{edit}");
+    assert_eq!(edit["newText"], "''", "{edit}");
+    // A mended file has no finding left, and a closed one neither.
+    let changes = json!([{ "text": "CREATE TABLE public.t (id integer);\n" }]);
+    let version = json!({ "uri": FILE, "version": 2 });
+    editor.tell("textDocument/didChange", &json!({ "textDocument": version, "contentChanges": changes }))?;
+    assert_eq!(editor.diagnostics()?, Vec::<Value>::new());
+    editor.ask("shutdown", &Value::Null)?;
+    editor.tell("exit", &Value::Null)?;
+    assert!(editor.server.wait()?.success());
+    Ok(())
+}
+
+#[test]
+fn what_is_no_dump_of_postgresql_is_one_warning() -> Outcome {
+    let mut editor = Editor::start()?;
+    let text = "-- MySQL dump 10.13\nCREATE TABLE `t` (`id` int) ENGINE=InnoDB;\n";
+    let document = json!({ "uri": FILE, "languageId": "sql", "version": 1, "text": text });
+    editor.tell("textDocument/didOpen", &json!({ "textDocument": document }))?;
+    let found = editor.diagnostics()?;
+    assert!(found.len() == 1 && found[0]["severity"] == 2, "{found:#?}");
+    // An editor that has gone is no failure.
+    drop(editor.to);
+    assert!(editor.server.wait()?.success());
+    Ok(())
+}
