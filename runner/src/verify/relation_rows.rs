@@ -205,8 +205,14 @@ async fn counted(source: &Reader<'_>, chunks: &[Place], formula: Formula) -> Res
 /// Why a server reads no rows of a relation that it has: a privilege that its owner took away, a damaged file. Rows that the
 /// snapshot does not see are a difference.
 fn refused<'a>(wanted: &'a Reading, found: &'a Reading) -> Option<&'a str> {
-    [wanted, found].into_iter().find_map(|reading| match reading {
-        Reading::Refused { code, why } if code != guard::UNSEEN => Some(&**why),
+    let all = [wanted, found];
+    let is_unseen =
+        |reading: &&Reading| matches!(reading, Reading::Refused { code, .. } if code == guard::UNSEEN);
+    if all.iter().any(is_unseen) {
+        return None;
+    }
+    all.into_iter().find_map(|reading| match reading {
+        Reading::Refused { why, .. } => Some(&**why),
         _ => None,
     })
 }
