@@ -66,6 +66,13 @@ impl Editor {
         }
     }
 
+    /// Opens the file with `text`; the diagnostics that the server has for it.
+    fn open(&mut self, text: &str) -> Result<Vec<Value>, Box<dyn Error>> {
+        let document = json!({ "uri": FILE, "languageId": "sql", "version": 1, "text": text });
+        self.tell("textDocument/didOpen", &json!({ "textDocument": document }))?;
+        self.diagnostics()
+    }
+
     fn diagnostics(&mut self) -> Result<Vec<Value>, Box<dyn Error>> {
         loop {
             let message = self.next()?;
@@ -82,9 +89,7 @@ const FILE: &str = "file:///tmp/shop%20dump.sql";
 fn an_editor_sees_findings_where_they_are_and_can_apply_their_fixes() -> Outcome {
     let mut editor = Editor::start()?;
     let text = "-- für 😀\nCREATE TABLE public.\"é\" (id integer); SET default_tablespace = fast;\n";
-    let document = json!({ "uri": FILE, "languageId": "sql", "version": 1, "text": text });
-    editor.tell("textDocument/didOpen", &json!({ "textDocument": document }))?;
-    let found = editor.diagnostics()?;
+    let found = editor.open(text)?;
     let codes: Vec<_> = found.iter().map(|one| one["code"].as_str().unwrap_or_default()).collect();
     assert_eq!(codes, ["TSP-03"], "{found:#?}");
     let range = found[0]["range"].clone();
@@ -119,9 +124,7 @@ fn an_editor_sees_findings_where_they_are_and_can_apply_their_fixes() -> Outcome
 fn what_is_no_dump_of_postgresql_is_one_warning() -> Outcome {
     let mut editor = Editor::start()?;
     let text = "-- MySQL dump 10.13\nCREATE TABLE `t` (`id` int) ENGINE=InnoDB;\n";
-    let document = json!({ "uri": FILE, "languageId": "sql", "version": 1, "text": text });
-    editor.tell("textDocument/didOpen", &json!({ "textDocument": document }))?;
-    let found = editor.diagnostics()?;
+    let found = editor.open(text)?;
     assert!(found.len() == 1 && found[0]["severity"] == 2, "{found:#?}");
     // An editor that has gone is no failure.
     drop(editor.to);
