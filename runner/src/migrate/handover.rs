@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::scripts::AccessStatement;
 use crate::capacity;
 use crate::connect::Session;
+use crate::engine::builds::ForeignKeys;
 use crate::engine::retry::transient;
 use crate::error::Error;
 use crate::inspect::Timescale;
@@ -132,11 +133,12 @@ impl Handover {
         Ok(refused)
     }
 
-    /// Hypertables that foreign keys refer to which are added after restoring mode: until then nothing may be revoked on
-    /// them that adding a key needs.
-    pub(super) fn wait_for(&mut self, referenced: &BTreeSet<Relation>, access: &[AccessStatement]) {
+    /// Waits with what is revoked on hypertables that the `late` foreign keys refer to, which are added after restoring
+    /// mode: until then nothing may be revoked that adding a key needs.
+    pub(super) fn wait_for(&mut self, late: &[ForeignKeys], access: &[AccessStatement]) {
+        let referenced = |relation: &Relation| late.iter().any(|keys| keys.references.contains(relation));
         let revoked = access.iter().filter_map(|(_, statement)| script::privileges(&statement.sql));
-        let revoked = revoked.filter(|(relation, grants)| !grants && referenced.contains(relation));
+        let revoked = revoked.filter(|(relation, grants)| !grants && referenced(relation));
         self.late = revoked.map(|(relation, _)| relation).collect();
     }
 

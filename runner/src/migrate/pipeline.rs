@@ -400,8 +400,7 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
     let row_security: Vec<_> =
         sorted.builds.row_security.into_iter().map(|(_, statement)| statement).collect();
     statements::stage(run, List::RowSecurity, &row_security).await?;
-    let referenced = sorted.after_restoring.foreign_keys.iter().flat_map(|keys| keys.references.clone());
-    handover.wait_for(&referenced.collect(), &scripts.access);
+    handover.wait_for(&sorted.after_restoring.foreign_keys, &scripts.access);
     if restoring {
         servers::check_versions(context).await?;
         run.stage("privileges", access::of_hypertables(run, &scripts.access, &handover)).await?;
