@@ -62,7 +62,7 @@ pub enum Unpacking<R: Read> {
     /// As it is.
     Plain(R),
     /// Of gzip.
-    Gzip(MultiGzDecoder<R>),
+    Gzip(Box<MultiGzDecoder<R>>),
     /// Of Zstandard.
     Zstd(Box<Frames<R>>),
     /// Of LZ4.
@@ -74,7 +74,7 @@ impl<R: BufRead> Unpacking<R> {
     pub fn new(packing: Packing, source: R) -> Self {
         match packing {
             Packing::Plain => Self::Plain(source),
-            Packing::Gzip => Self::Gzip(MultiGzDecoder::new(source)),
+            Packing::Gzip => Self::Gzip(Box::new(MultiGzDecoder::new(source))),
             Packing::Zstd => Self::Zstd(Box::new(Frames::new(source))),
             Packing::Lz4 => Self::Lz4(Box::new(Lz4Frames::new(source))),
         }

@@ -31,14 +31,25 @@ pub struct ArchiveRows {
     sums: Mutex<BTreeMap<Relation, Sum>>,
     /// What the source had, by table, where that is known.
     expected: BTreeMap<Relation, Sum>,
+    /// All rows are compared with the target's: without it only those that are expected have a checksum.
+    is_compared: bool,
 }
 
 impl ArchiveRows {
     /// An archive of which nothing has been read. `expected` is what the source had, where that is known.
     #[must_use]
-    pub fn new(open: OpenRows, expected: BTreeMap<Relation, Sum>) -> Self {
+    pub fn new(open: OpenRows, expected: BTreeMap<Relation, Sum>, is_compared: bool) -> Self {
         let (shapes, null_batches, sums) = (OnceLock::new(), OnceLock::new(), Mutex::default());
-        Self { open, shapes, null_batches, sums, expected }
+        Self { open, shapes, null_batches, sums, expected, is_compared }
+    }
+
+    /// What is taken of a table's rows while they go over.
+    fn summing(&self, table: &Relation) -> Summing {
+        if self.is_compared || self.expected.contains_key(table) {
+            Summing::new(self.shape(table))
+        } else {
+            Summing::counting()
+        }
     }
 
     /// Refuses rows that are not those that the source had.
@@ -138,7 +149,7 @@ impl RowSource {
             Rows::Archive(rows) => Self::Archive(ArchiveSource {
                 rows: rows.clone(),
                 reading: None,
-                summing: Summing::default(),
+                summing: Summing::counting(),
             }),
         }
     }
@@ -214,7 +225,7 @@ impl ArchiveSource {
             }
         });
         self.reading = Some((table.clone(), receiver));
-        self.summing = Summing::new(self.rows.shape(table));
+        self.summing = self.rows.summing(table);
     }
 }
 

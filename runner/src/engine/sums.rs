@@ -72,9 +72,12 @@ impl std::fmt::Display for Sum {
 /// A sum that is being taken.
 #[derive(Debug, Default)]
 pub struct Summing {
-    shape: Shape,
+    /// None where rows are only counted.
+    shape: Option<Shape>,
     /// The beginning of a line that is not whole yet.
     line: Vec<u8>,
+    /// Where the values of a line begin, and one behind its end.
+    starts: Vec<usize>,
     values: Vec<u8>,
     sum: Sum,
 }
@@ -83,11 +86,21 @@ impl Summing {
     /// Begins.
     #[must_use]
     pub fn new(shape: Shape) -> Self {
-        Self { shape, ..Self::default() }
+        Self { shape: Some(shape), ..Self::default() }
+    }
+
+    /// Counts rows, and takes no checksum.
+    #[must_use]
+    pub fn counting() -> Self {
+        Self::default()
     }
 
     /// Takes bytes, which may end anywhere.
     pub fn take(&mut self, mut bytes: &[u8]) {
+        if self.shape.is_none() {
+            self.sum.rows += memchr::memchr_iter(b'\n', bytes).count() as u64;
+            return;
+        }
         while let Some(end) = memchr::memchr(b'\n', bytes) {
             let (line, rest) = bytes.split_at(end);
             if self.line.is_empty() {
@@ -111,13 +124,21 @@ impl Summing {
     }
 
     fn row(&mut self, line: &[u8]) {
-        let hash = if self.shape.fields.is_empty() {
+        let fields = self.shape.as_ref().map(|shape| shape.fields.as_slice()).unwrap_or_default();
+        let hash = if fields.is_empty() {
             twox_hash::XxHash3_64::oneshot(line)
         } else {
-            let fields: Vec<&[u8]> = line.split(|byte| *byte == b'\t').collect();
+            self.starts.clear();
+            self.starts.push(0);
+            self.starts.extend(memchr::memchr_iter(b'\t', line).map(|at| at + 1));
+            self.starts.push(line.len() + 1);
             self.values.clear();
-            for (position, field) in &self.shape.fields {
-                write(fields.get(*position).copied().unwrap_or_default(), *field, &mut self.values);
+            for (position, field) in fields {
+                let value = match self.starts.get(*position..position + 2) {
+                    Some([start, next]) => line.get(*start..next - 1).unwrap_or_default(),
+                    _ => &[],
+                };
+                write(value, *field, &mut self.values);
                 self.values.push(b'\t');
             }
             twox_hash::XxHash3_64::oneshot(&self.values)
@@ -130,7 +151,7 @@ impl Summing {
 fn write(value: &[u8], field: Field, out: &mut Vec<u8>) {
     match field {
         Field::Moment => match moment(value) {
-            Some(moment) => out.extend_from_slice(moment.to_string().as_bytes()),
+            Some(moment) => out.extend_from_slice(itoa::Buffer::new().format(moment).as_bytes()),
             None => out.extend_from_slice(value),
         },
         Field::Name => out.extend(value.iter().filter(|byte| **byte != b'"')),
@@ -147,32 +168,47 @@ fn write(value: &[u8], field: Field, out: &mut Vec<u8>) {
 
 /// Microseconds of UTC of `2026-01-02 03:04:05.678+01:30 BC`; none of anything else.
 fn moment(text: &[u8]) -> Option<i128> {
-    let text = str::from_utf8(text).ok()?;
-    let (text, is_bc) = text.strip_suffix(" BC").map_or((text, false), |text| (text, true));
-    let (date, time) = text.split_once(' ')?;
-    let mut numbers = date.split('-').map(|number| number.parse::<i128>().ok());
+    let (text, is_bc) = text.strip_suffix(b" BC").map_or((text, false), |text| (text, true));
+    let (date, time) = split(text, memchr::memchr(b' ', text)?)?;
+    let mut numbers = date.split(|byte| *byte == b'-').map(number);
     let (year, month, day) = (numbers.next()??, numbers.next()??, numbers.next()??);
-    let zone = time.find(['+', '-'])?;
-    let (time, zone) = time.split_at(zone);
-    let seconds = |text: &str| {
-        let mut seconds = 0;
-        let mut unit = 3600;
-        for number in text.split(':') {
-            seconds += number.parse::<i128>().ok()? * unit;
-            unit /= 60;
-        }
-        Some(seconds)
+    let zone = memchr::memchr2(b'+', b'-', time)?;
+    let is_west = time.get(zone) == Some(&b'-');
+    let (time, offset) = split(time, zone)?;
+    let (whole, fraction) = match memchr::memchr(b'.', time) {
+        Some(point) => split(time, point)?,
+        None => (time, &b"0"[..]),
     };
-    let (whole, fraction) = time.split_once('.').unwrap_or((time, ""));
-    let micros: i128 = format!("{fraction:0<6}").parse().ok()?;
-    let offset = seconds(zone.get(1..)?)?;
-    let offset = if zone.starts_with('-') { -offset } else { offset };
+    let missing = u32::try_from(6_usize.saturating_sub(fraction.len())).ok()?;
+    let micros = number(fraction)? * 10_i64.pow(missing);
+    let offset = if is_west { -seconds(offset)? } else { seconds(offset)? };
     let year = if is_bc { 1 - year } else { year };
-    Some((days(year, month, day) * 86_400 + seconds(whole)? - offset) * 1_000_000 + micros)
+    let seconds = days(year, month, day) * 86_400 + seconds(whole)? - offset;
+    Some(i128::from(seconds) * 1_000_000 + i128::from(micros))
+}
+
+/// What stands before the byte at `at`, and behind it.
+fn split(text: &[u8], at: usize) -> Option<(&[u8], &[u8])> {
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
+/// A number of up to nine digits.
+fn number(text: &[u8]) -> Option<i64> {
+    if text.is_empty() || text.len() > 9 {
+        return None;
+    }
+    text.iter()
+        .try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0')))
+}
+
+/// Seconds of `03:04:05`, `03:04` or `03`.
+fn seconds(text: &[u8]) -> Option<i64> {
+    let mut parts = text.split(|byte| *byte == b':').zip([3600, 60, 1]);
+    parts.try_fold(0, |seconds, (part, unit)| Some(seconds + number(part)? * unit))
 }
 
 /// Days from 1 March of the year 0 of the Gregorian calendar, as astronomers count years.
-fn days(year: i128, month: i128, day: i128) -> i128 {
+fn days(year: i64, month: i64, day: i64) -> i64 {
     // Years that begin in March end with the leap day.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     365 * year + year.div_euclid(4) - year.div_euclid(100)
@@ -264,9 +300,34 @@ mod tests {
         assert_eq!(of("2024-02-29 23:59:59-08"), of("2024-03-01 07:59:59+00"));
         assert_eq!(of("0001-01-01 00:00:00+00"), of("0001-12-31 23:00:00-01 BC"));
         assert_eq!(of("1890-01-01 00:53:28+00:53:28"), of("1890-01-01 00:00:00+00"));
+        assert_eq!(of("294276-12-31 23:59:59.999999+00"), of("294277-01-01 00:59:59.999999+01"));
+        assert_eq!(of("4714-11-24 00:00:00+00 BC"), of("4714-11-23 23:00:00-01 BC"));
         assert_ne!(of("2026-01-02 03:04:05+00"), of("2026-01-02 03:04:05.000001+00"));
         assert_ne!(of("infinity"), of("-infinity"));
         assert_ne!(of("\\N"), of("infinity"));
+    }
+
+    /// Manifests of dumps hold sums: what goes into them stays.
+    #[test]
+    fn a_sum_is_what_it_was_in_dumps_of_before() {
+        let columns =
+            [("id", Field::Text), ("at", Field::Moment), ("raw", Field::Bytes), ("m", Field::Nothing)];
+        let rows = [
+            "1\t2026-01-02 03:04:05.5+01\ta\\\\000\t$1\n",
+            "2\t0044-03-15 12:00:00-00:01:15 BC\t\\\\x61\t$2\n",
+            "3\t\\N\t\\N\t\\N\n4\tinfinity\t\t\n",
+        ];
+        assert_eq!(sum(&rows, &columns, false).to_string(), "4 rows, checksum 28c6e76fb97bb5a8d");
+        assert_eq!(sum(&rows, &columns, true).to_string(), "4 rows, checksum 26e274ad39eab0eab");
+    }
+
+    #[test]
+    fn rows_are_counted_without_a_checksum() {
+        let mut counting = Summing::counting();
+        for piece in ["1\ta\n2", "\tb\n", "\n"] {
+            counting.take(piece.as_bytes());
+        }
+        assert_eq!(counting.sum(), Sum { rows: 3, sum: 0 });
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub(super) async fn write_and_compare(
     let watcher = context.clone();
     let on_step: OnStep = Box::new(move |step, rows| watcher.step(step, rows));
     let sums = context.contents.manifest.as_ref().map(Manifest::sums).unwrap_or_default();
-    let archive = Arc::new(ArchiveRows::new(context.contents.rows(), sums));
+    let archive = Arc::new(ArchiveRows::new(context.contents.rows(), sums, !context.args.no_verify));
     let rows = Rows::Archive(archive.clone());
     let engine = engine_setup::of_run(context, &session, rows, marks, "", Rate::new(None), on_step).await?;
     drop(session);
