@@ -292,6 +292,25 @@ pub async fn put_back(source: &Connector, jobs: &[Job]) -> Vec<String> {
     left
 }
 
+/// The same, and says so.
+///
+/// # Errors
+/// When not all could be.
+pub async fn schedule_again(
+    source: &Connector,
+    jobs: &[Job],
+    say: &(dyn Fn(&str) + Sync),
+) -> Result<(), Error> {
+    let left = put_back(source, jobs).await;
+    if left.is_empty() {
+        say(&format!("✓ source: scheduled {} again", human::count(jobs.len() as u64, "job")));
+        return Ok(());
+    }
+    let what =
+        format!("{} of the source could not be scheduled again", human::count(left.len() as u64, "job"));
+    Err(Error::Refused { what, next: left })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

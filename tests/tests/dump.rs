@@ -149,19 +149,83 @@ fn a_killed_dump_is_known_as_such_and_made_anew() -> Outcome {
     let Some(dumps) = Dumps::new(name, Server::Source17, "timescale.sql")? else { return Ok(()) };
     let stage = &dumps.stage;
     let directory = dumps.path("dump");
+    let off = stage.sql(&stage.source, PAUSED)?;
     let mut child = command(&dumps, &directory)?.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     while child.try_wait()?.is_none() && !directory.join("unfinished").exists() {}
+    // As long as it lives nobody else has a say in its directory.
+    for (code, said) in [dump(&dumps, &directory)?, cleanup(&dumps, &directory)?] {
+        assert!(code == 2 && said.contains("another tsmigrate dump is at work in"), "{said}");
+    }
     child.kill()?;
     child.wait()?;
     assert!(directory.join("unfinished.json").exists(), "it was killed too late");
+    jobs_are_put_back(&dumps, &directory, &off)?;
     let (code, report, said) = restore(&dumps, &directory, &[])?;
     assert!(code == 2 && report["error"].to_string().contains("interrupted"), "{said}");
     let (code, said) = dump(&dumps, &directory)?;
     assert_eq!(code, 0, "{said}");
     assert!(!directory.join("unfinished").exists() && !directory.join("unfinished.json").exists());
+    let (code, said) = cleanup(&dumps, &directory)?;
+    assert!(code == 0 && said.contains("is whole: nothing is open"), "{said}");
     let (code, report, said) = restore(&dumps, &directory, &[])?;
     assert_eq!((code, &report["outcome"]), (0, &"restored".into()), "{said}");
     assert_eq!(report["verification"]["differences"], Value::Array(Vec::new()), "{said}");
     assert_eq!(stage.left_behind()?, [""; 0]);
+    Ok(())
+}
+
+/// `tsmigrate cleanup --dump`, and what it said.
+fn cleanup(dumps: &Dumps, directory: &Path) -> Result<(i32, String), Box<dyn Error>> {
+    let mut command = Command::new(program::path());
+    command
+        .args(["cleanup", "--dump"])
+        .arg(directory)
+        .env("SOURCE", &dumps.stage.source)
+        .env_remove("TARGET");
+    let output = command.output()?;
+    let said = [output.stdout, output.stderr].concat();
+    Ok((output.status.code().ok_or("killed")?, String::from_utf8_lossy(&said).into_owned()))
+}
+
+const PAUSED: &str =
+    "SELECT count(*) FROM timescaledb_information.jobs WHERE job_id >= 1000 AND NOT scheduled";
+
+/// What a killed dump has paused is scheduled again without another dump, and on no other database. `off` are jobs that were not
+/// scheduled before.
+fn jobs_are_put_back(dumps: &Dumps, directory: &Path, off: &str) -> Outcome {
+    let stage = &dumps.stage;
+    let file = directory.join("unfinished.json");
+    let text = fs::read_to_string(&file)?;
+    let paused = || stage.sql(&stage.source, PAUSED);
+    if stage.is_full_edition()? {
+        assert_ne!(paused()?, off);
+    }
+    // Jobs of another database have the same numbers.
+    let mut other: Value = serde_json::from_str(&text)?;
+    other["source"] = serde_json::json!({ "system": "7", "database": "other", "oid": "7" });
+    other["paused"] = serde_json::json!([{ "id": 1000, "name": "a job", "owner": "o", "scheduled": true }]);
+    fs::write(&file, serde_json::to_vec(&other)?)?;
+    for (code, said) in [dump(dumps, directory)?, cleanup(dumps, directory)?] {
+        assert!(
+            code == 2 && said.contains("a dump of another database") && said.contains("a job (1000)"),
+            "{said}"
+        );
+    }
+    assert!(directory.join("unfinished").exists(), "what a dump had written is gone");
+    fs::write(&file, text)?;
+    let (code, said) = cleanup(dumps, directory)?;
+    let expected =
+        if stage.is_full_edition()? { "✓ source: scheduled" } else { "✓ source: no job is paused by it" };
+    assert!(
+        code == 0 && said.contains(expected) && said.contains("it is not whole: dump it again"),
+        "{said}"
+    );
+    if stage.is_full_edition()? {
+        assert_eq!(paused()?, off);
+    }
+    let (code, said) = cleanup(dumps, directory)?;
+    assert!(code == 0 && said.contains("✓ source: no job is paused by it"), "{said}");
+    let (code, said) = cleanup(dumps, &dumps.path("nothing"))?;
+    assert!(code == 2 && said.contains("has no dump of tsmigrate"), "{said}");
     Ok(())
 }

@@ -24,6 +24,7 @@ use crate::workdir::WorkDir;
 Examples:
   tsmigrate cleanup                 start paused jobs, leave restoring mode
   tsmigrate cleanup --drop-target   also drop what the run wrote
+  tsmigrate cleanup --dump DIR      start jobs that a killed dump has paused
 
 Exit status: 0 if nothing is open any more, 2 if something is")]
 pub struct Args {
@@ -31,13 +32,23 @@ pub struct Args {
     #[arg(long, env = "SOURCE", value_name = "URI", hide_env_values = true)]
     pub source: Option<String>,
 
-    /// Service that was written
-    #[arg(long, env = "TARGET", value_name = "URI", hide_env_values = true)]
-    pub target: String,
+    /// Service that was written; not of a dump
+    #[arg(
+        long,
+        env = "TARGET",
+        value_name = "URI",
+        hide_env_values = true,
+        required_unless_present = "dump"
+    )]
+    pub target: Option<String>,
 
     /// Work directory of the run [default: tsmigrate-DATABASE]
     #[arg(long, value_name = "DIR")]
     pub work_dir: Option<PathBuf>,
+
+    /// Directory of a dump that was killed, in place of a run
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["work_dir", "drop_target"])]
+    pub dump: Option<PathBuf>,
 
     /// Give the run up: drop everything that it wrote
     #[arg(long)]
@@ -61,7 +72,15 @@ impl std::fmt::Debug for Args {
 /// When something is still open, or a server refuses.
 pub async fn run(args: &Args, say: Say<'_>) -> Result<(), Error> {
     let source = args.source.as_deref().map(|uri| Connector::new(Side::Source, uri)).transpose()?;
-    let target = Connector::new(Side::Target, &args.target)?;
+    if let Some(directory) = &args.dump {
+        let source = source.ok_or_else(|| Error::Refused {
+            what: format!("the database that was dumped into {} is not named", directory.display()),
+            next: vec!["name it with --source, or in SOURCE".into()],
+        })?;
+        return super::dump::left::close(&source, directory, say).await;
+    }
+    let target = args.target.as_deref().ok_or_else(|| Error::Defect("no target is named".into()))?;
+    let target = Connector::new(Side::Target, target)?;
     let work = match (&args.work_dir, &source) {
         (Some(directory), _) => WorkDir::new(Some(directory), ""),
         (None, Some(source)) => WorkDir::new(None, source.endpoint().database()),
@@ -72,6 +91,17 @@ pub async fn run(args: &Args, say: Say<'_>) -> Result<(), Error> {
             });
         }
     };
+    close(args, source, &target, &work, say).await
+}
+
+/// Closes what a run has left open.
+async fn close(
+    args: &Args,
+    source: Option<Connector>,
+    target: &Connector,
+    work: &WorkDir,
+    say: Say<'_>,
+) -> Result<(), Error> {
     work.check_ours()?;
     let past = work.past()?.filter(|past| !past.done);
     // A restore has no source's server to put in order.
@@ -135,10 +165,10 @@ pub async fn run(args: &Args, say: Say<'_>) -> Result<(), Error> {
     if let Some(source) = &source {
         put_jobs_back(source, past.as_ref(), journal.as_ref(), say).await?;
     }
-    leave_restoring(&target, &session, past.as_ref(), owner.as_ref(), journal.as_ref(), say).await?;
+    leave_restoring(target, &session, past.as_ref(), owner.as_ref(), journal.as_ref(), say).await?;
     if args.drop_target {
         let run = (past.as_ref(), owner.as_ref());
-        given_up::run((source.as_ref(), &target), &session, run, (&work, args.with_others), say).await?;
+        given_up::run((source.as_ref(), target), &session, run, (work, args.with_others), say).await?;
         if let Some(journal) = &journal {
             journal.write(Event::Done)?;
         }
@@ -250,18 +280,8 @@ async fn put_jobs_back(
         say("✓ source: no job is paused by us");
         return Ok(());
     };
-    let left = jobs::put_back(source, jobs).await;
-    if left.is_empty() {
-        if let Some(journal) = journal {
-            journal.write(Event::JobsBack)?;
-        }
-        say(&format!("✓ source: scheduled {} again", count(jobs.len() as u64, "job")));
-        return Ok(());
-    }
-    Err(Error::Refused {
-        what: format!("{} of the source could not be scheduled again", count(left.len() as u64, "job")),
-        next: left,
-    })
+    jobs::schedule_again(source, jobs, say).await?;
+    journal.map_or(Ok(()), |journal| journal.write(Event::JobsBack))
 }
 
 async fn leave_restoring(

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tsmigrate_analyzer::quote::shell_file;
 use tsmigrate_analyzer::server::Omitted;
 
 use crate::engine::sums::Sum;
@@ -221,6 +222,11 @@ impl Manifest {
     }
 }
 
+/// The command that closes what a dump into this directory has left open.
+pub(super) fn cleanup(directory: &Path) -> String {
+    format!("tsmigrate cleanup --dump {}", shell_file(&directory.display().to_string()))
+}
+
 /// Refuses a folder whose dump was interrupted.
 pub(super) fn check_whole(folder: &Path) -> Result<(), Error> {
     if !folder.join(UNFINISHED).exists() {
@@ -228,7 +234,10 @@ pub(super) fn check_whole(folder: &Path) -> Result<(), Error> {
     }
     Err(Error::Refused {
         what: format!("{} cannot be restored: its dump was interrupted", folder.display()),
-        next: vec!["dump it again: tsmigrate dump removes what is left of it, and begins anew".into()],
+        next: vec![
+            "dump it again: tsmigrate dump removes what is left of it, and begins anew".into(),
+            format!("until then jobs of its source may be paused: {}", cleanup(folder)),
+        ],
     })
 }
 

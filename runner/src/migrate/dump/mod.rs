@@ -2,6 +2,7 @@
 //! tells.
 
 mod folder;
+pub(super) mod left;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use tsmigrate_analyzer::quote::shell_file;
 use self::folder::Folder;
 use super::ending;
 use super::inspection::unreadable;
-use super::manifest::Manifest;
+use super::manifest::{self, Manifest};
 use super::run_context::session_name;
 use super::snapshot::{self, Snapshot};
 use super::stages::jobs::not_pausable;
@@ -25,6 +26,7 @@ use crate::error::Error;
 use crate::human::{self, count};
 use crate::inspect::{self, Facts, Timescale};
 use crate::jobs::{self, Job};
+use crate::journal::Identity;
 use crate::plan;
 use crate::progress::{self, Progress};
 use crate::tools::{self, Tools};
@@ -188,15 +190,18 @@ impl Dump {
 /// Dumps all of it.
 async fn dump_all(dump: Arc<Dump>) -> Result<Dumped, Error> {
     let begun = Instant::now();
-    if let Some(jobs) = dump.folder.begin()? {
-        // A dump before was killed.
-        *dump.paused.lock().unwrap_or_else(PoisonError::into_inner) = jobs;
+    let before = dump.folder.begin()?;
+    let session = dump.source.open().await?;
+    let facts = inspect::inspect(&session, Side::Source).await?;
+    if let Some(before) = before.filter(|before| !before.paused.is_empty()) {
+        left::check_source(&dump.args.directory, &before, &facts)?;
+        let paused = human::first(before.paused.iter().map(|job| human::line(&job.name)), 5);
+        dump.progress.line(&format!("  a dump before was killed while jobs were paused: {paused}"));
+        *dump.paused.lock().unwrap_or_else(PoisonError::into_inner) = before.paused;
         dump.put_back().await?;
     }
     dump.folder.empty()?;
     let _watch = watch::start(&dump.source, &dump.progress);
-    let session = dump.source.open().await?;
-    let facts = inspect::inspect(&session, Side::Source).await?;
     let jobs = jobs::list(&session).await?;
     let tools = preflight(&dump, &session, &facts, &jobs).await?;
     dump.progress.done("preflight", &format!("PostgreSQL {}", facts.major()), begun.elapsed());
@@ -204,7 +209,7 @@ async fn dump_all(dump: Arc<Dump>) -> Result<Dumped, Error> {
     if let Some(timescale) = &facts.timescale {
         // A job that is paused is not due.
         due = jobs::due(&session).await?;
-        pause(&dump, &session, timescale, &jobs).await?;
+        pause(&dump, &session, timescale, &facts, &jobs).await?;
     }
     let mut manifest = told(&dump, &session, facts, jobs).await?;
     manifest.due = due;
@@ -285,19 +290,33 @@ async fn preflight(dump: &Dump, session: &Session, facts: &Facts, jobs: &[Job]) 
 }
 
 /// Pauses jobs; the folder knows before which.
-async fn pause(dump: &Dump, session: &Session, timescale: &Timescale, jobs: &[Job]) -> Result<(), Error> {
-    let scheduled: Vec<Job> = jobs.iter().filter(|job| job.scheduled).cloned().collect();
+async fn pause(
+    dump: &Dump,
+    session: &Session,
+    timescale: &Timescale,
+    facts: &Facts,
+    jobs: &[Job],
+) -> Result<(), Error> {
+    let (scheduled, off): (Vec<Job>, Vec<Job>) = jobs.iter().cloned().partition(|job| job.scheduled);
+    if !off.is_empty() {
+        let names = human::first(off.iter().map(|job| human::line(&job.name)), 5);
+        dump.progress
+            .line(&format!("  jobs that are not scheduled, and will not be after a restore: {names}"));
+    }
     if dump.args.no_pause_jobs || !timescale.runs_jobs() || scheduled.is_empty() {
         return Ok(());
     }
     let start = Instant::now();
-    dump.folder.pausing(&scheduled).map_err(|error| dump.failed(error))?;
+    dump.folder.pausing(Identity::of(facts), &scheduled).map_err(|error| dump.failed(error))?;
     dump.paused.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&scheduled);
     let running = jobs::pause(session, &scheduled).await?;
     for name in &running {
         dump.progress.warn(&format!("{name} of the source still runs; what it drops now may be missed"));
     }
     dump.progress.done("pause jobs", &count(scheduled.len() as u64, "job"), start.elapsed());
+    let cleanup = manifest::cleanup(&dump.args.directory);
+    dump.progress
+        .line(&format!("  if this is killed, they are scheduled again by the same command, or by {cleanup}"));
     Ok(())
 }
 
