@@ -139,7 +139,48 @@ fn an_archive_reads_as_pg_restore_prints_it() -> Outcome {
         }
     }
     whole_runs(&lab, folder.path())?;
+    let programs = lab.programs_of(Server::Source17)?;
+    damaged_entries(programs, &folder.path().join("17.0"))?;
     cut_off(&folder.path().join("17.0"))
+}
+
+/// A table of contents of which a kind or a name is another than it was is refused, although `pg_restore` reads it.
+fn damaged_entries(programs: &Path, path: &Path) -> Outcome {
+    let whole = fs::read(path)?;
+    let damaged = path.with_extension("damaged");
+    // A text has its length before it.
+    let text = |text: &str| {
+        [&[0][..], &u32::try_from(text.len()).unwrap_or_default().to_le_bytes(), text.as_bytes()].concat()
+    };
+    let named = |kind: &str| {
+        let archive = opened(path)?;
+        let mut entries = archive.toc().entries.iter();
+        let entry = entries.find(|entry| entry.is(kind) && !entry.drop.is_empty()).ok_or(kind.to_owned())?;
+        Ok::<_, Box<dyn Error>>(String::from_utf8(entry.tag.clone())?)
+    };
+    let kinds = ["TABLE", "TABLE DATA", "FK CONSTRAINT", "INDEX", "ACL"]
+        .map(|kind| (text(kind), "writes no such kind"));
+    let tags = [
+        ([text(&named("INDEX")?), text("INDEX")].concat(), "have another name"),
+        ([text(&named("SCHEMA")?), text("SCHEMA")].concat(), "have another name"),
+    ];
+    for (number, (bytes, why)) in kinds.into_iter().chain(tags).enumerate() {
+        let at = whole.windows(bytes.len()).position(|window| window == bytes).ok_or("not found")?;
+        let mut other = whole.clone();
+        // The first byte behind the first length.
+        if let Some(byte) = other.get_mut(at + 5) {
+            *byte ^= 1;
+        }
+        fs::write(&damaged, other)?;
+        run(Command::new(programs.join("pg_restore")).arg("--list").arg(&damaged))?;
+        let output = program::program().args(["check", "--no-config"]).arg(&damaged).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.code() == Some(2) && said.contains("is damaged: entry ") && said.contains(why),
+            "{number}: {said}"
+        );
+    }
+    Ok(())
 }
 
 /// The statements of a script, without comments, keys and settings that are made anew for each entry.

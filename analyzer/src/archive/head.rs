@@ -11,6 +11,18 @@ pub enum Damage {
     /// Its bytes contradict each other.
     #[error("the archive's table of contents is damaged: {0}")]
     Broken(&'static str),
+    /// An entry is none that `pg_dump` writes.
+    #[error("the archive's table of contents is damaged: entry {id} ({kind} {tag}): {why}")]
+    Entry {
+        /// Its number.
+        id: i64,
+        /// Its kind, as it can be shown.
+        kind: String,
+        /// Its name, as it can be shown.
+        tag: String,
+        /// What contradicts what.
+        why: &'static str,
+    },
     /// It does not begin as an archive does.
     #[error("this is no archive of pg_dump")]
     NoArchive,

@@ -8,6 +8,7 @@ mod head;
 mod large_objects;
 mod looked_at;
 mod script;
+mod sound;
 mod toc;
 mod write;
 

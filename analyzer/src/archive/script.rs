@@ -50,7 +50,7 @@ pub struct Pieces {
 const SETTINGS: [&str; 3] = ["ENCODING", "STDSTRINGS", "SEARCHPATH"];
 
 /// Kinds whose owner is changed by their name.
-const OWNED: [&str; 20] = [
+pub(super) const OWNED: [&str; 20] = [
     "COLLATION",
     "CONVERSION",
     "DATABASE",

@@ -135,11 +135,8 @@ pub struct Toc {
 }
 
 impl Toc {
-    /// Reads it from its first byte.
-    ///
-    /// # Errors
-    /// When it is of another version, or not whole.
-    pub fn read(source: impl Read) -> Result<Self, Damage> {
+    /// Reads it as it stands.
+    pub(super) fn unchecked(source: impl Read) -> Result<Self, Damage> {
         let mut reader = Reader::new(source);
         if reader.bytes::<5>()? != *MAGIC {
             return Err(Damage::NoArchive);
@@ -243,15 +240,19 @@ fn oid(text: &[u8]) -> u32 {
 
 fn entry(reader: &mut Reader<impl Read>, toc: &Toc, offset_size: u8) -> Result<Entry, Damage> {
     let id = reader.int()?;
+    if id <= 0 {
+        return Err(Damage::Broken("an entry's number is out of range"));
+    }
     let has_data = reader.int()? != 0;
     let object = (oid(&reader.text()?), oid(&reader.text()?));
     let tag = reader.text()?;
     let kind = reader.text()?;
     let section = match reader.int()? {
+        1 => Section::Open,
         2 => Section::PreData,
         3 => Section::Data,
         4 => Section::PostData,
-        _ => Section::Open,
+        _ => return Err(Damage::Broken("an unknown section")),
     };
     let definition = reader.text()?;
     let drop = reader.text()?;

@@ -105,6 +105,11 @@ pub(super) fn archive_failure(name: &str, damage: &Damage) -> Failure {
             let what = format!("{damage}, and 1.12 to 1.16 are known (pg_dump 9.0 to 18)");
             return Failure::new(what).at(name).next(next);
         }
+        // What pg_restore does not see itself.
+        Damage::Entry { .. } => {
+            let next = format!("copy it again; this shows what it holds: pg_restore --list {file}");
+            return Failure::new(damage.to_string()).at(name).next(next);
+        }
         Damage::CutOff | Damage::Broken(_) | Damage::NoArchive => Failure::new(damage.to_string()),
     };
     let test = format!("{TEST} {file}");

@@ -141,6 +141,7 @@ pub(super) fn damage(path: &Path, damage: &Damage) -> Error {
                 "turn it into text with the pg_restore that wrote it, and see tsmigrate rewrite: pg_restore --file=dump.sql {file}"
             )
         }
+        Damage::Entry { .. } => format!("copy it again; this shows what it holds: pg_restore --list {file}"),
         _ => test,
     };
     Error::Refused { what: format!("{} cannot be restored: {damage}", path.display()), next: vec![next] }
