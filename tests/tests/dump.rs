@@ -227,5 +227,16 @@ fn jobs_are_put_back(dumps: &Dumps, directory: &Path, off: &str) -> Outcome {
     assert!(code == 0 && said.contains("✓ source: no job is paused by it"), "{said}");
     let (code, said) = cleanup(dumps, &dumps.path("nothing"))?;
     assert!(code == 2 && said.contains("has no dump of tsmigrate"), "{said}");
+    // Nothing changes of a directory with other things.
+    let others = dumps.path("others");
+    fs::create_dir(&others)?;
+    fs::write(others.join("file"), "")?;
+    fs::set_permissions(&others, fs::Permissions::from_mode(0o755))?;
+    let (refused, not_empty) = (cleanup(dumps, &others)?, dump(dumps, &others)?);
+    assert!(
+        refused.0 == 2 && not_empty.0 == 2 && not_empty.1.contains("is not empty"),
+        "{refused:?} {not_empty:?}"
+    );
+    assert_eq!(fs::metadata(&others)?.permissions().mode() & 0o777, 0o755);
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::toc::{Entry, Toc};
 use crate::clean;
 
 /// All kinds that `pg_dump` 9.0 to 18 writes (`.description` in its `pg_dump.c`), and one of before that `pg_restore` knows.
-const KINDS: [&str; 67] = [
+const KINDS: [&str; 68] = [
     "ACCESS METHOD",
     "ACL",
     "ACL LANGUAGE",
@@ -77,6 +77,8 @@ const KINDS: [&str; 67] = [
     "USER MAPPING",
     "VIEW",
     "WARNING",
+    // With --binary-upgrade.
+    "pg_largeobject",
 ];
 
 /// Kinds whose tag is a name that stands in their DROP, beside those whose owner is changed by it.

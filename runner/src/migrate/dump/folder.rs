@@ -55,11 +55,15 @@ impl Folder {
         }
         self.ours()?;
         self.lock()?;
+        let failed = |error| Error::File { what: format!("read {}", self.path.display()), error };
         match fs::read(self.path.join(UNFINISHED)) {
-            // What was cut off while it was written was written before anything was paused.
-            Ok(text) => Ok(Some(serde_json::from_slice(&text).unwrap_or_default())),
+            Ok(text) => {
+                self.keep_others_away().map_err(failed)?;
+                // What was cut off while it was written was written before anything was paused.
+                Ok(Some(serde_json::from_slice(&text).unwrap_or_default()))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::File { what: format!("read {}", self.path.display()), error }),
+            Err(error) => Err(failed(error)),
         }
     }
 
@@ -96,6 +100,17 @@ impl Folder {
         if self.lock.get().is_none() {
             self.lock()?;
         }
+        // Nothing changes of a folder with anything in it; and nobody has put something there meanwhile.
+        self.unless_empty()?;
+        self.keep_others_away().map_err(failed)?;
+        self.unless_empty()?;
+        manifest::write(&self.path.join(UNFINISHED), &Unfinished::default()).map_err(failed)?;
+        Ok(None)
+    }
+
+    /// Refuses a folder with something in it.
+    fn unless_empty(&self) -> Result<(), Error> {
+        let failed = |error| Error::File { what: format!("look into {}", self.path.display()), error };
         if fs::read_dir(&self.path).map_err(failed)?.next().is_some() {
             return Err(Error::Refused {
                 what: format!("{} is not empty: a dump is never written over", self.path.display()),
@@ -105,14 +120,15 @@ impl Folder {
                 )],
             });
         }
-        manifest::write(&self.path.join(UNFINISHED), &Unfinished::default()).map_err(failed)?;
-        Ok(None)
+        Ok(())
     }
 
-    /// Keeps others away: rows and passwords of roles come into the folder.
-    ///
-    /// # Errors
-    /// When it is somebody else's.
+    /// Rows and passwords of roles come into the folder.
+    fn keep_others_away(&self) -> io::Result<()> {
+        fs::set_permissions(&self.path, Permissions::from_mode(0o700))
+    }
+
+    /// Refuses a folder that is somebody else's.
     fn ours(&self) -> Result<(), Error> {
         let failed = |error| Error::File { what: format!("look at {}", self.path.display()), error };
         let about = fs::symlink_metadata(&self.path).map_err(failed)?;
@@ -121,7 +137,7 @@ impl Folder {
         } else if about.uid() != private_file::uid() {
             format!("belongs to user {}, not to you ({})", about.uid(), private_file::uid())
         } else {
-            return fs::set_permissions(&self.path, Permissions::from_mode(0o700)).map_err(failed);
+            return Ok(());
         };
         Err(Error::Refused {
             what: format!("{} {why}: a dump holds passwords of roles", self.path.display()),
