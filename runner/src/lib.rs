@@ -3,6 +3,7 @@
 //! In the order a migration happens: [`connect`], [`inspect`], [`plan`], then [`migrate`] with the dump's parts,
 //! [`verify`] and [`report`].
 
+pub mod altered_builtins;
 pub mod altered_members;
 pub mod analysis;
 pub mod archive;

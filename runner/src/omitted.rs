@@ -7,6 +7,7 @@ use tsmigrate_analyzer::parse::Class;
 use tsmigrate_analyzer::server::Omitted;
 use tsmigrate_analyzer::target::{Members, members};
 
+use crate::altered_builtins;
 use crate::altered_members;
 use crate::connect::Session;
 use crate::error::Error;
@@ -98,6 +99,7 @@ pub struct Addition {
 pub async fn find(session: &Session) -> Result<Vec<Omitted>, Error> {
     let mut found: Vec<_> = additions(session).await?.into_iter().map(Addition::omitted).collect();
     found.extend(altered_members::find(session).await?);
+    found.extend(altered_builtins::find(session).await?);
     found.extend(in_system_schemas(session).await?);
     found.extend(unchecked_keys(session).await?);
     found.extend(invalid_indexes(session).await?);

@@ -37,14 +37,14 @@ fn state(object: String, why: String, next: Vec<String>) -> Omitted {
     Omitted { object, why, is_lost: false, next }
 }
 
-/// Views of superusers who are none on the target, with relations that they read only as such: no ownership, membership or
-/// grant says that they may. The bootstrap superuser's become the administrator's, who is a member of every owner.
+/// Views of superusers who are none on the target, and tables of theirs with rules, with relations that those use only as such: no
+/// ownership, membership or grant says that they may. The bootstrap superuser's become the administrator's, who is a member of every owner.
 /// `{invoker}` leaves views out that ask as whoever reads them.
 const VIEWS: &str = "
 WITH RECURSIVE roles(super, role) AS (
   SELECT r.oid, r.oid FROM pg_catalog.pg_roles r WHERE r.rolsuper AND r.oid <> 10
   UNION SELECT s.super, m.roleid FROM roles s JOIN pg_catalog.pg_auth_members m ON m.member = s.role)
-SELECT pg_catalog.format('%I.%I', n.nspname, v.relname), pg_catalog.quote_ident(o.rolname), v.relkind = 'm',
+SELECT pg_catalog.format('%I.%I', n.nspname, v.relname), pg_catalog.quote_ident(o.rolname), v.relkind,
        pg_catalog.string_agg(DISTINCT pg_catalog.format('%I.%I', tn.nspname, t.relname), ', ')
 FROM pg_catalog.pg_class v JOIN pg_catalog.pg_namespace n ON n.oid = v.relnamespace
 JOIN pg_catalog.pg_roles o ON o.oid = v.relowner AND o.rolsuper AND o.oid <> 10
@@ -53,15 +53,15 @@ JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.r
   AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> v.oid
 JOIN pg_catalog.pg_class t ON t.oid = d.refobjid AND t.relkind IN ('r', 'p', 'v', 'm', 'f')
 JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
-WHERE v.relkind IN ('v', 'm') AND t.oid >= 16384 AND {invoker}
+WHERE v.relkind IN ('v', 'm', 'r', 'p') AND t.oid >= 16384 AND {invoker}
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.deptype = 'e' AND e.objid IN (v.oid, t.oid)
                   AND e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass)
   AND (NOT EXISTS (SELECT FROM roles r WHERE r.super = o.oid AND r.role = t.relowner)
        AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(t.relacl) a
-                       WHERE a.privilege_type = 'SELECT' AND (a.grantee = 0 OR EXISTS (
+                       WHERE (a.privilege_type = 'SELECT' OR v.relkind IN ('r', 'p')) AND (a.grantee = 0 OR EXISTS (
                          SELECT FROM roles r WHERE r.super = o.oid AND r.role = a.grantee)))
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute c, LATERAL pg_catalog.aclexplode(c.attacl) a
-                       WHERE c.attrelid = t.oid AND a.privilege_type = 'SELECT' AND (a.grantee = 0 OR EXISTS (
+                       WHERE c.attrelid = t.oid AND (a.privilege_type = 'SELECT' OR v.relkind IN ('r', 'p')) AND (a.grantee = 0 OR EXISTS (
                          SELECT FROM roles r WHERE r.super = o.oid AND r.role = a.grantee)))
        AND NOT EXISTS (SELECT FROM roles r JOIN pg_catalog.pg_roles p ON p.oid = r.role
                        WHERE r.super = o.oid AND p.rolname = 'pg_read_all_data'))
@@ -76,22 +76,28 @@ async fn views(session: &Session, version: u32) -> Result<Vec<Omitted>, Error> {
     let mut found = Vec::new();
     for row in session.ask(&VIEWS.replace("{invoker}", invoker)).await? {
         let (view, owner, tables) = (row.text(0)?, row.text(1)?, row.text(3)?);
-        let (kind, alter, refused) = if row.flag(2)? {
-            (
+        let (kind, alter, uses, refused) = match row.text(2)? {
+            "m" => (
                 "materialized view",
                 "ALTER MATERIALIZED VIEW",
+                "reads",
                 "it is filled once, and a REFRESH is refused there",
-            )
-        } else {
-            ("view", "ALTER VIEW", "who reads the view is refused there")
+            ),
+            "v" => ("view", "ALTER VIEW", "reads", "who reads the view is refused there"),
+            _ => (
+                "rules of table",
+                "ALTER TABLE",
+                "uses",
+                "who writes to the table is refused there where a rule needs them",
+            ),
         };
         found.push(state(
             format!("{kind} {view}"),
             format!(
-                "its owner {owner} reads {tables} as a superuser alone, and is none on the target: {refused}"
+                "its owner {owner} {uses} {tables} as a superuser alone, and is none on the target: {refused}"
             ),
             vec![
-                "Let its owner read them, or give it to their owner, on the source:".into(),
+                "Let its owner use them, or give it to their owner, on the source:".into(),
                 format!("  GRANT SELECT ON {tables} TO {owner}; -- or {alter} {view} OWNER TO …;"),
             ],
         ));

@@ -75,6 +75,7 @@ const CRATES: &[Crate] = &[
             "filter",
             "clashes",
             "volume",
+            "altered_builtins",
             "altered_members",
             "omitted",
             "states",

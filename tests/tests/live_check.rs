@@ -272,3 +272,38 @@ fn states_that_fail_late_are_named() -> Outcome {
     }
     Ok(())
 }
+
+#[test]
+fn what_somebody_altered_of_the_server_itself_and_rules_of_superusers_are_named() -> Outcome {
+    let test = "what_somebody_altered_of_the_server_itself_and_rules_of_superusers_are_named";
+    for server in [Server::Source15, Server::Source17] {
+        let Some(stage) = Stage::new(test, server, &[])? else { return Ok(()) };
+        let (_, report, all) = stage.check(&[&stage.shop])?;
+        assert_eq!(messages(&report, "SRV-15"), Vec::<String>::new(), "{all}");
+        stage.sql(
+            &stage.shop,
+            "ALTER TEXT SEARCH CONFIGURATION pg_catalog.english ALTER MAPPING FOR asciiword WITH simple;
+             ALTER FUNCTION pg_catalog.lower(text) COST 55; COMMENT ON FUNCTION pg_catalog.now() IS 'ours';
+             GRANT EXECUTE ON FUNCTION pg_catalog.upper(text) TO PUBLIC; COMMENT ON SCHEMA public IS 'in dumps';
+             GRANT SELECT ON information_schema.tables TO PUBLIC;
+             CREATE ROLE boss SUPERUSER; CREATE ROLE app; CREATE TABLE secret (i int); ALTER TABLE secret OWNER TO app;
+             CREATE TABLE open (i int); CREATE RULE also AS ON INSERT TO open DO ALSO INSERT INTO secret VALUES (new.i);
+             ALTER TABLE open OWNER TO boss",
+        )?;
+        let (_, report, all) = stage.check(&[&stage.shop])?;
+        let found = messages(&report, "SRV-15");
+        let begins = [
+            "comment on function pg_catalog.now(): it was altered",
+            "mappings of text search configuration pg_catalog.english: it was altered",
+            "properties of function pg_catalog.lower(pg_catalog.text): it was altered",
+        ];
+        assert_eq!(found.len(), begins.len(), "{server:?} {found:?} {all}");
+        for (found, begin) in found.iter().zip(begins) {
+            assert!(found.starts_with(begin), "{server:?} {begin}: {found}");
+        }
+        let of_rules = messages(&report, "SRV-16");
+        let begin = "rules of table public.open: its owner boss uses public.secret as a superuser alone";
+        assert!(matches!(&of_rules[..], [one] if one.starts_with(begin)), "{server:?} {of_rules:?} {all}");
+    }
+    Ok(())
+}
