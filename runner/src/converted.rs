@@ -17,6 +17,7 @@ use tsmigrate_analyzer::split::{Kind, Splitter};
 use crate::connect::Session;
 use crate::error::{Blocker, Error};
 use crate::guard::{self, Guard};
+use crate::guarded;
 use crate::inspect::Facts;
 use crate::names::Relation;
 use crate::quote::quoted;
@@ -349,33 +350,18 @@ impl Conversions {
     }
 }
 
-/// Whether a column has a NULL. Where planning the question would call functions of users as us, or users would wait for
-/// the answer, nobody is told: then the target refuses such a row.
+/// Whether a column has a NULL. Where planning the question would call functions of users as us, or users would wait too long
+/// for the answer, nobody is told: then the target refuses such a row.
 async fn has_null(session: &Session, guard: &Guard, column: &str) -> Result<bool, Error> {
-    let held = async {
-        guard.hold(session, "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY").await?;
-        guard::still(std::slice::from_ref(guard), session, session).await
-    };
-    let found = match held.await {
-        Ok(locked) => {
-            // Nobody creates an index as long as this takes.
-            if locked {
-                session.run("SET LOCAL statement_timeout = '30s'").await?;
-            }
-            let question = format!("SELECT EXISTS (SELECT FROM {} WHERE {column} IS NULL)", guard.from);
-            match session.ask_flag(&question).await {
-                Err(error) if locked && error.code() == "57014" => Ok(false),
-                found => found,
-            }
-        }
-        Err(answer) if answer.code == guard::FOLDED => Ok(false),
+    let question = format!("SELECT FROM {} WHERE {column} IS NULL LIMIT 1", guard.from);
+    match guarded::ask(session, std::slice::from_ref(guard), "30s", &question).await? {
+        Ok(rows) => Ok(!rows.is_empty()),
+        Err(answer) if [guard::FOLDED, "57014"].contains(&answer.code.as_str()) => Ok(false),
         Err(answer) => {
-            let (side, sql) = (session.side().name(), guard.from.clone());
+            let (side, sql) = (session.side().name(), question);
             Err(Error::Query { side, sql, answer: Box::new(answer) })
         }
-    };
-    session.run("ROLLBACK").await?;
-    found
+    }
 }
 
 fn block<T: Into<String>>(what: String, next: impl IntoIterator<Item = T>) -> Blocker {

@@ -19,6 +19,7 @@ pub mod estimate;
 pub mod filter;
 pub mod frames;
 pub mod guard;
+pub mod guarded;
 pub mod hazards;
 pub mod human;
 pub mod inserts;

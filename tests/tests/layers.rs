@@ -65,6 +65,7 @@ const CRATES: &[Crate] = &[
             "results",
             "connect",
             "guard",
+            "guarded",
             "timescale",
             "child",
             "capacity",

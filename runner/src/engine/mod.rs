@@ -7,6 +7,7 @@
 
 pub mod allowed;
 mod broken;
+pub mod broken_keys;
 pub mod builds;
 pub mod config;
 pub mod copy;
