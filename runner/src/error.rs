@@ -293,6 +293,8 @@ pub struct Server {
     pub constraint: Option<String>,
     /// What was refused was tried in a transaction that was rolled back: its rows are not on the target.
     pub rolled_back: bool,
+    /// The keys of rows that break the constraint, where they were found out.
+    pub rows: Option<String>,
 }
 
 impl Server {
@@ -315,6 +317,7 @@ impl Server {
                 context: answer.where_().map(secrets::in_text),
                 constraint: constraint(answer),
                 rolled_back: false,
+                rows: None,
             };
         }
         let mut message = error.to_string();
@@ -356,6 +359,9 @@ impl fmt::Display for Server {
             if let Some(text) = text {
                 write!(f, "\n  {name}: {}", crate::redact::message(text))?;
             }
+        }
+        if let Some(rows) = &self.rows {
+            write!(f, "\n  rows: {rows}")?;
         }
         Ok(())
     }

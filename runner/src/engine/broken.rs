@@ -34,7 +34,13 @@ impl Engine {
         }
         let constraint = |error: &Error| error.answer().and_then(|answer| answer.constraint.clone());
         let name = constraint(&error);
-        if name.is_none() || !all.iter().any(|other| constraint(other) == name) {
+        let known = all.iter_mut().find(|other| name.is_some() && constraint(other) == name);
+        if let Some(known) = known {
+            // One of them knows which rows.
+            if error.answer().is_some_and(|answer| answer.rows.is_some()) {
+                *known = error;
+            }
+        } else {
             self.progress.warn(&format!(
                 "rows break {}: everything else is copied and built first, so that all that is broken is known",
                 name.as_deref().unwrap_or("a constraint")
@@ -68,7 +74,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Adds and checks keys that wait for all rows, after others were broken: what of them is broken too is known then.
+    /// Adds and checks keys that wait for all rows, after others were broken: what of them is broken too is known then. One
+    /// whose own key is not there yet (a broken one, or a partitioned table's, which has none until those of the partitions
+    /// are attached) tells nothing.
     ///
     /// # Errors
     /// What rows are not the reason of.
@@ -78,7 +86,10 @@ impl Engine {
             keys.iter().flat_map(|keys| keys.add.iter().chain(&keys.checks)).cloned().collect();
         for build in &all {
             if self.marks.done(&build.step).is_none() {
-                self.one_or_put_off(&mut target, TaskKind::ForeignKey, build).await?;
+                match self.one_or_put_off(&mut target, TaskKind::ForeignKey, build).await {
+                    Err(error) if NO_KEY.contains(&error.code()) => {}
+                    result => result?,
+                }
             }
         }
         Ok(())

@@ -3,9 +3,14 @@
 
 use std::collections::BTreeSet;
 
+use tsmigrate_analyzer::facts::names::strings;
+use tsmigrate_analyzer::parse::{self, NodeEnum, pg};
+use tsmigrate_analyzer::secrets;
+
 use super::allowed::BY_ROWS;
 use super::broken::validations;
-use super::builds::Build;
+use super::broken_keys;
+use super::builds::{Build, OfTable};
 use super::copy::{Source, pump};
 use super::pool::Engine;
 use super::queue::Plan;
@@ -13,6 +18,7 @@ use super::rows::RowSource;
 use super::statements::refused;
 use super::target::LiveTarget;
 use crate::error::{Error, Server};
+use crate::guarded;
 use crate::human;
 use crate::names::Relation;
 use crate::quote::literal;
@@ -23,12 +29,12 @@ use crate::tables::range::CopyRange;
 const MOST: u64 = 1 << 30;
 
 /// CHECKs of the table `{table}` and of all that it inherits from: where each comes from, its name, its definition, whether it
-/// is inherited, and whether it is the table's own.
+/// is inherited, whether it is the table's own, and what it says.
 const CHECKS: &str = "
 WITH RECURSIVE up(oid) AS (SELECT pg_catalog.to_regclass({table})::pg_catalog.oid
   UNION SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN up ON i.inhrelid = up.oid)
 SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.quote_ident(k.conname), pg_catalog.pg_get_constraintdef(k.oid),
-       k.coninhcount > 0, c.oid = pg_catalog.to_regclass({table})::pg_catalog.oid
+       k.coninhcount > 0, c.oid = pg_catalog.to_regclass({table})::pg_catalog.oid, pg_catalog.pg_get_expr(k.conbin, k.conrelid)
 FROM up JOIN pg_catalog.pg_class c ON c.oid = up.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_constraint k ON k.conrelid = c.oid AND k.contype = 'c' ORDER BY 1, 2";
 
@@ -77,7 +83,8 @@ impl Engine {
         let mut there = BTreeSet::new();
         for (number, table) in tables {
             let parts = parts.get(*number).map(Vec::as_slice).unwrap_or_default();
-            if self.rows_of(&mut source, target, table, parts).await? {
+            let key = plan.builds().of.get(*number).map(primary_key).unwrap_or_default();
+            if self.rows_of(&mut source, target, (table, &key), parts).await? {
                 there.insert(*number);
             }
         }
@@ -115,7 +122,7 @@ impl Engine {
         &self,
         source: &mut RowSource,
         target: &mut LiveTarget,
-        table: &Table,
+        (table, key): (&Table, &[String]),
         parts: &[CopyRange],
     ) -> Result<bool, Error> {
         let question = CHECKS.replace("{table}", &literal(&table.into.sql()));
@@ -126,7 +133,8 @@ impl Engine {
                 drops.push(format!("ALTER TABLE {relation} DROP CONSTRAINT {name}"));
             }
             if row.flag(4)? {
-                adds.push(format!("ALTER TABLE {} ADD CONSTRAINT {name} {definition}", table.into.sql()));
+                let add = format!("ALTER TABLE {} ADD CONSTRAINT {name} {definition}", table.into.sql());
+                adds.push((add, row.text(5)?.to_owned()));
             }
         }
         if attempt(target, &drops.join("; "), true).await?.is_err() {
@@ -149,9 +157,10 @@ impl Engine {
                 return Ok(false);
             }
         }
-        for add in adds {
+        for (add, check) in adds {
             if let Err(answer) = attempt(target, &add, false).await? {
-                self.found(&table.relation, answer);
+                let rows = breaking(target, table, key, &check).await?;
+                self.found(&table.relation, Server { rows, ..answer });
             }
         }
         Ok(true)
@@ -173,6 +182,48 @@ impl Engine {
             let _ = self.put_off(error);
         }
     }
+}
+
+/// The columns of a table's primary key, which is not built yet; empty where it has none.
+fn primary_key(of: &OfTable) -> Vec<String> {
+    let of_build = |build: &Build| -> Vec<String> {
+        let parsed = parse::parse(&build.statement.sql, true).ok().flatten();
+        let Some(NodeEnum::AlterTableStmt(alter)) = parsed.as_ref().map(parse::Parsed::node) else {
+            return Vec::new();
+        };
+        let definitions = alter.cmds.iter().filter_map(|command| match &command.node {
+            Some(NodeEnum::AlterTableCmd(command)) => command.def.as_ref()?.node.as_ref(),
+            _ => None,
+        });
+        let keys = definitions.filter_map(|definition| match definition {
+            NodeEnum::Constraint(key) if key.contype() == pg::ConstrType::ConstrPrimary => {
+                Some(strings(&key.keys))
+            }
+            _ => None,
+        });
+        keys.flatten().map(str::to_owned).collect()
+    };
+    of.indexes.iter().chain(&of.constraints).map(of_build).find(|key| !key.is_empty()).unwrap_or_default()
+}
+
+/// The keys of rows within the transaction that break a CHECK; none where they are not to be told. The server has just
+/// looked at them by the same expression.
+async fn breaking(
+    target: &mut LiveTarget,
+    table: &Table,
+    key: &[String],
+    check: &str,
+) -> Result<Option<String>, Error> {
+    if key.is_empty() || key.iter().any(|column| secrets::is_secret(column)) {
+        return Ok(None);
+    }
+    let session = target.session().await?;
+    let Some(guard) = guarded::find(session, &table.into, key).await? else { return Ok(None) };
+    let broken = format!("FROM {} a WHERE NOT ({check})", guard.from);
+    session.run("SAVEPOINT trial").await?;
+    let rows = session.try_ask(&broken_keys::question(key, &broken, "")).await;
+    session.run("ROLLBACK TO SAVEPOINT trial; RELEASE SAVEPOINT trial").await?;
+    rows.map_or(Ok(None), |rows| broken_keys::words(key, &rows))
 }
 
 /// Runs statements within the transaction, which goes on whatever the answer is; what they did stays in it with `keep`.

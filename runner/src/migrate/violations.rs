@@ -1,7 +1,7 @@
 //! `--allow-violations`: constraints and unique indexes that rows of the source break, and that arrive without being
 //! checked, or not at all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::{Context, RunContext};
@@ -413,12 +413,22 @@ pub(super) async fn keys_left_out(
     Ok(gone)
 }
 
+/// Indexes of what a table is a partition of, which are invalid until each partition has its own.
+const INCOMPLETE: &str = "
+WITH RECURSIVE up(oid) AS (
+  SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = {schema} AND c.relname = {table}
+  UNION SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN up ON i.inhrelid = up.oid)
+SELECT n.nspname, t.relname, x.relname FROM up JOIN pg_catalog.pg_index i ON i.indrelid = up.oid AND NOT i.indisvalid
+JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace ORDER BY 1, 2, 3";
+
 /// What the target lacks in the end, in words and for the comparison.
 pub(super) async fn unfulfilled(
     target: &Session,
     violations: &[Violation],
 ) -> Result<(Vec<Missing>, Vec<Unfulfilled>), Error> {
-    let (mut missing, mut all) = (Vec::new(), Vec::new());
+    let (mut missing, mut all, mut incomplete) = (Vec::new(), Vec::new(), BTreeMap::new());
     let mut note = |kind: Kind, of: &Relation, (name, sql): (&str, &str), state: Option<&str>, why: &str| {
         let title = of.part(name);
         let (what, sql) = match state {
@@ -444,11 +454,25 @@ pub(super) async fn unfulfilled(
             let state = target.ask_one(&filled(STATE, heir, &violation.name)).await?;
             note(kind, heir, own, state.as_deref(), "rows break it (--allow-violations)");
         }
+        if kind == Kind::Key && state.is_none() {
+            for row in target.ask(&filled(INCOMPLETE, &violation.of, &violation.name)).await? {
+                let of = row.relation(0)?;
+                incomplete.insert((Relation::new(&of.schema, row.text(2)?), of), violation.title());
+            }
+        }
         for Need { table, name, sql } in &violation.needed_by {
             let state = target.ask_one(&filled(STATE, table, name)).await?;
             let why = format!("it needs {}, which does not exist", violation.title());
             note(Kind::ForeignKey, table, (name, sql), state.as_deref(), &why);
         }
+    }
+    for ((index, of), part) in incomplete {
+        missing.push(Missing {
+            what: format!("a part of index {index} on {of}, which is invalid"),
+            why: format!("it needs {part}, which does not exist"),
+            sql: None,
+        });
+        all.push(Unfulfilled { object: format!("{index} on {of}"), gone: false });
     }
     Ok((missing, all))
 }
