@@ -53,6 +53,8 @@ pub struct Server {
     pub preload_libraries: Vec<String>,
     /// What a dump would damage.
     pub hazards: Vec<Hazard>,
+    /// What of the target that was asked besides a migration stops at.
+    pub in_the_way: Vec<Hazard>,
     /// What is there and in no dump.
     pub omitted: Vec<Omitted>,
     /// What fails late, or means something else after a move.
@@ -89,7 +91,7 @@ pub struct Timescale {
     pub jobs: Vec<String>,
 }
 
-/// Data that a dump damages.
+/// What goes wrong if nothing is done before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hazard {
     /// What is wrong.
@@ -144,6 +146,7 @@ mod tests {
             hidden_rows: some(),
             preload_libraries: vec!["pg_wait_sampling".into()],
             hazards: vec![Hazard { what: "w".into(), next: Vec::new() }],
+            in_the_way: vec![Hazard { what: "t".into(), next: Vec::new() }],
             omitted: vec![Omitted { object: "table a.b".into(), ..Omitted::default() }],
             states: vec![Omitted { object: "view a.b".into(), ..Omitted::default() }],
             unanswered: some(),

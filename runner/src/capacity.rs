@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::connect::{Session, Side};
-use crate::error::Error;
+use crate::connect::{Endpoint, Session, Side};
+use crate::error::{Blocker, Error};
 use crate::human::{self, count};
+use crate::quote::quoted;
 
 /// Copies and builds at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,6 +179,56 @@ pub struct Connections {
     pub narrowest: Narrowest,
 }
 
+/// What a migration says of a server that takes too few sessions.
+#[must_use]
+pub const fn of_sessions(side: Side) -> &'static str {
+    match side {
+        Side::Source => "source-sessions",
+        Side::Target => "target-sessions",
+    }
+}
+
+impl Connections {
+    /// What allows no more of them, of the user and the database of this end.
+    #[must_use]
+    pub fn reason(self, end: &Endpoint) -> String {
+        match self.narrowest {
+            Narrowest::Server => "max_connections".to_owned(),
+            Narrowest::Role => format!("CONNECTION LIMIT of role {}", quoted(end.user())),
+            Narrowest::Database => format!("CONNECTION LIMIT of database {}", quoted(end.database())),
+        }
+    }
+
+    /// Says so where there are fewer than the `least` that a migration needs, and how to get those that are `wanted`.
+    #[must_use]
+    pub fn too_few(self, end: &Endpoint, side: Side, (least, wanted): (u64, u64)) -> Option<Blocker> {
+        if self.left >= least {
+            return None;
+        }
+        let (user, database, limit) = (quoted(end.user()), quoted(end.database()), wanted + 2);
+        Some(Blocker {
+            check: of_sessions(side),
+            what: format!(
+                "the {} accepts {} of {user}, and a migration needs {least} at the least ({})",
+                side.name(),
+                count(self.left, "session"),
+                self.reason(end)
+            ),
+            next: vec![match self.narrowest {
+                Narrowest::Server => {
+                    format!("close others ({} are open), or raise max_connections", self.used)
+                }
+                Narrowest::Role => {
+                    format!("raise it there, such as: ALTER ROLE {user} CONNECTION LIMIT {limit}")
+                }
+                Narrowest::Database => {
+                    format!("raise it there, such as: ALTER DATABASE {database} CONNECTION LIMIT {limit}")
+                }
+            }],
+        })
+    }
+}
+
 /// Limits of roles and databases do not count for superusers (postinit.c, miscinit.c).
 const CONNECTIONS: &str = "
 WITH others AS (
@@ -283,7 +334,49 @@ pub async fn locks(session: &Session) -> Result<Locks, Error> {
     Ok(Locks { per_transaction: row.number(0)?, transactions: row.number(1)?, used: row.number(2)? })
 }
 
+/// Relations that the statements of one step create or change at once, each with its TOAST table and that one's index.
+const OF_A_STEP: u64 = 600;
+
 impl Locks {
+    /// Says so where there is no room for the locks of `tables`, which are `all` with their indexes: those of the snapshot and of
+    /// `pg_dump`, and of the transactions that compare, which have each table and all of its indexes locked at their end.
+    #[must_use]
+    pub fn too_few(self, side: Side, (tables, all): (u64, u64), compares: bool) -> Option<Blocker> {
+        let at_end = if compares { all } else { tables };
+        let needed = match side {
+            Side::Source => at_end,
+            Side::Target => at_end.max(OF_A_STEP.min(3 * tables)),
+        };
+        if needed <= self.left() {
+            return None;
+        }
+        let (name, wanted) = (side.name(), self.wanted(needed));
+        let how = match side {
+            Side::Source => {
+                format!(": psql -X \"$SOURCE\" -c 'ALTER SYSTEM SET max_locks_per_transaction = {wanted}'")
+            }
+            Side::Target => ": in the service's settings".to_owned(),
+        };
+        let mut next = vec![format!(
+            "raise max_locks_per_transaction of the {name} to {wanted} (it is {}), and restart it{how}",
+            self.per_transaction
+        )];
+        if needed == at_end && tables <= self.left() && at_end > tables {
+            next.push("or compare nothing at the end, which locks indexes too: --verify none".into());
+        }
+        Some(Blocker {
+            check: match side {
+                Side::Source => "source-locks",
+                Side::Target => "target-locks",
+            },
+            what: format!(
+                "the {name} has room for {} more locks, and {needed} are needed for {tables} tables and their indexes",
+                self.left()
+            ),
+            next,
+        })
+    }
+
     /// How many more objects can be locked.
     #[must_use]
     pub fn left(self) -> u64 {

@@ -196,6 +196,26 @@ fn a_live_target_says_itself_what_it_takes() -> Outcome {
     assert!(!all.contains(secret), "the target's password is in the output");
     let (_, report, all) = stage.check(&[&stage.shop])?;
     assert_eq!(messages(&report, "SRV-06").iter().filter(|m| m.contains("has to run")).count(), 1, "{all}");
+    // What a migration would stop at is said here as well.
+    let admin = stage.lab.admin_uri(Server::Target17)?;
+    let (_, report, all) = stage.check(&[&stage.shop, "--target", &target])?;
+    assert_eq!(messages(&report, "SRV-17"), Vec::<String>::new(), "{all}");
+    stage.sql(&stage.shop, "CREATE ROLE taken")?;
+    stage.sql(admin, "CREATE ROLE taken")?;
+    stage.sql(&target, "CREATE TABLE mine (i int)")?;
+    stage.sql(admin, "ALTER ROLE tsdbadmin CONNECTION LIMIT 3")?;
+    let (code, report, all) = stage.check(&[&stage.shop, "--target", &target])?;
+    let found = messages(&report, "SRV-17");
+    for begin in [
+        "the target's database already has objects: ",
+        "the target accepts ",
+        "another has created the role taken",
+    ] {
+        assert!(found.iter().any(|found| found.starts_with(begin)), "{begin}: {found:?}\n{all}");
+    }
+    assert_eq!(code, 1, "{all}");
+    stage.sql(&target, "DROP TABLE mine")?;
+    stage.sql(admin, "ALTER ROLE tsdbadmin CONNECTION LIMIT -1")?;
     // A role that the target has is known of files too.
     stage.sql(stage.lab.admin_uri(Server::Target17)?, "CREATE ROLE already_there")?;
     let folder = tempfile::tempdir()?;

@@ -171,11 +171,13 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     file.map_or(Ok(()), |path| output::check(path, &inputs))?;
     output::check_different(file.map(|path| ("the report", path)).into_iter().chain(args.written.paths()))?;
 
+    let mut asked = None;
     if let Some(uri) = &args.target {
-        target = live::target(target, uri)?;
+        let (corrected, answers) = live::target(target, uri)?;
+        (target, asked) = (corrected, Some(answers));
     }
     let analysis = if let Some(uri) = uri {
-        let source = live::source(uri, args.pg_bin.as_deref(), &target)?;
+        let source = live::source(uri, args.pg_bin.as_deref(), &target, asked.as_ref())?;
         live::analyse(&source, &target, &mut options)?
     } else {
         let unmoved = moved::prepare(&mut inputs, &schemas)?;

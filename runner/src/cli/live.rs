@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use tsmigrate::analysis::{pair, seen};
 use tsmigrate::connect::{Connector, Side, pooler};
 use tsmigrate::error::{Error, Unreachable};
+use tsmigrate::inspect::{self, Facts};
 use tsmigrate::tools::{self, Tools};
-use tsmigrate::{inspect, live, watch};
+use tsmigrate::{live, watch};
 use tsmigrate_analyzer::rule::About;
 use tsmigrate_analyzer::server::Server;
 use tsmigrate_analyzer::{Analysis, Analyzer, Options, Target};
 
 use super::failure::Failure;
+use super::fit;
 use super::terminal::note;
 
 /// What the dumps are called.
@@ -82,26 +84,34 @@ fn wait<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
     Ok(runtime.block_on(work)?)
 }
 
+/// A live target, and what it has.
+pub(super) type Asked = (Connector, Facts);
+
 /// The destination as it is described, corrected by what the server itself says.
-pub(super) fn target(described: Target, uri: &str) -> Result<Target, Failure> {
+pub(super) fn target(described: Target, uri: &str) -> Result<(Target, Asked), Failure> {
     let connector = connector(Side::Target, uri)?;
     let (facts, locale) = wait(live::target(&connector))?;
     let mut target = seen(described, &facts);
     target.live_locale = Some(locale);
     target.live_versions = Some(live::versions(&facts));
-    Ok(target)
+    Ok((target, (connector, facts)))
 }
 
 /// How often a source is looked at again where another session had a table for itself and has ended since.
 const TRIES: u32 = 3;
 
-/// Looks at a source. Its dumps are written by the tools that fit it and the target.
-pub(super) fn source(uri: &str, pg_bin: Option<&Path>, target: &Target) -> Result<Source, Failure> {
+/// Looks at a source, and at a live target beside it. Its dumps are written by the tools that fit it and the target.
+pub(super) fn source(
+    uri: &str,
+    pg_bin: Option<&Path>,
+    target: &Target,
+    asked: Option<&Asked>,
+) -> Result<Source, Failure> {
     let connector = connector(Side::Source, uri)?;
     wait(async {
         let mut tries = 0;
         loop {
-            let error = match look(&connector, pg_bin, target).await {
+            let error = match look(&connector, pg_bin, target, asked).await {
                 Err(error) => watch::explain(error, &connector).await,
                 found => return found,
             };
@@ -113,7 +123,12 @@ pub(super) fn source(uri: &str, pg_bin: Option<&Path>, target: &Target) -> Resul
     })
 }
 
-async fn look(connector: &Connector, pg_bin: Option<&Path>, target: &Target) -> Result<Source, Error> {
+async fn look(
+    connector: &Connector,
+    pg_bin: Option<&Path>,
+    target: &Target,
+    asked: Option<&Asked>,
+) -> Result<Source, Error> {
     let session = live::open(connector).await?;
     let facts = inspect::inspect(&session, Side::Source).await?;
     let found = tools::find(pg_bin, facts.major(), target.version).await?;
@@ -127,6 +142,9 @@ async fn look(connector: &Connector, pg_bin: Option<&Path>, target: &Target) -> 
     }
     let name = format!("postgres://{}", endpoint.place());
     let mut server = live::survey(&session, &facts, name).await;
+    if let Some((connector, of_target)) = asked {
+        server.in_the_way = fit::look(&session, &facts, (connector, of_target)).await?;
+    }
     // Nothing here needs a password.
     let database = &tools::database(endpoint.database());
     let roles = ["--roles-only", "--no-role-passwords", "--database", database];

@@ -11,6 +11,7 @@ mod dump;
 mod effective;
 mod excerpt;
 mod failure;
+mod fit;
 mod gitlab;
 mod help;
 mod input;

@@ -6,15 +6,11 @@ use crate::human::count;
 
 use super::servers::Weight;
 use super::{Check, Context};
-use crate::capacity::{self, Connections, LEAST_SOURCE, LEAST_TARGET, Narrowest, Workers};
+use crate::capacity::{self, Connections, LEAST_SOURCE, LEAST_TARGET, Workers};
 use crate::connect::{Session, Side};
 use crate::engine::marks;
 use crate::error::{Blocker, Error};
 use crate::filter::Filter;
-use crate::quote::quoted;
-
-/// Relations that the statements of one step create or change at once, each with its TOAST table and that one's index.
-const OF_A_STEP: u64 = 600;
 
 /// A session on either server.
 pub(super) async fn open(context: &Context) -> Result<(Session, Session), Error> {
@@ -30,20 +26,13 @@ pub(super) async fn open(context: &Context) -> Result<(Session, Session), Error>
             && let Some(answer) = error.answer()
         {
             blockers.push(Blocker {
-                check: check(side),
+                check: capacity::of_sessions(side),
                 what: format!("the {} takes no session at all: {}", side.name(), answer.message),
                 next: vec!["close other sessions there, or raise the limit that it names".into()],
             });
         }
     }
     if blockers.is_empty() { Ok((source?, target?)) } else { Err(Error::Preflight(blockers)) }
-}
-
-const fn check(side: Side) -> &'static str {
-    match side {
-        Side::Source => "source-sessions",
-        Side::Target => "target-sessions",
-    }
 }
 
 /// What both servers take of sessions, and how far they are.
@@ -83,45 +72,14 @@ pub(super) async fn sessions(
         (context.source.endpoint(), Side::Source, of_source, wanted.on_source(), LEAST_SOURCE),
         (context.target.endpoint(), Side::Target, of_target, wanted.on_target(), LEAST_TARGET),
     ];
-    let reason = |connections: Connections, user: &str, database: &str| match connections.narrowest {
-        Narrowest::Server => "max_connections".to_owned(),
-        Narrowest::Role => format!("CONNECTION LIMIT of role {user}"),
-        Narrowest::Database => format!("CONNECTION LIMIT of database {database}"),
-    };
     let mut blockers = Vec::new();
     let mut few = Vec::new();
     for (endpoint, side, connections, wanted, least) in ends {
-        let (user, database) = (quoted(endpoint.user()), quoted(endpoint.database()));
-        let why = reason(connections, &user, &database);
         if connections.left < wanted {
-            few.push(format!("the {} accepts {} ({why})", side.name(), count(connections.left, "session")));
+            let (sessions, why) = (count(connections.left, "session"), connections.reason(endpoint));
+            few.push(format!("the {} accepts {sessions} ({why})", side.name()));
         }
-        if connections.left >= least {
-            continue;
-        }
-        blockers.push(Blocker {
-            check: check(side),
-            what: format!(
-                "the {} accepts {} of {}, and a migration needs {least} at the least ({why})",
-                side.name(),
-                count(connections.left, "session"),
-                user
-            ),
-            next: vec![match connections.narrowest {
-                Narrowest::Server => {
-                    format!("close others ({} are open), or raise max_connections", connections.used)
-                }
-                Narrowest::Role => {
-                    format!("raise it there, such as: ALTER ROLE {user} CONNECTION LIMIT {}", wanted + 2)
-                }
-                Narrowest::Database => {
-                    format!(
-                        "raise it there, such as: ALTER DATABASE {database} CONNECTION LIMIT {}",
-                        wanted + 2
-                    )
-                }
-            }],
-        });
+        blockers.extend(connections.too_few(endpoint, side, (least, wanted)));
     }
     if !blockers.is_empty() {
         return Err(Error::Preflight(blockers));
@@ -163,57 +121,11 @@ pub(super) async fn room(
     let mut blockers = Vec::new();
     blockers.extend(context.work.full(weight.things()));
     blockers.extend(schema_of_marks(source, filter).await?);
-    blockers.extend(locks(context, weight, source, Side::Source).await?);
-    blockers.extend(locks(context, weight, target, Side::Target).await?);
+    let compares = context.args.verify != Check::None;
+    for session in [source, target] {
+        blockers.extend(capacity::locks(session).await?.too_few(session.side(), weight.lockable(), compares));
+    }
     if blockers.is_empty() { Ok(()) } else { Err(Error::Preflight(blockers)) }
-}
-
-/// Whether a server has room for the locks of everything: those of the snapshot and of `pg_dump`, and of the
-/// transactions that compare, which have each table and all of its indexes locked at their end.
-async fn locks(
-    context: &Context,
-    weight: &Weight,
-    session: &Session,
-    side: Side,
-) -> Result<Option<Blocker>, Error> {
-    let (tables, all) = weight.lockable();
-    let compared = if context.args.verify == Check::None { tables } else { all };
-    let needed = match side {
-        Side::Source => compared,
-        Side::Target => compared.max(OF_A_STEP.min(3 * tables)),
-    };
-    let locks = capacity::locks(session).await?;
-    if needed <= locks.left() {
-        return Ok(None);
-    }
-    let name = side.name();
-    let mut next = vec![format!(
-        "raise max_locks_per_transaction of the {name} to {} (it is {}), and restart it{}",
-        locks.wanted(needed),
-        locks.per_transaction,
-        if side == Side::Source {
-            format!(
-                ": psql -X \"$SOURCE\" -c 'ALTER SYSTEM SET max_locks_per_transaction = {}'",
-                locks.wanted(needed)
-            )
-        } else {
-            ": in the service's settings".to_owned()
-        }
-    )];
-    if needed == compared && tables <= locks.left() && compared > tables {
-        next.push("or compare nothing at the end, which locks indexes too: --verify none".into());
-    }
-    Ok(Some(Blocker {
-        check: match side {
-            Side::Source => "source-locks",
-            Side::Target => "target-locks",
-        },
-        what: format!(
-            "the {name} has room for {} more locks, and {needed} are needed for {tables} tables and their indexes",
-            locks.left()
-        ),
-        next,
-    }))
 }
 
 /// A schema of the source that has the name of the one in which the target keeps our marks.

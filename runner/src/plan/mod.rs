@@ -7,7 +7,7 @@ mod versions;
 use serde::Serialize;
 use tsmigrate_analyzer::report::{count, thousands};
 
-pub use preflight::{of_source, preflight};
+pub use preflight::{of_source, of_target, preflight};
 pub use versions::{Bridge, bridge, source_update, stays, timescale_version};
 
 use crate::capacity::{Connections, Workers};

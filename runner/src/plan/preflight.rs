@@ -30,6 +30,16 @@ pub fn of_source(source: &Facts) -> Vec<Blocker> {
             ],
         );
     }
+    if source.database.contains(['\n', '\r']) {
+        block(
+            "source-database-name",
+            format!(
+                "the name of database {} has a line end, and pg_dump takes none",
+                quoted(&source.database)
+            ),
+            &["rename it, from another database: ALTER DATABASE … RENAME TO …"],
+        );
+    }
     blockers.extend(restoring("source-restoring", "SOURCE", source));
     blockers
 }
@@ -55,6 +65,12 @@ fn restoring(check: &'static str, side: &str, facts: &Facts) -> Option<Blocker> 
 /// What is wrong with one of the servers, other than TimescaleDB's version.
 #[must_use]
 pub fn preflight(source: &Facts, target: &Facts) -> Vec<Blocker> {
+    of_source(source).into_iter().chain(of_target(source, target)).collect()
+}
+
+/// What is wrong with a target for this source.
+#[must_use]
+pub fn of_target(source: &Facts, target: &Facts) -> Vec<Blocker> {
     let mut blockers = Vec::new();
     let mut block = |check, what: String, next: &[&str]| blockers.push(Blocker::new(check, what, next));
     if source.is_same(target) {
@@ -64,8 +80,6 @@ pub fn preflight(source: &Facts, target: &Facts) -> Vec<Blocker> {
             &["name the service's database with --target"],
         );
     }
-    blockers.extend(of_source(source));
-    let mut block = |check, what: String, next: &[&str]| blockers.push(Blocker::new(check, what, next));
     if target.in_recovery {
         block("target-standby", "the target is a standby".into(), &["name the primary with --target"]);
     }
@@ -121,6 +135,17 @@ mod tests {
             }),
             ..Facts::default()
         }
+    }
+
+    #[test]
+    fn a_name_that_no_pg_dump_takes_is_refused_before_it_runs() {
+        let named = |name: &str| {
+            let mut source = with("2.19.3");
+            source.database = name.into();
+            of_source(&source).into_iter().map(|blocker| blocker.check).collect::<Vec<_>>()
+        };
+        assert_eq!(named("a\nb"), ["source-database-name"]);
+        assert_eq!(named("a\\nb"), Vec::<&str>::new());
     }
 
     #[test]

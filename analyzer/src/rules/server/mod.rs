@@ -16,6 +16,7 @@ pub mod srv_13_unanswered;
 pub mod srv_14_database_locale;
 pub mod srv_15_omitted_object;
 pub mod srv_16_source_state;
+pub mod srv_17_target_state;
 
 use crate::rule::Rule;
 
@@ -37,4 +38,5 @@ pub const RULES: &[&Rule] = &[
     &srv_13_unanswered::RULE,
     &srv_15_omitted_object::RULE,
     &srv_16_source_state::RULE,
+    &srv_17_target_state::RULE,
 ];
