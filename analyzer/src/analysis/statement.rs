@@ -246,6 +246,10 @@ fn is_present(finding: &Finding) -> bool {
 /// An error without a fix, of a rule whose losses are accepted: the statement is removed. One that may go well stays.
 pub(super) fn accept_loss(finding: &mut Finding, options: &Options, file: &str, whole: Span) {
     finding.take_risk(options, file);
+    if whole.is_empty() {
+        return;
+    }
+    finding.can_go = true;
     let is_accepted = || !finding.rule.is_a_risk && finding.rule.is_accepted(options);
     if finding.fails()
         && finding.fix.is_none()

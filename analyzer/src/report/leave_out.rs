@@ -18,9 +18,11 @@ pub(super) struct Losses<'a> {
     all: Vec<&'a Finding>,
 }
 
-/// A fix that needs consent, or none for what fails.
+/// A fix that needs consent, or none for what fails and can be taken out.
 fn is_left_out(finding: &Finding) -> bool {
-    finding.fix.as_deref().map_or_else(|| finding.fails(), |fix| fix.safety == Safety::Review)
+    let fix = finding.fix.as_deref();
+    let can_go = finding.can_go || finding.rule.of_databases || finding.rule.is_a_risk;
+    fix.map_or_else(|| can_go && finding.fails(), |fix| fix.safety == Safety::Review)
 }
 
 impl<'a> Losses<'a> {

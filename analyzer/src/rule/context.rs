@@ -7,6 +7,7 @@ use arcstr::ArcStr;
 use super::finding::{Cause, Finding};
 use super::{NotJudgedList, Registry, Rule, States, Subject, Unjudged};
 use crate::edit::{Action, Edit, Fix, Safety};
+use crate::facts::objects::{created, subject};
 use crate::facts::{Facts, Object, ObjectId};
 use crate::finding::{Excerpt, Place, Related, ServerError, Severity};
 use crate::locate::{Statement, excerpt};
@@ -173,6 +174,7 @@ impl<'a> Context<'a> {
                 },
             })
         });
+        let makes = draft.object.as_deref().and_then(|object| self.makes(object));
         self.findings.push(Finding {
             rule: self.rule,
             severity: draft.severity.unwrap_or(self.rule.severity),
@@ -187,9 +189,24 @@ impl<'a> Context<'a> {
             related: draft.related.into(),
             solved: false,
             needs_rows: draft.needs_rows,
+            can_go: false,
+            makes,
             fix,
             excerpt: shown,
         });
+    }
+
+    /// What of an object the statement makes, where it neither creates it nor is all of it.
+    fn makes(&self, object: &str) -> Option<&'static str> {
+        let (_, node) = self.node()?;
+        let of = subject(node).filter(|_| created(node).is_none())?;
+        (self.describe(&of) == object).then_some(match node {
+            NodeEnum::CopyStmt(_) | NodeEnum::InsertStmt(_) | NodeEnum::RefreshMatViewStmt(_) => "rows of",
+            NodeEnum::CommentStmt(_) => "comment on",
+            NodeEnum::GrantStmt(_) => "privileges on",
+            NodeEnum::AlterOwnerStmt(_) => "owner of",
+            _ => "change of",
+        })
     }
 }
 
@@ -334,6 +351,8 @@ impl Draft {
             related: self.related.into(),
             solved: false,
             needs_rows: false,
+            can_go: false,
+            makes: None,
             fix: None,
             excerpt: Excerpt { line: place.line, text: Box::default(), start: 0, end: 0 },
         }

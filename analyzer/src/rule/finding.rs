@@ -49,6 +49,10 @@ pub struct Finding {
     pub fix: Option<Box<Fix>>,
     /// It stands only where rows follow the COPY that it is about.
     pub(crate) needs_rows: bool,
+    /// The statement can be left out where its rule is accepted: it had not gone by when the finding was made.
+    pub(crate) can_go: bool,
+    /// What of the object the statement makes, where that is not all of it: `rows of`.
+    pub(crate) makes: Option<&'static str>,
     /// The dump's own lines there.
     pub excerpt: Excerpt,
 }
@@ -74,9 +78,11 @@ impl Finding {
     /// What the target does not have where the statement is left out: the object that it is about, or the statement.
     #[must_use]
     pub fn left_out(&self) -> String {
-        self.object
-            .as_deref()
-            .map_or_else(|| format!("the statement on line {}", self.place.line), str::to_owned)
+        match (&self.object, self.makes) {
+            (Some(object), Some(part)) => format!("{part} {object}"),
+            (Some(object), None) => object.to_string(),
+            (None, _) => format!("the statement on line {}", self.place.line),
+        }
     }
 
     /// Adds another place.

@@ -86,6 +86,20 @@ pub fn of_part(word: &'static str, range: Option<&pg::RangeVar>, part: &str) -> 
     Some(Object { word, id: ObjectId::attached(schema, table, part) })
 }
 
+/// The constraint that ALTER TABLE adds, where it does nothing else.
+#[must_use]
+pub fn added_constraint(node: &NodeEnum) -> Option<Object> {
+    let NodeEnum::AlterTableStmt(s) = node else { return None };
+    let [command] = s.cmds.as_slice() else { return None };
+    let Some(NodeEnum::AlterTableCmd(command)) = &command.node else { return None };
+    match command.def.as_ref()?.node.as_ref()? {
+        NodeEnum::Constraint(constraint) if !constraint.conname.is_empty() => {
+            of_part("constraint", s.relation.as_ref(), &constraint.conname)
+        }
+        _ => None,
+    }
+}
+
 /// The object that the statement changes, fills, comments on or grants: it cannot do without it.
 #[must_use]
 pub fn subject(node: &NodeEnum) -> Option<Object> {

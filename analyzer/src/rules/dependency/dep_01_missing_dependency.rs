@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::edit::{Fix, Safety};
 use crate::facts::names::{option, options, quoted_path, relation, role, string};
-use crate::facts::objects::{created, subject};
+use crate::facts::objects::{added_constraint, created, subject};
 use crate::facts::{Absence, Object, ObjectId};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
@@ -163,7 +163,7 @@ fn missing_reference(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEn
         statement.name_at(at).or_else(|| statement.token_at(at).map(Statement::token_range))
     });
     let object = made
-        .or_else(|| constraint(node))
+        .or_else(|| added_constraint(node))
         .or_else(|| subject(node).filter(|object| object.id.class != Class::Role))
         .map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object));
     Some(Lack {
@@ -249,7 +249,7 @@ fn report(ctx: &mut Context<'_>, lack: Lack, node: &NodeEnum) {
         | NodeEnum::AlterOwnerStmt(_)
         | NodeEnum::AlterObjectDependsStmt(_)
         | NodeEnum::GrantStmt(_) => fix,
-        _ if created(node).is_some() || constraint(node).is_some() => fix.lost(object.clone()),
+        _ if created(node).is_some() || added_constraint(node).is_some() => fix.lost(object.clone()),
         _ if subject_is_gone => fix,
         NodeEnum::DoStmt(_) | NodeEnum::CallStmt(_) | NodeEnum::SelectStmt(_) => {
             fix.lost("what the statement does")
@@ -262,20 +262,6 @@ fn report(ctx: &mut Context<'_>, lack: Lack, node: &NodeEnum) {
         draft = draft.at(range);
     }
     ctx.report(draft);
-}
-
-/// The constraint that ALTER TABLE adds.
-fn constraint(node: &NodeEnum) -> Option<Object> {
-    let NodeEnum::AlterTableStmt(s) = node else { return None };
-    let [command] = s.cmds.as_slice() else { return None };
-    let Some(NodeEnum::AlterTableCmd(command)) = &command.node else { return None };
-    match command.def.as_ref()?.node.as_ref()? {
-        NodeEnum::Constraint(constraint) if !constraint.conname.is_empty() => {
-            let (schema, table) = relation(s.relation.as_ref()?);
-            Some(Object { word: "constraint", id: ObjectId::attached(schema, table, &constraint.conname) })
-        }
-        _ => None,
-    }
 }
 
 /// The word for what is referred to, and its name as the server prints it in errors: without quotes.

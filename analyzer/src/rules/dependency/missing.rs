@@ -4,7 +4,7 @@ use arcstr::ArcStr;
 
 use crate::facts::ObjectId;
 use crate::facts::names::{quoted, quoted_path};
-use crate::facts::objects::{relation_word, subject};
+use crate::facts::objects::{added_constraint, relation_word, subject};
 use crate::finding::ServerError;
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Reference};
@@ -51,6 +51,7 @@ impl Missing {
 /// What the statement creates or changes, in words.
 pub(super) fn what(ctx: &Context<'_>, node: &NodeEnum) -> String {
     ctx.created(node)
+        .or_else(|| added_constraint(node))
         .or_else(|| subject(node))
         .map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object))
 }
