@@ -56,8 +56,8 @@ impl SchemaMap {
         let mut map = Self::default();
         for word in into {
             let fails = |what: String| Err(("--into-schema", what));
-            let (database, name) = word.split_once('=').map_or((None, word.as_str()), |(d, n)| (Some(d), n));
-            if let Err(what) = is_a_name(name).and_then(|()| database.map_or(Ok(()), is_a_name)) {
+            let (database, name) = word.rsplit_once('=').map_or((None, word.as_str()), |(d, n)| (Some(d), n));
+            if let Err(what) = is_a_name(name) {
                 return fails(what);
             }
             let slot = &mut map.of(database).into;
@@ -118,12 +118,25 @@ impl SchemaMap {
     }
 }
 
+/// What `--into-schema` takes for a database of this name: the schema is named like it, as far as schemas can be.
+///
+/// ```
+/// assert_eq!(tsmigrate_analyzer::moving::into_schema("it's"), "it's=it_s");
+/// ```
+#[must_use]
+pub fn into_schema(database: &str) -> String {
+    let is_odd = |c: char| OF_QUOTES.contains(&c) || c == '=' || c.is_control();
+    format!("{database}={}", database.replace(is_odd, "_"))
+}
+
+/// Bodies hold names in quotes of several kinds: these marks would need another form in each.
+const OF_QUOTES: [char; 5] = ['\'', '"', '\\', '$', '\0'];
+
 fn is_a_name(name: &str) -> Result<(), String> {
     if name.is_empty() {
         return Err("a name is missing".to_owned());
     }
-    // Bodies hold names in quotes of several kinds: these marks would need another form in each.
-    if name.contains(['\'', '"', '\\', '$', '\0']) || name.contains(char::is_control) {
+    if name.contains(OF_QUOTES) || name.contains(char::is_control) {
         return Err(format!("{name} has a quote, backslash or dollar sign"));
     }
     if name.len() > LONGEST {

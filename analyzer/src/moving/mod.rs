@@ -18,7 +18,7 @@ mod survey;
 mod tests;
 mod text;
 
-pub use map::{DatabaseMap, SchemaMap};
+pub use map::{DatabaseMap, SchemaMap, into_schema};
 pub use mover::{Mover, Moves};
 pub use survey::{Database, Survey, Surveyor};
 

@@ -29,6 +29,21 @@ pub struct Database {
     pub hypertables: bool,
 }
 
+/// Classes of objects that are in schemas.
+const IN_SCHEMAS: [Class; 11] = [
+    Class::Relation,
+    Class::Type,
+    Class::Function,
+    Class::Operator,
+    Class::Collation,
+    Class::OperatorClass,
+    Class::TextSearchParser,
+    Class::TextSearchDictionary,
+    Class::TextSearchTemplate,
+    Class::TextSearchConfiguration,
+    Class::Nameless,
+];
+
 impl Database {
     /// True where it creates an object of this class and name in the schema.
     pub(super) fn creates(&self, class: Class, schema: &str, name: &str) -> bool {
@@ -81,8 +96,9 @@ impl Database {
                 || members.overloads(class, name)
                 || class == Class::Type && members.holds(Class::Function, name)
         });
-        // What no dump creates comes from an extension whose members nobody knows.
-        known || others
+        // What no dump creates comes from an extension whose members nobody knows. The statement that creates an object may name
+        // it by another class: CREATE TYPE … AS names a relation.
+        known || others && !IN_SCHEMAS.into_iter().any(|class| self.creates(class, schema, name))
     }
 
     fn take(&mut self, node: &NodeEnum, path: &str) {

@@ -193,6 +193,28 @@ fn extensions_move_with_a_schema_of_the_database_alone() {
 }
 
 #[test]
+fn what_a_database_creates_beside_an_unknown_extension_moves_with_its_uses() {
+    let (text, _) = moved(
+        "CREATE EXTENSION foo WITH SCHEMA public;\nCREATE TYPE public.comp AS (a int);\n\
+         CREATE COLLATION public.germ (provider = icu, locale = 'de');\n\
+         CREATE AGGREGATE public.s(integer) (SFUNC = int4pl, STYPE = integer);\n\
+         CREATE OPERATOR public.=== (FUNCTION = public.f, LEFTARG = integer, RIGHTARG = integer);\n\
+         CREATE TEXT SEARCH DICTIONARY public.d (TEMPLATE = pg_catalog.simple);\n\
+         CREATE TABLE public.t (a public.comp, b text COLLATE public.germ, c public.of_foo);",
+        &["crm"],
+    );
+    for line in
+        ["TYPE crm.comp", "COLLATION crm.germ", "AGGREGATE crm.s", "OPERATOR crm.===", "DICTIONARY crm.d"]
+    {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert!(
+        text.contains("CREATE TABLE crm.t (a crm.comp, b text COLLATE crm.germ, c public.of_foo)"),
+        "{text}"
+    );
+}
+
+#[test]
 fn what_is_not_in_a_tree_is_in_doubt_where_it_speaks_of_a_schema() {
     let rows = |row: &str| {
         let rows: Vec<String> = (0..20_000).map(|_| "(1, 'public.x')".to_owned()).collect();

@@ -1,7 +1,7 @@
 //! Dumps whose schemas move into other names: the two passes before the analysis.
 
 use tsmigrate_analyzer::finding::Unmoved;
-use tsmigrate_analyzer::moving::{MoveError, Mover, SchemaMap, Surveyor};
+use tsmigrate_analyzer::moving::{MoveError, Mover, SchemaMap, Surveyor, into_schema};
 use tsmigrate_analyzer::quote::shell;
 
 use super::failure::Failure;
@@ -50,10 +50,8 @@ fn refused<'a>(error: &MoveError, names: impl Iterator<Item = &'a String>) -> Fa
             format!("name one of these: {}", names.join(", "))
         }
         MoveError::Several(names) => {
-            let words: Vec<String> = names
-                .iter()
-                .map(|name| format!("--into-schema {}", shell(&format!("{name}={name}"))))
-                .collect();
+            let words: Vec<String> =
+                names.iter().map(|name| format!("--into-schema {}", shell(&into_schema(name)))).collect();
             format!("give each a schema of its own: {}", words.join(" "))
         }
         MoveError::Hypertables(_) => {

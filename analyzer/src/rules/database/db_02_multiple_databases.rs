@@ -2,7 +2,9 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
+use crate::moving::into_schema;
 use crate::options::Options;
+use crate::quote::shell;
 use crate::rule::{Answers, Context, Doc, Draft, Piece, Rule};
 use crate::rules::TROUBLESHOOTING;
 
@@ -44,15 +46,18 @@ pub(crate) const RULE: Rule = Rule {
 #[must_use]
 pub fn draft(kept: &str, current: &str, options: &Options) -> Draft {
     let draft = if options.database.is_some() {
-        Draft::new(format!("database \"{current}\" is left out, as --database {kept} asks"))
+        Draft::new(format!("database \"{current}\" is left out, as --database {} asks", shell(kept)))
             .severity(Severity::Note)
     } else {
         Draft::new(format!(
             "database \"{current}\" has objects too, and only \"{kept}\" fits the target: its part is left out"
         ))
         .advice(format!(
-            "To move both, give each schemas of its own: --into-schema {kept}={kept} --into-schema {current}={current}. \
-             Or run again with --database {current} to get it for a service of its own."
+            "To move both, give each schemas of its own: --into-schema {} --into-schema {}. \
+             Or run again with --database {} to get it for a service of its own.",
+            shell(&into_schema(kept)),
+            shell(&into_schema(current)),
+            shell(current)
         ))
     };
     // Its part is left out in any case: accepting that says that somebody knows.
@@ -78,7 +83,8 @@ pub fn pattern(current: &str) -> Draft {
     Draft::new(format!("database \"{current}\" is the pattern for new databases: its part is left out"))
         .severity(Severity::Warning)
         .advice(format!(
-            "A database that was created after these objects has its own copies of them. To keep this part: --database {current}."
+            "A database that was created after these objects has its own copies of them. To keep this part: --database {}.",
+            shell(current)
         ))
         .object(format!("database {current}"))
 }
