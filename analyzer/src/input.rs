@@ -45,13 +45,6 @@ pub enum Problem {
         /// The line where it begins.
         line: u64,
     },
-    /// A statement that cannot be read safely.
-    TooDeep {
-        /// The statement's number.
-        statement: u64,
-        /// Its line.
-        line: u64,
-    },
 }
 
 impl Problem {
@@ -73,14 +66,6 @@ impl Problem {
                 "the file ends inside {} that begins on line {line}: the dump is cut off",
                 open_words(*open)
             ),
-            Self::TooDeep { statement, line } if cfg!(target_arch = "wasm32") => format!(
-                "statement {statement} on line {line} nests its expressions too deep for the stack of a browser"
-            ),
-            Self::TooDeep { statement, line } => format!(
-                "statement {statement} on line {line} nests its expressions too deep to be read safely (more than \
-                 {} brackets)",
-                crate::parse::MAX_NESTING
-            ),
         }
     }
 
@@ -88,7 +73,7 @@ impl Problem {
     #[must_use]
     pub const fn line(&self) -> Option<u64> {
         match self {
-            Self::CutOff { line, .. } | Self::TooDeep { line, .. } => Some(*line),
+            Self::CutOff { line, .. } => Some(*line),
             _ => None,
         }
     }
@@ -118,16 +103,6 @@ impl Problem {
             Self::Binary => "write a dump in plain format: pg_dump --format=plain --file=dump.sql".into(),
             Self::Foreign(_, next) => (*next).to_owned(),
             Self::CutOff { .. } => "write the dump again: nothing after this place can be trusted".into(),
-            Self::TooDeep { .. } if cfg!(target_arch = "wasm32") => {
-                format!(
-                    "take the statement out of the file, or check it with the program: tsmigrate check {file}"
-                )
-            }
-            Self::TooDeep { .. } => {
-                "take the statement out of the file or write it flatter: PostgreSQL refuses it \
-                                     too (max_stack_depth)"
-                    .into()
-            }
         }
     }
 }

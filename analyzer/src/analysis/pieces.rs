@@ -7,7 +7,7 @@ use super::statement::accept_loss;
 use crate::batches::{ParseOutcome, Tree, read};
 use crate::edit::Fix;
 use crate::facts::rows::RowReader;
-use crate::facts::{Encoding, Session, Transaction};
+use crate::facts::{Encoding, Header, Session, Transaction};
 use crate::finding::Place;
 use crate::input::{InputError, Problem};
 use crate::locate::Statement;
@@ -122,9 +122,6 @@ impl Pass<'_> {
                     self.begin_section(&database, Place { span: end, ..self.place(piece, number) });
                 }
             }
-            Err(ParseError::TooDeep) => {
-                self.failure = Some(self.error(Problem::TooDeep { statement: number, line: piece.at.line }));
-            }
             Err(error) => {
                 let place = self.place(piece, number);
                 if self.unparsed_of_other_database(place) {
@@ -134,7 +131,7 @@ impl Pass<'_> {
                     self.check(Subject::Unparsed { sql: &sql, error: &error, end: piece.end, place });
                 let first = self.analysis.findings.len();
                 self.keep_whole(findings, place.span);
-                if error == ParseError::TooLarge {
+                if matches!(error, ParseError::TooLarge | ParseError::TooDeep) {
                     self.not_judged(Unjudged::Size, place);
                     // What it creates is not known.
                     self.analysis.facts.dynamic = true;
@@ -299,7 +296,8 @@ impl Pass<'_> {
         if bytes == 0 {
             return Err(self.error(Problem::Empty));
         }
-        if statements == 0 && self.analysis.facts.headers.last().is_none_or(|header| header.begun == 0) {
+        let holds_none = |header: &Header| header.begun == 0 && !header.rewritten;
+        if statements == 0 && self.analysis.facts.headers.last().is_none_or(holds_none) {
             return Err(self.error(Problem::NoStatement));
         }
         let header = self.analysis.facts.headers.last().cloned().unwrap_or_default();

@@ -87,6 +87,8 @@ impl Facts {
                     header.server_version.get_or_insert_with(|| version.to_owned());
                 } else if let Some(version) = text.strip_prefix("Dumped by pg_dump version ") {
                     header.dump_version.get_or_insert_with(|| version.to_owned());
+                } else if let Some(rule) = text.strip_prefix("tsmigrate ") {
+                    header.rewritten |= rule.starts_with(|c: char| c.is_ascii_uppercase());
                 }
             }
         }

@@ -25,6 +25,8 @@ pub struct Header {
     pub begun: u32,
     /// How many of them ended.
     pub completed: u32,
+    /// A rewrite has left statements out of it: nothing else may be left.
+    pub rewritten: bool,
 }
 
 impl Header {

@@ -112,7 +112,7 @@ impl<'a> Context<'a> {
                 (place, statement.span(&statement.range()), shown)
             }
             Subject::Unparsed { sql, error, place, .. } => {
-                let is_large = *error == ParseError::TooLarge;
+                let is_large = matches!(error, ParseError::TooLarge | ParseError::TooDeep);
                 let sql = if is_large { beginning(sql) } else { sql };
                 let range = draft.range.clone().unwrap_or(0..sql.len());
                 let at = crate::text::Position { line: place.line, column: place.column };

@@ -34,7 +34,7 @@ pub enum Unjudged {
     Conversion,
     /// NUL bytes: psql drops the rest of their lines.
     NulByte,
-    /// Statements, or bodies of functions, too large to be read.
+    /// Statements, or bodies of functions, too large or nested too deep to be read.
     Size,
 }
 
@@ -86,7 +86,10 @@ impl Unjudged {
                     .to_owned()
             }
             Self::Size => {
-                format!("{} {are} too large to be judged, whole or in part", count(number, "statement"))
+                format!(
+                    "{} {are} too large or nested too deep to be judged, whole or in part",
+                    count(number, "statement")
+                )
             }
             Self::NulByte => format!(
                 "{} {} a NUL byte: psql drops the rest of the line",

@@ -416,7 +416,7 @@ pub(super) fn analyse(
     }
     analyzer.unmoved(unmoved);
     let mut analysis = analyzer.finish();
-    chosen_are_there(&analysis, options)?;
+    chosen_are_there(&analysis, options, target)?;
     // Of a large schema they are as large as a third of the findings, and nobody asks for more than the headers now.
     analysis.facts.headers = std::mem::take(&mut analysis.facts).headers;
     Ok(analysis)
@@ -424,10 +424,12 @@ pub(super) fn analyse(
 
 /// The database that a person wants to keep has to be one of the dump's, and a table that is to be a hypertable has to be in it,
 /// with its column.
-fn chosen_are_there(analysis: &Analysis, options: &Options) -> Result<(), Failure> {
+fn chosen_are_there(analysis: &Analysis, options: &Options, target: &Target) -> Result<(), Failure> {
     let facts = &analysis.facts;
+    // A rewritten dump speaks of the target's database in place of the one that was chosen.
+    let is_of_target = facts.databases.keys().all(|name| **name == *target.database);
     if let Some(database) = &options.database
-        && !facts.databases.is_empty()
+        && !is_of_target
         && !facts.databases.contains_key(database.as_str())
     {
         let names: Vec<String> = facts.databases.keys().map(|name| shell(name)).collect();

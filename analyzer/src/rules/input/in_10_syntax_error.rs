@@ -4,7 +4,7 @@ use crate::edit::Safety;
 use crate::facts::names::options;
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{MAX_TOKENS, NodeEnum, ParseError, StatementKind};
+use crate::parse::{MAX_NESTING, MAX_TOKENS, NodeEnum, ParseError, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Piece, Rule, Subject};
 
 pub(crate) const RULE: Rule = Rule {
@@ -67,7 +67,11 @@ fn check(ctx: &mut Context<'_>) {
     }
     let Subject::Unparsed { error, sql, .. } = ctx.subject else { return };
     let ParseError::Syntax { message, near } = error else {
-        too_large(ctx, sql);
+        let why = match error {
+            ParseError::TooDeep => format!("nests its expressions deeper than {MAX_NESTING} brackets"),
+            _ => format!("has more than {MAX_TOKENS} words and signs"),
+        };
+        too_large(ctx, sql, &why);
         return;
     };
     // The server looks at the bytes first.
@@ -90,10 +94,10 @@ fn check(ctx: &mut Context<'_>) {
 }
 
 /// A statement that the parser would take, for all that is known.
-fn too_large(ctx: &mut Context<'_>, sql: &str) {
+fn too_large(ctx: &mut Context<'_>, sql: &str, why: &str) {
     let size = crate::human::bytes(sql.len() as u64);
     ctx.report(
-        Draft::new(format!("this statement of {size} was not judged: it has more than {MAX_TOKENS} words and signs"))
+        Draft::new(format!("this statement of {size} was not judged: it {why}"))
             .severity(Severity::Warning)
             .advice(
                 "Split it into smaller statements, or look at it by hand: nothing is known of what it needs and creates.",
