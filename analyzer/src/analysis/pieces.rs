@@ -213,6 +213,8 @@ impl Pass<'_> {
                     Statement::new(text, parsed, place.input, place.statement, place.span.start, piece.at);
                 self.analysis.facts.observe(&new, result.absence.as_ref());
             }
+            // Refused, it has moved nothing.
+            None if fails && moves(statement.node()) => {}
             None => self.analysis.facts.observe(statement, result.absence.as_ref()),
         }
         for sql in &result.after {
@@ -318,4 +320,9 @@ impl Pass<'_> {
         self.end_transaction(true);
         Ok(())
     }
+}
+
+/// True for a statement that gives what exists another name or schema.
+fn moves(node: &NodeEnum) -> bool {
+    matches!(node, NodeEnum::RenameStmt(_) | NodeEnum::AlterObjectSchemaStmt(_))
 }

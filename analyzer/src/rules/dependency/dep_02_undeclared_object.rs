@@ -2,7 +2,7 @@
 
 use super::dep_01_missing_dependency;
 use super::drops::{drops, may_be_missing, nothing_to_drop};
-use super::missing::{Missing, error, is_of_column, is_option, what};
+use super::missing::{Missing, NOT_IN_DUMP, error, is_of_column, is_option, what};
 use super::order;
 use super::overloads;
 use super::parts;
@@ -255,7 +255,8 @@ fn judge(
 /// What the inputs have done to an object that they had created: the word for it, and where.
 fn gone(ctx: &Context<'_>, id: &ObjectId) -> Option<(&'static str, Place)> {
     let dropped = ctx.facts.dropped.get(id).map(|place| ("dropped", *place));
-    dropped.or_else(|| ctx.facts.renamed.get(id).map(|place| ("renamed or moved", *place)))
+    let renamed = ctx.facts.renamed.get(id).filter(|place| !order::has_failed(ctx, **place));
+    dropped.or_else(|| renamed.map(|place| ("renamed or moved", *place)))
 }
 
 /// Another rule has said that the statement goes, or that something is missing, and what is said is not solved beside it.
@@ -481,6 +482,8 @@ fn report(
                 quoted(extension)
             )
         });
+    } else if ctx.options.catalogs_follow {
+        draft = draft.advice(NOT_IN_DUMP);
     }
     let range = location.and_then(|at| statement.name_at(usize::try_from(at).ok()?));
     if let Some(range) = range.filter(|range| !range.is_empty()) {

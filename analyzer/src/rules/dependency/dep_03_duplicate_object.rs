@@ -177,7 +177,9 @@ fn renamed(ctx: &mut Context<'_>, node: &NodeEnum) {
         _ => None,
     };
     let Some(first) = first.filter(|_| new != id && !facts.absent.contains_key(&new)) else { return };
-    if !is_surely_there(ctx, first) {
+    // It is there only if it was moved before, and that has failed.
+    let is_elsewhere = facts.renamed.get(&id).is_some_and(|place| order::has_failed(ctx, *place));
+    if is_elsewhere || !is_surely_there(ctx, first) {
         return;
     }
     let error = error(&Object { word: old.word, id: new.clone() }, &new);

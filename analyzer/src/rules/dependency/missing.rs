@@ -48,6 +48,10 @@ impl Missing {
     }
 }
 
+/// What to do where the dump is of a whole database, as far as it was wanted: there are no other files to give.
+pub(super) const NOT_IN_DUMP: &str = "The dump of this database does not have it: it was left out (--include, --exclude), or made a part \
+                           of an extension (SRV-15 says which). Have it come over too, or leave out what needs it.";
+
 /// What the statement creates or changes, in words.
 pub(super) fn what(ctx: &Context<'_>, node: &NodeEnum) -> String {
     ctx.created(node)

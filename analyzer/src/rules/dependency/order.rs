@@ -143,6 +143,12 @@ impl Uses {
         })
     }
 
+    /// The statement at this place used something before it was created.
+    fn has_failed(&self, place: Place) -> bool {
+        let is_it = |at: Place| (at.input, at.statement) == (place.input, place.statement);
+        self.all.iter().any(|one| one.created.is_some() && is_it(one.finding.place))
+    }
+
     /// What is known to fail at the end.
     fn failing(&self) -> impl Iterator<Item = Finding> + '_ {
         self.all.iter().filter_map(|one| {
@@ -155,6 +161,11 @@ impl Uses {
             Some(finding)
         })
     }
+}
+
+/// True for a statement that used something before it was created: what it would have renamed or moved is where it was.
+pub(super) fn has_failed(ctx: &Context<'_>, place: Place) -> bool {
+    ctx.states.get::<Uses>().is_some_and(|uses| uses.has_failed(place))
 }
 
 /// Keeps a statement of a script that uses what nothing has created yet: a later statement may create it.
