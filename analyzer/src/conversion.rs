@@ -31,7 +31,64 @@ pub fn conversion(text: &str) -> Result<((String, String), Conversion), String> 
     if interval.as_deref() == Some("") {
         return Err(format!("the interval in {text} is empty"));
     }
+    if let Some(interval) = interval.as_deref().filter(|interval| !is_interval(interval)) {
+        return Err(format!("{interval} is no interval: write a number and a unit, such as 1 day"));
+    }
     Ok(((schema.unwrap_or_else(|| "public".into()), name), Conversion { column, interval }))
+}
+
+/// Units of intervals, and what may stand beside them (PostgreSQL's documentation, Interval Input).
+const UNITS: [&str; 41] = [
+    "microsecond",
+    "microseconds",
+    "us",
+    "usec",
+    "usecs",
+    "millisecond",
+    "milliseconds",
+    "ms",
+    "msec",
+    "msecs",
+    "second",
+    "seconds",
+    "s",
+    "sec",
+    "secs",
+    "minute",
+    "minutes",
+    "m",
+    "min",
+    "mins",
+    "hour",
+    "hours",
+    "h",
+    "hr",
+    "hrs",
+    "day",
+    "days",
+    "d",
+    "week",
+    "weeks",
+    "w",
+    "month",
+    "months",
+    "mon",
+    "mons",
+    "year",
+    "years",
+    "y",
+    "yr",
+    "yrs",
+    "decade",
+];
+
+/// True for what PostgreSQL may take for an interval, or for the number of an integer column.
+fn is_interval(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    // ISO 8601: P1DT12H.
+    let words = text.strip_prefix('p').map_or(text.as_str(), |_| "");
+    let mut words = words.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+    text.contains(|c: char| c.is_ascii_digit()) && words.all(|word| UNITS.contains(&word))
 }
 
 /// The parts between colons that stand outside of double quotes.
@@ -63,7 +120,11 @@ mod tests {
         assert_eq!(read("app.m:ts"), named("app", "m", "ts", None));
         assert_eq!(read("m:ts:1 day"), named("public", "m", "ts", Some("1 day")));
         assert_eq!(read("app.\"A:b\":\"Ts\":01:00:00"), named("app", "A:b", "Ts", Some("01:00:00")));
-        for text in ["", "m", "a.b.c.d:ts", "m:", "m:ts:", "m:a.b"] {
+        for interval in ["7 days", "1 mon 2 d", "P1DT12H", "86400000000"] {
+            let (_, read) = conversion(&format!("m:ts:{interval}")).unwrap();
+            assert_eq!(read.interval.as_deref(), Some(interval));
+        }
+        for text in ["", "m", "a.b.c.d:ts", "m:", "m:ts:", "m:a.b", "m:ts:1 parsec", "m:ts:day"] {
             assert!(conversion(text).is_err(), "{text}");
         }
     }

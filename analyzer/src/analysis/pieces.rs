@@ -152,7 +152,7 @@ impl Pass<'_> {
 
     fn parsed(&mut self, statement: &Statement<'_>, tree: &Tree, piece: &Piece<'_>) {
         if let NodeEnum::CopyStmt(copy) = statement.node() {
-            self.copy.bytes = RowBytes::of(copy);
+            self.copy.bytes = RowBytes::of(&self.analysis.facts, copy);
             self.copy.reader = RowReader::of(&self.analysis.facts, copy, statement.place(&statement.range()));
         }
         rules::know_body(&mut self.states, statement, &tree.parts);

@@ -1,8 +1,8 @@
 //! The bytes of COPY rows: what of them is no UTF-8, wherever a chunk ends.
 
-use crate::facts::Encoding;
 use crate::facts::names::{option, option_text};
 use crate::facts::row_shape::RowShape;
+use crate::facts::{Encoding, Facts};
 use crate::parse::pg;
 
 /// What is known of the bytes of the rows at hand.
@@ -24,14 +24,14 @@ pub(super) struct RowBytes {
 
 impl RowBytes {
     /// For the rows of this COPY.
-    pub(super) fn of(copy: &pg::CopyStmt) -> Self {
+    pub(super) fn of(facts: &Facts, copy: &pg::CopyStmt) -> Self {
         let text = |name: &str| option(&copy.options, name).and_then(option_text);
         let format = text("format").unwrap_or("text");
         Self {
             encoding: text("encoding").map(Encoding::named),
             cut: Vec::new(),
             settled: format.eq_ignore_ascii_case("binary"),
-            shape: RowShape::of(copy),
+            shape: RowShape::of(facts, copy),
             has_escapes: format.eq_ignore_ascii_case("text"),
             escaped: false,
         }

@@ -180,7 +180,7 @@ mod tests {
                 None,
             ),
             (
-                "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';\nCREATE TABLE t (a int DEFAULT f());\n\
+                "CREATE FUNCTION f() RETURNS text LANGUAGE sql AS 'SELECT 1::text';\nCREATE TABLE t (a text DEFAULT f());\n\
                  COPY t FROM stdin;\n1\n\\.\nINSERT INTO t SELECT 1;",
                 Some("calls 2 3"),
             ),
@@ -226,6 +226,7 @@ mod tests {
             ("CREATE TABLE t (a text);\nCOPY t FROM stdin;\n\\\\x00\n\\tb\n\\.\n", None),
             ("CREATE TABLE t (a text);\nCOPY t FROM stdin (FORMAT csv);\n\\000\n\\.\n", None),
             ("CREATE TABLE t (a date);\nINSERT INTO t VALUES ('0000-00-00');", Some("values 1 2")),
+            ("CREATE TABLE t (a int);\nCOPY t FROM stdin;\nx\n\\.\n", Some("values 1 2")),
             ("SELECT 'é';", Some("encoding 1 1")),
             ("SET client_encoding = 'UTF8';\nSELECT 'é';", None),
             ("SET NAMES 'utf-8';\nSELECT 'é';", None),

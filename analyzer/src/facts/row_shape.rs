@@ -1,6 +1,8 @@
 //! The shape of COPY rows in text format: whether each has the columns of its COPY, wherever a chunk ends.
 
+use super::Facts;
 use super::names::{option, option_text, string};
+use super::tables::Traits;
 use crate::parse::pg;
 
 /// What is wrong with a row.
@@ -23,7 +25,7 @@ pub(crate) enum RowFault {
 /// What is known of the rows at hand, and of the row that is open.
 #[derive(Debug, Default)]
 pub(crate) struct RowShape {
-    /// The columns that the COPY names; without any, rows are not looked at.
+    /// The columns that the COPY names or, without a list, its table has; where none are known, rows are not looked at.
     pub(crate) columns: Vec<Box<str>>,
     delimiter: u8,
     /// Whether the first row ended with a carriage return; `None` before it.
@@ -47,17 +49,15 @@ enum Before {
 
 impl RowShape {
     /// For the rows of this COPY.
-    pub(crate) fn of(copy: &pg::CopyStmt) -> Self {
+    pub(crate) fn of(facts: &Facts, copy: &pg::CopyStmt) -> Self {
         let text = |name: &str| option(&copy.options, name).and_then(option_text);
         let delimiter = text("delimiter").unwrap_or("\t").as_bytes();
         let is_text = text("format").is_none_or(|format| format.eq_ignore_ascii_case("text"));
         match delimiter {
             // A header is no row.
-            [delimiter] if is_text && option(&copy.options, "header").is_none() => Self {
-                columns: copy.attlist.iter().filter_map(string).map(Into::into).collect(),
-                delimiter: *delimiter,
-                ..Self::default()
-            },
+            [delimiter] if is_text && option(&copy.options, "header").is_none() => {
+                Self { columns: columns(facts, copy), delimiter: *delimiter, ..Self::default() }
+            }
             _ => Self::default(),
         }
     }
@@ -125,6 +125,21 @@ impl RowShape {
     }
 }
 
+/// The columns that rows have values for; empty where they are not known.
+fn columns(facts: &Facts, copy: &pg::CopyStmt) -> Vec<Box<str>> {
+    let named: Vec<Box<str>> = copy.attlist.iter().filter_map(string).map(Into::into).collect();
+    if !named.is_empty() || !copy.is_from {
+        return named;
+    }
+    let id = copy.relation.as_ref().map(|range| facts.table_id(range));
+    let table = id.filter(|id| facts.exists(id) && !facts.dynamic).and_then(|id| facts.relations.get(&id));
+    let whole =
+        table.filter(|table| !table.has_more_columns && table.parents.is_empty() && table.word == "table");
+    let own = whole.into_iter().flat_map(|table| &table.columns);
+    let filled = own.filter(|column| !column.traits.has(Traits::GENERATED));
+    filled.map(|column| facts.names.name(column.name).into()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,7 +148,7 @@ mod tests {
     fn shape(options: &str) -> RowShape {
         let parsed = parse(&format!("COPY t (a, b, c) FROM stdin{options}"), true).unwrap().unwrap();
         let NodeEnum::CopyStmt(copy) = parsed.node() else { panic!() };
-        RowShape::of(copy)
+        RowShape::of(&Facts::default(), copy)
     }
 
     #[test]

@@ -47,12 +47,15 @@ struct Followed {
     has_grants: bool,
     /// Places of those that only grants follow.
     only_grants: BTreeSet<Place>,
+    /// Those before the next of them, or the end.
+    nothing: BTreeSet<Place>,
 }
 
 impl Followed {
     /// Another role's turn, or the end.
     fn close(&mut self) {
-        self.only_grants.extend(self.open.take().filter(|_| self.has_grants));
+        let followed = if self.has_grants { &mut self.only_grants } else { &mut self.nothing };
+        followed.extend(self.open.take());
         self.has_grants = false;
     }
 }
@@ -63,14 +66,18 @@ fn finish(all: &mut Finish<'_>) {
     let mut followed = followed.clone();
     followed.close();
     for finding in all.findings.iter_mut() {
-        if *finding.rule != RULE
-            || finding.solved
-            || finding.allowed.is_some()
-            || !followed.only_grants.contains(&finding.place)
-        {
+        if *finding.rule != RULE || finding.solved || finding.allowed.is_some() {
             continue;
         }
         let Some(fix) = &mut finding.fix else { continue };
+        if followed.nothing.contains(&finding.place) {
+            (fix.title, fix.lost) = ("Remove it: nothing follows that the role would do".into(), None);
+            (fix.safety, finding.solved) = (Safety::Safe, true);
+            continue;
+        }
+        if !followed.only_grants.contains(&finding.place) {
+            continue;
+        }
         let role = finding.object.as_deref().unwrap_or("the role");
         fix.title = "Let the owner grant what follows".into();
         fix.lost = Some(format!("who granted: {role} (the owner grants the same)").into());

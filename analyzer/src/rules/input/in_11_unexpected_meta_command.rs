@@ -106,15 +106,27 @@ fn is_of_pg_dump(name: &str, text: &str) -> bool {
     matches!(name, "c" | "connect" | "restrict" | "unrestrict") || text.trim_end() == BEFORE_CONNECT
 }
 
+/// The inputs that say \\restrict.
+#[derive(Clone, Debug, Default)]
+struct Restricted(Vec<usize>);
+
 fn check(ctx: &mut Context<'_>) {
-    let Subject::Meta { text, .. } = ctx.subject else { return };
+    let Subject::Meta { text, place } = ctx.subject else { return };
     let name = command(text);
+    if name == "restrict" {
+        ctx.states.of::<Restricted>().0.push(place.input);
+    }
     if is_of_pg_dump(name, text) {
         return;
     }
     let draft = match kind(name, text) {
-        Kind::Harmless => Draft::new(format!("\\{name} is a command of psql, not a statement"))
-            .fix(FixDraft::remove("it changes nothing on the server")),
+        Kind::Harmless => {
+            let draft = Draft::new(format!("\\{name} is a command of psql, not a statement"))
+                .fix(FixDraft::remove("it changes nothing on the server"));
+            // psql itself takes it, but behind \\restrict.
+            let is_refused = ctx.states.get::<Restricted>().is_some_and(|of| of.0.contains(&place.input));
+            if is_refused { draft } else { draft.severity(Severity::Note) }
+        }
         Kind::Statement => {
             // Without an end the statement would take the next one with it.
             let fix = FixDraft::replace_with("Put a semicolon in its place", vec![";".into()]);

@@ -1,9 +1,10 @@
 //! IN-18: Rows that do not fit the columns that their COPY or INSERT names.
 
 use crate::edit::Safety;
-use crate::facts::Relation;
+use crate::facts::names::{quoted, string};
 use crate::facts::row_shape::RowFault;
 use crate::facts::tables::Traits;
+use crate::facts::{Column, Relation};
 use crate::finding::{ServerError, Severity};
 use crate::human::count;
 use crate::parse::{NodeEnum, StatementKind, pg};
@@ -17,10 +18,10 @@ pub(crate) const RULE: Rule = Rule {
     answers: Answers::purpose(
         "rows that do not fit the columns that their COPY or INSERT names, as in a file edited by hand",
     ),
-    statements: &[StatementKind::InsertStmt],
+    statements: &[StatementKind::InsertStmt, StatementKind::CopyStmt],
     doc: Doc {
         summary: "A row has more or fewer values than its COPY or INSERT names columns, or ends in another way than the rows before it.",
-        what: "Rows in COPY's text format below a COPY that names its columns, where the client encoding needs no conversion: \
+        what: "Rows in COPY's text format below a COPY whose columns are known, where the client encoding needs no conversion: \
                tabs (or the delimiter that the COPY names) are counted in each row. \\. that is not alone on its line, and \
                carriage returns that are not written as \\r. Rows of INSERT … VALUES with other numbers of values.",
         why: "A row is refused where its values do not fit the columns, and a COPY loads all of its rows or none. Editors \
@@ -32,6 +33,7 @@ pub(crate) const RULE: Rule = Rule {
             "22P04 end-of-copy marker is not alone on its line (18)",
             "22P04 literal carriage return found in data",
             "22P04 literal newline found in data",
+            "42P10 column \"total\" is a generated column",
             "42601 INSERT has more expressions than target columns",
             "42601 INSERT has more target columns than expressions",
             "42601 VALUES lists must all be the same length",
@@ -50,7 +52,11 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(ctx: &mut Context<'_>) {
-    let Some((_, NodeEnum::InsertStmt(s))) = ctx.node() else { return };
+    let Some((_, node)) = ctx.node() else { return };
+    if let NodeEnum::CopyStmt(s) = node {
+        copy(ctx, s);
+    }
+    let NodeEnum::InsertStmt(s) = node else { return };
     let Some(NodeEnum::SelectStmt(select)) = s.select_stmt.as_deref().and_then(|of| of.node.as_ref()) else {
         return;
     };
@@ -86,16 +92,48 @@ fn check(ctx: &mut Context<'_>) {
     ctx.report(Draft::new(what).server(ServerError::new("42601", answer)));
 }
 
-/// The table of an INSERT, where the files create it.
-fn table<'a>(ctx: &Context<'a>, s: &pg::InsertStmt) -> Option<&'a Relation> {
-    let id = ctx.facts.table_id(s.relation.as_ref()?);
+/// A COPY from this file.
+fn copy(ctx: &mut Context<'_>, s: &pg::CopyStmt) {
+    if !s.is_from || s.is_program || !s.filename.is_empty() {
+        return;
+    }
+    let names: Vec<&str> = s.attlist.iter().filter_map(string).collect();
+    let is_generated = |column: &&Column| column.traits.has(Traits::GENERATED);
+    let columns = table(ctx, s.relation.as_ref()).into_iter().flat_map(|table| &table.columns);
+    let mut generated = columns.filter(is_generated).map(|column| ctx.facts.names.name(column.name));
+    if let Some(name) = generated.find(|name| names.contains(name)) {
+        let answer = format!("column \"{name}\" is a generated column");
+        let draft = Draft::new(format!("this COPY fills column {}, which is generated", quoted(name)));
+        ctx.report(
+            draft.server(ServerError::new("42P10", answer)).advice("Leave the column out, with its values."),
+        );
+        return;
+    }
+    // Rows that pg_dump writes were in such a table.
+    if !ctx.facts.is_dump && !table(ctx, s.relation.as_ref()).is_some_and(|table| takes_all(ctx, table)) {
+        ctx.not_judged(Unjudged::Values);
+    }
+}
+
+/// True for a table whose columns take every text.
+fn takes_all(ctx: &Context<'_>, table: &Relation) -> bool {
+    !table.columns.is_empty()
+        && table.columns.iter().all(|column| {
+            let narrow = column.traits.has(Traits::NOT_NULL) || column.traits.has(Traits::ARRAY);
+            ctx.facts.names.name(column.data_type) == "text" && !narrow
+        })
+}
+
+/// The table that rows go to, where the files create it.
+fn table<'a>(ctx: &Context<'a>, relation: Option<&pg::RangeVar>) -> Option<&'a Relation> {
+    let id = ctx.facts.table_id(relation?);
     ctx.facts.relations.get(&id).filter(|_| ctx.facts.exists(&id) && !ctx.facts.dynamic)
 }
 
 /// A column that takes no values, and gets some: GENERATED ALWAYS.
 fn own_value(ctx: &Context<'_>, s: &pg::InsertStmt, rows: &[pg::Node]) -> Option<String> {
     let overrides = s.r#override > pg::OverridingKind::OverridingNotSet as i32;
-    for (at, column) in table(ctx, s)?.columns.iter().enumerate() {
+    for (at, column) in table(ctx, s.relation.as_ref())?.columns.iter().enumerate() {
         let always = column.traits.has(Traits::ALWAYS) && !overrides;
         if !always && !column.traits.has(Traits::GENERATED) {
             continue;
@@ -119,7 +157,7 @@ fn own_value(ctx: &Context<'_>, s: &pg::InsertStmt, rows: &[pg::Node]) -> Option
 
 /// How many columns the table of an INSERT has, where all are known.
 fn all_columns(ctx: &Context<'_>, s: &pg::InsertStmt) -> Option<usize> {
-    let relation = table(ctx, s)?;
+    let relation = table(ctx, s.relation.as_ref())?;
     let is_whole = !relation.has_more_columns && relation.parents.is_empty() && relation.word == "table";
     is_whole.then_some(relation.columns.len())
 }

@@ -38,6 +38,7 @@ pub(crate) const RULE: Rule = Rule {
              replication slots)",
             "42501 permission denied for table pg_authid",
             "42883 function pg_start_backup(…) does not exist (gone in 15)",
+            "55P02 function can only be called when server is in binary upgrade mode",
         ],
         help: "Move files over the connection: \\copy and \\lo_import of psql, COPY … FROM STDIN. pg_roles has what \
                pg_authid shows without the passwords. The rest is the service's to do. --accept SU-23 leaves the \
@@ -152,6 +153,19 @@ pub(crate) fn refusal(ctx: &Context<'_>, reference: &Reference) -> Option<Refusa
                 };
                 let message = format!("only a role with REPLICATION may call {name}");
                 return Some(Refusal { word: "function", message, error, advice: None });
+            }
+            if name.starts_with("binary_upgrade_") {
+                return Some(Refusal {
+                    word: "function",
+                    message: "this dump is for pg_upgrade, which alone can restore it".into(),
+                    error: ServerError::new(
+                        "55P02",
+                        "function can only be called when server is in binary upgrade mode",
+                    ),
+                    advice: Some(
+                        "Write the dump again without --binary-upgrade: what extensions and types it makes by such calls is missing.",
+                    ),
+                });
             }
             let (_, since) = GONE.iter().find(|(gone, since)| *gone == name && *since <= version)?;
             let id = crate::facts::ObjectId::new(Class::Function, reference.schema.as_deref(), name);
