@@ -226,8 +226,8 @@ fn a_killed_restore_goes_on_and_damaged_rows_stay_away() -> Outcome {
     let mut killed = 0;
     let long = std::env::var("TSMIGRATE_FAULTS").is_ok_and(|wish| wish == "long");
     let moments: Vec<u32> = if long { (1..=20).collect() } else { vec![1, 6, 14] };
-    for steps in moments {
-        killed += usize::from(dumps.kill_restore(&archive, steps)?);
+    for steps in &moments {
+        killed += usize::from(dumps.kill_restore(&archive, *steps)?);
         if stage.steps_done()? != 0 {
             // Without --resume nothing is begun beside it.
             let (code, _, all) = dumps.restore(&archive, &[])?;
@@ -239,7 +239,7 @@ fn a_killed_restore_goes_on_and_damaged_rows_stay_away() -> Outcome {
         assert_eq!(code, 0, "after {steps} steps: {said}");
         stage.empty_target()?;
     }
-    assert!(killed > 0, "none was killed while it ran");
+    assert!(killed * 2 > moments.len(), "{killed} of {} were killed while they ran", moments.len());
 
     // A damaged table is rolled back; once it is whole, the same run goes on.
     let files = data_files(&archive)?;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tsmigrate_tests::lab::Server;
+use tsmigrate_tests::lab::{Server, skipped};
 use tsmigrate_tests::migration::{Outcome, Stage};
 
 /// As long as one run may take on a machine that is busy itself.
@@ -109,10 +109,29 @@ fn random(seed: u64) -> u64 {
     (z ^ (z >> 27)) >> 8
 }
 
+/// The suite that takes its time.
+fn is_long() -> bool {
+    std::env::var("TSMIGRATE_FAULTS").is_ok_and(|wish| wish == "long")
+}
+
 #[test]
 fn a_run_that_is_killed_again_and_again_follows_a_source_at_work() -> Outcome {
     let test = "a_run_that_is_killed_again_and_again_follows_a_source_at_work";
-    let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
+    follows(test, Server::Source17, Server::Target17)
+}
+
+#[test]
+fn a_run_that_is_killed_again_and_again_follows_a_source_at_work_of_18() -> Outcome {
+    let test = "a_run_that_is_killed_again_and_again_follows_a_source_at_work_of_18";
+    if !is_long() {
+        skipped(test, "the long suite has it");
+        return Ok(());
+    }
+    follows(test, Server::Source18, Server::Target18)
+}
+
+fn follows(test: &str, source: Server, target: Server) -> Outcome {
+    let Some(stage) = Stage::new(test, source, target)? else { return Ok(()) };
     let full = stage.is_full_edition()?;
     stage.sql_text(SOURCE)?;
     if full {
@@ -120,7 +139,6 @@ fn a_run_that_is_killed_again_and_again_follows_a_source_at_work() -> Outcome {
             "ALTER TABLE w.readings SET (timescaledb.compress, timescaledb.compress_segmentby = 'sensor')",
         )?;
     }
-    let long = std::env::var("TSMIGRATE_FAULTS").is_ok_and(|wish| wish == "long");
     let stop = AtomicBool::new(false);
     thread::scope(|scope| -> Outcome {
         scope.spawn(|| write(&stage, full, &stop));
@@ -137,7 +155,7 @@ fn a_run_that_is_killed_again_and_again_follows_a_source_at_work() -> Outcome {
                     arguments.extend(["--resume", "--new-snapshot"]);
                 }
             }
-            for round in 0..if long { 27 } else { 0 } {
+            for round in 0..if is_long() { 27 } else { 0 } {
                 let (begun, after) = (Instant::now(), Duration::from_millis(random(round) % 20_000));
                 if !killed(&stage, &arguments, || begun.elapsed() > after)? {
                     stage.empty_target()?;
