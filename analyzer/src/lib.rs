@@ -34,7 +34,7 @@ pub mod split;
 pub mod target;
 pub mod text;
 
-pub use analysis::{Analysis, Analyzer, Input, analyze};
+pub use analysis::{Analysis, Analyzer, Input, analyze, analyze_moved};
 pub use edit::{Action, Edit, Fix, Safety};
 pub use facts::Facts;
 pub use finding::Severity;

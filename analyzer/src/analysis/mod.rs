@@ -36,6 +36,6 @@ mod unjudged;
 
 pub use options::LevelError;
 pub use result::{Analysis, Input, InputSummary};
-pub use session::{Analyzer, analyze};
+pub use session::{Analyzer, analyze, analyze_moved};
 #[cfg(test)]
 pub(crate) use state::ASK_ALL_RULES;

@@ -23,6 +23,20 @@ use crate::text::Span;
 /// # Errors
 /// [`InputError`] where an input is not a whole dump in text form.
 pub fn analyze(inputs: &[Input<'_>], target: &Target, options: &Options) -> Result<Analysis, InputError> {
+    analyze_moved(inputs, &[], target, options)
+}
+
+/// The same of texts whose schemas have moved, with the places that [`Mover`](crate::moving::Mover) did not prove; their
+/// inputs are numbered as the texts are given.
+///
+/// # Errors
+/// [`InputError`] where an input is not a whole dump in text form.
+pub fn analyze_moved(
+    inputs: &[Input<'_>],
+    unmoved: &[Unmoved],
+    target: &Target,
+    options: &Options,
+) -> Result<Analysis, InputError> {
     let mut order: Vec<usize> = (0..inputs.len()).collect();
     if inputs.len() > 1 {
         order.sort_by_cached_key(|&index| inputs.get(index).map(|input| begins(input.head())));
@@ -33,6 +47,12 @@ pub fn analyze(inputs: &[Input<'_>], target: &Target, options: &Options) -> Resu
         analyzer.feed(input.text)?;
         analyzer.end()?;
     }
+    let taken = |unmoved: &Unmoved| {
+        let mut unmoved = unmoved.clone();
+        unmoved.place.input = order.iter().position(|&index| index == unmoved.place.input)?;
+        Some(unmoved)
+    };
+    analyzer.unmoved(&unmoved.iter().filter_map(taken).collect::<Vec<_>>());
     let mut analysis = analyzer.finish();
     analysis.put_in_order(&order);
     Ok(analysis)

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 /// The longest name that PostgreSQL keeps whole, in bytes (`NAMEDATALEN`).
-const LONGEST: usize = 63;
+pub(super) const LONGEST: usize = 63;
 
 /// What becomes of the schemas of one database.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatabaseMap {
     /// What `public` becomes; every other schema gets this name and a line before its own.
     pub into: Option<String>,
@@ -31,6 +33,14 @@ impl DatabaseMap {
     }
 }
 
+impl DatabaseMap {
+    /// True where every schema keeps its name.
+    #[must_use]
+    pub fn moves_nothing(&self) -> bool {
+        self.into.is_none() && self.given.iter().all(|(old, new)| old == new)
+    }
+}
+
 /// True for schemas that every database has, or that TimescaleDB makes.
 fn is_of_the_server(schema: &str) -> bool {
     schema.is_empty()
@@ -39,12 +49,14 @@ fn is_of_the_server(schema: &str) -> bool {
 }
 
 /// What becomes of the schemas of all databases.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SchemaMap {
     /// Those of databases that were named.
     pub databases: BTreeMap<String, DatabaseMap>,
     /// Those of the one database of the dump, whatever its name is.
     pub only: Option<DatabaseMap>,
+    /// Other databases are on the service, or will be: what holds for all of it is shared with them.
+    pub beside_others: bool,
 }
 
 impl SchemaMap {
@@ -104,6 +116,13 @@ impl SchemaMap {
     #[must_use]
     pub fn database(&self, name: &str) -> Option<&DatabaseMap> {
         self.only.as_ref().or_else(|| self.databases.get(name))
+    }
+
+    /// The map of one database, as that of the only one of a dump; `None` where it is not named.
+    #[must_use]
+    pub fn alone(&self, name: &str) -> Option<Self> {
+        let only = Some(self.database(name)?.clone());
+        Some(Self { only, beside_others: self.beside_others, ..Self::default() })
     }
 
     /// What a database is kept under: all inputs are of the one database where none is named.

@@ -22,9 +22,12 @@ pub use map::{DatabaseMap, SchemaMap, into_schema};
 pub use mover::{Mover, Moves};
 pub use survey::{Database, Survey, Surveyor};
 
+use std::borrow::Cow;
 use std::ops::Range;
 
+use self::scope::Scope;
 use crate::finding::Why;
+use crate::parse::Class;
 
 /// A place that is not proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +48,60 @@ pub enum MoveError {
     /// A database has hypertables: TimescaleDB's catalogs name schemas in rows.
     #[error("{0} has hypertables, whose schemas TimescaleDB keeps in rows of its own catalogs")]
     Hypertables(String),
+    /// A schema's new name is longer than PostgreSQL keeps it: it and what it would be.
+    #[error("schema {0} would become {1}, which is longer than 63 bytes")]
+    TooLong(String, String),
+}
+
+/// Classes of objects that are in schemas.
+const IN_SCHEMAS: [Class; 10] = [
+    Class::Relation,
+    Class::Type,
+    Class::Function,
+    Class::Operator,
+    Class::OperatorClass,
+    Class::Collation,
+    Class::TextSearchConfiguration,
+    Class::TextSearchDictionary,
+    Class::TextSearchParser,
+    Class::TextSearchTemplate,
+];
+
+/// What becomes of names of the only database.
+impl Survey {
+    fn only<'s>(&'s self, map: &'s SchemaMap) -> Option<Scope<'s>> {
+        map.only.as_ref().zip(self.main()).map(|(map, (_, database))| Scope { map, database })
+    }
+
+    /// The schema that a table or sequence moves into; its own where it stays.
+    #[must_use]
+    pub fn schema_of_relation<'s>(&self, map: &SchemaMap, schema: &'s str, name: &str) -> Cow<'s, str> {
+        let moved = self.only(map).and_then(|scope| scope.object(Class::Relation, schema, name));
+        moved.map_or(schema.into(), Cow::from)
+    }
+
+    /// The schema that an object of whatever class moves into; `None` where it stays, as members of extensions do.
+    #[must_use]
+    pub fn schema_of_object(&self, map: &SchemaMap, schema: &str, name: &str) -> Option<String> {
+        let scope = self.only(map)?;
+        let has = |of: fn(&Database, Class, &str, &str) -> bool| {
+            IN_SCHEMAS.iter().any(|class| of(scope.database, *class, schema, name))
+        };
+        let stays = schema == "public" && has(Database::is_member) && !has(Database::creates);
+        scope.schema(schema).filter(|_| !stays)
+    }
+
+    /// The name that a schema gets; `None` where it keeps its own.
+    #[must_use]
+    pub fn schema(&self, map: &SchemaMap, schema: &str) -> Option<String> {
+        self.only(map)?.schema(schema)
+    }
+
+    /// What a `search_path` becomes; `None` where it stays.
+    #[must_use]
+    pub fn path(&self, map: &SchemaMap, path: &[String]) -> Option<Vec<String>> {
+        self.only(map)?.path(path)
+    }
 }
 
 impl SchemaMap {
@@ -63,7 +120,14 @@ impl SchemaMap {
             return Err(MoveError::Several(survey.connected.iter().cloned().collect()));
         }
         for (name, database) in with_objects() {
-            if database.hypertables && self.database(name).is_some() {
+            let Some(map) = self.database(name) else { continue };
+            let too_long = |schema: &String| {
+                Some(schema.clone()).zip(map.moved(schema).filter(|new| new.len() > map::LONGEST))
+            };
+            if let Some((schema, new)) = database.schemas.iter().find_map(too_long) {
+                return Err(MoveError::TooLong(schema, new));
+            }
+            if database.hypertables && !map.moves_nothing() {
                 let name =
                     if name.is_empty() { "the database".to_owned() } else { format!("database {name}") };
                 return Err(MoveError::Hypertables(name));

@@ -203,14 +203,29 @@ impl<'a> Mover<'a> {
                 }
             }
             NodeEnum::CreateSchemaStmt(s) if scope.schema(&s.schemaname).is_none() => {
-                let again = !self.created.insert(s.schemaname.clone());
+                let again = !self.created.insert(s.schemaname.clone()) || self.map.beside_others;
                 if let Some(words) = statement.words(&["SCHEMA"]).filter(|_| again && !s.if_not_exists) {
                     let range = words.end..words.end;
                     moved.edits.insert(LocalEdit { range, text: " IF NOT EXISTS".to_owned() });
                 }
             }
+            // It would have the tables of the others.
+            NodeEnum::CreatePublicationStmt(s) if self.is_shared() && s.for_all_tables => {
+                moved.doubts.push(Doubt { why: Why::Shared, range: statement.body() });
+            }
+            // Without a schema they hold for what the role creates anywhere.
+            NodeEnum::AlterDefaultPrivilegesStmt(s)
+                if self.is_shared() && option(&s.options, "schemas").is_none() =>
+            {
+                moved.doubts.push(Doubt { why: Why::Shared, range: statement.body() });
+            }
             _ => {}
         }
+    }
+
+    /// True where the service has more than this database.
+    fn is_shared(&self) -> bool {
+        self.map.beside_others || self.map.databases.len() > 1
     }
 
     /// What becomes of the database that the statement belongs to.
@@ -228,10 +243,16 @@ impl<'a> Mover<'a> {
             }
             _ => return of(&self.current),
         };
-        if self.map.only.is_some() {
-            return self.survey.main().and_then(|(name, _)| of(name));
-        }
         let (role, set) = setting?;
+        if self.map.only.is_some() {
+            let scope = self.survey.main().and_then(|(name, _)| of(name))?;
+            // What it sets for everybody, or for a role wherever that connects to, holds beside it too.
+            let for_role = role.is_empty() || database.is_empty() && set.name == "search_path";
+            if self.map.beside_others && for_role {
+                self.doubt(statement, &Doubt { why: Why::Shared, range: statement.body() });
+            }
+            return Some(scope);
+        }
         if database.is_empty() {
             // A setting of the whole cluster: its schemas may be those of any database.
             let names_schemas = set.name == "search_path"
@@ -247,7 +268,7 @@ impl<'a> Mover<'a> {
         }
         let scope = of(database)?;
         // What one database sets for everybody holds for the applications of the others too.
-        let for_all = role.is_empty() && self.map.databases.len() > 1;
+        let for_all = role.is_empty() && self.is_shared();
         let first = self.settings.entry((role, set.name.clone())).or_insert_with(|| database.to_owned());
         if first != database || for_all {
             self.doubt(statement, &Doubt { why: Why::Shared, range: statement.body() });

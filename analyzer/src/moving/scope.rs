@@ -41,7 +41,7 @@ impl Scope<'_> {
     }
 
     /// The new schema of an object. Members of extensions stay where they are.
-    fn object(&self, class: Class, schema: &str, name: &str) -> Option<String> {
+    pub(super) fn object(&self, class: Class, schema: &str, name: &str) -> Option<String> {
         let new = self.schema(schema)?;
         // What is in another schema than public moves with it, as CREATE EXTENSION says then.
         (schema != "public" || !self.database.is_member(class, schema, name)).then_some(new)

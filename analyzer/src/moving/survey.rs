@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::map::SchemaMap;
 use crate::facts::names::{option, option_text, set_config, text};
 use crate::facts::objects::{also_created, created, is_user_object};
@@ -11,7 +13,7 @@ use crate::target::members;
 use crate::text::parseable;
 
 /// What the inputs hold of one database.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Database {
     /// Schemas that it creates.
     pub schemas: BTreeSet<String>,
@@ -128,7 +130,7 @@ impl Database {
 }
 
 /// What the inputs hold.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Survey {
     /// The databases, by name; what stands before any `\connect` is that of the input's own name. Where none is named for
     /// moving all are one, without a name.

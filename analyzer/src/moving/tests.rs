@@ -57,6 +57,10 @@ fn a_schema_is_created_in_place_of_public_and_no_line_is_added() {
 fn names_move_wherever_a_statement_has_them() {
     each(&[
         (
+            "ALTER ROLE a IN DATABASE d SET \"search_path\" TO 'public', 'audit';",
+            "ALTER ROLE a IN DATABASE d SET \"search_path\" TO 'crm', 'public', 'crm_audit';",
+        ),
+        (
             "ALTER TABLE ONLY public.users ADD FOREIGN KEY (a) REFERENCES audit.log(id);",
             "ALTER TABLE ONLY crm.users ADD FOREIGN KEY (a) REFERENCES crm_audit.log(id);",
         ),
@@ -352,4 +356,58 @@ fn what_is_not_proved_is_in_doubt() {
         [(Why::Text, "ALTER ROLE audit SET search_path TO \"$user\", public;".into())]
     );
     assert_eq!(doubts("DO $$ BEGIN DELETE FROM t; END $$;"), [(Why::Path, "DELETE FROM t".into())]);
+}
+
+/// What is in doubt where other databases are on the service.
+fn beside(sql: &str) -> Vec<(Why, String)> {
+    let map = SchemaMap { beside_others: true, ..SchemaMap::read(&["crm".to_owned()], &[]).unwrap() };
+    let mut surveyor = Surveyor::new(&map);
+    surveyor.begin("");
+    surveyor.feed(sql.as_bytes());
+    surveyor.end();
+    let survey = surveyor.finish();
+    let mut second = Mover::new(&map, &survey);
+    second.begin("");
+    second.feed(sql.as_bytes());
+    second.end();
+    let of = |unmoved: crate::finding::Unmoved| {
+        let span = unmoved.place.span;
+        (
+            unmoved.why,
+            sql[usize::try_from(span.start).unwrap()..usize::try_from(span.end).unwrap()].to_owned(),
+        )
+    };
+    second.finish().unmoved.into_iter().map(of).collect()
+}
+
+#[test]
+fn what_holds_for_the_whole_service_is_a_decision() {
+    let head = "CREATE TABLE public.t (a int);\n";
+    for sql in [
+        "ALTER DATABASE crm SET work_mem TO '1MB'",
+        "ALTER ROLE app SET search_path TO public",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE app GRANT SELECT ON TABLES TO reader",
+        "CREATE PUBLICATION p FOR ALL TABLES",
+    ] {
+        assert_eq!(beside(&format!("{head}{sql};")), [(Why::Shared, sql.to_owned())], "{sql}");
+    }
+    for sql in [
+        "ALTER ROLE app IN DATABASE crm SET search_path TO public",
+        "ALTER ROLE app SET work_mem TO '1MB'",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE app IN SCHEMA public GRANT SELECT ON TABLES TO reader",
+        "CREATE PUBLICATION p FOR TABLE public.t",
+    ] {
+        assert_eq!(beside(&format!("{head}{sql};")), [], "{sql}");
+    }
+}
+
+#[test]
+fn a_name_that_postgresql_would_cut_off_is_refused() {
+    let map = SchemaMap::read(&["a".repeat(60)], &[]).unwrap();
+    let mut surveyor = Surveyor::new(&map);
+    surveyor.begin("");
+    surveyor.feed(b"CREATE SCHEMA audit; CREATE TABLE audit.t ();");
+    surveyor.end();
+    let error = map.check(&surveyor.finish()).unwrap_err();
+    assert!(matches!(&error, super::MoveError::TooLong(schema, _) if schema == "audit"), "{error}");
 }

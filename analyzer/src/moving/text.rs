@@ -153,7 +153,8 @@ impl Text<'_> {
     fn path(&self, new: &[String]) -> Option<(LocalEdit, Value)> {
         let tokens: Vec<&Token> =
             self.parsed.tokens(self.sql).iter().filter(|token| token.kind != TokenKind::Comment).collect();
-        let at = tokens.iter().position(|token| token.is_word(self.sql, "search_path"))?;
+        let is_path = |token: &&Token| token.identifier(self.sql).is_some_and(|name| name == "search_path");
+        let at = tokens.iter().position(is_path)?;
         let first = at + 2;
         // value, value: two that follow each other are no list any more.
         let mut end = first;

@@ -1,7 +1,7 @@
 //! A name that a statement refers to.
 
 /// What kind of object a reference names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
     /// A table, view, materialized view, sequence, index, foreign table or composite type's relation.

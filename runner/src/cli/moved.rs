@@ -57,6 +57,7 @@ fn refused<'a>(error: &MoveError, names: impl Iterator<Item = &'a String>) -> Fa
         MoveError::Hypertables(_) => {
             "move this database as it is to the service, and the others into schemas beside it".to_owned()
         }
+        MoveError::TooLong(..) => "give it a shorter name: --map-schema OLD=NEW".to_owned(),
     };
     Failure::new(error.to_string()).at("--into-schema").next(next)
 }
