@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use tsmigrate_analyzer::facts::timescale::Version;
+use tsmigrate_analyzer::finding::Unmoved;
 use tsmigrate_analyzer::parse::STACK;
 use tsmigrate_analyzer::report::{Choice, Report, Way, page};
 use tsmigrate_analyzer::rule::About;
@@ -38,6 +39,7 @@ pub struct Analysed {
 /// When a part is no whole dump.
 pub fn analyse(
     inputs: &[Input<'_>],
+    unmoved: &[Unmoved],
     source: &inspect::Facts,
     target: &inspect::Facts,
     accept: &[String],
@@ -45,9 +47,15 @@ pub fn analyse(
 ) -> Result<Analysed, Error> {
     let target = seen(Target::default(), target);
     let options = options(source, accept, filter, convert);
-    // The analyzer's own stack: a deep expression needs more than a worker has.
+    on_large_stack(|| run(inputs, unmoved, &target, &options))
+}
+
+/// Does some work of the analyzer's on a stack as large as that asks for: a deep expression needs more than a worker has.
+///
+/// # Errors
+/// Those of the work, and a defect in it.
+pub fn on_large_stack<T: Send>(work: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
     std::thread::scope(|scope| {
-        let work = || run(inputs, &target, &options);
         std::thread::Builder::new()
             .stack_size(STACK)
             .spawn_scoped(scope, work)
@@ -57,12 +65,29 @@ pub fn analyse(
     })
 }
 
-fn run(all: &[Input<'_>], target: &Target, options: &Options) -> Result<Analysed, Error> {
+fn run(
+    all: &[Input<'_>],
+    unmoved: &[Unmoved],
+    target: &Target,
+    options: &Options,
+) -> Result<Analysed, Error> {
     // What is empty is no dump to the analyzer: nobody has asked for it.
     let inputs: Vec<Input<'_>> = all.iter().filter(|input| !input.text.is_empty()).copied().collect();
     let texts: Vec<_> =
         inputs.iter().map(|input| tsmigrate_analyzer::Input { name: input.part, text: input.text }).collect();
-    let mut analysis = tsmigrate_analyzer::analyze(&texts, target, options)
+    let of_all: Vec<usize> = all
+        .iter()
+        .enumerate()
+        .filter(|(_, input)| !input.text.is_empty())
+        .map(|(number, _)| number)
+        .collect();
+    let numbered = |unmoved: &Unmoved| {
+        let mut unmoved = unmoved.clone();
+        unmoved.place.input = of_all.iter().position(|number| *number == unmoved.place.input)?;
+        Some(unmoved)
+    };
+    let unmoved: Vec<Unmoved> = unmoved.iter().filter_map(numbered).collect();
+    let mut analysis = tsmigrate_analyzer::analyze_moved(&texts, &unmoved, target, options)
         .map_err(|error| Error::Analysis(error.to_string()))?;
     let report = Report::new(&analysis, target, options);
     let views = views(&analysis, &report);

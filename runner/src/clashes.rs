@@ -72,6 +72,9 @@ WHERE NOT (SELECT u.rolsuper FROM pg_catalog.pg_roles u WHERE u.rolname = curren
 /// What turns restoring mode on and off, called without arguments: another function of that name makes the call ambiguous.
 const RESTORING: [&str; 2] = ["timescaledb_pre_restore", "timescaledb_post_restore"];
 
+/// The check of [`settings`].
+pub const SETTING: &str = "setting-of-superuser";
+
 /// Settings that only a superuser can change, and that nothing of ours can work with.
 const STEADY: [(&str, &str); 3] = [
     ("session_replication_role", "origin"),
@@ -284,7 +287,7 @@ pub async fn settings(session: &Session, facts: &Facts) -> Result<Vec<Blocker>, 
             inspect::resets(session, name).await?.into_iter().map(|sql| format!("  {}", psql(&server, &sql))),
         );
         blockers.push(Blocker {
-            check: "setting-of-superuser",
+            check: SETTING,
             what: format!(
                 "sessions of {} on the {side} have {name} = {value}, which only a superuser can change: \
                  triggers, keys and copies would not do what they are meant to",

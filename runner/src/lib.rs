@@ -29,6 +29,7 @@ pub mod journal;
 pub mod left_out;
 pub mod live;
 pub mod migrate;
+pub mod moving;
 pub mod names;
 pub mod omitted;
 pub mod plan;

@@ -87,6 +87,7 @@ const CRATES: &[Crate] = &[
             "converted",
             "left_out",
             "analysis",
+            "moving",
             "estimate",
             "plan",
             "journal",

@@ -31,6 +31,7 @@ mod restore;
 mod rewrite;
 mod rules;
 mod runtime;
+mod several;
 mod summary;
 mod terminal;
 mod verify;

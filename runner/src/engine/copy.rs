@@ -245,23 +245,23 @@ impl LiveSource {
 
     async fn begin_range(&mut self, table: &Table, range: &CopyRange) -> Result<(), Error> {
         let sql = plannable::copy_out(table, range);
-        let Some(oid) = self.holder.oid(&table.relation).filter(|_| range.blocks.is_some()) else {
-            return self.copy(&table.relation, None, &sql).await;
+        let Some(oid) = self.holder.oid(table.on_source()).filter(|_| range.blocks.is_some()) else {
+            return self.copy(table.on_source(), None, &sql).await;
         };
         let mut waits = None;
         for _ in 0..TRIES {
             // Rows arrive when all is planned: the lock is given back then.
-            if let Some(_still) = plannable::plannable(&self.connector, &table.relation, oid).await? {
-                return self.copy(&table.relation, None, &sql).await;
+            if let Some(_still) = plannable::plannable(&self.connector, table.on_source(), oid).await? {
+                return self.copy(table.on_source(), None, &sql).await;
             }
-            if self.part_of_holder(&table.relation, oid, &sql).await? {
+            if self.part_of_holder(table.on_source(), oid, &sql).await? {
                 return Ok(());
             }
             let who = plannable::who(&self.connector, oid).await?;
-            plannable::tell(&mut waits, &self.progress, &table.relation, who);
+            plannable::tell(&mut waits, &self.progress, table.on_source(), who);
             tokio::time::sleep(PAUSE).await;
         }
-        Err(kept_locked(&table.relation, &plannable::who(&self.connector, oid).await?))
+        Err(kept_locked(table.on_source(), &plannable::who(&self.connector, oid).await?))
     }
 }
 

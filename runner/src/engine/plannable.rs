@@ -20,7 +20,7 @@ pub(super) const WAIT: &str = "SET LOCAL lock_timeout = '250ms'";
 
 /// The COPY that reads a part.
 pub(super) fn copy_out(table: &Table, range: &CopyRange) -> String {
-    let name = table.relation.sql();
+    let name = table.on_source().sql();
     let format = table.format.name();
     let columns = if table.columns.is_empty() { String::new() } else { format!(" ({})", table.columns) };
     match range.blocks {
@@ -154,6 +154,7 @@ mod tests {
     #[test]
     fn a_part_is_read_by_its_blocks() {
         let table = Table {
+            from: None,
             relation: Relation::new("S", "t\"t"),
             into: Relation::new("S", "t\"t"),
             columns: "a, \"B\"".into(),

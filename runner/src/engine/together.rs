@@ -208,6 +208,7 @@ mod tests {
 
     fn table(name: &str, bytes: u64) -> Table {
         Table {
+            from: None,
             relation: Relation::new("s", name),
             into: Relation::new("s", name),
             columns: String::new(),

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use super::beside::Brought;
 use super::scripts::Scripts;
 use super::servers::Servers;
 use super::snapshot::Snapshot;
-use super::{Context, mended, others, possession};
+use super::stages::access;
+use super::{Context, beside, mended, others, possession};
 use crate::engine::marks::Marks;
 use crate::error::Error;
 use crate::journal::Event;
@@ -39,11 +41,23 @@ pub(super) async fn begin(
         tables: ranges(context, &snapshot.listing.tables),
         allow_violations: servers.violations_given.clone(),
         schema: mended::saved(scripts, others::known(&*snapshot.holder.turn().await?).await?),
+        others: beside::before(context, &brought(context, scripts).await?).await?,
     };
     context.work.save_plan(&saved_plan)?;
     context.journal(Event::Snapshot { state: snapshot.state.clone(), schema: scripts.hash.clone() })?;
     let marks = possession::take_possession(context).await?;
     Ok(CopyPlan { marks, tables: saved_plan.tables })
+}
+
+/// What the source brings to a target that has others.
+pub(super) async fn brought(context: &Context, scripts: &Scripts) -> Result<Brought, Error> {
+    let mut brought = Brought::of(scripts);
+    if context.tuning.beside && access::with_large_objects(context) {
+        let source = context.source.open().await?;
+        let numbers = source.ask("SELECT oid FROM pg_catalog.pg_largeobject_metadata").await?;
+        brought.large_objects = numbers.iter().map(|row| row.number(0)).collect::<Result<_, _>>()?;
+    }
+    Ok(brought)
 }
 
 /// Divides tables into ranges.

@@ -11,6 +11,10 @@ pub(super) fn options_fingerprint(context: &Context) -> String {
     accept.sort();
     let flags = [args.no_roles, args.no_owner, args.no_privileges, args.no_comments, args.no_publications];
     let all = (accept, &args.include, &args.exclude, &args.exclude_data, &args.hypertable, flags);
-    let text = serde_json::to_vec(&all).unwrap_or_default();
+    let text = match &args.schemas {
+        schemas if schemas.is_empty() => serde_json::to_vec(&all),
+        schemas => serde_json::to_vec(&(all, schemas)),
+    }
+    .unwrap_or_default();
     crate::human::hex(&Sha256::digest(&text))
 }

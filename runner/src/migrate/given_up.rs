@@ -12,7 +12,7 @@ use crate::journal::State;
 use crate::names::Relation;
 use crate::quote::identifier;
 use crate::record;
-use crate::workdir::{SavedSchema, WorkDir};
+use crate::workdir::{SavedOthers, SavedSchema, WorkDir};
 
 /// Told of each thing that is closed, in a line.
 pub(super) type Say<'a> = &'a (dyn Fn(&str) + Sync);
@@ -68,11 +68,55 @@ pub(super) async fn run(
             next: vec!["empty it by hand, or create a new service".into()],
         });
     };
+    let SavedOthers { beside, objects: theirs, undo } =
+        work.saved_plan(&owner.id).map(|plan| plan.others).unwrap_or_default();
+    let drops = if undo.is_empty() { Drops::All } else { Drops::These(&undo) };
     if !with_others {
-        let known = known(source, session, work, owner).await?;
-        refuse_others(target, (owner, known.as_ref()), work, say).await?;
+        // A source whose schemas have moved has other names.
+        let known = match source {
+            Some(_) if beside => None,
+            source => known(source, session, work, owner).await?,
+        };
+        let before = beside.then_some(&theirs);
+        refuse_others(target, owner, (known.as_ref(), before), drops, work, say).await?;
     }
-    drop_all(target, owner, say).await
+    match drops {
+        Drops::All => drop_all(target, owner, say).await,
+        Drops::These(_) => drop_these(target, owner, drops, say).await,
+    }
+}
+
+/// What is dropped.
+#[derive(Clone, Copy)]
+enum Drops<'a> {
+    /// Everything that belongs to the administrator and to roles that it may act for.
+    All,
+    /// What the run has brought to a target that has others: by these statements.
+    These(&'a [String]),
+}
+
+impl Drops<'_> {
+    async fn run(self, session: &Session) -> Result<(), Error> {
+        let Self::These(statements) = self else { return drop_owned(session).await };
+        act_for_owners(session).await?;
+        for statement in statements {
+            session.run(statement).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Removes what the run has brought, and leaves the rest of the target alone.
+async fn drop_these(target: &Connector, owner: &Owner, drops: Drops<'_>, say: Say<'_>) -> Result<(), Error> {
+    let session = target.open().await?;
+    drops.run(&session).await?;
+    session.run(&Marks::unlink_sql()).await?;
+    Marks::drop(&session).await?;
+    say(&format!(
+        "✓ target: what the run begun at {} had brought is removed; the other databases, roles, extensions and settings stay",
+        owner.started
+    ));
+    Ok(())
 }
 
 /// Objects that the run may have created: those that the source has, and had; of a restore, those that its marks tell. None where
@@ -134,26 +178,39 @@ async fn drop_all(target: &Connector, owner: &Owner, say: Say<'_>) -> Result<(),
 const DROP_TIMESCALE: &str = "DROP EXTENSION IF EXISTS timescaledb CASCADE";
 
 async fn drop_owned(session: &Session) -> Result<(), Error> {
-    let admin = identifier(&session.ask_text("SELECT current_user::text").await?);
-    let roles: Vec<String> = session.ask_list(ROLES).await?;
-    for role in roles.iter().map(|role| identifier(role)) {
-        session.run(&format!("GRANT {role} TO {admin}")).await?;
+    let (admin, roles) = act_for_owners(session).await?;
+    for role in roles {
         session.run(&format!("DROP OWNED BY {role} CASCADE")).await?;
     }
     session.run(&format!("DROP OWNED BY {admin} CASCADE")).await
 }
 
+/// Makes the administrator a member of all roles that own something and that it may act for: it and those, as SQL writes them.
+async fn act_for_owners(session: &Session) -> Result<(String, Vec<String>), Error> {
+    let admin = identifier(&session.ask_text("SELECT current_user::text").await?);
+    let roles: Vec<String> = session.ask_list(ROLES).await?;
+    let roles: Vec<String> = roles.iter().map(|role| identifier(role)).collect();
+    for role in &roles {
+        session.run(&format!("GRANT {role} TO {admin}")).await?;
+    }
+    Ok((admin, roles))
+}
+
 /// Refuses where something of others would go.
 async fn refuse_others(
     target: &Connector,
-    (owner, known): (&Owner, Option<&BTreeSet<String>>),
+    owner: &Owner,
+    (known, before): (Option<&BTreeSet<String>>, Option<&BTreeSet<String>>),
+    drops: Drops<'_>,
     work: &WorkDir,
     say: Say<'_>,
 ) -> Result<(), Error> {
     let session = target.open().await?;
     let mut theirs = Vec::new();
     if let Some(known) = known {
-        theirs.extend(objects(&session, known).await?);
+        theirs.extend(objects(&session, drops, |hash| known.contains(hash)).await?);
+    } else if let Some(before) = before {
+        theirs.extend(objects(&session, drops, |hash| !before.contains(hash)).await?);
     } else {
         say(
             "! nobody can tell which objects on the target others have created, for neither a source nor the run's marks tell its \
@@ -161,7 +218,7 @@ async fn refuse_others(
         );
     }
     // What marks another version has left is not known.
-    if owner.format == record::FORMAT {
+    if owner.format == record::FORMAT && matches!(drops, Drops::All) {
         theirs.extend(large_objects(&session).await?);
         theirs.extend(rows(&session, say).await?);
     }
@@ -189,16 +246,23 @@ async fn refuse_others(
 }
 
 /// Objects that go and are not known, by trying.
-async fn objects(session: &Session, known: &BTreeSet<String>) -> Result<Vec<String>, Error> {
+async fn objects(
+    session: &Session,
+    drops: Drops<'_>,
+    is_known: impl Fn(&str) -> bool,
+) -> Result<Vec<String>, Error> {
     let before = others::objects(session).await?;
-    session.run(&format!("BEGIN; {DROP_TIMESCALE}")).await?;
-    let tried = drop_owned(session).await;
+    session.run("BEGIN").await?;
+    if matches!(drops, Drops::All) {
+        session.run(DROP_TIMESCALE).await?;
+    }
+    let tried = drops.run(session).await;
     let now = others::objects(session).await;
     session.run("ROLLBACK").await?;
     tried?;
-    let gone = others::unknown(&before, &now?, known);
+    let now = now?;
+    let gone = before.difference(&now).filter(|object| !is_known(&others::hash(object))).cloned();
     Ok(gone
-        .into_iter()
         .filter(|object| {
             object != COMES_AGAIN
                 && !object.starts_with(OF_A_VIEW)

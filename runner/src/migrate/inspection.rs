@@ -6,7 +6,7 @@ use tsmigrate_analyzer::Target;
 
 use super::servers::Servers;
 use super::weigh;
-use super::{Context, excluded, limits, possession, snapshot, stages, violations, wrappers};
+use super::{Context, beside, excluded, limits, possession, snapshot, stages, violations, wrappers};
 use crate::connect::{Session, Side, pooler};
 use crate::converted::Conversions;
 use crate::error::{Blocker, Error};
@@ -56,8 +56,12 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
         tokio::try_join!(inspect::inspect(&source, Side::Source), inspect::inspect(&target, Side::Target))?;
     let filter = Filter::ask(&source, &context.args.wish()).await?;
     filter.restrict(&mut source_facts);
+    let beside = context.tuning.beside;
+    let of_timescale =
+        if beside { beside::without_timescale(&source, &mut source_facts).await? } else { None };
     let source_facts = source_facts;
     let mut blockers = plan::preflight(&source_facts, &target_facts);
+    blockers.extend(of_timescale);
     let mut begun = resumed;
     if !resumed {
         let service = Target::default();
@@ -69,12 +73,18 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
         )?;
         begun = left.is_some();
         blockers.splice(0..0, left);
-        blockers.extend(clashes);
+        // Where schemas move, names are others on the target.
+        let is_of_names = |clash: &Blocker| clash.check != clashes::SETTING;
+        blockers.extend(clashes.into_iter().filter(|clash| !beside || !is_of_names(clash)));
         blockers.extend(roles.filter(|_| !context.args.no_roles));
     }
     if begun {
         // A run has put the target into restoring mode, and its objects there.
         blockers.retain(|blocker| !["target-not-empty", "target-restoring"].contains(&blocker.check));
+    }
+    if beside {
+        // What meets is found when it is known what is created.
+        blockers.retain(|blocker| blocker.check != "target-not-empty");
     }
     if !blockers.is_empty() {
         blockers.extend(poolers(context).await?);

@@ -130,6 +130,11 @@ impl Manifest {
         self.tables.push(TableSum { table, rows, sum: format!("{sum:x}") });
     }
 
+    /// Calls its tables by other names.
+    pub(super) fn rename(&mut self, new: impl Fn(&Relation) -> Relation) {
+        self.tables.iter_mut().for_each(|one| one.table = new(&one.table));
+    }
+
     /// Rows and their sums, by table.
     pub(super) fn sums(&self) -> BTreeMap<Relation, Sum> {
         let of = |one: &TableSum| {

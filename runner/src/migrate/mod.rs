@@ -3,6 +3,7 @@
 mod administrator;
 mod all_roles;
 mod anew;
+mod beside;
 mod bridging;
 mod broken;
 pub mod cleanup;
@@ -40,6 +41,7 @@ mod run_context;
 mod schema;
 mod scripts;
 mod servers;
+mod several;
 mod snapshot;
 mod sorted_builds;
 mod stages;
@@ -60,6 +62,7 @@ use std::sync::Arc;
 pub(crate) use context::Context;
 pub use options::{Args, Check};
 pub(crate) use run_context::{Reached, RunContext, session_name};
+pub use several::One;
 
 use crate::connect::Connector;
 use crate::engine::allowed::BY_ROWS;
@@ -224,6 +227,26 @@ async fn clean_up(context: &Context) -> bool {
         }
     }
     closed
+}
+
+/// The runs of a migration of several databases, one after the other; none where it is one.
+///
+/// # Errors
+/// The report of what stands in the way.
+pub fn several(args: &Args) -> Result<Vec<One<Args>>, Box<Report>> {
+    several::several(args).map_err(|error| Box::new(refused(args.resume, error)))
+}
+
+/// What is said of a run that cannot begin.
+fn refused(resume: bool, error: Error) -> Report {
+    if !matches!(error, Error::Preflight(_) | Error::Refused { .. }) {
+        return ending::not_begun(&error);
+    }
+    let mut report = ending::not_begun(&Error::Preflight(Vec::new()));
+    ending::failed(&mut report, error);
+    let by = if resume { "by this start" } else { "to the target" };
+    report.state.push(format!("nothing was written {by}"));
+    report
 }
 
 #[cfg(test)]

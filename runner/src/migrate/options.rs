@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 
 use crate::capacity::Workers;
+use crate::moving::Wish;
 pub use crate::verify::Check;
 
 /// Options of `tsmigrate migrate`.
@@ -21,6 +22,10 @@ Examples:
   tsmigrate migrate --resume          continue after a stop or a crash
   tsmigrate migrate --include metrics.readings
                                       move one hypertable with its chunks
+  tsmigrate migrate --into-schema shop
+                                      move public into schema shop
+  tsmigrate migrate --source URI --into-schema a --source URI --into-schema b
+                                      two databases, the one after the other
 
 Passwords come from the addresses, PGPASSWORD or ~/.pgpass.
 
@@ -31,8 +36,8 @@ Exit status:
 )]
 pub struct Args {
     /// Source: postgres://postgres@host/database
-    #[arg(long, env = "SOURCE", value_name = "URI", hide_env_values = true)]
-    pub source: String,
+    #[arg(long, env = "SOURCE", value_name = "URI", required = true, hide_env_values = true)]
+    pub source: Vec<String>,
 
     /// Target: postgres://tsdbadmin@host/tsdb
     #[arg(long, env = "TARGET", value_name = "URI", hide_env_values = true)]
@@ -106,6 +111,10 @@ pub struct Args {
         help_heading = "Contents"
     )]
     pub hypertable: Vec<String>,
+
+    /// Schemas that move into other names.
+    #[command(flatten)]
+    pub schemas: Wish,
 
     /// Accept what these rules lose: RULE,RULE
     #[arg(long, value_name = "RULE", num_args = 1.., value_delimiter = ',', help_heading = "Contents")]

@@ -21,8 +21,8 @@ use super::stages::{
     restoring, roles, sequences, statements, verify, workers,
 };
 use super::{
-    Context, Reached, bridging, ending, engine_setup, evaluation, fingerprint, planning, release, resume,
-    violations, ways_on, written,
+    Context, Reached, beside, bridging, ending, engine_setup, evaluation, fingerprint, planning, release,
+    resume, violations, ways_on, written,
 };
 use crate::connect::Session;
 use crate::engine::load::Load;
@@ -111,7 +111,8 @@ pub(super) async fn migrate(context: Arc<Context>) -> Result<Outcome, Error> {
     let (mut lost, mut tries) = (0, Tries::default());
     let equal = loop {
         tries.begin(&context);
-        let error = match write_and_compare(&context, &servers, scripts.clone(), &snapshot, begun).await {
+        let written = write_and_compare(&context, &servers, scripts.clone(), &snapshot, begun);
+        let error = match Box::pin(written).await {
             Ok(equal) => break equal,
             Err(error) => error,
         };
@@ -218,12 +219,18 @@ async fn read_schema(
 ) -> Result<Result<(Snapshot, Scripts, bool), Choice>, Error> {
     let mut attempt = 0;
     loop {
-        let snapshot = take(context, servers).await?;
+        let mut snapshot = take(context, servers).await?;
         if let Some(choice) = chosen_anew(context, servers, &*snapshot.holder.turn().await?).await? {
             return Ok(Err(choice));
         }
         let error = match schema::analyse(context, servers, Some(snapshot.holder.snapshot())).await {
-            Ok((scripts, clear)) => return Ok(Ok((snapshot, scripts, clear))),
+            Ok((scripts, clear)) => {
+                if let Some(moving) = context.moving() {
+                    let tables = snapshot.listing.tables.iter_mut();
+                    tables.for_each(|table| table.rename(|name| moving.relation(name)));
+                }
+                return Ok(Ok((snapshot, scripts, clear)));
+            }
             Err(error) if tools::stopped_by_a_lock(&error) => error,
             Err(error) => return Err(error),
         };
@@ -281,12 +288,17 @@ async fn may_begin(
         !hazards::ACCEPTABLE.contains(&hazard.check)
             || !context.args.accept.iter().any(|accepted| accepted.eq_ignore_ascii_case(hazard.check))
     });
-    let stops: Vec<Blocker> = version.into_iter().chain(hazards.cloned()).collect();
+    let mut stops: Vec<Blocker> = version.into_iter().chain(hazards.cloned()).collect();
+    if context.tuning.beside {
+        let brought = copy_plan::brought(context, scripts).await?;
+        stops.extend(beside::meets(&context.target.open().await?, &brought).await?);
+    }
     let free = stops.is_empty() && clear;
     let mut report = context.report();
     report.blockers = stops;
     let mut plan = planning::plan(context, servers, scripts);
     plan.notes.extend(context.workers.get().iter().flat_map(|(_, why)| why.iter().cloned()));
+    plan.notes.extend(beside::note(scripts));
     plan.notes.extend(servers.filter.lines().iter().cloned());
     plan.notes.extend(servers.convert.lines());
     plan.notes.extend(later);
@@ -425,7 +437,9 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
         run.stage("jobs", jobs::hand_over(run, &jobs::moved(servers, None), &mut loaded)).await?;
     }
     let styles = evaluation::of_refresh(context).await?;
-    let refreshed = refresh::run(run, sorted.builds.refreshes, &styles, Readers::Source(&context.source));
+    let past = refresh::past_policies(context).await?;
+    let readers = past.as_ref().map_or(Readers::Source(&context.source), Readers::Dump);
+    let refreshed = refresh::run(run, sorted.builds.refreshes, &styles, readers);
     run.stage("refresh", refreshed).await?;
     if may_break {
         let (missing, unfulfilled) =

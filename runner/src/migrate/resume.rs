@@ -9,7 +9,7 @@ use super::scripts::Scripts;
 use super::servers::Servers;
 use super::snapshot::Snapshot;
 use super::stages::restoring;
-use super::{Context, RunContext, fingerprint, mended, others, renewal, rewind};
+use super::{Context, RunContext, beside, fingerprint, mended, others, renewal, rewind};
 use crate::connect::Session;
 use crate::engine::marks::Marks;
 use crate::error::Error;
@@ -148,6 +148,8 @@ pub(super) async fn check_run(
             ),
         )),
         None if past.ending.is_some() || target_facts.objects.is_empty() => Ok(()),
+        // What is there is of others: nothing was written yet.
+        None if context.tuning.beside && past.steps == 0 => Ok(()),
         None => Err(refused(
             context,
             "the target does not know of the run any more (its schema _tsmigrate is gone), and is not empty",
@@ -201,6 +203,7 @@ pub(super) async fn continue_run(
     } else {
         // It ended before anything was settled.
         let saved_plan = SavedPlan {
+            others: beside::before(context, &copy_plan::brought(context, scripts).await?).await?,
             format: record::FORMAT,
             run: context.run.clone(),
             target: servers.target.clone(),

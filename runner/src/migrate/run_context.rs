@@ -49,6 +49,8 @@ pub(crate) struct Tuning {
     /// Copies and builds at once, as long as nothing more is known.
     pub(crate) workers: Workers,
     pub(crate) retry_policy: RetryPolicy,
+    /// Other databases may be on the target.
+    pub(crate) beside: bool,
     /// No statistics are made.
     pub(crate) no_analyze: bool,
 }

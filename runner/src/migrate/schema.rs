@@ -3,14 +3,16 @@
 use std::time::Instant;
 
 use sha2::{Digest, Sha256};
+use tsmigrate_analyzer::finding::Unmoved;
 
 use super::scripts::Scripts;
 use super::servers::Servers;
-use super::{Context, administrator, all_roles, ownership, torn, unchecked};
+use super::{Context, administrator, all_roles, beside, ownership, torn, unchecked};
 use crate::analysis::{self, Analysed};
 use crate::connect::Endpoint;
 use crate::error::Error;
 use crate::inspect::Facts;
+use crate::moving::{self, MovedTexts};
 use crate::omitted;
 use crate::plan::Counts;
 use crate::results::Missing;
@@ -27,35 +29,7 @@ pub(super) async fn analyse(
 ) -> Result<(Scripts, bool), Error> {
     let start = Instant::now();
     let args = &context.args;
-    let mut chosen = servers.filter.arguments();
-    chosen.extend(servers.convert.arguments());
-    chosen.extend(snapshot.map(|snapshot| format!("--snapshot={snapshot}")));
-    let wait = format!("--lock-wait-timeout={}", args.lock_timeout.as_millis());
-    let section = async |name: &'static str| {
-        // -B: large objects go over by themselves, and up to 16 pg_dump creates them before all data. The long form of the
-        // option changed its name in 17.
-        let mut arguments = vec![name, "--encoding=UTF8", &wait, "-B"];
-        if name == "--section=pre-data" {
-            // The database's own settings come with --create, and only with it.
-            arguments.push("--create");
-        }
-        let flags = [
-            // Nobody else is there to own or to use anything.
-            (args.no_owner || args.no_roles, "--no-owner"),
-            (args.no_privileges || args.no_roles, "--no-privileges"),
-            (args.no_comments, "--no-comments"),
-            (args.no_publications, "--no-publications"),
-        ];
-        arguments.extend(flags.into_iter().filter(|(wanted, _)| *wanted).map(|(_, flag)| flag));
-        arguments.extend(chosen.iter().map(String::as_str));
-        servers.tools.output("pg_dump", context.source.endpoint(), &arguments).await
-    };
-    let (roles, mut pre, post, all_roles) = tokio::try_join!(
-        roles(context, servers),
-        section("--section=pre-data"),
-        section("--section=post-data"),
-        all_roles::settings(&context.source)
-    )?;
+    let (roles, mut pre, post, all_roles) = dumped(context, servers, snapshot).await?;
     let (source, target) = tokio::try_join!(context.source.open(), context.target.open())?;
     let (omitted, mut states, between, broken) = tokio::try_join!(
         omitted::find(&source),
@@ -71,13 +45,20 @@ pub(super) async fn analyse(
     let reserved = administrator::reserved(&servers.target);
     let (roles, memberships) = administrator::without_memberships(&roles, &reserved);
     let pre = servers.convert.flatten(pre)?;
+    let ([roles, pre, post], unmoved) = moved(context, servers, [roles, pre, post])?;
     let inputs = [
         Input { part: "roles", text: &roles },
         Input { part: "pre-data", text: &pre },
         Input { part: "post-data", text: &post },
     ];
-    let Analysed { findings, decisions, scripts: later, texts } =
-        analysis::analyse(&inputs, &servers.source, &servers.target, &context.args.accept, servers.chosen())?;
+    let Analysed { findings, decisions, scripts: later, texts } = analysis::analyse(
+        &inputs,
+        &unmoved,
+        &servers.source,
+        &servers.target,
+        &context.args.accept,
+        servers.chosen(),
+    )?;
     // What is no longer needed goes first: a large dump is held as text, rewritten, and as statements.
     drop(post);
     let pre = if args.dry_run { Vec::new() } else { pre };
@@ -87,6 +68,9 @@ pub(super) async fn analyse(
         context.progress.warn(&format!(
             "the statistics object {name} was dropped on the source while it was dumped: it is left out"
         ));
+    }
+    if context.tuning.beside {
+        beside::share_roles(&mut scripts, &servers.target);
     }
     // What changes in a hypertable would be noted for nobody, for ever.
     scripts.post_data.retain(|statement| {
@@ -129,6 +113,61 @@ pub(super) async fn analyse(
     };
     context.stage("analysis", result, start.elapsed());
     Ok((scripts, clear))
+}
+
+/// The roles' dump with whether it has passwords, what comes before the rows, what behind them, and settings of all roles.
+async fn dumped(
+    context: &Context,
+    servers: &Servers,
+    snapshot: Option<&str>,
+) -> Result<((Vec<u8>, bool), Vec<u8>, Vec<u8>, Vec<u8>), Error> {
+    let args = &context.args;
+    let mut chosen = servers.filter.arguments();
+    chosen.extend(servers.convert.arguments());
+    chosen.extend(snapshot.map(|snapshot| format!("--snapshot={snapshot}")));
+    let wait = format!("--lock-wait-timeout={}", args.lock_timeout.as_millis());
+    let section = async |name: &'static str| {
+        // -B: large objects go over by themselves, and up to 16 pg_dump creates them before all data. The long form of the
+        // option changed its name in 17.
+        let mut arguments = vec![name, "--encoding=UTF8", &wait, "-B"];
+        if name == "--section=pre-data" {
+            // The database's own settings come with --create, and only with it.
+            arguments.push("--create");
+        }
+        let flags = [
+            // Nobody else is there to own or to use anything.
+            (args.no_owner || args.no_roles, "--no-owner"),
+            (args.no_privileges || args.no_roles, "--no-privileges"),
+            (args.no_comments, "--no-comments"),
+            (args.no_publications, "--no-publications"),
+        ];
+        arguments.extend(flags.into_iter().filter(|(wanted, _)| *wanted).map(|(_, flag)| flag));
+        arguments.extend(chosen.iter().map(String::as_str));
+        servers.tools.output("pg_dump", context.source.endpoint(), &arguments).await
+    };
+    tokio::try_join!(
+        roles(context, servers),
+        section("--section=pre-data"),
+        section("--section=post-data"),
+        all_roles::settings(&context.source)
+    )
+}
+
+/// The parts with their schemas moved, where that is asked for, and the places that nothing proves.
+fn moved(
+    context: &Context,
+    servers: &Servers,
+    parts: [Vec<u8>; 3],
+) -> Result<([Vec<u8>; 3], Vec<Unmoved>), Error> {
+    let Some(map) = context.args.schemas.of(&servers.source.database)? else {
+        return Ok((parts, Vec::new()));
+    };
+    let MovedTexts { texts, unmoved, moving } =
+        moving::move_texts(&map, &parts.each_ref().map(Vec::as_slice))?;
+    context.set_moving(moving);
+    let texts =
+        texts.try_into().map_err(|_| Error::Defect("a part of the dump was lost as it moved".into()))?;
+    Ok((texts, unmoved))
 }
 
 /// A hash of a dump, which is the same as long as the schema is. Comments name versions of tools, and `\\restrict` a

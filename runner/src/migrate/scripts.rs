@@ -1,5 +1,7 @@
 //! A dump's statements by the stages that run them.
 
+use std::collections::BTreeSet;
+
 use crate::script::Statement;
 
 /// A statement about ownership, privileges or settings, with the part of the dump it comes from.
@@ -18,6 +20,8 @@ pub(super) struct Scripts {
     /// The roles' dump as it came, for what stands in the data.
     pub(super) roles_text: Vec<u8>,
     pub(super) pre_data_text: Vec<u8>,
+    /// Roles that the target has and that stay as they are.
+    pub(super) shared_roles: BTreeSet<String>,
     /// A hash of what was dumped.
     pub(super) hash: String,
 }

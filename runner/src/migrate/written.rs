@@ -6,7 +6,7 @@ use crate::connect::{Connector, Session};
 use crate::error::Error;
 use crate::human::count;
 use crate::names::Relation;
-use crate::tables::Listing;
+use crate::tables::{Listing, Table};
 
 /// Rows that were written to each table, ever since its server counts.
 pub(super) type Counts = BTreeMap<Relation, u64>;
@@ -35,7 +35,7 @@ pub(super) async fn since(source: &Connector, before: &Counts, listing: &Listing
             ));
         }
     };
-    let tables = listing.tables.iter().map(|table| &table.relation);
+    let tables = listing.tables.iter().map(Table::on_source);
     let mut written: Vec<(u64, &Relation)> = tables
         .filter_map(|table| {
             let before = before.get(table).copied().unwrap_or_default();

@@ -17,8 +17,11 @@ use crate::timescale;
 /// A table with rows of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
-    /// Its name on the source.
+    /// Its name: on both servers, where `from` names no other one of the source's.
     pub relation: Relation,
+    /// Its name on the source, where its schema moves into another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Relation>,
     /// Where its rows go: itself, the hypertable that a partitioned table becomes, or the root of partitions whose
     /// bounds mean something else on another server.
     pub into: Relation,
@@ -41,6 +44,23 @@ pub struct Table {
     /// NULL goes over in its place, which means the same.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub null_batches: Vec<usize>,
+}
+
+impl Table {
+    /// Its name on the source.
+    #[must_use]
+    pub fn on_source(&self) -> &Relation {
+        self.from.as_ref().unwrap_or(&self.relation)
+    }
+
+    /// Gives it the name that it has on the target, and what its rows go into.
+    pub fn rename(&mut self, new: impl Fn(&Relation) -> Relation) {
+        let name = new(&self.relation);
+        self.into = new(&self.into);
+        if name != self.relation {
+            self.from = Some(std::mem::replace(&mut self.relation, name));
+        }
+    }
 }
 
 /// Columns go into statements for the target, whose keywords are others: all of them in quotes.
@@ -152,6 +172,7 @@ pub async fn list(session: &Session, locked: Option<&[u32]>) -> Result<Listing, 
         listing.tables.push(Table {
             into: row.optional_relation(10)?.unwrap_or_else(|| relation.clone()),
             relation,
+            from: None,
             columns: row.optional(8)?.unwrap_or_default().to_owned(),
             blocks: main / block,
             bytes,

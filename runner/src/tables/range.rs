@@ -95,6 +95,7 @@ mod tests {
 
     fn table(blocks: u64, bytes: u64) -> Table {
         Table {
+            from: None,
             relation: Relation::new("s", "t"),
             into: Relation::new("s", "t"),
             columns: String::new(),

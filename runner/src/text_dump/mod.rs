@@ -112,7 +112,11 @@ impl Found {
             |database: &Database| database.name.clone().unwrap_or_else(|| "(without a name)".to_owned());
         let filled = || self.databases.iter().enumerate().filter(|(_, database)| database.has_objects);
         let chosen = if let Some(wanted) = wanted {
-            let is_wanted = |database: &Database| database.name.as_deref() == Some(wanted);
+            // One that nothing names is called as its file.
+            let is_wanted = |database: &Database| match &database.name {
+                Some(name) => name == wanted,
+                None => database.has_objects && self.name_of_file(database).as_deref() == Some(wanted),
+            };
             let others = || {
                 let named =
                     self.databases.iter().filter(|database| database.name.is_some() || database.has_objects);
@@ -139,6 +143,10 @@ impl Found {
         Ok(TextDump { files: self.files, database, head })
     }
 
+    fn name_of_file(&self, database: &Database) -> Option<String> {
+        name_of_file(&self.files, database)
+    }
+
     /// True where it has no database.
     #[must_use]
     pub fn is_roles_alone(&self) -> bool {
@@ -146,15 +154,18 @@ impl Found {
     }
 }
 
+/// The name of the file that a database is in, without its endings.
+fn name_of_file(files: &[Arc<TextFile>], database: &Database) -> Option<String> {
+    let file = database.file.and_then(|number| files.get(number))?;
+    let name = file.path().file_name()?.to_string_lossy().into_owned();
+    Some(name.split('.').find(|part| !part.is_empty()).unwrap_or(&name).to_owned())
+}
+
 impl TextDump {
     /// The database's name; where nothing tells it, the file's without its endings.
     #[must_use]
     pub fn name(&self) -> String {
-        let of_file = || {
-            let file = self.database.file.and_then(|number| self.files.get(number))?;
-            let name = file.path().file_name()?.to_string_lossy().into_owned();
-            Some(name.split('.').find(|part| !part.is_empty()).unwrap_or(&name).to_owned())
-        };
+        let of_file = || name_of_file(&self.files, &self.database);
         self.database.name.clone().or_else(of_file).unwrap_or_default()
     }
 

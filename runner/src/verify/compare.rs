@@ -9,6 +9,7 @@ use super::identity::{self, Place};
 use super::kept;
 use super::kinds::DATABASE;
 use super::members;
+use super::moved::Moved;
 use super::object::{Catalog, Object, Privilege, Says, YES};
 use super::options::{Expect, VerifyOptions};
 use super::published;
@@ -25,7 +26,7 @@ pub(super) fn compare(
     target: &Catalog,
     expect: &Expect<'_>,
     options: &VerifyOptions,
-    selection: &Selection,
+    (selection, moved): (&Selection, Option<&Moved<'_>>),
 ) -> Verification {
     let own = expect.source.timescale.iter().flat_map(|timescale| &timescale.chunks);
     let world = World {
@@ -36,6 +37,7 @@ pub(super) fn compare(
         chunks: own.map(ToString::to_string).collect(),
         options,
         selection,
+        moved,
     };
     let mut comparison =
         Comparison { world, announced: Announced::new(expect), result: Verification::default() };
@@ -233,6 +235,8 @@ struct World<'a> {
     chunks: BTreeSet<String>,
     options: &'a VerifyOptions,
     selection: &'a Selection,
+    /// The source's names were others.
+    moved: Option<&'a Moved<'a>>,
 }
 
 impl World<'_> {
@@ -308,7 +312,12 @@ fn said(kind: &str, identity: &str, ours: &Says, theirs: &Says, world: &World<'_
                     whole.map_or_else(|| wanted.clone(), |(index, table)| format!("{index} ON {table}"));
                 definition::same(kind, name, &wanted, has, source, target)
             }
-            (Some(wanted), Some(has)) => definition::same(kind, name, wanted, has, source, target),
+            (Some(wanted), Some(has)) => {
+                let moved = || {
+                    world.moved.is_some_and(|moved| moved.same((kind, identity, name), has, (source, target)))
+                };
+                definition::same(kind, name, wanted, has, source, target) || moved()
+            }
             _ => wanted == has,
         };
         let told =

@@ -1,6 +1,7 @@
 //! The comparison of two databases by themselves, without a migration.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::known::Known;
 use super::options::{Expect, VerifyOptions};
@@ -36,6 +37,7 @@ pub async fn databases(
         let filter = Filter::ask(&reader, &known.wish).await?;
         filter.restrict(&mut source_facts);
         options.chosen = Chosen {
+            moving: known.moving.clone().map(Arc::new),
             filter,
             convert: Conversions::ask(&reader, &source_facts, &known.before, &known.hypertable).await?,
         };

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::filter::Wish;
 use crate::inspect::Facts;
 use crate::journal::{ARCHIVE, Identity};
+use crate::moving::Moving;
 use crate::names::Relation;
 use crate::quote::quoted;
 use crate::results::Finding;
@@ -37,6 +38,9 @@ pub struct Known {
     pub wish: Wish,
     /// `--hypertable`.
     pub hypertable: Vec<String>,
+    /// What became of its schemas, where they moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moving: Option<Moving>,
     /// Kinds that stayed behind.
     pub without: Without,
     /// What the comparison at its end found different, as announced: by object, a hash of what the target had. None where nothing

@@ -28,6 +28,7 @@ mod large;
 mod locked;
 mod measured;
 mod members;
+mod moved;
 mod object;
 mod options;
 mod printed;
@@ -56,6 +57,7 @@ pub use select::Chosen;
 pub use sessions::Sessions;
 pub(crate) use text::plural;
 
+use self::moved::Moved;
 use self::object::Catalog;
 use self::select::Selection;
 use self::sessions::{BEGIN, SessionPair, attempt, reader};
@@ -98,11 +100,16 @@ pub async fn verify(
             None => objects(&source).await,
         }
     };
-    let ((ours, our_rows), (theirs, their_rows)) = tokio::try_join!(of_source, objects(&target))?;
+    let ((mut ours, mut our_rows), (mut theirs, their_rows)) = tokio::try_join!(of_source, objects(&target))?;
+    let moving = options.chosen.moving.clone();
+    let moved = moving.as_ref().map(|moving| Moved::new(moving, &mut ours, &mut our_rows)).transpose()?;
+    if let Some(moved) = &moved {
+        moved.without_others(&ours, &mut theirs);
+    }
     selection.check(&our_rows.tables.keys().chain(&ours.aggregates).collect::<Vec<_>>())?;
-    let mut verification = compare::compare(&ours, &theirs, expect, &options, &selection);
-    // A run's plan and dump are older than this comparison.
-    if sessions.holder.is_some() {
+    let mut verification = compare::compare(&ours, &theirs, expect, &options, (&selection, moved.as_ref()));
+    // A run's plan and dump are older than this comparison. By other names nobody knows what is gone.
+    if sessions.holder.is_some() && moved.is_none() {
         gone::explain(&source, &mut verification).await?;
     }
     let held = work::Held { ours: &our_rows, theirs: &their_rows, source: &ours, target: &theirs };

@@ -73,6 +73,7 @@ pub(super) struct Place {
 impl Place {
     /// The relation with these of its columns; `only` leaves out what inherits from it.
     pub(super) fn new(relation: &Relation, held: &Held, columns: &[Column], only: bool) -> Self {
+        let relation = held.on_source.as_ref().unwrap_or(relation);
         let from = format!("{}{}", if only { "ONLY " } else { "" }, relation.sql());
         let types = held.columns.iter().filter(|own| columns.iter().any(|column| column.name == own.name));
         let columns = types.map(|column| (column.name.clone(), column.type_id)).collect();

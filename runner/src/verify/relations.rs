@@ -39,6 +39,8 @@ impl Column {
 /// A relation that holds rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Held {
+    /// Its name there, where that is another one than it has on the target.
+    pub(super) on_source: Option<Relation>,
     /// `r`, `m`, `p` for the root of partitions.
     pub(super) kind: String,
     /// Its object id.
@@ -184,6 +186,7 @@ async fn ask(session: &Session, kinds: &str, only: &str) -> Result<BTreeMap<Rela
             }
         };
         let held = Held {
+            on_source: None,
             kind: row.text(2)?.to_owned(),
             oid: row.number(9)?,
             // A table that was dropped in the meantime has no size; reading it says so.

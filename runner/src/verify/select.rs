@@ -1,9 +1,12 @@
 //! `--include` and `--exclude`: which schemas and tables are compared.
 
+use std::sync::Arc;
+
 use super::identity::{self, Place};
 use crate::converted::Conversions;
 use crate::error::Error;
 use crate::filter::{self, Filter, Pattern};
+use crate::moving::Moving;
 use crate::names::Relation;
 use crate::timescale::INVALIDATION_TRIGGER;
 
@@ -14,6 +17,8 @@ pub struct Chosen {
     pub filter: Filter,
     /// Tables that became hypertables.
     pub convert: Conversions,
+    /// What became of its schemas, where they moved.
+    pub moving: Option<Arc<Moving>>,
 }
 
 /// What is compared.

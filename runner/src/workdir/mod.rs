@@ -36,6 +36,20 @@ pub struct SavedPlan {
     pub allow_violations: Vec<String>,
     /// The schema.
     pub schema: SavedSchema,
+    /// What the target had of other databases; nothing of others where it was empty.
+    #[serde(default)]
+    pub others: SavedOthers,
+}
+
+/// What a target had before a run into schemas beside it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedOthers {
+    /// Others may have been there.
+    pub beside: bool,
+    /// Hashes of its objects.
+    pub objects: BTreeSet<String>,
+    /// The statements that drop what the run creates, and nothing of others; none where no statements can.
+    pub undo: Vec<String>,
 }
 
 /// What a schema consists of, as far as a change of it has to be told: hashes, and names. No text of a dump is kept, for it
@@ -417,6 +431,7 @@ mod tests {
             tables: Vec::new(),
             allow_violations: Vec::new(),
             schema: SavedSchema::default(),
+            others: SavedOthers::default(),
         };
         work.save_plan(&saved_plan).expect("links are replaced");
         assert_eq!(std::fs::read_to_string(&victim).expect("a file"), "theirs");

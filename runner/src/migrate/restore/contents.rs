@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use tsmigrate_analyzer::archive::{Entry, Section};
+use tsmigrate_analyzer::finding::Unmoved;
+use tsmigrate_analyzer::moving::SchemaMap;
 
-use super::dump::{self, Dump, Named};
+use super::dump::{self, Dump, From, Named};
 use super::hypertables::{self, Hypertables};
+use super::moved;
+use super::options::Args;
 use super::{entries, refused};
 use crate::engine::marks;
 use crate::engine::rows::OpenRows;
@@ -18,8 +21,12 @@ use crate::error::{Blocker, Error};
 use crate::human::{self, count};
 use crate::inspect::{Extension, Facts, Timescale};
 use crate::journal::{ARCHIVE, Identity};
+use crate::migrate::beside::{self, Brought};
 use crate::migrate::manifest::Manifest;
+use crate::migrate::scripts::Scripts;
+use crate::moving::Moving;
 use crate::names::Relation;
+use crate::script;
 use crate::tables::Table;
 use crate::timescale;
 
@@ -63,15 +70,26 @@ pub(super) struct Contents {
     pub(super) hypertables: Hypertables,
     /// What `tsmigrate dump` has written beside it.
     pub(super) manifest: Option<Manifest>,
+    /// What becomes of its schemas, where they move.
+    pub(super) map: Option<SchemaMap>,
 }
 
 impl Contents {
-    /// Opens what a person has named, and looks at what it holds; with it come the roles' statements that it has.
+    /// Opens what a person has named, and looks at what it holds; with it come the roles' statements.
     ///
     /// # Errors
     /// When it cannot be read, or [`Error::Preflight`] with all that cannot be restored.
-    pub(super) fn open(paths: &[PathBuf], database: Option<&str>) -> Result<(Self, Vec<u8>), Error> {
-        let Named { dump, roles, manifest } = dump::open(paths, database)?;
+    pub(super) fn open(args: &Args) -> Result<(Self, Vec<u8>), Error> {
+        let Named { mut dump, mut roles, mut manifest } = dump::open(&args.files, args.database.as_deref())?;
+        if let Some(path) = &args.roles {
+            roles.splice(0..0, dump::roles(path)?);
+        }
+        let map = args.schemas.of(&dump.database())?;
+        if let Some(map) = &map {
+            let parts =
+                [dump.section(Section::PreData), dump.section(Section::PostData), dump.about_objects()];
+            dump.moved = Some(moved::moved(dump.entries(), parts, &mut roles, manifest.as_mut(), map)?);
+        }
         let entries = dump.entries();
         let created: BTreeSet<Relation> =
             entries.iter().filter(|entry| entry.is("TABLE")).filter_map(entries::name).collect();
@@ -82,6 +100,13 @@ impl Contents {
         if let (Some(hypertables), Some(manifest)) = (&mut hypertables, &manifest) {
             // They were paused while their rows were dumped.
             hypertables.jobs.clone_from(&manifest.jobs);
+        }
+        if map.is_some() {
+            // What is the extension's alone is created with it.
+            hypertables = match hypertables {
+                Some(found) if found.has_own() => return Err(refused::moved_hypertables()),
+                _ => None,
+            };
         }
         let all = hypertables::relations(entries);
         if blockers.is_empty() {
@@ -99,12 +124,17 @@ impl Contents {
                 && let Some(table) = entries::table(entry, dump.size(entry))
             {
                 of_tables.insert(table.relation.clone(), number);
-                if hypertables.is_none() || !hypertables::is_catalog(&table.relation, &created) {
+                let of_catalogs = hypertables::is_catalog(&table.relation, &created);
+                if !of_catalogs || hypertables.is_none() && map.is_none() {
                     tables.push(table);
                 }
             }
             sequences
                 .extend(Some(entry).filter(|entry| entry.is("SEQUENCE SET")).and_then(entries::sequence));
+        }
+        if map.is_some() {
+            // TimescaleDB's are those of another database by then.
+            sequences.retain(|sequence, _| !timescale::is_own(&sequence.schema));
         }
         // What an extension has made may hold rows of its own, which stay.
         for table in &mut tables {
@@ -143,8 +173,26 @@ impl Contents {
             lacks,
             hypertables: hypertables.unwrap_or_default(),
             manifest,
+            map,
         };
         Ok((contents, roles))
+    }
+
+    /// What it brings to the target by these statements.
+    pub(super) fn brought(&self, scripts: &Scripts) -> Result<Brought, Error> {
+        let mut brought = Brought::of(scripts);
+        brought.large_objects = beside::large_objects(&script::statements("data", &self.about_objects())?);
+        Ok(brought)
+    }
+
+    /// What becomes of its names, where its schemas move.
+    pub(super) fn moving(&self) -> Option<&Moving> {
+        self.dump.moved.as_ref().map(|moved| &moved.moving)
+    }
+
+    /// Places that nothing proves to have moved rightly.
+    pub(super) fn unmoved(&self) -> &[Unmoved] {
+        self.dump.moved.as_ref().map(|moved| &moved.unmoved[..]).unwrap_or_default()
     }
 
     /// The text of one part, but for large objects.
@@ -226,7 +274,7 @@ fn blockers(dump: &Dump) -> Vec<Blocker> {
     let all = dump.entries();
     let of_kind = |kind: &'static str| all.iter().filter(move |entry| entry.is(kind));
     let mut blockers = Vec::new();
-    if let Dump::Text(text) = dump {
+    if let From::Text(text) = &dump.from {
         blockers.extend(text.problems().map(refused::problem));
         if text.versions().0.is_empty() {
             blockers.push(refused::no_head());
@@ -298,12 +346,12 @@ fn facts(dump: &Dump) -> Facts {
 /// A hash of what it holds; of an archive, with when it was written. Rows that were damaged may be put right meanwhile.
 fn fingerprint(dump: &Dump) -> String {
     let mut hash = Sha256::new();
-    match dump {
-        Dump::Archive(archive, _) => {
+    match &dump.from {
+        From::Archive(archive, _) => {
             let toc = archive.toc();
             hash.update(format!("{:?} {:?} {:?} {:?}", toc.format, toc.created, toc.server, toc.writer));
         }
-        Dump::Text(text) => hash.update(format!("text {:?}", text.versions())),
+        From::Text(text) => hash.update(format!("text {:?}", text.versions())),
     }
     for entry in dump.entries() {
         hash.update(format!("{entry:?}\n"));
@@ -313,8 +361,8 @@ fn fingerprint(dump: &Dump) -> String {
 
 fn notes(dump: &Dump) -> Vec<String> {
     let mut notes = Vec::new();
-    match dump {
-        Dump::Archive(archive, _) => {
+    match &dump.from {
+        From::Archive(archive, _) => {
             let toc = archive.toc();
             let [second, minute, hour, day, month, year, _] = toc.created;
             notes.push(format!(
@@ -324,7 +372,7 @@ fn notes(dump: &Dump) -> Vec<String> {
                 String::from_utf8_lossy(&toc.writer)
             ));
         }
-        Dump::Text(text) => {
+        From::Text(text) => {
             let (server, writer) = text.versions();
             let (server, writer) = (String::from_utf8_lossy(server), String::from_utf8_lossy(writer));
             notes.push(format!("the text was written by pg_dump {writer}, of a server of version {server}"));
@@ -348,11 +396,11 @@ fn notes(dump: &Dump) -> Vec<String> {
 /// What a dump of a whole database has, and this one does not: the target will not have it either.
 fn lacks(dump: &Dump, of_tables: &BTreeMap<Relation, usize>) -> Vec<String> {
     let mut lacks = Vec::new();
-    let has_more = match dump {
-        Dump::Archive(archive, _) => {
+    let has_more = match &dump.from {
+        From::Archive(archive, _) => {
             archive.toc().entries.iter().any(|entry| entry.section == Section::PostData)
         }
-        Dump::Text(text) => !text.section(Section::PostData).is_empty(),
+        From::Text(text) => !text.section(Section::PostData).is_empty(),
     };
     if !of_tables.is_empty() && !has_more {
         lacks.push("the dump has no index, key or trigger: was it dumped with --section?".to_owned());

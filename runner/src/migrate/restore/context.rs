@@ -7,7 +7,6 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::contents::Contents;
-use super::dump;
 use super::options::Args;
 use crate::capacity::Workers;
 use crate::connect::{Connector, Side};
@@ -38,10 +37,7 @@ impl Deref for Restore {
 impl Restore {
     pub(super) fn new(args: &Args) -> Result<Self, Error> {
         check_rules(&args.accept)?;
-        let (contents, mut roles) = Contents::open(&args.files, args.database.as_deref())?;
-        if let Some(path) = &args.roles {
-            roles.splice(0..0, dump::roles(path)?);
-        }
+        let (contents, roles) = Contents::open(args)?;
         let target = Connector::new(Side::Target, &args.target)?;
         let work = WorkDir::new(args.work_dir.as_deref(), &contents.facts.database);
         let tuning = Tuning {
@@ -49,6 +45,7 @@ impl Restore {
             dry_run: args.dry_run,
             workers: args.workers(Workers::by_distance(Duration::ZERO, 0, 0)),
             retry_policy: RetryPolicy { retries: args.retries, disk: args.wait_for_disk },
+            beside: contents.map.is_some(),
             no_analyze: args.no_analyze,
         };
         let shown = args.shown_files();
@@ -61,7 +58,11 @@ impl Restore {
         let mut accept = self.args.accept.clone();
         accept.sort();
         let roles = crate::human::hex(&Sha256::digest(&self.roles));
-        let text = serde_json::to_vec(&(accept, roles)).unwrap_or_default();
+        let text = match &self.args.schemas {
+            schemas if schemas.is_empty() => serde_json::to_vec(&(accept, roles)),
+            schemas => serde_json::to_vec(&(accept, roles, schemas)),
+        }
+        .unwrap_or_default();
         crate::human::hex(&Sha256::digest(&text))
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tsmigrate_analyzer::archive::{Damage, Entry, Place, Section};
 
+use super::moved::Moved;
 use super::{entries, refused};
 use crate::archive::{self, Archive, Places};
 use crate::error::Error;
@@ -17,9 +18,16 @@ use crate::tables::Table;
 use crate::text_dump::{self, Choice, TextDump, TextFile};
 
 /// An archive with the places of its data, or a database's text.
-pub(super) enum Dump {
+pub(super) enum From {
     Archive(Archive, Places),
     Text(Box<TextDump>),
+}
+
+/// A dump of one database.
+pub(super) struct Dump {
+    pub(super) from: From,
+    /// What of it reads otherwise, where its schemas move into other names.
+    pub(super) moved: Option<Moved>,
 }
 
 /// What a person has named, opened.
@@ -45,13 +53,16 @@ pub(super) fn open(paths: &[PathBuf], database: Option<&str>) -> Result<Named, E
         }
     }
     let found = text_dump::look(texts).map_err(|failure| refused::text(&failure))?;
+    if let Some(database) = database.filter(|_| archives.len() > 1) {
+        archives.retain(|(_, archive)| String::from_utf8_lossy(&archive.toc().database) == database);
+    }
     if archives.len() > 1 || !archives.is_empty() && !found.is_roles_alone() {
         return Err(refused::several(paths));
     }
     let Some((path, mut archive)) = archives.pop() else {
         let roles = found.roles.clone();
         let text = found.choose(database).map_err(|choice| refused::choice(&choice, paths))?;
-        return Ok(Named { dump: Dump::Text(Box::new(text)), roles, manifest: None });
+        return Ok(Named { dump: Dump::new(From::Text(Box::new(text))), roles, manifest: None });
     };
     if let Some(database) = database {
         let own = String::from_utf8_lossy(&archive.toc().database);
@@ -72,7 +83,7 @@ pub(super) fn open(paths: &[PathBuf], database: Option<&str>) -> Result<Named, E
         roles = std::fs::read(&file)
             .map_err(|error| Error::File { what: format!("read {}", file.display()), error })?;
     }
-    Ok(Named { dump: Dump::Archive(archive, places), roles, manifest })
+    Ok(Named { dump: Dump::new(From::Archive(archive, places)), roles, manifest })
 }
 
 /// Refuses a folder that is not as `tsmigrate dump` has left it. Rows are looked at when they are read.
@@ -164,44 +175,51 @@ fn opened(path: &Path) -> Result<Opened, Error> {
 }
 
 impl Dump {
+    fn new(from: From) -> Self {
+        Self { from, moved: None }
+    }
+
     /// What it holds.
     pub(super) fn entries(&self) -> &[Entry] {
-        match self {
-            Self::Archive(archive, _) => &archive.toc().entries,
-            Self::Text(text) => text.entries(),
+        if let Some(moved) = &self.moved {
+            return &moved.entries;
+        }
+        match &self.from {
+            From::Archive(archive, _) => &archive.toc().entries,
+            From::Text(text) => text.entries(),
         }
     }
 
     /// True where its text is UTF-8.
     pub(super) fn is_utf8(&self) -> bool {
-        match self {
-            Self::Archive(archive, _) => archive.toc().is_utf8(),
-            Self::Text(text) => text.is_utf8(),
+        match &self.from {
+            From::Archive(archive, _) => archive.toc().is_utf8(),
+            From::Text(text) => text.is_utf8(),
         }
     }
 
     /// The name of the database that was dumped.
     pub(super) fn database(&self) -> String {
-        match self {
-            Self::Archive(archive, _) => String::from_utf8_lossy(&archive.toc().database).into_owned(),
-            Self::Text(text) => text.name(),
+        match &self.from {
+            From::Archive(archive, _) => String::from_utf8_lossy(&archive.toc().database).into_owned(),
+            From::Text(text) => text.name(),
         }
     }
 
     /// The version of its server; empty where nothing tells it.
     pub(super) fn server(&self) -> String {
-        let version = match self {
-            Self::Archive(archive, _) => &archive.toc().server,
-            Self::Text(text) => text.versions().0,
+        let version = match &self.from {
+            From::Archive(archive, _) => &archive.toc().server,
+            From::Text(text) => text.versions().0,
         };
         String::from_utf8_lossy(version).into_owned()
     }
 
     /// The bytes that the data of an entry takes.
     pub(super) fn size(&self, entry: &Entry) -> u64 {
-        match self {
-            Self::Archive(_, places) => places.size(entry),
-            Self::Text(text) => {
+        match &self.from {
+            From::Archive(_, places) => places.size(entry),
+            From::Text(text) => {
                 let (_, start, end) = text.place(entry);
                 end.saturating_sub(start)
             }
@@ -210,8 +228,8 @@ impl Dump {
 
     /// Tables in the order in which they are read best: the largest first, or as they stand in a compressed file.
     pub(super) fn order(&self, tables: &mut [Table], of: &BTreeMap<Relation, usize>) {
-        let place = |table: &Table| match self {
-            Self::Text(text) if text.is_packed() => {
+        let place = |table: &Table| match &self.from {
+            From::Text(text) if text.is_packed() => {
                 let entry = of.get(&table.relation).and_then(|number| self.entries().get(*number));
                 let (file, start, _) = entry.map(|entry| text.place(entry)).unwrap_or_default();
                 (file, start)
@@ -223,30 +241,38 @@ impl Dump {
 
     /// The text of one part, but for large objects. Statistics are left out: they are made anew.
     pub(super) fn section(&self, section: Section) -> Vec<u8> {
-        match self {
-            Self::Archive(archive, _) => archive.text(|of, entry| {
+        match (&self.moved, section) {
+            (Some(moved), Section::PreData) => return moved.pre_data.clone(),
+            (Some(moved), Section::PostData) => return moved.post_data.clone(),
+            _ => {}
+        }
+        match &self.from {
+            From::Archive(archive, _) => archive.text(|of, entry| {
                 of == section && !entry.is("STATISTICS DATA") && !entry.is_of_large_objects()
             }),
-            Self::Text(text) => text.section(section),
+            From::Text(text) => text.section(section),
         }
     }
 
     /// Owners, privileges and comments of large objects; empty where there are none.
     pub(super) fn about_objects(&self) -> Vec<u8> {
-        match self {
-            Self::Archive(archive, _) if archive.toc().entries.iter().any(Entry::is_of_large_objects) => {
+        if let Some(moved) = &self.moved {
+            return moved.about_objects.clone();
+        }
+        match &self.from {
+            From::Archive(archive, _) if archive.toc().entries.iter().any(Entry::is_of_large_objects) => {
                 archive.text(|_, entry| !entry.has_data && entry.is_of_large_objects())
             }
-            Self::Archive(..) => Vec::new(),
-            Self::Text(text) => text.about_objects().to_vec(),
+            From::Archive(..) => Vec::new(),
+            From::Text(text) => text.about_objects().to_vec(),
         }
     }
 
     /// The rows of an entry.
     pub(super) fn rows(&self, entry: &Entry) -> io::Result<Box<dyn Read>> {
-        Ok(match self {
-            Self::Archive(archive, places) => archive.rows(places, entry)?,
-            Self::Text(text) => text.rows(entry)?,
+        Ok(match &self.from {
+            From::Archive(archive, places) => archive.rows(places, entry)?,
+            From::Text(text) => text.rows(entry)?,
         })
     }
 
@@ -256,9 +282,9 @@ impl Dump {
         entry: &Entry,
         each: &mut dyn FnMut(u64, &mut dyn Read) -> io::Result<()>,
     ) -> io::Result<()> {
-        match self {
-            Self::Archive(archive, places) => archive.large_objects(places, entry, each),
-            Self::Text(text) => text.large_objects(entry, each),
+        match &self.from {
+            From::Archive(archive, places) => archive.large_objects(places, entry, each),
+            From::Text(text) => text.large_objects(entry, each),
         }
     }
 }

@@ -36,6 +36,7 @@ pub(in crate::migrate) fn table(entry: &Entry, bytes: u64) -> Option<Table> {
         routed: into != relation,
         into,
         relation,
+        from: None,
         columns: columns.into_iter().map(identifier).collect::<Vec<_>>().join(", "),
         blocks: 0,
         bytes,

@@ -12,6 +12,7 @@ use crate::engine::config::{self, ConfigTable};
 use crate::error::{Blocker, Error};
 use crate::inspect::Timescale;
 use crate::jobs::{self, Job};
+use crate::migrate::beside::FIRST_JOB;
 use crate::names::{self, Relation};
 use crate::tables::Table;
 use crate::timescale::{self, INTERNAL};
@@ -104,6 +105,13 @@ impl Hypertables {
             "bgw_job" => jobs.extend(row.job()),
             _ => {}
         }
+    }
+
+    /// True where the archive has hypertables, aggregates or jobs of its own.
+    pub(super) fn has_own(&self) -> bool {
+        !self.timescale.hypertables.is_empty()
+            || !self.timescale.aggregates.is_empty()
+            || self.jobs.iter().any(|job| job.id >= FIRST_JOB)
     }
 
     /// What of it cannot be restored; `created` are tables and views that the archive creates.

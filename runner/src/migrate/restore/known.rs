@@ -23,6 +23,9 @@ pub(super) async fn keep(run: &TargetRun<'_>, behind_rows: BTreeSet<String>) -> 
         return Ok(());
     }
     let mut objects = others::known(&session).await?;
+    // On a target that had other databases, what it had then is theirs.
+    let theirs = run.context.work.saved_plan(&run.context.run)?.others.objects;
+    objects.retain(|object| !theirs.contains(object));
     objects.extend(behind_rows.iter().map(|object| others::hash(object)));
     let saved = serde_json::to_string(&SavedSchema { objects, ..SavedSchema::default() })
         .map_err(|error| Error::Defect(format!("names cannot be written down: {error}")))?;

@@ -8,11 +8,13 @@ pub(super) mod entries;
 mod hypertables;
 mod known;
 mod large_objects;
+mod moved;
 mod options;
 mod past_policies;
 mod pipeline;
 mod refused;
 mod schema;
+mod several;
 mod target;
 mod verify;
 mod violations;
@@ -24,25 +26,28 @@ use std::sync::Arc;
 pub use options::Args;
 
 use self::context::Restore;
+use super::several::One;
 use super::stages::restoring;
-use super::{allowing, broken_rows, ending, has_own_steps, kept};
+use super::{allowing, broken_rows, ending, has_own_steps, kept, refused};
 use crate::error::Error;
 use crate::record;
 use crate::report::Report;
+
+/// The runs of a restore of several databases, one after the other; none where it is one. The report says why there are none
+/// where they cannot begin.
+///
+/// # Errors
+/// The report of what stands in the way.
+pub fn several(args: &Args) -> Result<Vec<One<Args>>, Box<Report>> {
+    several::several(args).map_err(|error| Box::new(refused(args.resume, error)))
+}
 
 /// Restores an archive, and leaves the target in order whatever ends it. A first signal stops it; at the second one
 /// `give_up` is called, as in a migration.
 pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static) -> Report {
     let context = match Restore::new(args) {
         Ok(context) => Arc::new(context),
-        Err(error @ (Error::Preflight(_) | Error::Refused { .. })) => {
-            let mut report = ending::not_begun(&Error::Preflight(Vec::new()));
-            ending::failed(&mut report, error);
-            let by = if args.resume { "by this start" } else { "to the target" };
-            report.state.push(format!("nothing was written {by}"));
-            return report;
-        }
-        Err(error) => return ending::not_begun(&error),
+        Err(error) => return refused(args.resume, error),
     };
     context.target.endpoint().warnings().iter().for_each(|warning| context.progress.warn(warning));
     let task = tokio::spawn(pipeline::restore(context.clone()));

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::capacity::Workers;
+use crate::moving::Wish;
 
 /// Options of `tsmigrate restore`.
 #[derive(Clone, clap::Args)]
@@ -21,6 +22,8 @@ Examples:
                                       the same of dumps that are text
   tsmigrate restore --database shop cluster.sql.zst
                                       one database out of a pg_dumpall file
+  tsmigrate restore cluster.sql --into-schema a=a --into-schema b=b
+                                      two of them into schemas of their own
 
 FILE is what pg_dump wrote with -Fc, -Fd or -Ft, or text of pg_dump and
 pg_dumpall, plain or compressed by gzip, zstd or lz4; the roles are what
@@ -49,6 +52,10 @@ pub struct Args {
     /// The one database of a pg_dumpall file
     #[arg(long, value_name = "NAME", help_heading = "Contents")]
     pub database: Option<String>,
+
+    /// Schemas that move into other names.
+    #[command(flatten)]
+    pub schemas: Wish,
 
     /// Accept what these rules lose: RULE,RULE
     #[arg(long, value_name = "RULE", num_args = 1.., value_delimiter = ',', help_heading = "Contents")]

@@ -13,6 +13,7 @@ use crate::inspect::Facts;
 use crate::journal::Event;
 use crate::journal::Identity;
 use crate::journal::State;
+use crate::migrate::beside;
 use crate::migrate::bridging;
 use crate::migrate::copy_plan::CopyPlan;
 use crate::migrate::copy_plan::TableRanges;
@@ -77,7 +78,11 @@ pub(super) async fn restore(context: Arc<Restore>) -> Result<Outcome, Error> {
     if past.is_none() {
         let found = violations::without_rows(&context.contents, &scripts, &violations);
         let failed = |error| Error::File { what: "read the archive".to_owned(), error };
-        let found: Vec<Blocker> = found.map_err(failed)?.into_iter().collect();
+        let mut found: Vec<Blocker> = found.map_err(failed)?.into_iter().collect();
+        if context.tuning.beside {
+            let brought = context.contents.brought(&scripts)?;
+            found.extend(beside::meets(&context.target.open().await?, &brought).await?);
+        }
         if !found.is_empty() {
             return Err(Error::Preflight(found));
         }
@@ -179,6 +184,7 @@ fn plan(context: &Restore, scripts: &Scripts, clear: bool) -> bool {
     }
     let mut report = context.report();
     let mut notes = [&contents.notes[..], &contents.lacks].concat();
+    notes.extend(beside::note(scripts));
     notes.extend(context.workers.get().iter().flat_map(|(_, why)| why.iter().cloned()));
     report.plan = Some(Plan { steps, notes, ..Plan::default() });
     report.next =
@@ -209,6 +215,7 @@ async fn begin(
         tables: tables.clone(),
         allow_violations: given.to_vec(),
         schema: SavedSchema::default(),
+        others: beside::before(context, &context.contents.brought(scripts)?).await?,
     })?;
     let state = context.contents.identity.oid.clone();
     context.journal(Event::Snapshot { state, schema: scripts.hash.clone() })?;

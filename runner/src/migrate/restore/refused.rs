@@ -259,7 +259,7 @@ pub(super) fn choice(choice: &Choice, paths: &[PathBuf]) -> Error {
     let (what, next) = match choice {
         Choice::Several(all) => (
             format!("{names} has {}: {}", human::count(all.len() as u64, "database"), list(all)),
-            "name one of them: --database NAME; each goes to a service of its own".to_owned(),
+            "name one of them: --database NAME; or move them into schemas: --into-schema DATABASE=SCHEMA for each".to_owned(),
         ),
         Choice::Others(all) if all.is_empty() => {
             (format!("{names} does not say which database it has"), "leave out --database".to_owned())
@@ -342,6 +342,17 @@ pub(super) fn of_cluster(path: &Path) -> Error {
         next: vec![
             archive::text_of_cluster(path),
             "then name that, with --database for one of its databases".into(),
+        ],
+    }
+}
+
+/// A database with hypertables whose schemas are to move.
+pub(super) fn moved_hypertables() -> Error {
+    Error::Refused {
+        what: "--into-schema: the database has hypertables or jobs, whose schemas TimescaleDB keeps in rows of its own catalogs"
+            .to_owned(),
+        next: vec![
+            "restore this database first, as it is, without --into-schema; then the others into schemas beside it".into(),
         ],
     }
 }

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::filter::Filter;
 use crate::inspect::Facts;
 use crate::migrate::scripts::Scripts;
-use crate::migrate::{administrator, ownership, schema};
+use crate::migrate::{administrator, beside, ownership, schema};
 use crate::results::Missing;
 use crate::script::{self, Class, Input, Statement};
 
@@ -60,7 +60,7 @@ pub(super) fn analyse(context: &Restore, source: &Facts, target: &Facts) -> Resu
     ];
     let chosen = (&Filter::default(), &Conversions::default());
     let Analysed { findings, decisions, scripts: later, mut texts } =
-        analysis::analyse(&inputs, source, target, &context.args.accept, chosen)?;
+        analysis::analyse(&inputs, contents.unmoved(), source, target, &context.args.accept, chosen)?;
     let lost = || Error::Defect("the analysis lost a part of the archive".into());
     let objects_text = texts.pop().ok_or_else(lost)?;
     let mut scripts = schema::sort(texts.try_into().map_err(|_| lost())?, target)?;
@@ -72,6 +72,9 @@ pub(super) fn analyse(context: &Restore, source: &Facts, target: &Facts) -> Resu
     let all = [&scripts.roles, &scripts.extensions, &scripts.pre_data, &scripts.post_data];
     for statement in all.into_iter().flatten().chain(scripts.access.iter().map(|(_, statement)| statement)) {
         refuse_transaction(statement)?;
+    }
+    if context.tuning.beside {
+        beside::share_roles(&mut scripts, target);
     }
     scripts.hash = hash;
     // pg_dumpall may have been told to leave passwords out, or not have been allowed to read them.

@@ -52,6 +52,10 @@ pub(super) async fn inspect(context: &Restore, source: &Facts, resumed: bool) ->
         // The run's own objects are there.
         blockers.retain(|blocker| !["target-not-empty", "target-restoring"].contains(&blocker.check));
     }
+    if context.tuning.beside {
+        // What meets is found when it is known what is created.
+        blockers.retain(|blocker| blocker.check != "target-not-empty");
+    }
     if facts.superuser {
         blockers.push(Blocker::new(
             "target-superuser",

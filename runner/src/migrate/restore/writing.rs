@@ -171,6 +171,7 @@ fn announce(context: &Restore, moved: &jobs::Moved<'_>, loaded: &Loaded, unfulfi
         announcements: findings.iter().map(Into::into).collect(),
         skipped: context.contents.without_rows().into_iter().chain(loaded.skipped.clone()).collect(),
         kept: loaded.kept.clone(),
+        moving: context.contents.moving().cloned(),
         ..Known::default()
     };
     if let Err(error) = context.work.keep(announced::FILE, &known) {

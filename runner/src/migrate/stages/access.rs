@@ -109,7 +109,7 @@ async fn of_large_objects(
     ];
     let servers = run.servers;
     let mut analysed =
-        analysis::analyse(&inputs, &servers.source, &servers.target, &args.accept, servers.chosen())?;
+        analysis::analyse(&inputs, &[], &servers.source, &servers.target, &args.accept, servers.chosen())?;
     let text = analysed.texts.pop().unwrap_or_default();
     let statements = script::statements("data", &text)?;
     // The large objects themselves have arrived: no dump creates them.

@@ -10,11 +10,15 @@ use crate::migrate::driver::{Run, StageResult, TargetRun};
 use crate::migrate::engine_setup::SETUP;
 use crate::migrate::loaded::Loaded;
 use crate::tables;
+use crate::timescale;
 
 /// Those of a source.
 pub(in crate::migrate) async fn of_source(run: &Run<'_>) -> Result<Vec<ConfigTable>, Error> {
     let chosen = run.servers.filter.chosen();
-    config::list(&*run.snapshot.holder.turn().await?, chosen).await
+    let mut tables = config::list(&*run.snapshot.holder.turn().await?, chosen).await?;
+    // Beside other databases TimescaleDB's are those of whoever has hypertables there.
+    tables.retain(|table| !run.context.tuning.beside || !timescale::is_own(&table.relation().schema));
+    Ok(tables)
 }
 
 /// Those whose rows stay behind: an earlier start may have filled the others.

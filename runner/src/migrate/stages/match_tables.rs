@@ -31,7 +31,7 @@ pub(in crate::migrate) async fn run(
     });
     for (table, _) in tables.iter_mut() {
         let shape = |shapes: &tables::Shapes, relation| shapes.get(relation).map(|(_, shape)| shape.clone());
-        if shape(shapes, &table.into) != shape(&of_source, &table.relation) {
+        if shape(shapes, &table.into) != shape(&of_source, table.on_source()) {
             table.format = Format::Text;
         }
     }

@@ -7,6 +7,7 @@ use crate::connect::{Connector, Session};
 use crate::engine::builds::Build;
 use crate::engine::retry;
 use crate::error::Error;
+use crate::migrate::Context;
 use crate::migrate::driver::{StageResult, TargetRun};
 use crate::names::Relation;
 use crate::progress::TaskKind;
@@ -56,6 +57,20 @@ pub(in crate::migrate) enum Readers<'a> {
     Source(&'a Connector),
     /// Nowhere but in a dump: these views' owners read past policies.
     Dump(&'a BTreeSet<Relation>),
+}
+
+/// Views whose owners read past policies on the source, by the names that they have on the target; none where no schema moves,
+/// and the source can be asked about its own names.
+pub(in crate::migrate) async fn past_policies(
+    context: &Context,
+) -> Result<Option<BTreeSet<Relation>>, Error> {
+    let Some(moving) = context.moving() else { return Ok(None) };
+    let question = format!(
+        "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.oid IN ({OF_ROLES})"
+    );
+    let views = context.source.open().await?.ask(&question).await?;
+    views.iter().map(|row| Ok(moving.relation(&row.relation(0)?))).collect::<Result<_, Error>>().map(Some)
 }
 
 impl Readers<'_> {

@@ -17,6 +17,9 @@ pub(in crate::migrate) async fn run(run: &Run<'_>, loaded: &mut Loaded) -> Resul
         let mut values = sequences::read(&source, |name| run.servers.filter.has(name)).await?;
         // Those of TimescaleDB number what its catalogs hold.
         values.retain(|name, _| !timescale::is_own(&name.schema) || run.servers.source.timescale.is_some());
+        if let Some(moving) = run.context.moving() {
+            values = values.into_iter().map(|(name, value)| (moving.relation(&name), value)).collect();
+        }
         let set = sequences::write(&engine.target.open().await?, &values).await?;
         Ok((set, values))
     })

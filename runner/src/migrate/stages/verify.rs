@@ -65,6 +65,7 @@ async fn compare(run: &Run<'_>, loaded: &Loaded) -> Result<Option<Verification>,
         skipped: loaded.skipped.clone(),
         kept: loaded.kept.clone(),
         wish: args.wish(),
+        moving: context.moving().as_deref().cloned(),
         hypertable: args.hypertable.clone(),
         without,
         seen: None,
@@ -95,7 +96,11 @@ async fn compare(run: &Run<'_>, loaded: &Loaded) -> Result<Option<Verification>,
         kept: Some(&loaded.kept),
         seen: None,
     };
-    let chosen = verify::Chosen { filter: servers.filter.clone(), convert: servers.convert.clone() };
+    let chosen = verify::Chosen {
+        filter: servers.filter.clone(),
+        convert: servers.convert.clone(),
+        moving: context.moving(),
+    };
     let options = verify::VerifyOptions {
         jobs: usize::try_from(context.jobs()).unwrap_or(1),
         chosen,

@@ -47,7 +47,7 @@ fn run_with(
         kept,
         seen: None,
     };
-    compare(source, target, &expect, options, &Selection::default())
+    compare(source, target, &expect, options, (&Selection::default(), None))
 }
 
 fn found(verification: &Verification) -> Vec<String> {

@@ -1,0 +1,175 @@
+//! Texts in memory whose schemas move into other names, as `--into-schema` says.
+
+use tsmigrate_analyzer::finding::Unmoved;
+use tsmigrate_analyzer::moving::{MoveError, Mover, Moves, SchemaMap, Survey, Surveyor};
+use tsmigrate_analyzer::{Rewriter, Style};
+
+use crate::analysis;
+use crate::error::Error;
+use crate::names::Relation;
+
+/// What a person says of schemas that move.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, clap::Args)]
+pub struct Wish {
+    /// Move public into this schema: [DB=]NAME
+    #[arg(long, value_name = "NAME", help_heading = "Contents")]
+    pub into_schema: Vec<String>,
+
+    /// Move a schema into another: [DB:]OLD=NEW
+    #[arg(long, value_name = "OLD=NEW", help_heading = "Contents")]
+    pub map_schema: Vec<String>,
+}
+
+/// Texts of one database, moved.
+#[derive(Debug)]
+pub struct MovedTexts {
+    /// The texts, in their order.
+    pub texts: Vec<Vec<u8>>,
+    /// What nothing proves; inputs are numbered as the texts are.
+    pub unmoved: Vec<Unmoved>,
+    /// Where things are.
+    pub moving: Moving,
+}
+
+/// What becomes of the names of one database.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Moving {
+    map: SchemaMap,
+    survey: Survey,
+}
+
+impl Wish {
+    /// True where nothing is to move.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.into_schema.is_empty() && self.map_schema.is_empty()
+    }
+
+    /// The schemas of all databases that it names; others are on the service beside each.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where it cannot be read.
+    pub fn read(&self) -> Result<SchemaMap, Error> {
+        let map = SchemaMap::read(&self.into_schema, &self.map_schema);
+        let mut map = map.map_err(|(option, what)| Error::Refused {
+            what: format!("{option}: {what}"),
+            next: vec!["give a name, DATABASE=NAME, or OLD=NEW: tsmigrate help restore".into()],
+        })?;
+        map.beside_others = true;
+        Ok(map)
+    }
+
+    /// The schemas of the database of this name; none where nothing is to move.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where it cannot be read, or names other databases.
+    pub fn of(&self, database: &str) -> Result<Option<SchemaMap>, Error> {
+        if self.is_empty() {
+            return Ok(None);
+        }
+        let map = self.read()?;
+        map.alone(database).map(Some).ok_or_else(|| Error::Refused {
+            what: format!(
+                "--into-schema: the database is called {}, and is not named",
+                crate::quote::quoted(database)
+            ),
+            next: vec![format!("leave the other name out: --into-schema NAME, not DATABASE=NAME")],
+        })
+    }
+}
+
+/// Moves texts of one database.
+///
+/// # Errors
+/// [`Error::Refused`] where they cannot be moved.
+pub fn move_texts(map: &SchemaMap, texts: &[&[u8]]) -> Result<MovedTexts, Error> {
+    analysis::on_large_stack(|| {
+        let mut surveyor = Surveyor::new(map);
+        for text in texts {
+            surveyor.begin("");
+            surveyor.feed(text);
+            surveyor.end();
+        }
+        let moving = Moving { map: map.clone(), survey: surveyor.finish() };
+        map.check(&moving.survey).map_err(|error| refused(&error))?;
+        let mut mover = Mover::new(map, &moving.survey);
+        for text in texts {
+            mover.begin("");
+            mover.feed(text);
+            mover.end();
+        }
+        let Moves { planned, unmoved, .. } = mover.finish();
+        let written = texts.iter().zip(&planned).map(|(text, planned)| {
+            let mut out = Vec::with_capacity(text.len());
+            let mut rewriter = Rewriter::new(planned, Style::Delete);
+            rewriter.feed(text, &mut out);
+            rewriter.finish(&mut out);
+            out
+        });
+        Ok(MovedTexts { texts: written.collect(), unmoved, moving })
+    })
+}
+
+impl Moving {
+    /// The schema of an object of whatever kind then.
+    #[must_use]
+    pub fn schema_of(&self, object: &Relation) -> Option<String> {
+        self.survey.schema_of_object(&self.map, &object.schema, &object.name)
+    }
+
+    /// What a schema is called then; none where it keeps its name.
+    #[must_use]
+    pub fn schema(&self, name: &str) -> Option<String> {
+        self.survey.schema(&self.map, name)
+    }
+
+    /// What a `search_path` is then; none where it stays.
+    #[must_use]
+    pub fn path(&self, path: &[String]) -> Option<Vec<String>> {
+        self.survey.path(&self.map, path)
+    }
+
+    /// A statement with qualified names, as a dump of the database has it then.
+    ///
+    /// # Errors
+    /// A defect.
+    pub fn statement(&self, sql: &str) -> Result<String, Error> {
+        const HEAD: &str =
+            "SELECT pg_catalog.set_config('search_path', '', false);\nCREATE SCHEMA IF NOT EXISTS pg_temp;\n";
+        let text = format!("{HEAD}{sql}");
+        analysis::on_large_stack(|| {
+            let mut mover = Mover::new(&self.map, &self.survey);
+            mover.begin("");
+            mover.feed(text.as_bytes());
+            mover.end();
+            let planned = mover.finish().planned.pop().unwrap_or_default();
+            let mut out = Vec::with_capacity(text.len());
+            let mut rewriter = Rewriter::new(&planned, Style::Delete);
+            rewriter.feed(text.as_bytes(), &mut out);
+            rewriter.finish(&mut out);
+            let out = String::from_utf8_lossy(&out);
+            // What stands before a database's first statement stands before this one.
+            Ok(out
+                .rsplit_once("IF NOT EXISTS pg_temp;\n")
+                .map_or_else(|| out.to_string(), |(_, sql)| sql.to_owned()))
+        })
+    }
+
+    /// What a table or sequence is called then.
+    #[must_use]
+    pub fn relation(&self, relation: &Relation) -> Relation {
+        let schema = self.survey.schema_of_relation(&self.map, &relation.schema, &relation.name);
+        Relation::new(&schema, &relation.name)
+    }
+}
+
+fn refused(error: &MoveError) -> Error {
+    let next = match error {
+        MoveError::Hypertables(_) => {
+            "move this database first, as it is, without --into-schema, and the others into schemas beside it"
+        }
+        MoveError::TooLong(..) => "give it a shorter name: --map-schema OLD=NEW",
+        MoveError::NoDatabase(_) | MoveError::Several(_) => "name one database with --database",
+    };
+    Error::Refused { what: format!("--into-schema: {error}"), next: vec![next.into()] }
+}
