@@ -24,7 +24,8 @@ export type Unjudged =
   | "encoding"
   | "conversion"
   | "nul-byte"
-  | "size";
+  | "size"
+  | "drops";
 /**
  * How bad it is.
  */

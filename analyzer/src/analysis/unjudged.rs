@@ -6,7 +6,7 @@ use super::state::Pass;
 use crate::body::parts;
 use crate::facts::ObjectId;
 use crate::facts::names::{option, option_text, set_configs, truth};
-use crate::facts::objects::subject;
+use crate::facts::objects::{dropped, subject};
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Reference, names_columns, pg};
 use crate::rule::Unjudged;
@@ -28,6 +28,9 @@ impl Pass<'_> {
         if !self.analysis.facts.is_dump && self.has_unread_columns(statement) {
             self.not_judged(Unjudged::Columns, statement.place(&statement.range()));
         }
+        if !self.analysis.facts.is_dump && self.drops_own(node) {
+            self.not_judged(Unjudged::Drops, statement.place(&statement.range()));
+        }
         if becomes_read_only(node) {
             self.not_judged(Unjudged::ReadOnly, statement.place(&statement.range()));
         }
@@ -47,6 +50,25 @@ impl Pass<'_> {
             _ => return,
         };
         self.not_judged(what, statement.place(&statement.range()));
+    }
+
+    /// True where a statement drops what the inputs have created, and others may need.
+    fn drops_own(&self, node: &NodeEnum) -> bool {
+        let facts = &self.analysis.facts;
+        match node {
+            NodeEnum::DropStmt(s) => dropped(s).iter().any(|object| {
+                let is_part = object.id.class == Class::Attached || object.word == "index";
+                !is_part && facts.exists(&facts.resolved(&object.id))
+            }),
+            NodeEnum::DropRoleStmt(s) => {
+                let mut names = s.roles.iter().filter_map(|role| match &role.node {
+                    Some(NodeEnum::RoleSpec(of)) => Some(&*of.rolename),
+                    _ => None,
+                });
+                names.any(|name| facts.roles.get(name).is_some_and(|role| role.created.is_some()))
+            }
+            _ => false,
+        }
     }
 
     /// True where a statement names columns that no rule looks for: in a query, a view, the body of a function in SQL.
@@ -227,6 +249,12 @@ mod tests {
             ("CREATE TABLE t (a text);\nCOPY t FROM stdin (FORMAT csv);\n\\000\n\\.\n", None),
             ("CREATE TABLE t (a date);\nINSERT INTO t VALUES ('0000-00-00');", Some("values 1 2")),
             ("CREATE TABLE t (a int);\nCOPY t FROM stdin;\nx\n\\.\n", Some("values 1 2")),
+            (
+                "CREATE ROLE r;\nCREATE TABLE t (a int);\nGRANT SELECT ON t TO r;\nDROP ROLE r;",
+                Some("drops 1 4"),
+            ),
+            ("CREATE SCHEMA s;\nCREATE TABLE s.t (a int);\nDROP SCHEMA s CASCADE;", Some("drops 1 3")),
+            ("CREATE TABLE t (a int);\nCREATE INDEX i ON t (a);\nDROP INDEX i;", None),
             ("SELECT 'é';", Some("encoding 1 1")),
             ("SET client_encoding = 'UTF8';\nSELECT 'é';", None),
             ("SET NAMES 'utf-8';\nSELECT 'é';", None),

@@ -36,6 +36,8 @@ pub enum Unjudged {
     NulByte,
     /// Statements, or bodies of functions, too large or nested too deep to be read.
     Size,
+    /// Statements of a script that drop what the inputs have created.
+    Drops,
 }
 
 impl Unjudged {
@@ -91,6 +93,11 @@ impl Unjudged {
                     count(number, "statement")
                 )
             }
+            Self::Drops => format!(
+                "{} {} what these files create: whether others need it, and what goes with it, was not looked at",
+                count(number, "statement"),
+                verb("drops", "drop")
+            ),
             Self::NulByte => format!(
                 "{} {} a NUL byte: psql drops the rest of the line",
                 count(number, "place"),
