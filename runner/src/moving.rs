@@ -15,7 +15,7 @@ pub struct Wish {
     #[arg(long, value_name = "NAME", help_heading = "Contents")]
     pub into_schema: Vec<String>,
 
-    /// Move a schema into another: OLD=NEW, DB:OLD=NEW
+    /// Move one schema: OLD=NEW or DB:OLD=NEW
     #[arg(long, value_name = "OLD=NEW", help_heading = "Contents")]
     pub map_schema: Vec<String>,
 }
