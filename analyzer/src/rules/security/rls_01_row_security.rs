@@ -1,15 +1,18 @@
 //! RLS-01: row-level security: roles that bypassed it, policies for roles that are not there, rows that
 //! are loaded too late.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::edit::Safety;
 use crate::facts::ObjectId;
-use crate::facts::names::{relation, role, roles, truth};
+use crate::facts::names::{option, option_is_on, relation, role, roles, truth};
+use crate::facts::objects::subject;
 use crate::finding::{ServerError, Severity};
+use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Piece, Rule, Subject};
 use crate::rules::TROUBLESHOOTING;
+use crate::rules::ownership::handover::Handover;
 use crate::rules::role::known::{SourceAttributes, missing_advice, missing_message};
 use crate::rules::role::lists::{items, listed, role_range, trim};
 use crate::rules::role::membership::{Trouble, presence_trouble};
@@ -29,13 +32,19 @@ pub(crate) const RULE: Rule = Rule {
         StatementKind::CopyStmt,
         StatementKind::CreatePolicyStmt,
         StatementKind::CreateTableAsStmt,
+        StatementKind::DeleteStmt,
+        StatementKind::InsertStmt,
+        StatementKind::MergeStmt,
         StatementKind::RefreshMatViewStmt,
+        StatementKind::SelectStmt,
+        StatementKind::UpdateStmt,
         StatementKind::VariableSetStmt,
+        StatementKind::ViewStmt,
     ],
     pieces: &[Piece::Meta, Piece::End],
     doc: Doc {
         summary: "Row-level security that works differently on the target.",
-        what: "ENABLE ROW LEVEL SECURITY where the roles dump has superusers or BYPASSRLS roles with names of their own; CREATE POLICY for a role that does not exist; COPY into a table whose row security is already forced; REFRESH of a materialized view of such a table.",
+        what: "ENABLE ROW LEVEL SECURITY where the roles dump has superusers or BYPASSRLS roles with names of their own; CREATE POLICY for a role that does not exist; COPY into a table whose row security is already forced; REFRESH of a materialized view of such a table, or of one that policies show in part to the owner of the view, be it through other views; other queries and changes of its rows under row_security = off.",
         why: "No role has SUPERUSER or BYPASSRLS on the target: such a role sees only what policies let it see. A \
               policy needs its roles. And COPY is not possible where policies apply to tsdbadmin itself.",
         server: &[
@@ -62,10 +71,32 @@ pub(crate) const RULE: Rule = Rule {
 struct RowSecurity {
     /// Of tables: enabled, forced.
     tables: BTreeMap<ObjectId, (bool, bool)>,
-    /// The tables that materialized views read.
-    read: Vec<(ObjectId, ObjectId)>,
+    /// Views and materialized views.
+    views: BTreeMap<ObjectId, View>,
     /// `SET row_security = off` is in force.
     off: bool,
+}
+
+/// A view or a materialized view.
+#[derive(Clone, Debug)]
+struct View {
+    /// What it reads.
+    reads: Vec<ObjectId>,
+    /// It holds its rows: who reads it reads no table.
+    is_filled: bool,
+    /// It reads as who queries it, not as its owner.
+    as_invoker: bool,
+}
+
+/// How a table's row security applies to who reads it.
+#[derive(Clone, Copy, Debug)]
+struct Gate<'a> {
+    /// Who reads it.
+    reader: &'a str,
+    /// The reader owns the table: it is only because row security is forced.
+    is_owner: bool,
+    /// The reader saw all rows on the source.
+    saw_all: bool,
 }
 
 fn check(ctx: &mut Context<'_>) {
@@ -80,14 +111,25 @@ fn check(ctx: &mut Context<'_>) {
         NodeEnum::AlterTableStmt(s) => switched(ctx, s),
         NodeEnum::CreatePolicyStmt(s) => policy(ctx, s),
         NodeEnum::CopyStmt(s) if s.is_from => copy(ctx, s),
-        NodeEnum::CreateTableAsStmt(s) if s.objtype == pg::ObjectType::ObjectMatview as i32 => {
-            let Some(view) = ctx.created(node).map(|object| object.id) else { return };
-            for used in statement.references().iter().filter(|used| used.class == Class::Relation) {
-                let id = ctx.resolved(&ObjectId::new(used.class, used.schema.as_deref(), &used.name));
-                ctx.states.of::<RowSecurity>().read.push((view.clone(), id));
+        NodeEnum::ViewStmt(s) => {
+            let as_invoker = option(&s.options, "security_invoker").is_some_and(option_is_on);
+            keep_view(ctx, statement, false, as_invoker);
+        }
+        NodeEnum::CreateTableAsStmt(s) => {
+            if s.objtype == pg::ObjectType::ObjectMatview as i32 {
+                keep_view(ctx, statement, true, false);
+            }
+            if !s.into.as_ref().is_some_and(|into| into.skip_data) {
+                query(ctx, statement);
             }
         }
         NodeEnum::RefreshMatViewStmt(s) if !s.skip_data => refresh(ctx, s),
+        NodeEnum::CopyStmt(_)
+        | NodeEnum::DeleteStmt(_)
+        | NodeEnum::InsertStmt(_)
+        | NodeEnum::MergeStmt(_)
+        | NodeEnum::SelectStmt(_)
+        | NodeEnum::UpdateStmt(_) => query(ctx, statement),
         _ => {}
     }
 }
@@ -111,6 +153,10 @@ fn switched(ctx: &mut Context<'_>, s: &pg::AlterTableStmt) {
             }
             A::AtForceRowSecurity | A::AtNoForceRowSecurity => {
                 ctx.states.of::<RowSecurity>().tables.entry(id.clone()).or_default().1 = on;
+            }
+            A::AtAddConstraint => {
+                validated(ctx, &id, command);
+                continue;
             }
             _ => continue,
         }
@@ -197,24 +243,145 @@ fn policy(ctx: &mut Context<'_>, s: &pg::CreatePolicyStmt) {
     ctx.report(draft);
 }
 
-/// A materialized view is filled as its owner, and row security of a table holds for its owner too where it is forced.
+/// The relations that a statement names.
+fn read(ctx: &Context<'_>, statement: &Statement<'_>) -> Vec<ObjectId> {
+    let named = statement.references().iter().filter(|used| used.class == Class::Relation);
+    named.map(|used| ctx.resolved(&ObjectId::new(used.class, used.schema.as_deref(), &used.name))).collect()
+}
+
+fn keep_view(ctx: &mut Context<'_>, statement: &Statement<'_>, is_filled: bool, as_invoker: bool) {
+    let Some(view) = ctx.created(statement.node()).map(|object| object.id) else { return };
+    let reads = read(ctx, statement).into_iter().filter(|id| *id != view).collect();
+    ctx.states.of::<RowSecurity>().views.insert(view, View { reads, is_filled, as_invoker });
+}
+
+/// What is known of row security, where a query fails that policies apply to.
+fn known<'a>(ctx: &'a Context<'_>) -> Option<&'a RowSecurity> {
+    ctx.states.get::<RowSecurity>().filter(|all| all.off && !all.tables.is_empty())
+}
+
+/// The owner that an object has on the target.
+fn owner<'a>(ctx: &'a Context<'_>, id: &ObjectId) -> &'a str {
+    ctx.facts.owner(id).filter(|name| ctx.facts.makes_role(name)).unwrap_or(&ctx.target.admin)
+}
+
+/// Who runs the statement.
+fn acting<'a>(ctx: &'a Context<'_>) -> &'a str {
+    ctx.facts.session.now.role.as_deref().unwrap_or(&ctx.target.admin)
+}
+
+fn owns(ctx: &Context<'_>, reader: &str, id: &ObjectId) -> bool {
+    let owner = owner(ctx, id);
+    let is_lent = || ctx.states.get::<Handover>().is_some_and(|all| all.lent_membership.contains(owner));
+    reader == owner || ctx.facts.reaches(owner, reader) || *reader == *ctx.target.admin && is_lent()
+}
+
+/// Finds the tables that `reader` reads in this relation and whose policies apply to it.
+fn gates<'a>(
+    ctx: &'a Context<'_>,
+    all: &'a RowSecurity,
+    (id, reader): (&ObjectId, &'a str),
+    seen: &mut BTreeSet<(ObjectId, &'a str)>,
+    found: &mut BTreeMap<ObjectId, Gate<'a>>,
+) {
+    if !seen.insert((id.clone(), reader)) {
+        return;
+    }
+    if let Some((true, is_forced)) = all.tables.get(id) {
+        let is_owner = owns(ctx, reader, id);
+        if !is_owner || *is_forced {
+            let source = ctx.states.get::<SourceAttributes>();
+            let saw_all = *reader == *ctx.target.admin
+                || source.is_some_and(|all| all.superusers.contains(reader) || all.bypass.contains(reader));
+            found.insert(id.clone(), Gate { reader, is_owner, saw_all });
+        }
+    }
+    let Some(view) = all.views.get(id).filter(|view| !view.is_filled) else { return };
+    let reader = if view.as_invoker { reader } else { owner(ctx, id) };
+    for id in &view.reads {
+        gates(ctx, all, (id, reader), seen, found);
+    }
+}
+
+/// A materialized view is filled as its owner.
 fn refresh(ctx: &mut Context<'_>, s: &pg::RefreshMatViewStmt) {
     let Some(range) = &s.relation else { return };
-    let view = table(ctx, range);
-    let Some(all) = ctx.states.get::<RowSecurity>().filter(|all| all.off) else { return };
-    let is_forced =
-        |(of, id): &&(ObjectId, ObjectId)| *of == view && all.tables.get(id) == Some(&(true, true));
-    let Some((_, id)) = all.read.iter().find(is_forced).cloned() else { return };
+    let id = table(ctx, range);
+    let draft = known(ctx).and_then(|all| {
+        let view = all.views.get(&id)?;
+        let words = format!("materialized view {}", id.path());
+        let what = format!("{words} from being filled");
+        refused(ctx, all, &view.reads, owner(ctx, &id), (&words, &what))
+    });
+    if let Some(draft) = draft {
+        ctx.report(draft);
+    }
+}
+
+/// Any other query, and changes of rows.
+fn query(ctx: &mut Context<'_>, statement: &Statement<'_>) {
+    let draft = known(ctx).and_then(|all| {
+        let words = ctx.created(statement.node()).or_else(|| subject(statement.node()));
+        let words = words.map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object));
+        refused(ctx, all, &read(ctx, statement), acting(ctx), (&words, "the statement from being run"))
+    });
+    if let Some(draft) = draft {
+        ctx.report(draft);
+    }
+}
+
+/// A foreign key is validated by a query of both tables, where the acting role owns them.
+fn validated(ctx: &mut Context<'_>, id: &ObjectId, command: &pg::AlterTableCmd) {
+    let Some(NodeEnum::Constraint(key)) = command.def.as_ref().and_then(|def| def.node.as_ref()) else {
+        return;
+    };
+    let Some(range) = key.pktable.as_ref().filter(|_| !key.skip_validation) else { return };
+    let other = table(ctx, range);
+    let reader = acting(ctx);
+    let draft = known(ctx).filter(|_| owns(ctx, reader, id) && owns(ctx, reader, &other)).and_then(|all| {
+        let words = format!("table {}", id.path());
+        refused(ctx, all, &[id.clone(), other], reader, (&words, "its foreign key from being validated"))
+    });
+    if let Some(draft) = draft {
+        ctx.report(draft);
+    }
+}
+
+/// What is said of a query whose rows policies would decide about: `row_security = off` refuses it. `words` are for the
+/// object, and for what cannot be done.
+fn refused(
+    ctx: &Context<'_>,
+    all: &RowSecurity,
+    reads: &[ObjectId],
+    reader: &str,
+    words: (&str, &str),
+) -> Option<Draft> {
+    let (mut seen, mut found) = (BTreeSet::new(), BTreeMap::new());
+    for id in reads {
+        gates(ctx, all, (id, reader), &mut seen, &mut found);
+    }
+    let (id, first) = found.iter().next()?;
+    let (path, reader) = (id.path(), first.reader);
+    let why = if first.is_owner { "is forced" } else { &*format!("applies to {reader}") };
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    for (id, gate) in found.iter().filter(|(_, gate)| gate.saw_all) {
+        let (off, on) = if gate.is_owner { ("NO FORCE", "FORCE") } else { ("DISABLE", "ENABLE") };
+        before.push(format!("ALTER TABLE {} {off} ROW LEVEL SECURITY;", id.path()));
+        after.push(format!("ALTER TABLE {} {on} ROW LEVEL SECURITY;", id.path()));
+    }
+    let title = match found.values().find(|gate| !gate.saw_all) {
+        Some(gate) => {
+            before.push("SET row_security = on;".into());
+            after.push("SET row_security = off;".into());
+            format!("Let policies decide which rows {} reads, as on the source", gate.reader)
+        }
+        None if first.is_owner => format!("Lift the forced row security of {path} for it"),
+        None => format!("Lift the row security of {path} for it"),
+    };
     let text = format!("query would be affected by row-level security policy for table \"{}\"", id.name);
-    let (path, words) = (id.path(), format!("materialized view {}", view.path()));
-    let alter = |what: &str| vec![format!("ALTER TABLE {path} {what} ROW LEVEL SECURITY;")];
-    let fix = FixDraft::surround(
-        format!("Lift the forced row security of {path} for it"),
-        alter("NO FORCE"),
-        alter("FORCE"),
-    );
-    let draft = Draft::new(format!("row security of {path} is forced, and keeps {words} from being filled"));
-    ctx.report(draft.object(words).server(ServerError::new("42501", text)).fix(fix));
+    let message = format!("row security of {path} {why}, and keeps {}", words.1);
+    let draft = Draft::new(message).object(words.0).server(ServerError::new("42501", text));
+    Some(draft.fix(FixDraft::surround(title, before, after)))
 }
 
 fn copy(ctx: &mut Context<'_>, s: &pg::CopyStmt) {
