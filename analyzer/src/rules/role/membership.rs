@@ -24,6 +24,8 @@ pub(crate) enum Trouble<'a> {
     Superuser,
     /// A role of the service that the restoring role may not grant.
     Service,
+    /// The other side of the statement: it would be a member of itself.
+    Circle(&'a str),
 }
 
 /// What stands in the way of granting this role.
@@ -70,6 +72,25 @@ pub(crate) fn presence_trouble<'a>(ctx: &Context<'a>, name: &str) -> Option<Trou
     }
 }
 
+/// Finds roles that are members of their members: of the granted where there are several, else of the members.
+fn circles<'a>(
+    ctx: &Context<'_>,
+    granted: &mut [(&'a str, Option<Trouble<'a>>)],
+    members: &mut [(Option<&'a str>, Option<Trouble<'a>>)],
+) {
+    let is_circle = |role: &str, member: &str| role == member || ctx.facts.reaches(member, role);
+    if let [(role, None)] = granted {
+        for (name, trouble) in members.iter_mut().filter(|(_, trouble)| trouble.is_none()) {
+            *trouble = name.filter(|name| is_circle(role, name)).map(|_| Trouble::Circle(role));
+        }
+        return;
+    }
+    for (role, trouble) in granted.iter_mut().filter(|(_, trouble)| trouble.is_none()) {
+        let member = members.iter().filter(|(_, trouble)| trouble.is_none()).filter_map(|(name, _)| *name);
+        *trouble = member.into_iter().find(|name| is_circle(role, name)).map(Trouble::Circle);
+    }
+}
+
 /// A GRANT or REVOKE of roles, taken apart.
 #[derive(Debug)]
 pub(crate) struct Membership<'a> {
@@ -87,7 +108,7 @@ impl<'a> Membership<'a> {
     /// The statement, where it is one.
     pub(crate) fn of(ctx: &Context<'a>) -> Option<Self> {
         let (statement, NodeEnum::GrantRoleStmt(node)) = ctx.node()? else { return None };
-        let granted = node
+        let mut granted: Vec<(&str, Option<Trouble<'_>>)> = node
             .granted_roles
             .iter()
             .filter_map(|granted| match granted.node.as_ref()? {
@@ -96,10 +117,18 @@ impl<'a> Membership<'a> {
             })
             .map(|name| (name, granted_trouble(ctx, name)))
             .collect();
-        let members = roles(&node.grantee_roles)
-            .map(role)
+        // PUBLIC is no role, and has no members.
+        let name = |spec: &'a pg::RoleSpec| match pg::RoleSpecType::try_from(spec.roletype) {
+            Ok(pg::RoleSpecType::RolespecPublic) => Some("public"),
+            _ => role(spec),
+        };
+        let mut members: Vec<(Option<&str>, Option<Trouble<'_>>)> = roles(&node.grantee_roles)
+            .map(name)
             .map(|name| (name, name.and_then(|name| member_trouble(ctx, name))))
             .collect();
+        if node.is_grant {
+            circles(ctx, &mut granted, &mut members);
+        }
         Some(Self { statement, node, granted, members })
     }
 

@@ -21,7 +21,7 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "GRANT of a role that tsdbadmin cannot grant, or of one that does not exist.",
         what: "Memberships in the service's own roles: postgres, tsdbadmin and others. And memberships with a role \
-               that neither the dumps create nor the target has.",
+               that neither the dumps create nor the target has, and those that make a role a member of itself.",
         why: "Only a superuser can grant a superuser. From 16 on only who has ADMIN on a role can grant it, \
               and tsdbadmin has that for the roles that it created and for tsdbowner.",
         server: &[
@@ -30,6 +30,7 @@ pub(crate) const RULE: Rule = Rule {
             "42501 must be superuser to alter superusers (15 and older)",
             "42501 permission denied to grant role \"tsdbadmin\" (16 and newer)",
             "42704 role \"x\" does not exist",
+            "0LP01 role \"x\" is a member of role \"y\"",
         ],
         help: "The GRANT is removed. tsdbowner can be granted in the place of tsdbadmin. A role that does not exist has to be created first: give the roles dump together with the others.",
         before: "CREATE ROLE app;\nGRANT postgres TO app;",
@@ -50,6 +51,31 @@ fn check(ctx: &mut Context<'_>) {
     let Some(m) = Membership::of(ctx) else { return };
     refused(ctx, &m);
     missing(ctx, &m);
+    circle(ctx, &m);
+}
+
+/// A role that would be a member of itself, through others.
+fn circle(ctx: &mut Context<'_>, m: &Membership<'_>) {
+    let mine = |trouble: &Trouble<'_>| matches!(trouble, Trouble::Circle(_));
+    let of_granted = m.granted.iter().find_map(|(name, trouble)| match trouble {
+        Some(Trouble::Circle(member)) => Some((*name, *member)),
+        _ => None,
+    });
+    let of_members = || {
+        m.members.iter().find_map(|(name, trouble)| match trouble {
+            Some(Trouble::Circle(granted)) => Some((*granted, (*name)?)),
+            _ => None,
+        })
+    };
+    let Some((granted, member)) = of_granted.or_else(of_members) else { return };
+    let text = format!("role \"{granted}\" is a member of role \"{member}\"");
+    let mut draft = Draft::new(format!("{member} cannot be a member of {granted}, which is a member of it"))
+        .object(format!("membership of {member} in {granted}"))
+        .server(ServerError::new("0LP01", text));
+    if let Some(fix) = m.without(format!("{granted} is a member of {member}"), mine) {
+        draft = draft.fix(fix.review().lost(format!("membership of {member} in {granted}")));
+    }
+    ctx.report(draft);
 }
 
 fn refused(ctx: &mut Context<'_>, m: &Membership<'_>) {
