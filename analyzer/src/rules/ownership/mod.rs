@@ -1,6 +1,7 @@
 //! Rules about owners and privileges.
 
 pub(crate) mod handover;
+pub(crate) mod privileges;
 
 pub mod own_01_owner;
 pub mod own_02_schema;

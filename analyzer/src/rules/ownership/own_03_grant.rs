@@ -1,6 +1,7 @@
 //! OWN-03: privileges on objects that are not tsdbadmin's to grant, or for roles that are not there.
 
 use super::own_02_schema::{is_service_schema, schema_of};
+use super::privileges::impossible;
 use crate::edit::Safety;
 use crate::facts::names::{role, roles, string};
 use crate::facts::objects::granted;
@@ -28,7 +29,8 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "GRANT or REVOKE on an object of the service, for a role that does not exist, or in another's name.",
         what: "Privileges on functions and tables of pg_catalog, one by one or all in the schema, on languages, foreign-data wrappers, TimescaleDB's \
-               own objects and those of other extensions; privileges for roles that neither the dumps create nor the \
+               own objects and those of other extensions; privileges that no object of its kind has, and grant \
+               options for PUBLIC; privileges for roles that neither the dumps create nor the \
                target has; GRANTED BY.",
         why: "Only an object's owner grants privileges on it. Where tsdbadmin has some privilege itself, the server \
               warns and does nothing; where it has none, the statement fails.",
@@ -38,6 +40,7 @@ pub(crate) const RULE: Rule = Rule {
             "WARNING 01006 no privileges could be revoked for \"pg_user\"",
             "42704 role \"app\" does not exist",
             "0A000 grantor must be current user",
+            "0LP01 grant options can only be granted to roles",
         ],
         help: "Privileges on objects of the dump are kept. Those on objects of the service are removed and listed. A role that does not exist has to be created first: give the roles dump together with the others.",
         before: "CREATE ROLE grp;\nGRANT ALL ON FUNCTION pg_catalog.pg_ls_dir(text) TO grp;",
@@ -124,6 +127,9 @@ fn check(ctx: &mut Context<'_>) {
     let absent = s.targtype == pg::GrantTargetType::AclTargetObject as i32
         && ctx.facts.subject_absence(node).is_some();
     if absent {
+        return;
+    }
+    if impossible(ctx, s, "/GrantStmt", &what(ctx, s)) {
         return;
     }
     let objects = foreign_objects(ctx, s);
@@ -223,6 +229,12 @@ fn keeper(ctx: &Context<'_>, object: &Object, id: &ObjectId) -> Option<(String, 
         Class::Language | Class::ForeignDataWrapper if !is_there(ctx, id) => {
             let text = format!("{} \"{name}\" does not exist", object.word);
             return Some((service(), Some(ServerError::new("42704", text))));
+        }
+        Class::Language if matches!(name, "c" | "internal") => {
+            return Some((
+                service(),
+                Some(ServerError::new("42809", format!("language \"{name}\" is not trusted"))),
+            ));
         }
         // The service lets tsdbadmin use postgres_fdw, not hand it on.
         Class::Language | Class::ForeignDataWrapper => return Some((service(), None)),

@@ -2,8 +2,9 @@
 
 use super::handover::{Handover, membership};
 use super::own_03_grant::missing_grantees;
+use super::privileges::impossible;
 use crate::edit::Safety;
-use crate::facts::names::{quoted, role, roles};
+use crate::facts::names::{option, quoted, role, roles};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Change, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
@@ -26,6 +27,7 @@ pub(crate) const RULE: Rule = Rule {
             "42501 permission denied to change default privileges (16 and newer)",
             "42501 must be member of role \"app\" (15 and older)",
             "42704 role \"app\" does not exist",
+            "0LP01 cannot use IN SCHEMA clause when using GRANT/REVOKE ON SCHEMAS",
         ],
         help: "tsdbadmin becomes a member of the role first. What was for postgres is for tsdbadmin on the target: it creates the objects there that postgres created on the source.",
         before: "CREATE ROLE app;\nALTER DEFAULT PRIVILEGES FOR ROLE postgres IN SCHEMA public GRANT SELECT ON TABLES  TO app;",
@@ -51,13 +53,39 @@ fn check(ctx: &mut Context<'_>) {
         ctx.report(draft);
         return;
     }
+    let path = "/AlterDefaultPrivilegesStmt/action";
+    if of_one_schema(ctx, s, action) || impossible(ctx, action, path, "default privileges") {
+        return;
+    }
     owners(ctx, s);
     let verb = statement.words(&[if action.is_grant { "GRANT" } else { "REVOKE" }]);
     let word = statement
         .words_from(verb.map_or(0, |verb| verb.end), &[if action.is_grant { "TO" } else { "FROM" }])
         .map_or(0, |word| word.end);
-    let path = "/AlterDefaultPrivilegesStmt/action/grantees";
-    missing_grantees(ctx, action, path, word, "objects to come");
+    let path = format!("{path}/grantees");
+    missing_grantees(ctx, action, &path, word, "objects to come");
+}
+
+/// IN SCHEMA, for what is in no schema.
+fn of_one_schema(ctx: &mut Context<'_>, s: &pg::AlterDefaultPrivilegesStmt, action: &pg::GrantStmt) -> bool {
+    use pg::ObjectType as T;
+    let kind = match T::try_from(action.objtype) {
+        Ok(T::ObjectSchema) => "SCHEMAS",
+        Ok(T::ObjectLargeobject) => "LARGE OBJECTS",
+        _ => return false,
+    };
+    let is_found = option(&s.options, "schemas").is_some();
+    if is_found {
+        let text = format!("cannot use IN SCHEMA clause when using GRANT/REVOKE ON {kind}");
+        let reason = format!("{} are in no schema", kind.to_lowercase());
+        let draft =
+            Draft::new(format!("default privileges on {} cannot be for one schema", kind.to_lowercase()))
+                .object("default privileges")
+                .server(ServerError::new("0LP01", text))
+                .fix(FixDraft::remove(reason).review());
+        ctx.report(draft);
+    }
+    is_found
 }
 
 fn owners(ctx: &mut Context<'_>, s: &pg::AlterDefaultPrivilegesStmt) {
