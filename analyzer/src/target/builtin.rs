@@ -64,6 +64,64 @@ pub fn is_builtin(class: Class, name: &str) -> bool {
     }
 }
 
+/// True for a collation or an object of text search that pg_catalog may have: which ones depends on the server's libraries.
+#[must_use]
+pub fn may_be_in_catalog(class: Class, name: &str) -> bool {
+    let is_locale = || {
+        let (language, rest) = name.split_once('_').unwrap_or((name, ""));
+        language.len() <= 3 && rest.starts_with(|c: char| c.is_ascii_uppercase())
+    };
+    match class {
+        Class::Collation => {
+            matches!(
+                name,
+                "default" | "ucs_basic" | "unicode" | "pg_c_utf8" | "pg_unicode_fast" | "C" | "POSIX"
+            ) || name.ends_with("-x-icu")
+                || name.starts_with("C.")
+                || is_locale()
+        }
+        Class::TextSearchDictionary => name == "simple" || name.ends_with("_stem"),
+        Class::TextSearchTemplate => is_builtin_template(name),
+        Class::TextSearchParser => name == "default",
+        Class::TextSearchConfiguration => name == "simple" || STEMMED.contains(&name),
+        _ => false,
+    }
+}
+
+/// Languages that have a configuration in some version.
+const STEMMED: [&str; 30] = [
+    "arabic",
+    "armenian",
+    "basque",
+    "catalan",
+    "danish",
+    "dutch",
+    "english",
+    "estonian",
+    "finnish",
+    "french",
+    "german",
+    "greek",
+    "hindi",
+    "hungarian",
+    "indonesian",
+    "irish",
+    "italian",
+    "lithuanian",
+    "nepali",
+    "norwegian",
+    "polish",
+    "portuguese",
+    "romanian",
+    "russian",
+    "serbian",
+    "spanish",
+    "swedish",
+    "tamil",
+    "turkish",
+    "yiddish",
+];
+
 /// True for a text search template of pg_catalog's.
 #[must_use]
 pub fn is_builtin_template(name: &str) -> bool {
@@ -93,6 +151,15 @@ pub fn is_in_information_schema(name: &str) -> bool {
 #[must_use]
 pub fn is_variadic_builtin(name: &str) -> bool {
     ALL.variadic_functions.contains(name)
+}
+
+/// True where pg_catalog may have a function of this name with these arguments (types as pg_type names them, with commas
+/// between): the arguments are not known of all functions.
+#[must_use]
+pub fn may_be_builtin_call(name: &str, arguments: &str) -> bool {
+    let arguments = if arguments.is_empty() { "-" } else { arguments };
+    let mut known = internal_functions().filter(|[_, own, ..]| *own == name).peekable();
+    ALL.functions.contains(name) || known.peek().is_some() && known.any(|[_, _, types, _]| types == arguments)
 }
 
 /// The SQL name of the function of pg_catalog that is this function inside the server, with these types of arguments

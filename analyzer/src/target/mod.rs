@@ -13,7 +13,7 @@ mod timescale;
 
 pub use builtin::{
     builtin_of_internal, is_builtin, is_builtin_operator, is_builtin_operator_class, is_builtin_template,
-    is_in_information_schema, is_variadic_builtin,
+    is_in_information_schema, is_variadic_builtin, may_be_builtin_call, may_be_in_catalog,
 };
 pub use catalog_columns::{GoneColumn, gone_columns};
 pub use icu::{icu_of_locale, is_locale, is_no_icu_collation};

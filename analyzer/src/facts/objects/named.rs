@@ -144,6 +144,9 @@ pub fn subject(node: &NodeEnum) -> Option<Object> {
         NodeEnum::AlterFunctionStmt(s) => {
             Some(object("function", Class::Function, qualified(&s.func.as_ref()?.objname)?))
         }
+        NodeEnum::AlterCollationStmt(s) => {
+            Some(object("collation", Class::Collation, qualified(&s.collname)?))
+        }
         NodeEnum::AlterStatsStmt(s) => Some(object("statistics", Class::Nameless, qualified(&s.defnames)?)),
         NodeEnum::AlterEnumStmt(s) => Some(object("type", Class::Type, qualified(&s.type_name)?)),
         NodeEnum::AlterDomainStmt(s) => Some(object("domain", Class::Type, qualified(&s.type_name)?)),
@@ -170,6 +173,7 @@ pub fn subject(node: &NodeEnum) -> Option<Object> {
             Some(object("foreign-data wrapper", Class::ForeignDataWrapper, (None, &s.fdwname)))
         }
         NodeEnum::AlterForeignServerStmt(s) => Some(object("server", Class::Server, (None, &s.servername))),
+        NodeEnum::AlterUserMappingStmt(s) => Some(object("server", Class::Server, (None, &s.servername))),
         NodeEnum::AlterPublicationStmt(s) => {
             Some(object("publication", Class::Publication, (None, &s.pubname)))
         }
@@ -201,12 +205,19 @@ pub fn granted(s: &pg::GrantStmt, object: &pg::Node) -> Option<Object> {
 
 /// The cast that a list of two types names.
 fn cast_of(node: &pg::Node) -> Option<Object> {
+    let (source, target) = cast_types(node)?;
+    cast(Some(source), Some(target))
+}
+
+/// The two types that name a cast.
+#[must_use]
+pub fn cast_types(node: &pg::Node) -> Option<(&pg::TypeName, &pg::TypeName)> {
     let Some(NodeEnum::List(list)) = &node.node else { return None };
-    let types = |index: usize| match list.items.get(index)?.node.as_ref()? {
+    let of = |index: usize| match list.items.get(index)?.node.as_ref()? {
         NodeEnum::TypeName(name) => Some(name),
         _ => None,
     };
-    cast(types(0), types(1))
+    Some((of(0)?, of(1)?))
 }
 
 pub(super) fn cast(source: Option<&pg::TypeName>, target: Option<&pg::TypeName>) -> Option<Object> {

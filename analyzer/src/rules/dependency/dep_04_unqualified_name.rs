@@ -18,7 +18,7 @@ use crate::rules::clauses::has_extension;
 use crate::rules::function::bodies::body;
 use crate::rules::qualify::qualify;
 use crate::rules::superuser::su_01_c_function::language;
-use crate::target::{Members, is_builtin_template, known, members};
+use crate::target::{Members, known, may_be_in_catalog, members};
 
 pub(crate) const RULE: Rule = Rule {
     id: "DEP-04",
@@ -186,7 +186,7 @@ fn names(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum) -> Vec<B
 
 /// True where the server finds the name along `search_path`, or may.
 fn is_found(ctx: &Context<'_>, path: &[Box<str>], class: Class, name: &str) -> bool {
-    if is_servers_own(class, name) || may_be_servers_own(class, name) {
+    if is_servers_own(class, name) || may_be_in_catalog(class, name) {
         return true;
     }
     let facts = ctx.facts;
@@ -204,63 +204,6 @@ fn is_found(ctx: &Context<'_>, path: &[Box<str>], class: Class, name: &str) -> b
     };
     classes(class).iter().any(|class| on_path(*class)) || known().any(of_extension)
 }
-
-/// True for a collation or an object of text search that pg_catalog may have: which ones depends on the server's libraries.
-fn may_be_servers_own(class: Class, name: &str) -> bool {
-    let is_locale = || {
-        let (language, rest) = name.split_once('_').unwrap_or((name, ""));
-        language.len() <= 3 && rest.starts_with(|c: char| c.is_ascii_uppercase())
-    };
-    match class {
-        Class::Collation => {
-            matches!(
-                name,
-                "default" | "ucs_basic" | "unicode" | "pg_c_utf8" | "pg_unicode_fast" | "C" | "POSIX"
-            ) || name.ends_with("-x-icu")
-                || name.starts_with("C.")
-                || is_locale()
-        }
-        Class::TextSearchDictionary => name == "simple" || name.ends_with("_stem"),
-        Class::TextSearchTemplate => is_builtin_template(name),
-        Class::TextSearchParser => name == "default",
-        Class::TextSearchConfiguration => name == "simple" || STEMMED.contains(&name),
-        _ => false,
-    }
-}
-
-/// Languages that have a configuration in some version.
-const STEMMED: [&str; 30] = [
-    "arabic",
-    "armenian",
-    "basque",
-    "catalan",
-    "danish",
-    "dutch",
-    "english",
-    "estonian",
-    "finnish",
-    "french",
-    "german",
-    "greek",
-    "hindi",
-    "hungarian",
-    "indonesian",
-    "irish",
-    "italian",
-    "lithuanian",
-    "nepali",
-    "norwegian",
-    "polish",
-    "portuguese",
-    "romanian",
-    "russian",
-    "serbian",
-    "spanish",
-    "swedish",
-    "tamil",
-    "turkish",
-    "yiddish",
-];
 
 /// A table's name is a type, too; a type's is a function, which converts to it.
 fn classes(class: Class) -> &'static [Class] {

@@ -24,7 +24,7 @@ struct BodyAtHand {
 /// are only stored.
 pub(crate) fn runs(node: &NodeEnum) -> bool {
     match node {
-        NodeEnum::CopyStmt(s) => s.query.is_some(),
+        NodeEnum::CopyStmt(s) => s.query.is_some() || !s.is_from,
         NodeEnum::CreateTableAsStmt(s) => s.into.as_ref().is_none_or(|into| !into.skip_data),
         node => StatementKind::RUNNING.contains(&StatementKind::of(node)),
     }

@@ -34,7 +34,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 /// Types that no column can have (`typtype = 'p'` in pg_type of 15 to 18), of which a cast cannot be either.
-const PSEUDO_TYPES: &[&str] = &[
+pub(crate) const PSEUDO_TYPES: &[&str] = &[
     "any",
     "anyarray",
     "anycompatible",

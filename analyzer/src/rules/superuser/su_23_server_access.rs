@@ -167,6 +167,11 @@ pub(crate) fn refusal(ctx: &Context<'_>, reference: &Reference) -> Option<Refusa
                     ),
                 });
             }
+            if name == "pg_import_system_collations" {
+                let message = format!("only a superuser can call {name}");
+                let error = ServerError::new("42501", "must be superuser to import system collations");
+                return Some(Refusal { word: "function", message, error, advice: None });
+            }
             let (_, since) = GONE.iter().find(|(gone, since)| *gone == name && *since <= version)?;
             let id = crate::facts::ObjectId::new(Class::Function, reference.schema.as_deref(), name);
             (!ctx.facts.overloads.contains_key(&ctx.resolved(&id))).then(|| Refusal {
