@@ -67,7 +67,7 @@ pub struct Reference {
     pub location: Option<u32>,
     /// How many arguments a call has; `None` where it is no call.
     pub arguments: Option<usize>,
-    /// The parameter that a call of `set_config` names.
+    /// The parameter that a call of `set_config`, or of `current_setting` where it must exist, names.
     pub parameter: Option<Box<str>>,
 }
 

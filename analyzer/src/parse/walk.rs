@@ -107,7 +107,13 @@ impl Visitor for Walker {
             if let Some(reference) = self.found.get_mut(*index) {
                 reference.location = frame.location;
                 reference.arguments = (frame.node == "FuncCall").then_some(frame.arguments);
-                if frame.node == "FuncCall" && frame.name == "set_config" {
+                let names_parameter = match &*frame.name {
+                    "set_config" => true,
+                    // With two arguments it may be missing.
+                    "current_setting" => frame.arguments == 1,
+                    _ => false,
+                };
+                if frame.node == "FuncCall" && names_parameter {
                     reference.parameter = frame.constant.as_deref().map(Into::into);
                 }
             }

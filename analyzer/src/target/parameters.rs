@@ -144,7 +144,7 @@ pub(super) fn shown(number: f64) -> String {
 }
 
 /// Values of enumerations that pg_settings does not list (`hidden` in guc_tables.c), of whichever parameter.
-const HIDDEN: [&str; 8] = ["debug", "info", "fatal", "panic", "archive", "hot_standby", "try", "unspecified"];
+const HIDDEN: [&str; 6] = ["debug", "info", "archive", "hot_standby", "try", "unspecified"];
 
 /// A value in its parameter's unit; infinite where it cannot be told, `None` where it is no number with a fitting unit.
 pub(super) fn number(value: &str, unit: &str) -> Option<f64> {
@@ -306,6 +306,7 @@ mod tests {
             ),
             ("enable_seqscan", "maybe", "requires a Boolean value"),
             ("client_min_messages", "loud", "invalid value"),
+            ("client_min_messages", "fatal", "invalid value"),
         ] {
             assert!(refusal(name, value).unwrap().contains(says), "{name} {value}");
         }

@@ -92,6 +92,21 @@ fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
     for setting in settings(ctx) {
         let Some((prefix, rest)) = setting.set.name.split_once('.') else { continue };
+        if setting.stored.is_none()
+            && is_plpgsql(prefix)
+            && rest.eq_ignore_ascii_case("variable_conflict")
+            && sets(ctx, &setting)
+            && ctx.states.of::<Plpgsql>().loaded
+        {
+            let text = format!("permission denied to set parameter \"{}\"", setting.set.name);
+            let draft =
+                Draft::new("only a superuser can set plpgsql.variable_conflict once PL/pgSQL is loaded")
+                    .object(setting.lost())
+                    .server(ServerError::new("42501", text))
+                    .advice("Write #variable_conflict into the functions that need it.");
+            let reason = "only a superuser can set plpgsql.variable_conflict";
+            ctx.report(draft.fix(setting.without(statement, reason).lost(setting.lost())));
+        }
         if setting.stored.is_none() || !sets(ctx, &setting) {
             continue;
         }

@@ -1,6 +1,6 @@
 //! GUC-05: parameters that the target's version does not have.
 
-use super::settings::{set_by_call, sets, settings};
+use super::settings::{called, set_by_call, sets, settings};
 use crate::edit::Safety;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{NodeEnum, StatementKind, pg};
@@ -21,7 +21,7 @@ pub(crate) const RULE: Rule = Rule {
         summary: "A parameter that the target's version does not have.",
         what: "SET, RESET and SHOW, ALTER ROLE … SET, ALTER DATABASE … SET, the SET clause of a function and set_config() of a \
                parameter without a dot in its name that the target's PostgreSQL does not know: one of another version, of a \
-               fork (RDS, Greenplum, EDB), or a name that is misspelt. Names with a dot are GUC-02's.",
+               fork (RDS, Greenplum, EDB), or a name that is misspelt; current_setting() of one. Names with a dot are GUC-02's.",
         why: "The server refuses names that it does not know, unless they have a dot.",
         server: &["42704 unrecognized configuration parameter \"shard_mode\""],
         help: "Remove the setting, or set the parameter that has its place in the target's version. An application's own \
@@ -64,7 +64,8 @@ fn check(ctx: &mut Context<'_>) {
         );
         let name = setting.set.name.as_str();
         // What is stored is reset by its name only (GUCArrayDelete), whoever knows it.
-        let Some(error) = refusal(ctx, name).filter(|_| named && sets(ctx, &setting)) else { continue };
+        let error = refusal(ctx, name).or_else(|| setting.stored.is_none().then(|| misspelt(name)).flatten());
+        let Some(error) = error.filter(|_| named && sets(ctx, &setting)) else { continue };
         let mut fix = setting.without(statement, reason(ctx, name)).lost(setting.lost());
         if setting.function {
             // The body may ask for the value.
@@ -82,14 +83,28 @@ fn check(ctx: &mut Context<'_>) {
         let fix = FixDraft::remove(reason(ctx, &show.name));
         ctx.report(Draft::new(message(ctx, &show.name)).server(error).fix(fix));
     }
-    let Some((name, range, error)) = set_by_call(statement, |name| refusal(ctx, name)) else { return };
-    let object = format!("SET {name}");
+    let read = || called(statement, "current_setting", |name| refusal(ctx, name));
+    let set = set_by_call(statement, |name| refusal(ctx, name)).map(|found| (found, "SET"));
+    let Some(((name, range, error), verb)) = set.or_else(|| Some((read()?, "SHOW"))) else { return };
+    let object = format!("{verb} {name}");
     let fix = FixDraft::remove(reason(ctx, name)).review().lost(object.clone());
     let mut draft = Draft::new(message(ctx, name)).object(object).server(error).fix(fix);
     if let Some(range) = range {
         draft = draft.at(range);
     }
     ctx.report(draft);
+}
+
+/// The server's words for a name with a dot that no parameter can have.
+fn misspelt(name: &str) -> Option<ServerError> {
+    let is_letter = |c: char| c.is_ascii_alphabetic() || c == '_' || !c.is_ascii();
+    let is_name = |part: &str| {
+        part.starts_with(is_letter) && part.chars().all(|c| is_letter(c) || c.is_ascii_digit() || c == '$')
+    };
+    (name.contains('.') && !name.split('.').all(is_name)).then(|| {
+        ServerError::new("42602", format!("invalid configuration parameter name \"{name}\""))
+            .detail("Custom parameter names must be two or more simple identifiers separated by dots.")
+    })
 }
 
 fn message(ctx: &Context<'_>, name: &str) -> String {

@@ -2,11 +2,12 @@
 
 use super::settings::{sets, settings};
 use crate::edit::Safety;
+use crate::facts::ObjectId;
 use crate::facts::names::{set_configs, text};
 use crate::finding::{ServerError, Severity};
-use crate::parse::{NodeEnum, StatementKind, pg};
+use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
-use crate::target::{Parameter, parameter};
+use crate::target::{Parameter, may_be_in_catalog, parameter};
 
 pub(crate) const RULE: Rule = Rule {
     id: "GUC-06",
@@ -57,7 +58,10 @@ fn check(ctx: &mut Context<'_>) {
             all => all.iter().map(value).collect::<Option<Vec<_>>>().map(|all| all.join(", ")),
         };
         let value = value.filter(|_| !setting.set.args.is_empty());
-        let Some((what, error)) = refusal(parameter, name, value.as_deref()) else { continue };
+        let is_stored = setting.stored.is_some();
+        let text_search = || no_configuration(ctx, name, value.as_deref().filter(|_| !is_stored)?);
+        let refusal = refusal(parameter, name, value.as_deref()).or_else(text_search);
+        let Some((what, error)) = refusal else { continue };
         let fix = setting.without(statement, format!("the server refuses {what}")).lost(setting.lost());
         let mut draft = Draft::new(format!("the server refuses {what}"))
             .object(setting.lost())
@@ -76,6 +80,25 @@ fn check(ctx: &mut Context<'_>) {
         let fix = FixDraft::remove(format!("the server refuses {what}")).review().lost(object.clone());
         ctx.report(Draft::new(format!("the server refuses {what}")).object(object).server(error).fix(fix));
     }
+}
+
+/// A text search configuration that a session of a dump is to use and that does not exist.
+fn no_configuration(ctx: &Context<'_>, name: &str, value: &str) -> Option<(String, ServerError)> {
+    if !name.eq_ignore_ascii_case("default_text_search_config") || !ctx.facts.is_dump || ctx.facts.dynamic {
+        return None;
+    }
+    let (schema, named) =
+        value.split_once('.').map_or((None, value), |(schema, named)| (Some(schema), named));
+    let is_plain =
+        |word: &str| word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    let class = Class::TextSearchConfiguration;
+    let is_servers = schema.is_none_or(|schema| schema == "pg_catalog") && may_be_in_catalog(class, named);
+    let id = ctx.resolved(&ObjectId::new(class, schema, named));
+    if is_servers || ctx.facts.declares(&id) || !is_plain(named) || !schema.is_none_or(is_plain) {
+        return None;
+    }
+    let text = format!("invalid value for parameter \"{name}\": \"{value}\"");
+    Some((format!("{name} = {value}"), ServerError::new("22023", text)))
 }
 
 /// What the server refuses, and its words.

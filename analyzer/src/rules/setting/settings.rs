@@ -139,10 +139,19 @@ pub(crate) fn set_by_call<'a, T>(
     statement: &'a Statement<'_>,
     refusal: impl Fn(&str) -> Option<T>,
 ) -> Option<(&'a str, Option<Range<usize>>, T)> {
+    called(statement, "set_config", refusal)
+}
+
+/// The same of a parameter that a call of this function names.
+pub(crate) fn called<'a, T>(
+    statement: &'a Statement<'_>,
+    function: &str,
+    refusal: impl Fn(&str) -> Option<T>,
+) -> Option<(&'a str, Option<Range<usize>>, T)> {
     if !runs(statement.node()) {
         return None;
     }
-    statement.references().iter().find_map(|reference| {
+    statement.references().iter().filter(|reference| *reference.name == *function).find_map(|reference| {
         let name = reference.parameter.as_deref()?;
         let range = reference.location.and_then(|at| statement.name_at(usize::try_from(at).ok()?));
         Some((name, range, refusal(name)?))
