@@ -18,7 +18,8 @@ use crate::parse::{Class, NodeEnum, pg};
 const BOUNDS: usize = 24;
 
 /// Columns that every table has.
-const SYSTEM_COLUMNS: [&str; 7] = ["ctid", "tableoid", "xmin", "xmax", "cmin", "cmax", "oid"];
+/// System columns of every table since PostgreSQL 12, which has no `oid` any more.
+pub(crate) const SYSTEM_COLUMNS: [&str; 6] = ["ctid", "tableoid", "xmin", "xmax", "cmin", "cmax"];
 
 impl Facts {
     /// The identity of a relation in a statement.

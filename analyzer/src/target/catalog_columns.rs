@@ -53,6 +53,7 @@ const GONE: &[GoneColumn] = &[
     gone("pg_class", "relhasoids", 15, "no table has oids any more"),
     gone("pg_class", "relhaspkey", 15, "pg_index.indisprimary says it"),
     gone("pg_constraint", "consrc", 15, "pg_get_expr(conbin, conrelid) gives it"),
+    gone("pg_database", "datlastsysoid", 15, "no query needs it"),
     gone("pg_proc", "proisagg", 15, "prokind says it"),
     gone("pg_proc", "proiswindow", 15, "prokind says it"),
     gone("pg_stat_activity", "current_query", 15, "query and state have it"),

@@ -1,12 +1,14 @@
 //! DATA-12: postfix operators.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use crate::edit::Safety;
 use crate::facts::names::{options, qualified};
 use crate::facts::objects::created;
 use crate::facts::{Object, ObjectId};
 use crate::finding::{ServerError, Severity};
+use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, ParseError, StatementKind, Token, TokenKind, Tokens, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Piece, Rule, Subject};
 
@@ -25,8 +27,13 @@ pub(crate) const RULE: Rule = Rule {
         StatementKind::AlterOperatorStmt,
         StatementKind::AlterOwnerStmt,
         StatementKind::CommentStmt,
+        StatementKind::CreateStmt,
+        StatementKind::CreateTableAsStmt,
         StatementKind::DefineStmt,
         StatementKind::DropStmt,
+        StatementKind::RuleStmt,
+        StatementKind::SelectStmt,
+        StatementKind::ViewStmt,
     ],
     pieces: &[Piece::Unparsed],
     doc: Doc {
@@ -86,6 +93,14 @@ fn check(ctx: &mut Context<'_>) {
                 .fix(FixDraft::remove("there are no postfix operators any more")),
         );
     }
+    if let Some(range) = factorial(ctx, statement) {
+        return ctx.report(
+            Draft::new("PostgreSQL 14 and newer have no operator !! for numbers")
+                .at(range)
+                .server(ServerError::new("42883", "operator does not exist: !! integer"))
+                .advice("Write factorial(n) for !! n."),
+        );
+    }
     let NodeEnum::DefineStmt(s) = node else { return };
     let has = |name: &str| options(&s.definition).any(|option| option.defname.eq_ignore_ascii_case(name));
     if s.kind != pg::ObjectType::ObjectOperator as i32 || has("rightarg") || !has("leftarg") {
@@ -108,6 +123,22 @@ fn check(ctx: &mut Context<'_>) {
         draft = draft.at(word);
     }
     ctx.report(draft);
+}
+
+/// `!! n`, the factorial of a number, where the dump has no such operator of its own.
+fn factorial(ctx: &Context<'_>, statement: &Statement<'_>) -> Option<Range<usize>> {
+    const NAME: &str = "!!";
+    let sql = statement.sql();
+    if !sql.contains(NAME)
+        || ctx.facts.objects.keys().any(|id| id.class == Class::Operator && &*id.name == NAME)
+    {
+        return None;
+    }
+    let mut tokens = statement.code().skip_while(|token| token.text(sql) != NAME);
+    let operator = tokens.next()?;
+    let operand = tokens.find(|token| token.text(sql) != "(")?;
+    let is_number = operand.text(sql).starts_with(|c: char| c.is_ascii_digit());
+    is_number.then_some(operator.start..operator.end)
 }
 
 /// The operator that a statement names by its left argument only: `!! (integer, NONE)`.

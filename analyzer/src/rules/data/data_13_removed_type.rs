@@ -13,8 +13,10 @@ use crate::parse::{Change, Class, NodeEnum, Reference, StatementKind, canonical,
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::clauses::paths;
 use crate::rules::superuser::su_01_c_function::language;
+use crate::rules::superuser::su_10_builtin_cast::PSEUDO_TYPES;
 
 /// A type that is gone.
+#[derive(Clone, Copy)]
 struct Gone {
     name: &'static str,
     since: u32,
@@ -44,9 +46,9 @@ pub(crate) const RULE: Rule = Rule {
     answers: Answers::limit("removed-types", "abstime and its like, from dumps of servers before 12."),
     statements: StatementKind::ALL,
     doc: Doc {
-        summary: "A type that PostgreSQL no longer has: abstime, reltime, tinterval, opaque, smgr, or a column of type unknown.",
+        summary: "A type that PostgreSQL no longer has: abstime, reltime, tinterval, opaque, smgr, or a column of a pseudo-type.",
         what: "Columns, arguments, results and casts of these types in a dump of a server up to 13, which the dump \
-               does not create itself.",
+               does not create itself; columns of pseudo-types such as unknown, anyelement and record.",
         why: "abstime, reltime and tinterval went with 12, opaque with 13, smgr with 14. Since 10 no column can be of \
               the pseudo-type unknown.",
         server: &["42704 type \"abstime\" does not exist", "42P16 column \"a\" has pseudo-type unknown"],
@@ -80,14 +82,18 @@ fn check(ctx: &mut Context<'_>) {
         let own = ctx.resolved(&ObjectId::new(Class::Type, reference.schema.as_deref(), name));
         !ctx.facts.declares(&own) && !ctx.facts.declares(&ObjectId { class: Class::Relation, ..own })
     };
-    let found = GONE.iter().filter(|gone| statement.references().iter().any(|r| is_gone(r, gone.name)));
+    let pseudo = PSEUDO_TYPES.iter().filter(|name| **name != "unknown").map(|name| gone(name, 0, None));
+    let all = GONE.iter().copied().chain(pseudo);
+    let found = all.filter(|gone| statement.references().iter().any(|r| is_gone(r, gone.name)));
     let mut uses: Vec<Use> = found.filter_map(|gone| use_of(gone, statement, node)).collect();
     uses.sort_by_key(|one| one.ranges.first().map_or(0, |range| range.start));
     let Some(first) = uses.first() else { return };
     let object = created(node).or_else(|| subject(node));
     let words = object.map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object));
     let Gone { name, since, .. } = first.gone;
-    let message = if *name == "unknown" {
+    let message = if since == 0 {
+        format!("{words} has a column of type {name}, which no server takes")
+    } else if name == "unknown" {
         format!("{words} has a column of type unknown, which no server since {since} takes")
     } else {
         format!("{words} needs type {name}, which is gone since PostgreSQL {since}")
@@ -104,19 +110,19 @@ fn check(ctx: &mut Context<'_>) {
 
 /// A type that is gone, as a statement uses it.
 struct Use {
-    gone: &'static Gone,
+    gone: Gone,
     error: ServerError,
     instead: Option<&'static str>,
     safe: bool,
     ranges: Vec<Range<usize>>,
 }
 
-fn use_of(gone: &'static Gone, statement: &Statement<'_>, node: &NodeEnum) -> Option<Use> {
+fn use_of(gone: Gone, statement: &Statement<'_>, node: &NodeEnum) -> Option<Use> {
     let missing = || ServerError::new("42704", format!("type \"{}\" does not exist", gone.name));
     let (error, instead, safe) = match (gone.name, node) {
-        ("unknown", _) => {
-            let column = column_of(node, gone.name)?;
-            let error = ServerError::new("42P16", format!("column \"{column}\" has pseudo-type unknown"));
+        (name, _) if PSEUDO_TYPES.contains(&name) => {
+            let column = column_of(node, name)?;
+            let error = ServerError::new("42P16", format!("column \"{column}\" has pseudo-type {name}"));
             (error, gone.instead, true)
         }
         ("opaque", NodeEnum::CreateFunctionStmt(s)) => {
@@ -160,8 +166,8 @@ fn replaced(tree: &Value, uses: &[Use]) -> Option<FixDraft> {
 fn column_of<'a>(node: &'a NodeEnum, name: &str) -> Option<&'a str> {
     let is_it = |element: &'a pg::Node| match element.node.as_ref()? {
         NodeEnum::ColumnDef(column) => {
-            let names = &column.type_name.as_ref()?.names;
-            let (_, base) = crate::facts::names::qualified(names)?;
+            let of = column.type_name.as_ref().filter(|of| of.array_bounds.is_empty())?;
+            let (_, base) = crate::facts::names::qualified(&of.names)?;
             (base == name).then_some(column.colname.as_str())
         }
         _ => None,

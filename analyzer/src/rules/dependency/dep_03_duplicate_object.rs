@@ -7,6 +7,7 @@ use crate::edit::{Fix, Safety};
 use crate::facts::hypertables::CallKind;
 use crate::facts::names::is_temporary;
 use crate::facts::objects::{created_range, new_name, signature, subject};
+use crate::facts::tables::SYSTEM_COLUMNS;
 use crate::facts::type_parts::attributes;
 use crate::facts::{Object, ObjectId};
 use crate::finding::{Place, ServerError, Severity};
@@ -116,6 +117,15 @@ fn check(ctx: &mut Context<'_>) {
 fn column(ctx: &mut Context<'_>, node: &NodeEnum) -> Option<Draft> {
     if let NodeEnum::CreateStmt(s) = node {
         let names: Vec<&str> = attributes(&s.table_elts).collect();
+        if let Some(name) = names.iter().find(|name| SYSTEM_COLUMNS.contains(name)) {
+            let table = ctx.created(node)?.to_string();
+            let text = format!("column name \"{name}\" conflicts with a system column name");
+            let draft = Draft::new(format!(
+                "{table} cannot have a column {name}: every table has a system column of that name"
+            ));
+            return (!ctx.findings.iter().any(says_it_all))
+                .then(|| draft.object(table).server(ServerError::new("42701", text)));
+        }
         let is_second = |(at, name): &(usize, &&str)| names.iter().take(*at).any(|first| first == *name);
         let (_, name) = names.iter().enumerate().find(is_second)?;
         let table = ctx.created(node)?.to_string();

@@ -1,9 +1,13 @@
 //! DEP-06: columns of the server's own tables and views that the target's version does not have.
 
+use std::collections::BTreeSet;
+
 use super::dep_02_undeclared_object::says_it_all;
 use crate::edit::Safety;
+use crate::facts::ObjectId;
 use crate::finding::{ServerError, Severity};
-use crate::parse::{Class, ColumnName, NodeEnum, StatementKind, all_columns, names_of_relations};
+use crate::locate::Statement;
+use crate::parse::{Class, ColumnName, NodeEnum, Reference, StatementKind, all_columns, names_of_relations};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::target::gone_columns;
 
@@ -24,7 +28,7 @@ pub(crate) const RULE: Rule = Rule {
         summary: "A view reads a column of a catalog or of a statistics view that the target's version does not have.",
         what: "Views, materialized views, rules and bodies in standard SQL that name such a column: checkpoints_timed of \
                pg_stat_bgwriter (gone in 17), blk_read_time of pg_stat_statements (17), wal_write of pg_stat_wal (18), consrc \
-               of pg_constraint (12). Bodies in strings are not looked at: they fail when they are called.",
+               of pg_constraint (12), oid of a table that was made WITH OIDS (12). Bodies in strings are not looked at: they fail when they are called.",
         why: "The server's own tables and views are its version's. A dump has the query as the source understood it.",
         server: &["42703 column \"checkpoints_timed\" does not exist"],
         help: "Write the view again on the source, so that it does without the column, or leave it out with all that needs it \
@@ -56,7 +60,9 @@ fn check(ctx: &mut Context<'_>) {
             is_servers(found.schema.as_deref(), &found.name)
                 && gone_columns(&found.name, version).next().is_some()
         });
-    if relations.next().is_none() {
+    let of_catalogs = relations.next().is_some();
+    let without_oid = without_oid(ctx, statement);
+    if !of_catalogs && without_oid.is_empty() {
         return;
     }
     // What the view itself is called is among them.
@@ -64,37 +70,64 @@ fn check(ctx: &mut Context<'_>) {
     let named = names_of_relations(node);
     let read: Vec<_> = named.iter().filter(|(name, _)| own.as_deref() != Some(&**name)).collect();
     let columns = all_columns(node);
-    let found = read.iter().find_map(|(relation, alias)| {
+    let is_one_query =
+        || statement.code().filter(|token| token.is_word(statement.sql(), "SELECT")).count() == 1;
+    let named_by = |gone: &str, alias: &str| {
+        let is_it = |column: &&ColumnName| match column.names.as_slice() {
+            [name] => name == gone && read.len() == 1 && (of_catalogs || is_one_query()),
+            [.., of, name] => name == gone && of == alias,
+            [] => false,
+        };
+        columns.iter().find(is_it)
+    };
+    let of_catalog = read.iter().filter(|_| of_catalogs).find_map(|(relation, alias)| {
         gone_columns(relation, version).find_map(|gone| {
-            let is_it = |column: &&ColumnName| match column.names.as_slice() {
-                [name] => name == gone.name && read.len() == 1,
-                [.., of, name] => name == gone.name && of == alias,
-                [] => false,
-            };
-            columns.iter().find(is_it).map(|column| (gone, column))
+            let column = named_by(gone.name, alias)?;
+            let advice = format!("From PostgreSQL {} on {}.", gone.since, gone.instead);
+            Some((format!("{}.{}", gone.relation, gone.name), column, advice))
         })
     });
-    let Some((gone, column)) = found else { return };
+    let found = of_catalog.or_else(|| {
+        read.iter().find_map(|(relation, alias)| {
+            let is_sure = read.iter().all(|(name, other)| other != alias || without_oid.contains(&**name));
+            let column = named_by("oid", alias).filter(|_| is_sure)?;
+            let advice = "No table has a hidden oid column any more. Add a column oid on the source, with the values, and dump \
+                          again.";
+            Some((format!("{relation}.oid"), column, advice.to_owned()))
+        })
+    });
+    let Some((gone, column, advice)) = found else { return };
     let words = ctx.created(node).map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object));
     let name = match column.names.as_slice() {
         [name] => format!("\"{name}\""),
         path => path.join("."),
     };
-    let mut draft = Draft::new(format!(
-        "{words} reads {}.{}, which PostgreSQL {version} does not have",
-        gone.relation, gone.name
-    ))
-    .object(words.clone())
-    .server(ServerError::new("42703", format!("column {name} does not exist")))
-    .advice(format!("From PostgreSQL {} on {}.", gone.since, gone.instead))
-    .fix(
-        FixDraft::remove(format!("it reads a column that PostgreSQL {version} does not have"))
-            .review()
-            .lost(words),
-    );
+    let mut draft = Draft::new(format!("{words} reads {gone}, which PostgreSQL {version} does not have"))
+        .object(words.clone())
+        .server(ServerError::new("42703", format!("column {name} does not exist")))
+        .advice(advice)
+        .fix(
+            FixDraft::remove(format!("it reads a column that PostgreSQL {version} does not have"))
+                .review()
+                .lost(words),
+        );
     let range = column.location.and_then(|at| statement.name_at(usize::try_from(at).ok()?));
     if let Some(range) = range.filter(|range| !range.is_empty()) {
         draft = draft.at(range);
     }
     ctx.report(draft);
+}
+
+/// The tables that a statement names and that have no column oid, which those WITH OIDS had. None where another relation
+/// has the name of one.
+fn without_oid<'a>(ctx: &Context<'_>, statement: &'a Statement<'_>) -> BTreeSet<&'a str> {
+    let relations = || statement.references().iter().filter(|found| found.class == Class::Relation);
+    let lacks = |found: &&Reference| {
+        let id = ctx.resolved(&ObjectId::new(found.class, found.schema.as_deref(), &found.name));
+        let is_table = ctx.facts.relations.get(&id).is_some_and(|found| found.word == "table");
+        is_table && ctx.facts.has_column(&id, "oid") == Some(false)
+    };
+    let others: BTreeSet<&str> =
+        relations().filter(|found| !lacks(found)).map(|found| &*found.name).collect();
+    relations().filter(lacks).map(|found| &*found.name).filter(|name| !others.contains(name)).collect()
 }

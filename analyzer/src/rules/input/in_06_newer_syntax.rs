@@ -8,8 +8,10 @@ use crate::facts::names::{option, option_text, role, roles};
 use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{Change, Class, NodeEnum, StatementKind, canonical, pg};
+use crate::parse::{Change, Class, NodeEnum, Reference, StatementKind, canonical, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
+use crate::rules::function::bodies::body;
+use crate::target::members;
 
 pub(crate) const RULE: Rule = Rule {
     id: "IN-06",
@@ -154,6 +156,7 @@ fn check(ctx: &mut Context<'_>) {
         _ => {}
     }
     expressions(ctx, statement, node, &mut hits);
+    body_in_sql(ctx, &mut hits);
     newer_clauses::find(ctx, statement, node, &mut hits);
     hits.retain(|hit| hit.since > ctx.target.version);
     if hits.is_empty() {
@@ -230,23 +233,46 @@ fn collation(statement: &Statement<'_>, s: &pg::DefineStmt, hits: &mut Vec<Hit>)
     }
 }
 
+/// The version that brought a function, where it is the server's own.
+fn brought_with(ctx: &Context<'_>, reference: &Reference) -> Option<(&'static str, u32)> {
+    if reference.class != Class::Function || !matches!(reference.schema.as_deref(), None | Some("pg_catalog"))
+    {
+        return None;
+    }
+    let (name, since) = FUNCTIONS.iter().find(|(name, _)| *name == &*reference.name)?;
+    // Without a schema it may be the dump's own, an extension's, or what a script finds.
+    let is_declared = || ctx.facts.objects.keys().any(|id| id.class == Class::Function && &*id.name == *name);
+    let is_of_extension = |extension: &str| members(extension).is_none_or(|of| of.has(Class::Function, name));
+    let is_own = reference.schema.is_none()
+        && (is_declared()
+            || !ctx.facts.search_path.is_empty()
+                && (ctx.facts.dynamic || ctx.facts.extensions.keys().any(|name| is_of_extension(name))));
+    (!is_own).then_some((*name, *since))
+}
+
+/// The body of a function in SQL is looked at when the function is created.
+fn body_in_sql(ctx: &mut Context<'_>, hits: &mut Vec<Hit>) {
+    let Some((_, NodeEnum::CreateFunctionStmt(s))) = ctx.node() else { return };
+    let is_sql = option(&s.options, "language")
+        .and_then(option_text)
+        .is_some_and(|name| name.eq_ignore_ascii_case("sql"));
+    if !is_sql || s.sql_body.is_some() || ctx.facts.session.now.unchecked_bodies {
+        return;
+    }
+    for part in body(ctx).iter() {
+        let found = part.parsed().references().iter().find_map(|reference| brought_with(ctx, reference));
+        if let Some((name, since)) = found {
+            let error = ServerError::new("42883", format!("function {name}(…) does not exist"));
+            hits.push(Hit::new(format!("the function {name}"), since, error));
+        }
+    }
+}
+
 fn expressions(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum, hits: &mut Vec<Hit>) {
     for reference in statement.references() {
-        if reference.class != Class::Function
-            || !matches!(reference.schema.as_deref(), None | Some("pg_catalog"))
-        {
-            continue;
-        }
-        let Some((name, since)) = FUNCTIONS.iter().find(|(name, _)| *name == &*reference.name) else {
-            continue;
-        };
-        // Without a schema it may be the dump's own, or an extension's.
-        let own = reference.schema.is_none()
-            && (!ctx.facts.search_path.is_empty()
-                || ctx.facts.objects.keys().any(|id| id.class == Class::Function && &*id.name == *name));
-        if !own {
+        if let Some((name, since)) = brought_with(ctx, reference) {
             let error = ServerError::new("42883", format!("function {name}(…) does not exist"));
-            let mut hit = Hit::new(format!("the function {name}"), *since, error);
+            let mut hit = Hit::new(format!("the function {name}"), since, error);
             hit.at = reference.location.and_then(|at| statement.name_at(usize::try_from(at).ok()?));
             hits.push(hit);
         }
