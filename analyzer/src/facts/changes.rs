@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::names::{role, roles};
 use super::objects::{ObjectId, new_name, signature, subject};
-use super::{Absence, Facts, Owner, Scope, Session};
+use super::{Absence, Declared, Facts, Owner, Scope, Session};
 use crate::finding::Place;
 use crate::parse::{Class, NodeEnum, pg};
 
@@ -155,7 +155,11 @@ impl Facts {
 
     /// What is in the schema is in it under its new name.
     fn rename_schema(&mut self, old: &str, new: &str, place: Place) {
-        let Some(declared) = self.schemas.remove(old) else { return };
+        // Every database has schema public, whether or not the inputs create it.
+        let public =
+            || (old == "public" && self.may_have_schema(old)).then_some(Declared { word: "schema", place });
+        let Some(declared) = public().or_else(|| self.schemas.get(old).cloned()) else { return };
+        self.schemas.remove(old);
         self.schemas.insert(new.into(), declared);
         self.renamed.remove(&ObjectId::new(Class::Schema, None, new));
         self.renamed.insert(ObjectId::new(Class::Schema, None, old), place);

@@ -119,7 +119,8 @@ impl Facts {
     /// True for a schema that exists on the target at this point, or may exist.
     #[must_use]
     pub fn may_have_schema(&self, name: &str) -> bool {
-        if self.absent.contains_key(&ObjectId::new(Class::Schema, None, name)) {
+        let id = ObjectId::new(Class::Schema, None, name);
+        if self.absent.contains_key(&id) || self.renamed.contains_key(&id) {
             return false;
         }
         let of_extension = |extension: &str| {

@@ -2,7 +2,8 @@
 
 use super::dep_01_missing_dependency;
 use super::drops::{drops, may_be_missing, nothing_to_drop};
-use super::missing::{Missing, NOT_IN_DUMP, error, is_of_column, is_option, what};
+use super::mended;
+use super::missing::{Missing, NOT_IN_DUMP, error, is_implied, is_of_column, is_option, what};
 use super::order;
 use super::overloads;
 use super::parts;
@@ -10,7 +11,7 @@ use crate::edit::{Action, Fix, Safety};
 use crate::facts::names::quoted;
 use crate::facts::objects::{dropped, subject};
 use crate::facts::session::TEMPORARY;
-use crate::facts::{Facts, Object, ObjectId};
+use crate::facts::{Object, ObjectId};
 use crate::finding::{Place, Severity};
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Reference, StatementKind};
@@ -18,7 +19,8 @@ use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule, Unjudge
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::has_extension;
 use crate::target::{
-    Target, is_builtin, is_builtin_operator_class, is_in_information_schema, known, members,
+    Target, is_builtin, is_builtin_operator_class, is_in_information_schema, known, may_be_in_catalog,
+    members,
 };
 
 pub(crate) const RULE: Rule = Rule {
@@ -33,7 +35,7 @@ pub(crate) const RULE: Rule = Rule {
         summary: "The dump needs an object that it does not create.",
         what: "A dump of some tables or schemas only (pg_dump -t, -n, --data-only, --clean without --if-exists) refers \
                to a schema, table, type, function or server that none of the files creates, or to a member of an \
-               extension that none of them creates. Of a script only what it uses before it creates it, and what it uses after a DROP. No further than \
+               extension that none of them creates, or to a role whose own statement only the rewrite makes pass. Of a script only what it uses before it creates it, and what it uses after a DROP. No further than \
                the first DO, CALL or call of a function that could have created anything.",
         why: "A new service is empty: the server finds nothing of that name.",
         server: &[
@@ -60,7 +62,7 @@ pub(crate) const RULE: Rule = Rule {
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
     order::creates(ctx, statement, node);
-    if may_be_missing(node) {
+    if mended::find(ctx, statement, node) || may_be_missing(node) {
         return;
     }
     if ctx.findings.iter().any(says_it_all) {
@@ -77,6 +79,9 @@ fn check(ctx: &mut Context<'_>) {
     if let Some(server) = parts::undeclared_link(ctx, node, is_judged(ctx)) {
         report(ctx, statement, node, &server, false);
         return;
+    }
+    if !is_judged(ctx) && !matches!(node, NodeEnum::DropStmt(_)) && parts::is_strange(ctx, node) {
+        ctx.not_judged(Unjudged::Objects);
     }
     if let Some((words, error)) = nothing_to_drop(ctx, node) {
         if is_judged(ctx) {
@@ -220,7 +225,9 @@ fn judge(
     missing: &Missing,
     is_subject: bool,
 ) {
-    if is_judged(ctx) {
+    // Nobody puts anything into pg_catalog.
+    let is_known = missing.schema.as_deref() == Some("pg_catalog") && !ctx.facts.dynamic;
+    if is_judged(ctx) || is_known {
         report(ctx, statement, node, missing, is_subject);
         return;
     }
@@ -302,7 +309,8 @@ fn missing(
         if !is_new && !has_schema(ctx, schema) {
             return found(true, extension_of_schema(ctx.target, schema));
         }
-        if !is_new && schema != "public" && !facts.schemas.contains_key(schema) {
+        let is_catalog = schema == "pg_catalog" && matches!(class, Class::Function | Class::Relation);
+        if !is_new && schema != "public" && !is_catalog && !facts.schemas.contains_key(schema) {
             // The server's own, or an extension's: not all that they hold is known.
             return None;
         }
@@ -321,6 +329,7 @@ fn missing(
         Class::Type | Class::OperatorClass => found(false, extension),
         // A script takes it from the target.
         Class::Function if drops || !is_judged(ctx) => found(false, extension),
+        class if class.is_text_search() && !may_be_in_catalog(*class, name) => found(false, extension),
         // What else is not declared may be the server's own.
         _ => extension.and_then(|extension| found(false, Some(extension))),
     }
@@ -329,6 +338,9 @@ fn missing(
 /// True where the schema is there at this point, or may be.
 fn has_schema(ctx: &Context<'_>, schema: &str) -> bool {
     let id = ObjectId::new(Class::Schema, None, schema);
+    if ctx.facts.renamed.contains_key(&id) {
+        return false;
+    }
     ctx.facts.schemas.contains_key(schema)
         || ctx.facts.absence(&id).is_some()
         || ctx.facts.missing_schema(schema).is_some()
@@ -415,22 +427,6 @@ fn is_implied_type(name: &str) -> bool {
     name.starts_with('_')
         || name.contains("multirange")
         || matches!(name, "serial" | "bigserial" | "smallserial" | "serial2" | "serial4" | "serial8")
-}
-
-/// True for a relation that a declared table may have brought with it: indexes of its constraints, sequences of its
-/// columns. Their names begin with the table's, which is cut to fit.
-fn is_implied(facts: &Facts, schema: Option<&str>, name: &str) -> bool {
-    let of_constraint =
-        || facts.constraints.iter().any(|constraint| facts.names.name(constraint.name) == name);
-    let of_table = || {
-        name.char_indices().filter(|(_, c)| *c == '_').any(|(end, _)| {
-            name.get(..end).is_some_and(|table| {
-                facts.relations.contains_key(&ObjectId::new(Class::Relation, schema, table))
-            })
-        })
-    };
-    let of_identity = || facts.identity_sequences.contains(&ObjectId::new(Class::Relation, schema, name));
-    name.len() >= 60 || of_constraint() || of_table() || of_identity()
 }
 
 fn report(

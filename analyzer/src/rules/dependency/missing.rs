@@ -2,9 +2,9 @@
 
 use arcstr::ArcStr;
 
-use crate::facts::ObjectId;
 use crate::facts::names::{quoted, quoted_path};
 use crate::facts::objects::{added_constraint, relation_word, subject};
+use crate::facts::{Facts, ObjectId};
 use crate::finding::ServerError;
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Reference};
@@ -117,4 +117,20 @@ pub(super) fn error(node: &NodeEnum, missing: &Missing, is_subject: bool) -> Ser
         Class::Server => ServerError::new("42704", format!("server \"{name}\" does not exist")),
         class => ServerError::new("42704", format!("{} \"{path}\" does not exist", word(*class))),
     }
+}
+
+/// True for a relation that a declared table may have brought with it: indexes of its constraints, sequences of its
+/// columns. Their names begin with the table's, which is cut to fit.
+pub(super) fn is_implied(facts: &Facts, schema: Option<&str>, name: &str) -> bool {
+    let of_constraint =
+        || facts.constraints.iter().any(|constraint| facts.names.name(constraint.name) == name);
+    let of_table = || {
+        name.char_indices().filter(|(_, c)| *c == '_').any(|(end, _)| {
+            name.get(..end).is_some_and(|table| {
+                facts.relations.contains_key(&ObjectId::new(Class::Relation, schema, table))
+            })
+        })
+    };
+    let of_identity = || facts.identity_sequences.contains(&ObjectId::new(Class::Relation, schema, name));
+    name.len() >= 60 || of_constraint() || of_table() || of_identity()
 }

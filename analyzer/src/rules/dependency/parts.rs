@@ -2,6 +2,7 @@
 //! exist, and about statistics and conversions that nothing creates.
 
 use super::missing::Missing;
+use super::overloads::large_object;
 use crate::facts::ObjectId;
 use crate::facts::names::{option, string, strings};
 use crate::facts::objects::{of_part, subject};
@@ -64,6 +65,27 @@ pub(super) fn schemas(node: &NodeEnum) -> Vec<&str> {
     }
 }
 
+/// True where a statement of a script is about an object that none of the inputs creates: a publication, server, event
+/// trigger or large object, or statistics or a conversion.
+pub(super) fn is_strange(ctx: &Context<'_>, node: &NodeEnum) -> bool {
+    let Some(object) = subject(node) else { return false };
+    let id = ctx.resolved(&object.id);
+    if let NodeEnum::AlterTableStmt(s) = node
+        && let Some(index) = s.cmds.iter().find_map(identity_index)
+    {
+        let index = ObjectId { name: index.into(), ..id };
+        return !ctx.facts.declares(&index) && ctx.facts.absence(&index).is_none();
+    }
+    let is_looked_for = match object.word {
+        "large object" => return large_object(ctx, node).is_some(),
+        "statistics" | "conversion" => true,
+        _ => {
+            matches!(id.class, Class::Publication | Class::Server | Class::EventTrigger | Class::Subscription)
+        }
+    };
+    is_looked_for && !ctx.facts.declares(&id) && ctx.facts.absence(&id).is_none()
+}
+
 /// A server that a foreign table or user mapping names, which scripts make too, or an extension that an object depends on.
 pub(super) fn undeclared_link(ctx: &Context<'_>, node: &NodeEnum, is_judged: bool) -> Option<Missing> {
     let id = match node {
@@ -77,9 +99,12 @@ pub(super) fn undeclared_link(ctx: &Context<'_>, node: &NodeEnum, is_judged: boo
         | NodeEnum::CommentStmt(_)
         | NodeEnum::AlterForeignServerStmt(_)
         | NodeEnum::AlterEventTrigStmt(_)
+        | NodeEnum::AlterPublicationStmt(_)
+        | NodeEnum::AlterUserMappingStmt(_)
             if is_judged =>
         {
-            subject(node).filter(|object| matches!(object.id.class, Class::Server | Class::EventTrigger))?.id
+            let of = [Class::Server, Class::EventTrigger, Class::Publication];
+            subject(node).filter(|object| of.contains(&object.id.class))?.id
         }
         _ => return None,
     };
@@ -115,6 +140,13 @@ fn named(node: &NodeEnum) -> Option<(&'static str, ObjectId, &'static str)> {
         node => subject(node).filter(|object| object.id.class == Class::Attached)?,
     };
     Some((object.word, object.id, of(object.word)))
+}
+
+/// The index of `REPLICA IDENTITY USING INDEX`.
+fn identity_index(node: &pg::Node) -> Option<&str> {
+    let Some(NodeEnum::AlterTableCmd(command)) = &node.node else { return None };
+    let Some(NodeEnum::ReplicaIdentityStmt(s)) = &command.def.as_ref()?.node else { return None };
+    (!s.name.is_empty()).then_some(&*s.name)
 }
 
 /// The part of its table that a command of ALTER TABLE is about.

@@ -21,12 +21,13 @@ pub(crate) const RULE: Rule = Rule {
         StatementKind::DropStmt,
         StatementKind::ReindexStmt,
         StatementKind::ClusterStmt,
+        StatementKind::DeclareCursorStmt,
         StatementKind::DiscardStmt,
         StatementKind::CallStmt,
     ],
     doc: Doc {
-        summary: "LOCK TABLE or SAVEPOINT outside of a transaction, VACUUM in one, or a savepoint that does not exist.",
-        what: "LOCK TABLE, SAVEPOINT, RELEASE and ROLLBACK TO where no BEGIN or START TRANSACTION stands before them; RELEASE \
+        summary: "LOCK TABLE, SAVEPOINT or DECLARE CURSOR outside of a transaction, VACUUM in one, or a savepoint that does not exist.",
+        what: "LOCK TABLE, SAVEPOINT, RELEASE, ROLLBACK TO and DECLARE CURSOR without WITH HOLD where no BEGIN or START TRANSACTION stands before them; RELEASE \
                and ROLLBACK TO of a savepoint that the transaction does not have at that point; VACUUM, CREATE INDEX CONCURRENTLY \
                and others that run in no transaction; prepared transactions; a file that ends before the \
                COMMIT.",
@@ -49,6 +50,9 @@ pub(crate) const RULE: Rule = Rule {
     check,
     ..Rule::DEFAULT
 };
+
+/// The option of a cursor that outlives its transaction (`CURSOR_OPT_HOLD` in parsenodes.h).
+const WITH_HOLD: i32 = 0x20;
 
 fn check(ctx: &mut Context<'_>) {
     use pg::TransactionStmtKind as K;
@@ -78,6 +82,7 @@ fn check(ctx: &mut Context<'_>) {
     }
     let words = match node {
         NodeEnum::LockStmt(_) => "LOCK TABLE",
+        NodeEnum::DeclareCursorStmt(s) if s.options & WITH_HOLD == 0 => "DECLARE CURSOR",
         NodeEnum::TransactionStmt(s) => match K::try_from(s.kind) {
             Ok(K::TransStmtSavepoint) => "SAVEPOINT",
             Ok(K::TransStmtRelease) => "RELEASE SAVEPOINT",

@@ -89,7 +89,7 @@ fn check(ctx: &mut Context<'_>) {
     };
     let mut draft =
         Draft::new(format!("{words} names no schema, and {why}")).object(placed.to_string()).server(server);
-    if let Some(fix) = fix {
+    if let Some(fix) = fix.filter(|_| ctx.facts.may_have_schema(USUAL)) {
         draft = draft.fix(fix);
     }
     ctx.report(draft);

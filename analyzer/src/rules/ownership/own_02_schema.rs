@@ -59,6 +59,7 @@ fn check(ctx: &mut Context<'_>) {
                 return;
             }
             let cascade = s.behavior == pg::DropBehavior::DropCascade as i32;
+            ctx.states.of::<PublicDropped>().0 |= cascade;
             let mut draft = Draft::new("TimescaleDB lives in schema public: it stays")
                 .object("schema public")
                 .fix(FixDraft::remove("schema public stays"));
@@ -77,6 +78,10 @@ fn check(ctx: &mut Context<'_>) {
         _ => {}
     }
 }
+
+/// The inputs drop schema public with all that is in it: they may create it again.
+#[derive(Clone, Debug, Default)]
+struct PublicDropped(bool);
 
 fn create(ctx: &mut Context<'_>, s: &pg::CreateSchemaStmt) {
     let Some(statement) = ctx.statement() else { return };
@@ -97,10 +102,23 @@ fn create(ctx: &mut Context<'_>, s: &pg::CreateSchemaStmt) {
         );
         return;
     }
-    if (name == "public" || is_service_schema(name)) && !s.if_not_exists {
-        let mut draft = Draft::new(format!("the target has schema {name} already"))
-            .object(format!("schema {name}"))
-            .server(ServerError::new("42P06", format!("schema \"{name}\" already exists")));
+    let is_public = name == "public" && ctx.facts.may_have_schema(name);
+    if (is_public || is_service_schema(name)) && !s.if_not_exists {
+        let mut draft =
+            Draft::new(format!("the target has schema {name} already")).object(format!("schema {name}"));
+        let is_dropped = is_public && ctx.states.get::<PublicDropped>().is_some_and(|dropped| dropped.0);
+        draft = match owner {
+            _ if !is_dropped => {
+                draft.server(ServerError::new("42P06", format!("schema \"{name}\" already exists")))
+            }
+            Some((_, owner))
+                if *owner != *ctx.target.admin && !ctx.facts.is_member(owner, &ctx.target.admin) =>
+            {
+                draft.server(not_member(ctx, owner))
+            }
+            // Once dropped it could be created: the DROP is removed, and so is this.
+            _ => draft.severity(Severity::Warning),
+        };
         draft = if s.schema_elts.is_empty() {
             draft.fix(FixDraft::remove(format!("the target has schema {name}")).present())
         } else {
@@ -118,11 +136,7 @@ fn create(ctx: &mut Context<'_>, s: &pg::CreateSchemaStmt) {
     if let Some(range) = role_range(statement, spec) {
         draft = draft.at(range);
     }
-    let refused = if ctx.target.version >= 16 {
-        ServerError::new("42501", format!("must be able to SET ROLE \"{owner}\""))
-    } else {
-        ServerError::new("42501", format!("must be member of role \"{owner}\""))
-    };
+    let refused = not_member(ctx, owner);
     let absent = ServerError::missing_role(owner);
     let becomes = format!("{owner} cannot own schema {name} on the target");
     match known(ctx, owner) {
@@ -167,6 +181,17 @@ fn create(ctx: &mut Context<'_>, s: &pg::CreateSchemaStmt) {
         }
     }
     ctx.report(draft);
+}
+
+/// What the server says to who is no member of the owner, or where there is no such role.
+fn not_member(ctx: &Context<'_>, owner: &str) -> ServerError {
+    match known(ctx, owner) {
+        Known::Missing | Known::Provider(_) => ServerError::missing_role(owner),
+        _ if ctx.target.version >= 16 => {
+            ServerError::new("42501", format!("must be able to SET ROLE \"{owner}\""))
+        }
+        _ => ServerError::new("42501", format!("must be member of role \"{owner}\"")),
+    }
 }
 
 /// The schema as tsdbadmin's.
