@@ -205,7 +205,9 @@ fn is_servers_own(ctx: &Context<'_>, node: &NodeEnum, id: &ObjectId) -> bool {
         }
         Class::AccessMethod | Class::Type => is_builtin(id.class, &id.name),
         Class::OperatorClass => is_builtin_operator_class(&id.name),
-        Class::Collation => matches!(&*id.name, "C" | "POSIX" | "default" | "ucs_basic"),
+        Class::Collation => {
+            matches!(&*id.name, "C" | "POSIX" | "default" | "ucs_basic") || id.name.ends_with("-x-icu")
+        }
         class => class.is_text_search() && may_be_in_catalog(class, &id.name),
     };
     let own = ctx.resolved(id);
