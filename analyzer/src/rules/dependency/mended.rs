@@ -8,7 +8,7 @@ use crate::facts::names::{role, roles, text};
 use crate::facts::objects::subject;
 use crate::finding::{Place, ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{Class, NodeEnum};
+use crate::parse::{Class, NodeEnum, pg};
 use crate::rule::{Context, Draft, Finding, FixDraft};
 
 /// The roles that the rewrite creates, and the inputs as they are do not.
@@ -42,6 +42,11 @@ pub(super) fn find(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &Node
         NodeEnum::DropRoleStmt(s) => {
             let dropped: Vec<&str> = roles(&s.roles).filter_map(role).collect();
             all.retain(|name, _| !dropped.contains(&&**name));
+        }
+        NodeEnum::RenameStmt(s) if s.rename_type == pg::ObjectType::ObjectRole as i32 => {
+            if let Some(place) = all.remove(s.subname.as_str()) {
+                all.insert(s.newname.as_str().into(), place);
+            }
         }
         _ => {}
     }
