@@ -1,7 +1,5 @@
 //! DEP-06: columns of the server's own tables and views that the target's version does not have.
 
-use std::collections::BTreeSet;
-
 use super::dep_02_undeclared_object::says_it_all;
 use crate::edit::Safety;
 use crate::facts::ObjectId;
@@ -89,7 +87,7 @@ fn check(ctx: &mut Context<'_>) {
     });
     let found = of_catalog.or_else(|| {
         read.iter().find_map(|(relation, alias)| {
-            let is_sure = read.iter().all(|(name, other)| other != alias || without_oid.contains(&**name));
+            let is_sure = read.iter().all(|(name, other)| other != alias || without_oid.contains(&&**name));
             let column = named_by("oid", alias).filter(|_| is_sure)?;
             let advice = "No table has a hidden oid column any more. Add a column oid on the source, with the values, and dump \
                           again.";
@@ -120,14 +118,13 @@ fn check(ctx: &mut Context<'_>) {
 
 /// The tables that a statement names and that have no column oid, which those WITH OIDS had. None where another relation
 /// has the name of one.
-fn without_oid<'a>(ctx: &Context<'_>, statement: &'a Statement<'_>) -> BTreeSet<&'a str> {
+fn without_oid<'a>(ctx: &Context<'_>, statement: &'a Statement<'_>) -> Vec<&'a str> {
     let relations = || statement.references().iter().filter(|found| found.class == Class::Relation);
     let lacks = |found: &&Reference| {
         let id = ctx.resolved(&ObjectId::new(found.class, found.schema.as_deref(), &found.name));
         let is_table = ctx.facts.relations.get(&id).is_some_and(|found| found.word == "table");
         is_table && ctx.facts.has_column(&id, "oid") == Some(false)
     };
-    let others: BTreeSet<&str> =
-        relations().filter(|found| !lacks(found)).map(|found| &*found.name).collect();
+    let others: Vec<&str> = relations().filter(|found| !lacks(found)).map(|found| &*found.name).collect();
     relations().filter(lacks).map(|found| &*found.name).filter(|name| !others.contains(name)).collect()
 }

@@ -1,7 +1,5 @@
 //! Roles whose CREATE ROLE the server refuses as it is, and takes once it is rewritten: what names them fails until then, too.
 
-use std::collections::BTreeMap;
-
 use super::missing::what;
 use crate::edit::Action;
 use crate::facts::names::{role, roles, text};
@@ -14,7 +12,7 @@ use crate::rule::{Context, Draft, Finding, FixDraft};
 /// The roles that the rewrite creates, and the inputs as they are do not.
 #[derive(Clone, Debug, Default)]
 struct Mended {
-    roles: BTreeMap<Box<str>, Place>,
+    roles: Vec<(Box<str>, Place)>,
     /// The input and number of the last statement: what the rewrite makes of it is judged too, and is no other.
     last: (usize, u32),
 }
@@ -34,18 +32,18 @@ pub(super) fn find(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &Node
     match node {
         NodeEnum::CreateRoleStmt(s) => {
             if ctx.findings.iter().any(is_mended) {
-                all.entry(s.role.as_str().into()).or_insert(place);
+                all.push((s.role.as_str().into(), place));
             } else {
-                all.remove(s.role.as_str());
+                all.retain(|(name, _)| **name != *s.role);
             }
         }
         NodeEnum::DropRoleStmt(s) => {
             let dropped: Vec<&str> = roles(&s.roles).filter_map(role).collect();
-            all.retain(|name, _| !dropped.contains(&&**name));
+            all.retain(|(name, _)| !dropped.contains(&&**name));
         }
         NodeEnum::RenameStmt(s) if s.rename_type == pg::ObjectType::ObjectRole as i32 => {
-            if let Some(place) = all.remove(s.subname.as_str()) {
-                all.insert(s.newname.as_str().into(), place);
+            for (name, _) in all.iter_mut().filter(|(name, _)| **name == *s.subname) {
+                *name = s.newname.as_str().into();
             }
         }
         _ => {}
@@ -79,7 +77,10 @@ fn named(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum) -> Optio
     if all.is_empty() || is_optional {
         return None;
     }
-    let known = |name: &str| all.get(name).map(|place| (name.to_owned(), *place));
+    let known = |name: &str| {
+        let (name, place) = all.iter().find(|(known, _)| **known == *name)?;
+        Some((name.to_string(), *place))
+    };
     let object = subject(node).filter(|object| object.id.class == Class::Role);
     let own = match node {
         NodeEnum::GrantRoleStmt(s) => s.granted_roles.iter().find_map(|node| match node.node.as_ref()? {

@@ -1,7 +1,7 @@
 //! RLS-01: row-level security: roles that bypassed it, policies for roles that are not there, rows that
 //! are loaded too late.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::edit::Safety;
 use crate::facts::ObjectId;
@@ -72,9 +72,15 @@ struct RowSecurity {
     /// Of tables: enabled, forced.
     tables: BTreeMap<ObjectId, (bool, bool)>,
     /// Views and materialized views.
-    views: BTreeMap<ObjectId, View>,
+    views: Vec<(ObjectId, View)>,
     /// `SET row_security = off` is in force.
     off: bool,
+}
+
+impl RowSecurity {
+    fn view(&self, id: &ObjectId) -> Option<&View> {
+        self.views.iter().find(|(known, _)| known == id).map(|(_, view)| view)
+    }
 }
 
 /// A view or a materialized view.
@@ -252,7 +258,9 @@ fn read(ctx: &Context<'_>, statement: &Statement<'_>) -> Vec<ObjectId> {
 fn keep_view(ctx: &mut Context<'_>, statement: &Statement<'_>, is_filled: bool, as_invoker: bool) {
     let Some(view) = ctx.created(statement.node()).map(|object| object.id) else { return };
     let reads = read(ctx, statement).into_iter().filter(|id| *id != view).collect();
-    ctx.states.of::<RowSecurity>().views.insert(view, View { reads, is_filled, as_invoker });
+    let views = &mut ctx.states.of::<RowSecurity>().views;
+    views.retain(|(id, _)| *id != view);
+    views.push((view, View { reads, is_filled, as_invoker }));
 }
 
 /// What is known of row security, where a query fails that policies apply to.
@@ -281,22 +289,23 @@ fn gates<'a>(
     ctx: &'a Context<'_>,
     all: &'a RowSecurity,
     (id, reader): (&ObjectId, &'a str),
-    seen: &mut BTreeSet<(ObjectId, &'a str)>,
-    found: &mut BTreeMap<ObjectId, Gate<'a>>,
+    seen: &mut Vec<(ObjectId, &'a str)>,
+    found: &mut Vec<(ObjectId, Gate<'a>)>,
 ) {
-    if !seen.insert((id.clone(), reader)) {
+    if seen.iter().any(|(known, by)| known == id && *by == reader) {
         return;
     }
+    seen.push((id.clone(), reader));
     if let Some((true, is_forced)) = all.tables.get(id) {
         let is_owner = owns(ctx, reader, id);
         if !is_owner || *is_forced {
             let source = ctx.states.get::<SourceAttributes>();
             let saw_all = *reader == *ctx.target.admin
                 || source.is_some_and(|all| all.superusers.contains(reader) || all.bypass.contains(reader));
-            found.insert(id.clone(), Gate { reader, is_owner, saw_all });
+            found.push((id.clone(), Gate { reader, is_owner, saw_all }));
         }
     }
-    let Some(view) = all.views.get(id).filter(|view| !view.is_filled) else { return };
+    let Some(view) = all.view(id).filter(|view| !view.is_filled) else { return };
     let reader = if view.as_invoker { reader } else { owner(ctx, id) };
     for id in &view.reads {
         gates(ctx, all, (id, reader), seen, found);
@@ -308,7 +317,7 @@ fn refresh(ctx: &mut Context<'_>, s: &pg::RefreshMatViewStmt) {
     let Some(range) = &s.relation else { return };
     let id = table(ctx, range);
     let draft = known(ctx).and_then(|all| {
-        let view = all.views.get(&id)?;
+        let view = all.view(&id)?;
         let words = format!("materialized view {}", id.path());
         let what = format!("{words} from being filled");
         refused(ctx, all, &view.reads, owner(ctx, &id), (&words, &what))
@@ -356,11 +365,11 @@ fn refused(
     reader: &str,
     words: (&str, &str),
 ) -> Option<Draft> {
-    let (mut seen, mut found) = (BTreeSet::new(), BTreeMap::new());
+    let (mut seen, mut found) = (Vec::new(), Vec::new());
     for id in reads {
         gates(ctx, all, (id, reader), &mut seen, &mut found);
     }
-    let (id, first) = found.iter().next()?;
+    let (id, first) = found.first()?;
     let (path, reader) = (id.path(), first.reader);
     let why = if first.is_owner { "is forced" } else { &*format!("applies to {reader}") };
     let (mut before, mut after) = (Vec::new(), Vec::new());
@@ -369,7 +378,7 @@ fn refused(
         before.push(format!("ALTER TABLE {} {off} ROW LEVEL SECURITY;", id.path()));
         after.push(format!("ALTER TABLE {} {on} ROW LEVEL SECURITY;", id.path()));
     }
-    let title = match found.values().find(|gate| !gate.saw_all) {
+    let title = match found.iter().map(|(_, gate)| gate).find(|gate| !gate.saw_all) {
         Some(gate) => {
             before.push("SET row_security = on;".into());
             after.push("SET row_security = off;".into());
