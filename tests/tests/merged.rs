@@ -290,6 +290,9 @@ fn archives_come_into_schemas_beside_each_other_and_are_given_up_alone() -> Outc
     stage.answers(&from, &to)
 }
 
+/// Whether a table that is filled is on the target.
+const LOG_IS_THERE: &str = "SELECT to_regclass('crm_audit.log') IS NOT NULL";
+
 #[test]
 fn a_restore_beside_others_that_was_killed_goes_on() -> Outcome {
     let test = "a_restore_beside_others_that_was_killed_goes_on";
@@ -308,7 +311,11 @@ fn a_restore_beside_others_that_was_killed_goes_on() -> Outcome {
         }
         let mut child =
             command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn()?;
-        std::thread::sleep(std::time::Duration::from_millis(4_500 + 900 * round));
+        // The first as soon as it has begun to write, however fast the machine is; the others at a later time.
+        while round == 0 && child.try_wait()?.is_none() && stage.psql(&to, &["-c", LOG_IS_THERE])? != "t" {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(200 + 2_800 * round));
         killed += u32::from(child.try_wait()?.is_none());
         // One that has ended is not there to be killed.
         let _ = child.kill();
@@ -400,8 +407,7 @@ fn a_migration_beside_others_that_was_killed_goes_on_or_is_given_up_alone() -> O
         command.args(["--into-schema", "crm", "--max-rate", "2MB"]).current_dir(stage.lab.folder());
         let mut child =
             command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn()?;
-        let is_there = "SELECT to_regclass('crm_audit.log') IS NOT NULL";
-        while child.try_wait()?.is_none() && stage.psql(&to, &["-c", is_there])? != "t" {
+        while child.try_wait()?.is_none() && stage.psql(&to, &["-c", LOG_IS_THERE])? != "t" {
             std::thread::sleep(std::time::Duration::from_millis(100));
         }
         std::thread::sleep(std::time::Duration::from_millis(700));
