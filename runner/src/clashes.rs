@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tsmigrate_analyzer::Target;
+
 use crate::connect::{Row, Session};
 use crate::error::{Blocker, Error};
 use crate::filter::Filter;
@@ -124,17 +126,14 @@ FROM pg_catalog.pg_roles r WHERE r.rolname !~ '^pg_' AND r.rolname <> current_us
        AND NOT pg_catalog.pg_has_role(current_user, r.oid, 'USAGE WITH ADMIN OPTION'))
 ORDER BY 1";
 
-/// Roles of the source whose names others have on the target: the dump's ALTER ROLE would be refused. `reserved` are the
-/// service's own, which no dump changes.
+/// Roles of the source whose names others have on the target: the dump's ALTER ROLE would be refused. The service's own, and
+/// the one that we are there, no dump changes.
 ///
 /// # Errors
 /// When the target refuses the question.
-pub async fn roles(
-    target: &Session,
-    of_source: &Facts,
-    of_target: &Facts,
-    reserved: impl Fn(&str) -> bool,
-) -> Result<Option<Blocker>, Error> {
+pub async fn roles(target: &Session, of_source: &Facts, of_target: &Facts) -> Result<Option<Blocker>, Error> {
+    let service = Target::default();
+    let reserved = |name: &str| name == of_target.user || service.reserved_roles.contains_key(name);
     let mut found = Vec::new();
     for row in target.ask(FOREIGN_ROLES).await? {
         let name = row.text(0)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::state::Pass;
 use crate::body::parts;
 use crate::facts::ObjectId;
-use crate::facts::names::{option, option_text, set_configs, truth};
+use crate::facts::names::{option, option_text, role, roles, set_configs, truth};
 use crate::facts::objects::{dropped, subject};
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Reference, names_columns, pg};
@@ -60,13 +60,9 @@ impl Pass<'_> {
                 let is_part = object.id.class == Class::Attached || object.word == "index";
                 !is_part && facts.exists(&facts.resolved(&object.id))
             }),
-            NodeEnum::DropRoleStmt(s) => {
-                let mut names = s.roles.iter().filter_map(|role| match &role.node {
-                    Some(NodeEnum::RoleSpec(of)) => Some(&*of.rolename),
-                    _ => None,
-                });
-                names.any(|name| facts.roles.get(name).is_some_and(|role| role.created.is_some()))
-            }
+            NodeEnum::DropRoleStmt(s) => roles(&s.roles)
+                .filter_map(role)
+                .any(|name| facts.roles.get(name).is_some_and(|role| role.created.is_some())),
             _ => false,
         }
     }

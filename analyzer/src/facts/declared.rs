@@ -147,6 +147,14 @@ pub struct Relation {
     pub parents: Box<[ObjectId]>,
 }
 
+impl Relation {
+    /// True for a table all of whose columns are known.
+    #[must_use]
+    pub fn is_whole_table(&self) -> bool {
+        self.word == "table" && !self.has_more_columns && self.parents.is_empty()
+    }
+}
+
 /// A type, domain, function, or other object with no more to know about it here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Declared {

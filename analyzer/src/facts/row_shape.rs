@@ -131,11 +131,8 @@ fn columns(facts: &Facts, copy: &pg::CopyStmt) -> Vec<Box<str>> {
     if !named.is_empty() || !copy.is_from {
         return named;
     }
-    let id = copy.relation.as_ref().map(|range| facts.table_id(range));
-    let table = id.filter(|id| facts.exists(id) && !facts.dynamic).and_then(|id| facts.relations.get(&id));
-    let whole =
-        table.filter(|table| !table.has_more_columns && table.parents.is_empty() && table.word == "table");
-    let own = whole.into_iter().flat_map(|table| &table.columns);
+    let table = facts.filled_by(copy.relation.as_ref()).filter(|table| table.is_whole_table());
+    let own = table.into_iter().flat_map(|table| &table.columns);
     let filled = own.filter(|column| !column.traits.has(Traits::GENERATED));
     filled.map(|column| facts.names.name(column.name).into()).collect()
 }

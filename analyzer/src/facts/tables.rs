@@ -9,7 +9,7 @@ use super::objects::identity_sequence;
 use super::partition_bounds::{bounds, checked_range};
 use super::state::Facts;
 pub use super::table_types::{Attached, Attachment, Index, Partitioned, Strategy, Traits};
-use super::{Absence, Column, Constraint, ObjectId, Symbol};
+use super::{Absence, Column, Constraint, ObjectId, Relation, Symbol};
 use crate::finding::Place;
 use crate::grow;
 use crate::parse::{Class, NodeEnum, pg};
@@ -27,6 +27,12 @@ impl Facts {
     pub fn table_id(&self, range: &pg::RangeVar) -> ObjectId {
         let (schema, name) = relation(range);
         self.resolved(&ObjectId::new(Class::Relation, schema, name))
+    }
+
+    /// The relation that rows go to, where the inputs create it and nothing unknown may have dropped it.
+    pub(crate) fn filled_by(&self, range: Option<&pg::RangeVar>) -> Option<&Relation> {
+        let id = self.table_id(range?);
+        self.relations.get(&id).filter(|_| self.exists(&id) && !self.dynamic)
     }
 
     fn pair(&mut self, id: &ObjectId) -> (Symbol, Symbol) {

@@ -6,7 +6,6 @@ use tsmigrate::error::{Blocker, Error};
 use tsmigrate::filter::Filter;
 use tsmigrate::inspect::Facts;
 use tsmigrate::{clashes, live, plan};
-use tsmigrate_analyzer::Target;
 use tsmigrate_analyzer::server::Hazard;
 
 /// Tables of users, and those with their indexes.
@@ -24,9 +23,7 @@ pub(super) async fn look(
     let session = live::open(target).await?;
     let mut blockers = plan::of_target(of_source, of_target);
     blockers.extend(clashes::find(source, &session, of_source, of_target, &Filter::default()).await?);
-    let service = Target::default();
-    let reserved = |name: &str| name == of_target.user || service.reserved_roles.contains_key(name);
-    blockers.extend(clashes::roles(&session, of_source, of_target, reserved).await?);
+    blockers.extend(clashes::roles(&session, of_source, of_target).await?);
     let connections = capacity::connections(&session).await?;
     blockers.extend(connections.too_few(target.endpoint(), Side::Target, (LEAST_TARGET, LEAST_TARGET)));
     let row = source.ask_row(LOCKABLE).await?;

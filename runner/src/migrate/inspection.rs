@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use tsmigrate_analyzer::Target;
-
 use super::servers::Servers;
 use super::weigh;
 use super::{Context, beside, excluded, limits, possession, snapshot, stages, violations, wrappers};
@@ -64,12 +62,10 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
     blockers.extend(of_timescale);
     let mut begun = resumed;
     if !resumed {
-        let service = Target::default();
-        let reserved = |name: &str| name == target_facts.user || service.reserved_roles.contains_key(name);
         let (left, clashes, roles) = tokio::try_join!(
             possession::left_over(context, &target),
             clashes::find(&source, &target, &source_facts, &target_facts, &filter),
-            clashes::roles(&target, &source_facts, &target_facts, reserved)
+            clashes::roles(&target, &source_facts, &target_facts)
         )?;
         begun = left.is_some();
         blockers.splice(0..0, left);

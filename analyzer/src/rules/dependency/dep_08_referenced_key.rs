@@ -123,7 +123,7 @@ fn refusal(
 ) -> Option<ServerError> {
     let facts = ctx.facts;
     let relation = facts.relations.get(table).filter(|_| facts.exists(table))?;
-    if relation.word != "table" || relation.has_more_columns || !relation.parents.is_empty() {
+    if !relation.is_whole_table() {
         return None;
     }
     let wanted = strings(&one.pk_attrs);

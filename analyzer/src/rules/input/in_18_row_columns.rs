@@ -99,7 +99,7 @@ fn copy(ctx: &mut Context<'_>, s: &pg::CopyStmt) {
     }
     let names: Vec<&str> = s.attlist.iter().filter_map(string).collect();
     let is_generated = |column: &&Column| column.traits.has(Traits::GENERATED);
-    let columns = table(ctx, s.relation.as_ref()).into_iter().flat_map(|table| &table.columns);
+    let columns = ctx.facts.filled_by(s.relation.as_ref()).into_iter().flat_map(|table| &table.columns);
     let mut generated = columns.filter(is_generated).map(|column| ctx.facts.names.name(column.name));
     if let Some(name) = generated.find(|name| names.contains(name)) {
         let answer = format!("column \"{name}\" is a generated column");
@@ -110,7 +110,9 @@ fn copy(ctx: &mut Context<'_>, s: &pg::CopyStmt) {
         return;
     }
     // Rows that pg_dump writes were in such a table.
-    if !ctx.facts.is_dump && !table(ctx, s.relation.as_ref()).is_some_and(|table| takes_all(ctx, table)) {
+    if !ctx.facts.is_dump
+        && !ctx.facts.filled_by(s.relation.as_ref()).is_some_and(|table| takes_all(ctx, table))
+    {
         ctx.not_judged(Unjudged::Values);
     }
 }
@@ -124,16 +126,10 @@ fn takes_all(ctx: &Context<'_>, table: &Relation) -> bool {
         })
 }
 
-/// The table that rows go to, where the files create it.
-fn table<'a>(ctx: &Context<'a>, relation: Option<&pg::RangeVar>) -> Option<&'a Relation> {
-    let id = ctx.facts.table_id(relation?);
-    ctx.facts.relations.get(&id).filter(|_| ctx.facts.exists(&id) && !ctx.facts.dynamic)
-}
-
 /// A column that takes no values, and gets some: GENERATED ALWAYS.
 fn own_value(ctx: &Context<'_>, s: &pg::InsertStmt, rows: &[pg::Node]) -> Option<String> {
     let overrides = s.r#override > pg::OverridingKind::OverridingNotSet as i32;
-    for (at, column) in table(ctx, s.relation.as_ref())?.columns.iter().enumerate() {
+    for (at, column) in ctx.facts.filled_by(s.relation.as_ref())?.columns.iter().enumerate() {
         let always = column.traits.has(Traits::ALWAYS) && !overrides;
         if !always && !column.traits.has(Traits::GENERATED) {
             continue;
@@ -157,9 +153,8 @@ fn own_value(ctx: &Context<'_>, s: &pg::InsertStmt, rows: &[pg::Node]) -> Option
 
 /// How many columns the table of an INSERT has, where all are known.
 fn all_columns(ctx: &Context<'_>, s: &pg::InsertStmt) -> Option<usize> {
-    let relation = table(ctx, s.relation.as_ref())?;
-    let is_whole = !relation.has_more_columns && relation.parents.is_empty() && relation.word == "table";
-    is_whole.then_some(relation.columns.len())
+    let relation = ctx.facts.filled_by(s.relation.as_ref()).filter(|relation| relation.is_whole_table())?;
+    Some(relation.columns.len())
 }
 
 /// What is said of the first row that a server of this version refuses, of a COPY into so many columns.

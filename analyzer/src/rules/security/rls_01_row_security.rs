@@ -72,15 +72,9 @@ struct RowSecurity {
     /// Of tables: enabled, forced.
     tables: BTreeMap<ObjectId, (bool, bool)>,
     /// Views and materialized views.
-    views: Vec<(ObjectId, View)>,
+    views: BTreeMap<ObjectId, View>,
     /// `SET row_security = off` is in force.
     off: bool,
-}
-
-impl RowSecurity {
-    fn view(&self, id: &ObjectId) -> Option<&View> {
-        self.views.iter().find(|(known, _)| known == id).map(|(_, view)| view)
-    }
 }
 
 /// A view or a materialized view.
@@ -258,9 +252,7 @@ fn read(ctx: &Context<'_>, statement: &Statement<'_>) -> Vec<ObjectId> {
 fn keep_view(ctx: &mut Context<'_>, statement: &Statement<'_>, is_filled: bool, as_invoker: bool) {
     let Some(view) = ctx.created(statement.node()).map(|object| object.id) else { return };
     let reads = read(ctx, statement).into_iter().filter(|id| *id != view).collect();
-    let views = &mut ctx.states.of::<RowSecurity>().views;
-    views.retain(|(id, _)| *id != view);
-    views.push((view, View { reads, is_filled, as_invoker }));
+    ctx.states.of::<RowSecurity>().views.insert(view, View { reads, is_filled, as_invoker });
 }
 
 /// What is known of row security, where a query fails that policies apply to.
@@ -305,7 +297,7 @@ fn gates<'a>(
             found.push((id.clone(), Gate { reader, is_owner, saw_all }));
         }
     }
-    let Some(view) = all.view(id).filter(|view| !view.is_filled) else { return };
+    let Some(view) = all.views.get(id).filter(|view| !view.is_filled) else { return };
     let reader = if view.as_invoker { reader } else { owner(ctx, id) };
     for id in &view.reads {
         gates(ctx, all, (id, reader), seen, found);
@@ -317,7 +309,7 @@ fn refresh(ctx: &mut Context<'_>, s: &pg::RefreshMatViewStmt) {
     let Some(range) = &s.relation else { return };
     let id = table(ctx, range);
     let draft = known(ctx).and_then(|all| {
-        let view = all.view(&id)?;
+        let view = all.views.get(&id)?;
         let words = format!("materialized view {}", id.path());
         let what = format!("{words} from being filled");
         refused(ctx, all, &view.reads, owner(ctx, &id), (&words, &what))

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use tsmigrate_analyzer::Target;
 use tsmigrate_analyzer::archive::Section;
 
 use super::context::Restore;
@@ -31,8 +30,6 @@ pub(super) async fn inspect(context: &Restore, source: &Facts, resumed: bool) ->
     let mut blockers = plan::preflight(source, &facts);
     let mut begun = resumed;
     if !resumed {
-        let service = Target::default();
-        let reserved = |name: &str| name == facts.user || service.reserved_roles.contains_key(name);
         let left = possession::left_over(context, &session).await?;
         begun = left.is_some();
         blockers.splice(0..0, left);
@@ -42,7 +39,7 @@ pub(super) async fn inspect(context: &Restore, source: &Facts, resumed: bool) ->
             !accepted || !hazards::ACCEPTABLE.contains(&hazard.check.as_str())
         };
         blockers.extend(hazards.filter(is_open).map(refused::hazard));
-        blockers.extend(clashes::roles(&session, source, &facts, reserved).await?);
+        blockers.extend(clashes::roles(&session, source, &facts).await?);
         blockers.extend(clashes::settings(&session, &facts).await?);
     }
     if !begun {
