@@ -8,8 +8,8 @@ use super::partman::part_config;
 use super::rows::{CatalogTable, Row, rows_of_insert};
 use super::state::Facts;
 use super::{
-    Absence, Column, Database, Declared, Extension, Header, Membership, Object, ObjectId, Overload, Owner,
-    Privilege, Relation, Role, Scope, Setting,
+    Absence, Column, Database, Declared, Extension, Header, Object, ObjectId, Overload, Owner, Privilege,
+    Relation, Role, Scope, Setting,
 };
 use crate::finding::Place;
 use crate::grow;
@@ -238,6 +238,7 @@ impl Facts {
                 let role = self.roles.entry(s.role.as_str().into()).or_default();
                 role.login |= login;
                 attributes(role, &s.options);
+                self.created_in(s, place);
             }
             NodeEnum::AlterRoleStmt(s) => {
                 self.role_statements += 1;
@@ -245,22 +246,7 @@ impl Facts {
                     attributes(self.roles.entry(name.into()).or_default(), &s.options);
                 }
             }
-            NodeEnum::GrantRoleStmt(s) if s.is_grant && !absent => {
-                let admin = option(&s.opt, "admin").is_some_and(option_is_on);
-                let set = option(&s.opt, "set").is_none_or(option_is_on);
-                let inherit = option(&s.opt, "inherit").map(option_is_on);
-                for granted in &s.granted_roles {
-                    let Some(NodeEnum::AccessPriv(granted)) = &granted.node else { continue };
-                    let admin_role = self.admin.clone();
-                    // CURRENT_USER and SESSION_USER are who connects.
-                    for member in roles(&s.grantee_roles).map(|spec| role(spec).unwrap_or(&admin_role)) {
-                        let inherits = !self.roles.get(member).is_some_and(|role| role.noinherit);
-                        let inherit = inherit.unwrap_or(inherits);
-                        let (role, member) = (granted.priv_name.as_str().into(), member.into());
-                        self.memberships.push(Membership { role, member, admin, inherit, set, place });
-                    }
-                }
-            }
+            NodeEnum::GrantRoleStmt(s) if s.is_grant && !absent => self.granted_roles(s, place),
             NodeEnum::AlterRoleSetStmt(s) => {
                 let Some(setting) = &s.setstmt else { return };
                 let who = s.role.as_ref().and_then(role).unwrap_or("");

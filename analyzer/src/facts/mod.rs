@@ -9,6 +9,7 @@ mod declared;
 pub mod encoding;
 pub mod hypertables;
 mod intern;
+mod memberships;
 pub mod names;
 pub mod objects;
 mod partition_bounds;

@@ -14,9 +14,16 @@ pub(crate) struct SourceAttributes {
     pub(crate) superusers: BTreeSet<String>,
     /// Roles that bypass row-level security.
     pub(crate) bypass: BTreeSet<String>,
+    /// Members of pg_read_all_data that are none on the target.
+    pub(crate) readers: BTreeSet<String>,
 }
 
 impl SourceAttributes {
+    /// True where no role had more than it has on the target.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.superusers.is_empty() && self.bypass.is_empty() && self.readers.is_empty()
+    }
+
     /// A role has this attribute on the source.
     pub(crate) fn add(&mut self, role: &str, attribute: &str) {
         match attribute {

@@ -1,6 +1,6 @@
 //! ROLE-08: PostgreSQL's predefined roles that tsdbadmin cannot grant, or that the target lacks.
 
-use super::known::DATABASE_OWNER;
+use super::known::{DATABASE_OWNER, SourceAttributes};
 use super::lists::listed;
 use super::membership::{Membership, Trouble};
 use crate::edit::Safety;
@@ -85,6 +85,10 @@ fn check(ctx: &mut Context<'_>) {
         ),
         _ => return,
     };
+    if name == "pg_read_all_data" {
+        let names = m.members.iter().filter_map(|(name, _)| *name).map(str::to_owned);
+        ctx.states.of::<SourceAttributes>().readers.extend(names);
+    }
     let what = if as_granted.is_some() { name } else { &granted };
     let mut draft = Draft::new(message).object(format!("membership of {members} in {what}")).server(error);
     if let Some(advice) = instead(name, &members) {

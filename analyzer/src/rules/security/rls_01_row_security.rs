@@ -3,16 +3,16 @@
 
 use std::collections::BTreeMap;
 
+use super::readers::{Owners, Views, read};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
-use crate::facts::names::{option, option_is_on, relation, role, roles, truth};
+use crate::facts::names::{relation, role, roles, truth};
 use crate::facts::objects::subject;
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Piece, Rule, Subject};
 use crate::rules::TROUBLESHOOTING;
-use crate::rules::ownership::handover::Handover;
 use crate::rules::role::known::{SourceAttributes, missing_advice, missing_message};
 use crate::rules::role::lists::{items, listed, role_range, trim};
 use crate::rules::role::membership::{Trouble, presence_trouble};
@@ -71,21 +71,8 @@ pub(crate) const RULE: Rule = Rule {
 struct RowSecurity {
     /// Of tables: enabled, forced.
     tables: BTreeMap<ObjectId, (bool, bool)>,
-    /// Views and materialized views.
-    views: BTreeMap<ObjectId, View>,
     /// `SET row_security = off` is in force.
     off: bool,
-}
-
-/// A view or a materialized view.
-#[derive(Clone, Debug)]
-struct View {
-    /// What it reads.
-    reads: Vec<ObjectId>,
-    /// It holds its rows: who reads it reads no table.
-    is_filled: bool,
-    /// It reads as who queries it, not as its owner.
-    as_invoker: bool,
 }
 
 /// How a table's row security applies to who reads it.
@@ -111,13 +98,10 @@ fn check(ctx: &mut Context<'_>) {
         NodeEnum::AlterTableStmt(s) => switched(ctx, s),
         NodeEnum::CreatePolicyStmt(s) => policy(ctx, s),
         NodeEnum::CopyStmt(s) if s.is_from => copy(ctx, s),
-        NodeEnum::ViewStmt(s) => {
-            let as_invoker = option(&s.options, "security_invoker").is_some_and(option_is_on);
-            keep_view(ctx, statement, false, as_invoker);
-        }
+        NodeEnum::ViewStmt(_) => Views::keep(ctx, statement),
         NodeEnum::CreateTableAsStmt(s) => {
             if s.objtype == pg::ObjectType::ObjectMatview as i32 {
-                keep_view(ctx, statement, true, false);
+                Views::keep(ctx, statement);
             }
             if !s.into.as_ref().is_some_and(|into| into.skip_data) {
                 query(ctx, statement);
@@ -243,37 +227,14 @@ fn policy(ctx: &mut Context<'_>, s: &pg::CreatePolicyStmt) {
     ctx.report(draft);
 }
 
-/// The relations that a statement names.
-fn read(ctx: &Context<'_>, statement: &Statement<'_>) -> Vec<ObjectId> {
-    let named = statement.references().iter().filter(|used| used.class == Class::Relation);
-    named.map(|used| ctx.resolved(&ObjectId::new(used.class, used.schema.as_deref(), &used.name))).collect()
-}
-
-fn keep_view(ctx: &mut Context<'_>, statement: &Statement<'_>, is_filled: bool, as_invoker: bool) {
-    let Some(view) = ctx.created(statement.node()).map(|object| object.id) else { return };
-    let reads = read(ctx, statement).into_iter().filter(|id| *id != view).collect();
-    ctx.states.of::<RowSecurity>().views.insert(view, View { reads, is_filled, as_invoker });
-}
-
 /// What is known of row security, where a query fails that policies apply to.
 fn known<'a>(ctx: &'a Context<'_>) -> Option<&'a RowSecurity> {
     ctx.states.get::<RowSecurity>().filter(|all| all.off && !all.tables.is_empty())
 }
 
-/// The owner that an object has on the target.
-fn owner<'a>(ctx: &'a Context<'_>, id: &ObjectId) -> &'a str {
-    ctx.facts.owner(id).filter(|name| ctx.facts.makes_role(name)).unwrap_or(&ctx.target.admin)
-}
-
 /// Who runs the statement.
 fn acting<'a>(ctx: &'a Context<'_>) -> &'a str {
     ctx.facts.session.now.role.as_deref().unwrap_or(&ctx.target.admin)
-}
-
-fn owns(ctx: &Context<'_>, reader: &str, id: &ObjectId) -> bool {
-    let owner = owner(ctx, id);
-    let is_lent = || ctx.states.get::<Handover>().is_some_and(|all| all.lent_membership.contains(owner));
-    reader == owner || ctx.facts.reaches(owner, reader) || *reader == *ctx.target.admin && is_lent()
 }
 
 /// Finds the tables that `reader` reads in this relation and whose policies apply to it.
@@ -289,7 +250,7 @@ fn gates<'a>(
     }
     seen.push((id.clone(), reader));
     if let Some((true, is_forced)) = all.tables.get(id) {
-        let is_owner = owns(ctx, reader, id);
+        let is_owner = Owners::of(ctx).owns(reader, id);
         if !is_owner || *is_forced {
             let source = ctx.states.get::<SourceAttributes>();
             let saw_all = *reader == *ctx.target.admin
@@ -297,8 +258,9 @@ fn gates<'a>(
             found.push((id.clone(), Gate { reader, is_owner, saw_all }));
         }
     }
-    let Some(view) = all.views.get(id).filter(|view| !view.is_filled) else { return };
-    let reader = if view.as_invoker { reader } else { owner(ctx, id) };
+    let views = ctx.states.get::<Views>();
+    let Some(view) = views.and_then(|views| views.0.get(id)).filter(|view| !view.is_filled) else { return };
+    let reader = if view.as_invoker { reader } else { Owners::of(ctx).owner(id) };
     for id in &view.reads {
         gates(ctx, all, (id, reader), seen, found);
     }
@@ -309,10 +271,10 @@ fn refresh(ctx: &mut Context<'_>, s: &pg::RefreshMatViewStmt) {
     let Some(range) = &s.relation else { return };
     let id = table(ctx, range);
     let draft = known(ctx).and_then(|all| {
-        let view = all.views.get(&id)?;
+        let view = ctx.states.get::<Views>()?.0.get(&id)?;
         let words = format!("materialized view {}", id.path());
         let what = format!("{words} from being filled");
-        refused(ctx, all, &view.reads, owner(ctx, &id), (&words, &what))
+        refused(ctx, all, &view.reads, Owners::of(ctx).owner(&id), (&words, &what))
     });
     if let Some(draft) = draft {
         ctx.report(draft);
@@ -339,7 +301,8 @@ fn validated(ctx: &mut Context<'_>, id: &ObjectId, command: &pg::AlterTableCmd) 
     let Some(range) = key.pktable.as_ref().filter(|_| !key.skip_validation) else { return };
     let other = table(ctx, range);
     let reader = acting(ctx);
-    let draft = known(ctx).filter(|_| owns(ctx, reader, id) && owns(ctx, reader, &other)).and_then(|all| {
+    let owns = |id: &ObjectId| Owners::of(ctx).owns(reader, id);
+    let draft = known(ctx).filter(|_| owns(id) && owns(&other)).and_then(|all| {
         let words = format!("table {}", id.path());
         refused(ctx, all, &[id.clone(), other], reader, (&words, "its foreign key from being validated"))
     });
