@@ -2,19 +2,18 @@
 
 use std::ops::Range;
 
+use super::missing::{error_for, first_in_body, words};
 use crate::edit::{Fix, Safety};
-use crate::facts::names::{option, options, quoted_path, relation, role, string};
+use crate::facts::names::{relation, role};
 use crate::facts::objects::{added_constraint, created, subject};
 use crate::facts::{Absence, Object, ObjectId};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{Class, NodeEnum, Reference, StatementKind, parse, pg, references};
+use crate::parse::{Class, NodeEnum, Reference, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::extension::ext_12_extension_script;
 use crate::rules::role::known::{Known, known};
-use crate::rules::superuser::su_01_c_function::language;
-use crate::split::{Kind, Piece, Splitter};
 
 pub(crate) const RULE: Rule = Rule {
     id: "DEP-01",
@@ -157,7 +156,10 @@ fn missing_reference(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEn
         let absence = ctx.facts.missing_schema(schema)?.clone();
         Some((Reference::new(Class::Schema, None, schema), absence))
     });
-    let (reference, absence) = missing.or_else(|| missing_in_body(ctx, node))?;
+    let in_body = || {
+        first_in_body(ctx, node, |reference| Some((reference.clone(), ctx.facts.missing(reference)?.clone())))
+    };
+    let (reference, absence) = missing.or_else(in_body)?;
     let range = reference.location.and_then(|at| {
         let at = usize::try_from(at).ok()?;
         statement.name_at(at).or_else(|| statement.token_at(at).map(Statement::token_range))
@@ -180,41 +182,6 @@ fn missing_reference(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEn
         },
         subject_is_gone: false,
     })
-}
-
-/// What the body of a function in SQL needs, where the server checks bodies (pg_dump turns that off).
-fn missing_in_body(ctx: &Context<'_>, node: &NodeEnum) -> Option<(Reference, Absence)> {
-    let NodeEnum::CreateFunctionStmt(s) = node else { return None };
-    let is_sql = language(&s.options).is_some_and(|name| name.eq_ignore_ascii_case("sql"));
-    if ctx.facts.session.now.unchecked_bodies || !is_sql || s.sql_body.is_some() {
-        return None;
-    }
-    let body = match option(&s.options, "as")?.arg.as_ref()?.node.as_ref()? {
-        NodeEnum::List(list) => string(list.items.first()?)?,
-        _ => return None,
-    };
-    // A search path of its own is not the one at this point.
-    let has_path = options(&s.options).any(|option| option.defname == "set");
-    let mut found = None;
-    let mut take = |piece: Piece<'_>| {
-        let text = String::from_utf8_lossy(piece.text);
-        if piece.kind == Kind::Statement
-            && found.is_none()
-            && let Ok(Some(parsed)) = parse(&text, piece.standard_strings)
-        {
-            found = references(parsed.node()).into_iter().find_map(|reference| {
-                if has_path && reference.schema.is_none() {
-                    return None;
-                }
-                let absence = ctx.facts.missing(&reference)?.clone();
-                Some((Reference { location: None, ..reference }, absence))
-            });
-        }
-    };
-    let mut splitter = Splitter::new();
-    splitter.feed(body.as_bytes(), &mut take);
-    splitter.finish(&mut take);
-    found
 }
 
 /// The trigger, rule or constraint that ALTER TABLE names, where it will not be there.
@@ -262,43 +229,6 @@ fn report(ctx: &mut Context<'_>, lack: Lack, node: &NodeEnum) {
         draft = draft.at(range);
     }
     ctx.report(draft);
-}
-
-/// The word for what is referred to, and its name as the server prints it in errors: without quotes.
-fn word_and_name(reference: &Reference) -> (&'static str, String) {
-    let name = reference
-        .schema
-        .as_ref()
-        .map_or_else(|| reference.name.to_string(), |s| format!("{s}.{}", reference.name));
-    (reference.class.word(), name)
-}
-
-/// The reference in words: `type public.hll`.
-pub(crate) fn words(reference: &Reference) -> String {
-    let (word, name) = word_and_name(reference);
-    match reference.class {
-        Class::Operator => format!("{word} {name}"),
-        _ => format!("{word} {}", quoted_path(reference.schema.as_deref(), &reference.name)),
-    }
-}
-
-/// What the server says where the object is not there.
-pub(crate) fn error_for(reference: &Reference) -> ServerError {
-    let (word, name) = word_and_name(reference);
-    let code = match reference.class {
-        Class::Relation => "42P01",
-        Class::Function | Class::Operator => "42883",
-        Class::Schema => "3F000",
-        _ => "42704",
-    };
-    ServerError::new(
-        code,
-        match reference.class {
-            Class::Function => format!("function {name}(…) does not exist"),
-            Class::Operator => format!("operator does not exist: … {name} …"),
-            _ => format!("{word} \"{name}\" does not exist"),
-        },
-    )
 }
 
 fn not_there(object: &Object) -> ServerError {

@@ -1,68 +1,103 @@
-//! Roles whose CREATE ROLE the server refuses as it is, and takes once it is rewritten: what names them fails until then, too.
+//! What the server refuses to create as it is, and creates once it is rewritten: statements that need it fail until then, too.
 
-use super::missing::what;
+use std::collections::BTreeMap;
+
+use super::missing::{error_for, first_in_body, what, words};
 use crate::edit::Action;
+use crate::facts::ObjectId;
 use crate::facts::names::{role, roles, text};
-use crate::facts::objects::subject;
+use crate::facts::objects::{also_created, new_name, subject};
 use crate::finding::{Place, ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{Class, NodeEnum, pg};
+use crate::parse::{Class, NodeEnum, Reference, pg};
 use crate::rule::{Context, Draft, Finding, FixDraft};
 
-/// The roles that the rewrite creates, and the inputs as they are do not.
+/// What the rewrite creates, and the inputs as they are do not.
 #[derive(Clone, Debug, Default)]
 struct Mended {
-    roles: Vec<(Box<str>, Place)>,
+    objects: BTreeMap<ObjectId, Place>,
     /// The input and number of the last statement: what the rewrite makes of it is judged too, and is no other.
     last: (usize, u32),
 }
 
-/// Reports a statement that names such a role, where no rule has found anything else. True where it did.
+impl Mended {
+    fn get(&self, id: &ObjectId) -> Option<Place> {
+        self.objects.get(id).copied()
+    }
+}
+
+/// Reports a statement that needs such an object, where no rule has found anything else. True where it did.
 pub(super) fn find(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &NodeEnum) -> bool {
-    let is_create = matches!(node, NodeEnum::CreateRoleStmt(_));
     let place = statement.place(&statement.range());
     let this = (place.input, place.statement);
-    if ctx.states.get::<Mended>().map_or(!is_create, |mended| mended.last == this) {
-        return false;
-    }
-    ctx.states.of::<Mended>().last = this;
     let fails = ctx.findings.iter().any(|finding| finding.severity == Severity::Error);
-    let found = if fails { None } else { named(ctx, statement, node) };
-    let all = &mut ctx.states.of::<Mended>().roles;
-    match node {
-        NodeEnum::CreateRoleStmt(s) => {
-            if ctx.findings.iter().any(is_mended) {
-                all.push((s.role.as_str().into(), place));
-            } else {
-                all.retain(|(name, _)| **name != *s.role);
-            }
-        }
-        NodeEnum::DropRoleStmt(s) => {
-            let dropped: Vec<&str> = roles(&s.roles).filter_map(role).collect();
-            all.retain(|(name, _)| !dropped.contains(&&**name));
-        }
-        NodeEnum::RenameStmt(s) if s.rename_type == pg::ObjectType::ObjectRole as i32 => {
-            for (name, _) in all.iter_mut().filter(|(name, _)| **name == *s.subname) {
-                *name = s.newname.as_str().into();
-            }
-        }
+    match ctx.states.get::<Mended>() {
+        None if !fails => return false,
+        Some(mended) if mended.last == this => return false,
         _ => {}
     }
-    let Some((name, place)) = found else { return false };
+    ctx.states.of::<Mended>().last = this;
+    let found = if fails { None } else { needed(ctx, statement, node) };
+    let is_mended = found.is_some() || ctx.findings.iter().any(is_mended);
+    // What it needs is rewritten, and not the statement itself.
+    let cause = found.as_ref().map_or(place, |(.., cause)| *cause);
+    let made = made(ctx, node);
+    let dropped: Vec<ObjectId> = match node {
+        NodeEnum::DropRoleStmt(s) => roles(&s.roles).filter_map(role).map(of_role).collect(),
+        NodeEnum::DropStmt(_) => subject(node).map(|object| ctx.resolved(&object.id)).into_iter().collect(),
+        _ => Vec::new(),
+    };
+    let objects = &mut ctx.states.of::<Mended>().objects;
+    for (id, is_one_of_several) in made {
+        // Which of several functions is meant depends on types that only the server knows.
+        if is_mended && !is_one_of_several {
+            objects.entry(id).or_insert(cause);
+        } else {
+            objects.remove(&id);
+        }
+    }
+    for id in dropped {
+        objects.remove(&id);
+    }
+    let Some((missing, error, place)) = found else { return false };
     let line = place.line;
     let draft =
-        Draft::new(format!("role {name} does not exist before the statement in line {line} is rewritten"))
+        Draft::new(format!("{missing} does not exist before the statement in line {line} is rewritten"))
             .object(what(ctx, node))
-            .server(ServerError::missing_role(&name))
-            .related(place, format!("role {name} is created here"));
+            .server(error)
+            .related(place, "the statement to rewrite");
     let title = format!("Rewrite the statement in line {line}");
     ctx.report(draft.fix(FixDraft::surround(title, Vec::new(), Vec::new())));
     true
 }
 
+fn of_role(name: &str) -> ObjectId {
+    ObjectId::new(Class::Role, None, name)
+}
+
+/// What the statement creates, be it by another name that it gives; and whether there are functions of that name already.
+fn made(ctx: &Context<'_>, node: &NodeEnum) -> Vec<(ObjectId, bool)> {
+    let named = match node {
+        NodeEnum::CreateRoleStmt(s) => Some(of_role(&s.role)),
+        NodeEnum::RenameStmt(s) if s.rename_type == pg::ObjectType::ObjectRole as i32 => {
+            Some(of_role(&s.newname))
+        }
+        NodeEnum::RenameStmt(_) => new_name(node),
+        _ => ctx.created(node).map(|object| object.id),
+    };
+    let ids = named.into_iter().chain(also_created(node)).filter(|id| id.class != Class::Nameless);
+    let several = |id: &ObjectId| ctx.facts.overloads.get(id).is_some_and(|all| !all.is_empty());
+    let with_others = |id: ObjectId| {
+        let is_one_of_several = several(&id);
+        (id, is_one_of_several)
+    };
+    ids.map(|id| with_others(ctx.resolved(&id))).collect()
+}
+
 /// The statement fails as it is, and a fix has it do what it does.
 fn is_mended(finding: &Finding) -> bool {
     finding.severity == Severity::Error
+        && finding.server_error.as_ref().is_some_and(|error| !error.sqlstate.starts_with('0'))
         && finding.fix.as_deref().is_some_and(|fix| match &fix.action {
             Action::Edit { .. } | Action::Replace { .. } => true,
             Action::Surround { before, after, .. } => !before.is_empty() || !after.is_empty(),
@@ -70,17 +105,73 @@ fn is_mended(finding: &Finding) -> bool {
         })
 }
 
-/// The first such role that a statement names, and where it is created.
-fn named(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum) -> Option<(String, Place)> {
-    let all = &ctx.states.get::<Mended>()?.roles;
-    let is_optional = matches!(node, NodeEnum::DropRoleStmt(s) if s.missing_ok);
-    if all.is_empty() || is_optional {
+/// The first such object that a statement needs, in words, with what the server says of it and where it is created.
+fn needed(
+    ctx: &Context<'_>,
+    statement: &Statement<'_>,
+    node: &NodeEnum,
+) -> Option<(String, ServerError, Place)> {
+    let mended = ctx.states.get::<Mended>().filter(|mended| !mended.objects.is_empty())?;
+    if is_optional(node) {
         return None;
     }
-    let known = |name: &str| {
-        let (name, place) = all.iter().find(|(known, _)| **known == *name)?;
-        Some((name.to_string(), *place))
+    if let Some((name, place)) = needed_role(mended, statement, node) {
+        return Some((format!("role {name}"), ServerError::missing_role(&name), place));
+    }
+    let of = |reference: &Reference| {
+        let id = ctx.resolved(&ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name));
+        let schema = id.schema.as_deref().map(|schema| ObjectId::new(Class::Schema, None, schema));
+        let as_table = || {
+            let id = ObjectId { class: Class::Relation, ..id.clone() };
+            (reference.class == Class::Type).then(|| mended.get(&id)).flatten()
+        };
+        if let Some((schema, place)) = schema.and_then(|id| Some((id.clone(), mended.get(&id)?))) {
+            let missing = Reference::new(Class::Schema, None, &schema.name);
+            return Some((missing, place));
+        }
+        let place = mended.get(&id).or_else(as_table)?;
+        Some((reference.clone(), place))
     };
+    let subject = subject(node)
+        .map(|object| object.id)
+        .or_else(|| Some(ctx.facts.hypertable_call(node)?.table))
+        .filter(|id| id.class != Class::Role)
+        .map(|id| id.table().unwrap_or(id))
+        .map(|id| Reference::new(id.class, id.schema.as_deref(), &id.name));
+    let own = ctx.created(node).map(|object| ctx.resolved(&object.id));
+    let is_own = |reference: &&Reference| {
+        let id = ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name);
+        own.as_ref() == Some(&ctx.resolved(&id))
+    };
+    let in_schema = || {
+        let schema = own.as_ref().filter(|id| id.class != Class::Nameless)?.schema.as_deref()?;
+        of(&Reference::new(Class::Schema, None, schema))
+    };
+    let (missing, place) = subject
+        .as_ref()
+        .and_then(of)
+        .or_else(in_schema)
+        .or_else(|| statement.references().iter().filter(|reference| !is_own(reference)).find_map(of))
+        .or_else(|| first_in_body(ctx, node, |reference| of(reference)))?;
+    Some((words(&missing), error_for(&missing), place))
+}
+
+/// A statement that takes it when what it names is not there.
+fn is_optional(node: &NodeEnum) -> bool {
+    match node {
+        NodeEnum::DropRoleStmt(s) => s.missing_ok,
+        NodeEnum::DropStmt(s) => s.missing_ok,
+        NodeEnum::AlterTableStmt(s) => s.missing_ok,
+        NodeEnum::RenameStmt(s) => s.missing_ok,
+        NodeEnum::AlterObjectSchemaStmt(s) => s.missing_ok,
+        NodeEnum::AlterSeqStmt(s) => s.missing_ok,
+        _ => false,
+    }
+}
+
+/// The first such role that a statement names, and where it is created.
+fn needed_role(mended: &Mended, statement: &Statement<'_>, node: &NodeEnum) -> Option<(String, Place)> {
+    let known = |name: &str| Some((name.to_owned(), mended.get(&of_role(name))?));
     let object = subject(node).filter(|object| object.id.class == Class::Role);
     let own = match node {
         NodeEnum::GrantRoleStmt(s) => s.granted_roles.iter().find_map(|node| match node.node.as_ref()? {

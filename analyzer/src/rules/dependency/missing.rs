@@ -2,13 +2,14 @@
 
 use arcstr::ArcStr;
 
-use crate::facts::names::{quoted, quoted_path};
+use crate::facts::names::{option, option_text, options, quoted, quoted_path, string};
 use crate::facts::objects::{added_constraint, relation_word, subject};
 use crate::facts::{Facts, ObjectId};
 use crate::finding::ServerError;
 use crate::locate::Statement;
-use crate::parse::{Class, NodeEnum, Reference};
+use crate::parse::{Class, NodeEnum, Reference, parse, references};
 use crate::rule::Context;
+use crate::split::{Kind, Piece, Splitter};
 
 /// What a statement misses.
 pub(super) struct Missing {
@@ -133,4 +134,82 @@ pub(super) fn is_implied(facts: &Facts, schema: Option<&str>, name: &str) -> boo
     };
     let of_identity = || facts.identity_sequences.contains(&ObjectId::new(Class::Relation, schema, name));
     name.len() >= 60 || of_constraint() || of_table() || of_identity()
+}
+
+/// The first reference that `missing` takes in the body of a function in SQL, where the server checks bodies (pg_dump turns
+/// that off).
+pub(super) fn first_in_body<T>(
+    ctx: &Context<'_>,
+    node: &NodeEnum,
+    missing: impl Fn(&Reference) -> Option<(Reference, T)>,
+) -> Option<(Reference, T)> {
+    let NodeEnum::CreateFunctionStmt(s) = node else { return None };
+    let language = option(&s.options, "language").and_then(option_text);
+    let is_sql = language.is_some_and(|name| name.eq_ignore_ascii_case("sql"));
+    if ctx.facts.session.now.unchecked_bodies || !is_sql || s.sql_body.is_some() {
+        return None;
+    }
+    let body = match option(&s.options, "as")?.arg.as_ref()?.node.as_ref()? {
+        NodeEnum::List(list) => string(list.items.first()?)?,
+        _ => return None,
+    };
+    // A search path of its own is not the one at this point.
+    let has_path = options(&s.options).any(|option| option.defname == "set");
+    let mut found = None;
+    let mut take = |piece: Piece<'_>| {
+        let text = String::from_utf8_lossy(piece.text);
+        if piece.kind == Kind::Statement
+            && found.is_none()
+            && let Ok(Some(parsed)) = parse(&text, piece.standard_strings)
+        {
+            found = references(parsed.node()).into_iter().find_map(|reference| {
+                if has_path && reference.schema.is_none() {
+                    return None;
+                }
+                let (reference, found) = missing(&reference)?;
+                Some((Reference { location: None, ..reference }, found))
+            });
+        }
+    };
+    let mut splitter = Splitter::new();
+    splitter.feed(body.as_bytes(), &mut take);
+    splitter.finish(&mut take);
+    found
+}
+
+/// The word for what is referred to, and its name as the server prints it in errors: without quotes.
+fn word_and_name(reference: &Reference) -> (&'static str, String) {
+    let name = reference
+        .schema
+        .as_ref()
+        .map_or_else(|| reference.name.to_string(), |s| format!("{s}.{}", reference.name));
+    (reference.class.word(), name)
+}
+
+/// The reference in words: `type public.hll`.
+pub(crate) fn words(reference: &Reference) -> String {
+    let (word, name) = word_and_name(reference);
+    match reference.class {
+        Class::Operator => format!("{word} {name}"),
+        _ => format!("{word} {}", quoted_path(reference.schema.as_deref(), &reference.name)),
+    }
+}
+
+/// What the server says where the object is not there.
+pub(crate) fn error_for(reference: &Reference) -> ServerError {
+    let (word, name) = word_and_name(reference);
+    let code = match reference.class {
+        Class::Relation => "42P01",
+        Class::Function | Class::Operator => "42883",
+        Class::Schema => "3F000",
+        _ => "42704",
+    };
+    ServerError::new(
+        code,
+        match reference.class {
+            Class::Function => format!("function {name}(…) does not exist"),
+            Class::Operator => format!("operator does not exist: … {name} …"),
+            _ => format!("{word} \"{name}\" does not exist"),
+        },
+    )
 }

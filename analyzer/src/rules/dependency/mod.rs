@@ -11,7 +11,7 @@ pub mod dep_07_type_part;
 pub mod dep_08_referenced_key;
 mod drops;
 mod mended;
-mod missing;
+pub(crate) mod missing;
 pub(crate) mod order;
 mod overloads;
 mod parts;

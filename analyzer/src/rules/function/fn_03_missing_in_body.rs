@@ -15,7 +15,7 @@ use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Reference, StatementKind};
 use crate::rule::{Context, Doc, Draft, Finish, Registry, Rule};
 use crate::rules::TROUBLESHOOTING;
-use crate::rules::dependency::dep_01_missing_dependency::{error_for, words};
+use crate::rules::dependency::missing::{error_for, words};
 use crate::rules::superuser::su_23_server_access::place;
 use crate::target::is_builtin;
 use crate::text::Position;

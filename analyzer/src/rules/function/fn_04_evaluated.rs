@@ -12,7 +12,7 @@ use crate::finding::{Place, Severity};
 use crate::parse::{Class, NodeEnum, Reference, StatementKind, pg, references};
 use crate::rule::{Answers, Context, Doc, Draft, Finish, Rule};
 use crate::rules::TROUBLESHOOTING;
-use crate::rules::dependency::dep_01_missing_dependency::{error_for, words};
+use crate::rules::dependency::missing::{error_for, words};
 
 pub(crate) const RULE: Rule = Rule {
     id: "FN-04",
