@@ -6,6 +6,7 @@
 //! | `comments` | holds a statement until its line has ended, for a comment that allows a finding |
 //! | `pieces` | takes the pieces of an input in their order, and has the rules check each |
 //! | `sections` | keeps one database of a cluster dump |
+//! | `census` | what each database of a cluster dump creates |
 //! | `bytes`, `row_bytes` | the bytes of statements and rows: what is no text |
 //! | `unjudged` | what runs during the restore and is not judged |
 //! | `copy` | what the rows of a COPY decide, and what goes with them |
@@ -18,6 +19,7 @@
 
 mod allowances;
 mod bytes;
+mod census;
 mod comments;
 mod copy;
 mod levels;
@@ -34,6 +36,7 @@ mod transaction;
 mod undo;
 mod unjudged;
 
+pub use census::DatabaseCensus;
 pub use options::LevelError;
 pub use result::{Analysis, Input, InputSummary};
 pub use session::{Analyzer, analyze, analyze_moved};

@@ -1,7 +1,8 @@
 //! The pieces of an input in their order: each is checked by the rules, and a statement is kept as facts.
 
+use super::census;
 use super::row_bytes::RowBytes;
-use super::sections::may_be_of_cluster;
+use super::sections::may_matter;
 use super::state::{CopyState, DatabaseSection, Pass};
 use super::statement::accept_loss;
 use crate::batches::{ParseOutcome, Tree, read};
@@ -94,8 +95,7 @@ impl Pass<'_> {
     fn statement(&mut self, piece: &Piece<'_>, outcome: Option<ParseOutcome>) {
         let number = self.next_statement();
         self.copy = CopyState { line: piece.at.line, ..CopyState::default() };
-        if matches!(self.section, DatabaseSection::LeftOut { reported: true, .. })
-            && !may_be_of_cluster(piece.text)
+        if matches!(self.section, DatabaseSection::LeftOut { reported: true, .. }) && !may_matter(piece.text)
         {
             return;
         }
@@ -113,6 +113,9 @@ impl Pass<'_> {
                     piece.span.start,
                     piece.at,
                 );
+                if let Some(database) = self.analysis.facts.current_database.as_deref() {
+                    census::take(&mut self.analysis.databases, database, statement.node());
+                }
                 let section = self.leave_section(&statement);
                 if !self.other_database(&statement) {
                     self.parsed(&statement, &tree, piece);

@@ -1,5 +1,6 @@
 //! What goes into an analysis and what comes out of it.
 
+use super::census::DatabaseCensus;
 use crate::facts::Facts;
 use crate::finding::Script;
 use crate::order::HEAD;
@@ -49,6 +50,8 @@ pub struct Analysis {
     pub scripts: Vec<Script>,
     /// What was not judged, each kind once.
     pub not_judged: Vec<NotJudged>,
+    /// The databases that the inputs connect to and that create objects, in their order.
+    pub databases: Vec<DatabaseCensus>,
     /// Sections of other databases, left out.
     pub(super) left_out: Vec<LeftOutSection>,
 }

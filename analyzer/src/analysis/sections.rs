@@ -246,17 +246,19 @@ fn is_of_cluster(node: &NodeEnum) -> bool {
     }
 }
 
-/// False for text that is surely no statement about roles: of a database that is left out no other is parsed.
-pub(super) fn may_be_of_cluster(sql: &[u8]) -> bool {
+/// False for text that surely creates nothing and is no statement about roles: of a database that is left out no other is
+/// parsed.
+pub(super) fn may_matter(sql: &[u8]) -> bool {
     let mut words = sql.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let is_one_of = |word: Option<&[u8]>, of: &[&str]| {
         word.is_some_and(|word| of.iter().any(|one| word.eq_ignore_ascii_case(one.as_bytes())))
     };
     let first = words.next();
-    if is_one_of(first, &["CREATE", "ALTER", "DROP"]) {
+    if is_one_of(first, &["ALTER", "DROP"]) {
         is_one_of(words.next(), &["ROLE", "USER", "GROUP"])
     } else {
-        is_one_of(first, &["GRANT", "REVOKE"]) && words.all(|word| !word.eq_ignore_ascii_case(b"ON"))
+        is_one_of(first, &["CREATE"])
+            || is_one_of(first, &["GRANT", "REVOKE"]) && words.all(|word| !word.eq_ignore_ascii_case(b"ON"))
     }
 }
 

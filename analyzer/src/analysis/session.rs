@@ -1,5 +1,6 @@
 //! The session: inputs begin, stream by in chunks, and end; then the rules finish.
 
+use super::census;
 use super::result::{Analysis, Input};
 use super::state::Pass;
 use crate::batches::{Executor, Inline, ParseOutcome, Pipeline};
@@ -223,6 +224,7 @@ impl<'t> Analyzer<'t> {
                 });
             }
         }
+        census::finish(&mut pass.analysis.databases, pass.analysis.facts.kept_database.as_deref());
         pass.remove_late();
         pass.apply_levels();
         let orphans = if rules::timescaledb::ts_04_schema_only::applies(&pass.analysis.facts, pass.options) {

@@ -25,7 +25,7 @@ const TEXT: usize = 600;
 
 pub(super) fn write(report: &Report<'_>, around: &Around<'_>, out: &mut impl Write) -> io::Result<()> {
     let mut page = head(report);
-    for section in around.sections {
+    for section in report.databases_section().iter().chain(around.sections) {
         extra(&mut page, section);
     }
     next(&mut page, around);

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::around::Section;
+use super::databases::{self, DatabaseEntry};
 use super::decisions::{Decision, decisions};
 use super::entries::Entries;
 use super::losses::{Loss, losses};
@@ -53,6 +55,8 @@ pub struct Report<'a> {
     pub counts: Counts,
     /// What a person has to decide before it restores, what blocks most first.
     pub decisions: Vec<Decision<'a>>,
+    /// The databases of a cluster dump: none where there are not several.
+    pub databases: Vec<DatabaseEntry<'a>>,
     /// What was not judged, each kind once: a warning for those who need to be sure.
     pub not_judged: Vec<NotJudgedEntry<'a>>,
     /// What the target will not have after the rewrite, in words, each once.
@@ -105,6 +109,7 @@ impl<'a> Report<'a> {
             },
             counts,
             decisions: decisions(&findings, &names),
+            databases: databases::databases(analysis, options),
             not_judged: not_judged(analysis),
             lost,
             losses,
@@ -123,6 +128,18 @@ impl Report<'_> {
 }
 
 impl Report<'_> {
+    /// The table of databases as a part of a page: none where there are not several.
+    #[must_use]
+    pub fn databases_section(&self) -> Option<Section> {
+        databases::section(&self.databases)
+    }
+
+    /// The options that keep all databases, each in schemas of its own: none where there is no choice.
+    #[must_use]
+    pub fn keep_all_databases(&self) -> Option<String> {
+        databases::keep_all(&self.databases)
+    }
+
     /// Places that were to be left as they are, and at which the rule has found nothing.
     pub fn left_nowhere(&self) -> impl Iterator<Item = String> {
         self.findings.left_nowhere()

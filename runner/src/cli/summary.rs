@@ -35,6 +35,7 @@ pub(super) fn write(
     if !told {
         more_decisions(out, page, report)?;
     }
+    databases(out, page, report)?;
     lost(out, page, &report.losses, (!told).then_some("--all shows each"))?;
     if !told {
         let groups = report.groups();
@@ -57,6 +58,31 @@ pub(super) fn write(
         let what = human::hang(head, &step.what, page.width).join("\n");
         let what = what.strip_prefix(head).unwrap_or(&what);
         writeln!(out, "{shown}{what}{gap}{}", page.command(&command))?;
+    }
+    Ok(())
+}
+
+/// The databases of a cluster dump, and what keeps them all.
+fn databases(out: &mut dyn Write, page: Page, report: &Report<'_>) -> io::Result<()> {
+    if report.databases.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{}", page.bold("databases:"))?;
+    for database in &report.databases {
+        let mut about = vec![format!("{}: {}", database.name, database.about())];
+        let becomes = Some(database.becomes()).filter(|becomes| !becomes.is_empty());
+        about.extend(becomes.map(|becomes| format!("beside the others {becomes}")));
+        about.extend(database.meets.iter().map(|other| format!("meets {other}")));
+        for line in human::hang("  ", &clean::line(&about.join("; ")), page.width) {
+            writeln!(out, "{line}")?;
+        }
+    }
+    if let Some(options) = report.keep_all_databases() {
+        writeln!(
+            out,
+            "  to keep all, each in schemas of its own:\n    {}",
+            page.command(&clean::text(&options))
+        )?;
     }
     Ok(())
 }

@@ -252,6 +252,24 @@ test("of a dump of several databases, one is chosen", async ({ checker }, info) 
   expect(await same(checker, folder, ["all.sql"])).toContain("--database blog");
 });
 
+test("a dump of several databases shows what becomes of each, and the command that keeps them all", async ({ checker }, info) => {
+  const folder = info.outputPath();
+  const part = (name: string, more = ""): string => `\\connect ${name}\nCREATE TABLE public.${name}_t (a integer);\n${more}`;
+  const publish = "CREATE PUBLICATION p;\n";
+  await open(checker, folder, { "all.sql": part("shop", `CREATE SCHEMA audit;\nCREATE TABLE audit.log (a integer);\n${publish}`) + part("blog", publish) });
+  await checker.verdict("needs-work");
+  const table = checker.result.getByRole("region", { name: "Databases" }).getByRole("row");
+  await expect(table).toHaveText([/^Database/, /^shop.*3 objects, kept.*audit → shop_audit, public → shop.*publication p of blog$/, /^blog.*1 object, left out.*public → blog.*publication p of shop$/]);
+  const command = (await checker.result.locator(".databases .keep-all code").textContent()) ?? "";
+  expect(command).toContain("--into-schema shop=shop --into-schema blog=blog");
+  // What meets is left to decide: it ends with 1.
+  spawnSync("sh", ["-c", command.replace(/^tsmigrate/, NATIVE)], { cwd: folder });
+  expect(readFileSync(join(folder, "all.rewritten.sql"), "utf8")).toContain("CREATE TABLE blog.blog_t (a integer);");
+  await checker.result.getByRole("button", { name: "Keep blog instead" }).click();
+  await checker.phase("checked");
+  await expect(table.nth(2)).toContainText("1 object, kept");
+});
+
 test("the report is downloaded in each form, as the command line writes it", async ({ checker }, info) => {
   const folder = info.outputPath();
   await open(checker, folder, { "dump.sql": DUMP });

@@ -1,5 +1,6 @@
 import { useComputed, useSignal } from "@preact/signals";
-import { catalogue, findings, settings, settingsRefused } from "../state";
+import { report } from "../result/view";
+import { catalogue, settings, settingsRefused } from "../state";
 import type { Settings } from "../engine/types";
 import { seen } from "../../view/words";
 
@@ -157,13 +158,7 @@ function Names({ title, name, other }: { title: string; name: "take" | "refuse";
 /** Of a dump of a whole cluster, the database to keep. */
 function Databases() {
   const names = useComputed(() => {
-    const found = new Set<string>();
-    for (const { rule, object, message } of findings.value) {
-      if (rule !== "DB-02") continue;
-      const of = /^database (.+)$/s.exec(object ?? "");
-      const kept = /only "(.+)" fits the target|as --database (.+) asks/s.exec(message);
-      for (const name of [of?.[1], kept?.[1], kept?.[2]]) if (name) found.add(name);
-    }
+    const found = new Set(report.value?.databases.map(({ name }) => name));
     if (settings.value.database) found.add(settings.value.database);
     return [...found].sort();
   });

@@ -3,7 +3,8 @@ import { make, type Child } from "../../view/dom";
 import { checked, verdict } from "../../view/verdict";
 import { seen, thousands } from "../../view/words";
 import { report, tab } from "../result/view";
-import { outcome, phase } from "../state";
+import { databases } from "../result/databases";
+import { outcome, phase, settings, stage } from "../state";
 import { Drawn } from "./drawn";
 import { model } from "./model";
 
@@ -24,7 +25,18 @@ function drawn(): Child {
   return [
     verdict(words),
     before(),
-    tab.value === "findings" && [decisions(model), now.verdict === "ready-after-rewrite" && ways(), losses(model), checked(words)],
+    tab.value === "findings" && [
+      decisions(model),
+      now.verdict === "ready-after-rewrite" && ways(),
+      databases(now.databases, {
+        settings: settings.value,
+        names: now.inputs.map(({ name }) => name),
+        isIdle: stage.value === "checked",
+        keep: (database) => (settings.value = { ...settings.value, database }),
+      }),
+      losses(model),
+      checked(words),
+    ],
   ];
 }
 

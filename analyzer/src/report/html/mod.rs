@@ -35,7 +35,7 @@ pub(super) fn write(report: &Report<'_>, around: &Around<'_>, out: &mut impl Wri
     page += "<main class=\"wrap\">\n";
     to_decide(&mut page, report);
     lost(&mut page, report);
-    for section in around.sections {
+    for section in report.databases_section().iter().chain(around.sections) {
         extra(&mut page, section);
     }
     next(&mut page, around);
