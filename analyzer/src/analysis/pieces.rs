@@ -168,11 +168,12 @@ impl Pass<'_> {
             self.not_judged(Unjudged::Size, statement.place(&statement.range()));
         }
         self.remember_for_rollback(statement);
-        let findings = self.check(Subject::Statement(statement));
+        let mut findings = self.check(Subject::Statement(statement));
         rules::keep_body(&self.states, statement, &tree.parts);
+        self.refused_until_rewritten(statement, &mut findings);
         if findings.is_empty() {
             self.note_unjudged(statement);
-            self.in_transaction(statement, false);
+            self.in_transaction(statement, &[]);
             self.analysis.facts.observe(statement, None);
             return;
         }
@@ -183,7 +184,7 @@ impl Pass<'_> {
         if !fails && !result.findings.iter().any(removed) {
             self.note_unjudged(statement);
         }
-        self.in_transaction(statement, fails);
+        self.in_transaction(statement, &result.findings);
         let is_copy_in =
             matches!(statement.node(), NodeEnum::CopyStmt(s) if s.is_from && s.filename.is_empty());
         let first = self.analysis.findings.len();

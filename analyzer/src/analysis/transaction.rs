@@ -10,7 +10,8 @@ use crate::facts::{Absence, Facts, Transaction};
 use crate::finding::Place;
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, pg};
-use crate::rule::Subject;
+use crate::rule::{Finding, Subject};
+use crate::rules::dependency::mended;
 use crate::rules::input::in_17_aborted_transaction as in_17;
 use crate::rules::ownership::handover::Handover;
 use crate::target::is_builtin;
@@ -43,6 +44,30 @@ impl Pass<'_> {
         true
     }
 
+    /// Adds to its findings that the server refuses a statement as the input is, for its transaction has failed by then: the
+    /// rewrite mends the error before it.
+    pub(super) fn refused_until_rewritten(&mut self, statement: &Statement<'_>, findings: &mut Vec<Finding>) {
+        use pg::TransactionStmtKind as K;
+        let transaction = &self.analysis.facts.transaction;
+        let (Some(begun), Some(failed)) = (transaction.begun, transaction.fails_as_it_is) else { return };
+        let mut lost_savepoint = None;
+        if let NodeEnum::TransactionStmt(s) = statement.node() {
+            let mark = transaction.savepoint(&s.savepoint_name);
+            match K::try_from(s.kind) {
+                Ok(K::TransStmtCommit | K::TransStmtRollback | K::TransStmtPrepare) => return,
+                Ok(K::TransStmtRollbackTo) if mark.is_some_and(|mark| transaction.is_there(mark)) => return,
+                Ok(K::TransStmtRollbackTo) => lost_savepoint = Some(s.savepoint_name.as_str()),
+                _ => {}
+            }
+        }
+        if findings.iter().any(is_refused) {
+            return;
+        }
+        let draft = in_17::until_rewritten(begun, failed, lost_savepoint);
+        self.context(&in_17::RULE, Subject::Statement(statement), |context| context.report(draft));
+        findings.extend(self.analysis.findings.pop());
+    }
+
     /// A statement of a transaction comes: what is known before it changes something is kept.
     pub(super) fn remember_for_rollback(&mut self, statement: &Statement<'_>) {
         let is_kept = self.undo.before.last().is_none_or(Option::is_some);
@@ -65,7 +90,12 @@ impl Pass<'_> {
     }
 
     /// A statement has been looked at: what it does to the transaction that it is in.
-    pub(super) fn in_transaction(&mut self, statement: &Statement<'_>, fails: bool) {
+    pub(super) fn in_transaction(&mut self, statement: &Statement<'_>, findings: &[Finding]) {
+        let fails = findings.iter().any(|finding| finding.fails() && !finding.solved);
+        if findings.iter().any(is_refused) {
+            let place = statement.place(&statement.range());
+            self.analysis.facts.transaction.fail_as_it_is(place);
+        }
         let place = statement.place(&statement.range());
         let facts = &mut self.analysis.facts;
         let is_prepared = matches!(statement.node(), NodeEnum::TransactionStmt(s) if s.kind == pg::TransactionStmtKind::TransStmtPrepare as i32);
@@ -123,6 +153,12 @@ impl Pass<'_> {
 
     /// Ends the transaction: what it has done is undone where it is rolled back, or has failed.
     pub(super) fn end_transaction(&mut self, rolls_back: bool) {
+        let transaction = &self.analysis.facts.transaction;
+        if let Some(place) =
+            transaction.fails_as_it_is.filter(|_| !rolls_back && transaction.failed.is_none())
+        {
+            mended::keep(&mut self.states, transaction.created(), place);
+        }
         if rolls_back || self.analysis.facts.transaction.failed.is_some() {
             self.go_back(0);
         } else {
@@ -149,6 +185,11 @@ impl Pass<'_> {
         }
         self.analysis.facts.roll_back(created, session, &absence);
     }
+}
+
+/// True where the server refuses the statement as it is.
+fn is_refused(finding: &Finding) -> bool {
+    finding.fails() && finding.server_error.as_ref().is_some_and(|error| !error.sqlstate.starts_with('0'))
 }
 
 /// True for a statement that may change what is known: all but rows, queries and settings.

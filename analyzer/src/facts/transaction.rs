@@ -11,6 +11,8 @@ pub struct Transaction {
     pub begun: Option<Place>,
     /// The statement that failed in it: the server refuses all that follows.
     pub failed: Option<Place>,
+    /// The statement that fails in it before it is rewritten, and not after.
+    pub fails_as_it_is: Option<Place>,
     /// What it creates, in order.
     created: Vec<ObjectId>,
     /// Where it can go back to: its begin, then its savepoints.
@@ -26,13 +28,15 @@ struct Mark {
     created: usize,
     /// The settings at this point.
     session: Session,
+    /// Before the rewrite, the transaction has failed at this point: the savepoint does not exist.
+    is_refused: bool,
 }
 
 impl Transaction {
     /// A transaction that begins here.
     #[must_use]
     pub fn begin(place: Place, session: &Session) -> Self {
-        let begin = Mark { name: String::new(), created: 0, session: session.clone() };
+        let begin = Mark { name: String::new(), created: 0, session: session.clone(), is_refused: false };
         Self { begun: Some(place), marks: vec![begin], ..Self::default() }
     }
 
@@ -41,6 +45,25 @@ impl Transaction {
         if self.begun.is_some() {
             self.failed.get_or_insert(place);
         }
+    }
+
+    /// A statement fails in it before it is rewritten, where there is one.
+    pub fn fail_as_it_is(&mut self, place: Place) {
+        if self.begun.is_some() {
+            self.fails_as_it_is.get_or_insert(place);
+        }
+    }
+
+    /// What it has created so far.
+    #[must_use]
+    pub fn created(&self) -> &[ObjectId] {
+        &self.created
+    }
+
+    /// True for a mark that exists before the rewrite, too.
+    #[must_use]
+    pub fn is_there(&self, mark: usize) -> bool {
+        self.marks.get(mark).is_some_and(|mark| !mark.is_refused)
     }
 
     /// It creates an object, where there is one.
@@ -56,6 +79,7 @@ impl Transaction {
             name: name.to_owned(),
             created: self.created.len(),
             session: session.clone(),
+            is_refused: self.fails_as_it_is.is_some(),
         });
     }
 
@@ -73,6 +97,9 @@ impl Transaction {
     /// ROLLBACK, or ROLLBACK TO a savepoint: the objects that were created since, and the settings to go back to.
     pub fn go_back(&mut self, mark: usize) -> (Vec<ObjectId>, Session) {
         self.failed = None;
+        if self.is_there(mark) {
+            self.fails_as_it_is = None;
+        }
         self.marks.truncate(mark + 1);
         match self.marks.last() {
             Some(mark) => {

@@ -4,25 +4,53 @@ use std::collections::BTreeMap;
 
 use super::missing::{error_for, first_in_body, what, words};
 use crate::edit::Action;
-use crate::facts::ObjectId;
 use crate::facts::names::{role, roles, text};
-use crate::facts::objects::{also_created, new_name, subject};
+use crate::facts::objects::{also_created, new_name, signature, subject};
+use crate::facts::{ObjectId, Overload};
 use crate::finding::{Place, ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{Class, NodeEnum, Reference, pg};
-use crate::rule::{Context, Draft, Finding, FixDraft};
+use crate::rule::{Context, Draft, Finding, FixDraft, States};
+use crate::target::is_builtin;
+
+/// An object, and the types that tell functions, operators and operator classes of one name apart.
+type Key = (ObjectId, Option<Box<str>>);
 
 /// What the rewrite creates, and the inputs as they are do not.
 #[derive(Clone, Debug, Default)]
 struct Mended {
-    objects: BTreeMap<ObjectId, Place>,
+    objects: BTreeMap<Key, Place>,
     /// The input and number of the last statement: what the rewrite makes of it is judged too, and is no other.
     last: (usize, u32),
 }
 
 impl Mended {
     fn get(&self, id: &ObjectId) -> Option<Place> {
-        self.objects.get(id).copied()
+        self.objects.get(&(id.clone(), None)).copied()
+    }
+
+    /// The same of one of several functions or operators.
+    fn overload(&self, id: &ObjectId, types: &str) -> Option<Place> {
+        self.get(id).or_else(|| self.objects.get(&(id.clone(), Some(types.into()))).copied())
+    }
+
+    /// What a reference names: a function where each that a call may mean is such a one.
+    fn find(&self, ctx: &Context<'_>, reference: &Reference, id: &ObjectId) -> Option<Place> {
+        let Some(overloads) = ctx.facts.overloads.get(id) else { return self.get(id) };
+        let fits = |o: &&Overload| {
+            reference.arguments.is_none_or(|n| (o.signature.least..=o.signature.most).contains(&n))
+        };
+        let mut places = overloads.iter().filter(fits).map(|o| self.overload(id, &o.signature.types));
+        let first = places.next()??;
+        places.all(|place| place.is_some()).then_some(first)
+    }
+}
+
+/// Objects of a transaction that fails as it is, at this place, and passes once it is rewritten.
+pub(crate) fn keep(states: &mut States, ids: &[ObjectId], place: Place) {
+    let objects = &mut states.of::<Mended>().objects;
+    for id in ids {
+        objects.entry((id.clone(), None)).or_insert(place);
     }
 }
 
@@ -42,22 +70,22 @@ pub(super) fn find(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &Node
     // What it needs is rewritten, and not the statement itself.
     let cause = found.as_ref().map_or(place, |(.., cause)| *cause);
     let made = made(ctx, node);
+    let types = signature(node).map(|signature| signature.types);
     let dropped: Vec<ObjectId> = match node {
         NodeEnum::DropRoleStmt(s) => roles(&s.roles).filter_map(role).map(of_role).collect(),
         NodeEnum::DropStmt(_) => subject(node).map(|object| ctx.resolved(&object.id)).into_iter().collect(),
         _ => Vec::new(),
     };
     let objects = &mut ctx.states.of::<Mended>().objects;
-    for (id, is_one_of_several) in made {
-        // Which of several functions is meant depends on types that only the server knows.
-        if is_mended && !is_one_of_several {
-            objects.entry(id).or_insert(cause);
+    for key in made {
+        if is_mended {
+            objects.entry(key).or_insert(cause);
         } else {
-            objects.remove(&id);
+            objects.remove(&key);
         }
     }
     for id in dropped {
-        objects.remove(&id);
+        objects.remove(&(id, types.clone()));
     }
     let Some((missing, error, place)) = found else { return false };
     let line = place.line;
@@ -75,8 +103,8 @@ fn of_role(name: &str) -> ObjectId {
     ObjectId::new(Class::Role, None, name)
 }
 
-/// What the statement creates, be it by another name that it gives; and whether there are functions of that name already.
-fn made(ctx: &Context<'_>, node: &NodeEnum) -> Vec<(ObjectId, bool)> {
+/// What the statement creates, be it by another name that it gives.
+fn made(ctx: &Context<'_>, node: &NodeEnum) -> Vec<Key> {
     let named = match node {
         NodeEnum::CreateRoleStmt(s) => Some(of_role(&s.role)),
         NodeEnum::RenameStmt(s) if s.rename_type == pg::ObjectType::ObjectRole as i32 => {
@@ -85,13 +113,9 @@ fn made(ctx: &Context<'_>, node: &NodeEnum) -> Vec<(ObjectId, bool)> {
         NodeEnum::RenameStmt(_) => new_name(node),
         _ => ctx.created(node).map(|object| object.id),
     };
-    let ids = named.into_iter().chain(also_created(node)).filter(|id| id.class != Class::Nameless);
-    let several = |id: &ObjectId| ctx.facts.overloads.get(id).is_some_and(|all| !all.is_empty());
-    let with_others = |id: ObjectId| {
-        let is_one_of_several = several(&id);
-        (id, is_one_of_several)
-    };
-    ids.map(|id| with_others(ctx.resolved(&id))).collect()
+    let named = named.map(|id| (id, signature(node).map(|signature| signature.types)));
+    let all = named.into_iter().chain(also_created(node).into_iter().map(|id| (id, None)));
+    all.filter(|(id, _)| id.class != Class::Nameless).map(|(id, types)| (ctx.resolved(&id), types)).collect()
 }
 
 /// The statement fails as it is, and a fix has it do what it does.
@@ -129,7 +153,10 @@ fn needed(
             let missing = Reference::new(Class::Schema, None, &schema.name);
             return Some((missing, place));
         }
-        let place = mended.get(&id).or_else(as_table)?;
+        let place = mended
+            .find(ctx, reference, &id)
+            .or_else(as_table)
+            .or_else(|| of_extension(ctx, mended, reference, &id))?;
         Some((reference.clone(), place))
     };
     let subject = subject(node)
@@ -139,6 +166,14 @@ fn needed(
         .map(|id| id.table().unwrap_or(id))
         .map(|id| Reference::new(id.class, id.schema.as_deref(), &id.name));
     let own = ctx.created(node).map(|object| ctx.resolved(&object.id));
+    let of_subject = |reference: &Reference| match signature(node) {
+        Some(signature) => {
+            let id = ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name);
+            let place = mended.overload(&ctx.resolved(&id), &signature.types);
+            place.map(|place| (reference.clone(), place))
+        }
+        None => of(reference),
+    };
     let is_own = |reference: &&Reference| {
         let id = ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name);
         own.as_ref() == Some(&ctx.resolved(&id))
@@ -149,11 +184,25 @@ fn needed(
     };
     let (missing, place) = subject
         .as_ref()
-        .and_then(of)
+        .and_then(of_subject)
         .or_else(in_schema)
         .or_else(|| statement.references().iter().filter(|reference| !is_own(reference)).find_map(of))
         .or_else(|| first_in_body(ctx, node, |reference| of(reference)))?;
     Some((words(&missing), error_for(&missing), place))
+}
+
+/// The statement to rewrite of the extension that has this member.
+fn of_extension(ctx: &Context<'_>, mended: &Mended, reference: &Reference, id: &ObjectId) -> Option<Place> {
+    let of_class = mended
+        .objects
+        .iter()
+        .map(|((known, _), place)| (known, place))
+        .filter(|(known, _)| known.class == Class::Extension);
+    let has = |name: &str| {
+        ctx.facts.is_member_of(name, reference.class, reference.schema.as_deref(), &reference.name)
+    };
+    let is_own = || ctx.facts.declares(id) || is_builtin(reference.class, &reference.name);
+    of_class.filter(|(known, _)| has(&known.name) && !is_own()).map(|(_, place)| *place).next()
 }
 
 /// A statement that takes it when what it names is not there.

@@ -10,7 +10,7 @@ pub mod dep_06_catalog_column;
 pub mod dep_07_type_part;
 pub mod dep_08_referenced_key;
 mod drops;
-mod mended;
+pub(crate) mod mended;
 pub(crate) mod missing;
 pub(crate) mod order;
 mod overloads;

@@ -2,17 +2,17 @@
 
 use crate::edit::Safety;
 use crate::finding::{Place, ServerError, Severity};
-use crate::rule::{Answers, Doc, Draft, Rule};
+use crate::rule::{Answers, Doc, Draft, FixDraft, Rule};
 
 pub(crate) const RULE: Rule = Rule {
     id: "IN-17",
     name: "aborted-transaction",
     severity: Severity::Error,
-    fix: Safety::None,
+    fix: Safety::Safe,
     answers: Answers::purpose("what the server ignores after an error in a transaction"),
     doc: Doc {
         summary: "A statement after one that fails in the same transaction.",
-        what: "Every statement between an error that the rewrite does not fix and the end of its transaction (BEGIN … COMMIT).",
+        what: "Every statement between an error and the end of its transaction (BEGIN … COMMIT); where the rewrite fixes the error, they pass with it.",
         why: "After an error the server refuses all statements of a transaction, and its COMMIT rolls back what was done \
               before, too.",
         server: &["25P02 current transaction is aborted, commands ignored until end of transaction block"],
@@ -37,4 +37,19 @@ pub(crate) fn draft(begun: Place, failed: Place) -> Draft {
             "current transaction is aborted, commands ignored until end of transaction block",
         ))
         .related(failed, format!("the error, in the transaction that begins in line {}", begun.line))
+}
+
+/// What is said of one that fails because of an error that the rewrite fixes; `savepoint` is one that it goes back to and
+/// that the server has not made either.
+pub(crate) fn until_rewritten(begun: Place, failed: Place, savepoint: Option<&str>) -> Draft {
+    let line = failed.line;
+    let draft = draft(begun, failed).message(format!(
+        "the transaction fails in line {line}, before it is rewritten: the server ignores this statement"
+    ));
+    let draft = match savepoint {
+        Some(name) => draft.server(ServerError::new("3B001", format!("savepoint \"{name}\" does not exist"))),
+        None => draft,
+    };
+    let title = format!("Rewrite the statement in line {line}");
+    draft.fix(FixDraft::surround(title, Vec::new(), Vec::new()))
 }
