@@ -53,7 +53,7 @@ impl Wish {
         let map = SchemaMap::read(&self.into_schema, &self.map_schema);
         let mut map = map.map_err(|(option, what)| Error::Refused {
             what: format!("{option}: {what}"),
-            next: vec!["give a name, DATABASE=NAME, or OLD=NEW: tsmigrate help restore".into()],
+            next: vec!["give a name, DATABASE=NAME, or OLD=NEW: --help says which".into()],
         })?;
         map.beside_others = true;
         Ok(map)
@@ -169,6 +169,8 @@ fn refused(error: &MoveError) -> Error {
             "move this database first, as it is, without --into-schema, and the others into schemas beside it"
         }
         MoveError::TooLong(..) => "give it a shorter name: --map-schema OLD=NEW",
+        MoveError::NoSchema(_) => "name a schema that the database has: --map-schema OLD=NEW",
+        MoveError::Met(..) => "give one of them another name: --map-schema OLD=NEW",
         MoveError::NoDatabase(_) | MoveError::Several(_) => "name one database with --database",
     };
     Error::Refused { what: format!("--into-schema: {error}"), next: vec![next.into()] }

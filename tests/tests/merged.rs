@@ -255,6 +255,7 @@ fn archives_come_into_schemas_beside_each_other_and_are_given_up_alone() -> Outc
     let with = ["--roles", roles.as_str()];
     let (status, words) = stage.restore(&to, &[&["shop", "--into-schema", "shop"], &with[..]].concat())?;
     assert_eq!(status, 0, "{words}");
+    assert_eq!(compared(&stage, &at(&from, "shop"), &to, "tsmigrate-shop")?, None);
     let shop = "SELECT count(*), sum(total) FROM shop.orders";
     let before = stage.psql(&to, &["-c", shop])?;
     let crm = [&["crm", "--into-schema", "crm"], &with[..]].concat();
@@ -351,6 +352,20 @@ fn migrated(test: &str, source: Server, target: Server) -> Outcome {
         let found = compared(&stage, &at(&from, database), &to, &format!("tsmigrate-{database}"))?;
         assert_eq!(found, None, "{database}");
     }
+    // What is said to stay as it is, is no difference.
+    stage.psql(&from, &["-c", "CREATE DATABASE texts"])?;
+    let texts = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/merged/texts.sql");
+    stage.psql(&at(&from, "texts"), &["-f", &texts.to_string_lossy()])?;
+    let (status, words) = stage.migrate(&at(&from, "texts"), &to, &["--into-schema", "texts"])?;
+    assert_eq!(status, 1, "{words}");
+    assert!(words.contains("table public.docs") && words.contains("MAP-01"), "{words}");
+    let accepted = ["--into-schema", "texts", "--accept", "MAP-01,MAP-02,MAP-03"];
+    let (status, words) = stage.migrate(&at(&from, "texts"), &to, &accepted)?;
+    assert_eq!(status, 0, "{words}");
+    let two = ["--into-schema", "one", "--map-schema", "audit=one"];
+    let (status, words) = stage.migrate(&shop, &to, &[&two[..], &["--work-dir", "one"]].concat())?;
+    assert_eq!(status, 2, "{words}");
+    assert!(words.contains("would both become one"), "{words}");
     // The comparison sees what is not as it was, and that alone.
     stage.psql(&to, &["-c", "ALTER FUNCTION shop.spent(int) RESET search_path"])?;
     stage.psql(&to, &["-c", "CREATE TABLE shop.more (a int); REVOKE SELECT ON shop.totals FROM mrg_reader; \

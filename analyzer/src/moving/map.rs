@@ -72,6 +72,9 @@ impl SchemaMap {
             if let Err(what) = is_a_name(name) {
                 return fails(what);
             }
+            if is_of_the_server(name) {
+                return fails(format!("{name} is a schema of PostgreSQL or TimescaleDB"));
+            }
             let slot = &mut map.of(database).into;
             if slot.as_deref().is_some_and(|other| other != name) {
                 return fails(format!("{word} names a second schema for one database"));
@@ -201,6 +204,8 @@ mod tests {
             (&[], &["a"]),
             (&[], &["pg_catalog=a"]),
             (&[], &["a=pg_temp"]),
+            (&["pg_shop"], &[]),
+            (&["shop=_timescaledb_internal"], &[]),
         ] {
             assert!(read(into, given).is_err(), "{into:?} {given:?}");
         }

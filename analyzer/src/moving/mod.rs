@@ -23,6 +23,7 @@ pub use mover::{Mover, Moves};
 pub use survey::{Database, Survey, Surveyor};
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use self::scope::Scope;
@@ -48,6 +49,12 @@ pub enum MoveError {
     /// A database has hypertables: TimescaleDB's catalogs name schemas in rows.
     #[error("{0} has hypertables, whose schemas TimescaleDB keeps in rows of its own catalogs")]
     Hypertables(String),
+    /// Nothing creates this schema.
+    #[error("no dump has a schema {0}")]
+    NoSchema(String),
+    /// Two schemas would become one, which has one owner and one list of privileges: both, and their new name.
+    #[error("schemas {0} and {1} would both become {2}")]
+    Met(String, String, String),
     /// A schema's new name is longer than PostgreSQL keeps it: it and what it would be.
     #[error("schema {0} would become {1}, which is longer than 63 bytes")]
     TooLong(String, String),
@@ -126,6 +133,26 @@ impl SchemaMap {
             };
             if let Some((schema, new)) = database.schemas.iter().find_map(too_long) {
                 return Err(MoveError::TooLong(schema, new));
+            }
+            let has = |schema: &str| schema == "public" || database.schemas.contains(schema);
+            if let Some(schema) = map.given.keys().find(|schema| !has(schema)) {
+                return Err(MoveError::NoSchema(schema.clone()));
+            }
+            let mut becomes: BTreeMap<String, &str> = BTreeMap::new();
+            let own = database
+                .schemas
+                .iter()
+                .map(String::as_str)
+                .filter(|schema| !database.is_of_extension(schema));
+            let public = Some("public").filter(|schema| database.has_own_in(schema));
+            for schema in own.chain(public) {
+                let new = map.moved(schema).unwrap_or_else(|| schema.to_owned());
+                match becomes.insert(new.clone(), schema) {
+                    Some(other) if other != schema => {
+                        return Err(MoveError::Met(other.to_owned(), schema.to_owned(), new));
+                    }
+                    _ => {}
+                }
             }
             if database.hypertables && !map.moves_nothing() {
                 let name =

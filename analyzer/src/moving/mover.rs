@@ -12,7 +12,7 @@ use super::survey::Survey;
 use super::text::LocalEdit;
 use crate::edit::Edit;
 use crate::facts::names::{option, option_text, role, set_config};
-use crate::facts::objects::subject;
+use crate::facts::objects::{created, subject};
 use crate::finding::{Place, Unmoved, Why};
 use crate::locate::{Statement, excerpt};
 use crate::parse::{NodeEnum, Tokens, parse, pg};
@@ -156,10 +156,15 @@ impl<'a> Mover<'a> {
     }
 
     fn doubt(&mut self, statement: &Statement<'_>, doubt: &Doubt) {
+        let object = created(statement.node()).or_else(|| subject(statement.node()));
+        let object = object.map(|object| match statement.sql().get(doubt.range.clone()) {
+            Some(column) if doubt.why == Why::Rows => format!("column {column} of {object}"),
+            _ => object.to_string(),
+        });
         let unmoved = Unmoved {
             why: doubt.why,
             place: statement.place(&doubt.range),
-            object: subject(statement.node()).map(|object| object.to_string()),
+            object,
             excerpt: statement.excerpt(&doubt.range),
         };
         if !self.moves.unmoved.contains(&unmoved) {

@@ -73,11 +73,15 @@ impl Database {
         })
     }
 
+    /// True where it creates something in this schema.
+    pub(super) fn has_own_in(&self, schema: &str) -> bool {
+        self.created.iter().any(|(_, own, _)| **own == *schema)
+    }
+
     /// True for schemas that belong to extensions: those that one makes, and those that hold extensions and nothing else.
     pub(super) fn is_of_extension(&self, schema: &str) -> bool {
-        let has_own = || self.created.iter().any(|(_, own, _)| **own == *schema);
         schema != "public"
-            && (self.has_extension_in(schema) && !has_own()
+            && (self.has_extension_in(schema) && !self.has_own_in(schema)
                 || self.extensions.keys().filter_map(|extension| members(extension)).any(|members| {
                     members.schema == Some(schema) || members.schemas.iter().any(|own| own == schema)
                 }))

@@ -58,6 +58,8 @@ fn refused<'a>(error: &MoveError, names: impl Iterator<Item = &'a String>) -> Fa
             "move this database as it is to the service, and the others into schemas beside it".to_owned()
         }
         MoveError::TooLong(..) => "give it a shorter name: --map-schema OLD=NEW".to_owned(),
+        MoveError::NoSchema(_) => "name a schema that the database has: --map-schema OLD=NEW".to_owned(),
+        MoveError::Met(..) => "give one of them another name: --map-schema OLD=NEW".to_owned(),
     };
     Failure::new(error.to_string()).at("--into-schema").next(next)
 }

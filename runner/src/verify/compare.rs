@@ -465,6 +465,10 @@ fn privileges(
     };
     let mut wanted: BTreeSet<_> = ours.privileges.iter().filter(keep).cloned().collect();
     let mut found: BTreeSet<_> = theirs.privileges.iter().filter(keep).cloned().collect();
+    // Others that move into it grant on it for theirs.
+    if kind == DATABASE && world.moved.is_some() {
+        found.retain(|privilege| wanted.contains(privilege));
+    }
     // What TimescaleDB keeps for a hypertable is reached through the hypertable.
     let inside = is_own(identity) || world.chunks.contains(identity);
     if kind != "column"

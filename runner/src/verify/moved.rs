@@ -16,6 +16,9 @@ use crate::moving::Moving;
 use crate::names::{self, Relation};
 use crate::quote::{identifier, quoted};
 
+/// What every server says of its schema `public`: a dump does not have it, and no other schema does.
+const OF_PUBLIC: &str = "standard public schema";
+
 /// What was moved, beside what it was.
 pub(super) struct Moved<'a> {
     moving: &'a Moving,
@@ -52,6 +55,9 @@ impl<'a> Moved<'a> {
         let schemas = schemas.collect();
         let mut moved = Self { moving, own, said: BTreeMap::new(), schemas };
         for ((kind, identity), mut object) in std::mem::take(&mut catalog.objects) {
+            if moved.is_of_the_server(&kind, &identity, &object) {
+                continue;
+            }
             let key = (kind.clone(), moved.identity(&kind, &identity));
             moved.said.insert(key.clone(), object.says.clone());
             for (name, text) in &mut object.says {
@@ -81,13 +87,25 @@ impl<'a> Moved<'a> {
 
     /// Leaves out what the target has of other databases.
     pub(super) fn without_others(&self, ours: &Catalog, theirs: &mut Catalog) {
-        theirs.objects.retain(|key @ (kind, identity), _| {
-            ours.objects.contains_key(key)
-                || match identity::place(kind, identity) {
-                    Place::Schema(relation) => self.is_new(&relation.schema),
-                    Place::Database(name) => kind == "schema" && self.is_new(&name),
-                }
+        theirs.objects.retain(|key @ (kind, identity), object| {
+            !self.is_of_the_server(kind, identity, object)
+                && (ours.objects.contains_key(key)
+                    || match identity::place(kind, identity) {
+                        Place::Schema(relation) => self.is_new(&relation.schema),
+                        Place::Database(name) => kind == "schema" && self.is_new(&name),
+                    })
         });
+    }
+
+    /// The comment that `public` has by itself: `migrate` writes it for the schema that `public` becomes, and `restore` does
+    /// not know of it.
+    fn is_of_the_server(&self, kind: &str, identity: &str, object: &Object) -> bool {
+        let of_public = || {
+            let name = identity::name(identity.strip_prefix("on schema ")?);
+            let new = self.schemas.get("public")?;
+            (name == "public" || name == *new).then_some(())
+        };
+        kind == "comment" && object.says.values().any(|text| text == OF_PUBLIC) && of_public().is_some()
     }
 
     fn is_new(&self, schema: &str) -> bool {
@@ -195,6 +213,51 @@ impl<'a> Moved<'a> {
         Some(format!("'{}{}'", Relation::new(new, &object.name).sql(), self.names(rest)))
     }
 
+    /// A text of the source's with its names moved, and each string as the target has it where it is the source's, or what
+    /// may have become of it: what nothing proves stays, and is told before (MAP-01).
+    fn with_strings_of(&self, text: &str, theirs: &str) -> String {
+        let strings = |text: &str| -> Vec<(usize, usize)> {
+            let tokens = Tokens::scan(text);
+            let strings = tokens.iter().filter(|token| token.kind == TokenKind::String);
+            strings.map(|token| (token.start, token.end)).collect()
+        };
+        let new = self.names(text);
+        let (old_at, new_at, their_at) = (strings(text), strings(&new), strings(theirs));
+        if old_at.len() != their_at.len() || new_at.len() != their_at.len() {
+            return new;
+        }
+        let mut out = String::with_capacity(new.len());
+        let mut done = 0;
+        for ((old, now), their) in old_at.iter().zip(&new_at).zip(&their_at) {
+            let (Some(ours), Some(theirs)) = (text.get(old.0..old.1), theirs.get(their.0..their.1)) else {
+                return new;
+            };
+            if self.may_become(ours, theirs) {
+                out.push_str(new.get(done..now.0).unwrap_or_default());
+                out.push_str(theirs);
+                done = now.1;
+            }
+        }
+        out.push_str(new.get(done..).unwrap_or_default());
+        out
+    }
+
+    /// True where a string stays, or names what has moved by its new name.
+    fn may_become(&self, ours: &str, theirs: &str) -> bool {
+        let inner = |token: &str| {
+            token.strip_prefix('\'').and_then(|token| token.strip_suffix('\'')).map(str::to_owned)
+        };
+        let (Some(old), Some(new)) = (inner(ours), inner(theirs)) else { return ours == theirs };
+        let is_schema =
+            || self.schemas.get(&identity::name(&old)).is_some_and(|moved| *moved == identity::name(&new));
+        let is_object = || {
+            let ((old, of), (new, with)) = (names::read(&old)?, names::read(&new)?);
+            let moved = self.schemas.get(&old.schema)?;
+            (new.schema == *moved && new.name == old.name && self.names(of) == self.names(with)).then_some(())
+        };
+        old == new || is_schema() || is_object().is_some()
+    }
+
     /// True where the target says what the source would, although not in the same words.
     pub(super) fn same(
         &self,
@@ -209,6 +272,9 @@ impl<'a> Moved<'a> {
             return self.moving.statement(text).is_ok_and(|ours| same_function(&ours, theirs));
         }
         let new = self.names(text);
+        if same(&self.with_strings_of(text, theirs), theirs) {
+            return true;
+        }
         // Lists in the order of their names.
         if matches!((kind, name), ("publication", "tables") | ("operator family", "members"))
             && sorted(&new) == sorted(theirs)
