@@ -76,8 +76,8 @@ fn entry<'a>(database: &'a DatabaseCensus, all: &[DatabaseCensus], options: &Opt
     let map = DatabaseMap { into: new, ..DatabaseMap::default() };
     let others = || all.iter().filter(|other| other.name != name && other.name != PATTERN);
     let meets = database.without_schema.iter().flat_map(|object| {
-        let with = others().filter(|other| other.without_schema.contains(object));
-        with.map(move |other| format!("{object} of {}", quoted(&other.name)))
+        let namesakes = others().filter(|other| other.without_schema.contains(object));
+        namesakes.map(move |other| format!("{object} of {}", quoted(&other.name)))
     });
     let schemas = database.schemas.iter();
     DatabaseEntry {

@@ -10,7 +10,7 @@ use super::kept;
 use super::kinds::DATABASE;
 use super::members;
 use super::moved::Moved;
-use super::object::{Catalog, Object, Privilege, Says, YES};
+use super::object::{Catalog, Object, Privilege, Says, YES, listed};
 use super::options::{Expect, VerifyOptions};
 use super::published;
 use super::result::{Difference, Verification};
@@ -118,7 +118,7 @@ impl Comparison<'_> {
             besides::without_public(&mut wanted, &mut found);
         }
         if wanted != found {
-            let (wanted, found) = (show(wanted.difference(&found)), show(found.difference(&wanted)));
+            let (wanted, found) = (listed(wanted.difference(&found)), listed(found.difference(&wanted)));
             self.differ(difference("privileges", &of(kind, &identity), Some(wanted), Some(found)));
         }
     }
@@ -465,8 +465,8 @@ fn privileges(
     };
     let mut wanted: BTreeSet<_> = ours.privileges.iter().filter(keep).cloned().collect();
     let mut found: BTreeSet<_> = theirs.privileges.iter().filter(keep).cloned().collect();
-    // Others that move into it grant on it for theirs.
     if kind == DATABASE && world.moved.is_some() {
+        // Others that move into it grant on it for theirs.
         found.retain(|privilege| wanted.contains(privilege));
     }
     // What TimescaleDB keeps for a hypertable is reached through the hypertable.
@@ -488,16 +488,6 @@ fn privileges(
         found.extend(of(theirs));
     }
     (wanted, found)
-}
-
-fn show<'a>(privileges: impl Iterator<Item = &'a Privilege>) -> String {
-    let list: Vec<_> = privileges
-        .map(|(role, privilege, grantable)| {
-            let role = if role.is_empty() { "PUBLIC".to_owned() } else { quoted(role) };
-            format!("{privilege}{} to {role}", if *grantable { " with grant option" } else { "" })
-        })
-        .collect();
-    if list.is_empty() { "nothing more".into() } else { list.join(", ") }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What a database holds, as it is compared.
 
+use crate::quote::quoted;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::names::Relation;
@@ -53,4 +54,15 @@ pub(super) fn not_member(class: &str, oid: &str) -> String {
         "NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = {class} AND e.objid = {oid} \
          AND e.deptype = 'e')"
     )
+}
+
+/// Privileges in a row, with who has them.
+pub(super) fn listed<'a>(privileges: impl Iterator<Item = &'a Privilege>) -> String {
+    let list: Vec<_> = privileges
+        .map(|(role, privilege, grantable)| {
+            let role = if role.is_empty() { "PUBLIC".to_owned() } else { quoted(role) };
+            format!("{privilege}{} to {role}", if *grantable { " with grant option" } else { "" })
+        })
+        .collect();
+    if list.is_empty() { "nothing more".into() } else { list.join(", ") }
 }
