@@ -225,6 +225,8 @@ pub(super) struct Scan {
     versions: (Vec<u8>, Vec<u8>),
     file: usize,
     current: Database,
+    /// Whether `\encoding` has named another one than UTF-8, until something follows.
+    encoding: Option<bool>,
     /// How often each mark has begun and ended.
     marks: [(u64, u64); 2],
     /// The table that the last comment says rows are of.
@@ -280,6 +282,14 @@ impl Scan {
             ..Database::default()
         });
         self.databases.push(std::mem::replace(&mut self.current, next));
+        self.encode();
+    }
+
+    /// What `\encoding` has said is about what follows, in the database that is connected to by then.
+    fn encode(&mut self) {
+        if let Some(is_other) = self.encoding.take() {
+            self.current.is_of_other_encoding = is_other;
+        }
     }
 
     /// Takes the next piece.
@@ -336,7 +346,7 @@ impl Scan {
             }
         } else if name == "\\encoding" {
             // pg_dump writes it before it connects to a name that is not plain; SET client_encoding follows.
-            self.current.is_of_other_encoding = !command.to_ascii_uppercase().contains("UTF8");
+            self.encoding = Some(!command.to_ascii_uppercase().contains("UTF8"));
         } else if !["\\restrict", "\\unrestrict"].contains(&name) {
             let problem = Problem::Psql(line, name.to_owned());
             self.current.problems.insert(problem);
@@ -365,6 +375,7 @@ impl Scan {
     }
 
     fn statement(&mut self, piece: &Piece<'_>) {
+        self.encode();
         let Ok(sql) = str::from_utf8(piece.text) else {
             self.current.is_of_other_encoding = true;
             return;
