@@ -102,6 +102,23 @@ impl SchemaMap {
         Ok(map)
     }
 
+    /// Takes what `--database` names: beside databases that move it stays as it is; where no database is named for moving, it is
+    /// the one that moves.
+    ///
+    /// # Errors
+    /// Where it is to move as one of several.
+    pub fn with_database(&mut self, database: &str) -> Result<(), String> {
+        if let Some(only) = self.only.take() {
+            self.databases.insert(database.to_owned(), only);
+            return Ok(());
+        }
+        if self.databases.len() > 1 && self.databases.contains_key(database) {
+            return Err(format!("{database} is to stay as it is, and --into-schema moves it"));
+        }
+        self.databases.entry(database.to_owned()).or_default();
+        Ok(())
+    }
+
     fn of(&mut self, database: Option<&str>) -> &mut DatabaseMap {
         match database {
             Some(name) => self.databases.entry(name.to_owned()).or_default(),
@@ -192,6 +209,24 @@ mod tests {
         assert_eq!(map.database("crm").unwrap().moved("public").as_deref(), Some("crm"));
         assert_eq!(map.database("crm").unwrap().moved("a").as_deref(), Some("people_a"));
         assert!(map.database("blog").is_none());
+    }
+
+    #[test]
+    fn a_database_stays_beside_those_that_move() {
+        let with = |into: &[&str], database| {
+            let mut map = read(into, &[]).unwrap();
+            map.with_database(database).map(|()| map)
+        };
+        let moves = |map: &SchemaMap, name: &str| map.database(name).map(|map| !map.moves_nothing());
+        let map = with(&["shop=s"], "metrics").unwrap();
+        assert_eq!(
+            (moves(&map, "metrics"), moves(&map, "shop"), moves(&map, "x")),
+            (Some(false), Some(true), None)
+        );
+        let map = with(&["s"], "shop").unwrap();
+        assert_eq!((moves(&map, "shop"), moves(&map, "metrics")), (Some(true), None));
+        assert_eq!(with(&["shop=s"], "shop").map(|map| moves(&map, "shop")), Ok(Some(true)));
+        assert!(with(&["shop=s", "crm=c"], "shop").is_err());
     }
 
     #[test]

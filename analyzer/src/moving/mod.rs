@@ -104,6 +104,12 @@ impl Survey {
         self.only(map)?.schema(schema)
     }
 
+    /// The name that a schema had before it moved to this one; `None` where none did.
+    #[must_use]
+    pub fn schema_before(&self, map: &SchemaMap, new: &str) -> Option<String> {
+        self.only(map)?.moving().find_map(|(old, name)| (name == new).then(|| old.to_owned()))
+    }
+
     /// What a `search_path` becomes; `None` where it stays.
     #[must_use]
     pub fn path(&self, map: &SchemaMap, path: &[String]) -> Option<Vec<String>> {

@@ -19,6 +19,7 @@ mod json;
 mod leave_out;
 mod losses;
 mod markdown;
+mod merge;
 pub mod page;
 mod sarif;
 mod shape;

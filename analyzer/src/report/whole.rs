@@ -9,6 +9,7 @@ use super::databases::{self, DatabaseEntry};
 use super::decisions::{Decision, decisions};
 use super::entries::Entries;
 use super::losses::{Loss, losses};
+use super::merge;
 use super::shape::{
     Counts, InputReport, ListSummary, NotJudgedEntry, OptionsSummary, PlaceEntry, TargetSummary, Tool,
     Verdict,
@@ -80,6 +81,13 @@ impl<'a> Report<'a> {
         let names: Vec<&str> = analysis.inputs.iter().map(|input| input.name.as_str()).collect();
         let losses = losses(findings.findings());
         let lost = losses.iter().flat_map(|loss| loss.lost.iter().copied()).collect();
+        let mut decisions = decisions(&findings, &names);
+        for decision in &mut decisions {
+            if decision.findings.iter().all(|finding| finding.rule.of_databases) {
+                let ways = merge::choices(analysis, options, &decision.findings, &names);
+                decision.choices.splice(0..0, ways);
+            }
+        }
         Self {
             version: VERSION,
             tool: Tool { name: "tsmigrate", version: env!("CARGO_PKG_VERSION") },
@@ -108,7 +116,7 @@ impl<'a> Report<'a> {
                 _ => Verdict::NeedsWork,
             },
             counts,
-            decisions: decisions(&findings, &names),
+decisions,
             databases: databases::databases(analysis, options),
             not_judged: not_judged(analysis),
             lost,

@@ -138,16 +138,23 @@ impl Analysed {
     }
 
     fn schemas(&self) -> Result<SchemaMap, Failure> {
-        let schemas = SchemaMap::read(&self.into_schema, &self.map_schema).map_err(|(option, what)| {
+        let mut schemas = SchemaMap::read(&self.into_schema, &self.map_schema).map_err(|(option, what)| {
             Failure::new(what)
                 .at(option)
                 .next("write it like --into-schema crm --map-schema audit=crm_log; where the dump has several databases, --into-schema shop=shop --map-schema shop:audit=shop_log")
         })?;
-        if !schemas.is_empty() && (self.database.is_some() || !self.hypertable.is_empty()) {
-            let option = if self.database.is_some() { "--database" } else { "--hypertable" };
-            return Err(Failure::new(format!("{option} is not possible where schemas move"))
-                .at(option)
+        if schemas.is_empty() {
+            return Ok(schemas);
+        }
+        if !self.hypertable.is_empty() {
+            return Err(Failure::new("--hypertable is not possible where schemas move")
+                .at("--hypertable")
                 .next("write the moved dump with tsmigrate rewrite first, and use the option on that"));
+        }
+        if let Some(database) = &self.database {
+            schemas.with_database(database).map_err(|what| {
+                Failure::new(what).at("--database").next("leave one of the two out for that database")
+            })?;
         }
         Ok(schemas)
     }
@@ -258,6 +265,25 @@ impl Analysed {
         Ok(())
     }
 
+    /// The options for databases and their schemas, as words of a command, where schemas move.
+    pub(super) fn words_of_schemas(&self) -> Option<String> {
+        let moves = !self.into_schema.is_empty() || !self.map_schema.is_empty();
+        moves.then(|| self.words_of_databases())
+    }
+
+    fn words_of_databases(&self) -> String {
+        let mut words = String::new();
+        if let Some(database) = &self.database {
+            let _ = write!(words, " --database {}", shell(database));
+        }
+        for (option, all) in [("--into-schema", &self.into_schema), ("--map-schema", &self.map_schema)] {
+            for given in all {
+                let _ = write!(words, " {option} {}", shell(given));
+            }
+        }
+        words
+    }
+
     /// The same options as words of a command.
     pub(super) fn words(&self, more: &[&str]) -> String {
         let mut accept: Vec<&str> = self.accept.iter().map(String::as_str).collect();
@@ -274,14 +300,7 @@ impl Analysed {
         if !self.leave.is_empty() {
             let _ = write!(words, " --leave {}", shell(&self.leave.join(",")));
         }
-        if let Some(database) = &self.database {
-            let _ = write!(words, " --database {}", shell(database));
-        }
-        for (option, all) in [("--into-schema", &self.into_schema), ("--map-schema", &self.map_schema)] {
-            for given in all {
-                let _ = write!(words, " {option} {}", shell(given));
-            }
-        }
+        words.push_str(&self.words_of_databases());
         for given in &self.hypertable {
             let _ = write!(words, " --hypertable {}", shell(given));
         }

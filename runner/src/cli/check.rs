@@ -160,9 +160,12 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     let Setup { mut target, mut options, schemas, .. } = setup;
     let uri = live::uri(&args.files)?;
     if uri.is_some() && !schemas.is_empty() {
-        return Err(Failure::new("schemas move in dumps, and this is a live database")
-            .at("--into-schema")
-            .next("check a dump of it: pg_dump --schema-only > schema.sql"));
+        let words = args.analysed.words_of_schemas().unwrap_or_default();
+        return Err(Failure::new("schemas move in dumps, and this is a live database").at("--into-schema").next(
+            format!(
+                "see what a migration would do: tsmigrate migrate --dry-run --source \"$SOURCE\" --target \"$TARGET\"{words}"
+            ),
+        ));
     }
     let mut inputs =
         if uri.is_some() { Vec::new() } else { input::open(&input::named(&args.files, EXAMPLE)?, false)? };

@@ -280,8 +280,13 @@ pub(super) fn next(report: &Report<'_>, analysed: &Analysed) -> Vec<Step> {
     let accept: Vec<&str> = report.options.accept.iter().map(String::as_str).collect();
     let accept = if accept.is_empty() { String::new() } else { format!(" --accept {}", accept.join(",")) };
     let dry_run = if is_live { " --dry-run" } else { "" };
-    // A migration moves no schemas.
-    if !analysed.into_schema.is_empty() {
+    if let Some(words) = analysed.words_of_schemas() {
+        let files: Vec<String> = report.inputs.iter().map(|input| shell_file(input.name)).collect();
+        if !report.inputs.iter().any(|input| input.name == input::STDIN) {
+            let files = files.join(" ");
+            let what = "or restore it so, with rows and indexes in parallel, and compare what came of it:";
+            step(what, format!("tsmigrate restore {files} --target \"$TARGET\"{accept}{words}"));
+        }
         return steps;
     }
     step(

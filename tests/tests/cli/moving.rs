@@ -26,7 +26,27 @@ fn databases_of_a_cluster_move_into_schemas_and_others_are_left_out_by_name() {
          -- tsmigrate DB-02: left out: database old\n-- \\connect old\n-- CREATE TABLE public.t (c int);\n"
     );
     let told = folder.run(&["check", "all.sql", "--no-config"]);
-    assert!(told.out.contains("give each schemas of its own: --into-schema shop=shop"), "{}", told.out);
+    let ways = [
+        "Keep them all, each in schemas of its own: --into-schema shop=shop --into-schema crm=crm --into-schema old=old",
+        "tsmigrate restore all.sql --target \"$TARGET\" --into-schema shop=shop --into-schema crm=crm",
+        "tsmigrate migrate --target \"$TARGET\" --source \"$SOURCE_1\" --into-schema shop --source \"$SOURCE_2\" --into-schema crm",
+    ];
+    let plain = told.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    for way in ways {
+        assert!(plain.contains(way), "{way}: {}", told.out);
+    }
+    // The one that stays, by the same option in each command.
+    let kept = folder.run(
+        &[
+            &["rewrite", "all.sql", "--no-config", "-q", "--database", "shop"][..],
+            &["--into-schema", "crm=crm", "--into-schema", "old=o"],
+        ]
+        .concat(),
+    );
+    assert_eq!(kept.code, 0, "{kept:?}");
+    for found in ["CREATE TABLE public.t (a int)", "CREATE TABLE crm.t (b int)", "CREATE TABLE o.t (c int)"] {
+        assert!(kept.out.contains(found), "{found}: {}", kept.out);
+    }
 }
 
 #[test]
@@ -42,8 +62,8 @@ fn what_cannot_move_is_refused_before_anything_is_written() {
         (&["all.sql", "--into-schema", "nosuch=x"], "no dump has a database nosuch"),
         (&["all.sql", "--into-schema", "it's"], "has a quote"),
         (
-            &["all.sql", "--into-schema", "shop=a", "--database", "shop"],
-            "--database is not possible where schemas move",
+            &["all.sql", "--into-schema", "shop=a", "--into-schema", "crm=c", "--database", "shop"],
+            "shop is to stay as it is, and --into-schema moves it",
         ),
         (&["all.sql", "--into-schema", "shop=a", "--diff"], "--diff does not show schemas that move"),
         (&["ts.sql", "--into-schema", "x"], "has hypertables"),

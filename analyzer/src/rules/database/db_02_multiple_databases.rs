@@ -2,7 +2,6 @@
 
 use crate::edit::Safety;
 use crate::finding::Severity;
-use crate::moving::into_schema;
 use crate::options::Options;
 use crate::quote::shell;
 use crate::rule::{Answers, Context, Doc, Draft, Piece, Rule};
@@ -28,9 +27,11 @@ pub(crate) const RULE: Rule = Rule {
         why: "A service has exactly one database, tsdb. Restored into it one after the other, databases would \
               overwrite each other's tables of the same name.",
         server: &[],
-        help: "Keep several in one service, each in schemas of its own: --into-schema DATABASE=NAME for each; public of \
-               DATABASE becomes NAME. Or move each to a service of its own: run with --database NAME once for each. To keep the first and leave the others behind: \
-               --accept DB-02.",
+        help: "Keep several in one service, each in schemas of its own. check, rewrite and restore: --into-schema DATABASE=NAME \
+               for each; public of DATABASE becomes NAME. Live databases: tsmigrate migrate --source URI --into-schema NAME \
+               --source URI --into-schema NAME. One may stay as it is, and one with hypertables has to: --database DATABASE, \
+               or in migrate its --source without --into-schema. Or move each to a service of its own: run with --database \
+               DATABASE once for each. To keep the first and leave the others behind: --accept DB-02.",
         before: "\\connect shop\nCREATE TABLE public.orders (id integer);\n\\connect blog\nCREATE TABLE public.posts (id integer);",
         after: "",
         sources: Doc::sources(&[
@@ -52,13 +53,10 @@ pub fn draft(kept: &str, current: &str, options: &Options) -> Draft {
         Draft::new(format!(
             "database \"{current}\" has objects too, and only \"{kept}\" fits the target: its part is left out"
         ))
-        .advice(format!(
-            "To move both, give each schemas of its own: --into-schema {} --into-schema {}. \
-             Or run again with --database {} to get it for a service of its own.",
-            shell(&into_schema(kept)),
-            shell(&into_schema(current)),
-            shell(current)
-        ))
+        .advice(
+            "Keep them all in one service, each in schemas of its own (--into-schema in check, rewrite, restore and migrate), or \
+             run again with --database NAME to get one for a service of its own.",
+        )
     };
     // Its part is left out in any case: accepting that says that somebody knows.
     let draft = if options.database.is_none() && RULE.is_accepted(options) {
@@ -106,6 +104,9 @@ fn check(ctx: &mut Context<'_>) {
             crate::server::list(&names)
         ))
         .severity(Severity::Note)
-        .advice("Each of them needs a service of its own: check and move them one by one."),
+        .advice(
+            "Check and move each to a service of its own, or into schemas of its own beside this one, which may stay as it is: \
+             tsmigrate migrate --target \"$TARGET\" --source \"$SOURCE\" --source \"$SOURCE_2\" --into-schema NAME",
+        ),
     );
 }
