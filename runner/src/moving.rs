@@ -1,12 +1,14 @@
 //! Texts in memory whose schemas move into other names, as `--into-schema` says.
 
-use tsmigrate_analyzer::finding::Unmoved;
-use tsmigrate_analyzer::moving::{MoveError, Mover, Moves, SchemaMap, Survey, Surveyor};
+use tsmigrate_analyzer::finding::{Unmoved, Why};
+use tsmigrate_analyzer::moving::{DatabaseMap, MoveError, Mover, Moves, SchemaMap, Survey, Surveyor};
+use tsmigrate_analyzer::parse::{TokenKind, Tokens};
 use tsmigrate_analyzer::{Rewriter, Style};
 
 use crate::analysis;
 use crate::error::Error;
-use crate::names::Relation;
+use crate::names::{self, Relation};
+use crate::quote::quoted;
 
 /// What a person says of schemas that move.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, clap::Args)]
@@ -69,10 +71,7 @@ impl Wish {
         }
         let map = self.read()?;
         map.alone(database).map(Some).ok_or_else(|| Error::Refused {
-            what: format!(
-                "--into-schema: the database is called {}, and is not named",
-                crate::quote::quoted(database)
-            ),
+            what: format!("--into-schema: the database is called {}, and is not named", quoted(database)),
             next: vec![format!("leave the other name out: --into-schema NAME, not DATABASE=NAME")],
         })
     }
@@ -155,6 +154,25 @@ impl Moving {
         })
     }
 
+    /// What a table, or another object in a schema, is called on the source, by its name of then.
+    #[must_use]
+    pub fn before(&self, relation: &Relation) -> Relation {
+        let schema = self.survey.schema_before(&self.map, &relation.schema);
+        Relation::new(schema.as_ref().unwrap_or(&relation.schema), &relation.name)
+    }
+
+    /// The identity of an object, as servers print them with the word for its kind, then.
+    #[must_use]
+    pub fn identity(&self, identity: &str) -> String {
+        if let Some(name) = identity.strip_prefix("schema ") {
+            let plain = names::part(name).map_or_else(|| name.to_owned(), |(plain, _)| plain);
+            return self
+                .schema(&plain)
+                .map_or_else(|| identity.to_owned(), |new| format!("schema {}", quoted(&new)));
+        }
+        renamed(identity, |schema, name| self.schema_of(&Relation::new(schema, name)), |_| None)
+    }
+
     /// What a table or sequence is called then.
     #[must_use]
     pub fn relation(&self, relation: &Relation) -> Relation {
@@ -163,10 +181,70 @@ impl Moving {
     }
 }
 
+/// A text of a server's, whose names all have a schema, with other names of schemas: `schema_of` tells the one of an object by the one
+/// that it has and its name, `string` what becomes of a string with its quotes.
+#[must_use]
+pub fn renamed(
+    text: &str,
+    schema_of: impl Fn(&str, &str) -> Option<String>,
+    string: impl Fn(&str) -> Option<String>,
+) -> String {
+    let tokens = Tokens::scan(text);
+    let tokens: Vec<_> = tokens.iter().collect();
+    let is_dot = |at: usize| tokens.get(at).is_some_and(|token| token.text(text) == ".");
+    let mut out = String::with_capacity(text.len());
+    let mut done = 0;
+    for (at, token) in tokens.iter().enumerate() {
+        let new = if token.kind == TokenKind::String {
+            string(token.text(text))
+        } else {
+            let behind_dot = at.checked_sub(1).is_some_and(is_dot);
+            let schema = token.identifier(text).filter(|_| !behind_dot && is_dot(at + 1));
+            let object = tokens.get(at + 2);
+            schema.zip(object).and_then(|(schema, object)| {
+                let name = object.identifier(text).unwrap_or_else(|| object.text(text).to_owned());
+                schema_of(&schema, &name).map(|new| quoted(&new))
+            })
+        };
+        if let Some(new) = new {
+            out.push_str(text.get(done..token.start).unwrap_or_default());
+            out.push_str(&new);
+            done = token.end;
+        }
+    }
+    out.push_str(text.get(done..).unwrap_or_default());
+    out
+}
+
+/// The ways on for a database with hypertables, which cannot move; `how` is the command that lets it stay as it is.
+#[must_use]
+pub fn ways_of_hypertables(how: &str) -> Vec<String> {
+    vec![
+        format!("let it stay as it is, which one database can: it comes first, and the others into schemas beside it: {how}"),
+        "a second one with hypertables needs a service of its own: into schemas of another its rows could only be copied anew, \
+         compressed chunks decompressed, and continuous aggregates materialized once more"
+            .to_owned(),
+    ]
+}
+
+/// Places of a database that stays as it is which hold for the others on the service too; inputs are numbered as the texts are.
+///
+/// # Errors
+/// A defect.
+pub fn shared(texts: &[&[u8]]) -> Result<Vec<Unmoved>, Error> {
+    let map = SchemaMap { only: Some(DatabaseMap::default()), beside_others: true, ..SchemaMap::default() };
+    let mut unmoved = move_texts(&map, texts)?.unmoved;
+    unmoved.retain(|place| place.why == Why::Shared);
+    Ok(unmoved)
+}
+
 fn refused(error: &MoveError) -> Error {
     let next = match error {
         MoveError::Hypertables(_) => {
-            "move this database first, as it is, without --into-schema, and the others into schemas beside it"
+            let next = ways_of_hypertables(
+                "restore: --database NAME, and --into-schema for the others; migrate: its --source without --into-schema",
+            );
+            return Error::Refused { what: format!("--into-schema: {error}"), next };
         }
         MoveError::TooLong(..) => "give it a shorter name: --map-schema OLD=NEW",
         MoveError::NoSchema(_) => "name a schema that the database has: --map-schema OLD=NEW",

@@ -9,6 +9,10 @@ export type Level = "off" | "note" | "warning" | "error";
  */
 export type Verdict = "ready" | "ready-after-rewrite" | "needs-work";
 /**
+ * What becomes of a database of a cluster dump.
+ */
+export type Fate = "kept" | "moved" | "left-out";
+/**
  * A kind of what is not judged.
  */
 export type Unjudged =
@@ -102,6 +106,10 @@ export interface Report {
    * What a person has to decide before it restores, what blocks most first.
    */
   decisions: Decision[];
+  /**
+   * The databases of a cluster dump: none where there are not several.
+   */
+  databases: DatabaseEntry[];
   /**
    * What was not judged, each kind once: a warning for those who need to be sure.
    */
@@ -345,6 +353,45 @@ export interface Choice {
    * What to type: a command, an option of the same command, or SQL.
    */
   command?: string | null;
+}
+/**
+ * A database of a cluster dump.
+ */
+export interface DatabaseEntry {
+  /**
+   * Its name.
+   */
+  name: string;
+  fate: Fate;
+  /**
+   * Its schemas.
+   */
+  schemas: SchemaEntry[];
+  /**
+   * What another database has by the same name, and a service can have once: `publication p of crm`.
+   */
+  meets: string[];
+  /**
+   * What `--into-schema` takes to keep it beside the others, each in schemas of its own.
+   */
+  into_schema: string | null;
+}
+/**
+ * A schema of a database.
+ */
+export interface SchemaEntry {
+  /**
+   * Its name.
+   */
+  name: string;
+  /**
+   * How many objects the dump creates in it.
+   */
+  objects: number;
+  /**
+   * What it becomes where the database is kept beside the others.
+   */
+  becomes: string | null;
 }
 /**
  * Something that was not judged. Where there is any, a verdict without open errors means that no incompatibility is known.

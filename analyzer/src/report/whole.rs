@@ -116,7 +116,7 @@ impl<'a> Report<'a> {
                 _ => Verdict::NeedsWork,
             },
             counts,
-decisions,
+            decisions,
             databases: databases::databases(analysis, options),
             not_judged: not_judged(analysis),
             lost,

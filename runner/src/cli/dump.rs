@@ -7,7 +7,7 @@ use tsmigrate::report::Format;
 use tsmigrate_analyzer::clean;
 
 use super::failure::{Failure, Status};
-use super::migrate::give_up;
+use super::fill::give_up;
 use super::runtime::runtime;
 
 /// Clean where all of it is there.

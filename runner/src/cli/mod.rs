@@ -11,6 +11,7 @@ mod dump;
 mod effective;
 mod excerpt;
 mod failure;
+mod fill;
 mod fit;
 mod gitlab;
 mod help;
@@ -18,7 +19,6 @@ mod input;
 mod live;
 mod lsp;
 mod lsp_text;
-mod migrate;
 mod moved;
 mod output;
 mod packed;
@@ -27,11 +27,9 @@ mod question;
 mod reading;
 mod render;
 mod reports;
-mod restore;
 mod rewrite;
 mod rules;
 mod runtime;
-mod several;
 mod summary;
 mod terminal;
 mod verify;
@@ -116,9 +114,9 @@ pub(crate) fn main() -> ExitCode {
         Color::Never => anstream::ColorChoice::Never.write_global(),
     }
     let result = match cli.command {
-        Command::Migrate(args) => migrate::run(&args),
+        Command::Migrate(args) => fill::run(&*args),
         Command::Dump(args) => dump::run(&args),
-        Command::Restore(args) => restore::run(&args),
+        Command::Restore(args) => fill::run(&*args),
         Command::Cleanup(args) => cleanup::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Schema(args) => help::schema(args),

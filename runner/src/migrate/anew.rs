@@ -18,7 +18,7 @@ use crate::engine::builds;
 use crate::engine::marks::Marks;
 use crate::engine::statements;
 use crate::error::{Error, Server};
-use crate::names::Relation;
+use crate::names::{self, Relation};
 use crate::quote::{identifier, literal};
 use crate::script::{self, Class, Statement, Subject};
 use crate::step::{List, Step};
@@ -403,7 +403,7 @@ async fn drop_overloads(
     let source = context.source.open().await?;
     for name in names {
         let question = format!("{ROUTINES}{}", literal(&name));
-        let wanted: BTreeSet<String> = source.ask_list(&question).await?;
+        let wanted = wanted(context, &source, &name).await?;
         let found: Vec<String> = session.ask_list(&question).await?;
         for routine in found.iter().filter(|routine| !wanted.contains(*routine)) {
             let drop = format!("DROP ROUTINE {routine}");
@@ -411,6 +411,17 @@ async fn drop_overloads(
         }
     }
     Ok(())
+}
+
+/// The source's routines of that name, as the target calls them.
+async fn wanted(context: &Context, source: &Session, name: &str) -> Result<BTreeSet<String>, Error> {
+    let Some(moving) = context.moving() else {
+        return source.ask_list(&format!("{ROUTINES}{}", literal(name))).await;
+    };
+    let Some((new, _)) = names::read(name) else { return Ok(BTreeSet::new()) };
+    let question = format!("{ROUTINES}{}", literal(&moving.before(&new).to_string()));
+    let routines: Vec<String> = source.ask_list(&question).await?;
+    Ok(routines.iter().map(|routine| moving.identity(routine)).collect())
 }
 
 /// Indexes whose expressions call functions of users, with or without one in between.

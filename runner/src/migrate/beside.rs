@@ -3,120 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use tsmigrate_analyzer::facts::names::{role, strings};
-use tsmigrate_analyzer::facts::objects::{Object, created};
-use tsmigrate_analyzer::parse::{Class as Kind, NodeEnum, parse};
-
+use super::brought::{Brought, altered};
 use super::scripts::Scripts;
 use super::{RunContext, others};
 use crate::connect::Session;
 use crate::error::{Blocker, Error};
 use crate::inspect::Facts;
-use crate::quote::{identifier, psql, quoted};
-use crate::script::{Class, Statement};
+use crate::quote::{psql, quoted};
+use crate::script::Class;
 use crate::workdir::SavedOthers;
-use crate::{human, jobs};
+use crate::{human, jobs, moving};
 
 /// So many are named.
 const SHOWN: usize = 8;
-
-/// What a database brings, as far as another one could have it too.
-#[derive(Debug, Default)]
-pub(super) struct Brought {
-    /// Schemas that it creates; none of those that only extensions are in.
-    schemas: BTreeSet<String>,
-    /// Names that it creates in schemas that it does not create: the schema and the name, as SQL writes them.
-    named: BTreeSet<String>,
-    /// Those schemas.
-    kept: BTreeSet<String>,
-    /// What is in no schema: a word for its kind, and the name.
-    of_database: BTreeSet<(&'static str, String)>,
-    /// Settings of roles for the database: the role and the parameter.
-    settings: BTreeSet<(String, String)>,
-    /// Numbers of large objects.
-    pub(super) large_objects: BTreeSet<u32>,
-}
-
-impl Brought {
-    /// Reads the statements that are to be run.
-    pub(super) fn of(scripts: &Scripts) -> Self {
-        let mut brought = Self::default();
-        let access = scripts.access.iter().map(|(_, statement)| statement);
-        let all = scripts.extensions.iter().chain(&scripts.pre_data).chain(&scripts.post_data).chain(access);
-        let mut found = Vec::new();
-        for statement in all {
-            let Some(parsed) = parse(&statement.sql, true).ok().flatten() else { continue };
-            brought.take(parsed.node(), &mut found);
-        }
-        for object in found {
-            match &object.id.schema {
-                Some(schema) if brought.schemas.contains(schema.as_str()) => {}
-                Some(schema) => {
-                    brought.kept.insert(schema.to_string());
-                    brought.named.insert(object.id.path());
-                }
-                None => {}
-            }
-        }
-        brought
-    }
-
-    fn take(&mut self, node: &NodeEnum, found: &mut Vec<Object>) {
-        match node {
-            NodeEnum::AlterRoleSetStmt(set) if !set.database.is_empty() => {
-                let role = set.role.as_ref().and_then(role).unwrap_or_default();
-                let parameter = set.setstmt.as_ref().map(|set| set.name.clone()).unwrap_or_default();
-                self.settings.insert((role.to_owned(), parameter));
-                return;
-            }
-            // What may exist is an extension's.
-            NodeEnum::CreateSchemaStmt(create) if create.if_not_exists => return,
-            _ => {}
-        }
-        let Some(object) = created(node) else { return };
-        match object.id.class {
-            Kind::Schema => drop(self.schemas.insert(object.id.name.to_string())),
-            Kind::Attached | Kind::Extension | Kind::Role | Kind::Database | Kind::Tablespace => {}
-            // Of casts, whose types have schemas of their own, the server says it.
-            _ if object.id.name.starts_with('(') => {}
-            _ if object.id.schema.is_none() => {
-                self.of_database.insert((object.word, object.id.name.to_string()));
-            }
-            _ => found.push(object),
-        }
-    }
-
-    /// What two databases of one run bring both, in words.
-    pub(super) fn also_in(&self, other: &Self) -> Vec<String> {
-        let schemas =
-            self.schemas.intersection(&other.schemas).map(|name| format!("schema {}", quoted(name)));
-        let named = self.named.intersection(&other.named).cloned();
-        let of_database = self.of_database.intersection(&other.of_database);
-        let of_database = of_database.map(|(word, name)| format!("{word} {}", quoted(name)));
-        let settings = self.settings.intersection(&other.settings);
-        let settings =
-            settings.map(|(role, parameter)| format!("setting {parameter} of role {}", quoted(role)));
-        let numbers = self.large_objects.intersection(&other.large_objects);
-        let numbers = numbers.map(|number| format!("large object {number}"));
-        schemas.chain(named).chain(of_database).chain(settings).chain(numbers).collect()
-    }
-
-    /// The statements that take back what is brought; none where some of it is in schemas that it does not create: who owns what
-    /// there, no statement tells.
-    pub(super) fn undo(&self) -> Vec<String> {
-        if !self.named.is_empty() {
-            return Vec::new();
-        }
-        let of_database = self.of_database.iter().map(|(word, name)| {
-            let word = word.replace('-', " ").to_uppercase();
-            format!("DROP {word} IF EXISTS {} CASCADE", identifier(name))
-        });
-        let schemas =
-            self.schemas.iter().map(|name| format!("DROP SCHEMA IF EXISTS {} CASCADE", identifier(name)));
-        // A server's tables and mappings go with it.
-        schemas.chain(of_database).collect()
-    }
-}
 
 /// Lets roles that the target has be as they are: they are shared, and their attributes and passwords are the target's.
 pub(super) fn share_roles(scripts: &mut Scripts, target: &Facts) {
@@ -151,7 +50,7 @@ pub(super) async fn before(context: &RunContext, brought: &Brought) -> Result<Sa
     if !context.tuning.beside {
         return Ok(SavedOthers::default());
     }
-    let objects = others::known(&context.target.open().await?).await?;
+    let objects = others::known(&context.target.open().await?, None).await?;
     Ok(SavedOthers { beside: true, objects, undo: brought.undo() })
 }
 
@@ -169,24 +68,20 @@ pub(super) async fn without_timescale(source: &Session, facts: &mut Facts) -> Re
         facts.timescale = None;
         return Ok(None);
     }
-    Ok(Some(Blocker::new(
-        "moved-hypertables",
-        "the source has hypertables or jobs, whose schemas TimescaleDB keeps in rows of its own catalogs",
-        &[
-            "move this database first, as it is, without --into-schema; then the others into schemas beside it",
-        ],
-    )))
-}
-
-/// The role whose attributes a statement changes.
-fn altered(sql: &str) -> Option<String> {
-    let parsed = parse(sql, true).ok()??;
-    let NodeEnum::AlterRoleStmt(alter) = parsed.node() else { return None };
-    // ALTER GROUP … ADD USER is one too, and takes no attribute away.
-    let of_members = alter.options.iter().any(
-        |option| matches!(&option.node, Some(NodeEnum::DefElem(option)) if option.defname == "rolemembers"),
-    );
-    alter.role.as_ref().filter(|_| !of_members).map(|role| role.rolename.clone())
+    let (hypertables, aggregates) = (timescale.hypertables.len() as u64, timescale.aggregates.len() as u64);
+    Ok(Some(Blocker {
+        check: "moved-hypertables",
+        what: format!(
+            "database {} has {}, {}{}, whose schemas TimescaleDB keeps in rows of its own catalogs",
+            quoted(&facts.database),
+            human::count(hypertables, "hypertable"),
+            human::count(aggregates, "continuous aggregate"),
+            if has_jobs { " and jobs" } else { "" }
+        ),
+        next: moving::ways_of_hypertables(
+            "tsmigrate migrate --source ITS_URI --source URI --into-schema NAME",
+        ),
+    }))
 }
 
 /// Settings of roles for the database.
@@ -349,50 +244,10 @@ async fn numbers(session: &Session, brought: &Brought) -> Result<Option<Blocker>
     }))
 }
 
-/// The numbers that statements about large objects create.
-pub(super) fn large_objects(statements: &[Statement]) -> BTreeSet<u32> {
-    let number = |statement: &Statement| {
-        let parsed = parse(&statement.sql, true).ok()??;
-        let NodeEnum::SelectStmt(select) = parsed.node() else { return None };
-        let NodeEnum::ResTarget(target) = select.target_list.first()?.node.as_ref()? else { return None };
-        let NodeEnum::FuncCall(call) = target.val.as_ref()?.node.as_ref()? else { return None };
-        if strings(&call.funcname).last() != Some(&"lo_create") {
-            return None;
-        }
-        tsmigrate_analyzer::facts::names::text(call.args.first()?)?.parse().ok()
-    };
-    statements.iter().filter_map(number).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::script;
-
-    fn brought(sql: &str) -> Brought {
-        let pre_data = script::statements("pre-data", sql.as_bytes()).expect("statements");
-        Brought::of(&Scripts { pre_data, ..Scripts::default() })
-    }
-
-    #[test]
-    fn what_two_databases_bring_is_known_by_name() {
-        let one = brought(
-            "CREATE SCHEMA crm; CREATE TABLE crm.t (); CREATE TABLE public.\"T 1\" (); CREATE PUBLICATION p; \
-             CREATE SCHEMA IF NOT EXISTS ext; ALTER ROLE app IN DATABASE tsdb SET search_path = crm;",
-        );
-        let other = brought(
-            "CREATE SCHEMA shop; CREATE TABLE shop.t (); CREATE VIEW public.\"T 1\" AS SELECT 1; CREATE PUBLICATION p; \
-             CREATE SCHEMA IF NOT EXISTS ext; ALTER ROLE app IN DATABASE tsdb SET search_path = shop;",
-        );
-        let both = ["public.\"T 1\"", "publication p", "setting search_path of role app"];
-        assert_eq!(one.also_in(&other), both);
-        assert_eq!(one.undo(), Vec::<String>::new());
-        let alone = brought("CREATE SCHEMA \"a\"\"b\"; CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw;");
-        assert_eq!(
-            alone.undo(),
-            ["DROP SCHEMA IF EXISTS \"a\"\"b\" CASCADE", "DROP SERVER IF EXISTS \"s\" CASCADE"]
-        );
-    }
 
     #[test]
     fn names_are_read_from_identities() {
@@ -418,12 +273,5 @@ mod tests {
         let expected =
             ["CREATE ROLE b", "ALTER ROLE b WITH LOGIN", "GRANT a TO b", "ALTER ROLE a SET work_mem = '1MB'"];
         assert_eq!(left, expected);
-    }
-
-    #[test]
-    fn large_objects_are_known_by_their_numbers() {
-        let sql = "SELECT pg_catalog.lo_create('16499'); ALTER LARGE OBJECT 16499 OWNER TO a; SELECT lo_create('7');";
-        let statements = script::statements("data", sql.as_bytes()).expect("statements");
-        assert_eq!(large_objects(&statements), [7, 16499].into());
     }
 }

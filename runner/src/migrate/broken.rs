@@ -6,6 +6,7 @@ use crate::connect::Session;
 use crate::engine::broken_keys;
 use crate::error::Error;
 use crate::guarded;
+use crate::moving::Moving;
 use crate::names::{self, Relation};
 use crate::quote::{identifier, literal};
 
@@ -41,7 +42,7 @@ fn question(table: &Relation, name: &str) -> String {
 }
 
 /// Keys of rows on the target, found within `patience`, that break the constraint or index of that name (`schema.table.name`), the definition of which is
-/// the source's. None where it is of another kind, or nothing is to be asked about it.
+/// the source's, where it may have another name: see `moving`. None where it is of another kind, or nothing is to be asked about it.
 ///
 /// # Errors
 /// When a server refuses a question.
@@ -50,12 +51,15 @@ pub(super) async fn keys(
     target: &Session,
     constraint: &str,
     patience: &str,
+    moving: Option<&Moving>,
 ) -> Result<Option<String>, Error> {
     let Some((table, rest)) = names::read(constraint) else { return Ok(None) };
+    let table = moving.map_or_else(|| table.clone(), |moving| moving.before(&table));
     let Some((name, _)) = rest.strip_prefix('.').and_then(names::part) else { return Ok(None) };
     let rows = source.ask(&question(&table, &name)).await?;
     let Some(row) = rows.first() else { return Ok(None) };
-    let (table, other) = (row.relation(0)?, row.optional_relation(2)?);
+    let then = |table: Relation| moving.map_or_else(|| table.clone(), |moving| moving.relation(&table));
+    let (table, other) = (then(row.relation(0)?), row.optional_relation(2)?.map(then));
     let (own, theirs): (Vec<String>, Vec<String>) = (row.json(4)?, row.json(5)?);
     if own.iter().any(|column| secrets::is_secret(column)) {
         return Ok(None);

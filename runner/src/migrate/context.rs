@@ -73,7 +73,7 @@ impl Context {
     }
 }
 
-/// Refuses options that name what is on the source, or leave its owners behind, where its schemas move.
+/// Refuses options that name what is on the source where its schemas move.
 fn check_moving(args: &Args) -> Result<(), Error> {
     if args.schemas.is_empty() {
         return Ok(());
@@ -84,10 +84,6 @@ fn check_moving(args: &Args) -> Result<(), Error> {
         (!args.exclude.is_empty(), "--exclude"),
         (!args.exclude_data.is_empty(), "--exclude-data"),
         (!args.hypertable.is_empty(), "--hypertable"),
-        (!args.allow_violations.is_empty(), "--allow-violations"),
-        (args.new_snapshot, "--new-snapshot"),
-        (args.no_roles, "--no-roles"),
-        (args.no_owner, "--no-owner"),
         (args.update_timescaledb, "--update-timescaledb"),
     ];
     match options.iter().find(|(given, _)| *given) {
@@ -96,10 +92,7 @@ fn check_moving(args: &Args) -> Result<(), Error> {
             what: format!(
                 "{option} is not possible where schemas move: --into-schema moves a whole database"
             ),
-            next: vec![match *option {
-                "--new-snapshot" => "give the run up, and begin anew: tsmigrate cleanup --drop-target".into(),
-                _ => "leave one of the two out".into(),
-            }],
+            next: vec!["leave one of the two out".into()],
         }),
     }
 }

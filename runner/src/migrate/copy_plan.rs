@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::beside::Brought;
+use super::brought::Brought;
 use super::scripts::Scripts;
 use super::servers::Servers;
 use super::snapshot::Snapshot;
@@ -40,8 +40,11 @@ pub(super) async fn begin(
         target: servers.target.clone(),
         tables: ranges(context, &snapshot.listing.tables),
         allow_violations: servers.violations_given.clone(),
-        schema: mended::saved(scripts, others::known(&*snapshot.holder.turn().await?).await?),
-        others: beside::before(context, &brought(context, scripts).await?).await?,
+        schema: mended::saved(
+            scripts,
+            others::known(&*snapshot.holder.turn().await?, context.moving().as_deref()).await?,
+        ),
+        others: beside::before(context, &brought(context, servers, scripts).await?).await?,
     };
     context.work.save_plan(&saved_plan)?;
     context.journal(Event::Snapshot { state: snapshot.state.clone(), schema: scripts.hash.clone() })?;
@@ -49,10 +52,17 @@ pub(super) async fn begin(
     Ok(CopyPlan { marks, tables: saved_plan.tables })
 }
 
-/// What the source brings to a target that has others.
-pub(super) async fn brought(context: &Context, scripts: &Scripts) -> Result<Brought, Error> {
-    let mut brought = Brought::of(scripts);
-    if context.tuning.beside && access::with_large_objects(context) {
+/// What the source brings to a target that has others, or gets them.
+pub(super) async fn brought(
+    context: &Context,
+    servers: &Servers,
+    scripts: &Scripts,
+) -> Result<Brought, Error> {
+    let mut brought = Brought::of(scripts, &servers.target.user);
+    let versions = servers.source.extensions.iter();
+    brought.versions = versions.map(|(name, extension)| (name.clone(), extension.version.clone())).collect();
+    let has_others = context.tuning.beside || context.args.one_of_several;
+    if has_others && access::with_large_objects(context) {
         let source = context.source.open().await?;
         let numbers = source.ask("SELECT oid FROM pg_catalog.pg_largeobject_metadata").await?;
         brought.large_objects = numbers.iter().map(|row| row.number(0)).collect::<Result<_, _>>()?;

@@ -169,26 +169,49 @@ pub(super) fn command(context: &RunContext) -> String {
 
 /// The command of this process as it can be pasted: servers come from the environment, as they may hold passwords.
 pub(super) fn again(args: impl Iterator<Item = String>, resume: bool) -> String {
+    let all: Vec<String> = args.skip(1).filter(|arg| arg != "--resume").collect();
+    let is_source = |arg: &&String| *arg == "--source" || arg.starts_with("--source=");
+    let several = all.iter().filter(is_source).count() > 1;
     let mut words = vec!["tsmigrate".to_owned()];
-    let mut args = args.skip(1).filter(|arg| arg != "--resume");
+    let mut sources = 0;
+    let mut args = all.into_iter();
     while let Some(arg) = args.next() {
-        let server = [("--source", "SOURCE"), ("--target", "TARGET")].into_iter().find(|(option, _)| {
-            arg.strip_prefix(option).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        let server =
+            [("--source", "SOURCE"), ("--target", "TARGET")].into_iter().find_map(|(option, variable)| {
+                let rest = arg.strip_prefix(option)?;
+                (rest.is_empty() || rest.starts_with('=')).then_some((option, variable))
+            });
+        let Some((option, variable)) = server else {
+            words.push(shell(&arg));
+            continue;
+        };
+        let value = match arg.split_once('=') {
+            Some((_, value)) => value.to_owned(),
+            None => args.next().unwrap_or_default(),
+        };
+        sources += u32::from(option == "--source");
+        words.push(match (several && option == "--source", holds_password(&value)) {
+            (true, false) => format!("{option} {}", shell(&value)),
+            // One variable is not enough for all of them.
+            (true, true) => format!("{option} \"$SOURCE_{sources}\""),
+            _ => format!("{option} \"${variable}\""),
         });
-        match server {
-            Some((option, variable)) => {
-                if arg == option {
-                    args.next();
-                }
-                words.push(format!("{option} \"${variable}\""));
-            }
-            None => words.push(shell(&arg)),
-        }
     }
     if resume {
         words.push("--resume".to_owned());
     }
     words.join(" ")
+}
+
+/// True for an address that may hold a password.
+fn holds_password(address: &str) -> bool {
+    let server =
+        address.split_once("://").map_or("", |(_, rest)| rest.split(['/', '?']).next().unwrap_or_default());
+    let user = server.rsplit_once('@').map_or("", |(user, _)| user);
+    let is_known = address.starts_with("postgres://") || address.starts_with("postgresql://");
+    // Parameters may be written in other letters: %70assword.
+    let is_hidden = address.split_once('?').is_some_and(|(_, parameters)| parameters.contains('%'));
+    !is_known || user.contains(':') || address.to_ascii_lowercase().contains("password") || is_hidden
 }
 
 #[cfg(test)]
@@ -210,5 +233,13 @@ mod tests {
             "tsmigrate migrate --include 'a.*' --resume"
         );
         assert_eq!(of("tsmigrate migrate --dry-run", false), "tsmigrate migrate --dry-run");
+        // Of several sources each is another one.
+        assert_eq!(
+            of(
+                "tsmigrate migrate --source postgres://u@h/a --source=postgres://u:secret@h/b --into-schema b --source postgres://h/c?password=secret --into-schema c",
+                true
+            ),
+            "tsmigrate migrate --source postgres://u@h/a --source \"$SOURCE_2\" --into-schema b --source \"$SOURCE_3\" --into-schema c --resume"
+        );
     }
 }

@@ -131,7 +131,7 @@ async fn known(
     owner: &Owner,
 ) -> Result<Option<BTreeSet<String>>, Error> {
     let mut known = match source {
-        Some(source) => Some(others::known(&source.open().await?).await?),
+        Some(source) => Some(others::known(&source.open().await?, None).await?),
         None => None,
     };
     if owner.format == record::FORMAT

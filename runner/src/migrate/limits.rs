@@ -120,7 +120,7 @@ pub(super) async fn room(
 ) -> Result<(), Error> {
     let mut blockers = Vec::new();
     blockers.extend(context.work.full(weight.things()));
-    blockers.extend(schema_of_marks(source, filter).await?);
+    blockers.extend(schema_of_marks(source, filter, !context.tuning.beside).await?);
     let compares = context.args.verify != Check::None;
     for session in [source, target] {
         blockers.extend(capacity::locks(session).await?.too_few(session.side(), weight.lockable(), compares));
@@ -129,7 +129,11 @@ pub(super) async fn room(
 }
 
 /// A schema of the source that has the name of the one in which the target keeps our marks.
-async fn schema_of_marks(source: &Session, filter: &Filter) -> Result<Option<Blocker>, Error> {
+async fn schema_of_marks(
+    source: &Session,
+    filter: &Filter,
+    can_leave_out: bool,
+) -> Result<Option<Blocker>, Error> {
     let schema = marks::SCHEMA;
     if !filter.has_schema(schema) {
         return Ok(None);
@@ -141,7 +145,7 @@ async fn schema_of_marks(source: &Session, filter: &Filter) -> Result<Option<Blo
              FROM pg_catalog.pg_namespace n WHERE n.nspname = '{schema}'"
         ))
         .await?;
-    let leave_out = format!("or leave it out: --exclude {schema}");
+    let leave_out = can_leave_out.then(|| format!("or leave it out: --exclude {schema}"));
     Ok(match ours.as_deref() {
         None => None,
         Some("t") => Some(Blocker {
@@ -149,22 +153,26 @@ async fn schema_of_marks(source: &Session, filter: &Filter) -> Result<Option<Blo
             what: format!(
                 "the source has the schema {schema}: it was the target of a migration that did not come to its end"
             ),
-            next: vec![
-                "if nobody will go on with that migration, drop its marks there:".into(),
+            next: [
+                "if nobody will go on with that migration, drop its marks there:".to_owned(),
                 format!("  psql -X \"$SOURCE\" -c 'DROP SCHEMA {schema} CASCADE'"),
-                leave_out,
-            ],
+            ]
+            .into_iter()
+            .chain(leave_out)
+            .collect(),
         }),
         Some(_) => Some(Blocker {
             check: "source-marks",
             what: format!(
                 "the source has a schema {schema} of its own, and tsmigrate keeps its marks on the target under that name"
             ),
-            next: vec![
-                "give it another name there:".into(),
+            next: [
+                "give it another name there:".to_owned(),
                 format!("  psql -X \"$SOURCE\" -c 'ALTER SCHEMA {schema} RENAME TO tsmigrate_old'"),
-                leave_out,
-            ],
+            ]
+            .into_iter()
+            .chain(leave_out)
+            .collect(),
         }),
     })
 }

@@ -6,7 +6,9 @@ mod anew;
 mod beside;
 mod bridging;
 mod broken;
+mod brought;
 pub mod cleanup;
+mod constraint_questions;
 mod context;
 mod copied;
 mod copy_plan;
@@ -26,6 +28,7 @@ mod loaded;
 mod manifest;
 mod mended;
 mod options;
+mod order;
 mod others;
 mod ownership;
 mod pipeline;
@@ -44,6 +47,7 @@ mod servers;
 mod several;
 mod snapshot;
 mod sorted_builds;
+mod sources;
 mod stages;
 pub mod started;
 mod torn;
@@ -62,24 +66,47 @@ use std::sync::Arc;
 pub(crate) use context::Context;
 pub use options::{Args, Check};
 pub(crate) use run_context::{Reached, RunContext, session_name};
-pub use several::One;
+pub use several::{Filled, Fills, One, Told, compare, several};
 
 use crate::connect::Connector;
 use crate::engine::allowed::BY_ROWS;
 use crate::error::Error;
 use crate::human::count;
 use crate::journal::Event;
+use crate::moving::Moving;
 use crate::quote::argument;
 use crate::report::Report;
 use crate::{jobs, record};
 
-/// Runs a migration, and puts both servers in order whatever ends it. A first signal (Ctrl-C, SIGTERM, SIGHUP) stops it in
-/// order; at the second one `give_up` is called, which may end the process at once: the journal knows what is open. It is
-/// told which signal it was, and where the work directory is.
-pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static) -> Report {
+impl Fills for Args {
+    fn told(&self) -> Told<'_> {
+        Told {
+            dry_run: self.dry_run,
+            resume: self.resume,
+            target: &self.target,
+            report: self.report.as_deref(),
+            format: self.shown.format,
+        }
+    }
+
+    fn dry(&self) -> Self {
+        Self { dry_run: true, ..self.clone() }
+    }
+
+    fn each(&self) -> Result<Vec<One<Self>>, Error> {
+        sources::each(self)
+    }
+
+    async fn fill(&self, give_up: impl FnOnce(&str, &Path) + Send + 'static) -> Filled {
+        fill(self, give_up).await
+    }
+}
+
+/// Runs a migration, and puts both servers in order whatever ends it: see [`Fills::fill`].
+async fn fill(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static) -> Filled {
     let context = match Context::new(args) {
         Ok(context) => Arc::new(context),
-        Err(error) => return ending::not_begun(&error),
+        Err(error) => return Filled { report: ending::not_begun(&error), brought: None },
     };
     for end in [&context.source, &context.target] {
         end.endpoint().warnings().iter().for_each(|warning| context.progress.warn(warning));
@@ -93,7 +120,9 @@ pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static
     ending::note(&context, closed, &result);
     let rows = match &result {
         Ok(_) => Vec::new(),
-        Err(error) => broken_rows(&context.source, &context.target, error).await,
+        Err(error) => {
+            broken_rows((&context.source, context.moving().as_deref()), &context.target, error).await
+        }
     };
     let mut report = ending::report(&context);
     match result {
@@ -113,7 +142,7 @@ pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static
             }
         }
     }
-    report
+    Filled { report, brought: context.take_brought() }
 }
 
 /// The error says itself how to go on: another command beside it would be another one.
@@ -133,8 +162,12 @@ struct BrokenRows {
 /// So many constraints are looked at for the keys of their rows.
 const LOOKED_AT: usize = 8;
 
-/// Constraints that rows break, by an error of a run. `source` is who tells their definitions.
-async fn broken_rows(source: &Connector, target: &Connector, error: &Error) -> Vec<BrokenRows> {
+/// Constraints that rows break, by an error of a run. `source` is who tells their definitions, with what they are called there.
+async fn broken_rows(
+    (source, moving): (&Connector, Option<&Moving>),
+    target: &Connector,
+    error: &Error,
+) -> Vec<BrokenRows> {
     let all = match error {
         Error::Rows(all) => &all[..],
         error => std::slice::from_ref(error),
@@ -148,8 +181,8 @@ async fn broken_rows(source: &Connector, target: &Connector, error: &Error) -> V
             Some(constraint) => match (source.open().await, target.open().await) {
                 // The error itself has said what it is: keys are more.
                 (Ok(source), Ok(target)) => {
-                    let keys = broken::keys(&source, &target, constraint, "60s").await.ok().flatten();
-                    (keys, violations::needing(&source, constraint).await.ok().flatten())
+                    let keys = broken::keys(&source, &target, constraint, "60s", moving).await.ok().flatten();
+                    (keys, violations::needing(&source, constraint, moving).await.ok().flatten())
                 }
                 _ => (None, None),
             },
@@ -227,26 +260,6 @@ async fn clean_up(context: &Context) -> bool {
         }
     }
     closed
-}
-
-/// The runs of a migration of several databases, one after the other; none where it is one.
-///
-/// # Errors
-/// The report of what stands in the way.
-pub fn several(args: &Args) -> Result<Vec<One<Args>>, Box<Report>> {
-    several::several(args).map_err(|error| Box::new(refused(args.resume, error)))
-}
-
-/// What is said of a run that cannot begin.
-fn refused(resume: bool, error: Error) -> Report {
-    if !matches!(error, Error::Preflight(_) | Error::Refused { .. }) {
-        return ending::not_begun(&error);
-    }
-    let mut report = ending::not_begun(&Error::Preflight(Vec::new()));
-    ending::failed(&mut report, error);
-    let by = if resume { "by this start" } else { "to the target" };
-    report.state.push(format!("nothing was written {by}"));
-    report
 }
 
 #[cfg(test)]

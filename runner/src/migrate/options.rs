@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
+use super::order::Order;
 use crate::capacity::Workers;
 use crate::moving::Wish;
 pub use crate::verify::Check;
@@ -26,6 +27,8 @@ Examples:
                                       move public into schema shop
   tsmigrate migrate --source URI --into-schema a --source URI --into-schema b
                                       two databases, the one after the other
+  tsmigrate migrate --source URI --source URI --into-schema b
+                                      the first stays as it is
 
 Passwords come from the addresses, PGPASSWORD or ~/.pgpass.
 
@@ -35,6 +38,14 @@ Exit status:
   2  failed, interrupted, a server that cannot be used so, or the target differs"
 )]
 pub struct Args {
+    /// Which `--source` each `--into-schema` stands behind.
+    #[command(flatten)]
+    pub(super) order: Order,
+
+    /// It is a run of several, and others come to the target besides.
+    #[arg(skip)]
+    pub(super) one_of_several: bool,
+
     /// Source: postgres://postgres@host/database
     #[arg(long, env = "SOURCE", value_name = "URI", required = true, hide_env_values = true)]
     pub source: Vec<String>,

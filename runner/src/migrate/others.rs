@@ -15,6 +15,7 @@ use crate::engine::marks::{Marks, SCHEMA};
 use crate::error::Error;
 use crate::guard::Plans;
 use crate::human::{self, count, hex};
+use crate::moving::Moving;
 use crate::names::Relation;
 use crate::quote::{literal, shell};
 use crate::step::Step;
@@ -56,9 +57,10 @@ pub(super) async fn objects(session: &Session) -> Result<BTreeSet<String>, Error
     session.ask_list(OBJECTS).await
 }
 
-/// The same as a run keeps them.
-pub(super) async fn known(source: &Session) -> Result<BTreeSet<String>, Error> {
-    Ok(objects(source).await?.iter().map(|object| hash(object)).collect())
+/// The same as a run keeps them; by the names that they get on the target, where schemas move.
+pub(super) async fn known(source: &Session, moving: Option<&Moving>) -> Result<BTreeSet<String>, Error> {
+    let of = |object: &String| moving.map_or_else(|| hash(object), |moving| hash(&moving.identity(object)));
+    Ok(objects(source).await?.iter().map(of).collect())
 }
 
 /// How the identity of an object is kept.

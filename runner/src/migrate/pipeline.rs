@@ -289,9 +289,12 @@ async fn may_begin(
             || !context.args.accept.iter().any(|accepted| accepted.eq_ignore_ascii_case(hazard.check))
     });
     let mut stops: Vec<Blocker> = version.into_iter().chain(hazards.cloned()).collect();
-    if context.tuning.beside {
-        let brought = copy_plan::brought(context, scripts).await?;
-        stops.extend(beside::meets(&context.target.open().await?, &brought).await?);
+    if context.tuning.beside || context.args.one_of_several {
+        let brought = copy_plan::brought(context, servers, scripts).await?;
+        if context.tuning.beside {
+            stops.extend(beside::meets(&context.target.open().await?, &brought).await?);
+        }
+        context.set_brought(brought);
     }
     let free = stops.is_empty() && clear;
     let mut report = context.report();
@@ -379,11 +382,12 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
     let mut tables = tables;
     run.stage("tables", match_tables::run(run, &mut tables, &shapes, &mut loaded)).await?;
     let relations = copy_plan::relations(&tables);
-    let allowed = violations::allowed(&servers.violations);
+    let violations = violations::on_target(context, &servers.violations)?;
+    let allowed = violations::allowed(&violations);
     let mut sorted = SortedBuilds::new(scripts.post_data, &relations, timescale, &servers.convert, &allowed);
-    let may_break = !servers.violations.is_empty();
+    let may_break = !violations.is_empty();
     if may_break {
-        violations::before_rows(&run.target().await?, &servers.violations).await?;
+        violations::before_rows(&run.target().await?, &violations).await?;
     }
     let steps = copy_plan::by_table(&tables);
     let load = Load {
@@ -403,8 +407,8 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
     run.stage("sequences", sequences::run(run, &mut loaded)).await?;
     if may_break {
         let target = run.target().await?;
-        violations::after_rows(&target, &servers.violations).await?;
-        sorted.builds.without(&violations::keys_left_out(&target, &servers.violations).await?);
+        violations::after_rows(&target, &violations).await?;
+        sorted.builds.without(&violations::keys_left_out(&target, &violations).await?);
     }
     statements::without_built(run, &mut sorted.builds.rest).await?;
     statements::stage(run, List::PostData, &sorted.builds.rest).await?;
@@ -443,7 +447,7 @@ async fn write(run: &Run<'_>, scripts: Scripts, tables: Vec<TableRanges>) -> Res
     run.stage("refresh", refreshed).await?;
     if may_break {
         let (missing, unfulfilled) =
-            violations::unfulfilled(run.still(&mut session).await?, &servers.violations).await?;
+            violations::unfulfilled(run.still(&mut session).await?, &violations).await?;
         loaded.unfulfilled = unfulfilled;
         context.report().missing.extend(missing);
     }

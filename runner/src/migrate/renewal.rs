@@ -61,7 +61,8 @@ pub(super) async fn renew(
             result.push(as_now);
             continue;
         }
-        if done == steps.len() && done > 0 && verify::same(both.0, both.1, &table.relation).await? {
+        let names = (table.from.as_ref().unwrap_or(&table.relation), &table.relation);
+        if done == steps.len() && done > 0 && verify::same(both.0, both.1, names).await? {
             kept += 1;
             result.push((table, ranges));
             continue;
@@ -122,7 +123,9 @@ async fn catalogs(
     if marks.done(&Step::Catalogs).is_none() {
         return Ok(());
     }
-    let tables = config::list(source, chosen).await?;
+    let mut tables = config::list(source, chosen).await?;
+    // TimescaleDB's are those of another database by then.
+    tables.retain(|table| !context.tuning.beside || !timescale::is_own(&table.relation().schema));
     let mut differs = None;
     for table in &tables {
         if !config::same(source, target, table).await? {
@@ -137,6 +140,9 @@ async fn catalogs(
     };
     if marks.done(&Step::Restored).is_some() {
         return Err(late("the target works with those of before already"));
+    }
+    if context.tuning.beside {
+        return Err(late("other databases on the target have rows there too"));
     }
     let steps = [Step::Catalogs];
     let empty = config::empty_sql(target, &tables).await?;

@@ -88,7 +88,11 @@ pub(super) async fn ended(context: &RunContext, past: &State) -> Result<Option<b
 /// Refuses to go on with anything but what was begun.
 pub(super) async fn check_same_run(context: &Context, past: &State, servers: &Servers) -> Result<(), Error> {
     let options = fingerprint::options_fingerprint(context);
-    let fixed = "--accept, --include, --exclude, --exclude-data, --hypertable and --no-…";
+    let fixed = if context.tuning.beside {
+        "--accept, --into-schema, --map-schema and --no-…"
+    } else {
+        "--accept, --include, --exclude, --exclude-data, --hypertable and --no-…"
+    };
     check_run(context, past, &Identity::of(&servers.source), &servers.target, (&options, fixed)).await
 }
 
@@ -196,14 +200,14 @@ pub(super) async fn continue_run(
 ) -> Result<CopyPlan, Error> {
     let target = context.target.open().await?;
     end_sessions(context, &target).await?;
-    let objects = others::known(&*snapshot.holder.turn().await?).await?;
+    let objects = others::known(&*snapshot.holder.turn().await?, context.moving().as_deref()).await?;
     let mut seen = (snapshot.state.clone(), scripts.hash.clone());
     let mut saved_plan = if past.snapshot.is_some() {
         context.work.saved_plan(&context.run)?
     } else {
         // It ended before anything was settled.
         let saved_plan = SavedPlan {
-            others: beside::before(context, &copy_plan::brought(context, scripts).await?).await?,
+            others: beside::before(context, &copy_plan::brought(context, servers, scripts).await?).await?,
             format: record::FORMAT,
             run: context.run.clone(),
             target: servers.target.clone(),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::brought::Brought;
 use super::copied::Copied;
 use crate::capacity::Workers;
 use crate::connect::Connector;
@@ -36,6 +37,8 @@ pub(crate) struct RunContext {
     pub(crate) deaf: AtomicBool,
     /// What the target has of the rows.
     pub(crate) copied: Mutex<Copied>,
+    /// What the database brings, where it is one of several.
+    brought: Mutex<Option<Brought>>,
     pub(crate) tuning: Tuning,
 }
 
@@ -125,6 +128,7 @@ impl RunContext {
             workers: OnceLock::new(),
             deaf: AtomicBool::new(false),
             copied: Mutex::default(),
+            brought: Mutex::default(),
             tuning,
         })
     }
@@ -146,6 +150,16 @@ impl RunContext {
             Err(_) if self.tuning.dry_run => Ok(None),
             past => past,
         }
+    }
+
+    /// It is known what the database brings.
+    pub(super) fn set_brought(&self, brought: Brought) {
+        *self.brought.lock().unwrap_or_else(PoisonError::into_inner) = Some(brought);
+    }
+
+    /// What the database brings, for who asks at the end.
+    pub(super) fn take_brought(&self) -> Option<Brought> {
+        self.brought.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Copies and builds at once: as many as were asked for, or as are worth their while, and as the servers take.

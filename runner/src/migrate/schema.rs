@@ -153,17 +153,18 @@ async fn dumped(
     )
 }
 
-/// The parts with their schemas moved, where that is asked for, and the places that nothing proves.
+/// The parts with their schemas moved, where that is asked for, and the places that nothing proves, or that others share.
 fn moved(
     context: &Context,
     servers: &Servers,
     parts: [Vec<u8>; 3],
 ) -> Result<([Vec<u8>; 3], Vec<Unmoved>), Error> {
+    let texts = parts.each_ref().map(Vec::as_slice);
     let Some(map) = context.args.schemas.of(&servers.source.database)? else {
-        return Ok((parts, Vec::new()));
+        let shared = if context.args.one_of_several { moving::shared(&texts)? } else { Vec::new() };
+        return Ok((parts, shared));
     };
-    let MovedTexts { texts, unmoved, moving } =
-        moving::move_texts(&map, &parts.each_ref().map(Vec::as_slice))?;
+    let MovedTexts { texts, unmoved, moving } = moving::move_texts(&map, &texts)?;
     context.set_moving(moving);
     let texts =
         texts.try_into().map_err(|_| Error::Defect("a part of the dump was lost as it moved".into()))?;

@@ -1,16 +1,61 @@
-//! Several databases in one command, each a run of its own with a work directory of its own.
+//! Several databases in one command, each a run of its own with a work directory of its own: one may stay as it is, and comes
+//! first; the others move into schemas beside it. None begins before all of them could, and before what they bring was compared.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::future::Future;
 use std::path::{Path, PathBuf};
 
-use super::Args;
-use crate::connect::{Connector, Side};
-use crate::error::Error;
-use crate::human::count;
-use crate::moving::Wish;
-use crate::quote::quoted;
+use super::brought::{self, Brought};
+use super::ending;
+use crate::error::{Blocker, Error};
+use crate::report::{Format, Report};
 use crate::workdir::WorkDir;
+
+/// A command that fills a target, by its options.
+pub trait Fills: Clone {
+    /// What every such command is told.
+    fn told(&self) -> Told<'_>;
+
+    /// The same that writes nothing.
+    #[must_use]
+    fn dry(&self) -> Self;
+
+    /// The runs of several databases, one after the other; none where it is one.
+    ///
+    /// # Errors
+    /// Where it is not said what becomes of each.
+    fn each(&self) -> Result<Vec<One<Self>>, Error>;
+
+    /// Runs it for one database, and leaves the servers in order whatever ends it. A first signal (Ctrl-C, SIGTERM, SIGHUP)
+    /// stops it in order; at the second one `give_up` is called, which may end the process at once: the journal knows what is
+    /// open. It is told which signal it was, and where the work directory is.
+    fn fill(&self, give_up: impl FnOnce(&str, &Path) + Send + 'static) -> impl Future<Output = Filled>;
+}
+
+/// What every command that fills a target is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    /// Nothing is written.
+    pub dry_run: bool,
+    /// A run of before goes on.
+    pub resume: bool,
+    /// The target's address.
+    pub target: &'a str,
+    /// The report's file.
+    pub report: Option<&'a Path>,
+    /// How it is printed.
+    pub format: Format,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Filled {
+    /// What is told of it.
+    pub report: Report,
+    /// What it brings; none where it did not come so far, or nobody asks.
+    pub(super) brought: Option<Brought>,
+}
 
 /// What becomes of one of them.
 #[derive(Debug)]
@@ -21,6 +66,44 @@ pub struct One<A> {
     pub args: Option<A>,
     /// It goes on with what was begun.
     pub goes_on: bool,
+}
+
+/// The runs of a command for several databases, one after the other; none where it is one.
+///
+/// # Errors
+/// The report of what stands in the way.
+pub fn several<A: Fills>(args: &A) -> Result<Vec<One<A>>, Box<Report>> {
+    args.each().map_err(|error| Box::new(refused(args.told().resume, error)))
+}
+
+/// Compares what databases bring to one target, by their plans in the order in which they come: what a person has to know.
+///
+/// # Errors
+/// The report of what meets there.
+pub fn compare(all: &[(&str, &Filled)]) -> Result<Vec<String>, Box<Report>> {
+    let (mut blockers, mut notes) = (Vec::<Blocker>::new(), Vec::new());
+    let mut brought: Vec<(&str, &Brought)> = Vec::new();
+    for (name, plan) in all {
+        let Some(own) = &plan.brought else { continue };
+        for before in &brought {
+            blockers.extend(brought::between(*before, (name, own)));
+            notes.extend(brought::notes(*before, (name, own)));
+        }
+        brought.push((name, own));
+    }
+    if blockers.is_empty() { Ok(notes) } else { Err(Box::new(refused(false, Error::Preflight(blockers)))) }
+}
+
+/// What is said of a run that cannot begin.
+pub(super) fn refused(resume: bool, error: Error) -> Report {
+    if !matches!(error, Error::Preflight(_) | Error::Refused { .. }) {
+        return ending::not_begun(&error);
+    }
+    let mut report = ending::not_begun(&Error::Preflight(Vec::new()));
+    ending::failed(&mut report, error);
+    let by = if resume { "by this start" } else { "to the target" };
+    report.state.push(format!("nothing was written {by}"));
+    report
 }
 
 /// Where one of them has its records, and how far it is: whether it goes on, or has come to its end.
@@ -44,11 +127,12 @@ impl Place {
         let own = WorkDir::new(None, name).path().to_owned();
         let work_dir = below.map_or(own.clone(), |below| below.join(&own));
         let past = if resume { WorkDir::new(Some(&work_dir), name).past()? } else { None };
-        let has_ended = past.as_ref().is_some_and(|past| past.done);
+        // One that was stopped before it had written anything has nothing to go on with, and has not arrived.
+        let has_ended = past.as_ref().is_some_and(|past| past.done && past.ending.is_some());
         Ok(Self {
             report: report.map(|path| beside(path, &own)),
             work_dir,
-            goes_on: past.is_some() && !has_ended,
+            goes_on: past.is_some_and(|past| !past.done),
             has_ended,
         })
     }
@@ -62,123 +146,69 @@ fn beside(path: &Path, own: &Path) -> PathBuf {
     path.with_file_name(format!("{}-{own}.{}", text(path.file_stem()), text(path.extension())))
 }
 
-/// The migrations that a person asks for, in their order; none where it is one.
+/// Refuses where two of them would have one work directory: names differ in letters that no directory's has.
 ///
 /// # Errors
-/// When it is not said where each goes.
-pub(super) fn several(args: &Args) -> Result<Vec<One<Args>>, Error> {
-    let Wish { into_schema, map_schema } = &args.schemas;
-    if args.source.len() < 2 {
-        return Ok(Vec::new());
-    }
-    let refused = |what: String| Error::Refused {
-        what,
-        next: vec![
-            "give each database a schema: --source URI --into-schema NAME --source URI --into-schema NAME"
-                .into(),
-        ],
-    };
-    if into_schema.len() != args.source.len() {
-        let (sources, schemas) =
-            (count(args.source.len() as u64, "database"), count(into_schema.len() as u64, "schema"));
-        return Err(refused(format!(
-            "{sources} and {schemas} are named: --source and --into-schema go in pairs"
-        )));
-    }
-    let mut seen = BTreeSet::new();
-    let mut left: BTreeSet<&String> = map_schema.iter().collect();
-    let mut all = Vec::new();
-    for (source, into) in args.source.iter().zip(into_schema) {
-        let database = Connector::new(Side::Source, source)?.endpoint().database().to_owned();
-        let schema = into.strip_prefix(&format!("{database}=")).unwrap_or(into);
-        if !seen.insert(schema) {
-            return Err(refused(format!("two databases would go into schema {}", quoted(schema))));
+/// With both names.
+pub(super) fn apart<'a>(all: impl Iterator<Item = (&'a str, &'a Path)>) -> Result<(), Error> {
+    let mut seen = BTreeMap::new();
+    for (name, work) in all {
+        if let Some(other) = seen.insert(work, name) {
+            return Err(Error::Refused {
+                what: format!("{other} and {name} would have one work directory, {}", work.display()),
+                next: vec!["give one of them a schema of another name".into()],
+            });
         }
-        let own: Vec<&String> =
-            map_schema.iter().filter(|word| word.starts_with(&format!("{database}:"))).collect();
-        left.retain(|word| !own.contains(word));
-        let schemas = Wish {
-            into_schema: vec![schema.to_owned()],
-            map_schema: own.iter().filter_map(|word| Some(word.split_once(':')?.1.to_owned())).collect(),
-        };
-        schemas.read()?;
-        let Place { work_dir, report, goes_on, has_ended } =
-            Place::of(schema, (args.work_dir.as_deref(), args.report.as_deref()), args.resume)?;
-        let args = Args {
-            source: vec![source.clone()],
-            schemas,
-            work_dir: Some(work_dir),
-            report,
-            resume: goes_on,
-            ..args.clone()
-        };
-        all.push(One {
-            name: format!("{database} into {schema}"),
-            args: (!has_ended).then_some(args),
-            goes_on,
-        });
     }
-    match left.first() {
-        None => Ok(all),
-        Some(word) => Err(Error::Refused {
-            what: format!("--map-schema {word}: it does not say of which database"),
-            next: vec!["write DATABASE:OLD=NEW".into()],
-        }),
-    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser as _;
-
-    #[derive(clap::Parser)]
-    struct Cli {
-        #[command(flatten)]
-        args: Args,
-    }
-
-    fn of(words: &str) -> Result<Vec<One<Args>>, String> {
-        let words = ["tsmigrate", "--target", "postgres://t/tsdb", "--work-dir", "w"]
-            .into_iter()
-            .chain(words.split(' '));
-        let cli = Cli::try_parse_from(words).map_err(|error| error.to_string())?;
-        several(&cli.args).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn sources_and_schemas_go_in_pairs() {
-        assert!(of("--source postgres://h/a").expect("one").is_empty());
-        let all = of(
-            "--source postgres://h/a --into-schema x --source postgres://h/b --into-schema b=y --map-schema b:log=z",
-        );
-        let all = all.expect("two");
-        let args: Vec<&Args> = all.iter().filter_map(|one| one.args.as_ref()).collect();
-        assert_eq!(
-            args.iter().map(|args| args.source[0].as_str()).collect::<Vec<_>>(),
-            ["postgres://h/a", "postgres://h/b"]
-        );
-        assert_eq!(args[1].schemas, Wish { into_schema: vec!["y".into()], map_schema: vec!["log=z".into()] });
-        assert_eq!(args[1].work_dir.as_deref(), Some(Path::new("w/tsmigrate-y")));
-        for (words, why) in [
-            ("--source postgres://h/a --source postgres://h/b --into-schema x", "go in pairs"),
-            (
-                "--source postgres://h/a --into-schema x --source postgres://h/b --into-schema x",
-                "two databases",
-            ),
-            (
-                "--source postgres://h/a --into-schema x --source postgres://h/b --into-schema y --map-schema a=b",
-                "of which database",
-            ),
-        ] {
-            let error = of(words).expect_err(words);
-            assert!(error.contains(why), "{error}");
-        }
-    }
 
     #[test]
     fn each_has_a_report_of_its_own() {
         let path = beside(Path::new("out/report.html"), Path::new("tsmigrate-my_db"));
         assert_eq!(path, Path::new("out/report-my_db.html"));
+    }
+
+    #[test]
+    fn none_has_the_directory_of_another() {
+        let (a, b) = (WorkDir::new(None, "my;db"), WorkDir::new(None, "my db"));
+        let all = [("my;db", a.path()), ("my db", b.path())];
+        let error = apart(all.into_iter()).expect_err("one directory").to_string();
+        assert!(error.contains("tsmigrate-my_db"), "{error}");
+        apart(all.into_iter().take(1)).expect("one");
+    }
+
+    #[test]
+    fn one_that_was_stopped_before_it_wrote_has_not_arrived() {
+        use crate::journal::{Event, Journal};
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |events: &[Event]| {
+            let work = WorkDir::new(Some(&folder.path().join("tsmigrate-a")), "a");
+            work.create().expect("created");
+            let journal = Journal::open(work.path()).expect("a journal");
+            for event in events {
+                journal.write(event.clone()).expect("written");
+            }
+            drop(journal);
+            let place = Place::of("a", (Some(folder.path()), None), true).expect("a place");
+            (place.goes_on, place.has_ended)
+        };
+        let start = Event::Start {
+            format: crate::record::FORMAT,
+            run: "r".into(),
+            version: String::new(),
+            source: crate::journal::Identity::default(),
+            target: crate::journal::Identity::default(),
+            options: String::new(),
+            file: 0,
+        };
+        assert_eq!(at(std::slice::from_ref(&start)), (true, false));
+        assert_eq!(at(&[Event::Done]), (false, false));
+        assert_eq!(at(&[start, Event::Ending { equal: true }, Event::Done]), (false, true));
     }
 }

@@ -60,7 +60,7 @@ pub(super) async fn find(
 
 async fn rows(session: &Session, table: &Relation, name: &str, is_off: bool) -> Option<Omitted> {
     let constraint = format!("{table}.{}", quoted(name));
-    let why = match broken::keys(session, session, &constraint, PATIENCE).await {
+    let why = match broken::keys(session, session, &constraint, PATIENCE, None).await {
         Ok(None) => return None,
         Ok(Some(keys)) => format!("rows break it, which the target refuses when all rows are there: {keys}"),
         // The target's own check will tell.

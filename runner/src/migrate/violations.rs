@@ -4,11 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use super::constraint_questions::{COMMENT, HEIRS, INCOMPLETE, NEEDED, QUESTION, STATE, filled};
 use super::{Context, RunContext};
 use crate::connect::Session;
 use crate::engine::allowed::{Allowed, BY_ROWS, May};
 use crate::error::Error;
 use crate::inspect::{Facts, Timescale};
+use crate::moving::Moving;
 use crate::names::{self, Relation};
 use crate::quote::{self, identifier, literal};
 use crate::results::{Finding, Missing};
@@ -31,8 +33,8 @@ pub(super) struct Violation {
     /// Its table, or the domain.
     of: Relation,
     name: String,
-    /// `CHECK (…)`; empty of other kinds.
-    definition: String,
+    /// The statement that adds a CHECK, without the semicolon; empty of other kinds.
+    check: String,
     /// The statement that creates it.
     sql: String,
     /// Tables that inherit a CHECK, the nearest first.
@@ -68,7 +70,7 @@ impl Violation {
             kind: if is_foreign_key { Kind::ForeignKey } else { Kind::Key },
             of,
             name,
-            definition: String::new(),
+            check: String::new(),
             sql,
             heirs: Vec::new(),
             comments: Vec::new(),
@@ -79,6 +81,29 @@ impl Violation {
     /// Whether it is the constraint of that name.
     pub(super) fn is(&self, table: &Relation, name: &str) -> bool {
         self.of == *table && self.name == name
+    }
+
+    /// The same by the names that the target has for what is in schemas that move.
+    ///
+    /// # Errors
+    /// A defect.
+    fn moved(&self, moving: &Moving) -> Result<Self, Error> {
+        let schema = moving.schema_of(&self.of);
+        let of = Relation::new(schema.as_ref().unwrap_or(&self.of.schema), &self.of.name);
+        let need = |need: &Need| {
+            let (table, name) = (moving.relation(&need.table), need.name.clone());
+            Ok(Need { table, name, sql: moving.statement(&need.sql)? })
+        };
+        Ok(Self {
+            kind: self.kind,
+            of,
+            name: self.name.clone(),
+            check: if self.check.is_empty() { String::new() } else { moving.statement(&self.check)? },
+            sql: moving.statement(&self.sql)?,
+            heirs: self.heirs.iter().map(|heir| moving.relation(heir)).collect(),
+            comments: self.comments.iter().map(|sql| moving.statement(sql)).collect::<Result<_, Error>>()?,
+            needed_by: self.needed_by.iter().map(need).collect::<Result<_, Error>>()?,
+        })
     }
 
     fn title(&self) -> String {
@@ -154,13 +179,47 @@ pub(super) async fn find(
                 "write schema.table.constraint, each as SQL writes it",
             )
         })?;
-        match of_name((source, !context.args.no_comments), facts, given, named).await {
-            // Dropped since on the source.
-            Err(Error::Refused { .. }) if !context.args.allow_violations.contains(given) => {}
+        let of = (source, !context.args.no_comments);
+        let result = match before(context, source, &named).await? {
+            Some(old) => match of_name(of, facts, given, old).await {
+                // It may be called as on the source.
+                Err(Error::Refused { .. }) => of_name(of, facts, given, named).await,
+                result => result,
+            },
+            None => of_name(of, facts, given, named).await,
+        };
+        match result {
+            // Dropped since on the source, or another database's.
+            Err(Error::Refused { .. })
+                if context.args.one_of_several || !context.args.allow_violations.contains(given) => {}
             result => found.extend(result?),
         }
     }
     Ok(found)
+}
+
+/// What a constraint is called on the source that is named as on the target; none where nothing moves to that schema.
+async fn before(
+    context: &Context,
+    source: &Session,
+    (table, name): &(Relation, String),
+) -> Result<Option<(Relation, String)>, Error> {
+    let map = context.args.schemas.of(context.source.endpoint().database())?;
+    let Some(map) = map.and_then(|map| map.only) else { return Ok(None) };
+    let schemas: Vec<String> = source.ask_list("SELECT nspname FROM pg_catalog.pg_namespace").await?;
+    let old = schemas.iter().find(|schema| map.moved(schema).as_deref() == Some(&table.schema));
+    Ok(old.map(|old| (Relation::new(old, &table.name), name.clone())))
+}
+
+/// The same by the names that the target has for them.
+///
+/// # Errors
+/// A defect.
+pub(super) fn on_target(context: &Context, violations: &[Violation]) -> Result<Vec<Violation>, Error> {
+    match context.moving() {
+        Some(moving) => violations.iter().map(|violation| violation.moved(&moving)).collect(),
+        None => Ok(violations.to_vec()),
+    }
 }
 
 pub(super) fn refused(given: &str, what: &str, next: &str) -> Error {
@@ -180,64 +239,6 @@ pub(super) fn named(given: &str) -> Option<(Relation, String)> {
     rest.is_empty().then_some((table, name))
 }
 
-/// The constraint or unique index `{name}` of `{table}` in `{schema}`: kind, definition, table and name. A foreign key or a CHECK
-/// that a partition has from its root is that of the root.
-const QUESTION: &str = "
-WITH RECURSIVE c AS (
-  SELECT k.oid, k.conparentid, k.contype, k.conrelid, k.contypid, k.conname FROM pg_catalog.pg_constraint k
-  LEFT JOIN pg_catalog.pg_class t ON t.oid = k.conrelid LEFT JOIN pg_catalog.pg_type d ON d.oid = k.contypid
-  JOIN pg_catalog.pg_namespace n ON n.oid = coalesce(t.relnamespace, d.typnamespace)
-  WHERE n.nspname = {schema} AND coalesce(t.relname, d.typname) = {table} AND k.conname = {name}
-    AND k.contype IN ('f', 'c', 'p', 'u', 'x')
-  UNION SELECT p.oid, p.conparentid, p.contype, p.conrelid, p.contypid, p.conname FROM c
-  JOIN pg_catalog.pg_constraint p ON c.contype = 'f' AND p.oid = c.conparentid OR c.contype = 'c' AND p.contype = 'c'
-    AND p.conname = c.conname AND p.conrelid IN (SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.conrelid))
-SELECT CASE WHEN c.contypid <> 0 THEN 'd' ELSE c.contype::text END, pg_catalog.pg_get_constraintdef(c.oid), n.nspname,
-       coalesce(t.relname, d.typname), c.conname
-FROM c LEFT JOIN pg_catalog.pg_class t ON t.oid = c.conrelid LEFT JOIN pg_catalog.pg_type d ON d.oid = c.contypid
-JOIN pg_catalog.pg_namespace n ON n.oid = coalesce(t.relnamespace, d.typnamespace)
-WHERE c.contype NOT IN ('f', 'c') OR NOT EXISTS (SELECT FROM c a WHERE c.contype = 'f' AND a.oid = c.conparentid
-  OR c.contype = 'c' AND a.conrelid IN (SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.conrelid))
-UNION ALL SELECT 'i', pg_catalog.pg_get_indexdef(i.indexrelid), n.nspname, t.relname, x.relname
-FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
-JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
-WHERE i.indisunique AND n.nspname = {schema} AND t.relname = {table} AND x.relname = {name}
-  AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))";
-
-/// What needs the index of that name: foreign keys, by their root, and anything else, by a description.
-const NEEDED: &str = "
-WITH RECURSIVE x AS (
-  SELECT x.oid FROM pg_catalog.pg_class x JOIN pg_catalog.pg_namespace n ON n.oid = x.relnamespace
-  WHERE n.nspname = {schema} AND x.relname = {name} AND x.relkind IN ('i', 'I')
-  UNION SELECT i.inhparent FROM x JOIN pg_catalog.pg_inherits i ON i.inhrelid = x.oid),
-k AS (SELECT k.oid FROM pg_catalog.pg_constraint k JOIN x ON k.conindid = x.oid WHERE k.contype IN ('p', 'u', 'x'))
-SELECT n.nspname, t.relname, f.conname, NULL, pg_catalog.pg_get_constraintdef(f.oid) FROM pg_catalog.pg_constraint f JOIN x ON x.oid = f.conindid
-JOIN pg_catalog.pg_class t ON t.oid = f.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
-WHERE f.contype = 'f' AND f.conparentid = 0
-UNION ALL SELECT NULL, NULL, NULL, pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), NULL
-FROM pg_catalog.pg_depend d
-WHERE (d.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.refobjid IN (SELECT oid FROM k)
-    OR d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid IN (SELECT oid FROM x))
-  AND d.deptype = 'n' AND d.classid IN ('pg_catalog.pg_rewrite'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass)";
-
-/// Tables that inherit from `{schema}.{table}`, the nearest first.
-const HEIRS: &str = "
-WITH RECURSIVE h AS (
-  SELECT c.oid, 0 AS depth FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  WHERE n.nspname = {schema} AND c.relname = {table}
-  UNION SELECT i.inhrelid, h.depth + 1 FROM h JOIN pg_catalog.pg_inherits i ON i.inhparent = h.oid)
-SELECT n.nspname, c.relname FROM h JOIN pg_catalog.pg_class c ON c.oid = h.oid
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE h.depth > 0
-GROUP BY 1, 2 ORDER BY max(h.depth), 1, 2";
-
-/// Comments on the CHECK `{name}` of `{schema}.{table}`, which may be a domain.
-const COMMENT: &str = "
-SELECT e.description FROM pg_catalog.pg_constraint k
-JOIN pg_catalog.pg_description e ON e.classoid = k.tableoid AND e.objoid = k.oid
-LEFT JOIN pg_catalog.pg_class t ON t.oid = k.conrelid LEFT JOIN pg_catalog.pg_type d ON d.oid = k.contypid
-JOIN pg_catalog.pg_namespace n ON n.oid = coalesce(t.relnamespace, d.typnamespace)
-WHERE n.nspname = {schema} AND coalesce(t.relname, d.typname) = {table} AND k.conname = {name} AND k.contype = 'c'";
-
 /// The statements that comment on a CHECK and on those of its heirs.
 async fn comments(
     source: &Session,
@@ -254,23 +255,6 @@ async fn comments(
         }
     }
     Ok(all)
-}
-
-fn filled(question: &str, table: &Relation, name: &str) -> String {
-    // Names may hold braces: each place is filled once, from the end.
-    let mut out = String::new();
-    let mut rest = question;
-    while let Some((before, after)) = rest.split_once('{') {
-        let Some((place, after)) = after.split_once('}') else { break };
-        out.push_str(before);
-        out.push_str(&literal(match place {
-            "schema" => &table.schema,
-            "table" => &table.name,
-            _ => name,
-        }));
-        rest = after;
-    }
-    out + rest
 }
 
 async fn of_name(
@@ -322,8 +306,8 @@ async fn of_name(
             "i" => format!("{whole};"),
             _ => add_constraint(&alter(kind, &of), &name, whole),
         };
-        let definition = if is_check { whole } else { "" }.to_owned();
-        found.push(Violation { kind, of, name, definition, sql, heirs, comments, needed_by });
+        let check = if is_check { sql.trim_end_matches(';').to_owned() } else { String::new() };
+        found.push(Violation { kind, of, name, check, sql, heirs, comments, needed_by });
     }
     if found.is_empty() {
         let what = "the source has no foreign key, CHECK, unique index or exclusion constraint of that name";
@@ -336,8 +320,13 @@ async fn of_name(
 ///
 /// # Errors
 /// When the source refuses the question.
-pub(super) async fn needing(source: &Session, given: &str) -> Result<Option<String>, Error> {
+pub(super) async fn needing(
+    source: &Session,
+    given: &str,
+    moving: Option<&Moving>,
+) -> Result<Option<String>, Error> {
     let Some((table, name)) = named(given) else { return Ok(None) };
+    let table = moving.map_or_else(|| table.clone(), |moving| moving.before(&table));
     for row in source.ask(&filled(NEEDED, &table, &name)).await? {
         if let Some(other) = row.optional(3)? {
             return Ok(Some(other.to_owned()));
@@ -360,7 +349,7 @@ pub(super) fn allowed(violations: &[Violation]) -> Allowed {
 
 /// Takes CHECKs away that rows may break, before there are rows.
 pub(super) async fn before_rows(target: &Session, violations: &[Violation]) -> Result<(), Error> {
-    for violation in violations.iter().filter(|violation| !violation.definition.is_empty()) {
+    for violation in violations.iter().filter(|violation| !violation.check.is_empty()) {
         let name = identifier(&violation.name);
         let mut sql = format!("{} DROP CONSTRAINT IF EXISTS {name}", violation.alter());
         for heir in &violation.heirs {
@@ -374,10 +363,9 @@ pub(super) async fn before_rows(target: &Session, violations: &[Violation]) -> R
 
 /// Adds them again: as they are where rows fulfil them, else for new rows alone.
 pub(super) async fn after_rows(target: &Session, violations: &[Violation]) -> Result<(), Error> {
-    for violation in violations.iter().filter(|violation| !violation.definition.is_empty()) {
-        let (alter, definition) = (violation.alter(), &violation.definition);
-        let add = format!("{alter} ADD CONSTRAINT {} {definition}", identifier(&violation.name));
-        match target.run(&add).await {
+    for violation in violations.iter().filter(|violation| !violation.check.is_empty()) {
+        let add = &violation.check;
+        match target.run(add).await {
             Err(error) if BY_ROWS.contains(&error.code()) => target.run(&format!("{add} NOT VALID")).await?,
             result => result?,
         }
@@ -387,17 +375,6 @@ pub(super) async fn after_rows(target: &Session, violations: &[Violation]) -> Re
     }
     Ok(())
 }
-
-/// What the target has of a constraint or an index of that name: `valid`, `not valid`, or nothing.
-const STATE: &str = "
-SELECT CASE WHEN valid THEN 'valid' ELSE 'not valid' END FROM (
-  SELECT k.convalidated FROM pg_catalog.pg_constraint k
-  LEFT JOIN pg_catalog.pg_class t ON t.oid = k.conrelid LEFT JOIN pg_catalog.pg_type d ON d.oid = k.contypid
-  JOIN pg_catalog.pg_namespace n ON n.oid = coalesce(t.relnamespace, d.typnamespace)
-  WHERE n.nspname = {schema} AND coalesce(t.relname, d.typname) = {table} AND k.conname = {name}
-  UNION ALL SELECT i.indisvalid FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
-  JOIN pg_catalog.pg_class t ON t.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
-  WHERE n.nspname = {schema} AND t.relname = {table} AND x.relname = {name}) found(valid) ORDER BY valid LIMIT 1";
 
 /// Unique indexes that were left out: what else of the dump is about them cannot be done.
 pub(super) async fn keys_left_out(
@@ -412,16 +389,6 @@ pub(super) async fn keys_left_out(
     }
     Ok(gone)
 }
-
-/// Indexes of what a table is a partition of, which are invalid until each partition has its own.
-const INCOMPLETE: &str = "
-WITH RECURSIVE up(oid) AS (
-  SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = {schema} AND c.relname = {table}
-  UNION SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN up ON i.inhrelid = up.oid)
-SELECT n.nspname, t.relname, x.relname FROM up JOIN pg_catalog.pg_index i ON i.indrelid = up.oid AND NOT i.indisvalid
-JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
-JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace ORDER BY 1, 2, 3";
 
 /// What the target lacks in the end, in words and for the comparison.
 pub(super) async fn unfulfilled(

@@ -38,6 +38,7 @@ pub async fn databases(
         filter.restrict(&mut source_facts);
         options.chosen = Chosen {
             moving: known.moving.clone().map(Arc::new),
+            has_others: known.has_others,
             filter,
             convert: Conversions::ask(&reader, &source_facts, &known.before, &known.hypertable).await?,
         };

@@ -41,6 +41,9 @@ pub struct Known {
     /// What became of its schemas, where they moved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moving: Option<Moving>,
+    /// It keeps its schemas, and other databases have come into others beside it.
+    #[serde(default)]
+    pub has_others: bool,
     /// Kinds that stayed behind.
     pub without: Without,
     /// What the comparison at its end found different, as announced: by object, a hash of what the target had. None where nothing

@@ -103,8 +103,10 @@ pub async fn verify(
     let ((mut ours, mut our_rows), (mut theirs, their_rows)) = tokio::try_join!(of_source, objects(&target))?;
     let moving = options.chosen.moving.clone();
     let moved = moving.as_ref().map(|moving| Moved::new(moving, &mut ours, &mut our_rows)).transpose()?;
-    if let Some(moved) = &moved {
-        moved.without_others(&ours, &mut theirs);
+    match &moved {
+        Some(moved) => moved.without_others(&ours, &mut theirs),
+        None if options.chosen.has_others => moved::without_neighbours(&ours, &mut theirs),
+        None => {}
     }
     selection.check(&our_rows.tables.keys().chain(&ours.aggregates).collect::<Vec<_>>())?;
     let mut verification = compare::compare(&ours, &theirs, expect, &options, (&selection, moved.as_ref()));

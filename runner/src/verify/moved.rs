@@ -12,7 +12,7 @@ use super::identity::{self, Place};
 use super::object::{Catalog, Object};
 use super::relations::Relations;
 use crate::error::Error;
-use crate::moving::Moving;
+use crate::moving::{Moving, renamed};
 use crate::names::{self, Relation};
 use crate::quote::{identifier, quoted};
 
@@ -175,31 +175,7 @@ impl<'a> Moved<'a> {
 
     /// A text of the server's with its names moved.
     fn names(&self, text: &str) -> String {
-        let tokens = Tokens::scan(text);
-        let tokens: Vec<_> = tokens.iter().collect();
-        let is_dot = |at: usize| tokens.get(at).is_some_and(|token| token.text(text) == ".");
-        let mut out = String::with_capacity(text.len());
-        let mut done = 0;
-        for (at, token) in tokens.iter().enumerate() {
-            let new = if token.kind == TokenKind::String {
-                self.string(token.text(text))
-            } else {
-                let behind_dot = at.checked_sub(1).is_some_and(is_dot);
-                let schema = token.identifier(text).filter(|_| !behind_dot && is_dot(at + 1));
-                let object = tokens.get(at + 2);
-                schema.zip(object).and_then(|(schema, object)| {
-                    let name = object.identifier(text).unwrap_or_else(|| object.text(text).to_owned());
-                    self.schema_of(&schema, &name).map(|new| quoted(&new))
-                })
-            };
-            if let Some(new) = new {
-                out.push_str(text.get(done..token.start).unwrap_or_default());
-                out.push_str(&new);
-                done = token.end;
-            }
-        }
-        out.push_str(text.get(done..).unwrap_or_default());
-        out
+        renamed(text, |schema, name| self.schema_of(schema, name), |token| self.string(token))
     }
 
     /// A string that is the name of an object: `'public.s'`.
@@ -295,6 +271,20 @@ impl<'a> Moved<'a> {
     }
 }
 
+/// Leaves out what the target has of other databases beside one that keeps its schemas: what is in schemas that the source does
+/// not have, and in none.
+pub(super) fn without_neighbours(ours: &Catalog, theirs: &mut Catalog) {
+    let schemas = theirs.objects.keys().filter(|key| key.0 == "schema" && !ours.objects.contains_key(*key));
+    let schemas: BTreeSet<String> = schemas.map(|(_, identity)| identity::name(identity)).collect();
+    theirs.objects.retain(|key @ (kind, identity), _| {
+        ours.objects.contains_key(key)
+            || match identity::place(kind, identity) {
+                Place::Schema(relation) => !schemas.contains(&relation.schema),
+                Place::Database(_) => false,
+            }
+    });
+}
+
 fn sorted(list: &str) -> Vec<String> {
     let mut all: Vec<String> = list.split(", ").map(identity::plain).collect();
     all.sort();
@@ -375,6 +365,30 @@ mod tests {
                 "search_path=crm, public, history, crm_other"
             );
         });
+    }
+
+    #[test]
+    fn what_is_in_schemas_of_others_is_none_of_its_own() {
+        let of = |all: &[(&str, &str)]| {
+            let objects = all
+                .iter()
+                .map(|(kind, identity)| (((*kind).to_owned(), (*identity).to_owned()), Object::default()));
+            Catalog { objects: objects.collect(), ..Catalog::default() }
+        };
+        let ours = of(&[("schema", "audit"), ("table", "public.t"), ("publication", "p")]);
+        let mut theirs = of(&[
+            ("schema", "audit"),
+            ("schema", "\"My shop\""),
+            ("table", "\"My shop\".t"),
+            ("comment", "on schema \"My shop\""),
+            ("publication", "of_shop"),
+            ("table", "public.t"),
+            ("table", "public.new"),
+            ("table", "audit.new"),
+        ]);
+        without_neighbours(&ours, &mut theirs);
+        let left: Vec<&str> = theirs.objects.keys().map(|(_, identity)| identity.as_str()).collect();
+        assert_eq!(left, ["audit", "audit.new", "public.new", "public.t"]);
     }
 
     #[test]

@@ -9,22 +9,21 @@ use crate::error::Error;
 use crate::guard;
 use crate::names::Relation;
 
-/// The rows of this one table, and of none that inherits from it, are the same in both sessions, whatever their order.
-/// Both are read as a whole. Beside each session stands one that sees the server as it is now.
+/// The rows of this one table, by the names that it has on either side, and of none that inherits from it, are the same in both
+/// sessions, whatever their order. Both are read as a whole. Beside each session stands one that sees the server as it is now.
 ///
 /// # Errors
 /// When a server does not have the table, or refuses to have it read.
 pub async fn same(
     source: (&Session, &Session),
     target: (&Session, &Session),
-    relation: &Relation,
+    (relation, into): (&Relation, &Relation),
 ) -> Result<bool, Error> {
     let ((source, watch_source), (target, watch_target)) = (source, target);
-    let (ours, theirs) =
-        tokio::try_join!(relations::one(source, relation), relations::one(target, relation))?;
-    let missing = |side: &str| Error::Defect(format!("{side} has no table {relation} to compare"));
-    let ours = ours.ok_or_else(|| missing("the source"))?;
-    let theirs = theirs.ok_or_else(|| missing("the target"))?;
+    let (ours, theirs) = tokio::try_join!(relations::one(source, relation), relations::one(target, into))?;
+    let missing = |side: &str, of: &Relation| Error::Defect(format!("{side} has no table {of} to compare"));
+    let ours = ours.ok_or_else(|| missing("the source", relation))?;
+    let theirs = theirs.ok_or_else(|| missing("the target", into))?;
     let columns = relations::common(&ours.columns, &theirs.columns);
     if columns.len() != ours.columns.len() || columns.len() != theirs.columns.len() {
         return Ok(false);
@@ -33,7 +32,7 @@ pub async fn same(
     let (first, second) = tokio::try_join!(source.ask_row(encoding), target.ask_row(encoding))?;
     let oldest: u32 = first.number::<u32>(1)?.min(second.number(1)?);
     let formula = Formula { md5: oldest < 140_000, encoded: first.text(0)? != second.text(0)?, wide: false };
-    let places = [(source, relation, &ours), (target, relation, &theirs)];
+    let places = [(source, relation, &ours), (target, into, &theirs)];
     let [ours, theirs] =
         places.map(|(session, relation, held)| (session, Place::new(relation, held, &columns, true)));
     let ask = async |formula: Formula| {

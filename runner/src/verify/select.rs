@@ -19,6 +19,8 @@ pub struct Chosen {
     pub convert: Conversions,
     /// What became of its schemas, where they moved.
     pub moving: Option<Arc<Moving>>,
+    /// It keeps its schemas, and other databases have come into others beside it.
+    pub has_others: bool,
 }
 
 /// What is compared.

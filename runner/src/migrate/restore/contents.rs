@@ -21,7 +21,7 @@ use crate::error::{Blocker, Error};
 use crate::human::{self, count};
 use crate::inspect::{Extension, Facts, Timescale};
 use crate::journal::{ARCHIVE, Identity};
-use crate::migrate::beside::{self, Brought};
+use crate::migrate::brought::{self, Brought};
 use crate::migrate::manifest::Manifest;
 use crate::migrate::scripts::Scripts;
 use crate::moving::Moving;
@@ -104,7 +104,7 @@ impl Contents {
         if map.is_some() {
             // What is the extension's alone is created with it.
             hypertables = match hypertables {
-                Some(found) if found.has_own() => return Err(refused::moved_hypertables()),
+                Some(found) if found.has_own() => return Err(refused::moved_hypertables(&dump.database())),
                 _ => None,
             };
         }
@@ -178,10 +178,10 @@ impl Contents {
         Ok((contents, roles))
     }
 
-    /// What it brings to the target by these statements.
-    pub(super) fn brought(&self, scripts: &Scripts) -> Result<Brought, Error> {
-        let mut brought = Brought::of(scripts);
-        brought.large_objects = beside::large_objects(&script::statements("data", &self.about_objects())?);
+    /// What it brings to the target by these statements; `user` is the target's.
+    pub(super) fn brought(&self, scripts: &Scripts, user: &str) -> Result<Brought, Error> {
+        let mut brought = Brought::of(scripts, user);
+        brought.large_objects = brought::large_objects(&script::statements("data", &self.about_objects())?);
         Ok(brought)
     }
 

@@ -22,7 +22,7 @@ pub(super) async fn keep(run: &TargetRun<'_>, behind_rows: BTreeSet<String>) -> 
     if Marks::schema(&session).await?.is_some() {
         return Ok(());
     }
-    let mut objects = others::known(&session).await?;
+    let mut objects = others::known(&session, None).await?;
     // On a target that had other databases, what it had then is theirs.
     let theirs = run.context.work.saved_plan(&run.context.run)?.others.objects;
     objects.retain(|object| !theirs.contains(object));

@@ -26,28 +26,41 @@ use std::sync::Arc;
 pub use options::Args;
 
 use self::context::Restore;
-use super::several::One;
+use super::several::{Filled, Fills, One, Told, refused};
 use super::stages::restoring;
-use super::{allowing, broken_rows, ending, has_own_steps, kept, refused};
+use super::{allowing, broken_rows, ending, has_own_steps, kept};
 use crate::error::Error;
 use crate::record;
-use crate::report::Report;
 
-/// The runs of a restore of several databases, one after the other; none where it is one. The report says why there are none
-/// where they cannot begin.
-///
-/// # Errors
-/// The report of what stands in the way.
-pub fn several(args: &Args) -> Result<Vec<One<Args>>, Box<Report>> {
-    several::several(args).map_err(|error| Box::new(refused(args.resume, error)))
+impl Fills for Args {
+    fn told(&self) -> Told<'_> {
+        Told {
+            dry_run: self.dry_run,
+            resume: self.resume,
+            target: &self.target,
+            report: self.report.as_deref(),
+            format: self.shown.format,
+        }
+    }
+
+    fn dry(&self) -> Self {
+        Self { dry_run: true, ..self.clone() }
+    }
+
+    fn each(&self) -> Result<Vec<One<Self>>, Error> {
+        several::each(self)
+    }
+
+    async fn fill(&self, give_up: impl FnOnce(&str, &Path) + Send + 'static) -> Filled {
+        fill(self, give_up).await
+    }
 }
 
-/// Restores an archive, and leaves the target in order whatever ends it. A first signal stops it; at the second one
-/// `give_up` is called, as in a migration.
-pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static) -> Report {
+/// Restores an archive, and leaves the target in order whatever ends it: see [`Fills::fill`].
+async fn fill(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static) -> Filled {
     let context = match Restore::new(args) {
         Ok(context) => Arc::new(context),
-        Err(error) => return refused(args.resume, error),
+        Err(error) => return Filled { report: refused(args.resume, error), brought: None },
     };
     context.target.endpoint().warnings().iter().for_each(|warning| context.progress.warn(warning));
     let task = tokio::spawn(pipeline::restore(context.clone()));
@@ -59,7 +72,7 @@ pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static
     ending::note(&context, closed, &result);
     let rows = match &result {
         Ok(_) => Vec::new(),
-        Err(error) => broken_rows(&context.target, &context.target, error).await,
+        Err(error) => broken_rows((&context.target, None), &context.target, error).await,
     };
     let mut report = ending::report(&context);
     match result {
@@ -85,5 +98,5 @@ pub async fn run(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static
             }
         }
     }
-    report
+    Filled { report, brought: context.take_brought() }
 }

@@ -24,6 +24,8 @@ Examples:
                                       one database out of a pg_dumpall file
   tsmigrate restore cluster.sql --into-schema a=a --into-schema b=b
                                       two of them into schemas of their own
+  tsmigrate restore cluster.sql --database a --into-schema b=b
+                                      a stays as it is, and b comes beside it
 
 FILE is what pg_dump wrote with -Fc, -Fd or -Ft, or text of pg_dump and
 pg_dumpall, plain or compressed by gzip, zstd or lz4; the roles are what
@@ -37,6 +39,10 @@ Exit status:
   2  failed, interrupted, an archive or a server that cannot be used so,
      or the target's rows differ from the archive's")]
 pub struct Args {
+    /// It is a run of several, and others come to the target besides.
+    #[arg(skip)]
+    pub(super) one_of_several: bool,
+
     /// Archive of pg_dump, or dumps that are text
     #[arg(value_name = "FILE", required = true, num_args = 1..)]
     pub files: Vec<PathBuf>,
@@ -49,7 +55,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", help_heading = "Contents")]
     pub roles: Option<PathBuf>,
 
-    /// The one database of a pg_dumpall file
+    /// One database of a pg_dumpall file, as it is
     #[arg(long, value_name = "NAME", help_heading = "Contents")]
     pub database: Option<String>,
 

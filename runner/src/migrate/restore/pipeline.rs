@@ -29,6 +29,7 @@ use crate::migrate::servers;
 use crate::migrate::stages::jobs;
 use crate::migrate::stages::workers;
 use crate::migrate::tries::Tries;
+use crate::migrate::violations::Violation;
 use crate::migrate::ways_on;
 use crate::names::Relation;
 use crate::plan::Plan;
@@ -55,7 +56,7 @@ pub(super) async fn restore(context: Arc<Restore>) -> Result<Outcome, Error> {
     let mut facts = target::inspect(&context, &source, past.is_some()).await?;
     if let Some(past) = &past {
         let options = context.fingerprint();
-        let fixed = (options.as_str(), "--accept and --roles");
+        let fixed = (options.as_str(), fixed_options(&context));
         resume::check_run(&context, past, &context.contents.identity, &facts, fixed).await?;
         if past.snapshot.is_some() {
             facts = context.work.saved_plan(&context.run.run)?.target;
@@ -74,15 +75,13 @@ pub(super) async fn restore(context: Arc<Restore>) -> Result<Outcome, Error> {
     }
     let (scripts, clear) = schema::analyse(&context, &source, &facts)?;
     let given = violations::given(&context, past.is_some());
-    let violations = violations::find(&given, &scripts)?;
+    let is_own = |table: &Relation| {
+        let created = &context.contents.created;
+        !context.args.one_of_several || created.iter().any(|own| own.schema == table.schema)
+    };
+    let violations = violations::find(&given, &scripts, is_own)?;
     if past.is_none() {
-        let found = violations::without_rows(&context.contents, &scripts, &violations);
-        let failed = |error| Error::File { what: "read the archive".to_owned(), error };
-        let mut found: Vec<Blocker> = found.map_err(failed)?.into_iter().collect();
-        if context.tuning.beside {
-            let brought = context.contents.brought(&scripts)?;
-            found.extend(beside::meets(&context.target.open().await?, &brought).await?);
-        }
+        let found = obstacles(&context, &facts, &scripts, &violations).await?;
         if !found.is_empty() {
             return Err(Error::Preflight(found));
         }
@@ -139,6 +138,35 @@ pub(super) async fn restore(context: Arc<Restore>) -> Result<Outcome, Error> {
     }
     after(&context, &facts, equal);
     Ok(outcome(equal))
+}
+
+/// The options that a later start may not change.
+fn fixed_options(context: &Restore) -> &'static str {
+    if context.tuning.beside {
+        "--accept, --roles, --into-schema and --map-schema"
+    } else {
+        "--accept and --roles"
+    }
+}
+
+/// What of the archive stands in the way, by itself and beside what others have on the target.
+async fn obstacles(
+    context: &Restore,
+    facts: &Facts,
+    scripts: &Scripts,
+    violations: &[Violation],
+) -> Result<Vec<Blocker>, Error> {
+    let found = violations::without_rows(&context.contents, scripts, violations);
+    let failed = |error| Error::File { what: "read the archive".to_owned(), error };
+    let mut found: Vec<Blocker> = found.map_err(failed)?.into_iter().collect();
+    if context.tuning.beside || context.args.one_of_several {
+        let brought = context.contents.brought(scripts, &facts.user)?;
+        if context.tuning.beside {
+            found.extend(beside::meets(&context.target.open().await?, &brought).await?);
+        }
+        context.set_brought(brought);
+    }
+    Ok(found)
 }
 
 fn outcome(equal: bool) -> Outcome {
@@ -215,7 +243,7 @@ async fn begin(
         tables: tables.clone(),
         allow_violations: given.to_vec(),
         schema: SavedSchema::default(),
-        others: beside::before(context, &context.contents.brought(scripts)?).await?,
+        others: beside::before(context, &context.contents.brought(scripts, &facts.user)?).await?,
     })?;
     let state = context.contents.identity.oid.clone();
     context.journal(Event::Snapshot { state, schema: scripts.hash.clone() })?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tsmigrate_analyzer::archive::{Damage, Entry};
 use tsmigrate_analyzer::input::{Problem, sniff, sniff_text};
-use tsmigrate_analyzer::quote::shell_file;
+use tsmigrate_analyzer::quote::{shell, shell_file};
 
 use crate::archive;
 use crate::error::{Blocker, Error};
@@ -13,6 +13,7 @@ use crate::frames::Packing;
 use crate::hazards;
 use crate::human;
 use crate::migrate::manifest::Hazard;
+use crate::moving;
 use crate::names::Relation;
 use crate::quote::quoted;
 use crate::text_dump::{self, Choice, Failure, TextFile};
@@ -347,13 +348,14 @@ pub(super) fn of_cluster(path: &Path) -> Error {
 }
 
 /// A database with hypertables whose schemas are to move.
-pub(super) fn moved_hypertables() -> Error {
+pub(super) fn moved_hypertables(database: &str) -> Error {
+    let how = format!("tsmigrate restore FILE --database {} --into-schema OTHER=SCHEMA", shell(database));
     Error::Refused {
-        what: "--into-schema: the database has hypertables or jobs, whose schemas TimescaleDB keeps in rows of its own catalogs"
-            .to_owned(),
-        next: vec![
-            "restore this database first, as it is, without --into-schema; then the others into schemas beside it".into(),
-        ],
+        what: format!(
+            "--into-schema: database {} has hypertables or jobs, whose schemas TimescaleDB keeps in rows of its own catalogs",
+            quoted(database)
+        ),
+        next: moving::ways_of_hypertables(&how),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::filter::Filter;
 use crate::inspect::Facts;
 use crate::migrate::scripts::Scripts;
 use crate::migrate::{administrator, beside, ownership, schema};
+use crate::moving;
 use crate::results::Missing;
 use crate::script::{self, Class, Input, Statement};
 
@@ -59,8 +60,14 @@ pub(super) fn analyse(context: &Restore, source: &Facts, target: &Facts) -> Resu
         Input { part: "data", text: &objects },
     ];
     let chosen = (&Filter::default(), &Conversions::default());
+    let shared = if context.args.one_of_several && contents.map.is_none() {
+        moving::shared(&inputs.map(|input| input.text))?
+    } else {
+        Vec::new()
+    };
+    let unmoved = if contents.map.is_some() { contents.unmoved() } else { &shared };
     let Analysed { findings, decisions, scripts: later, mut texts } =
-        analysis::analyse(&inputs, contents.unmoved(), source, target, &context.args.accept, chosen)?;
+        analysis::analyse(&inputs, unmoved, source, target, &context.args.accept, chosen)?;
     let lost = || Error::Defect("the analysis lost a part of the archive".into());
     let objects_text = texts.pop().ok_or_else(lost)?;
     let mut scripts = schema::sort(texts.try_into().map_err(|_| lost())?, target)?;

@@ -16,11 +16,16 @@ use crate::quote::quoted;
 use crate::script::Statement;
 use crate::timescale;
 
-/// Finds the constraints that a person has named, among those that are created when all rows are there.
+/// Finds the constraints that a person has named, among those that are created when all rows are there. What is not `is_own` is
+/// another database's.
 ///
 /// # Errors
 /// Where a name stands for none of them.
-pub(super) fn find(given: &[String], scripts: &Scripts) -> Result<Vec<Violation>, Error> {
+pub(super) fn find(
+    given: &[String],
+    scripts: &Scripts,
+    is_own: impl Fn(&Relation) -> bool,
+) -> Result<Vec<Violation>, Error> {
     if given.is_empty() {
         return Ok(Vec::new());
     }
@@ -34,6 +39,9 @@ pub(super) fn find(given: &[String], scripts: &Scripts) -> Result<Vec<Violation>
         let form = "write schema.table.constraint, each as SQL writes it";
         let (mut table, name) =
             named(given).ok_or_else(|| refused(given, "it is no name of that form", form))?;
+        if !is_own(&table) {
+            continue;
+        }
         let of = |table: &Relation| {
             all.iter().find(|built| built.relation == *table && built.name.as_ref() == Some(&name))
         };
@@ -150,11 +158,13 @@ mod tests {
             .expect("statements"),
             ..Scripts::default()
         };
-        let of = |given: &str| find(&[given.to_owned()], &scripts);
+        let of = |given: &str| find(&[given.to_owned()], &scripts, |_| true);
         let found = of("s.part.\"F k\"").expect("it is the root's");
         assert!(found[0].is(&Relation::new("s", "Root"), "F k"));
         assert!(of("S.P.P_PKEY").expect("a key")[0].is(&Relation::new("s", "p"), "p_pkey"));
         assert!(of("s.p.u").is_ok());
+        let others = find(&["s.q.u".to_owned()], &scripts, |_| false);
+        assert!(others.is_ok_and(|found| found.is_empty()));
         for wrong in ["s.p.none", "p_pkey", "s.q.u"] {
             assert!(of(wrong).is_err(), "{wrong}");
         }

@@ -172,6 +172,7 @@ fn announce(context: &Restore, moved: &jobs::Moved<'_>, loaded: &Loaded, unfulfi
         skipped: context.contents.without_rows().into_iter().chain(loaded.skipped.clone()).collect(),
         kept: loaded.kept.clone(),
         moving: context.contents.moving().cloned(),
+        has_others: context.args.one_of_several,
         ..Known::default()
     };
     if let Err(error) = context.work.keep(announced::FILE, &known) {

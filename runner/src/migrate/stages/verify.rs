@@ -67,6 +67,7 @@ async fn compare(run: &Run<'_>, loaded: &Loaded) -> Result<Option<Verification>,
         wish: args.wish(),
         moving: context.moving().as_deref().cloned(),
         hypertable: args.hypertable.clone(),
+        has_others: args.one_of_several,
         without,
         seen: None,
     };
@@ -100,6 +101,7 @@ async fn compare(run: &Run<'_>, loaded: &Loaded) -> Result<Option<Verification>,
         filter: servers.filter.clone(),
         convert: servers.convert.clone(),
         moving: context.moving(),
+        has_others: false,
     };
     let options = verify::VerifyOptions {
         jobs: usize::try_from(context.jobs()).unwrap_or(1),

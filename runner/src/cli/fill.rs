@@ -1,4 +1,4 @@
-//! `tsmigrate migrate`: runs a migration and prints its report.
+//! `tsmigrate migrate` and `tsmigrate restore`: run for one database or for several, and print the reports.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tokio::runtime::Runtime;
 use tsmigrate::human;
-use tsmigrate::migrate::{self, Args, started};
+use tsmigrate::migrate::{self, Filled, Fills, One, Told, started};
 use tsmigrate::report::{self, Format, Outcome, Report};
 use tsmigrate_analyzer::clean;
 
@@ -14,42 +14,84 @@ use super::failure::{Failure, Status};
 use super::output;
 use super::question;
 use super::runtime::runtime;
-use super::several::{self, Each};
 use super::terminal::note;
 
 /// Clean when it is done and verified, or planned; findings where it is blocked and nothing was written.
-pub(super) fn run(args: &Args) -> Result<Status, Failure> {
-    args.report.iter().try_for_each(|path| output::check(path, &[]))?;
-    let each = Each {
-        dry_run: args.dry_run,
-        plan: &|own: &Args| {
-            Ok(runtime()?.block_on(migrate::run(&Args { dry_run: true, ..own.clone() }, give_up)))
-        },
-        finish: &|own, report| finish(report, own.report.as_deref(), own.shown.format),
-        run: &one,
-    };
+pub(super) fn run(args: &impl Fills) -> Result<Status, Failure> {
+    let told = args.told();
+    told.report.iter().try_for_each(|path| output::check(path, &[]))?;
     match migrate::several(args) {
         Ok(all) if all.is_empty() => one(args),
-        Ok(all) => several::run(&all, &each),
-        Err(report) => finish(&report, args.report.as_deref(), args.shown.format),
+        Ok(all) => several(&all, told),
+        Err(report) => finish(&report, told),
     }
 }
 
-fn one(args: &Args) -> Result<Status, Failure> {
-    let runtime = runtime()?;
-    let report = runtime.block_on(migrate::run(args, give_up));
-    let status = finish(&report, args.report.as_deref(), args.shown.format)?;
-    if args.shown.format == Format::Text {
-        start_jobs(&runtime, &args.target, report, args.report.as_deref());
+/// Several databases, one after the other, once all of them may begin: the first that does not come to its end is the last.
+fn several<A: Fills>(all: &[One<A>], told: Told<'_>) -> Result<Status, Failure> {
+    // What was begun is written: each says at its turn what stands in its way.
+    let has_begun = all.iter().any(|one| one.goes_on || one.args.is_none());
+    let mut plans: Vec<(&str, &A, Filled)> = Vec::new();
+    for One { name, args, .. } in all {
+        let Some(args) = args else {
+            say(name, "has arrived");
+            continue;
+        };
+        if has_begun {
+            continue;
+        }
+        let plan = runtime()?.block_on(args.dry().fill(give_up));
+        if plan.report.outcome != Outcome::Planned {
+            say(name, "cannot begin, and nothing was written of any");
+            return finish(&plan.report, args.told());
+        }
+        plans.push((name, args, plan));
+    }
+    let compared: Vec<_> = plans.iter().map(|(name, _, plan)| (*name, plan)).collect();
+    match migrate::compare(&compared) {
+        Ok(notes) => notes.iter().for_each(|line| note(&clean::text(line))),
+        Err(report) => {
+            note("the databases cannot come to one target as they are, and nothing was written of any");
+            return finish(&report, told);
+        }
+    }
+    if told.dry_run {
+        for (name, args, plan) in &plans {
+            say(name, "would come");
+            finish(&plan.report, args.told())?;
+        }
+        return Ok(Status::Clean);
+    }
+    drop(plans);
+    for (name, args) in all.iter().filter_map(|one| Some((&one.name, one.args.as_ref()?))) {
+        say(name, "comes");
+        let status = one(args)?;
+        if status != Status::Clean {
+            return Ok(status);
+        }
+    }
+    Ok(Status::Clean)
+}
+
+fn say(name: &str, what: &str) {
+    note(&clean::text(&format!("database {name} {what}")));
+}
+
+fn one(args: &impl Fills) -> Result<Status, Failure> {
+    let (runtime, told) = (runtime()?, args.told());
+    let report = runtime.block_on(args.fill(give_up)).report;
+    let status = finish(&report, told)?;
+    if told.format == Format::Text {
+        start_jobs(&runtime, told.target, report, told.report);
     }
     Ok(status)
 }
 
 /// Writes and prints the report of a run that has ended; how the process ends.
-pub(super) fn finish(report: &Report, file: Option<&Path>, format: Format) -> Result<Status, Failure> {
-    let written = write(report, file);
+fn finish(report: &Report, told: Told<'_>) -> Result<Status, Failure> {
+    let written = write(report, told.report);
     // Who reads the report may have gone; what was done stays done.
-    let _ = match format {
+    let _ = match told.format {
         Format::Json => report::json(report, &mut std::io::stdout()),
         Format::Text => writeln!(anstream::stdout(), "{}", report.colored().trim_end()),
     };
@@ -69,7 +111,7 @@ pub(super) fn finish(report: &Report, file: Option<&Path>, format: Format) -> Re
 
 /// Asks whether the jobs of the target are to run now, where somebody can answer, and starts them. The summary has said how
 /// that is done at any other time.
-pub(super) fn start_jobs(runtime: &Runtime, target: &str, mut report: Report, file: Option<&Path>) {
+fn start_jobs(runtime: &Runtime, target: &str, mut report: Report, file: Option<&Path>) {
     let Some(script) = started::script(&report).filter(|_| question::can_ask()) else { return };
     let title = clean::text(&script.title);
     if !question::yes(runtime, &format!("\n{title}\nRun it now?")) {
