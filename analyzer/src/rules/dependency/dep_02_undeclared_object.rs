@@ -3,10 +3,11 @@
 use super::dep_01_missing_dependency;
 use super::drops::{drops, may_be_missing, nothing_to_drop};
 use super::mended;
-use super::missing::{Missing, NOT_IN_DUMP, error, is_implied, is_of_column, is_option, what};
+use super::missing::{Missing, NOT_IN_DUMP, error, is_of_column, is_option, what};
 use super::order;
 use super::overloads;
 use super::parts;
+use super::there::{extension_of_schema, has_schema, is_known, placed};
 use crate::edit::{Action, Fix, Safety};
 use crate::facts::names::quoted;
 use crate::facts::objects::{dropped, subject};
@@ -18,10 +19,7 @@ use crate::parse::{Class, NodeEnum, Reference, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule, Unjudged};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::has_extension;
-use crate::target::{
-    Target, is_builtin, is_builtin_operator_class, is_in_information_schema, known, may_be_in_catalog,
-    members,
-};
+use crate::target::{known, may_be_in_catalog};
 
 pub(crate) const RULE: Rule = Rule {
     id: "DEP-02",
@@ -85,7 +83,7 @@ fn check(ctx: &mut Context<'_>) {
     }
     if let Some((words, error)) = nothing_to_drop(ctx, node) {
         if is_judged(ctx) {
-            ctx.report(nothing(&words).server(error));
+            ctx.report(nothing_of(node, &words).server(error));
         } else {
             ctx.not_judged(Unjudged::Objects);
             if let Some(object) = subject(node).filter(|_| !ctx.facts.dynamic) {
@@ -225,8 +223,10 @@ fn judge(
     missing: &Missing,
     is_subject: bool,
 ) {
-    // Nobody puts anything into pg_catalog.
-    let is_known = missing.schema.as_deref() == Some("pg_catalog") && !ctx.facts.dynamic;
+    // Nobody puts anything into pg_catalog, and these files put an extension elsewhere.
+    let is_elsewhere =
+        || missing.schema.is_some() && missing.extension.is_some_and(|name| placed(ctx, name).is_some());
+    let is_known = !ctx.facts.dynamic && (missing.schema.as_deref() == Some("pg_catalog") || is_elsewhere());
     if is_judged(ctx) || is_known {
         report(ctx, statement, node, missing, is_subject);
         return;
@@ -335,100 +335,6 @@ fn missing(
     }
 }
 
-/// True where the schema is there at this point, or may be.
-fn has_schema(ctx: &Context<'_>, schema: &str) -> bool {
-    let id = ObjectId::new(Class::Schema, None, schema);
-    if ctx.facts.renamed.contains_key(&id) {
-        return false;
-    }
-    ctx.facts.schemas.contains_key(schema)
-        || ctx.facts.absence(&id).is_some()
-        || ctx.facts.missing_schema(schema).is_some()
-        || matches!(schema, "public" | "information_schema")
-        || schema.starts_with("pg_")
-        || schema.starts_with("_timescaledb")
-        || schema.starts_with("timescaledb_")
-        || extensions(ctx).any(|(_, of)| of.is_none_or(|of| makes_schema(of, schema)))
-}
-
-/// Extensions that are there at this point, with what is known of their members.
-fn extensions<'a>(
-    ctx: &'a Context<'_>,
-) -> impl Iterator<Item = (&'a str, Option<&'static crate::target::Members>)> {
-    let made = ctx.facts.extensions.keys().map(|name| &**name);
-    let live = ctx.target.live_extensions.iter().flatten().map(|(name, _)| name.as_str());
-    let always = ctx.target.installed_extensions.iter().map(String::as_str);
-    let all = made.chain(live).chain(always);
-    // CASCADE creates what they require.
-    let required = |name: &'a str| {
-        let requires = members(name).map_or(&[][..], |of| of.requires.as_slice());
-        std::iter::once(name).chain(requires.iter().copied())
-    };
-    all.flat_map(required).map(|name| (name, members(name)))
-}
-
-fn makes_schema(of: &crate::target::Members, schema: &str) -> bool {
-    of.schemas.contains(schema) || of.schema == Some(schema)
-}
-
-fn extension_of_schema(target: &Target, schema: &str) -> Option<&'static str> {
-    let mut all = known().filter(|(name, of)| makes_schema(of, schema) && target.allows_extension(name));
-    all.next().map(|(name, _)| name)
-}
-
-/// True where the object is there at this point, or may be.
-fn is_known(ctx: &Context<'_>, class: Class, schema: Option<&str>, name: &str) -> bool {
-    let facts = ctx.facts;
-    let is_of_server = schema.is_none_or(|schema| schema == "pg_catalog");
-    let comes_with_another = class == Class::Type && is_implied_type(name);
-    if comes_with_another || is_of_server && (is_servers_own(class, name) || is_in_information_schema(name)) {
-        return true;
-    }
-    let classes: &[Class] = match class {
-        Class::Type | Class::Function | Class::Relation => &[Class::Type, Class::Relation, Class::Function],
-        ref class => std::slice::from_ref(class),
-    };
-    let of_session = || std::iter::once(TEMPORARY).chain(facts.search_path.iter().map(|schema| &**schema));
-    let path: Vec<Option<&str>> =
-        schema.map_or_else(|| of_session().map(Some).collect(), |schema| vec![Some(schema)]);
-    let is_declared = path.iter().any(|schema| {
-        classes.iter().any(|class| {
-            let id = ObjectId::new(*class, *schema, name);
-            facts.declares(&id) || facts.overloads.contains_key(&id) || facts.absent.contains_key(&id)
-        }) || class == Class::Relation && !is_absent(ctx, *schema, name) && is_implied(facts, *schema, name)
-    });
-    // A bare name is looked for along search_path, and an empty one leads nowhere.
-    let is_seen = |of: &crate::target::Members| {
-        schema.is_some() || !facts.search_path.is_empty() || of.schema == Some("pg_catalog")
-    };
-    let has = |of: &crate::target::Members| of.holds(class, name) || of.overloads(class, name);
-    is_declared || extensions(ctx).any(|(_, of)| of.is_none_or(|of| is_seen(of) && has(of)))
-}
-
-/// True for what every server has in pg_catalog.
-pub(super) fn is_servers_own(class: Class, name: &str) -> bool {
-    match class {
-        Class::OperatorClass => is_builtin_operator_class(name),
-        Class::Type => is_builtin(class, name) || is_implied_type(name) || is_builtin(Class::Relation, name),
-        // A type's name is a function, which converts to it.
-        Class::Function => is_builtin(class, name) || is_builtin(Class::Type, name),
-        class => is_builtin(class, name),
-    }
-}
-
-/// True for a relation that is known to be left out.
-fn is_absent(ctx: &Context<'_>, schema: Option<&str>, name: &str) -> bool {
-    let absent = &ctx.options.absent;
-    !absent.is_empty() && schema.is_some_and(|schema| absent.contains(&(schema.to_owned(), name.to_owned())))
-}
-
-/// Types that come with others: arrays, multiranges; and what CREATE TABLE takes for a type.
-fn is_implied_type(name: &str) -> bool {
-    name.starts_with('_')
-        || name.contains("multirange")
-        || matches!(name, "serial" | "bigserial" | "smallserial" | "serial2" | "serial4" | "serial8")
-}
-
 fn report(
     ctx: &mut Context<'_>,
     statement: &Statement<'_>,
@@ -439,7 +345,14 @@ fn report(
     let Missing { class, schema, name, extension, location, .. } = missing;
     let (words, what) = (missing.words(), what(ctx, node));
     let hidden = extension.filter(|name| schema.is_none() && has_extension(ctx, name));
+    let elsewhere = extension.and_then(|name| placed(ctx, name)).filter(|_| schema.is_some());
     let message = match extension {
+        Some(extension) if elsewhere.is_some() => {
+            let own = quoted(elsewhere.unwrap_or_default());
+            let needs =
+                if what == words { format!("{words} is not there") } else { format!("{what} needs {words}") };
+            format!("{needs}: these files put extension {extension} into schema {own}")
+        }
         Some(extension) if hidden.is_some() => {
             format!("{what} needs {words} of extension {extension}, whose schema is not in search_path here")
         }
@@ -452,13 +365,7 @@ fn report(
         None => format!("{what} needs {words}, which these files do not create"),
     };
     if drops(node) {
-        // The rest of a list may exist.
-        let draft = match node {
-            NodeEnum::DropStmt(s) if s.objects.len() > 1 => {
-                Draft::new(message).advice("Write DROP … IF EXISTS.")
-            }
-            _ => nothing(&words),
-        };
+        let draft = nothing_of(node, &words);
         ctx.report(draft.object(what).server(error(node, missing, is_subject)));
         return;
     }
@@ -470,7 +377,9 @@ fn report(
             Vec::new(),
         ));
     } else if let Some(extension) = extension {
-        draft = draft.advice(if hidden.is_some() {
+        draft = draft.advice(if let Some(own) = elsewhere {
+            format!("Write {} before the name.", quoted(own))
+        } else if hidden.is_some() {
             "Write its schema before the name.".to_owned()
         } else {
             format!(
@@ -486,6 +395,18 @@ fn report(
         draft = draft.at(range);
     }
     ctx.report(draft);
+}
+
+/// The same of one of a list, where the rest may exist.
+fn nothing_of(node: &NodeEnum, words: &str) -> Draft {
+    match node {
+        NodeEnum::DropStmt(s) if s.objects.len() > 1 => {
+            Draft::new(format!("there is nothing to drop: these files do not create {words} before"))
+                .object(words)
+                .advice("Write DROP … IF EXISTS.")
+        }
+        _ => nothing(words),
+    }
 }
 
 /// A statement that drops what is not there.

@@ -2,10 +2,11 @@
 
 use arcstr::ArcStr;
 
-use super::dep_02_undeclared_object::{is_servers_own, says_it_all};
+use super::dep_02_undeclared_object::says_it_all;
 use super::drops::{drops, may_be_missing};
 use super::missing::{Missing, error, is_of_column, is_option, what};
 use super::order::waits;
+use super::there::is_servers_own;
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::objects::{created, dropped, granted, subject};

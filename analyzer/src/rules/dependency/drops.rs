@@ -1,8 +1,8 @@
 //! What DEP-02 finds of statements that drop: `pg_dump --clean` without `--if-exists`, onto an empty target.
 
-use crate::facts::ObjectId;
 use crate::facts::names::{qualified, quoted, role, string};
-use crate::facts::objects::subject;
+use crate::facts::objects::{dropped, subject};
+use crate::facts::{Object, ObjectId};
 use crate::finding::ServerError;
 use crate::parse::{Class, NodeEnum, pg};
 use crate::rule::Context;
@@ -76,7 +76,16 @@ pub(super) fn nothing_to_drop(ctx: &Context<'_>, node: &NodeEnum) -> Option<(Str
     {
         return transform(ctx, s);
     }
-    let object = subject(node)?;
+    let listed = match node {
+        NodeEnum::DropStmt(s) => dropped(s),
+        _ => Vec::new(),
+    };
+    let object = subject(node);
+    object.into_iter().chain(listed).find_map(|object| not_there(ctx, &object))
+}
+
+/// The object in words, and what the server says, where nothing creates it.
+fn not_there(ctx: &Context<'_>, object: &Object) -> Option<(String, ServerError)> {
     let id = ctx.resolved(&object.id);
     let judged = matches!(
         id.class,
@@ -109,7 +118,7 @@ pub(super) fn nothing_to_drop(ctx: &Context<'_>, node: &NodeEnum) -> Option<(Str
         (_, "statistics") => ("42704", format!("statistics object \"{path}\" does not exist")),
         _ => ("42704", format!("{words} \"{path}\" does not exist")),
     };
-    gone(format!("{words} {}", id.path()), server.0, server.1)
+    Some((format!("{words} {}", id.path()), ServerError::new(server.0, server.1)))
 }
 
 /// `DROP TRANSFORM FOR type LANGUAGE language` of one that no extension brings and nothing creates.

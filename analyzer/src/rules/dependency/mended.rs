@@ -123,8 +123,8 @@ fn is_mended(finding: &Finding) -> bool {
     finding.severity == Severity::Error
         && finding.server_error.as_ref().is_some_and(|error| !error.sqlstate.starts_with('0'))
         && finding.fix.as_deref().is_some_and(|fix| match &fix.action {
-            Action::Edit { .. } | Action::Replace { .. } => true,
-            Action::Surround { before, after, .. } => !before.is_empty() || !after.is_empty(),
+            // Empty where an earlier fix does the work.
+            Action::Edit { .. } | Action::Replace { .. } | Action::Surround { .. } => true,
             Action::Remove { .. } => false,
         })
 }

@@ -9,6 +9,7 @@ pub mod dep_05_unknown_column;
 pub mod dep_06_catalog_column;
 pub mod dep_07_type_part;
 pub mod dep_08_referenced_key;
+pub mod dep_09_hidden_operator;
 mod drops;
 pub(crate) mod mended;
 pub(crate) mod missing;
@@ -16,6 +17,7 @@ pub(crate) mod order;
 mod overloads;
 mod parts;
 mod replaced;
+mod there;
 
 use crate::rule::Rule;
 
@@ -29,4 +31,5 @@ pub const RULES: &[&Rule] = &[
     &dep_06_catalog_column::RULE,
     &dep_07_type_part::RULE,
     &dep_08_referenced_key::RULE,
+    &dep_09_hidden_operator::RULE,
 ];

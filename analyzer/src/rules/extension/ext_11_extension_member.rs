@@ -8,7 +8,9 @@ use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
+use crate::rules::clauses::has_extension;
 use crate::rules::ownership::own_03_grant::extension_of;
+use crate::target::members;
 
 pub(crate) const RULE: Rule = Rule {
     id: "EXT-11",
@@ -97,11 +99,14 @@ fn check(ctx: &mut Context<'_>) {
         let is_operator = id.class == Class::Operator
             && object.id.schema.is_some()
             && !matches!(node, NodeEnum::DropStmt(_));
-        if !is_known && !is_operator && !id.class.is_text_search() {
+        let is_schema = id.class == Class::Schema && is_of_timescaledb(ctx, &id.name);
+        if !is_known && !is_operator && !is_schema && !id.class.is_text_search() {
             continue;
         }
-        // TimescaleDB's catalog is there to be written by a restore, and has rules of its own.
-        let Some(extension) = extension_of(ctx, &id).filter(|name| *name != "timescaledb") else { continue };
+        // TimescaleDB's catalog is there to be written by a restore.
+        let is_judged = |name: &&str| *name != "timescaledb" || is_altered(node, need);
+        let own = is_schema.then_some("timescaledb");
+        let Some(extension) = own.or_else(|| extension_of(ctx, &id).filter(is_judged)) else { continue };
         let extension = extension.to_owned();
         let path = quoted_path(id.schema.as_deref(), &id.name).replace('"', "");
         let word = object.word;
@@ -123,6 +128,39 @@ fn check(ctx: &mut Context<'_>) {
         );
         return;
     }
+}
+
+/// True for a schema that TimescaleDB makes, where it is there.
+fn is_of_timescaledb(ctx: &Context<'_>, schema: &str) -> bool {
+    has_extension(ctx, "timescaledb")
+        && members("timescaledb").is_some_and(|of| of.schemas.contains(schema))
+        && !ctx.facts.schemas.contains_key(schema)
+}
+
+/// True where a member of TimescaleDB is changed as a restore does not change it.
+fn is_altered(node: &NodeEnum, need: Need) -> bool {
+    matches!(need, Need::Owner)
+        && match node {
+            NodeEnum::AlterTableStmt(s) => s.cmds.iter().all(|command| {
+                use pg::AlterTableType as T;
+                let Some(NodeEnum::AlterTableCmd(command)) = &command.node else { return false };
+                matches!(
+                    T::try_from(command.subtype),
+                    Ok(T::AtEnableRowSecurity
+                        | T::AtForceRowSecurity
+                        | T::AtAddColumn
+                        | T::AtDropColumn
+                        | T::AtAddConstraint
+                        | T::AtDropConstraint)
+                )
+            }),
+            NodeEnum::CommentStmt(_)
+            | NodeEnum::IndexStmt(_)
+            | NodeEnum::CreatePolicyStmt(_)
+            | NodeEnum::RuleStmt(_)
+            | NodeEnum::CreateTrigStmt(_) => true,
+            _ => false,
+        }
 }
 
 /// What the statement changes, with what it needs for that.
@@ -170,7 +208,8 @@ fn changed(node: &NodeEnum) -> Vec<(Object, Need)> {
         }
         NodeEnum::CreateStmt(s) => {
             let keys = s.table_elts.iter().flat_map(referenced);
-            keys.filter_map(|range| Some((table(Some(range), "table")?, Need::Privilege))).collect()
+            let keys = keys.filter_map(|range| Some((table(Some(range), "table")?, Need::Privilege)));
+            owned(&s.inh_relations, &table).into_iter().chain(keys).collect()
         }
         NodeEnum::ViewStmt(s) if s.replace => one(table(s.view.as_ref(), "view"), Need::Owner),
         NodeEnum::CreateStatsStmt(s) => owned(&s.relations, &table),

@@ -87,6 +87,8 @@ fn check(ctx: &mut Context<'_>) {
             Ok(K::TransStmtSavepoint) => "SAVEPOINT",
             Ok(K::TransStmtRelease) => "RELEASE SAVEPOINT",
             Ok(K::TransStmtRollbackTo) => "ROLLBACK TO SAVEPOINT",
+            Ok(K::TransStmtCommit) if s.chain => "COMMIT AND CHAIN",
+            Ok(K::TransStmtRollback) if s.chain => "ROLLBACK AND CHAIN",
             _ => return,
         },
         _ => return,
