@@ -187,18 +187,46 @@ impl BodyChanges {
         }
         let mut path = vec!["public".to_owned()];
         path.extend(schemas.into_iter().filter(|schema| *schema != "public").map(str::to_owned));
-        // A DO block takes no setting, and a procedure with one may not commit.
-        let commits = matches!(statement.node(), NodeEnum::CreateFunctionStmt(s) if s.is_procedure)
-            && body_text(statement).is_some_and(|body| {
-                let (sql, words) = (body.sql(), ["commit", "rollback"]);
-                Tokens::scan(sql).iter().any(|token| words.iter().any(|word| token.is_word(sql, word)))
+        let is_left = body_text(statement).is_some_and(|body| {
+            let is_procedure = matches!(statement.node(), NodeEnum::CreateFunctionStmt(s) if s.is_procedure);
+            is_of_caller(body.sql(), is_procedure)
+        });
+        // A function that is left to the path of its caller goes on to see it only where those that call it are.
+        let own = crate::facts::objects::created(statement.node()).map(|object| object.id.name);
+        let calls_others = scope.database.has_namesakes
+            && parts.iter().flat_map(|part| part.parsed().references()).any(|reference| {
+                let schema = reference.schema.as_deref();
+                let of_schema = |schema| scope.database.creates(Class::Function, schema, &reference.name);
+                reference.class == Class::Function
+                    && own.as_deref() != Some(&*reference.name)
+                    && schema.map_or_else(
+                        || scope.database.schemas_with(Class::Function, &reference.name).next().is_some(),
+                        of_schema,
+                    )
             });
-        if is_do || commits || ambiguous {
+        // A DO block takes no setting.
+        if is_do || is_left || ambiguous || calls_others {
             self.doubt(Why::Path, first);
             return;
         }
         self.path = scope.path(&path);
     }
+}
+
+/// True for a body that would do something else with a setting of its own: a procedure with one may not commit, nor may one that it
+/// calls; what the body sets for its caller's transaction ends with it; and it asks which schemas its caller has.
+fn is_of_caller(sql: &str, is_procedure: bool) -> bool {
+    // Texts that EXECUTE runs, too.
+    let lower = sql.to_ascii_lowercase();
+    let has = |word: &str| {
+        let ends = |c: char| !(c.is_alphanumeric() || c == '_');
+        lower.match_indices(word).any(|(at, _)| {
+            lower.get(..at).is_none_or(|before| before.chars().next_back().is_none_or(ends))
+                && lower.get(at + word.len()..).is_none_or(|behind| behind.chars().next().is_none_or(ends))
+        })
+    };
+    is_procedure && ["commit", "rollback", "call"].into_iter().any(has)
+        || ["search_path", "current_schema", "current_schemas"].into_iter().any(has)
 }
 
 /// True for a string that is the bare name of a schema that moves.

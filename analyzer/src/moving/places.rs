@@ -193,8 +193,9 @@ impl Finder {
             }
             // Lists of lists: dictionaries of a text search configuration, operators of an exclusion.
             if let ("dicts" | "exclusions", Some(items)) = (field.as_str(), value.as_array()) {
+                let class = if field == "dicts" { Class::TextSearchDictionary } else { Class::Operator };
                 for (index, item) in items.iter().enumerate() {
-                    self.lists(&format!("/{field}/{index}"), item);
+                    self.lists(&format!("/{field}/{index}"), item, class);
                 }
             }
             // The tree does not tell the kind of a node that can be of one kind only.
@@ -205,14 +206,14 @@ impl Finder {
         self.defines = outer;
     }
 
-    fn lists(&mut self, at: &str, item: &Value) {
+    fn lists(&mut self, at: &str, item: &Value, class: Class) {
         let Some(items) = item.pointer("/List/items") else { return };
         if strings(items).is_some() {
-            return self.list(&format!("{at}/List/items"), items, Class::Operator, 1);
+            return self.list(&format!("{at}/List/items"), items, class, 1);
         }
         for (index, inner) in items.as_array().into_iter().flatten().enumerate() {
             if let Some(operator) = inner.pointer("/List/items") {
-                self.list(&format!("{at}/List/items/{index}/List/items"), operator, Class::Operator, 1);
+                self.list(&format!("{at}/List/items/{index}/List/items"), operator, class, 1);
             }
         }
     }

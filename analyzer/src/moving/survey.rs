@@ -29,6 +29,9 @@ pub struct Database {
     pub of_users: bool,
     /// Hypertables, whose catalogs hold names of schemas as rows.
     pub hypertables: bool,
+    /// Two of its schemas have a relation or function of one name: which is meant is decided by who asks.
+    #[serde(default)]
+    pub(super) has_namesakes: bool,
 }
 
 /// Classes of objects that are in schemas.
@@ -73,6 +76,17 @@ impl Database {
         })
     }
 
+    /// Looks for names that two schemas have.
+    fn look_for_namesakes(&mut self) {
+        let of_path = |class: Class| matches!(class, Class::Relation | Class::Function);
+        let mut seen = BTreeSet::new();
+        self.has_namesakes = self
+            .created
+            .iter()
+            .filter(|(class, schema, _)| of_path(*class) && !schema.starts_with("pg_"))
+            .any(|(class, _, name)| !seen.insert((*class, name)));
+    }
+
     /// True where it creates something in this schema.
     pub(super) fn has_own_in(&self, schema: &str) -> bool {
         self.created.iter().any(|(_, own, _)| **own == *schema)
@@ -100,7 +114,11 @@ impl Database {
             };
             members.holds(class, name)
                 || members.overloads(class, name)
-                || class == Class::Type && members.holds(Class::Function, name)
+                // What CREATE AGGREGATE, CREATE TEXT SEARCH DICTIONARY and their like name reads as a type.
+                || class == Class::Type
+                    && [Class::Function, Class::TextSearchTemplate, Class::TextSearchParser]
+                        .into_iter()
+                        .any(|class| members.holds(class, name))
         });
         // What no dump creates comes from an extension whose members nobody knows. The statement that creates an object may name
         // it by another class: CREATE TYPE … AS names a relation.
@@ -201,6 +219,7 @@ impl<'a> Surveyor<'a> {
         let mut survey = self.survey;
         for database in survey.databases.values_mut() {
             database.of_users = database.schemas.iter().any(|schema| survey.roles.contains(schema));
+            database.look_for_namesakes();
         }
         survey
     }

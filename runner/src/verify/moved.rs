@@ -40,11 +40,13 @@ impl<'a> Moved<'a> {
         catalog: &mut Catalog,
         relations: &mut Relations,
     ) -> Result<Self, Error> {
-        let own =
-            catalog.objects.keys().filter_map(|(kind, identity)| match identity::place(kind, identity) {
-                Place::Schema(relation) => Some(relation),
-                Place::Database(_) => None,
-            });
+        // Parts that an extension's own objects have, too.
+        let is_own = |kind: &str| !matches!(kind, "extension member" | "domain constraint");
+        let own = catalog.objects.keys().filter(|(kind, _)| is_own(kind));
+        let own = own.filter_map(|(kind, identity)| match identity::place(kind, identity) {
+            Place::Schema(relation) => Some(relation),
+            Place::Database(_) => None,
+        });
         let own = own.collect();
         let schemas = catalog.objects.keys().filter(|(kind, _)| kind == "schema");
         let schemas = schemas.filter_map(|(_, identity)| {

@@ -196,6 +196,22 @@ fn migrated(test: &str, source: Server, target: Server) -> Outcome {
     let accepted = ["--into-schema", "texts", "--accept", "MAP-01,MAP-02,MAP-03"];
     let (status, words) = stage.migrate(&at(&from, "texts"), &to, &accepted)?;
     assert_eq!(status, 0, "{words}");
+    let asked = "SELECT (SELECT sum FROM texts.of_case), (SELECT count FROM texts.of_self)";
+    assert_eq!(stage.psql(&to, &["-c", asked])?, "101|1");
+    let called = ["-c", "SET search_path = texts", "-c", "CALL texts.batch()"];
+    let seen = ["-c", "SET search_path = texts_tenant, texts", "-c", "SELECT texts.outer_one()"];
+    assert_eq!(stage.psql(&to, &[called, seen].concat())?, "6");
+    let switched = [
+        "-c",
+        "SET search_path = texts",
+        "-c",
+        "BEGIN",
+        "-c",
+        "SELECT texts.use_tenant()",
+        "-c",
+        "SELECT max(id) FROM t",
+    ];
+    assert_eq!(stage.psql(&to, &switched)?.lines().last(), Some("5"));
     let two = ["--into-schema", "one", "--map-schema", "audit=one"];
     let (status, words) = stage.migrate(&shop, &to, &[&two[..], &["--work-dir", "one"]].concat())?;
     assert_eq!(status, 2, "{words}");
