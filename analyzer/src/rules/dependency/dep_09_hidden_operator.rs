@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::dep_02_undeclared_object::says_it_all;
 use crate::edit::Safety;
 use crate::facts::ObjectId;
 use crate::facts::names::relation;
@@ -29,6 +30,7 @@ pub(crate) const RULE: Rule = Rule {
         StatementKind::IndexStmt,
         StatementKind::ViewStmt,
     ],
+    after: &["*", "DEP-01", "DEP-02"],
     doc: Doc {
         summary: "A comparison of an extension's type whose operator is not found.",
         what: "IS DISTINCT FROM, NULLIF, CASE … WHEN, IN, = ANY, BETWEEN, JOIN … USING, NATURAL JOIN, and operators without their schema, of values of type hstore, ltree, cube, seg, geometry, geography, vector, halfvec, sparsevec and citext, while search_path does not lead to the extension.",
@@ -85,6 +87,9 @@ struct Scope<'a> {
 
 fn check(ctx: &mut Context<'_>) {
     let Some((statement, node)) = ctx.node() else { return };
+    if ctx.findings.iter().any(says_it_all) {
+        return;
+    }
     let Some((path, schema)) = found(ctx, statement, node) else { return };
     let words = ctx.created(node).or_else(|| crate::facts::objects::subject(node));
     let words = words.map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object));
