@@ -465,7 +465,7 @@ fn privileges(
     };
     let mut wanted: BTreeSet<_> = ours.privileges.iter().filter(keep).cloned().collect();
     let mut found: BTreeSet<_> = theirs.privileges.iter().filter(keep).cloned().collect();
-    if kind == DATABASE && world.moved.is_some() {
+    if kind == DATABASE && (world.moved.is_some() || world.options.chosen.has_others) {
         // Others that move into it grant on it for theirs.
         found.retain(|privilege| wanted.contains(privilege));
     }
