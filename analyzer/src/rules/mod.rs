@@ -3,6 +3,7 @@
 
 pub mod catalogue;
 mod clauses;
+mod column_type;
 mod page;
 mod qualify;
 #[cfg(test)]

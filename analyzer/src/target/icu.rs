@@ -1,5 +1,7 @@
 //! The ICU collation that takes the place of a locale of the C library.
 
+use std::collections::BTreeSet;
+
 const COLLATIONS: &str = include_str!("icu_collations.txt");
 
 /// Names of languages and countries in locales of Windows, in the order of their use (setlocale of the C runtime).
@@ -50,8 +52,9 @@ const SCRIPTS: [(&str, &str, &str); 16] = [
 /// its like, and for what no locale's name is. A region that ICU does not have is left out: `de-ZZ` is `de`.
 #[must_use]
 pub fn icu_of_locale(locale: &str) -> Option<String> {
-    // A name of another ICU: `zh-CN-x-icu`.
-    let spelt = locale.strip_suffix("-x-icu").map(|name| name.replace('-', "_"));
+    // A name of another ICU, or of one without its end: `zh-CN-x-icu`, `en-US`.
+    let name = locale.strip_suffix("-x-icu").or((!locale.contains(['_', '.'])).then_some(locale));
+    let spelt = name.map(|name| name.replace('-', "_"));
     let locale = spelt.as_deref().unwrap_or(locale);
     let name = locale.split(['.', '@']).next()?;
     if let Some((_, icu)) = WINDOWS.iter().find(|(windows, _)| *windows == name) {
@@ -95,6 +98,32 @@ pub fn is_locale(name: &str) -> bool {
     let of_windows = name.starts_with(|c: char| c.is_ascii_uppercase())
         && name.rsplit_once('.').is_some_and(|(_, page)| is_page(page));
     of_windows || name.contains(['_', '.']) && language_and_region(name).is_some()
+}
+
+/// Collations of PostgreSQL itself with the version that brought them.
+const OWN: [(&str, u32); 7] = [
+    ("C", 0),
+    ("POSIX", 0),
+    ("default", 0),
+    ("pg_c_utf8", 17),
+    ("pg_unicode_fast", 18),
+    ("ucs_basic", 0),
+    ("unicode", 16),
+];
+
+/// True where `pg_catalog` may have a collation of this name in this version, on a system with these locales: initdb takes
+/// over their names as `locale -a` of the GNU C library prints them, which never writes `UTF-8`.
+#[must_use]
+pub fn may_be_collation(name: &str, version: u32, locales: &BTreeSet<String>) -> bool {
+    OWN.iter().any(|(own, since)| *own == name && *since <= version)
+        || name.strip_suffix("-x-icu").is_some_and(|name| !is_no_icu_collation(name))
+        || locales.contains(name) && !name.contains("UTF-8")
+}
+
+/// True where a version is too old for a collation of PostgreSQL itself.
+#[must_use]
+pub fn is_newer_collation(name: &str, version: u32) -> bool {
+    OWN.iter().any(|(own, since)| *own == name && *since > version)
 }
 
 /// True where every version from 15 to 18 has this ICU collation; the name is without `-x-icu`.
@@ -142,6 +171,9 @@ mod tests {
             ("POSIX", None),
             ("xx_YY", None),
             ("zh-CN-x-icu", Some("zh-Hans-CN")),
+            ("en-US", Some("en-US")),
+            ("en-us", None),
+            ("utf8_general_ci", None),
             ("English_United States.1252", Some("en-US")),
             ("Welsh_United Kingdom.1252", None),
         ] {

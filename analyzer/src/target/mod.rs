@@ -16,10 +16,10 @@ pub use builtin::{
     is_in_information_schema, is_variadic_builtin, may_be_builtin_call, may_be_in_catalog,
 };
 pub use catalog_columns::{GoneColumn, gone_columns};
-pub use icu::{icu_of_locale, is_locale, is_no_icu_collation};
+pub use icu::{icu_of_locale, is_locale, is_newer_collation, is_no_icu_collation, may_be_collation};
 pub use members::{Members, known, members};
 pub use names::Names;
-pub use operator_classes::{IndexedType, has_default_operator_class};
+pub use operator_classes::{IndexedType, has_default_operator_class, is_collatable};
 pub use parameters::{Parameter, parameter};
 pub use storage::{Storage, has_storage_parameter, refused_storage_value};
 pub use timescale::Timescale;
@@ -187,6 +187,17 @@ impl Target {
             return Err(format!("version is {}, not {OLDEST_VERSION} to {NEWEST_VERSION}", target.version));
         }
         Ok(target)
+    }
+
+    /// True where its operating system has this locale; the empty name is the environment's. The C library reads
+    /// `C.UTF8`, `C.utf8` and `C.UTF-8` as the same.
+    #[must_use]
+    pub fn has_locale(&self, name: &str) -> bool {
+        let spelt = |name: &str| {
+            let (language, page) = name.split_once('.').unwrap_or((name, ""));
+            (language.to_owned(), page.replace('-', "").to_ascii_lowercase())
+        };
+        name.is_empty() || self.locales.iter().any(|known| spelt(known) == spelt(name))
     }
 
     /// The same destination with another major version.

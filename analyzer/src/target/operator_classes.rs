@@ -63,6 +63,14 @@ pub fn has_default_operator_class(method: &str, data_type: IndexedType<'_>) -> O
     Some(types.split_whitespace().any(|name| name == stands_for))
 }
 
+/// True where a column of this type has a collation; `None` where that is not known.
+#[must_use]
+pub fn is_collatable(data_type: IndexedType<'_>) -> Option<bool> {
+    let IndexedType::Own(name) = data_type else { return Some(false) };
+    let is_judged = JUDGED.split_whitespace().any(|judged| judged == name);
+    is_judged.then_some(matches!(name, "bpchar" | "name" | "text" | "varchar"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,7 +14,9 @@ use crate::parse::{Change, Class, NodeEnum, StatementKind, canonical, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::TROUBLESHOOTING;
 use crate::rules::clauses::{paths, value};
-use crate::target::{icu_of_locale, is_locale, is_no_icu_collation};
+use crate::rules::function::bodies::body;
+use crate::target::{icu_of_locale, is_locale, is_newer_collation, is_no_icu_collation, may_be_collation};
+use crate::text::Position;
 
 pub(crate) const RULE: Rule = Rule {
     id: "COL-02",
@@ -30,7 +32,8 @@ pub(crate) const RULE: Rule = Rule {
     doc: Doc {
         summary: "Collations of the C library that the target's operating system does not have.",
         what: "CREATE COLLATION of provider libc with a locale such as de_DE.utf8, COLLATE \
-               pg_catalog.\"de_DE.utf8\" of a column, index or expression. What is newer than the target in \
+               pg_catalog.\"de_DE.utf8\" of a column, index or expression, and in a body in SQL where the session has \
+               the server look at bodies; any name behind pg_catalog that no PostgreSQL has. What is newer than the target in \
                collations (provider builtin, RULES) is IN-06's.",
         why: "A libc collation needs the locale on the server's machine. The service has C, POSIX, C.UTF-8 and \
                en_US.UTF-8 only. ICU collations of all languages are everywhere.",
@@ -61,6 +64,9 @@ fn check(ctx: &mut Context<'_>) {
         definition(ctx, statement, s);
     }
     uses(ctx, statement, node);
+    if let NodeEnum::CreateFunctionStmt(s) = node {
+        in_body(ctx, statement, s);
+    }
 }
 
 fn definition(ctx: &mut Context<'_>, statement: &Statement<'_>, s: &pg::DefineStmt) {
@@ -88,7 +94,7 @@ fn definition(ctx: &mut Context<'_>, statement: &Statement<'_>, s: &pg::DefineSt
     else {
         return;
     };
-    let Some(missing) = [collate, ctype].into_iter().find(|name| !ctx.target.locales.contains(*name)) else {
+    let Some(missing) = [collate, ctype].into_iter().find(|name| !ctx.target.has_locale(name)) else {
         return;
     };
     let server = ServerError::new(
@@ -145,28 +151,37 @@ fn definition(ctx: &mut Context<'_>, statement: &Statement<'_>, s: &pg::DefineSt
     });
 }
 
-/// Collations of PostgreSQL itself with the version that brought them.
-const NEWER: [(&str, u32); 3] = [("pg_c_utf8", 17), ("pg_unicode_fast", 18), ("unicode", 16)];
+/// True for a collation that `pg_catalog` does not have and that nothing before creates.
+fn is_missing(ctx: &Context<'_>, schema: Option<&str>, name: &str) -> bool {
+    if schema.is_some_and(|schema| schema != "pg_catalog") {
+        return false;
+    }
+    let own = ctx.resolved(&ObjectId::new(Class::Collation, schema, name));
+    let version = ctx.target.version;
+    let missing = match &ctx.target.live_collations {
+        Some(live) => !live.contains(name),
+        None if !may_be_collation(name, version, &ctx.target.locales) => {
+            // Another schema may have what is not named as a system's are.
+            schema.is_some() || is_of_system(name) || is_newer_collation(name, version)
+        }
+        None => false,
+    };
+    missing && !ctx.facts.declares(&own)
+}
 
 /// Collations of pg_catalog that were made of the source's locales when its cluster was.
 fn uses(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &NodeEnum) {
-    let missing = |schema: Option<&str>, name: &str| {
-        let is_catalog = schema.is_none_or(|schema| schema == "pg_catalog");
-        let own = ctx.resolved(&ObjectId::new(Class::Collation, schema, name));
-        let newer = || NEWER.iter().any(|(newer, since)| *newer == name && *since > ctx.target.version);
-        is_catalog
-            && match &ctx.target.live_collations {
-                Some(live) => !live.contains(name),
-                None => is_of_system(name) && !ctx.target.locales.contains(name) || newer(),
-            }
-            && !ctx.facts.declares(&own)
-    };
     let found = statement
         .references()
         .iter()
-        .find(|r| r.class == Class::Collation && missing(r.schema.as_deref(), &r.name));
-    let Some(name) = found.map(|r| r.name.to_string()) else { return };
-    let new = icu_of_locale(&name).map(|locale| format!("{locale}-x-icu"));
+        .find(|r| r.class == Class::Collation && is_missing(ctx, r.schema.as_deref(), &r.name));
+    let Some((schema, name)) = found.map(|r| (r.schema.clone(), r.name.to_string())) else { return };
+    // The C locale's is the same one, as the system spells it.
+    let new = if name == "C.UTF-8" {
+        Some("C.utf8".to_owned())
+    } else {
+        icu_of_locale(&name).map(|locale| format!("{locale}-x-icu"))
+    };
     let new = new.filter(|new| ctx.target.live_collations.as_ref().is_none_or(|live| live.contains(new)));
     let object = created(node).or_else(|| subject(node));
     let words = object.map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object));
@@ -183,15 +198,13 @@ fn uses(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &NodeEnum) {
     let draft = Draft::new(format!("{words} needs collation \"{name}\", which the target does not have"))
         .at(first)
         .object(words.clone())
-        .server(ServerError::new(
-            "42704",
-            format!("collation \"pg_catalog.{name}\" for encoding \"UTF8\" does not exist"),
-        ));
+        .server(not_there(schema.as_deref(), &name));
     let Some(new) = new else {
         ctx.report(draft.advice("Write a collation that the target has: SELECT collname FROM pg_collation;"));
         return;
     };
-    let mut fix = FixDraft::edit(format!("Use ICU's {new}"));
+    let whose = if new.ends_with("-x-icu") { "ICU's " } else { "" };
+    let mut fix = FixDraft::edit(format!("Use {whose}{new}"));
     for range in ranges {
         fix = fix.replace(range, quoted(&new));
     }
@@ -199,12 +212,51 @@ fn uses(ctx: &mut Context<'_>, statement: &Statement<'_>, node: &NodeEnum) {
         fix = fix.change(Change::set_str(format!("{place}/sval"), &new));
     }
     ctx.report(
-        draft.fix(fix.lost(format!("order by collation {name} in {words}: ICU's {new} takes its place"))),
+        draft.fix(fix.lost(format!("order by collation {name} in {words}: {whose}{new} takes its place"))),
     );
+}
+
+/// The server's words.
+fn not_there(schema: Option<&str>, name: &str) -> ServerError {
+    let shown = schema.map_or_else(|| name.to_owned(), |schema| format!("{schema}.{name}"));
+    ServerError::new("42704", format!("collation \"{shown}\" for encoding \"UTF8\" does not exist"))
+}
+
+/// A body in SQL, which the server looks through when the function is created.
+fn in_body(ctx: &mut Context<'_>, statement: &Statement<'_>, s: &pg::CreateFunctionStmt) {
+    let language = option(&s.options, "language").and_then(option_text).unwrap_or("sql");
+    if ctx.facts.session.now.unchecked_bodies || !language.eq_ignore_ascii_case("sql") || ctx.is_removed() {
+        return;
+    }
+    for part in body(ctx).iter() {
+        let start = Position { line: 1, column: 1 };
+        let inner = Statement::new(part.sql(), part.parsed(), 0, 0, 0, start);
+        let Some(found) = inner.references().iter().find(|reference| {
+            reference.class == Class::Collation
+                && is_missing(ctx, reference.schema.as_deref(), &reference.name)
+        }) else {
+            continue;
+        };
+        let name = &*found.name;
+        let words = created(statement.node()).map_or_else(String::new, |object| ctx.describe(&object));
+        let at = inner
+            .code()
+            .find(|token| token.identifier(inner.sql()).as_deref() == Some(name))
+            .map(|token| part.range(&(token.start..token.end)));
+        let draft = Draft::new(format!("the body of {words} needs collation \"{name}\", which the target does not have"))
+            .object(words)
+            .server(not_there(found.schema.as_deref(), name))
+            .advice("Write a collation that the target has: SELECT collname FROM pg_collation;");
+        ctx.report(match at {
+            Some(range) if !range.is_empty() => draft.at(range),
+            _ => draft,
+        });
+        return;
+    }
 }
 
 /// True for names of collations that initdb makes of the locales of the system or of an ICU: `de_DE.utf8`, `zh-CN-x-icu`
 /// of no version, `English_United States.1252`.
 fn is_of_system(name: &str) -> bool {
-    name.strip_suffix("-x-icu").map_or_else(|| is_locale(name), is_no_icu_collation)
+    name.strip_suffix("-x-icu").map_or_else(|| is_locale(name) || name.starts_with("C."), is_no_icu_collation)
 }

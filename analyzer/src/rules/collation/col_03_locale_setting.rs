@@ -47,8 +47,7 @@ fn check(ctx: &mut Context<'_>) {
             continue;
         }
         let Some(value) = setting.set.args.first().and_then(text) else { continue };
-        // The empty value is the environment's.
-        if value.is_empty() || ctx.target.locales.contains(value) {
+        if ctx.target.has_locale(value) {
             continue;
         }
         let title = format!("there is no locale {value}");

@@ -1,15 +1,15 @@
 //! DATA-15: indexes and exclusion constraints on columns whose type has no default operator class for the access method.
 
 use crate::edit::Safety;
-use crate::facts::names::{quoted, relation, shown_type, string};
+use crate::facts::names::{quoted, relation, string};
 use crate::facts::objects::created;
-use crate::facts::tables::Traits;
-use crate::facts::{ObjectId, TypeKind};
+use crate::facts::ObjectId;
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, FixDraft, Rule};
 use crate::rules::clauses::has_extension;
-use crate::target::{IndexedType, has_default_operator_class, is_builtin};
+use crate::rules::column_type::{KnownType, column_type, known_type};
+use crate::target::{IndexedType, has_default_operator_class};
 
 pub(crate) const RULE: Rule = Rule {
     id: "DATA-15",
@@ -188,11 +188,11 @@ fn look(
     let found = keys.iter().find_map(|key| {
         let indexed = match key {
             Key::Column(column) => column_type(ctx, &table, definition, column)?,
-            Key::Type(written) => indexed(ctx, written)?,
+            Key::Type(written) => known_type(ctx, written)?,
         };
         (has_default_operator_class(method, indexed.base) == Some(false)).then_some(indexed)
     });
-    let Some(Indexed { base: data_type, shown }) = found else { return };
+    let Some(KnownType { base: data_type, shown }) = found else { return };
     let there: Vec<&'static str> =
         PROVIDERS.iter().map(|(_, extension)| *extension).filter(|name| has_extension(ctx, name)).collect();
     let has = |extension: &str| there.contains(&extension);
@@ -235,74 +235,4 @@ fn is_provided(indexed: IndexedType<'_>) -> bool {
         IndexedType::Enum => true,
         IndexedType::Composite | IndexedType::Range => false,
     }
-}
-
-/// The type of a column that is indexed: what it is to an access method, and its name in the server's messages.
-struct Indexed<'a> {
-    base: IndexedType<'a>,
-    shown: String,
-}
-
-/// A type as its tree writes it, where it is known what it is to an access method.
-fn indexed<'a>(ctx: &'a Context<'_>, written: &'a pg::TypeName) -> Option<Indexed<'a>> {
-    let (schema, name) = crate::facts::names::qualified(&written.names)?;
-    if written.array_bounds.is_empty() { known(ctx, schema, name) } else { None }
-}
-
-fn known<'a>(ctx: &'a Context<'_>, schema: Option<&str>, name: &'a str) -> Option<Indexed<'a>> {
-    if schema.is_none_or(|schema| schema == "pg_catalog") && is_builtin(Class::Type, name) {
-        return Some(Indexed { base: IndexedType::Own(name), shown: shown_type(name).to_owned() });
-    }
-    let id = ctx.resolved(&ObjectId::new(Class::Type, schema, name));
-    let parts = ctx.facts.type_parts(&id)?;
-    let base = match parts.kind {
-        TypeKind::Enum => IndexedType::Enum,
-        TypeKind::Composite => IndexedType::Composite,
-        TypeKind::Range => IndexedType::Range,
-        // A domain is indexed as its type is.
-        TypeKind::Domain => IndexedType::Own(
-            parts.base.strip_prefix("pg_catalog.").filter(|base| !base.contains(['.', '[']))?,
-        ),
-    };
-    let is_seen = ctx.facts.search_path.iter().any(|seen| Some(&**seen) == id.schema.as_deref());
-    Some(Indexed { base, shown: if is_seen { quoted(&id.name) } else { id.path() } })
-}
-
-/// A column's type, where it is known what it is to an access method.
-fn column_type<'a>(
-    ctx: &'a Context<'_>,
-    table: &ObjectId,
-    definition: Option<&'a pg::CreateStmt>,
-    column: &str,
-) -> Option<Indexed<'a>> {
-    if let Some(definition) = definition {
-        let written = definition.table_elts.iter().find_map(|element| match element.node.as_ref()? {
-            NodeEnum::ColumnDef(found) if found.colname == column => found.type_name.as_ref(),
-            _ => None,
-        })?;
-        return indexed(ctx, written);
-    }
-    let (mut tables, mut seen) = (vec![table], Vec::new());
-    let found = loop {
-        let table = tables.pop()?;
-        if seen.contains(&table) {
-            continue;
-        }
-        seen.push(table);
-        let Some(relation) = ctx.facts.relations.get(table) else { continue };
-        let own = relation.columns.iter().find(|found| ctx.facts.names.name(found.name) == column);
-        match own {
-            Some(own) => break own,
-            // What it inherits.
-            None => tables.extend(&relation.parents),
-        }
-    };
-    if found.traits.has(Traits::ARRAY) {
-        return None;
-    }
-    let (schema, name) = match ctx.facts.names.name(found.data_type).split_once('.') {
-        Some((schema, name)) => (Some(schema), name),
-        None => (None, ctx.facts.names.name(found.data_type)),
-    };
-    known(ctx, schema, name)
 }
