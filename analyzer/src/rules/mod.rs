@@ -3,7 +3,7 @@
 
 pub mod catalogue;
 mod clauses;
-mod column_type;
+mod known_type;
 mod page;
 mod qualify;
 #[cfg(test)]

@@ -162,6 +162,26 @@ pub fn may_be_builtin_call(name: &str, arguments: &str) -> bool {
     ALL.functions.contains(name) || known.peek().is_some() && known.any(|[_, _, types, _]| types == arguments)
 }
 
+/// The type of what a function of pg_catalog gives for arguments of these types, by their names in `pg_type`; an argument
+/// without one is a constant. `None` where it is not one certain function.
+#[must_use]
+pub fn result_of_call(name: &str, arguments: &[Option<&str>]) -> Option<&'static str> {
+    if ALL.functions.contains(name) && !INTERNAL_NAMES.contains(name) || arguments.iter().all(Option::is_none)
+    {
+        return None;
+    }
+    let fits = |types: &str| {
+        let types: Vec<&str> = types.split(',').collect();
+        types.len() == arguments.len()
+            && types.iter().zip(arguments).all(|(own, given)| {
+                given.is_none_or(|given| given == *own || given == "varchar" && *own == "text")
+            })
+    };
+    let mut found = internal_functions().filter(|[_, own, types, _]| *own == name && fits(types));
+    let [.., result] = found.next()?;
+    found.all(|[.., other]| other == result).then_some(result)
+}
+
 /// The SQL name of the function of pg_catalog that is this function inside the server, with these types of arguments
 /// and of the result (as pg_type names them, arrays with `_`), in every version from 15 to 18.
 #[must_use]

@@ -1,39 +1,34 @@
-//! Which of PostgreSQL's own types have a default operator class for which access method.
-//!
-//! Source: `pg_opclass` of PostgreSQL 15.18, 17.12 and 18.6, which have the same.
+//! Which types have which operator classes for which access method: PostgreSQL's own and those of common extensions.
 
-/// Types with a default operator class of their own, by their names in `pg_type`. `anyarray` and its like are not named.
-const DEFAULTS: [(&str, &str); 6] = [
-    (
-        "btree",
-        "bit bool bpchar bytea char date float4 float8 inet int2 int4 int8 interval jsonb macaddr macaddr8 money name \
-         numeric oid pg_lsn text time timestamp timestamptz timetz tsquery tsvector uuid varbit",
-    ),
-    ("gist", "box circle point polygon tsquery tsvector"),
-    ("gin", "jsonb tsvector"),
-    ("spgist", "box inet point polygon text"),
-    (
-        "hash",
-        "aclitem bool bpchar bytea char cid date float4 float8 inet int2 int4 int8 interval jsonb macaddr macaddr8 name \
-         numeric oid oidvector pg_lsn text tid time timestamp timestamptz timetz uuid xid xid8",
-    ),
-    (
-        "brin",
-        "bit box bpchar bytea char date float4 float8 inet int2 int4 int8 interval macaddr macaddr8 name numeric oid pg_lsn \
-         text tid time timestamp timestamptz timetz uuid varbit",
-    ),
-];
+const CLASSES: &str = include_str!("operator_classes.txt");
 
 /// Types that are judged: scalars of PostgreSQL's own. Those that are binary coercible to another stand with it.
 const JUDGED: &str = "bit bool bpchar bytea char cidr circle box date float4 float8 inet int2 int4 int8 interval json jsonb \
     line lseg macaddr macaddr8 money name numeric oid path pg_lsn point polygon text time timestamp timestamptz timetz tsquery \
     tsvector uuid varbit varchar xid xml";
 
+/// Types that the server takes for another without a function (pg_cast: binary, implicit).
+const COERCIBLE: [(&str, &str); 9] = [
+    ("varchar", "text"),
+    ("varchar", "bpchar"),
+    ("text", "bpchar"),
+    ("text", "varchar"),
+    ("cidr", "inet"),
+    ("bit", "varbit"),
+    ("varbit", "bit"),
+    ("int4", "oid"),
+    ("citext", "text"),
+];
+
 /// What a type is to an access method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IndexedType<'a> {
     /// One of PostgreSQL's own, by its name in `pg_type`.
     Own(&'a str),
+    /// An array of one of PostgreSQL's own.
+    Array(&'a str),
+    /// One of an extension's, by its name in `pg_type`.
+    Member(&'a str),
     /// An enum.
     Enum,
     /// A composite type.
@@ -42,55 +37,197 @@ pub enum IndexedType<'a> {
     Range,
 }
 
-/// True where a column of this type needs no operator class in an index of this access method; `None` where that is not
-/// known: other types and access methods.
+impl IndexedType<'_> {
+    /// True where an operator class for this type takes it, too; `None` where that is not known.
+    fn is_taken_as(self, class: &str) -> Option<bool> {
+        Some(match self {
+            Self::Own(name) => {
+                is_scalar(name).then_some(())?;
+                name == class || COERCIBLE.contains(&(name, class))
+            }
+            Self::Array(name) => {
+                is_scalar(name).then_some(())?;
+                class == "anyarray" || class.strip_suffix("[]") == Some(name)
+            }
+            Self::Member(name) => name == class || COERCIBLE.contains(&(name, class)),
+            Self::Enum => class == "anyenum",
+            Self::Composite => class == "record",
+            Self::Range => class == "anyrange",
+        })
+    }
+}
+
+/// True for the types of PostgreSQL's own that are judged.
 #[must_use]
-pub fn has_default_operator_class(method: &str, data_type: IndexedType<'_>) -> Option<bool> {
-    let (_, types) = DEFAULTS.iter().find(|(name, _)| *name == method)?;
-    let name = match data_type {
-        // The classes for anyenum, record and anyrange.
-        IndexedType::Enum | IndexedType::Composite => return Some(matches!(method, "btree" | "hash")),
-        IndexedType::Range => return Some(method != "gin"),
-        IndexedType::Own(name) => name,
-    };
-    JUDGED.split_whitespace().any(|judged| judged == name).then_some(())?;
-    // What they are binary coercible to (pg_cast).
-    let stands_for = match name {
-        "varchar" => "text",
-        "cidr" => "inet",
-        other => other,
-    };
-    Some(types.split_whitespace().any(|name| name == stands_for))
+pub fn is_scalar(name: &str) -> bool {
+    JUDGED.split_whitespace().any(|judged| judged == name)
+}
+
+/// The line of a provider and an access method: `name` or `name:type`, with `!` behind the default.
+struct Line {
+    provider: &'static str,
+    method: &'static str,
+    classes: &'static str,
+}
+
+fn lines() -> impl Iterator<Item = Line> {
+    CLASSES.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
+        let (provider, rest) = line.split_once(' ')?;
+        let (method, classes) = rest.split_once(' ')?;
+        Some(Line { provider, method, classes })
+    })
+}
+
+impl Line {
+    /// Name without `_ops`, type, and whether it is the default.
+    fn classes(&self) -> impl Iterator<Item = (&'static str, &'static str, bool)> {
+        self.classes.split(' ').map(|class| match class.split_once(':') {
+            Some((name, data_type)) => {
+                let plain = data_type.trim_end_matches('!');
+                (name, plain, plain.len() < data_type.len())
+            }
+            None => (class, class, true),
+        })
+    }
+
+    fn is_of(&self, method: &str, has: &impl Fn(&str) -> bool) -> bool {
+        self.method == method && (self.provider == "-" || has(self.provider))
+    }
+}
+
+/// True where the operator classes of this extension are known.
+#[must_use]
+pub fn has_known_classes(extension: &str) -> bool {
+    lines().any(|line| line.provider == extension)
+}
+
+/// True where a column of this type needs no operator class in an index of this access method; `None` where that is not
+/// known: other types and access methods. `has` says which extensions are there.
+#[must_use]
+pub fn has_default_operator_class(
+    method: &str,
+    data_type: IndexedType<'_>,
+    has: impl Fn(&str) -> bool,
+) -> Option<bool> {
+    let mut known = None;
+    for line in lines().filter(|line| line.is_of(method, &has)) {
+        for (_, class, is_default) in line.classes() {
+            let fits = data_type.is_taken_as(class)?;
+            known = Some(known.unwrap_or_default() || is_default && fits);
+        }
+    }
+    known
+}
+
+/// What is known of an operator class that a statement names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedClass {
+    /// It takes the type, or that is not known.
+    Fits,
+    /// It is there for other types only.
+    OtherType,
+    /// It is there for other access methods only.
+    OtherMethod,
+    /// No such name is known.
+    Unknown,
+}
+
+/// What is known of the operator class of this name for an access method and a type. `has` says which extensions are
+/// looked at: without a name, PostgreSQL itself.
+#[must_use]
+pub fn named_operator_class(
+    method: &str,
+    name: &str,
+    data_type: Option<IndexedType<'_>>,
+    has: impl Fn(Option<&str>) -> bool,
+) -> NamedClass {
+    let mut found = NamedClass::Unknown;
+    for line in lines().filter(|line| has((line.provider != "-").then_some(line.provider))) {
+        for (class, of, _) in line.classes() {
+            let is_named =
+                name == class && class.contains("_ops") || name.strip_suffix("_ops") == Some(class);
+            if !is_named {
+                continue;
+            }
+            if line.method != method {
+                if found == NamedClass::Unknown {
+                    found = NamedClass::OtherMethod;
+                }
+            } else if data_type.and_then(|data_type| data_type.is_taken_as(of)) == Some(false) {
+                found = NamedClass::OtherType;
+            } else {
+                return NamedClass::Fits;
+            }
+        }
+    }
+    found
 }
 
 /// True where a column of this type has a collation; `None` where that is not known.
 #[must_use]
 pub fn is_collatable(data_type: IndexedType<'_>) -> Option<bool> {
-    let IndexedType::Own(name) = data_type else { return Some(false) };
-    let is_judged = JUDGED.split_whitespace().any(|judged| judged == name);
-    is_judged.then_some(matches!(name, "bpchar" | "name" | "text" | "varchar"))
+    match data_type {
+        IndexedType::Own(name) => {
+            is_scalar(name).then_some(matches!(name, "bpchar" | "name" | "text" | "varchar"))
+        }
+        IndexedType::Array(_) | IndexedType::Member(_) => None,
+        IndexedType::Enum | IndexedType::Composite | IndexedType::Range => Some(false),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use IndexedType::{Array, Enum, Member, Own};
 
     #[test]
     fn default_operator_classes_are_those_of_the_server() {
         for (method, data_type, has) in [
-            ("gist", "int4", Some(false)),
-            ("gist", "tsvector", Some(true)),
-            ("gin", "text", Some(false)),
-            ("spgist", "varchar", Some(true)),
-            ("hash", "varchar", Some(true)),
-            ("gist", "public.geometry", None),
-            ("btree", "int4", Some(true)),
-            ("btree", "json", Some(false)),
-            ("hnsw", "int4", None),
-            ("gin", "int4[]", None),
+            ("gist", Own("int4"), Some(false)),
+            ("gist", Own("tsvector"), Some(true)),
+            ("gin", Own("text"), Some(false)),
+            ("spgist", Own("varchar"), Some(true)),
+            ("hash", Own("varchar"), Some(true)),
+            ("brin", Own("int4"), Some(true)),
+            ("btree", Own("int4"), Some(true)),
+            ("btree", Own("json"), Some(false)),
+            ("hnsw", Own("int4"), None),
+            ("gin", Array("int4"), Some(true)),
+            ("gist", Array("int4"), Some(false)),
+            ("gin", Member("geometry"), Some(false)),
+            ("brin", Member("citext"), Some(true)),
         ] {
-            let judged = has_default_operator_class(method, IndexedType::Own(data_type));
-            assert_eq!(judged, has, "{method} {data_type}");
+            assert_eq!(
+                has_default_operator_class(method, data_type, |_| false),
+                has,
+                "{method} {data_type:?}"
+            );
         }
+        let all = |_: &str| true;
+        assert_eq!(has_default_operator_class("gist", Own("int4"), all), Some(true));
+        assert_eq!(has_default_operator_class("gist", Array("int4"), all), Some(true));
+        assert_eq!(has_default_operator_class("gin", Enum, all), Some(true));
+        assert_eq!(has_default_operator_class("hnsw", Member("vector"), all), Some(false));
+        assert_eq!(has_default_operator_class("ivfflat", Member("vector"), all), Some(true));
+    }
+
+    #[test]
+    fn named_operator_classes_are_those_of_the_server() {
+        let own = |provider: Option<&str>| provider.is_none();
+        let of = |method, name, data_type| named_operator_class(method, name, Some(data_type), own);
+        assert_eq!(of("btree", "text_pattern_ops", Own("varchar")), NamedClass::Fits);
+        assert_eq!(of("btree", "text_pattern_ops", Own("int4")), NamedClass::OtherType);
+        assert_eq!(of("gin", "int4_ops", Own("int4")), NamedClass::OtherMethod);
+        assert_eq!(of("gin", "gin_trgm_ops", Own("text")), NamedClass::Unknown);
+        assert_eq!(of("btree", "array_ops", Array("text")), NamedClass::Fits);
+        assert_eq!(of("btree", "bpchar_pattern_ops", Own("text")), NamedClass::Fits);
+        assert_eq!(of("btree", "enum_ops", Enum), NamedClass::Fits);
+        let all = |_: Option<&str>| true;
+        let of = |method, name, data_type| named_operator_class(method, name, Some(data_type), all);
+        assert_eq!(of("gin", "int4_ops", Own("int4")), NamedClass::Fits);
+        assert_eq!(of("ivfflat", "vector_ops", Member("vector")), NamedClass::OtherMethod);
+        assert_eq!(of("gist", "gist_geometry_ops_nd", Member("geometry")), NamedClass::Fits);
+        assert_eq!(of("gin", "gin_trgm_ops", Member("citext")), NamedClass::Fits);
+        assert_eq!(of("gin", "gin_trgm_ops", Member("ltree")), NamedClass::OtherType);
     }
 }

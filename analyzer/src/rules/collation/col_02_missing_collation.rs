@@ -243,10 +243,12 @@ fn in_body(ctx: &mut Context<'_>, statement: &Statement<'_>, s: &pg::CreateFunct
             .code()
             .find(|token| token.identifier(inner.sql()).as_deref() == Some(name))
             .map(|token| part.range(&(token.start..token.end)));
-        let draft = Draft::new(format!("the body of {words} needs collation \"{name}\", which the target does not have"))
-            .object(words)
-            .server(not_there(found.schema.as_deref(), name))
-            .advice("Write a collation that the target has: SELECT collname FROM pg_collation;");
+        let draft = Draft::new(format!(
+            "the body of {words} needs collation \"{name}\", which the target does not have"
+        ))
+        .object(words)
+        .server(not_there(found.schema.as_deref(), name))
+        .advice("Write a collation that the target has: SELECT collname FROM pg_collation;");
         ctx.report(match at {
             Some(range) if !range.is_empty() => draft.at(range),
             _ => draft,

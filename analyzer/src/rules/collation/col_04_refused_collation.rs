@@ -7,7 +7,7 @@ use crate::facts::objects::{created, subject};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, Rule};
-use crate::rules::column_type::{KnownType, column_type, known_type};
+use crate::rules::known_type::{KnownType, column_type, known_type};
 use crate::target::is_collatable;
 use crate::text::parse_bool;
 
@@ -127,10 +127,7 @@ fn definition(definition: &[pg::Node], version: u32) -> Option<ServerError> {
             let is_known =
                 matches!(locale, "C" | "C.UTF-8" | "C.UTF8") || locale == "PG_UNICODE_FAST" && version >= 18;
             if !is_known {
-                return refused(
-                    "42809",
-                    format!("invalid locale name \"{locale}\" for builtin provider"),
-                );
+                return refused("42809", format!("invalid locale name \"{locale}\" for builtin provider"));
             }
         }
         _ => return refused("42P17", format!("unrecognized collation provider: {provider}")),
