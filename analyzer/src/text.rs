@@ -94,6 +94,13 @@ pub fn parseable(text: &[u8]) -> std::borrow::Cow<'_, str> {
     out.into()
 }
 
+/// A name of an encoding as the server compares it: letters and digits count, in any case (PostgreSQL
+/// src/common/encnames.c, `clean_encoding_name`).
+#[must_use]
+pub fn cleaned(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
 /// What a word for on or off means, as PostgreSQL's `parse_bool` reads it: any beginning that is no beginning of the other.
 ///
 /// ```

@@ -1,5 +1,7 @@
 //! The encoding of what a session sends, as far as the inputs declare it.
 
+use crate::text::cleaned;
+
 /// What the server does with the bytes of a statement or row. Its databases are UTF8.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Encoding {
@@ -29,11 +31,4 @@ impl Encoding {
             _ => Self::MayFail,
         }
     }
-}
-
-/// A name of an encoding as the server compares it: letters and digits count, in any case (PostgreSQL
-/// src/common/encnames.c, `clean_encoding_name`).
-#[must_use]
-pub fn cleaned(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }

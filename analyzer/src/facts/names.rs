@@ -122,6 +122,23 @@ pub fn option_is_on(option: &pg::DefElem) -> bool {
     }
 }
 
+/// The value of an option that takes true and false, on and off, 1 and 0 and nothing else (`defGetBoolean`); `None` where the
+/// server refuses it. Without a value it is true.
+#[must_use]
+pub fn strict_truth(option: &pg::DefElem) -> Option<bool> {
+    let Some(arg) = &option.arg else { return Some(true) };
+    let word = match arg.node.as_ref()? {
+        NodeEnum::Integer(integer) => integer.ival.to_string(),
+        NodeEnum::Boolean(boolean) => return Some(boolean.boolval),
+        _ => text(arg)?.to_ascii_lowercase(),
+    };
+    match word.as_str() {
+        "true" | "on" | "1" => Some(true),
+        "false" | "off" | "0" => Some(false),
+        _ => None,
+    }
+}
+
 /// What a parameter that is on or off is set to.
 #[must_use]
 pub fn truth(value: &pg::Node) -> Option<bool> {

@@ -54,8 +54,8 @@ pub struct Index {
     pub columns: Box<[Symbol]>,
     /// UNIQUE.
     pub unique: bool,
-    /// USING brin.
-    pub brin: bool,
+    /// USING: its access method.
+    pub method: Symbol,
     /// Where.
     pub place: Place,
 }

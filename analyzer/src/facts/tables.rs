@@ -446,8 +446,8 @@ impl Facts {
         };
         let columns = s.index_params.iter().map(column).collect();
         let name = self.names.symbol(&s.idxname);
-        let brin = s.access_method == "brin";
-        let index = Index { schema, table, name, columns, unique: s.unique, brin, place };
+        let method = self.names.symbol(&s.access_method);
+        let index = Index { schema, table, name, columns, unique: s.unique, method, place };
         grow::push(&mut self.indexes, index);
     }
 

@@ -26,11 +26,11 @@ impl<'a> KnownType<'a> {
 pub(crate) fn known_type<'a>(ctx: &'a Context<'_>, written: &'a pg::TypeName) -> Option<KnownType<'a>> {
     let (schema, name) = qualified(&written.names)?;
     let element = named(ctx, schema, name, 0)?;
-    if written.array_bounds.is_empty() { Some(element) } else { array(element) }
+    if written.array_bounds.is_empty() { Some(element) } else { array(&element) }
 }
 
 /// The array of a type.
-fn array(element: KnownType<'_>) -> Option<KnownType<'_>> {
+fn array<'a>(element: &KnownType<'a>) -> Option<KnownType<'a>> {
     match element.base {
         IndexedType::Own(name) if element.shown == shown_type(name) => {
             Some(KnownType { base: IndexedType::Array(name), shown: format!("{}[]", element.shown) })
@@ -113,7 +113,7 @@ pub(crate) fn column_type<'a>(
     let written = ctx.facts.names.name(found.data_type);
     let (schema, name) = written.split_once('.').map_or((None, written), |(s, n)| (Some(s), n));
     let element = named(ctx, schema, name, 0)?;
-    if found.traits.has(Traits::ARRAY) { array(element) } else { Some(element) }
+    if found.traits.has(Traits::ARRAY) { array(&element) } else { Some(element) }
 }
 
 /// The type of an expression over a table's columns, where it is known.
@@ -135,9 +135,9 @@ pub(crate) fn expression_type<'a>(
             let operator = strings(&expression.name);
             let left = of(expression.lexpr.as_ref()?)?;
             let IndexedType::Own("json" | "jsonb") = left.base else { return None };
-            match operator.last()? {
-                &("->" | "#>") => Some(left),
-                &("->>" | "#>>") => Some(KnownType::own("text")),
+            match *operator.last()? {
+                "->" | "#>" => Some(left),
+                "->>" | "#>>" => Some(KnownType::own("text")),
                 _ => None,
             }
         }

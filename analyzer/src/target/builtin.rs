@@ -122,6 +122,17 @@ const STEMMED: [&str; 30] = [
     "yiddish",
 ];
 
+/// True where this version has a stemmer, a dictionary and a configuration for the language. Asked of 15.18, 17.12 and 18.6.
+#[must_use]
+pub fn has_stemmer(language: &str, version: u32) -> bool {
+    let since = match language {
+        "estonian" => 18,
+        "polish" => 19,
+        _ => 0,
+    };
+    STEMMED.contains(&language) && version >= since
+}
+
 /// True for a text search template of pg_catalog's.
 #[must_use]
 pub fn is_builtin_template(name: &str) -> bool {

@@ -12,8 +12,9 @@ mod storage;
 mod timescale;
 
 pub use builtin::{
-    builtin_of_internal, is_builtin, is_builtin_operator, is_builtin_operator_class, is_builtin_template,
-    is_in_information_schema, is_variadic_builtin, may_be_builtin_call, may_be_in_catalog, result_of_call,
+    builtin_of_internal, has_stemmer, is_builtin, is_builtin_operator, is_builtin_operator_class,
+    is_builtin_template, is_in_information_schema, is_variadic_builtin, may_be_builtin_call,
+    may_be_in_catalog, result_of_call,
 };
 pub use catalog_columns::{GoneColumn, gone_columns};
 pub use icu::{icu_of_locale, is_locale, is_newer_collation, is_no_icu_collation, may_be_collation};
@@ -21,9 +22,10 @@ pub use members::{Members, known, members};
 pub use names::Names;
 pub use operator_classes::{
     IndexedType, NamedClass, has_default_operator_class, has_known_classes, is_collatable, is_scalar,
-    named_operator_class,
+    is_toastable, named_operator_class,
 };
 pub use parameters::{Parameter, parameter};
+pub use session_values::is_encoding;
 pub use storage::{Storage, has_storage_parameter, refused_storage_value};
 pub use timescale::Timescale;
 

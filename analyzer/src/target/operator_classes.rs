@@ -163,6 +163,23 @@ pub fn named_operator_class(
     found
 }
 
+/// True where values of this type may lie outside of their row, compressed or not; `None` where that is not known.
+#[must_use]
+pub fn is_toastable(data_type: IndexedType<'_>) -> Option<bool> {
+    match data_type {
+        IndexedType::Own(name) => is_scalar(name).then_some(TOASTABLE.contains(&name)),
+        IndexedType::Array(_) | IndexedType::Composite | IndexedType::Range => Some(true),
+        IndexedType::Enum => Some(false),
+        IndexedType::Member(_) => None,
+    }
+}
+
+/// The scalars whose `typstorage` is not plain (pg_type).
+const TOASTABLE: [&str; 15] = [
+    "bit", "bpchar", "bytea", "cidr", "inet", "json", "jsonb", "numeric", "path", "polygon", "text",
+    "tsvector", "varbit", "varchar", "xml",
+];
+
 /// True where a column of this type has a collation; `None` where that is not known.
 #[must_use]
 pub fn is_collatable(data_type: IndexedType<'_>) -> Option<bool> {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::session_values::{is_no_date_style, is_no_time_zone};
+use super::session_values::{is_encoding, is_no_date_style, is_no_time_zone};
 use super::{NEWEST_VERSION, OLDEST_VERSION};
-use crate::text::parse_bool;
+use crate::text::{cleaned, parse_bool};
 
 const PARAMETERS: &str = include_str!("parameters.txt");
 
@@ -27,6 +27,8 @@ enum Values {
         least: f64,
         most: f64,
         unit: &'static str,
+        /// Not rounded to a whole number.
+        is_real: bool,
     },
     /// One of these words, separated by commas.
     Words(&'static str),
@@ -56,6 +58,7 @@ fn read(line: &'static str) -> Option<(&'static str, Parameter)> {
             least: bound(least, f64::NEG_INFINITY)?,
             most: bound(most, f64::INFINITY)?,
             unit: if *unit == "-" { "" } else { unit },
+            is_real: kind == "real",
         },
         ("enum", [words]) => Values::Words(words),
         _ => Values::Text,
@@ -93,6 +96,8 @@ impl Parameter {
                 let is_refused = match &*name.to_ascii_lowercase() {
                     "datestyle" => is_no_date_style(value),
                     "timezone" => is_no_time_zone(value),
+                    "timezone_abbreviations" => !["Default", "Australia", "India"].contains(&value),
+                    "client_encoding" => !is_encoding(&cleaned(value)),
                     _ => false,
                 };
                 if is_refused { invalid() } else { None }
@@ -112,10 +117,11 @@ impl Parameter {
                     invalid()
                 }
             }
-            Values::Number { least, most, unit } => {
+            Values::Number { least, most, unit, is_real } => {
                 let Some(number) = number(value, unit) else { return invalid() };
                 // Fractions of a unit are rounded (convert_to_base_unit).
-                if !number.is_finite() || (least - 0.5..=most + 0.5).contains(&number) {
+                let slack = if is_real { 0.0 } else { 0.5 };
+                if !number.is_finite() || (least - slack..=most + slack).contains(&number) {
                     return None;
                 }
                 let space = if unit.is_empty() { "" } else { " " };
@@ -282,6 +288,9 @@ mod tests {
         for (name, value) in [
             ("work_mem", "4MB"),
             ("work_mem", "64"),
+            ("work_mem", "63.5"),
+            ("client_encoding", "Windows-1252"),
+            ("timezone_abbreviations", "India"),
             ("work_mem", " 1 GB"),
             ("statement_timeout", "1.5h"),
             ("statement_timeout", "0"),
@@ -305,6 +314,11 @@ mod tests {
                 "-1 is outside the valid range for parameter \"random_page_cost\" (0 .. 1.79769e+308)",
             ),
             ("enable_seqscan", "maybe", "requires a Boolean value"),
+            ("geqo_seed", "1.5", "1.5 is outside the valid range for parameter \"geqo_seed\" (0 .. 1)"),
+            ("cursor_tuple_fraction", "-0.0001", "outside the valid range"),
+            ("hash_mem_multiplier", "0.5", "outside the valid range"),
+            ("client_encoding", "utf8mb4", "invalid value"),
+            ("timezone_abbreviations", "default", "invalid value"),
             ("client_min_messages", "loud", "invalid value"),
             ("client_min_messages", "fatal", "invalid value"),
         ] {

@@ -1,4 +1,4 @@
-//! Values of parameters that are lists or names: DateStyle and TimeZone.
+//! Values of parameters that are lists or names: DateStyle, TimeZone and client_encoding.
 //!
 //! Source: PostgreSQL `src/backend/commands/variable.c` (check_datestyle, check_timezone), `src/timezone/pgtz.c`; time zones
 //! without an area as Debian 12's tzdata has them.
@@ -53,9 +53,33 @@ pub(super) fn is_no_date_style(value: &str) -> bool {
     false
 }
 
+/// Names of encodings, their letters and digits, but for those below (PostgreSQL `src/common/encnames.c`; asked of 15.18, 17.12 and
+/// 18.6 with `pg_char_to_encoding`).
+const ENCODINGS: &str = "abc alt big5 euccn eucjis2004 eucjp euckr euctw gb18030 gbk johab koi8 koi8r koi8u mskanji \
+    muleinternal shiftjis shiftjis2004 sjis sqlascii tcvn tcvn5712 uhc unicode utf8 vscii win";
+
+/// Numbers behind the names of encodings that have several.
+const NUMBERED: [(&str, &str); 4] = [
+    ("iso8859", "1 2 3 4 5 6 7 8 9 10 13 14 15 16"),
+    ("latin", "1 2 3 4 5 6 7 8 9 10"),
+    ("windows", "866 874 932 936 949 950 1250 1251 1252 1253 1254 1255 1256 1257 1258"),
+    ("win", "866 874 932 936 949 950 1250 1251 1252 1253 1254 1255 1256 1257 1258"),
+];
+
+/// True for an encoding that the server knows, by the letters and digits of its name.
+#[must_use]
+pub fn is_encoding(name: &str) -> bool {
+    let among = |words: &str, name: &str| words.split_whitespace().any(|word| word == name);
+    let is_numbered = |(first, numbers): &(&str, &str)| {
+        name.strip_prefix(first).is_some_and(|number| among(numbers, number))
+    };
+    among(ENCODINGS, name) || NUMBERED.iter().any(is_numbered)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::cleaned;
 
     #[test]
     fn time_zones_are_judged_as_servers_do() {
@@ -76,6 +100,18 @@ mod tests {
             "Zulu",
         ] {
             assert!(!is_no_time_zone(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn encodings_are_judged_as_servers_do() {
+        for value in
+            ["UTF8", "utf-8", "LATIN 1", "ISO_8859-15", "windows-1251", "WIN", "sql_ascii", "SHIFT_JIS_2004"]
+        {
+            assert!(is_encoding(&cleaned(value)), "{value}");
+        }
+        for value in ["", "NOPE", "utf16", "cp1252", "iso-8859-11", "latin11", "auto", "win1259"] {
+            assert!(!is_encoding(&cleaned(value)), "{value}");
         }
     }
 

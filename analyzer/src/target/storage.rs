@@ -23,6 +23,14 @@ pub enum Storage<'a> {
 /// PostgreSQL's access methods.
 const METHODS: [&str; 6] = ["btree", "hash", "gist", "gin", "spgist", "brin"];
 
+impl Storage<'static> {
+    /// That of an index with one of PostgreSQL's access methods.
+    #[must_use]
+    pub fn of_index(method: &str) -> Self {
+        METHODS.iter().find(|known| **known == method).map_or(Self::AnyIndex, |method| Self::Index(method))
+    }
+}
+
 /// Of tables and of their TOAST tables, without what follows.
 const BOTH: &str = "autovacuum_enabled autovacuum_vacuum_threshold autovacuum_vacuum_scale_factor \
     autovacuum_vacuum_insert_threshold autovacuum_vacuum_insert_scale_factor autovacuum_vacuum_cost_delay \

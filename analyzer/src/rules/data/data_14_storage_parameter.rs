@@ -1,13 +1,14 @@
 //! DATA-14: storage parameters that the target does not have.
 
 use crate::edit::Safety;
+use crate::facts::ObjectId;
 use crate::facts::hypertables::is_own;
-use crate::facts::names::{option_is_on, options, qualified};
+use crate::facts::names::{option_is_on, options, qualified, relation};
 use crate::facts::objects::{created, subject};
 use crate::facts::timescale::Version;
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
-use crate::parse::{Change, NodeEnum, StatementKind, Token, pg};
+use crate::parse::{Change, Class, NodeEnum, StatementKind, Token, pg};
 use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, Rule};
 use crate::rules::clauses::from_list;
 use crate::target::{Storage, has_storage_parameter, refused_storage_value};
@@ -71,7 +72,7 @@ fn check(ctx: &mut Context<'_>) {
         ctx.report(draft);
         return;
     }
-    for list in lists(node) {
+    for list in lists(ctx, node) {
         report(ctx, statement, node, &list);
     }
 }
@@ -99,7 +100,7 @@ fn hypertable_by_parameters(ctx: &Context<'_>, node: &NodeEnum) -> Option<Draft>
 }
 
 /// The lists of storage parameters in a statement.
-fn lists(node: &NodeEnum) -> Vec<Parameters<'_>> {
+fn lists<'a>(ctx: &Context<'_>, node: &'a NodeEnum) -> Vec<Parameters<'a>> {
     use pg::AlterTableType as T;
     let one = |nodes, path: &str, storage| vec![Parameters { nodes, path: path.to_owned(), storage }];
     match node {
@@ -124,7 +125,9 @@ fn lists(node: &NodeEnum) -> Vec<Parameters<'_>> {
                 Ok(pg::ObjectType::ObjectTable | pg::ObjectType::ObjectMatview) => Storage::Table,
                 Ok(pg::ObjectType::ObjectView) => Storage::View,
                 // The access method is not in the statement.
-                Ok(pg::ObjectType::ObjectIndex) => Storage::AnyIndex,
+                Ok(pg::ObjectType::ObjectIndex) => {
+                    s.relation.as_ref().map_or(Storage::AnyIndex, |range| of_index(ctx, range))
+                }
                 _ => return Vec::new(),
             };
             let commands = s.cmds.iter().enumerate().flat_map(|(index, command)| {
@@ -141,6 +144,16 @@ fn lists(node: &NodeEnum) -> Vec<Parameters<'_>> {
         }
         _ => Vec::new(),
     }
+}
+
+/// What an index that the files create takes.
+fn of_index(ctx: &Context<'_>, range: &pg::RangeVar) -> Storage<'static> {
+    let (schema, name) = relation(range);
+    let id = ctx.resolved(&ObjectId::new(Class::Relation, schema, name));
+    let Some((schema, name)) = ctx.facts.symbols_of(&id) else { return Storage::AnyIndex };
+    let mut all = ctx.facts.indexes.iter().rev();
+    let found = all.find(|index| index.schema == schema && index.name == name);
+    found.map_or(Storage::AnyIndex, |index| Storage::of_index(ctx.facts.names.name(index.method)))
 }
 
 /// The parameters of the index of a key or an exclusion constraint, also of one behind a column.

@@ -9,6 +9,8 @@ pub mod data_12_postfix_operator;
 pub mod data_13_removed_type;
 pub mod data_14_storage_parameter;
 pub mod data_15_operator_class;
+pub mod data_16_column_storage;
+pub mod data_17_text_search;
 
 use crate::rule::Rule;
 
@@ -21,4 +23,6 @@ pub const RULES: &[&Rule] = &[
     &data_13_removed_type::RULE,
     &data_14_storage_parameter::RULE,
     &data_15_operator_class::RULE,
+    &data_16_column_storage::RULE,
+    &data_17_text_search::RULE,
 ];

@@ -293,7 +293,8 @@ fn score(
     if reads_by_time(table, column.name) {
         add(2, "an index or key for reading by time");
     }
-    if table.indexes().any(|index| index.brin && index.columns.contains(&column.name)) {
+    if table.indexes().any(|index| table.name(index.method) == "brin" && index.columns.contains(&column.name))
+    {
         add(1, "a BRIN index on time");
     }
     if says_time(&lower) {
@@ -331,7 +332,8 @@ fn score(
 /// True where an index or key begins with the column, or has it behind others: reads by time.
 fn reads_by_time(table: &Table<'_>, column: Symbol) -> bool {
     let keys = table.unique().map(|unique| unique.columns);
-    let indexes = table.indexes().filter(|index| !index.brin).map(|index| &*index.columns);
+    let indexes =
+        table.indexes().filter(|index| table.name(index.method) != "brin").map(|index| &*index.columns);
     let mut lists = keys.chain(indexes);
     lists.any(|columns| {
         columns.first() == Some(&column) || columns.get(1..).is_some_and(|rest| rest.contains(&column))
@@ -361,7 +363,9 @@ fn has_evidence(
         return true;
     }
     let lower = table.name(column.name).to_ascii_lowercase();
-    let brin = table.indexes().any(|index| index.brin && index.columns.contains(&column.name));
+    let brin = table
+        .indexes()
+        .any(|index| table.name(index.method) == "brin" && index.columns.contains(&column.name));
     // When a row was made says nothing about an order or an account.
     if MADE.contains(&lower.as_str()) {
         return brin || says_series(&table.id.name);

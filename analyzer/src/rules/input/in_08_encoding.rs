@@ -2,96 +2,13 @@
 
 use crate::edit::Safety;
 use crate::facts::Encoding;
-use crate::facts::encoding::cleaned;
 use crate::facts::names::{set_config, text};
 use crate::finding::{ServerError, Severity};
 use crate::locate::Statement;
 use crate::parse::{NodeEnum, StatementKind};
 use crate::rule::{Answers, Context, Doc, Draft, Piece, Rule, Subject};
-
-/// Names of encodings that are converted to UTF8, as the server compares them (encnames.c,
-/// `pg_encname_tbl`).
-const CONVERTED: [&str; 79] = [
-    "abc",
-    "alt",
-    "big5",
-    "euccn",
-    "eucjis2004",
-    "eucjp",
-    "euckr",
-    "euctw",
-    "gb18030",
-    "gbk",
-    "iso88591",
-    "iso885910",
-    "iso885913",
-    "iso885914",
-    "iso885915",
-    "iso885916",
-    "iso88592",
-    "iso88593",
-    "iso88594",
-    "iso88595",
-    "iso88596",
-    "iso88597",
-    "iso88598",
-    "iso88599",
-    "johab",
-    "koi8",
-    "koi8r",
-    "koi8u",
-    "latin1",
-    "latin10",
-    "latin2",
-    "latin3",
-    "latin4",
-    "latin5",
-    "latin6",
-    "latin7",
-    "latin8",
-    "latin9",
-    "mskanji",
-    "shiftjis",
-    "shiftjis2004",
-    "sjis",
-    "tcvn",
-    "tcvn5712",
-    "uhc",
-    "unicode",
-    "utf8",
-    "vscii",
-    "win",
-    "win1250",
-    "win1251",
-    "win1252",
-    "win1253",
-    "win1254",
-    "win1255",
-    "win1256",
-    "win1257",
-    "win1258",
-    "win866",
-    "win874",
-    "win932",
-    "win936",
-    "win949",
-    "win950",
-    "windows1250",
-    "windows1251",
-    "windows1252",
-    "windows1253",
-    "windows1254",
-    "windows1255",
-    "windows1256",
-    "windows1257",
-    "windows1258",
-    "windows866",
-    "windows874",
-    "windows932",
-    "windows936",
-    "windows949",
-    "windows950",
-];
+use crate::target::is_encoding;
+use crate::text::cleaned;
 
 pub(crate) const RULE: Rule = Rule {
     id: "IN-08",
@@ -151,6 +68,11 @@ pub(crate) fn invalid(found: &InvalidBytes, encoding: Encoding, in_rows: bool) -
         )
 }
 
+/// True for encodings that are converted to UTF8, by the letters and digits of their names.
+fn is_converted(name: &str) -> bool {
+    is_encoding(name) && !matches!(name, "sqlascii" | "muleinternal")
+}
+
 fn check(ctx: &mut Context<'_>) {
     live(ctx);
     if matches!(ctx.subject, Subject::Statement(_) | Subject::Unparsed { .. })
@@ -173,7 +95,7 @@ fn check(ctx: &mut Context<'_>) {
     };
     let Some(value) = value else { return };
     let name = cleaned(value);
-    if name == "default" || CONVERTED.contains(&&*name) {
+    if name == "default" || is_converted(&name) {
         return;
     }
     let refused = format!("invalid value for parameter \"client_encoding\": \"{value}\"");
@@ -207,7 +129,7 @@ fn live(ctx: &mut Context<'_>) {
             "the database's encoding is SQL_ASCII: text goes over as it is, and what is no UTF8 is refused",
         )
         .severity(Severity::Warning),
-        name if CONVERTED.contains(&name) => {
+        name if is_converted(name) => {
             Draft::new(format!("the database's encoding is {encoding}: its text is converted to UTF8"))
                 .severity(Severity::Note)
         }

@@ -5,6 +5,7 @@ pub mod rep_02_schema_publication;
 pub mod rep_03_publication;
 pub mod rep_04_subscription;
 pub mod rep_06_replication_slot;
+pub mod rep_07_publication_parameter;
 
 use crate::rule::Rule;
 
@@ -15,4 +16,5 @@ pub const RULES: &[&Rule] = &[
     &rep_03_publication::RULE,
     &rep_04_subscription::RULE,
     &rep_06_replication_slot::RULE,
+    &rep_07_publication_parameter::RULE,
 ];

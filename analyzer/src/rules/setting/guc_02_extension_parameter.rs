@@ -20,14 +20,14 @@ pub(crate) const RULE: Rule = Rule {
     pieces: &[Piece::Meta, Piece::End],
     in_bodies: InBodies::Yes { queries: false, by_name: true },
     doc: Doc {
-        summary: "A stored setting with a prefix: pgaudit.log, myapp.tenant.",
+        summary: "A stored setting with a prefix: auto_explain.log_level, myapp.tenant.",
         what: "ALTER ROLE … SET, ALTER DATABASE … SET and the SET clause of a function, of a parameter prefix.name \
                whose library is not loaded: an extension's, or one that an application made up, and of parameters that TimescaleDB had before 2.19.",
         why: "A parameter that the server does not know may be stored only by a superuser: it might turn out to be one that only superusers can set. SET myapp.tenant in a session works.",
-        server: &["42501 permission denied to set parameter \"pgaudit.log\""],
+        server: &["42501 permission denied to set parameter \"auto_explain.log_level\""],
         help: "The setting is removed and listed. An application's own parameters can be set when it connects (options=-c myapp.tenant=x) or by SET. Settings that TimescaleDB still has stay: its library is always loaded. Those of PL/pgSQL stay, too: an empty DO block loads it first.",
-        before: "CREATE ROLE app;\nALTER ROLE app SET pgaudit.log TO 'ddl';",
-        after: "CREATE ROLE app;\n-- tsmigrate GUC-02: Remove it: only a superuser can store pgaudit.log\n-- ALTER ROLE app SET pgaudit.log TO 'ddl';",
+        before: "CREATE ROLE app;\nALTER ROLE app SET auto_explain.log_level TO 'notice';",
+        after: "CREATE ROLE app;\n-- tsmigrate GUC-02: Remove it: only a superuser can store auto_explain.log_level\n-- ALTER ROLE app SET auto_explain.log_level TO 'notice';",
         sources: Doc::sources(&["PostgreSQL src/backend/utils/misc/guc.c, validate_option_array_item"]),
         link: TROUBLESHOOTING,
     },

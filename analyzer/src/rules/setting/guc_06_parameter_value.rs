@@ -3,11 +3,13 @@
 use super::settings::{sets, settings};
 use crate::edit::Safety;
 use crate::facts::ObjectId;
-use crate::facts::names::{set_configs, text};
+use crate::facts::names::{qualified, set_configs, text};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum, StatementKind, pg};
-use crate::rule::{Answers, Context, Doc, Draft, FixDraft, InBodies, Rule};
+use crate::rule::{Answers, Context, Doc, Draft, Finding, FixDraft, InBodies, Rule};
+use crate::rules::clauses::calls;
 use crate::target::{Parameter, may_be_in_catalog, parameter};
+use crate::text::parse_bool;
 
 pub(crate) const RULE: Rule = Rule {
     id: "GUC-06",
@@ -18,12 +20,12 @@ pub(crate) const RULE: Rule = Rule {
     statements: &[StatementKind::SelectStmt],
     statement_groups: &[StatementKind::SETTING],
     in_bodies: InBodies::Yes { queries: false, by_name: true },
-    after: &["GUC-01", "GUC-02", "GUC-03", "GUC-04", "GUC-05", "IN-05"],
+    after: &["GUC-01", "GUC-02", "GUC-03", "GUC-04", "GUC-05", "IN-05", "IN-08"],
     doc: Doc {
         summary: "A value that a parameter of the server refuses.",
         what: "SET, ALTER ROLE … SET, ALTER DATABASE … SET and the SET clause of a function with a number out of range, with \
-               a unit that does not fit, or with a word that is none of the parameter's (DateStyle and TimeZone, too); a parameter that no session can set. \
-               set_config in a query is the same.",
+               a unit that does not fit, or with a word that is none of the parameter's (DateStyle, TimeZone and client_encoding, too); default_with_oids that is \
+               on; a parameter that no session can set. set_config in a query is the same; setseed out of range.",
         why: "The server looks at each value before it sets or stores it.",
         server: &[
             "22023 10 kB is outside the valid range for parameter \"work_mem\" (64 kB .. 2147483647 kB)",
@@ -62,6 +64,9 @@ fn check(ctx: &mut Context<'_>) {
         let text_search = || no_configuration(ctx, name, value.as_deref().filter(|_| !is_stored)?);
         let refusal = refusal(parameter, name, value.as_deref()).or_else(text_search);
         let Some((what, error)) = refusal else { continue };
+        if is_said(ctx, &error) {
+            continue;
+        }
         let fix = setting.without(statement, format!("the server refuses {what}")).lost(setting.lost());
         let mut draft = Draft::new(format!("the server refuses {what}"))
             .object(setting.lost())
@@ -73,13 +78,37 @@ fn check(ctx: &mut Context<'_>) {
         ctx.report(draft);
     }
     let NodeEnum::SelectStmt(select) = statement.node() else { return };
+    if let Some((seed, text)) = calls(statement.node()).iter().find_map(|(call, _)| seed(call)) {
+        let message = format!("setseed takes a number from -1 to 1, and not {seed}");
+        let fix = FixDraft::remove(format!("setseed does not take {seed}")).review().lost("setseed");
+        ctx.report(Draft::new(message).object("setseed").server(ServerError::new("22023", text)).fix(fix));
+    }
     let refused = set_configs(select)
         .find_map(|(name, value, _)| Some((name, refusal(parameter(name)?, name, Some(value))?)));
-    if let Some((name, (what, error))) = refused {
+    if let Some((name, (what, error))) = refused.filter(|(_, (_, error))| !is_said(ctx, error)) {
         let object = format!("SET {name}");
         let fix = FixDraft::remove(format!("the server refuses {what}")).review().lost(object.clone());
         ctx.report(Draft::new(format!("the server refuses {what}")).object(object).server(error).fix(fix));
     }
+}
+
+/// True where another rule has said it: IN-08 of a session's encoding.
+fn is_said(ctx: &Context<'_>, error: &ServerError) -> bool {
+    let said = |finding: &Finding| {
+        finding.server_error.as_ref().is_some_and(|said| said.text.eq_ignore_ascii_case(&error.text))
+    };
+    ctx.findings.iter().any(said)
+}
+
+/// A call of setseed with a constant that it refuses, and the server's words.
+fn seed(call: &pg::FuncCall) -> Option<(String, String)> {
+    let (None | Some("pg_catalog"), "setseed") = qualified(&call.funcname)? else { return None };
+    let [argument] = call.args.as_slice() else { return None };
+    let written = value(argument)?;
+    // The parameter of the same name takes the same numbers.
+    parameter("seed")?.refusal("seed", &written)?;
+    let text = format!("setseed parameter {written} is out of allowed range [-1,1]");
+    Some((written, text))
 }
 
 /// A text search configuration that a session of a dump is to use and that does not exist.
@@ -111,6 +140,10 @@ pub(crate) fn refusal(
         return Some((format!("SET {name}"), ServerError::new("55P02", text)));
     }
     let value = value?;
+    if name.eq_ignore_ascii_case("default_with_oids") && parse_bool(value) == Some(true) {
+        let text = "tables declared WITH OIDS are not supported";
+        return Some((format!("{name} = {value}"), ServerError::new("0A000", text)));
+    }
     let text = parameter.refusal(name, value)?;
     Some((format!("{name} = {value}"), ServerError::new("22023", text)))
 }

@@ -123,7 +123,9 @@ pub(crate) fn sets(ctx: &Context<'_>, setting: &Setting<'_>) -> bool {
     match K::try_from(setting.set.kind) {
         Ok(K::VarSetValue | K::VarSetCurrent) => true,
         Ok(K::VarReset | K::VarSetDefault) => {
+            // A function's setting is looked at whatever it has (update_proconfig_value).
             setting.stored.is_none()
+                || setting.function
                 || setting.scope.as_ref().is_some_and(|scope| {
                     let same = |name: &str| setting.set.name.eq_ignore_ascii_case(name);
                     ctx.facts.settings.iter().any(|other| other.scope == *scope && !same(&other.name))
