@@ -30,13 +30,17 @@ pub(super) fn run(args: &impl Fills) -> Result<Status, Failure> {
 /// Several databases, one after the other, once all of them may begin: the first that does not come to its end is the last.
 fn several<A: Fills>(all: &[One<A>], told: Told<'_>) -> Result<Status, Failure> {
     // What was begun is written: each says at its turn what stands in its way.
-    let has_begun = all.iter().any(|one| one.goes_on || one.args.is_none());
+    let has_begun = all.iter().any(|one| one.goes_on || one.has_ended);
     let mut plans: Vec<(&str, &A, Filled)> = Vec::new();
-    for One { name, args, .. } in all {
-        let Some(args) = args else {
+    for One { name, args, has_ended, .. } in all {
+        if *has_ended {
+            if let Err(report) = runtime()?.block_on(args.arrived()) {
+                say(name, "has arrived by another run than this");
+                return finish(&report, args.told());
+            }
             say(name, "has arrived");
             continue;
-        };
+        }
         if has_begun {
             continue;
         }
@@ -63,7 +67,7 @@ fn several<A: Fills>(all: &[One<A>], told: Told<'_>) -> Result<Status, Failure> 
         return Ok(Status::Clean);
     }
     drop(plans);
-    for (name, args) in all.iter().filter_map(|one| Some((&one.name, one.args.as_ref()?))) {
+    for One { name, args, .. } in all.iter().filter(|one| !one.has_ended) {
         say(name, "comes");
         let status = one(args)?;
         if status != Status::Clean {

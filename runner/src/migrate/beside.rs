@@ -110,6 +110,35 @@ WHERE r.rolname = current_user AND a.defaclnamespace = 0
 UNION SELECT 'publication ' || pg_catalog.quote_ident(pubname) || ' FOR ALL TABLES' FROM pg_catalog.pg_publication
 WHERE puballtables ORDER BY 1";
 
+/// Roles that may create in `public`, where extensions are that the databases share; PUBLIC is all of them.
+const OPEN: &str = "
+SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(r.rolname) END
+FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
+WHERE n.nspname = 'public' AND a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner
+  AND (r.oid IS NULL OR NOT r.rolsuper AND r.rolname <> current_user AND r.rolname !~ '^(pg_|tsdb)') ORDER BY 1";
+
+/// Functions that move get `public` into their `search_path` where extensions are in it: what others create there would be
+/// found by its name, and run as whoever the function runs as, even while rows are copied.
+///
+/// # Errors
+/// When it refuses the question.
+pub(super) async fn open_public(session: &Session, brought: &Brought) -> Result<Option<String>, Error> {
+    if !brought.shares_public() {
+        return Ok(None);
+    }
+    let roles: Vec<String> = session.ask_list(OPEN).await?;
+    if roles.is_empty() {
+        return Ok(None);
+    }
+    let list = roles.join(", ");
+    Ok(Some(format!(
+        "{list} may create in schema public of the target, where extensions are: functions of this database look for names there \
+         too, and run what they find, as tsdbadmin while rows are copied. Unless all of them are to be trusted, take that away \
+         first:\n{}",
+        psql("TARGET", &format!("REVOKE CREATE ON SCHEMA public FROM {list}"))
+    )))
+}
+
 /// What stands in the way on a target that has other databases.
 ///
 /// # Errors

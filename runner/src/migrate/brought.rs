@@ -42,6 +42,13 @@ pub(super) struct Brought {
 }
 
 impl Brought {
+    /// True where it has an extension in `public`, which the databases of a service share.
+    pub(super) fn shares_public(&self) -> bool {
+        self.extensions
+            .iter()
+            .any(|(name, schema)| name != "timescaledb" && matches!(schema.as_str(), "" | "public"))
+    }
+
     /// Reads the statements that are to be run. `user` is the target's.
     pub(super) fn of(scripts: &Scripts, user: &str) -> Self {
         let mut brought = Self::default();

@@ -100,6 +100,10 @@ impl Fills for Args {
     async fn fill(&self, give_up: impl FnOnce(&str, &Path) + Send + 'static) -> Filled {
         fill(self, give_up).await
     }
+
+    async fn arrived(&self) -> Result<(), Box<Report>> {
+        resume::arrived(self).await.map_err(|error| Box::new(several::refused(true, error)))
+    }
 }
 
 /// Runs a migration, and puts both servers in order whatever ends it: see [`Fills::fill`].

@@ -288,11 +288,14 @@ async fn may_begin(
         !hazards::ACCEPTABLE.contains(&hazard.check)
             || !context.args.accept.iter().any(|accepted| accepted.eq_ignore_ascii_case(hazard.check))
     });
+    let mut open = None;
     let mut stops: Vec<Blocker> = version.into_iter().chain(hazards.cloned()).collect();
     if context.tuning.beside || context.args.one_of_several {
         let brought = copy_plan::brought(context, servers, scripts).await?;
         if context.tuning.beside {
-            stops.extend(beside::meets(&context.target.open().await?, &brought).await?);
+            let target = context.target.open().await?;
+            stops.extend(beside::meets(&target, &brought).await?);
+            open = beside::open_public(&target, &brought).await?;
         }
         context.set_brought(brought);
     }
@@ -301,7 +304,7 @@ async fn may_begin(
     report.blockers = stops;
     let mut plan = planning::plan(context, servers, scripts);
     plan.notes.extend(context.workers.get().iter().flat_map(|(_, why)| why.iter().cloned()));
-    plan.notes.extend(beside::note(scripts));
+    plan.notes.extend(beside::note(scripts).into_iter().chain(open));
     plan.notes.extend(servers.filter.lines().iter().cloned());
     plan.notes.extend(servers.convert.lines());
     plan.notes.extend(later);

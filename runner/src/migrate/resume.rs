@@ -9,11 +9,11 @@ use super::scripts::Scripts;
 use super::servers::Servers;
 use super::snapshot::Snapshot;
 use super::stages::restoring;
-use super::{Context, RunContext, beside, fingerprint, mended, others, renewal, rewind};
-use crate::connect::Session;
+use super::{Args, Context, RunContext, beside, fingerprint, mended, others, renewal, rewind};
+use crate::connect::{Session, Side};
 use crate::engine::marks::Marks;
 use crate::error::Error;
-use crate::inspect::Facts;
+use crate::inspect::{self, Facts};
 use crate::journal::{Event, Identity, State};
 use crate::names::Relation;
 use crate::quote::{quoted, shell_file};
@@ -87,17 +87,64 @@ pub(super) async fn ended(context: &RunContext, past: &State) -> Result<Option<b
 
 /// Refuses to go on with anything but what was begun.
 pub(super) async fn check_same_run(context: &Context, past: &State, servers: &Servers) -> Result<(), Error> {
-    let options = fingerprint::options_fingerprint(context);
-    let fixed = if context.tuning.beside {
+    let (options, source) = (fingerprint::options_fingerprint(context), Identity::of(&servers.source));
+    check_run(context, past, &source, &servers.target, (&options, fixed_options(context))).await
+}
+
+/// The same of one of several databases whose run has come to its end.
+pub(super) async fn arrived(args: &Args) -> Result<(), Error> {
+    let context = Context::new(args)?;
+    let Some(past) = context.work.past()? else { return Ok(()) };
+    let (source, target) = tokio::try_join!(context.source.open(), context.target.open())?;
+    let source = inspect::inspect(&source, Side::Source).await?;
+    let target = inspect::inspect(&target, Side::Target).await?;
+    let options = fingerprint::options_fingerprint(&context);
+    check_same(&context, &past, &Identity::of(&source), &target, (&options, fixed_options(&context)))
+}
+
+/// The options that a later start may not change.
+fn fixed_options(context: &Context) -> &'static str {
+    if context.tuning.beside {
         "--accept, --into-schema, --map-schema and --no-…"
     } else {
         "--accept, --include, --exclude, --exclude-data, --hypertable and --no-…"
-    };
-    check_run(context, past, &Identity::of(&servers.source), &servers.target, (&options, fixed)).await
+    }
 }
 
 /// The same of any run, with a hash of its options and the names of those that have to stay as they were.
 pub(super) async fn check_run(
+    context: &RunContext,
+    past: &State,
+    source: &Identity,
+    target_facts: &Facts,
+    options: (&str, &str),
+) -> Result<(), Error> {
+    check_same(context, past, source, target_facts, options)?;
+    let target = context.target.open().await?;
+    match Marks::owner(&target).await? {
+        Some(owner) if owner.format != record::FORMAT => {
+            record::check(MARKS, owner.format, context.work.path(), &past.version)
+        }
+        Some(owner) if owner.id == past.run => Ok(()),
+        Some(owner) => Err(refused(
+            context,
+            &format!(
+                "the target belongs to another run ({}, begun at {} from {})",
+                owner.id, owner.started, owner.source
+            ),
+        )),
+        None if past.ending.is_some() || target_facts.objects.is_empty() => Ok(()),
+        // What is there is of others: nothing was written yet.
+        None if context.tuning.beside && past.steps == 0 => Ok(()),
+        None => Err(refused(
+            context,
+            "the target does not know of the run any more (its schema _tsmigrate is gone), and is not empty",
+        )),
+    }
+}
+
+/// Refuses where the program, the servers or the options are not those of the run.
+pub(super) fn check_same(
     context: &RunContext,
     past: &State,
     source: &Identity,
@@ -138,27 +185,7 @@ pub(super) async fn check_run(
             &format!("the options have changed: {fixed} have to stay as they were"),
         ));
     }
-    let target = context.target.open().await?;
-    match Marks::owner(&target).await? {
-        Some(owner) if owner.format != record::FORMAT => {
-            record::check(MARKS, owner.format, context.work.path(), &past.version)
-        }
-        Some(owner) if owner.id == past.run => Ok(()),
-        Some(owner) => Err(refused(
-            context,
-            &format!(
-                "the target belongs to another run ({}, begun at {} from {})",
-                owner.id, owner.started, owner.source
-            ),
-        )),
-        None if past.ending.is_some() || target_facts.objects.is_empty() => Ok(()),
-        // What is there is of others: nothing was written yet.
-        None if context.tuning.beside && past.steps == 0 => Ok(()),
-        None => Err(refused(
-            context,
-            "the target does not know of the run any more (its schema _tsmigrate is gone), and is not empty",
-        )),
-    }
+    Ok(())
 }
 
 /// Ends what sessions of the run before may still do.

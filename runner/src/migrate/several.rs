@@ -31,6 +31,12 @@ pub trait Fills: Clone {
     /// stops it in order; at the second one `give_up` is called, which may end the process at once: the journal knows what is
     /// open. It is told which signal it was, and where the work directory is.
     fn fill(&self, give_up: impl FnOnce(&str, &Path) + Send + 'static) -> impl Future<Output = Filled>;
+
+    /// Looks whether the run that has come to its end is this one: of this source, onto this target, with these options.
+    ///
+    /// # Errors
+    /// The report of what is another.
+    fn arrived(&self) -> impl Future<Output = Result<(), Box<Report>>>;
 }
 
 /// What every command that fills a target is told.
@@ -62,10 +68,12 @@ pub struct Filled {
 pub struct One<A> {
     /// What people call it.
     pub name: String,
-    /// Its own run; none where that has come to its end.
-    pub args: Option<A>,
+    /// Its own run.
+    pub args: A,
     /// It goes on with what was begun.
     pub goes_on: bool,
+    /// It has come to its end.
+    pub has_ended: bool,
 }
 
 /// The runs of a command for several databases, one after the other; none where it is one.

@@ -106,7 +106,8 @@ fn run_of(args: &Args, source: &Source<'_>, has_first: bool) -> Result<(One<Args
         own.hypertable.clear();
         own.update_timescaledb = false;
     }
-    let one = One { name: source.title(), args: (!place.has_ended).then_some(own), goes_on: place.goes_on };
+    let (goes_on, has_ended) = (place.goes_on, place.has_ended);
+    let one = One { name: source.title(), args: own, goes_on, has_ended };
     Ok((one, place))
 }
 
@@ -208,7 +209,7 @@ mod tests {
             "--source postgres://h/a --into-schema x --source postgres://h/b --into-schema b=y --map-schema b:log=z",
         );
         let all = all.expect("two");
-        let args: Vec<&Args> = all.iter().filter_map(|one| one.args.as_ref()).collect();
+        let args: Vec<&Args> = all.iter().map(|one| &one.args).collect();
         assert_eq!(
             args.iter().map(|args| args.source[0].as_str()).collect::<Vec<_>>(),
             ["postgres://h/a", "postgres://h/b"]
@@ -255,7 +256,7 @@ mod tests {
         let said: Vec<(&str, bool, usize)> = all
             .iter()
             .filter_map(|one| {
-                let args = one.args.as_ref()?;
+                let args = &one.args;
                 Some((one.name.as_str(), args.schemas.is_empty(), args.hypertable.len()))
             })
             .collect();

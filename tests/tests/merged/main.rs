@@ -179,6 +179,11 @@ fn migrated(test: &str, source: Server, target: Server) -> Outcome {
     assert_eq!(words.matches("migrated and verified").count(), 2, "{words}");
     let (status, words) = stage.migrate(&shop, &to, &[&both[..], &["--resume"]].concat())?;
     assert_eq!((status, words.matches("has arrived").count()), (0, 2), "{words}");
+    // What has arrived is another database's.
+    let swapped = ["--into-schema", "shop", "--source", &shop, "--into-schema", "crm", "--resume"];
+    let (status, words) = stage.migrate(&crm, &to, &swapped)?;
+    assert_eq!(status, 2, "{words}");
+    assert!(words.contains("the source is another one"), "{words}");
     let (status, words) = stage.migrate(&at(&from, "blog"), &to, &["--map-schema", "public=public"])?;
     assert_eq!(status, 0, "{words}");
     assert!(words.contains("migrated and verified"), "{words}");

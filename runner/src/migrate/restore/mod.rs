@@ -31,6 +31,7 @@ use super::stages::restoring;
 use super::{allowing, broken_rows, ending, has_own_steps, kept};
 use crate::error::Error;
 use crate::record;
+use crate::report::Report;
 
 impl Fills for Args {
     fn told(&self) -> Told<'_> {
@@ -53,6 +54,10 @@ impl Fills for Args {
 
     async fn fill(&self, give_up: impl FnOnce(&str, &Path) + Send + 'static) -> Filled {
         fill(self, give_up).await
+    }
+
+    async fn arrived(&self) -> Result<(), Box<Report>> {
+        pipeline::arrived(self).await.map_err(|error| Box::new(refused(true, error)))
     }
 }
 

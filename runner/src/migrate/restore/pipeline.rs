@@ -1,5 +1,6 @@
 //! The order of a restore. Each step takes what the one before it found out.
 
+use super::Args;
 use super::context::Restore;
 use super::schema;
 use super::target;
@@ -46,6 +47,16 @@ use crate::workdir::SavedPlan;
 use crate::workdir::SavedSchema;
 use std::sync::Arc;
 
+/// Refuses where the run of one of several databases that has come to its end was another.
+pub(super) async fn arrived(args: &Args) -> Result<(), Error> {
+    let context = Restore::new(args)?;
+    let Some(past) = context.work.past()? else { return Ok(()) };
+    let facts = target::inspect(&context, &schema::source(&context)?, true).await?;
+    let options = context.fingerprint();
+    let fixed = (options.as_str(), fixed_options(&context));
+    resume::check_same(&context, &past, &context.contents.identity, &facts, fixed)
+}
+
 /// Runs a whole restore, or the rest of one.
 pub(super) async fn restore(context: Arc<Restore>) -> Result<Outcome, Error> {
     let again = "to restore it once more, name an empty database, with another --work-dir";
@@ -81,13 +92,14 @@ pub(super) async fn restore(context: Arc<Restore>) -> Result<Outcome, Error> {
     };
     let violations = violations::find(&given, &scripts, is_own)?;
     if past.is_none() {
-        let found = obstacles(&context, &facts, &scripts, &violations).await?;
+        let (found, open) = obstacles(&context, &facts, &scripts, &violations).await?;
         if !found.is_empty() {
             return Err(Error::Preflight(found));
         }
-    }
-    if past.is_none() {
         let may_begin = plan(&context, &scripts, clear);
+        if let Some(plan) = &mut context.report().plan {
+            plan.notes.extend(open);
+        }
         if !may_begin || context.args.dry_run {
             return Ok(if may_begin { Outcome::Planned } else { Outcome::Blocked });
         }
@@ -149,24 +161,28 @@ fn fixed_options(context: &Restore) -> &'static str {
     }
 }
 
-/// What of the archive stands in the way, by itself and beside what others have on the target.
+/// What of the archive stands in the way, by itself and beside what others have on the target; and what a person has to know
+/// of those.
 async fn obstacles(
     context: &Restore,
     facts: &Facts,
     scripts: &Scripts,
     violations: &[Violation],
-) -> Result<Vec<Blocker>, Error> {
+) -> Result<(Vec<Blocker>, Option<String>), Error> {
     let found = violations::without_rows(&context.contents, scripts, violations);
     let failed = |error| Error::File { what: "read the archive".to_owned(), error };
     let mut found: Vec<Blocker> = found.map_err(failed)?.into_iter().collect();
+    let mut open = None;
     if context.tuning.beside || context.args.one_of_several {
         let brought = context.contents.brought(scripts, &facts.user)?;
         if context.tuning.beside {
-            found.extend(beside::meets(&context.target.open().await?, &brought).await?);
+            let target = context.target.open().await?;
+            found.extend(beside::meets(&target, &brought).await?);
+            open = beside::open_public(&target, &brought).await?;
         }
         context.set_brought(brought);
     }
-    Ok(found)
+    Ok((found, open))
 }
 
 fn outcome(equal: bool) -> Outcome {

@@ -45,8 +45,9 @@ pub(super) fn each(args: &Args) -> Result<Vec<One<Args>>, Error> {
         }
         all.push(One {
             name: quoted(database),
-            args: (!place.has_ended).then_some(own),
+            args: own,
             goes_on: place.goes_on,
+            has_ended: place.has_ended,
         });
         places.push((database, place.work_dir));
     }
@@ -70,7 +71,7 @@ mod tests {
             ["tsmigrate", "all.sql", "--target", "postgres://t/tsdb"].into_iter().chain(words.split(' '));
         let cli = Cli::try_parse_from(words).map_err(|error| error.to_string())?;
         let all = each(&cli.args).map_err(|error| error.to_string())?;
-        let moves = |one: One<Args>| (one.name, one.args.is_some_and(|args| !args.schemas.is_empty()));
+        let moves = |one: One<Args>| (one.name, !one.args.schemas.is_empty());
         Ok(all.into_iter().map(moves).collect())
     }
 
