@@ -255,10 +255,7 @@ mod tests {
         let all = all.expect("three");
         let said: Vec<(&str, bool, usize)> = all
             .iter()
-            .filter_map(|one| {
-                let args = &one.args;
-                Some((one.name.as_str(), args.schemas.is_empty(), args.hypertable.len()))
-            })
+            .map(|one| (one.name.as_str(), one.args.schemas.is_empty(), one.args.hypertable.len()))
             .collect();
         assert_eq!(said, [("metrics", true, 1), ("b into x", false, 0), ("c", false, 0)]);
         assert_eq!(
