@@ -117,3 +117,38 @@ fn all_that_rows_break_is_named_at_one_stop() -> Outcome {
     assert_eq!(stage.sql(&stage.admin, valid)?, "fine good_key");
     Ok(())
 }
+
+/// Temporal keys of ranges and of multiranges, whose rows several others cover together, and one that has no period at all.
+const PERIODS: &str = "
+CREATE EXTENSION btree_gist;
+CREATE TABLE price(id int, \"the time\" daterange, PRIMARY KEY (id, \"the time\" WITHOUT OVERLAPS));
+CREATE TABLE sale(id int, during daterange,
+  CONSTRAINT of_price FOREIGN KEY (id, PERIOD during) REFERENCES price (id, PERIOD \"the time\"));
+CREATE TABLE shift(id int, hours int4multirange, PRIMARY KEY (id, hours WITHOUT OVERLAPS));
+CREATE TABLE task(id int, hours int4multirange,
+  CONSTRAINT in_shift FOREIGN KEY (id, PERIOD hours) REFERENCES shift (id, PERIOD hours));
+INSERT INTO price VALUES (1, '[2024-01-01,2024-06-01)'), (1, '[2024-06-01,2025-01-01)'), (3, '[2024-01-01,)');
+INSERT INTO sale VALUES (1, '[2024-05-01,2024-07-01)'), (1, '[2024-01-01,2025-01-01)'), (NULL, '[2030-01-01,)');
+INSERT INTO shift VALUES (1, '{[1,5),[7,9)}'), (1, '{[5,6)}'); INSERT INTO task VALUES (1, '{[2,6),[7,8)}')";
+
+#[test]
+fn rows_that_several_periods_cover_together_break_no_key() -> Outcome {
+    let test = "rows_that_several_periods_cover_together_break_no_key";
+    let Some(stage) = Stage::new(test, Server::Source18, Server::Target18)? else { return Ok(()) };
+    stage.sql_text(PERIODS)?;
+    let (code, _, all) = stage.migrate(&["--dry-run"])?;
+    assert!(code == 0 && !all.contains("rows of foreign key"), "{all}");
+    stage.sql_text(
+        "SET session_replication_role = replica; INSERT INTO task VALUES (1, '{[2,7)}');
+         INSERT INTO sale VALUES (1, '[2024-12-01,2025-02-01)'), (2, '[2024-01-01,2024-02-01)'), (1, 'empty')",
+    )?;
+    let (_, report, all) = stage.migrate(&["--dry-run"])?;
+    let report = report.to_string();
+    for rows in [
+        "(id, during) = (1, [2024-12-01,2025-02-01)), (1, empty), (2, [2024-01-01,2024-02-01))",
+        "(id, hours) = (1, {[2,7)})",
+    ] {
+        assert!(report.contains(rows), "{rows}: {all}");
+    }
+    Ok(())
+}

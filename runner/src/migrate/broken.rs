@@ -11,7 +11,8 @@ use crate::names::{self, Relation};
 use crate::quote::{identifier, literal};
 
 /// A foreign key or a unique index of plain columns: two tables (of an index there is one), columns of either, and whether a
-/// row without all of a key's values breaks it. Of a key that partitions have each for themselves, the one of all of them.
+/// row without all of a key's values breaks it, and whether the last column is a PERIOD (PostgreSQL 18), which rows of the other table
+/// have to cover together. Of a key that partitions have each for themselves, the one of all of them.
 fn question(table: &Relation, name: &str) -> String {
     let names = |numbers: &str, of: &str| {
         format!(
@@ -26,11 +27,12 @@ fn question(table: &Relation, name: &str) -> String {
            JOIN pg_catalog.pg_class t ON t.oid = c.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace \
            WHERE c.contype = 'f' AND n.nspname = {schema} AND t.relname = {relation} AND c.conname = {name} \
            UNION ALL SELECT p.oid, p.conparentid FROM up JOIN pg_catalog.pg_constraint p ON p.oid = up.parent) \
-         SELECT n.nspname, t.relname, m.nspname, r.relname, {}, {}, c.confmatchtype = 'f' \
+         SELECT n.nspname, t.relname, m.nspname, r.relname, {}, {}, c.confmatchtype = 'f', \
+           coalesce((pg_catalog.to_jsonb(c) ->> 'conperiod')::boolean, false) \
          FROM up JOIN pg_catalog.pg_constraint c ON c.oid = up.oid AND up.parent = 0 \
          JOIN pg_catalog.pg_class t ON t.oid = c.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace \
          JOIN pg_catalog.pg_class r ON r.oid = c.confrelid JOIN pg_catalog.pg_namespace m ON m.oid = r.relnamespace \
-         UNION ALL SELECT n.nspname, t.relname, NULL, NULL, {}, NULL, false FROM pg_catalog.pg_index i \
+         UNION ALL SELECT n.nspname, t.relname, NULL, NULL, {}, NULL, false, false FROM pg_catalog.pg_index i \
          JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_class t ON t.oid = i.indrelid \
          JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace \
          WHERE i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL \
@@ -75,21 +77,30 @@ pub(super) async fn keys(
     let broken = match &other {
         Some(other) => {
             let Some(key) = guarded::find(target, other, &theirs).await? else { return Ok(None) };
-            let same: Vec<String> = columns
-                .iter()
-                .zip(&theirs)
-                .map(|(column, key)| format!("b.{} OPERATOR(pg_catalog.=) {column}", identifier(key)))
+            let has_period = row.flag(7)?;
+            let last = columns.len().saturating_sub(1);
+            let pairs = columns.iter().zip(&theirs).enumerate();
+            let same: Vec<String> = pairs
+                .map(|(number, (column, key))| {
+                    let same = if has_period && number == last { "&&" } else { "=" };
+                    format!("b.{} OPERATOR(pg_catalog.{same}) {column}", identifier(key))
+                })
                 .collect();
+            let same = same.join(" AND ");
+            let partner = match (columns.last(), theirs.last()) {
+                (Some(period), Some(theirs)) if has_period => format!(
+                    "coalesce({period} OPERATOR(pg_catalog.<@) (SELECT pg_catalog.range_agg(b.{}) FROM {} b WHERE {same}), false)",
+                    identifier(theirs),
+                    key.from
+                ),
+                _ => format!("EXISTS (SELECT FROM {} b WHERE {same})", key.from),
+            };
             let in_part = if row.flag(6)? {
                 format!(" OR ({}) AND ({})", each("IS NULL", " OR "), each("IS NOT NULL", " OR "))
             } else {
                 String::new()
             };
-            let broken = format!(
-                "FROM {from} a WHERE {is_key} AND NOT EXISTS (SELECT FROM {} b WHERE {}){in_part}",
-                key.from,
-                same.join(" AND ")
-            );
+            let broken = format!("FROM {from} a WHERE {is_key} AND NOT {partner}{in_part}");
             guards.push(key);
             broken
         }
