@@ -314,7 +314,7 @@ fn a_step_whose_connection_ends_before_its_commit_has_not_happened() -> Outcome 
     runtime.block_on(async {
         let connector = Connector::new(Side::Target, &stage.target)?;
         let session = connector.open().await?;
-        Marks::create(&session, "run", "source").await?;
+        Marks::create(&session, "run", "source", None).await?;
         let mut target = LiveTarget::new(&connector, "SET lock_timeout = '10s'");
         for attempt in 0..2 {
             assert!(target.transaction(&[step("t")]).await?);

@@ -180,10 +180,10 @@ fn formats_of_a_run_that_is_open(stage: &Stage) -> Outcome {
     refused(stage, &["--resume"], &["_tsmigrate", "format 9", &cleanup])?;
     marks("ALTER TABLE _tsmigrate.run RENAME COLUMN format TO form")?;
     refused(stage, &["--resume"], &["_tsmigrate", "format 1", &cleanup])?;
-    // A start that knows nothing of the work directory.
+    // A start that knows nothing of the work directory, and not what it is.
     let aside = stage.work.with_extension("aside");
     fs::rename(&stage.work, &aside)?;
-    refused(stage, &[], &["_tsmigrate", "format 1", &cleanup])?;
+    refused(stage, &[], &["_tsmigrate", "format 1", "tsmigrate cleanup --drop-target --work-dir DIR"])?;
     fs::rename(&aside, &stage.work)?;
     marks("ALTER TABLE _tsmigrate.run RENAME COLUMN form TO format")?;
     marks(&format!("UPDATE _tsmigrate.run SET format = {FORMAT}")).map(drop)

@@ -39,11 +39,20 @@ pub struct Owner {
 pub struct Marks(Mutex<BTreeMap<Step, u64>>);
 
 impl Marks {
-    /// Takes possession of the target for the run `id`.
+    /// Takes possession of the target for the run `id`. `others` is what the run has to know of others on the target when it is
+    /// given up, wherever its work directory is; none where there were none.
     ///
     /// # Errors
     /// When the target refuses.
-    pub async fn create(session: &Session, id: &str, source: &str) -> Result<Self, Error> {
+    pub async fn create(
+        session: &Session,
+        id: &str,
+        source: &str,
+        others: Option<&str>,
+    ) -> Result<Self, Error> {
+        let others = others
+            .map(|saved| format!("; INSERT INTO {SCHEMA}.others VALUES ({})", literal(saved)))
+            .unwrap_or_default();
         session
             .run(&format!(
                 "BEGIN; CREATE SCHEMA {SCHEMA}; \
@@ -51,7 +60,8 @@ impl Marks {
                  CREATE TABLE {SCHEMA}.done (step text PRIMARY KEY, rows bigint NOT NULL); \
                  CREATE TABLE {SCHEMA}.schema (saved text NOT NULL); \
                  CREATE TABLE {SCHEMA}.large_objects (oid oid NOT NULL); \
-                 INSERT INTO {SCHEMA}.run (format, id, source) VALUES ({}, {}, {})",
+                 CREATE TABLE {SCHEMA}.others (saved text NOT NULL); \
+                 INSERT INTO {SCHEMA}.run (format, id, source) VALUES ({}, {}, {}){others}",
                 record::FORMAT,
                 literal(id),
                 literal(source)
@@ -76,12 +86,7 @@ impl Marks {
     /// # Errors
     /// When the target refuses the question.
     pub async fn owner(session: &Session) -> Result<Option<Owner>, Error> {
-        // A relation of that name that is somebody else's is none of ours, and a view would run as us.
-        let there = format!(
-            "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass('{SCHEMA}.run') \
-             AND c.relkind = 'r' AND pg_catalog.pg_get_userbyid(c.relowner) = current_user)"
-        );
-        if !session.ask_flag(&there).await? {
+        if !Self::has_own(session, "run").await? {
             return Ok(None);
         }
         // Other versions may have other columns.
@@ -97,6 +102,27 @@ impl Marks {
         let format = row.optional(3)?;
         let format = format.map_or(record::first(), |number| number.parse().unwrap_or(record::UNREADABLE));
         Ok(Some(Owner { format, id: text(0)?, started: text(1)?, source: text(2)? }))
+    }
+
+    /// Whether the schema has this table. A relation of that name that is somebody else's is none of ours, and a view would run
+    /// as us.
+    async fn has_own(session: &Session, table: &str) -> Result<bool, Error> {
+        let there = format!(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass('{SCHEMA}.{table}') \
+             AND c.relkind = 'r' AND pg_catalog.pg_get_userbyid(c.relowner) = current_user)"
+        );
+        session.ask_flag(&there).await
+    }
+
+    /// What the run had to know of others when it began; none where it kept nothing, or is of a version that did not.
+    ///
+    /// # Errors
+    /// When the target refuses the question.
+    pub async fn others(session: &Session) -> Result<Option<String>, Error> {
+        if !Self::has_own(session, "others").await? {
+            return Ok(None);
+        }
+        session.ask_one(&format!("SELECT saved FROM {SCHEMA}.others")).await
     }
 
     /// Whose the schema is, in SQL, where it is not the session's user's.

@@ -7,7 +7,7 @@ use crate::error::Error;
 
 /// Parameters whose values are lists of quoted names (`GUC_LIST_QUOTE`; `variable_is_guc_list_quote` in pg_dump's
 /// dumputils.c): one literal each.
-const LISTS: &str = "'local_preload_libraries', 'search_path', 'session_preload_libraries', 'shared_preload_libraries', \
+pub(super) const LISTS: &str = "'local_preload_libraries', 'search_path', 'session_preload_libraries', 'shared_preload_libraries', \
     'temp_tablespaces', 'unix_socket_directories'";
 
 /// What a dump of the database would hold of them: statements that set them for the database, but for those that it sets

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::brought::{Brought, altered};
 use super::scripts::Scripts;
-use super::{RunContext, others};
+use super::{RunContext, of_database, others};
 use crate::connect::Session;
 use crate::error::{Blocker, Error};
 use crate::inspect::Facts;
@@ -46,12 +46,18 @@ pub(super) fn note(scripts: &Scripts) -> Option<String> {
 ///
 /// # Errors
 /// When it refuses a question.
-pub(super) async fn before(context: &RunContext, brought: &Brought) -> Result<SavedOthers, Error> {
+pub(super) async fn before(
+    context: &RunContext,
+    scripts: &Scripts,
+    brought: &Brought,
+) -> Result<SavedOthers, Error> {
     if !context.tuning.beside {
         return Ok(SavedOthers::default());
     }
-    let objects = others::known(&context.target.open().await?, None).await?;
-    Ok(SavedOthers { beside: true, objects, undo: brought.undo() })
+    let session = context.target.open().await?;
+    let objects = others::known(&session, None).await?;
+    let given = of_database::given(&session, scripts).await?;
+    Ok(SavedOthers { beside: true, objects, undo: brought.undo(), given })
 }
 
 /// The least number of a job that a user created.

@@ -44,7 +44,7 @@ pub(super) async fn begin(
             scripts,
             others::known(&*snapshot.holder.turn().await?, context.moving().as_deref()).await?,
         ),
-        others: beside::before(context, &brought(context, servers, scripts).await?).await?,
+        others: beside::before(context, scripts, &brought(context, servers, scripts).await?).await?,
     };
     context.work.save_plan(&saved_plan)?;
     context.journal(Event::Snapshot { state: snapshot.state.clone(), schema: scripts.hash.clone() })?;

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::others;
+use super::possession::Told;
+use super::{of_database, others};
 use crate::connect::{Connector, Session};
 use crate::engine::marks::{Marks, Owner, SCHEMA};
 use crate::error::Error;
@@ -37,6 +38,9 @@ AND EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles u 
 const NAMED_OTHERWISE: [&str; 4] =
     ["default acl ", "user mapping ", "publication relation ", "publication namespace "];
 
+/// What stands before the name of a publication that has something.
+const OF_A_PUBLICATION: &str = " in publication ";
+
 /// A view is named, and not the rule that it is.
 const OF_A_VIEW: &str = "rule \"_RETURN\" on ";
 
@@ -68,21 +72,35 @@ pub(super) async fn run(
             next: vec!["empty it by hand, or create a new service".into()],
         });
     };
-    let SavedOthers { beside, objects: theirs, undo } =
-        work.saved_plan(&owner.id).map(|plan| plan.others).unwrap_or_default();
-    let drops = if undo.is_empty() { Drops::All } else { Drops::These(&undo) };
+    let Told { others, own } = told(session, work, owner).await?;
+    let drops = if others.undo.is_empty() { Drops::All } else { Drops::These(&others.undo) };
     if !with_others {
-        // A source whose schemas have moved has other names.
-        let known = match source {
-            Some(_) if beside => None,
-            source => known(source, session, work, owner).await?,
+        let known = if others.beside {
+            let later = of_marks(session, owner).await?;
+            let known: BTreeSet<String> = own.into_iter().chain(later.into_iter().flatten()).collect();
+            (!known.is_empty()).then_some(known)
+        } else {
+            known(source, session, work, owner).await?
         };
-        let before = beside.then_some(&theirs);
-        refuse_others(target, owner, (known.as_ref(), before), drops, work, say).await?;
+        refuse_others(target, owner, (known.as_ref(), &others), drops, work, say).await?;
+    } else if matches!(drops, Drops::All) {
+        refuse_databases(target, &others).await?;
     }
     match drops {
         Drops::All => drop_all(target, owner, say).await,
-        Drops::These(_) => drop_these(target, owner, drops, say).await,
+        Drops::These(_) => drop_these(target, owner, (drops, &others.given), say).await,
+    }
+}
+
+/// What the run has to know of others, as the target has it; of a version that kept nothing there, as the work directory has it.
+///
+/// # Errors
+/// When the target refuses the question, or its marks cannot be read.
+async fn told(session: &Session, work: &WorkDir, owner: &Owner) -> Result<Told, Error> {
+    match Marks::others(session).await? {
+        Some(saved) => serde_json::from_str(&saved)
+            .map_err(|error| Error::Defect(format!("the table {SCHEMA}.others of the target: {error}"))),
+        None => Ok(work.saved_plan(&owner.id).map(Told::of).unwrap_or_default()),
     }
 }
 
@@ -107,13 +125,19 @@ impl Drops<'_> {
 }
 
 /// Removes what the run has brought, and leaves the rest of the target alone.
-async fn drop_these(target: &Connector, owner: &Owner, drops: Drops<'_>, say: Say<'_>) -> Result<(), Error> {
+async fn drop_these(
+    target: &Connector,
+    owner: &Owner,
+    (drops, given): (Drops<'_>, &BTreeSet<String>),
+    say: Say<'_>,
+) -> Result<(), Error> {
     let session = target.open().await?;
     drops.run(&session).await?;
+    of_database::take_back(&session, given, say).await?;
     session.run(&Marks::unlink_sql()).await?;
     Marks::drop(&session).await?;
     say(&format!(
-        "✓ target: what the run begun at {} had brought is removed; the other databases, roles, extensions and settings stay",
+        "✓ target: what the run begun at {} had brought is removed; the other databases, roles and extensions stay",
         owner.started
     ));
     Ok(())
@@ -134,11 +158,8 @@ async fn known(
         Some(source) => Some(others::known(&source.open().await?, None).await?),
         None => None,
     };
-    if owner.format == record::FORMAT
-        && let Some(saved) = Marks::schema(target).await?
-        && let Ok(schema) = serde_json::from_str::<SavedSchema>(&saved)
-    {
-        known.get_or_insert_default().extend(schema.objects);
+    if let Some(objects) = of_marks(target, owner).await? {
+        known.get_or_insert_default().extend(objects);
     }
     // Without a work directory the source as it is now has to do.
     let planned = work.saved_plan(&owner.id).into_iter().flat_map(|plan| plan.schema.objects);
@@ -146,6 +167,15 @@ async fn known(
         known.extend(planned);
     }
     Ok(known)
+}
+
+/// Those that its marks tell.
+async fn of_marks(target: &Session, owner: &Owner) -> Result<Option<BTreeSet<String>>, Error> {
+    if owner.format != record::FORMAT {
+        return Ok(None);
+    }
+    let saved = Marks::schema(target).await?;
+    Ok(saved.and_then(|saved| serde_json::from_str::<SavedSchema>(&saved).ok()).map(|schema| schema.objects))
 }
 
 /// Removes what the run has written: everything in the database that belongs to the administrator or to a role that the
@@ -200,27 +230,56 @@ async fn act_for_owners(session: &Session) -> Result<(String, Vec<String>), Erro
 async fn refuse_others(
     target: &Connector,
     owner: &Owner,
-    (known, before): (Option<&BTreeSet<String>>, Option<&BTreeSet<String>>),
+    (known, others): (Option<&BTreeSet<String>>, &SavedOthers),
     drops: Drops<'_>,
     work: &WorkDir,
     say: Say<'_>,
 ) -> Result<(), Error> {
     let session = target.open().await?;
     let mut theirs = Vec::new();
-    if let Some(known) = known {
-        theirs.extend(objects(&session, drops, |hash| known.contains(hash)).await?);
-    } else if let Some(before) = before {
-        theirs.extend(objects(&session, drops, |hash| !before.contains(hash)).await?);
-    } else {
-        say(
-            "! nobody can tell which objects on the target others have created, for neither a source nor the run's marks tell its \
-             own: all of them go",
+    let gone = match known {
+        None if !others.beside => {
+            say(
+                "! nobody can tell which objects on the target others have created, for neither a source nor the run's marks \
+                 tell its own: all of them go",
+            );
+            None
+        }
+        _ => Some(gone(&session, drops).await?),
+    };
+    if let Some(gone) = &gone {
+        if known.is_none() {
+            say(
+                "! nobody can tell which objects in the run's own schemas others have created, for it had not created all of its \
+                 own: all of those go",
+            );
+        }
+        let schemas = gone.schemas();
+        let is_own = |object: &str, hash: &str| match (known, drops) {
+            (Some(known), _) => known.contains(hash),
+            (None, Drops::All) => true,
+            (None, Drops::These(_)) => is_within(object, &schemas),
+        };
+        theirs.extend(
+            gone.objects
+                .iter()
+                .filter(|object| {
+                    let hash = others::hash(object);
+                    others.objects.contains(&hash) || !is_own(object, &hash)
+                })
+                .cloned(),
         );
     }
     // What marks another version has left is not known.
-    if owner.format == record::FORMAT && matches!(drops, Drops::All) {
-        theirs.extend(large_objects(&session).await?);
-        theirs.extend(rows(&session, say).await?);
+    if owner.format == record::FORMAT {
+        let tables = match (drops, &gone) {
+            (Drops::These(_), Some(gone)) => gone.filled.clone(),
+            _ => filled(&session).await?,
+        };
+        if matches!(drops, Drops::All) {
+            theirs.extend(large_objects(&session).await?);
+        }
+        theirs.extend(rows(&session, &tables, say).await?);
     }
     if theirs.is_empty() {
         return Ok(());
@@ -245,30 +304,95 @@ async fn refuse_others(
     })
 }
 
-/// Objects that go and are not known, by trying.
-async fn objects(
-    session: &Session,
-    drops: Drops<'_>,
-    is_known: impl Fn(&str) -> bool,
-) -> Result<Vec<String>, Error> {
+/// Refuses where other databases would go with a run that has objects in schemas which it has not created: no statements tell
+/// them apart.
+async fn refuse_databases(target: &Connector, others: &SavedOthers) -> Result<(), Error> {
+    if others.objects.is_empty() {
+        return Ok(());
+    }
+    let gone = gone(&target.open().await?, Drops::All).await?;
+    let theirs: Vec<&String> =
+        gone.objects.iter().filter(|object| others.objects.contains(&others::hash(object))).collect();
+    if theirs.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Refused {
+        what: format!(
+            "the target had other databases before the run, and nothing tells them from it where it kept a schema as it is: {}",
+            human::first(&theirs, SHOWN)
+        ),
+        next: vec![
+            "drop what the run created by hand, and then its marks: psql -X \"$TARGET\" -c 'DROP SCHEMA _tsmigrate CASCADE'"
+                .into(),
+        ],
+    })
+}
+
+/// What goes when a run is given up.
+struct Gone {
+    /// Objects, but those that come again or are part of others.
+    objects: Vec<String>,
+    /// Tables with rows.
+    filled: Vec<Relation>,
+}
+
+impl Gone {
+    /// The schemas among them, as SQL names them.
+    fn schemas(&self) -> Vec<String> {
+        self.objects.iter().filter_map(|object| object.strip_prefix("schema ")).map(str::to_owned).collect()
+    }
+}
+
+/// Whether an object is in one of these schemas, or in none.
+fn is_within(object: &str, schemas: &[String]) -> bool {
+    !object.contains('.')
+        || schemas
+            .iter()
+            .any(|schema| [" ", "("].iter().any(|before| object.contains(&format!("{before}{schema}."))))
+}
+
+/// Finds what goes, by trying.
+async fn gone(session: &Session, drops: Drops<'_>) -> Result<Gone, Error> {
     let before = others::objects(session).await?;
+    let had_rows = filled(session).await?;
     session.run("BEGIN").await?;
     if matches!(drops, Drops::All) {
         session.run(DROP_TIMESCALE).await?;
     }
     let tried = drops.run(session).await;
-    let now = others::objects(session).await;
+    let left = match tried {
+        Ok(()) => left(session).await,
+        Err(error) => Err(error),
+    };
     session.run("ROLLBACK").await?;
-    tried?;
-    let now = now?;
-    let gone = before.difference(&now).filter(|object| !is_known(&others::hash(object))).cloned();
-    Ok(gone
-        .filter(|object| {
-            object != COMES_AGAIN
-                && !object.starts_with(OF_A_VIEW)
-                && !NAMED_OTHERWISE.iter().any(|kind| object.starts_with(kind))
-        })
-        .collect())
+    let (now, have_rows, publications) = left?;
+    // A publication of others loses what goes.
+    let is_of_others = |object: &str| {
+        matches!(drops, Drops::These(_))
+            && object.rsplit_once(OF_A_PUBLICATION).is_some_and(|(_, name)| publications.contains(name))
+    };
+    let objects = before.difference(&now).filter(|object| {
+        *object != COMES_AGAIN
+            && !object.starts_with(OF_A_VIEW)
+            && (is_of_others(object) || !NAMED_OTHERWISE.iter().any(|kind| object.starts_with(kind)))
+    });
+    Ok(Gone {
+        objects: objects.cloned().collect(),
+        filled: had_rows.into_iter().filter(|table| !have_rows.contains(table)).collect(),
+    })
+}
+
+/// Objects, tables with rows, and publications, as SQL names them.
+type Left = (BTreeSet<String>, Vec<Relation>, BTreeSet<String>);
+
+async fn left(session: &Session) -> Result<Left, Error> {
+    let publications = "SELECT pg_catalog.quote_ident(pubname) FROM pg_catalog.pg_publication";
+    Ok((others::objects(session).await?, filled(session).await?, session.ask_list(publications).await?))
+}
+
+/// Tables that have rows.
+async fn filled(session: &Session) -> Result<Vec<Relation>, Error> {
+    session.ask(FILLED).await?.iter().map(|row| row.relation(0)).collect()
 }
 
 /// Large objects that go and are not the run's.
@@ -283,11 +407,9 @@ async fn large_objects(session: &Session) -> Result<Option<String>, Error> {
     Ok((theirs > 0).then(|| count(theirs, "large object")))
 }
 
-/// Tables of the run with rows that it has not copied.
-async fn rows(session: &Session, say: Say<'_>) -> Result<Vec<String>, Error> {
+/// Those of `tables` with rows that the run has not copied.
+async fn rows(session: &Session, tables: &[Relation], say: Say<'_>) -> Result<Vec<String>, Error> {
     let marks = Marks::read(session).await?;
-    let tables: Vec<Relation> =
-        session.ask(FILLED).await?.iter().map(|row| row.relation(0)).collect::<Result<_, _>>()?;
     let mut theirs = Vec::new();
     for some in tables.chunks(TOGETHER) {
         session.run("BEGIN").await?;

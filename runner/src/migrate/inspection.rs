@@ -63,7 +63,7 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
     let mut begun = resumed;
     if !resumed {
         let (left, clashes, roles) = tokio::try_join!(
-            possession::left_over(context, &target),
+            possession::left_over(&target),
             clashes::find(&source, &target, &source_facts, &target_facts, &filter),
             clashes::roles(&target, &source_facts, &target_facts)
         )?;

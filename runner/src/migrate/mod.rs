@@ -27,6 +27,7 @@ mod limits;
 mod loaded;
 mod manifest;
 mod mended;
+mod of_database;
 mod options;
 mod order;
 mod others;

@@ -1,5 +1,10 @@
 //! Whose the target is: marks of a run that is not over, and taking possession for a new one.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
 use super::{RunContext, session_name};
 use crate::connect::Session;
 use crate::engine::marks::{Marks, Owner};
@@ -7,16 +12,36 @@ use crate::error::{Blocker, Error};
 use crate::human::count;
 use crate::record;
 use crate::watch;
+use crate::workdir::{SavedOthers, SavedPlan};
+
+/// What the marks of a run beside others tell, for whoever gives it up without its work directory.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Told {
+    /// What of others was there, and what the run brings.
+    pub(super) others: SavedOthers,
+    /// Hashes of the objects that the source had, by the names that they get; none of a restore.
+    pub(super) own: BTreeSet<String>,
+}
+
+impl Told {
+    /// What a plan tells.
+    pub(super) fn of(plan: SavedPlan) -> Self {
+        Self { others: plan.others, own: plan.schema.objects }
+    }
+}
 
 /// Marks the target as this run's.
 pub(super) async fn take_possession(context: &RunContext) -> Result<Marks, Error> {
     let session = context.target.open().await?;
     let source = context.report().source.clone();
-    match Marks::create(&session, &context.run, &source).await {
+    let plan = context.work.saved_plan(&context.run)?;
+    let told = plan.others.beside.then(|| serde_json::to_string(&Told::of(plan))).transpose();
+    let told = told.map_err(|error| Error::Defect(format!("names cannot be written down: {error}")))?;
+    match Marks::create(&session, &context.run, &source, told.as_deref()).await {
         // Another run with another work directory was faster.
         Err(error) if ["42P06", "42P07", "23505"].contains(&error.code()) => {
             let target = context.target.open().await?;
-            let left = left_over(context, &target).await?;
+            let left = left_over(&target).await?;
             Err(left.map_or(error, |blocker| Error::Refused { what: blocker.what, next: blocker.next }))
         }
         result => result,
@@ -24,7 +49,7 @@ pub(super) async fn take_possession(context: &RunContext) -> Result<Marks, Error
 }
 
 /// What a run before has left on the target, where this one is a new one.
-pub(super) async fn left_over(context: &RunContext, target: &Session) -> Result<Option<Blocker>, Error> {
+pub(super) async fn left_over(target: &Session) -> Result<Option<Blocker>, Error> {
     let Some(Owner { format, id, started, source }) = Marks::owner(target).await? else {
         if let Some(role) = Marks::other_owner(target).await? {
             return Ok(Some(Blocker {
@@ -44,7 +69,8 @@ pub(super) async fn left_over(context: &RunContext, target: &Session) -> Result<
             ],
         }));
     };
-    let work = context.work.path();
+    // Of a run that is not ours nobody here knows the directory.
+    let work = Path::new("DIR");
     if format != record::FORMAT {
         return Ok(Some(Blocker {
             check: "target-unfinished",
@@ -74,7 +100,10 @@ pub(super) async fn left_over(context: &RunContext, target: &Session) -> Result<
         ),
         next: vec![
             "go on with it: --resume, with the --work-dir that it had".to_owned(),
-            format!("or give it up, and empty the target: {}", record::cleanup(work, true)),
+            format!(
+                "or give it up, and drop what it wrote, where DIR is that directory: {}",
+                record::cleanup(work, true)
+            ),
         ],
     }))
 }

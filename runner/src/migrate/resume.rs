@@ -234,7 +234,8 @@ pub(super) async fn continue_run(
     } else {
         // It ended before anything was settled.
         let saved_plan = SavedPlan {
-            others: beside::before(context, &copy_plan::brought(context, servers, scripts).await?).await?,
+            others: beside::before(context, scripts, &copy_plan::brought(context, servers, scripts).await?)
+                .await?,
             format: record::FORMAT,
             run: context.run.clone(),
             target: servers.target.clone(),

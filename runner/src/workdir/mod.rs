@@ -50,6 +50,9 @@ pub struct SavedOthers {
     pub objects: BTreeSet<String>,
     /// The statements that drop what the run creates, and nothing of others; none where no statements can.
     pub undo: Vec<String>,
+    /// Hashes of settings and privileges that the run gives to the database itself.
+    #[serde(default)]
+    pub given: BTreeSet<String>,
 }
 
 /// What a schema consists of, as far as a change of it has to be told: hashes, and names. No text of a dump is kept, for it

@@ -59,6 +59,14 @@ fn created(node: &NodeEnum) -> Vec<String> {
             let name: Vec<String> = strings(&statistics.defnames).into_iter().map(quoted).collect();
             vec![format!("statistics object {}", name.join("."))]
         }
+        NodeEnum::AlterDomainStmt(alter) => {
+            let Some(NodeEnum::Constraint(constraint)) = alter.def.as_ref().and_then(|def| def.node.as_ref())
+            else {
+                return Vec::new();
+            };
+            let domain: Vec<String> = strings(&alter.type_name).into_iter().map(quoted).collect();
+            vec![format!("domain constraint {} on {}", quoted(&constraint.conname), domain.join("."))]
+        }
         NodeEnum::AlterTableStmt(alter) => {
             let of = |command: &pg::Node| match &command.node {
                 Some(NodeEnum::AlterTableCmd(command)) => {
@@ -96,9 +104,11 @@ mod tests {
             ALTER TABLE ONLY \"S s\".t ADD CONSTRAINT \"K\" PRIMARY KEY (a);
             CREATE TRIGGER w AFTER INSERT ON s.t FOR EACH ROW EXECUTE FUNCTION s.f();
             CREATE POLICY p ON s.t USING (true); CREATE STATISTICS s.pair ON a, b FROM s.t;
-            CREATE PUBLICATION everything; ALTER TABLE s.t ENABLE ROW LEVEL SECURITY;";
+            CREATE PUBLICATION everything; ALTER TABLE s.t ENABLE ROW LEVEL SECURITY;
+            ALTER DOMAIN s.d ADD CONSTRAINT c CHECK (VALUE > 0) NOT VALID;";
         let statements = script::statements("post-data", sql.as_bytes()).expect("statements");
         let expected = [
+            "domain constraint c on s.d",
             "index \"S s\".\"K\"",
             "index \"S s\".i",
             "policy p on s.t",

@@ -259,7 +259,7 @@ async fn begin(
         tables: tables.clone(),
         allow_violations: given.to_vec(),
         schema: SavedSchema::default(),
-        others: beside::before(context, &context.contents.brought(scripts, &facts.user)?).await?,
+        others: beside::before(context, scripts, &context.contents.brought(scripts, &facts.user)?).await?,
     })?;
     let state = context.contents.identity.oid.clone();
     context.journal(Event::Snapshot { state, schema: scripts.hash.clone() })?;

@@ -32,7 +32,7 @@ pub(super) async fn inspect(context: &Restore, source: &Facts, resumed: bool) ->
     blockers.retain(|blocker| blocker.check != "source-version");
     let mut begun = resumed;
     if !resumed {
-        let left = possession::left_over(context, &session).await?;
+        let left = possession::left_over(&session).await?;
         begun = left.is_some();
         blockers.splice(0..0, left);
         let hazards = context.contents.manifest.iter().flat_map(|manifest| &manifest.hazards);
