@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use crate::human::count;
 
 use super::ending;
-use super::given_up::{self, Say};
+use super::given_up;
+use super::others::Say;
 use super::session_name;
 use super::stages::restoring;
 use crate::connect::{Connector, Session, Side};

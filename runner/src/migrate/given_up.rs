@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::others::Say;
 use super::possession::Told;
 use super::{of_database, others};
 use crate::connect::{Connector, Session};
@@ -14,9 +15,6 @@ use crate::names::Relation;
 use crate::quote::identifier;
 use crate::record;
 use crate::workdir::{SavedOthers, SavedSchema, WorkDir};
-
-/// Told of each thing that is closed, in a line.
-pub(super) type Say<'a> = &'a (dyn Fn(&str) + Sync);
 
 /// So many are named.
 const SHOWN: usize = 10;

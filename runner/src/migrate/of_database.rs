@@ -7,8 +7,7 @@ use tsmigrate_analyzer::facts::names::role;
 use tsmigrate_analyzer::parse::{self, NodeEnum, pg};
 
 use super::all_roles::LISTS;
-use super::given_up::Say;
-use super::others;
+use super::others::{self, Say};
 use super::scripts::Scripts;
 use crate::connect::Session;
 use crate::error::Error;

@@ -20,6 +20,9 @@ use crate::names::Relation;
 use crate::quote::{literal, shell};
 use crate::step::Step;
 
+/// Told of each thing that is closed, in a line.
+pub(super) type Say<'a> = &'a (dyn Fn(&str) + Sync);
+
 /// So many are named.
 const SHOWN: usize = 5;
 

@@ -11,8 +11,8 @@ use crate::human::{self, count};
 use crate::inspect::{self, Facts};
 use crate::jobs;
 use crate::journal::Identity;
-use crate::migrate::given_up::Say;
 use crate::migrate::manifest::cleanup;
+use crate::migrate::others::Say;
 use crate::quote::quoted;
 
 /// Refuses to schedule jobs of another database: their numbers are those of the one that was dumped.
