@@ -111,6 +111,11 @@ export interface Report {
    */
   databases: DatabaseEntry[];
   /**
+   * The options that keep them all, for a shell: `--into-schema shop=shop --into-schema crm=crm`. None where there is nothing
+   * to add, or where more than one has hypertables.
+   */
+  keep_all_databases: string | null;
+  /**
    * What was not judged, each kind once: a warning for those who need to be sure.
    */
   not_judged: NotJudgedEntry[];
@@ -371,10 +376,6 @@ export interface DatabaseEntry {
    * What another database has by the same name, and a service can have once: `publication p of crm`.
    */
   meets: string[];
-  /**
-   * What `--into-schema` takes to keep it beside the others, each in schemas of its own.
-   */
-  into_schema: string | null;
 }
 /**
  * A schema of a database.

@@ -18,6 +18,13 @@ pub struct DatabaseCensus {
     pub without_schema: Vec<String>,
 }
 
+impl DatabaseCensus {
+    /// True where it has chunks: its hypertables cannot move into other schemas.
+    pub(crate) fn has_hypertables(&self) -> bool {
+        self.schemas.contains_key("_timescaledb_internal")
+    }
+}
+
 /// Takes down what this statement creates in the database.
 pub(super) fn take(databases: &mut Vec<DatabaseCensus>, name: &str, node: &NodeEnum) {
     let Some(object) = created(node).filter(|_| is_user_object(node)) else { return };

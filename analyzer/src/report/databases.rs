@@ -7,10 +7,10 @@ use crate::analysis::{Analysis, DatabaseCensus};
 use crate::human::count;
 use crate::moving::{DatabaseMap, into_schema};
 use crate::options::Options;
-use crate::quote::{quoted, shell};
+use crate::quote::quoted;
 
 /// The database that new ones are copies of: it is no user's.
-const PATTERN: &str = "template1";
+pub(super) const PATTERN: &str = "template1";
 
 /// What becomes of a database of a cluster dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -37,8 +37,6 @@ pub struct DatabaseEntry<'a> {
     pub schemas: Vec<SchemaEntry<'a>>,
     /// What another database has by the same name, and a service can have once: `publication p of crm`.
     pub meets: Vec<String>,
-    /// What `--into-schema` takes to keep it beside the others, each in schemas of its own.
-    pub into_schema: Option<String>,
 }
 
 /// A schema of a database.
@@ -71,8 +69,9 @@ fn entry<'a>(database: &'a DatabaseCensus, all: &[DatabaseCensus], options: &Opt
     } else {
         Fate::LeftOut
     };
-    let wish = Some(into_schema(name)).filter(|_| fate != Fate::Moved && name != PATTERN);
-    let new = wish.as_deref().and_then(|wish| Some(wish.rsplit_once('=')?.1.to_owned()));
+    let can_move = fate != Fate::Moved && name != PATTERN && !database.has_hypertables();
+    let new = can_move.then(|| into_schema(name));
+    let new = new.and_then(|wish| Some(wish.rsplit_once('=')?.1.to_owned()));
     let map = DatabaseMap { into: new, ..DatabaseMap::default() };
     let others = || all.iter().filter(|other| other.name != name && other.name != PATTERN);
     let meets = database.without_schema.iter().flat_map(|object| {
@@ -91,7 +90,6 @@ fn entry<'a>(database: &'a DatabaseCensus, all: &[DatabaseCensus], options: &Opt
             })
             .collect(),
         meets: meets.collect(),
-        into_schema: wish,
     }
 }
 
@@ -122,15 +120,8 @@ impl DatabaseEntry<'_> {
 /// The headings of the table of databases.
 const HEAD: [&str; 4] = ["database", "here", "kept beside the others", "meets"];
 
-/// The options that keep all of them; none where they are kept already.
-pub(super) fn keep_all(databases: &[DatabaseEntry<'_>]) -> Option<String> {
-    let options = databases.iter().filter_map(|database| database.into_schema.as_deref());
-    let options: Vec<String> = options.map(|wish| format!("--into-schema {}", shell(wish))).collect();
-    (options.len() > 1).then(|| options.join(" "))
-}
-
 /// The table of databases as a part of a page; none where there are not several.
-pub(super) fn section(databases: &[DatabaseEntry<'_>]) -> Option<Section> {
+pub(super) fn section(databases: &[DatabaseEntry<'_>], keep_all: Option<&str>) -> Option<Section> {
     if databases.is_empty() {
         return None;
     }
@@ -139,10 +130,10 @@ pub(super) fn section(databases: &[DatabaseEntry<'_>]) -> Option<Section> {
     };
     let head = HEAD.map(str::to_owned).to_vec();
     let mut blocks = vec![Block::Table { head, rows: databases.iter().map(row).collect() }];
-    if let Some(options) = keep_all(databases) {
+    if let Some(options) = keep_all {
         blocks
             .push(Block::Text("To keep all of them, each in schemas of its own, add these options:".into()));
-        blocks.push(Block::Code(options));
+        blocks.push(Block::Code(options.to_owned()));
     }
     Some(Section { id: "databases".into(), title: "Databases".into(), blocks })
 }

@@ -58,6 +58,9 @@ pub struct Report<'a> {
     pub decisions: Vec<Decision<'a>>,
     /// The databases of a cluster dump: none where there are not several.
     pub databases: Vec<DatabaseEntry<'a>>,
+    /// The options that keep them all, for a shell: `--into-schema shop=shop --into-schema crm=crm`. None where there is nothing
+    /// to add, or where more than one has hypertables.
+    pub keep_all_databases: Option<String>,
     /// What was not judged, each kind once: a warning for those who need to be sure.
     pub not_judged: Vec<NotJudgedEntry<'a>>,
     /// What the target will not have after the rewrite, in words, each once.
@@ -84,7 +87,7 @@ impl<'a> Report<'a> {
         let mut decisions = decisions(&findings, &names);
         for decision in &mut decisions {
             if decision.findings.iter().all(|finding| finding.rule.of_databases) {
-                let ways = merge::choices(analysis, options, &decision.findings, &names);
+                let ways = merge::choices(analysis, options, &names);
                 decision.choices.splice(0..0, ways);
             }
         }
@@ -118,6 +121,7 @@ impl<'a> Report<'a> {
             counts,
             decisions,
             databases: databases::databases(analysis, options),
+            keep_all_databases: merge::keep_all(analysis, options),
             not_judged: not_judged(analysis),
             lost,
             losses,
@@ -139,13 +143,7 @@ impl Report<'_> {
     /// The table of databases as a part of a page: none where there are not several.
     #[must_use]
     pub fn databases_section(&self) -> Option<Section> {
-        databases::section(&self.databases)
-    }
-
-    /// The options that keep all databases, each in schemas of its own: none where there is no choice.
-    #[must_use]
-    pub fn keep_all_databases(&self) -> Option<String> {
-        databases::keep_all(&self.databases)
+        databases::section(&self.databases, self.keep_all_databases.as_deref())
     }
 
     /// Places that were to be left as they are, and at which the rule has found nothing.

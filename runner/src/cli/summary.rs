@@ -77,11 +77,11 @@ fn databases(out: &mut dyn Write, page: Page, report: &Report<'_>) -> io::Result
             writeln!(out, "{line}")?;
         }
     }
-    if let Some(options) = report.keep_all_databases() {
+    if let Some(options) = &report.keep_all_databases {
         writeln!(
             out,
             "  to keep all, each in schemas of its own:\n    {}",
-            page.command(&clean::text(&options))
+            page.command(&clean::text(options))
         )?;
     }
     Ok(())

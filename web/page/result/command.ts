@@ -3,7 +3,7 @@
 import type { Catalogue, Settings } from "../engine/report";
 
 /** A word as a shell reads it. */
-export const shell = (word: string): string => (/^[\w\-./=:,+@%]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+const shell = (word: string): string => (/^[\w\-./=:,+@%]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
 /** The name of a file as a shell reads it, and no program for an option. */
 const shellFile = (name: string): string => shell(name.startsWith("-") ? `./${name}` : name);

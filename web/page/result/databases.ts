@@ -5,7 +5,7 @@ import { make, type Child } from "../../view/dom";
 import type { DatabaseEntry } from "../../view/schema";
 import { count, seen } from "../../view/words";
 import type { Settings } from "../engine/report";
-import { command, shell } from "./command";
+import { command } from "./command";
 
 const FATES: Record<DatabaseEntry["fate"], string> = { kept: "kept", moved: "kept, moved", "left-out": "left out" };
 
@@ -19,12 +19,11 @@ export interface Deciding {
   keep(name: string): void;
 }
 
-/** A table of them: none where there are not several. */
-export function databases(all: readonly DatabaseEntry[], page: Deciding): Child {
+/** A table of them, and the options that keep them all: none where there are not several. */
+export function databases(all: readonly DatabaseEntry[], options: string | null, page: Deciding): Child {
   if (all.length === 0) return null;
-  const wishes = all.flatMap(({ into_schema }) => into_schema ?? []);
   const { database: _, ...settings } = page.settings;
-  const keepAll = command({ names: page.names, settings, remove: false, scripts: false }) + wishes.map((wish) => ` --into-schema ${shell(wish)}`).join("");
+  const keepAll = command({ names: page.names, settings, remove: false, scripts: false }) + ` ${options}`;
   return make(
     "div",
     { class: "databases" },
@@ -39,7 +38,7 @@ export function databases(all: readonly DatabaseEntry[], page: Deciding): Child 
         make("tbody", {}, all.map((database) => row(database, page))),
       ),
     ),
-    wishes.length > 1 && [
+    options !== null && [
       make("p", {}, "To keep all of them in the one database, each in schemas of its own:"),
       make("p", { class: "keep-all" }, make("code", {}, seen(keepAll)), " ", copyButton(keepAll, "the command that keeps all databases")),
     ],

@@ -28,7 +28,7 @@ function drawn(): Child {
     tab.value === "findings" && [
       decisions(model),
       now.verdict === "ready-after-rewrite" && ways(),
-      databases(now.databases, {
+      databases(now.databases, now.keep_all_databases, {
         settings: settings.value,
         names: now.inputs.map(({ name }) => name),
         isIdle: stage.value === "checked",
