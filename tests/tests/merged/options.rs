@@ -1,43 +1,13 @@
 //! Ways on for a database that moves: a source that was written to meanwhile, rows that break keys, nobody else's roles.
 
 use std::error::Error;
-use std::time::Duration;
 
 use tsmigrate_tests::lab::Server;
-use tsmigrate_tests::program::program;
 
-use crate::stage::{Outcome, Stage, at, compared, stage};
+use crate::stage::{Outcome, at, compared, stage};
 
-/// Kills a migration of `crm` as soon as it has begun to copy.
-fn killed(stage: &Stage, from: &str, to: &str) -> Outcome {
-    let tools = stage.programs.to_string_lossy().into_owned();
-    let mut command = program();
-    command.args([
-        "migrate",
-        "--target",
-        to,
-        "--progress",
-        "none",
-        "--pg-bin",
-        &tools,
-        "--max-rate",
-        "300kB",
-    ]);
-    command.args(["--source", &at(from, "crm"), "--into-schema", "crm"]).current_dir(stage.lab.folder());
-    let said = stage.lab.folder().join("killed.txt");
-    let file = std::fs::File::create(&said)?;
-    let mut child = command.stdout(file.try_clone()?).stderr(file).spawn()?;
-    let done = "SELECT EXISTS (SELECT FROM _tsmigrate.done WHERE step ~ '^data/')";
-    while child.try_wait()?.is_none() && !stage.psql(to, &["-c", done]).is_ok_and(|done| done == "t") {
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    if child.try_wait()?.is_some() {
-        return Err(format!("it was not killed while it ran: {}", std::fs::read_to_string(said)?).into());
-    }
-    // One that has ended is not there to be killed.
-    let _ = child.kill();
-    child.wait().map(drop).map_err(Into::into)
-}
+/// True on a target to which rows have begun to be copied.
+const IS_COPYING: &str = "SELECT EXISTS (SELECT FROM _tsmigrate.done WHERE step ~ '^data/')";
 
 #[test]
 fn a_source_that_was_written_to_is_followed_beside_others() -> Outcome {
@@ -49,7 +19,8 @@ fn a_source_that_was_written_to_is_followed_beside_others() -> Outcome {
     let rows =
         "INSERT INTO log (id, note) SELECT n, repeat('public ', 20) || n FROM generate_series(1000, 20000) n";
     stage.psql(&crm, &["-c", &format!("SET search_path = audit; {rows}")])?;
-    killed(&stage, &from, &to)?;
+    let slowly = ["--max-rate", "300kB", "--source", &crm, "--into-schema", "crm"].map(str::to_owned);
+    stage.killed(&to, &slowly, IS_COPYING)?;
     stage.psql(&crm, &["-c", "UPDATE crm.people SET name = 'later' WHERE id = 2; UPDATE audit.log SET note = 'public.x' WHERE id = 1000; \
         CREATE TABLE audit.new (id int PRIMARY KEY, state public.status); INSERT INTO audit.new VALUES (1, 'lead'); \
         ALTER TABLE crm.people ADD COLUMN born date; DROP VIEW audit.near; \

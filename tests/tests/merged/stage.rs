@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use tsmigrate_tests::lab::{Lab, Server};
 use tsmigrate_tests::program::program;
@@ -195,6 +196,29 @@ impl Stage {
         let tools = self.programs.to_string_lossy();
         let servers = ["migrate", "--source", from, "--target", to, "--progress", "none", "--pg-bin", &tools];
         self.tsmigrate(&[&servers, arguments].concat())
+    }
+
+    /// Kills a migration that `arguments` say the rest of, once `there` is true on the target.
+    pub(crate) fn killed(&self, to: &str, arguments: &[String], there: &str) -> Outcome {
+        let tools = self.programs.to_string_lossy();
+        let mut command = program();
+        command.args(["migrate", "--target", to, "--progress", "none", "--pg-bin", &tools]);
+        let file = std::fs::File::create(self.file("killed.txt"))?;
+        command.args(arguments).current_dir(self.lab.folder());
+        let mut child = command.stdout(file.try_clone()?).stderr(file).spawn()?;
+        // What is asked for may not be there yet, and the question fails.
+        while child.try_wait()?.is_none() && !self.psql(to, &["-c", there]).is_ok_and(|answer| answer == "t")
+        {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        std::thread::sleep(Duration::from_millis(400));
+        if child.try_wait()?.is_some() {
+            let said = std::fs::read_to_string(self.file("killed.txt"))?;
+            return Err(format!("it was not killed while it ran: {said}").into());
+        }
+        // One that has ended is not there to be killed.
+        let _ = child.kill();
+        child.wait().map(drop).map_err(Into::into)
     }
 
     pub(crate) fn tsmigrate(&self, arguments: &[&str]) -> Result<(i32, String), Box<dyn Error>> {

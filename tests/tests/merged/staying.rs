@@ -1,10 +1,8 @@
 //! A database with hypertables stays as it is, and the others move into schemas beside it: by one command, whatever stops it.
 
 use std::error::Error;
-use std::time::Duration;
 
 use tsmigrate_tests::lab::Server;
-use tsmigrate_tests::program::program;
 
 use crate::stage::{APPLICATIONS, METRICS, Outcome, Stage, at, compared, stage};
 
@@ -188,34 +186,9 @@ fn what_live_databases_bring_both_is_found_before_anything_is_written() -> Outco
 
 /// Kills a migration of all as soon as the target has a table.
 fn killed(stage: &Stage, from: &str, to: &str, table: &str, more: &[&str]) -> Outcome {
-    let mut command = program();
-    let tools = stage.programs.to_string_lossy().into_owned();
-    command.args([
-        "migrate",
-        "--target",
-        to,
-        "--progress",
-        "none",
-        "--pg-bin",
-        &tools,
-        "--max-rate",
-        "200kB",
-    ]);
-    command.args(sources(from)).args(more).current_dir(stage.lab.folder());
-    let said = stage.lab.folder().join("killed.txt");
-    let file = std::fs::File::create(&said)?;
-    let mut child = command.stdout(file.try_clone()?).stderr(file).spawn()?;
-    let there = format!("SELECT to_regclass('{table}') IS NOT NULL");
-    while child.try_wait()?.is_none() && stage.psql(to, &["-c", &there])? != "t" {
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    std::thread::sleep(Duration::from_millis(400));
-    if child.try_wait()?.is_some() {
-        return Err(format!("it was not killed while it ran: {}", std::fs::read_to_string(said)?).into());
-    }
-    // One that has ended is not there to be killed.
-    let _ = child.kill();
-    child.wait().map(drop).map_err(Into::into)
+    let mut arguments = sources(from);
+    arguments.extend(["--max-rate", "200kB"].iter().chain(more).map(|&word| word.to_owned()));
+    stage.killed(to, &arguments, &format!("SELECT to_regclass('{table}') IS NOT NULL"))
 }
 
 #[test]
