@@ -245,8 +245,7 @@ fn columns_of<'a>(
     }
     let (schema, name) = relation(range);
     let id = facts.resolved(&super::ObjectId::new(Class::Relation, schema, name));
-    let declared = facts.relations.get(&id).map_or(&[][..], |table| &table.columns);
-    declared.iter().map(|column| facts.names.name(column.name).into()).collect()
+    facts.columns_of(&id).map(|(name, _)| name.into()).collect()
 }
 
 /// A field of COPY's text format; `None` is NULL.

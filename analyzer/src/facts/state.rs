@@ -257,6 +257,12 @@ impl Facts {
         all
     }
 
+    /// The columns of a table or view with the paths of their types, in their order: none where it is not known.
+    pub fn columns_of(&self, id: &ObjectId) -> impl Iterator<Item = (&str, &str)> {
+        let columns = self.relations.get(id).map_or(&[][..], |relation| &relation.columns);
+        columns.iter().map(|column| (self.names.name(column.name), self.names.name(column.data_type)))
+    }
+
     /// True where the dump creates this object.
     #[must_use]
     pub fn declares(&self, id: &ObjectId) -> bool {

@@ -3,7 +3,7 @@
 use arcstr::ArcStr;
 
 use crate::facts::names::{qualified, quoted, quoted_path, relation, string, strings};
-use crate::parse::{Class, NodeEnum, pg};
+use crate::parse::{Class, NodeEnum, Reference, pg};
 
 /// The identity of an object within a dump. Overloaded functions share one. Its names are shared: there are many copies.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +23,12 @@ impl ObjectId {
     #[must_use]
     pub fn new(class: Class, schema: Option<&str>, name: &str) -> Self {
         Self { class, schema: schema.map(Into::into), name: name.into(), part: None }
+    }
+
+    /// What a statement names, by the name that it writes.
+    #[must_use]
+    pub fn of(reference: &Reference) -> Self {
+        Self::new(reference.class, reference.schema.as_deref(), &reference.name)
     }
 
     /// An object that lives in a table.

@@ -135,7 +135,7 @@ fn check(ctx: &mut Context<'_>) {
 
 /// True for a function of the inputs that takes the old types, and not the new ones.
 fn takes_old_types(ctx: &Context<'_>, reference: &Reference) -> bool {
-    let id = ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name);
+    let id = ObjectId::of(reference);
     let all = ctx.facts.overloads.get(&ctx.resolved(&id)).filter(|_| reference.class == Class::Function);
     let takes = |word: &str| {
         let mut types = all.into_iter().flatten().flat_map(|one| one.signature.types.split(','));

@@ -131,7 +131,7 @@ fn missing_reference(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEn
         .references()
         .iter()
         .filter_map(|reference| {
-            let id = ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name);
+            let id = ObjectId::of(reference);
             // What the statement itself makes is not missing. A table does without its access method (SU-06).
             let of_table = reference.class == Class::AccessMethod
                 && matches!(

@@ -133,7 +133,7 @@ fn check(ctx: &mut Context<'_>) {
     // FOR UPDATE OF names an alias, and `column%TYPE` a column: neither is what it looks like in the tree.
     let aliases = || of_query && statement.words(&["FOR"]).is_some();
     let found = statement.references().iter().find_map(|reference| {
-        let id = ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name);
+        let id = ObjectId::of(reference);
         let id = ctx.resolved(&id);
         // A composite type is written like a table.
         let is_own = own.as_ref().is_some_and(|own| {

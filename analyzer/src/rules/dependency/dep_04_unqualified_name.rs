@@ -167,7 +167,7 @@ fn names(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum) -> Vec<B
         (id, None, true)
     });
     let references = statement.references().iter().filter(|of| !is_option(statement, of)).map(|reference| {
-        let id = ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name);
+        let id = ObjectId::of(reference);
         (id, reference.location, false)
     });
     subjects

@@ -121,7 +121,7 @@ fn check(ctx: &mut Context<'_>) {
 fn without_oid<'a>(ctx: &Context<'_>, statement: &'a Statement<'_>) -> Vec<&'a str> {
     let relations = || statement.references().iter().filter(|found| found.class == Class::Relation);
     let lacks = |found: &&Reference| {
-        let id = ctx.resolved(&ObjectId::new(found.class, found.schema.as_deref(), &found.name));
+        let id = ctx.resolved(&ObjectId::of(found));
         let is_table = ctx.facts.relations.get(&id).is_some_and(|found| found.word == "table");
         is_table && ctx.facts.has_column(&id, "oid") == Some(false)
     };

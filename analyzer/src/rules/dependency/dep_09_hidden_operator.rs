@@ -129,10 +129,8 @@ fn found(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum) -> Optio
         return None;
     }
     let relations = statement.references().iter().filter(|found| found.class == Class::Relation);
-    let relations: Vec<ObjectId> = relations
-        .map(|found| ctx.resolved(&ObjectId::new(found.class, found.schema.as_deref(), &found.name)))
-        .chain(subject_table(ctx, node))
-        .collect();
+    let relations: Vec<ObjectId> =
+        relations.map(|found| ctx.resolved(&ObjectId::of(found))).chain(subject_table(ctx, node)).collect();
     let is_hidden = |path: &str| hidden.iter().any(|of| of.path == path);
     let names_type = || {
         statement.references().iter().any(|found| {
@@ -140,10 +138,7 @@ fn found(ctx: &Context<'_>, statement: &Statement<'_>, node: &NodeEnum) -> Optio
                 && found.schema.as_ref().is_some_and(|schema| is_hidden(&format!("{schema}.{}", found.name)))
         })
     };
-    let has_column = |id: &ObjectId| {
-        let columns = ctx.facts.relations.get(id).map_or(&[][..], |relation| &relation.columns);
-        columns.iter().any(|column| is_hidden(ctx.facts.names.name(column.data_type)))
-    };
+    let has_column = |id: &ObjectId| ctx.facts.columns_of(id).any(|(_, path)| is_hidden(path));
     if !relations.iter().any(has_column) && !names_type() {
         return None;
     }
@@ -280,11 +275,8 @@ impl Scope<'_> {
 
     /// The hidden type of a column whose name two tables have.
     fn in_two_tables(&self) -> Option<String> {
-        let columns = |id: &ObjectId| {
-            let columns = self.ctx.facts.relations.get(id).map_or(&[][..], |relation| &relation.columns);
-            columns.iter().map(|column| self.ctx.facts.names.name(column.name)).collect::<Vec<_>>()
-        };
-        let mut names: Vec<&str> = self.tables.iter().flat_map(|(_, id)| columns(id)).collect();
+        let columns = self.tables.iter().flat_map(|(_, id)| self.ctx.facts.columns_of(id));
+        let mut names: Vec<&str> = columns.map(|(name, _)| name).collect();
         names.sort_unstable();
         let twice = names.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
         twice.into_iter().find_map(|name| self.column(None, name))
@@ -295,13 +287,10 @@ impl Scope<'_> {
         if let Some((_, path)) = self.own.iter().find(|(own, _)| of.is_none() && *own == name) {
             return self.known(path);
         }
-        let names = &self.ctx.facts.names;
-        let mut found =
-            self.tables.iter().filter(|(alias, _)| of.is_none_or(|of| of == alias)).map(|(_, id)| {
-                let columns = self.ctx.facts.relations.get(id).map_or(&[][..], |relation| &relation.columns);
-                let column = columns.iter().find(|column| names.name(column.name) == name)?;
-                self.known(names.name(column.data_type))
-            });
-        found.find_map(|path| path)
+        let mut tables = self.tables.iter().filter(|(alias, _)| of.is_none_or(|of| of == alias));
+        tables.find_map(|(_, id)| {
+            let (_, path) = self.ctx.facts.columns_of(id).find(|(own, _)| *own == name)?;
+            self.known(path)
+        })
     }
 }

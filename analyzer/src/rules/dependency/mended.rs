@@ -142,8 +142,9 @@ fn needed(
     if let Some((name, place)) = needed_role(mended, statement, node) {
         return Some((format!("role {name}"), ServerError::missing_role(&name), place));
     }
+    let resolved = |reference: &Reference| ctx.resolved(&ObjectId::of(reference));
     let of = |reference: &Reference| {
-        let id = ctx.resolved(&ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name));
+        let id = resolved(reference);
         let schema = id.schema.as_deref().map(|schema| ObjectId::new(Class::Schema, None, schema));
         let as_table = || {
             let id = ObjectId { class: Class::Relation, ..id.clone() };
@@ -168,16 +169,12 @@ fn needed(
     let own = ctx.created(node).map(|object| ctx.resolved(&object.id));
     let of_subject = |reference: &Reference| match signature(node) {
         Some(signature) => {
-            let id = ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name);
-            let place = mended.overload(&ctx.resolved(&id), &signature.types);
+            let place = mended.overload(&resolved(reference), &signature.types);
             place.map(|place| (reference.clone(), place))
         }
         None => of(reference),
     };
-    let is_own = |reference: &&Reference| {
-        let id = ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name);
-        own.as_ref() == Some(&ctx.resolved(&id))
-    };
+    let is_own = |reference: &&Reference| own.as_ref() == Some(&resolved(reference));
     let in_schema = || {
         let schema = own.as_ref().filter(|id| id.class != Class::Nameless)?.schema.as_deref()?;
         of(&Reference::new(Class::Schema, None, schema))
@@ -193,16 +190,14 @@ fn needed(
 
 /// The statement to rewrite of the extension that has this member.
 fn of_extension(ctx: &Context<'_>, mended: &Mended, reference: &Reference, id: &ObjectId) -> Option<Place> {
-    let of_class = mended
-        .objects
-        .iter()
-        .map(|((known, _), place)| (known, place))
-        .filter(|(known, _)| known.class == Class::Extension);
     let has = |name: &str| {
         ctx.facts.is_member_of(name, reference.class, reference.schema.as_deref(), &reference.name)
     };
     let is_own = || ctx.facts.declares(id) || is_builtin(reference.class, &reference.name);
-    of_class.filter(|(known, _)| has(&known.name) && !is_own()).map(|(_, place)| *place).next()
+    let mut objects = mended.objects.iter();
+    let (_, place) =
+        objects.find(|((known, _), _)| known.class == Class::Extension && has(&known.name) && !is_own())?;
+    Some(*place)
 }
 
 /// A statement that takes it when what it names is not there.

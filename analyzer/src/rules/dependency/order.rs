@@ -247,7 +247,7 @@ pub(super) fn uses_what_fails(
     let Some(uses) = ctx.states.get::<Uses>().filter(|uses| !uses.is_empty()) else { return false };
     let of_subject = subject(node).map(|object| (object.id.table().unwrap_or(object.id), None, true));
     let others = statement.references().iter().map(|reference| {
-        let id = ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name);
+        let id = ObjectId::of(reference);
         (id, reference.location, false)
     });
     let found = of_subject.into_iter().chain(others).find_map(|(id, location, is_subject)| {

@@ -208,7 +208,7 @@ fn uses(ctx: &mut Context<'_>, node: &NodeEnum) {
         Reference::new(id.class, id.schema.as_deref(), &id.name)
     });
     let found = of_subject.iter().chain(statement.references()).find_map(|reference| {
-        let id = ctx.resolved(&ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name));
+        let id = ctx.resolved(&ObjectId::of(reference));
         if made.as_ref().is_some_and(|made| made.id == id) {
             return None;
         }
@@ -245,7 +245,7 @@ fn uses(ctx: &mut Context<'_>, node: &NodeEnum) {
         NodeEnum::CreateCastStmt(s) => !owns_type(&s.sourcetype) && !owns_type(&s.targettype),
         _ => false,
     };
-    let path = ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name).path();
+    let path = ObjectId::of(&reference).path();
     let word = reference.class.word();
     let (what, words) = (made.clone().or_else(|| subject(node)), format!("{word} {path}"));
     let what = what.map_or_else(|| "this statement".to_owned(), |object| ctx.describe(&object));

@@ -207,9 +207,7 @@ fn uses(ctx: &mut Context<'_>) {
         Some((schema, name)) => {
             known(ObjectId::new(Class::Relation, schema, name)).map(|found| (found, None))
         }
-        None => used.find_map(|r| {
-            Some((known(ObjectId::new(r.class, r.schema.as_deref(), &r.name))?, place(statement, r)))
-        }),
+        None => used.find_map(|r| Some((known(ObjectId::of(r))?, place(statement, r)))),
     };
     let Some(((id, failing), range)) = found else { return };
     let relation = ctx.facts.relations.get(&ctx.resolved(&id));

@@ -340,9 +340,8 @@ fn of_cluster(ctx: &Context<'_>, node: &NodeEnum, acting: &str) -> Option<String
 fn used(ctx: &Context<'_>, node: &NodeEnum) -> BTreeSet<String> {
     let Some(statement) = ctx.statement() else { return BTreeSet::new() };
     let referred = statement.references().iter().filter(|reference| reference.class.is_in_search_path());
-    let referred = referred
-        .map(|reference| ObjectId::new(reference.class, reference.schema.as_deref(), &reference.name))
-        .chain(subject(node).map(|object| object.id.table().unwrap_or(object.id)));
+    let referred =
+        referred.map(ObjectId::of).chain(subject(node).map(|object| object.id.table().unwrap_or(object.id)));
     referred
         .map(|id| ctx.resolved(&id))
         .filter(|id| ctx.facts.declares(id) || ctx.facts.overloads.contains_key(id))

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::readers::{Owners, Views};
 use crate::edit::Safety;
-use crate::facts::ObjectId;
 use crate::facts::names::{quoted, relation, role, roles};
 use crate::facts::objects::granted;
+use crate::facts::{Facts, ObjectId};
 use crate::finding::{ServerError, Severity};
 use crate::parse::{Class, NodeEnum, StatementKind, pg};
 use crate::rule::{Answers, Context, Doc, Draft, Finish, FixDraft, Rule};
@@ -173,7 +173,7 @@ fn refresh(ctx: &mut Context<'_>, s: &pg::RefreshMatViewStmt) {
     let draft = Draft::new(format!("{words} is filled as {reader}, which may not read {} there", id.path()))
         .severity(severity)
         .object(words)
-        .server(refusal(ctx.facts.relations.get(id).map_or("table", |r| r.word), id))
+        .server(refusal(ctx.facts, id))
         .advice(format!("To refresh it later, too: {}", before.join(" ")))
         .fix(FixDraft::surround(
             format!("Lend {reader} the right to read {} for it", id.path()),
@@ -183,7 +183,8 @@ fn refresh(ctx: &mut Context<'_>, s: &pg::RefreshMatViewStmt) {
     ctx.report(draft);
 }
 
-fn refusal(word: &str, id: &ObjectId) -> ServerError {
+fn refusal(facts: &Facts, id: &ObjectId) -> ServerError {
+    let word = facts.relations.get(id).map_or("table", |relation| relation.word);
     ServerError::new("42501", format!("permission denied for {word} {}", id.name))
 }
 
@@ -204,7 +205,7 @@ fn finish(all: &mut Finish<'_>) {
             Draft::new(format!("{words} reads {} as {reader}, which may not read it there", id.path()))
                 .severity(Severity::Warning)
                 .object(words)
-                .server(refusal(owners.facts.relations.get(id).map_or("table", |r| r.word), id))
+                .server(refusal(owners.facts, id))
                 .advice(format!("GRANT SELECT ON {} TO {};", id.path(), quoted(reader)));
         reports.push((kept.place, draft));
     }

@@ -54,12 +54,6 @@ fn interval(microseconds: i64) -> String {
     format!("INTERVAL '{count} {unit}{}'", if count == 1 { "" } else { "s" })
 }
 
-/// Columns of a table with their types.
-fn columns<'a>(facts: &'a Facts, table: &ObjectId) -> Vec<(&'a str, &'a str)> {
-    let columns = facts.relations.get(table).map_or(&[][..], |relation| &relation.columns);
-    columns.iter().map(|c| (facts.names.name(c.name), facts.names.name(c.data_type))).collect()
-}
-
 /// Hypertables, compression and continuous aggregates, in the order that they need.
 pub(crate) fn write(facts: &Facts) -> Written {
     let mut out = Written::default();
@@ -155,7 +149,7 @@ fn write_hypertable(facts: &Facts, table: &ObjectId, hypertable: &Hypertable, ou
 /// The function that most likely tells the current time of an integer column: the only one of its type, or of those
 /// the only one with `now` in its name, or with the table's name too.
 fn clock<'a>(facts: &'a Facts, table: &ObjectId, column: &str) -> Option<&'a ObjectId> {
-    let data_type = columns(facts, table).into_iter().find(|(name, _)| *name == column)?.1;
+    let data_type = facts.columns_of(table).find(|(name, _)| *name == column)?.1;
     let clocks: Vec<&ObjectId> =
         facts.timescale.clocks.iter().filter(|(_, t)| **t == *data_type).map(|(id, _)| id).collect();
     let now: Vec<&ObjectId> = clocks.iter().copied().filter(|id| id.name.contains("now")).collect();
@@ -190,7 +184,7 @@ fn builder(dimension: &Dimension) -> String {
 
 /// The column of an empty hypertable that its default index is on, or its only one of a time type.
 fn time_column<'a>(facts: &'a Facts, table: &ObjectId) -> Option<&'a str> {
-    let columns = columns(facts, table);
+    let columns: Vec<_> = facts.columns_of(table).collect();
     let has_index = |column: &str| {
         let name = format!("{}_{column}_idx", table.name);
         facts.relations.contains_key(&ObjectId::new(Class::Relation, table.schema.as_deref(), &name))
@@ -273,7 +267,7 @@ fn compressions(facts: &Facts) -> Compressions {
     let mut found = Compressions::default();
     for (number, chunk) in &timescale.compressed {
         let fits = |table: &ObjectId| {
-            let columns: Vec<&str> = columns(facts, table).iter().map(|(name, _)| *name).collect();
+            let columns: Vec<&str> = facts.columns_of(table).map(|(name, _)| name).collect();
             chunk.has_columns(&columns)
         };
         let named = chunk.hypertable.and_then(|id| timescale.ids.get(&id)).cloned();
@@ -288,7 +282,7 @@ fn compressions(facts: &Facts) -> Compressions {
         if let Some(table) = fitting.first() {
             let time = timescale.hypertables.get(*table).and_then(|known| known.dimensions.first());
             let time = time.map_or("", |dimension| &*dimension.column);
-            let mut settings = chunk.settings(time, &columns(facts, table));
+            let mut settings = chunk.settings(time, &facts.columns_of(table).collect::<Vec<_>>());
             settings.uncertain |= fitting.len() > 1;
             found.tables.insert((*table).clone(), settings);
             continue;
