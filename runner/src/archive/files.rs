@@ -1,13 +1,12 @@
 //! Where an archive's bytes are: one file, a tar file's members, or a directory's files.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+
+use crate::os::{read_at, read_exact_at};
 
 /// So much is read at a time.
 pub(super) const CHUNK: usize = 256 << 10;
@@ -41,7 +40,7 @@ impl Files {
         let block = BLOCK as u64;
         while at + block <= end {
             let mut head = [0; BLOCK];
-            file.read_exact_at(&mut head, at)?;
+            read_exact_at(&file, &mut head, at)?;
             if head.iter().all(|byte| *byte == 0) {
                 break;
             }
@@ -74,9 +73,7 @@ impl Files {
                 Ok(Range { file: Arc::clone(file), at: *start, end: start + length })
             }
             Self::Directory(path) => {
-                let is_plain = !name.is_empty() && !name.contains(&b'/') && name != b"..";
-                let path =
-                    Some(path.join(OsStr::from_bytes(name))).filter(|_| is_plain).ok_or_else(missing)?;
+                let path = path.join(plain(name).ok_or_else(missing)?);
                 let absent = |error: io::Error| match error.kind() {
                     io::ErrorKind::NotFound => missing(),
                     _ => error,
@@ -95,6 +92,16 @@ impl Files {
     pub(super) fn from(&self, offset: u64) -> io::Result<Range> {
         let Self::Custom(file, start) = self else { return Err(damaged("the archive has no blocks")) };
         Ok(Range { file: Arc::clone(file), at: start + offset, end: file.metadata()?.len() })
+    }
+}
+
+/// The name of a file in the directory itself: pg_dump writes no others.
+fn plain(name: &[u8]) -> Option<&str> {
+    let name = std::str::from_utf8(name).ok()?;
+    let mut parts = Path::new(name).components();
+    match (parts.next(), parts.next()) {
+        (Some(Component::Normal(part)), None) if part == name => Some(name),
+        _ => None,
     }
 }
 
@@ -140,7 +147,7 @@ impl Range {
 impl Read for Range {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let most = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX).min(out.len());
-        let read = self.file.read_at(out.get_mut(..most).unwrap_or_default(), self.at)?;
+        let read = read_at(&self.file, out.get_mut(..most).unwrap_or_default(), self.at)?;
         self.at += read as u64;
         Ok(read)
     }

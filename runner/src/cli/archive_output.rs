@@ -1,11 +1,10 @@
 //! Rewritten archives: which outputs are some, and writing them.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::os::fd::AsFd;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use tsmigrate::archive::{Rewritten, Unwritable};
+use tsmigrate::os;
 use tsmigrate_analyzer::archive::Damage;
 use tsmigrate_analyzer::report::count;
 use tsmigrate_analyzer::{Analysis, Style};
@@ -94,8 +93,8 @@ pub(super) fn write(
     }
     let unread = |error: io::Error| archive_failure(&input.name, &Damage::Io(error));
     let Some(path) = path else {
-        let stdout = io::stdout().as_fd().try_clone_to_owned().map_err(|error| Failure::output(&error))?;
-        let mut out = Failing::new(std::fs::File::from(stdout));
+        let stdout = os::duplicate(&io::stdout()).map_err(|error| Failure::output(&error))?;
+        let mut out = Failing::new(stdout);
         let written = rewritten.write(&mut out);
         return out.end(written, &Failure::output, &unread).and_then(|()| input.unchanged()).map(|()| None);
     };
@@ -110,8 +109,7 @@ pub(super) fn write(
     let mut out = Failing::new(file.as_file());
     let written = rewritten.write_with_places(&mut out);
     let toc = out.end(written, &failed, &unread)?;
-    file.as_file()
-        .write_all_at(&toc, 0)
+    os::write_all_at(file.as_file(), &toc, 0)
         .and_then(|()| file.as_file().sync_data())
         .map_err(|error| failed(&error))?;
     input.unchanged()?;

@@ -13,7 +13,7 @@ use super::page::Page;
 use super::reports::{self, Files, Format, Shown};
 use super::summary;
 use super::terminal::note;
-use super::{effective, input, live, moved, output};
+use super::{effective, input, live, moved, output, uri};
 
 /// A command that names its files.
 const EXAMPLE: &str = "tsmigrate check roles.sql schema.sql";
@@ -158,7 +158,7 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
         return effective::show(&setup);
     }
     let Setup { mut target, mut options, schemas, .. } = setup;
-    let uri = live::uri(&args.files)?;
+    let uri = uri::of(&args.files)?;
     if uri.is_some() && !schemas.is_empty() {
         let words = args.analysed.words_of_schemas().unwrap_or_default();
         return Err(Failure::new("schemas move in dumps, and this is a live database").at("--into-schema").next(

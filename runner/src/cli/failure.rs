@@ -12,6 +12,7 @@ pub(super) enum Status {
     Clean,
     Findings,
     /// The report says why.
+    #[cfg(unix)]
     Failed,
 }
 

@@ -2,12 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Seek, SeekFrom, Write};
-use std::os::fd::AsFd;
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use tsmigrate::archive::{self, Archive};
+use tsmigrate::os::{self, Identity};
 use tsmigrate::workers::Workers;
 use tsmigrate_analyzer::facts::ObjectId;
 use tsmigrate_analyzer::facts::names::quoted;
@@ -46,7 +45,8 @@ pub(super) struct Input {
     /// Its length, for what can be read twice.
     length: Option<u64>,
     modified: Option<SystemTime>,
-    identity: (u64, u64),
+    /// Which file it is; `None` of a pipe.
+    identity: Option<Identity>,
     mode: u32,
     /// What it is, where it is no text.
     archive: Option<Archive>,
@@ -97,7 +97,7 @@ impl Input {
         }
         let failed = |error: &io::Error| Failure::io("the file cannot be read", Path::new(&self.name), error);
         let mut head = vec![0; HEAD];
-        let read = self.file.read_at(&mut head, self.start).map_err(|error| failed(&error))?;
+        let read = os::read_at(&self.file, &mut head, self.start).map_err(|error| failed(&error))?;
         if !archive::begins(head.get(..read).unwrap_or_default()) {
             return Ok(None);
         }
@@ -121,36 +121,39 @@ impl Input {
                 .at(STDIN)
                 .next("pipe a dump in: pg_dump --schema-only … | tsmigrate check -"));
         }
-        let file = io::stdin()
-            .as_fd()
-            .try_clone_to_owned()
+        let file = os::duplicate(&io::stdin())
             .map_err(|error| Failure::io("standard input cannot be read", Path::new(STDIN), &error))?;
-        Self::new(STDIN.to_owned(), None, file.into())
+        Self::new(STDIN.to_owned(), None, file)
     }
 
     fn new(name: String, path: Option<PathBuf>, mut file: File) -> Result<Self, Failure> {
-        let metadata = file
-            .metadata()
-            .map_err(|error| Failure::io("the file cannot be read", Path::new(&name), &error))?;
-        let start = if metadata.is_file() { file.stream_position().unwrap_or(0) } else { 0 };
+        let metadata = match file.metadata() {
+            // Windows tells nothing of a pipe.
+            Err(_) if cfg!(windows) => None,
+            metadata => Some(
+                metadata.map_err(|error| Failure::io("the file cannot be read", Path::new(&name), &error))?,
+            ),
+        };
+        let plain = metadata.as_ref().filter(|metadata| metadata.is_file());
+        let start = if plain.is_some() { file.stream_position().unwrap_or(0) } else { 0 };
         Ok(Self {
             name,
             path,
-            file,
             start,
-            length: metadata.is_file().then(|| metadata.len().saturating_sub(start)),
-            modified: metadata.modified().ok(),
-            identity: (metadata.dev(), metadata.ino()),
-            mode: metadata.mode() & 0o666,
+            length: plain.map(|metadata| metadata.len().saturating_sub(start)),
+            modified: metadata.as_ref().and_then(|metadata| metadata.modified().ok()),
+            identity: Identity::of(&file),
+            file,
+            mode: metadata.as_ref().map_or(0o666, os::mode) & 0o666,
             archive: None,
             with_rows: false,
             moves: Vec::new(),
         })
     }
 
-    /// True where this is the file with that metadata.
-    pub(super) fn is(&self, metadata: &std::fs::Metadata) -> bool {
-        metadata.is_file() && self.identity == (metadata.dev(), metadata.ino())
+    /// True where it is that file.
+    pub(super) fn is(&self, file: &Identity) -> bool {
+        self.identity.as_ref() == Some(file)
     }
 
     /// Who may read and write it.
@@ -317,11 +320,7 @@ fn directory(path: &Path) -> Failure {
 
 /// The files that were named, or standard input where a dump is piped in. `example` is a command that names some.
 pub(super) fn named(paths: &[PathBuf], example: &str) -> Result<Vec<PathBuf>, Failure> {
-    let is_piped = || {
-        let file = io::stdin().as_fd().try_clone_to_owned().map(File::from);
-        let kind = file.and_then(|file| file.metadata()).map(|metadata| metadata.file_type());
-        kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket() || kind.is_file())
-    };
+    let is_piped = || os::duplicate(&io::stdin()).is_ok_and(|stdin| os::holds_bytes(&stdin));
     if !paths.is_empty() {
         return Ok(paths.to_vec());
     }
@@ -338,7 +337,7 @@ pub(super) fn open(paths: &[PathBuf], with_rows: bool) -> Result<Vec<Input>, Fai
         let input = Input::open(path, with_rows)?;
         let same = |other: &&Input| match (&input.path, &other.path) {
             (None, None) => true,
-            _ => input.length.is_some() && other.identity == input.identity,
+            _ => input.identity.is_some() && other.identity == input.identity,
         };
         if let Some(other) = inputs.iter().find(same) {
             let place = if other.name == input.name {

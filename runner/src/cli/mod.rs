@@ -3,19 +3,24 @@
 mod analysed;
 mod archive_output;
 mod check;
+#[cfg(unix)]
 mod cleanup;
 mod config;
 mod config_schema;
 mod diff;
+#[cfg(unix)]
 mod dump;
 mod effective;
 mod excerpt;
 mod failure;
+#[cfg(unix)]
 mod fill;
+#[cfg(unix)]
 mod fit;
 mod gitlab;
 mod help;
 mod input;
+#[cfg_attr(not(unix), path = "no_live.rs")]
 mod live;
 mod lsp;
 mod lsp_text;
@@ -23,15 +28,19 @@ mod moved;
 mod output;
 mod packed;
 mod page;
+#[cfg(unix)]
 mod question;
 mod reading;
 mod render;
 mod reports;
 mod rewrite;
 mod rules;
+#[cfg(unix)]
 mod runtime;
 mod summary;
 mod terminal;
+mod uri;
+#[cfg(unix)]
 mod verify;
 
 use std::ffi::OsString;
@@ -72,14 +81,19 @@ enum Command {
     /// Rewrite a dump so that it restores on the service
     Rewrite(rewrite::Args),
     /// Move a live database: dump, rewrite, copy, verify
+    #[cfg(unix)]
     Migrate(Box<tsmigrate::migrate::Args>),
     /// Dump a live database, with what no dump tells
+    #[cfg(unix)]
     Dump(Box<tsmigrate::migrate::dump::Args>),
     /// Restore what pg_dump wrote: check, rewrite, load
+    #[cfg(unix)]
     Restore(Box<tsmigrate::migrate::restore::Args>),
     /// Compare two databases: every object, owner, privilege and row
+    #[cfg(unix)]
     Verify(Box<verify::Args>),
     /// Close what a migration that was killed has left open
+    #[cfg(unix)]
     Cleanup(tsmigrate::migrate::cleanup::Args),
     /// List the rules, or explain one
     Rules(rules::Args),
@@ -114,10 +128,15 @@ pub(crate) fn main() -> ExitCode {
         Color::Never => anstream::ColorChoice::Never.write_global(),
     }
     let result = match cli.command {
+        #[cfg(unix)]
         Command::Migrate(args) => fill::run(&*args),
+        #[cfg(unix)]
         Command::Dump(args) => dump::run(&args),
+        #[cfg(unix)]
         Command::Restore(args) => fill::run(&*args),
+        #[cfg(unix)]
         Command::Cleanup(args) => cleanup::run(&args),
+        #[cfg(unix)]
         Command::Verify(args) => verify::run(&args),
         Command::Schema(args) => help::schema(args),
         Command::Completions(args) => help::completions(args, Cli::command()),
@@ -130,6 +149,7 @@ pub(crate) fn main() -> ExitCode {
     match result {
         Ok(Status::Clean) => ExitCode::SUCCESS,
         Ok(Status::Findings) => ExitCode::from(1),
+        #[cfg(unix)]
         Ok(Status::Failed) => ExitCode::from(2),
         Err(failure) => {
             if !failure.silent {

@@ -1,11 +1,10 @@
 //! Files that are written: whole or not at all, and never over an input.
 
-use std::fs::Permissions;
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
+use tsmigrate::os::{self, Identity};
 use tsmigrate_analyzer::clean::Cleaner;
 use tsmigrate_analyzer::quote::shell_file;
 
@@ -29,7 +28,7 @@ pub(super) fn check(path: &Path, inputs: &[Input]) -> Result<(), Failure> {
         Ok(metadata) if metadata.is_dir() => {
             Err(Failure::new("the output is a directory").at(path.display()).next("name a file in it"))
         }
-        Ok(metadata) => match inputs.iter().find(|input| input.is(&metadata)) {
+        Ok(_) => match Identity::at(path).and_then(|file| inputs.iter().find(|input| input.is(&file))) {
             Some(input) => Err(overwrites(&input.name)),
             None => Ok(()),
         },
@@ -117,14 +116,12 @@ fn parent(path: &Path) -> PathBuf {
 pub(super) fn beside(path: &Path, mode: u32) -> Result<(NamedTempFile, PathBuf), Failure> {
     let failed = |error: &io::Error| Failure::io("the output cannot be written", path, error);
     let (path, mode) = match path.canonicalize().and_then(|path| Ok((path.metadata()?, path))) {
-        Ok((metadata, existing)) => (existing, metadata.permissions().mode() & 0o777),
+        Ok((metadata, existing)) => (existing, os::mode(&metadata)),
         Err(_) => (path.to_owned(), mode),
     };
-    let file = tempfile::Builder::new()
-        .prefix(".tsmigrate-")
-        .permissions(Permissions::from_mode(mode))
-        .tempfile_in(parent(&path))
-        .map_err(|error| failed(&error))?;
+    let mut builder = tempfile::Builder::new();
+    os::set_mode(builder.prefix(".tsmigrate-"), mode);
+    let file = builder.tempfile_in(parent(&path)).map_err(|error| failed(&error))?;
     Ok((file, path))
 }
 
@@ -149,6 +146,7 @@ pub(super) fn make(
 }
 
 /// Writes a file that stands for itself.
+#[cfg(unix)]
 pub(super) fn write(
     what: &str,
     path: &Path,

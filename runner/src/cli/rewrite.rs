@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
+use tsmigrate::os::{self, Identity};
 use tsmigrate_analyzer::clean::{self, Cleaner};
 use tsmigrate_analyzer::quote::shell_file;
 use tsmigrate_analyzer::report::{count, thousands};
@@ -263,9 +263,9 @@ fn destinations(args: &Args, inputs: &[Input]) -> Result<Vec<Destination>, Failu
         output::check(path, inputs)?;
         return Ok(vec![Destination::File(path.to_owned())]);
     }
-    let stdout = io::stdout().as_fd().try_clone_to_owned().map(std::fs::File::from);
-    if let Ok(metadata) = stdout.and_then(|file| file.metadata())
-        && let Some(input) = inputs.iter().find(|input| input.is(&metadata))
+    let stdout = os::duplicate(&io::stdout());
+    if let Some(file) = stdout.ok().as_ref().and_then(Identity::of)
+        && let Some(input) = inputs.iter().find(|input| input.is(&file))
     {
         return Err(overwrites(&input.name));
     }
@@ -351,9 +351,8 @@ fn transform(
 
 fn to_stdout(args: &Args, analysis: &Analysis, index: usize, input: &mut Input) -> Result<(), Failure> {
     // Not through the line buffer of std's own handle.
-    let stdout = io::stdout().as_fd().try_clone_to_owned().map_err(|error| Failure::output(&error))?;
+    let stdout = os::duplicate(&io::stdout()).map_err(|error| Failure::output(&error))?;
     let is_terminal = stdout.is_terminal();
-    let stdout = std::fs::File::from(stdout);
     let mut out = match is_terminal {
         _ if args.diff && Page::stdout().color => Out::Painted(stdout, Cleaner::default(), Paint::default()),
         true => Out::Shown(stdout, Cleaner::default()),
