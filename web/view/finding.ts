@@ -72,8 +72,9 @@ export const ruleWords = (model: Model, finding: Finding): HTMLElement =>
   );
 
 /** The rule's own page, and one elsewhere. */
-function readMore({ openRule }: Model, { rule, docs: url }: Finding): Child {
-  const link = docs(url);
+function readMore({ openRule, pageOf }: Model, { rule, docs: url }: Finding): Child {
+  const own = docs(pageOf(rule) ?? "");
+  const link = own ? [own, " · ", docs(url)] : docs(url);
   if (!openRule) return link;
   return [linkButton(() => openRule(rule), `About ${rule}`), link ? [" · ", link] : null];
 }

@@ -68,6 +68,8 @@ export interface Model {
   select(at: number): void;
   fixes: Fixes | null;
   deciding: Deciding | null;
+  /** The address of a rule's page in the published documentation, where it is known. */
+  pageOf(rule: string): string | null;
   /** A way to a rule's own page. */
   openRule: ((rule: string) => void) | null;
   /** A way to all reports. */

@@ -8,6 +8,7 @@ use super::{Around, Block, Entry, Group, Report, Section};
 use crate::clean;
 use crate::edit::Safety;
 use crate::human::{bytes, count, thousands};
+use crate::rule::Rule;
 use crate::rules::rule;
 
 /// A comment on GitHub has 65,536 characters at most.
@@ -164,7 +165,7 @@ fn table(page: &mut String, report: &Report<'_>, groups: &[Group<'_>]) {
             "| {} | [{}]({}) {} | {} | {} | {} |",
             class_words(group),
             group.rule,
-            rule(group.rule).map_or("", |rule| rule.doc.link),
+            rule(group.rule).map_or("".into(), Rule::link),
             group.name,
             text(summary),
             thousands(group.findings.len() as u64),

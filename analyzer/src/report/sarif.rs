@@ -145,7 +145,7 @@ fn descriptor(rule: &Rule) -> Value {
         "shortDescription": { "text": doc.summary },
         "fullDescription": { "text": doc.what },
         "help": { "text": format!("{}\n\n{}", doc.why, doc.help), "markdown": markdown },
-        "helpUri": doc.link,
+        "helpUri": rule.link(),
         "defaultConfiguration": { "level": level(rule.severity) },
         "properties": {
             "precision": "very-high",

@@ -55,21 +55,25 @@ impl Serialize for Findings<'_, '_> {
 }
 
 /// What a rule says of all its findings, for the view.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct RuleWords {
     name: &'static str,
     summary: &'static str,
     why: &'static str,
     help: &'static str,
     docs: &'static str,
+    /// The rule's own page, where it is published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<String>,
 }
 
 impl RuleWords {
     /// Those of a rule.
     #[must_use]
-    pub const fn of(rule: &Rule) -> Self {
+    pub fn of(rule: &Rule) -> Self {
         let doc = &rule.doc;
-        Self { name: rule.name, summary: doc.summary, why: doc.why, help: doc.help, docs: doc.link }
+        let (name, summary, why, help, docs) = (rule.name, doc.summary, doc.why, doc.help, doc.link);
+        Self { name, summary, why, help, docs, page: rule.page() }
     }
 }
 

@@ -14,6 +14,7 @@ pub use registry::Registry;
 pub use states::States;
 pub use subject::Subject;
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use crate::edit::Safety;
@@ -23,6 +24,9 @@ use crate::grow;
 use crate::options::Options;
 use crate::parse::StatementKind;
 use crate::target::Target;
+
+/// Where the documentation is published: the address of its folder, which whoever builds a release knows.
+const SITE: Option<&str> = option_env!("TSMIGRATE_SITE");
 
 /// True in a module for browsers: each visitor waits for its bytes.
 const FOR_BROWSERS: bool = cfg!(target_arch = "wasm32");
@@ -273,6 +277,23 @@ impl Rule {
         options.accept.iter().any(|word| self.is_called(word))
     }
 
+    /// Its page in the documentation, where this build knows an address of that.
+    #[must_use]
+    pub fn page(&self) -> Option<String> {
+        self.page_at(SITE)
+    }
+
+    fn page_at(&self, site: Option<&str>) -> Option<String> {
+        let site = site.filter(|site| site.starts_with("https://"))?;
+        Some(format!("{}/rules/{}.html", site.trim_end_matches('/'), self.id))
+    }
+
+    /// The one page to read on: its own in the documentation, else the vendor's.
+    #[must_use]
+    pub fn link(&self) -> Cow<'static, str> {
+        self.page().map_or(Cow::Borrowed(self.doc.link), Cow::Owned)
+    }
+
     /// Its id, its name, and the names that it had before.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         [self.id, self.name].into_iter().chain(self.aliases.iter().copied())
@@ -308,5 +329,22 @@ impl Finish<'_> {
     /// Adds a script for a person to run.
     pub fn script(&mut self, file: &'static str, title: impl Into<String>, sql: impl Into<String>) {
         self.scripts.push(Script { rule: self.rule.id, file, title: title.into(), sql: sql.into() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_lead_to_the_rules_own_page_where_the_documentation_is_published() {
+        let rule = Rule { id: "TSP-03", ..Rule::DEFAULT };
+        for site in ["https://docs.example/tsmigrate/docs", "https://docs.example/tsmigrate/docs/"] {
+            let page = "https://docs.example/tsmigrate/docs/rules/TSP-03.html";
+            assert_eq!(rule.page_at(Some(site)).as_deref(), Some(page));
+        }
+        assert_eq!(rule.page_at(None), None);
+        // What a workflow of a fork without pages gives.
+        assert_eq!(rule.page_at(Some("/docs")), None);
     }
 }

@@ -316,7 +316,7 @@ fn diagnostic(uri: &Uri, lines: &Lines<'_>, finding: &Finding) -> Diagnostic {
             Severity::Note => DiagnosticSeverity::INFORMATION,
         }),
         code: Some(NumberOrString::String(finding.rule.id.to_owned())),
-        code_description: finding.rule.doc.link.parse().ok().map(|href| CodeDescription { href }),
+        code_description: finding.rule.link().parse().ok().map(|href| CodeDescription { href }),
         source: Some("tsmigrate".to_owned()),
         message,
         related_information: Some(related.collect()),
@@ -345,7 +345,8 @@ fn page(out: &mut String, finding: &Finding) {
     if let Some(error) = &finding.server_error {
         let _ = write!(out, "\n\n`{} {}`", error.sqlstate, error.text.replace('`', "'"));
     }
-    if !doc.link.is_empty() {
-        let _ = write!(out, "\n\n<{}>", doc.link);
+    let page = finding.rule.page();
+    for link in page.as_deref().into_iter().chain([doc.link]).filter(|link| !link.is_empty()) {
+        let _ = write!(out, "\n\n<{link}>");
     }
 }

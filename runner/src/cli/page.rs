@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 
 use anstyle::{AnsiColor, Style};
 use tsmigrate_analyzer::Severity;
+use tsmigrate_analyzer::rule::Rule;
 
 /// Where a text is shown.
 #[derive(Clone, Copy, Debug)]
@@ -58,8 +59,8 @@ impl Page {
 
     /// Text that leads to the page on a rule, of a rule that has one.
     pub(super) fn rule(self, id: &str, text: &str) -> String {
-        let url = tsmigrate_analyzer::rules::rule(id).map_or("", |rule| rule.doc.link);
-        if url.is_empty() { text.to_owned() } else { self.link(url, text) }
+        let url = tsmigrate_analyzer::rules::rule(id).map_or("".into(), Rule::link);
+        if url.is_empty() { text.to_owned() } else { self.link(&url, text) }
     }
 
     /// Text that leads to a file on this machine.
@@ -113,10 +114,14 @@ impl Page {
 /// The address of a file: what an address cannot hold is written as numbers.
 fn file_url(path: &std::path::Path) -> String {
     use std::fmt::Write as _;
-    use std::os::unix::ffi::OsStrExt as _;
     let mut url = String::from("file://");
-    for byte in path.as_os_str().as_bytes() {
-        if byte.is_ascii_alphanumeric() || b"/-_.~".contains(byte) {
+    if cfg!(windows) {
+        url.push('/');
+    }
+    for byte in path.as_os_str().as_encoded_bytes() {
+        if cfg!(windows) && *byte == b'\\' {
+            url.push('/');
+        } else if byte.is_ascii_alphanumeric() || b"/-_.~".contains(byte) {
             url.push(char::from(*byte));
         } else {
             // Writing to a String cannot fail.

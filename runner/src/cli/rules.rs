@@ -217,5 +217,6 @@ fn explain(out: &mut dyn Write, page: Page, rule: &Rule) -> io::Result<()> {
     };
     section("fix", text(&fix))?;
     section("known from", doc.sources.iter().flat_map(|line| text(line)).collect())?;
-    section("docs", vec![page.link(doc.link, doc.link)])
+    let links = rule.page().into_iter().chain([doc.link.to_owned()]);
+    section("docs", links.map(|link| page.link(&link, &link)).collect())
 }

@@ -58,6 +58,8 @@ export const model: Model = {
       return decided.value.map((one) => ({ title: one.title, keep: () => keep(one) }));
     },
   },
+  // Its rules have pages inside.
+  pageOf: () => null,
   openRule: (rule) => (rulePage.value = rule),
   download: () => (tab.value = "take"),
   levelOf: levelChoice,
