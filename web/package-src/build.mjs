@@ -2,7 +2,7 @@
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 import { rollup } from "rollup";
 import { dts } from "rollup-plugin-dts";
 
@@ -30,6 +30,40 @@ async function glue(minify) {
   return `export function bindings() {\n${outputFiles[0].text}\nreturn glue;\n}`;
 }
 
+/** What the element has besides the view and the editor. */
+const ELEMENT = `
+:host { display: block; font: 15px/1.5 system-ui, sans-serif }
+:host([hidden]) { display: none }
+* { box-sizing: border-box }
+.all { padding: 12px; border: 1px solid var(--line); border-radius: var(--radius); background: var(--page); color: var(--text); color-scheme: light }
+.all.dark { color-scheme: dark }
+.input { height: 16em; min-height: 6em; margin-bottom: 12px; border: 1px solid var(--line); border-radius: 6px; overflow: auto; resize: vertical }
+.error { margin: 0; color: var(--error) }
+.visually-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
+.list { margin-top: 12px }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
+`;
+
+/** The style of the element. Its page says which of both schemes it has: each colour of two becomes a variable. */
+async function style() {
+  const files = ["view/style/tokens.css", "view/style/controls.css", "view/style/verdict.css", "view/style/findings.css", "page/editor/editor.css", "page/editor/marks.css"];
+  const light = [];
+  const dark = [];
+  const css = files
+    .map((file) => readFileSync(join(WEB, file), "utf8"))
+    .join("\n")
+    .replace(/light-dark\(([^,()]+), ([^()]+)\)/g, (_, ofLight, ofDark) => {
+      const name = `--colour-${light.length}`;
+      light.push(`${name}: ${ofLight};`);
+      dark.push(`${name}: ${ofDark};`);
+      return `var(${name})`;
+    })
+    .replaceAll(":root", ".all");
+  if (/light-dark\(/.test(css)) throw new Error("a colour with light-dark() that is not understood");
+  const whole = `.all { ${light.join(" ")} }\n.all.dark { ${dark.join(" ")} }\n${css}${ELEMENT}`;
+  return (await transform(whole, { loader: "css", minify: true, target: "es2022" })).code;
+}
+
 const virtual = (texts) => ({
   name: "virtual",
   setup({ onResolve, onLoad }) {
@@ -48,6 +82,7 @@ async function scripts() {
     const { outputFiles } = await build({ ...common, entryPoints: [entry(name)], write: false, platform, format });
     return `export const worker = ${JSON.stringify(outputFiles[0].text)};`;
   };
+  texts["virtual:style"] = `export const style = ${JSON.stringify(await style())};`;
   texts["virtual:worker"] = await worker("worker-browser.ts", "browser", "iife");
   const ofNode = { ...texts, "virtual:glue": await glue(false), "virtual:worker": await worker("worker-node.ts", "node", "cjs") };
   const inlined = readFileSync(join(WEB, "module/tsmigrate_web.wasm.gz"), "base64");

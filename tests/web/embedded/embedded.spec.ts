@@ -4,6 +4,9 @@ import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, type Page } from "@playwright/test";
+import { nodeResolve } from "@rollup/plugin-node-resolve";
+import { rollup } from "rollup";
+import webpack from "webpack";
 import { examples, test as base, type Project } from "../support/packed";
 import { host } from "../support/server";
 
@@ -56,8 +59,8 @@ test("an element in a page with a strict policy begins with the text between its
 <title>Policy</title><script src="tsmigrate-analyzer.js"></script><tsmigrate-checker>${TABLESPACE}</tsmigrate-checker>`);
   const { url, close } = await host(folder);
   await page.goto(`${url}index.html`);
-  await expect(page.locator("textarea")).toHaveValue(TABLESPACE);
-  await expect(page.locator("[part=verdict]")).toHaveText(/✓ Ready after a rewrite: /);
+  await expect(page.locator("tsmigrate-checker .cm-line").first()).toHaveText(/^CREATE TABLE public\.t \(a int\) TABLESPACE fast;/);
+  await expect(page.locator("[part=verdict]")).toContainText("✓ Ready after a rewrite");
   await close();
 });
 
@@ -77,23 +80,48 @@ test("the example for Vite is built, checks a file in a worker, and says what is
   await close();
 });
 
+const APP = `import { load } from "tsmigrate-analyzer";
+load().then((analyzer) => { document.body.textContent = analyzer.check([{ name: "a.sql", text: ${JSON.stringify(TABLESPACE)} }]).verdict; });\n`;
+
+/** Opens what a bundler has made of an application. */
+async function works(page: Page, project: Project, folder: string, script: string): Promise<void> {
+  project.write(join(folder, "index.html"), `<!doctype html><link rel="icon" href="data:,"><body>${script}`);
+  const { url, close } = await host(join(project.folder, folder));
+  await page.goto(url);
+  await expect(page.locator("body")).toHaveText("ready-after-rewrite");
+  await close();
+}
+
 test("esbuild needs to know nothing of it", async ({ page, project }) => {
-  project.write("app.mjs", `import { load } from "tsmigrate-analyzer";
-load().then((analyzer) => { document.body.textContent = analyzer.check([{ name: "a.sql", text: ${JSON.stringify(TABLESPACE)} }]).verdict; });\n`);
+  project.write("app.mjs", APP);
   for (const words of [["--format=iife"], ["--format=esm", "--splitting"]]) {
     expect(project.tool("esbuild", "app.mjs", "--bundle", ...words, "--outdir=plain-esbuild", "--log-level=error")).toEqual({ code: 0, output: "" });
     const script = words.length > 1 ? '<script type="module" src="app.js"></script>' : '<script src="app.js"></script>';
-    project.write("plain-esbuild/index.html", `<!doctype html><link rel="icon" href="data:,"><body>${script}`);
-    const { url, close } = await host(join(project.folder, "plain-esbuild"));
-    await page.goto(url);
-    await expect(page.locator("body")).toHaveText("ready-after-rewrite");
-    await close();
+    await works(page, project, "plain-esbuild", script);
   }
+});
+
+test("webpack needs to know nothing of it", async ({ page, project }) => {
+  const entry = project.write("app-webpack.mjs", APP);
+  const made = await new Promise<string>((resolve, reject) => {
+    webpack({ mode: "production", context: project.folder, entry, output: { path: join(project.folder, "plain-webpack"), filename: "app.js" }, performance: false }, (error, stats) =>
+      error ? reject(error) : resolve(stats?.toString({ all: false, errors: true, warnings: true }) ?? "nothing"),
+    );
+  });
+  expect(made).toBe("");
+  await works(page, project, "plain-webpack", '<script src="app.js"></script>');
+});
+
+test("Rollup needs to know nothing of it but where packages are", async ({ page, project }) => {
+  const bundle = await rollup({ input: project.write("app-rollup.mjs", APP), plugins: [nodeResolve({ browser: true })], onwarn: (warning) => expect(warning.message).toBe("") });
+  await bundle.write({ dir: join(project.folder, "plain-rollup"), entryFileNames: "app.js" });
+  await bundle.close();
+  await works(page, project, "plain-rollup", '<script type="module" src="app.js"></script>');
 });
 
 test("the element shows what there is to decide, tells it to its page, and keeps to its attributes", async ({ page, project }) => {
   const foreign = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Docs of somebody else</title><link rel="icon" href="data:,">
-<style>* { color: red !important; font-size: 40px } tsmigrate-checker::part(rule) { text-transform: lowercase }</style>
+<style>* { color: red !important; font-size: 40px } tsmigrate-checker::part(badge) { text-transform: lowercase }</style>
 ${examples().get("widget.html")}
 <script>
   window.told = [];
@@ -102,20 +130,29 @@ ${examples().get("widget.html")}
   await both(page, plain(project, "widget", foreign), async () => {
     const told = (): Promise<unknown> => page.evaluate("told.at(-1)");
     const checker = page.locator("tsmigrate-checker");
-    await checker.getByLabel("PostgreSQL dump").fill(`${TABLESPACE}ALTER TABLE public.t OWNER TO shop;\n`);
-    await expect(checker.locator("[part=verdict]")).toHaveText(/✗ Needs 1 decision: 1 error remains/);
-    await expect(checker.locator("[part=item]")).toHaveText([/OWN-01.*line 2.*shop/, /TSP-04.*line 1.*Fixed by the rewrite/]);
+    await checker.getByRole("textbox", { name: "Text of dump.sql" }).fill(`${TABLESPACE}ALTER TABLE public.t OWNER TO shop;\n`);
+    const verdict = checker.locator("[part=verdict]");
+    await expect(verdict).toContainText("✗ Needs 1 decision");
+    await expect(verdict).toContainText("1 error remains");
+    // The view and the editor of the checker: what is to be decided, findings in their groups, marks in the text.
+    await expect(verdict.getByRole("list", { name: "To decide" })).toContainText("shop");
+    await expect(checker.locator("[part=group]")).toContainText([/OWN-01/, /TSP-04/]);
+    await expect(checker.locator(".cm-hint")).toHaveCount(2);
     expect(await told()).toEqual(["tsmigrate-result", "needs-work"]);
-    await expect(checker.locator("[part=rule]").first()).toHaveCSS("text-transform", "lowercase");
-    await expect(checker.locator("[part=verdict]")).toHaveCSS("color", "rgb(179, 38, 30)");
-    await checker.getByRole("button", { name: "line 2" }).click();
-    expect(await checker.locator("textarea").evaluate((field: HTMLTextAreaElement) => field.value.slice(field.selectionStart, field.selectionEnd))).toBe("ALTER TABLE public.t OWNER TO shop;");
+    await expect(checker.locator("[part=badge]").first()).toHaveCSS("text-transform", "lowercase");
+    await expect(verdict.locator(".sign")).toHaveCSS("color", "rgb(179, 38, 30)");
+    await checker.getByRole("button", { name: /line 2/ }).first().click();
+    await expect(checker.locator(".cm-activeLine")).toHaveText(/^ALTER TABLE public\.t OWNER TO shop;/);
+    await expect(checker.locator("[part=detail]")).toContainText("shop");
+    await checker.evaluate((element) => element.setAttribute("theme", "dark"));
+    await expect(verdict.locator(".sign")).toHaveCSS("color", "rgb(255, 143, 133)");
     await checker.evaluate((element) => element.setAttribute("target", "12"));
     await expect(checker.locator("[part=error]")).toHaveText(/PostgreSQL 15 to 18/);
     expect(await told()).toEqual(["tsmigrate-error", "OptionsError"]);
     await checker.evaluate((element) => element.setAttribute("target", "18"));
-    await expect(checker.locator("[part=verdict]")).toHaveText(/✗ Needs 1 decision: 1 error remains/);
+    await expect(verdict).toContainText("✗ Needs 1 decision");
     await checker.evaluate((element) => Object.assign(element, { value: "" }));
-    await expect(checker.locator("[part=item]")).toHaveCount(0);
+    await expect(checker.locator("[part=group]")).toHaveCount(0);
+    await expect(verdict).toBeEmpty();
   });
 });

@@ -10,6 +10,11 @@ declare module "virtual:worker" {
   export const worker: string;
 }
 
+declare module "virtual:style" {
+  /** The style of the element: the view's and the editor's. */
+  export const style: string;
+}
+
 declare module "virtual:inlined" {
   /** The module, gzipped and in base64: in this script, or in one beside it. */
   export function importInlined(): Promise<{ inlined: string }>;

@@ -15,7 +15,7 @@ import {
   placeholder,
   type ViewUpdate,
 } from "@codemirror/view";
-import type { Result } from "../engine/types";
+import type { Finding, Range } from "../engine/types";
 import { EDITABLE, type Input, type TextInput } from "../input";
 import { Content, type LineBreak } from "./content";
 import { copyFolding } from "./copy-data";
@@ -35,6 +35,13 @@ export interface Heard {
   pastedLarge: (text: string) => void;
 }
 
+/** A result whose findings are marked. */
+export interface Marked {
+  report: { findings: readonly Finding[] };
+  /** The place of each finding in the text of its input; null where it has none. */
+  places: readonly (Range | null)[];
+}
+
 interface Session {
   id: number;
   state: EditorState;
@@ -42,7 +49,7 @@ interface Session {
   /** What came after texts that may still be under check. */
   log: { from: Text; changes: ChangeDesc }[];
   /** The report that its marks are of. */
-  marked: Result | null;
+  marked: Marked | null;
   /** Where it was scrolled to. */
   scroll: StateEffect<unknown> | null;
 }
@@ -95,7 +102,7 @@ export class DumpEditor {
   }
 
   /** Shows the findings of a report in the dump that is shown. */
-  mark(result: Result | null, of: readonly Input[]): void {
+  mark(result: Marked | null, of: readonly Input[]): void {
     const session = this.#shown;
     if (!session || session.marked === result) return;
     session.marked = result;
@@ -227,7 +234,7 @@ export class DumpEditor {
     if (this.view.state.doc !== doc) this.heard.edited(input.id, Content.edited(this.view.state.doc, lineBreak), 0);
   }
 
-  #marks(session: Session, result: Result | null, of: readonly Input[]) {
+  #marks(session: Session, result: Marked | null, of: readonly Input[]) {
     const input = of.find((one) => one.id === session.id);
     if (!result || input?.kind !== "text") return makeMarks([]);
     const { content } = input;
