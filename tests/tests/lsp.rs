@@ -131,3 +131,50 @@ fn what_is_no_dump_of_postgresql_is_one_warning() -> Outcome {
     assert!(editor.server.wait()?.success());
     Ok(())
 }
+
+/// What somebody in Neovim sees, each answer by its name.
+#[test]
+fn neovim_shows_findings_and_rules_and_applies_fixes_while_somebody_types() -> Outcome {
+    let folder = tempfile::Builder::new().prefix("the für ").tempdir()?;
+    let file = folder.path().join("shop dump.sql");
+    let first =
+        "-- für 😀\nCREATE TABLE public.\"é\" (id integer); /* 😀 */ SET default_tablespace = fast;\n";
+    std::fs::write(&file, format!("{first}CREATE TABLESPACE fast LOCATION '/x';\n"))?;
+    let session = format!("luafile {}/fixtures/lsp/session.lua", env!("CARGO_MANIFEST_DIR"));
+    let mut neovim = Command::new("nvim");
+    // It would read and write files of whoever runs the tests.
+    neovim.args(["--headless", "--clean", "-i", "NONE", "-c", &session, "-c", "qa!"]).arg(&file);
+    neovim.env("XDG_STATE_HOME", folder.path()).env("TSMIGRATE_PROGRAM", program::path());
+    let output = match neovim.stdin(Stdio::null()).output() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            eprintln!("skipped: the language server in Neovim: nvim is missing");
+            return Ok(());
+        }
+        output => output?,
+    };
+    let said = String::from_utf8(output.stdout)?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    let answers = said.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>()?;
+    let answer = |what: &str| {
+        let found = answers.iter().find(|answer| answer["what"] == what);
+        found.map(|answer| answer["value"].clone()).ok_or_else(|| format!("no {what}: {said}{complaint}"))
+    };
+    let finding = |code, line| json!({ "code": code, "line": line, "severity": 1, "source": "tsmigrate" });
+    let (setting, tablespace) = (finding("TSP-03", 1), finding("TSP-01", 2));
+    assert_eq!(answer("diagnostics")?, json!([setting, tablespace]));
+    assert!(answer("hover")?.as_str().is_some_and(|text| text.starts_with("**TSP-03**")), "{said}");
+    assert_eq!(answer("actions")?, json!(["quickfix", "source.fixAll"]));
+    let fixed = first.replace("= fast", "= ''");
+    let fixed: Vec<&str> = fixed.lines().collect();
+    assert_eq!(answer("applied")?, json!([fixed[0], fixed[1], "CREATE TABLESPACE fast LOCATION '/x';"]));
+    assert_eq!(answer("left")?, json!([tablespace]));
+    assert_eq!(answer("typed")?, json!([tablespace, finding("ROLE-04", 3)]));
+    let rewritten = answer("rewritten")?;
+    assert_eq!(rewritten["left"], json!([]), "{rewritten}");
+    assert_eq!(
+        rewritten["text"].as_array().and_then(|lines| lines.last()),
+        Some(&json!("CREATE ROLE boss;"))
+    );
+    assert_eq!(answer("ended")?, true);
+    Ok(())
+}
