@@ -180,7 +180,8 @@ const KINDS: &[Kind] = &[
     ),
     Kind::new("pg_trigger")
         .of("tgrelid")
-        .only("NOT o.tgisinternal")
+        // Until 14, a partition's part of its root's trigger counts as internal.
+        .only("(NOT o.tgisinternal OR o.tgparentid <> 0 AND o.tgconstraint = 0)")
         .says("'definition', pg_get_triggerdef(o.oid), 'enabled', o.tgenabled"),
     Kind::new("pg_rewrite")
         .of("ev_class")
