@@ -52,6 +52,7 @@ const CRATES: &[Crate] = &[
         source: "runner/src",
         layers: &[
             "defect",
+            "os",
             "redact",
             "signals",
             "error",
