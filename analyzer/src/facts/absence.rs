@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::collect::has_signature;
 use super::declared::Absence;
 use super::objects::{self, ObjectId};
 use super::state::{Facts, in_schema};
@@ -25,7 +26,7 @@ impl Facts {
     pub fn subject_absence(&self, node: &NodeEnum) -> Option<&Absence> {
         let object = objects::subject(node)?;
         let id = self.resolved(&object.id);
-        if super::collect::has_signature(id.class)
+        if has_signature(id.class)
             && let Some(signature) = objects::signature(node)
             && let Some(overload) = self
                 .overloads
@@ -98,6 +99,9 @@ impl Facts {
     /// Why a schema will be missing.
     #[must_use]
     pub fn missing_schema(&self, schema: &str) -> Option<&Absence> {
+        if !self.lacks_some(Class::Schema) && !self.lacks_some(Class::Extension) {
+            return None;
+        }
         let id = ObjectId::new(Class::Schema, None, schema);
         match self.known(&id, None) {
             Known::Absent(absence) => Some(absence),
@@ -110,7 +114,9 @@ impl Facts {
     }
 
     fn known(&self, id: &ObjectId, arguments: Option<usize>) -> Known<'_> {
-        if let Some(overloads) = self.overloads.get(id) {
+        if has_signature(id.class)
+            && let Some(overloads) = self.overloads.get(id)
+        {
             let mut fitting = overloads
                 .iter()
                 .filter(|o| arguments.is_none_or(|n| (o.signature.least..=o.signature.most).contains(&n)))
@@ -163,11 +169,19 @@ impl Facts {
 
     /// Extensions that will be missing.
     fn absent_extensions(&self) -> impl Iterator<Item = (&str, &Absence)> {
-        let first = ObjectId::new(Class::Extension, None, "");
-        self.absent
-            .range(first..)
-            .take_while(|(id, _)| id.class == Class::Extension)
-            .map(|(id, absence)| (&*id.name, &**absence))
+        self.absent_of(Class::Extension)
+    }
+
+    /// True where some object of this class will be missing.
+    fn lacks_some(&self, class: Class) -> bool {
+        self.absent_of(class).next().is_some()
+    }
+
+    /// The names of what will be missing of a class whose objects are in no schema.
+    fn absent_of(&self, class: Class) -> impl Iterator<Item = (&str, &Absence)> {
+        let first = ObjectId::new(class, None, "");
+        let all = self.absent.range(first..).take_while(move |(id, _)| id.class == class);
+        all.map(|(id, absence)| (&*id.name, &**absence))
     }
 
     /// The absent extension that this name belongs to.

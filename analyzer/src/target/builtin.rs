@@ -1,6 +1,6 @@
 //! What every PostgreSQL server has in pg_catalog, by name.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -46,15 +46,26 @@ fn internal_functions() -> impl Iterator<Item = [&'static str; 4]> {
     })
 }
 
-static INTERNAL_NAMES: LazyLock<HashSet<&'static str>> =
-    LazyLock::new(|| internal_functions().map(|[_, name, ..]| name).collect());
+/// Those functions by their SQL name: the types of the arguments, and of the result.
+static INTERNAL_BY_NAME: LazyLock<HashMap<&'static str, Vec<[&'static str; 2]>>> = LazyLock::new(|| {
+    let mut all: HashMap<_, Vec<_>> = HashMap::new();
+    for [_, name, arguments, result] in internal_functions() {
+        all.entry(name).or_default().push([arguments, result]);
+    }
+    all
+});
+
+/// The functions of this SQL name among those.
+fn internal_named(name: &str) -> &'static [[&'static str; 2]] {
+    INTERNAL_BY_NAME.get(name).map_or(&[], Vec::as_slice)
+}
 
 /// True where pg_catalog has an object of this class and name: it comes before all others that an
 /// unqualified name could mean.
 #[must_use]
 pub fn is_builtin(class: Class, name: &str) -> bool {
     match class {
-        Class::Function => ALL.functions.contains(name) || INTERNAL_NAMES.contains(name),
+        Class::Function => ALL.functions.contains(name) || !internal_named(name).is_empty(),
         Class::Type => ALL.types.contains(name),
         Class::Relation => ALL.relations.contains(name),
         Class::Operator => ALL.operators.contains(name),
@@ -169,16 +180,14 @@ pub fn is_variadic_builtin(name: &str) -> bool {
 #[must_use]
 pub fn may_be_builtin_call(name: &str, arguments: &str) -> bool {
     let arguments = if arguments.is_empty() { "-" } else { arguments };
-    let mut known = internal_functions().filter(|[_, own, ..]| *own == name).peekable();
-    ALL.functions.contains(name) || known.peek().is_some() && known.any(|[_, _, types, _]| types == arguments)
+    ALL.functions.contains(name) || internal_named(name).iter().any(|[types, _]| *types == arguments)
 }
 
 /// The type of what a function of pg_catalog gives for arguments of these types, by their names in `pg_type`; an argument
 /// without one is a constant. `None` where it is not one certain function.
 #[must_use]
 pub fn result_of_call(name: &str, arguments: &[Option<&str>]) -> Option<&'static str> {
-    if ALL.functions.contains(name) && !INTERNAL_NAMES.contains(name) || arguments.iter().all(Option::is_none)
-    {
+    if arguments.iter().all(Option::is_none) {
         return None;
     }
     let fits = |types: &str| {
@@ -188,9 +197,9 @@ pub fn result_of_call(name: &str, arguments: &[Option<&str>]) -> Option<&'static
                 given.is_none_or(|given| given == *own || given == "varchar" && *own == "text")
             })
     };
-    let mut found = internal_functions().filter(|[_, own, types, _]| *own == name && fits(types));
-    let [.., result] = found.next()?;
-    found.all(|[.., other]| other == result).then_some(result)
+    let mut found = internal_named(name).iter().filter(|[types, _]| fits(types));
+    let [_, result] = found.next()?;
+    found.all(|[_, other]| other == result).then_some(*result)
 }
 
 /// The SQL name of the function of pg_catalog that is this function inside the server, with these types of arguments

@@ -1,5 +1,7 @@
 //! Which types have which operator classes for which access method: PostgreSQL's own and those of common extensions.
 
+use std::sync::LazyLock;
+
 const CLASSES: &str = include_str!("operator_classes.txt");
 
 /// Types that are judged: scalars of PostgreSQL's own. Those that are binary coercible to another stand with it.
@@ -38,22 +40,23 @@ pub enum IndexedType<'a> {
 }
 
 impl IndexedType<'_> {
-    /// True where an operator class for this type takes it, too; `None` where that is not known.
-    fn is_taken_as(self, class: &str) -> Option<bool> {
-        Some(match self {
-            Self::Own(name) => {
-                is_scalar(name).then_some(())?;
-                name == class || COERCIBLE.contains(&(name, class))
-            }
-            Self::Array(name) => {
-                is_scalar(name).then_some(())?;
-                class == "anyarray" || class.strip_suffix("[]") == Some(name)
-            }
-            Self::Member(name) => name == class || COERCIBLE.contains(&(name, class)),
+    /// True where it is known which operator classes take it.
+    fn is_judged(self) -> bool {
+        match self {
+            Self::Own(name) | Self::Array(name) => is_scalar(name),
+            Self::Member(_) | Self::Enum | Self::Composite | Self::Range => true,
+        }
+    }
+
+    /// True where an operator class for this type takes it, too.
+    fn is_taken_as(self, class: &str) -> bool {
+        match self {
+            Self::Own(name) | Self::Member(name) => name == class || COERCIBLE.contains(&(name, class)),
+            Self::Array(name) => class == "anyarray" || class.strip_suffix("[]") == Some(name),
             Self::Enum => class == "anyenum",
             Self::Composite => class == "record",
             Self::Range => class == "anyrange",
-        })
+        }
     }
 }
 
@@ -70,13 +73,14 @@ struct Line {
     classes: &'static str,
 }
 
-fn lines() -> impl Iterator<Item = Line> {
-    CLASSES.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
+static LINES: LazyLock<Vec<Line>> = LazyLock::new(|| {
+    let lines = CLASSES.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
         let (provider, rest) = line.split_once(' ')?;
         let (method, classes) = rest.split_once(' ')?;
         Some(Line { provider, method, classes })
-    })
-}
+    });
+    lines.collect()
+});
 
 impl Line {
     /// Name without `_ops`, type, and whether it is the default.
@@ -98,7 +102,7 @@ impl Line {
 /// True where the operator classes of this extension are known.
 #[must_use]
 pub fn has_known_classes(extension: &str) -> bool {
-    lines().any(|line| line.provider == extension)
+    LINES.iter().any(|line| line.provider == extension)
 }
 
 /// True where a column of this type needs no operator class in an index of this access method; `None` where that is not
@@ -109,14 +113,13 @@ pub fn has_default_operator_class(
     data_type: IndexedType<'_>,
     has: impl Fn(&str) -> bool,
 ) -> Option<bool> {
-    let mut known = None;
-    for line in lines().filter(|line| line.is_of(method, &has)) {
-        for (_, class, is_default) in line.classes() {
-            let fits = data_type.is_taken_as(class)?;
-            known = Some(known.unwrap_or_default() || is_default && fits);
-        }
+    if !data_type.is_judged() {
+        return None;
     }
-    known
+    let mut lines = LINES.iter().filter(|line| line.is_of(method, &has)).peekable();
+    lines.peek()?;
+    let mut classes = lines.flat_map(Line::classes);
+    Some(classes.any(|(_, class, is_default)| is_default && data_type.is_taken_as(class)))
 }
 
 /// What is known of an operator class that a statement names.
@@ -142,7 +145,8 @@ pub fn named_operator_class(
     has: impl Fn(Option<&str>) -> bool,
 ) -> NamedClass {
     let mut found = NamedClass::Unknown;
-    for line in lines().filter(|line| has((line.provider != "-").then_some(line.provider))) {
+    let judged = data_type.filter(|data_type| data_type.is_judged());
+    for line in LINES.iter().filter(|line| has((line.provider != "-").then_some(line.provider))) {
         for (class, of, _) in line.classes() {
             let is_named =
                 name == class && class.contains("_ops") || name.strip_suffix("_ops") == Some(class);
@@ -153,7 +157,7 @@ pub fn named_operator_class(
                 if found == NamedClass::Unknown {
                     found = NamedClass::OtherMethod;
                 }
-            } else if data_type.and_then(|data_type| data_type.is_taken_as(of)) == Some(false) {
+            } else if judged.is_some_and(|data_type| !data_type.is_taken_as(of)) {
                 found = NamedClass::OtherType;
             } else {
                 return NamedClass::Fits;
