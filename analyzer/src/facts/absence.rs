@@ -146,7 +146,10 @@ impl Facts {
     #[must_use]
     pub fn is_somewhere(&self, class: Class, name: &str) -> bool {
         let stays = |id: &ObjectId| id.class == class && &*id.name == name && !self.absent.contains_key(id);
-        self.relations.keys().any(stays) || self.objects.keys().any(stays)
+        // What others are called is not looked at: a large schema has too many.
+        let first = ObjectId::new(class, None, "");
+        let mut objects = self.objects.range(first..).map(|(id, _)| id).take_while(|id| id.class == class);
+        objects.any(stays) || class == Class::Relation && self.relations.keys().any(stays)
     }
 
     /// The schemas in which the inputs create an object of this class and name that exists at this point.

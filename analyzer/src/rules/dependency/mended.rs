@@ -194,9 +194,10 @@ fn of_extension(ctx: &Context<'_>, mended: &Mended, reference: &Reference, id: &
         ctx.facts.is_member_of(name, reference.class, reference.schema.as_deref(), &reference.name)
     };
     let is_own = || ctx.facts.declares(id) || is_builtin(reference.class, &reference.name);
-    let mut objects = mended.objects.iter();
-    let (_, place) =
-        objects.find(|((known, _), _)| known.class == Class::Extension && has(&known.name) && !is_own())?;
+    let first = (ObjectId::new(Class::Extension, None, ""), None);
+    let extensions = mended.objects.range(first..);
+    let mut extensions = extensions.take_while(|((known, _), _)| known.class == Class::Extension);
+    let (_, place) = extensions.find(|((known, _), _)| has(&known.name) && !is_own())?;
     Some(*place)
 }
 
