@@ -10,22 +10,29 @@ use super::config_schema;
 use super::failure::{Failure, Status};
 
 /// What stands below the commands.
-pub(super) const EXAMPLES: &str = "\
+pub(super) fn examples() -> String {
+    let live = "\
+  Move a live database; SOURCE and TARGET hold the addresses of both:
+    tsmigrate migrate --dry-run
+    tsmigrate migrate
+";
+    let (live, example) = if cfg!(unix) { (live, "migrate") } else { ("", "check") };
+    format!(
+        "\
 Examples:
   See what would fail on the service, and why:
     tsmigrate check roles.sql schema.sql
   Write a dump that restores:
     tsmigrate rewrite schema.sql -o schema.rewritten.sql
-  Move a live database; SOURCE and TARGET hold the addresses of both:
-    tsmigrate migrate --dry-run
-    tsmigrate migrate
-  See the options of a command:
-    tsmigrate help migrate
+{live}  See the options of a command:
+    tsmigrate help {example}
 
 Exit status:
   0  done, nothing is wrong
   1  statements fail, databases differ, or a migration is blocked
-  2  the command failed";
+  2  the command failed"
+    )
+}
 
 /// Options of `tsmigrate schema`.
 #[derive(Clone, Copy, Debug, clap::Args)]

@@ -104,7 +104,9 @@ impl Input {
         if archive::is_of_cluster(Path::new(&self.name)) {
             return Err(of_cluster(Path::new(&self.name)));
         }
-        let file = self.file.try_clone().map_err(|error| failed(&error))?;
+        // What was read of it moves the place in the file on Windows.
+        let mut file = self.file.try_clone().map_err(|error| failed(&error))?;
+        file.seek(SeekFrom::Start(self.start)).map_err(|error| failed(&error))?;
         Archive::of_file(file).map(Some).map_err(|damage| {
             match archive::directory_of(Path::new(&self.name)) {
                 Some(directory) => Failure::new("this is one file of an archive that is a directory")

@@ -57,7 +57,7 @@ use self::page::Page;
 
 /// Move PostgreSQL and TimescaleDB databases to a managed Timescale service
 #[derive(Debug, Parser)]
-#[command(name = "tsmigrate", version, max_term_width = 100, after_help = help::EXAMPLES)]
+#[command(name = "tsmigrate", version, max_term_width = 100, after_help = help::examples())]
 struct Cli {
     #[command(subcommand)]
     command: Command,

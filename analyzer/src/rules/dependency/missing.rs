@@ -107,11 +107,14 @@ pub(super) fn error(node: &NodeEnum, missing: &Missing, is_subject: bool) -> Ser
         let schema = if *class == Class::Schema { name } else { schema.as_ref().unwrap_or(name) };
         return ServerError::missing_schema(schema);
     }
+    if *class == Class::Relation
+        && is_subject
+        && let NodeEnum::DropStmt(s) = node
+    {
+        let kind = relation_word(s.remove_type);
+        return ServerError::new("42P01", format!("{kind} \"{name}\" does not exist"));
+    }
     match class {
-        Class::Relation if is_subject && let NodeEnum::DropStmt(s) = node => {
-            let kind = relation_word(s.remove_type);
-            ServerError::new("42P01", format!("{kind} \"{name}\" does not exist"))
-        }
         Class::Relation => ServerError::new("42P01", format!("relation \"{path}\" does not exist")),
         Class::Function => ServerError::new("42883", format!("function {path}(…) does not exist")),
         Class::Operator => ServerError::new("42883", format!("operator does not exist: … {path} …")),
