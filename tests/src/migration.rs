@@ -44,7 +44,17 @@ impl Stage {
     /// Where the lab can run here and fails.
     pub fn new(test: &str, source: Server, target: Server) -> Result<Option<Self>, Box<dyn Error>> {
         let Some(lab) = Lab::start_or_skip(test, &[source, target])? else { return Ok(None) };
-        let stage = Self {
+        let stage = Self::of(lab, source, target)?;
+        stage.sql(stage.lab.uri(source)?, "CREATE DATABASE shop")?;
+        Ok(Some(stage))
+    }
+
+    /// Two servers of a lab that runs; the database is not created.
+    ///
+    /// # Errors
+    /// Where the lab does not have them.
+    pub fn of(lab: Lab, source: Server, target: Server) -> Result<Self, Box<dyn Error>> {
+        Ok(Self {
             source: database(lab.uri(source)?, "shop"),
             target: lab.uri(target)?.to_owned(),
             admin: lab.admin_uri(target)?.to_owned(),
@@ -57,9 +67,7 @@ impl Stage {
             }
             .to_owned(),
             lab,
-        };
-        stage.sql(stage.lab.uri(source)?, "CREATE DATABASE shop")?;
-        Ok(Some(stage))
+        })
     }
 
     /// Runs psql with `arguments` and gives what it printed.

@@ -6,6 +6,7 @@ use tsmigrate::analysis::{pair, seen};
 use tsmigrate::connect::{Connector, Side, pooler};
 use tsmigrate::error::{Error, Unreachable};
 use tsmigrate::inspect::{self, Facts};
+use tsmigrate::migrate::unchecked;
 use tsmigrate::tools::{self, Tools};
 use tsmigrate::{live, watch};
 use tsmigrate_analyzer::rule::About;
@@ -118,6 +119,10 @@ async fn look(
     }
     let name = format!("postgres://{}", endpoint.place());
     let mut server = live::survey(&session, &facts, name).await;
+    match unchecked::find(connector, |_| true).await {
+        Ok(broken) => server.states.extend(broken),
+        Err(error) => server.unanswered.push(format!("rows that break keys ({error})")),
+    }
     if let Some((connector, of_target)) = asked {
         server.in_the_way = fit::look(&session, &facts, (connector, of_target)).await?;
     }

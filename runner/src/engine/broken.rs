@@ -34,11 +34,17 @@ impl Engine {
         }
         let constraint = |error: &Error| error.answer().and_then(|answer| answer.constraint.clone());
         let name = constraint(&error);
-        let known = all.iter_mut().find(|other| name.is_some() && constraint(other) == name);
-        if let Some(known) = known {
-            // One of them knows which rows.
-            if error.answer().is_some_and(|answer| answer.rows.is_some()) {
-                *known = error;
+        let rows = |error: &Error| error.answer().and_then(|answer| answer.rows.clone());
+        let is_known = |other: &Error| name.is_some() && constraint(other) == name;
+        if all.iter().any(is_known) {
+            // One of them knows which rows; a domain's CHECK is broken in several tables.
+            if rows(&error).is_some()
+                && !all.iter().any(|other| is_known(other) && rows(other) == rows(&error))
+            {
+                match all.iter_mut().find(|other| is_known(other) && rows(other).is_none()) {
+                    Some(known) => *known = error,
+                    None => all.push(error),
+                }
             }
         } else {
             self.progress.warn(&format!(

@@ -2,9 +2,10 @@
 //! transaction, which is rolled back.
 
 use std::collections::BTreeSet;
+use std::sync::PoisonError;
 
 use tsmigrate_analyzer::facts::names::strings;
-use tsmigrate_analyzer::parse::{self, NodeEnum, pg};
+use tsmigrate_analyzer::parse::{self, NodeEnum, TokenKind, Tokens, pg};
 use tsmigrate_analyzer::secrets;
 
 use super::allowed::BY_ROWS;
@@ -17,6 +18,7 @@ use super::queue::Plan;
 use super::rows::RowSource;
 use super::statements::refused;
 use super::target::LiveTarget;
+use crate::connect::Row;
 use crate::error::{Error, Server};
 use crate::guarded;
 use crate::human;
@@ -24,6 +26,9 @@ use crate::names::Relation;
 use crate::quote::literal;
 use crate::tables::Table;
 use crate::tables::range::CopyRange;
+
+/// The code of a row that a CHECK refuses, `check_violation`.
+const BY_CHECK: &str = "23514";
 
 /// Tables with more bytes than that in all are not copied for a trial.
 const MOST: u64 = 1 << 30;
@@ -37,6 +42,69 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.quote_ident(
        k.coninhcount > 0, c.oid = pg_catalog.to_regclass({table})::pg_catalog.oid, pg_catalog.pg_get_expr(k.conbin, k.conrelid)
 FROM up JOIN pg_catalog.pg_class c ON c.oid = up.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_constraint k ON k.conrelid = c.oid AND k.contype = 'c' ORDER BY 1, 2";
+
+/// CHECKs of the domains that columns of the table `{table}` are of: the domain, the CHECK's name, its definition, what it says of VALUE,
+/// and the column.
+const OF_DOMAINS: &str = "
+WITH RECURSIVE types(oid, attname) AS (
+  SELECT a.atttypid, a.attname FROM pg_catalog.pg_attribute a
+  WHERE a.attrelid = pg_catalog.to_regclass({table}) AND a.attnum > 0 AND NOT a.attisdropped
+  UNION SELECT t.typbasetype, d.attname FROM types d JOIN pg_catalog.pg_type t ON t.oid = d.oid AND t.typtype = 'd')
+SELECT pg_catalog.format('%I.%I', n.nspname, t.typname), pg_catalog.quote_ident(k.conname), pg_catalog.pg_get_constraintdef(k.oid),
+       pg_catalog.pg_get_expr(k.conbin, 0), pg_catalog.quote_ident(d.attname)
+FROM types d JOIN pg_catalog.pg_type t ON t.oid = d.oid JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+JOIN pg_catalog.pg_constraint k ON k.contypid = t.oid AND k.contype = 'c' ORDER BY 1, 2, 5";
+
+/// A CHECK of a domain, and a column of that domain.
+struct OfDomain {
+    domain: String,
+    name: String,
+    definition: String,
+    /// What it says of the column.
+    says: String,
+}
+
+impl OfDomain {
+    async fn all(target: &mut LiveTarget, table: &Table) -> Result<Vec<Self>, Error> {
+        let question = OF_DOMAINS.replace("{table}", &literal(&table.into.sql()));
+        let rows = target.session().await?.ask(&question).await?;
+        let read = |row: &Row| {
+            Ok(Self {
+                domain: row.text(0)?.to_owned(),
+                name: row.text(1)?.to_owned(),
+                definition: row.text(2)?.trim_end_matches(" NOT VALID").to_owned(),
+                says: of_column(row.text(3)?, row.text(4)?),
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+
+    fn drop(&self) -> String {
+        format!("ALTER DOMAIN {} DROP CONSTRAINT IF EXISTS {}", self.domain, self.name)
+    }
+
+    /// As a check of new rows: those that are there are looked at by [`Self::says`].
+    fn add(&self) -> String {
+        format!("ALTER DOMAIN {} ADD CONSTRAINT {} {} NOT VALID", self.domain, self.name, self.definition)
+    }
+}
+
+/// A domain's expression, as the server prints it, said of a column.
+fn of_column(expression: &str, column: &str) -> String {
+    let tokens = Tokens::scan(expression);
+    let mut out = String::with_capacity(expression.len());
+    let mut done = 0;
+    // In quotes it would be a name.
+    for token in
+        tokens.iter().filter(|token| token.kind != TokenKind::String && token.text(expression) == "VALUE")
+    {
+        out.push_str(expression.get(done..token.start).unwrap_or_default());
+        out.push_str("a.");
+        out.push_str(column);
+        done = token.end;
+    }
+    out + expression.get(done..).unwrap_or_default()
+}
 
 impl Engine {
     /// Looks what else is broken by the rows of tables that were given up, of which these parts are not copied. That it cannot be
@@ -137,6 +205,8 @@ impl Engine {
                 adds.push((add, row.text(5)?.to_owned()));
             }
         }
+        let of_domains = OfDomain::all(target, table).await?;
+        drops.extend(of_domains.iter().map(OfDomain::drop));
         if attempt(target, &drops.join("; "), true).await?.is_err() {
             return Ok(false);
         }
@@ -163,7 +233,35 @@ impl Engine {
                 self.found(&table.relation, Server { rows, ..answer });
             }
         }
+        self.domains(target, (table, key), of_domains).await?;
         Ok(true)
+    }
+
+    /// Looks which rows break CHECKs of domains, and puts those back for the tables that follow.
+    async fn domains(
+        &self,
+        target: &mut LiveTarget,
+        (table, key): (&Table, &[String]),
+        all: Vec<OfDomain>,
+    ) -> Result<(), Error> {
+        for of in &all {
+            if let Some(rows) = breaking(target, table, key, &of.says).await? {
+                let answer = Server {
+                    code: BY_CHECK.into(),
+                    message: format!("value for domain {} violates check constraint {}", of.domain, of.name),
+                    constraint: Some(format!("{}.{}", of.domain, of.name)),
+                    rolled_back: true,
+                    rows: Some(rows),
+                    ..Server::default()
+                };
+                self.found_in_column(&table.relation, &of.name, answer);
+            }
+        }
+        let adds: BTreeSet<String> = all.iter().map(OfDomain::add).collect();
+        let adds: Vec<String> = adds.into_iter().collect();
+        // Where that is refused, the tables that follow are tried without them.
+        let _ = attempt(target, &adds.join("; "), true).await?;
+        Ok(())
     }
 
     async fn try_build(&self, target: &mut LiveTarget, build: &Build) -> Result<(), Error> {
@@ -174,6 +272,21 @@ impl Engine {
             let _ = self.put_off(refused("post-data", &build.statement, answer));
         }
         Ok(())
+    }
+
+    /// What a domain's CHECK of this name refuses: the server names the domain that the column is of, which may be one above it.
+    fn found_in_column(&self, table: &Relation, name: &str, answer: Server) {
+        let named = format!(".{name}");
+        let is_same = |error: &Error| match error {
+            Error::Copy { table: other, answer, .. } => {
+                *other == table.to_string()
+                    && answer.rows.is_none()
+                    && answer.constraint.as_ref().is_some_and(|constraint| constraint.ends_with(&named))
+            }
+            _ => false,
+        };
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner).retain(|error| !is_same(error));
+        self.found(table, answer);
     }
 
     fn found(&self, table: &Relation, answer: Server) {
@@ -235,4 +348,18 @@ async fn attempt(target: &mut LiveTarget, sql: &str, keep: bool) -> Result<Resul
     let back = if answer.is_ok() && keep { "" } else { "ROLLBACK TO SAVEPOINT trial; " };
     session.run(&format!("{back}RELEASE SAVEPOINT trial")).await?;
     Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_column;
+
+    #[test]
+    fn what_a_domain_says_is_said_of_a_column() {
+        let says = "((VALUE > 0) AND (\"VALUE\"(VALUE) <> 'VALUE'::text))";
+        assert_eq!(
+            of_column(says, "\"x y\""),
+            "((a.\"x y\" > 0) AND (\"VALUE\"(a.\"x y\") <> 'VALUE'::text))"
+        );
+    }
 }

@@ -53,7 +53,7 @@ mod stages;
 pub mod started;
 mod torn;
 mod tries;
-mod unchecked;
+pub mod unchecked;
 mod undone;
 mod violations;
 mod ways_on;

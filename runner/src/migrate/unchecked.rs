@@ -38,10 +38,7 @@ ORDER BY NOT x.is_off, CASE WHEN NOT x.is_off THEN pg_catalog.pg_relation_size(c
 ///
 /// # Errors
 /// When the source cannot be reached, or refuses to tell its keys.
-pub(super) async fn find(
-    source: &Connector,
-    wanted: impl Fn(&Relation) -> bool,
-) -> Result<Vec<Omitted>, Error> {
+pub async fn find(source: &Connector, wanted: impl Fn(&Relation) -> bool) -> Result<Vec<Omitted>, Error> {
     let session = source.open().await?;
     let begun = Instant::now();
     let mut found = Vec::new();

@@ -366,7 +366,10 @@ pub(super) async fn after_rows(target: &Session, violations: &[Violation]) -> Re
     for violation in violations.iter().filter(|violation| !violation.check.is_empty()) {
         let add = &violation.check;
         match target.run(add).await {
-            Err(error) if BY_ROWS.contains(&error.code()) => target.run(&format!("{add} NOT VALID")).await?,
+            // Of a domain that an array holds no rows are looked at (`feature_not_supported`).
+            Err(error) if BY_ROWS.contains(&error.code()) || error.code() == "0A000" => {
+                target.run(&format!("{add} NOT VALID")).await?;
+            }
             result => result?,
         }
         for comment in &violation.comments {

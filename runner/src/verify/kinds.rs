@@ -374,7 +374,8 @@ fn others() -> Vec<String> {
         format!(
             "SELECT 'column', format('%I.%I.%I', n.nspname, c.relname, a.attname), \
              pg_get_userbyid(c.relowner), {}, json_build_object('type', format_type(a.atttypid, a.atttypmod), \
-               'not null', nullif(a.attnotnull, false), 'identity', nullif(a.attidentity, ''), \
+               'not null', nullif(a.attnotnull, false), \
+               'identity', CASE WHEN NOT c.relispartition THEN nullif(a.attidentity, '') END, \
                'generated', nullif(a.attgenerated, ''), \
                'collation', (SELECT a.attcollation::regcollation::text FROM pg_type t WHERE t.oid = a.atttypid \
                  AND t.typcollation <> a.attcollation), \
