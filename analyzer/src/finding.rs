@@ -236,6 +236,8 @@ pub enum Why {
     Rows,
     /// A setting that two databases have.
     Shared,
+    /// A function that looks for names in `public` of the service, which others may create in.
+    Open,
 }
 
 /// A place that may have to change, and that nothing proves.

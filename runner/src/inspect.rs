@@ -79,6 +79,9 @@ pub struct Facts {
     pub in_recovery: bool,
     /// `pg_database_size`.
     pub size: u64,
+    /// Roles other than its administrator that may create in `public`, or have functions or operators there, as SQL writes them.
+    #[serde(default)]
+    pub public_creators: Vec<String>,
     /// Extensions that are installed.
     pub extensions: BTreeMap<String, Extension>,
     /// Extensions that the server has files of, with their default versions.
@@ -110,6 +113,12 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// The schemas of its extensions, by their names.
+    #[must_use]
+    pub fn schemas_of_extensions(&self) -> BTreeMap<String, String> {
+        self.extensions.iter().map(|(name, extension)| (name.clone(), extension.schema.clone())).collect()
+    }
+
     /// The major version.
     #[must_use]
     pub fn major(&self) -> u32 {
@@ -243,15 +252,9 @@ pub async fn inspect(session: &Session, side: Side) -> Result<Facts, Error> {
         ..Facts::default()
     };
     let allow_list = row.optional(9)?.unwrap_or_default();
-    for row in session
-        .ask(
-            "SELECT extname, extversion, nspname FROM pg_catalog.pg_extension e \
-             JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace",
-        )
-        .await?
-    {
-        let extension = Extension { version: row.text(1)?.to_owned(), schema: row.text(2)?.to_owned() };
-        facts.extensions.insert(row.text(0)?.to_owned(), extension);
+    facts.extensions = extensions(session).await?;
+    if side == Side::Target {
+        facts.public_creators = session.ask_list(PUBLIC_CREATORS).await?;
     }
     for row in session.ask(ROLES).await? {
         let name = row.text(0)?;
@@ -283,6 +286,37 @@ pub async fn inspect(session: &Session, side: Side) -> Result<Facts, Error> {
         facts.timescale = Some(timescale(session, extension).await?);
     }
     Ok(facts)
+}
+
+/// Roles that may create in `public`, or have functions or operators there; PUBLIC is all of them. A service's own are trusted.
+const PUBLIC_CREATORS: &str = "
+WITH creators AS (
+  SELECT a.grantee FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a
+  WHERE n.nspname = 'public' AND a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner
+  UNION SELECT p.proowner FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = 'public'
+  UNION SELECT o.oprowner FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace WHERE n.nspname = 'public'
+)
+SELECT CASE c.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(r.rolname) END
+FROM creators c LEFT JOIN pg_catalog.pg_roles r ON r.oid = c.grantee
+WHERE c.grantee = 0 OR NOT r.rolsuper AND r.rolname <> current_user AND r.rolname !~ '^(pg_|tsdb)' ORDER BY 1";
+
+/// Extensions that are installed, by their names.
+///
+/// # Errors
+/// When the server refuses the question.
+pub async fn extensions(session: &Session) -> Result<BTreeMap<String, Extension>, Error> {
+    let rows = session
+        .ask(
+            "SELECT extname, extversion, nspname FROM pg_catalog.pg_extension e \
+             JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace",
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let extension = Extension { version: row.text(1)?.to_owned(), schema: row.text(2)?.to_owned() };
+            Ok((row.text(0)?.to_owned(), extension))
+        })
+        .collect()
 }
 
 async fn creatable(session: &Session, facts: &mut Facts, allow_list: &str) -> Result<(), Error> {

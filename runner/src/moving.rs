@@ -1,5 +1,7 @@
 //! Texts in memory whose schemas move into other names, as `--into-schema` says.
 
+use std::collections::BTreeMap;
+
 use tsmigrate_analyzer::finding::{Unmoved, Why};
 use tsmigrate_analyzer::moving::{DatabaseMap, MoveError, Mover, Moves, SchemaMap, Survey, Surveyor};
 use tsmigrate_analyzer::parse::{TokenKind, Tokens};
@@ -77,11 +79,15 @@ impl Wish {
     }
 }
 
-/// Moves texts of one database.
+/// Moves texts of one database. `installed` has the schemas of the extensions that the target has.
 ///
 /// # Errors
 /// [`Error::Refused`] where they cannot be moved.
-pub fn move_texts(map: &SchemaMap, texts: &[&[u8]]) -> Result<MovedTexts, Error> {
+pub fn move_texts(
+    map: &SchemaMap,
+    texts: &[&[u8]],
+    installed: &BTreeMap<String, String>,
+) -> Result<MovedTexts, Error> {
     analysis::on_large_stack(|| {
         let mut surveyor = Surveyor::new(map);
         for text in texts {
@@ -89,7 +95,9 @@ pub fn move_texts(map: &SchemaMap, texts: &[&[u8]]) -> Result<MovedTexts, Error>
             surveyor.feed(text);
             surveyor.end();
         }
-        let moving = Moving { map: map.clone(), survey: surveyor.finish() };
+        let mut survey = surveyor.finish();
+        survey.installed(map, installed);
+        let moving = Moving { map: map.clone(), survey };
         map.check(&moving.survey).map_err(|error| refused(&error))?;
         let mut mover = Mover::new(map, &moving.survey);
         for text in texts {
@@ -116,10 +124,22 @@ impl Moving {
         self.survey.schema_of_object(&self.map, &object.schema, &object.name)
     }
 
+    /// The schema in which the target has a member of an extension, where it is another than it would come into.
+    #[must_use]
+    pub fn elsewhere(&self, object: &Relation) -> Option<String> {
+        self.survey.elsewhere(&self.map, &object.schema, &object.name)
+    }
+
     /// What a schema is called then; none where it keeps its name.
     #[must_use]
     pub fn schema(&self, name: &str) -> Option<String> {
         self.survey.schema(&self.map, name)
+    }
+
+    /// True for a role's `search_path` that is about another database of the cluster.
+    #[must_use]
+    pub fn is_path_of_another(&self, path: &[String]) -> bool {
+        self.survey.is_path_of_another(&self.map, path)
     }
 
     /// What a `search_path` is then; none where it stays.
@@ -233,7 +253,7 @@ pub fn ways_of_hypertables(how: &str) -> Vec<String> {
 /// A defect.
 pub fn shared(texts: &[&[u8]]) -> Result<Vec<Unmoved>, Error> {
     let map = SchemaMap { only: Some(DatabaseMap::default()), beside_others: true, ..SchemaMap::default() };
-    let mut unmoved = move_texts(&map, texts)?.unmoved;
+    let mut unmoved = move_texts(&map, texts, &BTreeMap::new())?.unmoved;
     unmoved.retain(|place| place.why == Why::Shared);
     Ok(unmoved)
 }

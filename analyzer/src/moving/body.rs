@@ -107,7 +107,7 @@ impl BodyChanges {
             .collect();
         let tokens = Tokens::scan(sql);
         if tokens.as_slice().is_empty() && !sql.trim().is_empty() {
-            for (schema, _) in scope.moving() {
+            for schema in scope.spoken() {
                 for range in names::spoken_of(sql, schema) {
                     self.doubt(Why::Text, body.range(&range));
                 }
@@ -117,7 +117,7 @@ impl BodyChanges {
         for (at, token) in tokens.as_slice().iter().enumerate() {
             let mut found = Vec::new();
             let is_string = token.kind == TokenKind::String;
-            for (schema, _) in scope.moving() {
+            for schema in scope.spoken() {
                 if is_string {
                     let places = names::spoken_of(token.text(sql), schema).into_iter();
                     found.extend(places.map(|place| token.start + place.start..token.start + place.end));
@@ -187,6 +187,10 @@ impl BodyChanges {
         }
         let mut path = vec!["public".to_owned()];
         path.extend(schemas.into_iter().filter(|schema| *schema != "public").map(str::to_owned));
+        // Callers found members of extensions by their own path: operators among them, which no text shows.
+        let of_extensions =
+            scope.database.schemas_of_extensions().filter(|schema| !path.iter().any(|own| own == schema));
+        path.extend(of_extensions.map(str::to_owned).collect::<BTreeSet<String>>());
         let is_left = body_text(statement).is_some_and(|body| {
             let is_procedure = matches!(statement.node(), NodeEnum::CreateFunctionStmt(s) if s.is_procedure);
             is_of_caller(body.sql(), is_procedure)
@@ -231,7 +235,7 @@ fn is_of_caller(sql: &str, is_procedure: bool) -> bool {
 
 /// True for a string that is the bare name of a schema that moves.
 fn is_bare(token: &str, scope: Scope<'_>) -> bool {
-    scope.moving().any(|(schema, _)| token.trim_matches('\'') == schema)
+    scope.spoken().contains(token.trim_matches('\''))
 }
 
 /// True where the function brings its own `search_path`.
@@ -269,7 +273,7 @@ fn in_other_language(statement: &Statement<'_>, scope: Scope<'_>) -> Vec<Doubt> 
     let sql = statement.sql();
     let mut doubts = Vec::new();
     for token in statement.code().filter(|token| token.kind == TokenKind::String) {
-        for (schema, _) in scope.moving() {
+        for schema in scope.spoken() {
             for place in names::spoken_of(token.text(sql), schema) {
                 doubts.push(Doubt {
                     why: Why::Text,

@@ -42,7 +42,7 @@ impl DatabaseMap {
 }
 
 /// True for schemas that every database has, or that TimescaleDB makes.
-fn is_of_the_server(schema: &str) -> bool {
+pub(super) fn is_of_the_server(schema: &str) -> bool {
     schema.is_empty()
         || matches!(schema, "information_schema" | "$user")
         || ["pg_", "_timescaledb", "timescaledb_", "toolkit_"].iter().any(|start| schema.starts_with(start))

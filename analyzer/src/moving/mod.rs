@@ -87,10 +87,34 @@ impl Survey {
         moved.map_or(schema.into(), Cow::from)
     }
 
+    /// Takes what the service has already, by the extensions' names: where one is in another schema than it would come into, its
+    /// members are named there.
+    pub fn installed(&mut self, map: &SchemaMap, schemas: &BTreeMap<String, String>) {
+        let Some((name, database)) = self.main().map(|(name, database)| (name.to_owned(), database)) else {
+            return;
+        };
+        let Some(of) = &map.only else { return };
+        let elsewhere = Scope { map: of, database }.elsewhere(schemas);
+        if let Some(database) = self.databases.get_mut(&name) {
+            database.set_elsewhere(elsewhere);
+        }
+    }
+
+    /// The schema in which the service has a member of an extension, where it is another one.
+    #[must_use]
+    pub fn elsewhere(&self, map: &SchemaMap, schema: &str, name: &str) -> Option<String> {
+        let database = self.only(map)?.database;
+        let mut there = IN_SCHEMAS.iter().filter_map(|class| database.member_elsewhere(*class, schema, name));
+        there.next().map(str::to_owned)
+    }
+
     /// The schema that an object of whatever class moves into; `None` where it stays, as members of extensions do.
     #[must_use]
     pub fn schema_of_object(&self, map: &SchemaMap, schema: &str, name: &str) -> Option<String> {
         let scope = self.only(map)?;
+        if let Some(there) = self.elsewhere(map, schema, name) {
+            return Some(there);
+        }
         let has = |of: fn(&Database, Class, &str, &str) -> bool| {
             IN_SCHEMAS.iter().any(|class| of(scope.database, *class, schema, name))
         };
@@ -108,6 +132,13 @@ impl Survey {
     #[must_use]
     pub fn schema_before(&self, map: &SchemaMap, new: &str) -> Option<String> {
         self.only(map)?.moving().find_map(|(old, name)| (name == new).then(|| old.to_owned()))
+    }
+
+    /// True for a role's `search_path` that is about another database of the cluster: it names schemas, and none of this one's but
+    /// `public`.
+    #[must_use]
+    pub fn is_path_of_another(&self, map: &SchemaMap, path: &[String]) -> bool {
+        self.only(map).is_some_and(|scope| scope.is_path_of_another(path))
     }
 
     /// What a `search_path` becomes; `None` where it stays.

@@ -136,7 +136,17 @@ impl<'a> Mover<'a> {
                 let input = self.moves.planned.len().saturating_sub(1);
                 let statement =
                     Statement::new(&sql, &parsed, input, self.statements, piece.span.start, piece.at);
-                let Some(scope) = self.scope(&statement) else { return };
+                let Some(scope) = self.scope(&statement) else {
+                    if self.is_left_to_another(statement.node()) {
+                        let edit = Edit { span: piece.span, text: String::new() };
+                        self.moves
+                            .planned
+                            .last_mut()
+                            .into_iter()
+                            .for_each(|all| all.push(Planned::Replace(edit.clone())));
+                    }
+                    return;
+                };
                 self.before(&statement, scope, piece.span);
                 let mut moved = moved(&statement, &parsed, piece.standard_strings, scope);
                 self.shared(&statement, scope, &mut moved);
@@ -176,10 +186,9 @@ impl<'a> Mover<'a> {
     fn unread(&mut self, text: &str, piece: &Piece<'_>) {
         let (map, database) = (self.map.database(&self.current), self.survey.databases.get(&self.current));
         let Some((map, database)) = map.zip(database) else { return };
-        let first = Scope { map, database }.moving().find_map(|(schema, _)| {
-            let place = names::spoken_of(text, schema).into_iter().next()?;
-            Some(place)
-        });
+        let scope = Scope { map, database };
+        let first =
+            scope.spoken().into_iter().find_map(|schema| names::spoken_of(text, schema).into_iter().next());
         let Some(range) = first else { return };
         let at = position(text.as_bytes(), piece.at, range.start);
         let span = Span::new(range.start as u64, range.end as u64).shifted(piece.span.start);
@@ -233,7 +242,16 @@ impl<'a> Mover<'a> {
         self.map.beside_others || self.map.databases.len() > 1
     }
 
-    /// What becomes of the database that the statement belongs to.
+    /// True for a role's `search_path` that the other databases of a service are told of: the service has it from them.
+    fn is_left_to_another(&self, node: &NodeEnum) -> bool {
+        let NodeEnum::AlterRoleSetStmt(set) = node else { return false };
+        self.map.beside_others
+            && self.map.only.is_some()
+            && set.database.is_empty()
+            && set.setstmt.as_ref().is_some_and(|set| set.name == "search_path" && !set.args.is_empty())
+    }
+
+    /// What becomes of the database that the statement belongs to; `None` where that is not one that moves.
     fn scope(&mut self, statement: &Statement<'_>) -> Option<Scope<'a>> {
         let of = |name: &str| {
             let (map, database) = (self.map.database(name)?, self.survey.databases.get(name)?);
@@ -249,10 +267,16 @@ impl<'a> Mover<'a> {
             _ => return of(&self.current),
         };
         let (role, set) = setting?;
+        let path: Vec<String> =
+            set.args.iter().filter_map(crate::facts::names::text).map(str::to_owned).collect();
+        let is_path = database.is_empty() && set.name == "search_path";
         if self.map.only.is_some() {
             let scope = self.survey.main().and_then(|(name, _)| of(name))?;
+            if is_path && scope.is_path_of_another(&path) {
+                return None;
+            }
             // What it sets for everybody, or for a role wherever that connects to, holds beside it too.
-            let for_role = role.is_empty() || database.is_empty() && set.name == "search_path";
+            let for_role = role.is_empty() || is_path;
             if self.map.beside_others && for_role {
                 self.doubt(statement, &Doubt { why: Why::Shared, range: statement.body() });
             }
@@ -260,13 +284,8 @@ impl<'a> Mover<'a> {
         }
         if database.is_empty() {
             // A setting of the whole cluster: its schemas may be those of any database.
-            let names_schemas = set.name == "search_path"
-                && self.map.databases.keys().filter_map(|name| of(name)).any(|scope| {
-                    let path = set.args.iter().filter_map(crate::facts::names::text);
-                    let path: Vec<String> = path.map(str::to_owned).collect();
-                    scope.path(&path).is_some()
-                });
-            if names_schemas {
+            let moves = |scope: &Scope<'_>| !scope.is_path_of_another(&path) && scope.path(&path).is_some();
+            if is_path && self.map.databases.keys().filter_map(|name| of(name)).any(|scope| moves(&scope)) {
                 self.doubt(statement, &Doubt { why: Why::Shared, range: statement.body() });
             }
             return None;

@@ -1,6 +1,8 @@
 //! What a name of a schema becomes in one database.
 
-use super::map::DatabaseMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::map::{DatabaseMap, is_of_the_server};
 use super::names::{self, Name};
 use super::places::{What, schema_of_text};
 use super::survey::Database;
@@ -40,8 +42,11 @@ impl Scope<'_> {
         self.map.moved(schema)
     }
 
-    /// The new schema of an object. Members of extensions stay where they are.
+    /// The new schema of an object. Members of extensions stay where they are, or are where the service has them.
     pub(super) fn object(&self, class: Class, schema: &str, name: &str) -> Option<String> {
+        if let Some(there) = self.database.member_elsewhere(class, schema, name) {
+            return Some(there.to_owned());
+        }
         let new = self.schema(schema)?;
         // What is in another schema than public moves with it, as CREATE EXTENSION says then.
         (schema != "public" || !self.database.is_member(class, schema, name)).then_some(new)
@@ -55,15 +60,46 @@ impl Scope<'_> {
         own.chain(given).chain(["public"]).filter_map(|schema| Some((schema, self.schema(schema)?)))
     }
 
-    /// A `search_path`: an extension that stays in a schema is found there still.
+    /// Those of these extensions that the service has in another schema than they would come into.
+    pub(super) fn elsewhere(&self, installed: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let other = |(name, there): (&String, &String)| {
+            let own = self.database.schema_of_extension(name);
+            let new = self.schema(own).filter(|_| own != "public");
+            let is_own = self.database.extensions.contains_key(name) && name != "timescaledb";
+            (is_own && new.as_deref().unwrap_or(own) != there).then(|| (name.clone(), there.clone()))
+        };
+        installed.iter().filter_map(other).collect()
+    }
+
+    /// True for a role's `search_path` that names schemas, and none of this database's but `public`.
+    pub(super) fn is_path_of_another(&self, path: &[String]) -> bool {
+        let mut names = path.iter().filter(|name| !is_of_the_server(name) && *name != "public").peekable();
+        let is_own = |name: &String| {
+            self.database.schemas.contains(name)
+                || self.map.given.contains_key(name)
+                || self.database.is_of_extension(name)
+        };
+        names.peek().is_some() && !names.any(is_own)
+    }
+
+    /// Schemas that a text may speak of: those that move, and those whose extensions are elsewhere.
+    pub(super) fn spoken(&self) -> BTreeSet<&str> {
+        let moving = self.moving().map(|(schema, _)| schema);
+        let moving: BTreeSet<&str> = moving.collect();
+        moving.union(&self.database.left_by_extensions()).copied().collect()
+    }
+
+    /// A `search_path`: an extension that stays in a schema is found there still, and one that is elsewhere where it is.
     pub(super) fn path(&self, path: &[String]) -> Option<Vec<String>> {
         let mut new: Vec<String> = Vec::new();
         let mut changed = false;
         for schema in path {
             let moved = self.schema(schema);
-            changed |= moved.is_some();
+            let there = self.database.elsewhere(schema).map(|(_, there)| there.to_owned());
+            let there: Vec<String> = there.collect();
+            changed |= moved.is_some() || there.iter().any(|name| !path.contains(name));
             let stays = moved.is_none() || schema == "public" && self.database.has_extension_in(schema);
-            for name in moved.into_iter().chain(stays.then(|| schema.clone())) {
+            for name in moved.into_iter().chain(stays.then(|| schema.clone())).chain(there) {
                 if !new.contains(&name) {
                     new.push(name);
                 }
@@ -102,7 +138,7 @@ impl Scope<'_> {
                 let (_, end) = names::path(text);
                 let arguments = text.get(end..).unwrap_or_default();
                 // The types of a function's arguments.
-                if self.moving().any(|(schema, _)| !names::spoken_of(arguments, schema).is_empty()) {
+                if self.spoken().iter().any(|schema| !names::spoken_of(arguments, schema).is_empty()) {
                     return Some(Becomes::Unknown);
                 }
                 let (schema, name) = schema_of_text(text)?;

@@ -54,6 +54,9 @@ pub(super) fn moved(
     }
     strings(statement, &tree, &changes, scope, &mut moved);
     columns(statement, &mut moved);
+    if looks_in_public(statement.node(), body.as_ref(), scope) {
+        moved.doubts.push(Doubt { why: Why::Open, range: statement.body() });
+    }
     left_out(statement, parsed, scope, &mut moved);
     if !moved.edits.is_empty()
         && !is_proved(statement, parsed, standard_strings, &moved.edits, &changes, body.as_ref())
@@ -62,6 +65,25 @@ pub(super) fn moved(
         moved.doubts = vec![Doubt { why: Why::Text, range: statement.body() }];
     }
     moved
+}
+
+/// True for a function that finds extensions in `public` by its `search_path`, and whatever else others put there.
+fn looks_in_public(node: &NodeEnum, body: Option<&BodyChanges>, scope: Scope<'_>) -> bool {
+    let NodeEnum::CreateFunctionStmt(function) = node else { return false };
+    let names = |path: &[String]| path.iter().any(|name| name == "public");
+    let given = || body.and_then(|body| body.path.as_deref()).is_some_and(names);
+    let set = crate::facts::names::options(&function.options).filter_map(|option| {
+        match option.arg.as_ref().and_then(|arg| arg.node.as_ref()) {
+            Some(NodeEnum::VariableSetStmt(set)) if set.name == "search_path" => Some(&set.args),
+            _ => None,
+        }
+    });
+    let own = |args: &Vec<crate::parse::pg::Node>| {
+        let path: Vec<String> =
+            args.iter().filter_map(crate::facts::names::text).map(str::to_owned).collect();
+        scope.path(&path).is_some_and(|path| names(&path))
+    };
+    given() || set.into_iter().any(own)
 }
 
 /// `SET search_path` for a function that has none: behind its last word.
@@ -92,10 +114,11 @@ fn strings(statement: &Statement<'_>, tree: &Value, changes: &[Change], scope: S
         changes.iter().any(|change| matches!(change, Change::Set(at, _) if path.starts_with(at.as_str())))
     };
     let asks = names::asks_catalogs(sql);
+    let spoken = scope.spoken();
     let arguments = trigger_arguments(statement.node());
     for (path, said) in places::constants(tree).into_iter().chain(arguments) {
         let speaks = |schema: &str| !names::spoken_of(&said, schema).is_empty() || asks && said == schema;
-        if is_read(&path) || !scope.moving().any(|(schema, _)| speaks(schema)) {
+        if is_read(&path) || !spoken.iter().any(|schema| speaks(schema)) {
             continue;
         }
         let holds =
@@ -123,6 +146,7 @@ fn left_out(statement: &Statement<'_>, parsed: &Parsed, scope: Scope<'_>, moved:
     let known: BTreeSet<usize> = parsed.tokens(sql).iter().map(|token| token.start).collect();
     let all = Tokens::scan(sql);
     let all = all.as_slice();
+    let spoken = scope.spoken();
     for (token, next) in all.iter().zip(all.iter().skip(1)).filter(|(token, _)| !known.contains(&token.start))
     {
         let names = match token.kind {
@@ -135,7 +159,7 @@ fn left_out(statement: &Statement<'_>, parsed: &Parsed, scope: Scope<'_>, moved:
         };
         // The last value of a row is a string before a bracket too: that of a call stands behind its name.
         let is_row = token.kind == TokenKind::String && next.text(sql) == ")" && token.depth < 2;
-        if names && !is_row && scope.moving().any(|(schema, _)| speaks(schema)) {
+        if names && !is_row && spoken.iter().any(|schema| speaks(schema)) {
             moved.doubts.push(Doubt { why: Why::Text, range: Statement::token_range(token) });
             return;
         }

@@ -19,6 +19,9 @@ pub struct Database {
     pub schemas: BTreeSet<String>,
     /// Its extensions, with the schema that each is put into.
     pub extensions: BTreeMap<String, Option<String>>,
+    /// Extensions that the service has in another schema than they would come into, with that schema.
+    #[serde(default)]
+    elsewhere: BTreeMap<String, String>,
     /// What it creates in a schema. An unqualified name is one of `public`.
     created: BTreeSet<(Class, Box<str>, Box<str>)>,
     /// It has objects or rows of its own.
@@ -66,14 +69,51 @@ impl Database {
         all.filter(move |schema| self.creates(class, schema, name))
     }
 
+    /// The schema that an extension is in.
+    pub(super) fn schema_of_extension(&self, extension: &str) -> &str {
+        // plpgsql is in pg_catalog, and others fix a schema of their own.
+        let fixed = members(extension).and_then(|members| members.schema);
+        let unsaid = fixed.unwrap_or(if extension == "plpgsql" { "pg_catalog" } else { "public" });
+        self.extensions.get(extension).and_then(Option::as_deref).unwrap_or(unsaid)
+    }
+
     /// True where an extension is in this schema.
     pub(super) fn has_extension_in(&self, schema: &str) -> bool {
-        self.extensions.iter().any(|(extension, put)| {
-            // plpgsql is in pg_catalog, and others fix a schema of their own.
-            let fixed = members(extension).and_then(|members| members.schema);
-            let unsaid = fixed.unwrap_or(if extension == "plpgsql" { "pg_catalog" } else { "public" });
-            put.as_deref().unwrap_or(unsaid) == schema
-        })
+        self.extensions.keys().any(|extension| self.schema_of_extension(extension) == schema)
+    }
+
+    /// Schemas that extensions were put into; none of those that an extension fixes.
+    pub(super) fn schemas_of_extensions(&self) -> impl Iterator<Item = &str> {
+        let put =
+            self.extensions.keys().filter(|name| members(name).is_none_or(|known| known.schema.is_none()));
+        put.map(|name| self.schema_of_extension(name)).filter(|schema| !schema.starts_with("pg_"))
+    }
+
+    /// Extensions of this schema that the service has in another one: their names and those schemas.
+    pub(super) fn elsewhere(&self, schema: &str) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.elsewhere.iter().map(|(extension, there)| (extension.as_str(), there.as_str()));
+        all.filter(move |(extension, _)| self.schema_of_extension(extension) == schema)
+    }
+
+    /// Schemas of the database with extensions that the service has in another one.
+    pub(super) fn left_by_extensions(&self) -> BTreeSet<&str> {
+        self.elsewhere.keys().map(|extension| self.schema_of_extension(extension)).collect()
+    }
+
+    /// The schema in which the service has a member of an extension, where it is another one.
+    pub(super) fn member_elsewhere(&self, class: Class, schema: &str, name: &str) -> Option<&str> {
+        if self.elsewhere.is_empty() || !self.is_member(class, schema, name) {
+            return None;
+        }
+        let has = |extension: &str| members(extension).map(|_| is_known_member(extension, class, name));
+        if self.elsewhere(schema).any(|(extension, _)| has(extension) == Some(true)) {
+            return self.elsewhere(schema).find(|(extension, _)| has(extension) == Some(true)).map(|of| of.1);
+        }
+        // What no extension that stays is known to have is that of one whose members nobody knows.
+        let stay = self.extensions.keys().filter(|name| !self.elsewhere.contains_key(*name));
+        let of_others =
+            stay.filter(|name| self.schema_of_extension(name) == schema).any(|name| has(name) == Some(true));
+        self.elsewhere(schema).find(|(extension, _)| !of_others && has(extension).is_none()).map(|of| of.1)
     }
 
     /// Looks for names that two schemas have.
@@ -108,21 +148,16 @@ impl Database {
         }
         let mut others = false;
         let known = self.extensions.keys().any(|extension| {
-            let Some(members) = members(extension) else {
-                others |= extension != "plpgsql";
-                return false;
-            };
-            members.holds(class, name)
-                || members.overloads(class, name)
-                // What CREATE AGGREGATE, CREATE TEXT SEARCH DICTIONARY and their like name reads as a type.
-                || class == Class::Type
-                    && [Class::Function, Class::TextSearchTemplate, Class::TextSearchParser]
-                        .into_iter()
-                        .any(|class| members.holds(class, name))
+            others |= members(extension).is_none() && extension != "plpgsql";
+            is_known_member(extension, class, name)
         });
         // What no dump creates comes from an extension whose members nobody knows. The statement that creates an object may name
         // it by another class: CREATE TYPE … AS names a relation.
         known || others && !IN_SCHEMAS.into_iter().any(|class| self.creates(class, schema, name))
+    }
+
+    pub(super) fn set_elsewhere(&mut self, elsewhere: BTreeMap<String, String>) {
+        self.elsewhere = elsewhere;
     }
 
     fn take(&mut self, node: &NodeEnum, path: &str) {
@@ -149,6 +184,19 @@ impl Database {
         }
         self.has_objects |= is_user_object(node);
     }
+}
+
+/// True for what is known to be a member of the extension.
+fn is_known_member(extension: &str, class: Class, name: &str) -> bool {
+    members(extension).is_some_and(|members| {
+        members.holds(class, name)
+            || members.overloads(class, name)
+            // What CREATE AGGREGATE, CREATE TEXT SEARCH DICTIONARY and their like name reads as a type.
+            || class == Class::Type
+                && [Class::Function, Class::TextSearchTemplate, Class::TextSearchParser]
+                    .into_iter()
+                    .any(|class| members.holds(class, name))
+    })
 }
 
 /// What the inputs hold.

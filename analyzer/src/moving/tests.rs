@@ -7,14 +7,23 @@ use crate::rewrite::{Rewriter, Style};
 /// The text with its schemas moved, and what is in doubt: why and which text.
 fn moved(sql: &str, into: &[&str]) -> (String, Vec<(Why, String)>) {
     let into: Vec<String> = into.iter().map(|&word| word.to_owned()).collect();
-    let map = SchemaMap::read(&into, &[]).unwrap();
-    let mut surveyor = Surveyor::new(&map);
+    let (text, mut doubts) = onto(sql, &SchemaMap::read(&into, &[]).unwrap(), &[]);
+    // Who may create in public, only a service tells.
+    doubts.retain(|(why, _)| *why != Why::Open);
+    (text, doubts)
+}
+
+/// The same on a service that has these extensions in these schemas.
+fn onto(sql: &str, map: &SchemaMap, installed: &[(&str, &str)]) -> (String, Vec<(Why, String)>) {
+    let mut surveyor = Surveyor::new(map);
     surveyor.begin("dump");
     surveyor.feed(sql.as_bytes());
     surveyor.end();
-    let survey = surveyor.finish();
+    let mut survey = surveyor.finish();
     map.check(&survey).unwrap();
-    let mut second = Mover::new(&map, &survey);
+    let installed = installed.iter().map(|&(name, schema)| (name.to_owned(), schema.to_owned())).collect();
+    survey.installed(map, &installed);
+    let mut second = Mover::new(map, &survey);
     second.begin("dump");
     second.feed(sql.as_bytes());
     second.end();
@@ -358,26 +367,14 @@ fn what_is_not_proved_is_in_doubt() {
     assert_eq!(doubts("DO $$ BEGIN DELETE FROM t; END $$;"), [(Why::Path, "DELETE FROM t".into())]);
 }
 
+/// The map of a database called crm, with others on the service.
+fn crm() -> SchemaMap {
+    SchemaMap { beside_others: true, ..SchemaMap::read(&["crm".to_owned()], &[]).unwrap() }
+}
+
 /// What is in doubt where other databases are on the service.
 fn beside(sql: &str) -> Vec<(Why, String)> {
-    let map = SchemaMap { beside_others: true, ..SchemaMap::read(&["crm".to_owned()], &[]).unwrap() };
-    let mut surveyor = Surveyor::new(&map);
-    surveyor.begin("");
-    surveyor.feed(sql.as_bytes());
-    surveyor.end();
-    let survey = surveyor.finish();
-    let mut second = Mover::new(&map, &survey);
-    second.begin("");
-    second.feed(sql.as_bytes());
-    second.end();
-    let of = |unmoved: crate::finding::Unmoved| {
-        let span = unmoved.place.span;
-        (
-            unmoved.why,
-            sql[usize::try_from(span.start).unwrap()..usize::try_from(span.end).unwrap()].to_owned(),
-        )
-    };
-    second.finish().unmoved.into_iter().map(of).collect()
+    onto(sql, &crm(), &[]).1
 }
 
 #[test]
@@ -399,6 +396,50 @@ fn what_holds_for_the_whole_service_is_a_decision() {
     ] {
         assert_eq!(beside(&format!("{head}{sql};")), [], "{sql}");
     }
+}
+
+#[test]
+fn a_path_of_another_database_is_left_to_it() {
+    let head = "CREATE SCHEMA audit;\nCREATE TABLE public.t (a int);\n";
+    for (path, left) in [
+        ("other, public", "\n"),
+        ("other, audit", "ALTER ROLE app SET search_path TO 'crm_other', 'crm_audit';\n"),
+    ] {
+        let (text, doubts) = onto(&format!("{head}ALTER ROLE app SET search_path TO {path};\n"), &crm(), &[]);
+        assert!(text.ends_with(&format!("(a int);\n{left}")), "{text}");
+        assert_eq!(doubts.is_empty(), left.len() == 1, "{doubts:?}");
+    }
+}
+
+#[test]
+fn members_of_an_extension_are_named_where_the_service_has_it() {
+    let sql = "SET search_path = '';\nCREATE SCHEMA ext;\nCREATE EXTENSION citext WITH SCHEMA ext;\nCREATE EXTENSION hstore WITH SCHEMA ext;\n\
+        CREATE TABLE public.t (c ext.citext DEFAULT 'x'::ext.citext, h ext.hstore);\n\
+        ALTER FUNCTION public.g(ext.citext) OWNER TO xo;\n\
+        CREATE FUNCTION public.b() RETURNS bool LANGUAGE plpgsql SET search_path TO 'public', 'ext' AS $$ DECLARE x ext.citext; BEGIN RETURN x OPERATOR(ext.=) 'a'; END $$;\n\
+        CREATE FUNCTION public.d() RETURNS int LANGUAGE sql AS $$ SELECT count(*) FROM t $$;\n";
+    let (text, doubts) = onto(sql, &crm(), &[("citext", "public"), ("hstore", "ext"), ("ltree", "x")]);
+    let lines: Vec<&str> = text.lines().skip(4).collect();
+    assert_eq!(
+        lines,
+        [
+            "CREATE TABLE crm.t (c public.citext DEFAULT 'x'::public.citext, h ext.hstore);",
+            "ALTER FUNCTION crm.g(public.citext) OWNER TO xo;",
+            "CREATE FUNCTION crm.b() RETURNS bool LANGUAGE plpgsql SET search_path TO 'crm', 'ext', 'public' AS $$ DECLARE x public.citext; BEGIN RETURN x OPERATOR(public.=) 'a'; END $$;",
+            "CREATE FUNCTION crm.d() RETURNS int LANGUAGE sql AS $$ SELECT count(*) FROM t $$ SET search_path TO crm, ext, public;",
+        ],
+        "{doubts:?}"
+    );
+    assert!(doubts.iter().all(|(why, _)| *why == Why::Open) && doubts.len() == 2, "{doubts:?}");
+}
+
+#[test]
+fn functions_that_look_where_others_create_are_places() {
+    let sql = "CREATE TABLE public.t (a int);\nCREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS $$ SELECT a FROM t $$;\n";
+    let open = |head: &str| {
+        onto(&format!("{head}{sql}"), &crm(), &[]).1.iter().filter(|(why, _)| *why == Why::Open).count()
+    };
+    assert_eq!((open(""), open("CREATE EXTENSION citext WITH SCHEMA public;\n")), (0, 1));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Dumps whose schemas move into other names: the two passes before the analysis.
 
-use tsmigrate_analyzer::finding::Unmoved;
+use tsmigrate_analyzer::finding::{Unmoved, Why};
 use tsmigrate_analyzer::moving::{MoveError, Mover, SchemaMap, Surveyor, into_schema};
 use tsmigrate_analyzer::quote::shell;
 
@@ -40,7 +40,10 @@ pub(super) fn prepare(inputs: &mut [Input], schemas: &SchemaMap) -> Result<Vec<U
     for (input, planned) in inputs.iter_mut().zip(moves.planned) {
         input.moves = planned;
     }
-    Ok(moves.unmoved)
+    let mut unmoved = moves.unmoved;
+    // Who may create there, only the target tells.
+    unmoved.retain(|place| place.why != Why::Open);
+    Ok(unmoved)
 }
 
 fn refused<'a>(error: &MoveError, names: impl Iterator<Item = &'a String>) -> Failure {

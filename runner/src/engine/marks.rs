@@ -125,6 +125,14 @@ impl Marks {
         session.ask_one(&format!("SELECT saved FROM {SCHEMA}.others")).await
     }
 
+    /// Keeps another word of what the run has to know of others.
+    ///
+    /// # Errors
+    /// When the target refuses.
+    pub async fn save_others(session: &Session, saved: &str) -> Result<(), Error> {
+        session.run(&format!("UPDATE {SCHEMA}.others SET saved = {}", literal(saved))).await
+    }
+
     /// Whose the schema is, in SQL, where it is not the session's user's.
     ///
     /// # Errors

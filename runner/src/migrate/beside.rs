@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use tsmigrate_analyzer::finding::{Unmoved, Why};
+
 use super::brought::{Brought, altered};
 use super::scripts::Scripts;
 use super::{RunContext, of_database, others};
@@ -57,7 +59,26 @@ pub(super) async fn before(
     let session = context.target.open().await?;
     let objects = others::known(&session, None).await?;
     let given = of_database::given(&session, scripts).await?;
-    Ok(SavedOthers { beside: true, objects, undo: brought.undo(), given })
+    let replaced = of_database::replaced(&session, scripts).await?;
+    let (undo, brings_nothing) = (brought.undo(), brought.is_nothing());
+    Ok(SavedOthers { beside: true, objects, undo, brings_nothing, given, replaced })
+}
+
+/// Takes up what the source of a run beside others brings now and did not when it began; false where that is nothing.
+///
+/// # Errors
+/// When the target refuses a question.
+pub(super) async fn later(
+    target: &Session,
+    scripts: &Scripts,
+    brought: &Brought,
+    known: &mut SavedOthers,
+) -> Result<bool, Error> {
+    let before = known.clone();
+    known.given.extend(of_database::given(target, scripts).await?);
+    known.replaced.extend(of_database::replaced(target, scripts).await?);
+    known.take_up(brought.undo(), brought.is_nothing());
+    Ok(*known != before)
 }
 
 /// The least number of a job that a user created.
@@ -116,33 +137,30 @@ WHERE r.rolname = current_user AND a.defaclnamespace = 0
 UNION SELECT 'publication ' || pg_catalog.quote_ident(pubname) || ' FOR ALL TABLES' FROM pg_catalog.pg_publication
 WHERE puballtables ORDER BY 1";
 
-/// Roles that may create in `public`, where extensions are that the databases share; PUBLIC is all of them.
-const OPEN: &str = "
-SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(r.rolname) END
-FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
-WHERE n.nspname = 'public' AND a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner
-  AND (r.oid IS NULL OR NOT r.rolsuper AND r.rolname <> current_user AND r.rolname !~ '^(pg_|tsdb)') ORDER BY 1";
+/// How many functions look for names in `public` of the target, unless that is accepted (MAP-06). Where nobody else creates there, they
+/// are no places to look at.
+pub(super) fn looks_in_public(unmoved: &mut Vec<Unmoved>, target: &Facts, accept: &[String]) -> usize {
+    let functions = unmoved.iter().filter(|place| place.why == Why::Open).count();
+    if target.public_creators.is_empty() {
+        unmoved.retain(|place| place.why != Why::Open);
+    }
+    if accept.iter().any(|rule| rule.eq_ignore_ascii_case("MAP-06")) { 0 } else { functions }
+}
 
-/// Functions that move get `public` into their `search_path` where extensions are in it: what others create there would be
-/// found by its name, and run as whoever the function runs as, even while rows are copied.
-///
-/// # Errors
-/// When it refuses the question.
-pub(super) async fn open_public(session: &Session, brought: &Brought) -> Result<Option<String>, Error> {
-    if !brought.shares_public() {
-        return Ok(None);
+/// What to do where others may create in `public` of the target, and functions of this database look for names there (MAP-06).
+pub(super) fn open_public(target: &Facts, brought: &Brought) -> Option<String> {
+    let creators = &target.public_creators;
+    if brought.looks_in_public == 0 || creators.is_empty() {
+        return None;
     }
-    let roles: Vec<String> = session.ask_list(OPEN).await?;
-    if roles.is_empty() {
-        return Ok(None);
-    }
-    let list = roles.join(", ");
-    Ok(Some(format!(
-        "{list} may create in schema public of the target, where extensions are: functions of this database look for names there \
-         too, and run what they find, as tsdbadmin while rows are copied. Unless all of them are to be trusted, take that away \
-         first:\n{}",
+    let list = creators.join(", ");
+    Some(format!(
+        "{list} may create in schema public of the target, or have functions there: {} of this database look for names there too, and \
+         run what they find, as tsdbadmin while rows are copied (MAP-06). Unless all of them are to be trusted, take that away \
+         first, and move their functions into another schema:\n{}",
+        human::count(brought.looks_in_public as u64, "function"),
         psql("TARGET", &format!("REVOKE CREATE ON SCHEMA public FROM {list}"))
-    )))
+    ))
 }
 
 /// What stands in the way on a target that has other databases.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 use tsmigrate_analyzer::facts::names::{self, option, role, strings, text};
-use tsmigrate_analyzer::facts::objects::{Object, created};
+use tsmigrate_analyzer::facts::objects::{Object, created, subject};
 use tsmigrate_analyzer::parse::{Class as Kind, NodeEnum, parse, pg};
 
 use super::scripts::Scripts;
@@ -35,6 +35,10 @@ pub(super) struct Brought {
     extensions: BTreeMap<String, String>,
     /// Their versions on the source, where they are known.
     pub(super) versions: BTreeMap<String, String>,
+    /// Functions that look for names in `public` of the target, and are not accepted as they are.
+    pub(super) looks_in_public: usize,
+    /// Roles that it lets create in `public`, or that get functions there, as SQL writes them.
+    public_creators: BTreeSet<String>,
     /// What would hold for whatever comes later: default privileges of the target's user, publications of all tables.
     wide: BTreeSet<String>,
     /// Attributes, and settings wherever they connect to, of roles: by role and what is set, a hash of the statements.
@@ -42,16 +46,9 @@ pub(super) struct Brought {
 }
 
 impl Brought {
-    /// True where it has an extension in `public`, which the databases of a service share.
-    pub(super) fn shares_public(&self) -> bool {
-        self.extensions
-            .iter()
-            .any(|(name, schema)| name != "timescaledb" && matches!(schema.as_str(), "" | "public"))
-    }
-
     /// Reads the statements that are to be run. `user` is the target's.
     pub(super) fn of(scripts: &Scripts, user: &str) -> Self {
-        let mut brought = Self::default();
+        let mut brought = Self { looks_in_public: scripts.looks_in_public, ..Self::default() };
         let of_roles = scripts.access.iter().filter(|(part, _)| *part == "roles");
         let of_roles = of_roles.map(|(_, statement)| statement);
         for statement in scripts.roles.iter().chain(of_roles) {
@@ -69,6 +66,9 @@ impl Brought {
             let Some(parsed) = parse(&statement.sql, true).ok().flatten() else { continue };
             brought.take(parsed.node(), &mut found);
             brought.wide.extend(wide(parsed.node(), user));
+            brought
+                .public_creators
+                .extend(public_creators(parsed.node()).into_iter().filter(|role| *role != quoted(user)));
         }
         for object in found {
             match &object.id.schema {
@@ -154,6 +154,11 @@ impl Brought {
             .collect()
     }
 
+    /// True where nothing of it would have to be dropped.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.named.is_empty() && self.schemas.is_empty() && self.of_database.is_empty()
+    }
+
     /// The statements that take back what is brought; none where some of it is in schemas that it does not create: who owns what
     /// there, no statement tells.
     pub(super) fn undo(&self) -> Vec<String> {
@@ -180,6 +185,38 @@ pub(super) fn altered(sql: &str) -> Option<String> {
         |option| matches!(&option.node, Some(NodeEnum::DefElem(option)) if option.defname == "rolemembers"),
     );
     alter.role.as_ref().filter(|_| !of_members).map(|role| role.rolename.clone())
+}
+
+/// Roles that a statement lets create in `public`, or gives a function there.
+fn public_creators(node: &NodeEnum) -> Vec<String> {
+    let is_public = |node: &pg::Node| names::string(node) == Some("public");
+    match node {
+        NodeEnum::GrantStmt(grant)
+            if grant.is_grant
+                && grant.objtype == pg::ObjectType::ObjectSchema as i32
+                && grant.objects.iter().any(is_public) =>
+        {
+            let creates = |one: &pg::Node| matches!(&one.node, Some(NodeEnum::AccessPriv(one)) if one.priv_name == "create");
+            if !grant.privileges.is_empty() && !grant.privileges.iter().any(creates) {
+                return Vec::new();
+            }
+            names::roles(&grant.grantees)
+                .map(|grantee| role(grantee).map_or_else(|| "PUBLIC".to_owned(), quoted))
+                .collect()
+        }
+        NodeEnum::AlterOwnerStmt(owner) => {
+            let has_code = [
+                pg::ObjectType::ObjectFunction,
+                pg::ObjectType::ObjectProcedure,
+                pg::ObjectType::ObjectOperator,
+            ];
+            let schema = subject(node).and_then(|object| object.id.schema);
+            let is_ours = has_code.iter().any(|of| *of as i32 == owner.object_type)
+                && schema.as_deref() == Some("public");
+            owner.newowner.as_ref().and_then(role).filter(|_| is_ours).map(quoted).into_iter().collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// What a statement says of whatever is created later, or shows to others.
@@ -225,6 +262,18 @@ pub(super) fn between((first, its): (&str, &Brought), (second, own): (&str, &Bro
                 human::first(&elsewhere, SHOWN)
             ),
             &["move each into the same schema in one of them: ALTER EXTENSION NAME SET SCHEMA SCHEMA"],
+        ));
+    }
+    if own.looks_in_public > 0 && !its.public_creators.is_empty() {
+        let list = its.public_creators.iter().cloned().collect::<Vec<_>>().join(", ");
+        blockers.push(Blocker::new(
+            "public-shared",
+            format!(
+                "database {first} lets {list} create in schema public, or gives them functions there, where {} of database {second} look \
+                 for names too, and run what they find, as tsdbadmin while rows are copied",
+                human::count(own.looks_in_public as u64, "function")
+            ),
+            &["take it away on the source: REVOKE CREATE ON SCHEMA public, and ALTER FUNCTION … SET SCHEMA", "where all of them are to be trusted, add --accept MAP-06"],
         ));
     }
     if !its.wide.is_empty() {
@@ -320,6 +369,22 @@ mod tests {
             alone.undo(),
             ["DROP SCHEMA IF EXISTS \"a\"\"b\" CASCADE", "DROP SERVER IF EXISTS \"s\" CASCADE"]
         );
+    }
+
+    #[test]
+    fn whoever_may_create_where_functions_look_for_names_is_told() {
+        let one = brought(
+            "GRANT USAGE ON SCHEMA public TO reader; GRANT ALL ON SCHEMA public TO \"App\"; ALTER FUNCTION public.f() OWNER TO writer; \
+             ALTER TABLE public.t OWNER TO other; GRANT CREATE ON SCHEMA app TO other;",
+        );
+        let moved = Brought { looks_in_public: 2, ..brought("CREATE SCHEMA crm;") };
+        let said: Vec<String> = between(("a", &one), ("b", &moved)).iter().map(ToString::to_string).collect();
+        assert!(
+            said.len() == 1 && said[0].contains("lets \"App\", writer create in schema public"),
+            "{said:?}"
+        );
+        assert!(said[0].contains("2 functions of database b"), "{said:?}");
+        assert!(between(("a", &one), ("b", &brought("CREATE SCHEMA crm;"))).is_empty());
     }
 
     #[test]

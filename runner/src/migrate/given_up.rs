@@ -71,7 +71,8 @@ pub(super) async fn run(
         });
     };
     let Told { others, own } = told(session, work, owner).await?;
-    let drops = if others.undo.is_empty() { Drops::All } else { Drops::These(&others.undo) };
+    let has_statements = others.beside && (others.brings_nothing || !others.undo.is_empty());
+    let drops = if has_statements { Drops::These(&others.undo) } else { Drops::All };
     if !with_others {
         let known = if others.beside {
             let later = of_marks(session, owner).await?;
@@ -86,7 +87,7 @@ pub(super) async fn run(
     }
     match drops {
         Drops::All => drop_all(target, owner, say).await,
-        Drops::These(_) => drop_these(target, owner, (drops, &others.given), say).await,
+        Drops::These(_) => drop_these(target, owner, (drops, &others), say).await,
     }
 }
 
@@ -126,12 +127,12 @@ impl Drops<'_> {
 async fn drop_these(
     target: &Connector,
     owner: &Owner,
-    (drops, given): (Drops<'_>, &BTreeSet<String>),
+    (drops, others): (Drops<'_>, &SavedOthers),
     say: Say<'_>,
 ) -> Result<(), Error> {
     let session = target.open().await?;
     drops.run(&session).await?;
-    of_database::take_back(&session, given, say).await?;
+    of_database::take_back(&session, others, say).await?;
     session.run(&Marks::unlink_sql()).await?;
     Marks::drop(&session).await?;
     say(&format!(

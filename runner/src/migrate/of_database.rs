@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use tsmigrate_analyzer::facts::names::role;
-use tsmigrate_analyzer::parse::{self, NodeEnum, pg};
+use tsmigrate_analyzer::parse::{self, NodeEnum, Parsed, pg};
 
 use super::all_roles::LISTS;
 use super::others::{self, Say};
@@ -13,6 +13,7 @@ use crate::connect::Session;
 use crate::error::Error;
 use crate::human;
 use crate::quote::{identifier, quoted};
+use crate::workdir::SavedOthers;
 
 /// So many are named.
 const SHOWN: usize = 8;
@@ -47,17 +48,58 @@ pub(super) async fn given(session: &Session, scripts: &Scripts) -> Result<BTreeS
     Ok(given)
 }
 
+/// Settings that statements give another value than the database has, in words.
+///
+/// # Errors
+/// When the server refuses a question.
+pub(super) async fn replaced(session: &Session, scripts: &Scripts) -> Result<BTreeSet<String>, Error> {
+    let wanted = wanted(scripts);
+    let set = parsed(scripts).filter_map(|parsed| parameter(parsed.node())).collect::<BTreeSet<_>>();
+    let mut replaced = BTreeSet::new();
+    for row in session.ask(SETTINGS).await? {
+        let (role, name) = (row.optional(0)?, row.text(1)?);
+        if set.contains(&(role.map(str::to_owned), name.to_lowercase()))
+            && !wanted.contains(&setting(role, name, row.text(2)?))
+        {
+            replaced.insert(words(role, name));
+        }
+    }
+    Ok(replaced)
+}
+
+/// A setting in words.
+fn words(role: Option<&str>, parameter: &str) -> String {
+    match role {
+        Some(role) => format!("{parameter} of role {}", quoted(role)),
+        None => format!("{parameter} of the database"),
+    }
+}
+
+/// The role, if it is one's, and the parameter that a statement sets for the database.
+fn parameter(node: &NodeEnum) -> Option<(Option<String>, String)> {
+    let (of, set) = match node {
+        NodeEnum::AlterRoleSetStmt(alter) if !alter.database.is_empty() => {
+            (Some(alter.role.as_ref().and_then(role)?.to_owned()), alter.setstmt.as_ref()?)
+        }
+        NodeEnum::AlterDatabaseSetStmt(alter) => (None, alter.setstmt.as_ref()?),
+        _ => return None,
+    };
+    Some((of, set.name.to_lowercase()))
+}
+
 /// Takes back what is still as it was given. What the server does not take back is named, and stays.
 ///
 /// # Errors
 /// When it refuses a question.
-pub(super) async fn take_back(
-    session: &Session,
-    given: &BTreeSet<String>,
-    say: Say<'_>,
-) -> Result<(), Error> {
+pub(super) async fn take_back(session: &Session, others: &SavedOthers, say: Say<'_>) -> Result<(), Error> {
     let mut kept = Vec::new();
-    for (_, what, sql) in all(session).await?.into_iter().filter(|(hash, ..)| given.contains(hash)) {
+    let all = all(session).await?.into_iter().filter(|(hash, ..)| others.given.contains(hash));
+    for (_, what, sql) in all {
+        if others.replaced.contains(&what) {
+            say(&format!(
+                "! {what} had another value before the run, and has none now: set it again for the others"
+            ));
+        }
         if let Err(error) = session.run(&sql).await {
             let why = error.answer().map_or_else(|| error.to_string(), |answer| answer.message.clone());
             kept.push(format!("{what} ({why})"));
@@ -79,12 +121,10 @@ async fn all(session: &Session) -> Result<Vec<(String, String, String)>, Error> 
     for row in session.ask(SETTINGS).await? {
         let (role, parameter) = (row.optional(0)?, row.text(1)?);
         let name: Vec<String> = parameter.split('.').map(identifier).collect();
-        let (what, of) = match role {
-            Some(role) => (
-                format!("{parameter} of role {}", quoted(role)),
-                format!("ROLE {} IN DATABASE {database}", identifier(role)),
-            ),
-            None => (format!("{parameter} of the database"), format!("DATABASE {database}")),
+        let what = words(role, parameter);
+        let of = match role {
+            Some(role) => format!("ROLE {} IN DATABASE {database}", identifier(role)),
+            None => format!("DATABASE {database}"),
         };
         all.push((
             setting(role, parameter, row.text(2)?),
@@ -114,10 +154,13 @@ fn privilege(role: Option<&str>, privilege: &str) -> String {
 
 /// Hashes of what statements give.
 fn wanted(scripts: &Scripts) -> BTreeSet<String> {
+    parsed(scripts).flat_map(|parsed| gives(parsed.node())).collect()
+}
+
+fn parsed(scripts: &Scripts) -> impl Iterator<Item = Parsed> {
     let access = scripts.access.iter().map(|(_, statement)| statement);
     let statements = scripts.roles.iter().chain(&scripts.pre_data).chain(&scripts.post_data).chain(access);
-    let parsed = statements.filter_map(|statement| parse::parse(&statement.sql, true).ok().flatten());
-    parsed.flat_map(|parsed| gives(parsed.node())).collect()
+    statements.filter_map(|statement| parse::parse(&statement.sql, true).ok().flatten())
 }
 
 fn gives(node: &NodeEnum) -> Vec<String> {

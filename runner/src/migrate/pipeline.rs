@@ -295,7 +295,7 @@ async fn may_begin(
         if context.tuning.beside {
             let target = context.target.open().await?;
             stops.extend(beside::meets(&target, &brought).await?);
-            open = beside::open_public(&target, &brought).await?;
+            open = beside::open_public(&servers.target, &brought);
         }
         context.set_brought(brought);
     }

@@ -35,8 +35,7 @@ pub(super) async fn take_possession(context: &RunContext) -> Result<Marks, Error
     let session = context.target.open().await?;
     let source = context.report().source.clone();
     let plan = context.work.saved_plan(&context.run)?;
-    let told = plan.others.beside.then(|| serde_json::to_string(&Told::of(plan))).transpose();
-    let told = told.map_err(|error| Error::Defect(format!("names cannot be written down: {error}")))?;
+    let told = plan.others.beside.then(|| told(plan)).transpose()?;
     match Marks::create(&session, &context.run, &source, told.as_deref()).await {
         // Another run with another work directory was faster.
         Err(error) if ["42P06", "42P07", "23505"].contains(&error.code()) => {
@@ -46,6 +45,20 @@ pub(super) async fn take_possession(context: &RunContext) -> Result<Marks, Error
         }
         result => result,
     }
+}
+
+/// What the marks tell of a plan.
+fn told(plan: SavedPlan) -> Result<String, Error> {
+    serde_json::to_string(&Told::of(plan))
+        .map_err(|error| Error::Defect(format!("names cannot be written down: {error}")))
+}
+
+/// Tells the marks of a run what it brings beyond what it began with.
+///
+/// # Errors
+/// When the target refuses.
+pub(super) async fn tell(target: &Session, plan: SavedPlan) -> Result<(), Error> {
+    Marks::save_others(target, &told(plan)?).await
 }
 
 /// What a run before has left on the target, where this one is a new one.

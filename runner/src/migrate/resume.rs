@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::copy_plan::{self, CopyPlan, TableRanges};
-use super::possession::{MARKS, take_possession};
+use super::possession::{self, MARKS, take_possession};
 use super::refusal::{anew_from_start, refused};
 use super::scripts::Scripts;
 use super::servers::Servers;
@@ -217,6 +217,25 @@ pub(super) async fn end_sessions(context: &RunContext, session: &Session) -> Res
     session.ask(&format!("SELECT pg_catalog.pg_terminate_backend(pid) {older}")).await.map(drop)
 }
 
+/// Tells plan and marks of a run beside others what the source brings that it did not when the run began.
+async fn tell_of_later(
+    context: &Context,
+    servers: &Servers,
+    scripts: &Scripts,
+    target: &Session,
+    plan: &mut SavedPlan,
+) -> Result<(), Error> {
+    if !plan.others.beside {
+        return Ok(());
+    }
+    let brought = copy_plan::brought(context, servers, scripts).await?;
+    if beside::later(target, scripts, &brought, &mut plan.others).await? {
+        context.work.save_plan(plan)?;
+        possession::tell(target, plan.clone()).await?;
+    }
+    Ok(())
+}
+
 /// Goes on: what is done stays, where it still fits.
 pub(super) async fn continue_run(
     context: &Context,
@@ -254,6 +273,7 @@ pub(super) async fn continue_run(
         return Ok(CopyPlan { marks: take_possession(context).await?, tables: saved_plan.tables });
     }
     let marks = Marks::read(&target).await?;
+    tell_of_later(context, servers, scripts, &target, &mut saved_plan).await?;
     // What was taken up before stands on the target, in the transaction that did it.
     if let Some(schema) = Marks::schema(&target).await? {
         saved_plan.schema = serde_json::from_str(&schema)

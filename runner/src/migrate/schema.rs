@@ -45,7 +45,8 @@ pub(super) async fn analyse(
     let reserved = administrator::reserved(&servers.target);
     let (roles, memberships) = administrator::without_memberships(&roles, &reserved);
     let pre = servers.convert.flatten(pre)?;
-    let ([roles, pre, post], unmoved) = moved(context, servers, [roles, pre, post])?;
+    let ([roles, pre, post], mut unmoved) = moved(context, servers, [roles, pre, post])?;
+    let looks_in_public = beside::looks_in_public(&mut unmoved, &servers.target, &args.accept);
     let inputs = [
         Input { part: "roles", text: &roles },
         Input { part: "pre-data", text: &pre },
@@ -64,6 +65,7 @@ pub(super) async fn analyse(
     let pre = if args.dry_run { Vec::new() } else { pre };
     let texts = texts.try_into().map_err(|_| Error::Defect("the analysis lost a part of the dump".into()))?;
     let mut scripts = sort(texts, &servers.target)?;
+    scripts.looks_in_public = looks_in_public;
     for name in torn::without_torn(&mut scripts) {
         context.progress.warn(&format!(
             "the statistics object {name} was dropped on the source while it was dumped: it is left out"
@@ -164,7 +166,8 @@ fn moved(
         let shared = if context.args.one_of_several { moving::shared(&texts)? } else { Vec::new() };
         return Ok((parts, shared));
     };
-    let MovedTexts { texts, unmoved, moving } = moving::move_texts(&map, &texts)?;
+    let MovedTexts { texts, unmoved, moving } =
+        moving::move_texts(&map, &texts, &servers.target.schemas_of_extensions())?;
     context.set_moving(moving);
     let texts =
         texts.try_into().map_err(|_| Error::Defect("a part of the dump was lost as it moved".into()))?;

@@ -22,6 +22,8 @@ pub(super) struct Scripts {
     pub(super) pre_data_text: Vec<u8>,
     /// Roles that the target has and that stay as they are.
     pub(super) shared_roles: BTreeSet<String>,
+    /// Functions that look for names in `public` of the target, beside extensions; none where that is accepted.
+    pub(super) looks_in_public: usize,
     /// A hash of what was dumped.
     pub(super) hash: String,
 }

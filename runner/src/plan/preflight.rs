@@ -106,7 +106,10 @@ pub fn of_target(source: &Facts, target: &Facts) -> Vec<Blocker> {
         block(
             "target-not-empty",
             format!("the target's database already has objects: {}", human::first(&target.objects, 8)),
-            &["drop them, or create a new service: a migration overwrites nothing"],
+            &[
+                "drop them, or create a new service: a migration overwrites nothing",
+                "or move into schemas of its own, beside what is there: --into-schema NAME; a database with hypertables has to come first",
+            ],
         );
     }
     if source.timescale.is_some() && target.timescale.is_none() && !target.creatable.contains("timescaledb") {

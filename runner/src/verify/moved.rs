@@ -57,7 +57,7 @@ impl<'a> Moved<'a> {
         let schemas = schemas.collect();
         let mut moved = Self { moving, own, said: BTreeMap::new(), schemas };
         for ((kind, identity), mut object) in std::mem::take(&mut catalog.objects) {
-            if moved.is_of_the_server(&kind, &identity, &object) {
+            if moved.is_of_the_server(&kind, &identity, &object) || moved.is_of_another(&kind, &object) {
                 continue;
             }
             let key = (kind.clone(), moved.identity(&kind, &identity));
@@ -97,6 +97,15 @@ impl<'a> Moved<'a> {
                         Place::Database(name) => kind == "schema" && self.is_new(&name),
                     })
         });
+    }
+
+    /// A role's `search_path` that names schemas of another database of the cluster, which brings it.
+    fn is_of_another(&self, kind: &str, object: &Object) -> bool {
+        let path = || {
+            let path = object.says.values().find_map(|text| text.strip_prefix("search_path="))?;
+            Some(names::list(path).collect::<Vec<String>>())
+        };
+        kind == "role setting" && path().is_some_and(|path| self.moving.is_path_of_another(&path))
     }
 
     /// The comment that `public` has by itself: `migrate` writes it for the schema that `public` becomes, and `restore` does
@@ -168,11 +177,16 @@ impl<'a> Moved<'a> {
         format!("search_path={}", new.join(", "))
     }
 
-    /// The new name of a schema before a name of an object.
+    /// The new name of a schema before a name of an object, which may be a member of an extension.
     fn schema_of(&self, schema: &str, name: &str) -> Option<String> {
-        let new = self.schemas.get(schema)?;
         let object = Relation::new(schema, name);
-        if self.own.contains(&object) { Some(new.clone()) } else { self.moving.schema_of(&object) }
+        let is_own = self.own.contains(&object);
+        match self.schemas.get(schema) {
+            Some(new) if is_own => Some(new.clone()),
+            Some(_) => self.moving.schema_of(&object),
+            None if is_own => None,
+            None => self.moving.elsewhere(&object),
+        }
     }
 
     /// A text of the server's with its names moved.
@@ -316,7 +330,7 @@ mod tests {
     fn with(sql: &str, objects: &[(&str, &str, &str)], test: impl FnOnce(&Moved<'_>, &Catalog)) {
         let wish = Wish { into_schema: vec!["crm".into()], map_schema: vec!["log=history".into()] };
         let map = wish.of("crm").expect("words").expect("a map");
-        let texts = move_texts(&map, &[sql.as_bytes()]).expect("moved");
+        let texts = move_texts(&map, &[sql.as_bytes()], &BTreeMap::new()).expect("moved");
         let object = |(kind, identity, said): &(&str, &str, &str)| {
             let says = [("definition".to_owned(), (*said).to_owned())].into();
             (((*kind).to_owned(), (*identity).to_owned()), Object { says, ..Object::default() })

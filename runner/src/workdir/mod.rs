@@ -50,9 +50,28 @@ pub struct SavedOthers {
     pub objects: BTreeSet<String>,
     /// The statements that drop what the run creates, and nothing of others; none where no statements can.
     pub undo: Vec<String>,
+    /// Nothing is created that would have to be dropped.
+    #[serde(default)]
+    pub brings_nothing: bool,
     /// Hashes of settings and privileges that the run gives to the database itself.
     #[serde(default)]
     pub given: BTreeSet<String>,
+    /// Settings of the database that had another value, in words.
+    #[serde(default)]
+    pub replaced: BTreeSet<String>,
+}
+
+impl SavedOthers {
+    /// Takes up the statements that drop what comes now; where there are none for that, there are none for all of it.
+    pub fn take_up(&mut self, undo: Vec<String>, brings_nothing: bool) {
+        if undo.is_empty() && !brings_nothing || self.undo.is_empty() && !self.brings_nothing {
+            self.undo.clear();
+        } else {
+            let new: Vec<String> = undo.into_iter().filter(|one| !self.undo.contains(one)).collect();
+            self.undo.extend(new);
+        }
+        self.brings_nothing &= brings_nothing;
+    }
 }
 
 /// What a schema consists of, as far as a change of it has to be told: hashes, and names. No text of a dump is kept, for it
@@ -321,6 +340,22 @@ mod tests {
     #[test]
     fn a_database_with_an_odd_name_has_a_plain_directory() {
         assert_eq!(WorkDir::new(None, "my db/../x").path(), Path::new("tsmigrate-my_db_.._x"));
+    }
+
+    #[test]
+    fn what_a_run_brings_later_is_dropped_too() {
+        let after = |undo: &[&str], brings_nothing, now: &[&str], nothing_now| {
+            let owned = |all: &[&str]| all.iter().map(|&one| one.to_owned()).collect::<Vec<_>>();
+            let mut others = SavedOthers { undo: owned(undo), brings_nothing, ..SavedOthers::default() };
+            others.take_up(owned(now), nothing_now);
+            (others.undo.join(" "), others.brings_nothing)
+        };
+        assert_eq!(after(&["a"], false, &["a", "b"], false), ("a b".into(), false));
+        assert_eq!(after(&[], true, &["b"], false), ("b".into(), false));
+        assert_eq!(after(&[], true, &[], true), (String::new(), true));
+        // Of what comes into schemas that others have too, no statement tells.
+        assert_eq!(after(&["a"], false, &[], false), (String::new(), false));
+        assert_eq!(after(&[], false, &["b"], false), (String::new(), false));
     }
 
     fn refused(work: &WorkDir) -> String {

@@ -4,6 +4,7 @@ mod found;
 mod options;
 mod stage;
 mod staying;
+mod there;
 
 use std::error::Error;
 use std::fs;

@@ -5,6 +5,7 @@ pub mod map_02_name_at_run_time;
 pub mod map_03_unqualified_in_body;
 pub mod map_04_name_in_rows;
 pub mod map_05_shared_object;
+pub mod map_06_shared_public;
 mod unmoved;
 
 use crate::rule::Rule;
@@ -16,4 +17,5 @@ pub const RULES: &[&Rule] = &[
     &map_03_unqualified_in_body::RULE,
     &map_04_name_in_rows::RULE,
     &map_05_shared_object::RULE,
+    &map_06_shared_public::RULE,
 ];

@@ -75,11 +75,12 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    /// Opens what a person has named, and looks at what it holds; with it come the roles' statements.
+    /// Opens what a person has named, and looks at what it holds; with it come the roles' statements. `installed` has the schemas of
+    /// the extensions that the target has.
     ///
     /// # Errors
     /// When it cannot be read, or [`Error::Preflight`] with all that cannot be restored.
-    pub(super) fn open(args: &Args) -> Result<(Self, Vec<u8>), Error> {
+    pub(super) fn open(args: &Args, installed: &BTreeMap<String, String>) -> Result<(Self, Vec<u8>), Error> {
         let Named { mut dump, mut roles, mut manifest } = dump::open(&args.files, args.database.as_deref())?;
         if let Some(path) = &args.roles {
             roles.splice(0..0, dump::roles(path)?);
@@ -88,7 +89,8 @@ impl Contents {
         if let Some(map) = &map {
             let parts =
                 [dump.section(Section::PreData), dump.section(Section::PostData), dump.about_objects()];
-            dump.moved = Some(moved::moved(dump.entries(), parts, &mut roles, manifest.as_mut(), map)?);
+            dump.moved =
+                Some(moved::moved(dump.entries(), parts, &mut roles, manifest.as_mut(), map, installed)?);
         }
         let entries = dump.entries();
         let created: BTreeSet<Relation> =

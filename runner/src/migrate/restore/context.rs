@@ -1,5 +1,6 @@
 //! What a restore has besides what every run has: its options, the archive, and the roles.
 
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use crate::capacity::Workers;
 use crate::connect::{Connector, Side};
 use crate::engine::retry::RetryPolicy;
 use crate::error::Error;
+use crate::inspect;
 use crate::migrate::context::check_rules;
 use crate::migrate::run_context::{RunContext, Tuning};
 use crate::workdir::WorkDir;
@@ -34,11 +36,22 @@ impl Deref for Restore {
     }
 }
 
+/// The schemas of the extensions that the target has, where schemas move: names of their members are to be those. Of a target that
+/// does not answer the inspection says why.
+async fn installed(args: &Args, target: &Connector) -> BTreeMap<String, String> {
+    if args.schemas.is_empty() {
+        return BTreeMap::new();
+    }
+    let Ok(session) = target.open().await else { return BTreeMap::new() };
+    let extensions = inspect::extensions(&session).await.unwrap_or_default();
+    extensions.into_iter().map(|(name, extension)| (name, extension.schema)).collect()
+}
+
 impl Restore {
-    pub(super) fn new(args: &Args) -> Result<Self, Error> {
+    pub(super) async fn new(args: &Args) -> Result<Self, Error> {
         check_rules(&args.accept)?;
-        let (contents, roles) = Contents::open(args)?;
         let target = Connector::new(Side::Target, &args.target)?;
+        let (contents, roles) = Contents::open(args, &installed(args, &target).await)?;
         let work = WorkDir::new(args.work_dir.as_deref(), &contents.facts.database);
         let tuning = Tuning {
             resume: args.resume,

@@ -63,7 +63,7 @@ impl Fills for Args {
 
 /// Restores an archive, and leaves the target in order whatever ends it: see [`Fills::fill`].
 async fn fill(args: &Args, give_up: impl FnOnce(&str, &Path) + Send + 'static) -> Filled {
-    let context = match Restore::new(args) {
+    let context = match Restore::new(args).await {
         Ok(context) => Arc::new(context),
         Err(error) => return Filled { report: refused(args.resume, error), brought: None },
     };

@@ -1,5 +1,7 @@
 //! A dump whose schemas move into other names: what of it reads otherwise then. Rows stay as they are.
 
+use std::collections::BTreeMap;
+
 use tsmigrate_analyzer::archive::Entry;
 use tsmigrate_analyzer::finding::Unmoved;
 use tsmigrate_analyzer::moving::SchemaMap;
@@ -37,6 +39,7 @@ pub(super) fn moved(
     roles: &mut Vec<u8>,
     manifest: Option<&mut Manifest>,
     map: &SchemaMap,
+    installed: &BTreeMap<String, String>,
 ) -> Result<Moved, Error> {
     let settings =
         manifest.as_ref().map(|manifest| manifest.settings_of_all_roles.clone()).unwrap_or_default();
@@ -45,7 +48,7 @@ pub(super) fn moved(
     let mut texts: Vec<&[u8]> = vec![roles, &pre, &post, &about, settings.as_bytes()];
     let first = texts.len();
     texts.extend(of_entries.iter().map(|(_, text)| &text[..]));
-    let MovedTexts { texts: mut new, mut unmoved, moving } = moving::move_texts(map, &texts)?;
+    let MovedTexts { texts: mut new, mut unmoved, moving } = moving::move_texts(map, &texts, installed)?;
     let mut entries = all.to_vec();
     let lost = || Error::Defect("a part of the dump was lost as its schemas moved".into());
     for ((number, _), text) in of_entries.iter().zip(new.split_off(first)) {

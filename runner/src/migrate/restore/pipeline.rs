@@ -49,7 +49,7 @@ use std::sync::Arc;
 
 /// Refuses where the run of one of several databases that has come to its end was another.
 pub(super) async fn arrived(args: &Args) -> Result<(), Error> {
-    let context = Restore::new(args)?;
+    let context = Restore::new(args).await?;
     let Some(past) = context.work.past()? else { return Ok(()) };
     let facts = target::inspect(&context, &schema::source(&context)?, true).await?;
     let options = context.fingerprint();
@@ -178,7 +178,7 @@ async fn obstacles(
         if context.tuning.beside {
             let target = context.target.open().await?;
             found.extend(beside::meets(&target, &brought).await?);
-            open = beside::open_public(&target, &brought).await?;
+            open = beside::open_public(facts, &brought);
         }
         context.set_brought(brought);
     }

@@ -65,12 +65,14 @@ pub(super) fn analyse(context: &Restore, source: &Facts, target: &Facts) -> Resu
     } else {
         Vec::new()
     };
-    let unmoved = if contents.map.is_some() { contents.unmoved() } else { &shared };
+    let mut unmoved = if contents.map.is_some() { contents.unmoved().to_vec() } else { shared };
+    let looks_in_public = beside::looks_in_public(&mut unmoved, target, &context.args.accept);
     let Analysed { findings, decisions, scripts: later, mut texts } =
-        analysis::analyse(&inputs, unmoved, source, target, &context.args.accept, chosen)?;
+        analysis::analyse(&inputs, &unmoved, source, target, &context.args.accept, chosen)?;
     let lost = || Error::Defect("the analysis lost a part of the archive".into());
     let objects_text = texts.pop().ok_or_else(lost)?;
     let mut scripts = schema::sort(texts.try_into().map_err(|_| lost())?, target)?;
+    scripts.looks_in_public = looks_in_public;
     // The objects themselves are created with their bytes.
     let creates = |statement: &Statement| statement.sql.trim_start().starts_with("SELECT");
     let about = script::statements("data", &objects_text)?.into_iter();
