@@ -2,6 +2,8 @@
 //!
 //! Each was seen with 2.19.3: dump and restore by a superuser, the source intact, the target not.
 
+mod cut_names;
+
 use std::collections::BTreeSet;
 
 use crate::connect::{Row, Session};
@@ -13,6 +15,8 @@ use crate::inspect::Timescale;
 use crate::names::Relation;
 use crate::quote::literal;
 use crate::timescale::{Catalogs, Function, numbers};
+
+pub use cut_names::cut_names;
 
 /// So many are named.
 const SHOWN: usize = 4;
@@ -47,6 +51,7 @@ pub async fn find(
 ) -> Result<Vec<Blocker>, Error> {
     let mut found = Vec::new();
     let version = numbers(&timescale.version);
+    found.extend(cut_names(session, &comes).await?);
     found.extend(enum_dimensions(session, &comes).await?);
     // 2.11 has none of this.
     if !timescale.runs_jobs() || version < vec![2, 12] {

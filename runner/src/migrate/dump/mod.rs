@@ -277,6 +277,7 @@ async fn preflight(dump: &Dump, session: &Session, facts: &Facts, jobs: &[Job]) 
     let mut blockers = plan::of_source(facts);
     blockers.extend(not_pausable(dump.args.no_pause_jobs, session, facts, jobs).await?);
     blockers.extend(unreadable(session, facts, |_| true).await?);
+    blockers.extend(hazards::cut_names(session, |_| true).await?);
     blockers.extend(snapshot::of_one_server(&dump.source, session).await?);
     if !blockers.is_empty() {
         return Err(Error::Preflight(blockers));
