@@ -182,25 +182,23 @@ async fn broken_rows(
     for (number, error) in all.iter().filter(is_by_rows).enumerate() {
         let constraint = error.answer().and_then(|answer| answer.constraint.clone());
         let is_there = error.answer().is_some_and(|answer| !answer.rolled_back);
-        let keys = match constraint.as_ref().filter(|_| number < LOOKED_AT && is_there) {
-            Some(constraint) => match (source.open().await, target.open().await) {
-                // The error itself has said what it is: keys are more.
-                (Ok(source), Ok(target)) => {
-                    let keys = broken::keys(&source, &target, constraint, "60s", moving).await.ok().flatten();
-                    (keys, violations::needing(&source, constraint, moving).await.ok().flatten())
-                }
-                _ => (None, None),
-            },
-            None => (None, None),
-        };
-        let (keys, needing) = keys;
-        let mut said = keys.map_or_else(|| error.to_string(), |keys| format!("{error}\n  rows: {keys}"));
-        if let Some(needing) = &needing {
-            said.push_str("\n  note: ");
-            said.push_str(needing);
-            said.push_str(" needs it, and would be another thing without it: correct the rows on the source");
+        let (mut keys, mut why_it_stays) = (None, None);
+        // The error itself has said what it is: keys are more.
+        if let Some(constraint) = &constraint
+            && let (Ok(source), Ok(target)) = (source.open().await, target.open().await)
+        {
+            if number < LOOKED_AT && is_there {
+                keys = broken::keys(&source, &target, constraint, "60s", moving).await.ok().flatten();
+            }
+            why_it_stays = violations::why_it_stays(&source, constraint, moving).await.ok().flatten();
         }
-        found.push(BrokenRows { constraint: constraint.filter(|_| needing.is_none()), said });
+        let mut said = keys.map_or_else(|| error.to_string(), |keys| format!("{error}\n  rows: {keys}"));
+        if let Some(why) = &why_it_stays {
+            said.push_str("\n  note: ");
+            said.push_str(why);
+            said.push_str(": correct the rows on the source");
+        }
+        found.push(BrokenRows { constraint: constraint.filter(|_| why_it_stays.is_none()), said });
     }
     found
 }

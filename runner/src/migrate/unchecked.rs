@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tsmigrate_analyzer::server::Omitted;
 
-use super::broken;
+use super::{broken, violations};
 use crate::connect::{Connector, Session};
 use crate::error::Error;
 use crate::names::Relation;
@@ -23,13 +23,17 @@ const PATIENCE: &str = "10s";
 /// Keys whose checks are on are looked at for so long, all together.
 const ALL_OTHERS: Duration = Duration::from_secs(5);
 
-/// The keys, whether their checks are off, and small tables first.
+/// The keys, whether their checks are off, and small tables first. An extension's own table arrives without rows, unless it is
+/// one of those whose rows are dumped.
 const KEYS: &str = "
 SELECT n.nspname, c.relname, k.conname, x.is_off FROM pg_catalog.pg_constraint k
 JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t
   WHERE t.tgconstraint = k.oid AND t.tgrelid = k.conrelid AND t.tgisinternal AND t.tgenabled = 'D')) x(is_off)
 WHERE k.contype = 'f' AND k.convalidated
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid
+    WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e'
+      AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND c.oid <> ALL (coalesce(x.extconfig, '{}')))
   AND (x.is_off OR k.conparentid = 0 AND pg_catalog.pg_relation_size(c.oid) BETWEEN 1 AND 33554432
        AND pg_catalog.pg_relation_size(k.confrelid) <= 33554432)
 ORDER BY NOT x.is_off, CASE WHEN NOT x.is_off THEN pg_catalog.pg_relation_size(c.oid) END, 1, 2, 3";
@@ -67,13 +71,12 @@ async fn rows(session: &Session, table: &Relation, name: &str, is_off: bool) -> 
             format!("whether rows break it was not found out within {PATIENCE} ({why})")
         }
     };
-    Some(Omitted {
-        object: format!("rows of foreign key {constraint}"),
-        is_lost: false,
-        why,
-        next: vec![
+    let next = match violations::why_it_stays(session, &constraint, None).await {
+        Ok(Some(why)) => vec![format!("Correct the rows on the source: {why}.")],
+        _ => vec![
             "Correct the rows on the source, or keep them without that check:".into(),
             format!("  tsmigrate migrate --allow-violations {}", argument(&constraint)),
         ],
-    })
+    };
+    Some(Omitted { object: format!("rows of foreign key {constraint}"), is_lost: false, why, next })
 }

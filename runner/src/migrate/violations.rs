@@ -14,7 +14,7 @@ use crate::moving::Moving;
 use crate::names::{self, Relation};
 use crate::quote::{self, identifier, literal};
 use crate::results::{Finding, Missing};
-use crate::timescale;
+use crate::timescale::{self, Catalogs};
 
 /// What kind of thing rows may break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -316,23 +316,42 @@ async fn of_name(
     Ok(found)
 }
 
-/// What of the source needs a constraint, and would be another thing without it: such a constraint cannot stay away.
+/// Why a constraint of the source cannot stay away, if so.
 ///
 /// # Errors
-/// When the source refuses the question.
-pub(super) async fn needing(
+/// When the source refuses a question.
+pub(super) async fn why_it_stays(
     source: &Session,
     given: &str,
     moving: Option<&Moving>,
 ) -> Result<Option<String>, Error> {
     let Some((table, name)) = named(given) else { return Ok(None) };
     let table = moving.map_or_else(|| table.clone(), |moving| moving.before(&table));
+    if let Some(hypertable) = hypertable_of(source, &table).await? {
+        return Ok(Some(format!("it is of the hypertable {hypertable}, whose constraints cannot stay away")));
+    }
     for row in source.ask(&filled(NEEDED, &table, &name)).await? {
         if let Some(other) = row.optional(3)? {
-            return Ok(Some(other.to_owned()));
+            return Ok(Some(format!("{other} needs it, and would be another thing without it")));
         }
     }
     Ok(None)
+}
+
+/// The hypertable that a table is, or is a chunk of.
+async fn hypertable_of(session: &Session, table: &Relation) -> Result<Option<Relation>, Error> {
+    let catalogs = Catalogs::read(session).await?;
+    if catalogs.is_empty() {
+        return Ok(None);
+    }
+    let question = format!(
+        "SELECT DISTINCT h.schema_name, h.table_name FROM ({}) h LEFT JOIN ({}) c ON c.hypertable_id = h.id \
+         WHERE pg_catalog.to_regclass({}) IN (h.relid, c.relid)",
+        catalogs.hypertables()?,
+        catalogs.chunks()?,
+        literal(&table.sql())
+    );
+    session.ask(&question).await?.first().map(|row| row.relation(0)).transpose()
 }
 
 /// What of post-data may stay away.
