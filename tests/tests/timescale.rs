@@ -44,8 +44,15 @@ fn foreign_keys_to_hypertables_arrive_and_guard_rows() -> Outcome {
          ALTER TABLE fk.mark ENABLE ROW LEVEL SECURITY; ALTER TABLE fk.mark FORCE ROW LEVEL SECURITY;
          ALTER TABLE fk.\"Read.ings\" ENABLE ROW LEVEL SECURITY; ALTER TABLE fk.\"Read.ings\" FORCE ROW LEVEL SECURITY;
          CREATE POLICY all_rows ON fk.\"Read.ings\" USING (true); CREATE POLICY all_rows ON fk.mark USING (true);
-         CREATE POLICY for_app ON fk.remark TO fk_app USING (true);",
+         CREATE POLICY for_app ON fk.remark TO fk_app USING (true);
+         RESET SESSION AUTHORIZATION; SET session_replication_role = replica;
+         INSERT INTO fk.\"Read.ings\" VALUES ('2024-01-02 00:00+00', 99);",
     )?;
+    let (_, report, all) = stage.migrate(&["--dry-run"])?;
+    let findings = report["findings"].to_string();
+    let why = "(site) = (99). Correct the rows on the source: it is of the hypertable fk.\\\"Read.ings\\\", whose constraints cannot";
+    assert!(findings.contains(why) && !findings.contains("--allow-violations"), "{all}");
+    stage.sql(&stage.source, "DELETE FROM fk.\"Read.ings\" WHERE site = 99")?;
     migrate(&stage, &[])?;
     let keys = "SELECT string_agg(format('%s %s %s %s', conname, convalidated, confdeltype, pg_get_constraintdef(oid)), E'\\n' \
                 ORDER BY conname) FROM pg_constraint WHERE contype = 'f' AND connamespace = 'fk'::regnamespace AND conparentid = 0";
@@ -75,9 +82,24 @@ fn chunks_in_a_schema_of_the_users_own_arrive() -> Outcome {
          SELECT create_hypertable('own.apart', 'ts', associated_schema_name => 'Ch.unks', associated_table_prefix => 'a.b \"c');
          INSERT INTO own.beside (ts, v) VALUES ('2024-01-01', 1), ('2024-02-01', 2);
          INSERT INTO own.apart VALUES ('2024-01-01', 1), ('2024-02-01', 2);
-         GRANT SELECT ON own.beside TO own_reader;",
+         GRANT SELECT ON own.beside TO own_reader;
+         RESET SESSION AUTHORIZATION;
+         INSERT INTO _timescaledb_config.bgw_job (id, application_name, schedule_interval, max_runtime, max_retries, retry_period,
+             proc_schema, proc_name, owner, scheduled, fixed_schedule)
+         VALUES (1000, 'Policy [1000]', '1 day', '0', 1, '1 hour', '_timescaledb_functions', 'policy_retention', 'own_app', true, false);
+         SET session_replication_role = replica;
+         INSERT INTO _timescaledb_internal.bgw_job_stat VALUES
+           (4711, '-infinity', '-infinity', '2099-01-01 00:00+00', '-infinity', true, 0, '0', '0', 0, 0, 0, 0, 0, 0);",
     )?;
+    let (_, report, all) = stage.migrate(&["--dry-run"])?;
+    assert!(!report.to_string().contains("bgw_job_stat"), "statistics of jobs stay behind: {all}");
     migrate(&stage, &[])?;
+    // A job that waits is as announced, for who knows the run.
+    let (code, said) = stage.verify_known()?;
+    assert!(code == Some(0) && said.contains("start-jobs.sql of its work directory does"), "{code:?}: {said}");
+    stage.sql(&stage.admin, "DELETE FROM _timescaledb_config.bgw_job WHERE id = 1000")?;
+    let (code, said) = stage.verify_known()?;
+    assert!(code == Some(1) && said.contains("job"), "{code:?}: {said}");
     stage.sql(&stage.admin, "INSERT INTO own.beside (ts, v) VALUES ('2024-01-02', 3), ('2030-01-01', 4)")?;
     let chunks = "SELECT count(*), sum(v), bool_and(tableoid::regclass::text ~ '^own.chk_') FROM own.beside";
     assert_eq!(stage.sql(&stage.admin, chunks)?, "4|10|t");
@@ -89,6 +111,30 @@ fn chunks_in_a_schema_of_the_users_own_arrive() -> Outcome {
                has_table_privilege('own_reader', 'own.beside', 'SELECT')";
     assert_eq!(stage.sql(&stage.admin, may)?, "t|t|t");
     Ok(())
+}
+
+/// TimescaleDB cuts names of constraints after 63 bytes, wherever that is: no server takes such a name from a dump.
+#[test]
+fn names_that_timescaledb_has_cut_are_told_before_anything_is_read() -> Outcome {
+    let test = "names_that_timescaledb_has_cut_are_told_before_anything_is_read";
+    let Some(stage) = Stage::new(test, Server::Source17, Server::Target17)? else { return Ok(()) };
+    let long = "ö".repeat(31);
+    stage.sql_text(&format!(
+        "CREATE EXTENSION timescaledb; CREATE SCHEMA cut;
+         CREATE TABLE cut.h (ts timestamptz NOT NULL, v integer, CONSTRAINT {long} UNIQUE (ts, v));
+         SELECT create_hypertable('cut.h', 'ts');
+         INSERT INTO cut.h VALUES ('2024-01-01', 1);
+         CREATE TABLE cut.plain (n integer CONSTRAINT {long}x CHECK (n > 0));"
+    ))?;
+    let (code, report, all) = stage.migrate(&["--dry-run"])?;
+    let found = &report["blockers"][0];
+    assert_eq!((code, &found["check"]), (2, &"names-cut".into()), "{all}");
+    assert!(found["what"].to_string().contains("1 constraint of chunks of cut.h"), "{all}");
+    assert!(found["next"].to_string().contains("ALTER TABLE cut.h RENAME CONSTRAINT"), "{all}");
+    let (code, _, all) = stage.migrate(&["--dry-run", "--exclude", "cut.h"])?;
+    assert_eq!(code, 0, "{all}");
+    stage.sql(&stage.source, &format!("ALTER TABLE cut.h RENAME CONSTRAINT {long} TO short"))?;
+    migrate(&stage, &["--include", "cut.h"])
 }
 
 /// What makes a policy run is not in a dump: without a time of its own every job would run as soon as it may.

@@ -376,6 +376,9 @@ fn reason(
         ("extension", "version") if identity != "timescaledb" || world.expect.source.timescale.is_none() => {
             Some("the target has its own version of it")
         }
+        ("job", "scheduled") if world.expect.jobs_wait && has.is_some_and(|has| has != YES) => {
+            Some("the run has not started it: start-jobs.sql of its work directory does")
+        }
         ("column", "position below others") => Some("a dump writes the columns of a table's parents first"),
         // Who has it there and not on the source was given it by somebody.
         ("role", "bypassrls" | "replication" | "superuser") if has.is_none_or(|has| has != YES) => {

@@ -73,6 +73,7 @@ pub async fn databases(
         findings: told.findings(),
         kept: known.map(|(_, known)| &known.kept),
         seen: told.seen.as_ref(),
+        jobs_wait: told.jobs_wait,
     };
     let found = super::verify(&sessions, &expect, options, progress).await;
     progress.flush();

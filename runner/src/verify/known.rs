@@ -46,6 +46,9 @@ pub struct Known {
     pub has_others: bool,
     /// Kinds that stayed behind.
     pub without: Without,
+    /// Jobs arrived without being started, and a script starts them.
+    #[serde(default)]
+    pub jobs_wait: bool,
     /// What the comparison at its end found different, as announced: by object, a hash of what the target had. None where nothing
     /// was compared.
     #[serde(default)]

@@ -118,6 +118,8 @@ pub struct Expect<'a> {
     pub sequences: &'a BTreeMap<Relation, (i64, bool)>,
     /// What was announced.
     pub findings: Vec<Finding>,
+    /// Jobs arrived without being started.
+    pub jobs_wait: bool,
     /// What a migration could not hand over; none where nobody knows how the target was filled.
     pub kept: Option<&'a Kept>,
     /// What a comparison has seen before of what was announced: something else by now is no longer that.

@@ -171,6 +171,7 @@ fn announce(context: &Restore, moved: &jobs::Moved<'_>, loaded: &Loaded, unfulfi
         announcements: findings.iter().map(Into::into).collect(),
         skipped: context.contents.without_rows().into_iter().chain(loaded.skipped.clone()).collect(),
         kept: loaded.kept.clone(),
+        jobs_wait: !context.args.start_jobs,
         moving: context.contents.moving().cloned(),
         has_others: context.args.one_of_several,
         ..Known::default()

@@ -69,6 +69,7 @@ async fn compare(run: &Run<'_>, loaded: &Loaded) -> Result<Option<Verification>,
         hypertable: args.hypertable.clone(),
         has_others: args.one_of_several,
         without,
+        jobs_wait: !args.start_jobs,
         seen: None,
     };
     // Only a later comparison asks for it.
@@ -95,6 +96,7 @@ async fn compare(run: &Run<'_>, loaded: &Loaded) -> Result<Option<Verification>,
         sequences: &loaded.sequences,
         findings,
         kept: Some(&loaded.kept),
+        jobs_wait: known.jobs_wait,
         seen: None,
     };
     let chosen = verify::Chosen {

@@ -46,6 +46,7 @@ fn run_with(
         findings,
         kept,
         seen: None,
+        jobs_wait: false,
     };
     compare(source, target, &expect, options, (&Selection::default(), None))
 }
