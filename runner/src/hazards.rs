@@ -36,6 +36,9 @@ pub const CHUNK_SKIPPING: &str = "chunk-skipping-ranges";
 /// A space dimension hashes an enum by its object id, which is another one on the target: rows do not fit their chunks.
 pub const ENUM_DIMENSION: &str = "dimension-by-enum";
 
+/// Rows of a hypertable lie in a service's object storage, which no other server reads.
+pub const TIERED: &str = "tiered-chunks";
+
 /// What `--accept` takes: the others end in an error of the target, whatever one accepts.
 pub const ACCEPTABLE: [&str; 2] = [ADDED_DEFAULT, crate::connect::pooler::SESSIONS];
 
@@ -53,6 +56,7 @@ pub async fn find(
     let version = numbers(&timescale.version);
     found.extend(cut_names(session, &comes).await?);
     found.extend(enum_dimensions(session, &comes).await?);
+    found.extend(tiered(session, &comes).await?);
     // 2.11 has none of this.
     if !timescale.runs_jobs() || version < vec![2, 12] {
         return Ok(found);
@@ -100,6 +104,37 @@ JOIN _timescaledb_catalog.dimension d USING (id) JOIN _timescaledb_catalog.hyper
             "copy such a table on the source into one whose dimension is by text, and drop it, or move it by hand:".into(),
             format!("  {}", crate::quote::psql("SOURCE", &format!("\\copy (SELECT * FROM {table}) TO 'rows.csv' CSV"))),
             format!("its column would be {column} text; or leave the table out: --exclude {}", crate::quote::shell(table)),
+        ],
+    }))
+}
+
+/// Such a chunk is a foreign table of a wrapper that a service keeps for itself (`attach_osm_table_chunk`).
+async fn tiered(session: &Session, comes: &impl Fn(&Relation) -> bool) -> Result<Option<Blocker>, Error> {
+    let catalogs = Catalogs::read(session).await?;
+    if catalogs.is_empty() {
+        return Ok(None);
+    }
+    let question = format!(
+        "SELECT DISTINCT h.schema_name, h.table_name FROM ({}) c JOIN ({}) h ON h.id = c.hypertable_id WHERE c.tiered ORDER BY 1, 2",
+        catalogs.chunks()?,
+        catalogs.hypertables()?
+    );
+    let mut tables = Vec::new();
+    for row in session.ask(&question).await? {
+        tables.push(row.relation(0)?);
+    }
+    tables.retain(comes);
+    let Some(first) = tables.first() else { return Ok(None) };
+    Ok(Some(Blocker {
+        check: TIERED,
+        what: format!(
+            "rows of hypertables are in tiered storage, which stays behind: {}",
+            human::first(&tables, SHOWN)
+        ),
+        next: vec![
+            "bring them back first, on the source: remove_tiering_policy, and untier_chunk for each chunk"
+                .into(),
+            format!("or leave the table out: --exclude {}", crate::quote::shell(&first.to_string())),
         ],
     }))
 }

@@ -210,6 +210,21 @@ impl Catalogs {
         ))
     }
 
+    /// The condition for a row of `compression_chunk_size` that says something of a chunk that exists: others stay behind.
+    #[must_use]
+    pub fn sound_sizes(&self) -> String {
+        let of =
+            "EXISTS (SELECT FROM _timescaledb_catalog.chunk z WHERE z.id = compression_chunk_size.chunk_id";
+        if self.has("chunk", "compressed_chunk_id") {
+            format!(
+                "{of} AND (z.compressed_chunk_id IS NOT NULL OR EXISTS (SELECT FROM _timescaledb_catalog.chunk y \
+                 WHERE y.id = compression_chunk_size.compressed_chunk_id)))"
+            )
+        } else {
+            format!("{of})")
+        }
+    }
+
     /// The table of jobs.
     ///
     /// # Errors

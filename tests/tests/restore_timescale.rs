@@ -9,8 +9,10 @@ use tsmigrate_tests::dumps::{Dumps, checks};
 use tsmigrate_tests::lab::{Server, skipped};
 use tsmigrate_tests::migration::{Outcome, Stage};
 
-/// Foreign keys to a hypertable, chunks in a schema of the user's own, odd names, row security.
+/// Foreign keys to a hypertable, chunks in a schema of the user's own, odd names, row security; a table without columns beside the
+/// chunks, as the full edition has one at the head of compressed ones.
 const MORE: &str = "
+CREATE TABLE _timescaledb_internal._compressed_hypertable_99 ();
 CREATE SCHEMA \"Ch.unks\"; GRANT USAGE, CREATE ON SCHEMA \"Ch.unks\" TO ts_app;
 SET SESSION AUTHORIZATION ts_app;
 CREATE TABLE sensors.\"Read \"\"ings\" (ts timestamptz NOT NULL, device integer NOT NULL, v integer, PRIMARY KEY (ts, device));

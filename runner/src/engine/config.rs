@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use bytes::{Bytes, BytesMut};
 use tokio_postgres::Statement;
 
+use super::chunk_sizes::Chunks;
 use super::copy::{Source, Target};
 use super::job_rows::{self, Treatment};
 use super::rows::RowSource;
@@ -19,7 +20,7 @@ use crate::quote::{identifier, literal};
 use crate::results::Missing;
 use crate::step::Step;
 use crate::tables::Shapes;
-use crate::timescale::{Catalogs, Chosen};
+use crate::timescale::{self, Catalogs, Chosen};
 
 /// A configuration table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +62,15 @@ impl ConfigTable {
         let is_kept = job_rows::treatment(&self.relation, true) == Treatment::Keep;
         let query = || format!("(SELECT {} FROM ONLY {} {})", self.list, self.relation.sql(), self.condition);
         is_kept.then(query)
+    }
+
+    /// The same table of sizes of compressed chunks without what is set right on the way.
+    fn with_sound_sizes(&self, catalogs: &Catalogs) -> Self {
+        let columns = self.columns.iter().filter(|column| *column != "compressed_chunk_id");
+        let list = columns.map(|name| identifier(name)).collect::<Vec<_>>().join(", ");
+        let sound = catalogs.sound_sizes();
+        let chosen = self.chosen.iter().fold(sound, |all, one| format!("{all} AND ({one})"));
+        Self { list, chosen: Some(chosen), ..self.clone() }
     }
 
     /// Its columns.
@@ -171,6 +181,8 @@ enum Rows {
     Copy(Statement),
     /// The same for jobs.
     Jobs(Statement),
+    /// The same for sizes of compressed chunks.
+    Sizes(Statement),
     /// They stay behind, for this reason.
     Skip(String),
 }
@@ -208,6 +220,7 @@ pub async fn copy(
     let all = treatments(target, &tables, shapes).await?;
     // The table whose COPY is under way.
     let mut open: Option<&Relation> = None;
+    let mut chunks = Chunks::default();
     for (table, treatment) in tables.into_iter().zip(all) {
         let (name, columns) = (table.relation.sql(), &table.list);
         let sql = match table.query() {
@@ -227,10 +240,20 @@ pub async fn copy(
             }
             Rows::Jobs(copy) => {
                 let rows = all_rows(source).await?;
-                let rows = job_rows::jobs(&table.columns, &rows, admin).ok_or_else(|| {
-                    Error::Defect(format!("the rows of {} are not in the form that is known", table.relation))
-                })?;
+                let rows = job_rows::jobs(&table.columns, &rows, admin).ok_or_else(|| strange_rows(table))?;
                 (copy, Some(Bytes::from(rows)).filter(|rows| !rows.is_empty()))
+            }
+            Rows::Sizes(copy) => {
+                let rows = all_rows(source).await?;
+                let rows = chunks.sizes(&table.columns, &rows).ok_or_else(|| strange_rows(table))?;
+                (copy, Some(Bytes::from(rows)).filter(|rows| !rows.is_empty()))
+            }
+            Rows::Copy(copy)
+                if timescale::is_catalog(&table.relation.schema, &table.relation.name, "chunk") =>
+            {
+                let rows = all_rows(source).await?;
+                chunks = Chunks::read(&table.columns, &rows).ok_or_else(|| strange_rows(table))?;
+                (copy, Some(rows).filter(|rows| !rows.is_empty()))
             }
             Rows::Copy(copy) => (copy, source.next().await?),
         };
@@ -288,6 +311,7 @@ async fn treatments(
         (Treatment::Skip(why), _) => Rows::Skip(why),
         (Treatment::Keep, Some(copy)) => Rows::Copy(copy),
         (Treatment::Jobs, Some(copy)) => Rows::Jobs(copy),
+        (Treatment::Sizes, Some(copy)) => Rows::Sizes(copy),
         (_, None) => Rows::Skip(format!(
             "the extension {} lets nobody but a superuser write them, or they have columns that somebody added",
             table.extension
@@ -343,9 +367,16 @@ async fn writable(target: &Session, tables: &[&ConfigTable]) -> Result<BTreeSet<
 /// # Errors
 /// When one of the servers refuses the question.
 pub async fn same(source: &Session, target: &Session, table: &ConfigTable) -> Result<bool, Error> {
-    if job_rows::treatment(&table.relation, true) != Treatment::Keep || table.strange {
-        return Ok(true);
-    }
+    let sound;
+    let table = match job_rows::treatment(&table.relation, true) {
+        _ if table.strange => return Ok(true),
+        Treatment::Keep => table,
+        Treatment::Sizes => {
+            sound = table.with_sound_sizes(&Catalogs::read(source).await?);
+            &sound
+        }
+        Treatment::Jobs | Treatment::Skip(_) => return Ok(true),
+    };
     let name = table.relation.sql();
     let there = format!("SELECT pg_catalog.to_regclass({}) IS NOT NULL", literal(&name));
     if !target.ask_flag(&there).await? || !writable(target, &[table]).await?.contains(&name) {
@@ -383,6 +414,10 @@ pub async fn empty_sql(target: &Session, tables: &[ConfigTable]) -> Result<Strin
         }
     }
     Ok(sql)
+}
+
+fn strange_rows(table: &ConfigTable) -> Error {
+    Error::Defect(format!("the rows of {} are not in the form that is known", table.relation))
 }
 
 async fn all_rows(source: &mut RowSource) -> Result<Bytes, Error> {

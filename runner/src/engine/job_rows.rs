@@ -14,6 +14,8 @@ pub(super) enum Treatment {
     Skip(String),
     /// Jobs: not scheduled until all is verified, and with an owner that exists.
     Jobs,
+    /// Sizes of compressed chunks: those of chunks that exist.
+    Sizes,
 }
 
 /// The rows of a job table with `owner` and `scheduled` set, as COPY's text. Columns go by their names: their
@@ -46,6 +48,8 @@ pub(super) fn treatment(table: &Relation, exists: bool) -> Treatment {
     let is = |catalog| timescale::is_catalog(&table.schema, &table.name, catalog);
     if is("bgw_job") {
         Treatment::Jobs
+    } else if is("compression_chunk_size") {
+        Treatment::Sizes
     } else if is("tablespace") {
         // The restore would succeed, and the first INSERT that needs a new chunk would fail.
         Treatment::Skip("a service has no tablespaces of its own; new chunks go to the default one".into())

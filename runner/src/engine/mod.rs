@@ -9,6 +9,7 @@ pub mod allowed;
 mod broken;
 pub mod broken_keys;
 pub mod builds;
+mod chunk_sizes;
 pub mod config;
 pub mod copy;
 pub mod fields;

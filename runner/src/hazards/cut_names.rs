@@ -68,14 +68,18 @@ pub async fn cut_names(
             "TimescaleDB has cut names in the middle of a character, which no dump can be restored with: {}",
             human::first(&found, SHOWN)
         ),
-        next: std::iter::once("give them names of 40 bytes or less on the source:".to_owned()).chain(next).collect(),
+        next: std::iter::once("give them names of 40 bytes or less on the source:".to_owned())
+            .chain(next)
+            .collect(),
     }))
 }
 
 /// What can be read of a name that is cut.
 fn readable(hex: &str) -> String {
-    let bytes: Vec<u8> =
-        (0..hex.len()).step_by(2).filter_map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()).collect();
+    let bytes: Vec<u8> = (0..hex.len())
+        .step_by(2)
+        .filter_map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok())
+        .collect();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 

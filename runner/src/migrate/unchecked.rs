@@ -13,6 +13,7 @@ use crate::connect::{Connector, Session};
 use crate::error::Error;
 use crate::names::Relation;
 use crate::quote::{argument, quoted};
+use crate::timescale;
 
 /// So many keys are looked at.
 const MOST: usize = 8;
@@ -51,7 +52,8 @@ pub async fn find(source: &Connector, wanted: impl Fn(&Relation) -> bool) -> Res
         if found.len() >= MOST || !is_off && begun.elapsed() > ALL_OTHERS {
             break;
         }
-        if !wanted(&table) {
+        // Sizes of compressed chunks are set right on the way.
+        if !wanted(&table) || timescale::is_catalog(&table.schema, &table.name, "compression_chunk_size") {
             continue;
         }
         found.extend(rows(&session, &table, &name, is_off).await);

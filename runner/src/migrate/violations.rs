@@ -330,6 +330,9 @@ pub(super) async fn why_it_stays(
     if let Some(hypertable) = hypertable_of(source, &table).await? {
         return Ok(Some(format!("it is of the hypertable {hypertable}, whose constraints cannot stay away")));
     }
+    if timescale::is_own(&table.schema) {
+        return Ok(Some("it is TimescaleDB's own".to_owned()));
+    }
     for row in source.ask(&filled(NEEDED, &table, &name)).await? {
         if let Some(other) = row.optional(3)? {
             return Ok(Some(format!("{other} needs it, and would be another thing without it")));

@@ -110,8 +110,12 @@ impl Announced {
             // A table is kept by the usual access method where its own cannot be.
             let method = (difference.kind == "table access method")
                 .then(|| format!("access method {}", quoted(expected)));
-            return changed::reason(&self.changed, difference, &object)
-                .or_else(|| self.gone.get(&method?).cloned());
+            let is_gone = |said: &str| {
+                let rest = method.as_ref().and_then(|method| said.strip_prefix(method.as_str()));
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" of the tables that follow"))
+            };
+            let gone = || self.gone.iter().find(|(said, _)| is_gone(said)).map(|(_, rule)| rule.clone());
+            return changed::reason(&self.changed, difference, &object).or_else(gone);
         }
         let words = [format!("{} {object}", difference.kind), object.clone()];
         let table = identity::split_once(&object, " on ").map(|(_, table)| table.to_owned());
@@ -226,6 +230,7 @@ mod tests {
             "operator class public.ioc",
             "operator family public.ioc",
             "access method am2",
+            "access method am4 of the tables that follow: they are heap tables",
         ];
         let gone: BTreeMap<_, _> = gone.map(|object| (object.to_owned(), "A".to_owned())).into();
         let transforms =
@@ -262,5 +267,6 @@ mod tests {
         }
         assert_eq!(reason("table access method", "public.t", "am2", Some("heap")).as_deref(), Some("A"));
         assert_eq!(reason("table access method", "public.t", "am3", Some("heap")), None);
+        assert_eq!(reason("table access method", "public.t", "am4", Some("heap")).as_deref(), Some("A"));
     }
 }

@@ -297,8 +297,8 @@ fn blockers(dump: &Dump) -> Vec<Blocker> {
         others.into_iter().partition(|entry| !entry.has_data && entry.is("SEQUENCE SET"));
     let mut unknown: Vec<&Entry> = others.into_iter().filter(|entry| !entry.is("STATISTICS DATA")).collect();
     unknown.extend(values.into_iter().filter(|entry| entries::sequence(entry).is_none()));
-    let not_copied: Vec<&Entry> = rows.iter().copied().filter(|entry| !is_known(entry)).collect();
     let created: BTreeSet<_> = of_kind("TABLE").filter_map(entries::name).collect();
+    let not_copied: Vec<&Entry> = rows.iter().copied().filter(|entry| !is_known(entry, &created)).collect();
     // An extension's own tables are created with it.
     let has_extensions = of_kind("EXTENSION").next().is_some();
     let is_alone = |entry: &&Entry| entries::name(entry).is_none_or(|name| !created.contains(&name));
@@ -321,10 +321,12 @@ fn blockers(dump: &Dump) -> Vec<Blocker> {
 }
 
 /// True for rows of which it is known where they go. Those of TimescaleDB's catalogs are read before the target has them: their
-/// columns have to be named.
-fn is_known(entry: &Entry) -> bool {
-    let table = entries::table(entry, 0);
-    table.is_some_and(|table| !timescale::is_own(&table.relation.schema) || !table.columns.is_empty())
+/// columns have to be named. What a dump has `created` beside them may have none, as the heads of compressed tables up to 2.28.
+fn is_known(entry: &Entry, created: &BTreeSet<Relation>) -> bool {
+    entries::table(entry, 0).is_some_and(|table| {
+        let name = &table.relation;
+        !timescale::is_own(&name.schema) || created.contains(name) || !table.columns.is_empty()
+    })
 }
 
 /// The database that was dumped, in the form in which a server's is known.

@@ -240,7 +240,7 @@ pub(super) fn changed(path: &Path, name: &str) -> Error {
 
 /// A hazard that was found on the source when it was dumped.
 pub(super) fn hazard(hazard: &Hazard) -> Blocker {
-    let known = [hazards::ADDED_DEFAULT, hazards::CHUNK_SKIPPING, hazards::ENUM_DIMENSION];
+    let known = [hazards::ADDED_DEFAULT, hazards::CHUNK_SKIPPING, hazards::ENUM_DIMENSION, hazards::TIERED];
     let check = known.into_iter().find(|known| *known == hazard.check).unwrap_or("source-hazard");
     Blocker { check, what: hazard.what.clone(), next: hazard.next.clone() }
 }
