@@ -16,7 +16,7 @@ use crate::names::Relation;
 use crate::quote::literal;
 use crate::timescale::{Catalogs, Function, numbers};
 
-pub use cut_names::cut_names;
+pub use cut_names::{cut_names, refuse_cut_names};
 
 /// So many are named.
 const SHOWN: usize = 4;

@@ -326,6 +326,7 @@ fn verify(stage: &Stage) -> Result<Vec<tsmigrate::verify::Difference>, Box<dyn E
             findings: Vec::new(),
             kept: None,
             seen: None,
+            jobs_wait: false,
         };
         let sessions = Sessions { source: &source, target: &target, snapshot: &snapshot, holder: None };
         let verification =

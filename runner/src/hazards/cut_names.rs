@@ -74,6 +74,17 @@ pub async fn cut_names(
     }))
 }
 
+/// Ends a run that would ask for such a name.
+///
+/// # Errors
+/// Where there is one; when the server refuses a question, or its TimescaleDB is not known.
+pub async fn refuse_cut_names(session: &Session, comes: impl Fn(&Relation) -> bool) -> Result<(), Error> {
+    match cut_names(session, comes).await? {
+        Some(cut) => Err(Error::Preflight(vec![cut])),
+        None => Ok(()),
+    }
+}
+
 /// What can be read of a name that is cut.
 fn readable(hex: &str) -> String {
     let bytes: Vec<u8> = (0..hex.len())

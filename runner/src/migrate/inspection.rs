@@ -55,9 +55,7 @@ async fn inspect_once(context: &Context, resumed: bool) -> Result<Servers, Error
     let filter = Filter::ask(&source, &context.args.wish()).await?;
     filter.restrict(&mut source_facts);
     // Whatever asks for such a name fails.
-    if let Some(cut) = hazards::cut_names(&source, |table| filter.has(table)).await? {
-        return Err(Error::Preflight(vec![cut]));
-    }
+    hazards::refuse_cut_names(&source, |table| filter.has(table)).await?;
     let beside = context.tuning.beside;
     let of_timescale =
         if beside { beside::without_timescale(&source, &mut source_facts).await? } else { None };
