@@ -30,6 +30,24 @@ pub fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// A name as a command on one line writes it: line ends and other control characters by their numbers.
+///
+/// ```
+/// assert_eq!(tsmigrate_analyzer::quote::on_one_line("a\\\nb"), r#"U&"a\\\000ab""#);
+/// ```
+#[must_use]
+pub fn on_one_line(name: &str) -> String {
+    if !name.contains(char::is_control) {
+        return quoted(name);
+    }
+    let escaped = |c: char| match c {
+        '\\' => r"\\".to_owned(),
+        c if c.is_control() => format!("\\{:04x}", u32::from(c)),
+        c => c.to_string(),
+    };
+    format!("U&{}", identifier(&name.chars().map(escaped).collect::<String>()))
+}
+
 /// True where SQL reads the name as it is, unless it is a keyword.
 #[must_use]
 pub fn is_plain(name: &str) -> bool {
