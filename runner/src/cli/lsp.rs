@@ -156,15 +156,8 @@ impl Server {
                 ));
                 continue;
             }
-            let inputs = [Input { name: uri.path().as_str(), text: file.text.as_bytes() }];
-            let found = match analyze(&inputs, &self.target, &self.options) {
-                Ok(analysis) => {
-                    let found = diagnostics(uri, &file.text, &analysis);
-                    file.analysis = Some(analysis);
-                    found
-                }
-                Err(error) => vec![not_judged(&error.to_string())],
-            };
+            let (analysis, found) = look_at(uri, &file.text, &self.target, &self.options);
+            file.analysis = analysis;
             said.push((uri.clone(), found));
         }
         for (uri, found) in said {
@@ -252,6 +245,34 @@ impl Server {
             actions.extend(action(uri, text, title, &input.planned, CodeActionKind::SOURCE_FIX_ALL, None));
         }
         actions
+    }
+}
+
+/// What is found in a text. Somebody may be writing its last statement: what stands before it is looked at.
+fn look_at(uri: &Uri, text: &str, target: &Target, options: &Options) -> (Option<Analysis>, Vec<Diagnostic>) {
+    let lines = Lines::new(text);
+    let (mut end, mut unfinished) = (text.len(), None);
+    loop {
+        let before = text.get(..end).unwrap_or_default();
+        let inputs = [Input { name: uri.path().as_str(), text: before.as_bytes() }];
+        let problem = match analyze(&inputs, target, options) {
+            Ok(analysis) => {
+                let mut found = diagnostics(uri, text, &analysis);
+                found.extend(unfinished);
+                return (Some(analysis), found);
+            }
+            Err(error) => error.problem,
+        };
+        match problem.line().and_then(|line| lines.start(line)).filter(|start| *start < end) {
+            Some(start) => {
+                let range = lines.range(start, text.trim_end().len());
+                unfinished =
+                    Some(Diagnostic { range, ..not_judged("this has no end yet: it is not judged") });
+                end = start;
+            }
+            None if unfinished.is_some() => return (None, Vec::from_iter(unfinished)),
+            None => return (None, vec![not_judged(&problem.to_string())]),
+        }
     }
 }
 

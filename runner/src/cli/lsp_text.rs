@@ -24,6 +24,11 @@ impl<'t> Lines<'t> {
         Position::new(number(line), number(before.encode_utf16().count()))
     }
 
+    /// The byte at which a line begins, of lines that count from 1.
+    pub(super) fn start(&self, line: u64) -> Option<usize> {
+        self.starts.get(usize::try_from(line.checked_sub(1)?).ok()?).copied()
+    }
+
     /// The places of two bytes.
     pub(super) fn range(&self, from: usize, to: usize) -> Range {
         Range::new(self.position(from), self.position(to.max(from)))

@@ -26,6 +26,9 @@ pub struct ArchiveRows {
     open: OpenRows,
     /// What of each table's values goes into its checksum: known once the target has the tables.
     pub shapes: OnceLock<Shapes>,
+    /// What went into the checksum that the source took of a table, where it is not that: of rows that go to the root of a
+    /// tree of partitions, whose columns may stand in other orders.
+    pub shapes_of_source: OnceLock<Shapes>,
     /// Positions of columns whose batches of NULLs are written as NULL, by table: known with the shapes.
     pub null_batches: OnceLock<BTreeMap<Relation, Vec<usize>>>,
     sums: Mutex<BTreeMap<Relation, Sum>>,
@@ -39,8 +42,9 @@ impl ArchiveRows {
     /// An archive of which nothing has been read. `expected` is what the source had, where that is known.
     #[must_use]
     pub fn new(open: OpenRows, expected: BTreeMap<Relation, Sum>, is_compared: bool) -> Self {
-        let (shapes, null_batches, sums) = (OnceLock::new(), OnceLock::new(), Mutex::default());
-        Self { open, shapes, null_batches, sums, expected, is_compared }
+        let (shapes, shapes_of_source) = (OnceLock::new(), OnceLock::new());
+        let (null_batches, sums) = (OnceLock::new(), Mutex::default());
+        Self { open, shapes, shapes_of_source, null_batches, sums, expected, is_compared }
     }
 
     /// What is taken of a table's rows while they go over.
@@ -50,6 +54,12 @@ impl ArchiveRows {
         } else {
             Summing::counting()
         }
+    }
+
+    /// What is taken beside that, to be compared with what the source had.
+    fn summing_of_source(&self, table: &Relation) -> Option<Summing> {
+        let shape = self.shapes_of_source.get()?.get(table)?;
+        self.expected.contains_key(table).then(|| Summing::new(shape.clone()))
     }
 
     /// Refuses rows that are not those that the source had.
@@ -109,6 +119,15 @@ impl ArchiveRows {
 }
 
 fn cannot_read(table: &Relation, error: io::Error) -> Error {
+    if matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+    ) {
+        return Error::Refused {
+            what: format!("the rows of {table} in the archive are damaged or cut off: {error}"),
+            next: vec!["copy the archive again, or dump it again".into()],
+        };
+    }
     Error::File { what: format!("read the rows of {table} from the archive"), error }
 }
 
@@ -150,6 +169,7 @@ impl RowSource {
                 rows: rows.clone(),
                 reading: None,
                 summing: Summing::counting(),
+                summing_of_source: None,
             }),
         }
     }
@@ -212,6 +232,7 @@ pub struct ArchiveSource {
     reading: Option<(Relation, mpsc::Receiver<io::Result<Bytes>>)>,
     /// What was read of the table.
     summing: Summing,
+    summing_of_source: Option<Summing>,
 }
 
 impl ArchiveSource {
@@ -226,6 +247,7 @@ impl ArchiveSource {
         });
         self.reading = Some((table.clone(), receiver));
         self.summing = self.rows.summing(table);
+        self.summing_of_source = self.rows.summing_of_source(table);
     }
 }
 
@@ -242,7 +264,7 @@ impl Source for ArchiveSource {
         let Some((table, receiver)) = &mut self.reading else { return Ok(None) };
         match receiver.recv().await {
             Some(Ok(chunk)) if chunk.is_empty() => {
-                self.rows.check(table, self.summing.sum())?;
+                self.rows.check(table, self.summing_of_source.as_ref().unwrap_or(&self.summing).sum())?;
                 let mut sums = self.rows.sums.lock().unwrap_or_else(PoisonError::into_inner);
                 sums.insert(table.clone(), self.summing.sum());
                 drop(sums);
@@ -251,6 +273,9 @@ impl Source for ArchiveSource {
             }
             Some(Ok(chunk)) => {
                 self.summing.take(&chunk);
+                if let Some(summing) = &mut self.summing_of_source {
+                    summing.take(&chunk);
+                }
                 Ok(Some(chunk))
             }
             Some(Err(error)) => Err(cannot_read(table, error)),

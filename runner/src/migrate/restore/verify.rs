@@ -27,6 +27,8 @@ use crate::verify::{Difference, Rows, Verification};
 pub(super) struct Compared {
     /// What of each table's values goes into its checksum.
     pub(super) shapes: Shapes,
+    /// What went into the checksum that the source took, of tables whose rows go to the root of a tree of partitions.
+    pub(super) shapes_of_source: Shapes,
     /// Columns of the target's tables.
     columns: Fields,
     /// Tables of the archive whose rows came to the same place, and tables of the target that hold them.
@@ -52,7 +54,8 @@ impl Compared {
         created: &BTreeSet<Relation>,
     ) -> Result<Self, Error> {
         let columns = fields::read(session).await?;
-        let mut compared = Self { shapes: Shapes::new(), columns, groups: Vec::new(), notes: Vec::new() };
+        let (shapes, shapes_of_source) = (Shapes::new(), Shapes::new());
+        let mut compared = Self { shapes, shapes_of_source, columns, groups: Vec::new(), notes: Vec::new() };
         let (ours, others): (Vec<&Table>, Vec<&Table>) =
             tables.iter().map(|(table, _)| table).partition(|table| created.contains(&table.relation));
         if !others.is_empty() {
@@ -77,6 +80,9 @@ impl Compared {
             left_out += named.iter().filter(|(_, field)| *field == Field::Nothing).count();
             let shape = Shape::new(&named, root.is_some());
             compared.shapes.insert(table.relation.clone(), shape.clone());
+            if root.is_some() {
+                compared.shapes_of_source.insert(table.relation.clone(), Shape::new(&named, false));
+            }
             let new = |name: &Relation| Group {
                 name: name.clone(),
                 of_archive: Vec::new(),

@@ -116,6 +116,7 @@ async fn write(
     let null_batches = hypertables::null_batches(&session, timescale, copied).await?;
     // There is one start in each process.
     let _ = archive.shapes.set(compared.shapes.clone());
+    let _ = archive.shapes_of_source.set(compared.shapes_of_source.clone());
     let _ = archive.null_batches.set(null_batches);
     fill_catalogs(run, &session, &catalogs, moved, &mut loaded).await?;
     drop(session);
