@@ -121,6 +121,34 @@ fn an_editor_sees_findings_where_they_are_and_can_apply_their_fixes() -> Outcome
 }
 
 #[test]
+fn an_unfinished_statement_leaves_what_is_found_before_it() -> Outcome {
+    for unfinished in [
+        "CREATE TABLE y (\n    a int",
+        "SELECT 'a\n",
+        "DO $$\nBEGIN\n",
+        "/* why\n",
+        "COPY t FROM stdin;\n1\n",
+    ] {
+        let mut editor = Editor::start()?;
+        let found =
+            editor.open(&format!("CREATE TABLE t (a int);\nSET default_tablespace = fast;\n{unfinished}"))?;
+        let all: Vec<_> = found.iter().map(|one| (&one["code"], &one["range"]["start"]["line"])).collect();
+        assert_eq!(
+            all,
+            [(&json!("TSP-03"), &json!(1)), (&Value::Null, &json!(2))],
+            "{unfinished}: {found:#?}"
+        );
+    }
+    let found = Editor::start()?.open("CREATE TABLE y (\n    a int")?;
+    assert_eq!(
+        (found.len(), &found[0]["range"]["end"]),
+        (1, &json!({ "line": 1, "character": 9 })),
+        "{found:#?}"
+    );
+    Ok(())
+}
+
+#[test]
 fn what_is_no_dump_of_postgresql_is_one_warning() -> Outcome {
     let mut editor = Editor::start()?;
     let text = "-- MySQL dump 10.13\nCREATE TABLE `t` (`id` int) ENGINE=InnoDB;\n";

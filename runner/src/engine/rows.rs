@@ -119,10 +119,8 @@ impl ArchiveRows {
 }
 
 fn cannot_read(table: &Relation, error: io::Error) -> Error {
-    if matches!(
-        error.kind(),
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
-    ) {
+    // The system has a number for what it refuses itself.
+    if error.raw_os_error().is_none() {
         return Error::Refused {
             what: format!("the rows of {table} in the archive are damaged or cut off: {error}"),
             next: vec!["copy the archive again, or dump it again".into()],
@@ -280,7 +278,7 @@ impl Source for ArchiveSource {
             }
             Some(Err(error)) => Err(cannot_read(table, error)),
             // The reader has ended without having said so.
-            None => Err(cannot_read(table, io::Error::other("reading it ended in a defect"))),
+            None => Err(Error::Defect(format!("reading the rows of {table} ended without an answer"))),
         }
     }
 
