@@ -32,10 +32,10 @@ async function glue(minify) {
 
 /** What the element has besides the view and the editor. */
 const ELEMENT = `
-:host { display: block; font: 15px/1.5 system-ui, sans-serif }
+:host { display: block }
 :host([hidden]) { display: none }
 * { box-sizing: border-box }
-.all { padding: 12px; border: 1px solid var(--line); border-radius: var(--radius); background: var(--page); color: var(--text); color-scheme: light }
+.all { box-sizing: border-box; font: 15px/1.5 system-ui, sans-serif; padding: 12px; border: 1px solid var(--line); border-radius: var(--radius); background: var(--page); color: var(--text); color-scheme: light }
 .all.dark { color-scheme: dark }
 .input { height: 16em; min-height: 6em; margin-bottom: 12px; border: 1px solid var(--line); border-radius: 6px; overflow: auto; resize: vertical }
 .error { margin: 0; color: var(--error) }
@@ -60,7 +60,8 @@ async function style() {
     })
     .replaceAll(":root", ".all");
   if (/light-dark\(/.test(css)) throw new Error("a colour with light-dark() that is not understood");
-  const whole = `.all { ${light.join(" ")} }\n.all.dark { ${dark.join(" ")} }\n${css}${ELEMENT}`;
+  // A page's own styles are inherited into an element: none of them is meant for this one.
+  const whole = `.all { all: initial; direction: ltr; display: block }\n.all { ${light.join(" ")} }\n.all.dark { ${dark.join(" ")} }\n${css}${ELEMENT}`;
   return (await transform(whole, { loader: "css", minify: true, target: "es2022" })).code;
 }
 

@@ -121,7 +121,7 @@ test("Rollup needs to know nothing of it but where packages are", async ({ page,
 
 test("the element shows what there is to decide, tells it to its page, and keeps to its attributes", async ({ page, project }) => {
   const foreign = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Docs of somebody else</title><link rel="icon" href="data:,">
-<style>* { color: red !important; font-size: 40px } tsmigrate-checker::part(badge) { text-transform: lowercase }</style>
+<style>* { color: red !important; font-size: 40px !important } body { text-transform: uppercase; text-align: center; letter-spacing: 3px; white-space: pre; direction: rtl } tsmigrate-checker::part(badge) { text-transform: lowercase }</style>
 ${examples().get("widget.html")}
 <script>
   window.told = [];
@@ -141,6 +141,10 @@ ${examples().get("widget.html")}
     expect(await told()).toEqual(["tsmigrate-result", "needs-work"]);
     await expect(checker.locator("[part=badge]").first()).toHaveCSS("text-transform", "lowercase");
     await expect(verdict.locator(".sign")).toHaveCSS("color", "rgb(179, 38, 30)");
+    // What a page's own elements inherit, this one does not.
+    const inherited = { "text-transform": "none", "text-align": "start", "letter-spacing": "normal", "white-space": "normal", direction: "ltr" };
+    for (const [name, value] of Object.entries(inherited)) await expect(verdict).toHaveCSS(name, value);
+    expect(await verdict.evaluate((element) => parseFloat(getComputedStyle(element).fontSize))).toBeLessThan(30);
     await checker.getByRole("button", { name: /line 2/ }).first().click();
     await expect(checker.locator(".cm-activeLine")).toHaveText(/^ALTER TABLE public\.t OWNER TO shop;/);
     await expect(checker.locator("[part=detail]")).toContainText("shop");
