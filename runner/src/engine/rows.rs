@@ -57,9 +57,9 @@ impl ArchiveRows {
     }
 
     /// What is taken beside that, to be compared with what the source had.
-    fn summing_of_source(&self, table: &Relation) -> Option<Summing> {
+    fn summing_of_source(&self, table: &Relation) -> Option<Box<Summing>> {
         let shape = self.shapes_of_source.get()?.get(table)?;
-        self.expected.contains_key(table).then(|| Summing::new(shape.clone()))
+        self.expected.contains_key(table).then(|| Summing::new(shape.clone()).into())
     }
 
     /// Refuses rows that are not those that the source had.
@@ -230,7 +230,7 @@ pub struct ArchiveSource {
     reading: Option<(Relation, mpsc::Receiver<io::Result<Bytes>>)>,
     /// What was read of the table.
     summing: Summing,
-    summing_of_source: Option<Summing>,
+    summing_of_source: Option<Box<Summing>>,
 }
 
 impl ArchiveSource {
@@ -262,7 +262,7 @@ impl Source for ArchiveSource {
         let Some((table, receiver)) = &mut self.reading else { return Ok(None) };
         match receiver.recv().await {
             Some(Ok(chunk)) if chunk.is_empty() => {
-                self.rows.check(table, self.summing_of_source.as_ref().unwrap_or(&self.summing).sum())?;
+                self.rows.check(table, self.summing_of_source.as_deref().unwrap_or(&self.summing).sum())?;
                 let mut sums = self.rows.sums.lock().unwrap_or_else(PoisonError::into_inner);
                 sums.insert(table.clone(), self.summing.sum());
                 drop(sums);
