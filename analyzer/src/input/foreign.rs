@@ -14,6 +14,7 @@ pub(super) type Foreign = (&'static str, &'static str);
 
 pub(super) const SQLITE_FILE: Foreign = ("this is a database of SQLite, not a dump of PostgreSQL", MOVE);
 const PAGE: Foreign = ("this is a web page or XML, not a dump", DUMP);
+const DOCUMENT: Foreign = ("this is a document (PDF, PostScript or RTF), not a dump", DUMP);
 const JSON: Foreign = ("this is JSON, not a dump", DUMP);
 const MYSQL: Foreign = ("this is a dump of MySQL or MariaDB, not of PostgreSQL", MOVE);
 const SQL_SERVER: Foreign = ("this is a script of SQL Server (T-SQL), not of PostgreSQL", MOVE);
@@ -31,6 +32,9 @@ pub(super) fn foreign(head: &[u8]) -> Option<Foreign> {
     }
     if ["<!doctype", "<html", "<?xml"].iter().any(|begin| text.starts_with(begin)) {
         return Some(PAGE);
+    }
+    if ["%pdf-", "%!ps", "{\\rtf"].iter().any(|begin| text.starts_with(begin)) {
+        return Some(DOCUMENT);
     }
     if is_json(text) {
         return Some(JSON);
@@ -97,6 +101,8 @@ mod tests {
             ("{\n  \"tables\": []\n}\n", JSON),
             ("[1, 2]", JSON),
             ("<!DOCTYPE html>\n<html>", PAGE),
+            ("%PDF-1.7\n1 0 obj\n", DOCUMENT),
+            ("{\\rtf1\\ansi CREATE TABLE t (a int);}", DOCUMENT),
         ] {
             assert_eq!(foreign(text.as_bytes()), Some(kind), "{text}");
         }
