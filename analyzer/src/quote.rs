@@ -1,5 +1,8 @@
 //! Quoting: names and texts as SQL writes them, and words as a shell reads them.
 
+use std::fmt::Write as _;
+
+use crate::clean::steers;
 use crate::parse::{is_keyword, is_quoted_keyword};
 
 /// A name as SQL writes it, quoted where PostgreSQL needs it or might come to need it.
@@ -30,22 +33,43 @@ pub fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// A name as a command on one line writes it: line ends and other control characters by their numbers.
+/// SQL as a command on one line: what would be cleaned off of its quoted names and strings when it is shown stands as its
+/// number.
 ///
 /// ```
-/// assert_eq!(tsmigrate_analyzer::quote::on_one_line("a\\\nb"), r#"U&"a\\\000ab""#);
+/// assert_eq!(tsmigrate_analyzer::quote::in_one_line("DROP ROLE \"a\nb\""), r#"DROP ROLE U&"a\+00000Ab""#);
 /// ```
 #[must_use]
-pub fn on_one_line(name: &str) -> String {
-    if !name.contains(char::is_control) {
-        return quoted(name);
+pub fn in_one_line(sql: &str) -> String {
+    let mut out = String::with_capacity(sql.len());
+    let mut rest = sql;
+    while let Some(at) = rest.find(['"', '\'']) {
+        let (before, quoted) = rest.split_at(at);
+        let quote = quoted.get(..1).unwrap_or_default();
+        let inner = quoted.get(1..).unwrap_or_default();
+        let end = inner.find(quote).unwrap_or(inner.len());
+        let (inner, after) = inner.split_at(end);
+        out.push_str(before);
+        if inner.contains(steers) {
+            out.extend(["U&", quote]);
+            for c in inner.chars() {
+                match u32::from(c) {
+                    _ if c == '\\' => out.push_str(r"\\"),
+                    number if steers(c) => {
+                        // Writing to a String cannot fail.
+                        let _ = write!(out, "\\+{number:06X}");
+                    }
+                    _ => out.push(c),
+                }
+            }
+        } else {
+            out.extend([quote, inner]);
+        }
+        out.push_str(after.get(..1).unwrap_or_default());
+        rest = after.get(1..).unwrap_or_default();
     }
-    let escaped = |c: char| match c {
-        '\\' => r"\\".to_owned(),
-        c if c.is_control() => format!("\\{:04x}", u32::from(c)),
-        c => c.to_string(),
-    };
-    format!("U&{}", identifier(&name.chars().map(escaped).collect::<String>()))
+    out.push_str(rest);
+    out
 }
 
 /// True where SQL reads the name as it is, unless it is a keyword.

@@ -1,8 +1,6 @@
 //! Names and texts as SQL writes them.
 
-use std::fmt::Write as _;
-
-use tsmigrate_analyzer::clean::steers;
+use tsmigrate_analyzer::quote::in_one_line;
 pub use tsmigrate_analyzer::quote::{
     identifier, is_plain, literal, quote_ident as quoted, shell, shell_file,
 };
@@ -51,39 +49,6 @@ fn decoded(coded: &str) -> Option<String> {
     }
     out.push_str(rest);
     Some(out)
-}
-
-/// A statement whose quoted names and strings hold nothing that is cleaned off when it is shown: `U&"a\000Ab"`.
-fn in_one_line(sql: &str) -> String {
-    let mut out = String::with_capacity(sql.len());
-    let mut rest = sql;
-    while let Some(at) = rest.find(['"', '\'']) {
-        let (before, quoted) = rest.split_at(at);
-        let quote = quoted.get(..1).unwrap_or_default();
-        let inner = quoted.get(1..).unwrap_or_default();
-        let end = inner.find(quote).unwrap_or(inner.len());
-        let (inner, after) = inner.split_at(end);
-        out.push_str(before);
-        if inner.contains(steers) {
-            out.extend(["U&", quote]);
-            for c in inner.chars() {
-                match u32::from(c) {
-                    _ if c == '\\' => out.push_str(r"\\"),
-                    number if steers(c) => {
-                        // Writing to a String cannot fail.
-                        let _ = write!(out, "\\+{number:06X}");
-                    }
-                    _ => out.push(c),
-                }
-            }
-        } else {
-            out.extend([quote, inner]);
-        }
-        out.push_str(after.get(..1).unwrap_or_default());
-        rest = after.get(1..).unwrap_or_default();
-    }
-    out.push_str(rest);
-    out
 }
 
 /// A character that needs no quotes.

@@ -1,6 +1,6 @@
 //! Why an object will not be on the target.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::collect::has_signature;
 use super::declared::Absence;
@@ -147,8 +147,7 @@ impl Facts {
     pub fn is_somewhere(&self, class: Class, name: &str) -> bool {
         let stays = |id: &ObjectId| id.class == class && &*id.name == name && !self.absent.contains_key(id);
         // What others are called is not looked at: a large schema has too many.
-        let first = ObjectId::new(class, None, "");
-        let mut objects = self.objects.range(first..).map(|(id, _)| id).take_while(|id| id.class == class);
+        let mut objects = of_class(&self.objects, class).map(|(id, _)| id);
         objects.any(stays) || class == Class::Relation && self.relations.keys().any(stays)
     }
 
@@ -182,9 +181,7 @@ impl Facts {
 
     /// The names of what will be missing of a class whose objects are in no schema.
     fn absent_of(&self, class: Class) -> impl Iterator<Item = (&str, &Absence)> {
-        let first = ObjectId::new(class, None, "");
-        let all = self.absent.range(first..).take_while(move |(id, _)| id.class == class);
-        all.map(|(id, absence)| (&*id.name, &**absence))
+        of_class(&self.absent, class).map(|(id, absence)| (&*id.name, &**absence))
     }
 
     /// The absent extension that this name belongs to.
@@ -254,6 +251,12 @@ impl Facts {
             }
         }
     }
+}
+
+/// The part of a map that has objects of this class: they stand together.
+fn of_class<V>(all: &BTreeMap<ObjectId, V>, class: Class) -> impl Iterator<Item = (&ObjectId, &V)> {
+    let first = ObjectId::new(class, None, "");
+    all.range(first..).take_while(move |(id, _)| id.class == class)
 }
 
 /// What is known of an object.

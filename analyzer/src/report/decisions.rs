@@ -11,7 +11,7 @@ use super::leave_out::Losses;
 use super::shape::PlaceEntry;
 use crate::finding::{Missing, MissingName};
 use crate::human::thousands;
-use crate::quote::{on_one_line, quoted, shell_file};
+use crate::quote::{in_one_line, quoted, shell_file};
 use crate::rule::Finding;
 
 /// Places of a decision's findings that are given.
@@ -100,7 +100,7 @@ fn title_of_missing(kind: &str, names: &[&MissingName]) -> String {
 /// To create what is missing before the files are restored. A name that was not read whole is in no command.
 fn create(kind: &str, what: &str, names: &[&MissingName], way: Way) -> Choice {
     let exact: Vec<String> =
-        names.iter().filter(|known| known.is_exact).map(|known| on_one_line(&known.name)).collect();
+        names.iter().filter(|known| known.is_exact).map(|known| in_one_line(&quoted(&known.name))).collect();
     let more = if exact.len() > CREATED { " …" } else { "" };
     let all: Vec<_> = exact.iter().take(CREATED).map(|name| format!("CREATE {kind} {name};")).collect();
     let other: Vec<String> =
@@ -368,7 +368,7 @@ mod tests {
         let text = b"CREATE TABLE t (x int);\nGRANT SELECT ON t TO \"line\nend\";\n";
         let choices = choices(text, &[]).concat();
         assert!(
-            choices.iter().any(|choice| choice.ends_with(r#": CREATE ROLE U&"line\000aend";"#)),
+            choices.iter().any(|choice| choice.ends_with(r#": CREATE ROLE U&"line\+00000Aend";"#)),
             "{choices:?}"
         );
     }
