@@ -1,11 +1,24 @@
 // Which findings are shown, in which groups, and what belongs together.
 
 import { classOf, groupsOf, matches, type By, type Class, type Finding, type Group } from "./classes";
-import type { Model } from "./model";
+import type { Model, Shown } from "./model";
 
 /** Groups that are drawn at once, and findings of one group. */
 export const GROUPS = 100;
 export const STEP = 25;
+
+/** What is shown of findings before anybody has chosen. */
+export const UNFILTERED: Omit<Shown, "selected"> = {
+  search: "",
+  words: [],
+  by: "rule",
+  hidden: new Set(),
+  folds: new Map(),
+  most: GROUPS,
+  windows: new Map(),
+  isWhole: false,
+  all: new Set(),
+};
 
 /** So few findings are all shown at once. */
 const FEW = 12;

@@ -2,7 +2,7 @@
 
 import { type Class, type Finding, type Group } from "./classes";
 import type { Child } from "./dom";
-import { GROUPS, groupsIn, Places, reveal, visibleOf } from "./list";
+import { groupsIn, Places, reveal, UNFILTERED, visibleOf } from "./list";
 import type { Model, Shown } from "./model";
 import type { Counts, Decision } from "./schema";
 
@@ -61,18 +61,7 @@ export class Shower implements Model {
   readonly dependents: ReadonlyMap<number, readonly number[]>;
   readonly #places: Places;
   readonly #rules: Data["rules"];
-  shown: Shown = {
-    search: "",
-    words: [],
-    by: "rule",
-    hidden: new Set(),
-    folds: new Map(),
-    most: GROUPS,
-    windows: new Map(),
-    selected: null,
-    isWhole: false,
-    all: new Set(),
-  };
+  shown: Shown = { ...UNFILTERED, selected: null };
   visible: readonly number[] = [];
   groups: readonly Group[] = [];
 

@@ -2,7 +2,7 @@
 
 import { batch, computed, signal } from "@preact/signals";
 import { type By, type Class, classOf } from "../../view/classes";
-import { GROUPS, groupsIn, Places, visibleOf } from "../../view/list";
+import { groupsIn, Places, UNFILTERED, visibleOf } from "../../view/list";
 import type { Shown } from "../../view/model";
 import { findings, outcome, select as selectFinding, selected, settings } from "../state";
 import { candidates } from "./hypertables";
@@ -36,17 +36,7 @@ export const tab = {
 };
 
 /** What is shown of the findings, but which of them is selected. */
-export const shown = signal<Omit<Shown, "selected">>({
-  search: "",
-  words: [],
-  by: "rule",
-  hidden: new Set(),
-  folds: new Map(),
-  most: GROUPS,
-  windows: new Map(),
-  isWhole: false,
-  all: new Set(),
-});
+export const shown = signal<Omit<Shown, "selected">>(UNFILTERED);
 
 /** Changes what is shown. */
 export function show({ selected: at, ...changes }: Partial<Shown>): void {
